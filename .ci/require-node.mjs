@@ -1,0 +1,9 @@
+// Runs before every script: an older Node fails later, in ways that do not say why.
+const major = Number(process.versions.node.split(".")[0])
+if (major < 22) {
+  process.stderr.write(
+    `canvas-runs is developed on Node 24, and this is Node ${process.versions.node}.\n` +
+      "Run `npm ci` with install scripts allowed: it brings Node 24 as a dev dependency, which `npm run` then uses.\n"
+  )
+  process.exit(1)
+}

@@ -1,0 +1,25 @@
+import type { Reporter, TestModule } from "vitest/node"
+
+/** Closes a run with one plain line that any tool can read: `N passed, N failed`. */
+export default class PlainSummary implements Reporter {
+  onTestRunEnd(modules: ReadonlyArray<TestModule>): void {
+    let passed = 0
+    let failed = 0
+    let skipped = 0
+    for (const module of modules) {
+      let own = 0
+      for (const test of module.children.allTests()) {
+        own++
+        const state = test.result().state
+        if (state === "passed") passed++
+        else if (state === "failed") failed++
+        else skipped++
+      }
+      // A file that could not be loaded holds no test, and is a failure all the same.
+      if (module.state() === "failed" && (own === 0 || module.errors().length > 0)) failed++
+    }
+    process.on("exit", () => {
+      process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`)
+    })
+  }
+}
