@@ -1,0 +1,495 @@
+/**
+ * The data of the Spine API, as it travels: names are the provider's own, in its snake_case.
+ *
+ * **Details**
+ *
+ * Decoding is lenient where the provider's documentation is open. Fields it may add later survive decoding (read them
+ * with a cast), a `null` counts as an absent field, open sets (artifact types, block and task status) are plain strings
+ * with suggestions, and a run status that is not known today becomes {@link UnknownRun} instead of a failure. Decoding
+ * is strict where a result would otherwise be wrong: a `completed` run without its `result` does not decode.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import { absentable, open, openLiterals, withFallback } from "../internal/wire.ts"
+
+/**
+ * The templates a run can be created with. Without one, Spine uses `auto`.
+ *
+ * @see https://docs.getspine.ai/api-reference/concepts/templates
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Template = Schema.Literals([
+  "auto",
+  "deep_research",
+  "report",
+  "slides",
+  "memo",
+  "excel",
+  "app",
+  "landing_page"
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Template = typeof Template.Type
+
+/**
+ * The types of block that a canvas is made of. Given to `runs.create`, they win over the template.
+ *
+ * @see https://docs.getspine.ai/api-reference/concepts/block-types
+ * @category schemas
+ * @since 0.1.0
+ */
+export const BlockType = Schema.Literals([
+  "prompt-block",
+  "list-block",
+  "memo-block",
+  "document-block",
+  "excel-block",
+  "deep-research-block",
+  "image-block",
+  "presentation-block",
+  "app-block",
+  "table-block",
+  "prototype-block",
+  "landing-page-block",
+  "text-block",
+  "web-block",
+  "yt-block",
+  "web-research-block",
+  "file-block"
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type BlockType = typeof BlockType.Type
+
+/**
+ * The answer to `POST /v1/run`.
+ *
+ * @see https://docs.getspine.ai/api-reference/endpoints/create-run
+ * @category schemas
+ * @since 0.1.0
+ */
+export const CreateRunResponse = open({
+  /** The run's UUID. */
+  run_id: Schema.NonEmptyString,
+  /** Always `"running"` today. */
+  status: openLiterals(["running"]),
+  /** The path to poll, relative to the API's origin. */
+  poll_url: withFallback(Schema.String, ""),
+  /** How long the run is expected to take, in milliseconds. A hint: real runs take minutes to two hours. */
+  estimated_duration_ms: absentable(Schema.Finite)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface CreateRunResponse extends Schema.Schema.Type<typeof CreateRunResponse> {}
+
+/**
+ * How far a run is.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const RunProgress = open({
+  /** Tasks that are finished. */
+  tasks_completed: withFallback(Schema.Finite, 0),
+  /** Tasks known so far; it can grow while the run plans its work. */
+  tasks_total: withFallback(Schema.Finite, 0),
+  /** Milliseconds since the run started. */
+  elapsed_ms: withFallback(Schema.Finite, 0)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunProgress extends Schema.Schema.Type<typeof RunProgress> {}
+
+/**
+ * A file that a run produced.
+ *
+ * @see https://docs.getspine.ai/api-reference/concepts/polling-and-status
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Artifact = open({
+  /** The artifact's UUID, the same as the id of the block that produced it (assumed: the documentation only hints at it). */
+  id: Schema.String,
+  /** The kind of file. */
+  type: openLiterals(["docx", "xlsx", "pptx", "html", "png"]),
+  /** The file name, with its extension. */
+  name: Schema.String,
+  /** Where the file can be read, for a limited time (assumed: a signed URL that needs no API key). */
+  download_url: Schema.String,
+  /** The size of the file in bytes. */
+  size_bytes: Schema.Finite
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Artifact extends Schema.Schema.Type<typeof Artifact> {}
+
+/**
+ * What a run made.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const RunResult = open({
+  /** The synthesized answer, in Markdown. */
+  final_output: withFallback(Schema.String, ""),
+  /** The files it made; often none. */
+  artifacts: withFallback(Schema.Array(Artifact), [])
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunResult extends Schema.Schema.Type<typeof RunResult> {}
+
+/**
+ * What a run used.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const RunMetadata = open({
+  /** The template sent, or `auto`. */
+  template_used: withFallback(Schema.String, "auto"),
+  /** Model names, as `vendor/model`. */
+  models_used: withFallback(Schema.Array(Schema.String), []),
+  /** The price of the run: 1,000 credits are one US dollar. */
+  credits_consumed: withFallback(Schema.Finite, 0)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunMetadata extends Schema.Schema.Type<typeof RunMetadata> {}
+
+/**
+ * One thing that went wrong in a run.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const RunErrorEntry = open({
+  /** The provider's words. */
+  error: withFallback(Schema.String, "")
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunErrorEntry extends Schema.Schema.Type<typeof RunErrorEntry> {}
+
+/**
+ * A run whose agents are working.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const RunningRun = open({
+  status: Schema.Literal("running"),
+  run_id: Schema.NonEmptyString,
+  /** Missing on the first polls: the canvas is stored a moment after the run. */
+  canvas_id: absentable(Schema.String),
+  progress: withFallback(RunProgress, { tasks_completed: 0, tasks_total: 0, elapsed_ms: 0 })
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunningRun extends Schema.Schema.Type<typeof RunningRun> {}
+
+/**
+ * A run that finished with everything it was asked for.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const CompletedRun = open({
+  status: Schema.Literal("completed"),
+  run_id: Schema.NonEmptyString,
+  canvas_id: Schema.String,
+  /** Milliseconds from start to end. */
+  duration_ms: Schema.Finite,
+  result: RunResult,
+  metadata: RunMetadata
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface CompletedRun extends Schema.Schema.Type<typeof CompletedRun> {}
+
+/**
+ * A run of which some blocks failed, and whose result can be used.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const PartialRun = open({
+  status: Schema.Literal("partial"),
+  run_id: Schema.NonEmptyString,
+  canvas_id: absentable(Schema.String),
+  /** Milliseconds from start to end. */
+  duration_ms: absentable(Schema.Finite),
+  result: RunResult,
+  metadata: absentable(RunMetadata),
+  /** What failed. */
+  errors: withFallback(Schema.Array(RunErrorEntry), [])
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface PartialRun extends Schema.Schema.Type<typeof PartialRun> {}
+
+/**
+ * A run that ended without a usable result.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const FailedRun = open({
+  status: Schema.Literal("failed"),
+  run_id: Schema.NonEmptyString,
+  canvas_id: absentable(Schema.String),
+  /** Milliseconds from start to end. */
+  duration_ms: absentable(Schema.Finite),
+  /** Why. */
+  errors: withFallback(Schema.Array(RunErrorEntry), [])
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface FailedRun extends Schema.Schema.Type<typeof FailedRun> {}
+
+const knownStatuses: ReadonlySet<string> = new Set(["running", "completed", "partial", "failed"])
+
+/**
+ * A run in a state that this library does not know, such as one the provider adds tomorrow. It is not taken for an end:
+ * waiting goes on until the status is known or the deadline passes.
+ *
+ * **Details**
+ *
+ * `status` is the literal `"unknown"`, so that narrowing keeps working, and `provider_status` is what was sent.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const UnknownRun = open({
+  status: Schema.String.check(
+    Schema.makeFilter((status: string) => !knownStatuses.has(status), { expected: "a status not known today" })
+  ),
+  run_id: Schema.NonEmptyString,
+  canvas_id: absentable(Schema.String)
+}).pipe(
+  Schema.decodeTo(
+    open({
+      status: Schema.Literal("unknown"),
+      provider_status: Schema.String,
+      run_id: Schema.NonEmptyString,
+      canvas_id: Schema.optionalKey(Schema.String)
+    }),
+    SchemaTransformation.transform({
+      decode: (run) => ({ ...run, status: "unknown" as const, provider_status: run.status }),
+      encode: ({ provider_status, ...run }) => ({ ...run, status: provider_status })
+    })
+  )
+)
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface UnknownRun extends Schema.Schema.Type<typeof UnknownRun> {}
+
+/**
+ * What `GET /v1/run/{run_id}` says: a union that narrows on `status`.
+ *
+ * **Example** (Narrowing on the status)
+ *
+ * ```ts
+ * import type * as Spine from "canvas-runs/spine"
+ *
+ * const describe = (run: Spine.Run): string => {
+ *   switch (run.status) {
+ *     case "running":
+ *       return `${run.progress.tasks_completed} of ${run.progress.tasks_total} tasks`
+ *     case "completed":
+ *       return `${run.result.artifacts.length} files for ${run.metadata.credits_consumed} credits`
+ *     case "partial":
+ *       return `usable, but: ${run.errors.map((entry) => entry.error).join(", ")}`
+ *     case "failed":
+ *       return run.errors.map((entry) => entry.error).join(", ")
+ *     case "unknown":
+ *       return `a status of tomorrow: ${run.provider_status}`
+ *   }
+ * }
+ * ```
+ *
+ * @see https://docs.getspine.ai/api-reference/endpoints/get-run
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Run = Schema.Union([RunningRun, CompletedRun, PartialRun, FailedRun, UnknownRun])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Run = RunningRun | CompletedRun | PartialRun | FailedRun | UnknownRun
+
+/**
+ * A run that has ended.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TerminalRun = CompletedRun | PartialRun | FailedRun
+
+/**
+ * One node of a canvas.
+ *
+ * @see https://docs.getspine.ai/api-reference/endpoints/get-canvas-dag
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Block = open({
+  id: Schema.String,
+  name: withFallback(Schema.String, ""),
+  type: openLiterals(BlockType.literals),
+  /** A block that failed is `error`, whereas a run that failed is `failed`. */
+  status: openLiterals(["idle", "running", "completed", "error"]),
+  /** The whole textual output. */
+  content: absentable(Schema.String),
+  /** An external or signed download link. */
+  url: absentable(Schema.String),
+  /** Where the content came from. The shape depends on the block and is not published. */
+  sources: absentable(Schema.Array(Schema.Record(Schema.String, Schema.Unknown)))
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Block extends Schema.Schema.Type<typeof Block> {}
+
+/**
+ * The output of block `source_id` feeds block `target_id`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Edge = open({
+  source_id: Schema.String,
+  target_id: Schema.String
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Edge extends Schema.Schema.Type<typeof Edge> {}
+
+/**
+ * A canvas as a graph of blocks.
+ *
+ * @see https://docs.getspine.ai/api-reference/endpoints/get-canvas-dag
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Canvas = open({
+  canvas_id: Schema.String,
+  canvas_name: withFallback(Schema.String, ""),
+  nodes: withFallback(Schema.Array(Block), []),
+  edges: withFallback(Schema.Array(Edge), [])
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Canvas extends Schema.Schema.Type<typeof Canvas> {}
+
+/**
+ * One piece of the work of a run: a goal (`parent-task`), what one agent does for it (`persona-task`), or one use of a
+ * tool (`tool-call-task`).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Task {
+  readonly task_id: string
+  readonly name: string
+  readonly task_type: "parent-task" | "persona-task" | "tool-call-task" | (string & {})
+  readonly status: "pending" | "running" | "completed" | "failed" | (string & {})
+  readonly children?: ReadonlyArray<Task>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface TaskEncoded {
+  readonly task_id: string
+  readonly name?: string | null | undefined
+  readonly task_type: string
+  readonly status: string
+  readonly children?: ReadonlyArray<TaskEncoded> | null | undefined
+}
+
+/**
+ * @see https://docs.getspine.ai/api-reference/canvas/get-a-single-task
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Task: Schema.Codec<Task, TaskEncoded> = open({
+  task_id: Schema.String,
+  name: withFallback(Schema.String, ""),
+  task_type: openLiterals(["parent-task", "persona-task", "tool-call-task"]),
+  status: openLiterals(["pending", "running", "completed", "failed"]),
+  children: absentable(Schema.Array(Schema.suspend((): Schema.Codec<Task, TaskEncoded> => Task)))
+})
+
+/**
+ * The tasks of a canvas, as two lists of roots.
+ *
+ * @see https://docs.getspine.ai/api-reference/canvas/get-task-tree
+ * @category schemas
+ * @since 0.1.0
+ */
+export const TaskTree = open({
+  canvas_id: Schema.String,
+  completed: withFallback(Schema.Array(Task), []),
+  not_completed: withFallback(Schema.Array(Task), [])
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface TaskTree extends Schema.Schema.Type<typeof TaskTree> {}
