@@ -56,4 +56,3 @@ export const openLiterals = <const L extends ReadonlyArray<string>>(
   literals: L
 ): Schema.Codec<L[number] | (string & {}), string> =>
   Schema.Union([Schema.Literals(literals as never), Schema.StringForLiteralAutocomplete]) as never
-

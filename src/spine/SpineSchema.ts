@@ -10,6 +10,8 @@
  *
  * @since 0.1.0
  */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { absentable, open, openLiterals, withFallback } from "../internal/wire.ts"
@@ -493,3 +495,27 @@ export const TaskTree = open({
  * @since 0.1.0
  */
 export interface TaskTree extends Schema.Schema.Type<typeof TaskTree> {}
+
+/**
+ * Makes a decoder for answers, which wrap their data in `{ success: true, data }`.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const decodeAnswer = <A>(
+  data: Schema.Codec<A, unknown>
+): (body: unknown) => Effect.Effect<A, Schema.SchemaError> => {
+  const decode = Schema.decodeUnknownEffect(Schema.Struct({ success: Schema.Literal(true), data }))
+  return (body) => Effect.map(decode(body), ({ data }) => data)
+}
+
+const FailedAnswer = Schema.Struct({ error: Schema.String })
+
+/**
+ * The provider's words in the body of a refusal, `{ success: false, error }`.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const errorMessage = (body: unknown): string | undefined =>
+  Option.getOrUndefined(Schema.decodeUnknownOption(FailedAnswer)(body))?.error

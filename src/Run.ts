@@ -1,0 +1,384 @@
+/**
+ * The kernel: what it means to follow a run, whoever runs it.
+ *
+ * **Details**
+ *
+ * A provider describes a kind of run with a {@link RunSource}: its ref, how to ask for it once, and what an answer
+ * means. From that, {@link polls}, {@link watch}, {@link settle} and {@link wait} follow it; all of them are the same
+ * loop, and all keep the same promises:
+ *
+ * 1. the first poll is immediate, then the schedule decides;
+ * 2. `Retry-After` is a floor, within a ceiling and the time left;
+ * 3. the deadline bounds everything, and the last sleep is shortened so that one more poll fits;
+ * 4. passing failures spend a budget that any answer refills; 404 is tolerated for a while after creation;
+ * 5. a status nobody knows is not an end;
+ * 6. nothing goes on after interruption, an end or the deadline: no request, timer, fiber or socket;
+ * 7. those who share a handle ({@link share}) share one loop;
+ * 8. {@link watch} never repeats an unchanged snapshot and never reorders; {@link polls} has them all;
+ * 9. success is reported only if the provider said so and its answer decodes;
+ * 10. a ref that was stored and read back is as good as the first.
+ *
+ * **Gotchas**
+ *
+ * No provider known here can cancel a run: interruption and the deadline stop the waiting, not the run.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as PubSub from "effect/PubSub"
+import type * as Pull from "effect/Pull"
+import * as RcRef from "effect/RcRef"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as PollLoop from "./internal/pollLoop.ts"
+import * as Telemetry from "./internal/telemetry.ts"
+import type { Policy, Progress } from "./Polling.ts"
+import { type BadRequestError, refused, type RequestError, RunFailedError, type RunTimeoutError } from "./RunError.ts"
+import { RunRef } from "./RunRef.ts"
+
+/**
+ * What a request brought, with what came beside it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Answer<out A> {
+  readonly value: A
+  /** The provider's id of the request. */
+  readonly requestId: string | undefined
+  /** How long the provider asks to wait before the next request. */
+  readonly retryAfter: Duration.Duration | undefined
+}
+
+/**
+ * What a snapshot means.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Phase<Success, Failure> =
+  | { readonly _tag: "Pending"; readonly progress?: Progress | undefined }
+  | { readonly _tag: "Succeeded"; readonly run: Success }
+  | { readonly _tag: "Failed"; readonly run: Failure; readonly errors: ReadonlyArray<string> }
+
+/**
+ * What a provider supplies for one run. It is a table, not a loop.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunSource<Snapshot, Success extends Snapshot, Failure extends Snapshot, E = RequestError, R = never> {
+  readonly ref: RunRef
+  /** Asks once. */
+  readonly retrieve: Effect.Effect<Answer<Snapshot>, E, R>
+  /** Says what an answer means. A status nobody knows is `Pending`. */
+  readonly classify: (snapshot: Snapshot) => Phase<Success, Failure>
+  /** The word for the snapshot's status, for messages and telemetry. */
+  readonly status: (snapshot: Snapshot) => string
+  /** Whether nothing that matters has changed from one snapshot to the next; a clock that went on does not matter. */
+  readonly unchanged: (previous: Snapshot, next: Snapshot) => boolean
+}
+
+/**
+ * The outcome of one poll. A failure among them is one that the wait survived; a fatal one ends the stream instead.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Poll<Snapshot, E = RequestError> =
+  | {
+    readonly _tag: "Snapshot"
+    readonly snapshot: Snapshot
+    /** `false` where the snapshot says the same as the one before. */
+    readonly changed: boolean
+    /** Whether the run has ended. */
+    readonly terminal: boolean
+    /** 1 for the first poll. */
+    readonly poll: number
+    /** Time since the wait began. */
+    readonly elapsed: Duration.Duration
+    readonly requestId: string | undefined
+  }
+  | {
+    readonly _tag: "Failure"
+    readonly error: E
+    readonly poll: number
+    readonly elapsed: Duration.Duration
+  }
+
+/**
+ * Every poll of a run, changed or not, and the failures that were survived. It ends after the terminal snapshot.
+ *
+ * **Details**
+ *
+ * Polls are made as they are pulled: a slow consumer slows the polling, and loses nothing.
+ *
+ * @category following
+ * @since 0.1.0
+ */
+export const polls = <
+  Snapshot,
+  Success extends Snapshot,
+  Failure extends Snapshot,
+  E extends PollLoop.Failure,
+  R,
+  SE,
+  SR
+>(
+  source: RunSource<Snapshot, Success, Failure, E, R>,
+  policy: Policy<Snapshot, SE, SR>
+): Stream.Stream<Poll<Snapshot, E>, E | RunTimeoutError | SE, R | SR> =>
+  Stream.fromPull(
+    Effect.map(PollLoop.make(source, policy), (next) => {
+      let ended = false
+      return Effect.suspend((): Pull.Pull<readonly [Poll<Snapshot, E>], E | RunTimeoutError | SE, void, R | SR> =>
+        ended ? Cause.done() : Effect.map(next, ({ poll }) => {
+          ended = poll._tag === "Snapshot" && poll.terminal
+          return [poll] as const
+        })
+      )
+    })
+  ).pipe(Telemetry.streamSpan("Run.polls", source.ref))
+
+/**
+ * The snapshots of a run that differ from the one before, ending with the terminal one, whatever it is: a failed run is
+ * the last snapshot here, and not an error.
+ *
+ * @category following
+ * @since 0.1.0
+ */
+export const watch = <
+  Snapshot,
+  Success extends Snapshot,
+  Failure extends Snapshot,
+  E extends PollLoop.Failure,
+  R,
+  SE,
+  SR
+>(
+  source: RunSource<Snapshot, Success, Failure, E, R>,
+  policy: Policy<Snapshot, SE, SR>
+): Stream.Stream<Snapshot, E | RunTimeoutError | SE, R | SR> => changes(polls(source, policy))
+
+/**
+ * Waits for the terminal snapshot, whether the run succeeded or failed.
+ *
+ * @category following
+ * @since 0.1.0
+ */
+export const settle = <
+  Snapshot,
+  Success extends Snapshot,
+  Failure extends Snapshot,
+  E extends PollLoop.Failure,
+  R,
+  SE,
+  SR
+>(
+  source: RunSource<Snapshot, Success, Failure, E, R>,
+  policy: Policy<Snapshot, SE, SR>
+): Effect.Effect<Success | Failure, E | RunTimeoutError | SE, R | SR> =>
+  Effect.map(end(source, policy), ({ phase }) => phase.run)
+
+/**
+ * Waits for the run to succeed. A run that the provider finished as failed is a `RunFailedError`.
+ *
+ * @category following
+ * @since 0.1.0
+ */
+export const wait = <
+  Snapshot,
+  Success extends Snapshot,
+  Failure extends Snapshot,
+  E extends PollLoop.Failure,
+  R,
+  SE,
+  SR
+>(
+  source: RunSource<Snapshot, Success, Failure, E, R>,
+  policy: Policy<Snapshot, SE, SR>
+): Effect.Effect<Success, E | RunTimeoutError | RunFailedError | SE, R | SR> =>
+  Effect.flatMap(end(source, policy), succeedOrFail(source.ref))
+
+/**
+ * One poll loop for all who hold it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SharedRun<Snapshot, Success extends Snapshot, Failure extends Snapshot, PollError, E> {
+  readonly ref: RunRef
+  /** Every poll from the latest on. */
+  readonly polls: Stream.Stream<Poll<Snapshot, PollError>, E>
+  /** The snapshots that differ, from the latest on. */
+  readonly watch: Stream.Stream<Snapshot, E>
+  /** The terminal snapshot. */
+  readonly settle: Effect.Effect<Success | Failure, E>
+  /** The terminal snapshot of a run that succeeded. */
+  readonly wait: Effect.Effect<Success, E | RunFailedError>
+}
+
+/**
+ * A handle on a run for any number of waiters: they share one poll loop, which starts with the first of them and stops
+ * with the last. Once the run has ended, its end is remembered and no request is made.
+ *
+ * **Details**
+ *
+ * The deadline counts from the start of the loop. Waiters that need their own bound add `Effect.timeout`.
+ *
+ * @category sharing
+ * @since 0.1.0
+ */
+export const share = <
+  Snapshot,
+  Success extends Snapshot,
+  Failure extends Snapshot,
+  E extends PollLoop.Failure,
+  R,
+  SE,
+  SR
+>(
+  source: RunSource<Snapshot, Success, Failure, E, R>,
+  policy: Policy<Snapshot, SE, SR>
+): Effect.Effect<SharedRun<Snapshot, Success, Failure, E, E | RunTimeoutError | SE>, never, R | SR | Scope.Scope> =>
+  Effect.gen(function*() {
+    type LoopError = E | RunTimeoutError | SE
+    const context = yield* Effect.context<R | SR>()
+    // The terminal poll, for those who come after the end
+    let last: Poll<Snapshot, E> | undefined
+    const loop = yield* RcRef.make({
+      acquire: Effect.gen(function*() {
+        // Replaying one message brings a late waiter up to date, and tells it of an end it has just missed
+        const messages = yield* PubSub.unbounded<Result.Result<Poll<Snapshot, E>, Cause.Cause<LoopError>>>({
+          replay: 1
+        })
+        yield* polls(source, policy).pipe(
+          Stream.runForEach((poll) => {
+            if (isTerminal(poll)) last = poll
+            return PubSub.publish(messages, Result.succeed(poll))
+          }),
+          Effect.onError((cause) => PubSub.publish(messages, Result.fail(cause))),
+          Effect.provideContext(context),
+          Effect.forkScoped
+        )
+        return messages
+      })
+    })
+    const shared: Stream.Stream<Poll<Snapshot, E>, LoopError> = Stream.suspend(() =>
+      last !== undefined
+        ? Stream.make(last)
+        : Stream.unwrap(Effect.map(RcRef.get(loop), Stream.fromPubSub)).pipe(
+          Stream.mapEffect((message) =>
+            Result.isSuccess(message) ? Effect.succeed(message.success) : Effect.failCause(message.failure)
+          ),
+          Stream.takeUntil(isTerminal)
+        )
+    )
+    const ended: Effect.Effect<Ended<Success, Failure>, LoopError> = Effect.flatMap(
+      Stream.runLast(shared),
+      (poll) =>
+        Option.isSome(poll) && poll.value._tag === "Snapshot"
+          ? Effect.succeed({ phase: source.classify(poll.value.snapshot), poll: poll.value } as Ended<Success, Failure>)
+          : Effect.die(new Error("a shared poll loop ended before its run"))
+    )
+    return {
+      ref: source.ref,
+      polls: shared,
+      watch: changes(shared),
+      settle: Effect.map(ended, ({ phase }) => phase.run),
+      wait: Effect.flatMap(ended, succeedOrFail(source.ref))
+    }
+  })
+
+/**
+ * Reads a ref from JSON text, or says what is wrong with it.
+ *
+ * **Example** (Going on after a restart)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Run, RunRef } from "canvas-runs"
+ *
+ * const saved = JSON.stringify(RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" }))
+ *
+ * const ref = await Effect.runPromise(Run.parseRef(saved))
+ * console.log(ref.id) // => "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
+ * ```
+ *
+ * @category refs
+ * @since 0.1.0
+ */
+export const parseRef = (json: string): Effect.Effect<RunRef, BadRequestError> =>
+  decodeRef(json).pipe(
+    Effect.mapError((error) =>
+      refused({
+        operation: "Run.parseRef",
+        parameter: "json",
+        message: `This is not a RunRef that this version of canvas-runs can read (${
+          error.message.replaceAll("\n", " ")
+        }). Was it written by a newer version, or by something else?`
+      })
+    )
+  )
+
+const decodeRef = Schema.decodeUnknownEffect(Schema.fromJsonString(RunRef))
+
+/** The end of a run: its terminal poll, and what that means. */
+interface Ended<Success, Failure> {
+  readonly phase: Exclude<Phase<Success, Failure>, { readonly _tag: "Pending" }>
+  readonly poll: { readonly poll: number; readonly requestId?: string | undefined }
+}
+
+/** Follows a run to its end: the one place where a wait is counted, timed and traced. */
+const end = <Snapshot, Success extends Snapshot, Failure extends Snapshot, E extends PollLoop.Failure, R, SE, SR>(
+  source: RunSource<Snapshot, Success, Failure, E, R>,
+  policy: Policy<Snapshot, SE, SR>
+): Effect.Effect<Ended<Success, Failure>, E | RunTimeoutError | SE, R | SR> =>
+  Telemetry.wait(
+    source.ref,
+    Effect.gen(function*() {
+      const next = yield* PollLoop.make(source, policy)
+      while (true) {
+        const { phase, poll } = yield* next
+        if (phase !== undefined && phase._tag !== "Pending") return { phase, poll }
+      }
+    })
+  )
+
+const succeedOrFail =
+  (ref: RunRef) =>
+  <Success, Failure>({ phase, poll }: Ended<Success, Failure>): Effect.Effect<Success, RunFailedError> =>
+    phase._tag === "Succeeded" ? Effect.succeed(phase.run) : Effect.fail(runFailed(ref, phase, poll.requestId))
+
+const isTerminal = <Snapshot, E>(poll: Poll<Snapshot, E>): boolean => poll._tag === "Snapshot" && poll.terminal
+
+/** The first snapshot, then those that differ. */
+const changes = <Snapshot, E, E2, R>(self: Stream.Stream<Poll<Snapshot, E>, E2, R>): Stream.Stream<Snapshot, E2, R> =>
+  Stream.suspend(() => {
+    let isFirst = true
+    return Stream.filterMap(self, (poll) => {
+      if (poll._tag === "Failure" || !(isFirst || poll.changed)) return Result.fail(poll)
+      isFirst = false
+      return Result.succeed(poll.snapshot)
+    })
+  })
+
+const runFailed = (
+  ref: RunRef,
+  phase: { readonly run: unknown; readonly errors: ReadonlyArray<string> },
+  requestId: string | undefined
+): RunFailedError =>
+  new RunFailedError({
+    message: `The ${ref.provider} ${ref.kind} ${ref.id} failed: ${
+      phase.errors.length === 0 ? "the provider gave no reason" : phase.errors.join("; ")
+    }. Start a new one, or look at its partial work with this error's ref.`,
+    ref,
+    errors: phase.errors,
+    run: phase.run,
+    ...(requestId === undefined ? undefined : { requestId })
+  })

@@ -1,0 +1,479 @@
+/**
+ * Everything that can go wrong, as tagged errors: catch one with `Effect.catchTag`, several with `Effect.catchTags`.
+ *
+ * **Details**
+ *
+ * | tag | when |
+ * | --- | --- |
+ * | {@link BadRequestError} | the request is wrong: refused here before it was sent, or by the provider (400, 422, and any other 4xx without a tag of its own) |
+ * | {@link RunTimeoutError} | the wait's deadline passed; the run itself may be fine |
+ * | {@link RunFailedError} | the provider finished the run as failed |
+ * | {@link AuthenticationError} | 401: the API key is missing, wrong or revoked |
+ * | {@link UsageLimitError} | 402: credits or plan are used up |
+ * | {@link PermissionDeniedError} | 403 |
+ * | {@link NotFoundError} | 404: no such thing, or it belongs to another account |
+ * | {@link ConflictError} | 409 |
+ * | {@link RateLimitError} | 429 |
+ * | {@link ServerError} | 5xx, and 425 |
+ * | {@link TransportError} | no answer: the connection failed |
+ * | {@link RequestTimeoutError} | no answer in time (also 408) |
+ * | {@link InvalidResponseError} | an answer that does not decode |
+ * | {@link InvalidOutputError} | the run succeeded, and its output does not fit the caller's schema |
+ * | {@link StreamInterruptedError} | a stream ended without its end mark, or stalled |
+ * | {@link CreateOutcomeUnknownError} | a create went out and its outcome is not known: a run may exist |
+ * | {@link ArtifactError} | a file that a run produced could not be read or written whole |
+ * | {@link FileInputError} | a file to upload could not be read |
+ * | {@link WebhookSignatureError} | a webhook is not what it claims to be |
+ * | {@link ConfigError} | a client cannot be made from what it was given |
+ *
+ * Every error has a `message` that says what to do and an `isRetryable` that says whether trying again can help; those
+ * about a run carry its `ref`, so that no run is lost with an error. None of them holds a secret: provider texts are
+ * searched for the API key, and requests, with their headers, are never kept.
+ *
+ * **Example** (Deciding by tag)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { RunError } from "canvas-runs"
+ *
+ * declare const wait: Effect.Effect<string, RunError.WaitError>
+ *
+ * const outcome = wait.pipe(
+ *   Effect.catchTags({
+ *     RunTimeoutError: (error) => Effect.succeed(`still running, resume with ${error.ref.id}`),
+ *     RunFailedError: (error) => Effect.succeed(`failed: ${error.errors.join(", ")}`),
+ *     RateLimitError: (error) => Effect.succeed(`slow down: ${error.message}`)
+ *   })
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
+import { RunRef } from "./RunRef.ts"
+
+/** What every error about a request tells. */
+const requestFields = {
+  /** What happened, and what to do. */
+  message: Schema.String,
+  /** The call that failed, such as `"runs.create"`. */
+  operation: Schema.String,
+  /** The run the call was about, where there is one. */
+  ref: Schema.optionalKey(RunRef),
+  /** The HTTP status, where there was an answer. */
+  status: Schema.optionalKey(Schema.Finite),
+  /** The provider's id of the request, for its support. */
+  requestId: Schema.optionalKey(Schema.String),
+  /** The provider's own words. */
+  providerMessage: Schema.optionalKey(Schema.String),
+  /** The answer's body: parsed JSON, or the beginning of the text. */
+  body: Schema.optionalKey(Schema.Unknown),
+  /** How often the request was sent. */
+  attempts: Schema.Finite,
+  /** Time from the first attempt to this error. */
+  elapsed: Schema.Duration,
+  /** How long the provider asks to wait before the next try. */
+  retryAfter: Schema.optionalKey(Schema.Duration)
+} as const
+
+/**
+ * The request is wrong. `sent` tells who says so: `false` is this library, before any request was made.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class BadRequestError extends Schema.TaggedError<BadRequestError>()("BadRequestError", {
+  ...requestFields,
+  /** Whether a request was made. */
+  sent: Schema.Boolean,
+  /** The parameter that is wrong, where that is known. */
+  parameter: Schema.optionalKey(Schema.String)
+}) {
+  readonly isRetryable = false
+}
+
+/**
+ * 401: the API key is missing, wrong or revoked.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class AuthenticationError extends Schema.TaggedError<AuthenticationError>()(
+  "AuthenticationError",
+  requestFields
+) {
+  readonly isRetryable = false
+}
+
+/**
+ * 402: the account's credits or its plan are used up.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class UsageLimitError extends Schema.TaggedError<UsageLimitError>()("UsageLimitError", requestFields) {
+  readonly isRetryable = false
+}
+
+/**
+ * 403: the key is good, and may not do this.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class PermissionDeniedError extends Schema.TaggedError<PermissionDeniedError>()(
+  "PermissionDeniedError",
+  requestFields
+) {
+  readonly isRetryable = false
+}
+
+/**
+ * 404: there is no such thing, or it belongs to another account.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotFoundError extends Schema.TaggedError<NotFoundError>()("NotFoundError", requestFields) {
+  readonly isRetryable = false
+}
+
+/**
+ * 409: the request does not fit the state of what it is about.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ConflictError extends Schema.TaggedError<ConflictError>()("ConflictError", requestFields) {
+  readonly isRetryable = false
+}
+
+/**
+ * 429: too many requests. `retryAfter` is what the provider asks for.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class RateLimitError extends Schema.TaggedError<RateLimitError>()("RateLimitError", requestFields) {
+  readonly isRetryable = true
+}
+
+/**
+ * 5xx (and 425): the provider failed.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ServerError extends Schema.TaggedError<ServerError>()("ServerError", requestFields) {
+  readonly isRetryable = true
+}
+
+/**
+ * No answer: the connection could not be made, or broke. `reached` tells which.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TransportError extends Schema.TaggedError<TransportError>()("TransportError", {
+  ...requestFields,
+  /** Whether the provider may have seen the request; `false` only where the connection surely was never made. */
+  reached: Schema.Boolean,
+  /** The system's code, such as `"ECONNRESET"`. */
+  code: Schema.optionalKey(Schema.String),
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  readonly isRetryable = true
+}
+
+/**
+ * No answer within the request timeout, or a 408.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class RequestTimeoutError extends Schema.TaggedError<RequestTimeoutError>()(
+  "RequestTimeoutError",
+  requestFields
+) {
+  readonly isRetryable = true
+}
+
+/**
+ * An answer that is not what the API promises: an HTML login page, truncated JSON, a redirect to another origin, a field
+ * that is missing. Retryable where the body is no JSON at all, which is a proxy or a cut; not where JSON does not decode.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class InvalidResponseError extends Schema.TaggedError<InvalidResponseError>()("InvalidResponseError", {
+  ...requestFields,
+  isRetryable: Schema.Boolean,
+  contentType: Schema.optionalKey(Schema.String)
+}) {}
+
+/**
+ * What a request can fail with.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type RequestError =
+  | BadRequestError
+  | AuthenticationError
+  | UsageLimitError
+  | PermissionDeniedError
+  | NotFoundError
+  | ConflictError
+  | RateLimitError
+  | ServerError
+  | TransportError
+  | RequestTimeoutError
+  | InvalidResponseError
+
+/**
+ * A create went out and its outcome is not known: **a run may exist and may be billed**. Creates are not repeated for
+ * that reason, unless the caller asks for it.
+ *
+ * **Details**
+ *
+ * `cause` is the {@link RequestError} of the last attempt: no answer, an answer of 5xx, or an answer that does not decode.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class CreateOutcomeUnknownError extends Schema.TaggedError<CreateOutcomeUnknownError>()(
+  "CreateOutcomeUnknownError",
+  {
+    ...requestFields,
+    cause: Schema.Defect()
+  }
+) {
+  readonly isRetryable = false
+}
+
+/**
+ * One poll in the account of a {@link RunTimeoutError}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const PollRecord = Schema.Struct({
+  /** Milliseconds from the start of the wait. */
+  elapsedMs: Schema.Finite,
+  /** The status that came back, or the tag of the error. */
+  outcome: Schema.String
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface PollRecord extends Schema.Schema.Type<typeof PollRecord> {}
+
+/**
+ * The wait is over and the run is not. The run goes on at the provider: wait again with `ref`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class RunTimeoutError extends Schema.TaggedError<RunTimeoutError>()("RunTimeoutError", {
+  message: Schema.String,
+  ref: RunRef,
+  /** What ended the wait: its deadline, or a schedule that had no more polls to make. */
+  reason: Schema.Literals(["deadline", "schedule"]),
+  /** Time from the start of the wait to this error. */
+  elapsed: Schema.Duration,
+  /** How many polls were made. */
+  polls: Schema.Finite,
+  /** What the last polls returned, oldest first; at most {@link maxPollRecords}. */
+  history: Schema.Array(PollRecord),
+  /** The last snapshot, if any poll brought one. */
+  lastSnapshot: Schema.optionalKey(Schema.Unknown)
+}) {
+  readonly isRetryable = true
+}
+
+/**
+ * How many polls a {@link RunTimeoutError} recounts.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxPollRecords = 20
+
+/**
+ * The provider finished the run as failed.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class RunFailedError extends Schema.TaggedError<RunFailedError>()("RunFailedError", {
+  message: Schema.String,
+  ref: RunRef,
+  /** The provider's words, one entry per thing that went wrong. */
+  errors: Schema.Array(Schema.String),
+  /** The terminal snapshot, whole. */
+  run: Schema.Unknown,
+  /** The provider's id of the request that told. */
+  requestId: Schema.optionalKey(Schema.String)
+}) {
+  readonly isRetryable = false
+}
+
+/**
+ * The run succeeded, and its output does not fit the caller's schema. The output is kept as it came.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class InvalidOutputError extends Schema.TaggedError<InvalidOutputError>()("InvalidOutputError", {
+  message: Schema.String,
+  ref: Schema.optionalKey(RunRef),
+  /** What does not fit, and where. */
+  issue: Schema.String,
+  /** The output as the provider sent it. */
+  output: Schema.Unknown,
+  requestId: Schema.optionalKey(Schema.String)
+}) {
+  readonly isRetryable = false
+}
+
+/**
+ * A stream ended without its end mark, or stalled. What had arrived is kept.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class StreamInterruptedError extends Schema.TaggedError<StreamInterruptedError>()("StreamInterruptedError", {
+  message: Schema.String,
+  ref: Schema.optionalKey(RunRef),
+  /** What ended it. */
+  reason: Schema.Literals(["end", "idle", "first-event", "total", "transport"]),
+  /** What had arrived. */
+  received: Schema.Unknown,
+  elapsed: Schema.Duration,
+  requestId: Schema.optionalKey(Schema.String),
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  readonly isRetryable = true
+}
+
+/**
+ * A file that a run produced could not be read or written whole. Nothing is left under its final name.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ArtifactError extends Schema.TaggedError<ArtifactError>()("ArtifactError", {
+  message: Schema.String,
+  /** The artifact's name, as the provider gave it. */
+  artifact: Schema.String,
+  reason: Schema.Literals(["expired", "unavailable", "interrupted", "size", "write"]),
+  ref: Schema.optionalKey(RunRef),
+  /** The HTTP status, where there was an answer. */
+  status: Schema.optionalKey(Schema.Finite),
+  /** The bytes announced and the bytes received, where they differ. */
+  expectedBytes: Schema.optionalKey(Schema.Finite),
+  receivedBytes: Schema.optionalKey(Schema.Finite),
+  isRetryable: Schema.Boolean,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {}
+
+/**
+ * A file to upload could not be read, or is not as long as it was said to be. No run was created.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class FileInputError extends Schema.TaggedError<FileInputError>()("FileInputError", {
+  message: Schema.String,
+  /** The file's name. */
+  file: Schema.String,
+  reason: Schema.Literals(["read", "size"]),
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  readonly isRetryable = false
+}
+
+/**
+ * A webhook is not what it claims to be.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class WebhookSignatureError extends Schema.TaggedError<WebhookSignatureError>()("WebhookSignatureError", {
+  message: Schema.String,
+  reason: Schema.Literals(["missing", "malformed", "mismatch", "stale", "body"])
+}) {
+  readonly isRetryable = false
+}
+
+/**
+ * A client cannot be made from what it was given.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ConfigError extends Schema.TaggedError<ConfigError>()("ConfigError", {
+  message: Schema.String,
+  /** The option or environment variable that is wrong. */
+  option: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  readonly isRetryable = false
+}
+
+/**
+ * What creating a run can fail with.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type CreateError = RequestError | CreateOutcomeUnknownError | FileInputError
+
+/**
+ * What watching a run can fail with.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type WatchError = RequestError | RunTimeoutError
+
+/**
+ * What waiting for a run can fail with.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type WaitError = WatchError | RunFailedError
+
+/**
+ * What reading an artifact can fail with.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type DownloadError = RequestError | ArtifactError
+
+/**
+ * The error for input that is refused before any request is made.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const refused = (options: {
+  readonly operation: string
+  readonly parameter: string
+  readonly message: string
+  readonly ref?: RunRef | undefined
+}): BadRequestError =>
+  new BadRequestError({
+    message: `${options.operation}: ${options.message} No request was made.`,
+    operation: options.operation,
+    parameter: options.parameter,
+    sent: false,
+    attempts: 0,
+    elapsed: Duration.zero,
+    ...(options.ref === undefined ? undefined : { ref: options.ref })
+  })

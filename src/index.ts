@@ -1,0 +1,12 @@
+/**
+ * canvas-runs: long AI jobs as Effect programs.
+ *
+ * @since 0.1.0
+ */
+export * as Artifact from "./Artifact.ts"
+export * as FileInput from "./FileInput.ts"
+export * as Polling from "./Polling.ts"
+export * as Run from "./Run.ts"
+export * as RunError from "./RunError.ts"
+export * as RunRef from "./RunRef.ts"
+export * as Spine from "./spine/index.ts"

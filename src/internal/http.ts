@@ -1,0 +1,456 @@
+/**
+ * One HTTP call, from request to decoded answer or typed error: credentials, timeout, retries of safe requests, redirects,
+ * and the mapping of statuses. Providers add their paths, their schemas and how they word an error.
+ */
+import type * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as Headers from "effect/http/Headers"
+import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Pull from "effect/Pull"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import type * as Schema from "effect/Schema"
+import * as Tracer from "effect/Tracer"
+import type { Answer } from "../Run.ts"
+import * as RunError from "../RunError.ts"
+import type { RunRef } from "../RunRef.ts"
+
+/** What a provider sets up once. */
+export interface Options {
+  readonly client: HttpClient.HttpClient
+  /** The provider's origin, and a path prefix if it has one. */
+  readonly baseUrl: URL
+  /** The header that carries the secret, and the secret. */
+  readonly credential: { readonly header: string; readonly value: Redacted.Redacted<string> }
+  readonly requestTimeout: Duration.Duration
+  /** Paces the retries of safe requests, and says when to stop. */
+  readonly retry: Schedule.Schedule<unknown, RunError.RequestError>
+  readonly retryAfterCeiling: Duration.Duration
+  /** Waits until the next request may be sent. */
+  readonly turn?: Effect.Effect<void> | undefined
+  /** The provider's words in the body of an error. */
+  readonly errorMessage: (body: unknown) => string | undefined
+}
+
+/** One call. */
+export interface Call<A> {
+  /** Its name in errors and spans. */
+  readonly operation: string
+  readonly request: HttpClientRequest.HttpClientRequest
+  readonly decode: (body: unknown) => Effect.Effect<A, Schema.SchemaError>
+  /** The run it is about. */
+  readonly ref?: RunRef | undefined
+  /** Which failures may be repeated; by default all that are retryable, which is right for a safe request. */
+  readonly retryWhile?: ((error: RunError.RequestError) => boolean) | undefined
+  /** Whether the body is too large for the platform to keep a copy of it. */
+  readonly isUpload?: boolean | undefined
+}
+
+/** A provider's API, ready to be called. */
+export interface Api {
+  readonly call: <A>(call: Call<A>) => Effect.Effect<Answer<A>, RunError.RequestError>
+}
+
+/** How much of an answer that does not decode is kept. */
+const excerptLength = 2048
+
+/** The longest JSON body that an error keeps whole. */
+const maxBodyLength = 65_536
+
+/** How many redirects within the provider's origin are followed. */
+const maxRedirects = 3
+
+export const make = (options: Options): Api => {
+  const { baseUrl, credential } = options
+  const secret = Redacted.value(credential.value)
+  const scrub = (text: string): string => text.replaceAll(secret, "<redacted>")
+
+  const send = (
+    request: HttpClientRequest.HttpClientRequest,
+    call: Call<unknown>,
+    redirects = 0
+  ): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> =>
+    Effect.flatMap(options.client.execute(request), (response) => {
+      const target = redirects < maxRedirects && call.isUpload !== true
+        ? sameOriginTarget(response, baseUrl)
+        : undefined
+      return target === undefined
+        ? Effect.succeed(response)
+        : send(HttpClientRequest.setUrl(request, target), call, redirects + 1)
+    })
+
+  const attempt = <A>(
+    call: Call<A>,
+    request: HttpClientRequest.HttpClientRequest,
+    attempts: number,
+    started: number,
+    clock: Clock.Clock
+  ): Effect.Effect<Answer<A>, RunError.RequestError> => {
+    const context = (): Context => ({
+      operation: call.operation,
+      attempts,
+      elapsed: Duration.millis(clock.currentTimeMillisUnsafe() - started),
+      ...(call.ref === undefined ? undefined : { ref: call.ref })
+    })
+    const answer = send(request, call).pipe(
+      Effect.flatMap((response) =>
+        Effect.flatMap(response.text, (text) => read(options, scrub, call, response, text, context, clock))
+      ),
+      Effect.catchTag("HttpClientError", (error) => Effect.fail(transportError(error, context(), scrub))),
+      Effect.timeoutOrElse({
+        duration: options.requestTimeout,
+        orElse: () =>
+          Effect.suspend(() =>
+            Effect.fail(
+              new RunError.RequestTimeoutError({
+                ...context(),
+                message: `${call.operation}: no answer within ${
+                  Duration.format(options.requestTimeout)
+                }. Try again, or give the client a longer requestTimeout.`
+              })
+            )
+          )
+      })
+    )
+    return options.turn === undefined ? answer : Effect.andThen(options.turn, answer)
+  }
+
+  return {
+    call: (call) =>
+      Effect.clockWith((clock) => {
+        const started = clock.currentTimeMillisUnsafe()
+        const request = call.request.pipe(
+          HttpClientRequest.prependUrl(baseUrl.href.replace(/\/$/, "")),
+          HttpClientRequest.setHeader(credential.header, secret),
+          HttpClientRequest.acceptJson
+        )
+        return retrying(
+          (attempts) => attempt(call, request, attempts, started, clock),
+          options.retry,
+          call.retryWhile ?? ((error) => error.isRetryable),
+          options.retryAfterCeiling,
+          clock
+        ).pipe(
+          Effect.provideService(FetchHttpClient.RequestInit, call.isUpload === true ? uploadInit() : requestInit),
+          quiet
+        )
+      })
+  }
+}
+
+/**
+ * Repeats `attempt` while its failures may be repeated and the schedule goes on. Nothing is set up until the first
+ * failure, because nearly all calls succeed.
+ */
+const retrying = <A>(
+  attempt: (attempts: number) => Effect.Effect<A, RunError.RequestError>,
+  schedule: Schedule.Schedule<unknown, RunError.RequestError>,
+  mayRetry: (error: RunError.RequestError) => boolean,
+  ceiling: Duration.Duration,
+  clock: Clock.Clock
+): Effect.Effect<A, RunError.RequestError> =>
+  Effect.catch(attempt(1), (first) =>
+    mayRetry(first)
+      ? Effect.flatMap(Schedule.toStep(schedule), (next) => {
+        const retry = (error: RunError.RequestError, attempts: number): Effect.Effect<A, RunError.RequestError> =>
+          !mayRetry(error) ? Effect.fail(error) : Pull.matchEffect(next(clock.currentTimeMillisUnsafe(), error), {
+            onFailure: Effect.failCause,
+            onDone: () => Effect.fail(error),
+            onSuccess: ([, delay]) =>
+              Effect.logDebug(`${error.operation}: ${error._tag}, trying again`).pipe(
+                Effect.andThen(
+                  Effect.sleep(
+                    error.retryAfter === undefined
+                      ? delay
+                      : Duration.max(delay, Duration.min(error.retryAfter, ceiling))
+                  )
+                ),
+                Effect.andThen(Effect.catch(attempt(attempts + 1), (error) => retry(error, attempts + 1)))
+              )
+          })
+        return retry(first, 1)
+      })
+      : Effect.fail(first))
+
+/** What every error of a call says. */
+interface Context {
+  readonly operation: string
+  readonly attempts: number
+  readonly elapsed: Duration.Duration
+  readonly ref?: RunRef
+}
+
+const read = <A>(
+  options: Options,
+  scrub: (text: string) => string,
+  call: Call<A>,
+  response: HttpClientResponse.HttpClientResponse,
+  text: string,
+  context: () => Context,
+  clock: Clock.Clock
+): Effect.Effect<Answer<A>, RunError.RequestError> => {
+  const requestId = response.headers["x-request-id"]
+  const retryAfter = parseRetryAfter(response.headers, clock.currentTimeMillisUnsafe())
+  const contentType = response.headers["content-type"]
+  const json = parseJson(text)
+  const failure = (): ErrorFields => {
+    const clean = scrub(text)
+    const body = clean.length > maxBodyLength
+      ? undefined
+      : Option.getOrUndefined(clean === text ? json : parseJson(clean))
+    return {
+      ...context(),
+      status: response.status,
+      body: body ?? excerpt(clean),
+      ...(requestId === undefined ? undefined : { requestId }),
+      ...(retryAfter === undefined ? undefined : { retryAfter }),
+      ...(body === undefined ? undefined : { providerMessage: options.errorMessage(body) ?? excerpt(clean) })
+    }
+  }
+  const invalid = (what: string, isRetryable: boolean) => {
+    const fields = failure()
+    return Effect.fail(
+      new RunError.InvalidResponseError({
+        ...fields,
+        isRetryable,
+        message: `${call.operation}: ${what} ${
+          fields.providerMessage === undefined ? "" : `It says: ${excerpt(fields.providerMessage, 200)} `
+        }Check the base URL, and whether a proxy answers in the provider's place.`,
+        ...(contentType === undefined ? undefined : { contentType })
+      })
+    )
+  }
+  // A browser answers a redirect that it was told not to follow with status 0
+  if (response.status === 0 || response.status >= 300 && response.status < 400) {
+    return invalid(
+      `the provider redirects${
+        response.headers["location"] === undefined ? "" : ` to ${originOf(response.headers["location"])}`
+      }, where the API key is not sent.`,
+      false
+    )
+  }
+  if (response.status < 200 || response.status >= 300) return Effect.fail(statusError(failure(), response.status))
+  if (Option.isNone(json)) {
+    return invalid(`the answer is ${describeText(text, contentType)}, not JSON.`, true)
+  }
+  return Effect.matchEffect(call.decode(json.value), {
+    onSuccess: (value) => Effect.succeed({ value, requestId, retryAfter }),
+    onFailure: (error) =>
+      invalid(`the answer does not have the promised form (${oneLine(scrub(error.message))}).`, false)
+  })
+}
+
+type ErrorFields = Context & {
+  readonly status: number
+  readonly body: unknown
+  readonly requestId?: string
+  readonly retryAfter?: Duration.Duration
+  readonly providerMessage?: string
+}
+
+/** The error for a status that is not a success. */
+const statusError = (fields: ErrorFields, status: number): RunError.RequestError => {
+  const says = fields.providerMessage === undefined ? "" : ` (${excerpt(oneLine(fields.providerMessage), 300)})`
+  const message = (text: string) => ({ ...fields, message: `${fields.operation}: ${text}` })
+  switch (status) {
+    case 401:
+      return new RunError.AuthenticationError(
+        message(`the API key was refused${says}. Check it, and that it is not revoked.`)
+      )
+    case 402:
+      return new RunError.UsageLimitError(message(`credits or plan are used up${says}. Top up, or start fewer runs.`))
+    case 403:
+      return new RunError.PermissionDeniedError(message(`this API key may not do that${says}.`))
+    case 404:
+      return new RunError.NotFoundError(
+        message(`there is no such thing, or it belongs to another account${says}. Check the id and the API key.`)
+      )
+    case 408:
+      return new RunError.RequestTimeoutError(
+        message(`the provider gave up waiting for the request${says}. Try again.`)
+      )
+    case 409:
+      return new RunError.ConflictError(message(`the request conflicts with the state of what it is about${says}.`))
+    case 429:
+      return new RunError.RateLimitError(
+        message(
+          `too many requests${says}. ${
+            fields.retryAfter === undefined ? "Slow down." : `Wait ${Duration.format(fields.retryAfter)}.`
+          }`
+        )
+      )
+    case 425:
+      return new RunError.ServerError(message(`the provider asks to try again later${says}.`))
+  }
+  return status >= 500
+    ? new RunError.ServerError(message(`the provider failed with ${status}${says}. Try again later.`))
+    : new RunError.BadRequestError({
+      ...message(`the provider refused the request with ${status}${says}.`),
+      sent: true
+    })
+}
+
+/** The error for a request without an answer. The client's own error holds the request's headers, so it is not kept. */
+const transportError = (
+  error: HttpClientError.HttpClientError,
+  context: Context,
+  scrub: (text: string) => string
+): RunError.RequestError => {
+  const { reason } = error
+  if (reason._tag === "InvalidUrlError" || reason._tag === "EncodeError") {
+    return new RunError.BadRequestError({
+      ...context,
+      message: `${context.operation}: the request could not be made (${
+        scrub(describeCause(reason.cause) ?? reason._tag)
+      }).`,
+      sent: false
+    })
+  }
+  const code = findInCause(reason.cause, "code")
+  if (code === "ERR_INVALID_ARG_TYPE") {
+    return new RunError.BadRequestError({
+      ...context,
+      message:
+        `${context.operation}: this HTTP client cannot send a Blob. Use the fetch or the undici client, or give the file as a stream.`,
+      sent: false
+    })
+  }
+  return new RunError.TransportError({
+    ...context,
+    message: `${context.operation}: ${reason._tag === "TransportError" ? "no answer" : "the answer broke off"}: ${
+      scrub(describeCause(reason.cause) ?? reason.description ?? "the connection failed")
+    }. Check the network, then try again.`,
+    reached: !(reason._tag === "TransportError" && neverConnected(reason.cause)),
+    ...(code === undefined ? undefined : { code }),
+    ...(reason.cause instanceof Error ? { cause: scrubCause(reason.cause, scrub) } : undefined),
+    ...(error.response === undefined ? undefined : { status: error.response.status })
+  })
+}
+
+/** Codes of connections that were never made, by Node, undici and Bun. */
+const connectCodes: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EAI_NODATA",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "ConnectionRefused",
+  "CERT_HAS_EXPIRED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "ERR_TLS_CERT_ALTNAME_INVALID"
+])
+
+const neverConnected = (cause: unknown): boolean =>
+  connectCodes.has(findInCause(cause, "code") ?? "") || findInCause(cause, "syscall") === "connect"
+
+/** Looks for a string property in an error and in what caused it. */
+const findInCause = (cause: unknown, key: string, depth = 0): string | undefined =>
+  depth > 4 || !Predicate.isObject(cause)
+    ? undefined
+    : Predicate.hasProperty(cause, key) && typeof cause[key] === "string"
+    ? cause[key]
+    : Predicate.hasProperty(cause, "cause")
+    ? findInCause(cause.cause, key, depth + 1)
+    : undefined
+
+const describeCause = (cause: unknown): string | undefined => {
+  if (!(cause instanceof Error)) return typeof cause === "string" ? cause : undefined
+  const inner = describeCause(cause.cause)
+  const own = oneLine(cause.message || (findInCause(cause, "code") ?? cause.name))
+  return inner === undefined || inner === own ? own : `${own}: ${inner}`
+}
+
+const scrubCause = (cause: Error, scrub: (text: string) => string): Error => {
+  const clean = scrub(cause.message) === cause.message && scrub(cause.stack ?? "") === (cause.stack ?? "")
+  return clean ? cause : new Error(scrub(cause.message))
+}
+
+/**
+ * Reads `Retry-After-Ms`, then `Retry-After` (seconds or an HTTP date). What is none of these, or not in the future,
+ * changes nothing.
+ */
+export const parseRetryAfter = (headers: Headers.Headers, nowMillis: number): Duration.Duration | undefined => {
+  const millis = headers["retry-after-ms"]?.trim()
+  if (millis !== undefined && /^\d{1,15}$/.test(millis)) return Duration.millis(Number(millis))
+  const header = headers["retry-after"]
+  // Real values have at most a date's length; longer ones are garbage, and costly to read exactly
+  if (header === undefined || header.length > 40) return undefined
+  const parsed = Headers.parseRetryAfter(header)
+  if (Result.isFailure(parsed)) return undefined
+  if (parsed.success._tag === "Duration") return parsed.success.duration
+  const wait = DateTime.toEpochMillis(parsed.success.dateTime) - nowMillis
+  return wait > 0 ? Duration.millis(wait) : undefined
+}
+
+const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
+
+const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").trim()
+
+const excerpt = (text: string, length = excerptLength): string =>
+  text.length <= length ? text : `${text.slice(0, length)}… (${text.length} characters)`
+
+const describeText = (text: string, contentType: string | undefined): string =>
+  text.trim() === ""
+    ? "empty"
+    : /^\s*<(!doctype|html)/i.test(text)
+    ? "an HTML page"
+    : contentType !== undefined && /json/i.test(contentType)
+    ? "broken JSON"
+    : `text of type ${contentType ?? "unknown"}`
+
+const originOf = (location: string): string => URL.canParse(location) ? new URL(location).origin : location
+
+/** Where a redirect leads, if it stays with the provider and the request is safe to repeat there. */
+const sameOriginTarget = (response: HttpClientResponse.HttpClientResponse, baseUrl: URL): URL | undefined => {
+  const location = response.headers["location"]
+  const method = response.request.method
+  if (
+    response.status < 300 || response.status >= 400 || location === undefined ||
+    method !== "GET" && method !== "HEAD" ||
+    !URL.canParse(location, response.request.url)
+  ) {
+    return undefined
+  }
+  const target = new URL(location, response.request.url)
+  return target.origin === baseUrl.origin ? target : undefined
+}
+
+// A redirect is looked at before the credential goes anywhere. Fetch by itself would carry it along to any origin.
+const requestInit: RequestInit = { redirect: "manual" }
+
+// Node's fetch keeps a second copy of a body in memory to be able to repeat it after a redirect, except for requests with
+// exactly these two options. workerd knows neither, and keeps no copy.
+const nodeUploadInit: RequestInit = { redirect: "error", window: null }
+
+const uploadInit = (): RequestInit => {
+  const { navigator, process } = globalThis as {
+    readonly process?: { readonly versions?: { readonly node?: string } }
+    readonly navigator?: { readonly userAgent?: string }
+  }
+  return process?.versions?.node !== undefined && navigator?.userAgent !== "Cloudflare-Workers"
+    ? nodeUploadInit
+    : requestInit
+}
+
+/**
+ * No trace headers towards the provider, for whom they mean nothing and whose browser preflight they break; and no
+ * client span when nobody collects spans.
+ */
+const quiet = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) =>
+    fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
+      ? Effect.provideService(self, HttpClient.TracerDisabledWhen, () => true)
+      : Effect.provideService(self, HttpClient.TracerPropagationEnabled, false)
+  )

@@ -1,0 +1,92 @@
+/** `multipart/form-data` bodies (RFC 7578) of known length whose files are sent as they are read. */
+import * as Effect from "effect/Effect"
+import * as HttpBody from "effect/http/HttpBody"
+import * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
+import { readError, type UploadFile } from "../FileInput.ts"
+import type { FileInputError } from "../RunError.ts"
+
+/** A part: a text field, or a file. */
+export type Part =
+  | { readonly name: string; readonly value: string }
+  | { readonly name: string; readonly file: UploadFile }
+
+/** Bodies up to this size are sent as one piece, which every HTTP client can do. */
+const smallBytes = 256 * 1024
+
+/**
+ * Makes the body. `Blob` is what lets fetch announce a length and read lazily; a file that is a stream makes the body a
+ * stream, which fetch sends in chunks and other clients with its length. `onFileError` is told why a stream broke,
+ * since clients report that in words of their own.
+ */
+export const body = (
+  parts: ReadonlyArray<Part>,
+  onFileError: (error: FileInputError) => void
+): Effect.Effect<HttpBody.HttpBody> =>
+  Effect.map(boundary, (boundary) => {
+    const contentType = `multipart/form-data; boundary=${boundary}`
+    const segments: Array<Uint8Array | Blob | Stream.Stream<Uint8Array, FileInputError>> = []
+    let length = 0
+    const text = (value: string) => {
+      const bytes = encoder.encode(value)
+      segments.push(bytes)
+      length += bytes.byteLength
+    }
+    for (const part of parts) {
+      const disposition = `--${boundary}\r\nContent-Disposition: form-data; name="${quoted(part.name)}"`
+      if ("value" in part) {
+        text(`${disposition}\r\n\r\n${part.value}\r\n`)
+      } else {
+        text(
+          `${disposition}; filename="${quoted(part.file.filename)}"\r\nContent-Type: ${part.file.contentType}\r\n\r\n`
+        )
+        segments.push(part.file.data)
+        length += part.file.size
+        text("\r\n")
+      }
+    }
+    text(`--${boundary}--\r\n`)
+    if (segments.some(Stream.isStream)) {
+      return HttpBody.stream(
+        Stream.fromIterable(segments).pipe(
+          Stream.flatMap(streamOf),
+          Stream.tapError((error) => Effect.sync(() => onFileError(error)))
+        ),
+        contentType,
+        length
+      )
+    }
+    const whole = segments as Array<Uint8Array | Blob>
+    return length <= smallBytes && whole.every((segment) => segment instanceof Uint8Array)
+      ? HttpBody.uint8Array(concatenate(whole, length), contentType)
+      : HttpBody.raw(new Blob(whole as Array<BlobPart>), { contentType, contentLength: length })
+  })
+
+const encoder = new TextEncoder()
+
+/** As browsers do it: the characters that would end the value are percent-encoded, all others travel as UTF-8. */
+const quoted = (value: string): string => value.replaceAll("\r", "%0D").replaceAll("\n", "%0A").replaceAll("\"", "%22")
+
+const boundary = Effect.map(
+  Effect.all([Random.nextInt, Random.nextInt, Random.nextInt]),
+  (numbers) => `canvas-runs-${numbers.map((n) => Math.abs(n).toString(36)).join("")}`
+)
+
+const concatenate = (segments: ReadonlyArray<Uint8Array>, length: number): Uint8Array => {
+  const whole = new Uint8Array(length)
+  let offset = 0
+  for (const segment of segments) {
+    whole.set(segment, offset)
+    offset += segment.byteLength
+  }
+  return whole
+}
+
+const streamOf = (
+  segment: Uint8Array | Blob | Stream.Stream<Uint8Array, FileInputError>
+): Stream.Stream<Uint8Array, FileInputError> =>
+  segment instanceof Uint8Array
+    ? Stream.make(segment)
+    : segment instanceof Blob
+    ? Stream.fromReadableStream({ evaluate: () => segment.stream(), onError: (cause) => readError("a Blob", cause) })
+    : segment

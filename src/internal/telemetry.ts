@@ -1,0 +1,109 @@
+/** Spans, metrics and logs. A span costs microseconds and kilobytes even when nobody collects it, so none is opened then. */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
+import * as RunRef from "../RunRef.ts"
+
+const created = Metric.counter("canvas_runs_created_total", {
+  description: "Runs created, by provider",
+  incremental: true
+})
+
+const ended = Metric.counter("canvas_runs_ended_total", {
+  description: "Waits that ended, by provider and outcome",
+  incremental: true
+})
+
+const pollCount = Metric.counter("canvas_runs_polls_total", {
+  description: "Polls made by waits that ended, by provider",
+  incremental: true
+})
+
+const waitTime = Metric.timer("canvas_runs_wait_duration", {
+  description: "Time from the start of a wait to its end, by provider and outcome",
+  boundaries: Metric.exponentialBoundaries({ start: 1000, factor: 2, count: 14 })
+})
+
+/** Counts a run that the provider accepted. */
+export const countCreated = (provider: string): Effect.Effect<void> =>
+  Metric.update(Metric.withAttributes(created, { provider }), 1)
+
+/** The counter of a provider's polls. */
+export const pollCounter = (ref: RunRef.RunRef): Metric.Counter<number> =>
+  Metric.withAttributes(pollCount, { provider: ref.provider })
+
+/** Opens a span if anybody collects spans. */
+export const span =
+  (name: string, attributes: Record<string, unknown>) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.withFiber((fiber): Effect.Effect<A, E, R> =>
+      isTraced(fiber)
+        ? Effect.withSpan(self, name, { attributes, captureStackTrace: false }) as Effect.Effect<A, E, R>
+        : self
+    )
+
+/** The same for a stream about a run. */
+export const streamSpan =
+  (name: string, ref: RunRef.RunRef) => <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
+    Stream.unwrap(Effect.withFiber((fiber) =>
+      Effect.succeed(
+        isTraced(fiber)
+          ? Stream.withSpan(self, name, { attributes: attributes(ref), captureStackTrace: false }) as Stream.Stream<
+            A,
+            E,
+            R
+          >
+          : self
+      )
+    ))
+
+/** Counts, times and traces one wait. */
+export const wait = <
+  A extends { readonly phase: { readonly _tag: string }; readonly poll: { readonly poll: number } },
+  E,
+  R
+>(
+  ref: RunRef.RunRef,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.clockWith((clock) => {
+    const started = clock.currentTimeMillisUnsafe()
+    return Effect.onExit(self, (exit) =>
+      Effect.contextWith((context: Context.Context<never>) => {
+        const outcome = Exit.isSuccess(exit) ? exit.value.phase._tag : failureName(exit.cause)
+        const elapsed = Duration.millis(clock.currentTimeMillisUnsafe() - started)
+        const by = { provider: ref.provider, outcome }
+        Metric.withAttributes(ended, by).updateUnsafe(1, context)
+        Metric.withAttributes(waitTime, by).updateUnsafe(elapsed, context)
+        return Effect.andThen(
+          Effect.annotateCurrentSpan({
+            "run.outcome": outcome,
+            ...(Exit.isSuccess(exit) ? { "run.polls": exit.value.poll.poll } : undefined)
+          }),
+          Effect.logDebug(`${RunRef.format(ref)}: ${outcome} after ${Duration.format(elapsed)}`)
+        )
+      }))
+  }).pipe(span("Run.wait", attributes(ref)))
+
+/** What a span says of a run. */
+export const attributes = (ref: RunRef.RunRef): Record<string, unknown> => ({
+  "run.provider": ref.provider,
+  "run.kind": ref.kind,
+  "run.id": ref.id
+})
+
+const isTraced = (fiber: Fiber.Fiber<unknown, unknown>): boolean => fiber.getRef(Tracer.Tracer) !== Tracer.nativeTracer
+
+const failureName = (cause: Cause.Cause<unknown>): string =>
+  Option.match(Cause.findErrorOption(cause), {
+    onSome: (error) => Predicate.hasProperty(error, "_tag") ? String(error._tag) : "Error",
+    onNone: () => Cause.hasInterruptsOnly(cause) ? "Interrupted" : "Defect"
+  })

@@ -1,0 +1,104 @@
+/**
+ * The files that Spine runs make.
+ *
+ * @see https://docs.getspine.ai/api-reference/concepts/polling-and-status
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import * as Stream from "effect/Stream"
+import * as KernelArtifact from "../Artifact.ts"
+import * as FileName from "../internal/fileName.ts"
+import type { DownloadError } from "../RunError.ts"
+import { refOf, type Runs, type RunTarget } from "./SpineRuns.ts"
+import type * as Wire from "./SpineSchema.ts"
+
+/**
+ * Reading artifacts.
+ *
+ * **Details**
+ *
+ * The run is named along with the artifact so that an expired link can be replaced. That the links are signed, need no
+ * API key and expire is assumed: the provider does not say.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Artifacts {
+  /** The whole artifact in memory. */
+  readonly download: (run: RunTarget, artifact: Wire.Artifact) => Effect.Effect<Uint8Array<ArrayBuffer>, DownloadError>
+  /** The bytes as they arrive. */
+  readonly stream: (run: RunTarget, artifact: Wire.Artifact) => Stream.Stream<Uint8Array, DownloadError>
+  /** Writes one artifact into a folder, under its own name made safe, or under `filename`. Returns the path. */
+  readonly toFile: (
+    run: RunTarget,
+    artifact: Wire.Artifact,
+    target: { readonly directory: string; readonly filename?: string | undefined }
+  ) => Effect.Effect<string, DownloadError, FileSystem.FileSystem>
+  /** Writes all artifacts of a run into a folder, a few at a time; equal names are numbered. Returns the paths. */
+  readonly toDirectory: (
+    run: Wire.CompletedRun | Wire.PartialRun,
+    directory: string,
+    options?: {
+      /** @default 4 */
+      readonly concurrency?: number | undefined
+    }
+  ) => Effect.Effect<ReadonlyArray<string>, DownloadError, FileSystem.FileSystem>
+}
+
+/**
+ * Makes {@link Artifacts} on the runs they belong to.
+ *
+ * @internal
+ */
+export const make = (runs: Runs, options: KernelArtifact.Options): Artifacts => {
+  const source = (operation: string, run: RunTarget, artifact: Wire.Artifact) =>
+    Effect.map(refOf(operation, run), (ref): KernelArtifact.ArtifactSource<DownloadError> => ({
+      name: artifact.name,
+      url: artifact.download_url,
+      size: artifact.size_bytes,
+      ref,
+      refresh: Effect.map(runs.retrieve(ref), (run) =>
+        run.status === "completed" || run.status === "partial"
+          ? run.result.artifacts.find(({ id }) => id === artifact.id)?.download_url
+          : undefined)
+    }))
+
+  const toFile: Artifacts["toFile"] = (run, artifact, target) =>
+    Effect.flatMap(
+      source("artifacts.toFile", run, artifact),
+      (source) => KernelArtifact.toFile(options, source, target)
+    )
+
+  return {
+    download: (run, artifact) =>
+      Effect.flatMap(source("artifacts.download", run, artifact), (source) => KernelArtifact.bytes(options, source)),
+    stream: (run, artifact) =>
+      Stream.unwrap(
+        Effect.map(source("artifacts.stream", run, artifact), (source) => KernelArtifact.stream(options, source))
+      ),
+    toFile,
+    toDirectory: (run, directory, { concurrency = 4 } = {}) => {
+      const names = distinctNames(run.result.artifacts.map(({ name }) => name))
+      return Effect.forEach(
+        run.result.artifacts,
+        (artifact, index) => toFile(run, artifact, { directory, filename: names[index]! }),
+        { concurrency }
+      )
+    }
+  }
+}
+
+/** Safe names that differ also where a file system does not tell upper from lower case. */
+const distinctNames = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const taken = new Set<string>()
+  return names.map((name) => {
+    const safe = FileName.writable(name, "artifact")
+    const dot = safe.lastIndexOf(".")
+    const [stem, extension] = dot > 0 ? [safe.slice(0, dot), safe.slice(dot)] : [safe, ""]
+    let candidate = safe
+    for (let n = 2; taken.has(candidate.toLowerCase()); n++) candidate = `${stem}-${n}${extension}`
+    taken.add(candidate.toLowerCase())
+    return candidate
+  })
+}

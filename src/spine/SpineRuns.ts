@@ -1,0 +1,457 @@
+/**
+ * Spine runs: create, retrieve, wait, watch.
+ *
+ * @see https://docs.getspine.ai/sdks/typescript/runs
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as FileInput from "../FileInput.ts"
+import type * as Http from "../internal/http.ts"
+import * as Multipart from "../internal/multipart.ts"
+import * as Telemetry from "../internal/telemetry.ts"
+import * as Polling from "../Polling.ts"
+import * as KernelRun from "../Run.ts"
+import {
+  type BadRequestError,
+  type CreateError,
+  CreateOutcomeUnknownError,
+  type FileInputError,
+  refused,
+  type RequestError,
+  type RunTimeoutError,
+  type WaitError,
+  type WatchError
+} from "../RunError.ts"
+import * as RunRef from "../RunRef.ts"
+import * as Wire from "./SpineSchema.ts"
+
+/**
+ * What a run is asked for.
+ *
+ * @see https://docs.getspine.ai/api-reference/endpoints/create-run
+ * @category models
+ * @since 0.1.0
+ */
+export interface CreateRunParams {
+  /** The instruction. */
+  readonly prompt: string
+  /**
+   * What kind of result to make. Ignored by the provider when `blocks` is given.
+   *
+   * @default "auto"
+   */
+  readonly template?: Wire.Template | undefined
+  /** The types of block the agents may create; at least one. Wins over `template`. */
+  readonly blocks?: readonly [Wire.BlockType, ...ReadonlyArray<Wire.BlockType>] | undefined
+  /** Guidance for all agents: tone, audience, citations. */
+  readonly agent_instructions?: string | undefined
+  /** Passed on as it is. The provider reserves this field and does not honour it yet: use webhooks of its portal. */
+  readonly webhook_url?: string | undefined
+  /** Files for the agents to work with. */
+  readonly files?: ReadonlyArray<FileInput.FileInput> | undefined
+}
+
+/**
+ * A run that the provider accepted.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CreatedRun extends Wire.CreateRunResponse {
+  /** Plain data that names the run. Store it, and any process can go on from here. */
+  readonly ref: RunRef.RunRef
+}
+
+/**
+ * Any way to name a run: its id, its ref, or what `create` or `retrieve` returned.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RunTarget = string | RunRef.RunRef | { readonly run_id: string; readonly ref?: RunRef.RunRef }
+
+/**
+ * How to wait for a Spine run: every 5 seconds for 15 minutes, as the provider's SDK does, unless told otherwise.
+ *
+ * **Gotchas**
+ *
+ * Runs take 10 to 20 minutes on average and up to two hours, so give a longer `timeout` for real work.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type WaitOptions<E = never, R = never> = Polling.Options<Wire.Run, E, R>
+
+/**
+ * The polls that {@link Runs.waitForCompletion} makes by default.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaultWait: { readonly pollInterval: Duration.Input; readonly timeout: Duration.Input } = {
+  pollInterval: "5 seconds",
+  timeout: "15 minutes"
+}
+
+/**
+ * The endpoints about runs, and what is built on them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Runs {
+  /**
+   * Starts a run. The request is not repeated unless it surely did not reach the provider, because each one that does
+   * may start, and bill, a run of its own.
+   *
+   * @see https://docs.getspine.ai/api-reference/endpoints/create-run
+   */
+  readonly create: (params: CreateRunParams) => Effect.Effect<CreatedRun, CreateError>
+  /**
+   * Asks once how a run is.
+   *
+   * @see https://docs.getspine.ai/api-reference/endpoints/get-run
+   */
+  readonly retrieve: (run: RunTarget) => Effect.Effect<Wire.Run, RequestError>
+  /**
+   * Waits until the run has ended. A `partial` run is a result; a `failed` one is a `RunFailedError`, or with
+   * `resolveOnFailure` a result too.
+   *
+   * @see https://docs.getspine.ai/sdks/typescript/runs
+   */
+  readonly waitForCompletion: {
+    <E = never, R = never>(
+      run: RunTarget,
+      options: WaitOptions<E, R> & { readonly resolveOnFailure: true }
+    ): Effect.Effect<Wire.TerminalRun, WatchError | E, R>
+    <E = never, R = never>(
+      run: RunTarget,
+      options?: WaitOptions<E, R> & { readonly resolveOnFailure?: false | undefined }
+    ): Effect.Effect<Wire.CompletedRun | Wire.PartialRun, WaitError | E, R>
+  }
+  /** The snapshots of a run that differ, as they come, ending with the terminal one; a failed run is the last of them. */
+  readonly watch: <E = never, R = never>(
+    run: RunTarget,
+    options?: WaitOptions<E, R>
+  ) => Stream.Stream<Wire.Run, WatchError | E, R>
+  /** Every poll of a run, changed or not, with the failures that the wait survived. */
+  readonly polls: <E = never, R = never>(
+    run: RunTarget,
+    options?: WaitOptions<E, R>
+  ) => Stream.Stream<KernelRun.Poll<Wire.Run>, WatchError | E, R>
+  /** A handle whose waiters share one poll loop. */
+  readonly share: <E = never, R = never>(
+    run: RunTarget,
+    options?: WaitOptions<E, R>
+  ) => Effect.Effect<SharedRun<E>, BadRequestError, R | Scope.Scope>
+  /** Creates a run and waits for it. Every failure after the creation carries the run's `ref`. */
+  readonly run: <E = never, R = never>(
+    params: CreateRunParams,
+    options?: WaitOptions<E, R> & {
+      /** Runs between the creation and the first poll, so that the ref can be stored. */
+      readonly onCreated?: ((created: CreatedRun) => Effect.Effect<unknown>) | undefined
+    }
+  ) => Effect.Effect<Wire.CompletedRun | Wire.PartialRun, CreateError | WaitError | E, R>
+}
+
+/**
+ * A handle on a Spine run whose waiters share one poll loop.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SharedRun<E = never> extends
+  KernelRun.SharedRun<
+    Wire.Run,
+    Wire.CompletedRun | Wire.PartialRun,
+    Wire.FailedRun,
+    RequestError,
+    RequestError | RunTimeoutError | E
+  >
+{}
+
+/**
+ * The name of this provider in a `RunRef`.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const provider = "spine"
+
+/**
+ * Makes {@link Runs} on an API.
+ *
+ * @internal
+ */
+export const make = (api: Http.Api, options: { readonly retryCreates: boolean }): Runs => {
+  const source = (ref: RunRef.RunRef): Source => ({
+    ref,
+    retrieve: api.call({
+      operation: "runs.retrieve",
+      request: HttpClientRequest.get(`/v1/run/${ref.id}`),
+      decode: decodeRun,
+      ref
+    }),
+    classify,
+    status: (run) => run.status === "unknown" ? run.provider_status : run.status,
+    unchanged
+  })
+
+  const prepare = <E, R>(operation: string, run: RunTarget, wait: WaitOptions<E, R> | undefined) =>
+    Effect.all([
+      Effect.map(refOf(operation, run), source),
+      Polling.makePolicy(operation, wait, defaultWait)
+    ])
+
+  const create: Runs["create"] = (params) =>
+    Effect.flatMap(checkParams(params), (parts) => send(api, parts, options.retryCreates)).pipe(
+      Effect.tap((created) => Effect.annotateCurrentSpan("run.id", created.run_id)),
+      Telemetry.span("SpineRuns.create", { "run.provider": provider })
+    )
+
+  const waitForCompletion = <E, R>(
+    run: RunTarget,
+    wait?: WaitOptions<E, R> & { readonly resolveOnFailure?: boolean | undefined }
+  ): Effect.Effect<Wire.TerminalRun, WaitError | E, R> =>
+    Effect.flatMap(
+      prepare("runs.waitForCompletion", run, wait),
+      ([source, policy]): Effect.Effect<Wire.TerminalRun, WaitError | E, R> =>
+        wait?.resolveOnFailure === true ? KernelRun.settle(source, policy) : KernelRun.wait(source, policy)
+    )
+
+  return {
+    create,
+    retrieve: (run) =>
+      Effect.flatMap(refOf("runs.retrieve", run), (ref) =>
+        Effect.map(source(ref).retrieve, ({ value }) => value).pipe(
+          Telemetry.span("SpineRuns.retrieve", Telemetry.attributes(ref))
+        )),
+    waitForCompletion: waitForCompletion as Runs["waitForCompletion"],
+    watch: (run, wait) =>
+      Stream.unwrap(
+        Effect.map(prepare("runs.watch", run, wait), ([source, policy]) => KernelRun.watch(source, policy))
+      ),
+    polls: (run, wait) =>
+      Stream.unwrap(
+        Effect.map(prepare("runs.polls", run, wait), ([source, policy]) => KernelRun.polls(source, policy))
+      ),
+    share: (run, wait) =>
+      Effect.flatMap(prepare("runs.share", run, wait), ([source, policy]) => KernelRun.share(source, policy)),
+    run: (params, wait) =>
+      // The options are checked first: a mistake in them must not cost a run
+      Effect.andThen(
+        Polling.makePolicy("runs.run", wait, defaultWait),
+        Effect.flatMap(create(params), (created) =>
+          Effect.andThen(wait?.onCreated?.(created) ?? Effect.void, () =>
+            Effect.flatMap(
+              prepare("runs.run", created, wait),
+              ([source, policy]) =>
+                KernelRun.wait(source, policy)
+            )))
+      )
+  }
+}
+
+interface Source extends KernelRun.RunSource<Wire.Run, Wire.CompletedRun | Wire.PartialRun, Wire.FailedRun> {}
+
+const decodeRun = Wire.decodeAnswer(Wire.Run)
+const decodeCreated = Wire.decodeAnswer(Wire.CreateRunResponse)
+
+const classify: Source["classify"] = (run) => {
+  switch (run.status) {
+    case "completed":
+    case "partial":
+      return { _tag: "Succeeded", run }
+    case "failed":
+      return { _tag: "Failed", run, errors: run.errors.map(({ error }) => error) }
+    case "running":
+      return {
+        _tag: "Pending",
+        progress: { completed: run.progress.tasks_completed, total: run.progress.tasks_total }
+      }
+    case "unknown":
+      return { _tag: "Pending" }
+  }
+}
+
+/** The time a run has taken changes with every poll, and tells nothing new. */
+const unchanged = (previous: Wire.Run, next: Wire.Run): boolean =>
+  Equal.equals(withoutClock(previous), withoutClock(next))
+
+const withoutClock = (run: Wire.Run): Wire.Run =>
+  run.status === "running" ? { ...run, progress: { ...run.progress, elapsed_ms: 0 } } : run
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/**
+ * Checks an id before it becomes part of a path.
+ *
+ * @internal
+ */
+export const checkId = (operation: string, parameter: string, id: unknown): Effect.Effect<string, BadRequestError> =>
+  typeof id === "string" && uuid.test(id) ? Effect.succeed(id) : Effect.fail(refused({
+    operation,
+    parameter,
+    message: `${parameter} is ${JSON.stringify(id)}, which is not a UUID.`
+  }))
+
+/**
+ * Finds the ref that a target names.
+ *
+ * @internal
+ */
+export const refOf = (operation: string, run: RunTarget): Effect.Effect<RunRef.RunRef, BadRequestError> => {
+  if (Predicate.hasProperty(run, "provider")) {
+    const ref = run as RunRef.RunRef
+    return ref.provider === provider
+      ? Effect.as(checkId(operation, "ref.id", ref.id), ref)
+      : Effect.fail(refused({
+        operation,
+        parameter: "run",
+        message: `this is a ref of a ${ref.provider} ${ref.kind}, not of a spine run.`
+      }))
+  }
+  if (Predicate.hasProperty(run, "ref")) return refOf(operation, run.ref as RunRef.RunRef)
+  const id = Predicate.hasProperty(run, "run_id") ? run.run_id : run
+  return Effect.map(checkId(operation, "run_id", id), (id) => RunRef.make({ provider, kind: "run", id }))
+}
+
+const checkParams = (
+  params: CreateRunParams
+): Effect.Effect<ReadonlyArray<Multipart.Part>, BadRequestError | FileInputError> =>
+  Effect.gen(function*() {
+    const operation = "runs.create"
+    const parts: Array<Multipart.Part> = []
+    const text = (parameter: string, value: unknown, isRequired = false) => {
+      if (value === undefined && !isRequired) return Effect.void
+      if (typeof value !== "string" || isRequired && value.trim() === "") {
+        return refused({ operation, parameter, message: `${parameter} must be ${isRequired ? "non-blank " : ""}text.` })
+      }
+      parts.push({ name: parameter, value })
+      return Effect.void
+    }
+    yield* text("prompt", params.prompt, true)
+    if (params.template !== undefined && !Schema.is(Wire.Template)(params.template)) {
+      return yield* refused({
+        operation,
+        parameter: "template",
+        message: `${JSON.stringify(params.template)} is not a template. There are: ${
+          Wire.Template.literals.join(", ")
+        }.`
+      })
+    }
+    yield* text("template", params.template)
+    if (params.blocks !== undefined) {
+      const isKnown = Schema.is(Wire.BlockType)
+      const unknown = Array.isArray(params.blocks) ? params.blocks.filter((block) => !isKnown(block)) : [params.blocks]
+      if (unknown.length > 0) {
+        return yield* refused({
+          operation,
+          parameter: "blocks",
+          message: `${JSON.stringify(unknown)} are not block types. There are: ${Wire.BlockType.literals.join(", ")}.`
+        })
+      }
+      if (params.blocks.length === 0 as number) {
+        return yield* refused({
+          operation,
+          parameter: "blocks",
+          message: "blocks is empty. Leave it out, or name one."
+        })
+      }
+      parts.push({ name: "blocks", value: JSON.stringify(params.blocks) })
+    }
+    yield* text("agent_instructions", params.agent_instructions)
+    if (params.webhook_url !== undefined && !URL.canParse(params.webhook_url)) {
+      return yield* refused({ operation, parameter: "webhook_url", message: "webhook_url is not an absolute URL." })
+    }
+    yield* text("webhook_url", params.webhook_url)
+    let index = 0
+    for (const file of params.files ?? []) {
+      parts.push({ name: "files", file: yield* FileInput.normalize(operation, file, ++index) })
+    }
+    return parts
+  })
+
+const send = (
+  api: Http.Api,
+  parts: ReadonlyArray<Multipart.Part>,
+  retryCreates: boolean
+): Effect.Effect<CreatedRun, CreateError> =>
+  Effect.gen(function*() {
+    const createdAt = yield* Clock.currentTimeMillis
+    let fileError: FileInputError | undefined
+    let isUnknown = false
+    const body = yield* Multipart.body(parts, (error) => {
+      fileError = error
+    })
+    const answer = yield* api.call({
+      operation: "runs.create",
+      request: HttpClientRequest.post("/v1/run", { body }),
+      decode: decodeCreated,
+      isUpload: true,
+      retryWhile: (error) => {
+        const mayExist = mayHaveCreated(error)
+        isUnknown ||= mayExist
+        return fileError === undefined && error.isRetryable && (retryCreates || neverSent(error))
+      }
+    }).pipe(
+      Effect.mapError((error): CreateError =>
+        // A body that broke off is no request: the provider cannot have taken it for a run
+        fileError ?? (isUnknown || mayHaveCreated(error) ? outcomeUnknown(error) : error)
+      )
+    )
+    yield* Telemetry.countCreated(provider)
+    const { requestId, value } = answer
+    return {
+      ...value,
+      ref: RunRef.make({
+        provider,
+        kind: "run",
+        id: value.run_id,
+        createdAt,
+        ...(requestId === undefined ? undefined : { requestId }),
+        ...(value.estimated_duration_ms === undefined
+          ? undefined
+          : { estimatedDurationMs: value.estimated_duration_ms })
+      })
+    }
+  })
+
+const neverSent = (error: RequestError): boolean => error._tag === "TransportError" && !error.reached
+
+const mayHaveCreated = (error: RequestError): boolean => {
+  switch (error._tag) {
+    case "TransportError":
+      return error.reached
+    case "RequestTimeoutError":
+    case "ServerError":
+    case "InvalidResponseError":
+      return true
+    default:
+      return false
+  }
+}
+
+const outcomeUnknown = (error: RequestError): CreateOutcomeUnknownError => {
+  const { attempts, elapsed, operation } = error
+  return new CreateOutcomeUnknownError({
+    operation,
+    attempts,
+    elapsed,
+    message: `A run may exist, and may be billed: the request to create it went out, and then: ${error.message} ` +
+      "It was not repeated for that reason. Look for the run in the provider's portal before you create another.",
+    cause: error,
+    ...(error.status === undefined ? undefined : { status: error.status }),
+    ...(error.requestId === undefined ? undefined : { requestId: error.requestId }),
+    ...(error.providerMessage === undefined ? undefined : { providerMessage: error.providerMessage }),
+    ...(error.body === undefined ? undefined : { body: error.body })
+  })
+}

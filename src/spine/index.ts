@@ -1,0 +1,19 @@
+/**
+ * Spine: everything about one provider, from one import.
+ *
+ * @since 0.1.0
+ */
+export type { Artifacts } from "./SpineArtifacts.ts"
+export type { Canvases } from "./SpineCanvases.ts"
+export * from "./SpineClient.ts"
+export {
+  type CreatedRun,
+  type CreateRunParams,
+  defaultWait,
+  provider,
+  type Runs,
+  type RunTarget,
+  type SharedRun,
+  type WaitOptions
+} from "./SpineRuns.ts"
+export * from "./SpineSchema.ts"
