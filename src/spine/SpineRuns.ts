@@ -134,8 +134,10 @@ export interface Runs {
     ): Effect.Effect<Wire.TerminalRun, WatchError | E, R>
     <E = never, R = never>(
       run: RunTarget,
-      options?: WaitOptions<E, R> & { readonly resolveOnFailure?: false | undefined }
+      options: WaitOptions<E, R> & { readonly resolveOnFailure?: false | undefined }
     ): Effect.Effect<Wire.CompletedRun | Wire.PartialRun, WaitError | E, R>
+    // Last, so that `Effect.flatMap(created, runs.waitForCompletion)` is understood
+    (run: RunTarget): Effect.Effect<Wire.CompletedRun | Wire.PartialRun, WaitError>
   }
   /** The snapshots of a run that differ, as they come, ending with the terminal one; a failed run is the last of them. */
   readonly watch: <E = never, R = never>(

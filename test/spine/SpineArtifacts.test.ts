@@ -1,0 +1,215 @@
+import { NodeFileSystem } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, FileSystem, Layer, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { RunError, Spine } from "canvas-runs"
+import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
+import { apiKey, failure, finish, live, success } from "./support.ts"
+
+const onDownload = (fault: Fault.Fault) => fault.pipe(Fault.on("GET", /_artifacts|artifacts/))
+
+/** A completed run with one artifact, unless scripted otherwise. */
+const completed = (
+  artifacts: ReadonlyArray<SpineEmulator.ScriptedArtifact> = [{ name: "report.txt", content: "0123456789" }]
+) =>
+  Effect.gen(function*() {
+    const spine = yield* Spine.SpineClient
+    const emulator = yield* SpineEmulator.SpineEmulator
+    yield* emulator.script({ timeline: Timeline.make({ duration: "1 second" }), artifacts })
+    const created = yield* spine.runs.create({ prompt: "x" })
+    yield* TestClock.adjust("1 second")
+    const run = success(yield* finish(spine.runs.waitForCompletion(created), "5 seconds"))
+    yield* emulator.clearRequests
+    return { spine, emulator, run, artifact: run.result.artifacts[0]! }
+  })
+
+const layers = (options?: SpineEmulator.Options) => Layer.merge(live({}, options), NodeFileSystem.layer)
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
+
+describe("artifacts", () => {
+  it.effect("promise 11: downloads without sending the API key", () =>
+    Effect.gen(function*() {
+      const { artifact, emulator, run, spine } = yield* completed()
+      assert.strictEqual(text(yield* spine.artifacts.download(run, artifact)), "0123456789")
+      const [request] = yield* emulator.requests
+      assert.notInclude(JSON.stringify(request), apiKey)
+    }).pipe(Effect.provide(layers())))
+
+  it.effect("streams", () =>
+    Effect.gen(function*() {
+      const stream = Stream.make(new Uint8Array(1000), new Uint8Array(500))
+      const { artifact, run, spine } = yield* completed([{ name: "big.bin", content: { size: 1500, stream } }])
+      const sizes = yield* Stream.runCollect(Stream.map(spine.artifacts.stream(run, artifact), (chunk) => chunk.length))
+      assert.deepStrictEqual(sizes, [1000, 500])
+    }).pipe(Effect.provide(layers())))
+
+  it.effect("asks for a new link when the old one has expired, once", () =>
+    Effect.gen(function*() {
+      const { artifact, emulator, run, spine } = yield* completed()
+      yield* TestClock.adjust("61 minutes")
+      assert.strictEqual(text(yield* spine.artifacts.download(run, artifact)), "0123456789")
+      assert.deepStrictEqual((yield* emulator.requests).map(({ status }) => status), [403, 200, 200])
+
+      yield* emulator.clearRequests
+      yield* emulator.fault(onDownload(Fault.status(404)).pipe(Fault.times(9)))
+      const error = failure(yield* finish(spine.artifacts.download(run, artifact)))
+      assert.instanceOf(error, RunError.ArtifactError)
+      assert.strictEqual(error.reason, "expired")
+      assert.strictEqual(error.status, 404)
+      assert.strictEqual((yield* emulator.requests).length, 3)
+    }).pipe(Effect.provide(layers())))
+
+  it.effect("says so when the run no longer lists the artifact", () =>
+    Effect.gen(function*() {
+      const { artifact, emulator, run, spine } = yield* completed()
+      yield* emulator.expireArtifacts
+      const error = yield* Effect.flip(spine.artifacts.download(run, { ...artifact, id: "another" }))
+      assert.instanceOf(error, RunError.ArtifactError)
+      assert.strictEqual(error.reason, "expired")
+    }).pipe(Effect.provide(layers())))
+
+  it.effect("tries again after what passes, and fails with what stays", () =>
+    Effect.gen(function*() {
+      const { artifact, emulator, run, spine } = yield* completed()
+      yield* emulator.fault(onDownload(Fault.status(503)), onDownload(Fault.dropInside(4)))
+      assert.strictEqual(text(success(yield* finish(spine.artifacts.download(run, artifact)))), "0123456789")
+
+      yield* emulator.fault(onDownload(Fault.hang).pipe(Fault.times(9)))
+      const silent = failure(yield* finish(spine.artifacts.download(run, artifact)))
+      assert.instanceOf(silent, RunError.ArtifactError)
+      assert.strictEqual(silent.reason, "unavailable")
+    }).pipe(Effect.provide(layers())))
+
+  it.effect("checks the size, whether the file is shorter or longer than announced", () =>
+    Effect.gen(function*() {
+      const { artifact, emulator, run, spine } = yield* completed()
+      const longer = yield* Effect.flip(spine.artifacts.download(run, { ...artifact, size_bytes: 9 }))
+      assert.instanceOf(longer, RunError.ArtifactError)
+      assert.strictEqual(longer.reason, "size")
+      assert.deepStrictEqual([longer.expectedBytes, longer.receivedBytes], [9, 10])
+
+      yield* emulator.fault(onDownload(Fault.truncate(4)).pipe(Fault.times(9)))
+      const shorter = failure(yield* finish(spine.artifacts.download(run, artifact)))
+      assert.instanceOf(shorter, RunError.ArtifactError)
+      assert.strictEqual(shorter.reason, "size")
+      assert.deepStrictEqual([shorter.expectedBytes, shorter.receivedBytes], [10, 4])
+    }).pipe(Effect.provide(layers())))
+
+  it.effect("refuses links that are no http addresses", () =>
+    Effect.gen(function*() {
+      const { artifact, run, spine } = yield* completed()
+      for (const download_url of ["file:///etc/passwd", "javascript:alert(1)", "report.txt", ""]) {
+        const error = yield* Effect.flip(spine.artifacts.download(run, { ...artifact, download_url }))
+        assert.instanceOf(error, RunError.ArtifactError)
+        assert.strictEqual(error.reason, "unavailable")
+      }
+    }).pipe(Effect.provide(layers())))
+
+  it.effect("writes a file into the folder, which it makes", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const { artifact, run, spine } = yield* completed()
+      const directory = `${yield* fs.makeTempDirectoryScoped()}/a/b`
+      const path = yield* spine.artifacts.toFile(run, artifact, { directory })
+      assert.strictEqual(path, `${directory}/report.txt`)
+      assert.strictEqual(yield* fs.readFileString(path), "0123456789")
+      assert.deepStrictEqual(yield* fs.readDirectory(directory), ["report.txt"])
+    })).pipe(Effect.provide(layers())))
+
+  for (
+    const [name, expected] of [
+      ["../../etc/passwd", "passwd"],
+      ["..", "artifact"],
+      ["C:\\Windows\\system.ini", "system.ini"],
+      [".bashrc", "bashrc"],
+      ["a\u0000b\n.txt", "ab.txt"],
+      ["CON.txt", "_CON.txt"],
+      ["what?*.md", "what__.md"],
+      ["\u202egnp.exe", "gnp.exe"],
+      ["", "artifact"]
+    ] as const
+  ) {
+    it.effect(`writes an artifact called ${JSON.stringify(name)} as ${expected}, inside the folder`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const fs = yield* FileSystem.FileSystem
+        const { artifact, run, spine } = yield* completed()
+        const directory = yield* fs.makeTempDirectoryScoped()
+        const path = yield* spine.artifacts.toFile(run, { ...artifact, name }, { directory })
+        assert.strictEqual(path, `${directory}/${expected}`)
+        assert.deepStrictEqual(yield* fs.readDirectory(directory), [expected])
+      })).pipe(Effect.provide(layers())))
+  }
+
+  it.effect("leaves nothing behind when a download fails, and keeps what was there", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const { artifact, emulator, run, spine } = yield* completed()
+      const directory = yield* fs.makeTempDirectoryScoped()
+      yield* fs.writeFileString(`${directory}/report.txt`, "before")
+      yield* emulator.fault(onDownload(Fault.dropInside(4)).pipe(Fault.times(9)))
+      const fiber = yield* Effect.forkChild(Effect.flip(spine.artifacts.toFile(run, artifact, { directory })))
+      // File writes are real, so the clock is moved until the retries are through
+      while (fiber.pollUnsafe() === undefined) {
+        yield* TestClock.adjust("1 second")
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      }
+      const error = yield* Fiber.join(fiber)
+      assert.instanceOf(error, RunError.ArtifactError)
+      assert.strictEqual(error.reason, "interrupted")
+      assert.deepStrictEqual(yield* fs.readDirectory(directory), ["report.txt"])
+      assert.strictEqual(yield* fs.readFileString(`${directory}/report.txt`), "before")
+    })).pipe(Effect.provide(layers())))
+
+  it.effect("leaves nothing behind when it is interrupted", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const started = yield* Deferred.make<void>()
+      const stream = Stream.concat(
+        Stream.make(new Uint8Array(10)),
+        Stream.unwrap(Effect.as(Deferred.succeed(started, undefined), Stream.never))
+      )
+      const { artifact, run, spine } = yield* completed([{ name: "slow.bin", content: { size: 20, stream } }])
+      const directory = yield* fs.makeTempDirectoryScoped()
+      const fiber = yield* Effect.forkChild(spine.artifacts.toFile(run, artifact, { directory }))
+      yield* Deferred.await(started)
+      assert.strictEqual((yield* fs.readDirectory(directory)).filter((name) => name.endsWith(".partial")).length, 1)
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(yield* fs.readDirectory(directory), [])
+    })).pipe(Effect.provide(layers())))
+
+  it.effect("says where it could not write", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const { artifact, run, spine } = yield* completed()
+      const directory = yield* fs.makeTempDirectoryScoped()
+      yield* fs.writeFileString(`${directory}/file`, "")
+      const error = yield* Effect.flip(spine.artifacts.toFile(run, artifact, { directory: `${directory}/file` }))
+      assert.instanceOf(error, RunError.ArtifactError)
+      assert.strictEqual(error.reason, "write")
+      assert.include(error.message, `${directory}/file`)
+    })).pipe(Effect.provide(layers())))
+
+  it.effect("writes all artifacts of a run, and numbers those of the same name", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const { run, spine } = yield* completed([
+        { name: "Report.txt", content: "1" },
+        { name: "report.txt", content: "22" },
+        { name: "x/report.txt", content: "333" },
+        { name: "notes", content: "4444" }
+      ])
+      const directory = yield* fs.makeTempDirectoryScoped()
+      const paths = yield* spine.artifacts.toDirectory(run, directory)
+      assert.deepStrictEqual(
+        paths.map((path) => path.slice(directory.length + 1)),
+        ["Report.txt", "report-2.txt", "report-3.txt", "notes"]
+      )
+      assert.deepStrictEqual(yield* Effect.forEach(paths, (path) => fs.readFileString(path)), [
+        "1",
+        "22",
+        "333",
+        "4444"
+      ])
+    })).pipe(Effect.provide(layers())))
+})
