@@ -77,12 +77,12 @@ export interface StreamedFile {
  * import { NodeFileSystem } from "@effect/platform-node"
  * import { FileInput } from "canvas-runs"
  *
- * const program = FileInput.fromPath("README.md").pipe(
+ * const program = FileInput.fromPath("package.json").pipe(
  *   Effect.map((file) => `${file.filename}: ${file.size > 0}`),
  *   Effect.provide(NodeFileSystem.layer)
  * )
  *
- * console.log(await Effect.runPromise(program)) // => "README.md: true"
+ * console.log(await Effect.runPromise(program)) // => "package.json: true"
  * ```
  *
  * @category constructors

@@ -33,18 +33,31 @@
  * **Example** (Deciding by tag)
  *
  * ```ts
- * import { Effect } from "effect"
- * import { RunError } from "canvas-runs"
+ * import { Effect, Redacted } from "effect"
+ * import { Spine } from "canvas-runs"
+ * import { SpineEmulator, Timeline } from "canvas-runs/testing"
  *
- * declare const wait: Effect.Effect<string, RunError.WaitError>
- *
- * const outcome = wait.pipe(
+ * const outcome = Effect.gen(function*() {
+ *   const spine = yield* Spine.SpineClient
+ *   const run = yield* spine.runs.run({ prompt: "Compare three vector databases" })
+ *   return run.result.final_output
+ * }).pipe(
  *   Effect.catchTags({
  *     RunTimeoutError: (error) => Effect.succeed(`still running, resume with ${error.ref.id}`),
  *     RunFailedError: (error) => Effect.succeed(`failed: ${error.errors.join(", ")}`),
  *     RateLimitError: (error) => Effect.succeed(`slow down: ${error.message}`)
  *   })
  * )
+ *
+ * const failing = SpineEmulator.layerTest({
+ *   script: { timeline: Timeline.make({ duration: 0, outcome: "failed", errors: ["out of luck"] }) }
+ * })
+ * const main = outcome.pipe(
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+ *   Effect.provide(failing)
+ * )
+ *
+ * console.log(await Effect.runPromise(main)) // => "failed: out of luck"
  * ```
  *
  * @since 0.1.0

@@ -1,0 +1,87 @@
+/**
+ * Puts an emulator on a loopback socket, for clients in any language.
+ *
+ * @since 0.1.0
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import * as Effect from "effect/Effect"
+import * as HttpBody from "effect/http/HttpBody"
+import * as HttpServer from "effect/http/HttpServer"
+import type { ServeError } from "effect/http/HttpServerError"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+// oxlint-disable-next-line no-restricted-imports -- a socket is Node's
+import { createServer, type ServerResponse } from "node:http"
+import type * as Emulator from "./Emulator.ts"
+
+/**
+ * Where to listen.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options {
+  /** @default any free port */
+  readonly port?: number | undefined
+  /** @default "127.0.0.1" */
+  readonly host?: string | undefined
+}
+
+/**
+ * Listens until the scope closes, and says under which URL.
+ *
+ * **Details**
+ *
+ * A dropped connection is a destroyed socket: without a byte of the answer, or after the bytes that were to arrive. When
+ * the scope closes, connections that are still open are closed with it, and requests that are still being handled are
+ * interrupted.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const listen = Effect.fnUntraced(function*(
+  emulator: Emulator.Emulator,
+  options: Options = {}
+): Effect.fn.Return<string, ServeError, Scope.Scope> {
+  const node = createServer()
+  const server = yield* NodeHttpServer.make(() => node, {
+    host: options.host ?? "127.0.0.1",
+    port: options.port ?? 0,
+    disablePreemptiveShutdown: true
+  })
+  yield* server.serve(socketApp(emulator))
+  yield* Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))
+  return HttpServer.formatAddress(server.address)
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+// Interruptible, as a request may never be answered and the platform would wait for it.
+const socketApp = (emulator: Emulator.Emulator) =>
+  Effect.interruptible(Effect.gen(function*() {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const node = NodeHttpServerRequest.toServerResponse(request) as ServerResponse
+    const response = yield* Effect.catchTag(emulator.httpApp, "ConnectionDropped", () => destroyed(node))
+    return response.body._tag !== "Stream" ? response : HttpServerResponse.setBody(
+      response,
+      HttpBody.stream(
+        Stream.catch(response.body.stream, () =>
+          Stream.fromEffect(Effect.suspend(() => {
+            node.flushHeaders()
+            return destroyed(node)
+          }))),
+        response.body.contentType,
+        response.body.contentLength
+      )
+    )
+  }))
+
+// The platform interrupts the request when its socket closes, so nothing has to be answered any more.
+const destroyed = ({ socket }: ServerResponse): Effect.Effect<never> =>
+  Effect.callback(() => {
+    // Called once everything written before has been handed to the system.
+    socket?.write("", () => socket.destroy())
+  })

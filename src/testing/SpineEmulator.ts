@@ -1,0 +1,880 @@
+/**
+ * Spine's side of the wire, for tests, examples and development without an account.
+ *
+ * It speaks the five public endpoints and the artifact downloads, refuses what Spine would refuse in Spine's words, and
+ * plays runs on the clock of the program: under the `TestClock` a run of ninety minutes takes a millisecond. It can be
+ * an `HttpClient` in memory ({@link layerTest}), a function from `Request` to `Response` ({@link toWebHandler}), or a
+ * server on a loopback socket (`SpineEmulatorServer`).
+ *
+ * **Details**
+ *
+ * What runs do is scripted ({@link Script}), what goes wrong is a `Fault`, and what was received can be looked at: all
+ * of it through the {@link SpineEmulator} service, which is also how a test talks to a server on a socket.
+ *
+ * Where Spine's documentation is silent, the emulator follows an assumption, and the place that does says so with the
+ * assumption's id (`R1`, `S1` and so on). Texts of errors that Spine does not publish are inventions: a client must not
+ * depend on them.
+ *
+ * **Gotchas**
+ *
+ * - The emulator is strict where a lenient one would hide a mistake: a download that carries `X-API-KEY` is refused, as
+ *   is an upload under any other name than `files`.
+ * - Webhooks are not sent, and `webhook_url` is accepted without effect (K2).
+ *
+ * **Example** (A run of ninety minutes)
+ *
+ * ```ts
+ * import { SpineEmulator, Timeline } from "canvas-runs/testing"
+ * import { Effect } from "effect"
+ * import { HttpClient, HttpClientRequest } from "effect/http"
+ *
+ * const program = Effect.gen(function*() {
+ *   const emulator = yield* SpineEmulator.SpineEmulator
+ *   const http = yield* HttpClient.HttpClient
+ *   yield* emulator.script({ timeline: Timeline.make({ duration: "90 minutes" }) })
+ *
+ *   const form = new FormData()
+ *   form.append("prompt", "Compare three vector databases")
+ *   yield* HttpClientRequest.post("https://api.getspine.ai/v1/run").pipe(
+ *     HttpClientRequest.setHeader("x-api-key", "sk_spine_anything"),
+ *     HttpClientRequest.bodyFormData(form),
+ *     http.execute
+ *   )
+ *   yield* emulator.advance("90 minutes")
+ *   const [run] = yield* emulator.runs
+ *   return run?.state.phase
+ * })
+ *
+ * console.log(await Effect.runPromise(Effect.provide(program, SpineEmulator.layerTest()))) // => "completed"
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Layer from "effect/Layer"
+import type * as Stream from "effect/Stream"
+import * as SpineSchema from "../spine/SpineSchema.ts"
+import * as Emulator from "./Emulator.ts"
+import * as internal from "./internal/spineRun.ts"
+import * as OfficeFiles from "./OfficeFiles.ts"
+import * as Timeline from "./Timeline.ts"
+
+/**
+ * What a client asked for with `POST /v1/run`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CreateRequest {
+  readonly prompt: string
+  readonly template: SpineSchema.Template | undefined
+  readonly blocks: ReadonlyArray<SpineSchema.BlockType> | undefined
+  readonly agent_instructions: string | undefined
+  readonly webhook_url: string | undefined
+  readonly files: ReadonlyArray<Emulator.ReceivedFile>
+}
+
+/**
+ * A file that a scripted run makes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ScriptedArtifact {
+  readonly name: string
+  /** @default the extension of the name */
+  readonly type?: string | undefined
+  readonly contentType?: string | undefined
+  /** A file too large to hold in memory is a stream with its size. */
+  readonly content: string | Uint8Array | { readonly size: number; readonly stream: Stream.Stream<Uint8Array> }
+}
+
+/**
+ * What a run will do. Everything that is left out is as in the emulator's own `script` option, or has its default.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Script {
+  /** @default 12 minutes with five tasks, to a good end */
+  readonly timeline?: Timeline.Timeline | undefined
+  /**
+   * How many polls of the running run lack the `canvas_id` (S1). With `"never"` it is missing from the end as well.
+   *
+   * @default 1
+   */
+  readonly canvasIdAfter?: number | "never" | undefined
+  /** @default a text in Markdown that repeats the prompt */
+  readonly finalOutput?: string | undefined
+  /** @default the files that follow from the blocks or the template */
+  readonly artifacts?: ReadonlyArray<ScriptedArtifact> | undefined
+  /** @default 45 */
+  readonly credits?: number | undefined
+  /** @default ["anthropic/claude-sonnet-4-6"] */
+  readonly models?: ReadonlyArray<string> | undefined
+  /**
+   * What the answer to the creation promises (K3).
+   *
+   * @default "15 minutes"
+   */
+  readonly estimatedDuration?: Duration.Input | undefined
+}
+
+/**
+ * A run that the emulator has accepted.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EmulatedRun {
+  readonly id: string
+  readonly canvasId: string
+  /** The key it was created with; to every other key it does not exist. */
+  readonly apiKey: string
+  readonly request: CreateRequest
+  /** When it was created, on the emulator's clock. */
+  readonly createdAt: number
+  /** How often it was polled. */
+  readonly polls: number
+  /** What it is doing now. */
+  readonly state: Timeline.State
+}
+
+/**
+ * What a test can do to the provider.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Service extends Emulator.Emulator {
+  /** The origin of the API. */
+  readonly origin: string
+  /** The runs accepted so far, oldest first. */
+  readonly runs: Effect.Effect<ReadonlyArray<EmulatedRun>>
+  /** Sets what the runs created from now on will do. */
+  readonly script: (script: Script | ((request: CreateRequest) => Script)) => Effect.Effect<void>
+  /** Lets every download URL handed out so far expire. The next look at the run signs new ones. */
+  readonly expireArtifacts: Effect.Effect<void>
+  /** Revokes an API key: at once, or after the time for which the provider may cache it (K1). */
+  readonly revokeKey: (apiKey: string, options?: { readonly after?: Duration.Input }) => Effect.Effect<void>
+}
+
+/**
+ * The control service of the emulator.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class SpineEmulator extends Context.Service<SpineEmulator, Service>()("canvas-runs/testing/SpineEmulator") {}
+
+/**
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * The origin that the in-memory client answers for.
+   *
+   * @default "https://api.getspine.ai"
+   */
+  readonly origin?: string | undefined
+  /**
+   * Where artifacts are downloaded from (A1).
+   *
+   * @default "https://artifacts.spine.emulator" in memory, and the server's own origin on a socket
+   */
+  readonly artifactOrigin?: string | undefined
+  /**
+   * The API keys that are accepted.
+   *
+   * @default every key of the form `sk_spine_...`
+   */
+  readonly apiKeys?: ReadonlyArray<string> | undefined
+  /** What runs do unless they are scripted otherwise. */
+  readonly script?: Script | undefined
+  /**
+   * How long a download URL is good for (A1).
+   *
+   * @default "1 hour"
+   */
+  readonly artifactLifetime?: Duration.Input | undefined
+  /**
+   * How much may be uploaded with a run, sizes in bytes (F1).
+   *
+   * @default 25 MB per file, 100 MB in total, 20 files
+   */
+  readonly limits?: {
+    readonly fileSize?: number | undefined
+    readonly totalSize?: number | undefined
+    readonly files?: number | undefined
+  } | undefined
+  /**
+   * Accepts uploads of every type (F2).
+   *
+   * @default false
+   */
+  readonly acceptAnyFileType?: boolean | undefined
+  /**
+   * How many times faster than scripted runs go. What they report about themselves stays as scripted.
+   *
+   * @default 1
+   */
+  readonly speed?: number | undefined
+}
+
+/**
+ * The default of the `origin` option: where the real service lives.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaultOrigin = "https://api.getspine.ai"
+
+/**
+ * Where artifacts are downloaded from in memory, unless the options say otherwise.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaultArtifactOrigin = "https://artifacts.spine.emulator"
+
+/**
+ * Makes an emulator.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(options: Options = {}): Effect.fn.Return<Service> {
+  const origin = options.origin ?? defaultOrigin
+  const speed = options.speed ?? 1
+  const lifetimeMillis = Duration.toMillis(options.artifactLifetime ?? "1 hour")
+  const limits: Emulator.FormLimits = {
+    fileSize: options.limits?.fileSize ?? 25_000_000,
+    totalSize: options.limits?.totalSize ?? 100_000_000,
+    files: options.limits?.files ?? 20
+  }
+  const runs = new Map<string, Run>()
+  const runsByCanvas = new Map<string, Run>()
+  const revoked = new Map<string, number>()
+  // Ordered by expiry, as every grant lives equally long. What is not here is refused, so expired grants can go.
+  const grants = new Map<string, Grant>()
+  let script: (request: CreateRequest) => Script = () => ({})
+
+  const stateOf = (run: Run, now: number) => Timeline.at(run.timeline, Math.floor((now - run.createdAt) * speed))
+
+  // A URL is signed anew whenever it is shown (A1).
+  const sign = (exchange: Emulator.Exchange, file: ArtifactFile): string => {
+    const expiresAt = exchange.now + lifetimeMillis
+    for (const [signature, grant] of grants) {
+      if (grant.expiresAt > exchange.now) break
+      grants.delete(signature)
+    }
+    const signature = exchange.uuid().replaceAll("-", "")
+    grants.set(signature, { file, expiresAt })
+    const requested = originOf(exchange.request)
+    const base = options.artifactOrigin ?? (requested === origin ? defaultArtifactOrigin : requested)
+    const name = encodeURIComponent(file.name)
+    return `${base}/_artifacts/${file.id}/${name}?expires=${expiresAt}&signature=${signature}`
+  }
+
+  const authenticate = Effect.fnUntraced(function*({ now, request }: Emulator.Exchange) {
+    const key = request.headers["x-api-key"]
+    if (key === undefined || key === "") return yield* new Refusal({ status: 401, error: "X-API-KEY header required" })
+    const known = options.apiKeys === undefined ? /^sk_spine_.+$/.test(key) : options.apiKeys.includes(key)
+    if (!known || now >= (revoked.get(key) ?? Infinity)) {
+      return yield* new Refusal({ status: 401, error: "Invalid API key" })
+    }
+    return key
+  })
+
+  const findRun = (from: ReadonlyMap<string, Run>, what: "Run" | "Canvas", id: string, key: string) => {
+    const run = from.get(id.toLowerCase())
+    return run !== undefined && run.apiKey === key
+      ? Effect.succeed(run)
+      : Effect.fail(new Refusal({ status: 404, error: `${what} not found: ${id}` }))
+  }
+
+  const createRun: Handler = Effect.fnUntraced(function*(exchange, apiKey) {
+    const request = yield* readCreateRequest(exchange, limits, options.acceptAnyFileType === true)
+    const own = script(request)
+    const merged: Script = { ...options.script, ...definedOnly(own) }
+    const timeline = merged.timeline ?? defaultTimeline
+    const plan = internal.makePlan({
+      template: request.template ?? "auto",
+      blocks: request.blocks,
+      uploads: request.files.map((file) => ({ name: file.name, isImage: kindOf(file) === "image" })),
+      files: merged.artifacts?.map(artifactType),
+      tasks: timeline.tasks,
+      uuid: exchange.uuid
+    })
+    const run: Run = {
+      id: exchange.uuid(),
+      canvasId: exchange.uuid(),
+      apiKey,
+      request,
+      createdAt: exchange.now,
+      script: merged,
+      timeline,
+      plan,
+      artifacts: yield* Effect.cached(makeArtifacts(plan, timeline, request, merged.artifacts)),
+      polls: 0
+    }
+    runs.set(run.id, run)
+    runsByCanvas.set(run.canvasId, run)
+    return ok({
+      run_id: run.id,
+      status: "running",
+      poll_url: `/v1/run/${run.id}`,
+      estimated_duration_ms: Duration.toMillis(merged.estimatedDuration ?? "15 minutes")
+    })
+  })
+
+  const getRun = (id: string): Handler =>
+    Effect.fnUntraced(function*(exchange, apiKey) {
+      yield* checkUuid("run_id", id)
+      const run = yield* findRun(runs, "Run", id, apiKey)
+      const state = stateOf(run, exchange.now)
+      const after = run.script.canvasIdAfter ?? 1
+      const status = state.status ?? state.phase
+      const ended = status === "completed" || status === "partial" || status === "failed"
+      const known = after !== "never" && (ended || run.polls >= after)
+      run.polls++
+      const head = { run_id: run.id, status, ...(known ? { canvas_id: run.canvasId } : {}) }
+      const errors = run.timeline.errors.length > 0 ? run.timeline.errors : [defaultError(run, status)]
+      // S2, S3, S7: a field that does not apply is left out.
+      if (status === "failed") return ok({ ...head, errors: errors.map((error) => ({ error })) })
+      if (!ended) {
+        return ok({
+          ...head,
+          progress: {
+            tasks_completed: state.progress.completed,
+            tasks_total: state.progress.total,
+            elapsed_ms: state.elapsedMillis
+          }
+        })
+      }
+      const artifacts = yield* run.artifacts
+      return ok({
+        ...head,
+        duration_ms: state.elapsedMillis,
+        result: {
+          final_output: run.script.finalOutput ?? defaultOutput(run.request, artifacts),
+          artifacts: artifacts.map((file) => ({
+            id: file.id,
+            type: file.type,
+            name: file.name,
+            download_url: sign(exchange, file),
+            size_bytes: file.size
+          }))
+        },
+        metadata: {
+          // S4: the template sent, even if blocks won over it.
+          template_used: run.request.template ?? "auto",
+          models_used: run.script.models ?? ["anthropic/claude-sonnet-4-6"],
+          credits_consumed: run.script.credits ?? 45
+        },
+        ...(status === "partial" ? { errors: errors.map((error) => ({ error })) } : {})
+      })
+    })
+
+  const getDag = (canvasId: string): Handler =>
+    Effect.fnUntraced(function*(exchange, apiKey) {
+      yield* checkUuid("canvas_id", canvasId)
+      const run = yield* findRun(runsByCanvas, "Canvas", canvasId, apiKey)
+      const state = stateOf(run, exchange.now)
+      const blocks = internal.visibleBlocks(run.plan, state)
+      const artifacts = state.endedAtMillis === undefined ? [] : yield* run.artifacts
+      return ok({
+        canvas_id: run.canvasId,
+        canvas_name: firstLine(run.request.prompt),
+        nodes: blocks.map((block) => {
+          const file = artifacts.find((file) => file.id === block.id)
+          const research = researchTypes.has(block.type) && block.status === "completed"
+          // B2, B3: null and [] where nothing applies.
+          return {
+            id: block.id,
+            name: block.name,
+            type: block.type,
+            status: block.status,
+            content: block.uploaded || block.status !== "completed" || file !== undefined
+              ? null
+              : `## ${block.name}\n\nWhat this block found about: ${run.request.prompt}`,
+            url: file !== undefined
+              ? sign(exchange, file)
+              : linkTypes.has(block.type) && block.status === "completed"
+              ? `https://example.com/${block.id}`
+              : null,
+            sources: research
+              ? [1, 2].map((n) => ({ title: `Source ${n}`, url: `https://example.com/${block.id}/${n}` }))
+              : []
+          }
+        }),
+        edges: internal.edges(blocks)
+      })
+    })
+
+  const getTasks = (canvasId: string): Handler =>
+    Effect.fnUntraced(function*(exchange, apiKey) {
+      yield* checkUuid("canvas_id", canvasId)
+      const run = yield* findRun(runsByCanvas, "Canvas", canvasId, apiKey)
+      const tasks = internal.visibleTasks(run.plan, stateOf(run, exchange.now))
+      // B5: a root goes by its own status, with all that is below it.
+      return ok({
+        canvas_id: run.canvasId,
+        completed: tasks.filter((task) => task.status === "completed"),
+        not_completed: tasks.filter((task) => task.status !== "completed")
+      })
+    })
+
+  const getTask = (canvasId: string, taskId: string): Handler =>
+    Effect.fnUntraced(function*(exchange, apiKey) {
+      yield* checkUuid("canvas_id", canvasId)
+      yield* checkUuid("task_id", taskId)
+      const run = yield* findRun(runsByCanvas, "Canvas", canvasId, apiKey)
+      const task = internal.findTask(
+        internal.visibleTasks(run.plan, stateOf(run, exchange.now)),
+        taskId.toLowerCase()
+      )
+      if (task === undefined) return yield* new Refusal({ status: 404, error: `Task not found: ${taskId}` })
+      // B6: the children, without theirs.
+      return ok({ ...task, children: task.children.map(internal.withoutChildren) })
+    })
+
+  const getArtifact = Effect.fnUntraced(function*({ now, request, url }: Emulator.Exchange, id: string) {
+    if (request.headers["x-api-key"] !== undefined) {
+      return yield* new Refusal({ status: 400, error: "A signed URL must not be sent an X-API-KEY" })
+    }
+    const grant = grants.get(url.searchParams.get("signature") ?? "")
+    if (grant === undefined || grant.file.id !== id || url.searchParams.get("expires") !== String(grant.expiresAt)) {
+      return yield* new Refusal({ status: 403, error: "Invalid signature" })
+    }
+    if (now >= grant.expiresAt) return yield* new Refusal({ status: 403, error: "The URL has expired" })
+    const { content, contentType, name, size } = grant.file
+    const headers = {
+      "content-disposition": `attachment; filename="${name.replace(/[^\x20-\x7e]|["\\]/g, "_")}"; filename*=UTF-8''${
+        encodeURIComponent(name).replace(/['()*]/g, (char) => `%${char.charCodeAt(0).toString(16)}`)
+      }`
+    }
+    return content instanceof Uint8Array
+      ? HttpServerResponse.uint8Array(content, { headers, contentType })
+      : HttpServerResponse.stream(content, { headers, contentType, contentLength: size })
+  })
+
+  const route = (path: string): Route | undefined => {
+    const [first, second, third, fourth, fifth, ...rest] = path.split("/").slice(1)
+    if (rest.length > 0 || first === undefined) return undefined
+    if (first === "_artifacts") {
+      return second !== undefined && third !== undefined && fourth === undefined
+        ? { method: "GET", handle: (exchange) => getArtifact(exchange, second) }
+        : undefined
+    }
+    if (first !== "v1") return undefined
+    const authenticated = (method: "GET" | "POST", handler: Handler): Route => ({
+      method,
+      handle: (exchange) => Effect.flatMap(authenticate(exchange), (apiKey) => handler(exchange, apiKey))
+    })
+    if (second === "run" && fourth === undefined) {
+      return third === undefined ? authenticated("POST", createRun) : authenticated("GET", getRun(third))
+    }
+    if (second !== "canvas" || third === undefined) return undefined
+    if (fourth === "dag" && fifth === undefined) return authenticated("GET", getDag(third))
+    if (fourth !== "tasks") return undefined
+    return authenticated("GET", fifth === undefined ? getTasks(third) : getTask(third, fifth))
+  }
+
+  // R7: the route, then the key, the ids in the path, the body, and last whether the thing exists.
+  const emulator = yield* Emulator.make(
+    {
+      origins: [origin, options.artifactOrigin ?? defaultArtifactOrigin],
+      requestIdHeader: "x-request-id",
+      errorBody: (status) => ({ success: false, error: statusTexts[status] ?? `HTTP ${status}` })
+    },
+    (exchange) =>
+      Effect.suspend(() => {
+        const found = route(exchange.url.pathname)
+        if (found === undefined) return new Refusal({ status: 404, error: "Not found" })
+        return found.method === exchange.request.method
+          ? found.handle(exchange)
+          : new Refusal({ status: 405, error: "Method not allowed", headers: { allow: found.method } })
+      }).pipe(
+        Effect.catchTag("Refusal", ({ error, headers, status }) =>
+          Effect.succeed(HttpServerResponse.jsonUnsafe({ success: false, error }, { status, headers })))
+      )
+  )
+
+  return {
+    ...emulator,
+    origin,
+    runs: Effect.map(emulator.now, (now) =>
+      Array.from(runs.values(), (run): EmulatedRun => ({
+        id: run.id,
+        canvasId: run.canvasId,
+        apiKey: run.apiKey,
+        request: run.request,
+        createdAt: run.createdAt,
+        polls: run.polls,
+        state: stateOf(run, now)
+      }))),
+    script: (next) =>
+      Effect.sync(() => {
+        script = typeof next === "function" ? next : () => next
+      }),
+    expireArtifacts: Effect.sync(() => grants.clear()),
+    revokeKey: (apiKey, revocation) =>
+      Effect.map(emulator.now, (now) => {
+        revoked.set(apiKey, now + Duration.toMillis(revocation?.after ?? 0))
+      })
+  }
+})
+
+/**
+ * The control service, for whatever form the emulator is to take.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options?: Options): Layer.Layer<SpineEmulator> => Layer.effect(SpineEmulator, make(options))
+
+/**
+ * The emulator as an `HttpClient` in memory: no socket, no real time.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerHttpClient: Layer.Layer<HttpClient.HttpClient, never, SpineEmulator> = Layer.effect(
+  HttpClient.HttpClient,
+  Effect.map(SpineEmulator, Emulator.toHttpClient)
+)
+
+/**
+ * An `HttpClient` in memory, and the service that controls what it answers.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerTest = (options?: Options): Layer.Layer<SpineEmulator | HttpClient.HttpClient> =>
+  // Fresh, as otherwise two emulators in one program would share the client of the first.
+  Layer.provideMerge(Layer.fresh(layerHttpClient), layer(options))
+
+/**
+ * The emulator as a function from a web `Request` to a promise of a `Response`, with the service that controls it.
+ *
+ * **Details**
+ *
+ * A dropped connection rejects, as it does with `fetch`.
+ *
+ * **Example** (Calling it without a server)
+ *
+ * ```ts
+ * import { SpineEmulator } from "canvas-runs/testing"
+ *
+ * const { handler } = SpineEmulator.toWebHandler()
+ *
+ * const response = await handler(new Request("https://api.getspine.ai/v1/run", { method: "POST" }))
+ *
+ * response.status // => 401
+ * ```
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const toWebHandler = (options?: Options): {
+  readonly handler: (request: Request) => Promise<Response>
+  readonly dispose: () => Promise<void>
+  readonly control: Service
+} => {
+  const control = Effect.runSync(make(options))
+  return { ...Emulator.toWebHandler(control), control }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+class Refusal extends Data.TaggedError("Refusal")<{
+  readonly status: number
+  readonly error: string
+  readonly headers?: Readonly<Record<string, string>>
+}> {}
+
+type Handler = (
+  exchange: Emulator.Exchange,
+  apiKey: string
+) => Effect.Effect<HttpServerResponse.HttpServerResponse, Refusal>
+
+interface Route {
+  readonly method: "GET" | "POST"
+  readonly handle: (exchange: Emulator.Exchange) => Effect.Effect<HttpServerResponse.HttpServerResponse, Refusal>
+}
+
+interface Run extends Omit<EmulatedRun, "polls" | "state"> {
+  readonly script: Script
+  readonly timeline: Timeline.Timeline
+  readonly plan: internal.Plan
+  readonly artifacts: Effect.Effect<ReadonlyArray<ArtifactFile>>
+  polls: number
+}
+
+interface ArtifactFile {
+  readonly id: string
+  readonly type: string
+  readonly name: string
+  readonly contentType: string
+  readonly size: number
+  readonly content: Uint8Array | Stream.Stream<Uint8Array>
+}
+
+interface Grant {
+  readonly file: ArtifactFile
+  readonly expiresAt: number
+}
+
+const defaultTimeline = Timeline.make()
+
+const statusTexts: { readonly [status: number]: string } = {
+  402: "Insufficient credits",
+  429: "Too many requests",
+  500: "An internal error occurred while creating the run",
+  502: "Bad gateway",
+  503: "Service unavailable",
+  504: "Gateway timeout"
+}
+
+const researchTypes: ReadonlySet<SpineSchema.BlockType> = new Set([
+  "web-block",
+  "web-research-block",
+  "deep-research-block"
+])
+const linkTypes: ReadonlySet<SpineSchema.BlockType> = new Set(["web-block", "yt-block"])
+
+// R1: a creation answers 200 like everything else.
+const ok = (data: unknown) => HttpServerResponse.jsonUnsafe({ success: true, data })
+
+const definedOnly = (script: Script): Script =>
+  Object.fromEntries(Object.entries(script).filter(([, value]) => value !== undefined))
+
+const originOf = (request: HttpServerRequest.HttpServerRequest): string =>
+  URL.canParse(request.originalUrl)
+    ? new URL(request.originalUrl).origin
+    : `http://${request.headers.host ?? "localhost"}`
+
+// R9: any version, any case.
+const checkUuid = (name: string, value: string): Effect.Effect<void, Refusal> =>
+  /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(value)
+    ? Effect.void
+    : Effect.fail(new Refusal({ status: 400, error: `Invalid ${name}: must be a valid UUID` }))
+
+const firstLine = (text: string): string => text.trim().split("\n", 1)[0]!.slice(0, 80)
+
+const defaultError = (run: Run, status: string): string =>
+  status === "partial"
+    ? `${internal.failedBlock(run.plan, "partial")?.type ?? "block"} failed`
+    : "Agent execution failed"
+
+const defaultOutput = (request: CreateRequest, artifacts: ReadonlyArray<ArtifactFile>): string =>
+  [
+    `# ${firstLine(request.prompt)}`,
+    `The emulator was asked: ${request.prompt}`,
+    ...(request.agent_instructions === undefined ? [] : [`It was told: ${request.agent_instructions}`]),
+    ...(artifacts.length === 0 ? [] : [`## Files\n\n${artifacts.map((file) => `- ${file.name}`).join("\n")}`])
+  ].join("\n\n")
+
+// --- what is uploaded ---
+
+const imageTypes: { readonly [extension: string]: string } = {
+  png: "image/png",
+  jpg: "image/jpeg",
+  jpeg: "image/jpeg",
+  gif: "image/gif",
+  webp: "image/webp",
+  svg: "image/svg+xml"
+}
+
+const documentTypes: { readonly [extension: string]: string } = {
+  pdf: "application/pdf",
+  docx: OfficeFiles.mediaTypes.docx!,
+  xlsx: OfficeFiles.mediaTypes.xlsx!,
+  csv: "text/csv",
+  txt: "text/plain",
+  md: "text/markdown",
+  yaml: "application/yaml",
+  yml: "application/yaml",
+  json: "application/json",
+  zip: "application/zip"
+}
+
+const imageMediaTypes = new Set(Object.values(imageTypes))
+const documentMediaTypes = new Set([...Object.values(documentTypes), "text/yaml", "application/x-yaml"])
+
+// F4: the extension decides, and only a name without one leaves it to the media type.
+const kindOf = (file: Emulator.ReceivedFile): "image" | "document" | "unsupported" => {
+  const extension = /\.([a-z0-9]+)$/i.exec(file.name)?.[1]?.toLowerCase()
+  const mediaType = file.contentType.split(";", 1)[0]!.trim().toLowerCase()
+  const [isImage, isDocument] = extension !== undefined
+    ? [Object.hasOwn(imageTypes, extension), Object.hasOwn(documentTypes, extension)]
+    : [imageMediaTypes.has(mediaType), documentMediaTypes.has(mediaType)]
+  return isImage ? "image" : isDocument ? "document" : "unsupported"
+}
+
+const formErrors: {
+  readonly [R in Emulator.FormError["reason"]]: { readonly status: number; readonly error: string }
+} = {
+  // R3
+  NotMultipart: { status: 400, error: "Content-Type must be multipart/form-data" },
+  Malformed: { status: 400, error: "Malformed multipart body" },
+  // F1
+  FileTooLarge: { status: 413, error: "File too large" },
+  TotalTooLarge: { status: 413, error: "Files too large in total" },
+  TooManyFiles: { status: 400, error: "Too many files" }
+}
+
+const singleFields = ["prompt", "template", "blocks", "agent_instructions", "webhook_url"]
+
+const isTemplate = (value: string): value is SpineSchema.Template =>
+  (SpineSchema.Template.literals as ReadonlyArray<string>).includes(value)
+
+const isBlockType = (value: unknown): value is SpineSchema.BlockType =>
+  (SpineSchema.BlockType.literals as ReadonlyArray<unknown>).includes(value)
+
+const alphabetical = (values: ReadonlyArray<string>): string => [...values].sort().join(", ")
+
+const readCreateRequest = Effect.fnUntraced(function*(
+  exchange: Emulator.Exchange,
+  limits: Emulator.FormLimits,
+  acceptAnyFileType: boolean
+): Effect.fn.Return<CreateRequest, Refusal> {
+  const form = yield* Effect.mapError(exchange.form(limits), ({ reason }) => new Refusal(formErrors[reason]))
+  const fields = new Map(form.fields)
+  const repeated = singleFields.find((name) => form.fields.filter(([field]) => field === name).length > 1)
+  if (repeated !== undefined) return yield* new Refusal({ status: 400, error: `Repeated field: ${repeated}` })
+
+  const prompt = fields.get("prompt")
+  // R2
+  if (prompt === undefined || prompt.trim() === "") {
+    return yield* new Refusal({ status: 400, error: "Missing required field: prompt" })
+  }
+  // R4: checked even if blocks win over it.
+  const template = fields.get("template")
+  if (template !== undefined && !isTemplate(template)) {
+    return yield* new Refusal({
+      status: 400,
+      error: `Invalid template: ${template}. Valid templates: ${alphabetical(SpineSchema.Template.literals)}`
+    })
+  }
+  const blocks = fields.get("blocks")
+  const stray = form.files.find((file) => file.field !== "files")
+  if (stray !== undefined) return yield* new Refusal({ status: 400, error: `Unexpected file field: ${stray.field}` })
+  if (fields.has("files")) {
+    return yield* new Refusal({ status: 400, error: "Invalid files: every part needs a file name" })
+  }
+  // F2
+  const unsupported = acceptAnyFileType ? undefined : form.files.find((file) => kindOf(file) === "unsupported")
+  if (unsupported !== undefined) {
+    return yield* new Refusal({ status: 400, error: `Unsupported file type: ${unsupported.name}` })
+  }
+  return {
+    prompt,
+    template,
+    blocks: blocks === undefined ? undefined : yield* parseBlocks(blocks),
+    agent_instructions: fields.get("agent_instructions"),
+    webhook_url: fields.get("webhook_url"),
+    files: form.files
+  }
+})
+
+const parseBlocks = Effect.fnUntraced(function*(
+  text: string
+): Effect.fn.Return<ReadonlyArray<SpineSchema.BlockType>, Refusal> {
+  // R5
+  const parsed = yield* Effect.try({
+    try: (): unknown => JSON.parse(text),
+    catch: () => new Refusal({ status: 400, error: "Invalid blocks: must be a JSON array of block types" })
+  })
+  if (!Array.isArray(parsed)) {
+    return yield* new Refusal({ status: 400, error: "Invalid blocks: must be a JSON array of block types" })
+  }
+  const blocks: ReadonlyArray<unknown> = parsed
+  if (blocks.length === 0) return yield* new Refusal({ status: 400, error: "Invalid blocks: must not be empty" })
+  // R6
+  const invalid = blocks.filter((block) => !isBlockType(block))
+  if (invalid.length > 0) {
+    return yield* new Refusal({
+      status: 400,
+      error: `Invalid block types: ${
+        invalid.map((block) => typeof block === "string" ? block : JSON.stringify(block)).join(", ")
+      }. Valid block types: ${alphabetical(SpineSchema.BlockType.literals)}`
+    })
+  }
+  return blocks.filter(isBlockType)
+})
+
+// --- what is made ---
+
+const artifactType = (artifact: ScriptedArtifact): string =>
+  artifact.type ?? /\.([a-z0-9]+)$/i.exec(artifact.name)?.[1]?.toLowerCase() ?? "bin"
+
+const encoder = new TextEncoder()
+
+const makeArtifacts = Effect.fnUntraced(function*(
+  plan: internal.Plan,
+  timeline: Timeline.Timeline,
+  request: CreateRequest,
+  scripted: ReadonlyArray<ScriptedArtifact> | undefined
+): Effect.fn.Return<ReadonlyArray<ArtifactFile>> {
+  if (scripted !== undefined) {
+    const blocks = plan.blocks.slice(plan.blocks.length - scripted.length)
+    return scripted.map((artifact, index): ArtifactFile => {
+      const { content, name } = artifact
+      const type = artifactType(artifact)
+      const bytes = typeof content === "string" ? encoder.encode(content) : content
+      return {
+        // The last blocks of the plan are there for these files.
+        id: blocks[index]!.id,
+        type,
+        name,
+        contentType: artifact.contentType ?? OfficeFiles.mediaTypes[type] ?? "application/octet-stream",
+        size: bytes instanceof Uint8Array ? bytes.length : bytes.size,
+        content: bytes instanceof Uint8Array ? bytes : bytes.stream
+      }
+    })
+  }
+  const failed = internal.failedBlock(plan, timeline.outcome)
+  return yield* Effect.forEach(
+    plan.blocks.filter((block) => block !== failed && internal.fileTypes[block.type] !== undefined),
+    Effect.fnUntraced(function*(block) {
+      const type = internal.fileTypes[block.type]!
+      const content = yield* makeFile(type, block.name, request)
+      return {
+        id: block.id,
+        type,
+        name: `${block.name}.${type}`,
+        contentType: OfficeFiles.mediaTypes[type]!,
+        size: content.length,
+        content
+      }
+    })
+  )
+})
+
+const makeFile = (type: string, name: string, request: CreateRequest): Effect.Effect<Uint8Array> => {
+  const content: OfficeFiles.Content = {
+    title: firstLine(request.prompt),
+    paragraphs: [`${name}, made by the Spine emulator.`, ...request.prompt.trim().split(/\n+/)]
+  }
+  switch (type) {
+    case "docx":
+      return OfficeFiles.docx(content)
+    case "xlsx":
+      return OfficeFiles.xlsx(content)
+    case "pptx":
+      return OfficeFiles.pptx(content)
+    case "png":
+      return Effect.succeed(OfficeFiles.png({ size: 8 + request.prompt.length % 57, color: [37, 99, 235] }))
+    default:
+      return Effect.succeed(OfficeFiles.html(content))
+  }
+}

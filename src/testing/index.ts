@@ -1,0 +1,20 @@
+/**
+ * The provider's side of the wire, for tests and for development without an account.
+ *
+ * @since 0.1.0
+ */
+
+/** What every emulator has in common. */
+export * as Emulator from "./Emulator.ts"
+
+/** What goes wrong between a client and a provider. */
+export * as Fault from "./Fault.ts"
+
+/** Small real files of the kinds that AI canvases produce. */
+export * as OfficeFiles from "./OfficeFiles.ts"
+
+/** Spine's side of the wire. */
+export * as SpineEmulator from "./SpineEmulator.ts"
+
+/** A script of what a run will do. */
+export * as Timeline from "./Timeline.ts"

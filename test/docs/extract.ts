@@ -1,0 +1,92 @@
+/**
+ * Turns the TypeScript examples of the README and of every docstring into files that are type-checked and run.
+ *
+ * A line that ends in `// => text` must print or be what the text says: `console.log(...)` lines print it, and any other
+ * expression is compared with it, as JSON. White space does not count.
+ */
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+export interface Example {
+  /** Where it stands, as `file:line`. */
+  readonly origin: string
+  /** The file it was written to. */
+  readonly file: string
+  /** What its `// =>` comments promise, in order. */
+  readonly expected: ReadonlyArray<string>
+}
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "../..")
+const target = join(root, "test/docs/.generated")
+
+const fence = /^```ts(?: (?<flags>.*))?$/
+
+/** The code blocks of one file, with the line each starts at. */
+const blocks = (
+  source: string,
+  isMarkdown: boolean
+): ReadonlyArray<{ readonly line: number; readonly code: string }> => {
+  const found: Array<{ line: number; code: string }> = []
+  let current: { line: number; code: Array<string> } | undefined
+  for (const [index, raw] of source.split("\n").entries()) {
+    const line = isMarkdown ? raw : raw.replace(/^\s*\* ?/, "")
+    if (current === undefined) {
+      if ((isMarkdown || /^\s*\*/.test(raw)) && fence.test(line.trim())) current = { line: index + 1, code: [] }
+    } else if (line.trim() === "```") {
+      found.push({ line: current.line, code: current.code.join("\n") })
+      current = undefined
+    } else current.code.push(line)
+  }
+  return found
+}
+
+/** Makes `expression // => text` print its value, so that all promises are kept in the same way. */
+const instrument = (code: string): { readonly code: string; readonly expected: ReadonlyArray<string> } => {
+  const expected: Array<string> = []
+  const lines = code.split("\n").map((line) => {
+    const match = /^(?<indent>\s*)(?<expression>.+?)\s*\/\/ => (?<text>.*)$/.exec(line)
+    if (match?.groups === undefined) return line
+    const { expression, indent, text } = match.groups as { expression: string; indent: string; text: string }
+    expected.push(text.replace(/^"(.*)"$/, "$1"))
+    return expression.startsWith("console.log(")
+      ? line
+      : `${indent}console.log(((value: unknown) => typeof value === "string" ? value : JSON.stringify(value))(${expression}))`
+  })
+  return { code: lines.join("\n"), expected }
+}
+
+export const extract = (): ReadonlyArray<Example> => {
+  rmSync(target, { recursive: true, force: true })
+  mkdirSync(target, { recursive: true })
+  const sources = [...globSync("src/**/*.ts", { cwd: root }).sort(), "README.md"].filter((file) =>
+    existsSync(join(root, file))
+  )
+  const examples = sources.flatMap((source) =>
+    blocks(readFileSync(join(root, source), "utf8"), source.endsWith(".md")).map(({ code, line }): Example => {
+      const file = join(target, `${source.replaceAll(/[/.]/g, "-")}-${line}.ts`)
+      const instrumented = instrument(code)
+      writeFileSync(file, `${instrumented.code}\nexport {}\n`)
+      return { origin: `${source}:${line}`, file, expected: instrumented.expected }
+    })
+  )
+  writeFileSync(
+    join(target, "tsconfig.json"),
+    JSON.stringify({
+      extends: join(root, "tsconfig.json"),
+      compilerOptions: {
+        noUnusedLocals: false,
+        noUnusedParameters: false,
+        types: ["node"],
+        typeRoots: [join(root, "node_modules/@types")]
+      },
+      include: ["*.ts"],
+      exclude: []
+    })
+  )
+  return examples
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  console.log(`${extract().length} examples in ${target}`)
+}
