@@ -6,6 +6,7 @@ import type * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
@@ -106,6 +107,7 @@ export const make = (options: Options): Api => {
         Effect.flatMap(response.text, (text) => read(options, scrub, call, response, text, context, clock))
       ),
       Effect.catchTag("HttpClientError", (error) => Effect.fail(transportError(error, context(), scrub))),
+      call.isUpload === true ? refuseBlob(context) : identity,
       Effect.timeoutOrElse({
         duration: options.requestTimeout,
         orElse: () =>
@@ -316,14 +318,6 @@ const transportError = (
     })
   }
   const code = findInCause(reason.cause, "code")
-  if (code === "ERR_INVALID_ARG_TYPE") {
-    return new RunError.BadRequestError({
-      ...context,
-      message:
-        `${context.operation}: this HTTP client cannot send a Blob. Use the fetch or the undici client, or give the file as a stream.`,
-      sent: false
-    })
-  }
   return new RunError.TransportError({
     ...context,
     message: `${context.operation}: ${reason._tag === "TransportError" ? "no answer" : "the answer broke off"}: ${
@@ -336,6 +330,21 @@ const transportError = (
   })
 }
 
+/** Node's own HTTP client throws when it is given a Blob. */
+const refuseBlob =
+  (context: () => Context) => <A, E>(self: Effect.Effect<A, E>): Effect.Effect<A, E | RunError.BadRequestError> =>
+    Effect.catchDefect(self, (defect) => {
+      const fields = context()
+      return findInCause(defect, "code") !== "ERR_INVALID_ARG_TYPE" ? Effect.die(defect) : Effect.fail(
+        new RunError.BadRequestError({
+          ...fields,
+          message:
+            `${fields.operation}: this HTTP client cannot send a Blob. Use the fetch or the undici client, or give the file as a stream.`,
+          sent: false
+        })
+      )
+    })
+
 /** Codes of connections that were never made, by Node, undici and Bun. */
 const connectCodes: ReadonlySet<string> = new Set([
   "ECONNREFUSED",
@@ -343,6 +352,8 @@ const connectCodes: ReadonlySet<string> = new Set([
   "EAI_AGAIN",
   "EAI_NODATA",
   "UND_ERR_CONNECT_TIMEOUT",
+  "UND_ERR_DESTROYED",
+  "UND_ERR_CLOSED",
   "ConnectionRefused",
   "CERT_HAS_EXPIRED",
   "DEPTH_ZERO_SELF_SIGNED_CERT",

@@ -1,0 +1,45 @@
+/**
+ * A Spine canvas as a graph of Effect's `Graph` module, which can walk it and draw it. A module of its own, so that only
+ * those who import it carry it.
+ *
+ * @since 0.1.0
+ */
+import * as Graph from "effect/Graph"
+import type { Block, Canvas, Edge } from "./SpineSchema.ts"
+
+/**
+ * Turns a canvas into a directed graph of its blocks. An edge from or to a block that the canvas does not hold, as can
+ * happen while it grows, is left out.
+ *
+ * **Example** (Drawing a canvas with Mermaid)
+ *
+ * ```ts
+ * import { Graph } from "effect"
+ * import { fromCanvas } from "canvas-runs/spine/SpineGraph"
+ *
+ * const graph = fromCanvas({
+ *   canvas_id: "1",
+ *   canvas_name: "Databases",
+ *   nodes: [
+ *     { id: "a", name: "Sources", type: "web-block", status: "completed" },
+ *     { id: "b", name: "Report", type: "document-block", status: "running" }
+ *   ],
+ *   edges: [{ source_id: "a", target_id: "b" }]
+ * })
+ *
+ * const drawing = Graph.toMermaid(graph, { nodeLabel: (block) => block.name, edgeLabel: () => "" })
+ * console.log(drawing.includes("Report")) // => true
+ * ```
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const fromCanvas = (canvas: Canvas): Graph.DirectedGraph<Block, Edge> =>
+  Graph.directed((graph) => {
+    const indexes = new Map(canvas.nodes.map((block) => [block.id, Graph.addNode(graph, block)]))
+    for (const edge of canvas.edges) {
+      const source = indexes.get(edge.source_id)
+      const target = indexes.get(edge.target_id)
+      if (source !== undefined && target !== undefined) Graph.addEdge(graph, source, target, edge)
+    }
+  })

@@ -1,0 +1,177 @@
+import { NodeFileSystem, NodeHttpClient } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Context, Effect, Exit, Fiber, FileSystem, Layer, Redacted, Stream } from "effect"
+import { FetchHttpClient, type HttpClient } from "effect/http"
+import * as fs from "node:fs"
+import * as http from "node:http"
+import { type AddressInfo } from "node:net"
+import { FileInput, RunError, Spine } from "canvas-runs"
+import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
+import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
+
+const clients: ReadonlyArray<readonly [string, Layer.Layer<HttpClient.HttpClient>]> = [
+  ["fetch", FetchHttpClient.layer],
+  ["undici", NodeHttpClient.layerUndici],
+  ["node:http", NodeHttpClient.layerNodeHttp]
+]
+
+const apiKey = Redacted.make("sk_spine_socket")
+
+const layer = (client: Layer.Layer<HttpClient.HttpClient>) =>
+  Layer.unwrap(
+    Effect.map(SpineEmulatorServer.SpineEmulatorServer, ({ baseUrl }) => Layer.orDie(Spine.layer({ apiKey, baseUrl })))
+  ).pipe(
+    Layer.provide(client),
+    Layer.provideMerge(SpineEmulatorServer.layer()),
+    Layer.provideMerge(NodeFileSystem.layer)
+  )
+
+/** A server that counts the bytes of each request and keeps none. */
+const counting = Effect.acquireRelease(
+  Effect.callback<{ readonly server: http.Server; readonly baseUrl: string; readonly counts: Array<number> }>(
+    (resume) => {
+      const counts: Array<number> = []
+      const server = http.createServer((request, response) => {
+        let count = 0
+        request.on("data", (chunk: Buffer) => count += chunk.length).on("end", () => {
+          counts.push(count)
+          response.setHeader("content-type", "application/json")
+          response.end(JSON.stringify({
+            success: true,
+            data: { run_id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11", status: "running", poll_url: "" }
+          }))
+        })
+      }).listen(0, "127.0.0.1", () => {
+        resume(
+          Effect.succeed({ server, counts, baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
+        )
+      })
+    }
+  ),
+  ({ server }) => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)).closeAllConnections())
+)
+
+describe("on a socket", () => {
+  for (const [name, client] of clients) {
+    it.live(`through ${name}: creates with files, waits, and downloads`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const spine = yield* Spine.SpineClient
+        const emulator = yield* SpineEmulator.SpineEmulator
+        const disk = yield* FileSystem.FileSystem
+        const directory = yield* disk.makeTempDirectoryScoped()
+        yield* disk.writeFileString(`${directory}/data.csv`, "a,b\n1,2\n")
+        yield* emulator.script({
+          timeline: Timeline.make({ duration: "50 millis" }),
+          artifacts: [{ name: "out.txt", content: "done" }]
+        })
+        const blobs = name === "node:http" ? [] : [new File(["# Notes"], "notes.md")]
+        const created = yield* spine.runs.create({
+          prompt: "Grüße",
+          files: [new TextEncoder().encode("text"), ...blobs, yield* FileInput.fromPath(`${directory}/data.csv`)]
+        })
+        const run = yield* spine.runs.waitForCompletion(created, { pollInterval: "20 millis" })
+        const paths = yield* spine.artifacts.toDirectory(run, directory)
+        assert.deepStrictEqual(paths, [`${directory}/out.txt`])
+        assert.strictEqual(yield* disk.readFileString(paths[0]!), "done")
+        const [request] = yield* emulator.requests
+        assert.deepStrictEqual(
+          request!.files.map(({ contentType, name, size }) => [name, contentType, size]),
+          [["file-1.txt", "text/plain", 4], ...blobs.map(() => ["notes.md", "text/markdown", 7]), [
+            "data.csv",
+            "text/csv",
+            8
+          ]]
+        )
+      })).pipe(Effect.provide(layer(client))))
+
+    it.live(`through ${name}: promise 12: knows a connection that was never made from one that broke`, () =>
+      Effect.gen(function*() {
+        const spine = yield* Spine.SpineClient
+        const emulator = yield* SpineEmulator.SpineEmulator
+        yield* emulator.fault(Fault.dropAfter)
+        const broken = yield* Effect.flip(spine.runs.create({ prompt: "x" }))
+        assert.instanceOf(broken, RunError.CreateOutcomeUnknownError)
+        assert.strictEqual((yield* emulator.runs).length, 1)
+
+        const nobody = yield* Effect.scoped(Effect.map(counting, ({ baseUrl }) => baseUrl))
+        const refused = yield* Effect.flatMap(Spine.SpineClient, (spine) => spine.runs.create({ prompt: "x" })).pipe(
+          Effect.provide(Spine.layer({ apiKey, baseUrl: nobody })),
+          Effect.provide(client),
+          Effect.flip
+        )
+        assert.instanceOf(refused, RunError.TransportError)
+        assert.strictEqual(refused.code, "ECONNREFUSED")
+        assert.isFalse(refused.reached)
+        assert.strictEqual(refused.attempts, 3)
+      }).pipe(Effect.provide(layer(client))))
+
+    it.live(`through ${name}: promise 6: interruption closes the connection of a poll under way`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const closed: Array<string> = []
+        const server = http.createServer((request) => {
+          request.socket.on("close", () => closed.push("closed"))
+        })
+        yield* Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void)))
+        yield* Effect.addFinalizer(() =>
+          Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)))
+        )
+        const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+        const connected = Effect.callback<void>((resume) => void server.once("request", () => resume(Effect.void)))
+        const fiber = yield* Effect.flatMap(
+          Spine.SpineClient,
+          (spine) => spine.runs.waitForCompletion("6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11")
+        ).pipe(
+          Effect.provide(Spine.layer({ apiKey, baseUrl })),
+          Effect.provide(client),
+          Effect.forkChild
+        )
+        yield* connected
+        yield* Fiber.interrupt(fiber)
+        const exit = yield* Fiber.await(fiber)
+        assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+        while (closed.length === 0) yield* Effect.sleep("5 millis")
+      })))
+  }
+
+  it.live("node:http cannot send a Blob, and says so before anything is created", () =>
+    Effect.gen(function*() {
+      const spine = yield* Spine.SpineClient
+      const error = yield* Effect.flip(spine.runs.create({ prompt: "x", files: [new Blob(["a"])] }))
+      assert.instanceOf(error, RunError.BadRequestError)
+      assert.include(error.message, "Blob")
+      assert.deepStrictEqual(yield* (yield* SpineEmulator.SpineEmulator).runs, [])
+    }).pipe(Effect.provide(layer(NodeHttpClient.layerNodeHttp))))
+
+  const megabyte = new Uint8Array(1_000_000)
+  const size = 200 * megabyte.length
+  for (const [name, client] of clients.slice(0, 2)) {
+    it.live(
+      `through ${name}: an upload takes no memory for its size, as a stream or as a file on disk`,
+      () =>
+        Effect.scoped(Effect.gen(function*() {
+          const { baseUrl, counts } = yield* counting
+          const disk = yield* FileSystem.FileSystem
+          const path = `${yield* disk.makeTempDirectoryScoped()}/large.zip`
+          yield* disk.writeFileString(path, "")
+          yield* disk.truncate(path, size)
+          const files: ReadonlyArray<FileInput.FileInput> = [
+            { data: Stream.fromIterable(Array.from({ length: 200 }, () => megabyte)), size, filename: "large.zip" },
+            { data: yield* Effect.promise(() => fs.openAsBlob(path)), filename: "large.zip" },
+            yield* FileInput.fromPath(path)
+          ]
+          const context = yield* Layer.build(Layer.provide(Spine.layer({ apiKey, baseUrl }), client))
+          const spine = Context.get(context, Spine.SpineClient)
+          for (const file of files) {
+            const before = process.memoryUsage().rss
+            let peak = 0
+            const watch = setInterval(() => peak = Math.max(peak, process.memoryUsage().rss - before), 5)
+            yield* spine.runs.create({ prompt: "x", files: [file] })
+            clearInterval(watch)
+            assert.isAbove(counts.at(-1)!, size)
+            assert.isBelow(peak, 100_000_000)
+          }
+        })).pipe(Effect.provide(NodeFileSystem.layer)),
+      60_000
+    )
+  }
+})
