@@ -176,6 +176,7 @@ export const readError = (filename: string, cause: unknown): FileInputError =>
     }). Nothing was created; check the file and try again.`,
     file: filename,
     reason: "read",
+    isRetryable: false,
     cause
   })
 
@@ -307,7 +308,8 @@ const exactly = (
           seen > size ? "more" : `only ${seen}`
         }. Nothing was created.`,
         file: label,
-        reason: "size"
+        reason: "size",
+        isRetryable: false
       })
     return self.pipe(
       Stream.mapError((cause) => cause instanceof FileInputError ? cause : readError(label, cause)),

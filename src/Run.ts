@@ -27,13 +27,13 @@
 import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import type * as Pull from "effect/Pull"
-import * as RcRef from "effect/RcRef"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as PollLoop from "./internal/pollLoop.ts"
 import * as Telemetry from "./internal/telemetry.ts"
@@ -245,34 +245,51 @@ export const share = <
 >(
   source: RunSource<Snapshot, Success, Failure, E, R>,
   policy: Policy<Snapshot, SE, SR>
-): Effect.Effect<SharedRun<Snapshot, Success, Failure, E, E | RunTimeoutError | SE>, never, R | SR | Scope.Scope> =>
-  Effect.gen(function*() {
+): Effect.Effect<SharedRun<Snapshot, Success, Failure, E, E | RunTimeoutError | SE>, never, R | SR> =>
+  Effect.map(Effect.context<R | SR>(), (context) => {
     type LoopError = E | RunTimeoutError | SE
-    const context = yield* Effect.context<R | SR>()
+    type Message = Result.Result<Poll<Snapshot, E>, Cause.Cause<LoopError>>
     // The terminal poll, for those who come after the end
     let last: Poll<Snapshot, E> | undefined
-    const loop = yield* RcRef.make({
-      acquire: Effect.gen(function*() {
-        // Replaying one message brings a late waiter up to date, and tells it of an end it has just missed
-        const messages = yield* PubSub.unbounded<Result.Result<Poll<Snapshot, E>, Cause.Cause<LoopError>>>({
-          replay: 1
-        })
-        yield* polls(source, policy).pipe(
-          Stream.runForEach((poll) => {
-            if (isTerminal(poll)) last = poll
-            return PubSub.publish(messages, Result.succeed(poll))
-          }),
-          Effect.onError((cause) => PubSub.publish(messages, Result.fail(cause))),
-          Effect.provideContext(context),
-          Effect.forkScoped
-        )
-        return messages
-      })
+    let waiters = 0
+    let loop: { readonly messages: PubSub.PubSub<Message>; readonly fiber: Fiber.Fiber<void> } | undefined
+
+    const start = Effect.gen(function*() {
+      // Replaying one message brings a late waiter up to date, and tells it of an end it has just missed
+      const messages = yield* PubSub.unbounded<Message>({ replay: 1 })
+      const fiber = yield* polls(source, policy).pipe(
+        Stream.runForEach((poll) => {
+          if (isTerminal(poll)) last = poll
+          return PubSub.publish(messages, Result.succeed(poll))
+        }),
+        Effect.catchCause((cause) => PubSub.publish(messages, Result.fail(cause))),
+        Effect.provideContext(context),
+        Effect.interruptible,
+        Effect.forkDetach
+      )
+      return loop = { messages, fiber: fiber as Fiber.Fiber<void> }
     })
+
+    // The loop starts with the first waiter and stops with the last; one at a time, or two of them would start two
+    const turn = Semaphore.makeUnsafe(1).withPermits(1)
+    const attach = Effect.acquireRelease(
+      turn(Effect.suspend(() => {
+        waiters++
+        return loop === undefined ? start : Effect.succeed(loop)
+      })),
+      () =>
+        turn(Effect.suspend(() => {
+          const ending = --waiters === 0 ? loop : undefined
+          if (ending === undefined) return Effect.void
+          loop = undefined
+          return Fiber.interrupt(ending.fiber)
+        }))
+    )
+
     const shared: Stream.Stream<Poll<Snapshot, E>, LoopError> = Stream.suspend(() =>
       last !== undefined
         ? Stream.make(last)
-        : Stream.unwrap(Effect.map(RcRef.get(loop), Stream.fromPubSub)).pipe(
+        : Stream.unwrap(Effect.map(attach, ({ messages }) => Stream.fromPubSub(messages))).pipe(
           Stream.mapEffect((message) =>
             Result.isSuccess(message) ? Effect.succeed(message.success) : Effect.failCause(message.failure)
           ),

@@ -80,6 +80,8 @@ const requestFields = {
   requestId: Schema.optionalKey(Schema.String),
   /** The provider's own words. */
   providerMessage: Schema.optionalKey(Schema.String),
+  /** The provider's own code, where it has codes. */
+  providerCode: Schema.optionalKey(Schema.String),
   /** The answer's body: parsed JSON, or the beginning of the text. */
   body: Schema.optionalKey(Schema.Unknown),
   /** How often the request was sent. */
@@ -403,11 +405,14 @@ export class FileInputError extends Schema.TaggedError<FileInputError>()("FileIn
   message: Schema.String,
   /** The file's name. */
   file: Schema.String,
-  reason: Schema.Literals(["read", "size"]),
+  reason: Schema.Literals(["read", "size", "upload"]),
+  /** Where it stands in the variables, such as `"invoices[2]"`. */
+  variable: Schema.optionalKey(Schema.String),
+  /** The HTTP status of a refused upload. */
+  status: Schema.optionalKey(Schema.Finite),
+  isRetryable: Schema.Boolean,
   cause: Schema.optionalKey(Schema.Defect())
-}) {
-  readonly isRetryable = false
-}
+}) {}
 
 /**
  * A webhook is not what it claims to be.

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as Artifact from "./Artifact.ts"
+export * as ClientOptions from "./ClientOptions.ts"
 export * as FileInput from "./FileInput.ts"
 export * as Polling from "./Polling.ts"
 export * as Run from "./Run.ts"

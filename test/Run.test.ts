@@ -326,7 +326,7 @@ describe("the poll loop", () => {
     }))
 
   it.effect("promise 7: shares one loop among the waiters of a handle, and stops it with the last of them", () =>
-    Effect.scoped(Effect.gen(function*() {
+    Effect.gen(function*() {
       const { asked, source } = scripted(["running"])
       const shared = yield* Run.share(source, yield* policy())
       const one = yield* Effect.forkChild(shared.wait)
@@ -339,10 +339,10 @@ describe("the poll loop", () => {
       yield* Fiber.interrupt(two)
       yield* TestClock.adjust("1 hour")
       assert.strictEqual(asked.length, 4, "none is left")
-    })))
+    }))
 
   it.effect("promise 7: brings a late waiter up to date, and remembers the end", () =>
-    Effect.scoped(Effect.gen(function*() {
+    Effect.gen(function*() {
       const { asked, source } = scripted(["running", "running", "done"])
       const shared = yield* Run.share(source, yield* policy())
       const first = yield* Effect.forkChild(shared.wait)
@@ -360,10 +360,10 @@ describe("the poll loop", () => {
       assert.deepStrictEqual(yield* shared.wait, { status: "done" })
       assert.deepStrictEqual(yield* Stream.runCollect(shared.watch), [{ status: "done" }])
       assert.strictEqual(asked.length, 3)
-    })))
+    }))
 
   it.effect("promise 7: tells every waiter of a failed run, and of a failed loop", () =>
-    Effect.scoped(Effect.gen(function*() {
+    Effect.gen(function*() {
       const failed = yield* Run.share(scripted(["running", "failed"]).source, yield* policy())
       const [one, two] = yield* Effect.all([Effect.forkChild(failed.wait), Effect.forkChild(failed.settle)])
       yield* TestClock.adjust("1 minute")
@@ -374,7 +374,7 @@ describe("the poll loop", () => {
       const fibers = yield* Effect.all([Effect.forkChild(broken.wait), Effect.forkChild(Stream.runDrain(broken.polls))])
       yield* TestClock.adjust("1 minute")
       for (const fiber of fibers) assert.strictEqual(failure<unknown, unknown>(fiber.pollUnsafe()!), notFound)
-    })))
+    }))
 
   it.effect("promise 8: watch repeats nothing, and ends with the terminal snapshot even if the run failed", () =>
     Effect.gen(function*() {

@@ -38,8 +38,8 @@ export interface Options {
   readonly retryAfterCeiling: Duration.Duration
   /** Waits until the next request may be sent. */
   readonly turn?: Effect.Effect<void> | undefined
-  /** The provider's words in the body of an error. */
-  readonly errorMessage: (body: unknown) => string | undefined
+  /** What the body of an error says. */
+  readonly describeError: (body: unknown) => { readonly message?: string; readonly code?: string } | undefined
 }
 
 /** One call. */
@@ -54,11 +54,23 @@ export interface Call<A> {
   readonly retryWhile?: ((error: RunError.RequestError) => boolean) | undefined
   /** Whether the body is too large for the platform to keep a copy of it. */
   readonly isUpload?: boolean | undefined
+  /** How long it may take, where that differs from other calls. */
+  readonly timeout?: Duration.Duration | undefined
+}
+
+/** A call whose answer is read piece by piece: only what comes before the body is waited for. */
+export type OpenCall = Omit<Call<never>, "decode" | "isUpload">
+
+/** The beginning of an answer. */
+export interface Opened {
+  readonly response: HttpClientResponse.HttpClientResponse
+  readonly requestId: string | undefined
 }
 
 /** A provider's API, ready to be called. */
 export interface Api {
   readonly call: <A>(call: Call<A>) => Effect.Effect<Answer<A>, RunError.RequestError>
+  readonly open: (call: OpenCall) => Effect.Effect<Opened, RunError.RequestError>
 }
 
 /** How much of an answer that does not decode is kept. */
@@ -77,7 +89,7 @@ export const make = (options: Options): Api => {
 
   const send = (
     request: HttpClientRequest.HttpClientRequest,
-    call: Call<unknown>,
+    call: Pick<Call<unknown>, "isUpload">,
     redirects = 0
   ): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> =>
     Effect.flatMap(options.client.execute(request), (response) => {
@@ -90,64 +102,88 @@ export const make = (options: Options): Api => {
     })
 
   const attempt = <A>(
-    call: Call<A>,
+    call: Omit<Call<unknown>, "decode">,
     request: HttpClientRequest.HttpClientRequest,
+    receive: Receive<A>,
     attempts: number,
     started: number,
     clock: Clock.Clock
-  ): Effect.Effect<Answer<A>, RunError.RequestError> => {
+  ): Effect.Effect<A, RunError.RequestError> => {
     const context = (): Context => ({
       operation: call.operation,
       attempts,
       elapsed: Duration.millis(clock.currentTimeMillisUnsafe() - started),
       ...(call.ref === undefined ? undefined : { ref: call.ref })
     })
+    const timeout = call.timeout ?? options.requestTimeout
     const answer = send(request, call).pipe(
-      Effect.flatMap((response) =>
-        Effect.flatMap(response.text, (text) => read(options, scrub, call, response, text, context, clock))
+      Effect.flatMap((response) => receive(response, context, clock)),
+      Effect.catchTag(
+        "HttpClientError",
+        (error) => Effect.fail(transportError(error as HttpClientError.HttpClientError, context(), scrub))
       ),
-      Effect.catchTag("HttpClientError", (error) => Effect.fail(transportError(error, context(), scrub))),
       call.isUpload === true ? refuseBlob(context) : identity,
       Effect.timeoutOrElse({
-        duration: options.requestTimeout,
+        duration: timeout,
         orElse: () =>
           Effect.suspend(() =>
             Effect.fail(
               new RunError.RequestTimeoutError({
                 ...context(),
                 message: `${call.operation}: no answer within ${
-                  Duration.format(options.requestTimeout)
-                }. Try again, or give the client a longer requestTimeout.`
+                  Duration.format(timeout)
+                }. Try again, or give it a longer timeout.`
               })
             )
           )
       })
-    )
+    ) as Effect.Effect<A, RunError.RequestError>
     return options.turn === undefined ? answer : Effect.andThen(options.turn, answer)
   }
 
+  const run = <A>(call: Omit<Call<unknown>, "decode">, receive: Receive<A>): Effect.Effect<A, RunError.RequestError> =>
+    Effect.clockWith((clock) => {
+      const started = clock.currentTimeMillisUnsafe()
+      const request = call.request.pipe(
+        HttpClientRequest.prependUrl(baseUrl.href.replace(/\/$/, "")),
+        HttpClientRequest.setHeader(credential.header, secret)
+      )
+      return retrying(
+        (attempts) => attempt(call, request, receive, attempts, started, clock),
+        options.retry,
+        call.retryWhile ?? ((error) => error.isRetryable),
+        options.retryAfterCeiling,
+        clock
+      ).pipe(
+        Effect.provideService(FetchHttpClient.RequestInit, call.isUpload === true ? uploadInit() : requestInit),
+        quiet
+      )
+    })
+
   return {
     call: (call) =>
-      Effect.clockWith((clock) => {
-        const started = clock.currentTimeMillisUnsafe()
-        const request = call.request.pipe(
-          HttpClientRequest.prependUrl(baseUrl.href.replace(/\/$/, "")),
-          HttpClientRequest.setHeader(credential.header, secret),
-          HttpClientRequest.acceptJson
-        )
-        return retrying(
-          (attempts) => attempt(call, request, attempts, started, clock),
-          options.retry,
-          call.retryWhile ?? ((error) => error.isRetryable),
-          options.retryAfterCeiling,
-          clock
-        ).pipe(
-          Effect.provideService(FetchHttpClient.RequestInit, call.isUpload === true ? uploadInit() : requestInit),
-          quiet
-        )
-      })
+      run(
+        { ...call, request: HttpClientRequest.acceptJson(call.request) },
+        (response, context, clock) =>
+          Effect.flatMap(response.text, (text) => read(options, scrub, call, response, text, context, clock))
+      ),
+    open: (call) =>
+      run(call, (response, context, clock) =>
+        response.status >= 200 && response.status < 300
+          ? Effect.succeed({ response, requestId: response.headers["x-request-id"] })
+          : Effect.flatMap(
+            response.text,
+            (text) => read(options, scrub, { ...call, decode: Effect.succeed }, response, text, context, clock)
+          ) as Effect.Effect<never, RunError.RequestError>)
   }
 }
+
+/** Makes something of a response. */
+type Receive<A> = (
+  response: HttpClientResponse.HttpClientResponse,
+  context: () => Context,
+  clock: Clock.Clock
+) => Effect.Effect<A, RunError.RequestError | HttpClientError.HttpClientError>
 
 /**
  * Repeats `attempt` while its failures may be repeated and the schedule goes on. Nothing is set up until the first
@@ -209,13 +245,15 @@ const read = <A>(
     const body = clean.length > maxBodyLength
       ? undefined
       : Option.getOrUndefined(clean === text ? json : parseJson(clean))
+    const described = options.describeError(body)
     return {
       ...context(),
       status: response.status,
       body: body ?? excerpt(clean),
       ...(requestId === undefined ? undefined : { requestId }),
       ...(retryAfter === undefined ? undefined : { retryAfter }),
-      ...(body === undefined ? undefined : { providerMessage: options.errorMessage(body) ?? excerpt(clean) })
+      ...(body === undefined ? undefined : { providerMessage: described?.message ?? excerpt(clean) }),
+      ...(described?.code === undefined ? undefined : { providerCode: described.code })
     }
   }
   const invalid = (what: string, isRetryable: boolean) => {
@@ -257,6 +295,7 @@ type ErrorFields = Context & {
   readonly requestId?: string
   readonly retryAfter?: Duration.Duration
   readonly providerMessage?: string
+  readonly providerCode?: string
 }
 
 /** The error for a status that is not a success. */

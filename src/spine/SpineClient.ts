@@ -22,23 +22,20 @@
  */
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as RateLimiter from "effect/persistence/RateLimiter"
-import * as Random from "effect/Random"
-import * as Redacted from "effect/Redacted"
-import * as Schedule from "effect/Schedule"
+import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import * as Http from "../internal/http.ts"
-import { type ArtifactError, ConfigError, type RequestError } from "../RunError.ts"
+import type { ClientOptions } from "../ClientOptions.ts"
+import * as Client from "../internal/client.ts"
+import type { ConfigError } from "../RunError.ts"
 import * as SpineArtifacts from "./SpineArtifacts.ts"
 import * as SpineCanvases from "./SpineCanvases.ts"
 import * as SpineRuns from "./SpineRuns.ts"
-import { errorMessage } from "./SpineSchema.ts"
+import { describeError } from "./SpineSchema.ts"
 
 /**
  * What the client offers.
@@ -61,20 +58,12 @@ export interface Service {
 export class SpineClient extends Context.Service<SpineClient, Service>()("canvas-runs/spine/SpineClient") {}
 
 /**
- * A schedule for retries, given the error of each failed try.
- *
- * @category models
- * @since 0.1.0
- */
-export type RetrySchedule = Schedule.Schedule<unknown, RequestError | ArtifactError>
-
-/**
  * How a client is made.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Options {
+export interface Options extends ClientOptions {
   /** The key of the developer portal, `sk_spine_…`. Sent to the provider's origin and nowhere else. */
   readonly apiKey: Redacted.Redacted<string>
   /**
@@ -83,55 +72,7 @@ export interface Options {
    * @default "https://api.getspine.ai"
    */
   readonly baseUrl?: string | undefined
-  /**
-   * How long one request may take, upload included.
-   *
-   * @default "60 seconds"
-   */
-  readonly requestTimeout?: Duration.Input | undefined
-  /**
-   * Paces the retries of safe requests, and ends them.
-   *
-   * @default {@link defaultRetry}
-   */
-  readonly retry?: RetrySchedule | undefined
-  /**
-   * The longest `Retry-After` that a retry honours.
-   *
-   * @default "1 minute"
-   */
-  readonly retryAfterCeiling?: Duration.Input | undefined
-  /**
-   * Whether a create whose outcome is not known is tried again, **at the price of a second, billed run**.
-   *
-   * @default false
-   */
-  readonly retryCreates?: boolean | undefined
-  /** Keeps requests under a limit; those over it wait. A limiter on a shared store counts for several processes. */
-  readonly rateLimit?: {
-    readonly limiter: RateLimiter.RateLimiter
-    readonly limit: number
-    readonly window: Duration.Input
-    /** @default "canvas-runs/spine" */
-    readonly key?: string | undefined
-  } | undefined
-  /**
-   * Changes the client that calls the API: to log, to count, to go through a proxy. Downloads of artifacts do not pass
-   * here, since they go elsewhere.
-   */
-  readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
 }
-
-/**
- * Two retries, within half a second and within one; each delay is drawn from the whole time up to its bound, so that
- * clients that failed together do not come back together.
- *
- * @category constants
- * @since 0.1.0
- */
-export const defaultRetry: RetrySchedule = Schedule.max([Schedule.exponential("500 millis"), Schedule.recurs(2)]).pipe(
-  Schedule.modifyDelay(({ duration }) => Effect.map(Random.next, (share) => Duration.times(duration, share)))
-)
 
 /**
  * Makes a client on the `HttpClient` at hand.
@@ -141,28 +82,15 @@ export const defaultRetry: RetrySchedule = Schedule.max([Schedule.exponential("5
  */
 export const make = (options: Options): Effect.Effect<Service, ConfigError, HttpClient.HttpClient> =>
   Effect.gen(function*() {
-    const client = yield* HttpClient.HttpClient
-    const apiKey = yield* checkApiKey(options.apiKey)
-    const baseUrl = yield* checkBaseUrl(options.baseUrl ?? "https://api.getspine.ai")
-    const requestTimeout = yield* checkDuration("requestTimeout", options.requestTimeout ?? "60 seconds")
-    const retryAfterCeiling = yield* checkDuration("retryAfterCeiling", options.retryAfterCeiling ?? "1 minute")
-    const retry = options.retry ?? defaultRetry
-    const api = Http.make({
-      client: options.transformClient?.(client) ?? client,
-      turn: options.rateLimit === undefined ? undefined : turn(options.rateLimit),
-      baseUrl,
-      credential: { header: "x-api-key", value: apiKey },
-      requestTimeout,
-      retry,
-      retryAfterCeiling,
-      errorMessage
+    const { api, transfer } = yield* Client.make({
+      ...options,
+      provider: SpineRuns.provider,
+      defaultBaseUrl: "https://api.getspine.ai",
+      credential: { header: "x-api-key", value: yield* Client.checkSecret("apiKey", options.apiKey, whereToGetOne) },
+      describeError
     })
     const runs = SpineRuns.make(api, { retryCreates: options.retryCreates ?? false })
-    return {
-      runs,
-      canvases: SpineCanvases.make(api),
-      artifacts: SpineArtifacts.make(runs, { client, idleTimeout: requestTimeout, retry })
-    }
+    return { runs, canvases: SpineCanvases.make(api), artifacts: SpineArtifacts.make(runs, transfer) }
   })
 
 /**
@@ -186,9 +114,9 @@ export const layerConfig = (
   Layer.effect(
     SpineClient,
     Effect.gen(function*() {
-      const apiKey = options?.apiKey ?? (yield* read("SPINE_API_KEY", Config.Redacted("SPINE_API_KEY")))
+      const apiKey = options?.apiKey ?? (yield* Client.readConfig("SPINE_API_KEY", Config.Redacted("SPINE_API_KEY")))
       const baseUrl = options?.baseUrl ?? Option.getOrUndefined(
-        yield* read("SPINE_BASE_URL", Config.option(Config.String("SPINE_BASE_URL")))
+        yield* Client.readConfig("SPINE_BASE_URL", Config.option(Config.String("SPINE_BASE_URL")))
       )
       return yield* make({ ...options, apiKey, baseUrl })
     })
@@ -274,64 +202,4 @@ export const layerTest = (handlers: TestHandlers): Layer.Layer<SpineClient> => {
   })
 }
 
-const read = <A>(option: string, config: Config.Config<A>): Effect.Effect<A, ConfigError> =>
-  Effect.mapError(
-    config,
-    (cause) =>
-      new ConfigError({
-        message: `${option} could not be read (${
-          cause.message.replaceAll("\n", " ")
-        }). Set it in the environment, or give it to the layer.`,
-        option
-      })
-  )
-
-const checkApiKey = (
-  apiKey: Redacted.Redacted<string> | undefined
-): Effect.Effect<Redacted.Redacted<string>, ConfigError> => {
-  const value: unknown = Redacted.isRedacted(apiKey) ? Redacted.value(apiKey) : undefined
-  const wrong = typeof value !== "string"
-    ? "is missing: it must be a Redacted string"
-    : value.trim() === ""
-    ? "is empty"
-    // fetch would refuse it with an error that shows it
-    : !/^[\u0021-\u007e]+$/.test(value)
-    ? "has characters that no key has, such as a space or a line break"
-    : undefined
-  return wrong === undefined
-    ? Effect.succeed(apiKey!)
-    : Effect.fail(
-      new ConfigError({
-        message:
-          `apiKey ${wrong}. Create one in Spine's developer portal and set SPINE_API_KEY, or pass Redacted.make(key).`,
-        option: "apiKey"
-      })
-    )
-}
-
-const checkBaseUrl = (baseUrl: string): Effect.Effect<URL, ConfigError> => {
-  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined
-  return url !== undefined && /^https?:$/.test(url.protocol) && url.search === "" && url.hash === "" &&
-      url.username === ""
-    ? Effect.succeed(url)
-    : Effect.fail(
-      new ConfigError({
-        message: `baseUrl must be an http(s) address without a query or a password, such as "https://api.getspine.ai".`,
-        option: "baseUrl"
-      })
-    )
-}
-
-const checkDuration = (option: string, input: Duration.Input): Effect.Effect<Duration.Duration, ConfigError> =>
-  Effect.fromOption(Option.filter(Duration.fromInput(input), (duration) => Duration.isPositive(duration))).pipe(
-    Effect.mapError(() =>
-      new ConfigError({ message: `${option} is ${String(input)}; it must be a duration above zero.`, option })
-    )
-  )
-
-/** Waits for a turn. A limiter whose store fails limits nothing: it must not stop the polls of a paid run. */
-const turn = ({ key, limit, limiter, window }: NonNullable<Options["rateLimit"]>): Effect.Effect<void> =>
-  limiter.consume({ key: key ?? "canvas-runs/spine", limit, window, onExceeded: "delay" }).pipe(
-    Effect.flatMap(({ delay }) => Effect.sleep(delay)),
-    Effect.catch((error) => Effect.logWarning("canvas-runs: the rate limiter failed", error))
-  )
+const whereToGetOne = "Create one in Spine's developer portal and set SPINE_API_KEY, or pass Redacted.make(key)."

@@ -11,9 +11,9 @@ import * as Equal from "effect/Equal"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as FileInput from "../FileInput.ts"
+import * as Create from "../internal/create.ts"
 import type * as Http from "../internal/http.ts"
 import * as Multipart from "../internal/multipart.ts"
 import * as Telemetry from "../internal/telemetry.ts"
@@ -22,7 +22,6 @@ import * as KernelRun from "../Run.ts"
 import {
   type BadRequestError,
   type CreateError,
-  CreateOutcomeUnknownError,
   type FileInputError,
   refused,
   type RequestError,
@@ -153,7 +152,7 @@ export interface Runs {
   readonly share: <E = never, R = never>(
     run: RunTarget,
     options?: WaitOptions<E, R>
-  ) => Effect.Effect<SharedRun<E>, BadRequestError, R | Scope.Scope>
+  ) => Effect.Effect<SharedRun<E>, BadRequestError, R>
   /** Creates a run and waits for it. Every failure after the creation carries the run's `ref`. */
   readonly run: <E = never, R = never>(
     params: CreateRunParams,
@@ -390,28 +389,23 @@ const send = (
   Effect.gen(function*() {
     const createdAt = yield* Clock.currentTimeMillis
     let fileError: FileInputError | undefined
-    let isUnknown = false
     const body = yield* Multipart.body(parts, (error) => {
       fileError = error
     })
-    const answer = yield* api.call({
-      operation: "runs.create",
-      request: HttpClientRequest.post("/v1/run", { body }),
-      decode: decodeCreated,
-      isUpload: true,
-      retryWhile: (error) => {
-        const mayExist = mayHaveCreated(error)
-        isUnknown ||= mayExist
-        return fileError === undefined && error.isRetryable && (retryCreates || neverSent(error))
-      }
-    }).pipe(
-      Effect.mapError((error): CreateError =>
-        // A body that broke off is no request: the provider cannot have taken it for a run
-        fileError ?? (isUnknown || mayHaveCreated(error) ? outcomeUnknown(error) : error)
-      )
+    const { requestId, value } = yield* Create.create(
+      api,
+      {
+        operation: "runs.create",
+        request: HttpClientRequest.post("/v1/run", { body }),
+        decode: decodeCreated,
+        isUpload: true
+      },
+      { retryCreates, isHopeless: () => fileError !== undefined }
+    ).pipe(
+      // A body that broke off is no request: the provider cannot have taken it for a run
+      Effect.mapError((error): CreateError => fileError ?? error)
     )
     yield* Telemetry.countCreated(provider)
-    const { requestId, value } = answer
     return {
       ...value,
       ref: RunRef.make({
@@ -426,34 +420,3 @@ const send = (
       })
     }
   })
-
-const neverSent = (error: RequestError): boolean => error._tag === "TransportError" && !error.reached
-
-const mayHaveCreated = (error: RequestError): boolean => {
-  switch (error._tag) {
-    case "TransportError":
-      return error.reached
-    case "RequestTimeoutError":
-    case "ServerError":
-    case "InvalidResponseError":
-      return true
-    default:
-      return false
-  }
-}
-
-const outcomeUnknown = (error: RequestError): CreateOutcomeUnknownError => {
-  const { attempts, elapsed, operation } = error
-  return new CreateOutcomeUnknownError({
-    operation,
-    attempts,
-    elapsed,
-    message: `A run may exist, and may be billed: the request to create it went out, and then: ${error.message} ` +
-      "It was not repeated for that reason. Look for the run in the provider's portal before you create another.",
-    cause: error,
-    ...(error.status === undefined ? undefined : { status: error.status }),
-    ...(error.requestId === undefined ? undefined : { requestId: error.requestId }),
-    ...(error.providerMessage === undefined ? undefined : { providerMessage: error.providerMessage }),
-    ...(error.body === undefined ? undefined : { body: error.body })
-  })
-}

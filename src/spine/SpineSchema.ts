@@ -512,10 +512,12 @@ export const decodeAnswer = <A>(
 const FailedAnswer = Schema.Struct({ error: Schema.String })
 
 /**
- * The provider's words in the body of a refusal, `{ success: false, error }`.
+ * What the body of a refusal, `{ success: false, error }`, says.
  *
  * @category decoding
  * @since 0.1.0
  */
-export const errorMessage = (body: unknown): string | undefined =>
-  Option.getOrUndefined(Schema.decodeUnknownOption(FailedAnswer)(body))?.error
+export const describeError = (body: unknown): { readonly message?: string } | undefined =>
+  Option.getOrUndefined(Option.map(decodeFailedAnswer(body), ({ error }) => ({ message: error })))
+
+const decodeFailedAnswer = Schema.decodeUnknownOption(FailedAnswer)

@@ -17,7 +17,7 @@ import {
 import { FetchHttpClient, HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { RateLimiter } from "effect/persistence"
 import { inspect } from "node:util"
-import { RunError, Spine } from "canvas-runs"
+import { type ClientOptions, RunError, Spine } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
 import { apiKey, failure, finish, live, success } from "./support.ts"
 
@@ -190,7 +190,7 @@ describe("retries of safe requests", () => {
       assert.isAtMost(at[2]! - at[1]!, 1000)
       const error = failure(exit)
       assert.strictEqual(error.attempts, 3)
-      assert.strictEqual(Duration.toMillis(error.elapsed), at[2]!)
+      assert.closeTo(Duration.toMillis(error.elapsed), at[2]!, 0.001)
     }))
 
   it.effect("makes none for what stays", () =>
@@ -202,7 +202,7 @@ describe("retries of safe requests", () => {
     Effect.gen(function*() {
       const seen: Array<string> = []
       const retry = Schedule.spaced("1 minute").pipe(
-        Schedule.setInputType<RunError.RequestError | RunError.ArtifactError>(),
+        Schedule.setInputType<ClientOptions.RetriedError>(),
         Schedule.tap(({ input }) => Effect.sync(() => seen.push(input._tag))),
         Schedule.upTo({ times: 4 })
       )
@@ -334,7 +334,7 @@ describe("promise 11: secrets", () => {
       const wait = spans.findLast(({ name }) => name === "Run.wait")!
       assert.strictEqual(wait.attributes.get("run.id"), created.run_id)
       assert.strictEqual(wait.attributes.get("run.outcome"), "Succeeded")
-      assert.isAbove(Number(wait.attributes.get("run.polls")), 1)
+      assert.isAtLeast(Number(wait.attributes.get("run.polls")), 1)
     }))
 
   it.effect("the key follows a redirect within the provider's origin, and none to another", () =>

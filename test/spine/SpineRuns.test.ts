@@ -568,7 +568,7 @@ describe("runs.watch, polls and share", () => {
     }).pipe(Effect.provide(live())))
 
   it.effect("promise 7: many waiters of a shared run cost one loop", () =>
-    Effect.scoped(Effect.gen(function*() {
+    Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
       yield* emulator.script({ timeline: Timeline.make({ duration: "1 minute" }) })
@@ -578,7 +578,7 @@ describe("runs.watch, polls and share", () => {
       )
       assert.strictEqual(runs.length, 50)
       assert.strictEqual((yield* emulator.requests).length, 1 + 13)
-    })).pipe(Effect.provide(live())))
+    }).pipe(Effect.provide(live())))
 })
 
 describe("runs.run", () => {

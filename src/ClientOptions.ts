@@ -1,0 +1,87 @@
+/**
+ * What every client can be told, whichever provider it speaks to.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import type * as RateLimiter from "effect/persistence/RateLimiter"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import type { ArtifactError, FileInputError, RequestError } from "./RunError.ts"
+
+/**
+ * What a safe request, or the transfer of a file, can be repeated after.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RetriedError = RequestError | ArtifactError | FileInputError
+
+/**
+ * A schedule for retries, given the error of each failed try.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RetrySchedule = Schedule.Schedule<unknown, RetriedError>
+
+/**
+ * Two retries, within half a second and within one; each delay is drawn from the whole time up to its bound, so that
+ * clients that failed together do not come back together.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaultRetry: RetrySchedule = Schedule.max([Schedule.exponential("500 millis"), Schedule.recurs(2)]).pipe(
+  Schedule.modifyDelay(({ duration }) => Effect.map(Random.next, (share) => Duration.times(duration, share)))
+)
+
+/**
+ * The options of every client.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ClientOptions {
+  /** The API's origin. The default is the provider's. */
+  readonly baseUrl?: string | undefined
+  /**
+   * How long one request may take, upload included.
+   *
+   * @default "60 seconds"
+   */
+  readonly requestTimeout?: Duration.Input | undefined
+  /**
+   * Paces the retries of safe requests, and ends them.
+   *
+   * @default {@link defaultRetry}
+   */
+  readonly retry?: RetrySchedule | undefined
+  /**
+   * The longest `Retry-After` that a retry honours.
+   *
+   * @default "1 minute"
+   */
+  readonly retryAfterCeiling?: Duration.Input | undefined
+  /**
+   * Whether a create whose outcome is not known is tried again, **at the price of a second, billed run**.
+   *
+   * @default false
+   */
+  readonly retryCreates?: boolean | undefined
+  /** Keeps requests under a limit; those over it wait. A limiter on a shared store counts for several processes. */
+  readonly rateLimit?: {
+    readonly limiter: RateLimiter.RateLimiter
+    readonly limit: number
+    readonly window: Duration.Input
+    /** Whom the limit is for. The default is the provider. */
+    readonly key?: string | undefined
+  } | undefined
+  /**
+   * Changes the client that calls the API: to log, to count, to go through a proxy. Transfers of files from and to other
+   * hosts do not pass here.
+   */
+  readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
+}

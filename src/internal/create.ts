@@ -1,0 +1,76 @@
+/**
+ * Requests that start, and may bill, a run. One that may have reached the provider is not repeated, and its failure says
+ * that a run may exist.
+ */
+import * as Effect from "effect/Effect"
+import type { Answer } from "../Run.ts"
+import { CreateOutcomeUnknownError, type RequestError } from "../RunError.ts"
+import type * as Http from "./http.ts"
+
+/** Calls once, unless the connection was never made, or the caller accepts a second run. */
+export const create = <A>(
+  api: Http.Api,
+  call: Http.Call<A>,
+  options: {
+    /** Repeats also what may have created a run. */
+    readonly retryCreates: boolean
+    /** Whether trying again is out of the question, as when the body could not be read. */
+    readonly isHopeless?: (() => boolean) | undefined
+  }
+): Effect.Effect<Answer<A>, RequestError | CreateOutcomeUnknownError> =>
+  track(options, (retryWhile) => api.call({ ...call, retryWhile }))
+
+/** The same for a call whose answer is read piece by piece. */
+export const open = (
+  api: Http.Api,
+  call: Http.OpenCall,
+  options: { readonly retryCreates: boolean }
+): Effect.Effect<Http.Opened, RequestError | CreateOutcomeUnknownError> =>
+  track(options, (retryWhile) => api.open({ ...call, retryWhile }))
+
+const track = <A>(
+  options: { readonly retryCreates: boolean; readonly isHopeless?: (() => boolean) | undefined },
+  run: (retryWhile: (error: RequestError) => boolean) => Effect.Effect<A, RequestError>
+): Effect.Effect<A, RequestError | CreateOutcomeUnknownError> =>
+  Effect.suspend(() => {
+    let mayExist = false
+    return Effect.mapError(
+      run((error) => {
+        mayExist ||= mayHaveCreated(error)
+        return options.isHopeless?.() !== true && error.isRetryable && (options.retryCreates || neverSent(error))
+      }),
+      (error) => mayExist || mayHaveCreated(error) ? outcomeUnknown(error) : error
+    )
+  })
+
+const neverSent = (error: RequestError): boolean => error._tag === "TransportError" && !error.reached
+
+const mayHaveCreated = (error: RequestError): boolean => {
+  switch (error._tag) {
+    case "TransportError":
+      return error.reached
+    case "RequestTimeoutError":
+    case "ServerError":
+    case "InvalidResponseError":
+      return true
+    default:
+      return false
+  }
+}
+
+const outcomeUnknown = (error: RequestError): CreateOutcomeUnknownError => {
+  const { attempts, elapsed, operation } = error
+  return new CreateOutcomeUnknownError({
+    operation,
+    attempts,
+    elapsed,
+    message: `A run may exist, and may be billed: the request to create it went out, and then: ${error.message} ` +
+      "It was not repeated for that reason. Look for the run at the provider before you create another.",
+    cause: error,
+    ...(error.status === undefined ? undefined : { status: error.status }),
+    ...(error.requestId === undefined ? undefined : { requestId: error.requestId }),
+    ...(error.providerMessage === undefined ? undefined : { providerMessage: error.providerMessage }),
+    ...(error.providerCode === undefined ? undefined : { providerCode: error.providerCode }),
+    ...(error.body === undefined ? undefined : { body: error.body })
+  })
+}
