@@ -40,17 +40,12 @@ export const make = (
     return { api, transfer: { client, idleTimeout: requestTimeout, retry } }
   })
 
-/** Reads a configuration value, or says which one is missing and what to do. */
+/** Reads a configuration value, or says which one is missing. What is there is not shown: it may be a secret. */
 export const readConfig = <A>(option: string, config: Config.Config<A>): Effect.Effect<A, ConfigError> =>
   Effect.mapError(
     config,
-    (cause) =>
-      new ConfigError({
-        message: `${option} could not be read (${
-          cause.message.replaceAll("\n", " ")
-        }). Set it in the environment, or give it to the layer.`,
-        option
-      })
+    () =>
+      new ConfigError({ message: `${option} is not set. Set it in the environment, or give it to the layer.`, option })
   )
 
 /** Checks a secret, and never shows it. */

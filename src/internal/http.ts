@@ -403,7 +403,9 @@ const connectCodes: ReadonlySet<string> = new Set([
 ])
 
 const neverConnected = (cause: unknown): boolean =>
-  connectCodes.has(findInCause(cause, "code") ?? "") || findInCause(cause, "syscall") === "connect"
+  connectCodes.has(findInCause(cause, "code") ?? "") || findInCause(cause, "syscall") === "connect" ||
+  // What fetch says of a port that it refuses to call
+  describeCause(cause)?.endsWith("bad port") === true
 
 /** Looks for a string property in an error and in what caused it. */
 const findInCause = (cause: unknown, key: string, depth = 0): string | undefined =>

@@ -56,3 +56,25 @@ export const openLiterals = <const L extends ReadonlyArray<string>>(
   literals: L
 ): Schema.Codec<L[number] | (string & {}), string> =>
   Schema.Union([Schema.Literals(literals as never), Schema.StringForLiteralAutocomplete]) as never
+
+/**
+ * An open struct with other names on the wire: `names` maps wire names to ours. Decoding takes either spelling, encoding
+ * writes the wire's, and no key that is not listed is touched.
+ */
+export const renamed = <const Fields extends Schema.Struct.Fields>(
+  names: { readonly [wire: string]: keyof Fields & string },
+  fields: Fields
+): Schema.Codec<Schema.Struct<Fields>["Type"], { readonly [key: string]: unknown }> => {
+  const toWire = Object.fromEntries(Object.entries(names).map(([wire, ours]) => [ours, wire]))
+  const rename = (table: Readonly<Record<string, string>>) => (record: { readonly [key: string]: unknown }) => {
+    const out: Record<string, unknown> = {}
+    for (const key of Object.keys(record)) out[Object.hasOwn(table, key) ? table[key]! : key] = record[key]
+    return out
+  }
+  return Schema.Record(Schema.String, Schema.Unknown).pipe(
+    Schema.decodeTo(
+      open(fields),
+      { decode: SchemaGetter.transform(rename(names)), encode: SchemaGetter.transform(rename(toWire)) } as never
+    )
+  ) as never
+}

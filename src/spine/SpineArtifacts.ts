@@ -14,6 +14,17 @@ import { refOf, type Runs, type RunTarget } from "./SpineRuns.ts"
 import type * as Wire from "./SpineSchema.ts"
 
 /**
+ * An artifact, and the file it was written to.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DownloadedArtifact {
+  readonly artifact: Wire.Artifact
+  readonly path: string
+}
+
+/**
  * Reading artifacts.
  *
  * **Details**
@@ -35,7 +46,7 @@ export interface Artifacts {
     artifact: Wire.Artifact,
     target: { readonly directory: string; readonly filename?: string | undefined }
   ) => Effect.Effect<string, DownloadError, FileSystem.FileSystem>
-  /** Writes all artifacts of a run into a folder, a few at a time; equal names are numbered. Returns the paths. */
+  /** Writes all artifacts of a run into a folder, a few at a time; equal names are numbered. */
   readonly toDirectory: (
     run: Wire.CompletedRun | Wire.PartialRun,
     directory: string,
@@ -43,7 +54,7 @@ export interface Artifacts {
       /** @default 4 */
       readonly concurrency?: number | undefined
     }
-  ) => Effect.Effect<ReadonlyArray<string>, DownloadError, FileSystem.FileSystem>
+  ) => Effect.Effect<ReadonlyArray<DownloadedArtifact>, DownloadError, FileSystem.FileSystem>
 }
 
 /**
@@ -82,7 +93,11 @@ export const make = (runs: Runs, options: KernelArtifact.Options): Artifacts => 
       const names = distinctNames(run.result.artifacts.map(({ name }) => name))
       return Effect.forEach(
         run.result.artifacts,
-        (artifact, index) => toFile(run, artifact, { directory, filename: names[index]! }),
+        (artifact, index) =>
+          Effect.map(
+            toFile(run, artifact, { directory, filename: names[index]! }),
+            (path): DownloadedArtifact => ({ artifact, path })
+          ),
         { concurrency }
       )
     }

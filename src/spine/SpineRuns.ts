@@ -111,6 +111,11 @@ export interface Runs {
    * Starts a run. The request is not repeated unless it surely did not reach the provider, because each one that does
    * may start, and bill, a run of its own.
    *
+   * **Gotchas**
+   *
+   * An interruption while the answer is under way may leave a run that nobody knows of. `Effect.uninterruptible` waits for
+   * the answer instead, at most `requestTimeout`.
+   *
    * @see https://docs.getspine.ai/api-reference/endpoints/create-run
    */
   readonly create: (params: CreateRunParams) => Effect.Effect<CreatedRun, CreateError>
@@ -138,7 +143,13 @@ export interface Runs {
     // Last, so that `Effect.flatMap(created, runs.waitForCompletion)` is understood
     (run: RunTarget): Effect.Effect<Wire.CompletedRun | Wire.PartialRun, WaitError>
   }
-  /** The snapshots of a run that differ, as they come, ending with the terminal one; a failed run is the last of them. */
+  /**
+   * The snapshots of a run that differ, as they come, ending with the terminal one; a failed run is the last of them.
+   *
+   * **Gotchas**
+   *
+   * The arrival of the `canvas_id` is a difference too: map to what you show, then `Stream.changes`.
+   */
   readonly watch: <E = never, R = never>(
     run: RunTarget,
     options?: WaitOptions<E, R>
@@ -153,14 +164,21 @@ export interface Runs {
     run: RunTarget,
     options?: WaitOptions<E, R>
   ) => Effect.Effect<SharedRun<E>, BadRequestError, R>
-  /** Creates a run and waits for it. Every failure after the creation carries the run's `ref`. */
-  readonly run: <E = never, R = never>(
+  /**
+   * Creates a run and waits for it. Every failure after the creation carries the run's `ref`.
+   *
+   * **Details**
+   *
+   * `onCreated` runs between the creation and the first poll, to store the ref. With it, an interruption waits until the
+   * creation has its answer and `onCreated` has run, so that no run is lost to it; without it, nobody would learn of the
+   * run, and an interruption takes effect at once.
+   */
+  readonly run: <E = never, R = never, E2 = never, R2 = never>(
     params: CreateRunParams,
     options?: WaitOptions<E, R> & {
-      /** Runs between the creation and the first poll, so that the ref can be stored. */
-      readonly onCreated?: ((created: CreatedRun) => Effect.Effect<unknown>) | undefined
+      readonly onCreated?: ((created: CreatedRun) => Effect.Effect<unknown, E2, R2>) | undefined
     }
-  ) => Effect.Effect<Wire.CompletedRun | Wire.PartialRun, CreateError | WaitError | E, R>
+  ) => Effect.Effect<Wire.CompletedRun | Wire.PartialRun, CreateError | WaitError | E | E2, R | R2>
 }
 
 /**
@@ -246,18 +264,17 @@ export const make = (api: Http.Api, options: { readonly retryCreates: boolean })
       ),
     share: (run, wait) =>
       Effect.flatMap(prepare("runs.share", run, wait), ([source, policy]) => KernelRun.share(source, policy)),
-    run: (params, wait) =>
+    run: (params, wait) => {
+      const onCreated = wait?.onCreated
+      const created = onCreated === undefined
+        ? create(params)
+        : Effect.uninterruptible(Effect.tap(create(params), onCreated))
       // The options are checked first: a mistake in them must not cost a run
-      Effect.andThen(
+      return Effect.flatMap(
         Polling.makePolicy("runs.run", wait, defaultWait),
-        Effect.flatMap(create(params), (created) =>
-          Effect.andThen(wait?.onCreated?.(created) ?? Effect.void, () =>
-            Effect.flatMap(
-              prepare("runs.run", created, wait),
-              ([source, policy]) =>
-                KernelRun.wait(source, policy)
-            )))
+        (policy) => Effect.flatMap(created, ({ ref }) => KernelRun.wait(source(ref), policy))
       )
+    }
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-export type { Artifacts } from "./SpineArtifacts.ts"
+export type { Artifacts, DownloadedArtifact } from "./SpineArtifacts.ts"
 export type { Canvases } from "./SpineCanvases.ts"
 export * from "./SpineClient.ts"
 export {

@@ -200,7 +200,9 @@ describe("artifacts", () => {
         { name: "notes", content: "4444" }
       ])
       const directory = yield* fs.makeTempDirectoryScoped()
-      const paths = yield* spine.artifacts.toDirectory(run, directory)
+      const files = yield* spine.artifacts.toDirectory(run, directory)
+      const paths = files.map(({ path }) => path)
+      assert.deepStrictEqual(files.map(({ artifact }) => artifact), run.result.artifacts)
       assert.deepStrictEqual(
         paths.map((path) => path.slice(directory.length + 1)),
         ["Report.txt", "report-2.txt", "report-3.txt", "notes"]

@@ -598,6 +598,33 @@ describe("runs.run", () => {
       assert.deepStrictEqual(refs.map((ref) => ref.id), [run.run_id])
     }).pipe(Effect.provide(live())))
 
+  it.effect("promise 12: loses no run to an interruption while it is created, when somebody wants its ref", () =>
+    Effect.gen(function*() {
+      const spine = yield* Spine.SpineClient
+      const emulator = yield* SpineEmulator.SpineEmulator
+      const refs: Array<RunRef.RunRef> = []
+      yield* emulator.fault(Fault.delay("10 seconds"))
+      const fiber = yield* Effect.forkChild(
+        spine.runs.run({ prompt: "x" }, { onCreated: ({ ref }) => Effect.sync(() => refs.push(ref)) })
+      )
+      yield* TestClock.adjust("1 second")
+      const interruption = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(interruption)
+      assert.deepStrictEqual(refs.map((ref) => ref.id), (yield* emulator.runs).map((run) => run.id))
+      assert.strictEqual(refs.length, 1)
+      assert.strictEqual((yield* emulator.requests).length, 1, "and it is not polled")
+    }).pipe(Effect.provide(live())))
+
+  it.effect("fails with what onCreated fails with", () =>
+    Effect.gen(function*() {
+      const spine = yield* Spine.SpineClient
+      const exit = yield* finish(
+        spine.runs.run({ prompt: "x" }, { onCreated: () => Effect.fail("disk full" as const) })
+      )
+      assert.strictEqual(failure(exit), "disk full")
+    }).pipe(Effect.provide(live())))
+
   it.effect("carries the ref in every failure after the creation", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient

@@ -1,0 +1,39 @@
+/**
+ * A process that stops loses nothing: a `RunRef` is plain data, exists before any waiting, and is all that another
+ * process needs to go on. Here two programs share one file and nothing else.
+ */
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Console, Effect, FileSystem } from "effect"
+import { Run, RunRef, Spine } from "canvas-runs"
+import { live } from "./support/live.ts"
+
+/** Starts a run, saves its ref, and ends. */
+const first = Effect.fn("first")(function*(file: string) {
+  const spine = yield* Spine.SpineClient
+  const fs = yield* FileSystem.FileSystem
+  const created = yield* spine.runs.create({ prompt: "Compare three vector databases" })
+  yield* fs.writeFileString(file, JSON.stringify(created.ref))
+  yield* Console.log(`first process: saved ${RunRef.format(created.ref)}`)
+})
+
+/** Knows only the file. */
+const second = Effect.fn("second")(function*(file: string) {
+  const spine = yield* Spine.SpineClient
+  const fs = yield* FileSystem.FileSystem
+  const ref = yield* Effect.flatMap(fs.readFileString(file), Run.parseRef)
+  yield* Console.log(`second process: going on with ${RunRef.format(ref)}`)
+  const run = yield* spine.runs.waitForCompletion(ref, { timeout: "2 hours" })
+  yield* Console.log(`second process: ${run.status} with ${run.result.artifacts.length} files`)
+})
+
+const program = Effect.gen(function*() {
+  const fs = yield* FileSystem.FileSystem
+  const file = `${yield* fs.makeTempDirectoryScoped()}/run.json`
+  yield* first(file)
+  yield* second(file)
+}).pipe(Effect.scoped)
+
+program.pipe(
+  Effect.provide([live(), NodeServices.layer]),
+  NodeRuntime.runMain
+)

@@ -1,0 +1,72 @@
+/**
+ * Where the examples find Spine: the real service if `SPINE_API_KEY` is set, and otherwise an emulator in this process.
+ *
+ * A program of your own needs one line instead of this file: `Effect.provide(Spine.layerFetch())`.
+ */
+import { Config, Console, Effect, Layer, Redacted } from "effect"
+import { type RunError, Spine } from "canvas-runs"
+import { SpineEmulator } from "canvas-runs/testing"
+import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
+import * as FastClock from "./fastClock.ts"
+
+export interface Options {
+  /** What runs do if the emulator runs them: without it, twelve minutes to a good end. */
+  readonly script?: SpineEmulator.Script | ((request: SpineEmulator.CreateRequest) => SpineEmulator.Script) | undefined
+  /**
+   * How many runs the example starts, for the warning that they cost money.
+   *
+   * @default 1
+   */
+  readonly runs?: number | undefined
+}
+
+/** Whether there is a key for the real service. */
+export const isReal: Effect.Effect<boolean> = Config.String("SPINE_API_KEY").pipe(
+  Config.withDefault(""),
+  Effect.map((key) => key !== ""),
+  Effect.orDie
+)
+
+/** The client, for an example that works with either. The emulator answers in memory, on a clock a thousand times as fast. */
+export const live = (options: Options = {}): Layer.Layer<Spine.SpineClient, RunError.ConfigError> =>
+  Layer.unwrap(Effect.map(isReal, (real) => real ? layerReal(options) : emulated(options)))
+
+/** The client on the emulator, for an example that needs a provider it can control. */
+export const emulated = (
+  options: Options = {}
+): Layer.Layer<Spine.SpineClient | SpineEmulator.SpineEmulator, RunError.ConfigError> =>
+  // A request takes real time, and the fast clock would have it time out
+  Spine.layer({ apiKey, requestTimeout: "2 hours" }).pipe(
+    Layer.provideMerge(script(options)),
+    Layer.provideMerge(SpineEmulator.layerTest()),
+    Layer.provideMerge(FastClock.layer(1000))
+  )
+
+/** The client with nothing between it and the network: the emulator is on a loopback socket, in real time. */
+export const liveSocket = (options: Options = {}) =>
+  Layer.unwrap(Effect.map(isReal, (real) => real ? layerReal(options) : emulatedSocket(options)))
+
+const emulatedSocket = (options: Options) =>
+  Layer.unwrap(
+    Effect.gen(function*() {
+      const { baseUrl } = yield* SpineEmulatorServer.SpineEmulatorServer
+      yield* Console.log(`There is no SPINE_API_KEY, so the Spine emulator does the work: it listens on ${baseUrl}`)
+      return Spine.layerFetch({ apiKey, baseUrl })
+    })
+  ).pipe(
+    Layer.provideMerge(script(options)),
+    Layer.provide(SpineEmulatorServer.layer())
+  )
+
+const layerReal = ({ runs = 1 }: Options) =>
+  Layer.tap(Spine.layerFetch(), () =>
+    Console.log(
+      `SPINE_API_KEY is set, so this starts ${runs === 1 ? "a real run" : `${runs} real runs`} in five seconds. ` +
+        "Runs take many minutes and cost money; Ctrl-C to stop now."
+    ).pipe(Effect.andThen(Effect.sleep("5 seconds"))))
+
+/** The emulator takes every key of this form. */
+const apiKey = Redacted.make("sk_spine_example")
+
+const script = (options: Options) =>
+  Layer.effectDiscard(SpineEmulator.SpineEmulator.use((emulator) => emulator.script(options.script ?? {})))
