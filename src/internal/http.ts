@@ -31,7 +31,7 @@ export interface Options {
   /** The provider's origin, and a path prefix if it has one. */
   readonly baseUrl: URL
   /** The header that carries the secret, and the secret. */
-  readonly credential: { readonly header: string; readonly value: Redacted.Redacted<string> }
+  readonly credential: { readonly header: string; readonly prefix?: string; readonly value: Redacted.Redacted<string> }
   readonly requestTimeout: Duration.Duration
   /** Paces the retries of safe requests, and says when to stop. */
   readonly retry: Schedule.Schedule<unknown, RunError.RequestError>
@@ -146,7 +146,7 @@ export const make = (options: Options): Api => {
       const started = clock.currentTimeMillisUnsafe()
       const request = call.request.pipe(
         HttpClientRequest.prependUrl(baseUrl.href.replace(/\/$/, "")),
-        HttpClientRequest.setHeader(credential.header, secret)
+        HttpClientRequest.setHeader(credential.header, `${credential.prefix ?? ""}${secret}`)
       )
       return retrying(
         (attempts) => attempt(call, request, receive, attempts, started, clock),
@@ -486,7 +486,8 @@ const requestInit: RequestInit = { redirect: "manual" }
 // exactly these two options. workerd knows neither, and keeps no copy.
 const nodeUploadInit: RequestInit = { redirect: "error", window: null }
 
-const uploadInit = (): RequestInit => {
+/** What fetch is told for a large body. */
+export const uploadInit = (): RequestInit => {
   const { navigator, process } = globalThis as {
     readonly process?: { readonly versions?: { readonly node?: string } }
     readonly navigator?: { readonly userAgent?: string }

@@ -1,0 +1,831 @@
+/**
+ * Executions of Tela canvases: synchronous, asynchronous, and tasks of a workstation. Streams are in `TelaStream`.
+ *
+ * @see https://docs.tela.com/en/completion-api/overview
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as HttpBody from "effect/http/HttpBody"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Predicate from "effect/Predicate"
+import * as Ref from "effect/Ref"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as AnySchema from "../internal/anySchema.ts"
+import * as Create from "../internal/create.ts"
+import type * as Http from "../internal/http.ts"
+import * as Telemetry from "../internal/telemetry.ts"
+import * as Polling from "../Polling.ts"
+import * as KernelRun from "../Run.ts"
+import {
+  type BadRequestError,
+  type CreateError,
+  type FileInputError,
+  InvalidOutputError,
+  refused,
+  type RequestError,
+  RunFailedError,
+  type RunTimeoutError,
+  type WaitError
+} from "../RunError.ts"
+import * as RunRef from "../RunRef.ts"
+import * as TelaFile from "./TelaFile.ts"
+import * as Wire from "./TelaSchema.ts"
+
+/**
+ * The name of this provider in a `RunRef`.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const provider = "tela"
+
+/**
+ * Where an execution is. `succeeded` is reached only when the output has been validated; an output that does not fit its
+ * schema makes it `failed`, whatever the provider says.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ExecutionStatus = "created" | "running" | "succeeded" | "failed" | "unknown"
+
+/**
+ * What the provider said of an execution, or of a task, at one poll.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ExecutionSnapshot {
+  readonly id: string
+  readonly kind: "execution" | "task"
+  /** `unknown` is a status that this library does not know; waiting goes on. */
+  readonly status: ExecutionStatus
+  /** The status in the provider's word. */
+  readonly providerStatus: string
+  /** The output, once there is one. */
+  readonly output: unknown
+  /** The task, if it is one. */
+  readonly task: Wire.Task | undefined
+  /** The provider's id of the request that told. */
+  readonly requestId: string | undefined
+  /** The answer as it came. */
+  readonly raw: unknown
+}
+
+/**
+ * A time in Tela's own form, such as `"5m"`, or in Effect's.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TelaDuration = Duration.Input | `${number}${"ms" | "s" | "m" | "h" | "d"}`
+
+/**
+ * What every mode of execution takes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ExecuteParams {
+  /** The chat so far, in order, starting with the user. */
+  readonly messages?: ReadonlyArray<Wire.Message> | undefined
+  /** Changes the canvas's settings for this execution. */
+  readonly override?: Wire.Override | undefined
+  /** Stored with the run, and good for filtering. */
+  readonly tags?: ReadonlyArray<string> | undefined
+  /**
+   * Takes the output as it is, which makes the result `unknown`.
+   *
+   * @default false
+   */
+  readonly skipResultValidation?: boolean | undefined
+}
+
+/**
+ * Which version of a canvas to run; without either, the one that is published to Production.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface VersionParams {
+  /** Exactly this version. */
+  readonly versionId?: string | undefined
+  /** The version that this environment serves. */
+  readonly environmentName?: string | undefined
+}
+
+/**
+ * A synchronous execution.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SyncParams extends ExecuteParams, VersionParams {
+  readonly async?: false | undefined
+  readonly stream?: false | undefined
+  /**
+   * How long to wait for the answer, which comes when the execution has ended.
+   *
+   * @default "10 minutes"
+   */
+  readonly timeout?: TelaDuration | undefined
+}
+
+/**
+ * How an asynchronous execution is followed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PollParams {
+  /**
+   * Time between polls, in milliseconds or as in `"1s"`, `"5m"`.
+   *
+   * @default 1000
+   */
+  readonly pollingInterval?: TelaDuration | undefined
+  /**
+   * How long to follow it. When that has passed, polling stops and the server goes on.
+   *
+   * @default 60000
+   */
+  readonly pollingTimeout?: TelaDuration | undefined
+  /** When to poll, in place of `pollingInterval`; any `Schedule`. */
+  readonly schedule?: Polling.PollSchedule<ExecutionSnapshot> | undefined
+  /** How many polls in a row may fail for a passing reason. */
+  readonly errorBudget?: number | undefined
+}
+
+/**
+ * Where to tell that an execution has ended.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface WebhookParams {
+  /** Called with the run when it has ended. */
+  readonly webhookUrl?: string | undefined
+  /** Headers that the provider sends along with the webhook, which it does not sign. */
+  readonly forwardHeaders?: Readonly<Record<string, string>> | undefined
+}
+
+/**
+ * An asynchronous execution.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AsyncParams extends ExecuteParams, VersionParams, PollParams, WebhookParams {
+  readonly async: true
+  readonly stream?: false | undefined
+}
+
+/**
+ * The execution of a task in a workstation, which is always asynchronous.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TaskParams extends ExecuteParams, PollParams, WebhookParams {
+  readonly async?: true | undefined
+  /** The name of the task. */
+  readonly label?: string | undefined
+}
+
+/**
+ * What an execution is, whatever its mode.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ExecutionInfo {
+  /** What it was given, with references in place of files. */
+  readonly variables: unknown
+  /** The provider's id of the request that created it; absent for one that was looked up. */
+  readonly requestId: string | undefined
+}
+
+/**
+ * A synchronous execution, which has ended.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SyncExecution<out Output> extends ExecutionInfo {
+  readonly isSync: true
+  readonly isAsync: false
+  readonly isStream: false
+  /** The completion's id. It cannot be looked up. */
+  readonly id: string
+  readonly status: "succeeded"
+  readonly params: SyncParams
+  /** The validated output. */
+  readonly result: Output
+  /** The answer as it came. */
+  readonly rawResult: unknown
+}
+
+/**
+ * What an asynchronous execution does while it is followed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ExecutionEvent<Output> =
+  | { readonly _tag: "statusChange"; readonly status: ExecutionStatus }
+  | { readonly _tag: "poll"; readonly snapshot: ExecutionSnapshot; readonly requestId: string | undefined }
+  | { readonly _tag: "success"; readonly result: Output; readonly requestId: string | undefined }
+  | { readonly _tag: "error"; readonly error: ResultError }
+
+/**
+ * What the result of an asynchronous execution can fail with.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type ResultError = WaitError | InvalidOutputError
+
+/**
+ * What executing can fail with.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type ExecuteError = CreateError
+
+/**
+ * An asynchronous execution. However many follow it, it is polled once for all, and only while somebody does.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AsyncExecution<out Output> extends ExecutionInfo {
+  readonly isSync: false
+  readonly isAsync: true
+  readonly isStream: false
+  readonly id: string
+  /** Plain data that names it. `getExecution` goes on from its id, in this process or another. */
+  readonly ref: RunRef.RunRef
+  readonly params: AsyncParams | TaskParams | GetExecutionParams
+  /** The task as it was created or looked up, if it is one. */
+  readonly task: Wire.Task | undefined
+  /** Where it is, as far as is known here. It changes while somebody follows it. */
+  readonly status: Effect.Effect<ExecutionStatus>
+  /** Follows it in the background until the scope closes, for those who will ask later. */
+  readonly poll: Effect.Effect<void, never, Scope.Scope>
+  /** Follows it to its end, and returns the validated output. */
+  readonly result: Effect.Effect<Output, ResultError>
+  /** Follows it to its end, and returns the provider's last answer as it came. */
+  readonly rawResult: Effect.Effect<unknown, WaitError>
+  /** Follows it; the snapshots that differ, the terminal one last. */
+  readonly watch: Stream.Stream<ExecutionSnapshot, RequestError | RunTimeoutError>
+  /**
+   * Follows it: each poll, each change of status, and the end. A failure is the last event, and not a failure of the
+   * stream. One that had ended when it was looked up has no events.
+   */
+  readonly events: Stream.Stream<ExecutionEvent<Output>>
+  /** Stops following it, for all who do: they are interrupted. The execution itself goes on at the provider. */
+  readonly cancel: Effect.Effect<void>
+}
+
+/**
+ * How to look up an execution.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface GetExecutionParams extends PollParams {
+  /**
+   * Whether the id is that of a task.
+   *
+   * @default false
+   */
+  readonly isTask?: boolean | undefined
+  /**
+   * Takes the output as it is.
+   *
+   * @default false
+   */
+  readonly skipResultValidation?: boolean | undefined
+}
+
+/**
+ * What is run: a canvas, one of its versions, or an application.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Target =
+  | { readonly _tag: "Canvas"; readonly id: string; readonly versionId?: undefined }
+  | { readonly _tag: "Version"; readonly versionId: string; readonly id?: string | undefined }
+  | { readonly _tag: "Application"; readonly applicationId: string }
+
+/**
+ * What executing takes.
+ *
+ * @internal
+ */
+export interface Runtime extends TelaFile.Uploader {
+  readonly retryCreates: boolean
+}
+
+/**
+ * Turns what the provider sent as output into the caller's type, or says what does not fit.
+ *
+ * @internal
+ */
+export type Validate<Output> = (output: unknown) => Effect.Effect<Output, string>
+
+/**
+ * Validates with the caller's schema, if there is one and it is wanted.
+ *
+ * @internal
+ */
+export const validateWith = (schema: AnySchema.AnySchema | undefined, skip: boolean | undefined): Validate<never> =>
+  (schema === undefined || skip === true ? Effect.succeed : AnySchema.decode(schema)) as Validate<never>
+
+/**
+ * @internal
+ */
+export const validated = <Output>(
+  validate: Validate<Output>,
+  output: unknown,
+  context: { readonly ref?: RunRef.RunRef | undefined; readonly requestId: string | undefined }
+): Effect.Effect<Output, InvalidOutputError> =>
+  Effect.mapError(validate(output), (issue) =>
+    new InvalidOutputError({
+      message: `The execution succeeded, and its output does not fit the schema: ${issue}. ` +
+        "The output is kept in this error; correct the schema or the canvas, or set skipResultValidation.",
+      issue,
+      output,
+      ...(context.ref === undefined ? undefined : { ref: context.ref }),
+      ...(context.requestId === undefined ? undefined : { requestId: context.requestId })
+    }))
+
+/**
+ * Executes and waits for the answer.
+ *
+ * @internal
+ */
+export const executeSync = <Output>(
+  runtime: Runtime,
+  target: Target,
+  variables: unknown,
+  params: SyncParams,
+  validate: Validate<Output>
+): Effect.Effect<SyncExecution<Output>, ExecuteError | RunFailedError | InvalidOutputError> =>
+  Effect.gen(function*() {
+    const timeout = yield* Polling.positive(operation, "timeout", duration(params.timeout ?? "10 minutes"))
+    const { request, resolved } = yield* prepare(runtime, target, variables, params, {})
+    const { requestId, value } = yield* Create.create(
+      runtime.api,
+      { operation, request, decode: decodeSync, timeout },
+      { retryCreates: runtime.retryCreates }
+    )
+    const ref = RunRef.make({
+      provider,
+      kind: "sync",
+      id: value.id,
+      ...(requestId === undefined ? undefined : { requestId })
+    })
+    yield* Telemetry.countCreated(provider)
+    if (value.status === "failed") return yield* runFailed(ref, value.raw, requestId)
+    const result = yield* validated(validate, value.output, { ref, requestId })
+    return {
+      isSync: true as const,
+      isAsync: false as const,
+      isStream: false as const,
+      id: value.id,
+      status: "succeeded" as const,
+      requestId,
+      variables: resolved,
+      params,
+      result,
+      rawResult: value.raw
+    }
+  }).pipe(Telemetry.span("TelaCanvas.execute", { "run.provider": provider, "execution.mode": "sync" }))
+
+/**
+ * Creates an execution, or a task, that is followed by polling.
+ *
+ * @internal
+ */
+export const executeAsync = <Output>(
+  runtime: Runtime,
+  target: Target,
+  variables: unknown,
+  params: AsyncParams | TaskParams,
+  validate: Validate<Output>
+): Effect.Effect<AsyncExecution<Output>, ExecuteError> =>
+  Effect.gen(function*() {
+    const policy = yield* makePolicy(operation, params)
+    const { request, resolved } = yield* prepare(runtime, target, variables, params, { async: true })
+    const createdAt = yield* Clock.currentTimeMillis
+    const kind = target._tag === "Application" ? "task" : "execution"
+    const { requestId, value } = yield* Create.create(
+      runtime.api,
+      { operation, request, decode: kind === "task" ? decodeCreatedTask : decodeExecution },
+      { retryCreates: runtime.retryCreates }
+    )
+    yield* Telemetry.countCreated(provider)
+    const ref = RunRef.make({
+      provider,
+      kind,
+      id: value.id,
+      createdAt,
+      ...(requestId === undefined ? undefined : { requestId })
+    })
+    return yield* follow(runtime.api, ref, { ...value, requestId }, policy, validate, {
+      params,
+      requestId,
+      variables: resolved,
+      wasLookedUp: false
+    })
+  }).pipe(Telemetry.span("TelaCanvas.execute", { "run.provider": provider, "execution.mode": "async" }))
+
+/**
+ * Looks up an execution, or a task.
+ *
+ * @internal
+ */
+export const getExecution = <Output>(
+  runtime: Pick<Runtime, "api">,
+  id: string | RunRef.RunRef,
+  params: GetExecutionParams,
+  validate: Validate<Output>
+): Effect.Effect<AsyncExecution<Output>, RequestError> =>
+  Effect.gen(function*() {
+    const operation = "canvas.getExecution"
+    const policy = yield* makePolicy(operation, params)
+    const ref = yield* refOf(operation, id, params.isTask)
+    const { requestId, value } = yield* retrieve(runtime.api, ref, operation)
+    return yield* follow(runtime.api, ref, { ...value, requestId }, policy, validate, {
+      params,
+      requestId: ref.requestId,
+      variables: undefined,
+      wasLookedUp: true
+    })
+  })
+
+/**
+ * Describes an execution to the kernel.
+ *
+ * @internal
+ */
+export const source = (api: Http.Api, ref: RunRef.RunRef): Source => ({
+  ref,
+  retrieve: Effect.map(retrieve(api, ref, "execution.poll"), (answer) => ({
+    ...answer,
+    value: { ...answer.value, requestId: answer.requestId }
+  })),
+  classify: (run) =>
+    run.status === "succeeded"
+      ? { _tag: "Succeeded", run }
+      : run.status === "failed"
+      ? { _tag: "Failed", run, errors: failureOf(run.raw) }
+      : { _tag: "Pending" },
+  status: ({ providerStatus }) => providerStatus,
+  unchanged: (previous, next) =>
+    previous.providerStatus === next.providerStatus && Equal.equals(previous.output, next.output)
+})
+
+interface Source extends KernelRun.RunSource<ExecutionSnapshot, ExecutionSnapshot, ExecutionSnapshot> {}
+
+const operation = "canvas.execute"
+
+const follow = <Output>(
+  api: Http.Api,
+  ref: RunRef.RunRef,
+  initial: ExecutionSnapshot,
+  policy: Polling.Policy<ExecutionSnapshot>,
+  validate: Validate<Output>,
+  info: {
+    readonly params: AsyncExecution<Output>["params"]
+    readonly requestId: string | undefined
+    readonly variables: unknown
+    readonly wasLookedUp: boolean
+  }
+): Effect.Effect<AsyncExecution<Output>> =>
+  Effect.gen(function*() {
+    // What the provider calls succeeded is still running until its output has been validated
+    const status = yield* Ref.make<ExecutionStatus>(initial.status === "succeeded" ? "running" : initial.status)
+    const cancelled = yield* Deferred.make<void>()
+    const origin = source(api, ref)
+    const hadEnded = initial.status === "succeeded" || initial.status === "failed"
+
+    const shared = yield* KernelRun.share<
+      ExecutionSnapshot,
+      ExecutionSnapshot,
+      ExecutionSnapshot,
+      RequestError,
+      never,
+      never,
+      never
+    >(
+      {
+        ...origin,
+        retrieve: hadEnded
+          ? Effect.succeed({ value: initial, requestId: initial.requestId, retryAfter: undefined })
+          : Effect.tap(origin.retrieve, ({ value }) =>
+            value.status === "succeeded" ? Effect.void : Ref.set(status, value.status))
+      },
+      policy
+    )
+    const untilCancelled = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+      Effect.raceFirst(effect, Effect.andThen(Deferred.await(cancelled), Effect.interrupt))
+
+    const result = Effect.flatMap(
+      untilCancelled(shared.wait),
+      ({ output, requestId }) =>
+        validated(validate, output, { ref, requestId })
+    ).pipe(
+      Effect.tap(() => Ref.set(status, "succeeded")),
+      Effect.tapErrorTag("InvalidOutputError", () => Ref.set(status, "failed"))
+    )
+
+    const eventsOf = (
+      seen: Ref.Ref<ExecutionStatus>,
+      poll: KernelRun.Poll<ExecutionSnapshot, RequestError>
+    ): Effect.Effect<ReadonlyArray<ExecutionEvent<Output>>> =>
+      Effect.gen(function*() {
+        if (poll._tag === "Failure") return []
+        const { requestId, snapshot } = poll
+        const events: Array<ExecutionEvent<Output>> = [{ _tag: "poll", snapshot, requestId }]
+        const outcome = snapshot.status === "succeeded" ? yield* Effect.result(result) : undefined
+        const current = outcome?._tag === "Failure" ? "failed" : snapshot.status
+        if ((yield* Ref.getAndSet(seen, current)) !== current) events.push({ _tag: "statusChange", status: current })
+        if (outcome?._tag === "Success") events.push({ _tag: "success", result: outcome.success, requestId })
+        if (outcome?._tag === "Failure") events.push({ _tag: "error", error: outcome.failure })
+        if (snapshot.status === "failed") events.push({ _tag: "error", error: runFailed(ref, snapshot.raw, requestId) })
+        return events
+      })
+
+    const events = hadEnded && info.wasLookedUp
+      ? Stream.empty
+      : Stream.unwrap(Effect.map(Effect.flatMap(Ref.get(status), Ref.make), (seen) =>
+        shared.polls.pipe(
+          Stream.mapEffect((poll) => eventsOf(seen, poll)),
+          Stream.flattenIterable,
+          Stream.catch((error) => Stream.make<[ExecutionEvent<Output>]>({ _tag: "error", error }))
+        )))
+
+    return {
+      isSync: false as const,
+      isAsync: true as const,
+      isStream: false as const,
+      id: ref.id,
+      ref,
+      requestId: info.requestId,
+      variables: info.variables,
+      params: info.params,
+      task: initial.task,
+      status: Ref.get(status),
+      poll: Effect.asVoid(Effect.forkScoped(untilCancelled(Effect.ignore(result)))),
+      result,
+      rawResult: Effect.map(untilCancelled(shared.wait), ({ raw }) => raw),
+      watch: Stream.interruptWhen(shared.watch, Effect.andThen(Deferred.await(cancelled), Effect.interrupt)),
+      events: Stream.interruptWhen(events, Effect.andThen(Deferred.await(cancelled), Effect.interrupt)),
+      cancel: Effect.asVoid(Deferred.succeed(cancelled, undefined))
+    }
+  })
+
+/**
+ * Reads a duration in Tela's form or in Effect's.
+ *
+ * @internal
+ */
+export const duration = (input: TelaDuration): Duration.Input => {
+  const match = typeof input === "string" ? /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(input.trim()) : null
+  return match === null ? input as Duration.Input : Number(match[1]) * unitMillis[match[2] as keyof typeof unitMillis]
+}
+
+const unitMillis = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+const makePolicy = (operation: string, params: PollParams) =>
+  Polling.makePolicy<ExecutionSnapshot>(operation, {
+    timeout: params.pollingTimeout === undefined ? undefined : duration(params.pollingTimeout),
+    errorBudget: params.errorBudget,
+    ...(params.schedule === undefined
+      ? { pollInterval: params.pollingInterval === undefined ? undefined : duration(params.pollingInterval) }
+      : { schedule: params.schedule, pollInterval: params.pollingInterval as undefined })
+  }, { pollInterval: 1000, timeout: 60_000 })
+
+const retrieve = (
+  api: Http.Api,
+  ref: RunRef.RunRef,
+  operation: string
+): Effect.Effect<KernelRun.Answer<ExecutionSnapshot>, RequestError> =>
+  ref.kind === "task"
+    ? api.call({ operation, request: HttpClientRequest.get(`/task/${ref.id}`), decode: decodeTask, ref })
+    : api.call({
+      operation,
+      request: HttpClientRequest.get(`/v2/chat/completions/${ref.id}`),
+      decode: decodeExecution,
+      ref
+    })
+
+/**
+ * Checks an id before it becomes part of a path.
+ *
+ * @internal
+ */
+export const checkId = (operation: string, parameter: string, id: unknown): Effect.Effect<string, BadRequestError> =>
+  typeof id === "string" && /^[\w.-]{1,200}$/.test(id) && !/^\.+$/.test(id) ? Effect.succeed(id) : Effect.fail(refused({
+    operation,
+    parameter,
+    message: `${parameter} is ${JSON.stringify(id)}, which is not an id.`
+  }))
+
+const refOf = (
+  operation: string,
+  id: string | RunRef.RunRef,
+  isTask: boolean | undefined
+): Effect.Effect<RunRef.RunRef, BadRequestError> => {
+  if (typeof id === "string") {
+    return Effect.map(
+      checkId(operation, "id", id),
+      (id) => RunRef.make({ provider, kind: isTask === true ? "task" : "execution", id })
+    )
+  }
+  return id.provider === provider && (id.kind === "execution" || id.kind === "task")
+    ? Effect.as(checkId(operation, "ref.id", id.id), id)
+    : Effect.fail(refused({
+      operation,
+      parameter: "id",
+      message: `this is a ref of a ${id.provider} ${id.kind}, which cannot be looked up here.`
+    }))
+}
+
+const runFailed = (ref: RunRef.RunRef, raw: unknown, requestId: string | undefined): RunFailedError => {
+  const errors = failureOf(raw)
+  return new RunFailedError({
+    message: `${RunRef.format(ref)} failed: ${
+      errors.length === 0 ? "the provider gave no reason" : errors.join("; ")
+    }. The provider's answer is in this error's run.`,
+    ref,
+    errors,
+    run: raw,
+    ...(requestId === undefined ? undefined : { requestId })
+  })
+}
+
+/** The provider does not say where a failed run tells its cause, so this looks where it is plausible, and needs none. */
+const failureOf = (raw: unknown): ReadonlyArray<string> => {
+  const output = field(raw, "raw_output") ?? field(raw, "rawOutput") ?? raw
+  const error = field(output, "error")
+  const message = typeof error === "string" ? error : field(error, "message")
+  return typeof message === "string" ? [message] : []
+}
+
+const field = (value: unknown, key: string): unknown => Predicate.hasProperty(value, key) ? value[key] : undefined
+
+const decodeRun = Schema.decodeUnknownEffect(Wire.CompletionRun)
+const decodeWorkflow = Schema.decodeUnknownEffect(Wire.WorkflowRun)
+const decodeChat = Schema.decodeUnknownEffect(Wire.ChatCompletion)
+const decodeWireTask = Schema.decodeUnknownEffect(Wire.Task)
+
+type StatusTable = { readonly [status: string]: ExecutionStatus }
+
+const runStatus: StatusTable = { created: "created", running: "running", succeeded: "succeeded", failed: "failed" }
+
+const workflowStatus: StatusTable = { running: "running", completed: "succeeded", failed: "failed" }
+
+/** A task's output is there from `validating` on, which waits for a person. */
+const taskStatus: StatusTable = {
+  created: "created",
+  running: "running",
+  validating: "succeeded",
+  completed: "succeeded",
+  failed: "failed",
+  cancelled: "failed"
+}
+
+const statusIn = (table: StatusTable, status: string): ExecutionStatus =>
+  Object.hasOwn(table, status) ? table[status]! : "unknown"
+
+const isWorkflow = (body: unknown): boolean => Array.isArray(field(body, "steps"))
+
+const fromWorkflow = (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.SchemaError> =>
+  Effect.map(decodeWorkflow(body), (run) => ({
+    id: run.id,
+    kind: "execution" as const,
+    status: statusIn(workflowStatus, run.status),
+    providerStatus: run.status,
+    output: run.steps.at(-1)?.output,
+    task: undefined,
+    requestId: undefined,
+    raw: body
+  }))
+
+const decodeExecution = (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.SchemaError> =>
+  isWorkflow(body) ? fromWorkflow(body) : Effect.map(decodeRun(body), (run) => ({
+    id: run.id,
+    kind: "execution",
+    status: statusIn(runStatus, run.status),
+    providerStatus: run.status,
+    output: run.outputContent?.content,
+    task: undefined,
+    requestId: undefined,
+    raw: body
+  }))
+
+const decodeTask = (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.SchemaError> =>
+  Effect.map(decodeWireTask(body), (task) => ({
+    id: task.id,
+    kind: "task",
+    status: statusIn(taskStatus, task.status),
+    providerStatus: task.status,
+    output: task.outputContent?.content,
+    task,
+    requestId: undefined,
+    raw: body
+  }))
+
+/** The answer may be the task, or a list of one. */
+const decodeCreatedTask = (body: unknown) => decodeTask(Array.isArray(body) && body.length === 1 ? body[0] : body)
+
+const decodeSync = (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.SchemaError> =>
+  isWorkflow(body) ? fromWorkflow(body) : Effect.map(decodeChat(body), ({ choices, id }) => ({
+    id,
+    kind: "execution",
+    status: "succeeded",
+    providerStatus: "succeeded",
+    output: choices[0].message.content,
+    task: undefined,
+    requestId: undefined,
+    raw: body
+  }))
+
+/**
+ * Uploads the files and makes the request.
+ *
+ * @internal
+ */
+export const prepare = (
+  runtime: Runtime,
+  target: Target,
+  variables: unknown,
+  params: ExecuteParams & VersionParams & WebhookParams & { readonly label?: string | undefined },
+  mode: { readonly async?: true; readonly stream?: true }
+): Effect.Effect<
+  { readonly request: HttpClientRequest.HttpClientRequest; readonly resolved: unknown },
+  RequestError | FileInputError
+> =>
+  Effect.gen(function*() {
+    if (params.webhookUrl !== undefined && !URL.canParse(params.webhookUrl)) {
+      return yield* refused({ operation, parameter: "webhookUrl", message: "webhookUrl is not an absolute URL." })
+    }
+    const headers: Record<string, string> = {}
+    for (const [name, value] of Object.entries(params.forwardHeaders ?? {})) {
+      if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name) || !/^[\t\u0020-\u007e]*$/.test(value)) {
+        return yield* refused({
+          operation,
+          parameter: "forwardHeaders",
+          message: `${JSON.stringify(name)} is no header that can be sent.`
+        })
+      }
+      headers[`x-tela-forward-${name.toLowerCase().replace(/^x-tela-forward-/, "")}`] = value
+    }
+    const resolved = yield* TelaFile.resolve(runtime, operation, variables)
+    const body = yield* HttpBody.json({
+      ...targetFields(target, params),
+      variables: resolved,
+      ...defined({
+        messages: params.messages,
+        override: params.override === undefined ? undefined : encodeOverride(params.override),
+        tags: params.tags,
+        label: params.label,
+        webhook_url: params.webhookUrl
+      }),
+      ...mode
+    }).pipe(
+      Effect.mapError(() =>
+        refused({ operation, parameter: "variables", message: "the variables cannot be written as JSON." })
+      )
+    )
+    return { resolved, request: HttpClientRequest.post("/v2/chat/completions", { headers, body }) }
+  })
+
+const targetFields = (target: Target, { environmentName, versionId }: VersionParams): Record<string, string> => {
+  if (target._tag === "Application") return { application_id: target.applicationId }
+  const version = versionId ?? target.versionId
+  const canvas = target.id
+  return {
+    ...(canvas === undefined ? undefined : { canvas_id: canvas }),
+    ...(version === undefined ? undefined : { version_id: version }),
+    ...(environmentName === undefined || version !== undefined ? undefined : { environment_name: environmentName })
+  }
+}
+
+const encodeOverride = ({ functions, model, structuredOutput, temperature, type }: Wire.Override) => ({
+  type,
+  ...defined({ model, temperature, functions, structured_output: structuredOutput })
+})
+
+const defined = (fields: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))

@@ -1,0 +1,37 @@
+/**
+ * Tela: everything about one provider, from one import.
+ *
+ * @since 0.1.0
+ */
+export {
+  type Canvas,
+  type Canvases,
+  type CanvasOrVersion,
+  type Result,
+  type Schemas,
+  type Variables,
+  type Workstation
+} from "./TelaCanvas.ts"
+export * from "./TelaClient.ts"
+export {
+  type AsyncExecution,
+  type AsyncParams,
+  type ExecuteError,
+  type ExecuteParams,
+  type ExecutionEvent,
+  type ExecutionSnapshot,
+  type ExecutionStatus,
+  type GetExecutionParams,
+  type PollParams,
+  provider,
+  type ResultError,
+  type SyncExecution,
+  type SyncParams,
+  type TaskParams,
+  type TelaDuration,
+  type VersionParams,
+  type WebhookParams
+} from "./TelaExecution.ts"
+export { file, fileFromPath, type FileOptions, FileSchema, isTelaFile, type TelaFile } from "./TelaFile.ts"
+export * from "./TelaSchema.ts"
+export { type DeepPartial, type Received, type StreamError, type StreamParams, type StreamPart } from "./TelaStream.ts"
