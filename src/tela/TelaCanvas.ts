@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import type { NoExcessProperties } from "effect/Types"
 import * as AnySchema from "../internal/anySchema.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import {
@@ -83,27 +84,27 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
    * @see https://docs.tela.com/api-reference/completion/create
    */
   readonly execute: {
-    <const Params extends StreamParams>(
+    <const Params extends NoExcessProperties<StreamParams, Params>>(
       variables: Input,
       params: Params
     ): Stream.Stream<StreamPart<Result<Output, Params>>, StreamError>
-    <const Params extends AsyncParams>(
+    <const Params extends NoExcessProperties<AsyncParams, Params>>(
       variables: Input,
       params: Params
     ): Effect.Effect<AsyncExecution<Result<Output, Params>>, ExecuteError>
-    <const Params extends SyncParams>(
+    <const Params extends NoExcessProperties<SyncParams, Params>>(
       variables: Input,
       params: Params
     ): Effect.Effect<SyncExecution<Result<Output, Params>>, ExecuteError | RunFailedError | InvalidOutputError>
     (variables: Input): Effect.Effect<SyncExecution<Output>, ExecuteError | RunFailedError | InvalidOutputError>
   }
   /** Executes the canvas and streams what it says: `execute` with `{ stream: true }`. */
-  readonly stream: <const Params extends Omit<StreamParams, "stream"> = {}>(
+  readonly stream: <const Params extends NoExcessProperties<Omit<StreamParams, "stream">, Params> = {}>(
     variables: Input,
     params?: Params
   ) => Stream.Stream<StreamPart<Result<Output, Params>>, StreamError>
   /** Looks up an asynchronous execution, or with `isTask` a task. One that has ended gives its result without polling. */
-  readonly getExecution: <const Params extends GetExecutionParams = {}>(
+  readonly getExecution: <const Params extends NoExcessProperties<GetExecutionParams, Params> = {}>(
     id: string | RunRef,
     params?: Params
   ) => Effect.Effect<AsyncExecution<Result<Output, Params>>, RequestError>
@@ -128,12 +129,12 @@ export interface Workstation<in Input = Variables, out Output = unknown> {
    *
    * @see https://docs.tela.com/en/creating-tasks
    */
-  readonly execute: <const Params extends TaskParams = {}>(
+  readonly execute: <const Params extends NoExcessProperties<TaskParams, Params> = {}>(
     variables: Input,
     params?: Params
   ) => Effect.Effect<AsyncExecution<Result<Output, Params>>, ExecuteError>
   /** Looks up a task of the application. */
-  readonly getExecution: <const Params extends GetExecutionParams = {}>(
+  readonly getExecution: <const Params extends NoExcessProperties<GetExecutionParams, Params> = {}>(
     id: string | RunRef,
     params?: Params
   ) => Effect.Effect<AsyncExecution<Result<Output, Params>>, RequestError>

@@ -311,13 +311,11 @@ const put = (
     })
   const attempt = transfer.client.execute(HttpClientRequest.put(url, { body })).pipe(
     Effect.mapError((error) =>
-      fileError !== undefined
-        ? withVariable(fileError, variable)
-        : failed(
-          "its server gave no answer",
-          true,
-          error.reason.cause instanceof Error ? { cause: error.reason.cause } : {}
-        )
+      failed(
+        "its server gave no answer",
+        true,
+        error.reason.cause instanceof Error ? { cause: error.reason.cause } : {}
+      )
     ),
     Effect.timeoutOrElse({
       duration: transfer.idleTimeout,
@@ -330,6 +328,8 @@ const put = (
           failed(`its server answered with ${status}`, status >= 500 || status === 429 || status === 408, { status })
         )
     ),
+    // However the server takes a body that broke off, the file is the reason
+    Effect.mapError((error) => fileError === undefined ? error : withVariable(fileError, variable)),
     // The address is a secret for as long as it lasts
     Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
     Effect.provideService(FetchHttpClient.RequestInit, Http.uploadInit())

@@ -221,7 +221,8 @@ const read = <Output>(
   let completionId: string | undefined
   let hasEnded = false
   let isFinished = false
-  let due = started + firstMillis
+  // What is left of the server's time for the next event. It runs only while the consumer waits.
+  let patience = started + firstMillis - clock.currentTimeMillisUnsafe()
   let failure: StreamError | undefined
   let isDone = false
 
@@ -309,7 +310,7 @@ const read = <Output>(
       if (hasEnded || failure !== undefined) break
       take(event, out)
     }
-    if (events.length > 0) due = clock.currentTimeMillisUnsafe() + idleMillis
+    if (events.length > 0) patience = idleMillis
     return out
   }
 
@@ -337,9 +338,10 @@ const read = <Output>(
     if (failure !== undefined) return Effect.fail(failure)
     if (hasEnded) return final
     const now = clock.currentTimeMillisUnsafe()
-    const deadline = Math.min(due, started + totalMillis)
+    const left = started + totalMillis - now
     const bytes = Pull.matchEffect(pull, {
       onSuccess: (pieces): Parts => {
+        patience -= clock.currentTimeMillisUnsafe() - now
         const parts = takeAll(pieces.flatMap(parser.feed))
         return isNonEmpty(parts) ? Effect.succeed(parts) : next
       },
@@ -352,12 +354,13 @@ const read = <Output>(
       },
       onDone: () => finish
     })
-    return deadline === Infinity ? bytes : Effect.timeoutOrElse(bytes, {
-      duration: Math.max(0, deadline - now),
+    const limit = Math.min(patience, left)
+    return limit === Infinity ? bytes : Effect.timeoutOrElse(bytes, {
+      duration: Math.max(0, limit),
       orElse: (): Parts =>
         Effect.suspend(() =>
           Effect.fail(
-            deadline === started + totalMillis
+            limit === left
               ? interrupted("total", "took longer than its timeout")
               : chunks === 0
               ? interrupted("first-event", "brought nothing in time")

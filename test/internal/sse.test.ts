@@ -1,0 +1,78 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import * as Sse from "../../src/internal/sse.ts"
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+/** The events of a text that arrives in the given pieces. */
+const parse = (pieces: ReadonlyArray<Uint8Array>) => {
+  const parser = Sse.make()
+  const fed = pieces.flatMap((piece) => parser.feed(piece))
+  return { fed, rest: parser.end() }
+}
+
+const message = (data: string) => ({ event: "message", data })
+
+const cases: ReadonlyArray<readonly [string, string, ReadonlyArray<Sse.SseEvent>]> = [
+  ["one event", "data: a\n\n", [message("a")]],
+  ["several lines of data", "data: a\ndata: b\n\n", [message("a\nb")]],
+  ["no space after the colon", "data:a\n\n", [message("a")]],
+  ["one space is taken off, and no more", "data:  a\n\n", [message(" a")]],
+  ["an empty line of data", "data\n\ndata:\n\n", [message(""), message("")]],
+  ["CRLF", "data: a\r\ndata: b\r\n\r\ndata: c\r\n\r\n", [message("a\nb"), message("c")]],
+  ["CR", "data: a\r\rdata: b\r\r", [message("a"), message("b")]],
+  ["mixed line ends", "data: a\n\rdata: b\r\n\ndata: c\n\n", [message("a"), message("b"), message("c")]],
+  ["a byte order mark", "\ufeffdata: a\n\n", [message("a")]],
+  ["comments", ": hi\ndata: a\n:\n\n:\n\n", [message("a")]],
+  ["names", "event: x\ndata: a\n\ndata: b\n\n", [{ event: "x", data: "a" }, message("b")]],
+  ["a name without data", "event: x\n\ndata: b\n\n", [message("b")]],
+  ["fields that are not known", "id: 1\nretry: 3000\nretry: soon\nfoo: bar\ndata: a\n\n", [message("a")]],
+  ["blank lines", "\n\n\ndata: a\n\n\n\n", [message("a")]],
+  ["one JSON document per line", "{\"a\":1}\n{\"a\":2}\n[DONE]\n", [
+    message("{\"a\":1}"),
+    message("{\"a\":2}"),
+    message("[DONE]")
+  ]],
+  ["characters of several bytes", "data: Grüße 日本 🙂\n\n", [message("Grüße 日本 🙂")]]
+]
+
+describe("server-sent events", () => {
+  for (const [name, text, expected] of cases) {
+    it(`${name}, cut anywhere`, () => {
+      const whole = bytes(text)
+      for (let cut = 0; cut <= whole.length; cut++) {
+        assert.deepStrictEqual(parse([whole.subarray(0, cut), whole.subarray(cut)]).fed, expected, `cut at ${cut}`)
+      }
+      assert.deepStrictEqual(parse(Array.from(whole, (byte) => new Uint8Array([byte]))).fed, expected, "single bytes")
+    })
+  }
+
+  it("what an end leaves unfinished is handed over apart", () => {
+    assert.deepStrictEqual(parse([bytes("data: a\n\ndata: b")]), { fed: [message("a")], rest: [message("b")] })
+    assert.deepStrictEqual(parse([bytes("data: a\n\ndata: b\n")]), { fed: [message("a")], rest: [message("b")] })
+    assert.deepStrictEqual(parse([bytes("data: a\n\n: comment")]), { fed: [message("a")], rest: [] })
+  })
+
+  it.effect.prop(
+    "the events do not depend on where the stream is cut",
+    [
+      Schema.Array(Schema.Literals(["data: ", "a", "é", "🙂", "\n", "\r", "\r\n", "\n\n", ":", "event: x", "{", "id"])),
+      Schema.Array(Schema.Natural)
+    ],
+    ([tokens, cuts]) =>
+      Effect.sync(() => {
+        const whole = bytes(tokens.join(""))
+        const points = [...new Set([0, ...cuts.map((cut) => cut % (whole.length + 1)), whole.length])].sort((a, b) =>
+          a - b
+        )
+        const pieces = points.slice(1).map((point, index) => whole.subarray(points[index], point))
+        assert.deepStrictEqual(parse(pieces), parse([whole]))
+      })
+  )
+
+  it("a long line in many pieces costs no more than its length", () => {
+    const piece = bytes("x".repeat(1000))
+    const { fed } = parse([bytes("data: "), ...Array.from({ length: 10_000 }, () => piece), bytes("\n\n")])
+    assert.strictEqual(fed[0]!.data.length, 10_000_000)
+  })
+})

@@ -1,0 +1,564 @@
+import { assert, describe, expectTypeOf, it } from "@effect/vitest"
+import { DateTime, Duration, Effect, Exit, Fiber, Layer, Redacted, Schedule, Schema, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { z } from "zod"
+import { Run, RunError, RunRef, Tela } from "canvas-runs"
+import { Fault, TelaEmulator, Timeline } from "canvas-runs/testing"
+import { failure, finish, success } from "../spine/support.ts"
+
+const apiKey = "tela_planted_secret_0001"
+const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
+const applicationId = "5b8a3f8e-2b1c-4b8a-8d6f-3d1f0c2e4a55"
+
+const live = (client?: Partial<Tela.Options>, emulator?: TelaEmulator.Options) =>
+  Layer.orDie(Tela.layer({ apiKey: Redacted.make(apiKey), ...client } as Tela.Options)).pipe(
+    Layer.provideMerge(TelaEmulator.layerTest(emulator))
+  )
+
+const Invoice = Schema.Struct({ total: Schema.Number, currency: Schema.String })
+
+const setup = Effect.gen(function*() {
+  const tela = yield* Tela.TelaClient
+  const emulator = yield* TelaEmulator.TelaEmulator
+  return {
+    tela,
+    emulator,
+    canvas: tela.canvas.make({ id: canvasId, output: Invoice }),
+    text: tela.canvas.make({ id: canvasId }),
+    workstation: tela.canvas.make({ applicationId, output: Invoice })
+  }
+})
+
+const invoice = { total: 42, currency: "BRL" }
+
+describe("synchronous executions", () => {
+  it.effect("return the validated output, the request id and the answer as it came", () =>
+    Effect.gen(function*() {
+      const { canvas, emulator } = yield* setup
+      yield* emulator.script({ output: invoice })
+      const execution = success(
+        yield* finish(canvas.execute({ user_name: "Ada", nested: { snake_case: 1, camelCase: 2 } }))
+      )
+      expectTypeOf(execution.result).toEqualTypeOf<{ readonly total: number; readonly currency: string }>()
+      assert.deepStrictEqual(execution.result, invoice)
+      assert.strictEqual(execution.status, "succeeded")
+      assert.deepStrictEqual([execution.isSync, execution.isAsync, execution.isStream], [true, false, false])
+      const [request] = yield* emulator.requests
+      assert.strictEqual(execution.requestId, request!.id)
+      assert.strictEqual(request!.headers["authorization"], `Bearer ${apiKey}`)
+      assert.deepStrictEqual((execution.rawResult as { object: string }).object, "chat.completion")
+      const [run] = yield* emulator.runs
+      assert.strictEqual(run!.request.mode, "sync")
+      assert.deepStrictEqual(run!.request.variables, { user_name: "Ada", nested: { snake_case: 1, camelCase: 2 } })
+    }).pipe(Effect.provide(live())))
+
+  it.effect("send everything under the wire's names, and the user's data as it is", () =>
+    Effect.gen(function*() {
+      const { emulator, text } = yield* setup
+      success(
+        yield* finish(text.execute({ firstName: "Ada" }, {
+          messages: [{ role: "user", content: "Hi" }, { role: "assistant", content: "Hello" }],
+          override: {
+            type: "chat",
+            model: "m",
+            temperature: 0.5,
+            functions: [{ id: "1", name: "lookUp", parameters: { type: "object", properties: { cityName: {} } } }],
+            structuredOutput: {
+              enabled: false,
+              schema: { type: "object", title: "", description: "", properties: { camelCase: {} }, required: [] }
+            }
+          },
+          tags: ["a", "b"],
+          environmentName: "production"
+        }))
+      )
+      const [run] = yield* emulator.runs
+      assert.deepStrictEqual(run!.request.variables, { firstName: "Ada" })
+      assert.deepStrictEqual(run!.request.messages.map(({ role }) => role), ["user", "assistant"])
+      assert.deepStrictEqual(run!.request.tags, ["a", "b"])
+      assert.strictEqual(run!.request.environment_name, "production")
+      assert.deepStrictEqual(run!.request.override, {
+        type: "chat",
+        model: "m",
+        temperature: 0.5,
+        functions: [{ id: "1", name: "lookUp", parameters: { type: "object", properties: { cityName: {} } } }],
+        structured_output: {
+          enabled: false,
+          schema: { type: "object", title: "", description: "", properties: { camelCase: {} }, required: [] }
+        }
+      })
+    }).pipe(Effect.provide(live())))
+
+  it.effect("run exactly the version named", () =>
+    Effect.gen(function*() {
+      const { emulator, tela, text } = yield* setup
+      const versionId = "7c3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b22"
+      success(yield* finish(text.execute({}, { versionId })))
+      success(yield* finish(tela.canvas.make({ versionId }).execute({})))
+      assert.deepStrictEqual((yield* emulator.runs).map((run) => run.request.version_id), [versionId, versionId])
+    }).pipe(Effect.provide(live())))
+
+  it.effect("an output that does not fit is an InvalidOutputError with the output as it came", () =>
+    Effect.gen(function*() {
+      const { canvas, emulator } = yield* setup
+      yield* emulator.script({ output: { total: "a lot" } })
+      const error = failure(yield* finish(canvas.execute({})))
+      assert.instanceOf(error, RunError.InvalidOutputError)
+      assert.deepStrictEqual(error.output, { total: "a lot" })
+      assert.include(error.message, "total")
+      assert.isString(error.requestId)
+    }).pipe(Effect.provide(live())))
+
+  it.effect("skipResultValidation takes the output as it is", () =>
+    Effect.gen(function*() {
+      const { canvas, emulator } = yield* setup
+      yield* emulator.script({ output: { total: "a lot" } })
+      const { result } = success(yield* finish(canvas.execute({}, { skipResultValidation: true })))
+      expectTypeOf(result).toEqualTypeOf<unknown>()
+      assert.deepStrictEqual(result, { total: "a lot" })
+    }).pipe(Effect.provide(live())))
+
+  it.effect("understand the other shape of workflows", () =>
+    Effect.gen(function*() {
+      const { emulator, tela } = yield* setup
+      yield* emulator.script({ output: invoice })
+      const workflow = tela.canvas.make({ id: TelaEmulator.workflowCanvasId, output: Invoice })
+      const execution = success(yield* finish(workflow.execute({})))
+      assert.deepStrictEqual(execution.result, invoice)
+      assert.isArray((execution.rawResult as { steps: unknown }).steps)
+    }).pipe(Effect.provide(live())))
+
+  it.effect("wait ten minutes by default, and as long as they are told", () =>
+    Effect.gen(function*() {
+      const { emulator, text } = yield* setup
+      yield* emulator.script({ timeline: Timeline.make({ duration: "9 minutes" }) })
+      success(yield* finish(text.execute({})))
+      const error = failure(yield* finish(text.execute({}, { timeout: "5m" })))
+      assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+      assert.strictEqual(Duration.toMinutes(error.elapsed), 5)
+    }).pipe(Effect.provide(live())))
+
+  it.effect("promise 12: are not repeated once they may have reached the provider", () =>
+    Effect.gen(function*() {
+      const { emulator, text } = yield* setup
+      yield* emulator.fault(Fault.dropAfter)
+      assert.instanceOf(failure(yield* finish(text.execute({}))), RunError.CreateOutcomeUnknownError)
+      assert.strictEqual((yield* emulator.requests).length, 1)
+    }).pipe(Effect.provide(live())))
+
+  it.effect("show the provider's code and words", () =>
+    Effect.gen(function*() {
+      const { tela } = yield* setup
+      const error = failure(yield* finish(tela.canvas.make({ id: TelaEmulator.unknownCanvasId }).execute({})))
+      assert.instanceOf(error, RunError.NotFoundError)
+      assert.isString(error.providerCode)
+      assert.isString(error.providerMessage)
+    }).pipe(Effect.provide(live())))
+})
+
+describe("schemas", () => {
+  it.effect("an Effect Schema for the input encodes the variables, and refuses what does not fit before any request", () =>
+    Effect.gen(function*() {
+      const { emulator, tela } = yield* setup
+      const canvas = tela.canvas.make({
+        id: canvasId,
+        input: Schema.Struct({ day: Schema.DateTimeUtcFromString, count: Schema.Int }),
+        output: Schema.Unknown
+      })
+      expectTypeOf(canvas.execute).parameter(0).toHaveProperty("count").toEqualTypeOf<number>()
+      success(yield* finish(canvas.execute({ day: DateTime.makeUnsafe("2026-01-02T03:04:05Z"), count: 1 })))
+      assert.deepStrictEqual((yield* emulator.runs)[0]!.request.variables, {
+        day: "2026-01-02T03:04:05.000Z",
+        count: 1
+      })
+      const error = failure(yield* finish(canvas.execute({ day: DateTime.makeUnsafe(0), count: 1.5 })))
+      assert.instanceOf(error, RunError.BadRequestError)
+      assert.isFalse(error.sent)
+      assert.include(error.message, "count")
+      assert.strictEqual((yield* emulator.requests).length, 1)
+    }).pipe(Effect.provide(live())))
+
+  it.effect("Zod works for both, and types flow from it", () =>
+    Effect.gen(function*() {
+      const { emulator, tela } = yield* setup
+      const canvas = tela.canvas.make({
+        id: canvasId,
+        input: z.object({ name: z.string().min(1), file: z.custom<Tela.TelaFile>(Tela.isTelaFile).optional() }),
+        output: z.object({ total: z.number(), currency: z.string().transform((text) => text.toLowerCase()) })
+      })
+      expectTypeOf(canvas).toEqualTypeOf<
+        Tela.Canvas<{ name: string; file?: Tela.TelaFile | undefined }, { total: number; currency: string }>
+      >()
+      yield* emulator.script({ output: invoice })
+      const { result } = success(yield* finish(canvas.execute({ name: "x" })))
+      expectTypeOf(result).toEqualTypeOf<{ total: number; currency: string }>()
+      assert.deepStrictEqual(result, { total: 42, currency: "brl" })
+      const refused = failure(yield* finish(canvas.execute({ name: "" })))
+      assert.instanceOf(refused, RunError.BadRequestError)
+      assert.include(refused.message, "name")
+      yield* emulator.script({ output: { total: "x", currency: "y" } })
+      const invalid = failure(yield* finish(canvas.execute({ name: "x" })))
+      assert.instanceOf(invalid, RunError.InvalidOutputError)
+      assert.include(invalid.issue, "total")
+    }).pipe(Effect.provide(live())))
+})
+
+describe("asynchronous executions", () => {
+  it.effect("are created at once, and followed every second to their validated result", () =>
+    Effect.gen(function*() {
+      const { canvas, emulator } = yield* setup
+      yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: "10 seconds" }) })
+      const execution = yield* canvas.execute({}, { async: true })
+      assert.deepStrictEqual([execution.isSync, execution.isAsync, execution.isStream], [false, true, false])
+      assert.strictEqual(yield* execution.status, "created")
+      assert.strictEqual((yield* emulator.requests).length, 1, "nothing is polled until somebody asks")
+      assert.deepStrictEqual(success(yield* finish(execution.result)), invoice)
+      assert.strictEqual(yield* execution.status, "succeeded")
+      const [post, ...polls] = yield* emulator.requests
+      assert.strictEqual(execution.requestId, post!.id)
+      assert.deepStrictEqual(
+        polls.map(({ receivedAt }) => receivedAt),
+        Array.from({ length: 11 }, (_, second) => second * 1000)
+      )
+      assert.deepStrictEqual(execution.ref, {
+        version: 1,
+        provider: "tela",
+        kind: "execution",
+        id: execution.id,
+        createdAt: 0,
+        requestId: post!.id
+      })
+    }).pipe(Effect.provide(live())))
+
+  it.effect("stop being followed after 60 seconds by default, and go on at the provider", () =>
+    Effect.gen(function*() {
+      const { canvas, emulator } = yield* setup
+      yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: "2 minutes" }) })
+      const execution = yield* canvas.execute({}, { async: true })
+      const error = failure(yield* finish(execution.result, "60 seconds"))
+      assert.instanceOf(error, RunError.RunTimeoutError)
+      assert.strictEqual(Duration.toSeconds(error.elapsed), 60)
+      const resumed = yield* canvas.getExecution(error.ref, { pollingTimeout: "5m" })
+      assert.deepStrictEqual(success(yield* finish(resumed.result)), invoice)
+    }).pipe(Effect.provide(live())))
+
+  for (
+    const [interval, timeout, polls] of [
+      [2000, 10_000, 6],
+      ["5s", "1m", 13],
+      ["0.5s", "2s", 5],
+      ["500ms", "2 seconds", 5],
+      [Duration.seconds(20), "1m", 4],
+      ["30m", "1h", 3],
+      ["1d", "2d", 3]
+    ] as const
+  ) {
+    it.effect(`take ${String(interval)} and ${timeout} for interval and timeout`, () =>
+      Effect.gen(function*() {
+        const { emulator, text } = yield* setup
+        yield* emulator.script({ timeline: Timeline.make({ duration: Infinity }) })
+        const execution = yield* text.execute({}, { async: true, pollingInterval: interval, pollingTimeout: timeout })
+        const error = failure(yield* finish(execution.result, "3 days"))
+        assert.instanceOf(error, RunError.RunTimeoutError)
+        assert.strictEqual(error.polls, polls)
+      }).pipe(Effect.provide(live())))
+  }
+
+  it.effect("take any schedule", () =>
+    Effect.gen(function*() {
+      const { emulator, text } = yield* setup
+      yield* emulator.script({ timeline: Timeline.make({ duration: "9 seconds" }) })
+      const execution = yield* text.execute({}, { async: true, schedule: Schedule.exponential("1 second") })
+      success(yield* finish(execution.result))
+      assert.deepStrictEqual((yield* emulator.requests).slice(1).map(({ receivedAt }) => receivedAt), [
+        0,
+        1000,
+        3000,
+        7000,
+        15_000
+      ])
+    }).pipe(Effect.provide(live())))
+
+  it.effect("tell events: each poll with its request id, changes of status, and success with the last request id", () =>
+    Effect.gen(function*() {
+      const { canvas, emulator } = yield* setup
+      yield* emulator.script({
+        output: invoice,
+        timeline: Timeline.make({ duration: "3 seconds" }),
+        createdFor: "1500 millis"
+      } as never)
+      const execution = yield* canvas.execute({}, { async: true })
+      const events = success(yield* finish(Stream.runCollect(execution.events)))
+      const polls = (yield* emulator.requests).slice(1).map((request) => request.id)
+      assert.deepStrictEqual(
+        events.filter(({ _tag }) => _tag === "poll").map((event) => event._tag === "poll" ? event.requestId : ""),
+        polls
+      )
+      const statuses = events.flatMap((event) => event._tag === "statusChange" ? [event.status] : [])
+      assert.deepStrictEqual(statuses, statuses[0] === "running" ? ["running", "succeeded"] : ["succeeded"])
+      assert.deepStrictEqual(events.at(-1), { _tag: "success", result: invoice, requestId: polls.at(-1) })
+    }).pipe(Effect.provide(live())))
+
+  it.effect("an output that does not fit makes the status failed, whatever the provider says", () =>
+    Effect.gen(function*() {
+      const { canvas, emulator } = yield* setup
+      yield* emulator.script({ output: { total: "a lot" } })
+      const execution = yield* canvas.execute({}, { async: true })
+      const events = success(yield* finish(Stream.runCollect(execution.events)))
+      assert.deepStrictEqual(
+        events.slice(-2).map((event) => event._tag === "statusChange" ? event.status : event._tag),
+        ["failed", "error"]
+      )
+      const error = failure(yield* finish(execution.result))
+      assert.instanceOf(error, RunError.InvalidOutputError)
+      assert.deepStrictEqual(error.output, { total: "a lot" })
+      assert.deepStrictEqual(error.ref, execution.ref)
+      assert.strictEqual(yield* execution.status, "failed")
+      assert.isDefined(success(yield* finish(execution.rawResult)), "the raw result needs no validation")
+    }).pipe(Effect.provide(live())))
+
+  it.effect("a run that the provider finished as failed is a RunFailedError with its whole answer", () =>
+    Effect.gen(function*() {
+      const { tela } = yield* setup
+      const execution = yield* tela.canvas.make({ id: TelaEmulator.failingCanvasId }).execute({}, { async: true })
+      const error = failure(yield* finish(execution.result))
+      assert.instanceOf(error, RunError.RunFailedError)
+      assert.deepStrictEqual((error.run as { status: string }).status, "failed")
+      assert.isAbove(error.errors.length, 0)
+      assert.strictEqual(yield* execution.status, "failed")
+      const events = success(yield* finish(Stream.runCollect(execution.events)))
+      assert.strictEqual(events.at(-1)!._tag, "error")
+    }).pipe(Effect.provide(live())))
+
+  it.effect("poll follows in the background until the scope closes", () =>
+    Effect.gen(function*() {
+      const { emulator, text } = yield* setup
+      yield* emulator.script({ timeline: Timeline.make({ duration: "20 seconds" }) })
+      const execution = yield* text.execute({}, { async: true })
+      yield* Effect.scoped(Effect.andThen(execution.poll, TestClock.adjust("5500 millis")))
+      const count = (yield* emulator.requests).length
+      assert.strictEqual(count, 1 + 6)
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual((yield* emulator.requests).length, count)
+    }).pipe(Effect.provide(live())))
+
+  it.effect("cancel stops all who follow, and the execution goes on at the provider", () =>
+    Effect.gen(function*() {
+      const { emulator, text } = yield* setup
+      yield* emulator.script({ timeline: Timeline.make({ duration: "20 seconds" }) })
+      const execution = yield* text.execute({}, { async: true })
+      const one = yield* Effect.forkChild(execution.result)
+      const two = yield* Effect.forkChild(Stream.runDrain(execution.watch))
+      yield* TestClock.adjust("5500 millis")
+      yield* execution.cancel
+      for (const fiber of [one, two]) assert.isTrue(Exit.hasInterrupts(yield* Fiber.await<unknown, unknown>(fiber)))
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual((yield* emulator.requests).length, 1 + 6)
+      assert.strictEqual((yield* emulator.runs)[0]!.status, "succeeded")
+    }).pipe(Effect.provide(live())))
+
+  it.effect("promise 7: all who follow one share its polls", () =>
+    Effect.gen(function*() {
+      const { canvas, emulator } = yield* setup
+      yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: "10 seconds" }) })
+      const execution = yield* canvas.execute({}, { async: true })
+      const all = yield* finish(
+        Effect.all([
+          execution.result,
+          execution.result,
+          execution.rawResult,
+          Stream.runCollect(execution.events),
+          Stream.runCollect(execution.watch)
+        ], {
+          concurrency: "unbounded"
+        })
+      )
+      assert.deepStrictEqual(success(all)[0], invoice)
+      assert.strictEqual((yield* emulator.requests).length, 1 + 11)
+    }).pipe(Effect.provide(live())))
+
+  it.effect("send a webhook with headers to forward", () =>
+    Effect.gen(function*() {
+      const { emulator, text } = yield* setup
+      yield* text.execute({}, {
+        async: true,
+        webhookUrl: "https://example.com/hook",
+        forwardHeaders: { "X-Secret": "1", "x-tela-forward-plain": "2" }
+      })
+      const [request] = yield* emulator.requests
+      assert.strictEqual(request!.headers["x-tela-forward-x-secret"], "1")
+      assert.strictEqual(request!.headers["x-tela-forward-plain"], "2")
+      assert.strictEqual((yield* emulator.runs)[0]!.request.webhook_url, "https://example.com/hook")
+    }).pipe(Effect.provide(live())))
+
+  for (
+    const [name, params, parameter] of [
+      ["a webhook that is no URL", { webhookUrl: "/hook" }, "webhookUrl"],
+      ["a header with a line break", { forwardHeaders: { a: "1\r\nb: 2" } }, "forwardHeaders"],
+      ["a header with a broken name", { forwardHeaders: { "a b": "1" } }, "forwardHeaders"],
+      ["an interval that is none", { pollingInterval: "soon" }, "pollInterval"],
+      ["a timeout of zero", { pollingTimeout: "0s" }, "timeout"]
+    ] as const
+  ) {
+    it.effect(`refuse ${name} before any request`, () =>
+      Effect.gen(function*() {
+        const { emulator, text } = yield* setup
+        const error = yield* Effect.flip(text.execute({}, { async: true, ...params } as Tela.AsyncParams))
+        assert.instanceOf(error, RunError.BadRequestError)
+        assert.strictEqual(error.parameter, parameter)
+        assert.deepStrictEqual(yield* emulator.requests, [])
+      }).pipe(Effect.provide(live())))
+  }
+})
+
+describe("getExecution", () => {
+  it.effect("gives the result of one that has ended without polling, and without events", () =>
+    Effect.gen(function*() {
+      const { canvas, emulator } = yield* setup
+      yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: "1 second" }) })
+      const { id } = yield* canvas.execute({}, { async: true })
+      yield* TestClock.adjust("1 minute")
+      yield* emulator.clearRequests
+      const found = yield* canvas.getExecution(id)
+      assert.deepStrictEqual(success(yield* finish(found.result)), invoice)
+      assert.deepStrictEqual(success(yield* finish(Stream.runCollect(found.events))), [])
+      assert.strictEqual(yield* found.status, "succeeded")
+      assert.isUndefined(found.requestId)
+      assert.strictEqual((yield* emulator.requests).length, 1)
+    }).pipe(Effect.provide(live())))
+
+  it.effect("promise 10: follows one that is under way, from a ref that went through JSON", () =>
+    Effect.gen(function*() {
+      const { canvas, emulator } = yield* setup
+      yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: "10 seconds" }) })
+      const { ref } = yield* canvas.execute({}, { async: true })
+      const found = yield* canvas.getExecution(yield* Run.parseRef(JSON.stringify(ref)))
+      assert.strictEqual(yield* found.status, "created")
+      assert.deepStrictEqual(success(yield* finish(found.result)), invoice)
+      assert.strictEqual(found.requestId, ref.requestId)
+    }).pipe(Effect.provide(live())))
+
+  it.effect("refuses what is no id, and refs of others", () =>
+    Effect.gen(function*() {
+      const { canvas, emulator } = yield* setup
+      for (
+        const id of [
+          "",
+          "..",
+          "a/b",
+          "x?y",
+          RunRef.make({ provider: "spine", kind: "run", id: "1" }),
+          RunRef.make({ provider: "tela", kind: "stream", id: "1" })
+        ]
+      ) {
+        const error = yield* Effect.flip(canvas.getExecution(id))
+        assert.instanceOf(error, RunError.BadRequestError)
+        assert.isFalse(error.sent)
+      }
+      assert.deepStrictEqual(yield* emulator.requests, [])
+    }).pipe(Effect.provide(live())))
+
+  it.effect("is a NotFoundError for one that nobody knows", () =>
+    Effect.gen(function*() {
+      const { canvas } = yield* setup
+      assert.instanceOf(failure(yield* finish(canvas.getExecution(canvasId))), RunError.NotFoundError)
+    }).pipe(Effect.provide(live())))
+})
+
+describe("workstations", () => {
+  it.effect("create a task, whose output is there before a person has approved it", () =>
+    Effect.gen(function*() {
+      const { emulator, workstation } = yield* setup
+      yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: "5 seconds" }) })
+      const execution = yield* workstation.execute({ a: 1 }, { label: "March", tags: ["q1"] })
+      assert.strictEqual(execution.ref.kind, "task")
+      assert.strictEqual(execution.task!.id, execution.id)
+      assert.deepStrictEqual(success(yield* finish(execution.result)), invoice)
+      const [task] = yield* emulator.tasks
+      assert.strictEqual(task!.status, "validating")
+      assert.strictEqual(task!.id, execution.id)
+      const paths = (yield* emulator.requests).map(({ method, path }) => `${method} ${path}`)
+      assert.strictEqual(paths[0], "POST /v2/chat/completions")
+      assert.strictEqual(paths[1], `GET /task/${execution.id}`)
+      const found = yield* workstation.getExecution(execution.id)
+      assert.deepStrictEqual(success(yield* finish(found.result)), invoice)
+      assert.strictEqual(found.task!.status, "validating")
+    }).pipe(Effect.provide(live())))
+
+  it.effect("a task that fails is a RunFailedError", () =>
+    Effect.gen(function*() {
+      const { emulator, workstation } = yield* setup
+      yield* emulator.script({ timeline: Timeline.make({ duration: "5 seconds", outcome: "failed" }) })
+      const execution = yield* workstation.execute({})
+      assert.instanceOf(failure(yield* finish(execution.result)), RunError.RunFailedError)
+    }).pipe(Effect.provide(live())))
+})
+
+describe("types", () => {
+  it("reject what does not exist for a mode", () => {
+    const use = (
+      canvas: Tela.Canvas<{ readonly a: string }, number>,
+      workstation: Tela.Workstation<{ readonly a: string }, number>
+    ) => {
+      expectTypeOf(canvas.execute({ a: "" })).toEqualTypeOf<
+        Effect.Effect<
+          Tela.SyncExecution<number>,
+          Tela.ExecuteError | RunError.RunFailedError | RunError.InvalidOutputError
+        >
+      >()
+      expectTypeOf(canvas.execute({ a: "" }, { async: true })).toEqualTypeOf<
+        Effect.Effect<Tela.AsyncExecution<number>, Tela.ExecuteError>
+      >()
+      expectTypeOf(canvas.execute({ a: "" }, { stream: true })).toEqualTypeOf<
+        Stream.Stream<Tela.StreamPart<number>, Tela.StreamError>
+      >()
+      expectTypeOf(workstation.execute({ a: "" })).toEqualTypeOf<
+        Effect.Effect<Tela.AsyncExecution<number>, Tela.ExecuteError>
+      >()
+      expectTypeOf(canvas.execute({ a: "" }, { async: true, skipResultValidation: true })).toEqualTypeOf<
+        Effect.Effect<Tela.AsyncExecution<unknown>, Tela.ExecuteError>
+      >()
+
+      // @ts-expect-error -- the variables have a type
+      void canvas.execute({ a: 1 })
+      // @ts-expect-error -- a stream has no webhook
+      void canvas.execute({ a: "" }, { stream: true, webhookUrl: "https://x.example" })
+      // @ts-expect-error -- a stream is not polled
+      void canvas.execute({ a: "" }, { stream: true, pollingInterval: 1 })
+      // @ts-expect-error -- a stream is not asynchronous
+      void canvas.execute({ a: "" }, { stream: true, async: true })
+      // @ts-expect-error -- a synchronous execution has no webhook
+      void canvas.execute({ a: "" }, { webhookUrl: "https://x.example" })
+      // @ts-expect-error -- a synchronous execution is not polled
+      void canvas.execute({ a: "" }, { pollingTimeout: "1m" })
+      // @ts-expect-error -- an application does not stream
+      void workstation.execute({ a: "" }, { stream: true })
+      // @ts-expect-error -- an application is always asynchronous
+      void workstation.execute({ a: "" }, { async: false })
+      // @ts-expect-error -- a label is for tasks
+      void canvas.execute({ a: "" }, { async: true, label: "x" })
+      // @ts-expect-error -- an application runs its own version
+      void workstation.execute({ a: "" }, { versionId: "x" })
+      // @ts-expect-error -- an application has no stream
+      void workstation.stream
+      // @ts-expect-error -- a stream has no id
+      void canvas.execute({ a: "" }, { stream: true }).id
+      // @ts-expect-error -- a synchronous execution is not followed
+      void Effect.map(canvas.execute({ a: "" }), (execution) => execution.poll)
+    }
+    expectTypeOf(use).parameter(0).toEqualTypeOf<Tela.Canvas<{ readonly a: string }, number>>()
+    const get = (tela: Tela.Service) => {
+      expectTypeOf(tela.canvas.make({ id: "x", output: Invoice })).toEqualTypeOf<
+        Tela.Canvas<Tela.Variables, { readonly total: number; readonly currency: string }>
+      >()
+      expectTypeOf(tela.canvas.get({ applicationId: "x" })).toEqualTypeOf<
+        Effect.Effect<Tela.Workstation, RunError.RequestError>
+      >()
+      // @ts-expect-error -- one or the other
+      void tela.canvas.get({ applicationId: "x", id: "y" })
+      // @ts-expect-error -- something must be named
+      void tela.canvas.get({})
+    }
+    expectTypeOf(get).parameter(0).toEqualTypeOf<Tela.Service>()
+  })
+})

@@ -1,0 +1,191 @@
+import { NodeFileSystem } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FileSystem, Layer, Redacted, Stream } from "effect"
+import { RunError, Tela } from "canvas-runs"
+import { Fault, TelaEmulator } from "canvas-runs/testing"
+import { failure, finish, success } from "../spine/support.ts"
+
+const apiKey = "tela_planted_secret_0002"
+
+const live = Layer.orDie(Tela.layer({ apiKey: Redacted.make(apiKey) })).pipe(
+  Layer.provideMerge(TelaEmulator.layerTest()),
+  Layer.provideMerge(NodeFileSystem.layer)
+)
+
+const execute = (variables: Tela.Variables) =>
+  Effect.gen(function*() {
+    const tela = yield* Tela.TelaClient
+    const emulator = yield* TelaEmulator.TelaEmulator
+    const exit = yield* finish(tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).execute(variables))
+    return { exit, emulator, sent: (yield* emulator.runs).at(-1)?.request.variables }
+  })
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+const onUpload = (fault: Fault.Fault) => fault.pipe(Fault.on("PUT", /./))
+
+describe("files in variables", () => {
+  it.effect("links are sent as they are, with what is to be read of them", () =>
+    Effect.gen(function*() {
+      const { emulator, exit, sent } = yield* execute({
+        a: Tela.file("https://example.com/a.pdf", { range: [0, 3], parserType: "tela-pdf-parser" }),
+        b: Tela.file(new URL("https://example.com/b.pdf")),
+        c: Tela.file("data:text/plain;base64,YQ==")
+      })
+      success(exit)
+      assert.deepStrictEqual(sent, {
+        a: { file_url: "https://example.com/a.pdf", options: { range: [0, 3], parserType: "tela-pdf-parser" } },
+        b: { file_url: "https://example.com/b.pdf" },
+        c: { file_url: "data:text/plain;base64,YQ==" }
+      })
+      assert.strictEqual((yield* emulator.requests).length, 1)
+    }).pipe(Effect.provide(live)))
+
+  it.effect("bytes, Blobs, Files and streams are found at any depth and uploaded before the execution", () =>
+    Effect.gen(function*() {
+      const { emulator, exit, sent } = yield* execute({
+        one: Tela.file(bytes("one"), { name: "one.txt" }),
+        list: [Tela.file({ data: bytes("two"), filename: "two.csv" }), "text", {
+          deep: [Tela.file({ data: Stream.make(bytes("th"), bytes("ree")), size: 5, filename: "three.bin" })]
+        }],
+        keep: { snake_case: null, n: 1, yes: true }
+      })
+      success(exit)
+      const files = yield* emulator.files
+      assert.deepStrictEqual(
+        files.map(({ bytes, contentType, name, via }) => [name, contentType, new TextDecoder().decode(bytes), via])
+          .sort(),
+        [["one.txt", "text/plain", "one", "v3"], ["three.bin", "application/octet-stream", "three", "v3"], [
+          "two.csv",
+          "text/csv",
+          "two",
+          "v3"
+        ]]
+      )
+      const vault = (name: string) => ({ file_url: `vault://${files.find((file) => file.name === name)!.id}` })
+      assert.deepStrictEqual(sent, {
+        one: vault("one.txt"),
+        list: [vault("two.csv"), "text", { deep: [vault("three.bin")] }],
+        keep: { snake_case: null, n: 1, yes: true }
+      })
+      assert.strictEqual((yield* emulator.requests).at(-1)!.path, "/v2/chat/completions")
+    }).pipe(Effect.provide(live)))
+
+  it.effect("promise 11: no credential goes to the address that the bytes are sent to", () =>
+    Effect.gen(function*() {
+      const { emulator, exit } = yield* execute({ a: Tela.file(bytes("one")) })
+      success(exit)
+      const put = (yield* emulator.requests).find(({ method }) => method === "PUT")!
+      assert.notInclude(JSON.stringify(put.headers), apiKey)
+    }).pipe(Effect.provide(live)))
+
+  it.effect("the same file is uploaded once, wherever it stands", () =>
+    Effect.gen(function*() {
+      const file = Tela.file(bytes("one"))
+      const { emulator, exit, sent } = yield* execute({ a: file, b: [file, { c: file }] })
+      success(exit)
+      assert.strictEqual((yield* emulator.files).length, 1)
+      const reference = sent!["a"]
+      assert.deepStrictEqual(sent, { a: reference, b: [reference, { c: reference }] })
+    }).pipe(Effect.provide(live)))
+
+  it.live("Blobs, Files and files on disk are sent as they are read", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const tela = yield* Tela.TelaClient
+      const emulator = yield* TelaEmulator.TelaEmulator
+      const fs = yield* FileSystem.FileSystem
+      const path = `${yield* fs.makeTempDirectoryScoped()}/paper.pdf`
+      yield* fs.writeFileString(path, "%PDF-1.7")
+      yield* tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).execute({
+        blob: Tela.file(new Blob(["blob"], { type: "text/csv" })),
+        file: Tela.file(new File(["file"], "notes.md")),
+        path: yield* Tela.fileFromPath(path, { range: [0, 0] })
+      })
+      assert.deepStrictEqual(
+        (yield* emulator.files).map((
+          { bytes, contentType, name }
+        ) => [name, contentType, new TextDecoder().decode(bytes)]).sort(),
+        [["file-1.csv", "text/csv", "blob"], ["notes.md", "text/markdown", "file"], [
+          "paper.pdf",
+          "application/pdf",
+          "%PDF-1.7"
+        ]]
+      )
+    })).pipe(Effect.provide(live)))
+
+  const circular: Record<string, unknown> = {}
+  circular["self"] = { again: circular }
+  for (
+    const [name, variables, parameter] of [
+      ["an empty file", { a: [Tela.file(new Uint8Array(0))] }, "variables.a[0]"],
+      ["a path in place of a link", { a: Tela.file("./paper.pdf") }, "variables.a"],
+      ["a link of another kind", { a: Tela.file("file:///etc/passwd") }, "variables.a"],
+      [
+        "a range that runs backwards",
+        { a: { b: Tela.file("https://x.example/", { range: [3, 1] }) } },
+        "variables.a.b"
+      ],
+      ["bytes as they are", { a: { b: new Uint8Array(3) } }, "variables.a.b"],
+      ["a Blob as it is", { a: new Blob(["x"]) }, "variables.a"],
+      ["variables that contain themselves", circular, "variables.self.again.self"]
+    ] as const
+  ) {
+    it.effect(`refuse ${name}, and say where it stands, before any request`, () =>
+      Effect.gen(function*() {
+        const { emulator, exit } = yield* execute({ fine: Tela.file(bytes("fine")), ...variables })
+        const error = failure(exit)
+        assert.instanceOf(error, RunError.BadRequestError)
+        assert.strictEqual(error.parameter, parameter)
+        assert.isFalse(error.sent)
+        assert.deepStrictEqual(yield* emulator.requests, [])
+      }).pipe(Effect.provide(live)))
+  }
+
+  it.effect("an upload that passes on the next try is tried again", () =>
+    Effect.gen(function*() {
+      const emulator = yield* TelaEmulator.TelaEmulator
+      yield* emulator.fault(onUpload(Fault.status(503)), onUpload(Fault.drop))
+      success((yield* execute({ a: Tela.file(bytes("one")) })).exit)
+    }).pipe(Effect.provide(live)))
+
+  it.effect("an upload that fails names the variable, and nothing is executed", () =>
+    Effect.gen(function*() {
+      const emulator = yield* TelaEmulator.TelaEmulator
+      yield* emulator.fault(onUpload(Fault.status(403)))
+      const { exit } = yield* execute({ invoices: [{ scan: Tela.file(bytes("one"), { name: "scan.png" }) }] })
+      const error = failure(exit)
+      assert.instanceOf(error, RunError.FileInputError)
+      assert.strictEqual(error.variable, "invoices[0].scan")
+      assert.strictEqual(error.reason, "upload")
+      assert.strictEqual(error.status, 403)
+      assert.include(error.message, "invoices[0].scan")
+      assert.deepStrictEqual(yield* emulator.runs, [])
+    }).pipe(Effect.provide(live)))
+
+  it.effect("a stream that breaks, or is not as long as it says, is a FileInputError that names the variable", () =>
+    Effect.gen(function*() {
+      for (
+        const [data, reason] of [
+          [Stream.fail(new Error("disk on fire")), "read"],
+          [Stream.make(bytes("too long")), "size"]
+        ] as const
+      ) {
+        const { emulator, exit } = yield* execute({ a: [Tela.file({ data, size: 3, filename: "a.txt" })] })
+        const error = failure(exit)
+        assert.instanceOf(error, RunError.FileInputError)
+        assert.strictEqual(error.reason, reason)
+        assert.strictEqual(error.variable, "a[0]")
+        assert.deepStrictEqual(yield* emulator.runs, [])
+      }
+    }).pipe(Effect.provide(live)))
+
+  it.effect("at most four are uploaded at once", () =>
+    Effect.gen(function*() {
+      const emulator = yield* TelaEmulator.TelaEmulator
+      yield* emulator.fault(onUpload(Fault.delay("10 seconds")).pipe(Fault.times(10)))
+      success((yield* execute({ all: Array.from({ length: 10 }, (_, n) => Tela.file(bytes(`${n}`))) })).exit)
+      const puts = (yield* emulator.requests).filter(({ method }) => method === "PUT").map(({ receivedAt }) =>
+        receivedAt
+      )
+      assert.deepStrictEqual(puts, [0, 0, 0, 0, 10_000, 10_000, 10_000, 10_000, 20_000, 20_000])
+    }).pipe(Effect.provide(live)))
+})
