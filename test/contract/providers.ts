@@ -1,0 +1,143 @@
+import { type Duration, Effect, Layer, Redacted, Schedule, Stream } from "effect"
+import { type RunError, type RunRef, Spine, Tela } from "canvas-runs"
+import { type Emulator, SpineEmulator, TelaEmulator, type Timeline } from "canvas-runs/testing"
+
+/** How a run is followed, in the words of every provider. */
+export interface Follow {
+  readonly interval?: Duration.Input
+  readonly timeout?: Duration.Input
+  readonly errorBudget?: number
+}
+
+/** A run that was created. */
+export interface Created {
+  readonly ref: RunRef.RunRef
+  /** Waits for it; the same handle for all who ask. */
+  readonly share: (follow: Follow) => Effect.Effect<Handle, RunError.RequestError>
+}
+
+/** A handle on a run, whose followers share its polls. */
+export interface Handle {
+  readonly wait: Effect.Effect<unknown, RunError.WaitError | RunError.InvalidOutputError>
+  /** The words of the statuses, as they change. */
+  readonly statuses: Stream.Stream<string, RunError.WatchError>
+}
+
+/** A kind of run, as the contract sees it. */
+export interface Provider {
+  readonly name: string
+  readonly secret: string
+  readonly layer: Layer.Layer<Env>
+  readonly emulator: Effect.Effect<Emulator.Emulator, never, Env>
+  /** Sets what the runs created from now on do. */
+  readonly script: (timeline: Timeline.Timeline) => Effect.Effect<void, never, Env>
+  readonly create: Effect.Effect<Created, RunError.CreateError, Env>
+  /** Goes on from a ref. */
+  readonly resume: (ref: RunRef.RunRef, follow: Follow) => Effect.Effect<Handle, RunError.RequestError, Env>
+  /** The path that runs are polled at. */
+  readonly pollPath: RegExp
+  /** The first poll after a resumption looks the run up, where the provider has executions that are looked up. */
+  readonly looksUp: boolean
+}
+
+/** Everything that any provider needs. */
+export type Env = Spine.SpineClient | SpineEmulator.SpineEmulator | Tela.TelaClient | TelaEmulator.TelaEmulator
+
+const spineSecret = "sk_spine_contract_secret"
+const telaSecret = "tela_contract_secret"
+
+// Both clients are there for each provider, so that the types of the suite stay simple. Retries are left to the loop.
+const noRetry = { retry: Schedule.recurs(0) }
+
+const layer: Layer.Layer<Env> = Layer.mergeAll(
+  Layer.orDie(Spine.layer({ apiKey: Redacted.make(spineSecret), ...noRetry })).pipe(
+    Layer.provideMerge(SpineEmulator.layerTest())
+  ),
+  Layer.orDie(Tela.layer({ apiKey: Redacted.make(telaSecret), ...noRetry })).pipe(
+    Layer.provideMerge(TelaEmulator.layerTest())
+  )
+)
+
+const spineRuns: Provider = {
+  name: "Spine runs",
+  secret: spineSecret,
+  layer,
+  emulator: SpineEmulator.SpineEmulator,
+  script: (timeline) => SpineEmulator.SpineEmulator.use((emulator) => emulator.script({ timeline, canvasIdAfter: 0 })),
+  create: Effect.gen(function*() {
+    const { runs } = yield* Spine.SpineClient
+    const { ref } = yield* runs.create({ prompt: "x" })
+    return { ref, share: (follow) => spineHandle(runs, ref, follow) }
+  }),
+  resume: (ref, follow) => Spine.SpineClient.use(({ runs }) => spineHandle(runs, ref, follow)),
+  pollPath: /^\/v1\/run\//,
+  looksUp: false
+}
+
+const spineHandle = (runs: Spine.Runs, ref: RunRef.RunRef, { errorBudget, interval, timeout }: Follow) =>
+  Effect.map(
+    runs.share(ref, { pollInterval: interval, timeout, errorBudget }),
+    ({ wait, watch }): Handle => ({
+      wait,
+      statuses: Stream.changes(Stream.map(watch, (run) => run.status === "unknown" ? run.provider_status : run.status))
+    })
+  )
+
+const telaCanvas = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
+const telaApplication = "5b8a3f8e-2b1c-4b8a-8d6f-3d1f0c2e4a55"
+
+const tela = (
+  name: string,
+  pollPath: RegExp,
+  execute: (
+    client: Tela.Service,
+    follow: Tela.PollParams
+  ) => Effect.Effect<Tela.AsyncExecution<unknown>, RunError.CreateError>,
+  isTask: boolean
+): Provider => ({
+  name,
+  secret: telaSecret,
+  layer,
+  emulator: TelaEmulator.TelaEmulator,
+  script: (timeline) => TelaEmulator.TelaEmulator.use((emulator) => emulator.script({ timeline, createdFor: 0 })),
+  create: Effect.gen(function*() {
+    const client = yield* Tela.TelaClient
+    // The parameters of an execution are given when it is created, so a handle of other parameters looks it up
+    const { ref } = yield* execute(client, {})
+    return { ref, share: (follow) => telaHandle(client, ref, follow, isTask) }
+  }),
+  resume: (ref, follow) => Tela.TelaClient.use((client) => telaHandle(client, ref, follow, isTask)),
+  pollPath,
+  looksUp: true
+})
+
+const telaHandle = (client: Tela.Service, ref: RunRef.RunRef, follow: Follow, isTask: boolean) =>
+  Effect.map(
+    client.canvas.make({ id: telaCanvas }).getExecution(ref, {
+      isTask,
+      pollingInterval: follow.interval,
+      pollingTimeout: follow.timeout,
+      errorBudget: follow.errorBudget
+    }),
+    ({ result, watch }): Handle => ({
+      wait: result,
+      statuses: Stream.changes(Stream.map(watch, ({ providerStatus }) => providerStatus))
+    })
+  )
+
+/** Every kind of run that there is. */
+export const providers: ReadonlyArray<Provider> = [
+  spineRuns,
+  tela(
+    "Tela executions",
+    /^\/v2\/chat\/completions\//,
+    ({ canvas }, follow) => canvas.make({ id: telaCanvas }).execute({}, { async: true, ...follow }),
+    false
+  ),
+  tela(
+    "Tela tasks",
+    /^\/task\//,
+    ({ canvas }, follow) => canvas.make({ applicationId: telaApplication }).execute({}, follow),
+    true
+  )
+]
