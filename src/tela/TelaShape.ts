@@ -134,7 +134,7 @@ const typesOf = (
   const members = anyOf ?? oneOf
   if (members === undefined) return new Set()
   const types = members.map((member) => typesOf(member, definitions))
-  return types.some((set) => set.size === 0) ? new Set() : new Set(types.flatMap((set) => [...set]))
+  return types.some((set) => set.size === 0) ? new Set() : new Set(types.flatMap((set) => Array.from(set)))
 }
 
 const jsonType = (value: unknown): string => value === null ? "null" : Array.isArray(value) ? "array" : typeof value

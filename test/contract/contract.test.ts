@@ -5,7 +5,7 @@ import { inspect } from "node:util"
 import { Run, RunError, RunRef } from "canvas-runs"
 import { Fault, Timeline } from "canvas-runs/testing"
 import { failure, finish, success } from "../spine/support.ts"
-import { type Follow, type Provider, providers } from "./providers.ts"
+import { type Env, type Follow, type Provider, providers } from "./providers.ts"
 
 /** Creates a run that does what the timeline says, and forgets the requests that took. */
 const created = (provider: Provider, timeline: Timeline.Timeline, follow: Follow) =>
@@ -27,7 +27,7 @@ const everyFive: Follow = { interval: "5 seconds", timeout: "10 minutes" }
 for (const provider of providers) {
   describe(`the contract of every provider: ${provider.name}`, () => {
     const keeps = (name: string, test: Effect.Effect<void, unknown, never>) => it.effect(name, () => test)
-    const on = <A, E>(effect: Effect.Effect<A, E, import("./providers.ts").Env>) =>
+    const on = <A, E>(effect: Effect.Effect<A, E, Env>) =>
       Effect.provide(effect, provider.layer)
 
     keeps(
