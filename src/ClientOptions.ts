@@ -9,6 +9,7 @@ import type * as HttpClient from "effect/http/HttpClient"
 import type * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
+import type * as Webhooks from "./Webhooks.ts"
 import type { ArtifactError, FileInputError, RequestError } from "./RunError.ts"
 
 /**
@@ -79,6 +80,8 @@ export interface ClientOptions {
     /** Whom the limit is for. The default is the provider. */
     readonly key?: string | undefined
   } | undefined
+  /** Where webhooks come in. With it, waits end as soon as a webhook tells of the end, and poll less. */
+  readonly webhooks?: Webhooks.Service | undefined
   /**
    * Changes the client that calls the API: to log, to count, to go through a proxy. Transfers of files from and to other
    * hosts do not pass here.

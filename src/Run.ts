@@ -82,6 +82,11 @@ export interface RunSource<Snapshot, Success extends Snapshot, Failure extends S
   readonly status: (snapshot: Snapshot) => string
   /** Whether nothing that matters has changed from one snapshot to the next; a clock that went on does not matter. */
   readonly unchanged: (previous: Snapshot, next: Snapshot) => boolean
+  /**
+   * Waits until the provider tells of the run's end by itself: with the answer, or without one, which is a reason to poll
+   * at once.
+   */
+  readonly pushed?: Effect.Effect<Option.Option<Answer<Snapshot>>> | undefined
 }
 
 /**

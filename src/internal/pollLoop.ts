@@ -4,10 +4,11 @@
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import type { Policy, PollState, Progress } from "../Polling.ts"
-import type { Phase, Poll, RunSource } from "../Run.ts"
+import type { Answer, Phase, Poll, RunSource } from "../Run.ts"
 import { maxPollRecords, type PollRecord, RunTimeoutError } from "../RunError.ts"
 import * as Telemetry from "./telemetry.ts"
 
@@ -48,6 +49,9 @@ export const make = <Snapshot, Success extends Snapshot, Failed extends Snapshot
       let slowest = 0
       let floor = 0
       let isLast = false
+      // A push is heard once. If the next poll does not know of the end yet, the ones after it hurry.
+      let pushed = source.pushed
+      let hurry = 0
       let snapshot: Snapshot | undefined
       let progress: Progress | undefined
 
@@ -73,9 +77,10 @@ export const make = <Snapshot, Success extends Snapshot, Failed extends Snapshot
         remaining: Duration.millis(Math.max(0, deadline - now))
       })
 
-      const sleep = Effect.suspend(() => {
+      /** Sleeps until the next poll is due, or until the provider tells of the end by itself. */
+      const sleep: Effect.Effect<Option.Option<Answer<Snapshot>>, RunTimeoutError | SE, SR> = Effect.suspend(() => {
         const now = clock.currentTimeMillisUnsafe()
-        if (isLast) return Effect.andThen(Effect.sleep(deadline - now), timedOut("deadline"))
+        if (isLast) return orPushed(Effect.andThen(Effect.sleep(deadline - now), timedOut("deadline")))
         return Pull.matchEffect(nextDelay(now, state(now)), {
           onFailure: Effect.failCause,
           onDone: () => timedOut("schedule"),
@@ -83,23 +88,33 @@ export const make = <Snapshot, Success extends Snapshot, Failed extends Snapshot
             const left = deadline - now
             // Room for the last poll: twice the slowest one seen, and never more than half of what is left
             const lastStart = left - Math.min(Math.max(2 * slowest, 100), left / 2)
-            let millis = Math.max(Duration.toMillis(delay), floor)
+            const scheduled = Duration.toMillis(delay)
+            let millis = Math.max(hurry === 0 ? scheduled : Math.min(scheduled, 500 * 2 ** hurry++), floor)
             if (millis >= lastStart) {
               millis = Math.max(0, lastStart)
               isLast = true
             }
-            return Effect.sleep(millis)
+            return orPushed(Effect.as(Effect.sleep(millis), Option.none()))
           }
         })
       })
 
+      const orPushed = <E>(
+        sleep: Effect.Effect<Option.Option<Answer<Snapshot>>, E>
+      ): Effect.Effect<Option.Option<Answer<Snapshot>>, E> =>
+        pushed === undefined ? sleep : Effect.raceFirst(
+          sleep,
+          Effect.tap(pushed, () =>
+            Effect.sync(() => {
+              pushed = undefined
+              isLast = false
+              hurry = 1
+            }))
+        )
+
       const succeeded = (
         began: number,
-        answer: {
-          readonly value: Snapshot
-          readonly requestId: string | undefined
-          readonly retryAfter: Duration.Duration | undefined
-        }
+        answer: Answer<Snapshot>
       ): Step<Snapshot, Success, Failed, E> => {
         const now = clock.currentTimeMillisUnsafe()
         const previous = snapshot
@@ -155,7 +170,12 @@ export const make = <Snapshot, Success extends Snapshot, Failed extends Snapshot
         })
       })
 
-      return Effect.suspend(() => polls === 0 ? poll : Effect.andThen(sleep, poll))
+      /** A push that holds the answer takes the place of a poll. */
+      const take = (answer: Answer<Snapshot>) => Effect.sync(() => succeeded(clock.currentTimeMillisUnsafe(), answer))
+
+      return Effect.suspend(() =>
+        polls === 0 ? poll : Effect.flatMap(sleep, Option.match({ onNone: () => poll, onSome: take }))
+      )
     })
   )
 

@@ -89,7 +89,7 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, Http
       credential: { header: "x-api-key", value: yield* Client.checkSecret("apiKey", options.apiKey, whereToGetOne) },
       describeError
     })
-    const runs = SpineRuns.make(api, { retryCreates: options.retryCreates ?? false })
+    const runs = SpineRuns.make(api, { retryCreates: options.retryCreates ?? false, webhooks: options.webhooks })
     return { runs, canvases: SpineCanvases.make(api), artifacts: SpineArtifacts.make(runs, transfer) }
   })
 

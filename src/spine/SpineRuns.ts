@@ -9,6 +9,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -30,6 +31,7 @@ import {
   type WatchError
 } from "../RunError.ts"
 import * as RunRef from "../RunRef.ts"
+import * as Webhooks from "../Webhooks.ts"
 import * as Wire from "./SpineSchema.ts"
 
 /**
@@ -210,9 +212,17 @@ export const provider = "spine"
  *
  * @internal
  */
-export const make = (api: Http.Api, options: { readonly retryCreates: boolean }): Runs => {
+export const make = (
+  api: Http.Api,
+  options: { readonly retryCreates: boolean; readonly webhooks: Webhooks.Service | undefined }
+): Runs => {
+  const { webhooks } = options
+  const defaults = webhooks === undefined ? defaultWait : { ...defaultWait, pollInterval: Webhooks.pollInterval }
+
   const source = (ref: RunRef.RunRef): Source => ({
     ref,
+    // A webhook has no metadata, so it is no answer, but a reason to ask
+    pushed: webhooks === undefined ? undefined : Effect.as(webhooks.ended(provider, ref.id), Option.none()),
     retrieve: api.call({
       operation: "runs.retrieve",
       request: HttpClientRequest.get(`/v1/run/${ref.id}`),
@@ -227,7 +237,7 @@ export const make = (api: Http.Api, options: { readonly retryCreates: boolean })
   const prepare = <E, R>(operation: string, run: RunTarget, wait: WaitOptions<E, R> | undefined) =>
     Effect.all([
       Effect.map(refOf(operation, run), source),
-      Polling.makePolicy(operation, wait, defaultWait)
+      Polling.makePolicy(operation, wait, defaults)
     ])
 
   const create: Runs["create"] = (params) =>
@@ -271,7 +281,7 @@ export const make = (api: Http.Api, options: { readonly retryCreates: boolean })
         : Effect.uninterruptible(Effect.tap(create(params), onCreated))
       // The options are checked first: a mistake in them must not cost a run
       return Effect.flatMap(
-        Polling.makePolicy("runs.run", wait, defaultWait),
+        Polling.makePolicy("runs.run", wait, defaults),
         (policy) => Effect.flatMap(created, ({ ref }) => KernelRun.wait(source(ref), policy))
       )
     }

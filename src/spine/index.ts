@@ -17,3 +17,4 @@ export {
   type WaitOptions
 } from "./SpineRuns.ts"
 export * from "./SpineSchema.ts"
+export { constructEvent, layerWebhookRoute, signWebhook, type WebhookEvent, type WebhookRun } from "./SpineWebhook.ts"

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
@@ -34,6 +35,7 @@ import {
   type WaitError
 } from "../RunError.ts"
 import * as RunRef from "../RunRef.ts"
+import * as Webhooks from "../Webhooks.ts"
 import * as TelaFile from "./TelaFile.ts"
 import * as Wire from "./TelaSchema.ts"
 
@@ -332,6 +334,7 @@ export type Target =
  */
 export interface Runtime extends TelaFile.Uploader {
   readonly retryCreates: boolean
+  readonly webhooks: Webhooks.Service | undefined
 }
 
 /**
@@ -423,7 +426,7 @@ export const executeAsync = <Output>(
   validate: Validate<Output>
 ): Effect.Effect<AsyncExecution<Output>, ExecuteError> =>
   Effect.gen(function*() {
-    const policy = yield* makePolicy(operation, params)
+    const policy = yield* makePolicy(operation, params, params.webhookUrl === undefined ? undefined : runtime.webhooks)
     const { request, resolved } = yield* prepare(runtime, target, variables, params, { async: true })
     const createdAt = yield* Clock.currentTimeMillis
     const kind = target._tag === "Application" ? "task" : "execution"
@@ -440,7 +443,7 @@ export const executeAsync = <Output>(
       createdAt,
       ...(requestId === undefined ? undefined : { requestId })
     })
-    return yield* follow(runtime.api, ref, { ...value, requestId }, policy, validate, {
+    return yield* follow(runtime, ref, { ...value, requestId }, policy, validate, {
       params,
       requestId,
       variables: resolved,
@@ -454,7 +457,7 @@ export const executeAsync = <Output>(
  * @internal
  */
 export const getExecution = <Output>(
-  runtime: Pick<Runtime, "api">,
+  runtime: Pick<Runtime, "api" | "webhooks">,
   id: string | RunRef.RunRef,
   params: GetExecutionParams,
   validate: Validate<Output>
@@ -464,7 +467,7 @@ export const getExecution = <Output>(
     const policy = yield* makePolicy(operation, params)
     const ref = yield* refOf(operation, id, params.isTask)
     const { requestId, value } = yield* retrieve(runtime.api, ref, operation)
-    return yield* follow(runtime.api, ref, { ...value, requestId }, policy, validate, {
+    return yield* follow(runtime, ref, { ...value, requestId }, policy, validate, {
       params,
       requestId: ref.requestId,
       variables: undefined,
@@ -477,8 +480,19 @@ export const getExecution = <Output>(
  *
  * @internal
  */
-export const source = (api: Http.Api, ref: RunRef.RunRef): Source => ({
+export const source = (api: Http.Api, ref: RunRef.RunRef, webhooks?: Webhooks.Service): Source => ({
   ref,
+  pushed: webhooks === undefined ?
+    undefined :
+    Effect.flatMap(
+      webhooks.ended(provider, ref.id),
+      ({ payload }) =>
+        Effect.map(Effect.option(decodeSnapshot(payload)), (snapshot) =>
+          // A task's webhook is about its run, so only an execution's holds the whole answer
+          ref.kind === "execution" && Option.isSome(snapshot)
+            ? Option.some({ value: snapshot.value, requestId: undefined, retryAfter: undefined })
+            : Option.none())
+    ),
   retrieve: Effect.map(retrieve(api, ref, "execution.poll"), (answer) => ({
     ...answer,
     value: { ...answer.value, requestId: answer.requestId }
@@ -499,7 +513,7 @@ interface Source extends KernelRun.RunSource<ExecutionSnapshot, ExecutionSnapsho
 const operation = "canvas.execute"
 
 const follow = <Output>(
-  api: Http.Api,
+  { api, webhooks }: Pick<Runtime, "api" | "webhooks">,
   ref: RunRef.RunRef,
   initial: ExecutionSnapshot,
   policy: Polling.Policy<ExecutionSnapshot>,
@@ -515,7 +529,7 @@ const follow = <Output>(
     // What the provider calls succeeded is still running until its output has been validated
     const status = yield* Ref.make<ExecutionStatus>(initial.status === "succeeded" ? "running" : initial.status)
     const cancelled = yield* Deferred.make<void>()
-    const origin = source(api, ref)
+    const origin = source(api, ref, webhooks)
     const hadEnded = initial.status === "succeeded" || initial.status === "failed"
 
     const shared = yield* KernelRun.share<
@@ -606,14 +620,15 @@ export const duration = (input: TelaDuration): Duration.Input => {
 
 const unitMillis = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-const makePolicy = (operation: string, params: PollParams) =>
+/** Where a webhook is expected, polls are rarer. */
+const makePolicy = (operation: string, params: PollParams, webhooks?: Webhooks.Service) =>
   Polling.makePolicy<ExecutionSnapshot>(operation, {
     timeout: params.pollingTimeout === undefined ? undefined : duration(params.pollingTimeout),
     errorBudget: params.errorBudget,
     ...(params.schedule === undefined
       ? { pollInterval: params.pollingInterval === undefined ? undefined : duration(params.pollingInterval) }
       : { schedule: params.schedule, pollInterval: params.pollingInterval as undefined })
-  }, { pollInterval: 1000, timeout: 60_000 })
+  }, { pollInterval: webhooks === undefined ? 1000 : Webhooks.pollInterval, timeout: 60_000 })
 
 const retrieve = (
   api: Http.Api,
@@ -721,6 +736,14 @@ const fromWorkflow = (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.Sc
     requestId: undefined,
     raw: body
   }))
+
+/**
+ * Reads what the provider says of an execution, whoever asked.
+ *
+ * @internal
+ */
+export const decodeSnapshot = (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.SchemaError> =>
+  decodeExecution(body)
 
 const decodeExecution = (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.SchemaError> =>
   isWorkflow(body) ? fromWorkflow(body) : Effect.map(decodeRun(body), (run) => ({

@@ -1,0 +1,107 @@
+/** Lists that come page by page: what asks for a page, and the stream of all that is in them. */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { type BadRequestError, refused } from "../RunError.ts"
+
+/** A page, as a provider shows it. */
+export interface Page<A> {
+  readonly data: ReadonlyArray<A>
+  /** How many there are in all, where the provider tells. */
+  readonly total: number | undefined
+}
+
+/** Which part of a list a page is. */
+export interface Range {
+  readonly limit: number
+  readonly offset: number
+}
+
+/** How many rows a page has when a stream asks for it. */
+export const defaultPageSize = 50
+
+/**
+ * All rows, page by page as they are asked for, each once.
+ *
+ * It ends at the total. Where the provider tells none, it ends with a page shorter than the one before: that a first page
+ * is short may only mean that fewer rows are served at once than were asked for.
+ */
+export const stream = <A extends { readonly id: string }, E, R>(
+  limit: number,
+  page: (range: Range) => Effect.Effect<Page<A>, E, R>
+): Stream.Stream<A, E, R> =>
+  Stream.suspend(() => {
+    const seen = new Set<string>()
+    // What was added since the last page shifts rows that were seen into this one, and makes the total grow. A page
+    // without news while the total stays shows that the provider ignores the offset.
+    return Stream.paginate({ offset: 0, length: 0, total: 0 }, (last) =>
+      Effect.map(page({ limit, offset: last.offset }), ({ data, total }) => {
+        const news = data.filter(({ id }) =>
+          !seen.has(id) && seen.add(id)
+        )
+        const offset = last.offset + data.length
+        const isLast = data.length === 0 || (total === undefined
+          ? news.length === 0 || data.length < last.length
+          : offset >= total || news.length === 0 && total <= last.total)
+        return [
+          news,
+          isLast ? Option.none() : Option.some({
+            offset,
+            length: data.length,
+            total: news.length === 0 ? last.total : total ?? 0
+          })
+        ]
+      }))
+  })
+
+/** Checks how many rows are asked for, and from where. */
+export const checkRange = (
+  operation: string,
+  given: { readonly [parameter: string]: number | undefined },
+  maxLimit = Number.MAX_SAFE_INTEGER
+): Effect.Effect<void, BadRequestError> =>
+  Effect.forEach(Object.entries(given), ([parameter, value]) => {
+    const [min, max] = parameter === "offset" ? [0, Number.MAX_SAFE_INTEGER] : [1, maxLimit]
+    return value === undefined || Number.isSafeInteger(value) && value >= min && value <= max
+      ? Effect.void
+      : Effect.fail(refused({
+        operation,
+        parameter,
+        message: `${parameter} is ${value}; it must be a whole number ${
+          max === Number.MAX_SAFE_INTEGER ? `from ${min}` : `between ${min} and ${max}`
+        }.`
+      }))
+  }, { discard: true })
+
+/** Checks moments, and writes them as the wire has them. */
+export const checkMoments = (
+  operation: string,
+  given: { readonly [parameter: string]: DateTime.DateTime.Input | undefined }
+): Effect.Effect<Record<string, string>, BadRequestError> =>
+  Effect.gen(function*() {
+    const moments: Record<string, string> = {}
+    for (const [parameter, value] of Object.entries(given)) {
+      if (value === undefined) continue
+      const moment = DateTime.make(value)
+      if (Option.isNone(moment)) {
+        return yield* refused({ operation, parameter, message: `${parameter} is ${String(value)}, which is no date.` })
+      }
+      moments[parameter] = DateTime.formatIso(moment.value)
+    }
+    return moments
+  })
+
+/** Writes a list into one parameter, separated by commas, which nothing in it may have. */
+export const checkList = (
+  operation: string,
+  parameter: string,
+  values: ReadonlyArray<string> | undefined
+): Effect.Effect<string | undefined, BadRequestError> => {
+  const wrong = values?.find((value) => value === "" || value.includes(","))
+  return wrong === undefined ? Effect.succeed(values?.join(",")) : Effect.fail(refused({
+    operation,
+    parameter,
+    message: `${parameter} has ${JSON.stringify(wrong)}; nothing in it may be empty or have a comma.`
+  }))
+}

@@ -1,0 +1,53 @@
+/** The route that receives webhooks, whoever sends them. */
+import * as ByteSize from "effect/ByteSize"
+import * as Effect from "effect/Effect"
+import type * as Headers from "effect/http/Headers"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Layer from "effect/Layer"
+import type { WebhookSignatureError } from "../RunError.ts"
+import * as Webhooks from "../Webhooks.ts"
+
+export interface Options<Event> {
+  readonly path: HttpRouter.PathInput
+  readonly maxBodyBytes?: number | undefined
+  readonly verify: (
+    body: Uint8Array,
+    headers: Headers.Headers
+  ) => Effect.Effect<{ readonly event: Event; readonly delivery: Webhooks.Delivery }, WebhookSignatureError>
+  readonly onEvent?: ((event: Event) => Effect.Effect<unknown, unknown>) | undefined
+}
+
+const defaultMaxBodyBytes = 1024 * 1024
+
+export const layer = <Event>(
+  options: Options<Event>
+): Layer.Layer<never, never, HttpRouter.HttpRouter | Webhooks.Webhooks> =>
+  Layer.effectDiscard(Effect.gen(function*() {
+    const router = yield* HttpRouter.HttpRouter
+    const webhooks = yield* Webhooks.Webhooks
+    const limit = options.maxBodyBytes ?? defaultMaxBodyBytes
+
+    const receive = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest) {
+      if (Number(request.headers["content-length"] ?? 0) > limit) return HttpServerResponse.empty({ status: 413 })
+      const body = yield* Effect.result(request.arrayBuffer)
+      if (body._tag === "Failure" || body.success.byteLength > limit) return HttpServerResponse.empty({ status: 413 })
+      const verified = yield* Effect.result(options.verify(new Uint8Array(body.success), request.headers))
+      if (verified._tag === "Failure") {
+        yield* Effect.logWarning(`canvas-runs: a webhook was refused: ${verified.failure.message}`)
+        return HttpServerResponse.empty({ status: 400 })
+      }
+      const { delivery, event } = verified.success
+      const isNew = yield* webhooks.deliver(delivery)
+      // The sender waits for the answer, and must not wait for what is done with the event
+      if (isNew && options.onEvent !== undefined) {
+        yield* Effect.forkDetach(
+          Effect.catchCause(options.onEvent(event), (cause) => Effect.logError("canvas-runs: onEvent failed", cause))
+        )
+      }
+      return HttpServerResponse.empty({ status: 204 })
+    }, Effect.provideService(HttpServerRequest.MaxBodySize, ByteSize.bytes(limit)))
+
+    yield* router.add("POST", options.path, receive)
+  }))

@@ -1,0 +1,301 @@
+/**
+ * Spine webhooks: verified, decoded, and passed on to the waits that they are about.
+ *
+ * @see https://docs.getspine.ai/api-reference/concepts/webhooks
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Hex from "effect/encoding/Hex"
+import type * as HttpRouter from "effect/http/HttpRouter"
+import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Hmac from "../internal/hmac.ts"
+import * as Route from "../internal/webhookRoute.ts"
+import { absentable, open, openLiterals, withFallback } from "../internal/wire.ts"
+import { WebhookSignatureError } from "../RunError.ts"
+import type * as Webhooks from "../Webhooks.ts"
+import { provider } from "./SpineRuns.ts"
+import { Artifact, RunErrorEntry } from "./SpineSchema.ts"
+
+/**
+ * What a webhook says of a run. Unlike the answer to a poll it is flat, and has no metadata: retrieve the run for those.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const WebhookRun = open({
+  run_id: Schema.NonEmptyString,
+  status: openLiterals(["running", "completed", "partial", "failed"]),
+  canvas_id: absentable(Schema.String),
+  duration_ms: absentable(Schema.Finite),
+  final_output: absentable(Schema.String),
+  artifacts: absentable(Schema.Array(Artifact)),
+  errors: absentable(Schema.Array(RunErrorEntry))
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface WebhookRun extends Schema.Schema.Type<typeof WebhookRun> {}
+
+const envelope = {
+  /** Tells deliveries apart; use it to notice doubles. */
+  id: Schema.NonEmptyString,
+  /** Unix seconds. */
+  created: withFallback(Schema.Finite, 0),
+  livemode: withFallback(Schema.Boolean, false),
+  api_version: absentable(Schema.String)
+}
+
+const RunEvent = open({
+  ...envelope,
+  type: Schema.Literals(["run.started", "run.completed", "run.failed"]),
+  data: open({ object: WebhookRun })
+})
+
+const OtherEvent = open({
+  ...envelope,
+  type: openLiterals(["webhook.ping"]),
+  data: withFallback(open({ object: withFallback(Schema.Record(Schema.String, Schema.Unknown), {}) }), { object: {} })
+})
+
+/**
+ * A webhook: one about a run, or one of any other type, which is left open.
+ *
+ * **Example** (Deciding by type)
+ *
+ * ```ts
+ * import type { Spine } from "canvas-runs"
+ *
+ * const describe = (event: Spine.WebhookEvent): string =>
+ *   event._tag === "run" ? `${event.type}: ${event.run.status}` : `something else: ${event.type}`
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type WebhookEvent =
+  & {
+    readonly id: string
+    readonly created: number
+    readonly livemode: boolean
+    readonly api_version?: string
+    /** The body, as it came. */
+    readonly raw: unknown
+  }
+  & (
+    | {
+      readonly _tag: "run"
+      readonly type: "run.started" | "run.completed" | "run.failed"
+      readonly run: WebhookRun
+    }
+    | { readonly _tag: "other"; readonly type: string; readonly object: Readonly<Record<string, unknown>> }
+  )
+
+/**
+ * Verifies a webhook and decodes it.
+ *
+ * **Details**
+ *
+ * Give the body as it was received, byte for byte. Any of several signatures may match; they are compared in constant
+ * time. A timestamp that is further away than the tolerance, in either direction, is refused. The time is that of the
+ * program's `Clock`.
+ *
+ * That the key is the whole secret, `whsec_` and all, is assumed: the provider does not say.
+ *
+ * **Example** (Verifying what was signed)
+ *
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Spine } from "canvas-runs"
+ *
+ * const secret = Redacted.make("whsec_example")
+ * const body = JSON.stringify({ id: "evt_1", type: "webhook.ping", created: 0, livemode: false, data: { object: {} } })
+ *
+ * const program = Effect.gen(function*() {
+ *   const header = yield* Spine.signWebhook(body, secret)
+ *   const event = yield* Spine.constructEvent(body, header, secret)
+ *   return event.type
+ * })
+ *
+ * console.log(await Effect.runPromise(program)) // => "webhook.ping"
+ * ```
+ *
+ * @see https://docs.getspine.ai/sdks/typescript/webhooks
+ * @category webhooks
+ * @since 0.1.0
+ */
+export const constructEvent = (
+  payload: Uint8Array | ArrayBuffer | string,
+  signatureHeader: string | undefined,
+  secret: Redacted.Redacted<string>,
+  options?: {
+    /** @default "300 seconds" */
+    readonly tolerance?: Duration.Input | undefined
+  }
+): Effect.Effect<WebhookEvent, WebhookSignatureError> =>
+  Effect.gen(function*() {
+    const fail = (reason: WebhookSignatureError["reason"], message: string) =>
+      new WebhookSignatureError({ reason, message })
+    if (signatureHeader === undefined || signatureHeader.trim() === "") {
+      return yield* fail("missing", "There is no Spine-Signature header. Pass the header of the request as it came.")
+    }
+    const { signatures, timestamp } = parseHeader(signatureHeader)
+    if (timestamp === undefined || signatures.length === 0) {
+      return yield* fail("malformed", "The Spine-Signature header is not of the form t=...,v1=...")
+    }
+    const bytes = toBytes(payload)
+    if (!(yield* Hmac.verifyAny(Redacted.value(secret), signatures, `${timestamp}.`, bytes))) {
+      return yield* fail(
+        "mismatch",
+        "No signature matches. Check the secret, and that the body is passed as it was received, not parsed and written again."
+      )
+    }
+    const now = (yield* Clock.currentTimeMillis) / 1000
+    const tolerance = Duration.toSeconds(Duration.fromInputUnsafe(options?.tolerance ?? "300 seconds"))
+    if (Math.abs(now - Number(timestamp)) > tolerance) {
+      return yield* fail(
+        "stale",
+        `The webhook was signed ${Math.round(now - Number(timestamp))} seconds ago. Is the clock of this machine right?`
+      )
+    }
+    const event = decodeEvent(new TextDecoder().decode(bytes))
+    return event ??
+      (yield* fail("body", "The signature matches, and the body is not the event that it promises to be."))
+  })
+
+/**
+ * Signs a body as the provider does: the value of a `Spine-Signature` header, for tests of what receives webhooks.
+ *
+ * @category webhooks
+ * @since 0.1.0
+ */
+export const signWebhook = (
+  payload: Uint8Array | ArrayBuffer | string,
+  secret: Redacted.Redacted<string>,
+  options?: {
+    /** In Unix seconds. The default is now. */
+    readonly timestamp?: number | undefined
+  }
+): Effect.Effect<string> =>
+  Effect.gen(function*() {
+    const timestamp = options?.timestamp ?? Math.floor((yield* Clock.currentTimeMillis) / 1000)
+    const signature = yield* Hmac.sign(Redacted.value(secret), `${timestamp}.`, toBytes(payload))
+    return `t=${timestamp},v1=${Hex.encode(signature)}`
+  })
+
+/**
+ * A route that receives the webhooks of a workspace: verified, told apart from doubles, answered fast, and passed on to the
+ * waits that they are about.
+ *
+ * **Details**
+ *
+ * It answers 204 for what it took and for doubles, 400 for a signature that does not match, and 413 for a body over the
+ * limit. `onEvent` runs after the answer, and its failure is logged.
+ *
+ * @category webhooks
+ * @since 0.1.0
+ */
+export const layerWebhookRoute = (options: {
+  readonly path: HttpRouter.PathInput
+  /** The secret of the endpoint, `whsec_…`. */
+  readonly secret: Redacted.Redacted<string>
+  /** @default "300 seconds" */
+  readonly tolerance?: Duration.Input | undefined
+  /**
+   * The longest body, in bytes.
+   *
+   * @default 1 MiB
+   */
+  readonly maxBodyBytes?: number | undefined
+  readonly onEvent?: ((event: WebhookEvent) => Effect.Effect<unknown, unknown>) | undefined
+}): Layer.Layer<never, never, HttpRouter.HttpRouter | Webhooks.Webhooks> =>
+  Route.layer({
+    path: options.path,
+    maxBodyBytes: options.maxBodyBytes,
+    verify: (body, headers) =>
+      Effect.map(
+        constructEvent(body, headers["spine-signature"], options.secret, { tolerance: options.tolerance }),
+        (event) => ({
+          event,
+          delivery: {
+            provider,
+            // What is about no run is about itself: it is still told apart from its doubles
+            runId: event._tag === "run" ? event.run.run_id : event.id,
+            eventId: event.id,
+            isTerminal: event.type === "run.completed" || event.type === "run.failed",
+            payload: event.raw
+          }
+        })
+      ),
+    onEvent: options.onEvent
+  })
+
+const toBytes = (payload: Uint8Array | ArrayBuffer | string): Uint8Array =>
+  typeof payload === "string"
+    ? new TextEncoder().encode(payload)
+    : payload instanceof Uint8Array
+    ? payload
+    : new Uint8Array(payload)
+
+/** The timestamp is kept as text: what was signed is its digits. */
+const parseHeader = (
+  header: string
+): { readonly timestamp: string | undefined; readonly signatures: ReadonlyArray<Uint8Array> } => {
+  let timestamp: string | undefined
+  const signatures: Array<Uint8Array> = []
+  // A header with thousands of signatures is nobody's but an attacker's
+  for (const part of header.slice(0, 4096).split(",")) {
+    const at = part.indexOf("=")
+    const [name, value] = [part.slice(0, at).trim(), part.slice(at + 1).trim()]
+    if (name === "t" && /^\d{1,12}$/.test(value)) timestamp = value
+    if (name === "v1" && /^[0-9a-f]{64}$/i.test(value)) {
+      signatures.push(Result.getOrThrow(Hex.decode(value.toLowerCase())))
+    }
+  }
+  return { timestamp, signatures }
+}
+
+const decodeRunEvent = Schema.decodeUnknownOption(RunEvent)
+const decodeOtherEvent = Schema.decodeUnknownOption(OtherEvent)
+const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
+
+const decodeEvent = (text: string): WebhookEvent | undefined => {
+  const json = parseJson(text)
+  if (Option.isNone(json)) return undefined
+  const raw = json.value
+  const run = decodeRunEvent(flatten(raw))
+  if (Option.isSome(run)) {
+    const { data, ...event } = run.value
+    return { ...event, _tag: "run", run: data.object, raw }
+  }
+  const other = decodeOtherEvent(raw)
+  if (Option.isNone(other) || /^run\.(?:started|completed|failed)$/.test(other.value.type)) return undefined
+  const { data, ...event } = other.value
+  return { ...event, _tag: "other", object: data.object, raw }
+}
+
+/** The documentation calls the object a mirror of the poll's answer and shows a flat one, so either is taken. */
+const flatten = (raw: unknown): unknown => {
+  const event = raw as { readonly data?: { readonly object?: Record<string, unknown> } } | null
+  const object = event?.data?.object
+  if (typeof object !== "object" || object === null) return raw
+  const { error, result, ...rest } = object
+  return {
+    ...event,
+    data: {
+      ...event!.data,
+      object: {
+        ...(typeof result === "object" && result !== null ? result : undefined),
+        ...(typeof error === "string" ? { errors: [{ error }] } : undefined),
+        ...rest
+      }
+    }
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * Tela webhooks. The provider does not sign them, so the sender proves itself with a header that it was given along with
+ * the execution, and that nobody else can make.
+ *
+ * @see https://docs.tela.com/en/completion-api/async-and-webhooks
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Hex from "effect/encoding/Hex"
+import type * as HttpRouter from "effect/http/HttpRouter"
+import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Hmac from "../internal/hmac.ts"
+import * as Route from "../internal/webhookRoute.ts"
+import { WebhookSignatureError } from "../RunError.ts"
+import type * as Webhooks from "../Webhooks.ts"
+import { decodeSnapshot, type ExecutionSnapshot, provider } from "./TelaExecution.ts"
+
+/**
+ * The header that proves a webhook.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const webhookHeader = "x-canvas-runs-webhook"
+
+/**
+ * Headers for one execution, as its `forwardHeaders`: the provider sends them along with the webhook. They hold a token
+ * of their own, made with the secret, so that one that leaks proves nothing about another execution's secret.
+ *
+ * **Example** (Asking for a webhook that can be trusted)
+ *
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Tela } from "canvas-runs"
+ *
+ * const secret = Redacted.make("a long random text")
+ *
+ * const start = (canvas: Tela.Canvas) =>
+ *   Effect.flatMap(Tela.webhookHeaders(secret), (forwardHeaders) =>
+ *     canvas.execute({}, { async: true, webhookUrl: "https://example.com/tela", forwardHeaders }))
+ * ```
+ *
+ * @category webhooks
+ * @since 0.1.0
+ */
+export const webhookHeaders = (secret: Redacted.Redacted<string>): Effect.Effect<Readonly<Record<string, string>>> =>
+  Effect.gen(function*() {
+    const numbers = yield* Effect.all([Random.nextInt, Random.nextInt, Random.nextInt])
+    const nonce = numbers.map((n) => Math.abs(n).toString(36)).join("")
+    const signature = yield* Hmac.sign(Redacted.value(secret), purpose, new TextEncoder().encode(nonce))
+    return { [webhookHeader]: `${nonce}.${Hex.encode(signature)}` }
+  })
+
+/**
+ * Verifies a webhook and reads what it says of the execution.
+ *
+ * **Gotchas**
+ *
+ * The token proves that the sender was given it, not that the body is what was sent: use https, and retrieve what
+ * matters.
+ *
+ * @category webhooks
+ * @since 0.1.0
+ */
+export const constructEvent = (
+  payload: Uint8Array | ArrayBuffer | string,
+  headers: Readonly<Record<string, string | undefined>>,
+  secret: Redacted.Redacted<string>
+): Effect.Effect<ExecutionSnapshot, WebhookSignatureError> =>
+  Effect.gen(function*() {
+    const fail = (reason: WebhookSignatureError["reason"], message: string) =>
+      new WebhookSignatureError({ reason, message })
+    const header = Object.entries(headers).find(([name]) => name.toLowerCase() === webhookHeader)?.[1]
+    if (header === undefined) {
+      return yield* fail("missing", `There is no ${webhookHeader} header. Was the execution given Tela.webhookHeaders?`)
+    }
+    const [, nonce, hex] = /^([0-9a-z]{1,60})\.([0-9a-f]{64})$/.exec(header) ?? []
+    if (nonce === undefined || hex === undefined) {
+      return yield* fail("malformed", `The ${webhookHeader} header is not what Tela.webhookHeaders makes.`)
+    }
+    const signature = Result.getOrThrow(Hex.decode(hex))
+    if (!(yield* Hmac.verifyAny(Redacted.value(secret), [signature], purpose, new TextEncoder().encode(nonce)))) {
+      return yield* fail("mismatch", `The ${webhookHeader} header was made with another secret.`)
+    }
+    const json = parseJson(typeof payload === "string" ? payload : new TextDecoder().decode(payload))
+    const snapshot = Option.isNone(json) ? Option.none() : yield* Effect.option(decodeSnapshot(json.value))
+    return Option.isSome(snapshot)
+      ? snapshot.value
+      : yield* fail("body", "The sender is the right one, and the body is not an execution.")
+  })
+
+/**
+ * A route that receives the webhooks of executions: verified, told apart from doubles, answered fast, and passed on to the
+ * waits that they are about.
+ *
+ * **Details**
+ *
+ * It answers 204 for what it took and for doubles, 400 for what cannot prove itself, and 413 for a body over the limit.
+ * `onEvent` runs after the answer, and its failure is logged.
+ *
+ * @category webhooks
+ * @since 0.1.0
+ */
+export const layerWebhookRoute = (options: {
+  readonly path: HttpRouter.PathInput
+  /** The secret that {@link webhookHeaders} was given. */
+  readonly secret: Redacted.Redacted<string>
+  /**
+   * The longest body, in bytes.
+   *
+   * @default 16 MiB
+   */
+  readonly maxBodyBytes?: number | undefined
+  readonly onEvent?: ((event: ExecutionSnapshot) => Effect.Effect<unknown, unknown>) | undefined
+}): Layer.Layer<never, never, HttpRouter.HttpRouter | Webhooks.Webhooks> =>
+  Route.layer({
+    path: options.path,
+    maxBodyBytes: options.maxBodyBytes ?? 16 * 1024 * 1024,
+    verify: (body, headers) =>
+      Effect.map(constructEvent(body, headers, options.secret), (event) => ({
+        event,
+        delivery: {
+          provider,
+          runId: event.id,
+          // The provider gives its webhooks no id: one of an execution in a state is the same as any other
+          eventId: `${event.id}/${event.providerStatus}`,
+          isTerminal: event.status === "succeeded" || event.status === "failed",
+          payload: event.raw
+        }
+      })),
+    onEvent: options.onEvent
+  })
+
+/** Keeps tokens apart from anything else that is made with the same secret. */
+const purpose = "canvas-runs tela webhook "
+
+const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))

@@ -1,0 +1,369 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Fiber, Layer, Redacted, Schema } from "effect"
+import { HttpRouter } from "effect/http"
+import { TestClock } from "effect/testing"
+import { RunError, Spine, Tela, Webhooks } from "canvas-runs"
+import { SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
+import * as Hmac from "../src/internal/hmac.ts"
+import { failure, finish, success } from "./spine/support.ts"
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
+const encode = (text: string) => new TextEncoder().encode(text)
+
+describe("HMAC-SHA256", () => {
+  it.effect("gives the values of RFC 4231", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(
+        hex(yield* Hmac.sign("\u000b".repeat(20), "Hi ", encode("There"))),
+        "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
+      )
+      assert.strictEqual(
+        hex(yield* Hmac.sign("Jefe", "what do ya want ", encode("for nothing?"))),
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+      )
+    }))
+})
+
+const secret = Redacted.make("whsec_emulator_0001")
+const vector = {
+  time: 1_767_225_600,
+  body:
+    "{\"id\":\"evt_0f8b6a1c2d3e4f5061728394a5b6c7d8\",\"type\":\"webhook.ping\",\"created\":1767225600,\"livemode\":false,\"api_version\":\"2026-04-01\",\"data\":{\"object\":{}}}",
+  header: "t=1767225600,v1=6ed28720d796d759f2bdc5b92114f1424549d4766bbb5d0dcf91d457b65f2b3d"
+}
+
+describe("Spine.constructEvent", () => {
+  it.effect("takes the contract's vector, as text, bytes and buffer", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(vector.time * 1000)
+      for (const payload of [vector.body, encode(vector.body), encode(vector.body).slice().buffer]) {
+        const event = yield* Spine.constructEvent(payload, vector.header, secret)
+        assert.strictEqual(event.type, "webhook.ping")
+        assert.strictEqual(event.id, "evt_0f8b6a1c2d3e4f5061728394a5b6c7d8")
+        assert.deepStrictEqual(event.raw, JSON.parse(vector.body))
+      }
+      assert.strictEqual(yield* Spine.signWebhook(vector.body, secret), vector.header)
+    }))
+
+  const wrong: ReadonlyArray<
+    readonly [string, body: string, header: string | undefined, key: string, RunError.WebhookSignatureError["reason"]]
+  > = [
+    ["no header", vector.body, undefined, "whsec_emulator_0001", "missing"],
+    ["an empty header", vector.body, " ", "whsec_emulator_0001", "missing"],
+    ["a header without a time", vector.body, vector.header.replace("t=", "x="), "whsec_emulator_0001", "malformed"],
+    ["a header without a signature", vector.body, "t=1767225600", "whsec_emulator_0001", "malformed"],
+    ["a signature that is no hex", vector.body, "t=1767225600,v1=zz", "whsec_emulator_0001", "malformed"],
+    [
+      "another time than was signed",
+      vector.body,
+      vector.header.replace("5600", "5601"),
+      "whsec_emulator_0001",
+      "mismatch"
+    ],
+    ["another body", `${vector.body} `, vector.header, "whsec_emulator_0001", "mismatch"],
+    ["another secret", vector.body, vector.header, "whsec_emulator_0002", "mismatch"],
+    ["a secret without its prefix", vector.body, vector.header, "emulator_0001", "mismatch"]
+  ]
+  for (const [name, body, header, key, reason] of wrong) {
+    it.effect(`refuses ${name}, and shows no secret`, () =>
+      Effect.gen(function*() {
+        yield* TestClock.setTime(vector.time * 1000)
+        const error = yield* Effect.flip(Spine.constructEvent(body, header, Redacted.make(key)))
+        assert.instanceOf(error, RunError.WebhookSignatureError)
+        assert.strictEqual(error.reason, reason)
+        assert.notInclude(JSON.stringify(error), key)
+      }))
+  }
+
+  it.effect("takes any of several signatures, as during the rotation of a secret", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(vector.time * 1000)
+      const other = `v1=${"ab".repeat(32)}`
+      for (
+        const header of [
+          `${vector.header},${other}`,
+          vector.header.replace(",", `,${other},`),
+          `v0=x, ${vector.header.replace(",", " , ")}`
+        ]
+      ) {
+        assert.strictEqual((yield* Spine.constructEvent(vector.body, header, secret)).type, "webhook.ping")
+      }
+    }))
+
+  it.effect("refuses what is older, or newer, than the tolerance", () =>
+    Effect.gen(function*() {
+      for (
+        const [seconds, tolerance, isFine] of [
+          [300, undefined, true],
+          [301, undefined, false],
+          [-300, undefined, true],
+          [-301, undefined, false],
+          [60, "30 seconds", false],
+          [3600, "1 hour", true]
+        ] as const
+      ) {
+        yield* TestClock.setTime((vector.time + seconds) * 1000)
+        const result = yield* Effect.result(Spine.constructEvent(vector.body, vector.header, secret, { tolerance }))
+        assert.strictEqual(result._tag, isFine ? "Success" : "Failure", `${seconds} s`)
+        if (result._tag === "Failure") assert.strictEqual(result.failure.reason, "stale")
+      }
+    }))
+
+  const event = (type: string, object: unknown) =>
+    JSON.stringify({ id: "evt_1", type, created: 1, livemode: true, data: { object } })
+  const construct = (body: string) =>
+    Effect.flatMap(Spine.signWebhook(body, secret), (header) => Spine.constructEvent(body, header, secret))
+  const artifact = { id: "1", type: "png", name: "a.png", download_url: "https://x.example/a", size_bytes: 1 }
+
+  it.effect("reads events about runs, flat as they are shown or nested as they are described", () =>
+    Effect.gen(function*() {
+      const flat = yield* construct(
+        event("run.completed", {
+          run_id: "r",
+          canvas_id: "c",
+          status: "completed",
+          duration_ms: 3,
+          final_output: "text",
+          artifacts: [artifact]
+        })
+      )
+      const nested = yield* construct(
+        event("run.completed", {
+          run_id: "r",
+          canvas_id: "c",
+          status: "completed",
+          duration_ms: 3,
+          result: { final_output: "text", artifacts: [artifact] }
+        })
+      )
+      assert.strictEqual(flat._tag, "run")
+      if (flat._tag === "run" && nested._tag === "run") {
+        assert.deepStrictEqual(flat.run, nested.run)
+        assert.deepStrictEqual(flat.run, {
+          run_id: "r",
+          canvas_id: "c",
+          status: "completed",
+          duration_ms: 3,
+          final_output: "text",
+          artifacts: [artifact]
+        })
+      }
+      for (const failed of [{ error: "no luck" }, { errors: [{ error: "no luck" }] }]) {
+        const event_ = yield* construct(event("run.failed", { run_id: "r", status: "failed", ...failed }))
+        assert.deepStrictEqual(event_._tag === "run" ? event_.run.errors : undefined, [{ error: "no luck" }])
+      }
+    }))
+
+  it.effect("leaves types of tomorrow open, and refuses a body that is not what it promises", () =>
+    Effect.gen(function*() {
+      const tomorrow = yield* construct(event("run.paused", { anything: 1 }))
+      assert.deepInclude(tomorrow, { _tag: "other", type: "run.paused", object: { anything: 1 } })
+      for (const body of ["", "[]", "3", "null", "{}", event("run.completed", {}), event("run.completed", null)]) {
+        const error = yield* Effect.flip(construct(body))
+        assert.strictEqual(error.reason, "body")
+      }
+    }))
+
+  it.effect.prop(
+    "never dies, whatever it is given",
+    [Schema.String, Schema.String],
+    ([body, header]) =>
+      Effect.gen(function*() {
+        const result = yield* Effect.result(Spine.constructEvent(body, header, secret))
+        assert.strictEqual(result._tag, "Failure")
+        const signed = yield* Effect.result(construct(body))
+        if (signed._tag === "Failure") assert.strictEqual(signed.failure.reason, "body")
+      })
+  )
+})
+
+describe("Tela.constructEvent", () => {
+  const key = Redacted.make("tela webhook secret")
+  const body = JSON.stringify({ id: "1", status: "succeeded", output_content: { role: "assistant", content: "x" } })
+
+  it.effect("takes what comes with the headers that were given along, and nothing else", () =>
+    Effect.gen(function*() {
+      const headers = yield* Tela.webhookHeaders(key)
+      const snapshot = yield* Tela.constructEvent(body, headers, key)
+      assert.deepInclude(snapshot, { id: "1", status: "succeeded", output: "x" })
+      assert.notInclude(JSON.stringify(headers), Redacted.value(key))
+      const again = yield* Tela.webhookHeaders(key)
+      assert.notDeepEqual(headers, again, "each execution has a token of its own")
+      for (
+        const [given, reason] of [
+          [{}, "missing"],
+          [{ [Tela.webhookHeader]: "x" }, "malformed"],
+          [{ [Tela.webhookHeader]: `abc.${"0".repeat(64)}` }, "mismatch"],
+          [yield* Tela.webhookHeaders(Redacted.make("another")), "mismatch"]
+        ] as const
+      ) {
+        assert.strictEqual((yield* Effect.flip(Tela.constructEvent(body, given, key))).reason, reason)
+      }
+      assert.strictEqual((yield* Effect.flip(Tela.constructEvent("{}", headers, key))).reason, "body")
+    }))
+})
+
+const spineLayer = Layer.unwrap(
+  Effect.map(
+    Webhooks.Webhooks,
+    (webhooks) => Layer.orDie(Spine.layer({ apiKey: Redacted.make("sk_spine_x"), webhooks }))
+  )
+).pipe(Layer.provideMerge(SpineEmulator.layerTest()), Layer.provideMerge(Webhooks.layer))
+
+const telaLayer = Layer.unwrap(
+  Effect.map(Webhooks.Webhooks, (webhooks) => Layer.orDie(Tela.layer({ apiKey: Redacted.make("tela_x"), webhooks })))
+).pipe(Layer.provideMerge(TelaEmulator.layerTest()), Layer.provideMerge(Webhooks.layer))
+
+const delivery = (runId: string, eventId = "1"): Webhooks.Delivery => ({
+  provider: "spine",
+  runId,
+  eventId,
+  isTerminal: true,
+  payload: {}
+})
+
+describe("webhooks and polling race", () => {
+  const start = (duration: Duration.Input) =>
+    Effect.gen(function*() {
+      const spine = yield* Spine.SpineClient
+      const emulator = yield* SpineEmulator.SpineEmulator
+      const webhooks = yield* Webhooks.Webhooks
+      yield* emulator.script({ timeline: Timeline.make({ duration }) })
+      const created = yield* spine.runs.create({ prompt: "x" })
+      yield* emulator.clearRequests
+      const polls = Effect.map(emulator.requests, (requests) => requests.map(({ receivedAt }) => receivedAt))
+      return { spine, emulator, webhooks, created, polls }
+    })
+
+  it.effect("polls are rarer while webhooks are expected, and a webhook ends the wait at once", () =>
+    Effect.gen(function*() {
+      const { created, polls, spine, webhooks } = yield* start("130 seconds")
+      const fiber = yield* Effect.forkChild(spine.runs.waitForCompletion(created))
+      yield* TestClock.adjust("130 seconds")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* webhooks.deliver(delivery(created.run_id))
+      yield* TestClock.adjust(0)
+      assert.strictEqual((yield* Fiber.join(fiber)).status, "completed")
+      assert.deepStrictEqual(yield* polls, [0, 60_000, 120_000, 130_000])
+    }).pipe(Effect.provide(spineLayer)))
+
+  it.effect("a webhook that is lost costs only delay", () =>
+    Effect.gen(function*() {
+      const { created, polls, spine } = yield* start("150 seconds")
+      assert.strictEqual(success(yield* finish(spine.runs.waitForCompletion(created))).status, "completed")
+      assert.deepStrictEqual(yield* polls, [0, 60_000, 120_000, 180_000])
+    }).pipe(Effect.provide(spineLayer)))
+
+  it.effect("a webhook that comes before the wait is remembered", () =>
+    Effect.gen(function*() {
+      const { created, polls, spine, webhooks } = yield* start("1 second")
+      yield* webhooks.deliver(delivery(created.run_id))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(success(yield* finish(spine.runs.waitForCompletion(created), 0)).status, "completed")
+      assert.strictEqual((yield* polls).length, 1)
+    }).pipe(Effect.provide(spineLayer)))
+
+  it.effect("a webhook ahead of the provider's own answer makes the polls hurry, and no loop", () =>
+    Effect.gen(function*() {
+      const { created, polls, spine, webhooks } = yield* start("70 seconds")
+      const fiber = yield* Effect.forkChild(spine.runs.waitForCompletion(created))
+      yield* TestClock.adjust("65 seconds")
+      yield* webhooks.deliver(delivery(created.run_id))
+      yield* webhooks.deliver(delivery(created.run_id))
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual((yield* Fiber.join(fiber)).status, "completed")
+      assert.deepStrictEqual(yield* polls, [0, 60_000, 65_000, 66_000, 68_000, 72_000])
+    }).pipe(Effect.provide(spineLayer)))
+
+  it.effect("webhooks about other runs, and doubles, change nothing", () =>
+    Effect.gen(function*() {
+      const { created, polls, spine, webhooks } = yield* start("150 seconds")
+      const fiber = yield* Effect.forkChild(spine.runs.waitForCompletion(created))
+      yield* TestClock.adjust("30 seconds")
+      assert.isTrue(yield* webhooks.deliver(delivery("another")))
+      assert.isFalse(yield* webhooks.deliver(delivery("another")))
+      assert.isTrue(yield* webhooks.deliver({ ...delivery(created.run_id, "2"), isTerminal: false }))
+      yield* TestClock.adjust("1 hour")
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(yield* polls, [0, 60_000, 120_000, 180_000])
+    }).pipe(Effect.provide(spineLayer)))
+
+  it.effect("an interval of the caller's own is kept", () =>
+    Effect.gen(function*() {
+      const { created, polls, spine } = yield* start("10 seconds")
+      success(yield* finish(spine.runs.waitForCompletion(created, { pollInterval: "5 seconds" })))
+      assert.deepStrictEqual(yield* polls, [0, 5000, 10_000])
+    }).pipe(Effect.provide(spineLayer)))
+
+  it.effect("promise 3: the deadline holds whatever webhooks do", () =>
+    Effect.gen(function*() {
+      const { created, spine, webhooks } = yield* start(Infinity)
+      const fiber = yield* Effect.forkChild(spine.runs.waitForCompletion(created, { timeout: "2 minutes" }))
+      yield* TestClock.adjust("119 seconds")
+      yield* webhooks.deliver(delivery(created.run_id))
+      yield* TestClock.adjust("1 second")
+      assert.instanceOf(failure(fiber.pollUnsafe()!), RunError.RunTimeoutError)
+    }).pipe(Effect.provide(spineLayer)))
+
+  it.effect("the webhook of a Tela execution holds its answer, so nothing more is asked", () =>
+    Effect.gen(function*() {
+      const tela = yield* Tela.TelaClient
+      const emulator = yield* TelaEmulator.TelaEmulator
+      const webhooks = yield* Webhooks.Webhooks
+      const execution = yield* tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).execute({}, {
+        async: true,
+        webhookUrl: "https://example.com/tela"
+      })
+      const fiber = yield* Effect.forkChild(execution.result)
+      yield* TestClock.adjust("2 seconds")
+      const payload = { id: execution.id, status: "succeeded", output_content: { role: "assistant", content: "done" } }
+      yield* webhooks.deliver({ provider: "tela", runId: execution.id, eventId: "1", isTerminal: true, payload })
+      yield* TestClock.adjust(0)
+      assert.strictEqual(yield* Fiber.join(fiber), "done")
+      assert.strictEqual((yield* emulator.requests).filter(({ method }) => method === "GET").length, 1)
+    }).pipe(Effect.provide(telaLayer)))
+})
+
+describe("the route", () => {
+  const events: Array<string> = []
+  const routes = Layer.mergeAll(
+    Spine.layerWebhookRoute({
+      path: "/spine",
+      secret,
+      maxBodyBytes: 2000,
+      onEvent: (event) => Effect.sync(() => events.push(event.type))
+    }),
+    Tela.layerWebhookRoute({ path: "/tela", secret: Redacted.make("tela") })
+  )
+
+  it.live("answers fast, refuses what cannot prove itself, and tells doubles", () =>
+    Effect.gen(function*() {
+      const { dispose, handler } = HttpRouter.toWebHandler(routes.pipe(Layer.provide(Webhooks.layer)), {
+        disableLogger: true
+      })
+      const post = (path: string, body: string, headers: Record<string, string>) =>
+        Effect.promise(() => handler(new Request(`http://x.example${path}`, { method: "POST", body, headers }))).pipe(
+          Effect.map(({ status }) => status)
+        )
+      const body = JSON.stringify({
+        id: "evt_9",
+        type: "run.completed",
+        created: 1,
+        data: { object: { run_id: "r", status: "completed" } }
+      })
+      const signature = yield* Spine.signWebhook(body, secret)
+      assert.strictEqual(yield* post("/spine", body, { "spine-signature": signature }), 204)
+      assert.strictEqual(yield* post("/spine", body, { "spine-signature": signature }), 204)
+      assert.strictEqual(yield* post("/spine", body, {}), 400)
+      assert.strictEqual(yield* post("/spine", `${body} `, { "spine-signature": signature }), 400)
+      assert.strictEqual(yield* post("/spine", " ".repeat(3000), { "spine-signature": signature }), 413)
+      yield* Effect.sleep("10 millis")
+      assert.deepStrictEqual(events, ["run.completed"], "once, although it came twice")
+
+      const run = JSON.stringify({ id: "1", status: "failed" })
+      const headers = yield* Tela.webhookHeaders(Redacted.make("tela"))
+      assert.strictEqual(yield* post("/tela", run, headers), 204)
+      assert.strictEqual(yield* post("/tela", run, {}), 400)
+      yield* Effect.promise(dispose)
+    }))
+})
