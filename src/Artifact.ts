@@ -231,7 +231,7 @@ const artifactError = <E, R>(
   fields: Partial<Pick<ArtifactError, "status" | "receivedBytes" | "isRetryable" | "cause">>
 ): ArtifactError =>
   new ArtifactError({
-    message: `The artifact ${JSON.stringify(source.name)} could not be read: ${what}. ${
+    message: `The file ${JSON.stringify(source.name)} could not be read: ${what}. ${
       reason === "write"
         ? "Check the folder."
         : "Retrieve the run again for a fresh link, then read the artifact again."

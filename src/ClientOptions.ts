@@ -67,6 +67,13 @@ export interface ClientOptions {
    */
   readonly retryAfterCeiling?: Duration.Input | undefined
   /**
+   * The longest answer of the API that is read, in bytes; a longer one is an `InvalidResponseError`. Files and streams are
+   * not held in memory, and have no such limit.
+   *
+   * @default 32 MiB
+   */
+  readonly maxResponseBytes?: number | undefined
+  /**
    * Whether a create whose outcome is not known is tried again, **at the price of a second, billed run**.
    *
    * @default false

@@ -8,11 +8,12 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import * as SpineEmulatorServer from "../testing/SpineEmulatorServer.ts"
+import * as CombinedEmulatorServer from "../testing/CombinedEmulatorServer.ts"
+import * as TelaEmulator from "../testing/TelaEmulator.ts"
 import * as Timeline from "../testing/Timeline.ts"
 
 const help = (baseUrl: string) => `
-Any API key of the form sk_spine_... will do. Start a run:
+Spine: any API key of the form sk_spine_... will do. Start a run:
 
   curl ${baseUrl}/v1/run -H "X-API-KEY: sk_spine_demo" -F prompt="Compare three vector databases" -F template=report
 
@@ -20,7 +21,25 @@ Poll it with the poll_url of the answer, until its status is no longer "running"
 
   curl ${baseUrl}/v1/run/RUN_ID -H "X-API-KEY: sk_spine_demo"
 
-Download what it made from each download_url, without the key. Ctrl-C stops the emulator.`
+Download what it made from each download_url, without the key.
+
+Tela: any API key and any UUID will do. Run a canvas and wait, start a run to poll, or watch a stream:
+
+  curl ${baseUrl}/v2/chat/completions -H "Authorization: Bearer demo" --json \\
+    '{"canvas_id":"${canvasId}","variables":{"topic":"vector databases"}}'
+  curl ${baseUrl}/v2/chat/completions -H "Authorization: Bearer demo" --json \\
+    '{"canvas_id":"${canvasId}","variables":{"topic":"vector databases"},"async":true}'
+  curl ${baseUrl}/v2/chat/completions/RUN_ID -H "Authorization: Bearer demo"
+  curl -N ${baseUrl}/v2/chat/completions -H "Authorization: Bearer demo" --json \\
+    '{"canvas_id":"${canvasId}","variables":{"topic":"vector databases"},"stream":true}'
+
+A canvas that fails: ${TelaEmulator.failingCanvasId}
+A canvas that is not there: ${TelaEmulator.unknownCanvasId}
+A workflow: ${TelaEmulator.workflowCanvasId}
+
+Ctrl-C stops the emulator.`
+
+const canvasId = "11111111-1111-4111-8111-111111111111"
 
 const emulator = Command.make(
   "emulator",
@@ -36,23 +55,29 @@ const emulator = Command.make(
     ),
     speed: Flag.Finite("speed").pipe(
       Flag.withSchema(Schema.Finite.check(Schema.isGreaterThan(0))),
-      Flag.withDescription("How many times faster a run goes; at 1 it takes six seconds"),
+      Flag.withDescription("How many times faster a run goes; at 1 it takes a few seconds"),
       Flag.withDefault(1)
     )
   },
   Effect.fnUntraced(function*({ host, port, speed }) {
-    return yield* SpineEmulatorServer.SpineEmulatorServer.pipe(
+    return yield* CombinedEmulatorServer.CombinedEmulatorServer.pipe(
       Effect.tap(({ baseUrl }) => Console.log(`listening on ${baseUrl}\n${help(baseUrl)}`)),
       Effect.andThen(Effect.never),
-      Effect.provide(SpineEmulatorServer.layer({
+      Effect.provide(CombinedEmulatorServer.layer({
         host,
         port,
-        speed,
-        script: { timeline: Timeline.make({ duration: "6 seconds" }), estimatedDuration: "6 seconds" }
+        spine: {
+          speed,
+          script: { timeline: Timeline.make({ duration: "6 seconds" }), estimatedDuration: "6 seconds" }
+        },
+        tela: {
+          speed,
+          script: { timeline: Timeline.make({ duration: "3 seconds" }), stream: { pause: "300 millis" } }
+        }
       }))
     )
   })
-).pipe(Command.withDescription("Serves the Spine API from memory, with runs that take a few seconds"))
+).pipe(Command.withDescription("Serves the APIs of Spine and Tela from memory, with runs that take a few seconds"))
 
 emulator.pipe(
   Command.run({ version: "0.1.0" }),

@@ -35,6 +35,7 @@ export const make = (
       requestTimeout,
       retry,
       retryAfterCeiling,
+      maxResponseBytes: yield* checkBytes("maxResponseBytes", options.maxResponseBytes ?? 32 * 1024 * 1024),
       describeError: options.describeError
     })
     return { api, transfer: { client, idleTimeout: requestTimeout, retry } }
@@ -87,6 +88,13 @@ const checkDuration = (option: string, input: Duration.Input): Effect.Effect<Dur
       new ConfigError({ message: `${option} is ${String(input)}; it must be a duration above zero.`, option })
     )
   )
+
+const checkBytes = (option: string, bytes: number): Effect.Effect<number, ConfigError> =>
+  Number.isSafeInteger(bytes) && bytes > 0
+    ? Effect.succeed(bytes)
+    : Effect.fail(
+      new ConfigError({ message: `${option} is ${bytes}; it must be a whole number of bytes above zero.`, option })
+    )
 
 /** Waits for a turn. A limiter whose store fails limits nothing: it must not stop the polls of a paid run. */
 const turn = (

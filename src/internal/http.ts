@@ -20,6 +20,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { Answer } from "../Run.ts"
 import * as RunError from "../RunError.ts"
@@ -36,6 +37,8 @@ export interface Options {
   /** Paces the retries of safe requests, and says when to stop. */
   readonly retry: Schedule.Schedule<unknown, RunError.RequestError>
   readonly retryAfterCeiling: Duration.Duration
+  /** The longest answer that is read. */
+  readonly maxResponseBytes: number
   /** Waits until the next request may be sent. */
   readonly turn?: Effect.Effect<void> | undefined
   /** What the body of an error says. */
@@ -101,6 +104,18 @@ export const make = (options: Options): Api => {
         : send(HttpClientRequest.setUrl(request, target), call, redirects + 1)
     })
 
+  /** The body as text; `undefined` if it is longer than is read. */
+  const textOf = (
+    response: HttpClientResponse.HttpClientResponse
+  ): Effect.Effect<string | undefined, HttpClientError.HttpClientError> => {
+    const length = response.headers["content-length"]
+    if (length !== undefined && Number(length) > options.maxResponseBytes) return Effect.undefined
+    // Only a length of the very bytes that arrive is a bound; compressed ones can grow without end
+    return length !== undefined && response.headers["content-encoding"] === undefined
+      ? response.text
+      : boundedText(response, options.maxResponseBytes)
+  }
+
   const attempt = <A>(
     call: Omit<Call<unknown>, "decode">,
     request: HttpClientRequest.HttpClientRequest,
@@ -165,14 +180,14 @@ export const make = (options: Options): Api => {
       run(
         { ...call, request: HttpClientRequest.acceptJson(call.request) },
         (response, context, clock) =>
-          Effect.flatMap(response.text, (text) => read(options, scrub, call, response, text, context, clock))
+          Effect.flatMap(textOf(response), (text) => read(options, scrub, call, response, text, context, clock))
       ),
     open: (call) =>
       run(call, (response, context, clock) =>
         response.status >= 200 && response.status < 300
           ? Effect.succeed({ response, requestId: response.headers["x-request-id"] })
           : Effect.flatMap(
-            response.text,
+            textOf(response),
             (text) => read(options, scrub, { ...call, decode: Effect.succeed }, response, text, context, clock)
           ) as Effect.Effect<never, RunError.RequestError>)
   }
@@ -232,10 +247,11 @@ const read = <A>(
   scrub: (text: string) => string,
   call: Call<A>,
   response: HttpClientResponse.HttpClientResponse,
-  text: string,
+  received: string | undefined,
   context: () => Context,
   clock: Clock.Clock
 ): Effect.Effect<Answer<A>, RunError.RequestError> => {
+  const text = received ?? ""
   const requestId = response.headers["x-request-id"]
   const retryAfter = parseRetryAfter(response.headers, clock.currentTimeMillisUnsafe())
   const contentType = response.headers["content-type"]
@@ -279,6 +295,12 @@ const read = <A>(
     )
   }
   if (response.status < 200 || response.status >= 300) return Effect.fail(statusError(failure(), response.status))
+  if (received === undefined) {
+    return invalid(
+      `the answer is longer than ${options.maxResponseBytes} bytes, which is the client's maxResponseBytes.`,
+      false
+    )
+  }
   if (Option.isNone(json)) {
     return invalid(`the answer is ${describeText(text, contentType)}, not JSON.`, true)
   }
@@ -288,6 +310,28 @@ const read = <A>(
       invalid(`the answer does not have the promised form (${oneLine(scrub(error.message))}).`, false)
   })
 }
+
+/** Reads a body as long as it is within bounds. What is beyond them is not read, and closes the connection. */
+const boundedText = (
+  response: HttpClientResponse.HttpClientResponse,
+  maxBytes: number
+): Effect.Effect<string | undefined, HttpClientError.HttpClientError> =>
+  Effect.suspend(() => {
+    const decoder = new TextDecoder()
+    let bytes = 0
+    let text = ""
+    return response.stream.pipe(
+      Stream.runForEachWhile((chunk) =>
+        Effect.sync(() => {
+          bytes += chunk.byteLength
+          if (bytes <= maxBytes) text += decoder.decode(chunk, { stream: true })
+          return bytes <= maxBytes
+        })
+      ),
+      Effect.catchIf((error) => error.reason._tag === "EmptyBodyError", () => Effect.void),
+      Effect.map(() => bytes > maxBytes ? undefined : text + decoder.decode())
+    )
+  })
 
 type ErrorFields = Context & {
   readonly status: number

@@ -32,12 +32,34 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import type { ClientOptions } from "../ClientOptions.ts"
+import type { AnySchema } from "../internal/anySchema.ts"
 import * as Client from "../internal/client.ts"
-import { ConfigError, type RequestError } from "../RunError.ts"
+import {
+  ConfigError,
+  type CreateError,
+  type InvalidOutputError,
+  type RequestError,
+  type RunFailedError
+} from "../RunError.ts"
+import type { RunRef } from "../RunRef.ts"
 import * as TelaCanvas from "./TelaCanvas.ts"
-import { provider } from "./TelaExecution.ts"
-import { describeError } from "./TelaSchema.ts"
+import * as TelaCompletionRuns from "./TelaCompletionRuns.ts"
+import {
+  type AsyncExecution,
+  type AsyncParams,
+  type GetExecutionParams,
+  provider,
+  type SyncExecution,
+  type SyncParams,
+  type TaskParams
+} from "./TelaExecution.ts"
+import { describeError, type Task } from "./TelaSchema.ts"
+import type { StreamError, StreamParams, StreamPart } from "./TelaStream.ts"
+import * as TelaTasks from "./TelaTasks.ts"
+import * as TelaVault from "./TelaVault.ts"
+import * as TelaVersions from "./TelaVersions.ts"
 
 /**
  * What the client offers.
@@ -48,6 +70,16 @@ import { describeError } from "./TelaSchema.ts"
 export interface Service {
   /** Canvases and applications, which execute. */
   readonly canvas: TelaCanvas.Canvases
+  /** Executions of applications, which people review. */
+  readonly tasks: TelaTasks.Tasks
+  /** What has been executed. */
+  readonly completionRuns: TelaCompletionRuns.CompletionRuns
+  /** Versions of canvases. */
+  readonly versions: TelaVersions.Versions
+  /** Which version is served where. */
+  readonly environments: TelaVersions.Environments
+  /** The files behind `vault://` references. */
+  readonly vault: TelaVault.Vault
   /** Asks the provider whether it takes the credential. It fails with an `AuthenticationError` where it does not. */
   readonly checkCredential: Effect.Effect<void, RequestError>
 }
@@ -104,9 +136,14 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, Http
       credential: { header: "authorization", prefix: "Bearer ", value: yield* checkCredential(options) },
       describeError
     })
-    const runtime = { api, transfer, retryCreates: options.retryCreates ?? false }
+    const runtime = { api, transfer, retryCreates: options.retryCreates ?? false, webhooks: options.webhooks }
     return {
       canvas: TelaCanvas.make(runtime),
+      tasks: TelaTasks.make(runtime),
+      completionRuns: TelaCompletionRuns.make(api),
+      versions: TelaVersions.make(api),
+      environments: TelaVersions.makeEnvironments(api),
+      vault: TelaVault.make(api, transfer),
       checkCredential: Effect.asVoid(
         api.call({
           operation: "checkCredential",
@@ -139,13 +176,13 @@ export const layerConfig = (
   Layer.effect(
     TelaClient,
     Effect.gen(function*() {
-      const read = <A>(name: string, config: Config.Config<A>) =>
-        Effect.map(Client.readConfig(name, Config.option(config)), Option.getOrUndefined)
-      const isGiven = options?.apiKey !== undefined || options?.jwt !== undefined
-      const apiKey = isGiven ? options.apiKey : yield* read("TELA_API_KEY", Config.Redacted("TELA_API_KEY"))
-      const jwt = isGiven ? options.jwt : yield* read("TELA_JWT", Config.Redacted("TELA_JWT"))
-      const baseUrl = options?.baseUrl ?? (yield* read("TELA_BASE_URL", Config.String("TELA_BASE_URL")))
-      return yield* make({ ...options, apiKey, jwt, baseUrl } as Options)
+      const credential = options?.apiKey !== undefined || options?.jwt !== undefined
+        ? { apiKey: options.apiKey, jwt: options.jwt }
+        : yield* readCredential
+      const baseUrl = options?.baseUrl ?? Option.getOrUndefined(
+        yield* Client.readConfig("TELA_BASE_URL", Config.option(Config.String("TELA_BASE_URL")))
+      )
+      return yield* make({ ...options, ...credential, baseUrl } as Options)
     })
   )
 
@@ -158,6 +195,209 @@ export const layerConfig = (
 export const layerFetch = (
   options?: Parameters<typeof layerConfig>[0]
 ): Layer.Layer<TelaClient, ConfigError> => Layer.provide(layerConfig(options), FetchHttpClient.layer)
+
+/**
+ * What a canvas of a test does, whichever kind of canvas it stands for.
+ *
+ * @category testing
+ * @since 0.1.0
+ */
+export interface TestCanvas {
+  readonly id?: string | undefined
+  readonly versionId?: string | undefined
+  readonly applicationId?: string | undefined
+  readonly name?: string | undefined
+  readonly isWorkflow?: boolean | undefined
+  /** Answers `execute`, except where it streams. What it leaves out of an execution is absent. */
+  readonly execute?:
+    | ((
+      variables: unknown,
+      params: SyncParams | AsyncParams | TaskParams
+    ) => Effect.Effect<
+      Partial<SyncExecution<unknown>> | Partial<AsyncExecution<unknown>>,
+      CreateError | RunFailedError | InvalidOutputError
+    >)
+    | undefined
+  /** Answers `stream`, and `execute` with `{ stream: true }`. */
+  readonly stream?:
+    | ((variables: unknown, params: Omit<StreamParams, "stream">) => Stream.Stream<StreamPart<unknown>, StreamError>)
+    | undefined
+  readonly getExecution?:
+    | ((
+      id: string | RunRef,
+      params: GetExecutionParams
+    ) => Effect.Effect<Partial<AsyncExecution<unknown>>, RequestError>)
+    | undefined
+}
+
+/**
+ * Which canvas a test is asked for.
+ *
+ * @category testing
+ * @since 0.1.0
+ */
+export interface TestCanvasOptions extends TelaCanvas.Schemas<AnySchema, AnySchema> {
+  readonly id?: string | undefined
+  readonly versionId?: string | undefined
+  readonly applicationId?: string | undefined
+}
+
+/**
+ * Some of the client's methods, for a test.
+ *
+ * @category testing
+ * @since 0.1.0
+ */
+export interface TestHandlers {
+  readonly canvas?: {
+    readonly get?: ((options: TestCanvasOptions) => Effect.Effect<TestCanvas, RequestError>) | undefined
+    readonly make?: ((options: TestCanvasOptions) => TestCanvas) | undefined
+  } | undefined
+  readonly tasks?:
+    | Partial<Omit<TelaTasks.Tasks, "create">> & {
+      readonly create?: (
+        applicationId: string,
+        tasks: ReadonlyArray<TelaTasks.NewTask>
+      ) => Effect.Effect<ReadonlyArray<Task>, CreateError>
+    }
+    | undefined
+  readonly completionRuns?: Partial<TelaCompletionRuns.CompletionRuns> | undefined
+  readonly versions?: Partial<TelaVersions.Versions> | undefined
+  readonly environments?: Partial<TelaVersions.Environments> | undefined
+  readonly vault?: Partial<TelaVault.Vault> | undefined
+  readonly checkCredential?: Service["checkCredential"] | undefined
+}
+
+/**
+ * A client made of the handlers given, for tests that want no wire at all. A method without a handler dies with its name.
+ *
+ * **Details**
+ *
+ * What a handler of `canvas` returns is taken as it is: no schema is applied to variables or output.
+ *
+ * **Example** (Testing without a wire)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Tela } from "canvas-runs"
+ *
+ * const total = Effect.gen(function*() {
+ *   const tela = yield* Tela.TelaClient
+ *   const canvas = yield* tela.canvas.get({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
+ *   return (yield* canvas.execute({ document: "…" })).result
+ * })
+ *
+ * const test = Tela.layerTest({
+ *   canvas: {
+ *     get: () => Effect.succeed({ execute: () => Effect.succeed({ result: { total: 42 } }) })
+ *   }
+ * })
+ *
+ * console.log(await Effect.runPromise(Effect.provide(total, test))) // => { total: 42 }
+ * ```
+ *
+ * @see {@link module:TelaEmulator} in `canvas-runs/testing` for tests of the whole client
+ * @category testing
+ * @since 0.1.0
+ */
+export const layerTest = (handlers: TestHandlers): Layer.Layer<TelaClient> => {
+  const die = (name: string) => new Error(`TelaClient.layerTest: there is no handler for ${name}`)
+  const effect = (name: string) => () => Effect.die(die(name))
+  const stream = (name: string) => () => Stream.die(die(name))
+
+  const canvasOf = ({ applicationId, id, versionId }: TestCanvasOptions, handlers: TestCanvas = {}) => {
+    const streaming = handlers.stream ?? stream("canvas.stream")
+    const executing = handlers.execute ?? effect("canvas.execute")
+    return {
+      id,
+      versionId,
+      applicationId,
+      name: undefined,
+      isWorkflow: undefined,
+      getExecution: effect("canvas.getExecution"),
+      ...handlers,
+      isWorkstation: applicationId !== undefined,
+      stream: streaming,
+      execute: (variables: unknown, params: SyncParams | AsyncParams | StreamParams = {}) =>
+        params.stream === true ? streaming(variables, params) : executing(variables, params)
+    }
+  }
+  const { get, make } = handlers.canvas ?? {}
+
+  return Layer.succeed(TelaClient, {
+    canvas: {
+      get: get === undefined
+        ? effect("canvas.get")
+        : ((options: TestCanvasOptions) =>
+          Effect.map(get(options), (canvas) => canvasOf(options, canvas))) as unknown as TelaCanvas.Canvases["get"],
+      make: ((options: TestCanvasOptions) => canvasOf(options, make?.(options))) as unknown as TelaCanvas.Canvases[
+        "make"
+      ]
+    },
+    tasks: {
+      create: effect("tasks.create"),
+      get: effect("tasks.get"),
+      list: effect("tasks.list"),
+      stream: stream("tasks.stream"),
+      progress: effect("tasks.progress"),
+      update: effect("tasks.update"),
+      approve: effect("tasks.approve"),
+      rename: effect("tasks.rename"),
+      setOutputContent: effect("tasks.setOutputContent"),
+      patchOutputContent: effect("tasks.patchOutputContent"),
+      patchOutputField: effect("tasks.patchOutputField"),
+      updateOutputContent: effect("tasks.updateOutputContent"),
+      getInputFiles: effect("tasks.getInputFiles"),
+      getOutput: effect("tasks.getOutput"),
+      ...handlers.tasks as Partial<TelaTasks.Tasks> | undefined
+    },
+    completionRuns: {
+      list: effect("completionRuns.list"),
+      stream: stream("completionRuns.stream"),
+      ...handlers.completionRuns
+    },
+    versions: {
+      get: effect("versions.get"),
+      latest: effect("versions.latest"),
+      promoted: effect("versions.promoted"),
+      history: effect("versions.history"),
+      ...handlers.versions
+    },
+    environments: {
+      list: effect("environments.list"),
+      resolve: effect("environments.resolve"),
+      ...handlers.environments
+    },
+    vault: {
+      resolve: effect("vault.resolve"),
+      download: effect("vault.download"),
+      stream: stream("vault.stream"),
+      toFile: effect("vault.toFile"),
+      ...handlers.vault
+    },
+    checkCredential: handlers.checkCredential ?? Effect.die(die("checkCredential"))
+  })
+}
+
+const readCredential = Effect.gen(function*() {
+  // A variable that is empty is as good as none
+  const read = (name: string) =>
+    Effect.map(
+      Client.readConfig(name, Config.option(Config.Redacted(name))),
+      (value) => Option.getOrUndefined(Option.filter(value, (secret) => Redacted.value(secret) !== ""))
+    )
+  const apiKey = yield* read("TELA_API_KEY")
+  const jwt = yield* read("TELA_JWT")
+  if ((apiKey === undefined) === (jwt === undefined)) {
+    return yield* new ConfigError({
+      message: apiKey === undefined
+        ? `Neither TELA_API_KEY nor TELA_JWT is set. ${whereToGetOne}`
+        : "Both TELA_API_KEY and TELA_JWT are set. Unset one of them.",
+      option: "TELA_API_KEY"
+    })
+  }
+  return { apiKey, jwt }
+})
 
 const checkCredential = (
   { apiKey, jwt }: {

@@ -405,3 +405,174 @@ export const decodePage = <A>(
         total: (meta ?? metadata)?.total ?? undefined
       }))
 }
+
+/**
+ * A file that an execution or a task was given.
+ *
+ * @see https://docs.tela.com/api-reference/completion/get
+ * @category schemas
+ * @since 0.1.0
+ */
+export const InputFile = renamed({ used_at: "usedAt", parsed_content: "parsedContent" }, {
+  name: absentable(Schema.String),
+  /** A link, which may be a `vault://` reference. */
+  url: absentable(Schema.String),
+  type: absentable(openLiterals(["image", "file"])),
+  usedAt: absentable(openLiterals(["variables", "messages"])),
+  /** What the provider's parser made of it. */
+  parsedContent: absentable(Schema.String)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface InputFile extends Schema.Schema.Type<typeof InputFile> {}
+
+/**
+ * How far a task is.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const TaskProgress = open({
+  taskId: Schema.NonEmptyString,
+  promptApplicationId: absentable(Schema.String),
+  status: openLiterals(["created", "running", "validating", "completed", "failed", "cancelled"]),
+  progress: absentable(open({
+    currentStep: absentable(Schema.Finite),
+    totalSteps: absentable(Schema.Finite),
+    percentage: absentable(Schema.Finite)
+  })),
+  currentStepInfo: Schema.optionalKey(Schema.Unknown)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface TaskProgress extends Schema.Schema.Type<typeof TaskProgress> {}
+
+/**
+ * A version of a canvas, as the history of versions has it: without its content.
+ *
+ * @see https://docs.tela.com/api-reference/prompt-version/get-prompt-version-history
+ * @category schemas
+ * @since 0.1.0
+ */
+export const CanvasVersionSummary = open({
+  id: Schema.NonEmptyString,
+  promptId: absentable(Schema.String),
+  title: absentable(Schema.String),
+  promoted: absentable(Schema.Boolean),
+  draft: absentable(Schema.Boolean),
+  versionIndex: absentable(Schema.Finite),
+  createdAt: absentable(Schema.String),
+  updatedAt: absentable(Schema.String)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface CanvasVersionSummary extends Schema.Schema.Type<typeof CanvasVersionSummary> {}
+
+/**
+ * An environment of a canvas, such as `production`.
+ *
+ * @see https://docs.tela.com/api-reference/environment/get-environment
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Environment = open({
+  id: absentable(Schema.String),
+  name: Schema.NonEmptyString,
+  /** The version that it serves, if it serves any. */
+  currentVersion: absentable(CanvasVersion),
+  activePublication: absentable(open({
+    id: absentable(Schema.String),
+    versionId: absentable(Schema.String),
+    publishedAt: absentable(Schema.String)
+  })),
+  createdAt: absentable(Schema.String),
+  updatedAt: absentable(Schema.String)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Environment extends Schema.Schema.Type<typeof Environment> {}
+
+/**
+ * What the vault knows of a file.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const VaultMetadata = open({
+  id: Schema.NonEmptyString,
+  originalFileName: absentable(Schema.String),
+  mimeType: absentable(Schema.String),
+  /** In bytes. */
+  size: absentable(Schema.Finite),
+  createdAt: absentable(Schema.String),
+  uploadedAt: absentable(Schema.String)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface VaultMetadata extends Schema.Schema.Type<typeof VaultMetadata> {}
+
+/**
+ * A link to a file of the vault, good for whoever has it until it expires.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const VaultLink = open({
+  url: Schema.NonEmptyString,
+  /** ISO 8601. */
+  expiresAt: absentable(Schema.String),
+  metadata: absentable(VaultMetadata)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface VaultLink extends Schema.Schema.Type<typeof VaultLink> {}
+
+/**
+ * Which page of a list is asked for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PageParams {
+  /** How many rows the page has at most. The default is the provider's. */
+  readonly limit?: number | undefined
+  /**
+   * How many rows come before it.
+   *
+   * @default 0
+   */
+  readonly offset?: number | undefined
+}
+
+/**
+ * How a stream goes through a list.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StreamPageParams {
+  /**
+   * How many rows are asked for at once.
+   *
+   * @default 50
+   */
+  readonly pageSize?: number | undefined
+}

@@ -13,6 +13,7 @@ export {
   type Workstation
 } from "./TelaCanvas.ts"
 export * from "./TelaClient.ts"
+export type { CompletionRunFilters, CompletionRuns } from "./TelaCompletionRuns.ts"
 export {
   type AsyncExecution,
   type AsyncParams,
@@ -35,3 +36,7 @@ export {
 export { file, fileFromPath, type FileOptions, FileSchema, isTelaFile, type TelaFile } from "./TelaFile.ts"
 export * from "./TelaSchema.ts"
 export { type DeepPartial, type Received, type StreamError, type StreamParams, type StreamPart } from "./TelaStream.ts"
+export type { NewTask, TaskFilters, TaskPatch, TaskProgressFilters, Tasks, TaskTarget } from "./TelaTasks.ts"
+export type { Vault } from "./TelaVault.ts"
+export type { Environments, Versions } from "./TelaVersions.ts"
+export { constructEvent, layerWebhookRoute, webhookHeader, webhookHeaders } from "./TelaWebhook.ts"

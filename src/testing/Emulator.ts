@@ -79,6 +79,8 @@ export interface ReceivedRequest {
   readonly fields: Readonly<Record<string, string>>
   /** The file parts of a form, in order. */
   readonly files: ReadonlyArray<ReceivedFile>
+  /** The body, if it was read as JSON. */
+  readonly json: unknown
   /** When it arrived, on the emulator's clock. */
   readonly receivedAt: number
   /** The status of the answer; `undefined` as long as there is none, and for ever if the connection broke. */
@@ -100,6 +102,10 @@ export interface Exchange {
   readonly uuid: () => string
   /** Reads a form as it streams in, and records it. */
   readonly form: (limits: FormLimits) => Effect.Effect<Form, FormError>
+  /** Reads a body of that many bytes at most. */
+  readonly bytes: (limit: number) => Effect.Effect<Uint8Array, BodyError>
+  /** Reads a body of that many bytes at most as JSON, and records it. No body at all is `undefined`. */
+  readonly json: (limit: number) => Effect.Effect<unknown, BodyError>
 }
 
 /**
@@ -133,6 +139,16 @@ export interface FormLimits {
  */
 export class FormError extends Data.TaggedError("FormError")<{
   readonly reason: "NotMultipart" | "Malformed" | "FileTooLarge" | "TotalTooLarge" | "TooManyFiles"
+}> {}
+
+/**
+ * Why a body was refused.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class BodyError extends Data.TaggedError("BodyError")<{
+  readonly reason: "TooLarge" | "NotJson" | "Broken"
 }> {}
 
 /**
@@ -174,6 +190,8 @@ export interface Options {
   readonly requestIdHeader: string
   /** What the provider sends with a status when nobody says anything else. */
   readonly errorBody: (status: number) => unknown
+  /** The headers that go with it. */
+  readonly errorHeaders?: ((status: number) => Readonly<Record<string, string>>) | undefined
 }
 
 /**
@@ -186,8 +204,7 @@ export const make = Effect.fnUntraced(function*(
   options: Options,
   handle: (exchange: Exchange) => Effect.Effect<HttpServerResponse.HttpServerResponse, never, Scope.Scope>
 ): Effect.fn.Return<Emulator> {
-  const random = yield* Random.Random
-  const uuid = () => makeUuid(random)
+  const uuid = yield* uuids
   let requests: Array<Recording> = []
   let faults: Array<{ readonly fault: Fault.Fault; seen: number }> = []
   let ahead = 0
@@ -203,7 +220,12 @@ export const make = Effect.fnUntraced(function*(
 
   const toResponse = (answer: Fault.Answer): HttpServerResponse.HttpServerResponse => {
     const { headers, status } = answer
-    if (answer.body === undefined) return HttpServerResponse.jsonUnsafe(options.errorBody(status), { status, headers })
+    if (answer.body === undefined) {
+      return HttpServerResponse.jsonUnsafe(options.errorBody(status), {
+        status,
+        headers: { ...options.errorHeaders?.(status), ...headers }
+      })
+    }
     const { content, contentType } = answer.body
     return typeof content === "string"
       ? HttpServerResponse.text(content, { status, headers, contentType })
@@ -245,6 +267,7 @@ export const make = Effect.fnUntraced(function*(
       headers: { ...request.headers },
       fields: {},
       files: [],
+      json: undefined,
       receivedAt: yield* now,
       status: undefined
     }
@@ -258,7 +281,9 @@ export const make = Effect.fnUntraced(function*(
           url,
           now,
           uuid,
-          form: (limits) => readForm(request, limits, recording)
+          form: (limits) => readForm(request, limits, recording),
+          bytes: (limit) => readBytes(request, limit),
+          json: (limit) => readJson(request, limit, recording)
         }))
     )
     const response = yield* fault === undefined ? handled : act(fault.action, handled)
@@ -289,6 +314,25 @@ export const make = Effect.fnUntraced(function*(
     now
   }
 })
+
+/**
+ * A source of UUIDs, from the `Random` that is current.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const uuids: Effect.Effect<() => string> = Effect.map(Random.Random, (random) => () => makeUuid(random))
+
+/**
+ * The origin that a request was sent to.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const originOf = (request: HttpServerRequest.HttpServerRequest): string =>
+  URL.canParse(request.originalUrl)
+    ? new URL(request.originalUrl).origin
+    : `http://${request.headers.host ?? "localhost"}`
 
 /**
  * An `HttpClient` that hands requests to an emulator in memory.
@@ -506,4 +550,37 @@ const readForm = Effect.fnUntraced(function*(
     Effect.catchTag("MultipartError", () => Effect.fail(new FormError({ reason: "Malformed" })))
   )
   return { fields, files: recording.files }
+})
+
+const readBytes = (
+  request: HttpServerRequest.HttpServerRequest,
+  limit: number
+): Effect.Effect<Uint8Array, BodyError> => {
+  let size = 0
+  return request.stream.pipe(
+    Stream.catch((error) =>
+      // A web `Request` without a body is no broken one.
+      (request.source as { readonly body?: unknown }).body === null ? Stream.empty : Stream.fail(error)
+    ),
+    Stream.mapError(() => new BodyError({ reason: "Broken" })),
+    Stream.mapEffect((chunk) => {
+      size += chunk.length
+      return size > limit ? Effect.fail(new BodyError({ reason: "TooLarge" })) : Effect.succeed(chunk)
+    }),
+    Stream.mkUint8Array
+  )
+}
+
+const readJson = Effect.fnUntraced(function*(
+  request: HttpServerRequest.HttpServerRequest,
+  limit: number,
+  recording: Recording
+): Effect.fn.Return<unknown, BodyError> {
+  const bytes = yield* readBytes(request, limit)
+  if (bytes.length === 0) return undefined
+  recording.json = yield* Effect.try({
+    try: (): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)),
+    catch: () => new BodyError({ reason: "NotJson" })
+  })
+  return recording.json
 })

@@ -43,7 +43,7 @@ export interface Options {
  * @since 0.1.0
  */
 export const listen = Effect.fnUntraced(function*(
-  emulator: Emulator.Emulator,
+  emulator: Pick<Emulator.Emulator, "httpApp">,
   options: Options = {}
 ): Effect.fn.Return<string, ServeError, Scope.Scope> {
   const node = createServer()
@@ -60,7 +60,7 @@ export const listen = Effect.fnUntraced(function*(
 // ---------------------------------------------------------------------------------------------------------------------
 
 // Interruptible, as a request may never be answered and the platform would wait for it.
-const socketApp = (emulator: Emulator.Emulator) =>
+const socketApp = (emulator: Pick<Emulator.Emulator, "httpApp">) =>
   Effect.interruptible(Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest
     const node = NodeHttpServerRequest.toServerResponse(request) as ServerResponse

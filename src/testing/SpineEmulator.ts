@@ -55,7 +55,6 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
-import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
@@ -277,7 +276,7 @@ export const make = Effect.fnUntraced(function*(options: Options = {}): Effect.f
     }
     const signature = exchange.uuid().replaceAll("-", "")
     grants.set(signature, { file, expiresAt })
-    const requested = originOf(exchange.request)
+    const requested = Emulator.originOf(exchange.request)
     const base = options.artifactOrigin ?? (requested === origin ? defaultArtifactOrigin : requested)
     const name = encodeURIComponent(file.name)
     return `${base}/_artifacts/${file.id}/${name}?expires=${expiresAt}&signature=${signature}`
@@ -656,11 +655,6 @@ const ok = (data: unknown) => HttpServerResponse.jsonUnsafe({ success: true, dat
 
 const definedOnly = (script: Script): Script =>
   Object.fromEntries(Object.entries(script).filter(([, value]) => value !== undefined))
-
-const originOf = (request: HttpServerRequest.HttpServerRequest): string =>
-  URL.canParse(request.originalUrl)
-    ? new URL(request.originalUrl).origin
-    : `http://${request.headers.host ?? "localhost"}`
 
 // R9: any version, any case.
 const checkUuid = (name: string, value: string): Effect.Effect<void, Refusal> =>

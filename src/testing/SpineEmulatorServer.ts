@@ -1,6 +1,5 @@
 /**
- * The Spine emulator on a loopback socket. Apart from `EmulatorServer`, on which it stands, this is the only part of the
- * test kit that needs Node and `@effect/platform-node`.
+ * The Spine emulator on a loopback socket, which needs Node and `@effect/platform-node`.
  *
  * @since 0.1.0
  */

@@ -16,5 +16,11 @@ export * as OfficeFiles from "./OfficeFiles.ts"
 /** Spine's side of the wire. */
 export * as SpineEmulator from "./SpineEmulator.ts"
 
+/** Tela's side of the wire. */
+export * as TelaEmulator from "./TelaEmulator.ts"
+
+/** What emulated canvases are, and what their runs do. */
+export * as TelaScript from "./TelaScript.ts"
+
 /** A script of what a run will do. */
 export * as Timeline from "./Timeline.ts"

@@ -146,6 +146,40 @@ describe("errors by status", () => {
       assert.isBelow(JSON.stringify(error).length, 10_000)
     }))
 
+  it.effect("an answer over the limit is not read, announced or not, compressed or not", () =>
+    Effect.gen(function*() {
+      const page = `<html>${"x".repeat(100_000)}`
+      const announced = yield* retrieveWith(Fault.html(page), { maxResponseBytes: 50_000 })
+      assert.instanceOf(announced, RunError.InvalidResponseError)
+      assert.include(announced.message, "50000 bytes")
+      let sent = 0
+      const endless = HttpClient.make((request) =>
+        Effect.sync(() =>
+          HttpClientResponse.fromWeb(
+            request,
+            new Response(
+              new ReadableStream({
+                pull: (controller) => {
+                  sent += 10_000
+                  controller.enqueue(new Uint8Array(10_000).fill(32))
+                }
+              })
+            )
+          )
+        )
+      )
+      const error = yield* Effect.flip(retrieve).pipe(
+        Effect.provide(
+          Spine.layer({ apiKey: Redacted.make(apiKey), maxResponseBytes: 50_000, retry: Schedule.recurs(0) })
+        ),
+        Effect.provideService(HttpClient.HttpClient, endless)
+      )
+      assert.instanceOf(error, RunError.InvalidResponseError)
+      assert.isBelow(sent, 200_000)
+      const fine = yield* retrieveWith(Fault.html(page), { maxResponseBytes: 200_000 })
+      assert.include(fine.message, "HTML")
+    }))
+
   it.effect("a broken connection is a TransportError", () =>
     Effect.gen(function*() {
       for (const fault of [Fault.drop, Fault.dropAfter, Fault.dropInside(5)]) {

@@ -37,6 +37,12 @@ describe("npm run emulator", () => {
       await new Promise((resolve) => setTimeout(resolve, 20))
       const run = await (await fetch(`${url}${created.data.poll_url}`, { headers })).json()
       assert.strictEqual(run.data.status, "completed")
+      const completion = await (await fetch(`${url}/v2/chat/completions`, {
+        method: "POST",
+        headers: { authorization: "Bearer demo" },
+        body: JSON.stringify({ canvas_id: "11111111-1111-4111-8111-111111111111" })
+      })).json()
+      assert.strictEqual(completion.object, "chat.completion")
       child.kill(signal)
       assert.strictEqual(await end, 0)
     })

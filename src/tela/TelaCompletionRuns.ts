@@ -1,0 +1,122 @@
+/**
+ * The list of what has been executed in the workspace.
+ *
+ * @see https://docs.tela.com/api-reference/completion-run/get-v1-completion-run
+ * @since 0.1.0
+ */
+import type * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Stream from "effect/Stream"
+import type * as Http from "../internal/http.ts"
+import * as Paginate from "../internal/paginate.ts"
+import * as Telemetry from "../internal/telemetry.ts"
+import type { RequestError } from "../RunError.ts"
+import { checkId, provider } from "./TelaExecution.ts"
+import * as Wire from "./TelaSchema.ts"
+
+/**
+ * Which runs are asked for; all of them by default.
+ *
+ * **Gotchas**
+ *
+ * The provider documents the first three filters. The others are assumed to be called so.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CompletionRunFilters {
+  /** Those of a canvas. */
+  readonly promptId?: string | undefined
+  /** Those of a version of a canvas. */
+  readonly promptVersionId?: string | undefined
+  /** Those of an application. */
+  readonly promptApplicationId?: string | undefined
+  readonly status?: Wire.CompletionRun["status"] | undefined
+  /** Those with any of these tags. */
+  readonly tags?: ReadonlyArray<string> | undefined
+  readonly createdAtSince?: DateTime.DateTime.Input | undefined
+  readonly createdAtUntil?: DateTime.DateTime.Input | undefined
+}
+
+/**
+ * The runs of the workspace. It takes a key with the role `member`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CompletionRuns {
+  /**
+   * One page, what changed last first: up to 100 runs, and 10 unless `limit` is given.
+   *
+   * @see https://docs.tela.com/api-reference/completion-run/get-v1-completion-run
+   */
+  readonly list: (
+    filters?: CompletionRunFilters & Wire.PageParams
+  ) => Effect.Effect<Wire.Page<Wire.CompletionRun>, RequestError>
+  /**
+   * All runs, a page at a time as they are read, and each once, although runs that change while this reads move to the
+   * front of the list.
+   *
+   * **Gotchas**
+   *
+   * A run that changes is shown as it was when its page was read. One that is deleted while this reads may let another be
+   * skipped.
+   */
+  readonly stream: (
+    filters?: CompletionRunFilters & Wire.StreamPageParams
+  ) => Stream.Stream<Wire.CompletionRun, RequestError>
+}
+
+/**
+ * Makes {@link CompletionRuns} on an API.
+ *
+ * @internal
+ */
+export const make = (api: Http.Api): CompletionRuns => {
+  const page = (operation: string, filters: CompletionRunFilters, { limit, offset }: Wire.PageParams) =>
+    Effect.flatMap(
+      query(operation, filters),
+      (urlParams) =>
+        api.call({
+          operation,
+          request: HttpClientRequest.get("/v1/completion-run", { urlParams: { ...urlParams, limit, offset } }),
+          decode: decodePage
+        })
+    ).pipe(
+      Effect.map(({ value }) => value),
+      Telemetry.span("TelaCompletionRuns.list", { "run.provider": provider })
+    )
+
+  return {
+    list: ({ limit, offset, ...filters } = {}) =>
+      Effect.andThen(
+        Paginate.checkRange("completionRuns.list", { limit, offset }, maxLimit),
+        page("completionRuns.list", filters, { limit, offset })
+      ),
+    stream: ({ pageSize = Paginate.defaultPageSize, ...filters } = {}) =>
+      Stream.unwrap(
+        Effect.as(
+          Paginate.checkRange("completionRuns.stream", { pageSize }, maxLimit),
+          Paginate.stream(pageSize, (range) => page("completionRuns.stream", filters, range))
+        )
+      )
+  }
+}
+
+const maxLimit = 100
+
+const decodePage = Wire.decodePage(Wire.CompletionRun)
+
+const query = (
+  operation: string,
+  { createdAtSince, createdAtUntil, promptApplicationId, promptId, promptVersionId, status, tags }: CompletionRunFilters
+) =>
+  Effect.gen(function*() {
+    const moments = yield* Paginate.checkMoments(operation, { createdAtSince, createdAtUntil })
+    const ids = { promptId, promptVersionId, promptApplicationId }
+    for (const [parameter, id] of Object.entries(ids)) {
+      if (id !== undefined) yield* checkId(operation, parameter, id)
+    }
+    return { ...ids, ...moments, status, tags: yield* Paginate.checkList(operation, "tags", tags) }
+  })

@@ -1,0 +1,140 @@
+/**
+ * The files behind `vault://` references: what was uploaded for an execution, and what one made.
+ *
+ * **Details**
+ *
+ * A reference is resolved to a signed link, which is asked for with the API key and read without it.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Artifact from "../Artifact.ts"
+import type * as Http from "../internal/http.ts"
+import * as Telemetry from "../internal/telemetry.ts"
+import { type BadRequestError, type DownloadError, refused, type RequestError } from "../RunError.ts"
+import * as RunRef from "../RunRef.ts"
+import { provider } from "./TelaExecution.ts"
+import * as Wire from "./TelaSchema.ts"
+
+/**
+ * Reading files of the vault. A reference looks like `vault://6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Vault {
+  /**
+   * Finds the link that a reference stands for, what it is called, and how large it is.
+   *
+   * **Gotchas**
+   *
+   * The link opens the file for whoever has it. Keep it out of logs.
+   */
+  readonly resolve: (
+    reference: string,
+    options?: {
+      /** How long the link shall be good. The default is the provider's. */
+      readonly expiresIn?: Duration.Input | undefined
+    }
+  ) => Effect.Effect<Wire.VaultLink, RequestError>
+  /** The whole file in memory. */
+  readonly download: (reference: string) => Effect.Effect<Uint8Array<ArrayBuffer>, DownloadError>
+  /** The bytes as they arrive. */
+  readonly stream: (reference: string) => Stream.Stream<Uint8Array, DownloadError>
+  /** Writes the file into a folder, under its own name made safe, or under `filename`. Returns the path. */
+  readonly toFile: (
+    reference: string,
+    target: { readonly directory: string; readonly filename?: string | undefined }
+  ) => Effect.Effect<string, DownloadError, FileSystem.FileSystem>
+}
+
+/**
+ * Makes {@link Vault} on an API.
+ *
+ * @internal
+ */
+export const make = (api: Http.Api, transfer: Artifact.Options): Vault => {
+  const link = (
+    operation: string,
+    ref: RunRef.RunRef,
+    expiresIn?: number
+  ): Effect.Effect<Wire.VaultLink, RequestError> =>
+    Effect.map(
+      api.call({
+        operation,
+        request: HttpClientRequest.get(`/_services/vault/files/${ref.id}`, {
+          urlParams: { expiresIn },
+          headers: { "x-compatibility-date": compatibilityDate }
+        }),
+        decode: decodeLink,
+        ref
+      }),
+      ({ value }) => value
+    ).pipe(Telemetry.span("TelaVault.resolve", Telemetry.attributes(ref)))
+
+  const source = (operation: string, reference: string) =>
+    Effect.gen(function*() {
+      const ref = yield* refOf(operation, reference)
+      const { metadata, url } = yield* link(operation, ref)
+      const source: Artifact.ArtifactSource<RequestError> = {
+        name: metadata?.originalFileName ?? ref.id,
+        url,
+        size: metadata?.size,
+        ref,
+        refresh: Effect.map(link(operation, ref), ({ url }) => url)
+      }
+      return source
+    })
+
+  return {
+    resolve: (reference, { expiresIn } = {}) =>
+      Effect.flatMap(
+        Effect.all([refOf("vault.resolve", reference), checkExpiry("vault.resolve", expiresIn)]),
+        ([ref, seconds]) => link("vault.resolve", ref, seconds)
+      ),
+    download: (reference) =>
+      Effect.flatMap(source("vault.download", reference), (source) => Artifact.bytes(transfer, source)),
+    stream: (reference) =>
+      Stream.unwrap(Effect.map(source("vault.stream", reference), (source) => Artifact.stream(transfer, source))),
+    toFile: (reference, target) =>
+      Effect.flatMap(source("vault.toFile", reference), (source) => Artifact.toFile(transfer, source, target))
+  }
+}
+
+/** The version of the API that reading from the vault was written for. */
+const compatibilityDate = "2025-05-19"
+
+const decodeLink = Schema.decodeUnknownEffect(Wire.VaultLink)
+
+/** Names the file in errors and spans. */
+const refOf = (operation: string, reference: string): Effect.Effect<RunRef.RunRef, BadRequestError> => {
+  const id = typeof reference === "string" ? /^vault:\/\/([\w-]{1,200})$/i.exec(reference)?.[1] : undefined
+  return id === undefined
+    ? Effect.fail(refused({
+      operation,
+      parameter: "reference",
+      message: `${JSON.stringify(reference)} is no reference of the form vault://id.`
+    }))
+    : Effect.succeed(RunRef.make({ provider, kind: "file", id }))
+}
+
+const checkExpiry = (
+  operation: string,
+  expiresIn: Duration.Input | undefined
+): Effect.Effect<number | undefined, BadRequestError> => {
+  if (expiresIn === undefined) return Effect.succeed(undefined)
+  const seconds = Option.map(Duration.fromInput(expiresIn), (duration) => Math.ceil(Duration.toSeconds(duration)))
+  return Option.isSome(seconds) && Number.isSafeInteger(seconds.value) && seconds.value > 0
+    ? Effect.succeed(seconds.value)
+    : Effect.fail(refused({
+      operation,
+      parameter: "expiresIn",
+      message: `expiresIn is ${String(expiresIn)}; it must be a duration above zero.`
+    }))
+}

@@ -1,0 +1,159 @@
+/**
+ * Versions of Tela canvases, and the environments that serve them.
+ *
+ * @see https://docs.tela.com/en/completion-api/versions-and-environments
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Schema from "effect/Schema"
+import type * as Http from "../internal/http.ts"
+import * as Paginate from "../internal/paginate.ts"
+import * as Telemetry from "../internal/telemetry.ts"
+import { refused, type RequestError } from "../RunError.ts"
+import { checkId, provider } from "./TelaExecution.ts"
+import * as Wire from "./TelaSchema.ts"
+
+/**
+ * The versions of canvases.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Versions {
+  /** One version, with its variables and its settings. */
+  readonly get: (versionId: string) => Effect.Effect<Wire.CanvasVersion, RequestError>
+  /**
+   * The newest version of a canvas, published or not.
+   *
+   * @see https://docs.tela.com/api-reference/prompt-version/get-prompt-id-latest-version
+   */
+  readonly latest: (canvasId: string) => Effect.Effect<Wire.CanvasVersion, RequestError>
+  /**
+   * The version that production serves, with its variables. A `NotFoundError` tells that there is none.
+   *
+   * @see https://docs.tela.com/api-reference/prompt-version/get-prompt-id-promoted-version
+   */
+  readonly promoted: (canvasId: string) => Effect.Effect<Wire.CanvasVersion, RequestError>
+  /**
+   * One page of the versions of a canvas, newest first: up to 100, and 20 unless `limit` is given.
+   *
+   * @see https://docs.tela.com/api-reference/prompt-version/get-prompt-version-history
+   */
+  readonly history: (
+    canvasId: string,
+    page?: Wire.PageParams
+  ) => Effect.Effect<Wire.Page<Wire.CanvasVersionSummary>, RequestError>
+}
+
+/**
+ * The environments of canvases.
+ *
+ * **Gotchas**
+ *
+ * How the provider calls the parameters of these requests is assumed, after the body that publishes a version:
+ * `resourceType`, `resourceId` and `envName`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Environments {
+  /**
+   * The environments of a canvas: `production`, which every canvas has, then the others by name.
+   *
+   * @see https://docs.tela.com/api-reference/environment/get-environment
+   */
+  readonly list: (canvasId: string) => Effect.Effect<ReadonlyArray<Wire.Environment>, RequestError>
+  /**
+   * The version that an environment serves, which is what an execution with that `environmentName` runs. A
+   * `NotFoundError` tells that there is no such environment, or that it serves nothing.
+   *
+   * @see https://docs.tela.com/api-reference/environment/get-environment-version
+   */
+  readonly resolve: (canvasId: string, environmentName: string) => Effect.Effect<Wire.CanvasVersion, RequestError>
+}
+
+/**
+ * Makes {@link Versions} on an API.
+ *
+ * @internal
+ */
+export const make = (api: Http.Api): Versions => ({
+  get: (versionId) =>
+    Effect.flatMap(
+      checkId("versions.get", "versionId", versionId),
+      (id) => read(api, "versions.get", `/prompt-version/${id}`, {}, decodeVersion)
+    ),
+  latest: (canvasId) =>
+    Effect.flatMap(
+      checkId("versions.latest", "canvasId", canvasId),
+      (id) => read(api, "versions.latest", `/prompt/${id}/latest-version`, {}, decodeVersion)
+    ),
+  promoted: (canvasId) =>
+    Effect.flatMap(
+      checkId("versions.promoted", "canvasId", canvasId),
+      (id) => read(api, "versions.promoted", `/prompt/${id}/promoted-version`, {}, decodeVersion)
+    ),
+  history: (canvasId, { limit, offset } = {}) =>
+    Effect.andThen(
+      Paginate.checkRange("versions.history", { limit, offset }, 100),
+      Effect.flatMap(
+        checkId("versions.history", "canvasId", canvasId),
+        (promptId) =>
+          read(api, "versions.history", "/prompt-version/history", { promptId, limit, offset }, decodeHistory)
+      )
+    )
+})
+
+/**
+ * Makes {@link Environments} on an API.
+ *
+ * @internal
+ */
+export const makeEnvironments = (api: Http.Api): Environments => ({
+  list: (canvasId) =>
+    Effect.flatMap(
+      checkId("environments.list", "canvasId", canvasId),
+      (id) =>
+        Effect.map(
+          read(api, "environments.list", "/environment", resource(id), decodeEnvironments),
+          ({ data }) => data
+        )
+    ),
+  resolve: (canvasId, environmentName) =>
+    Effect.flatMap(
+      checkId("environments.resolve", "canvasId", canvasId),
+      (id) =>
+        typeof environmentName !== "string" || environmentName.trim() === ""
+          ? Effect.fail(refused({
+            operation: "environments.resolve",
+            parameter: "environmentName",
+            message: "environmentName must be non-blank text."
+          }))
+          : read(
+            api,
+            "environments.resolve",
+            "/environment/version",
+            { ...resource(id), envName: environmentName },
+            decodeVersion
+          )
+    )
+})
+
+const resource = (canvasId: string) => ({ resourceType: "prompt", resourceId: canvasId })
+
+const decodeVersion = Schema.decodeUnknownEffect(Wire.CanvasVersion)
+const decodeHistory = Wire.decodePage(Wire.CanvasVersionSummary)
+const decodeEnvironments = Wire.decodePage(Wire.Environment)
+
+const read = <A>(
+  api: Http.Api,
+  operation: string,
+  path: string,
+  urlParams: Readonly<Record<string, string | number | undefined>>,
+  decode: Http.Call<A>["decode"]
+): Effect.Effect<A, RequestError> =>
+  Effect.map(
+    api.call({ operation, request: HttpClientRequest.get(path, { urlParams }), decode }),
+    ({ value }) => value
+  ).pipe(Telemetry.span(`Tela${operation.charAt(0).toUpperCase()}${operation.slice(1)}`, { "run.provider": provider }))

@@ -1,0 +1,796 @@
+/**
+ * Tela's side of the wire, for tests, examples and development without an account.
+ *
+ * It speaks completions in all their modes, canvases with versions and environments, files, tasks, the list of runs and
+ * webhooks, and plays runs on the clock of the program. It can be an `HttpClient` in memory ({@link layerTest}), a
+ * function from `Request` to `Response` ({@link toWebHandler}), or a server on a loopback socket (`TelaEmulatorServer`).
+ *
+ * **Details**
+ *
+ * Out of the box every UUID is a canvas, a version or an app, and a run answers with an echo of its variables: a text,
+ * or an object after the schema of the structured output. Three ids are reserved: {@link failingCanvasId},
+ * {@link unknownCanvasId} and {@link workflowCanvasId}. Everything else is scripted with `TelaScript`: what there is,
+ * what runs do, and what a stream sends. What goes wrong on the way is a `Fault`.
+ *
+ * Where Tela's documentation is silent, the emulator follows an assumption, and the place that does says so with its
+ * number. Beyond those of the wire contract it assumes that:
+ *
+ * - `GET /prompt-application/{id}` leads from an app to its canvas;
+ * - a synchronous execution that fails is answered with 500;
+ * - lists that are not paginated are bare arrays;
+ * - all keys belong to one workspace.
+ *
+ * **Gotchas**
+ *
+ * - The emulator is strict where a lenient one would hide a mistake: a presigned URL that is sent a credential refuses
+ *   the request, and a file that was announced but never uploaded is not found.
+ * - Agents, batches, the vault's multipart uploads and permalinks are not emulated.
+ *
+ * **Example** (Running a canvas)
+ *
+ * ```ts
+ * import { TelaEmulator } from "canvas-runs/testing"
+ * import { Effect } from "effect"
+ * import { HttpClient, HttpClientRequest } from "effect/http"
+ *
+ * const program = Effect.gen(function*() {
+ *   const emulator = yield* TelaEmulator.TelaEmulator
+ *   const http = yield* HttpClient.HttpClient
+ *   const canvas = yield* emulator.canvas({ variables: [{ name: "city" }], output: ({ variables }) => variables })
+ *
+ *   const response = yield* HttpClientRequest.post("https://api.tela.com/v2/chat/completions").pipe(
+ *     HttpClientRequest.bearerToken("anything"),
+ *     HttpClientRequest.bodyJsonUnsafe({ canvas_id: canvas.id, variables: { city: "Lisbon" } }),
+ *     http.execute
+ *   )
+ *   const body = (yield* response.json) as { readonly choices: ReadonlyArray<{ readonly message: unknown }> }
+ *   return body.choices[0]?.message
+ * })
+ *
+ * const message = await Effect.runPromise(Effect.provide(program, TelaEmulator.layerTest()))
+ *
+ * message // => { role: "assistant", content: { city: "Lisbon" } }
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Emulator from "./Emulator.ts"
+import * as canvases from "./internal/telaCanvases.ts"
+import * as completions from "./internal/telaCompletions.ts"
+import * as files from "./internal/telaFiles.ts"
+import * as runs from "./internal/telaRuns.ts"
+import type * as streams from "./internal/telaStream.ts"
+import * as tasks from "./internal/telaTasks.ts"
+import * as webhooks from "./internal/telaWebhooks.ts"
+import * as wire from "./internal/telaWire.ts"
+import type * as TelaScript from "./TelaScript.ts"
+
+/**
+ * A canvas that the emulator knows.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EmulatedCanvas {
+  readonly id: string
+  readonly applicationId: string
+  readonly title: string
+  readonly isWorkflow: boolean
+  /** The oldest first. */
+  readonly versionIds: ReadonlyArray<string>
+  /** The version that each environment serves. */
+  readonly environments: Readonly<Record<string, string | null>>
+}
+
+/**
+ * A run that the emulator has accepted, whatever its mode.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EmulatedRun {
+  readonly id: string
+  readonly canvasId: string
+  readonly versionId: string
+  readonly applicationId: string | null
+  readonly request: TelaScript.RunRequest
+  /** When it was created, on the emulator's clock. */
+  readonly createdAt: number
+  /** How often it was polled. */
+  readonly polls: number
+  /** What it is doing now. */
+  readonly status: string
+  /** What it produces if it ends well. */
+  readonly output: unknown
+}
+
+/**
+ * A task of an app.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EmulatedTask {
+  readonly id: string
+  readonly applicationId: string
+  readonly name: string
+  /** What it is doing now. */
+  readonly status: string
+  /** The run that works for it; none if it was created with an output. */
+  readonly runId: string | undefined
+  readonly tags: ReadonlyArray<string>
+}
+
+/**
+ * A file that was announced, and perhaps uploaded.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EmulatedFile {
+  readonly id: string
+  readonly name: string
+  /** Which of the ways it came. */
+  readonly via: "v3" | "v2" | "vault"
+  readonly contentType: string | undefined
+  /** `undefined` as long as nothing was uploaded. */
+  readonly bytes: Uint8Array | undefined
+}
+
+/**
+ * An answer that was streamed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EmulatedStream {
+  readonly runId: string
+  /** `abandoned` is what the client has left before its end, `dropped` what the script broke off. */
+  readonly state: "open" | "ended" | "dropped" | "abandoned"
+  /** How many pieces have left, the end mark among them. */
+  readonly sent: number
+}
+
+/**
+ * A webhook that was due.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EmulatedDelivery {
+  readonly id: string
+  /** The event of a subscription, or `run` for the `webhook_url` of a single run. */
+  readonly event: string
+  /** The subscription's id. */
+  readonly webhookId: string | undefined
+  /** The id of the run or the task that it is about. */
+  readonly subjectId: string
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: unknown
+  /** When it was due, on the emulator's clock. */
+  readonly createdAt: number
+  /** `refused` is one that the emulator did not even try, as it was meant for somewhere else than this machine. */
+  readonly status: "pending" | "delivered" | "failed" | "refused"
+  readonly statusCode: number | undefined
+  readonly attempts: number
+}
+
+/**
+ * What a test can do to the provider.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Service extends Emulator.Emulator {
+  /** The origin of the API. */
+  readonly origin: string
+  /** Adds a canvas, or replaces the one with its id. */
+  readonly canvas: (canvas?: TelaScript.Canvas) => Effect.Effect<EmulatedCanvas>
+  /** Sets what the runs created from now on will do, over what their canvas says. */
+  readonly script: (
+    script: TelaScript.Script | ((request: TelaScript.RunRequest) => TelaScript.Script)
+  ) => Effect.Effect<void>
+  /** The canvases there are, those that came into being with a request among them. */
+  readonly canvases: Effect.Effect<ReadonlyArray<EmulatedCanvas>>
+  /** The runs accepted so far, oldest first. */
+  readonly runs: Effect.Effect<ReadonlyArray<EmulatedRun>>
+  /** The tasks created so far, oldest first. */
+  readonly tasks: Effect.Effect<ReadonlyArray<EmulatedTask>>
+  /** The files announced so far, oldest first. */
+  readonly files: Effect.Effect<ReadonlyArray<EmulatedFile>>
+  /** The streams opened so far, oldest first. */
+  readonly streams: Effect.Effect<ReadonlyArray<EmulatedStream>>
+  /** The webhooks due so far, oldest first. */
+  readonly deliveries: Effect.Effect<ReadonlyArray<EmulatedDelivery>>
+  /** Takes the approval of a task back, which only people can do, and says whether there was one. */
+  readonly revokeApproval: (taskId: string) => Effect.Effect<boolean>
+  /** Lets every presigned URL handed out so far expire. */
+  readonly expireFiles: Effect.Effect<void>
+  /** Revokes a key, a JWT or a data token: at once, or after a time. */
+  readonly revokeKey: (key: string, options?: { readonly after?: Duration.Input }) => Effect.Effect<void>
+}
+
+/**
+ * The control service of the emulator.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class TelaEmulator extends Context.Service<TelaEmulator, Service>()("canvas-runs/testing/TelaEmulator") {}
+
+/**
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * The origin that the in-memory client answers for.
+   *
+   * @default "https://api.tela.com"
+   */
+  readonly origin?: string | undefined
+  /**
+   * Where presigned URLs point to.
+   *
+   * @default "https://files.tela.emulator" in memory, and the server's own origin on a socket
+   */
+  readonly fileOrigin?: string | undefined
+  /**
+   * The API keys, JWTs and data tokens that are accepted.
+   *
+   * @default all of them
+   */
+  readonly apiKeys?: ReadonlyArray<string> | undefined
+  /** Canvases that are there from the start. */
+  readonly canvases?: ReadonlyArray<TelaScript.Canvas> | undefined
+  /**
+   * Refuses canvases, versions and apps that nobody has registered, instead of making them up.
+   *
+   * @default false
+   */
+  readonly onlyRegistered?: boolean | undefined
+  /**
+   * Finds a version by its id only if an environment serves it (assumption 36).
+   *
+   * @default false
+   */
+  readonly onlyPublished?: boolean | undefined
+  /** What runs do unless they are scripted otherwise. */
+  readonly script?: TelaScript.Script | undefined
+  /**
+   * How many times faster than scripted runs go. What they report about themselves stays as scripted.
+   *
+   * @default 1
+   */
+  readonly speed?: number | undefined
+  /**
+   * Answers polls in camel case, with `creditsUsed` (assumption 1).
+   *
+   * @default false
+   */
+  readonly camelCaseRuns?: boolean | undefined
+  /**
+   * Adds `credits_used` to the answers to polls (assumption 1).
+   *
+   * @default false
+   */
+  readonly creditsUsed?: boolean | undefined
+  /**
+   * Answers with bare arrays where there would be a page with meta data (assumption 15).
+   *
+   * @default false
+   */
+  readonly bareLists?: boolean | undefined
+  /**
+   * Takes a task to `completed` as soon as its run has succeeded, without anybody's approval (assumption 8).
+   *
+   * @default false
+   */
+  readonly autoComplete?: boolean | undefined
+  /**
+   * What the event of an approval that is taken back is called (assumption 10).
+   *
+   * @default "task.approval_revoked"
+   */
+  readonly approvalRevokedEvent?: string | undefined
+  /**
+   * How long a presigned URL is good for.
+   *
+   * @default "1 hour"
+   */
+  readonly fileLifetime?: Duration.Input | undefined
+  /**
+   * How many bytes a file may have.
+   *
+   * @default 100 MB
+   */
+  readonly fileSize?: number | undefined
+  /**
+   * Refuses uploads that do not say how long they are.
+   *
+   * @default false
+   */
+  readonly requireContentLength?: boolean | undefined
+  /**
+   * What calls webhooks.
+   *
+   * @default a client on `fetch`
+   */
+  readonly webhookClient?: HttpClient.HttpClient | undefined
+  /**
+   * The hosts that webhooks may go to; to others they are recorded and not sent.
+   *
+   * @default ["127.0.0.1", "localhost", "[::1]"]
+   */
+  readonly webhookHosts?: ReadonlyArray<string> | undefined
+  /**
+   * How often a webhook that fails is tried (assumption 13).
+   *
+   * @default 1
+   */
+  readonly webhookAttempts?: number | undefined
+}
+
+/**
+ * The default of the `origin` option: where the real service lives.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaultOrigin = "https://api.tela.com"
+
+/**
+ * Where presigned URLs point to in memory, unless the options say otherwise.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaultFileOrigin = "https://files.tela.emulator"
+
+/**
+ * A canvas whose runs fail. The same id is its version's and its app's.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const failingCanvasId = "00000000-0000-4000-8000-0000000fa11e"
+
+/**
+ * An id that is no canvas, no version and no app.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const unknownCanvasId = "00000000-0000-4000-8000-000000000404"
+
+/**
+ * A canvas that is a workflow. The same id is its version's and its app's.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const workflowCanvasId = "00000000-0000-4000-8000-00000000f10e"
+
+/**
+ * The workspace that everything belongs to.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const workspaceId = "00000000-0000-4000-8000-000000000001"
+
+/**
+ * Who everything is done by: the person behind every key.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const user = "emulator@tela.example"
+
+/**
+ * Makes an emulator. Until the scope closes, it waits for the ends of runs that have a webhook.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  options: Options = {}
+): Effect.fn.Return<Service, never, Scope.Scope> {
+  const scope = yield* Effect.scope
+  const uuid = yield* Emulator.uuids
+  const origin = options.origin ?? defaultOrigin
+  const speed = options.speed ?? 1
+  const bareLists = options.bareLists ?? false
+  const revoked = new Map<string, number>()
+  const allRuns = new Map<string, runs.Run>()
+  const allStreams: Array<{ readonly run: runs.Run; readonly progress: streams.Progress }> = []
+  const moved = yield* Latch.make()
+  const awaited = new Map<runs.Run, Effect.Effect<void>>()
+  let script: (request: TelaScript.RunRequest) => TelaScript.Script = () => ({})
+
+  const now: Effect.Effect<number> = Effect.suspend(() => emulator.now)
+
+  // --- what ends is told to whoever wants to know ---
+
+  const settle = Effect.fnUntraced(function*(run: runs.Run) {
+    const tell = awaited.get(run)
+    if (tell === undefined || !runs.isOver(runs.stateOf(run, yield* now, speed).phase)) return
+    awaited.delete(run)
+    yield* tell
+  })
+
+  const ended = (run: runs.Run): Effect.Effect<number> =>
+    Effect.flatMap(now, (now) => {
+      const left = runs.millisLeft(run, now, speed)
+      return left === 0 ? Effect.succeed(now) : Effect.andThen(
+        // The emulator's clock can be moved without the program's.
+        Effect.raceFirst(left === Infinity ? Effect.never : Effect.sleep(left), moved.await),
+        Effect.suspend(() => ended(run))
+      )
+    })
+
+  const awaitEnd = Effect.fnUntraced(function*(run: runs.Run, tell: Effect.Effect<void>) {
+    awaited.set(run, tell)
+    if (runs.millisLeft(run, run.createdAt, speed) === Infinity) return
+    yield* Effect.forkIn(Effect.andThen(ended(run), settle(run)), scope)
+  })
+
+  const callWebhook = (run: runs.Run): Effect.Effect<void> => {
+    const url = run.request.webhook_url
+    return url === undefined ? Effect.void : Effect.flatMap(now, (now) =>
+      hooks.call({
+        url,
+        headers: run.forward,
+        body: runs.shown(run, runs.stateOf(run, now, speed), workspaceId),
+        subjectId: run.id
+      }))
+  }
+
+  const emit = (event: string, task: tasks.Task): Effect.Effect<void> =>
+    Effect.flatMap(now, (now) => hooks.emit(event, task, allTasks.shown(task, now)))
+
+  // --- the parts ---
+
+  const known = canvases.make({
+    workspaceId,
+    user,
+    onlyRegistered: options.onlyRegistered ?? false,
+    onlyPublished: options.onlyPublished ?? false,
+    bareLists,
+    unknown: new Set([unknownCanvasId])
+  })
+  const stored = files.make({
+    origin,
+    fileOrigin: options.fileOrigin,
+    defaultFileOrigin,
+    workspaceId,
+    user,
+    lifetimeMillis: Duration.toMillis(options.fileLifetime ?? "1 hour"),
+    fileSize: options.fileSize ?? 100_000_000,
+    requireContentLength: options.requireContentLength ?? false
+  })
+  const hooks = webhooks.make({
+    client: options.webhookClient ?? (yield* fetchClient),
+    hosts: options.webhookHosts ?? ["127.0.0.1", "localhost", "[::1]"],
+    attempts: options.webhookAttempts ?? 1,
+    bareLists,
+    workspaceId,
+    scope,
+    uuid,
+    now
+  }, known)
+
+  const start: completions.Context["start"] = Effect.fnUntraced(
+    function*(exchange, request, echo, { canvas, version }) {
+      const inputs = yield* stored.inputs(request)
+      const own = typeof canvas.script === "function" ? canvas.script(request) : canvas.script
+      const run = runs.make({
+        exchange,
+        request,
+        canvas,
+        version,
+        echo,
+        files: inputs,
+        script: {
+          ...options.script,
+          ...definedOnly({ output: canvas.output, ...own }),
+          ...definedOnly(script(request))
+        }
+      })
+      allRuns.set(run.id, run)
+      if (request.mode === "async" && request.webhook_url !== undefined) yield* awaitEnd(run, callWebhook(run))
+      return run
+    }
+  )
+
+  const allTasks = tasks.make({ workspaceId, user, speed, bareLists, autoComplete: options.autoComplete ?? false }, {
+    canvases: known,
+    start,
+    settle,
+    mimeTypeOf: stored.mimeTypeOf,
+    started: (task) => {
+      const { run } = task
+      return run === undefined ? Effect.void : awaitEnd(
+        run,
+        Effect.andThen(callWebhook(run), emit(run.failure === undefined ? "task.completed" : "task.failed", task))
+      )
+    },
+    approved: (task) => emit("task.approved", task)
+  })
+
+  const routes: ReadonlyArray<wire.Route> = [
+    wire.route("GET", "/api-key", () => Effect.sync(() => wire.ok({ workspaceId, role: "member", email: user }))),
+    ...completions.make({
+      workspaceId,
+      speed,
+      bareLists,
+      camelCaseRuns: options.camelCaseRuns ?? false,
+      creditsUsed: options.creditsUsed ?? false
+    }, {
+      canvases: known,
+      runs: allRuns,
+      start,
+      createTask: allTasks.create,
+      ended,
+      settle,
+      stream: (run) => {
+        const progress: streams.Progress = { state: "open", pieces: 0 }
+        allStreams.push({ run, progress })
+        return progress
+      }
+    }),
+    ...known.routes,
+    ...stored.routes,
+    ...allTasks.routes,
+    ...hooks.routes
+  ]
+
+  const moment = { now: yield* Clock.currentTimeMillis, uuid }
+  const reserved = (id: string, canvas: TelaScript.Canvas) =>
+    known.define({ id, versionIds: [id], applicationId: id, ...canvas }, moment)
+  reserved(failingCanvasId, { title: "Failing canvas", script: { failure: {} } })
+  reserved(workflowCanvasId, { title: "Workflow", isWorkflow: true })
+  for (const canvas of options.canvases ?? []) known.define(canvas, moment)
+
+  // --- the app ---
+
+  // Rule 5.
+  const authenticate = ({ now, request: { headers } }: Emulator.Exchange, auth: wire.Route["auth"]) => {
+    if (auth === "none") return Effect.void
+    const { authorization } = headers
+    const key = authorization === undefined
+      ? headers["x-data-token"]
+      : /^Bearer +(\S.*)$/i.exec(authorization)?.[1] ??
+        (auth === "vault" && !/^Bearer *$/i.test(authorization) ? authorization : undefined)
+    if (key === undefined || key.trim() === "") return wire.refuse(401, "UNAUTHORIZED", "An API key is required")
+    const accepted = options.apiKeys === undefined || options.apiKeys.includes(key)
+    return accepted && now < (revoked.get(key) ?? Infinity)
+      ? Effect.void
+      : wire.refuse(401, "UNAUTHORIZED", "The API key is invalid")
+  }
+
+  const handle = Effect.fnUntraced(function*(exchange: Emulator.Exchange) {
+    const path = exchange.url.pathname.split("/").slice(1)
+    const allowed: Array<string> = []
+    for (const route of routes) {
+      const params = wire.matchPath(route, path)
+      if (params === undefined) continue
+      if (route.method !== exchange.request.method) {
+        allowed.push(route.method)
+        continue
+      }
+      yield* authenticate(exchange, route.auth)
+      return yield* route.handle(exchange, params)
+    }
+    return yield* allowed.length === 0
+      ? wire.refuse(404, "NOT_FOUND", "There is nothing here")
+      : new wire.Refusal({
+        status: 405,
+        code: "METHOD_NOT_ALLOWED",
+        message: "Method not allowed",
+        headers: { allow: [...new Set(allowed)].join(", ") }
+      })
+  })
+
+  const emulator: Emulator.Emulator = yield* Emulator.make(
+    {
+      origins: [origin, options.fileOrigin ?? defaultFileOrigin],
+      requestIdHeader: "x-request-id",
+      errorBody: (status) => wire.errorBody({ status, ...faultTexts[status] ?? unnamedFault(status) }),
+      // Assumption 19.
+      errorHeaders: (status) => status === 429 ? { "retry-after": "1" } : {}
+    },
+    (exchange) =>
+      Effect.catchTag(
+        handle(exchange),
+        "Refusal",
+        (refusal) =>
+          Effect.sync(() =>
+            HttpServerResponse.jsonUnsafe(wire.errorBody(refusal), {
+              status: refusal.status,
+              headers: refusal.headers
+            })
+          )
+      )
+  )
+
+  const list = <A, B>(items: () => Iterable<A>, render: (item: A, now: number) => B) =>
+    Effect.map(emulator.now, (now): ReadonlyArray<B> => Array.from(items(), (item) => render(item, now)))
+
+  return {
+    ...emulator,
+    origin,
+    advance: (duration) =>
+      emulator.advance(duration).pipe(
+        Effect.andThen(moved.release),
+        Effect.andThen(Effect.suspend(() => Effect.forEach(Array.from(awaited.keys()), settle, { discard: true })))
+      ),
+    canvas: (canvas = {}) => Effect.map(emulator.now, (now) => shownCanvas(known.define(canvas, { now, uuid }))),
+    script: (next) =>
+      Effect.sync(() => {
+        script = typeof next === "function" ? next : () => next
+      }),
+    canvases: list(known.all, shownCanvas),
+    runs: list(() => allRuns.values(), (run, now): EmulatedRun => ({
+      id: run.id,
+      canvasId: run.canvas.id,
+      versionId: run.version.id,
+      applicationId: run.applicationId,
+      request: run.request,
+      createdAt: run.createdAt,
+      polls: run.polls,
+      status: runs.stateOf(run, now, speed).status,
+      output: run.output
+    })),
+    tasks: list(allTasks.all, (task, now): EmulatedTask => ({
+      id: task.id,
+      applicationId: task.canvas.applicationId,
+      name: task.name,
+      status: allTasks.status(task, now),
+      runId: task.run?.id,
+      tags: task.tags
+    })),
+    files: list(stored.all, (file): EmulatedFile => ({
+      id: file.id,
+      name: file.name,
+      via: file.via,
+      contentType: file.mimeType ?? undefined,
+      bytes: file.bytes
+    })),
+    streams: list(() => allStreams, ({ progress, run }): EmulatedStream => ({
+      runId: run.id,
+      state: progress.state,
+      sent: progress.pieces
+    })),
+    deliveries: list(hooks.all, (delivery): EmulatedDelivery => ({ ...delivery })),
+    revokeApproval: Effect.fnUntraced(function*(taskId) {
+      const task = allTasks.revokeApproval(taskId, yield* emulator.now)
+      if (task !== undefined) yield* emit(options.approvalRevokedEvent ?? "task.approval_revoked", task)
+      return task !== undefined
+    }),
+    expireFiles: Effect.sync(stored.expire),
+    revokeKey: (key, revocation) =>
+      Effect.map(emulator.now, (now) => {
+        revoked.set(key, now + Duration.toMillis(revocation?.after ?? 0))
+      })
+  }
+})
+
+/**
+ * The control service, for whatever form the emulator is to take.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options?: Options): Layer.Layer<TelaEmulator> => Layer.effect(TelaEmulator, make(options))
+
+/**
+ * The emulator as an `HttpClient` in memory: no socket, no real time.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerHttpClient: Layer.Layer<HttpClient.HttpClient, never, TelaEmulator> = Layer.effect(
+  HttpClient.HttpClient,
+  Effect.map(TelaEmulator, Emulator.toHttpClient)
+)
+
+/**
+ * An `HttpClient` in memory, and the service that controls what it answers.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerTest = (options?: Options): Layer.Layer<TelaEmulator | HttpClient.HttpClient> =>
+  // Fresh, as otherwise two emulators in one program would share the client of the first.
+  Layer.provideMerge(Layer.fresh(layerHttpClient), layer(options))
+
+/**
+ * The emulator as a function from a web `Request` to a promise of a `Response`, with the service that controls it.
+ *
+ * **Details**
+ *
+ * A dropped connection rejects, as it does with `fetch`.
+ *
+ * **Example** (Calling it without a server)
+ *
+ * ```ts
+ * import { TelaEmulator } from "canvas-runs/testing"
+ *
+ * const { dispose, handler } = TelaEmulator.toWebHandler()
+ *
+ * const response = await handler(new Request("https://api.tela.com/api-key"))
+ * await dispose()
+ *
+ * response.status // => 401
+ * ```
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const toWebHandler = (options?: Options): {
+  readonly handler: (request: Request) => Promise<Response>
+  readonly dispose: () => Promise<void>
+  readonly control: Service
+} => {
+  const scope = Scope.makeUnsafe()
+  const control = Effect.runSync(Scope.provide(make(options), scope))
+  const { dispose, handler } = Emulator.toWebHandler(control)
+  return {
+    handler,
+    dispose: () => dispose().then(() => Effect.runPromise(Scope.close(scope, Exit.void))),
+    control
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const definedOnly = (script: TelaScript.Script): TelaScript.Script =>
+  Object.fromEntries(Object.entries(script).filter(([, value]) => value !== undefined))
+
+const shownCanvas = (canvas: canvases.Canvas): EmulatedCanvas => ({
+  id: canvas.id,
+  applicationId: canvas.applicationId,
+  title: canvas.title,
+  isWorkflow: canvas.isWorkflow,
+  versionIds: canvas.versions.map((version) => version.id),
+  environments: canvases.published(canvas)
+})
+
+// A webhook goes where it was sent, and not on from there to who knows where.
+const fetchClient: Effect.Effect<HttpClient.HttpClient, never, Scope.Scope> = Effect.map(
+  Layer.build(
+    Layer.provide(FetchHttpClient.layer, Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
+  ),
+  Context.get(HttpClient.HttpClient)
+)
+
+const unnamedFault = (status: number) => ({ code: `HTTP_${status}`, message: `HTTP ${status}` })
+
+const faultTexts: { readonly [status: number]: { readonly code: string; readonly message: string } } = {
+  400: { code: "BAD_REQUEST", message: "Bad request" },
+  401: { code: "UNAUTHORIZED", message: "The API key is invalid" },
+  402: { code: "USAGE_LIMIT_REACHED", message: "The workspace has reached its monthly usage limit" },
+  403: { code: "FORBIDDEN", message: "The role of this key does not allow that" },
+  404: { code: "NOT_FOUND", message: "Not found" },
+  408: { code: "REQUEST_TIMEOUT", message: "Request timeout" },
+  409: { code: "CONFLICT", message: "Conflict" },
+  422: { code: "UNPROCESSABLE_ENTITY", message: "Unprocessable entity" },
+  429: { code: "RATE_LIMITED", message: "Too many requests" },
+  500: { code: "INTERNAL_SERVER_ERROR", message: "Internal server error" },
+  502: { code: "BAD_GATEWAY", message: "Bad gateway" },
+  503: { code: "SERVICE_UNAVAILABLE", message: "Service unavailable" },
+  504: { code: "GATEWAY_TIMEOUT", message: "Gateway timeout" }
+}

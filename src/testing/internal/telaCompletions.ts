@@ -1,0 +1,246 @@
+/** `/v2/chat/completions` and the list of runs of the Tela emulator. */
+import * as Effect from "effect/Effect"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Predicate from "effect/Predicate"
+import type * as Emulator from "../Emulator.ts"
+import type * as TelaScript from "../TelaScript.ts"
+import * as canvases from "./telaCanvases.ts"
+import * as fileRefs from "./telaFileRefs.ts"
+import * as runs from "./telaRuns.ts"
+import * as streams from "./telaStream.ts"
+import * as wire from "./telaWire.ts"
+
+export interface Options {
+  readonly workspaceId: string
+  readonly speed: number
+  readonly bareLists: boolean
+  readonly camelCaseRuns: boolean
+  readonly creditsUsed: boolean
+}
+
+/** What the rest of the emulator does for completions. */
+export interface Context {
+  readonly canvases: canvases.Canvases
+  readonly runs: ReadonlyMap<string, runs.Run>
+  readonly start: (
+    exchange: Emulator.Exchange,
+    request: TelaScript.RunRequest,
+    echo: wire.JsonObject,
+    found: { readonly canvas: canvases.Canvas; readonly version: canvases.Version }
+  ) => Effect.Effect<runs.Run, wire.Refusal>
+  readonly createTask: (
+    exchange: Emulator.Exchange,
+    request: TelaScript.RunRequest,
+    echo: wire.JsonObject
+  ) => Effect.Effect<HttpServerResponse.HttpServerResponse, wire.Refusal>
+  /** Opens the record of a stream. */
+  readonly stream: (run: runs.Run) => streams.Progress
+  /** Waits for the end, and says when that is. */
+  readonly ended: (run: runs.Run) => Effect.Effect<number>
+  /** Tells whoever wants to know, if the run has ended. */
+  readonly settle: (run: runs.Run) => Effect.Effect<void>
+}
+
+export const make = (options: Options, context: Context): ReadonlyArray<wire.Route> => {
+  const { speed, workspaceId } = options
+
+  const create: wire.Handler = Effect.fnUntraced(function*(exchange) {
+    const body = yield* wire.readObject(exchange)
+    const request = yield* parse(body)
+    const echo = echoOf(body)
+    if (request.mode === "task") return yield* context.createTask(exchange, request, echo)
+    const found = yield* context.canvases.resolve(request, exchange)
+    // Assumption 5.
+    if (request.mode === "stream" && found.canvas.isWorkflow) {
+      return yield* wire.badRequest("A workflow cannot be streamed")
+    }
+    const wrong = canvases.wrongVariables(found.canvas, request.variables)
+    if (wrong !== undefined) return yield* wire.badRequest(wrong)
+    const run = yield* context.start(exchange, request, echo, found)
+    if (request.mode === "async") {
+      return wire.ok(runs.shown(run, runs.firstState(run, speed), workspaceId))
+    }
+    if (request.mode === "stream") return streams.respond(run, speed, context.stream(run))
+    const state = runs.stateOf(run, yield* context.ended(run), speed)
+    if (found.canvas.isWorkflow) return wire.ok(runs.shownWorkflow(run, state))
+    // An assumption of ours: how a synchronous execution fails is not documented.
+    if (run.failure !== undefined) return yield* wire.refuse(500, run.failure.code, run.failure.message)
+    return wire.ok(runs.shownCompletion(run))
+  })
+
+  const retrieve: wire.Handler = Effect.fnUntraced(function*(exchange, { id }) {
+    const run = context.runs.get(id!.toLowerCase())
+    if (run === undefined || !isRetrievable(run)) return yield* wire.notFound("Run", id!)
+    runs.poll(run, exchange.now)
+    yield* context.settle(run)
+    const state = runs.stateOf(run, exchange.now, speed)
+    const shown = options.camelCaseRuns
+      ? runs.shownInCamelCase(run, state, workspaceId)
+      : runs.shown(run, state, workspaceId)
+    // Assumption 1.
+    const credits = options.camelCaseRuns ? { creditsUsed: 1 } : options.creditsUsed ? { credits_used: 1 } : {}
+    return wire.ok({ ...shown, ...credits })
+  })
+
+  const list: wire.Handler = Effect.fnUntraced(function*(exchange) {
+    const query = exchange.url.searchParams
+    const page = yield* wire.queryPage(query, { initial: 10, max: 100 })
+    for (const [name, kind] of scopes) {
+      const id = query.get(name)
+      if (id !== null && !context.canvases.knows(kind, id)) return yield* wire.notFound(name, id)
+    }
+    const status = wire.queryList(query, "status")
+    const tags = wire.queryList(query, "tags")
+    const created = yield* wire.queryRange(query, "createdAt")
+    const same = (name: string, id: string | null) => (query.get(name) ?? id)?.toLowerCase() === id?.toLowerCase()
+    const found = Array.from(context.runs.values())
+      .filter(isRetrievable)
+      .map((run) => ({ run, state: runs.stateOf(run, exchange.now, speed) }))
+      .filter(({ run, state }) =>
+        same("promptId", run.canvas.id) && same("promptVersionId", run.version.id) &&
+        same("promptApplicationId", run.applicationId) &&
+        (status === undefined || status.includes(state.status)) &&
+        (tags === undefined || tags.some((tag) => run.request.tags.includes(tag))) && created(run.createdAt)
+      )
+      .sort((a, b) => b.state.updatedAt - a.state.updatedAt || (a.run.id < b.run.id ? 1 : -1))
+    return wire.ok(wire.envelope(
+      found,
+      page,
+      ({ run, state }) => runs.shownInCamelCase(run, state, workspaceId),
+      options.bareLists
+    ))
+  })
+
+  return [
+    wire.route("POST", "/v2/chat/completions", create),
+    wire.route("GET", "/v2/chat/completions/:id", retrieve),
+    wire.route("GET", "/v1/completion-run", list)
+  ]
+}
+
+// Section 3.5: what is synchronous or streamed leaves nothing to look up.
+const isRetrievable = ({ request: { mode } }: runs.Run): boolean => mode === "async" || mode === "task"
+
+const scopes: ReadonlyArray<readonly [name: string, kind: canvases.Kind]> = [
+  ["promptId", "canvas"],
+  ["promptVersionId", "version"],
+  ["promptApplicationId", "application"]
+]
+
+const echoOf = (body: wire.JsonObject): wire.JsonObject => ({
+  version_id: body["version_id"] ?? null,
+  canvas_id: body["canvas_id"] ?? null,
+  application_id: body["application_id"] ?? null,
+  webhook_url: body["webhook_url"] ?? null,
+  variables: body["variables"] ?? {},
+  messages: body["messages"] ?? [],
+  override: body["override"] ?? null
+})
+
+// --- what is asked for ---
+
+const parse = Effect.fnUntraced(
+  function*(body: wire.JsonObject): Effect.fn.Return<TelaScript.RunRequest, wire.Refusal> {
+    const wrong = wire.wrongMember(body, {
+      canvas_id: "string",
+      version_id: "string",
+      application_id: "string",
+      environment_name: "string",
+      stream: "boolean",
+      async: "boolean",
+      label: "string"
+    }) ?? wrongTarget(body) ?? wrongContent(body)
+    if (wrong !== undefined) return yield* wire.badRequest(wrong)
+    const request = contentOf(body)
+    const mode: TelaScript.Mode = request.application_id !== undefined
+      ? "task"
+      : body["stream"] === true
+      ? "stream"
+      : body["async"] === true || request.webhook_url !== undefined
+      ? "async"
+      : "sync"
+    return { ...request, mode }
+  }
+)
+
+/** What is asked of a canvas, in a body that has been found right. */
+export const contentOf = (body: wire.JsonObject): Omit<TelaScript.RunRequest, "mode"> => {
+  const text = (name: string) => body[name] as string | undefined
+  return {
+    canvas_id: text("canvas_id"),
+    version_id: text("version_id"),
+    application_id: text("application_id"),
+    environment_name: text("environment_name"),
+    variables: (body["variables"] ?? {}) as wire.JsonObject,
+    messages: (body["messages"] ?? []) as ReadonlyArray<TelaScript.Message>,
+    override: body["override"] as wire.JsonObject | undefined,
+    tags: (body["tags"] ?? []) as ReadonlyArray<string>,
+    label: text("label"),
+    webhook_url: text("webhook_url")
+  }
+}
+
+// Assumption 37: what excludes each other is refused.
+const wrongTarget = (body: wire.JsonObject): string | undefined => {
+  const { application_id, canvas_id, environment_name, version_id } = body
+  if (canvas_id === undefined && version_id === undefined && application_id === undefined) {
+    return "One of canvas_id, version_id and application_id is required"
+  }
+  for (const name of ["canvas_id", "application_id"]) {
+    const id = body[name]
+    if (Predicate.isString(id) && !wire.isUuid(id)) return `${name} must be a UUID`
+  }
+  if (version_id === "") return "version_id must not be empty"
+  if (application_id !== undefined && (canvas_id !== undefined || version_id !== undefined)) {
+    return "application_id excludes canvas_id and version_id"
+  }
+  if (environment_name !== undefined && (canvas_id === undefined || version_id !== undefined)) {
+    return "environment_name goes with canvas_id, without version_id"
+  }
+  if (body["stream"] !== true) return undefined
+  if (application_id !== undefined) return "An application cannot be streamed"
+  if (body["async"] === true) return "stream excludes async"
+  return body["webhook_url"] === undefined ? undefined : "stream excludes webhook_url"
+}
+
+/** What is wrong with the members that say what to do, wherever they stand. */
+export const wrongContent = (body: wire.JsonObject): string | undefined => {
+  const wrong = wire.wrongMember(body, {
+    variables: "object",
+    override: "object",
+    tags: "strings",
+    webhook_url: "string"
+  })
+  if (wrong !== undefined) return wrong
+  const { messages, override, variables, webhook_url } = body
+  if (Predicate.isString(webhook_url) && !/^https?:\/\//i.test(webhook_url)) {
+    return "webhook_url must be an http(s) URL"
+  }
+  if (messages !== undefined && !(Array.isArray(messages) && messages.every(isMessage))) {
+    return "messages must be an array of { role, content }"
+  }
+  return wrongOverride(override) ?? fileRefs.problem(variables)
+}
+
+const isMessage = (value: unknown): boolean =>
+  wire.isObject(value) && Predicate.isString(value["role"]) &&
+  (Predicate.isString(value["content"]) || (Array.isArray(value["content"]) && value["content"].every(wire.isObject)))
+
+const wrongOverride = (override: unknown): string | undefined => {
+  if (!wire.isObject(override)) return undefined
+  const wrong = wire.wrongMember(override, { model: "string", temperature: "number", structured_output: "object" })
+  if (wrong !== undefined) return `override.${wrong}`
+  const { functions, structured_output, temperature, type } = override
+  if (type !== undefined && type !== "chat" && type !== "completion") {
+    return `override.type must be "chat" or "completion"`
+  }
+  if (Predicate.isNumber(temperature) && (temperature < 0 || temperature > 1)) {
+    return "override.temperature must be between 0 and 1"
+  }
+  if (functions !== undefined && !(Array.isArray(functions) && functions.every(wire.isObject))) {
+    return "override.functions must be an array of objects"
+  }
+  if (!wire.isObject(structured_output)) return undefined
+  const inside = wire.wrongMember(structured_output, { enabled: "boolean", schema: "object" })
+  return inside === undefined ? undefined : `override.structured_output.${inside}`
+}

@@ -1,0 +1,166 @@
+/** What a streamed run of the Tela emulator sends, byte by byte. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import * as Emulator from "../Emulator.ts"
+import type * as TelaScript from "../TelaScript.ts"
+import * as runs from "./telaRuns.ts"
+
+/** How a stream fared. */
+export interface Progress {
+  state: "open" | "ended" | "dropped" | "abandoned"
+  pieces: number
+}
+
+type Frame = { readonly bytes: Uint8Array } | { readonly pause: number } | { readonly drop: true }
+
+export const respond = (run: runs.Run, speed: number, progress: Progress): HttpServerResponse.HttpServerResponse => {
+  const script = run.script.stream ?? {}
+  const framing = script.framing ?? "sse"
+  // A stream is over with its last byte, whether or not somebody looks for more.
+  const planned = plan(run, script, speed)
+  let left = planned.length
+  const sent = (bytes: Uint8Array): Uint8Array => {
+    left--
+    if (left === 0) progress.state = "ended"
+    return bytes
+  }
+  const body = Stream.fromIterable(planned).pipe(
+    // One by one, or what has been sent would wait for the pause after it.
+    Stream.rechunk(1),
+    Stream.mapEffect((frame) =>
+      "pause" in frame
+        ? Effect.map(Effect.sleep(frame.pause), () => sent(empty))
+        : "drop" in frame
+        ? Effect.suspend(() => {
+          progress.state = "dropped"
+          return Effect.fail(new Emulator.ConnectionDropped())
+        })
+        : Effect.sync(() => {
+          progress.pieces++
+          return sent(frame.bytes)
+        })
+    ),
+    Stream.filter((bytes) => bytes.length > 0),
+    cutInto(script.chunkBytes),
+    Stream.ensuring(Effect.sync(() => {
+      if (progress.state === "open") progress.state = "abandoned"
+    }))
+  )
+  return HttpServerResponse.stream(body, {
+    contentType: framing === "sse" ? "text/event-stream; charset=utf-8" : "application/x-ndjson",
+    headers: { "cache-control": "no-cache" }
+  })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const empty = new Uint8Array()
+const encoder = new TextEncoder()
+
+const cutInto = (size: number | undefined) => <E>(self: Stream.Stream<Uint8Array, E>): Stream.Stream<Uint8Array, E> =>
+  size === undefined ? self : self.pipe(
+    Stream.flatMap((bytes) =>
+      Stream.fromIterable(
+        Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
+          bytes.subarray(index * size, (index + 1) * size))
+      )
+    ),
+    Stream.rechunk(1)
+  )
+
+// What has been said so far: a chunk repeats it (assumption 4).
+interface Said {
+  readonly text: string
+  readonly structured: unknown
+}
+
+const plan = (run: runs.Run, script: TelaScript.StreamScript, speed: number): ReadonlyArray<Frame> => {
+  const newline = script.newline ?? "\n"
+  const lines = script.framing === "json-lines"
+  const pieces = script.pieces ?? defaultPieces(run)
+  const failed = script.pieces === undefined && run.failure !== undefined
+  const structured = runs.schemaOf(run.request, run.canvas) !== undefined
+  const pauseMillis = Duration.toMillis(script.pause ?? 0) / speed
+  const frames: Array<Frame> = []
+  let said: Said = { text: "", structured: null }
+
+  const send = (text: string) => frames.push({ bytes: encoder.encode(text) })
+  const sendData = (data: unknown, event?: string) => {
+    const json = JSON.stringify(data)
+    send(
+      lines
+        ? `${json}${newline}`
+        : `${event === undefined ? "" : `event: ${event}${newline}`}data: ${json}${newline}${newline}`
+    )
+  }
+  const sendChunk = (delta: string | null, finish: string | null) =>
+    sendData(chunk(run, said, delta, finish, frames.length === 0))
+
+  for (const [index, piece] of pieces.entries()) {
+    if (script.dropAfter !== undefined && index >= script.dropAfter) break
+    if (Predicate.isString(piece)) {
+      const text = said.text + piece
+      said = { text, structured: structured ? parsed(text) ?? said.structured : null }
+      sendChunk(piece, null)
+    } else if ("structured" in piece) {
+      said = { ...said, structured: piece.structured }
+      sendChunk(null, null)
+    } else if ("error" in piece) sendData({ error: piece.error })
+    else if ("errorEvent" in piece) sendData(piece.errorEvent, "error")
+    else if ("event" in piece) sendData(piece.data, piece.event)
+    else if ("raw" in piece) send(piece.raw)
+    else if ("comment" in piece) {
+      if (!lines) send(`: ${piece.comment}${newline}${newline}`)
+    } else if ("retry" in piece) {
+      if (!lines) send(`retry: ${piece.retry}${newline}${newline}`)
+    } else if ("pause" in piece) frames.push({ pause: Duration.toMillis(piece.pause) / speed })
+    else frames.push({ drop: true })
+    const rests = Predicate.isString(piece) || !("pause" in piece)
+    if (rests && pauseMillis > 0 && index < pieces.length - 1) frames.push({ pause: pauseMillis })
+  }
+  if (script.dropAfter !== undefined) frames.push({ drop: true })
+  const end = script.end ?? (failed ? "none" : "done")
+  if (end !== "none") sendChunk(null, "stop")
+  if (end === "done" && !lines) send(`data: [DONE]${newline}${newline}`)
+  return frames
+}
+
+const defaultPieces = (run: runs.Run): ReadonlyArray<TelaScript.StreamPiece> => {
+  const text = Predicate.isString(run.output) ? run.output : JSON.stringify(run.output)
+  // By code points, as a half of one cannot be sent.
+  const points = Array.from(text)
+  const size = Math.max(1, Math.ceil(points.length / 5))
+  const pieces = Array.from(
+    { length: Math.ceil(points.length / size) },
+    (_, index) => points.slice(index * size, (index + 1) * size).join("")
+  )
+  return run.failure === undefined ? pieces : [...pieces.slice(0, 1), { error: run.failure }]
+}
+
+const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
+
+const parsed = (text: string): unknown => Option.getOrUndefined(parseJson(text))
+
+const chunk = (run: runs.Run, said: Said, delta: string | null, finish: string | null, first: boolean) => ({
+  id: runs.completionId(run),
+  object: "chat.completion.chunk",
+  created: Math.floor(run.createdAt / 1000),
+  model: "emulated",
+  choices: [{
+    index: 0,
+    delta: { role: first ? "assistant" : null, content: delta, function_call: null },
+    finish_reason: finish,
+    logprobs: null
+  }],
+  message: {
+    role: "assistant",
+    content: said.text,
+    function_call: null,
+    tool_calls: [],
+    structured_content: said.structured
+  }
+})

@@ -1,0 +1,535 @@
+/** The tasks of the Tela emulator: runs that an app owns and people review. */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import type * as Emulator from "../Emulator.ts"
+import type * as TelaScript from "../TelaScript.ts"
+import * as Timeline from "../Timeline.ts"
+import * as canvases from "./telaCanvases.ts"
+import * as completions from "./telaCompletions.ts"
+import * as fileRefs from "./telaFileRefs.ts"
+import * as runs from "./telaRuns.ts"
+import * as wire from "./telaWire.ts"
+
+export interface Task {
+  readonly id: string
+  readonly reference: number
+  readonly canvas: canvases.Canvas
+  readonly version: canvases.Version
+  readonly request: TelaScript.RunRequest
+  readonly echo: wire.JsonObject
+  readonly inputContent: wire.JsonObject | undefined
+  readonly createdAt: number
+  name: string
+  tags: ReadonlyArray<string>
+  metadata: wire.JsonObject | null
+  /** None as long as nobody asked for more than what the task was created with. */
+  run: runs.Run | undefined
+  /** What it was created with, or what somebody made of the run's output. */
+  outputContent: wire.JsonObject | undefined
+  originalOutputContent: wire.JsonObject | undefined
+  approvedAt: number | undefined
+  /** When somebody last changed it. */
+  touchedAt: number
+}
+
+export interface Options {
+  readonly workspaceId: string
+  readonly user: string
+  readonly speed: number
+  readonly bareLists: boolean
+  /** Assumption 8. */
+  readonly autoComplete: boolean
+}
+
+export interface Context {
+  readonly canvases: canvases.Canvases
+  readonly start: completions.Context["start"]
+  readonly mimeTypeOf: (ref: fileRefs.FileRef) => string | undefined
+  readonly settle: (run: runs.Run) => Effect.Effect<void>
+  /** Called for every task that begins to run. */
+  readonly started: (task: Task) => Effect.Effect<void>
+  readonly approved: (task: Task) => Effect.Effect<void>
+}
+
+export interface Tasks {
+  readonly routes: ReadonlyArray<wire.Route>
+  readonly all: () => Iterable<Task>
+  readonly create: completions.Context["createTask"]
+  /** Takes an approval back, and gives the task if it had one. */
+  readonly revokeApproval: (id: string, now: number) => Task | undefined
+  readonly status: (task: Task, now: number) => string
+  readonly shown: (task: Task, now: number) => Record<string, unknown>
+}
+
+type Found = { readonly canvas: canvases.Canvas; readonly version: canvases.Version }
+
+export const make = (options: Options, context: Context): Tasks => {
+  const tasks = new Map<string, Task>()
+
+  const status = (task: Task, now: number): string => {
+    if (task.approvedAt !== undefined) return "completed"
+    if (task.run === undefined) return "validating"
+    const { phase, status } = runs.stateOf(task.run, now, options.speed)
+    if (status !== phase) return status
+    if (phase === "failed") return "failed"
+    return phase === "succeeded" ? options.autoComplete ? "completed" : "validating" : "running"
+  }
+
+  const produced = (task: Task, now: number): wire.JsonObject | null => {
+    if (task.run === undefined) return null
+    const output = runs.outputContent(task.run, runs.stateOf(task.run, now, options.speed))
+    return output === null ? null : { role: output["role"], content: output["content"] }
+  }
+
+  const outputContent = (task: Task, now: number) => task.outputContent ?? produced(task, now)
+
+  const updatedAt = (task: Task, now: number): number =>
+    Math.max(
+      task.touchedAt,
+      task.run === undefined ? task.createdAt : runs.stateOf(task.run, now, options.speed).updatedAt
+    )
+
+  const withoutContent = (task: Task, now: number) => ({
+    id: task.id,
+    reference: task.reference,
+    name: task.name,
+    status: status(task, now),
+    createdBy: options.user,
+    approvedBy: task.approvedAt === undefined ? null : options.user,
+    approvedAt: wire.isoOrNull(task.approvedAt),
+    completionRunId: task.run === undefined || task.canvas.isWorkflow ? null : task.run.id,
+    workflowRunId: task.run === undefined || !task.canvas.isWorkflow ? null : task.run.id,
+    sourceType: "prompt",
+    agentId: null,
+    agentRef: null,
+    agentSessionId: null,
+    promptVersionId: task.version.id,
+    promptApplicationId: task.canvas.applicationId,
+    workspaceId: options.workspaceId,
+    metadata: task.metadata,
+    tags: task.tags,
+    ...(task.request.label === undefined ? {} : { label: task.request.label }),
+    createdAt: wire.iso(task.createdAt),
+    updatedAt: wire.iso(updatedAt(task, now))
+  })
+
+  const shown = (task: Task, now: number) => ({
+    ...withoutContent(task, now),
+    rawInput: task.echo,
+    inputContent: task.inputContent ?? (task.run === undefined ? null : runs.inputContent(task.run)),
+    outputContent: outputContent(task, now),
+    originalOutputContent: task.originalOutputContent ?? produced(task, now)
+  })
+
+  // However short its run, it is running at first.
+  const justCreated = (task: Task): Record<string, unknown> => {
+    const row = shown(task, task.createdAt)
+    return task.run === undefined || !runs.isOver(runs.stateOf(task.run, task.createdAt, options.speed).phase)
+      ? row
+      : { ...row, status: "running", outputContent: null, originalOutputContent: null }
+  }
+
+  // --- creation ---
+
+  interface Given {
+    readonly request: TelaScript.RunRequest
+    readonly echo: wire.JsonObject
+    readonly name?: string | undefined
+    readonly metadata?: wire.JsonObject | undefined
+    readonly inputContent?: wire.JsonObject | undefined
+    readonly outputContent?: wire.JsonObject | undefined
+    readonly approvedAt?: number | undefined
+  }
+
+  const add = Effect.fnUntraced(function*(
+    exchange: Emulator.Exchange,
+    given: Given,
+    found: Found
+  ): Effect.fn.Return<Task, wire.Refusal> {
+    const { outputContent, request } = given
+    const run = outputContent === undefined
+      ? yield* context.start(exchange, request, given.echo, found)
+      : undefined
+    const reference = tasks.size + 1
+    const task: Task = {
+      ...found,
+      id: exchange.uuid(),
+      reference,
+      request,
+      echo: given.echo,
+      inputContent: given.inputContent,
+      createdAt: exchange.now,
+      name: given.name ?? request.label ?? `Task ${reference}`,
+      tags: request.tags,
+      metadata: given.metadata ?? null,
+      run,
+      outputContent,
+      originalOutputContent: outputContent,
+      approvedAt: given.approvedAt,
+      touchedAt: exchange.now
+    }
+    tasks.set(task.id, task)
+    if (run !== undefined) yield* context.started(task)
+    return task
+  })
+
+  const invalidSchema = (message: string) => wire.refuse(400, "INVALID_SCHEMA", message)
+
+  // Rule 12.
+  const checkVariables = ({ variables }: TelaScript.RunRequest, canvas: canvases.Canvas) => {
+    const wrong = canvases.wrongVariables(canvas, variables)
+    if (wrong !== undefined) return invalidSchema(wrong)
+    for (const variable of canvas.variables ?? []) {
+      const value = variables[variable.name]
+      if (variable.type !== "file" || value === undefined) continue
+      const refs = fileRefs.inValue(value)
+      if (refs.length === 0) return invalidSchema(`The variable ${variable.name} must be a file`)
+      for (const ref of refs) {
+        const type = context.mimeTypeOf(ref)
+        if (type !== undefined && !fileTypes.has(type)) {
+          return invalidSchema(`The variable ${variable.name} must not be a file of type ${type}`)
+        }
+      }
+    }
+    return Effect.void
+  }
+
+  const target = Effect.fnUntraced(function*(exchange: Emulator.Exchange, request: TelaScript.RunRequest) {
+    const found = yield* context.canvases.resolve({ application_id: request.application_id }, exchange)
+    yield* checkVariables(request, found.canvas)
+    return found
+  })
+
+  // Assumption 6: the task itself, not an array of it.
+  const create: Tasks["create"] = Effect.fnUntraced(function*(exchange, request, echo) {
+    const found = yield* target(exchange, request)
+    const task = yield* add(exchange, { request, echo: withFileLists(echo) }, found)
+    return wire.ok(justCreated(task))
+  })
+
+  const createMany: wire.Handler = Effect.fnUntraced(function*(exchange) {
+    const body = yield* wire.readJson(exchange)
+    const items: ReadonlyArray<unknown> = Array.isArray(body) ? body : [body]
+    if (items.length < 1 || items.length > 100) return yield* wire.badRequest("1 to 100 tasks can be created at once")
+    const given = yield* Effect.forEach(items, parse)
+    if (new Set(given.map(({ request }) => request.application_id?.toLowerCase())).size > 1) {
+      return yield* wire.badRequest("The tasks must share one promptApplicationId")
+    }
+    // All of them or none.
+    const checked = yield* Effect.forEach(
+      given,
+      (item) => Effect.map(target(exchange, item.request), (found) => ({ item, found }))
+    )
+    const created = yield* Effect.forEach(checked, ({ found, item }) => add(exchange, item, found))
+    return wire.ok(created.map(justCreated))
+  })
+
+  const parse = Effect.fnUntraced(function*(body: unknown): Effect.fn.Return<Given, wire.Refusal> {
+    if (!wire.isObject(body)) return yield* wire.badRequest("A task must be a JSON object")
+    if (body["sourceType"] === "agent") return yield* wire.badRequest("The emulator has no agents")
+    const wrong = wire.wrongMember(body, {
+      promptApplicationId: "string",
+      name: "string",
+      rawInput: "object",
+      tags: "strings"
+    }) ?? wire.wrongMember(body, {
+      outputContent: "object",
+      inputContent: "object",
+      metadata: "object",
+      approvedAt: "string"
+    }, { nullable: true })
+    if (wrong !== undefined) return yield* wire.badRequest(wrong)
+    const { approvedAt, inputContent, metadata, name, outputContent, promptApplicationId, rawInput, tags } = body
+    if (!Predicate.isString(promptApplicationId)) return yield* wire.badRequest("promptApplicationId is required")
+    if (!wire.isUuid(promptApplicationId)) return yield* wire.badRequest("promptApplicationId must be a UUID")
+    if (!Predicate.isString(name)) return yield* wire.badRequest("name is required")
+    if (!wire.isObject(rawInput)) return yield* wire.badRequest("rawInput is required")
+    const inside = completions.wrongContent(rawInput)
+    if (inside !== undefined) return yield* wire.badRequest(`rawInput: ${inside}`)
+    if (!wire.isObject(rawInput["variables"])) return yield* invalidSchema("rawInput.variables is required")
+    if (Predicate.isString(approvedAt) && Number.isNaN(new Date(approvedAt).getTime())) {
+      return yield* wire.badRequest("approvedAt must be a date")
+    }
+    if (wire.isObject(outputContent) && !("content" in outputContent)) {
+      return yield* wire.badRequest("outputContent.content is required")
+    }
+    return {
+      request: {
+        ...completions.contentOf(rawInput),
+        mode: "task",
+        application_id: promptApplicationId,
+        tags: (tags ?? []) as ReadonlyArray<string>
+      },
+      echo: withFileLists({ ...rawInput, application_id: promptApplicationId }),
+      name,
+      ...(wire.isObject(metadata) ? { metadata } : {}),
+      ...(wire.isObject(inputContent) ? { inputContent } : {}),
+      ...(wire.isObject(outputContent) ? { outputContent: { role: "assistant", ...outputContent } } : {}),
+      ...(Predicate.isString(approvedAt) ? { approvedAt: new Date(approvedAt).getTime() } : {})
+    }
+  })
+
+  // --- reading ---
+
+  const find = (id: string): Effect.Effect<Task, wire.Refusal> => {
+    const task = tasks.get(id.toLowerCase())
+    return task === undefined ? wire.notFound("Task", id) : Effect.succeed(task)
+  }
+
+  const retrieve: wire.Handler = Effect.fnUntraced(function*(exchange, { id }) {
+    const task = yield* find(id!)
+    if (task.run !== undefined) {
+      runs.poll(task.run, exchange.now)
+      yield* context.settle(task.run)
+    }
+    return wire.ok({
+      ...shown(task, exchange.now),
+      ...(exchange.url.searchParams.get("includeAnalytics") === "true"
+        ? { analytics: { edits: editedFields(task).length, duration: updatedAt(task, exchange.now) - task.createdAt } }
+        : {})
+    })
+  })
+
+  const list: wire.Handler = Effect.fnUntraced(function*(exchange) {
+    const { now, url: { searchParams: query } } = exchange
+    const page = yield* wire.queryPage(query, { initial: 20, max: 100 })
+    const created = yield* wire.queryRange(query, "createdAt")
+    const updated = yield* wire.queryRange(query, "updatedAt")
+    const approved = yield* wire.queryRange(query, "approvedAt")
+    const since = yield* wire.queryTime(query, "since")
+    const until = yield* wire.queryTime(query, "until")
+    const orderBy = query.get("orderBy") ?? "createdAt"
+    const order = query.get("order") ?? "desc"
+    const keyOf = sortKeys.get(orderBy)
+    if (keyOf === undefined) {
+      return yield* wire.badRequest(`orderBy must be one of ${Array.from(sortKeys.keys()).join(", ")}`)
+    }
+    if (order !== "asc" && order !== "desc") return yield* wire.badRequest("order must be asc or desc")
+
+    const name = query.get("taskName")?.toLowerCase()
+    const among = (parameter: string, value: string | undefined) => {
+      const values = wire.queryList(query, parameter)
+      return values === undefined || (value !== undefined && values.includes(value))
+    }
+    const tags = wire.queryList(query, "tags")
+    const found = Array.from(tasks.values(), (task) => ({ task, row: withoutContent(task, now) }))
+      .filter(({ row, task }) =>
+        among("ids", task.id) && among("status", row.status) &&
+        (name === undefined || task.name.toLowerCase().includes(name)) &&
+        (tags === undefined || tags.some((tag) => task.tags.includes(tag))) &&
+        among("promptApplicationId", row.promptApplicationId) && among("promptVersionId", row.promptVersionId) &&
+        among("completionRunId", row.completionRunId ?? undefined) && among("createdBy", row.createdBy) &&
+        among("approvedBy", row.approvedBy ?? undefined) && created(task.createdAt) &&
+        updated(updatedAt(task, now)) && approved(task.approvedAt) &&
+        (since === undefined || (task.approvedAt !== undefined && task.approvedAt >= since)) &&
+        (until === undefined || (task.approvedAt !== undefined && task.approvedAt <= until))
+      )
+      .sort((a, b) => {
+        const [left, right] = [keyOf(a.row), keyOf(b.row)]
+        const ascending = left < right ? -1 : left > right ? 1 : a.task.reference - b.task.reference
+        return order === "asc" ? ascending : -ascending
+      })
+    const light = query.get("excludeInputOutputColumns") === "true"
+    return wire.ok(
+      wire.envelope(found, page, ({ row, task }) => light ? row : shown(task, now), options.bareLists)
+    )
+  })
+
+  const progress: wire.Handler = Effect.fnUntraced(function*({ now, url: { searchParams: query } }) {
+    const page = yield* wire.queryPage(query, { initial: 20, max: 100 })
+    const application = query.get("promptApplicationId")?.toLowerCase()
+    const version = query.get("promptApplicationVersionId")?.toLowerCase()
+    const found = Array.from(tasks.values()).filter((task) =>
+      (application === undefined || task.canvas.applicationId.toLowerCase() === application) &&
+      (version === undefined || task.version.id.toLowerCase() === version)
+    )
+    return wire.ok({
+      data: found.slice(page.offset, page.offset + page.limit).map((task) => {
+        const { completed, total } = task.run === undefined
+          ? { completed: 1, total: 1 }
+          : Timeline.at(task.run.timeline, runs.elapsedMillis(task.run, now, options.speed)).progress
+        return {
+          taskId: task.id,
+          promptApplicationId: task.canvas.applicationId,
+          status: status(task, now),
+          progress: {
+            currentStep: completed,
+            percentage: total === 0 ? 100 : Math.round(100 * completed / total),
+            totalSteps: total
+          },
+          currentStepInfo: null
+        }
+      }),
+      metadata: { total: found.length, ...page }
+    })
+  })
+
+  // --- changing ---
+
+  const updateFailed = (message: string) => wire.refuse(400, "UPDATE_FAILED", message)
+
+  const update: wire.Handler = Effect.fnUntraced(function*(exchange, { id }) {
+    const { now } = exchange
+    const task = yield* find(id!)
+    const body = yield* wire.readObject(exchange)
+    const wrong = wire.wrongMember(body, { name: "string", tags: "strings", outputContent: "object" })
+    if (wrong !== undefined) return yield* wire.badRequest(wrong)
+    const { name, outputContent: patch, status: wanted, tags } = body
+    if (wanted !== undefined && wanted !== "completed") {
+      return yield* wire.badRequest(`status must be "completed", which approves the task`)
+    }
+    const current = status(task, now)
+    if (current !== "validating" && current !== "completed" && current !== "failed") {
+      return yield* updateFailed(`A task that is ${current} cannot be changed`)
+    }
+    if (wanted !== undefined && current === "failed") return yield* updateFailed("A failed task cannot be approved")
+    if (Predicate.isString(name)) task.name = name
+    if (tags !== undefined) task.tags = tags as ReadonlyArray<string>
+    if (wire.isObject(patch)) {
+      const before = outputContent(task, now)
+      const { changes, value } = merge(before, patch, [])
+      task.originalOutputContent ??= before ?? undefined
+      task.outputContent = { role: "assistant", ...value as wire.JsonObject }
+      task.metadata = {
+        ...task.metadata,
+        editedFields: [
+          ...editedFields(task),
+          ...changes.map(({ path, previousValue }) => ({
+            path,
+            author: options.user,
+            editedAt: wire.iso(now),
+            previousValue
+          }))
+        ]
+      }
+    }
+    task.touchedAt = now
+    if (wanted !== undefined && task.approvedAt === undefined) {
+      task.approvedAt = now
+      yield* context.approved(task)
+    }
+    return wire.ok(shown(task, now))
+  })
+
+  // Assumption 28.
+  const rerun: wire.Handler = Effect.fnUntraced(function*(exchange, { id }) {
+    const task = yield* find(id!)
+    const current = status(task, exchange.now)
+    if (current !== "failed" && current !== "validating") {
+      return yield* wire.badRequest(`A task that is ${current} cannot be run again`)
+    }
+    task.run = yield* context.start(exchange, task.request, task.echo, task)
+    task.outputContent = undefined
+    task.originalOutputContent = undefined
+    task.touchedAt = exchange.now
+    yield* context.started(task)
+    return wire.ok(shown(task, exchange.now))
+  })
+
+  return {
+    routes: [
+      wire.route("POST", "/task", createMany),
+      wire.route("GET", "/task", list),
+      wire.route("GET", "/task/progress", progress),
+      wire.route("GET", "/task/:id", retrieve),
+      wire.route("PATCH", "/task/:id", update),
+      wire.route("POST", "/task/:id/rerun", rerun)
+    ],
+    all: () => tasks.values(),
+    create,
+    revokeApproval: (id, now) => {
+      const task = tasks.get(id.toLowerCase())
+      if (task?.approvedAt === undefined) return undefined
+      task.approvedAt = undefined
+      task.touchedAt = now
+      return task
+    },
+    status,
+    shown
+  }
+}
+
+type Row = { readonly [name: string]: unknown }
+
+const sortKeys: ReadonlyMap<string, (row: Row) => string | number> = new Map<string, (row: Row) => string | number>([
+  ...["createdAt", "updatedAt", "approvedAt", "name", "status"].map((name) =>
+    [name, (row: Row) => String(row[name] ?? "")] as const
+  ),
+  ["reference", (row: Row) => Number(row["reference"])]
+])
+
+const editedFields = (task: Task): ReadonlyArray<unknown> => {
+  const fields = task.metadata?.["editedFields"]
+  return Array.isArray(fields) ? fields : []
+}
+
+/** Assumption 23: tasks show every variable that is files as a list of them. */
+const withFileLists = (echo: wire.JsonObject): wire.JsonObject => {
+  const { variables } = echo
+  if (!wire.isObject(variables)) return echo
+  const isFile = (value: unknown) => wire.isObject(value) && "file_url" in value
+  return {
+    ...echo,
+    variables: Object.fromEntries(
+      Object.entries(variables).map(([name, value]) => [
+        name,
+        isFile(value)
+          ? { files: [value] }
+          : Array.isArray(value) && value.length > 0 && value.every(isFile)
+          ? { files: value }
+          : value
+      ])
+    )
+  }
+}
+
+interface Change {
+  readonly path: string
+  readonly previousValue: unknown
+}
+
+/** Objects are overlaid and arrays of the same length merged; anything else, an array of another length too, replaces. */
+const merge = (
+  current: unknown,
+  patch: unknown,
+  path: ReadonlyArray<string>
+): { readonly value: unknown; readonly changes: ReadonlyArray<Change> } => {
+  if (wire.isObject(patch) && (wire.isObject(current) || path.length === 0)) {
+    const merged: Record<string, unknown> = { ...wire.isObject(current) ? current : {} }
+    const changes: Array<Change> = []
+    for (const [name, value] of Object.entries(patch)) {
+      const inner = merge(merged[name], value, [...path, name])
+      merged[name] = inner.value
+      changes.push(...inner.changes)
+    }
+    return { value: merged, changes }
+  }
+  if (Array.isArray(patch) && Array.isArray(current) && patch.length === current.length) {
+    const merged = patch.map((value: unknown, index) => merge(current[index], value, [...path, String(index)]))
+    return { value: merged.map(({ value }) => value), changes: merged.flatMap(({ changes }) => changes) }
+  }
+  return JSON.stringify(patch) === JSON.stringify(current)
+    ? { value: current, changes: [] }
+    : { value: patch, changes: [{ path: path.join("."), previousValue: current ?? null }] }
+}
+
+/** Section 15. */
+const fileTypes: ReadonlySet<string> = new Set([
+  "application/pdf",
+  "audio/mpeg",
+  "audio/ogg",
+  "audio/wav",
+  "image/jpeg",
+  "image/png",
+  "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+  "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+  "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+  "application/msword",
+  "application/vnd.ms-excel",
+  "application/vnd.ms-powerpoint",
+  "text/csv",
+  "video/mp4",
+  "text/plain",
+  // What a file is when nobody says.
+  "application/octet-stream"
+])

@@ -1,0 +1,294 @@
+/** What the Tela emulator calls by itself: webhooks of single runs, and subscriptions to the tasks of an app. */
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Predicate from "effect/Predicate"
+import type * as Scope from "effect/Scope"
+import type * as Emulator from "../Emulator.ts"
+import type * as canvases from "./telaCanvases.ts"
+import type { Task } from "./telaTasks.ts"
+import * as wire from "./telaWire.ts"
+
+/** A call that was due. */
+export interface Delivery {
+  readonly id: string
+  /** The event of a subscription, or `run` for the webhook of a single run. */
+  readonly event: string
+  /** The subscription's id. */
+  readonly webhookId: string | undefined
+  /** The id of the run or the task that it is about. */
+  readonly subjectId: string
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: unknown
+  readonly createdAt: number
+  status: "pending" | "delivered" | "failed" | "refused"
+  statusCode: number | undefined
+  attempts: number
+}
+
+interface Subscription {
+  readonly id: string
+  readonly applicationId: string
+  readonly createdAt: number
+  updatedAt: number
+  name: string
+  url: string
+  events: ReadonlyArray<string>
+  headers: Readonly<Record<string, string>>
+  sensitiveHeaders: ReadonlyArray<string>
+  isActive: boolean
+}
+
+export interface Options {
+  readonly client: HttpClient.HttpClient
+  readonly hosts: ReadonlyArray<string>
+  readonly attempts: number
+  readonly bareLists: boolean
+  readonly workspaceId: string
+  readonly scope: Scope.Scope
+  readonly uuid: () => string
+  readonly now: Effect.Effect<number>
+}
+
+export interface Webhooks {
+  readonly routes: ReadonlyArray<wire.Route>
+  readonly all: () => ReadonlyArray<Delivery>
+  /** Calls the webhook of a single run. */
+  readonly call: (call: {
+    readonly url: string
+    readonly headers: Readonly<Record<string, string>>
+    readonly body: unknown
+    readonly subjectId: string
+  }) => Effect.Effect<void>
+  /** Calls whoever wants to know of that event. */
+  readonly emit: (event: string, task: Task, shown: wire.JsonObject) => Effect.Effect<void>
+}
+
+type Call = Pick<Delivery, "event" | "webhookId" | "subjectId" | "url" | "headers" | "body">
+
+export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
+  const deliveries: Array<Delivery> = []
+  const subscriptions = new Map<string, Subscription>()
+
+  const isAllowed = (url: string): boolean => URL.canParse(url) && options.hosts.includes(new URL(url).hostname)
+
+  const post = (call: Pick<Call, "url" | "headers" | "body">): Effect.Effect<number | undefined> =>
+    HttpClientRequest.post(call.url).pipe(
+      HttpClientRequest.setHeaders(call.headers),
+      HttpClientRequest.bodyJsonUnsafe(call.body),
+      options.client.execute,
+      Effect.map((response) => response.status),
+      // Assumption 13.
+      Effect.timeout("10 seconds"),
+      Effect.catch(() => Effect.succeed(undefined))
+    )
+
+  const attempt = (delivery: Delivery): Effect.Effect<void> =>
+    Effect.flatMap(post(delivery), (statusCode) => {
+      delivery.attempts++
+      delivery.statusCode = statusCode
+      if (isSuccess(statusCode)) delivery.status = "delivered"
+      else if (delivery.attempts >= options.attempts) delivery.status = "failed"
+      return delivery.status === "pending"
+        ? Effect.delay(attempt(delivery), 1000 * 2 ** (delivery.attempts - 1))
+        : Effect.void
+    })
+
+  const deliver = Effect.fnUntraced(function*(call: Call) {
+    const delivery: Delivery = {
+      ...call,
+      id: options.uuid(),
+      createdAt: yield* options.now,
+      status: isAllowed(call.url) ? "pending" : "refused",
+      statusCode: undefined,
+      attempts: 0
+    }
+    deliveries.push(delivery)
+    // On its own, as nobody waits for somebody else's server.
+    if (delivery.status === "pending") yield* Effect.forkIn(attempt(delivery), options.scope)
+  })
+
+  const payload = (event: string, now: number, task: wire.JsonObject) => {
+    const input = task["inputContent"]
+    const files = wire.isObject(input) && Array.isArray(input["files"]) ? input["files"].filter(wire.isObject) : []
+    return {
+      id: options.uuid(),
+      event,
+      timestamp: wire.iso(now),
+      task: {
+        id: task["id"],
+        title: task["name"],
+        description: "",
+        // Assumption 9: the real status, whatever the event is called.
+        status: task["status"],
+        reference: task["reference"]
+      },
+      inputContent: {
+        files: files.map((file) => ({ filename: file["name"], content: file["parsed_content"], type: file["type"] }))
+      },
+      outputContent: task["outputContent"]
+    }
+  }
+
+  const emit: Webhooks["emit"] = Effect.fnUntraced(function*(event, task, shown) {
+    const now = yield* options.now
+    for (const subscription of subscriptions.values()) {
+      if (
+        !subscription.isActive || subscription.applicationId !== task.canvas.applicationId ||
+        !subscription.events.includes(event)
+      ) continue
+      yield* deliver({
+        event,
+        webhookId: subscription.id,
+        subjectId: task.id,
+        url: subscription.url,
+        headers: { ...subscription.headers, ...task.run?.forward },
+        body: payload(event, now, shown)
+      })
+    }
+  })
+
+  // --- subscriptions ---
+
+  const shown = (subscription: Subscription) => ({
+    id: subscription.id,
+    promptApplicationId: subscription.applicationId,
+    workspaceId: options.workspaceId,
+    name: subscription.name,
+    url: subscription.url,
+    method: "POST",
+    events: subscription.events,
+    headers: Object.fromEntries(
+      Object.entries(subscription.headers).map((
+        [name, value]
+      ) => [name, subscription.sensitiveHeaders.includes(name) ? "***" : value])
+    ),
+    sensitiveHeaders: subscription.sensitiveHeaders,
+    isActive: subscription.isActive,
+    createdAt: wire.iso(subscription.createdAt),
+    updatedAt: wire.iso(subscription.updatedAt)
+  })
+
+  const find = (id: string): Effect.Effect<Subscription, wire.Refusal> => {
+    const subscription = subscriptions.get(id.toLowerCase())
+    return subscription === undefined ? wire.notFound("Webhook", id) : Effect.succeed(subscription)
+  }
+
+  const read = Effect.fnUntraced(function*(exchange: Emulator.Exchange) {
+    const body = yield* wire.readObject(exchange)
+    const { events, headers, url } = body
+    const wrong = wire.wrongMember(body, {
+      name: "string",
+      url: "string",
+      events: "strings",
+      headers: "object",
+      sensitiveHeaders: "strings",
+      isActive: "boolean"
+    })
+    if (wrong !== undefined) return yield* wire.badRequest(wrong)
+    if (Predicate.isString(url) && !(/^https?:\/\//i.test(url) && URL.canParse(url))) {
+      return yield* wire.badRequest("url must be an http(s) URL")
+    }
+    if (Array.isArray(events) && events.length === 0) return yield* wire.badRequest("events must not be empty")
+    if (wire.isObject(headers) && !Object.values(headers).every(Predicate.isString)) {
+      return yield* wire.badRequest("headers must be texts")
+    }
+    const given = (name: string) => body[name] !== undefined
+    return {
+      ...(given("name") ? { name: body["name"] as string } : {}),
+      ...(given("url") ? { url: url as string } : {}),
+      ...(given("events") ? { events: events as ReadonlyArray<string> } : {}),
+      ...(given("headers") ? { headers: headers as Record<string, string> } : {}),
+      ...(given("sensitiveHeaders") ? { sensitiveHeaders: body["sensitiveHeaders"] as ReadonlyArray<string> } : {}),
+      ...(given("isActive") ? { isActive: body["isActive"] as boolean } : {})
+    }
+  })
+
+  const subscribe: wire.Handler = Effect.fnUntraced(function*(exchange, { id }) {
+    const { canvas } = yield* apps.resolve({ application_id: id! }, exchange)
+    const given = yield* read(exchange)
+    const { events, name, url } = given
+    if (name === undefined || url === undefined || events === undefined) {
+      return yield* wire.badRequest("name, url and events are required")
+    }
+    const subscription: Subscription = {
+      id: exchange.uuid(),
+      applicationId: canvas.applicationId,
+      createdAt: exchange.now,
+      updatedAt: exchange.now,
+      headers: {},
+      sensitiveHeaders: [],
+      isActive: true,
+      ...given,
+      name,
+      url,
+      events
+    }
+    subscriptions.set(subscription.id, subscription)
+    return wire.ok(shown(subscription))
+  })
+
+  const change: wire.Handler = Effect.fnUntraced(function*(exchange, { id }) {
+    const subscription = yield* find(id!)
+    Object.assign(subscription, yield* read(exchange), { updatedAt: exchange.now })
+    return wire.ok(shown(subscription))
+  })
+
+  const test: wire.Handler = Effect.fnUntraced(function*(exchange, { id }) {
+    const subscription = yield* find(id!)
+    const { eventType, mockData } = yield* wire.readObject(exchange)
+    if (!Predicate.isString(eventType)) return yield* wire.badRequest("eventType is required")
+    const mock = wire.isObject(mockData) && wire.isObject(mockData["task"]) ? mockData["task"] : {}
+    const { headers, url } = subscription
+    const statusCode = isAllowed(url)
+      ? yield* post({
+        url,
+        headers,
+        body: payload(eventType, exchange.now, {
+          id: exchange.uuid(),
+          name: "Test task",
+          status: "validating",
+          reference: 1,
+          outputContent: { role: "assistant", content: "Test" },
+          ...mock
+        })
+      })
+      : undefined
+    return wire.ok({ success: isSuccess(statusCode), statusCode: statusCode ?? null })
+  })
+
+  const history: wire.Handler = Effect.fnUntraced(function*(exchange, { id }) {
+    const subscription = yield* find(id!)
+    const page = yield* wire.queryPage(exchange.url.searchParams, { initial: 20, max: 100 })
+    // Assumption 14.
+    return wire.ok(wire.envelope(
+      deliveries.filter((delivery) => delivery.webhookId === subscription.id).toReversed(),
+      page,
+      (delivery) => ({
+        id: delivery.id,
+        event: delivery.event,
+        status: delivery.status,
+        statusCode: delivery.statusCode ?? null,
+        attempts: delivery.attempts,
+        createdAt: wire.iso(delivery.createdAt)
+      }),
+      options.bareLists
+    ))
+  })
+
+  return {
+    routes: [
+      wire.route("POST", "/prompt-application/:id/webhooks", subscribe),
+      wire.route("GET", "/webhook/:id", (_exchange, { id }) => Effect.map(find(id!), (found) => wire.ok(shown(found)))),
+      wire.route("PATCH", "/webhook/:id", change),
+      wire.route("POST", "/webhook/:id/test", test),
+      wire.route("GET", "/webhook/:id/deliveries", history)
+    ],
+    all: () => deliveries,
+    call: (call) => deliver({ ...call, event: "run", webhookId: undefined }),
+    emit
+  }
+}
+
+const isSuccess = (status: number | undefined): boolean => status !== undefined && status >= 200 && status < 300
