@@ -21,6 +21,7 @@ import * as Random from "effect/Random"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as FileName from "./internal/fileName.ts"
+import { discard } from "./internal/http.ts"
 import { ArtifactError } from "./RunError.ts"
 import type { RunRef } from "./RunRef.ts"
 
@@ -137,16 +138,19 @@ const open = <E, R>(
   Effect.flatMap(get(options, source, source.url), (response) =>
     !hasExpired(response)
       ? accept(source, response)
-      : Effect.flatMap(source.refresh, (url) =>
+      : Effect.flatMap(Effect.andThen(discard(response), source.refresh), (url) =>
         url === undefined
           ? Effect.fail(artifactError(source, "expired", "its link has expired, and the run no longer lists it", {
             status: response.status
           }))
           : Effect.flatMap(get(options, source, url), (response) =>
             hasExpired(response)
-              ? Effect.fail(artifactError(source, "expired", `a fresh link was refused too, with ${response.status}`, {
-                status: response.status
-              }))
+              ? refuse(
+                response,
+                artifactError(source, "expired", `a fresh link was refused too, with ${response.status}`, {
+                  status: response.status
+                })
+              )
               : accept(source, response))))
 
 const hasExpired = ({ status }: HttpClientResponse.HttpClientResponse): boolean =>
@@ -155,10 +159,18 @@ const hasExpired = ({ status }: HttpClientResponse.HttpClientResponse): boolean 
 const accept = <E, R>(source: ArtifactSource<E, R>, response: HttpClientResponse.HttpClientResponse) =>
   response.status >= 200 && response.status < 300
     ? Effect.succeed(response)
-    : Effect.fail(artifactError(source, "unavailable", `its server answered with ${response.status}`, {
-      status: response.status,
-      isRetryable: response.status >= 500 || response.status === 429 || response.status === 408
-    }))
+    : refuse(
+      response,
+      artifactError(source, "unavailable", `its server answered with ${response.status}`, {
+        status: response.status,
+        isRetryable: response.status >= 500 || response.status === 429 || response.status === 408
+      })
+    )
+
+const refuse = (
+  response: HttpClientResponse.HttpClientResponse,
+  error: ArtifactError
+): Effect.Effect<never, ArtifactError> => Effect.andThen(discard(response), Effect.fail(error))
 
 const get = <E, R>(
   options: Options,

@@ -101,7 +101,7 @@ export const make = (options: Options): Api => {
         : undefined
       return target === undefined
         ? Effect.succeed(response)
-        : send(HttpClientRequest.setUrl(request, target), call, redirects + 1)
+        : Effect.andThen(discard(response), send(HttpClientRequest.setUrl(request, target), call, redirects + 1))
     })
 
   /** The body as text; `undefined` if it is longer than is read. */
@@ -109,7 +109,9 @@ export const make = (options: Options): Api => {
     response: HttpClientResponse.HttpClientResponse
   ): Effect.Effect<string | undefined, HttpClientError.HttpClientError> => {
     const length = response.headers["content-length"]
-    if (length !== undefined && Number(length) > options.maxResponseBytes) return Effect.undefined
+    if (length !== undefined && Number(length) > options.maxResponseBytes) {
+      return Effect.as(discard(response), undefined)
+    }
     // Only a length of the very bytes that arrive is a bound; compressed ones can grow without end
     return length !== undefined && response.headers["content-encoding"] === undefined
       ? response.text
@@ -310,6 +312,10 @@ const read = <A>(
       invalid(`the answer does not have the promised form (${oneLine(scrub(error.message))}).`, false)
   })
 }
+
+/** Leaves a body unread, which frees its connection at once and not when the garbage is collected. */
+export const discard = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<void> =>
+  Effect.ignore(Stream.runForEachWhile(response.stream, () => Effect.succeed(false)))
 
 /** Reads a body as long as it is within bounds. What is beyond them is not read, and closes the connection. */
 const boundedText = (

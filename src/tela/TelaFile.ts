@@ -321,6 +321,7 @@ const put = (
       duration: transfer.idleTimeout,
       orElse: () => Effect.fail(failed("its server gave no answer in time", true))
     }),
+    Effect.tap(Http.discard),
     Effect.flatMap(({ status }) =>
       status >= 200 && status < 300
         ? Effect.void
