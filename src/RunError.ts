@@ -355,6 +355,26 @@ export class InvalidOutputError extends Schema.TaggedError<InvalidOutputError>()
 }
 
 /**
+ * What had arrived when a stream broke.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Received = Schema.Struct({
+  /** All that had been said. */
+  message: Schema.String,
+  /** The structured output, as far as it had come. */
+  structured: Schema.Unknown,
+  chunks: Schema.Finite
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Received extends Schema.Schema.Type<typeof Received> {}
+
+/**
  * A stream ended without its end mark, or stalled. What had arrived is kept.
  *
  * @category errors
@@ -366,7 +386,7 @@ export class StreamInterruptedError extends Schema.TaggedError<StreamInterrupted
   /** What ended it. */
   reason: Schema.Literals(["end", "idle", "first-event", "total", "transport"]),
   /** What had arrived. */
-  received: Schema.Unknown,
+  received: Received,
   elapsed: Schema.Duration,
   requestId: Schema.optionalKey(Schema.String),
   cause: Schema.optionalKey(Schema.Defect())
@@ -485,12 +505,14 @@ export const refused = (options: {
   readonly parameter: string
   readonly message: string
   readonly ref?: RunRef | undefined
+  /** Whether something was asked before, as in a look-up that the refusal is based on. */
+  readonly sent?: boolean | undefined
 }): BadRequestError =>
   new BadRequestError({
-    message: `${options.operation}: ${options.message} No request was made.`,
+    message: `${options.operation}: ${options.message}${options.sent === true ? "" : " No request was made."}`,
     operation: options.operation,
     parameter: options.parameter,
-    sent: false,
+    sent: options.sent ?? false,
     attempts: 0,
     elapsed: Duration.zero,
     ...(options.ref === undefined ? undefined : { ref: options.ref })

@@ -6,7 +6,6 @@
 import { Config, Console, Effect, Layer, Redacted } from "effect"
 import { type RunError, Spine } from "canvas-runs"
 import { SpineEmulator } from "canvas-runs/testing"
-import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
 import * as FastClock from "./fastClock.ts"
 
 export interface Options {
@@ -35,38 +34,19 @@ export const live = (options: Options = {}): Layer.Layer<Spine.SpineClient, RunE
 export const emulated = (
   options: Options = {}
 ): Layer.Layer<Spine.SpineClient | SpineEmulator.SpineEmulator, RunError.ConfigError> =>
-  // A request takes real time, and the fast clock would have it time out
-  Spine.layer({ apiKey, requestTimeout: "2 hours" }).pipe(
-    Layer.provideMerge(script(options)),
+  // The emulator takes every key of this form. A request takes real time, and the fast clock would have it time out
+  Spine.layer({ apiKey: Redacted.make("sk_spine_example"), requestTimeout: "2 hours" }).pipe(
+    Layer.provideMerge(
+      Layer.effectDiscard(SpineEmulator.SpineEmulator.use((emulator) => emulator.script(options.script ?? {})))
+    ),
     Layer.provideMerge(SpineEmulator.layerTest()),
     Layer.provideMerge(FastClock.layer(1000))
   )
 
-/** The client with nothing between it and the network: the emulator is on a loopback socket, in real time. */
-export const liveSocket = (options: Options = {}) =>
-  Layer.unwrap(Effect.map(isReal, (real) => real ? layerReal(options) : emulatedSocket(options)))
-
-const emulatedSocket = (options: Options) =>
-  Layer.unwrap(
-    Effect.gen(function*() {
-      const { baseUrl } = yield* SpineEmulatorServer.SpineEmulatorServer
-      yield* Console.log(`There is no SPINE_API_KEY, so the Spine emulator does the work: it listens on ${baseUrl}`)
-      return Spine.layerFetch({ apiKey, baseUrl })
-    })
-  ).pipe(
-    Layer.provideMerge(script(options)),
-    Layer.provide(SpineEmulatorServer.layer())
-  )
-
-const layerReal = ({ runs = 1 }: Options) =>
+/** The real service, after a warning that leaves time to stop. */
+export const layerReal = ({ runs = 1 }: Options) =>
   Layer.tap(Spine.layerFetch(), () =>
     Console.log(
       `SPINE_API_KEY is set, so this starts ${runs === 1 ? "a real run" : `${runs} real runs`} in five seconds. ` +
         "Runs take many minutes and cost money; Ctrl-C to stop now."
     ).pipe(Effect.andThen(Effect.sleep("5 seconds"))))
-
-/** The emulator takes every key of this form. */
-const apiKey = Redacted.make("sk_spine_example")
-
-const script = (options: Options) =>
-  Layer.effectDiscard(SpineEmulator.SpineEmulator.use((emulator) => emulator.script(options.script ?? {})))

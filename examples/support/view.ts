@@ -9,6 +9,8 @@ export interface Row {
   readonly status: string
   readonly completed: number
   readonly total: number
+  /** What is counted, such as tasks, where the count says something. */
+  readonly unit?: string | undefined
   /** In milliseconds, as is `endedAt`. */
   readonly startedAt: number
   readonly endedAt?: number | undefined
@@ -53,7 +55,7 @@ export const bar = (completed: number, total: number, width: number): string => 
   return "█".repeat(full) + "░".repeat(width - full)
 }
 
-/** One run as a line that fits into `columns`: name, bar, status, tasks, time, note. */
+/** One run as a line that fits into `columns`: name, bar, status, count, time, note. */
 export const progress = (row: Row, options: {
   readonly now: number
   readonly columns: number
@@ -63,7 +65,7 @@ export const progress = (row: Row, options: {
   const { nameWidth, now, paint } = options
   const color = colorOf(row.status)
   const name = row.name.padEnd(nameWidth)
-  const facts = `  ${row.status.padEnd(11)}  ${`${row.completed}/${row.total} tasks`.padEnd(11)}  ${
+  const facts = `  ${row.status.padEnd(11)}  ${counted(row).padEnd(11)}  ${
     time((row.endedAt ?? now) - row.startedAt).padStart(8)
   }`
   // A line that wraps could not be redrawn, so what does not fit is left out: first the note, then the bar, then the rest
@@ -78,9 +80,12 @@ export const progress = (row: Row, options: {
 export const change = (row: Row): string =>
   [
     `${row.name}: ${row.status}`,
-    ...(row.total > 0 ? [`${row.completed}/${row.total} tasks`] : []),
+    ...(counted(row) === "" ? [] : [counted(row)]),
     ...(row.note === undefined ? [] : [row.note])
   ].join(", ")
+
+const counted = ({ completed, total, unit }: Row): string =>
+  unit === undefined || total === 0 ? "" : `${completed}/${total} ${unit}`
 
 /** Columns as wide as their widest cell. */
 export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
@@ -107,6 +112,7 @@ export const summary = (options: {
 const colorOf = (status: string) => {
   switch (status) {
     case "completed":
+    case "succeeded":
       return "green"
     case "partial":
       return "yellow"

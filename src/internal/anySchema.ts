@@ -29,8 +29,11 @@ export const decode = (schema: AnySchema): (value: unknown) => Effect.Effect<unk
     ? (value) => Effect.mapError(Schema.decodeUnknownEffect(schema as Schema.Codec<unknown>)(value), describeIssue)
     : validate(schema as StandardSchemaV1)
 
-/** The JSON Schema of what travels; none where the schema has none to give. */
-export const jsonSchema = (schema: AnySchema, side: "input" | "output"): Option.Option<JsonSchemaDocument> =>
+/**
+ * The JSON Schema of what travels: what a schema for input gives, and what a schema for output takes. None where the
+ * schema has none to give. An Effect Schema has one encoded side for both.
+ */
+export const jsonSchema = (schema: AnySchema, of: "input" | "output"): Option.Option<JsonSchemaDocument> =>
   Option.liftThrowable((): JsonSchemaDocument => {
     if (Schema.isSchema(schema)) {
       const { definitions, schema: root } = Schema.toJsonSchemaDocument(schema)
@@ -38,7 +41,11 @@ export const jsonSchema = (schema: AnySchema, side: "input" | "output"): Option.
     }
     const converter =
       (schema as { readonly "~standard": { readonly jsonSchema?: JsonSchemaConverter } })["~standard"].jsonSchema
-    const root = converter![side]!({ target: "draft-2020-12" }) as JsonSchema
+    const root = converter![of === "input" ? "output" : "input"]!({
+      target: "draft-2020-12",
+      // Zod's word for leaving a type of one's own open, instead of giving up on the whole schema
+      libraryOptions: { unrepresentable: "any" }
+    }) as JsonSchema
     return { root, definitions: (root.$defs ?? {}) as Record<string, JsonSchema> }
   })()
 
@@ -63,7 +70,10 @@ export interface JsonSchemaDocument {
 }
 
 interface JsonSchemaConverter {
-  readonly [side: string]: (options: { readonly target: string }) => Record<string, unknown>
+  readonly [side: string]: (options: {
+    readonly target: string
+    readonly libraryOptions?: Record<string, unknown>
+  }) => Record<string, unknown>
 }
 
 const describeIssue = (error: Schema.SchemaError): string => error.message.replaceAll(/\s*\n\s*/g, " ")

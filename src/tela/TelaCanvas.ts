@@ -69,6 +69,8 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
   readonly applicationId: undefined
   readonly name: string | undefined
   readonly isWorkflow: boolean | undefined
+  /** The version that was looked up, with the variables it takes and the form of its output. */
+  readonly version: Wire.CanvasVersion | undefined
   readonly isWorkstation: false
   /**
    * Executes the canvas.
@@ -122,6 +124,8 @@ export interface Workstation<in Input = Variables, out Output = unknown> {
   readonly applicationId: string
   readonly name: string | undefined
   readonly isWorkflow: boolean | undefined
+  /** The version that was looked up, with the variables it takes and the form of its output. */
+  readonly version: Wire.CanvasVersion | undefined
   readonly isWorkstation: true
   /**
    * Creates a task. It is followed by polling, and its output is there once its status is `validating`, before a person
@@ -168,7 +172,8 @@ export interface Canvases {
    *
    * **Gotchas**
    *
-   * A Standard Schema that has no JSON Schema to show is not checked here, only used. How an application leads to its
+   * A Standard Schema that has no JSON Schema to show is not checked here, only used, and so are types of one's own, such
+   * as `z.custom<Tela.TelaFile>(Tela.isTelaFile)`, the way to write a file in Zod. How an application leads to its
    * canvas is assumed: the provider does not document it.
    */
   readonly get: {
@@ -229,6 +234,7 @@ interface Known {
   readonly versionId?: string | undefined
   readonly name?: string | undefined
   readonly isWorkflow?: boolean | undefined
+  readonly version?: Wire.CanvasVersion | undefined
 }
 
 const operation = "canvas.get"
@@ -261,14 +267,16 @@ const get = ({ api, ...runtime }: Runtime, options: AnyOptions) =>
       return yield* refused({
         operation,
         parameter: "schemas",
-        message: `the schemas given differ from the canvas "${canvas.title}": ${differences.join("; ")}.`
+        message: `the schemas given differ from the canvas "${canvas.title}": ${differences.join("; ")}.`,
+        sent: true
       })
     }
     return build({ api, ...runtime }, options, {
       id: canvas.id,
       versionId: found.id,
       name: application?.title ?? canvas.title,
-      isWorkflow: found.isWorkflow
+      isWorkflow: found.isWorkflow,
+      version: found
     })
   }).pipe(Telemetry.span("TelaCanvas.get", { "run.provider": provider }))
 
@@ -310,6 +318,7 @@ const build = (runtime: Runtime, options: AnyOptions, known: Known): Canvas | Wo
     versionId: known.versionId ?? options.versionId,
     name: known.name,
     isWorkflow: known.isWorkflow,
+    version: known.version,
     getExecution: (id: string | RunRef, params: GetExecutionParams = {}) =>
       getExecution(
         runtime,

@@ -274,7 +274,7 @@ export interface AsyncExecution<out Output> extends ExecutionInfo {
   /** Plain data that names it. `getExecution` goes on from its id, in this process or another. */
   readonly ref: RunRef.RunRef
   readonly params: AsyncParams | TaskParams | GetExecutionParams
-  /** The task as it was created or looked up, if it is one. */
+  /** The task as it was created or looked up, if it is one; `tela.tasks.get(ref)` tells what it is now. */
   readonly task: Wire.Task | undefined
   /** Where it is, as far as is known here. It changes while somebody follows it. */
   readonly status: Effect.Effect<ExecutionStatus>
@@ -287,8 +287,9 @@ export interface AsyncExecution<out Output> extends ExecutionInfo {
   /** Follows it; the snapshots that differ, the terminal one last. */
   readonly watch: Stream.Stream<ExecutionSnapshot, RequestError | RunTimeoutError>
   /**
-   * Follows it: each poll, each change of status, and the end. A failure is the last event, and not a failure of the
-   * stream. One that had ended when it was looked up has no events.
+   * Follows it: each poll, the change of status that it brought, and the end. A failure is the last event, and not a
+   * failure of the stream. The status at the start is no event: read `status`. One that had ended when it was looked up
+   * has no events.
    */
   readonly events: Stream.Stream<ExecutionEvent<Output>>
   /** Stops following it, for all who do: they are interrupted. The execution itself goes on at the provider. */

@@ -67,7 +67,7 @@ const compareOutput = (version: Wire.CanvasVersion, schema: AnySchema.AnySchema)
   }
   return structured.schema === undefined
     ? []
-    : compareTypes("the output", structured.schema as AnySchema.JsonSchema, root, definitions)
+    : compareTypes("output", structured.schema as AnySchema.JsonSchema, root, definitions)
 }
 
 /** What the canvas may answer with must be what the caller's schema takes. */
@@ -98,17 +98,17 @@ const compareTypes = (
       const isRequired = here.required?.includes(name) === true
       if (remoteProperty !== undefined) {
         if (isRequired && remote.required !== undefined && !remote.required.includes(name)) {
-          differences.push(`${place} may lack "${name}" on the canvas, and the output schema requires it`)
+          differences.push(`${place}.${name} may be absent on the canvas, and the output schema requires it`)
         }
-        differences.push(...compareTypes(`${place}'s "${name}"`, remoteProperty, property, definitions))
+        differences.push(...compareTypes(`${place}.${name}`, remoteProperty, property, definitions))
       } else if (isRequired) {
-        differences.push(`${place} has no "${name}" on the canvas, and the output schema requires it`)
+        differences.push(`${place}.${name} does not exist on the canvas, and the output schema requires it`)
       }
     }
     return differences
   }
   return remote.items !== undefined && here.items !== undefined
-    ? compareTypes(`${place}'s items`, remote.items, here.items, definitions)
+    ? compareTypes(`${place}[]`, remote.items, here.items, definitions)
     : []
 }
 

@@ -29,7 +29,7 @@ import * as Create from "../internal/create.ts"
 import * as Sse from "../internal/sse.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import * as Polling from "../Polling.ts"
-import { type InvalidOutputError, RunFailedError, StreamInterruptedError } from "../RunError.ts"
+import { type InvalidOutputError, type Received, RunFailedError, StreamInterruptedError } from "../RunError.ts"
 import * as RunRef from "../RunRef.ts"
 import {
   duration,
@@ -103,7 +103,10 @@ export type StreamPart<Output> =
     readonly content: string
     /** All that has been said so far. */
     readonly message: string
-    /** The structured output, as far as it can be parsed; none for a canvas whose output is text. */
+    /**
+     * The structured output, as far as it can be parsed; none for a canvas whose output is text. It has not been decoded:
+     * where the schema transforms, this is still what travels.
+     */
     readonly structured: DeepPartial<Output> | undefined
     /** Why the model stopped, in the last piece. */
     readonly finishReason: string | undefined
@@ -127,18 +130,6 @@ export type StreamPart<Output> =
  * @since 0.1.0
  */
 export type StreamError = ExecuteError | RunFailedError | StreamInterruptedError | InvalidOutputError
-
-/**
- * What had arrived when a stream broke: the `received` of a `StreamInterruptedError`.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Received {
-  readonly message: string
-  readonly structured: unknown
-  readonly chunks: number
-}
 
 /**
  * Executes and streams.

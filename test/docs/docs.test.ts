@@ -33,7 +33,7 @@ const run = (
   })
 
 /** Quotes and white space do not count: a value may be written as JSON or as code. */
-const bare = (text: string) => text.replaceAll(/[\s"]/g, "")
+const bare = (text: string) => text.replaceAll(/[\s"']/g, "")
 
 describe("every example of the docstrings and the README runs, and prints what it says", { timeout: 60_000 }, () => {
   for (const example of extract()) {

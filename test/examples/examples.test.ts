@@ -1,6 +1,8 @@
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Effect, Semaphore } from "effect"
 import { Run } from "canvas-runs"
+import { TelaEmulator } from "canvas-runs/testing"
+import * as TelaEmulatorServer from "canvas-runs/testing/TelaEmulatorServer"
 import { execFile } from "node:child_process"
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -12,12 +14,17 @@ const root = new URL("../../", import.meta.url)
 const temporary = await mkdtemp(`${tmpdir()}/canvas-runs-test-`)
 afterAll(() => rm(temporary, { recursive: true }))
 
-/** What the examples find in their environment: no key, and no colours. */
+/** What the examples find in their environment: no keys, and no colours. */
 const environment = (added: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
   ...process.env,
   FORCE_COLOR: undefined,
   SPINE_API_KEY: undefined,
   SPINE_BASE_URL: undefined,
+  TELA_API_KEY: undefined,
+  TELA_APPLICATION_ID: undefined,
+  TELA_BASE_URL: undefined,
+  TELA_CANVAS_ID: undefined,
+  TELA_JWT: undefined,
   TMPDIR: temporary,
   // Most of the CPU time that an example takes is spent on loading Effect
   NODE_COMPILE_CACHE: `${tmpdir()}/canvas-runs-examples`,
@@ -148,14 +155,122 @@ describe.concurrent("examples", { timeout: 60_000 }, () => {
     assert.isAtLeast(polls("patient"), 5)
     assert.isBelow(polls("patient"), polls("backoff"))
   })
+
+  it("11-extract-from-pdf has what the schema promises", async () => {
+    const lines = await linesOf("11-extract-from-pdf.ts")
+    assert.deepStrictEqual(lines.map((line) => line.replace(new RegExp(uuid), "ID")), [
+      "Nordwind Ltd, NW-117: 1250.50 EUR",
+      "due 2026-03-01 if we want the discount",
+      "Tela's support will ask for the request: ID"
+    ])
+  })
+
+  it("12-async-events shows polls, changes and the end, and comes back without polling", async () => {
+    const lines = await linesOf("12-async-events.ts")
+    const requests = lines.slice(0, -1).map((line) => new RegExp(`request (${uuid})`).exec(line)?.[1])
+    const events = lines.map((line) => line.replaceAll(new RegExp(uuid, "g"), "ID"))
+    assert.deepStrictEqual(events, [
+      "tela execution ID (request ID)",
+      "polled: created (request ID)",
+      "polled: running (request ID)",
+      "it is running",
+      "polled: running (request ID)",
+      "polled: running (request ID)",
+      "polled: succeeded (request ID)",
+      "it is succeeded",
+      "done: All about tides. (request ID)",
+      "looked up: All about tides."
+    ])
+    // The creation, each poll, and the success with the id of the poll that told of it
+    const told = requests.filter((id) => id !== undefined)
+    assert.strictEqual(new Set(told).size, told.length - 1)
+    assert.strictEqual(told.at(-1), told.at(-2))
+  })
+
+  it("13-stream-to-terminal writes the text in pieces, and counts its words", async () => {
+    const seen = new Set<number>()
+    const { stderr, stdout } = await run("13-stream-to-terminal.ts", { onOutput: ({ length }) => seen.add(length) })
+    assert.strictEqual(stderr, "")
+    assert.match(stdout, new RegExp(`^Twice a day .* the time\\.\n\n36 words, by request ${uuid}\n$`))
+    assert.isAtLeast(seen.size, 5)
+  })
+
+  it("14-structured-stream shows what is known, as it grows", async () => {
+    assert.deepStrictEqual(await linesOf("14-structured-stream.ts"), [
+      "thinking",
+      "so far: Porto in two days: ",
+      "so far: Porto in two days: Cathedral (? h)",
+      "so far: Porto in two days: Cathedral (2 h)",
+      "usage: {\"tokens\":128}",
+      "so far: Porto in two days: Cathedral (2 h), Wine cellars (4 h)",
+      "6 hours in all"
+    ])
+  })
+
+  it("15-files-in-variables sends references, one for each file", async () => {
+    const lines = await linesOf("15-files-in-variables.ts")
+    const links = lines.flatMap((line) => /'(\w+:\/\/[^']*)'/.exec(line)?.[1] ?? [])
+    assert.strictEqual(links.length, 6)
+    assert.include(links, "https://example.com/terms.pdf")
+    const [logo, light, dark] = links.slice(3)
+    assert.match(logo ?? "", new RegExp(`^vault://${uuid}$`))
+    assert.deepStrictEqual([light, dark], [logo, logo])
+    assert.strictEqual(new Set(links).size, 4)
+    assert.strictEqual(lines.at(-1), "Nordwind offers a tide clock for EUR 1,250.50.")
+  })
+
+  it("16-chat-history asks on with what was said", async () => {
+    assert.deepStrictEqual(await linesOf("16-chat-history.ts"), [
+      "user      How often does it need a new battery?",
+      "assistant Once a year.",
+      "user      And how do I set it?",
+      "assistant At high tide, with the knob on its back."
+    ])
+  })
+
+  it("17-workstation-task corrects an output and approves it", async () => {
+    assert.deepStrictEqual(await linesOf("17-workstation-task.ts"), [
+      "Invoice NW-117 is validating: Nordwnd Ltd",
+      "Invoice NW-117 is completed, approved by emulator@tela.example",
+      "- emulator@tela.example changed content.supplier.name, which was \"Nordwnd Ltd\"",
+      "to be paid: {\"supplier\":{\"name\":\"Nordwind Ltd\"},\"total\":1250.5}"
+    ])
+  })
+
+  it("18-zod applies defaults, transformations and refinements", async () => {
+    assert.deepStrictEqual(await linesOf("18-zod.ts"), [
+      "Nordwind Ltd: 1250.50, due 2026-03-15",
+      "not to be paid: Too small: expected number to be >0 at \"total\""
+    ])
+  })
+
+  it("20-check-schemas shows every difference at once", async () => {
+    const lines = await linesOf("20-check-schemas.ts")
+    for (
+      const difference of [
+        "BadRequestError: ",
+        "\"document\" is a file for the canvas and string in the input schema",
+        "the canvas requires \"language\"",
+        "\"total\" is number on the canvas and string in the output schema"
+      ]
+    ) assert.include(lines[0], difference)
+    assert.strictEqual(lines.at(-1), "Invoices: 2 lines, 1250.5 in total")
+  })
+
+  it("say why Tela's real service is not used, if there is a key and nothing to execute", async () => {
+    const { code, stdout } = await run("16-chat-history.ts", { env: { TELA_API_KEY: "tela_test" } })
+    assert.strictEqual(code, 0)
+    assert.match(stdout, /^TELA_API_KEY is set, but TELA_CANVAS_ID is not, .*\nuser {6}How often/)
+  })
 })
 
 describe.concurrent("the demo", { timeout: 60_000 }, () => {
-  it("does four runs at once, and downloads what they made", async () => {
-    const { code, stderr, stdout } = await run("demo.ts")
+  it("does runs of both providers at once, downloads what they made, and streams", async () => {
+    const seen: Array<string> = []
+    const { code, stderr, stdout } = await run("demo.ts", { onOutput: (stdout) => seen.push(stdout) })
     assert.strictEqual(stderr, "")
     assert.strictEqual(code, 0)
-    assert.match(stdout, /the Spine emulator does the work: it listens on http:\/\/127\.0\.0\.1:\d+\n/)
+    assert.match(stdout, /emulators of Spine and Tela do the work: they listen on http:\/\/127\.0\.0\.1:\d+\n/)
 
     // Plain lines: side by side, each change once
     assert.strictEqual(stdout, stripVTControlCharacters(stdout))
@@ -169,17 +284,38 @@ describe.concurrent("the demo", { timeout: 60_000 }, () => {
     assert.include(changes, "launch: partial, 3/4 tasks, 2 files; yt-block: the video is private")
     assert.include(changes, "memo: failed, 2/5 tasks, The agents ran out of sources")
 
+    // An execution that is polled, and one that is waited for
+    assert.deepStrictEqual(changes.filter((change) => change.startsWith("receipt")), [
+      "receipt: creating",
+      "receipt: created",
+      "receipt: running",
+      "receipt: succeeded, 0042 of Harbour Cafe: 18.20 EUR"
+    ])
+    assert.deepStrictEqual(changes.filter((change) => change.startsWith("invoice")), [
+      "invoice: executing",
+      "invoice: succeeded, NW-117 of Nordwind Ltd: 1250.50 EUR"
+    ])
+
+    // A text that came in pieces, when the others were done
+    assert.match(stdout, /about invoice\.pdf\?\n\n {2}Nordwind asks .* silent about that, too\.\n/)
+    const unfinished = seen.filter((stdout) => /Nordwind asks .*$/.test(stdout) && !stdout.includes("that, too."))
+    assert.isAtLeast(unfinished.length, 5)
+    assert.isTrue(unfinished.every((stdout) => stdout.includes("report: completed")))
+
     // The canvas, with the upload in it
     assert.match(
       stdout,
       /The canvas of sales:\n {2}sales\.csv +file-block +completed\n {2}Table 1 .* from sales\.csv\n/
     )
 
-    assert.match(stdout, /^run +status +tasks +time +credits +result$/m)
-    assert.match(stdout, /^report +completed +8\/8 +\d+\.\d s +62 +1 file$/m)
+    assert.match(stdout, /^run +provider +status +tasks +time +credits +result$/m)
+    assert.match(stdout, /^report +Spine +completed +8\/8 +\d+\.\d s +62 +1 file$/m)
+    assert.match(stdout, /^receipt +Tela async +succeeded +- +\d+\.\d s +- +0042 of Harbour Cafe: 18\.20 EUR$/m)
+    assert.match(stdout, /^invoice +Tela sync +succeeded +- +\d+\.\d s +- +NW-117 of Nordwind Ltd: 1250\.50 EUR$/m)
+    assert.match(stdout, /^question +Tela stream +succeeded +- +\d+\.\d s +- +244 characters in 47 pieces$/m)
     assert.match(
       stdout,
-      /\n4 runs: 2 completed, 1 partial, 1 failed; 5 artifacts \(\d+(\.\d)? kB\) in \d+\.\d s\n$/
+      /\n7 runs: 2 completed, 1 partial, 1 failed, 3 succeeded; 5 artifacts \(\d+(\.\d)? kB\) in \d+\.\d s\n$/
     )
 
     const directory = /^The files in (.*):$/m.exec(stdout)?.[1] ?? assert.fail("no folder")
@@ -198,18 +334,24 @@ describe.concurrent("the demo", { timeout: 60_000 }, () => {
   })
 
   it("says which runs go on when it is stopped", async () => {
+    let hasInterrupted = false
     const { code, stderr, stdout } = await run("demo.ts", {
       onOutput: (stdout, interrupt) => {
-        if (stdout.includes("report: running, 1/8")) interrupt()
+        if (stdout.includes("report: running, 1/8") && !hasInterrupted) {
+          // A second time would end it at once
+          hasInterrupted = true
+          interrupt()
+        }
       }
     })
     assert.strictEqual(stderr, "")
     assert.strictEqual(code, 130)
-    const [, refs = ""] = stdout.split(/\nStopped with 4 runs under way\. .*\n/)
-    const ids = await Promise.all(
-      refs.trimEnd().split("\n").map((line) => Effect.runPromise(Run.parseRef(line)).then((ref) => ref.id))
+    const [, refs = ""] = stdout.split(/\nStopped with 5 runs under way\. .*\n/)
+    const parsed = await Promise.all(
+      refs.trimEnd().split("\n").map((line) => Effect.runPromise(Run.parseRef(line)))
     )
-    assert.strictEqual(new Set(ids).size, 4)
+    assert.strictEqual(new Set(parsed.map(({ id }) => id)).size, 5)
+    assert.deepStrictEqual(parsed.map(({ provider }) => provider).sort(), ["spine", "spine", "spine", "spine", "tela"])
   })
 
   it("fails with a reason that can be read", async () => {
@@ -217,7 +359,30 @@ describe.concurrent("the demo", { timeout: 60_000 }, () => {
       env: { SPINE_API_KEY: "sk_spine_test", SPINE_BASE_URL: "nonsense" }
     })
     assert.strictEqual(code, 1)
-    assert.match(stdout, /^One run only, because runs cost money/)
+    assert.match(stdout, /^TELA_API_KEY and TELA_CANVAS_ID are not both set, so Tela is left out\.\nOne run each, /)
     assert.match(stderr, /^\nThe demo failed\. baseUrl must be an http\(s\) address .*\n$/)
+  })
+
+  it("leaves out a provider without a key, and says so when the canvas is another than it needs", async () => {
+    const server = Effect.gen(function*() {
+      const { baseUrl } = yield* TelaEmulatorServer.TelaEmulatorServer
+      const emulator = yield* TelaEmulator.TelaEmulator
+      const { id } = yield* emulator.canvas({ output: "Not an invoice" })
+      const ended = yield* Effect.promise(() =>
+        run("demo.ts", { env: { TELA_API_KEY: "tela_test", TELA_CANVAS_ID: id, TELA_BASE_URL: baseUrl } })
+      )
+      return { ended, modes: (yield* emulator.runs).map(({ request }) => request.mode) }
+    })
+    const { ended, modes } = await Effect.runPromise(Effect.provide(server, TelaEmulatorServer.layer()))
+    // Only one, as they cost money
+    assert.deepStrictEqual(modes, ["sync"])
+    assert.strictEqual(ended.code, 1)
+    assert.match(
+      ended.stdout,
+      /^SPINE_API_KEY is not set, so Spine is left out\.\nOne run each, .*\nTELA_API_KEY is set, /
+    )
+    assert.match(ended.stdout, /^invoice +Tela sync +failed .* The answer is no invoice: Expected object$/m)
+    assert.match(ended.stdout, /\n1 run: 1 failed; /)
+    assert.strictEqual(ended.stderr, "\nThe demo failed. \"invoice\" was not meant to end failed.\n")
   })
 })

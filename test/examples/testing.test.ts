@@ -1,2 +1,3 @@
-/** The example of a test is a test. */
+/** The examples of tests are tests. */
 import "../../examples/08-testing.test.ts"
+import "../../examples/19-testing-streams.test.ts"

@@ -5,7 +5,7 @@ import { stripVTControlCharacters } from "node:util"
 import * as Screen from "../../examples/support/screen.ts"
 import * as View from "../../examples/support/view.ts"
 
-const row: View.Row = { name: "memo", status: "running", completed: 2, total: 5, startedAt: 1000 }
+const row: View.Row = { name: "memo", status: "running", completed: 2, total: 5, unit: "tasks", startedAt: 1000 }
 const options = { now: 3400, columns: 100, nameWidth: 6, paint: View.plain }
 
 describe("View", () => {
@@ -40,6 +40,14 @@ describe("View", () => {
     )
   })
 
+  it("shows no count where there is nothing to count", () => {
+    const plain = { name: "memo", status: "running", completed: 0, total: 0, startedAt: 1000 }
+    const line = "memo    ░░░░░░░░░░░░░░░░░░░░░░░░  running                      2.4 s"
+    assert.strictEqual(View.progress(plain, options), line)
+    assert.strictEqual(View.progress({ ...plain, unit: "tasks" }, options), line)
+    assert.strictEqual(View.change({ ...plain, completed: 1, total: 1 }), "memo: running")
+  })
+
   it("fits into any terminal, with colours or without", () => {
     const long = { ...row, note: "the sources could not be read, and neither could anything else that was tried" }
     for (let columns = 1; columns <= 160; columns++) {
@@ -57,10 +65,16 @@ describe("View", () => {
   })
 
   it("gives each outcome a colour of its own", () => {
-    const lines = ["running", "completed", "partial", "failed"].map((status) =>
+    const lines = ["running", "completed", "succeeded", "partial", "failed"].map((status) =>
       View.progress({ ...row, status }, { ...options, paint: (format, text) => `<${format}>${text}` })
     )
-    assert.deepStrictEqual(lines.map((line) => /<(?!bold)(\w+)>/.exec(line)?.[1]), ["cyan", "green", "yellow", "red"])
+    assert.deepStrictEqual(lines.map((line) => /<(?!bold)(\w+)>/.exec(line)?.[1]), [
+      "cyan",
+      "green",
+      "green",
+      "yellow",
+      "red"
+    ])
   })
 
   it("writes a change for a log", () => {
@@ -127,7 +141,7 @@ describe("Screen", () => {
       yield* Effect.scoped(Effect.gen(function*() {
         const screen = yield* Screen.make(["report", "memo"])
         yield* TestClock.adjust("50 millis")
-        yield* screen.update("memo", { status: "running", completed: 1, total: 4 })
+        yield* screen.update("memo", { status: "running", unit: "tasks", completed: 1, total: 4 })
         yield* TestClock.adjust("100 millis")
         yield* screen.update("memo", { status: "completed", completed: 4 })
       }))
@@ -148,9 +162,9 @@ describe("Screen", () => {
     const console: Console.Console = { ...globalThis.console, log: (line: string) => void lines.push(line) }
     return Effect.gen(function*() {
       const screen = yield* Screen.make(["memo"])
-      yield* screen.update("memo", { status: "running", completed: 1, total: 4 })
+      yield* screen.update("memo", { status: "running", unit: "tasks", completed: 1, total: 4 })
       yield* TestClock.adjust("2 seconds")
-      yield* screen.update("memo", { status: "running", completed: 1, total: 4 })
+      yield* screen.update("memo", { status: "running", unit: "tasks", completed: 1, total: 4 })
       yield* screen.update("memo", { completed: 2 })
       assert.deepStrictEqual(lines, ["[ 0.0 s] memo: running, 1/4 tasks", "[ 2.0 s] memo: running, 2/4 tasks"])
       assert.deepStrictEqual(written, [])

@@ -59,6 +59,7 @@ const differences = (schemas: Tela.Schemas<never, never> | object) =>
     const error = failure(yield* finish(tela.canvas.get({ id: canvas.id, ...schemas })))
     assert.instanceOf(error, RunError.BadRequestError)
     assert.include(error.message, "Invoices")
+    assert.isTrue(error.sent, "a look-up was made, and nothing was executed")
     return error.message
   }).pipe(Effect.provide(live))
 
@@ -137,10 +138,10 @@ describe("canvas.get", () => {
           due: Schema.String
         })
       })
-      assert.include(message, "the output's \"total\" is number on the canvas and string in the output schema")
-      assert.include(message, "the output's \"lines\"'s items's \"sku\" is string on the canvas and number")
-      assert.include(message, "the output's \"lines\"'s items may lack \"count\"")
-      assert.include(message, "the output has no \"due\" on the canvas")
+      assert.include(message, "output.total is number on the canvas and string in the output schema")
+      assert.include(message, "output.lines[].sku is string on the canvas and number")
+      assert.include(message, "output.lines[].count may be absent")
+      assert.include(message, "output.due does not exist on the canvas")
       assert.include(yield* differences({ output: Schema.String }), "object on the canvas and string")
     }))
 
@@ -148,13 +149,40 @@ describe("canvas.get", () => {
     Effect.gen(function*() {
       assert.include(
         yield* differences({ output: z.object({ total: z.string() }) }),
-        "\"total\" is number on the canvas and string"
+        "output.total is number on the canvas and string"
       )
       assert.include(
         yield* differences({ input: z.object({ document: z.string(), language: z.string() }) }),
         "\"document\" is a file"
       )
     }))
+
+  it.effect("compares what travels: what a Zod schema takes of the output, and what it gives for the input", () =>
+    Effect.gen(function*() {
+      const { canvas, tela } = yield* setup
+      const found = success(
+        yield* finish(tela.canvas.get({
+          id: canvas.id,
+          input: z.object({
+            document: z.custom<Tela.TelaFile>(Tela.isTelaFile),
+            language: z.string().default("pt"),
+            note: z.number().transform(String).optional()
+          }),
+          output: z.object({ total: z.coerce.number(), currency: z.string().transform((text) => text.length) })
+        }))
+      )
+      assert.strictEqual(found.version!.variables.length, 3)
+      assert.include(
+        yield* differences({
+          input: z.object({
+            document: z.custom<Tela.TelaFile>(Tela.isTelaFile),
+            language: z.string(),
+            stray: z.string()
+          })
+        }),
+        "the input schema has \"stray\""
+      )
+    }).pipe(Effect.provide(live)))
 
   it.effect("a canvas that answers with text takes no other output schema", () =>
     Effect.gen(function*() {

@@ -1,0 +1,71 @@
+/**
+ * Testing code that streams: `narrate` is what you wrote, and a script says what the provider sends, piece by piece and
+ * pause by pause. The `TestClock` decides how fast time goes, so silence of minutes takes milliseconds.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Redacted, Schema, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { Tela } from "canvas-runs"
+import { TelaEmulator } from "canvas-runs/testing"
+
+/** Shows a text while it is written, and makes the best of one that breaks off. */
+const narrate = Effect.fn("narrate")(
+  function*(topic: string, show: (text: string) => void) {
+    const tela = yield* Tela.TelaClient
+    const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11", output: Schema.String })
+    return yield* canvas.stream({ topic }, { idleTimeout: "30s" }).pipe(
+      Stream.tap((part) => Effect.sync(() => part._tag === "delta" && show(part.content))),
+      Stream.runFold(() => "", (text, part) => part._tag === "final" ? part.result : text)
+    )
+  },
+  Effect.catchTag(
+    "StreamInterruptedError",
+    ({ reason, received }) => Effect.succeed(`${received.message}... (${reason})`)
+  )
+)
+
+const TestLayer = Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+  Layer.provideMerge(TelaEmulator.layerTest())
+)
+
+describe("narrate", () => {
+  it.effect("shows each piece when it comes, and returns the whole", () =>
+    Effect.gen(function*() {
+      const emulator = yield* TelaEmulator.TelaEmulator
+      yield* emulator.script({ stream: { pieces: ["Once ", "upon ", "a time"], pause: "10 seconds" } })
+
+      const shown: Array<string> = []
+      const fiber = yield* Effect.forkChild(narrate("tides", (text) => shown.push(text)))
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(shown, ["Once ", "upon "])
+
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* Fiber.join(fiber), "Once upon a time")
+      const [run] = yield* emulator.runs
+      assert.deepStrictEqual(run?.request.variables, { topic: "tides" })
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("keeps what had come when the connection breaks", () =>
+    Effect.gen(function*() {
+      const emulator = yield* TelaEmulator.TelaEmulator
+      yield* emulator.script({ stream: { pieces: ["Once ", "upon", { drop: true }] } })
+
+      assert.strictEqual(yield* narrate("tides", () => {}), "Once upon... (transport)")
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("does not wait for ever for a stream that falls silent", () =>
+    Effect.gen(function*() {
+      const emulator = yield* TelaEmulator.TelaEmulator
+      // Keep-alives are no words
+      yield* emulator.script({
+        stream: { pieces: ["Once", { pause: "20 seconds" }, { comment: "keep-alive" }, { pause: "1 hour" }, "upon"] }
+      })
+
+      const fiber = yield* Effect.forkChild(narrate("tides", () => {}))
+      yield* TestClock.adjust("30 seconds")
+
+      assert.strictEqual(yield* Fiber.join(fiber), "Once... (idle)")
+      const [stream] = yield* emulator.streams
+      assert.strictEqual(stream?.state, "abandoned")
+    }).pipe(Effect.provide(TestLayer)))
+})
