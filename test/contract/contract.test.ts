@@ -27,8 +27,7 @@ const everyFive: Follow = { interval: "5 seconds", timeout: "10 minutes" }
 for (const provider of providers) {
   describe(`the contract of every provider: ${provider.name}`, () => {
     const keeps = (name: string, test: Effect.Effect<void, unknown, never>) => it.effect(name, () => test)
-    const on = <A, E>(effect: Effect.Effect<A, E, Env>) =>
-      Effect.provide(effect, provider.layer)
+    const on = <A, E>(effect: Effect.Effect<A, E, Env>) => Effect.provide(effect, provider.layer)
 
     keeps(
       "create: returns a plain ref that is enough to find the run again",
