@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer, Redacted, Schema } from "effect"
+import { type Duration, Effect, Fiber, Layer, Redacted, Schema } from "effect"
 import { HttpRouter } from "effect/http"
 import { TestClock } from "effect/testing"
 import { RunError, Spine, Tela, Webhooks } from "canvas-runs"
