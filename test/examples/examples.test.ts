@@ -251,7 +251,7 @@ describe.concurrent("examples", { timeout: 60_000 }, () => {
         "BadRequestError: ",
         "\"document\" is a file for the canvas and string in the input schema",
         "the canvas requires \"language\"",
-        "\"total\" is number on the canvas and string in the output schema"
+        "output.total is number on the canvas and string in the output schema"
       ]
     ) assert.include(lines[0], difference)
     assert.strictEqual(lines.at(-1), "Invoices: 2 lines, 1250.5 in total")
