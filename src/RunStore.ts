@@ -1,0 +1,709 @@
+/**
+ * Runs that survive the program: what it intended to create, what it created, and what has ended.
+ *
+ * **Details**
+ *
+ * A process can end between the moment a provider starts a run and the moment the program learns of it. A
+ * {@link RunStore} therefore writes down an *intent* before the create and the *ref* after it, in any `KeyValueStore`:
+ * memory, a directory, a database.
+ *
+ * | under the key there is | `runOnce(key, create)` | it is unfinished |
+ * | --- | --- | --- |
+ * | nothing | intent, create, ref: gives the new ref | |
+ * | `Creating`: this process is at it | waits, then gives that ref | yes |
+ * | `Created`: a ref | gives the ref, and makes no request | yes |
+ * | `Unknown`: an intent, and no ref | fails with `CreateOutcomeUnknownError` | yes |
+ * | `Finished`: a ref, and its end | gives the ref, and makes no request | |
+ *
+ * Whoever meets an `Unknown` one looks for the run at the provider, and chooses: `attach(key, ref)` if it is there,
+ * `runOnce(key, create, { onUnknown: "retry" })` to start another one, `forget(key)` to leave it. A request can outlive the
+ * process that sent it, so look some time after `intendedAt`, not at once.
+ *
+ * An entry that is whole is never written over. Each state has an entry of its own: the new one is written first, the old one is
+ * removed then, and the most advanced one counts. So a process may be killed between or inside any two writes; an entry
+ * that was cut is seen, and the one before it still counts.
+ *
+ * **Gotchas**
+ *
+ * - A key needs one owner at a time. Within a `RunStore` that is seen to; but a `KeyValueStore` cannot compare and set, so
+ *   two processes, or two `RunStore`s, that run the same key at the same moment may both create.
+ * - What the `KeyValueStore` has accepted counts as written. `KeyValueStore.layerFileSystem` leaves it to the operating
+ *   system to bring it to the disk: a killed process loses nothing, a power cut may lose the last moments.
+ * - Refs are stored, and nothing secret: no API key, prompt or file. The keys are stored as they are.
+ * - Finished runs stay, a small entry each, so that their keys are not run again. `forget` removes them.
+ *
+ * **Example** (A program that may be killed at any time)
+ *
+ * ```ts
+ * import { Effect, Layer, Redacted } from "effect"
+ * import { KeyValueStore } from "effect/persistence"
+ * import { RunStore, Spine } from "canvas-runs"
+ * import { SpineEmulator, Timeline } from "canvas-runs/testing"
+ *
+ * const report = Effect.gen(function*() {
+ *   const store = yield* RunStore.RunStore
+ *   const spine = yield* Spine.SpineClient
+ *   const ref = yield* store.runOnce("report-2026-07", spine.runs.create({ prompt: "The report of July" }))
+ *   return yield* store.settle("report-2026-07", spine.runs.waitForCompletion(ref))
+ * })
+ *
+ * const program = Effect.gen(function*() {
+ *   const first = yield* report
+ *   // The same key, so the same run: after a restart, or as here after its end
+ *   const second = yield* report
+ *   console.log(first.run_id === second.run_id) // => true
+ * })
+ *
+ * // On a disk: KeyValueStore.layerFileSystem("runs"), with NodeServices.layer
+ * const storage = KeyValueStore.layerMemory
+ * const emulator = SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } })
+ * const main = program.pipe(
+ *   Effect.provide([
+ *     RunStore.layer.pipe(Layer.provide(storage)),
+ *     Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(Layer.provide(emulator))
+ *   ])
+ * )
+ *
+ * await Effect.runPromise(main)
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Digest from "effect/crypto/Digest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as KeyValueStore from "effect/persistence/KeyValueStore"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
+import * as Telemetry from "./internal/telemetry.ts"
+import { type BadRequestError, CreateOutcomeUnknownError, refused } from "./RunError.ts"
+import { format, RunRef } from "./RunRef.ts"
+
+/**
+ * What is known under a key. Times are Unix milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Entry = UnfinishedEntry | {
+  readonly _tag: "Finished"
+  readonly key: string
+  readonly ref: RunRef
+  readonly intendedAt: number
+  readonly finishedAt: number
+}
+
+/**
+ * An {@link Entry} that a program has to care for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type UnfinishedEntry =
+  | {
+    /** The create is under way, in this process. */
+    readonly _tag: "Creating"
+    readonly key: string
+    /** When the intent was written; absent where it cannot be read. */
+    readonly intendedAt?: number
+  }
+  | {
+    /** There was an intent, and no ref came after it: a run may exist. */
+    readonly _tag: "Unknown"
+    readonly key: string
+    /** When the intent was written; absent where it cannot be read. */
+    readonly intendedAt?: number
+  }
+  | {
+    /** There is a run, and nobody has said that it is finished. */
+    readonly _tag: "Created"
+    readonly key: string
+    readonly ref: RunRef
+    readonly intendedAt: number
+  }
+
+/**
+ * The store could not be read or written, or holds what this version of canvas-runs cannot read.
+ *
+ * **Details**
+ *
+ * With `reason` `"storage"` the `KeyValueStore` failed and `cause` is its error; with `"record"` an entry is there and is
+ * not ours, or is a newer version's. Where a run was created before the store failed, `ref` is that run: **keep it**, and
+ * bring it in with `attach` when the store works again.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class RunStoreError extends Schema.TaggedError<RunStoreError>()("RunStoreError", {
+  message: Schema.String,
+  /** The call that failed, such as `"RunStore.runOnce"`. */
+  operation: Schema.String,
+  reason: Schema.Literals(["storage", "record"]),
+  /** The key it was about, where it was about one. */
+  key: Schema.optionalKey(Schema.String),
+  /** The run it was about, where one exists. */
+  ref: Schema.optionalKey(RunRef),
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  /** Trying again never creates a second run. */
+  get isRetryable(): boolean {
+    return this.reason === "storage"
+  }
+}
+
+/**
+ * How {@link Service.runOnce} deals with what it finds.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface RunOnceOptions {
+  /**
+   * What to do where an earlier create had an unknown outcome: fail with `CreateOutcomeUnknownError`, or create once more
+   * and accept that there may be two runs.
+   *
+   * @default "fail"
+   */
+  readonly onUnknown?: "fail" | "retry" | undefined
+}
+
+/**
+ * What the store offers. A key is any text, and names one piece of work for good: `"report-2026-07"`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Service {
+  /**
+   * Gives the ref of the run under the key, and creates the run if there is none.
+   *
+   * **Details**
+   *
+   * `create` is what makes the run: Spine's `runs.create(params)`, Tela's `canvas.execute(variables, { async: true })`, or
+   * anything else that brings a `ref`. From the intent to the ref nothing is interrupted, so that no answer is lost; that
+   * takes as long as `create` does, which a client bounds with its `requestTimeout`.
+   *
+   * If `create` fails and surely made no run (a request that was refused, a connection that was never made), the key is
+   * free again. After every other failure the outcome is unknown, and the key stays taken.
+   *
+   * **Gotchas**
+   *
+   * Let `create` be the create and nothing else. Of an error that is not this library's, the store has to assume that it
+   * came after the create.
+   */
+  readonly runOnce: <A extends { readonly ref: RunRef }, E, R>(
+    key: string,
+    create: Effect.Effect<A, E, R>,
+    options?: RunOnceOptions
+  ) => Effect.Effect<RunRef, E | CreateOutcomeUnknownError | RunStoreError, R>
+  /**
+   * Follows the run under the key with `wait`, and marks it finished when that has succeeded, or has failed because the
+   * run has ended badly (`RunFailedError`, `InvalidOutputError`). After any other failure it stays unfinished.
+   *
+   * **Details**
+   *
+   * `wait` may do more than wait: with the downloads and the bookkeeping in it, the run is finished when they are done.
+   */
+  readonly settle: <A, E, R>(
+    key: string,
+    wait: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | BadRequestError | RunStoreError, R>
+  /** Marks the run under the key as finished. It is listed no more, and `runOnce` goes on giving its ref. */
+  readonly complete: (key: string) => Effect.Effect<void, BadRequestError | RunStoreError>
+  /** Brings a run in under a key: one that was found at the provider after its create had an unknown outcome. */
+  readonly attach: (key: string, ref: RunRef) => Effect.Effect<void, BadRequestError | RunStoreError>
+  /** Removes all that is known under the key, so that it can be run again. The run itself goes on. */
+  readonly forget: (key: string) => Effect.Effect<void, RunStoreError>
+  /** What is known under the key, or `undefined`. */
+  readonly get: (key: string) => Effect.Effect<Entry | undefined, RunStoreError>
+  /**
+   * Everything that a program has to care for, oldest first: what to wait for, and what to decide about.
+   *
+   * **Details**
+   *
+   * It lists the names of all entries, and reads those that are unfinished. One that cannot be read fails the list, as it
+   * may be a run.
+   *
+   * **Example** (Picking up at start)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { RunStore, Spine } from "canvas-runs"
+   *
+   * const pickUp = Effect.gen(function*() {
+   *   const store = yield* RunStore.RunStore
+   *   const spine = yield* Spine.SpineClient
+   *   yield* Effect.forEach(yield* store.unfinished, (entry) =>
+   *     entry._tag === "Created"
+   *       ? store.settle(entry.key, spine.runs.waitForCompletion(entry.ref, { timeout: "2 hours" }))
+   *       : Effect.logWarning(`${entry.key} may have been created: look for it at the provider`), {
+   *     concurrency: "unbounded",
+   *     discard: true
+   *   })
+   * })
+   * ```
+   */
+  readonly unfinished: Effect.Effect<ReadonlyArray<UnfinishedEntry>, RunStoreError>
+}
+
+/**
+ * The store of runs.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class RunStore extends Context.Service<RunStore, Service>()("canvas-runs/RunStore") {}
+
+/**
+ * Makes a store on the `KeyValueStore` at hand.
+ *
+ * **Details**
+ *
+ * Its entries begin with `canvas-runs/`, so that the `KeyValueStore` can hold other things too.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = Effect.gen(function*() {
+  const storage = yield* KeyValueStore.KeyValueStore
+  const digest = yield* Effect.provide(Effect.service(Digest.Digest), Digest.layerWebCrypto)
+  const exclusive = makeLocks()
+  // The names this process is creating a run for: their intents are not of unknown outcome
+  const creating = new Set<string>()
+
+  const nameOf = (key: string): Effect.Effect<string> => {
+    const name = encodeKey(key)
+    return name.length <= maxName
+      ? Effect.succeed(name)
+      : Effect.map(
+        digest.digestHex(Digest.sha256, new TextEncoder().encode(name)),
+        (hash) => `${name.slice(0, maxName - hash.length - 1)}${hashMark}${hash}`
+      )
+  }
+
+  const readRecord = (
+    about: EntryAbout,
+    state: State
+  ): Effect.Effect<StoredRecord | typeof torn | undefined, RunStoreError> =>
+    storage.get(`${prefixes[state]}${about.name}`).pipe(
+      Effect.mapError(storageFailed(about, "could not be read")),
+      Effect.flatMap((text) => text === undefined ? Effect.undefined : parseRecord(about, text))
+    )
+
+  const writeRecord = (about: KeyAbout, state: State, record: Omit<StoredRecord, "version" | "key">) =>
+    storage.set(`${prefixes[state]}${about.name}`, JSON.stringify({ version, key: about.key, ...record })).pipe(
+      Effect.mapError(storageFailed(
+        record.ref === undefined ? about : { ...about, ref: record.ref },
+        "could not be written",
+        state === "created" ? " Keep this error's ref, and attach it when the store works again." : ""
+      ))
+    )
+
+  const removeRecord = (about: KeyAbout, state: State) =>
+    storage.remove(`${prefixes[state]}${about.name}`).pipe(
+      Effect.mapError(storageFailed(about, "could not be removed"))
+    )
+
+  /** For what does no harm if it stays. */
+  const tidy = (about: KeyAbout, state: State) =>
+    Effect.catch(removeRecord(about, state), (error) => Effect.logWarning(`canvas-runs: ${error.message}`))
+
+  /** Reads in the order of writing, so that an entry which moves on meanwhile is met in its new place. */
+  const read = Effect.fnUntraced(function*(about: EntryAbout): Effect.fn.Return<Entry | undefined, RunStoreError> {
+    const intent = yield* readRecord(about, "intent")
+    const isCreating = creating.has(about.name)
+    const created = yield* readRecord(about, "created")
+    const finished = yield* readRecord(about, "finished")
+    if (intent === undefined && created === undefined && finished === undefined) return undefined
+    const key = about.key ?? keyOf(about.name, intent, created, finished)
+    if (key === undefined) {
+      yield* Effect.logWarning(`canvas-runs: ${where(about)} was cut short before anything was created`)
+      return undefined
+    }
+    if (isStored(finished) && finished.ref !== undefined) {
+      const { finishedAt, intendedAt, ref } = finished
+      return { _tag: "Finished", key, ref, intendedAt, finishedAt: finishedAt ?? intendedAt }
+    }
+    if (isStored(created) && created.ref !== undefined) {
+      return { _tag: "Created", key, ref: created.ref, intendedAt: created.intendedAt }
+    }
+    return {
+      _tag: isCreating ? "Creating" : "Unknown",
+      key,
+      ...(isStored(intent) ? { intendedAt: intent.intendedAt } : undefined)
+    }
+  })
+
+  /** What an operation on a key does, while no other one does anything with it. */
+  const withKey = <A, E, R>(
+    operation: string,
+    key: string,
+    use: (about: KeyAbout) => Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E, R> =>
+    Effect.flatMap(nameOf(key), (name) => exclusive(name)(use({ operation, name, key }))).pipe(
+      Telemetry.span(operation, { "run.key": key })
+    )
+
+  const createOnce = Effect.fnUntraced(function*<A extends { readonly ref: RunRef }, E, R>(
+    about: KeyAbout,
+    create: Effect.Effect<A, E, R>,
+    earlier: Entry | undefined
+  ): Effect.fn.Return<RunRef, E | RunStoreError, R> {
+    const intendedAt = earlier?.intendedAt ?? (yield* Clock.currentTimeMillis)
+    if (earlier === undefined) {
+      yield* Effect.tapError(writeRecord(about, "intent", { intendedAt }), () => tidy(about, "intent"))
+    }
+    const { ref } = yield* Effect.tapError(create, (error) =>
+      // What an earlier create has left in doubt, a later one does not clear up
+      earlier === undefined && isWithoutRun(error) ? tidy(about, "intent") : Effect.void)
+    yield* writeRecord(about, "created", { intendedAt, ref })
+    yield* tidy(about, "intent")
+    return ref
+  })
+
+  const complete = (operation: string, key: string) =>
+    withKey(
+      operation,
+      key,
+      Effect.fnUntraced(function*(about) {
+        const entry = yield* read(about)
+        if (entry?._tag === "Finished") return
+        if (entry?._tag !== "Created") {
+          return yield* refused({
+            operation,
+            parameter: "key",
+            message: entry === undefined
+              ? `there is no run under ${JSON.stringify(key)}.`
+              : `it is not known whether there is a run under ${JSON.stringify(key)}. Attach one, retry, or forget it.`
+          })
+        }
+        const { intendedAt, ref } = entry
+        yield* writeRecord(about, "finished", { intendedAt, ref, finishedAt: yield* Clock.currentTimeMillis })
+        yield* tidy(about, "intent")
+        yield* tidy(about, "created")
+      }, Effect.uninterruptible)
+    )
+
+  return {
+    runOnce: (key, create, options) =>
+      withKey(
+        "RunStore.runOnce",
+        key,
+        Effect.fnUntraced(function*(about) {
+          const entry = yield* read(about)
+          if (entry !== undefined && "ref" in entry) return entry.ref
+          if (entry !== undefined && options?.onUnknown !== "retry") {
+            return yield* outcomeUnknown(about, entry.intendedAt, yield* Clock.currentTimeMillis)
+          }
+          return yield* Effect.acquireUseRelease(
+            Effect.sync(() => creating.add(about.name)),
+            () => Effect.uninterruptible(createOnce(about, create, entry)),
+            () => Effect.sync(() => creating.delete(about.name))
+          )
+        })
+      ),
+    settle: (key, wait) =>
+      wait.pipe(
+        Effect.tapError((error) =>
+          isEnd(error)
+            ? Effect.catch(
+              complete("RunStore.settle", key),
+              (error) => Effect.logWarning(`canvas-runs: ${error.message}`)
+            )
+            : Effect.void
+        ),
+        Effect.tap(() => complete("RunStore.settle", key))
+      ),
+    complete: (key) => complete("RunStore.complete", key),
+    attach: (key, ref) =>
+      withKey(
+        "RunStore.attach",
+        key,
+        Effect.fnUntraced(function*(about) {
+          const entry = yield* read(about)
+          if (entry === undefined || !("ref" in entry)) {
+            yield* writeRecord(about, "created", {
+              intendedAt: entry?.intendedAt ?? (yield* Clock.currentTimeMillis),
+              ref
+            })
+            return yield* tidy(about, "intent")
+          }
+          if (format(entry.ref) === format(ref)) return
+          return yield* refused({
+            operation: about.operation,
+            parameter: "key",
+            message: `there is ${format(entry.ref)} under ${JSON.stringify(key)} already. Forget it first.`,
+            ref: entry.ref
+          })
+        }, Effect.uninterruptible)
+      ),
+    forget: (key) =>
+      withKey("RunStore.forget", key, (about) =>
+        // The most advanced entry counts, so it goes last: cut short, this has removed nothing yet
+        Effect.uninterruptible(Effect.forEach(states, (state) => removeRecord(about, state), { discard: true }))),
+    get: (key) => Effect.flatMap(nameOf(key), (name) => read({ operation: "RunStore.get", name, key })),
+    unfinished: storage.keys.pipe(
+      Effect.mapError(storageFailed({ operation: "RunStore.unfinished" }, "could not be listed")),
+      Effect.flatMap((stored) =>
+        Effect.forEach(
+          unfinishedNames(stored),
+          (name) => read({ operation: "RunStore.unfinished", name, key: undefined }),
+          { concurrency: 16 }
+        )
+      ),
+      Effect.map((entries) => entries.filter(isUnfinished).sort(byAge)),
+      Telemetry.span("RunStore.unfinished", {})
+    )
+  }
+})
+
+/**
+ * A layer with the store, on the `KeyValueStore` at hand.
+ *
+ * **Example** (Runs in a directory)
+ *
+ * ```ts
+ * import { NodeServices } from "@effect/platform-node"
+ * import { Effect, Layer } from "effect"
+ * import { KeyValueStore } from "effect/persistence"
+ * import { RunStore } from "canvas-runs"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ *
+ * const directory = mkdtempSync(`${tmpdir()}/runs-`)
+ * const storage = Layer.provide(KeyValueStore.layerFileSystem(directory), NodeServices.layer)
+ *
+ * const program = Effect.gen(function*() {
+ *   const store = yield* RunStore.RunStore
+ *   return (yield* store.unfinished).length
+ * })
+ *
+ * console.log(await Effect.runPromise(Effect.provide(program, Layer.provide(RunStore.layer, storage)))) // => 0
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<RunStore, never, KeyValueStore.KeyValueStore> = Layer.effect(RunStore, make)
+
+/**
+ * A layer with a store in memory, which ends with the process: for tests, and for `runOnce` within one process.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerMemory: Layer.Layer<RunStore> = Layer.provide(layer, KeyValueStore.layerMemory)
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+// --- what is stored ---
+
+/** In the order of a run's life, which is the order of writing, reading and removing. */
+const states = ["intent", "created", "finished"] as const
+
+type State = typeof states[number]
+
+const prefixes: { readonly [S in State]: string } = {
+  intent: "canvas-runs/intent/",
+  created: "canvas-runs/created/",
+  finished: "canvas-runs/finished/"
+}
+
+const version = 1
+
+/** What a `Date` can hold. */
+const Time = Schema.Finite.check(Schema.isBetween({ minimum: -8.64e15, maximum: 8.64e15 }))
+
+const StoredRecord = Schema.Struct({
+  version: Schema.Literal(version),
+  key: Schema.String,
+  intendedAt: Time,
+  ref: Schema.optionalKey(RunRef),
+  finishedAt: Schema.optionalKey(Time)
+})
+
+interface StoredRecord extends Schema.Schema.Type<typeof StoredRecord> {}
+
+/** What is left of an entry whose writing was cut short: never whole JSON, as JSON ends with its last brace. */
+const torn = "torn"
+
+const isStored = (record: StoredRecord | typeof torn | undefined): record is StoredRecord =>
+  record !== undefined && record !== torn
+
+const parseJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
+const decodeRecord = Schema.decodeUnknownResult(StoredRecord)
+
+const parseRecord = (about: About, text: string): Effect.Effect<StoredRecord | typeof torn, RunStoreError> => {
+  const json = parseJson(text)
+  if (Result.isFailure(json)) return Effect.succeed(torn)
+  const record = decodeRecord(json.success)
+  if (Result.isFailure(record)) {
+    return Effect.fail(notOurs(
+      about,
+      isNewer(json.success)
+        ? "was written by a newer version of canvas-runs, which is needed to read it"
+        : `is not one of canvas-runs (${record.failure.message.replaceAll("\n", " ")})`
+    ))
+  }
+  return about.key === undefined || record.success.key === about.key
+    ? Effect.succeed(record.success)
+    : Effect.fail(notOurs(about, `belongs to the key ${JSON.stringify(record.success.key)}: the storage mixes keys up`))
+}
+
+const isNewer = (json: unknown): boolean =>
+  Predicate.hasProperty(json, "version") && Predicate.isNumber(json.version) && json.version > version
+
+// --- keys ---
+
+/**
+ * How long the name of an entry gets. With its prefix it fits a file name (255 bytes) and the narrowest column of
+ * `KeyValueStore.layerSql` (191 characters), with some room for a prefix of the user's.
+ */
+const maxName = 140
+
+/** Stands between the beginning of a long name and the digest of all of it; short names do not have it. */
+const hashMark = "~"
+
+/** Says a key in characters that differ on every storage, be it blind to case or shy of dots. */
+const encodeKey = (key: string): string =>
+  key.replace(
+    /[^a-z0-9_-]/g,
+    (char) => /[A-Z]/.test(char) ? `!${char.toLowerCase()}` : `(${char.charCodeAt(0).toString(16)})`
+  )
+
+const decodeKey = (name: string): string =>
+  name.replace(
+    /!([a-z])|\(([0-9a-f]+)\)/g,
+    (_, letter?: string, code?: string) => letter?.toUpperCase() ?? String.fromCharCode(Number.parseInt(code!, 16))
+  )
+
+/** A long key is only in its entries. If none is whole, the process ended before it had written the intent. */
+const keyOf = (name: string, ...records: ReadonlyArray<StoredRecord | typeof torn | undefined>): string | undefined =>
+  records.find(isStored)?.key ?? (name.includes(hashMark) ? undefined : decodeKey(name))
+
+const unfinishedNames = (stored: ReadonlyArray<string>): ReadonlySet<string> =>
+  new Set(
+    [prefixes.intent, prefixes.created].flatMap((prefix) =>
+      stored.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length))
+    )
+  )
+
+const isUnfinished = (entry: Entry | undefined): entry is UnfinishedEntry =>
+  entry !== undefined && entry._tag !== "Finished"
+
+const byAge = (self: UnfinishedEntry, that: UnfinishedEntry): number =>
+  (self.intendedAt ?? 0) - (that.intendedAt ?? 0) || (self.key < that.key ? -1 : 1)
+
+/** One at a time for each name. */
+const makeLocks = () => {
+  const locks = new Map<string, { readonly semaphore: Semaphore.Semaphore; users: number }>()
+  return (name: string) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const lock = locks.get(name) ?? { semaphore: Semaphore.makeUnsafe(1), users: 0 }
+        lock.users++
+        locks.set(name, lock)
+        return lock
+      }),
+      ({ semaphore }) => semaphore.withPermits(1)(self),
+      (lock) =>
+        Effect.sync(() => {
+          if (--lock.users === 0) locks.delete(name)
+        })
+    )
+}
+
+// --- errors ---
+
+/** What an error can say about the operation it ended. */
+interface About {
+  readonly operation: string
+  readonly name?: string | undefined
+  readonly key?: string | undefined
+  readonly ref?: RunRef | undefined
+}
+
+interface EntryAbout extends About {
+  readonly name: string
+}
+
+interface KeyAbout extends EntryAbout {
+  readonly key: string
+}
+
+const storeError = (about: About, reason: RunStoreError["reason"], message: string, cause?: unknown): RunStoreError =>
+  new RunStoreError({
+    message: `${about.operation}: ${message}`,
+    operation: about.operation,
+    reason,
+    ...(about.key === undefined ? undefined : { key: about.key }),
+    ...(about.ref === undefined ? undefined : { ref: about.ref }),
+    ...(cause === undefined ? undefined : { cause })
+  })
+
+const where = (about: About): string =>
+  about.key !== undefined ? `the entry of ${JSON.stringify(about.key)}` : `the entry ${about.name}`
+
+const storageFailed =
+  (about: About, what: string, advice = "") => (cause: KeyValueStore.KeyValueStoreError): RunStoreError =>
+    storeError(
+      about,
+      "storage",
+      `${about.name === undefined ? "the store" : where(about)} ${what} (${cause.message}).${
+        about.ref === undefined ? "" : ` It is about ${format(about.ref)}.`
+      }${advice}`,
+      cause
+    )
+
+const notOurs = (about: About, what: string): RunStoreError =>
+  storeError(about, "record", `${where(about)} ${what}. Nothing was created or changed.`)
+
+const outcomeUnknown = (
+  about: KeyAbout,
+  intendedAt: number | undefined,
+  now: number
+): CreateOutcomeUnknownError =>
+  new CreateOutcomeUnknownError({
+    message:
+      `${about.operation}: a run may exist for ${JSON.stringify(about.key)}, and may be billed: it was going to ` +
+      "be created, and no ref was stored after that. Look for the run at the provider, then attach(key, ref), or create " +
+      `another one with { onUnknown: "retry" }, or forget(key).`,
+    operation: about.operation,
+    attempts: 1,
+    elapsed: Duration.millis(Math.max(0, now - (intendedAt ?? now))),
+    cause: new Error(
+      intendedAt === undefined
+        ? "the intent cannot be read"
+        : `the intent was written at ${new Date(intendedAt).toISOString()}`
+    )
+  })
+
+/** Those that `create` of a client fails with if there is surely no run; whatever else it was, there may be one. */
+const isWithoutRun = (error: unknown): boolean => {
+  if (!Predicate.hasProperty(error, "_tag") || Predicate.hasProperty(error, "ref") && error.ref !== undefined) {
+    return false
+  }
+  switch (error._tag) {
+    case "BadRequestError":
+    case "AuthenticationError":
+    case "UsageLimitError":
+    case "PermissionDeniedError":
+    case "NotFoundError":
+    case "ConflictError":
+    case "RateLimitError":
+    case "FileInputError":
+      return true
+    case "TransportError":
+      return Predicate.hasProperty(error, "reached") && error.reached === false
+    default:
+      return false
+  }
+}
+
+const isEnd = (error: unknown): boolean =>
+  Predicate.isTagged(error, "RunFailedError") || Predicate.isTagged(error, "InvalidOutputError")

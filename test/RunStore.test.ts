@@ -1,0 +1,785 @@
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, FileSystem, Layer, Redacted } from "effect"
+import { KeyValueStore } from "effect/persistence"
+import { TestClock } from "effect/testing"
+import { RunError, RunRef, Spine, Tela } from "canvas-runs"
+import * as RunStore from "canvas-runs/RunStore"
+import { Fault, SpineEmulator, TelaEmulator } from "canvas-runs/testing"
+
+const refOf = (id: string) => RunRef.make({ provider: "test", kind: "run", id })
+const fields = { operation: "runs.create", attempts: 1, elapsed: Duration.zero, message: "test" }
+const noAnswer = new RunError.CreateOutcomeUnknownError({ ...fields, cause: new Error("no answer") })
+
+/** A create that counts how often it was run, and makes `run-1`, `run-2`, and so on, unless told otherwise. */
+const creating = <E = never>(
+  result: (count: number) => Effect.Effect<{ readonly ref: RunRef.RunRef }, E> = (count) =>
+    Effect.succeed({ ref: refOf(`run-${count}`) })
+) => {
+  const counter = { count: 0 }
+  return { counter, create: Effect.suspend(() => result(++counter.count)) }
+}
+
+/** A storage whose content outlives those who use it, and whose operations can be tampered with. */
+const makeDisk = (tamper: {
+  readonly set?: (key: string, value: string) => Effect.Effect<void, KeyValueStore.KeyValueStoreError>
+  readonly remove?: (key: string) => Effect.Effect<void, KeyValueStore.KeyValueStoreError>
+  readonly get?: (key: string) => Effect.Effect<void, KeyValueStore.KeyValueStoreError>
+} = {}) => {
+  const content = new Map<string, string>()
+  const tampered = (effect: Effect.Effect<void, KeyValueStore.KeyValueStoreError> | undefined) => effect ?? Effect.void
+  const storage = KeyValueStore.makeStringOnly({
+    get: (key) => Effect.andThen(tampered(tamper.get?.(key)), Effect.sync(() => content.get(key))),
+    set: (key, value) => Effect.andThen(tampered(tamper.set?.(key, value)), Effect.sync(() => content.set(key, value))),
+    remove: (key) => Effect.andThen(tampered(tamper.remove?.(key)), Effect.sync(() => content.delete(key))),
+    clear: Effect.sync(() => content.clear()),
+    size: Effect.sync(() => content.size),
+    keys: Effect.sync(() => [...content.keys()])
+  })
+  return { content, storage, store: storeOn(storage) }
+}
+
+const storeOn = (storage: KeyValueStore.KeyValueStore): Effect.Effect<RunStore.Service> =>
+  Effect.provideService(RunStore.make, KeyValueStore.KeyValueStore, storage)
+
+const diskFull = Effect.fail(new KeyValueStore.KeyValueStoreError({ method: "set", message: "disk full" }))
+
+describe("runOnce", () => {
+  it.effect("creates a run, and gives its ref from then on without a request, even when the run has ended", () =>
+    Effect.gen(function*() {
+      const store = yield* RunStore.RunStore
+      const { counter, create } = creating()
+      assert.deepStrictEqual(yield* store.runOnce("a", create), refOf("run-1"))
+      assert.deepStrictEqual(yield* store.runOnce("a", create), refOf("run-1"))
+      yield* store.complete("a")
+      assert.deepStrictEqual(yield* store.runOnce("a", create), refOf("run-1"))
+      assert.strictEqual(counter.count, 1)
+      assert.deepStrictEqual(yield* store.runOnce("b", create), refOf("run-2"))
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+
+  it.effect("writes the intent before the create, and the ref after it", () =>
+    Effect.gen(function*() {
+      const { content, store } = makeDisk()
+      const { runOnce } = yield* store
+      let before: ReadonlyArray<string> = []
+      const { create } = creating(() =>
+        Effect.sync(() => {
+          before = [...content.keys()]
+          return { ref: refOf("run-1") }
+        })
+      )
+      yield* runOnce("a", create)
+      assert.deepStrictEqual(before, ["canvas-runs/intent/a"])
+      assert.deepStrictEqual([...content.keys()], ["canvas-runs/created/a"])
+    }))
+
+  it.effect("lets all who run the same key at the same time have one run", () =>
+    Effect.gen(function*() {
+      const { content, store } = makeDisk()
+      const { get, runOnce, unfinished } = yield* store
+      const { counter, create } = creating((count) =>
+        Effect.delay(Effect.succeed({ ref: refOf(`run-${count}`) }), "1 second")
+      )
+      const fiber = yield* Effect.forkChild(
+        Effect.all(Array.from({ length: 20 }, () => runOnce("a", create)), { concurrency: "unbounded" })
+      )
+      yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+      assert.deepStrictEqual((yield* unfinished).map(({ _tag, key }) => [_tag, key]), [["Creating", "a"]])
+      assert.strictEqual((yield* get("a"))?._tag, "Creating")
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(
+        new Set(yield* Fiber.join(fiber)),
+        new Set(Array.from({ length: 20 }, () => refOf("run-1")))
+      )
+      assert.strictEqual(counter.count, 1)
+      assert.deepStrictEqual([...content.keys()], ["canvas-runs/created/a"])
+    }))
+
+  it.effect("lets different keys go side by side", () =>
+    Effect.gen(function*() {
+      const { runOnce } = yield* RunStore.RunStore
+      const { create } = creating(() => Effect.delay(Effect.succeed({ ref: refOf("run") }), "1 second"))
+      const fiber = yield* Effect.forkChild(
+        Effect.forEach(["a", "b", "c"], (key) => runOnce(key, create), { concurrency: "unbounded" })
+      )
+      yield* TestClock.adjust("1 second")
+      assert.isDefined(fiber.pollUnsafe())
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+
+  it.effect("stores the ref before an interruption takes effect", () =>
+    Effect.gen(function*() {
+      const { runOnce, unfinished } = yield* RunStore.RunStore
+      const asked = yield* Deferred.make<void>()
+      const { counter, create } = creating(() =>
+        Deferred.succeed(asked, undefined).pipe(
+          Effect.andThen(Effect.sleep("3 seconds")),
+          Effect.as({ ref: refOf("run-1") })
+        )
+      )
+      const fiber = yield* Effect.forkChild(runOnce("a", create))
+      yield* Deferred.await(asked)
+      const interruption = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("3 seconds")
+      yield* Fiber.join(interruption)
+      const exit = yield* Fiber.await(fiber)
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+      assert.deepStrictEqual((yield* unfinished).map((entry) => entry._tag === "Created" && entry.ref), [
+        refOf("run-1")
+      ])
+      assert.deepStrictEqual(yield* runOnce("a", create), refOf("run-1"))
+      assert.strictEqual(counter.count, 1)
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+
+  it.effect("does not make those wait who are interrupted while another one creates", () =>
+    Effect.gen(function*() {
+      const { runOnce } = yield* RunStore.RunStore
+      const { counter, create } = creating(() => Effect.delay(Effect.succeed({ ref: refOf("run-1") }), "1 minute"))
+      const first = yield* Effect.forkChild(runOnce("a", create))
+      const second = yield* Effect.forkChild(runOnce("a", create))
+      yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+      yield* Fiber.interrupt(second)
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(yield* Fiber.join(first), refOf("run-1"))
+      assert.strictEqual(counter.count, 1)
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+
+  const withoutRun: ReadonlyArray<RunError.CreateError> = [
+    new RunError.BadRequestError({ ...fields, sent: false }),
+    new RunError.AuthenticationError(fields),
+    new RunError.UsageLimitError(fields),
+    new RunError.PermissionDeniedError(fields),
+    new RunError.NotFoundError(fields),
+    new RunError.ConflictError(fields),
+    new RunError.RateLimitError(fields),
+    new RunError.TransportError({ ...fields, reached: false }),
+    new RunError.FileInputError({ message: "test", file: "a.txt", reason: "read", isRetryable: false })
+  ]
+  for (const error of withoutRun) {
+    it.effect(`frees the key after ${error._tag}, which surely made no run`, () =>
+      Effect.gen(function*() {
+        const { content, store } = makeDisk()
+        const { runOnce } = yield* store
+        const { create } = creating((count) =>
+          count === 1 ? Effect.fail(error) : Effect.succeed({ ref: refOf(`run-${count}`) })
+        )
+        assert.strictEqual(yield* Effect.flip(runOnce("a", create)), error)
+        assert.strictEqual(content.size, 0)
+        assert.deepStrictEqual(yield* runOnce("a", create), refOf("run-2"))
+      }))
+  }
+
+  const inDoubt: ReadonlyArray<readonly [string, Effect.Effect<never, unknown>]> = [
+    ["CreateOutcomeUnknownError", Effect.fail(noAnswer)],
+    ["ServerError", Effect.fail(new RunError.ServerError(fields))],
+    ["TransportError after the request", Effect.fail(new RunError.TransportError({ ...fields, reached: true }))],
+    ["an error about a run that exists", Effect.fail(new RunError.NotFoundError({ ...fields, ref: refOf("run-1") }))],
+    ["an error of somebody else", Effect.fail({ _tag: "TimeoutError" })],
+    ["an error without a tag", Effect.fail(new Error("bookkeeping"))],
+    ["a defect", Effect.die(new Error("bug"))],
+    ["an interruption from within", Effect.interrupt]
+  ]
+  for (const [name, failing] of inDoubt) {
+    it.effect(`keeps the key after ${name}, until somebody chooses`, () =>
+      Effect.gen(function*() {
+        const { runOnce } = yield* RunStore.RunStore
+        const { counter, create } = creating((count) =>
+          count === 1 ? failing : Effect.succeed({ ref: refOf(`run-${count}`) })
+        )
+        const first = yield* Effect.exit(runOnce("a", create))
+        assert.isTrue(Exit.isFailure(first))
+        yield* TestClock.adjust("90 seconds")
+        const second = yield* Effect.flip(runOnce("a", create))
+        assert.instanceOf(second, RunError.CreateOutcomeUnknownError)
+        assert.strictEqual(second.operation, "RunStore.runOnce")
+        assert.strictEqual(Duration.toSeconds(second.elapsed), 90)
+        assert.include(second.message, `"a"`)
+        assert.strictEqual(counter.count, 1)
+        assert.deepStrictEqual(yield* runOnce("a", create, { onUnknown: "retry" }), refOf("run-2"))
+      }).pipe(Effect.provide(RunStore.layerMemory)))
+  }
+
+  it.effect("does not take a refusal of the second try for an answer about the first", () =>
+    Effect.gen(function*() {
+      const { get, runOnce } = yield* RunStore.RunStore
+      const { create } = creating((count) => Effect.fail(count === 1 ? noAnswer : new RunError.RateLimitError(fields)))
+      yield* Effect.flip(runOnce("a", create))
+      const refusal = yield* Effect.flip(runOnce("a", create, { onUnknown: "retry" }))
+      assert.strictEqual(refusal._tag, "RateLimitError")
+      assert.strictEqual((yield* get("a"))?._tag, "Unknown")
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+})
+
+describe("what the provider's clients make", () => {
+  const spine = Layer.orDie(
+    Spine.layer({ apiKey: Redacted.make("sk_spine_stored_secret"), requestTimeout: "30 seconds" })
+  )
+    .pipe(Layer.provideMerge(SpineEmulator.layerTest()))
+  const tela = Layer.orDie(Tela.layer({ apiKey: Redacted.make("tela_stored_secret") })).pipe(
+    Layer.provideMerge(TelaEmulator.layerTest())
+  )
+
+  it.effect("is stored without a secret, and is waited for after a restart", () =>
+    Effect.gen(function*() {
+      const { content, store } = makeDisk()
+      const spine = yield* Spine.SpineClient
+      const create = spine.runs.create({ prompt: "a prompt that nobody else shall read" })
+      const ref = yield* Effect.flatMap(store, ({ runOnce }) => runOnce("report", create))
+      const text = JSON.stringify([...content])
+      assert.include(text, ref.id)
+      assert.notInclude(text, "sk_spine_stored_secret")
+      assert.notInclude(text, "nobody else")
+
+      const { settle, unfinished } = yield* store
+      const fiber = yield* Effect.forkChild(Effect.gen(function*() {
+        const [entry] = yield* unfinished
+        if (entry?._tag !== "Created") return yield* Effect.die("it is not listed")
+        return yield* settle(entry.key, spine.runs.waitForCompletion(entry.ref, { timeout: "1 hour" }))
+      }))
+      yield* Effect.repeat(Effect.yieldNow, { times: 50 })
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual((yield* Fiber.join(fiber)).run_id, ref.id)
+      assert.deepStrictEqual(yield* unfinished, [])
+    }).pipe(Effect.provide(spine)))
+
+  it.effect("is found at the provider after a lost answer, and attached", () =>
+    Effect.gen(function*() {
+      const { attach, runOnce } = yield* RunStore.RunStore
+      const spine = yield* Spine.SpineClient
+      const emulator = yield* SpineEmulator.SpineEmulator
+      yield* emulator.fault(Fault.dropAfter)
+      const create = spine.runs.create({ prompt: "x" })
+      assert.instanceOf(yield* Effect.flip(runOnce("a", create)), RunError.CreateOutcomeUnknownError)
+      assert.instanceOf(yield* Effect.flip(runOnce("a", create)), RunError.CreateOutcomeUnknownError)
+      const [run] = yield* emulator.runs
+      const ref = RunRef.make({ provider: "spine", kind: "run", id: run!.id })
+      yield* attach("a", ref)
+      assert.deepStrictEqual(yield* runOnce("a", create), ref)
+      assert.strictEqual((yield* emulator.runs).length, 1)
+    }).pipe(Effect.provide([spine, RunStore.layerMemory])))
+
+  it.effect("is waited for no longer than the client's request timeout, though nothing is interrupted", () =>
+    Effect.gen(function*() {
+      const { runOnce } = yield* RunStore.RunStore
+      const spine = yield* Spine.SpineClient
+      yield* (yield* SpineEmulator.SpineEmulator).fault(Fault.hang)
+      const fiber = yield* Effect.forkChild(Effect.flip(runOnce("a", spine.runs.create({ prompt: "x" }))))
+      yield* Effect.repeat(Effect.yieldNow, { times: 50 })
+      yield* TestClock.adjust("30 seconds")
+      assert.instanceOf(yield* Fiber.join(fiber), RunError.CreateOutcomeUnknownError)
+    }).pipe(Effect.provide([spine, RunStore.layerMemory])))
+
+  it.effect("may be a Tela execution", () =>
+    Effect.gen(function*() {
+      const { runOnce } = yield* RunStore.RunStore
+      const tela = yield* Tela.TelaClient
+      const canvas = yield* tela.canvas.get({ id: "11111111-1111-4111-8111-111111111111" })
+      const create = canvas.execute({ topic: "x" }, { async: true })
+      const ref = yield* runOnce("a", create)
+      assert.strictEqual(ref.provider, "tela")
+      assert.deepStrictEqual(yield* runOnce("a", create), ref)
+      assert.strictEqual((yield* canvas.getExecution(ref)).ref.id, ref.id)
+    }).pipe(Effect.provide([tela, RunStore.layerMemory])))
+})
+
+describe("the end of a run", () => {
+  const failed = new RunError.RunFailedError({ message: "test", ref: refOf("run-1"), errors: [], run: {} })
+  const invalid = new RunError.InvalidOutputError({ message: "test", issue: "test", output: {} })
+  const late = new RunError.RunTimeoutError({
+    message: "test",
+    ref: refOf("run-1"),
+    reason: "deadline",
+    elapsed: Duration.zero,
+    polls: 1,
+    history: []
+  })
+  const outcomes: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown>, boolean]> = [
+    ["a result", Effect.succeed("result"), true],
+    ["RunFailedError", Effect.fail(failed), true],
+    ["InvalidOutputError", Effect.fail(invalid), true],
+    ["RunTimeoutError", Effect.fail(late), false],
+    ["TransportError", Effect.fail(new RunError.TransportError({ ...fields, reached: true })), false],
+    ["an interruption", Effect.interrupt, false],
+    ["a defect", Effect.die("bug"), false]
+  ]
+  for (const [name, wait, isEnd] of outcomes) {
+    it.effect(`settle takes ${name} ${isEnd ? "for the end" : "for a wait that is to be done again"}`, () =>
+      Effect.gen(function*() {
+        const { get, runOnce, settle, unfinished } = yield* RunStore.RunStore
+        yield* runOnce("a", creating().create)
+        const exit = yield* Effect.exit(settle("a", wait))
+        assert.deepStrictEqual(exit, yield* Effect.exit(wait))
+        assert.strictEqual((yield* get("a"))?._tag, isEnd ? "Finished" : "Created")
+        assert.strictEqual((yield* unfinished).length, isEnd ? 0 : 1)
+      }).pipe(Effect.provide(RunStore.layerMemory)))
+  }
+
+  it.effect("is marked once, and only of a run", () =>
+    Effect.gen(function*() {
+      const { complete, get, runOnce } = yield* RunStore.RunStore
+      assert.strictEqual((yield* Effect.flip(complete("a")))._tag, "BadRequestError")
+      yield* Effect.flip(runOnce("a", Effect.fail(noAnswer)))
+      assert.strictEqual((yield* Effect.flip(complete("a")))._tag, "BadRequestError")
+      yield* runOnce("a", creating().create, { onUnknown: "retry" })
+      yield* complete("a")
+      const entry = yield* get("a")
+      yield* TestClock.adjust("1 hour")
+      yield* complete("a")
+      assert.deepStrictEqual(yield* get("a"), entry)
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+
+  it.effect("is no end of the entry, until that is forgotten", () =>
+    Effect.gen(function*() {
+      const { content, store } = makeDisk()
+      const { complete, forget, get, runOnce } = yield* store
+      const { create } = creating()
+      yield* runOnce("a", create)
+      yield* complete("a")
+      assert.deepStrictEqual([...content.keys()], ["canvas-runs/finished/a"])
+      yield* forget("a")
+      assert.strictEqual(content.size, 0)
+      assert.isUndefined(yield* get("a"))
+      yield* forget("a")
+      assert.deepStrictEqual(yield* runOnce("a", create), refOf("run-2"))
+    }))
+})
+
+describe("whoever looks while an entry moves on", () => {
+  it.effect("sees each state once and in order, in the same process and in another", () =>
+    Effect.gen(function*() {
+      const slowly = () => Effect.repeat(Effect.yieldNow, { times: 3 }).pipe(Effect.asVoid)
+      const disk = makeDisk({ set: slowly, remove: slowly, get: slowly })
+      const store = yield* disk.store
+      const other = yield* disk.store
+      const seen: Array<string> = []
+      const seenByOther: Array<string> = []
+      const look = (from: RunStore.Service, to: Array<string>) =>
+        Effect.forever(Effect.map(from.get("a"), (entry) => {
+          const state = entry?._tag ?? "nothing"
+          if (to.at(-1) !== state) to.push(state)
+        }))
+      const lookers = yield* Effect.forEach(
+        [look(store, seen), look(other, seenByOther)],
+        (looker) => Effect.forkChild(looker)
+      )
+      yield* Effect.repeat(Effect.yieldNow, { times: 30 })
+      const { create } = creating(() =>
+        Effect.as(Effect.repeat(Effect.yieldNow, { times: 100 }), { ref: refOf("run-1") })
+      )
+      yield* store.runOnce("a", create)
+      yield* Effect.repeat(Effect.yieldNow, { times: 100 })
+      yield* store.complete("a")
+      yield* Effect.repeat(Effect.yieldNow, { times: 100 })
+      yield* Fiber.interruptAll(lookers)
+      assert.deepStrictEqual(seen, ["nothing", "Creating", "Created", "Finished"])
+      // Only the process that creates knows that somebody is at it
+      assert.deepStrictEqual(seenByOther, ["nothing", "Unknown", "Created", "Finished"])
+    }))
+})
+
+describe("attach", () => {
+  it.effect("brings in a run that was made elsewhere, and does not put it in the place of another", () =>
+    Effect.gen(function*() {
+      const { attach, complete, runOnce, unfinished } = yield* RunStore.RunStore
+      const { counter, create } = creating()
+      yield* attach("a", refOf("elsewhere"))
+      assert.deepStrictEqual(yield* runOnce("a", create), refOf("elsewhere"))
+      assert.strictEqual(counter.count, 0)
+      yield* attach("a", refOf("elsewhere"))
+      const error = yield* Effect.flip(attach("a", refOf("other")))
+      assert.strictEqual(error._tag, "BadRequestError")
+      assert.deepStrictEqual(error.ref, refOf("elsewhere"))
+      yield* complete("a")
+      yield* attach("a", refOf("elsewhere"))
+      assert.deepStrictEqual(yield* unfinished, [])
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+})
+
+describe("unfinished", () => {
+  it.effect("lists what to wait for and what to decide about, oldest first, and nothing else", () =>
+    Effect.gen(function*() {
+      const { content, store } = makeDisk()
+      const { complete, runOnce, unfinished } = yield* store
+      content.set("somebody else's", "value")
+      content.set("canvas-runs/other", "value")
+      for (const key of ["c", "b", "a", "finished"]) {
+        yield* runOnce(key, key === "b" ? Effect.fail(noAnswer) : creating().create).pipe(Effect.ignore)
+        yield* TestClock.adjust("1 second")
+      }
+      yield* complete("finished")
+      assert.deepStrictEqual(yield* unfinished, [
+        { _tag: "Created", key: "c", ref: refOf("run-1"), intendedAt: 0 },
+        { _tag: "Unknown", key: "b", intendedAt: 1000 },
+        { _tag: "Created", key: "a", ref: refOf("run-1"), intendedAt: 2000 }
+      ])
+      assert.deepStrictEqual(yield* (yield* store).unfinished, yield* unfinished, "after a restart it is the same")
+    }))
+})
+
+describe("keys", () => {
+  const keys = [
+    "",
+    ".",
+    "..",
+    "a",
+    "A",
+    "a.",
+    "a/b",
+    "../a",
+    "a\\b",
+    "!a",
+    "(61)",
+    "%2e",
+    "con",
+    "Grüße",
+    "🙂",
+    "\ud800",
+    "\ud801",
+    "line\nbreak\0",
+    "x".repeat(1000),
+    `${"x".repeat(999)}y`,
+    "A".repeat(100)
+  ]
+
+  const everyKeyIsItsOwn = (store: RunStore.Service) =>
+    Effect.gen(function*() {
+      for (const [index, key] of keys.entries()) {
+        yield* store.runOnce(key, Effect.succeed({ ref: refOf(`run-${index}`) }))
+      }
+      const listed = (yield* store.unfinished).map((entry) => [entry.key, "ref" in entry && entry.ref.id])
+      assert.sameDeepMembers(listed, keys.map((key, index) => [key, `run-${index}`]))
+    })
+
+  it.effect("may be any text, and never meet, even where upper and lower case are one", () =>
+    Effect.gen(function*() {
+      const { content, store } = makeDisk()
+      yield* everyKeyIsItsOwn(yield* store)
+      const names = [...content.keys()]
+      assert.strictEqual(new Set(names.map((name) => name.toLowerCase())).size, keys.length)
+      for (const name of names) assert.match(name, /^canvas-runs\/created\/[a-z0-9_!()~-]{0,140}$/)
+    }))
+
+  it.effect("stay in the directory of a file system", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const parent = yield* fs.makeTempDirectoryScoped()
+      const storage = yield* Layer.build(KeyValueStore.layerFileSystem(`${parent}/runs`))
+      yield* everyKeyIsItsOwn(yield* Effect.provide(RunStore.make, storage))
+      assert.deepStrictEqual(yield* fs.readDirectory(parent), ["runs"])
+      assert.strictEqual((yield* fs.readDirectory(`${parent}/runs`)).length, keys.length)
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+
+  it.effect("that the storage mixes up are an error, and never the run of another key", () =>
+    Effect.gen(function*() {
+      const { content, store } = makeDisk()
+      const { runOnce } = yield* store
+      yield* runOnce("a", creating().create)
+      content.set("canvas-runs/created/b", content.get("canvas-runs/created/a")!)
+      const error = yield* Effect.flip(runOnce("b", creating().create))
+      assert.instanceOf(error, RunStore.RunStoreError)
+      assert.strictEqual(error.reason, "record")
+    }))
+})
+
+describe("a storage that fails", () => {
+  it.effect("before the create costs no run, and leaves the key free", () =>
+    Effect.gen(function*() {
+      let isFull = true
+      const { content, store } = makeDisk({ set: () => isFull ? diskFull : Effect.void })
+      const { runOnce } = yield* store
+      const { counter, create } = creating()
+      const error = yield* Effect.flip(runOnce("a", create))
+      assert.instanceOf(error, RunStore.RunStoreError)
+      assert.isTrue(error.isRetryable)
+      assert.strictEqual(error.key, "a")
+      assert.isUndefined(error.ref)
+      assert.strictEqual(counter.count, 0)
+      assert.strictEqual(content.size, 0)
+      isFull = false
+      yield* runOnce("a", create)
+      assert.strictEqual(counter.count, 1)
+    }))
+
+  it.effect("after the create hands the run over in its error, and reports the key until it is attached", () =>
+    Effect.gen(function*() {
+      let isFull = true
+      const { store } = makeDisk({ set: (key) => isFull && key.includes("created") ? diskFull : Effect.void })
+      const { attach, runOnce } = yield* store
+      const { counter, create } = creating()
+      const error = yield* Effect.flip(runOnce("a", create))
+      assert.instanceOf(error, RunStore.RunStoreError)
+      assert.deepStrictEqual(error.ref, refOf("run-1"))
+      assert.include(error.message, "test run run-1")
+      isFull = false
+      assert.instanceOf(yield* Effect.flip(runOnce("a", create)), RunError.CreateOutcomeUnknownError)
+      yield* attach("a", error.ref!)
+      assert.deepStrictEqual(yield* runOnce("a", create), refOf("run-1"))
+      assert.strictEqual(counter.count, 1)
+    }))
+
+  it.effect("in its tidying is no failure: what stays does no harm", () =>
+    Effect.gen(function*() {
+      const { content, store } = makeDisk({ remove: () => diskFull })
+      const { complete, forget, get, runOnce, unfinished } = yield* store
+      yield* runOnce("a", creating().create)
+      assert.strictEqual((yield* get("a"))?._tag, "Created")
+      yield* complete("a")
+      assert.strictEqual((yield* get("a"))?._tag, "Finished")
+      assert.strictEqual(content.size, 3)
+      assert.deepStrictEqual(yield* unfinished, [])
+      assert.strictEqual((yield* Effect.flip(forget("a"))).reason, "storage")
+    }))
+
+  it.effect("in reading is an error that says so", () =>
+    Effect.gen(function*() {
+      const { store } = makeDisk({ get: () => diskFull })
+      const { counter, create } = creating()
+      const error = yield* Effect.flip((yield* store).runOnce("a", create))
+      assert.instanceOf(error, RunStore.RunStoreError)
+      assert.strictEqual(error.reason, "storage")
+      assert.include(error.message, "disk full")
+      assert.strictEqual(counter.count, 0)
+    }))
+})
+
+describe("an entry that is not ours", () => {
+  const entries: ReadonlyArray<readonly [string, unknown, string]> = [
+    ["of a newer version", { version: 2, key: "a", anything: true }, "newer version"],
+    ["of somebody else", { hello: "world" }, "not one of canvas-runs"],
+    ["with a ref of a newer version", { version: 1, key: "a", intendedAt: 0, ref: { version: 2 } }, "not one of"],
+    ["with a time that is none", { version: 1, key: "a", intendedAt: 1e300 }, "not one of canvas-runs"],
+    ["that is a number", 7, "not one of canvas-runs"]
+  ]
+  for (const [name, value, says] of entries) {
+    for (const state of ["intent", "created", "finished"]) {
+      it.effect(`${name}, as ${state}: is a typed error, and is neither run nor written over`, () =>
+        Effect.gen(function*() {
+          const { content, store } = makeDisk()
+          const text = JSON.stringify(value)
+          content.set(`canvas-runs/${state}/a`, text)
+          const { attach, complete, get, runOnce, unfinished } = yield* store
+          const { counter, create } = creating()
+          const attempts: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+            runOnce("a", create),
+            runOnce("a", create, { onUnknown: "retry" }),
+            attach("a", refOf("x")),
+            complete("a"),
+            get("a"),
+            ...(state === "finished" ? [] : [unfinished])
+          ]
+          for (const attempt of attempts) {
+            const error = yield* Effect.flip(attempt)
+            assert.instanceOf(error, RunStore.RunStoreError)
+            assert.strictEqual(error.reason, "record")
+            assert.isFalse(error.isRetryable)
+            assert.include(error.message, says)
+          }
+          assert.strictEqual(counter.count, 0)
+          assert.deepStrictEqual([...content.values()], [text])
+        }))
+    }
+  }
+})
+
+/**
+ * A process that is killed at its n-th step. Steps are the operations on the storage, and the request and the answer of
+ * a create. A write may be cut: nothing, a part or all but the last character of it is there.
+ */
+type Cut = "before" | "empty" | "half" | "almost" | "after"
+
+const cuts: ReadonlyArray<Cut> = ["before", "empty", "half", "almost", "after"]
+
+class Killed {
+  readonly _tag = "Killed"
+}
+
+interface World {
+  readonly content: Map<string, string>
+  readonly runs: Array<string>
+}
+
+const makeProcess = (world: World, killAt: { readonly step: number; readonly cut: Cut } | undefined) => {
+  let steps = 0
+  let isDead = false
+  const step = <A>(run: () => A, cut?: (part: number) => void): Effect.Effect<A> =>
+    Effect.suspend(() => {
+      if (isDead) return Effect.die(new Killed())
+      if (steps++ !== killAt?.step) return Effect.succeed(run())
+      isDead = true
+      switch (killAt.cut) {
+        case "empty":
+          cut?.(0)
+          break
+        case "half":
+          cut?.(0.5)
+          break
+        case "almost":
+          cut?.(1)
+          break
+        case "after":
+          run()
+      }
+      return Effect.die(new Killed())
+    })
+  const { content, runs } = world
+  const storage = KeyValueStore.makeStringOnly({
+    get: (key) => step(() => content.get(key)),
+    set: (key, value) =>
+      step(
+        () => void content.set(key, value),
+        (part) => void content.set(key, value.slice(0, Math.min(value.length - 1, Math.floor(value.length * part))))
+      ),
+    remove: (key) => step(() => void content.delete(key)),
+    clear: Effect.die("not used"),
+    size: Effect.die("not used"),
+    keys: step(() => [...content.keys()])
+  })
+  const create = Effect.gen(function*() {
+    const id = yield* step(() => {
+      runs.push(`run-${runs.length + 1}`)
+      return runs.at(-1)!
+    })
+    return yield* step(() => ({ ref: refOf(id) }))
+  })
+  return { steps: () => steps, storage, create, store: storeOn(storage) }
+}
+
+/** What a program does from its start to its end. It says what it has met. */
+const program = (process: ReturnType<typeof makeProcess>) =>
+  Effect.gen(function*() {
+    const store = yield* process.store
+    const listed = yield* store.unfinished
+    const ref = yield* Effect.result(store.runOnce("a", process.create))
+    if (ref._tag === "Success") yield* store.complete("a")
+    return { listed: listed.map(({ _tag }) => _tag), ref }
+  })
+
+const isKilled = <A, E>(exit: Exit.Exit<A, E>): boolean => Exit.isFailure(exit) && Cause.hasDies(exit.cause)
+
+/** Starts the program once more, with nobody to kill it, and holds it to what it must keep. */
+const checkRecovery = Effect.fnUntraced(function*(world: World, where: string) {
+  const before = [...world.runs]
+  const process = makeProcess(world, undefined)
+  const { listed, ref } = yield* program(process)
+  assert.isAtMost(before.length, 1, `${where}: created twice`)
+  if (ref._tag === "Success") {
+    assert.deepStrictEqual(world.runs, ["run-1"], `${where}: there is one run`)
+    assert.strictEqual(ref.success.id, "run-1", `${where}: it is that one`)
+    return "known"
+  }
+  assert.strictEqual(ref.failure._tag, "CreateOutcomeUnknownError", where)
+  assert.deepStrictEqual(listed, ["Unknown"], `${where}: it is listed`)
+  assert.deepStrictEqual(world.runs, before, `${where}: nothing was created`)
+  // The one who decides looks at the provider
+  const store = yield* process.store
+  if (before.length === 1) yield* store.attach("a", refOf(before[0]!))
+  const decided = yield* store.runOnce("a", process.create, { onUnknown: "retry" })
+  assert.deepStrictEqual(world.runs, ["run-1"], `${where}: after the decision there is one run`)
+  assert.strictEqual(decided.id, "run-1")
+  yield* store.complete("a")
+  assert.deepStrictEqual(yield* store.unfinished, [])
+  yield* store.forget("a")
+  assert.strictEqual(world.content.size, 0, `${where}: forgotten`)
+  return "reported"
+})
+
+describe("a process that is killed", () => {
+  it.effect("at any step, and again at any step of the next start: loses no run, creates none twice, reports all doubt", () =>
+    Effect.gen(function*() {
+      const tally = { killed: 0, killedTwice: 0, known: 0, reported: 0 }
+      const lives = (world: World) => {
+        const process = makeProcess(world, undefined)
+        return Effect.map(program(process), () => process.steps())
+      }
+      const stepsOfOneLife = yield* lives({ content: new Map(), runs: [] })
+      assert.isAbove(stepsOfOneLife, 12)
+      for (let first = 0; first < stepsOfOneLife; first++) {
+        for (const firstCut of cuts) {
+          const world: World = { content: new Map(), runs: [] }
+          const exit = yield* Effect.exit(program(makeProcess(world, { step: first, cut: firstCut })))
+          assert.isTrue(isKilled(exit))
+          tally.killed++
+          const copy = (): World => ({ content: new Map(world.content), runs: [...world.runs] })
+          tally[yield* checkRecovery(copy(), `killed ${firstCut} step ${first}`)]++
+          const stepsOfNextLife = yield* lives(copy())
+          for (let second = 0; second < stepsOfNextLife; second++) {
+            for (const secondCut of cuts) {
+              const next = copy()
+              yield* Effect.exit(program(makeProcess(next, { step: second, cut: secondCut })))
+              tally.killedTwice++
+              yield* checkRecovery(next, `killed ${firstCut} step ${first}, then ${secondCut} step ${second}`)
+            }
+          }
+        }
+      }
+      // Of all the places to be killed at, only those from the intent to the ref leave a doubt
+      assert.isAbove(tally.known, tally.reported)
+      assert.isAbove(tally.reported, 10)
+      assert.isAbove(tally.killedTwice, 3000)
+    }))
+
+  for (
+    const [name, operation] of [
+      ["forget", (store: RunStore.Service) => store.forget("a")],
+      ["attach", (store: RunStore.Service) => store.attach("a", refOf("run-1"))],
+      ["complete", (store: RunStore.Service) => store.complete("a")]
+    ] as const
+  ) {
+    for (const state of ["Unknown", "Created", "Finished"]) {
+      it.effect(`inside ${name} of what is ${state}: leaves what was, what shall be, or a doubt that is reported`, () =>
+        Effect.gen(function*() {
+          const prepared = Effect.gen(function*() {
+            const world: World = { content: new Map(), runs: [] }
+            // What is left over from earlier kills stays in the way
+            for (let life = 0; life < 2; life++) {
+              const process = makeProcess(world, undefined)
+              const store = yield* process.store
+              if (state === "Unknown") {
+                yield* Effect.exit(store.runOnce("a", Effect.andThen(process.create, Effect.fail(noAnswer))))
+              } else yield* store.runOnce("a", process.create)
+              if (state === "Finished") yield* store.complete("a")
+              world.content.set("canvas-runs/intent/a", `{"version":1,"key":"a","intendedAt":0}`)
+            }
+            return world
+          })
+          for (let step = 0; step < 12; step++) {
+            for (const cut of cuts) {
+              const world = yield* prepared
+              const killed = makeProcess(world, { step, cut })
+              yield* Effect.exit(Effect.flatMap(killed.store, operation))
+              const entry = yield* Effect.flatMap(makeProcess(world, undefined).store, ({ get }) => get("a"))
+              const allowed: ReadonlyArray<string | undefined> = name === "forget"
+                ? [state, undefined]
+                : name === "attach"
+                ? [state, "Created"]
+                : [state, "Finished"]
+              assert.include(
+                allowed.filter((tag) => name !== "complete" || state !== "Unknown" || tag === state),
+                entry?._tag,
+                `${cut} ${step}`
+              )
+              if (entry !== undefined && "ref" in entry) assert.strictEqual(entry.ref.id, "run-1")
+            }
+          }
+        }))
+    }
+  }
+
+  it.effect("while it writes the intent of a long key has created nothing, and says that the rest is unreadable", () =>
+    Effect.gen(function*() {
+      const key = "x".repeat(500)
+      const world: World = { content: new Map(), runs: [] }
+      yield* Effect.exit(
+        Effect.flatMap(
+          makeProcess(world, { step: 3, cut: "half" }).store,
+          ({ runOnce }) => runOnce(key, Effect.die("it was killed before"))
+        )
+      )
+      assert.strictEqual(world.content.size, 1)
+      const process = makeProcess(world, undefined)
+      const { runOnce, unfinished } = yield* process.store
+      assert.deepStrictEqual(yield* unfinished, [])
+      assert.instanceOf(yield* Effect.flip(runOnce(key, process.create)), RunError.CreateOutcomeUnknownError)
+      yield* runOnce(key, process.create, { onUnknown: "retry" })
+      assert.deepStrictEqual((yield* unfinished).map((entry) => entry.key), [key])
+    }))
+})

@@ -1,0 +1,257 @@
+/**
+ * Kills a program at random points, hundreds of times, and compares what the provider has with what the program knows.
+ *
+ * The provider is the Spine emulator on a loopback socket, with late, lost and broken answers. The program is
+ * `worker.ts`, a process of its own on a directory of its own. It is started with some keys, killed with `SIGKILL`, and
+ * started again, until it ends by itself. Then somebody decides about what it reported, and it goes on, until each of
+ * its keys has ended.
+ */
+import { NodeServices } from "@effect/platform-node"
+import { Data, Deferred, Duration, Effect, FileSystem, Layer, Random } from "effect"
+import { KeyValueStore } from "effect/persistence"
+import { type ChildProcess, spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { RunRef } from "canvas-runs"
+import * as RunStore from "canvas-runs/RunStore"
+import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
+import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
+
+export interface Options {
+  readonly kills: number
+  readonly seed: number
+  /** How many programs live, and die, at the same time. */
+  readonly lanes: number
+  readonly onKill?: ((kills: number) => void) | undefined
+}
+
+export interface Report {
+  readonly kills: number
+  /** How often a worker was started. */
+  readonly starts: number
+  /** The runs that the provider has. */
+  readonly runs: number
+  /** Runs that the program does not know of, and did not report. */
+  readonly lost: ReadonlyArray<string>
+  /** Keys with more than one run. */
+  readonly duplicated: ReadonlyArray<string>
+  /** How many times the program said that it does not know. */
+  readonly ambiguous: number
+  /** Those of them where there was a run, and it was attached. */
+  readonly attached: number
+  /** What it did not know, and did not say. */
+  readonly unreported: ReadonlyArray<string>
+  /** Keys that did not end. */
+  readonly unfinished: ReadonlyArray<string>
+}
+
+export class WorkerFailed extends Data.TaggedError("WorkerFailed")<{ readonly message: string }> {}
+
+const keysPerWave = 10
+const longestDelay = 40
+
+export const crash = (options: Options) =>
+  Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const emulator = yield* SpineEmulator.SpineEmulator
+    const { baseUrl } = yield* SpineEmulatorServer.SpineEmulatorServer
+    const root = yield* fs.makeTempDirectoryScoped({ prefix: "crash-" })
+    const tally = { kills: 0, planned: 0, starts: 0, ambiguous: 0, attached: 0 }
+    const lost = new Set<string>()
+    const duplicated = new Set<string>()
+    const unreported = new Set<string>()
+    const unfinished = new Set<string>()
+    /** Told when the provider has created a run, before it answers. */
+    const onCreate = new Map<string, () => void>()
+
+    yield* emulator.script(({ prompt }) => {
+      onCreate.get(laneOf(prompt))?.()
+      return { timeline: Timeline.make({ duration: (prompt.length * 37) % 90 }) }
+    })
+    yield* emulator.fault(...yield* Effect.replicateEffect(randomFault, options.kills * 10))
+
+    const runsOf = (key: string) =>
+      Effect.map(emulator.runs, (runs) => runs.filter(({ request }) => request.prompt === key).map(({ id }) => id))
+
+    const lane = Effect.fnUntraced(function*(lane: number) {
+      const directory = `${root}/lane-${lane}`
+      const storage = yield* Layer.build(KeyValueStore.layerFileSystem(directory))
+      // Each look is that of a new process; it is taken only while no worker lives
+      const look = Effect.provide(RunStore.make, storage)
+
+      /** What must hold whenever the program is dead: the provider has no run that the store does not account for. */
+      const inspect = Effect.fnUntraced(function*(keys: ReadonlyArray<string>) {
+        const store = yield* look
+        for (const key of keys) {
+          const ids = yield* runsOf(key)
+          const entry = yield* store.get(key)
+          if (ids.length > 1) duplicated.add(key)
+          if (ids.length > 0 && entry === undefined) lost.add(key)
+          if (entry !== undefined && "ref" in entry && !ids.includes(entry.ref.id)) lost.add(key)
+        }
+      })
+
+      /** Starts the worker, and perhaps kills it. Gives what it reported, and whether it came to its end. */
+      const live = Effect.fnUntraced(function*(keys: ReadonlyArray<string>) {
+        const plan = tally.planned < options.kills ? yield* randomPlan : undefined
+        if (plan !== undefined) tally.planned++
+        tally.starts++
+        const ended = yield* Deferred.make<Ended>()
+        const worker = start([directory, baseUrl, ...keys], (end) => Deferred.doneUnsafe(ended, Effect.succeed(end)))
+        let timer: NodeJS.Timeout | undefined
+        const killAfter = (millis: number) => {
+          if (millis === 0) worker.kill("SIGKILL")
+          else timer = setTimeout(() => worker.kill("SIGKILL"), millis)
+        }
+        let creations = 0
+        if (plan?._tag === "Start") killAfter(plan.millis)
+        if (plan?._tag === "Ready") worker.stdout!.once("data", () => killAfter(plan.millis))
+        onCreate.set(`lane ${lane}`, () => {
+          if (plan?._tag === "Creation" && ++creations === plan.nth) killAfter(plan.millis)
+        })
+        const { code, errors, output, signal } = yield* Deferred.await(ended).pipe(
+          Effect.onInterrupt(() => Effect.sync(() => worker.kill("SIGKILL")))
+        )
+        clearTimeout(timer)
+        onCreate.delete(`lane ${lane}`)
+        const isKilled = signal === "SIGKILL"
+        if (isKilled) {
+          tally.kills++
+          options.onKill?.(tally.kills)
+        } else {
+          // This one lived to its end, and another one has to go in its place
+          if (plan !== undefined) tally.planned--
+          if (code !== 0) {
+            return yield* new WorkerFailed({ message: `the worker ended with ${code}:\n${output}${errors}` })
+          }
+        }
+        yield* inspect(keys)
+        const reported = output.split("\n").flatMap((line) => /^unknown (?<key>.+)$/.exec(line)?.groups?.["key"] ?? [])
+        return { isKilled, reported }
+      })
+
+      for (let wave = 0; tally.planned < options.kills; wave++) {
+        const keys = Array.from({ length: keysPerWave }, (_, job) => `lane ${lane}: Wave ${wave}/job ${job}`)
+        let isOver = false
+        while (!isOver) {
+          const { isKilled, reported } = yield* live(keys)
+          if (isKilled) continue
+          // It has ended by itself: everything has ended, or was reported
+          const store = yield* look
+          const entries = yield* Effect.forEach(keys, (key) => store.get(key))
+          for (const [index, key] of keys.entries()) {
+            const entry = entries[index]
+            if (entry?._tag === "Unknown" ? !reported.includes(key) : entry?._tag !== "Finished") unreported.add(key)
+          }
+          isOver = reported.length === 0
+          // Somebody decides, and not before the last request has come to its end
+          if (!isOver) yield* Effect.sleep(2 * longestDelay)
+          for (const key of reported) {
+            tally.ambiguous++
+            const [id] = yield* runsOf(key)
+            if (id === undefined) yield* store.forget(key)
+            else {
+              tally.attached++
+              yield* store.attach(key, RunRef.make({ provider: "spine", kind: "run", id }))
+            }
+          }
+        }
+        const store = yield* look
+        for (const key of keys) {
+          const ids = yield* runsOf(key)
+          const entry = yield* store.get(key)
+          if (entry?._tag !== "Finished") unfinished.add(key)
+          else for (const id of ids) if (id !== entry.ref.id) lost.add(id)
+        }
+        for (const { key } of yield* store.unfinished) unfinished.add(key)
+      }
+    })
+
+    yield* Effect.forEach(
+      Array.from({ length: options.lanes }, (_, index) => index),
+      (index) => Random.withSeed(Effect.scoped(lane(index)), `${options.seed}/${index}`),
+      { concurrency: "unbounded", discard: true }
+    )
+    const { planned: _, ...rest } = tally
+    return {
+      ...rest,
+      runs: (yield* emulator.runs).length,
+      lost: [...lost],
+      duplicated: [...duplicated],
+      unreported: [...unreported],
+      unfinished: [...unfinished]
+    } satisfies Report
+  }).pipe(
+    Random.withSeed(options.seed),
+    Effect.scoped,
+    Effect.provide([SpineEmulatorServer.layer(), NodeServices.layer])
+  )
+
+/** Whether everything was kept that is promised. */
+export const isGood = (report: Report): boolean =>
+  [report.lost, report.duplicated, report.unreported, report.unfinished].every(({ length }) => length === 0)
+
+export const summary = (report: Report): string =>
+  `kills ${report.kills}, runs ${report.runs}, lost ${report.lost.length}, duplicated ${report.duplicated.length}, ` +
+  `reported ambiguous ${report.ambiguous}`
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+const laneOf = (prompt: string) => prompt.slice(0, prompt.indexOf(":"))
+
+interface Ended {
+  readonly code: number | null
+  readonly signal: string | null
+  readonly output: string
+  readonly errors: string
+}
+
+const start = (args: ReadonlyArray<string>, onEnd: (ended: Ended) => void): ChildProcess => {
+  const file = fileURLToPath(new URL("./worker.ts", import.meta.url))
+  const worker = spawn(process.execPath, ["--conditions=canvas-runs:source", file, ...args], {
+    stdio: ["ignore", "pipe", "pipe"]
+  })
+  let output = ""
+  let errors = ""
+  worker.stdout.on("data", (chunk) => output += chunk)
+  worker.stderr.on("data", (chunk) => errors += chunk)
+  worker.on("close", (code, signal) => onEnd({ code, signal, output, errors }))
+  return worker
+}
+
+/** When to kill: while it starts, while it works, or just when the provider has created a run. */
+type Plan =
+  | { readonly _tag: "Start" | "Ready"; readonly millis: number }
+  | { readonly _tag: "Creation"; readonly nth: number; readonly millis: number }
+
+const randomPlan: Effect.Effect<Plan> = Effect.gen(function*() {
+  const kind = yield* Random.next
+  if (kind < 0.1) return { _tag: "Start", millis: yield* Random.nextIntBetween(1, 600) }
+  if (kind < 0.45) return { _tag: "Ready", millis: yield* Random.nextIntBetween(0, 150) }
+  return {
+    _tag: "Creation",
+    nth: yield* Random.nextIntBetween(1, 4),
+    // Most of them before, or just as, the answer is written down
+    millis: (yield* Random.nextBoolean) ? 0 : yield* Random.nextIntBetween(1, 12)
+  }
+})
+
+const randomFault: Effect.Effect<Fault.Fault> = Effect.gen(function*() {
+  const kind = yield* Random.next
+  const fault = faults.find(([share]) => kind < share)![1]
+  return fault.pipe(
+    Fault.on("POST", "/v1/run"),
+    Fault.after(Duration.millis(yield* Random.nextIntBetween(0, longestDelay)))
+  )
+})
+
+/** By cumulative share. */
+const faults: ReadonlyArray<readonly [number, Fault.Fault]> = [
+  [0.04, Fault.dropAfter],
+  [0.07, Fault.drop],
+  [0.09, Fault.status(503)],
+  [0.11, Fault.handleThenStatus(502)],
+  [0.13, Fault.truncate(20)],
+  [0.15, Fault.dropInside(30)],
+  [0.2, Fault.status(429)],
+  [1, Fault.delay(0)]
+]
