@@ -209,7 +209,7 @@ const ofData = (data: Uint8Array | Blob) =>
 const nameOf = (data: Uint8Array | Blob): string | undefined =>
   Predicate.hasProperty(data, "name") && typeof data.name === "string" && data.name !== "" ? data.name : undefined
 
-const mediaType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:\s*;\s*[\w!#$&^.+-]+=(?:[\w!#$&^.+-]+|"[^"\\\r\n]*"))*$/
+const mediaType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:[ \t]*;[ \t]*[\w!#$&^.+-]+=(?:[\w!#$&^.+-]+|"[ !#-[\]-~]*"))*$/
 
 /** The formats that the providers know. A full table would outweigh the rest of the library. */
 const types: Readonly<Record<string, string>> = {

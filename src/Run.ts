@@ -226,6 +226,11 @@ export interface SharedRun<Snapshot, Success extends Snapshot, Failure extends S
   readonly settle: Effect.Effect<Success | Failure, E>
   /** The terminal snapshot of a run that succeeded. */
   readonly wait: Effect.Effect<Success, E | RunFailedError>
+  /**
+   * Stops the loop and interrupts all who hold it. The run goes on at the provider, and whoever comes later starts a new
+   * loop.
+   */
+  readonly stop: Effect.Effect<void>
 }
 
 /**
@@ -313,7 +318,15 @@ export const share = <
       polls: shared,
       watch: changes(shared),
       settle: Effect.map(ended, ({ phase }) => phase.run),
-      wait: Effect.flatMap(ended, succeedOrFail(source.ref))
+      wait: Effect.flatMap(ended, succeedOrFail(source.ref)),
+      stop: turn(Effect.suspend(() => {
+        const ending = loop
+        loop = undefined
+        return ending === undefined ? Effect.void : Effect.andThen(
+          Fiber.interrupt(ending.fiber),
+          PubSub.publish(ending.messages, Result.fail(Cause.interrupt()))
+        )
+      }))
     }
   })
 

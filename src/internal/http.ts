@@ -2,6 +2,7 @@
  * One HTTP call, from request to decoded answer or typed error: credentials, timeout, retries of safe requests, redirects,
  * and the mapping of statuses. Providers add their paths, their schemas and how they word an error.
  */
+import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -21,10 +22,10 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as Tracer from "effect/Tracer"
 import type { Answer } from "../Run.ts"
 import * as RunError from "../RunError.ts"
 import type { RunRef } from "../RunRef.ts"
+import * as Telemetry from "./telemetry.ts"
 
 /** What a provider sets up once. */
 export interface Options {
@@ -68,6 +69,10 @@ export type OpenCall = Omit<Call<never>, "decode" | "isUpload">
 export interface Opened {
   readonly response: HttpClientResponse.HttpClientResponse
   readonly requestId: string | undefined
+  /** Takes the key out of what the body says. */
+  readonly clean: (text: string) => string
+  /** The longest piece of the body that may be kept. */
+  readonly maxBytes: number
 }
 
 /** A provider's API, ready to be called. */
@@ -82,13 +87,30 @@ const excerptLength = 2048
 /** The longest JSON body that an error keeps whole. */
 const maxBodyLength = 65_536
 
+/**
+ * The shortest key that is taken out of what a successful answer says. A shorter one, as tests have, could be a word that
+ * the answer means.
+ */
+const minKeyLength = 12
+
 /** How many redirects within the provider's origin are followed. */
 const maxRedirects = 3
 
 export const make = (options: Options): Api => {
   const { baseUrl, credential } = options
   const secret = Redacted.value(credential.value)
-  const scrub = (text: string): string => text.replaceAll(secret, "<redacted>")
+  // JSON writes some characters of a key with escapes
+  const escaped = JSON.stringify(secret).slice(1, -1)
+  const scrub = (text: string): string =>
+    text.includes(secret) || text.includes(escaped)
+      ? text.replaceAll(secret, "<redacted>").replaceAll(escaped, "<redacted>")
+      : text
+  const cleaner: Cleaner = {
+    text: scrub,
+    answer: secret.length < minKeyLength ? identity : scrub,
+    // A host is lower case and has letters, digits and few other characters
+    host: (host) => squeeze(host).includes(squeeze(secret)) ? "elsewhere" : `to ${host}`
+  }
 
   const send = (
     request: HttpClientRequest.HttpClientRequest,
@@ -108,7 +130,8 @@ export const make = (options: Options): Api => {
   const textOf = (
     response: HttpClientResponse.HttpClientResponse
   ): Effect.Effect<string | undefined, HttpClientError.HttpClientError> => {
-    const length = response.headers["content-length"]
+    const header = response.headers["content-length"]
+    const length = header !== undefined && /^\d+$/.test(header) ? header : undefined
     if (length !== undefined && Number(length) > options.maxResponseBytes) {
       return Effect.as(discard(response), undefined)
     }
@@ -155,7 +178,8 @@ export const make = (options: Options): Api => {
           )
       })
     ) as Effect.Effect<A, RunError.RequestError>
-    return options.turn === undefined ? answer : Effect.andThen(options.turn, answer)
+    const traced = Telemetry.requestSpan(request)(answer)
+    return options.turn === undefined ? traced : Effect.andThen(options.turn, traced)
   }
 
   const run = <A>(call: Omit<Call<unknown>, "decode">, receive: Receive<A>): Effect.Effect<A, RunError.RequestError> =>
@@ -182,15 +206,20 @@ export const make = (options: Options): Api => {
       run(
         { ...call, request: HttpClientRequest.acceptJson(call.request) },
         (response, context, clock) =>
-          Effect.flatMap(textOf(response), (text) => read(options, scrub, call, response, text, context, clock))
+          Effect.flatMap(textOf(response), (text) => read(options, cleaner, call, response, text, context, clock))
       ),
     open: (call) =>
       run(call, (response, context, clock) =>
         response.status >= 200 && response.status < 300
-          ? Effect.succeed({ response, requestId: response.headers["x-request-id"] })
+          ? Effect.succeed({
+            response,
+            requestId: requestIdOf(response, scrub),
+            clean: cleaner.answer,
+            maxBytes: options.maxResponseBytes
+          })
           : Effect.flatMap(
             textOf(response),
-            (text) => read(options, scrub, { ...call, decode: Effect.succeed }, response, text, context, clock)
+            (text) => read(options, cleaner, { ...call, decode: Effect.succeed }, response, text, context, clock)
           ) as Effect.Effect<never, RunError.RequestError>)
   }
 }
@@ -236,6 +265,21 @@ const retrying = <A>(
       })
       : Effect.fail(first))
 
+/** Takes the key out of what came from outside. */
+interface Cleaner {
+  readonly text: (text: string) => string
+  readonly answer: (text: string) => string
+  readonly host: (host: string) => string
+}
+
+const requestIdOf = (
+  response: HttpClientResponse.HttpClientResponse,
+  scrub: (text: string) => string
+): string | undefined => {
+  const id = response.headers["x-request-id"]
+  return id === undefined ? undefined : scrub(id)
+}
+
 /** What every error of a call says. */
 interface Context {
   readonly operation: string
@@ -246,17 +290,20 @@ interface Context {
 
 const read = <A>(
   options: Options,
-  scrub: (text: string) => string,
+  cleaner: Cleaner,
   call: Call<A>,
   response: HttpClientResponse.HttpClientResponse,
   received: string | undefined,
   context: () => Context,
   clock: Clock.Clock
 ): Effect.Effect<Answer<A>, RunError.RequestError> => {
-  const text = received ?? ""
-  const requestId = response.headers["x-request-id"]
+  const { text: scrub } = cleaner
+  const text = cleaner.answer(received ?? "")
+  const requestId = requestIdOf(response, scrub)
   const retryAfter = parseRetryAfter(response.headers, clock.currentTimeMillisUnsafe())
-  const contentType = response.headers["content-type"]
+  const contentType = response.headers["content-type"] === undefined
+    ? undefined
+    : scrub(response.headers["content-type"])
   const json = parseJson(text)
   const failure = (): ErrorFields => {
     const clean = scrub(text)
@@ -291,7 +338,7 @@ const read = <A>(
   if (response.status === 0 || response.status >= 300 && response.status < 400) {
     return invalid(
       `the provider redirects${
-        response.headers["location"] === undefined ? "" : ` to ${originOf(response.headers["location"])}`
+        response.headers["location"] === undefined ? "" : ` ${cleaner.host(originOf(response))}`
       }, where the API key is not sent.`,
       false
     )
@@ -306,10 +353,22 @@ const read = <A>(
   if (Option.isNone(json)) {
     return invalid(`the answer is ${describeText(text, contentType)}, not JSON.`, true)
   }
-  return Effect.matchEffect(call.decode(json.value), {
+  return Effect.matchCauseEffect(call.decode(json.value), {
     onSuccess: (value) => Effect.succeed({ value, requestId, retryAfter }),
-    onFailure: (error) =>
-      invalid(`the answer does not have the promised form (${oneLine(scrub(error.message))}).`, false)
+    onFailure: (cause) => {
+      const error = Cause.squash(cause)
+      // A RangeError is the stack's end
+      return Cause.hasFails(cause) || error instanceof RangeError
+        ? invalid(
+          `the answer does not have the promised form (${
+            error instanceof RangeError
+              ? "it is nested too deep"
+              : oneLine(scrub((error as Schema.SchemaError).message))
+          }).`,
+          false
+        )
+        : Effect.failCause(cause as Cause.Cause<never>)
+    }
   })
 }
 
@@ -474,10 +533,16 @@ const describeCause = (cause: unknown): string | undefined => {
   return inner === undefined || inner === own ? own : `${own}: ${inner}`
 }
 
-const scrubCause = (cause: Error, scrub: (text: string) => string): Error => {
-  const clean = scrub(cause.message) === cause.message && scrub(cause.stack ?? "") === (cause.stack ?? "")
-  return clean ? cause : new Error(scrub(cause.message))
-}
+/** The cause as it is, or what it says without the key. */
+const scrubCause = (cause: Error, scrub: (text: string) => string): Error =>
+  isClean(cause, scrub) ? cause : new Error(scrub(describeCause(cause) ?? cause.name))
+
+const isClean = (cause: unknown, scrub: (text: string) => string, depth = 0): boolean =>
+  typeof cause === "string"
+    ? scrub(cause) === cause
+    : !(cause instanceof Error) ||
+      depth < 8 && [cause.message, cause.stack, cause.cause, ...(cause instanceof AggregateError ? cause.errors : [])]
+          .every((part) => isClean(part, scrub, depth + 1))
 
 /**
  * Reads `Retry-After-Ms`, then `Retry-After` (seconds or an HTTP date). What is none of these, or not in the future,
@@ -512,7 +577,14 @@ const describeText = (text: string, contentType: string | undefined): string =>
     ? "broken JSON"
     : `text of type ${contentType ?? "unknown"}`
 
-const originOf = (location: string): string => URL.canParse(location) ? new URL(location).origin : location
+const originOf = (response: HttpClientResponse.HttpClientResponse): string => {
+  const location = response.headers["location"] ?? ""
+  return URL.canParse(location, response.request.url)
+    ? new URL(location, response.request.url).origin
+    : "what is not an address"
+}
+
+const squeeze = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]/g, "")
 
 /** Where a redirect leads, if it stays with the provider and the request is safe to repeat there. */
 const sameOriginTarget = (response: HttpClientResponse.HttpClientResponse, baseUrl: URL): URL | undefined => {
@@ -548,12 +620,10 @@ export const uploadInit = (): RequestInit => {
 }
 
 /**
- * No trace headers towards the provider, for whom they mean nothing and whose browser preflight they break; and no
- * client span when nobody collects spans.
+ * No trace headers towards the provider, for whom they mean nothing and whose browser preflight they break; and none of
+ * the client's own spans, which show headers and causes as they came, and so could show the key.
  */
-const quiet = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.withFiber((fiber) =>
-    fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
-      ? Effect.provideService(self, HttpClient.TracerDisabledWhen, () => true)
-      : Effect.provideService(self, HttpClient.TracerPropagationEnabled, false)
-  )
+const quiet: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = Effect.provideService(
+  HttpClient.TracerDisabledWhen,
+  () => true
+)

@@ -80,6 +80,8 @@ export const make = <Snapshot, Success extends Snapshot, Failed extends Snapshot
       /** Sleeps until the next poll is due, or until the provider tells of the end by itself. */
       const sleep: Effect.Effect<Option.Option<Answer<Snapshot>>, RunTimeoutError | SE, SR> = Effect.suspend(() => {
         const now = clock.currentTimeMillisUnsafe()
+        // A consumer that came back late
+        if (now >= deadline) return timedOut("deadline")
         if (isLast) return orPushed(Effect.andThen(Effect.sleep(deadline - now), timedOut("deadline")))
         return Pull.matchEffect(nextDelay(now, state(now)), {
           onFailure: Effect.failCause,
@@ -131,7 +133,7 @@ export const make = <Snapshot, Success extends Snapshot, Failed extends Snapshot
           poll: {
             _tag: "Snapshot",
             snapshot: answer.value,
-            changed: terminal || previous === undefined || !source.unchanged(previous, answer.value),
+            changed: terminal || previous === undefined || !isUnchanged(source, previous, answer.value),
             terminal,
             poll: polls,
             elapsed: Duration.millis(now - started),
@@ -178,6 +180,20 @@ export const make = <Snapshot, Success extends Snapshot, Failed extends Snapshot
       )
     })
   )
+
+/** A field may be nested too deep to compare; then it counts as changed. */
+const isUnchanged = <Snapshot>(
+  source: Pick<RunSource<Snapshot, Snapshot, Snapshot>, "unchanged">,
+  previous: Snapshot,
+  next: Snapshot
+): boolean => {
+  try {
+    return source.unchanged(previous, next)
+  } catch (error) {
+    if (error instanceof RangeError) return false
+    throw error
+  }
+}
 
 const timeoutError = (
   ref: RunSource<never, never, never>["ref"],

@@ -18,14 +18,25 @@ export interface SseParser {
   readonly feed: (bytes: Uint8Array) => Array<SseEvent>
   /** What an end at this point leaves: the last event, if its closing blank line is all it lacks. */
   readonly end: () => Array<SseEvent>
+  /** Whether what has not ended is longer than allowed, so that no more should be read. */
+  readonly isTooLong: () => boolean
 }
 
-export const make = (): SseParser => {
-  const decoder = new TextDecoder("utf-8")
+export const make = (options?: {
+  /** The most characters that a line, or the data of an event, may have. */
+  readonly maxLength?: number
+}): SseParser => {
+  const maxLength = options?.maxLength ?? Infinity
+  // The byte order mark is dropped here: Node 24's decoder drops a second one too if a chunk ends inside the first
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+  let isStart = true
   /** The pieces of a line that has not ended. */
   let pending: Array<string> = []
   let event = ""
   let data: Array<string> = []
+  /** The lengths of both. */
+  let pendingLength = 0
+  let dataLength = 0
   /** The last character was a carriage return, so a line feed that follows belongs to it. */
   let afterReturn = false
 
@@ -35,6 +46,7 @@ export const make = (): SseParser => {
     }
     event = ""
     data = []
+    dataLength = 0
   }
 
   const line = (text: string, out: Array<SseEvent>) => {
@@ -51,12 +63,19 @@ export const make = (): SseParser => {
     const field = colon === -1 ? text : text.slice(0, colon)
     if (field !== "data" && field !== "event") return
     const value = colon === -1 ? "" : text.slice(text.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1)
-    if (field === "data") data.push(value)
-    else event = value
+    if (field === "event") event = value
+    else {
+      data.push(value)
+      dataLength += text.length + 1
+    }
   }
 
   const take = (text: string, out: Array<SseEvent>) => {
     let start = 0
+    if (isStart && text.length > 0) {
+      if (text.charCodeAt(0) === 0xfeff) start = 1
+      isStart = false
+    }
     if (afterReturn && text.length > 0) {
       if (text.charCodeAt(0) === 10) start = 1
       afterReturn = false
@@ -71,6 +90,7 @@ export const make = (): SseParser => {
         pending.push(rest)
         const whole = pending.join("")
         pending = []
+        pendingLength = 0
         line(whole, out)
       }
       start = end + 1
@@ -81,10 +101,14 @@ export const make = (): SseParser => {
       if (feed !== -1 && feed < start) feed = text.indexOf("\n", start)
       if (carriage !== -1 && carriage < start) carriage = text.indexOf("\r", start)
     }
-    if (start < text.length) pending.push(text.slice(start))
+    if (start < text.length) {
+      pending.push(text.slice(start))
+      pendingLength += text.length - start
+    }
   }
 
   return {
+    isTooLong: () => pendingLength + dataLength > maxLength,
     feed: (bytes) => {
       const out: Array<SseEvent> = []
       take(decoder.decode(bytes, { stream: true }), out)

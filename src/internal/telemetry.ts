@@ -5,6 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -49,6 +50,25 @@ export const span =
         ? Effect.withSpan(self, name, { attributes, captureStackTrace: false }) as Effect.Effect<A, E, R>
         : self
     )
+
+/** The same for one request; only its error, which holds no secret, is shown. */
+export const requestSpan = (
+  request: HttpClientRequest.HttpClientRequest
+): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> => {
+  return <A, E, R>(self: Effect.Effect<A, E, R>) =>
+    Effect.withFiber((fiber): Effect.Effect<A, E, R> => {
+      if (!isTraced(fiber)) return self
+      const url = URL.canParse(request.url) ? new URL(request.url) : undefined
+      return Effect.withSpan(self, `http.client ${request.method}`, {
+        kind: "client",
+        attributes: {
+          "http.request.method": request.method,
+          ...(url === undefined ? undefined : { "server.address": url.host, "url.path": url.pathname })
+        },
+        captureStackTrace: false
+      }) as Effect.Effect<A, E, R>
+    })
+}
 
 /** The same for a stream about a run. */
 export const streamSpan =

@@ -112,7 +112,9 @@ const distinctNames = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
     const dot = safe.lastIndexOf(".")
     const [stem, extension] = dot > 0 ? [safe.slice(0, dot), safe.slice(dot)] : [safe, ""]
     let candidate = safe
-    for (let n = 2; taken.has(candidate.toLowerCase()); n++) candidate = `${stem}-${n}${extension}`
+    for (let n = 2; taken.has(candidate.toLowerCase()); n++) {
+      candidate = FileName.writable(`${stem}-${n}${extension}`, "artifact")
+    }
     taken.add(candidate.toLowerCase())
     return candidate
   })

@@ -339,12 +339,13 @@ export const checkId = (operation: string, parameter: string, id: unknown): Effe
 export const refOf = (operation: string, run: RunTarget): Effect.Effect<RunRef.RunRef, BadRequestError> => {
   if (Predicate.hasProperty(run, "provider")) {
     const ref = run as RunRef.RunRef
-    return ref.provider === provider
+    return ref.version === 1 && ref.provider === provider
       ? Effect.as(checkId(operation, "ref.id", ref.id), ref)
       : Effect.fail(refused({
         operation,
         parameter: "run",
-        message: `this is a ref of a ${ref.provider} ${ref.kind}, not of a spine run.`
+        message:
+          `this is a ref of a ${ref.provider} ${ref.kind} in version ${ref.version}, not of a spine run in version 1.`
       }))
   }
   if (Predicate.hasProperty(run, "ref")) return refOf(operation, run.ref as RunRef.RunRef)

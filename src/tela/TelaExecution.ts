@@ -481,12 +481,18 @@ export const getExecution = <Output>(
  *
  * @internal
  */
-export const source = (api: Http.Api, ref: RunRef.RunRef, webhooks?: Webhooks.Service): Source => ({
+export const source = (
+  api: Http.Api,
+  ref: RunRef.RunRef,
+  webhooks?: Webhooks.Service,
+  /** The id that its webhook will name: a task's names the run that works for it. */
+  announcedId: string = ref.id
+): Source => ({
   ref,
   pushed: webhooks === undefined ?
     undefined :
     Effect.flatMap(
-      webhooks.ended(provider, ref.id),
+      webhooks.ended(provider, announcedId),
       ({ payload }) =>
         Effect.map(Effect.option(decodeSnapshot(payload)), (snapshot) =>
           // A task's webhook is about its run, so only an execution's holds the whole answer
@@ -530,7 +536,7 @@ const follow = <Output>(
     // What the provider calls succeeded is still running until its output has been validated
     const status = yield* Ref.make<ExecutionStatus>(initial.status === "succeeded" ? "running" : initial.status)
     const cancelled = yield* Deferred.make<void>()
-    const origin = source(api, ref, webhooks)
+    const origin = source(api, ref, webhooks, initial.task?.completionRunId)
     const hadEnded = initial.status === "succeeded" || initial.status === "failed"
 
     const shared = yield* KernelRun.share<
@@ -605,7 +611,7 @@ const follow = <Output>(
       rawResult: Effect.map(untilCancelled(shared.wait), ({ raw }) => raw),
       watch: Stream.interruptWhen(shared.watch, Effect.andThen(Deferred.await(cancelled), Effect.interrupt)),
       events: Stream.interruptWhen(events, Effect.andThen(Deferred.await(cancelled), Effect.interrupt)),
-      cancel: Effect.asVoid(Deferred.succeed(cancelled, undefined))
+      cancel: Effect.andThen(Deferred.succeed(cancelled, undefined), shared.stop)
     }
   })
 
@@ -668,12 +674,12 @@ const refOf = (
       (id) => RunRef.make({ provider, kind: isTask === true ? "task" : "execution", id })
     )
   }
-  return id.provider === provider && (id.kind === "execution" || id.kind === "task")
+  return id.version === 1 && id.provider === provider && (id.kind === "execution" || id.kind === "task")
     ? Effect.as(checkId(operation, "ref.id", id.id), id)
     : Effect.fail(refused({
       operation,
       parameter: "id",
-      message: `this is a ref of a ${id.provider} ${id.kind}, which cannot be looked up here.`
+      message: `this is a ref of a ${id.provider} ${id.kind} in version ${id.version}, which cannot be looked up here.`
     }))
 }
 

@@ -67,7 +67,10 @@ const compareOutput = (version: Wire.CanvasVersion, schema: AnySchema.AnySchema)
   }
   return structured.schema === undefined
     ? []
-    : compareTypes("output", structured.schema as AnySchema.JsonSchema, root, definitions)
+    : Option.getOrElse(
+      compareUntrusted("output", structured.schema as AnySchema.JsonSchema, root, definitions),
+      () => []
+    )
 }
 
 /** What the canvas may answer with must be what the caller's schema takes. */
@@ -111,6 +114,9 @@ const compareTypes = (
     ? compareTypes(`${place}[]`, remote.items, here.items, definitions)
     : []
 }
+
+/** The canvas's schema may be none; then nothing can be said. */
+const compareUntrusted = Option.liftThrowable(compareTypes)
 
 const resolve = (
   schema: AnySchema.JsonSchema,

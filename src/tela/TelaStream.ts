@@ -26,6 +26,7 @@ import * as Pull from "effect/Pull"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Create from "../internal/create.ts"
+import type * as Http from "../internal/http.ts"
 import * as Sse from "../internal/sse.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import * as Polling from "../Polling.ts"
@@ -154,7 +155,7 @@ export const executeStream = <Output>(
       const total = yield* Polling.positive(operation, "timeout", duration(params.timeout ?? Infinity))
       const started = yield* Clock.currentTimeMillis
       const { request } = yield* prepare(runtime, target, variables, params, { stream: true })
-      const { requestId, response } = yield* Create.open(
+      const { clean, maxBytes, requestId, response } = yield* Create.open(
         runtime.api,
         {
           operation,
@@ -171,6 +172,8 @@ export const executeStream = <Output>(
               pull,
               validate,
               requestId,
+              clean,
+              maxBytes,
               clock,
               started,
               firstMillis: Duration.toMillis(first),
@@ -191,6 +194,8 @@ interface Reading<Output> {
   readonly pull: Pull.Pull<ReadonlyArray<Uint8Array>, HttpClientError.HttpClientError>
   readonly validate: Validate<Output>
   readonly requestId: string | undefined
+  readonly clean: Http.Opened["clean"]
+  readonly maxBytes: number
   readonly clock: Clock.Clock
   readonly started: number
   readonly firstMillis: number
@@ -203,9 +208,9 @@ interface Reading<Output> {
  * chunk is handed on first, so the outcome does not depend on how the network cut the stream.
  */
 const read = <Output>(
-  { clock, firstMillis, idleMillis, pull, requestId, started, totalMillis, validate }: Reading<Output>
+  { clean, clock, firstMillis, idleMillis, maxBytes, pull, requestId, started, totalMillis, validate }: Reading<Output>
 ): Pull.Pull<readonly [StreamPart<Output>, ...Array<StreamPart<Output>>], StreamError> => {
-  const parser = Sse.make()
+  const parser = Sse.make({ maxLength: maxBytes })
   let message = ""
   let structured: unknown
   let chunks = 0
@@ -248,7 +253,8 @@ const read = <Output>(
     })
   }
 
-  const take = ({ data, event }: Sse.SseEvent, out: Array<StreamPart<Output>>) => {
+  const take = ({ data: received, event }: Sse.SseEvent, out: Array<StreamPart<Output>>) => {
+    const data = clean(received)
     if (data.startsWith("[DONE]")) {
       hasEnded = true
       return
@@ -334,6 +340,12 @@ const read = <Output>(
       onSuccess: (pieces): Parts => {
         patience -= clock.currentTimeMillisUnsafe() - now
         const parts = takeAll(pieces.flatMap(parser.feed))
+        if (parser.isTooLong() && !hasEnded) {
+          failure ??= interrupted(
+            "transport",
+            `has an event longer than ${maxBytes} bytes, the client's maxResponseBytes,`
+          )
+        }
         return isNonEmpty(parts) ? Effect.succeed(parts) : next
       },
       onFailure: (cause): Parts => {

@@ -239,6 +239,8 @@ export const make = Effect.fnUntraced(function*(
     switch (action._tag) {
       case "Handle":
         return handled
+      case "HandleThenWait":
+        return Effect.tap(handled, Effect.sleep(action.millis))
       case "Respond":
         return Effect.sync(() => toResponse(action.answer))
       case "HandleThenRespond":

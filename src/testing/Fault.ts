@@ -54,6 +54,7 @@ export interface Answer {
  * | action | the request is handled | the client gets |
  * | --- | --- | --- |
  * | `Handle` | yes | the answer |
+ * | `HandleThenWait` | yes, at once | the answer, late |
  * | `Respond` | no | another answer |
  * | `HandleThenRespond` | yes | another answer |
  * | `HandleThenTruncate` | yes | the first bytes of the answer, as if they were all |
@@ -67,6 +68,7 @@ export interface Answer {
  */
 export type Action =
   | { readonly _tag: "Handle" }
+  | { readonly _tag: "HandleThenWait"; readonly millis: number }
   | { readonly _tag: "Respond"; readonly answer: Answer }
   | { readonly _tag: "HandleThenRespond"; readonly answer: Answer }
   | { readonly _tag: "HandleThenTruncate"; readonly bytes: number }
@@ -229,6 +231,16 @@ export const dropInside = (bytes: number): Fault => make({ _tag: "DropInside", b
  * @since 0.1.0
  */
 export const delay = (duration: Duration.Input): Fault => after(make({ _tag: "Handle" }), duration)
+
+/**
+ * Handles the request at once, and sends the answer after a time of the program's clock: whoever gives up waiting cannot
+ * know that the work was done.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const answerLate = (duration: Duration.Input): Fault =>
+  make({ _tag: "HandleThenWait", millis: Duration.toMillis(duration) })
 
 /**
  * Lets a fault happen only to requests with that method (`"*"` for any) and that path: a prefix, or a pattern.

@@ -19,7 +19,9 @@
  *
  * - The emulator is strict where a lenient one would hide a mistake: a download that carries `X-API-KEY` is refused, as
  *   is an upload under any other name than `files`.
- * - Webhooks are not sent, and `webhook_url` is accepted without effect (K2).
+ * - `webhook_url` is accepted without effect (K2): webhooks go to the endpoints of {@link Options}, as they go to those
+ *   of the workspace at the provider. They only go to this machine, unless the options name other hosts.
+ * - Webhooks are signed by the platform's crypto, which takes a promise. A test on the `TestClock` has to let it settle.
  *
  * **Example** (A run of ninety minutes)
  *
@@ -50,19 +52,27 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Hex from "effect/encoding/Hex"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import * as Hmac from "../internal/hmac.ts"
 import * as SpineSchema from "../spine/SpineSchema.ts"
 import * as Emulator from "./Emulator.ts"
+import * as Deliveries from "./internal/deliveries.ts"
+import * as Ends from "./internal/ends.ts"
 import * as internal from "./internal/spineRun.ts"
+import * as webHandler from "./internal/webHandler.ts"
 import * as OfficeFiles from "./OfficeFiles.ts"
 import * as Timeline from "./Timeline.ts"
+import type * as WebhookDelivery from "./WebhookDelivery.ts"
 
 /**
  * What a client asked for with `POST /v1/run`.
@@ -146,6 +156,58 @@ export interface EmulatedRun {
 }
 
 /**
+ * The types of events that webhooks tell of.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type WebhookEvent = "run.started" | "run.completed" | "run.failed" | "webhook.ping"
+
+/**
+ * Who is told of events: what the workspace's developer portal would hold.
+ *
+ * **Example** (Receiving the test event without a socket)
+ *
+ * ```ts
+ * import { SpineEmulator } from "canvas-runs/testing"
+ * import { Deferred, Effect } from "effect"
+ * import { HttpClient, HttpClientResponse } from "effect/http"
+ *
+ * const program = Effect.gen(function*() {
+ *   const received = yield* Deferred.make<string | undefined>()
+ *   const webhookClient = HttpClient.make((request) =>
+ *     Effect.as(
+ *       Deferred.succeed(received, request.headers["spine-event-type"]),
+ *       HttpClientResponse.fromWeb(request, new Response(null, { status: 204 }))
+ *     ))
+ *   const emulator = yield* SpineEmulator.make({
+ *     webhooks: [{ url: "http://127.0.0.1:8080/hook", secret: "whsec_example" }],
+ *     webhookClient
+ *   })
+ *   yield* emulator.ping
+ *   return yield* Deferred.await(received)
+ * })
+ *
+ * console.log(await Effect.runPromise(Effect.scoped(program))) // => "webhook.ping"
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface WebhookEndpoint {
+  /** Must be on this machine, unless the options name other hosts. */
+  readonly url: string
+  /** What webhooks are signed with, all of it (W1). Spine's own begin with `whsec_`. */
+  readonly secret: string
+  /**
+   * Which events it is told of.
+   *
+   * @default ["*"]
+   */
+  readonly events?: ReadonlyArray<WebhookEvent | "*"> | undefined
+}
+
+/**
  * What a test can do to the provider.
  *
  * @category models
@@ -162,6 +224,14 @@ export interface Service extends Emulator.Emulator {
   readonly expireArtifacts: Effect.Effect<void>
   /** Revokes an API key: at once, or after the time for which the provider may cache it (K1). */
   readonly revokeKey: (apiKey: string, options?: { readonly after?: Duration.Input }) => Effect.Effect<void>
+  /** Replaces the endpoints that webhooks go to. They are told of what happens from now on. */
+  readonly webhooks: (...endpoints: ReadonlyArray<WebhookEndpoint>) => Effect.Effect<void>
+  /** Sends a `webhook.ping` to every endpoint, whatever it is told of otherwise: the portal's test event. */
+  readonly ping: Effect.Effect<void>
+  /** The webhooks due so far, oldest first. */
+  readonly deliveries: Effect.Effect<ReadonlyArray<WebhookDelivery.Delivery>>
+  /** Sets what goes wrong with the webhooks that are due from now on. */
+  readonly scriptDeliveries: (script: WebhookDelivery.Script) => Effect.Effect<void>
 }
 
 /**
@@ -196,7 +266,7 @@ export interface Options {
    */
   readonly apiKeys?: ReadonlyArray<string> | undefined
   /** What runs do unless they are scripted otherwise. */
-  readonly script?: Script | undefined
+  readonly script?: Script | ((request: CreateRequest) => Script) | undefined
   /**
    * How long a download URL is good for (A1).
    *
@@ -225,6 +295,40 @@ export interface Options {
    * @default 1
    */
   readonly speed?: number | undefined
+  /** Who is told of events. */
+  readonly webhooks?: ReadonlyArray<WebhookEndpoint> | undefined
+  /**
+   * What calls webhooks.
+   *
+   * @default a client on `fetch`
+   */
+  readonly webhookClient?: HttpClient.HttpClient | undefined
+  /**
+   * The hosts that webhooks may go to; to others they are recorded and not sent.
+   *
+   * @default ["127.0.0.1", "localhost", "[::1]"]
+   */
+  readonly webhookHosts?: ReadonlyArray<string> | undefined
+  /**
+   * How long to rest before each further try of a webhook that was not answered with success (W6).
+   *
+   * @default ["1 second", "5 seconds", "30 seconds"]
+   */
+  readonly webhookRetries?: ReadonlyArray<Duration.Input> | undefined
+  /**
+   * Sends what a run has made nested, as the answer to a poll has it, instead of flat (W3).
+   *
+   * @default false
+   */
+  readonly nestedWebhooks?: boolean | undefined
+  /**
+   * Tells of a run that ends `partial` with a `run.completed` (W5); otherwise nobody is told.
+   *
+   * @default false
+   */
+  readonly partialWebhooks?: boolean | undefined
+  /** What goes wrong with webhooks unless they are scripted otherwise. */
+  readonly deliveryScript?: WebhookDelivery.Script | undefined
 }
 
 /**
@@ -244,12 +348,24 @@ export const defaultOrigin = "https://api.getspine.ai"
 export const defaultArtifactOrigin = "https://artifacts.spine.emulator"
 
 /**
- * Makes an emulator.
+ * How long Spine rests before each further try of a webhook that was not answered with success (W6).
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaultWebhookRetries: ReadonlyArray<Duration.Input> = ["1 second", "5 seconds", "30 seconds"]
+
+/**
+ * Makes an emulator. Until the scope closes, it tells the endpoints of webhooks what happens.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = Effect.fnUntraced(function*(options: Options = {}): Effect.fn.Return<Service> {
+export const make = Effect.fnUntraced(function*(
+  options: Options = {}
+): Effect.fn.Return<Service, never, Scope.Scope> {
+  const scope = yield* Effect.scope
+  const uuid = yield* Emulator.uuids
   const origin = options.origin ?? defaultOrigin
   const speed = options.speed ?? 1
   const lifetimeMillis = Duration.toMillis(options.artifactLifetime ?? "1 hour")
@@ -263,24 +379,121 @@ export const make = Effect.fnUntraced(function*(options: Options = {}): Effect.f
   const revoked = new Map<string, number>()
   // Ordered by expiry, as every grant lives equally long. What is not here is refused, so expired grants can go.
   const grants = new Map<string, Grant>()
+  const { script: given } = options
+  const defaults = typeof given === "function" ? given : () => given
   let script: (request: CreateRequest) => Script = () => ({})
+  let endpoints = options.webhooks ?? []
+
+  const now: Effect.Effect<number> = Effect.suspend(() => emulator.now)
 
   const stateOf = (run: Run, now: number) => Timeline.at(run.timeline, Math.floor((now - run.createdAt) * speed))
 
   // A URL is signed anew whenever it is shown (A1).
-  const sign = (exchange: Emulator.Exchange, file: ArtifactFile): string => {
-    const expiresAt = exchange.now + lifetimeMillis
+  const sign = (requested: string, now: number, file: ArtifactFile): string => {
+    const expiresAt = now + lifetimeMillis
     for (const [signature, grant] of grants) {
-      if (grant.expiresAt > exchange.now) break
+      if (grant.expiresAt > now) break
       grants.delete(signature)
     }
-    const signature = exchange.uuid().replaceAll("-", "")
+    const signature = uuid().replaceAll("-", "")
     grants.set(signature, { file, expiresAt })
-    const requested = Emulator.originOf(exchange.request)
     const base = options.artifactOrigin ?? (requested === origin ? defaultArtifactOrigin : requested)
     const name = encodeURIComponent(file.name)
     return `${base}/_artifacts/${file.id}/${name}?expires=${expiresAt}&signature=${signature}`
   }
+
+  const resultOf = Effect.fnUntraced(function*(run: Run, requested: string, now: number) {
+    const artifacts = yield* run.artifacts
+    return {
+      final_output: run.script.finalOutput ?? defaultOutput(run.request, artifacts),
+      artifacts: artifacts.map((file) => ({
+        id: file.id,
+        type: file.type,
+        name: file.name,
+        download_url: sign(requested, now, file),
+        size_bytes: file.size
+      }))
+    }
+  })
+
+  const metadataOf = (run: Run) => ({
+    // S4: the template sent, even if blocks won over it.
+    template_used: run.request.template ?? "auto",
+    models_used: run.script.models ?? ["anthropic/claude-sonnet-4-6"],
+    credits_consumed: run.script.credits ?? 45
+  })
+
+  const errorsOf = (run: Run, status: string) =>
+    (run.timeline.errors.length > 0 ? run.timeline.errors : [defaultError(run, status)]).map((error) => ({ error }))
+
+  // --- what is told to whoever wants to know ---
+
+  const ends = Ends.make<Run>({
+    scope,
+    now,
+    endsAt: (run) => run.createdAt + Math.ceil(run.timeline.durationMillis / speed),
+    hasEnded: (run, now) => stateOf(run, now).endedAtMillis !== undefined
+  })
+  const deliveries = yield* Deliveries.make({
+    client: options.webhookClient,
+    hosts: options.webhookHosts,
+    pauses: options.webhookRetries ?? defaultWebhookRetries,
+    script: options.deliveryScript,
+    scope,
+    now,
+    until: ends.until
+  })
+
+  const emit = Effect.fnUntraced(function*(
+    type: WebhookEvent,
+    subjectId: string | undefined,
+    object: Readonly<Record<string, unknown>>
+  ) {
+    const created = Math.floor((yield* now) / 1000)
+    const id = `evt_${uuid().replaceAll("-", "")}`
+    const body = { id, type, created, livemode: false, api_version: "2026-04-01", data: { object } }
+    // W2: the header repeats the body's id.
+    const headers = { "user-agent": "Spine-Webhooks/1.0", "spine-event-id": id, "spine-event-type": type }
+    for (const { events = ["*"], secret, url } of endpoints) {
+      if (type !== "webhook.ping" && !events.includes(type) && !events.includes("*")) continue
+      yield* deliveries.send({
+        id,
+        event: type,
+        webhookId: undefined,
+        subjectId,
+        url,
+        headers,
+        body,
+        // W6: each try has the time of its own. It is the program's, as whoever receives it compares it with that.
+        sign: (text) =>
+          Effect.gen(function*() {
+            const timestamp = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+            const signature = yield* Hmac.sign(secret, `${timestamp}.`, encoder.encode(text))
+            return { "spine-signature": `t=${timestamp},v1=${Hex.encode(signature)}` }
+          })
+      })
+    }
+  })
+
+  // W4. Whatever the timeline lets polls say, the run has ended.
+  const tellOfEnd = Effect.fnUntraced(function*(run: Run) {
+    const { outcome: status } = run.timeline
+    if (status === "partial" && options.partialWebhooks !== true) return
+    const { elapsedMillis: duration_ms } = stateOf(run, yield* now)
+    const head = {
+      run_id: run.id,
+      ...(run.script.canvasIdAfter === "never" ? {} : { canvas_id: run.canvasId }),
+      status,
+      duration_ms
+    }
+    if (status === "failed") return yield* emit("run.failed", run.id, { ...head, errors: errorsOf(run, status) })
+    const result = yield* resultOf(run, run.requested, yield* now)
+    yield* emit("run.completed", run.id, {
+      ...head,
+      ...(options.nestedWebhooks === true ? { result, metadata: metadataOf(run) } : result),
+      ...(status === "partial" ? { errors: errorsOf(run, status) } : {})
+    })
+  })
 
   const authenticate = Effect.fnUntraced(function*({ now, request }: Emulator.Exchange) {
     const key = request.headers["x-api-key"]
@@ -302,7 +515,7 @@ export const make = Effect.fnUntraced(function*(options: Options = {}): Effect.f
   const createRun: Handler = Effect.fnUntraced(function*(exchange, apiKey) {
     const request = yield* readCreateRequest(exchange, limits, options.acceptAnyFileType === true)
     const own = script(request)
-    const merged: Script = { ...options.script, ...definedOnly(own) }
+    const merged: Script = { ...defaults(request), ...definedOnly(own) }
     const timeline = merged.timeline ?? defaultTimeline
     const plan = internal.makePlan({
       template: request.template ?? "auto",
@@ -317,6 +530,7 @@ export const make = Effect.fnUntraced(function*(options: Options = {}): Effect.f
       canvasId: exchange.uuid(),
       apiKey,
       request,
+      requested: Emulator.originOf(exchange.request),
       createdAt: exchange.now,
       script: merged,
       timeline,
@@ -326,6 +540,14 @@ export const make = Effect.fnUntraced(function*(options: Options = {}): Effect.f
     }
     runs.set(run.id, run)
     runsByCanvas.set(run.canvasId, run)
+    if (endpoints.length > 0) {
+      yield* emit("run.started", run.id, {
+        run_id: run.id,
+        ...(merged.canvasIdAfter === 0 ? { canvas_id: run.canvasId } : {}),
+        status: "running"
+      })
+      yield* ends.tell(run, tellOfEnd(run))
+    }
     return ok({
       run_id: run.id,
       status: "running",
@@ -345,9 +567,8 @@ export const make = Effect.fnUntraced(function*(options: Options = {}): Effect.f
       const known = after !== "never" && (ended || run.polls >= after)
       run.polls++
       const head = { run_id: run.id, status, ...(known ? { canvas_id: run.canvasId } : {}) }
-      const errors = run.timeline.errors.length > 0 ? run.timeline.errors : [defaultError(run, status)]
       // S2, S3, S7: a field that does not apply is left out.
-      if (status === "failed") return ok({ ...head, errors: errors.map((error) => ({ error })) })
+      if (status === "failed") return ok({ ...head, errors: errorsOf(run, status) })
       if (!ended) {
         return ok({
           ...head,
@@ -358,27 +579,12 @@ export const make = Effect.fnUntraced(function*(options: Options = {}): Effect.f
           }
         })
       }
-      const artifacts = yield* run.artifacts
       return ok({
         ...head,
         duration_ms: state.elapsedMillis,
-        result: {
-          final_output: run.script.finalOutput ?? defaultOutput(run.request, artifacts),
-          artifacts: artifacts.map((file) => ({
-            id: file.id,
-            type: file.type,
-            name: file.name,
-            download_url: sign(exchange, file),
-            size_bytes: file.size
-          }))
-        },
-        metadata: {
-          // S4: the template sent, even if blocks won over it.
-          template_used: run.request.template ?? "auto",
-          models_used: run.script.models ?? ["anthropic/claude-sonnet-4-6"],
-          credits_consumed: run.script.credits ?? 45
-        },
-        ...(status === "partial" ? { errors: errors.map((error) => ({ error })) } : {})
+        result: yield* resultOf(run, Emulator.originOf(exchange.request), exchange.now),
+        metadata: metadataOf(run),
+        ...(status === "partial" ? { errors: errorsOf(run, status) } : {})
       })
     })
 
@@ -405,7 +611,7 @@ export const make = Effect.fnUntraced(function*(options: Options = {}): Effect.f
               ? null
               : `## ${block.name}\n\nWhat this block found about: ${run.request.prompt}`,
             url: file !== undefined
-              ? sign(exchange, file)
+              ? sign(Emulator.originOf(exchange.request), exchange.now, file)
               : linkTypes.has(block.type) && block.status === "completed"
               ? `https://example.com/${block.id}`
               : null,
@@ -488,7 +694,7 @@ export const make = Effect.fnUntraced(function*(options: Options = {}): Effect.f
   }
 
   // R7: the route, then the key, the ids in the path, the body, and last whether the thing exists.
-  const emulator = yield* Emulator.make(
+  const emulator: Emulator.Emulator = yield* Emulator.make(
     {
       origins: [origin, options.artifactOrigin ?? defaultArtifactOrigin],
       requestIdHeader: "x-request-id",
@@ -510,6 +716,7 @@ export const make = Effect.fnUntraced(function*(options: Options = {}): Effect.f
   return {
     ...emulator,
     origin,
+    advance: (duration) => Effect.andThen(emulator.advance(duration), ends.moved),
     runs: Effect.map(emulator.now, (now) =>
       Array.from(runs.values(), (run): EmulatedRun => ({
         id: run.id,
@@ -528,7 +735,21 @@ export const make = Effect.fnUntraced(function*(options: Options = {}): Effect.f
     revokeKey: (apiKey, revocation) =>
       Effect.map(emulator.now, (now) => {
         revoked.set(apiKey, now + Duration.toMillis(revocation?.after ?? 0))
-      })
+      }),
+    webhooks: (...next) =>
+      Effect.flatMap(emulator.now, (now) => {
+        // Nobody has been waiting for the ends of these.
+        const unheard = endpoints.length > 0 ? [] : Array.from(runs.values())
+        endpoints = next
+        return Effect.forEach(
+          unheard.filter((run) => stateOf(run, now).endedAtMillis === undefined),
+          (run) => ends.tell(run, tellOfEnd(run)),
+          { discard: true }
+        )
+      }),
+    ping: Effect.suspend(() => emit("webhook.ping", undefined, {})),
+    deliveries: Effect.sync(deliveries.all),
+    scriptDeliveries: (script) => Effect.sync(() => deliveries.setScript(script))
   }
 })
 
@@ -587,10 +808,7 @@ export const toWebHandler = (options?: Options): {
   readonly handler: (request: Request) => Promise<Response>
   readonly dispose: () => Promise<void>
   readonly control: Service
-} => {
-  const control = Effect.runSync(make(options))
-  return { ...Emulator.toWebHandler(control), control }
-}
+} => webHandler.make(make(options))
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -611,6 +829,8 @@ interface Route {
 }
 
 interface Run extends Omit<EmulatedRun, "polls" | "state"> {
+  /** The origin that the request was sent to. */
+  readonly requested: string
   readonly script: Script
   readonly timeline: Timeline.Timeline
   readonly plan: internal.Plan

@@ -58,14 +58,13 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Emulator from "./Emulator.ts"
+import * as Deliveries from "./internal/deliveries.ts"
+import * as Ends from "./internal/ends.ts"
 import * as canvases from "./internal/telaCanvases.ts"
 import * as completions from "./internal/telaCompletions.ts"
 import * as files from "./internal/telaFiles.ts"
@@ -74,7 +73,9 @@ import type * as streams from "./internal/telaStream.ts"
 import * as tasks from "./internal/telaTasks.ts"
 import * as webhooks from "./internal/telaWebhooks.ts"
 import * as wire from "./internal/telaWire.ts"
+import * as webHandler from "./internal/webHandler.ts"
 import type * as TelaScript from "./TelaScript.ts"
+import type * as WebhookDelivery from "./WebhookDelivery.ts"
 
 /**
  * A canvas that the emulator knows.
@@ -163,31 +164,6 @@ export interface EmulatedStream {
 }
 
 /**
- * A webhook that was due.
- *
- * @category models
- * @since 0.1.0
- */
-export interface EmulatedDelivery {
-  readonly id: string
-  /** The event of a subscription, or `run` for the `webhook_url` of a single run. */
-  readonly event: string
-  /** The subscription's id. */
-  readonly webhookId: string | undefined
-  /** The id of the run or the task that it is about. */
-  readonly subjectId: string
-  readonly url: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: unknown
-  /** When it was due, on the emulator's clock. */
-  readonly createdAt: number
-  /** `refused` is one that the emulator did not even try, as it was meant for somewhere else than this machine. */
-  readonly status: "pending" | "delivered" | "failed" | "refused"
-  readonly statusCode: number | undefined
-  readonly attempts: number
-}
-
-/**
  * What a test can do to the provider.
  *
  * @category models
@@ -213,7 +189,9 @@ export interface Service extends Emulator.Emulator {
   /** The streams opened so far, oldest first. */
   readonly streams: Effect.Effect<ReadonlyArray<EmulatedStream>>
   /** The webhooks due so far, oldest first. */
-  readonly deliveries: Effect.Effect<ReadonlyArray<EmulatedDelivery>>
+  readonly deliveries: Effect.Effect<ReadonlyArray<WebhookDelivery.Delivery>>
+  /** Sets what goes wrong with the webhooks that are due from now on. */
+  readonly scriptDeliveries: (script: WebhookDelivery.Script) => Effect.Effect<void>
   /** Takes the approval of a task back, which only people can do, and says whether there was one. */
   readonly revokeApproval: (taskId: string) => Effect.Effect<boolean>
   /** Lets every presigned URL handed out so far expire. */
@@ -268,7 +246,7 @@ export interface Options {
    */
   readonly onlyPublished?: boolean | undefined
   /** What runs do unless they are scripted otherwise. */
-  readonly script?: TelaScript.Script | undefined
+  readonly script?: TelaScript.Script | ((request: TelaScript.RunRequest) => TelaScript.Script) | undefined
   /**
    * How many times faster than scripted runs go. What they report about themselves stays as scripted.
    *
@@ -341,6 +319,8 @@ export interface Options {
    * @default 1
    */
   readonly webhookAttempts?: number | undefined
+  /** What goes wrong with webhooks unless they are scripted otherwise. */
+  readonly deliveryScript?: WebhookDelivery.Script | undefined
 }
 
 /**
@@ -416,35 +396,29 @@ export const make = Effect.fnUntraced(function*(
   const revoked = new Map<string, number>()
   const allRuns = new Map<string, runs.Run>()
   const allStreams: Array<{ readonly run: runs.Run; readonly progress: streams.Progress }> = []
-  const moved = yield* Latch.make()
-  const awaited = new Map<runs.Run, Effect.Effect<void>>()
+  const { script: given } = options
+  const defaults = typeof given === "function" ? given : () => given
   let script: (request: TelaScript.RunRequest) => TelaScript.Script = () => ({})
 
   const now: Effect.Effect<number> = Effect.suspend(() => emulator.now)
 
   // --- what ends is told to whoever wants to know ---
 
-  const settle = Effect.fnUntraced(function*(run: runs.Run) {
-    const tell = awaited.get(run)
-    if (tell === undefined || !runs.isOver(runs.stateOf(run, yield* now, speed).phase)) return
-    awaited.delete(run)
-    yield* tell
+  const ends = Ends.make<runs.Run>({
+    scope,
+    now,
+    endsAt: (run) => runs.endsAt(run, speed),
+    hasEnded: (run, now) => runs.isOver(runs.stateOf(run, now, speed).phase)
   })
-
-  const ended = (run: runs.Run): Effect.Effect<number> =>
-    Effect.flatMap(now, (now) => {
-      const left = runs.millisLeft(run, now, speed)
-      return left === 0 ? Effect.succeed(now) : Effect.andThen(
-        // The emulator's clock can be moved without the program's.
-        Effect.raceFirst(left === Infinity ? Effect.never : Effect.sleep(left), moved.await),
-        Effect.suspend(() => ended(run))
-      )
-    })
-
-  const awaitEnd = Effect.fnUntraced(function*(run: runs.Run, tell: Effect.Effect<void>) {
-    awaited.set(run, tell)
-    if (runs.millisLeft(run, run.createdAt, speed) === Infinity) return
-    yield* Effect.forkIn(Effect.andThen(ended(run), settle(run)), scope)
+  const ended = (run: runs.Run) => Effect.andThen(ends.until(runs.endsAt(run, speed)), now)
+  const deliveries = yield* Deliveries.make({
+    client: options.webhookClient,
+    hosts: options.webhookHosts,
+    pauses: webhooks.pauses(options.webhookAttempts ?? 1),
+    script: options.deliveryScript,
+    scope,
+    now,
+    until: ends.until
   })
 
   const callWebhook = (run: runs.Run): Effect.Effect<void> => {
@@ -482,12 +456,9 @@ export const make = Effect.fnUntraced(function*(
     requireContentLength: options.requireContentLength ?? false
   })
   const hooks = webhooks.make({
-    client: options.webhookClient ?? (yield* fetchClient),
-    hosts: options.webhookHosts ?? ["127.0.0.1", "localhost", "[::1]"],
-    attempts: options.webhookAttempts ?? 1,
+    deliveries,
     bareLists,
     workspaceId,
-    scope,
     uuid,
     now
   }, known)
@@ -504,13 +475,13 @@ export const make = Effect.fnUntraced(function*(
         echo,
         files: inputs,
         script: {
-          ...options.script,
+          ...defaults(request),
           ...definedOnly({ output: canvas.output, ...own }),
           ...definedOnly(script(request))
         }
       })
       allRuns.set(run.id, run)
-      if (request.mode === "async" && request.webhook_url !== undefined) yield* awaitEnd(run, callWebhook(run))
+      if (request.mode === "async" && request.webhook_url !== undefined) yield* ends.tell(run, callWebhook(run))
       return run
     }
   )
@@ -518,11 +489,11 @@ export const make = Effect.fnUntraced(function*(
   const allTasks = tasks.make({ workspaceId, user, speed, bareLists, autoComplete: options.autoComplete ?? false }, {
     canvases: known,
     start,
-    settle,
+    settle: ends.settle,
     mimeTypeOf: stored.mimeTypeOf,
     started: (task) => {
       const { run } = task
-      return run === undefined ? Effect.void : awaitEnd(
+      return run === undefined ? Effect.void : ends.tell(
         run,
         Effect.andThen(callWebhook(run), emit(run.failure === undefined ? "task.completed" : "task.failed", task))
       )
@@ -544,7 +515,7 @@ export const make = Effect.fnUntraced(function*(
       start,
       createTask: allTasks.create,
       ended,
-      settle,
+      settle: ends.settle,
       stream: (run) => {
         const progress: streams.Progress = { state: "open", pieces: 0 }
         allStreams.push({ run, progress })
@@ -632,11 +603,7 @@ export const make = Effect.fnUntraced(function*(
   return {
     ...emulator,
     origin,
-    advance: (duration) =>
-      emulator.advance(duration).pipe(
-        Effect.andThen(moved.release),
-        Effect.andThen(Effect.suspend(() => Effect.forEach(Array.from(awaited.keys()), settle, { discard: true })))
-      ),
+    advance: (duration) => Effect.andThen(emulator.advance(duration), ends.moved),
     canvas: (canvas = {}) => Effect.map(emulator.now, (now) => shownCanvas(known.define(canvas, { now, uuid }))),
     script: (next) =>
       Effect.sync(() => {
@@ -674,7 +641,8 @@ export const make = Effect.fnUntraced(function*(
       state: progress.state,
       sent: progress.pieces
     })),
-    deliveries: list(hooks.all, (delivery): EmulatedDelivery => ({ ...delivery })),
+    deliveries: Effect.sync(deliveries.all),
+    scriptDeliveries: (script) => Effect.sync(() => deliveries.setScript(script)),
     revokeApproval: Effect.fnUntraced(function*(taskId) {
       const task = allTasks.revokeApproval(taskId, yield* emulator.now)
       if (task !== undefined) yield* emit(options.approvalRevokedEvent ?? "task.approval_revoked", task)
@@ -744,16 +712,7 @@ export const toWebHandler = (options?: Options): {
   readonly handler: (request: Request) => Promise<Response>
   readonly dispose: () => Promise<void>
   readonly control: Service
-} => {
-  const scope = Scope.makeUnsafe()
-  const control = Effect.runSync(Scope.provide(make(options), scope))
-  const { dispose, handler } = Emulator.toWebHandler(control)
-  return {
-    handler,
-    dispose: () => dispose().then(() => Effect.runPromise(Scope.close(scope, Exit.void))),
-    control
-  }
-}
+} => webHandler.make(make(options))
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -768,14 +727,6 @@ const shownCanvas = (canvas: canvases.Canvas): EmulatedCanvas => ({
   versionIds: canvas.versions.map((version) => version.id),
   environments: canvases.published(canvas)
 })
-
-// A webhook goes where it was sent, and not on from there to who knows where.
-const fetchClient: Effect.Effect<HttpClient.HttpClient, never, Scope.Scope> = Effect.map(
-  Layer.build(
-    Layer.provide(FetchHttpClient.layer, Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
-  ),
-  Context.get(HttpClient.HttpClient)
-)
 
 const unnamedFault = (status: number) => ({ code: `HTTP_${status}`, message: `HTTP ${status}` })
 

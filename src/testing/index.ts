@@ -24,3 +24,6 @@ export * as TelaScript from "./TelaScript.ts"
 
 /** A script of what a run will do. */
 export * as Timeline from "./Timeline.ts"
+
+/** What an emulator calls by itself, and what goes wrong with it on the way. */
+export * as WebhookDelivery from "./WebhookDelivery.ts"

@@ -359,7 +359,7 @@ describe("promise 11: secrets", () => {
       )
       const { created, run } = yield* program
       const names = spans.map(({ name }) => name)
-      assert.includeMembers(names, ["SpineRuns.create", "Run.wait", "POST", "GET"])
+      assert.includeMembers(names, ["SpineRuns.create", "Run.wait", "http.client POST", "http.client GET"])
       const shown = inspect(spans.map((span) => [span.name, [...span.attributes], failureOf(span)]), { depth: 20 }) +
         inspect(logs, { depth: 20 }) + JSON.stringify(created.ref)
       assert.notInclude(shown, apiKey)

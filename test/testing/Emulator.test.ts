@@ -201,6 +201,17 @@ describe("the web handler", () => {
     await dispose()
   })
 
+  it("answers late what it has handled at once, if it is told to", async () => {
+    const { control, handler } = SpineEmulator.toWebHandler()
+    await Effect.runPromise(control.fault(Fault.answerLate("1 hour")))
+    const controller = new AbortController()
+    const late = handler(request("/v1/run", { method: "POST", body: form(), signal: controller.signal }))
+      .then(() => "answered", () => "rejected")
+    while ((await Effect.runPromise(control.runs)).length === 0) await new Promise(setImmediate)
+    controller.abort()
+    assert.strictEqual(await late, "rejected")
+  })
+
   it("refuses a POST without a body", async () => {
     const { handler } = SpineEmulator.toWebHandler()
     assert.strictEqual((await handler(request("/v1/run", { method: "POST" }))).status, 400)

@@ -22,6 +22,7 @@ describe("Fault", () => {
     const fault = Fault.hang.pipe(Fault.times(3), Fault.skip(2), Fault.after("2 seconds"))
     assert.deepStrictEqual([fault.times, fault.skip, fault.delayMillis], [3, 2, 2000])
     assert.strictEqual(Fault.hang.times, 1)
+    assert.deepStrictEqual(Fault.answerLate("2 seconds").action, { _tag: "HandleThenWait", millis: 2000 })
     assert.strictEqual(JSON.parse(JSON.stringify(fault)).action._tag, "Hang")
   })
 

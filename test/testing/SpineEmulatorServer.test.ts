@@ -229,6 +229,20 @@ describe("the emulator on a socket", () => {
       assert.strictEqual((yield* send(`${url}${nowhere}`)).status, 404)
     }).pipe(served()))
 
+  it.live("answers late what it has handled at once, if it is told to", () =>
+    Effect.gen(function*() {
+      const url = yield* baseUrl
+      const emulator = yield* control
+      yield* emulator.fault(Fault.answerLate("200 millis"))
+      const late = yield* Effect.forkChild(
+        Effect.promise(() => fetch(`${url}/v1/run`, { method: "POST", headers, body: form() }))
+      )
+      while ((yield* emulator.runs).length === 0) yield* Effect.sleep("5 millis")
+      assert.isUndefined(late.pollUnsafe())
+      assert.isUndefined((yield* emulator.requests)[0]?.status)
+      assert.strictEqual((yield* Fiber.join(late)).status, 200)
+    }).pipe(served()))
+
   it.live("closes with its scope, even when a request is still waiting and a connection is idle", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()

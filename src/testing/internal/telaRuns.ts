@@ -177,9 +177,9 @@ export const elapsedMillis = (run: Run, now: number, speed: number): number =>
   // A millisecond must not be lost to the last digit of a product.
   Math.floor((now - run.createdAt) * speed + 1e-6)
 
-/** How long until time alone ends it: for ever, if polls have to. */
-export const millisLeft = (run: Run, now: number, speed: number): number =>
-  movesWithPolls(run) ? Infinity : Math.max(0, run.createdAt + Math.ceil(run.timeline.durationMillis / speed) - now)
+/** When time alone ends it: never, if polls have to. */
+export const endsAt = (run: Run, speed: number): number =>
+  movesWithPolls(run) ? Infinity : run.createdAt + Math.ceil(run.timeline.durationMillis / speed)
 
 const movesWithPolls = ({ request, script }: Run): boolean =>
   script.polls !== undefined && (request.mode === "async" || request.mode === "task")

@@ -1,31 +1,11 @@
 /** What the Tela emulator calls by itself: webhooks of single runs, and subscriptions to the tasks of an app. */
 import * as Effect from "effect/Effect"
-import type * as HttpClient from "effect/http/HttpClient"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
-import type * as Scope from "effect/Scope"
 import type * as Emulator from "../Emulator.ts"
+import * as deliveries from "./deliveries.ts"
 import type * as canvases from "./telaCanvases.ts"
 import type { Task } from "./telaTasks.ts"
 import * as wire from "./telaWire.ts"
-
-/** A call that was due. */
-export interface Delivery {
-  readonly id: string
-  /** The event of a subscription, or `run` for the webhook of a single run. */
-  readonly event: string
-  /** The subscription's id. */
-  readonly webhookId: string | undefined
-  /** The id of the run or the task that it is about. */
-  readonly subjectId: string
-  readonly url: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: unknown
-  readonly createdAt: number
-  status: "pending" | "delivered" | "failed" | "refused"
-  statusCode: number | undefined
-  attempts: number
-}
 
 interface Subscription {
   readonly id: string
@@ -41,19 +21,15 @@ interface Subscription {
 }
 
 export interface Options {
-  readonly client: HttpClient.HttpClient
-  readonly hosts: ReadonlyArray<string>
-  readonly attempts: number
+  readonly deliveries: deliveries.Deliveries
   readonly bareLists: boolean
   readonly workspaceId: string
-  readonly scope: Scope.Scope
   readonly uuid: () => string
   readonly now: Effect.Effect<number>
 }
 
 export interface Webhooks {
   readonly routes: ReadonlyArray<wire.Route>
-  readonly all: () => ReadonlyArray<Delivery>
   /** Calls the webhook of a single run. */
   readonly call: (call: {
     readonly url: string
@@ -65,49 +41,13 @@ export interface Webhooks {
   readonly emit: (event: string, task: Task, shown: wire.JsonObject) => Effect.Effect<void>
 }
 
-type Call = Pick<Delivery, "event" | "webhookId" | "subjectId" | "url" | "headers" | "body">
+/** How long to rest between the tries of a webhook that fails (assumption 13). */
+export const pauses = (attempts: number): ReadonlyArray<number> =>
+  Array.from({ length: Math.max(0, attempts - 1) }, (_, index) => 1000 * 2 ** index)
 
 export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
-  const deliveries: Array<Delivery> = []
+  const { all, send, sendOnce } = options.deliveries
   const subscriptions = new Map<string, Subscription>()
-
-  const isAllowed = (url: string): boolean => URL.canParse(url) && options.hosts.includes(new URL(url).hostname)
-
-  const post = (call: Pick<Call, "url" | "headers" | "body">): Effect.Effect<number | undefined> =>
-    HttpClientRequest.post(call.url).pipe(
-      HttpClientRequest.setHeaders(call.headers),
-      HttpClientRequest.bodyJsonUnsafe(call.body),
-      options.client.execute,
-      Effect.map((response) => response.status),
-      // Assumption 13.
-      Effect.timeout("10 seconds"),
-      Effect.catch(() => Effect.succeed(undefined))
-    )
-
-  const attempt = (delivery: Delivery): Effect.Effect<void> =>
-    Effect.flatMap(post(delivery), (statusCode) => {
-      delivery.attempts++
-      delivery.statusCode = statusCode
-      if (isSuccess(statusCode)) delivery.status = "delivered"
-      else if (delivery.attempts >= options.attempts) delivery.status = "failed"
-      return delivery.status === "pending"
-        ? Effect.delay(attempt(delivery), 1000 * 2 ** (delivery.attempts - 1))
-        : Effect.void
-    })
-
-  const deliver = Effect.fnUntraced(function*(call: Call) {
-    const delivery: Delivery = {
-      ...call,
-      id: options.uuid(),
-      createdAt: yield* options.now,
-      status: isAllowed(call.url) ? "pending" : "refused",
-      statusCode: undefined,
-      attempts: 0
-    }
-    deliveries.push(delivery)
-    // On its own, as nobody waits for somebody else's server.
-    if (delivery.status === "pending") yield* Effect.forkIn(attempt(delivery), options.scope)
-  })
 
   const payload = (event: string, now: number, task: wire.JsonObject) => {
     const input = task["inputContent"]
@@ -138,7 +78,8 @@ export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
         !subscription.isActive || subscription.applicationId !== task.canvas.applicationId ||
         !subscription.events.includes(event)
       ) continue
-      yield* deliver({
+      yield* send({
+        id: options.uuid(),
         event,
         webhookId: subscription.id,
         subjectId: task.id,
@@ -241,21 +182,19 @@ export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
     if (!Predicate.isString(eventType)) return yield* wire.badRequest("eventType is required")
     const mock = wire.isObject(mockData) && wire.isObject(mockData["task"]) ? mockData["task"] : {}
     const { headers, url } = subscription
-    const statusCode = isAllowed(url)
-      ? yield* post({
-        url,
-        headers,
-        body: payload(eventType, exchange.now, {
-          id: exchange.uuid(),
-          name: "Test task",
-          status: "validating",
-          reference: 1,
-          outputContent: { role: "assistant", content: "Test" },
-          ...mock
-        })
+    const statusCode = yield* sendOnce({
+      url,
+      headers,
+      body: payload(eventType, exchange.now, {
+        id: exchange.uuid(),
+        name: "Test task",
+        status: "validating",
+        reference: 1,
+        outputContent: { role: "assistant", content: "Test" },
+        ...mock
       })
-      : undefined
-    return wire.ok({ success: isSuccess(statusCode), statusCode: statusCode ?? null })
+    })
+    return wire.ok({ success: deliveries.isSuccess(statusCode), statusCode: statusCode ?? null })
   })
 
   const history: wire.Handler = Effect.fnUntraced(function*(exchange, { id }) {
@@ -263,7 +202,7 @@ export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
     const page = yield* wire.queryPage(exchange.url.searchParams, { initial: 20, max: 100 })
     // Assumption 14.
     return wire.ok(wire.envelope(
-      deliveries.filter((delivery) => delivery.webhookId === subscription.id).toReversed(),
+      all().filter((delivery) => delivery.webhookId === subscription.id).toReversed(),
       page,
       (delivery) => ({
         id: delivery.id,
@@ -285,10 +224,7 @@ export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
       wire.route("POST", "/webhook/:id/test", test),
       wire.route("GET", "/webhook/:id/deliveries", history)
     ],
-    all: () => deliveries,
-    call: (call) => deliver({ ...call, event: "run", webhookId: undefined }),
+    call: (call) => send({ ...call, id: options.uuid(), event: "run", webhookId: undefined }),
     emit
   }
 }
-
-const isSuccess = (status: number | undefined): boolean => status !== undefined && status >= 200 && status < 300

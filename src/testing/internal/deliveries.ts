@@ -1,0 +1,139 @@
+/** How emulators send webhooks, whichever provider's they are. */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type * as WebhookDelivery from "../WebhookDelivery.ts"
+
+/** Something to be sent. */
+export interface Call extends
+  Pick<
+    WebhookDelivery.Delivery,
+    "id" | "event" | "webhookId" | "subjectId" | "url" | "headers" | "body"
+  >
+{
+  /** Headers that are made anew for each try, from the body as it is sent. */
+  readonly sign?: ((body: string) => Effect.Effect<Readonly<Record<string, string>>>) | undefined
+}
+
+export interface Options {
+  /** @default a client on `fetch` */
+  readonly client: HttpClient.HttpClient | undefined
+  /** @default this machine */
+  readonly hosts: ReadonlyArray<string> | undefined
+  /** How long to rest before each further try. */
+  readonly pauses: ReadonlyArray<Duration.Input>
+  readonly script: WebhookDelivery.Script | undefined
+  readonly scope: Scope.Scope
+  readonly now: Effect.Effect<number>
+  /** Waits for a time of the emulator's clock. */
+  readonly until: (at: number) => Effect.Effect<void>
+}
+
+export interface Deliveries {
+  readonly all: () => ReadonlyArray<WebhookDelivery.Delivery>
+  readonly setScript: (script: WebhookDelivery.Script) => void
+  /** Sends it in the background, as nobody waits for somebody else's server. */
+  readonly send: (call: Call) => Effect.Effect<void>
+  /** Sends it once, and says how it was answered: not at all if it is meant for somewhere else. */
+  readonly sendOnce: (call: Pick<Call, "url" | "headers" | "body">) => Effect.Effect<number | undefined>
+}
+
+const loopback = ["127.0.0.1", "localhost", "[::1]"]
+
+/** How long an answer may take. */
+const patience = Duration.seconds(10)
+
+export const make = Effect.fnUntraced(function*(
+  options: Options
+): Effect.fn.Return<Deliveries, never, Scope.Scope> {
+  const client = options.client ?? (yield* fetchClient)
+  const hosts = options.hosts ?? loopback
+  const pauses = options.pauses.map((pause) => Duration.toMillis(pause))
+  const deliveries: Array<Recorded> = []
+  let script: WebhookDelivery.Script = options.script ?? {}
+
+  const isAllowed = (url: string): boolean => URL.canParse(url) && hosts.includes(new URL(url).hostname)
+
+  const post = (url: string, headers: Readonly<Record<string, string>>, body: string) =>
+    HttpClientRequest.post(url).pipe(
+      HttpClientRequest.setHeaders(headers),
+      HttpClientRequest.bodyText(body, "application/json"),
+      client.execute,
+      Effect.map((response): number | undefined => response.status),
+      Effect.timeout(patience),
+      Effect.catch(() => Effect.succeed(undefined))
+    )
+
+  /** Tries until it is answered with success, and says whether it was. */
+  const attempt = Effect.fnUntraced(function*(delivery: Recorded, call: Call, unanswered: number) {
+    const body = JSON.stringify(call.body)
+    for (let tries = 1;; tries++) {
+      if (call.sign !== undefined) delivery.headers = { ...call.headers, ...(yield* call.sign(body)) }
+      delivery.attempts++
+      const sent = post(call.url, delivery.headers, body)
+      delivery.statusCode = yield* tries > unanswered
+        ? sent
+        : Effect.as(Effect.all([sent, Effect.sleep(patience)], { concurrency: "unbounded" }), undefined)
+      if (isSuccess(delivery.statusCode)) return true
+      const pause = pauses[tries - 1]
+      if (pause === undefined) return false
+      yield* options.until((yield* options.now) + pause)
+    }
+  })
+
+  const send = Effect.fnUntraced(function*(call: Call) {
+    const { event, subjectId, url } = call
+    const createdAt = yield* options.now
+    const due = { event, subjectId, url, index: deliveries.length }
+    const mishap = (typeof script === "function" ? script(due) : script) ?? {}
+    const { sign: _, ...recorded } = call
+    const delivery: Recorded = {
+      ...recorded,
+      createdAt,
+      status: !isAllowed(url) ? "refused" : mishap.lost === true ? "lost" : "pending",
+      statusCode: undefined,
+      attempts: 0
+    }
+    deliveries.push(delivery)
+    if (delivery.status !== "pending") return
+    const copies = mishap.copies ?? 1
+    let left = copies
+    for (let copy = 0; copy < copies; copy++) {
+      const at = createdAt + Duration.toMillis(mishap.delay ?? 0) + copy * Duration.toMillis(mishap.gap ?? 0)
+      const copied = Effect.map(attempt(delivery, call, mishap.unanswered ?? 0), (isDelivered) => {
+        left--
+        if (isDelivered) delivery.status = "delivered"
+        else if (left === 0 && delivery.status === "pending") delivery.status = "failed"
+      })
+      yield* Effect.forkIn(Effect.andThen(options.until(at), copied), options.scope)
+    }
+  })
+
+  return {
+    all: () => deliveries.map(snapshot),
+    setScript: (next) => {
+      script = next
+    },
+    send,
+    sendOnce: ({ body, headers, url }) => isAllowed(url) ? post(url, headers, JSON.stringify(body)) : Effect.undefined
+  }
+})
+
+export const isSuccess = (status: number | undefined): boolean => status !== undefined && status >= 200 && status < 300
+
+const snapshot = (delivery: Recorded): WebhookDelivery.Delivery => ({ ...delivery })
+
+type Recorded = { -readonly [K in keyof WebhookDelivery.Delivery]: WebhookDelivery.Delivery[K] }
+
+// A webhook goes where it was sent, and not on from there to who knows where.
+const fetchClient: Effect.Effect<HttpClient.HttpClient, never, Scope.Scope> = Effect.map(
+  Layer.build(
+    Layer.provide(FetchHttpClient.layer, Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
+  ),
+  Context.get(HttpClient.HttpClient)
+)

@@ -1,0 +1,368 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema, Stream } from "effect"
+import * as Random from "../simulation/random.ts"
+import {
+  answering,
+  anyJson,
+  check,
+  clientsOn,
+  endpoints,
+  key,
+  maxResponseBytes,
+  mutate,
+  type Recorded,
+  type Recordings,
+  recordings
+} from "./support.ts"
+import { finish } from "../spine/support.ts"
+
+const encoder = new TextEncoder()
+
+let cached: Recordings | undefined
+const recorded = Effect.suspend(() =>
+  cached === undefined ? Effect.tap(recordings, (made) => Effect.sync(() => cached = made)) : Effect.succeed(cached)
+)
+
+// --- answers of all kinds ---
+
+const statuses = [200, 200, 200, 200, 201, 202, 204, 206, 300, 302, 304, 307, 308, 400, 401, 402, 403, 404, 408, 409]
+const moreStatuses = [410, 413, 422, 425, 429, 451, 500, 501, 502, 503, 504, 529, 599]
+
+const headerPool: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
+  ["content-type", ["application/json", "text/html", "text/event-stream", "", "x", "application/json; charset=utf-16"]],
+  ["content-length", ["0", "5", "-1", "1e9", "99999999999999999999", "Infinity"]],
+  ["content-encoding", ["gzip", "x"]],
+  ["retry-after", ["0", "-5", "1e400", "9".repeat(400), "9".repeat(39), "soon", "Wed, 99 Foo 9999", "NaN"]],
+  ["retry-after-ms", ["0", "-5", "999999999999999", "9".repeat(400), "x"]],
+  ["location", ["/", "//", "https://evil.example/", "javascript:alert(1)", "https://api.tela.com/x", "http://[", ""]],
+  ["x-request-id", ["", "x".repeat(5000)]]
+]
+
+const responseOf = (
+  draw: Random.Draw,
+  status: number,
+  body: BodyInit | null,
+  headers: Record<string, string> = {}
+): Response => {
+  for (const [name, values] of headerPool) if (draw.chance(0.15)) headers[name] = draw.pick(values)
+  const hasNoBody = status === 204 || status === 304
+  return new Response(hasNoBody ? null : body, { status, headers })
+}
+
+const anyBytes = (draw: Random.Draw): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from({ length: draw.pick([0, 1, 2, 10, 100, 5000]) }, () => draw.int(0, 255))
+
+const deep = (depth: number, open: string, close: string): string => open.repeat(depth) + close.repeat(depth)
+
+const anyText = (draw: Random.Draw): string => {
+  const json = () => JSON.stringify(anyJson(draw, 4))
+  switch (draw.int(0, 9)) {
+    case 0:
+      return ""
+    case 1:
+      return `<!doctype html><title>${key}</title>`
+    case 2:
+      return json().slice(0, draw.int(0, 40))
+    case 3:
+      return `\ufeff${json()}`
+    case 4:
+      return deep(draw.pick([10, 100, 1000]), "[", "]")
+    case 5:
+      return deep(draw.pick([10, 100, 1000]), "{\"children\":", "}").replace("}", "1}")
+    case 6:
+      return `{"success":true,"data":${json()}}`
+    case 7:
+      return `data: ${json()}\n\ndata: ${json()}\n\n${draw.pick(["", "data: [DONE]\n\n"])}`
+    default:
+      return json()
+  }
+}
+
+/** A body that breaks off, or comes in pieces. */
+const inPieces = (draw: Random.Draw, bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> => {
+  let at = 0
+  const breaks = draw.chance(0.3) ? draw.int(0, bytes.length) : Infinity
+  return new ReadableStream({
+    pull: (controller) => {
+      if (at >= breaks) return controller.error(new Error("reset"))
+      if (at >= bytes.length) return controller.close()
+      const end = at + draw.int(1, 50)
+      controller.enqueue(bytes.slice(at, end))
+      at = end
+    }
+  })
+}
+
+const anyResponse = (draw: Random.Draw): Response => {
+  if (draw.chance(0.02)) return Response.error()
+  const bytes = draw.chance(0.3) ? anyBytes(draw) : encoder.encode(anyText(draw))
+  const status = draw.pick([...statuses, ...moreStatuses])
+  return responseOf(draw, status, draw.chance(0.3) ? inPieces(draw, bytes) : bytes)
+}
+
+/** Valid answers, with something wrong in one of them. */
+const mutated = (draw: Random.Draw, answers: ReadonlyArray<Recorded>): ReadonlyArray<Response> => {
+  const target = draw.int(0, answers.length - 1)
+  return answers.map(({ contentType, status, text }, index) => {
+    const headers = { "content-type": contentType }
+    if (index !== target) return new Response(text, { status, headers })
+    if (draw.chance(0.1)) return new Response(text.slice(0, draw.int(0, text.length)), { status, headers })
+    if (draw.chance(0.05)) {
+      const bytes = encoder.encode(text)
+      if (bytes.length > 0) bytes[draw.int(0, bytes.length - 1)] = draw.int(0, 255)
+      return new Response(bytes, { status, headers })
+    }
+    if (contentType.includes("event-stream")) {
+      const events = text.split("\n\n").map((event) => {
+        const data = /^data: (\{.*)$/.exec(event)?.[1]
+        if (draw.chance(0.7)) return event
+        if (data === undefined || draw.chance(0.2)) {
+          return draw.pick(["", ": x", "event: error\ndata: 1", "data: {", "x"])
+        }
+        return `data: ${JSON.stringify(mutate(draw, JSON.parse(data)))}`
+      })
+      return new Response(events.join("\n\n"), { status, headers })
+    }
+    try {
+      return new Response(JSON.stringify(mutate(draw, JSON.parse(text))), { status, headers })
+    } catch {
+      return new Response(text, { status, headers })
+    }
+  })
+}
+
+const seeds = 40
+
+describe("whatever a provider answers", () => {
+  endpoints.forEach(({ call, name }, index) => {
+    it.live(`${name}: is a value or a failure with a type`, () =>
+      Effect.gen(function*() {
+        const { answers, subjects } = yield* recorded
+        const valid = answers.get(name)!
+        let failures = 0
+        for (let seed = index * 1000; seed < index * 1000 + seeds; seed++) {
+          const any = Random.make(seed)
+          const anything = yield* clientsOn(answering(() => anyResponse(any)))
+          const exit = yield* Effect.exit(call(anything, subjects))
+          if (check(exit, `${name}, seed ${seed}, anything`) === "failure") failures++
+
+          const responses = mutated(Random.make(seed), valid)
+          const almost = yield* clientsOn(answering((index) => responses[index] ?? Response.json([])))
+          check(yield* Effect.exit(call(almost, subjects)), `${name}, seed ${seed}, mutated`)
+        }
+        assert.isAbove(failures, seeds / 3)
+      }))
+  })
+
+  it.effect("waits and watches end with a type, too", () =>
+    Effect.gen(function*() {
+      const { answers, subjects } = yield* recorded
+      const bodies = [answers.get("Spine runs.retrieve")!, answers.get("Tela getExecution")!]
+      for (let seed = 1; seed <= 40; seed++) {
+        const draw = Random.make(seed)
+        const { spine, tela } = yield* clientsOn(answering((_, url) =>
+          draw.chance(0.3)
+            ? anyResponse(draw)
+            : mutated(draw, bodies[url.pathname.startsWith("/v1/run") ? 0 : 1]!)[0]!
+        ))
+        const options = { pollInterval: "5 seconds", timeout: "1 minute" } as const
+        const calls: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+          spine.runs.waitForCompletion(subjects.run, options),
+          Stream.runCollect(spine.runs.watch(subjects.run, options)),
+          Effect.flatMap(
+            tela.canvas.make({ id: subjects.telaCanvas }).getExecution(subjects.execution, { pollingInterval: "5s" }),
+            (execution) => Effect.andThen(Stream.runCollect(execution.events), execution.result)
+          )
+        ]
+        for (const [index, call] of calls.entries()) {
+          check(yield* finish(call, "10 minutes"), `wait ${index}, seed ${seed}`)
+        }
+      }
+    }))
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** A body without an end, and how much of it was taken. */
+const endless = (piece: string, headers: Record<string, string> = {}, status = 200) => {
+  const chunk = encoder.encode(piece.repeat(Math.ceil(65_536 / piece.length)))
+  const taken = { bytes: 0 }
+  const http = answering(() => {
+    taken.bytes = 0
+    return new Response(
+      new ReadableStream({
+        pull: (controller) => {
+          taken.bytes += chunk.length
+          if (taken.bytes > 8 * maxResponseBytes) controller.error(new Error("enough"))
+          else controller.enqueue(chunk)
+        }
+      }),
+      { status, headers }
+    )
+  })
+  return { http, taken }
+}
+
+/** What is read beyond the limit: a chunk that crosses it, and what the platform reads ahead. */
+const slack = 4 * 65_536
+
+describe("answers without an end", () => {
+  const bounded = endpoints.filter(({ name }) =>
+    !name.startsWith("Tela stream") && !name.endsWith("artifacts.download")
+  )
+
+  for (const [what, status] of [["good", 200], ["bad", 500]] as const) {
+    it.live(`a ${what} one is read to the limit and no further, by every endpoint`, () =>
+      Effect.gen(function*() {
+        const { subjects } = yield* recorded
+        for (const { call, name } of bounded) {
+          for (const headers of [{}, { "content-length": "5", "content-encoding": "gzip" }]) {
+            const { http, taken } = endless("[1,", headers, status)
+            const exit = yield* Effect.exit(call(yield* clientsOn(http), subjects))
+            assert.strictEqual(check(exit, name), "failure")
+            assert.isAtMost(taken.bytes, maxResponseBytes + slack, name)
+          }
+        }
+      }))
+  }
+
+  it.live("an artifact is read to its size and no further", () =>
+    Effect.gen(function*() {
+      const { subjects } = yield* recorded
+      const { http, taken } = endless("x")
+      const { spine } = yield* clientsOn(http)
+      const exit = yield* Effect.exit(spine.artifacts.download(subjects.run, subjects.artifact))
+      assert.strictEqual(check(exit, "download"), "failure")
+      assert.isAtMost(taken.bytes, subjects.artifact.size_bytes + slack)
+    }))
+
+  it.live("a length that is none does not turn the limit off", () =>
+    Effect.gen(function*() {
+      const { subjects } = yield* recorded
+      const { http, taken } = endless("[1,", { "content-length": "x" })
+      const { spine } = yield* clientsOn(http)
+      yield* Effect.exit(spine.runs.retrieve(subjects.run))
+      assert.isAtMost(taken.bytes, maxResponseBytes + slack)
+    }))
+
+  for (const [what, piece] of [["line", "x"], ["event", "data: x\n"]] as const) {
+    it.live(`the ${what} of a stream is read to the limit and no further`, () =>
+      Effect.gen(function*() {
+        const { subjects } = yield* recorded
+        const { http, taken } = endless(piece)
+        const { tela } = yield* clientsOn(http)
+        yield* Effect.exit(Stream.runDrain(tela.canvas.make({ id: subjects.telaCanvas }).stream({})))
+        assert.isAtMost(taken.bytes, maxResponseBytes + slack)
+      }))
+  }
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+describe("answers that are deep", () => {
+  const nested = (depth: number, open: string, core: string, close: string) =>
+    open.repeat(depth) + core + close.repeat(depth)
+  const json = (text: string) => answering(() => new Response(text))
+
+  it.live("are taken or refused by every endpoint, as long as they are deep where anything goes", () =>
+    Effect.gen(function*() {
+      const { answers, subjects } = yield* recorded
+      for (const { call, name } of endpoints) {
+        for (const depth of [1000, 20_000]) {
+          const hole = nested(depth, "[", "1", "]")
+          const responses = answers.get(name)!.map(({ contentType, status, text }) =>
+            new Response(
+              text.startsWith("{")
+                ? text.replace("{", `{"deep":${hole},`)
+                : text.replace("data: {", `data: {"deep":${hole},`),
+              { status, headers: { "content-type": contentType } }
+            )
+          )
+          const clients = yield* clientsOn(answering((index) => responses[index] ?? Response.json([])))
+          check(yield* Effect.exit(call(clients, subjects)), `${name}, ${depth} deep`)
+          const refusal = yield* clientsOn(answering(() => new Response(hole, { status: 400 })))
+          check(yield* Effect.exit(call(refusal, subjects)), `${name}, refused, ${depth} deep`)
+        }
+      }
+    }))
+
+  it.live("a tree of tasks may be of any depth", () =>
+    Effect.gen(function*() {
+      const { subjects } = yield* recorded
+      const open = `{"task_id":"1","name":"x","task_type":"x","status":"completed","children":[`
+      const { spine } = yield* clientsOn(json(`{"success":true,"data":${nested(2000, open, "", "]}")}}`))
+      check(yield* Effect.exit(spine.canvases.getTask(subjects.canvas, subjects.task)), "2000 deep")
+    }))
+
+  it.live("a snapshot may have fields of any depth", () =>
+    Effect.gen(function*() {
+      const { subjects } = yield* recorded
+      const text = `{"success":true,"data":{"run_id":"${subjects.run}","status":"running","x":${
+        nested(20_000, "[", "1", "]")
+      }}}`
+      const { spine } = yield* clientsOn(json(text))
+      const polls = Stream.take(spine.runs.polls(subjects.run, { pollInterval: 1 }), 3)
+      check(yield* Effect.exit(Stream.runCollect(polls)), "20,000 deep")
+    }))
+})
+
+describe("what else a provider can do", () => {
+  for (
+    const [what, schema] of [
+      ["a property that is null", { type: "object", properties: { total: null } }],
+      ["a type that is a number", { type: 1 }],
+      ["a reference that is a number", { $ref: 1 }]
+    ] as const
+  ) {
+    it.live(`a structured output with ${what} is a failure with a type`, () =>
+      Effect.gen(function*() {
+        const { subjects } = yield* recorded
+        const version = { id: "1", promptId: "2", configuration: { structuredOutput: { enabled: true, schema } } }
+        const { tela } = yield* clientsOn(answering(() => Response.json(version)))
+        const output = Schema.Struct({ total: Schema.Finite })
+        check(yield* Effect.exit(tela.canvas.get({ versionId: subjects.version, output })), what)
+      }))
+  }
+
+  for (const header of ["x-request-id", "content-type"]) {
+    it.live(`an echo of the key in ${header} is not shown in an error`, () =>
+      Effect.gen(function*() {
+        const { subjects } = yield* recorded
+        const { spine } = yield* clientsOn(answering(() => new Response("x", { headers: { [header]: key } })))
+        check(yield* Effect.exit(spine.runs.retrieve(subjects.run)), header)
+      }))
+  }
+
+  it.live("an echo of the key in a body is not shown in an error, whatever the status", () =>
+    Effect.gen(function*() {
+      const { subjects } = yield* recorded
+      for (const status of [...statuses, ...moreStatuses].filter((status) => status !== 204 && status !== 304)) {
+        for (const body of [key, JSON.stringify({ error: key, message: key, code: key }), `<html>${key}`]) {
+          for (const { call, name } of endpoints.slice(0, 2)) {
+            const clients = yield* clientsOn(answering(() => new Response(body, { status })))
+            check(yield* Effect.exit(call(clients, subjects)), `${name}, ${status}`)
+          }
+        }
+      }
+    }))
+
+  it.live("an echo of the key in a failed run is not shown in the error's message", () =>
+    Effect.gen(function*() {
+      const { subjects } = yield* recorded
+      const data = { run_id: subjects.run, status: "failed", errors: [{ error: `the key ${key} is not allowed` }] }
+      const { spine } = yield* clientsOn(answering(() => Response.json({ success: true, data })))
+      const error = yield* Effect.flip(spine.runs.waitForCompletion(subjects.run))
+      assert.notInclude(error.message, key)
+    }))
+
+  it.live("an echo of the key in a stream is not shown in the error's message", () =>
+    Effect.gen(function*() {
+      const { subjects } = yield* recorded
+      const { tela } = yield* clientsOn(
+        answering(() => new Response(`data: {"error":"the key ${key} is not allowed"}\n\n`))
+      )
+      const stream = tela.canvas.make({ id: subjects.telaCanvas }).stream({})
+      const error = yield* Effect.flip(Stream.runDrain(stream))
+      assert.notInclude(error.message, key)
+    }))
+})

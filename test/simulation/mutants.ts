@@ -1,0 +1,474 @@
+/**
+ * The proof that all this can fail: deliberate mistakes in the library, each of which the simulation or the tests of the
+ * kernel must catch. They are made in a copy of the repository, one at a time.
+ */
+import { spawn } from "node:child_process"
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
+import { availableParallelism, tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+/** One mistake: a piece of source, what it becomes, and what that breaks. */
+export interface Mutant {
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+  readonly breaks: string
+}
+
+const mutant = (file: string, breaks: string, find: string, replace: string): Mutant => ({
+  file,
+  find,
+  replace,
+  breaks
+})
+
+const loop = "src/internal/pollLoop.ts"
+const run = "src/Run.ts"
+const http = "src/internal/http.ts"
+const create = "src/internal/create.ts"
+const spine = "src/spine/SpineRuns.ts"
+const tela = "src/tela/TelaExecution.ts"
+
+export const mutants: ReadonlyArray<Mutant> = [
+  // The poll loop
+  mutant(loop, "the first poll waits for the schedule", "polls === 0 ? poll :", "polls < 0 ? poll :"),
+  mutant(loop, "the budget is one too small", "++failures > policy.errorBudget", "++failures >= policy.errorBudget"),
+  mutant(loop, "an answer does not fill the budget up", "        failures = 0\n        floor", "        floor"),
+  mutant(loop, "final failures spend the budget", "(!error.isRetryable || ++failures", "(++failures"),
+  mutant(
+    loop,
+    "404 spends the budget",
+    "if (!replicaLag && (!error.isRetryable || ++failures > policy.errorBudget))",
+    "if (!replicaLag && !error.isRetryable || ++failures > policy.errorBudget)"
+  ),
+  mutant(loop, "404 has no grace", "const replicaLag = error._tag", "const replicaLag = false && error._tag"),
+  mutant(
+    loop,
+    "404 has grace for ever",
+    "now - source.ref.createdAt <= Duration.toMillis(policy.notFoundGrace)",
+    "true"
+  ),
+  mutant(
+    loop,
+    "the deadline does not stop a request",
+    "return deadline === Infinity ? retrieve",
+    "return deadline !== 0 ? retrieve"
+  ),
+  mutant(loop, "the deadline is ignored in a sleep", "if (millis >= lastStart) {", "if (false) {"),
+  mutant(
+    loop,
+    "the last sleep leaves no room for a poll",
+    "millis = Math.max(0, lastStart)",
+    "millis = Math.max(0, left)"
+  ),
+  mutant(loop, "a late consumer is polled for", "if (now >= deadline) return timedOut(\"deadline\")", ""),
+  mutant(loop, "the last poll is not the last", "              isLast = true\n", ""),
+  mutant(
+    loop,
+    "the room for the last poll forgets slow failures",
+    "slowest = Math.max(slowest, now - began)\n        floor = error",
+    "floor = error"
+  ),
+  mutant(
+    loop,
+    "Retry-After of an answer is ignored",
+    "floor = answer.retryAfter === undefined ? 0",
+    "floor = true ? 0"
+  ),
+  mutant(loop, "Retry-After of a failure is ignored", "floor = error.retryAfter === undefined ? 0", "floor = true ? 0"),
+  mutant(
+    loop,
+    "Retry-After has no ceiling",
+    "Math.min(Duration.toMillis(error.retryAfter), ceiling)",
+    "Duration.toMillis(error.retryAfter)"
+  ),
+  mutant(
+    loop,
+    "Retry-After takes the place of the schedule",
+    "let millis = Math.max(",
+    "let millis = floor > 0 ? floor : Math.max("
+  ),
+  mutant(
+    loop,
+    "every snapshot counts as changed",
+    "changed: terminal || previous === undefined",
+    "changed: true || previous === undefined"
+  ),
+  mutant(loop, "the history has wrong times", "elapsedMs: now - started", "elapsedMs: now"),
+  mutant(loop, "the history has no end", "if (history.length > maxPollRecords) history.shift()", ""),
+  mutant(
+    loop,
+    "the last snapshot is not told",
+    "...(snapshot === undefined ? undefined : { lastSnapshot: snapshot })",
+    ""
+  ),
+  mutant(
+    loop,
+    "the schedule sees no progress",
+    "progress = phase._tag === \"Pending\" ? phase.progress : undefined",
+    "progress = undefined"
+  ),
+  mutant(
+    loop,
+    "the schedule sees the time since nothing",
+    "remaining: Duration.millis(Math.max(0, deadline - now))",
+    "remaining: Duration.millis(Math.max(0, deadline))"
+  ),
+  // Sharing and streams
+  mutant(run, "every waiter starts a loop", "return loop === undefined ? start : Effect.succeed(loop)", "return start"),
+  mutant(run, "the loop survives its last waiter", "return Fiber.interrupt(ending.fiber)", "return Effect.void"),
+  mutant(run, "the first waiter to leave stops the loop", "--waiters === 0 ? loop", "--waiters >= 0 ? loop"),
+  mutant(run, "the end is not remembered", "if (isTerminal(poll)) last = poll", ""),
+  mutant(run, "a late waiter is not brought up to date", "{ replay: 1 }", "{ replay: 0 }"),
+  mutant(run, "watch repeats what has not changed", "!(isFirst || poll.changed)", "false"),
+  mutant(run, "watch does not show the first snapshot", "let isFirst = true", "let isFirst = false"),
+  mutant(run, "polling goes on after the end", "ended ? Cause.done() :", "false ? Cause.done() :"),
+  mutant(
+    run,
+    "a failed run is a success",
+    "phase._tag === \"Succeeded\" ? Effect.succeed(phase.run)",
+    "phase._tag !== undefined ? Effect.succeed(phase.run)"
+  ),
+  // HTTP: retries
+  mutant(
+    http,
+    "everything is retried",
+    "call.retryWhile ?? ((error) => error.isRetryable)",
+    "call.retryWhile ?? (() => true)"
+  ),
+  mutant(http, "nothing is retried", "mayRetry(first)\n", "mayRetry(first) && false\n"),
+  mutant(
+    http,
+    "a retry does not wait for Retry-After",
+    "error.retryAfter === undefined\n                      ? delay",
+    "true\n                      ? delay"
+  ),
+  mutant(
+    http,
+    "a retry waits for Retry-After without a ceiling",
+    "Duration.min(error.retryAfter, ceiling)",
+    "error.retryAfter"
+  ),
+  mutant(http, "attempts are not counted", "retry(error, attempts + 1)", "retry(error, 1)"),
+  mutant(http, "a request may take for ever", "duration: timeout,", "duration: Duration.infinity,"),
+  mutant(http, "a page that is no JSON ends the wait", "not JSON.`, true)", "not JSON.`, false)"),
+  mutant(
+    http,
+    "an answer of another form is asked for again",
+    "          }).`,\n          false\n        )\n        : Effect",
+    "          }).`,\n          true\n        )\n        : Effect"
+  ),
+  mutant(http, "500 is a bad request", "return status >= 500", "return status > 500"),
+  mutant(
+    http,
+    "a refused connection counts as made",
+    "reached: !(reason._tag === \"TransportError\" && neverConnected(reason.cause))",
+    "reached: true"
+  ),
+  mutant(
+    http,
+    "a broken connection counts as never made",
+    "reached: !(reason._tag === \"TransportError\" && neverConnected(reason.cause))",
+    "reached: false"
+  ),
+  // HTTP: Retry-After
+  mutant(http, "Retry-After-Ms is not read", "/^\\d{1,15}$/.test(millis)", "false"),
+  mutant(
+    http,
+    "Retry-After-Ms counts seconds",
+    "return Duration.millis(Number(millis))",
+    "return Duration.seconds(Number(millis))"
+  ),
+  mutant(
+    http,
+    "dates in Retry-After are not read",
+    "return wait > 0 ? Duration.millis(wait) : undefined",
+    "return undefined"
+  ),
+  mutant(
+    http,
+    "dates in Retry-After count from 1970",
+    "const wait = DateTime.toEpochMillis(parsed.success.dateTime) - nowMillis",
+    "const wait = DateTime.toEpochMillis(parsed.success.dateTime)"
+  ),
+  mutant(http, "a number of any length is read", "header === undefined || header.length > 40", "header === undefined"),
+  // HTTP: secrets
+  mutant(
+    http,
+    "the key is not searched for",
+    "text.replaceAll(secret, \"<redacted>\").replaceAll(escaped, \"<redacted>\")",
+    "text"
+  ),
+  mutant(http, "the key is not known in JSON", ".replaceAll(escaped, \"<redacted>\")", ""),
+  mutant(http, "an answer keeps the key", "minKeyLength ? identity : scrub", "minKeyLength ? identity : identity"),
+  mutant(http, "a request id keeps the key", "id === undefined ? undefined : scrub(id)", "id"),
+  mutant(http, "a redirect's host keeps the key", "squeeze(host).includes(squeeze(secret))", "false"),
+  mutant(
+    http,
+    "only the outermost cause is looked at",
+    "cause.message, cause.stack, cause.cause,",
+    "cause.message, cause.stack,"
+  ),
+  mutant(
+    http,
+    "the client's own spans are kept",
+    "HttpClient.TracerDisabledWhen,\n  () => true",
+    "HttpClient.TracerDisabledWhen,\n  () => false"
+  ),
+  mutant(
+    http,
+    "the key is searched for once only",
+    "text.replaceAll(secret, \"<redacted>\")",
+    "text.replace(secret, \"<redacted>\")"
+  ),
+  mutant(
+    http,
+    "the message of a broken connection shows what it says",
+    "scrub(describeCause(reason.cause) ?? reason.description",
+    "(describeCause(reason.cause) ?? reason.description"
+  ),
+  mutant(
+    http,
+    "the cause of a broken connection is kept as it came",
+    "{ cause: scrubCause(reason.cause, scrub) }",
+    "{ cause: reason.cause }"
+  ),
+  mutant(
+    http,
+    "the key travels under another name",
+    "HttpClientRequest.setHeader(credential.header,",
+    "HttpClientRequest.setHeader(\"x-key\","
+  ),
+  mutant(
+    http,
+    "redirects are followed anywhere, key in hand",
+    "return target.origin === baseUrl.origin ? target : undefined",
+    "return target"
+  ),
+  mutant(http, "a create is repeated where it is redirected to", "method !== \"GET\" && method !== \"HEAD\" ||", ""),
+  mutant(http, "redirects are followed without end", "const maxRedirects = 3", "const maxRedirects = 300"),
+  mutant(http, "redirects at home are not followed", "const maxRedirects = 3", "const maxRedirects = 0"),
+  // Creating
+  mutant(
+    create,
+    "a create is repeated after any passing failure",
+    "(options.retryCreates || neverSent(error))",
+    "true"
+  ),
+  mutant(
+    create,
+    "a create that never left is not repeated",
+    "(options.retryCreates || neverSent(error))",
+    "options.retryCreates"
+  ),
+  mutant(create, "a first try that may have worked is forgotten", "mayExist ||= mayHaveCreated(error)", ""),
+  mutant(create, "a lost answer is no unknown outcome", "return error.reached", "return false"),
+  mutant(create, "a server error is no unknown outcome", "    case \"ServerError\":\n", ""),
+  mutant(
+    create,
+    "an answer that does not decode is no unknown outcome",
+    "    case \"InvalidResponseError\":\n      return true",
+    "      return true\n    case \"InvalidResponseError\":\n      return false"
+  ),
+  // Spine
+  mutant(
+    spine,
+    "an unknown status is an end",
+    "case \"unknown\":\n      return { _tag: \"Pending\" }",
+    "case \"unknown\":\n      return { _tag: \"Succeeded\", run: run as never }"
+  ),
+  mutant(
+    spine,
+    "a partial run is a failure",
+    "    case \"partial\":\n      return { _tag: \"Succeeded\", run }",
+    "      return { _tag: \"Succeeded\", run }\n    case \"partial\":"
+  ),
+  mutant(
+    spine,
+    "an interruption loses the run before onCreated",
+    "Effect.uninterruptible(Effect.tap(create(params), onCreated))",
+    "Effect.tap(create(params), onCreated)"
+  ),
+  mutant(
+    spine,
+    "a clock that goes on is a change",
+    "Equal.equals(withoutClock(previous), withoutClock(next))",
+    "Equal.equals(previous, next)"
+  ),
+  mutant(spine, "a ref does not know when its run was created", "        createdAt,\n", ""),
+  mutant(spine, "a ref forgets the request", "...(requestId === undefined ? undefined : { requestId }),", ""),
+  // Tela
+  mutant(
+    tela,
+    "an output is not validated",
+    "        validated(validate, output, { ref, requestId })\n    ).pipe(",
+    "        Effect.succeed(output as never)\n    ).pipe("
+  ),
+  mutant(tela, "an execution that has ended is polled", "retrieve: hadEnded\n", "retrieve: false\n"),
+  mutant(
+    tela,
+    "a status is looked up in the prototype",
+    "Object.hasOwn(table, status) ? table[status]! : \"unknown\"",
+    "table[status] ?? \"unknown\""
+  ),
+  mutant(
+    tela,
+    "cancelling cancels nothing",
+    "cancel: Effect.andThen(Deferred.succeed(cancelled, undefined), shared.stop)",
+    "cancel: Effect.void"
+  ),
+  mutant(
+    tela,
+    "cancelling lets the loop go on",
+    "(Deferred.succeed(cancelled, undefined), shared.stop)",
+    "(Deferred.succeed(cancelled, undefined), Effect.void)"
+  ),
+  // Refs, defaults, telemetry
+  mutant("src/RunRef.ts", "a ref of a later version is read", "version: Schema.Literal(1)", "version: Schema.Finite"),
+  mutant(
+    "src/RunRef.ts",
+    "a stored ref loses its creation time",
+    "  createdAt: Schema.optionalKey(Schema.Finite),\n",
+    ""
+  ),
+  mutant(
+    "src/Polling.ts",
+    "the budget is another one than promised",
+    "options?.errorBudget ?? 5",
+    "options?.errorBudget ?? 6"
+  ),
+  mutant(
+    "src/Polling.ts",
+    "the grace is another one than promised",
+    "options?.notFoundGrace ?? \"30 seconds\"",
+    "options?.notFoundGrace ?? \"3 seconds\""
+  ),
+  mutant("src/Polling.ts", "a backoff never grows", "options?.factor ?? 2", "1"),
+  mutant(
+    "src/internal/telemetry.ts",
+    "waits of a stream have no end in the trace",
+    "Stream.withSpan(self, name,",
+    "Stream.withSpan(Stream.concat(self, Stream.never), name,"
+  )
+]
+
+/** The tests that are asked when the simulation has seen nothing. */
+const tests = ["test/Run.test.ts", "test/contract", "test/spine/SpineRuns.test.ts", "test/spine/SpineClient.test.ts"]
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+
+/** How often the text that a mutant replaces is there; it must be once. */
+export const occurrences = async ({ file, find }: Mutant): Promise<number> =>
+  (await readFile(join(root, file), "utf8")).split(find).length - 1
+
+type Caught =
+  | { readonly by: "simulation" | "tests"; readonly how: string }
+  | { readonly by: "nothing"; readonly how: string }
+
+/** Makes every mistake in turn, and tells whether all were caught. */
+export const main = async (
+  options: { readonly seeds: number; readonly only: string | undefined }
+): Promise<boolean> => {
+  const chosen = mutants.filter(({ breaks }) => options.only === undefined || breaks.includes(options.only))
+  for (const mutant of chosen) {
+    const found = await occurrences(mutant)
+    if (found !== 1) throw new Error(`${mutant.file} has ${found} times: ${mutant.find}`)
+  }
+  const started = performance.now()
+  const workers = Math.min(2, availableParallelism(), chosen.length)
+  const copies = await Promise.all(Array.from({ length: workers }, copyRepository))
+  try {
+    const healthy = await simulateIn(copies[0]!, options.seeds)
+    if (healthy.by !== "nothing") throw new Error(`the library itself fails: ${healthy.how}`)
+    const sound = await testIn(copies[0]!)
+    if (sound.by !== "nothing") throw new Error(`the tests fail without any mutant: ${sound.how}`)
+    const left = [...chosen.entries()]
+    const results: Array<readonly [number, Mutant, Caught]> = []
+    await Promise.all(copies.map(async (copy) => {
+      for (let next = left.shift(); next !== undefined; next = left.shift()) {
+        const [index, mutant] = next
+        const caught = await tryOut(copy, mutant, options.seeds)
+        results.push([index, mutant, caught])
+        console.log(`${caught.by.padEnd(10)}  ${mutant.breaks}  (${mutant.file}): ${caught.how}`)
+      }
+    }))
+    const count = (by: Caught["by"]) => results.filter(([, , caught]) => caught.by === by).length
+    console.log(
+      `${results.length} mutants, ${results.length - count("nothing")} caught (${
+        count("simulation")
+      } by the simulation, ${count("tests")} by the tests), ${count("nothing")} survived, in ${
+        Math.round((performance.now() - started) / 1000)
+      } s`
+    )
+    return count("nothing") === 0
+  } finally {
+    await Promise.all(copies.map((copy) => rm(copy, { recursive: true, force: true })))
+  }
+}
+
+const copyRepository = async (): Promise<string> => {
+  const copy = await mkdtemp(join(tmpdir(), "canvas-runs-mutants-"))
+  for (const part of ["src", "test", "package.json", "tsconfig.json", "vitest.config.ts"]) {
+    await cp(join(root, part), join(copy, part), { recursive: true })
+  }
+  await symlink(join(root, "node_modules"), join(copy, "node_modules"))
+  return copy
+}
+
+const tryOut = async (copy: string, { file, find, replace }: Mutant, seeds: number): Promise<Caught> => {
+  const path = join(copy, file)
+  const source = await readFile(path, "utf8")
+  await writeFile(path, source.replace(find, () => replace))
+  try {
+    const caught = await simulateIn(copy, seeds)
+    return caught.by === "nothing" ? await testIn(copy) : caught
+  } finally {
+    await writeFile(path, source)
+  }
+}
+
+const simulateIn = async (copy: string, seeds: number): Promise<Caught> => {
+  const { output, status } = await execute(copy, [
+    "--conditions=canvas-runs:source",
+    "test/simulation/simulate.ts",
+    "--seeds",
+    String(seeds),
+    "--max-failures",
+    "1"
+  ])
+  if (status === 0) return { by: "nothing", how: "" }
+  if (status === undefined) return { by: "simulation", how: "it did not come to an end" }
+  const broken = /seed (\d+) breaks:\n\s+promise (\w+) \([^)]*\): (.*)/.exec(output)
+  // A mutant that cannot even be loaded proves nothing
+  if (broken === null) throw new Error(`the simulation itself failed:\n${output.slice(0, 4000)}`)
+  return { by: "simulation", how: `seed ${broken[1]}, promise ${broken[2]}: ${broken[3]!.slice(0, 160)}` }
+}
+
+const testIn = async (copy: string): Promise<Caught> => {
+  const { output, status } = await execute(copy, [
+    "node_modules/vitest/vitest.mjs",
+    "run",
+    "--bail=1",
+    "--reporter=tap-flat",
+    ...tests
+  ])
+  if (status === 0) return { by: "nothing", how: "SURVIVED" }
+  const broken = /^not ok \d+ - (.*?)(?: # time.*)?$/m.exec(output)
+  if (broken === null) throw new Error(`the tests could not be run:\n${output.slice(0, 4000)}`)
+  return { by: "tests", how: broken[1]! }
+}
+
+/** Runs Node in a copy; no status if it had to be stopped. */
+const execute = (
+  cwd: string,
+  args: ReadonlyArray<string>
+): Promise<{ readonly output: string; readonly status: number | undefined }> =>
+  new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { cwd, timeout: 120_000, killSignal: "SIGKILL" })
+    let output = ""
+    child.stdout.on("data", (chunk: Buffer) => output += chunk.toString())
+    child.stderr.on("data", (chunk: Buffer) => output += chunk.toString())
+    child.on("error", reject)
+    child.on("close", (code) => resolve({ output, status: code ?? undefined }))
+  })

@@ -1,0 +1,166 @@
+/**
+ * The command: `npm run simulate -- --seeds 1000 [--from 0]`, or `--seed 1234` to replay one, or `--mutants` to see that
+ * all this can fail. `--max-failures` says when to give up, `--only` picks mutants by a word of what they break.
+ */
+import { Duration, Effect, Exit } from "effect"
+import { parseArgs } from "node:util"
+import * as Mutants from "./mutants.ts"
+import * as Oracle from "./oracle.ts"
+import * as Plan from "./plan.ts"
+import * as Scenario from "./scenario.ts"
+
+/** What many seeds came to. */
+export interface Report {
+  readonly seeds: number
+  readonly requests: number
+  readonly virtualMillis: number
+  readonly outcomes: Readonly<Record<string, number>>
+  readonly faults: Readonly<Record<string, number>>
+  readonly checks: Readonly<Record<string, number>>
+  /** Promises that no seed put to the test. */
+  readonly untested: ReadonlyArray<string>
+  readonly failures: ReadonlyArray<Failure>
+}
+
+export interface Failure {
+  readonly seed: number
+  readonly violations: ReadonlyArray<Oracle.Violation>
+  readonly history: Scenario.History
+}
+
+/** Runs seed after seed, and stops after so many failures. */
+export const simulate = async (options: {
+  readonly from: number
+  readonly seeds: number
+  readonly maxFailures: number
+  readonly onSeed?: (done: number) => void
+}): Promise<Report> => {
+  const outcomes: Record<string, number> = {}
+  const faults: Record<string, number> = {}
+  const checks: Record<string, number> = {}
+  const failures: Array<Failure> = []
+  const count = (counts: Record<string, number>, key: string, by = 1) => counts[key] = (counts[key] ?? 0) + by
+  let seeds = 0
+  let requests = 0
+  let virtualMillis = 0
+  for (; seeds < options.seeds && failures.length < options.maxFailures; seeds++) {
+    const seed = options.from + seeds
+    const history = await Effect.runPromise(Scenario.run(Plan.make(seed)))
+    const verdict = Oracle.judge(history)
+    requests += history.provider.exchanges.length
+    virtualMillis += (history.endedAt ?? history.startedAt) - history.startedAt
+    for (const outcome of verdict.outcomes) count(outcomes, outcome)
+    for (const exchange of history.provider.exchanges) count(faults, exchange.kind)
+    for (const [promise, checked] of Object.entries(verdict.checks)) count(checks, promise, checked)
+    if (verdict.violations.length > 0) failures.push({ seed, violations: verdict.violations, history })
+    options.onSeed?.(seeds)
+  }
+  return {
+    seeds,
+    requests,
+    virtualMillis,
+    outcomes,
+    faults,
+    checks,
+    untested: Object.keys(Oracle.promises).filter((promise) => (checks[promise] ?? 0) === 0),
+    failures
+  }
+}
+
+/** What happened in a seed that failed, and how to see it again. */
+export const explain = ({ history, seed, violations }: Failure): string => {
+  const at = (time: number) => String(Math.round((time - history.startedAt) * 100) / 100).padStart(12)
+  const isNamed = new Set(
+    violations.flatMap(({ message }) => [...message.matchAll(/request (\d+)/g)].map(([, n]) => Number(n)))
+  )
+  const around = history.provider.exchanges.filter(({ number }) =>
+    number < 12 || [...isNamed].some((named) => Math.abs(named - number) < 4) ||
+    number >= history.provider.exchanges.length - 6
+  )
+  const { program, policy, client, truth, interruptAt } = history.plan
+  return [
+    `seed ${seed} breaks:`,
+    ...violations.slice(0, 6).map(({ message, promise }) =>
+      `  promise ${promise} (${Oracle.promises[promise]}): ${message}`
+    ),
+    `  plan: ${JSON.stringify({ api: history.plan.api, program, policy, client, interruptAt, truth })}`,
+    "  history (ms):",
+    ...around.map(({ at: began, end, kind, method, number, reply }) => {
+      const retryAfter = reply._tag === "Answer"
+        ? reply.headers["retry-after"] ?? reply.headers["retry-after-ms"]
+        : undefined
+      return `  ${at(began)}  request ${number} ${method}: ${kind}${
+        retryAfter === undefined ? "" : `, Retry-After ${retryAfter.slice(0, 30)}`
+      }; ${end === undefined ? "open" : `${end.how} at ${at(end.at).trim()}`}`
+    }),
+    ...history.processes.flatMap(({ followers, interruptedAt, end, number }) => [
+      ...followers.map((follower) =>
+        `  ${at(follower.startedAt)}  a ${follower.kind}${
+          follower.end === undefined
+            ? " that never ended"
+            : ` until ${at(follower.end.at).trim()}: ${
+              Exit.isSuccess(follower.end.exit)
+                ? "success"
+                : Exit.hasInterrupts(follower.end.exit)
+                ? "interrupted"
+                : "failure"
+            }`
+        }`
+      ),
+      ...(interruptedAt === undefined ? [] : [`  ${at(interruptedAt)}  process ${number} is interrupted`]),
+      ...(end === undefined ? [] : [`  ${at(end.at)}  process ${number} ends`])
+    ]),
+    `replay: npm run simulate -- --seed ${seed}`
+  ].join("\n")
+}
+
+const table = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts).toSorted(([, a], [, b]) => b - a)
+    .map(([key, count]) => `  ${String(count).padStart(9)}  ${key}`).join("\n")
+
+const say = (report: Report, wallMillis: number): string =>
+  [
+    "outcomes",
+    table(report.outcomes),
+    "what the provider did",
+    table(report.faults),
+    "promises checked",
+    ...Object.entries(Oracle.promises).map(([promise, words]) =>
+      `  ${String(report.checks[promise] ?? 0).padStart(9)}  ${promise}: ${words}`
+    ),
+    "",
+    ...report.failures.map((failure) => `${explain(failure)}\n`),
+    ...report.untested.map((promise) => `promise ${promise} was never put to the test`),
+    `${report.seeds} seeds, ${report.requests} requests, ${
+      Math.round(Duration.toHours(report.virtualMillis))
+    } virtual hours in ${(wallMillis / 1000).toFixed(1)} s (${(wallMillis / report.seeds).toFixed(1)} ms per seed)`,
+    `${report.seeds - report.failures.length} passed, ${report.failures.length} failed`
+  ].join("\n")
+
+const main = async (): Promise<void> => {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: "string" },
+      from: { type: "string", default: "0" },
+      seed: { type: "string" },
+      "max-failures": { type: "string", default: "5" },
+      mutants: { type: "boolean", default: false },
+      only: { type: "string" }
+    }
+  })
+  if (values.mutants) {
+    process.exitCode = await Mutants.main({ seeds: Number(values.seeds ?? 400), only: values.only }) ? 0 : 1
+    return
+  }
+  const started = performance.now()
+  const report = await simulate({
+    from: Number(values.seed ?? values.from),
+    seeds: values.seed === undefined ? Number(values.seeds ?? 1000) : 1,
+    maxFailures: Number(values["max-failures"])
+  })
+  console.log(say(report, performance.now() - started))
+  const isShort = report.seeds < 100
+  process.exitCode = report.failures.length > 0 || !isShort && report.untested.length > 0 ? 1 : 0
+}
+
+if (import.meta.main) await main()

@@ -1,0 +1,21 @@
+/**
+ * HMAC without a promise, to put in the place of `src/internal/hmac.ts`: the `TestClock` waits for no promise.
+ *
+ * ```ts
+ * vi.mock("../../src/internal/hmac.ts", () => import("./hmac.ts"))
+ * ```
+ */
+import * as Effect from "effect/Effect"
+import { createHmac, timingSafeEqual } from "node:crypto"
+import type * as Hmac from "../../src/internal/hmac.ts"
+
+const tag = (secret: string, prefix: string, body: Uint8Array): Uint8Array =>
+  new Uint8Array(createHmac("sha256", secret).update(prefix).update(body).digest())
+
+export const sign: typeof Hmac.sign = (secret, prefix, body) => Effect.sync(() => tag(secret, prefix, body))
+
+export const verifyAny: typeof Hmac.verifyAny = (secret, signatures, prefix, body) =>
+  Effect.sync(() => {
+    const expected = tag(secret, prefix, body)
+    return signatures.some((signature) => signature.length === expected.length && timingSafeEqual(signature, expected))
+  })
