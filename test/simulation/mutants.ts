@@ -219,7 +219,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     http,
     "the key is searched for once only",
-    "text.replaceAll(secret, \"<redacted>\")",
+    "text.replaceAll(secret, \"<redacted>\").replaceAll(escaped, \"<redacted>\")",
     "text.replace(secret, \"<redacted>\")"
   ),
   mutant(
