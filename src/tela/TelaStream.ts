@@ -234,6 +234,9 @@ const read = <Output>(
       ...(cause instanceof Error ? { cause } : undefined)
     })
 
+  const tooLong = () =>
+    interrupted("transport", `has an event longer than ${maxBytes} bytes, the client's maxResponseBytes,`)
+
   const refuse = (data: unknown): RunFailedError => {
     const error = Predicate.hasProperty(data, "error") ? data.error : data
     const words = typeof error === "string"
@@ -254,6 +257,10 @@ const read = <Output>(
   }
 
   const take = ({ data: received, event }: Sse.SseEvent, out: Array<StreamPart<Output>>) => {
+    if (received.length > maxBytes) {
+      failure = tooLong()
+      return
+    }
     const data = clean(received)
     if (data.startsWith("[DONE]")) {
       hasEnded = true
@@ -341,10 +348,7 @@ const read = <Output>(
         patience -= clock.currentTimeMillisUnsafe() - now
         const parts = takeAll(pieces.flatMap(parser.feed))
         if (parser.isTooLong() && !hasEnded) {
-          failure ??= interrupted(
-            "transport",
-            `has an event longer than ${maxBytes} bytes, the client's maxResponseBytes,`
-          )
+          failure ??= tooLong()
         }
         return isNonEmpty(parts) ? Effect.succeed(parts) : next
       },

@@ -1,0 +1,54 @@
+/** The fault matrix in short. All of it: `npm run faults`. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { expected, type Fault, faults } from "./matrix.ts"
+import { type Kind, kinds, type Operation, operations } from "./operations.ts"
+import { applies, type Cell } from "./run.ts"
+import { cellsOf, mendedCells, redCells, runAll, totals } from "./suite.ts"
+
+/** One operation of each kind and provider, for all faults. */
+const representatives = new Set(
+  kinds.flatMap((kind) =>
+    ["spine", "tela"].flatMap((provider) =>
+      operations.find((operation) => operation.kind === kind && operation.provider === provider) ?? []
+    )
+  )
+)
+
+/** Faults that all operations are tried with. */
+const common = new Set(["reset after the request: accepted, the answer lost", "silence", "401", "HTML with 200"])
+
+const isShort = (operation: Operation, fault: Fault) => representatives.has(operation) || common.has(fault.name)
+
+/** One cell for each fault, taking the kinds in turn. */
+const socketCells: ReadonlyArray<Cell> = faults.flatMap((fault, index) => {
+  const turn = (kind: Kind) => (kinds.indexOf(kind) + index) % kinds.length
+  const cells = operations.map((operation) => ({ operation, fault, transport: "fetch" as const }))
+    .filter((cell) => representatives.has(cell.operation) && applies(cell))
+    .sort((a, b) => turn(a.operation.kind) - turn(b.operation.kind))
+  return cells.slice(0, 1)
+})
+
+const check = (cells: ReadonlyArray<Cell>) =>
+  Effect.map(runAll(cells), (outcomes) => {
+    assert.deepStrictEqual(redCells(outcomes), [], totals(outcomes))
+    assert.deepStrictEqual(mendedCells(outcomes), [], "these are to be taken out of knownDefects")
+  })
+
+describe("the fault matrix", () => {
+  it("says of every operation how it takes every fault, and names only what there is", () => {
+    const names = new Set(operations.map(({ name }) => name))
+    assert.strictEqual(names.size, operations.length)
+    assert.strictEqual(new Set(faults.map(({ name }) => name)).size, faults.length)
+    for (const fault of faults) {
+      assert.strictEqual(fault.outcomes.trim().split(/\s+/).length, kinds.length, fault.name)
+      for (const name of Object.keys(fault.except ?? {})) assert.isTrue(names.has(name), `${fault.name}: ${name}`)
+      const isPartial = operations.some((operation) => expected(fault, operation) === undefined)
+      assert.strictEqual(fault.why !== undefined, isPartial, `${fault.name} needs a reason for its gaps, if it has any`)
+    }
+  })
+
+  it.live("in memory: each kind of operation under each fault", () => check(cellsOf(["memory"], isShort)), 60_000)
+
+  it.live("on a socket: each fault", () => check(socketCells), 60_000)
+})

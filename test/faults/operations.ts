@@ -1,0 +1,542 @@
+/** Every public operation of both clients, and which of its requests the faults happen to. */
+import { Clock, type Duration, Effect, type FileSystem, Schema, Stream } from "effect"
+import { RunRef, Spine, Tela } from "canvas-runs"
+import { fileBytes, ids, type Model, output, secrets } from "./provider.ts"
+import { beats, encode } from "./wire.ts"
+
+/** What an operation does, which decides how it takes a fault. */
+export const kinds = ["read", "create", "write", "wait", "download", "upload", "stream"] as const
+export type Kind = typeof kinds[number]
+
+/** What the caller of an operation does beside calling it. */
+export interface Caller {
+  readonly filesOrigin: string
+  /** A time given in beats. */
+  readonly beats: (count: number) => Duration.Duration
+  /** How what arrives is consumed. */
+  readonly consume: <A, E, R>(stream: Stream.Stream<A, E, R>) => Stream.Stream<A, E, R>
+}
+
+export type Env = Spine.SpineClient | Tela.TelaClient | FileSystem.FileSystem
+
+export interface Operation {
+  readonly name: string
+  readonly provider: "spine" | "tela"
+  readonly kind: Kind
+  /** The requests that meet the fault, as in `"GET api /v1/run"`. */
+  readonly target: RegExp
+  /** How many requests go to the target's host before the first target. */
+  readonly before: number
+  /** How many requests like the targets are none, because they come before what this is about. */
+  readonly spared: number
+  /** What is polled, where something is. */
+  readonly model: Model | undefined
+  /** What it results in; the same each time, as long as nothing is lost or changed. */
+  readonly run: (caller: Caller) => Effect.Effect<unknown, unknown, Env>
+}
+
+type SpineCall = (spine: Spine.Service, caller: Caller) => Effect.Effect<unknown, unknown, FileSystem.FileSystem>
+type TelaCall = (tela: Tela.Service, caller: Caller) => Effect.Effect<unknown, unknown, FileSystem.FileSystem>
+
+interface More {
+  readonly before?: number
+  readonly spared?: number
+  readonly model?: Model
+}
+
+const spine = (kind: Kind, name: string, target: RegExp, call: SpineCall, more: More = {}): Operation => ({
+  name: `spine ${name}`,
+  provider: "spine",
+  kind,
+  target,
+  before: more.before ?? 0,
+  spared: more.spared ?? 0,
+  model: more.model ?? (kind === "wait" ? "spine run" : undefined),
+  run: (caller) => Spine.SpineClient.use((client) => call(client, caller))
+})
+
+const tela = (kind: Kind, name: string, target: RegExp, call: TelaCall, more: More = {}): Operation => ({
+  name: `tela ${name}`,
+  provider: "tela",
+  kind,
+  target,
+  before: more.before ?? 0,
+  spared: more.spared ?? 0,
+  model: more.model ?? (kind === "wait" ? "tela execution" : undefined),
+  run: (caller) => Tela.TelaClient.use((client) => call(client, caller))
+})
+
+// --- Spine ---
+
+const spineRef = Effect.map(
+  Clock.currentTimeMillis,
+  (createdAt) => RunRef.make({ provider: "spine", kind: "run", id: ids.run, createdAt })
+)
+
+const spineWait = ({ beats: time }: Caller) => ({
+  pollInterval: time(beats.pollInterval),
+  timeout: time(beats.waitTimeout),
+  notFoundGrace: time(beats.notFoundGrace),
+  retryAfterCeiling: time(beats.retryAfterCeiling),
+  errorBudget: 1
+})
+
+const artifactOf = ({ filesOrigin }: Caller): Spine.Artifact => ({
+  id: ids.artifact,
+  type: "docx",
+  name: "report.docx",
+  download_url: `${filesOrigin}/artifacts/report.docx?signature=${secrets.link}`,
+  size_bytes: fileBytes.length
+})
+
+const completedRun = (caller: Caller): Spine.CompletedRun => ({
+  status: "completed",
+  run_id: ids.run,
+  canvas_id: ids.canvas,
+  duration_ms: 1,
+  result: { final_output: "", artifacts: [artifactOf(caller)] },
+  metadata: { template_used: "auto", models_used: [], credits_consumed: 0 }
+})
+
+const ended = (run: Spine.CompletedRun | Spine.PartialRun) => run.result.final_output
+
+/** A followed run that fails is the last snapshot, and no failure of what follows it. */
+const lastStatus = <E, R>(stream: Stream.Stream<Spine.Run, E, R>) =>
+  Effect.map(Stream.runCollect(stream), (runs) => runs.at(-1)?.status)
+
+const sameBytes = (bytes: Uint8Array) =>
+  Buffer.compare(bytes, fileBytes) === 0 ? "the whole file" : `${bytes.length} other bytes`
+
+const collected = <E, R>(caller: Caller, stream: Stream.Stream<Uint8Array, E, R>) =>
+  Effect.map(Stream.mkUint8Array(caller.consume(stream)), sameBytes)
+
+const spinePolls = /^GET api \/v1\/run\//
+const spineCreate = /^POST api \/v1\/run(?:\?|$)/
+const spineFile = /^GET files \/artifacts\//
+
+const spineOperations: ReadonlyArray<Operation> = [
+  spine("read", "runs.retrieve", spinePolls, ({ runs }) => Effect.map(runs.retrieve(ids.run), (run) => run.run_id)),
+  spine(
+    "read",
+    "canvases.getDag",
+    /\/dag(?:\?|$)/,
+    ({ canvases }) => Effect.map(canvases.getDag(ids.canvas), (canvas) => canvas.nodes.length)
+  ),
+  spine(
+    "read",
+    "canvases.getTasks",
+    /\/tasks(?:\?|$)/,
+    ({ canvases }) => Effect.map(canvases.getTasks(ids.canvas), (tree) => tree.completed.length)
+  ),
+  spine(
+    "read",
+    "canvases.getTask",
+    /\/tasks\/./,
+    ({ canvases }) => Effect.map(canvases.getTask(ids.canvas, ids.task), (task) => task.name)
+  ),
+  spine(
+    "create",
+    "runs.create",
+    spineCreate,
+    ({ runs }) => Effect.map(runs.create({ prompt: "Compare" }), (run) => run.run_id)
+  ),
+  spine("create", "runs.create with files", spineCreate, ({ runs }) =>
+    Effect.map(
+      runs.create({
+        prompt: "Compare",
+        files: [
+          encode("a,b\n1,2\n"),
+          {
+            data: Stream.make(encode("# "), encode("Notes")),
+            size: 7,
+            filename: "notes.md"
+          }
+        ]
+      }),
+      (run) => run.run_id
+    )),
+  spine(
+    "create",
+    "runs.run: create",
+    spineCreate,
+    ({ runs }, caller) => Effect.map(runs.run({ prompt: "Compare" }, spineWait(caller)), ended)
+  ),
+  spine(
+    "wait",
+    "runs.run: wait",
+    spinePolls,
+    ({ runs }, caller) => Effect.map(runs.run({ prompt: "Compare" }, spineWait(caller)), ended),
+    { before: 1 }
+  ),
+  spine(
+    "wait",
+    "runs.waitForCompletion",
+    spinePolls,
+    ({ runs }, caller) =>
+      Effect.flatMap(spineRef, (ref) => Effect.map(runs.waitForCompletion(ref, spineWait(caller)), ended))
+  ),
+  spine(
+    "wait",
+    "runs.waitForCompletion by id",
+    spinePolls,
+    ({ runs }, caller) => Effect.map(runs.waitForCompletion(ids.run, spineWait(caller)), ended)
+  ),
+  spine(
+    "wait",
+    "runs.waitForCompletion resolveOnFailure",
+    spinePolls,
+    ({ runs }, caller) =>
+      Effect.flatMap(spineRef, (ref) =>
+        Effect.map(
+          runs.waitForCompletion(ref, { ...spineWait(caller), resolveOnFailure: true }),
+          (run) => run.status
+        ))
+  ),
+  spine(
+    "wait",
+    "runs.watch",
+    spinePolls,
+    ({ runs }, caller) =>
+      Effect.flatMap(spineRef, (ref) => lastStatus(caller.consume(runs.watch(ref, spineWait(caller)))))
+  ),
+  spine("wait", "runs.polls", spinePolls, ({ runs }, caller) =>
+    Effect.flatMap(spineRef, (ref) =>
+      lastStatus(
+        caller.consume(runs.polls(ref, spineWait(caller))).pipe(
+          Stream.filter((poll) => poll._tag === "Snapshot"),
+          Stream.map((poll) => poll.snapshot)
+        )
+      ))),
+  spine("wait", "runs.share, two waiters", spinePolls, ({ runs }, caller) =>
+    Effect.gen(function*() {
+      const shared = yield* runs.share(yield* spineRef, spineWait(caller))
+      const [run, status] = yield* Effect.all([shared.wait, lastStatus(shared.watch)], { concurrency: "unbounded" })
+      return [ended(run), status]
+    })),
+  spine(
+    "download",
+    "artifacts.download",
+    spineFile,
+    ({ artifacts }, caller) => Effect.map(artifacts.download(ids.run, artifactOf(caller)), sameBytes)
+  ),
+  spine(
+    "download",
+    "artifacts.stream",
+    spineFile,
+    ({ artifacts }, caller) => collected(caller, artifacts.stream(ids.run, artifactOf(caller)))
+  ),
+  spine(
+    "download",
+    "artifacts.toFile",
+    spineFile,
+    ({ artifacts }, caller) => artifacts.toFile(ids.run, artifactOf(caller), { directory: "out" })
+  ),
+  spine(
+    "download",
+    "artifacts.toDirectory",
+    spineFile,
+    ({ artifacts }, caller) =>
+      Effect.map(artifacts.toDirectory(completedRun(caller), "out"), (files) => files.map(({ path }) => path))
+  )
+]
+
+// --- Tela ---
+
+const Output = Schema.Struct({ answer: Schema.String })
+
+const canvasOf = (client: Tela.Service) => client.canvas.make({ id: ids.canvas, output: Output })
+const textCanvasOf = (client: Tela.Service) => client.canvas.make({ id: ids.canvas, output: Schema.String })
+const applicationOf = (client: Tela.Service) => client.canvas.make({ applicationId: ids.application, output: Output })
+
+const telaWait = ({ beats: time }: Caller) => ({
+  pollingInterval: time(beats.pollInterval),
+  pollingTimeout: time(beats.waitTimeout),
+  errorBudget: 1
+})
+
+const telaRef = (kind: "execution" | "task") =>
+  Effect.map(
+    Clock.currentTimeMillis,
+    (createdAt) => RunRef.make({ provider: "tela", kind, id: kind === "task" ? ids.task : ids.execution, createdAt })
+  )
+
+const executed = (client: Tela.Service, caller: Caller) =>
+  canvasOf(client).execute({}, { async: true, ...telaWait(caller) })
+
+const lookedUp = (client: Tela.Service, caller: Caller, kind: "execution" | "task") =>
+  Effect.flatMap(telaRef(kind), (ref) => canvasOf(client).getExecution(ref, telaWait(caller)))
+
+const withFile = { scan: Tela.file(encode("scanned"), { name: "scan.txt" }) }
+
+const streamTimes = ({ beats: time }: Caller) => ({
+  firstEventTimeout: time(beats.requestTimeout),
+  idleTimeout: time(beats.requestTimeout)
+})
+
+const said = <E, R>(caller: Caller, parts: Stream.Stream<Tela.StreamPart<string>, E, R>) =>
+  Effect.map(Stream.runCollect(caller.consume(parts)), (parts) => {
+    const last = parts.at(-1)
+    if (last === undefined || last._tag !== "final") return `no end after ${parts.length} parts`
+    return last.result.length > 100 ? `${last.result.length} characters` : last.result
+  })
+
+const completions = /^POST api \/v2\/chat\/completions$/
+const telaPolls = /^GET api \/v2\/chat\/completions\//
+const taskPath = /^GET api \/task\/[^/]+-/
+const taskPatch = /^PATCH api \/task\//
+const vaultLink = /^GET api \/_services\/vault\//
+const vaultFile = /^GET files \/vault\//
+const announce = /^POST api \/v3\/files$/
+const put = /^PUT files \//
+const vault = `vault://${ids.file}`
+
+const telaOperations: ReadonlyArray<Operation> = [
+  tela(
+    "read",
+    "canvas.get",
+    /promoted-version(?:\?|$)/,
+    ({ canvas }) => Effect.map(canvas.get({ id: ids.canvas }), (canvas) => canvas.versionId)
+  ),
+  tela(
+    "read",
+    "canvas.get of an application",
+    /prompt-application/,
+    ({ canvas }) => Effect.map(canvas.get({ applicationId: ids.application }), (canvas) => canvas.versionId)
+  ),
+  tela(
+    "read",
+    "canvas.getExecution",
+    telaPolls,
+    (client, caller) => Effect.map(lookedUp(client, caller, "execution"), (execution) => execution.id)
+  ),
+  tela(
+    "read",
+    "execute with a file: announce",
+    announce,
+    (client) => Effect.map(canvasOf(client).execute(withFile), ({ result }) => result)
+  ),
+  tela("read", "tasks.get", taskPath, ({ tasks }) => Effect.map(tasks.get(ids.task), (task) => task.name)),
+  tela(
+    "read",
+    "tasks.list",
+    /^GET api \/task(?:\?|$)/,
+    ({ tasks }) => Effect.map(tasks.list(), ({ data }) => data.length)
+  ),
+  tela(
+    "read",
+    "tasks.stream",
+    /^GET api \/task(?:\?|$)/,
+    ({ tasks }, caller) => Effect.map(Stream.runCollect(caller.consume(tasks.stream())), (rows) => rows.length)
+  ),
+  tela(
+    "read",
+    "tasks.progress",
+    /\/task\/progress/,
+    ({ tasks }) => Effect.map(tasks.progress(), ({ data }) => data.length)
+  ),
+  tela(
+    "read",
+    "tasks.getInputFiles",
+    taskPath,
+    ({ tasks }) => Effect.map(tasks.getInputFiles(ids.task), (files) => files.length)
+  ),
+  tela("read", "tasks.getOutput", taskPath, ({ tasks }) => Effect.map(tasks.getOutput(ids.task), ({ _tag }) => _tag)),
+  tela(
+    "read",
+    "tasks.update",
+    taskPatch,
+    ({ tasks }) => Effect.map(tasks.update(ids.task, { tags: ["a"] }), (task) => task.name)
+  ),
+  tela("read", "tasks.approve", taskPatch, ({ tasks }) => Effect.map(tasks.approve(ids.task), (task) => task.status)),
+  tela("read", "tasks.rename", taskPatch, ({ tasks }) => Effect.map(tasks.rename(ids.task, "b"), (task) => task.name)),
+  tela(
+    "read",
+    "tasks.updateOutputContent: read",
+    taskPath,
+    ({ tasks }) => Effect.map(tasks.updateOutputContent(ids.task, () => output), (task) => task.status)
+  ),
+  tela(
+    "read",
+    "completionRuns.list",
+    /\/v1\/completion-run/,
+    ({ completionRuns }) => Effect.map(completionRuns.list(), ({ data }) => data.length)
+  ),
+  tela(
+    "read",
+    "completionRuns.stream",
+    /\/v1\/completion-run/,
+    ({ completionRuns }, caller) =>
+      Effect.map(Stream.runCollect(caller.consume(completionRuns.stream())), (rows) => rows.length)
+  ),
+  tela(
+    "read",
+    "versions.get",
+    /\/prompt-version\//,
+    ({ versions }) => Effect.map(versions.get(ids.version), ({ id }) => id)
+  ),
+  tela(
+    "read",
+    "versions.latest",
+    /latest-version(?:\?|$)/,
+    ({ versions }) => Effect.map(versions.latest(ids.canvas), ({ id }) => id)
+  ),
+  tela(
+    "read",
+    "versions.promoted",
+    /promoted-version(?:\?|$)/,
+    ({ versions }) => Effect.map(versions.promoted(ids.canvas), ({ id }) => id)
+  ),
+  tela(
+    "read",
+    "versions.history",
+    /history/,
+    ({ versions }) => Effect.map(versions.history(ids.canvas), ({ data }) => data.length)
+  ),
+  tela(
+    "read",
+    "environments.list",
+    /\/environment\?/,
+    ({ environments }) => Effect.map(environments.list(ids.canvas), (rows) => rows.length)
+  ),
+  tela(
+    "read",
+    "environments.resolve",
+    /\/environment\/version/,
+    ({ environments }) => Effect.map(environments.resolve(ids.canvas, "production"), ({ id }) => id)
+  ),
+  tela(
+    "read",
+    "vault.resolve",
+    vaultLink,
+    ({ vault: { resolve } }) => Effect.map(resolve(vault), ({ metadata }) => metadata?.size)
+  ),
+  tela("read", "vault.download: link", vaultLink, ({ vault: { download } }) => Effect.map(download(vault), sameBytes)),
+  tela("read", "checkCredential", /\/api-key(?:\?|$)/, ({ checkCredential }) => checkCredential),
+  tela("create", "execute sync", completions, (client, { beats: time }) =>
+    Effect.map(
+      canvasOf(client).execute({}, { timeout: time(beats.requestTimeout) }),
+      ({ result }) => result
+    )),
+  tela(
+    "create",
+    "execute async",
+    completions,
+    (client, caller) => Effect.map(executed(client, caller), ({ id }) => id)
+  ),
+  tela(
+    "create",
+    "execute a task",
+    completions,
+    (client, caller) => Effect.map(applicationOf(client).execute({}, telaWait(caller)), ({ id }) => id)
+  ),
+  tela("create", "tasks.create", /^POST api \/task$/, ({ tasks }) =>
+    Effect.map(
+      tasks.create(ids.application, [{ name: "Invoice 17", variables: {} }]),
+      (tasks) => tasks.length
+    )),
+  tela(
+    "write",
+    "tasks.setOutputContent",
+    taskPatch,
+    ({ tasks }) => Effect.map(tasks.setOutputContent(ids.task, output), (task) => task.status)
+  ),
+  tela(
+    "write",
+    "tasks.patchOutputContent",
+    taskPatch,
+    ({ tasks }) => Effect.map(tasks.patchOutputContent(ids.task, output), (task) => task.status)
+  ),
+  tela(
+    "write",
+    "tasks.patchOutputField",
+    taskPatch,
+    ({ tasks }) => Effect.map(tasks.patchOutputField(ids.task, "answer", "b"), (task) => task.status)
+  ),
+  tela(
+    "write",
+    "tasks.updateOutputContent: write",
+    taskPatch,
+    ({ tasks }) => Effect.map(tasks.updateOutputContent(ids.task, () => output), (task) => task.status),
+    { before: 1 }
+  ),
+  tela(
+    "wait",
+    "execute async: result",
+    telaPolls,
+    (client, caller) => Effect.flatMap(executed(client, caller), ({ result }) => result),
+    { before: 1 }
+  ),
+  tela("wait", "execute a task: result", taskPath, (client, caller) =>
+    Effect.flatMap(
+      applicationOf(client).execute({}, telaWait(caller)),
+      ({ result }) => result
+    ), { before: 1, model: "tela task" }),
+  tela("wait", "execution.rawResult", telaPolls, (client, caller) =>
+    Effect.map(
+      Effect.flatMap(executed(client, caller), ({ rawResult }) => rawResult),
+      (raw) => (raw as { readonly status: string }).status
+    ), { before: 1 }),
+  tela(
+    "wait",
+    "execution.watch",
+    telaPolls,
+    (client, caller) =>
+      Effect.flatMap(
+        executed(client, caller),
+        ({ watch }) => Effect.map(Stream.runCollect(caller.consume(watch)), (all) => all.at(-1)?.status)
+      ),
+    { before: 1 }
+  ),
+  tela("wait", "execution.events", telaPolls, (client, caller) =>
+    Effect.gen(function*() {
+      const { events } = yield* executed(client, caller)
+      const last = (yield* Stream.runCollect(caller.consume(events))).at(-1)
+      return last?._tag === "error" ? yield* Effect.fail(last.error) : last?._tag
+    }), { before: 1 }),
+  tela(
+    "wait",
+    "canvas.getExecution: result",
+    telaPolls,
+    (client, caller) => Effect.flatMap(lookedUp(client, caller, "execution"), ({ result }) => result),
+    { before: 1, spared: 1 }
+  ),
+  tela(
+    "wait",
+    "canvas.getExecution of a task: result",
+    taskPath,
+    (client, caller) => Effect.flatMap(lookedUp(client, caller, "task"), ({ result }) => result),
+    {
+      before: 1,
+      spared: 1,
+      model: "tela task"
+    }
+  ),
+  tela("download", "vault.download", vaultFile, ({ vault: { download } }) => Effect.map(download(vault), sameBytes)),
+  tela("download", "vault.stream", vaultFile, ({ vault: { stream } }, caller) => collected(caller, stream(vault))),
+  tela("download", "vault.toFile", vaultFile, ({ vault: { toFile } }) => toFile(vault, { directory: "out" })),
+  tela(
+    "upload",
+    "execute with a file",
+    put,
+    (client) => Effect.map(canvasOf(client).execute(withFile), ({ result }) => result)
+  ),
+  tela("upload", "tasks.create with a file", put, ({ tasks }) =>
+    Effect.map(
+      tasks.create(ids.application, [{ name: "Invoice 17", variables: withFile }]),
+      (tasks) => tasks.length
+    )),
+  tela(
+    "stream",
+    "canvas.stream",
+    completions,
+    (client, caller) => said(caller, textCanvasOf(client).stream({}, streamTimes(caller)))
+  ),
+  tela(
+    "stream",
+    "execute stream",
+    completions,
+    (client, caller) => said(caller, textCanvasOf(client).execute({}, { stream: true, ...streamTimes(caller) }))
+  )
+]
+
+export const operations: ReadonlyArray<Operation> = [...spineOperations, ...telaOperations]

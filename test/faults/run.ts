@@ -1,0 +1,338 @@
+/** Runs one cell: an operation under a fault on a transport, and says whether it came out as the table has it. */
+import { NodeHttpClient } from "@effect/platform-node"
+import { Cause, Duration, Effect, Exit, FileSystem, Layer, Option, Redacted, Schedule, Sink, Stream } from "effect"
+import { FetchHttpClient, HttpClient } from "effect/http"
+import { TestClock } from "effect/testing"
+import { inspect } from "node:util"
+import { type ClientOptions, RunError, Spine, Tela } from "canvas-runs"
+import { noSuchHost } from "./acts.ts"
+import { type Code, type Expected, expected, type Fault, knownDefects, legend, type Transport } from "./matrix.ts"
+import * as Memory from "./memory.ts"
+import { type Caller, type Operation } from "./operations.ts"
+import { secrets } from "./provider.ts"
+import * as Socket from "./socket.ts"
+import * as Stage from "./stage.ts"
+import { beats, type Host, type Pace } from "./wire.ts"
+
+export interface Cell {
+  readonly operation: Operation
+  /** Without one, everything goes well, and what comes out is what a success under a fault is compared with. */
+  readonly fault: Fault | undefined
+  readonly transport: Transport
+}
+
+/** What is wrong with a cell. */
+export type Problem = "defect" | "hang" | "leak" | "untyped" | "secret" | "unexpected"
+
+export interface Outcome {
+  readonly cell: Cell
+  /** What came out, such as `Tr2`. */
+  readonly actual: string
+  readonly expected: string
+  readonly problems: ReadonlyArray<{ readonly problem: Problem; readonly detail: string }>
+  /** What is known to be wrong with it. */
+  readonly known: string | undefined
+  /** What a success resulted in. */
+  readonly result: unknown
+  /** Whether the cell was run once more. */
+  readonly isSecond?: boolean
+}
+
+const paces: Readonly<Record<Transport, Pace>> = {
+  memory: { beatMillis: 1000 },
+  fetch: { beatMillis: 15 },
+  undici: { beatMillis: 15 }
+}
+
+/** What the machine may need for a cell beyond the times that the client was told. */
+const watchdog: Readonly<Record<Transport, Duration.Input>> = {
+  memory: "30 seconds",
+  fetch: "15 seconds",
+  undici: "15 seconds"
+}
+
+const timesOf = ({ beatMillis }: Pace, isSlow: boolean) => (count: number): Duration.Duration =>
+  Duration.millis(count * beatMillis * (isSlow && beatMillis < 1000 ? 10 : 1))
+
+/** A folder in memory: what is in it at the end can be looked at. */
+const makeDisk = () => {
+  const files = new Map<string, number>()
+  const fileSystem = FileSystem.makeNoop({
+    makeDirectory: () => Effect.void,
+    sink: (path) =>
+      Sink.forEach((bytes: Uint8Array) =>
+        Effect.sync(() => {
+          files.set(path, (files.get(path) ?? 0) + bytes.length)
+        })
+      ),
+    rename: (from, to) =>
+      Effect.sync(() => {
+        files.set(to, files.get(from) ?? 0)
+        files.delete(from)
+      }),
+    remove: (path) =>
+      Effect.sync(() => {
+        files.delete(path)
+      })
+  })
+  return { files, layer: Layer.succeed(FileSystem.FileSystem, fileSystem) }
+}
+
+const clientOptions = (
+  time: (count: number) => Duration.Duration,
+  baseUrl: string,
+  maxResponseBytes = 1024 * 1024
+): ClientOptions.ClientOptions => ({
+  baseUrl,
+  requestTimeout: time(beats.requestTimeout),
+  retry: Schedule.max([Schedule.spaced(time(beats.retryDelay)), Schedule.recurs(1)]),
+  retryAfterCeiling: time(beats.retryAfterCeiling),
+  maxResponseBytes
+})
+
+const perform = (cell: Cell, pace: Pace, origins: Readonly<Record<Host, string>>) => {
+  const { fault, operation } = cell
+  const time = timesOf(pace, fault?.isSlow === true)
+  const caller: Caller = {
+    filesOrigin: origins.files,
+    beats: time,
+    consume: (stream) =>
+      fault?.caller === "slow"
+        ? Stream.tap(stream, () => Effect.sleep(time(beats.slowConsumer)))
+        : fault?.caller === "leaves"
+        ? Stream.take(stream, 1)
+        : stream
+  }
+  const disk = makeDisk()
+  const options = clientOptions(time, origins.api, fault?.maxResponseBytes)
+  const call = operation.run(caller)
+  const exit = (fault?.caller === "interrupts"
+    ? Effect.timeoutOrElse(call, { duration: time(beats.patience), orElse: () => Effect.interrupt })
+    : call).pipe(
+      Effect.provide(Layer.mergeAll(
+        disk.layer,
+        Spine.layer({ apiKey: Redacted.make(secrets.spine), ...options }),
+        Tela.layer({ apiKey: Redacted.make(secrets.tela), ...options })
+      )),
+      Effect.exit
+    )
+  return { exit, disk }
+}
+
+/** What a cell came to, before it is judged. */
+interface Ended {
+  /** None, if it has not ended. */
+  readonly exit: Exit.Exit<unknown, unknown> | undefined
+  readonly stage: Stage.Stage
+  readonly open: ReadonlyArray<string>
+  readonly files: ReadonlyArray<string>
+}
+
+const inMemory = (cell: Cell): Effect.Effect<Ended> =>
+  Effect.gen(function*() {
+    // Times in headers are of this century
+    yield* TestClock.setTime(Date.UTC(2026, 0, 1))
+    const stage = Stage.make(cell.operation, cell.fault, {
+      pace: paces.memory,
+      secret: secrets[cell.operation.provider],
+      origins: () => Memory.origins
+    })
+    const transport = Memory.make(stage)
+    const { disk, exit } = perform(cell, paces.memory, Memory.origins)
+    const fiber = yield* Effect.forkChild(
+      Effect.provideService(exit, HttpClient.HttpClient, transport.client)
+    )
+    // The clock waits for those it wakes, but not for what has only just been started
+    let seen = -1
+    while (transport.activity() !== seen) {
+      seen = transport.activity()
+      yield* Effect.repeat(Effect.yieldNow, { times: 50 })
+    }
+    yield* TestClock.adjust("3 hours")
+    const ended = fiber.pollUnsafe()
+    return {
+      exit: ended === undefined || Exit.isFailure(ended) ? ended : ended.value,
+      stage,
+      open: transport.open(),
+      files: Array.from(disk.files.keys())
+    }
+  }).pipe(Effect.provide(TestClock.layer()))
+
+const onSocket = (cell: Cell, layer: Layer.Layer<HttpClient.HttpClient>): Effect.Effect<Ended> =>
+  Effect.scoped(Effect.gen(function*() {
+    const { server, stage } = yield* Socket.listen((origins) =>
+      Stage.make(cell.operation, cell.fault, {
+        pace: paces.fetch,
+        secret: secrets[cell.operation.provider],
+        origins
+      })
+    )
+    const context = yield* Layer.build(layer)
+    const { disk, exit } = perform(cell, paces.fetch, server.origins)
+    const ended = yield* Effect.timeoutOption(Effect.provide(exit, context), watchdog.fetch)
+    // A connection takes a moment to close
+    for (let tries = 0; tries < 50 && server.open().length > 0; tries++) yield* Effect.sleep("10 millis")
+    return {
+      exit: Option.getOrUndefined(ended),
+      stage,
+      open: server.open(),
+      files: Array.from(disk.files.keys())
+    }
+  }))
+
+const tags: ReadonlyMap<string, Code> = new Map(
+  Object.entries(legend).map(([code, tag]) => [tag, code as Code] as const)
+)
+
+const errorClasses = Object.values(RunError).filter((
+  value
+): value is Extract<typeof value, new(...args: never) => Error> =>
+  typeof value === "function" && value.prototype instanceof Error
+)
+
+const show = (outcome: Expected): string =>
+  outcome === undefined
+    ? "--"
+    : outcome.map(({ code, requests }) => `${code}${requests ?? ""}`).join("|")
+
+/** Everything that anybody could print of an error. */
+const printed = (error: unknown): string =>
+  [
+    inspect(error, { depth: 20, showHidden: true, maxStringLength: null, maxArrayLength: null }),
+    String(error),
+    JSON.stringify(error),
+    Cause.pretty(Cause.fail(error))
+  ].join("\n")
+
+const judge = (cell: Cell, ended: Ended, baseline: unknown): Outcome => {
+  const { fault, operation, transport } = cell
+  const wanted = fault === undefined ? undefined : expected(fault, operation)
+  const problems: Array<{ problem: Problem; detail: string }> = []
+  const add = (problem: Problem, detail: string) => problems.push({ problem, detail })
+  const { exit, files, open, stage } = ended
+  const requests = stage.targets.length
+  let code: Code | undefined
+  let result: unknown
+  let told = ""
+
+  if (exit === undefined) add("hang", "it has not ended")
+  else if (Exit.isSuccess(exit)) {
+    code = "ok"
+    result = exit.value
+    if (fault !== undefined && fault.result !== "*") {
+      const should = fault.result ?? baseline
+      if (JSON.stringify(result) !== JSON.stringify(should)) {
+        add("unexpected", `it results in ${JSON.stringify(result)} and not in ${JSON.stringify(should)}`)
+      }
+    }
+  } else if (Cause.hasDies(exit.cause)) add("defect", Cause.pretty(exit.cause))
+  else if (Cause.hasInterruptsOnly(exit.cause)) code = "it"
+  else {
+    const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+    if (!errorClasses.some((known) => error instanceof known)) add("untyped", inspect(error))
+    else {
+      const { _tag, message } = error as { readonly _tag: string; readonly message: string }
+      code = tags.get(_tag)
+      told = message
+      const all = printed(error)
+      if (all.includes(secrets.spine) || all.includes(secrets.tela)) add("secret", `the API key shows: ${all}`)
+      const isTransfer = error instanceof RunError.ArtifactError || error instanceof RunError.FileInputError
+      if (message.includes(secrets.link) || isTransfer && all.includes(secrets.link)) {
+        add("secret", `the signed link shows: ${all}`)
+      }
+    }
+  }
+
+  if (open.length > 0) add("leak", `still open: ${open.join(", ")}`)
+  const leftFiles = files.filter((file) => code !== "ok" || file.endsWith(".partial"))
+  if (leftFiles.length > 0) add("leak", `left on the disk: ${leftFiles.join(", ")}`)
+  for (const { headers, host, method, path } of stage.received) {
+    if (host !== "api" && ("x-api-key" in headers || "authorization" in headers)) {
+      add("secret", `the API key went along with ${method} ${host} ${path}`)
+    }
+  }
+  const actual = `${code ?? "??"}${requests}`
+  if (code !== undefined && wanted !== undefined) {
+    const fits = wanted.some((one) => one.code === code && (one.requests === undefined || one.requests === requests))
+    if (!fits) add("unexpected", told === "" ? `it is ${actual}` : `it is ${actual}: ${told}`)
+  }
+  if (fault === undefined && code !== "ok") add("unexpected", `without any fault: ${told}`)
+  const gap = gapOf(stage)
+  if (
+    transport === "memory" && fault?.gap !== undefined && gap !== undefined && gap !== fault.gap * 1000 &&
+    (operation.kind === "read" || operation.kind === "write" || operation.kind === "wait")
+  ) {
+    add("unexpected", `it waits ${gap} ms before it asks again, and not ${fault.gap * 1000}`)
+  }
+  return {
+    cell,
+    actual,
+    expected: show(wanted),
+    problems,
+    known: knownDefects.find((defect) =>
+      defect.fault === fault?.name && defect.operations.test(operation.name) && defect.transports.includes(transport)
+    )?.what,
+    result
+  }
+}
+
+const gapOf = ({ targets: [first, second] }: Stage.Stage): number | undefined =>
+  first === undefined || second === undefined ? undefined : second.at - first.at
+
+const run = (cell: Cell): Effect.Effect<Ended> => {
+  switch (cell.transport) {
+    case "memory":
+      return inMemory(cell)
+    case "fetch":
+      return onSocket(cell, FetchHttpClient.layer)
+    case "undici":
+      return onSocket(cell, NodeHttpClient.layerUndici)
+  }
+}
+
+const baselines = new Map<string, unknown>()
+
+/** Runs the operation without any fault, once. */
+const baseline = (cell: Cell): Effect.Effect<unknown> =>
+  Effect.suspend(() => {
+    const key = `${cell.operation.name} ${cell.transport}`
+    if (baselines.has(key)) return Effect.succeed(baselines.get(key))
+    const well = { ...cell, fault: undefined }
+    return Effect.map(run(well), (ended) => {
+      const outcome = judge(well, ended, undefined)
+      if (outcome.problems.length > 0) {
+        throw new Error(`${key}, without any fault: ${JSON.stringify(outcome.problems)}`)
+      }
+      baselines.set(key, outcome.result)
+      return outcome.result
+    })
+  })
+
+/** Whether a cell has anything to say. */
+export const applies = ({ fault, operation, transport }: Cell & { readonly fault: Fault }): boolean =>
+  (fault.on ?? [transport]).includes(transport) && expected(fault, operation) !== undefined &&
+  // The name of a host cannot vanish between two requests
+  !(fault.act === noSuchHost && transport !== "memory" && operation.before > 0)
+
+export const runCell = (cell: Cell): Effect.Effect<Outcome> =>
+  Effect.gen(function*() {
+    const result = yield* baseline(cell)
+    const exit = yield* Effect.exit(
+      Effect.timeoutOption(run(cell), watchdog[cell.transport]).pipe(
+        Effect.map(Option.map((ended) => judge(cell, ended, result)))
+      )
+    )
+    if (Exit.isSuccess(exit) && Option.isSome(exit.value)) return exit.value.value
+    return {
+      cell,
+      actual: "??",
+      expected: cell.fault === undefined ? "ok" : show(expected(cell.fault, cell.operation)),
+      problems: [
+        Exit.isSuccess(exit)
+          ? { problem: "hang" as const, detail: "the watchdog has ended it" }
+          : { problem: "defect" as const, detail: Cause.pretty(exit.cause) }
+      ],
+      known: undefined,
+      result: undefined
+    }
+  })

@@ -1,0 +1,192 @@
+/** Plays the script on loopback sockets, byte by byte: what only a real connection can do. */
+import { Effect, type Scope } from "effect"
+import * as net from "node:net"
+import type { Stage } from "./stage.ts"
+import { encode, type Host, type Play, type Sending } from "./wire.ts"
+
+export interface SocketServer {
+  readonly origins: Readonly<Record<Host, string>>
+  /** Connections that are open, by what they were last asked. */
+  readonly open: () => ReadonlyArray<string>
+}
+
+/** Listens until the scope closes: one port for each host. */
+export const listen = (makeStage: (origins: () => Readonly<Record<Host, string>>) => Stage) =>
+  Effect.gen(function*() {
+    const origins: Record<Host, string> = { api: "", files: "", elsewhere: "" }
+    const stage = makeStage(() => origins)
+    const open = new Map<net.Socket, string>()
+    for (const host of ["api", "files", "elsewhere"] as const) {
+      origins[host] = stage.beforeConnection(host, 0) === "no such host"
+        ? "http://nowhere.invalid"
+        : yield* listenOn(stage, host, open)
+    }
+    return { stage, server: { origins, open: () => Array.from(open.values()) } satisfies SocketServer }
+  })
+
+const listenOn = (stage: Stage, host: Host, open: Map<net.Socket, string>): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.callback<net.Server>((resume) => {
+        let connections = 0
+        const server = net.createServer({ noDelay: true }, (socket) => {
+          const early = stage.beforeConnection(host, connections++)
+          socket.on("error", () => {})
+          open.set(socket, `${host}: no request yet`)
+          socket.on("close", () => open.delete(socket))
+          if (early === "reset") {
+            socket.resetAndDestroy()
+            return
+          }
+          readRequest(socket, (method, path, headers, body) => {
+            open.set(socket, `${method} ${host} ${path}`)
+            const play = stage.handle({ host, method, path, headers, body, at: Date.now() })
+            // The next connection is refused, because nobody listens any more
+            if (stage.beforeConnection(host, connections) === "refuse") server.close()
+            void perform(socket, play, stage.pace.beatMillis)
+          })
+        })
+        server.listen(0, "127.0.0.1", () => {
+          // A port that was given to this process a moment ago is nobody else's
+          if (stage.beforeConnection(host, 0) !== "refuse") return resume(Effect.succeed(server))
+          const address = server.address()
+          server.close(() => resume(Effect.succeed(Object.assign(server, { address: () => address }))))
+        })
+      }),
+      (server) =>
+        Effect.sync(() => {
+          server.close()
+          for (const socket of open.keys()) socket.destroy()
+        })
+    ),
+    (server) => `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`
+  )
+
+type OnRequest = (method: string, path: string, headers: Readonly<Record<string, string>>, body: string) => void
+
+/** Reads one request, its body too. */
+const readRequest = (socket: net.Socket, onRequest: OnRequest): void => {
+  let bytes = Buffer.alloc(0)
+  let isDone = false
+  socket.on("data", (chunk) => {
+    if (isDone) return
+    bytes = Buffer.concat([bytes, chunk as Buffer])
+    const end = bytes.indexOf("\r\n\r\n")
+    if (end === -1) return
+    const [first = "", ...lines] = bytes.subarray(0, end).toString("latin1").split("\r\n")
+    const [method = "", path = ""] = first.split(" ")
+    const headers = Object.fromEntries(
+      lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()])
+    )
+    const rest = bytes.subarray(end + 4)
+    const body = headers["transfer-encoding"] === "chunked"
+      ? unchunked(rest)
+      : rest.length >= Number(headers["content-length"] ?? 0)
+      ? rest
+      : undefined
+    if (body === undefined) return
+    isDone = true
+    onRequest(method, path, headers, body.toString())
+  })
+}
+
+/** The body in these chunks, once the last of them is there. */
+const unchunked = (bytes: Buffer): Buffer | undefined => {
+  const pieces: Array<Buffer> = []
+  let at = 0
+  while (true) {
+    const line = bytes.indexOf("\r\n", at)
+    if (line === -1) return undefined
+    const size = Number.parseInt(bytes.subarray(at, line).toString("latin1"), 16)
+    if (size === 0) return Buffer.concat(pieces)
+    const start = line + 2
+    if (bytes.length < start + size + 2) return undefined
+    pieces.push(bytes.subarray(start, start + size))
+    at = start + size + 2
+  }
+}
+
+/** A connection is closed after its answer, so that one which stays open is one that the client has not let go. */
+const head = ({ headers, length, status }: Sending, connection = "close"): string =>
+  [
+    `HTTP/1.1 ${status} Whatever`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    length === undefined ? "transfer-encoding: chunked" : `content-length: ${length}`,
+    `connection: ${connection}`,
+    "",
+    ""
+  ].join("\r\n")
+
+const perform = async (socket: net.Socket, play: Play, beatMillis: number): Promise<void> => {
+  switch (play._tag) {
+    case "Send":
+      return send(socket, play.sending, beatMillis)
+    case "SendTwice": {
+      const one = Buffer.concat([
+        encode(head({ ...play.sending, length: undefined }, "keep-alive")),
+        ...play.sending.parts.filter((part) => typeof part !== "number").map(chunked),
+        lastChunk
+      ])
+      await write(socket, Buffer.concat([one, one]))
+      return
+    }
+    case "SlowHeaders":
+      for (const byte of encode(head({ status: 200, headers: {}, parts: [], length: 0, ending: "end" }))) {
+        if (socket.destroyed) return
+        await write(socket, Uint8Array.of(byte))
+        await pause(beatMillis)
+      }
+      return
+    case "Reset":
+      if (play.when === "headers") await write(socket, encode("HTTP/1.1 200 OK\r\ncontent-type: applica"))
+      socket.resetAndDestroy()
+      return
+    default:
+      // Nothing, for ever
+  }
+}
+
+const send = async (socket: net.Socket, sending: Sending, beatMillis: number): Promise<void> => {
+  const frame = sending.length === undefined ? chunked : (bytes: Uint8Array) => bytes
+  await write(socket, encode(head(sending)))
+  do {
+    for (const part of sending.parts) {
+      if (socket.destroyed) return
+      if (typeof part === "number") await pause(part * beatMillis)
+      else await write(socket, frame(part))
+    }
+  } while (sending.ending === "endless" && !socket.destroyed)
+  switch (sending.ending) {
+    case "end":
+      if (sending.length === undefined) await write(socket, lastChunk)
+      socket.end()
+      return
+    case "cut":
+      socket.end()
+      return
+    case "reset":
+      // What was written is read first: a reset overtakes what the other side has not read yet
+      await pause(beatMillis)
+      socket.resetAndDestroy()
+      return
+    default:
+  }
+}
+
+const chunked = (bytes: Uint8Array): Uint8Array =>
+  Buffer.concat([encode(`${bytes.length.toString(16)}\r\n`), bytes, encode("\r\n")])
+
+const lastChunk = encode("0\r\n\r\n")
+
+/** Writes, and waits until the system has taken it and others had their turn. */
+const write = (socket: net.Socket, bytes: Uint8Array): Promise<void> =>
+  new Promise((resolve) => {
+    if (socket.destroyed) return resolve()
+    socket.once("close", resolve)
+    socket.write(bytes, () => {
+      socket.off("close", resolve)
+      setImmediate(resolve)
+    })
+  })
+
+const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))

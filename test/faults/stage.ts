@@ -1,0 +1,91 @@
+/** The server's side of one cell: which requests meet the fault, and what was received. */
+import { noSuchHost, refuse, resetBefore } from "./acts.ts"
+import type { Fault } from "./matrix.ts"
+import type { Operation } from "./operations.ts"
+import { answer, type Provider, type State } from "./provider.ts"
+import type { Host, Pace, Play, Received } from "./wire.ts"
+
+/** What becomes of a connection. */
+export type Early = "refuse" | "no such host" | "reset" | undefined
+
+export interface Stage {
+  readonly pace: Pace
+  /** What happens to a request before any of it is read: on a socket, to its connection. */
+  readonly beforeRequest: (
+    host: Host,
+    method: string,
+    path: string
+  ) => Early
+  /** Whether a host is not there, or resets, once so many requests to it have been answered. */
+  readonly beforeConnection: (host: Host, connections: number) => Early
+  readonly handle: (received: Received) => Play
+  readonly received: ReadonlyArray<Received>
+  /** The requests that the fault is about, hit or spared. */
+  readonly targets: ReadonlyArray<Received>
+}
+
+const usual = (poll: number): State => poll < 3 ? { is: "running", done: 2 * poll, of: 5 } : { is: "completed" }
+
+export const make = (
+  operation: Operation,
+  fault: Fault | undefined,
+  options: {
+    readonly pace: Pace
+    readonly secret: string
+    readonly origins: () => Readonly<Record<Host, string>>
+  }
+): Stage => {
+  const received: Array<Received> = []
+  const targets: Array<Received> = []
+  const counts = new Map<string, number>()
+  // A run that is not waited for has ended
+  const stateAt = operation.kind !== "wait" ? (): State => ({ is: "completed" }) : fault?.states ?? usual
+  let spared = 0
+  const isLikeTarget = (host: Host, method: string, path: string) => operation.target.test(`${method} ${host} ${path}`)
+  const targetHost: Host = operation.kind === "download" || operation.kind === "upload" ? "files" : "api"
+  const after = fault?.after ?? 0
+  const hits = fault?.hits ?? Infinity
+
+  // What happens to a connection needs no request to be known
+  const act = fault?.act
+  const early: Early = act === refuse
+    ? "refuse"
+    : act === noSuchHost
+    ? "no such host"
+    : act === resetBefore
+    ? "reset"
+    : undefined
+
+  return {
+    pace: options.pace,
+    received,
+    targets,
+    beforeRequest: (host, method, path) =>
+      isLikeTarget(host, method, path) && spared === operation.spared ? early : undefined,
+    beforeConnection: (host, connections) => host === targetHost && connections >= operation.before ? early : undefined,
+    handle: (request) => {
+      received.push(request)
+      const origins = options.origins()
+      const provider: Provider = { filesOrigin: origins.files, stateAt }
+      const isLike = isLikeTarget(request.host, request.method, request.path)
+      const isSpared = isLike && spared < operation.spared
+      if (isSpared) spared++
+      const isTarget = isLike && !isSpared
+      const index = targets.length
+      if (isTarget) targets.push(request)
+      const isHit = isTarget && fault?.act !== undefined && index >= after && index < after + hits
+      const route = `${request.method} ${request.host} ${request.path}`
+      const count = (counts.get(route) ?? 0) + 1
+      const good = answer(provider, request, count)
+      const play: Play = isHit
+        ? fault.act!(good, { received: request, origins, secret: options.secret })
+        : { _tag: "Send", sending: good }
+      // A poll that fails tells nothing of the run, so the run is no further at the next
+      if (isWhole(play) && !isSpared) counts.set(route, count)
+      return play
+    }
+  }
+}
+
+const isWhole = (play: Play): boolean =>
+  (play._tag === "Send" || play._tag === "SendTwice") && play.sending.status < 300 && play.sending.ending === "end"
