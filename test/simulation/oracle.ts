@@ -799,6 +799,12 @@ const judgeMember = (
       check(6, isAt(end.at, lastDone), () => "a stream of a cancelled execution did not end")
       return
     }
+    if (process.cancelledAt !== undefined && isReading && end.at > process.cancelledAt) {
+      court.outcomes.push(`${follower.kind}: left`)
+      const leftAt = Math.min(follower.leaveAt ?? Infinity, process.interruptedAt ?? Infinity)
+      check(6, isAt(end.at, leftAt), () => "a consumer of a cancelled execution ended before it left")
+      return
+    }
     const enough = follower.consumer.leavesAfter
     if (enough !== undefined && follower.elements.length === enough && follower.elements.at(-1)!.doneAt !== undefined) {
       court.outcomes.push(`${follower.kind}: had enough`)
