@@ -92,7 +92,8 @@ const clientOptions = (
 
 const perform = (cell: Cell, pace: Pace, origins: Readonly<Record<Host, string>>) => {
   const { fault, operation } = cell
-  const time = timesOf(pace, fault?.isSlow === true)
+  // What goes well may take its time: the first of all cells also loads and compiles
+  const time = timesOf(pace, fault === undefined || fault.isSlow === true)
   const caller: Caller = {
     filesOrigin: origins.files,
     beats: time,
@@ -316,12 +317,11 @@ export const applies = ({ fault, operation, transport }: Cell & { readonly fault
 
 export const runCell = (cell: Cell): Effect.Effect<Outcome> =>
   Effect.gen(function*() {
-    const result = yield* baseline(cell)
-    const exit = yield* Effect.exit(
-      Effect.timeoutOption(run(cell), watchdog[cell.transport]).pipe(
-        Effect.map(Option.map((ended) => judge(cell, ended, result)))
-      )
+    const judged = Effect.flatMap(
+      baseline(cell),
+      (result) => Effect.map(run(cell), (ended) => judge(cell, ended, result))
     )
+    const exit = yield* Effect.exit(Effect.timeoutOption(judged, watchdog[cell.transport]))
     if (Exit.isSuccess(exit) && Option.isSome(exit.value)) return exit.value.value
     return {
       cell,

@@ -46,12 +46,14 @@ const listenOn = (stage: Stage, host: Host, open: Map<net.Socket, string>): Effe
             void perform(socket, play, stage.pace.beatMillis)
           })
         })
-        server.listen(0, "127.0.0.1", () => {
-          // A port that was given to this process a moment ago is nobody else's
+        const isRefusedSoon = stage.beforeConnection(host, Infinity) === "refuse"
+        server.on("error", () => server.listen(nextQuietPort(), "127.0.0.1"))
+        server.on("listening", () => {
           if (stage.beforeConnection(host, 0) !== "refuse") return resume(Effect.succeed(server))
           const address = server.address()
           server.close(() => resume(Effect.succeed(Object.assign(server, { address: () => address }))))
         })
+        server.listen(isRefusedSoon ? nextQuietPort() : 0, "127.0.0.1")
       }),
       (server) =>
         Effect.sync(() => {
@@ -61,6 +63,14 @@ const listenOn = (stage: Stage, host: Host, open: Map<net.Socket, string>): Effe
     ),
     (server) => `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`
   )
+
+let quietPort = 20_000
+
+/** A port that the system gives to nobody who asks for any, so that it stays closed once it is closed. */
+const nextQuietPort = (): number => {
+  quietPort = quietPort === 29_999 ? 20_000 : quietPort + 1
+  return quietPort
+}
 
 type OnRequest = (method: string, path: string, headers: Readonly<Record<string, string>>, body: string) => void
 
