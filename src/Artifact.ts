@@ -22,6 +22,7 @@ import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as FileName from "./internal/fileName.ts"
 import { discard } from "./internal/http.ts"
+import * as Transfer from "./internal/transfer.ts"
 import { ArtifactError } from "./RunError.ts"
 import type { RunRef } from "./RunRef.ts"
 
@@ -55,6 +56,8 @@ export interface Options {
   readonly idleTimeout: Duration.Duration
   /** Paces the repetition of what failed for a passing reason. */
   readonly retry: Schedule.Schedule<unknown, ArtifactError>
+  /** The longest `Retry-After` that is honoured. */
+  readonly retryAfterCeiling: Duration.Duration
 }
 
 /**
@@ -122,10 +125,7 @@ const once = <E, R>(options: Options, source: ArtifactSource<E, R>): Stream.Stre
   Stream.unwrap(Effect.map(open(options, source), (response) => body(options, source, response)))
 
 const retrying = <A, E, R>(options: Options, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  // The schedule only ever sees what `isRetryable` lets through
-  Effect.retry(self, { schedule: options.retry as Schedule.Schedule<unknown>, while: isRetryable })
-
-const isRetryable = (error: unknown): boolean => error instanceof ArtifactError && error.isRetryable
+  Transfer.retrying(self, options, (error) => error instanceof ArtifactError)
 
 const isPlatformError = (error: unknown): error is PlatformError.PlatformError =>
   error instanceof Error && "_tag" in error && error._tag === "PlatformError"
@@ -159,18 +159,19 @@ const hasExpired = ({ status }: HttpClientResponse.HttpClientResponse): boolean 
 const accept = <E, R>(source: ArtifactSource<E, R>, response: HttpClientResponse.HttpClientResponse) =>
   response.status >= 200 && response.status < 300
     ? Effect.succeed(response)
-    : refuse(
-      response,
-      artifactError(source, "unavailable", `its server answered with ${response.status}`, {
-        status: response.status,
-        isRetryable: response.status >= 500 || response.status === 429 || response.status === 408
-      })
+    : Effect.flatMap(
+      Transfer.refusal(response),
+      (refusal) =>
+        refuse(response, artifactError(source, "unavailable", `its server answered with ${response.status}`, refusal))
     )
 
 const refuse = (
   response: HttpClientResponse.HttpClientResponse,
   error: ArtifactError
 ): Effect.Effect<never, ArtifactError> => Effect.andThen(discard(response), Effect.fail(error))
+
+/** How many redirects of a link are followed, where the platform does not follow them by itself. */
+const maxRedirects = 3
 
 const get = <E, R>(
   options: Options,
@@ -179,7 +180,7 @@ const get = <E, R>(
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, ArtifactError> =>
   !URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)
     ? Effect.fail(artifactError(source, "unavailable", "its link is not an http address", {}))
-    : options.client.get(url).pipe(
+    : HttpClient.followRedirects(options.client, maxRedirects).get(url).pipe(
       Effect.mapError((error) =>
         artifactError(source, "unavailable", "its server gave no answer", {
           isRetryable: true,
@@ -240,7 +241,7 @@ const artifactError = <E, R>(
   source: ArtifactSource<E, R>,
   reason: ArtifactError["reason"],
   what: string,
-  fields: Partial<Pick<ArtifactError, "status" | "receivedBytes" | "isRetryable" | "cause">>
+  fields: Partial<Pick<ArtifactError, "status" | "receivedBytes" | "isRetryable" | "retryAfter" | "cause">>
 ): ArtifactError =>
   new ArtifactError({
     message: `The file ${JSON.stringify(source.name)} could not be read: ${what}. ${

@@ -411,6 +411,8 @@ export class ArtifactError extends Schema.TaggedError<ArtifactError>()("Artifact
   /** The bytes announced and the bytes received, where they differ. */
   expectedBytes: Schema.optionalKey(Schema.Finite),
   receivedBytes: Schema.optionalKey(Schema.Finite),
+  /** How long the server asks to wait before the next try. */
+  retryAfter: Schema.optionalKey(Schema.Duration),
   isRetryable: Schema.Boolean,
   cause: Schema.optionalKey(Schema.Defect())
 }) {}
@@ -430,6 +432,8 @@ export class FileInputError extends Schema.TaggedError<FileInputError>()("FileIn
   variable: Schema.optionalKey(Schema.String),
   /** The HTTP status of a refused upload. */
   status: Schema.optionalKey(Schema.Finite),
+  /** How long the server asks to wait before the next try. */
+  retryAfter: Schema.optionalKey(Schema.Duration),
   isRetryable: Schema.Boolean,
   cause: Schema.optionalKey(Schema.Defect())
 }) {}

@@ -38,7 +38,7 @@ export const make = (
       maxResponseBytes: yield* checkBytes("maxResponseBytes", options.maxResponseBytes ?? 32 * 1024 * 1024),
       describeError: options.describeError
     })
-    return { api, transfer: { client, idleTimeout: requestTimeout, retry } }
+    return { api, transfer: { client, idleTimeout: requestTimeout, retry, retryAfterCeiling } }
   })
 
 /** Reads a configuration value, or says which one is missing. What is there is not shown: it may be a secret. */

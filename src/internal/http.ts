@@ -209,18 +209,21 @@ export const make = (options: Options): Api => {
           Effect.flatMap(textOf(response), (text) => read(options, cleaner, call, response, text, context, clock))
       ),
     open: (call) =>
-      run(call, (response, context, clock) =>
-        response.status >= 200 && response.status < 300
-          ? Effect.succeed({
-            response,
-            requestId: requestIdOf(response, scrub),
-            clean: cleaner.answer,
-            maxBytes: options.maxResponseBytes
-          })
-          : Effect.flatMap(
-            textOf(response),
-            (text) => read(options, cleaner, { ...call, decode: Effect.succeed }, response, text, context, clock)
-          ) as Effect.Effect<never, RunError.RequestError>)
+      run(
+        call,
+        (response, context, clock) =>
+          response.status >= 200 && response.status < 300 && !/html/i.test(response.headers["content-type"] ?? "")
+            ? Effect.succeed({
+              response,
+              requestId: requestIdOf(response, scrub),
+              clean: cleaner.answer,
+              maxBytes: options.maxResponseBytes
+            })
+            : Effect.flatMap(
+              textOf(response),
+              (text) => read(options, cleaner, { ...call, decode: Effect.succeed }, response, text, context, clock)
+            ) as Effect.Effect<never, RunError.RequestError>
+      )
   }
 }
 

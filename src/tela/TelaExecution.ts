@@ -139,29 +139,54 @@ export interface SyncParams extends ExecuteParams, VersionParams {
 }
 
 /**
- * How an asynchronous execution is followed.
+ * How an asynchronous execution is followed. Give `pollingInterval` or `schedule`, not both.
  *
  * @category models
  * @since 0.1.0
  */
-export interface PollParams {
-  /**
-   * Time between polls, in milliseconds or as in `"1s"`, `"5m"`.
-   *
-   * @default 1000
-   */
-  readonly pollingInterval?: TelaDuration | undefined
-  /**
-   * How long to follow it. When that has passed, polling stops and the server goes on.
-   *
-   * @default 60000
-   */
-  readonly pollingTimeout?: TelaDuration | undefined
-  /** When to poll, in place of `pollingInterval`; any `Schedule`. */
-  readonly schedule?: Polling.PollSchedule<ExecutionSnapshot> | undefined
-  /** How many polls in a row may fail for a passing reason. */
-  readonly errorBudget?: number | undefined
-}
+export type PollParams =
+  & {
+    /**
+     * How long to follow it. When that has passed, polling stops and the server goes on.
+     *
+     * @default 60000
+     */
+    readonly pollingTimeout?: TelaDuration | undefined
+    /**
+     * How many polls in a row may fail for a passing reason.
+     *
+     * @default 5
+     */
+    readonly errorBudget?: number | undefined
+    /**
+     * How long after its creation an execution may answer 404, as it does while replicas catch up.
+     *
+     * @default "30 seconds"
+     */
+    readonly notFoundGrace?: TelaDuration | undefined
+    /**
+     * The longest `Retry-After` that is honoured between polls.
+     *
+     * @default "1 minute"
+     */
+    readonly retryAfterCeiling?: TelaDuration | undefined
+  }
+  & (
+    | {
+      /**
+       * Time between polls, in milliseconds or as in `"1s"`, `"5m"`.
+       *
+       * @default 1000
+       */
+      readonly pollingInterval?: TelaDuration | undefined
+      readonly schedule?: undefined
+    }
+    | {
+      readonly pollingInterval?: undefined
+      /** When to poll, in place of `pollingInterval`; any `Schedule`. */
+      readonly schedule: Polling.PollSchedule<ExecutionSnapshot>
+    }
+  )
 
 /**
  * Where to tell that an execution has ended.
@@ -182,7 +207,7 @@ export interface WebhookParams {
  * @category models
  * @since 0.1.0
  */
-export interface AsyncParams extends ExecuteParams, VersionParams, PollParams, WebhookParams {
+export type AsyncParams = ExecuteParams & VersionParams & PollParams & WebhookParams & {
   readonly async: true
   readonly stream?: false | undefined
 }
@@ -193,7 +218,7 @@ export interface AsyncParams extends ExecuteParams, VersionParams, PollParams, W
  * @category models
  * @since 0.1.0
  */
-export interface TaskParams extends ExecuteParams, PollParams, WebhookParams {
+export type TaskParams = ExecuteParams & PollParams & WebhookParams & {
   readonly async?: true | undefined
   /** The name of the task. */
   readonly label?: string | undefined
@@ -302,7 +327,7 @@ export interface AsyncExecution<out Output> extends ExecutionInfo {
  * @category models
  * @since 0.1.0
  */
-export interface GetExecutionParams extends PollParams {
+export type GetExecutionParams = PollParams & {
   /**
    * Whether the id is that of a task.
    *
@@ -632,6 +657,8 @@ const makePolicy = (operation: string, params: PollParams, webhooks?: Webhooks.S
   Polling.makePolicy<ExecutionSnapshot>(operation, {
     timeout: params.pollingTimeout === undefined ? undefined : duration(params.pollingTimeout),
     errorBudget: params.errorBudget,
+    notFoundGrace: params.notFoundGrace === undefined ? undefined : duration(params.notFoundGrace),
+    retryAfterCeiling: params.retryAfterCeiling === undefined ? undefined : duration(params.retryAfterCeiling),
     ...(params.schedule === undefined
       ? { pollInterval: params.pollingInterval === undefined ? undefined : duration(params.pollingInterval) }
       : { schedule: params.schedule, pollInterval: params.pollingInterval as undefined })

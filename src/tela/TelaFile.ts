@@ -17,13 +17,13 @@ import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
-import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Stream from "effect/Stream"
 import type * as Artifact from "../Artifact.ts"
 import * as FileInput from "../FileInput.ts"
 import * as Http from "../internal/http.ts"
+import * as Transfer from "../internal/transfer.ts"
 import { type BadRequestError, FileInputError, refused, type RequestError } from "../RunError.ts"
 
 const TypeId = "~canvas-runs/tela/TelaFile"
@@ -300,33 +300,30 @@ const put = (
     : data instanceof Uint8Array
     ? HttpBody.uint8Array(data, contentType)
     : HttpBody.raw(data, { contentType, contentLength: size })
-  const failed = (what: string, isRetryable: boolean, fields: Partial<FileInputError> = {}) =>
+  const failed = (what: string, fields: Partial<FileInputError>) =>
     new FileInputError({
       message: `${variable}: ${filename} could not be uploaded: ${what}. Nothing was executed; try again.`,
       file: filename,
       reason: "upload",
       variable,
-      isRetryable,
+      isRetryable: true,
       ...fields
     })
   const attempt = transfer.client.execute(HttpClientRequest.put(url, { body })).pipe(
     Effect.mapError((error) =>
-      failed(
-        "its server gave no answer",
-        true,
-        error.reason.cause instanceof Error ? { cause: error.reason.cause } : {}
-      )
+      failed("its server gave no answer", error.reason.cause instanceof Error ? { cause: error.reason.cause } : {})
     ),
     Effect.timeoutOrElse({
       duration: transfer.idleTimeout,
-      orElse: () => Effect.fail(failed("its server gave no answer in time", true))
+      orElse: () => Effect.fail(failed("its server gave no answer in time", {}))
     }),
     Effect.tap(Http.discard),
-    Effect.flatMap(({ status }) =>
-      status >= 200 && status < 300
+    Effect.flatMap((response) =>
+      response.status >= 200 && response.status < 300
         ? Effect.void
-        : Effect.fail(
-          failed(`its server answered with ${status}`, status >= 500 || status === 429 || status === 408, { status })
+        : Effect.flatMap(
+          Transfer.refusal(response),
+          (refusal) => Effect.fail(failed(`its server answered with ${response.status}`, refusal))
         )
     ),
     // However the server takes a body that broke off, the file is the reason
@@ -336,8 +333,7 @@ const put = (
     Effect.provideService(FetchHttpClient.RequestInit, Http.uploadInit())
   )
   // A stream may give its bytes only once
-  return Stream.isStream(data) ? attempt : Effect.retry(attempt, {
-    schedule: transfer.retry as Schedule.Schedule<unknown>,
-    while: (error) => error.isRetryable
-  })
+  return Stream.isStream(data)
+    ? attempt
+    : Transfer.retrying(attempt, transfer, (error) => error instanceof FileInputError)
 }

@@ -1,0 +1,6 @@
+/**
+ * What runs on Node alone.
+ *
+ * @since 0.1.0
+ */
+export * as NodeHttp from "./NodeHttp.ts"
