@@ -1,0 +1,136 @@
+/**
+ * `npm run bench`: what canvas-runs costs, beside what a user would pick instead, measured in one run on loopback.
+ *
+ *     npm run bench                       every benchmark
+ *     npm run bench -- --only streams     one, or several with commas
+ *     npm run bench -- --quick            few repetitions: to see that it works, not to quote
+ *     npm run bench -- --json             one JSON object on standard output
+ *     npm run bench -- --save             writes test/bench/results.md
+ */
+import { writeFileSync } from "node:fs"
+import { cpus, totalmem } from "node:os"
+import { parseArgs } from "node:util"
+import { type Benchmark, ratio, type Result, type Sample, type Target } from "./measure.ts"
+
+const benchmarks: Record<string, () => Promise<{ readonly benchmark: Benchmark }>> = {
+  waiting: () => import("./waiting.ts"),
+  requests: () => import("./requests.ts"),
+  streams: () => import("./streams.ts"),
+  transfers: () => import("./transfers.ts"),
+  startup: () => import("./startup.ts"),
+  polling: () => import("./polling.ts")
+}
+
+const { values: flags } = parseArgs({
+  options: {
+    only: { type: "string" },
+    quick: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    save: { type: "boolean", default: false }
+  }
+})
+
+const names = flags.only?.split(",") ?? Object.keys(benchmarks)
+const unknown = names.filter((name) => benchmarks[name] === undefined)
+if (unknown.length > 0) {
+  console.error(`There is no benchmark ${unknown.join(", ")}. There are: ${Object.keys(benchmarks).join(", ")}.`)
+  process.exit(2)
+}
+
+const digits = (value: number): string =>
+  !Number.isFinite(value) ? String(value) : Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3)
+
+const show = ({ max, median, min, values }: Sample): string =>
+  values.length === 1 ? digits(median) : `${digits(median)} [${digits(min)}–${digits(max)}]`
+
+/** A target, what was reached, and whether that is enough. */
+const judge = (result: Result, target: Target) => {
+  const peer = target.peer === undefined ? undefined : result.peers[target.peer]
+  if (target.peer !== undefined && peer === undefined) throw new Error(`${result.measure}: no peer ${target.peer}`)
+  const value = peer === undefined ? result.ours.median : ratio(result.ours, peer)
+  const met = (target.atMost === undefined || value <= target.atMost) &&
+    (target.atLeast === undefined || value >= target.atLeast)
+  const bound = target.atMost === undefined ? `≥ ${target.atLeast}` : `≤ ${target.atMost}`
+  return { ...target, value, met, text: `${digits(value)}${peer === undefined ? "" : "×"} (${bound})` }
+}
+
+const log = (text: string) => flags.json ? process.stderr.write(`${text}\n`) : console.log(text)
+
+const report: Array<{ readonly name: string; readonly results: ReadonlyArray<Result> }> = []
+for (const name of names) {
+  const { benchmark } = await benchmarks[name]!()
+  log(`\n# ${name}`)
+  const results = await benchmark.run({
+    quick: flags.quick,
+    progress: (text) => process.stderr.write(`  … ${text}\n`)
+  })
+  report.push({ name, results })
+  for (const result of results) {
+    log(`\n${result.measure} (${result.unit})`)
+    log(`  canvas-runs: ${show(result.ours)}`)
+    for (const [peer, measured] of Object.entries(result.peers)) {
+      log(`  ${peer}: ${show(measured)}, ratio ${digits(ratio(result.ours, measured))}`)
+    }
+    for (const target of result.targets) {
+      const { met, text } = judge(result, target)
+      log(`  ${met ? "met   " : "MISSED"} ${target.peer === undefined ? "" : `against ${target.peer}: `}${text}`)
+    }
+    if (result.note !== undefined) log(`  ${result.note}`)
+  }
+}
+
+const verdicts = report.flatMap(({ results }) =>
+  results.flatMap((result) => result.targets.map((target) => judge(result, target).met))
+)
+const met = verdicts.filter(Boolean).length
+const machine = `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, ${
+  Math.round(totalmem() / 2 ** 30)
+} GiB, loopback`
+
+if (flags.json) {
+  console.log(JSON.stringify({
+    machine,
+    quick: flags.quick,
+    benchmarks: report.map(({ name, results }) => ({
+      name,
+      results: results.map((result) => ({ ...result, targets: result.targets.map((target) => judge(result, target)) }))
+    })),
+    targets: verdicts.length,
+    met
+  }))
+} else {
+  log(`\n${met} of ${verdicts.length} targets met (${machine})`)
+}
+
+if (flags.save) {
+  const rows = report.flatMap(({ results }) =>
+    results.map((result) => {
+      const peers = Object.entries(result.peers).map(([peer, measured]) =>
+        `${peer} ${show(measured)} (${digits(ratio(result.ours, measured))}×)`
+      )
+      const targets = result.targets.map((target) => {
+        const { met, text } = judge(result, target)
+        return `${met ? "" : "**missed** "}${target.peer === undefined ? "" : `${target.peer}: `}${text}`
+      })
+      return `| ${
+        [`${result.measure} (${result.unit})`, show(result.ours), peers.join("<br>"), targets.join("<br>")].join(" | ")
+      } |`
+    })
+  )
+  writeFileSync(
+    new URL("results.md", import.meta.url),
+    [
+      "# Benchmark results",
+      "",
+      `Written by \`npm run bench -- --save\` on ${new Date().toISOString().slice(0, 10)}. ${machine}.`,
+      "Medians with [least–greatest]; a ratio is ours to the peer's, the median over rounds where these were interleaved.",
+      "",
+      `${met} of ${verdicts.length} targets met.`,
+      "",
+      "| measure | canvas-runs | peers | targets |",
+      "| --- | --- | --- | --- |",
+      ...rows,
+      ""
+    ].join("\n")
+  )
+}

@@ -1,0 +1,120 @@
+/** What a benchmark measures with, and what it hands over. */
+import { fork } from "node:child_process"
+
+/** The values of one contender's repetitions. */
+export interface Sample {
+  readonly median: number
+  readonly min: number
+  readonly max: number
+  readonly values: ReadonlyArray<number>
+}
+
+/** A bound, as a ratio to a peer of the same run, or as a bare figure where there is no peer. */
+export interface Target {
+  readonly peer?: string
+  readonly atMost?: number
+  readonly atLeast?: number
+}
+
+/** One row of the report. */
+export interface Result {
+  /** What was measured, in words. */
+  readonly measure: string
+  readonly unit: string
+  readonly ours: Sample
+  readonly peers: Readonly<Record<string, Sample>>
+  readonly targets: ReadonlyArray<Target>
+  /** What a reader must know to read the row, such as the bound that theory sets. */
+  readonly note?: string
+}
+
+/** What `--only` names. */
+export interface Benchmark {
+  readonly name: string
+  readonly run: (options: Options) => Promise<ReadonlyArray<Result>>
+}
+
+export interface Options {
+  /** Fewer and shorter repetitions: enough to see that it works, too few to quote. */
+  readonly quick: boolean
+  /** Tells how far it is. */
+  readonly progress: (text: string) => void
+}
+
+export const sample = (values: ReadonlyArray<number>): Sample => {
+  if (values.length === 0) throw new Error("a sample without values")
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return {
+    median: sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2,
+    min: sorted[0]!,
+    max: sorted.at(-1)!,
+    values
+  }
+}
+
+/**
+ * Runs every contender once a round, each round in another order, so that a machine whose speed drifts is as fast for one
+ * as for the other.
+ */
+export const interleave = async <K extends string>(
+  rounds: number,
+  contenders: Readonly<Record<K, () => number | Promise<number>>>
+): Promise<Record<K, Sample>> => {
+  const names = Object.keys(contenders) as Array<K>
+  const values = new Map<K, Array<number>>(names.map((name) => [name, []]))
+  for (let round = 0; round < rounds; round++) {
+    for (let i = 0; i < names.length; i++) {
+      const name = names[(i + round) % names.length]!
+      values.get(name)!.push(await contenders[name]())
+    }
+  }
+  return Object.fromEntries(names.map((name) => [name, sample(values.get(name)!)])) as Record<K, Sample>
+}
+
+/** Ours against a peer: the median of the ratios of each round, since a round's conditions are the same for both. */
+export const ratio = (ours: Sample, peer: Sample): number =>
+  ours.values.length === peer.values.length
+    ? sample(ours.values.map((value, round) => value / peer.values[round]!)).median
+    : ours.median / peer.median
+
+/**
+ * Runs a module in a Node process of its own, and takes what it sends with `process.send`. A process that ends without
+ * having sent anything is an error.
+ */
+export const inChild = <A>(
+  module: URL,
+  args: ReadonlyArray<string>,
+  options?: { readonly nodeFlags?: ReadonlyArray<string>; readonly env?: Readonly<Record<string, string>> }
+): Promise<A> =>
+  new Promise((resolve, reject) => {
+    const child = fork(module, args, {
+      execArgv: ["--conditions=canvas-runs:source", "--expose-gc", ...options?.nodeFlags ?? []],
+      env: { ...process.env, ...options?.env },
+      stdio: ["ignore", "inherit", "inherit", "ipc"]
+    })
+    let answer: { readonly value: A } | undefined
+    child.on("message", (value) => {
+      answer = { value: value as A }
+    })
+    child.on("error", reject)
+    child.on("exit", (code) =>
+      answer === undefined
+        ? reject(new Error(`${module.pathname} ${args.join(" ")} ended with ${code} and no answer`))
+        : resolve(answer.value))
+  })
+
+/** Heap in use, in bytes, once the garbage is gone. Needs `--expose-gc`. */
+export const heapUsed = async (): Promise<number> => {
+  for (let i = 0; i < 8; i++) {
+    globalThis.gc!()
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  return process.memoryUsage().heapUsed
+}
+
+/** CPU time of this process so far, user and system, in microseconds. */
+export const cpuMicros = (): number => {
+  const { system, user } = process.cpuUsage()
+  return user + system
+}
