@@ -5,7 +5,7 @@
  *
  * A schedule says when the next poll is due. Any `Schedule` will do: after each poll it is given a {@link PollState},
  * so it can look at the snapshot, the progress, the estimate and the time that passed. {@link fixed} and {@link backoff}
- * are the common ones. Whatever the schedule says,
+ * are the common ones, and {@link make} turns a function into one. Whatever the schedule says,
  *
  * - the first poll is made at once;
  * - the provider's `Retry-After` is a floor, at most {@link Policy.retryAfterCeiling};
@@ -16,19 +16,11 @@
  * **Example** (A schedule that looks at the run)
  *
  * ```ts
- * import { Duration, Effect, Schedule } from "effect"
- * import type { Polling } from "canvas-runs"
+ * import { Polling } from "canvas-runs"
  *
  * // Every 30 seconds, and every 5 once nine tenths of the tasks are done
- * const eager = Schedule.spaced("30 seconds").pipe(
- *   Schedule.setInputType<Polling.PollState>(),
- *   Schedule.modifyDelay(({ duration, input }) =>
- *     Effect.succeed(
- *       input.progress !== undefined && input.progress.completed >= input.progress.total * 0.9
- *         ? Duration.seconds(5)
- *         : duration
- *     )
- *   )
+ * const eager = Polling.make(({ progress }) =>
+ *   progress !== undefined && progress.completed >= progress.total * 0.9 ? "5 seconds" : "30 seconds"
  * )
  * ```
  *
@@ -37,6 +29,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { type BadRequestError, refused } from "./RunError.ts"
 import type { RunRef } from "./RunRef.ts"
@@ -156,12 +149,61 @@ export type Options<Snapshot = unknown, E = never, R = never> =
   )
 
 /**
+ * A schedule that is a function from what is known of the run to the time until its next poll.
+ *
+ * **When to use**
+ *
+ * Use it where the pace depends on the run and on nothing else. It never ends; combine it with `Schedule.upTo` or
+ * `Schedule.recurs`, as any other schedule, to have it end.
+ *
+ * **Details**
+ *
+ * `random` is at least 0 and less than 1, anew for each poll, and comes from Effect's `Random`, so a seed repeats it.
+ *
+ * **Gotchas**
+ *
+ * The function is called once per poll of every run that waits, and a wait keeps nothing else of the schedule: that makes
+ * it the cheapest kind there is. What is negative or not a number is taken as zero.
+ *
+ * **Example** (A quarter of the run's age, between 2 seconds and 2 minutes)
+ *
+ * ```ts
+ * import { Duration } from "effect"
+ * import { Polling } from "canvas-runs"
+ *
+ * const schedule = Polling.make(({ age, elapsed }, random) => {
+ *   const quarter = Duration.toMillis(age ?? elapsed) * (0.2 + 0.1 * random)
+ *   return Math.min(Math.max(quarter, 2000), 120_000)
+ * })
+ * ```
+ *
+ * @category schedules
+ * @since 0.1.0
+ */
+export const make = <Snapshot = unknown>(
+  delay: (state: PollState<Snapshot>, random: number) => Duration.Input
+): Schedule.Schedule<Duration.Duration, PollState<Snapshot>> => {
+  const millis: Delay<Snapshot> = (state, random) => {
+    const input = delay(state, random)
+    const millis = typeof input === "number" ? input : Duration.toMillis(Duration.fromInputUnsafe(input))
+    return millis > 0 ? millis : 0
+  }
+  return carrying(
+    Schedule.fromStep(Effect.succeed((_, state: PollState<Snapshot>) => step((random) => millis(state, random)))),
+    millis
+  )
+}
+
+/**
  * Polls with the same time between any two.
  *
  * @category schedules
  * @since 0.1.0
  */
-export const fixed = (interval: Duration.Input): Schedule.Schedule<number> => Schedule.spaced(interval)
+export const fixed = (interval: Duration.Input): Schedule.Schedule<Duration.Duration> => {
+  const millis = positiveMillis("interval", interval)
+  return counting(() => millis)
+}
 
 /**
  * Polls that grow further apart: `initial`, then `factor` times as long each time, up to `max`.
@@ -169,7 +211,7 @@ export const fixed = (interval: Duration.Input): Schedule.Schedule<number> => Sc
  * **Details**
  *
  * With `jitter` (the default) each delay is stretched or shortened by up to a fifth, so that many runs started together
- * do not poll together.
+ * do not poll together. Options that make no sense, such as a `factor` below 1, throw a `RangeError`.
  *
  * **Example** (The pace that Spine's API documentation asks for)
  *
@@ -192,11 +234,58 @@ export const backoff = (options?: {
   /** @default true */
   readonly jitter?: boolean | undefined
 }): Schedule.Schedule<Duration.Duration> => {
-  const schedule = Schedule.min([
-    Schedule.exponential(options?.initial ?? "2 seconds", options?.factor ?? 2),
-    Schedule.spaced(options?.max ?? "30 seconds")
-  ])
-  return options?.jitter === false ? schedule : Schedule.jittered(schedule)
+  const initial = positiveMillis("initial", options?.initial ?? "2 seconds")
+  const max = positiveMillis("max", options?.max ?? "30 seconds")
+  const factor = options?.factor ?? 2
+  if (!(factor >= 1)) throw new RangeError(`factor is ${factor}; it must be a number, 1 or more.`)
+  const jitter = options?.jitter ?? true
+  return counting((polls, random) => {
+    const plain = Math.min(max, initial * factor ** (polls - 1))
+    return jitter ? plain * (0.8 + 0.4 * random) : plain
+  })
+}
+
+/** From what is known of a run to the milliseconds until its next poll. */
+type Delay<Snapshot = unknown> = (state: PollState<Snapshot>, random: number) => number
+
+/**
+ * What a schedule of {@link make}, {@link fixed}, {@link backoff} is a function of, so that a wait need not step it; a
+ * schedule that was built otherwise, or from one of these by a combinator, has none.
+ *
+ * @internal
+ */
+export const delayOf = <Snapshot, E, R>(schedule: PollSchedule<Snapshot, E, R>): Delay<Snapshot> | undefined =>
+  (schedule as { readonly [delayKey]?: Delay<Snapshot> })[delayKey]
+
+const delayKey = "~canvas-runs/Polling/delay"
+
+const carrying = <S extends Schedule.Schedule<Duration.Duration, never>, Snapshot>(
+  schedule: S,
+  delay: Delay<Snapshot>
+): S => Object.assign(schedule, { [delayKey]: delay })
+
+/** Counts its own steps, so that it begins at its beginning wherever a combinator puts it, and paces retries as well. */
+const counting = (delay: (polls: number, random: number) => number): Schedule.Schedule<Duration.Duration> =>
+  carrying(
+    Schedule.fromStep(Effect.sync(() => {
+      let polls = 0
+      return () => step((random) => delay(++polls, random))
+    })),
+    ({ polls }: PollState, random) => delay(polls, random)
+  )
+
+const step = (delay: (random: number) => number): Effect.Effect<[Duration.Duration, Duration.Duration]> =>
+  Effect.map(Random.next, (random) => {
+    const duration = Duration.millis(delay(random))
+    return [duration, duration]
+  })
+
+const positiveMillis = (parameter: string, input: Duration.Input): number => {
+  const millis = Option.match(Duration.fromInput(input), { onNone: () => NaN, onSome: Duration.toMillis })
+  if (millis > 0) return millis
+  throw new RangeError(
+    `${parameter} is ${String(input)}; it must be a duration longer than zero. Write "5 seconds", or milliseconds.`
+  )
 }
 
 /**
