@@ -15,6 +15,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as PlatformError from "effect/PlatformError"
 import * as Random from "effect/Random"
@@ -180,7 +181,7 @@ const get = <E, R>(
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, ArtifactError> =>
   !URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)
     ? Effect.fail(artifactError(source, "unavailable", "its link is not an http address", {}))
-    : HttpClient.followRedirects(options.client, maxRedirects).get(url).pipe(
+    : send(options.client, url).pipe(
       Effect.mapError((error) =>
         artifactError(source, "unavailable", "its server gave no answer", {
           isRetryable: true,
@@ -195,6 +196,26 @@ const get = <E, R>(
       // The link is a secret for as long as it lasts, and a client span would show it
       Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
     )
+
+/** Follows redirects with their bodies let go, which would else hold their connections until they are collected. */
+const send = (
+  client: HttpClient.HttpClient,
+  url: string,
+  redirects = 0
+): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> =>
+  Effect.flatMap(client.get(url), (response) => {
+    const target = redirects < maxRedirects ? targetOf(response, url) : undefined
+    return target === undefined
+      ? Effect.succeed(response)
+      : Effect.andThen(discard(response), send(client, target, redirects + 1))
+  })
+
+const targetOf = ({ headers, status }: HttpClientResponse.HttpClientResponse, url: string): string | undefined => {
+  const { location } = headers
+  if (status < 300 || status >= 400 || location === undefined || !URL.canParse(location, url)) return undefined
+  const target = new URL(location, url)
+  return /^https?:$/.test(target.protocol) ? target.href : undefined
+}
 
 /** The body, counted. */
 const body = <E, R>(

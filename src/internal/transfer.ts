@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Schedule from "effect/Schedule"
 import { parseRetryAfter } from "./http.ts"
@@ -25,6 +26,18 @@ export const refusal = (response: HttpClientResponse.HttpClientResponse): Effect
       ...(retryAfter === undefined ? undefined : { retryAfter })
     }
   })
+
+/**
+ * Whether fetch gave up because it was redirected and told not to follow. The words are those of Node, Bun and Deno: the
+ * standard has none for it.
+ */
+export const isRefusedRedirect = ({ reason }: HttpClientError.HttpClientError): boolean => {
+  for (let cause: unknown = reason.cause, depth = 0; cause instanceof Error && depth < 4; depth++) {
+    if (/unexpected ?redirect|redirect mode/i.test(cause.message)) return true
+    cause = cause.cause
+  }
+  return false
+}
 
 /** Repeats what failed for a passing reason, and no sooner than its server asks. */
 export const retrying = <A, E, R>(

@@ -300,19 +300,26 @@ const put = (
     : data instanceof Uint8Array
     ? HttpBody.uint8Array(data, contentType)
     : HttpBody.raw(data, { contentType, contentLength: size })
-  const failed = (what: string, fields: Partial<FileInputError>) =>
+  const failed = (what: string, fields: Partial<FileInputError>, advice = "try again") =>
     new FileInputError({
-      message: `${variable}: ${filename} could not be uploaded: ${what}. Nothing was executed; try again.`,
+      message: `${variable}: ${filename} could not be uploaded: ${what}. Nothing was executed; ${advice}.`,
       file: filename,
       reason: "upload",
       variable,
       isRetryable: true,
       ...fields
     })
+  const redirected = (fields: Partial<FileInputError>) =>
+    failed(
+      "its server redirects the upload, which is not followed",
+      { ...fields, isRetryable: false },
+      "look for a proxy that answers in the server's place"
+    )
   const attempt = transfer.client.execute(HttpClientRequest.put(url, { body })).pipe(
-    Effect.mapError((error) =>
-      failed("its server gave no answer", error.reason.cause instanceof Error ? { cause: error.reason.cause } : {})
-    ),
+    Effect.mapError((error) => {
+      const fields = error.reason.cause instanceof Error ? { cause: error.reason.cause } : {}
+      return Transfer.isRefusedRedirect(error) ? redirected(fields) : failed("its server gave no answer", fields)
+    }),
     Effect.timeoutOrElse({
       duration: transfer.idleTimeout,
       orElse: () => Effect.fail(failed("its server gave no answer in time", {}))
@@ -323,7 +330,12 @@ const put = (
         ? Effect.void
         : Effect.flatMap(
           Transfer.refusal(response),
-          (refusal) => Effect.fail(failed(`its server answered with ${response.status}`, refusal))
+          (refusal) =>
+            Effect.fail(
+              response.status >= 300 && response.status < 400
+                ? redirected(refusal)
+                : failed(`its server answered with ${response.status}`, refusal)
+            )
         )
     ),
     // However the server takes a body that broke off, the file is the reason

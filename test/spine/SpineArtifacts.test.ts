@@ -1,8 +1,12 @@
-import { NodeFileSystem } from "@effect/platform-node"
+import { NodeFileSystem, NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, FileSystem, Layer, Stream } from "effect"
+import { Deferred, Duration, Effect, Fiber, FileSystem, Layer, Redacted, Schedule, Stream } from "effect"
+import { FetchHttpClient, HttpClient, type HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
+import * as http from "node:http"
+import { type AddressInfo, type Socket } from "node:net"
 import { RunError, Spine } from "canvas-runs"
+import { NodeHttp } from "canvas-runs/node"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
 import { apiKey, failure, finish, live, success } from "./support.ts"
 
@@ -79,6 +83,50 @@ describe("artifacts", () => {
       const silent = failure(yield* finish(spine.artifacts.download(run, artifact)))
       assert.instanceOf(silent, RunError.ArtifactError)
       assert.strictEqual(silent.reason, "unavailable")
+    }).pipe(Effect.provide(layers())))
+
+  it.effect("waits as long as the server asks before it tries again, up to the ceiling", () =>
+    Effect.gen(function*() {
+      const { artifact, emulator, run, spine } = yield* completed()
+      const starts = Effect.map(emulator.requests, (requests) =>
+        requests.map(({ receivedAt, status }) => [receivedAt - requests[0]!.receivedAt, status]))
+      yield* emulator.fault(
+        onDownload(Fault.status(429, { headers: { "retry-after": "20" } })),
+        onDownload(Fault.status(425, { headers: { "retry-after-ms": "7500" } }))
+      )
+      assert.strictEqual(
+        text(success(yield* finish(spine.artifacts.download(run, artifact), "10 minutes"))),
+        "0123456789"
+      )
+      assert.deepStrictEqual(yield* starts, [[0, 429], [20_000, 425], [27_500, 200]])
+
+      yield* emulator.clearRequests
+      yield* emulator.fault(onDownload(Fault.status(503, { headers: { "retry-after": "3600" } })))
+      assert.strictEqual(
+        text(success(yield* finish(spine.artifacts.download(run, artifact), "10 minutes"))),
+        "0123456789"
+      )
+      assert.deepStrictEqual(yield* starts, [[0, 503], [30_000, 200]])
+
+      yield* emulator.fault(onDownload(Fault.status(429, { headers: { "retry-after": "25" } })).pipe(Fault.times(9)))
+      const error = failure(yield* finish(spine.artifacts.download(run, artifact), "10 minutes"))
+      assert.instanceOf(error, RunError.ArtifactError)
+      assert.deepStrictEqual([error.status, Duration.toSeconds(error.retryAfter!)], [429, 25])
+    }).pipe(Effect.provide(Layer.merge(live({ retryAfterCeiling: "30 seconds" }), NodeFileSystem.layer))))
+
+  it.effect("tries a 425 again, and gives up at once on what will not pass", () =>
+    Effect.gen(function*() {
+      const { artifact, emulator, run, spine } = yield* completed()
+      yield* emulator.fault(onDownload(Fault.status(425)), onDownload(Fault.status(425)))
+      assert.strictEqual(text(success(yield* finish(spine.artifacts.download(run, artifact)))), "0123456789")
+      assert.deepStrictEqual((yield* emulator.requests).map(({ status }) => status), [425, 425, 200])
+
+      yield* emulator.clearRequests
+      yield* emulator.fault(onDownload(Fault.status(418, { headers: { "retry-after": "1" } })))
+      const error = failure(yield* finish(spine.artifacts.download(run, artifact)))
+      assert.instanceOf(error, RunError.ArtifactError)
+      assert.isFalse(error.isRetryable)
+      assert.strictEqual((yield* emulator.requests).length, 1)
     }).pipe(Effect.provide(layers())))
 
   it.effect("checks the size, whether the file is shorter or longer than announced", () =>
@@ -214,4 +262,108 @@ describe("artifacts", () => {
         "4444"
       ])
     })).pipe(Effect.provide(layers())))
+})
+
+/** Listens on a free port until the scope closes, and tells which connections have been closed by then. */
+const listening = (handler: http.RequestListener) =>
+  Effect.acquireRelease(
+    Effect.callback<{ readonly origin: string; readonly server: http.Server; readonly open: Set<Socket> }>((resume) => {
+      const open = new Set<Socket>()
+      const server = http.createServer(handler).on("connection", (socket) => {
+        open.add(socket)
+        socket.on("close", () => open.delete(socket))
+      }).listen(0, "127.0.0.1", () => {
+        const { port } = server.address() as AddressInfo
+        resume(Effect.succeed({ origin: `http://127.0.0.1:${port}`, server, open }))
+      })
+    }),
+    ({ server }) =>
+      Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)).closeAllConnections())
+  )
+
+const emptyRun = (artifact: Spine.Artifact): Spine.CompletedRun => ({
+  status: "completed",
+  run_id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11",
+  canvas_id: "c",
+  duration_ms: 1,
+  metadata: { template_used: "auto", models_used: [], credits_consumed: 0 },
+  result: { final_output: "", artifacts: [artifact] }
+})
+
+describe("redirected downloads", () => {
+  for (
+    const [name, client] of [
+      ["fetch", FetchHttpClient.layer],
+      ["undici", NodeHttp.layer()],
+      ["node:http", NodeHttpClient.layerNodeHttp]
+    ] as const
+  ) {
+    const link = (url: string): Spine.Artifact => ({
+      id: "a",
+      type: "txt",
+      name: "a.txt",
+      download_url: url,
+      size_bytes: 10
+    })
+
+    it.live(`through ${name} arrive, without the API key, and hold no connection for the redirect`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const seen: Array<http.IncomingHttpHeaders> = []
+        const store = yield* listening((request, response) => {
+          seen.push(request.headers)
+          if (request.url === "/file") return void response.end("0123456789")
+          response.writeHead(307, { location: "/file" }).end()
+        })
+        const front = yield* listening((request, response) => {
+          seen.push(request.headers)
+          // A body that never ends, and that nobody will read
+          response.writeHead(302, { location: `${store.origin}/moved`, "content-length": 1000 }).write("moved")
+        })
+        // Whoever holds the answers keeps the garbage collector from closing their connections
+        const answers: Array<HttpClientResponse.HttpClientResponse> = []
+        const holding = Layer.effect(
+          HttpClient.HttpClient,
+          Effect.map(HttpClient.HttpClient, HttpClient.tap((answer) => Effect.sync(() => answers.push(answer))))
+        )
+        yield* Effect.gen(function*() {
+          const spine = yield* Spine.SpineClient
+          const artifact = link(`${front.origin}/start`)
+          assert.strictEqual(text(yield* spine.artifacts.download(emptyRun(artifact), artifact)), "0123456789")
+          assert.strictEqual(seen.length, 3)
+          assert.notInclude(JSON.stringify(seen), apiKey)
+          while (front.open.size > 0) yield* Effect.sleep("5 millis")
+          assert.strictEqual(answers.length, name === "fetch" ? 1 : 3)
+        }).pipe(Effect.provide(
+          Layer.orDie(Spine.layer({ apiKey: Redacted.make(apiKey) })).pipe(
+            Layer.provide(holding),
+            Layer.provide(client)
+          )
+        ))
+      })))
+
+    it.live(`through ${name} lead nowhere but to http addresses, and do not go in circles`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const hits: Array<string> = []
+        const front = yield* listening((request, response) => {
+          hits.push(request.url!)
+          response.writeHead(302, { location: request.url === "/local" ? "file:///etc/passwd" : "/circle" }).end()
+        })
+        const layer = Layer.orDie(Spine.layer({ apiKey: Redacted.make(apiKey), retry: Schedule.recurs(0) }))
+        const errors = yield* Effect.flatMap(
+          Spine.SpineClient,
+          (spine) =>
+            Effect.forEach(["/local", "/circle"], (path) => {
+              const artifact = link(`${front.origin}${path}`)
+              return Effect.flip(spine.artifacts.download(emptyRun(artifact), artifact))
+            })
+        ).pipe(Effect.provide(Layer.provide(layer, client)))
+        for (const error of errors) {
+          assert.instanceOf(error, RunError.ArtifactError)
+          assert.strictEqual(error.reason, "unavailable")
+        }
+        assert.strictEqual(hits.filter((url) => url === "/local").length, 1)
+        // Fetch counts by itself, up to twenty
+        assert.isAtMost(hits.length, name === "fetch" ? 22 : 5)
+      })))
+  }
 })

@@ -1,0 +1,164 @@
+import { assert, describe, expectTypeOf, it } from "@effect/vitest"
+import { Duration, Effect, Layer, Redacted, Schedule, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
+import * as http from "node:http"
+import { type AddressInfo } from "node:net"
+import { RunError, Tela } from "canvas-runs"
+import { NodeHttp } from "canvas-runs/node"
+import { Fault, Timeline } from "canvas-runs/testing"
+import { apiKey, canvasId, failure, finish, live, setup, success } from "./support.ts"
+
+const onUpload = (fault: Fault.Fault) => fault.pipe(Fault.on("PUT", /./))
+const onPoll = (fault: Fault.Fault) => fault.pipe(Fault.on("GET", "/v2/chat/completions/"))
+
+const upload = Effect.flatMap(
+  setup,
+  ({ tela }) => finish(tela.canvas.make({ id: canvasId }).execute({ a: Tela.file(new Uint8Array([1, 2, 3])) }))
+)
+
+/** When each request of that method came, counted from the first, and how it was answered. */
+const times = (method: string) =>
+  Effect.flatMap(setup, ({ emulator }) =>
+    Effect.map(emulator.requests, (requests) => {
+      const those = requests.filter((request) => request.method === method)
+      return those.map(({ receivedAt, status }) => [receivedAt - those[0]!.receivedAt, status])
+    }))
+
+describe("uploads", () => {
+  it.effect("wait as long as the server asks before they are tried again, up to the ceiling", () =>
+    Effect.gen(function*() {
+      const { emulator } = yield* setup
+      yield* emulator.fault(
+        onUpload(Fault.status(429, { headers: { "retry-after": "20" } })),
+        onUpload(Fault.status(503, { headers: { "retry-after": "3600" } }))
+      )
+      success(yield* upload)
+      assert.deepStrictEqual(yield* times("PUT"), [[0, 429], [20_000, 503], [50_000, 200]])
+    }).pipe(Effect.provide(live({ retryAfterCeiling: "30 seconds" }))))
+
+  it.effect("are tried again after a 425, and say what the server asked when they fail for good", () =>
+    Effect.gen(function*() {
+      const { emulator } = yield* setup
+      yield* emulator.fault(onUpload(Fault.status(425)), onUpload(Fault.status(425)))
+      success(yield* upload)
+      assert.deepStrictEqual((yield* times("PUT")).map(([, status]) => status), [425, 425, 200])
+
+      yield* emulator.clearRequests
+      yield* emulator.fault(onUpload(Fault.status(425, { headers: { "retry-after": "7" } })).pipe(Fault.times(9)))
+      const error = failure(yield* upload)
+      assert.instanceOf(error, RunError.FileInputError)
+      assert.isTrue(error.isRetryable)
+      assert.deepStrictEqual([error.status, Duration.toSeconds(error.retryAfter!)], [425, 7])
+      assert.deepStrictEqual((yield* times("PUT")).map(([at]) => at), [0, 7000, 14_000])
+    }).pipe(Effect.provide(live())))
+
+  for (const [name, client] of [["fetch", FetchHttpClient.layer], ["undici", NodeHttp.layer()]] as const) {
+    for (
+      const [what, data] of [
+        ["bytes", new Uint8Array(1000)],
+        ["a Blob", new Blob([new Uint8Array(1000)])],
+        ["a stream", { data: Stream.make(new Uint8Array(1000)), size: 1000, filename: "a.bin" }]
+      ] as const
+    ) {
+      it.live(`of ${what} through ${name} that are redirected say so, and are not tried again`, () =>
+        Effect.scoped(Effect.gen(function*() {
+          const requests: Array<string> = []
+          const server = http.createServer((request, response) => {
+            requests.push(`${request.method} ${request.url}`)
+            request.resume().on("end", () =>
+              request.method === "PUT"
+                ? response.writeHead(307, { location: "/elsewhere" }).end()
+                : response.writeHead(200, { "content-type": "application/json" }).end(
+                  JSON.stringify({ id: canvasId, uploadUrl: `http://${request.headers.host}/put` })
+                ))
+          })
+          yield* Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void)))
+          yield* Effect.addFinalizer(() =>
+            Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)).closeAllConnections())
+          )
+          const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+          const layer = Layer.provide(Layer.orDie(Tela.layer({ apiKey: Redacted.make(apiKey), baseUrl })), client)
+          const error = yield* Effect.flatMap(
+            Tela.TelaClient,
+            (tela) => Effect.flip(tela.canvas.make({ id: canvasId }).execute({ a: Tela.file(data) }))
+          ).pipe(Effect.provide(layer))
+          assert.instanceOf(error, RunError.FileInputError)
+          assert.strictEqual(error.reason, "upload")
+          assert.isFalse(error.isRetryable)
+          assert.include(error.message, "redirects")
+          assert.deepStrictEqual(requests, ["POST /v3/files", "PUT /put"])
+        })))
+    }
+  }
+})
+
+describe("a page in place of a stream", () => {
+  it.effect("promise 12: leaves it open whether a run exists, and says what came", () =>
+    Effect.gen(function*() {
+      const { emulator, tela } = yield* setup
+      yield* emulator.fault(Fault.html("<!doctype html><title>Sign in</title>"))
+      const error = failure(
+        yield* finish(Stream.runDrain(tela.canvas.make({ id: canvasId }).execute({}, { stream: true })))
+      )
+      assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+      assert.instanceOf(error.cause, RunError.InvalidResponseError)
+      assert.include(error.cause.message, "HTML")
+      assert.include(error.cause.contentType, "text/html")
+      assert.strictEqual((yield* emulator.requests).length, 1)
+    }).pipe(Effect.provide(live())))
+})
+
+describe("the polls of an execution", () => {
+  const start = (params: Omit<Tela.AsyncParams, "async"> & { readonly schedule?: undefined }) =>
+    Effect.gen(function*() {
+      const { emulator, tela } = yield* setup
+      yield* emulator.script({ timeline: Timeline.make({ duration: "20 seconds" }), output: "done" })
+      return yield* tela.canvas.make({ id: canvasId }).execute({}, { pollingTimeout: "10m", ...params, async: true })
+    })
+
+  it.effect("put up with 404 as long as notFoundGrace says", () =>
+    Effect.gen(function*() {
+      const { emulator } = yield* setup
+      const missing = (count: number) => onPoll(Fault.status(404)).pipe(Fault.times(count))
+      // Polls at 0, 1, 2, 3, 4 and 5 seconds
+      yield* emulator.fault(missing(6))
+      const patient = yield* start({ notFoundGrace: "5s" })
+      assert.strictEqual(success(yield* finish(patient.result)), "done")
+
+      yield* emulator.clearRequests
+      yield* emulator.fault(missing(Infinity))
+      const impatient = yield* start({ notFoundGrace: "5s" })
+      assert.instanceOf(failure(yield* finish(impatient.result)), RunError.NotFoundError)
+      assert.deepStrictEqual((yield* times("GET")).map(([at]) => at), [0, 1000, 2000, 3000, 4000, 5000, 6000])
+    }).pipe(Effect.provide(live())))
+
+  it.effect("wait no longer for Retry-After than retryAfterCeiling says", () =>
+    Effect.gen(function*() {
+      // Without retries of each request, which have the client's own ceiling
+      const { emulator } = yield* setup
+      yield* emulator.fault(onPoll(Fault.status(429, { headers: { "retry-after": "3600" } })).pipe(Fault.times(2)))
+      const execution = yield* start({ retryAfterCeiling: "7s" })
+      assert.strictEqual(success(yield* finish(execution.result)), "done")
+      assert.deepStrictEqual((yield* times("GET")).slice(0, 4), [[0, 429], [7000, 429], [14_000, 200], [15_000, 200]])
+    }).pipe(Effect.provide(live({ retry: Schedule.recurs(0) }))))
+
+  it("have either a pollingInterval or a schedule", () => {
+    const schedule = Schedule.spaced("1 second")
+    const use = (
+      canvas: Tela.Canvas<{ readonly a: string }, number>,
+      workstation: Tela.Workstation<unknown, number>
+    ) => {
+      void canvas.execute({ a: "" }, { async: true, pollingInterval: "1s" })
+      void canvas.execute({ a: "" }, { async: true, schedule })
+      // @ts-expect-error -- either one or the other
+      void canvas.execute({ a: "" }, { async: true, pollingInterval: "1s", schedule })
+      void canvas.getExecution("id", { schedule })
+      // @ts-expect-error -- either one or the other
+      void canvas.getExecution("id", { pollingInterval: 500, schedule })
+      void workstation.execute({}, { pollingInterval: 500 })
+      // @ts-expect-error -- either one or the other
+      void workstation.execute({}, { pollingInterval: 500, schedule })
+    }
+    expectTypeOf(use).returns.toBeVoid()
+  })
+})
