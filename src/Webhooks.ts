@@ -19,6 +19,7 @@ import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { whileWebhooksAreExpected } from "./internal/pace.ts"
 
 /**
  * What a webhook says of a run, once it has been verified.
@@ -122,7 +123,7 @@ export const make = (options?: {
  * @category layers
  * @since 0.1.0
  */
-export const layer: Layer.Layer<Webhooks> = Layer.effect(Webhooks, make())
+export const layer: Layer.Layer<Webhooks> = /*#__PURE__*/ Layer.effect(Webhooks, /*#__PURE__*/ make())
 
 /**
  * How often a wait polls while webhooks are expected, unless it is told otherwise.
@@ -130,4 +131,4 @@ export const layer: Layer.Layer<Webhooks> = Layer.effect(Webhooks, make())
  * @category constants
  * @since 0.1.0
  */
-export const pollInterval: Duration.Input = "1 minute"
+export const pollInterval: Duration.Input = whileWebhooksAreExpected

@@ -17,6 +17,7 @@ import * as FileInput from "../FileInput.ts"
 import * as Create from "../internal/create.ts"
 import type * as Http from "../internal/http.ts"
 import * as Multipart from "../internal/multipart.ts"
+import { whileWebhooksAreExpected } from "../internal/pace.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import * as Polling from "../Polling.ts"
 import * as KernelRun from "../Run.ts"
@@ -31,7 +32,7 @@ import {
   type WatchError
 } from "../RunError.ts"
 import * as RunRef from "../RunRef.ts"
-import * as Webhooks from "../Webhooks.ts"
+import type * as Webhooks from "../Webhooks.ts"
 import * as Wire from "./SpineSchema.ts"
 
 /**
@@ -217,7 +218,7 @@ export const make = (
   options: { readonly retryCreates: boolean; readonly webhooks: Webhooks.Service | undefined }
 ): Runs => {
   const { webhooks } = options
-  const defaults = webhooks === undefined ? defaultWait : { ...defaultWait, pollInterval: Webhooks.pollInterval }
+  const defaults = webhooks === undefined ? defaultWait : { ...defaultWait, pollInterval: whileWebhooksAreExpected }
 
   const source = (ref: RunRef.RunRef): Source => ({
     ref,

@@ -20,6 +20,7 @@ import * as Stream from "effect/Stream"
 import * as AnySchema from "../internal/anySchema.ts"
 import * as Create from "../internal/create.ts"
 import type * as Http from "../internal/http.ts"
+import { whileWebhooksAreExpected } from "../internal/pace.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import * as Polling from "../Polling.ts"
 import * as KernelRun from "../Run.ts"
@@ -35,7 +36,7 @@ import {
   type WaitError
 } from "../RunError.ts"
 import * as RunRef from "../RunRef.ts"
-import * as Webhooks from "../Webhooks.ts"
+import type * as Webhooks from "../Webhooks.ts"
 import * as TelaFile from "./TelaFile.ts"
 import * as Wire from "./TelaSchema.ts"
 
@@ -662,7 +663,7 @@ const makePolicy = (operation: string, params: PollParams, webhooks?: Webhooks.S
     ...(params.schedule === undefined
       ? { pollInterval: params.pollingInterval === undefined ? undefined : duration(params.pollingInterval) }
       : { schedule: params.schedule, pollInterval: params.pollingInterval as undefined })
-  }, { pollInterval: webhooks === undefined ? 1000 : Webhooks.pollInterval, timeout: 60_000 })
+  }, { pollInterval: webhooks === undefined ? 1000 : whileWebhooksAreExpected, timeout: 60_000 })
 
 const retrieve = (
   api: Http.Api,

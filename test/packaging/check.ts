@@ -1,0 +1,77 @@
+/**
+ * `npm run package`: packs the package and judges it as its users get it, offline.
+ *
+ *     npm run package              everything
+ *     npm run size                 sizes alone, with the modules that make them up
+ */
+import { statSync } from "node:fs"
+import { relative } from "node:path"
+import { parseArgs } from "node:util"
+import * as budgets from "./budgets.ts"
+import { faultsOf } from "./contents.ts"
+import { type Added, measureSizes, onlyIfImported } from "./size.ts"
+import { entryPointsOf, root, run, stage } from "./stage.ts"
+import { measureTypeCost } from "./typeCost.ts"
+
+const { values: flags } = parseArgs({ options: { size: { type: "boolean", default: false } } })
+
+const faults: Array<string> = []
+
+const kib = (bytes: number): string => `${(bytes / 1024).toFixed(2)} KiB`
+
+/** Says what was measured, and keeps it as a fault where it is over its budget. */
+const hold = (what: string, value: number, budget: number, show: (value: number) => string, more = "") => {
+  const line = `${what}: ${show(value)}, budget ${show(budget)}${more}`
+  console.log(line)
+  if (value > budget) faults.push(`over budget: ${line}`)
+}
+
+const holdSize = ({ bundler, gzip, min, modules, program }: Added) => {
+  const { [bundler]: budget, target } = budgets.size[program]
+  hold(
+    `size added by ${program} (${bundler}, min + gzip)`,
+    gzip,
+    budget,
+    kib,
+    `${gzip > target ? `, target ${kib(target)} missed` : ""}; ${kib(min)} minified`
+  )
+  for (const [module, bytes] of modules) {
+    if (onlyIfImported.test(module)) {
+      faults.push(`${program} pays ${bytes} bytes for ${module}, which it does not import`)
+    }
+  }
+}
+
+const table = ({ bundler, modules, program }: Added) => {
+  console.log(`\n${program}, ${bundler}: bytes by module`)
+  for (const [module, bytes] of modules) console.log(`${String(bytes).padStart(8)}  ${module}`)
+}
+
+const staged = await stage()
+try {
+  const lint = async () => {
+    if (flags.size) return
+    const entries = [...entryPointsOf(staged.directory).keys()]
+    faults.push(...faultsOf(staged.directory))
+    hold("tarball", statSync(staged.tarball).size, budgets.tarball, kib)
+    hold("instantiations of a typical file", await measureTypeCost(staged.project), budgets.instantiations, String)
+    await run("publint", ["run", staged.tarball, "--strict"], root).catch((error: Error) => faults.push(error.message))
+    // ESM alone: whoever requires it from CommonJS needs a Node that can require ESM
+    await run(
+      "attw",
+      [staged.tarball, "--profile", "esm-only", "--no-definitely-typed", "--no-color", "--entrypoints", ...entries],
+      root
+    ).catch((error: Error) => faults.push(error.message))
+    console.log(`publint, attw: ${entries.length} entry points of ${relative(staged.project, staged.tarball)}`)
+  }
+  const [sizes] = await Promise.all([measureSizes(staged.project), lint()])
+  sizes.forEach(holdSize)
+  if (flags.size) sizes.filter(({ bundler }) => bundler === "esbuild").forEach(table)
+} finally {
+  staged.remove()
+}
+
+if (faults.length > 0) {
+  console.error(`\n${faults.join("\n")}`)
+  process.exitCode = 1
+}

@@ -1,0 +1,83 @@
+/** What is in the package: whether each import finds its file, and each map the place that it speaks of. */
+import { existsSync, readFileSync } from "node:fs"
+import { SourceMap, type SourceMapPayload } from "node:module"
+import { dirname, join, posix } from "node:path"
+import { filesOf } from "./stage.ts"
+
+interface Manifest {
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
+}
+
+/** The specifiers that a compiled file names, outside its comments. */
+const importsOf = (code: string): ReadonlyArray<string> =>
+  [...code.replaceAll(/\/\*[\s\S]*?\*\//g, "").matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"([^"\n]+)"/g)].map(([, name]) =>
+    name!
+  )
+
+/** Where a file declares its exports: the names, with their line and column. */
+const exportsOf = (
+  code: string
+): ReadonlyArray<{ readonly name: string; readonly line: number; readonly column: number }> =>
+  code.split("\n").flatMap((text, line) => {
+    const found = /^export (?:declare )?(?:const|class|interface|type|function\*?) ([\w$]+)/d.exec(text)
+    return found === null ? [] : [{ name: found[1]!, line, column: found.indices![1]![0] }]
+  })
+
+/** What is wrong with the package, in sentences; nothing if it is as it should be. */
+export const faultsOf = (directory: string): ReadonlyArray<string> => {
+  const faults: Array<string> = []
+  const files = new Set(filesOf(directory))
+  const manifest = JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as Manifest
+  const packages = [...Object.keys(manifest.dependencies ?? {}), ...Object.keys(manifest.peerDependencies ?? {})]
+  const wanted = ["LICENSE", "README.md", "package.json"]
+  for (const name of wanted) if (!files.has(name)) faults.push(`${name} is not in the package`)
+  for (const name of files) {
+    if (!wanted.includes(name) && !/^dist\/.*\.(?:js|d\.ts)(?:\.map)?$|^src\/.*\.ts$/.test(name)) {
+      faults.push(`${name} is in the package, and nobody needs it`)
+    }
+  }
+
+  let mapped = 0
+  for (const file of files) {
+    if (!/^dist\/.*(?:\.js|\.d\.ts)$/.test(file)) continue
+    const code = readFileSync(join(directory, file), "utf8")
+
+    for (const specifier of importsOf(code)) {
+      if (specifier.startsWith(".")) {
+        const target = posix.join(posix.dirname(file), specifier)
+        // A declaration file may name the source that it declares; the compiler finds its declarations
+        const found = file.endsWith(".d.ts") ? target.replace(/\.(?:ts|js)$/, ".d.ts") : target
+        if (!files.has(found)) faults.push(`${file} imports ${specifier}, which is not in the package`)
+      } else if (!specifier.startsWith("node:") && !packages.some((name) => `${specifier}/`.startsWith(`${name}/`))) {
+        faults.push(`${file} imports ${specifier}, which is no dependency`)
+      }
+    }
+
+    const name = /\n\/\/# sourceMappingURL=(.+)\s*$/.exec(code)?.[1]
+    if (name === undefined || !files.has(posix.join(posix.dirname(file), name))) {
+      faults.push(`${file} has no map`)
+      continue
+    }
+    const payload = JSON.parse(readFileSync(join(directory, dirname(file), name), "utf8")) as SourceMapPayload
+    for (const source of payload.sources) {
+      if (!existsSync(join(directory, dirname(file), source))) {
+        faults.push(`${file} is mapped to ${source}, which is not there`)
+      }
+    }
+    const map = new SourceMap(payload)
+    for (const { column, line, name: exported } of exportsOf(code)) {
+      const origin = map.findEntry(line, column)
+      if (!("originalSource" in origin)) {
+        faults.push(`the map of ${file} does not know where ${exported} comes from`)
+        continue
+      }
+      const source = readFileSync(join(directory, dirname(file), origin.originalSource), "utf8").split("\n")
+      const at = source[origin.originalLine]?.slice(origin.originalColumn) ?? ""
+      if (new RegExp(`^${exported.replaceAll("$", "\\$")}\\b`).test(at)) mapped++
+      else faults.push(`the map of ${file} puts ${exported} at "${at.slice(0, 30)}"`)
+    }
+  }
+  if (mapped === 0) faults.push("no map was followed")
+  return faults
+}

@@ -1,0 +1,116 @@
+/**
+ * What canvas-runs adds to a program that uses Effect already: the bundle of both less the bundle of the one, minified and
+ * gzipped. The packages are the packed ones, so what is measured is what is published.
+ */
+import { build, type Metafile } from "esbuild"
+import { cpSync, mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { gzipSync } from "node:zlib"
+import { rolldown } from "rolldown"
+import { root } from "./stage.ts"
+
+interface Bundle {
+  readonly min: number
+  readonly gzip: number
+  /** The bytes of each module that are in the bundle, by its path. */
+  readonly modules: ReadonlyMap<string, number>
+}
+
+/** What a program adds, and where it lies. */
+export interface Added {
+  readonly bundler: Bundler
+  readonly program: Program
+  readonly min: number
+  readonly gzip: number
+  /** Minified bytes by module, the largest first. */
+  readonly modules: ReadonlyArray<readonly [module: string, bytes: number]>
+}
+
+export type Bundler = "esbuild" | "rolldown"
+
+const moduleName = (path: string): string =>
+  path.replaceAll("\\", "/").replace(/^.*\/node_modules\//, "").replace(/^.*\/programs\//, "programs/")
+
+const sizes = (code: Uint8Array, modules: Iterable<readonly [string, number]>): Bundle => ({
+  min: code.byteLength,
+  gzip: gzipSync(code, { level: 9 }).byteLength,
+  modules: new Map([...modules].map(([path, bytes]) => [moduleName(path), bytes]))
+})
+
+const bundlers: Record<Bundler, (entry: string) => Promise<Bundle>> = {
+  esbuild: async (entry) => {
+    const { metafile, outputFiles } = await build({
+      entryPoints: [entry],
+      bundle: true,
+      minify: true,
+      format: "esm",
+      target: "es2022",
+      platform: "browser",
+      legalComments: "none",
+      write: false,
+      metafile: true,
+      outdir: "out"
+    })
+    const [output] = Object.values((metafile satisfies Metafile).outputs)
+    return sizes(
+      outputFiles[0]!.contents,
+      Object.entries(output!.inputs).map(([path, { bytesInOutput }]) => [path, bytesInOutput] as const)
+    )
+  },
+  rolldown: async (entry) => {
+    const bundle = await rolldown({ input: entry, platform: "browser", logLevel: "warn" })
+    const { output } = await bundle.generate({ format: "esm", minify: true, codeSplitting: false })
+    await bundle.close()
+    if (output.length !== 1) throw new Error(`rolldown made ${output.length} files of ${entry}`)
+    const [{ code, modules }] = output
+    return sizes(
+      Buffer.from(code),
+      Object.entries(modules).map(([path, { renderedLength }]) => [path, renderedLength] as const)
+    )
+  }
+}
+
+/** The programs that are added, each by itself. */
+export const programs = ["spine", "tela"] as const
+
+export type Program = (typeof programs)[number]
+
+/** Modules that nobody pays for who does not import them. */
+export const onlyIfImported =
+  /^canvas-runs\/dist\/(?:.*Webhook.*|RunStore\.js|internal\/(?:webhookRoute|hmac)\.js|testing\/.*|node\/.*)$/
+
+export const measureSizes = async (project: string): Promise<ReadonlyArray<Added>> => {
+  const directory = join(project, "programs")
+  mkdirSync(directory, { recursive: true })
+  cpSync(join(root, "test/packaging/programs"), directory, { recursive: true })
+  const entry = (names: ReadonlyArray<string>): string => {
+    const file = join(directory, `entry-${names.join("-")}.ts`)
+    writeFileSync(
+      file,
+      [
+        `import * as Effect from "effect/Effect"`,
+        ...names.map((name) => `import { program as ${name} } from "./${name}.ts"`),
+        `Effect.runPromise(Effect.all([${names.join(", ")}]))`
+      ].join("\n")
+    )
+    return file
+  }
+  const measured: Array<Added> = []
+  for (const bundler of ["esbuild", "rolldown"] as const) {
+    const before = await bundlers[bundler](entry(["app"]))
+    for (const program of programs) {
+      const after = await bundlers[bundler](entry(["app", program]))
+      measured.push({
+        bundler,
+        program,
+        min: after.min - before.min,
+        gzip: after.gzip - before.gzip,
+        modules: [...after.modules]
+          .map(([module, bytes]) => [module, bytes - (before.modules.get(module) ?? 0)] as const)
+          .filter(([, bytes]) => bytes !== 0)
+          .toSorted(([, a], [, b]) => b - a)
+      })
+    }
+  }
+  return measured
+}
