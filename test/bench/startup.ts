@@ -1,3 +1,114 @@
-import type { Benchmark } from "./measure.ts"
+/**
+ * What it costs to have canvas-runs in a program: the time to import it, and the bytes that it adds to a bundle. Both are
+ * measured on the package as it is published, built and packed into an empty project.
+ */
+import { fork } from "node:child_process"
+import { readFileSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import * as budgets from "../packaging/budgets.ts"
+import { importsOf } from "../packaging/contents.ts"
+import { type Added, measureSizes } from "../packaging/size.ts"
+import { type Stage, stage } from "../packaging/stage.ts"
+import { type Benchmark, interleave, type Options, type Result, sample } from "./measure.ts"
 
-export const benchmark: Benchmark = { name: "startup", run: () => Promise.resolve([]) }
+/** The modules of other packages that a compiled module of ours imports, itself or through others of ours. */
+const reached = (entry: string): ReadonlyArray<string> => {
+  const files = new Set<string>()
+  const others = new Set<string>()
+  const visit = (file: string) => {
+    if (files.has(file)) return
+    files.add(file)
+    for (const specifier of importsOf(readFileSync(file, "utf8"))) {
+      if (specifier.startsWith(".")) visit(join(dirname(file), specifier))
+      else others.add(specifier)
+    }
+  }
+  visit(entry)
+  return [...others].toSorted()
+}
+
+/** Milliseconds that a fresh process takes to import a module. Without flags: a user's Node has none. */
+const importTime = (probe: string, module: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const child = fork(probe, [module], { execArgv: [], stdio: ["ignore", "inherit", "inherit", "ipc"] })
+    let taken: number | undefined
+    child.on("message", (value) => {
+      taken = Number(value)
+    })
+    child.on("error", reject)
+    child.on("exit", (code) =>
+      taken === undefined ? reject(new Error(`importing ${module} ended with ${code}`)) : resolve(taken))
+  })
+
+const importing = async (
+  { directory, project }: Stage,
+  provider: "spine" | "tela",
+  { progress, quick }: Options
+): Promise<Result> => {
+  const write = (name: string, lines: ReadonlyArray<string>) => {
+    const file = join(project, name)
+    writeFileSync(file, lines.join("\n"))
+    return file
+  }
+  const probe = write("probe.mjs", [
+    `import { pathToFileURL } from "node:url"`,
+    `const url = pathToFileURL(process.argv[2]).href`,
+    `const start = process.hrtime.bigint()`,
+    `await import(url)`,
+    `process.send(Number(process.hrtime.bigint() - start) / 1e6, () => process.disconnect())`
+  ])
+  const modules = reached(join(directory, "dist", provider, "index.js"))
+  if (modules.length < 10) throw new Error(`${provider} reaches ${modules.length} modules of Effect, which cannot be`)
+  const effects = write(`${provider}-effects.mjs`, modules.map((module) => `import ${JSON.stringify(module)}`))
+  const ours = write(`${provider}-ours.mjs`, [`import "canvas-runs/${provider}"`])
+  progress(`importing canvas-runs/${provider}`)
+  // Once each, so that the files are in the cache of the system
+  await importTime(probe, effects)
+  await importTime(probe, ours)
+  const times = await interleave(quick ? 5 : 41, {
+    ours: () => importTime(probe, ours),
+    effects: () => importTime(probe, effects)
+  })
+  const peer = `its ${modules.length} Effect modules`
+  return {
+    measure: `import of canvas-runs/${provider} in a fresh process`,
+    unit: "ms",
+    ours: times.ours,
+    peers: { [peer]: times.effects },
+    targets: provider === "spine" ? [{ peer, atMost: 1.15 }] : []
+  }
+}
+
+const kib = (bytes: number) => `${(bytes / 1024).toFixed(1)} KiB`
+
+const sum = (modules: Added["modules"]) => modules.reduce((total, [, bytes]) => total + bytes, 0)
+
+export const benchmark: Benchmark = {
+  name: "startup",
+  run: async (options) => {
+    options.progress("packing")
+    const staged = await stage()
+    try {
+      const imports = [await importing(staged, "spine", options), await importing(staged, "tela", options)]
+      options.progress("bundling")
+      const sizes = (await measureSizes(staged.project)).map(({ bundler, gzip, min, modules, program }): Result => {
+        const ours = sum(modules.filter(([module]) => module.startsWith("canvas-runs/")))
+        return {
+          measure:
+            `size that a ${program} program adds to one with Effect's Schema, Stream and HttpClient (${bundler})`,
+          unit: "KiB, min + gzip",
+          ours: sample([gzip / 1024]),
+          peers: {},
+          targets: [{ atMost: budgets.size[program].target / 1024 }],
+          // rolldown counts its modules before it minifies them
+          note: bundler === "rolldown"
+            ? `${kib(min)} minified.`
+            : `${kib(min)} minified: ${kib(ours)} of canvas-runs, the rest of Effect. By module: npm run size.`
+        }
+      })
+      return [...imports, ...sizes]
+    } finally {
+      staged.remove()
+    }
+  }
+}

@@ -10,7 +10,7 @@ interface Manifest {
 }
 
 /** The specifiers that a compiled file names, outside its comments. */
-const importsOf = (code: string): ReadonlyArray<string> =>
+export const importsOf = (code: string): ReadonlyArray<string> =>
   [...code.replaceAll(/\/\*[\s\S]*?\*\//g, "").matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"([^"\n]+)"/g)].map(([, name]) =>
     name!
   )
