@@ -4,8 +4,8 @@
  * **Details**
  *
  * Node's own `fetch` closes a connection that is idle for four seconds, so that polls five seconds apart make a new one
- * each time, and it costs about twice as much per request. It needs `@effect/platform-node`, and Node 22.19 or newer; on
- * Node 20, and wherever there is no Node, use `FetchHttpClient` of `effect/http`.
+ * each time, and it costs about twice as much per request. It needs `@effect/platform-node`, and Node 22.19 or newer, or
+ * Deno. Anywhere else it throws an error that says so as it is loaded: use `FetchHttpClient` of `effect/http`.
  *
  * @since 0.1.0
  */
@@ -13,6 +13,11 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Duration from "effect/Duration"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as Layer from "effect/Layer"
+import { checkNode } from "./internal/requirement.ts"
+
+checkNode(
+  (globalThis as { readonly process?: { readonly versions?: { readonly node?: string } } }).process?.versions?.node
+)
 
 /**
  * How connections are kept.

@@ -1,5 +1,5 @@
 /**
- * What runs on Node alone.
+ * What needs Node: loaded anywhere else, it throws an error that names what to use there.
  *
  * @since 0.1.0
  */

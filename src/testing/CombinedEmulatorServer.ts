@@ -1,5 +1,6 @@
 /**
- * The emulators of all providers on one loopback socket, which needs Node and `@effect/platform-node`.
+ * The emulators of all providers on one loopback socket, which needs Node, Bun or Deno, and
+ * `@effect/platform-node`. Loaded elsewhere, it throws an error that names what to use there.
  *
  * @since 0.1.0
  */

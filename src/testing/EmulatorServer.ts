@@ -1,5 +1,6 @@
 /**
- * Puts an emulator on a loopback socket, for clients in any language.
+ * Puts an emulator on a loopback socket, for clients in any language. It needs Node, Bun or Deno, and
+ * `@effect/platform-node`; loaded elsewhere, it throws an error that names what to use there.
  *
  * @since 0.1.0
  */
@@ -7,6 +8,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
+import * as HttpMiddleware from "effect/http/HttpMiddleware"
 import * as HttpServer from "effect/http/HttpServer"
 import type { ServeError } from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -28,6 +30,12 @@ export interface Options {
   readonly port?: number | undefined
   /** @default "127.0.0.1" */
   readonly host?: string | undefined
+  /**
+   * Lets pages of every origin call the emulator. Whether the provider lets them is another matter.
+   *
+   * @default false
+   */
+  readonly cors?: boolean | undefined
 }
 
 /**
@@ -52,7 +60,7 @@ export const listen = Effect.fnUntraced(function*(
     port: options.port ?? 0,
     disablePreemptiveShutdown: true
   })
-  yield* server.serve(socketApp(emulator))
+  yield* server.serve(options.cors === true ? allowPages(socketApp(emulator)) : socketApp(emulator))
   yield* Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))
   return HttpServer.formatAddress(server.address)
 })
@@ -78,6 +86,9 @@ const socketApp = (emulator: Pick<Emulator.Emulator, "httpApp">) =>
       )
     )
   }))
+
+// Pages may read every header of an answer: request ids and `Retry-After` are no use unseen.
+const allowPages = HttpMiddleware.cors({ exposedHeaders: ["*"] })
 
 // The platform interrupts the request when its socket closes, so nothing has to be answered any more.
 const destroyed = ({ socket }: ServerResponse): Effect.Effect<never> =>

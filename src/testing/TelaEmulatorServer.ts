@@ -1,5 +1,6 @@
 /**
- * The Tela emulator on a loopback socket, which needs Node and `@effect/platform-node`.
+ * The Tela emulator on a loopback socket, which needs Node, Bun or Deno, and
+ * `@effect/platform-node`. Loaded elsewhere, it throws an error that names what to use there.
  *
  * @since 0.1.0
  */
