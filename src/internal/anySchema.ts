@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 
 /** An Effect Schema that needs no services, or anything that implements Standard Schema, Zod among them. */
@@ -35,10 +36,7 @@ export const decode = (schema: AnySchema): (value: unknown) => Effect.Effect<unk
  */
 export const jsonSchema = (schema: AnySchema, of: "input" | "output"): Option.Option<JsonSchemaDocument> =>
   Option.liftThrowable((): JsonSchemaDocument => {
-    if (Schema.isSchema(schema)) {
-      const { definitions, schema: root } = Schema.toJsonSchemaDocument(schema)
-      return { root: root as JsonSchema, definitions: definitions as Record<string, JsonSchema> }
-    }
+    if (Schema.isSchema(schema)) return formOf(SchemaAST.toEncoded(Schema.toCodecJson(schema).ast))
     const converter =
       (schema as { readonly "~standard": { readonly jsonSchema?: JsonSchemaConverter } })["~standard"].jsonSchema
     const root = converter![of === "input" ? "output" : "input"]!({
@@ -48,6 +46,73 @@ export const jsonSchema = (schema: AnySchema, of: "input" | "output"): Option.Op
     }) as JsonSchema
     return { root, definitions: (root.$defs ?? {}) as Record<string, JsonSchema> }
   })()
+
+/**
+ * What two schemas are compared by, straight from the syntax tree: `Schema.toJsonSchemaDocument` says far more, and is a
+ * sixth of a program that uses Tela.
+ */
+const formOf = (ast: SchemaAST.AST): JsonSchemaDocument => {
+  const names = new Map<SchemaAST.AST, string>()
+  const definitions: Record<string, JsonSchema> = {}
+  const form = (ast: SchemaAST.AST): JsonSchema => {
+    switch (ast._tag) {
+      case "Null":
+      case "Undefined":
+      case "Void":
+        return { type: "null" }
+      case "String":
+      case "TemplateLiteral":
+        return { type: "string" }
+      case "Number":
+        return { type: isInteger(ast.checks) ? "integer" : "number" }
+      case "Boolean":
+        return { type: "boolean" }
+      case "Literal":
+        return { const: ast.literal }
+      case "Enum":
+        return { enum: ast.enums.map(([, value]) => value) }
+      case "ObjectKeyword":
+        return { type: ["object", "array"] }
+      case "Arrays": {
+        const [item, ...others] = ast.rest
+        return { type: "array", ...item === undefined || others.length > 0 ? undefined : { items: form(item) } }
+      }
+      case "Objects": {
+        const { indexSignatures, propertySignatures } = ast
+        // `{}` is anything but null
+        if (propertySignatures.length === 0 && indexSignatures.length === 0) return {}
+        return {
+          type: "object",
+          ...propertySignatures.length === 0 ? undefined : {
+            properties: Object.fromEntries(propertySignatures.map(({ name, type }) => [name, form(type)])),
+            required: propertySignatures.flatMap(({ name, type }) => SchemaAST.isOptional(type) ? [] : [String(name)])
+          }
+        }
+      }
+      case "Union":
+        return { anyOf: ast.types.map(form) }
+      case "Suspend": {
+        const inner = ast.thunk()
+        const name = names.get(inner) ?? String(names.size)
+        if (!names.has(inner)) {
+          names.set(inner, name)
+          definitions[name] = form(inner)
+        }
+        return { $ref: `#/$defs/${name}` }
+      }
+      default:
+        return {}
+    }
+  }
+  return { root: form(ast), definitions }
+}
+
+const isInteger = (checks: SchemaAST.Checks | undefined): boolean =>
+  checks?.some((check) =>
+    check._tag === "FilterGroup"
+      ? isInteger(check.checks)
+      : check.annotations?.representation?.id === "effect/schema/isInt"
+  ) === true
 
 /** As much of JSON Schema as two schemas are compared by. */
 export interface JsonSchema {
