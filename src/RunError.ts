@@ -342,14 +342,14 @@ export class RunFailedError extends Schema.TaggedError<RunFailedError>()("RunFai
  * @category errors
  * @since 0.1.0
  */
-export class InvalidOutputError extends Schema.TaggedError<InvalidOutputError>()("InvalidOutputError", {
+export class InvalidOutputError extends /*#__PURE__*/ Schema.TaggedError<InvalidOutputError>()("InvalidOutputError", {
   message: Schema.String,
-  ref: Schema.optionalKey(RunRef),
+  ref: /*#__PURE__*/ Schema.optionalKey(RunRef),
   /** What does not fit, and where. */
   issue: Schema.String,
   /** The output as the provider sent it. */
   output: Schema.Unknown,
-  requestId: Schema.optionalKey(Schema.String)
+  requestId: /*#__PURE__*/ Schema.optionalKey(Schema.String)
 }) {
   readonly isRetryable = false
 }
@@ -360,7 +360,7 @@ export class InvalidOutputError extends Schema.TaggedError<InvalidOutputError>()
  * @category models
  * @since 0.1.0
  */
-export const Received = Schema.Struct({
+export const Received = /*#__PURE__*/ Schema.Struct({
   /** All that had been said. */
   message: Schema.String,
   /** The structured output, as far as it had come. */
@@ -380,16 +380,16 @@ export interface Received extends Schema.Schema.Type<typeof Received> {}
  * @category errors
  * @since 0.1.0
  */
-export class StreamInterruptedError extends Schema.TaggedError<StreamInterruptedError>()("StreamInterruptedError", {
+export class StreamInterruptedError extends /*#__PURE__*/ Schema.TaggedError<StreamInterruptedError>()("StreamInterruptedError", {
   message: Schema.String,
-  ref: Schema.optionalKey(RunRef),
+  ref: /*#__PURE__*/ Schema.optionalKey(RunRef),
   /** What ended it. */
-  reason: Schema.Literals(["end", "idle", "first-event", "total", "transport"]),
+  reason: /*#__PURE__*/ Schema.Literals(["end", "idle", "first-event", "total", "transport"]),
   /** What had arrived. */
   received: Received,
   elapsed: Schema.Duration,
-  requestId: Schema.optionalKey(Schema.String),
-  cause: Schema.optionalKey(Schema.Defect())
+  requestId: /*#__PURE__*/ Schema.optionalKey(Schema.String),
+  cause: /*#__PURE__*/ Schema.optionalKey(Schema.Defect())
 }) {
   readonly isRetryable = true
 }
@@ -444,9 +444,9 @@ export class FileInputError extends Schema.TaggedError<FileInputError>()("FileIn
  * @category errors
  * @since 0.1.0
  */
-export class WebhookSignatureError extends Schema.TaggedError<WebhookSignatureError>()("WebhookSignatureError", {
+export class WebhookSignatureError extends /*#__PURE__*/ Schema.TaggedError<WebhookSignatureError>()("WebhookSignatureError", {
   message: Schema.String,
-  reason: Schema.Literals(["missing", "malformed", "mismatch", "stale", "body"])
+  reason: /*#__PURE__*/ Schema.Literals(["missing", "malformed", "mismatch", "stale", "body"])
 }) {
   readonly isRetryable = false
 }

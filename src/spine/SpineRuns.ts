@@ -11,7 +11,6 @@ import * as Equal from "effect/Equal"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as FileInput from "../FileInput.ts"
 import * as Create from "../internal/create.ts"
@@ -369,7 +368,7 @@ const checkParams = (
       return Effect.void
     }
     yield* text("prompt", params.prompt, true)
-    if (params.template !== undefined && !Schema.is(Wire.Template)(params.template)) {
+    if (params.template !== undefined && !Wire.Template.literals.includes(params.template)) {
       return yield* refused({
         operation,
         parameter: "template",
@@ -380,8 +379,7 @@ const checkParams = (
     }
     yield* text("template", params.template)
     if (params.blocks !== undefined) {
-      const isKnown = Schema.is(Wire.BlockType)
-      const unknown = Array.isArray(params.blocks) ? params.blocks.filter((block) => !isKnown(block)) : [params.blocks]
+      const unknown = Array.isArray(params.blocks) ? params.blocks.filter((block) => !Wire.BlockType.literals.includes(block)) : [params.blocks]
       if (unknown.length > 0) {
         return yield* refused({
           operation,

@@ -11,7 +11,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { absentable, open, openLiterals, withFallback } from "../internal/wire.ts"
@@ -509,8 +509,6 @@ export const decodeAnswer = <A>(
   return (body) => Effect.map(decode(body), ({ data }) => data)
 }
 
-const FailedAnswer = Schema.Struct({ error: Schema.String })
-
 /**
  * What the body of a refusal, `{ success: false, error }`, says.
  *
@@ -518,6 +516,4 @@ const FailedAnswer = Schema.Struct({ error: Schema.String })
  * @since 0.1.0
  */
 export const describeError = (body: unknown): { readonly message?: string } | undefined =>
-  Option.getOrUndefined(Option.map(decodeFailedAnswer(body), ({ error }) => ({ message: error })))
-
-const decodeFailedAnswer = Schema.decodeUnknownOption(FailedAnswer)
+  Predicate.hasProperty(body, "error") && typeof body.error === "string" ? { message: body.error } : undefined
