@@ -36,7 +36,9 @@ export type RetrySchedule = Schedule.Schedule<unknown, RetriedError>
  * @since 0.1.0
  */
 export const defaultRetry: RetrySchedule = Schedule.max([Schedule.exponential("500 millis"), Schedule.recurs(2)]).pipe(
-  Schedule.modifyDelay(({ duration }) => Effect.map(Random.next, (share) => Duration.millis(Duration.toMillis(duration) * share)))
+  Schedule.modifyDelay(({ duration }) =>
+    Effect.map(Random.next, (share) => Duration.millis(Duration.toMillis(duration) * share))
+  )
 )
 
 /**

@@ -380,17 +380,19 @@ export interface Received extends Schema.Schema.Type<typeof Received> {}
  * @category errors
  * @since 0.1.0
  */
-export class StreamInterruptedError extends /*#__PURE__*/ Schema.TaggedError<StreamInterruptedError>()("StreamInterruptedError", {
-  message: Schema.String,
-  ref: /*#__PURE__*/ Schema.optionalKey(RunRef),
-  /** What ended it. */
-  reason: /*#__PURE__*/ Schema.Literals(["end", "idle", "first-event", "total", "transport"]),
-  /** What had arrived. */
-  received: Received,
-  elapsed: Schema.Duration,
-  requestId: /*#__PURE__*/ Schema.optionalKey(Schema.String),
-  cause: /*#__PURE__*/ Schema.optionalKey(Schema.Defect())
-}) {
+export class StreamInterruptedError
+  extends /*#__PURE__*/ Schema.TaggedError<StreamInterruptedError>()("StreamInterruptedError", {
+    message: Schema.String,
+    ref: /*#__PURE__*/ Schema.optionalKey(RunRef),
+    /** What ended it. */
+    reason: /*#__PURE__*/ Schema.Literals(["end", "idle", "first-event", "total", "transport"]),
+    /** What had arrived. */
+    received: Received,
+    elapsed: Schema.Duration,
+    requestId: /*#__PURE__*/ Schema.optionalKey(Schema.String),
+    cause: /*#__PURE__*/ Schema.optionalKey(Schema.Defect())
+  })
+{
   readonly isRetryable = true
 }
 
@@ -444,10 +446,12 @@ export class FileInputError extends Schema.TaggedError<FileInputError>()("FileIn
  * @category errors
  * @since 0.1.0
  */
-export class WebhookSignatureError extends /*#__PURE__*/ Schema.TaggedError<WebhookSignatureError>()("WebhookSignatureError", {
-  message: Schema.String,
-  reason: /*#__PURE__*/ Schema.Literals(["missing", "malformed", "mismatch", "stale", "body"])
-}) {
+export class WebhookSignatureError
+  extends /*#__PURE__*/ Schema.TaggedError<WebhookSignatureError>()("WebhookSignatureError", {
+    message: Schema.String,
+    reason: /*#__PURE__*/ Schema.Literals(["missing", "malformed", "mismatch", "stale", "body"])
+  })
+{
   readonly isRetryable = false
 }
 

@@ -379,7 +379,9 @@ const checkParams = (
     }
     yield* text("template", params.template)
     if (params.blocks !== undefined) {
-      const unknown = Array.isArray(params.blocks) ? params.blocks.filter((block) => !Wire.BlockType.literals.includes(block)) : [params.blocks]
+      const unknown = Array.isArray(params.blocks)
+        ? params.blocks.filter((block) => !Wire.BlockType.literals.includes(block))
+        : [params.blocks]
       if (unknown.length > 0) {
         return yield* refused({
           operation,
