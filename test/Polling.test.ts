@@ -1,11 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Pull, Random, Schedule, Schema } from "effect"
-import { Polling, RunError, RunRef } from "canvas-runs"
+import { Duration, Effect, Fiber, Layer, Pull, Random, Redacted, Schedule, Schema, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { Polling, RunError, RunRef, Spine } from "canvas-runs"
+import { SpineEmulator, Timeline } from "canvas-runs/testing"
 
 const state: Polling.PollState = {
   ref: RunRef.make({ provider: "test", kind: "run", id: "1" }),
   snapshot: undefined,
   progress: undefined,
+  sinceProgress: Duration.zero,
   polls: 1,
   failures: 0,
   elapsed: Duration.zero,
@@ -93,7 +96,8 @@ describe("schedules", () => {
             Polling.fixed(millis),
             Polling.backoff({ initial: millis, factor }),
             Polling.backoff({ initial: millis, factor, jitter: false }),
-            Polling.make(({ polls }, random) => Duration.millis(millis * polls * random))
+            Polling.make(({ polls }, random) => Duration.millis(millis * polls * random)),
+            Polling.adaptive({ lateness: millis, min: 1 })
           ]
         ) {
           const stepped = yield* Random.withSeed(delays(schedule, 20), seed)
@@ -150,12 +154,246 @@ describe("schedules", () => {
       [() => Polling.backoff({ initial: -1 }), /^initial is -1; /],
       [() => Polling.backoff({ max: "0 seconds" }), /^max is 0 seconds; /],
       [() => Polling.backoff({ factor: 0.5 }), /^factor is 0\.5; /],
-      [() => Polling.backoff({ factor: Number.NaN }), /^factor is NaN; /]
+      [() => Polling.backoff({ factor: Number.NaN }), /^factor is NaN; /],
+      [() => Polling.adaptive({ lateness: 0 }), /^lateness is 0; /],
+      [() => Polling.adaptive({ min: -1 }), /^min is -1; /],
+      [() => Polling.adaptive({ max: "soon" as Duration.Input }), /^max is soon; /],
+      [() => Polling.adaptive({ min: "2 minutes", max: "1 minute" }), /^min is longer than max/],
+      [() => Polling.adaptive({ lengths: ["5 minutes", 0] }), /^lengths is 0; /],
+      [() => Polling.adaptive({ lengths: [Infinity] }), /^lengths is Infinity; /]
     ]
     for (const [construct, message] of refused) {
       assert.throws(construct, RangeError, message)
     }
   })
+})
+
+/** The delay in a state, in seconds, without jitter. */
+const ask = (
+  known: {
+    readonly age?: number
+    readonly estimate?: number
+    readonly done?: number
+    readonly of?: number
+    readonly since?: number
+  },
+  options?: Parameters<typeof Polling.adaptive>[0]
+): number => {
+  const delay = Polling.delayOf(Polling.adaptive({ jitter: false, min: 1, max: Infinity, ...options })) ??
+    assert.fail("it carries no function")
+  return delay({
+    ...state,
+    elapsed: Duration.seconds(known.age ?? 0),
+    age: Duration.seconds(known.age ?? 0),
+    estimate: known.estimate === undefined ? undefined : Duration.seconds(known.estimate),
+    progress: known.of === undefined ? undefined : { completed: known.done ?? 0, total: known.of },
+    sinceProgress: Duration.seconds(known.since ?? 0)
+  }, 0.5) / 1000
+}
+
+/** Asserts that each is more than the one before. */
+const assertRising = (values: ReadonlyArray<number>) => {
+  for (const [index, value] of values.entries()) if (index > 0) assert.isAbove(value, values[index - 1]!)
+}
+
+describe("adaptive", () => {
+  const Anything = Schema.Union([
+    Schema.Number,
+    Schema.Int,
+    Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1e8 }))
+  ])
+  const Share = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 0.999 }))
+  const Millis = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000_000 }))
+
+  it.effect.prop(
+    "stays between its floor and its ceiling, whatever it is told",
+    [Anything, Anything, Anything, Anything, Anything, Share, Millis, Millis],
+    ([age, since, estimate, completed, total, random, lateness, bound]) =>
+      Effect.sync(() => {
+        const known: Polling.PollState = {
+          ...state,
+          progress: { completed, total },
+          sinceProgress: Duration.millis(since),
+          elapsed: Duration.millis(Math.max(0, age)),
+          age: Duration.millis(age),
+          estimate: Duration.millis(estimate)
+        }
+        for (
+          const told of [known, { ...known, progress: undefined }, { ...known, estimate: undefined, age: undefined }]
+        ) {
+          for (const lengths of [undefined, [bound], [lateness, bound, 60_000]]) {
+            const delay = Polling.delayOf(Polling.adaptive({ lateness, min: bound, max: bound * 10, lengths }))!(
+              told,
+              random
+            )
+            assert.isAtLeast(delay, bound)
+            assert.isAtMost(delay, bound * 10)
+          }
+        }
+      })
+  )
+
+  it("is rare while the estimate is far, frequent around it, and rarer again long after", () => {
+    const estimate = 900
+    const before = [0.2, 0.4, 0.6, 0.8, 1].map((share) => ask({ age: share * estimate, estimate }))
+    assertRising(before.toReversed())
+    assert.isAbove(before[0]!, 15)
+    assert.isBelow(before.at(-1)!, 6)
+    assertRising([3, 6, 12, 24].map((times) => ask({ age: times * estimate, estimate })))
+  })
+
+  it("is the more frequent the more of the tasks are done, and slows down when they take longer", () => {
+    const known = { age: 600, of: 12 }
+    for (const estimate of [undefined, 900] as const) {
+      const estimated = estimate === undefined ? known : { ...known, estimate }
+      assertRising([11, 10, 8, 6, 4, 2, 0].map((done) => ask({ ...estimated, done })))
+      assertRising([300, 600, 1200, 2400].map((age) => ask({ ...estimated, age, done: 6 })))
+    }
+    assert.isBelow(ask({ ...known, estimate: 900, done: 11 }), 5)
+  })
+
+  it("goes by the estimate again when the progress is stuck", () => {
+    const estimate = 900
+    const alone = ask({ age: 900, estimate })
+    for (const done of [0, 3, 8]) {
+      const stuck = [0, 300, 900].map((since) => ask({ age: 900, estimate, done, of: 12, since }))
+      assertRising(stuck.toReversed())
+      assert.isAbove(stuck[0]!, alone * 3)
+      assert.isBelow(stuck.at(-1)!, alone * 1.3)
+    }
+  })
+
+  it("takes the run to be as old as the wait where its creation is unknown, or seems to lie ahead", () => {
+    const delay = Polling.delayOf(Polling.adaptive({ jitter: false }))!
+    const known: Polling.PollState = { ...state, elapsed: Duration.seconds(900), estimate: Duration.seconds(900) }
+    assert.strictEqual(delay(known, 0), delay({ ...known, age: Duration.seconds(900) }, 0))
+    assert.strictEqual(delay(known, 0), delay({ ...known, age: Duration.zero }, 0))
+  })
+
+  it("with earlier lengths of two kinds, is frequent at either and rare between", () => {
+    const lengths = Array.from(
+      { length: 50 },
+      (_, index) => `${index % 2 === 0 ? 60 + index : 1200 + 8 * index} seconds` as const
+    )
+    const [first, between, second] = [80, 300, 1400].map((age) => ask({ age, estimate: 300 }, { lengths }))
+    assert.isAbove(between!, first! * 10)
+    assert.isAbove(between!, second! * 5)
+    // Longer than any of them: not known any more
+    assertRising([6, 12, 24].map((hours) => ask({ age: hours * 3600 }, { lengths })))
+  })
+
+  it("polls less the later it may be", () => {
+    for (const known of [{}, { age: 300 }, { age: 900, estimate: 900 }, { age: 600, done: 9, of: 12 }]) {
+      assertRising([0.5, 2.5, 10, 60].map((lateness) => ask(known, { lateness: lateness * 1000 })))
+    }
+  })
+
+  /** Follows runs to their ends; the mean polls, and the mean time until the end is noticed. */
+  const follow = (
+    schedule: Polling.PollSchedule,
+    runs: ReadonlyArray<{ readonly tasks: ReadonlyArray<number>; readonly isTold: boolean }>,
+    estimate: number | undefined
+  ) =>
+    Effect.gen(function*() {
+      const delay = Polling.delayOf(schedule) ?? assert.fail("it carries no function")
+      let [polls, late] = [0, 0]
+      for (const { isTold, tasks } of runs) {
+        const length = tasks.at(-1)!
+        let [now, done, since] = [0, 0, 0]
+        for (polls++; now < length; polls++) {
+          now += delay({
+            ...state,
+            elapsed: Duration.seconds(now),
+            sinceProgress: Duration.seconds(now - since),
+            estimate: estimate === undefined ? undefined : Duration.seconds(estimate),
+            progress: isTold ? { completed: done, total: tasks.length } : undefined
+          }, yield* Random.next) / 1000
+          const before = done
+          while (done < tasks.length && tasks[done]! <= now) done++
+          if (done > before) since = now
+        }
+        late += now - length
+      }
+      return { polls: polls / runs.length, late: late / runs.length }
+    })
+
+  const normal = Effect.map(
+    Effect.all([Random.next, Random.next]),
+    ([one, other]) => Math.sqrt(-2 * Math.log(1 - one)) * Math.cos(2 * Math.PI * other)
+  )
+
+  it.effect("is as late as it was asked to be, on average, and polls less than a fixed interval that is", () =>
+    Effect.gen(function*() {
+      const runs = yield* Effect.forEach(
+        Array.from({ length: 400 }),
+        () => Effect.map(normal, (normal) => ({ tasks: [900 * Math.exp(0.35 * normal)], isTold: false }))
+      )
+      for (const lateness of [2.5, 20]) {
+        const ours = yield* follow(Polling.adaptive({ lateness: lateness * 1000 }), runs, 900)
+        const fixed = yield* follow(Polling.fixed(lateness * 2000), runs, 900)
+        assert.closeTo(ours.late, lateness, lateness * 0.15)
+        assert.closeTo(fixed.late, lateness, lateness * 0.15)
+        assert.isBelow(ours.polls, fixed.polls * 0.8)
+      }
+      const lengths = runs.slice(0, 100).map(({ tasks }) => Duration.seconds(tasks[0]!))
+      const taught = yield* follow(Polling.adaptive({ lengths }), runs.slice(100), undefined)
+      assert.closeTo(taught.late, 2.5, 0.4)
+      assert.isBelow(taught.polls, 0.8 * 957 / 5)
+    }).pipe(Random.withSeed("lateness")))
+
+  it.effect("with progress, needs less than a third of the polls of a fixed interval that is as late", () =>
+    Effect.gen(function*() {
+      const runs = yield* Effect.forEach(Array.from({ length: 400 }), () =>
+        Effect.gen(function*() {
+          const pace = 75 * Math.exp(0.3 * (yield* normal))
+          const tasks: Array<number> = []
+          for (let i = 0; i < 12; i++) tasks.push((tasks.at(-1) ?? 0) - pace * Math.log(1 - (yield* Random.next)))
+          return { tasks, isTold: true }
+        }))
+      for (const estimate of [undefined, 450, 900, 1800]) {
+        const ours = yield* follow(Polling.adaptive(), runs, estimate)
+        const fixed = yield* follow(Polling.fixed(ours.late * 2000), runs, estimate)
+        assert.isBelow(ours.late, 6)
+        assert.isBelow(ours.polls, fixed.polls / 3)
+      }
+    }).pipe(Random.withSeed("progress")))
+
+  it.effect("follows a run of two hours with a tenth of the polls, and notices its end in seconds", () =>
+    Effect.gen(function*() {
+      const spine = yield* Spine.SpineClient
+      const emulator = yield* SpineEmulator.SpineEmulator
+      const polls = Effect.fnUntraced(function*(schedule: Polling.PollSchedule) {
+        yield* emulator.script({
+          timeline: Timeline.make({ duration: "2 hours", tasks: 24 }),
+          estimatedDuration: "90 minutes"
+        })
+        const created = yield* spine.runs.create({ prompt: "x" })
+        const fiber = yield* spine.runs.polls(created, { schedule, timeout: "3 hours" }).pipe(
+          Stream.runLast,
+          Effect.flatMap(Effect.fromOption),
+          Effect.forkChild
+        )
+        yield* Effect.repeat(Effect.yieldNow, { times: 50 })
+        yield* TestClock.adjust("3 hours")
+        const last = yield* Fiber.join(fiber)
+        return { polls: last.poll, late: Duration.toSeconds(last.elapsed) - 7200 }
+      })
+      const fixed = yield* polls(Polling.fixed("5 seconds"))
+      const adaptive = yield* polls(Polling.adaptive())
+      assert.isAtMost(fixed.late, 5)
+      assert.isAtMost(adaptive.late, 30)
+      assert.isBelow(adaptive.polls, fixed.polls / 10)
+      const patient = yield* polls(Polling.adaptive({ lateness: "30 seconds" }))
+      assert.isBelow(patient.polls, fixed.polls / 40)
+      assert.isAtMost(patient.late, 180)
+    }).pipe(
+      Random.withSeed("two hours"),
+      Effect.provide([
+        Layer.orDie(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })).pipe(
+          Layer.provideMerge(SpineEmulator.layerTest())
+        )
+      ])
+    ))
 })
 
 describe("makePolicy", () => {
