@@ -5,13 +5,12 @@
  *     npm run size                 sizes alone, with the modules that make them up
  */
 import { statSync } from "node:fs"
-import { relative } from "node:path"
 import { parseArgs } from "node:util"
 import * as budgets from "./budgets.ts"
 import { faultsOf } from "./contents.ts"
 import { type Added, measureSizes, onlyIfImported } from "./size.ts"
 import { entryPointsOf, root, run, stage } from "./stage.ts"
-import { measureTypeCost } from "./typeCost.ts"
+import { checkDeclarations, measureTypeCost } from "./types.ts"
 
 const { values: flags } = parseArgs({ options: { size: { type: "boolean", default: false } } })
 
@@ -55,14 +54,13 @@ try {
     faults.push(...faultsOf(staged.directory))
     hold("tarball", statSync(staged.tarball).size, budgets.tarball, kib)
     hold("instantiations of a typical file", await measureTypeCost(staged.project), budgets.instantiations, String)
-    await run("publint", ["run", staged.tarball, "--strict"], root).catch((error: Error) => faults.push(error.message))
+    const keep = (error: Error) => faults.push(error.message)
+    await checkDeclarations(staged.project).catch(keep)
+    await run("publint", ["run", staged.tarball, "--strict"], root).catch(keep)
     // ESM alone: whoever requires it from CommonJS needs a Node that can require ESM
-    await run(
-      "attw",
-      [staged.tarball, "--profile", "esm-only", "--no-definitely-typed", "--no-color", "--entrypoints", ...entries],
-      root
-    ).catch((error: Error) => faults.push(error.message))
-    console.log(`publint, attw: ${entries.length} entry points of ${relative(staged.project, staged.tarball)}`)
+    const rules = ["--profile", "esm-only", "--no-definitely-typed", "--no-color"]
+    await run("attw", [staged.tarball, ...rules, "--entrypoints", ...entries], root).catch(keep)
+    console.log(`${entries.length} entry points: declarations, publint, attw (ESM only)`)
   }
   const [sizes] = await Promise.all([measureSizes(staged.project), lint()])
   sizes.forEach(holdSize)

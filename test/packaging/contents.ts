@@ -60,10 +60,10 @@ export const faultsOf = (directory: string): ReadonlyArray<string> => {
       continue
     }
     const payload = JSON.parse(readFileSync(join(directory, dirname(file), name), "utf8")) as SourceMapPayload
-    for (const source of payload.sources) {
-      if (!existsSync(join(directory, dirname(file), source))) {
-        faults.push(`${file} is mapped to ${source}, which is not there`)
-      }
+    const absent = payload.sources.filter((source) => !existsSync(join(directory, dirname(file), source)))
+    if (absent.length > 0) {
+      faults.push(`${file} is mapped to ${absent.join(", ")}, which is not there`)
+      continue
     }
     const map = new SourceMap(payload)
     for (const { column, line, name: exported } of exportsOf(code)) {

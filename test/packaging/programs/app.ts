@@ -1,6 +1,7 @@
 /**
  * The program that canvas-runs is added to: a client for some job API, written by hand with Effect's Schema, Stream and
- * HttpClient as their guides show. It creates a job, polls it on a Schedule, reads a stream of lines, decodes every answer.
+ * HttpClient as their guides show. It creates a job, polls it on a Schedule, reads a stream of lines, decodes every answer,
+ * and logs.
  */
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"
@@ -88,10 +89,10 @@ class Jobs extends Context.Service<Jobs, JobsService>()("app/Jobs") {
 export const program = Effect.gen(function*() {
   const jobs = yield* Jobs
   const { id } = yield* jobs.create("Compare three vector databases")
-  yield* jobs.logs(id).pipe(Stream.runForEach(({ level, text }) => Console.log(level, text)))
+  yield* jobs.logs(id).pipe(Stream.runForEach(({ level, text }) => Effect.logInfo(level, text)))
   const job = yield* jobs.wait(id)
   yield* Console.log(job.output)
 }).pipe(
-  Effect.catchTag("JobsError", (error) => Console.error(error)),
+  Effect.catchTag("JobsError", (error) => Effect.logError(error)),
   Effect.provide(Jobs.layer)
 )

@@ -1,0 +1,48 @@
+/** What the published declarations are to a user's compiler. */
+import { cpSync, mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { root, run } from "./stage.ts"
+
+/** Compiles files of a project as a strict user does, and takes what the compiler says about it. */
+const compile = (project: string, name: string, options: object): Promise<string> => {
+  const config = join(project, `tsconfig.${name}.json`)
+  writeFileSync(config, JSON.stringify(options))
+  return run("tsc", ["-p", config, "--extendedDiagnostics", "--singleThreaded"], project)
+}
+
+const strict = {
+  module: "NodeNext",
+  target: "ES2022",
+  lib: ["ES2023", "DOM", "DOM.Iterable", "DOM.AsyncIterable"],
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noEmit: true
+}
+
+/** Fails if a declaration of the package, or of what it imports, does not hold by itself. */
+export const checkDeclarations = async (project: string): Promise<void> => {
+  await compile(project, "declarations", {
+    compilerOptions: { ...strict, types: ["node"], skipLibCheck: false },
+    include: ["node_modules/canvas-runs/dist/**/*.d.ts"],
+    exclude: []
+  })
+}
+
+/**
+ * What a user's file costs the compiler, in type instantiations: they are the same on every machine, as times are not.
+ * The cost of the program that is there without canvas-runs is taken off.
+ */
+export const measureTypeCost = async (project: string): Promise<number> => {
+  mkdirSync(join(project, "programs"), { recursive: true })
+  cpSync(join(root, "test/packaging/programs"), join(project, "programs"), { recursive: true })
+  const cost = async (program: string): Promise<number> => {
+    const printed = await compile(project, program, {
+      compilerOptions: { ...strict, types: [], skipLibCheck: true },
+      files: [`programs/${program}.ts`]
+    })
+    const found = /^Instantiations:\s+(\d+)$/m.exec(printed)
+    if (found === null) throw new Error(`tsc tells no instantiations:\n${printed}`)
+    return Number(found[1])
+  }
+  return await cost("typical") - await cost("app")
+}
