@@ -11,13 +11,16 @@
  *
  * @since 0.1.0
  */
+import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as FileSystem from "effect/FileSystem"
 import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as PlatformError from "effect/PlatformError"
+import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
@@ -88,7 +91,16 @@ export const bytes = <E, R>(
   options: Options,
   source: ArtifactSource<E, R>
 ): Effect.Effect<Uint8Array<ArrayBuffer>, ArtifactError | E, R> =>
-  retrying(options, Stream.mkUint8Array(once(options, source)))
+  retrying(
+    options,
+    Effect.suspend(() => {
+      const chunks: Array<Uint8Array> = []
+      return Effect.map(
+        drain(options, source, (chunk) => Effect.sync(() => void chunks.push(chunk))),
+        () => concatenate(chunks)
+      )
+    })
+  )
 
 /**
  * Writes the artifact into a folder, which is made if it is not there, under its own name made safe, or under `filename`.
@@ -111,10 +123,9 @@ export const toFile = <E, R>(
     const fail = (cause: PlatformError.PlatformError) =>
       artifactError(source, "write", `it could not be written to ${path} (${cause.message})`, { cause })
     yield* Effect.mapError(fs.makeDirectory(directory, { recursive: true }), fail)
-    const write = Stream.run(
-      once(options, source),
-      fs.sink(partial, { flag: "w" })
-    ).pipe(Effect.mapError((error) => isPlatformError(error) ? fail(error) : error))
+    const write = writeTo(options, source, fs, partial).pipe(
+      Effect.mapError((error) => isPlatformError(error) ? fail(error) : error)
+    )
     yield* retrying(options, write).pipe(
       Effect.andThen(Effect.mapError(fs.rename(partial, path), fail)),
       Effect.onError(() => Effect.ignore(fs.remove(partial, { force: true })))
@@ -122,8 +133,104 @@ export const toFile = <E, R>(
     return path
   })
 
-const once = <E, R>(options: Options, source: ArtifactSource<E, R>): Stream.Stream<Uint8Array, ArtifactError | E, R> =>
-  Stream.unwrap(Effect.map(open(options, source), (response) => body(options, source, response)))
+/** Fewer and larger writes than chunks arrive save most of the time that writing takes. */
+const pieceBytes = 1024 * 1024
+
+/** Fills one buffer from the network while the other one is written. */
+const writeTo = <E, R>(
+  options: Options,
+  source: ArtifactSource<E, R>,
+  fs: FileSystem.FileSystem,
+  path: string
+): Effect.Effect<void, ArtifactError | PlatformError.PlatformError | E, R> =>
+  Effect.gen(function*() {
+    const length = Math.max(1, Math.min(source.size ?? pieceBytes, pieceBytes))
+    const full = yield* Queue.unbounded<Uint8Array, Cause.Done>()
+    const free = yield* Queue.unbounded<Uint8Array<ArrayBuffer>>()
+    let filling = new Uint8Array(length)
+    let filled = 0
+    let hasSpare = false
+    const swap = Effect.suspend(() => {
+      Queue.offerUnsafe(full, filling)
+      filled = 0
+      const next = hasSpare ? Queue.take(free) : Effect.sync(() => new Uint8Array(length))
+      hasSpare = true
+      return Effect.map(next, (buffer) => {
+        filling = buffer
+      })
+    })
+    const take = (chunk: Uint8Array): Effect.Effect<void> => {
+      const room = length - filled
+      if (chunk.length < room) {
+        filling.set(chunk, filled)
+        filled += chunk.length
+        return Effect.void
+      }
+      filling.set(chunk.subarray(0, room), filled)
+      return chunk.length === room ? swap : Effect.flatMap(swap, () => take(chunk.subarray(room)))
+    }
+    const read = drain(options, source, take).pipe(
+      Effect.andThen(Effect.sync(() => filled > 0 && Queue.offerUnsafe(full, filling.subarray(0, filled)))),
+      Effect.andThen(Queue.end(full))
+    )
+
+    let written: Uint8Array | undefined
+    const pieces = Stream.fromPull(Effect.succeed(Effect.suspend(() => {
+      // Whoever asks for the next piece has written the one before
+      if (written !== undefined && written.length === length) {
+        Queue.offerUnsafe(free, written as Uint8Array<ArrayBuffer>)
+      }
+      return Effect.map(Queue.take(full), (piece): readonly [Uint8Array] => [written = piece])
+    })))
+    yield* Effect.acquireUseRelease(
+      // A file must not be closed under a write, which cannot be stopped
+      Effect.forkChild(Effect.uninterruptible(Stream.run(pieces, fs.sink(path, { flag: "w" })))),
+      (writer) => Effect.all([read, Fiber.join(writer)], { concurrency: 2, discard: true }),
+      (writer) => Effect.andThen(Queue.end(full), Fiber.await(writer))
+    )
+  })
+
+/** Opens the artifact, gives all its chunks away, and fails when the server is silent or the size is wrong. */
+const drain = <E, R, E2, R2>(
+  options: Options,
+  source: ArtifactSource<E, R>,
+  use: (chunk: Uint8Array) => Effect.Effect<void, E2, R2>
+): Effect.Effect<void, ArtifactError | E | E2, R | R2> =>
+  Effect.clockWith((clock) =>
+    Effect.flatMap(open(options, source), (response) => {
+      const counter = makeCounter(options, source)
+      const idleMillis = Duration.toMillis(options.idleTimeout)
+      // Unknown while the server is not what is waited for
+      let waitingSince: number | undefined = clock.currentTimeMillisUnsafe()
+      const read = Stream.runForEach(
+        chunksOf(response, counter),
+        (chunk): Effect.Effect<void, ArtifactError | E2, R2> => {
+          waitingSince = undefined
+          const error = counter.add(chunk)
+          return error === undefined
+            ? Effect.map(use(chunk), () => {
+              waitingSince = clock.currentTimeMillisUnsafe()
+            })
+            : Effect.fail(error)
+        }
+      )
+      // One watchman for the whole body. A timeout for each chunk starts two fibers, and while these take their turns, chunks
+      // pile up and are joined by copying, which doubles the cost of a download.
+      const watch: Effect.Effect<never, ArtifactError> = Effect.suspend(() => {
+        const silent = waitingSince === undefined ? 0 : clock.currentTimeMillisUnsafe() - waitingSince
+        return silent < idleMillis
+          ? Effect.andThen(Effect.sleep(Duration.millis(idleMillis - silent)), watch)
+          : Effect.fail(counter.silent())
+      })
+      return Effect.andThen(
+        Effect.raceFirst(read, watch),
+        Effect.suspend(() => {
+          const error = counter.end()
+          return error === undefined ? Effect.void : Effect.fail(error)
+        })
+      )
+    })
+  )
 
 const retrying = <A, E, R>(options: Options, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Transfer.retrying(self, options, (error) => error instanceof ArtifactError)
@@ -217,6 +324,45 @@ const targetOf = ({ headers, status }: HttpClientResponse.HttpClientResponse, ur
   return /^https?:$/.test(target.protocol) ? target.href : undefined
 }
 
+/** Counts what arrives, and words what is wrong with it. */
+const makeCounter = <E, R>(options: Options, source: ArtifactSource<E, R>) => {
+  let received = 0
+  const wrongSize = () =>
+    artifactError(source, "size", `${source.size} bytes were announced and ${received} arrived`, {
+      receivedBytes: received,
+      isRetryable: received < (source.size ?? 0)
+    })
+  const interrupted = (what: string, cause?: unknown) =>
+    artifactError(source, "interrupted", `${what} after ${received} bytes`, {
+      isRetryable: true,
+      receivedBytes: received,
+      ...causeOf(cause)
+    })
+  return {
+    add: (chunk: Uint8Array): ArtifactError | undefined => {
+      received += chunk.byteLength
+      return source.size !== undefined && received > source.size ? wrongSize() : undefined
+    },
+    end: (): ArtifactError | undefined =>
+      source.size === undefined || received === source.size ? undefined : wrongSize(),
+    interrupted: (cause: unknown) => interrupted("it broke off", cause),
+    silent: () => interrupted(`nothing came for ${Duration.format(options.idleTimeout)}`)
+  }
+}
+
+type Counter = ReturnType<typeof makeCounter>
+
+/** The chunks of the body, which may have none. */
+const chunksOf = (
+  response: HttpClientResponse.HttpClientResponse,
+  counter: Counter
+): Stream.Stream<Uint8Array, ArtifactError> =>
+  Stream.catch(
+    response.stream,
+    (error) =>
+      error.reason._tag === "EmptyBodyError" ? Stream.empty : Stream.fail(counter.interrupted(error.reason.cause))
+  )
+
 /** The body, counted. */
 const body = <E, R>(
   options: Options,
@@ -224,37 +370,32 @@ const body = <E, R>(
   response: HttpClientResponse.HttpClientResponse
 ): Stream.Stream<Uint8Array, ArtifactError> =>
   Stream.suspend(() => {
-    let received = 0
-    const interrupted = (what: string, cause?: unknown) =>
-      artifactError(source, "interrupted", `${what} after ${received} bytes`, {
-        isRetryable: true,
-        receivedBytes: received,
-        ...causeOf(cause)
-      })
-    const wrongSize = () =>
-      artifactError(source, "size", `${source.size} bytes were announced and ${received} arrived`, {
-        receivedBytes: received,
-        isRetryable: received < (source.size ?? 0)
-      })
-    const counted = response.stream.pipe(
-      Stream.mapError((error) =>
-        error.reason._tag === "EmptyBodyError" ? undefined : interrupted("it broke off", error.reason.cause)
-      ),
-      Stream.catch((error) => error === undefined ? Stream.empty : Stream.fail(error)),
+    const counter = makeCounter(options, source)
+    return chunksOf(response, counter).pipe(
       Stream.timeoutOrElse({
         duration: options.idleTimeout,
-        orElse: () =>
-          Stream.suspend(() => Stream.fail(interrupted(`nothing came for ${Duration.format(options.idleTimeout)}`)))
-      })
-    )
-    return source.size === undefined ? counted : counted.pipe(
-      Stream.tap((chunk) => {
-        received += chunk.byteLength
-        return received > source.size! ? Effect.fail(wrongSize()) : Effect.void
+        orElse: () => Stream.suspend(() => Stream.fail(counter.silent()))
       }),
-      Stream.concat(Stream.suspend(() => received === source.size ? Stream.empty : Stream.fail(wrongSize())))
+      Stream.tap((chunk) => {
+        const error = counter.add(chunk)
+        return error === undefined ? Effect.void : Effect.fail(error)
+      }),
+      Stream.concat(Stream.suspend(() => {
+        const error = counter.end()
+        return error === undefined ? Stream.empty : Stream.fail(error)
+      }))
     )
   })
+
+const concatenate = (chunks: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> => {
+  const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
+  let offset = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, offset)
+    offset += chunk.length
+  }
+  return whole
+}
 
 const causeOf = (cause: unknown) => cause instanceof Error ? { cause } : undefined
 

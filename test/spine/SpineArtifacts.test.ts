@@ -221,7 +221,9 @@ describe("artifacts", () => {
       const directory = yield* fs.makeTempDirectoryScoped()
       const fiber = yield* Effect.forkChild(spine.artifacts.toFile(run, artifact, { directory }))
       yield* Deferred.await(started)
-      assert.strictEqual((yield* fs.readDirectory(directory)).filter((name) => name.endsWith(".partial")).length, 1)
+      while ((yield* fs.readDirectory(directory)).filter((name) => name.endsWith(".partial")).length === 0) {
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      }
       yield* Fiber.interrupt(fiber)
       assert.deepStrictEqual(yield* fs.readDirectory(directory), [])
     })).pipe(Effect.provide(layers())))
