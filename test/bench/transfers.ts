@@ -1,3 +1,113 @@
-import type { Benchmark } from "./measure.ts"
+/**
+ * Moving a file of 1 GiB: what it takes in memory, and how fast it goes. Every transfer runs in a process of its own, against
+ * a server in another one; the file that is sent is sparse, so that no disk is measured.
+ */
+import { fork } from "node:child_process"
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { type Benchmark, inChild, type Options, type Result, type Sample, sample, type Target } from "./measure.ts"
+import type { Measured } from "./transfersChild.ts"
+import { type Contender, isDownload } from "./transfersContenders.ts"
 
-export const benchmark: Benchmark = { name: "transfers", run: () => Promise.resolve([]) }
+const form = "fetch of a form with openAsBlob"
+const pipe = "node:http pipe"
+const piped = "fetch piped to a file"
+
+const uploads = [
+  "Spine upload on fetch",
+  "Spine upload on undici",
+  "Tela upload on fetch",
+  "Tela upload on undici"
+] as const
+const blobs = [
+  "Spine upload of a Blob on fetch",
+  "Spine upload of a Blob on undici",
+  "Tela upload of a Blob on fetch",
+  "Tela upload of a Blob on undici"
+] as const
+const downloads = ["download on fetch", "download on undici"] as const
+
+/** Each contender once a round, each round in another order. */
+const measure = async (
+  contenders: ReadonlyArray<Contender>,
+  rounds: number,
+  size: number,
+  progress: Options["progress"]
+): Promise<(contender: Contender) => { readonly speed: Sample; readonly memory: Sample }> => {
+  const directory = mkdtempSync(join(tmpdir(), "canvas-runs-bench-"))
+  const server = fork(new URL("transfersServer.ts", import.meta.url), [], {
+    execArgv: ["--conditions=canvas-runs:source"]
+  })
+  try {
+    const origin = await new Promise<string>((resolve, reject) => {
+      server.once("message", (message) => resolve(String(message)))
+      server.once("exit", (code) => reject(new Error(`the server ended with ${code}`)))
+    })
+    const source = join(directory, "source.zip")
+    writeFileSync(source, "")
+    truncateSync(source, size)
+    const measured = new Map<Contender, Array<Measured>>(contenders.map((contender) => [contender, []]))
+    for (let round = 0; round < rounds; round++) {
+      for (let i = 0; i < contenders.length; i++) {
+        const contender = contenders[(i + round) % contenders.length]!
+        const path = isDownload(contender) ? join(directory, "target.zip") : source
+        const one = await inChild<Measured>(
+          new URL("transfersChild.ts", import.meta.url),
+          [contender, origin, path, String(size)]
+        )
+        measured.get(contender)!.push(one)
+        progress(
+          `${contender}, ${round + 1} of ${rounds}: ${megabytes(one.bytesPerSecond).toFixed(0)} MB/s, ${
+            megabytes(one.peakBytes).toFixed(0)
+          } MB over idle, ${one.cpuSeconds.toFixed(1)} s of CPU time`
+        )
+        if (path !== source) rmSync(path)
+      }
+    }
+    return (contender) => ({
+      speed: sample(measured.get(contender)!.map(({ bytesPerSecond }) => megabytes(bytesPerSecond))),
+      memory: sample(measured.get(contender)!.map(({ peakBytes }) => megabytes(peakBytes)))
+    })
+  } finally {
+    server.kill()
+    rmSync(directory, { recursive: true })
+  }
+}
+
+const megabytes = (bytes: number): number => bytes / 1e6
+
+export const benchmark: Benchmark = {
+  name: "transfers",
+  run: async ({ progress, quick }) => {
+    const size = (quick ? 64 : 1024) * 2 ** 20
+    const rounds = quick ? 1 : 3
+    const of = await measure([form, pipe, ...uploads, piped, ...downloads], rounds, size, progress)
+    const ofBlobs = await measure([form, ...blobs], 1, size, progress)
+    const what = quick ? "64 MiB" : "1 GiB"
+    const smallFile = quick ? { note: "64 MiB are too few to compare memory by ratio." } : undefined
+
+    const memory = (ours: Contender, peer: Contender, measured: typeof of, atMost?: number): Result => ({
+      measure: `${ours} of ${what}: peak memory over idle`,
+      unit: "MB",
+      ours: measured(ours).memory,
+      peers: { [peer]: measured(peer).memory },
+      targets: [...(quick || atMost === undefined ? [] : [{ peer, atMost }]), { atMost: 90 }],
+      ...smallFile
+    })
+    const speed = (ours: Contender, peer: Contender, target: Target): Result => ({
+      measure: `${ours} of ${what}: throughput`,
+      unit: "MB/s",
+      ours: of(ours).speed,
+      peers: { [peer]: of(peer).speed },
+      targets: [{ peer, ...target }]
+    })
+    return [
+      ...uploads.map((ours) => memory(ours, form, of, 0.08)),
+      ...blobs.map((ours) => memory(ours, form, ofBlobs, 0.08)),
+      ...uploads.map((ours) => speed(ours, pipe, { atLeast: ours.endsWith("fetch") ? 0.35 : 0.5 })),
+      ...downloads.map((ours) => memory(ours, piped, of)),
+      ...downloads.map((ours) => speed(ours, piped, { atLeast: 0.9 }))
+    ]
+  }
+}
