@@ -65,7 +65,7 @@ const importing = async (
   // Once each, so that the files are in the cache of the system
   await importTime(probe, effects)
   await importTime(probe, ours)
-  const times = await interleave(quick ? 5 : 41, {
+  const times = await interleave(quick ? 5 : 31, {
     ours: () => importTime(probe, ours),
     effects: () => importTime(probe, effects)
   })
