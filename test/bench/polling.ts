@@ -1,3 +1,212 @@
-import type { Benchmark } from "./measure.ts"
+/**
+ * How many polls a run takes, and how late its end is noticed: `Polling.adaptive` against fixed and growing intervals, on
+ * families of simulated runs. Nothing sleeps; the schedules are asked as a wait asks them.
+ */
+import { Duration } from "effect"
+import { Polling, RunRef } from "canvas-runs"
+import { type Benchmark, type Result, type Sample, sample, type Target } from "./measure.ts"
+import { type Bound, boundOf, ignorance } from "./pollingBound.ts"
+import { families, type Family, type Life, seeded } from "./pollingFamilies.ts"
 
-export const benchmark: Benchmark = { name: "polling", run: () => Promise.resolve([]) }
+interface Waited {
+  readonly polls: number
+  /** From the end of the run to the poll that saw it, in seconds. */
+  readonly delay: number
+}
+
+const ref = RunRef.make({ provider: "bench", kind: "run", id: "1" })
+
+/** Follows a run to its end; the same seed brings the same jitter. */
+const follow = (schedule: Polling.PollSchedule, life: Life, seed: number): Waited => {
+  const delayOf = Polling.delayOf(schedule)
+  if (delayOf === undefined) throw new Error("the schedule cannot be asked")
+  const random = seeded(seed)
+  const estimate = life.estimate === undefined ? undefined : Duration.seconds(life.estimate)
+  let now = 0
+  let polls = 1
+  let completed = 0
+  let changed = 0
+  let progress = life.shown?.(0)
+  while (now < life.length) {
+    // The clocks of a wait count milliseconds
+    const elapsed = Duration.millis(Math.round(now * 1000))
+    const state: Polling.PollState = {
+      ref,
+      snapshot: undefined,
+      progress,
+      sinceProgress: Duration.millis(Math.round((now - changed) * 1000)),
+      polls,
+      failures: 0,
+      elapsed,
+      age: elapsed,
+      estimate,
+      remaining: Duration.infinity
+    }
+    now += delayOf(state, random()) / 1000
+    polls++
+    while (completed < life.tasks.length && life.tasks[completed]! <= now) completed++
+    const seen = life.shown?.(completed)
+    if (seen?.completed !== progress?.completed) {
+      changed = now
+      progress = seen
+    }
+  }
+  return { polls, delay: now - life.length }
+}
+
+const mean = (values: ReadonlyArray<number>): number => values.reduce((sum, value) => sum + value, 0) / values.length
+
+const percentile95 = (values: ReadonlyArray<number>): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length * 0.95)]!
+
+/** Batches of the runs, so that the report shows by how much the mean polls vary. */
+const batches = 4
+
+const summarise = (schedule: Polling.PollSchedule, lives: ReadonlyArray<Life>) => {
+  const waits = lives.map((life, index) => follow(schedule, life, index))
+  const size = lives.length / batches
+  return {
+    polls: sample(
+      Array.from(
+        { length: batches },
+        (_, batch) => mean(waits.slice(batch * size, (batch + 1) * size).map(({ polls }) => polls))
+      )
+    ),
+    delay: mean(waits.map(({ delay }) => delay)),
+    late: percentile95(waits.map(({ delay }) => delay))
+  }
+}
+
+type Adaptive = (lateness: number) => Polling.PollSchedule
+
+/** The floor leaves room for the peer that polls each second. */
+const adaptive = (lengths?: ReadonlyArray<Duration.Duration>): Adaptive => (lateness) =>
+  Polling.adaptive({ lateness: lateness * 1000, min: "50 millis", lengths })
+
+/**
+ * The adaptive schedule with the lateness that makes its mean delay the one asked for. What is left, 2 percent at most, is
+ * made up for in the polls, which times the delay are constant for so small a change.
+ */
+const matched = (adaptive: Adaptive, lives: ReadonlyArray<Life>, delay: number) => {
+  let lateness = delay
+  for (let tries = 0; tries < 20; tries++) {
+    const found = summarise(adaptive(lateness), lives)
+    const excess = found.delay / delay
+    if (Math.abs(excess - 1) < 0.02) {
+      return { ...found, lateness, polls: sample(found.polls.values.map((polls) => polls * excess)) }
+    }
+    // Smaller steps with time, as the delay need not be smooth
+    lateness /= excess ** (1 / (1 + tries / 4))
+  }
+  throw new Error(`no lateness makes the mean delay ${delay} s`)
+}
+
+const peers: Readonly<Record<string, Polling.PollSchedule>> = {
+  "5 s fixed": Polling.fixed("5 seconds"),
+  "2–30 s exponential": Polling.backoff({ initial: "2 seconds", max: "30 seconds" }),
+  "15–60 s exponential": Polling.backoff({ initial: "15 seconds", factor: 1.5, max: "1 minute" }),
+  "1 s fixed": Polling.fixed("1 second")
+}
+
+const digits = (value: number): string => value >= 100 ? value.toFixed(0) : value.toPrecision(3)
+
+const constant = (value: number): Sample => sample(Array.from({ length: batches }, () => value))
+
+/**
+ * Half the polls, or a quarter of those of 5 s fixed where estimates can be trusted. Where no schedule can reach that, 1.2
+ * times the fewest that any can.
+ */
+const targetOf = (family: Family, peer: string, polls: number, bound: number | undefined): Target => {
+  const wanted = family.trusty && peer === "5 s fixed" ? 0.25 : 0.5
+  return bound === undefined || bound <= wanted * polls ? { peer, atMost: wanted } : { peer: "bound", atMost: 1.2 }
+}
+
+const compare = (
+  measure: string,
+  family: Family,
+  peer: string,
+  adaptive: Adaptive,
+  remark: string,
+  all: ReadonlyArray<Life>,
+  bound: Bound | undefined
+): Result => {
+  // Whoever polls each second has made enough polls after a quarter of the runs
+  const lives = peer === "1 s fixed" ? all.slice(0, all.length / 4) : all
+  const theirs = summarise(peers[peer]!, lives)
+  const ours = matched(adaptive, lives, theirs.delay)
+  const least = bound?.(theirs.delay)
+  return {
+    measure: `${measure}, as late as ${peer}`,
+    unit: "polls per run",
+    ours: ours.polls,
+    peers: { [peer]: theirs.polls, ...(least === undefined ? undefined : { bound: constant(least) }) },
+    targets: [targetOf(family, peer, mean(theirs.polls.values), least)],
+    note: `mean delay ${digits(ours.delay)} s and ${digits(theirs.delay)} s, p95 ${digits(ours.late)} s and ${
+      digits(theirs.late)
+    } s, at a lateness of ${digits(ours.lateness)} s; ${
+      least === undefined
+        ? "no bound is known"
+        : `no schedule can do with less than ${digits(least / mean(theirs.polls.values))} of ${peer}${remark}`
+    }`
+  }
+}
+
+/** What comes out for a range of latenesses, beside the least that is possible at the delays that come out. */
+const frontier = (
+  measure: string,
+  adaptive: Adaptive,
+  lives: ReadonlyArray<Life>,
+  bound: Bound | undefined
+): string => {
+  const points = [1, 2.5, 5, 15, 30, 60].map((lateness) => {
+    const { delay, late, polls } = summarise(adaptive(lateness), lives)
+    return `${lateness} s: ${digits(mean(polls.values))} polls, ${digits(delay)} s late, p95 ${digits(late)} s` +
+      (bound === undefined ? "" : `, bound ${digits(bound(delay))}`)
+  })
+  return [`frontier, ${measure}`, ...points].join("\n      ")
+}
+
+/** How many earlier runs teach the schedule. */
+const lessons = 100
+
+export const benchmark: Benchmark = {
+  name: "polling",
+  run: async ({ progress, quick }) => {
+    const results: Array<Result> = []
+    const measureAll = (
+      measure: string,
+      family: Family,
+      adaptive: Adaptive,
+      remark: string,
+      lives: ReadonlyArray<Life>
+    ) => {
+      const bound = boundOf(family.knowledge)
+      progress(frontier(measure, adaptive, lives, bound))
+      for (const peer of Object.keys(peers)) {
+        results.push(compare(measure, family, peer, adaptive, remark, lives, bound))
+      }
+    }
+    const estimated = families.flatMap((family) =>
+      family.knowledge._tag === "Lengths" && family.hints === "estimate" ? [family.knowledge.cdf] : []
+    )
+    const loss =
+      `, and none that is not told which of the ${estimated.length} families with an estimate alone it has before ` +
+      `it with less than ${digits(ignorance(estimated))} of the bounds of all`
+    for (const family of families) {
+      const random = seeded(2026)
+      const lives = Array.from({ length: quick ? 200 : 1200 }, () => family.draw(random))
+      const { hints, knowledge } = family
+      const remark = hints === "estimate"
+        ? loss
+        : hints === "halting progress"
+        ? ", if progress never halted"
+        : ""
+      measureAll(family.name, family, adaptive(), remark, lives)
+      if (knowledge._tag === "Lengths" && (hints === "estimate" || hints === "none")) {
+        const lengths = Array.from({ length: lessons }, () => Duration.seconds(family.draw(random).length))
+        measureAll(`${family.name}, ${lessons} earlier lengths`, family, adaptive(lengths), "", lives)
+      }
+    }
+    return results
+  }
+}

@@ -257,6 +257,23 @@ describe.concurrent("examples", { timeout: 60_000 }, () => {
     assert.strictEqual(lines.at(-1), "Invoices: 2 lines, 1250.5 in total")
   })
 
+  it("21-adaptive-polling polls rarely at first, often at the end, and less than half as often in all", async () => {
+    const lines = await linesOf("21-adaptive-polling.ts")
+    const of = (name: string) => {
+      const [, polls, minutes] = lines.map((line) =>
+        new RegExp(`^${name}: (\\d+) polls, in the minutes ([\\d ]+)$`).exec(line)
+      ).find(Boolean) ??
+        assert.fail(`nothing of ${name}`)
+      return { polls: Number(polls), minutes: minutes!.split(" ").map(Number) }
+    }
+    const [fixed, adaptive] = [of("fixed"), of("adaptive")]
+    assert.isAtLeast(adaptive.polls, 5)
+    assert.isBelow(adaptive.polls, fixed.polls / 2)
+    assert.isBelow(adaptive.minutes.filter((minute) => minute < 30).length, 10)
+    // The clock of the examples runs on while the machine is busy
+    assert.isAtLeast(adaptive.minutes.at(-1)!, 40)
+  })
+
   it("say why Tela's real service is not used, if there is a key and nothing to execute", async () => {
     const { code, stdout } = await run("16-chat-history.ts", { env: { TELA_API_KEY: "tela_test" } })
     assert.strictEqual(code, 0)

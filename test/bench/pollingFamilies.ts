@@ -1,0 +1,184 @@
+/** Families of runs to wait for: how long they take, what the provider says of that, and what an oracle could know. */
+import type { Polling } from "canvas-runs"
+
+/** A number that is at least 0 and less than 1. */
+export type Random = () => number
+
+/** A run, in seconds. */
+export interface Life {
+  readonly length: number
+  readonly estimate: number | undefined
+  /** When the tasks end, in order; the last one ends the run. */
+  readonly tasks: ReadonlyArray<number>
+  /** What a poll sees while so many tasks are done; nothing if left out. */
+  readonly shown: ((completed: number) => Polling.Progress) | undefined
+}
+
+/** What is known of a family to an oracle that knows nothing of the run at hand. */
+export type Knowledge =
+  /** The distribution of lengths; what a poll shows tells nothing. */
+  | { readonly _tag: "Lengths"; readonly cdf: (seconds: number) => number }
+  /** Tasks end one after another, memoryless, at a pace that is gamma distributed: `shape` of them in `span` seconds. */
+  | { readonly _tag: "Tasks"; readonly tasks: number; readonly shape: number; readonly span: number }
+  | { readonly _tag: "None" }
+
+export interface Family {
+  readonly name: string
+  readonly draw: (random: Random) => Life
+  readonly knowledge: Knowledge
+  /** What a schedule is told of a run. */
+  readonly hints: "none" | "estimate" | "progress" | "halting progress"
+  /** Whether the provider's estimate is right within a factor of 2 for 19 runs of 20. */
+  readonly trusty: boolean
+}
+
+export const seeded = (seed: number): Random => {
+  let state = seed | 0
+  return () => {
+    state = (state + 0x9e3779b9) | 0
+    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad)
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97)
+    return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32
+  }
+}
+
+const normal = (random: Random): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
+const exponential = (random: Random): number => -Math.log(1 - random())
+
+/** The standard normal distribution, to seven digits. */
+const normalCdf = (x: number): number => {
+  const t = 1 / (1 + 0.2316419 * Math.abs(x))
+  const tail = Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI) *
+    t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
+  return x > 0 ? 1 - tail : tail
+}
+
+interface Lengths {
+  readonly draw: (random: Random) => number
+  readonly cdf: (seconds: number) => number
+}
+
+const logNormal = (median: number, sigma: number): Lengths => ({
+  draw: (random) => median * Math.exp(sigma * normal(random)),
+  cdf: (seconds) => seconds <= 0 ? 0 : normalCdf(Math.log(seconds / median) / sigma)
+})
+
+const pareto = (least: number, index: number): Lengths => ({
+  draw: (random) => least * (1 - random()) ** (-1 / index),
+  cdf: (seconds) => seconds < least ? 0 : 1 - (seconds / least) ** -index
+})
+
+const mixed = (share: number, one: Lengths, other: Lengths): Lengths => ({
+  draw: (random) => random() < share ? one.draw(random) : other.draw(random),
+  cdf: (seconds) => share * one.cdf(seconds) + (1 - share) * other.cdf(seconds)
+})
+
+/** Drawn again while longer. */
+const upTo = (most: number, lengths: Lengths): Lengths => ({
+  draw: (random) => {
+    for (;;) {
+      const length = lengths.draw(random)
+      if (length <= most) return length
+    }
+  },
+  cdf: (seconds) => seconds >= most ? 1 : lengths.cdf(seconds) / lengths.cdf(most)
+})
+
+const minutes = 60
+const estimate = 15 * minutes
+const count = 12
+
+const ofLengths = (
+  name: string,
+  lengths: Lengths,
+  options: { readonly estimate?: number; readonly trusty?: boolean; readonly isStuck?: boolean }
+): Family => ({
+  name,
+  trusty: options.trusty ?? false,
+  hints: options.isStuck === true ? "progress" : options.estimate === undefined ? "none" : "estimate",
+  knowledge: { _tag: "Lengths", cdf: lengths.cdf },
+  draw: (random) => {
+    const length = lengths.draw(random)
+    const completed = Math.floor(random() * count)
+    return {
+      length,
+      estimate: options.estimate,
+      tasks: [length],
+      shown: options.isStuck === true ? () => ({ completed, total: count }) : undefined
+    }
+  }
+})
+
+/** The shape of the pace's distribution; the estimate is the mean length. */
+const shape = 8
+const span = estimate * (shape - 1) / count
+const pace: Knowledge = { _tag: "Tasks", tasks: count, shape, span }
+
+const ofTasks = (name: string, options: { readonly isEstimated: boolean; readonly halts?: boolean }): Family => ({
+  name,
+  trusty: options.isEstimated,
+  hints: options.halts === true ? "halting progress" : "progress",
+  knowledge: pace,
+  draw: (random) => {
+    let gamma = 0
+    for (let i = 0; i < shape; i++) gamma += exponential(random)
+    const tasks: Array<number> = []
+    let now = 0
+    for (let i = 0; i < count; i++) tasks.push(now += exponential(random) * span / gamma)
+    const halt = options.halts === true ? Math.floor(random() * count) : count
+    return {
+      length: now,
+      estimate: options.isEstimated ? estimate : undefined,
+      tasks,
+      shown: (completed) => ({ completed: Math.min(completed, halt), total: count })
+    }
+  }
+})
+
+/** Tasks of very uneven length on three workers, in a time that varies as the log-normal family does. */
+const ofLanes = (name: string): Family => {
+  const lanes = 3
+  const shares = (random: Random): ReadonlyArray<number> => {
+    const free: Array<number> = Array.from({ length: lanes }, () => 0)
+    const ends: Array<number> = []
+    for (let i = 0; i < count; i++) {
+      const lane = free.indexOf(Math.min(...free))
+      ends.push(free[lane] = free[lane]! + Math.exp(0.8 * normal(random)))
+    }
+    return ends.sort((a, b) => a - b)
+  }
+  const random = seeded(1)
+  const usual = Array.from({ length: 2001 }, () => shares(random).at(-1)!).sort((a, b) => a - b)[1000]!
+  return {
+    name,
+    trusty: true,
+    hints: "progress",
+    knowledge: { _tag: "None" },
+    draw: (random) => {
+      const slowness = estimate / usual * Math.exp(0.25 * normal(random))
+      const tasks = shares(random).map((end) => end * slowness)
+      return { length: tasks.at(-1)!, estimate, tasks, shown: (completed) => ({ completed, total: count }) }
+    }
+  }
+}
+
+export const families: ReadonlyArray<Family> = [
+  ofLengths("log-normal around the estimate", logNormal(estimate, 0.35), { estimate, trusty: true }),
+  ofLengths(
+    "a third of the estimate or three times it",
+    mixed(0.5, logNormal(estimate / 3, 0.35), logNormal(estimate * 3, 0.35)),
+    { estimate }
+  ),
+  ofLengths(
+    "heavy tail to 2 h",
+    upTo(120 * minutes, mixed(0.7, logNormal(0.9 * estimate, 0.35), pareto(estimate, 1.1))),
+    { estimate }
+  ),
+  ofLengths("bimodal", mixed(0.4, logNormal(0.2 * estimate, 0.3), logNormal(1.2 * estimate, 0.3)), { estimate }),
+  ofLengths("no estimate", upTo(120 * minutes, logNormal(8 * minutes, 1)), {}),
+  ofLengths("stuck progress", logNormal(estimate, 0.35), { estimate, trusty: true, isStuck: true }),
+  ofTasks("progress that halts", { isEstimated: true, halts: true }),
+  ofTasks("progress", { isEstimated: true }),
+  ofTasks("progress, no estimate", { isEstimated: false }),
+  ofLanes("progress of three workers")
+]
