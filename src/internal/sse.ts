@@ -4,6 +4,7 @@
  *
  * One pass over the text, with cost linear in its length however it is cut into chunks.
  */
+import { identity } from "effect/Function"
 
 /** One event. */
 export interface SseEvent {
@@ -25,27 +26,28 @@ export interface SseParser {
 export const make = (options?: {
   /** The most characters that a line, or the data of an event, may have. */
   readonly maxLength?: number
+  /** Takes out of an event what nobody should see. It gives back the very text if there is nothing to take out. */
+  readonly clean?: (text: string) => string
 }): SseParser => {
   const maxLength = options?.maxLength ?? Infinity
-  // The byte order mark is dropped here: Node 24's decoder drops a second one too if a chunk ends inside the first
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+  const clean = options?.clean ?? identity
+  const decode = makeDecoder()
   let isStart = true
-  /** The pieces of a line that has not ended. */
-  let pending: Array<string> = []
+  // Ropes, which the engine makes flat once, when they are looked into
+  /** A line that has not ended. */
+  let pending = ""
   let event = ""
-  let data: Array<string> = []
-  /** The lengths of both. */
-  let pendingLength = 0
+  /** The lines of data, each with a line feed before it. */
+  let data = ""
+  /** How much was read for it. */
   let dataLength = 0
   /** The last character was a carriage return, so a line feed that follows belongs to it. */
   let afterReturn = false
 
   const dispatch = (out: Array<SseEvent>) => {
-    if (data.length > 0) {
-      out.push({ event: event === "" ? "message" : event, data: data.length === 1 ? data[0]! : data.join("\n") })
-    }
+    if (data !== "") out.push({ event: event === "" ? "message" : clean(event), data: clean(data.slice(1)) })
     event = ""
-    data = []
+    data = ""
     dataLength = 0
   }
 
@@ -55,19 +57,18 @@ export const make = (options?: {
     // One JSON document per line is no event stream, and is what some servers send
     if (first === 123 /* { */ || text.startsWith("[DONE]")) {
       dispatch(out)
-      out.push({ event: "message", data: text })
+      out.push({ event: "message", data: clean(text) })
       return
     }
-    if (first === 58 /* : */) return
-    const colon = text.indexOf(":")
-    const field = colon === -1 ? text : text.slice(0, colon)
-    if (field !== "data" && field !== "event") return
-    const value = colon === -1 ? "" : text.slice(text.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1)
-    if (field === "event") event = value
-    else {
-      data.push(value)
+    const isData = text.startsWith("data")
+    if (!isData && !text.startsWith("event")) return
+    const name = isData ? 4 : 5
+    if (text.length > name && text.charCodeAt(name) !== 58 /* : */) return
+    const value = text.slice(text.charCodeAt(name + 1) === 32 ? name + 2 : name + 1)
+    if (isData) {
+      data += `\n${value}`
       dataLength += text.length + 1
-    }
+    } else event = value
   }
 
   const take = (text: string, out: Array<SseEvent>) => {
@@ -82,16 +83,25 @@ export const make = (options?: {
     }
     let feed = text.indexOf("\n", start)
     let carriage = text.indexOf("\r", start)
+    // Nearly all events are one line of data, and stand in one chunk: they are taken without a look at their fields, and
+    // cleaned all at once
+    const isPlain = carriage === -1 && clean(text) === text
     while (feed !== -1 || carriage !== -1) {
+      if (
+        isPlain && text.charCodeAt(feed + 1) === 10 && isDataField(text, start) && pending === "" &&
+        data === "" && event === ""
+      ) {
+        out.push({ event: "message", data: text.slice(start + 6, feed) })
+        start = feed + 2
+        feed = text.indexOf("\n", start)
+        continue
+      }
       const end = feed === -1 ? carriage : carriage === -1 ? feed : Math.min(feed, carriage)
       const rest = text.slice(start, end)
-      if (pending.length === 0) line(rest, out)
+      if (pending === "") line(rest, out)
       else {
-        pending.push(rest)
-        const whole = pending.join("")
-        pending = []
-        pendingLength = 0
-        line(whole, out)
+        line(pending + rest, out)
+        pending = ""
       }
       start = end + 1
       if (end === carriage) {
@@ -101,29 +111,46 @@ export const make = (options?: {
       if (feed !== -1 && feed < start) feed = text.indexOf("\n", start)
       if (carriage !== -1 && carriage < start) carriage = text.indexOf("\r", start)
     }
-    if (start < text.length) {
-      pending.push(text.slice(start))
-      pendingLength += text.length - start
-    }
+    if (start < text.length) pending += text.slice(start)
   }
 
   return {
-    isTooLong: () => pendingLength + dataLength > maxLength,
+    isTooLong: () => pending.length + dataLength > maxLength,
     feed: (bytes) => {
       const out: Array<SseEvent> = []
-      take(decoder.decode(bytes, { stream: true }), out)
+      take(decode(bytes), out)
       return out
     },
     end: () => {
       const out: Array<SseEvent> = []
-      take(decoder.decode(), out)
-      if (pending.length > 0) {
-        const rest = pending.join("")
-        pending = []
+      take(decode(), out)
+      if (pending !== "") {
+        const rest = pending
+        pending = ""
         line(rest, out)
       }
       dispatch(out)
       return out
     }
+  }
+}
+
+/** `text.startsWith("data: ", at)`, in a fifth of its time. */
+const isDataField = (text: string, at: number): boolean =>
+  text.charCodeAt(at) === 100 && text.charCodeAt(at + 1) === 97 && text.charCodeAt(at + 2) === 116 &&
+  text.charCodeAt(at + 3) === 97 && text.charCodeAt(at + 4) === 58 && text.charCodeAt(at + 5) === 32
+
+/** UTF-8 in pieces. A byte order mark stays: Node 24 drops a second one too if a chunk ends inside the first. */
+const makeDecoder = (): (bytes?: Uint8Array) => string => {
+  const streaming = new TextDecoder("utf-8", { ignoreBOM: true })
+  const whole = new TextDecoder("utf-8", { ignoreBOM: true })
+  let isBetween = true
+  // A decoder that need not remember is the faster one, and nothing is to be remembered after an ASCII character
+  return (bytes) => {
+    if (bytes === undefined) return streaming.decode()
+    if (bytes.length === 0) return ""
+    const wasBetween = isBetween
+    isBetween = bytes[bytes.length - 1]! < 0x80
+    return wasBetween && isBetween ? whole.decode(bytes) : streaming.decode(bytes, { stream: true })
   }
 }

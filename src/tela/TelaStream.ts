@@ -18,12 +18,14 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Create from "../internal/create.ts"
 import type * as Http from "../internal/http.ts"
@@ -165,33 +167,81 @@ export const executeStream = <Output>(
         { retryCreates: runtime.retryCreates }
       )
       yield* Telemetry.countCreated(provider)
-      return Stream.transformPull(response.stream, (pull) =>
+      return Stream.transformPull(response.stream, (pull, scope) =>
         Effect.clockWith((clock) =>
-          Effect.succeed(
-            read({
-              pull,
-              validate,
-              requestId,
-              clean,
-              maxBytes,
-              clock,
-              started,
-              firstMillis: Duration.toMillis(first),
-              idleMillis: Duration.toMillis(idle),
-              totalMillis: Duration.toMillis(total)
-            })
-          )
+          read({
+            pull,
+            scope,
+            validate,
+            requestId,
+            clean,
+            maxBytes,
+            clock,
+            started,
+            firstMillis: Duration.toMillis(first),
+            idleMillis: Duration.toMillis(idle),
+            totalMillis: Duration.toMillis(total)
+          })
         ))
     }).pipe(Telemetry.span("TelaCanvas.execute", { "run.provider": provider, "execution.mode": "stream" }))
   )
 
 const operation = "canvas.execute"
 
+const notJson = Symbol("notJson")
+
+// Once per event: an Option, or a function that catches for another, would cost a tenth of the parsing
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return notJson
+  }
+}
+
 const decodeChunk = Schema.decodeUnknownOption(Wire.StreamChunk)
-const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
+
+/**
+ * A chunk, or undefined if it is none or an error. The schema's interpreter costs half of the parsing, so it judges only
+ * what is rare.
+ */
+const readChunk = (raw: unknown): Wire.StreamChunk | undefined =>
+  isCommonChunk(raw)
+    ? raw
+    : Predicate.hasProperty(raw, "error") && raw.error != null
+    ? undefined
+    : Option.getOrUndefined(decodeChunk(raw))
+
+/**
+ * Whether this, which comes out of JSON, is no error and surely fits the schema as it is: it has one choice, whose delta
+ * has a content, and no message or one with a content. What has a content is no array.
+ *
+ * @internal
+ */
+export const isCommonChunk = (raw: unknown): raw is Wire.StreamChunk => {
+  if (typeof raw !== "object" || raw === null) return false
+  const { choices, error, id, message } = raw as { [K in keyof Wire.StreamChunk | "error"]?: unknown }
+  return error == null && isTextOrNullish(id) && Array.isArray(choices) && choices.length === 1 &&
+    isCommonChoice(choices[0]) && (message == null || hasContent(message))
+}
+
+const isCommonChoice = (choice: unknown): boolean => {
+  if (typeof choice !== "object" || choice === null) return false
+  const { delta, finish_reason } = choice as { readonly delta?: unknown; readonly finish_reason?: unknown }
+  return isTextOrNullish(finish_reason) && hasContent(delta)
+}
+
+const hasContent = (value: unknown): boolean => {
+  if (typeof value !== "object" || value === null) return false
+  const { content } = value as { readonly content?: unknown }
+  return typeof content === "string" || content === null
+}
+
+const isTextOrNullish = (value: unknown): boolean => value == null || typeof value === "string"
 
 interface Reading<Output> {
   readonly pull: Pull.Pull<ReadonlyArray<Uint8Array>, HttpClientError.HttpClientError>
+  readonly scope: Scope.Scope
   readonly validate: Validate<Output>
   readonly requestId: string | undefined
   readonly clean: Http.Opened["clean"]
@@ -203,41 +253,50 @@ interface Reading<Output> {
   readonly totalMillis: number
 }
 
+type Parts<Output> = Pull.Pull<readonly [StreamPart<Output>, ...Array<StreamPart<Output>>], StreamError>
+
 /**
  * Reads the body: bytes to events to parts, an array per chunk, in one step. What stands before a failure in the same
  * chunk is handed on first, so the outcome does not depend on how the network cut the stream.
+ *
+ * One fiber reads, and only when it is asked, and one more watches the time. A timeout around each chunk instead would cost
+ * two fibers and a timer per chunk, which is more than all else that is done with it.
  */
 const read = <Output>(
-  { clean, clock, firstMillis, idleMillis, maxBytes, pull, requestId, started, totalMillis, validate }: Reading<Output>
-): Pull.Pull<readonly [StreamPart<Output>, ...Array<StreamPart<Output>>], StreamError> => {
-  const parser = Sse.make({ maxLength: maxBytes })
+  { clean, clock, firstMillis, idleMillis, maxBytes, pull, requestId, scope, started, totalMillis, validate }: Reading<
+    Output
+  >
+): Effect.Effect<Parts<Output>> => {
+  const parser = Sse.make({ maxLength: maxBytes, clean })
   let message = ""
   let structured: unknown
+  // The same without an empty one, which says nothing
+  let shown: DeepPartial<Output> | undefined
   let chunks = 0
   let completionId: string | undefined
   let hasEnded = false
   let isFinished = false
-  // What is left of the server's time for the next event. It runs only while the consumer waits.
-  let patience = started + firstMillis - clock.currentTimeMillisUnsafe()
-  let failure: StreamError | undefined
+  let failure: Cause.Cause<StreamError> | undefined
   let isDone = false
 
   const interrupted = (reason: StreamInterruptedError["reason"], what: string, cause?: unknown) =>
-    new StreamInterruptedError({
-      message:
-        `The stream ${what} after ${chunks} chunks and ${message.length} characters. What had arrived is in this ` +
-        "error's received; a streamed execution cannot be resumed.",
-      reason,
-      received: { message, structured, chunks } satisfies Received,
-      elapsed: Duration.millis(clock.currentTimeMillisUnsafe() - started),
-      ...(requestId === undefined ? undefined : { requestId }),
-      ...(cause instanceof Error ? { cause } : undefined)
-    })
+    Cause.fail(
+      new StreamInterruptedError({
+        message:
+          `The stream ${what} after ${chunks} chunks and ${message.length} characters. What had arrived is in this ` +
+          "error's received; a streamed execution cannot be resumed.",
+        reason,
+        received: { message, structured, chunks } satisfies Received,
+        elapsed: Duration.millis(clock.currentTimeMillisUnsafe() - started),
+        ...(requestId === undefined ? undefined : { requestId }),
+        ...(cause instanceof Error ? { cause } : undefined)
+      })
+    )
 
   const tooLong = () =>
     interrupted("transport", `has an event longer than ${maxBytes} bytes, the client's maxResponseBytes,`)
 
-  const refuse = (data: unknown): RunFailedError => {
+  const refuse = (data: unknown) => {
     const error = Predicate.hasProperty(data, "error") ? data.error : data
     const words = typeof error === "string"
       ? error
@@ -247,75 +306,66 @@ const read = <Output>(
       ? data.message
       : undefined
     const ref = RunRef.make({ provider, kind: "stream", id: completionId ?? requestId ?? "unknown" })
-    return new RunFailedError({
-      message: `The provider broke off the stream: ${words ?? "it gave no reason"}. ${chunks} chunks had arrived.`,
-      ref,
-      errors: words === undefined ? [] : [words],
-      run: { error: data, received: { message, structured, chunks } satisfies Received },
-      ...(requestId === undefined ? undefined : { requestId })
-    })
+    return Cause.fail(
+      new RunFailedError({
+        message: `The provider broke off the stream: ${words ?? "it gave no reason"}. ${chunks} chunks had arrived.`,
+        ref,
+        errors: words === undefined ? [] : [words],
+        run: { error: data, received: { message, structured, chunks } satisfies Received },
+        ...(requestId === undefined ? undefined : { requestId })
+      })
+    )
   }
 
-  const take = ({ data: received, event }: Sse.SseEvent, out: Array<StreamPart<Output>>) => {
-    if (received.length > maxBytes) {
+  const take = ({ data, event }: Sse.SseEvent, out: Array<StreamPart<Output>>) => {
+    if (data.length > maxBytes) {
       failure = tooLong()
       return
     }
-    const data = clean(received)
-    if (data.startsWith("[DONE]")) {
+    if (data.charCodeAt(0) === 91 /* [ */ && data.startsWith("[DONE]")) {
       hasEnded = true
       return
     }
-    const json = parseJson(data)
+    const raw = parseJson(data)
     if (event === "error") {
-      failure = refuse(Option.getOrElse(json, () => data))
+      failure = refuse(raw === notJson ? data : raw)
       return
     }
     if (event !== "message") {
-      out.push({ _tag: "event", event, data: Option.getOrElse(json, () => data), requestId })
+      out.push({ _tag: "event", event, data: raw === notJson ? data : raw, requestId })
       return
     }
-    if (Option.isNone(json)) {
+    if (raw === notJson) {
       failure = interrupted("transport", "held what is not JSON")
       return
     }
-    const raw = json.value
-    if (Predicate.hasProperty(raw, "error") && Predicate.isNotNullish(raw.error)) {
-      failure = refuse(raw)
+    const chunk = readChunk(raw)
+    if (chunk === undefined) {
+      failure = Predicate.hasProperty(raw, "error") && raw.error != null
+        ? refuse(raw)
+        : interrupted("transport", "held a chunk of an unknown form")
       return
     }
-    const chunk = decodeChunk(raw)
-    if (Option.isNone(chunk)) {
-      failure = interrupted("transport", "held a chunk of an unknown form")
-      return
-    }
-    const { choices, id, message: said } = chunk.value
+    const { choices, id, message: said } = chunk
     const choice = choices?.[0]
     const content = choice?.delta?.content ?? ""
+    const finishReason = choice?.finish_reason ?? undefined
     chunks++
     completionId = id ?? completionId
     message = said?.content ?? message + content
-    if (Predicate.isNotNullish(said?.structured_content)) structured = said.structured_content
-    if (choice?.finish_reason != null) isFinished = true
-    out.push({
-      _tag: "delta",
-      content,
-      message,
-      structured: isEmpty(structured) ? undefined : structured as DeepPartial<Output>,
-      finishReason: choice?.finish_reason ?? undefined,
-      requestId,
-      raw
-    })
+    if (said?.structured_content != null) {
+      structured = said.structured_content
+      shown = isEmpty(structured) ? undefined : structured as DeepPartial<Output>
+    }
+    if (finishReason !== undefined) isFinished = true
+    out.push({ _tag: "delta", content, message, structured: shown, finishReason, requestId, raw })
   }
 
-  const takeAll = (events: ReadonlyArray<Sse.SseEvent>): Array<StreamPart<Output>> => {
-    const out: Array<StreamPart<Output>> = []
+  const takeAll = (events: ReadonlyArray<Sse.SseEvent>, out: Array<StreamPart<Output>>) => {
     for (const event of events) {
       if (hasEnded || failure !== undefined) break
       take(event, out)
     }
-    if (events.length > 0) patience = idleMillis
-    return out
   }
 
   const final: Effect.Effect<readonly [StreamPart<Output>], InvalidOutputError> = Effect.suspend(() => {
@@ -326,58 +376,122 @@ const read = <Output>(
     )
   })
 
-  type Parts = Pull.Pull<readonly [StreamPart<Output>, ...Array<StreamPart<Output>>], StreamError>
+  /** The consumer, while it waits. */
+  let consumer: ((parts: Parts<Output>) => void) | undefined
+  /** The reader, while it waits to be asked. */
+  let reader: ((go: Effect.Effect<void>) => void) | undefined
+  /** How long the server may take for its next event. The time that the consumer takes does not count. */
+  let patience = started + firstMillis - clock.currentTimeMillisUnsafe()
+  let deadline = Infinity
+  /** When somebody will look at the deadline. */
+  let watchedUntil = Infinity
+  let watcher: Fiber.Fiber<void> | undefined
+
+  const answer = (parts: ReadonlyArray<StreamPart<Output>>) => {
+    const resume = consumer
+    consumer = undefined
+    resume?.(isNonEmpty(parts) ? Effect.succeed(parts) : next)
+  }
+
+  const next: Parts<Output> = Effect.suspend(() => {
+    if (isDone) return Cause.done()
+    if (failure !== undefined) return Effect.failCause(failure)
+    if (hasEnded) return final
+    deadline = Math.min(clock.currentTimeMillisUnsafe() + patience, started + totalMillis)
+    return deadline < watchedUntil ? Effect.andThen(watchAnew, ask) : ask
+  })
+
+  const ask: Parts<Output> = Effect.callback((resume) => {
+    consumer = resume
+    reader?.(Effect.void)
+  })
+
+  const asked = Effect.callback<void>((resume) => {
+    reader = resume
+    if (consumer !== undefined) resume(Effect.void)
+  })
+
+  const readOn: Effect.Effect<void> = Effect.suspend(() => {
+    if (consumer !== undefined) return readPiece
+    reader = undefined
+    return Effect.andThen(asked, readPiece)
+  })
+
+  const readPiece = Pull.matchEffect(pull, {
+    onSuccess: (pieces) => {
+      const parts: Array<StreamPart<Output>> = []
+      for (const bytes of pieces) takeAll(parser.feed(bytes), parts)
+      if (parser.isTooLong() && !hasEnded) failure ??= tooLong()
+      if (parts.length === 0 && failure === undefined && !hasEnded) return readOn
+      patience = idleMillis
+      answer(parts)
+      return readOn
+    },
+    onFailure: (cause) => {
+      const error = Cause.findErrorOption(cause)
+      if (Option.isNone(error)) return Effect.failCause(cause as Cause.Cause<never>)
+      if (isFinished || error.value.reason._tag === "EmptyBodyError") finish()
+      else {
+        failure ??= interrupted("transport", "broke off", error.value.reason.cause)
+        answer([])
+      }
+      return Effect.void
+    },
+    onDone: () => {
+      finish()
+      return Effect.void
+    }
+  })
 
   /** The last event may lack the blank line that closes it, if the server closed the stream instead. */
-  const finish: Parts = Effect.suspend(() => {
-    const rest = parser.end().filter(({ data }) => data.startsWith("[DONE]") || Option.isSome(parseJson(data)))
-    const parts = takeAll(rest)
+  const finish = () => {
+    const parts: Array<StreamPart<Output>> = []
+    takeAll(
+      parser.end().filter(({ data }) => data.startsWith("[DONE]") || parseJson(data) !== notJson),
+      parts
+    )
     if (hasEnded || isFinished) hasEnded = true
     else failure ??= interrupted("end", "ended without its end mark")
-    return isNonEmpty(parts) ? Effect.succeed(parts) : next
-  })
+    answer(parts)
+  }
 
-  const next: Parts = Effect.suspend(() => {
-    if (isDone) return Cause.done()
-    if (failure !== undefined) return Effect.fail(failure)
-    if (hasEnded) return final
-    const now = clock.currentTimeMillisUnsafe()
-    const left = started + totalMillis - now
-    const bytes = Pull.matchEffect(pull, {
-      onSuccess: (pieces): Parts => {
-        patience -= clock.currentTimeMillisUnsafe() - now
-        const parts = takeAll(pieces.flatMap(parser.feed))
-        if (parser.isTooLong() && !hasEnded) {
-          failure ??= tooLong()
-        }
-        return isNonEmpty(parts) ? Effect.succeed(parts) : next
-      },
-      onFailure: (cause): Parts => {
-        const error = Cause.findErrorOption(cause)
-        if (Option.isNone(error)) return Effect.failCause(cause as Cause.Cause<never>)
-        return isFinished || error.value.reason._tag === "EmptyBodyError"
-          ? finish
-          : Effect.fail(interrupted("transport", "broke off", error.value.reason.cause))
-      },
-      onDone: () => finish
-    })
-    const limit = Math.min(patience, left)
-    return limit === Infinity ? bytes : Effect.timeoutOrElse(bytes, {
-      duration: Math.max(0, limit),
-      orElse: (): Parts =>
-        Effect.suspend(() =>
-          Effect.fail(
-            limit === left
-              ? interrupted("total", "took longer than its timeout")
-              : chunks === 0
-              ? interrupted("first-event", "brought nothing in time")
-              : interrupted("idle", "fell silent")
-          )
-        )
+  const watch: Effect.Effect<void> = Effect.suspend(() => {
+    watchedUntil = deadline
+    return Effect.flatMap(Effect.sleep(Math.max(0, deadline - clock.currentTimeMillisUnsafe())), () => {
+      watchedUntil = Infinity
+      if (consumer === undefined) return Effect.void
+      if (clock.currentTimeMillisUnsafe() < deadline) return watch
+      failure ??= deadline === started + totalMillis
+        ? interrupted("total", "took longer than its timeout")
+        : chunks === 0
+        ? interrupted("first-event", "brought nothing in time")
+        : interrupted("idle", "fell silent")
+      answer([])
+      return Effect.void
     })
   })
 
-  return next
+  const watchAnew = Effect.suspend(() => {
+    watchedUntil = deadline
+    return Effect.andThen(
+      watcher === undefined ? Effect.void : Fiber.interrupt(watcher),
+      Effect.map(Effect.forkIn(watch, scope), (fiber) => {
+        watcher = fiber
+      })
+    )
+  })
+
+  return Effect.as(
+    Effect.forkIn(
+      Effect.catchCause(readOn, (cause) =>
+        Effect.sync(() => {
+          failure ??= cause
+          answer([])
+        })),
+      scope
+    ),
+    next
+  )
 }
 
 const isNonEmpty = <A>(parts: ReadonlyArray<A>): parts is readonly [A, ...Array<A>] => parts.length > 0
@@ -390,8 +504,7 @@ const validateAny = <Output>(validate: Validate<Output>, structured: unknown, me
   !isEmpty(structured)
     ? validate
     : (output) =>
-      Effect.catch(validate(output), (issue) =>
-        Option.match(parseJson(message), {
-          onNone: () => Effect.fail(issue),
-          onSome: (json) => Effect.mapError(validate(json), () => issue)
-        }))
+      Effect.catch(validate(output), (issue) => {
+        const json = parseJson(message)
+        return json === notJson ? Effect.fail(issue) : Effect.mapError(validate(json), () => issue)
+      })

@@ -75,4 +75,43 @@ describe("server-sent events", () => {
     const { fed } = parse([bytes("data: "), ...Array.from({ length: 10_000 }, () => piece), bytes("\n\n")])
     assert.strictEqual(fed[0]!.data.length, 10_000_000)
   })
+
+  it("what is to be cleaned is cleaned wherever it stands, and however it is cut", () => {
+    const secret = "key-0123456789"
+    const clean = (text: string) => text.replaceAll(secret, "<redacted>")
+    const whole = bytes(
+      `data: a\n\ndata: ${secret}\n\nevent: ${secret}\ndata: b\ndata: ${secret}${secret}\n\n{"a":"${secret}"}\ndata: c\n\n` +
+        `data: last ${secret}`
+    )
+    const expected = [
+      message("a"),
+      message("<redacted>"),
+      { event: "<redacted>", data: "b\n<redacted><redacted>" },
+      message("{\"a\":\"<redacted>\"}"),
+      message("c"),
+      message("last <redacted>")
+    ]
+    for (let cut = 0; cut <= whole.length; cut++) {
+      const parser = Sse.make({ clean })
+      const events = [whole.subarray(0, cut), whole.subarray(cut)].flatMap(parser.feed)
+      assert.deepStrictEqual([...events, ...parser.end()], expected, `cut at ${cut}`)
+    }
+  })
+
+  it("what has not ended counts, in one piece or in many, until it ends", () => {
+    for (
+      const [text, isTooLong] of [["data: 12345", true], ["data: 1\ndata: 2\n", true], ["data: 1\n:", false], [
+        "data: 1\n\n: a",
+        false
+      ]] as const
+    ) {
+      for (const pieces of [[bytes(text)], Array.from(bytes(text), (byte) => Uint8Array.of(byte))]) {
+        const parser = Sse.make({ maxLength: 10 })
+        for (const piece of pieces) parser.feed(piece)
+        assert.strictEqual(parser.isTooLong(), isTooLong, text)
+        parser.feed(bytes("\n\n"))
+        assert.isFalse(parser.isTooLong())
+      }
+    }
+  })
 })

@@ -1,8 +1,11 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer, Redacted, Schema, Stream } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Fiber, Layer, Option, Redacted, Schema, Stream } from "effect"
+import { HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { RunError, Tela } from "canvas-runs"
 import { Fault, TelaEmulator, type TelaScript } from "canvas-runs/testing"
+import { StreamChunk } from "../../src/tela/TelaSchema.ts"
+import { isCommonChunk } from "../../src/tela/TelaStream.ts"
 import { failure, finish, success } from "../spine/support.ts"
 
 const live = Layer.orDie(Tela.layer({ apiKey: Redacted.make("tela_stream") })).pipe(
@@ -255,6 +258,80 @@ describe("streamed executions", () => {
       assert.strictEqual(seen.join(""), "abcdfinal")
     }).pipe(Effect.provide(live)))
 
+  it.effect("nothing is read before it is asked for, and of a consumer that leaves nothing stays behind", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      let cancelled = 0
+      let sleepers = 0
+      const clock = yield* Clock.Clock
+      const counting: Clock.Clock = Object.assign(Object.create(clock) as Clock.Clock, {
+        sleep: (duration: Duration.Duration) =>
+          Effect.suspend(() => {
+            sleepers++
+            return Effect.ensuring(clock.sleep(duration), Effect.sync(() => sleepers--))
+          })
+      })
+      const client = HttpClient.make((request) =>
+        Effect.sync(() =>
+          HttpClientResponse.fromWeb(
+            request,
+            new Response(
+              new ReadableStream({
+                pull: (controller) => {
+                  asked++
+                  controller.enqueue(
+                    new TextEncoder().encode("data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n")
+                  )
+                },
+                cancel: () => {
+                  cancelled++
+                }
+              }, { highWaterMark: 0 })
+            )
+          )
+        )
+      )
+      const seen: Array<readonly [part: string, asked: number]> = []
+      const exit = yield* finish(
+        Effect.provide(
+          Effect.flatMap(Tela.TelaClient, (tela) =>
+            Stream.runForEach(
+              Stream.take(tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).stream({}), 3),
+              (part) => Effect.andThen(Effect.sleep("2 minutes"), Effect.sync(() => seen.push([part._tag, asked])))
+            )),
+          Layer.orDie(Tela.layer({ apiKey: Redacted.make("tela_stream") })).pipe(
+            Layer.provide(Layer.succeed(HttpClient.HttpClient, client))
+          )
+        ).pipe(Effect.provideService(Clock.Clock, counting))
+      )
+      success(exit)
+      assert.deepStrictEqual(seen, [["delta", 1], ["delta", 2], ["delta", 3]])
+      assert.strictEqual(cancelled, 1)
+      assert.strictEqual(sleepers, 0)
+    }))
+
+  it.effect("a body that dies ends the stream with what it died of", () =>
+    Effect.gen(function*() {
+      const bug = new Error("a bug of the HTTP client")
+      const client = HttpClient.make((request) =>
+        Effect.sync(() =>
+          Object.create(HttpClientResponse.fromWeb(request, new Response("")), {
+            stream: { value: Stream.die(bug) }
+          }) as HttpClientResponse.HttpClientResponse
+        )
+      )
+      const exit = yield* finish(
+        Effect.provide(
+          Effect.flatMap(Tela.TelaClient, (tela) =>
+            Stream.runDrain(tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).stream({}))),
+          Layer.orDie(Tela.layer({ apiKey: Redacted.make("tela_stream") })).pipe(
+            Layer.provide(Layer.succeed(HttpClient.HttpClient, client))
+          )
+        )
+      )
+      assert.isTrue(Exit.isFailure(exit) && Cause.squash(exit.cause) === bug)
+    }))
+
   it.effect("promise 12: a stream whose beginning is lost may have been executed", () =>
     Effect.gen(function*() {
       const tela = yield* Tela.TelaClient
@@ -265,5 +342,65 @@ describe("streamed executions", () => {
       yield* emulator.fault(Fault.status(429))
       assert.instanceOf(failure(yield* finish(Stream.runDrain(stream))), RunError.RateLimitError)
       assert.strictEqual((yield* emulator.requests).length, 2)
+    }).pipe(Effect.provide(live)))
+})
+
+describe("the short way for common chunks", () => {
+  const anything = [null, "", "x", 0, true, [], {}, ["x"], [null], { content: "x" }, [{ content: "x" }], { content: 1 }]
+  const texts = [undefined, null, "x", 1, {}, ["x"]]
+  const deltaForms = [undefined, { content: null }, { content: "", role: "assistant" }, { content: {} }, ...anything]
+  const messages = [undefined, { content: null, structured_content: { a: 1 } }, { structured_content: 1 }, ...anything]
+
+  /** Everything that the members can be, right or wrong, as JSON brings it. */
+  const forms = function*(): Generator<unknown> {
+    yield* anything
+    for (const choices of [...anything, [{}, {}], [[{ delta: { content: "x" } }]]]) yield { choices }
+    for (const delta of deltaForms) {
+      for (const finish_reason of texts) {
+        for (const id of texts) {
+          for (const message of messages) {
+            yield JSON.parse(JSON.stringify({ id, choices: [{ index: 0, delta, finish_reason }], message, more: 1 }))
+          }
+        }
+      }
+    }
+    for (const other of anything) {
+      yield { choices: [{ delta: { content: "x" } }, other] }
+      yield { choices: [{ delta: { content: "x" } }], error: other }
+    }
+  }
+
+  it("is taken by nothing that the schema refuses, nor by an error, and reads the same", () => {
+    const decode = Schema.decodeUnknownOption(StreamChunk)
+    const read = (chunk: StreamChunk) => ({
+      id: chunk.id,
+      content: chunk.choices?.[0]?.delta?.content,
+      finishReason: chunk.choices?.[0]?.finish_reason,
+      message: chunk.message?.content,
+      structured: chunk.message?.structured_content
+    })
+    let common = 0
+    let refused = 0
+    for (const chunk of forms()) {
+      const decoded = Option.getOrUndefined(decode(chunk))
+      if (decoded === undefined) refused++
+      if (!isCommonChunk(chunk)) continue
+      common++
+      assert.isNull((chunk as { readonly error?: unknown }).error ?? null)
+      assert.isDefined(decoded, JSON.stringify(chunk))
+      assert.deepStrictEqual(read(chunk), read(decoded!))
+    }
+    assert.isAbove(common, 100)
+    assert.isAbove(refused, 1000)
+  })
+
+  it.effect("an error beside a chunk is an error", () =>
+    Effect.gen(function*() {
+      const raw = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}],\"error\":\"out of tokens\"}\n\n"
+      const { exit, parts } = yield* run({ pieces: ["a", { raw }] })
+      const error = failure(exit)
+      assert.instanceOf(error, RunError.RunFailedError)
+      assert.deepStrictEqual(error.errors, ["out of tokens"])
+      assert.deepStrictEqual(deltas(parts), ["a"])
     }).pipe(Effect.provide(live)))
 })
