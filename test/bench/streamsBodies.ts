@@ -1,0 +1,43 @@
+/** The streams that are read: what they say, and how they are cut. */
+
+/** A stream of one text, token by token, in the form of Tela's chunks: 107 bytes per event on average. */
+export interface Tokens {
+  readonly events: number
+  /** The length of all that is said. */
+  readonly characters: number
+  /** What stands in each event. */
+  readonly payloads: ReadonlyArray<string>
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+const words = [" the", " sea", " comes", " to", " town", " twice", " a", " day,", " looks", " in", " at", " harbour"]
+
+export const tokens = (events: number): Tokens => {
+  const said = Array.from({ length: events }, (_, index) => words[index * 7 % words.length]!)
+  const payloads = said.map((content, index) =>
+    `{"id":"chatcmpl-9f27c01b","choices":[{"index":0,"delta":{"content":"${content}"},"finish_reason":${
+      index === events - 1 ? "\"stop\"" : "null"
+    }}]}`
+  )
+  return {
+    events,
+    characters: said.reduce((sum, content) => sum + content.length, 0),
+    payloads,
+    bytes: new TextEncoder().encode(`${payloads.map((payload) => `data: ${payload}\n\n`).join("")}data: [DONE]\n\n`)
+  }
+}
+
+/** The bytes in pieces of the given size; no copy is made. */
+export const cut = (bytes: Uint8Array<ArrayBuffer>, size: number): ReadonlyArray<Uint8Array<ArrayBuffer>> =>
+  Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) => bytes.subarray(index * size, (index + 1) * size))
+
+/** A body that hands over one piece whenever it is asked. */
+export const body = (pieces: ReadonlyArray<Uint8Array<ArrayBuffer>>): ReadableStream<Uint8Array<ArrayBuffer>> => {
+  let next = 0
+  return new ReadableStream({
+    pull: (controller) => {
+      if (next < pieces.length) controller.enqueue(pieces[next++]!)
+      else controller.close()
+    }
+  })
+}

@@ -1,0 +1,97 @@
+/** Reads one long stream over loopback, stalls in the middle of it, and tells what memory that took. */
+import { Effect, Redacted, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { Tela } from "canvas-runs"
+
+/** What was measured; memory in bytes. */
+export interface Measured {
+  readonly events: number
+  /** The most memory of the process until the middle of the stream, and in all. */
+  readonly early: number
+  readonly peak: number
+  /** What the server got rid of while nobody read. */
+  readonly ahead: number
+}
+
+const [, , name, url, bytes] = process.argv as [string, string, string, string, string]
+
+const peak = () => process.resourceUsage().maxRSS * 1024
+const sent = async () => Number(await (await fetch(`${url}/sent`)).text())
+const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
+
+let events = 0
+let early = 0
+let ahead = 0
+
+/** Half-way: the time to see what the first half took, and to stop for a while. */
+const stall = async () => {
+  early = peak()
+  const before = await sent()
+  await pause(3000)
+  ahead = await sent() - before
+}
+
+const post = () => fetch(url, { method: "POST", body: "{}" })
+
+const readers: Record<string, () => Promise<void>> = {
+  ours: async () => {
+    // Known from the first event: the length of all of them is the same
+    let half = Infinity
+    await Tela.TelaClient.pipe(
+      Effect.flatMap((tela) =>
+        Stream.runForEachArray(
+          tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).execute({}, { stream: true }),
+          (parts) =>
+            Effect.suspend(() => {
+              for (const part of parts) if (part._tag === "delta") events++
+              const [first] = parts
+              if (half === Infinity && first._tag === "delta") {
+                half = Number(bytes) / 2 / `data: ${JSON.stringify(first.raw)}\n\n`.length
+              }
+              if (early > 0 || events < half) return Effect.void
+              early = 1
+              return Effect.promise(stall)
+            })
+        )
+      ),
+      Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_bench_key_0001"), baseUrl: url })),
+      Effect.provide(FetchHttpClient.layer),
+      Effect.runPromise
+    )
+  },
+  byHand: async () => {
+    const reader = (await post()).body!.getReader()
+    const decoder = new TextDecoder()
+    let rest = ""
+    let read = 0
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      const text = rest + decoder.decode(value, { stream: true })
+      let start = 0
+      for (let end = text.indexOf("\n\n"); end !== -1; end = text.indexOf("\n\n", start)) {
+        const data = text.slice(start + 6, end)
+        start = end + 2
+        if (data !== "[DONE]" && typeof JSON.parse(data) === "object") events++
+      }
+      rest = text.slice(start)
+      read += value.length
+      if (early === 0 && read >= Number(bytes) / 2) await stall()
+    }
+  },
+  bytesOnly: async () => {
+    const reader = (await post()).body!.getReader()
+    let read = 0
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      read += value.length
+      if (early === 0 && read >= Number(bytes) / 2) await stall()
+    }
+    if (read < Number(bytes)) throw new Error(`read ${read} bytes of ${bytes}`)
+  }
+}
+
+await readers[name]!()
+process.send!({ events, early, peak: peak(), ahead } satisfies Measured)
+process.disconnect()

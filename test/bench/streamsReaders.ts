@@ -1,0 +1,144 @@
+/** Those who read a stream of chunks to its end, each by its own public means. */
+import { createTelaClient } from "@meistrari/tela-sdk-js"
+import { Effect, Layer, Redacted, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { EventSourceParserStream } from "eventsource-parser/stream"
+import { Stream as OpenAIStream } from "openai/core/streaming"
+import { Tela } from "canvas-runs"
+import { body } from "./streamsBodies.ts"
+
+/** What was read. */
+export interface Read {
+  readonly events: number
+  readonly characters: number
+}
+
+export type Reader = (body: () => ReadableStream<Uint8Array<ArrayBuffer>>) => Promise<Read>
+
+/** What a reader looks at in a chunk. */
+interface Chunk {
+  readonly choices?: ReadonlyArray<{ readonly delta?: { readonly content?: string | null } }>
+}
+
+const contentOf = (chunk: unknown): string => (chunk as Chunk).choices?.[0]?.delta?.content ?? ""
+
+const response = (body: ReadableStream<Uint8Array<ArrayBuffer>>) =>
+  new Response(body, { headers: { "content-type": "text/event-stream", "x-request-id": "bench" } })
+
+const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
+
+type Consume = (
+  stream: Stream.Stream<Tela.StreamPart<unknown>, Tela.StreamError>,
+  take: (part: Tela.StreamPart<unknown>) => void
+) => Effect.Effect<void, Tela.StreamError>
+
+// One client for all streams, as in a program; what fetch answers with is laid down before each
+let answer: () => ReadableStream<Uint8Array<ArrayBuffer>> = () => body([])
+const tela = Tela.TelaClient.pipe(
+  Effect.provide(
+    Tela.layer({ apiKey: Redacted.make("tela_bench_key_0001") }).pipe(
+      Layer.provide(FetchHttpClient.layer),
+      Layer.provide(Layer.succeed(FetchHttpClient.Fetch, () => Promise.resolve(response(answer()))))
+    )
+  ),
+  Effect.runSync
+)
+const canvas = tela.canvas.make({ id: canvasId })
+
+/** The library, from the request to the validated end. */
+const ours = (consume: Consume): Reader => async (body) => {
+  let events = 0
+  let characters = 0
+  let end: string | undefined
+  answer = body
+  await Effect.runPromise(consume(canvas.execute({}, { stream: true }), (part) => {
+    if (part._tag === "delta") {
+      events++
+      characters += part.content.length
+    } else if (part._tag === "final") end = part.message
+  }))
+  if (end?.length !== characters) throw new Error("the final message is not what was said")
+  return { events, characters }
+}
+
+/** A chunk's parts at a time. */
+export const byArray = ours((stream, take) =>
+  Stream.runForEachArray(stream, (parts) => Effect.sync(() => parts.forEach(take)))
+)
+
+/** One part at a time. */
+export const byPart = ours((stream, take) => Stream.runForEach(stream, (part) => Effect.sync(() => take(part))))
+
+const counting = async (chunks: AsyncIterable<unknown>): Promise<Read> => {
+  let events = 0
+  let characters = 0
+  for await (const chunk of chunks) {
+    events++
+    characters += contentOf(chunk).length
+  }
+  return { events, characters }
+}
+
+export const openai: Reader = (body) => counting(OpenAIStream.fromSSEResponse(response(body()), new AbortController()))
+
+export const eventsourceParser: Reader = async (body) => {
+  const reader = response(body()).body!
+    .pipeThrough(new TextDecoderStream())
+    .pipeThrough(new EventSourceParserStream())
+    .getReader()
+  let events = 0
+  let characters = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return { events, characters }
+    if (value.data.startsWith("[DONE]")) continue
+    events++
+    characters += contentOf(JSON.parse(value.data)).length
+  }
+}
+
+/** Its client takes the global fetch when it is made, so each stream has a client of its own. */
+export const telaSdk: Reader = async (body) => {
+  const { fetch } = globalThis
+  globalThis.fetch = () => Promise.resolve(response(body()))
+  try {
+    const client = createTelaClient({ apiKey: "tela_bench_key_0001" })
+    return await counting(await client.completions.create({ canvasId, variables: {}, stream: true }))
+  } finally {
+    globalThis.fetch = fetch
+  }
+}
+
+/** What is written where there is no library: a reader, a decoder, a search for the blank line, `JSON.parse`. */
+export const byHand: Reader = async (body) => {
+  const reader = response(body()).body!.getReader()
+  const decoder = new TextDecoder()
+  let events = 0
+  let characters = 0
+  let rest = ""
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return { events, characters }
+    const text = rest + decoder.decode(value, { stream: true })
+    let start = 0
+    for (let end = text.indexOf("\n\n"); end !== -1; end = text.indexOf("\n\n", start)) {
+      const data = text.slice(start + 6, end)
+      start = end + 2
+      if (data === "[DONE]") continue
+      events++
+      characters += contentOf(JSON.parse(data)).length
+    }
+    rest = text.slice(start)
+  }
+}
+
+/** The ceiling: the payloads as strings, each parsed. */
+export const parseOnly = (payloads: ReadonlyArray<string>): Read => {
+  let events = 0
+  let characters = 0
+  for (const payload of payloads) {
+    events++
+    characters += contentOf(JSON.parse(payload)).length
+  }
+  return { events, characters }
+}
