@@ -593,6 +593,19 @@ export const makePolicy = <Snapshot, E = never, R = never>(
   operation: string,
   options: Options<Snapshot, E, R> | undefined,
   defaults: { readonly pollInterval: Duration.Input; readonly timeout: Duration.Input }
+): Effect.Effect<Policy<Snapshot, E, R>, BadRequestError> => {
+  if (options !== undefined) return newPolicy(operation, options, defaults)
+  const policy = defaultPolicies.get(defaults)
+  return policy !== undefined
+    ? Effect.succeed(policy)
+    : Effect.tap(newPolicy<Snapshot>(operation, undefined, defaults), (policy) =>
+      Effect.sync(() => defaultPolicies.set(defaults, policy as Policy)))
+}
+
+const newPolicy = <Snapshot, E = never, R = never>(
+  operation: string,
+  options: Options<Snapshot, E, R> | undefined,
+  defaults: { readonly pollInterval: Duration.Input; readonly timeout: Duration.Input }
 ): Effect.Effect<Policy<Snapshot, E, R>, BadRequestError> =>
   Effect.gen(function*() {
     const duration = (parameter: string, input: Duration.Input | undefined, fallback: Duration.Input) =>
@@ -625,6 +638,7 @@ export const makePolicy = <Snapshot, E = never, R = never>(
 // What most waits have in common exists once, and not once for each
 const defaultGrace = Duration.seconds(30)
 const defaultCeiling = Duration.minutes(1)
+const defaultPolicies = new WeakMap<object, Policy>()
 const defaultSchedules = new WeakMap<object, Schedule.Schedule<Duration.Duration>>()
 
 const defaultSchedule = (

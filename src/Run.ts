@@ -25,7 +25,7 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
@@ -139,12 +139,19 @@ export const polls = <
   policy: Policy<Snapshot, SE, SR>
 ): Stream.Stream<Poll<Snapshot, E>, E | RunTimeoutError | SE, R | SR> =>
   Stream.fromPull(
-    Effect.map(PollLoop.make(source, policy), (next) => {
+    Effect.map(PollLoop.make(source, policy), (loop) => {
+      const next = Effect.onInterrupt(PollLoop.next(loop), () => Effect.sync(() => PollLoop.stop(loop)))
+      let previous: Snapshot | undefined
       let ended = false
       return Effect.suspend((): Pull.Pull<readonly [Poll<Snapshot, E>], E | RunTimeoutError | SE, void, R | SR> =>
-        ended ? Cause.done() : Effect.map(next, ({ poll }) => {
-          ended = poll._tag === "Snapshot" && poll.terminal
-          return [poll] as const
+        ended ? Cause.done() : Effect.map(next, (turn): readonly [Poll<Snapshot, E>] => {
+          const at = { poll: loop.polls, elapsed: Duration.millis(loop.timers.now() - loop.started) }
+          if (turn.phase === undefined) return [{ _tag: "Failure", error: turn.error, ...at }]
+          const { requestId, value: snapshot } = turn.answer
+          ended = turn.phase._tag !== "Pending"
+          const changed = ended || previous === undefined || !isUnchanged(source, previous, snapshot)
+          previous = snapshot
+          return [{ _tag: "Snapshot", snapshot, changed, terminal: ended, requestId, ...at }]
         })
       )
     })
@@ -187,8 +194,7 @@ export const settle = <
 >(
   source: RunSource<Snapshot, Success, Failure, E, R>,
   policy: Policy<Snapshot, SE, SR>
-): Effect.Effect<Success | Failure, E | RunTimeoutError | SE, R | SR> =>
-  Effect.map(end(source, policy), ({ phase }) => phase.run)
+): Effect.Effect<Success | Failure, E | RunTimeoutError | SE, R | SR> => follow(source, policy, either)
 
 /**
  * Waits for the run to succeed. A run that the provider finished as failed is a `RunFailedError`.
@@ -207,8 +213,7 @@ export const wait = <
 >(
   source: RunSource<Snapshot, Success, Failure, E, R>,
   policy: Policy<Snapshot, SE, SR>
-): Effect.Effect<Success, E | RunTimeoutError | RunFailedError | SE, R | SR> =>
-  Effect.flatMap(end(source, policy), succeedOrFail(source.ref))
+): Effect.Effect<Success, E | RunTimeoutError | RunFailedError | SE, R | SR> => follow(source, policy, succeedOrFail)
 
 /**
  * One poll loop for all who hold it.
@@ -306,11 +311,17 @@ export const share = <
           Stream.takeUntil(isTerminal)
         )
     )
-    const ended: Effect.Effect<Ended<Success, Failure>, LoopError> = Effect.flatMap(
+    const ended: Effect.Effect<PollLoop.Ended<Success, Failure>, LoopError> = Effect.flatMap(
       Stream.runLast(shared),
       (poll) =>
         Option.isSome(poll) && poll.value._tag === "Snapshot"
-          ? Effect.succeed({ phase: source.classify(poll.value.snapshot), poll: poll.value } as Ended<Success, Failure>)
+          ? Effect.succeed(
+            {
+              ref: source.ref,
+              phase: source.classify(poll.value.snapshot),
+              requestId: poll.value.requestId
+            } as PollLoop.Ended<Success, Failure>
+          )
           : Effect.die(new Error("a shared poll loop ended before its run"))
     )
     return {
@@ -318,7 +329,7 @@ export const share = <
       polls: shared,
       watch: changes(shared),
       settle: Effect.map(ended, ({ phase }) => phase.run),
-      wait: Effect.flatMap(ended, succeedOrFail(source.ref)),
+      wait: Effect.flatMap(ended, succeedOrFail),
       stop: turn(Effect.suspend(() => {
         const ending = loop
         loop = undefined
@@ -363,34 +374,65 @@ export const parseRef = (json: string): Effect.Effect<RunRef, BadRequestError> =
 
 const decodeRef = Schema.decodeUnknownEffect(Schema.fromJsonString(RunRef))
 
-/** The end of a run: its terminal poll, and what that means. */
-interface Ended<Success, Failure> {
-  readonly phase: Exclude<Phase<Success, Failure>, { readonly _tag: "Pending" }>
-  readonly poll: { readonly poll: number; readonly requestId?: string | undefined }
-}
-
-/** Follows a run to its end: the one place where a wait is counted, timed and traced. */
-const end = <Snapshot, Success extends Snapshot, Failure extends Snapshot, E extends PollLoop.Failure, R, SE, SR>(
+/** Follows a run to its end, and judges that. What is built before the run is waited for is not held by then. */
+const follow = <
+  Snapshot,
+  Success extends Snapshot,
+  Failure extends Snapshot,
+  E extends PollLoop.Failure,
+  R,
+  SE,
+  SR,
+  A,
+  E2
+>(
   source: RunSource<Snapshot, Success, Failure, E, R>,
-  policy: Policy<Snapshot, SE, SR>
-): Effect.Effect<Ended<Success, Failure>, E | RunTimeoutError | SE, R | SR> =>
-  Telemetry.wait(
-    source.ref,
-    Effect.gen(function*() {
-      const next = yield* PollLoop.make(source, policy)
-      while (true) {
-        const { phase, poll } = yield* next
-        if (phase !== undefined && phase._tag !== "Pending") return { phase, poll }
-      }
-    })
+  policy: Policy<Snapshot, SE, SR>,
+  judge: (end: PollLoop.Ended<Success, Failure>) => Effect.Effect<A, E2>
+): Effect.Effect<A, E | E2 | RunTimeoutError | SE, R | SR> =>
+  Effect.flatMap(
+    PollLoop.make(source, policy),
+    (loop) =>
+      Effect.withFiber((fiber) =>
+        Effect.flatMap(
+          Telemetry.spanOf(fiber, released(loop), "Run.wait", () => Telemetry.attributes(source.ref)),
+          judge
+        )
+      )
   )
 
-const succeedOrFail =
-  (ref: RunRef) =>
-  <Success, Failure>({ phase, poll }: Ended<Success, Failure>): Effect.Effect<Success, RunFailedError> =>
-    phase._tag === "Succeeded" ? Effect.succeed(phase.run) : Effect.fail(runFailed(ref, phase, poll.requestId))
+const released = <Snapshot, Success extends Snapshot, Failure extends Snapshot, E extends PollLoop.Failure, R, SE, SR>(
+  loop: PollLoop.Loop<Snapshot, Success, Failure, E, R, SE, SR>
+): Effect.Effect<PollLoop.Ended<Success, Failure>, E | RunTimeoutError | SE, R | SR> =>
+  Effect.onExit(Effect.suspend(() => PollLoop.end(loop)), (exit) => {
+    PollLoop.stop(loop)
+    return Telemetry.ended(loop, exit)
+  })
+
+const succeedOrFail = <Success, Failure>(
+  { phase, ref, requestId }: PollLoop.Ended<Success, Failure>
+): Effect.Effect<Success, RunFailedError> =>
+  phase._tag === "Succeeded" ? Effect.succeed(phase.run) : Effect.fail(runFailed(ref, phase, requestId))
+
+const either = <Success, Failure>(
+  { phase }: PollLoop.Ended<Success, Failure>
+): Effect.Effect<Success | Failure> => Effect.succeed(phase.run)
 
 const isTerminal = <Snapshot, E>(poll: Poll<Snapshot, E>): boolean => poll._tag === "Snapshot" && poll.terminal
+
+/** A field may be nested too deep to compare; then it counts as changed. */
+const isUnchanged = <Snapshot>(
+  source: Pick<RunSource<Snapshot, Snapshot, Snapshot>, "unchanged">,
+  previous: Snapshot,
+  next: Snapshot
+): boolean => {
+  try {
+    return source.unchanged(previous, next)
+  } catch (error) {
+    if (error instanceof RangeError) return false
+    throw error
+  }
+}
 
 /** The first snapshot, then those that differ. */
 const changes = <Snapshot, E, E2, R>(self: Stream.Stream<Poll<Snapshot, E>, E2, R>): Stream.Stream<Snapshot, E2, R> =>

@@ -268,16 +268,18 @@ export class CreateOutcomeUnknownError extends Schema.TaggedError<CreateOutcomeU
 }
 
 /**
- * One poll in the account of a {@link RunTimeoutError}.
+ * Polls in a row with the same outcome, in the account of a {@link RunTimeoutError}.
  *
  * @category models
  * @since 0.1.0
  */
 export const PollRecord = Schema.Struct({
-  /** Milliseconds from the start of the wait. */
+  /** Milliseconds from the start of the wait to the last of them. */
   elapsedMs: Schema.Finite,
   /** The status that came back, or the tag of the error. */
-  outcome: Schema.String
+  outcome: Schema.String,
+  /** How many in a row. */
+  polls: Schema.Finite
 })
 
 /**
@@ -301,7 +303,7 @@ export class RunTimeoutError extends Schema.TaggedError<RunTimeoutError>()("RunT
   elapsed: Schema.Duration,
   /** How many polls were made. */
   polls: Schema.Finite,
-  /** What the last polls returned, oldest first; at most {@link maxPollRecords}. */
+  /** What the polls returned, oldest first, those in a row with one outcome as one; the last {@link maxPollRecords}. */
   history: Schema.Array(PollRecord),
   /** The last snapshot, if any poll brought one. */
   lastSnapshot: Schema.optionalKey(Schema.Unknown)
@@ -310,7 +312,7 @@ export class RunTimeoutError extends Schema.TaggedError<RunTimeoutError>()("RunT
 }
 
 /**
- * How many polls a {@link RunTimeoutError} recounts.
+ * How many changes of outcome a {@link RunTimeoutError} recounts.
  *
  * @category constants
  * @since 0.1.0

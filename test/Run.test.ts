@@ -180,11 +180,7 @@ describe("the poll loop", () => {
       assert.strictEqual(error.polls, 3)
       assert.deepStrictEqual(error.lastSnapshot, { status: "running" })
       assert.deepStrictEqual(error.ref, source.ref)
-      assert.deepStrictEqual(error.history.map(({ elapsedMs, outcome }) => [elapsedMs, outcome]), [
-        [0, "running"],
-        [40_000, "running"],
-        [59_900, "running"]
-      ])
+      assert.deepStrictEqual(error.history, [{ elapsedMs: 59_900, outcome: "running", polls: 3 }])
     }))
 
   it.effect("promise 3: leaves the last poll as much time as polls have taken", () =>
@@ -220,15 +216,40 @@ describe("the poll loop", () => {
       yield* Fiber.interrupt(fiber)
     }))
 
-  it.effect("promise 3: recounts the last polls only", () =>
+  it.effect("promise 3: recounts what polls returned, those in a row as one, and the last of many only", () =>
     Effect.gen(function*() {
-      const { source } = scripted(["running"])
-      const error = failure(
-        yield* finish(Run.wait(source, yield* policy({ pollInterval: "1 second", timeout: "5 minutes" })))
+      const minute = { pollInterval: "1 second", timeout: "1 minute" } as const
+      const steady = failure(
+        yield* finish(
+          Run.wait(scripted(["running", "running", serverError, serverError, "running"]).source, yield* policy(minute))
+        )
       )
-      assert.instanceOf(error, RunError.RunTimeoutError)
-      assert.strictEqual(error.polls, 301)
-      assert.strictEqual(error.history.length, RunError.maxPollRecords)
+      assert.instanceOf(steady, RunError.RunTimeoutError)
+      assert.strictEqual(steady.polls, 61)
+      assert.deepStrictEqual(steady.history, [
+        { elapsedMs: 1000, outcome: "running", polls: 2 },
+        { elapsedMs: 3000, outcome: "ServerError", polls: 2 },
+        { elapsedMs: 59_900, outcome: "running", polls: 57 }
+      ])
+
+      const replies = Array.from({ length: 61 }, (_, i) => i % 2 === 0 ? "running" : serverError)
+      const unsteady = failure(yield* finish(Run.wait(scripted(replies).source, yield* policy(minute))))
+      assert.instanceOf(unsteady, RunError.RunTimeoutError)
+      assert.strictEqual(unsteady.history.length, RunError.maxPollRecords)
+      assert.deepStrictEqual(unsteady.history.at(-1), { elapsedMs: 59_900, outcome: "running", polls: 1 })
+    }))
+
+  it.effect("promise 3: shows the last snapshot even if as many polls as may fail have failed since", () =>
+    Effect.gen(function*() {
+      const failures = Array.from({ length: 5 }, () => serverError)
+      for (const [timeout, polls] of [["25500 millis", 7], ["1 hour", 721]] as const) {
+        const running = Array.from({ length: polls - 5 }, (_, i) => ({ status: "running" as const, done: i }))
+        const { asked, source } = scripted([...running, ...failures])
+        const error = failure(yield* finish(Run.wait(source, yield* policy({ timeout })), "2 hours"))
+        assert.instanceOf(error, RunError.RunTimeoutError)
+        assert.strictEqual(asked.length, polls)
+        assert.deepStrictEqual(error.lastSnapshot, running.at(-1))
+      }
     }))
 
   it.effect("promise 4: survives as many failures in a row as the budget has, and any answer fills it up", () =>

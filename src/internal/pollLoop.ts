@@ -1,16 +1,24 @@
 /**
- * The one poll loop. Everything that follows a run pulls from it, so how a waiting run sleeps can change here alone.
+ * The one poll loop. Everything that follows a run turns it, whether a fiber waits for one run or a table holds a hundred
+ * thousand, so how a waiting run sleeps can change here alone.
+ *
+ * Where a wait stands is one plain object, which is its own timer: what a wait holds while it sleeps decides how many of them
+ * a process can have.
  */
-import type * as Clock from "effect/Clock"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
+import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
-import type { Policy, PollState, Progress } from "../Polling.ts"
-import type { Answer, Phase, Poll, RunSource } from "../Run.ts"
+import { delayOf, ignoresSnapshot, type Policy, type PollState } from "../Polling.ts"
+import type { Answer, Phase, RunSource } from "../Run.ts"
+import type { RunRef } from "../RunRef.ts"
 import { maxPollRecords, type PollRecord, RunTimeoutError } from "../RunError.ts"
 import * as Telemetry from "./telemetry.ts"
+import * as Timers from "./timers.ts"
 
 /** What the loop needs to know of a failed poll. */
 export interface Failure {
@@ -19,204 +27,397 @@ export interface Failure {
   readonly retryAfter?: Duration.Duration
 }
 
-/** One turn of the loop; `phase` is absent when the poll failed. */
-export interface Step<Snapshot, Success, Failed, E> {
-  readonly poll: Poll<Snapshot, E>
-  readonly phase: Phase<Success, Failed> | undefined
+/** Where a wait stands. Times are in milliseconds of its timers. */
+export interface Loop<Snapshot, Success extends Snapshot, Failed extends Snapshot, E, R, SE, SR> extends Timers.Timer {
+  readonly source: RunSource<Snapshot, Success, Failed, E, R>
+  readonly policy: Policy<Snapshot, SE, SR>
+  readonly timers: Timers.Timers
+  /** A schedule that is no function of the state has a state of its own. */
+  readonly step: Step<Snapshot, SE, SR> | undefined
+  readonly started: number
+  /** Wakes the fiber that sleeps, with what it is to go on with. */
+  resume: ((effect: Effect.Effect<never>) => void) | undefined
+  goOn: ((loop: never) => Effect.Effect<unknown, unknown, unknown>) | undefined
+  polls: number
+  /** Polls in a row that failed. */
+  failures: number
+  slowest: number
+  /** What the provider asks to wait at least. */
+  floor: number
+  /** The poll for which the last sleep was shortened has been planned. */
+  isLast: boolean
+  /** A push is heard once. If the next poll does not know of the end yet, the ones after it hurry. */
+  isPushed: boolean
+  hurry: number
+  snapshot: Snapshot | undefined
+  completed: number | undefined
+  total: number | undefined
+  progressAt: number
+  /** The outcome of the last poll, how many in a row had it, and when the last of these was; then those before. */
+  outcome: string | undefined
+  outcomes: number
+  outcomeAt: number
+  history: Array<PollRecord> | undefined
 }
 
-/**
- * Makes a loop that starts now. Running the effect it returns sleeps until the next poll is due and makes it; it must
- * not be run again after a terminal phase or a failure.
- */
+type Step<Snapshot, SE, SR> = (
+  now: number,
+  state: PollState<Snapshot>
+) => Pull.Pull<[unknown, Duration.Duration], SE, unknown, SR>
+
+/** A loop, whatever it is about. */
+export interface AnyLoop extends
+  Omit<
+    Loop<unknown, unknown, unknown, never, never, never, never>,
+    "policy" | "snapshot" | "source" | "step" | "wake"
+  >
+{
+  readonly source: { readonly ref: RunRef }
+  readonly snapshot: unknown
+  wake(self: Timers.Timer): void
+}
+
+/** One turn of the loop: an answer and what it means, or a failure that was survived. */
+export type Turn<Snapshot, Success, Failed, E> =
+  | { readonly phase: Phase<Success, Failed>; readonly answer: Answer<Snapshot> }
+  | { readonly phase: undefined; readonly error: E }
+
+/** The end of a run. */
+export interface Ended<Success, Failed> {
+  readonly ref: RunRef
+  readonly phase: Exclude<Phase<Success, Failed>, { readonly _tag: "Pending" }>
+  readonly requestId: string | undefined
+}
+
+/** A loop that starts now. */
 export const make = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
   source: RunSource<Snapshot, Success, Failed, E, R>,
   policy: Policy<Snapshot, SE, SR>
-): Effect.Effect<
-  Effect.Effect<Step<Snapshot, Success, Failed, E>, E | RunTimeoutError | SE, R | SR>,
-  never,
-  SR
-> =>
-  Effect.clockWith((clock) =>
-    Effect.map(Schedule.toStep(policy.schedule), (nextDelay) => {
-      const started = clock.currentTimeMillisUnsafe()
-      const deadline = started + Duration.toMillis(policy.timeout)
-      const ceiling = Duration.toMillis(policy.retryAfterCeiling)
-      const polled = Telemetry.pollCounter(source.ref)
-      const history: Array<PollRecord> = []
-      let polls = 0
-      let failures = 0
-      let slowest = 0
-      let floor = 0
-      let isLast = false
-      // A push is heard once. If the next poll does not know of the end yet, the ones after it hurry.
-      let pushed = source.pushed
-      let hurry = 0
-      let snapshot: Snapshot | undefined
-      let progress: Progress | undefined
-
-      const record = (now: number, outcome: string) => {
-        history.push({ elapsedMs: now - started, outcome })
-        if (history.length > maxPollRecords) history.shift()
-      }
-
-      const timedOut = (reason: "deadline" | "schedule") =>
-        Effect.suspend(() => Effect.fail(timeoutError(source.ref, reason, clock, started, polls, history, snapshot)))
-
-      const state = (now: number): PollState<Snapshot> => ({
-        ref: source.ref,
-        snapshot,
-        progress,
-        polls,
-        failures,
-        elapsed: Duration.millis(now - started),
-        age: source.ref.createdAt === undefined ? undefined : Duration.millis(Math.max(0, now - source.ref.createdAt)),
-        estimate: source.ref.estimatedDurationMs === undefined
-          ? undefined
-          : Duration.millis(source.ref.estimatedDurationMs),
-        remaining: Duration.millis(Math.max(0, deadline - now))
-      })
-
-      /** Sleeps until the next poll is due, or until the provider tells of the end by itself. */
-      const sleep: Effect.Effect<Option.Option<Answer<Snapshot>>, RunTimeoutError | SE, SR> = Effect.suspend(() => {
-        const now = clock.currentTimeMillisUnsafe()
-        // A consumer that came back late
-        if (now >= deadline) return timedOut("deadline")
-        if (isLast) return orPushed(Effect.andThen(Effect.sleep(deadline - now), timedOut("deadline")))
-        return Pull.matchEffect(nextDelay(now, state(now)), {
-          onFailure: Effect.failCause,
-          onDone: () => timedOut("schedule"),
-          onSuccess: ([, delay]) => {
-            const left = deadline - now
-            // Room for the last poll: twice the slowest one seen, and never more than half of what is left
-            const lastStart = left - Math.min(Math.max(2 * slowest, 100), left / 2)
-            const scheduled = Duration.toMillis(delay)
-            let millis = Math.max(hurry === 0 ? scheduled : Math.min(scheduled, 500 * 2 ** hurry++), floor)
-            if (millis >= lastStart) {
-              millis = Math.max(0, lastStart)
-              isLast = true
-            }
-            return orPushed(Effect.as(Effect.sleep(millis), Option.none()))
-          }
-        })
-      })
-
-      const orPushed = <E>(
-        sleep: Effect.Effect<Option.Option<Answer<Snapshot>>, E>
-      ): Effect.Effect<Option.Option<Answer<Snapshot>>, E> =>
-        pushed === undefined ? sleep : Effect.raceFirst(
-          sleep,
-          Effect.tap(pushed, () =>
-            Effect.sync(() => {
-              pushed = undefined
-              isLast = false
-              hurry = 1
-            }))
-        )
-
-      const succeeded = (
-        began: number,
-        answer: Answer<Snapshot>
-      ): Step<Snapshot, Success, Failed, E> => {
-        const now = clock.currentTimeMillisUnsafe()
-        const previous = snapshot
-        const phase = source.classify(answer.value)
-        slowest = Math.max(slowest, now - began)
-        failures = 0
-        floor = answer.retryAfter === undefined ? 0 : Math.min(Duration.toMillis(answer.retryAfter), ceiling)
-        snapshot = answer.value
-        progress = phase._tag === "Pending" ? phase.progress : undefined
-        record(now, source.status(answer.value))
-        const terminal = phase._tag !== "Pending"
-        return {
-          phase,
-          poll: {
-            _tag: "Snapshot",
-            snapshot: answer.value,
-            changed: terminal || previous === undefined || !isUnchanged(source, previous, answer.value),
-            terminal,
-            poll: polls,
-            elapsed: Duration.millis(now - started),
-            requestId: answer.requestId
-          }
-        }
-      }
-
-      const failed = (began: number, error: E): Effect.Effect<Step<Snapshot, Success, Failed, E>, E> => {
-        const now = clock.currentTimeMillisUnsafe()
-        slowest = Math.max(slowest, now - began)
-        floor = error.retryAfter === undefined ? 0 : Math.min(Duration.toMillis(error.retryAfter), ceiling)
-        record(now, error._tag)
-        const replicaLag = error._tag === "NotFoundError" && source.ref.createdAt !== undefined &&
-          now - source.ref.createdAt <= Duration.toMillis(policy.notFoundGrace)
-        if (!replicaLag && (!error.isRetryable || ++failures > policy.errorBudget)) return Effect.fail(error)
-        return Effect.succeed({
-          phase: undefined,
-          poll: { _tag: "Failure", error, poll: polls, elapsed: Duration.millis(now - started) }
-        })
-      }
-
-      const poll = Effect.withFiber((fiber) => {
-        const began = clock.currentTimeMillisUnsafe()
-        polls++
-        polled.updateUnsafe(1, fiber.context)
-        const retrieve = source.retrieve.pipe(
-          Effect.matchEffect({
-            onSuccess: (answer) => Effect.sync(() => succeeded(began, answer)),
-            onFailure: (error) => failed(began, error)
-          })
-        )
-        return deadline === Infinity ? retrieve : Effect.timeoutOrElse(retrieve, {
-          duration: Math.max(0, deadline - began),
-          orElse: () => timedOut("deadline")
-        })
-      })
-
-      /** A push that holds the answer takes the place of a poll. */
-      const take = (answer: Answer<Snapshot>) => Effect.sync(() => succeeded(clock.currentTimeMillisUnsafe(), answer))
-
-      return Effect.suspend(() =>
-        polls === 0 ? poll : Effect.flatMap(sleep, Option.match({ onNone: () => poll, onSome: take }))
-      )
-    })
+): Effect.Effect<Loop<Snapshot, Success, Failed, E, R, SE, SR>, never, SR> =>
+  Effect.withFiber((fiber) =>
+    delayOf(policy.schedule) === undefined
+      ? Effect.map(Schedule.toStep(policy.schedule), (step) => makeUnsafe(source, policy, Timers.of(fiber), step))
+      : Effect.succeed(makeUnsafe(source, policy, Timers.of(fiber), undefined))
   )
 
-/** A field may be nested too deep to compare; then it counts as changed. */
-const isUnchanged = <Snapshot>(
-  source: Pick<RunSource<Snapshot, Snapshot, Snapshot>, "unchanged">,
-  previous: Snapshot,
-  next: Snapshot
-): boolean => {
-  try {
-    return source.unchanged(previous, next)
-  } catch (error) {
-    if (error instanceof RangeError) return false
-    throw error
+const makeUnsafe = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
+  source: RunSource<Snapshot, Success, Failed, E, R>,
+  policy: Policy<Snapshot, SE, SR>,
+  timers: Timers.Timers,
+  step: Step<Snapshot, SE, SR> | undefined
+): Loop<Snapshot, Success, Failed, E, R, SE, SR> => {
+  const started = timers.now()
+  return {
+    due: 0,
+    index: -1,
+    wake,
+    source,
+    policy,
+    timers,
+    step,
+    started,
+    resume: undefined,
+    goOn: undefined,
+    polls: 0,
+    failures: 0,
+    slowest: 0,
+    floor: 0,
+    isLast: false,
+    isPushed: false,
+    hurry: 0,
+    snapshot: undefined,
+    completed: undefined,
+    total: undefined,
+    progressAt: started,
+    outcome: undefined,
+    outcomes: 0,
+    outcomeAt: 0,
+    history: undefined
   }
 }
 
-const timeoutError = (
-  ref: RunSource<never, never, never>["ref"],
-  reason: "deadline" | "schedule",
-  clock: Clock.Clock,
-  started: number,
-  polls: number,
-  history: ReadonlyArray<PollRecord>,
-  snapshot: unknown
-): RunTimeoutError => {
-  const elapsed = Duration.millis(clock.currentTimeMillisUnsafe() - started)
-  const last = history.at(-1)?.outcome ?? "no answer"
-  return new RunTimeoutError({
-    message:
-      `The ${ref.provider} ${ref.kind} ${ref.id} had not ended after ${Duration.format(elapsed)} and ${polls} ${
-        polls === 1 ? "poll" : "polls"
-      } (last: ${last}): ${reason === "deadline" ? "the timeout passed" : "the schedule has no more polls"}. ` +
-      "The run goes on at the provider: wait again with this error's ref, or give a longer timeout.",
-    ref,
-    reason,
-    elapsed,
-    polls,
-    history: [...history],
-    ...(snapshot === undefined ? undefined : { lastSnapshot: snapshot })
-  })
+/**
+ * Makes the next turn: sleeps until a poll is due, and makes it; the first is due at once. It must not be run again after a
+ * terminal phase or a failure, and whoever runs it calls {@link stop} when it is interrupted.
+ */
+export const next = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
+  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>
+): Effect.Effect<Turn<Snapshot, Success, Failed, E>, E | RunTimeoutError | SE, R | SR> =>
+  Effect.suspend(() =>
+    loop.polls === 0 ? poll(loop) : plan(loop, (loop, millis) => sleep(loop, millis, poll, Effect.succeed))
+  )
+
+/** Turns the loop until the run has ended. Whoever runs it calls {@link stop} when it is interrupted. */
+export const end = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
+  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>
+): Effect.Effect<Ended<Success, Failed>, E | RunTimeoutError | SE, R | SR> =>
+  Effect.flatMap(poll(loop), (turn) => endAfter(turn, loop))
+
+const endAfter = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
+  turn: Turn<Snapshot, Success, Failed, E>,
+  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>
+): Effect.Effect<Ended<Success, Failed>, E | RunTimeoutError | SE, R | SR> =>
+  turn.phase === undefined || turn.phase._tag === "Pending"
+    ? plan(loop, (loop, millis) => sleep(loop, millis, end, endAfter))
+    : Effect.succeed({ ref: loop.source.ref, phase: turn.phase, requestId: turn.answer.requestId })
+
+/** Lets go of the timer. */
+export const stop = (loop: AnyLoop): void => loop.timers.remove(loop)
+
+/**
+ * Sleeps, then goes on; or, where the provider tells of the end by itself, takes what it says. A sleeping fiber is woken with
+ * what it goes on with, so that it holds no more than its loop: no frame of a stack, and no finalizer, which is {@link stop}.
+ */
+const sleep = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR, A, E2, R2>(
+  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>,
+  millis: number,
+  goOn: (loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>) => Effect.Effect<A, E2, R2>,
+  take: (
+    turn: Turn<Snapshot, Success, Failed, E>,
+    loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>
+  ) => Effect.Effect<A, E2, R2>
+): Effect.Effect<A, E2, R2> => {
+  const { pushed } = loop.source
+  return pushed === undefined || loop.isPushed
+    ? Effect.callback((resume) => {
+      loop.resume = resume
+      loop.goOn = goOn
+      loop.timers.add(loop, millis)
+    })
+    : Effect.flatMap(
+      Effect.raceFirst(
+        Effect.as(Timers.sleep(millis), undefined),
+        Effect.map(pushed, (answer) => {
+          loop.isPushed = true
+          loop.isLast = false
+          loop.hurry = 1
+          return Option.getOrUndefined(answer)
+        })
+      ),
+      (answer) => answer === undefined ? goOn(loop) : take(succeeded(loop, answer), loop)
+    )
 }
+
+const wake = (loop: AnyLoop): void => {
+  if (isHeldBack(loop)) return
+  const { goOn, resume } = loop
+  loop.resume = undefined
+  resume!(goOn!(loop as never) as Effect.Effect<never>)
+}
+
+/** A process that slept as a whole, and not only its timers, finds everything due at once. */
+const pauseMillis = 1000
+
+/** The time over which a crowd spreads what would otherwise come at one moment. */
+const spread = (timers: Timers.Timers): number => Math.max(0, timers.size() - Timers.crowd)
+
+/** After a pause, what was due at different times stays at different times. */
+const isHeldBack = (loop: AnyLoop): boolean => {
+  const late = loop.timers.now() - loop.due
+  if (late < pauseMillis || loop.isLast) return false
+  const window = Math.min(late, spread(loop.timers))
+  if (window === 0) return false
+  loop.timers.add(loop, loop.due % window)
+  return true
+}
+
+/** Asks the schedule when the next poll is due, and hands that on. */
+export const plan = <
+  Snapshot,
+  Success extends Snapshot,
+  Failed extends Snapshot,
+  E extends Failure,
+  R,
+  SE,
+  SR,
+  A,
+  E2,
+  R2
+>(
+  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>,
+  sleep: (loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>, millis: number) => Effect.Effect<A, E2, R2>
+): Effect.Effect<A, E2 | RunTimeoutError | SE, R2 | SR> =>
+  Effect.withFiber((fiber): Effect.Effect<A, E2 | RunTimeoutError | SE, R2 | SR> => {
+    const { policy, step, timers } = loop
+    const now = timers.now()
+    const left = loop.started + Duration.toMillis(policy.timeout) - now
+    // A consumer that came back late
+    if (left <= 0) return timedOut(loop, "deadline")
+    // The last poll has been made: what is left is waited for
+    if (loop.isLast) return sleep(loop, left)
+    const random = fiber.getRef(Random.Random).nextDoubleUnsafe()
+    const state = stateOf(loop, fiber, now, left)
+    if (step === undefined) {
+      const millis = due(loop, left, delayOf(policy.schedule)!(state, random), random)
+      if (!needsSnapshot(loop, left, millis)) loop.snapshot = undefined
+      return sleep(loop, millis)
+    }
+    return Pull.matchEffect(step(fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(), state), {
+      onFailure: Effect.failCause,
+      onDone: () => timedOut(loop, "schedule"),
+      onSuccess: ([, delay]) => sleep(loop, due(loop, left, Duration.toMillis(delay), random))
+    })
+  })
+
+/**
+ * Whether the snapshot may have to travel in a timeout's error. It is an eighth of what a sleeping wait would hold. As long
+ * as more polls will follow than may fail, a later one brings another.
+ */
+const needsSnapshot = (
+  { isLast, policy }: Pick<AnyLoop, "isLast"> & { readonly policy: Policy<never, unknown, unknown> },
+  left: number,
+  millis: number
+): boolean =>
+  isLast || !ignoresSnapshot(policy.schedule) ||
+  left < (policy.errorBudget + 2) * Math.max(4 * millis, Duration.toMillis(policy.retryAfterCeiling))
+
+/** How long to sleep, given what the schedule says. */
+const due = (
+  loop: Pick<AnyLoop, "floor" | "hurry" | "isLast" | "slowest" | "timers">,
+  left: number,
+  scheduled: number,
+  random: number
+): number => {
+  const { floor, hurry, slowest, timers } = loop
+  let millis = hurry === 0 ? scheduled : Math.min(scheduled, 500 * 2 ** loop.hurry++)
+  // Many who are told to wait until the same moment must not come back at it
+  if (floor > millis) millis = floor + random * Math.min(millis, spread(timers))
+  // Room for the last poll: twice the slowest one seen, and never more than half of what is left
+  const lastStart = left - Math.min(Math.max(2 * slowest, 100), left / 2)
+  if (millis < lastStart) return millis
+  loop.isLast = true
+  return Math.max(0, lastStart)
+}
+
+/** Makes one poll. After the deadline it makes none. */
+export const poll = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
+  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>
+): Effect.Effect<Turn<Snapshot, Success, Failed, E>, E | RunTimeoutError, R> =>
+  Effect.withFiber((fiber): Effect.Effect<Turn<Snapshot, Success, Failed, E>, E | RunTimeoutError, R> => {
+    const { policy, source, started, timers } = loop
+    const began = timers.now()
+    const left = started + Duration.toMillis(policy.timeout) - began
+    if (left <= 0 && loop.polls > 0) return timedOut(loop, "deadline")
+    loop.polls++
+    Telemetry.countPoll(source.ref, fiber.context)
+    return Timers.within(
+      Effect.matchEffect(source.retrieve, {
+        onSuccess: (answer) => {
+          loop.slowest = Math.max(loop.slowest, timers.now() - began)
+          return Effect.succeed(succeeded(loop, answer))
+        },
+        onFailure: (error) => {
+          loop.slowest = Math.max(loop.slowest, timers.now() - began)
+          return failed(loop, error)
+        }
+      }),
+      Math.max(0, left),
+      () => timedOut(loop, "deadline")
+    )
+  })
+
+/** Takes an answer, polled or pushed. */
+const succeeded = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
+  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>,
+  answer: Answer<Snapshot>
+): Turn<Snapshot, Success, Failed, E> => {
+  const { source, timers } = loop
+  const phase = source.classify(answer.value)
+  const progress = phase._tag === "Pending" ? phase.progress : undefined
+  if (progress?.completed !== loop.completed || progress?.total !== loop.total) {
+    loop.progressAt = timers.now()
+    loop.completed = progress?.completed
+    loop.total = progress?.total
+  }
+  loop.failures = 0
+  loop.floor = floorOf(loop.policy, answer.retryAfter)
+  loop.snapshot = answer.value
+  record(loop, source.status(answer.value))
+  return { phase, answer }
+}
+
+const failed = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
+  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>,
+  error: E
+): Effect.Effect<Turn<Snapshot, Success, Failed, E>, E> =>
+  Effect.clockWith((clock) => {
+    const { policy, source: { ref } } = loop
+    loop.floor = floorOf(policy, error.retryAfter)
+    record(loop, error._tag)
+    const isReplicaLag = error._tag === "NotFoundError" && ref.createdAt !== undefined &&
+      clock.currentTimeMillisUnsafe() - ref.createdAt <= Duration.toMillis(policy.notFoundGrace)
+    return isReplicaLag || error.isRetryable && ++loop.failures <= policy.errorBudget
+      ? Effect.succeed({ phase: undefined, error })
+      : Effect.fail(error)
+  })
+
+const floorOf = (
+  { retryAfterCeiling }: Pick<Policy, "retryAfterCeiling">,
+  retryAfter: Duration.Duration | undefined
+): number =>
+  retryAfter === undefined ? 0 : Math.min(Duration.toMillis(retryAfter), Duration.toMillis(retryAfterCeiling))
+
+const record = (loop: AnyLoop, outcome: string): void => {
+  if (loop.outcome !== outcome) {
+    if (loop.outcome !== undefined) {
+      loop.history ??= []
+      loop.history.push(lastRecord(loop, loop.outcome))
+      if (loop.history.length === maxPollRecords) loop.history.shift()
+    }
+    loop.outcome = outcome
+    loop.outcomes = 0
+  }
+  loop.outcomes++
+  loop.outcomeAt = loop.timers.now()
+}
+
+const lastRecord = (loop: AnyLoop, outcome: string): PollRecord => ({
+  elapsedMs: loop.outcomeAt - loop.started,
+  outcome,
+  polls: loop.outcomes
+})
+
+const stateOf = <Snapshot>(
+  loop: AnyLoop & { readonly snapshot: Snapshot | undefined },
+  fiber: Fiber.Fiber<unknown, unknown>,
+  now: number,
+  left: number
+): PollState<Snapshot> => {
+  const { completed, total } = loop
+  const { createdAt, estimatedDurationMs } = loop.source.ref
+  return {
+    ref: loop.source.ref,
+    snapshot: loop.snapshot,
+    progress: completed === undefined || total === undefined ? undefined : { completed, total },
+    sinceProgress: Duration.millis(now - loop.progressAt),
+    polls: loop.polls,
+    failures: loop.failures,
+    elapsed: Duration.millis(now - loop.started),
+    age: createdAt === undefined
+      ? undefined
+      : Duration.millis(Math.max(0, fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() - createdAt)),
+    estimate: estimatedDurationMs === undefined ? undefined : Duration.millis(estimatedDurationMs),
+    remaining: Duration.millis(left)
+  }
+}
+
+const timedOut = (loop: AnyLoop, reason: "deadline" | "schedule"): Effect.Effect<never, RunTimeoutError> =>
+  Effect.suspend(() => {
+    const { outcome, polls, snapshot, source: { ref } } = loop
+    const elapsed = Duration.millis(loop.timers.now() - loop.started)
+    return Effect.fail(
+      new RunTimeoutError({
+        message: `The ${ref.provider} ${ref.kind} ${ref.id} had not ended after ${
+          Duration.format(elapsed)
+        } and ${polls} ${polls === 1 ? "poll" : "polls"} (last: ${outcome ?? "no answer"}): ${
+          reason === "deadline" ? "the timeout passed" : "the schedule has no more polls"
+        }. The run goes on at the provider: wait again with this error's ref, or give a longer timeout.`,
+        ref,
+        reason,
+        elapsed,
+        polls,
+        history: [...loop.history ?? [], ...(outcome === undefined ? [] : [lastRecord(loop, outcome)])],
+        ...(snapshot === undefined ? undefined : { lastSnapshot: snapshot })
+      })
+    )
+  })

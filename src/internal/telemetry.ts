@@ -18,7 +18,7 @@ const created = Metric.counter("canvas_runs_created_total", {
   incremental: true
 })
 
-const ended = Metric.counter("canvas_runs_ended_total", {
+const endedCount = Metric.counter("canvas_runs_ended_total", {
   description: "Waits that ended, by provider and outcome",
   incremental: true
 })
@@ -37,19 +37,33 @@ const waitTime = Metric.timer("canvas_runs_wait_duration", {
 export const countCreated = (provider: string): Effect.Effect<void> =>
   Metric.update(Metric.withAttributes(created, { provider }), 1)
 
-/** The counter of a provider's polls. */
-export const pollCounter = (ref: RunRef.RunRef): Metric.Counter<number> =>
-  Metric.withAttributes(pollCount, { provider: ref.provider })
+/** Counts a poll. */
+export const countPoll = (ref: RunRef.RunRef, context: Context.Context<never>): void => {
+  let counter = pollCounters.get(ref.provider)
+  if (counter === undefined) {
+    pollCounters.set(ref.provider, counter = Metric.withAttributes(pollCount, { provider: ref.provider }))
+  }
+  counter.updateUnsafe(1, context)
+}
+
+const pollCounters = new Map<string, Metric.Counter<number>>()
 
 /** Opens a span if anybody collects spans. */
 export const span =
   (name: string, attributes: Record<string, unknown>) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.withFiber((fiber): Effect.Effect<A, E, R> =>
-      isTraced(fiber)
-        ? Effect.withSpan(self, name, { attributes, captureStackTrace: false }) as Effect.Effect<A, E, R>
-        : self
-    )
+    Effect.withFiber((fiber) => spanOf(fiber, self, name, () => attributes))
+
+/** The same where the fiber is known. */
+export const spanOf = <A, E, R>(
+  fiber: Fiber.Fiber<unknown, unknown>,
+  self: Effect.Effect<A, E, R>,
+  name: string,
+  attributes: () => Record<string, unknown>
+): Effect.Effect<A, E, R> =>
+  isTraced(fiber)
+    ? Effect.withSpan(self, name, { attributes: attributes(), captureStackTrace: false }) as Effect.Effect<A, E, R>
+    : self
 
 /** The same for one request; only its error, which holds no secret, is shown. */
 export const requestSpan = (
@@ -85,33 +99,31 @@ export const streamSpan =
       )
     ))
 
-/** Counts, times and traces one wait. */
-export const wait = <
-  A extends { readonly phase: { readonly _tag: string }; readonly poll: { readonly poll: number } },
-  E,
-  R
->(
-  ref: RunRef.RunRef,
-  self: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  Effect.clockWith((clock) => {
-    const started = clock.currentTimeMillisUnsafe()
-    return Effect.onExit(self, (exit) =>
-      Effect.contextWith((context: Context.Context<never>) => {
-        const outcome = Exit.isSuccess(exit) ? exit.value.phase._tag : failureName(exit.cause)
-        const elapsed = Duration.millis(clock.currentTimeMillisUnsafe() - started)
-        const by = { provider: ref.provider, outcome }
-        Metric.withAttributes(ended, by).updateUnsafe(1, context)
-        Metric.withAttributes(waitTime, by).updateUnsafe(elapsed, context)
-        return Effect.andThen(
-          Effect.annotateCurrentSpan({
-            "run.outcome": outcome,
-            ...(Exit.isSuccess(exit) ? { "run.polls": exit.value.poll.poll } : undefined)
-          }),
-          Effect.logDebug(`${RunRef.format(ref)}: ${outcome} after ${Duration.format(elapsed)}`)
-        )
-      }))
-  }).pipe(span("Run.wait", attributes(ref)))
+/** Counts and times the end of a wait. */
+export const ended = <A extends { readonly phase: { readonly _tag: string } }, E>(
+  loop: {
+    readonly source: { readonly ref: RunRef.RunRef }
+    readonly timers: { readonly now: () => number }
+    readonly started: number
+    readonly polls: number
+  },
+  exit: Exit.Exit<A, E>
+): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    const { ref } = loop.source
+    const outcome = Exit.isSuccess(exit) ? exit.value.phase._tag : failureName(exit.cause)
+    const elapsed = Duration.millis(loop.timers.now() - loop.started)
+    const by = { provider: ref.provider, outcome }
+    Metric.withAttributes(endedCount, by).updateUnsafe(1, fiber.context)
+    Metric.withAttributes(waitTime, by).updateUnsafe(elapsed, fiber.context)
+    return Effect.andThen(
+      Effect.annotateCurrentSpan({
+        "run.outcome": outcome,
+        ...(Exit.isSuccess(exit) ? { "run.polls": loop.polls } : undefined)
+      }),
+      Effect.logDebug(`${RunRef.format(ref)}: ${outcome} after ${Duration.format(elapsed)}`)
+    )
+  })
 
 /** What a span says of a run. */
 export const attributes = (ref: RunRef.RunRef): Record<string, unknown> => ({

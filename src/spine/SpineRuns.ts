@@ -219,20 +219,29 @@ export const make = (
   const { webhooks } = options
   const defaults = webhooks === undefined ? defaultWait : { ...defaultWait, pollInterval: whileWebhooksAreExpected }
 
-  const source = (ref: RunRef.RunRef): Source => ({
-    ref,
+  // All but the ref is the same for every run, and a request is made anew for each poll, so that a run that is waited for
+  // holds neither
+  const kind: Omit<Source, "ref"> & ThisType<Source> = {
     // A webhook has no metadata, so it is no answer, but a reason to ask
-    pushed: webhooks === undefined ? undefined : Effect.as(webhooks.ended(provider, ref.id), Option.none()),
-    retrieve: api.call({
+    get pushed() {
+      return webhooks === undefined ? undefined : Effect.as(webhooks.ended(provider, this.ref.id), Option.none())
+    },
+    get retrieve() {
+      return retrieve(this.ref)
+    },
+    classify,
+    status: statusOf,
+    unchanged
+  }
+  const source = (ref: RunRef.RunRef): Source => Object.setPrototypeOf({ ref }, kind)
+
+  const retrieve = (ref: RunRef.RunRef) =>
+    api.call({
       operation: "runs.retrieve",
       request: HttpClientRequest.get(`/v1/run/${ref.id}`),
       decode: decodeRun,
       ref
-    }),
-    classify,
-    status: (run) => run.status === "unknown" ? run.provider_status : run.status,
-    unchanged
-  })
+    })
 
   const prepare = <E, R>(operation: string, run: RunTarget, wait: WaitOptions<E, R> | undefined) =>
     Effect.all([
@@ -250,10 +259,13 @@ export const make = (
     run: RunTarget,
     wait?: WaitOptions<E, R> & { readonly resolveOnFailure?: boolean | undefined }
   ): Effect.Effect<Wire.TerminalRun, WaitError | E, R> =>
-    Effect.flatMap(
-      prepare("runs.waitForCompletion", run, wait),
-      ([source, policy]): Effect.Effect<Wire.TerminalRun, WaitError | E, R> =>
-        wait?.resolveOnFailure === true ? KernelRun.settle(source, policy) : KernelRun.wait(source, policy)
+    // Suspended, because what is built here would be held while the run is waited for
+    Effect.suspend(() =>
+      Effect.flatMap(
+        prepare("runs.waitForCompletion", run, wait),
+        ([source, policy]): Effect.Effect<Wire.TerminalRun, WaitError | E, R> =>
+          wait?.resolveOnFailure === true ? KernelRun.settle(source, policy) : KernelRun.wait(source, policy)
+      )
     )
 
   return {
@@ -310,6 +322,8 @@ const classify: Source["classify"] = (run) => {
   }
 }
 
+const statusOf: Source["status"] = (run) => run.status === "unknown" ? run.provider_status : run.status
+
 /** The time a run has taken changes with every poll, and tells nothing new. */
 const unchanged = (previous: Wire.Run, next: Wire.Run): boolean =>
   Equal.equals(withoutClock(previous), withoutClock(next))
@@ -350,7 +364,7 @@ export const refOf = (operation: string, run: RunTarget): Effect.Effect<RunRef.R
   }
   if (Predicate.hasProperty(run, "ref")) return refOf(operation, run.ref as RunRef.RunRef)
   const id = Predicate.hasProperty(run, "run_id") ? run.run_id : run
-  return Effect.map(checkId(operation, "run_id", id), (id) => RunRef.make({ provider, kind: "run", id }))
+  return Effect.map(checkId(operation, "run_id", id), (id) => ({ version: 1, provider, kind: "run", id }))
 }
 
 const checkParams = (

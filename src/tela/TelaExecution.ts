@@ -6,7 +6,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as HttpBody from "effect/http/HttpBody"
@@ -526,20 +526,30 @@ export const source = (
             ? Option.some({ value: snapshot.value, requestId: undefined, retryAfter: undefined })
             : Option.none())
     ),
-  retrieve: Effect.map(retrieve(api, ref, "execution.poll"), (answer) => ({
+  // Made anew for each poll, so that an execution that is waited for does not hold it
+  retrieve: Effect.suspend(() => poll(api, ref)),
+  classify,
+  status: statusOf,
+  unchanged
+})
+
+const poll = (api: Http.Api, ref: RunRef.RunRef) =>
+  Effect.map(retrieve(api, ref, "execution.poll"), (answer) => ({
     ...answer,
     value: { ...answer.value, requestId: answer.requestId }
-  })),
-  classify: (run) =>
-    run.status === "succeeded"
-      ? { _tag: "Succeeded", run }
-      : run.status === "failed"
-      ? { _tag: "Failed", run, errors: failureOf(run.raw) }
-      : { _tag: "Pending" },
-  status: ({ providerStatus }) => providerStatus,
-  unchanged: (previous, next) =>
-    previous.providerStatus === next.providerStatus && Equal.equals(previous.output, next.output)
-})
+  }))
+
+const classify: Source["classify"] = (run) =>
+  run.status === "succeeded"
+    ? { _tag: "Succeeded", run }
+    : run.status === "failed"
+    ? { _tag: "Failed", run, errors: failureOf(run.raw) }
+    : { _tag: "Pending" }
+
+const statusOf: Source["status"] = ({ providerStatus }) => providerStatus
+
+const unchanged: Source["unchanged"] = (previous, next) =>
+  previous.providerStatus === next.providerStatus && Equal.equals(previous.output, next.output)
 
 interface Source extends KernelRun.RunSource<ExecutionSnapshot, ExecutionSnapshot, ExecutionSnapshot> {}
 
@@ -663,7 +673,10 @@ const makePolicy = (operation: string, params: PollParams, webhooks?: Webhooks.S
     ...(params.schedule === undefined
       ? { pollInterval: params.pollingInterval === undefined ? undefined : duration(params.pollingInterval) }
       : { schedule: params.schedule, pollInterval: params.pollingInterval as undefined })
-  }, { pollInterval: webhooks === undefined ? 1000 : whileWebhooksAreExpected, timeout: 60_000 })
+  }, webhooks === undefined ? defaults : defaultsWithWebhooks)
+
+const defaults = { pollInterval: 1000, timeout: Duration.minutes(1) }
+const defaultsWithWebhooks = { pollInterval: whileWebhooksAreExpected, timeout: Duration.minutes(1) }
 
 const retrieve = (
   api: Http.Api,

@@ -1,0 +1,223 @@
+/**
+ * Sleeps for many on one timer. A fiber in `Effect.sleep` holds a timer of its own and twice the memory of one that is merely
+ * parked; with thousands of waiting runs it is these that cost. All that sleep on the same `Clock` share a heap of due times
+ * here, and one fiber that sleeps on that clock until the earliest of them, so a `TestClock` drives them as it would each.
+ */
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+
+/** Something that is due at some time. Whoever sleeps may keep its own state in the same object. */
+export interface Timer {
+  /** When, in the milliseconds of {@link Timers.now}. */
+  due: number
+  /** Its place in the heap; -1 when it is in none. */
+  index: number
+  /** A method, so that whoever implements it may take what it really is. */
+  wake(self: Timer): void
+}
+
+export interface Timers {
+  /** Milliseconds since the first use on this clock. Unlike the time of day, it goes on evenly when the system's time is set. */
+  readonly now: () => number
+  /** How many sleep. */
+  readonly size: () => number
+  readonly add: (timer: Timer, millis: number) => void
+  readonly remove: (timer: Timer) => void
+  readonly removeAll: (isGone: (timer: Timer) => boolean) => void
+}
+
+/** The timers of the clock that a fiber runs on. */
+export const of = (fiber: Fiber.Fiber<unknown, unknown>): Timers => {
+  const clock = fiber.getRef(Clock.Clock)
+  let timers = byClock.get(clock)
+  if (timers === undefined) byClock.set(clock, timers = make(clock, Effect.runForkWith(fiber.context)))
+  return timers
+}
+
+const byClock = new WeakMap<Clock.Clock, Timers>()
+
+/** From so many sleepers on, those that are due within so many milliseconds of each other wake together. */
+export const crowd = 64
+const crowdMillis = 20
+
+/** How many wake before others get a turn. */
+const batch = 64
+
+/** The longest that a platform's timer can be set to. */
+const longest = 2 ** 31 - 1
+
+const make = (clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>): Timers => {
+  const heap: Array<Timer> = []
+  const origin = clock.monotonicTimeNanosUnsafe()
+  // A clock whose sleeps and whose time disagree is believed in its sleeps
+  let atLeast = 0
+  let sleeping: { readonly until: number; readonly fiber: Fiber.Fiber<void> } | undefined
+  let isWaking = false
+
+  const now = () => Math.max(atLeast, Math.round(Number(clock.monotonicTimeNanosUnsafe() - origin) / 1e6))
+
+  const place = (timer: Timer, index: number) => {
+    heap[index] = timer
+    timer.index = index
+  }
+  const up = (timer: Timer, from: number) => {
+    let index = from
+    while (index > 0) {
+      const parent = (index - 1) >> 1
+      if (heap[parent]!.due <= timer.due) break
+      place(heap[parent]!, index)
+      index = parent
+    }
+    place(timer, index)
+  }
+  const down = (timer: Timer, from: number) => {
+    let index = from
+    while (true) {
+      let child = 2 * index + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && heap[child + 1]!.due < heap[child]!.due) child++
+      if (heap[child]!.due >= timer.due) break
+      place(heap[child]!, index)
+      index = child
+    }
+    place(timer, index)
+  }
+  const take = (timer: Timer) => {
+    const { index } = timer
+    const last = heap.pop()!
+    timer.index = -1
+    if (last === timer) return
+    if (index > 0 && heap[(index - 1) >> 1]!.due > last.due) up(last, index)
+    else down(last, index)
+  }
+
+  const disarm = () => {
+    sleeping?.fiber.interruptUnsafe()
+    sleeping = undefined
+  }
+
+  const wakeDue: Effect.Effect<void> = Effect.suspend(() => {
+    const time = now()
+    for (let woken = 0; woken < batch; woken++) {
+      const first = heap[0]
+      if (first === undefined || first.due > time) {
+        isWaking = false
+        arm()
+        return Effect.void
+      }
+      take(first)
+      first.wake(first)
+    }
+    return Effect.andThen(Effect.yieldNow, wakeDue)
+  })
+
+  /** Sleeps until the earliest is due, unless that is what is slept for. */
+  const arm = () => {
+    if (isWaking) return
+    const first = heap[0]
+    if (first === undefined) return disarm()
+    const time = now()
+    const millis = Math.min(longest, Math.max(first.due - time, heap.length < crowd ? 0 : crowdMillis))
+    const until = time + millis
+    if (sleeping !== undefined && sleeping.until <= until) return
+    disarm()
+    sleeping = {
+      until,
+      fiber: fork(Effect.andThen(
+        clock.sleep(Duration.millis(millis)),
+        Effect.suspend(() => {
+          sleeping = undefined
+          atLeast = Math.max(atLeast, until)
+          isWaking = true
+          return wakeDue
+        })
+      ))
+    }
+  }
+
+  return {
+    now,
+    size: () => heap.length,
+    add: (timer, millis) => {
+      timer.due = now() + Math.ceil(millis)
+      heap.push(timer)
+      up(timer, heap.length - 1)
+      arm()
+    },
+    remove: (timer) => {
+      if (timer.index === -1) return
+      take(timer)
+      arm()
+    },
+    removeAll: (isGone) => {
+      const kept = heap.filter((timer) => {
+        if (!isGone(timer)) return true
+        timer.index = -1
+        return false
+      })
+      // What is in order of due times is a heap
+      kept.sort((a, b) => a.due - b.due)
+      heap.length = 0
+      for (const timer of kept) place(timer, heap.length)
+      arm()
+    }
+  }
+}
+
+/** A timer that resumes a fiber. */
+interface Sleeper extends Timer {
+  resume: (effect: Effect.Effect<void>) => void
+}
+
+const resume = (sleeper: Sleeper) => sleeper.resume(Effect.void)
+
+/** `Effect.sleep`, on the shared timer. */
+export const sleep = (millis: number): Effect.Effect<void> =>
+  Effect.withFiber((fiber) =>
+    millis <= 0 ? Effect.yieldNow : millis === Infinity ? Effect.never : Effect.callback<void>((callback) => {
+      const timers = of(fiber)
+      const sleeper: Sleeper = { due: 0, index: -1, wake: resume, resume: callback }
+      timers.add(sleeper, millis)
+      return Effect.sync(() => timers.remove(sleeper))
+    })
+  )
+
+/** A timer that interrupts a fiber. */
+interface Guard extends Timer {
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+  hasFired: boolean
+}
+
+const fire = (guard: Guard) => {
+  guard.hasFired = true
+  guard.fiber.interruptUnsafe()
+}
+
+/**
+ * `Effect.timeoutOrElse` on the shared timer, with one fiber in place of two: every request has a timeout, and hardly any
+ * meets it.
+ */
+export const within = <A, E, R, E2, R2>(
+  self: Effect.Effect<A, E, R>,
+  millis: number,
+  orElse: () => Effect.Effect<A, E2, R2>
+): Effect.Effect<A, E | E2, R | R2> =>
+  millis === Infinity ? self : Effect.withFiber((parent) =>
+    Effect.callback<A, E | E2, R | R2>((callback) => {
+      const fiber = Effect.runForkWith(parent.context as Context.Context<R>)(self)
+      const exit = fiber.pollUnsafe()
+      if (exit !== undefined) return callback(exit)
+      const timers = of(parent)
+      const guard: Guard = { due: 0, index: -1, wake: fire, fiber, hasFired: false }
+      fiber.addObserver((exit) => {
+        timers.remove(guard)
+        callback(guard.hasFired && Exit.hasInterrupts(exit) ? orElse() : exit)
+      })
+      timers.add(guard, millis)
+      return Fiber.interrupt(fiber)
+    })
+  )
