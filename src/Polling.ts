@@ -372,7 +372,7 @@ const anyLength: Ending = {
 const about = (lengths: ReadonlyArray<number>, spread: number, others: number): Ending => {
   const median = lengths[lengths.length >> 1]!
   const first = Math.log(lengths[0]!) - 8 * spread
-  const step = Math.max(spread / 16, (Math.log(lengths.at(-1)!) + 8 * spread - first) / 1000)
+  const step = Math.max(spread / 10, (Math.log(lengths.at(-1)!) + 8 * spread - first) / 500)
   const table: Array<number> = []
   let sum = 0
   for (let log = first; log <= Math.log(lengths.at(-1)!) + 8 * spread; log += step) {
@@ -424,15 +424,16 @@ const upperTail = (x: number, bell: number): number => {
 }
 
 /** Providers' estimates are right within a factor of 1.6 in two of three cases, and say nothing in one of twelve. */
-const aboutOne = () => about([1], 0.45, 0.08)
+const aboutOne = (): Ending => one ??= about([1], 0.45, 0.08)
+let one: Ending | undefined
 
 /** The more alike and the more they are, the narrower each counts; a run unlike all of them counts as one of them. */
 const aboutEach = (lengths: ReadonlyArray<number>): Ending => {
   const sorted = [...lengths].sort((a, b) => a - b)
   // More do not say more
-  const some = sorted.length <= 256
+  const some = sorted.length <= 128
     ? sorted
-    : Array.from({ length: 256 }, (_, index) => sorted[Math.floor((index + 0.5) / 256 * sorted.length)]!)
+    : Array.from({ length: 128 }, (_, index) => sorted[Math.floor((index + 0.5) / 128 * sorted.length)]!)
   const logs = some.map(Math.log)
   const mean = logs.reduce((sum, log) => sum + log, 0) / logs.length
   const deviation = Math.sqrt(logs.reduce((sum, log) => sum + (log - mean) ** 2, 0) / logs.length)
@@ -598,8 +599,10 @@ export const makePolicy = <Snapshot, E = never, R = never>(
   const policy = defaultPolicies.get(defaults)
   return policy !== undefined
     ? Effect.succeed(policy)
-    : Effect.tap(newPolicy<Snapshot>(operation, undefined, defaults), (policy) =>
-      Effect.sync(() => defaultPolicies.set(defaults, policy as Policy)))
+    : Effect.tap(
+      newPolicy<Snapshot>(operation, undefined, defaults),
+      (policy) => Effect.sync(() => defaultPolicies.set(defaults, policy as Policy))
+    )
 }
 
 const newPolicy = <Snapshot, E = never, R = never>(
