@@ -29,8 +29,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as PubSub from "effect/PubSub"
 import type * as Pull from "effect/Pull"
+import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
@@ -263,53 +263,65 @@ export const share = <
 ): Effect.Effect<SharedRun<Snapshot, Success, Failure, E, E | RunTimeoutError | SE>, never, R | SR> =>
   Effect.map(Effect.context<R | SR>(), (context) => {
     type LoopError = E | RunTimeoutError | SE
-    type Message = Result.Result<Poll<Snapshot, E>, Cause.Cause<LoopError>>
+    type Waiter = Queue.Queue<Poll<Snapshot, E>, LoopError>
+    interface Loop {
+      readonly waiters: Set<Waiter>
+      /** Told again to a late waiter, to bring it up to date or to tell it of an end it has just missed. */
+      latest: ((waiter: Waiter) => boolean) | undefined
+      fiber: Fiber.Fiber<void> | undefined
+    }
     // The terminal poll, for those who come after the end
     let last: Poll<Snapshot, E> | undefined
-    let waiters = 0
-    let loop: { readonly messages: PubSub.PubSub<Message>; readonly fiber: Fiber.Fiber<void> } | undefined
+    let loop: Loop | undefined
 
-    const start = Effect.gen(function*() {
-      // Replaying one message brings a late waiter up to date, and tells it of an end it has just missed
-      const messages = yield* PubSub.unbounded<Message>({ replay: 1 })
-      const fiber = yield* polls(source, policy).pipe(
+    // A queue per waiter rather than a PubSub, which is a ninth of what a program pays for this library
+    const tell = (loop: Loop, message: (waiter: Waiter) => boolean) =>
+      Effect.sync(() => {
+        loop.latest = message
+        loop.waiters.forEach(message)
+      })
+
+    const start = Effect.suspend(() => {
+      const starting: Loop = { waiters: new Set(), latest: undefined, fiber: undefined }
+      return polls(source, policy).pipe(
         Stream.runForEach((poll) => {
           if (isTerminal(poll)) last = poll
-          return PubSub.publish(messages, Result.succeed(poll))
+          return tell(starting, (waiter) => Queue.offerUnsafe(waiter, poll))
         }),
-        Effect.catchCause((cause) => PubSub.publish(messages, Result.fail(cause))),
+        Effect.catchCause((cause) => tell(starting, (waiter) => Queue.failCauseUnsafe(waiter, cause))),
         Effect.provideContext(context),
         Effect.interruptible,
-        Effect.forkDetach
+        Effect.forkDetach,
+        Effect.map((fiber) => {
+          starting.fiber = fiber
+          return loop = starting
+        })
       )
-      return loop = { messages, fiber: fiber as Fiber.Fiber<void> }
     })
 
     // The loop starts with the first waiter and stops with the last; one at a time, or two of them would start two
     const turn = Semaphore.makeUnsafe(1).withPermits(1)
     const attach = Effect.acquireRelease(
-      turn(Effect.suspend(() => {
-        waiters++
-        return loop === undefined ? start : Effect.succeed(loop)
+      turn(Effect.gen(function*() {
+        const waiter = yield* Queue.unbounded<Poll<Snapshot, E>, LoopError>()
+        const joined = loop ?? (yield* start)
+        joined.waiters.add(waiter)
+        joined.latest?.(waiter)
+        return { joined, waiter }
       })),
-      () =>
+      ({ joined, waiter }) =>
         turn(Effect.suspend(() => {
-          const ending = --waiters === 0 ? loop : undefined
-          if (ending === undefined) return Effect.void
+          joined.waiters.delete(waiter)
+          if (joined.waiters.size > 0 || loop !== joined) return Effect.void
           loop = undefined
-          return Fiber.interrupt(ending.fiber)
+          return joined.fiber === undefined ? Effect.void : Fiber.interrupt(joined.fiber)
         }))
     )
 
     const shared: Stream.Stream<Poll<Snapshot, E>, LoopError> = Stream.suspend(() =>
       last !== undefined
         ? Stream.make(last)
-        : Stream.unwrap(Effect.map(attach, ({ messages }) => Stream.fromPubSub(messages))).pipe(
-          Stream.mapEffect((message) =>
-            Result.isSuccess(message) ? Effect.succeed(message.success) : Effect.failCause(message.failure)
-          ),
-          Stream.takeUntil(isTerminal)
-        )
+        : Stream.unwrap(Effect.map(attach, ({ waiter }) => Stream.fromQueue(waiter))).pipe(Stream.takeUntil(isTerminal))
     )
     const ended: Effect.Effect<PollLoop.Ended<Success, Failure>, LoopError> = Effect.flatMap(
       Stream.runLast(shared),
@@ -333,9 +345,9 @@ export const share = <
       stop: turn(Effect.suspend(() => {
         const ending = loop
         loop = undefined
-        return ending === undefined ? Effect.void : Effect.andThen(
+        return ending?.fiber === undefined ? Effect.void : Effect.andThen(
           Fiber.interrupt(ending.fiber),
-          PubSub.publish(ending.messages, Result.fail(Cause.interrupt()))
+          tell(ending, (waiter) => Queue.failCauseUnsafe(waiter, Cause.interrupt()))
         )
       }))
     }

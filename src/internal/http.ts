@@ -4,6 +4,7 @@
  */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -26,6 +27,7 @@ import type { Answer } from "../Run.ts"
 import * as RunError from "../RunError.ts"
 import type { RunRef } from "../RunRef.ts"
 import * as Telemetry from "./telemetry.ts"
+import * as Timers from "./timers.ts"
 
 /** What a provider sets up once. */
 export interface Options {
@@ -149,68 +151,67 @@ export const make = (options: Options): Api => {
     started: number,
     clock: Clock.Clock
   ): Effect.Effect<A, RunError.RequestError> => {
-    const context = (): Context => ({
+    const context = (): CallContext => ({
       operation: call.operation,
       attempts,
       elapsed: Duration.millis(clock.currentTimeMillisUnsafe() - started),
       ...(call.ref === undefined ? undefined : { ref: call.ref })
     })
     const timeout = call.timeout ?? options.requestTimeout
-    const answer = send(request, call).pipe(
-      Effect.flatMap((response) => receive(response, context, clock)),
-      Effect.catchTag(
-        "HttpClientError",
-        (error) => Effect.fail(transportError(error as HttpClientError.HttpClientError, context(), scrub))
-      ),
-      call.isUpload === true ? refuseBlob(context) : identity,
-      Effect.timeoutOrElse({
-        duration: timeout,
-        orElse: () =>
-          Effect.suspend(() =>
-            Effect.fail(
-              new RunError.RequestTimeoutError({
-                ...context(),
-                message: `${call.operation}: no answer within ${
-                  Duration.format(timeout)
-                }. Try again, or give it a longer timeout.`
-              })
-            )
-          )
-      })
-    ) as Effect.Effect<A, RunError.RequestError>
-    const traced = Telemetry.requestSpan(request)(answer)
+    const answer = Effect.catch(
+      Effect.flatMap(send(request, call), (response) => receive(response, context, clock)),
+      (error) => Effect.fail(error._tag === "HttpClientError" ? transportError(error, context(), scrub) : error)
+    )
+    const timely = Timers.within(
+      call.isUpload === true ? refuseBlob(context)(answer) : answer,
+      Duration.toMillis(timeout),
+      () =>
+        Effect.fail(
+          new RunError.RequestTimeoutError({
+            ...context(),
+            message: `${call.operation}: no answer within ${
+              Duration.format(timeout)
+            }. Try again, or give it a longer timeout.`
+          })
+        )
+    )
+    const traced = Telemetry.requestSpan(request)(timely)
     return options.turn === undefined ? traced : Effect.andThen(options.turn, traced)
   }
 
-  const run = <A>(call: Omit<Call<unknown>, "decode">, receive: Receive<A>): Effect.Effect<A, RunError.RequestError> =>
+  const base = baseUrl.href.replace(/\/$/, "")
+  const authorization = { [credential.header]: `${credential.prefix ?? ""}${secret}` }
+  const authorizationForJson = { ...authorization, accept: "application/json" }
+
+  const run = <A>(
+    call: Omit<Call<unknown>, "decode">,
+    headers: Record<string, string>,
+    receive: Receive<A>
+  ): Effect.Effect<A, RunError.RequestError> =>
     Effect.clockWith((clock) => {
       const started = clock.currentTimeMillisUnsafe()
-      const request = call.request.pipe(
-        HttpClientRequest.prependUrl(baseUrl.href.replace(/\/$/, "")),
-        HttpClientRequest.setHeader(credential.header, `${credential.prefix ?? ""}${secret}`)
-      )
+      const request = HttpClientRequest.setHeaders(HttpClientRequest.prependUrl(call.request, base), headers)
       return retrying(
         (attempts) => attempt(call, request, receive, attempts, started, clock),
         options.retry,
         call.retryWhile ?? ((error) => error.isRetryable),
         options.retryAfterCeiling,
         clock
-      ).pipe(
-        Effect.provideService(FetchHttpClient.RequestInit, call.isUpload === true ? uploadInit() : requestInit),
-        quiet
-      )
+      ).pipe(Effect.provideContext(call.isUpload === true ? quietly(uploadInit()) : quiet))
     })
 
   return {
     call: (call) =>
       run(
-        { ...call, request: HttpClientRequest.acceptJson(call.request) },
+        call,
+        authorizationForJson,
         (response, context, clock) =>
           Effect.flatMap(textOf(response), (text) => read(options, cleaner, call, response, text, context, clock))
       ),
     open: (call) =>
       run(
         call,
+        authorization,
         (response, context, clock) =>
           response.status >= 200 && response.status < 300 && !/html/i.test(response.headers["content-type"] ?? "")
             ? Effect.succeed({
@@ -230,7 +231,7 @@ export const make = (options: Options): Api => {
 /** Makes something of a response. */
 type Receive<A> = (
   response: HttpClientResponse.HttpClientResponse,
-  context: () => Context,
+  context: () => CallContext,
   clock: Clock.Clock
 ) => Effect.Effect<A, RunError.RequestError | HttpClientError.HttpClientError>
 
@@ -284,7 +285,7 @@ const requestIdOf = (
 }
 
 /** What every error of a call says. */
-interface Context {
+interface CallContext {
   readonly operation: string
   readonly attempts: number
   readonly elapsed: Duration.Duration
@@ -297,7 +298,7 @@ const read = <A>(
   call: Call<A>,
   response: HttpClientResponse.HttpClientResponse,
   received: string | undefined,
-  context: () => Context,
+  context: () => CallContext,
   clock: Clock.Clock
 ): Effect.Effect<Answer<A>, RunError.RequestError> => {
   const { text: scrub } = cleaner
@@ -401,7 +402,7 @@ const boundedText = (
     )
   })
 
-type ErrorFields = Context & {
+type ErrorFields = CallContext & {
   readonly status: number
   readonly body: unknown
   readonly requestId?: string
@@ -455,7 +456,7 @@ const statusError = (fields: ErrorFields, status: number): RunError.RequestError
 /** The error for a request without an answer. The client's own error holds the request's headers, so it is not kept. */
 const transportError = (
   error: HttpClientError.HttpClientError,
-  context: Context,
+  context: CallContext,
   scrub: (text: string) => string
 ): RunError.RequestError => {
   const { reason } = error
@@ -483,7 +484,7 @@ const transportError = (
 
 /** Node's own HTTP client throws when it is given a Blob. */
 const refuseBlob =
-  (context: () => Context) => <A, E>(self: Effect.Effect<A, E>): Effect.Effect<A, E | RunError.BadRequestError> =>
+  (context: () => CallContext) => <A, E>(self: Effect.Effect<A, E>): Effect.Effect<A, E | RunError.BadRequestError> =>
     Effect.catchDefect(self, (defect) => {
       const fields = context()
       return findInCause(defect, "code") !== "ERR_INVALID_ARG_TYPE" ? Effect.die(defect) : Effect.fail(
@@ -626,7 +627,7 @@ export const uploadInit = (): RequestInit => {
  * No trace headers towards the provider, for whom they mean nothing and whose browser preflight they break; and none of
  * the client's own spans, which show headers and causes as they came, and so could show the key.
  */
-const quiet: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = Effect.provideService(
-  HttpClient.TracerDisabledWhen,
-  () => true
-)
+const quietly = (init: RequestInit): Context.Context<never> =>
+  Context.make(FetchHttpClient.RequestInit, init).pipe(Context.add(HttpClient.TracerDisabledWhen, () => true))
+
+const quiet = quietly(requestInit)

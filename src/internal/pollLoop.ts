@@ -53,7 +53,7 @@ export interface Loop<Snapshot, Success extends Snapshot, Failed extends Snapsho
   completed: number | undefined
   total: number | undefined
   progressAt: number
-  /** The outcome of the last poll, how many in a row had it, and when the last of these was; then those before. */
+  /** The outcome of the last poll, how many in a row had it, and how long after the start the last was; then those before. */
   outcome: string | undefined
   outcomes: number
   outcomeAt: number
@@ -128,7 +128,7 @@ const makeUnsafe = <Snapshot, Success extends Snapshot, Failed extends Snapshot,
     snapshot: undefined,
     completed: undefined,
     total: undefined,
-    progressAt: started,
+    progressAt: 0,
     outcome: undefined,
     outcomes: 0,
     outcomeAt: 0,
@@ -325,7 +325,7 @@ const succeeded = <Snapshot, Success extends Snapshot, Failed extends Snapshot, 
   const phase = source.classify(answer.value)
   const progress = phase._tag === "Pending" ? phase.progress : undefined
   if (progress?.completed !== loop.completed || progress?.total !== loop.total) {
-    loop.progressAt = timers.now()
+    loop.progressAt = Math.round(timers.now() - loop.started)
     loop.completed = progress?.completed
     loop.total = progress?.total
   }
@@ -368,11 +368,11 @@ const record = (loop: AnyLoop, outcome: string): void => {
     loop.outcomes = 0
   }
   loop.outcomes++
-  loop.outcomeAt = loop.timers.now()
+  loop.outcomeAt = Math.round(loop.timers.now() - loop.started)
 }
 
 const lastRecord = (loop: AnyLoop, outcome: string): PollRecord => ({
-  elapsedMs: loop.outcomeAt - loop.started,
+  elapsedMs: loop.outcomeAt,
   outcome,
   polls: loop.outcomes
 })
@@ -389,7 +389,7 @@ const stateOf = <Snapshot>(
     ref: loop.source.ref,
     snapshot: loop.snapshot,
     progress: completed === undefined || total === undefined ? undefined : { completed, total },
-    sinceProgress: Duration.millis(now - loop.progressAt),
+    sinceProgress: Duration.millis(now - loop.started - loop.progressAt),
     polls: loop.polls,
     failures: loop.failures,
     elapsed: Duration.millis(now - loop.started),

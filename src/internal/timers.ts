@@ -58,7 +58,7 @@ const make = (clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => Fiber.F
   let sleeping: { readonly until: number; readonly fiber: Fiber.Fiber<void> } | undefined
   let isWaking = false
 
-  const now = () => Math.max(atLeast, Math.round(Number(clock.monotonicTimeNanosUnsafe() - origin) / 1e6))
+  const now = () => Math.max(atLeast, Number(clock.monotonicTimeNanosUnsafe() - origin) / 1e6)
 
   const place = (timer: Timer, index: number) => {
     heap[index] = timer
@@ -121,14 +121,13 @@ const make = (clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => Fiber.F
     const first = heap[0]
     if (first === undefined) return disarm()
     const time = now()
-    const millis = Math.min(longest, Math.max(first.due - time, heap.length < crowd ? 0 : crowdMillis))
-    const until = time + millis
+    const until = Math.min(time + longest, heap.length < crowd ? first.due : Math.max(first.due, time + crowdMillis))
     if (sleeping !== undefined && sleeping.until <= until) return
     disarm()
     sleeping = {
       until,
       fiber: fork(Effect.andThen(
-        clock.sleep(Duration.millis(millis)),
+        clock.sleep(Duration.millis(Math.max(0, until - time))),
         Effect.suspend(() => {
           sleeping = undefined
           atLeast = Math.max(atLeast, until)
@@ -143,7 +142,7 @@ const make = (clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => Fiber.F
     now,
     size: () => heap.length,
     add: (timer, millis) => {
-      timer.due = now() + Math.ceil(millis)
+      timer.due = now() + millis
       heap.push(timer)
       up(timer, heap.length - 1)
       arm()

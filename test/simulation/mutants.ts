@@ -32,71 +32,91 @@ const tela = "src/tela/TelaExecution.ts"
 
 export const mutants: ReadonlyArray<Mutant> = [
   // The poll loop
-  mutant(loop, "the first poll waits for the schedule", "polls === 0 ? poll :", "polls < 0 ? poll :"),
-  mutant(loop, "the budget is one too small", "++failures > policy.errorBudget", "++failures >= policy.errorBudget"),
-  mutant(loop, "an answer does not fill the budget up", "        failures = 0\n        floor", "        floor"),
-  mutant(loop, "final failures spend the budget", "(!error.isRetryable || ++failures", "(++failures"),
+  mutant(
+    loop,
+    "the first poll waits for the schedule",
+    "loop.polls === 0 ? poll(loop) :",
+    "loop.polls < 0 ? poll(loop) :"
+  ),
+  mutant(
+    loop,
+    "the budget is one too small",
+    "++loop.failures <= policy.errorBudget",
+    "++loop.failures < policy.errorBudget"
+  ),
+  mutant(loop, "an answer does not fill the budget up", "  loop.failures = 0\n", ""),
+  mutant(loop, "final failures spend the budget", "error.isRetryable && ++loop.failures", "++loop.failures"),
   mutant(
     loop,
     "404 spends the budget",
-    "if (!replicaLag && (!error.isRetryable || ++failures > policy.errorBudget))",
-    "if (!replicaLag && !error.isRetryable || ++failures > policy.errorBudget)"
+    "isReplicaLag || error.isRetryable && ++loop.failures <= policy.errorBudget",
+    "(isReplicaLag || error.isRetryable) && ++loop.failures <= policy.errorBudget"
   ),
-  mutant(loop, "404 has no grace", "const replicaLag = error._tag", "const replicaLag = false && error._tag"),
+  mutant(loop, "404 has no grace", "const isReplicaLag = error._tag", "const isReplicaLag = false && error._tag"),
   mutant(
     loop,
     "404 has grace for ever",
-    "now - source.ref.createdAt <= Duration.toMillis(policy.notFoundGrace)",
+    "clock.currentTimeMillisUnsafe() - ref.createdAt <= Duration.toMillis(policy.notFoundGrace)",
     "true"
   ),
   mutant(
     loop,
     "the deadline does not stop a request",
-    "return deadline === Infinity ? retrieve",
-    "return deadline !== 0 ? retrieve"
+    "Math.max(0, left),\n      () => timedOut",
+    "Infinity,\n      () => timedOut"
   ),
-  mutant(loop, "the deadline is ignored in a sleep", "if (millis >= lastStart) {", "if (false) {"),
+  mutant(
+    loop,
+    "the deadline is ignored in a sleep",
+    "if (millis < lastStart) return millis",
+    "if (millis < Infinity) return millis"
+  ),
   mutant(
     loop,
     "the last sleep leaves no room for a poll",
-    "millis = Math.max(0, lastStart)",
-    "millis = Math.max(0, left)"
+    "return Math.max(0, lastStart)",
+    "return Math.max(0, left)"
   ),
-  mutant(loop, "a late consumer is polled for", "if (now >= deadline) return timedOut(\"deadline\")", ""),
-  mutant(loop, "the last poll is not the last", "              isLast = true\n", ""),
+  mutant(loop, "a late consumer is polled for", "if (left <= 0) return timedOut(loop, \"deadline\")", ""),
+  mutant(loop, "the last poll is not the last", "  loop.isLast = true\n", ""),
   mutant(
     loop,
     "the room for the last poll forgets slow failures",
-    "slowest = Math.max(slowest, now - began)\n        floor = error",
-    "floor = error"
+    "onFailure: (error) => {\n          loop.slowest = Math.max(loop.slowest, timers.now() - began)",
+    "onFailure: (error) => {"
   ),
   mutant(
     loop,
     "Retry-After of an answer is ignored",
-    "floor = answer.retryAfter === undefined ? 0",
-    "floor = true ? 0"
+    "floorOf(loop.policy, answer.retryAfter)",
+    "0"
   ),
-  mutant(loop, "Retry-After of a failure is ignored", "floor = error.retryAfter === undefined ? 0", "floor = true ? 0"),
+  mutant(loop, "Retry-After of a failure is ignored", "floorOf(policy, error.retryAfter)", "0"),
   mutant(
     loop,
     "Retry-After has no ceiling",
-    "Math.min(Duration.toMillis(error.retryAfter), ceiling)",
-    "Duration.toMillis(error.retryAfter)"
+    "Math.min(Duration.toMillis(retryAfter), Duration.toMillis(retryAfterCeiling))",
+    "Duration.toMillis(retryAfter)"
   ),
   mutant(
     loop,
     "Retry-After takes the place of the schedule",
-    "let millis = Math.max(",
-    "let millis = floor > 0 ? floor : Math.max("
+    "if (floor > millis) millis",
+    "if (floor > 0) millis"
+  ),
+  mutant(
+    run,
+    "every snapshot counts as changed",
+    "const changed = ended || previous === undefined",
+    "const changed = true || previous === undefined"
   ),
   mutant(
     loop,
-    "every snapshot counts as changed",
-    "changed: terminal || previous === undefined",
-    "changed: true || previous === undefined"
+    "the history has wrong times",
+    "Math.round(loop.timers.now() - loop.started)\n}",
+    "Math.round(loop.timers.now())\n}"
   ),
-  mutant(loop, "the history has wrong times", "elapsedMs: now - started", "elapsedMs: now"),
-  mutant(loop, "the history has no end", "if (history.length > maxPollRecords) history.shift()", ""),
+  mutant(loop, "the history has no end", "if (loop.history.length === maxPollRecords) loop.history.shift()", ""),
   mutant(
     loop,
     "the last snapshot is not told",
@@ -106,21 +126,21 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     loop,
     "the schedule sees no progress",
-    "progress = phase._tag === \"Pending\" ? phase.progress : undefined",
-    "progress = undefined"
+    "const progress = phase._tag === \"Pending\" ? phase.progress : undefined",
+    "const progress = undefined as Progress | undefined"
   ),
   mutant(
     loop,
     "the schedule sees the time since nothing",
-    "remaining: Duration.millis(Math.max(0, deadline - now))",
-    "remaining: Duration.millis(Math.max(0, deadline))"
+    "remaining: Duration.millis(left)",
+    "remaining: Duration.millis(left + now)"
   ),
   // Sharing and streams
-  mutant(run, "every waiter starts a loop", "return loop === undefined ? start : Effect.succeed(loop)", "return start"),
-  mutant(run, "the loop survives its last waiter", "return Fiber.interrupt(ending.fiber)", "return Effect.void"),
-  mutant(run, "the first waiter to leave stops the loop", "--waiters === 0 ? loop", "--waiters >= 0 ? loop"),
+  mutant(run, "every waiter starts a loop", "loop ?? (yield* start)", "yield* start"),
+  mutant(run, "the loop survives its last waiter", "Fiber.interrupt(joined.fiber)", "Effect.void"),
+  mutant(run, "the first waiter to leave stops the loop", "joined.waiters.size > 0 ||", ""),
   mutant(run, "the end is not remembered", "if (isTerminal(poll)) last = poll", ""),
-  mutant(run, "a late waiter is not brought up to date", "{ replay: 1 }", "{ replay: 0 }"),
+  mutant(run, "a late waiter is not brought up to date", "joined.latest?.(waiter)", ""),
   mutant(run, "watch repeats what has not changed", "!(isFirst || poll.changed)", "false"),
   mutant(run, "watch does not show the first snapshot", "let isFirst = true", "let isFirst = false"),
   mutant(run, "polling goes on after the end", "ended ? Cause.done() :", "false ? Cause.done() :"),
@@ -151,7 +171,12 @@ export const mutants: ReadonlyArray<Mutant> = [
     "error.retryAfter"
   ),
   mutant(http, "attempts are not counted", "retry(error, attempts + 1)", "retry(error, 1)"),
-  mutant(http, "a request may take for ever", "duration: timeout,", "duration: Duration.infinity,"),
+  mutant(
+    http,
+    "a request may take for ever",
+    "Duration.toMillis(timeout),\n      () =>\n        Effect.fail(",
+    "Infinity,\n      () =>\n        Effect.fail("
+  ),
   mutant(http, "a page that is no JSON ends the wait", "not JSON.`, true)", "not JSON.`, false)"),
   mutant(
     http,
@@ -213,8 +238,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     http,
     "the client's own spans are kept",
-    "HttpClient.TracerDisabledWhen,\n  () => true",
-    "HttpClient.TracerDisabledWhen,\n  () => false"
+    "HttpClient.TracerDisabledWhen, () => true",
+    "HttpClient.TracerDisabledWhen, () => false"
   ),
   mutant(
     http,

@@ -231,7 +231,7 @@ type End =
       readonly _tag: "Timeout"
       readonly reason: "deadline" | "schedule"
       readonly polls: number
-      readonly history: ReadonlyArray<{ readonly at: number; readonly outcome: string }>
+      readonly history: ReadonlyArray<{ readonly at: number; readonly outcome: string; readonly polls: number }>
       readonly last: Wire.Said | undefined
     }
     /** Whoever followed was interrupted, or had enough. */
@@ -295,7 +295,7 @@ const playLoop = (court: Court, process: Process, cursor: Cursor, rules: LoopRul
     return { end, polled }
   }
   const expired = (reason: "deadline" | "schedule", at: number): Loop =>
-    done({ _tag: "Timeout", at, reason, polls, history: record.slice(-20), last })
+    done({ _tag: "Timeout", at, reason, polls, history: inARow(record).slice(-20), last })
 
   if (rules.known !== undefined) {
     polls = 1
@@ -1000,8 +1000,10 @@ const judgeEnd = (
       check(
         3,
         Array.isArray(told) && told.length === expected.history.length &&
-          expected.history.every(({ at, outcome }, index) =>
-            isAt(Number(field(told[index], "elapsedMs")), at) && field(told[index], "outcome") === outcome
+          expected.history.every(({ at, outcome, polls }, index) =>
+            // Told in whole milliseconds
+            Math.abs(Number(field(told[index], "elapsedMs")) - at) <= 0.5 + epsilon &&
+            field(told[index], "outcome") === outcome && field(told[index], "polls") === polls
           ),
         () => `the error recounts ${inspect(told)}, and not ${inspect(expected.history)}`
       )
@@ -1188,6 +1190,21 @@ const canonical = (value: unknown): string | undefined =>
     typeof part === "object" && part !== null && !Array.isArray(part)
       ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => a < b ? -1 : 1))
       : part)
+
+/** Polls in a row with one outcome are one, at the time of the last of them. */
+const inARow = (
+  record: ReadonlyArray<{ readonly at: number; readonly outcome: string }>
+): Array<{ readonly at: number; readonly outcome: string; readonly polls: number }> => {
+  const rows: Array<{ at: number; outcome: string; polls: number }> = []
+  for (const { at, outcome } of record) {
+    const last = rows.at(-1)
+    if (last?.outcome === outcome) {
+      last.at = at
+      last.polls++
+    } else rows.push({ at, outcome, polls: 1 })
+  }
+  return rows
+}
 
 /** A time, as the history counts it: from the start of the program. */
 const clock = ({ history }: Court, at: number): string => `${Math.round((at - history.startedAt) * 1000) / 1000} ms`
