@@ -12,9 +12,9 @@ import { identity } from "effect/Function"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
-import type * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
@@ -130,17 +130,25 @@ export const make = (options: Options): Api => {
 
   /** The body as text; `undefined` if it is longer than is read. */
   const textOf = (
-    response: HttpClientResponse.HttpClientResponse
+    response: HttpClientResponse.HttpClientResponse,
+    headers: Headers.Headers
   ): Effect.Effect<string | undefined, HttpClientError.HttpClientError> => {
-    const header = response.headers["content-length"]
+    const header = headers["content-length"]
     const length = header !== undefined && /^\d+$/.test(header) ? header : undefined
     if (length !== undefined && Number(length) > options.maxResponseBytes) {
       return Effect.as(discard(response), undefined)
     }
+    // A reader of our own is faster than what Effect makes of a fetch's body
+    const web = HttpClientResponse.toWeb(response)
+    if (Option.isSome(web)) return boundedText(options.maxResponseBytes, (take) => readAll(response, web.value, take))
     // Only a length of the very bytes that arrive is a bound; compressed ones can grow without end
-    return length !== undefined && response.headers["content-encoding"] === undefined
+    return length !== undefined && headers["content-encoding"] === undefined
       ? response.text
-      : boundedText(response, options.maxResponseBytes)
+      : boundedText(options.maxResponseBytes, (take) =>
+        response.stream.pipe(
+          Stream.runForEachWhile((chunk) => Effect.sync(() => take(chunk))),
+          Effect.catchIf((error) => error.reason._tag === "EmptyBodyError", () => Effect.void)
+        ))
   }
 
   const attempt = <A>(
@@ -205,25 +213,34 @@ export const make = (options: Options): Api => {
       run(
         call,
         authorizationForJson,
-        (response, context, clock) =>
-          Effect.flatMap(textOf(response), (text) => read(options, cleaner, call, response, text, context, clock))
+        (response, context, clock) => {
+          // A response makes its headers anew each time
+          const { headers } = response
+          return Effect.flatMap(
+            textOf(response, headers),
+            (text) => read(options, cleaner, call, response, headers, text, context, clock)
+          )
+        }
       ),
     open: (call) =>
       run(
         call,
         authorization,
-        (response, context, clock) =>
-          response.status >= 200 && response.status < 300 && !/html/i.test(response.headers["content-type"] ?? "")
+        (response, context, clock) => {
+          const { headers } = response
+          return response.status >= 200 && response.status < 300 && !/html/i.test(headers["content-type"] ?? "")
             ? Effect.succeed({
               response,
-              requestId: requestIdOf(response, scrub),
+              requestId: requestIdOf(headers, scrub),
               clean: cleaner.answer,
               maxBytes: options.maxResponseBytes
             })
             : Effect.flatMap(
-              textOf(response),
-              (text) => read(options, cleaner, { ...call, decode: Effect.succeed }, response, text, context, clock)
+              textOf(response, headers),
+              (text) =>
+                read(options, cleaner, { ...call, decode: Effect.succeed }, response, headers, text, context, clock)
             ) as Effect.Effect<never, RunError.RequestError>
+        }
       )
   }
 }
@@ -276,11 +293,8 @@ interface Cleaner {
   readonly host: (host: string) => string
 }
 
-const requestIdOf = (
-  response: HttpClientResponse.HttpClientResponse,
-  scrub: (text: string) => string
-): string | undefined => {
-  const id = response.headers["x-request-id"]
+const requestIdOf = (headers: Headers.Headers, scrub: (text: string) => string): string | undefined => {
+  const id = headers["x-request-id"]
   return id === undefined ? undefined : scrub(id)
 }
 
@@ -297,17 +311,16 @@ const read = <A>(
   cleaner: Cleaner,
   call: Call<A>,
   response: HttpClientResponse.HttpClientResponse,
+  headers: Headers.Headers,
   received: string | undefined,
   context: () => CallContext,
   clock: Clock.Clock
 ): Effect.Effect<Answer<A>, RunError.RequestError> => {
   const { text: scrub } = cleaner
   const text = cleaner.answer(received ?? "")
-  const requestId = requestIdOf(response, scrub)
-  const retryAfter = parseRetryAfter(response.headers, clock.currentTimeMillisUnsafe())
-  const contentType = response.headers["content-type"] === undefined
-    ? undefined
-    : scrub(response.headers["content-type"])
+  const requestId = requestIdOf(headers, scrub)
+  const retryAfter = parseRetryAfter(headers, clock.currentTimeMillisUnsafe())
+  const contentType = headers["content-type"] === undefined ? undefined : scrub(headers["content-type"])
   const json = parseJson(text)
   const failure = (): ErrorFields => {
     const clean = scrub(text)
@@ -382,24 +395,53 @@ export const discard = (response: HttpClientResponse.HttpClientResponse): Effect
 
 /** Reads a body as long as it is within bounds. What is beyond them is not read, and closes the connection. */
 const boundedText = (
-  response: HttpClientResponse.HttpClientResponse,
-  maxBytes: number
+  maxBytes: number,
+  read: (take: (chunk: Uint8Array) => boolean) => Effect.Effect<void, HttpClientError.HttpClientError>
 ): Effect.Effect<string | undefined, HttpClientError.HttpClientError> =>
   Effect.suspend(() => {
     const decoder = new TextDecoder()
     let bytes = 0
     let text = ""
-    return response.stream.pipe(
-      Stream.runForEachWhile((chunk) =>
-        Effect.sync(() => {
-          bytes += chunk.byteLength
-          if (bytes <= maxBytes) text += decoder.decode(chunk, { stream: true })
-          return bytes <= maxBytes
-        })
-      ),
-      Effect.catchIf((error) => error.reason._tag === "EmptyBodyError", () => Effect.void),
-      Effect.map(() => bytes > maxBytes ? undefined : text + decoder.decode())
+    return Effect.map(
+      read((chunk) => {
+        bytes += chunk.byteLength
+        if (bytes <= maxBytes) text += decoder.decode(chunk, { stream: true })
+        return bytes <= maxBytes
+      }),
+      () => bytes > maxBytes ? undefined : text + decoder.decode()
     )
+  })
+
+/** Reads a body until it ends or has been enough. */
+const readAll = (
+  response: HttpClientResponse.HttpClientResponse,
+  { body }: Response,
+  take: (chunk: Uint8Array) => boolean
+): Effect.Effect<void, HttpClientError.HttpClientError> =>
+  body === null ? Effect.void : Effect.callback((resume) => {
+    const reader = body.getReader()
+    const cancel = () => void reader.cancel().catch(() => {})
+    const next = (): void =>
+      void reader.read().then(
+        ({ done, value }) => {
+          if (done) resume(Effect.void)
+          else if (take(value)) next()
+          else {
+            cancel()
+            resume(Effect.void)
+          }
+        },
+        (cause) =>
+          resume(
+            Effect.fail(
+              new HttpClientError.HttpClientError({
+                reason: new HttpClientError.DecodeError({ request: response.request, response, cause })
+              })
+            )
+          )
+      )
+    next()
+    return Effect.sync(cancel)
   })
 
 type ErrorFields = CallContext & {
@@ -592,10 +634,11 @@ const squeeze = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-
 
 /** Where a redirect leads, if it stays with the provider and the request is safe to repeat there. */
 const sameOriginTarget = (response: HttpClientResponse.HttpClientResponse, baseUrl: URL): URL | undefined => {
+  if (response.status < 300 || response.status >= 400) return undefined
   const location = response.headers["location"]
   const method = response.request.method
   if (
-    response.status < 300 || response.status >= 400 || location === undefined ||
+    location === undefined ||
     method !== "GET" && method !== "HEAD" ||
     !URL.canParse(location, response.request.url)
   ) {

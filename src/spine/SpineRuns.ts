@@ -233,7 +233,7 @@ export const make = (
     status: statusOf,
     unchanged
   }
-  const source = (ref: RunRef.RunRef): Source => Object.setPrototypeOf({ ref }, kind)
+  const source = (ref: RunRef.RunRef): Source => ({ __proto__: kind, ref } as unknown as Source)
 
   const retrieve = (ref: RunRef.RunRef) =>
     api.call({
@@ -272,7 +272,7 @@ export const make = (
     create,
     retrieve: (run) =>
       Effect.flatMap(refOf("runs.retrieve", run), (ref) =>
-        Effect.map(source(ref).retrieve, ({ value }) => value).pipe(
+        Effect.map(retrieve(ref), ({ value }) => value).pipe(
           Telemetry.span("SpineRuns.retrieve", Telemetry.attributes(ref))
         )),
     waitForCompletion: waitForCompletion as Runs["waitForCompletion"],

@@ -262,8 +262,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     http,
     "the key travels under another name",
-    "HttpClientRequest.setHeader(credential.header,",
-    "HttpClientRequest.setHeader(\"x-key\","
+    "{ [credential.header]:",
+    "{ [\"x-key\"]:"
   ),
   mutant(
     http,
@@ -366,8 +366,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     "src/Polling.ts",
     "the grace is another one than promised",
-    "options?.notFoundGrace ?? \"30 seconds\"",
-    "options?.notFoundGrace ?? \"3 seconds\""
+    "const defaultGrace = Duration.seconds(30)",
+    "const defaultGrace = Duration.seconds(3)"
   ),
   mutant("src/Polling.ts", "a backoff never grows", "options?.factor ?? 2", "1"),
   mutant(
