@@ -6,24 +6,19 @@
  */
 import { identity } from "effect/Function"
 
-/** One event. */
-export interface SseEvent {
-  /** `"message"` unless the server named it. */
-  readonly event: string
-  readonly data: string
-}
+/** Takes one event. Its name is `"message"` unless the server gave it another. */
+export type Emit = (event: string, data: string) => void
 
-/** Reads events from bytes. */
+/** Reads events from bytes, and emits each as soon as it is complete. */
 export interface SseParser {
-  /** The events that these bytes complete. */
-  readonly feed: (bytes: Uint8Array) => Array<SseEvent>
-  /** What an end at this point leaves: the last event, if its closing blank line is all it lacks. */
-  readonly end: () => Array<SseEvent>
+  readonly feed: (bytes: Uint8Array) => void
+  /** Emits what an end at this point leaves: the last event, if its closing blank line is all it lacks. */
+  readonly end: () => void
   /** Whether what has not ended is longer than allowed, so that no more should be read. */
   readonly isTooLong: () => boolean
 }
 
-export const make = (options?: {
+export const make = (emit: Emit, options?: {
   /** The most characters that a line, or the data of an event, may have. */
   readonly maxLength?: number
   /** Takes out of an event what nobody should see. It gives back the very text if there is nothing to take out. */
@@ -44,20 +39,20 @@ export const make = (options?: {
   /** The last character was a carriage return, so a line feed that follows belongs to it. */
   let afterReturn = false
 
-  const dispatch = (out: Array<SseEvent>) => {
-    if (data !== "") out.push({ event: event === "" ? "message" : clean(event), data: clean(data.slice(1)) })
+  const dispatch = () => {
+    if (data !== "") emit(event === "" ? "message" : clean(event), clean(data.slice(1)))
     event = ""
     data = ""
     dataLength = 0
   }
 
-  const line = (text: string, out: Array<SseEvent>) => {
-    if (text === "") return dispatch(out)
+  const line = (text: string) => {
+    if (text === "") return dispatch()
     const first = text.charCodeAt(0)
     // One JSON document per line is no event stream, and is what some servers send
     if (first === 123 /* { */ || text.startsWith("[DONE]")) {
-      dispatch(out)
-      out.push({ event: "message", data: clean(text) })
+      dispatch()
+      emit("message", clean(text))
       return
     }
     const isData = text.startsWith("data")
@@ -71,7 +66,7 @@ export const make = (options?: {
     } else event = value
   }
 
-  const take = (text: string, out: Array<SseEvent>) => {
+  const take = (text: string) => {
     let start = 0
     if (isStart && text.length > 0) {
       if (text.charCodeAt(0) === 0xfeff) start = 1
@@ -91,16 +86,16 @@ export const make = (options?: {
         isPlain && text.charCodeAt(feed + 1) === 10 && isDataField(text, start) && pending === "" &&
         data === "" && event === ""
       ) {
-        out.push({ event: "message", data: text.slice(start + 6, feed) })
+        emit("message", text.slice(start + 6, feed))
         start = feed + 2
         feed = text.indexOf("\n", start)
         continue
       }
       const end = feed === -1 ? carriage : carriage === -1 ? feed : Math.min(feed, carriage)
       const rest = text.slice(start, end)
-      if (pending === "") line(rest, out)
+      if (pending === "") line(rest)
       else {
-        line(pending + rest, out)
+        line(pending + rest)
         pending = ""
       }
       start = end + 1
@@ -116,21 +111,14 @@ export const make = (options?: {
 
   return {
     isTooLong: () => pending.length + dataLength > maxLength,
-    feed: (bytes) => {
-      const out: Array<SseEvent> = []
-      take(decode(bytes), out)
-      return out
-    },
+    feed: (bytes) => take(decode(bytes)),
     end: () => {
-      const out: Array<SseEvent> = []
-      take(decode(), out)
+      take(decode())
       if (pending !== "") {
-        const rest = pending
+        line(pending)
         pending = ""
-        line(rest, out)
       }
-      dispatch(out)
-      return out
+      dispatch()
     }
   }
 }

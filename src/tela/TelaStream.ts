@@ -267,7 +267,6 @@ const read = <Output>(
     Output
   >
 ): Effect.Effect<Parts<Output>> => {
-  const parser = Sse.make({ maxLength: maxBytes, clean })
   let message = ""
   let structured: unknown
   // The same without an empty one, which says nothing
@@ -276,6 +275,7 @@ const read = <Output>(
   let completionId: string | undefined
   let hasEnded = false
   let isFinished = false
+  let isCutOff = false
   let failure: Cause.Cause<StreamError> | undefined
   let isDone = false
 
@@ -317,7 +317,11 @@ const read = <Output>(
     )
   }
 
-  const take = ({ data, event }: Sse.SseEvent, out: Array<StreamPart<Output>>) => {
+  /** What has been read and not been handed on. */
+  let parts: Array<StreamPart<Output>> = []
+
+  const take = (event: string, data: string) => {
+    if (hasEnded || failure !== undefined) return
     if (data.length > maxBytes) {
       failure = tooLong()
       return
@@ -327,12 +331,13 @@ const read = <Output>(
       return
     }
     const raw = parseJson(data)
+    if (raw === notJson && isCutOff) return
     if (event === "error") {
       failure = refuse(raw === notJson ? data : raw)
       return
     }
     if (event !== "message") {
-      out.push({ _tag: "event", event, data: raw === notJson ? data : raw, requestId })
+      parts.push({ _tag: "event", event, data: raw === notJson ? data : raw, requestId })
       return
     }
     if (raw === notJson) {
@@ -358,15 +363,10 @@ const read = <Output>(
       shown = isEmpty(structured) ? undefined : structured as DeepPartial<Output>
     }
     if (finishReason !== undefined) isFinished = true
-    out.push({ _tag: "delta", content, message, structured: shown, finishReason, requestId, raw })
+    parts.push({ _tag: "delta", content, message, structured: shown, finishReason, requestId, raw })
   }
 
-  const takeAll = (events: ReadonlyArray<Sse.SseEvent>, out: Array<StreamPart<Output>>) => {
-    for (const event of events) {
-      if (hasEnded || failure !== undefined) break
-      take(event, out)
-    }
-  }
+  const parser = Sse.make(take, { maxLength: maxBytes, clean })
 
   const final: Effect.Effect<readonly [StreamPart<Output>], InvalidOutputError> = Effect.suspend(() => {
     isDone = true
@@ -387,10 +387,13 @@ const read = <Output>(
   let watchedUntil = Infinity
   let watcher: Fiber.Fiber<void> | undefined
 
-  const answer = (parts: ReadonlyArray<StreamPart<Output>>) => {
+  /** Hands on what has been read, or else lets the consumer see that there is no more. */
+  const answer = () => {
     const resume = consumer
+    const read = parts
     consumer = undefined
-    resume?.(isNonEmpty(parts) ? Effect.succeed(parts) : next)
+    parts = []
+    resume?.(isNonEmpty(read) ? Effect.succeed(read) : next)
   }
 
   const next: Parts<Output> = Effect.suspend(() => {
@@ -419,12 +422,11 @@ const read = <Output>(
 
   const readPiece = Pull.matchEffect(pull, {
     onSuccess: (pieces) => {
-      const parts: Array<StreamPart<Output>> = []
-      for (const bytes of pieces) takeAll(parser.feed(bytes), parts)
+      for (const bytes of pieces) parser.feed(bytes)
       if (parser.isTooLong() && !hasEnded) failure ??= tooLong()
       if (parts.length === 0 && failure === undefined && !hasEnded) return readOn
       patience = idleMillis
-      answer(parts)
+      answer()
       return readOn
     },
     onFailure: (cause) => {
@@ -433,7 +435,7 @@ const read = <Output>(
       if (isFinished || error.value.reason._tag === "EmptyBodyError") finish()
       else {
         failure ??= interrupted("transport", "broke off", error.value.reason.cause)
-        answer([])
+        answer()
       }
       return Effect.void
     },
@@ -443,16 +445,13 @@ const read = <Output>(
     }
   })
 
-  /** The last event may lack the blank line that closes it, if the server closed the stream instead. */
+  /** The last event may lack the blank line that closes it, if the server closed the stream instead, or be cut. */
   const finish = () => {
-    const parts: Array<StreamPart<Output>> = []
-    takeAll(
-      parser.end().filter(({ data }) => data.startsWith("[DONE]") || parseJson(data) !== notJson),
-      parts
-    )
+    isCutOff = true
+    parser.end()
     if (hasEnded || isFinished) hasEnded = true
     else failure ??= interrupted("end", "ended without its end mark")
-    answer(parts)
+    answer()
   }
 
   const watch: Effect.Effect<void> = Effect.suspend(() => {
@@ -466,7 +465,7 @@ const read = <Output>(
         : chunks === 0
         ? interrupted("first-event", "brought nothing in time")
         : interrupted("idle", "fell silent")
-      answer([])
+      answer()
       return Effect.void
     })
   })
@@ -486,7 +485,7 @@ const read = <Output>(
       Effect.catchCause(readOn, (cause) =>
         Effect.sync(() => {
           failure ??= cause
-          answer([])
+          answer()
         })),
       scope
     ),

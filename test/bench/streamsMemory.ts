@@ -78,17 +78,6 @@ const readers: Record<string, () => Promise<void>> = {
       read += value.length
       if (early === 0 && read >= Number(bytes) / 2) await stall()
     }
-  },
-  bytesOnly: async () => {
-    const reader = (await post()).body!.getReader()
-    let read = 0
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) break
-      read += value.length
-      if (early === 0 && read >= Number(bytes) / 2) await stall()
-    }
-    if (read < Number(bytes)) throw new Error(`read ${read} bytes of ${bytes}`)
   }
 }
 

@@ -5,7 +5,8 @@ import { FetchHttpClient } from "effect/http"
 import { EventSourceParserStream } from "eventsource-parser/stream"
 import { Stream as OpenAIStream } from "openai/core/streaming"
 import { Tela } from "canvas-runs"
-import { body } from "./streamsBodies.ts"
+import { cpuMicros } from "./measure.ts"
+import { body, type Tokens } from "./streamsBodies.ts"
 
 /** What was read. */
 export interface Read {
@@ -141,4 +142,18 @@ export const parseOnly = (payloads: ReadonlyArray<string>): Read => {
     characters += contentOf(JSON.parse(payload)).length
   }
   return { events, characters }
+}
+
+/**
+ * CPU time per event of one reading, of the whole process. What was read must be what was sent. No collection is forced
+ * before it: a full one drops the shapes of parsed objects, and with them the code that was compiled for them.
+ */
+export const timed = (tokens: Tokens, read: () => Read | Promise<Read>) => async (): Promise<number> => {
+  const before = cpuMicros()
+  const { characters, events } = await read()
+  const micros = cpuMicros() - before
+  if (events !== tokens.events || characters !== tokens.characters) {
+    throw new Error(`read ${events} events and ${characters} characters of ${tokens.events} and ${tokens.characters}`)
+  }
+  return micros / events
 }

@@ -14,22 +14,31 @@ import * as Random from "../simulation/random.ts"
 const encoder = new TextEncoder()
 const bytesOf = (chunk: string | Uint8Array) => typeof chunk === "string" ? encoder.encode(chunk) : chunk
 
+interface Event {
+  readonly event: string
+  readonly data: string
+}
+
 const parse = (pieces: ReadonlyArray<Uint8Array>) => {
-  const parser = Sse.make()
-  const events = pieces.flatMap((piece) => parser.feed(piece))
-  return { events, cutOff: parser.end() }
+  let emitted: Array<Event> = []
+  const parser = Sse.make((event, data) => emitted.push({ event, data }))
+  pieces.forEach(parser.feed)
+  const events = emitted
+  emitted = []
+  parser.end()
+  return { events, cutOff: emitted }
 }
 
 const join = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => new Uint8Array(Buffer.concat(chunks))
 
-const message = (data: string, event = "message"): Sse.SseEvent => ({ event, data })
+const message = (data: string, event = "message"): Event => ({ event, data })
 
 interface Case {
   readonly name: string
   readonly chunks: ReadonlyArray<string | Uint8Array>
-  readonly events: ReadonlyArray<Sse.SseEvent>
+  readonly events: ReadonlyArray<Event>
   /** What only the end hands over: by the standard it is dropped. */
-  readonly cutOff?: ReadonlyArray<Sse.SseEvent>
+  readonly cutOff?: ReadonlyArray<Event>
 }
 
 const table: ReadonlyArray<Case> = [
@@ -298,8 +307,8 @@ const cut = (whole: Uint8Array, draw: Random.Draw): ReadonlyArray<Uint8Array> =>
 }
 
 /** What the other parser makes of it; bytes are decoded for it as `EventSource` does. */
-const reference = (pieces: ReadonlyArray<Uint8Array>): ReadonlyArray<Sse.SseEvent> => {
-  const events: Array<Sse.SseEvent> = []
+const reference = (pieces: ReadonlyArray<Uint8Array>): ReadonlyArray<Event> => {
+  const events: Array<Event> = []
   const parser = createParser({ onEvent: ({ data, event }) => events.push(message(data, event)) })
   const decoder = new TextDecoder()
   for (const piece of pieces) parser.feed(decoder.decode(piece, { stream: true }))

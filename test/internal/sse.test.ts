@@ -4,16 +4,25 @@ import * as Sse from "../../src/internal/sse.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
+interface Event {
+  readonly event: string
+  readonly data: string
+}
+
 /** The events of a text that arrives in the given pieces. */
-const parse = (pieces: ReadonlyArray<Uint8Array>) => {
-  const parser = Sse.make()
-  const fed = pieces.flatMap((piece) => parser.feed(piece))
-  return { fed, rest: parser.end() }
+const parse = (pieces: ReadonlyArray<Uint8Array>, options?: Parameters<typeof Sse.make>[1]) => {
+  let events: Array<Event> = []
+  const parser = Sse.make((event, data) => events.push({ event, data }), options)
+  pieces.forEach(parser.feed)
+  const fed = events
+  events = []
+  parser.end()
+  return { fed, rest: events }
 }
 
 const message = (data: string) => ({ event: "message", data })
 
-const cases: ReadonlyArray<readonly [string, string, ReadonlyArray<Sse.SseEvent>]> = [
+const cases: ReadonlyArray<readonly [string, string, ReadonlyArray<Event>]> = [
   ["one event", "data: a\n\n", [message("a")]],
   ["several lines of data", "data: a\ndata: b\n\n", [message("a\nb")]],
   ["no space after the colon", "data:a\n\n", [message("a")]],
@@ -92,9 +101,8 @@ describe("server-sent events", () => {
       message("last <redacted>")
     ]
     for (let cut = 0; cut <= whole.length; cut++) {
-      const parser = Sse.make({ clean })
-      const events = [whole.subarray(0, cut), whole.subarray(cut)].flatMap(parser.feed)
-      assert.deepStrictEqual([...events, ...parser.end()], expected, `cut at ${cut}`)
+      const { fed, rest } = parse([whole.subarray(0, cut), whole.subarray(cut)], { clean })
+      assert.deepStrictEqual([...fed, ...rest], expected, `cut at ${cut}`)
     }
   })
 
@@ -106,7 +114,7 @@ describe("server-sent events", () => {
       ]] as const
     ) {
       for (const pieces of [[bytes(text)], Array.from(bytes(text), (byte) => Uint8Array.of(byte))]) {
-        const parser = Sse.make({ maxLength: 10 })
+        const parser = Sse.make(() => {}, { maxLength: 10 })
         for (const piece of pieces) parser.feed(piece)
         assert.strictEqual(parser.isTooLong(), isTooLong, text)
         parser.feed(bytes("\n\n"))
