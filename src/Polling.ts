@@ -653,6 +653,23 @@ const defaultSchedule = (
 }
 
 /**
+ * Reads how many polls may be under way at once.
+ *
+ * @internal
+ */
+export const concurrency = (
+  operation: string,
+  input: number | undefined
+): Effect.Effect<number | undefined, BadRequestError> =>
+  input === undefined || Number.isSafeInteger(input) && input > 0
+    ? Effect.succeed(input)
+    : Effect.fail(refused({
+      operation,
+      parameter: "concurrency",
+      message: `concurrency is ${input}; it must be a whole number, 1 or more.`
+    }))
+
+/**
  * Reads a duration that must be longer than nothing.
  *
  * @internal

@@ -35,6 +35,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
+import * as Completions from "./internal/completions.ts"
 import * as PollLoop from "./internal/pollLoop.ts"
 import * as Telemetry from "./internal/telemetry.ts"
 import type { Policy, Progress } from "./Polling.ts"
@@ -214,6 +215,58 @@ export const wait = <
   source: RunSource<Snapshot, Success, Failure, E, R>,
   policy: Policy<Snapshot, SE, SR>
 ): Effect.Effect<Success, E | RunTimeoutError | RunFailedError | SE, R | SR> => follow(source, policy, succeedOrFail)
+
+/**
+ * One run of many that has ended, or whose wait has failed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Completion<out Target, out A, out E> {
+  /** What was given to name the run. */
+  readonly target: Target
+  readonly result: Result.Result<A, E>
+}
+
+/**
+ * Waits for many runs, and tells of each as it ends. Where {@link wait} keeps a fiber for each run, this keeps a row in a
+ * table, so a process can wait for a hundred thousand.
+ *
+ * **Details**
+ *
+ * A run that failed, and one whose wait failed, is a completion as well: the stream goes on with the others. It fails only
+ * if `targets` does. Each run has the whole `policy`, its deadline counted from its first poll. At most `concurrency` polls
+ * are under way at once; when more are due they take their turns in order, and the time between the polls of a run grows.
+ * A slow reader slows the polling, and loses nothing.
+ *
+ * @category following
+ * @since 0.1.0
+ */
+export const completions = <
+  Target,
+  Snapshot,
+  Success extends Snapshot,
+  Failure extends Snapshot,
+  E extends PollLoop.Failure,
+  R,
+  SE,
+  SR,
+  SourceError,
+  InputError,
+  InputServices
+>(
+  targets: Stream.Stream<Target, InputError, InputServices>,
+  source: (target: Target) => Effect.Effect<RunSource<Snapshot, Success, Failure, E, R>, SourceError>,
+  policy: Policy<Snapshot, SE, SR>,
+  options?: {
+    /** @default 128 */
+    readonly concurrency?: number | undefined
+  }
+): Stream.Stream<
+  Completion<Target, Success, E | RunTimeoutError | RunFailedError | SE | SourceError>,
+  InputError,
+  R | SR | InputServices
+> => Completions.make({ targets, source, policy, judge: succeedOrFail, concurrency: options?.concurrency ?? 128 })
 
 /**
  * One poll loop for all who hold it.

@@ -29,7 +29,9 @@ export interface Failure {
 
 /** Where a wait stands. Times are in milliseconds of its timers. */
 export interface Loop<Snapshot, Success extends Snapshot, Failed extends Snapshot, E, R, SE, SR> extends Timers.Timer {
-  readonly source: RunSource<Snapshot, Success, Failed, E, R>
+  source: RunSource<Snapshot, Success, Failed, E, R>
+  /** What a row of a table is about, which has its source only while it polls. */
+  target: unknown
   readonly policy: Policy<Snapshot, SE, SR>
   readonly timers: Timers.Timers
   /** A schedule that is no function of the state has a state of its own. */
@@ -69,7 +71,7 @@ type Step<Snapshot, SE, SR> = (
 export interface AnyLoop extends
   Omit<
     Loop<unknown, unknown, unknown, never, never, never, never>,
-    "policy" | "snapshot" | "source" | "step" | "wake"
+    "policy" | "snapshot" | "source" | "step" | "target" | "wake"
   >
 {
   readonly source: { readonly ref: RunRef }
@@ -112,6 +114,7 @@ const makeUnsafe = <Snapshot, Success extends Snapshot, Failed extends Snapshot,
     index: -1,
     wake,
     source,
+    target: undefined,
     policy,
     timers,
     step,
@@ -205,6 +208,12 @@ const wake = (loop: AnyLoop): void => {
   resume!(goOn!(loop as never) as Effect.Effect<never>)
 }
 
+/** Lets go of many at once. */
+export const stopAll = (
+  fiber: Fiber.Fiber<unknown, unknown>,
+  isGone: (timer: Timers.Timer) => boolean
+): void => Timers.of(fiber).removeAll(isGone)
+
 /** A process that slept as a whole, and not only its timers, finds everything due at once. */
 const pauseMillis = 1000
 
@@ -212,7 +221,7 @@ const pauseMillis = 1000
 const spread = (timers: Timers.Timers): number => Math.max(0, timers.size() - Timers.crowd)
 
 /** After a pause, what was due at different times stays at different times. */
-const isHeldBack = (loop: AnyLoop): boolean => {
+export const isHeldBack = (loop: AnyLoop): boolean => {
   const late = loop.timers.now() - loop.due
   if (late < pauseMillis || loop.isLast) return false
   const window = Math.min(late, spread(loop.timers))
@@ -317,7 +326,7 @@ export const poll = <Snapshot, Success extends Snapshot, Failed extends Snapshot
   })
 
 /** Takes an answer, polled or pushed. */
-const succeeded = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
+export const succeeded = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
   loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>,
   answer: Answer<Snapshot>
 ): Turn<Snapshot, Success, Failed, E> => {

@@ -182,6 +182,7 @@ export const layerTest = (handlers: TestHandlers): Layer.Layer<SpineClient> => {
       waitForCompletion: effect("runs.waitForCompletion"),
       watch: stream("runs.watch"),
       polls: stream("runs.polls"),
+      completions: stream("runs.completions"),
       share: effect("runs.share"),
       run: effect("runs.run"),
       ...handlers.runs

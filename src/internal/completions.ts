@@ -1,0 +1,182 @@
+/**
+ * Many runs awaited together. Between polls a run is a row in a table: no fiber, no stack, a sixth of what a wait of its own
+ * holds. Each turn of its loop, which is the loop of every wait, has a fiber for as long as it takes.
+ */
+import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import type { Policy } from "../Polling.ts"
+import type { Answer, Completion, RunSource } from "../Run.ts"
+import type { RunTimeoutError } from "../RunError.ts"
+import * as PollLoop from "./pollLoop.ts"
+import * as Telemetry from "./telemetry.ts"
+
+export const make = <
+  Target,
+  Snapshot,
+  Success extends Snapshot,
+  Failed extends Snapshot,
+  E extends PollLoop.Failure,
+  R,
+  SE,
+  SR,
+  SourceError,
+  A,
+  JudgeError,
+  InputError,
+  InputServices
+>(options: {
+  readonly targets: Stream.Stream<Target, InputError, InputServices>
+  readonly source: (target: Target) => Effect.Effect<RunSource<Snapshot, Success, Failed, E, R>, SourceError>
+  readonly policy: Policy<Snapshot, SE, SR>
+  readonly judge: (end: PollLoop.Ended<Success, Failed>) => Effect.Effect<A, JudgeError>
+  /** How many turns may be under way at once. The others wait, in the order in which they were due. */
+  readonly concurrency: number
+}): Stream.Stream<
+  Completion<Target, A, E | RunTimeoutError | SE | SourceError | JudgeError>,
+  InputError,
+  R | SR | InputServices
+> => {
+  type Failure = E | RunTimeoutError | SE | SourceError | JudgeError
+  type Row = PollLoop.Loop<Snapshot, Success, Failed, E, R, SE, SR>
+  type Ended = PollLoop.Ended<Success, Failed>
+
+  // A slow reader slows the polling: who offers what nobody takes keeps its place among those under way
+  return Stream.callback((queue: Queue.Queue<Completion<Target, A, Failure>, InputError | Cause.Done>) =>
+    Effect.withFiber((parent) => {
+      const fork = Effect.runForkWith(parent.context as never)
+      const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
+      const listeners = new Map<Row, Fiber.Fiber<unknown, unknown>>()
+      let waiting: Array<() => void> = []
+      let started = 0
+      let running = 0
+      let rows = 0
+      let isWhole = false
+      let isClosed = false
+
+      /** Starts what has waited longest, as long as there is room. */
+      const startDue = () => {
+        while (running < options.concurrency && started < waiting.length) waiting[started++]!()
+        if (started < waiting.length) return
+        waiting = []
+        started = 0
+      }
+      const whenThereIsRoom = (start: () => void) => {
+        waiting.push(start)
+        startDue()
+      }
+
+      const start = (row: Row, pushed?: Answer<Snapshot>) => {
+        running++
+        const fiber = fork(turn(row, pushed) as Effect.Effect<void>)
+        fibers.add(fiber)
+        fiber.addObserver((exit) => {
+          fibers.delete(fiber)
+          running--
+          // All that a server or a user can cause has been caught
+          if (Exit.isFailure(exit) && !isClosed) Queue.failCauseUnsafe(queue, exit.cause)
+          startDue()
+        })
+      }
+
+      const wake = (row: Row) => {
+        if (!PollLoop.isHeldBack(row)) whenThereIsRoom(() => start(row))
+      }
+
+      const sleep = (row: Row, millis: number) =>
+        Effect.sync(() => {
+          row.source = undefined as never
+          row.timers.add(row, millis)
+        })
+
+      /** One turn: a poll, or what a push brought; then either the next is planned, or the run is over. */
+      const turn = (row: Row, pushed: Answer<Snapshot> | undefined): Effect.Effect<void, never, R | SR> =>
+        Effect.flatMap(options.source(row.target as Target), (source) => {
+          row.source = source
+          listen(row, source)
+          return Effect.flatMap(
+            pushed === undefined ? PollLoop.poll(row) : Effect.sync(() => PollLoop.succeeded(row, pushed)),
+            (turn): Effect.Effect<Ended | undefined, RunTimeoutError | SE, SR> =>
+              turn.phase === undefined || turn.phase._tag === "Pending"
+                ? Effect.as(PollLoop.plan(row, sleep), undefined)
+                : Effect.succeed({ ref: source.ref, phase: turn.phase, requestId: turn.answer.requestId })
+          ).pipe(
+            Effect.onExit((exit) =>
+              Exit.isSuccess(exit) && exit.value === undefined
+                ? Effect.void
+                : Telemetry.ended(row, exit as Exit.Exit<Ended, E | RunTimeoutError | SE>)
+            )
+          )
+        }).pipe(
+          Effect.flatMap((ended) => ended === undefined ? Effect.undefined : Effect.asSome(options.judge(ended))),
+          Effect.matchEffect({
+            onFailure: (error) => finish(row, Result.fail(error)),
+            onSuccess: (result) =>
+              result === undefined || Option.isNone(result)
+                ? Effect.void
+                : finish(row, Result.succeed(result.value))
+          })
+        )
+
+      const finish = (row: Row, result: Result.Result<A, Failure>) =>
+        Effect.map(Queue.offer(queue, { target: row.target as Target, result }), () => {
+          listeners.get(row)?.interruptUnsafe()
+          listeners.delete(row)
+          rows--
+          endIfDone()
+        })
+
+      const endIfDone = () => {
+        if (isWhole && rows === 0) Queue.endUnsafe(queue)
+      }
+
+      /** Where the provider tells of the end by itself, a row that sleeps is woken, and one that is polling hurries. */
+      const listen = (row: Row, { pushed }: Pick<Row["source"], "pushed">) => {
+        if (pushed === undefined || row.polls > 0) return
+        const fiber = fork(Effect.map(pushed, (answer) => {
+          row.isPushed = true
+          row.isLast = false
+          row.hurry = 1
+          if (row.index === -1) return
+          row.timers.remove(row)
+          whenThereIsRoom(() => start(row, Option.getOrUndefined(answer)))
+        }))
+        listeners.set(row, fiber)
+      }
+
+      const admit = (target: Target) =>
+        Effect.flatMap(
+          PollLoop.make(undefined as never as Row["source"], options.policy),
+          (row) =>
+            Effect.callback<void>((resume) => {
+              rows++
+              row.target = target
+              row.wake = wake
+              whenThereIsRoom(() => {
+                start(row)
+                resume(Effect.void)
+              })
+            })
+        )
+
+      return Effect.acquireRelease(Effect.void, () =>
+        Effect.suspend(() => {
+          isClosed = true
+          waiting = []
+          PollLoop.stopAll(parent, (timer) => timer.wake === wake)
+          return Fiber.interruptAll([...fibers, ...listeners.values()])
+        })).pipe(
+          Effect.andThen(Stream.runForEach(options.targets, admit)),
+          Effect.andThen(Effect.sync(() => {
+            isWhole = true
+            endIfDone()
+          }))
+        )
+    })
+  )
+}
