@@ -19,13 +19,14 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type * as HttpClientError from "effect/http/HttpClientError"
+import { constVoid } from "effect/Function"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Create from "../internal/create.ts"
 import type * as Http from "../internal/http.ts"
@@ -167,22 +168,19 @@ export const executeStream = <Output>(
         { retryCreates: runtime.retryCreates }
       )
       yield* Telemetry.countCreated(provider)
-      return Stream.transformPull(response.stream, (pull, scope) =>
-        Effect.clockWith((clock) =>
-          read({
-            pull,
-            scope,
-            validate,
-            requestId,
-            clean,
-            maxBytes,
-            clock,
-            started,
-            firstMillis: Duration.toMillis(first),
-            idleMillis: Duration.toMillis(idle),
-            totalMillis: Duration.toMillis(total)
-          })
-        ))
+      return Stream.fromPull(read({
+        response,
+        scope: yield* Effect.scope,
+        validate,
+        requestId,
+        clean,
+        maxBytes,
+        clock: yield* Clock.Clock,
+        started,
+        firstMillis: Duration.toMillis(first),
+        idleMillis: Duration.toMillis(idle),
+        totalMillis: Duration.toMillis(total)
+      }))
     }).pipe(Telemetry.span("TelaCanvas.execute", { "run.provider": provider, "execution.mode": "stream" }))
   )
 
@@ -240,7 +238,7 @@ const hasContent = (value: unknown): boolean => {
 const isTextOrNullish = (value: unknown): boolean => value == null || typeof value === "string"
 
 interface Reading<Output> {
-  readonly pull: Pull.Pull<ReadonlyArray<Uint8Array>, HttpClientError.HttpClientError>
+  readonly response: HttpClientResponse.HttpClientResponse
   readonly scope: Scope.Scope
   readonly validate: Validate<Output>
   readonly requestId: string | undefined
@@ -259,14 +257,22 @@ type Parts<Output> = Pull.Pull<readonly [StreamPart<Output>, ...Array<StreamPart
  * Reads the body: bytes to events to parts, an array per chunk, in one step. What stands before a failure in the same
  * chunk is handed on first, so the outcome does not depend on how the network cut the stream.
  *
- * One fiber reads, and only when it is asked, and one more watches the time. A timeout around each chunk instead would cost
- * two fibers and a timer per chunk, which is more than all else that is done with it.
+ * The body is read only when the consumer asks, and one fiber watches the time. A timeout around each chunk instead would
+ * cost two fibers and a timer per chunk, which is more than all else that is done with it.
  */
-const read = <Output>(
-  { clean, clock, firstMillis, idleMillis, maxBytes, pull, requestId, scope, started, totalMillis, validate }: Reading<
-    Output
-  >
-): Effect.Effect<Parts<Output>> => {
+const read = <Output>({
+  clean,
+  clock,
+  firstMillis,
+  idleMillis,
+  maxBytes,
+  requestId,
+  response,
+  scope,
+  started,
+  totalMillis,
+  validate
+}: Reading<Output>): Effect.Effect<Parts<Output>> => {
   let message = ""
   let structured: unknown
   // The same without an empty one, which says nothing
@@ -378,8 +384,8 @@ const read = <Output>(
 
   /** The consumer, while it waits. */
   let consumer: ((parts: Parts<Output>) => void) | undefined
-  /** The reader, while it waits to be asked. */
-  let reader: ((go: Effect.Effect<void>) => void) | undefined
+  /** Asks the body for more. */
+  let more: () => void = constVoid
   /** How long the server may take for its next event. The time that the consumer takes does not count. */
   let patience = started + firstMillis - clock.currentTimeMillisUnsafe()
   let deadline = Infinity
@@ -406,44 +412,17 @@ const read = <Output>(
 
   const ask: Parts<Output> = Effect.callback((resume) => {
     consumer = resume
-    reader?.(Effect.void)
+    more()
   })
 
-  const asked = Effect.callback<void>((resume) => {
-    reader = resume
-    if (consumer !== undefined) resume(Effect.void)
-  })
-
-  const readOn: Effect.Effect<void> = Effect.suspend(() => {
-    if (consumer !== undefined) return readPiece
-    reader = undefined
-    return Effect.andThen(asked, readPiece)
-  })
-
-  const readPiece = Pull.matchEffect(pull, {
-    onSuccess: (pieces) => {
-      for (const bytes of pieces) parser.feed(bytes)
-      if (parser.isTooLong() && !hasEnded) failure ??= tooLong()
-      if (parts.length === 0 && failure === undefined && !hasEnded) return readOn
-      patience = idleMillis
-      answer()
-      return readOn
-    },
-    onFailure: (cause) => {
-      const error = Cause.findErrorOption(cause)
-      if (Option.isNone(error)) return Effect.failCause(cause as Cause.Cause<never>)
-      if (isFinished || error.value.reason._tag === "EmptyBodyError") finish()
-      else {
-        failure ??= interrupted("transport", "broke off", error.value.reason.cause)
-        answer()
-      }
-      return Effect.void
-    },
-    onDone: () => {
-      finish()
-      return Effect.void
-    }
-  })
+  /** Takes what has arrived. Whether that is something for the consumer to see. */
+  const feed = (pieces: ReadonlyArray<Uint8Array>): boolean => {
+    pieces.forEach(parser.feed)
+    if (parser.isTooLong() && !hasEnded) failure ??= tooLong()
+    if (parts.length === 0 && failure === undefined && !hasEnded) return false
+    patience = idleMillis
+    return true
+  }
 
   /** The last event may lack the blank line that closes it, if the server closed the stream instead, or be cut. */
   const finish = () => {
@@ -451,6 +430,17 @@ const read = <Output>(
     parser.end()
     if (hasEnded || isFinished) hasEnded = true
     else failure ??= interrupted("end", "ended without its end mark")
+    answer()
+  }
+
+  const breakOff = (cause: unknown) => {
+    if (isFinished) return finish()
+    failure ??= interrupted("transport", "broke off", cause)
+    answer()
+  }
+
+  const die = (cause: Cause.Cause<never>) => {
+    failure ??= cause
     answer()
   }
 
@@ -480,17 +470,59 @@ const read = <Output>(
     )
   })
 
-  return Effect.as(
-    Effect.forkIn(
-      Effect.catchCause(readOn, (cause) =>
-        Effect.sync(() => {
-          failure ??= cause
-          answer()
-        })),
-      scope
-    ),
-    next
-  )
+  /** Reads a fetch's body by hand, which takes half of the time per chunk that a fiber and its pulls take. */
+  const readWeb = (body: ReadableStream<Uint8Array> | null): Effect.Effect<void> => {
+    if (body === null) {
+      more = finish
+      return Effect.void
+    }
+    const reader = body.getReader()
+    let isReading = false
+    const onPiece = ({ done, value }: ReadableStreamReadResult<Uint8Array>) => {
+      isReading = false
+      if (done) finish()
+      else if (feed([value])) answer()
+      else more()
+    }
+    const onDefect = (defect: unknown) => die(Cause.die(defect))
+    more = () => {
+      if (isReading) return
+      isReading = true
+      reader.read().then(onPiece, breakOff).catch(onDefect)
+    }
+    return Scope.addFinalizer(scope, Effect.promise(() => reader.cancel().catch(constVoid)))
+  }
+
+  /** Reads any other body in a fiber, which waits until it is asked. */
+  const readStream = (body: HttpClientResponse.HttpClientResponse["stream"]): Effect.Effect<void> =>
+    Effect.flatMap(Scope.provide(Stream.toPull(body), scope), (pull) => {
+      const asked = Effect.callback<void>((resume) => {
+        more = () => resume(Effect.void)
+        if (consumer !== undefined) more()
+      })
+      const readOn: Effect.Effect<void> = Effect.suspend(() =>
+        consumer === undefined ? Effect.andThen(asked, readPiece) : readPiece
+      )
+      const readPiece = Pull.matchEffect(pull, {
+        onSuccess: (pieces) => {
+          if (feed(pieces)) answer()
+          return readOn
+        },
+        onFailure: (cause) => {
+          const error = Cause.findErrorOption(cause)
+          return Option.isNone(error)
+            ? Effect.failCause(cause as Cause.Cause<never>)
+            : Effect.sync(() =>
+              error.value.reason._tag === "EmptyBodyError" ? finish() : breakOff(error.value.reason.cause)
+            )
+        },
+        onDone: () => Effect.sync(finish)
+      })
+      return Effect.forkIn(Effect.catchCause(readOn, (cause) => Effect.sync(() => die(cause))), scope)
+    })
+
+  const web = HttpClientResponse.toWeb(response)
+  return Effect.as(Option.isSome(web) ? readWeb(web.value.body) : readStream(response.stream), next)
 }
 
 const isNonEmpty = <A>(parts: ReadonlyArray<A>): parts is readonly [A, ...Array<A>] => parts.length > 0

@@ -1,5 +1,5 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { Cause, Clock, Duration, Effect, Exit, Fiber, Layer, Option, Redacted, Schema, Stream } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Fiber, identity, Layer, Option, Redacted, Schema, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { RunError, Tela } from "canvas-runs"
@@ -8,7 +8,27 @@ import { StreamChunk } from "../../src/tela/TelaSchema.ts"
 import { isCommonChunk } from "../../src/tela/TelaStream.ts"
 import { failure, finish, success } from "../spine/support.ts"
 
-const live = Layer.orDie(Tela.layer({ apiKey: Redacted.make("tela_stream") })).pipe(
+const client = Layer.orDie(Tela.layer({ apiKey: Redacted.make("tela_stream") }))
+
+/** The body of a fetch is read in a way of its own. This is any other body: it has no web response behind it. */
+const withoutWeb = (response: HttpClientResponse.HttpClientResponse, stream = response.stream) =>
+  Object.create(response, {
+    "~effect/http/HttpClientResponse/WebSource": { value: () => undefined },
+    stream: { value: stream }
+  }) as HttpClientResponse.HttpClientResponse
+
+const onFetch = Layer.provideMerge(client, TelaEmulator.layerTest())
+
+const onOther = client.pipe(
+  Layer.provide(
+    Layer.effect(
+      HttpClient.HttpClient,
+      Effect.map(
+        HttpClient.HttpClient,
+        HttpClient.transformResponse(Effect.map((response) => withoutWeb(response)))
+      )
+    )
+  ),
   Layer.provideMerge(TelaEmulator.layerTest())
 )
 
@@ -43,306 +63,309 @@ const interrupted = (exit: Parameters<typeof failure>[0]) => {
   return error
 }
 
-describe("streamed executions", () => {
-  it.effect("give increments, the message so far, and the validated output last", () =>
-    Effect.gen(function*() {
-      const { emulator, exit, parts } = yield* run({ pieces: ["Once ", "upon ", "a time"] }, {}, Schema.String)
-      success(exit)
-      assert.deepStrictEqual(deltas(parts), ["Once ", "upon ", "a time"])
-      assert.deepStrictEqual(
-        parts.flatMap((part) => part._tag === "delta" && part.content !== "" ? [part.message] : []),
-        ["Once ", "Once upon ", "Once upon a time"]
-      )
-      const [request] = yield* emulator.requests
-      assert.deepStrictEqual(parts.at(-1), {
-        _tag: "final",
-        result: "Once upon a time",
-        message: "Once upon a time",
-        requestId: request!.id
-      })
-      assert.isTrue(parts.some((part) => part._tag === "delta" && part.finishReason === "stop"))
-      assert.strictEqual((yield* emulator.streams)[0]!.state, "ended")
-    }).pipe(Effect.provide(live)))
-
-  it.effect("show structured output as it becomes parsable, typed as a deep partial", () =>
-    Effect.gen(function*() {
-      const story = { title: "A", words: ["b", "c"] }
-      const { exit, parts } = yield* run(
-        {
-          pieces: ["{", { structured: { title: "A" } }, { structured: { title: "A", words: ["b"] } }, {
-            structured: story
-          }]
-        },
-        {},
-        Story
-      )
-      success(exit)
-      const seen = parts.flatMap((part) =>
-        part._tag === "delta" && part.structured !== undefined ? [part.structured] : []
-      )
-      assert.deepStrictEqual(seen.slice(0, 3), [{ title: "A" }, { title: "A", words: ["b"] }, story])
-      assert.deepStrictEqual((parts.at(-1) as { result: unknown }).result, story)
-      expectTypeOf<Tela.DeepPartial<typeof Story.Type>>().toEqualTypeOf<{
-        readonly title?: string
-        readonly words?: ReadonlyArray<string>
-      }>()
-    }).pipe(Effect.provide(live)))
-
-  it.effect("an output that does not fit is an InvalidOutputError after all that came", () =>
-    Effect.gen(function*() {
-      const { exit, parts } = yield* run({ pieces: [{ structured: { title: 1 } }] }, {}, Story)
-      const error = failure(exit)
-      assert.instanceOf(error, RunError.InvalidOutputError)
-      assert.deepStrictEqual(error.output, { title: 1 })
-      assert.isAbove(parts.length, 0)
-    }).pipe(Effect.provide(live)))
-
-  it.effect("text that is JSON is taken for the structured output, if the server parses nothing", () =>
-    Effect.gen(function*() {
-      const { exit, parts } = yield* run({ pieces: ["{\"title\":\"A\",", "\"words\":[]}"] }, {}, Story)
-      success(exit)
-      assert.deepStrictEqual((parts.at(-1) as { result: unknown }).result, { title: "A", words: [] })
-    }).pipe(Effect.provide(live)))
-
-  for (
-    const [name, script] of [
-      ["CRLF", { newline: "\r\n" }],
-      ["CR", { newline: "\r" }],
-      ["one JSON document per line", { framing: "json-lines" }],
-      ["single bytes", { chunkBytes: 1 }],
-      ["CRLF in chunks of 3 bytes", { newline: "\r\n", chunkBytes: 3 }],
-      ["no end mark, but a finish reason", { end: "stop" }]
-    ] as const
-  ) {
-    it.effect(`read ${name}`, () =>
+for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onOther]] as const) {
+  describe(`streamed executions, with a body ${body}`, () => {
+    it.effect("give increments, the message so far, and the validated output last", () =>
       Effect.gen(function*() {
-        const { exit, parts } = yield* run({ pieces: ["Grüße ", "– 日本 ", "🙂"], ...script })
+        const { emulator, exit, parts } = yield* run({ pieces: ["Once ", "upon ", "a time"] }, {}, Schema.String)
         success(exit)
-        assert.deepStrictEqual(deltas(parts), ["Grüße ", "– 日本 ", "🙂"])
-        assert.strictEqual(parts.at(-1)!._tag, "final")
-      }).pipe(Effect.provide(live)))
-  }
-
-  it.effect("ignore comments and retry lines, and pass on named events", () =>
-    Effect.gen(function*() {
-      const { exit, parts } = yield* run({
-        pieces: [{ retry: 3000 }, { comment: "keep-alive" }, "a", { event: "usage", data: { some_tokens: 3 } }, {
-          retry: 99999999
-        }, "b"]
-      })
-      success(exit)
-      assert.deepStrictEqual(deltas(parts), ["a", "b"])
-      const event = parts.find((part) => part._tag === "event")
-      assert.deepInclude(event, { event: "usage", data: { some_tokens: 3 } })
-    }).pipe(Effect.provide(live)))
-
-  it.effect("a stream without an end mark is interrupted, and what had arrived is in the error", () =>
-    Effect.gen(function*() {
-      const { exit, parts } = yield* run({ pieces: ["a", { structured: { x: 1 } }, "b"], end: "none" })
-      const error = interrupted(exit)
-      assert.strictEqual(error.reason, "end")
-      assert.deepStrictEqual(error.received, { message: "ab", structured: { x: 1 }, chunks: 3 })
-      assert.isString(error.requestId)
-      assert.strictEqual(parts.length, 3, "and all of it was handed on before")
-    }).pipe(Effect.provide(live)))
-
-  it.effect("a connection that breaks is interrupted", () =>
-    Effect.gen(function*() {
-      const { exit, parts } = yield* run({ pieces: ["a", "b", { drop: true }] })
-      assert.strictEqual(interrupted(exit).reason, "transport")
-      assert.deepStrictEqual(deltas(parts), ["a", "b"])
-    }).pipe(Effect.provide(live)))
-
-  for (
-    const [name, piece] of [
-      ["an error frame", { error: { message: "out of tokens", code: "X" } }],
-      ["an error event", { errorEvent: { error: { message: "out of tokens" } } }],
-      ["an error event with a message", { errorEvent: { message: "out of tokens" } }]
-    ] as const
-  ) {
-    it.effect(`${name} is a RunFailedError with the provider's words, after what stood before it`, () =>
-      Effect.gen(function*() {
-        const { exit, parts } = yield* run({ pieces: ["a", piece, "b"] })
-        const error = failure(exit)
-        assert.instanceOf(error, RunError.RunFailedError)
-        assert.deepStrictEqual(error.errors, ["out of tokens"])
-        assert.deepStrictEqual(deltas(parts), ["a"])
-      }).pipe(Effect.provide(live)))
-  }
-
-  it.effect("what is no JSON and what is no chunk interrupt the stream, after what stood before", () =>
-    Effect.gen(function*() {
-      for (const raw of ["data: {\"choices\":\n\n", "data: [1]\n\n", "data: {\"choices\":3}\n\n", "data: hello\n\n"]) {
-        const { exit, parts } = yield* run({ pieces: ["a", { raw }, "b"] })
-        assert.strictEqual(interrupted(exit).reason, "transport")
-        assert.deepStrictEqual(deltas(parts), ["a"])
-      }
-    }).pipe(Effect.provide(live)))
-
-  it.effect("chunks need none of their members", () =>
-    Effect.gen(function*() {
-      const raw = [
-        "data: {}\n\n",
-        "data: {\"choices\":null,\"message\":null}\n\n",
-        "data: {\"choices\":[{\"delta\":null}]}\n\n",
-        "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n",
-        "data: {\"choices\":[{\"delta\":{\"content\":\"y\"},\"finish_reason\":\"stop\"}]}\n\n"
-      ].join("")
-      const { exit, parts } = yield* run({ pieces: [{ raw }], end: "none" })
-      success(exit)
-      assert.deepStrictEqual((parts.at(-1) as { message: string }).message, "xy")
-    }).pipe(Effect.provide(live)))
-
-  it.effect("an end mark or a last event without its closing blank line counts", () =>
-    Effect.gen(function*() {
-      const chunk = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n"
-      success((yield* run({ pieces: [{ raw: `${chunk}data: [DONE]` }], end: "none" })).exit)
-      const last = "data: {\"choices\":[{\"delta\":{\"content\":\"y\"},\"finish_reason\":\"stop\"}]}"
-      const { exit, parts } = yield* run({ pieces: [{ raw: chunk + last }], end: "none" })
-      success(exit)
-      assert.deepStrictEqual(deltas(parts), ["x", "y"])
-    }).pipe(Effect.provide(live)))
-
-  it.effect("time limits: the first event, silence, in which keep-alives do not count, and the whole", () =>
-    Effect.gen(function*() {
-      const silent = interrupted((yield* run({ pieces: [{ pause: "10 minutes" }, "a"] })).exit)
-      assert.strictEqual(silent.reason, "first-event")
-      assert.strictEqual(Duration.toMinutes(silent.elapsed), 5)
-
-      const keepAlives = Array.from({ length: 20 }, () => [{ comment: "keep-alive" }, { pause: "10 seconds" }] as const)
-        .flat()
-      const idle = interrupted((yield* run({ pieces: ["a", ...keepAlives, "b"] })).exit)
-      assert.strictEqual(idle.reason, "idle")
-      assert.strictEqual(Duration.toSeconds(idle.elapsed), 60)
-      assert.deepInclude(idle.received, { message: "a" })
-
-      const slow = Array.from({ length: 100 }, (_, n) => [`${n} `, { pause: "10 seconds" }] as const).flat()
-      const total = interrupted((yield* run({ pieces: slow }, { timeout: "5m", idleTimeout: "30s" })).exit)
-      assert.strictEqual(total.reason, "total")
-      assert.strictEqual(Duration.toMinutes(total.elapsed), 5)
-      success((yield* run({ pieces: slow })).exit)
-    }).pipe(Effect.provide(live)))
-
-  it.effect("a consumer that leaves closes the connection", () =>
-    Effect.gen(function*() {
-      const tela = yield* Tela.TelaClient
-      const emulator = yield* TelaEmulator.TelaEmulator
-      yield* emulator.script({ stream: { pieces: ["a", { pause: "1 hour" }, "b"] } })
-      const stream = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).stream({})
-      success(yield* finish(Stream.runDrain(Stream.take(stream, 1)), "1 second"))
-      assert.strictEqual((yield* emulator.streams)[0]!.state, "abandoned")
-      const fiber = yield* Effect.forkChild(Stream.runDrain(stream))
-      yield* TestClock.adjust("1 second")
-      yield* Fiber.interrupt(fiber)
-      assert.strictEqual((yield* emulator.streams)[1]!.state, "abandoned")
-    }).pipe(Effect.provide(live)))
-
-  it.effect("a slow consumer is waited for, and the time it takes is not the server's silence", () =>
-    Effect.gen(function*() {
-      const tela = yield* Tela.TelaClient
-      const emulator = yield* TelaEmulator.TelaEmulator
-      yield* emulator.script({ stream: { pieces: ["a", "b", "c", "d"], pause: "1 second" } })
-      const seen: Array<string> = []
-      success(
-        yield* finish(
-          Stream.runForEach(
-            tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).stream({}),
-            (part) =>
-              Effect.andThen(
-                Effect.sleep("5 minutes"),
-                Effect.sync(() => seen.push(part._tag === "delta" ? part.content : part._tag))
-              )
-          )
+        assert.deepStrictEqual(deltas(parts), ["Once ", "upon ", "a time"])
+        assert.deepStrictEqual(
+          parts.flatMap((part) => part._tag === "delta" && part.content !== "" ? [part.message] : []),
+          ["Once ", "Once upon ", "Once upon a time"]
         )
-      )
-      assert.strictEqual(seen.join(""), "abcdfinal")
-    }).pipe(Effect.provide(live)))
+        const [request] = yield* emulator.requests
+        assert.deepStrictEqual(parts.at(-1), {
+          _tag: "final",
+          result: "Once upon a time",
+          message: "Once upon a time",
+          requestId: request!.id
+        })
+        assert.isTrue(parts.some((part) => part._tag === "delta" && part.finishReason === "stop"))
+        assert.strictEqual((yield* emulator.streams)[0]!.state, "ended")
+      }).pipe(Effect.provide(live)))
 
-  it.effect("nothing is read before it is asked for, and of a consumer that leaves nothing stays behind", () =>
-    Effect.gen(function*() {
-      let asked = 0
-      let cancelled = 0
-      let sleepers = 0
-      const clock = yield* Clock.Clock
-      const counting: Clock.Clock = Object.assign(Object.create(clock) as Clock.Clock, {
-        sleep: (duration: Duration.Duration) =>
-          Effect.suspend(() => {
-            sleepers++
-            return Effect.ensuring(clock.sleep(duration), Effect.sync(() => sleepers--))
-          })
-      })
-      const client = HttpClient.make((request) =>
-        Effect.sync(() =>
-          HttpClientResponse.fromWeb(
-            request,
-            new Response(
-              new ReadableStream({
-                pull: (controller) => {
-                  asked++
-                  controller.enqueue(
-                    new TextEncoder().encode("data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n")
-                  )
-                },
-                cancel: () => {
-                  cancelled++
-                }
-              }, { highWaterMark: 0 })
+    it.effect("show structured output as it becomes parsable, typed as a deep partial", () =>
+      Effect.gen(function*() {
+        const story = { title: "A", words: ["b", "c"] }
+        const { exit, parts } = yield* run(
+          {
+            pieces: ["{", { structured: { title: "A" } }, { structured: { title: "A", words: ["b"] } }, {
+              structured: story
+            }]
+          },
+          {},
+          Story
+        )
+        success(exit)
+        const seen = parts.flatMap((part) =>
+          part._tag === "delta" && part.structured !== undefined ? [part.structured] : []
+        )
+        assert.deepStrictEqual(seen.slice(0, 3), [{ title: "A" }, { title: "A", words: ["b"] }, story])
+        assert.deepStrictEqual((parts.at(-1) as { result: unknown }).result, story)
+        expectTypeOf<Tela.DeepPartial<typeof Story.Type>>().toEqualTypeOf<{
+          readonly title?: string
+          readonly words?: ReadonlyArray<string>
+        }>()
+      }).pipe(Effect.provide(live)))
+
+    it.effect("an output that does not fit is an InvalidOutputError after all that came", () =>
+      Effect.gen(function*() {
+        const { exit, parts } = yield* run({ pieces: [{ structured: { title: 1 } }] }, {}, Story)
+        const error = failure(exit)
+        assert.instanceOf(error, RunError.InvalidOutputError)
+        assert.deepStrictEqual(error.output, { title: 1 })
+        assert.isAbove(parts.length, 0)
+      }).pipe(Effect.provide(live)))
+
+    it.effect("text that is JSON is taken for the structured output, if the server parses nothing", () =>
+      Effect.gen(function*() {
+        const { exit, parts } = yield* run({ pieces: ["{\"title\":\"A\",", "\"words\":[]}"] }, {}, Story)
+        success(exit)
+        assert.deepStrictEqual((parts.at(-1) as { result: unknown }).result, { title: "A", words: [] })
+      }).pipe(Effect.provide(live)))
+
+    for (
+      const [name, script] of [
+        ["CRLF", { newline: "\r\n" }],
+        ["CR", { newline: "\r" }],
+        ["one JSON document per line", { framing: "json-lines" }],
+        ["single bytes", { chunkBytes: 1 }],
+        ["CRLF in chunks of 3 bytes", { newline: "\r\n", chunkBytes: 3 }],
+        ["no end mark, but a finish reason", { end: "stop" }]
+      ] as const
+    ) {
+      it.effect(`read ${name}`, () =>
+        Effect.gen(function*() {
+          const { exit, parts } = yield* run({ pieces: ["Grüße ", "– 日本 ", "🙂"], ...script })
+          success(exit)
+          assert.deepStrictEqual(deltas(parts), ["Grüße ", "– 日本 ", "🙂"])
+          assert.strictEqual(parts.at(-1)!._tag, "final")
+        }).pipe(Effect.provide(live)))
+    }
+
+    it.effect("ignore comments and retry lines, and pass on named events", () =>
+      Effect.gen(function*() {
+        const { exit, parts } = yield* run({
+          pieces: [{ retry: 3000 }, { comment: "keep-alive" }, "a", { event: "usage", data: { some_tokens: 3 } }, {
+            retry: 99999999
+          }, "b"]
+        })
+        success(exit)
+        assert.deepStrictEqual(deltas(parts), ["a", "b"])
+        const event = parts.find((part) => part._tag === "event")
+        assert.deepInclude(event, { event: "usage", data: { some_tokens: 3 } })
+      }).pipe(Effect.provide(live)))
+
+    it.effect("a stream without an end mark is interrupted, and what had arrived is in the error", () =>
+      Effect.gen(function*() {
+        const { exit, parts } = yield* run({ pieces: ["a", { structured: { x: 1 } }, "b"], end: "none" })
+        const error = interrupted(exit)
+        assert.strictEqual(error.reason, "end")
+        assert.deepStrictEqual(error.received, { message: "ab", structured: { x: 1 }, chunks: 3 })
+        assert.isString(error.requestId)
+        assert.strictEqual(parts.length, 3, "and all of it was handed on before")
+      }).pipe(Effect.provide(live)))
+
+    it.effect("a connection that breaks is interrupted", () =>
+      Effect.gen(function*() {
+        const { exit, parts } = yield* run({ pieces: ["a", "b", { drop: true }] })
+        assert.strictEqual(interrupted(exit).reason, "transport")
+        assert.deepStrictEqual(deltas(parts), ["a", "b"])
+      }).pipe(Effect.provide(live)))
+
+    for (
+      const [name, piece] of [
+        ["an error frame", { error: { message: "out of tokens", code: "X" } }],
+        ["an error event", { errorEvent: { error: { message: "out of tokens" } } }],
+        ["an error event with a message", { errorEvent: { message: "out of tokens" } }]
+      ] as const
+    ) {
+      it.effect(`${name} is a RunFailedError with the provider's words, after what stood before it`, () =>
+        Effect.gen(function*() {
+          const { exit, parts } = yield* run({ pieces: ["a", piece, "b"] })
+          const error = failure(exit)
+          assert.instanceOf(error, RunError.RunFailedError)
+          assert.deepStrictEqual(error.errors, ["out of tokens"])
+          assert.deepStrictEqual(deltas(parts), ["a"])
+        }).pipe(Effect.provide(live)))
+    }
+
+    it.effect("what is no JSON and what is no chunk interrupt the stream, after what stood before", () =>
+      Effect.gen(function*() {
+        for (
+          const raw of ["data: {\"choices\":\n\n", "data: [1]\n\n", "data: {\"choices\":3}\n\n", "data: hello\n\n"]
+        ) {
+          const { exit, parts } = yield* run({ pieces: ["a", { raw }, "b"] })
+          assert.strictEqual(interrupted(exit).reason, "transport")
+          assert.deepStrictEqual(deltas(parts), ["a"])
+        }
+      }).pipe(Effect.provide(live)))
+
+    it.effect("chunks need none of their members", () =>
+      Effect.gen(function*() {
+        const raw = [
+          "data: {}\n\n",
+          "data: {\"choices\":null,\"message\":null}\n\n",
+          "data: {\"choices\":[{\"delta\":null}]}\n\n",
+          "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n",
+          "data: {\"choices\":[{\"delta\":{\"content\":\"y\"},\"finish_reason\":\"stop\"}]}\n\n"
+        ].join("")
+        const { exit, parts } = yield* run({ pieces: [{ raw }], end: "none" })
+        success(exit)
+        assert.deepStrictEqual((parts.at(-1) as { message: string }).message, "xy")
+      }).pipe(Effect.provide(live)))
+
+    it.effect("an end mark or a last event without its closing blank line counts", () =>
+      Effect.gen(function*() {
+        const chunk = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n"
+        success((yield* run({ pieces: [{ raw: `${chunk}data: [DONE]` }], end: "none" })).exit)
+        const last = "data: {\"choices\":[{\"delta\":{\"content\":\"y\"},\"finish_reason\":\"stop\"}]}"
+        const { exit, parts } = yield* run({ pieces: [{ raw: chunk + last }], end: "none" })
+        success(exit)
+        assert.deepStrictEqual(deltas(parts), ["x", "y"])
+      }).pipe(Effect.provide(live)))
+
+    it.effect("time limits: the first event, silence, in which keep-alives do not count, and the whole", () =>
+      Effect.gen(function*() {
+        const silent = interrupted((yield* run({ pieces: [{ pause: "10 minutes" }, "a"] })).exit)
+        assert.strictEqual(silent.reason, "first-event")
+        assert.strictEqual(Duration.toMinutes(silent.elapsed), 5)
+
+        const keepAlives = Array.from(
+          { length: 20 },
+          () => [{ comment: "keep-alive" }, { pause: "10 seconds" }] as const
+        )
+          .flat()
+        const idle = interrupted((yield* run({ pieces: ["a", ...keepAlives, "b"] })).exit)
+        assert.strictEqual(idle.reason, "idle")
+        assert.strictEqual(Duration.toSeconds(idle.elapsed), 60)
+        assert.deepInclude(idle.received, { message: "a" })
+
+        const slow = Array.from({ length: 100 }, (_, n) => [`${n} `, { pause: "10 seconds" }] as const).flat()
+        const total = interrupted((yield* run({ pieces: slow }, { timeout: "5m", idleTimeout: "30s" })).exit)
+        assert.strictEqual(total.reason, "total")
+        assert.strictEqual(Duration.toMinutes(total.elapsed), 5)
+        success((yield* run({ pieces: slow })).exit)
+      }).pipe(Effect.provide(live)))
+
+    it.effect("a consumer that leaves closes the connection", () =>
+      Effect.gen(function*() {
+        const tela = yield* Tela.TelaClient
+        const emulator = yield* TelaEmulator.TelaEmulator
+        yield* emulator.script({ stream: { pieces: ["a", { pause: "1 hour" }, "b"] } })
+        const stream = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).stream({})
+        success(yield* finish(Stream.runDrain(Stream.take(stream, 1)), "1 second"))
+        assert.strictEqual((yield* emulator.streams)[0]!.state, "abandoned")
+        const fiber = yield* Effect.forkChild(Stream.runDrain(stream))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(fiber)
+        assert.strictEqual((yield* emulator.streams)[1]!.state, "abandoned")
+      }).pipe(Effect.provide(live)))
+
+    it.effect("a slow consumer is waited for, and the time it takes is not the server's silence", () =>
+      Effect.gen(function*() {
+        const tela = yield* Tela.TelaClient
+        const emulator = yield* TelaEmulator.TelaEmulator
+        yield* emulator.script({ stream: { pieces: ["a", "b", "c", "d"], pause: "1 second" } })
+        const seen: Array<string> = []
+        success(
+          yield* finish(
+            Stream.runForEach(
+              tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).stream({}),
+              (part) =>
+                Effect.andThen(
+                  Effect.sleep("5 minutes"),
+                  Effect.sync(() => seen.push(part._tag === "delta" ? part.content : part._tag))
+                )
             )
           )
         )
-      )
-      const seen: Array<readonly [part: string, asked: number]> = []
-      const exit = yield* finish(
-        Effect.provide(
-          Effect.flatMap(Tela.TelaClient, (tela) =>
-            Stream.runForEach(
-              Stream.take(tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).stream({}), 3),
-              (part) => Effect.andThen(Effect.sleep("2 minutes"), Effect.sync(() => seen.push([part._tag, asked])))
-            )),
-          Layer.orDie(Tela.layer({ apiKey: Redacted.make("tela_stream") })).pipe(
-            Layer.provide(Layer.succeed(HttpClient.HttpClient, client))
-          )
-        ).pipe(Effect.provideService(Clock.Clock, counting))
-      )
-      success(exit)
-      assert.deepStrictEqual(seen, [["delta", 1], ["delta", 2], ["delta", 3]])
-      assert.strictEqual(cancelled, 1)
-      assert.strictEqual(sleepers, 0)
-    }))
+        assert.strictEqual(seen.join(""), "abcdfinal")
+      }).pipe(Effect.provide(live)))
 
+    it.effect("nothing is read before it is asked for, and of a consumer that leaves nothing stays behind", () =>
+      Effect.gen(function*() {
+        let asked = 0
+        let cancelled = 0
+        let sleepers = 0
+        const clock = yield* Clock.Clock
+        const counting: Clock.Clock = Object.assign(Object.create(clock) as Clock.Clock, {
+          sleep: (duration: Duration.Duration) =>
+            Effect.suspend(() => {
+              sleepers++
+              return Effect.ensuring(clock.sleep(duration), Effect.sync(() => sleepers--))
+            })
+        })
+        const http = HttpClient.make((request) =>
+          Effect.sync(() =>
+            (live === onFetch ? identity : (response: HttpClientResponse.HttpClientResponse) => withoutWeb(response))(
+              HttpClientResponse.fromWeb(
+                request,
+                new Response(
+                  new ReadableStream({
+                    pull: (controller) => {
+                      asked++
+                      controller.enqueue(
+                        new TextEncoder().encode("data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n")
+                      )
+                    },
+                    cancel: () => {
+                      cancelled++
+                    }
+                  }, { highWaterMark: 0 })
+                )
+              )
+            )
+          )
+        )
+        const seen: Array<readonly [part: string, asked: number]> = []
+        const exit = yield* finish(
+          Effect.provide(
+            Effect.flatMap(Tela.TelaClient, (tela) =>
+              Stream.runForEach(
+                Stream.take(tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).stream({}), 3),
+                (part) => Effect.andThen(Effect.sleep("2 minutes"), Effect.sync(() => seen.push([part._tag, asked])))
+              )),
+            Layer.provide(client, Layer.succeed(HttpClient.HttpClient, http))
+          ).pipe(Effect.provideService(Clock.Clock, counting))
+        )
+        success(exit)
+        assert.deepStrictEqual(seen, [["delta", 1], ["delta", 2], ["delta", 3]])
+        assert.strictEqual(cancelled, 1)
+        assert.strictEqual(sleepers, 0)
+      }))
+
+    it.effect("promise 12: a stream whose beginning is lost may have been executed", () =>
+      Effect.gen(function*() {
+        const tela = yield* Tela.TelaClient
+        const emulator = yield* TelaEmulator.TelaEmulator
+        const stream = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).stream({})
+        yield* emulator.fault(Fault.drop)
+        assert.instanceOf(failure(yield* finish(Stream.runDrain(stream))), RunError.CreateOutcomeUnknownError)
+        yield* emulator.fault(Fault.status(429))
+        assert.instanceOf(failure(yield* finish(Stream.runDrain(stream))), RunError.RateLimitError)
+        assert.strictEqual((yield* emulator.requests).length, 2)
+      }).pipe(Effect.provide(live)))
+  })
+}
+
+describe("a streamed execution", () => {
   it.effect("a body that dies ends the stream with what it died of", () =>
     Effect.gen(function*() {
       const bug = new Error("a bug of the HTTP client")
-      const client = HttpClient.make((request) =>
-        Effect.sync(() =>
-          Object.create(HttpClientResponse.fromWeb(request, new Response("")), {
-            stream: { value: Stream.die(bug) }
-          }) as HttpClientResponse.HttpClientResponse
-        )
+      const http = HttpClient.make((request) =>
+        Effect.sync(() => withoutWeb(HttpClientResponse.fromWeb(request, new Response("")), Stream.die(bug)))
       )
       const exit = yield* finish(
         Effect.provide(
           Effect.flatMap(Tela.TelaClient, (tela) =>
             Stream.runDrain(tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).stream({}))),
-          Layer.orDie(Tela.layer({ apiKey: Redacted.make("tela_stream") })).pipe(
-            Layer.provide(Layer.succeed(HttpClient.HttpClient, client))
-          )
+          Layer.provide(client, Layer.succeed(HttpClient.HttpClient, http))
         )
       )
       assert.isTrue(Exit.isFailure(exit) && Cause.squash(exit.cause) === bug)
     }))
-
-  it.effect("promise 12: a stream whose beginning is lost may have been executed", () =>
-    Effect.gen(function*() {
-      const tela = yield* Tela.TelaClient
-      const emulator = yield* TelaEmulator.TelaEmulator
-      const stream = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).stream({})
-      yield* emulator.fault(Fault.drop)
-      assert.instanceOf(failure(yield* finish(Stream.runDrain(stream))), RunError.CreateOutcomeUnknownError)
-      yield* emulator.fault(Fault.status(429))
-      assert.instanceOf(failure(yield* finish(Stream.runDrain(stream))), RunError.RateLimitError)
-      assert.strictEqual((yield* emulator.requests).length, 2)
-    }).pipe(Effect.provide(live)))
 })
 
 describe("the short way for common chunks", () => {
@@ -402,5 +425,5 @@ describe("the short way for common chunks", () => {
       assert.instanceOf(error, RunError.RunFailedError)
       assert.deepStrictEqual(error.errors, ["out of tokens"])
       assert.deepStrictEqual(deltas(parts), ["a"])
-    }).pipe(Effect.provide(live)))
+    }).pipe(Effect.provide(onFetch)))
 })
