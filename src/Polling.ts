@@ -594,21 +594,6 @@ export const makePolicy = <Snapshot, E = never, R = never>(
   operation: string,
   options: Options<Snapshot, E, R> | undefined,
   defaults: { readonly pollInterval: Duration.Input; readonly timeout: Duration.Input }
-): Effect.Effect<Policy<Snapshot, E, R>, BadRequestError> => {
-  if (options !== undefined) return newPolicy(operation, options, defaults)
-  const policy = defaultPolicies.get(defaults)
-  return policy !== undefined
-    ? Effect.succeed(policy)
-    : Effect.tap(
-      newPolicy<Snapshot>(operation, undefined, defaults),
-      (policy) => Effect.sync(() => defaultPolicies.set(defaults, policy as Policy))
-    )
-}
-
-const newPolicy = <Snapshot, E = never, R = never>(
-  operation: string,
-  options: Options<Snapshot, E, R> | undefined,
-  defaults: { readonly pollInterval: Duration.Input; readonly timeout: Duration.Input }
 ): Effect.Effect<Policy<Snapshot, E, R>, BadRequestError> =>
   Effect.gen(function*() {
     const duration = (parameter: string, input: Duration.Input | undefined, fallback: Duration.Input) =>
@@ -632,25 +617,42 @@ const newPolicy = <Snapshot, E = never, R = never>(
       })
     }
     const schedule: PollSchedule<Snapshot, E, R> = options?.schedule ??
-      (options?.pollInterval === undefined
-        ? defaultSchedule(defaults)
-        : fixed(yield* duration("pollInterval", options.pollInterval, defaults.pollInterval)))
-    return { schedule, timeout, errorBudget, notFoundGrace, retryAfterCeiling }
+      sharedFixed(yield* duration("pollInterval", options?.pollInterval, defaults.pollInterval))
+    return shared(defaults, { schedule, timeout, errorBudget, notFoundGrace, retryAfterCeiling })
   })
 
 // What most waits have in common exists once, and not once for each
 const defaultGrace = Duration.seconds(30)
 const defaultCeiling = Duration.minutes(1)
-const defaultPolicies = new WeakMap<object, Policy>()
-const defaultSchedules = new WeakMap<object, Schedule.Schedule<Duration.Duration>>()
 
-const defaultSchedule = (
-  defaults: { readonly pollInterval: Duration.Input }
-): Schedule.Schedule<Duration.Duration> => {
-  let schedule = defaultSchedules.get(defaults)
-  if (schedule === undefined) defaultSchedules.set(defaults, schedule = fixed(defaults.pollInterval))
+/** A program may have very many waits, and has few policies: where one is the same as the last, it is the last. */
+const shared = <Snapshot, E, R>(defaults: object, policy: Policy<Snapshot, E, R>): Policy<Snapshot, E, R> => {
+  const last = lastPolicies.get(defaults) as Policy<Snapshot, E, R> | undefined
+  if (
+    last !== undefined && last.schedule === policy.schedule && last.errorBudget === policy.errorBudget &&
+    Duration.equals(last.timeout, policy.timeout) &&
+    Duration.equals(last.notFoundGrace, policy.notFoundGrace) &&
+    Duration.equals(last.retryAfterCeiling, policy.retryAfterCeiling)
+  ) {
+    return last
+  }
+  lastPolicies.set(defaults, policy)
+  return policy
+}
+
+const lastPolicies = new WeakMap<object, unknown>()
+
+/** A program has few intervals, and may have very many waits. */
+const sharedFixed = (interval: Duration.Duration): Schedule.Schedule<Duration.Duration> => {
+  const millis = Duration.toMillis(interval)
+  const known = fixedSchedules.get(millis)
+  if (known !== undefined) return known
+  const schedule = fixed(interval)
+  if (fixedSchedules.size < 16) fixedSchedules.set(millis, schedule)
   return schedule
 }
+
+const fixedSchedules = new Map<number, Schedule.Schedule<Duration.Duration>>()
 
 /**
  * Reads how many polls may be under way at once.

@@ -27,6 +27,7 @@
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
@@ -468,11 +469,19 @@ const follow = <
 
 const released = <Snapshot, Success extends Snapshot, Failure extends Snapshot, E extends PollLoop.Failure, R, SE, SR>(
   loop: PollLoop.Loop<Snapshot, Success, Failure, E, R, SE, SR>
-): Effect.Effect<PollLoop.Ended<Success, Failure>, E | RunTimeoutError | SE, R | SR> =>
-  Effect.onExit(Effect.suspend(() => PollLoop.end(loop)), (exit) => {
+): Effect.Effect<PollLoop.Ended<Success, Failure>, E | RunTimeoutError | SE, R | SR> => {
+  type Wait = Effect.Effect<PollLoop.Ended<Success, Failure>, E | RunTimeoutError | SE, R | SR>
+  // One function for the beginning and the end: what is built here is held for as long as the run is waited for
+  const beginOrRelease = (exit?: Exit.Exit<PollLoop.Ended<Success, Failure>, E | RunTimeoutError | SE>) => {
+    if (exit === undefined) return PollLoop.end(loop)
     PollLoop.stop(loop)
     return Telemetry.ended(loop, exit)
-  })
+  }
+  return Effect.onExit(
+    Effect.suspend(beginOrRelease as () => Wait),
+    beginOrRelease as (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
+  )
+}
 
 const succeedOrFail = <Success, Failure>(
   { phase, ref, requestId }: PollLoop.Ended<Success, Failure>

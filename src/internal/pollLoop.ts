@@ -48,8 +48,7 @@ export interface Loop<Snapshot, Success extends Snapshot, Failed extends Snapsho
   floor: number
   /** The poll for which the last sleep was shortened has been planned. */
   isLast: boolean
-  /** A push is heard once. If the next poll does not know of the end yet, the ones after it hurry. */
-  isPushed: boolean
+  /** Above 0 once the provider has pushed, which is heard once. If a poll does not know of the end yet, those after it hurry. */
   hurry: number
   snapshot: Snapshot | undefined
   completed: number | undefined
@@ -126,7 +125,6 @@ const makeUnsafe = <Snapshot, Success extends Snapshot, Failed extends Snapshot,
     slowest: 0,
     floor: 0,
     isLast: false,
-    isPushed: false,
     hurry: 0,
     snapshot: undefined,
     completed: undefined,
@@ -181,7 +179,7 @@ const sleep = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E ex
   ) => Effect.Effect<A, E2, R2>
 ): Effect.Effect<A, E2, R2> => {
   const { pushed } = loop.source
-  return pushed === undefined || loop.isPushed
+  return pushed === undefined || loop.hurry > 0
     ? Effect.callback((resume) => {
       loop.resume = resume
       loop.goOn = goOn
@@ -191,7 +189,6 @@ const sleep = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E ex
       Effect.raceFirst(
         Effect.as(Timers.sleep(millis), undefined),
         Effect.map(pushed, (answer) => {
-          loop.isPushed = true
           loop.isLast = false
           loop.hurry = 1
           return Option.getOrUndefined(answer)

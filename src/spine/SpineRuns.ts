@@ -236,9 +236,13 @@ export const make = (
   const { webhooks } = options
   const defaults = webhooks === undefined ? defaultWait : { ...defaultWait, pollInterval: whileWebhooksAreExpected }
 
-  // All but the ref is the same for every run, and a request is made anew for each poll, so that a run that is waited for
-  // holds neither
-  const kind: Omit<Source, "ref"> & ThisType<Source> = {
+  // All but the ref is the same for every run, and a request is made anew for each poll, and so is the ref of a run of which
+  // only the id is known: a run that is waited for holds none of them
+  const kind: Source & { readonly id: string } = {
+    id: "",
+    get ref() {
+      return refOfId(this.id)
+    },
     // A webhook has no metadata, so it is no answer, but a reason to ask
     get pushed() {
       return webhooks === undefined ? undefined : Effect.as(webhooks.ended(provider, this.ref.id), Option.none())
@@ -252,6 +256,11 @@ export const make = (
   }
   const source = (ref: RunRef.RunRef): Source => ({ __proto__: kind, ref } as unknown as Source)
 
+  const sourceOf = (operation: string, run: RunTarget): Effect.Effect<Source, BadRequestError> =>
+    typeof run === "string"
+      ? Effect.map(checkId(operation, "run_id", run), (id) => ({ __proto__: kind, id } as unknown as Source))
+      : Effect.map(refOf(operation, run), source)
+
   const retrieve = (ref: RunRef.RunRef) =>
     api.call({
       operation: "runs.retrieve",
@@ -262,7 +271,7 @@ export const make = (
 
   const prepare = <E, R>(operation: string, run: RunTarget, wait: WaitOptions<E, R> | undefined) =>
     Effect.all([
-      Effect.map(refOf(operation, run), source),
+      sourceOf(operation, run),
       Polling.makePolicy(operation, wait, defaults)
     ])
 
@@ -311,7 +320,7 @@ export const make = (
           ([policy, concurrency]) =>
             KernelRun.completions(
               Stream.isStream(runs) ? runs : Stream.fromIterable(runs),
-              (run) => Effect.map(refOf("runs.completions", run), source),
+              (run) => sourceOf("runs.completions", run),
               policy,
               { concurrency }
             )
@@ -378,6 +387,8 @@ export const checkId = (operation: string, parameter: string, id: unknown): Effe
     message: `${parameter} is ${JSON.stringify(id)}, which is not a UUID.`
   }))
 
+const refOfId = (id: string): RunRef.RunRef => ({ version: 1, provider, kind: "run", id })
+
 /**
  * Finds the ref that a target names.
  *
@@ -397,7 +408,7 @@ export const refOf = (operation: string, run: RunTarget): Effect.Effect<RunRef.R
   }
   if (Predicate.hasProperty(run, "ref")) return refOf(operation, run.ref as RunRef.RunRef)
   const id = Predicate.hasProperty(run, "run_id") ? run.run_id : run
-  return Effect.map(checkId(operation, "run_id", id), (id) => ({ version: 1, provider, kind: "run", id }))
+  return Effect.map(checkId(operation, "run_id", id), refOfId)
 }
 
 const checkParams = (
