@@ -1,3 +1,145 @@
-import type { Benchmark } from "./measure.ts"
+/** What a run costs while it is waited for: the heap it holds, the CPU time of its polls, and how late its end is noticed. */
+import { fork } from "node:child_process"
+import { once } from "node:events"
+import { type Benchmark, inChild, type Options, type Result, type Sample, sample } from "./measure.ts"
+import type { Measured, Task } from "./waiting/child.ts"
+import type { Contender, Transport } from "./waiting/contenders.ts"
+import type { Lateness, LatenessTask } from "./waiting/lateness.ts"
 
-export const benchmark: Benchmark = { name: "waiting", run: () => Promise.resolve([]) }
+const child = new URL("waiting/child.ts", import.meta.url)
+const lateness = new URL("waiting/lateness.ts", import.meta.url)
+
+const withServer = async <A>(use: (baseUrl: string) => Promise<A>): Promise<A> => {
+  const server = fork(new URL("waiting/server.ts", import.meta.url), { execArgv: ["--conditions=canvas-runs:source"] })
+  try {
+    const [{ port }] = await once(server, "message") as [{ port: number }]
+    return await use(`http://127.0.0.1:${port}`)
+  } finally {
+    server.kill()
+  }
+}
+
+/** Measures each contender once a round, in another order each time. */
+const rounds = async <K extends string, A>(
+  count: number,
+  contenders: Readonly<Record<K, () => Promise<A>>>,
+  value: (measured: A) => number
+): Promise<Record<K, Sample>> => {
+  const names = Object.keys(contenders) as Array<K>
+  const values = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<K, Array<number>>
+  for (let round = 0; round < count; round++) {
+    for (let i = 0; i < names.length; i++) {
+      const name = names[(i + round) % names.length]!
+      values[name].push(value(await contenders[name]()))
+    }
+  }
+  return Object.fromEntries(names.map((name) => [name, sample(values[name])])) as Record<K, Sample>
+}
+
+const heap = async (runs: number, { progress, quick }: Options): Promise<ReadonlyArray<Result>> => {
+  progress(`heap of ${runs} waits`)
+  const measure = (contender: Contender) => () =>
+    inChild<Measured>(child, [
+      JSON.stringify(
+        {
+          contender,
+          transport: "memory",
+          baseUrl: "http://127.0.0.1:1",
+          runs,
+          interval: 300_000,
+          spread: runs / 2.5,
+          seconds: 0
+        } satisfies Task
+      )
+    ])
+  const measured = await rounds(quick ? 1 : 3, {
+    loop: measure("promise loop"),
+    wait: measure("wait"),
+    own: measure("wait, own schedule"),
+    together: measure("completions")
+  }, ({ heapPerRun }) => heapPerRun)
+  const peers = { "promise loop with setTimeout": measured.loop }
+  const row = (measure: string, ours: Sample, atMost: number, note?: string): Result => ({
+    measure: `heap ${measure}, ${runs} asleep`,
+    unit: "B per run",
+    ours,
+    peers,
+    targets: [{ peer: "promise loop with setTimeout", atMost }],
+    ...(note === undefined ? undefined : { note })
+  })
+  return [
+    row(
+      "per wait",
+      measured.wait,
+      0.75,
+      "In the last minutes before its timeout a wait also keeps its last snapshot, about 0.2 KB."
+    ),
+    row("per wait, user's own Schedule", measured.own, 2),
+    row("per run awaited together", measured.together, 0.15)
+  ]
+}
+
+const cpu = (runs: number, { progress, quick }: Options): Promise<ReadonlyArray<Result>> =>
+  withServer(async (baseUrl) => {
+    progress(`CPU per poll of ${runs} waits`)
+    const measure = (contender: Contender, transport: Transport) => () =>
+      inChild<Measured>(child, [
+        JSON.stringify(
+          { contender, transport, baseUrl, runs, interval: 5000, spread: 5000, seconds: quick ? 4 : 10 } satisfies Task
+        )
+      ])
+    const measured = await rounds(quick ? 1 : 3, {
+      loop: measure("promise loop", "fetch"),
+      undiciLoop: measure("promise loop", "undici"),
+      wait: measure("wait", "fetch"),
+      undici: measure("wait", "undici"),
+      together: measure("completions", "undici")
+    }, ({ cpuPerPoll }) => cpuPerPoll)
+    const peers = { "promise loop on fetch": measured.loop, "promise loop on undici": measured.undiciLoop }
+    const row = (name: string, ours: Sample, atMost?: number): Result => ({
+      measure: `CPU per poll over loopback, ${runs} waiting, ${name}`,
+      unit: "µs",
+      ours,
+      peers,
+      targets: atMost === undefined ? [] : [{ peer: "promise loop on fetch", atMost }]
+    })
+    return [
+      row("fetch layer", measured.wait, runs >= 10_000 ? 1.1 : 0.95),
+      row("undici layer", measured.undici, 0.6),
+      row("undici layer, awaited together", measured.together)
+    ]
+  })
+
+const late = (runs: number, { progress, quick }: Options): Promise<ReadonlyArray<Result>> =>
+  withServer(async (baseUrl) => {
+    progress(`lateness of ${runs} waits`)
+    const measure = (contender: Contender, transport: Transport) => () =>
+      inChild<Lateness>(lateness, [
+        JSON.stringify({ contender, transport, baseUrl, runs, interval: 5000 } satisfies LatenessTask)
+      ])
+    const measured = await rounds(quick ? 1 : 3, {
+      loop: measure("promise loop", "fetch"),
+      wait: measure("wait", "fetch"),
+      undici: measure("wait", "undici")
+    }, ({ p99 }) => p99)
+    const peers = { "promise loop on fetch": measured.loop }
+    return [["fetch", measured.wait], ["undici", measured.undici]].map(([name, ours]) => ({
+      measure: `time from a run's end to its wait returning, p99 of ${runs}, ${name as string} layer`,
+      unit: "ms",
+      ours: ours as Sample,
+      peers,
+      targets: [{ peer: "promise loop on fetch", atMost: 1 }],
+      note: "Both poll every 5 s, so an end is noticed up to 5 s late whoever waits."
+    }))
+  })
+
+export const benchmark: Benchmark = {
+  name: "waiting",
+  run: async (options) => [
+    ...await heap(10_000, options),
+    ...options.quick ? [] : await heap(100_000, options),
+    ...await cpu(1000, options),
+    ...await cpu(options.quick ? 4000 : 10_000, options),
+    ...await late(options.quick ? 2000 : 10_000, options)
+  ]
+}

@@ -1,11 +1,22 @@
 /**
- * Measures one way to wait, in a process of its own: `CONTENDER TRANSPORT BASE_URL COUNT SECONDS`. It starts the waits spread
- * over one interval, so that polls are spread, too, takes the heap that each one holds between polls, and then the CPU time
- * that each poll takes while nothing else happens.
+ * Measures one way to wait, in a process of its own. It starts the waits spread over some time, so that polls are spread,
+ * too; takes the heap that each holds while it sleeps; and then, if it is to, the CPU time of each poll while nothing else
+ * happens.
  */
 import { cpuMicros, heapUsed } from "../measure.ts"
-import { type Contender, interval, make, polls, type Transport } from "./contenders.ts"
+import { type Contender, make, polls, type Transport } from "./contenders.ts"
 import { runId } from "./run.ts"
+
+export interface Task {
+  readonly contender: Contender
+  readonly transport: Transport
+  readonly baseUrl: string
+  readonly runs: number
+  readonly interval: number
+  readonly spread: number
+  /** How long to count polls and their CPU time; 0 for the heap only. */
+  readonly seconds: number
+}
 
 export interface Measured {
   readonly heapPerRun: number
@@ -13,37 +24,41 @@ export interface Measured {
   readonly polls: number
 }
 
-const [contender, transport, baseUrl, count, seconds] = process.argv.slice(2) as [
-  Contender,
-  Transport,
-  string,
-  string,
-  string
-]
-const runs = Number(count)
+const { baseUrl, contender, interval, runs, seconds, spread, transport }: Task = JSON.parse(process.argv[2]!)
 const sleep = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
-
-const start = await make(contender, transport, baseUrl)
 const unexpected = () => {
   throw new Error("a run that never ends has ended")
 }
+// Round trip, so that they are flat strings, as ids from a server are
+const ids = (count: number): ReadonlyArray<string> =>
+  JSON.parse(JSON.stringify(Array.from({ length: count }, (_, i) => runId(i))))
+
+const start = await make(contender, transport, baseUrl, interval)
 
 // Code and connections are warm before anything is counted
-const warmUp = await start(Array.from({ length: 200 }, (_, i) => runId(i)), 500, unexpected)
-await sleep(interval * 1.5)
+const warmUp = await start(ids(500), 2000, unexpected)
+await sleep(1000)
 
-// Round trip, so that they are flat strings, as ids from a server are
-const ids: ReadonlyArray<string> = JSON.parse(JSON.stringify(Array.from({ length: runs }, (_, i) => runId(i))))
+const targets = ids(runs)
 const before = await heapUsed()
-const handles = await start(ids, interval, unexpected)
-await sleep(interval * 1.2)
+const pollsBefore = await polls(transport, baseUrl)
+const handles = await start(targets, spread, unexpected)
+await sleep(500)
+const firstPolls = await polls(transport, baseUrl) - pollsBefore
+if (firstPolls < runs) throw new Error(`${firstPolls} polls for ${runs} runs: the machine is too slow to measure`)
 const heapPerRun = (await heapUsed() - before) / runs
 
-const pollsBefore = await polls(transport, baseUrl)
-const cpuBefore = cpuMicros()
-await sleep(Number(seconds) * 1000)
-const made = await polls(transport, baseUrl) - pollsBefore
-const cpuPerPoll = (cpuMicros() - cpuBefore) / made
+let cpuPerPoll = 0
+let made = 0
+if (seconds > 0) {
+  await sleep(interval)
+  const from = await polls(transport, baseUrl)
+  const cpuBefore = cpuMicros()
+  await sleep(seconds * 1000)
+  made = await polls(transport, baseUrl) - from
+  cpuPerPoll = (cpuMicros() - cpuBefore) / made
+  if (made < 0.8 * runs * seconds * 1000 / interval) throw new Error(`${made} polls in ${seconds} s are too few`)
+}
 process.send!({ heapPerRun, cpuPerPoll, polls: made } satisfies Measured)
 // What can cancel the waits is part of what they cost
 process.exit(warmUp === handles ? 1 : 0)

@@ -1,12 +1,10 @@
 /** The ways to wait that are compared. Each waits for one run, and can be cancelled. */
 import { NodeHttp } from "canvas-runs/node"
 import * as Spine from "canvas-runs/spine"
-import { Cause, Effect, Exit, Layer, ManagedRuntime, Redacted, Schedule } from "effect"
+import { Cause, Effect, Exit, Layer, ManagedRuntime, Redacted, Result, Schedule, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
 import { Agent, request } from "undici"
 import { answer } from "./run.ts"
-
-export const interval = 5_000
 
 export type Transport = "memory" | "fetch" | "undici"
 
@@ -60,7 +58,7 @@ const sleep = (millis: number, signal: AbortSignal): Promise<void> =>
   })
 
 /** What a user writes by hand: a loop around fetch, cancelled by an `AbortController`. */
-const promiseLoop = (transport: Transport, baseUrl: string): Wait => {
+const promiseLoop = (transport: Transport, baseUrl: string, interval: number): Wait => {
   const retrieve = get(transport)
   const wait = async (id: string, signal: AbortSignal): Promise<string> => {
     while (true) {
@@ -95,17 +93,36 @@ const client = (transport: Transport, baseUrl: string): Promise<Spine.SpineClien
   )
 }
 
-/** `waitForCompletion`, as it is or with a schedule of the user's own. */
-const single = (spine: Spine.SpineClient["Service"], options: Spine.WaitOptions | undefined): Wait => (id, ended) => {
-  const fiber = Effect.runFork(
-    options === undefined ? spine.runs.waitForCompletion(id) : spine.runs.waitForCompletion(id, options)
-  )
+/** `waitForCompletion`, at an interval or with a schedule of the user's own. */
+const single = (spine: Spine.SpineClient["Service"], options: Spine.WaitOptions): Wait => (id, ended) => {
+  const fiber = Effect.runFork(spine.runs.waitForCompletion(id, options))
   fiber.addObserver((exit) => {
     if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
     ended(exit.value.result.final_output)
   })
   return fiber
 }
+
+/** All of them in one stream. */
+const together =
+  (spine: Spine.SpineClient["Service"], options: Spine.WaitOptions): Start => (ids, spreadMillis, ended) => {
+    const started = performance.now()
+    // As many of the ids as are due by now
+    const due = Effect.sync(() => Math.ceil((performance.now() - started) / spreadMillis * ids.length))
+    let given = 0
+    const arriving = Stream.fromEffectSchedule(due, Schedule.spaced("5 millis")).pipe(
+      Stream.map((due) => ids.slice(given, given = Math.min(due, ids.length))),
+      Stream.takeUntil(() => given === ids.length),
+      Stream.flattenIterable
+    )
+    const fiber = Effect.runFork(
+      Stream.runForEach(
+        spine.runs.completions(arriving, options),
+        ({ result }) => Effect.sync(() => ended(Result.getOrThrow(result).result.final_output))
+      )
+    )
+    return new Promise((resolve) => setTimeout(() => resolve(fiber), spreadMillis))
+  }
 
 export const contenders = ["promise loop", "wait", "wait, own schedule", "completions"] as const
 
@@ -129,16 +146,22 @@ const oneByOne = (wait: Wait): Start => async (ids, spreadMillis, ended) => {
   return handles
 }
 
-export const make = async (contender: Contender, transport: Transport, baseUrl: string): Promise<Start> => {
-  if (contender === "promise loop") return oneByOne(promiseLoop(transport, baseUrl))
+export const make = async (
+  contender: Contender,
+  transport: Transport,
+  baseUrl: string,
+  interval: number
+): Promise<Start> => {
+  if (contender === "promise loop") return oneByOne(promiseLoop(transport, baseUrl, interval))
   const spine = await client(transport, baseUrl)
+  const timeout = "1 day"
   switch (contender) {
     case "wait":
-      return oneByOne(single(spine, undefined))
+      return oneByOne(single(spine, { pollInterval: interval, timeout }))
     case "wait, own schedule":
-      return oneByOne(single(spine, { schedule: Schedule.jittered(Schedule.spaced(interval)) }))
+      return oneByOne(single(spine, { schedule: Schedule.jittered(Schedule.spaced(interval)), timeout }))
     case "completions":
-      throw new Error("not yet")
+      return together(spine, { pollInterval: interval, timeout })
   }
 }
 
