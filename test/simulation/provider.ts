@@ -185,8 +185,9 @@ const act = (
               : Effect.succeed(reply.body)
           })
         ))
-        // What `fromWeb` would do by promises, of which the clock knows nothing
+        // What `fromWeb` and a reader of its `Response` would do by promises, of which the clock knows nothing
         return Object.defineProperties(response, {
+          "~effect/http/HttpClientResponse/WebSource": { value: () => undefined },
           text: { value: body },
           stream: { value: Stream.map(Stream.filter(Stream.fromEffect(body), (text) => text !== ""), encode) }
         })
