@@ -81,7 +81,12 @@ export interface ClientOptions {
    * @default false
    */
   readonly retryCreates?: boolean | undefined
-  /** Keeps requests under a limit; those over it wait. A limiter on a shared store counts for several processes. */
+  /**
+   * Keeps requests under a limit. They are spread over the window, in the order in which they were made, so that no time as
+   * long as the window has more than `limit` of them: a tenth of the limit may go at once, and nine tenths come evenly. A
+   * limiter on a shared store counts for several processes, which must have the same limit and window. Waiting for a turn
+   * counts for the deadline of a run, and not for the `requestTimeout`.
+   */
   readonly rateLimit?: {
     readonly limiter: RateLimiter.RateLimiter
     readonly limit: number

@@ -1,7 +1,10 @@
 /** What making a client takes, whichever provider it speaks to. */
 import type * as Config from "effect/Config"
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -29,7 +32,7 @@ export const make = (
     const retry = options.retry ?? defaultRetry
     const api = Http.make({
       client: options.transformClient?.(client) ?? client,
-      turn: options.rateLimit === undefined ? undefined : turn(options.provider, options.rateLimit),
+      turn: yield* checkRateLimit(options.provider, options.rateLimit),
       baseUrl,
       credential: options.credential,
       requestTimeout,
@@ -96,12 +99,93 @@ const checkBytes = (option: string, bytes: number): Effect.Effect<number, Config
       new ConfigError({ message: `${option} is ${bytes}; it must be a whole number of bytes above zero.`, option })
     )
 
-/** Waits for a turn. A limiter whose store fails limits nothing: it must not stop the polls of a paid run. */
-const turn = (
+/**
+ * Waits for a turn, in the order of asking. One turn at a time is asked of the limiter: turns that many had taken in advance
+ * would all have come when a process had been stopped for a while, and would be lost for others when it gave up its waits.
+ */
+const makeTurn = (take: Effect.Effect<void>): Effect.Effect<void> => {
+  const waiting = new Set<(go: Effect.Effect<void>) => void>()
+  let giver: { fiber?: Fiber.Fiber<void> } | undefined
+
+  // Goes on from where it is: to look for the front of a set takes as long as many have left it
+  const give = Effect.gen(function*() {
+    const order = waiting.values()
+    while (waiting.size > 0) {
+      yield* take
+      const go = order.next().value!
+      waiting.delete(go)
+      go(Effect.void)
+    }
+  })
+
+  const start = (context: Context.Context<never>) => {
+    const self: typeof giver = {}
+    giver = self
+    self.fiber = Effect.runForkWith(context)(give)
+    self.fiber.addObserver((exit) => {
+      if (giver !== self) return
+      giver = undefined
+      if (waiting.size === 0) return
+      if (Exit.isSuccess(exit)) return start(context)
+      // A defect of the limiter
+      const left = [...waiting]
+      waiting.clear()
+      for (const go of left) go(exit)
+    })
+  }
+
+  return Effect.withFiber((fiber) =>
+    Effect.callback((go) => {
+      waiting.add(go)
+      if (giver === undefined) start(fiber.context)
+      return Effect.sync(() => {
+        waiting.delete(go)
+        if (waiting.size > 0) return
+        giver?.fiber?.interruptUnsafe()
+        giver = undefined
+      })
+    })
+  )
+}
+
+/**
+ * Takes one of the `limit` that fit in any `window`. A tenth may go at once, and what comes out of the bucket after them is as
+ * much less, with one to spare for a request that leaves late. A bucket of the whole limit would let out twice as many, and a
+ * fixed window lets all go at one moment, and as many again at its edge.
+ *
+ * A limiter whose store fails limits nothing: it must not stop the polls of a paid run.
+ */
+const takeTurn = (
   provider: string,
-  { key, limit, limiter, window }: NonNullable<ClientOptions["rateLimit"]>
-): Effect.Effect<void> =>
-  limiter.consume({ key: key ?? `canvas-runs/${provider}`, limit, window, onExceeded: "delay" }).pipe(
-    Effect.flatMap(({ delay }) => Effect.sleep(delay)),
+  { key, limit, limiter }: NonNullable<ClientOptions["rateLimit"]>,
+  window: Duration.Duration
+): Effect.Effect<void> => {
+  const atOnce = Math.floor(limit / 10)
+  const bucket = Math.max(1, atOnce)
+  return limiter.consume({
+    key: key ?? `canvas-runs/${provider}`,
+    algorithm: "token-bucket",
+    limit: bucket,
+    window: Duration.times(window, bucket / (limit - atOnce)),
+    onExceeded: "delay"
+  }).pipe(
+    Effect.flatMap(({ delay }) => Duration.isZero(delay) ? Effect.void : Effect.sleep(delay)),
     Effect.catch((error) => Effect.logWarning("canvas-runs: the rate limiter failed", error))
   )
+}
+
+const checkRateLimit = (
+  provider: string,
+  options: ClientOptions["rateLimit"]
+): Effect.Effect<Effect.Effect<void> | undefined, ConfigError> => {
+  if (options === undefined) return Effect.undefined
+  const { limit, window } = options
+  return Number.isSafeInteger(limit) && limit > 0
+    ? Effect.map(checkDuration("rateLimit.window", window), (window) => makeTurn(takeTurn(provider, options, window)))
+    : Effect.fail(
+      new ConfigError({
+        message: `rateLimit.limit is ${limit}; it must be a whole number of requests above zero.`,
+        option: "rateLimit.limit"
+      })
+    )
+}

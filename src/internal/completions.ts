@@ -15,6 +15,7 @@ import type { Answer, Completion, RunSource } from "../Run.ts"
 import type { RunTimeoutError } from "../RunError.ts"
 import * as PollLoop from "./pollLoop.ts"
 import * as Telemetry from "./telemetry.ts"
+import * as Timers from "./timers.ts"
 
 export const make = <
   Target,
@@ -47,136 +48,161 @@ export const make = <
   type Ended = PollLoop.Ended<Success, Failed>
 
   // A slow reader slows the polling: who offers what nobody takes keeps its place among those under way
-  return Stream.callback((queue: Queue.Queue<Completion<Target, A, Failure>, InputError | Cause.Done>) =>
-    Effect.withFiber((parent) => {
-      const fork = Effect.runForkWith(parent.context as never)
-      const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
-      const listeners = new Map<Row, Fiber.Fiber<unknown, unknown>>()
-      let waiting: Array<() => void> = []
-      let started = 0
-      let running = 0
-      let rows = 0
-      let isWhole = false
-      let isClosed = false
+  return Stream.callback(
+    (queue: Queue.Queue<Completion<Target, A, Failure>, InputError | Cause.Done>) =>
+      Effect.withFiber((parent) => {
+        // Not when all are let go: by then this fiber has ended, and knows no clock
+        const timers = Timers.of(parent)
+        const fork = Effect.runForkWith(parent.context as never)
+        const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
+        const listeners = new Map<Row, Fiber.Fiber<unknown, unknown>>()
+        let waiting: Array<() => void> = []
+        let started = 0
+        let arriving: (() => void) | undefined
+        let wasDue = false
+        let running = 0
+        let rows = 0
+        let isStarting = false
+        let isWhole = false
+        let isClosed = false
 
-      /** Starts what has waited longest, as long as there is room. */
-      const startDue = () => {
-        while (running < options.concurrency && started < waiting.length) waiting[started++]!()
-        if (started < waiting.length) return
-        waiting = []
-        started = 0
-      }
-      const whenThereIsRoom = (start: () => void) => {
-        waiting.push(start)
-        startDue()
-      }
+        /** What has waited longest, but every other turn is for a new run, of which one at a time is let in. */
+        const next = (): (() => void) | undefined => {
+          if (isClosed || running >= options.concurrency) return undefined
+          if (arriving === undefined || !wasDue && started < waiting.length) {
+            wasDue = true
+            return started < waiting.length ? waiting[started++] : undefined
+          }
+          const start = arriving
+          arriving = undefined
+          wasDue = false
+          return start
+        }
 
-      const start = (row: Row, pushed?: Answer<Snapshot>) => {
-        running++
-        const fiber = fork(turn(row, pushed) as Effect.Effect<void>)
-        fibers.add(fiber)
-        fiber.addObserver((exit) => {
-          fibers.delete(fiber)
-          running--
-          // All that a server or a user can cause has been caught
-          if (Exit.isFailure(exit) && !isClosed) Queue.failCauseUnsafe(queue, exit.cause)
+        /** Starts what is due, as long as there is room. A turn that ends at once must not start the next inside it. */
+        const startDue = () => {
+          if (isStarting) return
+          isStarting = true
+          for (let start = next(); start !== undefined; start = next()) start()
+          isStarting = false
+          // Where more is due than there is room for, the queue never runs empty
+          if (started === 0 || 2 * started < waiting.length) return
+          waiting = waiting.slice(started)
+          started = 0
+        }
+        const whenThereIsRoom = (start: () => void) => {
+          waiting.push(start)
           startDue()
-        })
-      }
+        }
 
-      const wake = (row: Row) => {
-        if (!PollLoop.isHeldBack(row)) whenThereIsRoom(() => start(row))
-      }
-
-      const sleep = (row: Row, millis: number) =>
-        Effect.sync(() => {
-          row.source = undefined as never
-          row.timers.add(row, millis)
-        })
-
-      /** One turn: a poll, or what a push brought; then either the next is planned, or the run is over. */
-      const turn = (row: Row, pushed: Answer<Snapshot> | undefined): Effect.Effect<void, never, R | SR> =>
-        Effect.flatMap(options.source(row.target as Target), (source) => {
-          row.source = source
-          listen(row, source)
-          return Effect.flatMap(
-            pushed === undefined ? PollLoop.poll(row) : Effect.sync(() => PollLoop.succeeded(row, pushed)),
-            (turn): Effect.Effect<Ended | undefined, RunTimeoutError | SE, SR> =>
-              turn.phase === undefined || turn.phase._tag === "Pending"
-                ? Effect.as(PollLoop.plan(row, sleep), undefined)
-                : Effect.succeed({ ref: source.ref, phase: turn.phase, requestId: turn.answer.requestId })
-          ).pipe(
-            Effect.onExit((exit) =>
-              Exit.isSuccess(exit) && exit.value === undefined
-                ? Effect.void
-                : Telemetry.ended(row, exit as Exit.Exit<Ended, E | RunTimeoutError | SE>)
-            )
-          )
-        }).pipe(
-          Effect.flatMap((ended) => ended === undefined ? Effect.undefined : Effect.asSome(options.judge(ended))),
-          Effect.matchEffect({
-            onFailure: (error) => finish(row, Result.fail(error)),
-            onSuccess: (result) =>
-              result === undefined || Option.isNone(result)
-                ? Effect.void
-                : finish(row, Result.succeed(result.value))
+        const start = (turn: Effect.Effect<void, never, R | SR>) => {
+          running++
+          const fiber = fork(turn as Effect.Effect<void>)
+          fibers.add(fiber)
+          fiber.addObserver((exit) => {
+            fibers.delete(fiber)
+            running--
+            // All that a server or a user can cause has been caught
+            if (Exit.isFailure(exit) && !isClosed) Queue.failCauseUnsafe(queue, exit.cause)
+            startDue()
           })
-        )
+        }
 
-      const finish = (row: Row, result: Result.Result<A, Failure>) =>
-        Effect.map(Queue.offer(queue, { target: row.target as Target, result }), () => {
-          listeners.get(row)?.interruptUnsafe()
-          listeners.delete(row)
-          rows--
-          endIfDone()
-        })
+        const wake = (row: Row) => {
+          if (!PollLoop.isHeldBack(row)) whenThereIsRoom(() => start(turn(row)))
+        }
 
-      const endIfDone = () => {
-        if (isWhole && rows === 0) Queue.endUnsafe(queue)
-      }
+        const sleep = (row: Row, millis: number) =>
+          Effect.sync(() => {
+            if (isClosed) return
+            row.source = undefined as never
+            row.timers.add(row, millis)
+          })
 
-      /** Where the provider tells of the end by itself, a row that sleeps is woken, and one that is polling hurries. */
-      const listen = (row: Row, { pushed }: Pick<Row["source"], "pushed">) => {
-        if (pushed === undefined || row.polls > 0) return
-        const fiber = fork(Effect.map(pushed, (answer) => {
-          row.isPushed = true
-          row.isLast = false
-          row.hurry = 1
-          if (row.index === -1) return
-          row.timers.remove(row)
-          whenThereIsRoom(() => start(row, Option.getOrUndefined(answer)))
-        }))
-        listeners.set(row, fiber)
-      }
-
-      const admit = (target: Target) =>
-        Effect.flatMap(
-          PollLoop.make(undefined as never as Row["source"], options.policy),
-          (row) =>
-            Effect.callback<void>((resume) => {
-              rows++
-              row.target = target
-              row.wake = wake
-              whenThereIsRoom(() => {
-                start(row)
-                resume(Effect.void)
-              })
+        /** One turn: a poll, or what a push brought; then either the next is planned, or the run is over. */
+        const turn = (row: Row, pushed?: Answer<Snapshot>): Effect.Effect<void, never, R | SR> =>
+          Effect.flatMap(options.source(row.target as Target), (source) => {
+            row.source = source
+            listen(row, source)
+            return Effect.flatMap(
+              pushed === undefined ? PollLoop.poll(row) : Effect.sync(() => PollLoop.succeeded(row, pushed)),
+              (turn): Effect.Effect<Ended | undefined, RunTimeoutError | SE, SR> =>
+                turn.phase === undefined || turn.phase._tag === "Pending"
+                  ? Effect.as(PollLoop.plan(row, sleep), undefined)
+                  : Effect.succeed({ ref: source.ref, phase: turn.phase, requestId: turn.answer.requestId })
+            ).pipe(
+              Effect.onExit((exit) =>
+                Exit.isSuccess(exit) && exit.value === undefined
+                  ? Effect.void
+                  : Telemetry.ended(row, exit as Exit.Exit<Ended, E | RunTimeoutError | SE>)
+              )
+            )
+          }).pipe(
+            Effect.flatMap((ended) => ended === undefined ? Effect.undefined : Effect.asSome(options.judge(ended))),
+            Effect.matchEffect({
+              onFailure: (error) => finish(row, Result.fail(error)),
+              onSuccess: (result) =>
+                result === undefined || Option.isNone(result)
+                  ? Effect.void
+                  : finish(row, Result.succeed(result.value))
             })
-        )
+          )
 
-      return Effect.acquireRelease(Effect.void, () =>
-        Effect.suspend(() => {
-          isClosed = true
-          waiting = []
-          PollLoop.stopAll(parent, (timer) => timer.wake === wake)
-          return Fiber.interruptAll([...fibers, ...listeners.values()])
-        })).pipe(
-          Effect.andThen(Stream.runForEach(options.targets, admit)),
-          Effect.andThen(Effect.sync(() => {
-            isWhole = true
+        const finish = (row: Row, result: Result.Result<A, Failure>) =>
+          Effect.map(Queue.offer(queue, { target: row.target as Target, result }), () => {
+            listeners.get(row)?.interruptUnsafe()
+            listeners.delete(row)
+            rows--
             endIfDone()
+          })
+
+        const endIfDone = () => {
+          if (isWhole && rows === 0) Queue.endUnsafe(queue)
+        }
+
+        /** Where the provider tells of the end by itself, a row that sleeps is woken, and one that is polling hurries. */
+        const listen = (row: Row, { pushed }: Pick<Row["source"], "pushed">) => {
+          if (pushed === undefined || row.polls > 0) return
+          const fiber = fork(Effect.map(pushed, (answer) => {
+            row.isLast = false
+            row.hurry = 1
+            if (row.index === -1) return
+            row.timers.remove(row)
+            whenThereIsRoom(() => start(turn(row, Option.getOrUndefined(answer))))
           }))
-        )
-    })
+          listeners.set(row, fiber)
+        }
+
+        /** Its time begins with its first poll, which may have to wait for room. */
+        const admit = (target: Target) =>
+          Effect.callback<void>((resume) => {
+            rows++
+            arriving = () => {
+              start(
+                Effect.flatMap(PollLoop.make(undefined as never as Row["source"], options.policy), (row) => {
+                  row.target = target
+                  row.wake = wake
+                  return turn(row)
+                })
+              )
+              resume(Effect.void)
+            }
+            startDue()
+          })
+
+        return Effect.acquireRelease(Effect.void, () =>
+          Effect.suspend(() => {
+            isClosed = true
+            timers.removeAll((timer) => timer.wake === wake)
+            return Fiber.interruptAll([...fibers, ...listeners.values()])
+          })).pipe(
+            Effect.andThen(Stream.runForEach(options.targets, admit)),
+            Effect.andThen(Effect.sync(() => {
+              isWhole = true
+              endIfDone()
+            }))
+          )
+      }),
+    { bufferSize: options.concurrency }
   )
 }

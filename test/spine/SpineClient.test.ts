@@ -549,7 +549,7 @@ describe("configuration", () => {
         )
         return (yield* emulator.requests).map(({ receivedAt }) => receivedAt)
       }).pipe(Effect.provide(layer))
-      assert.deepStrictEqual(at, [0, 0, 60_000, 60_000, 120_000, 120_000])
+      assert.deepStrictEqual(at, [0, 30_000, 60_000, 90_000, 120_000, 150_000])
     }).pipe(Effect.provide(RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)))))
 })
 

@@ -1,0 +1,284 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Exit, Fiber, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import * as Timers from "../../src/internal/timers.ts"
+
+const timers = Effect.withFiber((fiber) => Effect.succeed(Timers.of(fiber)))
+
+interface Noted extends Timers.Timer {
+  readonly name: number
+}
+
+/** Timers that note their names and the time when they wake. */
+const notes = (self: Timers.Timers) => {
+  const woken: Array<{ readonly name: number; readonly at: number; readonly due: number }> = []
+  const make = (name: number): Noted => ({
+    name,
+    due: 0,
+    index: -1,
+    wake: (timer) => {
+      woken.push({ name, at: self.now(), due: timer.due })
+    }
+  })
+  return { woken, make }
+}
+
+/** The clock of the test, with what sleeps on it. */
+const counting = (clock: Clock.Clock) => {
+  let asleep = 0
+  let sleeps = 0
+  const counted: Clock.Clock = {
+    currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
+    currentTimeMillis: clock.currentTimeMillis,
+    currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
+    currentTimeNanos: clock.currentTimeNanos,
+    monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+    monotonicTimeNanos: clock.monotonicTimeNanos,
+    sleep: (duration) =>
+      Effect.suspend(() => {
+        asleep++
+        sleeps++
+        return Effect.ensuring(clock.sleep(duration), Effect.sync(() => asleep--))
+      })
+  }
+  return { clock: counted, asleep: () => asleep, sleeps: () => sleeps }
+}
+
+const Step = Schema.Union([
+  Schema.Struct({
+    do: Schema.Literal("add"),
+    millis: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 5000 }))
+  }),
+  Schema.Struct({
+    do: Schema.Literal("remove"),
+    which: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1000 }))
+  }),
+  Schema.Struct({
+    do: Schema.Literal("pass"),
+    millis: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2000 }))
+  }),
+  Schema.Struct({
+    do: Schema.Literal("removeAll"),
+    modulo: Schema.Int.check(Schema.isBetween({ minimum: 2, maximum: 9 }))
+  })
+])
+
+describe("the shared timer", () => {
+  it.effect.prop(
+    "wakes what a sorted list would, when it would",
+    { steps: Schema.Array(Step).check(Schema.isMaxLength(300)) },
+    ({ steps }) =>
+      Effect.gen(function*() {
+        const self = yield* timers
+        const { make, woken } = notes(self)
+        // What a list would have: due times and names in the order of adding
+        let expected: Array<{ readonly name: number; readonly due: number }> = []
+        const known: Array<Noted> = []
+        const check = () => {
+          const now = self.now()
+          const due = woken.splice(0)
+          // From a crowd on, what is due soon is woken together, and never before its time
+          for (const { at, due: dueAt } of due) {
+            assert.isAtLeast(at, dueAt)
+            assert.isAtMost(at, dueAt + 20)
+          }
+          for (const [index, { due: at }] of due.entries()) assert.isAtLeast(at, due[index - 1]?.due ?? 0)
+          const names = new Set(due.map(({ name }) => name))
+          assert.strictEqual(names.size, due.length, "each wakes once")
+          for (const { due: at, name } of expected) {
+            if (at <= now - 20) assert.isTrue(names.has(name), "none is forgotten")
+            if (at > now) assert.isFalse(names.has(name), "none is early")
+          }
+          expected = expected.filter(({ name }) => !names.has(name))
+          assert.strictEqual(self.size(), expected.length)
+        }
+        for (const step of steps) {
+          if (step.do === "add") {
+            const timer = make(known.length)
+            known.push(timer)
+            self.add(timer, step.millis)
+            expected.push({ name: timer.name, due: timer.due })
+          } else if (step.do === "remove") {
+            const timer = known[step.which % Math.max(known.length, 1)]
+            if (timer === undefined) continue
+            self.remove(timer)
+            expected = expected.filter(({ name }) => name !== timer.name)
+            assert.strictEqual(timer.index, -1)
+          } else if (step.do === "removeAll") {
+            self.removeAll((timer) => (timer as Noted).name % step.modulo === 0)
+            expected = expected.filter(({ name }) => name % step.modulo !== 0)
+          } else {
+            yield* TestClock.adjust(step.millis)
+          }
+          check()
+        }
+        yield* TestClock.adjust("10 seconds")
+        check()
+        assert.strictEqual(self.size(), 0)
+      }).pipe(Effect.provide(TestClock.layer()))
+  )
+
+  it.effect("wakes a crowd together, in order, and none before its time", () =>
+    Effect.gen(function*() {
+      const counted = counting(yield* Clock.Clock)
+      const self = yield* Effect.provideService(timers, Clock.Clock, counted.clock)
+      const { make, woken } = notes(self)
+      for (let name = 0; name < 1000; name++) self.add(make(name), 1000 + (name * 7919) % 1000)
+      assert.strictEqual(counted.asleep(), 1)
+      const before = counted.sleeps()
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual(woken.length, 1000)
+      assert.isTrue(woken.every(({ at, due }, index) => at >= due && (index === 0 || due >= woken[index - 1]!.due)))
+      // One each for the last few, which are no crowd
+      assert.isAtMost(counted.sleeps() - before, 1000 / 20 + Timers.crowd + 1)
+      assert.strictEqual(counted.asleep(), 0)
+    }))
+
+  it.effect("leaves nothing asleep on the clock once all are removed", () =>
+    Effect.gen(function*() {
+      const counted = counting(yield* Clock.Clock)
+      const self = yield* Effect.provideService(timers, Clock.Clock, counted.clock)
+      const { make } = notes(self)
+      const [one, two] = [make(1), make(2)]
+      self.add(one, 1000)
+      self.add(two, 2000)
+      assert.strictEqual(counted.asleep(), 1)
+      self.remove(one)
+      self.remove(one)
+      assert.strictEqual(counted.asleep(), 1)
+      self.removeAll(() => true)
+      assert.strictEqual(two.index, -1)
+      assert.strictEqual(counted.asleep(), 0)
+    }))
+
+  // TODO: fails where the clock's sleep ends at once: what then sleeps is noted as asleep after it has woken
+  it.effect.fails("goes on after one that is due at once", () =>
+    Effect.gen(function*() {
+      const self = yield* timers
+      const { make, woken } = notes(self)
+      self.add(make(1), 0)
+      yield* Effect.yieldNow
+      self.add(make(2), 1000)
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(woken.map(({ at, name }) => [name, at]), [[1, 0], [2, 1000]])
+    }))
+
+  it.effect("believes a clock in its sleeps whose time stands still", () =>
+    Effect.gen(function*() {
+      const counted = counting(yield* Clock.Clock)
+      const still: Clock.Clock = {
+        ...counted.clock,
+        monotonicTimeNanosUnsafe: () => 0n,
+        monotonicTimeNanos: Effect.succeed(0n)
+      }
+      const self = yield* Effect.provideService(timers, Clock.Clock, still)
+      const { make, woken } = notes(self)
+      for (let name = 1; name <= 5; name++) self.add(make(name), name * 1000)
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(woken.map(({ name }) => name), [1, 2, 3, 4, 5])
+      assert.strictEqual(self.size(), 0)
+      assert.isAtMost(counted.sleeps(), 10)
+    }))
+
+  it.effect("sleeps in pieces where a platform's timer is too short, and not in a hot loop", () =>
+    Effect.gen(function*() {
+      const counted = counting(yield* Clock.Clock)
+      const self = yield* Effect.provideService(timers, Clock.Clock, counted.clock)
+      const { make, woken } = notes(self)
+      self.add(make(1), 1e15)
+      self.add(make(2), 2 ** 31 + 5000)
+      self.add(make(3), Infinity)
+      yield* TestClock.adjust(2 ** 31)
+      assert.strictEqual(woken.length, 0)
+      yield* TestClock.adjust(6000)
+      assert.deepStrictEqual(woken.map(({ name }) => name), [2])
+      assert.isAtMost(counted.sleeps(), 6)
+      self.removeAll(() => true)
+      assert.strictEqual(counted.asleep(), 0)
+    }))
+})
+
+describe("sleep", () => {
+  it.effect("ends when it is due, and lets go of its timer when it is interrupted", () =>
+    Effect.gen(function*() {
+      const self = yield* timers
+      const ended: Array<number> = []
+      const sleeper = (millis: number) =>
+        Effect.forkChild(Effect.andThen(Timers.sleep(millis), Effect.sync(() => ended.push(millis))))
+      yield* sleeper(2000)
+      yield* sleeper(1000)
+      const given = yield* sleeper(3000)
+      yield* Effect.yieldNow
+      assert.strictEqual(self.size(), 3)
+      yield* Fiber.interrupt(given)
+      assert.strictEqual(self.size(), 2)
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(ended, [1000, 2000])
+    }))
+
+  it.effect("of no time or of all time needs no timer", () =>
+    Effect.gen(function*() {
+      const self = yield* timers
+      yield* Timers.sleep(0)
+      yield* Timers.sleep(-1)
+      const fiber = yield* Effect.forkChild(Timers.sleep(Infinity))
+      yield* Effect.yieldNow
+      assert.strictEqual(self.size(), 0)
+      yield* TestClock.adjust("1000 days")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* Fiber.interrupt(fiber)
+    }))
+})
+
+describe("within", () => {
+  const orElse = () => Effect.succeed("late")
+
+  it.effect("gives what comes in time, at once or later, and lets go of its timer", () =>
+    Effect.gen(function*() {
+      const self = yield* timers
+      assert.strictEqual(yield* Timers.within(Effect.succeed("now"), 1000, orElse), "now")
+      assert.strictEqual(self.size(), 0)
+      assert.strictEqual(yield* Timers.within(Effect.as(Effect.yieldNow, "soon"), 1000, orElse), "soon")
+      assert.strictEqual(self.size(), 0)
+      assert.deepStrictEqual(
+        yield* Effect.exit(Timers.within(Effect.andThen(Effect.yieldNow, Effect.fail("no")), 1000, orElse)),
+        Exit.fail("no")
+      )
+      assert.strictEqual(yield* Timers.within(Effect.succeed("ever"), Infinity, orElse), "ever")
+      assert.strictEqual(self.size(), 0)
+    }))
+
+  it.effect("interrupts what is late, and goes on once that has ended", () =>
+    Effect.gen(function*() {
+      const events: Array<string> = []
+      const slow = Effect.onInterrupt(
+        Effect.never,
+        () => Effect.andThen(Effect.sleep("1 second"), Effect.sync(() => events.push("cleaned up")))
+      )
+      const fiber = yield* Effect.forkChild(
+        Timers.within(slow, 5000, () =>
+          Effect.sync(() => {
+            events.push("late")
+            return "late"
+          }))
+      )
+      yield* TestClock.adjust("5500 millis")
+      assert.deepStrictEqual(events, [])
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(fiber), "late")
+      assert.deepStrictEqual(events, ["cleaned up", "late"])
+    }))
+
+  it.effect("interrupts what it waits for when it is interrupted itself", () =>
+    Effect.gen(function*() {
+      const self = yield* timers
+      let interrupted = 0
+      const fiber = yield* Effect.forkChild(
+        Timers.within(Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++)), 5000, orElse)
+      )
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(interrupted, 1)
+      assert.strictEqual(self.size(), 0)
+    }))
+})

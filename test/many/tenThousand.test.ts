@@ -1,0 +1,171 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, type Duration, Effect, Fiber, Result, Schedule, Stream } from "effect"
+import { RateLimiter } from "effect/persistence"
+import { TestClock } from "effect/testing"
+import type { Spine } from "canvas-runs"
+import { limiters, makeProvider, mostWithin, type Provider, runId, spineOn, stopped } from "./support.ts"
+
+const count = 10_000
+const runs = Array.from({ length: count }, (_, index) => runId(index))
+
+/** Waits for all, and checks that each is told of once. */
+const completeAll = (
+  spine: Spine.Service,
+  options: { readonly pollInterval: Duration.Input; readonly timeout: Duration.Input },
+  targets: Stream.Stream<string> = Stream.fromIterable(runs)
+) =>
+  Effect.gen(function*() {
+    const told = new Set<string>()
+    yield* spine.runs.completions(targets, options).pipe(
+      Stream.runForEach(({ result, target }) =>
+        Effect.sync(() => {
+          assert.isFalse(told.has(target), "a run is told of once")
+          told.add(target)
+          assert.strictEqual(Result.getOrThrow(result).result.final_output, target)
+        })
+      )
+    )
+    assert.strictEqual(told.size, count)
+  })
+
+/** The times between the polls of each run. */
+const gapsOf = ({ polls }: Provider): ReadonlyArray<number> =>
+  [...polls.values()].flatMap((at) => at.slice(1).map((time, index) => time - at[index]!))
+
+describe("ten thousand runs in one process", { timeout: 60_000 }, () => {
+  it.effect("take turns under a limit, and each is told of once", () =>
+    Effect.gen(function*() {
+      const provider = makeProvider({ endsAt: (index) => 120_000 + (index * 7919) % 60_000, latency: "300 millis" })
+      const limiter = yield* RateLimiter.RateLimiter
+      const spine = yield* spineOn(provider, { rateLimit: { limiter, limit: 200, window: "1 second" } })
+      // What is wanted is a thousand polls a second
+      const fiber = yield* Effect.forkChild(completeAll(spine, { pollInterval: "10 seconds", timeout: "1 hour" }))
+      yield* TestClock.adjust("10 minutes")
+      yield* Fiber.join(fiber)
+
+      assert.isAtMost(mostWithin(provider.arrivals, 1000), 200)
+      assert.isAtMost(provider.most(), 128)
+      assert.strictEqual(provider.underWay(), 0)
+
+      const firsts = [...provider.polls.values()].map((at) => at[0]!)
+      assert.strictEqual(firsts.length, count)
+      assert.isAtMost(Math.max(...firsts), 2 * count / 180 * 1000, "no run has to wait until others have ended")
+      const gaps = gapsOf(provider)
+      const mean = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length
+      assert.isAbove(mean, 30_000, "the limit is what holds them back")
+      assert.isAtMost(Math.max(...gaps), 2 * mean)
+    }).pipe(Effect.provide(limiters)))
+
+  const pause = { from: 100_000, until: 160_000 }
+
+  it.effect("come back under the limit after the process was stopped for a minute", () =>
+    Effect.gen(function*() {
+      const provider = makeProvider({ endsAt: () => pause.until, latency: "300 millis" })
+      const clock = stopped(yield* Clock.Clock, pause.from, pause.until)
+      const limiter = yield* RateLimiter.RateLimiter
+      const spine = yield* spineOn(provider, { rateLimit: { limiter, limit: 200, window: "1 second" } })
+      const fiber = yield* completeAll(spine, { pollInterval: "55 seconds", timeout: "1 hour" }).pipe(
+        Effect.provideService(Clock.Clock, clock),
+        Effect.forkChild
+      )
+      yield* TestClock.adjust("10 minutes")
+      yield* Fiber.join(fiber)
+      assert.isEmpty(provider.arrivals.filter((at) => at > pause.from + 300 && at < pause.until - 1))
+      assert.isAtMost(mostWithin(provider.arrivals, 1000), 200)
+    }).pipe(Effect.provide(limiters)))
+
+  it.effect("come back spread after that even where no limit is set", () =>
+    Effect.gen(function*() {
+      const provider = makeProvider({ endsAt: () => pause.until, latency: "10 millis" })
+      const clock = stopped(yield* Clock.Clock, pause.from, pause.until)
+      const spine = yield* spineOn(provider)
+      // They come over forty seconds, and all are due again while the process stands still
+      const arriving = Stream.range(0, 99).pipe(
+        Stream.schedule(Schedule.spaced("400 millis")),
+        Stream.flatMap((batch) => Stream.fromIterable(runs.slice(100 * batch, 100 * (batch + 1))))
+      )
+      const fiber = yield* completeAll(spine, { pollInterval: "105 seconds", timeout: "1 hour" }, arriving).pipe(
+        Effect.provideService(Clock.Clock, clock),
+        Effect.forkChild
+      )
+      yield* TestClock.adjust("10 minutes")
+      yield* Fiber.join(fiber)
+      const after = provider.arrivals.filter((at) => at > pause.from)
+      assert.strictEqual(after.length, count)
+      assert.isAtLeast(after[0]!, pause.until - 1)
+      assert.isAtMost(mostWithin(after, 1000), 2000, "ten thousand come over ten seconds")
+    }))
+})
+
+describe("two thousand waits of their own", { timeout: 60_000 }, () => {
+  it.effect("come back under the limit when all were told to stay away until the same moment", () =>
+    Effect.gen(function*() {
+      const until = 45_000
+      const provider = makeProvider({
+        endsAt: () => until,
+        latency: "300 millis",
+        busyUntil: (now) => now >= 15_000 && now < until ? until : undefined
+      })
+      const limiter = yield* RateLimiter.RateLimiter
+      const spine = yield* spineOn(provider, { rateLimit: { limiter, limit: 200, window: "1 second" } })
+      const fiber = yield* Effect.forkChild(
+        Effect.forEach(
+          runs.slice(0, 2000),
+          (run) => spine.runs.waitForCompletion(run, { pollInterval: "15 seconds", timeout: "1 hour" }),
+          { concurrency: "unbounded", discard: true }
+        )
+      )
+      yield* TestClock.adjust("5 minutes")
+      yield* Fiber.join(fiber)
+      assert.isAtLeast(provider.arrivals.filter((at) => at >= 14_700 && at < until).length, 2000, "all are told so")
+      assert.isAtMost(mostWithin(provider.arrivals, 1000), 200)
+    }).pipe(Effect.provide(limiters)))
+
+  it.effect("leave no turns taken when they are given up", () =>
+    Effect.gen(function*() {
+      const provider = makeProvider({ endsAt: () => 0 })
+      const limiter = yield* RateLimiter.RateLimiter
+      const spine = yield* spineOn(provider, { rateLimit: { limiter, limit: 1, window: "1 second" } })
+      const fiber = yield* Effect.forkChild(
+        Effect.forEach(runs.slice(0, 2000), (run) => spine.runs.waitForCompletion(run), { concurrency: "unbounded" })
+      )
+      yield* TestClock.adjust("2500 millis")
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(provider.arrivals, [0, 1000, 2000])
+      const next = yield* Effect.forkChild(spine.runs.retrieve(runs[0]!))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(next)
+      // One turn had been taken
+      assert.deepStrictEqual(provider.arrivals.slice(3), [4000])
+    }).pipe(Effect.provide(limiters)))
+})
+
+describe("two processes", () => {
+  it.effect("stay under one limit together, and share it evenly, by one store", () =>
+    Effect.gen(function*() {
+      const store = yield* RateLimiter.RateLimiterStore
+      const provider = makeProvider({ endsAt: () => 60_000, latency: "50 millis" })
+      const processes = yield* Effect.forEach([runs.slice(0, 150), runs.slice(150, 300)], (own) =>
+        Effect.gen(function*() {
+          // Each has a limiter of its own; the store is all that they share
+          const limiter = yield* Effect.provideService(RateLimiter.make, RateLimiter.RateLimiterStore, store)
+          const spine = yield* spineOn(provider, { rateLimit: { limiter, limit: 20, window: "1 second" } })
+          return yield* Effect.forkChild(Stream.runCollect(spine.runs.completions(own, { pollInterval: "1 second" })))
+        }))
+      yield* TestClock.adjust("5 minutes")
+      const told = yield* Effect.forEach(processes, Fiber.join)
+      assert.deepStrictEqual(
+        told.map(({ length }) =>
+          length
+        ),
+        [150, 150]
+      )
+      assert.isAtMost(mostWithin(provider.arrivals, 1000), 20)
+      // Eighteen a second come evenly, and two more may go at once
+      assert.isAtLeast(provider.arrivals.filter((at) => at < 60_000).length, 18 * 60)
+      const polls = [runs.slice(0, 150), runs.slice(150, 300)].map((own) =>
+        own.reduce((sum, run) => sum + provider.polls.get(run)!.filter((at) => at < 60_000).length, 0)
+      )
+      assert.isAtMost(Math.abs(polls[0]! - polls[1]!), 2)
+    }).pipe(Effect.provide(limiters)))
+})
