@@ -5,7 +5,7 @@ import { createTelaClient } from "@meistrari/tela-sdk-js"
 import { NodeHttp } from "canvas-runs/node"
 import * as Spine from "canvas-runs/spine"
 import { Effect, Layer, ManagedRuntime, Redacted } from "effect"
-import { FetchHttpClient } from "effect/http"
+import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import OpenAI from "openai"
 import Replicate from "replicate"
 import { Agent, request } from "undici"
@@ -35,7 +35,6 @@ export const inMemory = (length: "length" | "no length"): To => {
   return {
     baseUrl: "http://spine.invalid",
     fetch: async (input) => {
-      // Strings, because a URL or a Request costs its maker and not this
       const url = typeof input === "string" ? input : input instanceof URL ? input.href : input.url
       if (!url.includes(id)) throw new Error(`not a request for the run: ${url}`)
       answered++
@@ -90,6 +89,13 @@ const spine = (to: To, transport: "fetch" | "undici"): Promise<Spine.SpineClient
       )
     )
   ).runPromise(Effect.service(Spine.SpineClient))
+
+/** Effect's own client, without a span for each request: what the library stands on, before it does anything. */
+const effectClient = (to: To): Promise<HttpClient.HttpClient> =>
+  Effect.service(HttpClient.HttpClient).pipe(
+    Effect.provide(Layer.provide(FetchHttpClient.layer, Layer.succeed(FetchHttpClient.Fetch, fetchOf(to)))),
+    Effect.runPromise
+  )
 
 /** What a user writes by hand around `fetch`. */
 const byHand = (to: To) => {
@@ -152,6 +158,18 @@ const makers = {
   "canvas-runs on fetch, runPromise for each": async (to) => {
     const { runs } = await spine(to, "fetch")
     return promises(() => Effect.runPromise(runs.retrieve(id)))
+  },
+  "Effect's HttpClient on fetch": async (to) => {
+    const client = await effectClient(to)
+    const request = HttpClientRequest.get(`${to.baseUrl}/v1/run/${id}`, { headers })
+    return effects(() =>
+      client.execute(request).pipe(
+        Effect.flatMap(({ json, status }) =>
+          status === 200 ? Effect.map(json, dataOf) : Effect.fail(new Error(`status ${status}`))
+        ),
+        Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
+      )
+    )
   },
   "canvas-runs on undici": async (to) => {
     const { runs } = await spine(to, "undici")
