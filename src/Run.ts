@@ -89,6 +89,13 @@ export interface RunSource<Snapshot, Success extends Snapshot, Failure extends S
    * at once.
    */
   readonly pushed?: Effect.Effect<Option.Option<Answer<Snapshot>>> | undefined
+  /**
+   * How long `retrieve` takes at most by bounds of its own, in milliseconds. A deadline further away than that is not watched
+   * while it runs, which saves a fiber for each poll.
+   *
+   * @default Infinity
+   */
+  readonly longest?: number | undefined
 }
 
 /**

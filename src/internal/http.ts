@@ -23,6 +23,7 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { defaultRetry } from "../ClientOptions.ts"
 import type { Answer } from "../Run.ts"
 import * as RunError from "../RunError.ts"
 import type { RunRef } from "../RunRef.ts"
@@ -79,6 +80,8 @@ export interface Opened {
 
 /** A provider's API, ready to be called. */
 export interface Api {
+  /** How long a call takes at most with all its retries, in milliseconds, where that is known. */
+  readonly longest: number
   readonly call: <A>(call: Call<A>) => Effect.Effect<Answer<A>, RunError.RequestError>
   readonly open: (call: OpenCall) => Effect.Effect<Opened, RunError.RequestError>
 }
@@ -103,8 +106,9 @@ export const make = (options: Options): Api => {
   const secret = Redacted.value(credential.value)
   // JSON writes some characters of a key with escapes
   const escaped = JSON.stringify(secret).slice(1, -1)
+  const isEscaped = escaped !== secret
   const scrub = (text: string): string =>
-    text.includes(secret) || text.includes(escaped)
+    text.includes(secret) || isEscaped && text.includes(escaped)
       ? text.replaceAll(secret, "<redacted>").replaceAll(escaped, "<redacted>")
       : text
   const cleaner: Cleaner = {
@@ -209,6 +213,9 @@ export const make = (options: Options): Api => {
     })
 
   return {
+    longest: options.turn === undefined && options.retry === defaultRetry
+      ? 3 * Duration.toMillis(options.requestTimeout) + 2 * Math.max(1000, Duration.toMillis(options.retryAfterCeiling))
+      : Infinity,
     call: (call) =>
       run(
         call,

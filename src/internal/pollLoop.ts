@@ -306,20 +306,19 @@ export const poll = <Snapshot, Success extends Snapshot, Failed extends Snapshot
     if (left <= 0 && loop.polls > 0) return timedOut(loop, "deadline")
     loop.polls++
     Telemetry.countPoll(source.ref, fiber.context)
-    return Timers.within(
-      Effect.matchEffect(source.retrieve, {
-        onSuccess: (answer) => {
-          loop.slowest = Math.max(loop.slowest, timers.now() - began)
-          return Effect.succeed(succeeded(loop, answer))
-        },
-        onFailure: (error) => {
-          loop.slowest = Math.max(loop.slowest, timers.now() - began)
-          return failed(loop, error)
-        }
-      }),
-      Math.max(0, left),
-      () => timedOut(loop, "deadline")
-    )
+    const turn = Effect.matchEffect(source.retrieve, {
+      onSuccess: (answer) => {
+        loop.slowest = Math.max(loop.slowest, timers.now() - began)
+        return Effect.succeed(succeeded(loop, answer))
+      },
+      onFailure: (error) => {
+        loop.slowest = Math.max(loop.slowest, timers.now() - began)
+        return failed(loop, error)
+      }
+    })
+    return left > (source.longest ?? Infinity)
+      ? turn
+      : Timers.within(turn, Math.max(0, left), () => timedOut(loop, "deadline"))
   })
 
 /** Takes an answer, polled or pushed. */

@@ -252,7 +252,8 @@ export const make = (
     },
     classify,
     status: statusOf,
-    unchanged
+    unchanged,
+    longest: api.longest
   }
   const source = (ref: RunRef.RunRef): Source => ({ __proto__: kind, ref } as unknown as Source)
 

@@ -530,7 +530,8 @@ export const source = (
   retrieve: Effect.suspend(() => poll(api, ref)),
   classify,
   status: statusOf,
-  unchanged
+  unchanged,
+  longest: api.longest
 })
 
 const poll = (api: Http.Api, ref: RunRef.RunRef) =>

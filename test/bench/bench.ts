@@ -7,7 +7,7 @@
  *     npm run bench -- --json             one JSON object on standard output
  *     npm run bench -- --save             writes test/bench/results.md
  */
-import { writeFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { cpus, totalmem } from "node:os"
 import { parseArgs } from "node:util"
 import { type Benchmark, ratio, type Result, type Sample, type Target } from "./measure.ts"
@@ -102,9 +102,17 @@ if (flags.json) {
   log(`\n${met} of ${verdicts.length} targets met (${machine})`)
 }
 
-if (flags.save) {
-  const rows = report.flatMap(({ results }) =>
-    results.map((result) => {
+/** One section per benchmark; those that were not run stay as they are. */
+const save = () => {
+  const file = new URL("results.md", import.meta.url)
+  const sections = new Map<string, string>()
+  if (existsSync(file)) {
+    for (const section of readFileSync(file, "utf8").split(/^(?=## )/m).slice(1)) {
+      sections.set(section.slice(3, section.indexOf("\n")), section.trimEnd())
+    }
+  }
+  for (const { name, results } of report) {
+    const rows = results.map((result) => {
       const peers = Object.entries(result.peers).map(([peer, measured]) =>
         `${peer} ${show(measured)} (${digits(ratio(result.ours, measured))}×)`
       )
@@ -116,21 +124,30 @@ if (flags.save) {
         [`${result.measure} (${result.unit})`, show(result.ours), peers.join("<br>"), targets.join("<br>")].join(" | ")
       } |`
     })
-  )
+    sections.set(
+      name,
+      [
+        `## ${name}`,
+        "",
+        `${new Date().toISOString().slice(0, 10)}, ${machine}.${flags.quick ? " Quick: few repetitions." : ""}`,
+        "",
+        "| measure | canvas-runs | peers | targets |",
+        "| --- | --- | --- | --- |",
+        ...rows
+      ].join("\n")
+    )
+  }
   writeFileSync(
-    new URL("results.md", import.meta.url),
+    file,
     [
       "# Benchmark results",
       "",
-      `Written by \`npm run bench -- --save\` on ${new Date().toISOString().slice(0, 10)}. ${machine}.`,
-      "Medians with [least–greatest]; a ratio is ours to the peer's, the median over rounds where these were interleaved.",
-      "",
-      `${met} of ${verdicts.length} targets met.`,
-      "",
-      "| measure | canvas-runs | peers | targets |",
-      "| --- | --- | --- | --- |",
-      ...rows,
+      "Written by `npm run bench -- --save`, a section at a time. Medians with [least–greatest]; a ratio is ours to the peer's, the",
+      "median over rounds where these were interleaved.",
+      ...Object.keys(benchmarks).flatMap((name) => sections.has(name) ? ["", sections.get(name)!] : []),
       ""
     ].join("\n")
   )
 }
+
+if (flags.save) save()

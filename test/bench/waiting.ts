@@ -52,7 +52,8 @@ const heap = async (runs: number, { progress, quick }: Options): Promise<Readonl
         } satisfies Task
       )
     ])
-  const measured = await rounds(quick ? 1 : 3, {
+  // Heap is the same each time, to a few bytes
+  const measured = await rounds(quick || runs > 10_000 ? 1 : 2, {
     loop: measure("promise loop"),
     wait: measure("wait"),
     own: measure("wait, own schedule"),
@@ -85,7 +86,7 @@ const cpu = (runs: number, { progress, quick }: Options): Promise<ReadonlyArray<
     const measure = (contender: Contender, transport: Transport) => () =>
       inChild<Measured>(child, [
         JSON.stringify(
-          { contender, transport, baseUrl, runs, interval: 5000, spread: 5000, seconds: quick ? 4 : 10 } satisfies Task
+          { contender, transport, baseUrl, runs, interval: 5000, spread: 5000, seconds: quick ? 4 : 8 } satisfies Task
         )
       ])
     const measured = await rounds(quick ? 1 : 3, {
@@ -110,14 +111,14 @@ const cpu = (runs: number, { progress, quick }: Options): Promise<ReadonlyArray<
     ]
   })
 
-const late = (runs: number, { progress, quick }: Options): Promise<ReadonlyArray<Result>> =>
+const late = (runs: number, { progress }: Options): Promise<ReadonlyArray<Result>> =>
   withServer(async (baseUrl) => {
     progress(`lateness of ${runs} waits`)
     const measure = (contender: Contender, transport: Transport) => () =>
       inChild<Lateness>(lateness, [
         JSON.stringify({ contender, transport, baseUrl, runs, interval: 5000 } satisfies LatenessTask)
       ])
-    const measured = await rounds(quick ? 1 : 3, {
+    const measured = await rounds(1, {
       loop: measure("promise loop", "fetch"),
       wait: measure("wait", "fetch"),
       undici: measure("wait", "undici")

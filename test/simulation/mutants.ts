@@ -62,8 +62,14 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     loop,
     "the deadline does not stop a request",
-    "Math.max(0, left),\n      () => timedOut",
-    "Infinity,\n      () => timedOut"
+    "Timers.within(turn, Math.max(0, left)",
+    "Timers.within(turn, Infinity"
+  ),
+  mutant(
+    loop,
+    "the deadline is not watched although a request may outlast it",
+    "left > (source.longest ?? Infinity)",
+    "left > 0"
   ),
   mutant(
     loop,
@@ -82,7 +88,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     loop,
     "the room for the last poll forgets slow failures",
-    "onFailure: (error) => {\n          loop.slowest = Math.max(loop.slowest, timers.now() - began)",
+    "onFailure: (error) => {\n        loop.slowest = Math.max(loop.slowest, timers.now() - began)",
     "onFailure: (error) => {"
   ),
   mutant(
