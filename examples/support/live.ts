@@ -17,6 +17,7 @@ export interface Options {
    * @default 1
    */
   readonly runs?: number | undefined
+  readonly rateLimit?: Spine.Options["rateLimit"]
 }
 
 /** Whether there is a key for the real service. */
@@ -35,17 +36,18 @@ export const emulated = (
   options: Options = {}
 ): Layer.Layer<Spine.SpineClient | SpineEmulator.SpineEmulator, RunError.ConfigError> =>
   // The emulator takes every key of this form. A request takes real time, and the fast clock would have it time out
-  Spine.layer({ apiKey: Redacted.make("sk_spine_example"), requestTimeout: "2 hours" }).pipe(
-    Layer.provideMerge(
-      Layer.effectDiscard(SpineEmulator.SpineEmulator.use((emulator) => emulator.script(options.script ?? {})))
-    ),
-    Layer.provideMerge(SpineEmulator.layerTest()),
-    Layer.provideMerge(FastClock.layer(1000))
-  )
+  Spine.layer({ apiKey: Redacted.make("sk_spine_example"), requestTimeout: "2 hours", rateLimit: options.rateLimit })
+    .pipe(
+      Layer.provideMerge(
+        Layer.effectDiscard(SpineEmulator.SpineEmulator.use((emulator) => emulator.script(options.script ?? {})))
+      ),
+      Layer.provideMerge(SpineEmulator.layerTest()),
+      Layer.provideMerge(FastClock.layer(1000))
+    )
 
 /** The real service, after a warning that leaves time to stop. */
-export const layerReal = ({ runs = 1 }: Options) =>
-  Layer.tap(Spine.layerFetch(), () =>
+export const layerReal = ({ rateLimit, runs = 1 }: Options) =>
+  Layer.tap(Spine.layerFetch({ rateLimit }), () =>
     Console.log(
       `SPINE_API_KEY is set, so this starts ${runs === 1 ? "a real run" : `${runs} real runs`} in five seconds. ` +
         "Runs take many minutes and cost money; Ctrl-C to stop now."

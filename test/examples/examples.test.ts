@@ -244,6 +244,15 @@ describe.concurrent("examples", { timeout: 60_000 }, () => {
     ])
   })
 
+  it("22-many-runs tells of each as it ends, and counts what failed", async () => {
+    assert.deepStrictEqual(await linesOf("22-many-runs.ts"), [
+      "100 of 300",
+      "200 of 300",
+      "300 of 300",
+      "300 runs, 294 completed, 6 failed"
+    ])
+  })
+
   it("20-check-schemas shows every difference at once", async () => {
     const lines = await linesOf("20-check-schemas.ts")
     for (

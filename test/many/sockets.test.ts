@@ -1,0 +1,103 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Redacted, Stream } from "effect"
+import { FetchHttpClient, type HttpClient } from "effect/http"
+import * as http from "node:http"
+import { type AddressInfo } from "node:net"
+import { Spine } from "canvas-runs"
+import { NodeHttp } from "canvas-runs/node"
+import { runId } from "./support.ts"
+
+const runs = Array.from({ length: 300 }, (_, index) => runId(index))
+
+/** Answers once so many requests wait for an answer, until the last polls come. Every run is over at its second poll. */
+const listen = (atOnce: number) =>
+  Effect.acquireRelease(
+    Effect.callback<{ readonly server: http.Server; readonly baseUrl: string; readonly most: () => number }>(
+      (resume) => {
+        let open = 0
+        let most = 0
+        let left = 2 * runs.length
+        let held: Array<() => void> = []
+        const polls = new Map<string, number>()
+        const server = http.createServer((request, response) => {
+          const id = request.url!.slice(request.url!.lastIndexOf("/") + 1)
+          polls.set(id, (polls.get(id) ?? 0) + 1)
+          left--
+          held.push(() => {
+            response.setHeader("content-type", "application/json")
+            response.end(JSON.stringify({
+              success: true,
+              data: polls.get(id) === 1
+                ? { run_id: id, status: "running", progress: { tasks_completed: 0, tasks_total: 1, elapsed_ms: 1 } }
+                : {
+                  run_id: id,
+                  status: "completed",
+                  canvas_id: id,
+                  duration_ms: 1,
+                  result: { artifacts: [], final_output: "" },
+                  metadata: {}
+                }
+            }))
+          })
+          if (held.length < atOnce && left > runs.length - atOnce) return
+          const answers = held
+          held = []
+          for (const answer of answers) answer()
+        })
+        server.on("connection", (socket) => {
+          most = Math.max(most, ++open)
+          socket.on("close", () => open--)
+        })
+        server.listen(0, "127.0.0.1", () => {
+          const { port } = server.address() as AddressInfo
+          resume(Effect.succeed({ server, baseUrl: `http://127.0.0.1:${port}`, most: () => most }))
+        })
+      }
+    ),
+    ({ server }) =>
+      Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)).closeAllConnections())
+  )
+
+const each = (spine: Spine.Service) =>
+  Effect.forEach(runs, (run) => spine.runs.waitForCompletion(run, { pollInterval: "1 millis" }), {
+    concurrency: "unbounded"
+  })
+
+const together = (spine: Spine.Service) =>
+  Stream.runCollect(spine.runs.completions(runs, { pollInterval: "1 millis", concurrency: 8 }))
+
+/** The most sockets that were open at one moment. */
+const socketsOf = <E>(options: {
+  readonly client: Layer.Layer<HttpClient.HttpClient>
+  readonly atOnce: number
+  readonly wait: (spine: Spine.Service) => Effect.Effect<ReadonlyArray<unknown>, E>
+}) =>
+  Effect.gen(function*() {
+    const { baseUrl, most } = yield* listen(options.atOnce)
+    const layer = Spine.layer({ apiKey: Redacted.make("sk_spine_socket"), baseUrl }).pipe(Layer.provide(options.client))
+    const ended = yield* Effect.provide(Effect.flatMap(Spine.SpineClient.use(Effect.succeed), options.wait), layer)
+    assert.strictEqual(ended.length, runs.length)
+    return most()
+  }).pipe(Effect.scoped)
+
+describe("the sockets of three hundred waits", () => {
+  it.live("are as many with fetch, which knows no bound", () =>
+    Effect.gen(function*() {
+      assert.isAtLeast(yield* socketsOf({ client: FetchHttpClient.layer, atOnce: runs.length, wait: each }), 300)
+    }))
+
+  it.live("are no more than the connections of the Node layer", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* socketsOf({ client: NodeHttp.layer({ connections: 8 }), atOnce: 8, wait: each }), 8)
+    }))
+
+  it.live("are no more than the polls that completions may have under way", () =>
+    Effect.gen(function*() {
+      for (const client of [NodeHttp.layer(), FetchHttpClient.layer]) {
+        const most = yield* socketsOf({ client, atOnce: 8, wait: together })
+        assert.isAtLeast(most, 8)
+        // One may be opened before it is known that another is free
+        assert.isAtMost(most, 16)
+      }
+    }))
+})
