@@ -205,12 +205,6 @@ const wake = (loop: AnyLoop): void => {
   resume!(goOn!(loop as never) as Effect.Effect<never>)
 }
 
-/** Lets go of many at once. */
-export const stopAll = (
-  fiber: Fiber.Fiber<unknown, unknown>,
-  isGone: (timer: Timers.Timer) => boolean
-): void => Timers.of(fiber).removeAll(isGone)
-
 /** A process that slept as a whole, and not only its timers, finds everything due at once. */
 const pauseMillis = 1000
 

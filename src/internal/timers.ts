@@ -55,7 +55,7 @@ const make = (clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => Fiber.F
   const origin = clock.monotonicTimeNanosUnsafe()
   // A clock whose sleeps and whose time disagree is believed in its sleeps
   let atLeast = 0
-  let sleeping: { readonly until: number; readonly fiber: Fiber.Fiber<void> } | undefined
+  let sleeping: { readonly until: number; readonly fiber: Fiber.Fiber<void> | undefined } | undefined
   let isWaking = false
 
   // A platform's timers know no fraction of a millisecond, and a number without one takes no memory of its own. A clock of a
@@ -101,7 +101,7 @@ const make = (clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => Fiber.F
   }
 
   const disarm = () => {
-    sleeping?.fiber.interruptUnsafe()
+    sleeping?.fiber?.interruptUnsafe()
     sleeping = undefined
   }
 
@@ -109,15 +109,17 @@ const make = (clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => Fiber.F
     const time = now()
     for (let woken = 0; woken < batch; woken++) {
       const first = heap[0]
-      if (first === undefined || first.due > time) {
-        isWaking = false
-        arm()
-        return Effect.void
-      }
+      if (first === undefined || first.due > time) return Effect.void
       take(first)
       first.wake(first)
     }
     return Effect.andThen(Effect.yieldNow, wakeDue)
+  })
+
+  // Whatever one of them did, the others go on
+  const armAgain = Effect.sync(() => {
+    isWaking = false
+    arm()
   })
 
   /** Sleeps until the earliest is due, unless that is what is slept for. */
@@ -129,18 +131,19 @@ const make = (clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => Fiber.F
     const until = Math.min(time + longest, heap.length < crowd ? first.due : Math.max(first.due, time + crowdMillis))
     if (sleeping !== undefined && sleeping.until <= until) return
     disarm()
-    sleeping = {
-      until,
-      fiber: fork(Effect.andThen(
-        clock.sleep(Duration.millis(Math.max(0, until - time))),
-        Effect.suspend(() => {
-          sleeping = undefined
-          atLeast = Math.max(atLeast, until)
-          isWaking = true
-          return wakeDue
-        })
-      ))
-    }
+    const mine: { readonly until: number; fiber: Fiber.Fiber<void> | undefined } = { until, fiber: undefined }
+    sleeping = mine
+    const fiber = fork(Effect.andThen(
+      clock.sleep(Duration.millis(Math.max(0, until - time))),
+      Effect.suspend(() => {
+        if (sleeping === mine) sleeping = undefined
+        atLeast = Math.max(atLeast, until)
+        isWaking = true
+        return Effect.ensuring(wakeDue, armAgain)
+      })
+    ))
+    // A clock of a test may have ended its sleep by now
+    mine.fiber = fiber
   }
 
   return {
