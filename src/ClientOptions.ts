@@ -97,6 +97,13 @@ export interface ClientOptions {
   /** Where webhooks come in. With it, waits end as soon as a webhook tells of the end, and poll less. */
   readonly webhooks?: Webhooks.Service | undefined
   /**
+   * Whether each poll of a wait has a span of its own, where spans are collected. A wait has one in any case, which tells how
+   * many polls it took; over two hours, polls would be more than a thousand.
+   *
+   * @default false
+   */
+  readonly tracePolls?: boolean | undefined
+  /**
    * Changes the client that calls the API: to log, to count, to go through a proxy. Transfers of files from and to other
    * hosts do not pass here.
    */

@@ -38,6 +38,7 @@ export const make = (
       requestTimeout,
       retry,
       retryAfterCeiling,
+      tracePolls: options.tracePolls === true,
       maxResponseBytes: yield* checkBytes("maxResponseBytes", options.maxResponseBytes ?? 32 * 1024 * 1024),
       describeError: options.describeError
     })

@@ -45,6 +45,8 @@ export interface Options {
   readonly maxResponseBytes: number
   /** Waits until the next request may be sent. */
   readonly turn?: Effect.Effect<void> | undefined
+  /** Whether a poll has a span. */
+  readonly tracePolls: boolean
   /** What the body of an error says. */
   readonly describeError: (body: unknown) => { readonly message?: string; readonly code?: string } | undefined
 }
@@ -61,6 +63,8 @@ export interface Call<A> {
   readonly retryWhile?: ((error: RunError.RequestError) => boolean) | undefined
   /** Whether the body is too large for the platform to keep a copy of it. */
   readonly isUpload?: boolean | undefined
+  /** Whether it is one of the many polls of a wait. */
+  readonly isPoll?: boolean | undefined
   /** How long it may take, where that differs from other calls. */
   readonly timeout?: Duration.Duration | undefined
 }
@@ -187,7 +191,7 @@ export const make = (options: Options): Api => {
           })
         )
     )
-    const traced = Telemetry.requestSpan(request)(timely)
+    const traced = call.isPoll === true && !options.tracePolls ? timely : Telemetry.requestSpan(request)(timely)
     return options.turn === undefined ? traced : Effect.andThen(options.turn, traced)
   }
 

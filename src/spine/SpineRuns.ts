@@ -248,7 +248,7 @@ export const make = (
       return webhooks === undefined ? undefined : Effect.as(webhooks.ended(provider, this.ref.id), Option.none())
     },
     get retrieve() {
-      return retrieve(this.ref)
+      return retrieve(this.ref, true)
     },
     classify,
     status: statusOf,
@@ -262,12 +262,13 @@ export const make = (
       ? Effect.map(checkId(operation, "run_id", run), (id) => ({ __proto__: kind, id } as unknown as Source))
       : Effect.map(refOf(operation, run), source)
 
-  const retrieve = (ref: RunRef.RunRef) =>
+  const retrieve = (ref: RunRef.RunRef, isPoll: boolean) =>
     api.call({
       operation: "runs.retrieve",
       request: HttpClientRequest.get(`/v1/run/${ref.id}`),
       decode: decodeRun,
-      ref
+      ref,
+      isPoll
     })
 
   const prepare = <E, R>(operation: string, run: RunTarget, wait: WaitOptions<E, R> | undefined) =>
@@ -299,7 +300,7 @@ export const make = (
     create,
     retrieve: (run) =>
       Effect.flatMap(refOf("runs.retrieve", run), (ref) =>
-        Effect.map(retrieve(ref), ({ value }) => value).pipe(
+        Effect.map(retrieve(ref, false), ({ value }) => value).pipe(
           Telemetry.span("SpineRuns.retrieve", Telemetry.attributes(ref))
         )),
     waitForCompletion: waitForCompletion as Runs["waitForCompletion"],

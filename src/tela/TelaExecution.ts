@@ -493,7 +493,7 @@ export const getExecution = <Output>(
     const operation = "canvas.getExecution"
     const policy = yield* makePolicy(operation, params)
     const ref = yield* refOf(operation, id, params.isTask)
-    const { requestId, value } = yield* retrieve(runtime.api, ref, operation)
+    const { requestId, value } = yield* retrieve(runtime.api, ref, operation, false)
     return yield* follow(runtime, ref, { ...value, requestId }, policy, validate, {
       params,
       requestId: ref.requestId,
@@ -535,7 +535,7 @@ export const source = (
 })
 
 const poll = (api: Http.Api, ref: RunRef.RunRef) =>
-  Effect.map(retrieve(api, ref, "execution.poll"), (answer) => ({
+  Effect.map(retrieve(api, ref, "execution.poll", true), (answer) => ({
     ...answer,
     value: { ...answer.value, requestId: answer.requestId }
   }))
@@ -682,15 +682,17 @@ const defaultsWithWebhooks = { pollInterval: whileWebhooksAreExpected, timeout: 
 const retrieve = (
   api: Http.Api,
   ref: RunRef.RunRef,
-  operation: string
+  operation: string,
+  isPoll: boolean
 ): Effect.Effect<KernelRun.Answer<ExecutionSnapshot>, RequestError> =>
   ref.kind === "task"
-    ? api.call({ operation, request: HttpClientRequest.get(`/task/${ref.id}`), decode: decodeTask, ref })
+    ? api.call({ operation, request: HttpClientRequest.get(`/task/${ref.id}`), decode: decodeTask, ref, isPoll })
     : api.call({
       operation,
       request: HttpClientRequest.get(`/v2/chat/completions/${ref.id}`),
       decode: decodeExecution,
-      ref
+      ref,
+      isPoll
     })
 
 /**

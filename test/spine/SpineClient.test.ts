@@ -352,7 +352,7 @@ describe("promise 11: secrets", () => {
         yield* spine.artifacts.download(run, run.result.artifacts[0]!)
         return { created, run }
       }).pipe(
-        Effect.provide(live()),
+        Effect.provide(live({ tracePolls: true })),
         Effect.withTracer(tracer),
         Effect.provide(Logger.layer([logger])),
         Effect.provideService(References.MinimumLogLevel, "All")
@@ -616,6 +616,32 @@ describe("telemetry", () => {
       assert.deepInclude(find("canvas_runs_polls_total")!.state, { count: 5 + 5 + 3 })
       assert.deepInclude(find("canvas_runs_wait_duration", "Succeeded")!.state, { count: 1, sum: 20_000 })
     }).pipe(Effect.provide(live()), Effect.provideService(Metric.MetricRegistry, new Map())))
+
+  it.effect("opens a span per wait, and one per poll only when asked for", () =>
+    Effect.gen(function*() {
+      for (const tracePolls of [undefined, false, true]) {
+        const names: Array<string> = []
+        const tracer = Tracer.make({
+          span: (options) => {
+            names.push(options.name)
+            return new Tracer.NativeSpan(options)
+          }
+        })
+        const program = Effect.gen(function*() {
+          const spine = yield* Spine.SpineClient
+          const run = yield* spine.runs.run({ prompt: "x" })
+          yield* spine.runs.retrieve(run)
+          return run
+        })
+        success(yield* finish(program).pipe(Effect.provide(live({ tracePolls })), Effect.withTracer(tracer)))
+        const count = (name: string) => names.filter((other) => other === name).length
+        assert.strictEqual(count("Run.wait"), 1)
+        assert.strictEqual(count("http.client POST"), 1, "a create is no poll")
+        // The one that was asked for by itself is no poll either
+        if (tracePolls === true) assert.isAbove(count("http.client GET"), 2)
+        else assert.strictEqual(count("http.client GET"), 1)
+      }
+    }))
 
   it.effect("opens spans only when somebody collects them", () =>
     Effect.gen(function*() {
