@@ -5,9 +5,10 @@
  *
  * A schedule says when the next poll is due. Any `Schedule` will do: after each poll it is given a {@link PollState},
  * so it can look at the snapshot, the progress, the estimate and the time that passed. {@link fixed} and {@link backoff}
- * are the common ones, {@link adaptive} makes the most of what is known, and {@link make} turns a function into one. Whatever the schedule says,
+ * are the common ones, {@link adaptive} makes the most of what is known, and {@link make} turns a function into one.
+ * Whatever the schedule says,
  *
- * - the first poll is made at once;
+ * - the first poll is made at once, and where a schedule has no pause before the next, there is one of 100 milliseconds;
  * - the provider's `Retry-After` is a floor, at most {@link Policy.retryAfterCeiling};
  * - the deadline is a bound on everything, and the last sleep is cut short so that one more poll fits;
  * - a poll that fails for a passing reason spends one of {@link Policy.errorBudget} consecutive failures, and any answer
@@ -61,7 +62,7 @@ export interface PollState<out Snapshot = unknown> {
   readonly sinceProgress: Duration.Duration
   /** Polls made so far, this one included. */
   readonly polls: number
-  /** How many polls in a row have failed; 0 after an answer. */
+  /** How many polls in a row have failed, but for a 404 within the grace; 0 after an answer. */
   readonly failures: number
   /** Time since the wait began. */
   readonly elapsed: Duration.Duration
@@ -165,7 +166,7 @@ export type Options<Snapshot = unknown, E = never, R = never> =
  * **Gotchas**
  *
  * The function is called once per poll of every run that waits, and a wait keeps nothing else of the schedule: that makes
- * it the cheapest kind there is. What is negative or not a number is taken as zero.
+ * it the cheapest kind there is. What is negative is taken as zero, and what is not a number as a minute.
  *
  * **Example** (A quarter of the run's age, between 2 seconds and 2 minutes)
  *
@@ -188,7 +189,7 @@ export const make = <Snapshot = unknown>(
   const millis: Delay<Snapshot> = (state, random) => {
     const input = delay(state, random)
     const millis = typeof input === "number" ? input : Duration.toMillis(Duration.fromInputUnsafe(input))
-    return millis > 0 ? millis : 0
+    return Number.isNaN(millis) ? 60_000 : Math.max(0, millis)
   }
   return carrying(
     Schedule.fromStep(Effect.succeed((_, state: PollState<Snapshot>) => step((random) => millis(state, random)))),
@@ -338,12 +339,12 @@ export const adaptive = (options?: {
   const lengths = options?.lengths?.map((length) => finiteMillis("lengths", length)) ?? []
   const taught = lengths.length === 0 ? undefined : aboutEach(lengths)
   const byEstimate = taught ?? aboutOne()
-  return make((state, random) => {
+  return ignoringSnapshot(make((state, random) => {
     const estimate = state.estimate === undefined ? 0 : Duration.toMillis(state.estimate)
     const ending = taught ?? (estimate > 0 && estimate < Infinity ? stretched(byEstimate, estimate) : anyLength)
     const plain = untilNextPoll(state, ending, lateness, min, max)
     return Math.min(max, Math.max(min, jitter ? plain * (0.8 + 0.4 * random) : plain))
-  })
+  }))
 }
 
 /** When a run ends, by what is known of its length alone. */
@@ -528,8 +529,8 @@ const untilNextPoll = (state: PollState, ending: Ending, lateness: number, min: 
 type Delay<Snapshot = unknown> = (state: PollState<Snapshot>, random: number) => number
 
 /**
- * What a schedule of {@link make}, {@link fixed}, {@link backoff} or {@link adaptive} is a function of, so that a wait need not step it; a
- * schedule that was built otherwise, or from one of these by a combinator, has none.
+ * What a schedule of {@link make}, {@link fixed}, {@link backoff} or {@link adaptive} is a function of, so that a wait need
+ * not step it; a schedule that was built otherwise, or from one of these by a combinator, has none.
  *
  * @internal
  */

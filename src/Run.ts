@@ -27,7 +27,7 @@
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
@@ -149,7 +149,16 @@ export const polls = <
 ): Stream.Stream<Poll<Snapshot, E>, E | RunTimeoutError | SE, R | SR> =>
   Stream.fromPull(
     Effect.map(PollLoop.make(source, policy), (loop) => {
-      const next = Effect.onInterrupt(PollLoop.next(loop), () => Effect.sync(() => PollLoop.stop(loop)))
+      const next = Effect.onExit(PollLoop.next(loop), (exit) => {
+        if (Exit.isSuccess(exit)) {
+          const { phase } = exit.value
+          return phase === undefined || phase._tag === "Pending"
+            ? Effect.void
+            : Telemetry.ended(loop, Exit.succeed({ phase }))
+        }
+        PollLoop.stop(loop)
+        return Telemetry.ended(loop, Exit.failCause(exit.cause))
+      })
       let previous: Snapshot | undefined
       let ended = false
       return Effect.suspend((): Pull.Pull<readonly [Poll<Snapshot, E>], E | RunTimeoutError | SE, void, R | SR> =>
@@ -243,9 +252,9 @@ export interface Completion<out Target, out A, out E> {
  * **Details**
  *
  * A run that failed, and one whose wait failed, is a completion as well: the stream goes on with the others. It fails only
- * if `targets` does. Each run has the whole `policy`, its deadline counted from its first poll. At most `concurrency` polls
+ * if `targets` does; a defect, such as a schedule's function that throws, ends it too. Each run has the whole `policy`, its deadline counted from its first poll. At most `concurrency` polls
  * are under way at once; when more are due they take their turns in order, and the time between the polls of a run grows.
- * A slow reader slows the polling, and loses nothing.
+ * A slow reader slows the polling, and loses nothing. A `concurrency` below 1 throws a `RangeError`.
  *
  * @category following
  * @since 0.1.0
@@ -274,7 +283,11 @@ export const completions = <
   Completion<Target, Success, E | RunTimeoutError | RunFailedError | SE | SourceError>,
   InputError,
   R | SR | InputServices
-> => Completions.make({ targets, source, policy, judge: succeedOrFail, concurrency: options?.concurrency ?? 128 })
+> => {
+  const concurrency = options?.concurrency ?? 128
+  if (!(concurrency >= 1)) throw new RangeError(`concurrency is ${concurrency}; it must be a number, 1 or more.`)
+  return Completions.make({ targets, source, policy, judge: succeedOrFail, concurrency })
+}
 
 /**
  * One poll loop for all who hold it.

@@ -121,12 +121,13 @@ describe("schedules", () => {
       assert.deepStrictEqual(all, [30_000, 5000, 5000, 5000])
     }))
 
-  it.effect("make takes for zero what is no time at all", () =>
+  it.effect("make takes what is negative for zero, and what is not a number for a minute", () =>
     Effect.gen(function*() {
-      for (const nothing of [Number.NaN, -1, Number.NEGATIVE_INFINITY, Duration.millis(-5)]) {
+      for (const nothing of [-1, Number.NEGATIVE_INFINITY, Duration.millis(-5)]) {
         assert.deepStrictEqual(yield* delays(Polling.make(() => nothing), 2), [0, 0])
         assert.deepStrictEqual(yield* delaysUnstepped(Polling.make(() => nothing), 2), [0, 0])
       }
+      assert.deepStrictEqual(yield* delays(Polling.make(() => Number.NaN), 2), [60_000, 60_000])
       assert.deepStrictEqual(yield* delays(Polling.make(() => Infinity), 1), [Infinity])
     }))
 

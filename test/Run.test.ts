@@ -87,6 +87,15 @@ describe("the poll loop", () => {
       assert.deepStrictEqual(asked, [0, 5000, 10_000, 15_000])
     }))
 
+  it.effect("promise 1: pauses between polls even where the schedule does not", () =>
+    Effect.gen(function*() {
+      for (const schedule of [Schedule.forever, Polling.make(() => 0)]) {
+        const { asked, source } = scripted(["running", "running", "running", "done"])
+        yield* finish(Run.wait(source, yield* policy({ schedule })))
+        assert.deepStrictEqual(asked.map((at) => at - asked[0]!), [0, 100, 200, 300])
+      }
+    }))
+
   it.effect("promise 1: shows the schedule the snapshot, the progress, the times and the failures", () =>
     Effect.gen(function*() {
       const { source } = scripted([{ status: "running", done: 4 }, serverError, "done"], {
@@ -181,6 +190,15 @@ describe("the poll loop", () => {
       assert.deepStrictEqual(error.lastSnapshot, { status: "running" })
       assert.deepStrictEqual(error.ref, source.ref)
       assert.deepStrictEqual(error.history, [{ elapsedMs: 59_900, outcome: "running", polls: 3 }])
+    }))
+
+  it.effect("promise 3: tells the last snapshot even if the poll after it never ended", () =>
+    Effect.gen(function*() {
+      const seen = { status: "running", done: 3 }
+      const { source } = scripted([seen, seen, { reply: "done", takes: "2 hours" }])
+      const error = failure(yield* finish(Run.wait(source, yield* policy())))
+      assert.instanceOf(error, RunError.RunTimeoutError)
+      assert.deepStrictEqual(error.lastSnapshot, seen)
     }))
 
   it.effect("promise 3: leaves the last poll as much time as polls have taken", () =>

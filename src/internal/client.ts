@@ -1,10 +1,7 @@
 /** What making a client takes, whichever provider it speaks to. */
 import type * as Config from "effect/Config"
-import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -101,66 +98,84 @@ const checkBytes = (option: string, bytes: number): Effect.Effect<number, Config
     )
 
 /**
- * Waits for a turn, in the order of asking. One turn at a time is asked of the limiter: turns that many had taken in advance
- * would all have come when a process had been stopped for a while, and would be lost for others when it gave up its waits.
+ * Waits for a turn, in the order of asking. One turn at a time is asked of the limiter, by the first in the queue: turns that
+ * many had taken in advance would all have come when a process had been stopped for a while. A turn that was given out and not
+ * used, since who waited for it gave up, is the next one's.
  */
-const makeTurn = (take: Effect.Effect<void>): Effect.Effect<void> => {
-  const waiting = new Set<(go: Effect.Effect<void>) => void>()
-  let giver: { fiber?: Fiber.Fiber<void> } | undefined
-
+const makeTurn = (reserve: Effect.Effect<Duration.Duration>): Effect.Effect<void> => {
+  const waiting = new Set<() => void>()
   // Goes on from where it is: to look for the front of a set takes as long as many have left it
-  const give = Effect.gen(function*() {
-    const order = waiting.values()
-    while (waiting.size > 0) {
-      yield* take
-      const go = order.next().value!
-      waiting.delete(go)
-      go(Effect.void)
-    }
-  })
+  let order = waiting.values()
+  let isTaken = false
+  let readyAt: number | undefined
 
-  const start = (context: Context.Context<never>) => {
-    const self: typeof giver = {}
-    giver = self
-    self.fiber = Effect.runForkWith(context)(give)
-    self.fiber.addObserver((exit) => {
-      if (giver !== self) return
-      giver = undefined
-      if (waiting.size === 0) return
-      if (Exit.isSuccess(exit)) return start(context)
-      // A defect of the limiter
-      const left = [...waiting]
-      waiting.clear()
-      for (const go of left) go(exit)
-    })
+  const enter = Effect.suspend(() => {
+    if (!isTaken) {
+      isTaken = true
+      return Effect.void
+    }
+    let isMine = false
+    let go: () => void
+    return Effect.callback<void>((resume) => {
+      go = () => {
+        isMine = true
+        // Not at once: whoever is woken would wake the next inside it
+        resume(Effect.yieldNow)
+      }
+      waiting.add(go)
+    }).pipe(Effect.onInterrupt(() =>
+      Effect.sync(() => {
+        waiting.delete(go)
+        if (isMine) leave()
+      })
+    ))
+  })
+  const leave = () => {
+    const { done, value: go } = order.next()
+    if (done === true) {
+      isTaken = false
+      order = waiting.values()
+      return
+    }
+    waiting.delete(go)
+    go()
   }
 
-  return Effect.withFiber((fiber) =>
-    Effect.callback((go) => {
-      waiting.add(go)
-      if (giver === undefined) start(fiber.context)
-      return Effect.sync(() => {
-        waiting.delete(go)
-        if (waiting.size > 0) return
-        giver?.fiber?.interruptUnsafe()
-        giver = undefined
+  const ready = Effect.clockWith((clock) => {
+    const now = clock.currentTimeMillisUnsafe()
+    return readyAt === undefined
+      ? Effect.map(reserve, (delay) => {
+        readyAt = now + Duration.toMillis(delay)
       })
-    })
+      : Effect.void
+  })
+  const wait = Effect.clockWith((clock) => {
+    const millis = readyAt! - clock.currentTimeMillisUnsafe()
+    return millis > 0 ? Effect.sleep(millis) : Effect.void
+  })
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(restore(enter), () =>
+      Effect.ensuring(
+        restore(Effect.map(Effect.andThen(ready, wait), () => {
+          readyAt = undefined
+        })),
+        Effect.sync(leave)
+      ))
   )
 }
 
 /**
- * Takes one of the `limit` that fit in any `window`. A tenth may go at once, and what comes out of the bucket after them is as
- * much less, with one to spare for a request that leaves late. A bucket of the whole limit would let out twice as many, and a
- * fixed window lets all go at one moment, and as many again at its edge.
+ * Reserves one of the `limit` that fit in any `window`, and tells when it is there. A tenth may go at once, and what comes out
+ * of the bucket after them is as much less, with one to spare for a request that leaves late. A bucket of the whole limit would
+ * let out twice as many, and a fixed window lets all go at one moment, and as many again at its edge.
  *
  * A limiter whose store fails limits nothing: it must not stop the polls of a paid run.
  */
-const takeTurn = (
+const reserveTurn = (
   provider: string,
   { key, limit, limiter }: NonNullable<ClientOptions["rateLimit"]>,
   window: Duration.Duration
-): Effect.Effect<void> => {
+): Effect.Effect<Duration.Duration> => {
   const atOnce = Math.floor(limit / 10)
   const bucket = Math.max(1, atOnce)
   return limiter.consume({
@@ -170,8 +185,8 @@ const takeTurn = (
     window: Duration.times(window, bucket / (limit - atOnce)),
     onExceeded: "delay"
   }).pipe(
-    Effect.flatMap(({ delay }) => Duration.isZero(delay) ? Effect.void : Effect.sleep(delay)),
-    Effect.catch((error) => Effect.logWarning("canvas-runs: the rate limiter failed", error))
+    Effect.map(({ delay }) => delay),
+    Effect.catch((error) => Effect.as(Effect.logWarning("canvas-runs: the rate limiter failed", error), Duration.zero))
   )
 }
 
@@ -182,7 +197,10 @@ const checkRateLimit = (
   if (options === undefined) return Effect.undefined
   const { limit, window } = options
   return Number.isSafeInteger(limit) && limit > 0
-    ? Effect.map(checkDuration("rateLimit.window", window), (window) => makeTurn(takeTurn(provider, options, window)))
+    ? Effect.map(
+      checkDuration("rateLimit.window", window),
+      (window) => makeTurn(reserveTurn(provider, options, window))
+    )
     : Effect.fail(
       new ConfigError({
         message: `rateLimit.limit is ${limit}; it must be a whole number of requests above zero.`,

@@ -102,7 +102,7 @@ export const make = <
           fiber.addObserver((exit) => {
             fibers.delete(fiber)
             running--
-            // All that a server or a user can cause has been caught
+            // A defect; all that a server or a wrong input can cause is a completion
             if (Exit.isFailure(exit) && !isClosed) Queue.failCauseUnsafe(queue, exit.cause)
             startDue()
           })
@@ -134,7 +134,7 @@ export const make = <
               Effect.onExit((exit) =>
                 Exit.isSuccess(exit) && exit.value === undefined
                   ? Effect.void
-                  : Telemetry.ended(row, exit as Exit.Exit<Ended, E | RunTimeoutError | SE>)
+                  : Telemetry.endedOfMany(row, exit as Exit.Exit<Ended, E | RunTimeoutError | SE>)
               )
             )
           }).pipe(
@@ -179,7 +179,7 @@ export const make = <
             rows++
             arriving = () => {
               start(
-                Effect.flatMap(PollLoop.make(undefined as never as Row["source"], options.policy), (row) => {
+                Effect.flatMap(PollLoop.make(undefined as never as Row["source"], options.policy, timers), (row) => {
                   row.target = target
                   row.wake = wake
                   return turn(row)

@@ -75,6 +75,8 @@ export type OpenCall = Omit<Call<never>, "decode" | "isUpload">
 /** The beginning of an answer. */
 export interface Opened {
   readonly response: HttpClientResponse.HttpClientResponse
+  /** When the request was sent, in milliseconds of the clock. */
+  readonly sentAt: number
   readonly requestId: string | undefined
   /** Takes the key out of what the body says. */
   readonly clean: (text: string) => string
@@ -139,16 +141,20 @@ export const make = (options: Options): Api => {
   /** The body as text; `undefined` if it is longer than is read. */
   const textOf = (
     response: HttpClientResponse.HttpClientResponse,
-    headers: Headers.Headers
+    headers: Headers.Headers,
+    isUpload = false
   ): Effect.Effect<string | undefined, HttpClientError.HttpClientError> => {
     const header = headers["content-length"]
     const length = header !== undefined && /^\d+$/.test(header) ? header : undefined
     if (length !== undefined && Number(length) > options.maxResponseBytes) {
       return Effect.as(discard(response), undefined)
     }
-    // A reader of our own is faster than what Effect makes of a fetch's body
-    const web = HttpClientResponse.toWeb(response)
-    if (Option.isSome(web)) return boundedText(options.maxResponseBytes, (take) => readAll(response, web.value, take))
+    // Who takes the body over does not stop an upload that is still under way
+    const body = isUpload ? undefined : fetchBody(response)
+    if (body === "taken") {
+      return Effect.map(response.text, (text) => text.length > options.maxResponseBytes ? undefined : text)
+    }
+    if (body !== undefined) return boundedText(options.maxResponseBytes, (take) => readAll(response, body, take))
     // Only a length of the very bytes that arrive is a bound; compressed ones can grow without end
     return length !== undefined && headers["content-encoding"] === undefined
       ? response.text
@@ -175,7 +181,10 @@ export const make = (options: Options): Api => {
     })
     const timeout = call.timeout ?? options.requestTimeout
     const answer = Effect.catch(
-      Effect.flatMap(send(request, call), (response) => receive(response, context, clock)),
+      Effect.suspend(() => {
+        const sentAt = clock.currentTimeMillisUnsafe()
+        return Effect.flatMap(send(request, call), (response) => receive(response, context, clock, sentAt))
+      }),
       (error) => Effect.fail(error._tag === "HttpClientError" ? transportError(error, context(), scrub) : error)
     )
     const timely = Timers.within(
@@ -228,7 +237,7 @@ export const make = (options: Options): Api => {
           // A response makes its headers anew each time
           const { headers } = response
           return Effect.flatMap(
-            textOf(response, headers),
+            textOf(response, headers, call.isUpload),
             (text) => read(options, cleaner, call, response, headers, text, context, clock)
           )
         }
@@ -237,11 +246,12 @@ export const make = (options: Options): Api => {
       run(
         call,
         authorization,
-        (response, context, clock) => {
+        (response, context, clock, sentAt) => {
           const { headers } = response
           return response.status >= 200 && response.status < 300 && !/html/i.test(headers["content-type"] ?? "")
             ? Effect.succeed({
               response,
+              sentAt,
               requestId: requestIdOf(headers, scrub),
               clean: cleaner.answer,
               maxBytes: options.maxResponseBytes
@@ -260,7 +270,8 @@ export const make = (options: Options): Api => {
 type Receive<A> = (
   response: HttpClientResponse.HttpClientResponse,
   context: () => CallContext,
-  clock: Clock.Clock
+  clock: Clock.Clock,
+  sentAt: number
 ) => Effect.Effect<A, RunError.RequestError | HttpClientError.HttpClientError>
 
 /**
@@ -423,10 +434,21 @@ const boundedText = (
     )
   })
 
+/**
+ * The body of an answer that came by fetch, to be read by hand, which takes half of the time that Effect's way takes; or that
+ * somebody else has begun to read it, such as a client that logs what comes.
+ */
+export const fetchBody = (
+  response: HttpClientResponse.HttpClientResponse
+): ReadableStream<Uint8Array> | null | "taken" | undefined => {
+  const web = Option.getOrUndefined(HttpClientResponse.toWeb(response))
+  return web === undefined ? undefined : web.bodyUsed || web.body?.locked === true ? "taken" : web.body
+}
+
 /** Reads a body until it ends or has been enough. */
 const readAll = (
   response: HttpClientResponse.HttpClientResponse,
-  { body }: Response,
+  body: ReadableStream<Uint8Array> | null,
   take: (chunk: Uint8Array) => boolean
 ): Effect.Effect<void, HttpClientError.HttpClientError> =>
   body === null ? Effect.void : Effect.callback((resume) => {

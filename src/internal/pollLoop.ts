@@ -93,12 +93,16 @@ export interface Ended<Success, Failed> {
 /** A loop that starts now. */
 export const make = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
   source: RunSource<Snapshot, Success, Failed, E, R>,
-  policy: Policy<Snapshot, SE, SR>
+  policy: Policy<Snapshot, SE, SR>,
+  timers?: Timers.Timers
 ): Effect.Effect<Loop<Snapshot, Success, Failed, E, R, SE, SR>, never, SR> =>
   Effect.withFiber((fiber) =>
     delayOf(policy.schedule) === undefined
-      ? Effect.map(Schedule.toStep(policy.schedule), (step) => makeUnsafe(source, policy, Timers.of(fiber), step))
-      : Effect.succeed(makeUnsafe(source, policy, Timers.of(fiber), undefined))
+      ? Effect.map(
+        Schedule.toStep(policy.schedule),
+        (step) => makeUnsafe(source, policy, timers ?? Timers.of(fiber), step)
+      )
+      : Effect.succeed(makeUnsafe(source, policy, timers ?? Timers.of(fiber), undefined))
   )
 
 const makeUnsafe = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
@@ -261,15 +265,22 @@ export const plan = <
 
 /**
  * Whether the snapshot may have to travel in a timeout's error. It is an eighth of what a sleeping wait would hold. As long
- * as more polls will follow than may fail, a later one brings another.
+ * as more polls will follow than may fail, however long each takes, a later one brings another.
  */
 const needsSnapshot = (
-  { isLast, policy }: Pick<AnyLoop, "isLast"> & { readonly policy: Policy<never, unknown, unknown> },
+  { isLast, policy, source }: Pick<AnyLoop, "isLast"> & {
+    readonly policy: Policy<never, unknown, unknown>
+    readonly source: Pick<RunSource<unknown, unknown, unknown>, "longest">
+  },
   left: number,
   millis: number
 ): boolean =>
   isLast || !ignoresSnapshot(policy.schedule) ||
-  left < (policy.errorBudget + 2) * Math.max(4 * millis, Duration.toMillis(policy.retryAfterCeiling))
+  left < Duration.toMillis(policy.notFoundGrace) + (policy.errorBudget + 2) *
+        (Math.max(4 * millis, Duration.toMillis(policy.retryAfterCeiling)) + (source.longest ?? Infinity))
+
+/** The pause after a poll, in milliseconds, where a schedule has none: a provider is not to be asked without one. */
+const breather = 100
 
 /** How long to sleep, given what the schedule says. */
 const due = (
@@ -279,7 +290,8 @@ const due = (
   random: number
 ): number => {
   const { floor, hurry, slowest, timers } = loop
-  let millis = hurry === 0 ? scheduled : Math.min(scheduled, 500 * 2 ** loop.hurry++)
+  let millis = scheduled > 0 ? scheduled : breather
+  if (hurry > 0) millis = Math.min(millis, 500 * 2 ** loop.hurry++)
   // Many who are told to wait until the same moment must not come back at it
   if (floor > millis) millis = floor + random * Math.min(millis, spread(timers))
   // Room for the last poll: twice the slowest one seen, and never more than half of what is left

@@ -24,7 +24,7 @@ const endedCount = Metric.counter("canvas_runs_ended_total", {
 })
 
 const pollCount = Metric.counter("canvas_runs_polls_total", {
-  description: "Polls made by waits that ended, by provider",
+  description: "Polls made, by provider",
   incremental: true
 })
 
@@ -99,30 +99,35 @@ export const streamSpan =
       )
     ))
 
-/** Counts and times the end of a wait. */
-export const ended = <A extends { readonly phase: { readonly _tag: string } }, E>(
-  loop: {
-    readonly source: { readonly ref: RunRef.RunRef }
-    readonly timers: { readonly now: () => number }
-    readonly started: number
-    readonly polls: number
-  },
-  exit: Exit.Exit<A, E>
-): Effect.Effect<void> =>
+/** What is told of a wait that ended. */
+interface Wait {
+  readonly source: { readonly ref: RunRef.RunRef }
+  readonly timers: { readonly now: () => number }
+  readonly started: number
+  readonly polls: number
+}
+
+type End = Exit.Exit<{ readonly phase: { readonly _tag: string } }, unknown>
+
+const outcomeOf = (end: End): string => Exit.isSuccess(end) ? end.value.phase._tag : failureName(end.cause)
+
+/** Counts and times the end of a wait, and tells its span. */
+export const ended = (loop: Wait, end: End): Effect.Effect<void> =>
+  Effect.andThen(
+    Effect.annotateCurrentSpan({ "run.outcome": outcomeOf(end), "run.polls": loop.polls }),
+    endedOfMany(loop, end)
+  )
+
+/** The same for a wait that shares its span with others. */
+export const endedOfMany = (loop: Wait, end: End): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const { ref } = loop.source
-    const outcome = Exit.isSuccess(exit) ? exit.value.phase._tag : failureName(exit.cause)
+    const outcome = outcomeOf(end)
     const elapsed = Duration.millis(loop.timers.now() - loop.started)
     const by = { provider: ref.provider, outcome }
     Metric.withAttributes(endedCount, by).updateUnsafe(1, fiber.context)
     Metric.withAttributes(waitTime, by).updateUnsafe(elapsed, fiber.context)
-    return Effect.andThen(
-      Effect.annotateCurrentSpan({
-        "run.outcome": outcome,
-        ...(Exit.isSuccess(exit) ? { "run.polls": loop.polls } : undefined)
-      }),
-      Effect.logDebug(`${RunRef.format(ref)}: ${outcome} after ${Duration.format(elapsed)}`)
-    )
+    return Effect.logDebug(`${RunRef.format(ref)}: ${outcome} after ${Duration.format(elapsed)}`)
   })
 
 /** What a span says of a run. */

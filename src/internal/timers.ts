@@ -4,11 +4,12 @@
  * here, and one fiber that sleeps on that clock until the earliest of them, so a `TestClock` drives them as it would each.
  */
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Scheduler from "effect/Scheduler"
 
 /** Something that is due at some time. Whoever sleeps may keep its own state in the same object. */
 export interface Timer {
@@ -30,13 +31,20 @@ export interface Timers {
   readonly removeAll: (isGone: (timer: Timer) => boolean) => void
 }
 
-/** The timers of the clock that a fiber runs on. */
+/**
+ * The timers of the clock that a fiber runs on. A Worker of Cloudflare drops the timers of a request that has been answered,
+ * so nothing there may sleep on one that another has set.
+ */
 export const of = (fiber: Fiber.Fiber<unknown, unknown>): Timers => {
   const clock = fiber.getRef(Clock.Clock)
+  if (isWorker) return make(clock, fiber.getRef(Scheduler.Scheduler))
   let timers = byClock.get(clock)
-  if (timers === undefined) byClock.set(clock, timers = make(clock, Effect.runForkWith(fiber.context)))
+  if (timers === undefined) byClock.set(clock, timers = make(clock, fiber.getRef(Scheduler.Scheduler)))
   return timers
 }
+
+const isWorker = (globalThis as { readonly navigator?: { readonly userAgent?: string } }).navigator?.userAgent ===
+  "Cloudflare-Workers"
 
 const byClock = new WeakMap<Clock.Clock, Timers>()
 
@@ -50,8 +58,10 @@ const batch = 64
 /** The longest that a platform's timer can be set to. */
 const longest = 2 ** 31 - 1
 
-const make = (clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>): Timers => {
+const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): Timers => {
   const heap: Array<Timer> = []
+  // Nothing else of who sleeps first: it would be held for as long as the clock
+  const fork = Effect.runForkWith(Context.make(Scheduler.Scheduler, scheduler))
   const origin = clock.monotonicTimeNanosUnsafe()
   // A clock whose sleeps and whose time disagree is believed in its sleeps
   let atLeast = 0
@@ -60,7 +70,7 @@ const make = (clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => Fiber.F
 
   // A platform's timers know no fraction of a millisecond, and a number without one takes no memory of its own. A clock of a
   // test may go by any step.
-  const isReal = clock === Clock.Clock.defaultValue()
+  const isReal = clock === Context.get(Context.empty(), Clock.Clock)
   const whole = (millis: number): number => isReal ? Math.ceil(millis) : millis
 
   const now = () => Math.max(atLeast, whole(Number(clock.monotonicTimeNanosUnsafe() - origin) / 1e6))

@@ -575,6 +575,8 @@ const follow = <Output>(
     const cancelled = yield* Deferred.make<void>()
     const origin = source(api, ref, webhooks, initial.task?.completionRunId)
     const hadEnded = initial.status === "succeeded" || initial.status === "failed"
+    const note = ({ value }: KernelRun.Answer<ExecutionSnapshot>) =>
+      value.status === "succeeded" ? Effect.void : Ref.set(status, value.status)
 
     const shared = yield* KernelRun.share<
       ExecutionSnapshot,
@@ -589,8 +591,10 @@ const follow = <Output>(
         ...origin,
         retrieve: hadEnded
           ? Effect.succeed({ value: initial, requestId: initial.requestId, retryAfter: undefined })
-          : Effect.tap(origin.retrieve, ({ value }) =>
-            value.status === "succeeded" ? Effect.void : Ref.set(status, value.status))
+          : Effect.tap(origin.retrieve, note),
+        pushed: origin.pushed === undefined
+          ? undefined
+          : Effect.tap(origin.pushed, Option.match({ onNone: () => Effect.void, onSome: note }))
       },
       policy
     )
@@ -599,8 +603,7 @@ const follow = <Output>(
 
     const result = Effect.flatMap(
       untilCancelled(shared.wait),
-      ({ output, requestId }) =>
-        validated(validate, output, { ref, requestId })
+      ({ output, requestId }) => validated(validate, output, { ref, requestId })
     ).pipe(
       Effect.tap(() => Ref.set(status, "succeeded")),
       Effect.tapErrorTag("InvalidOutputError", () => Ref.set(status, "failed"))

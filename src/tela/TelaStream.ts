@@ -29,7 +29,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Create from "../internal/create.ts"
-import type * as Http from "../internal/http.ts"
+import * as Http from "../internal/http.ts"
 import * as Sse from "../internal/sse.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import * as Polling from "../Polling.ts"
@@ -60,7 +60,7 @@ export interface StreamParams extends ExecuteParams, VersionParams {
   readonly stream: true
   readonly async?: undefined
   /**
-   * How long to wait for the first event.
+   * How long to wait for the first event. It counts from when the request is sent, once its files have been uploaded.
    *
    * @default "5 minutes"
    */
@@ -72,7 +72,7 @@ export interface StreamParams extends ExecuteParams, VersionParams {
    */
   readonly idleTimeout?: TelaDuration | undefined
   /**
-   * How long the whole stream may take.
+   * How long the whole stream may take, from when the request is sent.
    *
    * @default Infinity
    */
@@ -158,7 +158,7 @@ export const executeStream = <Output>(
       const total = yield* Polling.positive(operation, "timeout", duration(params.timeout ?? Infinity))
       const started = yield* Clock.currentTimeMillis
       const { request } = yield* prepare(runtime, target, variables, params, { stream: true })
-      const { clean, maxBytes, requestId, response } = yield* Create.open(
+      const { clean, maxBytes, requestId, response, sentAt } = yield* Create.open(
         runtime.api,
         {
           operation,
@@ -177,6 +177,7 @@ export const executeStream = <Output>(
         maxBytes,
         clock: yield* Clock.Clock,
         started,
+        sentAt,
         firstMillis: Duration.toMillis(first),
         idleMillis: Duration.toMillis(idle),
         totalMillis: Duration.toMillis(total)
@@ -246,6 +247,7 @@ interface Reading<Output> {
   readonly maxBytes: number
   readonly clock: Clock.Clock
   readonly started: number
+  readonly sentAt: number
   readonly firstMillis: number
   readonly idleMillis: number
   readonly totalMillis: number
@@ -269,6 +271,7 @@ const read = <Output>({
   requestId,
   response,
   scope,
+  sentAt,
   started,
   totalMillis,
   validate
@@ -387,7 +390,7 @@ const read = <Output>({
   /** Asks the body for more. */
   let more: () => void = constVoid
   /** How long the server may take for its next event. The time that the consumer takes does not count. */
-  let patience = started + firstMillis - clock.currentTimeMillisUnsafe()
+  let patience = sentAt + firstMillis - clock.currentTimeMillisUnsafe()
   let deadline = Infinity
   /** When somebody will look at the deadline. */
   let watchedUntil = Infinity
@@ -396,23 +399,31 @@ const read = <Output>({
   /** Hands on what has been read, or else lets the consumer see that there is no more. */
   const answer = () => {
     const resume = consumer
-    const read = parts
     consumer = undefined
-    parts = []
-    resume?.(isNonEmpty(read) ? Effect.succeed(read) : next)
+    resume?.(next)
   }
 
   const next: Parts<Output> = Effect.suspend(() => {
+    const read = parts
+    if (isNonEmpty(read)) {
+      parts = []
+      return Effect.succeed(read)
+    }
     if (isDone) return Cause.done()
     if (failure !== undefined) return Effect.failCause(failure)
     if (hasEnded) return final
-    deadline = Math.min(clock.currentTimeMillisUnsafe() + patience, started + totalMillis)
+    deadline = Math.min(clock.currentTimeMillisUnsafe() + patience, sentAt + totalMillis)
     return deadline < watchedUntil ? Effect.andThen(watchAnew, ask) : ask
   })
 
+  // What arrives after a consumer was interrupted is for its next pull
+  const forget = Effect.sync(() => {
+    consumer = undefined
+  })
   const ask: Parts<Output> = Effect.callback((resume) => {
     consumer = resume
     more()
+    return forget
   })
 
   /** Takes what has arrived. Whether that is something for the consumer to see. */
@@ -450,7 +461,7 @@ const read = <Output>({
       watchedUntil = Infinity
       if (consumer === undefined) return Effect.void
       if (clock.currentTimeMillisUnsafe() < deadline) return watch
-      failure ??= deadline === started + totalMillis
+      failure ??= deadline === sentAt + totalMillis
         ? interrupted("total", "took longer than its timeout")
         : chunks === 0
         ? interrupted("first-event", "brought nothing in time")
@@ -477,6 +488,7 @@ const read = <Output>({
       return Effect.void
     }
     const reader = body.getReader()
+    const cancel = Effect.promise(() => reader.cancel().catch(constVoid))
     let isReading = false
     const onPiece = ({ done, value }: ReadableStreamReadResult<Uint8Array>) => {
       isReading = false
@@ -490,7 +502,7 @@ const read = <Output>({
       isReading = true
       reader.read().then(onPiece, breakOff).catch(onDefect)
     }
-    return Scope.addFinalizer(scope, Effect.promise(() => reader.cancel().catch(constVoid)))
+    return Scope.addFinalizer(scope, cancel)
   }
 
   /** Reads any other body in a fiber, which waits until it is asked. */
@@ -521,8 +533,10 @@ const read = <Output>({
       return Effect.forkIn(Effect.catchCause(readOn, (cause) => Effect.sync(() => die(cause))), scope)
     })
 
-  const web = HttpClientResponse.toWeb(response)
-  return Effect.as(Option.isSome(web) ? readWeb(web.value.body) : readStream(response.stream), next)
+  return Effect.suspend(() => {
+    const body = Http.fetchBody(response)
+    return Effect.as(body === undefined || body === "taken" ? readStream(response.stream) : readWeb(body), next)
+  })
 }
 
 const isNonEmpty = <A>(parts: ReadonlyArray<A>): parts is readonly [A, ...Array<A>] => parts.length > 0

@@ -134,6 +134,17 @@ describe("the shared timer", () => {
       assert.strictEqual(counted.asleep(), 0)
     }))
 
+  it.live("counts whole milliseconds on the real clock", () =>
+    Effect.gen(function*() {
+      const self = yield* timers
+      const { make } = notes(self)
+      const timer = make(1)
+      self.add(timer, 1000.5)
+      assert.isTrue(Number.isInteger(self.now()))
+      assert.isTrue(Number.isInteger(timer.due))
+      self.remove(timer)
+    }))
+
   it.effect("leaves nothing asleep on the clock once all are removed", () =>
     Effect.gen(function*() {
       const counted = counting(yield* Clock.Clock)

@@ -121,7 +121,7 @@ describe("two thousand waits of their own", { timeout: 60_000 }, () => {
       assert.isAtMost(mostWithin(provider.arrivals, 1000), 200)
     }).pipe(Effect.provide(limiters)))
 
-  it.effect("leave no turns taken when they are given up", () =>
+  it.effect("leave the turn of who gave up to the next", () =>
     Effect.gen(function*() {
       const provider = makeProvider({ endsAt: () => 0 })
       const limiter = yield* RateLimiter.RateLimiter
@@ -135,8 +135,21 @@ describe("two thousand waits of their own", { timeout: 60_000 }, () => {
       const next = yield* Effect.forkChild(spine.runs.retrieve(runs[0]!))
       yield* TestClock.adjust("1 minute")
       yield* Fiber.join(next)
-      // One turn had been taken
-      assert.deepStrictEqual(provider.arrivals.slice(3), [4000])
+      assert.deepStrictEqual(provider.arrivals.slice(3), [3000])
+    }).pipe(Effect.provide(limiters)))
+
+  it.effect("get their turns though each gives up before one is free", () =>
+    Effect.gen(function*() {
+      const provider = makeProvider({ endsAt: () => 0 })
+      const limiter = yield* RateLimiter.RateLimiter
+      const spine = yield* spineOn(provider, { rateLimit: { limiter, limit: 6, window: "1 minute" } })
+      const impatient = Effect.exit(Effect.timeout(spine.runs.retrieve(runs[0]!), "6 seconds"))
+      const fiber = yield* Effect.forkChild(Effect.forever(impatient))
+      yield* TestClock.adjust("595 millis")
+      yield* TestClock.adjust("10 minutes")
+      yield* Fiber.interrupt(fiber)
+      assert.isAtLeast(provider.arrivals.length, 58)
+      assert.isAtMost(mostWithin(provider.arrivals, 60_000), 6)
     }).pipe(Effect.provide(limiters)))
 })
 

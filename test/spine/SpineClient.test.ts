@@ -5,6 +5,7 @@ import {
   Duration,
   Effect,
   Exit,
+  Fiber,
   Layer,
   Logger,
   Metric,
@@ -507,6 +508,28 @@ describe("configuration", () => {
     expectTypeOf(Spine.layerTest).returns.toEqualTypeOf<Layer.Layer<Spine.SpineClient>>()
   })
 
+  it.effect("transformClient may read the answers", () =>
+    Effect.gen(function*() {
+      const logged: Array<string> = []
+      const run = { status: "running", run_id: id, progress: { tasks_completed: 0, tasks_total: 1, elapsed_ms: 0 } }
+      const answers = HttpClient.make((request) =>
+        Effect.succeed(HttpClientResponse.fromWeb(request, Response.json({ success: true, data: run })))
+      )
+      const options = (read: (response: HttpClientResponse.HttpClientResponse) => Effect.Effect<unknown, unknown>) => ({
+        apiKey: Redacted.make(apiKey),
+        transformClient: HttpClient.tap((response) =>
+          Effect.map(Effect.orDie(read(response)), (text) => void logged.push(JSON.stringify(text)))
+        )
+      })
+      for (const read of [({ text }) => text, ({ json }) => json] as Array<Parameters<typeof options>[0]>) {
+        const { status } = yield* retrieve.pipe(
+          Effect.provide(Layer.provide(Spine.layer(options(read)), Layer.succeed(HttpClient.HttpClient, answers)))
+        )
+        assert.strictEqual(status, "running")
+      }
+      assert.lengthOf(logged, 2)
+    }))
+
   it.effect("transformClient sees the API's requests, and not the downloads", () =>
     Effect.gen(function*() {
       const urls: Array<string> = []
@@ -615,6 +638,23 @@ describe("telemetry", () => {
       assert.deepInclude(find("canvas_runs_ended_total", "RunTimeoutError")!.state, { count: 1 })
       assert.deepInclude(find("canvas_runs_polls_total")!.state, { count: 5 + 5 + 3 })
       assert.deepInclude(find("canvas_runs_wait_duration", "Succeeded")!.state, { count: 1, sum: 20_000 })
+    }).pipe(Effect.provide(live()), Effect.provideService(Metric.MetricRegistry, new Map())))
+
+  it.effect("counts the runs that are watched and shared as it does those that are waited for", () =>
+    Effect.gen(function*() {
+      const spine = yield* Spine.SpineClient
+      const emulator = yield* SpineEmulator.SpineEmulator
+      yield* emulator.script({ timeline: Timeline.make({ duration: "20 seconds" }) })
+      const { run_id } = yield* spine.runs.create({ prompt: "x" })
+      const watched = yield* Effect.forkChild(Stream.runDrain(spine.runs.watch(run_id)))
+      yield* Effect.scoped(Effect.gen(function*() {
+        const shared = yield* spine.runs.share(run_id)
+        success(yield* finish(Effect.all([shared.wait, shared.wait], { concurrency: 2 })))
+      }))
+      success(yield* finish(Fiber.join(watched)))
+      const ended = (yield* Metric.snapshot).filter(({ id }) => id === "canvas_runs_ended_total")
+      assert.deepStrictEqual(ended.map(({ attributes }) => attributes?.["outcome"]), ["Succeeded"])
+      assert.deepInclude(ended[0]!.state, { count: 2 }, "one loop for both who share it")
     }).pipe(Effect.provide(live()), Effect.provideService(Metric.MetricRegistry, new Map())))
 
   it.effect("opens a span per wait, and one per poll only when asked for", () =>
