@@ -121,7 +121,7 @@ export const toFile = <E, R>(
     const suffix = Math.abs(yield* Random.nextInt).toString(36)
     const partial = `${path}.${suffix}.partial`
     const fail = (cause: PlatformError.PlatformError) =>
-      artifactError(source, "write", `it could not be written to ${path} (${cause.message})`, { cause })
+      artifactError(source, "write", `to ${path} (${cause.message})`, { cause })
     yield* Effect.mapError(fs.makeDirectory(directory, { recursive: true }), fail)
     const write = writeTo(options, source, fs, partial).pipe(
       Effect.mapError((error) => isPlatformError(error) ? fail(error) : error)
@@ -304,7 +304,7 @@ const get = <E, R>(
       Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
     )
 
-/** Follows redirects with their bodies let go, which would else hold their connections until they are collected. */
+/** Follows redirects, and lets go of their bodies, which would hold connections until they are collected. */
 const send = (
   client: HttpClient.HttpClient,
   url: string,
@@ -406,9 +406,13 @@ const artifactError = <E, R>(
   fields: Partial<Pick<ArtifactError, "status" | "receivedBytes" | "isRetryable" | "retryAfter" | "cause">>
 ): ArtifactError =>
   new ArtifactError({
-    message: `The file ${JSON.stringify(source.name)} could not be read: ${what}. ${
+    message: `The file ${JSON.stringify(source.name)} could not be ${
+      reason === "write" ? "written " : "read: "
+    }${what}. ${
       reason === "write"
         ? "Check the folder."
+        : reason === "size"
+        ? "Read it again; if it stays so, tell the provider."
         : "Retrieve the run again for a fresh link, then read the artifact again."
     }`,
     artifact: source.name,

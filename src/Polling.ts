@@ -594,12 +594,18 @@ const positiveMillis = (parameter: string, input: Duration.Input): number => {
 export const makePolicy = <Snapshot, E = never, R = never>(
   operation: string,
   options: Options<Snapshot, E, R> | undefined,
-  defaults: { readonly pollInterval: Duration.Input; readonly timeout: Duration.Input }
+  defaults: {
+    readonly pollInterval: Duration.Input
+    readonly timeout: Duration.Input
+    /** What the options are called where errors name them, if not so. */
+    readonly names?: { readonly pollInterval: string; readonly timeout: string } | undefined
+  }
 ): Effect.Effect<Policy<Snapshot, E, R>, BadRequestError> =>
   Effect.gen(function*() {
     const duration = (parameter: string, input: Duration.Input | undefined, fallback: Duration.Input) =>
       positive(operation, parameter, input ?? fallback)
-    const timeout = yield* duration("timeout", options?.timeout, defaults.timeout)
+    const names = defaults.names ?? { pollInterval: "pollInterval", timeout: "timeout" }
+    const timeout = yield* duration(names.timeout, options?.timeout, defaults.timeout)
     const notFoundGrace = yield* nonNegative(operation, "notFoundGrace", options?.notFoundGrace ?? defaultGrace)
     const retryAfterCeiling = yield* duration("retryAfterCeiling", options?.retryAfterCeiling, defaultCeiling)
     const errorBudget = options?.errorBudget ?? 5
@@ -614,11 +620,11 @@ export const makePolicy = <Snapshot, E = never, R = never>(
       return yield* refused({
         operation,
         parameter: "schedule",
-        message: "pollInterval and schedule were both given; they exclude each other."
+        message: `${names.pollInterval} and schedule were both given; they exclude each other.`
       })
     }
     const schedule: PollSchedule<Snapshot, E, R> = options?.schedule ??
-      sharedFixed(yield* duration("pollInterval", options?.pollInterval, defaults.pollInterval))
+      sharedFixed(yield* duration(names.pollInterval, options?.pollInterval, defaults.pollInterval))
     return shared(defaults, { schedule, timeout, errorBudget, notFoundGrace, retryAfterCeiling })
   })
 

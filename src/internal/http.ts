@@ -360,7 +360,11 @@ const read = <A>(
       ...(described?.code === undefined ? undefined : { providerCode: described.code })
     }
   }
-  const invalid = (what: string, isRetryable: boolean) => {
+  const invalid = (
+    what: string,
+    isRetryable: boolean,
+    advice = "Check the base URL, and whether a proxy answers in the provider's place."
+  ) => {
     const fields = failure()
     return Effect.fail(
       new RunError.InvalidResponseError({
@@ -368,7 +372,7 @@ const read = <A>(
         isRetryable,
         message: `${call.operation}: ${what} ${
           fields.providerMessage === undefined ? "" : `It says: ${excerpt(fields.providerMessage, 200)} `
-        }Check the base URL, and whether a proxy answers in the provider's place.`,
+        }${advice}`,
         ...(contentType === undefined ? undefined : { contentType })
       })
     )
@@ -386,7 +390,8 @@ const read = <A>(
   if (received === undefined) {
     return invalid(
       `the answer is longer than ${options.maxResponseBytes} bytes, which is the client's maxResponseBytes.`,
-      false
+      false,
+      "Raise it if such answers are right."
     )
   }
   if (Option.isNone(json)) {
@@ -498,7 +503,9 @@ const statusError = (fields: ErrorFields, status: number): RunError.RequestError
     case 402:
       return new RunError.UsageLimitError(message(`credits or plan are used up${says}. Top up, or start fewer runs.`))
     case 403:
-      return new RunError.PermissionDeniedError(message(`this API key may not do that${says}.`))
+      return new RunError.PermissionDeniedError(
+        message(`this API key may not do that${says}. Use one that may, or ask who manages the account.`)
+      )
     case 404:
       return new RunError.NotFoundError(
         message(`there is no such thing, or it belongs to another account${says}. Check the id and the API key.`)
@@ -508,7 +515,9 @@ const statusError = (fields: ErrorFields, status: number): RunError.RequestError
         message(`the provider gave up waiting for the request${says}. Try again.`)
       )
     case 409:
-      return new RunError.ConflictError(message(`the request conflicts with the state of what it is about${says}.`))
+      return new RunError.ConflictError(
+        message(`the request conflicts with the state of what it is about${says}. Look at that state first.`)
+      )
     case 429:
       return new RunError.RateLimitError(
         message(
@@ -523,7 +532,9 @@ const statusError = (fields: ErrorFields, status: number): RunError.RequestError
   return status >= 500
     ? new RunError.ServerError(message(`the provider failed with ${status}${says}. Try again later.`))
     : new RunError.BadRequestError({
-      ...message(`the provider refused the request with ${status}${says}.`),
+      ...message(
+        `the provider refused the request with ${status}${says}. Change the request: a repetition fails as well.`
+      ),
       sent: true
     })
 }
@@ -660,7 +671,7 @@ const originOf = (response: HttpClientResponse.HttpClientResponse): string => {
   const location = response.headers["location"] ?? ""
   return URL.canParse(location, response.request.url)
     ? new URL(location, response.request.url).origin
-    : "what is not an address"
+    : "something that is no address"
 }
 
 const squeeze = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]/g, "")

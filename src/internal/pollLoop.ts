@@ -422,7 +422,9 @@ const timedOut = (loop: AnyLoop, reason: "deadline" | "schedule"): Effect.Effect
           Duration.format(elapsed)
         } and ${polls} ${polls === 1 ? "poll" : "polls"} (last: ${outcome ?? "no answer"}): ${
           reason === "deadline" ? "the timeout passed" : "the schedule has no more polls"
-        }. The run goes on at the provider: wait again with this error's ref, or give a longer timeout.`,
+        }. The run goes on at the provider: wait again with this error's ref, or give a longer ${
+          reason === "deadline" ? "timeout" : "schedule"
+        }.`,
         ref,
         reason,
         elapsed,

@@ -13,6 +13,7 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Duration from "effect/Duration"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import { checkNode } from "./internal/requirement.ts"
 
 checkNode(
@@ -42,7 +43,7 @@ export interface Options {
 }
 
 /**
- * An `HttpClient` on undici.
+ * An `HttpClient` on undici. Options that make no sense throw a `RangeError`.
  *
  * **Example** (Waiting for a run over one connection)
  *
@@ -62,8 +63,17 @@ export interface Options {
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options?: Options): Layer.Layer<HttpClient.HttpClient> =>
-  NodeHttpClient.layerUndiciOptions({
-    keepAliveTimeout: Duration.toMillis(options?.keepAlive ?? "2 minutes"),
-    connections: options?.connections ?? 64
+export const layer = (options?: Options): Layer.Layer<HttpClient.HttpClient> => {
+  const keepAlive = Option.match(Duration.fromInput(options?.keepAlive ?? "2 minutes"), {
+    onNone: () => NaN,
+    onSome: Duration.toMillis
   })
+  if (!(keepAlive > 0 && keepAlive < Infinity)) {
+    throw new RangeError(`keepAlive is ${String(options?.keepAlive)}; it must be a duration above zero that ends.`)
+  }
+  const connections = options?.connections ?? 64
+  if (!(Number.isSafeInteger(connections) && connections > 0)) {
+    throw new RangeError(`connections is ${connections}; it must be a whole number, 1 or more.`)
+  }
+  return NodeHttpClient.layerUndiciOptions({ keepAliveTimeout: keepAlive, connections })
+}

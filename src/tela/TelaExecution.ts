@@ -148,7 +148,8 @@ export interface SyncParams extends ExecuteParams, VersionParams {
 export type PollParams =
   & {
     /**
-     * How long to follow it. When that has passed, polling stops and the server goes on.
+     * How long to follow it, in milliseconds or as in `"90s"`, `"2h"`. When that has passed, polling stops and the server
+     * goes on.
      *
      * @default 60000
      */
@@ -679,8 +680,9 @@ const makePolicy = (operation: string, params: PollParams, webhooks?: Webhooks.S
       : { schedule: params.schedule, pollInterval: params.pollingInterval as undefined })
   }, webhooks === undefined ? defaults : defaultsWithWebhooks)
 
-const defaults = { pollInterval: 1000, timeout: Duration.minutes(1) }
-const defaultsWithWebhooks = { pollInterval: whileWebhooksAreExpected, timeout: Duration.minutes(1) }
+const names = { pollInterval: "pollingInterval", timeout: "pollingTimeout" }
+const defaults = { pollInterval: 1000, timeout: Duration.minutes(1), names }
+const defaultsWithWebhooks = { pollInterval: whileWebhooksAreExpected, timeout: Duration.minutes(1), names }
 
 const retrieve = (
   api: Http.Api,

@@ -24,7 +24,7 @@ import type * as Artifact from "../Artifact.ts"
 import * as FileInput from "../FileInput.ts"
 import * as Http from "../internal/http.ts"
 import * as Transfer from "../internal/transfer.ts"
-import { type BadRequestError, FileInputError, refused, type RequestError } from "../RunError.ts"
+import { BadRequestError, FileInputError, refused, type RequestError } from "../RunError.ts"
 
 const TypeId = "~canvas-runs/tela/TelaFile"
 
@@ -255,10 +255,13 @@ const prepare = (
     : source instanceof Uint8Array || source instanceof Blob
     ? { data: source, filename: options.name }
     : { ...source, filename: options.name }
-  return Effect.mapError(FileInput.normalize(operation, named, index), (error) =>
-    error._tag === "BadRequestError"
-      ? refused({ operation, parameter, message: `${path}: ${error.message}` })
-      : withVariable(error, path))
+  return Effect.mapError(
+    FileInput.normalize(`${operation}: ${path}`, named, index),
+    (error) =>
+      error._tag === "BadRequestError"
+        ? new BadRequestError({ ...error, operation, parameter, message: error.message })
+        : withVariable(error, path)
+  )
 }
 
 const withVariable = (error: FileInputError, variable: string): FileInputError =>

@@ -303,7 +303,10 @@ const read = <Output>({
     )
 
   const tooLong = () =>
-    interrupted("transport", `has an event longer than ${maxBytes} bytes, the client's maxResponseBytes,`)
+    interrupted(
+      "transport",
+      `has an event longer than the client's maxResponseBytes (${maxBytes}), which can be raised,`
+    )
 
   const refuse = (data: unknown) => {
     const error = Predicate.hasProperty(data, "error") ? data.error : data

@@ -86,6 +86,11 @@ describe("the sockets of three hundred waits", () => {
       assert.isAtLeast(yield* socketsOf({ client: FetchHttpClient.layer, atOnce: runs.length, wait: each }), 300)
     }))
 
+  it("are not bounded by what makes no sense", () => {
+    for (const connections of [0, -1, 1.5, NaN]) assert.throws(() => NodeHttp.layer({ connections }), /connections is/)
+    for (const keepAlive of [0, Infinity, -1]) assert.throws(() => NodeHttp.layer({ keepAlive }), /keepAlive is/)
+  })
+
   it.live("are no more than the connections of the Node layer", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* socketsOf({ client: NodeHttp.layer({ connections: 8 }), atOnce: 8, wait: each }), 8)

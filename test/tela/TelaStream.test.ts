@@ -249,6 +249,37 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         success((yield* run({ pieces: slow })).exit)
       }).pipe(Effect.provide(live)))
 
+    it.effect("the time limits begin when the request is sent, and not with the upload of its files", () =>
+      Effect.gen(function*() {
+        const tela = yield* Tela.TelaClient
+        const emulator = yield* TelaEmulator.TelaEmulator
+        yield* emulator.script({ stream: { pieces: ["a"] } })
+        yield* emulator.fault(Fault.delay("20 seconds").pipe(Fault.on("PUT")))
+        const stream = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).stream(
+          { doc: Tela.file({ data: new Uint8Array(10), filename: "a.pdf" }) },
+          { firstEventTimeout: "10s", timeout: "15s" }
+        )
+        success(yield* finish(Stream.runDrain(stream)))
+      }).pipe(Effect.provide(live)))
+
+    it.effect("what arrives after a consumer gave up a pull is for its next pull", () =>
+      Effect.gen(function*() {
+        const tela = yield* Tela.TelaClient
+        const emulator = yield* TelaEmulator.TelaEmulator
+        yield* emulator.script({ stream: { pieces: ["a", { pause: "30 seconds" }, "b"] } })
+        const stream = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).stream({})
+        const heard = yield* Effect.forkChild(Effect.scoped(Effect.gen(function*() {
+          const pull = yield* Stream.toPull(stream)
+          const told: Array<Tela.StreamPart<unknown>> = []
+          while (told.at(-1)?._tag !== "final") {
+            const parts = yield* Effect.timeoutOption(pull, "20 seconds")
+            if (Option.isSome(parts)) told.push(...parts.value)
+          }
+          return deltas(told)
+        })))
+        assert.deepStrictEqual(success(yield* finish(Fiber.join(heard))), ["a", "b"])
+      }).pipe(Effect.provide(live)))
+
     it.effect("a consumer that leaves closes the connection", () =>
       Effect.gen(function*() {
         const tela = yield* Tela.TelaClient

@@ -167,10 +167,12 @@ describe("webhooks and polls, end to end", () => {
       const timeline = Timeline.make({ duration: "90 seconds", outcome: "failed", errors: ["no luck"] })
       const w = yield* world({ spine: { script: { timeline } }, tela: { script: { timeline } } })
       const spine = yield* waitSpine(w)
-      const tela = yield* start((yield* executeTela(w.tela)).result)
+      const execution = yield* executeTela(w.tela)
+      const tela = yield* start(execution.result)
       const [ofSpine, ofTela] = [yield* spine.ended, yield* tela.ended]
       assert.deepStrictEqual([outcome(ofSpine.exit), ofSpine.at], ["RunFailedError", 90_000])
       assert.deepStrictEqual([outcome(ofTela.exit), ofTela.at], ["RunFailedError", 90_000])
+      assert.strictEqual(yield* execution.status, "failed")
     }))
 
   it.effect("W5: a partial run that nobody tells of is found by polling, and at once if somebody does", () =>
