@@ -12,6 +12,7 @@
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -26,6 +27,7 @@ import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as FileName from "./internal/fileName.ts"
 import { discard } from "./internal/http.ts"
+import * as Timers from "./internal/timers.ts"
 import * as Transfer from "./internal/transfer.ts"
 import { ArtifactError } from "./RunError.ts"
 import type { RunRef } from "./RunRef.ts"
@@ -196,34 +198,29 @@ const drain = <E, R, E2, R2>(
   source: ArtifactSource<E, R>,
   use: (chunk: Uint8Array) => Effect.Effect<void, E2, R2>
 ): Effect.Effect<void, ArtifactError | E | E2, R | R2> =>
-  Effect.clockWith((clock) =>
+  Effect.withFiber((fiber) =>
     Effect.flatMap(open(options, source), (response) => {
       const counter = makeCounter(options, source)
       const idleMillis = Duration.toMillis(options.idleTimeout)
-      // Unknown while the server is not what is waited for
-      let waitingSince: number | undefined = clock.currentTimeMillisUnsafe()
+      // One for the whole body. While the fibers of a timeout for each chunk take their turns, chunks pile up and are joined by
+      // copying, which doubles the cost of a download.
+      const silence = Deferred.makeUnsafe<never, ArtifactError>()
+      const watchman = Timers.watchman(Timers.of(fiber), () => {
+        Deferred.doneUnsafe(silence, Effect.fail(counter.silent()))
+      })
       const read = Stream.runForEach(
         chunksOf(response, counter),
         (chunk): Effect.Effect<void, ArtifactError | E2, R2> => {
-          waitingSince = undefined
+          watchman.rest()
           const error = counter.add(chunk)
           return error === undefined
-            ? Effect.map(use(chunk), () => {
-              waitingSince = clock.currentTimeMillisUnsafe()
-            })
+            ? Effect.map(use(chunk), () => watchman.expect(idleMillis))
             : Effect.fail(error)
         }
       )
-      // One watchman for the whole body. A timeout for each chunk starts two fibers, and while these take their turns, chunks
-      // pile up and are joined by copying, which doubles the cost of a download.
-      const watch: Effect.Effect<never, ArtifactError> = Effect.suspend(() => {
-        const silent = waitingSince === undefined ? 0 : clock.currentTimeMillisUnsafe() - waitingSince
-        return silent < idleMillis
-          ? Effect.andThen(Effect.sleep(Duration.millis(idleMillis - silent)), watch)
-          : Effect.fail(counter.silent())
-      })
+      watchman.expect(idleMillis)
       return Effect.andThen(
-        Effect.raceFirst(read, watch),
+        Effect.ensuring(Effect.raceFirst(read, Deferred.await(silence)), Effect.sync(watchman.stop)),
         Effect.suspend(() => {
           const error = counter.end()
           return error === undefined ? Effect.void : Effect.fail(error)

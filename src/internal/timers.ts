@@ -203,6 +203,48 @@ export const sleep = (millis: number): Effect.Effect<void> =>
     })
   )
 
+/**
+ * Watches over something that comes in pieces. A timeout around each piece would cost two fibers a piece; this costs nothing
+ * as long as they come, since its timer is not set anew for each.
+ */
+export interface Watchman extends Timer {
+  /** The next piece is waited for, and for no longer than this. */
+  readonly expect: (millis: number) => void
+  /** Nothing is waited for. */
+  readonly rest: () => void
+  readonly stop: () => void
+}
+
+/** `isLate` is called when what is expected has not come in time. */
+export const watchman = (timers: Timers, isLate: () => void): Watchman => {
+  let deadline = Infinity
+  const self: Watchman = {
+    due: 0,
+    index: -1,
+    wake: () => {
+      if (deadline === Infinity) return
+      const left = deadline - timers.now()
+      if (left > 0) return timers.add(self, left)
+      deadline = Infinity
+      isLate()
+    },
+    expect: (millis) => {
+      deadline = timers.now() + Math.max(0, millis)
+      if (deadline === Infinity || self.index !== -1 && self.due <= deadline) return
+      timers.remove(self)
+      timers.add(self, Math.max(0, millis))
+    },
+    rest: () => {
+      deadline = Infinity
+    },
+    stop: () => {
+      deadline = Infinity
+      timers.remove(self)
+    }
+  }
+  return self
+}
+
 /** A timer that interrupts a fiber. */
 interface Guard extends Timer {
   readonly fiber: Fiber.Fiber<unknown, unknown>

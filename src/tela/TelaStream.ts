@@ -18,7 +18,6 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import { constVoid } from "effect/Function"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
@@ -30,6 +29,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Create from "../internal/create.ts"
 import * as Http from "../internal/http.ts"
+import * as Timers from "../internal/timers.ts"
 import * as Sse from "../internal/sse.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import * as Polling from "../Polling.ts"
@@ -176,6 +176,7 @@ export const executeStream = <Output>(
         clean,
         maxBytes,
         clock: yield* Clock.Clock,
+        timers: yield* Effect.withFiber((fiber) => Effect.succeed(Timers.of(fiber))),
         started,
         sentAt,
         firstMillis: Duration.toMillis(first),
@@ -246,6 +247,7 @@ interface Reading<Output> {
   readonly clean: Http.Opened["clean"]
   readonly maxBytes: number
   readonly clock: Clock.Clock
+  readonly timers: Timers.Timers
   readonly started: number
   readonly sentAt: number
   readonly firstMillis: number
@@ -259,8 +261,7 @@ type Parts<Output> = Pull.Pull<readonly [StreamPart<Output>, ...Array<StreamPart
  * Reads the body: bytes to events to parts, an array per chunk, in one step. What stands before a failure in the same
  * chunk is handed on first, so the outcome does not depend on how the network cut the stream.
  *
- * The body is read only when the consumer asks, and one fiber watches the time. A timeout around each chunk instead would
- * cost two fibers and a timer per chunk, which is more than all else that is done with it.
+ * The body is read only when the consumer asks, and a watchman looks after the time.
  */
 const read = <Output>({
   clean,
@@ -273,6 +274,7 @@ const read = <Output>({
   scope,
   sentAt,
   started,
+  timers,
   totalMillis,
   validate
 }: Reading<Output>): Effect.Effect<Parts<Output>> => {
@@ -393,16 +395,23 @@ const read = <Output>({
   /** Asks the body for more. */
   let more: () => void = constVoid
   /** How long the server may take for its next event. The time that the consumer takes does not count. */
-  let patience = sentAt + firstMillis - clock.currentTimeMillisUnsafe()
-  let deadline = Infinity
-  /** When somebody will look at the deadline. */
-  let watchedUntil = Infinity
-  let watcher: Fiber.Fiber<void> | undefined
+  const sinceSent = clock.currentTimeMillisUnsafe() - sentAt
+  let patience = firstMillis - sinceSent
+  const end = timers.now() + totalMillis - sinceSent
+  const watchman = Timers.watchman(timers, () => {
+    failure ??= timers.now() >= end
+      ? interrupted("total", "took longer than its timeout")
+      : chunks === 0
+      ? interrupted("first-event", "brought nothing in time")
+      : interrupted("idle", "fell silent")
+    answer()
+  })
 
   /** Hands on what has been read, or else lets the consumer see that there is no more. */
   const answer = () => {
     const resume = consumer
     consumer = undefined
+    watchman.rest()
     resume?.(next)
   }
 
@@ -415,13 +424,14 @@ const read = <Output>({
     if (isDone) return Cause.done()
     if (failure !== undefined) return Effect.failCause(failure)
     if (hasEnded) return final
-    deadline = Math.min(clock.currentTimeMillisUnsafe() + patience, sentAt + totalMillis)
-    return deadline < watchedUntil ? Effect.andThen(watchAnew, ask) : ask
+    watchman.expect(Math.min(patience, end - timers.now()))
+    return ask
   })
 
   // What arrives after a consumer was interrupted is for its next pull
   const forget = Effect.sync(() => {
     consumer = undefined
+    watchman.rest()
   })
   const ask: Parts<Output> = Effect.callback((resume) => {
     consumer = resume
@@ -457,32 +467,6 @@ const read = <Output>({
     failure ??= cause
     answer()
   }
-
-  const watch: Effect.Effect<void> = Effect.suspend(() => {
-    watchedUntil = deadline
-    return Effect.flatMap(Effect.sleep(Math.max(0, deadline - clock.currentTimeMillisUnsafe())), () => {
-      watchedUntil = Infinity
-      if (consumer === undefined) return Effect.void
-      if (clock.currentTimeMillisUnsafe() < deadline) return watch
-      failure ??= deadline === sentAt + totalMillis
-        ? interrupted("total", "took longer than its timeout")
-        : chunks === 0
-        ? interrupted("first-event", "brought nothing in time")
-        : interrupted("idle", "fell silent")
-      answer()
-      return Effect.void
-    })
-  })
-
-  const watchAnew = Effect.suspend(() => {
-    watchedUntil = deadline
-    return Effect.andThen(
-      watcher === undefined ? Effect.void : Fiber.interrupt(watcher),
-      Effect.map(Effect.forkIn(watch, scope), (fiber) => {
-        watcher = fiber
-      })
-    )
-  })
 
   /** Reads a fetch's body by hand, which takes half of the time per chunk that a fiber and its pulls take. */
   const readWeb = (body: ReadableStream<Uint8Array> | null): Effect.Effect<void> => {
@@ -538,7 +522,10 @@ const read = <Output>({
 
   return Effect.suspend(() => {
     const body = Http.fetchBody(response)
-    return Effect.as(body === undefined || body === "taken" ? readStream(response.stream) : readWeb(body), next)
+    return Scope.addFinalizer(scope, Effect.sync(watchman.stop)).pipe(
+      Effect.andThen(body === undefined || body === "taken" ? readStream(response.stream) : readWeb(body)),
+      Effect.as(next)
+    )
   })
 }
 

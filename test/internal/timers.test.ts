@@ -293,3 +293,35 @@ describe("within", () => {
       assert.strictEqual(self.size(), 0)
     }))
 })
+
+describe("a watchman", () => {
+  it.effect("says once when what is expected is late, and not while it comes, nor while nothing is expected", () =>
+    Effect.gen(function*() {
+      const self = yield* timers
+      const late: Array<number> = []
+      const watchman = Timers.watchman(self, () => {
+        late.push(self.now())
+      })
+      const start = self.now()
+      for (let piece = 0; piece < 5; piece++) {
+        watchman.expect(1000)
+        yield* TestClock.adjust("900 millis")
+        watchman.rest()
+        yield* TestClock.adjust("2 seconds")
+      }
+      assert.isEmpty(late)
+      watchman.expect(5000)
+      watchman.expect(1000)
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(late.map((at) => at - start), [5 * 2900 + 1000])
+      watchman.expect(1000)
+      yield* TestClock.adjust("1 minute")
+      assert.lengthOf(late, 2)
+      watchman.expect(1000)
+      watchman.stop()
+      assert.strictEqual(self.size(), 0)
+      watchman.expect(Infinity)
+      yield* TestClock.adjust("1 minute")
+      assert.lengthOf(late, 2)
+    }))
+})
