@@ -137,6 +137,8 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): Timers => {
     if (isWaking) return
     const first = heap[0]
     if (first === undefined) return disarm()
+    // Nearly always, and without a look at the clock
+    if (sleeping !== undefined && sleeping.until <= first.due) return
     const time = now()
     const until = Math.min(time + longest, heap.length < crowd ? first.due : Math.max(first.due, time + crowdMillis))
     if (sleeping !== undefined && sleeping.until <= until) return
