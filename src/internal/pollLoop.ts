@@ -41,6 +41,8 @@ export interface Loop<Snapshot, Success extends Snapshot, Failed extends Snapsho
   resume: ((effect: Effect.Effect<never>) => void) | undefined
   goOn: ((loop: never) => Effect.Effect<unknown, unknown, unknown>) | undefined
   polls: number
+  /** How much later than it was due the last poll began. */
+  late: number
   /** Polls in a row that failed. */
   failures: number
   slowest: number
@@ -125,6 +127,7 @@ const makeUnsafe = <Snapshot, Success extends Snapshot, Failed extends Snapshot,
     resume: undefined,
     goOn: undefined,
     polls: 0,
+    late: 0,
     failures: 0,
     slowest: 0,
     floor: 0,
@@ -183,6 +186,7 @@ const sleep = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E ex
   ) => Effect.Effect<A, E2, R2>
 ): Effect.Effect<A, E2, R2> => {
   const { pushed } = loop.source
+  loop.due = loop.timers.now() + millis
   return pushed === undefined || loop.hurry > 0
     ? Effect.callback((resume) => {
       loop.resume = resume
@@ -284,13 +288,14 @@ const breather = 100
 
 /** How long to sleep, given what the schedule says. */
 const due = (
-  loop: Pick<AnyLoop, "floor" | "hurry" | "isLast" | "slowest" | "timers">,
+  loop: Pick<AnyLoop, "floor" | "hurry" | "isLast" | "late" | "slowest" | "timers">,
   left: number,
   scheduled: number,
   random: number
 ): number => {
-  const { floor, hurry, slowest, timers } = loop
-  let millis = scheduled > 0 ? scheduled : breather
+  const { floor, hurry, late, slowest, timers } = loop
+  // What a crowd waited for each other does not add up
+  let millis = scheduled > 0 ? Math.max(scheduled - late, scheduled / 2) : breather
   if (hurry > 0) millis = Math.min(millis, 500 * 2 ** loop.hurry++)
   // Many who are told to wait until the same moment must not come back at it
   if (floor > millis) millis = floor + random * Math.min(millis, spread(timers))
@@ -310,6 +315,7 @@ export const poll = <Snapshot, Success extends Snapshot, Failed extends Snapshot
     const began = timers.now()
     const left = started + Duration.toMillis(policy.timeout) - began
     if (left <= 0 && loop.polls > 0) return timedOut(loop, "deadline")
+    loop.late = loop.polls === 0 ? 0 : Math.min(Timers.crowdMillis, Math.max(0, began - loop.due))
     loop.polls++
     Telemetry.countPoll(source.ref, fiber.context)
     const turn = Effect.matchEffect(source.retrieve, {

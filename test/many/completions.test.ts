@@ -255,6 +255,24 @@ describe("completions", () => {
       assert.strictEqual(new Set(idsOf(told)).size, 10_000)
     }))
 
+  it.effect("of a crowd wake together, and what they wait for each other does not add up", () =>
+    Effect.gen(function*() {
+      // A hundred runs, seven milliseconds apart, and a hundred polls of each
+      const ids = Array.from({ length: 100 }, (_, index) => `run-${index}`)
+      const { asked, source } = scripted(Object.fromEntries(ids.map((id) => [id, 495_000])))
+      const targets = Stream.fromIterable(ids).pipe(Stream.schedule(Schedule.spaced("7 millis")))
+      success(yield* finish(Stream.runDrain(Run.completions(targets, source, yield* policy()))))
+      for (const id of ids) {
+        const [first, ...rest] = asked.filter(([other]) => other === id).map(([, at]) => at)
+        for (const [index, at] of rest.entries()) {
+          const late = at - first! - (index + 1) * 5000
+          assert.isAtLeast(late, 0, "never early")
+          assert.isAtMost(late, Timers.crowdMillis)
+        }
+      }
+      assert.isBelow(new Set(asked.map(([, at]) => at)).size, asked.length / 3)
+    }))
+
   it.effect("step a schedule with a state for each run of its own", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted({ a: 6500, b: Infinity })
