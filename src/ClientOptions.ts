@@ -85,7 +85,8 @@ export interface ClientOptions {
    * Keeps requests under a limit. They are spread over the window, in the order in which they were made, so that no time as
    * long as the window has more than `limit` of them: a tenth of the limit may go at once, and nine tenths come evenly. A
    * limiter on a shared store counts for several processes, which must have the same limit and window. Waiting for a turn
-   * counts for the deadline of a run, and not for the `requestTimeout`.
+   * counts for the deadline of a run, and not for the `requestTimeout`. In a Worker of Cloudflare, whose requests must not
+   * wait for each other, make a client for each request.
    */
   readonly rateLimit?: {
     readonly limiter: RateLimiter.RateLimiter

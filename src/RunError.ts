@@ -305,7 +305,7 @@ export class RunTimeoutError extends Schema.TaggedError<RunTimeoutError>()("RunT
   polls: Schema.Finite,
   /** What the polls returned, oldest first, those in a row with one outcome as one; the last {@link maxPollRecords}. */
   history: Schema.Array(PollRecord),
-  /** The last snapshot, if any poll brought one. */
+  /** The last snapshot, if any poll brought one. A run among `completions` whose polls waited long for room may lack it. */
   lastSnapshot: Schema.optionalKey(Schema.Unknown)
 }) {
   readonly isRetryable = true

@@ -1,5 +1,5 @@
 /**
- * Many runs awaited together. Between polls a run is a row in a table: no fiber, no stack, a sixth of what a wait of its own
+ * Many runs awaited together. Between polls a run is a row in a table: no fiber, no stack, a fifth of what a wait of its own
  * holds. Each turn of its loop, which is the loop of every wait, has a fiber for as long as it takes.
  */
 import type * as Cause from "effect/Cause"

@@ -162,13 +162,30 @@ export interface Runs {
     options?: WaitOptions<E, R>
   ) => Stream.Stream<KernelRun.Poll<Wire.Run>, WatchError | E, R>
   /**
-   * Waits for many runs, and tells of each as it ends, with its result or what went wrong with it. It costs a sixth of the
+   * Waits for many runs, and tells of each as it ends, with its result or what went wrong with it. It costs a fifth of the
    * memory of a `waitForCompletion` for each, and the stream goes on when one of them fails.
    *
    * **Details**
    *
    * `runs` may be a stream, so that runs are waited for as they are created. Each has the whole `timeout`, counted from its
    * first poll. At most `concurrency` polls are under way at once (128 by default); when more are due, they take turns.
+   *
+   * **Example** (Two runs, told of as they end)
+   *
+   * ```ts
+   * import { Console, Effect, Result, Stream } from "effect"
+   * import { Spine } from "canvas-runs"
+   *
+   * const main = Effect.gen(function*() {
+   *   const { runs } = yield* Spine.SpineClient
+   *   const created = Stream.make("Solid-state batteries", "Sodium-ion batteries").pipe(
+   *     Stream.mapEffect((prompt) => runs.create({ prompt }))
+   *   )
+   *   yield* Stream.runForEach(runs.completions(created), ({ result, target }) =>
+   *     Console.log(target.run_id, Result.isSuccess(result) ? result.success.status : result.failure.message)
+   *   )
+   * })
+   * ```
    */
   readonly completions: <Target extends RunTarget, E = never, R = never, InputError = never, InputServices = never>(
     runs: Iterable<Target> | Stream.Stream<Target, InputError, InputServices>,

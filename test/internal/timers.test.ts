@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as Timers from "../../src/internal/timers.ts"
+import { sleepingBy } from "../many/support.ts"
 
 const timers = Effect.withFiber((fiber) => Effect.succeed(Timers.of(fiber)))
 
@@ -27,20 +28,12 @@ const notes = (self: Timers.Timers) => {
 const counting = (clock: Clock.Clock) => {
   let asleep = 0
   let sleeps = 0
-  const counted: Clock.Clock = {
-    currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
-    currentTimeMillis: clock.currentTimeMillis,
-    currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
-    currentTimeNanos: clock.currentTimeNanos,
-    monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
-    monotonicTimeNanos: clock.monotonicTimeNanos,
-    sleep: (duration) =>
-      Effect.suspend(() => {
-        asleep++
-        sleeps++
-        return Effect.ensuring(clock.sleep(duration), Effect.sync(() => asleep--))
-      })
-  }
+  const counted = sleepingBy(clock, (duration) =>
+    Effect.suspend(() => {
+      asleep++
+      sleeps++
+      return Effect.ensuring(clock.sleep(duration), Effect.sync(() => asleep--))
+    }))
   return { clock: counted, asleep: () => asleep, sleeps: () => sleeps }
 }
 

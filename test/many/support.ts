@@ -106,18 +106,22 @@ export const mostWithin = (moments: ReadonlyArray<number>, window: number): numb
   return most
 }
 
-/** A clock on which nothing wakes for some time, and all that was due then wakes at its end: that of a stopped process. */
-export const stopped = (clock: Clock.Clock, from: number, until: number): Clock.Clock => ({
+/** A clock with another way to sleep. */
+export const sleepingBy = (clock: Clock.Clock, sleep: Clock.Clock["sleep"]): Clock.Clock => ({
   currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
   currentTimeMillis: clock.currentTimeMillis,
   currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
   currentTimeNanos: clock.currentTimeNanos,
   monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
   monotonicTimeNanos: clock.monotonicTimeNanos,
-  sleep: (duration) =>
+  sleep
+})
+
+/** A clock on which nothing wakes for some time, and all that was due then wakes at its end: that of a stopped process. */
+export const stopped = (clock: Clock.Clock, from: number, until: number): Clock.Clock =>
+  sleepingBy(clock, (duration) =>
     Effect.suspend(() => {
       const now = clock.currentTimeMillisUnsafe()
       const due = now + Duration.toMillis(duration)
       return clock.sleep(due > from && due < until ? Duration.millis(until - now) : duration)
-    })
-})
+    }))

@@ -2,7 +2,7 @@
  * What a user's program does, the same on every runtime: create, poll, stream, upload and download through fetch, and a
  * test under the `TestClock`. It judges for itself whether what came is what was to come.
  */
-import { Cause, Clock, Effect, Exit, Fiber, Redacted, Schema, Stream } from "effect"
+import { Cause, Clock, type Duration, Effect, Exit, Fiber, Redacted, Schema, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 // By module: the index of effect/testing needs node:assert, which no page has
 import * as TestClock from "effect/testing/TestClock"
@@ -213,3 +213,19 @@ export const run = (baseUrl: string): Promise<ReadonlyArray<StepResult>> =>
     Effect.provide(FetchHttpClient.layer),
     Effect.runPromise
   )
+
+let shared: Spine.Service | undefined
+
+/** What one request of a server does whose requests share a client: starts a run, and tells how it ended or what went wrong. */
+export const serve = (baseUrl: string, timeout: Duration.Input): Promise<string> => {
+  shared ??= Effect.runSync(
+    Effect.service(Spine.SpineClient).pipe(
+      Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_runtimes"), baseUrl })),
+      Effect.provide(FetchHttpClient.layer)
+    )
+  )
+  return shared.runs.run({ prompt: "One of several" }, { pollInterval: "100 millis", timeout }).pipe(
+    Effect.match({ onFailure: ({ _tag }) => _tag, onSuccess: ({ status }) => status }),
+    Effect.runPromise
+  )
+}

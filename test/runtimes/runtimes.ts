@@ -259,7 +259,14 @@ const onWorkerd = async (stage: Stage, runtime: Runtime): Promise<Outcome> => {
   const worker = await bundle(
     stage.project,
     `${imports}
-    export default { fetch: async (request) => Response.json(await perform(await request.json())) }`,
+    export default {
+      fetch: async (request) => {
+        const asked = await request.json()
+        return asked.timeout === undefined
+          ? Response.json(await perform(asked))
+          : new Response(await Program.serve(asked.emulator, asked.timeout))
+      }
+    }`,
     ["workerd", "worker"]
   )
   await writeFile(join(folder, "worker.js"), worker)
@@ -285,15 +292,27 @@ const config :Workerd.Config = (
   })
   try {
     const [, port] = await printed(child, child.stdio[3] as Readable, /"port":(\d+)/)
-    const response = await fetch(`http://127.0.0.1:${port}`, {
-      method: "POST",
-      body: JSON.stringify({ emulator: stage.emulator, expected: runtime.nodeOnly }),
-      signal: AbortSignal.timeout(timeoutMillis)
-    })
-    if (!response.ok) throw new Error(`the worker answered with ${response.status}: ${await response.text()}`)
+    const ask = async (asked: object): Promise<Response> => {
+      const response = await fetch(`http://127.0.0.1:${port}`, {
+        method: "POST",
+        body: JSON.stringify({ emulator: stage.emulator, ...asked }),
+        signal: AbortSignal.timeout(timeoutMillis)
+      })
+      if (!response.ok) throw new Error(`the worker answered with ${response.status}: ${await response.text()}`)
+      return response
+    }
+    const steps = await (await ask({ expected: runtime.nodeOnly })).json() as ReadonlyArray<StepResult>
+    // What a worker's request has set up ends with its answer, and must be nothing that another waits for
+    const answers = ["150 millis", "20 seconds", "250 millis", "20 seconds"].map(async (timeout) =>
+      (await ask({ timeout })).text()
+    )
+    const ends = (await Promise.all(answers)).join(", ")
+    if (ends !== "RunTimeoutError, completed, RunTimeoutError, completed") {
+      throw new Error(`requests that overlap ended so: ${ends}`)
+    }
     return {
       version: /\d{4}-\d{2}-\d{2}|1\.\d+\.\d+/.exec(version.stdout)?.[0] ?? version.stdout.trim(),
-      steps: await response.json() as ReadonlyArray<StepResult>
+      steps
     }
   } finally {
     await stop(child)
