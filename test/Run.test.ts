@@ -192,6 +192,28 @@ describe("the poll loop", () => {
       assert.deepStrictEqual(error.history, [{ elapsedMs: 59_900, outcome: "running", polls: 3 }])
     }))
 
+  it.effect("promise 3: a consumer that comes back after the deadline is told of that, and the schedule is not asked", () =>
+    Effect.gen(function*() {
+      const { asked, source } = scripted(["running"])
+      const planned: Array<number> = []
+      const schedule = Polling.make(({ elapsed }) => {
+        planned.push(Duration.toMillis(elapsed))
+        return "5 seconds"
+      }).pipe(Schedule.upTo({ times: 1 }))
+      const error = failure(
+        yield* finish(
+          Stream.runForEach(
+            Run.polls(source, yield* policy({ schedule, timeout: "1 minute" })),
+            ({ poll }) => poll === 2 ? Effect.sleep("2 minutes") : Effect.void
+          )
+        )
+      )
+      assert.instanceOf(error, RunError.RunTimeoutError)
+      assert.strictEqual(error.reason, "deadline")
+      assert.deepStrictEqual(asked, [0, 5000])
+      assert.deepStrictEqual(planned, [0])
+    }))
+
   it.effect("promise 3: tells the last snapshot even if the poll after it never ended", () =>
     Effect.gen(function*() {
       const seen = { status: "running", done: 3 }
