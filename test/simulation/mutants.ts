@@ -85,6 +85,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   mutant(loop, "a late consumer is polled for", "if (left <= 0) return timedOut(loop, \"deadline\")", ""),
   mutant(loop, "the last poll is not the last", "  loop.isLast = true\n", ""),
+  mutant(loop, "a schedule without a pause hammers", "scheduled / 2) : breather", "scheduled / 2) : 0"),
+  mutant(loop, "a snapshot is let go though the next poll may never end", " + (source.longest ?? Infinity)", ""),
   mutant(
     loop,
     "the room for the last poll forgets slow failures",
