@@ -84,21 +84,25 @@ const adaptive = (lengths?: ReadonlyArray<Duration.Duration>): Adaptive => (late
   Polling.adaptive({ lateness: lateness * 1000, min: "50 millis", lengths })
 
 /**
- * The adaptive schedule with the lateness that makes its mean delay the one asked for. What is left, 2 percent at most, is
- * made up for in the polls, which times the delay are constant for so small a change.
+ * The adaptive schedule with the lateness that makes its mean delay the one asked for. What is left, 2 percent where there are
+ * runs enough, is made up for in the polls, which times the delay are constant for so small a change.
  */
 const matched = (adaptive: Adaptive, lives: ReadonlyArray<Life>, delay: number) => {
   let lateness = delay
+  let closest: (ReturnType<typeof summarise> & { readonly lateness: number; readonly excess: number }) | undefined
   for (let tries = 0; tries < 20; tries++) {
     const found = summarise(adaptive(lateness), lives)
     const excess = found.delay / delay
-    if (Math.abs(excess - 1) < 0.02) {
-      return { ...found, lateness, polls: sample(found.polls.values.map((polls) => polls * excess)) }
+    if (closest === undefined || Math.abs(excess - 1) < Math.abs(closest.excess - 1)) {
+      closest = { ...found, lateness, excess }
     }
+    if (Math.abs(excess - 1) < 0.02) break
     // Smaller steps with time, as the delay need not be smooth
     lateness /= excess ** (1 / (1 + tries / 4))
   }
-  throw new Error(`no lateness makes the mean delay ${delay} s`)
+  const { excess, ...found } = closest!
+  if (Math.abs(excess - 1) > 0.1) throw new Error(`no lateness makes the mean delay ${delay} s`)
+  return { ...found, polls: sample(found.polls.values.map((polls) => polls * excess)) }
 }
 
 const peers: Readonly<Record<string, Polling.PollSchedule>> = {
