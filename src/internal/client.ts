@@ -1,4 +1,5 @@
 /** What making a client takes, whichever provider it speaks to. */
+import type * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -109,27 +110,6 @@ const makeTurn = (reserve: Effect.Effect<Duration.Duration>): Effect.Effect<void
   let isTaken = false
   let readyAt: number | undefined
 
-  const enter = Effect.suspend(() => {
-    if (!isTaken) {
-      isTaken = true
-      return Effect.void
-    }
-    let isMine = false
-    let go: () => void
-    return Effect.callback<void>((resume) => {
-      go = () => {
-        isMine = true
-        // Not at once: whoever is woken would wake the next inside it
-        resume(Effect.yieldNow)
-      }
-      waiting.add(go)
-    }).pipe(Effect.onInterrupt(() =>
-      Effect.sync(() => {
-        waiting.delete(go)
-        if (isMine) leave()
-      })
-    ))
-  })
   const leave = () => {
     const { done, value: go } = order.next()
     if (done === true) {
@@ -141,28 +121,51 @@ const makeTurn = (reserve: Effect.Effect<Duration.Duration>): Effect.Effect<void
     go()
   }
 
-  const ready = Effect.clockWith((clock) => {
-    const now = clock.currentTimeMillisUnsafe()
-    return readyAt === undefined
+  const ready = Effect.clockWith((clock) =>
+    readyAt === undefined
       ? Effect.map(reserve, (delay) => {
-        readyAt = now + Duration.toMillis(delay)
+        readyAt = steadyMillis(clock) + Duration.toMillis(delay)
       })
       : Effect.void
-  })
+  )
   const wait = Effect.clockWith((clock) => {
-    const millis = readyAt! - clock.currentTimeMillisUnsafe()
+    const millis = readyAt! - steadyMillis(clock)
     return millis > 0 ? Effect.sleep(millis) : Effect.void
   })
-  return Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(restore(enter), () =>
-      Effect.ensuring(
-        restore(Effect.map(Effect.andThen(ready, wait), () => {
-          readyAt = undefined
-        })),
-        Effect.sync(leave)
-      ))
-  )
+  const take = Effect.map(Effect.andThen(ready, wait), () => {
+    readyAt = undefined
+  })
+
+  // Interrupted only where it waits, so that whoever has come to the front also leaves it
+  return Effect.uninterruptibleMask((restore) => {
+    const takeAndLeave = Effect.ensuring(restore(take), Effect.sync(leave))
+    if (!isTaken) {
+      isTaken = true
+      return takeAndLeave
+    }
+    let isFirst = false
+    let go: () => void
+    const queue = Effect.callback<void>((resume) => {
+      go = () => {
+        isFirst = true
+        // Not at once: whoever is woken would wake the next inside it
+        resume(Effect.yieldNow)
+      }
+      waiting.add(go)
+    })
+    return Effect.matchCauseEffect(restore(queue), {
+      onSuccess: () => takeAndLeave,
+      onFailure: (cause) => {
+        waiting.delete(go)
+        if (isFirst) leave()
+        return Effect.failCause(cause)
+      }
+    })
+  })
 }
+
+/** Unlike the time of day, it goes on evenly when the system's time is set. */
+const steadyMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
 /**
  * Reserves one of the `limit` that fit in any `window`, and tells when it is there. A tenth may go at once, and what comes out

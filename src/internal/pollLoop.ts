@@ -186,24 +186,25 @@ const sleep = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E ex
   ) => Effect.Effect<A, E2, R2>
 ): Effect.Effect<A, E2, R2> => {
   const { pushed } = loop.source
-  loop.due = loop.timers.now() + millis
-  return pushed === undefined || loop.hurry > 0
-    ? Effect.callback((resume) => {
+  if (pushed === undefined || loop.hurry > 0) {
+    return Effect.callback((resume) => {
       loop.resume = resume
       loop.goOn = goOn
       loop.timers.add(loop, millis)
     })
-    : Effect.flatMap(
-      Effect.raceFirst(
-        Effect.as(Timers.sleep(millis), undefined),
-        Effect.map(pushed, (answer) => {
-          loop.isLast = false
-          loop.hurry = 1
-          return Option.getOrUndefined(answer)
-        })
-      ),
-      (answer) => answer === undefined ? goOn(loop) : take(succeeded(loop, answer), loop)
-    )
+  }
+  loop.due = loop.timers.now() + millis
+  return Effect.flatMap(
+    Effect.raceFirst(
+      Effect.as(Timers.sleep(millis), undefined),
+      Effect.map(pushed, (answer) => {
+        loop.isLast = false
+        loop.hurry = 1
+        return Option.getOrUndefined(answer)
+      })
+    ),
+    (answer) => answer === undefined ? goOn(loop) : take(succeeded(loop, answer), loop)
+  )
 }
 
 const wake = (loop: AnyLoop): void => {
