@@ -1,5 +1,4 @@
 /** What making a client takes, whichever provider it speaks to. */
-import type * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -121,19 +120,19 @@ const makeTurn = (reserve: Effect.Effect<Duration.Duration>): Effect.Effect<void
     go()
   }
 
-  const ready = Effect.clockWith((clock) =>
-    readyAt === undefined
-      ? Effect.map(reserve, (delay) => {
-        readyAt = steadyMillis(clock) + Duration.toMillis(delay)
-      })
-      : Effect.void
-  )
-  const wait = Effect.clockWith((clock) => {
-    const millis = readyAt! - steadyMillis(clock)
-    return millis > 0 ? Effect.sleep(millis) : Effect.void
-  })
-  const take = Effect.map(Effect.andThen(ready, wait), () => {
-    readyAt = undefined
+  const take = Effect.clockWith((clock) => {
+    // Unlike the time of day, it goes on evenly when the system's time is set
+    const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+    const reserved = readyAt !== undefined ? Effect.void : Effect.map(reserve, (delay) => {
+      readyAt = now() + Duration.toMillis(delay)
+    })
+    const wait = Effect.suspend(() => {
+      const millis = readyAt! - now()
+      return millis > 0 ? Effect.sleep(millis) : Effect.void
+    })
+    return Effect.map(Effect.andThen(reserved, wait), () => {
+      readyAt = undefined
+    })
   })
 
   // Interrupted only where it waits, so that whoever has come to the front also leaves it
@@ -163,9 +162,6 @@ const makeTurn = (reserve: Effect.Effect<Duration.Duration>): Effect.Effect<void
     })
   })
 }
-
-/** Unlike the time of day, it goes on evenly when the system's time is set. */
-const steadyMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
 /**
  * Reserves one of the `limit` that fit in any `window`, and tells when it is there. A tenth may go at once, and what comes out
