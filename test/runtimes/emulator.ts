@@ -13,7 +13,7 @@ const received = (name: string, type: string | undefined, bytes: Uint8Array): Re
   sha256: createHash("sha256").update(bytes).digest("hex")
 })
 
-const timeline = Timeline.make({ duration: "500 millis" })
+const timeline = Timeline.make({ duration: "2 seconds" })
 
 export const scripted = Effect.gen(function*() {
   const { baseUrl } = yield* CombinedEmulatorServer.CombinedEmulatorServer
