@@ -440,7 +440,7 @@ export const main = async (
   }
 }
 
-const copyRepository = async (): Promise<string> => {
+export const copyRepository = async (): Promise<string> => {
   const copy = await mkdtemp(join(tmpdir(), "canvas-runs-mutants-"))
   for (const part of ["src", "test", "package.json", "tsconfig.json", "vitest.config.ts"]) {
     await cp(join(root, part), join(copy, part), { recursive: true })
@@ -493,7 +493,7 @@ const testIn = async (copy: string): Promise<Caught> => {
 }
 
 /** Runs Node in a copy; no status if it had to be stopped. */
-const execute = (
+export const execute = (
   cwd: string,
   args: ReadonlyArray<string>
 ): Promise<{ readonly output: string; readonly status: number | undefined }> =>

@@ -1,9 +1,11 @@
 /**
  * The command: `npm run simulate -- --seeds 1000 [--from 0]`, or `--seed 1234` to replay one, or `--mutants` to see that
- * all this can fail. `--max-failures` says when to give up, `--only` picks mutants by a word of what they break.
+ * all this can fail, or `--kinds` to remove each guard of `test/kinds`. `--max-failures` says when to give up, `--only` picks mutants
+ * by a word of what they break.
  */
 import { Duration, Effect, Exit } from "effect"
 import { parseArgs } from "node:util"
+import * as KindMutants from "../kinds/mutants.ts"
 import * as Mutants from "./mutants.ts"
 import * as Oracle from "./oracle.ts"
 import * as Plan from "./plan.ts"
@@ -145,9 +147,14 @@ const main = async (): Promise<void> => {
       seed: { type: "string" },
       "max-failures": { type: "string", default: "5" },
       mutants: { type: "boolean", default: false },
+      kinds: { type: "boolean", default: false },
       only: { type: "string" }
     }
   })
+  if (values.kinds) {
+    process.exitCode = await KindMutants.main({ only: values.only }) ? 0 : 1
+    return
+  }
   if (values.mutants) {
     process.exitCode = await Mutants.main({ seeds: Number(values.seeds ?? 400), only: values.only }) ? 0 : 1
     return

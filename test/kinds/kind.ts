@@ -1,0 +1,54 @@
+/**
+ * A kind of mistake, as the list of all places in the code that could make it. Each place names the guard that prevents the
+ * mistake, inputs that would show it, and a mutant that removes the guard. `npm run mutants -- --kinds` applies each mutant and
+ * expects the tests of its place to fail.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+/** The removal of one guard: the text of the guard in a file of `src`, and the text that takes its place. */
+export interface Removal {
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+}
+
+/** One place in the code that has the shape of the kind. */
+export interface Place {
+  /** A sentence that names the place and what its guard does. It is unique within the kind. */
+  readonly name: string
+  readonly mutant: Removal
+  /** What is given to the place, by a sentence that states the right outcome. Each fails without the guard, or a sibling does. */
+  readonly inputs: Readonly<Record<string, () => Effect.Effect<unknown, unknown> | Promise<unknown>>>
+}
+
+/** Registers the tests of a kind. Each place needs two inputs at least, and a mutant that still fits the source. */
+export const describeKind = (kind: string, places: ReadonlyArray<Place>): void => {
+  describe(`kind: ${kind}`, () => {
+    for (const { inputs, name } of places) {
+      describe(name, () => {
+        for (const [title, run] of Object.entries(inputs)) {
+          it.live(title, () => {
+            const running = run()
+            return running instanceof Promise ? Effect.promise(() => running) : running
+          })
+        }
+      })
+    }
+    it("lists every place once, with two inputs at least and a mutant that fits the source", () => {
+      assert.strictEqual(new Set(places.map(({ name }) => name)).size, places.length, "two places have one name")
+      for (const { inputs, mutant, name } of places) {
+        assert.isAtLeast(Object.keys(inputs).length, 2, name)
+        assert.strictEqual(occurrences(mutant), 1, `${mutant.file} has to hold this once: ${mutant.find} (${name})`)
+      }
+    })
+  })
+}
+
+const root = fileURLToPath(new URL("../../", import.meta.url))
+
+/** How often a file holds the text of a guard. */
+export const occurrences = ({ file, find }: Removal): number =>
+  readFileSync(`${root}${file}`, "utf8").split(find).length - 1
