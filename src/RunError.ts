@@ -21,6 +21,7 @@
  * | {@link InvalidOutputError} | the run succeeded, and its output does not fit the caller's schema |
  * | {@link StreamInterruptedError} | a stream ended without its end mark, or stalled |
  * | {@link CreateOutcomeUnknownError} | a create went out and its outcome is not known: a run may exist |
+ * | {@link OnCreatedError} | a run was created, and the caller's `onCreated` failed |
  * | {@link ArtifactError} | a file that a run produced could not be read or written whole |
  * | {@link FileInputError} | a file to upload could not be read |
  * | {@link WebhookSignatureError} | a webhook is not what it claims to be |
@@ -266,6 +267,32 @@ export class CreateOutcomeUnknownError extends Schema.TaggedError<CreateOutcomeU
 ) {
   readonly isRetryable = false
 }
+
+/**
+ * A run was created, and then the caller's `onCreated` failed, for example because the database that stores refs was down.
+ * **The run exists and is billed**: store `ref` another way, and wait for the run with it.
+ *
+ * @see {@link OnCreatedErrorOf} for the type with the failure's own type
+ * @category errors
+ * @since 0.1.0
+ */
+export class OnCreatedError extends /*#__PURE__*/ Schema.TaggedError<OnCreatedError>()("OnCreatedError", {
+  message: Schema.String,
+  /** The run that was created. */
+  ref: RunRef,
+  /** The failure of `onCreated`, unchanged. */
+  cause: /*#__PURE__*/ Schema.Defect()
+}) {
+  readonly isRetryable = false
+}
+
+/**
+ * The {@link OnCreatedError} of an `onCreated` that can fail with `E`; `never` for an `onCreated` that cannot fail.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type OnCreatedErrorOf<E> = [E] extends [never] ? never : OnCreatedError & { readonly cause: E }
 
 /**
  * Polls in a row with the same outcome, in the account of a {@link RunTimeoutError}.

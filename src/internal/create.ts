@@ -2,9 +2,12 @@
  * Requests that start, and may bill, a run. One that may have reached the provider is not repeated, and its failure says
  * that a run may exist.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { Answer } from "../Run.ts"
-import { CreateOutcomeUnknownError, type RequestError } from "../RunError.ts"
+import { CreateOutcomeUnknownError, OnCreatedError, type OnCreatedErrorOf, type RequestError } from "../RunError.ts"
+import * as RunRef from "../RunRef.ts"
+import { messageOf } from "./describe.ts"
 import type * as Http from "./http.ts"
 
 /** Calls once, unless the connection was never made, or the caller accepts a second run. */
@@ -27,6 +30,40 @@ export const open = (
   options: { readonly retryCreates: boolean }
 ): Effect.Effect<Http.Opened, RequestError | CreateOutcomeUnknownError> =>
   track(options, (retryWhile) => api.open({ ...call, retryWhile }))
+
+/**
+ * Runs the caller's `onCreated` after `create`. Without `onCreated` an interruption takes effect at once. With it, the
+ * interruption waits until the creation has its response and `onCreated` has run, so that no run is created that the caller
+ * does not learn of.
+ */
+export const thenOnCreated = <A extends { readonly ref: RunRef.RunRef }, E, R, E2 = never, R2 = never>(
+  create: Effect.Effect<A, E, R>,
+  onCreated: ((created: A) => Effect.Effect<unknown, E2, R2>) | undefined
+): Effect.Effect<A, E | OnCreatedErrorOf<E2>, R | R2> =>
+  onCreated === undefined ? create : Effect.uninterruptible(Effect.tap(create, (created) => {
+    const { ref } = created
+    return Effect.suspend(() => onCreated(created)).pipe(
+      Effect.mapError((cause) =>
+        new OnCreatedError({
+          message:
+            `${RunRef.format(ref)} was created, and onCreated failed: ${messageOf(cause)}. The run exists and is ` +
+            "billed: store this error's ref, and wait for the run with it.",
+          ref,
+          cause
+        }) as OnCreatedErrorOf<E2>
+      ),
+      // A defect or an interruption keeps its cause, which has no place for the ref
+      Effect.tapCause((cause) =>
+        Cause.hasFails(cause) ? Effect.void : Effect.andThen(
+          Effect.annotateCurrentSpan("run.id", ref.id),
+          Effect.logError(`${RunRef.format(ref)} was created, and onCreated died. The run exists and is billed.`, cause)
+            .pipe(
+              Effect.annotateLogs("ref", ref)
+            )
+        )
+      )
+    )
+  }))
 
 const track = <A>(
   options: { readonly retryCreates: boolean; readonly isHopeless?: (() => boolean) | undefined },
