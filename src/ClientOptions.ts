@@ -89,13 +89,19 @@ export interface ClientOptions {
    * wait for each other, make a client for each request.
    */
   readonly rateLimit?: {
-    readonly limiter: RateLimiter.RateLimiter
+    /** Counts the requests. The default is the `RateLimiter` of the context in which the client is made. */
+    readonly limiter?: RateLimiter.RateLimiter | undefined
+    /** How many requests any window may have. */
     readonly limit: number
     readonly window: Duration.Input
     /** Whom the limit is for. The default is the provider. */
     readonly key?: string | undefined
   } | undefined
-  /** Where webhooks come in. With it, waits end as soon as a webhook tells of the end, and poll less. */
+  /**
+   * Where webhooks come in. With it, waits end as soon as a webhook announces the end, and poll once a minute.
+   *
+   * @default the `Webhooks` hub of the context in which the client is made, where there is one
+   */
   readonly webhooks?: Webhooks.Service | undefined
   /**
    * Whether each poll of a wait has a span of its own, where spans are collected. A wait has one in any case, which tells how

@@ -32,6 +32,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
+import * as CallOptions from "./internal/options.ts"
 import { type BadRequestError, refused } from "./RunError.ts"
 import type { RunRef } from "./RunRef.ts"
 
@@ -599,9 +600,12 @@ export const makePolicy = <Snapshot, E = never, R = never>(
     readonly timeout: Duration.Input
     /** What the options are called where errors name them, if not so. */
     readonly names?: { readonly pollInterval: string; readonly timeout: string } | undefined
-  }
+  },
+  /** Options that the operation takes beside those of a wait. */
+  others: ReadonlyArray<string> = []
 ): Effect.Effect<Policy<Snapshot, E, R>, BadRequestError> =>
   Effect.gen(function*() {
+    yield* CallOptions.check(operation, "options", options, [...optionNames, ...others])
     const duration = (parameter: string, input: Duration.Input | undefined, fallback: Duration.Input) =>
       positive(operation, parameter, input ?? fallback)
     const names = defaults.names ?? { pollInterval: "pollInterval", timeout: "timeout" }
@@ -627,6 +631,8 @@ export const makePolicy = <Snapshot, E = never, R = never>(
       sharedFixed(yield* duration(names.pollInterval, options?.pollInterval, defaults.pollInterval))
     return shared(defaults, { schedule, timeout, errorBudget, notFoundGrace, retryAfterCeiling })
   })
+
+const optionNames = ["pollInterval", "timeout", "schedule", "errorBudget", "notFoundGrace", "retryAfterCeiling"]
 
 // What most waits have in common exists once, and not once for each
 const defaultGrace = Duration.seconds(30)

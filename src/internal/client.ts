@@ -1,14 +1,17 @@
 /** What making a client takes, whichever provider it speaks to. */
-import type * as Config from "effect/Config"
+import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Option from "effect/Option"
+import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Redacted from "effect/Redacted"
 import type * as Artifact from "../Artifact.ts"
 import { type ClientOptions, defaultRetry } from "../ClientOptions.ts"
 import { ConfigError } from "../RunError.ts"
+import * as Webhooks from "../Webhooks.ts"
 import * as Http from "./http.ts"
+import * as Options from "./options.ts"
 
 /** Checks the options, and makes what calls the API and what transfers files without a credential. */
 export const make = (
@@ -17,7 +20,12 @@ export const make = (
     readonly defaultBaseUrl: string
   }
 ): Effect.Effect<
-  { readonly api: Http.Api; readonly transfer: Artifact.Options },
+  {
+    readonly api: Http.Api
+    readonly transfer: Artifact.Options
+    readonly retryCreates: boolean
+    readonly webhooks: Webhooks.Service | undefined
+  },
   ConfigError,
   HttpClient.HttpClient
 > =>
@@ -39,8 +47,46 @@ export const make = (
       maxResponseBytes: yield* checkBytes("maxResponseBytes", options.maxResponseBytes ?? 32 * 1024 * 1024),
       describeError: options.describeError
     })
-    return { api, transfer: { client, idleTimeout: requestTimeout, retry, retryAfterCeiling } }
+    return {
+      api,
+      transfer: { client, idleTimeout: requestTimeout, retry, retryAfterCeiling },
+      retryCreates: options.retryCreates === true,
+      webhooks: options.webhooks ?? Option.getOrUndefined(yield* Effect.serviceOption(Webhooks.Webhooks))
+    }
   })
+
+/** The names of {@link ClientOptions}, and those of one provider. */
+const optionNames: ReadonlyArray<keyof ClientOptions> = [
+  "baseUrl",
+  "requestTimeout",
+  "retry",
+  "retryAfterCeiling",
+  "maxResponseBytes",
+  "retryCreates",
+  "rateLimit",
+  "webhooks",
+  "tracePolls",
+  "transformClient"
+]
+
+/** Fails where a client is given an option that it does not have. */
+export const checkOptions = (
+  options: unknown,
+  credentials: ReadonlyArray<string>
+): Effect.Effect<void, ConfigError> => {
+  const fault = Options.faultOf("options", options, [...credentials, ...optionNames])
+  return fault === undefined ? Effect.void : Effect.fail(new ConfigError(fault))
+}
+
+/** Takes a value as it is, or reads it from the configuration. */
+export const fromConfig = <A>(option: string, value: A | Config.Config<A>): Effect.Effect<A, ConfigError> =>
+  Config.isConfig(value)
+    ? Effect.mapError(
+      value as Config.Config<A>,
+      () =>
+        new ConfigError({ message: `${option}: the Config could not be read. Set the variable that it names.`, option })
+    )
+    : Effect.succeed(value as A)
 
 /** Reads a configuration value, or says which one is missing. What is there is not shown: it may be a secret. */
 export const readConfig = <A>(option: string, config: Config.Config<A>): Effect.Effect<A, ConfigError> =>
@@ -72,12 +118,13 @@ export const checkSecret = (
 
 const checkBaseUrl = (baseUrl: string, example: string): Effect.Effect<URL, ConfigError> => {
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined
-  return url !== undefined && /^https?:$/.test(url.protocol) && url.search === "" && url.hash === "" &&
-      url.username === ""
+  // An empty query or fragment is part of the text alone
+  return url !== undefined && /^https?:$/.test(url.protocol) && !/[?#]/.test(baseUrl) &&
+      url.username === "" && url.password === ""
     ? Effect.succeed(url)
     : Effect.fail(
       new ConfigError({
-        message: `baseUrl must be an http(s) address without a query or a password, such as "${example}".`,
+        message: `baseUrl must be an http(s) address without a user, a password, "?" or "#", such as "${example}".`,
         option: "baseUrl"
       })
     )
@@ -172,7 +219,8 @@ const makeTurn = (reserve: Effect.Effect<Duration.Duration>): Effect.Effect<void
  */
 const reserveTurn = (
   provider: string,
-  { key, limit, limiter }: NonNullable<ClientOptions["rateLimit"]>,
+  { key, limit }: NonNullable<ClientOptions["rateLimit"]>,
+  limiter: RateLimiter.RateLimiter,
   window: Duration.Duration
 ): Effect.Effect<Duration.Duration> => {
   const atOnce = Math.floor(limit / 10)
@@ -189,21 +237,30 @@ const reserveTurn = (
   )
 }
 
-const checkRateLimit = (
+const checkRateLimit = Effect.fnUntraced(function*(
   provider: string,
   options: ClientOptions["rateLimit"]
-): Effect.Effect<Effect.Effect<void> | undefined, ConfigError> => {
-  if (options === undefined) return Effect.undefined
-  const { limit, window } = options
-  return Number.isSafeInteger(limit) && limit > 0
-    ? Effect.map(
-      checkDuration("rateLimit.window", window),
-      (window) => makeTurn(reserveTurn(provider, options, window))
-    )
-    : Effect.fail(
-      new ConfigError({
-        message: `rateLimit.limit is ${limit}; it must be a whole number of requests above zero.`,
-        option: "rateLimit.limit"
-      })
-    )
-}
+): Effect.fn.Return<Effect.Effect<void> | undefined, ConfigError> {
+  if (options === undefined) return undefined
+  const fault = Options.faultOf("rateLimit", options, ["limiter", "limit", "window", "key"])
+  if (fault !== undefined) {
+    return yield* new ConfigError({ ...fault, option: `rateLimit.${fault.option}` })
+  }
+  const limiter = options.limiter ?? Option.getOrUndefined(yield* Effect.serviceOption(RateLimiter.RateLimiter))
+  if (limiter === undefined) {
+    return yield* new ConfigError({
+      message:
+        "rateLimit needs a limiter, and neither rateLimit.limiter nor the context has one. Provide RateLimiter.layer " +
+        "of effect/persistence, with RateLimiter.layerStoreMemory or a shared store.",
+      option: "rateLimit.limiter"
+    })
+  }
+  if (!Number.isSafeInteger(options.limit) || options.limit <= 0) {
+    return yield* new ConfigError({
+      message: `rateLimit.limit is ${String(options.limit)}; it must be a whole number of requests above zero.`,
+      option: "rateLimit.limit"
+    })
+  }
+  const window = yield* checkDuration("rateLimit.window", options.window)
+  return makeTurn(reserveTurn(provider, options, limiter, window))
+})

@@ -82,14 +82,15 @@ export interface Options extends ClientOptions {
  */
 export const make = (options: Options): Effect.Effect<Service, ConfigError, HttpClient.HttpClient> =>
   Effect.gen(function*() {
-    const { api, transfer } = yield* Client.make({
+    yield* Client.checkOptions(options, ["apiKey"])
+    const { api, transfer, ...runtime } = yield* Client.make({
       ...options,
       provider: SpineRuns.provider,
       defaultBaseUrl: "https://api.getspine.ai",
       credential: { header: "x-api-key", value: yield* Client.checkSecret("apiKey", options.apiKey, whereToGetOne) },
       describeError
     })
-    const runs = SpineRuns.make(api, { retryCreates: options.retryCreates ?? false, webhooks: options.webhooks })
+    const runs = SpineRuns.make(api, runtime)
     return { runs, canvases: SpineCanvases.make(api), artifacts: SpineArtifacts.make(runs, transfer) }
   })
 
@@ -103,21 +104,50 @@ export const layer = (options: Options): Layer.Layer<SpineClient, ConfigError, H
   Layer.effect(SpineClient, make(options))
 
 /**
- * A layer with the client, configured by `SPINE_API_KEY` and `SPINE_BASE_URL`. What is given here wins.
+ * Options of {@link layerConfig}: those of the client, where the key and the address may also be a `Config`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ConfigOptions extends Omit<Partial<Options>, "apiKey" | "baseUrl"> {
+  /** @default Config.Redacted("SPINE_API_KEY") */
+  readonly apiKey?: Options["apiKey"] | Config.Config<Redacted.Redacted<string>> | undefined
+  /** @default Config.String("SPINE_BASE_URL"), or the provider's address */
+  readonly baseUrl?: string | Config.Config<string> | undefined
+}
+
+/**
+ * Creates a layer with the client, configured by `SPINE_API_KEY` and `SPINE_BASE_URL`. Options given here win.
+ *
+ * **Example** (A key under another name)
+ *
+ * ```ts
+ * import { Config, Layer } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ * import { Spine } from "canvas-runs"
+ *
+ * const layer = Spine.layerConfig({ apiKey: Config.Redacted("ACME_SPINE_KEY") }).pipe(
+ *   Layer.provide(FetchHttpClient.layer)
+ * )
+ * ```
  *
  * @category layers
  * @since 0.1.0
  */
 export const layerConfig = (
-  options?: Partial<Options>
+  options?: ConfigOptions
 ): Layer.Layer<SpineClient, ConfigError, HttpClient.HttpClient> =>
   Layer.effect(
     SpineClient,
     Effect.gen(function*() {
-      const apiKey = options?.apiKey ?? (yield* Client.readConfig("SPINE_API_KEY", Config.Redacted("SPINE_API_KEY")))
-      const baseUrl = options?.baseUrl ?? Option.getOrUndefined(
-        yield* Client.readConfig("SPINE_BASE_URL", Config.option(Config.String("SPINE_BASE_URL")))
-      )
+      const apiKey = options?.apiKey === undefined
+        ? yield* Client.readConfig("SPINE_API_KEY", Config.Redacted("SPINE_API_KEY"))
+        : yield* Client.fromConfig("apiKey", options.apiKey)
+      const baseUrl = options?.baseUrl === undefined
+        ? Option.getOrUndefined(
+          yield* Client.readConfig("SPINE_BASE_URL", Config.option(Config.String("SPINE_BASE_URL")))
+        )
+        : yield* Client.fromConfig("baseUrl", options.baseUrl)
       return yield* make({ ...options, apiKey, baseUrl })
     })
   )
@@ -128,7 +158,7 @@ export const layerConfig = (
  * @category layers
  * @since 0.1.0
  */
-export const layerFetch = (options?: Partial<Options>): Layer.Layer<SpineClient, ConfigError> =>
+export const layerFetch = (options?: ConfigOptions): Layer.Layer<SpineClient, ConfigError> =>
   Layer.provide(layerConfig(options), FetchHttpClient.layer)
 
 /**

@@ -16,6 +16,7 @@ import * as FileInput from "../FileInput.ts"
 import * as Create from "../internal/create.ts"
 import type * as Http from "../internal/http.ts"
 import * as Multipart from "../internal/multipart.ts"
+import * as Options from "../internal/options.ts"
 import { whileWebhooksAreExpected } from "../internal/pace.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import * as Polling from "../Polling.ts"
@@ -50,8 +51,8 @@ export interface CreateRunParams {
    * @default "auto"
    */
   readonly template?: Wire.Template | undefined
-  /** The types of block the agents may create; at least one. Wins over `template`. */
-  readonly blocks?: readonly [Wire.BlockType, ...ReadonlyArray<Wire.BlockType>] | undefined
+  /** The types of block the agents may create; at least one, or the call is refused. Wins over `template`. */
+  readonly blocks?: ReadonlyArray<Wire.BlockType> | undefined
   /** Guidance for all agents: tone, audience, citations. */
   readonly agent_instructions?: string | undefined
   /** Passed on as it is. The provider reserves this field and does not honour it yet: use webhooks of its portal. */
@@ -134,15 +135,29 @@ export interface Runs {
    * @see https://docs.getspine.ai/sdks/typescript/runs
    */
   readonly waitForCompletion: {
+    /**
+     * Waits until the run has ended, and returns a failed run as a result: with `resolveOnFailure: true` there is no
+     * `RunFailedError`.
+     */
     <E = never, R = never>(
       run: RunTarget,
       options: WaitOptions<E, R> & { readonly resolveOnFailure: true }
     ): Effect.Effect<Wire.TerminalRun, WatchError | E, R>
+    /**
+     * Waits until the run has ended: by default every 5 seconds for at most 15 minutes. A `partial` run is a result; a `failed`
+     * run is a `RunFailedError`.
+     */
     <E = never, R = never>(
       run: RunTarget,
-      options: WaitOptions<E, R> & { readonly resolveOnFailure?: false | undefined }
+      options?: WaitOptions<E, R> & { readonly resolveOnFailure?: false | undefined }
     ): Effect.Effect<Wire.CompletedRun | Wire.PartialRun, WaitError | E, R>
+    /** Waits until the run has ended, where `resolveOnFailure` is known only at run time. */
+    <E = never, R = never>(
+      run: RunTarget,
+      options: WaitOptions<E, R> & { readonly resolveOnFailure?: boolean | undefined }
+    ): Effect.Effect<Wire.TerminalRun, WaitError | E, R>
     // Last, so that `Effect.flatMap(created, runs.waitForCompletion)` is understood
+    /** Waits until the run has ended: every 5 seconds for at most 15 minutes. A `failed` run is a `RunFailedError`. */
     (run: RunTarget): Effect.Effect<Wire.CompletedRun | Wire.PartialRun, WaitError>
   }
   /**
@@ -242,6 +257,29 @@ export interface SharedRun<E = never> extends
 export const provider = "spine"
 
 /**
+ * Whether a snapshot is the last one of its run: `completed`, `partial` or `failed`.
+ *
+ * **Example** (Stopping at the end of a run)
+ *
+ * ```ts
+ * import { Spine } from "canvas-runs"
+ *
+ * const run: Spine.Run = {
+ *   status: "running",
+ *   run_id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11",
+ *   progress: { tasks_completed: 1, tasks_total: 4, elapsed_ms: 61_000 }
+ * }
+ *
+ * console.log(Spine.isTerminal(run)) // => false
+ * ```
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isTerminal = (run: Wire.Run): run is Wire.TerminalRun =>
+  run.status === "completed" || run.status === "partial" || run.status === "failed"
+
+/**
  * Makes {@link Runs} on an API.
  *
  * @internal
@@ -288,10 +326,15 @@ export const make = (
       isPoll
     })
 
-  const prepare = <E, R>(operation: string, run: RunTarget, wait: WaitOptions<E, R> | undefined) =>
+  const prepare = <E, R>(
+    operation: string,
+    run: RunTarget,
+    wait: WaitOptions<E, R> | undefined,
+    others?: ReadonlyArray<string>
+  ) =>
     Effect.all([
       sourceOf(operation, run),
-      Polling.makePolicy(operation, wait, defaults)
+      Polling.makePolicy(operation, wait, defaults, others)
     ])
 
   const create: Runs["create"] = (params) =>
@@ -307,7 +350,7 @@ export const make = (
     // Suspended, because what is built here would be held while the run is waited for
     Effect.suspend(() =>
       Effect.flatMap(
-        prepare("runs.waitForCompletion", run, wait),
+        prepare("runs.waitForCompletion", run, wait, ["resolveOnFailure"]),
         ([source, policy]): Effect.Effect<Wire.TerminalRun, WaitError | E, R> =>
           wait?.resolveOnFailure === true ? KernelRun.settle(source, policy) : KernelRun.wait(source, policy)
       )
@@ -333,7 +376,7 @@ export const make = (
       Stream.unwrap(
         Effect.map(
           Effect.all([
-            Polling.makePolicy("runs.completions", wait, defaults),
+            Polling.makePolicy("runs.completions", wait, defaults, ["concurrency"]),
             Polling.concurrency("runs.completions", wait?.concurrency)
           ]),
           ([policy, concurrency]) =>
@@ -354,7 +397,7 @@ export const make = (
         : Effect.uninterruptible(Effect.tap(create(params), onCreated))
       // The options are checked first: a mistake in them must not cost a run
       return Effect.flatMap(
-        Polling.makePolicy("runs.run", wait, defaults),
+        Polling.makePolicy("runs.run", wait, defaults, ["onCreated"]),
         (policy) => Effect.flatMap(created, ({ ref }) => KernelRun.wait(source(ref), policy))
       )
     }
@@ -430,11 +473,21 @@ export const refOf = (operation: string, run: RunTarget): Effect.Effect<RunRef.R
   return Effect.map(checkId(operation, "run_id", id), refOfId)
 }
 
+const paramNames: ReadonlyArray<keyof CreateRunParams> = [
+  "prompt",
+  "template",
+  "blocks",
+  "agent_instructions",
+  "webhook_url",
+  "files"
+]
+
 const checkParams = (
   params: CreateRunParams
 ): Effect.Effect<ReadonlyArray<Multipart.Part>, BadRequestError | FileInputError> =>
   Effect.gen(function*() {
     const operation = "runs.create"
+    yield* Options.check(operation, "params", params ?? null, paramNames)
     const parts: Array<Multipart.Part> = []
     const text = (parameter: string, value: unknown, isRequired = false) => {
       if (value === undefined && !isRequired) return Effect.void
@@ -466,7 +519,7 @@ const checkParams = (
           message: `${JSON.stringify(unknown)} are not block types. There are: ${Wire.BlockType.literals.join(", ")}.`
         })
       }
-      if (params.blocks.length === 0 as number) {
+      if (params.blocks.length === 0) {
         return yield* refused({
           operation,
           parameter: "blocks",

@@ -10,6 +10,7 @@ export {
   type CreatedRun,
   type CreateRunParams,
   defaultWait,
+  isTerminal,
   provider,
   type Runs,
   type RunTarget,

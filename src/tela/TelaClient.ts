@@ -129,14 +129,15 @@ export type Options =
  */
 export const make = (options: Options): Effect.Effect<Service, ConfigError, HttpClient.HttpClient> =>
   Effect.gen(function*() {
-    const { api, transfer } = yield* Client.make({
+    yield* Client.checkOptions(options, ["apiKey", "jwt"])
+    const { api, transfer, ...settings } = yield* Client.make({
       ...options,
       provider,
       defaultBaseUrl: "https://api.tela.com",
       credential: { header: "authorization", prefix: "Bearer ", value: yield* checkCredential(options) },
       describeError
     })
-    const runtime = { api, transfer, retryCreates: options.retryCreates ?? false, webhooks: options.webhooks }
+    const runtime = { api, transfer, ...settings }
     return {
       canvas: TelaCanvas.make(runtime),
       tasks: TelaTasks.make(runtime),
@@ -164,24 +165,56 @@ export const layer = (options: Options): Layer.Layer<TelaClient, ConfigError, Ht
   Layer.effect(TelaClient, make(options))
 
 /**
- * A layer with the client, configured by `TELA_API_KEY` or `TELA_JWT` (exactly one of them) and `TELA_BASE_URL`. What is
- * given here wins.
+ * Options of {@link layerConfig}: those of the client, where credentials and address may also be a `Config`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ConfigOptions extends Omit<ClientOptions, "baseUrl"> {
+  /** @default Config.Redacted("TELA_API_KEY"), unless there is a `jwt` */
+  readonly apiKey?: Options["apiKey"] | Config.Config<Redacted.Redacted<string>>
+  /** @default Config.Redacted("TELA_JWT"), unless there is an `apiKey` */
+  readonly jwt?: Options["jwt"] | Config.Config<Redacted.Redacted<string>>
+  /** @default Config.String("TELA_BASE_URL"), or the provider's address */
+  readonly baseUrl?: string | Config.Config<string> | undefined
+}
+
+/**
+ * Creates a layer with the client, configured by `TELA_API_KEY` or `TELA_JWT` (exactly one of them) and `TELA_BASE_URL`. Options
+ * given here win.
+ *
+ * **Example** (A key under another name)
+ *
+ * ```ts
+ * import { Config, Layer } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ * import { Tela } from "canvas-runs"
+ *
+ * const layer = Tela.layerConfig({ apiKey: Config.Redacted("ACME_TELA_KEY") }).pipe(
+ *   Layer.provide(FetchHttpClient.layer)
+ * )
+ * ```
  *
  * @category layers
  * @since 0.1.0
  */
 export const layerConfig = (
-  options?: ClientOptions & { readonly apiKey?: Redacted.Redacted<string>; readonly jwt?: Redacted.Redacted<string> }
+  options?: ConfigOptions
 ): Layer.Layer<TelaClient, ConfigError, HttpClient.HttpClient> =>
   Layer.effect(
     TelaClient,
     Effect.gen(function*() {
       const credential = options?.apiKey !== undefined || options?.jwt !== undefined
-        ? { apiKey: options.apiKey, jwt: options.jwt }
+        ? {
+          apiKey: yield* Client.fromConfig("apiKey", options.apiKey),
+          jwt: yield* Client.fromConfig("jwt", options.jwt)
+        }
         : yield* readCredential
-      const baseUrl = options?.baseUrl ?? Option.getOrUndefined(
-        yield* Client.readConfig("TELA_BASE_URL", Config.option(Config.String("TELA_BASE_URL")))
-      )
+      const baseUrl = options?.baseUrl === undefined
+        ? Option.getOrUndefined(
+          yield* Client.readConfig("TELA_BASE_URL", Config.option(Config.String("TELA_BASE_URL")))
+        )
+        : yield* Client.fromConfig("baseUrl", options.baseUrl)
       return yield* make({ ...options, ...credential, baseUrl } as Options)
     })
   )

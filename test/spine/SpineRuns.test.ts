@@ -105,7 +105,6 @@ describe("runs.create", () => {
   it("does not compile with what would be refused", () => {
     type Params = Spine.CreateRunParams
     expectTypeOf<{ prompt: string; template: "poem" }>().not.toExtend<Params>()
-    expectTypeOf<{ prompt: string; blocks: [] }>().not.toExtend<Params>()
     expectTypeOf<{ prompt: string; blocks: ["poem-block"] }>().not.toExtend<Params>()
     expectTypeOf<{ prompt: string; files: ["notes.md"] }>().not.toExtend<Params>()
     expectTypeOf<{ template: "report" }>().not.toExtend<Params>()
