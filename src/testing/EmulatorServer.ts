@@ -18,6 +18,7 @@ import * as Stream from "effect/Stream"
 // oxlint-disable-next-line no-restricted-imports -- a socket is Node's
 import { createServer, type ServerResponse } from "node:http"
 import type * as Emulator from "./Emulator.ts"
+import * as hosts from "./internal/hosts.ts"
 
 /**
  * Where to listen.
@@ -36,6 +37,18 @@ export interface Options {
    * @default false
    */
   readonly cors?: boolean | undefined
+  /**
+   * Host names under which the server may be called, beside `localhost`, `127.0.0.1`, `[::1]` and the option `host`. `"*"`
+   * allows every name, which lets any page that a browser on this machine shows read what the emulator holds.
+   *
+   * **Details**
+   *
+   * A request for another host is answered with 421. A server that listens on `0.0.0.0` or `::` also answers to every IP
+   * address.
+   *
+   * @default []
+   */
+  readonly allowedHosts?: ReadonlyArray<string> | undefined
 }
 
 /**
@@ -55,12 +68,14 @@ export const listen = Effect.fnUntraced(function*(
   options: Options = {}
 ): Effect.fn.Return<string, ServeError, Scope.Scope> {
   const node = createServer()
+  const host = options.host ?? "127.0.0.1"
   const server = yield* NodeHttpServer.make(() => node, {
-    host: options.host ?? "127.0.0.1",
+    host,
     port: options.port ?? 0,
     disablePreemptiveShutdown: true
   })
-  yield* server.serve(options.cors === true ? allowPages(socketApp(emulator)) : socketApp(emulator))
+  const app = options.cors === true ? allowPages(socketApp(emulator)) : socketApp(emulator)
+  yield* server.serve(hosts.guard(app, { listening: host, allowed: options.allowedHosts ?? [] }))
   yield* Effect.addFinalizer(() => Effect.sync(() => node.closeAllConnections()))
   return HttpServer.formatAddress(server.address)
 })

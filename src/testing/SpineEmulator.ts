@@ -68,6 +68,7 @@ import * as SpineSchema from "../spine/SpineSchema.ts"
 import * as Emulator from "./Emulator.ts"
 import * as Deliveries from "./internal/deliveries.ts"
 import * as Ends from "./internal/ends.ts"
+import * as fileResponse from "./internal/fileResponse.ts"
 import * as internal from "./internal/spineRun.ts"
 import * as webHandler from "./internal/webHandler.ts"
 import * as OfficeFiles from "./OfficeFiles.ts"
@@ -660,15 +661,8 @@ export const make = Effect.fnUntraced(function*(
       return yield* new Refusal({ status: 403, error: "Invalid signature" })
     }
     if (now >= grant.expiresAt) return yield* new Refusal({ status: 403, error: "The URL has expired" })
-    const { content, contentType, name, size } = grant.file
-    const headers = {
-      "content-disposition": `attachment; filename="${name.replace(/[^\x20-\x7e]|["\\]/g, "_")}"; filename*=UTF-8''${
-        encodeURIComponent(name).replace(/['()*]/g, (char) => `%${char.charCodeAt(0).toString(16)}`)
-      }`
-    }
-    return content instanceof Uint8Array
-      ? HttpServerResponse.uint8Array(content, { headers, contentType })
-      : HttpServerResponse.stream(content, { headers, contentType, contentLength: size })
+    const { file } = grant
+    return fileResponse.respond(request.headers, { ...file, etag: `"${file.id}-${file.size.toString(16)}"` })
   })
 
   const route = (path: string): Route | undefined => {

@@ -198,7 +198,7 @@ describe("POST /v2/chat/completions", () => {
       const cases: ReadonlyArray<readonly [tela.Json, string]> = [
         [{ canvas_id: 7 }, "canvas_id must be a string"],
         [{ canvas_id: "x" }, "canvas_id must be a UUID"],
-        [{ canvas_id: null }, "canvas_id must be a string"],
+        [{ canvas_id: null }, "One of canvas_id, version_id and application_id is required"],
         [{ stream: "true" }, "stream must be a boolean"],
         [{ async: 1 }, "async must be a boolean"],
         [{ variables: [] }, "variables must be an object"],
@@ -227,6 +227,49 @@ describe("POST /v2/chat/completions", () => {
         assert.deepStrictEqual(yield* refusedRun(body), [400, "BAD_REQUEST", message])
       }
       assert.deepStrictEqual(yield* (yield* control).runs, [])
+    }).pipe(emulated()))
+
+  it.effect("F15: takes null for any optional member, as the public client's types allow", () =>
+    Effect.gen(function*() {
+      const none = {
+        version_id: null,
+        application_id: null,
+        environment_name: null,
+        webhook_url: null,
+        variables: null,
+        messages: null,
+        override: null,
+        tags: null,
+        label: null,
+        async: null
+      }
+      const sync = yield* tela.run({ ...none, stream: null })
+      assert.strictEqual(sync.object, "chat.completion")
+      const created = yield* tela.run({ ...none, async: true, override: { type: null, model: null, functions: null } })
+      assert.strictEqual(created.status, "created")
+      const [task] = yield* tela.json("POST", "/task", {
+        body: {
+          promptApplicationId: tela.applicationId,
+          name: "x",
+          tags: null,
+          metadata: null,
+          outputContent: null,
+          approvedAt: null,
+          rawInput: { variables: {}, messages: null, webhook_url: null }
+        }
+      })
+      assert.strictEqual(task.status, "running")
+      assert.deepStrictEqual((yield* (yield* control).runs).map(({ request }) => request.webhook_url), [
+        undefined,
+        undefined,
+        undefined
+      ])
+    }).pipe(emulated()))
+
+  it.effect("F15: keeps null where it is a value of the caller", () =>
+    Effect.gen(function*() {
+      yield* tela.run({ async: true, variables: { note: null } })
+      assert.deepStrictEqual((yield* (yield* control).runs)[0]?.request.variables, { note: null })
     }).pipe(emulated()))
 
   it.effect("assumption 37: refuses a request without a target, and targets and modes that exclude each other", () =>

@@ -226,8 +226,9 @@ const isMessage = (value: unknown): boolean =>
   wire.isObject(value) && Predicate.isString(value["role"]) &&
   (Predicate.isString(value["content"]) || (Array.isArray(value["content"]) && value["content"].every(wire.isObject)))
 
-const wrongOverride = (override: unknown): string | undefined => {
-  if (!wire.isObject(override)) return undefined
+const wrongOverride = (given: unknown): string | undefined => {
+  if (!wire.isObject(given)) return undefined
+  const override = wire.present(given)
   const wrong = wire.wrongMember(override, { model: "string", temperature: "number", structured_output: "object" })
   if (wrong !== undefined) return `override.${wrong}`
   const { functions, structured_output, temperature, type } = override

@@ -41,7 +41,9 @@ export const problem = (value: unknown): string | undefined => {
   const { file_url: url, options } = value
   if (!Predicate.isString(url)) return "file_url must be a string"
   if (!isFileUrl(url)) return "file_url must be an http(s) URL, a data: URL in base64 or vault://<file id>"
-  return options === undefined || isObject(options) ? undefined : "options of a file must be an object"
+  return options === undefined || options === null || isObject(options)
+    ? undefined
+    : "options of a file must be an object"
 }
 
 const firstProblem = (values: ReadonlyArray<unknown>): string | undefined => {

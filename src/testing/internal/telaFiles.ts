@@ -4,6 +4,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Predicate from "effect/Predicate"
 import * as Emulator from "../Emulator.ts"
 import type * as TelaScript from "../TelaScript.ts"
+import * as fileResponse from "./fileResponse.ts"
 import * as fileRefs from "./telaFileRefs.ts"
 import type { InputFile } from "./telaRuns.ts"
 import * as wire from "./telaWire.ts"
@@ -130,23 +131,22 @@ export const make = (options: Options): Files => {
     file.bytes = bytes
     file.mimeType = headers["content-type"] ?? file.mimeType
     file.uploadedAt = exchange.now
-    return HttpServerResponse.empty({ status: 200, headers: { etag: etag(bytes) } })
+    return HttpServerResponse.empty({ status: 200, headers: { etag: fileResponse.etagOf(bytes) } })
   })
 
-  const send = (file: StoredFile) =>
-    file.bytes === undefined ?
-      wire.notFound("File", file.id) :
-      Effect.succeed(HttpServerResponse.uint8Array(file.bytes, {
+  const send = ({ request }: Emulator.Exchange, file: StoredFile) =>
+    file.bytes === undefined
+      ? wire.notFound("File", file.id)
+      : Effect.succeed(fileResponse.respond(request.headers, {
+        name: file.name,
         contentType: file.mimeType ?? "application/octet-stream",
-        headers: {
-          etag: etag(file.bytes),
-          "content-disposition": `attachment; filename*=UTF-8''${
-            encodeURIComponent(file.name).replace(/['()*]/g, (char) => `%${char.charCodeAt(0).toString(16)}`)
-          }`
-        }
+        size: file.bytes.length,
+        content: file.bytes,
+        etag: fileResponse.etagOf(file.bytes)
       }))
 
-  const download: wire.Handler = (exchange, { token }) => Effect.flatMap(presigned(exchange, token!, "download"), send)
+  const download: wire.Handler = (exchange, { token }) =>
+    Effect.flatMap(presigned(exchange, token!, "download"), (file) => send(exchange, file))
 
   // --- v3 and v2 ---
 
@@ -193,7 +193,7 @@ export const make = (options: Options): Files => {
       })
     })
 
-  const downloadV2: wire.Handler = (_exchange, { id }) => Effect.flatMap(find(id!), send)
+  const downloadV2: wire.Handler = (exchange, { id }) => Effect.flatMap(find(id!), (file) => send(exchange, file))
 
   // --- the vault ---
 
@@ -221,7 +221,7 @@ export const make = (options: Options): Files => {
       mimeType: "string",
       size: "number",
       parentId: "string"
-    }, { nullable: true })
+    })
     if (wrong !== undefined) return yield* wire.badRequest(wrong)
     if (Predicate.isString(sha256sum) && !/^[0-9a-f]{64}$/i.test(sha256sum)) {
       return yield* wire.badRequest("sha256sum must be 64 hexadecimal digits")
@@ -377,11 +377,4 @@ export const make = (options: Options): Files => {
     inputs,
     mimeTypeOf
   }
-}
-
-// FNV-1a: an ETag only has to differ when the bytes do.
-const etag = (bytes: Uint8Array): string => {
-  let hash = 0x811c9dc5
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
-  return `"${(hash >>> 0).toString(16).padStart(8, "0")}-${bytes.length.toString(16)}"`
 }

@@ -224,26 +224,27 @@ export const make = (options: Options, context: Context): Tasks => {
     return wire.ok(created.map(justCreated))
   })
 
-  const parse = Effect.fnUntraced(function*(body: unknown): Effect.fn.Return<Given, wire.Refusal> {
-    if (!wire.isObject(body)) return yield* wire.badRequest("A task must be a JSON object")
+  const parse = Effect.fnUntraced(function*(item: unknown): Effect.fn.Return<Given, wire.Refusal> {
+    if (!wire.isObject(item)) return yield* wire.badRequest("A task must be a JSON object")
+    const body = wire.present(item)
     if (body["sourceType"] === "agent") return yield* wire.badRequest("The emulator has no agents")
     const wrong = wire.wrongMember(body, {
       promptApplicationId: "string",
       name: "string",
       rawInput: "object",
-      tags: "strings"
-    }) ?? wire.wrongMember(body, {
+      tags: "strings",
       outputContent: "object",
       inputContent: "object",
       metadata: "object",
       approvedAt: "string"
-    }, { nullable: true })
+    })
     if (wrong !== undefined) return yield* wire.badRequest(wrong)
-    const { approvedAt, inputContent, metadata, name, outputContent, promptApplicationId, rawInput, tags } = body
+    const { approvedAt, inputContent, metadata, name, outputContent, promptApplicationId, tags } = body
     if (!Predicate.isString(promptApplicationId)) return yield* wire.badRequest("promptApplicationId is required")
     if (!wire.isUuid(promptApplicationId)) return yield* wire.badRequest("promptApplicationId must be a UUID")
     if (!Predicate.isString(name)) return yield* wire.badRequest("name is required")
-    if (!wire.isObject(rawInput)) return yield* wire.badRequest("rawInput is required")
+    if (!wire.isObject(body["rawInput"])) return yield* wire.badRequest("rawInput is required")
+    const rawInput = wire.present(body["rawInput"])
     const inside = completions.wrongContent(rawInput)
     if (inside !== undefined) return yield* wire.badRequest(`rawInput: ${inside}`)
     if (!wire.isObject(rawInput["variables"])) return yield* invalidSchema("rawInput.variables is required")

@@ -105,8 +105,12 @@ export const readObject = Effect.fnUntraced(function*(
   exchange: Emulator.Exchange
 ): Effect.fn.Return<JsonObject, Refusal> {
   const body = yield* readJson(exchange)
-  return isObject(body) ? body : yield* badRequest("The body must be a JSON object")
+  return isObject(body) ? present(body) : yield* badRequest("The body must be a JSON object")
 })
+
+/** The members that are not `null`: an optional member may be `null`, which means the same as leaving it out. */
+export const present = (body: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null))
 
 type Kind = "string" | "number" | "boolean" | "object" | "strings"
 
@@ -118,15 +122,14 @@ const kinds: { readonly [K in Kind]: { readonly name: string; readonly is: (valu
   strings: { name: "an array of strings", is: (value) => Array.isArray(value) && value.every(Predicate.isString) }
 }
 
-/** The first member of an object that has the wrong type, in words. Members that are not listed may be anything. */
-export const wrongMember = (
-  body: JsonObject,
-  members: Readonly<Record<string, Kind>>,
-  options: { readonly nullable?: boolean } = {}
-): string | undefined => {
+/**
+ * The first member of an object that has the wrong type, in words. Members that are not listed may have any type, and each
+ * may be `null`.
+ */
+export const wrongMember = (body: JsonObject, members: Readonly<Record<string, Kind>>): string | undefined => {
   for (const [name, kind] of Object.entries(members)) {
     const value = body[name]
-    if (value === undefined || (value === null && options.nullable === true)) continue
+    if (value === undefined || value === null) continue
     if (!kinds[kind].is(value)) return `${name} must be ${kinds[kind].name}`
   }
   return undefined
