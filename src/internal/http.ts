@@ -4,12 +4,10 @@
  */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
@@ -22,11 +20,11 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import { defaultRetry } from "../ClientOptions.ts"
 import type { Answer } from "../Run.ts"
 import * as RunError from "../RunError.ts"
 import type { RunRef } from "../RunRef.ts"
+import * as FetchPlatform from "./fetchPlatform.ts"
 import * as Telemetry from "./telemetry.ts"
 import * as Timers from "./timers.ts"
 
@@ -135,35 +133,11 @@ export const make = (options: Options): Api => {
         : undefined
       return target === undefined
         ? Effect.succeed(response)
-        : Effect.andThen(discard(response), send(HttpClientRequest.setUrl(request, target), call, redirects + 1))
+        : Effect.andThen(
+          FetchPlatform.discard(response),
+          send(HttpClientRequest.setUrl(request, target), call, redirects + 1)
+        )
     })
-
-  /** The body as text; `undefined` if it is longer than is read. */
-  const textOf = (
-    response: HttpClientResponse.HttpClientResponse,
-    headers: Headers.Headers,
-    isUpload = false
-  ): Effect.Effect<string | undefined, HttpClientError.HttpClientError> => {
-    const header = headers["content-length"]
-    const length = header !== undefined && /^\d+$/.test(header) ? header : undefined
-    if (length !== undefined && Number(length) > options.maxResponseBytes) {
-      return Effect.as(discard(response), undefined)
-    }
-    // Who takes the body over does not stop an upload that is still under way
-    const body = isUpload ? undefined : fetchBody(response)
-    if (body === "taken") {
-      return Effect.map(response.text, (text) => text.length > options.maxResponseBytes ? undefined : text)
-    }
-    if (body !== undefined) return boundedText(options.maxResponseBytes, (take) => readAll(response, body, take))
-    // Only a length of the very bytes that arrive is a bound; compressed ones can grow without end
-    return length !== undefined && headers["content-encoding"] === undefined
-      ? response.text
-      : boundedText(options.maxResponseBytes, (take) =>
-        response.stream.pipe(
-          Stream.runForEachWhile((chunk) => Effect.sync(() => take(chunk))),
-          Effect.catchIf((error) => error.reason._tag === "EmptyBodyError", () => Effect.void)
-        ))
-  }
 
   const attempt = <A>(
     call: Omit<Call<unknown>, "decode">,
@@ -222,7 +196,7 @@ export const make = (options: Options): Api => {
         call.retryWhile ?? ((error) => error.isRetryable),
         options.retryAfterCeiling,
         clock
-      ).pipe(Effect.provideContext(call.isUpload === true ? quietly(uploadInit()) : quiet))
+      ).pipe(Effect.provideContext(FetchPlatform.context(call.isUpload === true)))
     })
 
   return {
@@ -237,7 +211,7 @@ export const make = (options: Options): Api => {
           // A response makes its headers anew each time
           const { headers } = response
           return Effect.flatMap(
-            textOf(response, headers, call.isUpload),
+            FetchPlatform.readText(response, options.maxResponseBytes, call.isUpload),
             (text) => read(options, cleaner, call, response, headers, text, context, clock)
           )
         }
@@ -257,7 +231,7 @@ export const make = (options: Options): Api => {
               maxBytes: options.maxResponseBytes
             })
             : Effect.flatMap(
-              textOf(response, headers),
+              FetchPlatform.readText(response, options.maxResponseBytes),
               (text) =>
                 read(options, cleaner, { ...call, decode: Effect.succeed }, response, headers, text, context, clock)
             ) as Effect.Effect<never, RunError.RequestError>
@@ -415,72 +389,6 @@ const read = <A>(
     }
   })
 }
-
-/** Leaves a body unread, which frees its connection at once and not when the garbage is collected. */
-export const discard = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<void> =>
-  Effect.ignore(Stream.runForEachWhile(response.stream, () => Effect.succeed(false)))
-
-/** Reads a body as long as it is within bounds. What is beyond them is not read, and closes the connection. */
-const boundedText = (
-  maxBytes: number,
-  read: (take: (chunk: Uint8Array) => boolean) => Effect.Effect<void, HttpClientError.HttpClientError>
-): Effect.Effect<string | undefined, HttpClientError.HttpClientError> =>
-  Effect.suspend(() => {
-    const decoder = new TextDecoder()
-    let bytes = 0
-    let text = ""
-    return Effect.map(
-      read((chunk) => {
-        bytes += chunk.byteLength
-        if (bytes <= maxBytes) text += decoder.decode(chunk, { stream: true })
-        return bytes <= maxBytes
-      }),
-      () => bytes > maxBytes ? undefined : text + decoder.decode()
-    )
-  })
-
-/**
- * The body of an answer that came by fetch, to be read by hand, which takes half of the time that Effect's way takes; or that
- * somebody else has begun to read it, such as a client that logs what comes.
- */
-export const fetchBody = (
-  response: HttpClientResponse.HttpClientResponse
-): ReadableStream<Uint8Array> | null | "taken" | undefined => {
-  const web = Option.getOrUndefined(HttpClientResponse.toWeb(response))
-  return web === undefined ? undefined : web.bodyUsed || web.body?.locked === true ? "taken" : web.body
-}
-
-/** Reads a body until it ends or has been enough. */
-const readAll = (
-  response: HttpClientResponse.HttpClientResponse,
-  body: ReadableStream<Uint8Array> | null,
-  take: (chunk: Uint8Array) => boolean
-): Effect.Effect<void, HttpClientError.HttpClientError> =>
-  body === null ? Effect.void : Effect.callback((resume) => {
-    const reader = body.getReader()
-    const cancel = () => void reader.cancel().catch(() => {})
-    const next = (): void =>
-      void reader.read().then(
-        ({ done, value }) => {
-          if (done) resume(Effect.void)
-          else if (take(value)) next()
-          else {
-            cancel()
-            resume(Effect.void)
-          }
-        },
-        (cause) =>
-          resume(
-            Effect.fail(
-              new HttpClientError.HttpClientError({
-                reason: new HttpClientError.DecodeError({ request: response.request, response, cause })
-              })
-            )
-          )
-      )
-    next()
-    return Effect.sync(cancel)
-  })
 
 type ErrorFields = CallContext & {
   readonly status: number
@@ -691,30 +599,3 @@ const sameOriginTarget = (response: HttpClientResponse.HttpClientResponse, baseU
   const target = new URL(location, response.request.url)
   return target.origin === baseUrl.origin ? target : undefined
 }
-
-// A redirect is looked at before the credential goes anywhere. Fetch by itself would carry it along to any origin.
-const requestInit: RequestInit = { redirect: "manual" }
-
-// Node's fetch keeps a second copy of a body in memory to be able to repeat it after a redirect, except for requests with
-// exactly these two options. workerd knows neither, and keeps no copy.
-const nodeUploadInit: RequestInit = { redirect: "error", window: null }
-
-/** What fetch is told for a large body. */
-export const uploadInit = (): RequestInit => {
-  const { navigator, process } = globalThis as {
-    readonly process?: { readonly versions?: { readonly node?: string } }
-    readonly navigator?: { readonly userAgent?: string }
-  }
-  return process?.versions?.node !== undefined && navigator?.userAgent !== "Cloudflare-Workers"
-    ? nodeUploadInit
-    : requestInit
-}
-
-/**
- * No trace headers towards the provider, for whom they mean nothing and whose browser preflight they break; and none of
- * the client's own spans, which show headers and causes as they came, and so could show the key.
- */
-const quietly = (init: RequestInit): Context.Context<never> =>
-  Context.make(FetchHttpClient.RequestInit, init).pipe(Context.add(HttpClient.TracerDisabledWhen, () => true))
-
-const quiet = quietly(requestInit)

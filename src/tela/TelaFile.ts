@@ -22,7 +22,8 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Stream from "effect/Stream"
 import type * as Artifact from "../Artifact.ts"
 import * as FileInput from "../FileInput.ts"
-import * as Http from "../internal/http.ts"
+import * as FetchPlatform from "../internal/fetchPlatform.ts"
+import type * as Http from "../internal/http.ts"
 import * as Transfer from "../internal/transfer.ts"
 import { BadRequestError, FileInputError, refused, type RequestError } from "../RunError.ts"
 
@@ -327,7 +328,7 @@ const put = (
       duration: transfer.idleTimeout,
       orElse: () => Effect.fail(failed("its server gave no answer in time", {}))
     }),
-    Effect.tap(Http.discard),
+    Effect.tap(FetchPlatform.discard),
     Effect.flatMap((response) =>
       response.status >= 200 && response.status < 300
         ? Effect.void
@@ -345,7 +346,7 @@ const put = (
     Effect.mapError((error) => fileError === undefined ? error : withVariable(fileError, variable)),
     // The address is a secret for as long as it lasts
     Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
-    Effect.provideService(FetchHttpClient.RequestInit, Http.uploadInit())
+    Effect.provideService(FetchHttpClient.RequestInit, FetchPlatform.uploadInit())
   )
   // A stream may give its bytes only once
   return Stream.isStream(data)

@@ -28,7 +28,8 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Create from "../internal/create.ts"
-import * as Http from "../internal/http.ts"
+import * as FetchPlatform from "../internal/fetchPlatform.ts"
+import type * as Http from "../internal/http.ts"
 import * as Timers from "../internal/timers.ts"
 import * as Sse from "../internal/sse.ts"
 import * as Telemetry from "../internal/telemetry.ts"
@@ -522,7 +523,7 @@ const read = <Output>({
     })
 
   return Effect.suspend(() => {
-    const body = Http.fetchBody(response)
+    const body = FetchPlatform.fetchBody(response)
     return Scope.addFinalizer(scope, Effect.sync(watchman.stop)).pipe(
       Effect.andThen(body === undefined || body === "taken" ? readStream(response.stream) : readWeb(body)),
       Effect.as(next)
