@@ -5,6 +5,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import type * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
@@ -67,11 +68,10 @@ export const fetchBody = (
 /** The body as text; `undefined` if it is longer than `maxBytes`. The rest of a longer body is not read. */
 export const readText = (
   response: HttpClientResponse.HttpClientResponse,
+  headers: Headers.Headers,
   maxBytes: number,
   isUpload = false
 ): Effect.Effect<string | undefined, HttpClientError.HttpClientError> => {
-  // A response makes its headers anew each time
-  const { headers } = response
   const header = headers["content-length"]
   const length = header !== undefined && /^\d+$/.test(header) ? header : undefined
   if (length !== undefined && Number(length) > maxBytes) return Effect.as(discard(response), undefined)

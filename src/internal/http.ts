@@ -9,10 +9,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Headers from "effect/http/Headers"
-import * as HttpClient from "effect/http/HttpClient"
-import * as HttpClientError from "effect/http/HttpClientError"
+import type * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
@@ -211,7 +211,7 @@ export const make = (options: Options): Api => {
           // A response makes its headers anew each time
           const { headers } = response
           return Effect.flatMap(
-            FetchPlatform.readText(response, options.maxResponseBytes, call.isUpload),
+            FetchPlatform.readText(response, headers, options.maxResponseBytes, call.isUpload),
             (text) => read(options, cleaner, call, response, headers, text, context, clock)
           )
         }
@@ -231,7 +231,7 @@ export const make = (options: Options): Api => {
               maxBytes: options.maxResponseBytes
             })
             : Effect.flatMap(
-              FetchPlatform.readText(response, options.maxResponseBytes),
+              FetchPlatform.readText(response, headers, options.maxResponseBytes),
               (text) =>
                 read(options, cleaner, { ...call, decode: Effect.succeed }, response, headers, text, context, clock)
             ) as Effect.Effect<never, RunError.RequestError>

@@ -244,7 +244,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     "cause.message, cause.stack,"
   ),
   mutant(
-    http,
+    "src/internal/fetchPlatform.ts",
     "the client's own spans are kept",
     "HttpClient.TracerDisabledWhen, () => true",
     "HttpClient.TracerDisabledWhen, () => false"
