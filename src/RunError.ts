@@ -65,6 +65,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
+import { TaggedError } from "./internal/taggedError.ts"
 import { RunRef } from "./RunRef.ts"
 
 /** What every error about a request tells. */
@@ -99,7 +100,7 @@ const requestFields = {
  * @category errors
  * @since 0.1.0
  */
-export class BadRequestError extends Schema.TaggedError<BadRequestError>()("BadRequestError", {
+export class BadRequestError extends TaggedError<BadRequestError>()("BadRequestError", {
   ...requestFields,
   /** Whether a request was made. */
   sent: Schema.Boolean,
@@ -115,7 +116,7 @@ export class BadRequestError extends Schema.TaggedError<BadRequestError>()("BadR
  * @category errors
  * @since 0.1.0
  */
-export class AuthenticationError extends Schema.TaggedError<AuthenticationError>()(
+export class AuthenticationError extends TaggedError<AuthenticationError>()(
   "AuthenticationError",
   requestFields
 ) {
@@ -128,7 +129,7 @@ export class AuthenticationError extends Schema.TaggedError<AuthenticationError>
  * @category errors
  * @since 0.1.0
  */
-export class UsageLimitError extends Schema.TaggedError<UsageLimitError>()("UsageLimitError", requestFields) {
+export class UsageLimitError extends TaggedError<UsageLimitError>()("UsageLimitError", requestFields) {
   readonly isRetryable = false
 }
 
@@ -138,7 +139,7 @@ export class UsageLimitError extends Schema.TaggedError<UsageLimitError>()("Usag
  * @category errors
  * @since 0.1.0
  */
-export class PermissionDeniedError extends Schema.TaggedError<PermissionDeniedError>()(
+export class PermissionDeniedError extends TaggedError<PermissionDeniedError>()(
   "PermissionDeniedError",
   requestFields
 ) {
@@ -151,7 +152,7 @@ export class PermissionDeniedError extends Schema.TaggedError<PermissionDeniedEr
  * @category errors
  * @since 0.1.0
  */
-export class NotFoundError extends Schema.TaggedError<NotFoundError>()("NotFoundError", requestFields) {
+export class NotFoundError extends TaggedError<NotFoundError>()("NotFoundError", requestFields) {
   readonly isRetryable = false
 }
 
@@ -161,7 +162,7 @@ export class NotFoundError extends Schema.TaggedError<NotFoundError>()("NotFound
  * @category errors
  * @since 0.1.0
  */
-export class ConflictError extends Schema.TaggedError<ConflictError>()("ConflictError", requestFields) {
+export class ConflictError extends TaggedError<ConflictError>()("ConflictError", requestFields) {
   readonly isRetryable = false
 }
 
@@ -171,7 +172,7 @@ export class ConflictError extends Schema.TaggedError<ConflictError>()("Conflict
  * @category errors
  * @since 0.1.0
  */
-export class RateLimitError extends Schema.TaggedError<RateLimitError>()("RateLimitError", requestFields) {
+export class RateLimitError extends TaggedError<RateLimitError>()("RateLimitError", requestFields) {
   readonly isRetryable = true
 }
 
@@ -181,7 +182,7 @@ export class RateLimitError extends Schema.TaggedError<RateLimitError>()("RateLi
  * @category errors
  * @since 0.1.0
  */
-export class ServerError extends Schema.TaggedError<ServerError>()("ServerError", requestFields) {
+export class ServerError extends TaggedError<ServerError>()("ServerError", requestFields) {
   readonly isRetryable = true
 }
 
@@ -191,7 +192,7 @@ export class ServerError extends Schema.TaggedError<ServerError>()("ServerError"
  * @category errors
  * @since 0.1.0
  */
-export class TransportError extends Schema.TaggedError<TransportError>()("TransportError", {
+export class TransportError extends TaggedError<TransportError>()("TransportError", {
   ...requestFields,
   /** Whether the provider may have seen the request; `false` only where the connection surely was never made. */
   reached: Schema.Boolean,
@@ -208,7 +209,7 @@ export class TransportError extends Schema.TaggedError<TransportError>()("Transp
  * @category errors
  * @since 0.1.0
  */
-export class RequestTimeoutError extends Schema.TaggedError<RequestTimeoutError>()(
+export class RequestTimeoutError extends TaggedError<RequestTimeoutError>()(
   "RequestTimeoutError",
   requestFields
 ) {
@@ -222,7 +223,7 @@ export class RequestTimeoutError extends Schema.TaggedError<RequestTimeoutError>
  * @category errors
  * @since 0.1.0
  */
-export class InvalidResponseError extends Schema.TaggedError<InvalidResponseError>()("InvalidResponseError", {
+export class InvalidResponseError extends TaggedError<InvalidResponseError>()("InvalidResponseError", {
   ...requestFields,
   isRetryable: Schema.Boolean,
   contentType: Schema.optionalKey(Schema.String)
@@ -258,7 +259,7 @@ export type RequestError =
  * @category errors
  * @since 0.1.0
  */
-export class CreateOutcomeUnknownError extends Schema.TaggedError<CreateOutcomeUnknownError>()(
+export class CreateOutcomeUnknownError extends TaggedError<CreateOutcomeUnknownError>()(
   "CreateOutcomeUnknownError",
   {
     ...requestFields,
@@ -276,7 +277,7 @@ export class CreateOutcomeUnknownError extends Schema.TaggedError<CreateOutcomeU
  * @category errors
  * @since 0.1.0
  */
-export class OnCreatedError extends /*#__PURE__*/ Schema.TaggedError<OnCreatedError>()("OnCreatedError", {
+export class OnCreatedError extends /*#__PURE__*/ TaggedError<OnCreatedError>()("OnCreatedError", {
   message: Schema.String,
   /** The run that was created. */
   ref: RunRef,
@@ -321,7 +322,7 @@ export interface PollRecord extends Schema.Schema.Type<typeof PollRecord> {}
  * @category errors
  * @since 0.1.0
  */
-export class RunTimeoutError extends Schema.TaggedError<RunTimeoutError>()("RunTimeoutError", {
+export class RunTimeoutError extends TaggedError<RunTimeoutError>()("RunTimeoutError", {
   message: Schema.String,
   ref: RunRef,
   /** What ended the wait: its deadline, or a schedule that had no more polls to make. */
@@ -352,7 +353,7 @@ export const maxPollRecords = 20
  * @category errors
  * @since 0.1.0
  */
-export class RunFailedError extends Schema.TaggedError<RunFailedError>()("RunFailedError", {
+export class RunFailedError extends TaggedError<RunFailedError>()("RunFailedError", {
   message: Schema.String,
   ref: RunRef,
   /** The provider's words, one entry per thing that went wrong. */
@@ -371,7 +372,7 @@ export class RunFailedError extends Schema.TaggedError<RunFailedError>()("RunFai
  * @category errors
  * @since 0.1.0
  */
-export class InvalidOutputError extends /*#__PURE__*/ Schema.TaggedError<InvalidOutputError>()("InvalidOutputError", {
+export class InvalidOutputError extends /*#__PURE__*/ TaggedError<InvalidOutputError>()("InvalidOutputError", {
   message: Schema.String,
   ref: /*#__PURE__*/ Schema.optionalKey(RunRef),
   /** What does not fit, and where. */
@@ -410,7 +411,7 @@ export interface Received extends Schema.Schema.Type<typeof Received> {}
  * @since 0.1.0
  */
 export class StreamInterruptedError
-  extends /*#__PURE__*/ Schema.TaggedError<StreamInterruptedError>()("StreamInterruptedError", {
+  extends /*#__PURE__*/ TaggedError<StreamInterruptedError>()("StreamInterruptedError", {
     message: Schema.String,
     ref: /*#__PURE__*/ Schema.optionalKey(RunRef),
     /** What ended it. */
@@ -431,7 +432,7 @@ export class StreamInterruptedError
  * @category errors
  * @since 0.1.0
  */
-export class ArtifactError extends Schema.TaggedError<ArtifactError>()("ArtifactError", {
+export class ArtifactError extends TaggedError<ArtifactError>()("ArtifactError", {
   message: Schema.String,
   /** The artifact's name, as the provider gave it. */
   artifact: Schema.String,
@@ -454,7 +455,7 @@ export class ArtifactError extends Schema.TaggedError<ArtifactError>()("Artifact
  * @category errors
  * @since 0.1.0
  */
-export class FileInputError extends Schema.TaggedError<FileInputError>()("FileInputError", {
+export class FileInputError extends TaggedError<FileInputError>()("FileInputError", {
   message: Schema.String,
   /** The file's name. */
   file: Schema.String,
@@ -475,12 +476,10 @@ export class FileInputError extends Schema.TaggedError<FileInputError>()("FileIn
  * @category errors
  * @since 0.1.0
  */
-export class WebhookSignatureError
-  extends /*#__PURE__*/ Schema.TaggedError<WebhookSignatureError>()("WebhookSignatureError", {
-    message: Schema.String,
-    reason: /*#__PURE__*/ Schema.Literals(["missing", "malformed", "mismatch", "stale", "body"])
-  })
-{
+export class WebhookSignatureError extends /*#__PURE__*/ TaggedError<WebhookSignatureError>()("WebhookSignatureError", {
+  message: Schema.String,
+  reason: /*#__PURE__*/ Schema.Literals(["missing", "malformed", "mismatch", "stale", "body"])
+}) {
   readonly isRetryable = false
 }
 
@@ -490,7 +489,7 @@ export class WebhookSignatureError
  * @category errors
  * @since 0.1.0
  */
-export class ConfigError extends Schema.TaggedError<ConfigError>()("ConfigError", {
+export class ConfigError extends TaggedError<ConfigError>()("ConfigError", {
   message: Schema.String,
   /** The option or environment variable that is wrong. */
   option: Schema.String,

@@ -69,6 +69,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Digest from "effect/crypto/Digest"
@@ -80,8 +81,16 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
+import * as Create from "./internal/create.ts"
+import { isOurs, TaggedError } from "./internal/taggedError.ts"
 import * as Telemetry from "./internal/telemetry.ts"
-import { type BadRequestError, CreateOutcomeUnknownError, refused } from "./RunError.ts"
+import {
+  type BadRequestError,
+  CreateOutcomeUnknownError,
+  type InvalidOutputError,
+  refused,
+  type RunFailedError
+} from "./RunError.ts"
 import { format, RunRef } from "./RunRef.ts"
 
 /**
@@ -139,7 +148,7 @@ export type UnfinishedEntry =
  * @category errors
  * @since 0.1.0
  */
-export class RunStoreError extends Schema.TaggedError<RunStoreError>()("RunStoreError", {
+export class RunStoreError extends TaggedError<RunStoreError>()("RunStoreError", {
   message: Schema.String,
   /** The call that failed, such as `"RunStore.runOnce"`. */
   operation: Schema.String,
@@ -189,12 +198,13 @@ export interface Service {
    * takes as long as `create` does, which a client bounds with its `requestTimeout`.
    *
    * If `create` fails and surely made no run (a request that was refused, a connection that was never made), the key is
-   * free again. After every other failure the outcome is unknown, and the key stays taken.
+   * free again. If a client created the run and a later step of `create` failed, the ref of that run is stored. After
+   * every other failure the outcome is unknown, and the key stays taken.
    *
    * **Gotchas**
    *
-   * Let `create` be the create and nothing else. Of an error that is not this library's, the store has to assume that it
-   * came after the create.
+   * For an error that is not this library's, the store assumes that a run was created. The tag of an error does not
+   * count: a class of your program may have the same one.
    */
   readonly runOnce: <A extends { readonly ref: RunRef }, E, R>(
     key: string,
@@ -203,7 +213,8 @@ export interface Service {
   ) => Effect.Effect<RunRef, E | CreateOutcomeUnknownError | RunStoreError, R>
   /**
    * Follows the run under the key with `wait`, and marks it finished when that has succeeded, or has failed because the
-   * run has ended badly (`RunFailedError`, `InvalidOutputError`). After any other failure it stays unfinished.
+   * run has ended badly (a `RunFailedError` or `InvalidOutputError` of this library, about this run). After any other
+   * failure it stays unfinished.
    *
    * **Details**
    *
@@ -358,15 +369,27 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
     if (earlier === undefined) {
       yield* Effect.tapError(writeRecord(about, "intent", { intendedAt }), () => tidy(about, "intent"))
     }
-    const { ref } = yield* Effect.tapError(create, (error) =>
-      // What an earlier create has left in doubt, a later one does not clear up
-      earlier === undefined && isWithoutRun(error) ? tidy(about, "intent") : Effect.void)
-    yield* writeRecord(about, "created", { intendedAt, ref })
-    yield* tidy(about, "intent")
+    const account: Create.Account = { open: 0, refs: [] }
+    const keep = (ref: RunRef) =>
+      Effect.andThen(writeRecord(about, "created", { intendedAt, ref }), tidy(about, "intent"))
+    const { ref } = yield* Effect.provideService(create, Create.CurrentAccount, account).pipe(
+      Effect.tapCause((cause) => {
+        const [ref] = account.refs
+        if (ref !== undefined && account.open === 1) {
+          return Effect.catch(keep(ref), (error) => Effect.logWarning(`canvas-runs: ${error.message}`))
+        }
+        // What an earlier create has left in doubt, a later one does not clear up
+        return earlier === undefined && account.open === 0 && cause.reasons.every(isWithoutRun)
+          ? tidy(about, "intent")
+          : Effect.void
+      })
+    )
+    yield* keep(ref)
     return ref
   })
 
-  const complete = (operation: string, key: string) =>
+  /** `of` is the run that has ended, where an error tells which: it may be another one than that of the key. */
+  const complete = (operation: string, key: string, of?: RunRef) =>
     withKey(
       operation,
       key,
@@ -383,6 +406,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
           })
         }
         const { intendedAt, ref } = entry
+        if (of !== undefined && !isSameRun(of, ref)) return
         yield* writeRecord(about, "finished", { intendedAt, ref, finishedAt: yield* Clock.currentTimeMillis })
         yield* tidy(about, "intent")
         yield* tidy(about, "created")
@@ -412,7 +436,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
         Effect.tapError((error) =>
           isEnd(error)
             ? Effect.catch(
-              complete("RunStore.settle", key),
+              complete("RunStore.settle", key, error.ref),
               (error) => Effect.logWarning(`canvas-runs: ${error.message}`)
             )
             : Effect.void
@@ -683,27 +707,28 @@ const outcomeUnknown = (
     )
   })
 
-/** Those that `create` of a client fails with if there is surely no run; whatever else it was, there may be one. */
-const isWithoutRun = (error: unknown): boolean => {
-  if (!Predicate.hasProperty(error, "_tag") || Predicate.hasProperty(error, "ref") && error.ref !== undefined) {
-    return false
-  }
-  switch (error._tag) {
-    case "BadRequestError":
-    case "AuthenticationError":
-    case "UsageLimitError":
-    case "PermissionDeniedError":
-    case "NotFoundError":
-    case "ConflictError":
-    case "RateLimitError":
-    case "FileInputError":
-      return true
-    case "TransportError":
-      return Predicate.hasProperty(error, "reached") && error.reached === false
-    default:
-      return false
-  }
+/**
+ * Whether a create of a client failed with this, and there is surely no run. Any other error, such as one of the program's own
+ * with the same tag, leaves that open.
+ */
+const isWithoutRun = (reason: Cause.Reason<unknown>): boolean => {
+  if (!Cause.isFailReason(reason)) return false
+  const { error } = reason
+  return !(Predicate.hasProperty(error, "ref") && error.ref !== undefined) &&
+    (isOurs(
+      error,
+      "BadRequestError",
+      "AuthenticationError",
+      "UsageLimitError",
+      "PermissionDeniedError",
+      "NotFoundError",
+      "ConflictError",
+      "RateLimitError",
+      "FileInputError"
+    ) || isOurs(error, "TransportError") && Predicate.hasProperty(error, "reached") && error.reached === false)
 }
 
-const isEnd = (error: unknown): boolean =>
-  Predicate.isTagged(error, "RunFailedError") || Predicate.isTagged(error, "InvalidOutputError")
+const isEnd = (error: unknown): error is RunFailedError | InvalidOutputError =>
+  isOurs(error, "RunFailedError", "InvalidOutputError")
+
+const isSameRun = (self: RunRef, that: RunRef): boolean => self.provider === that.provider && self.id === that.id

@@ -1,6 +1,6 @@
 import { NodeServices } from "@effect/platform-node"
-import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Duration, Effect, Exit, Fiber, FileSystem, Layer, Redacted } from "effect"
+import { assert, describe, it, vi } from "@effect/vitest"
+import { Cause, Data, Deferred, Duration, Effect, Exit, Fiber, FileSystem, Layer, Redacted, Schema } from "effect"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { RunError, RunRef, Spine, Tela } from "canvas-runs"
@@ -174,6 +174,19 @@ describe("runOnce", () => {
     ["TransportError after the request", Effect.fail(new RunError.TransportError({ ...fields, reached: true }))],
     ["an error about a run that exists", Effect.fail(new RunError.NotFoundError({ ...fields, ref: refOf("run-1") }))],
     ["an error of somebody else", Effect.fail({ _tag: "TimeoutError" })],
+    ...withoutRun.map((error) =>
+      [
+        `the program's own ${error._tag}`,
+        Effect.fail({ _tag: error._tag, message: "of the program", reached: false })
+      ] as const
+    ),
+    [
+      "a schema class of the program with the same tag and fields",
+      Effect.fail(
+        new (class extends Schema.TaggedError<Error>()("NotFoundError", RunError.NotFoundError.fields) {})(fields)
+      )
+    ],
+    ["a refusal beside a defect", Effect.failCause(Cause.combine(Cause.fail(withoutRun[5]!), Cause.die("bug")))],
     ["an error without a tag", Effect.fail(new Error("bookkeeping"))],
     ["a defect", Effect.die(new Error("bug"))],
     ["an interruption from within", Effect.interrupt]
@@ -197,6 +210,28 @@ describe("runOnce", () => {
         assert.deepStrictEqual(yield* runOnce("a", create, { onUnknown: "retry" }), refOf("run-2"))
       }).pipe(Effect.provide(RunStore.layerMemory)))
   }
+
+  it.effect("B2: a class of the program with a tag of this library does not free the key", () =>
+    Effect.gen(function*() {
+      class NotFoundError extends Data.TaggedError("NotFoundError")<{ readonly message: string }> {}
+      const { get, runOnce } = yield* RunStore.RunStore
+      const { counter, create } = creating()
+      const failing = create.pipe(Effect.tap(() => Effect.fail(new NotFoundError({ message: "no such customer" }))))
+      assert.instanceOf(yield* Effect.flip(runOnce("a", failing)), NotFoundError)
+      assert.strictEqual((yield* get("a"))?._tag, "Unknown")
+      assert.instanceOf(yield* Effect.flip(runOnce("a", failing)), RunError.CreateOutcomeUnknownError)
+      assert.strictEqual(counter.count, 1)
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+
+  it.effect("B2: an error of another loaded copy of this package frees the key like one of this copy", () =>
+    Effect.gen(function*() {
+      vi.resetModules()
+      const copy = yield* Effect.promise(() => import("canvas-runs/RunError"))
+      assert.notStrictEqual(copy.RateLimitError as unknown, RunError.RateLimitError)
+      const { get, runOnce } = yield* RunStore.RunStore
+      yield* Effect.flip(runOnce("a", Effect.fail(new copy.RateLimitError(fields))))
+      assert.isUndefined(yield* get("a"))
+    }).pipe(Effect.provide(RunStore.layerMemory)))
 
   it.effect("does not take a refusal of the second try for an answer about the first", () =>
     Effect.gen(function*() {
@@ -257,6 +292,42 @@ describe("what the provider's clients make", () => {
       assert.strictEqual((yield* emulator.runs).length, 1)
     }).pipe(Effect.provide([spine, RunStore.layerMemory])))
 
+  const steps: ReadonlyArray<readonly [string, (spine: Spine.Service) => Effect.Effect<unknown, unknown>]> = [
+    ["fails with an error of the program", () => Effect.fail(new Error("the database is down"))],
+    ["is refused by the provider", (spine) => spine.runs.create({ prompt: " " })],
+    ["dies", () => Effect.die("bug")],
+    ["times out", () => Effect.fail(new Cause.TimeoutError())]
+  ]
+  for (const [what, step] of steps) {
+    it.effect(`B2: when a later step of the create ${what}, the ref of the run is kept and no second run is created`, () =>
+      Effect.gen(function*() {
+        const { get, runOnce } = yield* RunStore.RunStore
+        const spine = yield* Spine.SpineClient
+        const emulator = yield* SpineEmulator.SpineEmulator
+        const create = Effect.tap(spine.runs.create({ prompt: "x" }), step(spine))
+        assert.isTrue(Exit.isFailure(yield* Effect.exit(runOnce("a", create))))
+        const [run] = yield* emulator.runs
+        const entry = yield* get("a")
+        assert.strictEqual(entry?._tag === "Created" ? entry.ref.id : entry?._tag, run!.id)
+        assert.strictEqual((yield* runOnce("a", create)).id, run!.id)
+        assert.strictEqual((yield* emulator.runs).length, 1)
+      }).pipe(Effect.provide([spine, RunStore.layerMemory])))
+  }
+
+  it.effect("B2: a refusal of a second create does not free the key of the first one, whose outcome is unknown", () =>
+    Effect.gen(function*() {
+      const { get, runOnce } = yield* RunStore.RunStore
+      const spine = yield* Spine.SpineClient
+      const emulator = yield* SpineEmulator.SpineEmulator
+      yield* emulator.fault(Fault.dropAfter)
+      const create = Effect.catch(
+        spine.runs.create({ prompt: "x" }),
+        () => spine.runs.create({ prompt: " " })
+      )
+      assert.instanceOf(yield* Effect.flip(runOnce("a", create)), RunError.BadRequestError)
+      assert.strictEqual((yield* get("a"))?._tag, "Unknown")
+    }).pipe(Effect.provide([spine, RunStore.layerMemory])))
+
   it.effect("is waited for no longer than the client's request timeout, though nothing is interrupted", () =>
     Effect.gen(function*() {
       const { runOnce } = yield* RunStore.RunStore
@@ -296,6 +367,17 @@ describe("the end of a run", () => {
     ["a result", Effect.succeed("result"), true],
     ["RunFailedError", Effect.fail(failed), true],
     ["InvalidOutputError", Effect.fail(invalid), true],
+    [
+      "RunFailedError of another run",
+      Effect.fail(new RunError.RunFailedError({ message: "test", ref: refOf("run-9"), errors: [], run: {} })),
+      false
+    ],
+    [
+      "the program's own RunFailedError",
+      Effect.fail({ _tag: "RunFailedError", message: "test", ref: refOf("run-1") }),
+      false
+    ],
+    ["the program's own InvalidOutputError", Effect.fail({ _tag: "InvalidOutputError", message: "test" }), false],
     ["RunTimeoutError", Effect.fail(late), false],
     ["TransportError", Effect.fail(new RunError.TransportError({ ...fields, reached: true })), false],
     ["an interruption", Effect.interrupt, false],

@@ -3,12 +3,37 @@
  * that a run may exist.
  */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Answer } from "../Run.ts"
 import { CreateOutcomeUnknownError, OnCreatedError, type OnCreatedErrorOf, type RequestError } from "../RunError.ts"
 import * as RunRef from "../RunRef.ts"
 import { messageOf } from "./describe.ts"
 import type * as Http from "./http.ts"
+import * as Telemetry from "./telemetry.ts"
+
+/**
+ * An account of the creates that ran inside an effect. An error alone cannot say that there is no run: it may come from
+ * another step of the same effect.
+ */
+export interface Account {
+  /** How many creates may have made a run. */
+  open: number
+  /** The runs that the provider accepted. */
+  readonly refs: Array<RunRef.RunRef>
+}
+
+/** Its key is text, so that all loaded copies of this package share it. */
+export const CurrentAccount = Context.Reference<Account | undefined>("canvas-runs/internal/CreateAccount", {
+  defaultValue: () => undefined
+})
+
+/** Counts a run that the provider accepted. */
+export const accepted = (ref: RunRef.RunRef): Effect.Effect<void> =>
+  Effect.andThen(
+    Effect.map(CurrentAccount, (account) => void account?.refs.push(ref)),
+    Telemetry.countCreated(ref.provider)
+  )
 
 /** Calls once, unless the connection was never made, or the caller accepts a second run. */
 export const create = <A>(
@@ -69,14 +94,20 @@ const track = <A>(
   options: { readonly retryCreates: boolean; readonly isHopeless?: (() => boolean) | undefined },
   run: (retryWhile: (error: RequestError) => boolean) => Effect.Effect<A, RequestError>
 ): Effect.Effect<A, RequestError | CreateOutcomeUnknownError> =>
-  Effect.suspend(() => {
+  Effect.flatMap(CurrentAccount, (account) => {
     let mayExist = false
+    // Until the failure says otherwise: an interruption has no error
+    if (account !== undefined) account.open++
     return Effect.mapError(
       run((error) => {
         mayExist ||= mayHaveCreated(error)
         return options.isHopeless?.() !== true && error.isRetryable && (options.retryCreates || neverSent(error))
       }),
-      (error) => mayExist || mayHaveCreated(error) ? outcomeUnknown(error) : error
+      (error) => {
+        if (mayExist || mayHaveCreated(error)) return outcomeUnknown(error)
+        if (account !== undefined) account.open--
+        return error
+      }
     )
   })
 

@@ -17,6 +17,7 @@ import { delayOf, ignoresSnapshot, type Policy, type PollState } from "../Pollin
 import type { Answer, Phase, RunSource } from "../Run.ts"
 import type { RunRef } from "../RunRef.ts"
 import { maxPollRecords, type PollRecord, RunTimeoutError } from "../RunError.ts"
+import { isOurs } from "./taggedError.ts"
 import * as Telemetry from "./telemetry.ts"
 import * as Timers from "./timers.ts"
 
@@ -362,7 +363,7 @@ const failed = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E e
     const { policy, source: { ref } } = loop
     loop.floor = floorOf(policy, error.retryAfter)
     record(loop, error._tag)
-    const isReplicaLag = error._tag === "NotFoundError" && ref.createdAt !== undefined &&
+    const isReplicaLag = isOurs(error, "NotFoundError") && ref.createdAt !== undefined &&
       clock.currentTimeMillisUnsafe() - ref.createdAt <= Duration.toMillis(policy.notFoundGrace)
     return isReplicaLag || error.isRetryable && ++loop.failures <= policy.errorBudget
       ? Effect.succeed({ phase: undefined, error })

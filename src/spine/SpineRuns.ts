@@ -25,6 +25,7 @@ import {
   type BadRequestError,
   type CreateError,
   type FileInputError,
+  type OnCreatedErrorOf,
   refused,
   type RequestError,
   type RunTimeoutError,
@@ -222,14 +223,15 @@ export interface Runs {
    *
    * `onCreated` runs between the creation and the first poll, to store the ref. With it, an interruption waits until the
    * creation has its answer and `onCreated` has run, so that no run is lost to it; without it, nobody would learn of the
-   * run, and an interruption takes effect at once.
+   * run, and an interruption takes effect at once. If `onCreated` fails, the failure is an `OnCreatedError` with the ref and
+   * the cause; if it dies, the ref is logged and the span of the caller carries it.
    */
   readonly run: <E = never, R = never, E2 = never, R2 = never>(
     params: CreateRunParams,
     options?: WaitOptions<E, R> & {
       readonly onCreated?: ((created: CreatedRun) => Effect.Effect<unknown, E2, R2>) | undefined
     }
-  ) => Effect.Effect<Wire.CompletedRun | Wire.PartialRun, CreateError | WaitError | E | E2, R | R2>
+  ) => Effect.Effect<Wire.CompletedRun | Wire.PartialRun, CreateError | WaitError | OnCreatedErrorOf<E2> | E, R | R2>
 }
 
 /**
@@ -391,10 +393,7 @@ export const make = (
     share: (run, wait) =>
       Effect.flatMap(prepare("runs.share", run, wait), ([source, policy]) => KernelRun.share(source, policy)),
     run: (params, wait) => {
-      const onCreated = wait?.onCreated
-      const created = onCreated === undefined
-        ? create(params)
-        : Effect.uninterruptible(Effect.tap(create(params), onCreated))
+      const created = Create.thenOnCreated(create(params), wait?.onCreated)
       // The options are checked first: a mistake in them must not cost a run
       return Effect.flatMap(
         Polling.makePolicy("runs.run", wait, defaults, ["onCreated"]),
@@ -564,18 +563,16 @@ const send = (
       // A body that broke off is no request: the provider cannot have taken it for a run
       Effect.mapError((error): CreateError => fileError ?? error)
     )
-    yield* Telemetry.countCreated(provider)
-    return {
-      ...value,
-      ref: RunRef.make({
-        provider,
-        kind: "run",
-        id: value.run_id,
-        createdAt,
-        ...(requestId === undefined ? undefined : { requestId }),
-        ...(value.estimated_duration_ms === undefined
-          ? undefined
-          : { estimatedDurationMs: value.estimated_duration_ms })
-      })
-    }
+    const ref = RunRef.make({
+      provider,
+      kind: "run",
+      id: value.run_id,
+      createdAt,
+      ...(requestId === undefined ? undefined : { requestId }),
+      ...(value.estimated_duration_ms === undefined
+        ? undefined
+        : { estimatedDurationMs: value.estimated_duration_ms })
+    })
+    yield* Create.accepted(ref)
+    return { ...value, ref }
   })

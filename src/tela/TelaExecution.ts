@@ -463,7 +463,6 @@ export const executeAsync = <Output>(
       { operation, request, decode: kind === "task" ? decodeCreatedTask : decodeExecution },
       { retryCreates: runtime.retryCreates }
     )
-    yield* Telemetry.countCreated(provider)
     const ref = RunRef.make({
       provider,
       kind,
@@ -471,6 +470,7 @@ export const executeAsync = <Output>(
       createdAt,
       ...(requestId === undefined ? undefined : { requestId })
     })
+    yield* Create.accepted(ref)
     return yield* follow(runtime, ref, { ...value, requestId }, policy, validate, {
       params,
       requestId,

@@ -52,7 +52,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     "isReplicaLag || error.isRetryable && ++loop.failures <= policy.errorBudget",
     "(isReplicaLag || error.isRetryable) && ++loop.failures <= policy.errorBudget"
   ),
-  mutant(loop, "404 has no grace", "const isReplicaLag = error._tag", "const isReplicaLag = false && error._tag"),
+  mutant(loop, "404 has no grace", "const isReplicaLag = isOurs", "const isReplicaLag = false && isOurs"),
   mutant(
     loop,
     "404 has grace for ever",

@@ -1,5 +1,5 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Schedule, Stream } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Logger, Schedule, Stream } from "effect"
 import { HttpClient, HttpClientError } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Polling, Run, RunError, RunRef, Spine } from "canvas-runs"
@@ -615,13 +615,43 @@ describe("runs.run", () => {
       assert.strictEqual((yield* emulator.requests).length, 1, "and it is not polled")
     }).pipe(Effect.provide(live())))
 
-  it.effect("fails with what onCreated fails with", () =>
+  it.effect("B11: a failure of onCreated is an OnCreatedError with the ref of the run and the cause", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
+      const emulator = yield* SpineEmulator.SpineEmulator
       const exit = yield* finish(
         spine.runs.run({ prompt: "x" }, { onCreated: () => Effect.fail("disk full" as const) })
       )
-      assert.strictEqual(failure(exit), "disk full")
+      const error = failure(exit)
+      assert.instanceOf(error, RunError.OnCreatedError)
+      assert.strictEqual(error.cause, "disk full")
+      assert.strictEqual(error.ref.id, (yield* emulator.runs)[0]!.id)
+      assert.include(error.message, error.ref.id)
+      assert.strictEqual((yield* emulator.requests).length, 1, "and the run is not polled")
+    }).pipe(Effect.provide(live())))
+
+  it.effect("B11: an onCreated that throws keeps its defect, and the ref of the run is logged and on the span", () =>
+    Effect.gen(function*() {
+      const spine = yield* Spine.SpineClient
+      const emulator = yield* SpineEmulator.SpineEmulator
+      const logged: Array<unknown> = []
+      const bug = new Error("bug")
+      let runId: unknown
+      const exit = yield* finish(
+        spine.runs.run({ prompt: "x" }, {
+          onCreated: () => {
+            throw bug
+          }
+        }).pipe(
+          Effect.onExit(() => Effect.map(Effect.currentSpan, (span) => runId = span.attributes.get("run.id"))),
+          Effect.withSpan("program"),
+          Effect.provide(Logger.layer([Logger.make(({ message }) => logged.push(message))]))
+        )
+      )
+      assert.isTrue(Exit.isFailure(exit) && Cause.squash(exit.cause) === bug)
+      const { id } = (yield* emulator.runs)[0]!
+      assert.include(JSON.stringify(logged), id)
+      assert.strictEqual(runId, id)
     }).pipe(Effect.provide(live())))
 
   it.effect("carries the ref in every failure after the creation", () =>
