@@ -56,6 +56,11 @@ export interface NamedFile {
 /**
  * A stream of bytes with a name. It is read once, while it is sent.
  *
+ * **Gotchas**
+ *
+ * The size is sent as `content-length`, which S3 and other stores require. `fetch` of Deno, workerd and browsers ignores it: use
+ * a `Blob` or bytes there. Browsers stream over HTTP/2 only.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as Headers from "effect/http/Headers"
+import type * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
@@ -23,15 +24,28 @@ const requestInit: RequestInit = { redirect: "manual" }
 // exactly these two options. workerd knows neither, and keeps no copy.
 const nodeUploadInit: RequestInit = { redirect: "error", window: null }
 
-/** What fetch is told for a large body. */
-export const uploadInit = (): RequestInit => {
+/**
+ * The name of a header that Effect's fetch client lets pass. The client removes every header called "content-length", so that
+ * fetch would send a stream in chunks of unknown total, which S3 and other stores refuse with 411 or 501. It takes the headers
+ * of `RequestInit` as pairs and asks each name for its lower case, and this name has none. Header names are case-insensitive.
+ */
+const contentLength = Object.assign(Object("Content-Length") as string, { toLowerCase: () => "Content-Length" })
+
+/**
+ * Returns the options of fetch for a large body. The length of a stream is announced: Node and Bun send it, and fail the
+ * request if the stream is longer or shorter. Deno, workerd and browsers ignore it.
+ */
+export const uploadInit = (body: HttpBody.HttpBody): RequestInit => {
   const { navigator, process } = globalThis as {
     readonly process?: { readonly versions?: { readonly node?: string } }
     readonly navigator?: { readonly userAgent?: string }
   }
-  return process?.versions?.node !== undefined && navigator?.userAgent !== "Cloudflare-Workers"
+  const init = process?.versions?.node !== undefined && navigator?.userAgent !== "Cloudflare-Workers"
     ? nodeUploadInit
     : requestInit
+  return body._tag === "Stream" && body.contentLength !== undefined
+    ? { ...init, headers: [[contentLength, String(body.contentLength)]] }
+    : init
 }
 
 /**
@@ -43,8 +57,12 @@ const quietly = (init: RequestInit): Context.Context<never> =>
 
 const quiet = quietly(requestInit)
 
-/** Makes the requests of an effect with the options of the provider's API, and without spans of the HTTP client. */
-export const context = (isUpload: boolean): Context.Context<never> => isUpload ? quietly(uploadInit()) : quiet
+/**
+ * Makes the requests of an effect with the options of the provider's API, and without spans of the HTTP client. `upload` is a
+ * body that the platform must not keep a copy of.
+ */
+export const context = (upload: HttpBody.HttpBody | undefined): Context.Context<never> =>
+  upload === undefined ? quiet : quietly(uploadInit(upload))
 
 // --------------------------------------------------------------------------------------------------------------------
 // Bodies

@@ -196,7 +196,7 @@ export const make = (options: Options): Api => {
         call.retryWhile ?? ((error) => error.isRetryable),
         options.retryAfterCeiling,
         clock
-      ).pipe(Effect.provideContext(FetchPlatform.context(call.isUpload === true)))
+      ).pipe(Effect.provideContext(FetchPlatform.context(call.isUpload === true ? call.request.body : undefined)))
     })
 
   return {

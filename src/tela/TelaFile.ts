@@ -346,7 +346,7 @@ const put = (
     Effect.mapError((error) => fileError === undefined ? error : withVariable(fileError, variable)),
     // The address is a secret for as long as it lasts
     Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
-    Effect.provideService(FetchHttpClient.RequestInit, FetchPlatform.uploadInit())
+    Effect.provideService(FetchHttpClient.RequestInit, FetchPlatform.uploadInit(body))
   )
   // A stream may give its bytes only once
   return Stream.isStream(data)
