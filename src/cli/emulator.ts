@@ -2,17 +2,21 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
+import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
 import * as CombinedEmulatorServer from "../testing/CombinedEmulatorServer.ts"
+import * as SpineEmulator from "../testing/SpineEmulator.ts"
 import * as TelaEmulator from "../testing/TelaEmulator.ts"
 import * as Timeline from "../testing/Timeline.ts"
+import { decode, type ScriptFile, spineScript, telaCanvases } from "./scriptFile.ts"
 
-const help = (baseUrl: string) => `
+const help = (baseUrl: string, script: ScriptFile) => `
 Spine: any API key of the form sk_spine_... will do. Start a run:
 
   curl ${baseUrl}/v1/run -H "X-API-KEY: sk_spine_demo" -F prompt="Compare three vector databases" -F template=report
@@ -22,6 +26,9 @@ Poll it with the poll_url of the answer, until its status is no longer "running"
   curl ${baseUrl}/v1/run/RUN_ID -H "X-API-KEY: sk_spine_demo"
 
 Download what it made from each download_url, without the key.
+
+A run that fails has a prompt that begins with: ${SpineEmulator.failingPrompt}
+A run that ends partial has a prompt that begins with: ${SpineEmulator.partialPrompt}
 
 Tela: any API key and any UUID will do. Run a canvas and wait, start a run to poll, or watch a stream:
 
@@ -33,11 +40,26 @@ Tela: any API key and any UUID will do. Run a canvas and wait, start a run to po
   curl -N ${baseUrl}/v2/chat/completions -H "Authorization: Bearer demo" --json \\
     '{"canvas_id":"${canvasId}","variables":{"topic":"vector databases"},"stream":true}'
 
+A canvas with a structured output, ${
+  JSON.stringify(TelaEmulator.invoiceCanvas.output)
+}: ${TelaEmulator.invoiceCanvas.id}
 A canvas that fails: ${TelaEmulator.failingCanvasId}
 A canvas that is not there: ${TelaEmulator.unknownCanvasId}
 A workflow: ${TelaEmulator.workflowCanvasId}
-
+${scripted(script)}
 Ctrl-C stops the emulator.`
+
+const scripted = ({ spine, tela }: ScriptFile): string =>
+  [
+    ...(spine?.runs ?? []).map(({ outcome = "completed", prompt }) =>
+      `Scripted: a run of Spine ${
+        prompt === undefined ? "with any other prompt" : `whose prompt contains ${JSON.stringify(prompt)}`
+      } ends ${outcome}\n`
+    ),
+    ...(tela?.canvases ?? []).map(({ id, outcome = "completed", title }) =>
+      `Scripted: the canvas ${id}${title === undefined ? "" : ` (${title})`} ends ${outcome}\n`
+    )
+  ].join("")
 
 const canvasId = "11111111-1111-4111-8111-111111111111"
 
@@ -53,26 +75,46 @@ const emulator = Command.make(
       Flag.withDescription("The address to listen on"),
       Flag.withDefault("127.0.0.1")
     ),
+    allowHost: Flag.String("allow-host").pipe(
+      Flag.withDescription("A host name to answer to, beside localhost; may be repeated"),
+      Flag.atLeast(0)
+    ),
     speed: Flag.Finite("speed").pipe(
       Flag.withSchema(Schema.Finite.check(Schema.isGreaterThan(0))),
       Flag.withDescription("How many times faster a run goes; at 1 it takes a few seconds"),
       Flag.withDefault(1)
+    ),
+    script: Flag.FileParse("script", { format: "json" }).pipe(
+      Flag.mapEffect((content) =>
+        Effect.mapError(decode(content), (error) =>
+          new CliError.InvalidValue({
+            option: "script",
+            value: "the file",
+            expected: SchemaIssue.makeFormatterDefault()(error.issue),
+            kind: "flag"
+          }))
+      ),
+      Flag.withDescription(
+        "A JSON file that says what runs do, such as " +
+          "{\"spine\":{\"runs\":[{\"prompt\":\"words of it\",\"outcome\":\"partial\"}]}," +
+          "\"tela\":{\"canvases\":[{\"id\":\"a UUID\",\"output\":{\"total\":1}}]}}"
+      ),
+      Flag.withDefault<ScriptFile>({})
     )
   },
-  Effect.fnUntraced(function*({ host, port, speed }) {
+  Effect.fnUntraced(function*({ allowHost, host, port, script, speed }) {
     return yield* CombinedEmulatorServer.CombinedEmulatorServer.pipe(
-      Effect.tap(({ baseUrl }) => Console.log(`listening on ${baseUrl}\n${help(baseUrl)}`)),
+      Effect.tap(({ baseUrl }) => Console.log(`listening on ${baseUrl}\n${help(baseUrl, script)}`)),
       Effect.andThen(Effect.never),
       Effect.provide(CombinedEmulatorServer.layer({
         host,
         port,
-        spine: {
-          speed,
-          script: { timeline: Timeline.make({ duration: "6 seconds" }), estimatedDuration: "6 seconds" }
-        },
+        allowedHosts: allowHost,
+        spine: { speed, script: spineScript(script, "6 seconds") },
         tela: {
           speed,
-          script: { timeline: Timeline.make({ duration: "3 seconds" }), stream: { pause: "300 millis" } }
+          script: { timeline: Timeline.make({ duration: "3 seconds" }), stream: { pause: "300 millis" } },
+          canvases: [TelaEmulator.invoiceCanvas, ...telaCanvases(script, "3 seconds")]
         }
       }))
     )

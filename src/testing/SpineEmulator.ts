@@ -349,6 +349,36 @@ export const defaultOrigin = "https://api.getspine.ai"
 export const defaultArtifactOrigin = "https://artifacts.spine.emulator"
 
 /**
+ * A prompt that begins with this text makes a run that fails, whatever its script says. The text after it becomes the
+ * error of the run.
+ *
+ * **Example** (A run that fails, on a server that cannot be scripted)
+ *
+ * ```ts
+ * import { SpineEmulator } from "canvas-runs/testing"
+ *
+ * const prompt = `${SpineEmulator.failingPrompt} out of paper`
+ *
+ * prompt // => "emulator: fail out of paper"
+ * ```
+ *
+ * @see {@link partialPrompt}
+ * @category constants
+ * @since 0.1.0
+ */
+export const failingPrompt = "emulator: fail"
+
+/**
+ * A prompt that begins with this text makes a run that ends `partial`, whatever its script says. The text after it
+ * becomes the error of the run.
+ *
+ * @see {@link failingPrompt}
+ * @category constants
+ * @since 0.1.0
+ */
+export const partialPrompt = "emulator: partial"
+
+/**
  * How long Spine rests before each further try of a webhook that was not answered with success (W6).
  *
  * @category constants
@@ -517,7 +547,10 @@ export const make = Effect.fnUntraced(function*(
     const request = yield* readCreateRequest(exchange, limits, options.acceptAnyFileType === true)
     const own = script(request)
     const merged: Script = { ...defaults(request), ...definedOnly(own) }
-    const timeline = merged.timeline ?? defaultTimeline
+    const timeline = internal.withReservedOutcome(request.prompt, merged.timeline ?? defaultTimeline, {
+      failed: failingPrompt,
+      partial: partialPrompt
+    })
     const plan = internal.makePlan({
       template: request.template ?? "auto",
       blocks: request.blocks,

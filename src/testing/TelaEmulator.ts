@@ -364,6 +364,27 @@ export const unknownCanvasId = "00000000-0000-4000-8000-000000000404"
 export const workflowCanvasId = "00000000-0000-4000-8000-00000000f10e"
 
 /**
+ * A canvas with a structured output, for the option `canvases`: it reads invoices, and answers
+ * `{ total: 42, currency: "BRL" }` to everything. `npm run emulator` serves it.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const invoiceCanvas: TelaScript.Canvas & { readonly id: string } = {
+  id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11",
+  versionIds: ["0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"],
+  applicationId: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11",
+  title: "Invoice reader",
+  structuredOutput: {
+    type: "object",
+    properties: { total: { type: "number" }, currency: { type: "string" } },
+    required: ["total", "currency"],
+    additionalProperties: false
+  },
+  output: { total: 42, currency: "BRL" }
+}
+
+/**
  * The workspace that everything belongs to.
  *
  * @category constants

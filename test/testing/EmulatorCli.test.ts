@@ -1,6 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
 import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { z } from "zod"
+import { RunError, Spine, Tela } from "canvas-runs"
+import { SpineEmulator, TelaEmulator } from "canvas-runs/testing"
 
 const start = (...args: ReadonlyArray<string>) =>
   spawn(process.execPath, [
@@ -55,4 +63,101 @@ describe("npm run emulator", () => {
     ])
     for (const code of codes) assert.notStrictEqual(code, 0)
   })
+
+  it("F12: fails a run, ends one partial and gives a canvas a structured output, on request, and lists how", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "emulator-"))
+    const script = join(folder, "script.json")
+    await writeFile(
+      script,
+      JSON.stringify({
+        spine: { runs: [{ prompt: "Q3", outcome: "partial", errors: ["no chart"], finalOutput: "Up", credits: 7 }] },
+        tela: {
+          canvases: [
+            { id: scriptedId, title: "Scores", output: { score: 0.5 } },
+            { id: failingId, outcome: "failed", errors: ["out of tokens"] }
+          ]
+        }
+      })
+    )
+    const child = start("--port", "0", "--speed", "1000", "--script", script)
+    const end = ended(child)
+    try {
+      const output = await printed(child, /Ctrl-C/)
+      for (
+        const listed of [
+          SpineEmulator.failingPrompt,
+          SpineEmulator.partialPrompt,
+          TelaEmulator.invoiceCanvas.id,
+          "Scripted: a run of Spine whose prompt contains \"Q3\" ends partial",
+          `Scripted: the canvas ${scriptedId} (Scores) ends completed`,
+          `Scripted: the canvas ${failingId} ends failed`
+        ]
+      ) assert.include(output, listed)
+      const baseUrl = /^listening on (\S+)$/m.exec(output)![1]!
+
+      const program = Effect.gen(function*() {
+        const spine = yield* Spine.SpineClient
+        const tela = yield* Tela.TelaClient
+        const invoice = yield* readInvoice
+        const run = (prompt: string) => spine.runs.run({ prompt }, { pollInterval: "10 millis", timeout: "10 seconds" })
+        const failed = yield* Effect.flip(run(`${SpineEmulator.failingPrompt} no luck`))
+        const partial = yield* run(`${SpineEmulator.partialPrompt} no images`)
+        const scripted = yield* run("The report of Q3")
+        const score = yield* tela.canvas.make({ id: scriptedId, output: z.object({ score: z.number() }) }).execute({})
+        const refused = yield* tela.canvas.make({ id: failingId }).execute({}, {
+          async: true,
+          pollingInterval: "10 millis"
+        }).pipe(Effect.flatMap(({ result }) => result), Effect.flip)
+        return { invoice, failed, partial, scripted, score: score.result, refused }
+      }).pipe(
+        Effect.provide([
+          Spine.layer({ apiKey: Redacted.make("sk_spine_demo"), baseUrl }),
+          Tela.layer({ apiKey: Redacted.make("demo"), baseUrl })
+        ]),
+        Effect.provide(FetchHttpClient.layer)
+      )
+      const { failed, invoice, partial, refused, score, scripted } = await Effect.runPromise(program)
+      assert.deepStrictEqual(invoice, { sync: "42 BRL", stream: { total: 42, currency: "BRL" } })
+      assert.instanceOf(failed, RunError.RunFailedError)
+      assert.deepStrictEqual(failed.errors, ["no luck"])
+      assert.strictEqual(partial.status, "partial")
+      assert.deepStrictEqual(partial.status === "partial" && partial.errors, [{ error: "no images" }])
+      assert.deepStrictEqual([scripted.status, scripted.result.final_output], ["partial", "Up"])
+      assert.deepStrictEqual(score, { score: 0.5 })
+      assert.instanceOf(refused, RunError.RunFailedError)
+      assert.include(refused.message, "out of tokens")
+    } finally {
+      child.kill("SIGTERM")
+      await end
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it("F12: says where a script file is wrong", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "emulator-"))
+    const script = join(folder, "script.json")
+    await writeFile(script, "{\"spin\":{},\"spine\":{\"runs\":[{\"outcome\":\"faild\"}]}}")
+    const child = start("--port", "0", "--script", script)
+    let text = ""
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => text += chunk.toString())
+    assert.strictEqual(await ended(child), 1)
+    await rm(folder, { recursive: true })
+    assert.match(text, /--script[^]*"completed" \| "partial" \| "failed"[^]*\["runs"\]\[0\]\["outcome"\]/)
+    assert.match(text, /\["spin"\]/)
+  })
+})
+
+const scriptedId = "5c09e5c0-4e5c-4c0e-8c0e-5c09e5c0e5c0"
+const failingId = "fa11fa11-fa11-4a11-8a11-fa11fa11fa11"
+
+/** The program of the README about validated output, with Zod, in two modes. */
+const readInvoice = Effect.gen(function*() {
+  const Invoice = z.object({ total: z.number(), currency: z.string() })
+  const tela = yield* Tela.TelaClient
+  const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11", output: Invoice })
+  const variables = { document: Tela.file(new TextEncoder().encode("%PDF-1.7")) }
+  const { result } = yield* canvas.execute(variables)
+  const parts = yield* Stream.runCollect(canvas.stream(variables))
+  const final = parts.find((part) => part._tag === "final")
+  return { sync: `${result.total} ${result.currency}`, stream: final?.result }
 })

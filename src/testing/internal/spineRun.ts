@@ -5,6 +5,19 @@ import type * as Timeline from "../Timeline.ts"
 type BlockType = SpineSchema.BlockType
 type Template = SpineSchema.Template
 
+/** The timeline with the outcome that the prompt asks for, where it begins with a text that is reserved for that. */
+export const withReservedOutcome = (
+  prompt: string,
+  timeline: Timeline.Timeline,
+  reserved: { readonly failed: string; readonly partial: string }
+): Timeline.Timeline => {
+  const text = prompt.trim()
+  const outcome = (["failed", "partial"] as const).find((outcome) => text.startsWith(reserved[outcome]))
+  if (outcome === undefined) return timeline
+  const words = text.slice(reserved[outcome].length).trim()
+  return { ...timeline, outcome, errors: words === "" ? timeline.errors : [words] }
+}
+
 /** The blocks that a template's agents make, in order; an emulated `auto` is a little of everything. */
 const templateBlocks: { readonly [T in Template]: ReadonlyArray<BlockType> } = {
   auto: ["prompt-block", "web-research-block", "table-block", "image-block", "document-block"],
