@@ -1,5 +1,5 @@
 /** The file that `npm run emulator -- --script file.json` reads: what the runs of the served emulator do. */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as SpineEmulator from "../testing/SpineEmulator.ts"
