@@ -2,10 +2,12 @@
  * Schema building blocks for answers of a server that is allowed to change: fields it adds are kept, and a `null`
  * means the same as no field at all.
  */
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
+import * as SchemaParser from "effect/SchemaParser"
 
 /** A struct whose unknown fields survive decoding and encoding, without an index signature that would hide typos. */
 export const open = <const Fields extends Schema.Struct.Fields>(fields: Fields): Open<Fields> =>
@@ -20,7 +22,7 @@ export interface Open<Fields extends Schema.Struct.Fields> extends
   >
 {}
 
-/** An optional field that is left out of the decoded value when the server sends `null`. */
+/** An optional field that is left out of the decoded value when the server sends `null`. Any other value has to decode. */
 export const absentable = <S extends Schema.Constraint>(
   schema: S
 ): Schema.decodeTo<Schema.optionalKey<Schema.toType<S>>, Schema.optionalKey<Schema.NullishOr<S>>> =>
@@ -51,6 +53,23 @@ export const withFallback = <S extends Schema.Constraint>(
     )
   ) as never
 
+/**
+ * An optional field that the client does not act on: it is left out of the decoded value when the server sends `null`, or a
+ * value that does not decode. A response that is paid for stays readable when such a field is odd.
+ */
+export const sideField = <S extends Schema.Constraint>(schema: S): ReturnType<typeof absentable<S>> =>
+  absentable(lenient(schema))
+
+/** A field that the client does not act on, which decodes to `fallback` when it is absent, `null`, or does not decode. */
+export const sideFieldOr = <S extends Schema.Constraint>(
+  schema: S,
+  fallback: S["Type"]
+): ReturnType<typeof withFallback<S>> => withFallback(lenient(schema), fallback)
+
+/** The schema itself to the types: what it decodes to is the same, and what does not decode counts as `null`. */
+const lenient = <S extends Schema.Constraint>(schema: S): S =>
+  Schema.NullOr(schema).pipe(Schema.catchDecoding(() => Effect.succeedSome(null))) as Schema.Constraint as S
+
 /** One of the literals known today, or any other string: the set is the server's to extend. */
 export const openLiterals = <const L extends ReadonlyArray<string>>(
   literals: L
@@ -66,15 +85,39 @@ export const renamed = <const Fields extends Schema.Struct.Fields>(
   fields: Fields
 ): Schema.Codec<Schema.Struct<Fields>["Type"], { readonly [key: string]: unknown }> => {
   const toWire = Object.fromEntries(Object.entries(names).map(([wire, ours]) => [ours, wire]))
-  const rename = (table: Readonly<Record<string, string>>) => (record: { readonly [key: string]: unknown }) => {
-    const out: Record<string, unknown> = {}
-    for (const key of Object.keys(record)) out[Object.hasOwn(table, key) ? table[key]! : key] = record[key]
-    return out
-  }
+  // Not by assignment: a key may be `__proto__`
+  const rename = (table: Readonly<Record<string, string>>) => (record: { readonly [key: string]: unknown }) =>
+    Object.fromEntries(
+      Object.entries(record).map(([key, value]) => [Object.hasOwn(table, key) ? table[key]! : key, value])
+    )
   return Schema.Record(Schema.String, Schema.Unknown).pipe(
     Schema.decodeTo(
       open(fields),
       { decode: SchemaGetter.transform(rename(names)), encode: SchemaGetter.transform(rename(toWire)) } as never
     )
   ) as never
+}
+
+/**
+ * Keeps what the server sent beside what it decodes to, as `raw`: an odd side field is absent from the one and readable in the
+ * other. `raw` is not encoded.
+ */
+export const withRaw = <A extends object, I>(schema: Schema.Codec<A, I>): Schema.Codec<A & Raw, I> => {
+  const decode = SchemaParser.decodeUnknownEffect(schema)
+  const encode = SchemaParser.encodeUnknownEffect(schema)
+  return Schema.Unknown.pipe(
+    Schema.decodeTo(
+      Schema.toType(schema),
+      {
+        decode: SchemaGetter.transformEffect((raw) => Effect.map(decode(raw), (value) => ({ ...value, raw }))),
+        encode: SchemaGetter.transformEffect(({ raw: _, ...value }: A & Raw) => encode(value))
+      } as never
+    )
+  ) as never
+}
+
+/** What {@link withRaw} adds. */
+export interface Raw {
+  /** What the server sent, unchanged. Absent only in a value that was not decoded from a response. */
+  readonly raw?: unknown
 }

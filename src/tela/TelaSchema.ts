@@ -4,15 +4,25 @@
  *
  * **Details**
  *
- * Decoding is lenient where the provider's documentation is open: fields it may add survive, `null` counts as absent, and
- * open sets are plain strings with suggestions.
+ * Decoding is strict about what the client acts on (ids, statuses, outputs, links) and lenient about everything else: fields
+ * that the provider adds survive, `null` counts as absent, a side field of an unexpected type is absent, and open sets are
+ * plain strings with suggestions. The `raw` of a run or a task is the response's own JSON, unchanged.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { absentable, open, openLiterals, renamed, withFallback } from "../internal/wire.ts"
+import {
+  absentable,
+  open,
+  openLiterals,
+  renamed,
+  sideField,
+  sideFieldOr,
+  withFallback,
+  withRaw
+} from "../internal/wire.ts"
 
 /**
  * What one step of the chat history says.
@@ -62,12 +72,12 @@ export interface Override {
  */
 export const ChatCompletion = open({
   id: Schema.String,
-  object: absentable(Schema.String),
+  object: sideField(Schema.String),
   /** Unix seconds. */
-  created: absentable(Schema.Finite),
+  created: sideField(Schema.Finite),
   choices: Schema.NonEmptyArray(open({
     message: open({
-      role: absentable(Schema.String),
+      role: sideField(Schema.String),
       /** An object where the canvas has structured output, text elsewhere. */
       content: Schema.Unknown
     })
@@ -88,14 +98,14 @@ export interface ChatCompletion extends Schema.Schema.Type<typeof ChatCompletion
  */
 export const WorkflowRun = open({
   id: Schema.String,
-  promptVersionId: absentable(Schema.String),
+  promptVersionId: sideField(Schema.String),
   status: openLiterals(["running", "completed", "failed"]),
-  startedAt: absentable(Schema.String),
-  completedAt: absentable(Schema.String),
+  startedAt: sideField(Schema.String),
+  completedAt: sideField(Schema.String),
   steps: Schema.Array(open({
-    id: absentable(Schema.String),
-    name: absentable(Schema.String),
-    actionId: absentable(Schema.String),
+    id: sideField(Schema.String),
+    name: sideField(Schema.String),
+    actionId: sideField(Schema.String),
     input: Schema.optionalKey(Schema.Unknown),
     output: Schema.optionalKey(Schema.Unknown)
   }))
@@ -118,7 +128,7 @@ export interface WorkflowRun extends Schema.Schema.Type<typeof WorkflowRun> {}
  * @category schemas
  * @since 0.1.0
  */
-export const CompletionRun = renamed({
+export const CompletionRun = withRaw(renamed({
   input_content: "inputContent",
   output_content: "outputContent",
   raw_input: "rawInput",
@@ -131,29 +141,29 @@ export const CompletionRun = renamed({
 }, {
   id: Schema.NonEmptyString,
   status: openLiterals(["created", "running", "succeeded", "failed"]),
-  inputContent: absentable(Schema.Unknown),
+  inputContent: sideField(Schema.Unknown),
   outputContent: absentable(renamed({
     tool_calls: "toolCalls",
     has_structured_output: "hasStructuredOutput",
     input_messages: "inputMessages"
   }, {
-    role: absentable(Schema.String),
+    role: sideField(Schema.String),
     /** An object where the canvas has structured output, text elsewhere. */
     content: Schema.optionalKey(Schema.Unknown),
-    toolCalls: absentable(Schema.Array(open({ name: Schema.String, arguments: Schema.String }))),
-    hasStructuredOutput: absentable(Schema.Boolean),
-    inputMessages: absentable(Schema.Unknown),
-    information: absentable(Schema.Record(Schema.String, Schema.Unknown))
+    toolCalls: sideField(Schema.Array(open({ name: Schema.String, arguments: Schema.String }))),
+    hasStructuredOutput: sideField(Schema.Boolean),
+    inputMessages: sideField(Schema.Unknown),
+    information: sideField(Schema.Record(Schema.String, Schema.Unknown))
   })),
-  rawInput: absentable(Schema.Unknown),
-  rawOutput: absentable(Schema.Unknown),
-  promptVersionId: absentable(Schema.String),
-  promptApplicationId: absentable(Schema.String),
-  workspaceId: absentable(Schema.String),
-  createdAt: absentable(Schema.String),
-  updatedAt: absentable(Schema.String),
-  tags: absentable(Schema.Array(Schema.String))
-})
+  rawInput: sideField(Schema.Unknown),
+  rawOutput: sideField(Schema.Unknown),
+  promptVersionId: sideField(Schema.String),
+  promptApplicationId: sideField(Schema.String),
+  workspaceId: sideField(Schema.String),
+  createdAt: sideField(Schema.String),
+  updatedAt: sideField(Schema.String),
+  tags: sideField(Schema.Array(Schema.String))
+}))
 
 /**
  * @category models
@@ -168,7 +178,7 @@ export interface CompletionRun extends Schema.Schema.Type<typeof CompletionRun> 
  * @since 0.1.0
  */
 export const TaskOutput = open({
-  role: absentable(Schema.String),
+  role: sideField(Schema.String),
   content: Schema.optionalKey(Schema.Unknown)
 })
 
@@ -185,41 +195,41 @@ export interface TaskOutput extends Schema.Schema.Type<typeof TaskOutput> {}
  * @category schemas
  * @since 0.1.0
  */
-export const Task = open({
+export const Task = withRaw(open({
   id: Schema.NonEmptyString,
-  reference: absentable(Schema.Finite),
-  name: withFallback(Schema.String, ""),
+  reference: sideField(Schema.Finite),
+  name: sideFieldOr(Schema.String, ""),
   /** `validating` means that the output is there and waits for a person. */
   status: openLiterals(["created", "running", "validating", "completed", "failed", "cancelled"]),
-  rawInput: absentable(Schema.Unknown),
-  inputContent: absentable(open({
-    variables: absentable(Schema.Record(Schema.String, Schema.Unknown)),
-    messages: absentable(Schema.Array(Schema.Unknown)),
-    files: absentable(Schema.Array(Schema.Record(Schema.String, Schema.Unknown)))
+  rawInput: sideField(Schema.Unknown),
+  inputContent: sideField(open({
+    variables: sideField(Schema.Record(Schema.String, Schema.Unknown)),
+    messages: sideField(Schema.Array(Schema.Unknown)),
+    files: sideField(Schema.Array(Schema.Record(Schema.String, Schema.Unknown)))
   })),
   outputContent: absentable(TaskOutput),
   /** The output before any person edited it. */
-  originalOutputContent: absentable(TaskOutput),
-  createdBy: absentable(Schema.String),
-  approvedBy: absentable(Schema.String),
-  approvedAt: absentable(Schema.String),
-  completionRunId: absentable(Schema.String),
-  workflowRunId: absentable(Schema.String),
-  promptVersionId: absentable(Schema.String),
-  promptApplicationId: absentable(Schema.String),
-  workspaceId: absentable(Schema.String),
-  metadata: absentable(open({
-    editedFields: absentable(Schema.Array(open({
+  originalOutputContent: sideField(TaskOutput),
+  createdBy: sideField(Schema.String),
+  approvedBy: sideField(Schema.String),
+  approvedAt: sideField(Schema.String),
+  completionRunId: sideField(Schema.String),
+  workflowRunId: sideField(Schema.String),
+  promptVersionId: sideField(Schema.String),
+  promptApplicationId: sideField(Schema.String),
+  workspaceId: sideField(Schema.String),
+  metadata: sideField(open({
+    editedFields: sideField(Schema.Array(open({
       path: Schema.String,
-      author: absentable(Schema.String),
-      editedAt: absentable(Schema.String),
+      author: sideField(Schema.String),
+      editedAt: sideField(Schema.String),
       previousValue: Schema.optionalKey(Schema.Unknown)
     })))
   })),
-  tags: withFallback(Schema.Array(Schema.String), []),
-  createdAt: absentable(Schema.String),
-  updatedAt: absentable(Schema.String)
-})
+  tags: sideFieldOr(Schema.Array(Schema.String), []),
+  createdAt: sideField(Schema.String),
+  updatedAt: sideField(Schema.String)
+}))
 
 /**
  * @category models
@@ -237,7 +247,7 @@ export const Variable = open({
   name: Schema.String,
   type: openLiterals(["text", "file"]),
   required: withFallback(Schema.Boolean, false),
-  description: absentable(Schema.String)
+  description: sideField(Schema.String)
 })
 
 /**
@@ -256,23 +266,23 @@ export interface Variable extends Schema.Schema.Type<typeof Variable> {}
 export const CanvasVersion = open({
   id: Schema.NonEmptyString,
   promptId: Schema.String,
-  title: absentable(Schema.String),
+  title: sideField(Schema.String),
   variables: withFallback(Schema.Array(Variable), []),
   configuration: absentable(open({
-    model: absentable(Schema.String),
-    type: absentable(Schema.String),
-    temperature: absentable(Schema.Finite),
+    model: sideField(Schema.String),
+    type: sideField(Schema.String),
+    temperature: sideField(Schema.Finite),
     structuredOutput: absentable(open({
       enabled: withFallback(Schema.Boolean, false),
       schema: absentable(Schema.Record(Schema.String, Schema.Unknown))
     }))
   })),
-  promoted: absentable(Schema.Boolean),
-  draft: absentable(Schema.Boolean),
+  promoted: sideField(Schema.Boolean),
+  draft: sideField(Schema.Boolean),
   isWorkflow: withFallback(Schema.Boolean, false),
-  versionIndex: absentable(Schema.Finite),
-  createdAt: absentable(Schema.String),
-  updatedAt: absentable(Schema.String)
+  versionIndex: sideField(Schema.Finite),
+  createdAt: sideField(Schema.String),
+  updatedAt: sideField(Schema.String)
 })
 
 /**
@@ -290,9 +300,9 @@ export interface CanvasVersion extends Schema.Schema.Type<typeof CanvasVersion> 
  */
 export const CanvasInfo = open({
   id: Schema.NonEmptyString,
-  title: withFallback(Schema.String, ""),
-  projectId: absentable(Schema.String),
-  workspaceId: absentable(Schema.String)
+  title: sideFieldOr(Schema.String, ""),
+  projectId: sideField(Schema.String),
+  workspaceId: sideField(Schema.String)
 })
 
 /**
@@ -311,7 +321,7 @@ export const Application = open({
   id: Schema.NonEmptyString,
   promptId: Schema.String,
   promptVersionId: absentable(Schema.String),
-  title: absentable(Schema.String)
+  title: sideField(Schema.String)
 })
 
 /**
@@ -348,8 +358,8 @@ export const StreamChunk = Schema.Struct({
 export interface StreamChunk extends Schema.Schema.Type<typeof StreamChunk> {}
 
 const ErrorBody = Schema.Struct({
-  message: Schema.optionalKey(Schema.NullishOr(Schema.String)),
-  code: Schema.optionalKey(Schema.NullishOr(Schema.Union([Schema.String, Schema.Finite])))
+  message: sideField(Schema.String),
+  code: sideField(Schema.Union([Schema.String, Schema.Finite]))
 })
 
 const decodeErrorBody = Schema.decodeUnknownOption(ErrorBody)
@@ -363,8 +373,8 @@ const decodeErrorBody = Schema.decodeUnknownOption(ErrorBody)
  */
 export const describeError = (body: unknown): { readonly message?: string; readonly code?: string } | undefined =>
   Option.getOrUndefined(Option.map(decodeErrorBody(body), ({ code, message }) => ({
-    ...(message == null ? undefined : { message }),
-    ...(code == null ? undefined : { code: String(code) })
+    ...(message === undefined ? undefined : { message }),
+    ...(code === undefined ? undefined : { code: String(code) })
   })))
 
 /**
@@ -380,7 +390,7 @@ export interface Page<A> {
   readonly total: number | undefined
 }
 
-const PageMeta = Schema.Struct({ total: Schema.optionalKey(Schema.NullishOr(Schema.Finite)) })
+const PageMeta = Schema.Struct({ total: sideField(Schema.Finite) })
 
 /**
  * Makes a decoder for {@link Page}.
@@ -394,15 +404,15 @@ export const decodePage = <A>(
   const decodeArray = Schema.decodeUnknownEffect(Schema.Array(item))
   const decodeEnvelope = Schema.decodeUnknownEffect(Schema.Struct({
     data: Schema.Array(item),
-    meta: Schema.optionalKey(Schema.NullishOr(PageMeta)),
-    metadata: Schema.optionalKey(Schema.NullishOr(PageMeta))
+    meta: sideField(PageMeta),
+    metadata: sideField(PageMeta)
   }))
   return (body) =>
     Array.isArray(body)
       ? Effect.map(decodeArray(body), (data) => ({ data, total: undefined }))
       : Effect.map(decodeEnvelope(body), ({ data, meta, metadata }) => ({
         data,
-        total: (meta ?? metadata)?.total ?? undefined
+        total: (meta ?? metadata)?.total
       }))
 }
 
@@ -414,13 +424,13 @@ export const decodePage = <A>(
  * @since 0.1.0
  */
 export const InputFile = renamed({ used_at: "usedAt", parsed_content: "parsedContent" }, {
-  name: absentable(Schema.String),
+  name: sideField(Schema.String),
   /** A link, which may be a `vault://` reference. */
   url: absentable(Schema.String),
-  type: absentable(openLiterals(["image", "file"])),
-  usedAt: absentable(openLiterals(["variables", "messages"])),
+  type: sideField(openLiterals(["image", "file"])),
+  usedAt: sideField(openLiterals(["variables", "messages"])),
   /** What the provider's parser made of it. */
-  parsedContent: absentable(Schema.String)
+  parsedContent: sideField(Schema.String)
 })
 
 /**
@@ -430,6 +440,15 @@ export const InputFile = renamed({ used_at: "usedAt", parsed_content: "parsedCon
 export interface InputFile extends Schema.Schema.Type<typeof InputFile> {}
 
 /**
+ * The files that a task was given.
+ *
+ * @internal
+ */
+export const TaskInput = Schema.Struct({
+  inputContent: absentable(Schema.Struct({ files: absentable(Schema.Array(InputFile)) }))
+})
+
+/**
  * How far a task is.
  *
  * @category schemas
@@ -437,12 +456,12 @@ export interface InputFile extends Schema.Schema.Type<typeof InputFile> {}
  */
 export const TaskProgress = open({
   taskId: Schema.NonEmptyString,
-  promptApplicationId: absentable(Schema.String),
+  promptApplicationId: sideField(Schema.String),
   status: openLiterals(["created", "running", "validating", "completed", "failed", "cancelled"]),
-  progress: absentable(open({
-    currentStep: absentable(Schema.Finite),
-    totalSteps: absentable(Schema.Finite),
-    percentage: absentable(Schema.Finite)
+  progress: sideField(open({
+    currentStep: sideField(Schema.Finite),
+    totalSteps: sideField(Schema.Finite),
+    percentage: sideField(Schema.Finite)
   })),
   currentStepInfo: Schema.optionalKey(Schema.Unknown)
 })
@@ -462,13 +481,13 @@ export interface TaskProgress extends Schema.Schema.Type<typeof TaskProgress> {}
  */
 export const CanvasVersionSummary = open({
   id: Schema.NonEmptyString,
-  promptId: absentable(Schema.String),
-  title: absentable(Schema.String),
-  promoted: absentable(Schema.Boolean),
-  draft: absentable(Schema.Boolean),
-  versionIndex: absentable(Schema.Finite),
-  createdAt: absentable(Schema.String),
-  updatedAt: absentable(Schema.String)
+  promptId: sideField(Schema.String),
+  title: sideField(Schema.String),
+  promoted: sideField(Schema.Boolean),
+  draft: sideField(Schema.Boolean),
+  versionIndex: sideField(Schema.Finite),
+  createdAt: sideField(Schema.String),
+  updatedAt: sideField(Schema.String)
 })
 
 /**
@@ -485,17 +504,17 @@ export interface CanvasVersionSummary extends Schema.Schema.Type<typeof CanvasVe
  * @since 0.1.0
  */
 export const Environment = open({
-  id: absentable(Schema.String),
+  id: sideField(Schema.String),
   name: Schema.NonEmptyString,
   /** The version that it serves, if it serves any. */
   currentVersion: absentable(CanvasVersion),
-  activePublication: absentable(open({
-    id: absentable(Schema.String),
-    versionId: absentable(Schema.String),
-    publishedAt: absentable(Schema.String)
+  activePublication: sideField(open({
+    id: sideField(Schema.String),
+    versionId: sideField(Schema.String),
+    publishedAt: sideField(Schema.String)
   })),
-  createdAt: absentable(Schema.String),
-  updatedAt: absentable(Schema.String)
+  createdAt: sideField(Schema.String),
+  updatedAt: sideField(Schema.String)
 })
 
 /**
@@ -512,12 +531,12 @@ export interface Environment extends Schema.Schema.Type<typeof Environment> {}
  */
 export const VaultMetadata = open({
   id: Schema.NonEmptyString,
-  originalFileName: absentable(Schema.String),
-  mimeType: absentable(Schema.String),
+  originalFileName: sideField(Schema.String),
+  mimeType: sideField(Schema.String),
   /** In bytes. */
-  size: absentable(Schema.Finite),
-  createdAt: absentable(Schema.String),
-  uploadedAt: absentable(Schema.String)
+  size: sideField(Schema.Finite),
+  createdAt: sideField(Schema.String),
+  uploadedAt: sideField(Schema.String)
 })
 
 /**
@@ -535,8 +554,8 @@ export interface VaultMetadata extends Schema.Schema.Type<typeof VaultMetadata> 
 export const VaultLink = open({
   url: Schema.NonEmptyString,
   /** ISO 8601. */
-  expiresAt: absentable(Schema.String),
-  metadata: absentable(VaultMetadata)
+  expiresAt: sideField(Schema.String),
+  metadata: sideField(VaultMetadata)
 })
 
 /**

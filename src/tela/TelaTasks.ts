@@ -352,10 +352,11 @@ export const make = (runtime: Runtime): Tasks => {
 const decodeTask = Schema.decodeUnknownEffect(Wire.Task)
 const decodePage = Wire.decodePage(Wire.Task)
 const decodeProgress = Wire.decodePage(Wire.TaskProgress)
-const decodeFiles = Schema.decodeUnknownEffect(Schema.Array(Wire.InputFile))
+const decodeInput = Schema.decodeUnknownEffect(Wire.TaskInput)
 
+/** Strict about the files, which a task's other readers may leave out. */
 const decodeInputFiles = (body: unknown) =>
-  Effect.flatMap(decodeTask(body), ({ inputContent }) => decodeFiles(inputContent?.files ?? []))
+  Effect.map(decodeInput(body), ({ inputContent }) => inputContent?.files ?? [])
 
 /** The answer is a list, also for one task; were it shorter than what was asked for, nobody could tell which are missing. */
 const decodeCreated = (count: number) => {

@@ -110,7 +110,9 @@ describe("completion runs", () => {
     Effect.gen(function*() {
       const { completionRuns } = yield* Tela.TelaClient
       const { data, total } = yield* completionRuns.list()
-      assert.deepStrictEqual(data[0] as unknown, { id: "1", status: "succeeded", promptVersionId: "v", extra_field: 1 })
+      const { raw, ...run } = data[0]!
+      assert.isDefined(raw)
+      assert.deepStrictEqual(run as unknown, { id: "1", status: "succeeded", promptVersionId: "v", extra_field: 1 })
       assert.isUndefined(total)
     }).pipe(Effect.provide(scripted(() => [{ id: "1", status: "succeeded", prompt_version_id: "v", extra_field: 1 }]))))
 
