@@ -8,6 +8,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaParser from "effect/SchemaParser"
+import * as Struct from "effect/Struct"
 
 /** A struct whose unknown fields survive decoding and encoding, without an index signature that would hide typos. */
 export const open = <const Fields extends Schema.Struct.Fields>(fields: Fields): Open<Fields> =>
@@ -110,7 +111,7 @@ export const withRaw = <A extends object, I>(schema: Schema.Codec<A, I>): Schema
       Schema.toType(schema),
       {
         decode: SchemaGetter.transformEffect((raw) => Effect.map(decode(raw), (value) => ({ ...value, raw }))),
-        encode: SchemaGetter.transformEffect(({ raw: _, ...value }: A & Raw) => encode(value))
+        encode: SchemaGetter.transformEffect((value: A & Raw) => encode(Struct.omit(value, ["raw"])))
       } as never
     )
   ) as never
