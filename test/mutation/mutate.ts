@@ -1,0 +1,129 @@
+/**
+ * The command: `npm run mutate -- src/internal/sse.ts`, or without a file for all of `targets.ts`. It changes each expression of
+ * the file in turn, in a copy of the repository, and runs the tests of the file: a mutant that no test notices has survived. The
+ * score is the share of mutants that were noticed, before exclusions. `equivalent.json` lists mutants that change nothing
+ * that can be observed, each with its reason.
+ */
+import { execFileSync } from "node:child_process"
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import { targets } from "./targets.ts"
+
+const here = fileURLToPath(new URL(".", import.meta.url))
+const root = fileURLToPath(new URL("../../", import.meta.url))
+
+/** The least share of mutants that the tests of a file have to notice, and the largest that may be listed as equivalent. */
+const leastKilled = 0.92
+const mostEquivalent = 0.05
+
+/** A mutant that cannot be observed: the line it changes, what the text becomes, and why nothing differs. */
+interface Equivalent {
+  readonly file: string
+  readonly line: string
+  readonly replacement: string
+  readonly reason: string
+}
+
+/** What Stryker says of one mutant. */
+interface MutantResult {
+  readonly fileName: string
+  readonly mutatorName: string
+  readonly replacement: string
+  readonly status: string
+  readonly location: { readonly start: { readonly line: number; readonly column: number } }
+}
+
+interface Stryker {
+  readonly runMutationTest: () => Promise<ReadonlyArray<MutantResult>>
+}
+
+const install = () => {
+  if (existsSync(join(here, "node_modules"))) return
+  console.log("installing the mutation tester")
+  execFileSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: here, stdio: "inherit" })
+}
+
+const mutate = async (file: string, tests: ReadonlyArray<string>): Promise<ReadonlyArray<MutantResult>> => {
+  process.env["MUTATION_TESTS"] = tests.join(",")
+  const { Stryker } = await import(join(here, "node_modules/@stryker-mutator/core/dist/src/index.js")) as {
+    readonly Stryker: new(options: object) => Stryker
+  }
+  const stryker = new Stryker({
+    mutate: [file],
+    testRunner: "vitest",
+    plugins: [join(here, "node_modules/@stryker-mutator/vitest-runner/dist/src/index.js")],
+    vitest: { configFile: "test/mutation/vitest.config.ts", related: false },
+    // Stryker would rewrite the project's own, which has comments of its own making
+    tsconfigFile: "no-tsconfig.json",
+    coverageAnalysis: "perTest",
+    concurrency: 2,
+    timeoutMS: 10_000,
+    reporters: ["dots"],
+    tempDirName: join(root, "node_modules/.mutation"),
+    ignorePatterns: ["dist", "coverage", "test/mutation/node_modules", "test/bench", "test/docs"],
+    checkers: [],
+    allowEmpty: false,
+    cleanTempDir: "always"
+  })
+  return stryker.runMutationTest()
+}
+
+/** Says what came out for a file, and whether that is enough. */
+const report = (
+  file: string,
+  results: ReadonlyArray<MutantResult>,
+  equivalents: ReadonlyArray<Equivalent>
+): boolean => {
+  const lines = readFileSync(join(root, file), "utf8").split("\n")
+  const valid = results.filter(({ status }) => ["Killed", "Timeout", "Survived", "NoCoverage"].includes(status))
+  const alive = valid.filter(({ status }) => status === "Survived" || status === "NoCoverage")
+  const lineOf = ({ location }: MutantResult) => lines[location.start.line - 1]!.trim()
+  const isListed = (mutant: MutantResult) =>
+    equivalents.some((equivalent) =>
+      equivalent.file === file && equivalent.line === lineOf(mutant) && equivalent.replacement === mutant.replacement
+    )
+  const listed = alive.filter(isListed)
+  const score = (valid.length - alive.length) / valid.length
+  for (const mutant of alive) {
+    if (isListed(mutant)) continue
+    const { line } = mutant.location.start
+    console.log(
+      `${mutant.status}  ${file}:${line}  ${mutant.mutatorName}\n    ${lineOf(mutant)}\n    becomes ${
+        mutant.replacement.replaceAll(/\s+/g, " ").slice(0, 120)
+      }`
+    )
+  }
+  console.log(
+    `${file}: ${valid.length} mutants, ${(100 * score).toFixed(1)} % noticed, ${listed.length} listed as equivalent, ${
+      alive.length - listed.length
+    } to look at`
+  )
+  return score >= leastKilled && listed.length / valid.length <= mostEquivalent
+}
+
+const main = async (): Promise<void> => {
+  const { positionals } = parseArgs({ allowPositionals: true })
+  const files = positionals.length === 0 ? Object.keys(targets) : positionals
+  const unknown = files.find((file) => targets[file] === undefined)
+  if (unknown !== undefined) {
+    console.error(
+      `${unknown} has no tests in test/mutation/targets.ts. The files are: ${Object.keys(targets).join(", ")}`
+    )
+    process.exitCode = 2
+    return
+  }
+  install()
+  const equivalents = JSON.parse(readFileSync(join(here, "equivalent.json"), "utf8")) as ReadonlyArray<Equivalent>
+  let isEnough = true
+  for (const file of files) {
+    const started = performance.now()
+    const tests = targets[file]!.filter((test) => existsSync(join(root, test)))
+    isEnough = report(file, await mutate(file, tests), equivalents) && isEnough
+    console.log(`${Math.round((performance.now() - started) / 1000)} s`)
+  }
+  process.exitCode = isEnough ? 0 : 1
+}
+
+await main()
