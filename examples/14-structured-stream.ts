@@ -1,11 +1,11 @@
 /**
- * Structured output as it grows. Until the end it is a deep partial of the schema's type, which is enough to show what
- * is known; the last part holds the whole, validated.
+ * Structured output as it grows. Until the end its members may be missing at any depth, and nothing has validated it, so it
+ * is decoded with a schema in which everything is optional. The last part holds the whole output, validated.
  *
  * The canvas takes a text, `city`, and answers with an object like `Trip`.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Console, Effect, Schema, Stream } from "effect"
+import { Console, Effect, Option, Schema, Stream } from "effect"
 import { Tela } from "canvas-runs"
 import { canvasId, live } from "./support/liveTela.ts"
 
@@ -14,8 +14,18 @@ const Trip = Schema.Struct({
   days: Schema.Array(Schema.Struct({ place: Schema.String, hours: Schema.Finite }))
 })
 
-/** Every property may be missing, at any depth. */
-const sketch = ({ days = [], title = "..." }: Tela.DeepPartial<typeof Trip.Type>): string =>
+/** What can be shown of a trip that is not complete. */
+const Sketch = Schema.Struct({
+  title: Schema.optionalKey(Schema.String),
+  days: Schema.optionalKey(Schema.Array(Schema.Struct({
+    place: Schema.optionalKey(Schema.String),
+    hours: Schema.optionalKey(Schema.Finite)
+  })))
+})
+
+const decodeSketch = Schema.decodeUnknownOption(Sketch)
+
+const sketch = ({ days = [], title = "..." }: typeof Sketch.Type): string =>
   `${title}: ${days.map(({ hours, place }) => `${place ?? "..."} (${hours ?? "?"} h)`).join(", ")}`
 
 const program = Effect.gen(function*() {
@@ -26,7 +36,10 @@ const program = Effect.gen(function*() {
     Stream.map((part) => {
       switch (part._tag) {
         case "delta":
-          return part.structured === undefined ? "thinking" : `so far: ${sketch(part.structured)}`
+          return Option.match(decodeSketch(part.structured), {
+            onNone: () => "thinking",
+            onSome: (trip) => `so far: ${sketch(trip)}`
+          })
         case "event":
           return `${part.event}: ${JSON.stringify(part.data)}`
         case "final":

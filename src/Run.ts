@@ -173,7 +173,7 @@ export const polls = <
         })
       )
     })
-  ).pipe(Telemetry.streamSpan("Run.polls", source.ref))
+  ).pipe(Telemetry.streamSpan("Run.polls", Telemetry.attributes(source.ref)))
 
 /**
  * The snapshots of a run that differ from the one before, ending with the terminal one, whatever it is: a failed run is

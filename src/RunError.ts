@@ -379,6 +379,8 @@ export class InvalidOutputError extends /*#__PURE__*/ TaggedError<InvalidOutputE
   issue: Schema.String,
   /** The output as the provider sent it. */
   output: Schema.Unknown,
+  /** Why the model stopped, where the provider says so: `"length"` and `"content_filter"` mean that the output was cut off. */
+  finishReason: /*#__PURE__*/ Schema.optionalKey(Schema.String),
   requestId: /*#__PURE__*/ Schema.optionalKey(Schema.String)
 }) {
   readonly isRetryable = false
@@ -395,7 +397,14 @@ export const Received = /*#__PURE__*/ Schema.Struct({
   message: Schema.String,
   /** The structured output, as far as it had come. */
   structured: Schema.Unknown,
-  chunks: Schema.Finite
+  chunks: Schema.Finite,
+  /** How many events were skipped because they held no output, such as keep-alives. */
+  skipped: /*#__PURE__*/ Schema.optionalKey(Schema.Finite),
+  /**
+   * What arrived and could not be read: the chunk or the text that broke the stream, and if there is no output also the
+   * named events, as `{ event, data }`, that may hold it.
+   */
+  unread: /*#__PURE__*/ Schema.optionalKey(/*#__PURE__*/ Schema.Array(Schema.Unknown))
 })
 
 /**

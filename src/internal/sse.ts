@@ -1,10 +1,17 @@
 /**
  * Server-sent events, read as bytes arrive. Unlike Effect's own decoder this one takes a `retry:` line for what it is, also
- * takes streams of one JSON document per line, and hands over what stood before a cut, for the caller to judge.
+ * takes streams of one JSON document per line and errors in a field named `error`, and hands over what stood before a cut,
+ * for the caller to judge.
  *
  * One pass over the text, with cost linear in its length however it is cut into chunks.
  */
 import { identity } from "effect/Function"
+
+/**
+ * Whether a line of data is the mark `[DONE]` that ends a stream, in any case and with white space before it. More text may
+ * follow on the line.
+ */
+export const isDoneMark = (text: string): boolean => /^\s*\[done\]/i.test(text)
 
 /** Takes one event. Its name is `"message"` unless the server gave it another. */
 export type Emit = (event: string, data: string) => void
@@ -50,9 +57,15 @@ export const make = (emit: Emit, options?: {
     if (text === "") return dispatch()
     const first = text.charCodeAt(0)
     // One JSON document per line is no event stream, and is what some servers send
-    if (first === 123 /* { */ || text.startsWith("[DONE]")) {
+    if (first === 123 /* { */ || isDoneMark(text)) {
       dispatch()
       emit("message", clean(text))
+      return
+    }
+    // Some servers write an error as a field of this name, which the standard would ignore, and then end the stream as usual
+    if (text.startsWith("error:")) {
+      dispatch()
+      emit("error", clean(text.slice(6).trim()))
       return
     }
     const isData = text.startsWith("data")

@@ -84,17 +84,14 @@ export const requestSpan = (
     })
 }
 
-/** The same for a stream about a run. */
+/** Opens a span around a whole stream if anybody collects spans. */
 export const streamSpan =
-  (name: string, ref: RunRef.RunRef) => <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
+  (name: string, attributes: Record<string, unknown>) =>
+  <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
     Stream.unwrap(Effect.withFiber((fiber) =>
       Effect.succeed(
         isTraced(fiber)
-          ? Stream.withSpan(self, name, { attributes: attributes(ref), captureStackTrace: false }) as Stream.Stream<
-            A,
-            E,
-            R
-          >
+          ? Stream.withSpan(self, name, { attributes, captureStackTrace: false }) as Stream.Stream<A, E, R>
           : self
       )
     ))
@@ -120,14 +117,31 @@ export const ended = (loop: Wait, end: End): Effect.Effect<void> =>
 
 /** The same for a wait that shares its span with others. */
 export const endedOfMany = (loop: Wait, end: End): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    record(loop.source.ref.provider, RunRef.format(loop.source.ref), outcomeOf(end), loop.timers.now() - loop.started)
+  )
+
+/** Counts and times the end of an execution that nobody polls, since `started`, and sets the outcome on the current span. */
+export const endedAlone = (
+  provider: string,
+  started: number,
+  end: Exit.Exit<unknown, unknown>
+): Effect.Effect<void> =>
+  Effect.clockWith((clock) => {
+    const outcome = Exit.isSuccess(end) ? "Succeeded" : failureName(end.cause)
+    return Effect.andThen(
+      Effect.annotateCurrentSpan({ "run.outcome": outcome }),
+      record(provider, `an execution of ${provider}`, outcome, clock.currentTimeMillisUnsafe() - started)
+    )
+  })
+
+const record = (provider: string, name: string, outcome: string, elapsedMillis: number): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
-    const { ref } = loop.source
-    const outcome = outcomeOf(end)
-    const elapsed = Duration.millis(loop.timers.now() - loop.started)
-    const by = { provider: ref.provider, outcome }
+    const elapsed = Duration.millis(elapsedMillis)
+    const by = { provider, outcome }
     Metric.withAttributes(endedCount, by).updateUnsafe(1, fiber.context)
     Metric.withAttributes(waitTime, by).updateUnsafe(elapsed, fiber.context)
-    return Effect.logDebug(`${RunRef.format(ref)}: ${outcome} after ${Duration.format(elapsed)}`)
+    return Effect.logDebug(`${name}: ${outcome} after ${Duration.format(elapsed)}`)
   })
 
 /** What a span says of a run. */

@@ -37,6 +37,7 @@ import {
 } from "../RunError.ts"
 import * as RunRef from "../RunRef.ts"
 import type * as Webhooks from "../Webhooks.ts"
+import { errorIn, outcomeOf, reasonOf } from "./internal/endMark.ts"
 import * as TelaFile from "./TelaFile.ts"
 import * as Wire from "./TelaSchema.ts"
 
@@ -255,6 +256,11 @@ export interface SyncExecution<out Output> extends ExecutionInfo {
   readonly params: SyncParams
   /** The validated output. */
   readonly result: Output
+  /**
+   * Why the model stopped, where the provider says so. `"length"` and `"content_filter"` mean that the output was cut off,
+   * although it fits the schema.
+   */
+  readonly finishReason: string | undefined
   /** The answer as it came. */
   readonly rawResult: unknown
 }
@@ -386,14 +392,22 @@ export const validateWith = (schema: AnySchema.AnySchema | undefined, skip: bool
 export const validated = <Output>(
   validate: Validate<Output>,
   output: unknown,
-  context: { readonly ref?: RunRef.RunRef | undefined; readonly requestId: string | undefined }
+  context: {
+    readonly ref?: RunRef.RunRef | undefined
+    readonly requestId: string | undefined
+    readonly finishReason?: string | undefined
+  }
 ): Effect.Effect<Output, InvalidOutputError> =>
   Effect.mapError(validate(output), (issue) =>
     new InvalidOutputError({
-      message: `The execution succeeded, and its output does not fit the schema: ${issue}. ` +
+      message:
+        `The execution succeeded${
+          context.finishReason === undefined ? "" : ` with finish_reason ${JSON.stringify(context.finishReason)}`
+        }, and its output does not fit the schema: ${issue}. ` +
         "The output is kept in this error; correct the schema or the canvas, or set skipResultValidation.",
       issue,
       output,
+      ...(context.finishReason === undefined ? undefined : { finishReason: context.finishReason }),
       ...(context.ref === undefined ? undefined : { ref: context.ref }),
       ...(context.requestId === undefined ? undefined : { requestId: context.requestId })
     }))
@@ -413,33 +427,53 @@ export const executeSync = <Output>(
   Effect.gen(function*() {
     const timeout = yield* Polling.positive(operation, "timeout", duration(params.timeout ?? "10 minutes"))
     const { request, resolved } = yield* prepare(runtime, target, variables, params, {})
+    const started = yield* Clock.currentTimeMillis
     const { requestId, value } = yield* Create.create(
       runtime.api,
       { operation, request, decode: decodeSync, timeout },
       { retryCreates: runtime.retryCreates }
     )
-    const ref = RunRef.make({
-      provider,
-      kind: "sync",
-      id: value.id,
-      ...(requestId === undefined ? undefined : { requestId })
-    })
+    const id = value.id ?? requestId ?? "unknown"
+    const ref = RunRef.make({ provider, kind: "sync", id, ...(requestId === undefined ? undefined : { requestId }) })
     yield* Telemetry.countCreated(provider)
-    if (value.status === "failed") return yield* runFailed(ref, value.raw, requestId)
-    const result = yield* validated(validate, value.output, { ref, requestId })
+    const { finishReason } = value
+    const judged: Effect.Effect<Output, RunFailedError | InvalidOutputError> = value._tag === "Failed"
+      ? Effect.fail(runFailed(ref, value.raw, requestId, value.errors))
+      : validated(validate, value.output, { ref, requestId, finishReason })
+    const result = yield* Effect.onExit(judged, (exit) => Telemetry.endedAlone(provider, started, exit))
     return {
       isSync: true as const,
       isAsync: false as const,
       isStream: false as const,
-      id: value.id,
+      id,
       status: "succeeded" as const,
       requestId,
       variables: resolved,
       params,
       result,
+      finishReason,
       rawResult: value.raw
     }
-  }).pipe(Telemetry.span("TelaCanvas.execute", { "run.provider": provider, "execution.mode": "sync" }))
+  }).pipe(Telemetry.span("TelaCanvas.execute", spanAttributes(target, params, "sync")))
+
+/**
+ * What the span of an execution says.
+ *
+ * @internal
+ */
+export const spanAttributes = (
+  target: Target,
+  params: ExecuteParams & VersionParams,
+  mode: "sync" | "async" | "stream"
+): Record<string, unknown> => ({
+  "run.provider": provider,
+  "execution.mode": mode,
+  ...defined({
+    "canvas.id": target._tag === "Application" ? undefined : target.id,
+    "canvas.version_id": params.versionId ?? (target._tag === "Application" ? undefined : target.versionId),
+    "canvas.application_id": target._tag === "Application" ? target.applicationId : undefined
+  })
+})
 
 /**
  * Creates an execution, or a task, that is followed by polling.
@@ -477,7 +511,7 @@ export const executeAsync = <Output>(
       variables: resolved,
       wasLookedUp: false
     })
-  }).pipe(Telemetry.span("TelaCanvas.execute", { "run.provider": provider, "execution.mode": "async" }))
+  }).pipe(Telemetry.span("TelaCanvas.execute", spanAttributes(target, params, "async")))
 
 /**
  * Looks up an execution, or a task.
@@ -732,8 +766,12 @@ const refOf = (
     }))
 }
 
-const runFailed = (ref: RunRef.RunRef, raw: unknown, requestId: string | undefined): RunFailedError => {
-  const errors = failureOf(raw)
+const runFailed = (
+  ref: RunRef.RunRef,
+  raw: unknown,
+  requestId: string | undefined,
+  errors = failureOf(raw)
+): RunFailedError => {
   return new RunFailedError({
     message: `${RunRef.format(ref)} failed: ${
       errors.length === 0 ? "the provider gave no reason" : errors.join("; ")
@@ -828,17 +866,58 @@ const decodeTask = (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.Sche
 /** The answer may be the task, or a list of one. */
 const decodeCreatedTask = (body: unknown) => decodeTask(Array.isArray(body) && body.length === 1 ? body[0] : body)
 
-const decodeSync = (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.SchemaError> =>
-  isWorkflow(body) ? fromWorkflow(body) : Effect.map(decodeChat(body), ({ choices, id }) => ({
-    id,
-    kind: "execution",
-    status: "succeeded",
-    providerStatus: "succeeded",
-    output: choices[0].message.content,
-    task: undefined,
-    requestId: undefined,
+/** What a synchronous answer says of the execution. */
+interface SyncAnswer {
+  readonly _tag: "Succeeded" | "Failed"
+  readonly id: string | undefined
+  readonly output: unknown
+  readonly finishReason: string | undefined
+  /** The provider's words, if it failed and the answer has an error. */
+  readonly errors: ReadonlyArray<string> | undefined
+  readonly raw: unknown
+}
+
+/**
+ * Reads a synchronous answer, by the rules of `endMark`: it is one whole document, so only an answer that says that it failed
+ * is no success. A workflow also says its status, and is no success while it runs.
+ */
+const decodeSync = (body: unknown): Effect.Effect<SyncAnswer, Schema.SchemaError> => {
+  const id = field(body, "id")
+  const failed = (errors: ReadonlyArray<string> | undefined, finishReason?: string): SyncAnswer => ({
+    _tag: "Failed",
+    id: typeof id === "string" ? id : undefined,
+    output: undefined,
+    finishReason,
+    errors,
     raw: body
-  }))
+  })
+  if (isWorkflow(body)) {
+    return Effect.flatMap(fromWorkflow(body), ({ id, output, status }) =>
+      status === "failed"
+        ? Effect.succeed(failed(undefined))
+        : Effect.as(decodeCompleted(body), {
+          _tag: "Succeeded",
+          id,
+          output,
+          finishReason: undefined,
+          errors: undefined,
+          raw: body
+        }))
+  }
+  const errors = errorIn(body)
+  if (errors !== undefined) return Effect.succeed(failed(errors))
+  return Effect.map(decodeChat(body), ({ choices, id }) => {
+    const choice = choices.find(({ index }) => index === 0) ?? choices[0]
+    const reason = choice.finish_reason
+    const finishReason = typeof reason === "string" && reasonOf(reason) !== "none" ? reason : undefined
+    const errors = errorIn({ error: choice.error })
+    return errors !== undefined || outcomeOf(reason, true) !== "success"
+      ? failed(errors, finishReason)
+      : { _tag: "Succeeded", id, output: choice.message.content, finishReason, errors: undefined, raw: body }
+  })
+}
+
+const decodeCompleted = Schema.decodeUnknownEffect(Schema.Struct({ status: Schema.Literal("completed") }))
 
 /**
  * Uploads the files and makes the request.

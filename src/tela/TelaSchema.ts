@@ -76,11 +76,15 @@ export const ChatCompletion = open({
   /** Unix seconds. */
   created: sideField(Schema.Finite),
   choices: Schema.NonEmptyArray(open({
+    index: Schema.optionalKey(Schema.Unknown),
     message: open({
       role: sideField(Schema.String),
       /** An object where the canvas has structured output, text elsewhere. */
       content: Schema.Unknown
-    })
+    }),
+    /** Why the model stopped. The provider does not document it. */
+    finish_reason: Schema.optionalKey(Schema.Unknown),
+    error: Schema.optionalKey(Schema.Unknown)
   }))
 })
 
@@ -343,7 +347,11 @@ export const StreamChunk = Schema.Struct({
     delta: Schema.optionalKey(Schema.NullishOr(Schema.Struct({
       content: Schema.optionalKey(Schema.NullishOr(Schema.String))
     }))),
-    finish_reason: Schema.optionalKey(Schema.NullishOr(Schema.String))
+    finish_reason: Schema.optionalKey(Schema.NullishOr(Schema.String)),
+    index: Schema.optionalKey(Schema.Unknown),
+    error: Schema.optionalKey(Schema.Unknown),
+    /** What a server sends that answers at once and not in pieces. */
+    message: Schema.optionalKey(Schema.NullishOr(Schema.Struct({ content: Schema.optionalKey(Schema.Unknown) })))
   })))),
   message: Schema.optionalKey(Schema.NullishOr(Schema.Struct({
     content: Schema.optionalKey(Schema.NullishOr(Schema.String)),

@@ -18,13 +18,12 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { constVoid } from "effect/Function"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
-import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Create from "../internal/create.ts"
@@ -34,8 +33,9 @@ import * as Timers from "../internal/timers.ts"
 import * as Sse from "../internal/sse.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import * as Polling from "../Polling.ts"
-import { type InvalidOutputError, type Received, RunFailedError, StreamInterruptedError } from "../RunError.ts"
+import { type InvalidOutputError, RunFailedError, StreamInterruptedError } from "../RunError.ts"
 import * as RunRef from "../RunRef.ts"
+import * as Fold from "./internal/streamFold.ts"
 import {
   duration,
   type ExecuteError,
@@ -43,13 +43,13 @@ import {
   prepare,
   provider,
   type Runtime,
+  spanAttributes,
   type Target,
   type TelaDuration,
   type Validate,
   validated,
   type VersionParams
 } from "./TelaExecution.ts"
-import * as Wire from "./TelaSchema.ts"
 
 /**
  * A streamed execution.
@@ -67,7 +67,9 @@ export interface StreamParams extends ExecuteParams, VersionParams {
    */
   readonly firstEventTimeout?: TelaDuration | undefined
   /**
-   * How long the stream may be without an event. Keep-alives do not count as events.
+   * How long the stream may be without an event. Keep-alives do not count: comments, empty data, JSON scalars such as a
+   * time, and text that does not begin like JSON, such as `ping`. A server that only says that it is alive would otherwise
+   * never time out. If the model has already said its end, the stream then succeeds, because only the connection stayed open.
    *
    * @default "1 minute"
    */
@@ -79,16 +81,6 @@ export interface StreamParams extends ExecuteParams, VersionParams {
    */
   readonly timeout?: TelaDuration | undefined
 }
-
-/**
- * A value that is not complete yet.
- *
- * @category models
- * @since 0.1.0
- */
-export type DeepPartial<A> = A extends ReadonlyArray<infer Item> ? ReadonlyArray<DeepPartial<Item>>
-  : A extends object ? { readonly [K in keyof A]?: DeepPartial<A[K]> }
-  : A
 
 /**
  * One piece of a streamed execution.
@@ -109,14 +101,17 @@ export type StreamPart<Output> =
     /** All that has been said so far. */
     readonly message: string
     /**
-     * The structured output, as far as it can be parsed; none for a canvas whose output is text. It has not been decoded:
-     * where the schema transforms, this is still what travels.
+     * The structured output so far, as the server sent it; `undefined` until there is one, and for a canvas whose output is
+     * text. It is `unknown` because it is incomplete, not validated and not decoded: members may be missing at any depth.
      */
-    readonly structured: DeepPartial<Output> | undefined
-    /** Why the model stopped, in the last piece. */
+    readonly structured: unknown
+    /**
+     * Why the model stopped, in the piece that says so. `stop`, `length`, `content_filter`, `tool_calls` and
+     * `function_call`, in any case, are an end; any other text is shown and ends nothing.
+     */
     readonly finishReason: string | undefined
     readonly requestId: string | undefined
-    /** The chunk as it came. */
+    /** The chunk as the server sent it. */
     readonly raw: unknown
   }
   | { readonly _tag: "event"; readonly event: string; readonly data: unknown; readonly requestId: string | undefined }
@@ -125,6 +120,11 @@ export type StreamPart<Output> =
     /** The validated output. */
     readonly result: Output
     readonly message: string
+    /**
+     * Why the model stopped, where the server says so. `"length"` and `"content_filter"` mean that the output was cut off,
+     * although it fits the schema.
+     */
+    readonly finishReason: string | undefined
     readonly requestId: string | undefined
   }
 
@@ -159,7 +159,7 @@ export const executeStream = <Output>(
       const total = yield* Polling.positive(operation, "timeout", duration(params.timeout ?? Infinity))
       const started = yield* Clock.currentTimeMillis
       const { request } = yield* prepare(runtime, target, variables, params, { stream: true })
-      const { clean, maxBytes, requestId, response, sentAt } = yield* Create.open(
+      const opened = yield* Create.open(
         runtime.api,
         {
           operation,
@@ -169,250 +169,134 @@ export const executeStream = <Output>(
         { retryCreates: runtime.retryCreates }
       )
       yield* Telemetry.countCreated(provider)
+      let end: Exit.Exit<unknown, unknown> = Exit.interrupt()
+      yield* Effect.addFinalizer(() => Telemetry.endedAlone(provider, started, end))
       return Stream.fromPull(read({
-        response,
+        opened,
         scope: yield* Effect.scope,
         validate,
-        requestId,
-        clean,
-        maxBytes,
         clock: yield* Clock.Clock,
         timers: yield* Effect.withFiber((fiber) => Effect.succeed(Timers.of(fiber))),
         started,
-        sentAt,
-        firstMillis: Duration.toMillis(first),
-        idleMillis: Duration.toMillis(idle),
-        totalMillis: Duration.toMillis(total)
+        first,
+        idle,
+        total,
+        onEnd: (exit) => {
+          end = exit
+        }
       }))
-    }).pipe(Telemetry.span("TelaCanvas.execute", { "run.provider": provider, "execution.mode": "stream" }))
-  )
+    })
+  ).pipe(Telemetry.streamSpan("TelaCanvas.execute", spanAttributes(target, params, "stream")))
 
 const operation = "canvas.execute"
 
-const notJson = Symbol("notJson")
-
-// Once per event: an Option, or a function that catches for another, would cost a tenth of the parsing
-const parseJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return notJson
-  }
-}
-
-const decodeChunk = Schema.decodeUnknownOption(Wire.StreamChunk)
-
-/**
- * A chunk, or undefined if it is none or an error. The schema's interpreter costs half of the parsing, so it judges only
- * what is rare.
- */
-const readChunk = (raw: unknown): Wire.StreamChunk | undefined =>
-  isCommonChunk(raw)
-    ? raw
-    : Predicate.hasProperty(raw, "error") && raw.error != null
-    ? undefined
-    : Option.getOrUndefined(decodeChunk(raw))
-
-/**
- * Whether this, which comes out of JSON, is no error and surely fits the schema as it is: it has one choice, whose delta
- * has a content, and no message or one with a content. What has a content is no array.
- *
- * @internal
- */
-export const isCommonChunk = (raw: unknown): raw is Wire.StreamChunk => {
-  if (typeof raw !== "object" || raw === null) return false
-  const { choices, error, id, message } = raw as { [K in keyof Wire.StreamChunk | "error"]?: unknown }
-  return error == null && isTextOrNullish(id) && Array.isArray(choices) && choices.length === 1 &&
-    isCommonChoice(choices[0]) && (message == null || hasContent(message))
-}
-
-const isCommonChoice = (choice: unknown): boolean => {
-  if (typeof choice !== "object" || choice === null) return false
-  const { delta, finish_reason } = choice as { readonly delta?: unknown; readonly finish_reason?: unknown }
-  return isTextOrNullish(finish_reason) && hasContent(delta)
-}
-
-const hasContent = (value: unknown): boolean => {
-  if (typeof value !== "object" || value === null) return false
-  const { content } = value as { readonly content?: unknown }
-  return typeof content === "string" || content === null
-}
-
-const isTextOrNullish = (value: unknown): boolean => value == null || typeof value === "string"
-
 interface Reading<Output> {
-  readonly response: HttpClientResponse.HttpClientResponse
+  readonly opened: Http.Opened
   readonly scope: Scope.Scope
   readonly validate: Validate<Output>
-  readonly requestId: string | undefined
-  readonly clean: Http.Opened["clean"]
-  readonly maxBytes: number
   readonly clock: Clock.Clock
   readonly timers: Timers.Timers
   readonly started: number
-  readonly sentAt: number
-  readonly firstMillis: number
-  readonly idleMillis: number
-  readonly totalMillis: number
+  readonly first: Duration.Duration
+  readonly idle: Duration.Duration
+  readonly total: Duration.Duration
+  /** Takes the end that the consumer was told. */
+  readonly onEnd: (exit: Exit.Exit<unknown, unknown>) => void
 }
 
 type Parts<Output> = Pull.Pull<readonly [StreamPart<Output>, ...Array<StreamPart<Output>>], StreamError>
 
 /**
- * Reads the body: bytes to events to parts, an array per chunk, in one step. What stands before a failure in the same
- * chunk is handed on first, so the outcome does not depend on how the network cut the stream.
+ * Reads the body: bytes to events to parts, an array per piece of the body, in one step. Parts that stand before a failure in
+ * the same piece are handed on first, so the outcome does not depend on how the network cut the stream.
  *
- * The body is read only when the consumer asks, and a watchman looks after the time.
+ * The body is read only when the consumer asks, and a watchdog looks after the time.
  */
-const read = <Output>({
-  clean,
-  clock,
-  firstMillis,
-  idleMillis,
-  maxBytes,
-  requestId,
-  response,
-  scope,
-  sentAt,
-  started,
-  timers,
-  totalMillis,
-  validate
-}: Reading<Output>): Effect.Effect<Parts<Output>> => {
-  let message = ""
-  let structured: unknown
-  // The same without an empty one, which says nothing
-  let shown: DeepPartial<Output> | undefined
-  let chunks = 0
-  let completionId: string | undefined
-  let hasEnded = false
-  let isFinished = false
-  let isCutOff = false
-  let failure: Cause.Cause<StreamError> | undefined
-  let isDone = false
-
-  const interrupted = (reason: StreamInterruptedError["reason"], what: string, cause?: unknown) =>
-    Cause.fail(
-      new StreamInterruptedError({
-        message:
-          `The stream ${what} after ${chunks} chunks and ${message.length} characters. What had arrived is in this ` +
-          "error's received; a streamed execution cannot be resumed.",
-        reason,
-        received: { message, structured, chunks } satisfies Received,
-        elapsed: Duration.millis(clock.currentTimeMillisUnsafe() - started),
-        ...(requestId === undefined ? undefined : { requestId }),
-        ...(cause instanceof Error ? { cause } : undefined)
-      })
-    )
-
-  const tooLong = () =>
-    interrupted(
-      "transport",
-      `has an event longer than the client's maxResponseBytes (${maxBytes}), which can be raised,`
-    )
-
-  const refuse = (data: unknown) => {
-    const error = Predicate.hasProperty(data, "error") ? data.error : data
-    const words = typeof error === "string"
-      ? error
-      : Predicate.hasProperty(error, "message") && typeof error.message === "string"
-      ? error.message
-      : Predicate.hasProperty(data, "message") && typeof data.message === "string"
-      ? data.message
-      : undefined
-    const ref = RunRef.make({ provider, kind: "stream", id: completionId ?? requestId ?? "unknown" })
-    return Cause.fail(
-      new RunFailedError({
-        message: `The provider broke off the stream: ${words ?? "it gave no reason"}. ${chunks} chunks had arrived.`,
-        ref,
-        errors: words === undefined ? [] : [words],
-        run: { error: data, received: { message, structured, chunks } satisfies Received },
-        ...(requestId === undefined ? undefined : { requestId })
-      })
-    )
-  }
-
+const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> => {
+  const { clock, onEnd, opened, scope, timers } = reading
+  const { maxBytes, requestId, response } = opened
+  const said = Fold.initial()
   /** What has been read and not been handed on. */
   let parts: Array<StreamPart<Output>> = []
-
-  const take = (event: string, data: string) => {
-    if (hasEnded || failure !== undefined) return
-    if (data.length > maxBytes) {
-      failure = tooLong()
-      return
-    }
-    if (data.charCodeAt(0) === 91 /* [ */ && data.startsWith("[DONE]")) {
-      hasEnded = true
-      return
-    }
-    const raw = parseJson(data)
-    if (raw === notJson && isCutOff) return
-    if (event === "error") {
-      failure = refuse(raw === notJson ? data : raw)
-      return
-    }
-    if (event !== "message") {
-      parts.push({ _tag: "event", event, data: raw === notJson ? data : raw, requestId })
-      return
-    }
-    if (raw === notJson) {
-      failure = interrupted("transport", "held what is not JSON")
-      return
-    }
-    const chunk = readChunk(raw)
-    if (chunk === undefined) {
-      failure = Predicate.hasProperty(raw, "error") && raw.error != null
-        ? refuse(raw)
-        : interrupted("transport", "held a chunk of an unknown form")
-      return
-    }
-    const { choices, id, message: said } = chunk
-    const choice = choices?.[0]
-    const content = choice?.delta?.content ?? ""
-    const finishReason = choice?.finish_reason ?? undefined
-    chunks++
-    completionId = id ?? completionId
-    message = said?.content ?? message + content
-    if (said?.structured_content != null) {
-      structured = said.structured_content
-      shown = isEmpty(structured) ? undefined : structured as DeepPartial<Output>
-    }
-    if (finishReason !== undefined) isFinished = true
-    parts.push({ _tag: "delta", content, message, structured: shown, finishReason, requestId, raw })
-  }
-
-  const parser = Sse.make(take, { maxLength: maxBytes, clean })
-
-  const final: Effect.Effect<readonly [StreamPart<Output>], InvalidOutputError> = Effect.suspend(() => {
-    isDone = true
-    return Effect.map(
-      validated(validateAny(validate, structured, message), isEmpty(structured) ? message : structured, { requestId }),
-      (result) => [{ _tag: "final", result, message, requestId }] as const
-    )
-  })
-
+  /** How the stream ends, once that is certain. The consumer gets it after the parts. */
+  let ending: Parts<Output> | undefined
   /** The consumer, while it waits. */
   let consumer: ((parts: Parts<Output>) => void) | undefined
-  /** Asks the body for more. */
+  /** Asks the body for its next piece. */
   let more: () => void = constVoid
-  /** How long the server may take for its next event. The time that the consumer takes does not count. */
-  const sinceSent = clock.currentTimeMillisUnsafe() - sentAt
-  let patience = firstMillis - sinceSent
-  const end = timers.now() + totalMillis - sinceSent
-  const watchman = Timers.watchman(timers, () => {
-    failure ??= timers.now() >= end
-      ? interrupted("total", "took longer than its timeout")
-      : chunks === 0
-      ? interrupted("first-event", "brought nothing in time")
-      : interrupted("idle", "fell silent")
+  let isCutOff = false
+
+  const fail = (error: StreamInterruptedError | RunFailedError) => {
+    ending ??= Effect.fail(error)
+  }
+
+  const tooLong = () =>
+    interrupted(reading, said, "transport", {
+      what: `an event is longer than ${maxBytes} characters, which is the client's maxResponseBytes and can be raised`
+    })
+
+  const take = (event: string, data: string) => {
+    if (ending !== undefined) return
+    if (data.length > maxBytes) return fail(tooLong())
+    const step = Fold.step(said, event, data, requestId, isCutOff)
+    switch (step._tag) {
+      case "delta":
+      case "event":
+        parts.push(step)
+        return
+      case "done":
+        return conclude(true)
+      case "failed":
+        return fail(failed(reading, said, step))
+      case "unreadable":
+        return fail(
+          interrupted(reading, said, "transport", {
+            what: `an event ${step.why}: ${excerpt(step.data)}`,
+            broken: step.data
+          })
+        )
+    }
+  }
+
+  const parser = Sse.make(take, { maxLength: maxBytes, clean: opened.clean })
+
+  /** Ends the stream, which has sent `[DONE]` or will send nothing more. */
+  const conclude = (isDone: boolean) => {
+    ending ??= Fold.isSuccess(said, isDone)
+      ? final
+      : Effect.fail(interrupted(reading, said, "end", { what: whyOpen(said, isDone, response) }))
+  }
+
+  const final: Parts<Output> = Effect.suspend(() =>
+    Effect.map(
+      validated(validateText(reading.validate, said.message), Fold.outputOf(said), {
+        requestId,
+        finishReason: said.finishReason
+      }),
+      (result) => {
+        ending = Cause.done()
+        return [{ _tag: "final", result, message: said.message, finishReason: said.finishReason, requestId }] as const
+      }
+    )
+  )
+
+  /** What the server's time is for, which excludes the time that the consumer takes. */
+  let phase: "first-event" | "idle" = "first-event"
+  const sinceSent = clock.currentTimeMillisUnsafe() - opened.sentAt
+  const deadline = timers.now() + Duration.toMillis(reading.total) - sinceSent
+  const watchdog = Timers.watchman(timers, () => {
+    // The model has said its end, and only the connection stayed open
+    if (Fold.isSuccess(said, false)) return finish()
+    const reason = timers.now() >= deadline ? "total" : phase
+    fail(interrupted(reading, said, reason, { what: whyLate(reading, reason) }))
     answer()
   })
 
-  /** Hands on what has been read, or else lets the consumer see that there is no more. */
+  /** Hands on what has been read, or else lets the consumer see how the stream ends. */
   const answer = () => {
     const resume = consumer
     consumer = undefined
-    watchman.rest()
+    watchdog.rest()
     resume?.(next)
   }
 
@@ -422,17 +306,21 @@ const read = <Output>({
       parts = []
       return Effect.succeed(read)
     }
-    if (isDone) return Cause.done()
-    if (failure !== undefined) return Effect.failCause(failure)
-    if (hasEnded) return final
-    watchman.expect(Math.min(patience, end - timers.now()))
+    if (ending !== undefined) {
+      return Effect.onExit(ending, (exit) =>
+        Effect.sync(() => {
+          if (Exit.isSuccess(exit) || !Pull.isDoneCause(exit.cause)) onEnd(exit)
+        }))
+    }
+    const patience = phase === "idle" ? Duration.toMillis(reading.idle) : Duration.toMillis(reading.first) - sinceSent
+    watchdog.expect(Math.min(patience, deadline - timers.now()))
     return ask
   })
 
   // What arrives after a consumer was interrupted is for its next pull
   const forget = Effect.sync(() => {
     consumer = undefined
-    watchman.rest()
+    watchdog.rest()
   })
   const ask: Parts<Output> = Effect.callback((resume) => {
     consumer = resume
@@ -440,108 +328,194 @@ const read = <Output>({
     return forget
   })
 
-  /** Takes what has arrived. Whether that is something for the consumer to see. */
-  const feed = (pieces: ReadonlyArray<Uint8Array>): boolean => {
-    pieces.forEach(parser.feed)
-    if (parser.isTooLong() && !hasEnded) failure ??= tooLong()
-    if (parts.length === 0 && failure === undefined && !hasEnded) return false
-    patience = idleMillis
-    return true
-  }
-
   /** The last event may lack the blank line that closes it, if the server closed the stream instead, or be cut. */
   const finish = () => {
     isCutOff = true
     parser.end()
-    if (hasEnded || isFinished) hasEnded = true
-    else failure ??= interrupted("end", "ended without its end mark")
+    conclude(false)
     answer()
   }
 
-  const breakOff = (cause: unknown) => {
-    if (isFinished) return finish()
-    failure ??= interrupted("transport", "broke off", cause)
-    answer()
+  const sink: Sink = {
+    isAwaited: () => consumer !== undefined,
+    feed: (pieces) => {
+      pieces.forEach(parser.feed)
+      if (parser.isTooLong()) fail(tooLong())
+      if (parts.length === 0 && ending === undefined) return more()
+      phase = "idle"
+      answer()
+    },
+    finish,
+    breakOff: (cause) => {
+      if (Fold.isSuccess(said, false)) return finish()
+      fail(interrupted(reading, said, "transport", { what: "the connection broke", cause }))
+      answer()
+    },
+    die: (cause) => {
+      ending ??= Effect.failCause(cause)
+      answer()
+    }
   }
-
-  const die = (cause: Cause.Cause<never>) => {
-    failure ??= cause
-    answer()
-  }
-
-  /** Reads a fetch's body by hand, which takes half of the time per chunk that a fiber and its pulls take. */
-  const readWeb = (body: ReadableStream<Uint8Array> | null): Effect.Effect<void> =>
-    Effect.uninterruptible(Effect.suspend(() => {
-      if (body === null) {
-        more = finish
-        return Effect.void
-      }
-      const reader = body.getReader()
-      const cancel = Effect.promise(() => reader.cancel().catch(constVoid))
-      let isReading = false
-      const onPiece = ({ done, value }: ReadableStreamReadResult<Uint8Array>) => {
-        isReading = false
-        if (done) finish()
-        else if (feed([value])) answer()
-        else more()
-      }
-      const onDefect = (defect: unknown) => die(Cause.die(defect))
-      more = () => {
-        if (isReading) return
-        isReading = true
-        reader.read().then(onPiece, breakOff).catch(onDefect)
-      }
-      return Scope.addFinalizer(scope, cancel)
-    }))
-
-  /** Reads any other body in a fiber, which waits until it is asked. */
-  const readStream = (body: HttpClientResponse.HttpClientResponse["stream"]): Effect.Effect<void> =>
-    Effect.flatMap(Scope.provide(Stream.toPull(body), scope), (pull) => {
-      const asked = Effect.callback<void>((resume) => {
-        more = () => resume(Effect.void)
-        if (consumer !== undefined) more()
-      })
-      const readOn: Effect.Effect<void> = Effect.suspend(() =>
-        consumer === undefined ? Effect.andThen(asked, readPiece) : readPiece
-      )
-      const readPiece = Pull.matchEffect(pull, {
-        onSuccess: (pieces) => {
-          if (feed(pieces)) answer()
-          return readOn
-        },
-        onFailure: (cause) => {
-          const error = Cause.findErrorOption(cause)
-          return Option.isNone(error)
-            ? Effect.failCause(cause as Cause.Cause<never>)
-            : Effect.sync(() =>
-              error.value.reason._tag === "EmptyBodyError" ? finish() : breakOff(error.value.reason.cause)
-            )
-        },
-        onDone: () => Effect.sync(finish)
-      })
-      return Effect.forkIn(Effect.catchCause(readOn, (cause) => Effect.sync(() => die(cause))), scope)
-    })
 
   return Effect.suspend(() => {
     const body = FetchPlatform.fetchBody(response)
-    return Scope.addFinalizer(scope, Effect.sync(watchman.stop)).pipe(
-      Effect.andThen(body === undefined || body === "taken" ? readStream(response.stream) : readWeb(body)),
-      Effect.as(next)
+    return Scope.addFinalizer(scope, Effect.sync(watchdog.stop)).pipe(
+      Effect.andThen(
+        body === undefined || body === "taken" ? readStream(response.stream, scope, sink) : readWeb(body, scope, sink)
+      ),
+      Effect.map((ask) => {
+        more = ask
+        return next
+      })
     )
   })
 }
 
 const isNonEmpty = <A>(parts: ReadonlyArray<A>): parts is readonly [A, ...Array<A>] => parts.length > 0
 
-const isEmpty = (value: unknown): boolean =>
-  Predicate.isNullish(value) || Predicate.isObject(value) && !Array.isArray(value) && Object.keys(value).length === 0
+/** Takes the pieces of a body, and its end. */
+interface Sink {
+  /** Whether the consumer waits for a piece. */
+  readonly isAwaited: () => boolean
+  readonly feed: (pieces: ReadonlyArray<Uint8Array>) => void
+  readonly finish: () => void
+  readonly breakOff: (cause: unknown) => void
+  readonly die: (cause: Cause.Cause<never>) => void
+}
+
+/**
+ * Reads the body of a fetch by hand, which takes half of the time per piece that a fiber and its pulls take. Returns what
+ * asks for the next piece.
+ */
+const readWeb = (
+  body: ReadableStream<Uint8Array> | null,
+  scope: Scope.Scope,
+  sink: Sink
+): Effect.Effect<() => void> =>
+  Effect.uninterruptible(Effect.suspend(() => {
+    if (body === null) return Effect.succeed(sink.finish)
+    const reader = body.getReader()
+    const cancel = Effect.promise(() => reader.cancel().catch(constVoid))
+    let isReading = false
+    const onPiece = ({ done, value }: ReadableStreamReadResult<Uint8Array>) => {
+      isReading = false
+      if (done) sink.finish()
+      else sink.feed([value])
+    }
+    const onDefect = (defect: unknown) => sink.die(Cause.die(defect))
+    return Effect.as(Scope.addFinalizer(scope, cancel), () => {
+      if (isReading) return
+      isReading = true
+      reader.read().then(onPiece, sink.breakOff).catch(onDefect)
+    })
+  }))
+
+/** Reads any other body in a fiber, which waits until it is asked. Returns what asks for the next piece. */
+const readStream = (
+  body: HttpClientResponse.HttpClientResponse["stream"],
+  scope: Scope.Scope,
+  sink: Sink
+): Effect.Effect<() => void> =>
+  Effect.flatMap(Scope.provide(Stream.toPull(body), scope), (pull) => {
+    let wake = constVoid
+    const asked = Effect.callback<void>((resume) => {
+      wake = () => resume(Effect.void)
+      if (sink.isAwaited()) wake()
+    })
+    const readOn: Effect.Effect<void> = Effect.suspend(() =>
+      sink.isAwaited() ? readPiece : Effect.andThen(asked, readPiece)
+    )
+    const readPiece = Pull.matchEffect(pull, {
+      onSuccess: (pieces) => {
+        sink.feed(pieces)
+        return readOn
+      },
+      onFailure: (cause) => {
+        const error = Cause.findErrorOption(cause)
+        return Option.isNone(error)
+          ? Effect.failCause(cause as Cause.Cause<never>)
+          : Effect.sync(() =>
+            error.value.reason._tag === "EmptyBodyError" ? sink.finish() : sink.breakOff(error.value.reason.cause)
+          )
+      },
+      onDone: () => Effect.sync(sink.finish)
+    })
+    return Effect.as(
+      Effect.forkIn(Effect.catchCause(readOn, (cause) => Effect.sync(() => sink.die(cause))), scope),
+      () => wake()
+    )
+  })
+
+const interrupted = <Output>(
+  { clock, opened: { requestId }, started }: Reading<Output>,
+  said: Fold.Said,
+  reason: StreamInterruptedError["reason"],
+  { broken, cause, what }: { readonly what: string; readonly broken?: unknown; readonly cause?: unknown }
+): StreamInterruptedError =>
+  new StreamInterruptedError({
+    message: `The streamed execution was interrupted: ${what}. It had received ${describe(said)}, which this error's ` +
+      "received holds. A stream cannot be resumed: execute the canvas again, which is billed again.",
+    reason,
+    received: Fold.received(said, broken),
+    elapsed: Duration.millis(clock.currentTimeMillisUnsafe() - started),
+    ...(requestId === undefined ? undefined : { requestId }),
+    ...(cause instanceof Error ? { cause } : undefined)
+  })
+
+const failed = <Output>(
+  { opened: { requestId } }: Reading<Output>,
+  said: Fold.Said,
+  { error, words }: Extract<Fold.Step, { readonly _tag: "failed" }>
+): RunFailedError =>
+  new RunFailedError({
+    message: `The provider reported that the streamed execution failed: ${
+      words.length === 0 ? `it gave no reason and sent ${excerpt(error)}` : words.join("; ")
+    }. The client had received ${describe(said)}, which this error's run holds.`,
+    ref: RunRef.make({ provider, kind: "stream", id: said.completionId ?? requestId ?? "unknown" }),
+    errors: words,
+    run: { error, received: Fold.received(said) },
+    ...(requestId === undefined ? undefined : { requestId })
+  })
+
+const describe = ({ chunks, message, skipped }: Fold.Said): string =>
+  `${chunks} ${chunks === 1 ? "chunk" : "chunks"} with ${message.length} characters of text${
+    skipped === 0 ? "" : ` and ${skipped} keep-alives`
+  }`
+
+/** Why what has been said is no success. */
+const whyOpen = (said: Fold.Said, isDone: boolean, response: HttpClientResponse.HttpClientResponse): string => {
+  if (said.unknown !== undefined) return `its last chunk has an unknown form: ${excerpt(said.unknown)}`
+  const encoding = said.chunks === 0 ? response.headers["content-encoding"] : undefined
+  return (isDone
+    ? "it ended without output"
+    : `it ended without [DONE] and without a finish_reason that is an end${
+      said.finishReason === undefined ? "" : ` (the last one is ${JSON.stringify(said.finishReason)})`
+    }`) +
+    (encoding === undefined
+      ? ""
+      : ` (the response has the content-encoding ${encoding}, which the HTTP client has to decode)`)
+}
+
+const whyLate = <Output>(
+  { first, idle, total }: Reading<Output>,
+  reason: "first-event" | "idle" | "total"
+): string =>
+  reason === "total"
+    ? `it took longer than ${Duration.format(total)}, which is its timeout`
+    : reason === "idle"
+    ? `no event arrived for ${Duration.format(idle)}, which is its idleTimeout`
+    : `no event arrived within ${Duration.format(first)}, which is its firstEventTimeout`
+
+const excerpt = (value: unknown): string => {
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length <= 200 ? text : `${text.slice(0, 200)}…`
+}
 
 /** The text of a canvas with structured output is JSON, for a server that sends it as text only. */
-const validateAny = <Output>(validate: Validate<Output>, structured: unknown, message: string): Validate<Output> =>
-  !isEmpty(structured)
-    ? validate
-    : (output) =>
-      Effect.catch(validate(output), (issue) => {
-        const json = parseJson(message)
-        return json === notJson ? Effect.fail(issue) : Effect.mapError(validate(json), () => issue)
-      })
+const validateText = <Output>(validate: Validate<Output>, message: string): Validate<Output> => (output) =>
+  output !== message
+    ? validate(output)
+    : Effect.catch(validate(output), (issue) => {
+      const json = Fold.jsonOf(message)
+      return json === undefined ? Effect.fail(issue) : Effect.mapError(validate(json), () => issue)
+    })

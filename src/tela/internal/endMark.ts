@@ -1,0 +1,90 @@
+/**
+ * How an answer says that it has ended, and whether it ended well. Streams and synchronous answers follow the same rules.
+ *
+ * | `finish_reason` | the rest of the answer is complete | the rest is not complete |
+ * | --- | --- | --- |
+ * | `stop`, `length`, `content_filter`, `tool_calls`, `function_call` | success | success |
+ * | `error`, `failed`, `cancelled` | failure | failure |
+ * | any other text | success | no end |
+ * | empty, `null` or absent | success | no end |
+ *
+ * A stream is complete once `[DONE]` has arrived. A synchronous answer is complete because it is one JSON document.
+ */
+import * as Predicate from "effect/Predicate"
+
+/** What a `finish_reason` says. The same words are used as names of events and as statuses. */
+export type Reason = "end" | "failure" | "other" | "none"
+
+const reasons: ReadonlyMap<string, Reason> = new Map<string, Reason>([
+  ["", "none"],
+  ["stop", "end"],
+  ["length", "end"],
+  ["content_filter", "end"],
+  ["tool_calls", "end"],
+  ["function_call", "end"],
+  ["error", "failure"],
+  ["failed", "failure"],
+  ["cancelled", "failure"],
+  ["canceled", "failure"]
+])
+
+/** Classifies a `finish_reason`, in any case. */
+export const reasonOf = (reason: unknown): Reason =>
+  typeof reason === "string" ? reasons.get(reason.trim().toLowerCase()) ?? "other" : "none"
+
+/** Whether the answer succeeded, failed, or has not ended, by the table above. */
+export const outcomeOf = (reason: unknown, isComplete: boolean): "success" | "failure" | "open" => {
+  const said = reasonOf(reason)
+  return said === "failure" ? "failure" : said === "end" || isComplete ? "success" : "open"
+}
+
+/**
+ * Returns the provider's words if the JSON of an answer or of a chunk reports an error, and `undefined` if it does not. An
+ * error without words gives an empty list.
+ */
+export const errorIn = (json: unknown): ReadonlyArray<string> | undefined => {
+  if (!Predicate.isObject(json)) return undefined
+  const { choices, code, error, errors, object, status, statusCode, type } = json
+  const reported = isError(error)
+    ? error
+    : isError(errors) && !isEmptyObject(errors)
+    ? errors
+    : object === "error" || type === "error" ||
+        !Array.isArray(choices) && (reasonOf(status) === "failure" || [status, statusCode, code].some(isErrorStatus))
+    ? json
+    : undefined
+  if (reported === undefined) return undefined
+  const words = wordsOf(reported)
+  return words.length > 0 || reported === json ? words : wordsOf({ message: json["message"], detail: json["detail"] })
+}
+
+/** `false`, `0`, `""` and an empty list say that there is no error. `{}` is what JSON makes of an `Error` object. */
+const isError = (value: unknown): boolean =>
+  Array.isArray(value)
+    ? value.some(isError)
+    : typeof value === "string"
+    ? value.trim() !== ""
+    : Predicate.isNotNullish(value) && value !== false && value !== 0
+
+const isEmptyObject = (value: unknown): boolean => Predicate.isObject(value) && Object.keys(value).length === 0
+
+const isErrorStatus = (value: unknown): boolean =>
+  (typeof value === "number" || typeof value === "string" && /^\d{3}$/.test(value)) && Number(value) >= 400
+
+/** Where an error keeps its words, the best place first. */
+const places = ["message", "error", "errors", "detail", "description", "reason", "type", "code", "status"]
+
+const maxWords = 20
+
+const wordsOf = (value: unknown, depth = 0): ReadonlyArray<string> => {
+  if (typeof value === "string") return value.trim() === "" ? [] : [value]
+  if (typeof value === "number") return [String(value)]
+  if (depth > 3) return []
+  if (Array.isArray(value)) return value.slice(0, maxWords).flatMap((item) => wordsOf(item, depth + 1))
+  if (!Predicate.isObject(value)) return []
+  for (const place of places) {
+    const words = wordsOf(value[place], depth + 1)
+    if (words.length > 0) return words
+  }
+  return []
+}

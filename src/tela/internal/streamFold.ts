@@ -1,0 +1,289 @@
+/**
+ * What a streamed execution has said, folded from its events one by one. Nothing in here reads, waits or knows the time.
+ *
+ * **Details**
+ *
+ * - A chunk is an event without a name whose data is a JSON object. An event with a name is a chunk if its data has choices,
+ *   and otherwise belongs to the caller.
+ * - Data that is empty, a JSON scalar, or text that begins with neither `{` nor `[` is a keep-alive. It is skipped and counted.
+ * - Only `[DONE]` and the rules of `endMark` end a stream.
+ */
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import { isDoneMark } from "../../internal/sse.ts"
+import type { Received } from "../../RunError.ts"
+import * as Wire from "../TelaSchema.ts"
+import { errorIn, outcomeOf, reasonOf } from "./endMark.ts"
+
+/** What has been said so far. `step` changes it. */
+export interface Said {
+  message: string
+  structured: unknown
+  /** The length of the message when the structured output was last told. */
+  structuredAt: number
+  chunks: number
+  /** How many keep-alives there were among the events. */
+  skipped: number
+  completionId: string | undefined
+  /** The index of the choice that is read: the first that appears. */
+  choice: number | undefined
+  /** The last `finish_reason` that is not empty. One that ends the stream is not replaced by one that does not. */
+  finishReason: string | undefined
+  /** The last chunk, if it has an unknown form. */
+  unknown: unknown
+  /** What arrived before the first text, and could be output in a form that this client does not read. */
+  unread: Array<unknown>
+  unreadLength: number
+}
+
+export const initial = (): Said => ({
+  message: "",
+  structured: undefined,
+  structuredAt: 0,
+  chunks: 0,
+  skipped: 0,
+  completionId: undefined,
+  choice: undefined,
+  finishReason: undefined,
+  unknown: undefined,
+  unread: [],
+  unreadLength: 0
+})
+
+/** A piece of output. */
+export interface Delta {
+  readonly _tag: "delta"
+  readonly content: string
+  readonly message: string
+  readonly structured: unknown
+  readonly finishReason: string | undefined
+  readonly requestId: string | undefined
+  readonly raw: unknown
+}
+
+/** What one event means. */
+export type Step =
+  | Delta
+  | { readonly _tag: "event"; readonly event: string; readonly data: unknown; readonly requestId: string | undefined }
+  /** A keep-alive, or the beginning of an event that was cut off. */
+  | { readonly _tag: "skipped" }
+  /** `[DONE]`. */
+  | { readonly _tag: "done" }
+  /** The provider reports a failure, with these words. */
+  | { readonly _tag: "failed"; readonly words: ReadonlyArray<string>; readonly error: unknown }
+  /** The event is no JSON, or no chunk. */
+  | { readonly _tag: "unreadable"; readonly why: string; readonly data: unknown }
+
+const skipped: Step = { _tag: "skipped" }
+const done: Step = { _tag: "done" }
+
+/** Reads one event. `isCutOff` tells that the stream ended before the event did. */
+export const step = (
+  said: Said,
+  event: string,
+  data: string,
+  requestId: string | undefined,
+  isCutOff: boolean
+): Step => {
+  const isNamed = event !== "message"
+  // Nearly every event is a JSON object without a name
+  if (!isNamed && data.charCodeAt(0) === 123 /* { */) return readChunk(said, data, requestId, isCutOff)
+  if (isNamed && reasonOf(event) === "failure") {
+    const raw = parseJson(data)
+    const error = raw === notJson ? data : raw
+    return { _tag: "failed", words: errorIn(error) ?? errorIn({ error }) ?? [], error }
+  }
+  const text = data.trim()
+  if (isDoneMark(text)) return done
+  if (isNamed) return readNamed(said, event, text, requestId, isCutOff)
+  if (/^[{[]/.test(text)) return readChunk(said, text, requestId, isCutOff)
+  said.skipped++
+  return skipped
+}
+
+const readChunk = (said: Said, text: string, requestId: string | undefined, isCutOff: boolean): Step => {
+  const raw = parseJson(text)
+  if (raw === notJson) return isCutOff ? skipped : { _tag: "unreadable", why: "is not JSON", data: text }
+  if (isCommonChunk(raw)) return take(said, raw, raw, text.length, requestId)
+  const words = errorIn(raw)
+  if (words !== undefined) return { _tag: "failed", words, error: raw }
+  const chunk = Option.getOrUndefined(decodeChunk(raw))
+  return chunk === undefined
+    ? { _tag: "unreadable", why: "has an unknown form", data: raw }
+    : take(said, chunk, raw, text.length, requestId)
+}
+
+const readNamed = (
+  said: Said,
+  event: string,
+  text: string,
+  requestId: string | undefined,
+  isCutOff: boolean
+): Step => {
+  const raw = parseJson(text)
+  if (raw === notJson && isCutOff) return skipped
+  const chunk = Predicate.isObject(raw) && Array.isArray(raw["choices"]) && raw["choices"].length > 0
+    ? Option.getOrUndefined(decodeChunk(raw))
+    : undefined
+  if (chunk !== undefined) return take(said, chunk, raw, text.length, requestId)
+  const data = raw === notJson ? text : raw
+  if (text !== "") keep(said, { event, data }, text.length)
+  return { _tag: "event", event, data, requestId }
+}
+
+/** Adds a chunk to what has been said. `length` is the number of its characters. */
+const take = (
+  said: Said,
+  chunk: Wire.StreamChunk,
+  raw: unknown,
+  length: number,
+  requestId: string | undefined
+): Step => {
+  const choice = choiceOf(said, chunk.choices)
+  const reason = reasonOf(choice?.finish_reason)
+  const words = choice?.error == null ? undefined : errorIn({ error: choice.error })
+  if (words !== undefined || reason === "failure") return { _tag: "failed", words: words ?? [], error: raw }
+
+  const content = choice?.delta?.content ?? ""
+  const finishReason = reason === "none" ? undefined : choice!.finish_reason!
+  const whole = chunk.message ?? (choice?.message == null ? undefined : wholeOf(choice.message.content))
+  said.chunks++
+  said.completionId = chunk.id ?? said.completionId
+  // A message without text says nothing of the text so far
+  said.message = whole?.content || said.message + content
+  if (whole?.structured_content != null) {
+    said.structured = whole.structured_content
+    said.structuredAt = said.message.length
+  }
+  if (reason === "end" || finishReason !== undefined && reasonOf(said.finishReason) !== "end") {
+    said.finishReason = finishReason
+  }
+  const isKnown = whole != null || Array.isArray(chunk.choices)
+  said.unknown = isKnown ? undefined : raw
+  if (!isKnown || whole == null && choice !== undefined && choice.delta == null) keep(said, raw, length)
+  return {
+    _tag: "delta",
+    content,
+    message: said.message,
+    structured: isEmpty(said.structured) ? undefined : said.structured,
+    finishReason,
+    requestId,
+    raw
+  }
+}
+
+/** The choice that is read. There is one unless the canvas asks for several, which then come in any order. */
+const choiceOf = (said: Said, choices: Wire.StreamChunk["choices"]) => {
+  const first = choices?.[0]
+  if (first === undefined) return undefined
+  said.choice ??= indexOf(first)
+  return choices!.find((choice) => indexOf(choice) === said.choice)
+}
+
+const indexOf = ({ index }: { readonly index?: unknown }): number => typeof index === "number" ? index : 0
+
+/** A server that ignores `stream` sends the whole answer in one chunk. Its content is a text or the structured output. */
+const wholeOf = (content: unknown): NonNullable<Wire.StreamChunk["message"]> =>
+  typeof content === "string" ? { content } : { structured_content: content }
+
+const keep = (said: Said, unread: unknown, length: number): void => {
+  if (hasOutput(said) || said.unreadLength + length > maxUnread) return
+  said.unread.push(unread)
+  said.unreadLength += length
+}
+
+/** How many characters of events that could not be read an error keeps. */
+const maxUnread = 65_536
+
+const hasOutput = (said: Said): boolean => said.message !== "" || !isEmpty(said.structured)
+
+/**
+ * Whether the stream succeeded, when it ends after what has been said. Without output it did only if a reason says so, and
+ * if the output cannot have been in what was not read.
+ */
+export const isSuccess = (said: Said, isDone: boolean): boolean =>
+  outcomeOf(said.finishReason, isDone && said.unknown === undefined && hasOutput(said)) === "success" &&
+  (hasOutput(said) || said.unread.length === 0 || said.finishReason?.trim().toLowerCase() !== "stop")
+
+/**
+ * The output: structured where the server sent that, and the text otherwise. Text that grew after the last structured
+ * output, and is JSON itself, is newer.
+ */
+export const outputOf = (said: Said): unknown => {
+  if (isEmpty(said.structured)) return said.message
+  if (said.message.length === said.structuredAt) return said.structured
+  const json = parseJson(said.message)
+  return typeof json === "object" && json !== null ? json : said.structured
+}
+
+/** What has been said, for an error. `broken` is the event that could not be read. */
+export const received = (said: Said, broken?: unknown): Received => {
+  const unread = [
+    ...hasOutput(said) ? [] : said.unread,
+    ...said.unknown === undefined || said.unread.includes(said.unknown) ? [] : [said.unknown],
+    ...broken === undefined ? [] : [broken]
+  ]
+  return {
+    message: said.message,
+    structured: said.structured,
+    chunks: said.chunks,
+    ...(said.skipped === 0 ? undefined : { skipped: said.skipped }),
+    ...(unread.length === 0 ? undefined : { unread })
+  }
+}
+
+const notJson = Symbol("notJson")
+
+// Once per event: an Option, or a function that catches for another, would cost 10 % of the parsing
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return notJson
+  }
+}
+
+/** The value of a text that is JSON, or `undefined`. */
+export const jsonOf = (text: string): unknown => {
+  const json = parseJson(text)
+  return json === notJson ? undefined : json
+}
+
+// The schema's interpreter costs half of the parsing, so it judges only what is rare
+const decodeChunk = Schema.decodeUnknownOption(Wire.StreamChunk)
+
+/**
+ * Whether this, which comes out of JSON, reports no error and surely fits the schema as it is: it has one choice, whose delta
+ * has a content, and no message or one with a content. What has a content is no array.
+ */
+export const isCommonChunk = (raw: unknown): raw is Wire.StreamChunk => {
+  if (typeof raw !== "object" || raw === null) return false
+  const { choices, error, errors, id, message, object, type } = raw as {
+    [K in keyof Wire.StreamChunk | "error" | "errors" | "object" | "type"]?: unknown
+  }
+  return error == null && errors === undefined && object !== "error" && type === undefined && isTextOrNullish(id) &&
+    Array.isArray(choices) && choices.length === 1 && isCommonChoice(choices[0]) &&
+    (message == null || hasContent(message))
+}
+
+const isCommonChoice = (choice: unknown): boolean => {
+  if (typeof choice !== "object" || choice === null) return false
+  const { delta, finish_reason, message } = choice as {
+    readonly delta?: unknown
+    readonly finish_reason?: unknown
+    readonly message?: unknown
+  }
+  return message === undefined && isTextOrNullish(finish_reason) && hasContent(delta)
+}
+
+const hasContent = (value: unknown): boolean => {
+  if (typeof value !== "object" || value === null) return false
+  const { content } = value as { readonly content?: unknown }
+  return typeof content === "string" || content === null
+}
+
+const isTextOrNullish = (value: unknown): boolean => value == null || typeof value === "string"
+
+export const isEmpty = (value: unknown): boolean =>
+  Predicate.isNullish(value) || Predicate.isObject(value) && Object.keys(value).length === 0
