@@ -32,6 +32,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
+import { quote } from "./internal/describe.ts"
 import * as CallOptions from "./internal/options.ts"
 import { type BadRequestError, refused } from "./RunError.ts"
 import type { RunRef } from "./RunRef.ts"
@@ -241,7 +242,7 @@ export const backoff = (options?: {
   const initial = positiveMillis("initial", options?.initial ?? "2 seconds")
   const max = positiveMillis("max", options?.max ?? "30 seconds")
   const factor = options?.factor ?? 2
-  if (!(factor >= 1)) throw new RangeError(`factor is ${factor}; it must be a number, 1 or more.`)
+  if (!(factor >= 1)) throw new RangeError(`factor is ${quote(factor)}; it must be a number, 1 or more.`)
   const jitter = options?.jitter ?? true
   return counting((polls, random) => {
     const plain = Math.min(max, initial * factor ** (polls - 1))
@@ -575,14 +576,14 @@ const step = (delay: (random: number) => number): Effect.Effect<[Duration.Durati
 const finiteMillis = (parameter: string, input: Duration.Input): number => {
   const millis = positiveMillis(parameter, input)
   if (millis < Infinity) return millis
-  throw new RangeError(`${parameter} is ${String(input)}; it must be a duration that ends.`)
+  throw new RangeError(`${parameter} is ${quote(input)}; it must be a duration that ends.`)
 }
 
 const positiveMillis = (parameter: string, input: Duration.Input): number => {
   const millis = Option.match(Duration.fromInput(input), { onNone: () => NaN, onSome: Duration.toMillis })
   if (millis > 0) return millis
   throw new RangeError(
-    `${parameter} is ${String(input)}; it must be a duration longer than zero. Write "5 seconds", or milliseconds.`
+    `${parameter} is ${quote(input)}; it must be a duration longer than zero. Write "5 seconds", or milliseconds.`
   )
 }
 
@@ -617,7 +618,7 @@ export const makePolicy = <Snapshot, E = never, R = never>(
       return yield* refused({
         operation,
         parameter: "errorBudget",
-        message: `errorBudget is ${errorBudget}; it must be a whole number, 0 or more.`
+        message: `errorBudget is ${quote(errorBudget)}; it must be a whole number, 0 or more.`
       })
     }
     if (options?.schedule !== undefined && options.pollInterval !== undefined) {
@@ -681,7 +682,7 @@ export const concurrency = (
     : Effect.fail(refused({
       operation,
       parameter: "concurrency",
-      message: `concurrency is ${input}; it must be a whole number, 1 or more.`
+      message: `concurrency is ${quote(input)}; it must be a whole number, 1 or more.`
     }))
 
 /**
@@ -711,6 +712,6 @@ const nonNegative = (
     : Effect.fail(refused({
       operation,
       parameter,
-      message: `${parameter} is ${String(input)}, which is not a duration. Write "5 seconds", or milliseconds.`
+      message: `${parameter} is ${quote(input)}, which is not a duration. Write "5 seconds", or milliseconds.`
     }))
 }

@@ -37,6 +37,7 @@ import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as Completions from "./internal/completions.ts"
+import { quote } from "./internal/describe.ts"
 import * as PollLoop from "./internal/pollLoop.ts"
 import * as Telemetry from "./internal/telemetry.ts"
 import type { Policy, Progress } from "./Polling.ts"
@@ -285,7 +286,7 @@ export const completions = <
   R | SR | InputServices
 > => {
   const concurrency = options?.concurrency ?? 128
-  if (!(concurrency >= 1)) throw new RangeError(`concurrency is ${concurrency}; it must be a number, 1 or more.`)
+  if (!(concurrency >= 1)) throw new RangeError(`concurrency is ${quote(concurrency)}; it must be a number, 1 or more.`)
   return Completions.make({ targets, source, policy, judge: succeedOrFail, concurrency })
 }
 

@@ -65,7 +65,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
-import { TaggedError } from "./internal/taggedError.ts"
+import { Anything, Defect, TaggedError } from "./internal/taggedError.ts"
 import { RunRef } from "./RunRef.ts"
 
 /** What every error about a request tells. */
@@ -85,7 +85,7 @@ const requestFields = {
   /** The provider's own code, where it has codes. */
   providerCode: Schema.optionalKey(Schema.String),
   /** The answer's body: parsed JSON, or the beginning of the text. */
-  body: Schema.optionalKey(Schema.Unknown),
+  body: Schema.optionalKey(Anything),
   /** How often the request was sent. */
   attempts: Schema.Finite,
   /** Time from the first attempt to this error. */
@@ -198,7 +198,7 @@ export class TransportError extends TaggedError<TransportError>()("TransportErro
   reached: Schema.Boolean,
   /** The system's code, such as `"ECONNRESET"`. */
   code: Schema.optionalKey(Schema.String),
-  cause: Schema.optionalKey(Schema.Defect())
+  cause: Schema.optionalKey(Defect)
 }) {
   readonly isRetryable = true
 }
@@ -263,7 +263,7 @@ export class CreateOutcomeUnknownError extends TaggedError<CreateOutcomeUnknownE
   "CreateOutcomeUnknownError",
   {
     ...requestFields,
-    cause: Schema.Defect()
+    cause: Defect
   }
 ) {
   readonly isRetryable = false
@@ -282,7 +282,7 @@ export class OnCreatedError extends /*#__PURE__*/ TaggedError<OnCreatedError>()(
   /** The run that was created. */
   ref: RunRef,
   /** The failure of `onCreated`, unchanged. */
-  cause: /*#__PURE__*/ Schema.Defect()
+  cause: Defect
 }) {
   readonly isRetryable = false
 }
@@ -334,7 +334,7 @@ export class RunTimeoutError extends TaggedError<RunTimeoutError>()("RunTimeoutE
   /** What the polls returned, oldest first, those in a row with one outcome as one; the last {@link maxPollRecords}. */
   history: Schema.Array(PollRecord),
   /** The last snapshot, if any poll brought one. A run among `completions` whose polls waited long for room may lack it. */
-  lastSnapshot: Schema.optionalKey(Schema.Unknown)
+  lastSnapshot: Schema.optionalKey(Anything)
 }) {
   readonly isRetryable = true
 }
@@ -359,7 +359,7 @@ export class RunFailedError extends TaggedError<RunFailedError>()("RunFailedErro
   /** The provider's words, one entry per thing that went wrong. */
   errors: Schema.Array(Schema.String),
   /** The terminal snapshot, whole. */
-  run: Schema.Unknown,
+  run: Anything,
   /** The provider's id of the request that told. */
   requestId: Schema.optionalKey(Schema.String)
 }) {
@@ -378,7 +378,7 @@ export class InvalidOutputError extends /*#__PURE__*/ TaggedError<InvalidOutputE
   /** What does not fit, and where. */
   issue: Schema.String,
   /** The output as the provider sent it. */
-  output: Schema.Unknown,
+  output: Anything,
   /** Why the model stopped, where the provider says so: `"length"` and `"content_filter"` mean that the output was cut off. */
   finishReason: /*#__PURE__*/ Schema.optionalKey(Schema.String),
   requestId: /*#__PURE__*/ Schema.optionalKey(Schema.String)
@@ -396,7 +396,7 @@ export const Received = /*#__PURE__*/ Schema.Struct({
   /** All that had been said. */
   message: Schema.String,
   /** The structured output, as far as it had come. */
-  structured: Schema.Unknown,
+  structured: Anything,
   chunks: Schema.Finite,
   /** How many events were skipped because they held no output, such as keep-alives. */
   skipped: /*#__PURE__*/ Schema.optionalKey(Schema.Finite),
@@ -404,7 +404,7 @@ export const Received = /*#__PURE__*/ Schema.Struct({
    * What arrived and could not be read: the chunk or the text that broke the stream, and if there is no output also the
    * named events, as `{ event, data }`, that may hold it.
    */
-  unread: /*#__PURE__*/ Schema.optionalKey(/*#__PURE__*/ Schema.Array(Schema.Unknown))
+  unread: /*#__PURE__*/ Schema.optionalKey(/*#__PURE__*/ Schema.Array(Anything))
 })
 
 /**
@@ -429,7 +429,7 @@ export class StreamInterruptedError
     received: Received,
     elapsed: Schema.Duration,
     requestId: /*#__PURE__*/ Schema.optionalKey(Schema.String),
-    cause: /*#__PURE__*/ Schema.optionalKey(Schema.Defect())
+    cause: /*#__PURE__*/ Schema.optionalKey(Defect)
   })
 {
   readonly isRetryable = true
@@ -455,7 +455,7 @@ export class ArtifactError extends TaggedError<ArtifactError>()("ArtifactError",
   /** How long the server asks to wait before the next try. */
   retryAfter: Schema.optionalKey(Schema.Duration),
   isRetryable: Schema.Boolean,
-  cause: Schema.optionalKey(Schema.Defect())
+  cause: Schema.optionalKey(Defect)
 }) {}
 
 /**
@@ -476,7 +476,7 @@ export class FileInputError extends TaggedError<FileInputError>()("FileInputErro
   /** How long the server asks to wait before the next try. */
   retryAfter: Schema.optionalKey(Schema.Duration),
   isRetryable: Schema.Boolean,
-  cause: Schema.optionalKey(Schema.Defect())
+  cause: Schema.optionalKey(Defect)
 }) {}
 
 /**
@@ -502,7 +502,7 @@ export class ConfigError extends TaggedError<ConfigError>()("ConfigError", {
   message: Schema.String,
   /** The option or environment variable that is wrong. */
   option: Schema.String,
-  cause: Schema.optionalKey(Schema.Defect())
+  cause: Schema.optionalKey(Defect)
 }) {
   readonly isRetryable = false
 }

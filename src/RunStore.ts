@@ -82,7 +82,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Create from "./internal/create.ts"
-import { isOurs, TaggedError } from "./internal/taggedError.ts"
+import { Defect, isOurs, TaggedError } from "./internal/taggedError.ts"
 import * as Telemetry from "./internal/telemetry.ts"
 import {
   type BadRequestError,
@@ -91,7 +91,7 @@ import {
   refused,
   type RunFailedError
 } from "./RunError.ts"
-import { format, RunRef } from "./RunRef.ts"
+import { describe, format, read as readRef, RunRef } from "./RunRef.ts"
 
 /**
  * What is known under a key. Times are Unix milliseconds.
@@ -157,7 +157,7 @@ export class RunStoreError extends TaggedError<RunStoreError>()("RunStoreError",
   key: Schema.optionalKey(Schema.String),
   /** The run it was about, where one exists. */
   ref: Schema.optionalKey(RunRef),
-  cause: Schema.optionalKey(Schema.Defect())
+  cause: Schema.optionalKey(Defect)
 }) {
   /** Trying again never creates a second run. */
   get isRetryable(): boolean {
@@ -372,7 +372,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
     const account: Create.Account = { open: 0, refs: [] }
     const keep = (ref: RunRef) =>
       Effect.andThen(writeRecord(about, "created", { intendedAt, ref }), tidy(about, "intent"))
-    const { ref } = yield* Effect.provideService(create, Create.CurrentAccount, account).pipe(
+    const created = yield* Effect.provideService(create, Create.CurrentAccount, account).pipe(
       Effect.tapCause((cause) => {
         const [ref] = account.refs
         if (ref !== undefined && account.open === 1) {
@@ -384,6 +384,17 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
           : Effect.void
       })
     )
+    const ref = readRef(created.ref)
+    if (ref === undefined) {
+      return yield* new RunStoreError({
+        message: `${about.operation}: a run was created for ${JSON.stringify(about.key)}, and its ref is ${
+          describe(created.ref)
+        }, which names no run. Find the run at the provider, and attach it with RunRef.make.`,
+        operation: about.operation,
+        reason: "record",
+        key: about.key
+      })
+    }
     yield* keep(ref)
     return ref
   })
@@ -444,11 +455,19 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
         Effect.tap(() => complete("RunStore.settle", key))
       ),
     complete: (key) => complete("RunStore.complete", key),
-    attach: (key, ref) =>
+    attach: (key, given) =>
       withKey(
         "RunStore.attach",
         key,
         Effect.fnUntraced(function*(about) {
+          const ref = readRef(given)
+          if (ref === undefined) {
+            return yield* refused({
+              operation: about.operation,
+              parameter: "ref",
+              message: `ref is ${describe(given)}, which names no run. Make it with RunRef.make.`
+            })
+          }
           const entry = yield* read(about)
           if (entry === undefined || !("ref" in entry)) {
             yield* writeRecord(about, "created", {

@@ -151,14 +151,14 @@ describe("schedules", () => {
     const refused: ReadonlyArray<readonly [() => unknown, RegExp]> = [
       [() => Polling.fixed(0), /^interval is 0; /],
       [() => Polling.fixed(Number.NaN), /^interval is NaN; /],
-      [() => Polling.fixed("5 parsecs" as Duration.Input), /^interval is 5 parsecs; /],
+      [() => Polling.fixed("5 parsecs" as Duration.Input), /^interval is "5 parsecs"; /],
       [() => Polling.backoff({ initial: -1 }), /^initial is -1; /],
-      [() => Polling.backoff({ max: "0 seconds" }), /^max is 0 seconds; /],
+      [() => Polling.backoff({ max: "0 seconds" }), /^max is "0 seconds"; /],
       [() => Polling.backoff({ factor: 0.5 }), /^factor is 0\.5; /],
       [() => Polling.backoff({ factor: Number.NaN }), /^factor is NaN; /],
       [() => Polling.adaptive({ lateness: 0 }), /^lateness is 0; /],
       [() => Polling.adaptive({ min: -1 }), /^min is -1; /],
-      [() => Polling.adaptive({ max: "soon" as Duration.Input }), /^max is soon; /],
+      [() => Polling.adaptive({ max: "soon" as Duration.Input }), /^max is "soon"; /],
       [() => Polling.adaptive({ min: "2 minutes", max: "1 minute" }), /^min is longer than max/],
       [() => Polling.adaptive({ lengths: ["5 minutes", 0] }), /^lengths is 0; /],
       [() => Polling.adaptive({ lengths: [Infinity] }), /^lengths is Infinity; /]

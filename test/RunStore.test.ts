@@ -865,3 +865,46 @@ describe("a process that is killed", () => {
       assert.deepStrictEqual((yield* unfinished).map((entry) => entry.key), [key])
     }))
 })
+
+describe("C1: refs with fields that do not fit", () => {
+  const odd = { ...refOf("run-1"), createdAt: NaN, requestId: null, estimatedDurationMs: undefined } as never
+  it.effect("C1: a ref is stored without the fields that do not fit, and lists as unfinished", () =>
+    Effect.gen(function*() {
+      const store = yield* RunStore.RunStore
+      assert.deepStrictEqual(yield* store.runOnce("a", Effect.succeed({ ref: odd })), refOf("run-1"))
+      yield* store.attach("b", { ...refOf("run-2"), createdAt: NaN } as never)
+      assert.deepStrictEqual(
+        (yield* store.unfinished).map((entry) => entry._tag === "Created" ? entry.ref : undefined),
+        [refOf("run-1"), refOf("run-2")]
+      )
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+
+  it.effect("C1: one stored ref with null fields does not fail the list of all", () =>
+    Effect.gen(function*() {
+      const { content, store } = makeDisk()
+      const service = yield* store
+      yield* service.runOnce("a", Effect.succeed({ ref: refOf("run-1") }))
+      yield* service.runOnce("b", Effect.succeed({ ref: refOf("run-2") }))
+      for (const [name, text] of content) {
+        content.set(name, text.replace("\"id\":\"run-1\"", "\"id\":\"run-1\",\"createdAt\":null,\"requestId\":7"))
+      }
+      assert.deepStrictEqual(
+        (yield* service.unfinished).map((entry) => entry._tag === "Created" ? entry.ref : undefined),
+        [refOf("run-1"), refOf("run-2")]
+      )
+    }))
+
+  it.effect("C1: a create whose ref names no run is an error that says so, and attach refuses such a ref", () =>
+    Effect.gen(function*() {
+      const store = yield* RunStore.RunStore
+      for (const ref of [undefined, {}, { ...refOf("x"), id: "" }, { ...refOf("x"), id: 1n }]) {
+        const error = yield* Effect.flip(
+          store.runOnce("a", Effect.succeed({ ref: ref as never }), { onUnknown: "retry" })
+        )
+        assert.strictEqual(error._tag, "RunStoreError")
+        assert.include(error.message, "names no run")
+        const refused = yield* Effect.flip(store.attach("b", ref as never))
+        assert.strictEqual(refused._tag, "BadRequestError")
+      }
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+})

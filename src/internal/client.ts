@@ -10,6 +10,7 @@ import type * as Artifact from "../Artifact.ts"
 import { type ClientOptions, defaultRetry } from "../ClientOptions.ts"
 import { ConfigError } from "../RunError.ts"
 import * as Webhooks from "../Webhooks.ts"
+import { quote } from "./describe.ts"
 import * as Http from "./http.ts"
 import * as Options from "./options.ts"
 
@@ -133,7 +134,7 @@ const checkBaseUrl = (baseUrl: string, example: string): Effect.Effect<URL, Conf
 const checkDuration = (option: string, input: Duration.Input): Effect.Effect<Duration.Duration, ConfigError> =>
   Effect.fromOption(Option.filter(Duration.fromInput(input), (duration) => Duration.isPositive(duration))).pipe(
     Effect.mapError(() =>
-      new ConfigError({ message: `${option} is ${String(input)}; it must be a duration above zero.`, option })
+      new ConfigError({ message: `${option} is ${quote(input)}; it must be a duration above zero.`, option })
     )
   )
 
@@ -141,7 +142,10 @@ const checkBytes = (option: string, bytes: number): Effect.Effect<number, Config
   Number.isSafeInteger(bytes) && bytes > 0
     ? Effect.succeed(bytes)
     : Effect.fail(
-      new ConfigError({ message: `${option} is ${bytes}; it must be a whole number of bytes above zero.`, option })
+      new ConfigError({
+        message: `${option} is ${quote(bytes)}; it must be a whole number of bytes above zero.`,
+        option
+      })
     )
 
 /**
@@ -257,7 +261,7 @@ const checkRateLimit = Effect.fnUntraced(function*(
   }
   if (!Number.isSafeInteger(options.limit) || options.limit <= 0) {
     return yield* new ConfigError({
-      message: `rateLimit.limit is ${String(options.limit)}; it must be a whole number of requests above zero.`,
+      message: `rateLimit.limit is ${quote(options.limit)}; it must be a whole number of requests above zero.`,
       option: "rateLimit.limit"
     })
   }

@@ -16,3 +16,21 @@ const read = Option.liftThrowable((thrown: unknown): string => {
   const message = Predicate.hasProperty(thrown, "message") ? thrown.message : thrown
   return typeof message === "string" ? message : JSON.stringify(message) ?? String(message)
 })
+
+/** A value in the words of a message. It never throws, and looks into no object: that could throw, or not end. */
+export const quote = (value: unknown): string => {
+  switch (typeof value) {
+    case "string":
+      return JSON.stringify(value.slice(0, maxLength))
+    case "bigint":
+      return `${value}n`
+    case "function":
+      return "a function"
+    case "object":
+      return value === null ? "null" : Option.getOrElse(isArray(value), () => false) ? "an array" : "an object"
+    default:
+      return String(value)
+  }
+}
+
+const isArray = Option.liftThrowable((value: object) => Array.isArray(value))

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { type BadRequestError, refused } from "../RunError.ts"
+import { quote } from "./describe.ts"
 
 /** What is wrong with an object of options, or `undefined`. */
 export interface Fault {
@@ -19,7 +20,7 @@ export const faultOf = (what: string, options: unknown, known: ReadonlyArray<str
   if (!Predicate.isObject(options) || Array.isArray(options)) {
     return {
       option: what,
-      message: `${what} must be an object, and is ${Array.isArray(options) ? "an array" : show(options)}.`
+      message: `${what} must be an object, and is ${quote(options)}.`
     }
   }
   for (const name of Object.keys(options)) {
@@ -50,10 +51,6 @@ export const check = (
 
 /** No option has a longer name. */
 const maxName = 64
-
-/** A value in the words of a message. */
-const show = (value: unknown): string =>
-  typeof value === "string" ? JSON.stringify(value) : typeof value === "function" ? "a function" : String(value)
 
 /** The known name that a caller most likely meant: other SDKs write `timeoutMs`, `baseURL`, `asynch`, `webhook`. */
 const nearest = (name: string, known: ReadonlyArray<string>): string | undefined => {

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { type BadRequestError, refused } from "../RunError.ts"
+import { quote } from "./describe.ts"
 
 /** A page, as a provider shows it. */
 export interface Page<A> {
@@ -68,7 +69,7 @@ export const checkRange = (
       : Effect.fail(refused({
         operation,
         parameter,
-        message: `${parameter} is ${value}; it must be a whole number ${
+        message: `${parameter} is ${quote(value)}; it must be a whole number ${
           max === Number.MAX_SAFE_INTEGER ? `from ${min}` : `between ${min} and ${max}`
         }.`
       }))
@@ -85,7 +86,7 @@ export const checkMoments = (
       if (value === undefined) continue
       const moment = DateTime.make(value)
       if (Option.isNone(moment)) {
-        return yield* refused({ operation, parameter, message: `${parameter} is ${String(value)}, which is no date.` })
+        return yield* refused({ operation, parameter, message: `${parameter} is ${quote(value)}, which is no date.` })
       }
       moments[parameter] = DateTime.formatIso(moment.value)
     }

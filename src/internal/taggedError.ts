@@ -1,20 +1,41 @@
-/** The classes of this library's errors, and how to recognise their instances. */
+/**
+ * The classes of this library's errors, and how to recognise their instances. An error can be constructed from any fields:
+ * `Schema.TaggedError` throws where a field does not fit its schema, and then the failure that the error reports is lost to a
+ * defect.
+ */
 import type * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Formatter from "effect/Formatter"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
+import * as RunRef from "../RunRef.ts"
+import { messageOf } from "./describe.ts"
+
+type Fields = Record<string, Schema.Constraint>
 
 const TypeId = "~canvas-runs/RunError"
 
 /**
- * Makes the class of an error: `Schema.TaggedError` whose instances {@link isOurs} recognises. A program may have errors of
- * its own with the same tags.
+ * Makes the class of an error: `Schema.TaggedError` whose instances {@link isOurs} recognises, as a program may have errors of
+ * its own with the same tags. Constructing an error never fails: an optional field that does not fit is left out, and a required
+ * one is replaced by what comes nearest.
  */
 export const TaggedError = <Self>() =>
 <const Tag extends string, const Fields extends Schema.Struct.Fields>(
   tag: Tag,
   fields: Fields
 ): Schema.Class<Self, Schema.TaggedStruct<Tag, Fields>, Cause.YieldableError> => {
-  const Class = Schema.TaggedError<Cause.YieldableError>()(tag, fields)
+  const Base = Schema.TaggedError<Cause.YieldableError>()(tag, fields) as unknown as new(
+    fields: unknown,
+    options: unknown
+  ) => object
+  class Class extends Base {
+    constructor(input: unknown, options: unknown) {
+      super(fitting(fields, input), options)
+    }
+  }
   // On the prototype, so that it is neither printed nor compared; a string, so that all loaded copies of the package share it
   Object.defineProperty(Class.prototype, TypeId, { value: TypeId })
   return Class as never
@@ -26,3 +47,78 @@ export const isOurs = <const Tag extends string>(
   ...tags: ReadonlyArray<Tag>
 ): error is { readonly _tag: Tag } =>
   Predicate.hasProperty(error, TypeId) && Predicate.hasProperty(error, "_tag") && tags.includes(error._tag as Tag)
+
+const fitting = (fields: Fields, input: unknown): Record<string, unknown> => {
+  const out: Record<string, unknown> = {}
+  for (const name of Object.keys(fields)) {
+    const field = fields[name]!
+    const value = Option.getOrUndefined(valueOf(input, name))
+    const isOptional = field.ast.context?.isOptional === true
+    if (Option.getOrElse(fits(field, value), () => false)) {
+      // A required field of any value may be missing
+      if (value !== undefined || !isOptional) out[name] = value
+    } else if (name === "ref") {
+      const ref = RunRef.read(value) ?? (isOptional ? undefined : RunRef.nearest(value))
+      if (ref !== undefined) out[name] = ref
+    } else if (!isOptional) {
+      out[name] = name === "reason" ? (field as Schema.Literals<[string]>).literals[0] : substitutes[name]?.(value)
+    }
+  }
+  return out
+}
+
+const valueOf = Option.liftThrowable((input: unknown, name: string): unknown =>
+  Predicate.hasProperty(input, name) ? input[name] : undefined
+)
+
+const fits = Option.liftThrowable((field: Schema.Constraint, value: unknown): boolean =>
+  Schema.is(field as Schema.Codec<unknown>)(value)
+)
+
+/** What takes the place of a required field that does not fit, by its name. */
+const substitutes: Readonly<Record<string, (value: unknown) => unknown>> = {
+  message: messageOf,
+  operation: messageOf,
+  issue: messageOf,
+  artifact: messageOf,
+  file: messageOf,
+  option: messageOf,
+  errors: (value) => Option.getOrElse(texts(value), () => []),
+  attempts: () => 0,
+  polls: () => 0,
+  history: () => [],
+  elapsed: () => Duration.zero,
+  received: () => ({ message: "", structured: undefined, chunks: 0 }),
+  // The answers that promise nothing
+  sent: () => true,
+  reached: () => true,
+  isRetryable: () => false
+}
+
+const texts = Option.liftThrowable((value: unknown): ReadonlyArray<string> =>
+  Array.from(value as Iterable<unknown>, messageOf)
+)
+
+/** A schema of any value. `encode` may throw: then the message of the value is what is written. */
+const total = (
+  decode: (json: Schema.Json) => unknown,
+  encode: (value: unknown) => Schema.Json
+): Schema.Codec<unknown, Schema.Json> => {
+  const attempt = Option.liftThrowable(encode)
+  return Schema.Json.pipe(Schema.decodeTo(Schema.Unknown, {
+    decode: SchemaGetter.transform(decode),
+    encode: SchemaGetter.transform((value: unknown) => Option.getOrElse(attempt(value), () => messageOf(value)))
+  }))
+}
+
+/** Any value. In JSON it is as much of the value as can be written: cycles are left out, and a BigInt is a text. */
+export const Anything: Schema.Unknown = /*#__PURE__*/ total(
+  (json) => json,
+  (value) => JSON.parse(Formatter.formatJson(value))
+) as never
+
+/** `Schema.Defect()`, which dies on a value that cannot be inspected. */
+export const Defect: Schema.Defect = /*#__PURE__*/ total(
+  (json) => Schema.decodeSync(Schema.Defect())(json),
+  (value) => Schema.encodeSync(Schema.Defect())(value)
+) as never

@@ -14,6 +14,7 @@ import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as FileInput from "../FileInput.ts"
 import * as Create from "../internal/create.ts"
+import { quote } from "../internal/describe.ts"
 import type * as Http from "../internal/http.ts"
 import * as Multipart from "../internal/multipart.ts"
 import * as Options from "../internal/options.ts"
@@ -445,7 +446,7 @@ export const checkId = (operation: string, parameter: string, id: unknown): Effe
   typeof id === "string" && uuid.test(id) ? Effect.succeed(id) : Effect.fail(refused({
     operation,
     parameter,
-    message: `${parameter} is ${JSON.stringify(id)}, which is not a UUID.`
+    message: `${parameter} is ${quote(id)}, which is not a UUID.`
   }))
 
 const refOfId = (id: string): RunRef.RunRef => ({ version: 1, provider, kind: "run", id })
@@ -457,17 +458,18 @@ const refOfId = (id: string): RunRef.RunRef => ({ version: 1, provider, kind: "r
  */
 export const refOf = (operation: string, run: RunTarget): Effect.Effect<RunRef.RunRef, BadRequestError> => {
   if (Predicate.hasProperty(run, "provider")) {
-    const ref = run as RunRef.RunRef
-    return ref.version === 1 && ref.provider === provider
+    const ref = RunRef.read(run)
+    return ref?.provider === provider
       ? Effect.as(checkId(operation, "ref.id", ref.id), ref)
       : Effect.fail(refused({
         operation,
         parameter: "run",
-        message:
-          `this is a ref of a ${ref.provider} ${ref.kind} in version ${ref.version}, not of a spine run in version 1.`
+        message: `this is ${RunRef.describe(run)}, not a ref of a spine run in version 1.`
       }))
   }
-  if (Predicate.hasProperty(run, "ref")) return refOf(operation, run.ref as RunRef.RunRef)
+  if (Predicate.hasProperty(run, "ref") && Predicate.isNotNullish(run.ref)) {
+    return refOf(operation, run.ref as RunRef.RunRef)
+  }
   const id = Predicate.hasProperty(run, "run_id") ? run.run_id : run
   return Effect.map(checkId(operation, "run_id", id), refOfId)
 }
@@ -501,9 +503,7 @@ const checkParams = (
       return yield* refused({
         operation,
         parameter: "template",
-        message: `${JSON.stringify(params.template)} is not a template. There are: ${
-          Wire.Template.literals.join(", ")
-        }.`
+        message: `${quote(params.template)} is not a template. There are: ${Wire.Template.literals.join(", ")}.`
       })
     }
     yield* text("template", params.template)
@@ -515,7 +515,9 @@ const checkParams = (
         return yield* refused({
           operation,
           parameter: "blocks",
-          message: `${JSON.stringify(unknown)} are not block types. There are: ${Wire.BlockType.literals.join(", ")}.`
+          message: `${unknown.map(quote).join(", ")} are not block types. There are: ${
+            Wire.BlockType.literals.join(", ")
+          }.`
         })
       }
       if (params.blocks.length === 0) {

@@ -19,6 +19,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as AnySchema from "../internal/anySchema.ts"
 import * as Create from "../internal/create.ts"
+import { quote } from "../internal/describe.ts"
 import type * as Http from "../internal/http.ts"
 import { whileWebhooksAreExpected } from "../internal/pace.ts"
 import * as Telemetry from "../internal/telemetry.ts"
@@ -743,7 +744,7 @@ export const checkId = (operation: string, parameter: string, id: unknown): Effe
   typeof id === "string" && /^[\w.-]{1,200}$/.test(id) && !/^\.+$/.test(id) ? Effect.succeed(id) : Effect.fail(refused({
     operation,
     parameter,
-    message: `${parameter} is ${JSON.stringify(id)}, which is not an id.`
+    message: `${parameter} is ${quote(id)}, which is not an id.`
   }))
 
 const refOf = (
@@ -757,12 +758,13 @@ const refOf = (
       (id) => RunRef.make({ provider, kind: isTask === true ? "task" : "execution", id })
     )
   }
-  return id.version === 1 && id.provider === provider && (id.kind === "execution" || id.kind === "task")
-    ? Effect.as(checkId(operation, "ref.id", id.id), id)
+  const ref = RunRef.read(id)
+  return ref?.provider === provider && (ref.kind === "execution" || ref.kind === "task")
+    ? Effect.as(checkId(operation, "ref.id", ref.id), ref)
     : Effect.fail(refused({
       operation,
       parameter: "id",
-      message: `this is a ref of a ${id.provider} ${id.kind} in version ${id.version}, which cannot be looked up here.`
+      message: `this is ${RunRef.describe(id)}, which cannot be looked up here. Give the id or the ref of an execution.`
     }))
 }
 

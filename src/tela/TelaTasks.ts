@@ -369,17 +369,19 @@ const decodeCreated = (count: number) => {
 const wasNotCarriedOut = (error: RequestError): boolean =>
   error._tag === "RateLimitError" || error._tag === "TransportError" && !error.reached
 
-const refOf = (operation: string, task: TaskTarget): Effect.Effect<RunRef.RunRef, BadRequestError> =>
-  typeof task === "object" && task !== null && (task.provider !== provider || task.kind !== "task")
-    ? Effect.fail(refused({
+const refOf = (operation: string, task: TaskTarget): Effect.Effect<RunRef.RunRef, BadRequestError> => {
+  if (!Predicate.isObject(task)) {
+    return Effect.map(checkId(operation, "id", task), (id) => RunRef.make({ provider, kind: "task", id }))
+  }
+  const ref = RunRef.read(task)
+  return ref?.provider === provider && ref.kind === "task"
+    ? Effect.as(checkId(operation, "ref.id", ref.id), ref)
+    : Effect.fail(refused({
       operation,
       parameter: "task",
-      message: `this is a ref of a ${task.provider} ${task.kind}, not of a tela task.`
+      message: `this is ${RunRef.describe(task)}, not a ref of a tela task in version 1.`
     }))
-    : Effect.map(
-      checkId(operation, "id", Predicate.hasProperty(task, "id") ? task.id : task),
-      (id) => typeof task === "object" ? task : RunRef.make({ provider, kind: "task", id })
-    )
+}
 
 const checkIds = (operation: string, ids: { readonly [parameter: string]: string | undefined }) =>
   Effect.forEach(

@@ -15,6 +15,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Artifact from "../Artifact.ts"
+import { quote } from "../internal/describe.ts"
 import type * as Http from "../internal/http.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import { type BadRequestError, type DownloadError, refused, type RequestError } from "../RunError.ts"
@@ -119,7 +120,7 @@ const refOf = (operation: string, reference: string): Effect.Effect<RunRef.RunRe
     ? Effect.fail(refused({
       operation,
       parameter: "reference",
-      message: `${JSON.stringify(reference)} is no reference of the form vault://id.`
+      message: `${quote(reference)} is no reference of the form vault://id.`
     }))
     : Effect.succeed(RunRef.make({ provider, kind: "file", id }))
 }
@@ -135,6 +136,6 @@ const checkExpiry = (
     : Effect.fail(refused({
       operation,
       parameter: "expiresIn",
-      message: `expiresIn is ${String(expiresIn)}; it must be a duration above zero.`
+      message: `expiresIn is ${quote(expiresIn)}; it must be a duration above zero.`
     }))
 }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit } from "effect"
+import { Effect, Exit, Stream } from "effect"
 import { Run, RunError, RunRef } from "canvas-runs"
 import * as Random from "../simulation/random.ts"
 import { answering, anyJson, check, clientsOn, mutate } from "./support.ts"
@@ -45,6 +45,62 @@ describe("refs from elsewhere", () => {
         }
       }
       assert.isAbove(read, 50)
+    }))
+
+  it.effect("C1: optional fields that do not fit are left out of a ref, wherever it enters", () =>
+    Effect.gen(function*() {
+      const id = ref.id
+      const odd = [
+        { createdAt: undefined },
+        { requestId: null },
+        { createdAt: NaN, estimatedDurationMs: Infinity },
+        { createdAt: "2026", requestId: 5, estimatedDurationMs: {} }
+      ]
+      const { spine, tela } = yield* clientsOn(answering(() => new Response("{}", { status: 403 })))
+      for (const fields of odd) {
+        const bare = { version: 1, provider: "spine", kind: "run", id }
+        assert.deepStrictEqual(RunRef.make({ ...bare, ...fields } as never), bare as RunRef.RunRef)
+        assert.deepStrictEqual(yield* Run.parseRef(JSON.stringify({ ...bare, ...fields })), bare as RunRef.RunRef)
+        const given = { ...bare, ...fields } as RunRef.RunRef
+        const task = { ...given, provider: "tela", kind: "task" } as RunRef.RunRef
+        const calls: ReadonlyArray<Effect.Effect<unknown, { readonly _tag: string; readonly ref?: RunRef.RunRef }>> = [
+          spine.runs.retrieve(given),
+          spine.runs.waitForCompletion(given),
+          Stream.runDrain(spine.runs.watch(given)),
+          spine.runs.retrieve({ run_id: id, ref: given } as never),
+          tela.tasks.get(task),
+          tela.canvas.make({ id: "1" }).getExecution(task)
+        ]
+        for (const call of calls) {
+          const error = yield* Effect.flip(call)
+          assert.strictEqual(error._tag, "PermissionDeniedError")
+          assert.strictEqual(error.ref?.id, id)
+          assert.deepStrictEqual(Object.keys(error.ref ?? {}).toSorted(), ["id", "kind", "provider", "version"])
+        }
+      }
+    }))
+
+  it.effect("C1: a run is named by its id where its ref is undefined", () =>
+    Effect.gen(function*() {
+      const { spine } = yield* clientsOn(answering(() => new Response("{}", { status: 403 })))
+      const error = yield* Effect.flip(spine.runs.retrieve({ run_id: ref.id, ref: undefined } as never))
+      assert.strictEqual(error._tag, "PermissionDeniedError")
+    }))
+
+  it.effect("C1: what is no ref at all is refused, however odd it is", () =>
+    Effect.gen(function*() {
+      const { spine, tela } = yield* clientsOn(answering(() => Response.json({})))
+      const none: ReadonlyArray<unknown> = [null, 5n, Symbol("x"), {}, [], () => 1, { provider: Symbol("x") }, {
+        provider: 1n
+      }]
+      for (const value of none) {
+        const calls: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+          spine.runs.retrieve(value as never),
+          tela.tasks.get(value as never),
+          tela.canvas.make({ id: "1" }).getExecution(value as never)
+        ]
+        for (const call of calls) assert.instanceOf(yield* Effect.flip(call), RunError.BadRequestError)
+      }
     }))
 
   it.effect("a stranger's ref, or one that leads elsewhere, is refused before any request", () =>

@@ -362,7 +362,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     "src/RunRef.ts",
     "a stored ref loses its creation time",
-    "  createdAt: Schema.optionalKey(Schema.Finite),\n",
+    "  createdAt: side(Schema.Finite),\n",
     ""
   ),
   mutant(
