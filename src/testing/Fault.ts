@@ -249,7 +249,9 @@ export const answerLate = (duration: Duration.Input): Fault =>
  * @since 0.1.0
  */
 export const on: {
+  /** Limits a fault to requests with that method (`"*"` for any) and that path: a prefix, or a pattern. */
   (method: string, path?: string | RegExp): (self: Fault) => Fault
+  /** Limits a fault to requests with that method (`"*"` for any) and that path: a prefix, or a pattern. */
   (self: Fault, method: string, path?: string | RegExp): Fault
 } = dual(
   (args) => typeof args[0] !== "string",
@@ -267,7 +269,9 @@ export const on: {
  * @since 0.1.0
  */
 export const skip: {
+  /** Spares the first `count` requests that match. */
   (count: number): (self: Fault) => Fault
+  /** Spares the first `count` requests that match. */
   (self: Fault, count: number): Fault
 } = dual(2, (self: Fault, count: number): Fault => ({ ...self, skip: count }))
 
@@ -278,7 +282,9 @@ export const skip: {
  * @since 0.1.0
  */
 export const times: {
+  /** Applies a fault to `count` requests; `Infinity` for all of them. */
   (count: number): (self: Fault) => Fault
+  /** Applies a fault to `count` requests; `Infinity` for all of them. */
   (self: Fault, count: number): Fault
 } = dual(2, (self: Fault, count: number): Fault => ({ ...self, times: count }))
 
@@ -289,7 +295,9 @@ export const times: {
  * @since 0.1.0
  */
 export const after: {
+  /** Applies a fault only after the request was held up for `duration` of the program's clock. */
   (duration: Duration.Input): (self: Fault) => Fault
+  /** Applies a fault only after the request was held up for `duration` of the program's clock. */
   (self: Fault, duration: Duration.Input): Fault
 } = dual(2, (self: Fault, duration: Duration.Input): Fault => ({ ...self, delayMillis: Duration.toMillis(duration) }))
 
