@@ -169,8 +169,15 @@ export const executeStream = <Output>(
         { retryCreates: runtime.retryCreates }
       )
       yield* Telemetry.countCreated(provider)
-      let end: Exit.Exit<unknown, unknown> = Exit.interrupt()
-      yield* Effect.addFinalizer(() => Telemetry.endedAlone(provider, started, end))
+      let hasEnded = false
+      const onEnd = (exit: Exit.Exit<unknown, unknown>) =>
+        Effect.suspend(() => {
+          if (hasEnded) return Effect.void
+          hasEnded = true
+          return Telemetry.endedAlone(provider, started, exit)
+        })
+      // A consumer that leaves before the end
+      yield* Effect.addFinalizer(() => onEnd(Exit.interrupt()))
       return Stream.fromPull(read({
         opened,
         scope: yield* Effect.scope,
@@ -181,9 +188,7 @@ export const executeStream = <Output>(
         first,
         idle,
         total,
-        onEnd: (exit) => {
-          end = exit
-        }
+        onEnd
       }))
     })
   ).pipe(Telemetry.streamSpan("TelaCanvas.execute", spanAttributes(target, params, "stream")))
@@ -200,8 +205,8 @@ interface Reading<Output> {
   readonly first: Duration.Duration
   readonly idle: Duration.Duration
   readonly total: Duration.Duration
-  /** Takes the end that the consumer was told. */
-  readonly onEnd: (exit: Exit.Exit<unknown, unknown>) => void
+  /** Takes the end that the consumer is told. Later ones are ignored. */
+  readonly onEnd: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 }
 
 type Parts<Output> = Pull.Pull<readonly [StreamPart<Output>, ...Array<StreamPart<Output>>], StreamError>
@@ -306,12 +311,7 @@ const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> =>
       parts = []
       return Effect.succeed(read)
     }
-    if (ending !== undefined) {
-      return Effect.onExit(ending, (exit) =>
-        Effect.sync(() => {
-          if (Exit.isSuccess(exit) || !Pull.isDoneCause(exit.cause)) onEnd(exit)
-        }))
-    }
+    if (ending !== undefined) return Effect.onExit(ending, onEnd)
     const patience = phase === "idle" ? Duration.toMillis(reading.idle) : Duration.toMillis(reading.first) - sinceSent
     watchdog.expect(Math.min(patience, deadline - timers.now()))
     return ask

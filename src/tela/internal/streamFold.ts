@@ -19,6 +19,7 @@ import { errorIn, outcomeOf, reasonOf } from "./endMark.ts"
 /** What has been said so far. `step` changes it. */
 export interface Said {
   message: string
+  /** The structured output, unless it is empty, which says nothing. */
   structured: unknown
   /** The length of the message when the structured output was last told. */
   structuredAt: number
@@ -153,7 +154,7 @@ const take = (
   // A message without text says nothing of the text so far
   said.message = whole?.content || said.message + content
   if (whole?.structured_content != null) {
-    said.structured = whole.structured_content
+    said.structured = isEmpty(whole.structured_content) ? undefined : whole.structured_content
     said.structuredAt = said.message.length
   }
   if (reason === "end" || finishReason !== undefined && reasonOf(said.finishReason) !== "end") {
@@ -166,7 +167,7 @@ const take = (
     _tag: "delta",
     content,
     message: said.message,
-    structured: isEmpty(said.structured) ? undefined : said.structured,
+    structured: said.structured,
     finishReason,
     requestId,
     raw
@@ -177,8 +178,9 @@ const take = (
 const choiceOf = (said: Said, choices: Wire.StreamChunk["choices"]) => {
   const first = choices?.[0]
   if (first === undefined) return undefined
-  said.choice ??= indexOf(first)
-  return choices!.find((choice) => indexOf(choice) === said.choice)
+  const index = indexOf(first)
+  said.choice ??= index
+  return index === said.choice ? first : choices!.find((choice) => indexOf(choice) === said.choice)
 }
 
 const indexOf = ({ index }: { readonly index?: unknown }): number => typeof index === "number" ? index : 0
@@ -196,7 +198,7 @@ const keep = (said: Said, unread: unknown, length: number): void => {
 /** How many characters of events that could not be read an error keeps. */
 const maxUnread = 65_536
 
-const hasOutput = (said: Said): boolean => said.message !== "" || !isEmpty(said.structured)
+const hasOutput = (said: Said): boolean => said.message !== "" || said.structured !== undefined
 
 /**
  * Whether the stream succeeded, when it ends after what has been said. Without output it did only if a reason says so, and
@@ -211,7 +213,7 @@ export const isSuccess = (said: Said, isDone: boolean): boolean =>
  * output, and is JSON itself, is newer.
  */
 export const outputOf = (said: Said): unknown => {
-  if (isEmpty(said.structured)) return said.message
+  if (said.structured === undefined) return said.message
   if (said.message.length === said.structuredAt) return said.structured
   const json = parseJson(said.message)
   return typeof json === "object" && json !== null ? json : said.structured
@@ -285,5 +287,5 @@ const hasContent = (value: unknown): boolean => {
 
 const isTextOrNullish = (value: unknown): boolean => value == null || typeof value === "string"
 
-export const isEmpty = (value: unknown): boolean =>
+const isEmpty = (value: unknown): boolean =>
   Predicate.isNullish(value) || Predicate.isObject(value) && Object.keys(value).length === 0

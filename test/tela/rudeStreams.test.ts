@@ -1,0 +1,429 @@
+/** Streams as servers, gateways and proxies send them, beside what they should send. */
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Fiber, Metric, Schema, Stream, Tracer } from "effect"
+import { TestClock } from "effect/testing"
+import { gzipSync } from "node:zlib"
+import { Tela } from "canvas-runs"
+import { TelaEmulator } from "canvas-runs/testing"
+import { failure, finish, success } from "../spine/support.ts"
+import {
+  chunk,
+  cut,
+  done,
+  event,
+  finalOf,
+  interruptionOf,
+  outcomeOf,
+  reportOf,
+  streamed,
+  synchronous,
+  textOf
+} from "./answers.ts"
+import { canvasId, live } from "./support.ts"
+
+const hel = chunk("Hel")
+const lo = chunk("lo")
+const stop = chunk("", "stop")
+
+describe("A4: errors inside a stream", () => {
+  for (
+    const [title, body, words] of [
+      ["a list of errors", event({ errors: [{ message: "x" }, "y"] }), ["x", "y"]],
+      ["vLLM's error object", event({ object: "error", message: "CUDA out of memory", code: 500 }), [
+        "CUDA out of memory"
+      ]],
+      ["Tela's own error body", event({ code: "RATE", message: "too much", status: 429, name: "Error" }), ["too much"]],
+      ["an error of llama.cpp", event({ error: { code: 500, message: "slot busy", type: "server_error" } }), [
+        "slot busy"
+      ]],
+      ["an error in a field of its own", "error: {\"code\":500,\"message\":\"context too long\"}\n\n", [
+        "context too long"
+      ]],
+      ["a named error", event({ type: "error", error: { type: "overloaded_error", message: "Overloaded" } }, "error"), [
+        "Overloaded"
+      ]],
+      ["a named error that is text", event("out of memory", "ERROR"), ["out of memory"]],
+      ["a named error that is cut off", "event: error\ndata: {\"mess", ["{\"mess"]],
+      ["an event that is named failed", event({ reason: "quota" }, "failed"), ["quota"]],
+      ["an error by its type", event({ type: "error", message: "gone" }), ["gone"]],
+      ["a status that is an error", event({ statusCode: 503, detail: "no capacity" }), ["no capacity"]],
+      ["a status in words", event({ status: "failed", message: "stopped by an admin" }), ["stopped by an admin"]],
+      ["an error beside choices", event({ error: "bad", choices: [{ delta: { content: "lo" } }] }), ["bad"]],
+      ["an error with a number", event({ error: 502 }), ["502"]],
+      ["an error that is true, with its words beside it", event({ error: true, message: "denied" }), ["denied"]],
+      [
+        "A2: an error of the choice",
+        chunk("", "error", { error: { code: 502, message: "Provider disconnected" } }),
+        ["Provider disconnected"]
+      ],
+      ["an error of the choice without a reason", chunk("", null, { error: { message: "lost" } }), ["lost"]],
+      ["JSON lines", "{\"error\":{\"message\":\"line\"}}\n", ["line"]]
+    ] as const
+  ) {
+    it.effect(`${title} is a RunFailedError with the provider's words, and holds the text so far`, () =>
+      Effect.gen(function*() {
+        for (const size of [1, 100_000]) {
+          const stream = yield* streamed(cut(hel + body + (title.includes("cut off") ? "" : done), size))
+          const error = reportOf(stream)
+          assert.deepStrictEqual(error.errors, words)
+          assert.include(error.message, words[0])
+          assert.deepInclude(error.run, { received: { message: "Hel", structured: undefined, chunks: 1 } })
+          assert.strictEqual(textOf(stream), "Hel")
+        }
+      }))
+  }
+
+  it.effect("a last chunk of an unknown form is no end, and the error keeps it", () =>
+    Effect.gen(function*() {
+      for (const unknown of [{ detail: "Internal error" }, { message: "Endpoint request timed out" }, { ok: false }]) {
+        const error = interruptionOf(yield* streamed(hel + event(unknown) + done))
+        assert.deepStrictEqual(error.received.unread, [unknown])
+        assert.include(error.message, JSON.stringify(unknown))
+      }
+      const broken = interruptionOf(yield* streamed(`${hel}data: {"choices":3}\n\n${done}`))
+      assert.deepStrictEqual(broken.received.unread, [{ choices: 3 }])
+      const text = interruptionOf(yield* streamed(`${hel}data: {"choices":\n\n${done}`))
+      assert.deepStrictEqual(text.received.unread, ["{\"choices\":"])
+    }))
+
+  it.effect("a chunk of an unknown form in the middle changes nothing", () =>
+    Effect.gen(function*() {
+      for (const unknown of [{ type: "ping" }, {}, { usage: { total_tokens: 3 } }]) {
+        assert.strictEqual(finalOf(yield* streamed(hel + event(unknown) + lo + done)).result, "Hello")
+        assert.strictEqual(finalOf(yield* streamed(hel + lo + stop + event(unknown) + done)).result, "Hello")
+      }
+    }))
+
+  it.effect("B10: a synchronous answer that reports an error is a RunFailedError with the provider's words", () =>
+    Effect.gen(function*() {
+      for (
+        const [answer, words] of [
+          [{ error: { message: "out of tokens" } }, ["out of tokens"]],
+          [{ id: "x", status: "failed", message: "no model" }, ["no model"]],
+          [{ id: "x", choices: [{ message: { content: "Hel" }, error: { message: "lost" } }] }, ["lost"]],
+          [{ object: "error", message: "CUDA", code: 500 }, ["CUDA"]]
+        ] as const
+      ) {
+        assert.deepStrictEqual(reportOf({ exit: yield* synchronous(answer) }).errors, words)
+      }
+    }))
+
+  it.effect("a synchronous workflow that still runs is no success", () =>
+    Effect.gen(function*() {
+      const workflow = (status: string) => synchronous({ id: "w", status, steps: [{ output: { a: 1 } }] })
+      assert.strictEqual(outcomeOf(yield* workflow("completed")), "success")
+      assert.strictEqual(outcomeOf(yield* workflow("failed")), "RunFailedError")
+      for (const status of ["running", "queued", "created"]) {
+        assert.strictEqual(outcomeOf(yield* workflow(status)), "CreateOutcomeUnknownError", status)
+      }
+    }))
+})
+
+describe("A5: what is an error, and what is none", () => {
+  for (const none of [false, null, "", " ", 0, []]) {
+    it.effect(`"error": ${JSON.stringify(none)} is no error`, () =>
+      Effect.gen(function*() {
+        const body = { error: none, choices: [{ delta: { content: "Hi" }, finish_reason: "stop", error: none }] }
+        assert.strictEqual(finalOf(yield* streamed(event(body) + done)).result, "Hi")
+        const answer = { id: "x", error: none, choices: [{ message: { content: "Hi" }, error: none }] }
+        assert.strictEqual(outcomeOf(yield* synchronous(answer)), "success")
+      }))
+  }
+
+  it.effect("an error without words is a RunFailedError that says so and holds the partial text", () =>
+    Effect.gen(function*() {
+      for (const lost of [{ error: {} }, { error: true }, { errors: [{}] }, { error: { message: "" } }]) {
+        const error = reportOf(yield* streamed(hel + event(lost) + done))
+        assert.deepStrictEqual(error.errors, [])
+        assert.include(error.message, "gave no reason")
+        assert.include(error.message, JSON.stringify(lost))
+        assert.deepInclude(error.run, { received: { message: "Hel", structured: undefined, chunks: 1 } })
+      }
+      for (const none of [{ errors: [] }, { errors: {} }, { errors: [null, false] }]) {
+        const body = { ...none, choices: [{ delta: { content: "Hi" }, finish_reason: "stop" }] }
+        assert.strictEqual(finalOf(yield* streamed(event(body) + done)).result, "Hi")
+      }
+    }))
+})
+
+describe("A6: events with names", () => {
+  it.effect("chunks are read under any name", () =>
+    Effect.gen(function*() {
+      const named = (text: string, finish_reason: string | null = null) =>
+        event({ choices: [{ delta: { content: text }, finish_reason }] }, "delta")
+      assert.strictEqual(finalOf(yield* streamed(named("Hel") + named("lo") + done)).result, "Hello")
+      assert.strictEqual(finalOf(yield* streamed(named("Hel") + named("lo", "stop"))).result, "Hello")
+    }))
+
+  it.effect("text that only stands in events of an unknown form is in the error", () =>
+    Effect.gen(function*() {
+      const named = event({ text: "Hello" }, "delta") + event("world", "delta")
+      for (const end of [done, stop, stop + done]) {
+        const error = interruptionOf(yield* streamed(named + end))
+        assert.deepStrictEqual(error.received.unread, [
+          { event: "delta", data: { text: "Hello" } },
+          { event: "delta", data: "world" }
+        ])
+      }
+    }))
+
+  it.effect("text in a choice of an unknown form is in the error", () =>
+    Effect.gen(function*() {
+      const legacy = { choices: [{ text: "Hello", finish_reason: "stop" }] }
+      assert.deepStrictEqual(interruptionOf(yield* streamed(event(legacy) + done)).received.unread, [legacy])
+    }))
+
+  it.effect("an event with a name belongs to the caller, and is no error of a stream that has output", () =>
+    Effect.gen(function*() {
+      const stream = yield* streamed(hel + event({ error: "a tool failed" }, "tool") + lo + event({}, "usage") + done)
+      assert.strictEqual(finalOf(stream).result, "Hello")
+      assert.deepStrictEqual(
+        stream.parts.flatMap((part) => part._tag === "event" ? [[part.event, part.data]] : []),
+        [["tool", { error: "a tool failed" }], ["usage", {}]]
+      )
+    }))
+
+  it.effect("a filter or a call of a tool explains why there is no text beside events", () =>
+    Effect.gen(function*() {
+      for (const reason of ["content_filter", "tool_calls", "length"]) {
+        const body = event({ tokens: 3 }, "usage") + chunk(null, reason) + done
+        assert.strictEqual(finalOf(yield* streamed(body)).finishReason, reason)
+      }
+    }))
+})
+
+describe("D13: keep-alives", () => {
+  const keepAlives = ["", " ", "ping", "null", "true", "12", "\"\"", "2026-11-25T20:00:00Z", "<html>", "hello"]
+
+  for (const data of keepAlives) {
+    it.effect(`data ${JSON.stringify(data)} is skipped and counted, anywhere in the stream`, () =>
+      Effect.gen(function*() {
+        const rest = event(data)
+        const middle = yield* streamed(rest + hel + rest + lo + rest + stop + rest + done)
+        assert.strictEqual(finalOf(middle).result, "Hello")
+        assert.isTrue(middle.parts.every(({ _tag }) => _tag !== "event"))
+        const open = interruptionOf(yield* streamed(rest + hel + rest))
+        assert.deepStrictEqual(open.received, { message: "Hel", structured: undefined, chunks: 1, skipped: 2 })
+        assert.include(open.message, "2 keep-alives")
+      }))
+  }
+
+  it.effect("text that begins like JSON and does not parse breaks the stream", () =>
+    Effect.gen(function*() {
+      for (const data of ["{", "[1,", "{\"a\":}", " {x}", "[1]"]) {
+        assert.strictEqual(interruptionOf(yield* streamed(hel + event(data) + done)).reason, "transport", data)
+      }
+    }))
+
+  it.effect("keep-alives of any form are no sign that the model works, so the idle timeout passes", () =>
+    Effect.gen(function*() {
+      const { emulator, tela } = { tela: yield* Tela.TelaClient, emulator: yield* TelaEmulator.TelaEmulator }
+      for (const raw of [": ping\n\n", "data:\n\n", "data: ping\n\n", "data: 17\n\n"]) {
+        const beats = Array.from({ length: 20 }, () => [{ raw }, { pause: "10 seconds" }] as const).flat()
+        yield* emulator.script({ stream: { pieces: ["Hel", ...beats, "lo"] } })
+        const exit = yield* finish(Stream.runDrain(tela.canvas.make({ id: canvasId }).stream({})))
+        const error = interruptionOf({ exit })
+        assert.strictEqual(error.reason, "idle")
+        assert.strictEqual(Duration.toSeconds(error.elapsed), 60)
+        assert.include(error.message, "1m, which is its idleTimeout")
+      }
+    }).pipe(Effect.provide(live())))
+})
+
+describe("rude servers", () => {
+  const filtered = { hate: { filtered: false, severity: "safe" } }
+  const azure = event({ choices: [], prompt_filter_results: [{ prompt_index: 0, content_filter_results: filtered }] })
+  const both = (first: string, second: string, finish_reason: string | null = null) =>
+    event({ choices: [{ index: 1, delta: { content: second }, finish_reason }] }) +
+    event({ choices: [{ index: 0, delta: { content: first }, finish_reason: null }] })
+
+  for (
+    const [title, body, result] of [
+      [
+        "comments while the model starts",
+        `: OPENROUTER PROCESSING\n\n: OPENROUTER PROCESSING\n\n${hel}${lo}${stop}${done}`
+      ],
+      ["a first chunk without choices", azure + hel + lo + stop + done],
+      [
+        "a last chunk with nothing but a filter's verdict",
+        hel + lo + stop + event({ choices: [{ index: 0, finish_reason: null, content_filter_results: filtered }] }) +
+        done
+      ],
+      [
+        "usage in a chunk without choices, after the end",
+        hel + lo + stop + event({ choices: [], usage: { n: 1 } }) + done
+      ],
+      ["no space before the end mark", `${hel}${lo}data:[DONE]\n\n`],
+      ["an end mark in lower case", `${hel}${lo}data: [done]\n\n`],
+      ["an end mark between spaces", `${hel}${lo}data:   [DONE]  \n\n`],
+      ["an end mark with more text", `${hel}${lo}data: [DONE] bye\n\n`],
+      ["an end mark under a name", `${hel}${lo}event: done\ndata: [DONE]\n\n`],
+      ["an end mark that is no event", `${hel}${lo}[DONE]\n`],
+      ["CRLF and a byte order mark", `\ufeff${(hel + lo + stop + done).replaceAll("\n", "\r\n")}`],
+      ["CR", (hel + lo + done).replaceAll("\n", "\r")],
+      [
+        "JSON lines",
+        "{\"choices\":[{\"delta\":{\"content\":\"Hello\"}}]}\n{\"choices\":[{\"finish_reason\":\"stop\"}]}\n"
+      ],
+      ["JSON lines with an end mark", "{\"choices\":[{\"delta\":{\"content\":\"Hello\"}}]}\n [done]\n"],
+      ["JSON between spaces", `data:   {"choices":[{"delta":{"content":"Hello"}}]}  \n\n${done}`],
+      [
+        "an empty message beside the text",
+        event({ choices: [{ delta: { content: "Hello" } }], message: { content: "" } }) + done
+      ],
+      [
+        "an answer at once, as if no stream had been asked for",
+        event({
+          id: "x",
+          choices: [{ index: 0, message: { role: "assistant", content: "Hello" }, finish_reason: "stop" }]
+        })
+      ],
+      [
+        "the same, with structured output",
+        event({ id: "x", choices: [{ message: { content: { total: 4 } }, finish_reason: "stop" }] }),
+        { total: 4 }
+      ],
+      ["a proxy's page after the end", `${hel}${lo}${done}<html><body>502 Bad Gateway</body></html>\n`],
+      ["an index that is no number", event({ choices: [{ index: "0", delta: { content: "Hello" } }] }) + done],
+      [
+        "several choices in any order: the first that came is read",
+        both("one ", "two ") + both("1", "2", "stop"),
+        "two 2"
+      ],
+      [
+        "structured output that stays behind the text, which is JSON",
+        event({ choices: [{ delta: { content: "{\"a\":1," } }], message: { structured_content: { a: 1 } } }) +
+        event({ choices: [{ delta: { content: "\"b\":2}" }, finish_reason: "stop" }] }) + done,
+        { a: 1, b: 2 }
+      ]
+    ] as ReadonlyArray<readonly [title: string, body: string, result?: unknown]>
+  ) {
+    it.effect(`success: ${title}`, () =>
+      Effect.gen(function*() {
+        for (const size of [1, 13, 100_000]) {
+          assert.deepStrictEqual(finalOf(yield* streamed(cut(body, size))).result, result ?? "Hello", `by ${size}`)
+        }
+      }))
+  }
+
+  for (
+    const [title, body] of [
+      [
+        "another choice ended",
+        both("one", "two") + event({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] })
+      ],
+      ["a proxy's page in the middle", `${hel}<html>\n<h1>504 Gateway Time-out</h1>\n</html>\n`],
+      ["a proxy's page as an event", hel + event("<html>504 Gateway Time-out</html>")],
+      ["an end mark that is cut", `${hel}data: [DON`],
+      ["an end mark in the middle of text", hel + event("the end is [DONE]")],
+      ["a chunk that is cut", `${hel}data: {"choices":[{"delta":{},"finish_reason":"stop"`],
+      ["JSON lines without an end", "{\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\n"]
+    ] as const
+  ) {
+    it.effect(`no success: ${title}`, () =>
+      Effect.gen(function*() {
+        for (const size of [1, 13, 100_000]) {
+          assert.strictEqual(interruptionOf(yield* streamed(cut(body, size))).reason, "end", `by ${size}`)
+        }
+      }))
+  }
+
+  it.effect("compressed bytes that the HTTP client did not decode are an error that names the encoding", () =>
+    Effect.gen(function*() {
+      const body = new Uint8Array(gzipSync(hel + lo + stop + done))
+      const error = interruptionOf(yield* streamed([body], { headers: { "content-encoding": "gzip" } }))
+      assert.include(error.message, "content-encoding gzip")
+    }))
+
+  it.effect("a connection that breaks or stays open after the model's end is a success", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(finalOf(yield* streamed(hel + lo + stop, { end: "break" })).result, "Hello")
+      for (const params of [{}, { idleTimeout: Infinity, timeout: "2m" }] as const) {
+        const open = yield* Effect.forkChild(streamed(hel + lo + stop, { end: "open", params }))
+        yield* Effect.repeat(Effect.yieldNow, { times: 50 })
+        yield* TestClock.adjust("2 minutes")
+        assert.strictEqual(finalOf(yield* Fiber.join(open)).result, "Hello")
+      }
+    }))
+})
+
+describe("F13: what is told of an execution", () => {
+  const tracing = () => {
+    const spans: Array<Tracer.Span> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        spans.push(span)
+        return span
+      }
+    })
+    return { spans, tracer }
+  }
+
+  it.effect("the span of a stream covers the whole stream, and names the canvas, the mode and the outcome", () =>
+    Effect.gen(function*() {
+      const tela = yield* Tela.TelaClient
+      const emulator = yield* TelaEmulator.TelaEmulator
+      const stream = tela.canvas.make({ id: canvasId }).stream({})
+      for (
+        const [script, run, outcome] of [
+          [["a", { pause: "30 seconds" }, "b"], Stream.runDrain(stream), "Succeeded"],
+          [["a", { pause: "30 seconds" }, { error: "no" }], Stream.runDrain(stream), "RunFailedError"],
+          [["a", { pause: "30 seconds" }, "b", "c"], Stream.runDrain(Stream.take(stream, 2)), "Interrupted"]
+        ] as const
+      ) {
+        yield* emulator.script({ stream: { pieces: script } })
+        const { spans, tracer } = tracing()
+        yield* finish(Effect.withTracer(run, tracer))
+        const span = spans.find(({ name }) => name === "TelaCanvas.execute")!
+        if (span.status._tag !== "Ended") throw new Error("the span has not ended")
+        assert.strictEqual(Number(span.status.endTime - span.status.startTime) / 1e9, 30)
+        assert.deepInclude(Object.fromEntries(span.attributes), {
+          "run.provider": "tela",
+          "execution.mode": "stream",
+          "canvas.id": canvasId,
+          "run.outcome": outcome
+        })
+        const request = spans.find(({ name }) => name === "http.client POST")!
+        assert.strictEqual(
+          request.parent.pipe((parent) => parent._tag === "Some" ? parent.value.spanId : ""),
+          span.spanId
+        )
+      }
+    }).pipe(Effect.provide(live())))
+
+  it.effect("streams and synchronous executions count as created and as ended", () =>
+    Effect.gen(function*() {
+      const tela = yield* Tela.TelaClient
+      const emulator = yield* TelaEmulator.TelaEmulator
+      const canvas = tela.canvas.make({ id: canvasId, output: Schema.String })
+      yield* emulator.script({ stream: { pieces: ["a", { pause: "5 seconds" }, "b"] } })
+      success(yield* finish(Stream.runDrain(canvas.stream({}))))
+      yield* emulator.script({ stream: { pieces: ["a"], end: "none" } })
+      failure(yield* finish(Stream.runDrain(canvas.stream({}))))
+      yield* emulator.script({ stream: { pieces: ["a", "b"] } })
+      success(yield* finish(Stream.runDrain(Stream.take(canvas.stream({}), 1))))
+      yield* emulator.script({ output: "text" })
+      success(yield* finish(canvas.execute({})))
+      yield* emulator.script({ output: { a: 1 } })
+      failure(yield* finish(canvas.execute({})))
+      const metrics = yield* Metric.snapshot
+      const ended = (id: string) =>
+        Object.fromEntries(
+          metrics.flatMap((metric) =>
+            metric.id === id
+              ? [[metric.attributes?.["outcome"], (metric.state as { readonly count: number }).count]]
+              : []
+          )
+        )
+      const created = metrics.find(({ id }) => id === "canvas_runs_created_total")!
+      assert.deepInclude(created.state, { count: 5 })
+      assert.deepStrictEqual(ended("canvas_runs_ended_total"), {
+        Succeeded: 2,
+        StreamInterruptedError: 1,
+        Interrupted: 1,
+        InvalidOutputError: 1
+      })
+      assert.deepStrictEqual(ended("canvas_runs_wait_duration"), ended("canvas_runs_ended_total"))
+    }).pipe(Effect.provide(live()), Effect.provideService(Metric.MetricRegistry, new Map())))
+})
