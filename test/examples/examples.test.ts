@@ -37,8 +37,8 @@ interface Ended {
   readonly stderr: string
 }
 
-/** A waiting example takes no CPU, but starting one does. */
-const turn = Semaphore.makeUnsafe(2)
+/** A waiting example takes no CPU time, but starting one does. */
+const turn = Semaphore.makeUnsafe(4)
 
 const run = (
   file: string,

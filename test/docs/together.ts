@@ -1,0 +1,28 @@
+/**
+ * Runs examples one after the other in this process, which loads Effect once for all of them, and sends what each printed.
+ * The process ends by itself, unless an example leaves something behind that keeps it alive.
+ */
+
+/** What one example printed, and the error that ended it. */
+export interface Ran {
+  readonly file: string
+  readonly output: string
+  readonly error: string | undefined
+}
+
+const runAll = async (files: ReadonlyArray<string>): Promise<void> => {
+  const write = process.stdout.write
+  for (const file of files) {
+    let output = ""
+    process.stdout.write = (chunk: string | Uint8Array) => {
+      output += typeof chunk === "string" ? chunk : new TextDecoder().decode(chunk)
+      return true
+    }
+    const error = await import(file).then(() => undefined, String)
+    process.stdout.write = write
+    process.send!({ file, output, error } satisfies Ran)
+  }
+  process.disconnect()
+}
+
+await runAll(process.argv.slice(2))
