@@ -89,6 +89,7 @@ import {
   CreateOutcomeUnknownError,
   type InvalidOutputError,
   refused,
+  type RequestError,
   type RunFailedError
 } from "./RunError.ts"
 import { describe, format, read as readRef, RunRef } from "./RunRef.ts"
@@ -733,19 +734,25 @@ const outcomeUnknown = (
 const isWithoutRun = (reason: Cause.Reason<unknown>): boolean => {
   if (!Cause.isFailReason(reason)) return false
   const { error } = reason
-  return !(Predicate.hasProperty(error, "ref") && error.ref !== undefined) &&
-    (isOurs(
-      error,
-      "BadRequestError",
-      "AuthenticationError",
-      "UsageLimitError",
-      "PermissionDeniedError",
-      "NotFoundError",
-      "ConflictError",
-      "RateLimitError",
-      "FileInputError"
-    ) || isOurs(error, "TransportError") && Predicate.hasProperty(error, "reached") && error.reached === false)
+  return (isOurs(error, "FileInputError") || isRequestError(error) && !Create.mayHaveCreated(error)) &&
+    !(Predicate.hasProperty(error, "ref") && error.ref !== undefined)
 }
+
+const isRequestError = (error: unknown): error is RequestError =>
+  isOurs(
+    error,
+    "BadRequestError",
+    "AuthenticationError",
+    "UsageLimitError",
+    "PermissionDeniedError",
+    "NotFoundError",
+    "ConflictError",
+    "RateLimitError",
+    "ServerError",
+    "TransportError",
+    "RequestTimeoutError",
+    "InvalidResponseError"
+  )
 
 const isEnd = (error: unknown): error is RunFailedError | InvalidOutputError =>
   isOurs(error, "RunFailedError", "InvalidOutputError")

@@ -152,6 +152,8 @@ describe("runOnce", () => {
     new RunError.ConflictError(fields),
     new RunError.RateLimitError(fields),
     new RunError.TransportError({ ...fields, reached: false }),
+    new RunError.ServerError({ ...fields, status: 501 }),
+    new RunError.InvalidResponseError({ ...fields, status: 308, isRetryable: false }),
     new RunError.FileInputError({ message: "test", file: "a.txt", reason: "read", isRetryable: false })
   ]
   for (const error of withoutRun) {
@@ -171,6 +173,14 @@ describe("runOnce", () => {
   const inDoubt: ReadonlyArray<readonly [string, Effect.Effect<never, unknown>]> = [
     ["CreateOutcomeUnknownError", Effect.fail(noAnswer)],
     ["ServerError", Effect.fail(new RunError.ServerError(fields))],
+    ["ServerError 503", Effect.fail(new RunError.ServerError({ ...fields, status: 503 }))],
+    [
+      "InvalidResponseError 303",
+      Effect.fail(
+        new RunError.InvalidResponseError({ ...fields, status: 303, isRetryable: false })
+      )
+    ],
+    ["RequestTimeoutError", Effect.fail(new RunError.RequestTimeoutError(fields))],
     ["TransportError after the request", Effect.fail(new RunError.TransportError({ ...fields, reached: true }))],
     ["an error about a run that exists", Effect.fail(new RunError.NotFoundError({ ...fields, ref: refOf("run-1") }))],
     ["an error of somebody else", Effect.fail({ _tag: "TimeoutError" })],

@@ -46,7 +46,7 @@ export const create = <A>(
     readonly isHopeless?: (() => boolean) | undefined
   }
 ): Effect.Effect<Answer<A>, RequestError | CreateOutcomeUnknownError> =>
-  track(options, (retryWhile) => api.call({ ...call, retryWhile }))
+  track(options, (retryWhile) => api.call({ ...call, retryWhile, isSentOnce: !options.retryCreates }))
 
 /** The same for a call whose answer is read piece by piece. */
 export const open = (
@@ -54,7 +54,7 @@ export const open = (
   call: Http.OpenCall,
   options: { readonly retryCreates: boolean }
 ): Effect.Effect<Http.Opened, RequestError | CreateOutcomeUnknownError> =>
-  track(options, (retryWhile) => api.open({ ...call, retryWhile }))
+  track(options, (retryWhile) => api.open({ ...call, retryWhile, isSentOnce: !options.retryCreates }))
 
 /**
  * Runs the caller's `onCreated` after `create`. Without `onCreated` an interruption takes effect at once. With it, the
@@ -113,18 +113,27 @@ const track = <A>(
 
 const neverSent = (error: RequestError): boolean => error._tag === "TransportError" && !error.reached
 
-const mayHaveCreated = (error: RequestError): boolean => {
+/** Whether a create that failed like this may have made a run. */
+export const mayHaveCreated = (error: RequestError): boolean => {
   switch (error._tag) {
     case "TransportError":
       return error.reached
     case "RequestTimeoutError":
+      return true
     case "ServerError":
     case "InvalidResponseError":
-      return true
+      return !unprocessed.has(error.status ?? 0)
     default:
       return false
   }
 }
+
+/**
+ * Statuses below 400 or from 500 on that say that the request was not processed: redirects that keep the method (the others may
+ * lead to what was created), "too early", "not implemented", an HTTP version that is not supported, and a network that wants a
+ * login.
+ */
+const unprocessed: ReadonlySet<number> = new Set([307, 308, 425, 501, 505, 511])
 
 const outcomeUnknown = (error: RequestError): CreateOutcomeUnknownError => {
   const { attempts, elapsed, operation } = error

@@ -9,8 +9,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Headers from "effect/http/Headers"
-import type * as HttpClient from "effect/http/HttpClient"
-import type * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
@@ -25,6 +25,8 @@ import type { Answer } from "../Run.ts"
 import * as RunError from "../RunError.ts"
 import type { RunRef } from "../RunRef.ts"
 import * as FetchPlatform from "./fetchPlatform.ts"
+import { neverSent, watchConnections } from "./neverSent.ts"
+import { isRunError } from "./taggedError.ts"
 import * as Telemetry from "./telemetry.ts"
 import * as Timers from "./timers.ts"
 
@@ -63,6 +65,8 @@ export interface Call<A> {
   readonly isUpload?: boolean | undefined
   /** Whether it is one of the many polls of a wait. */
   readonly isPoll?: boolean | undefined
+  /** Whether it starts a run, so that a client that repeats failed requests must not repeat it. */
+  readonly isSentOnce?: boolean | undefined
   /** How long it may take, where that differs from other calls. */
   readonly timeout?: Duration.Duration | undefined
 }
@@ -105,7 +109,21 @@ const minKeyLength = 12
 /** How many redirects within the provider's origin are followed. */
 const maxRedirects = 3
 
+/**
+ * Sends a request. A client may fail with a response whose status it does not accept, as `HttpClient.filterStatusOk` does: such
+ * a response is read like any other.
+ */
+export const execute = (
+  client: HttpClient.HttpClient,
+  request: HttpClientRequest.HttpClientRequest
+): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> =>
+  Effect.catch(client.execute(request), (error) => {
+    const response = HttpClientError.isHttpClientError(error) ? error.response : undefined
+    return response === undefined ? Effect.fail(error) : Effect.succeed(response)
+  })
+
 export const make = (options: Options): Api => {
+  watchConnections()
   const { baseUrl, credential } = options
   const secret = Redacted.value(credential.value)
   // JSON writes some characters of a key with escapes
@@ -123,11 +141,12 @@ export const make = (options: Options): Api => {
   }
 
   const send = (
+    client: HttpClient.HttpClient,
     request: HttpClientRequest.HttpClientRequest,
     call: Pick<Call<unknown>, "isUpload">,
     redirects = 0
   ): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> =>
-    Effect.flatMap(options.client.execute(request), (response) => {
+    Effect.flatMap(execute(client, request), (response) => {
       const target = redirects < maxRedirects && call.isUpload !== true
         ? sameOriginTarget(response, baseUrl)
         : undefined
@@ -135,7 +154,7 @@ export const make = (options: Options): Api => {
         ? Effect.succeed(response)
         : Effect.andThen(
           FetchPlatform.discard(response),
-          send(HttpClientRequest.setUrl(request, target), call, redirects + 1)
+          send(client, HttpClientRequest.setUrl(request, target), call, redirects + 1)
         )
     })
 
@@ -154,25 +173,52 @@ export const make = (options: Options): Api => {
       ...(call.ref === undefined ? undefined : { ref: call.ref })
     })
     const timeout = call.timeout ?? options.requestTimeout
+    let arrived: HttpClientResponse.HttpClientResponse | undefined
+    /** A status that is known decides, also when its body does not arrive. */
+    const withoutBody = (
+      why: string,
+      otherwise: () => RunError.RequestError
+    ): Effect.Effect<A, RunError.RequestError> =>
+      arrived === undefined || isSuccess(arrived.status)
+        ? Effect.fail(otherwise())
+        : read(
+          options,
+          cleaner,
+          { ...call, decode: Effect.succeed },
+          arrived,
+          arrived.headers,
+          "",
+          context,
+          clock,
+          ` (the body of the response did not arrive: ${why})`
+        ) as Effect.Effect<never, RunError.RequestError>
     const answer = Effect.catch(
       Effect.suspend(() => {
         const sentAt = clock.currentTimeMillisUnsafe()
-        return Effect.flatMap(send(request, call), (response) => receive(response, context, clock, sentAt))
+        const client = call.isSentOnce === true ? sendingOnce(options.client, context) : options.client
+        return Effect.flatMap(send(client, request, call), (response) => {
+          arrived = response
+          return receive(response, context, clock, sentAt)
+        })
       }),
-      (error) => Effect.fail(error._tag === "HttpClientError" ? transportError(error, context(), scrub) : error)
+      (error) => {
+        if (isRunError(error)) return Effect.fail(error as RunError.RequestError)
+        const failure = transportError(error, context(), scrub, arrived?.status)
+        return withoutBody(failure.message, () => failure)
+      }
     )
     const timely = Timers.within(
       call.isUpload === true ? refuseBlob(context)(answer) : answer,
       Duration.toMillis(timeout),
       () =>
-        Effect.fail(
+        withoutBody(`it took longer than ${Duration.format(timeout)}`, () =>
           new RunError.RequestTimeoutError({
             ...context(),
-            message: `${call.operation}: no answer within ${
-              Duration.format(timeout)
-            }. Try again, or give it a longer timeout.`
-          })
-        )
+            ...(arrived === undefined ? undefined : { status: arrived.status }),
+            message: `${call.operation}: ${
+              arrived === undefined ? "no answer" : `status ${arrived.status}, and no complete body`
+            } within ${Duration.format(timeout)}. Try again, or give it a longer timeout.`
+          }))
     )
     const traced = call.isPoll === true && !options.tracePolls ? timely : Telemetry.requestSpan(request)(timely)
     return options.turn === undefined ? traced : Effect.andThen(options.turn, traced)
@@ -222,7 +268,7 @@ export const make = (options: Options): Api => {
         authorization,
         (response, context, clock, sentAt) => {
           const { headers } = response
-          return response.status >= 200 && response.status < 300 && !/html/i.test(headers["content-type"] ?? "")
+          return isSuccess(response.status) && !/html/i.test(headers["content-type"] ?? "")
             ? Effect.succeed({
               response,
               sentAt,
@@ -310,7 +356,9 @@ const read = <A>(
   headers: Headers.Headers,
   received: string | undefined,
   context: () => CallContext,
-  clock: Clock.Clock
+  clock: Clock.Clock,
+  /** Why there is no body, where it did not arrive. */
+  missing?: string
 ): Effect.Effect<Answer<A>, RunError.RequestError> => {
   const { text: scrub } = cleaner
   const text = cleaner.answer(received ?? "")
@@ -327,7 +375,7 @@ const read = <A>(
     return {
       ...context(),
       status: response.status,
-      body: body ?? excerpt(clean),
+      ...(missing === undefined ? { body: body ?? excerpt(clean) } : undefined),
       ...(requestId === undefined ? undefined : { requestId }),
       ...(retryAfter === undefined ? undefined : { retryAfter }),
       ...(body === undefined ? undefined : { providerMessage: described?.message ?? excerpt(clean) }),
@@ -351,16 +399,31 @@ const read = <A>(
       })
     )
   }
-  // A browser answers a redirect that it was told not to follow with status 0
-  if (response.status === 0 || response.status >= 300 && response.status < 400) {
-    return invalid(
-      `the provider redirects${
-        response.headers["location"] === undefined ? "" : ` ${cleaner.host(originOf(response))}`
-      }, where the API key is not sent.`,
-      false
-    )
+  switch (response.status) {
+    case 0:
+    case 301:
+    case 302:
+    case 303:
+    case 307:
+    case 308:
+      // A browser reports a redirect that it was told not to follow as status 0
+      return invalid(
+        `the provider redirects${
+          headers["location"] === undefined ? "" : ` ${cleaner.host(originOf(response))}`
+        }, where the API key is not sent.`,
+        false
+      )
+    case 304:
+      return invalid(
+        "the response is 304 (not modified), although this client keeps no copy that it could refer to.",
+        true,
+        "Check whether a cache between this client and the provider answers: it must not."
+      )
   }
-  if (response.status < 200 || response.status >= 300) return Effect.fail(statusError(failure(), response.status))
+  if (response.status < 400 && !isSuccess(response.status)) {
+    return invalid(`the response has status ${response.status}, which is neither a result nor an error.`, false)
+  }
+  if (!isSuccess(response.status)) return Effect.fail(statusError(failure(), response.status, missing))
   if (received === undefined) {
     return invalid(
       `the answer is longer than ${options.maxResponseBytes} bytes, which is the client's maxResponseBytes.`,
@@ -392,7 +455,7 @@ const read = <A>(
 
 type ErrorFields = CallContext & {
   readonly status: number
-  readonly body: unknown
+  readonly body?: unknown
   readonly requestId?: string
   readonly retryAfter?: Duration.Duration
   readonly providerMessage?: string
@@ -400,8 +463,10 @@ type ErrorFields = CallContext & {
 }
 
 /** The error for a status that is not a success. */
-const statusError = (fields: ErrorFields, status: number): RunError.RequestError => {
-  const says = fields.providerMessage === undefined ? "" : ` (${excerpt(oneLine(fields.providerMessage), 300)})`
+const statusError = (fields: ErrorFields, status: number, missing = ""): RunError.RequestError => {
+  const says = fields.providerMessage === undefined
+    ? missing
+    : ` (${excerpt(oneLine(fields.providerMessage), 300)})`
   const message = (text: string) => ({ ...fields, message: `${fields.operation}: ${text}` })
   switch (status) {
     case 401:
@@ -418,6 +483,13 @@ const statusError = (fields: ErrorFields, status: number): RunError.RequestError
       return new RunError.NotFoundError(
         message(`there is no such thing, or it belongs to another account${says}. Check the id and the API key.`)
       )
+    case 407:
+      return new RunError.BadRequestError({
+        ...message(
+          `a proxy asks for credentials${says}. Give the HTTP client a proxy address with a name and a password.`
+        ),
+        sent: true
+      })
     case 408:
       return new RunError.RequestTimeoutError(
         message(`the provider gave up waiting for the request${says}. Try again.`)
@@ -447,32 +519,64 @@ const statusError = (fields: ErrorFields, status: number): RunError.RequestError
     })
 }
 
-/** The error for a request without an answer. The client's own error holds the request's headers, so it is not kept. */
+/**
+ * Lets a client send a request once. A client that repeats failed requests, such as one with `HttpClient.retryTransient`, asks
+ * for the request again each time; for a create, each of them may start a run of its own.
+ */
+const sendingOnce = (client: HttpClient.HttpClient, context: () => CallContext): HttpClient.HttpClient => {
+  let isSent = false
+  return HttpClient.mapRequestEffect(client, (request) =>
+    Effect.suspend(() => {
+      if (!isSent) {
+        isSent = true
+        return Effect.succeed(request)
+      }
+      const fields = context()
+      return Effect.fail(
+        new RunError.TransportError({
+          ...fields,
+          message:
+            `${fields.operation}: the HTTP client wanted to send the request a second time, and hides how the first one ended. ` +
+            "Leave the repetition of requests to this library (options retry and retryCreates).",
+          reached: true
+        })
+      )
+    })) as HttpClient.HttpClient.With<
+      HttpClientError.HttpClientError | RunError.TransportError
+    > as HttpClient.HttpClient
+}
+
+/**
+ * The error for a request without an answer. The client's own error holds the request's headers, so it is not kept. `status` is
+ * that of a response whose body did not arrive.
+ */
 const transportError = (
-  error: HttpClientError.HttpClientError,
+  error: unknown,
   context: CallContext,
-  scrub: (text: string) => string
+  scrub: (text: string) => string,
+  status: number | undefined
 ): RunError.RequestError => {
-  const { reason } = error
+  // A client may have been made to fail with errors of its own, against its type
+  const reason = HttpClientError.isHttpClientError(error) ? error.reason : { _tag: "Unknown", cause: error } as const
+  const cause = reason.cause
+  const description = "description" in reason ? reason.description : undefined
   if (reason._tag === "InvalidUrlError" || reason._tag === "EncodeError") {
     return new RunError.BadRequestError({
       ...context,
-      message: `${context.operation}: the request could not be made (${
-        scrub(describeCause(reason.cause) ?? reason._tag)
-      }).`,
+      message: `${context.operation}: the request could not be made (${scrub(describeCause(cause) ?? reason._tag)}).`,
       sent: false
     })
   }
-  const code = findInCause(reason.cause, "code")
+  const code = findInCause(cause, "code")
   return new RunError.TransportError({
     ...context,
-    message: `${context.operation}: ${reason._tag === "TransportError" ? "no answer" : "the answer broke off"}: ${
-      scrub(describeCause(reason.cause) ?? reason.description ?? "the connection failed")
+    message: `${context.operation}: ${status === undefined ? "no answer" : "the answer broke off"}: ${
+      scrub(describeCause(cause) ?? description ?? "the connection failed")
     }. Check the network, then try again.`,
-    reached: !(reason._tag === "TransportError" && neverConnected(reason.cause)),
+    reached: status !== undefined || reason._tag !== "TransportError" || !neverSent(cause),
     ...(code === undefined ? undefined : { code }),
-    ...(reason.cause instanceof Error ? { cause: scrubCause(reason.cause, scrub) } : undefined),
-    ...(error.response === undefined ? undefined : { status: error.response.status })
+    ...(cause instanceof Error ? { cause: scrubCause(cause, scrub) } : undefined),
+    ...(status === undefined ? undefined : { status })
   })
 }
 
@@ -490,29 +594,6 @@ const refuseBlob =
         })
       )
     })
-
-/** Codes of connections that were never made, by Node, undici and Bun. */
-const connectCodes: ReadonlySet<string> = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EAI_NODATA",
-  "UND_ERR_CONNECT_TIMEOUT",
-  "UND_ERR_DESTROYED",
-  "UND_ERR_CLOSED",
-  "ConnectionRefused",
-  "CERT_HAS_EXPIRED",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "ERR_TLS_CERT_ALTNAME_INVALID"
-])
-
-const neverConnected = (cause: unknown): boolean =>
-  connectCodes.has(findInCause(cause, "code") ?? "") || findInCause(cause, "syscall") === "connect" ||
-  // What fetch says of a port that it refuses to call
-  describeCause(cause)?.endsWith("bad port") === true
 
 /** Looks for a string property in an error and in what caused it. */
 const findInCause = (cause: unknown, key: string, depth = 0): string | undefined =>
@@ -558,6 +639,8 @@ export const parseRetryAfter = (headers: Headers.Headers, nowMillis: number): Du
   const wait = DateTime.toEpochMillis(parsed.success.dateTime) - nowMillis
   return wait > 0 ? Duration.millis(wait) : undefined
 }
+
+const isSuccess = (status: number): boolean => status >= 200 && status < 300
 
 const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
 

@@ -41,12 +41,15 @@ export const TaggedError = <Self>() =>
   return Class as never
 }
 
-/** Whether an error has this tag and was made by this library, in whichever copy of it. */
+/** Whether an error was made by this library, in whichever copy of it. */
+export const isRunError = (error: unknown): boolean => Predicate.hasProperty(error, TypeId)
+
+/** Whether an error has one of these tags and was made by this library, in whichever copy of it. */
 export const isOurs = <const Tag extends string>(
   error: unknown,
   ...tags: ReadonlyArray<Tag>
 ): error is { readonly _tag: Tag } =>
-  Predicate.hasProperty(error, TypeId) && Predicate.hasProperty(error, "_tag") && tags.includes(error._tag as Tag)
+  isRunError(error) && Predicate.hasProperty(error, "_tag") && tags.includes(error._tag as Tag)
 
 const fitting = (fields: Fields, input: unknown): Record<string, unknown> => {
   const out: Record<string, unknown> = {}

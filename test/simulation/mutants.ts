@@ -182,8 +182,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     http,
     "a request may take for ever",
-    "Duration.toMillis(timeout),\n      () =>\n        Effect.fail(",
-    "Infinity,\n      () =>\n        Effect.fail("
+    "Duration.toMillis(timeout),\n      () =>\n        withoutBody(",
+    "Infinity,\n      () =>\n        withoutBody("
   ),
   mutant(http, "a page that is no JSON ends the wait", "not JSON.`, true)", "not JSON.`, false)"),
   mutant(
@@ -196,13 +196,13 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     http,
     "a refused connection counts as made",
-    "reached: !(reason._tag === \"TransportError\" && neverConnected(reason.cause))",
+    "reached: status !== undefined || reason._tag !== \"TransportError\" || !neverSent(cause)",
     "reached: true"
   ),
   mutant(
     http,
     "a broken connection counts as never made",
-    "reached: !(reason._tag === \"TransportError\" && neverConnected(reason.cause))",
+    "reached: status !== undefined || reason._tag !== \"TransportError\" || !neverSent(cause)",
     "reached: false"
   ),
   // HTTP: Retry-After
@@ -258,14 +258,14 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     http,
     "the message of a broken connection shows what it says",
-    "scrub(describeCause(reason.cause) ?? reason.description",
-    "(describeCause(reason.cause) ?? reason.description"
+    "scrub(describeCause(cause) ?? description",
+    "(describeCause(cause) ?? description"
   ),
   mutant(
     http,
     "the cause of a broken connection is kept as it came",
-    "{ cause: scrubCause(reason.cause, scrub) }",
-    "{ cause: reason.cause }"
+    "{ cause: scrubCause(cause, scrub) }",
+    "{ cause }"
   ),
   mutant(
     http,
@@ -301,8 +301,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     create,
     "an answer that does not decode is no unknown outcome",
-    "    case \"InvalidResponseError\":\n      return true",
-    "      return true\n    case \"InvalidResponseError\":\n      return false"
+    "    case \"InvalidResponseError\":\n      return !unprocessed",
+    "      return !unprocessed.has(error.status ?? 0)\n    case \"InvalidResponseError\":\n      return unprocessed"
   ),
   // Spine
   mutant(
@@ -318,10 +318,10 @@ export const mutants: ReadonlyArray<Mutant> = [
     "      return { _tag: \"Succeeded\", run }\n    case \"partial\":"
   ),
   mutant(
-    spine,
+    create,
     "an interruption loses the run before onCreated",
-    "Effect.uninterruptible(Effect.tap(create(params), onCreated))",
-    "Effect.tap(create(params), onCreated)"
+    "Effect.uninterruptible(Effect.tap(create,",
+    "((self: Effect.Effect<A, E | OnCreatedErrorOf<E2>, R | R2>) => self)(Effect.tap(create,"
   ),
   mutant(
     spine,
@@ -329,7 +329,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     "Equal.equals(withoutClock(previous), withoutClock(next))",
     "Equal.equals(previous, next)"
   ),
-  mutant(spine, "a ref does not know when its run was created", "        createdAt,\n", ""),
+  mutant(spine, "a ref does not know when its run was created", "      createdAt,\n", ""),
   mutant(spine, "a ref forgets the request", "...(requestId === undefined ? undefined : { requestId }),", ""),
   // Tela
   mutant(

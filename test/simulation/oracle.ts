@@ -175,7 +175,11 @@ const playCall = (court: Court, cursor: Cursor, rules: CallRules): Call => {
               exchange.end === undefined ? "left open" : `${exchange.end.how} at ${clock(court, exchange.end.at)}`
             }`
         )
-        return cutAt < limit ? undefined : { at: limit, outcome: Wire.timedOut }
+        if (cutAt < limit) return undefined
+        // A status that is known decides, also when its body is late
+        return reply._tag === "Answer" && headAt <= limit && !(reply.status >= 200 && reply.status < 300)
+          ? { at: limit, outcome: Wire.read(history.plan, exchange.method, { ...reply, body: "" }, limit) }
+          : { at: limit, outcome: Wire.timedOut }
       }
       const outcome = reply._tag === "Silent"
         ? Wire.timedOut

@@ -375,11 +375,17 @@ const drawCreate = (
         case "hollow success":
           return answer(context, 200, { success: true, data: { status: "running" }, status: "running" })
         default:
-          return pollFault(context, words, run, kind)
+          return creates ? processed(pollFault(context, words, run, kind)) : pollFault(context, words, run, kind)
       }
     }
   }
 }
+
+/** A provider that has processed a request does not answer with a status that says the opposite. */
+const processed = (reply: Reply): Reply =>
+  reply._tag === "Answer"
+    ? { ...reply, status: ({ 307: 302, 308: 301, 425: 503 } as Record<number, number>)[reply.status] ?? reply.status }
+    : reply
 
 const latency = ({ draw, network }: Context): number =>
   network.latency === 0 || draw.chance(0.2) ? 0 : draw.int(0, network.latency * (draw.chance(0.06) ? 20 : 1)) + 0.5

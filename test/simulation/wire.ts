@@ -72,7 +72,10 @@ export const read = ({ api, secret }: Plan, method: string, answer: Answer, now:
   const { status } = answer
   const id = answer.headers["x-request-id"]
   const requestId = id === undefined ? undefined : withoutKey(id, secret)
-  if (status >= 300 && status < 400) return fail("InvalidResponseError", { mayExist: true, retryAfter })
+  if (status >= 300 && status < 400) {
+    // The two redirects that ask for the same request elsewhere have done nothing with it
+    return fail("InvalidResponseError", { mayExist: status !== 307 && status !== 308, retryAfter })
+  }
   if (status >= 200 && status < 300) {
     const body = parse(answer.body, secret)
     if (body === undefined) return fail("InvalidResponseError", { isPassing: true, mayExist: true, retryAfter })
@@ -97,7 +100,7 @@ export const read = ({ api, secret }: Plan, method: string, answer: Answer, now:
     case 429:
       return fail("RateLimitError", { isPassing: true, retryAfter })
     case 425:
-      return fail("ServerError", { isPassing: true, mayExist: true, retryAfter })
+      return fail("ServerError", { isPassing: true, retryAfter })
   }
   return status >= 500
     ? fail("ServerError", { isPassing: true, mayExist: true, retryAfter })

@@ -183,12 +183,20 @@ describe("errors by status", () => {
 
   it.effect("a broken connection is a TransportError", () =>
     Effect.gen(function*() {
-      for (const fault of [Fault.drop, Fault.dropAfter, Fault.dropInside(5)]) {
+      for (const fault of [Fault.drop, Fault.dropAfter]) {
         const error = yield* retrieveWith(fault)
         assert.instanceOf(error, RunError.TransportError)
         assert.strictEqual(error.code, "ECONNRESET")
         assert.isTrue(error.reached)
       }
+    }))
+
+  it.effect("B4: a status whose body breaks off decides, and the message says that the body is missing", () =>
+    Effect.gen(function*() {
+      const error = yield* retrieveWith(Fault.dropInside(5))
+      assert.instanceOf(error, RunError.NotFoundError)
+      assert.include(error.message, "the body of the response did not arrive")
+      assert.isUndefined(error.body)
     }))
 
   it.effect("an unknown host is a TransportError that reached nobody", () =>

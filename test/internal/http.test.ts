@@ -1,0 +1,279 @@
+/** How the clients read what a server or an HTTP client makes of one request. */
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Exit, Fiber, Redacted, Schedule, Stream } from "effect"
+import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
+import { TestClock } from "effect/testing"
+import { RunError, Spine, Tela } from "canvas-runs"
+
+const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
+const key = "sk_spine_http_secret/with+signs&<more>"
+
+/** A client that counts the requests and answers the n-th one. */
+const answering = (answer: (index: number) => Response | Error) => {
+  const seen = { requests: 0 }
+  const client = HttpClient.make((request) =>
+    Effect.suspend(() => {
+      const response = answer(seen.requests++)
+      return response instanceof Error
+        ? Effect.fail(
+          new HttpClientError.HttpClientError({
+            reason: new HttpClientError.TransportError({ request, cause: response })
+          })
+        )
+        : Effect.succeed(HttpClientResponse.fromWeb(request, response))
+    })
+  )
+  return { client, seen }
+}
+
+const json = (body: unknown, status = 200, headers: Record<string, string> = {}) =>
+  new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", ...headers } })
+
+const accepted = () => json({ success: true, data: { run_id: id, status: "running", poll_url: `/v1/run/${id}` } }, 201)
+
+const spineOn = (client: HttpClient.HttpClient, options: Partial<Spine.Options> = {}) =>
+  Spine.make({ apiKey: Redacted.make(key), retry: Schedule.recurs(2), ...options }).pipe(
+    Effect.provideService(HttpClient.HttpClient, client),
+    Effect.orDie
+  )
+
+const telaOn = (client: HttpClient.HttpClient) =>
+  Tela.make({ apiKey: Redacted.make(key), retry: Schedule.recurs(2) }).pipe(
+    Effect.provideService(HttpClient.HttpClient, client),
+    Effect.orDie
+  )
+
+/** Runs to the end with all the time there is. */
+const finish = <A, E>(effect: Effect.Effect<A, E>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(effect)
+    yield* Effect.repeat(Effect.yieldNow, { times: 50 })
+    yield* TestClock.adjust("1 hour")
+    return yield* Fiber.join(fiber)
+  })
+
+describe("B3: a client that fails where the status is not a success", () => {
+  const strict = (status: number, headers?: Record<string, string>) => {
+    const { client, seen } = answering(() => json({ success: false, error: "in words" }, status, headers))
+    return { client: HttpClient.filterStatusOk(client), seen }
+  }
+
+  for (
+    const [status, tag, requests] of [
+      [400, "BadRequestError", 1],
+      [401, "AuthenticationError", 1],
+      [402, "UsageLimitError", 1],
+      [404, "NotFoundError", 1],
+      [429, "RateLimitError", 3],
+      [503, "ServerError", 3]
+    ] as const
+  ) {
+    it.effect(`${status} to a poll is a ${tag} with the provider's words, after ${requests} requests`, () =>
+      Effect.gen(function*() {
+        const { client, seen } = strict(status)
+        const { runs } = yield* spineOn(client)
+        const error = yield* finish(Effect.flip(runs.retrieve(id)))
+        assert.strictEqual(error._tag, tag)
+        assert.strictEqual(error.providerMessage, "in words")
+        assert.strictEqual(seen.requests, requests)
+      }))
+  }
+
+  for (const [status, tag] of [[400, "BadRequestError"], [402, "UsageLimitError"], [429, "RateLimitError"]] as const) {
+    it.effect(`${status} to a create is a ${tag}: there is no run`, () =>
+      Effect.gen(function*() {
+        const { client } = strict(status)
+        const { runs } = yield* spineOn(client)
+        assert.strictEqual((yield* finish(Effect.flip(runs.create({ prompt: "x" }))))._tag, tag)
+        const tela = yield* telaOn(client)
+        const canvas = tela.canvas.make({ id })
+        assert.strictEqual((yield* finish(Effect.flip(canvas.execute({ a: "1" }, { async: true }))))._tag, tag)
+        assert.strictEqual((yield* finish(Effect.flip(Stream.runDrain(canvas.stream({ a: "1" })))))._tag, tag)
+      }))
+  }
+
+  it.effect("a redirect within the provider's origin is followed, and its Retry-After is read", () =>
+    Effect.gen(function*() {
+      const { client, seen } = answering((index) =>
+        index === 0
+          ? new Response(null, { status: 307, headers: { location: "/v1/elsewhere" } })
+          : json({ success: false, error: "busy" }, 429, { "retry-after": "7" })
+      )
+      const { runs } = yield* spineOn(HttpClient.filterStatusOk(client), { retry: Schedule.recurs(0) })
+      const error = yield* Effect.flip(runs.retrieve(id))
+      assert.strictEqual(error._tag, "RateLimitError")
+      assert.deepStrictEqual(error.retryAfter, Duration.seconds(7))
+      assert.strictEqual(seen.requests, 2)
+    }))
+
+  it.effect("an error of another kind that has a response is read like that response", () =>
+    Effect.gen(function*() {
+      const { client } = answering(() => json({ success: false, error: "no credits" }, 402))
+      const failing = HttpClient.transformResponse(
+        client,
+        Effect.flatMap((response) =>
+          Effect.fail(
+            new HttpClientError.HttpClientError({
+              reason: new HttpClientError.DecodeError({ request: response.request, response })
+            })
+          )
+        )
+      )
+      const { runs } = yield* spineOn(failing)
+      const error = yield* Effect.flip(runs.create({ prompt: "x" }))
+      assert.instanceOf(error, RunError.UsageLimitError)
+      assert.strictEqual(error.providerMessage, "no credits")
+    }))
+})
+
+describe("B3: a client that repeats requests", () => {
+  const transient = (client: HttpClient.HttpClient) =>
+    HttpClient.retryTransient(client, { times: 3, schedule: Schedule.spaced("1 second") })
+
+  for (
+    const [what, answer] of [
+      ["a status", () => json({ success: false, error: "busy" }, 503)],
+      ["a broken connection", () => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })]
+    ] as const
+  ) {
+    it.effect(`sends a create once after ${what}, though the next one would be accepted`, () =>
+      Effect.gen(function*() {
+        const { client, seen } = answering((index) => index === 0 ? answer() : accepted())
+        const { runs } = yield* spineOn(transient(client))
+        const error = yield* finish(Effect.flip(runs.create({ prompt: "x" })))
+        assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+        assert.include(error.message, "retryCreates")
+        assert.strictEqual(seen.requests, 1)
+      }))
+  }
+
+  it.effect("sends a Tela stream once, and repeats what is safe", () =>
+    Effect.gen(function*() {
+      const { client, seen } = answering(() => json({}, 503))
+      const tela = yield* telaOn(transient(client))
+      const error = yield* finish(Effect.flip(Stream.runDrain(tela.canvas.make({ id }).stream({ a: "1" }))))
+      assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+      assert.strictEqual(seen.requests, 1)
+      yield* finish(Effect.exit(tela.tasks.get(id)))
+      assert.isAbove(seen.requests, 4)
+    }))
+
+  it.effect("repeats a create with retryCreates", () =>
+    Effect.gen(function*() {
+      const { client, seen } = answering((index) => index === 0 ? json({}, 503) : accepted())
+      const { runs } = yield* spineOn(transient(client), { retryCreates: true })
+      assert.strictEqual((yield* finish(runs.create({ prompt: "x" }))).run_id, id)
+      assert.strictEqual(seen.requests, 2)
+    }))
+})
+
+it.effect("a client that fails with an error of its own, against its type, leaves open whether a run exists", () =>
+  Effect.gen(function*() {
+    const { client } = answering(accepted)
+    const broken = HttpClient.transformResponse(
+      client,
+      () => Effect.fail(Object.assign(new Error("circuit open"), { _tag: "NotFoundError" }))
+    ) as unknown as HttpClient.HttpClient
+    const { runs } = yield* spineOn(broken)
+    const error = yield* Effect.flip(runs.create({ prompt: "x" }))
+    assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+    assert.include(error.message, "circuit open")
+  }))
+
+describe("B4: a status that is known decides", () => {
+  /** A body that begins and then stalls, or breaks. */
+  const body = (ending: "stalls" | "breaks") =>
+    new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new TextEncoder().encode("{\"succ")),
+      pull: (controller) => ending === "stalls" ? new Promise(() => {}) : controller.error(new Error("read ECONNRESET"))
+    })
+
+  for (const ending of ["stalls", "breaks"] as const) {
+    for (
+      const [status, tag] of [
+        [400, "BadRequestError"],
+        [401, "AuthenticationError"],
+        [402, "UsageLimitError"],
+        [409, "ConflictError"],
+        [429, "RateLimitError"],
+        [308, "InvalidResponseError"],
+        [500, "CreateOutcomeUnknownError"]
+      ] as const
+    ) {
+      it.effect(`${status} to a create is ${tag} when its body ${ending}, and says that the body is missing`, () =>
+        Effect.gen(function*() {
+          const { client, seen } = answering(() =>
+            new Response(body(ending), { status, headers: { "x-request-id": "req-1" } })
+          )
+          const { runs } = yield* spineOn(client)
+          const error = yield* finish(Effect.flip(runs.create({ prompt: "x" })))
+          assert.strictEqual(error._tag, tag)
+          assert.isTrue("status" in error && error.status === status)
+          assert.isTrue("requestId" in error && error.requestId === "req-1")
+          if (status !== 308) assert.include(error.message, "the body of the response did not arrive")
+          assert.strictEqual(seen.requests, 1)
+        }))
+    }
+
+    it.effect(`401 to a poll is not retried when its body ${ending}`, () =>
+      Effect.gen(function*() {
+        const { client, seen } = answering(() => new Response(body(ending), { status: 401 }))
+        const { runs } = yield* spineOn(client)
+        assert.strictEqual((yield* finish(Effect.flip(runs.retrieve(id))))._tag, "AuthenticationError")
+        assert.strictEqual(seen.requests, 1)
+      }))
+
+    it.effect(`201 to a create whose body ${ending} is an unknown outcome with the status`, () =>
+      Effect.gen(function*() {
+        const { client } = answering(() => new Response(body(ending), { status: 201 }))
+        const { runs } = yield* spineOn(client)
+        const error = yield* finish(Effect.flip(runs.create({ prompt: "x" })))
+        assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+        assert.strictEqual(error.status, 201)
+      }))
+  }
+})
+
+describe("D12: statuses that are neither a result nor an error", () => {
+  it.effect("304 is named, and the wait goes on", () =>
+    Effect.gen(function*() {
+      const { client } = answering((index) =>
+        index === 0
+          ? new Response(null, { status: 304 })
+          : json({ success: true, data: { run_id: id, status: "failed", errors: [] } })
+      )
+      const { runs } = yield* spineOn(client, { retry: Schedule.recurs(0) })
+      const error = yield* Effect.flip(runs.retrieve(id))
+      assert.instanceOf(error, RunError.InvalidResponseError)
+      assert.include(error.message, "304")
+      assert.isTrue(error.isRetryable)
+      assert.strictEqual((yield* finish(runs.waitForCompletion(id, { resolveOnFailure: true }))).status, "failed")
+    }))
+
+  for (const status of [300, 305, 306]) {
+    it.effect(`${status} is named, and is no redirect`, () =>
+      Effect.gen(function*() {
+        const { client } = answering(() => new Response(null, { status }))
+        const { runs } = yield* spineOn(client)
+        const error = yield* Effect.flip(runs.retrieve(id))
+        assert.instanceOf(error, RunError.InvalidResponseError)
+        assert.include(error.message, String(status))
+        assert.notInclude(error.message, "redirect")
+      }))
+  }
+
+  for (const status of [301, 302, 303, 307, 308]) {
+    it.effect(`${status} is a redirect, with the host that it leads to`, () =>
+      Effect.gen(function*() {
+        const { client } = answering(() =>
+          new Response(null, { status, headers: { location: "https://login.test/x" } })
+        )
+        const { runs } = yield* spineOn(client)
+        const exit = yield* Effect.exit(runs.retrieve(id))
+        assert.isTrue(Exit.isFailure(exit))
+        const error = yield* Effect.flip(runs.create({ prompt: "x" }))
+        assert.include(error.message, "redirects to https://login.test")
+        assert.strictEqual(error._tag, status >= 307 ? "InvalidResponseError" : "CreateOutcomeUnknownError")
+      }))
+  }
+})

@@ -1,0 +1,360 @@
+/** Real sockets: which failures of a connection prove that a create was never sent. */
+import { NodeHttpClient } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope } from "effect"
+import { FetchHttpClient, HttpClient, HttpClientError } from "effect/http"
+import { RunError, Spine } from "canvas-runs"
+import * as RunStore from "canvas-runs/RunStore"
+import { readFileSync } from "node:fs"
+import * as NodeHttp from "node:http"
+import * as Http2 from "node:http2"
+import * as Https from "node:https"
+import * as Net from "node:net"
+import * as Tls from "node:tls"
+import { fileURLToPath } from "node:url"
+import * as Undici from "undici"
+
+const pem = (name: string) => readFileSync(fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url)))
+const ca = pem("ca")
+const identity = (certificate: string) => ({ key: pem("key"), cert: pem(certificate) })
+
+/** The options of a connection, for either client. */
+interface Connecting {
+  readonly connect?: Undici.buildConnector.BuildOptions
+  readonly allowH2?: boolean
+  readonly proxy?: string
+}
+
+/** undici, as `NodeHttp.layer` makes it. */
+const undici = ({ proxy, ...options }: Connecting): Layer.Layer<HttpClient.HttpClient> =>
+  proxy === undefined
+    ? NodeHttpClient.layerUndiciOptions({ ...options, connect: { ca, ...options.connect } })
+    : NodeHttpClient.layerUndiciNoDispatcher.pipe(
+      Layer.provide(Layer.succeed(NodeHttpClient.Dispatcher, new Undici.ProxyAgent(proxy)))
+    )
+
+/** The platform's fetch, on the platform's own agent. */
+const fetching = ({ proxy: _, ...options }: Connecting): Layer.Layer<HttpClient.HttpClient> =>
+  Layer.unwrap(Effect.gen(function*() {
+    yield* Effect.promise(() => fetch("data:,loaded"))
+    const { constructor: Agent } = (globalThis as unknown as Record<symbol, { constructor: typeof Undici.Agent }>)[
+      Symbol.for("undici.globalDispatcher.1")
+    ]!
+    const agent = yield* Effect.acquireRelease(
+      Effect.sync(() => new Agent({ ...options, connect: { ca, ...options.connect } })),
+      (agent) => Effect.promise(() => agent.destroy())
+    )
+    const Fetch = Layer.succeed(
+      FetchHttpClient.Fetch,
+      ((url: string, init: RequestInit) => fetch(url, { ...init, dispatcher: agent } as RequestInit)) as typeof fetch
+    )
+    return FetchHttpClient.layer.pipe(Layer.provideMerge(Fetch))
+  }))
+
+const clients = { undici, fetch: fetching }
+
+/** A server on a free port of the loopback, and its sockets, until the scope ends. */
+const listen = (server: Net.Server): Effect.Effect<number, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const sockets = new Set<Net.Socket>()
+    server.on("connection", (socket: Net.Socket) => {
+      sockets.add(socket)
+      socket.on("error", () => {})
+    })
+    yield* Effect.callback<void>((resume) => {
+      server.listen(0, "127.0.0.1", () => resume(Effect.void))
+    })
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        server.close()
+        for (const socket of sockets) socket.destroy()
+      })
+    )
+    return (server.address() as Net.AddressInfo).port
+  })
+
+/** A port on which nobody listens. */
+const closedPort = Effect.scoped(Effect.suspend(() => listen(Net.createServer())))
+
+const answering = (certificate: string, options: Https.ServerOptions = {}) =>
+  Https.createServer({ ...identity(certificate), ...options }, (_, response) => void response.end("{}"))
+
+const h2 = (code: number) => {
+  const server = Http2.createSecureServer(identity("valid"))
+  server.on("stream", (stream) => {
+    stream.on("error", () => {})
+    stream.close(code)
+  })
+  return server as unknown as Net.Server
+}
+
+const proxyAnswering = (line: string) => {
+  const server = NodeHttp.createServer((_, response) => void response.writeHead(407).end())
+  server.on("connect", (_, socket) => void socket.end(`HTTP/1.1 ${line}\r\n\r\n`))
+  return server
+}
+
+const spine = (baseUrl: string, options: Partial<Spine.Options> = {}) =>
+  Spine.make({ apiKey: Redacted.make("sk_spine_never_sent"), baseUrl, retry: Schedule.recurs(0), ...options })
+
+/** The failure of one create. */
+const createOn = (client: Layer.Layer<HttpClient.HttpClient>, baseUrl: string, options?: Partial<Spine.Options>) =>
+  Effect.flatMap(
+    spine(baseUrl, options),
+    ({ runs }) => Effect.flip(runs.create({ prompt: "x" }))
+  ).pipe(Effect.provide(client))
+
+interface Situation {
+  readonly name: string
+  readonly url: Effect.Effect<string, never, Scope.Scope>
+  readonly options?: Connecting
+}
+
+const https = (server: () => Net.Server) =>
+  Effect.map(Effect.suspend(() => listen(server())), (port) => `https://localhost:${port}`)
+const http = (server: () => Net.Server) =>
+  Effect.map(Effect.suspend(() => listen(server())), (port) => `http://localhost:${port}`)
+
+const never: ReadonlyArray<Situation> = [
+  { name: "nobody listens", url: Effect.map(closedPort, (port) => `http://127.0.0.1:${port}`) },
+  {
+    name: "nobody listens on any of several addresses",
+    url: Effect.map(closedPort, (port) => `http://several.test:${port}`),
+    options: {
+      connect: {
+        lookup: (_, __, callback) =>
+          callback(null, [{ address: "127.0.0.1", family: 4 }, { address: "127.0.0.2", family: 4 }])
+      }
+    }
+  },
+  {
+    name: "the host has no address",
+    url: Effect.succeed("http://nowhere.test"),
+    options: {
+      connect: {
+        lookup: (host, _, callback) =>
+          callback(Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: "ENOTFOUND" }), "", 4)
+      }
+    }
+  },
+  { name: "the network is unreachable", url: Effect.succeed("http://255.255.255.255") },
+  {
+    name: "the connection is not made in time",
+    url: https(() => Net.createServer()),
+    options: { connect: { timeout: 20 } }
+  },
+  { name: "B7: the certificate is self-signed", url: https(() => answering("selfSigned")) },
+  { name: "B7: the certificate has expired", url: https(() => answering("expired")) },
+  { name: "B7: the certificate is not yet valid", url: https(() => answering("notYetValid")) },
+  { name: "B7: the certificate is for another host", url: https(() => answering("otherHost")) },
+  {
+    name: "B7: the server speaks no version of TLS that the client accepts",
+    url: https(() => answering("valid", { maxVersion: "TLSv1.2" })),
+    options: { connect: { minVersion: "TLSv1.3" } }
+  },
+  {
+    name: "B7: the server has no application protocol in common with the client (ALPN)",
+    url: https(() => Tls.createServer({ ...identity("valid"), ALPNProtocols: ["irc"] }))
+  },
+  { name: "B7: the server speaks plain HTTP", url: https(() => NodeHttp.createServer()) },
+  {
+    name: "the server wants a certificate of the client, in TLS 1.2",
+    url: https(() => answering("valid", { requestCert: true, ca, maxVersion: "TLSv1.2" }))
+  },
+  {
+    name: "the connection is reset in the TLS handshake",
+    url: https(() => Net.createServer((socket) => void socket.once("data", () => socket.resetAndDestroy())))
+  },
+  {
+    name: "the connection is closed in the TLS handshake",
+    url: https(() => Net.createServer((socket) => void socket.once("data", () => socket.end())))
+  },
+  {
+    name: "B7: HTTP/2 refuses the stream",
+    url: https(() => h2(Http2.constants.NGHTTP2_REFUSED_STREAM)),
+    options: { allowH2: true }
+  }
+]
+
+const maybe: ReadonlyArray<Situation> = [
+  {
+    name: "the connection is reset after the request",
+    url: http(() => Net.createServer((socket) => void socket.once("data", () => socket.resetAndDestroy())))
+  },
+  {
+    name: "the connection is closed after the request",
+    url: http(() => Net.createServer((socket) => void socket.once("data", () => socket.end())))
+  },
+  {
+    name: "the TLS connection is closed after the request",
+    url: https(() => Tls.createServer(identity("valid"), (socket) => void socket.once("data", () => socket.destroy())))
+  },
+  {
+    name: "the server wants a certificate of the client, in TLS 1.3, which it says after the request",
+    url: https(() => answering("valid", { requestCert: true, ca }))
+  },
+  {
+    name: "HTTP/2 ends the stream with an internal error",
+    url: https(() => h2(Http2.constants.NGHTTP2_INTERNAL_ERROR)),
+    options: { allowH2: true }
+  }
+]
+
+for (const [clientName, client] of Object.entries(clients)) {
+  describe(`a create through ${clientName}`, () => {
+    for (const { name, options = {}, url } of never) {
+      it.live(`was surely not sent when ${name}`, () =>
+        Effect.gen(function*() {
+          const error = yield* createOn(client(options), yield* url)
+          assert.instanceOf(error, RunError.TransportError, error.message)
+          assert.isFalse(error.reached, error.message)
+        }).pipe(Effect.scoped))
+    }
+    for (const { name, options = {}, url } of maybe) {
+      it.live(`may have made a run when ${name}`, () =>
+        Effect.gen(function*() {
+          const error = yield* createOn(client(options), yield* url)
+          assert.instanceOf(error, RunError.CreateOutcomeUnknownError, error.message)
+        }).pipe(Effect.scoped))
+    }
+  })
+}
+
+describe("a create through a proxy", () => {
+  for (
+    const [name, line] of [
+      ["B7: wants a password for the tunnel", "407 Proxy Authentication Required"],
+      ["cannot make the tunnel", "502 Bad Gateway"]
+    ] as const
+  ) {
+    it.live(`was surely not sent when the proxy ${name}`, () =>
+      Effect.gen(function*() {
+        const proxy = yield* listen(proxyAnswering(line))
+        const error = yield* createOn(undici({ proxy: `http://127.0.0.1:${proxy}` }), "https://provider.test")
+        assert.instanceOf(error, RunError.TransportError, error.message)
+        assert.isFalse(error.reached)
+      }).pipe(Effect.scoped))
+  }
+
+  it.live("B7: was surely not sent when the proxy wants a password for a plain request", () =>
+    Effect.gen(function*() {
+      const proxy = yield* listen(proxyAnswering("407 Proxy Authentication Required"))
+      const error = yield* createOn(undici({ proxy: `http://127.0.0.1:${proxy}` }), "http://provider.test")
+      assert.instanceOf(error, RunError.TransportError, error.message)
+      assert.isFalse(error.reached)
+    }).pipe(Effect.scoped))
+
+  it.live("B7: a 407 that the client hands on is a bad request that names the proxy", () =>
+    Effect.gen(function*() {
+      const port = yield* listen(proxyAnswering(""))
+      const error = yield* createOn(undici({}), `http://127.0.0.1:${port}`)
+      assert.instanceOf(error, RunError.BadRequestError, error.message)
+      assert.include(error.message, "a proxy asks for credentials")
+    }).pipe(Effect.scoped))
+})
+
+describe("a client that is closed", () => {
+  it.live("B1: a create in flight when the scope of undici closes may have made a run, and its key stays taken", () =>
+    Effect.gen(function*() {
+      const received = yield* Deferred.make<void>()
+      const port = yield* listen(
+        NodeHttp.createServer(() => void Effect.runSync(Deferred.succeed(received, undefined)))
+      )
+      const { get, runOnce } = yield* RunStore.RunStore
+      const scope = yield* Scope.make()
+      const { runs } = yield* Effect.provide(
+        spine(`http://127.0.0.1:${port}`),
+        yield* Layer.buildWithScope(undici({}), scope)
+      )
+      const fiber = yield* Effect.forkDetach(Effect.flip(runOnce("a", runs.create({ prompt: "x" }))))
+      yield* Deferred.await(received)
+      yield* Scope.close(scope, Exit.void)
+      const error = yield* Fiber.join(fiber)
+      assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+      assert.include(error.message, "destroyed")
+      assert.strictEqual((yield* get("a"))?._tag, "Unknown")
+    }).pipe(Effect.provide(RunStore.layerMemory), Effect.scoped))
+
+  it.live("a create that begins while undici closes was surely not sent, and those in flight run to their end", () =>
+    Effect.gen(function*() {
+      const received = yield* Deferred.make<NodeHttp.ServerResponse>()
+      const port = yield* listen(
+        NodeHttp.createServer((_, response) => void Effect.runSync(Deferred.succeed(received, response)))
+      )
+      const agent = new Undici.Agent()
+      const client = NodeHttpClient.layerUndiciNoDispatcher.pipe(
+        Layer.provide(Layer.succeed(NodeHttpClient.Dispatcher, agent))
+      )
+      const url = `http://127.0.0.1:${port}`
+      const inFlight = yield* Effect.forkChild(createOn(client, url))
+      const response = yield* Deferred.await(received)
+      const closed = agent.close()
+      const error = yield* createOn(client, url)
+      assert.instanceOf(error, RunError.TransportError)
+      assert.strictEqual(error.code, "UND_ERR_CLOSED")
+      assert.isFalse(error.reached)
+      response.writeHead(402).end()
+      assert.instanceOf(yield* Fiber.join(inFlight), RunError.UsageLimitError)
+      yield* Effect.promise(() => closed)
+    }).pipe(Effect.scoped))
+})
+
+describe("errors without a connection behind them", () => {
+  const failing = (cause: unknown) =>
+    Layer.succeed(
+      HttpClient.HttpClient,
+      HttpClient.make((request) =>
+        Effect.fail(
+          new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
+        )
+      )
+    )
+  const coded = (code: string, cause?: unknown) => Object.assign(new Error(code, { cause }), { code })
+  const causes: ReadonlyArray<readonly [string, unknown, boolean]> = [
+    ["a refused connection", coded("ECONNREFUSED"), false],
+    ["fetch's wrapping of one", new TypeError("fetch failed", { cause: coded("ECONNREFUSED") }), false],
+    ["a reset that was caused by a refused connection of before", coded("ECONNRESET", coded("ECONNREFUSED")), true],
+    [
+      "two addresses that were refused",
+      Object.assign(
+        new AggregateError([coded("ECONNREFUSED"), Object.assign(coded("ENETUNREACH"), { syscall: "connect" })]),
+        {
+          code: "ECONNREFUSED"
+        }
+      ),
+      false
+    ],
+    [
+      "an address that refused and one that reset",
+      Object.assign(new AggregateError([coded("ECONNREFUSED"), coded("ECONNRESET")]), { code: "ECONNREFUSED" }),
+      true
+    ],
+    ["several addresses, none known", new AggregateError([]), true],
+    ["a broken pipe", Object.assign(coded("EPIPE"), { syscall: "write" }), true],
+    ["an unreachable host while connecting", Object.assign(coded("EHOSTUNREACH"), { syscall: "connect" }), false],
+    ["an unreachable host while reading", Object.assign(coded("EHOSTUNREACH"), { syscall: "read" }), true],
+    ["a wrong record, which may come at any time", coded("ERR_SSL_WRONG_VERSION_NUMBER"), true],
+    ["undici's own socket error", coded("UND_ERR_SOCKET"), true],
+    ["Bun's refused connection", coded("ConnectionRefused"), false],
+    [
+      "Deno's connect error",
+      new TypeError("error sending request for url (http://h/): client error (Connect): x"),
+      false
+    ],
+    [
+      "Deno's send error",
+      new TypeError("error sending request for url (http://h/): client error (SendRequest): x"),
+      true
+    ],
+    ["a browser's error, which says nothing", new TypeError("Failed to fetch"), true],
+    ["no cause", undefined, true],
+    ["a text", "ECONNREFUSED", true]
+  ]
+  for (const [name, cause, reached] of causes) {
+    it.live(`${name}: the request ${reached ? "may have been sent" : "was surely not sent"}`, () =>
+      Effect.gen(function*() {
+        const error = yield* createOn(failing(cause), "https://provider.test")
+        assert.strictEqual(error._tag, reached ? "CreateOutcomeUnknownError" : "TransportError")
+      }))
+  }
+})
