@@ -34,14 +34,14 @@ const undici = ({ proxy, ...options }: Connecting): Layer.Layer<HttpClient.HttpC
     )
 
 /** The platform's fetch, on the platform's own agent. */
-const fetching = ({ proxy: _, ...options }: Connecting): Layer.Layer<HttpClient.HttpClient> =>
+const fetching = ({ allowH2 = false, connect }: Connecting): Layer.Layer<HttpClient.HttpClient> =>
   Layer.unwrap(Effect.gen(function*() {
     yield* Effect.promise(() => fetch("data:,loaded"))
     const { constructor: Agent } = (globalThis as unknown as Record<symbol, { constructor: typeof Undici.Agent }>)[
       Symbol.for("undici.globalDispatcher.1")
     ]!
     const agent = yield* Effect.acquireRelease(
-      Effect.sync(() => new Agent({ ...options, connect: { ca, ...options.connect } })),
+      Effect.sync(() => new Agent({ allowH2, connect: { ca, ...connect } })),
       (agent) => Effect.promise(() => agent.destroy())
     )
     const Fetch = Layer.succeed(
