@@ -155,6 +155,34 @@ describe("A6: events with names", () => {
       assert.strictEqual(finalOf(yield* streamed(named("Hel") + named("lo", "stop"))).result, "Hello")
     }))
 
+  it.effect("an error under the name of the chunks is the stream's failure", () =>
+    Effect.gen(function*() {
+      const named = event({ choices: [{ delta: { content: "Hel" } }] }, "delta")
+      for (const error of [{ error: { message: "x" } }, { error: "x", choices: [{ delta: { content: "" } }] }]) {
+        assert.deepStrictEqual(reportOf(yield* streamed(named + event(error, "delta") + done)).errors, ["x"])
+      }
+      assert.strictEqual(
+        outcomeOf((yield* streamed(named + event("{\"a", "delta") + done)).exit),
+        "StreamInterruptedError"
+      )
+    }))
+
+  it.effect("keep-alives under the name of the chunks are skipped", () =>
+    Effect.gen(function*() {
+      const named = event({ choices: [{ delta: { content: "Hello" } }] }, "delta")
+      const stream = yield* streamed(
+        named + event("", "delta") + event("ping", "delta") + event("null", "other") + done
+      )
+      assert.strictEqual(finalOf(stream).result, "Hello")
+      assert.deepStrictEqual(stream.parts.flatMap((part) => part._tag === "event" ? [part.data] : []), [null])
+    }))
+
+  it.effect("text in events of an unknown form is no empty success, however long it is", () =>
+    Effect.gen(function*() {
+      const long = event({ text: "x".repeat(100_000) }, "delta") + stop + done
+      assert.strictEqual(interruptionOf(yield* streamed(long)).reason, "end")
+    }))
+
   it.effect("text that only stands in events of an unknown form is in the error", () =>
     Effect.gen(function*() {
       const named = event({ text: "Hello" }, "delta") + event("world", "delta")

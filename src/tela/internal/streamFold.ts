@@ -3,9 +3,9 @@
  *
  * **Details**
  *
- * - A chunk is an event without a name whose data is a JSON object. An event with a name is a chunk if its data has choices,
- *   and otherwise belongs to the caller.
- * - Data that is empty, a JSON scalar, or text that begins with neither `{` nor `[` is a keep-alive. It is skipped and counted.
+ * - A chunk is an event without a name whose data is a JSON object. An event with a name is a chunk if its data has choices, or
+ *   if an event of that name had some before; otherwise it belongs to the caller.
+ * - Data without a name that is empty, a JSON scalar, or text that begins with neither `{` nor `[` is a keep-alive. It is skipped and counted.
  * - Only `[DONE]` and the rules of `endMark` end a stream.
  */
 import * as Option from "effect/Option"
@@ -35,7 +35,10 @@ export interface Said {
   unknown: unknown
   /** What arrived before the first text, and could be output in a form that this client does not read. */
   unread: Array<unknown>
+  /** How many characters that was, which may be more than is kept. */
   unreadLength: number
+  /** The name of the last event that had choices. Other events of that name are chunks too. */
+  chunkName: string | undefined
 }
 
 export const initial = (): Said => ({
@@ -49,7 +52,8 @@ export const initial = (): Said => ({
   finishReason: undefined,
   unknown: undefined,
   unread: [],
-  unreadLength: 0
+  unreadLength: 0,
+  chunkName: undefined
 })
 
 /** A piece of output. */
@@ -89,7 +93,7 @@ export const step = (
 ): Step => {
   const isNamed = event !== "message"
   // Nearly every event is a JSON object without a name
-  if (!isNamed && data.charCodeAt(0) === 123 /* { */) return readChunk(said, data, requestId, isCutOff)
+  if (!isNamed && data.charCodeAt(0) === 123 /* { */) return readChunk(said, parseJson(data), data, requestId, isCutOff)
   if (isNamed && reasonOf(event) === "failure") {
     const raw = parseJson(data)
     const error = raw === notJson ? data : raw
@@ -97,14 +101,24 @@ export const step = (
   }
   const text = data.trim()
   if (isDoneMark(text)) return done
-  if (isNamed) return readNamed(said, event, text, requestId, isCutOff)
-  if (/^[{[]/.test(text)) return readChunk(said, text, requestId, isCutOff)
+  const raw = /^[{[]/.test(text) ? parseJson(text) : undefined
+  if (isNamed && hasChoices(raw)) said.chunkName = event
+  if (isNamed && event !== said.chunkName) {
+    const json = parseJson(text)
+    if (json === notJson && isCutOff) return skipped
+    const data = json === notJson ? text : json
+    if (text !== "") keep(said, { event, data }, text.length)
+    return { _tag: "event", event, data, requestId }
+  }
+  if (raw !== undefined) return readChunk(said, raw, text, requestId, isCutOff)
   said.skipped++
   return skipped
 }
 
-const readChunk = (said: Said, text: string, requestId: string | undefined, isCutOff: boolean): Step => {
-  const raw = parseJson(text)
+const hasChoices = (raw: unknown): boolean =>
+  Predicate.isObject(raw) && Array.isArray(raw["choices"]) && raw["choices"].length > 0
+
+const readChunk = (said: Said, raw: unknown, text: string, requestId: string | undefined, isCutOff: boolean): Step => {
   if (raw === notJson) return isCutOff ? skipped : { _tag: "unreadable", why: "is not JSON", data: text }
   if (isCommonChunk(raw)) return take(said, raw, raw, text.length, requestId)
   const words = errorIn(raw)
@@ -113,24 +127,6 @@ const readChunk = (said: Said, text: string, requestId: string | undefined, isCu
   return chunk === undefined
     ? { _tag: "unreadable", why: "has an unknown form", data: raw }
     : take(said, chunk, raw, text.length, requestId)
-}
-
-const readNamed = (
-  said: Said,
-  event: string,
-  text: string,
-  requestId: string | undefined,
-  isCutOff: boolean
-): Step => {
-  const raw = parseJson(text)
-  if (raw === notJson && isCutOff) return skipped
-  const chunk = Predicate.isObject(raw) && Array.isArray(raw["choices"]) && raw["choices"].length > 0
-    ? Option.getOrUndefined(decodeChunk(raw))
-    : undefined
-  if (chunk !== undefined) return take(said, chunk, raw, text.length, requestId)
-  const data = raw === notJson ? text : raw
-  if (text !== "") keep(said, { event, data }, text.length)
-  return { _tag: "event", event, data, requestId }
 }
 
 /** Adds a chunk to what has been said. `length` is the number of its characters. */
@@ -190,9 +186,9 @@ const wholeOf = (content: unknown): NonNullable<Wire.StreamChunk["message"]> =>
   typeof content === "string" ? { content } : { structured_content: content }
 
 const keep = (said: Said, unread: unknown, length: number): void => {
-  if (hasOutput(said) || said.unreadLength + length > maxUnread) return
-  said.unread.push(unread)
+  if (hasOutput(said)) return
   said.unreadLength += length
+  if (said.unreadLength <= maxUnread) said.unread.push(unread)
 }
 
 /** How many characters of events that could not be read an error keeps. */
@@ -206,7 +202,7 @@ const hasOutput = (said: Said): boolean => said.message !== "" || said.structure
  */
 export const isSuccess = (said: Said, isDone: boolean): boolean =>
   outcomeOf(said.finishReason, isDone && said.unknown === undefined && hasOutput(said)) === "success" &&
-  (hasOutput(said) || said.unread.length === 0 || said.finishReason?.trim().toLowerCase() !== "stop")
+  (hasOutput(said) || said.unreadLength === 0 || said.finishReason?.trim().toLowerCase() !== "stop")
 
 /**
  * The output: structured where the server sent that, and the text otherwise. Text that grew after the last structured

@@ -1,0 +1,471 @@
+/**
+ * Every place that decides that a stream or a synchronous answer of Tela has ended, has succeeded, or has said all of its
+ * output. Without its guard, "not failed" would be read as "succeeded", or a part of the output as the whole.
+ */
+import { assert } from "@effect/vitest"
+import { Effect, Exit, Schema } from "effect"
+import {
+  chunk,
+  done,
+  event,
+  finalOf,
+  interruptionOf,
+  type Options,
+  outcomeOf,
+  reportOf,
+  streamed,
+  synchronous
+} from "../tela/answers.ts"
+import type { Place } from "./kind.ts"
+
+const endMark = "src/tela/internal/endMark.ts"
+const fold = "src/tela/internal/streamFold.ts"
+const stream = "src/tela/TelaStream.ts"
+const execution = "src/tela/TelaExecution.ts"
+
+/** The stream fails as interrupted, after this text. */
+const isInterrupted = (body: string, message: string, options?: Options) => () =>
+  Effect.gen(function*() {
+    const error = interruptionOf(yield* streamed(body, options))
+    assert.strictEqual(error.received.message, message)
+  })
+
+/** The stream fails with these words of the provider. */
+const hasFailed = (body: string, words: ReadonlyArray<string>) => () =>
+  Effect.gen(function*() {
+    assert.deepStrictEqual(reportOf(yield* streamed(body)).errors, words)
+  })
+
+const succeeds = (body: string, result: unknown, options?: Options) => () =>
+  Effect.gen(function*() {
+    assert.deepStrictEqual(finalOf(yield* streamed(body, options)).result, result)
+  })
+
+const syncFails = (answer: unknown, words: ReadonlyArray<string>) => () =>
+  Effect.gen(function*() {
+    assert.deepStrictEqual(reportOf({ exit: yield* synchronous(answer) }).errors, words)
+  })
+
+const syncSucceeds = (answer: unknown, result: unknown) => () =>
+  Effect.gen(function*() {
+    const exit = yield* synchronous(answer)
+    assert.deepStrictEqual(Exit.isSuccess(exit) ? exit.value.result : exit, result)
+  })
+
+const syncUnknown = (answer: unknown) => () =>
+  Effect.gen(function*() {
+    assert.strictEqual(outcomeOf(yield* synchronous(answer)), "CreateOutcomeUnknownError")
+  })
+
+const part = chunk("12 of ")
+const structured = (structured_content: unknown, content: string | null = null, finish_reason: string | null = null) =>
+  event({ choices: [{ delta: { content }, finish_reason }], message: { structured_content } })
+const choice = (index: number, content: string, finish_reason: string | null = null) =>
+  event({ choices: [{ index, delta: { content }, finish_reason }] })
+const sync = (content: unknown, more?: object) => ({ id: "crsv-7", choices: [{ message: { content }, ...more }] })
+const workflow = (status: string) => ({ id: "wf-7", status, steps: [{ output: { total: 7 } }] })
+
+export const places: ReadonlyArray<Place> = [
+  {
+    name: "reasonOf: a reason that is not known ends nothing",
+    mutant: { file: endMark, find: "?? \"other\"", replace: "?? \"end\"" },
+    inputs: {
+      "\"model_length\" at the end of the file": isInterrupted(part + chunk("9", "model_length"), "12 of 9"),
+      "\"toString\" at the end of the file": isInterrupted(part + chunk("9", "toString"), "12 of 9")
+    }
+  },
+  {
+    name: "reasonOf: an empty reason ends nothing",
+    mutant: { file: endMark, find: "[\"\", \"none\"]", replace: "[\"\", \"end\"]" },
+    inputs: {
+      "a tab in every chunk": isInterrupted(chunk("12 of ", "\t") + chunk("9", "\t"), "12 of 9"),
+      "\"\" in the first chunk only": isInterrupted(chunk("12 of ", "") + chunk("9"), "12 of 9")
+    }
+  },
+  {
+    name: "outcomeOf: a reason that is a failure is none of the successes",
+    mutant: { file: endMark, find: "said === \"failure\" ? \"failure\" :", replace: "" },
+    inputs: {
+      "a synchronous answer that was cancelled": syncFails(sync("12", { finish_reason: "Cancelled" }), []),
+      "a synchronous answer with an error in capitals": syncFails(sync({ a: 1 }, { finish_reason: "ERROR" }), [])
+    }
+  },
+  {
+    name: "outcomeOf: the end of the file alone is no success",
+    mutant: { file: endMark, find: "? \"success\" : \"open\"", replace: "? \"success\" : \"success\"" },
+    inputs: {
+      "one chunk": isInterrupted(part, "12 of "),
+      "a chunk and a comment": isInterrupted(`${part}: bye\n\n`, "12 of ")
+    }
+  },
+  {
+    name: "errorIn: an empty object is an error whose words were lost",
+    mutant: {
+      file: endMark,
+      find: "value !== false && value !== 0",
+      replace: "value !== false && !isEmptyObject(value)"
+    },
+    inputs: {
+      "after text": hasFailed(part + event({ error: {} }) + done, []),
+      "in a list of errors": hasFailed(part + event({ errors: [{}, {}] }) + done, [])
+    }
+  },
+  {
+    name: "errorIn: a list of errors is an error",
+    mutant: { file: endMark, find: "isError(errors) && !isEmptyObject(errors)", replace: "false" },
+    inputs: {
+      "of texts": hasFailed(part + event({ errors: ["a", "b"] }) + done, ["a", "b"]),
+      "as an object": hasFailed(part + event({ errors: { message: "quota" }, choices: [] }) + done, ["quota"])
+    }
+  },
+  {
+    name: "errorIn: an object that calls itself an error is one",
+    mutant: { file: endMark, find: "object === \"error\" || type === \"error\" ||", replace: "" },
+    inputs: {
+      "by object, beside choices": hasFailed(part + event({ object: "error", message: "no", choices: [] }) + done, [
+        "no"
+      ]),
+      "by type": hasFailed(part + event({ type: "error", detail: "evicted" }) + done, ["evicted"])
+    }
+  },
+  {
+    name: "errorIn: a status of 400 or more is an error",
+    mutant: { file: endMark, find: "[status, statusCode, code].some(isErrorStatus)", replace: "false" },
+    inputs: {
+      "a code": hasFailed(part + event({ code: 500, detail: "x" }) + done, ["x"]),
+      "a status in digits": hasFailed(part + event({ status: "429", reason: "slow down" }) + done, ["slow down"])
+    }
+  },
+  {
+    name: "isCommonChunk: the short way is closed for a chunk that lists errors",
+    mutant: { file: fold, find: "errors === undefined && ", replace: "" },
+    inputs: {
+      "beside text": hasFailed(event({ choices: [{ delta: { content: "9" } }], errors: ["x"] }) + done, ["x"]),
+      "beside an end": hasFailed(
+        part + event({ choices: [{ delta: { content: "" }, finish_reason: "stop" }], errors: [{ message: "y" }] }) +
+          done,
+        ["y"]
+      )
+    }
+  },
+  {
+    name: "isCommonChunk: nor for one that calls itself an error",
+    mutant: { file: fold, find: "object !== \"error\" && type === undefined", replace: "true" },
+    inputs: {
+      "by its object": hasFailed(
+        event({ object: "error", choices: [{ delta: { content: "9" }, finish_reason: "stop" }], message: null }) + done,
+        []
+      ),
+      "by its type": hasFailed(
+        part + event({ type: "error", choices: [{ delta: { content: "" }, finish_reason: "stop" }], code: "E1" }) +
+          done,
+        ["error"]
+      )
+    }
+  },
+  {
+    name: "take: a reason that is a failure ends the stream as failed",
+    mutant: { file: fold, find: "words !== undefined || reason === \"failure\"", replace: "words !== undefined" },
+    inputs: {
+      "failed, with [DONE]": hasFailed(part + chunk("9", "failed") + done, []),
+      "cancelled, and then stop": hasFailed(part + chunk("", "cancelled") + chunk("", "stop"), [])
+    }
+  },
+  {
+    name: "take: an error of the choice ends the stream as failed",
+    mutant: {
+      file: fold,
+      find: "choice?.error == null ? undefined : errorIn({ error: choice.error })",
+      replace: "undefined as ReadonlyArray<string> | undefined"
+    },
+    inputs: {
+      "text": hasFailed(part + chunk("", "stop", { error: "evicted" }) + done, ["evicted"]),
+      "a list": hasFailed(part + chunk("9", null, { error: [{ message: "a" }, "b"] }) + done, ["a", "b"])
+    }
+  },
+  {
+    name: "choiceOf: another choice says nothing of the one that is read",
+    mutant: { file: fold, find: "index === said.choice ? first", replace: "index >= 0 ? first" },
+    inputs: {
+      "its end": isInterrupted(choice(0, "12") + choice(1, "13", "stop"), "12"),
+      "its text": succeeds(choice(2, "12") + choice(0, "13") + choice(2, "", "stop"), "12")
+    }
+  },
+  {
+    name: "take: a reason that ended the stream stays",
+    mutant: {
+      file: fold,
+      find: "reason === \"end\" || finishReason !== undefined && reasonOf(said.finishReason) !== \"end\"",
+      replace: "true"
+    },
+    inputs: {
+      "when the next chunk has none": succeeds(chunk("12", "length") + chunk(""), "12"),
+      "when the next chunk has another": succeeds(chunk("12", "stop") + chunk("", "billing"), "12")
+    }
+  },
+  {
+    name: "take: an empty message says nothing of the text so far",
+    mutant: { file: fold, find: "whole?.content || said.message", replace: "whole?.content ?? said.message" },
+    inputs: {
+      "in the last chunk": succeeds(
+        part + event({ choices: [{ delta: {}, finish_reason: "stop" }], message: { content: "" } }),
+        "12 of "
+      ),
+      "in every chunk": succeeds(
+        [1, 2].map((n) => event({ choices: [{ delta: { content: `${n}` } }], message: { content: "" } })).join("") +
+          done,
+        "12"
+      )
+    }
+  },
+  {
+    name: "take: an empty structured output is none",
+    mutant: { file: fold, find: "isEmpty(whole.structured_content) ? undefined :", replace: "" },
+    inputs: {
+      "only [DONE] after it": isInterrupted(structured({}) + done, ""),
+      "text beside it": succeeds(structured({}, "12", "stop"), "12")
+    }
+  },
+  {
+    name: "take: the whole answer in one chunk is output",
+    mutant: {
+      file: fold,
+      find: "(choice?.message == null ? undefined : wholeOf(choice.message.content))",
+      replace: "undefined"
+    },
+    inputs: {
+      "text": succeeds(event({ choices: [{ message: { content: "12" }, finish_reason: "stop" }] }), "12"),
+      "an object": succeeds(event({ choices: [{ message: { content: { n: [1] } } }] }) + done, { n: [1] })
+    }
+  },
+  {
+    name: "take: a chunk without choices and message is remembered as not understood",
+    mutant: { file: fold, find: "isKnown ? undefined : raw", replace: "undefined" },
+    inputs: {
+      "before [DONE]": isInterrupted(part + event({ title: "Service Unavailable" }) + done, "12 of "),
+      "after a reason that is not known": isInterrupted(
+        part + chunk("", "eos") + event({ aborted: true }) + done,
+        "12 of "
+      )
+    }
+  },
+  {
+    name: "take: a choice without delta and message may hold the output",
+    mutant: { file: fold, find: "choice !== undefined && choice.delta == null", replace: "false" },
+    inputs: {
+      "under another name": isInterrupted(event({ choices: [{ output: "12" }] }) + chunk("", "stop") + done, ""),
+      "in the last chunk": isInterrupted(event({ choices: [{ completion: "12", finish_reason: "stop" }] }), "")
+    }
+  },
+  {
+    name: "keep: what is too long to be kept still counts",
+    mutant: {
+      file: fold,
+      find: "said.unreadLength += length\n",
+      replace: "if (said.unreadLength + length <= maxUnread) said.unreadLength += length\n"
+    },
+    inputs: {
+      "one long event": isInterrupted(event("z".repeat(70_000), "text") + chunk("", "stop"), ""),
+      "one long chunk": isInterrupted(event({ output: "z".repeat(70_000) }) + chunk("", "stop") + done, "")
+    }
+  },
+  {
+    name: "isSuccess: [DONE] after a chunk that was not understood is no success",
+    mutant: { file: fold, find: "said.unknown === undefined && hasOutput(said)", replace: "hasOutput(said)" },
+    inputs: {
+      "a text": isInterrupted(part + event({ info: "shutting down" }) + done, "12 of "),
+      "an empty object": isInterrupted(part + event({}) + done, "12 of ")
+    }
+  },
+  {
+    name: "isSuccess: [DONE] without output is no success",
+    mutant: {
+      file: fold,
+      find: "said.unknown === undefined && hasOutput(said)",
+      replace: "said.unknown === undefined"
+    },
+    inputs: {
+      "after a role": isInterrupted(event({ choices: [{ delta: { role: "assistant" } }] }) + done, ""),
+      "after comments": isInterrupted(`: a\n\n: b\n\n${done}`, "")
+    }
+  },
+  {
+    name: "isSuccess: a stop without output is no success beside events that may hold it",
+    mutant: { file: fold, find: "(hasOutput(said) || said.unreadLength === 0 ||", replace: "(true ||" },
+    inputs: {
+      "JSON": isInterrupted(event({ t: "12" }, "token") + chunk("", "stop"), ""),
+      "text": isInterrupted(event("12", "token") + chunk(null, "STOP") + done, "")
+    }
+  },
+  {
+    name: "outputOf: text that grew after the structured output is newer",
+    mutant: { file: fold, find: "said.message.length === said.structuredAt", replace: "true" },
+    inputs: {
+      "by a chunk": succeeds(structured({ n: 1 }, "{\"n\":1") + chunk("2}", "stop"), { n: 12 }),
+      "by two chunks": succeeds(structured({ a: [] }, "{\"a\":[") + chunk("1,2") + chunk("]}") + done, { a: [1, 2] })
+    }
+  },
+  {
+    name: "step: a keep-alive ends nothing",
+    mutant: { file: fold, find: "said.skipped++\n  return skipped", replace: "said.skipped++\n  return done" },
+    inputs: {
+      "\"false\" after the text": isInterrupted(part + event("false"), "12 of "),
+      "a time between the texts": succeeds(part + event("1764100000.5") + chunk("9", "stop"), "12 of 9")
+    }
+  },
+  {
+    name: "step: an event named as a failure is one",
+    mutant: { file: fold, find: "isNamed && reasonOf(event) === \"failure\"", replace: "false" },
+    inputs: {
+      "cancelled": hasFailed(`${part}event: cancelled\ndata: {"message":"by an operator"}\n\n${done}`, [
+        "by an operator"
+      ]),
+      "Error, without words": hasFailed(`${part}event: Error\ndata:\n\n${done}`, [])
+    }
+  },
+  {
+    name: "step: chunks are read under any name",
+    mutant: { file: fold, find: "if (isNamed && hasChoices(raw)) said.chunkName = event", replace: "" },
+    inputs: {
+      "their text": succeeds(event({ choices: [{ delta: { content: "12" } }] }, "token") + done, "12"),
+      "their failure": hasFailed(part + event({ choices: [{ finish_reason: "error" }] }, "end") + done, [])
+    }
+  },
+  {
+    name: "step: a name that chunks had marks later events as chunks",
+    mutant: { file: fold, find: "isNamed && event !== said.chunkName", replace: "isNamed && !hasChoices(raw)" },
+    inputs: {
+      "an error": hasFailed(
+        event({ choices: [{ delta: { content: "12" } }] }, "token") + event({ error: "x" }, "token") + done,
+        ["x"]
+      ),
+      "an object that is not understood": isInterrupted(
+        event({ choices: [{ delta: { content: "12" } }] }, "token") + event({ bye: 1 }, "token") + done,
+        "12"
+      )
+    }
+  },
+  {
+    name: "readChunk: a chunk that is cut off is no end",
+    mutant: { file: fold, find: "return isCutOff ? skipped :", replace: "return isCutOff ? done :" },
+    inputs: {
+      "in a reason": isInterrupted(`${part}data: {"choices":[{"finish_reason":"st`, "12 of "),
+      "in JSON lines": isInterrupted("{\"choices\":[{\"delta\":{\"content\":\"12\"}}]}\n{\"cho", "12")
+    }
+  },
+  {
+    name: "isDoneMark: [DONE] counts at the beginning of the data only",
+    mutant: { file: "src/internal/sse.ts", find: "/^\\s*\\[done\\]/i", replace: "/\\[done\\]/i" },
+    inputs: {
+      "at the end of a text": isInterrupted(part + event("wait for [DONE]"), "12 of "),
+      "in an event with a name": isInterrupted(part + event("not [done] yet", "log"), "12 of ")
+    }
+  },
+  {
+    name: "SSE line: a field named error is an error",
+    mutant: { file: "src/internal/sse.ts", find: "text.startsWith(\"error:\")", replace: "false" },
+    inputs: {
+      "text": hasFailed(`${part}error: KV cache is full\n\n${done}`, ["KV cache is full"]),
+      "JSON without a space": hasFailed(`${part}error:{"message":"slot lost"}\n\n${chunk("", "stop")}`, ["slot lost"])
+    }
+  },
+  {
+    name: "finish: the end of the body is not [DONE]",
+    mutant: { file: stream, find: "conclude(false)", replace: "conclude(true)" },
+    inputs: {
+      "after text": isInterrupted(chunk("12"), "12"),
+      "after structured output": isInterrupted(structured({ n: 1 }), "")
+    }
+  },
+  {
+    name: "breakOff: a connection that breaks before the end is no success",
+    mutant: {
+      file: stream,
+      find: "breakOff: (cause) => {\n      if (Fold.isSuccess(said, false)) return finish()",
+      replace: "breakOff: (cause) => {\n      if (Fold.isSuccess(said, true)) conclude(true)"
+    },
+    inputs: {
+      "after text": isInterrupted(chunk("12"), "12", { end: "break" }),
+      "after a reason that is not known": isInterrupted(chunk("12", "eos"), "12", { end: "break" })
+    }
+  },
+  {
+    name: "watchdog: silence before the end is no success",
+    mutant: {
+      file: stream,
+      find: "if (Fold.isSuccess(said, false)) return finish()\n    const reason",
+      replace: "if (Fold.isSuccess(said, true)) conclude(true)\n    const reason"
+    },
+    inputs: {
+      "after the idle timeout": isInterrupted(chunk("12"), "12", { end: "open", params: { idleTimeout: "20ms" } }),
+      "after the timeout of the whole stream": isInterrupted(chunk("12"), "12", {
+        end: "open",
+        params: { timeout: "1s" }
+      })
+    }
+  },
+  {
+    name: "validateText: text that is not JSON is not validated as another value",
+    mutant: {
+      file: stream,
+      find: "json === undefined ? Effect.fail(issue)",
+      replace: "json === undefined ? validate({})"
+    },
+    inputs: Object.fromEntries(
+      ["sorry, I cannot", "{\"a\":"].map((text) => [
+        text,
+        () =>
+          Effect.gen(function*() {
+            const output = Schema.Struct({ a: Schema.optionalKey(Schema.Finite) })
+            const { exit } = yield* streamed(chunk(text, "stop") + done, { output })
+            assert.strictEqual(outcomeOf(exit), "InvalidOutputError")
+          })
+      ])
+    )
+  },
+  {
+    name: "decodeSync: an answer that reports an error failed",
+    mutant: { file: execution, find: "if (errors !== undefined) return Effect.succeed(failed(errors))", replace: "" },
+    inputs: {
+      "beside choices": syncFails({ ...sync("12"), error: { message: "evicted" } }, ["evicted"]),
+      "in a list, beside choices": syncFails({ ...sync("12"), errors: ["a"] }, ["a"])
+    }
+  },
+  {
+    name: "decodeSync: an error of the choice is a failure",
+    mutant: {
+      file: execution,
+      find: "errorIn({ error: choice.error })",
+      replace: "undefined as ReadonlyArray<string> | undefined"
+    },
+    inputs: {
+      "text": syncFails(sync("12", { error: "evicted" }), ["evicted"]),
+      "beside a stop": syncFails(sync("12", { finish_reason: "stop", error: { code: 502 } }), ["502"])
+    }
+  },
+  {
+    name: "decodeSync: the first choice by its index is the answer",
+    mutant: { file: execution, find: "choices.find(({ index }) => index === 0) ?? choices[0]", replace: "choices[0]" },
+    inputs: {
+      "when it is not first": syncSucceeds({
+        id: "c",
+        choices: [{ index: 1, message: { content: "b" } }, { index: 0, message: { content: "a" } }]
+      }, "a"),
+      "when the other failed": syncSucceeds({
+        id: "c",
+        choices: [{ index: 1, message: { content: "" }, finish_reason: "error" }, {
+          index: 0,
+          message: { content: "a" }
+        }]
+      }, "a")
+    }
+  },
+  {
+    name: "decodeSync: a workflow succeeded only when it is completed",
+    mutant: { file: execution, find: "Effect.as(decodeCompleted(body), {", replace: "Effect.as(Effect.void, {" },
+    inputs: {
+      "paused": syncUnknown(workflow("paused")),
+      "Completed in another word": syncUnknown(workflow("succeeded"))
+    }
+  }
+]
