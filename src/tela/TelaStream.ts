@@ -6,6 +6,19 @@
  * The provider does not document its framing. Server-sent events are read in every form that its SDKs read (any line
  * ending, comments, named events, `retry:`), and so is one JSON document per line.
  *
+ * A stream succeeds if the server says that it ended and the output fits the schema:
+ *
+ * | the server sends | the stream |
+ * | --- | --- |
+ * | a `finish_reason` of `stop`, `length`, `content_filter`, `tool_calls` or `function_call`, in any case | succeeds when its connection ends, breaks or falls silent |
+ * | `[DONE]` after output | succeeds, with whatever `finish_reason` came before |
+ * | `[DONE]` without output, or after a chunk of an unknown form | fails with `StreamInterruptedError` |
+ * | an error in any form, or a `finish_reason` of `error`, `failed` or `cancelled` | fails with `RunFailedError` and the provider's words |
+ * | nothing more, and no such `finish_reason` | fails with `StreamInterruptedError` |
+ *
+ * Empty data, JSON scalars, and text that does not begin like JSON are keep-alives: they are skipped and counted. An event with
+ * a name is handed on as an `event`, unless it holds choices like a chunk.
+ *
  * **Gotchas**
  *
  * A streamed execution has no id and cannot be looked up: what has arrived when it breaks is all there is, and travels in

@@ -375,6 +375,69 @@ describe("rude servers", () => {
     }))
 })
 
+describe("any stream", () => {
+  const words = ["a", "bc", "é", "🙂"]
+  /** What a server may send, and what it means. */
+  const sends = {
+    ...Object.fromEntries(words.map((word) => [`text ${word}`, chunk(word)])),
+    "empty text": chunk("", ""),
+    "named text": event({ choices: [{ delta: { content: "n" } }] }, "delta"),
+    "end": chunk("", "stop"),
+    "other reason": chunk("", "eos"),
+    "failure": chunk("", "error"),
+    "error": event({ error: { message: "no" } }),
+    "[DONE]": done,
+    "unknown": event({ type: "ping" }),
+    "broken": event("{\"choices\":"),
+    "nothing": `: keep-alive\n\nretry: 5\n\n${event("")}${event("ping")}`,
+    "event": event({ tokens: 1 }, "usage")
+  }
+  type Sent = keyof typeof sends
+
+  /** What the rules say, in the fewest words. */
+  const expected = (sent: ReadonlyArray<Sent>): string => {
+    let text = ""
+    let isEnded = false
+    let isOdd = false
+    let mayHoldText = false
+    const atEnd = (isDone: boolean) =>
+      isEnded && (text !== "" || !mayHoldText) || isDone && text !== "" && !isOdd
+        ? `success ${text}`
+        : "StreamInterruptedError"
+    for (const each of sent) {
+      if (each === "[DONE]") return atEnd(true)
+      if (each === "failure" || each === "error") return "RunFailedError"
+      if (each === "broken") return "StreamInterruptedError"
+      if (each === "unknown" || each === "event") mayHoldText ||= text === ""
+      if (each === "unknown") isOdd = true
+      else if (each !== "nothing" && each !== "event") isOdd = false
+      if (each === "end") isEnded = true
+      text += each === "named text" ? "n" : each.startsWith("text ") ? each.slice(5) : ""
+    }
+    return atEnd(false)
+  }
+
+  it.effect.prop(
+    "ends as the rules say, and its parts do not depend on where the network cuts it, nor on how it ends its lines",
+    [
+      Schema.Array(Schema.Literals(Object.keys(sends) as [Sent, ...Array<Sent>])),
+      Schema.Literals([1, 2, 3, 5, 8, 40]),
+      Schema.Literals(["\n", "\r", "\r\n"])
+    ],
+    ([sent, size, newline]) =>
+      Effect.gen(function*() {
+        const body = sent.map((each) => sends[each]).join("").replaceAll("\n", newline)
+        const whole = yield* streamed(body)
+        const pieces = yield* streamed(cut(body, size))
+        const outcome = outcomeOf(whole.exit)
+        assert.strictEqual(outcome === "success" ? `success ${finalOf(whole).result}` : outcome, expected(sent))
+        assert.deepStrictEqual(pieces.parts, whole.parts)
+        assert.strictEqual(outcomeOf(pieces.exit), outcome)
+      }),
+    { arbitrary: { runs: 200 } }
+  )
+})
+
 describe("F13: what is told of an execution", () => {
   const tracing = () => {
     const spans: Array<Tracer.Span> = []
