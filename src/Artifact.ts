@@ -1,26 +1,35 @@
 /**
- * Reading what a run produced: as bytes, as a stream, or into a file.
+ * Reads what a run produced: as bytes, as a stream, or into a file.
  *
  * **Details**
  *
- * - A link that has expired is asked for anew, once.
- * - No credential is sent: the links are signed, and may lead anywhere.
- * - What arrives is counted: a file that is shorter or longer than announced is an `ArtifactError`.
- * - A file appears under its final name only when it is whole. Its name is made safe: whatever the provider calls it, it
- *   is written into the folder given and nowhere else.
+ * - A link that is refused with 400, 401, 403, 404 or 410 is replaced by a fresh one, once per attempt.
+ * - No credential is sent: the links are signed, and may lead to any host.
+ * - A download that breaks continues where it broke, with `Range` and `If-Range`, if the server names the version of the file by
+ *   a strong ETag. It begins again if the file has changed. Two versions are never mixed. A `stream`, whose bytes are handed on
+ *   already, continues too, and fails if the file has changed.
+ * - The bytes are counted. A file that is shorter or longer than announced is an `ArtifactError`, except where the server
+ *   compresses it (`content-encoding`): then the announced size may be that of the compressed file.
+ * - A page of HTML in place of another file, such as a login page, is an `ArtifactError`.
+ * - A file appears under its final name only when it is whole. Its name is made safe, so that it is written into the given
+ *   folder whatever the provider calls it.
+ * - Memory does not grow with the size of the file, except for `bytes`.
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FileSystem from "effect/FileSystem"
 import * as HttpClient from "effect/http/HttpClient"
+import type * as Headers from "effect/http/Headers"
 import type * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as PlatformError from "effect/PlatformError"
+import * as Predicate from "effect/Predicate"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import type * as Schedule from "effect/Schedule"
@@ -41,9 +50,12 @@ import type { RunRef } from "./RunRef.ts"
 export interface ArtifactSource<E = never, R = never> {
   /** The file name, as the provider has it. */
   readonly name: string
+  /** The link. A path such as `/v1/artifacts/a` is resolved against `baseUrl` of the options. */
   readonly url: string
   /** Its size in bytes, where the provider tells. */
   readonly size: number | undefined
+  /** Its media type, where the provider tells. */
+  readonly contentType?: string | undefined
   readonly ref: RunRef
   /** Asks for a new link. `undefined` if there is none any more. */
   readonly refresh: Effect.Effect<string | undefined, E, R>
@@ -58,16 +70,22 @@ export interface ArtifactSource<E = never, R = never> {
 export interface Options {
   /** A client that adds no credentials. */
   readonly client: HttpClient.HttpClient
+  /** What links that are paths are resolved against. */
+  readonly baseUrl?: URL | undefined
   /** How long the server may be silent, before the answer and within it. */
   readonly idleTimeout: Duration.Duration
-  /** Paces the repetition of what failed for a passing reason. */
+  /**
+   * Paces the attempts after transient failures. It starts anew after each attempt that brought 1 MiB or more, so that a large
+   * file can survive more interruptions than a small one.
+   */
   readonly retry: Schedule.Schedule<unknown, ArtifactError>
   /** The longest `Retry-After` that is honoured. */
   readonly retryAfterCeiling: Duration.Duration
 }
 
 /**
- * The bytes as they arrive. What breaks off in the middle is not repeated, because its beginning has been handed on.
+ * The bytes as they arrive. The stream survives interruptions of the connection if the server names the version of the file by
+ * a strong ETag. Otherwise, and if the file changes meanwhile, it fails, because its beginning has been handed on.
  *
  * @category reading
  * @since 0.1.0
@@ -76,11 +94,15 @@ export const stream = <E, R>(
   options: Options,
   source: ArtifactSource<E, R>
 ): Stream.Stream<Uint8Array, ArtifactError | E, R> =>
-  Stream.unwrap(
-    Effect.map(
-      retrying(options, open(options, source)),
-      (response) => body(options, source, response)
-    )
+  Stream.callback<Uint8Array, ArtifactError | E, R>(
+    (queue) =>
+      download(options, source, { take: (chunk) => Queue.offer(queue, chunk), restart: undefined }).pipe(
+        Effect.matchCauseEffect({
+          onFailure: (cause) => Queue.failCause(queue, cause),
+          onSuccess: () => Queue.end(queue)
+        })
+      ),
+    { bufferSize: 4, strategy: "suspend" }
   )
 
 /**
@@ -93,20 +115,22 @@ export const bytes = <E, R>(
   options: Options,
   source: ArtifactSource<E, R>
 ): Effect.Effect<Uint8Array<ArrayBuffer>, ArtifactError | E, R> =>
-  retrying(
-    options,
-    Effect.suspend(() => {
-      const chunks: Array<Uint8Array> = []
-      return Effect.map(
-        drain(options, source, (chunk) => Effect.sync(() => void chunks.push(chunk))),
-        () => concatenate(chunks)
-      )
-    })
-  )
+  Effect.suspend(() => {
+    const chunks: Array<Uint8Array> = []
+    return Effect.map(
+      download(options, source, {
+        take: (chunk) => Effect.sync(() => void chunks.push(chunk)),
+        restart: () => {
+          chunks.length = 0
+        }
+      }),
+      () => concatenate(chunks)
+    )
+  })
 
 /**
- * Writes the artifact into a folder, which is made if it is not there, under its own name made safe, or under `filename`.
- * A file of that name is replaced. Returns the path.
+ * Writes the artifact into a folder, which is made if it does not exist, under its own name made safe, or under `filename`. A
+ * file of that name is replaced. Returns the path.
  *
  * @category reading
  * @since 0.1.0
@@ -122,13 +146,12 @@ export const toFile = <E, R>(
     const path = `${directory.replace(/[/\\]+$/, "")}/${FileName.writable(target.filename ?? source.name, "artifact")}`
     const suffix = Math.abs(yield* Random.nextInt).toString(36)
     const partial = `${path}.${suffix}.partial`
-    const fail = (cause: PlatformError.PlatformError) =>
-      artifactError(source, "write", `to ${path} (${cause.message})`, { cause })
+    const fail = (cause: PlatformError.PlatformError) => {
+      return artifactError(source, "write", `${explain(cause)} The path was to be ${path}.`, { cause })
+    }
     yield* Effect.mapError(fs.makeDirectory(directory, { recursive: true }), fail)
-    const write = writeTo(options, source, fs, partial).pipe(
-      Effect.mapError((error) => isPlatformError(error) ? fail(error) : error)
-    )
-    yield* retrying(options, write).pipe(
+    yield* writeTo(options, source, fs, partial).pipe(
+      Effect.mapError((error) => isPlatformError(error) ? fail(error) : error),
       Effect.andThen(Effect.mapError(fs.rename(partial, path), fail)),
       Effect.onError(() => Effect.ignore(fs.remove(partial, { force: true })))
     )
@@ -147,7 +170,7 @@ const writeTo = <E, R>(
 ): Effect.Effect<void, ArtifactError | PlatformError.PlatformError | E, R> =>
   Effect.gen(function*() {
     const length = Math.max(1, Math.min(source.size ?? pieceBytes, pieceBytes))
-    const full = yield* Queue.unbounded<Uint8Array, Cause.Done>()
+    const full = yield* Queue.unbounded<Uint8Array | "restart", Cause.Done>()
     const free = yield* Queue.unbounded<Uint8Array<ArrayBuffer>>()
     let filling = new Uint8Array(length)
     let filled = 0
@@ -171,104 +194,365 @@ const writeTo = <E, R>(
       filling.set(chunk.subarray(0, room), filled)
       return chunk.length === room ? swap : Effect.flatMap(swap, () => take(chunk.subarray(room)))
     }
-    const read = drain(options, source, take).pipe(
+    const restart = () => {
+      filled = 0
+      Queue.offerUnsafe(full, "restart")
+    }
+    const read = download(options, source, { take, restart }).pipe(
       Effect.andThen(Effect.sync(() => filled > 0 && Queue.offerUnsafe(full, filling.subarray(0, filled)))),
       Effect.andThen(Queue.end(full))
     )
-
-    let written: Uint8Array | undefined
-    const pieces = Stream.fromPull(Effect.succeed(Effect.suspend(() => {
-      // Whoever asks for the next piece has written the one before
-      if (written !== undefined && written.length === length) {
-        Queue.offerUnsafe(free, written as Uint8Array<ArrayBuffer>)
-      }
-      return Effect.map(Queue.take(full), (piece): readonly [Uint8Array] => [written = piece])
-    })))
+    const write = Effect.gen(function*() {
+      const file = yield* fs.open(path, { flag: "w" })
+      const writeNext = Effect.flatMap(Queue.take(full), (piece) =>
+        piece === "restart"
+          ? file.truncate()
+          : Effect.map(file.writeAll(piece), () => {
+            if (piece.length === length) Queue.offerUnsafe(free, piece as Uint8Array<ArrayBuffer>)
+          }))
+      yield* Effect.forever(writeNext)
+    }).pipe(
+      Effect.scoped,
+      Effect.catchIf(Cause.isDone, () => Effect.void)
+    )
     yield* Effect.acquireUseRelease(
-      // A file must not be closed under a write, which cannot be stopped
-      Effect.forkChild(Effect.uninterruptible(Stream.run(pieces, fs.sink(path, { flag: "w" })))),
+      // A file must not be closed during a write, which cannot be stopped
+      Effect.forkChild(Effect.uninterruptible(write)),
       (writer) => Effect.all([read, Fiber.join(writer)], { concurrency: 2, discard: true }),
       (writer) => Effect.andThen(Queue.end(full), Fiber.await(writer))
     )
   })
 
-/** Opens the artifact, gives all its chunks away, and fails when the server is silent or the size is wrong. */
-const drain = <E, R, E2, R2>(
+/** What the file system says, and what to do about it. */
+const explain = (error: PlatformError.PlatformError): string => {
+  const { cause } = error.reason
+  const code = Predicate.hasProperty(cause, "code") ? cause.code : undefined
+  switch (code) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return `The disk is full (${code}). Free some space, then read it again.`
+    case "EROFS":
+      return "The file system is read-only (EROFS). Write it to another folder."
+    case "EACCES":
+    case "EPERM":
+      return `The folder must not be written to (${code}). Change its permissions, or write to another folder.`
+    case "ENAMETOOLONG":
+      return "The name or the path is too long (ENAMETOOLONG). Give a shorter filename or directory."
+    case "EEXIST":
+    case "EISDIR":
+    case "ENOTDIR":
+      return `A folder and a file have the same name (${code}). Give another filename or directory.`
+    default:
+      return `The file system failed: ${error.message}. Check the folder.`
+  }
+}
+
+const isPlatformError = (error: unknown): error is PlatformError.PlatformError =>
+  error instanceof Error && "_tag" in error && error._tag === "PlatformError"
+
+const concatenate = (chunks: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> => {
+  const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
+  let offset = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, offset)
+    offset += chunk.length
+  }
+  return whole
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Downloading
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Takes the bytes of a file. */
+interface Reader<E, R> {
+  readonly take: (chunk: Uint8Array) => Effect.Effect<unknown, E, R>
+  /** Forgets all bytes, because the file is read from its beginning again. `undefined` if they have been handed on. */
+  readonly restart: (() => void) | undefined
+}
+
+/** How far the reading of a file has come, over all attempts. */
+interface Progress {
+  /** The link, or the fresh one that replaced it. */
+  url: string
+  /** The number of bytes that the reader has. */
+  received: number
+  /** The largest number of bytes that it ever had. */
+  furthest: number
+  /** The strong ETag of the version that the bytes belong to. */
+  version: string | undefined
+  /** The size of that version, as its server announced it. */
+  total: number | undefined
+  /** Whether the server compresses the file, so that its positions are not those of the bytes received. */
+  isEncoded: boolean
+  /** Whether the bytes received are of no use, and cannot be taken back. */
+  isStuck: boolean
+}
+
+/** An attempt that brings as many bytes does not count as a failure. */
+const progressBytes = 1024 * 1024
+
+/** Reads the file to its end, in as many attempts as the options allow. */
+const download = <E, R, E2, R2>(
   options: Options,
   source: ArtifactSource<E, R>,
-  use: (chunk: Uint8Array) => Effect.Effect<void, E2, R2>
+  reader: Reader<E2, R2>
+): Effect.Effect<void, ArtifactError | E | E2, R | R2> =>
+  Effect.suspend(() => {
+    const progress: Progress = {
+      url: source.url,
+      received: 0,
+      furthest: 0,
+      version: undefined,
+      total: undefined,
+      isEncoded: false,
+      isStuck: false
+    }
+    const mayContinue = (error: unknown): error is ArtifactError =>
+      error instanceof ArtifactError && error.isRetryable && !progress.isStuck &&
+      (progress.received === 0 || progress.version !== undefined || reader.restart !== undefined)
+    const attempt = Effect.suspend(() => {
+      const before = progress.furthest
+      return Effect.as(read(options, source, progress, reader), true).pipe(
+        Effect.catchIf(
+          (error) => mayContinue(error) && progress.furthest - before >= progressBytes,
+          () => Effect.succeed(false)
+        )
+      )
+    })
+    const untilEnd: Effect.Effect<void, ArtifactError | E | E2, R | R2> = Effect.flatMap(
+      Transfer.retrying(attempt, options, mayContinue),
+      (isEnd) => isEnd ? Effect.void : untilEnd
+    )
+    return untilEnd
+  })
+
+/** One attempt: gives the bytes to the reader, and fails if the server is silent or the size is wrong. */
+const read = <E, R, E2, R2>(
+  options: Options,
+  source: ArtifactSource<E, R>,
+  progress: Progress,
+  reader: Reader<E2, R2>
 ): Effect.Effect<void, ArtifactError | E | E2, R | R2> =>
   Effect.withFiber((fiber) =>
-    Effect.flatMap(open(options, source), (response) => {
-      const counter = makeCounter(options, source)
+    Effect.flatMap(open(options, source, progress, reader), (opened) => {
       const idleMillis = Duration.toMillis(options.idleTimeout)
       // One for the whole body. While the fibers of a timeout for each chunk take their turns, chunks pile up and are joined by
       // copying, which doubles the cost of a download.
       const silence = Deferred.makeUnsafe<never, ArtifactError>()
       const watchman = Timers.watchman(Timers.of(fiber), () => {
-        Deferred.doneUnsafe(silence, Effect.fail(counter.silent()))
+        Deferred.doneUnsafe(
+          silence,
+          Effect.fail(
+            interrupted(source, progress, `the server sent nothing for ${Duration.format(options.idleTimeout)}`)
+          )
+        )
       })
-      const read = Stream.runForEach(
-        chunksOf(response, counter),
+      let { skip } = opened
+      const chunks = Stream.runForEach(
+        chunksOf(source, progress, opened.response),
         (chunk): Effect.Effect<void, ArtifactError | E2, R2> => {
           watchman.rest()
-          const error = counter.add(chunk)
+          const fresh = skip === 0 ? chunk : chunk.subarray(skip)
+          skip -= chunk.length - fresh.length
+          const error = count(source, progress, fresh.length)
           return error === undefined
-            ? Effect.map(use(chunk), () => watchman.expect(idleMillis))
+            ? Effect.map(fresh.length === 0 ? Effect.void : reader.take(fresh), () => watchman.expect(idleMillis))
             : Effect.fail(error)
         }
       )
       watchman.expect(idleMillis)
       return Effect.andThen(
-        Effect.ensuring(Effect.raceFirst(read, Deferred.await(silence)), Effect.sync(watchman.stop)),
+        Effect.ensuring(Effect.raceFirst(chunks, Deferred.await(silence)), Effect.sync(watchman.stop)),
         Effect.suspend(() => {
-          const error = counter.end()
-          return error === undefined ? Effect.void : Effect.fail(error)
+          const expected = expectedOf(source, progress)
+          return skip > 0 || expected !== undefined && progress.received !== expected
+            ? Effect.fail(wrongSize(source, progress))
+            : Effect.void
         })
       )
     })
   )
 
-const retrying = <A, E, R>(options: Options, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Transfer.retrying(self, options, (error) => error instanceof ArtifactError)
+/** The chunks of the body, which may have none. */
+const chunksOf = <E, R>(
+  source: ArtifactSource<E, R>,
+  progress: Progress,
+  response: HttpClientResponse.HttpClientResponse | undefined
+): Stream.Stream<Uint8Array, ArtifactError> =>
+  response === undefined ? Stream.empty : Stream.catch(
+    response.stream,
+    (error) =>
+      error.reason._tag === "EmptyBodyError"
+        ? Stream.empty
+        : Stream.fail(
+          interrupted(source, progress, "the connection broke", Transfer.cleanCause(error.reason.cause, progress.url))
+        )
+  )
 
-const isPlatformError = (error: unknown): error is PlatformError.PlatformError =>
-  error instanceof Error && "_tag" in error && error._tag === "PlatformError"
+/** Counts bytes. Returns an error if they are more than the file has. */
+const count = <E, R>(source: ArtifactSource<E, R>, progress: Progress, bytes: number): ArtifactError | undefined => {
+  progress.received += bytes
+  progress.furthest = Math.max(progress.furthest, progress.received)
+  return progress.received > (expectedOf(source, progress) ?? Infinity) ? wrongSize(source, progress) : undefined
+}
 
-/** Asks for the artifact, and if its link has expired, once more with a new one. */
-const open = <E, R>(
+/** The number of bytes that have to arrive, if it is known. */
+const expectedOf = <E, R>({ size }: ArtifactSource<E, R>, { isEncoded, total }: Progress): number | undefined =>
+  isEncoded ? undefined : size ?? total
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Requests
+// ---------------------------------------------------------------------------------------------------------------------
+
+interface Opened {
+  /** `undefined` if all bytes have been received before. */
+  readonly response: HttpClientResponse.HttpClientResponse | undefined
+  /** How many bytes at its beginning have been received before. */
+  readonly skip: number
+}
+
+/** Asks for the rest of the file, or for the whole of it where that is all that the server can give. */
+const open = <E, R, E2, R2>(
   options: Options,
-  source: ArtifactSource<E, R>
-): Effect.Effect<HttpClientResponse.HttpClientResponse, ArtifactError | E, R> =>
-  Effect.flatMap(get(options, source, source.url), (response) =>
-    !hasExpired(response)
-      ? accept(source, response)
-      : Effect.flatMap(Effect.andThen(discard(response), source.refresh), (url) =>
-        url === undefined
-          ? Effect.fail(artifactError(source, "expired", "its link has expired, and the run no longer lists it", {
-            status: response.status
-          }))
-          : Effect.flatMap(get(options, source, url), (response) =>
-            hasExpired(response)
-              ? refuse(
-                response,
-                artifactError(source, "expired", `a fresh link was refused too, with ${response.status}`, {
-                  status: response.status
-                })
-              )
-              : accept(source, response))))
-
-const hasExpired = ({ status }: HttpClientResponse.HttpClientResponse): boolean =>
-  status === 403 || status === 404 || status === 410
-
-const accept = <E, R>(source: ArtifactSource<E, R>, response: HttpClientResponse.HttpClientResponse) =>
-  response.status >= 200 && response.status < 300
-    ? Effect.succeed(response)
-    : Effect.flatMap(
-      Transfer.refusal(response),
-      (refusal) =>
-        refuse(response, artifactError(source, "unavailable", `its server answered with ${response.status}`, refusal))
+  source: ArtifactSource<E, R>,
+  progress: Progress,
+  reader: Reader<E2, R2>
+): Effect.Effect<Opened, ArtifactError | E, R> =>
+  Effect.suspend(() => {
+    const fromTheBeginning = (): ArtifactError | undefined => {
+      if (progress.received > 0) {
+        if (reader.restart === undefined) {
+          progress.isStuck = true
+          return interrupted(source, progress, "the connection broke, and the file has changed since")
+        }
+        reader.restart()
+      }
+      progress.received = 0
+      progress.version = undefined
+      progress.total = undefined
+      progress.isEncoded = false
+      return undefined
+    }
+    if (progress.version === undefined) fromTheBeginning()
+    const { isEncoded, received, total, version } = progress
+    const isRange = received > 0 && !isEncoded
+    const askedFor = isRange ? { range: `bytes=${received}-`, "if-range": version! } : {}
+    return Effect.flatMap(
+      ask(options, source, progress, askedFor),
+      (response): Effect.Effect<Opened, ArtifactError | E, R> => {
+        const { headers, status } = response
+        const etag = strongEtag(headers)
+        const again = () => {
+          const error = fromTheBeginning()
+          return Effect.andThen(
+            discard(response),
+            error === undefined ? open(options, source, progress, reader) : Effect.fail(error)
+          )
+        }
+        switch (status) {
+          case 200: {
+            if (isPage(source, headers)) {
+              return refuse(response, unavailable(source, "its server answered with a page of HTML", { status }))
+            }
+            if (received > 0 && etag === version) return Effect.succeed({ response, skip: received })
+            const error = fromTheBeginning()
+            if (error !== undefined) return refuse(response, error)
+            progress.version = etag
+            progress.isEncoded = isCompressed(headers)
+            progress.total = progress.isEncoded ? undefined : wholeNumber(headers["content-length"])
+            return Effect.succeed({ response, skip: 0 })
+          }
+          case 206: {
+            const part = contentRange(headers)
+            if (isRange) {
+              const isTheRest = part !== undefined && part.first === received && !isCompressed(headers) &&
+                (etag === undefined || etag === version) &&
+                (part.total === undefined || total === undefined || part.total === total)
+              return isTheRest ? Effect.succeed({ response, skip: 0 }) : again()
+            }
+            return refuse(response, unavailable(source, "its server answered with a part of it only", { status }))
+          }
+          case 416: {
+            if (!isRange) break
+            return contentRange(headers)?.total === received
+              ? Effect.as(discard(response), { response: undefined, skip: 0 })
+              : again()
+          }
+        }
+        return Effect.flatMap(
+          Transfer.refusal(response),
+          (refusal) => refuse(response, unavailable(source, `its server answered with ${status}`, refusal))
+        )
+      }
     )
+  })
+
+/** Sends the request, and if the link is refused, sends it once more with a fresh link. */
+const ask = <E, R>(
+  options: Options,
+  source: ArtifactSource<E, R>,
+  progress: Progress,
+  headers: Headers.Input
+): Effect.Effect<HttpClientResponse.HttpClientResponse, ArtifactError | E, R> =>
+  Effect.flatMap(get(options, source, progress.url, headers), (response) => {
+    const { status } = response
+    if (!isRefusal(status)) return Effect.succeed(response)
+    return Effect.flatMap(Effect.andThen(discard(response), source.refresh), (url) => {
+      if (url === undefined) {
+        return Effect.fail(
+          artifactError(source, "expired", "Its link is refused, and the run no longer lists it. The file is gone.", {
+            status
+          })
+        )
+      }
+      progress.url = url
+      return Effect.flatMap(get(options, source, url, headers), (response) =>
+        isRefusal(response.status)
+          ? refuse(
+            response,
+            artifactError(
+              source,
+              "expired",
+              `Its link was refused with ${status}, and a fresh one with ${response.status}. Ask the provider whether the file still exists.`,
+              { status: response.status }
+            )
+          )
+          : Effect.succeed(response))
+    })
+  })
+
+/** How stores refuse a link that has expired: S3 with 400 or 403, GCS with 400, Azure with 403, others with 401, 404 or 410. */
+const isRefusal = (status: number): boolean =>
+  status === 400 || status === 401 || status === 403 || status === 404 || status === 410
+
+/** Whether a page is sent in place of the file, such as a login page of a proxy. */
+const isPage = <E, R>(source: ArtifactSource<E, R>, headers: Headers.Headers): boolean => {
+  const isHtml = (type: string | undefined) => type !== undefined && /html/i.test(type)
+  const extension = /\.(\w+)$/.exec(source.name)?.[1]
+  return isHtml(headers["content-type"]) &&
+    !(isHtml(source.contentType) || /^[xs]?html?$/i.test(extension ?? "html") && source.contentType === undefined) &&
+    // A file of the right size is the file, whatever its server calls it
+    (source.size === undefined || wholeNumber(headers["content-length"]) !== source.size)
+}
+
+const isCompressed = (headers: Headers.Headers): boolean =>
+  !/^(?:identity)?$/i.test(headers["content-encoding"]?.trim() ?? "")
+
+/** The ETag, unless it is weak: equal weak ETags allow different bytes. */
+const strongEtag = (headers: Headers.Headers): string | undefined =>
+  /^"[^"]*"$/.test(headers["etag"] ?? "") ? headers["etag"] : undefined
+
+const wholeNumber = (text: string | undefined): number | undefined =>
+  text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
+
+/** Which part of the file a response has. */
+const contentRange = (
+  headers: Headers.Headers
+): { readonly first: number | undefined; readonly total: number | undefined } | undefined => {
+  const found = /^bytes (?:(\d{1,15})-\d{1,15}|\*)\/(?:(\d{1,15})|\*)$/i.exec(headers["content-range"] ?? "")
+  return found === null ? undefined : { first: wholeNumber(found[1]), total: wholeNumber(found[2]) }
+}
 
 const refuse = (
   response: HttpClientResponse.HttpClientResponse,
@@ -281,37 +565,43 @@ const maxRedirects = 3
 const get = <E, R>(
   options: Options,
   source: ArtifactSource<E, R>,
-  url: string
-): Effect.Effect<HttpClientResponse.HttpClientResponse, ArtifactError> =>
-  !URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)
-    ? Effect.fail(artifactError(source, "unavailable", "its link is not an http address", {}))
-    : send(options.client, url).pipe(
-      Effect.mapError((error) =>
-        artifactError(source, "unavailable", "its server gave no answer", {
-          isRetryable: true,
-          ...causeOf(error.reason.cause)
-        })
-      ),
+  link: string,
+  headers: Headers.Input
+): Effect.Effect<HttpClientResponse.HttpClientResponse, ArtifactError> => {
+  const url = Transfer.resolveLink(link, options.baseUrl)
+  return typeof url === "string" ?
+    Effect.fail(unavailable(source, url, {})) :
+    send(options.client, url.href, headers).pipe(
+      Effect.mapError((error) => {
+        const { words, ...cause } = Transfer.cleanCause(error.reason.cause, url.href)
+        return unavailable(source, `its server gave no answer${words}`, { isRetryable: true, ...cause })
+      }),
       Effect.timeoutOrElse({
         duration: options.idleTimeout,
         orElse: () =>
-          Effect.fail(artifactError(source, "unavailable", "its server gave no answer in time", { isRetryable: true }))
+          Effect.fail(
+            unavailable(source, `its server gave no answer within ${Duration.format(options.idleTimeout)}`, {
+              isRetryable: true
+            })
+          )
       }),
       // The link is a secret for as long as it lasts, and a client span would show it
       Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
     )
+}
 
 /** Follows redirects, and lets go of their bodies, which would hold connections until they are collected. */
 const send = (
   client: HttpClient.HttpClient,
   url: string,
+  headers: Headers.Input,
   redirects = 0
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> =>
-  Effect.flatMap(client.get(url), (response) => {
+  Effect.flatMap(Transfer.answer(client.execute(HttpClientRequest.get(url, { headers }))), (response) => {
     const target = redirects < maxRedirects ? targetOf(response, url) : undefined
     return target === undefined
       ? Effect.succeed(response)
-      : Effect.andThen(discard(response), send(client, target, redirects + 1))
+      : Effect.andThen(discard(response), send(client, target, headers, redirects + 1))
   })
 
 const targetOf = ({ headers, status }: HttpClientResponse.HttpClientResponse, url: string): string | undefined => {
@@ -321,101 +611,68 @@ const targetOf = ({ headers, status }: HttpClientResponse.HttpClientResponse, ur
   return /^https?:$/.test(target.protocol) ? target.href : undefined
 }
 
-/** Counts what arrives, and words what is wrong with it. */
-const makeCounter = <E, R>(options: Options, source: ArtifactSource<E, R>) => {
-  let received = 0
-  const wrongSize = () =>
-    artifactError(source, "size", `${source.size} bytes were announced and ${received} arrived`, {
-      receivedBytes: received,
-      isRetryable: received < (source.size ?? 0)
-    })
-  const interrupted = (what: string, cause?: unknown) =>
-    artifactError(source, "interrupted", `${what} after ${received} bytes`, {
-      isRetryable: true,
-      receivedBytes: received,
-      ...causeOf(cause)
-    })
-  return {
-    add: (chunk: Uint8Array): ArtifactError | undefined => {
-      received += chunk.byteLength
-      return source.size !== undefined && received > source.size ? wrongSize() : undefined
-    },
-    end: (): ArtifactError | undefined =>
-      source.size === undefined || received === source.size ? undefined : wrongSize(),
-    interrupted: (cause: unknown) => interrupted("it broke off", cause),
-    silent: () => interrupted(`nothing came for ${Duration.format(options.idleTimeout)}`)
-  }
+// ---------------------------------------------------------------------------------------------------------------------
+// Errors
+// ---------------------------------------------------------------------------------------------------------------------
+
+const wrongSize = <E, R>(source: ArtifactSource<E, R>, progress: Progress): ArtifactError => {
+  const expected = expectedOf(source, progress)
+  const isRetryable = progress.received < (expected ?? Infinity)
+  return artifactError(
+    source,
+    "size",
+    `${expected === undefined ? "More" : expected} bytes were announced, and ${progress.received} arrived. ${
+      isRetryable ? "Read it again." : "Retrieve the run again, in case the file was replaced."
+    }`,
+    {
+      receivedBytes: progress.received,
+      isRetryable,
+      ...(expected === undefined ? undefined : { expectedBytes: expected })
+    }
+  )
 }
 
-type Counter = ReturnType<typeof makeCounter>
-
-/** The chunks of the body, which may have none. */
-const chunksOf = (
-  response: HttpClientResponse.HttpClientResponse,
-  counter: Counter
-): Stream.Stream<Uint8Array, ArtifactError> =>
-  Stream.catch(
-    response.stream,
-    (error) =>
-      error.reason._tag === "EmptyBodyError" ? Stream.empty : Stream.fail(counter.interrupted(error.reason.cause))
-  )
-
-/** The body, counted. */
-const body = <E, R>(
-  options: Options,
+const interrupted = <E, R>(
   source: ArtifactSource<E, R>,
-  response: HttpClientResponse.HttpClientResponse
-): Stream.Stream<Uint8Array, ArtifactError> =>
-  Stream.suspend(() => {
-    const counter = makeCounter(options, source)
-    return chunksOf(response, counter).pipe(
-      Stream.timeoutOrElse({
-        duration: options.idleTimeout,
-        orElse: () => Stream.suspend(() => Stream.fail(counter.silent()))
-      }),
-      Stream.tap((chunk) => {
-        const error = counter.add(chunk)
-        return error === undefined ? Effect.void : Effect.fail(error)
-      }),
-      Stream.concat(Stream.suspend(() => {
-        const error = counter.end()
-        return error === undefined ? Stream.empty : Stream.fail(error)
-      }))
-    )
+  { received }: Progress,
+  what: string,
+  { cause, words }: ReturnType<typeof Transfer.cleanCause> = { words: "" }
+): ArtifactError =>
+  artifactError(source, "interrupted", `After ${received} bytes, ${what}${words}. Read it again.`, {
+    isRetryable: true,
+    receivedBytes: received,
+    ...(cause === undefined ? undefined : { cause })
   })
 
-const concatenate = (chunks: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> => {
-  const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
-  let offset = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, offset)
-    offset += chunk.length
-  }
-  return whole
-}
-
-const causeOf = (cause: unknown) => cause instanceof Error ? { cause } : undefined
+const unavailable = <E, R>(
+  source: ArtifactSource<E, R>,
+  what: string,
+  fields: Partial<Pick<ArtifactError, "status" | "isRetryable" | "retryAfter" | "cause">>
+): ArtifactError =>
+  artifactError(
+    source,
+    "unavailable",
+    `${what.charAt(0).toUpperCase()}${what.slice(1)}. ${
+      fields.isRetryable === true
+        ? "Try again later."
+        : "A repetition fails as well. Retrieve the run again for another link."
+    }`,
+    fields
+  )
 
 const artifactError = <E, R>(
   source: ArtifactSource<E, R>,
   reason: ArtifactError["reason"],
   what: string,
-  fields: Partial<Pick<ArtifactError, "status" | "receivedBytes" | "isRetryable" | "retryAfter" | "cause">>
+  fields: Partial<
+    Pick<ArtifactError, "status" | "expectedBytes" | "receivedBytes" | "isRetryable" | "retryAfter" | "cause">
+  >
 ): ArtifactError =>
   new ArtifactError({
-    message: `The file ${JSON.stringify(source.name)} could not be ${
-      reason === "write" ? "written " : "read: "
-    }${what}. ${
-      reason === "write"
-        ? "Check the folder."
-        : reason === "size"
-        ? "Read it again; if it stays so, tell the provider."
-        : "Retrieve the run again for a fresh link, then read the artifact again."
-    }`,
+    message: `The file ${JSON.stringify(source.name)} could not be ${reason === "write" ? "written" : "read"}. ${what}`,
     artifact: source.name,
     reason,
     ref: source.ref,
     isRetryable: false,
-    ...(source.size === undefined || fields.receivedBytes === undefined ? undefined : { expectedBytes: source.size }),
     ...fields
   })

@@ -1,6 +1,6 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Fiber, FileSystem, Layer, PlatformError, Schedule, Sink, Stream } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, FileSystem, Layer, PlatformError, Schedule, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Artifact, RunError, RunRef } from "canvas-runs"
@@ -47,6 +47,19 @@ const silentAfter = (length: number) => () =>
     }
   })
 
+/** An open file that does nothing but write. */
+const fileOf = (write: Effect.Effect<void, PlatformError.PlatformError>): FileSystem.File => ({
+  [FileSystem.FileTypeId]: FileSystem.FileTypeId,
+  stat: Effect.die("stat"),
+  seek: () => Effect.die("seek"),
+  sync: Effect.void,
+  read: () => Effect.die("read"),
+  readAlloc: () => Effect.die("readAlloc"),
+  truncate: () => Effect.void,
+  write: () => Effect.die("write"),
+  writeAll: () => write
+})
+
 const mebibyte = 2 ** 20
 
 describe("writing an artifact to a file", () => {
@@ -88,10 +101,7 @@ describe("writing an artifact to a file", () => {
     const write = Effect.andThen(Effect.andThen(say("write"), writeAll), say("written"))
     const layer = FileSystem.layerNoop({
       makeDirectory: () => Effect.void,
-      sink: () =>
-        Sink.unwrap(
-          Effect.as(Effect.acquireRelease(Effect.void, () => say("close")), Sink.forEach(() => write))
-        ),
+      open: () => Effect.as(Effect.acquireRelease(Effect.void, () => say("close")), fileOf(write)),
       rename: () => say("rename"),
       remove: () => say("remove")
     })
@@ -136,7 +146,7 @@ describe("writing an artifact to a file", () => {
 describe("a server that falls silent", () => {
   const fs = FileSystem.layerNoop({
     makeDirectory: () => Effect.void,
-    sink: () => Sink.drain,
+    open: () => Effect.succeed(fileOf(Effect.void)),
     remove: () => Effect.void
   })
   for (const sent of [0, 1000]) {

@@ -50,7 +50,7 @@ export const make = (
     })
     return {
       api,
-      transfer: { client, idleTimeout: requestTimeout, retry, retryAfterCeiling },
+      transfer: { client, baseUrl, idleTimeout: requestTimeout, retry, retryAfterCeiling },
       retryCreates: options.retryCreates === true,
       webhooks: options.webhooks ?? Option.getOrUndefined(yield* Effect.serviceOption(Webhooks.Webhooks))
     }

@@ -1,11 +1,71 @@
-/** When the transfer of a file, down or up, is tried again. */
+/** What downloads and uploads of files have in common: links, attempts, and causes of failures that keep links secret. */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Schedule from "effect/Schedule"
+import * as Predicate from "effect/Predicate"
 import { parseRetryAfter } from "./http.ts"
+
+/**
+ * Returns the address that a link names, or says what is wrong with it. A path is one of the API at `baseUrl`, below the path
+ * prefix that `baseUrl` may have.
+ */
+export const resolveLink = (link: string, baseUrl: URL | undefined): URL | string => {
+  const isPath = link.startsWith("/") && baseUrl !== undefined
+  const prefix = isPath ? baseUrl.pathname.replace(/\/$/, "") : ""
+  const path = link.startsWith("//") || link.startsWith(`${prefix}/`) ? link : prefix + link
+  if (!URL.canParse(path, isPath ? baseUrl : undefined)) return "its link is neither an http address nor a path"
+  const url = new URL(path, isPath ? baseUrl : undefined)
+  return !/^https?:$/.test(url.protocol)
+    ? "its link is neither an http address nor a path"
+    : url.username !== "" || url.password !== ""
+    ? "its link contains a user name or a password, which fetch refuses"
+    : url
+}
+
+/** Takes an error that carries a response for that response: the client may have been made to fail with every refusal. */
+export const answer = <R>(
+  self: Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError, R>
+): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError, R> =>
+  Effect.catch(
+    self,
+    (error) => error.reason._tag === "StatusCodeError" ? Effect.succeed(error.reason.response) : Effect.fail(error)
+  )
+
+/**
+ * Returns the `cause` field of an error about a link, and the words for it. Runtimes put the address of a request into their
+ * messages and properties, and this one is a secret: the cause is made anew from messages and codes, without anything that
+ * looks like an address or repeats a part of `link`.
+ */
+export const cleanCause = (cause: unknown, link: string): { readonly cause?: Error; readonly words: string } => {
+  const said = describe(cause)
+  if (said === undefined) return { words: "" }
+  const text = partsOf(link).reduce((text, part) => text.replaceAll(part, "<link>"), said)
+    .replaceAll(/[\w+.-]+:\/\/\S+|\S*\/\S*[?&=]\S*/g, "<link>")
+  return { cause: new Error(text), words: ` (${text})` }
+}
+
+const describe = (cause: unknown, depth = 0): string | undefined => {
+  if (!(cause instanceof Error) || depth > 4) return undefined
+  const code = Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : undefined
+  const own = (cause.message || (code ?? cause.name)).replaceAll(/\s+/g, " ")
+  const inner = describe(cause.cause, depth + 1)
+  return `${own}${code === undefined || own.includes(code) ? "" : `, ${code}`}${
+    inner === undefined ? "" : `: ${inner}`
+  }`
+}
+
+/** What must not be shown of a link. Short parts are no secrets, and could be words of a message. */
+const partsOf = (link: string): ReadonlyArray<string> => {
+  const url = URL.canParse(link) ? new URL(link) : undefined
+  return [
+    link,
+    ...(url === undefined ? [] : [url.search, url.pathname, url.username, url.password, ...url.searchParams.values()])
+  ]
+    .filter((part) => part.length >= 6)
+}
 
 /** What decides about it in an error. */
 interface Failure {

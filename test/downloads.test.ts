@@ -1,0 +1,446 @@
+import { NodeFileSystem } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FileSystem, Layer, PlatformError, Stream } from "effect"
+import { FetchHttpClient, HttpClient, HttpClientError } from "effect/http"
+import { gzipSync } from "node:zlib"
+import { Artifact, RunError } from "canvas-runs"
+import { NodeHttp } from "canvas-runs/node"
+import { type Behaviour, makeStore, optionsOn, part, type Received, sourceOf } from "./fileStore.ts"
+import { serve } from "./internal/loopback.ts"
+
+const content = "0123456789abcdefghij"
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
+
+/** The three ways to read, each as text. */
+const ways = {
+  bytes: (options: Artifact.Options, source: Artifact.ArtifactSource) =>
+    Effect.map(Artifact.bytes(options, source), text),
+  stream: (options: Artifact.Options, source: Artifact.ArtifactSource) =>
+    Stream.mkString(Stream.decodeText(Artifact.stream(options, source))),
+  toFile: (options: Artifact.Options, source: Artifact.ArtifactSource) =>
+    Effect.scoped(Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const directory = yield* fs.makeTempDirectoryScoped()
+      const path = yield* Artifact.toFile(options, source, { directory })
+      assert.deepStrictEqual(yield* fs.readDirectory(directory), ["report.txt"])
+      return yield* fs.readFileString(path)
+    })).pipe(Effect.provide(NodeFileSystem.layer))
+} as const
+
+const artifactError = (error: unknown): RunError.ArtifactError => {
+  assert.instanceOf(error, RunError.ArtifactError)
+  return error
+}
+
+const rangesOf = (requests: ReadonlyArray<Received>) => requests.map(({ ifRange, range }) => [range, ifRange])
+
+describe("D9: a download that breaks", () => {
+  for (const [name, read] of Object.entries(ways)) {
+    it.live(`D9: ${name}: continues where it broke, with Range and If-Range`, () =>
+      Effect.gen(function*() {
+        const { client, requests } = makeStore((request, index) => ({
+          ...part(content, request),
+          ...(index < 3 ? { breakAfter: 4 } : undefined)
+        }))
+        assert.strictEqual(yield* read(optionsOn(client), sourceOf({ size: 20 })), content)
+        assert.deepStrictEqual(rangesOf(requests), [
+          [undefined, undefined],
+          ["bytes=4-", "\"v1\""],
+          ["bytes=8-", "\"v1\""]
+        ])
+      }))
+
+    it.live(`D9: ${name}: skips what it has where the server ignores ranges and sends the same version`, () =>
+      Effect.gen(function*() {
+        const whole = { body: content, headers: { etag: "\"v1\"" } }
+        const { client } = makeStore((_, index) => index === 1 ? { ...whole, breakAfter: 7 } : whole)
+        assert.strictEqual(yield* read(optionsOn(client), sourceOf()), content)
+      }))
+
+    it.live(`D9: ${name}: never mixes two versions`, () =>
+      Effect.gen(function*() {
+        for (const second of ["\"v2\"", "W/\"v1\"", undefined]) {
+          const { client, requests } = makeStore((request, index) =>
+            index === 1
+              ? { ...part(content, request), breakAfter: 7 }
+              : { body: content.toUpperCase(), headers: second === undefined ? {} : { etag: second } }
+          )
+          const outcome = read(optionsOn(client), sourceOf())
+          if (name === "stream") {
+            const error = artifactError(yield* Effect.flip(outcome))
+            assert.deepStrictEqual([error.reason, error.isRetryable, error.receivedBytes], ["interrupted", true, 7])
+            assert.include(error.message, "changed")
+          } else {
+            assert.strictEqual(yield* outcome, content.toUpperCase())
+          }
+          assert.strictEqual(requests.length, 2)
+        }
+      }))
+
+    it.live(`D9: ${name}: does not continue on a weak ETag, nor without one`, () =>
+      Effect.gen(function*() {
+        for (const headers of [{ etag: "W/\"v1\"" }, { etag: "v1" }, undefined]) {
+          const whole: Behaviour = { body: content, ...(headers === undefined ? undefined : { headers }) }
+          const { client, requests } = makeStore((_, index) => index === 1 ? { ...whole, breakAfter: 7 } : whole)
+          const outcome = read(optionsOn(client), sourceOf())
+          if (name === "stream") {
+            assert.strictEqual(artifactError(yield* Effect.flip(outcome)).reason, "interrupted")
+            assert.strictEqual(requests.length, 1)
+          } else {
+            assert.strictEqual(yield* outcome, content)
+            assert.strictEqual(requests.length, 2)
+          }
+          assert.isTrue(requests.every(({ ifRange, range }) => range === undefined && ifRange === undefined))
+        }
+      }))
+
+    for (
+      const [what, contentRange, etag] of [
+        ["begins elsewhere", "bytes 6-19/20", "\"v1\""],
+        ["is of a file of another size", "bytes 7-20/21", "\"v1\""],
+        ["is of another version", "bytes 7-19/20", "\"v2\""],
+        ["says not which part it is", "bytes */20", "\"v1\""]
+      ] as const
+    ) {
+      it.live(`D9: ${name}: takes no part that ${what}`, () =>
+        Effect.gen(function*() {
+          const { client } = makeStore((request, index) =>
+            index === 1
+              ? { ...part(content, request), breakAfter: 7 }
+              : request.range === undefined
+              ? part(content, request)
+              : { status: 206, body: "x".repeat(13), headers: { "content-range": contentRange, etag } }
+          )
+          const outcome = read(optionsOn(client), sourceOf())
+          if (name === "stream") {
+            assert.strictEqual(artifactError(yield* Effect.flip(outcome)).reason, "interrupted")
+          } else assert.strictEqual(yield* outcome, content)
+        }))
+    }
+
+    it.live(`D9: ${name}: of a file larger than a buffer continues within it`, () =>
+      Effect.gen(function*() {
+        const large = "0123456789abcdef".repeat(200_000)
+        const { client, requests } = makeStore((request, index) => ({
+          ...part(large, request),
+          ...(index === 1 ? { breakAfter: 1_500_001 } : index === 2 ? { breakAfter: 1 } : undefined)
+        }))
+        // One retry, and two interruptions: the first attempt made progress
+        assert.isTrue((yield* read(optionsOn(client, 1), sourceOf({ size: large.length }))) === large)
+        assert.deepStrictEqual(requests.map(({ range }) => range), [undefined, "bytes=1500001-", "bytes=1500002-"])
+      }))
+  }
+
+  it.live("D9: asks for a fresh link where the old one expired meanwhile, and continues with that", () =>
+    Effect.gen(function*() {
+      const { client, requests } = makeStore((request, index) =>
+        index === 2
+          ? { status: 403 }
+          : { ...part(content, request), ...(index === 1 ? { breakAfter: 5 } : undefined) }
+      )
+      assert.strictEqual(yield* ways.stream(optionsOn(client), sourceOf()), content)
+      assert.deepStrictEqual(requests.map(({ range, url }) => [new URL(url).pathname, range]), [
+        ["/report.txt", undefined],
+        ["/report.txt", "bytes=5-"],
+        ["/fresh", "bytes=5-"]
+      ])
+    }))
+
+  it.live("D9: is whole where it broke after its last byte", () =>
+    Effect.gen(function*() {
+      const { client } = makeStore((request, index) =>
+        index === 1
+          ? { ...part(content, request), breakAfter: 20 }
+          : { status: 416, headers: { "content-range": "bytes */20" } }
+      )
+      assert.strictEqual(yield* ways.stream(optionsOn(client), sourceOf({ size: 20 })), content)
+    }))
+
+  it.live("D9: begins again where the file is shorter by now", () =>
+    Effect.gen(function*() {
+      const { client } = makeStore((request, index) =>
+        index === 1
+          ? { ...part(content, request), breakAfter: 15 }
+          : request.range === undefined
+          ? part("0123", request, "\"v2\"")
+          : { status: 416, headers: { "content-range": "bytes */4" } }
+      )
+      assert.strictEqual(yield* ways.bytes(optionsOn(client), sourceOf()), "0123")
+    }))
+
+  for (const [name, client] of [["fetch", FetchHttpClient.layer], ["undici", NodeHttp.layer()]] as const) {
+    it.live(`D9: continues over a socket through ${name}`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const large = Buffer.alloc(300_000, "0123456789abcdef")
+        const seen: Array<unknown> = []
+        const { origin } = yield* serve((request, response) => {
+          seen.push(request.headers.range)
+          const first = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0)
+          response.writeHead(first > 0 ? 206 : 200, {
+            etag: "\"v1\"",
+            "content-length": large.length - first,
+            ...(first > 0 ? { "content-range": `bytes ${first}-${large.length - 1}/${large.length}` } : undefined)
+          })
+          if (seen.length < 3) {
+            return void response.write(large.subarray(first, first + 100_000), () => response.socket!.destroySoon())
+          }
+          response.end(large.subarray(first))
+        })
+        const options = optionsOn(yield* HttpClient.HttpClient)
+        const bytes = yield* Artifact.bytes(options, sourceOf({ url: `${origin}/file`, size: large.length }))
+        assert.isTrue(large.equals(bytes))
+        assert.strictEqual(seen.length, 3)
+        assert.isTrue(seen.slice(1).every((range) => typeof range === "string"), String(seen))
+      })).pipe(Effect.provide(client)))
+  }
+})
+
+describe("D8: a signed link that has expired", () => {
+  for (
+    const [store, status, body] of [
+      ["S3", 400, "<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>"],
+      ["S3", 403, "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"],
+      ["GCS", 400, "<Error><Code>ExpiredToken</Code><Message>Invalid argument.</Message></Error>"],
+      ["Azure", 403, "<Error><Code>AuthenticationFailed</Code></Error>"],
+      ["a gateway", 401, ""],
+      ["a store that forgets", 404, ""],
+      ["a store that says so", 410, ""]
+    ] as const
+  ) {
+    it.live(`D8: is replaced once after ${status} of ${store}`, () =>
+      Effect.gen(function*() {
+        for (const isCured of [true, false]) {
+          const { client, requests } = makeStore((request) =>
+            isCured && request.url.includes("/fresh") ? { body: content } : { status, body }
+          )
+          const outcome = yield* Effect.result(ways.bytes(optionsOn(client), sourceOf()))
+          if (isCured) assert.deepInclude(outcome, { _tag: "Success", success: content })
+          else {
+            const error = artifactError(outcome._tag === "Failure" ? outcome.failure : undefined)
+            assert.deepStrictEqual([error.reason, error.status, error.isRetryable], ["expired", status, false])
+            assert.notInclude(JSON.stringify(error), "signature")
+          }
+          assert.deepStrictEqual(requests.map(({ url }) => new URL(url).pathname), ["/report.txt", "/fresh"])
+        }
+      }))
+  }
+
+  it.live("B3: is replaced where the client fails with every status that is not a success", () =>
+    Effect.gen(function*() {
+      const { client } = makeStore((request) => request.url.includes("/fresh") ? { body: content } : { status: 403 })
+      const options = optionsOn(HttpClient.filterStatusOk(client))
+      assert.strictEqual(yield* ways.bytes(options, sourceOf()), content)
+    }))
+})
+
+describe("D5: a file that its server compresses", () => {
+  const compressed = gzipSync(content.repeat(100))
+  for (const [name, client] of [["fetch", FetchHttpClient.layer]] as const) {
+    it.live(`D5: is read through ${name} whatever size was announced`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { origin } = yield* serve((_, response) =>
+          response.writeHead(200, { "content-encoding": "gzip", "content-length": compressed.length }).end(compressed)
+        )
+        const options = optionsOn(yield* HttpClient.HttpClient)
+        for (const size of [compressed.length, 2000, undefined]) {
+          for (const read of Object.values(ways)) {
+            assert.strictEqual(yield* read(options, sourceOf({ url: `${origin}/a`, size })), content.repeat(100))
+          }
+        }
+      })).pipe(Effect.provide(client)))
+  }
+
+  it.live("D5: is asked for as a whole when it breaks, because a position in it is none in the file", () =>
+    Effect.gen(function*() {
+      const headers = { etag: "\"v1\"", "content-encoding": "br" }
+      const { client, requests } = makeStore((_, index) => ({
+        body: content,
+        headers,
+        ...(index === 1 ? { breakAfter: 7 } : undefined)
+      }))
+      assert.strictEqual(yield* ways.stream(optionsOn(client), sourceOf({ size: 3 })), content)
+      assert.deepStrictEqual(rangesOf(requests), [[undefined, undefined], [undefined, undefined]])
+    }))
+})
+
+describe("a server that sends something else", () => {
+  const failing = (behaviour: Behaviour, source: Partial<Artifact.ArtifactSource> = {}) =>
+    Effect.gen(function*() {
+      const { client } = makeStore(() => behaviour)
+      return artifactError(yield* Effect.flip(ways.bytes(optionsOn(client, 0), sourceOf(source))))
+    })
+
+  it.live("fewer bytes than it announced, or more, is an error of size", () =>
+    Effect.gen(function*() {
+      for (const length of ["21", "19"]) {
+        const error = yield* failing({ body: content, headers: { "content-length": length } })
+        assert.deepStrictEqual([error.reason, error.expectedBytes, error.receivedBytes, error.isRetryable], [
+          "size",
+          Number(length),
+          20,
+          length === "21"
+        ])
+      }
+    }))
+
+  it.live("a part that was not asked for, or no content at all, is no file", () =>
+    Effect.gen(function*() {
+      const headers = { "content-range": "bytes 0-9/20" }
+      assert.strictEqual((yield* failing({ status: 206, body: content.slice(0, 10), headers })).reason, "unavailable")
+      assert.strictEqual((yield* failing({ status: 204 })).status, 204)
+      assert.strictEqual((yield* failing({ status: 202, body: "soon" })).status, 202)
+      assert.strictEqual((yield* failing({ status: 416 })).status, 416)
+    }))
+
+  it.live("a page of HTML is no file, unless the file is one", () =>
+    Effect.gen(function*() {
+      const page: Behaviour = {
+        body: "<title>Sign in</title>",
+        headers: { "content-type": "text/html; charset=utf-8" }
+      }
+      for (const source of [{}, { size: 20 }, { name: "a", contentType: "application/pdf" }, { name: "REPORT.PDF" }]) {
+        const error = yield* failing(page, source)
+        assert.deepStrictEqual([error.reason, error.status], ["unavailable", 200])
+        assert.include(error.message, "HTML")
+      }
+      for (const source of [{ name: "a.html" }, { name: "a", contentType: "text/html" }, { name: "a" }]) {
+        assert.include(yield* ways.bytes(optionsOn(makeStore(() => page).client), sourceOf(source)), "Sign in")
+      }
+      const mistaken = { ...page, headers: { ...page.headers, "content-length": "22" } }
+      assert.include(yield* ways.bytes(optionsOn(makeStore(() => mistaken).client), sourceOf({ size: 22 })), "Sign in")
+    }))
+
+  it.live("an empty file is a file", () =>
+    Effect.gen(function*() {
+      for (const read of Object.values(ways)) {
+        assert.strictEqual(yield* read(optionsOn(makeStore(() => ({})).client), sourceOf()), "")
+        assert.strictEqual(yield* read(optionsOn(makeStore(() => ({})).client), sourceOf({ size: 0 })), "")
+      }
+    }))
+})
+
+describe("links", () => {
+  it.live("E4: a path is resolved against the base URL, below its prefix", () =>
+    Effect.gen(function*() {
+      for (
+        const [baseUrl, url, expected] of [
+          ["https://api.example", "/v1/artifacts/a", "https://api.example/v1/artifacts/a"],
+          ["https://gateway.example/spine/", "/v1/artifacts/a?x=1", "https://gateway.example/spine/v1/artifacts/a?x=1"],
+          ["https://gateway.example/spine", "/spine/v1/a", "https://gateway.example/spine/v1/a"],
+          ["https://api.example/v1", "//files.example/a", "https://files.example/a"]
+        ] as const
+      ) {
+        const { client, requests } = makeStore(() => ({ body: content }))
+        const options = { ...optionsOn(client), baseUrl: new URL(baseUrl) }
+        assert.strictEqual(yield* ways.bytes(options, sourceOf({ url })), content)
+        assert.strictEqual(requests[0]!.url, expected)
+      }
+    }))
+
+  it.live("E4: what is neither an address nor a path is refused without a request, and so is one with a password", () =>
+    Effect.gen(function*() {
+      for (
+        const url of [
+          "",
+          "a.txt",
+          "file:///etc/passwd",
+          "http://",
+          "https://planted-user:planted-password@files.example/a"
+        ]
+      ) {
+        const { client, requests } = makeStore(() => ({ body: content }))
+        const error = artifactError(yield* Effect.flip(ways.bytes(optionsOn(client), sourceOf({ url }))))
+        assert.strictEqual(error.reason, "unavailable")
+        assert.notInclude(JSON.stringify(error), "planted")
+        assert.deepStrictEqual(requests, [])
+      }
+    }))
+
+  for (
+    const [runtime, cause] of [
+      [
+        "Deno",
+        (url: string) => new TypeError(`error sending request for url (${url}): tcp connect error (os error 111)`)
+      ],
+      ["Bun", (url: string) =>
+        Object.assign(new Error("Unable to connect. Is the computer able to access the url?"), {
+          path: url,
+          code: "ConnectionRefused"
+        })],
+      [
+        "Node",
+        (url: string) => new TypeError("Request cannot be constructed", { cause: new TypeError(`Invalid URL: ${url}`) })
+      ],
+      ["a client that shows the path", (url: string) => {
+        const { pathname, search } = new URL(url)
+        return new Error(`GET ${pathname}${search} failed; query ${search}`)
+      }]
+    ] as const
+  ) {
+    it.live(`E6: no error of ${runtime} shows a signed link`, () =>
+      Effect.gen(function*() {
+        const client = HttpClient.make((request, url) =>
+          Effect.fail(
+            new HttpClientError.HttpClientError({
+              reason: new HttpClientError.TransportError({ request, cause: cause(url.href) })
+            })
+          )
+        )
+        const error = artifactError(yield* Effect.flip(ways.bytes(optionsOn(client, 0), sourceOf())))
+        assert.strictEqual(error.reason, "unavailable")
+        assert.isTrue(error.isRetryable)
+        const shown = [
+          error.message,
+          error.stack,
+          JSON.stringify(error),
+          String(error.cause),
+          JSON.stringify({ ...error })
+        ]
+        for (const text of shown) assert.notMatch(String(text), /planted-signature|files\.example/)
+        const { cause: kept } = error
+        assert.notMatch(JSON.stringify(Object.getOwnPropertyDescriptors(kept)), /planted-signature/)
+        assert.instanceOf(kept, Error)
+      }))
+  }
+})
+
+describe("E3: a file system that refuses", () => {
+  for (
+    const [code, says] of [
+      ["ENOSPC", "disk is full"],
+      ["EDQUOT", "disk is full"],
+      ["EROFS", "read-only"],
+      ["EACCES", "permissions"],
+      ["ENAMETOOLONG", "too long"],
+      ["ENOTDIR", "same name"]
+    ] as const
+  ) {
+    it.live(`E3: ${code} is said, with what to do`, () =>
+      Effect.gen(function*() {
+        const failure = Effect.fail(PlatformError.systemError({
+          _tag: "Unknown",
+          module: "FileSystem",
+          method: "writeAll",
+          cause: Object.assign(new Error(code), { code })
+        }))
+        for (const at of ["makeDirectory", "open", "rename"] as const) {
+          const layer = Layer.effect(
+            FileSystem.FileSystem,
+            Effect.map(FileSystem.FileSystem, (fs) => ({ ...fs, [at]: () => failure }))
+          ).pipe(Layer.provide(NodeFileSystem.layer))
+          const error = artifactError(
+            yield* Effect.scoped(Effect.gen(function*() {
+              const fs = yield* FileSystem.FileSystem
+              const directory = yield* fs.makeTempDirectoryScoped()
+              const options = optionsOn(makeStore(() => ({ body: content })).client)
+              return yield* Effect.flip(Artifact.toFile(options, sourceOf(), { directory }))
+            })).pipe(Effect.provide(layer))
+          )
+          assert.deepStrictEqual([error.reason, error.isRetryable], ["write", false])
+          assert.include(error.message, says)
+          assert.include(error.message, code)
+        }
+      }))
+  }
+})
