@@ -453,7 +453,7 @@ const open = <E, R, E2, R2>(
         switch (status) {
           case 200: {
             if (isPage(source, headers)) {
-              return refuse(response, unavailable(source, "its server answered with a page of HTML", { status }))
+              return refuse(response, unavailable(source, "its server, or a proxy in its place, answered with a page of HTML", { status, isRetryable: true }))
             }
             if (received > 0 && etag === version) return Effect.succeed({ response, skip: received })
             const error = fromTheBeginning()

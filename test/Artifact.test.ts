@@ -4,6 +4,7 @@ import { Cause, Duration, Effect, Exit, Fiber, FileSystem, Layer, PlatformError,
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Artifact, RunError, RunRef } from "canvas-runs"
+import { openFile } from "./fileStore.ts"
 import { failure, finish, success } from "./spine/support.ts"
 
 const ref = RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" })
@@ -47,19 +48,6 @@ const silentAfter = (length: number) => () =>
     }
   })
 
-/** An open file that does nothing but write. */
-const fileOf = (write: Effect.Effect<void, PlatformError.PlatformError>): FileSystem.File => ({
-  [FileSystem.FileTypeId]: FileSystem.FileTypeId,
-  stat: Effect.die("stat"),
-  seek: () => Effect.die("seek"),
-  sync: Effect.void,
-  read: () => Effect.die("read"),
-  readAlloc: () => Effect.die("readAlloc"),
-  truncate: () => Effect.void,
-  write: () => Effect.die("write"),
-  writeAll: () => write
-})
-
 const mebibyte = 2 ** 20
 
 describe("writing an artifact to a file", () => {
@@ -101,7 +89,7 @@ describe("writing an artifact to a file", () => {
     const write = Effect.andThen(Effect.andThen(say("write"), writeAll), say("written"))
     const layer = FileSystem.layerNoop({
       makeDirectory: () => Effect.void,
-      open: () => Effect.as(Effect.acquireRelease(Effect.void, () => say("close")), fileOf(write)),
+      open: () => Effect.as(Effect.acquireRelease(Effect.void, () => say("close")), openFile({ writeAll: () => write })),
       rename: () => say("rename"),
       remove: () => say("remove")
     })
@@ -146,7 +134,7 @@ describe("writing an artifact to a file", () => {
 describe("a server that falls silent", () => {
   const fs = FileSystem.layerNoop({
     makeDirectory: () => Effect.void,
-    open: () => Effect.succeed(fileOf(Effect.void)),
+    open: () => Effect.succeed(openFile({})),
     remove: () => Effect.void
   })
   for (const sent of [0, 1000]) {

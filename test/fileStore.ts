@@ -1,4 +1,4 @@
-import { Duration, Effect, Schedule } from "effect"
+import { Duration, Effect, FileSystem, Schedule } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { type Artifact, RunRef } from "canvas-runs"
 
@@ -77,4 +77,18 @@ export const sourceOf = (source: Partial<Artifact.ArtifactSource> = {}): Artifac
   ref: RunRef.make({ provider: "spine", kind: "run", id: "1" }),
   refresh: Effect.succeed("https://files.example/fresh?signature=fresh-signature"),
   ...source
+})
+
+/** An open file of a file system that does nothing but write. */
+export const openFile = (file: Partial<Pick<FileSystem.File, "writeAll" | "truncate">>): FileSystem.File => ({
+  [FileSystem.FileTypeId]: FileSystem.FileTypeId,
+  stat: Effect.die("stat"),
+  seek: () => Effect.die("seek"),
+  sync: Effect.void,
+  read: () => Effect.die("read"),
+  readAlloc: () => Effect.die("readAlloc"),
+  write: () => Effect.die("write"),
+  writeAll: () => Effect.void,
+  truncate: () => Effect.void,
+  ...file
 })

@@ -1,12 +1,13 @@
 /** Runs one cell: an operation under a fault on a transport, and says whether it came out as the table has it. */
 import { NodeHttpClient } from "@effect/platform-node"
-import { Cause, Duration, Effect, Exit, FileSystem, Layer, Option, Redacted, Schedule, Sink, Stream } from "effect"
+import { Cause, Duration, Effect, Exit, FileSystem, Layer, Option, Redacted, Schedule, Stream } from "effect"
 import { FetchHttpClient, HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import { type ClientOptions, RunError, Spine, Tela } from "canvas-runs"
 import { noSuchHost } from "./acts.ts"
 import { type Code, type Expected, expected, type Fault, knownDefects, legend, type Transport } from "./matrix.ts"
+import { openFile } from "../fileStore.ts"
 import * as Memory from "./memory.ts"
 import { type Caller, type Operation } from "./operations.ts"
 import { secrets } from "./provider.ts"
@@ -59,12 +60,20 @@ const makeDisk = () => {
   const files = new Map<string, number>()
   const fileSystem = FileSystem.makeNoop({
     makeDirectory: () => Effect.void,
-    sink: (path) =>
-      Sink.forEach((bytes: Uint8Array) =>
-        Effect.sync(() => {
-          files.set(path, (files.get(path) ?? 0) + bytes.length)
+    open: (path) =>
+      Effect.sync(() => {
+        files.set(path, 0)
+        return openFile({
+          writeAll: (bytes) =>
+            Effect.sync(() => {
+              files.set(path, (files.get(path) ?? 0) + bytes.length)
+            }),
+          truncate: () =>
+            Effect.sync(() => {
+              files.set(path, 0)
+            })
         })
-      ),
+      }),
     rename: (from, to) =>
       Effect.sync(() => {
         files.set(to, files.get(from) ?? 0)
