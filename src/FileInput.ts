@@ -1,5 +1,5 @@
 /**
- * Files to send along with a run, in whatever shape they are at hand.
+ * Files to send along with a run.
  *
  * **Details**
  *
@@ -7,13 +7,19 @@
  * type, then the type by extension, then by the first bytes. Names are reduced to their last path segment and made safe
  * for a header. Bytes are sent as they are read, never gathered: the memory an upload takes does not depend on its size.
  *
+ * Bytes, Blobs and web streams of another realm (an iframe, `node:vm`, a DOM emulation) are accepted too.
+ *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Pull from "effect/Pull"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Binary from "./internal/binary.ts"
 import * as FileName from "./internal/fileName.ts"
 import { type BadRequestError, FileInputError, refused } from "./RunError.ts"
 
@@ -48,7 +54,7 @@ export type FileInput = Uint8Array | Blob | NamedFile | StreamedFile
  * @since 0.1.0
  */
 export interface NamedFile {
-  readonly data: Uint8Array | ArrayBuffer | Blob
+  readonly data: ArrayBufferView | ArrayBufferLike | Blob
   readonly filename: string
   readonly contentType?: string | undefined
 }
@@ -65,7 +71,7 @@ export interface NamedFile {
  * @since 0.1.0
  */
 export interface StreamedFile {
-  readonly data: Stream.Stream<Uint8Array, unknown>
+  readonly data: Stream.Stream<Uint8Array, unknown> | ReadableStream<Uint8Array>
   /** The number of bytes in the stream. A stream that turns out shorter or longer is a `FileInputError`. */
   readonly size: number
   readonly filename: string
@@ -104,7 +110,7 @@ export const fromPath = (
     const info = yield* Effect.mapError(fs.stat(path), fail)
     if (info.type !== "File") return yield* fail(new Error(`${path} is not a file but a ${info.type.toLowerCase()}`))
     return {
-      data: Stream.mapError(fs.stream(path, { chunkSize: chunkBytes }), fail),
+      data: Stream.mapError(fs.stream(path, { chunkSize: chunkBytes }), fail) as Stream.Stream<Uint8Array, unknown>,
       size: Number(info.size),
       filename,
       contentType: options?.contentType
@@ -133,30 +139,27 @@ export interface UploadFile {
 export const normalize = (
   operation: string,
   input: FileInput,
-  index: number
+  index: number,
+  options?: {
+    /** The name to use in place of the file's own. */
+    readonly filename?: string | undefined
+  }
 ): Effect.Effect<UploadFile, BadRequestError | FileInputError> =>
   Effect.gen(function*() {
-    const { contentType, data, filename, size } = describe(input)
+    const described = describe(input)
+    const filename = options?.filename ?? described.filename
     const label = filename ?? `file ${index}`
-    if (data === undefined) {
-      return yield* refused({
-        operation,
-        parameter: "files",
-        message: `${label} is neither bytes, a Blob, nor an object with data and a filename.`
-      })
-    }
-    if (size === 0) return yield* refused({ operation, parameter: "files", message: `${label} is empty.` })
+    const wrong = (message: string) => refused({ operation, parameter: "files", message: `${label} ${message}` })
+    if ("hint" in described) return yield* wrong(described.hint)
+    const { contentType, data, size } = described
+    if (size === 0) return yield* wrong("is empty.")
     if (!Number.isSafeInteger(size) || size < 0) {
-      return yield* refused({ operation, parameter: "files", message: `${label} has a size of ${size} bytes.` })
+      return yield* wrong(`has a size of ${String(size)} bytes. Give the number of bytes in the stream as size.`)
     }
     if (contentType !== undefined && !mediaType.test(contentType)) {
-      return yield* refused({
-        operation,
-        parameter: "files",
-        message: `${label} has the content type ${
-          JSON.stringify(contentType)
-        }, which is not of the form "type/subtype".`
-      })
+      return yield* wrong(
+        `has the content type ${JSON.stringify(contentType)}, which is not of the form "type/subtype".`
+      )
     }
     const named = filename === undefined ? undefined : FileName.plain(filename)
     const type = contentType ?? (named === undefined ? undefined : typeByExtension(named)) ??
@@ -170,6 +173,32 @@ export const normalize = (
     }
   })
 
+/**
+ * Reads the beginning of a file, so that one that cannot be read fails before a request is sent. Returns the file with the
+ * first chunk of its stream already pulled. The scope closes the stream.
+ *
+ * @internal
+ */
+export const begin = (file: UploadFile): Effect.Effect<UploadFile, FileInputError, Scope.Scope> => {
+  const { data, filename } = file
+  if (data instanceof Uint8Array) return Effect.succeed(file)
+  if (!Stream.isStream(data)) return Effect.as(readHead(data, 1, filename), file)
+  return Effect.gen(function*() {
+    const pull = yield* Stream.toPull(data)
+    const first = yield* Pull.catchDone(pull, () => Effect.succeed(undefined))
+    let isFirst = true
+    return {
+      ...file,
+      // A repetition reads the stream from its beginning, as the stream allows
+      data: Stream.suspend(() => {
+        if (!isFirst || first === undefined) return data
+        isFirst = false
+        return Stream.concat(Stream.fromArray(first), Stream.fromPull(Effect.succeed(pull)))
+      })
+    }
+  })
+}
+
 /** Reading in large pieces halves the CPU time of an upload against the usual 64 KiB. */
 const chunkBytes = 256 * 1024
 
@@ -178,40 +207,71 @@ export const readError = (filename: string, cause: unknown): FileInputError =>
   new FileInputError({
     message: `${filename} could not be read (${
       cause instanceof Error ? cause.message : String(cause)
-    }). Nothing was created; check the file and try again.`,
+    }). Nothing was created. Check that the file exists and that this program may read it.`,
     file: filename,
     reason: "read",
+    reached: false,
     isRetryable: false,
     cause
   })
 
-const describe = (input: FileInput): {
-  readonly data: Uint8Array | Blob | Stream.Stream<Uint8Array, unknown> | undefined
+type Data = Uint8Array | Blob | Stream.Stream<Uint8Array, unknown>
+
+interface Content {
+  readonly data: Data
   readonly size: number
-  readonly filename: string | undefined
   readonly contentType: string | undefined
-} => {
-  if (input instanceof Uint8Array || input instanceof Blob) {
-    return { data: input, ...ofData(input), filename: nameOf(input) }
-  }
-  // From here on the caller may be untyped
-  const { contentType, data, filename } = (Predicate.isObject(input) ? input : {}) as Partial<NamedFile | StreamedFile>
-  const named = { filename: typeof filename === "string" ? filename : undefined }
-  if (Stream.isStream(data)) {
-    return { ...named, data: data as StreamedFile["data"], size: (input as StreamedFile).size, contentType }
-  }
-  const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : data
-  return bytes instanceof Uint8Array || bytes instanceof Blob
-    ? { ...named, data: bytes, size: ofData(bytes).size, contentType: contentType ?? ofData(bytes).contentType }
-    : { ...named, data: undefined, size: -1, contentType: undefined }
 }
 
-const ofData = (data: Uint8Array | Blob) =>
-  data instanceof Blob
-    ? { size: data.size, contentType: data.type === "" ? undefined : data.type }
-    : { size: data.byteLength, contentType: undefined }
+type Described = (Content | { readonly hint: string }) & { readonly filename: string | undefined }
 
-const nameOf = (data: Uint8Array | Blob): string | undefined =>
+/** The caller may be untyped. */
+const describe = (input: unknown): Described => {
+  const { contentType, data, filename, size } = (Predicate.isObject(input) ? input : {}) as Record<string, unknown>
+  const name = typeof filename === "string" ? filename : undefined
+  const own = ofData(input, undefined)
+  if (own !== undefined) return { ...own, filename: nameOf(input) }
+  const found = ofData(data, size)
+  if (found === undefined) return { hint: hintFor(data === undefined ? input : data), filename: name }
+  return { ...found, filename: name, contentType: typeof contentType === "string" ? contentType : found.contentType }
+}
+
+const ofData = (data: unknown, size: unknown): Content | undefined => {
+  if (Binary.isBytes(data)) {
+    const bytes = Binary.bytesOf(data)
+    return { data: bytes, size: bytes.byteLength, contentType: undefined }
+  }
+  if (Stream.isStream(data) || Binary.isReadable(data)) {
+    return size === undefined ? undefined : {
+      data: Stream.isStream(data) ? data as Stream.Stream<Uint8Array, unknown> : fromReadable(() => data),
+      size: size as number,
+      contentType: undefined
+    }
+  }
+  if (!Binary.isBlob(data)) return undefined
+  return {
+    // The platform reads its own Blobs itself, and takes those of another realm for text
+    data: data instanceof Blob ? data : fromReadable(() => (data as Blob).stream()),
+    size: data.size,
+    contentType: data.type === "" ? undefined : data.type
+  }
+}
+
+const fromReadable = (evaluate: () => ReadableStream<Uint8Array>): Stream.Stream<Uint8Array, unknown> =>
+  Stream.fromReadableStream({ evaluate, onError: (cause) => cause })
+
+const hintFor = (input: unknown): string =>
+  typeof input === "string"
+    ? "is text, not a file. For a file on disk there is FileInput.fromPath(path); for text, new TextEncoder().encode(text)."
+    : Effect.isEffect(input)
+    ? "is an Effect, not a file. Run it first: yield* FileInput.fromPath(path)."
+    : Predicate.isPromiseLike(input)
+    ? "is a promise, not a file. Await it first."
+    : Stream.isStream(input) || Binary.isReadable(input)
+    ? "is a stream of unknown size. Give { data: stream, size, filename }."
+    : "is neither bytes, a Blob, nor an object with data and a filename. For a file on disk there is FileInput.fromPath(path)."
+
+const nameOf = (data: unknown): string | undefined =>
   Predicate.hasProperty(data, "name") && typeof data.name === "string" && data.name !== "" ? data.name : undefined
 
 const mediaType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:[ \t]*;[ \t]*[\w!#$&^.+-]+=(?:[\w!#$&^.+-]+|"[ !#-[\]-~]*"))*$/
@@ -285,21 +345,24 @@ const typeByContent = (bytes: Uint8Array): string | undefined => {
   return isText ? "text/plain" : undefined
 }
 
-const head = (
-  data: Uint8Array | Blob | Stream.Stream<Uint8Array, unknown>,
-  label: string
-): Effect.Effect<Uint8Array, FileInputError> =>
+const head = (data: Data, label: string): Effect.Effect<Uint8Array, FileInputError> =>
   data instanceof Uint8Array
     ? Effect.succeed(data.subarray(0, headBytes))
-    : data instanceof Blob
-    ? Effect.tryPromise({
-      try: () => data.slice(0, headBytes).arrayBuffer().then((buffer) => new Uint8Array(buffer)),
-      catch: (cause) => readError(label, cause)
-    })
     // A stream is read once, when it is sent
-    : Effect.succeed(new Uint8Array(0))
+    : Stream.isStream(data)
+    ? Effect.succeed(new Uint8Array(0))
+    : readHead(data, headBytes, label)
 
-/** Fails a stream that is not as long as it was said to be: what was announced to the server could not be kept. */
+const readHead = (blob: Blob, length: number, label: string): Effect.Effect<Uint8Array, FileInputError> =>
+  Effect.tryPromise({
+    try: () => blob.slice(0, length).arrayBuffer().then((buffer) => new Uint8Array(buffer)),
+    catch: (cause) => readError(label, cause)
+  })
+
+/**
+ * Fails a stream that is not as long as it was said to be: what was announced to the server could not be kept. A stream that
+ * dies, or has chunks that are no bytes, fails as well.
+ */
 const exactly = (
   self: Stream.Stream<Uint8Array, unknown>,
   size: number,
@@ -311,16 +374,24 @@ const exactly = (
       new FileInputError({
         message: `${label} was announced with ${size} bytes and has ${
           seen > size ? "more" : `only ${seen}`
-        }. Nothing was created.`,
+        }. Nothing was created. Give the size of the stream in bytes.`,
         file: label,
         reason: "size",
+        reached: false,
         isRetryable: false
       })
     return self.pipe(
+      Stream.catchCause((cause) =>
+        Cause.hasInterruptsOnly(cause) ? Stream.failCause(cause as Cause.Cause<never>) : Stream.fail(Cause.squash(cause))
+      ),
       Stream.mapError((cause) => cause instanceof FileInputError ? cause : readError(label, cause)),
-      Stream.tap((chunk) => {
-        seen += chunk.byteLength
-        return seen > size ? Effect.fail(wrong()) : Effect.void
+      Stream.mapEffect((chunk) => {
+        if (!Binary.isBytes(chunk)) {
+          return Effect.fail(readError(label, `a chunk of its stream is not bytes but of type ${typeof chunk}`))
+        }
+        const bytes = Binary.bytesOf(chunk)
+        seen += bytes.byteLength
+        return seen > size ? Effect.fail(wrong()) : Effect.succeed(bytes)
       }),
       Stream.concat(Stream.suspend(() => seen === size ? Stream.empty : Stream.fail(wrong())))
     )

@@ -459,7 +459,7 @@ export class ArtifactError extends TaggedError<ArtifactError>()("ArtifactError",
 }) {}
 
 /**
- * A file to upload could not be read, or is not as long as it was said to be. No run was created.
+ * A file could not be read or uploaded, or is not as long as it was said to be. No run was created.
  *
  * @category errors
  * @since 0.1.0
@@ -469,6 +469,11 @@ export class FileInputError extends TaggedError<FileInputError>()("FileInputErro
   /** The file's name. */
   file: Schema.String,
   reason: Schema.Literals(["read", "size", "upload"]),
+  /**
+   * Whether the request that creates the run had begun when the file failed. The provider cannot have taken it for complete,
+   * because it was shorter than its `content-length`.
+   */
+  reached: Schema.Boolean,
   /** Where it stands in the variables, such as `"invoices[2]"`. */
   variable: Schema.optionalKey(Schema.String),
   /** The HTTP status of a refused upload. */

@@ -154,7 +154,7 @@ describe("runOnce", () => {
     new RunError.TransportError({ ...fields, reached: false }),
     new RunError.ServerError({ ...fields, status: 501 }),
     new RunError.InvalidResponseError({ ...fields, status: 308, isRetryable: false }),
-    new RunError.FileInputError({ message: "test", file: "a.txt", reason: "read", isRetryable: false })
+    new RunError.FileInputError({ message: "test", file: "a.txt", reason: "read", reached: false, isRetryable: false })
   ]
   for (const error of withoutRun) {
     it.effect(`frees the key after ${error._tag}, which surely made no run`, () =>

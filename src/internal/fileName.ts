@@ -15,25 +15,57 @@ export const plain = (name: string): string =>
 /** File systems allow 255 bytes, of which a download in progress needs some. The end stays, with the extension. */
 const maxBytes = 200
 
-const shorten = (name: string): string => {
+const shorten = (name: string, limit = maxBytes): string => {
   // No UTF-16 unit takes more than three bytes
-  if (name.length * 3 <= maxBytes) return name
+  if (name.length * 3 <= limit) return name
   const characters = Array.from(name)
   let start = characters.length
   for (let bytes = 0; start > 0; start--) {
-    bytes += encoder.encode(characters[start - 1]).length
-    if (bytes > maxBytes) break
+    bytes += bytesOf(characters[start - 1]!)
+    if (bytes > limit) break
   }
   return characters.slice(start).join("")
 }
 
 const encoder = new TextEncoder()
 
-/** Names that Windows keeps for devices, whatever their extension. */
-const reserved = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?$/i
+const bytesOf = (text: string): number => encoder.encode(text).length
+
+/** Names that Windows keeps for devices, whatever their extension, with its superscript digits and with spaces at the end. */
+const reserved = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(?:\..*)?$/i
 
 /** A name that can be written into a folder, and into that folder only. Doing this again changes nothing. */
 export const writable = (name: string, fallback: string): string => {
   const safe = plain(name).replaceAll(/[<>:"|?*]/g, "_").replace(/^[.\s]+/, "").replace(/[.\s]+$/, "")
   return safe === "" ? fallback : reserved.test(safe) ? `_${safe}` : safe
+}
+
+/** What a file system compares that ignores case and the difference between composed and decomposed characters. */
+const folded = (name: string): string => name.normalize("NFC").toLowerCase().toUpperCase().normalize("NFC")
+
+/** Bytes that a name keeps free for its number. */
+const numberBytes = 10
+
+/** Makes each name writable, and numbers those that a file system could take for the same. */
+export const distinct = (names: ReadonlyArray<string>, fallback: string): ReadonlyArray<string> => {
+  const taken = new Set<string>()
+  /** The next number for each name, so that many equal names do not try all numbers before theirs. */
+  const next = new Map<string, number>()
+  return names.map((name) => {
+    const safe = writable(name, fallback)
+    let candidate = safe
+    if (taken.has(folded(safe))) {
+      const dot = safe.lastIndexOf(".")
+      const extension = dot > 0 ? safe.slice(dot) : ""
+      const stem = shorten(safe.slice(0, safe.length - extension.length), maxBytes - numberBytes - bytesOf(extension))
+      const key = folded(`${stem}${extension}`)
+      let number = next.get(key) ?? 2
+      do {
+        candidate = writable(`${stem}-${number++}${extension}`, fallback)
+      } while (taken.has(folded(candidate)))
+      next.set(key, number)
+    }
+    taken.add(folded(candidate))
+    return candidate
+  })
 }

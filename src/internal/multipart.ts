@@ -1,7 +1,6 @@
 /** `multipart/form-data` bodies (RFC 7578) of known length whose files are sent as they are read. */
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
-import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { readError, type UploadFile } from "../FileInput.ts"
 import type { FileInputError } from "../RunError.ts"
@@ -67,10 +66,11 @@ const encoder = new TextEncoder()
 /** As browsers do it: the characters that would end the value are percent-encoded, all others travel as UTF-8. */
 const quoted = (value: string): string => value.replaceAll("\r", "%0D").replaceAll("\n", "%0A").replaceAll("\"", "%22")
 
-const boundary = Effect.map(
-  Effect.all([Random.nextInt, Random.nextInt, Random.nextInt]),
-  (numbers) => `canvas-runs-${numbers.map((n) => Math.abs(n).toString(36)).join("")}`
-)
+/** Not to be guessed, or a file could contain the end of its own part. */
+const boundary = Effect.sync(() => {
+  const random = crypto.getRandomValues(new Uint8Array(16))
+  return `canvas-runs-${Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("")}`
+})
 
 const concatenate = (segments: ReadonlyArray<Uint8Array>, length: number): Uint8Array => {
   const whole = new Uint8Array(length)

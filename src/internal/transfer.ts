@@ -82,7 +82,7 @@ export const refusal = (response: HttpClientResponse.HttpClientResponse): Effect
     const retryAfter = parseRetryAfter(headers, now)
     return {
       status,
-      isRetryable: status >= 500 || status === 408 || status === 425 || status === 429,
+      isRetryable: status >= 500 && status !== 501 || status === 408 || status === 425 || status === 429,
       ...(retryAfter === undefined ? undefined : { retryAfter })
     }
   })

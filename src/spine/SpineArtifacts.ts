@@ -38,7 +38,7 @@ export interface DownloadedArtifact {
 export interface Artifacts {
   /** The whole artifact in memory. */
   readonly download: (run: RunTarget, artifact: Wire.Artifact) => Effect.Effect<Uint8Array<ArrayBuffer>, DownloadError>
-  /** The bytes as they arrive. */
+  /** The bytes as they arrive. The stream survives interruptions of the connection if the server has strong ETags. */
   readonly stream: (run: RunTarget, artifact: Wire.Artifact) => Stream.Stream<Uint8Array, DownloadError>
   /** Writes one artifact into a folder, under its own name made safe, or under `filename`. Returns the path. */
   readonly toFile: (
@@ -46,7 +46,10 @@ export interface Artifacts {
     artifact: Wire.Artifact,
     target: { readonly directory: string; readonly filename?: string | undefined }
   ) => Effect.Effect<string, DownloadError, FileSystem.FileSystem>
-  /** Writes all artifacts of a run into a folder, a few at a time; equal names are numbered. */
+  /**
+   * Writes all artifacts of a run into a folder, a few at a time. Names that a file system could take for the same, as those
+   * that differ in case only, are numbered.
+   */
   readonly toDirectory: (
     run: Wire.CompletedRun | Wire.PartialRun,
     directory: string,
@@ -89,33 +92,18 @@ export const make = (runs: Runs, options: KernelArtifact.Options): Artifacts => 
         Effect.map(source("artifacts.stream", run, artifact), (source) => KernelArtifact.stream(options, source))
       ),
     toFile,
-    toDirectory: (run, directory, { concurrency = 4 } = {}) => {
-      const names = distinctNames(run.result.artifacts.map(({ name }) => name))
-      return Effect.forEach(
-        run.result.artifacts,
-        (artifact, index) =>
-          Effect.map(
-            toFile(run, artifact, { directory, filename: names[index]! }),
-            (path): DownloadedArtifact => ({ artifact, path })
-          ),
-        { concurrency }
-      )
-    }
+    toDirectory: (run, directory, { concurrency = 4 } = {}) =>
+      Effect.suspend(() => {
+        const names = FileName.distinct(run.result.artifacts.map(({ name }) => name), "artifact")
+        return Effect.forEach(
+          run.result.artifacts,
+          (artifact, index) =>
+            Effect.map(
+              toFile(run, artifact, { directory, filename: names[index]! }),
+              (path): DownloadedArtifact => ({ artifact, path })
+            ),
+          { concurrency }
+        )
+      })
   }
-}
-
-/** Safe names that differ also where a file system does not tell upper from lower case. */
-const distinctNames = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const taken = new Set<string>()
-  return names.map((name) => {
-    const safe = FileName.writable(name, "artifact")
-    const dot = safe.lastIndexOf(".")
-    const [stem, extension] = dot > 0 ? [safe.slice(0, dot), safe.slice(dot)] : [safe, ""]
-    let candidate = safe
-    for (let n = 2; taken.has(candidate.toLowerCase()); n++) {
-      candidate = FileName.writable(`${stem}-${n}${extension}`, "artifact")
-    }
-    taken.add(candidate.toLowerCase())
-    return candidate
-  })
 }

@@ -3,13 +3,17 @@
  *
  * **Details**
  *
- * A {@link TelaFile} may stand anywhere in the variables, in arrays and objects of any depth. Before the execution is
- * created, files that are not links already are uploaded, a few at a time and each object once, and sent as
- * `vault://` references. Their bytes go to the signed address that the provider names, without any credential.
+ * A {@link TelaFile} may stand anywhere in the variables, in arrays and objects up to 500 levels deep, and in what `toJSON`
+ * returns. Before the execution is created, files that are not links already are uploaded, a few at a time and each object
+ * once, and sent as `vault://` references. Their bytes go to the signed address that the provider names, without any credential.
+ *
+ * Values that JSON would write as `null` or `{}`, such as `NaN`, a `Map` or bytes without {@link file}, are a
+ * `BadRequestError` that names their place. A `Date` is sent as ISO text.
  *
  * @see https://docs.tela.com/en/completion-api/variables-and-files
  * @since 0.1.0
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
@@ -17,6 +21,7 @@ import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Stream from "effect/Stream"
@@ -26,8 +31,10 @@ import * as FetchPlatform from "../internal/fetchPlatform.ts"
 import type * as Http from "../internal/http.ts"
 import * as Transfer from "../internal/transfer.ts"
 import { BadRequestError, FileInputError, refused, type RequestError } from "../RunError.ts"
+import * as Variables from "./internal/variables.ts"
 
-const TypeId = "~canvas-runs/tela/TelaFile"
+// JSON cannot carry a symbol, so that variables from outside cannot pass for files. Two copies of the package share it.
+const TypeId: unique symbol = Symbol.for("canvas-runs/tela/TelaFile")
 
 /**
  * How a file is to be read.
@@ -98,7 +105,7 @@ export const fileFromPath = (
  * @category guards
  * @since 0.1.0
  */
-export const isTelaFile = (u: unknown): u is TelaFile => Predicate.hasProperty(u, TypeId)
+export const isTelaFile = (u: unknown): u is TelaFile => Predicate.hasProperty(u, TypeId) && u[TypeId] === TypeId
 
 /**
  * The schema of a file, for schemas of a canvas's input.
@@ -156,25 +163,34 @@ export const resolve = (
   variables: unknown
 ): Effect.Effect<unknown, RequestError | FileInputError> =>
   Effect.gen(function*() {
-    const found = new Map<TelaFile, string>()
-    yield* find(operation, variables, "", found, new Set())
-    if (found.size === 0) return variables
+    // Each stands in the copy of the variables, and is filled in when the file has been uploaded
+    const references = new Map<TelaFile, { readonly path: string; readonly reference: object }>()
+    const copied = Variables.copy(variables, (value, path) => {
+      if (!isTelaFile(value)) return undefined
+      const found = references.get(value) ?? { path: path(), reference: {} }
+      references.set(value, found)
+      return found.reference
+    })
+    if (Result.isFailure(copied)) {
+      const { message, path } = copied.failure
+      const parameter = path === "" ? "variables" : `variables.${path}`
+      return yield* refused({ operation, parameter, message: `${path === "" ? "variables" : path} ${message}` })
+    }
     // All files are looked at before the first byte is sent
     const prepared = yield* Effect.forEach(
-      found,
-      ([file, path], index) => Effect.map(prepare(operation, file, path, index + 1), (ready) => ({ file, path, ready }))
+      references,
+      ([file, { path, reference }], index) =>
+        Effect.map(prepare(operation, file, path, index + 1), (ready) => ({ file, path, ready, reference }))
     )
-    const references = new Map(
-      yield* Effect.forEach(prepared, ({ file, path, ready }) =>
-        Effect.map(
-          typeof ready === "string" ? Effect.succeed(ready) : upload(uploader, operation, ready, path),
-          (url) => [file, reference(url, file.options)] as const
-        ), { concurrency })
-    )
-    return replace(variables, references)
+    yield* Effect.forEach(prepared, ({ file, path, ready, reference }) =>
+      Effect.map(
+        typeof ready === "string" ? Effect.succeed(ready) : upload(uploader, operation, ready, path),
+        (url) => Object.assign(reference, referenceOf(url, file.options))
+      ), { concurrency, discard: true })
+    return copied.success
   })
 
-const reference = (file_url: string, { parserType, range }: FileOptions): FileReference =>
+const referenceOf = (file_url: string, { parserType, range }: FileOptions): FileReference =>
   range === undefined && parserType === undefined ? { file_url } : {
     file_url,
     options: {
@@ -182,52 +198,6 @@ const reference = (file_url: string, { parserType, range }: FileOptions): FileRe
       ...(parserType === undefined ? undefined : { parserType })
     }
   }
-
-const isContainer = (value: unknown): value is Readonly<Record<string, unknown>> | ReadonlyArray<unknown> =>
-  Array.isArray(value) || Predicate.isObject(value) &&
-    (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null)
-
-/** Finds the files, with the place of each in words such as `invoices[2].scan`. */
-const find = (
-  operation: string,
-  value: unknown,
-  path: string,
-  found: Map<TelaFile, string>,
-  above: Set<unknown>
-): Effect.Effect<void, BadRequestError> => {
-  if (isTelaFile(value)) {
-    if (!found.has(value)) found.set(value, path)
-    return Effect.void
-  }
-  if (value instanceof Blob || value instanceof Uint8Array) {
-    return Effect.fail(refused({
-      operation,
-      parameter: `variables.${path}`,
-      message: `${path} holds bytes as they are. Wrap them in Tela.file(...).`
-    }))
-  }
-  if (!isContainer(value)) return Effect.void
-  if (above.has(value)) {
-    return Effect.fail(refused({ operation, parameter: `variables.${path}`, message: `${path} contains itself.` }))
-  }
-  const inside = new Set(above).add(value)
-  return Effect.forEach(
-    Array.isArray(value) ? value.map((item, index) => [`${path}[${index}]`, item] as const) : Object.entries(value).map(
-      ([key, item]) => [path === "" ? key : `${path}.${key}`, item] as const
-    ),
-    ([place, item]) => find(operation, item, place, found, inside),
-    { discard: true }
-  )
-}
-
-const replace = (value: unknown, references: ReadonlyMap<TelaFile, FileReference>): unknown =>
-  isTelaFile(value)
-    ? references.get(value)
-    : Array.isArray(value)
-    ? value.map((item) => replace(item, references))
-    : isContainer(value)
-    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, replace(item, references)]))
-    : value
 
 /** A link as it is, or a file in its normal form. */
 const prepare = (
@@ -251,13 +221,8 @@ const prepare = (
         "is not a link. Give an https:, data: or vault: URL, or the bytes; for a path there is Tela.fileFromPath."
       )
   }
-  const named: FileInput.FileInput = options.name === undefined
-    ? source
-    : source instanceof Uint8Array || source instanceof Blob
-    ? { data: source, filename: options.name }
-    : { ...source, filename: options.name }
   return Effect.mapError(
-    FileInput.normalize(`${operation}: ${path}`, named, index),
+    FileInput.normalize(`${operation}: ${path}`, source, index, { filename: options.name }),
     (error) =>
       error._tag === "BadRequestError"
         ? new BadRequestError({ ...error, operation, parameter, message: error.message })
@@ -294,53 +259,67 @@ const upload = (
 const put = (
   transfer: Artifact.Options,
   upload: FileInput.UploadFile,
-  url: string,
+  link: string,
   variable: string
 ): Effect.Effect<void, FileInputError> => {
   const { contentType, data, filename, size } = upload
+  const failed = (
+    what: string,
+    fields: Partial<Pick<FileInputError, "isRetryable" | "status" | "retryAfter" | "cause">>,
+    advice = fields.isRetryable === true ? "Try again later." : "A repetition fails as well."
+  ) =>
+    new FileInputError({
+      message: `${variable}: ${filename} could not be uploaded: ${what}. Nothing was executed. ${advice}`,
+      file: filename,
+      reason: "upload",
+      variable,
+      reached: false,
+      isRetryable: false,
+      ...fields
+    })
+  const url = Transfer.resolveLink(link, transfer.baseUrl)
+  if (typeof url === "string") return Effect.fail(failed(url, {}, "Check the base URL of the client."))
   let fileError: FileInputError | undefined
   const body = Stream.isStream(data)
     ? HttpBody.stream(Stream.tapError(data, (error) => Effect.sync(() => fileError = error)), contentType, size)
     : data instanceof Uint8Array
     ? HttpBody.uint8Array(data, contentType)
     : HttpBody.raw(data, { contentType, contentLength: size })
-  const failed = (what: string, fields: Partial<FileInputError>, advice = "try again") =>
-    new FileInputError({
-      message: `${variable}: ${filename} could not be uploaded: ${what}. Nothing was executed; ${advice}.`,
-      file: filename,
-      reason: "upload",
-      variable,
-      isRetryable: true,
-      ...fields
-    })
-  const redirected = (fields: Partial<FileInputError>) =>
+  const redirected = (fields: { readonly status?: number }) =>
     failed(
       "its server redirects the upload, which is not followed",
-      { ...fields, isRetryable: false },
-      "look for a proxy that answers in the server's place"
+      fields,
+      "Look for a proxy that answers in the server's place."
     )
-  const attempt = transfer.client.execute(HttpClientRequest.put(url, { body })).pipe(
+  const refusedWith = (refusal: Effect.Success<ReturnType<typeof Transfer.refusal>>) =>
+    refusal.status >= 300 && refusal.status < 400
+      ? redirected({ status: refusal.status })
+      : failed(`its server answered with ${refusal.status}`, refusal, adviceFor(refusal))
+  const attempt = Transfer.answer(transfer.client.execute(HttpClientRequest.put(url, { body }))).pipe(
     Effect.mapError((error) => {
-      const fields = error.reason.cause instanceof Error ? { cause: error.reason.cause } : {}
-      return Transfer.isRefusedRedirect(error) ? redirected(fields) : failed("its server gave no answer", fields)
+      if (Transfer.isRefusedRedirect(error)) return redirected({})
+      const { words, ...cause } = Transfer.cleanCause(error.reason.cause, url.href)
+      return failed(`its server gave no answer${words}`, { isRetryable: true, ...cause })
     }),
     Effect.timeoutOrElse({
       duration: transfer.idleTimeout,
-      orElse: () => Effect.fail(failed("its server gave no answer in time", {}))
+      orElse: () =>
+        Effect.fail(
+          failed(`its server gave no answer within ${Duration.format(transfer.idleTimeout)}`, { isRetryable: true })
+        )
     }),
     Effect.tap(FetchPlatform.discard),
     Effect.flatMap((response) =>
-      response.status >= 200 && response.status < 300
-        ? Effect.void
-        : Effect.flatMap(
-          Transfer.refusal(response),
-          (refusal) =>
-            Effect.fail(
-              response.status >= 300 && response.status < 400
-                ? redirected(refusal)
-                : failed(`its server answered with ${response.status}`, refusal)
-            )
+      response.status < 200 || response.status >= 300
+        ? Effect.flatMap(Transfer.refusal(response), (refusal) => Effect.fail(refusedWith(refusal)))
+        : /html/i.test(response.headers["content-type"] ?? "")
+        ? Effect.fail(
+          failed("its server, or a proxy in its place, answered with a page of HTML", {
+            status: response.status,
+            isRetryable: true
+          })
         )
+        : Effect.void
     ),
     // However the server takes a body that broke off, the file is the reason
     Effect.mapError((error) => fileError === undefined ? error : withVariable(fileError, variable)),
@@ -352,4 +331,23 @@ const put = (
   return Stream.isStream(data)
     ? attempt
     : Transfer.retrying(attempt, transfer, (error) => error instanceof FileInputError)
+}
+
+/** What to do about a refused upload. */
+const adviceFor = ({ isRetryable, status }: { readonly isRetryable: boolean; readonly status: number }): string => {
+  switch (status) {
+    case 400:
+    case 401:
+    case 403:
+    case 404:
+    case 410:
+      return "The address to upload to has expired or does not allow it: execute again for another one."
+    case 411:
+    case 501:
+      return "It needs a content-length, which this platform does not send for a stream: give a Blob or bytes."
+    case 413:
+      return "The file is larger than the server accepts: send a smaller one."
+    default:
+      return isRetryable ? "Try again later." : "A repetition fails as well."
+  }
 }

@@ -1,0 +1,30 @@
+/** Bytes, Blobs and web streams of any realm: an iframe, `node:vm`, a DOM emulation. */
+import * as Predicate from "effect/Predicate"
+
+/** The class of an object by its own account, which is the same in every realm. */
+export const tagOf = (u: unknown): string => Object.prototype.toString.call(u).slice(8, -1)
+
+const isBuffer = (u: unknown): u is ArrayBufferLike => /^(?:Shared)?ArrayBuffer$/.test(tagOf(u))
+
+/** Whether it is a buffer or a view of one. */
+export const isBytes = (u: unknown): u is ArrayBufferView | ArrayBufferLike => ArrayBuffer.isView(u) || isBuffer(u)
+
+/** The bytes. Memory that can be shared or resized is copied, because the platform does not send it. */
+export const bytesOf = (u: ArrayBufferView | ArrayBufferLike): Uint8Array => {
+  // A detached buffer has no bytes, and throws where it is read
+  if (!(u.byteLength > 0)) return new Uint8Array(0)
+  const buffer = ArrayBuffer.isView(u) ? u.buffer : u
+  const offset = ArrayBuffer.isView(u) ? u.byteOffset : 0
+  const bytes = u instanceof Uint8Array ? u : new Uint8Array(buffer, offset, u.byteLength)
+  return tagOf(buffer) === "ArrayBuffer" && (buffer as { readonly resizable?: boolean }).resizable !== true
+    ? bytes
+    : bytes.slice()
+}
+
+/** Whether it can be read like a Blob. */
+export const isBlob = (u: unknown): u is Blob =>
+  u instanceof Blob ||
+  /^(?:Blob|File)$/.test(tagOf(u)) && Predicate.hasProperty(u, "stream") && typeof u.stream === "function"
+
+export const isReadable = (u: unknown): u is ReadableStream<Uint8Array> =>
+  Predicate.hasProperty(u, "getReader") && typeof u.getReader === "function"
