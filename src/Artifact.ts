@@ -453,7 +453,13 @@ const open = <E, R, E2, R2>(
         switch (status) {
           case 200: {
             if (isPage(source, headers)) {
-              return refuse(response, unavailable(source, "its server, or a proxy in its place, answered with a page of HTML", { status, isRetryable: true }))
+              return refuse(
+                response,
+                unavailable(source, "its server, or a proxy in its place, answered with a page of HTML", {
+                  status,
+                  isRetryable: true
+                })
+              )
             }
             if (received > 0 && etag === version) return Effect.succeed({ response, skip: received })
             const error = fromTheBeginning()

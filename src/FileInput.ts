@@ -110,7 +110,7 @@ export const fromPath = (
     const info = yield* Effect.mapError(fs.stat(path), fail)
     if (info.type !== "File") return yield* fail(new Error(`${path} is not a file but a ${info.type.toLowerCase()}`))
     return {
-      data: Stream.mapError(fs.stream(path, { chunkSize: chunkBytes }), fail) as Stream.Stream<Uint8Array, unknown>,
+      data: Stream.mapError(fs.stream(path, { chunkSize: chunkBytes }), fail),
       size: Number(info.size),
       filename,
       contentType: options?.contentType
@@ -382,7 +382,9 @@ const exactly = (
       })
     return self.pipe(
       Stream.catchCause((cause) =>
-        Cause.hasInterruptsOnly(cause) ? Stream.failCause(cause as Cause.Cause<never>) : Stream.fail(Cause.squash(cause))
+        Cause.hasInterruptsOnly(cause)
+          ? Stream.failCause(cause as Cause.Cause<never>)
+          : Stream.fail(Cause.squash(cause))
       ),
       Stream.mapError((cause) => cause instanceof FileInputError ? cause : readError(label, cause)),
       Stream.mapEffect((chunk) => {

@@ -89,7 +89,8 @@ describe("writing an artifact to a file", () => {
     const write = Effect.andThen(Effect.andThen(say("write"), writeAll), say("written"))
     const layer = FileSystem.layerNoop({
       makeDirectory: () => Effect.void,
-      open: () => Effect.as(Effect.acquireRelease(Effect.void, () => say("close")), openFile({ writeAll: () => write })),
+      open: () =>
+        Effect.as(Effect.acquireRelease(Effect.void, () => say("close")), openFile({ writeAll: () => write })),
       rename: () => say("rename"),
       remove: () => say("remove")
     })

@@ -42,8 +42,8 @@ export const create = <A>(
   options: {
     /** Repeats also what may have created a run. */
     readonly retryCreates: boolean
-    /** Whether trying again is out of the question, as when the body could not be read. */
-    readonly isHopeless?: (() => boolean) | undefined
+    /** Whether the body surely was not sent whole, so that the provider cannot have taken the request, and is not sent again. */
+    readonly isIncomplete?: ((error: RequestError) => boolean) | undefined
   }
 ): Effect.Effect<Answer<A>, RequestError | CreateOutcomeUnknownError> =>
   track(options, (retryWhile) => api.call({ ...call, retryWhile, isSentOnce: !options.retryCreates }))
@@ -91,20 +91,22 @@ export const thenOnCreated = <A extends { readonly ref: RunRef.RunRef }, E, R, E
   }))
 
 const track = <A>(
-  options: { readonly retryCreates: boolean; readonly isHopeless?: (() => boolean) | undefined },
+  options: { readonly retryCreates: boolean; readonly isIncomplete?: ((error: RequestError) => boolean) | undefined },
   run: (retryWhile: (error: RequestError) => boolean) => Effect.Effect<A, RequestError>
 ): Effect.Effect<A, RequestError | CreateOutcomeUnknownError> =>
   Effect.flatMap(CurrentAccount, (account) => {
     let mayExist = false
+    const isIncomplete = (error: RequestError) => options.isIncomplete?.(error) === true
     // Until the failure says otherwise: an interruption has no error
     if (account !== undefined) account.open++
     return Effect.mapError(
       run((error) => {
+        if (isIncomplete(error)) return false
         mayExist ||= mayHaveCreated(error)
-        return options.isHopeless?.() !== true && error.isRetryable && (options.retryCreates || neverSent(error))
+        return error.isRetryable && (options.retryCreates || neverSent(error))
       }),
       (error) => {
-        if (mayExist || mayHaveCreated(error)) return outcomeUnknown(error)
+        if (mayExist || mayHaveCreated(error) && !isIncomplete(error)) return outcomeUnknown(error)
         if (account !== undefined) account.open--
         return error
       }

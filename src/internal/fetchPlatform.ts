@@ -31,18 +31,25 @@ const nodeUploadInit: RequestInit = { redirect: "error", window: null }
  */
 const contentLength = Object.assign(Object("Content-Length") as string, { toLowerCase: () => "Content-Length" })
 
+/** Whether it is Node or a runtime that takes the place of Node, other than a Worker of Cloudflare. */
+const isNode = (): boolean => {
+  const { navigator, process } = globalThis as {
+    readonly process?: { readonly versions?: { readonly node?: string } }
+    readonly navigator?: { readonly userAgent?: string }
+  }
+  return process?.versions?.node !== undefined && navigator?.userAgent !== "Cloudflare-Workers"
+}
+
+/** Whether `fetch` sends the body with its length. It does so for all but streams; for these only Node and Bun do. */
+export const announcesLength = (body: HttpBody.HttpBody): boolean =>
+  body._tag !== "Stream" || body.contentLength !== undefined && isNode() && !("Deno" in globalThis)
+
 /**
  * Returns the options of fetch for a large body. The length of a stream is announced: Node and Bun send it, and fail the
  * request if the stream is longer or shorter. Deno, workerd and browsers ignore it.
  */
 export const uploadInit = (body: HttpBody.HttpBody): RequestInit => {
-  const { navigator, process } = globalThis as {
-    readonly process?: { readonly versions?: { readonly node?: string } }
-    readonly navigator?: { readonly userAgent?: string }
-  }
-  const init = process?.versions?.node !== undefined && navigator?.userAgent !== "Cloudflare-Workers"
-    ? nodeUploadInit
-    : requestInit
+  const init = isNode() ? nodeUploadInit : requestInit
   return body._tag === "Stream" && body.contentLength !== undefined
     ? { ...init, headers: [[contentLength, String(body.contentLength)]] }
     : init

@@ -2,13 +2,24 @@
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
 import * as Stream from "effect/Stream"
-import { readError, type UploadFile } from "../FileInput.ts"
+import type * as Scope from "effect/Scope"
+import * as FileInput from "../FileInput.ts"
 import type { FileInputError } from "../RunError.ts"
 
 /** A part: a text field, or a file. */
 export type Part =
   | { readonly name: string; readonly value: string }
-  | { readonly name: string; readonly file: UploadFile }
+  | { readonly name: string; readonly file: FileInput.UploadFile }
+
+/** Reads the beginning of each file, so that one that cannot be read fails before a request is sent. */
+export const begin = (
+  parts: ReadonlyArray<Part>
+): Effect.Effect<ReadonlyArray<Part>, FileInputError, Scope.Scope> =>
+  Effect.forEach(
+    parts,
+    (part): Effect.Effect<Part, FileInputError, Scope.Scope> =>
+      "value" in part ? Effect.succeed(part) : Effect.map(FileInput.begin(part.file), (file) => ({ ...part, file }))
+  )
 
 /** Bodies up to this size are sent as one piece, which every HTTP client can do. */
 const smallBytes = 256 * 1024
@@ -88,5 +99,8 @@ const streamOf = (
   segment instanceof Uint8Array
     ? Stream.make(segment)
     : segment instanceof Blob
-    ? Stream.fromReadableStream({ evaluate: () => segment.stream(), onError: (cause) => readError("a Blob", cause) })
+    ? Stream.fromReadableStream({
+      evaluate: () => segment.stream(),
+      onError: (cause) => FileInput.readError("a Blob", cause)
+    })
     : segment

@@ -82,7 +82,7 @@ export const refusal = (response: HttpClientResponse.HttpClientResponse): Effect
     const retryAfter = parseRetryAfter(headers, now)
     return {
       status,
-      isRetryable: status >= 500 && status !== 501 || status === 408 || status === 425 || status === 429,
+      isRetryable: status >= 500 || status === 408 || status === 425 || status === 429,
       ...(retryAfter === undefined ? undefined : { retryAfter })
     }
   })
@@ -98,6 +98,11 @@ export const isRefusedRedirect = ({ reason }: HttpClientError.HttpClientError): 
   }
   return false
 }
+
+/** Whether a body failed because the platform could not read a Blob, such as one of a file that has changed. */
+export const isUnreadableBlob = (cause: unknown, depth = 0): boolean =>
+  cause instanceof Error && depth < 4 &&
+  (cause.name === "NotReadableError" || isUnreadableBlob(cause.cause, depth + 1))
 
 /** Repeats what failed for a passing reason, and no sooner than its server asks. */
 export const retrying = <A, E, R>(

@@ -13,19 +13,23 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as FileInput from "../FileInput.ts"
+import * as Binary from "../internal/binary.ts"
 import * as Create from "../internal/create.ts"
 import { quote } from "../internal/describe.ts"
+import * as FetchPlatform from "../internal/fetchPlatform.ts"
 import type * as Http from "../internal/http.ts"
 import * as Multipart from "../internal/multipart.ts"
 import * as Options from "../internal/options.ts"
 import { whileWebhooksAreExpected } from "../internal/pace.ts"
 import * as Telemetry from "../internal/telemetry.ts"
+import * as Transfer from "../internal/transfer.ts"
 import * as Polling from "../Polling.ts"
 import * as KernelRun from "../Run.ts"
 import {
   type BadRequestError,
   type CreateError,
-  type FileInputError,
+  CreateOutcomeUnknownError,
+  FileInputError,
   type OnCreatedErrorOf,
   refused,
   type RequestError,
@@ -534,8 +538,12 @@ const checkParams = (
       return yield* refused({ operation, parameter: "webhook_url", message: "webhook_url is not an absolute URL." })
     }
     yield* text("webhook_url", params.webhook_url)
+    const files: unknown = params.files ?? []
+    if (!Predicate.isIterable(files) || typeof files === "string" || Binary.isBytes(files)) {
+      return yield* refused({ operation, parameter: "files", message: "files must be an array of files." })
+    }
     let index = 0
-    for (const file of params.files ?? []) {
+    for (const file of files as Iterable<FileInput.FileInput>) {
       parts.push({ name: "files", file: yield* FileInput.normalize(operation, file, ++index) })
     }
     return parts
@@ -549,9 +557,12 @@ const send = (
   Effect.gen(function*() {
     const createdAt = yield* Clock.currentTimeMillis
     let fileError: FileInputError | undefined
-    const body = yield* Multipart.body(parts, (error) => {
+    const body = yield* Multipart.body(yield* Multipart.begin(parts), (error) => {
       fileError = error
     })
+    // A file that fails in the middle of its form. The client fails with an error of its own, by which a Blob can be told
+    const fileErrorOf = (error: { readonly cause?: unknown }): FileInputError | undefined =>
+      fileError ?? (Transfer.isUnreadableBlob(error.cause) ? FileInput.readError("a Blob", error.cause) : undefined)
     const { requestId, value } = yield* Create.create(
       api,
       {
@@ -560,10 +571,19 @@ const send = (
         decode: decodeCreated,
         isUpload: true
       },
-      { retryCreates, isHopeless: () => fileError !== undefined }
+      {
+        retryCreates,
+        // Where the length is not announced, the client alone knows that more was to come
+        isIncomplete: (error) => fileErrorOf(error) !== undefined && FetchPlatform.announcesLength(body)
+      }
     ).pipe(
-      // A body that broke off is no request: the provider cannot have taken it for a run
-      Effect.mapError((error): CreateError => fileError ?? error)
+      Effect.mapError((error): CreateError => {
+        if (error._tag === "CreateOutcomeUnknownError") {
+          return fileError === undefined ? error : new CreateOutcomeUnknownError({ ...error, cause: fileError })
+        }
+        const broken = fileErrorOf(error)
+        return broken === undefined ? error : new FileInputError({ ...broken, reached: true })
+      })
     )
     const ref = RunRef.make({
       provider,
@@ -577,4 +597,4 @@ const send = (
     })
     yield* Create.accepted(ref)
     return { ...value, ref }
-  })
+  }).pipe(Effect.scoped)

@@ -160,7 +160,8 @@ export const compatibilityDate = "2025-07-23"
 export const resolve = (
   uploader: Uploader,
   operation: string,
-  variables: unknown
+  variables: unknown,
+  parameterOf: (path: string) => string = (path) => path === "" ? "variables" : `variables.${path}`
 ): Effect.Effect<unknown, RequestError | FileInputError> =>
   Effect.gen(function*() {
     // Each stands in the copy of the variables, and is filled in when the file has been uploaded
@@ -173,14 +174,17 @@ export const resolve = (
     })
     if (Result.isFailure(copied)) {
       const { message, path } = copied.failure
-      const parameter = path === "" ? "variables" : `variables.${path}`
-      return yield* refused({ operation, parameter, message: `${path === "" ? "variables" : path} ${message}` })
+      const parameter = parameterOf(path)
+      return yield* refused({ operation, parameter, message: `${parameter} ${message}` })
     }
     // All files are looked at before the first byte is sent
     const prepared = yield* Effect.forEach(
       references,
       ([file, { path, reference }], index) =>
-        Effect.map(prepare(operation, file, path, index + 1), (ready) => ({ file, path, ready, reference }))
+        Effect.map(
+          prepare(operation, file, path, parameterOf(path), index + 1),
+          (ready) => ({ file, path, ready, reference })
+        )
     )
     yield* Effect.forEach(prepared, ({ file, path, ready, reference }) =>
       Effect.map(
@@ -204,9 +208,9 @@ const prepare = (
   operation: string,
   { options, source }: TelaFile,
   path: string,
+  parameter: string,
   index: number
 ): Effect.Effect<string | FileInput.UploadFile, BadRequestError | FileInputError> => {
-  const parameter = `variables.${path}`
   const wrong = (message: string) => Effect.fail(refused({ operation, parameter, message: `${path} ${message}` }))
   if (options.range !== undefined) {
     const [first, last] = options.range
@@ -294,7 +298,12 @@ const put = (
   const refusedWith = (refusal: Effect.Success<ReturnType<typeof Transfer.refusal>>) =>
     refusal.status >= 300 && refusal.status < 400
       ? redirected({ status: refusal.status })
-      : failed(`its server answered with ${refusal.status}`, refusal, adviceFor(refusal))
+      : failed(
+        `its server answered with ${refusal.status}`,
+        // A server without chunked bodies does not get them later
+        { ...refusal, isRetryable: refusal.isRetryable && refusal.status !== 501 },
+        adviceFor(refusal)
+      )
   const attempt = Transfer.answer(transfer.client.execute(HttpClientRequest.put(url, { body }))).pipe(
     Effect.mapError((error) => {
       if (Transfer.isRefusedRedirect(error)) return redirected({})

@@ -498,7 +498,8 @@ const create = (
     const variables = (yield* TelaFile.resolve(
       runtime,
       operation,
-      tasks.map(({ variables }) => variables)
+      tasks.map(({ variables }) => variables),
+      (path) => path.replace(/^\[(\d+)\]/, "tasks[$1].variables")
     )) as ReadonlyArray<unknown>
     const body = yield* json(
       operation,

@@ -272,7 +272,7 @@ export const faults: ReadonlyArray<Fault> = [
   { name: "425", act: status(425), outcomes: "                      Se2  Se1    Se1   Se4  Ar2      Fi2    Se1" },
   { name: "429 for ever", act: status(429), outcomes: "             Rl2  Rl1    Rl2   Rl4  Ar2      Fi2    Rl1" },
   { name: "500", act: status(500), outcomes: "                      Se2  Cu1    Se1   Se4  Ar2      Fi2    Cu1" },
-  { name: "501", act: status(501), outcomes: "                      Se2  Se1    Se1   Se4  Ar2      Fi2    Se1" },
+  { name: "501", act: status(501), outcomes: "                      Se2  Se1    Se1   Se4  Ar2      Fi1    Se1" },
   { name: "502", act: page(502), outcomes: "                        Se2  Cu1    Se1   Se4  Ar2      Fi2    Cu1" },
   { name: "503", act: status(503), outcomes: "                      Se2  Cu1    Se1   Se4  Ar2      Fi2    Cu1" },
   { name: "504", act: status(504), outcomes: "                      Se2  Cu1    Se1   Se4  Ar2      Fi2    Cu1" },

@@ -604,7 +604,7 @@ describe("what is refused before any request", () => {
         [tasks.create(applicationId, Array.from({ length: 101 }, () => ({ name: "x", variables: {} }))), "tasks"],
         [one({ name: "" }), "tasks[0].name"],
         [one({ webhookUrl: "hook" }), "tasks[0].webhookUrl"],
-        [one({ variables: { a: 1n } }), "tasks"]
+        [one({ variables: { a: 1n } }), "tasks[0].variables.a"]
       ])
       assert.deepStrictEqual(actual, expected)
       assert.strictEqual(requests, 0)

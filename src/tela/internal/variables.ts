@@ -30,7 +30,7 @@ interface Place {
 const wordsOf = (place: Place | undefined): string => {
   const keys: Array<string | number> = []
   for (let at = place; at !== undefined; at = at.above) keys.push(at.key)
-  return keys.reverse().reduce<string>(
+  return keys.reduceRight<string>(
     (path, key) => typeof key === "number" ? `${path}[${key}]` : path === "" ? key : `${path}.${key}`,
     ""
   )
@@ -78,7 +78,9 @@ export const copy = (
       case "symbol":
         return fail(place, `is a ${typeof value}, which JSON leaves out.`)
       case "undefined":
-        return typeof place?.key === "number" ? fail(place, "is undefined, which JSON writes as null.") : leaf(undefined)
+        return typeof place?.key === "number"
+          ? fail(place, "is undefined, which JSON writes as null.")
+          : leaf(undefined)
       default:
         return leaf(value)
     }
