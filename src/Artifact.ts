@@ -23,7 +23,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FileSystem from "effect/FileSystem"
-import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClient from "effect/http/HttpClient"
 import type * as Headers from "effect/http/Headers"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -35,7 +35,7 @@ import * as Random from "effect/Random"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as FileName from "./internal/fileName.ts"
-import { discard } from "./internal/fetchPlatform.ts"
+import * as FetchPlatform from "./internal/fetchPlatform.ts"
 import * as Timers from "./internal/timers.ts"
 import * as Transfer from "./internal/transfer.ts"
 import { ArtifactError } from "./RunError.ts"
@@ -381,7 +381,7 @@ const chunksOf = <E, R>(
   response: HttpClientResponse.HttpClientResponse | undefined
 ): Stream.Stream<Uint8Array, ArtifactError> =>
   response === undefined ? Stream.empty : Stream.catch(
-    response.stream,
+    FetchPlatform.stream(response),
     (error) =>
       error.reason._tag === "EmptyBodyError"
         ? Stream.empty
@@ -446,7 +446,7 @@ const open = <E, R, E2, R2>(
         const again = () => {
           const error = fromTheBeginning()
           return Effect.andThen(
-            discard(response),
+            FetchPlatform.discard(response),
             error === undefined ? open(options, source, progress, reader) : Effect.fail(error)
           )
         }
@@ -482,7 +482,7 @@ const open = <E, R, E2, R2>(
           case 416: {
             if (!isRange) break
             return contentRange(headers)?.total === received
-              ? Effect.as(discard(response), { response: undefined, skip: 0 })
+              ? Effect.as(FetchPlatform.discard(response), { response: undefined, skip: 0 })
               : again()
           }
         }
@@ -504,7 +504,7 @@ const ask = <E, R>(
   Effect.flatMap(get(options, source, progress.url, headers), (response) => {
     const { status } = response
     if (!isRefusal(status)) return Effect.succeed(response)
-    return Effect.flatMap(Effect.andThen(discard(response), source.refresh), (url) => {
+    return Effect.flatMap(Effect.andThen(FetchPlatform.discard(response), source.refresh), (url) => {
       if (url === undefined) {
         return Effect.fail(
           artifactError(source, "expired", "Its link is refused, and the run no longer lists it. The file is gone.", {
@@ -563,7 +563,7 @@ const contentRange = (
 const refuse = (
   response: HttpClientResponse.HttpClientResponse,
   error: ArtifactError
-): Effect.Effect<never, ArtifactError> => Effect.andThen(discard(response), Effect.fail(error))
+): Effect.Effect<never, ArtifactError> => Effect.andThen(FetchPlatform.discard(response), Effect.fail(error))
 
 /** How many redirects of a link are followed, where the platform does not follow them by itself. */
 const maxRedirects = 3
@@ -592,7 +592,7 @@ const get = <E, R>(
           )
       }),
       // The link is a secret for as long as it lasts, and a client span would show it
-      Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
+      Effect.provideContext(FetchPlatform.download)
     )
 }
 
@@ -607,7 +607,7 @@ const send = (
     const target = redirects < maxRedirects ? targetOf(response, url) : undefined
     return target === undefined
       ? Effect.succeed(response)
-      : Effect.andThen(discard(response), send(client, target, headers, redirects + 1))
+      : Effect.andThen(FetchPlatform.discard(response), send(client, target, headers, redirects + 1))
   })
 
 const targetOf = ({ headers, status }: HttpClientResponse.HttpClientResponse, url: string): string | undefined => {

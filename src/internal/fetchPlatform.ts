@@ -4,6 +4,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as Headers from "effect/http/Headers"
 import type * as HttpBody from "effect/http/HttpBody"
@@ -11,18 +12,108 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 
 // --------------------------------------------------------------------------------------------------------------------
 // Requests
 // --------------------------------------------------------------------------------------------------------------------
 
+/** The parts of the global scope that tell the platforms apart. */
+const platform = globalThis as {
+  readonly process?: { readonly versions?: { readonly node?: string; readonly bun?: string; readonly deno?: string } }
+  readonly navigator?: { readonly userAgent?: string }
+}
+
+/** Whether the platform is Node, or one that imitates it: Bun or Deno, but not workerd. */
+const isLikeNode = (): boolean =>
+  platform.process?.versions?.node !== undefined && platform.navigator?.userAgent !== "Cloudflare-Workers"
+
+/** Whether the platform is Node itself, whose fetch is undici. */
+const isNode = (): boolean =>
+  isLikeNode() && platform.process?.versions?.bun === undefined && platform.process?.versions?.deno === undefined
+
+/**
+ * Whether the platform knows `cache: "no-store"`. workerd throws on it in programs with a compatibility date before
+ * 2024-11-11. The platform is asked once, with a request that is not sent.
+ */
+let knowsNoStore: boolean | undefined
+const noStore = (): RequestCache | undefined => {
+  knowsNoStore ??= Option.isSome(
+    Option.liftThrowable(() => new Request("http://localhost", { cache: "no-store" }))()
+  )
+  return knowsNoStore ? "no-store" : undefined
+}
+
+/** A dispatcher of undici, which sends the requests of Node's fetch. */
+interface Dispatcher {
+  readonly dispatch: (options: object, handler: object) => boolean
+  readonly isMockActive?: boolean
+}
+
+/** The dispatchers that programs set with undici up to version 7, and from version 8 on. */
+const dispatcherKeys = [Symbol.for("undici.globalDispatcher.1"), Symbol.for("undici.globalDispatcher.2")] as const
+
+const globalDispatcher = (version: 0 | 1): Dispatcher | undefined =>
+  (globalThis as { readonly [key: symbol]: Dispatcher | undefined })[dispatcherKeys[version]]
+
+/**
+ * Whether a dispatcher, or the agent that it uses, shows its options and they set no limit on the time until the headers
+ * or between two chunks. Then undici's default applies, which is 300 s.
+ */
+const hasDefaultLimits = (dispatcher: object | undefined, depth = 0): boolean =>
+  dispatcher !== undefined && Object.getOwnPropertySymbols(dispatcher).some((key) => {
+    const value = (dispatcher as { readonly [key: symbol]: unknown })[key]
+    if (!Predicate.isObject(value)) return false
+    const { bodyTimeout, headersTimeout } = value as { readonly [name: string]: unknown }
+    return key.description === "options"
+      ? bodyTimeout === undefined && headersTimeout === undefined
+      : depth < 2 && key.description?.endsWith("agent") === true && hasDefaultLimits(value, depth + 1)
+  })
+
+/**
+ * Sends each request through the dispatcher that Node's fetch would have used, and lifts undici's default limits from it: the
+ * client has its own timeouts. Proxies, mocks and certificates of that dispatcher apply, and so do limits that it sets.
+ */
+const patientDispatcher: Dispatcher = {
+  dispatch: (options, handler) => {
+    // The fetch of undici 8 has handlers that only the newer dispatchers know
+    const isNewer = "onRequestStart" in handler
+    const dispatcher = (isNewer ? globalDispatcher(1) : undefined) ?? globalDispatcher(0)!
+    // undici 8 wraps its dispatcher for the fetch of older versions
+    const inner = dispatcher.constructor.name === "Dispatcher1Wrapper" ? globalDispatcher(1) : dispatcher
+    return dispatcher.dispatch(
+      hasDefaultLimits(inner) ? { ...options, headersTimeout: 0, bodyTimeout: 0 } : options,
+      handler
+    )
+  },
+  get isMockActive() {
+    return globalDispatcher(0)?.isMockActive === true || globalDispatcher(1)?.isMockActive === true
+  }
+}
+
+/**
+ * The dispatcher for a request that is about to be sent, if the platform's own fetch sends it. Another fetch might take it for
+ * something else. The HTTP client reads its options in the fiber that knows which fetch it uses.
+ */
+const dispatcher = (): Dispatcher | undefined =>
+  isNode() && Fiber.getCurrent()?.getRef(FetchHttpClient.Fetch) === globalThis.fetch && Object.isExtensible(globalThis)
+    ? patientDispatcher
+    : undefined
+
+/** Adds the options that are the same for all requests, and are looked up when a request is sent. */
+const withPlatform = (init: RequestInit): RequestInit =>
+  Object.defineProperties({ ...init }, {
+    cache: { get: noStore, enumerable: true },
+    dispatcher: { get: dispatcher, enumerable: true }
+  })
+
 // A redirect is looked at before the credential goes anywhere. Fetch by itself would carry it along to any origin.
-const requestInit: RequestInit = { redirect: "manual" }
+const plain: RequestInit = { redirect: "manual" }
 
 // Node's fetch keeps a second copy of a body in memory to be able to repeat it after a redirect, except for requests with
-// exactly these two options. workerd knows neither, and keeps no copy.
-const nodeUploadInit: RequestInit = { redirect: "error", window: null }
+// exactly these values of the two options. workerd knows neither, and keeps no copy.
+const nodeUpload: RequestInit = { redirect: "error", window: null }
 
 /**
  * The name of a header that Effect's fetch client lets pass. The client removes every header called "content-length", so that
@@ -31,28 +122,22 @@ const nodeUploadInit: RequestInit = { redirect: "error", window: null }
  */
 const contentLength = Object.assign(Object("Content-Length") as string, { toLowerCase: () => "Content-Length" })
 
-/** Whether it is Node or a runtime that takes the place of Node, other than a Worker of Cloudflare. */
-const isNode = (): boolean => {
-  const { navigator, process } = globalThis as {
-    readonly process?: { readonly versions?: { readonly node?: string } }
-    readonly navigator?: { readonly userAgent?: string }
-  }
-  return process?.versions?.node !== undefined && navigator?.userAgent !== "Cloudflare-Workers"
-}
-
 /** Whether `fetch` sends the body with its length. It does so for all but streams; for these only Node and Bun do. */
 export const announcesLength = (body: HttpBody.HttpBody): boolean =>
-  body._tag !== "Stream" || body.contentLength !== undefined && isNode() && !("Deno" in globalThis)
+  body._tag !== "Stream" ||
+  body.contentLength !== undefined && isLikeNode() && platform.process?.versions?.deno === undefined
 
 /**
  * Returns the options of fetch for a large body. The length of a stream is announced: Node and Bun send it, and fail the
  * request if the stream is longer or shorter. Deno, workerd and browsers ignore it.
  */
 export const uploadInit = (body: HttpBody.HttpBody): RequestInit => {
-  const init = isNode() ? nodeUploadInit : requestInit
-  return body._tag === "Stream" && body.contentLength !== undefined
-    ? { ...init, headers: [[contentLength, String(body.contentLength)]] }
-    : init
+  const init = isLikeNode() ? nodeUpload : plain
+  return withPlatform(
+    body._tag === "Stream" && body.contentLength !== undefined
+      ? { ...init, headers: [[contentLength, String(body.contentLength)]] }
+      : init
+  )
 }
 
 /**
@@ -62,7 +147,7 @@ export const uploadInit = (body: HttpBody.HttpBody): RequestInit => {
 const quietly = (init: RequestInit): Context.Context<never> =>
   Context.make(FetchHttpClient.RequestInit, init).pipe(Context.add(HttpClient.TracerDisabledWhen, () => true))
 
-const quiet = quietly(requestInit)
+const quiet = quietly(withPlatform(plain))
 
 /**
  * Makes the requests of an effect with the options of the provider's API, and without spans of the HTTP client. `upload` is a
@@ -71,24 +156,72 @@ const quiet = quietly(requestInit)
 export const context = (upload: HttpBody.HttpBody | undefined): Context.Context<never> =>
   upload === undefined ? quiet : quietly(uploadInit(upload))
 
+/** Makes the requests of an effect, which are for a file at a signed link, as {@link context} does. Redirects are followed. */
+export const download: Context.Context<never> = quietly(withPlatform({}))
+
 // --------------------------------------------------------------------------------------------------------------------
 // Bodies
 // --------------------------------------------------------------------------------------------------------------------
 
-/** Leaves a body unread, which frees its connection at once and not when the garbage is collected. */
-export const discard = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<void> =>
-  Effect.ignore(Stream.runForEachWhile(response.stream, () => Effect.succeed(false)))
+/** The response of a fetch, which may be one that only resembles the platform's. */
+interface FetchResponse {
+  readonly body?: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array | string> | null
+  readonly arrayBuffer?: () => Promise<ArrayBuffer>
+  readonly text?: () => Promise<string>
+}
+
+const isWebStream = (body: FetchResponse["body"]): body is ReadableStream<Uint8Array> =>
+  Predicate.hasProperty(body, "getReader") && Predicate.isFunction(body.getReader)
 
 /**
- * The body of an answer that came by fetch, to be read by hand, which takes half of the time that Effect's way takes; or that
- * somebody else has begun to read it, such as a client that logs what comes.
+ * Returns the body of a fetch's response, to be read by hand, which takes half of the time that Effect's way takes; or "taken" if
+ * other code has begun to read it, such as a client that logs responses. Other clients, and a fetch whose body is not a web
+ * stream, have none.
  */
 export const fetchBody = (
   response: HttpClientResponse.HttpClientResponse
-): ReadableStream<Uint8Array> | null | "taken" | undefined => {
+): ReadableStream<Uint8Array> | "taken" | undefined => {
   const web = Option.getOrUndefined(HttpClientResponse.toWeb(response))
-  return web === undefined ? undefined : web.bodyUsed || web.body?.locked === true ? "taken" : web.body
+  const body: FetchResponse["body"] = web?.body
+  return web?.bodyUsed === true || isWebStream(body) && body.locked ? "taken" : isWebStream(body) ? body : undefined
 }
+
+/**
+ * Returns the chunks of a body. Where a fetch gives no web stream, as `node-fetch` and React Native, the body is read from
+ * its async iterable, or else as a whole.
+ */
+export const stream = (
+  response: HttpClientResponse.HttpClientResponse
+): Stream.Stream<Uint8Array, HttpClientError.HttpClientError> => {
+  const web: FetchResponse | undefined = Option.getOrUndefined(HttpClientResponse.toWeb(response))
+  if (web === undefined || isWebStream(web.body)) return response.stream
+  const failed = decodeError(response)
+  return isAsyncIterable(web.body)
+    ? Stream.map(Stream.fromAsyncIterable(web.body, failed), toBytes)
+    : Stream.fromEffect(Effect.tryPromise({ try: () => whole(web), catch: failed }))
+}
+
+const isAsyncIterable = (body: FetchResponse["body"]): body is AsyncIterable<Uint8Array | string> =>
+  Predicate.hasProperty(body, Symbol.asyncIterator)
+
+const whole = (web: FetchResponse): Promise<Uint8Array> =>
+  web.arrayBuffer !== undefined
+    ? web.arrayBuffer().then((bytes) => new Uint8Array(bytes))
+    : web.text !== undefined
+    ? web.text().then(toBytes)
+    : Promise.reject(new TypeError("the response of this fetch has no body, no arrayBuffer() and no text()"))
+
+const toBytes = (chunk: Uint8Array | string): Uint8Array =>
+  typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk
+
+const decodeError = (response: HttpClientResponse.HttpClientResponse) => (cause: unknown) =>
+  new HttpClientError.HttpClientError({
+    reason: new HttpClientError.DecodeError({ request: response.request, response, cause })
+  })
+
+/** Leaves a body unread, which frees its connection at once and not when the garbage is collected. */
+export const discard = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<void> =>
+  Effect.ignore(Stream.runForEachWhile(stream(response), () => Effect.succeed(false)))
 
 /** The body as text; `undefined` if it is longer than `maxBytes`. The rest of a longer body is not read. */
 export const readText = (
@@ -100,17 +233,18 @@ export const readText = (
   const header = headers["content-length"]
   const length = header !== undefined && /^\d+$/.test(header) ? header : undefined
   if (length !== undefined && Number(length) > maxBytes) return Effect.as(discard(response), undefined)
-  // Who takes the body over does not stop an upload that is still under way
-  const body = isUpload ? undefined : fetchBody(response)
+  const isFetch = Option.isSome(HttpClientResponse.toWeb(response))
+  const body = fetchBody(response)
   if (body === "taken") {
     return Effect.map(response.text, (text) => text.length > maxBytes ? undefined : text)
   }
-  if (body !== undefined) return boundedText(maxBytes, (take) => readAll(response, body, take))
+  // Who takes the body over does not stop an upload that is still under way
+  if (body !== undefined && !isUpload) return boundedText(maxBytes, (take) => readAll(response, body, take))
   // Only a length of the very bytes that arrive is a bound; compressed ones can grow without end
-  return length !== undefined && headers["content-encoding"] === undefined
+  return length !== undefined && headers["content-encoding"] === undefined && (body !== undefined || !isFetch)
     ? response.text
     : boundedText(maxBytes, (take) =>
-      response.stream.pipe(
+      stream(response).pipe(
         Stream.runForEachWhile((chunk) => Effect.sync(() => take(chunk))),
         Effect.catchIf((error) => error.reason._tag === "EmptyBodyError", () => Effect.void)
       ))
@@ -138,10 +272,10 @@ const boundedText = (
 /** Reads a body until it ends or has been enough. */
 const readAll = (
   response: HttpClientResponse.HttpClientResponse,
-  body: ReadableStream<Uint8Array> | null,
+  body: ReadableStream<Uint8Array>,
   take: (chunk: Uint8Array) => boolean
 ): Effect.Effect<void, HttpClientError.HttpClientError> =>
-  body === null ? Effect.void : Effect.callback((resume) => {
+  Effect.callback((resume) => {
     const reader = body.getReader()
     const cancel = () => void reader.cancel().catch(() => {})
     const next = (): void =>
@@ -154,14 +288,7 @@ const readAll = (
             resume(Effect.void)
           }
         },
-        (cause) =>
-          resume(
-            Effect.fail(
-              new HttpClientError.HttpClientError({
-                reason: new HttpClientError.DecodeError({ request: response.request, response, cause })
-              })
-            )
-          )
+        (cause) => resume(Effect.fail(decodeError(response)(cause)))
       )
     next()
     return Effect.sync(cancel)

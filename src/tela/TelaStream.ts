@@ -374,7 +374,9 @@ const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> =>
     const body = FetchPlatform.fetchBody(response)
     return Scope.addFinalizer(scope, Effect.sync(watchdog.stop)).pipe(
       Effect.andThen(
-        body === undefined || body === "taken" ? readStream(response.stream, scope, sink) : readWeb(body, scope, sink)
+        body === undefined || body === "taken"
+          ? readStream(FetchPlatform.stream(response), scope, sink)
+          : readWeb(body, scope, sink)
       ),
       Effect.map((ask) => {
         more = ask
@@ -401,12 +403,11 @@ interface Sink {
  * asks for the next piece.
  */
 const readWeb = (
-  body: ReadableStream<Uint8Array> | null,
+  body: ReadableStream<Uint8Array>,
   scope: Scope.Scope,
   sink: Sink
 ): Effect.Effect<() => void> =>
   Effect.uninterruptible(Effect.suspend(() => {
-    if (body === null) return Effect.succeed(sink.finish)
     const reader = body.getReader()
     const cancel = Effect.promise(() => reader.cancel().catch(constVoid))
     let isReading = false
