@@ -434,7 +434,7 @@ export const executeSync = <Output>(
       { operation, request, decode: decodeSync, timeout },
       { retryCreates: runtime.retryCreates }
     )
-    const id = value.id ?? requestId ?? "unknown"
+    const id = value.id || requestId || "unknown"
     const ref = RunRef.make({ provider, kind: "sync", id, ...(requestId === undefined ? undefined : { requestId }) })
     yield* Telemetry.countCreated(provider)
     const { finishReason } = value
@@ -885,37 +885,39 @@ interface SyncAnswer {
  */
 const decodeSync = (body: unknown): Effect.Effect<SyncAnswer, Schema.SchemaError> => {
   const id = field(body, "id")
-  const failed = (errors: ReadonlyArray<string> | undefined, finishReason?: string): SyncAnswer => ({
+  const failed = (errors: ReadonlyArray<string>, finishReason?: string): SyncAnswer => ({
     _tag: "Failed",
     id: typeof id === "string" ? id : undefined,
     output: undefined,
     finishReason,
-    errors,
+    // The answer may hold its reason elsewhere
+    errors: errors.length === 0 ? undefined : errors,
     raw: body
   })
-  if (isWorkflow(body)) {
-    return Effect.flatMap(fromWorkflow(body), ({ id, output, status }) =>
-      status === "failed"
-        ? Effect.succeed(failed(undefined))
-        : Effect.as(decodeCompleted(body), {
-          _tag: "Succeeded",
-          id,
-          output,
-          finishReason: undefined,
-          errors: undefined,
-          raw: body
-        }))
-  }
+  const succeeded = (id: string, output: unknown, finishReason?: string): SyncAnswer => ({
+    _tag: "Succeeded",
+    id,
+    output,
+    finishReason,
+    errors: undefined,
+    raw: body
+  })
   const errors = errorIn(body)
   if (errors !== undefined) return Effect.succeed(failed(errors))
+  if (isWorkflow(body)) {
+    return Effect.andThen(
+      decodeCompleted(body),
+      Effect.map(fromWorkflow(body), ({ id, output }) => succeeded(id, output))
+    )
+  }
   return Effect.map(decodeChat(body), ({ choices, id }) => {
     const choice = choices.find(({ index }) => index === 0) ?? choices[0]
     const reason = choice.finish_reason
     const finishReason = typeof reason === "string" && reasonOf(reason) !== "none" ? reason : undefined
     const errors = errorIn({ error: choice.error })
     return errors !== undefined || outcomeOf(reason, true) !== "success"
-      ? failed(errors, finishReason)
-      : { _tag: "Succeeded", id, output: choice.message.content, finishReason, errors: undefined, raw: body }
+      ? failed(errors ?? [], finishReason)
+      : succeeded(id, choice.message.content, finishReason)
   })
 }
 

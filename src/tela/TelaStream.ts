@@ -269,7 +269,7 @@ const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> =>
       case "unreadable":
         return fail(
           interrupted(reading, said, "transport", {
-            what: `an event ${step.why}: ${excerpt(step.data)}`,
+            what: `an event ${step.why}: ${excerpt(step.text)}`,
             broken: step.data
           })
         )
@@ -479,13 +479,13 @@ const interrupted = <Output>(
 const failed = <Output>(
   { opened: { requestId } }: Reading<Output>,
   said: Fold.Said,
-  { error, words }: Extract<Fold.Step, { readonly _tag: "failed" }>
+  { error, text, words }: Extract<Fold.Step, { readonly _tag: "failed" }>
 ): RunFailedError =>
   new RunFailedError({
     message: `The provider reported that the streamed execution failed: ${
-      words.length === 0 ? `it gave no reason and sent ${excerpt(error)}` : words.join("; ")
+      words.length === 0 ? `it gave no reason and sent ${excerpt(text)}` : words.join("; ")
     }. The client had received ${describe(said)}, which this error's run holds.`,
-    ref: RunRef.make({ provider, kind: "stream", id: said.completionId ?? requestId ?? "unknown" }),
+    ref: RunRef.make({ provider, kind: "stream", id: said.completionId || requestId || "unknown" }),
     errors: words,
     run: { error, received: Fold.received(said) },
     ...(requestId === undefined ? undefined : { requestId })
@@ -498,7 +498,7 @@ const describe = ({ chunks, message, skipped }: Fold.Said): string =>
 
 /** Why what has been said is no success. */
 const whyOpen = (said: Fold.Said, isDone: boolean, response: HttpClientResponse.HttpClientResponse): string => {
-  if (said.unknown !== undefined) return `its last chunk has an unknown form: ${excerpt(said.unknown)}`
+  if (said.unknown !== undefined) return `its last chunk has an unknown form: ${excerpt(said.unknown.text)}`
   const encoding = said.chunks === 0 ? response.headers["content-encoding"] : undefined
   return (isDone
     ? "it ended without output"
@@ -520,10 +520,7 @@ const whyLate = <Output>(
     ? `no event arrived for ${Duration.format(idle)}, which is its idleTimeout`
     : `no event arrived within ${Duration.format(first)}, which is its firstEventTimeout`
 
-const excerpt = (value: unknown): string => {
-  const text = JSON.stringify(value) ?? String(value)
-  return text.length <= 200 ? text : `${text.slice(0, 200)}…`
-}
+const excerpt = (text: string): string => text.length <= 200 ? text : `${text.slice(0, 200)}…`
 
 /** The text of a canvas with structured output is JSON, for a server that sends it as text only. */
 const validateText = <Output>(validate: Validate<Output>, message: string): Validate<Output> => (output) =>

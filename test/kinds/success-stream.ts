@@ -220,10 +220,16 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "take: an empty structured output is none",
-    mutant: { file: fold, find: "isEmpty(whole.structured_content) ? undefined :", replace: "" },
+    mutant: {
+      file: fold,
+      find: "isStructured(whole.structured_content) ? whole.structured_content : undefined",
+      replace: "whole.structured_content"
+    },
     inputs: {
       "only [DONE] after it": isInterrupted(structured({}) + done, ""),
-      "text beside it": succeeds(structured({}, "12", "stop"), "12")
+      "text beside it": succeeds(structured({}, "12", "stop"), "12"),
+      "text beside an empty list": succeeds(structured([], "12", "stop"), "12"),
+      "text beside an empty text": succeeds(structured("", "12", "stop"), "12")
     }
   },
   {
@@ -240,7 +246,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "take: a chunk without choices and message is remembered as not understood",
-    mutant: { file: fold, find: "isKnown ? undefined : raw", replace: "undefined" },
+    mutant: { file: fold, find: "isKnown ? undefined : { raw, text }", replace: "undefined" },
     inputs: {
       "before [DONE]": isInterrupted(part + event({ title: "Service Unavailable" }) + done, "12 of "),
       "after a reason that is not known": isInterrupted(
@@ -428,7 +434,8 @@ export const places: ReadonlyArray<Place> = [
     mutant: { file: execution, find: "if (errors !== undefined) return Effect.succeed(failed(errors))", replace: "" },
     inputs: {
       "beside choices": syncFails({ ...sync("12"), error: { message: "evicted" } }, ["evicted"]),
-      "in a list, beside choices": syncFails({ ...sync("12"), errors: ["a"] }, ["a"])
+      "in a list, beside choices": syncFails({ ...sync("12"), errors: ["a"] }, ["a"]),
+      "in a workflow that calls itself completed": syncFails({ ...workflow("completed"), error: "step 2" }, ["step 2"])
     }
   },
   {
@@ -462,10 +469,10 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "decodeSync: a workflow succeeded only when it is completed",
-    mutant: { file: execution, find: "Effect.as(decodeCompleted(body), {", replace: "Effect.as(Effect.void, {" },
+    mutant: { file: execution, find: "decodeCompleted(body),", replace: "Effect.void," },
     inputs: {
       "paused": syncUnknown(workflow("paused")),
-      "Completed in another word": syncUnknown(workflow("succeeded"))
+      "completed in another word": syncUnknown(workflow("succeeded"))
     }
   }
 ]

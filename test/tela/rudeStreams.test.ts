@@ -356,6 +356,28 @@ describe("rude servers", () => {
       }))
   }
 
+  it.effect("an event that is nested very deep, or an empty id, is a typed failure and no defect", () =>
+    Effect.gen(function*() {
+      const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`
+      for (const id of ["\"\"", "null"]) {
+        const fails = (text: string) => streamed(`${hel}data: {"id":${id},${text}}\n\n${done}`)
+        assert.strictEqual(outcomeOf((yield* fails(`"error":${deep}`)).exit), "RunFailedError")
+        assert.strictEqual(outcomeOf((yield* fails(`"errors":[{"message":${deep}}]`)).exit), "RunFailedError")
+        assert.strictEqual(outcomeOf((yield* fails(`"choices":${deep}`)).exit), "StreamInterruptedError")
+        assert.strictEqual(outcomeOf((yield* fails(`"detail":${deep}`)).exit), "StreamInterruptedError")
+      }
+      assert.strictEqual(outcomeOf((yield* streamed(`${hel}data: ${deep}\n\n`)).exit), "StreamInterruptedError")
+      const structured = `{"choices":[{"finish_reason":"stop"}],"message":{"structured_content":${deep}}}`
+      assert.strictEqual(outcomeOf((yield* streamed(`${hel}data: ${structured}\n\n${done}`)).exit), "success")
+    }))
+
+  it.effect("a failure under an empty id still has a ref", () =>
+    Effect.gen(function*() {
+      const empty = reportOf(yield* streamed(event({ id: "", choices: [{ finish_reason: "error" }] })))
+      assert.strictEqual(empty.ref.id, "unknown")
+      assert.strictEqual(reportOf({ exit: yield* synchronous({ id: "", error: "x" }) }).ref.id, "unknown")
+    }))
+
   it.effect("compressed bytes that the HTTP client did not decode are an error that names the encoding", () =>
     Effect.gen(function*() {
       const body = new Uint8Array(gzipSync(hel + lo + stop + done))

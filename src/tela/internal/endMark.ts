@@ -58,10 +58,13 @@ export const errorIn = (json: unknown): ReadonlyArray<string> | undefined => {
   return words.length > 0 || reported === json ? words : wordsOf({ message: json["message"], detail: json["detail"] })
 }
 
-/** `false`, `0`, `""` and an empty list say that there is no error. `{}` is what JSON makes of an `Error` object. */
-const isError = (value: unknown): boolean =>
+/** `false`, `0`, `""` and a list of such say that there is no error. `{}` is what JSON makes of an `Error` object. */
+const isError = (value: unknown): boolean => Array.isArray(value) ? value.some(isErrorItem) : isErrorItem(value)
+
+// A list in a list is not looked into, because a server may nest them without end
+const isErrorItem = (value: unknown): boolean =>
   Array.isArray(value)
-    ? value.some(isError)
+    ? value.length > 0
     : typeof value === "string"
     ? value.trim() !== ""
     : Predicate.isNotNullish(value) && value !== false && value !== 0
@@ -69,7 +72,7 @@ const isError = (value: unknown): boolean =>
 const isEmptyObject = (value: unknown): boolean => Predicate.isObject(value) && Object.keys(value).length === 0
 
 const isErrorStatus = (value: unknown): boolean =>
-  (typeof value === "number" || typeof value === "string" && /^\d{3}$/.test(value)) && Number(value) >= 400
+  (typeof value === "number" || typeof value === "string") && /^[45]\d\d$/.test(`${value}`)
 
 /** Where an error keeps its words, the best place first. */
 const places = ["message", "error", "errors", "detail", "description", "reason", "type", "code", "status"]

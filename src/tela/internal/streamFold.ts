@@ -31,8 +31,8 @@ export interface Said {
   choice: number | undefined
   /** The last `finish_reason` that is not empty. One that ends the stream is not replaced by one that does not. */
   finishReason: string | undefined
-  /** The last chunk, if it has an unknown form. */
-  unknown: unknown
+  /** The last chunk and its text, if it has an unknown form. */
+  unknown: { readonly raw: unknown; readonly text: string } | undefined
   /** What arrived before the first text, and could be output in a form that this client does not read. */
   unread: Array<unknown>
   /** How many characters that was, which may be more than is kept. */
@@ -76,9 +76,9 @@ export type Step =
   /** `[DONE]`. */
   | { readonly _tag: "done" }
   /** The provider reports a failure, with these words. */
-  | { readonly _tag: "failed"; readonly words: ReadonlyArray<string>; readonly error: unknown }
+  | { readonly _tag: "failed"; readonly words: ReadonlyArray<string>; readonly error: unknown; readonly text: string }
   /** The event is no JSON, or no chunk. */
-  | { readonly _tag: "unreadable"; readonly why: string; readonly data: unknown }
+  | { readonly _tag: "unreadable"; readonly why: string; readonly data: unknown; readonly text: string }
 
 const skipped: Step = { _tag: "skipped" }
 const done: Step = { _tag: "done" }
@@ -97,7 +97,7 @@ export const step = (
   if (isNamed && reasonOf(event) === "failure") {
     const raw = parseJson(data)
     const error = raw === notJson ? data : raw
-    return { _tag: "failed", words: errorIn(error) ?? errorIn({ error }) ?? [], error }
+    return { _tag: "failed", words: errorIn(error) ?? errorIn({ error }) ?? [], error, text: data }
   }
   const text = data.trim()
   if (isDoneMark(text)) return done
@@ -119,28 +119,28 @@ const hasChoices = (raw: unknown): boolean =>
   Predicate.isObject(raw) && Array.isArray(raw["choices"]) && raw["choices"].length > 0
 
 const readChunk = (said: Said, raw: unknown, text: string, requestId: string | undefined, isCutOff: boolean): Step => {
-  if (raw === notJson) return isCutOff ? skipped : { _tag: "unreadable", why: "is not JSON", data: text }
-  if (isCommonChunk(raw)) return take(said, raw, raw, text.length, requestId)
+  if (raw === notJson) return isCutOff ? skipped : { _tag: "unreadable", why: "is not JSON", data: text, text }
+  if (isCommonChunk(raw)) return take(said, raw, raw, text, requestId)
   const words = errorIn(raw)
-  if (words !== undefined) return { _tag: "failed", words, error: raw }
+  if (words !== undefined) return { _tag: "failed", words, error: raw, text }
   const chunk = Option.getOrUndefined(decodeChunk(raw))
   return chunk === undefined
-    ? { _tag: "unreadable", why: "has an unknown form", data: raw }
-    : take(said, chunk, raw, text.length, requestId)
+    ? { _tag: "unreadable", why: "has an unknown form", data: raw, text }
+    : take(said, chunk, raw, text, requestId)
 }
 
-/** Adds a chunk to what has been said. `length` is the number of its characters. */
+/** Adds a chunk to what has been said. */
 const take = (
   said: Said,
   chunk: Wire.StreamChunk,
   raw: unknown,
-  length: number,
+  text: string,
   requestId: string | undefined
 ): Step => {
   const choice = choiceOf(said, chunk.choices)
   const reason = reasonOf(choice?.finish_reason)
   const words = choice?.error == null ? undefined : errorIn({ error: choice.error })
-  if (words !== undefined || reason === "failure") return { _tag: "failed", words: words ?? [], error: raw }
+  if (words !== undefined || reason === "failure") return { _tag: "failed", words: words ?? [], error: raw, text }
 
   const content = choice?.delta?.content ?? ""
   const finishReason = reason === "none" ? undefined : choice!.finish_reason!
@@ -150,15 +150,15 @@ const take = (
   // A message without text says nothing of the text so far
   said.message = whole?.content || said.message + content
   if (whole?.structured_content != null) {
-    said.structured = isEmpty(whole.structured_content) ? undefined : whole.structured_content
+    said.structured = isStructured(whole.structured_content) ? whole.structured_content : undefined
     said.structuredAt = said.message.length
   }
   if (reason === "end" || finishReason !== undefined && reasonOf(said.finishReason) !== "end") {
     said.finishReason = finishReason
   }
   const isKnown = whole != null || Array.isArray(chunk.choices)
-  said.unknown = isKnown ? undefined : raw
-  if (!isKnown || whole == null && choice !== undefined && choice.delta == null) keep(said, raw, length)
+  said.unknown = isKnown ? undefined : { raw, text }
+  if (!isKnown || whole == null && choice !== undefined && choice.delta == null) keep(said, raw, text.length)
   return {
     _tag: "delta",
     content,
@@ -219,7 +219,9 @@ export const outputOf = (said: Said): unknown => {
 export const received = (said: Said, broken?: unknown): Received => {
   const unread = [
     ...hasOutput(said) ? [] : said.unread,
-    ...said.unknown === undefined || said.unread.includes(said.unknown) ? [] : [said.unknown],
+    ...said.unknown === undefined || !hasOutput(said) && said.unread.includes(said.unknown.raw)
+      ? []
+      : [said.unknown.raw],
     ...broken === undefined ? [] : [broken]
   ]
   return {
@@ -283,5 +285,6 @@ const hasContent = (value: unknown): boolean => {
 
 const isTextOrNullish = (value: unknown): boolean => value == null || typeof value === "string"
 
-const isEmpty = (value: unknown): boolean =>
-  Predicate.isNullish(value) || Predicate.isObject(value) && Object.keys(value).length === 0
+/** An empty object or list, or no object at all, is what a server sends that has nothing to show. */
+const isStructured = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && Object.keys(value).length > 0
