@@ -2,9 +2,10 @@ import type { Reporter, TestModule } from "vitest/node"
 
 /** Closes a run with one plain line that any tool can read: `N passed, N failed`. */
 export default class PlainSummary implements Reporter {
-  onTestRunEnd(modules: ReadonlyArray<TestModule>): void {
+  onTestRunEnd(modules: ReadonlyArray<TestModule>, unhandledErrors: ReadonlyArray<unknown>): void {
     let passed = 0
-    let failed = 0
+    // Errors outside of any test
+    let failed = unhandledErrors.length
     let skipped = 0
     for (const module of modules) {
       let own = 0

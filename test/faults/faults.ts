@@ -1,19 +1,26 @@
 /**
  * Runs the fault matrix and prints it.
  *
- *     node --conditions=canvas-runs:source test/faults/faults.ts [--only TEXT] [--memory | --socket]
+ *     node --conditions=canvas-runs:source test/faults/faults.ts [--only TEXT] [--memory | --socket] [--sample SEED]
  *
- * `--only` takes what is in the name of an operation or a fault. It ends with 1 if any cell is red.
+ * `--only` takes what is in the name of an operation or a fault, and `--sample` 500 cells that the seed draws. It ends with 1 if
+ * any cell is red.
  */
 import { Effect } from "effect"
 import { parseArgs } from "node:util"
+import { kept } from "../long/sample.ts"
 import { type Fault, faults, legend, type Transport } from "./matrix.ts"
 import { type Operation, operations } from "./operations.ts"
 import { type Outcome } from "./run.ts"
 import { cellsOf, mendedCells, runAll, totals } from "./suite.ts"
 
 const { values } = parseArgs({
-  options: { only: { type: "string" }, memory: { type: "boolean" }, socket: { type: "boolean" } }
+  options: {
+    only: { type: "string" },
+    memory: { type: "boolean" },
+    socket: { type: "boolean" },
+    sample: { type: "string" }
+  }
 })
 
 const paint = (code: number) => (text: string) => process.stdout.isTTY ? `\u001b[${code}m${text}\u001b[0m` : text
@@ -64,7 +71,8 @@ const titles: Readonly<Record<Transport, string>> = {
 const numberOf = (fault: Fault): string => `f${faults.indexOf(fault) + 1}`
 
 const started = Date.now()
-const cells = cellsOf(transports, isWanted)
+const wanted = cellsOf(transports, isWanted)
+const cells = values.sample === undefined ? wanted : kept(wanted, 500, values.sample)
 const outcomes = await Effect.runPromise(runAll(cells, (done) => {
   if (process.stdout.isTTY) process.stdout.write(`\r${done} of ${cells.length} cells`)
 }))
@@ -90,6 +98,8 @@ for (const { actual, cell, expected, known, problems } of wrong) {
 for (const mended of mendedCells(outcomes)) console.log(`\nIn knownDefects, and not red any more: ${mended}`)
 
 const possible = operations.length * faults.length * transports.length
-if (values.only === undefined) console.log(dim(`\n${possible - cells.length} of ${possible} do not apply`))
+if (values.only === undefined && values.sample === undefined) {
+  console.log(dim(`\n${possible - cells.length} of ${possible} do not apply`))
+}
 console.log(`\n${totals(outcomes)}, in ${Math.round((Date.now() - started) / 1000)} s`)
 process.exitCode = wrong.length > 0 ? 1 : 0

@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs"
 import { readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { kept } from "../long/sample.ts"
 import { copyRepository, execute } from "../simulation/mutants.ts"
 import type { Place } from "./kind.ts"
 
@@ -24,10 +25,13 @@ const targets = async (): Promise<ReadonlyArray<Target>> => {
   return tables.flat()
 }
 
-export const main = async (options: { readonly only: string | undefined }): Promise<boolean> => {
-  const chosen = (await targets()).filter(({ place }) =>
+export const main = async (
+  options: { readonly only: string | undefined; readonly sample: string | undefined }
+): Promise<boolean> => {
+  const wanted = (await targets()).filter(({ place }) =>
     options.only === undefined || place.name.includes(options.only)
   )
+  const chosen = options.sample === undefined ? wanted : kept(wanted, 10, options.sample)
   const started = performance.now()
   const copies = await Promise.all([copyRepository(), copyRepository()])
   const left = [...chosen]

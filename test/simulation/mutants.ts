@@ -7,6 +7,7 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { kept } from "../long/sample.ts"
 
 /** One mistake: a piece of source, what it becomes, and what that breaks. */
 export interface Mutant {
@@ -401,9 +402,10 @@ type Caught =
 
 /** Makes every mistake in turn, and tells whether all were caught. */
 export const main = async (
-  options: { readonly seeds: number; readonly only: string | undefined }
+  options: { readonly seeds: number; readonly only: string | undefined; readonly sample: string | undefined }
 ): Promise<boolean> => {
-  const chosen = mutants.filter(({ breaks }) => options.only === undefined || breaks.includes(options.only))
+  const wanted = mutants.filter(({ breaks }) => options.only === undefined || breaks.includes(options.only))
+  const chosen = options.sample === undefined ? wanted : kept(wanted, 6, options.sample)
   for (const mutant of chosen) {
     const found = await occurrences(mutant)
     if (found !== 1) throw new Error(`${mutant.file} has ${found} times: ${mutant.find}`)

@@ -148,15 +148,17 @@ const main = async (): Promise<void> => {
       "max-failures": { type: "string", default: "5" },
       mutants: { type: "boolean", default: false },
       kinds: { type: "boolean", default: false },
-      only: { type: "string" }
+      only: { type: "string" },
+      sample: { type: "string" }
     }
   })
   if (values.kinds) {
-    process.exitCode = await KindMutants.main({ only: values.only }) ? 0 : 1
+    process.exitCode = await KindMutants.main({ only: values.only, sample: values.sample }) ? 0 : 1
     return
   }
   if (values.mutants) {
-    process.exitCode = await Mutants.main({ seeds: Number(values.seeds ?? 400), only: values.only }) ? 0 : 1
+    process.exitCode =
+      await Mutants.main({ seeds: Number(values.seeds ?? 400), only: values.only, sample: values.sample }) ? 0 : 1
     return
   }
   const started = performance.now()

@@ -1,0 +1,175 @@
+/**
+ * `npm run test:long`: the runs that are too long for `npm test`, one after the other, with the figures of each and a closing
+ * line.
+ *
+ * - `-- --only NAME` (may be repeated) picks parts.
+ * - `-- --sample SEED --minutes 10` runs a part of each part that the seed picks, for at most so many minutes in all. The same
+ *   seed picks the same.
+ */
+import { spawn } from "node:child_process"
+import { globSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import { runtimes } from "../runtimes/runtimes.ts"
+import * as Random from "../simulation/random.ts"
+import { kept } from "./sample.ts"
+
+const root = fileURLToPath(new URL("../../", import.meta.url))
+
+interface Part {
+  readonly name: string
+  /** The arguments of Node. */
+  readonly full: ReadonlyArray<string>
+  /** The same for a sample, which takes about half a minute on two idle cores. */
+  readonly sample: (draw: Random.Draw, seed: string) => ReadonlyArray<string>
+}
+
+/** The files with tests that have a full size. */
+const sized = globSync("test/**/*.test.ts", { cwd: root }).sort().filter((file) =>
+  readFileSync(root + file, "utf8").includes("/long/size.ts\"")
+)
+
+const script = (file: string, ...args: ReadonlyArray<string>) => ["--conditions=canvas-runs:source", file, ...args]
+const vitest = (...files: ReadonlyArray<string>) => ["node_modules/vitest/vitest.mjs", "run", "--retry=0", ...files]
+
+const parts: ReadonlyArray<Part> = [
+  { name: "tests", full: vitest(...sized), sample: (draw) => vitest(draw.pick(sized)) },
+  {
+    name: "faults",
+    full: script("test/faults/faults.ts"),
+    sample: (_, seed) => script("test/faults/faults.ts", "--sample", seed)
+  },
+  {
+    name: "simulate",
+    full: script("test/simulation/simulate.ts", "--seeds", "10000"),
+    sample: (draw) =>
+      script("test/simulation/simulate.ts", "--from", String(draw.int(10, 1_000_000) * 1000), "--seeds", "1000")
+  },
+  {
+    name: "crash",
+    full: script("test/crash/crash.ts", "--kills", "300"),
+    sample: (_, seed) => script("test/crash/crash.ts", "--kills", "30", "--seed", seed)
+  },
+  {
+    name: "transfers",
+    full: script("test/long/transfers.ts"),
+    sample: (draw) => script("test/long/transfers.ts", "--only", draw.pick(["Spine", "Tela", "download"]))
+  },
+  {
+    name: "mutants",
+    full: script("test/simulation/simulate.ts", "--mutants"),
+    sample: (_, seed) => script("test/simulation/simulate.ts", "--mutants", "--sample", seed)
+  },
+  {
+    name: "kinds",
+    full: script("test/simulation/simulate.ts", "--mutants", "--kinds"),
+    sample: (_, seed) => script("test/simulation/simulate.ts", "--mutants", "--kinds", "--sample", seed)
+  },
+  {
+    name: "runtimes",
+    full: script("test/runtimes/runtimes.ts"),
+    // Chromium is the system's, which may have none
+    sample: (draw) =>
+      script(
+        "test/runtimes/runtimes.ts",
+        "--only",
+        draw.pick(runtimes.filter((runtime) => runtime.package !== undefined)).name
+      )
+  }
+]
+
+const names = parts.map(({ name }) => name)
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string", multiple: true },
+    sample: { type: "string" },
+    minutes: { type: "string", default: "10" }
+  }
+})
+const minutes = Number(values.minutes)
+if (!(minutes > 0)) throw new Error(`--minutes ${values.minutes} is not a number above 0.`)
+if (values.sample !== undefined && !/^\d{1,15}$/.test(values.sample)) {
+  throw new Error(`--sample ${values.sample} is not a whole number.`)
+}
+const unknown = values.only?.find((name) => !names.includes(name))
+if (unknown !== undefined) throw new Error(`There is no part ${unknown}, but ${names.join(", ")}.`)
+
+const millis = minutes * 60_000
+const deadline = values.sample === undefined ? Number.POSITIVE_INFINITY : performance.now() + millis
+
+interface Outcome {
+  readonly status: "passed" | "FAILED" | "stopped"
+  /** The last line that it printed, which has its figures. */
+  readonly figures: string
+}
+
+/** Runs one part with its output indented, so that no line of it is taken for the closing line of all. */
+const run = (part: Part): Promise<Outcome> =>
+  new Promise((resolve, reject) => {
+    const { sample } = values
+    const args = sample === undefined
+      ? part.full
+      : part.sample(Random.make(Number(sample)).fork(names.indexOf(part.name)), sample)
+    console.log(`\n${part.name}: node ${args.join(" ")}`)
+    const child = spawn(process.execPath, args, {
+      cwd: root,
+      env: { ...process.env, CANVAS_RUNS_TEST_SIZE: "full" },
+      stdio: ["ignore", "pipe", "pipe"],
+      // Its group is stopped with it
+      detached: true
+    })
+    const stop = () => process.kill(-child.pid!, "SIGKILL")
+    let isStopped = false
+    // One that takes half of all the time hangs, which is a failure; one that began late may just be cut short
+    const left = Math.min(deadline - performance.now(), millis / 2)
+    const timer = values.sample === undefined ? undefined : setTimeout(() => {
+      isStopped = true
+      stop()
+    }, left)
+    process.once("exit", stop)
+    let figures = ""
+    let rest = ""
+    const show = (chunk: string) => {
+      const lines = (rest + chunk).split("\n")
+      rest = lines.pop()!
+      for (const line of lines) {
+        console.log(`  ${line}`)
+        if (line.trim() !== "") figures = line.trim()
+      }
+    }
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", show)
+    child.on("error", reject)
+    child.on("close", (code) => {
+      clearTimeout(timer)
+      process.off("exit", stop)
+      show("\n")
+      if (!isStopped) resolve({ status: code === 0 ? "passed" : "FAILED", figures })
+      else if (left === millis / 2) {
+        resolve({ status: "FAILED", figures: `it did not end within ${minutes / 2} minutes` })
+      } else resolve({ status: "stopped", figures: "the time is over" })
+    })
+  })
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130))
+
+const chosen = parts.filter(({ name }) => values.only === undefined || values.only.includes(name))
+// A sample that is cut short leaves out other parts each time
+const inOrder = values.sample === undefined ? chosen : kept(chosen, chosen.length, values.sample)
+const lines: Array<string> = []
+const counts = { passed: 0, FAILED: 0, stopped: 0 }
+for (const part of inOrder) {
+  const started = performance.now()
+  const { figures, status } = started < deadline
+    ? await run(part)
+    : { status: "stopped" as const, figures: "not begun" }
+  counts[status]++
+  lines.push(
+    `${part.name.padEnd(10)} ${status.padEnd(8)} ${Math.round((performance.now() - started) / 1000)} s: ${figures}`
+  )
+}
+console.log(`\n${values.sample === undefined ? "All of the long runs" : `A sample by the seed ${values.sample}`}`)
+for (const line of lines) console.log(line)
+if (counts.stopped > 0) console.log(`${counts.stopped} stopped, because ${minutes} minutes were over`)
+console.log(`${counts.passed} passed, ${counts.FAILED} failed`)
+process.exitCode = counts.FAILED > 0 || counts.passed === 0 ? 1 : 0
