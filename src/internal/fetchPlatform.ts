@@ -159,6 +159,23 @@ export const context = (upload: HttpBody.HttpBody | undefined): Context.Context<
 /** Makes the requests of an effect, which are for a file at a signed link, as {@link context} does. Redirects are followed. */
 export const download: Context.Context<never> = quietly(withPlatform({}))
 
+/**
+ * Returns what to do about a request that a dispatcher of undici ended, because the headers or the next chunk took longer than its
+ * limit; `undefined` for any other failure.
+ */
+export const limitAdvice = (cause: unknown): string | undefined => {
+  let part = cause
+  for (let depth = 0; depth < 5 && Predicate.isObject(part); depth++) {
+    const { cause, code } = part as { readonly cause?: unknown; readonly code?: unknown }
+    if (code === "UND_ERR_HEADERS_TIMEOUT" || code === "UND_ERR_BODY_TIMEOUT") {
+      return "This is a limit of the dispatcher that your program set, 300 s by default. Set its headersTimeout and bodyTimeout " +
+        "to 0, or use NodeHttp.layer of canvas-runs/node, or start long executions with async: true"
+    }
+    part = cause
+  }
+  return undefined
+}
+
 // --------------------------------------------------------------------------------------------------------------------
 // Bodies
 // --------------------------------------------------------------------------------------------------------------------

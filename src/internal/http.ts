@@ -572,7 +572,7 @@ const transportError = (
     ...context,
     message: `${context.operation}: ${status === undefined ? "no answer" : "the answer broke off"}: ${
       scrub(describeCause(cause) ?? description ?? "the connection failed")
-    }. Check the network, then try again.`,
+    }. ${FetchPlatform.limitAdvice(cause) ?? "Check the network, then try again"}.`,
     reached: status !== undefined || reason._tag !== "TransportError" || !neverSent(cause),
     ...(code === undefined ? undefined : { code }),
     ...(cause instanceof Error ? { cause: scrubCause(cause, scrub) } : undefined),

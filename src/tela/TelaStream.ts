@@ -361,7 +361,12 @@ const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> =>
     finish,
     breakOff: (cause) => {
       if (Fold.isSuccess(said, false)) return finish()
-      fail(interrupted(reading, said, "transport", { what: "the connection broke", cause }))
+      fail(
+        interrupted(reading, said, "transport", {
+          what: FetchPlatform.limitAdvice(cause) ?? "the connection broke",
+          cause
+        })
+      )
       answer()
     },
     die: (cause) => {

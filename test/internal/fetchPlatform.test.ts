@@ -48,6 +48,13 @@ const onFetch = (fetch: (url: URL, init: Record<string, unknown>) => unknown) =>
     )
   )
 
+/** A response that only resembles the platform's. */
+const like = (response: object) => ({
+  status: 200,
+  headers: new Headers({ "content-type": "application/json" }),
+  ...response
+})
+
 describe("the limits of Node's fetch", () => {
   it("D1: headers, chunks and uploads may take longer than the 300 s of Node's fetch", async () => {
     const { stdout } = await promisify(execFile)(process.execPath, [
@@ -103,6 +110,41 @@ describe("the limits of Node's fetch", () => {
         yield* retrieve(FetchHttpClient.layer, baseUrl)
         assert.deepStrictEqual(sent.map(limits), [{ bodyTimeout: undefined, headersTimeout: undefined }])
       }
+    }))
+
+  it.effect("D1: where the program's dispatcher ends a request, the error names canvas-runs/node and async: true", () =>
+    Effect.gen(function*() {
+      const ended = (code: string) =>
+        onFetch(() =>
+          Promise.reject(new TypeError("fetch failed", { cause: Object.assign(new Error(code), { code }) }))
+        )
+      const run = (client: Layer.Layer<HttpClient.HttpClient>) =>
+        Effect.flip(
+          Effect.provide(
+            Tela.TelaClient.use((tela) => tela.canvas.make({ id: canvasId }).execute({})),
+            Layer.provide(Tela.layer({ apiKey, baseUrl: "http://provider.invalid" }), client)
+          )
+        )
+      const { message } = yield* run(ended("UND_ERR_HEADERS_TIMEOUT"))
+      assert.match(message, /limit of the dispatcher.* canvas-runs\/node.* async: true/)
+      const other = yield* run(ended("ECONNRESET"))
+      assert.notInclude(other.message, "dispatcher")
+      const brokenOff = like({
+        headers: new Headers({ "content-type": "text/event-stream" }),
+        body: {
+          async *[Symbol.asyncIterator]() {
+            yield `data: {"id":"1","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}\n\n`
+            throw new TypeError("terminated", { cause: Object.assign(new Error(), { code: "UND_ERR_BODY_TIMEOUT" }) })
+          }
+        }
+      })
+      const stream = yield* Effect.flip(
+        Effect.provide(
+          Tela.TelaClient.use((tela) => Stream.runDrain(tela.canvas.make({ id: canvasId }).stream({}))),
+          Layer.provide(Tela.layer({ apiKey, baseUrl: "http://provider.invalid" }), onFetch(() => brokenOff))
+        )
+      )
+      assert.match(stream.message, /limit of the dispatcher.* canvas-runs\/node.* async: true/)
     }))
 
   it.effect("D1: a dispatcher that does not show its options receives requests as they are", () =>
@@ -248,12 +290,6 @@ describe("caches", () => {
 
 describe("responses that only resemble the platform's", () => {
   const text = JSON.stringify(completed)
-  const like = (response: object) => ({
-    status: 200,
-    headers: new Headers({ "content-type": "application/json" }),
-    ...response
-  })
-
   const bodies: Record<string, () => object> = {
     "a Node stream, as node-fetch has": () => like({ body: Readable.from([Buffer.from(text)]), bodyUsed: false }),
     "an async iterable of strings": () =>
