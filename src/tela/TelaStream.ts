@@ -80,9 +80,11 @@ export interface StreamParams extends ExecuteParams, VersionParams {
    */
   readonly firstEventTimeout?: TelaDuration | undefined
   /**
-   * How long the stream may be without an event. Keep-alives do not count: comments, empty data, JSON scalars such as a
-   * time, and text that does not begin like JSON, such as `ping`. A server that only says that it is alive would otherwise
-   * never time out. If the model has already said its end, the stream then succeeds, because only the connection stayed open.
+   * How long the stream may be without an event. Keep-alives do not count, because a server that only says that it is alive
+   * would otherwise never time out. They are comments, empty data, JSON scalars such as a time, text that does not begin like
+   * JSON, chunks of an unknown form such as `{"type":"ping"}`, and events named `ping`, `heartbeat` or `keep-alive`.
+   *
+   * If the model has already said its end when this time passes, the stream succeeds: only the connection stayed open.
    *
    * @default "1 minute"
    */
@@ -243,6 +245,8 @@ const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> =>
   /** Asks the body for its next piece. */
   let more: () => void = constVoid
   let isCutOff = false
+  /** Whether the last piece of the body held more than keep-alives. */
+  let isAlive = false
 
   const fail = (error: StreamInterruptedError | RunFailedError) => {
     ending ??= Effect.fail(error)
@@ -259,7 +263,11 @@ const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> =>
     const step = Fold.step(said, event, data, requestId, isCutOff)
     switch (step._tag) {
       case "delta":
+        isAlive ||= said.unknown === undefined
+        parts.push(step)
+        return
       case "event":
+        isAlive ||= !isKeepAlive(step.event)
         parts.push(step)
         return
       case "done":
@@ -298,10 +306,12 @@ const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> =>
     )
   )
 
-  /** What the server's time is for, which excludes the time that the consumer takes. */
-  let phase: "first-event" | "idle" = "first-event"
   const sinceSent = clock.currentTimeMillisUnsafe() - opened.sentAt
   const deadline = timers.now() + Duration.toMillis(reading.total) - sinceSent
+  /** What the server may take its time for, and how many milliseconds are left of it. The consumer's time does not count. */
+  let phase: "first-event" | "idle" = "first-event"
+  let patience = Duration.toMillis(reading.first) - sinceSent
+  let askedAt = 0
   const watchdog = Timers.watchman(timers, () => {
     // The model has said its end, and only the connection stayed open
     if (Fold.isSuccess(said, false)) return finish()
@@ -325,8 +335,8 @@ const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> =>
       return Effect.succeed(read)
     }
     if (ending !== undefined) return Effect.onExit(ending, onEnd)
-    const patience = phase === "idle" ? Duration.toMillis(reading.idle) : Duration.toMillis(reading.first) - sinceSent
-    watchdog.expect(Math.min(patience, deadline - timers.now()))
+    askedAt = timers.now()
+    watchdog.expect(Math.min(patience, deadline - askedAt))
     return ask
   })
 
@@ -355,7 +365,11 @@ const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> =>
       pieces.forEach(parser.feed)
       if (parser.isTooLong()) fail(tooLong())
       if (parts.length === 0 && ending === undefined) return more()
-      phase = "idle"
+      if (isAlive) {
+        isAlive = false
+        phase = "idle"
+        patience = Duration.toMillis(reading.idle)
+      } else if (consumer !== undefined) patience = Math.max(0, patience - (timers.now() - askedAt))
       answer()
     },
     finish,
@@ -390,6 +404,8 @@ const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> =>
     )
   })
 }
+
+const isKeepAlive = (event: string): boolean => /^(ping|heartbeat|keep-?alive)$/i.test(event)
 
 const isNonEmpty = <A>(parts: ReadonlyArray<A>): parts is readonly [A, ...Array<A>] => parts.length > 0
 

@@ -246,7 +246,17 @@ describe("D13: keep-alives", () => {
   it.effect("keep-alives of any form are no sign that the model works, so the idle timeout passes", () =>
     Effect.gen(function*() {
       const { emulator, tela } = { tela: yield* Tela.TelaClient, emulator: yield* TelaEmulator.TelaEmulator }
-      for (const raw of [": ping\n\n", "data:\n\n", "data: ping\n\n", "data: 17\n\n"]) {
+      for (
+        const raw of [
+          ": ping\n\n",
+          "data:\n\n",
+          "data: ping\n\n",
+          "data: 17\n\n",
+          event({ type: "ping" }),
+          event({ type: "ping" }, "ping"),
+          event("", "Keep-Alive")
+        ]
+      ) {
         const beats = Array.from({ length: 20 }, () => [{ raw }, { pause: "10 seconds" }] as const).flat()
         yield* emulator.script({ stream: { pieces: ["Hel", ...beats, "lo"] } })
         const exit = yield* finish(Stream.runDrain(tela.canvas.make({ id: canvasId }).stream({})))
@@ -255,6 +265,10 @@ describe("D13: keep-alives", () => {
         assert.strictEqual(Duration.toSeconds(error.elapsed), 60)
         assert.include(error.message, "1m, which is its idleTimeout")
       }
+      const steps = Array.from({ length: 20 }, () => [{ event: "step", data: 1 }, { pause: "10 seconds" }] as const)
+        .flat()
+      yield* emulator.script({ stream: { pieces: ["Hel", ...steps, "lo"] } })
+      success(yield* finish(Stream.runDrain(tela.canvas.make({ id: canvasId }).stream({}))))
     }).pipe(Effect.provide(live())))
 })
 
