@@ -106,6 +106,8 @@ export interface Policy<Snapshot = unknown, E = never, R = never> {
   readonly notFoundGrace: Duration.Duration
   /** The longest `Retry-After` that is honoured. */
   readonly retryAfterCeiling: Duration.Duration
+  /** The option that set `timeout`, with its value, for messages: `"timeout (15 minutes, the default)"`. */
+  readonly timeoutSource?: string | undefined
 }
 
 /**
@@ -630,10 +632,20 @@ export const makePolicy = <Snapshot, E = never, R = never>(
     }
     const schedule: PollSchedule<Snapshot, E, R> = options?.schedule ??
       sharedFixed(yield* duration(names.pollInterval, options?.pollInterval, defaults.pollInterval))
-    return shared(defaults, { schedule, timeout, errorBudget, notFoundGrace, retryAfterCeiling })
+    const timeoutSource = `${names.timeout} (${words(timeout)}${options?.timeout === undefined ? ", the default" : ""})`
+    return shared(defaults, { schedule, timeout, errorBudget, notFoundGrace, retryAfterCeiling, timeoutSource })
   })
 
 const optionNames = ["pollInterval", "timeout", "schedule", "errorBudget", "notFoundGrace", "retryAfterCeiling"]
+
+/** `"15 minutes"` rather than `"15m"` where one unit is enough. */
+const words = (duration: Duration.Duration): string => {
+  const text = Duration.format(duration)
+  const [, count, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? []
+  return unit === undefined ? text : `${count} ${unitNames[unit]}${count === "1" ? "" : "s"}`
+}
+
+const unitNames: Readonly<Record<string, string>> = { ms: "millisecond", s: "second", m: "minute", h: "hour", d: "day" }
 
 // What most waits have in common exists once, and not once for each
 const defaultGrace = Duration.seconds(30)
@@ -644,6 +656,7 @@ const shared = <Snapshot, E, R>(defaults: object, policy: Policy<Snapshot, E, R>
   const last = lastPolicies.get(defaults) as Policy<Snapshot, E, R> | undefined
   if (
     last !== undefined && last.schedule === policy.schedule && last.errorBudget === policy.errorBudget &&
+    last.timeoutSource === policy.timeoutSource &&
     Duration.equals(last.timeout, policy.timeout) &&
     Duration.equals(last.notFoundGrace, policy.notFoundGrace) &&
     Duration.equals(last.retryAfterCeiling, policy.retryAfterCeiling)

@@ -41,7 +41,14 @@ import { quote } from "./internal/describe.ts"
 import * as PollLoop from "./internal/pollLoop.ts"
 import * as Telemetry from "./internal/telemetry.ts"
 import type { Policy, Progress } from "./Polling.ts"
-import { type BadRequestError, refused, type RequestError, RunFailedError, type RunTimeoutError } from "./RunError.ts"
+import {
+  type BadRequestError,
+  refused,
+  type RequestError,
+  RunFailedError,
+  type RunTimeoutError,
+  WaitStoppedError
+} from "./RunError.ts"
 import { RunRef } from "./RunRef.ts"
 
 /**
@@ -86,10 +93,17 @@ export interface RunSource<Snapshot, Success extends Snapshot, Failure extends S
   /** Whether nothing that matters has changed from one snapshot to the next; a clock that went on does not matter. */
   readonly unchanged: (previous: Snapshot, next: Snapshot) => boolean
   /**
-   * Waits until the provider tells of the run's end by itself: with the answer, or without one, which is a reason to poll
-   * at once.
+   * Waits for a push of the provider, such as a webhook, which says that the run has ended, and returns its number. Pushes are
+   * numbered from 1 on, and only one with a number above `after` counts. A push is a reason to poll at once and never an answer.
    */
-  readonly pushed?: Effect.Effect<Option.Option<Answer<Snapshot>>> | undefined
+  readonly pushed?: ((after: number) => Effect.Effect<number>) | undefined
+  /**
+   * Whether a push proves that the run has ended, because it is signed. Then polls that do not know of the end yet are repeated
+   * soon. Otherwise each push causes one poll.
+   *
+   * @default false
+   */
+  readonly isPushProof?: boolean | undefined
   /**
    * How long `retrieve` takes at most by bounds of its own, in milliseconds. A deadline further away than that is not watched
    * while it runs, which saves a fiber for each poll.
@@ -148,8 +162,8 @@ export const polls = <
   source: RunSource<Snapshot, Success, Failure, E, R>,
   policy: Policy<Snapshot, SE, SR>
 ): Stream.Stream<Poll<Snapshot, E>, E | RunTimeoutError | SE, R | SR> =>
-  Stream.fromPull(
-    Effect.map(PollLoop.make(source, policy), (loop) => {
+  Stream.scoped(Stream.fromPull(
+    Effect.map(Effect.acquireRelease(PollLoop.make(source, policy), stop), (loop) => {
       const next = Effect.onExit(PollLoop.next(loop), (exit) => {
         if (Exit.isSuccess(exit)) {
           const { phase } = exit.value
@@ -157,7 +171,6 @@ export const polls = <
             ? Effect.void
             : Telemetry.ended(loop, Exit.succeed({ phase }))
         }
-        PollLoop.stop(loop)
         return Telemetry.ended(loop, Exit.failCause(exit.cause))
       })
       let previous: Snapshot | undefined
@@ -174,7 +187,7 @@ export const polls = <
         })
       )
     })
-  ).pipe(Telemetry.streamSpan("Run.polls", Telemetry.attributes(source.ref)))
+  )).pipe(Telemetry.streamSpan("Run.polls", Telemetry.attributes(source.ref)))
 
 /**
  * The snapshots of a run that differ from the one before, ending with the terminal one, whatever it is: a failed run is
@@ -299,16 +312,16 @@ export const completions = <
 export interface SharedRun<Snapshot, Success extends Snapshot, Failure extends Snapshot, PollError, E> {
   readonly ref: RunRef
   /** Every poll from the latest on. */
-  readonly polls: Stream.Stream<Poll<Snapshot, PollError>, E>
+  readonly polls: Stream.Stream<Poll<Snapshot, PollError>, E | WaitStoppedError>
   /** The snapshots that differ, from the latest on. */
-  readonly watch: Stream.Stream<Snapshot, E>
+  readonly watch: Stream.Stream<Snapshot, E | WaitStoppedError>
   /** The terminal snapshot. */
-  readonly settle: Effect.Effect<Success | Failure, E>
+  readonly settle: Effect.Effect<Success | Failure, E | WaitStoppedError>
   /** The terminal snapshot of a run that succeeded. */
-  readonly wait: Effect.Effect<Success, E | RunFailedError>
+  readonly wait: Effect.Effect<Success, E | RunFailedError | WaitStoppedError>
   /**
-   * Stops the loop and interrupts all who hold it. The run goes on at the provider, and whoever comes later starts a new
-   * loop.
+   * Stops the loop. All waiters fail with a `WaitStoppedError`, and no fiber is interrupted. The run continues at the provider,
+   * and the next waiter starts a new loop.
    */
   readonly stop: Effect.Effect<void>
 }
@@ -337,12 +350,12 @@ export const share = <
   policy: Policy<Snapshot, SE, SR>
 ): Effect.Effect<SharedRun<Snapshot, Success, Failure, E, E | RunTimeoutError | SE>, never, R | SR> =>
   Effect.map(Effect.context<R | SR>(), (context) => {
-    type LoopError = E | RunTimeoutError | SE
+    type LoopError = E | RunTimeoutError | WaitStoppedError | SE
     type Waiter = Queue.Queue<Poll<Snapshot, E>, LoopError>
     interface Loop {
       readonly waiters: Set<Waiter>
-      /** Told again to a late waiter, to bring it up to date or to tell it of an end it has just missed. */
-      latest: ((waiter: Waiter) => boolean) | undefined
+      /** The latest poll, for a waiter that joins later. */
+      latest: Poll<Snapshot, E> | undefined
       fiber: Fiber.Fiber<void> | undefined
     }
     // The terminal poll, for those who come after the end
@@ -350,45 +363,44 @@ export const share = <
     let loop: Loop | undefined
 
     // A queue per waiter rather than a PubSub, which is a ninth of what a program pays for this library
-    const tell = (loop: Loop, message: (waiter: Waiter) => boolean) =>
-      Effect.sync(() => {
-        loop.latest = message
-        loop.waiters.forEach(message)
-      })
-
-    const start = Effect.suspend(() => {
-      const starting: Loop = { waiters: new Set(), latest: undefined, fiber: undefined }
-      return polls(source, policy).pipe(
-        Stream.runForEach((poll) => {
-          if (isTerminal(poll)) last = poll
-          return tell(starting, (waiter) => Queue.offerUnsafe(waiter, poll))
-        }),
-        Effect.catchCause((cause) => tell(starting, (waiter) => Queue.failCauseUnsafe(waiter, cause))),
-        Effect.provideContext(context),
-        Effect.interruptible,
-        Effect.forkDetach,
-        Effect.map((fiber) => {
-          starting.fiber = fiber
-          return loop = starting
-        })
+    const run = (self: Loop) =>
+      polls(source, policy).pipe(
+        Stream.runForEach((poll) =>
+          Effect.sync(() => {
+            if (isTerminal(poll)) last = poll
+            self.latest = poll
+            for (const waiter of self.waiters) Queue.offerUnsafe(waiter, poll)
+          })
+        ),
+        Effect.catchCause((cause) => Effect.sync(() => end(self, cause)))
       )
-    })
+
+    /** A loop that failed or was stopped is never joined: whoever comes later starts a new one. */
+    const end = (self: Loop, cause: Cause.Cause<LoopError>) => {
+      if (loop === self) loop = undefined
+      for (const waiter of self.waiters) Queue.failCauseUnsafe(waiter, cause)
+    }
 
     // The loop starts with the first waiter and stops with the last; one at a time, or two of them would start two
     const turn = Semaphore.makeUnsafe(1).withPermits(1)
     const attach = Effect.acquireRelease(
-      turn(Effect.gen(function*() {
-        const waiter = yield* Queue.unbounded<Poll<Snapshot, E>, LoopError>()
-        const joined = loop ?? (yield* start)
-        joined.waiters.add(waiter)
-        joined.latest?.(waiter)
+      turn(Effect.map(Queue.unbounded<Poll<Snapshot, E>, LoopError>(), (waiter) => {
+        if (loop !== undefined) {
+          if (loop.latest !== undefined) Queue.offerUnsafe(waiter, loop.latest)
+          loop.waiters.add(waiter)
+          return { joined: loop, waiter }
+        }
+        const joined: Loop = { waiters: new Set([waiter]), latest: undefined, fiber: undefined }
+        loop = joined
+        // On the context of the handle and not of the first waiter, whose scheduler or tracer may end with it
+        joined.fiber = Effect.runForkWith(context)(run(joined))
         return { joined, waiter }
       })),
       ({ joined, waiter }) =>
         turn(Effect.suspend(() => {
           joined.waiters.delete(waiter)
-          if (joined.waiters.size > 0 || loop !== joined) return Effect.void
-          loop = undefined
+          if (joined.waiters.size > 0) return Effect.void
+          if (loop === joined) loop = undefined
           return joined.fiber === undefined ? Effect.void : Fiber.interrupt(joined.fiber)
         }))
     )
@@ -419,10 +431,11 @@ export const share = <
       wait: Effect.flatMap(ended, succeedOrFail),
       stop: turn(Effect.suspend(() => {
         const ending = loop
-        loop = undefined
-        return ending?.fiber === undefined ? Effect.void : Effect.andThen(
-          Fiber.interrupt(ending.fiber),
-          tell(ending, (waiter) => Queue.failCauseUnsafe(waiter, Cause.interrupt()))
+        if (ending === undefined) return Effect.void
+        // What a waiter has not read yet is dropped, so that it ends at once
+        return Effect.forEach(ending.waiters, (waiter) => Effect.ignore(Queue.clear(waiter)), { discard: true }).pipe(
+          Effect.andThen(Effect.sync(() => end(ending, Cause.fail(stopped(source.ref))))),
+          Effect.andThen(ending.fiber === undefined ? Effect.void : Fiber.interrupt(ending.fiber))
         )
       }))
     }
@@ -460,6 +473,8 @@ export const parseRef = (json: string): Effect.Effect<RunRef, BadRequestError> =
   )
 
 const decodeRef = Schema.decodeUnknownEffect(Schema.fromJsonString(RunRef))
+
+const stop = (loop: PollLoop.AnyLoop): Effect.Effect<void> => Effect.sync(() => PollLoop.stop(loop))
 
 /** Follows a run to its end, and judges that. What is built before the run is waited for is not held by then. */
 const follow = <
@@ -512,6 +527,14 @@ const succeedOrFail = <Success, Failure>(
 const either = <Success, Failure>(
   { phase }: PollLoop.Ended<Success, Failure>
 ): Effect.Effect<Success | Failure> => Effect.succeed(phase.run)
+
+const stopped = (ref: RunRef): WaitStoppedError =>
+  new WaitStoppedError({
+    message:
+      `The wait for the ${ref.provider} ${ref.kind} ${ref.id} was stopped. The run continues at the provider: wait ` +
+      "again with the same handle, or with this error's ref.",
+    ref
+  })
 
 const isTerminal = <Snapshot, E>(poll: Poll<Snapshot, E>): boolean => poll._tag === "Snapshot" && poll.terminal
 

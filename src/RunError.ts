@@ -7,6 +7,7 @@
  * | --- | --- |
  * | {@link BadRequestError} | the request is wrong: refused here before it was sent, or by the provider (400, 422, and any other 4xx without a tag of its own) |
  * | {@link RunTimeoutError} | the wait's deadline passed; the run itself may be fine |
+ * | {@link WaitStoppedError} | another fiber stopped the wait: `stop` of a shared handle, or `cancel` of an execution |
  * | {@link RunFailedError} | the provider finished the run as failed |
  * | {@link AuthenticationError} | 401: the API key is missing, wrong or revoked |
  * | {@link UsageLimitError} | 402: credits or plan are used up |
@@ -346,6 +347,20 @@ export class RunTimeoutError extends TaggedError<RunTimeoutError>()("RunTimeoutE
  * @since 0.1.0
  */
 export const maxPollRecords = 20
+
+/**
+ * Another fiber stopped the wait, with `stop` of a shared handle or `cancel` of an execution. The run continues at the provider,
+ * and the same handle can be waited for again.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class WaitStoppedError extends TaggedError<WaitStoppedError>()("WaitStoppedError", {
+  message: Schema.String,
+  ref: RunRef
+}) {
+  readonly isRetryable = true
+}
 
 /**
  * The provider finished the run as failed.

@@ -116,7 +116,8 @@ export const nearest = (value: unknown): RunRef => {
     const part = Option.getOrUndefined(propertyOf(value, key))
     return typeof part === "string" && part !== "" ? part : "unknown"
   }
-  return { version: 1, provider: text("provider"), kind: text("kind"), id: text("id") }
+  const id = typeof value === "string" && value !== "" ? value : text("id")
+  return { version: 1, provider: text("provider"), kind: text("kind"), id }
 }
 
 const propertyOf = Option.liftThrowable((value: unknown, key: string): unknown =>

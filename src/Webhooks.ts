@@ -7,9 +7,9 @@
  * client, and to the provider's route (`Spine.layerWebhookRoute`, `Tela.layerWebhookRoute`). While a wait runs,
  *
  * - it still polls, but once a minute unless it is told otherwise, since webhooks are expected to come first;
- * - a webhook about its run ends its sleep: a complete answer in the webhook is taken, and anything less makes it poll at
- *   once;
- * - a webhook that is lost costs only delay, one that comes twice does nothing, and one that comes before the wait is
+ * - a webhook which says that its run has ended makes it poll at once. The webhook itself is never the answer: not every
+ *   provider signs its webhooks, and the response to a poll is complete;
+ * - a webhook that is lost costs only delay, a duplicate delivery does nothing, and one that comes before the wait is
  *   remembered.
  *
  * @since 0.1.0
@@ -30,12 +30,13 @@ import { whileWebhooksAreExpected } from "./internal/pace.ts"
 export interface Delivery {
   readonly provider: string
   readonly runId: string
-  /** Tells deliveries apart: the same id is the same delivery, however often it comes. */
+  /**
+   * Identifies the delivery: a second one with the same id is a duplicate. It must follow from what was proved, so that a
+   * forged delivery never makes a genuine one a duplicate.
+   */
   readonly eventId: string
-  /** Whether it says that the run has ended. Only that ends the sleep of a wait. */
+  /** Whether the delivery says that the run has ended. Only such a delivery makes a wait poll. */
   readonly isTerminal: boolean
-  /** The body, as JSON. */
-  readonly payload: unknown
 }
 
 /**
@@ -47,8 +48,11 @@ export interface Delivery {
 export interface Service {
   /** Passes a delivery on, and says whether it was new. */
   readonly deliver: (delivery: Delivery) => Effect.Effect<boolean>
-  /** Waits for the delivery that says that a run has ended. */
-  readonly ended: (provider: string, runId: string) => Effect.Effect<Delivery>
+  /**
+   * Waits for a delivery which says that a run has ended, and returns its number. The hub numbers such deliveries from 1 on, and
+   * here only those above `after` count.
+   */
+  readonly ended: (provider: string, runId: string, after?: number) => Effect.Effect<number>
 }
 
 /**
@@ -68,7 +72,8 @@ export class Webhooks extends Context.Service<Webhooks, Service>()("canvas-runs/
  */
 export const make = (options?: {
   /**
-   * How many deliveries are remembered, to tell doubles and for waits that begin later.
+   * How many deliveries to remember, for deduplication and for waits that start later. Only their ids are kept: at most a
+   * kilobyte for each.
    *
    * @default 10_000
    */
@@ -77,34 +82,35 @@ export const make = (options?: {
   Effect.sync(() => {
     const capacity = options?.capacity ?? 10_000
     const seen = new Set<string>()
-    const ends = new Map<string, Delivery>()
-    const waiting = new Map<string, { readonly end: Deferred.Deferred<Delivery>; waiters: number }>()
-    const keyOf = (provider: string, runId: string) => `${provider}/${runId}`
-
-    const remember = (key: string, delivery: Delivery) => {
-      ends.set(key, delivery)
-      if (ends.size > capacity) ends.delete(ends.keys().next().value!)
-    }
+    const ends = new Map<string, number>()
+    const waiting = new Map<string, { readonly end: Deferred.Deferred<number>; waiters: number }>()
+    let count = 0
 
     return {
       deliver: (delivery) =>
-        Effect.suspend(() => {
-          const id = `${delivery.provider}/${delivery.eventId}`
-          if (seen.has(id)) return Effect.succeed(false)
+        Effect.sync(() => {
+          const id = keyOf(delivery.provider, delivery.eventId)
+          if (seen.has(id)) return false
           seen.add(id)
           if (seen.size > capacity) seen.delete(seen.values().next().value!)
-          if (!delivery.isTerminal) return Effect.succeed(true)
+          if (!delivery.isTerminal) return true
           const key = keyOf(delivery.provider, delivery.runId)
-          remember(key, delivery)
+          // Taken out first, so that the oldest comes first in the order of insertion
+          ends.delete(key)
+          ends.set(key, ++count)
+          if (ends.size > capacity) ends.delete(ends.keys().next().value!)
           const entry = waiting.get(key)
-          return entry === undefined ? Effect.succeed(true) : Effect.as(Deferred.succeed(entry.end, delivery), true)
+          if (entry === undefined) return true
+          waiting.delete(key)
+          Deferred.doneUnsafe(entry.end, Effect.succeed(count))
+          return true
         }),
-      ended: (provider, runId) =>
+      ended: (provider, runId, after = 0) =>
         Effect.suspend(() => {
           const key = keyOf(provider, runId)
-          const end = ends.get(key)
-          if (end !== undefined) return Effect.succeed(end)
-          const entry = waiting.get(key) ?? { end: Deferred.makeUnsafe<Delivery>(), waiters: 0 }
+          const number = ends.get(key)
+          if (number !== undefined && number > after) return Effect.succeed(number)
+          const entry = waiting.get(key) ?? { end: Deferred.makeUnsafe<number>(), waiters: 0 }
           entry.waiters++
           waiting.set(key, entry)
           return Effect.ensuring(
@@ -116,6 +122,9 @@ export const make = (options?: {
         })
     }
   })
+
+/** Providers send short ids. A longer one is cut, so that what the hub remembers is bounded in bytes. */
+const keyOf = (provider: string, id: string): string => `${provider}/${id.slice(0, 400)}`
 
 /**
  * A layer with a hub.

@@ -11,11 +11,15 @@ import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import type { Policy } from "../Polling.ts"
-import type { Answer, Completion, RunSource } from "../Run.ts"
+import type { Completion, RunSource } from "../Run.ts"
 import type { RunTimeoutError } from "../RunError.ts"
+import * as RunRef from "../RunRef.ts"
 import * as PollLoop from "./pollLoop.ts"
 import * as Telemetry from "./telemetry.ts"
 import * as Timers from "./timers.ts"
+
+/** The least time that a `source` is given, in milliseconds: it names the run in the error of a deadline that has passed. */
+const graceMillis = 1000
 
 export const make = <
   Target,
@@ -55,8 +59,7 @@ export const make = <
         const timers = Timers.of(parent)
         const fork = Effect.runForkWith(parent.context as never)
         const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
-        const listeners = new Map<Row, Fiber.Fiber<unknown, unknown>>()
-        let waiting: Array<() => void> = []
+        let waiting: Array<Row> = []
         let started = 0
         let arriving: (() => void) | undefined
         let wasDue = false
@@ -69,14 +72,19 @@ export const make = <
         /** What has waited longest, but every other turn is for a new run, of which one at a time is let in. */
         const next = (): (() => void) | undefined => {
           if (isClosed || running >= options.concurrency) return undefined
-          if (arriving === undefined || !wasDue && started < waiting.length) {
+          // Those that met their deadline while they waited are gone
+          while (started < waiting.length && !PollLoop.isWaiting(waiting[started]!)) started++
+          const row = waiting[started]
+          if (row !== undefined && (arriving === undefined || !wasDue)) {
             wasDue = true
-            return started < waiting.length ? waiting[started++] : undefined
+            started++
+            PollLoop.dequeue(row)
+            return () => start(turn(row))
           }
-          const start = arriving
+          const begin = arriving
           arriving = undefined
           wasDue = false
-          return start
+          return begin
         }
 
         /** Starts what is due, as long as there is room. A turn that ends at once must not start the next inside it. */
@@ -90,17 +98,17 @@ export const make = <
           waiting = waiting.slice(started)
           started = 0
         }
-        const whenThereIsRoom = (start: () => void) => {
-          waiting.push(start)
-          startDue()
+
+        const forkHeld = (effect: Effect.Effect<void>): Fiber.Fiber<void> => {
+          const fiber = fork(effect)
+          fibers.add(fiber)
+          fiber.addObserver(() => fibers.delete(fiber))
+          return fiber
         }
 
         const start = (turn: Effect.Effect<void, never, R | SR>) => {
           running++
-          const fiber = fork(turn as Effect.Effect<void>)
-          fibers.add(fiber)
-          fiber.addObserver((exit) => {
-            fibers.delete(fiber)
+          forkHeld(turn as Effect.Effect<void>).addObserver((exit) => {
             running--
             // A defect; all that a server or a wrong input can cause is a completion
             if (Exit.isFailure(exit) && !isClosed) Queue.failCauseUnsafe(queue, exit.cause)
@@ -109,7 +117,13 @@ export const make = <
         }
 
         const wake = (row: Row) => {
-          if (!PollLoop.isHeldBack(row)) whenThereIsRoom(() => start(turn(row)))
+          // The deadline of a row that waits for room: it times out without a poll, which needs no room
+          if (PollLoop.dequeue(row)) return start(turn(row))
+          if (PollLoop.isHeldBack(row)) return
+          PollLoop.enqueue(row)
+          waiting.push(row)
+          startDue()
+          PollLoop.watchQueued(row)
         }
 
         const sleep = (row: Row, millis: number) =>
@@ -119,13 +133,25 @@ export const make = <
             row.timers.add(row, millis)
           })
 
-        /** One turn: a poll, or what a push brought; then either the next is planned, or the run is over. */
-        const turn = (row: Row, pushed?: Answer<Snapshot>): Effect.Effect<void, never, R | SR> =>
-          Effect.flatMap(options.source(row.target as Target), (source) => {
+        /** The caller's function runs inside the turn, so that what it throws ends the stream, and within the deadline. */
+        const sourceOf = (row: Row): Effect.Effect<Row["source"], SourceError | RunTimeoutError> =>
+          Timers.within(
+            Effect.suspend(() => options.source(row.target as Target)),
+            // A turn that begins after the deadline gives the error of the deadline, with the ref of the source
+            Math.max(PollLoop.timeLeft(row), graceMillis),
+            () => {
+              row.source = { ref: RunRef.nearest(row.target) } as Row["source"]
+              return PollLoop.timedOut(row, "deadline")
+            }
+          )
+
+        /** One poll; then either the next is planned, or the run is over. */
+        const turn = (row: Row): Effect.Effect<void, never, R | SR> =>
+          Effect.flatMap(sourceOf(row), (source) => {
             row.source = source
-            listen(row, source)
+            if (row.polls === 0) PollLoop.listen(row, forkHeld)
             return Effect.flatMap(
-              pushed === undefined ? PollLoop.poll(row) : Effect.sync(() => PollLoop.succeeded(row, pushed)),
+              PollLoop.poll(row),
               (turn): Effect.Effect<Ended | undefined, RunTimeoutError | SE, SR> =>
                 turn.phase === undefined || turn.phase._tag === "Pending"
                   ? Effect.as(PollLoop.plan(row, sleep), undefined)
@@ -150,27 +176,13 @@ export const make = <
 
         const finish = (row: Row, result: Result.Result<A, Failure>) =>
           Effect.map(Queue.offer(queue, { target: row.target as Target, result }), () => {
-            listeners.get(row)?.interruptUnsafe()
-            listeners.delete(row)
+            PollLoop.stop(row)
             rows--
             endIfDone()
           })
 
         const endIfDone = () => {
           if (isWhole && rows === 0) Queue.endUnsafe(queue)
-        }
-
-        /** Where the provider tells of the end by itself, a row that sleeps is woken, and one that is polling hurries. */
-        const listen = (row: Row, { pushed }: Pick<Row["source"], "pushed">) => {
-          if (pushed === undefined || row.polls > 0) return
-          const fiber = fork(Effect.map(pushed, (answer) => {
-            row.isLast = false
-            row.hurry = 1
-            if (row.index === -1) return
-            row.timers.remove(row)
-            whenThereIsRoom(() => start(turn(row, Option.getOrUndefined(answer))))
-          }))
-          listeners.set(row, fiber)
         }
 
         /** Its time begins with its first poll, which may have to wait for room. */
@@ -194,7 +206,7 @@ export const make = <
           Effect.suspend(() => {
             isClosed = true
             timers.removeAll((timer) => timer.wake === wake)
-            return Fiber.interruptAll([...fibers, ...listeners.values()])
+            return Fiber.interruptAll(fibers)
           })).pipe(
             Effect.andThen(Stream.runForEach(options.targets, admit)),
             Effect.andThen(Effect.sync(() => {

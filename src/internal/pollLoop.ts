@@ -8,8 +8,8 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Cause from "effect/Cause"
 import type * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
@@ -49,9 +49,9 @@ export interface Loop<Snapshot, Success extends Snapshot, Failed extends Snapsho
   slowest: number
   /** What the provider asks to wait at least. */
   floor: number
-  /** The poll for which the last sleep was shortened has been planned. */
-  isLast: boolean
-  /** Above 0 once the provider has pushed, which is heard once. If a poll does not know of the end yet, those after it hurry. */
+  /** Bits, because each boolean of its own would take 8 bytes of every wait: see {@link isLast} and the constants after it. */
+  flags: number
+  /** Above 0 once a push has proved that the run has ended. While a poll does not know of the end yet, those after it hurry. */
   hurry: number
   snapshot: Snapshot | undefined
   completed: number | undefined
@@ -62,6 +62,23 @@ export interface Loop<Snapshot, Success extends Snapshot, Failed extends Snapsho
   outcomes: number
   outcomeAt: number
   history: Array<PollRecord> | undefined
+}
+
+/** The poll for which the last sleep was shortened has been planned. */
+const isLast = 1
+/** A push came while a poll was under way, so its answer may be from before the push. */
+const isPushed = 2
+/** The poll that is due has been put off once, after a pause of the process. */
+const isPutOff = 4
+/** A row of a table waits for room to poll. Its timer then is that of its deadline. */
+const isQueued = 8
+
+const set = (loop: Pick<AnyLoop, "flags">, flag: number): void => {
+  loop.flags |= flag
+}
+
+const unset = (loop: Pick<AnyLoop, "flags">, flag: number): void => {
+  loop.flags &= ~flag
 }
 
 type Step<Snapshot, SE, SR> = (
@@ -77,6 +94,7 @@ export interface AnyLoop extends
   >
 {
   readonly source: { readonly ref: RunRef }
+  readonly policy: Pick<Policy, "timeout" | "timeoutSource">
   readonly snapshot: unknown
   wake(self: Timers.Timer): void
 }
@@ -132,7 +150,7 @@ const makeUnsafe = <Snapshot, Success extends Snapshot, Failed extends Snapshot,
     failures: 0,
     slowest: 0,
     floor: 0,
-    isLast: false,
+    flags: 0,
     hurry: 0,
     snapshot: undefined,
     completed: undefined,
@@ -153,60 +171,99 @@ export const next = <Snapshot, Success extends Snapshot, Failed extends Snapshot
   loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>
 ): Effect.Effect<Turn<Snapshot, Success, Failed, E>, E | RunTimeoutError | SE, R | SR> =>
   Effect.suspend(() =>
-    loop.polls === 0 ? poll(loop) : plan(loop, (loop, millis) => sleep(loop, millis, poll, Effect.succeed))
+    loop.polls === 0
+      ? Effect.andThen(listenAlone(loop), poll(loop))
+      : plan(loop, (loop, millis) => sleep(loop, millis, poll))
   )
 
-/** Turns the loop until the run has ended. Whoever runs it calls {@link stop} when it is interrupted. */
+/** Polls until the run has ended. Whoever runs it calls {@link stop} when it is over or interrupted. */
 export const end = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
   loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>
 ): Effect.Effect<Ended<Success, Failed>, E | RunTimeoutError | SE, R | SR> =>
-  Effect.flatMap(poll(loop), (turn) => endAfter(turn, loop))
+  Effect.andThen(listenAlone(loop), endAfterPoll(loop))
 
-const endAfter = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
-  turn: Turn<Snapshot, Success, Failed, E>,
+const endAfterPoll = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
   loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>
 ): Effect.Effect<Ended<Success, Failed>, E | RunTimeoutError | SE, R | SR> =>
-  turn.phase === undefined || turn.phase._tag === "Pending"
-    ? plan(loop, (loop, millis) => sleep(loop, millis, end, endAfter))
-    : Effect.succeed({ ref: loop.source.ref, phase: turn.phase, requestId: turn.answer.requestId })
+  Effect.flatMap(
+    poll(loop),
+    (turn): Effect.Effect<Ended<Success, Failed>, E | RunTimeoutError | SE, R | SR> =>
+      turn.phase === undefined || turn.phase._tag === "Pending"
+        ? plan(loop, (loop, millis) => sleep(loop, millis, endAfterPoll))
+        : Effect.succeed({ ref: loop.source.ref, phase: turn.phase, requestId: turn.answer.requestId })
+  )
 
-/** Lets go of the timer. */
-export const stop = (loop: AnyLoop): void => loop.timers.remove(loop)
+/** Removes the timer, and stops listening for pushes. */
+export const stop = (loop: AnyLoop): void => {
+  loop.timers.remove(loop)
+  listeners.get(loop)?.interruptUnsafe()
+  listeners.delete(loop)
+}
+
+/** The fibers that listen for pushes. They are kept apart because hardly any wait has one. */
+const listeners = new WeakMap<AnyLoop, Fiber.Fiber<void>>()
 
 /**
- * Sleeps, then goes on; or, where the provider tells of the end by itself, takes what it says. A sleeping fiber is woken with
- * what it goes on with, so that it holds no more than its loop: no frame of a stack, and no finalizer, which is {@link stop}.
+ * Listens for pushes until {@link stop}. A push is never an answer, because its body may be forged: it wakes the loop, which
+ * polls once. Polling goes on if listening fails.
+ */
+export const listen = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
+  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>,
+  fork: (listening: Effect.Effect<void>) => Fiber.Fiber<void>
+): void => {
+  const { isPushProof, pushed } = loop.source
+  if (pushed === undefined) return
+  const next = (after: number): Effect.Effect<void> =>
+    Effect.flatMap(
+      Effect.suspend(() => pushed(after)),
+      // Anything else is no new push, and to ask again at once would never end
+      (number) =>
+        number > after ? Effect.andThen(Effect.sync(() => push(loop, isPushProof === true)), next(number)) : Effect.void
+    )
+  listeners.set(
+    loop,
+    fork(Effect.catchCause(next(0), (cause) =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.void
+        : Effect.logError("canvas-runs: webhooks cannot be listened for any more; polling goes on", cause)))
+  )
+}
+
+/** {@link listen} for a loop that is run by a fiber of its own. */
+const listenAlone = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
+  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>
+): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    listen(loop, Effect.runForkWith(fiber.context))
+    return Effect.void
+  })
+
+const push = (loop: AnyLoop, isProof: boolean): void => {
+  unset(loop, isLast)
+  if (isProof) loop.hurry = 1
+  if (isWaiting(loop)) return
+  // A poll is under way, or nobody pulls
+  if (loop.index === -1) return set(loop, isPushed)
+  const floor = loop.started + loop.outcomeAt + loop.floor - loop.timers.now()
+  loop.timers.remove(loop)
+  if (floor > 0) return loop.timers.add(loop, floor)
+  loop.wake(loop)
+}
+
+/**
+ * Sleeps, then goes on. A sleeping fiber is woken with what it goes on with, so that it holds no more than its loop: no frame of
+ * a stack, and no finalizer, which is {@link stop}.
  */
 const sleep = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR, A, E2, R2>(
   loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>,
   millis: number,
-  goOn: (loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>) => Effect.Effect<A, E2, R2>,
-  take: (
-    turn: Turn<Snapshot, Success, Failed, E>,
-    loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>
-  ) => Effect.Effect<A, E2, R2>
-): Effect.Effect<A, E2, R2> => {
-  const { pushed } = loop.source
-  if (pushed === undefined || loop.hurry > 0) {
-    return Effect.callback((resume) => {
-      loop.resume = resume
-      loop.goOn = goOn
-      loop.timers.add(loop, millis)
-    })
-  }
-  loop.due = loop.timers.now() + millis
-  return Effect.flatMap(
-    Effect.raceFirst(
-      Effect.as(Timers.sleep(millis), undefined),
-      Effect.map(pushed, (answer) => {
-        loop.isLast = false
-        loop.hurry = 1
-        return Option.getOrUndefined(answer)
-      })
-    ),
-    (answer) => answer === undefined ? goOn(loop) : take(succeeded(loop, answer), loop)
-  )
-}
+  goOn: (loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>) => Effect.Effect<A, E2, R2>
+): Effect.Effect<A, E2, R2> =>
+  Effect.callback((resume) => {
+    loop.resume = resume
+    loop.goOn = goOn
+    loop.timers.add(loop, millis)
+  })
 
 const wake = (loop: AnyLoop): void => {
   if (isHeldBack(loop)) return
@@ -221,14 +278,44 @@ const pauseMillis = 1000
 /** The time over which a crowd spreads what would otherwise come at one moment. */
 const spread = (timers: Timers.Timers): number => Math.max(0, timers.size() - Timers.crowd)
 
-/** After a pause, what was due at different times stays at different times. */
+/**
+ * After a pause, what was due at different times stays at different times. Each is put off once at most, and never to its
+ * deadline: in a process whose event loop is always busy, every wake-up comes after a pause.
+ */
 export const isHeldBack = (loop: AnyLoop): boolean => {
   const late = loop.timers.now() - loop.due
-  if (late < pauseMillis || loop.isLast) return false
+  const wasPutOff = (loop.flags & isPutOff) !== 0
+  unset(loop, isPutOff)
+  if (late < pauseMillis || wasPutOff || loop.flags & isLast) return false
   const window = Math.min(late, spread(loop.timers))
-  if (window === 0) return false
-  loop.timers.add(loop, loop.due % window)
+  const millis = loop.due % window
+  if (window === 0 || millis >= timeLeft(loop)) return false
+  set(loop, isPutOff)
+  loop.timers.add(loop, millis)
   return true
+}
+
+/** The time until the deadline, in milliseconds. */
+export const timeLeft = (loop: AnyLoop): number =>
+  loop.started + Duration.toMillis(loop.policy.timeout) - loop.timers.now()
+
+/** Notes that a row waits for room. */
+export const enqueue = (loop: AnyLoop): void => set(loop, isQueued)
+
+/** Whether a row waits for room. */
+export const isWaiting = (loop: AnyLoop): boolean => (loop.flags & isQueued) !== 0
+
+/** Wakes a row that still waits for room at its deadline. */
+export const watchQueued = (loop: AnyLoop): void => {
+  if (isWaiting(loop)) loop.timers.add(loop, Math.max(0, timeLeft(loop)))
+}
+
+/** Ends the waiting for room, and says whether the row still waited. */
+export const dequeue = (loop: AnyLoop): boolean => {
+  const was = isWaiting(loop)
+  unset(loop, isQueued)
+  loop.timers.remove(loop)
+  return was
 }
 
 /** Asks the schedule when the next poll is due, and hands that on. */
@@ -254,7 +341,7 @@ export const plan = <
     // A consumer that came back late
     if (left <= 0) return timedOut(loop, "deadline")
     // The last poll has been made: what is left is waited for
-    if (loop.isLast) return sleep(loop, left)
+    if (loop.flags & isLast) return sleep(loop, left)
     const random = fiber.getRef(Random.Random).nextDoubleUnsafe()
     const state = stateOf(loop, fiber, now, left)
     if (step === undefined) {
@@ -274,14 +361,14 @@ export const plan = <
  * as more polls will follow than may fail, however long each takes, a later one brings another.
  */
 const needsSnapshot = (
-  { isLast, policy, source }: Pick<AnyLoop, "isLast"> & {
+  { flags, policy, source }: Pick<AnyLoop, "flags"> & {
     readonly policy: Policy<never, unknown, unknown>
     readonly source: Pick<RunSource<unknown, unknown, unknown>, "longest">
   },
   left: number,
   millis: number
 ): boolean =>
-  isLast || !ignoresSnapshot(policy.schedule) ||
+  (flags & isLast) !== 0 || !ignoresSnapshot(policy.schedule) ||
   left < Duration.toMillis(policy.notFoundGrace) + (policy.errorBudget + 2) *
         (Math.max(4 * millis, Duration.toMillis(policy.retryAfterCeiling)) + (source.longest ?? Infinity))
 
@@ -290,7 +377,7 @@ const breather = 100
 
 /** How long to sleep, given what the schedule says. */
 const due = (
-  loop: Pick<AnyLoop, "floor" | "hurry" | "isLast" | "late" | "slowest" | "timers">,
+  loop: Pick<AnyLoop, "flags" | "floor" | "hurry" | "late" | "slowest" | "timers">,
   left: number,
   scheduled: number,
   random: number
@@ -298,13 +385,14 @@ const due = (
   const { floor, hurry, late, slowest, timers } = loop
   // What a crowd waited for each other does not add up
   let millis = scheduled > 0 ? Math.max(scheduled - late, scheduled / 2) : breather
-  if (hurry > 0) millis = Math.min(millis, 500 * 2 ** loop.hurry++)
+  if (loop.flags & isPushed) millis = Math.min(millis, breather)
+  else if (hurry > 0) millis = Math.min(millis, 500 * 2 ** loop.hurry++)
   // Many who are told to wait until the same moment must not come back at it
   if (floor > millis) millis = floor + random * Math.min(millis, spread(timers))
   // Room for the last poll: twice the slowest one seen, and never more than half of what is left
   const lastStart = left - Math.min(Math.max(2 * slowest, 100), left / 2)
   if (millis < lastStart) return millis
-  loop.isLast = true
+  set(loop, isLast)
   return Math.max(0, lastStart)
 }
 
@@ -313,12 +401,13 @@ export const poll = <Snapshot, Success extends Snapshot, Failed extends Snapshot
   loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>
 ): Effect.Effect<Turn<Snapshot, Success, Failed, E>, E | RunTimeoutError, R> =>
   Effect.withFiber((fiber): Effect.Effect<Turn<Snapshot, Success, Failed, E>, E | RunTimeoutError, R> => {
-    const { policy, source, started, timers } = loop
+    const { source, timers } = loop
     const began = timers.now()
-    const left = started + Duration.toMillis(policy.timeout) - began
+    const left = timeLeft(loop)
     if (left <= 0 && loop.polls > 0) return timedOut(loop, "deadline")
     loop.late = loop.polls === 0 ? 0 : Math.min(Timers.crowdMillis, Math.max(0, began - loop.due))
     loop.polls++
+    unset(loop, isPushed)
     Telemetry.countPoll(source.ref, fiber.context)
     const turn = Effect.matchEffect(source.retrieve, {
       onSuccess: (answer) => {
@@ -335,8 +424,7 @@ export const poll = <Snapshot, Success extends Snapshot, Failed extends Snapshot
       : Timers.within(turn, Math.max(0, left), () => timedOut(loop, "deadline"))
   })
 
-/** Takes an answer, polled or pushed. */
-export const succeeded = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
+const succeeded = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
   loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>,
   answer: Answer<Snapshot>
 ): Turn<Snapshot, Success, Failed, E> => {
@@ -360,11 +448,13 @@ const failed = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E e
   error: E
 ): Effect.Effect<Turn<Snapshot, Success, Failed, E>, E> =>
   Effect.clockWith((clock) => {
-    const { policy, source: { ref } } = loop
+    const { policy, source: { ref }, started, timers } = loop
+    const grace = Duration.toMillis(policy.notFoundGrace)
     loop.floor = floorOf(policy, error.retryAfter)
     record(loop, error._tag)
+    // The clock that dated the ref may be ahead, so the grace period also counts from the first poll
     const isReplicaLag = isOurs(error, "NotFoundError") && ref.createdAt !== undefined &&
-      clock.currentTimeMillisUnsafe() - ref.createdAt <= Duration.toMillis(policy.notFoundGrace)
+      clock.currentTimeMillisUnsafe() - ref.createdAt <= grace && timers.now() - started <= grace
     return isReplicaLag || error.isRetryable && ++loop.failures <= policy.errorBudget
       ? Effect.succeed({ phase: undefined, error })
       : Effect.fail(error)
@@ -420,18 +510,20 @@ const stateOf = <Snapshot>(
   }
 }
 
-const timedOut = (loop: AnyLoop, reason: "deadline" | "schedule"): Effect.Effect<never, RunTimeoutError> =>
+export const timedOut = (loop: AnyLoop, reason: "deadline" | "schedule"): Effect.Effect<never, RunTimeoutError> =>
   Effect.suspend(() => {
-    const { outcome, polls, snapshot, source: { ref } } = loop
+    const { outcome, policy, polls, snapshot, source: { ref } } = loop
     const elapsed = Duration.millis(loop.timers.now() - loop.started)
     return Effect.fail(
       new RunTimeoutError({
         message: `The ${ref.provider} ${ref.kind} ${ref.id} had not ended after ${
           Duration.format(elapsed)
         } and ${polls} ${polls === 1 ? "poll" : "polls"} (last: ${outcome ?? "no answer"}): ${
-          reason === "deadline" ? "the timeout passed" : "the schedule has no more polls"
-        }. The run goes on at the provider: wait again with this error's ref, or give a longer ${
-          reason === "deadline" ? "timeout" : "schedule"
+          reason === "deadline"
+            ? `the time of ${policy.timeoutSource ?? "the timeout"} has passed`
+            : "the schedule has no more polls"
+        }. The run continues at the provider: wait again with this error's ref, or ${
+          reason === "deadline" ? "raise that option" : "give a schedule with more polls"
         }.`,
         ref,
         reason,

@@ -32,21 +32,25 @@ export interface Timers {
 }
 
 /**
- * The timers of the clock that a fiber runs on. A Worker of Cloudflare drops the timers of a request that has been answered,
+ * The timers of the clock and the scheduler that a fiber runs on. A fiber never sleeps by the scheduler of another one, which may
+ * be stopped at any time. A Worker of Cloudflare drops the timers of a request that has been answered,
  * so nothing there may sleep on one that another has set.
  */
 export const of = (fiber: Fiber.Fiber<unknown, unknown>): Timers => {
   const clock = fiber.getRef(Clock.Clock)
-  if (isWorker) return make(clock, fiber.getRef(Scheduler.Scheduler))
-  let timers = byClock.get(clock)
-  if (timers === undefined) byClock.set(clock, timers = make(clock, fiber.getRef(Scheduler.Scheduler)))
+  const scheduler = fiber.getRef(Scheduler.Scheduler)
+  if (isWorker) return make(clock, scheduler)
+  let byScheduler = byClock.get(clock)
+  if (byScheduler === undefined) byClock.set(clock, byScheduler = new WeakMap())
+  let timers = byScheduler.get(scheduler)
+  if (timers === undefined) byScheduler.set(scheduler, timers = make(clock, scheduler))
   return timers
 }
 
 const isWorker = (globalThis as { readonly navigator?: { readonly userAgent?: string } }).navigator?.userAgent ===
   "Cloudflare-Workers"
 
-const byClock = new WeakMap<Clock.Clock, Timers>()
+const byClock = new WeakMap<Clock.Clock, WeakMap<Scheduler.Scheduler, Timers>>()
 
 /**
  * From so many sleepers on, those that are due within so many milliseconds of each other wake together: to wake for each
@@ -55,7 +59,7 @@ const byClock = new WeakMap<Clock.Clock, Timers>()
 export const crowd = 64
 export const crowdMillis = 50
 
-/** How many wake before others get a turn. */
+/** How many wake between two looks at the clock. */
 const batch = 64
 
 /** The longest that a platform's timer can be set to. */
@@ -63,7 +67,7 @@ const longest = 2 ** 31 - 1
 
 const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): Timers => {
   const heap: Array<Timer> = []
-  // Nothing else of who sleeps first: it would be held for as long as the clock
+  // Nothing else of the first caller, such as its context or its tracer: it would be held for as long as the clock
   const fork = Effect.runForkWith(Context.make(Scheduler.Scheduler, scheduler))
   const origin = clock.monotonicTimeNanosUnsafe()
   // A clock whose sleeps and whose time disagree is believed in its sleeps
@@ -118,16 +122,23 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): Timers => {
     sleeping = undefined
   }
 
-  const wakeDue: Effect.Effect<void> = Effect.suspend(() => {
-    const time = now()
-    for (let woken = 0; woken < batch; woken++) {
-      const first = heap[0]
-      if (first === undefined || first.due > time) return Effect.void
-      take(first)
-      first.wake(first)
-    }
-    return Effect.andThen(Effect.yieldNow, wakeDue)
-  })
+  /**
+   * Wakes all that are due, and lets others run between batches. It takes as much time before it yields as the last yield took:
+   * where others hold the event loop for seconds, a yield after each batch would delay the rest past their deadlines.
+   */
+  const wakeDue = (share: number): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const time = now()
+      for (let woken = 1;; woken++) {
+        const first = heap[0]
+        if (first === undefined || first.due > time) return Effect.void
+        take(first)
+        first.wake(first)
+        if (woken % batch === 0 && now() - time >= share) break
+      }
+      const yielded = now()
+      return Effect.flatMap(Effect.yieldNow, () => wakeDue(now() - yielded))
+    })
 
   // Whatever one of them did, the others go on
   const armAgain = Effect.sync(() => {
@@ -154,7 +165,7 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): Timers => {
         if (sleeping === mine) sleeping = undefined
         atLeast = Math.max(atLeast, until)
         isWaking = true
-        return Effect.ensuring(wakeDue, armAgain)
+        return Effect.ensuring(wakeDue(0), armAgain)
       })
     ))
     // A clock of a test may have ended its sleep by now

@@ -6,16 +6,22 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
-import type { WebhookSignatureError } from "../RunError.ts"
+import { ConfigError, type WebhookSignatureError } from "../RunError.ts"
 import * as Webhooks from "../Webhooks.ts"
+import { quote } from "./describe.ts"
 
 export interface Options<Event> {
   readonly path: HttpRouter.PathInput
   readonly maxBodyBytes?: number | undefined
+  /** Checks the options of the provider, when the route is made. */
+  readonly check: Effect.Effect<unknown, ConfigError>
   readonly verify: (
     body: Uint8Array,
     headers: Headers.Headers
-  ) => Effect.Effect<{ readonly event: Event; readonly delivery: Webhooks.Delivery }, WebhookSignatureError>
+  ) => Effect.Effect<
+    { readonly event: Event; readonly delivery: Webhooks.Delivery },
+    WebhookSignatureError | ConfigError
+  >
   readonly onEvent?: ((event: Event) => Effect.Effect<unknown, unknown>) | undefined
 }
 
@@ -23,11 +29,18 @@ const defaultMaxBodyBytes = 1024 * 1024
 
 export const layer = <Event>(
   options: Options<Event>
-): Layer.Layer<never, never, HttpRouter.HttpRouter | Webhooks.Webhooks> =>
+): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks> =>
   Layer.effectDiscard(Effect.gen(function*() {
+    yield* options.check
     const router = yield* HttpRouter.HttpRouter
     const webhooks = yield* Webhooks.Webhooks
     const limit = options.maxBodyBytes ?? defaultMaxBodyBytes
+    if (!Number.isSafeInteger(limit) || limit <= 0) {
+      return yield* new ConfigError({
+        message: `maxBodyBytes is ${quote(limit)}; it must be a whole number of bytes above zero.`,
+        option: "maxBodyBytes"
+      })
+    }
 
     const receive = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest) {
       if (Number(request.headers["content-length"] ?? 0) > limit) return HttpServerResponse.empty({ status: 413 })
@@ -40,10 +53,15 @@ export const layer = <Event>(
       }
       const { delivery, event } = verified.success
       const isNew = yield* webhooks.deliver(delivery)
-      // The sender waits for the answer, and must not wait for what is done with the event
-      if (isNew && options.onEvent !== undefined) {
+      const { onEvent } = options
+      // The sender waits for the response, and must not wait for what is done with the event
+      if (isNew && onEvent !== undefined) {
         yield* Effect.forkDetach(
-          Effect.catchCause(options.onEvent(event), (cause) => Effect.logError("canvas-runs: onEvent failed", cause))
+          // Suspended, as it may throw. The delivery counts as taken by now, and a repetition as a duplicate
+          Effect.catchCause(
+            Effect.suspend(() => onEvent(event)),
+            (cause) => Effect.logError("canvas-runs: onEvent failed", cause)
+          )
         )
       }
       return HttpServerResponse.empty({ status: 204 })

@@ -9,7 +9,6 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as FileInput from "../FileInput.ts"
@@ -305,10 +304,11 @@ export const make = (
     get ref() {
       return refOfId(this.id)
     },
-    // A webhook has no metadata, so it is no answer, but a reason to ask
     get pushed() {
-      return webhooks === undefined ? undefined : Effect.as(webhooks.ended(provider, this.ref.id), Option.none())
+      return webhooks === undefined ? undefined : (after: number) => webhooks.ended(provider, this.ref.id, after)
     },
+    // Spine signs its webhooks
+    isPushProof: true,
     get retrieve() {
       return retrieve(this.ref, true)
     },

@@ -11,16 +11,21 @@ import * as Hex from "effect/encoding/Hex"
 import type * as HttpRouter from "effect/http/HttpRouter"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { quote } from "../internal/describe.ts"
 import * as Hmac from "../internal/hmac.ts"
 import * as Route from "../internal/webhookRoute.ts"
+import { checkSecret } from "../internal/webhookSecret.ts"
 import { absentable, open, openLiterals, withFallback } from "../internal/wire.ts"
-import { WebhookSignatureError } from "../RunError.ts"
+import { ConfigError, WebhookSignatureError } from "../RunError.ts"
 import type * as Webhooks from "../Webhooks.ts"
 import { provider } from "./SpineRuns.ts"
 import { Artifact, RunErrorEntry } from "./SpineSchema.ts"
+
+/** The hub keeps ids, so a long one is refused. */
+const Id = Schema.NonEmptyString.check(Schema.isMaxLength(200))
 
 /**
  * What a webhook says of a run. Unlike the answer to a poll it is flat, and has no metadata: retrieve the run for those.
@@ -29,7 +34,7 @@ import { Artifact, RunErrorEntry } from "./SpineSchema.ts"
  * @since 0.1.0
  */
 export const WebhookRun = open({
-  run_id: Schema.NonEmptyString,
+  run_id: Id,
   status: openLiterals(["running", "completed", "partial", "failed"]),
   canvas_id: absentable(Schema.String),
   duration_ms: absentable(Schema.Finite),
@@ -45,8 +50,8 @@ export const WebhookRun = open({
 export interface WebhookRun extends Schema.Schema.Type<typeof WebhookRun> {}
 
 const envelope = {
-  /** Tells deliveries apart; use it to notice doubles. */
-  id: Schema.NonEmptyString,
+  /** Identifies the event; use it to notice duplicate deliveries. */
+  id: Id,
   /** Unix seconds. */
   created: withFallback(Schema.Finite, 0),
   livemode: withFallback(Schema.Boolean, false),
@@ -139,26 +144,37 @@ export const constructEvent = (
     /** @default "300 seconds" */
     readonly tolerance?: Duration.Input | undefined
   }
-): Effect.Effect<WebhookEvent, WebhookSignatureError> =>
+): Effect.Effect<WebhookEvent, WebhookSignatureError | ConfigError> =>
   Effect.gen(function*() {
+    const key = yield* checkSecret(secret)
+    const tolerance = yield* checkTolerance(options?.tolerance)
     const fail = (reason: WebhookSignatureError["reason"], message: string) =>
       new WebhookSignatureError({ reason, message })
-    if (signatureHeader === undefined || signatureHeader.trim() === "") {
+    const header: unknown = signatureHeader
+    if (header === undefined || header === null || typeof header === "string" && header.trim() === "") {
       return yield* fail("missing", "There is no Spine-Signature header. Pass the header of the request as it came.")
     }
-    const { signatures, timestamp } = parseHeader(signatureHeader)
+    if (typeof header !== "string") {
+      return yield* fail("malformed", `The Spine-Signature header is ${quote(header)}; pass it as one text.`)
+    }
+    const { signatures, timestamp } = parseHeader(header)
     if (timestamp === undefined || signatures.length === 0) {
       return yield* fail("malformed", "The Spine-Signature header is not of the form t=...,v1=...")
     }
     const bytes = toBytes(payload)
-    if (!(yield* Hmac.verifyAny(Redacted.value(secret), signatures, `${timestamp}.`, bytes))) {
+    if (bytes === undefined) {
+      return yield* fail(
+        "body",
+        `The payload is ${quote(payload)}. Pass the bytes or the text of the body as they came.`
+      )
+    }
+    if (!(yield* Hmac.verifyAny(key, signatures, `${timestamp}.`, bytes))) {
       return yield* fail(
         "mismatch",
         "No signature matches. Check the secret, and that the body is passed as it was received, not parsed and written again."
       )
     }
     const now = (yield* Clock.currentTimeMillis) / 1000
-    const tolerance = Duration.toSeconds(Duration.fromInputUnsafe(options?.tolerance ?? "300 seconds"))
     if (Math.abs(now - Number(timestamp)) > tolerance) {
       return yield* fail(
         "stale",
@@ -183,10 +199,11 @@ export const signWebhook = (
     /** In Unix seconds. The default is now. */
     readonly timestamp?: number | undefined
   }
-): Effect.Effect<string> =>
+): Effect.Effect<string, ConfigError> =>
   Effect.gen(function*() {
+    const key = yield* checkSecret(secret)
     const timestamp = options?.timestamp ?? Math.floor((yield* Clock.currentTimeMillis) / 1000)
-    const signature = yield* Hmac.sign(Redacted.value(secret), `${timestamp}.`, toBytes(payload))
+    const signature = yield* Hmac.sign(key, `${timestamp}.`, toBytes(payload) ?? new Uint8Array())
     return `t=${timestamp},v1=${Hex.encode(signature)}`
   })
 
@@ -196,8 +213,9 @@ export const signWebhook = (
  *
  * **Details**
  *
- * It answers 204 for what it took and for doubles, 400 for a signature that does not match, and 413 for a body over the
- * limit. `onEvent` runs after the answer, and its failure is logged.
+ * It answers 204 for a delivery that it took and for a duplicate, 400 for a signature that does not match, and 413 for a body
+ * over the limit. `onEvent` runs after the response; if it fails, dies or throws, that is logged. The layer fails with a
+ * `ConfigError` where the secret, the tolerance or the limit cannot be used.
  *
  * @category webhooks
  * @since 0.1.0
@@ -215,10 +233,11 @@ export const layerWebhookRoute = (options: {
    */
   readonly maxBodyBytes?: number | undefined
   readonly onEvent?: ((event: WebhookEvent) => Effect.Effect<unknown, unknown>) | undefined
-}): Layer.Layer<never, never, HttpRouter.HttpRouter | Webhooks.Webhooks> =>
+}): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks> =>
   Route.layer({
     path: options.path,
     maxBodyBytes: options.maxBodyBytes,
+    check: Effect.andThen(checkSecret(options.secret), checkTolerance(options.tolerance)),
     verify: (body, headers) =>
       Effect.map(
         constructEvent(body, headers["spine-signature"], options.secret, { tolerance: options.tolerance }),
@@ -226,23 +245,41 @@ export const layerWebhookRoute = (options: {
           event,
           delivery: {
             provider,
-            // What is about no run is about itself: it is still told apart from its doubles
+            // An event about no run is about itself, so that its duplicates are recognised too
             runId: event._tag === "run" ? event.run.run_id : event.id,
-            eventId: event.id,
-            isTerminal: event.type === "run.completed" || event.type === "run.failed",
-            payload: event.raw
+            // An id that comes again about another run, or with another status, is no duplicate
+            eventId: event._tag === "run" ? `${event.id}/${event.type}/${event.run.run_id}` : event.id,
+            isTerminal: event.type === "run.completed" || event.type === "run.failed"
           }
         })
       ),
     onEvent: options.onEvent
   })
 
-const toBytes = (payload: Uint8Array | ArrayBuffer | string): Uint8Array =>
+/** In seconds. */
+const checkTolerance = (tolerance: Duration.Input | undefined): Effect.Effect<number, ConfigError> => {
+  const duration = Duration.fromInput(tolerance ?? "300 seconds")
+  return Option.isSome(duration) && Duration.isPositive(duration.value)
+    ? Effect.succeed(Duration.toSeconds(duration.value))
+    : Effect.fail(
+      new ConfigError({
+        message: `tolerance is ${
+          quote(tolerance)
+        }; it must be a duration above zero. Write "5 minutes", or milliseconds.`,
+        option: "tolerance"
+      })
+    )
+}
+
+/** JavaScript may pass anything, such as a body that was parsed. */
+const toBytes = (payload: unknown): Uint8Array | undefined =>
   typeof payload === "string"
     ? new TextEncoder().encode(payload)
-    : payload instanceof Uint8Array
-    ? payload
-    : new Uint8Array(payload)
+    : ArrayBuffer.isView(payload)
+    ? new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength)
+    : Object.prototype.toString.call(payload) === "[object ArrayBuffer]"
+    ? new Uint8Array(payload as ArrayBuffer)
+    : undefined
 
 /** The timestamp is kept as text: what was signed is its digits. */
 const parseHeader = (

@@ -5,13 +5,11 @@
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
@@ -34,7 +32,8 @@ import {
   type RequestError,
   RunFailedError,
   type RunTimeoutError,
-  type WaitError
+  type WaitError,
+  type WaitStoppedError
 } from "../RunError.ts"
 import * as RunRef from "../RunRef.ts"
 import type * as Webhooks from "../Webhooks.ts"
@@ -284,7 +283,7 @@ export type ExecutionEvent<Output> =
  * @category errors
  * @since 0.1.0
  */
-export type ResultError = WaitError | InvalidOutputError
+export type ResultError = WaitError | WaitStoppedError | InvalidOutputError
 
 /**
  * What executing can fail with.
@@ -317,16 +316,20 @@ export interface AsyncExecution<out Output> extends ExecutionInfo {
   /** Follows it to its end, and returns the validated output. */
   readonly result: Effect.Effect<Output, ResultError>
   /** Follows it to its end, and returns the provider's last answer as it came. */
-  readonly rawResult: Effect.Effect<unknown, WaitError>
+  readonly rawResult: Effect.Effect<unknown, WaitError | WaitStoppedError>
   /** Follows it; the snapshots that differ, the terminal one last. */
-  readonly watch: Stream.Stream<ExecutionSnapshot, RequestError | RunTimeoutError>
+  readonly watch: Stream.Stream<ExecutionSnapshot, RequestError | RunTimeoutError | WaitStoppedError>
   /**
    * Follows it: each poll, the change of status that it brought, and the end. A failure is the last event, and not a
    * failure of the stream. The status at the start is no event: read `status`. One that had ended when it was looked up
    * has no events.
    */
   readonly events: Stream.Stream<ExecutionEvent<Output>>
-  /** Stops following it, for all who do: they are interrupted. The execution itself goes on at the provider. */
+  /**
+   * Stops polling. Everyone who waits for `result`, `rawResult` or `watch` gets a `WaitStoppedError`, and `events` ends with
+   * that error as its last event; no fiber is interrupted. The execution continues at the provider, and can be waited for
+   * again.
+   */
   readonly cancel: Effect.Effect<void>
 }
 
@@ -551,17 +554,8 @@ export const source = (
   announcedId: string = ref.id
 ): Source => ({
   ref,
-  pushed: webhooks === undefined ?
-    undefined :
-    Effect.flatMap(
-      webhooks.ended(provider, announcedId),
-      ({ payload }) =>
-        Effect.map(Effect.option(decodeSnapshot(payload)), (snapshot) =>
-          // A task's webhook is about its run, so only an execution's holds the whole answer
-          ref.kind === "execution" && Option.isSome(snapshot)
-            ? Option.some({ value: snapshot.value, requestId: undefined, retryAfter: undefined })
-            : Option.none())
-    ),
+  // Tela does not sign its webhooks, so one proves nothing about the execution
+  pushed: webhooks === undefined ? undefined : (after) => webhooks.ended(provider, announcedId, after),
   // Made anew for each poll, so that an execution that is waited for does not hold it
   retrieve: Effect.suspend(() => poll(api, ref)),
   classify,
@@ -608,7 +602,6 @@ const follow = <Output>(
   Effect.gen(function*() {
     // What the provider calls succeeded is still running until its output has been validated
     const status = yield* Ref.make<ExecutionStatus>(initial.status === "succeeded" ? "running" : initial.status)
-    const cancelled = yield* Deferred.make<void>()
     const origin = source(api, ref, webhooks, initial.task?.completionRunId)
     const hadEnded = initial.status === "succeeded" || initial.status === "failed"
     const note = ({ value }: KernelRun.Answer<ExecutionSnapshot>) =>
@@ -627,18 +620,13 @@ const follow = <Output>(
         ...origin,
         retrieve: hadEnded
           ? Effect.succeed({ value: initial, requestId: initial.requestId, retryAfter: undefined })
-          : Effect.tap(origin.retrieve, note),
-        pushed: origin.pushed === undefined
-          ? undefined
-          : Effect.tap(origin.pushed, Option.match({ onNone: () => Effect.void, onSome: note }))
+          : Effect.tap(origin.retrieve, note)
       },
       policy
     )
-    const untilCancelled = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-      Effect.raceFirst(effect, Effect.andThen(Deferred.await(cancelled), Effect.interrupt))
 
     const result = Effect.flatMap(
-      untilCancelled(shared.wait),
+      shared.wait,
       ({ output, requestId }) => validated(validate, output, { ref, requestId })
     ).pipe(
       Effect.tap(() => Ref.set(status, "succeeded")),
@@ -682,12 +670,12 @@ const follow = <Output>(
       params: info.params,
       task: initial.task,
       status: Ref.get(status),
-      poll: Effect.asVoid(Effect.forkScoped(untilCancelled(Effect.ignore(result)))),
+      poll: Effect.asVoid(Effect.forkScoped(Effect.ignore(result))),
       result,
-      rawResult: Effect.map(untilCancelled(shared.wait), ({ raw }) => raw),
-      watch: Stream.interruptWhen(shared.watch, Effect.andThen(Deferred.await(cancelled), Effect.interrupt)),
-      events: Stream.interruptWhen(events, Effect.andThen(Deferred.await(cancelled), Effect.interrupt)),
-      cancel: Effect.andThen(Deferred.succeed(cancelled, undefined), shared.stop)
+      rawResult: Effect.map(shared.wait, ({ raw }) => raw),
+      watch: shared.watch,
+      events,
+      cancel: shared.stop
     }
   })
 

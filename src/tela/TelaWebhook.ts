@@ -15,7 +15,8 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Hmac from "../internal/hmac.ts"
 import * as Route from "../internal/webhookRoute.ts"
-import { WebhookSignatureError } from "../RunError.ts"
+import { checkSecret } from "../internal/webhookSecret.ts"
+import { type ConfigError, WebhookSignatureError } from "../RunError.ts"
 import type * as Webhooks from "../Webhooks.ts"
 import { decodeSnapshot, type ExecutionSnapshot, provider } from "./TelaExecution.ts"
 
@@ -47,11 +48,14 @@ export const webhookHeader = "x-canvas-runs-webhook"
  * @category webhooks
  * @since 0.1.0
  */
-export const webhookHeaders = (secret: Redacted.Redacted<string>): Effect.Effect<Readonly<Record<string, string>>> =>
+export const webhookHeaders = (
+  secret: Redacted.Redacted<string>
+): Effect.Effect<Readonly<Record<string, string>>, ConfigError> =>
   Effect.gen(function*() {
+    const key = yield* checkSecret(secret)
     const numbers = yield* Effect.all([Random.nextInt, Random.nextInt, Random.nextInt])
     const nonce = numbers.map((n) => Math.abs(n).toString(36)).join("")
-    const signature = yield* Hmac.sign(Redacted.value(secret), purpose, new TextEncoder().encode(nonce))
+    const signature = yield* Hmac.sign(key, purpose, new TextEncoder().encode(nonce))
     return { [webhookHeader]: `${nonce}.${Hex.encode(signature)}` }
   })
 
@@ -60,8 +64,8 @@ export const webhookHeaders = (secret: Redacted.Redacted<string>): Effect.Effect
  *
  * **Gotchas**
  *
- * The token proves that the sender was given it, not that the body is what was sent: use https, and retrieve what
- * matters.
+ * The token proves that the sender was given it. It proves nothing about the body, which may be about another execution or made
+ * up: retrieve the execution before you act on it, as waits do.
  *
  * @category webhooks
  * @since 0.1.0
@@ -70,25 +74,27 @@ export const constructEvent = (
   payload: Uint8Array | ArrayBuffer | string,
   headers: Readonly<Record<string, string | undefined>>,
   secret: Redacted.Redacted<string>
-): Effect.Effect<ExecutionSnapshot, WebhookSignatureError> =>
+): Effect.Effect<ExecutionSnapshot, WebhookSignatureError | ConfigError> =>
   Effect.gen(function*() {
+    const key = yield* checkSecret(secret)
     const fail = (reason: WebhookSignatureError["reason"], message: string) =>
       new WebhookSignatureError({ reason, message })
-    const header = Object.entries(headers).find(([name]) => name.toLowerCase() === webhookHeader)?.[1]
-    if (header === undefined) {
+    const header = Object.entries(headers ?? {}).find(([name]) => name.toLowerCase() === webhookHeader)?.[1]
+    if (header === undefined || header === null) {
       return yield* fail("missing", `There is no ${webhookHeader} header. Was the execution given Tela.webhookHeaders?`)
     }
-    const [, nonce, hex] = /^([0-9a-z]{1,60})\.([0-9a-f]{64})$/.exec(header) ?? []
+    const [, nonce, hex] = typeof header === "string" ? /^([0-9a-z]{1,60})\.([0-9a-f]{64})$/.exec(header) ?? [] : []
     if (nonce === undefined || hex === undefined) {
       return yield* fail("malformed", `The ${webhookHeader} header is not what Tela.webhookHeaders makes.`)
     }
     const signature = Result.getOrThrow(Hex.decode(hex))
-    if (!(yield* Hmac.verifyAny(Redacted.value(secret), [signature], purpose, new TextEncoder().encode(nonce)))) {
+    if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(nonce)))) {
       return yield* fail("mismatch", `The ${webhookHeader} header was made with another secret.`)
     }
-    const json = parseJson(typeof payload === "string" ? payload : new TextDecoder().decode(payload))
+    const json = parseJson(payload)
     const snapshot = Option.isNone(json) ? Option.none() : yield* Effect.option(decodeSnapshot(json.value))
-    return Option.isSome(snapshot)
+    // The hub keeps ids, so one that is no id is refused
+    return Option.isSome(snapshot) && /^[\w.-]{1,200}$/.test(snapshot.value.id)
       ? snapshot.value
       : yield* fail("body", "The sender is the right one, and the body is not an execution.")
   })
@@ -99,8 +105,12 @@ export const constructEvent = (
  *
  * **Details**
  *
- * It answers 204 for what it took and for doubles, 400 for what cannot prove itself, and 413 for a body over the limit.
- * `onEvent` runs after the answer, and its failure is logged.
+ * It answers 204 for a delivery that it took and for a duplicate, 400 for one without a valid token, and 413 for a body over the
+ * limit. `onEvent` runs after the response; if it fails, dies or throws, that is logged. The layer fails with a `ConfigError`
+ * where the secret or the limit cannot be used.
+ *
+ * A delivery makes the wait for its execution poll once, and is never the result itself. Only a delivery with the same token and
+ * the same body is a duplicate, so a made-up one hides no genuine one.
  *
  * @category webhooks
  * @since 0.1.0
@@ -116,26 +126,37 @@ export const layerWebhookRoute = (options: {
    */
   readonly maxBodyBytes?: number | undefined
   readonly onEvent?: ((event: ExecutionSnapshot) => Effect.Effect<unknown, unknown>) | undefined
-}): Layer.Layer<never, never, HttpRouter.HttpRouter | Webhooks.Webhooks> =>
+}): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks> =>
   Route.layer({
     path: options.path,
     maxBodyBytes: options.maxBodyBytes ?? 16 * 1024 * 1024,
+    check: checkSecret(options.secret),
     verify: (body, headers) =>
-      Effect.map(constructEvent(body, headers, options.secret), (event) => ({
-        event,
-        delivery: {
-          provider,
-          runId: event.id,
-          // The provider gives its webhooks no id: one of an execution in a state is the same as any other
-          eventId: `${event.id}/${event.providerStatus}`,
-          isTerminal: event.status === "succeeded" || event.status === "failed",
-          payload: event.raw
+      Effect.gen(function*() {
+        const event = yield* constructEvent(body, headers, options.secret)
+        // Tela gives its webhooks no id, and only the token is proved: all of the body identifies a delivery, with its token
+        const digest = yield* Hmac.sign(
+          Redacted.value(options.secret),
+          `${deliveryPurpose}${headers[webhookHeader]} `,
+          body
+        )
+        return {
+          event,
+          delivery: {
+            provider,
+            runId: event.id,
+            eventId: `${event.id}/${Hex.encode(digest)}`,
+            isTerminal: event.status === "succeeded" || event.status === "failed"
+          }
         }
-      })),
+      }),
     onEvent: options.onEvent
   })
 
 /** Keeps tokens apart from anything else that is made with the same secret. */
 const purpose = "canvas-runs tela webhook "
+const deliveryPurpose = "canvas-runs tela delivery "
 
-const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
+const parseJson = Option.liftThrowable((payload: Uint8Array | ArrayBuffer | string): unknown =>
+  JSON.parse(typeof payload === "string" ? payload : new TextDecoder().decode(payload))
+)

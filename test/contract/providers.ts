@@ -18,9 +18,9 @@ export interface Created {
 
 /** A handle on a run, whose followers share its polls. */
 export interface Handle {
-  readonly wait: Effect.Effect<unknown, RunError.WaitError | RunError.InvalidOutputError>
+  readonly wait: Effect.Effect<unknown, RunError.WaitError | RunError.WaitStoppedError | RunError.InvalidOutputError>
   /** The words of the statuses, as they change. */
-  readonly statuses: Stream.Stream<string, RunError.WatchError>
+  readonly statuses: Stream.Stream<string, RunError.WatchError | RunError.WaitStoppedError>
 }
 
 /** A kind of run, as the contract sees it. */

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Duration, Effect, Exit, Fiber, Option, Result, Schedule, Stream } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Queue, Result, Schedule, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { type Polling, Run, RunError, RunRef, Spine, Webhooks } from "canvas-runs"
 import * as Kernel from "canvas-runs/Polling"
@@ -360,22 +360,21 @@ describe("completions", () => {
       }).pipe(Effect.provide(live({ webhooks })))
     }))
 
-  it.effect("take the answer that a push brings for the end, without a poll", () =>
+  it.effect("A7: each push makes one poll, and none is an answer", () =>
     Effect.gen(function*() {
-      const told = yield* Deferred.make<Option.Option<Run.Answer<Snapshot>>>()
-      const { asked, source } = scripted({ a: Infinity }, { pushed: Deferred.await(told) })
+      const pushes = yield* Queue.unbounded<number>()
+      const { asked, source } = scripted({ a: 35_000 }, { pushed: () => Queue.take(pushes) })
       const fiber = yield* Effect.forkChild(
         Stream.runCollect(Run.completions(Stream.make("a"), source, yield* policy({ pollInterval: "1 minute" })))
       )
-      yield* TestClock.adjust("10 seconds")
-      yield* Deferred.succeed(
-        told,
-        Option.some({ value: { id: "a", status: "done" }, requestId: "pushed", retryAfter: undefined })
-      )
-      yield* TestClock.adjust("1 second")
+      for (let push = 1; push <= 4; push++) {
+        yield* TestClock.adjust("10 seconds")
+        yield* Queue.offer(pushes, push)
+        yield* TestClock.adjust(0)
+      }
       const [only] = yield* Fiber.join(fiber)
       assert.strictEqual(Result.getOrThrow(only!.result).status, "done")
-      assert.strictEqual(asked.length, 1)
+      assert.deepStrictEqual(asked.map(([, at]) => at), [0, 10_000, 20_000, 30_000, 40_000])
       assert.strictEqual(yield* sleeping, 0)
     }))
 })

@@ -61,8 +61,7 @@ describe("options of the client", () => {
         provider: "spine",
         runId: created.run_id,
         eventId: "e",
-        isTerminal: true,
-        payload: {}
+        isTerminal: true
       })
       assert.strictEqual((yield* Fiber.join(fiber)).status, "completed")
       assert.strictEqual((yield* emulator.requests).filter(({ method }) => method === "GET").length, 2)

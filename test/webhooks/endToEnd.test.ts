@@ -26,7 +26,7 @@ const cases: ReadonlyArray<Case> = [
   {
     name: "a webhook that arrives ends the wait at once",
     spine: [150_000, [...minutes(0, 1, 2), 150_000]],
-    tela: [150_000, minutes(0, 1, 2)],
+    tela: [150_000, [...minutes(0, 1, 2), 150_000]],
     arrivals: 1
   },
   {
@@ -40,7 +40,7 @@ const cases: ReadonlyArray<Case> = [
     name: "a webhook that is late is still ahead of the next poll",
     mishap: { delay: "20 seconds" },
     spine: [170_000, [...minutes(0, 1, 2), 170_000]],
-    tela: [170_000, minutes(0, 1, 2)],
+    tela: [170_000, [...minutes(0, 1, 2), 170_000]],
     arrivals: 1
   },
   {
@@ -54,14 +54,14 @@ const cases: ReadonlyArray<Case> = [
     name: "a webhook that comes three times counts once",
     mishap: { copies: 3, gap: "3 seconds" },
     spine: [150_000, [...minutes(0, 1, 2), 150_000]],
-    tela: [150_000, minutes(0, 1, 2)],
+    tela: [150_000, [...minutes(0, 1, 2), 150_000]],
     arrivals: 3
   },
   {
     name: "a webhook whose answer is lost comes again, and counts once",
     mishap: { unanswered: 1 },
     spine: [150_000, [...minutes(0, 1, 2), 150_000]],
-    tela: [150_000, minutes(0, 1, 2)],
+    tela: [150_000, [...minutes(0, 1, 2), 150_000]],
     arrivals: 2
   }
 ]

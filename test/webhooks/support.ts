@@ -57,7 +57,7 @@ export const world = Effect.fnUntraced(function*(options: Options = {}): Effect.
         secret: telaSecret,
         onEvent: (event) => Effect.sync(() => events.push(`tela ${event.providerStatus}`))
       })
-    ).pipe(Layer.provide(Layer.succeed(Webhooks.Webhooks, hub)))
+    ).pipe(Layer.provide(Layer.succeed(Webhooks.Webhooks, hub)), Layer.orDie)
   )
   let calls = 0
   const webhookClient = HttpClient.make((request, url) =>
