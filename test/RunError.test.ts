@@ -71,6 +71,7 @@ const classes: ReadonlyArray<readonly [Class: ErrorClass, fields: Readonly<Recor
     history: [{ elapsedMs: 1, outcome: "running", polls: 1 }],
     lastSnapshot: {}
   }],
+  [RunError.WaitStoppedError as unknown as ErrorClass, { message: "m", ref }],
   [RunError.RunFailedError as unknown as ErrorClass, { message: "m", ref, errors: ["x"], run: {}, requestId: "r" }],
   [RunError.InvalidOutputError as unknown as ErrorClass, { message: "m", ref, issue: "i", output: {}, requestId: "r" }],
   [RunError.StreamInterruptedError as unknown as ErrorClass, {

@@ -683,7 +683,6 @@ const judgeSingle = (court: Court, process: Process, cursor: Cursor, start: Star
 const judgeShared = (court: Court, process: Process, cursor: Cursor, start: Start): void => {
   const { check } = court
   const interruptedAt = process.interruptedAt ?? Infinity
-  const stoppedAt = Math.min(interruptedAt, process.cancelledAt ?? Infinity)
   const waiting = process.followers.filter(({ end }) => end !== undefined)
     .toSorted((a, b) => a.startedAt - b.startedAt)
   const endOf = (follower: Follower): number => follower.end!.at
@@ -692,15 +691,11 @@ const judgeShared = (court: Court, process: Process, cursor: Cursor, start: Star
 
   while (waiting.length > 0) {
     const first = waiting[0]!
-    if (first.startedAt > (process.cancelledAt ?? Infinity)) {
-      waiting.shift()
-      check(
-        7,
-        Exit.hasInterrupts(first.end!.exit) || first.kind === "events" || remembered !== undefined,
-        () => "an execution that was cancelled was followed"
-      )
-      continue
-    }
+    // A handle that was cancelled can be waited for again
+    const cancelledAt = first.startedAt > (process.cancelledAt ?? Infinity)
+      ? Infinity
+      : process.cancelledAt ?? Infinity
+    const stoppedAt = Math.min(interruptedAt, cancelledAt)
     if (remembered !== undefined) {
       waiting.shift()
       judgeMember(court, process, first, remembered, start, stoppedAt)
@@ -715,14 +710,14 @@ const judgeShared = (court: Court, process: Process, cursor: Cursor, start: Star
       policy: process.policy,
       createdAt: start.createdAt,
       // Those who end with the loop do not stop it
-      cutAt: Math.min(cutAt, process.cancelledAt ?? Infinity) + epsilon / 2,
+      cutAt: Math.min(cutAt, cancelledAt) + epsilon / 2,
       known: start.known,
       pull: undefined
     })
     // A loop that is over is still heard of while somebody is not done with it
     let heardUntil = loop.end.at
     const members = waiting.filter((follower) => {
-      if (follower.startedAt > heardUntil + epsilon) return false
+      if (follower.startedAt > Math.min(heardUntil + epsilon, cancelledAt)) return false
       // Whether a reader that is not done holds on to a loop that is over is left open: a newcomer may start another
       const isOver = follower.startedAt > loop.end.at + epsilon
       if (isOver && isAt(cursor.exchanges[cursor.next]?.at, follower.startedAt)) return false
@@ -797,13 +792,15 @@ const judgeMember = (
       () => `${follower.kind} showed ${follower.elements.length} of ${seen.length}`
     )
     const lastDone = follower.elements.at(-1)?.doneAt
-    if (process.cancelledAt !== undefined && lastDone !== undefined && lastDone > process.cancelledAt) {
+    const { cancelledAt } = process
+    const wasCancelled = cancelledAt !== undefined && follower.startedAt <= cancelledAt
+    if (wasCancelled && lastDone !== undefined && lastDone > cancelledAt) {
       // A cancelled execution does not interrupt what its consumers do, only what they wait for
       court.outcomes.push(`${follower.kind}: left`)
       check(6, isAt(end.at, lastDone), () => "a stream of a cancelled execution did not end")
       return
     }
-    if (process.cancelledAt !== undefined && isReading && end.at > process.cancelledAt) {
+    if (wasCancelled && isReading && end.at > cancelledAt) {
       court.outcomes.push(`${follower.kind}: left`)
       const leftAt = Math.min(follower.leaveAt ?? Infinity, process.interruptedAt ?? Infinity)
       check(6, isAt(end.at, leftAt), () => "a consumer of a cancelled execution ended before it left")
@@ -967,7 +964,13 @@ const judgeEnd = (
   switch (expected._tag) {
     case "Left":
       court.outcomes.push(`${kind}: left`)
-      check(6, Exit.hasInterrupts(end.exit) && isAt(end.at, Math.max(expected.at, follower.startedAt)), say)
+      check(
+        6,
+        (Exit.hasInterrupts(end.exit) ||
+          isAt(process.cancelledAt, expected.at) && tagOf(error) === "WaitStoppedError") &&
+          isAt(end.at, Math.max(expected.at, follower.startedAt)),
+        say
+      )
       return
     case "Error":
       court.outcomes.push(`${kind}: ${expected.error}`)

@@ -1,5 +1,5 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { DateTime, Duration, Effect, Exit, Fiber, Layer, Redacted, Schedule, Schema, Stream } from "effect"
+import { DateTime, Duration, Effect, Fiber, Layer, Redacted, Schedule, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { z } from "zod"
 import { Run, RunError, RunRef, Tela } from "canvas-runs"
@@ -342,16 +342,20 @@ describe("asynchronous executions", () => {
       assert.strictEqual((yield* emulator.requests).length, count)
     }).pipe(Effect.provide(live())))
 
-  it.effect("cancel stops all who follow, and the execution goes on at the provider", () =>
+  it.effect("F11: cancel ends all waits with a WaitStoppedError, and the execution continues at the provider", () =>
     Effect.gen(function*() {
       const { emulator, text } = yield* setup
       yield* emulator.script({ timeline: Timeline.make({ duration: "20 seconds" }) })
       const execution = yield* text.execute({}, { async: true })
-      const one = yield* Effect.forkChild(execution.result)
-      const two = yield* Effect.forkChild(Stream.runDrain(execution.watch))
+      const waits = [execution.result, execution.rawResult, Stream.runDrain(execution.watch)]
+      const fibers = yield* Effect.forEach(waits, (wait) => Effect.forkChild(Effect.flip(wait)))
       yield* TestClock.adjust("5500 millis")
       yield* execution.cancel
-      for (const fiber of [one, two]) assert.isTrue(Exit.hasInterrupts(yield* Fiber.await<unknown, unknown>(fiber)))
+      for (const fiber of fibers) {
+        const error = yield* Fiber.join(fiber)
+        assert.instanceOf(error, RunError.WaitStoppedError)
+        assert.deepStrictEqual(error.ref, execution.ref)
+      }
       yield* TestClock.adjust("1 hour")
       assert.strictEqual((yield* emulator.requests).length, 1 + 6)
       assert.strictEqual((yield* emulator.runs)[0]!.status, "succeeded")
