@@ -36,6 +36,7 @@ import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as FileName from "./internal/fileName.ts"
 import * as FetchPlatform from "./internal/fetchPlatform.ts"
+import * as Http from "./internal/http.ts"
 import * as Timers from "./internal/timers.ts"
 import * as Transfer from "./internal/transfer.ts"
 import { ArtifactError } from "./RunError.ts"
@@ -603,7 +604,7 @@ const send = (
   headers: Headers.Input,
   redirects = 0
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> =>
-  Effect.flatMap(Transfer.answer(client.execute(HttpClientRequest.get(url, { headers }))), (response) => {
+  Effect.flatMap(Http.execute(client, HttpClientRequest.get(url, { headers })), (response) => {
     const target = redirects < maxRedirects ? targetOf(response, url) : undefined
     return target === undefined
       ? Effect.succeed(response)

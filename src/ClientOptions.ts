@@ -51,11 +51,23 @@ export interface ClientOptions {
   /** The API's origin. The default is the provider's. */
   readonly baseUrl?: string | undefined
   /**
-   * How long one request may take, upload included.
+   * How long one request may take. For a request with a large body it bounds the time before the body is sent and the time
+   * from its end to the response; `uploadIdleTimeout` bounds the time between.
    *
    * @default "60 seconds"
    */
   readonly requestTimeout?: Duration.Input | undefined
+  /**
+   * How long the upload of a file may make no progress. The whole upload may take any time.
+   *
+   * **Gotchas**
+   *
+   * Where the HTTP client shows no progress, the whole upload may take `requestTimeout` and one second for each 64 KiB. That is
+   * so for bytes in memory everywhere, and for a `Blob` on Bun, on Deno, in Workers and in browsers.
+   *
+   * @default the `requestTimeout`
+   */
+  readonly uploadIdleTimeout?: Duration.Input | undefined
   /**
    * Paces the retries of safe requests, and ends them.
    *

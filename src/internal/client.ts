@@ -6,13 +6,13 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Option from "effect/Option"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Redacted from "effect/Redacted"
-import type * as Artifact from "../Artifact.ts"
 import { type ClientOptions, defaultRetry } from "../ClientOptions.ts"
 import { ConfigError } from "../RunError.ts"
 import * as Webhooks from "../Webhooks.ts"
 import { quote } from "./describe.ts"
 import * as Http from "./http.ts"
 import * as Options from "./options.ts"
+import type * as Upload from "./upload.ts"
 
 /** Checks the options, and makes what calls the API and what transfers files without a credential. */
 export const make = (
@@ -23,7 +23,7 @@ export const make = (
 ): Effect.Effect<
   {
     readonly api: Http.Api
-    readonly transfer: Artifact.Options
+    readonly transfer: Upload.Transfer
     readonly retryCreates: boolean
     readonly webhooks: Webhooks.Service | undefined
   },
@@ -34,6 +34,9 @@ export const make = (
     const client = yield* HttpClient.HttpClient
     const baseUrl = yield* checkBaseUrl(options.baseUrl ?? options.defaultBaseUrl, options.defaultBaseUrl)
     const requestTimeout = yield* checkDuration("requestTimeout", options.requestTimeout ?? "60 seconds")
+    const uploadIdleTimeout = options.uploadIdleTimeout === undefined
+      ? requestTimeout
+      : yield* checkDuration("uploadIdleTimeout", options.uploadIdleTimeout)
     const retryAfterCeiling = yield* checkDuration("retryAfterCeiling", options.retryAfterCeiling ?? "1 minute")
     const retry = options.retry ?? defaultRetry
     const api = Http.make({
@@ -42,6 +45,7 @@ export const make = (
       baseUrl,
       credential: options.credential,
       requestTimeout,
+      uploadIdleTimeout,
       retry,
       retryAfterCeiling,
       tracePolls: options.tracePolls === true,
@@ -50,7 +54,7 @@ export const make = (
     })
     return {
       api,
-      transfer: { client, baseUrl, idleTimeout: requestTimeout, retry, retryAfterCeiling },
+      transfer: { client, baseUrl, idleTimeout: requestTimeout, uploadIdleTimeout, retry, retryAfterCeiling },
       retryCreates: options.retryCreates === true,
       webhooks: options.webhooks ?? Option.getOrUndefined(yield* Effect.serviceOption(Webhooks.Webhooks))
     }
@@ -60,6 +64,7 @@ export const make = (
 const optionNames: ReadonlyArray<keyof ClientOptions> = [
   "baseUrl",
   "requestTimeout",
+  "uploadIdleTimeout",
   "retry",
   "retryAfterCeiling",
   "maxResponseBytes",

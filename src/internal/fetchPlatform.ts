@@ -151,10 +151,22 @@ const quiet = quietly(withPlatform(plain))
 
 /**
  * Makes the requests of an effect with the options of the provider's API, and without spans of the HTTP client. `upload` is a
- * body that the platform must not keep a copy of.
+ * body that the platform must not keep a copy of. Bytes are small, and Node tells where a request with a copy is redirected to.
  */
 export const context = (upload: HttpBody.HttpBody | undefined): Context.Context<never> =>
-  upload === undefined ? quiet : quietly(uploadInit(upload))
+  upload === undefined || upload._tag === "Uint8Array" ? quiet : quietly(uploadInit(upload))
+
+/**
+ * Whether fetch gave up because it was redirected and told not to follow. The words are those of Node, Bun and Deno: the
+ * standard has none for it.
+ */
+export const isRefusedRedirect = ({ reason }: HttpClientError.HttpClientError): boolean => {
+  for (let cause: unknown = reason.cause, depth = 0; cause instanceof Error && depth < 4; depth++) {
+    if (/unexpected ?redirect|redirect mode/i.test(cause.message)) return true
+    cause = cause.cause
+  }
+  return false
+}
 
 /** Makes the requests of an effect, which are for a file at a signed link, as {@link context} does. Redirects are followed. */
 export const download: Context.Context<never> = quietly(withPlatform({}))

@@ -29,6 +29,7 @@ import { neverSent, watchConnections } from "./neverSent.ts"
 import { isRunError } from "./taggedError.ts"
 import * as Telemetry from "./telemetry.ts"
 import * as Timers from "./timers.ts"
+import * as Upload from "./upload.ts"
 
 /** What a provider sets up once. */
 export interface Options {
@@ -38,6 +39,8 @@ export interface Options {
   /** The header that carries the secret, and the secret. */
   readonly credential: { readonly header: string; readonly prefix?: string; readonly value: Redacted.Redacted<string> }
   readonly requestTimeout: Duration.Duration
+  /** How long the body of an upload may make no progress. */
+  readonly uploadIdleTimeout: Duration.Duration
   /** Paces the retries of safe requests, and says when to stop. */
   readonly retry: Schedule.Schedule<unknown, RunError.RequestError>
   readonly retryAfterCeiling: Duration.Duration
@@ -106,6 +109,8 @@ const maxBodyLength = 65_536
  */
 const minKeyLength = 12
 
+const wrongServer = "Check the base URL, and whether a proxy answers in the provider's place."
+
 /** How many redirects within the provider's origin are followed. */
 const maxRedirects = 3
 
@@ -158,6 +163,37 @@ export const make = (options: Options): Api => {
         )
     })
 
+  const base = baseUrl.href.replace(/\/$/, "")
+  const authorization = { [credential.header]: `${credential.prefix ?? ""}${secret}` }
+  const authorizationForJson = { ...authorization, accept: "application/json" }
+
+  /**
+   * Node's fetch refuses a redirect of an upload without saying where it leads. The same address without the body tells: what
+   * redirects is in front of the provider, or is not the provider.
+   */
+  const redirected = (
+    { url }: HttpClientRequest.HttpClientRequest,
+    context: () => CallContext
+  ): Effect.Effect<never, RunError.RequestError> =>
+    execute(options.client, HttpClientRequest.get(url, { headers: authorization })).pipe(
+      Effect.map((response) =>
+        response.headers["location"] === undefined ? "" : ` ${cleaner.host(originOf(response))}`
+      ),
+      Effect.catch(() => Effect.succeed("")),
+      Effect.provideContext(FetchPlatform.context(undefined)),
+      Effect.flatMap((where) => {
+        const fields = context()
+        return Effect.fail(
+          new RunError.InvalidResponseError({
+            ...fields,
+            isRetryable: false,
+            message:
+              `${fields.operation}: the provider redirects${where}, where the API key is not sent. ${wrongServer}`
+          })
+        )
+      })
+    )
+
   const attempt = <A>(
     call: Omit<Call<unknown>, "decode">,
     request: HttpClientRequest.HttpClientRequest,
@@ -192,41 +228,52 @@ export const make = (options: Options): Api => {
           clock,
           ` (the body of the response did not arrive: ${why})`
         ) as Effect.Effect<never, RunError.RequestError>
-    const answer = Effect.catch(
-      Effect.suspend(() => {
-        const sentAt = clock.currentTimeMillisUnsafe()
-        const client = call.isSentOnce === true ? sendingOnce(options.client, context) : options.client
-        return Effect.flatMap(send(client, request, call), (response) => {
-          arrived = response
-          return receive(response, context, clock, sentAt)
-        })
-      }),
-      (error) => {
-        if (isRunError(error)) return Effect.fail(error as RunError.RequestError)
-        const failure = transportError(error, context(), scrub, arrived?.status)
-        return withoutBody(failure.message, () => failure)
-      }
-    )
-    const timely = Timers.within(
-      call.isUpload === true ? refuseBlob(context)(answer) : answer,
-      Duration.toMillis(timeout),
-      () =>
-        withoutBody(`it took longer than ${Duration.format(timeout)}`, () =>
-          new RunError.RequestTimeoutError({
-            ...context(),
-            ...(arrived === undefined ? undefined : { status: arrived.status }),
-            message: `${call.operation}: ${
-              arrived === undefined ? "no answer" : `status ${arrived.status}, and no complete body`
-            } within ${Duration.format(timeout)}. Try again, or give it a longer timeout.`
-          }))
-    )
+    const answer = (request: HttpClientRequest.HttpClientRequest) =>
+      Effect.catch(
+        Effect.suspend(() => {
+          const sentAt = clock.currentTimeMillisUnsafe()
+          const client = call.isSentOnce === true ? sendingOnce(options.client, context) : options.client
+          return Effect.flatMap(send(client, request, call), (response) => {
+            arrived = response
+            return receive(response, context, clock, sentAt)
+          })
+        }),
+        (error) => {
+          if (isRunError(error)) return Effect.fail(error as RunError.RequestError)
+          if (HttpClientError.isHttpClientError(error) && FetchPlatform.isRefusedRedirect(error)) {
+            return redirected(request, context)
+          }
+          const failure = transportError(error, context(), scrub, arrived?.status)
+          return withoutBody(failure.message, () => failure)
+        }
+      )
+    const timedOut = (isSending = false) =>
+      withoutBody(`it took longer than ${Duration.format(timeout)}`, () =>
+        new RunError.RequestTimeoutError({
+          ...context(),
+          ...(arrived === undefined ? undefined : { status: arrived.status }),
+          message: `${call.operation}: ${
+            arrived !== undefined
+              ? `status ${arrived.status}, and no complete body within ${Duration.format(timeout)}`
+              : isSending
+              ? `the upload made no progress for ${Duration.format(options.uploadIdleTimeout)} (uploadIdleTimeout)`
+              : `no answer within ${Duration.format(timeout)}`
+          }. Try again, or give it a longer timeout.`
+        }))
+    const timely = call.isUpload !== true
+      ? Timers.within(answer(request), Duration.toMillis(timeout), timedOut)
+      : Upload.whileMoving(
+        request,
+        {
+          idleMillis: Duration.toMillis(options.uploadIdleTimeout),
+          responseMillis: Duration.toMillis(timeout)
+        },
+        (request) => refuseBlob(context)(answer(request)),
+        timedOut
+      )
     const traced = call.isPoll === true && !options.tracePolls ? timely : Telemetry.requestSpan(request)(timely)
     return options.turn === undefined ? traced : Effect.andThen(options.turn, traced)
   }
-
-  const base = baseUrl.href.replace(/\/$/, "")
-  const authorization = { [credential.header]: `${credential.prefix ?? ""}${secret}` }
-  const authorizationForJson = { ...authorization, accept: "application/json" }
 
   const run = <A>(
     call: Omit<Call<unknown>, "decode">,
@@ -385,7 +432,7 @@ const read = <A>(
   const invalid = (
     what: string,
     isRetryable: boolean,
-    advice = "Check the base URL, and whether a proxy answers in the provider's place."
+    advice = wrongServer
   ) => {
     const fields = failure()
     return Effect.fail(

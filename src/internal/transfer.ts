@@ -2,11 +2,12 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Schedule from "effect/Schedule"
 import * as Predicate from "effect/Predicate"
 import { parseRetryAfter } from "./http.ts"
+
+export { isRefusedRedirect } from "./fetchPlatform.ts"
 
 /**
  * Returns the address that a link names, or says what is wrong with it. A path is one of the API at `baseUrl`, below the path
@@ -24,15 +25,6 @@ export const resolveLink = (link: string, baseUrl: URL | undefined): URL | strin
     ? "its link contains a user name or a password, which fetch refuses"
     : url
 }
-
-/** Takes an error that carries a response for that response: the client may have been made to fail with every refusal. */
-export const answer = <R>(
-  self: Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError, R>
-): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError, R> =>
-  Effect.catch(
-    self,
-    (error) => error.reason._tag === "StatusCodeError" ? Effect.succeed(error.reason.response) : Effect.fail(error)
-  )
 
 /**
  * Returns the `cause` field of an error about a link, and the words for it. Runtimes put the address of a request into their
@@ -86,18 +78,6 @@ export const refusal = (response: HttpClientResponse.HttpClientResponse): Effect
       ...(retryAfter === undefined ? undefined : { retryAfter })
     }
   })
-
-/**
- * Whether fetch gave up because it was redirected and told not to follow. The words are those of Node, Bun and Deno: the
- * standard has none for it.
- */
-export const isRefusedRedirect = ({ reason }: HttpClientError.HttpClientError): boolean => {
-  for (let cause: unknown = reason.cause, depth = 0; cause instanceof Error && depth < 4; depth++) {
-    if (/unexpected ?redirect|redirect mode/i.test(cause.message)) return true
-    cause = cause.cause
-  }
-  return false
-}
 
 /** Whether a body failed because the platform could not read a Blob, such as one of a file that has changed. */
 export const isUnreadableBlob = (cause: unknown, depth = 0): boolean =>

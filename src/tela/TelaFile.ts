@@ -25,11 +25,11 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Stream from "effect/Stream"
-import type * as Artifact from "../Artifact.ts"
 import * as FileInput from "../FileInput.ts"
 import * as FetchPlatform from "../internal/fetchPlatform.ts"
-import type * as Http from "../internal/http.ts"
+import * as Http from "../internal/http.ts"
 import * as Transfer from "../internal/transfer.ts"
+import * as Upload from "../internal/upload.ts"
 import { BadRequestError, FileInputError, refused, type RequestError } from "../RunError.ts"
 import * as Variables from "./internal/variables.ts"
 
@@ -143,7 +143,7 @@ export interface FileReference {
  */
 export interface Uploader {
   readonly api: Http.Api
-  readonly transfer: Artifact.Options
+  readonly transfer: Upload.Transfer
 }
 
 /** How many files of one execution are uploaded at once. */
@@ -261,7 +261,7 @@ const upload = (
   })
 
 const put = (
-  transfer: Artifact.Options,
+  transfer: Upload.Transfer,
   upload: FileInput.UploadFile,
   link: string,
   variable: string
@@ -304,19 +304,29 @@ const put = (
         { ...refusal, isRetryable: refusal.isRetryable && refusal.status !== 501 },
         adviceFor(refusal)
       )
-  const attempt = Transfer.answer(transfer.client.execute(HttpClientRequest.put(url, { body }))).pipe(
-    Effect.mapError((error) => {
+  const send = (request: HttpClientRequest.HttpClientRequest) =>
+    Effect.mapError(Http.execute(transfer.client, request), (error) => {
       if (Transfer.isRefusedRedirect(error)) return redirected({})
       const { words, ...cause } = Transfer.cleanCause(error.reason.cause, url.href)
       return failed(`its server gave no answer${words}`, { isRetryable: true, ...cause })
-    }),
-    Effect.timeoutOrElse({
-      duration: transfer.idleTimeout,
-      orElse: () =>
-        Effect.fail(
-          failed(`its server gave no answer within ${Duration.format(transfer.idleTimeout)}`, { isRetryable: true })
+    })
+  const attempt = Upload.whileMoving(
+    HttpClientRequest.put(url, { body }),
+    {
+      idleMillis: Duration.toMillis(transfer.uploadIdleTimeout),
+      responseMillis: Duration.toMillis(transfer.idleTimeout)
+    },
+    send,
+    (isSending) =>
+      Effect.fail(
+        failed(
+          isSending
+            ? `its server took no more of it for ${Duration.format(transfer.uploadIdleTimeout)} (uploadIdleTimeout)`
+            : `its server gave no answer within ${Duration.format(transfer.idleTimeout)}`,
+          { isRetryable: true }
         )
-    }),
+      )
+  ).pipe(
     Effect.tap(FetchPlatform.discard),
     Effect.flatMap((response) =>
       response.status < 200 || response.status >= 300

@@ -189,8 +189,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     http,
     "a request may take for ever",
-    "Duration.toMillis(timeout),\n      () =>\n        withoutBody(",
-    "Infinity,\n      () =>\n        withoutBody("
+    "Timers.within(answer(request), Duration.toMillis(timeout), timedOut)",
+    "Timers.within(answer(request), Infinity, timedOut)"
   ),
   mutant(http, "a page that is no JSON ends the wait", "not JSON.`, true)", "not JSON.`, false)"),
   mutant(

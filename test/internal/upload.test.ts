@@ -1,0 +1,223 @@
+/** Uploads that take longer than a request may, and uploads that stand still. */
+import { NodeHttpClient } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, type Layer, Redacted, Schedule, Stream } from "effect"
+import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
+import { TestClock } from "effect/testing"
+import { RunError, Spine, Tela } from "canvas-runs"
+import { createHash } from "node:crypto"
+import * as NodeHttp from "node:http"
+import type { AddressInfo } from "node:net"
+
+const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
+const MiB = 1024 * 1024
+
+/** Takes a body piece by piece, as a slow server makes a client do it. */
+const takeSlowly = (body: unknown, pause: Effect.Effect<void>): Effect.Effect<number> => {
+  const pieces = Stream.isStream(body)
+    ? body as Stream.Stream<Uint8Array>
+    : body instanceof Blob
+    ? Stream.fromReadableStream({ evaluate: () => body.stream(), onError: (cause) => cause })
+    : Stream.make(body as Uint8Array)
+  return Stream.runFold(
+    Stream.mapEffect(pieces, (piece) => Effect.as(pause, piece.length)),
+    () => 0,
+    (sum, length) => sum + length
+  ).pipe(Effect.orDie)
+}
+
+const response = (url: URL) =>
+  url.pathname === "/v1/run"
+    ? { success: true, data: { run_id: id, status: "running", poll_url: "" } }
+    : url.pathname.endsWith("/v3/files")
+    ? { id, uploadUrl: "https://store.test/put?signature=x", downloadUrl: "https://store.test/get" }
+    : { id, status: "created", message: "ok" }
+
+/** A provider and a store that pause after each piece of a body. */
+const slow = (pause: Effect.Effect<void>, taken: Array<number> = []) =>
+  HttpClient.make((request, url) =>
+    Effect.gen(function*() {
+      const { body } = request
+      if (!/json/.test(request.headers["content-type"] ?? "")) {
+        if (body._tag === "Stream") taken.push(yield* takeSlowly(body.stream, pause))
+        if (body._tag === "Raw" || body._tag === "Uint8Array") taken.push(yield* takeSlowly(body.body, pause))
+      }
+      return HttpClientResponse.fromWeb(request, Response.json(response(url), { status: 200 }))
+    })
+  )
+
+const streamed = (pieces: number, bytes: number): Spine.CreateRunParams["files"] => [{
+  filename: "a.txt",
+  size: pieces * bytes,
+  // One piece at a time, as from a disk
+  data: Stream.rechunk(Stream.fromIterable(Array.from({ length: pieces }, () => new Uint8Array(bytes))), 1)
+}]
+
+const create = (
+  client: HttpClient.HttpClient,
+  files: Spine.CreateRunParams["files"],
+  options?: Partial<Spine.Options>
+) =>
+  Effect.gen(function*() {
+    const { runs } = yield* Spine.make({
+      apiKey: Redacted.make("sk_spine_upload"),
+      retry: Schedule.recurs(0),
+      ...options
+    })
+    const fiber = yield* Effect.forkChild(Effect.result(runs.create({ prompt: "x", files })))
+    // The pieces come through microtasks, which the clock of a test does not wait for
+    for (let step = 0; step < 200 && fiber.pollUnsafe() === undefined; step++) {
+      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      yield* TestClock.adjust("5 seconds")
+    }
+    return yield* Fiber.join(fiber)
+  }).pipe(Effect.provideService(HttpClient.HttpClient, client))
+
+describe("an upload that moves", () => {
+  it.effect("D6: a stream whose pieces take 40 seconds each is sent whole, though the request may take 60", () =>
+    Effect.gen(function*() {
+      const taken: Array<number> = []
+      const result = yield* create(slow(Effect.sleep("40 seconds"), taken), streamed(6, 1000))
+      assert.strictEqual(result._tag, "Success", String(result._tag === "Failure" && result.failure.message))
+      assert.isAbove(taken[0]!, 6000)
+    }))
+
+  it.effect("D6: a Blob whose pieces take 40 seconds each is sent whole", () =>
+    Effect.gen(function*() {
+      const taken: Array<number> = []
+      const result = yield* create(slow(Effect.sleep("40 seconds"), taken), [new File([new Uint8Array(MiB)], "a.txt")])
+      assert.strictEqual(result._tag, "Success", String(result._tag === "Failure" && result.failure.message))
+      assert.isAbove(taken[0]!, MiB)
+    }))
+
+  it.effect("D6: it stands still for longer than uploadIdleTimeout: a create has an unknown outcome that names the option", () =>
+    Effect.gen(function*() {
+      const result = yield* create(slow(Effect.sleep("40 seconds")), streamed(6, 1000), {
+        uploadIdleTimeout: "30 seconds"
+      })
+      assert.isTrue(result._tag === "Failure" && result.failure instanceof RunError.CreateOutcomeUnknownError)
+      assert.include(String(result._tag === "Failure" && result.failure.message), "uploadIdleTimeout")
+    }))
+
+  it.effect("D6: uploadIdleTimeout may be longer than requestTimeout", () =>
+    Effect.gen(function*() {
+      const result = yield* create(slow(Effect.sleep("40 seconds")), streamed(6, 1000), {
+        requestTimeout: "45 seconds",
+        uploadIdleTimeout: "2 minutes"
+      })
+      assert.strictEqual(result._tag, "Success", String(result._tag === "Failure" && result.failure.message))
+    }))
+
+  it.effect("D6: after the last piece the response has the requestTimeout", () =>
+    Effect.gen(function*() {
+      const silent = HttpClient.make((request) =>
+        request.body._tag === "Stream"
+          ? Effect.andThen(Effect.orDie(Stream.runDrain(request.body.stream)), Effect.never)
+          : Effect.never
+      )
+      const result = yield* create(silent, streamed(2, 1000), {
+        requestTimeout: "1 minute",
+        uploadIdleTimeout: "1 hour"
+      })
+      assert.isTrue(result._tag === "Failure")
+      assert.include(String(result._tag === "Failure" && result.failure.message), "no answer within 1m")
+    }))
+})
+
+describe("an upload of a Tela file", () => {
+  const execute = (client: HttpClient.HttpClient, data: Uint8Array | Blob) =>
+    Effect.gen(function*() {
+      const tela = yield* Tela.make({ apiKey: Redacted.make("tela_upload"), retry: Schedule.recurs(2) })
+      const canvas = tela.canvas.make({ id })
+      const fiber = yield* Effect.forkChild(
+        Effect.result(canvas.execute({ scan: Tela.file(data, { name: "a.pdf" }) }, { async: true }))
+      )
+      for (let step = 0; step < 200 && fiber.pollUnsafe() === undefined; step++) {
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        yield* TestClock.adjust("5 seconds")
+      }
+      return yield* Fiber.join(fiber)
+    }).pipe(Effect.provideService(HttpClient.HttpClient, client))
+
+  it.effect("D6: a Blob that moves steadily for longer than the request timeout is put once", () =>
+    Effect.gen(function*() {
+      const taken: Array<number> = []
+      const client = slow(Effect.sleep("40 seconds"), taken)
+      const result = yield* execute(client, new Blob([new Uint8Array(MiB)]))
+      assert.strictEqual(result._tag, "Success", String(result._tag === "Failure" && result.failure.message))
+      assert.strictEqual(taken.filter((length) => length === MiB).length, 1)
+    }))
+
+  it.effect("D6: bytes, whose progress no client shows, have more time by their size", () =>
+    Effect.gen(function*() {
+      // A minute, and a second for each 64 KiB beyond 256 KiB
+      const inTime = yield* execute(slow(Effect.sleep("4 minutes")), new Uint8Array(12 * MiB))
+      assert.strictEqual(inTime._tag, "Success", String(inTime._tag === "Failure" && inTime.failure.message))
+      const late = yield* execute(slow(Effect.sleep("5 minutes")), new Uint8Array(12 * MiB))
+      assert.isTrue(late._tag === "Failure" && late.failure instanceof RunError.FileInputError)
+    }))
+})
+
+describe("on a socket", () => {
+  const bytes = Uint8Array.from({ length: 3 * MiB }, (_, index) => index * 31)
+  const hash = (data: Uint8Array) => createHash("sha256").update(data).digest("hex")
+
+  const serving = (
+    answer: (request: NodeHttp.IncomingMessage, body: Buffer, response: NodeHttp.ServerResponse) => void
+  ) =>
+    Effect.map(
+      Effect.acquireRelease(
+        Effect.callback<NodeHttp.Server>((resume) => {
+          const server = NodeHttp.createServer((request, response) => {
+            const parts: Array<Buffer> = []
+            request.on("data", (part: Buffer) => parts.push(part))
+            request.on("end", () => answer(request, Buffer.concat(parts), response))
+          })
+          server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+        }),
+        (server) =>
+          Effect.sync(() => {
+            server.close()
+            server.closeAllConnections()
+          })
+      ),
+      (server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    )
+
+  for (const [name, layer] of [["fetch", FetchHttpClient.layer], ["undici", NodeHttpClient.layerUndici]] as const) {
+    it.live(`a Blob through ${name} arrives whole, with its length`, () =>
+      Effect.gen(function*() {
+        let length: string | undefined
+        let received: Buffer | undefined
+        const baseUrl = yield* serving((request, body, response) => {
+          length = request.headers["content-length"]
+          received = body
+          response.setHeader("content-type", "application/json")
+          response.end(JSON.stringify({ success: true, data: { run_id: id, status: "running" } }))
+        })
+        const { runs } = yield* Spine.make({ apiKey: Redacted.make("sk_spine_upload"), baseUrl })
+        yield* runs.create({ prompt: "x", files: [new File([bytes], "a.txt")] })
+        assert.strictEqual(length, String(received!.length))
+        const start = received!.indexOf(bytes.subarray(0, 64))
+        assert.strictEqual(hash(received!.subarray(start, start + bytes.length)), hash(bytes))
+      }).pipe(Effect.scoped, Effect.provide(layer)))
+
+    for (const [size, file] of [["small", new Uint8Array(10)], ["large", new File([bytes], "a.txt")]] as const) {
+      it.live(`F14: a ${size} Spine create that is redirected through ${name} names the redirect and its host`, () =>
+        Effect.gen(function*() {
+          const posts: Array<string> = []
+          const baseUrl = yield* serving((request, _, response) => {
+            if (request.method === "POST") posts.push(request.url!)
+            response.writeHead(308, { location: "https://login.test/sign-in?next=x" }).end()
+          })
+          const { runs } = yield* Spine.make({ apiKey: Redacted.make("sk_spine_upload"), baseUrl })
+          const error = yield* Effect.flip(runs.create({ prompt: "x", files: [file] }))
+          assert.include(error.message, "the provider redirects to https://login.test,")
+          assert.notInclude(error.message, "Check the network")
+          assert.deepStrictEqual(posts, ["/v1/run"])
+          if (size === "small" || name === "undici") assert.instanceOf(error, RunError.InvalidResponseError)
+          else assert.instanceOf(error, RunError.CreateOutcomeUnknownError, "its own status is not known")
+        }).pipe(Effect.scoped, Effect.provide(layer as Layer.Layer<HttpClient.HttpClient>)))
+    }
+  }
+})
