@@ -13,7 +13,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: [...conditions, "module", "node", "development|production"] } },
   test: {
     reporters: ["default", "./test/reporter.ts"],
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     // On every core. The default leaves one free
     maxWorkers: "100%",
     projects: [

@@ -20,6 +20,8 @@ export interface Cell {
   /** Without one, everything goes well, and what comes out is what a success under a fault is compared with. */
   readonly fault: Fault | undefined
   readonly transport: Transport
+  /** Whether every beat is ten times as long. */
+  readonly isSlowed?: boolean
 }
 
 /** What is wrong with a cell. */
@@ -39,6 +41,9 @@ export interface Outcome {
   readonly isSecond?: boolean
 }
 
+/** How many times longer a beat is for a cell that is run once more, so that no stall of the machine reaches a timeout. */
+const slowness = 10
+
 const paces: Readonly<Record<Transport, Pace>> = {
   memory: { beatMillis: 1000 },
   fetch: { beatMillis: 15 },
@@ -51,6 +56,12 @@ const watchdog: Readonly<Record<Transport, Duration.Input>> = {
   fetch: "15 seconds",
   undici: "15 seconds"
 }
+
+const watchdogOf = ({ isSlowed, transport }: Cell): Duration.Duration =>
+  Duration.times(Duration.fromInputUnsafe(watchdog[transport]), isSlowed === true ? slowness : 1)
+
+const paceOf = ({ isSlowed, transport }: Cell): Pace =>
+  isSlowed === true ? { beatMillis: slowness * paces[transport].beatMillis } : paces[transport]
 
 const timesOf = ({ beatMillis }: Pace, isSlow: boolean) => (count: number): Duration.Duration =>
   Duration.millis(count * beatMillis * (isSlow && beatMillis < 1000 ? 10 : 1))
@@ -172,16 +183,16 @@ const onSocket = (cell: Cell, layer: Layer.Layer<HttpClient.HttpClient>): Effect
   Effect.scoped(Effect.gen(function*() {
     const { server, stage } = yield* Socket.listen((origins) =>
       Stage.make(cell.operation, cell.fault, {
-        pace: paces.fetch,
+        pace: paceOf(cell),
         secret: secrets[cell.operation.provider],
         origins
       })
     )
     const context = yield* Layer.build(layer)
-    const { disk, exit } = perform(cell, paces.fetch, server.origins)
-    const ended = yield* Effect.timeoutOption(Effect.provide(exit, context), watchdog.fetch)
-    // A connection takes a moment to close
-    for (let tries = 0; tries < 50 && server.open().length > 0; tries++) yield* Effect.sleep("10 millis")
+    const { disk, exit } = perform(cell, paceOf(cell), server.origins)
+    const ended = yield* Effect.timeoutOption(Effect.provide(exit, context), watchdogOf(cell))
+    // A connection takes a moment to close, and several on a busy machine
+    for (let tries = 0; tries < 1000 && server.open().length > 0; tries++) yield* Effect.sleep("10 millis")
     return {
       exit: Option.getOrUndefined(ended),
       stage,
@@ -330,7 +341,7 @@ export const runCell = (cell: Cell): Effect.Effect<Outcome> =>
       baseline(cell),
       (result) => Effect.map(run(cell), (ended) => judge(cell, ended, result))
     )
-    const exit = yield* Effect.exit(Effect.timeoutOption(judged, watchdog[cell.transport]))
+    const exit = yield* Effect.exit(Effect.timeoutOption(judged, watchdogOf(cell)))
     if (Exit.isSuccess(exit) && Option.isSome(exit.value)) return exit.value.value
     return {
       cell,

@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { vi } from "vitest"
 import { z } from "zod"
 import { RunError, Spine, Tela } from "canvas-runs"
 import { SpineEmulator, TelaEmulator } from "canvas-runs/testing"
@@ -42,9 +43,9 @@ describe("npm run emulator", () => {
       const body = new FormData()
       body.append("prompt", "Hello")
       const created = await (await fetch(`${url}/v1/run`, { method: "POST", headers, body })).json()
-      await new Promise((resolve) => setTimeout(resolve, 20))
-      const run = await (await fetch(`${url}${created.data.poll_url}`, { headers })).json()
-      assert.strictEqual(run.data.status, "completed")
+      // Three seconds at a thousand times the speed
+      const poll = async () => (await (await fetch(`${url}${created.data.poll_url}`, { headers })).json()).data.status
+      await vi.waitUntil(async () => await poll() === "completed", 15_000)
       const completion = await (await fetch(`${url}/v2/chat/completions`, {
         method: "POST",
         headers: { authorization: "Bearer demo" },

@@ -9,6 +9,7 @@ import * as SpineEmulator from "../../src/testing/SpineEmulator.ts"
 import * as TelaEmulator from "../../src/testing/TelaEmulator.ts"
 import * as TelaEmulatorServer from "../../src/testing/TelaEmulatorServer.ts"
 import * as Timeline from "../../src/testing/Timeline.ts"
+import { until } from "../until.ts"
 import * as tela from "./tela.ts"
 
 const control = TelaEmulator.TelaEmulator
@@ -188,7 +189,7 @@ describe("the emulator on a socket", () => {
         request.end(JSON.stringify({ canvas_id: tela.canvasId, stream: true }))
       })
       const state = Effect.map(emulator.streams, (streams) => streams[0]?.state)
-      for (let n = 0; n < 200 && (yield* state) === "open"; n++) yield* Effect.sleep("10 millis")
+      yield* until(Effect.map(state, (state) => state !== "open"))
       assert.strictEqual(yield* state, "abandoned")
     }).pipe(served()))
 

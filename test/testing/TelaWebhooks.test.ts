@@ -6,6 +6,7 @@ import * as TestClock from "effect/testing/TestClock"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as TelaEmulator from "../../src/testing/TelaEmulator.ts"
+import { until } from "../until.ts"
 import * as tela from "./tela.ts"
 
 const { json, refusal } = tela
@@ -178,7 +179,7 @@ describe("the webhook of a single run", () => {
       })
       const emulator = yield* control
       yield* emulator.advance("5 seconds")
-      for (let n = 0; n < 200 && (yield* emulator.deliveries)[0]?.status !== "failed"; n++) yield* Effect.sleep(10)
+      yield* until(Effect.map(emulator.deliveries, ([delivery]) => delivery?.status === "failed"))
       assert.deepStrictEqual(seen.map(([header, body]) => [header, body.id, body.status]), [
         ["yes", id, "succeeded"]
       ])
