@@ -121,16 +121,24 @@ export const endedOfMany = (loop: Wait, end: End): Effect.Effect<void> =>
     record(loop.source.ref.provider, RunRef.format(loop.source.ref), outcomeOf(end), loop.timers.now() - loop.started)
   )
 
-/** Counts and times the end of an execution that nobody polls, since `started`, and sets the outcome on the current span. */
+/** An execution that is not polled: its answer, or its stream, is its end. */
+interface Unpolled {
+  readonly provider: string
+  /** When it began, in milliseconds of the clock. */
+  readonly started: number
+  /** Its id, once the provider has told it. */
+  readonly id: string | undefined
+}
+
+/** Counts and times the end of an execution that is not polled, and sets its id and outcome on the current span. */
 export const endedAlone = (
-  provider: string,
-  started: number,
+  { id, provider, started }: Unpolled,
   end: Exit.Exit<unknown, unknown>
 ): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     const outcome = Exit.isSuccess(end) ? "Succeeded" : failureName(end.cause)
     return Effect.andThen(
-      Effect.annotateCurrentSpan({ "run.outcome": outcome }),
+      Effect.annotateCurrentSpan({ ...(id === undefined ? undefined : { "run.id": id }), "run.outcome": outcome }),
       record(provider, `an execution of ${provider}`, outcome, clock.currentTimeMillisUnsafe() - started)
     )
   })

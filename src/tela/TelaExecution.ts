@@ -444,7 +444,10 @@ export const executeSync = <Output>(
     const judged: Effect.Effect<Output, RunFailedError | InvalidOutputError> = value._tag === "Failed"
       ? Effect.fail(runFailed(ref, value.raw, requestId, value.errors))
       : validated(validate, value.output, { ref, requestId, finishReason })
-    const result = yield* Effect.onExit(judged, (exit) => Telemetry.endedAlone(provider, started, exit))
+    const result = yield* Effect.onExit(
+      judged,
+      (exit) => Telemetry.endedAlone({ provider, started, id: value.id }, exit)
+    )
     return {
       isSync: true as const,
       isAsync: false as const,

@@ -185,14 +185,14 @@ export const executeStream = <Output>(
       )
       yield* Telemetry.countCreated(provider)
       let hasEnded = false
-      const onEnd = (exit: Exit.Exit<unknown, unknown>) =>
+      const onEnd = (exit: Exit.Exit<unknown, unknown>, id: string | undefined) =>
         Effect.suspend(() => {
           if (hasEnded) return Effect.void
           hasEnded = true
-          return Telemetry.endedAlone(provider, started, exit)
+          return Telemetry.endedAlone({ provider, started, id }, exit)
         })
       // A consumer that leaves before the end
-      yield* Effect.addFinalizer(() => onEnd(Exit.interrupt()))
+      yield* Effect.addFinalizer(() => onEnd(Exit.interrupt(), undefined))
       return Stream.fromPull(read({
         opened,
         scope: yield* Effect.scope,
@@ -220,8 +220,8 @@ interface Reading<Output> {
   readonly first: Duration.Duration
   readonly idle: Duration.Duration
   readonly total: Duration.Duration
-  /** Takes the end that the consumer is told. Later ones are ignored. */
-  readonly onEnd: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
+  /** Takes the end that the consumer is told, and the completion's id. Later ones are ignored. */
+  readonly onEnd: (exit: Exit.Exit<unknown, unknown>, id: string | undefined) => Effect.Effect<void>
 }
 
 type Parts<Output> = Pull.Pull<readonly [StreamPart<Output>, ...Array<StreamPart<Output>>], StreamError>
@@ -334,7 +334,7 @@ const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> =>
       parts = []
       return Effect.succeed(read)
     }
-    if (ending !== undefined) return Effect.onExit(ending, onEnd)
+    if (ending !== undefined) return Effect.onExit(ending, (exit) => onEnd(exit, said.completionId))
     askedAt = timers.now()
     watchdog.expect(Math.min(patience, deadline - askedAt))
     return ask

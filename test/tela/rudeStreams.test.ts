@@ -511,6 +511,7 @@ describe("F13: what is told of an execution", () => {
           "canvas.id": canvasId,
           "run.outcome": outcome
         })
+        if (outcome !== "Interrupted") assert.match(String(span.attributes.get("run.id")), /^crsv-/)
         const request = spans.find(({ name }) => name === "http.client POST")!
         assert.strictEqual(
           request.parent.pipe((parent) => parent._tag === "Some" ? parent.value.spanId : ""),
