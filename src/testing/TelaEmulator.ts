@@ -296,9 +296,9 @@ export interface Options {
    */
   readonly fileSize?: number | undefined
   /**
-   * Refuses uploads that do not say how long they are.
+   * Refuses uploads without `content-length`, as object stores do: chunked ones with 501, others with 411.
    *
-   * @default false
+   * @default true
    */
   readonly requireContentLength?: boolean | undefined
   /**
@@ -474,7 +474,7 @@ export const make = Effect.fnUntraced(function*(
     user,
     lifetimeMillis: Duration.toMillis(options.fileLifetime ?? "1 hour"),
     fileSize: options.fileSize ?? 100_000_000,
-    requireContentLength: options.requireContentLength ?? false
+    requireContentLength: options.requireContentLength ?? true
   })
   const hooks = webhooks.make({
     deliveries,

@@ -122,7 +122,9 @@ export const make = (options: Options): Files => {
     const { headers } = exchange.request
     const length = headers["content-length"]
     if (length === undefined && options.requireContentLength) {
-      return yield* wire.refuse(411, "LENGTH_REQUIRED", "content-length is required")
+      return yield* headers["transfer-encoding"] === undefined
+        ? wire.refuse(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
+        : wire.refuse(501, "NotImplemented", "A header you provided implies functionality that is not implemented")
     }
     if (length !== undefined && Number(length) > options.fileSize) {
       return yield* wire.bodyRefusal(new Emulator.BodyError({ reason: "TooLarge" }))
