@@ -15,6 +15,7 @@ import * as Effect from "effect/Effect"
 import * as ErrorReporter from "effect/ErrorReporter"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
@@ -26,6 +27,9 @@ import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Fault from "./Fault.ts"
+import { bodyStream, takeBytes } from "./internal/bodies.ts"
+import * as rude from "./internal/rude.ts"
+import type * as Rude from "./Rude.ts"
 
 /**
  * The connection broke, as {@link Fault} asked for.
@@ -192,6 +196,14 @@ export interface Options {
   readonly errorBody: (status: number) => unknown
   /** The headers that go with it. */
   readonly errorHeaders?: ((status: number) => Readonly<Record<string, string>>) | undefined
+  /**
+   * What the emulator is rude about.
+   *
+   * @default Rude.none
+   */
+  readonly rude?: Rude.Rude | undefined
+  /** What rudeness has to know of the provider. Without it only names that concern every provider have an effect. */
+  readonly rudeProfile?: rude.Profile | undefined
 }
 
 /**
@@ -258,9 +270,17 @@ export const make = Effect.fnUntraced(function*(
     }
   }
 
+  const selected = options.rude ?? []
+  const receive = selected.length === 0 ? polite : rude.make(selected, {
+    profile: options.rudeProfile ?? rude.noProfile,
+    notFound: () => toResponse({ status: 404, headers: {}, body: undefined }),
+    dropped: () => new ConnectionDropped()
+  })
+
   const httpApp = Effect.gen(function*() {
-    const request = yield* HttpServerRequest.HttpServerRequest
-    const url = urlOf(request.url)
+    const received = yield* HttpServerRequest.HttpServerRequest
+    const url = urlOf(received.url)
+    const { request, respond } = receive(received, url)
     const recording: Recording = {
       id: uuid(),
       method: request.method,
@@ -276,7 +296,7 @@ export const make = Effect.fnUntraced(function*(
     requests.push(recording)
     const fault = takeFault(recording)
     if (fault !== undefined && fault.delayMillis > 0) yield* Effect.sleep(fault.delayMillis)
-    const handled = Effect.suspend(() =>
+    const handled = respond(Effect.suspend(() =>
       Effect.flatMap(now, (now) =>
         handle({
           request,
@@ -287,10 +307,10 @@ export const make = Effect.fnUntraced(function*(
           bytes: (limit) => readBytes(request, limit),
           json: (limit) => readJson(request, limit, recording)
         }))
-    )
+    ))
     const response = yield* fault === undefined ? handled : act(fault.action, handled)
     recording.status = response.status
-    return options.requestIdHeader in response.headers
+    return options.requestIdHeader in response.headers || selected.includes("noRequestId")
       ? response
       : HttpServerResponse.setHeader(response, options.requestIdHeader, recording.id)
   })
@@ -417,6 +437,8 @@ export const toWebHandler = (
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+const polite = (request: HttpServerRequest.HttpServerRequest): rude.Received => ({ request, respond: identity })
+
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 
 interface Recording extends Mutable<Omit<ReceivedRequest, "fields" | "files">> {
@@ -465,24 +487,6 @@ const withStreamedBody = (request: HttpClientRequest.HttpClientRequest): HttpCli
     )
   )
 }
-
-const bodyStream = (response: HttpServerResponse.HttpServerResponse): Stream.Stream<Uint8Array, unknown> =>
-  response.body._tag === "Uint8Array"
-    ? Stream.succeed(response.body.body)
-    : response.body._tag === "Stream"
-    ? response.body.stream
-    : Stream.empty
-
-const takeBytes = (bytes: number) => <E>(self: Stream.Stream<Uint8Array, E>): Stream.Stream<Uint8Array, E> =>
-  self.pipe(
-    Stream.mapAccum(
-      () => bytes,
-      (left, chunk) => [left - chunk.length, [{ chunk: chunk.subarray(0, left), last: chunk.length >= left }]]
-    ),
-    Stream.takeUntil(({ last }) => last),
-    Stream.map(({ chunk }) => chunk),
-    Stream.filter((chunk) => chunk.length > 0)
-  )
 
 const truncated = (
   response: HttpServerResponse.HttpServerResponse,

@@ -88,7 +88,7 @@ const socketApp = (emulator: Pick<Emulator.Emulator, "httpApp">) =>
     const request = yield* HttpServerRequest.HttpServerRequest
     const node = NodeHttpServerRequest.toServerResponse(request) as ServerResponse
     const response = yield* Effect.catchTag(emulator.httpApp, "ConnectionDropped", () => destroyed(node))
-    return response.body._tag !== "Stream" ? response : HttpServerResponse.setBody(
+    return response.body._tag !== "Stream" ? response : withBody(
       response,
       HttpBody.stream(
         Stream.catch(response.body.stream, () =>
@@ -101,6 +101,18 @@ const socketApp = (emulator: Pick<Emulator.Emulator, "httpApp">) =>
       )
     )
   }))
+
+// The headers stay as they are, whatever the new body says of itself.
+const withBody = (response: HttpServerResponse.HttpServerResponse, body: HttpBody.HttpBody) => {
+  const replaced = HttpServerResponse.setBody(response, body)
+  return ["content-type", "content-length"].reduce(
+    (replaced, name) =>
+      response.headers[name] === undefined
+        ? HttpServerResponse.removeHeader(replaced, name)
+        : HttpServerResponse.setHeader(replaced, name, response.headers[name]),
+    replaced
+  )
+}
 
 // Pages may read every header of an answer: request ids and `Retry-After` are no use unseen.
 const allowPages = HttpMiddleware.cors({ exposedHeaders: ["*"] })

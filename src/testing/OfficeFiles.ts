@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Zip from "effect/encoding/Zip"
 import * as Stream from "effect/Stream"
+import { crc32 } from "./internal/crc32.ts"
 
 /**
  * What a file says.
@@ -324,15 +325,6 @@ const pngChunk = (type: string, data: Uint8Array): Uint8Array => {
   view.setUint32(4 + body.length, crc32(body))
   return frame
 }
-
-const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let value = byte
-  for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1
-  return value
-})
-
-const crc32 = (bytes: Uint8Array): number =>
-  (bytes.reduce((crc, byte) => crcTable[(crc ^ byte) & 0xff]! ^ (crc >>> 8), 0xffffffff) ^ 0xffffffff) >>> 0
 
 const zlibStored = (bytes: Uint8Array): Uint8Array => {
   const chunks: Array<Uint8Array> = [new Uint8Array([0x78, 0x01])]

@@ -69,10 +69,14 @@ import * as Emulator from "./Emulator.ts"
 import * as Deliveries from "./internal/deliveries.ts"
 import * as Ends from "./internal/ends.ts"
 import * as fileResponse from "./internal/fileResponse.ts"
+import * as rude from "./internal/rude.ts"
+import * as rudeDeliveries from "./internal/rudeDeliveries.ts"
+import * as rudeProfiles from "./internal/rudeProfiles.ts"
 import * as internal from "./internal/spineRun.ts"
 import * as webHandler from "./internal/webHandler.ts"
 import * as OfficeFiles from "./OfficeFiles.ts"
 import * as Timeline from "./Timeline.ts"
+import type * as Rude from "./Rude.ts"
 import type * as WebhookDelivery from "./WebhookDelivery.ts"
 
 /**
@@ -330,6 +334,12 @@ export interface Options {
   readonly partialWebhooks?: boolean | undefined
   /** What goes wrong with webhooks unless they are scripted otherwise. */
   readonly deliveryScript?: WebhookDelivery.Script | undefined
+  /**
+   * What real servers do that this one would not do by itself.
+   *
+   * @default Rude.none
+   */
+  readonly rude?: Rude.Rude | undefined
 }
 
 /**
@@ -397,6 +407,9 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Service, never, Scope.Scope> {
   const scope = yield* Effect.scope
   const uuid = yield* Emulator.uuids
+  const has = rude.hasOf(options.rude ?? [])
+  const refusedLink = rude.makeLinks(has)
+  const newId = (kind: string) => has("oddIds") ? `${kind}_${uuid().replaceAll("-", ".")}` : uuid()
   const origin = options.origin ?? defaultOrigin
   const speed = options.speed ?? 1
   const lifetimeMillis = Duration.toMillis(options.artifactLifetime ?? "1 hour")
@@ -427,7 +440,7 @@ export const make = Effect.fnUntraced(function*(
       grants.delete(signature)
     }
     const signature = uuid().replaceAll("-", "")
-    grants.set(signature, { file, expiresAt })
+    grants.set(signature, { file, expiresAt, refusedWith: refusedLink(file.id) })
     const base = options.artifactOrigin ?? (requested === origin ? defaultArtifactOrigin : requested)
     const name = encodeURIComponent(file.name)
     return `${base}/_artifacts/${file.id}/${name}?expires=${expiresAt}&signature=${signature}`
@@ -469,7 +482,7 @@ export const make = Effect.fnUntraced(function*(
     client: options.webhookClient,
     hosts: options.webhookHosts,
     pauses: options.webhookRetries ?? defaultWebhookRetries,
-    script: options.deliveryScript,
+    script: rudeDeliveries.script(has, options.deliveryScript),
     scope,
     now,
     until: ends.until
@@ -560,8 +573,8 @@ export const make = Effect.fnUntraced(function*(
       uuid: exchange.uuid
     })
     const run: Run = {
-      id: exchange.uuid(),
-      canvasId: exchange.uuid(),
+      id: newId("run"),
+      canvasId: newId("cnv"),
       apiKey,
       request,
       requested: Emulator.originOf(exchange.request),
@@ -582,6 +595,7 @@ export const make = Effect.fnUntraced(function*(
       })
       yield* ends.tell(run, tellOfEnd(run))
     }
+    yield* rudeDeliveries.beforeAnswer(has)
     return ok({
       run_id: run.id,
       status: "running",
@@ -592,7 +606,7 @@ export const make = Effect.fnUntraced(function*(
 
   const getRun = (id: string): Handler =>
     Effect.fnUntraced(function*(exchange, apiKey) {
-      yield* checkUuid("run_id", id)
+      if (!has("oddIds")) yield* checkUuid("run_id", id)
       const run = yield* findRun(runs, "Run", id, apiKey)
       const state = stateOf(run, exchange.now)
       const after = run.script.canvasIdAfter ?? 1
@@ -624,7 +638,7 @@ export const make = Effect.fnUntraced(function*(
 
   const getDag = (canvasId: string): Handler =>
     Effect.fnUntraced(function*(exchange, apiKey) {
-      yield* checkUuid("canvas_id", canvasId)
+      if (!has("oddIds")) yield* checkUuid("canvas_id", canvasId)
       const run = yield* findRun(runsByCanvas, "Canvas", canvasId, apiKey)
       const state = stateOf(run, exchange.now)
       const blocks = internal.visibleBlocks(run.plan, state)
@@ -660,7 +674,7 @@ export const make = Effect.fnUntraced(function*(
 
   const getTasks = (canvasId: string): Handler =>
     Effect.fnUntraced(function*(exchange, apiKey) {
-      yield* checkUuid("canvas_id", canvasId)
+      if (!has("oddIds")) yield* checkUuid("canvas_id", canvasId)
       const run = yield* findRun(runsByCanvas, "Canvas", canvasId, apiKey)
       const tasks = internal.visibleTasks(run.plan, stateOf(run, exchange.now))
       // B5: a root goes by its own status, with all that is below it.
@@ -673,7 +687,7 @@ export const make = Effect.fnUntraced(function*(
 
   const getTask = (canvasId: string, taskId: string): Handler =>
     Effect.fnUntraced(function*(exchange, apiKey) {
-      yield* checkUuid("canvas_id", canvasId)
+      if (!has("oddIds")) yield* checkUuid("canvas_id", canvasId)
       yield* checkUuid("task_id", taskId)
       const run = yield* findRun(runsByCanvas, "Canvas", canvasId, apiKey)
       const task = internal.findTask(
@@ -694,6 +708,7 @@ export const make = Effect.fnUntraced(function*(
       return yield* new Refusal({ status: 403, error: "Invalid signature" })
     }
     if (now >= grant.expiresAt) return yield* new Refusal({ status: 403, error: "The URL has expired" })
+    if (grant.refusedWith !== undefined) return rude.expired(grant.refusedWith)
     const { file } = grant
     return fileResponse.respond(request.headers, { ...file, etag: `"${file.id}-${file.size.toString(16)}"` })
   })
@@ -725,6 +740,8 @@ export const make = Effect.fnUntraced(function*(
     {
       origins: [origin, options.artifactOrigin ?? defaultArtifactOrigin],
       requestIdHeader: "x-request-id",
+      rude: options.rude,
+      rudeProfile: rudeProfiles.spine,
       errorBody: (status) => ({ success: false, error: statusTexts[status] ?? `HTTP ${status}` })
     },
     (exchange) =>
@@ -776,7 +793,7 @@ export const make = Effect.fnUntraced(function*(
       }),
     ping: Effect.suspend(() => emit("webhook.ping", undefined, {})),
     deliveries: Effect.sync(deliveries.all),
-    scriptDeliveries: (script) => Effect.sync(() => deliveries.setScript(script))
+    scriptDeliveries: (script) => Effect.sync(() => deliveries.setScript(rudeDeliveries.script(has, script)))
   }
 })
 
@@ -877,6 +894,8 @@ interface ArtifactFile {
 interface Grant {
   readonly file: ArtifactFile
   readonly expiresAt: number
+  /** A link that counts as expired from the start, and the status that says so. */
+  readonly refusedWith: number | undefined
 }
 
 const defaultTimeline = Timeline.make()

@@ -68,12 +68,16 @@ import * as Ends from "./internal/ends.ts"
 import * as canvases from "./internal/telaCanvases.ts"
 import * as completions from "./internal/telaCompletions.ts"
 import * as files from "./internal/telaFiles.ts"
+import * as rude from "./internal/rude.ts"
+import * as rudeDeliveries from "./internal/rudeDeliveries.ts"
+import * as rudeProfiles from "./internal/rudeProfiles.ts"
 import * as runs from "./internal/telaRuns.ts"
-import type * as streams from "./internal/telaStream.ts"
+import * as streams from "./internal/telaStream.ts"
 import * as tasks from "./internal/telaTasks.ts"
 import * as webhooks from "./internal/telaWebhooks.ts"
 import * as wire from "./internal/telaWire.ts"
 import * as webHandler from "./internal/webHandler.ts"
+import type * as Rude from "./Rude.ts"
 import type * as TelaScript from "./TelaScript.ts"
 import type * as WebhookDelivery from "./WebhookDelivery.ts"
 
@@ -321,6 +325,12 @@ export interface Options {
   readonly webhookAttempts?: number | undefined
   /** What goes wrong with webhooks unless they are scripted otherwise. */
   readonly deliveryScript?: WebhookDelivery.Script | undefined
+  /**
+   * What real servers do that this one would not do by itself.
+   *
+   * @default Rude.none
+   */
+  readonly rude?: Rude.Rude | undefined
 }
 
 /**
@@ -411,6 +421,8 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Service, never, Scope.Scope> {
   const scope = yield* Effect.scope
   const uuid = yield* Emulator.uuids
+  const has = rude.hasOf(options.rude ?? [])
+  const newId = (kind: string) => has("oddIds") ? `${kind}_${uuid().replaceAll("-", ".")}` : uuid()
   const origin = options.origin ?? defaultOrigin
   const speed = options.speed ?? 1
   const bareLists = options.bareLists ?? false
@@ -436,7 +448,7 @@ export const make = Effect.fnUntraced(function*(
     client: options.webhookClient,
     hosts: options.webhookHosts,
     pauses: webhooks.pauses(options.webhookAttempts ?? 1),
-    script: options.deliveryScript,
+    script: rudeDeliveries.script(has, options.deliveryScript),
     scope,
     now,
     until: ends.until
@@ -474,7 +486,8 @@ export const make = Effect.fnUntraced(function*(
     user,
     lifetimeMillis: Duration.toMillis(options.fileLifetime ?? "1 hour"),
     fileSize: options.fileSize ?? 100_000_000,
-    requireContentLength: options.requireContentLength ?? true
+    requireContentLength: options.requireContentLength ?? true,
+    has
   })
   const hooks = webhooks.make({
     deliveries,
@@ -489,6 +502,7 @@ export const make = Effect.fnUntraced(function*(
       const inputs = yield* stored.inputs(request)
       const own = typeof canvas.script === "function" ? canvas.script(request) : canvas.script
       const run = runs.make({
+        id: newId("run"),
         exchange,
         request,
         canvas,
@@ -503,11 +517,19 @@ export const make = Effect.fnUntraced(function*(
       })
       allRuns.set(run.id, run)
       if (request.mode === "async" && request.webhook_url !== undefined) yield* ends.tell(run, callWebhook(run))
+      yield* rudeDeliveries.beforeAnswer(has)
       return run
     }
   )
 
-  const allTasks = tasks.make({ workspaceId, user, speed, bareLists, autoComplete: options.autoComplete ?? false }, {
+  const allTasks = tasks.make({
+    workspaceId,
+    user,
+    speed,
+    bareLists,
+    autoComplete: options.autoComplete ?? false,
+    newId: () => newId("task")
+  }, {
     canvases: known,
     start,
     settle: ends.settle,
@@ -537,10 +559,10 @@ export const make = Effect.fnUntraced(function*(
       createTask: allTasks.create,
       ended,
       settle: ends.settle,
-      stream: (run) => {
+      respond: (run) => {
         const progress: streams.Progress = { state: "open", pieces: 0 }
         allStreams.push({ run, progress })
-        return progress
+        return streams.respond(run, { speed, progress, has })
       }
     }),
     ...known.routes,
@@ -600,6 +622,8 @@ export const make = Effect.fnUntraced(function*(
     {
       origins: [origin, options.fileOrigin ?? defaultFileOrigin],
       requestIdHeader: "x-request-id",
+      rude: options.rude,
+      rudeProfile: rudeProfiles.tela,
       errorBody: (status) => wire.errorBody({ status, ...faultTexts[status] ?? unnamedFault(status) }),
       // Assumption 19.
       errorHeaders: (status) => status === 429 ? { "retry-after": "1" } : {}
@@ -663,7 +687,7 @@ export const make = Effect.fnUntraced(function*(
       sent: progress.pieces
     })),
     deliveries: Effect.sync(deliveries.all),
-    scriptDeliveries: (script) => Effect.sync(() => deliveries.setScript(script)),
+    scriptDeliveries: (script) => Effect.sync(() => deliveries.setScript(rudeDeliveries.script(has, script))),
     revokeApproval: Effect.fnUntraced(function*(taskId) {
       const task = allTasks.revokeApproval(taskId, yield* emulator.now)
       if (task !== undefined) yield* emit(options.approvalRevokedEvent ?? "task.approval_revoked", task)

@@ -13,6 +13,9 @@ export * as Fault from "./Fault.ts"
 /** Small real files of the kinds that AI canvases produce. */
 export * as OfficeFiles from "./OfficeFiles.ts"
 
+/** What real servers do that a polite one would not. */
+export * as Rude from "./Rude.ts"
+
 /** Spine's side of the wire. */
 export * as SpineEmulator from "./SpineEmulator.ts"
 

@@ -7,7 +7,6 @@ import type * as TelaScript from "../TelaScript.ts"
 import * as canvases from "./telaCanvases.ts"
 import * as fileRefs from "./telaFileRefs.ts"
 import * as runs from "./telaRuns.ts"
-import * as streams from "./telaStream.ts"
 import * as wire from "./telaWire.ts"
 
 export interface Options {
@@ -33,8 +32,8 @@ export interface Context {
     request: TelaScript.RunRequest,
     echo: wire.JsonObject
   ) => Effect.Effect<HttpServerResponse.HttpServerResponse, wire.Refusal>
-  /** Opens the record of a stream. */
-  readonly stream: (run: runs.Run) => streams.Progress
+  /** Opens a stream. */
+  readonly respond: (run: runs.Run) => HttpServerResponse.HttpServerResponse
   /** Waits for the end, and says when that is. */
   readonly ended: (run: runs.Run) => Effect.Effect<number>
   /** Tells whoever wants to know, if the run has ended. */
@@ -60,7 +59,7 @@ export const make = (options: Options, context: Context): ReadonlyArray<wire.Rou
     if (request.mode === "async") {
       return wire.ok(runs.shown(run, runs.firstState(run, speed), workspaceId))
     }
-    if (request.mode === "stream") return streams.respond(run, speed, context.stream(run))
+    if (request.mode === "stream") return context.respond(run)
     const state = runs.stateOf(run, yield* context.ended(run), speed)
     if (found.canvas.isWorkflow) return wire.ok(runs.shownWorkflow(run, state))
     // An assumption of ours: how a synchronous execution fails is not documented.

@@ -6,6 +6,8 @@ import * as Emulator from "../Emulator.ts"
 import type * as TelaScript from "../TelaScript.ts"
 import * as fileResponse from "./fileResponse.ts"
 import * as fileRefs from "./telaFileRefs.ts"
+import * as rude from "./rude.ts"
+import type { Has } from "./rudeJson.ts"
 import type { InputFile } from "./telaRuns.ts"
 import * as wire from "./telaWire.ts"
 
@@ -32,6 +34,7 @@ export interface Options {
   readonly lifetimeMillis: number
   readonly fileSize: number
   readonly requireContentLength: boolean
+  readonly has: Has
 }
 
 export interface Files {
@@ -49,6 +52,8 @@ export interface Files {
 
 interface Grant {
   readonly file: StoredFile
+  /** A link that counts as expired from the start, and the status that says so. */
+  readonly refusedWith: number | undefined
   readonly use: "upload" | "download"
   readonly expiresAt: number
 }
@@ -56,6 +61,7 @@ interface Grant {
 export const make = (options: Options): Files => {
   const files = new Map<string, StoredFile>()
   const grants = new Map<string, Grant>()
+  const refusedLink = rude.makeLinks(options.has)
 
   const base = ({ request }: Emulator.Exchange): string => {
     const requested = Emulator.originOf(request)
@@ -75,7 +81,12 @@ export const make = (options: Options): Files => {
     }
     const token = exchange.uuid().replaceAll("-", "")
     const expiresAt = exchange.now + lifetime
-    grants.set(token, { file, use, expiresAt })
+    grants.set(token, {
+      file,
+      use,
+      expiresAt,
+      refusedWith: use === "download" ? refusedLink(file.id) : undefined
+    })
     const path = use === "upload" ? "uploads" : "downloads"
     return { url: `${base(exchange)}/_files/${path}/${token}?expires=${expiresAt}`, expiresAt: wire.iso(expiresAt) }
   }
@@ -114,11 +125,11 @@ export const make = (options: Options): Files => {
     const found = grants.get(token)
     return found === undefined || found.use !== use || now >= found.expiresAt
       ? yield* wire.refuse(403, "FORBIDDEN", "The URL is invalid or has expired")
-      : found.file
+      : found
   })
 
   const upload: wire.Handler = Effect.fnUntraced(function*(exchange, { token }) {
-    const file = yield* presigned(exchange, token!, "upload")
+    const { file } = yield* presigned(exchange, token!, "upload")
     const { headers } = exchange.request
     const length = headers["content-length"]
     if (length === undefined && options.requireContentLength) {
@@ -148,7 +159,11 @@ export const make = (options: Options): Files => {
       }))
 
   const download: wire.Handler = (exchange, { token }) =>
-    Effect.flatMap(presigned(exchange, token!, "download"), (file) => send(exchange, file))
+    Effect.flatMap(
+      presigned(exchange, token!, "download"),
+      ({ file, refusedWith }) =>
+        refusedWith === undefined ? send(exchange, file) : Effect.succeed(rude.expired(refusedWith))
+    )
 
   // --- v3 and v2 ---
 

@@ -61,6 +61,7 @@ const immediate = Timeline.make({ duration: 0 })
 const defaultTimeline = Timeline.make({ duration: "5 seconds" })
 
 export const make = (options: {
+  readonly id: string
   readonly exchange: Emulator.Exchange
   readonly request: TelaScript.RunRequest
   readonly canvas: canvases.Canvas
@@ -79,7 +80,7 @@ export const make = (options: {
     ? script.output
     : defaultOutput(request, schemaOf(request, canvas))
   return {
-    id: exchange.uuid(),
+    id: options.id,
     request,
     canvas,
     version: options.version,
@@ -278,7 +279,9 @@ export const shownCompletion = (run: Run) => ({
 
 /** `crsv-` and eleven characters. */
 export const completionId = (run: Run): string =>
-  `crsv-${BigInt(`0x${run.id.replaceAll("-", "")}`).toString(36).padStart(11, "0").slice(-11)}`
+  `crsv-${
+    BigInt(`0x${run.id.replace(/^[a-z]+_/, "").replaceAll(/[-.]/g, "")}`).toString(36).padStart(11, "0").slice(-11)
+  }`
 
 const textOrObject = (output: unknown): unknown =>
   typeof output === "object" && output !== null ? output : String(output)

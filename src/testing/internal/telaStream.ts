@@ -6,6 +6,8 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as Emulator from "../Emulator.ts"
+import type { Has } from "./rudeJson.ts"
+import * as rude from "./rudeStream.ts"
 import type * as TelaScript from "../TelaScript.ts"
 import * as runs from "./telaRuns.ts"
 
@@ -17,11 +19,14 @@ export interface Progress {
 
 type Frame = { readonly bytes: Uint8Array } | { readonly pause: number } | { readonly drop: true }
 
-export const respond = (run: runs.Run, speed: number, progress: Progress): HttpServerResponse.HttpServerResponse => {
+export const respond = (
+  run: runs.Run,
+  { has, progress, speed }: { readonly speed: number; readonly progress: Progress; readonly has: Has }
+): HttpServerResponse.HttpServerResponse => {
   const script = run.script.stream ?? {}
   const framing = script.framing ?? "sse"
   // A stream is over with its last byte, whether or not somebody looks for more.
-  const planned = plan(run, script, speed)
+  const planned = plan(run, script, speed, has)
   let left = planned.length
   const sent = (bytes: Uint8Array): Uint8Array => {
     left--
@@ -45,7 +50,7 @@ export const respond = (run: runs.Run, speed: number, progress: Progress): HttpS
         })
     ),
     Stream.filter((bytes) => bytes.length > 0),
-    cutInto(script.chunkBytes),
+    cutInto(script.chunkBytes ?? (has("smallPieces") ? 3 : undefined)),
     Stream.ensuring(Effect.sync(() => {
       if (progress.state === "open") progress.state = "abandoned"
     }))
@@ -78,8 +83,13 @@ interface Said {
   readonly structured: unknown
 }
 
-const plan = (run: runs.Run, script: TelaScript.StreamScript, speed: number): ReadonlyArray<Frame> => {
-  const newline = script.newline ?? "\n"
+const plan = (
+  run: runs.Run,
+  script: TelaScript.StreamScript,
+  speed: number,
+  has: Has
+): ReadonlyArray<Frame> => {
+  const newline = script.newline ?? (has("carriageReturns") ? "\r\n" : "\n")
   const lines = script.framing === "json-lines"
   const pieces = script.pieces ?? defaultPieces(run)
   const failed = script.pieces === undefined && run.failure !== undefined
@@ -89,16 +99,15 @@ const plan = (run: runs.Run, script: TelaScript.StreamScript, speed: number): Re
   let said: Said = { text: "", structured: null }
 
   const send = (text: string) => frames.push({ bytes: encoder.encode(text) })
-  const sendData = (data: unknown, event?: string) => {
-    const json = JSON.stringify(data)
-    send(
-      lines
-        ? `${json}${newline}`
-        : `${event === undefined ? "" : `event: ${event}${newline}`}data: ${json}${newline}${newline}`
-    )
-  }
+  const dataText = (data: unknown, event?: string) =>
+    lines
+      ? `${JSON.stringify(data)}${newline}`
+      : rude.keepAlive(has, newline) + rude.event(has, newline, rude.stringify(has, data), event)
+  const sendData = (data: unknown, event?: string) => send(dataText(data, event))
   const sendChunk = (delta: string | null, finish: string | null) =>
-    sendData(chunk(run, said, delta, finish, frames.length === 0))
+    send(
+      rude.chunks(has, chunk(run, said, delta, finish, frames.length === 0)).map((data) => dataText(data)).join("")
+    )
 
   for (const [index, piece] of pieces.entries()) {
     if (script.dropAfter !== undefined && index >= script.dropAfter) break
@@ -125,7 +134,7 @@ const plan = (run: runs.Run, script: TelaScript.StreamScript, speed: number): Re
   if (script.dropAfter !== undefined) frames.push({ drop: true })
   const end = script.end ?? (failed ? "none" : "done")
   if (end !== "none") sendChunk(null, "stop")
-  if (end === "done" && !lines) send(`data: [DONE]${newline}${newline}`)
+  if (end === "done" && !lines && !has("noDone")) send(rude.event(has, newline, "[DONE]", undefined))
   return frames
 }
 

@@ -39,6 +39,7 @@ export interface Options {
   readonly bareLists: boolean
   /** Assumption 8. */
   readonly autoComplete: boolean
+  readonly newId: () => string
 }
 
 export interface Context {
@@ -153,7 +154,7 @@ export const make = (options: Options, context: Context): Tasks => {
     const reference = tasks.size + 1
     const task: Task = {
       ...found,
-      id: exchange.uuid(),
+      id: options.newId(),
       reference,
       request,
       echo: given.echo,
