@@ -48,7 +48,7 @@ export const descriptions = {
   // Every response
   gzip: "compresses JSON, event streams and whole files for clients that accept gzip",
   noContentLength: "sends JSON and files without content-length",
-  slow: "sends the headers 20 ms late, and the body 20 ms after them",
+  slow: "sends the headers 10 ms late, and the body 10 ms after them",
   noContentType: "sends JSON and event streams without content-type",
   oddContentType: "writes content types in upper case and with parameters",
   noRequestId: "sends no x-request-id",

@@ -1,6 +1,7 @@
 import { type Duration, Effect, Layer, Redacted, Schedule, Stream } from "effect"
 import { type RunError, type RunRef, Spine, Tela } from "canvas-runs"
-import { type Emulator, SpineEmulator, TelaEmulator, type Timeline } from "canvas-runs/testing"
+import { type Emulator, type Rude, SpineEmulator, TelaEmulator, type Timeline } from "canvas-runs/testing"
+import { unknownStatus } from "../../src/testing/internal/rude.ts"
 
 /** How a run is followed, in the words of every provider. */
 export interface Follow {
@@ -49,16 +50,21 @@ const telaSecret = "tela_contract_secret"
 // Both clients are there for each provider, so that the types of the suite stay simple. Retries are left to the loop.
 const noRetry = { retry: Schedule.recurs(0) }
 
-const layer: Layer.Layer<Env> = Layer.mergeAll(
-  Layer.orDie(Spine.layer({ apiKey: Redacted.make(spineSecret), ...noRetry })).pipe(
-    Layer.provideMerge(SpineEmulator.layerTest())
-  ),
-  Layer.orDie(Tela.layer({ apiKey: Redacted.make(telaSecret), ...noRetry })).pipe(
-    Layer.provideMerge(TelaEmulator.layerTest())
+const layerOf = (rude: Rude.Rude): Layer.Layer<Env> =>
+  Layer.mergeAll(
+    Layer.orDie(Spine.layer({ apiKey: Redacted.make(spineSecret), ...noRetry })).pipe(
+      Layer.provideMerge(SpineEmulator.layerTest({ rude }))
+    ),
+    Layer.orDie(Tela.layer({ apiKey: Redacted.make(telaSecret), ...noRetry })).pipe(
+      Layer.provideMerge(TelaEmulator.layerTest({ rude }))
+    )
   )
-)
 
-const spineRuns: Provider = {
+/** The statuses as they change, without the one that a rude server puts between. */
+const changing = <E>(statuses: Stream.Stream<string, E>): Stream.Stream<string, E> =>
+  Stream.changes(Stream.filter(statuses, (status) => status !== unknownStatus))
+
+const spineRuns = (layer: Layer.Layer<Env>): Provider => ({
   name: "Spine runs",
   secret: spineSecret,
   layer,
@@ -72,14 +78,14 @@ const spineRuns: Provider = {
   resume: (ref, follow) => Spine.SpineClient.use(({ runs }) => spineHandle(runs, ref, follow)),
   pollPath: /^\/v1\/run\//,
   looksUp: false
-}
+})
 
 const spineHandle = (runs: Spine.Runs, ref: RunRef.RunRef, { errorBudget, interval, timeout }: Follow) =>
   Effect.map(
     runs.share(ref, { pollInterval: interval, timeout, errorBudget }),
     ({ wait, watch }): Handle => ({
       wait,
-      statuses: Stream.changes(Stream.map(watch, (run) => run.status === "unknown" ? run.provider_status : run.status))
+      statuses: changing(Stream.map(watch, (run) => run.status === "unknown" ? run.provider_status : run.status))
     })
   )
 
@@ -87,6 +93,7 @@ const telaCanvas = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
 const telaApplication = "5b8a3f8e-2b1c-4b8a-8d6f-3d1f0c2e4a55"
 
 const tela = (
+  layer: Layer.Layer<Env>,
   name: string,
   pollPath: RegExp,
   execute: (
@@ -121,23 +128,28 @@ const telaHandle = (client: Tela.Service, ref: RunRef.RunRef, follow: Follow, is
     }),
     ({ result, watch }): Handle => ({
       wait: result,
-      statuses: Stream.changes(Stream.map(watch, ({ providerStatus }) => providerStatus))
+      statuses: changing(Stream.map(watch, ({ providerStatus }) => providerStatus))
     })
   )
 
-/** Every kind of run that there is. */
-export const providers: ReadonlyArray<Provider> = [
-  spineRuns,
-  tela(
-    "Tela executions",
-    /^\/v2\/chat\/completions\//,
-    ({ canvas }, follow) => canvas.make({ id: telaCanvas }).execute({}, { async: true, ...follow }),
-    false
-  ),
-  tela(
-    "Tela tasks",
-    /^\/task\//,
-    ({ canvas }, follow) => canvas.make({ applicationId: telaApplication }).execute({}, follow),
-    true
-  )
-]
+/** Every kind of run that there is, on servers that are rude in that way. */
+export const providers = (rude: Rude.Rude): ReadonlyArray<Provider> => {
+  const layer = layerOf(rude)
+  return [
+    spineRuns(layer),
+    tela(
+      layer,
+      "Tela executions",
+      /^\/v2\/chat\/completions\//,
+      ({ canvas }, follow) => canvas.make({ id: telaCanvas }).execute({}, { async: true, ...follow }),
+      false
+    ),
+    tela(
+      layer,
+      "Tela tasks",
+      /^\/task\//,
+      ({ canvas }, follow) => canvas.make({ applicationId: telaApplication }).execute({}, follow),
+      true
+    )
+  ]
+}

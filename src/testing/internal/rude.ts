@@ -198,7 +198,7 @@ const encoder = new TextEncoder()
 const bom = "\uFEFF"
 
 /** The milliseconds of `slow`. */
-const pause = 20
+const pause = 10
 
 const oddRetryAfters = ["soon", "-1", "Thu, 99 Foo 2026", "0x10", "1e400"]
 
