@@ -73,25 +73,27 @@ const inMemory = Layer.effect(
 )
 
 const layerOf = (transport: Transport, rude: Rude.Rude): Layer.Layer<Env> =>
-  Layer.unwrap(Effect.gen(function*() {
-    const hub = yield* Webhooks.make()
-    const webhookClient = yield* receiver(hub)
-    const spine = { rude, speed, webhooks: [webhook], webhookClient }
-    const tela = { rude, speed }
-    const served = transport === "memory"
-      ? clients(hub, {}).pipe(
-        Layer.provide(inMemory),
-        Layer.provideMerge(Layer.mergeAll(SpineEmulator.layer(spine), TelaEmulator.layer(tela)))
-      )
-      : Layer.unwrap(Effect.map(
-        CombinedEmulatorServer.CombinedEmulatorServer,
-        ({ baseUrl }) => clients(hub, { spine: baseUrl, tela: baseUrl })
-      )).pipe(
-        Layer.provide(transport === "fetch" ? FetchHttpClient.layer : NodeHttp.layer()),
-        Layer.provideMerge(Layer.orDie(CombinedEmulatorServer.layer({ spine, tela })))
-      )
-    return Layer.merge(served, NodeFileSystem.layer)
-  }))
+  Layer.unwrap(
+    Effect.gen(function*() {
+      const hub = yield* Webhooks.make()
+      const webhookClient = yield* receiver(hub)
+      const spine = { rude, speed, webhooks: [webhook], webhookClient }
+      const tela = { rude, speed }
+      const served = transport === "memory"
+        ? clients(hub, {}).pipe(
+          Layer.provide(inMemory),
+          Layer.provideMerge(Layer.mergeAll(SpineEmulator.layer(spine), TelaEmulator.layer(tela)))
+        )
+        : Layer.unwrap(Effect.map(
+          CombinedEmulatorServer.CombinedEmulatorServer,
+          ({ baseUrl }) => clients(hub, { spine: baseUrl, tela: baseUrl })
+        )).pipe(
+          Layer.provide(transport === "fetch" ? FetchHttpClient.layer : NodeHttp.layer()),
+          Layer.provideMerge(Layer.orDie(CombinedEmulatorServer.layer({ spine, tela })))
+        )
+      return Layer.merge(served, NodeFileSystem.layer)
+    }).pipe(Effect.orDie)
+  )
 
 // ---------------------------------------------------------------------------------------------------------------------
 
