@@ -12,25 +12,15 @@ const without = (value: Readonly<Record<string, unknown>>, name: string): Record
   return rest
 }
 
+const words = (text: string): ReadonlySet<string> => new Set(text.split(" "))
+
 export const spine: rude.Profile = {
   members: {
-    essential: new Set([
-      ...[
-        "success",
-        "data",
-        "error",
-        "errors",
-        "run_id",
-        "canvas_id",
-        "status",
-        "result",
-        "final_output",
-        "artifacts",
-        "id"
-      ],
-      ...["name", "type", "download_url", "url", "nodes", "edges", "source_id", "target_id", "task_id", "task_type"],
-      ...["children", "completed", "not_completed"]
-    ]),
+    essential: words(
+      "success data error errors run_id canvas_id status result final_output artifacts id name type " +
+        "download_url url nodes edges source_id target_id task_id task_type children completed " +
+        "not_completed"
+    ),
     opaque: new Set(["content"])
   },
   isPoll: ({ method, path }) => method === "GET" && /^\/v1\/run\/[^/]+$/.test(path),
@@ -60,7 +50,9 @@ const relativeLinks = (result: Readonly<Record<string, unknown>>) => {
     ? {
       ...result,
       artifacts: artifacts.map((artifact: unknown) =>
-        isRecord(artifact) ? { ...artifact, download_url: rude.relative(String(artifact["download_url"])) } : artifact
+        isRecord(artifact)
+          ? Object.assign({}, artifact, { download_url: rude.relative(String(artifact["download_url"])) })
+          : artifact
       )
     }
     : result
@@ -68,10 +60,10 @@ const relativeLinks = (result: Readonly<Record<string, unknown>>) => {
 
 export const tela: rude.Profile = {
   members: {
-    essential: new Set([
-      ...["id", "status", "object", "output_content", "outputContent", "choices", "message", "data", "taskId", "steps"],
-      ...["code", "url", "uploadUrl"]
-    ]),
+    essential: words(
+      "id status object output_content outputContent choices message data taskId steps code url " +
+        "uploadUrl"
+    ),
     opaque: new Set(["content", "variables", "output", "input", "raw_input", "rawInput", "raw_output", "rawOutput"])
   },
   isPoll: ({ method, path }) =>
@@ -88,7 +80,7 @@ export const tela: rude.Profile = {
         ? {
           choices: [
             ...choices.map((choice: unknown) =>
-              isRecord(choice) && has("emptyFinishReason") ? { ...choice, finish_reason: "" } : choice
+              isRecord(choice) && has("emptyFinishReason") ? Object.assign({}, choice, { finish_reason: "" }) : choice
             ),
             ...(has("severalChoices")
               ? [{ index: 1, message: { role: "assistant", content: "another" }, finish_reason: "length" }]
