@@ -1,5 +1,11 @@
-/** A clock that goes faster than time, so that an example can wait two hours in a few seconds. */
+/** A clock that runs faster than real time, so that an example can wait two hours in a few seconds. */
 import { Clock, Duration, Effect, Layer } from "effect"
+
+/**
+ * The longest step of real time that counts, in milliseconds. A machine that is busy for longer delays the example, and
+ * skips none of the events in it.
+ */
+const longestStep = 5
 
 /** Everything under this layer sees time pass `speed` times faster: sleeps, schedules, timeouts and timestamps. */
 export const layer = (speed: number): Layer.Layer<never> =>
@@ -7,19 +13,47 @@ export const layer = (speed: number): Layer.Layer<never> =>
     Clock.Clock,
     Effect.clockWith((real) =>
       Effect.sync(() => {
-        const wall = real.currentTimeNanosUnsafe()
-        const start = real.monotonicTimeNanosUnsafe()
-        const elapsed = () => (real.monotonicTimeNanosUnsafe() - start) * BigInt(speed)
-        const nanos = () => wall + elapsed()
-        const millis = () => Number(nanos() / 1_000_000n)
+        const start = real.currentTimeMillisUnsafe()
+        const sleepers = new Map<() => void, number>()
+        let elapsed = 0
+        let measuredAt = performance.now()
+        let isTicking = false
+
+        const measure = (): number => {
+          const now = performance.now()
+          elapsed += Math.min(now - measuredAt, longestStep) * speed
+          measuredAt = now
+          return elapsed
+        }
+        const tick = () => {
+          const now = measure()
+          const due = [...sleepers].filter(([, at]) => at <= now).sort(([, a], [, b]) => a - b)
+          for (const [wake] of due) {
+            sleepers.delete(wake)
+            wake()
+          }
+          isTicking = sleepers.size > 0
+          if (isTicking) setTimeout(tick, 1)
+        }
+        const sleep = (duration: Duration.Duration) =>
+          Effect.callback<void>((resume) => {
+            const wake = () => resume(Effect.void)
+            sleepers.set(wake, measure() + Duration.toMillis(duration))
+            if (!isTicking) setTimeout(tick, 1)
+            isTicking = true
+            return Effect.sync(() => sleepers.delete(wake))
+          })
+
+        const millis = () => start + measure()
+        const nanosOf = (millis: number) => BigInt(Math.floor(millis * 1e6))
         return {
           currentTimeMillisUnsafe: millis,
           currentTimeMillis: Effect.sync(millis),
-          currentTimeNanosUnsafe: nanos,
-          currentTimeNanos: Effect.sync(nanos),
-          monotonicTimeNanosUnsafe: elapsed,
-          monotonicTimeNanos: Effect.sync(elapsed),
-          sleep: (duration) => real.sleep(Duration.times(duration, 1 / speed))
+          currentTimeNanosUnsafe: () => nanosOf(millis()),
+          currentTimeNanos: Effect.sync(() => nanosOf(millis())),
+          monotonicTimeNanosUnsafe: () => nanosOf(measure()),
+          monotonicTimeNanos: Effect.sync(() => nanosOf(measure())),
+          sleep
         }
       })
     )
