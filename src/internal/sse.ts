@@ -1,7 +1,7 @@
 /**
  * Server-sent events, read as bytes arrive. Unlike Effect's own decoder this one takes a `retry:` line for what it is, also
- * takes streams of one JSON document per line and errors in a field named `error`, and hands over what stood before a cut,
- * for the caller to judge.
+ * takes streams of one JSON document per line, a document that stands over several lines, and errors in a field named
+ * `error`, and hands over what stood before a cut, for the caller to judge.
  *
  * One pass over the text, with cost linear in its length however it is cut into chunks.
  */
@@ -43,6 +43,8 @@ export const make = (emit: Emit, options?: {
   let data = ""
   /** How much was read for it. */
   let dataLength = 0
+  /** Whether the data is a JSON document that stands over several lines, as a server sends that answers with no stream. */
+  let isDocument = false
   /** The last character was a carriage return, so a line feed that follows belongs to it. */
   let afterReturn = false
 
@@ -51,15 +53,29 @@ export const make = (emit: Emit, options?: {
     event = ""
     data = ""
     dataLength = 0
+    isDocument = false
+  }
+
+  const add = (value: string, length: number) => {
+    data += `\n${value}`
+    dataLength += length + 1
   }
 
   const line = (text: string) => {
+    if (isDocument) {
+      add(text, text.length)
+      if (text.trimEnd() === "}") dispatch()
+      return
+    }
     if (text === "") return dispatch()
     const first = text.charCodeAt(0)
     // One JSON document per line is no event stream, and is what some servers send
     if (first === 123 /* { */ || isDoneMark(text)) {
       dispatch()
-      emit("message", clean(text))
+      if (text.trimEnd() === "{") {
+        isDocument = true
+        add(text, text.length)
+      } else emit("message", clean(text))
       return
     }
     // Some servers write an error as a field of this name, which the standard would ignore, and then end the stream as usual
@@ -73,10 +89,8 @@ export const make = (emit: Emit, options?: {
     const name = isData ? 4 : 5
     if (text.length > name && text.charCodeAt(name) !== 58 /* : */) return
     const value = text.slice(text.charCodeAt(name + 1) === 32 ? name + 2 : name + 1)
-    if (isData) {
-      data += `\n${value}`
-      dataLength += text.length + 1
-    } else event = value
+    if (isData) add(value, text.length)
+    else event = value
   }
 
   const take = (text: string) => {

@@ -42,6 +42,21 @@ const cases: ReadonlyArray<readonly [string, string, ReadonlyArray<Event>]> = [
     message("{\"a\":2}"),
     message("[DONE]")
   ]],
+  ["a JSON document over several lines", "{\n  \"a\": {\n\n    \"data: b\": 1\n  }\n}\ndata: c\n\n", [
+    message("{\n  \"a\": {\n\n    \"data: b\": 1\n  }\n}"),
+    message("c")
+  ]],
+  ["an error in a field of its own", "data: a\nerror: {\"b\":1}\ndata: c\n\nerror:d\n", [
+    message("a"),
+    { event: "error", data: "{\"b\":1}" },
+    message("c"),
+    { event: "error", data: "d" }
+  ]],
+  ["end marks without a field", "[DONE]\n [done] x\n\t[Done]\n", [
+    message("[DONE]"),
+    message(" [done] x"),
+    message("\t[Done]")
+  ]],
   ["characters of several bytes", "data: Grüße 日本 🙂\n\n", [message("Grüße 日本 🙂")]]
 ]
 
@@ -65,7 +80,25 @@ describe("server-sent events", () => {
   it.effect.prop(
     "the events do not depend on where the stream is cut",
     [
-      Schema.Array(Schema.Literals(["data: ", "a", "é", "🙂", "\n", "\r", "\r\n", "\n\n", ":", "event: x", "{", "id"])),
+      Schema.Array(
+        Schema.Literals([
+          "data: ",
+          "a",
+          "é",
+          "🙂",
+          "\n",
+          "\r",
+          "\r\n",
+          "\n\n",
+          ":",
+          "event: x",
+          "{",
+          "}",
+          "[DONE]",
+          "error:",
+          "id"
+        ])
+      ),
       Schema.Array(Schema.Natural)
     ],
     ([tokens, cuts]) =>
@@ -108,16 +141,23 @@ describe("server-sent events", () => {
 
   it("what has not ended counts, in one piece or in many, until it ends", () => {
     for (
-      const [text, isTooLong] of [["data: 12345", true], ["data: 1\ndata: 2\n", true], ["data: 1\n:", false], [
-        "data: 1\n\n: a",
-        false
-      ]] as const
+      const [text, isTooLong] of [
+        ["data: 12345", true],
+        ["data: 1\ndata: 2\n", true],
+        ["data: 1\n:", false],
+        [
+          "data: 1\n\n: a",
+          false
+        ],
+        ["{\n\"a\":12345", true],
+        ["{\n1\n}\n", false]
+      ] as const
     ) {
       for (const pieces of [[bytes(text)], Array.from(bytes(text), (byte) => Uint8Array.of(byte))]) {
         const parser = Sse.make(() => {}, { maxLength: 10 })
         for (const piece of pieces) parser.feed(piece)
         assert.strictEqual(parser.isTooLong(), isTooLong, text)
-        parser.feed(bytes("\n\n"))
+        parser.feed(bytes("\n}\n\n"))
         assert.isFalse(parser.isTooLong())
       }
     }

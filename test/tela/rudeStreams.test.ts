@@ -57,7 +57,8 @@ describe("A4: errors inside a stream", () => {
         ["Provider disconnected"]
       ],
       ["an error of the choice without a reason", chunk("", null, { error: { message: "lost" } }), ["lost"]],
-      ["JSON lines", "{\"error\":{\"message\":\"line\"}}\n", ["line"]]
+      ["JSON lines", "{\"error\":{\"message\":\"line\"}}\n", ["line"]],
+      ["JSON over several lines", `${JSON.stringify({ error: { message: "lines" } }, null, 2)}\n`, ["lines"]]
     ] as const
   ) {
     it.effect(`${title} is a RunFailedError with the provider's words, and holds the text so far`, () =>
@@ -321,6 +322,10 @@ describe("rude servers", () => {
         })
       ],
       [
+        "the same over several lines",
+        JSON.stringify({ id: "x", choices: [{ message: { content: "Hello" }, finish_reason: "stop" }] }, null, 2)
+      ],
+      [
         "the same, with structured output",
         event({ id: "x", choices: [{ message: { content: { total: 4 } }, finish_reason: "stop" }] }),
         { total: 4 }
@@ -358,6 +363,7 @@ describe("rude servers", () => {
       ["a proxy's page as an event", hel + event("<html>504 Gateway Time-out</html>")],
       ["an end mark that is cut", `${hel}data: [DON`],
       ["an end mark in the middle of text", hel + event("the end is [DONE]")],
+      ["a document over several lines that is cut", "{\n  \"choices\": [{\n    \"finish_reason\": \"stop\"\n"],
       ["a chunk that is cut", `${hel}data: {"choices":[{"delta":{},"finish_reason":"stop"`],
       ["JSON lines without an end", "{\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\n"]
     ] as const
