@@ -12,6 +12,7 @@ import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
 import * as Ref from "effect/Ref"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -28,6 +29,7 @@ import {
   type CreateError,
   type FileInputError,
   InvalidOutputError,
+  NotFoundError,
   refused,
   type RequestError,
   RunFailedError,
@@ -535,7 +537,16 @@ export const getExecution = <Output>(
     const operation = "canvas.getExecution"
     const policy = yield* makePolicy(operation, params)
     const ref = yield* refOf(operation, id, params.isTask)
-    const { requestId, value } = yield* retrieve(runtime.api, ref, operation, false)
+    const { requestId, value } = yield* retrieve(runtime.api, ref, operation, false).pipe(
+      // A look-up right after the creation may reach a replica that does not know the execution yet, as a poll may
+      Effect.retry({
+        while: (error) =>
+          Effect.map(Clock.currentTimeMillis, (now) =>
+            error instanceof NotFoundError && ref.createdAt !== undefined &&
+            now - ref.createdAt < Duration.toMillis(policy.notFoundGrace)),
+        schedule: Schedule.spaced("1 second")
+      })
+    )
     return yield* follow(runtime, ref, { ...value, requestId }, policy, validate, {
       params,
       requestId: ref.requestId,

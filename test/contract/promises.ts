@@ -24,9 +24,9 @@ export const promises = (provider: Provider, rude: Rude.Rude): ReadonlyArray<Kep
   const on = <A, E>(effect: Effect.Effect<A, E, Env>) => Effect.provide(effect, provider.layer)
 
   // A slow server takes some of the clock's time, which would otherwise stand still
-  const isSlow = rude.includes("slow") || rude.includes("earlyWebhooks")
+  const isSlow = rude.includes("slow") || rude.includes("earlyWebhooks") || rude.includes("notFoundAtFirst")
   const passing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    isSlow ? Effect.map(finish(effect, "100 millis"), success) : effect
+    isSlow ? Effect.map(finish(effect, "2 seconds"), success) : effect
   const seconds = (millis: number) => isSlow ? Math.round(millis / 1000) * 1000 : millis
   const sameTimes = (actual: ReadonlyArray<number>, expected: ReadonlyArray<number>) =>
     assert.deepStrictEqual(actual.map(seconds), expected.map(seconds))
