@@ -94,6 +94,13 @@ export interface ClientOptions {
    */
   readonly retryCreates?: boolean | undefined
   /**
+   * Whether files are sent although the provider documents that it does not accept their type or size. Without it they are a
+   * `BadRequestError` before a request is made.
+   *
+   * @default false
+   */
+  readonly skipFileValidation?: boolean | undefined
+  /**
    * Keeps requests under a limit. They are spread over the window, in the order in which they were made, so that no time as
    * long as the window has more than `limit` of them: a tenth of the limit may go at once, and nine tenths come evenly. A
    * limiter on a shared store counts for several processes, which must have the same limit and window. Waiting for a turn

@@ -25,6 +25,7 @@ export const make = (
     readonly api: Http.Api
     readonly transfer: Upload.Transfer
     readonly retryCreates: boolean
+    readonly skipFileValidation: boolean
     readonly webhooks: Webhooks.Service | undefined
   },
   ConfigError,
@@ -56,6 +57,7 @@ export const make = (
       api,
       transfer: { client, baseUrl, idleTimeout: requestTimeout, uploadIdleTimeout, retry, retryAfterCeiling },
       retryCreates: options.retryCreates === true,
+      skipFileValidation: options.skipFileValidation === true,
       webhooks: options.webhooks ?? Option.getOrUndefined(yield* Effect.serviceOption(Webhooks.Webhooks))
     }
   })
@@ -69,6 +71,7 @@ const optionNames: ReadonlyArray<keyof ClientOptions> = [
   "retryAfterCeiling",
   "maxResponseBytes",
   "retryCreates",
+  "skipFileValidation",
   "rateLimit",
   "webhooks",
   "tracePolls",

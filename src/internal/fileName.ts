@@ -16,20 +16,17 @@ export const plain = (name: string): string =>
 const maxBytes = 200
 
 const shorten = (name: string, limit = maxBytes): string => {
-  // No UTF-16 unit takes more than three bytes
-  if (name.length * 3 <= limit) return name
-  const characters = Array.from(name)
-  let start = characters.length
+  let start = name.length
   for (let bytes = 0; start > 0; start--) {
-    bytes += bytesOf(characters[start - 1]!)
+    bytes += bytesOf(name.charCodeAt(start - 1))
     if (bytes > limit) break
   }
-  return characters.slice(start).join("")
+  // Half a character is no character
+  return name.slice(/[\udc00-\udfff]/.test(name.charAt(start)) ? start + 1 : start)
 }
 
-const encoder = new TextEncoder()
-
-const bytesOf = (text: string): number => encoder.encode(text).length
+/** How many bytes a UTF-16 unit takes in UTF-8. The two of a pair take four. */
+const bytesOf = (unit: number): number => unit < 0x80 ? 1 : unit < 0x800 || unit >= 0xd800 && unit < 0xe000 ? 2 : 3
 
 /** Names that Windows keeps for devices, whatever their extension, with its superscript digits and with spaces at the end. */
 const reserved = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(?:\..*)?$/i
@@ -46,6 +43,9 @@ const folded = (name: string): string => name.normalize("NFC").toLowerCase().toU
 /** Bytes that a name keeps free for its number. */
 const numberBytes = 10
 
+/** What follows a dot further from the end is no extension, and is not kept behind the number. */
+const maxExtension = 20
+
 /** Makes each name writable, and numbers those that a file system could take for the same. */
 export const distinct = (names: ReadonlyArray<string>, fallback: string): ReadonlyArray<string> => {
   const taken = new Set<string>()
@@ -56,8 +56,9 @@ export const distinct = (names: ReadonlyArray<string>, fallback: string): Readon
     let candidate = safe
     if (taken.has(folded(safe))) {
       const dot = safe.lastIndexOf(".")
-      const extension = dot > 0 ? safe.slice(dot) : ""
-      const stem = shorten(safe.slice(0, safe.length - extension.length), maxBytes - numberBytes - bytesOf(extension))
+      const extension = dot > 0 && safe.length - dot <= maxExtension ? safe.slice(dot) : ""
+      const rest = shorten(safe, maxBytes - numberBytes)
+      const stem = rest.slice(0, Math.max(0, rest.length - extension.length))
       const key = folded(`${stem}${extension}`)
       let number = next.get(key) ?? 2
       do {

@@ -16,6 +16,7 @@ import * as Binary from "../internal/binary.ts"
 import * as Create from "../internal/create.ts"
 import { quote } from "../internal/describe.ts"
 import * as FetchPlatform from "../internal/fetchPlatform.ts"
+import * as FileLimits from "../internal/fileLimits.ts"
 import type * as Http from "../internal/http.ts"
 import * as Multipart from "../internal/multipart.ts"
 import * as Options from "../internal/options.ts"
@@ -292,7 +293,11 @@ export const isTerminal = (run: Wire.Run): run is Wire.TerminalRun =>
  */
 export const make = (
   api: Http.Api,
-  options: { readonly retryCreates: boolean; readonly webhooks: Webhooks.Service | undefined }
+  options: {
+    readonly retryCreates: boolean
+    readonly skipFileValidation: boolean
+    readonly webhooks: Webhooks.Service | undefined
+  }
 ): Runs => {
   const { webhooks } = options
   const defaults = webhooks === undefined ? defaultWait : { ...defaultWait, pollInterval: whileWebhooksAreExpected }
@@ -345,10 +350,11 @@ export const make = (
     ])
 
   const create: Runs["create"] = (params) =>
-    Effect.flatMap(checkParams(params), (parts) => send(api, parts, options.retryCreates)).pipe(
-      Effect.tap((created) => Effect.annotateCurrentSpan("run.id", created.run_id)),
-      Telemetry.span("SpineRuns.create", { "run.provider": provider })
-    )
+    Effect.flatMap(checkParams(params, options.skipFileValidation), (parts) => send(api, parts, options.retryCreates))
+      .pipe(
+        Effect.tap((created) => Effect.annotateCurrentSpan("run.id", created.run_id)),
+        Telemetry.span("SpineRuns.create", { "run.provider": provider })
+      )
 
   const waitForCompletion = <E, R>(
     run: RunTarget,
@@ -487,8 +493,26 @@ const paramNames: ReadonlyArray<keyof CreateRunParams> = [
   "files"
 ]
 
+/**
+ * The formats of the provider's page about uploads, and `.pptx` and `.bin`, which the page of its Python SDK uploads. Sizes
+ * depend on the plan and are not published.
+ *
+ * @see https://docs.getspine.ai/api-reference/concepts/file-uploads
+ */
+const limits: FileLimits.FileLimits = {
+  provider: "Spine",
+  types:
+    /^(?:image\/(?:png|jpeg|gif|webp|svg\+xml)|application\/(?:pdf|json|zip|(?:x-)?yaml|vnd\.openxmlformats-officedocument\..*)|text\/(?:csv|plain|markdown|(?:x-)?yaml))$/,
+  extensions: new Set(
+    "png jpg jpeg gif webp svg pdf docx xlsx pptx csv txt md yaml yml json zip bin".split(" ")
+  ),
+  formats: "images (PNG, JPEG, GIF, WEBP, SVG), PDF, DOCX, XLSX, PPTX, CSV, TXT, MD, YAML, JSON and ZIP",
+  maxBytes: Infinity
+}
+
 const checkParams = (
-  params: CreateRunParams
+  params: CreateRunParams,
+  skipFileValidation: boolean
 ): Effect.Effect<ReadonlyArray<Multipart.Part>, BadRequestError | FileInputError> =>
   Effect.gen(function*() {
     const operation = "runs.create"
@@ -544,7 +568,9 @@ const checkParams = (
     }
     let index = 0
     for (const file of files as Iterable<FileInput.FileInput>) {
-      parts.push({ name: "files", file: yield* FileInput.normalize(operation, file, ++index) })
+      const ready = yield* FileInput.normalize(operation, file, ++index)
+      if (!skipFileValidation) yield* FileLimits.check(operation, "files", ready, limits)
+      parts.push({ name: "files", file: ready })
     }
     return parts
   })

@@ -27,6 +27,7 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Stream from "effect/Stream"
 import * as FileInput from "../FileInput.ts"
 import * as FetchPlatform from "../internal/fetchPlatform.ts"
+import * as FileLimits from "../internal/fileLimits.ts"
 import * as Http from "../internal/http.ts"
 import * as Transfer from "../internal/transfer.ts"
 import * as Upload from "../internal/upload.ts"
@@ -143,6 +144,7 @@ export interface FileReference {
  */
 export interface Uploader {
   readonly api: Http.Api
+  readonly skipFileValidation: boolean
   readonly transfer: Upload.Transfer
 }
 
@@ -182,7 +184,7 @@ export const resolve = (
       references,
       ([file, { path, reference }], index) =>
         Effect.map(
-          prepare(operation, file, path, parameterOf(path), index + 1),
+          prepare(uploader, operation, file, path, parameterOf(path), index + 1),
           (ready) => ({ file, path, ready, reference })
         )
     )
@@ -203,8 +205,23 @@ const referenceOf = (file_url: string, { parserType, range }: FileOptions): File
     }
   }
 
+/**
+ * The formats of the provider's page about files, and text of every kind. The size is the limit of a file in the vault.
+ *
+ * @see https://docs.tela.com/en/supported-file-formats
+ */
+const limits: FileLimits.FileLimits = {
+  provider: "Tela",
+  types:
+    /^(?:application\/(?:pdf|msword|vnd\.ms-(?:excel|powerpoint)|vnd\.openxmlformats-officedocument\..*)|audio\/(?:mpeg|ogg|wav)|image\/(?:jpeg|png)|text\/.*|video\/mp4)$/,
+  extensions: new Set("pdf mp3 ogg wav jpg jpeg png docx pptx xlsx doc xls ppt csv mp4 txt".split(" ")),
+  formats: "PDF, DOCX, XLSX, PPTX, DOC, XLS, PPT, CSV, text, JPEG, PNG, MP3, OGG, WAV and MP4",
+  maxBytes: 5 * 1024 ** 4
+}
+
 /** A link as it is, or a file in its normal form. */
 const prepare = (
+  { skipFileValidation }: Uploader,
   operation: string,
   { options, source }: TelaFile,
   path: string,
@@ -226,7 +243,10 @@ const prepare = (
       )
   }
   return Effect.mapError(
-    FileInput.normalize(`${operation}: ${path}`, source, index, { filename: options.name }),
+    Effect.tap(
+      FileInput.normalize(`${operation}: ${path}`, source, index, { filename: options.name }),
+      (ready) => skipFileValidation ? Effect.void : FileLimits.check(`${operation}: ${path}`, parameter, ready, limits)
+    ),
     (error) =>
       error._tag === "BadRequestError"
         ? new BadRequestError({ ...error, operation, parameter, message: error.message })

@@ -88,7 +88,8 @@ export const copy = (
 
   /** What an object wants to be written as. */
   const fromToJson = (value: object, place: Place | undefined): unknown => {
-    if (replace(value, () => wordsOf(place)) !== undefined || isBinary(value)) return value
+    // Some of these have a `toJSON`, for logs
+    if (replace(value, () => wordsOf(place)) !== undefined || whatItIs(value) !== undefined) return value
     if (/^(?:Number|String|Boolean)$/.test(Binary.tagOf(value))) return value.valueOf()
     if (value instanceof Date && Number.isNaN(value.getTime())) return fail(place, "is an invalid Date.")
     const { toJSON } = value as { readonly toJSON?: unknown }
@@ -145,16 +146,20 @@ export const copy = (
   )
 }
 
-const isBinary = (value: object): boolean => Binary.isBytes(value) || Binary.isBlob(value)
+/** What an object is that JSON cannot carry, and what to do about it. */
+const whatItIs = (value: object): string | undefined =>
+  Binary.isBytes(value) || Binary.isBlob(value)
+    ? "holds bytes as they are. Wrap them in Tela.file(...)."
+    : Stream.isStream(value) || Binary.isReadable(value)
+    ? "is a stream. Wrap it in Tela.file({ data: stream, size, filename })."
+    : Effect.isEffect(value)
+    ? "is an Effect, not its result. Run it first, with yield*."
+    : undefined
 
-/** What JSON would lose of an object, and what to do about it. */
+/** What JSON would lose of an object. */
 const whatJsonLoses = (value: object): string | undefined => {
-  if (isBinary(value)) return "holds bytes as they are. Wrap them in Tela.file(...)."
-  if (Stream.isStream(value) || Binary.isReadable(value)) {
-    return "is a stream. Wrap it in Tela.file({ data: stream, size, filename })."
-  }
-  if (Effect.isEffect(value)) return "is an Effect, not its result. Run it first, with yield*."
   const prototype: unknown = Object.getPrototypeOf(value)
   const isPlain = Array.isArray(value) || prototype === null || Object.getPrototypeOf(prototype) === null
-  return isPlain || Object.keys(value).length > 0 ? undefined : `is a ${Binary.tagOf(value)}, which JSON writes as {}.`
+  return whatItIs(value) ??
+    (isPlain || Object.keys(value).length > 0 ? undefined : `is a ${Binary.tagOf(value)}, which JSON writes as {}.`)
 }
