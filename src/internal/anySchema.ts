@@ -1,51 +1,181 @@
-/** Schemas of the caller's own: Effect Schemas, or anything that implements Standard Schema, behind one face. */
+/**
+ * Schemas of the caller: Effect Schemas, Standard Schemas, or a plain object of either, behind one interface.
+ *
+ * Schemas are code of the caller that meets data of the server. Whatever a schema throws or returns becomes text that says what
+ * does not fit, and never a defect.
+ */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
+import type { Simplify } from "effect/Types"
+import { messageOf } from "./describe.ts"
 
-/** An Effect Schema that needs no services, or anything that implements Standard Schema, Zod among them. */
-export type AnySchema = Schema.Codec<any, any> | StandardSchemaV1<any, any> // oxlint-disable-line typescript/no-explicit-any -- schemas of any type
+/** An Effect Schema that needs no services, or any implementation of Standard Schema, such as a Zod schema. */
+export type Single = Schema.Codec<any, any> | StandardSchemaV1<any, any> // oxlint-disable-line typescript/no-explicit-any -- schemas of any type
 
-/** What a caller gives to a schema for input. */
+/** A plain object of schemas, which is read as a struct with these fields. */
+export interface Fields {
+  readonly [field: string]: Single
+}
+
+/** A schema, or a plain object of schemas. */
+export type AnySchema = Single | Fields
+
+/** The value that a caller gives to a schema for input. */
 export type InputOf<S> = S extends Schema.Constraint ? S["Type"]
   : S extends StandardSchemaV1<infer I, unknown> ? I
+  : S extends Fields ? Simplify<EffectFields<S> & Optional<{ readonly [K in StandardKeys<S>]: InputOf<S[K]> }>>
   : never
 
-/** What a schema for output gives to the caller. */
+/** The value that a schema for output gives to the caller. */
 export type OutputOf<S> = S extends Schema.Constraint ? S["Type"]
   : S extends StandardSchemaV1<unknown, infer O> ? O
+  : S extends Fields ? Simplify<EffectFields<S> & Optional<{ readonly [K in StandardKeys<S>]: OutputOf<S[K]> }>>
   : never
 
-/** Turns a caller's value into what is sent, or says what does not fit. */
-export const encode = (schema: AnySchema): (value: unknown) => Effect.Effect<unknown, string> =>
-  Schema.isSchema(schema)
-    ? (value) => Effect.mapError(Schema.encodeUnknownEffect(schema as Schema.Codec<unknown>)(value), describeIssue)
-    : validate(schema as StandardSchemaV1)
+type EffectFields<S> = Schema.Struct.Type<
+  { readonly [K in keyof S as S[K] extends Schema.Constraint ? K : never]: Extract<S[K], Schema.Constraint> }
+>
 
-/** Turns what arrived into the caller's value, or says what does not fit. */
-export const decode = (schema: AnySchema): (value: unknown) => Effect.Effect<unknown, string> =>
-  Schema.isSchema(schema)
-    ? (value) => Effect.mapError(Schema.decodeUnknownEffect(schema as Schema.Codec<unknown>)(value), describeIssue)
-    : validate(schema as StandardSchemaV1)
+type StandardKeys<S> = { [K in keyof S]: S[K] extends Schema.Constraint ? never : K }[keyof S]
+
+/** Fields that may be `undefined` may be absent. */
+type Optional<T> =
+  & { readonly [K in keyof T as undefined extends T[K] ? never : K]: T[K] }
+  & { readonly [K in keyof T as undefined extends T[K] ? K : never]?: T[K] }
+
+/** What is wrong with a value that was given as a schema, or `undefined`. */
+export const faultOf = (schema: unknown): string | undefined =>
+  Option.getOrElse(readFault(schema), () => "an object that cannot be read")
+
+const readFault = Option.liftThrowable((schema: unknown): string | undefined => {
+  if (isSingle(schema)) return undefined
+  if (typeof schema === "function") return "a function"
+  if (schema === null || typeof schema !== "object") return JSON.stringify(schema) ?? typeof schema
+  if (Array.isArray(schema)) return "an array"
+  const fields = Object.entries(schema)
+  if (fields.length === 0) return "an object without fields"
+  const other = fields.find(([, field]) => !isSingle(field))
+  return other === undefined ?
+    undefined :
+    `an object whose ${JSON.stringify(other[0])} is not a schema${
+      "type" in schema || "$schema" in schema || "properties" in schema ? " (a JSON Schema cannot be used here)" : ""
+    }`
+})
+
+const isFields = (schema: AnySchema): schema is Fields => !isSingle(schema)
+
+const isSingle = (schema: unknown): schema is Single => Schema.isSchema(schema) || isStandard(schema)
+
+const isStandard = (schema: unknown): schema is StandardSchemaV1 =>
+  Predicate.hasProperty(schema, "~standard") && Predicate.hasProperty(schema["~standard"], "validate") &&
+  typeof schema["~standard"].validate === "function"
+
+type Convert = (value: unknown) => Effect.Effect<unknown, string>
+
+/** Converts a caller's value to the value that is sent, or says what does not fit. */
+export const encode = (schema: AnySchema): Convert => convert(schema, Schema.encodeUnknownEffect)
+
+/** Converts a received value to the caller's value, or says what does not fit. */
+export const decode = (schema: AnySchema): Convert => convert(schema, Schema.decodeUnknownEffect)
+
+type Codec = (schema: Schema.Codec<unknown>) => (value: unknown) => Effect.Effect<unknown, Schema.SchemaError>
+
+const convert = (schema: AnySchema, codec: Codec): Convert => (value) =>
+  Effect.suspend(() =>
+    isFields(schema)
+      ? convertFields(schema, codec, value)
+      : Schema.isSchema(schema)
+      ? Effect.mapError(codec(schema as Schema.Codec<unknown>)(value), describeError)
+      : validate(schema as StandardSchemaV1, value)
+  ).pipe(Effect.catchDefect((defect) => Effect.fail(`the schema threw: ${messageOf(defect)}`)))
+
+/** Standard Schemas cannot be fields of an Effect Schema, so each of them converts its own field. */
+const convertFields = (fields: Fields, codec: Codec, value: unknown): Effect.Effect<unknown, string> => {
+  const { standard, struct } = partition(fields)
+  if (standard.length === 0) return convert(struct, codec)(value)
+  if (!Predicate.isObject(value)) return Effect.fail("it is not an object")
+  const record = value as Readonly<Record<string, unknown>>
+  return Effect.gen(function*() {
+    const known = standard.length === Object.keys(fields).length
+      ? Result.succeed({})
+      : yield* Effect.result(convert(struct, codec)(record))
+    const others = yield* Effect.forEach(standard, ([name, schema]) =>
+      Effect.result(
+        Effect.mapBoth(convert(schema, codec)(record[name]), {
+          onFailure: (issue) => `${JSON.stringify(name)}: ${issue}`,
+          onSuccess: (field) => field === undefined && !Object.hasOwn(record, name) ? {} : { [name]: field }
+        })
+      ))
+    const parts = [known, ...others]
+    const issues = parts.flatMap((part) => Result.isFailure(part) ? [part.failure] : [])
+    return issues.length > 0
+      ? yield* Effect.fail(issues.join("; "))
+      : Object.assign({}, ...parts.flatMap((part) => Result.isSuccess(part) ? [part.success] : [])) as unknown
+  })
+}
+
+const partition = (fields: Fields) => {
+  const entries = Object.entries(fields)
+  return {
+    struct: Schema.Struct(
+      Object.fromEntries(entries.filter((entry): entry is [string, Schema.Codec<unknown>] => Schema.isSchema(entry[1])))
+    ),
+    standard: entries.filter((entry): entry is [string, StandardSchemaV1] => !Schema.isSchema(entry[1]))
+  }
+}
 
 /**
- * The JSON Schema of what travels: what a schema for input gives, and what a schema for output takes. None where the
- * schema has none to give. An Effect Schema has one encoded side for both.
+ * The JSON Schema of what is sent and received: the result of a schema for input, and the source of a schema for output. None
+ * where the schema has no JSON Schema. The encoded side of an Effect Schema is both.
  */
 export const jsonSchema = (schema: AnySchema, of: "input" | "output"): Option.Option<JsonSchemaDocument> =>
   Option.liftThrowable((): JsonSchemaDocument => {
+    if (isFields(schema)) return formOfFields(schema, of)
     if (Schema.isSchema(schema)) return formOf(SchemaAST.toEncoded(Schema.toCodecJson(schema).ast))
     const converter =
       (schema as { readonly "~standard": { readonly jsonSchema?: JsonSchemaConverter } })["~standard"].jsonSchema
     const root = converter![of === "input" ? "output" : "input"]!({
       target: "draft-2020-12",
-      // Zod's word for leaving a type of one's own open, instead of giving up on the whole schema
+      // Zod leaves a type without a JSON Schema open, and does not give up on the whole schema
       libraryOptions: { unrepresentable: "any" }
     }) as JsonSchema
     return { root, definitions: (root.$defs ?? {}) as Record<string, JsonSchema> }
   })()
+
+const formOfFields = (fields: Fields, of: "input" | "output"): JsonSchemaDocument => {
+  const { standard, struct } = partition(fields)
+  const { definitions, root } = formOf(SchemaAST.toEncoded(Schema.toCodecJson(struct).ast))
+  // Definitions of several documents could have the same name, so a field that needs its own stays open
+  const open = ([name, field]: readonly [string, StandardSchemaV1]): [string, JsonSchema] => [
+    name,
+    Option.match(jsonSchema(field, of), {
+      onNone: () => ({}),
+      onSome: ({ definitions, root }) => Object.keys(definitions).length === 0 ? root : {}
+    })
+  ]
+  return {
+    root: {
+      type: "object",
+      properties: { ...root.properties, ...Object.fromEntries(standard.map(open)) },
+      required: [
+        ...root.required ?? [],
+        ...standard.flatMap(([name, field]) => takesUndefined(field) ? [] : [name])
+      ]
+    },
+    definitions
+  }
+}
+
+const takesUndefined = (schema: StandardSchemaV1): boolean => Option.getOrElse(readTakesUndefined(schema), () => false)
+
+const readTakesUndefined = Option.liftThrowable((schema: StandardSchemaV1): boolean =>
+  Result.isSuccess(judge(schema["~standard"].validate(undefined)))
+)
 
 /**
  * What two schemas are compared by, straight from the syntax tree: `Schema.toJsonSchemaDocument` says far more, and is a
@@ -141,22 +271,38 @@ interface JsonSchemaConverter {
   }) => Record<string, unknown>
 }
 
-const describeIssue = (error: Schema.SchemaError): string => error.message.replaceAll(/\s*\n\s*/g, " ")
+const describeError = (error: Schema.SchemaError): string => error.message.replaceAll(/\s*\n\s*/g, " ")
 
-const validate = (schema: StandardSchemaV1) => (value: unknown): Effect.Effect<unknown, string> =>
-  Effect.suspend(() => {
-    const result = schema["~standard"].validate(value)
-    return result instanceof Promise ? Effect.flatMap(Effect.promise(() => result), settle) : settle(result)
-  }).pipe(Effect.catchDefect((defect) => Effect.fail(`the schema threw: ${String(defect)}`)))
+const validate = (schema: StandardSchemaV1, value: unknown): Effect.Effect<unknown, string> => {
+  const result: unknown = schema["~standard"].validate(value)
+  // A promise of another realm, or any other object with a `then`, is not an instance of this Promise
+  return Predicate.isPromiseLike(result)
+    ? Effect.flatMap(
+      Effect.promise(() => Promise.resolve(result)),
+      (result) => Effect.suspend(() => Effect.fromResult(judge(result)))
+    )
+    : Effect.fromResult(judge(result))
+}
 
-const settle = (result: StandardSchemaV1.Result<unknown>): Effect.Effect<unknown, string> =>
-  result.issues === undefined
-    ? Effect.succeed(result.value)
-    : Effect.fail(result.issues.map(({ message, path }) => `${message}${at(path)}`).join("; "))
+/** A schema has to say `value` or `issues`: a result that says neither is no success. */
+const judge = (result: unknown): Result.Result<unknown, string> =>
+  !Predicate.hasProperty(result, "issues") || Predicate.isNullish(result.issues)
+    ? Predicate.hasProperty(result, "value") && !Predicate.isPromiseLike(result)
+      ? Result.succeed(result.value)
+      : Result.fail("the schema returned neither a value nor issues")
+    : Result.fail(
+      Array.isArray(result.issues) && result.issues.length > 0
+        ? result.issues.map(describeIssue).join("; ")
+        : "the schema gave no reason"
+    )
 
-const at = (path: StandardSchemaV1.Issue["path"]): string =>
-  path === undefined || path.length === 0
+const describeIssue = (issue: unknown): string => messageOf(issue) + Option.getOrElse(pathOf(issue), () => "")
+
+const pathOf = Option.liftThrowable((issue: unknown): string => {
+  const path = (issue as StandardSchemaV1.Issue).path ?? []
+  return path.length === 0
     ? ""
     : ` at ${
       path.map((segment) => JSON.stringify(String(typeof segment === "object" ? segment.key : segment))).join(".")
     }`
+})
