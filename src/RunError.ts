@@ -439,7 +439,7 @@ export class StreamInterruptedError
     message: Schema.String,
     ref: /*#__PURE__*/ Schema.optionalKey(RunRef),
     /** What ended it. */
-    reason: /*#__PURE__*/ Schema.Literals(["end", "idle", "first-event", "total", "transport"]),
+    reason: /*#__PURE__*/ Schema.Literals(["end", "idle", "first-event", "total", "transport", "cancelled"]),
     /** What had arrived. */
     received: Received,
     elapsed: Schema.Duration,

@@ -6,14 +6,17 @@
  */
 import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { NoExcessProperties } from "effect/Types"
 import * as AnySchema from "../internal/anySchema.ts"
+import { quote } from "../internal/describe.ts"
+import * as Options from "../internal/options.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import {
   type BadRequestError,
   type InvalidOutputError,
+  type OnCreatedErrorOf,
   refused,
   type RequestError,
   type RunFailedError
@@ -22,42 +25,65 @@ import type { RunRef } from "../RunRef.ts"
 import {
   type AsyncExecution,
   type AsyncParams,
+  type CanvasRunError,
   checkId,
+  type DynamicParams,
   executeAsync,
   type ExecuteError,
   executeSync,
   getExecution,
   type GetExecutionParams,
   provider,
+  run,
+  type RunParams,
   type Runtime,
   type SyncExecution,
   type SyncParams,
   type Target,
   type TaskParams,
+  type Validate,
   validateWith
 } from "./TelaExecution.ts"
 import * as Wire from "./TelaSchema.ts"
 import { compare } from "./TelaShape.ts"
 import { executeStream, type StreamError, type StreamParams, type StreamPart } from "./TelaStream.ts"
+import { type DynamicStreamParams, make as makeStreamExecution, type StreamExecution } from "./TelaStreamExecution.ts"
 
 /**
- * The variables of a canvas without a schema for them.
+ * The variables of a canvas without a schema: an object with a member for each variable.
  *
  * @category models
  * @since 0.1.0
  */
-export type Variables = { readonly [name: string]: unknown }
+export type Variables = object
 
 /**
- * The result of an execution: the output's type, or `unknown` where its validation is skipped.
+ * The result of an execution: the output's type where `Skip`, the type of `skipResultValidation`, surely is `false`, and
+ * `unknown` elsewhere.
  *
  * @category models
  * @since 0.1.0
  */
-export type Result<Output, Params> = Params extends { readonly skipResultValidation: true } ? unknown : Output
+export type Result<Output, Skip> = [Skip] extends [false] ? Output : unknown
 
 /**
- * A canvas that can be executed.
+ * What a synchronous execution can fail with.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type SyncError = ExecuteError | RunFailedError | InvalidOutputError
+
+/**
+ * An execution in any mode. `isSync`, `isAsync` and `isStream` tell which.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Execution<Output> = SyncExecution<Output> | AsyncExecution<Output> | StreamExecution<Output>
+
+/**
+ * A canvas that can be executed. Each execution is billed, and is not repeated unless it surely did not reach the provider.
  *
  * @category models
  * @since 0.1.0
@@ -72,44 +98,100 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
   /** The version that was looked up, with the variables it takes and the form of its output. */
   readonly version: Wire.CanvasVersion | undefined
   readonly isWorkstation: false
-  /**
-   * Executes the canvas.
-   *
-   * **Details**
-   *
-   * - `{ stream: true }` streams: the answer is a `Stream`, and there is no id, no webhook and no polling.
-   * - `{ async: true }` creates an execution that is followed by polling.
-   * - Otherwise it waits for the answer.
-   *
-   * Each execution is billed. It is not repeated unless it surely did not reach the provider.
-   *
-   * @see https://docs.tela.com/api-reference/completion/create
-   */
   readonly execute: {
-    <const Params extends NoExcessProperties<StreamParams, Params>>(
+    /**
+     * Executes the canvas, waits for the response (10 minutes by default), and returns the execution with its validated
+     * `result`.
+     *
+     * **Details**
+     *
+     * `{ async: true }` creates an execution that is polled, and `{ stream: true }` one that streams. All of them return an
+     * `Effect` of an execution.
+     *
+     * **Gotchas**
+     *
+     * A response of 5xx is a `RunFailedError` only if it says that the execution failed. Otherwise it is a
+     * `CreateOutcomeUnknownError`: it may come from a proxy that gave up while the execution goes well, and a synchronous
+     * execution cannot be looked up.
+     *
+     * @see https://docs.tela.com/api-reference/completion/create
+     */
+    <Skip extends boolean = false>(
       variables: Input,
-      params: Params
-    ): Stream.Stream<StreamPart<Result<Output, Params>>, StreamError>
-    <const Params extends NoExcessProperties<AsyncParams, Params>>(
+      params?: SyncParams<Skip>
+    ): Effect.Effect<SyncExecution<Result<Output, Skip>>, SyncError>
+    /**
+     * Creates an execution of the canvas, and returns it at once. Its `result` polls every second for 60 seconds by default;
+     * `pollingInterval` and `pollingTimeout` change that.
+     *
+     * @see https://docs.tela.com/en/completion-api/async
+     */
+    <Skip extends boolean = false, E = never, R = never>(
       variables: Input,
-      params: Params
-    ): Effect.Effect<AsyncExecution<Result<Output, Params>>, ExecuteError>
-    <const Params extends NoExcessProperties<SyncParams, Params>>(
+      params: AsyncParams<Skip, E, R>
+    ): Effect.Effect<AsyncExecution<Result<Output, Skip>>, ExecuteError | OnCreatedErrorOf<NoInfer<E>>, NoInfer<R>>
+    /**
+     * Returns a streamed execution, whose `result` is a `Stream`. It sends nothing by itself: the first pull of `result` sends
+     * the one request, and a second run of `result` is a `BadRequestError`. A stream has no id, no webhook and no polling.
+     *
+     * @see https://docs.tela.com/en/completion-api/streaming
+     */
+    <Skip extends boolean = false>(
       variables: Input,
-      params: Params
-    ): Effect.Effect<SyncExecution<Result<Output, Params>>, ExecuteError | RunFailedError | InvalidOutputError>
-    (variables: Input): Effect.Effect<SyncExecution<Output>, ExecuteError | RunFailedError | InvalidOutputError>
+      params: StreamParams<Skip> & { readonly stream: true }
+    ): Effect.Effect<StreamExecution<Result<Output, Skip>>, BadRequestError>
+    /**
+     * Executes the canvas in a mode that only the running program knows. The execution's `isSync`, `isAsync` and `isStream` tell
+     * which it is.
+     */
+    <Skip extends boolean = false, E = never, R = never>(
+      variables: Input,
+      params: DynamicParams<Skip, E, R> | DynamicStreamParams<Skip>
+    ): Effect.Effect<Execution<Result<Output, Skip>>, SyncError | OnCreatedErrorOf<NoInfer<E>>, NoInfer<R>>
   }
-  /** Executes the canvas and streams what it says: `execute` with `{ stream: true }`. */
-  readonly stream: <const Params extends NoExcessProperties<Omit<StreamParams, "stream">, Params> = {}>(
-    variables: Input,
-    params?: Params
-  ) => Stream.Stream<StreamPart<Result<Output, Params>>, StreamError>
-  /** Looks up an asynchronous execution, or with `isTask` a task. One that has ended gives its result without polling. */
-  readonly getExecution: <const Params extends NoExcessProperties<GetExecutionParams, Params> = {}>(
-    id: string | RunRef,
-    params?: Params
-  ) => Effect.Effect<AsyncExecution<Result<Output, Params>>, RequestError>
+  readonly run: {
+    /**
+     * Creates an asynchronous execution, polls it to its end, and returns the validated output. It polls every second for 60
+     * seconds by default; `pollingInterval` and `pollingTimeout` change that.
+     *
+     * **Details**
+     *
+     * Every failure after the creation carries the execution's `ref`. `onCreated` runs between the creation and the first poll,
+     * to store the ref.
+     */
+    <Skip extends boolean = false, E = never, R = never>(
+      variables: Input,
+      params?: RunParams<Skip, E, R>
+    ): Effect.Effect<Result<Output, Skip>, CanvasRunError<NoInfer<E>>, NoInfer<R>>
+  }
+  readonly stream: {
+    /**
+     * Executes the canvas and streams the output: the short form of `execute` with `{ stream: true }`.
+     *
+     * **Gotchas**
+     *
+     * The stream is cold: each run of it is a new execution, which is billed. Run it once, and share what it emits with
+     * `Stream.share` or `Stream.broadcast`; `Effect.retry` on it executes again.
+     *
+     * @see https://docs.tela.com/en/completion-api/streaming
+     */
+    <Skip extends boolean = false>(
+      variables: Input,
+      params?: StreamParams<Skip>
+    ): Stream.Stream<StreamPart<Result<Output, Skip>>, StreamError>
+  }
+  readonly getExecution: {
+    /**
+     * Looks up an asynchronous execution by its id or ref, or with `isTask` a task, and validates its output with the schema of
+     * this canvas. An execution that has ended has its result without polling.
+     *
+     * @see {@link module:TelaClient} for `tela.getExecution`, which needs no canvas
+     */
+    <Skip extends boolean = false>(
+      id: string | RunRef,
+      params?: GetExecutionParams<Skip>
+    ): Effect.Effect<AsyncExecution<Result<Output, Skip>>, RequestError>
+  }
 }
 
 /**
@@ -127,26 +209,44 @@ export interface Workstation<in Input = Variables, out Output = unknown> {
   /** The version that was looked up, with the variables it takes and the form of its output. */
   readonly version: Wire.CanvasVersion | undefined
   readonly isWorkstation: true
-  /**
-   * Creates a task. It is followed by polling, and its output is there once its status is `validating`, before a person
-   * has approved it.
-   *
-   * @see https://docs.tela.com/en/creating-tasks
-   */
-  readonly execute: <const Params extends NoExcessProperties<TaskParams, Params> = {}>(
-    variables: Input,
-    params?: Params
-  ) => Effect.Effect<AsyncExecution<Result<Output, Params>>, ExecuteError>
-  /** Looks up a task of the application. */
-  readonly getExecution: <const Params extends NoExcessProperties<GetExecutionParams, Params> = {}>(
-    id: string | RunRef,
-    params?: Params
-  ) => Effect.Effect<AsyncExecution<Result<Output, Params>>, RequestError>
+  readonly execute: {
+    /**
+     * Creates a task, and returns it at once. Its `result` polls every second for 60 seconds by default, and is there once the
+     * task's status is `validating`, before a person has approved it.
+     *
+     * @see https://docs.tela.com/en/creating-tasks
+     */
+    <Skip extends boolean = false, E = never, R = never>(
+      variables: Input,
+      params?: TaskParams<Skip, E, R>
+    ): Effect.Effect<AsyncExecution<Result<Output, Skip>>, ExecuteError | OnCreatedErrorOf<NoInfer<E>>, NoInfer<R>>
+  }
+  readonly run: {
+    /**
+     * Creates a task, polls until its status is `validating` (every second for 60 seconds by default), and returns the
+     * validated output. Every failure after the creation carries the task's `ref`.
+     */
+    <Skip extends boolean = false, E = never, R = never>(
+      variables: Input,
+      params?: TaskParams<Skip, E, R>
+    ): Effect.Effect<Result<Output, Skip>, CanvasRunError<NoInfer<E>>, NoInfer<R>>
+  }
+  readonly getExecution: {
+    /** Looks up a task of the application by its id or ref, and validates its output with the schema of this workstation. */
+    <Skip extends boolean = false>(
+      id: string | RunRef,
+      params?: GetExecutionParams<Skip>
+    ): Effect.Effect<AsyncExecution<Result<Output, Skip>>, RequestError>
+  }
 }
 
 /**
- * The schemas of a canvas's variables and output: Effect Schemas, or anything that implements Standard Schema, such as
- * Zod.
+ * The schemas of a canvas's variables and output. Each is an Effect Schema, an implementation of Standard Schema such as a Zod
+ * schema, or a plain object of schemas such as `{ total: Schema.Number }`, which is read as a struct.
+ *
+ * **Details**
+ *
+ * Anything else, such as a JSON Schema or a function, is a `BadRequestError` before any request.
  *
  * @category models
  * @since 0.1.0
@@ -156,47 +256,65 @@ export interface Schemas<In extends AnySchema.AnySchema, Out extends AnySchema.A
   readonly output?: Out | undefined
 }
 
-type Variables_<In> = AnySchema.AnySchema extends In ? Variables : AnySchema.InputOf<In>
-type Output_<Out> = AnySchema.AnySchema extends Out ? unknown : AnySchema.OutputOf<Out>
+/**
+ * @internal
+ */
+export type Variables_<In> = AnySchema.AnySchema extends In ? Variables : AnySchema.InputOf<In>
+/**
+ * @internal
+ */
+export type Output_<Out> = AnySchema.AnySchema extends Out ? unknown : AnySchema.OutputOf<Out>
 
 /**
- * What leads to canvases.
+ * Names an application of a workstation.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ApplicationId {
+  readonly applicationId: string
+  readonly id?: undefined
+  readonly versionId?: undefined
+}
+
+/**
+ * The ways to get a canvas.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Canvases {
-  /**
-   * Looks a canvas up by its own id, a version's or an application's, and checks the schemas given against its variables
-   * and its structured output: a `BadRequestError` names every difference.
-   *
-   * **Gotchas**
-   *
-   * A Standard Schema that has no JSON Schema to show is not checked here, only used, and so are types of one's own, such
-   * as `z.custom<Tela.TelaFile>(Tela.isTelaFile)`, the way to write a file in Zod. How an application leads to its
-   * canvas is assumed: the provider does not document it.
-   */
   readonly get: {
+    /**
+     * Looks up an application of a workstation, and checks the schemas against the variables and the structured output of its
+     * canvas: a `BadRequestError` names every difference.
+     *
+     * **Gotchas**
+     *
+     * How an application leads to its canvas is assumed: the provider does not document it.
+     */
     <In extends AnySchema.AnySchema = AnySchema.AnySchema, Out extends AnySchema.AnySchema = AnySchema.AnySchema>(
-      options: Schemas<In, Out> & {
-        readonly applicationId: string
-        readonly id?: undefined
-        readonly versionId?: undefined
-      }
+      options: Schemas<In, Out> & ApplicationId
     ): Effect.Effect<Workstation<Variables_<In>, Output_<Out>>, RequestError>
+    /**
+     * Looks up a canvas by its id or a version's, and checks the schemas against its variables and its structured output: a
+     * `BadRequestError` names every difference.
+     *
+     * **Gotchas**
+     *
+     * A Standard Schema without a JSON Schema is used and not checked here. Nor are custom types checked, such as
+     * `z.custom<Tela.TelaFile>(Tela.isTelaFile)`, which is how a file is written in Zod.
+     */
     <In extends AnySchema.AnySchema = AnySchema.AnySchema, Out extends AnySchema.AnySchema = AnySchema.AnySchema>(
       options: Schemas<In, Out> & CanvasOrVersion
     ): Effect.Effect<Canvas<Variables_<In>, Output_<Out>>, RequestError>
   }
-  /** Takes a canvas at the caller's word, without a request. */
   readonly make: {
+    /** Names an application of a workstation without a request: nothing is looked up, and the schemas are not compared. */
     <In extends AnySchema.AnySchema = AnySchema.AnySchema, Out extends AnySchema.AnySchema = AnySchema.AnySchema>(
-      options: Schemas<In, Out> & {
-        readonly applicationId: string
-        readonly id?: undefined
-        readonly versionId?: undefined
-      }
+      options: Schemas<In, Out> & ApplicationId
     ): Workstation<Variables_<In>, Output_<Out>>
+    /** Names a canvas, or one of its versions, without a request: nothing is looked up, and the schemas are not compared. */
     <In extends AnySchema.AnySchema = AnySchema.AnySchema, Out extends AnySchema.AnySchema = AnySchema.AnySchema>(
       options: Schemas<In, Out> & CanvasOrVersion
     ): Canvas<Variables_<In>, Output_<Out>>
@@ -210,7 +328,7 @@ export interface Canvases {
  * @since 0.1.0
  */
 export type CanvasOrVersion =
-  | { readonly id: string; readonly versionId?: undefined; readonly applicationId?: undefined }
+  | { readonly id: string; readonly versionId?: string | undefined; readonly applicationId?: undefined }
   | { readonly versionId: string; readonly id?: string | undefined; readonly applicationId?: undefined }
 
 /**
@@ -248,7 +366,7 @@ const get = ({ api, ...runtime }: Runtime, options: AnyOptions) =>
     const read = <A>(path: string, decode: (body: unknown) => Effect.Effect<A, Schema.SchemaError>) =>
       Effect.map(api.call({ operation, request: HttpClientRequest.get(path), decode }), ({ value }) => value)
     const version = (id: string) => read(`/prompt-version/${id}`, decodeVersion)
-    const target = yield* checkTarget(options)
+    const target = yield* checkOptions(operation, options)
 
     const application = target._tag === "Application"
       ? yield* read(`/prompt-application/${target.applicationId}`, decodeApplication)
@@ -280,77 +398,168 @@ const get = ({ api, ...runtime }: Runtime, options: AnyOptions) =>
     })
   }).pipe(Telemetry.span("TelaCanvas.get", { "run.provider": provider }))
 
-const build = (runtime: Runtime, options: AnyOptions, known: Known): Canvas | Workstation => {
-  const encode = options.input === undefined ? undefined : AnySchema.encode(options.input)
+const build = (runtime: Runtime, given: AnyOptions, known: Known): Canvas | Workstation => {
+  // From JavaScript it may be anything; what is wrong with it is said before the first request
+  const options: AnyOptions = Predicate.isObject(given) ? given : {}
   const target = targetOf(options)
+  const isTask = target._tag === "Application"
+  const encode = options.input === undefined ? undefined : AnySchema.encode(options.input)
 
-  /** Variables are checked before anything is sent. */
-  const prepared = (variables: unknown): Effect.Effect<unknown, BadRequestError> =>
-    Effect.andThen(
-      checkTarget(options),
-      encode === undefined ? Effect.succeed(variables) : Effect.mapError(encode(variables), (issue) =>
+  /** Checks everything that can be checked before a request, and encodes the variables. */
+  const prepared = (
+    operation: string,
+    variables: unknown,
+    params: AnyParams,
+    mode: { readonly async?: boolean; readonly stream?: boolean }
+  ) =>
+    Effect.gen(function*() {
+      yield* checkOptions(operation, given)
+      yield* Options.check(operation, "params", params, mode.stream ? streamNames : isTask ? taskNames : canvasNames)
+      yield* checkMode(operation, { ...params, ...mode }, isTask)
+      if (!Predicate.isObject(variables) || Array.isArray(variables)) {
+        return yield* refused({
+          operation,
+          parameter: "variables",
+          message: `the variables are ${quote(variables)}. Pass an object with a member for each variable.`
+        })
+      }
+      return encode === undefined ? variables : yield* Effect.mapError(encode(variables), (issue) =>
         refused({
-          operation: "canvas.execute",
+          operation,
           parameter: "variables",
           message: `the variables do not fit the input schema: ${issue}.`
         }))
-    )
+    })
 
-  const validate = (params: { readonly skipResultValidation?: boolean | undefined } | undefined) =>
-    validateWith(options.output, params?.skipResultValidation)
+  const validate = (params: AnyParams) => validateWith(options.output, params.skipResultValidation)
 
-  const stream = (variables: unknown, params: Omit<StreamParams, "stream"> = {}) =>
+  const streaming = (variables: unknown, params: StreamParams) => <A>(validate: Validate<A>) =>
+    executeStream(runtime, target, variables, params, validate)
+
+  const stream = (variables: unknown, params: StreamParams = {}) =>
     Stream.unwrap(
       Effect.map(
-        prepared(variables),
-        (variables) => executeStream(runtime, target, variables, params, validate(params))
+        prepared("canvas.stream", variables, params, { stream: true }),
+        (variables) => streaming(variables, params)(validate(params))
       )
     )
 
-  const followed = (variables: unknown, params: AsyncParams | TaskParams) =>
+  const execute = (variables: unknown, params: AnyParams = {}) =>
     Effect.flatMap(
-      prepared(variables),
-      (variables) => executeAsync(runtime, target, variables, params, validate(params))
+      prepared("canvas.execute", variables, params, {}),
+      (variables): Effect.Effect<Execution<unknown>, SyncError | OnCreatedErrorOf<unknown>, unknown> =>
+        params.stream === true
+          ? makeStreamExecution({
+            params: params as DynamicStreamParams,
+            variables,
+            validate: validate(params),
+            open: streaming(variables, params as StreamParams)
+          })
+          : params.async === true || isTask
+          ? executeAsync(
+            runtime,
+            target,
+            variables,
+            params as DynamicParams<boolean, unknown, unknown>,
+            validate(params)
+          )
+          : executeSync(runtime, target, variables, params, validate(params))
     )
 
-  const common = {
+  const runToEnd = (variables: unknown, params: AnyParams = {}) =>
+    Effect.flatMap(
+      prepared("canvas.run", variables, params, { async: true }),
+      (variables) =>
+        run(runtime, target, variables, params as DynamicParams<boolean, unknown, unknown>, validate(params))
+    )
+
+  return {
     id: known.id ?? options.id,
     versionId: known.versionId ?? options.versionId,
+    applicationId: options.applicationId,
     name: known.name,
     isWorkflow: known.isWorkflow,
     version: known.version,
+    isWorkstation: isTask,
+    execute,
+    run: runToEnd,
+    ...(isTask ? undefined : { stream }),
     getExecution: (id: string | RunRef, params: GetExecutionParams = {}) =>
-      getExecution(
-        runtime,
-        id,
-        { ...params, isTask: params.isTask ?? target._tag === "Application" },
-        validate(params)
-      )
-  }
+      lookUp(runtime, "canvas.getExecution", id, params, options.output, isTask)
+  } as unknown as Canvas | Workstation
+}
 
-  if (options.applicationId !== undefined) {
-    return {
-      ...common,
-      applicationId: options.applicationId,
-      isWorkstation: true,
-      execute: (variables: unknown, params: TaskParams = {}) => followed(variables, params)
-    } as unknown as Workstation
+/**
+ * Looks up an execution, with the schema for its output.
+ *
+ * @internal
+ */
+export const lookUp = (
+  runtime: Runtime,
+  operation: string,
+  id: string | RunRef,
+  params: GetExecutionParams,
+  output: unknown,
+  isTask = false
+): Effect.Effect<AsyncExecution<unknown>, RequestError> =>
+  Effect.gen(function*() {
+    yield* Options.check(operation, "params", params, lookUpNames)
+    yield* checkSchemas(operation, { output })
+    return yield* getExecution(
+      runtime,
+      operation,
+      id,
+      { ...params, isTask: params.isTask ?? isTask },
+      validateWith(output as AnySchema.AnySchema | undefined, params.skipResultValidation)
+    )
+  })
+
+/** The parameters of every mode, as they are after the compiler has checked them. */
+interface AnyParams
+  extends Omit<DynamicParams<boolean, unknown, unknown>, "async" | "stream">, Pick<SyncParams, "timeout">
+{
+  readonly async?: boolean | undefined
+  readonly stream?: boolean | undefined
+  readonly label?: string | undefined
+}
+
+const executeNames = ["messages", "override", "tags", "skipResultValidation", "async", "stream"]
+const versionNames = ["versionId", "environmentName"]
+const pollNames = [
+  "pollingInterval",
+  "schedule",
+  "pollingTimeout",
+  "errorBudget",
+  "notFoundGrace",
+  "retryAfterCeiling"
+]
+const createdNames = ["webhookUrl", "forwardHeaders", "onCreated"]
+const timeNames = ["timeout", "firstEventTimeout", "idleTimeout"]
+const streamNames = [...executeNames, ...versionNames, ...timeNames]
+const canvasNames = [...streamNames, ...pollNames, ...createdNames]
+const taskNames = [...executeNames, ...pollNames, ...createdNames, "label"]
+const lookUpNames = [...pollNames, "isTask", "skipResultValidation", "output"]
+
+/** Refuses parameters that another mode would need. */
+const checkMode = (operation: string, params: AnyParams, isTask: boolean): Effect.Effect<void, BadRequestError> => {
+  const wrong = (parameter: string, message: string) => Effect.fail(refused({ operation, parameter, message }))
+  for (const mode of ["async", "stream"] as const) {
+    if (params[mode] !== undefined && typeof params[mode] !== "boolean") {
+      return wrong(mode, `${mode} is ${quote(params[mode])}. It must be true or false.`)
+    }
   }
-  return {
-    ...common,
-    applicationId: undefined,
-    isWorkstation: false,
-    stream,
-    execute: (variables: unknown, params: StreamParams | AsyncParams | SyncParams = {}) =>
-      params.stream === true
-        ? stream(variables, params)
-        : params.async === true
-        ? followed(variables, params)
-        : Effect.flatMap(
-          prepared(variables),
-          (variables) => executeSync(runtime, target, variables, params, validate(params))
-        )
-  } as unknown as Canvas
+  if (params.async === true && params.stream === true) {
+    return wrong("stream", "async and stream are both true. An execution has one mode.")
+  }
+  if (isTask) {
+    return params.async === false || params.stream === true
+      ? wrong(params.stream === true ? "stream" : "async", "a task is always asynchronous, and does not stream.")
+      : Effect.void
+  }
+  const created = createdNames.find((name) => params[name as keyof AnyParams] !== undefined)
+  return created !== undefined && params.async !== true
+    ? wrong(created, `${created} needs an asynchronous execution. Set async to true.`)
+    : Effect.void
 }
 
 const targetOf = ({ applicationId, id, versionId }: AnyOptions): Target =>
@@ -360,20 +569,43 @@ const targetOf = ({ applicationId, id, versionId }: AnyOptions): Target =>
     ? { _tag: "Version", versionId, id }
     : { _tag: "Canvas", id: id! }
 
-const checkTarget = (options: AnyOptions): Effect.Effect<Target, BadRequestError> => {
-  const given = [options.id, options.versionId, options.applicationId].filter((id) => id !== undefined)
-  if (given.length === 0 || options.applicationId !== undefined && given.length > 1) {
-    return Effect.fail(refused({
-      operation,
-      parameter: "id",
-      message: "name the canvas by its id or a version's id, or an application by its id."
-    }))
+const checkOptions = (operation: string, options: AnyOptions): Effect.Effect<Target, BadRequestError> =>
+  Effect.gen(function*() {
+    yield* Options.check(operation, "options", options ?? null, ["id", "versionId", "applicationId", "input", "output"])
+    const given = [options.id, options.versionId, options.applicationId].filter((id) => id !== undefined)
+    if (given.length === 0 || options.applicationId !== undefined && given.length > 1) {
+      return yield* refused({
+        operation,
+        parameter: "id",
+        message: "name the canvas by its id or a version's id, or an application by its id."
+      })
+    }
+    yield* checkSchemas(operation, { input: options.input, output: options.output })
+    const target = targetOf(options)
+    const [parameter, id] = target._tag === "Application"
+      ? ["applicationId", target.applicationId]
+      : target._tag === "Version"
+      ? ["versionId", target.versionId]
+      : ["id", target.id]
+    return yield* Effect.as(checkId(operation, parameter!, id), target)
+  })
+
+/** A schema that is none would be found out after the execution is paid. */
+const checkSchemas = (
+  operation: string,
+  schemas: { readonly [parameter: string]: unknown }
+): Effect.Effect<void, BadRequestError> => {
+  for (const [parameter, schema] of Object.entries(schemas)) {
+    const fault = schema === undefined ? undefined : AnySchema.faultOf(schema)
+    if (fault !== undefined) {
+      return Effect.fail(refused({
+        operation,
+        parameter,
+        message:
+          `the ${parameter} schema is ${fault}. Pass an Effect Schema, a Standard Schema such as a Zod schema, or a ` +
+          "plain object of such schemas, for example { total: Schema.Number }."
+      }))
+    }
   }
-  const target = targetOf(options)
-  const [parameter, id] = target._tag === "Application"
-    ? ["applicationId", target.applicationId]
-    : target._tag === "Version"
-    ? ["versionId", target.versionId]
-    : ["id", target.id]
-  return Effect.as(checkId(operation, parameter!, id), target)
+  return Effect.void
 }

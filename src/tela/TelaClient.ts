@@ -49,14 +49,17 @@ import * as TelaCompletionRuns from "./TelaCompletionRuns.ts"
 import {
   type AsyncExecution,
   type AsyncParams,
+  type CanvasRunError,
   type GetExecutionParams,
   provider,
+  type RunParams,
   type SyncExecution,
   type SyncParams,
   type TaskParams
 } from "./TelaExecution.ts"
 import { describeError, type Task } from "./TelaSchema.ts"
 import type { StreamError, StreamParams, StreamPart } from "./TelaStream.ts"
+import { make as makeStreamExecution } from "./TelaStreamExecution.ts"
 import * as TelaTasks from "./TelaTasks.ts"
 import * as TelaVault from "./TelaVault.ts"
 import * as TelaVersions from "./TelaVersions.ts"
@@ -70,6 +73,26 @@ import * as TelaVersions from "./TelaVersions.ts"
 export interface Service {
   /** Canvases and applications, which execute. */
   readonly canvas: TelaCanvas.Canvases
+  readonly getExecution: {
+    /**
+     * Looks up an asynchronous execution by its id or ref, or with `isTask` a task. Its `result` is validated with the `output`
+     * schema, if you give one.
+     *
+     * **Details**
+     *
+     * An execution that has ended has its `status` and `result` without another request. Any other is polled when its result is
+     * asked for: every second for 60 seconds by default, counted from then; `pollingInterval` and `pollingTimeout` change that.
+     *
+     * @see https://docs.tela.com/api-reference/completion/get
+     */
+    <Out extends AnySchema = AnySchema, Skip extends boolean = false>(
+      id: string | RunRef,
+      params?: GetExecutionParams<Skip> & {
+        /** The schema of the output, as in `canvas.make`. */
+        readonly output?: Out | undefined
+      }
+    ): Effect.Effect<AsyncExecution<TelaCanvas.Result<TelaCanvas.Output_<Out>, Skip>>, RequestError>
+  }
   /** Executions of applications, which people review. */
   readonly tasks: TelaTasks.Tasks
   /** What has been executed. */
@@ -140,6 +163,8 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, Http
     const runtime = { api, transfer, ...settings }
     return {
       canvas: TelaCanvas.make(runtime),
+      getExecution: ((id: string | RunRef, params: GetExecutionParams & { readonly output?: unknown } = {}) =>
+        TelaCanvas.lookUp(runtime, "getExecution", id, params, params?.output)) as Service["getExecution"],
       tasks: TelaTasks.make(runtime),
       completionRuns: TelaCompletionRuns.make(api),
       versions: TelaVersions.make(api),
@@ -149,7 +174,8 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, Http
         api.call({
           operation: "checkCredential",
           request: HttpClientRequest.get("/api-key"),
-          decode: () => Effect.void
+          decode: () =>
+            Effect.void
         })
       )
     }
@@ -251,9 +277,13 @@ export interface TestCanvas {
       CreateError | RunFailedError | InvalidOutputError
     >)
     | undefined
+  /** Answers `run`. */
+  readonly run?:
+    | ((variables: unknown, params: RunParams | TaskParams) => Effect.Effect<unknown, CanvasRunError>)
+    | undefined
   /** Answers `stream`, and `execute` with `{ stream: true }`. */
   readonly stream?:
-    | ((variables: unknown, params: Omit<StreamParams, "stream">) => Stream.Stream<StreamPart<unknown>, StreamError>)
+    | ((variables: unknown, params: StreamParams) => Stream.Stream<StreamPart<unknown>, StreamError>)
     | undefined
   readonly getExecution?:
     | ((
@@ -298,6 +328,12 @@ export interface TestHandlers {
   readonly versions?: Partial<TelaVersions.Versions> | undefined
   readonly environments?: Partial<TelaVersions.Environments> | undefined
   readonly vault?: Partial<TelaVault.Vault> | undefined
+  readonly getExecution?:
+    | ((
+      id: string | RunRef,
+      params: GetExecutionParams
+    ) => Effect.Effect<Partial<AsyncExecution<unknown>>, RequestError>)
+    | undefined
   readonly checkCredential?: Service["checkCredential"] | undefined
 }
 
@@ -347,12 +383,20 @@ export const layerTest = (handlers: TestHandlers): Layer.Layer<TelaClient> => {
       applicationId,
       name: undefined,
       isWorkflow: undefined,
+      run: effect("canvas.run"),
       getExecution: effect("canvas.getExecution"),
       ...handlers,
       isWorkstation: applicationId !== undefined,
       stream: streaming,
       execute: (variables: unknown, params: SyncParams | AsyncParams | StreamParams = {}) =>
-        params.stream === true ? streaming(variables, params) : executing(variables, params)
+        params.stream === true
+          ? makeStreamExecution({
+            params,
+            variables,
+            validate: Effect.succeed,
+            open: () => streaming(variables, params) as Stream.Stream<StreamPart<never>, StreamError>
+          })
+          : executing(variables, params as SyncParams | AsyncParams)
     }
   }
   const { get, make } = handlers.canvas ?? {}
@@ -408,6 +452,7 @@ export const layerTest = (handlers: TestHandlers): Layer.Layer<TelaClient> => {
       toFile: effect("vault.toFile"),
       ...handlers.vault
     },
+    getExecution: (handlers.getExecution ?? effect("getExecution")) as Service["getExecution"],
     checkCredential: handlers.checkCredential ?? Effect.die(die("checkCredential"))
   })
 }

@@ -8,6 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
+import * as Exit from "effect/Exit"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
@@ -27,9 +28,11 @@ import * as KernelRun from "../Run.ts"
 import {
   type BadRequestError,
   type CreateError,
+  type CreateOutcomeUnknownError,
   type FileInputError,
   InvalidOutputError,
   NotFoundError,
+  type OnCreatedErrorOf,
   refused,
   type RequestError,
   RunFailedError,
@@ -52,8 +55,9 @@ import * as Wire from "./TelaSchema.ts"
 export const provider = "tela"
 
 /**
- * Where an execution is. `succeeded` is reached only when the output has been validated; an output that does not fit its
- * schema makes it `failed`, whatever the provider says.
+ * The status of an execution. It is `succeeded` only if the output is valid: an output that does not fit its schema makes the
+ * execution `failed`, although the provider reports success. `unknown` is a status that this library does not know; it is
+ * polled further.
  *
  * @category models
  * @since 0.1.0
@@ -97,7 +101,7 @@ export type TelaDuration = Duration.Input | `${number}${"ms" | "s" | "m" | "h" |
  * @category models
  * @since 0.1.0
  */
-export interface ExecuteParams {
+export interface ExecuteParams<Skip extends boolean = boolean> {
   /** The chat so far, in order, starting with the user. */
   readonly messages?: ReadonlyArray<Wire.Message> | undefined
   /** Changes the canvas's settings for this execution. */
@@ -105,11 +109,12 @@ export interface ExecuteParams {
   /** Stored with the run, and good for filtering. */
   readonly tags?: ReadonlyArray<string> | undefined
   /**
-   * Takes the output as it is, which makes the result `unknown`.
+   * Returns the output as the provider sent it, without validation. The type of the result is then `unknown`, and also where the
+   * compiler cannot tell that this is `false`.
    *
    * @default false
    */
-  readonly skipResultValidation?: boolean | undefined
+  readonly skipResultValidation?: Skip | undefined
 }
 
 /**
@@ -131,7 +136,7 @@ export interface VersionParams {
  * @category models
  * @since 0.1.0
  */
-export interface SyncParams extends ExecuteParams, VersionParams {
+export interface SyncParams<Skip extends boolean = boolean> extends ExecuteParams<Skip>, VersionParams {
   readonly async?: false | undefined
   readonly stream?: false | undefined
   /**
@@ -143,55 +148,46 @@ export interface SyncParams extends ExecuteParams, VersionParams {
 }
 
 /**
- * How an asynchronous execution is followed. Give `pollingInterval` or `schedule`, not both.
+ * How an asynchronous execution is polled. Give `pollingInterval` or `schedule`: both together are a `BadRequestError`.
  *
  * @category models
  * @since 0.1.0
  */
-export type PollParams =
-  & {
-    /**
-     * How long to follow it, in milliseconds or as in `"90s"`, `"2h"`. When that has passed, polling stops and the server
-     * goes on.
-     *
-     * @default 60000
-     */
-    readonly pollingTimeout?: TelaDuration | undefined
-    /**
-     * How many polls in a row may fail for a passing reason.
-     *
-     * @default 5
-     */
-    readonly errorBudget?: number | undefined
-    /**
-     * How long after its creation an execution may answer 404, as it does while replicas catch up.
-     *
-     * @default "30 seconds"
-     */
-    readonly notFoundGrace?: TelaDuration | undefined
-    /**
-     * The longest `Retry-After` that is honoured between polls.
-     *
-     * @default "1 minute"
-     */
-    readonly retryAfterCeiling?: TelaDuration | undefined
-  }
-  & (
-    | {
-      /**
-       * Time between polls, in milliseconds or as in `"1s"`, `"5m"`.
-       *
-       * @default 1000
-       */
-      readonly pollingInterval?: TelaDuration | undefined
-      readonly schedule?: undefined
-    }
-    | {
-      readonly pollingInterval?: undefined
-      /** When to poll, in place of `pollingInterval`; any `Schedule`. */
-      readonly schedule: Polling.PollSchedule<ExecutionSnapshot>
-    }
-  )
+export interface PollParams {
+  /**
+   * Time between polls, in milliseconds or as in `"1s"`, `"5m"`.
+   *
+   * @default 1000
+   */
+  readonly pollingInterval?: TelaDuration | undefined
+  /** When to poll, instead of `pollingInterval`; any `Schedule`. */
+  readonly schedule?: Polling.PollSchedule<ExecutionSnapshot> | undefined
+  /**
+   * How long to poll, in milliseconds or as in `"90s"`, `"2h"`. After that the wait fails with a `RunTimeoutError`, and the
+   * execution continues at the provider.
+   *
+   * @default 60000
+   */
+  readonly pollingTimeout?: TelaDuration | undefined
+  /**
+   * How many polls in a row may fail with a transient failure.
+   *
+   * @default 5
+   */
+  readonly errorBudget?: number | undefined
+  /**
+   * How long an execution that was just created may answer 404, while the provider's replicas catch up.
+   *
+   * @default "30 seconds"
+   */
+  readonly notFoundGrace?: TelaDuration | undefined
+  /**
+   * The longest `Retry-After` that is honoured between polls.
+   *
+   * @default "1 minute"
+   */
+  readonly retryAfterCeiling?: TelaDuration | undefined
+}
 
 /**
  * Where to tell that an execution has ended.
@@ -207,13 +203,74 @@ export interface WebhookParams {
 }
 
 /**
+ * An execution that the provider accepted, before it is waited for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CreatedExecution {
+  readonly id: string
+  /** Plain data that names the execution. Store it, and any process can continue from here with `getExecution`. */
+  readonly ref: RunRef.RunRef
+  /** The provider's id of the request that created it. */
+  readonly requestId: string | undefined
+  /** The task, if the execution is one. */
+  readonly task: Wire.Task | undefined
+}
+
+/**
+ * The hook between the creation of an execution and its first poll.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CreatedParams<E = never, R = never> {
+  /**
+   * Runs after the creation and before the first poll, to store the ref. With it, an interruption waits until the creation has
+   * its response and `onCreated` has run. If it fails, the failure is an `OnCreatedError` with the ref.
+   */
+  readonly onCreated?: ((created: CreatedExecution) => Effect.Effect<unknown, E, R>) | undefined
+}
+
+/**
+ * An execution of a canvas that is created and waited for with one call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunParams<Skip extends boolean = boolean, E = never, R = never>
+  extends ExecuteParams<Skip>, VersionParams, PollParams, WebhookParams, CreatedParams<E, R>
+{
+  readonly async?: true | undefined
+  readonly stream?: false | undefined
+}
+
+/**
  * An asynchronous execution.
  *
  * @category models
  * @since 0.1.0
  */
-export type AsyncParams = ExecuteParams & VersionParams & PollParams & WebhookParams & {
+export interface AsyncParams<Skip extends boolean = boolean, E = never, R = never> extends RunParams<Skip, E, R> {
   readonly async: true
+}
+
+/**
+ * Parameters of which only the running program knows whether they are asynchronous, as in `const params = { async: true }`,
+ * which TypeScript reads as `{ async: boolean }`.
+ *
+ * **Details**
+ *
+ * Without `async: true`, the parameters of polling have no effect, and `webhookUrl`, `forwardHeaders` and `onCreated` are a
+ * `BadRequestError`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DynamicParams<Skip extends boolean = boolean, E = never, R = never>
+  extends ExecuteParams<Skip>, VersionParams, PollParams, WebhookParams, CreatedParams<E, R>
+{
+  readonly async: boolean
   readonly stream?: false | undefined
 }
 
@@ -223,27 +280,38 @@ export type AsyncParams = ExecuteParams & VersionParams & PollParams & WebhookPa
  * @category models
  * @since 0.1.0
  */
-export type TaskParams = ExecuteParams & PollParams & WebhookParams & {
+export interface TaskParams<Skip extends boolean = boolean, E = never, R = never>
+  extends ExecuteParams<Skip>, PollParams, WebhookParams, CreatedParams<E, R>
+{
   readonly async?: true | undefined
   /** The name of the task. */
   readonly label?: string | undefined
 }
 
 /**
- * What an execution is, whatever its mode.
+ * The members that an execution has in every mode. What depends on time is an `Effect`, so that it is read in the same way
+ * whatever the mode; `result` has the form of the mode.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ExecutionInfo {
-  /** What it was given, with references in place of files. */
+  readonly isSync: boolean
+  readonly isAsync: boolean
+  readonly isStream: boolean
+  /** The variables that were sent, with references instead of files. Those of a stream are as you gave them. */
   readonly variables: unknown
-  /** The provider's id of the request that created it; absent for one that was looked up. */
-  readonly requestId: string | undefined
+  /**
+   * The provider's id of the request that created the execution. `undefined` for one that was looked up by its id alone, and for
+   * a stream that has not started.
+   */
+  readonly requestId: Effect.Effect<string | undefined>
+  /** Stops waiting, for everyone who waits for this execution. The execution itself continues at the provider. */
+  readonly cancel: Effect.Effect<void>
 }
 
 /**
- * A synchronous execution, which has ended.
+ * A synchronous execution, which has ended. To stop waiting for it, interrupt `execute`.
  *
  * @category models
  * @since 0.1.0
@@ -254,8 +322,8 @@ export interface SyncExecution<out Output> extends ExecutionInfo {
   readonly isStream: false
   /** The completion's id. It cannot be looked up. */
   readonly id: string
-  readonly status: "succeeded"
-  readonly params: SyncParams
+  readonly status: Effect.Effect<"succeeded">
+  readonly params: ExecuteParams & VersionParams & Pick<SyncParams, "timeout">
   /** The validated output. */
   readonly result: Output
   /**
@@ -263,8 +331,8 @@ export interface SyncExecution<out Output> extends ExecutionInfo {
    * although it fits the schema.
    */
   readonly finishReason: string | undefined
-  /** The answer as it came. */
-  readonly rawResult: unknown
+  /** The response, unchanged. */
+  readonly rawResult: Effect.Effect<unknown>
 }
 
 /**
@@ -296,7 +364,15 @@ export type ResultError = WaitError | WaitStoppedError | InvalidOutputError
 export type ExecuteError = CreateError
 
 /**
- * An asynchronous execution. However many follow it, it is polled once for all, and only while somebody does.
+ * What executing and waiting with one call can fail with. `E` is what `onCreated` can fail with.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type CanvasRunError<E = never> = ExecuteError | OnCreatedErrorOf<E> | WaitError | InvalidOutputError
+
+/**
+ * An asynchronous execution. All followers share one poll loop, which runs only while at least one is active.
  *
  * @category models
  * @since 0.1.0
@@ -306,25 +382,32 @@ export interface AsyncExecution<out Output> extends ExecutionInfo {
   readonly isAsync: true
   readonly isStream: false
   readonly id: string
-  /** Plain data that names it. `getExecution` goes on from its id, in this process or another. */
+  /** Plain data that names the execution. `getExecution` continues from it, in this process or another. */
   readonly ref: RunRef.RunRef
-  readonly params: AsyncParams | TaskParams | GetExecutionParams
-  /** The task as it was created or looked up, if it is one; `tela.tasks.get(ref)` tells what it is now. */
+  readonly params:
+    | RunParams<boolean, unknown, unknown>
+    | DynamicParams<boolean, unknown, unknown>
+    | TaskParams<boolean, unknown, unknown>
+    | GetExecutionParams
+  /** The task as it was created or looked up, if it is one; `tela.tasks.get(ref)` retrieves it again. */
   readonly task: Wire.Task | undefined
-  /** Where it is, as far as is known here. It changes while somebody follows it. */
+  /**
+   * The latest known status, without a request. It is `succeeded` only if the output is valid: where the provider has reported
+   * success, this validates the output first.
+   */
   readonly status: Effect.Effect<ExecutionStatus>
-  /** Follows it in the background until the scope closes, for those who will ask later. */
+  /** Polls in the background until the scope closes, for those who will ask later. */
   readonly poll: Effect.Effect<void, never, Scope.Scope>
-  /** Follows it to its end, and returns the validated output. */
+  /** Polls until the execution ends, and returns the validated output. */
   readonly result: Effect.Effect<Output, ResultError>
-  /** Follows it to its end, and returns the provider's last answer as it came. */
+  /** Polls until the execution ends, and returns the provider's last response, unchanged and not validated. */
   readonly rawResult: Effect.Effect<unknown, WaitError | WaitStoppedError>
-  /** Follows it; the snapshots that differ, the terminal one last. */
+  /** Polls, and emits the snapshots that differ, the terminal one last. */
   readonly watch: Stream.Stream<ExecutionSnapshot, RequestError | RunTimeoutError | WaitStoppedError>
   /**
-   * Follows it: each poll, the change of status that it brought, and the end. A failure is the last event, and not a
-   * failure of the stream. The status at the start is no event: read `status`. One that had ended when it was looked up
-   * has no events.
+   * Polls, and emits each poll, each change of status, and the end. A failure is the last event, and not a failure of the
+   * stream. The status at the start is no event: read `status`. An execution that had ended when it was looked up has no
+   * events.
    */
   readonly events: Stream.Stream<ExecutionEvent<Output>>
   /**
@@ -341,19 +424,19 @@ export interface AsyncExecution<out Output> extends ExecutionInfo {
  * @category models
  * @since 0.1.0
  */
-export type GetExecutionParams = PollParams & {
+export interface GetExecutionParams<Skip extends boolean = boolean> extends PollParams {
   /**
-   * Whether the id is that of a task.
+   * Whether the id is that of a task. A ref says so itself.
    *
    * @default false
    */
   readonly isTask?: boolean | undefined
   /**
-   * Takes the output as it is.
+   * Returns the output as the provider sent it, without validation.
    *
    * @default false
    */
-  readonly skipResultValidation?: boolean | undefined
+  readonly skipResultValidation?: Skip | undefined
 }
 
 /**
@@ -427,7 +510,7 @@ export const executeSync = <Output>(
   runtime: Runtime,
   target: Target,
   variables: unknown,
-  params: SyncParams,
+  params: SyncExecution<Output>["params"],
   validate: Validate<Output>
 ): Effect.Effect<SyncExecution<Output>, ExecuteError | RunFailedError | InvalidOutputError> =>
   Effect.gen(function*() {
@@ -438,7 +521,7 @@ export const executeSync = <Output>(
       runtime.api,
       { operation, request, decode: decodeSync, timeout },
       { retryCreates: runtime.retryCreates }
-    )
+    ).pipe(Effect.catch(failedAnswer))
     const id = value.id || requestId || "unknown"
     const ref = RunRef.make({ provider, kind: "sync", id, ...(requestId === undefined ? undefined : { requestId }) })
     yield* Telemetry.countCreated(provider)
@@ -455,13 +538,14 @@ export const executeSync = <Output>(
       isAsync: false as const,
       isStream: false as const,
       id,
-      status: "succeeded" as const,
-      requestId,
+      status: Effect.succeed("succeeded" as const),
+      requestId: Effect.succeed(requestId),
       variables: resolved,
       params,
       result,
       finishReason,
-      rawResult: value.raw
+      rawResult: Effect.succeed(value.raw),
+      cancel: Effect.void
     }
   }).pipe(Telemetry.span("TelaCanvas.execute", spanAttributes(target, params, "sync")))
 
@@ -484,43 +568,75 @@ export const spanAttributes = (
   })
 })
 
-/**
- * Creates an execution, or a task, that is followed by polling.
- *
- * @internal
- */
-export const executeAsync = <Output>(
-  runtime: Runtime,
-  target: Target,
-  variables: unknown,
-  params: AsyncParams | TaskParams,
-  validate: Validate<Output>
-): Effect.Effect<AsyncExecution<Output>, ExecuteError> =>
+type AnyAsyncParams<E, R> = RunParams<boolean, E, R> | DynamicParams<boolean, E, R> | TaskParams<boolean, E, R>
+
+/** Creates an execution, or a task, and checks first how it will be polled. */
+const createAsync = <E, R>(runtime: Runtime, target: Target, variables: unknown, params: AnyAsyncParams<E, R>) =>
   Effect.gen(function*() {
     const policy = yield* makePolicy(operation, params, params.webhookUrl === undefined ? undefined : runtime.webhooks)
     const { request, resolved } = yield* prepare(runtime, target, variables, params, { async: true })
     const createdAt = yield* Clock.currentTimeMillis
     const kind = target._tag === "Application" ? "task" : "execution"
-    const { requestId, value } = yield* Create.create(
+    const created = yield* Create.create(
       runtime.api,
       { operation, request, decode: kind === "task" ? decodeCreatedTask : decodeExecution },
       { retryCreates: runtime.retryCreates }
+    ).pipe(
+      Effect.map(({ requestId, value }) => {
+        const { id, task } = value
+        const ref = RunRef.make({
+          provider,
+          kind,
+          id,
+          createdAt,
+          ...(requestId === undefined ? undefined : { requestId })
+        })
+        return { id, ref, requestId, task, snapshot: { ...value, requestId } }
+      }),
+      Effect.tap(({ id, ref }) => Effect.andThen(Create.accepted(ref), Effect.annotateCurrentSpan("run.id", id))),
+      (created) => Create.thenOnCreated(created, params.onCreated)
     )
-    const ref = RunRef.make({
-      provider,
-      kind,
-      id: value.id,
-      createdAt,
-      ...(requestId === undefined ? undefined : { requestId })
-    })
-    yield* Create.accepted(ref)
-    return yield* follow(runtime, ref, { ...value, requestId }, policy, validate, {
-      params,
-      requestId,
-      variables: resolved,
-      wasLookedUp: false
-    })
+    return { ...created, policy, resolved }
   }).pipe(Telemetry.span("TelaCanvas.execute", spanAttributes(target, params, "async")))
+
+/**
+ * Creates an execution, or a task, that is polled when its result is asked for.
+ *
+ * @internal
+ */
+export const executeAsync = <Output, E, R>(
+  runtime: Runtime,
+  target: Target,
+  variables: unknown,
+  params: AnyAsyncParams<E, R>,
+  validate: Validate<Output>
+): Effect.Effect<AsyncExecution<Output>, ExecuteError | OnCreatedErrorOf<E>, R> =>
+  Effect.flatMap(
+    createAsync(runtime, target, variables, params),
+    ({ policy, ref, requestId, resolved, snapshot }) =>
+      follow(runtime, ref, snapshot, policy, validate, { params, requestId, variables: resolved, wasLookedUp: false })
+  )
+
+/**
+ * Creates an execution, or a task, and polls it to its end.
+ *
+ * @internal
+ */
+export const run = <Output, E, R>(
+  runtime: Runtime,
+  target: Target,
+  variables: unknown,
+  params: AnyAsyncParams<E, R>,
+  validate: Validate<Output>
+): Effect.Effect<Output, CanvasRunError<E>, R> =>
+  Effect.flatMap(
+    createAsync(runtime, target, variables, params),
+    ({ policy, ref, task }) =>
+      Effect.flatMap(
+        KernelRun.wait(source(runtime.api, ref, runtime.webhooks, task?.completionRunId), policy),
+        ({ output, requestId }) => validated(validate, output, { ref, requestId })
+      )
+  )
 
 /**
  * Looks up an execution, or a task.
@@ -529,12 +645,12 @@ export const executeAsync = <Output>(
  */
 export const getExecution = <Output>(
   runtime: Pick<Runtime, "api" | "webhooks">,
+  operation: string,
   id: string | RunRef.RunRef,
   params: GetExecutionParams,
   validate: Validate<Output>
 ): Effect.Effect<AsyncExecution<Output>, RequestError> =>
   Effect.gen(function*() {
-    const operation = "canvas.getExecution"
     const policy = yield* makePolicy(operation, params)
     const ref = yield* refOf(operation, id, params.isTask)
     const { requestId, value } = yield* retrieve(runtime.api, ref, operation, false).pipe(
@@ -614,12 +730,11 @@ const follow = <Output>(
   }
 ): Effect.Effect<AsyncExecution<Output>> =>
   Effect.gen(function*() {
-    // What the provider calls succeeded is still running until its output has been validated
-    const status = yield* Ref.make<ExecutionStatus>(initial.status === "succeeded" ? "running" : initial.status)
+    const latest = yield* Ref.make(initial)
+    const judged = yield* Ref.make<Exit.Exit<Output, InvalidOutputError> | undefined>(undefined)
     const origin = source(api, ref, webhooks, initial.task?.completionRunId)
     const hadEnded = initial.status === "succeeded" || initial.status === "failed"
-    const note = ({ value }: KernelRun.Answer<ExecutionSnapshot>) =>
-      value.status === "succeeded" ? Effect.void : Ref.set(status, value.status)
+    const note = ({ value }: KernelRun.Answer<ExecutionSnapshot>) => Ref.set(latest, value)
 
     const shared = yield* KernelRun.share<
       ExecutionSnapshot,
@@ -639,13 +754,23 @@ const follow = <Output>(
       policy
     )
 
-    const result = Effect.flatMap(
-      shared.wait,
-      ({ output, requestId }) => validated(validate, output, { ref, requestId })
-    ).pipe(
-      Effect.tap(() => Ref.set(status, "succeeded")),
-      Effect.tapErrorTag("InvalidOutputError", () => Ref.set(status, "failed"))
-    )
+    /** Validates the output once, however many ask. */
+    const judge = Effect.fnUntraced(function*({ output, requestId }: ExecutionSnapshot) {
+      const before = yield* Ref.get(judged)
+      if (before !== undefined) return yield* before
+      return yield* Effect.onExit(
+        validated(validate, output, { ref, requestId }),
+        (exit) => Exit.hasInterrupts(exit) ? Effect.void : Ref.set(judged, exit)
+      )
+    })
+
+    const result = Effect.flatMap(shared.wait, judge)
+
+    const status: Effect.Effect<ExecutionStatus> = Effect.gen(function*() {
+      const snapshot = yield* Ref.get(latest)
+      if (snapshot.status !== "succeeded") return snapshot.status
+      return Exit.isSuccess(yield* Effect.exit(judge(snapshot))) ? "succeeded" : "failed"
+    })
 
     const eventsOf = (
       seen: Ref.Ref<ExecutionStatus>,
@@ -655,7 +780,7 @@ const follow = <Output>(
         if (poll._tag === "Failure") return []
         const { requestId, snapshot } = poll
         const events: Array<ExecutionEvent<Output>> = [{ _tag: "poll", snapshot, requestId }]
-        const outcome = snapshot.status === "succeeded" ? yield* Effect.result(result) : undefined
+        const outcome = snapshot.status === "succeeded" ? yield* Effect.result(judge(snapshot)) : undefined
         const current = outcome?._tag === "Failure" ? "failed" : snapshot.status
         if ((yield* Ref.getAndSet(seen, current)) !== current) events.push({ _tag: "statusChange", status: current })
         if (outcome?._tag === "Success") events.push({ _tag: "success", result: outcome.success, requestId })
@@ -666,7 +791,7 @@ const follow = <Output>(
 
     const events = hadEnded && info.wasLookedUp
       ? Stream.empty
-      : Stream.unwrap(Effect.map(Effect.flatMap(Ref.get(status), Ref.make), (seen) =>
+      : Stream.unwrap(Effect.map(Effect.flatMap(status, Ref.make), (seen) =>
         shared.polls.pipe(
           Stream.mapEffect((poll) => eventsOf(seen, poll)),
           Stream.flattenIterable,
@@ -679,11 +804,11 @@ const follow = <Output>(
       isStream: false as const,
       id: ref.id,
       ref,
-      requestId: info.requestId,
+      requestId: Effect.succeed(info.requestId),
       variables: info.variables,
       params: info.params,
       task: initial.task,
-      status: Ref.get(status),
+      status,
       poll: Effect.asVoid(Effect.forkScoped(Effect.ignore(result))),
       result,
       rawResult: Effect.map(shared.wait, ({ raw }) => raw),
@@ -727,15 +852,21 @@ const retrieve = (
   operation: string,
   isPoll: boolean
 ): Effect.Effect<KernelRun.Answer<ExecutionSnapshot>, RequestError> =>
-  ref.kind === "task"
-    ? api.call({ operation, request: HttpClientRequest.get(`/task/${ref.id}`), decode: decodeTask, ref, isPoll })
-    : api.call({
-      operation,
-      request: HttpClientRequest.get(`/v2/chat/completions/${ref.id}`),
-      decode: decodeExecution,
-      ref,
-      isPoll
-    })
+  api.call({
+    operation,
+    request: HttpClientRequest.get(ref.kind === "task" ? `/task/${ref.id}` : `/v2/chat/completions/${ref.id}`),
+    decode: (body) =>
+      Effect.flatMap(
+        ref.kind === "task" ? decodeTask(body) : decodeExecution(body),
+        (snapshot) =>
+          snapshot.id.toLowerCase() === ref.id.toLowerCase()
+            ? Effect.succeed(snapshot)
+            // Promise 9: a response about another execution, as of a cache, says nothing of this one
+            : Effect.as(Schema.decodeUnknownEffect(Schema.Struct({ id: Schema.Literal(ref.id) }))(body), snapshot)
+      ),
+    ref,
+    isPoll
+  })
 
 /**
  * Checks an id before it becomes part of a path.
@@ -921,6 +1052,41 @@ const decodeSync = (body: unknown): Effect.Effect<SyncAnswer, Schema.SchemaError
       ? failed(errors ?? [], finishReason)
       : succeeded(id, choice.message.content, finishReason)
   })
+}
+
+/**
+ * A failure whose response says that the execution was carried out and failed, read as the answer that it is. Any other 5xx may
+ * come from a proxy, while the execution goes well.
+ */
+const failedAnswer = <E extends RequestError | CreateOutcomeUnknownError | FileInputError>(
+  error: E
+): Effect.Effect<Pick<KernelRun.Answer<SyncAnswer>, "value" | "requestId">, E> => {
+  if (error._tag === "FileInputError" || !saysThatItFailed(error.body)) return Effect.fail(error)
+  const { body, providerMessage, requestId } = error
+  const id = field(body, "id")
+  return Effect.succeed({
+    requestId,
+    value: {
+      _tag: "Failed",
+      id: typeof id === "string" ? id : undefined,
+      output: undefined,
+      finishReason: undefined,
+      errors: failureOf(body).length > 0 || providerMessage === undefined ? failureOf(body) : [providerMessage],
+      raw: body
+    }
+  })
+}
+
+/** A run with the status `failed`, or an error whose code or name says that the run failed (assumed: none is documented). */
+const saysThatItFailed = (body: unknown): boolean =>
+  /^failed$/i.test(text(body, "status")) ||
+  [text(body, "code"), text(body, "name")].some((word) =>
+    /^(?:execution|run|completion|workflow)[_-]?failed(?:[_-]?error)?$/i.test(word)
+  )
+
+const text = (value: unknown, key: string): string => {
+  const found = field(value, key)
+  return typeof found === "string" ? found : ""
 }
 
 const decodeCompleted = Schema.decodeUnknownEffect(Schema.Struct({ status: Schema.Literal("completed") }))

@@ -70,9 +70,9 @@ import {
  * @category models
  * @since 0.1.0
  */
-export interface StreamParams extends ExecuteParams, VersionParams {
-  readonly stream: true
-  readonly async?: undefined
+export interface StreamParams<Skip extends boolean = boolean> extends ExecuteParams<Skip>, VersionParams {
+  readonly stream?: true | undefined
+  readonly async?: false | undefined
   /**
    * How long to wait for the first event. It counts from when the request is sent, once its files have been uploaded.
    *

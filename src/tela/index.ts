@@ -3,29 +3,38 @@
  *
  * @since 0.1.0
  */
-export {
-  type Canvas,
-  type Canvases,
-  type CanvasOrVersion,
-  type Result,
-  type Schemas,
-  type Variables,
-  type Workstation
+export type {
+  ApplicationId,
+  Canvas,
+  Canvases,
+  CanvasOrVersion,
+  Execution,
+  Result,
+  Schemas,
+  SyncError,
+  Variables,
+  Workstation
 } from "./TelaCanvas.ts"
 export * from "./TelaClient.ts"
 export type { CompletionRunFilters, CompletionRuns } from "./TelaCompletionRuns.ts"
 export {
   type AsyncExecution,
   type AsyncParams,
+  type CanvasRunError,
+  type CreatedExecution,
+  type CreatedParams,
+  type DynamicParams,
   type ExecuteError,
   type ExecuteParams,
   type ExecutionEvent,
+  type ExecutionInfo,
   type ExecutionSnapshot,
   type ExecutionStatus,
   type GetExecutionParams,
   type PollParams,
   provider,
   type ResultError,
+  type RunParams,
   type SyncExecution,
   type SyncParams,
   type TaskParams,
@@ -36,6 +45,7 @@ export {
 export { file, fileFromPath, type FileOptions, FileSchema, isTelaFile, type TelaFile } from "./TelaFile.ts"
 export * from "./TelaSchema.ts"
 export { type StreamError, type StreamParams, type StreamPart } from "./TelaStream.ts"
+export type { DynamicStreamParams, StreamExecution, StreamStatus } from "./TelaStreamExecution.ts"
 export type { NewTask, TaskFilters, TaskPatch, TaskProgressFilters, Tasks, TaskTarget } from "./TelaTasks.ts"
 export type { Vault } from "./TelaVault.ts"
 export type { Environments, Versions } from "./TelaVersions.ts"

@@ -40,7 +40,7 @@ const readers: Record<string, () => Promise<void>> = {
     await Tela.TelaClient.pipe(
       Effect.flatMap((tela) =>
         Stream.runForEachArray(
-          tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).execute({}, { stream: true }),
+          tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" }).stream({}),
           (parts) =>
             Effect.suspend(() => {
               for (const part of parts) if (part._tag === "delta") events++

@@ -52,7 +52,7 @@ const ours = (consume: Consume): Reader => async (body) => {
   let characters = 0
   let end: string | undefined
   answer = body
-  await Effect.runPromise(consume(canvas.execute({}, { stream: true }), (part) => {
+  await Effect.runPromise(consume(canvas.stream({}), (part) => {
     if (part._tag === "delta") {
       events++
       characters += part.content.length

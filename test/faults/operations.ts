@@ -535,7 +535,11 @@ const telaOperations: ReadonlyArray<Operation> = [
     "stream",
     "execute stream",
     completions,
-    (client, caller) => said(caller, textCanvasOf(client).execute({}, { stream: true, ...streamTimes(caller) }))
+    (client, caller) =>
+      Effect.flatMap(
+        textCanvasOf(client).execute({}, { stream: true, ...streamTimes(caller) }),
+        ({ result }) => said(caller, result)
+      )
   )
 ]
 

@@ -136,7 +136,7 @@ const steps = Effect.gen(function*() {
     }, { async: true, pollingInterval: "100 millis", pollingTimeout: "20 seconds" })
     yield* equal("id", execution.id.length, 36)
     // In a page, a header that the server does not expose would be missing
-    yield* equal("request id", execution.requestId?.length, 36)
+    yield* equal("request id", (yield* execution.requestId)?.length, 36)
     const { files } = yield* execution.result
     const [sent] = yield* received([scan])
     yield* equal("the file", files.find(({ sha256 }) => sha256 === sent!.sha256), sent)

@@ -342,8 +342,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     tela,
     "an output is not validated",
-    "=> validated(validate, output, { ref, requestId })\n    ).pipe(",
-    "=> Effect.succeed(output as never)\n    ).pipe("
+    "        validated(validate, output, { ref, requestId }),\n        (exit)",
+    "        Effect.succeed(output as Output),\n        (exit)"
   ),
   mutant(tela, "an execution that has ended is polled", "retrieve: hadEnded\n", "retrieve: false\n"),
   mutant(

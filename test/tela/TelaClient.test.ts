@@ -351,7 +351,7 @@ describe("layerTest", () => {
       for (const canvas of [looked, made]) {
         assert.deepStrictEqual((yield* canvas.execute({})).result, execution.result)
         assert.deepStrictEqual(yield* (yield* canvas.execute({}, { async: true })).result, "later")
-        assert.deepStrictEqual(yield* Stream.runCount(canvas.execute({}, { stream: true })), 1)
+        assert.deepStrictEqual(yield* Stream.runCount((yield* canvas.execute({}, { stream: true })).result), 1)
         assert.deepStrictEqual(yield* Stream.runCount(canvas.stream({})), 1)
         assert.strictEqual((yield* canvas.getExecution("e1")).id, "e1")
       }
@@ -371,14 +371,18 @@ describe("layerTest", () => {
 
   it.effect("dies with the name of the handler that is missing", () =>
     Effect.gen(function*() {
-      const { canvas, checkCredential, completionRuns, environments, tasks, vault, versions } = yield* Tela.TelaClient
+      const { canvas, checkCredential, completionRuns, environments, getExecution, tasks, vault, versions } =
+        yield* Tela
+          .TelaClient
       const made = canvas.make({ id: canvasId })
       const calls: Record<string, Effect.Effect<unknown, unknown>> = {
         "checkCredential": checkCredential,
         "canvas.get": canvas.get({ id: canvasId }),
         "canvas.execute": made.execute({}),
-        "canvas.stream": Stream.runDrain(made.execute({}, { stream: true })),
+        "canvas.run": made.run({}),
+        "canvas.stream": Effect.flatMap(made.execute({}, { stream: true }), ({ result }) => Stream.runDrain(result)),
         "canvas.getExecution": made.getExecution("1"),
+        "getExecution": getExecution("1"),
         "tasks.create": tasks.create(applicationId, []),
         "tasks.get": tasks.get("1"),
         "tasks.list": tasks.list(),

@@ -1,10 +1,12 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { DateTime, Duration, Effect, Fiber, Layer, Redacted, Schedule, Schema, Stream } from "effect"
+import { DateTime, Duration, Effect, Exit, Fiber, Layer, Redacted, Schedule, Schema, Stream } from "effect"
+import { HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { z } from "zod"
 import { Run, RunError, RunRef, Tela } from "canvas-runs"
 import { Fault, TelaEmulator, Timeline } from "canvas-runs/testing"
 import { failure, finish, success } from "../spine/support.ts"
+import { scripted } from "./support.ts"
 
 const apiKey = "tela_planted_secret_0001"
 const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
@@ -41,12 +43,12 @@ describe("synchronous executions", () => {
       )
       expectTypeOf(execution.result).toEqualTypeOf<{ readonly total: number; readonly currency: string }>()
       assert.deepStrictEqual(execution.result, invoice)
-      assert.strictEqual(execution.status, "succeeded")
+      assert.strictEqual(yield* execution.status, "succeeded")
       assert.deepStrictEqual([execution.isSync, execution.isAsync, execution.isStream], [true, false, false])
       const [request] = yield* emulator.requests
-      assert.strictEqual(execution.requestId, request!.id)
+      assert.strictEqual(yield* execution.requestId, request!.id)
       assert.strictEqual(request!.headers["authorization"], `Bearer ${apiKey}`)
-      assert.deepStrictEqual((execution.rawResult as { object: string }).object, "chat.completion")
+      assert.deepStrictEqual(((yield* execution.rawResult) as { object: string }).object, "chat.completion")
       const [run] = yield* emulator.runs
       assert.strictEqual(run!.request.mode, "sync")
       assert.deepStrictEqual(run!.request.variables, { user_name: "Ada", nested: { snake_case: 1, camelCase: 2 } })
@@ -125,7 +127,7 @@ describe("synchronous executions", () => {
       const workflow = tela.canvas.make({ id: TelaEmulator.workflowCanvasId, output: Invoice })
       const execution = success(yield* finish(workflow.execute({})))
       assert.deepStrictEqual(execution.result, invoice)
-      assert.isArray((execution.rawResult as { steps: unknown }).steps)
+      assert.isArray(((yield* execution.rawResult) as { steps: unknown }).steps)
     }).pipe(Effect.provide(live())))
 
   it.effect("wait ten minutes by default, and as long as they are told", () =>
@@ -215,7 +217,7 @@ describe("asynchronous executions", () => {
       assert.deepStrictEqual(success(yield* finish(execution.result)), invoice)
       assert.strictEqual(yield* execution.status, "succeeded")
       const [post, ...polls] = yield* emulator.requests
-      assert.strictEqual(execution.requestId, post!.id)
+      assert.strictEqual(yield* execution.requestId, post!.id)
       assert.deepStrictEqual(
         polls.map(({ receivedAt }) => receivedAt),
         Array.from({ length: 11 }, (_, second) => second * 1000)
@@ -359,6 +361,78 @@ describe("asynchronous executions", () => {
       yield* TestClock.adjust("1 hour")
       assert.strictEqual((yield* emulator.requests).length, 1 + 6)
       assert.strictEqual((yield* emulator.runs)[0]!.status, "succeeded")
+      assert.strictEqual(yield* execution.status, "running", "what is known without a request")
+    }).pipe(Effect.provide(live())))
+
+  it.effect("F11: a fiber that reads events and is cancelled sees the error as the last event, and can wait again", () =>
+    Effect.gen(function*() {
+      const { canvas, emulator } = yield* setup
+      yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: "20 seconds" }) })
+      const execution = yield* canvas.execute({}, { async: true })
+      const first = yield* Effect.forkChild(Stream.runCollect(execution.events))
+      yield* TestClock.adjust("3500 millis")
+      yield* execution.cancel
+      const last = (yield* Fiber.join(first)).at(-1)!
+      assert.strictEqual(last._tag === "error" ? last.error._tag : last._tag, "WaitStoppedError")
+      const events = success(yield* finish(Stream.runCollect(execution.events)))
+      assert.strictEqual(events.at(-1)!._tag, "success")
+      assert.deepStrictEqual(success(yield* finish(execution.result)), invoice)
+      yield* execution.cancel
+      assert.deepStrictEqual(yield* execution.result, invoice, "an end is remembered")
+    }).pipe(Effect.provide(live())))
+
+  it.effect("F11: a reader that is busy when it is cancelled is not interrupted, and then sees the end", () =>
+    Effect.gen(function*() {
+      const { emulator, text } = yield* setup
+      yield* emulator.script({ timeline: Timeline.make({ duration: "20 seconds" }) })
+      const execution = yield* text.execute({}, { async: true })
+      const done: Array<string> = []
+      const reader = yield* Effect.forkChild(
+        Effect.exit(Stream.runForEach(execution.watch, ({ providerStatus }) =>
+          Effect.andThen(
+            Effect.sleep("10 seconds"),
+            Effect.sync(() => void done.push(providerStatus))
+          )))
+      )
+      // The reader has one snapshot, and the next ones wait
+      yield* TestClock.adjust(0)
+      yield* TestClock.adjust("2 seconds")
+      yield* execution.cancel
+      yield* TestClock.adjust("10 seconds")
+      assert.instanceOf(failure(yield* Fiber.join(reader)), RunError.WaitStoppedError)
+      assert.deepStrictEqual(done, ["created"])
+    }).pipe(Effect.provide(live())))
+
+  it.effect("A8: the status is the latest known, whoever has waited", () =>
+    Effect.gen(function*() {
+      const { canvas, emulator } = yield* setup
+      for (
+        const [output, status] of [[invoice, "succeeded"], [{ total: "a lot" }, "failed"]] as const
+      ) {
+        for (const wait of ["rawResult", "watch"] as const) {
+          yield* emulator.script({ output, timeline: Timeline.make({ duration: "3 seconds" }) })
+          const execution = yield* canvas.execute({}, { async: true })
+          yield* finish(wait === "rawResult" ? execution.rawResult : Stream.runDrain(execution.watch))
+          const { length } = yield* emulator.requests
+          assert.strictEqual(yield* execution.status, status, wait)
+          assert.strictEqual((yield* emulator.requests).length, length, "a status costs no request")
+        }
+      }
+    }).pipe(Effect.provide(live())))
+
+  it.effect("A8: the output is validated once, however many ask", () =>
+    Effect.gen(function*() {
+      const { emulator, tela } = yield* setup
+      let validations = 0
+      const output = z.unknown().transform((value) => {
+        validations++
+        return value
+      })
+      yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: 0 }) })
+      const execution = yield* tela.canvas.make({ id: canvasId, output }).execute({}, { async: true })
+      yield* finish(Effect.all([execution.result, execution.result, Stream.runDrain(execution.events)]))
+      assert.strictEqual(yield* execution.status, "succeeded")
+      assert.strictEqual(validations, 1)
     }).pipe(Effect.provide(live())))
 
   it.effect("promise 7: all who follow one share its polls", () =>
@@ -415,7 +489,204 @@ describe("asynchronous executions", () => {
   }
 })
 
+describe("one call that executes and waits", () => {
+  it.effect("F9: run creates, polls and returns the validated output; onCreated has the ref before the first poll", () =>
+    Effect.gen(function*() {
+      const { canvas, emulator } = yield* setup
+      yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: "10 seconds" }) })
+      const seen: Array<unknown> = []
+      const output = success(
+        yield* finish(canvas.run({ a: 1 }, {
+          onCreated: ({ id, ref, requestId, task }) =>
+            Effect.map(emulator.requests, (requests) => {
+              seen.push({ id, ref, requestId, task, requests: requests.length })
+            })
+        }))
+      )
+      expectTypeOf(output).toEqualTypeOf<{ readonly total: number; readonly currency: string }>()
+      assert.deepStrictEqual(output, invoice)
+      const [post, ...polls] = yield* emulator.requests
+      const [run] = yield* emulator.runs
+      const ref = { version: 1, provider: "tela", kind: "execution", id: run!.id, createdAt: 0, requestId: post!.id }
+      assert.deepStrictEqual(seen, [{ id: run!.id, ref, requestId: post!.id, task: undefined, requests: 1 }])
+      assert.strictEqual(polls.length, 11)
+    }).pipe(Effect.provide(live())))
+
+  it.effect("F9: a task runs the same way, and ends before a person has approved it", () =>
+    Effect.gen(function*() {
+      const { emulator, workstation } = yield* setup
+      yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: "5 seconds" }) })
+      const created: Array<string> = []
+      const onCreated = ({ ref, task }: Tela.CreatedExecution) =>
+        Effect.sync(() => void created.push(`${ref.kind} ${task?.status}`))
+      assert.deepStrictEqual(success(yield* finish(workstation.run({}, { label: "March", onCreated }))), invoice)
+      assert.deepStrictEqual(created, ["task running"])
+    }).pipe(Effect.provide(live())))
+
+  for (const call of ["run", "execute"] as const) {
+    it.effect(`B11: ${call} with an onCreated that fails is an OnCreatedError with the ref, and polls nothing`, () =>
+      Effect.gen(function*() {
+        const { canvas, emulator } = yield* setup
+        const onCreated = () => Effect.fail("the database is down" as const)
+        const error = call === "run"
+          ? failure(yield* finish(canvas.run({}, { onCreated })))
+          : failure(yield* finish(canvas.execute({}, { async: true, onCreated })))
+        assert.instanceOf(error, RunError.OnCreatedError)
+        expectTypeOf(error.cause).toEqualTypeOf<"the database is down">()
+        assert.strictEqual(error.cause, "the database is down")
+        assert.strictEqual(error.ref.id, (yield* emulator.runs)[0]!.id)
+        assert.strictEqual((yield* emulator.requests).length, 1)
+      }).pipe(Effect.provide(live())))
+  }
+
+  it.effect("F9: a failure after the creation carries the ref, and a wrong parameter costs no execution", () =>
+    Effect.gen(function*() {
+      const { canvas, emulator } = yield* setup
+      yield* emulator.script({ timeline: Timeline.make({ duration: "2 minutes" }) })
+      const late = failure(yield* finish(canvas.run({}), "61 seconds"))
+      assert.instanceOf(late, RunError.RunTimeoutError)
+      assert.strictEqual(late.ref.id, (yield* emulator.runs)[0]!.id)
+      yield* emulator.script({ output: { total: "a lot" } })
+      assert.instanceOf(failure(yield* finish(canvas.run({}))), RunError.InvalidOutputError)
+      const { length } = yield* emulator.runs
+      assert.instanceOf(failure(yield* finish(canvas.run({}, { pollingTimeout: "0s" }))), RunError.BadRequestError)
+      assert.strictEqual((yield* emulator.runs).length, length)
+    }).pipe(Effect.provide(live())))
+})
+
+describe("synchronous executions that fail", () => {
+  const answering = (status: number, body: unknown) =>
+    Layer.orDie(Tela.layer({ apiKey: Redacted.make(apiKey), retryCreates: false })).pipe(
+      Layer.provide(Layer.succeed(
+        HttpClient.HttpClient,
+        HttpClient.make((request) =>
+          Effect.succeed(
+            HttpClientResponse.fromWeb(request, Response.json(body, { status, headers: { "x-request-id": "req-1" } }))
+          )
+        )
+      ))
+    )
+
+  for (
+    const [name, status, body, errors] of [
+      ["500 with the code EXECUTION_FAILED", 500, { code: "EXECUTION_FAILED", message: "no credit card" }, [
+        "no credit card"
+      ]],
+      ["500 with the name ExecutionFailedError", 500, { name: "ExecutionFailedError", message: "x", status: 500 }, [
+        "x"
+      ]],
+      ["502 with a failed run", 502, { id: "r1", status: "failed", raw_output: { error: { message: "too long" } } }, [
+        "too long"
+      ]],
+      ["422 with a failed workflow", 422, { id: "r1", status: "Failed", steps: [] }, []],
+      ["200 with a failed run", 200, { id: "r1", status: "failed", raw_output: null }, []]
+    ] as const
+  ) {
+    it.effect(`B10: ${name} is a RunFailedError`, () =>
+      Effect.gen(function*() {
+        const tela = yield* Tela.TelaClient
+        const error = failure(yield* finish(tela.canvas.make({ id: canvasId }).execute({})))
+        assert.instanceOf(error, RunError.RunFailedError)
+        if (errors.length > 0) assert.deepStrictEqual(error.errors, errors)
+        assert.deepStrictEqual(error.run, body)
+        assert.strictEqual(error.requestId, "req-1")
+      }).pipe(Effect.provide(answering(status, body))))
+  }
+
+  for (
+    const [name, status, body] of [
+      ["500 without a word about the run", 500, { code: "INTERNAL_SERVER_ERROR", message: "failed", status: 500 }],
+      ["504 of a proxy", 504, { message: "upstream request failed" }],
+      ["500 about an upload that failed", 500, { code: "UPLOAD_FAILED", message: "x", status: 500 }],
+      ["200 with a run that is still running", 200, { id: "r1", status: "running" }]
+    ] as const
+  ) {
+    it.effect(`B10: ${name} stays a CreateOutcomeUnknownError`, () =>
+      Effect.gen(function*() {
+        const tela = yield* Tela.TelaClient
+        const error = failure(yield* finish(tela.canvas.make({ id: canvasId }).execute({})))
+        assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+      }).pipe(Effect.provide(answering(status, body))))
+  }
+
+  it.effect("B10: the emulator's failing canvas is a RunFailedError with the provider's words", () =>
+    Effect.gen(function*() {
+      const { tela } = yield* setup
+      const error = failure(yield* finish(tela.canvas.make({ id: TelaEmulator.failingCanvasId }).execute({})))
+      assert.instanceOf(error, RunError.RunFailedError)
+      assert.isAbove(error.errors.length, 0)
+    }).pipe(Effect.provide(live())))
+})
+
 describe("getExecution", () => {
+  it.effect("A8: one that the provider calls succeeded is validated at once, without another request", () =>
+    Effect.gen(function*() {
+      const { canvas, emulator } = yield* setup
+      for (
+        const [output, status] of [[invoice, "succeeded"], [{ total: "a lot" }, "failed"], ["text", "failed"]] as const
+      ) {
+        yield* emulator.script({ output, timeline: Timeline.make({ duration: 0 }) })
+        const { id } = yield* canvas.execute({}, { async: true })
+        yield* TestClock.adjust("1 second")
+        yield* emulator.clearRequests
+        const found = yield* canvas.getExecution(id)
+        assert.strictEqual(yield* found.status, status)
+        const exit = yield* finish(found.result)
+        assert.strictEqual(Exit.isSuccess(exit), status === "succeeded")
+        assert.strictEqual((yield* emulator.requests).length, 1)
+      }
+    }).pipe(Effect.provide(live())))
+
+  it.effect("F8: tela.getExecution needs no canvas: with a schema, without one, and for a task", () =>
+    Effect.gen(function*() {
+      const { emulator, tela, text, workstation } = yield* setup
+      yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: "10 seconds" }) })
+      const { id } = yield* text.execute({}, { async: true })
+      const found = yield* tela.getExecution(id, { output: Invoice })
+      expectTypeOf(found).toEqualTypeOf<Tela.AsyncExecution<{ readonly total: number; readonly currency: string }>>()
+      assert.deepStrictEqual(success(yield* finish(found.result)), invoice)
+      const plain = yield* tela.getExecution(id)
+      expectTypeOf(plain).toEqualTypeOf<Tela.AsyncExecution<unknown>>()
+      assert.deepStrictEqual(success(yield* finish(plain.result)), invoice)
+      const task = yield* workstation.execute({})
+      const sameTask = yield* tela.getExecution(task.id, { isTask: true, output: { total: Schema.Number } })
+      expectTypeOf(sameTask.result).toEqualTypeOf<Effect.Effect<{ readonly total: number }, Tela.ResultError>>()
+      assert.strictEqual(sameTask.ref.kind, "task")
+      assert.strictEqual((yield* tela.getExecution(task.ref)).ref.kind, "task")
+      const skipped = yield* tela.getExecution(id, { output: Schema.String, skipResultValidation: true })
+      expectTypeOf(skipped).toEqualTypeOf<Tela.AsyncExecution<unknown>>()
+      assert.deepStrictEqual(success(yield* finish(skipped.result)), invoice)
+    }).pipe(Effect.provide(live())))
+
+  it.effect("F8: tela.getExecution polls every second for 60 seconds by default, from when its result is asked for", () =>
+    Effect.gen(function*() {
+      const { emulator, tela, text } = yield* setup
+      yield* emulator.script({ timeline: Timeline.make({ duration: Infinity }) })
+      const { id } = yield* text.execute({}, { async: true })
+      const found = yield* tela.getExecution(id)
+      yield* TestClock.adjust("1 hour")
+      const error = failure(yield* finish(found.result, "60 seconds"))
+      assert.instanceOf(error, RunError.RunTimeoutError)
+      assert.deepStrictEqual([Duration.toSeconds(error.elapsed), error.polls], [60, 61])
+      const impatient = yield* tela.getExecution(id, { pollingInterval: "2s", pollingTimeout: 4000 })
+      const early = failure(yield* finish(impatient.result, "4 seconds"))
+      assert.strictEqual(early._tag === "RunTimeoutError" ? early.polls : early, 3)
+    }).pipe(Effect.provide(live())))
+
+  it.effect("promise 9: an answer about another execution is an InvalidResponseError", () =>
+    Effect.gen(function*() {
+      const tela = yield* Tela.TelaClient
+      const error = failure(yield* finish(tela.getExecution(canvasId)))
+      assert.instanceOf(error, RunError.InvalidResponseError)
+      const task = failure(yield* finish(tela.getExecution(canvasId, { isTask: true })))
+      assert.instanceOf(task, RunError.InvalidResponseError)
+      assert.strictEqual((yield* tela.getExecution(applicationId.toUpperCase())).id, applicationId.toUpperCase())
+    }).pipe(Effect.provide(scripted(() => ({
+      id: applicationId,
+      status: "succeeded",
+      output_content: { content: "another's" }
+    })))))
+
   it.effect("gives the result of one that has ended without polling, and without events", () =>
     Effect.gen(function*() {
       const { canvas, emulator } = yield* setup
@@ -427,7 +698,7 @@ describe("getExecution", () => {
       assert.deepStrictEqual(success(yield* finish(found.result)), invoice)
       assert.deepStrictEqual(success(yield* finish(Stream.runCollect(found.events))), [])
       assert.strictEqual(yield* found.status, "succeeded")
-      assert.isUndefined(found.requestId)
+      assert.isUndefined(yield* found.requestId)
       assert.strictEqual((yield* emulator.requests).length, 1)
     }).pipe(Effect.provide(live())))
 
@@ -439,7 +710,7 @@ describe("getExecution", () => {
       const found = yield* canvas.getExecution(yield* Run.parseRef(JSON.stringify(ref)))
       assert.strictEqual(yield* found.status, "created")
       assert.deepStrictEqual(success(yield* finish(found.result)), invoice)
-      assert.strictEqual(found.requestId, ref.requestId)
+      assert.strictEqual(yield* found.requestId, ref.requestId)
     }).pipe(Effect.provide(live())))
 
   it.effect("refuses what is no id, and refs of others", () =>
@@ -514,7 +785,7 @@ describe("types", () => {
         Effect.Effect<Tela.AsyncExecution<number>, Tela.ExecuteError>
       >()
       expectTypeOf(canvas.execute({ a: "" }, { stream: true })).toEqualTypeOf<
-        Stream.Stream<Tela.StreamPart<number>, Tela.StreamError>
+        Effect.Effect<Tela.StreamExecution<number>, RunError.BadRequestError>
       >()
       expectTypeOf(workstation.execute({ a: "" })).toEqualTypeOf<
         Effect.Effect<Tela.AsyncExecution<number>, Tela.ExecuteError>

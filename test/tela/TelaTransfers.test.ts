@@ -1,4 +1,4 @@
-import { assert, describe, expectTypeOf, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Redacted, Schedule, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import * as http from "node:http"
@@ -6,7 +6,7 @@ import { type AddressInfo } from "node:net"
 import { RunError, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { Fault, Timeline } from "canvas-runs/testing"
-import { apiKey, canvasId, failure, finish, live, setup, success } from "./support.ts"
+import { apiKey, applicationId, canvasId, failure, finish, live, refusals, setup, success } from "./support.ts"
 
 const onUpload = (fault: Fault.Fault) => fault.pipe(Fault.on("PUT", /./))
 const onPoll = (fault: Fault.Fault) => fault.pipe(Fault.on("GET", "/v2/chat/completions/"))
@@ -98,7 +98,7 @@ describe("a page in place of a stream", () => {
       const { emulator, tela } = yield* setup
       yield* emulator.fault(Fault.html("<!doctype html><title>Sign in</title>"))
       const error = failure(
-        yield* finish(Stream.runDrain(tela.canvas.make({ id: canvasId }).execute({}, { stream: true })))
+        yield* finish(Stream.runDrain(tela.canvas.make({ id: canvasId }).stream({})))
       )
       assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
       assert.instanceOf(error.cause, RunError.InvalidResponseError)
@@ -142,23 +142,22 @@ describe("the polls of an execution", () => {
       assert.deepStrictEqual((yield* times("GET")).slice(0, 4), [[0, 429], [7000, 429], [14_000, 200], [15_000, 200]])
     }).pipe(Effect.provide(live({ retry: Schedule.recurs(0) }))))
 
-  it("have either a pollingInterval or a schedule", () => {
-    const schedule = Schedule.spaced("1 second")
-    const use = (
-      canvas: Tela.Canvas<{ readonly a: string }, number>,
-      workstation: Tela.Workstation<unknown, number>
-    ) => {
-      void canvas.execute({ a: "" }, { async: true, pollingInterval: "1s" })
-      void canvas.execute({ a: "" }, { async: true, schedule })
-      // @ts-expect-error -- either one or the other
-      void canvas.execute({ a: "" }, { async: true, pollingInterval: "1s", schedule })
-      void canvas.getExecution("id", { schedule })
-      // @ts-expect-error -- either one or the other
-      void canvas.getExecution("id", { pollingInterval: 500, schedule })
-      void workstation.execute({}, { pollingInterval: 500 })
-      // @ts-expect-error -- either one or the other
-      void workstation.execute({}, { pollingInterval: 500, schedule })
-    }
-    expectTypeOf(use).returns.toBeVoid()
-  })
+  it.effect("refuse a pollingInterval and a schedule together before any request", () =>
+    Effect.gen(function*() {
+      const { emulator, tela } = yield* setup
+      const canvas = tela.canvas.make({ id: canvasId })
+      const workstation = tela.canvas.make({ applicationId })
+      const both = { pollingInterval: "1s", schedule: Schedule.spaced("1 second") } as const
+      assert.deepStrictEqual(
+        yield* refusals([
+          [canvas.execute({}, { async: true, ...both }), "schedule"],
+          [canvas.run({}, both), "schedule"],
+          [canvas.getExecution(canvasId, both), "schedule"],
+          [tela.getExecution(canvasId, both), "schedule"],
+          [workstation.execute({}, both), "schedule"]
+        ]).pipe(Effect.map(({ actual }) => actual)),
+        ["schedule", "schedule", "schedule", "schedule", "schedule"]
+      )
+      assert.deepStrictEqual(yield* emulator.requests, [])
+    }).pipe(Effect.provide(live())))
 })
