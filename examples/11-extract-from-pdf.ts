@@ -25,13 +25,14 @@ const program = Effect.gen(function*() {
   const tela = yield* Tela.TelaClient
   const canvas = tela.canvas.make({ id: yield* canvasId, output: Invoice })
 
-  const { requestId, result } = yield* canvas.execute({ document: Tela.file(bytes, { name: "invoice.pdf" }) })
+  const execution = yield* canvas.execute({ document: Tela.file(bytes, { name: "invoice.pdf" }) })
+  const { result } = execution
 
   yield* Console.log(`${result.supplier}, ${result.number}: ${result.total.toFixed(2)} ${result.currency}`)
   yield* Console.log(
     `due ${DateTime.formatIsoDate(DateTime.subtract(result.due, { days: 14 }))} if we want the discount`
   )
-  yield* Console.log(`Tela's support will ask for the request: ${requestId}`)
+  yield* Console.log(`Tela's support will ask for the request: ${yield* execution.requestId}`)
 }).pipe(
   Effect.catchTag(
     "InvalidOutputError",

@@ -30,7 +30,7 @@ const program = Effect.gen(function*() {
     { topic: "tides" },
     { async: true, pollingInterval: "5s", pollingTimeout: "5m", tags: ["examples"] }
   )
-  yield* Console.log(`${RunRef.format(execution.ref)} (request ${execution.requestId})`)
+  yield* Console.log(`${RunRef.format(execution.ref)} (request ${execution.ref.requestId})`)
 
   yield* Stream.runForEach(execution.events, (event) => Console.log(describe(event)))
 

@@ -1,7 +1,7 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { RunError, Tela } from "canvas-runs"
+import { RunError, type Tela } from "canvas-runs"
 import { Fault } from "canvas-runs/testing"
 import { canvasId, failure, finish, live, setup, success } from "./support.ts"
 
