@@ -206,6 +206,9 @@ export const promises = (provider: Provider, rude: Rude.Rude): ReadonlyArray<Kep
         everyFive
       )
       const statuses = success(yield* finish(Stream.runCollect(handle.statuses)))
+      assert.include(statuses.slice(0, -1), "pondering")
+      // Unless another unknown status takes the place of a "running"
+      if (rude.includes("unknownStatuses")) return
       assert.deepStrictEqual(statuses.slice(0, 3), ["running", "pondering", "running"])
       assert.strictEqual(statuses.length, 4)
     }))
