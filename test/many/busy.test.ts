@@ -1,0 +1,98 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Exit, Option, Scheduler, Stream } from "effect"
+import { Run, RunError, RunRef } from "canvas-runs"
+import * as Polling from "canvas-runs/Polling"
+import * as Busy from "./busy.ts"
+
+interface Snapshot {
+  readonly status: "running"
+}
+
+const source = (id: string): Run.RunSource<Snapshot, never, never> => ({
+  ref: RunRef.make({ provider: "test", kind: "run", id }),
+  retrieve: Effect.succeed({ value: { status: "running" }, requestId: undefined, retryAfter: undefined }),
+  classify: () => ({ _tag: "Pending" }),
+  status: ({ status }) => status,
+  unchanged: () => true
+})
+
+const policy = Effect.runSync(
+  Polling.makePolicy("test", { timeout: "8 seconds", pollInterval: "5 seconds" }, {
+    pollInterval: "5 seconds",
+    timeout: "1 hour"
+  })
+)
+
+/** Starts waits, and returns the time when each ended with its timeout. */
+const waiting = (busy: Busy.Busy, count: number) => {
+  const ended: Array<number> = []
+  for (let id = 0; id < count; id++) {
+    Effect.runForkWith(busy.context)(Run.wait(source(`${id}`), policy)).addObserver((exit) => {
+      const error = Exit.isFailure(exit) ? Option.getOrUndefined(Exit.findErrorOption(exit)) : undefined
+      assert.instanceOf(error, RunError.RunTimeoutError)
+      ended.push(busy.now())
+    })
+  }
+  return ended
+}
+
+describe("a busy event loop", () => {
+  for (
+    const [turn, passes, count] of [[2000, 3, 5000], [2000, 1, 2000], [1500, 2, 3000], [7000, 1, 1000]] as const
+  ) {
+    it(`C2: ${count} waits end by their deadline, with turns of ${turn} ms and ${passes} rests between`, () => {
+      const busy = Busy.make()
+      const ended = waiting(busy, count)
+      // The deadline is at 8 s. One turn may begin just before it, and the timeouts need one more to run in
+      while (busy.now() < 8000 + 2 * turn) busy.turn(turn, passes)
+      assert.strictEqual(ended.length, count)
+    })
+  }
+
+  it("C2: waits that are put off after a pause are polled once each, and by their deadline", () => {
+    const busy = Busy.make()
+    const ended = waiting(busy, 500)
+    busy.turn(6500)
+    assert.strictEqual(ended.length, 0)
+    for (let turn = 0; turn < 200; turn++) busy.turn(10)
+    assert.strictEqual(ended.length, 500)
+    assert.isAtMost(Math.max(...ended), 8100)
+  })
+
+  it("C2: runs awaited together end by their deadline though there is room for one poll at a time", () => {
+    const busy = Busy.make()
+    const slow = (id: string) =>
+      Effect.succeed({
+        ...source(id),
+        // A poll that takes ten turns
+        retrieve: Effect.andThen(Effect.repeat(Effect.yieldNow, { times: 10 }), source(id).retrieve)
+      })
+    const ids = Array.from({ length: 300 }, (_, id) => `${id}`)
+    let told = 0
+    Effect.runForkWith(busy.context)(
+      Stream.runForEach(
+        Run.completions(Stream.fromIterable(ids), slow, policy, { concurrency: 30 }),
+        ({ result }) =>
+          Effect.sync(() => {
+            assert.strictEqual(result._tag, "Failure")
+            told++
+          })
+      )
+    )
+    // All have begun by then
+    for (let turn = 0; turn < 400; turn++) busy.turn(5)
+    while (busy.now() < 16_000) busy.turn(2000)
+    assert.strictEqual(told, 300)
+  })
+
+  it("C9: waits go on when the scheduler of the first of them is stopped", () => {
+    const busy = Busy.make()
+    const other = Busy.make()
+    // The same clock, and a scheduler that nobody runs any more
+    const stopped = Context.add(busy.context, Scheduler.Scheduler, Context.get(other.context, Scheduler.Scheduler))
+    Effect.runForkWith(stopped)(Run.wait(source("first"), policy))
+    const ended = waiting(busy, 300)
+    for (let turn = 0; turn < 50; turn++) busy.turn(200)
+    assert.strictEqual(ended.length, 300)
+  })
+})
