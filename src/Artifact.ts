@@ -462,6 +462,19 @@ const open = <E, R, E2, R2>(
                 })
               )
             }
+            const encoding = FetchPlatform.undecoded(response, headers)
+            if (encoding !== undefined) {
+              return refuse(
+                response,
+                unavailable(
+                  source,
+                  `its server sent it with the content-encoding ${
+                    JSON.stringify(encoding)
+                  }, which this HTTP client does not decode`,
+                  { status }
+                )
+              )
+            }
             if (received > 0 && etag === version) return Effect.succeed({ response, skip: received })
             const error = fromTheBeginning()
             if (error !== undefined) return refuse(response, error)

@@ -248,6 +248,30 @@ const decodeError = (response: HttpClientResponse.HttpClientResponse) => (cause:
     reason: new HttpClientError.DecodeError({ request: response.request, response, cause })
   })
 
+/** Compressions that servers use. Other values of `content-encoding`, such as "aws-chunked" of S3, leave the body as it is. */
+const compressions: ReadonlySet<string> = new Set(
+  ["br", "compress", "dcb", "dcz", "deflate", "gzip", "x-compress", "x-gzip", "zstd"]
+)
+
+/** Those that every fetch decodes, or has not asked for. */
+const fetchDecodes: ReadonlySet<string> = new Set(["br", "deflate", "gzip", "x-gzip", "zstd"])
+
+/** Returns the compressions of a body, in the order in which they were applied. */
+export const compressionsOf = (headers: Headers.Headers): ReadonlyArray<string> =>
+  headers["content-encoding"]?.toLowerCase().split(",").map((encoding) => encoding.trim())
+    .filter((encoding) => compressions.has(encoding)) ?? []
+
+/** Returns the `content-encoding` of a body that the HTTP client has left compressed. A fetch decodes, and other clients do not. */
+export const undecoded = (
+  response: HttpClientResponse.HttpClientResponse,
+  headers: Headers.Headers
+): string | undefined => {
+  const left = compressionsOf(headers).filter((encoding) =>
+    !fetchDecodes.has(encoding) || Option.isNone(HttpClientResponse.toWeb(response))
+  )
+  return left.length === 0 ? undefined : headers["content-encoding"]
+}
+
 /** Leaves a body unread, which frees its connection at once and not when the garbage is collected. */
 export const discard = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<void> =>
   Effect.ignore(Stream.runForEachWhile(stream(response), () => Effect.succeed(false)))

@@ -479,6 +479,16 @@ const read = <A>(
     )
   }
   if (Option.isNone(json)) {
+    const encoding = FetchPlatform.undecoded(response, headers)
+    if (encoding !== undefined) {
+      return invalid(
+        `the response has the content-encoding ${
+          JSON.stringify(scrub(encoding))
+        }, which this HTTP client does not decode.`,
+        false,
+        "Use fetch, or NodeHttp.layer of canvas-runs/node."
+      )
+    }
     return invalid(`the answer is ${describeText(text, contentType)}, not JSON.`, true)
   }
   return Effect.matchCauseEffect(call.decode(json.value), {

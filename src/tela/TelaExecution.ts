@@ -140,7 +140,9 @@ export interface SyncParams<Skip extends boolean = boolean> extends ExecuteParam
   readonly async?: false | undefined
   readonly stream?: false | undefined
   /**
-   * How long to wait for the answer, which comes when the execution has ended.
+   * How long to wait for the answer, which comes when the execution has ended. Node's own limit of 300 seconds is lifted,
+   * except where your program uses a fetch or a dispatcher class of its own: there, use `NodeHttp.layer` of `canvas-runs/node`,
+   * or `async: true`.
    *
    * @default "10 minutes"
    */

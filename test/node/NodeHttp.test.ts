@@ -1,0 +1,442 @@
+import { assert, describe, it } from "@effect/vitest"
+import { NodeHttpClient } from "@effect/platform-node"
+import { Effect, Layer, Redacted, Schedule, Stream } from "effect"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import * as zlib from "node:zlib"
+import { Spine, Tela } from "canvas-runs"
+import { NodeHttp } from "canvas-runs/node"
+import { proxiesOf } from "../../src/node/internal/proxies.ts"
+import { serve, serveHttp2, serveProxy, serveTls, tls } from "../support/servers.ts"
+
+const apiKey = Redacted.make("sk_spine_node_http")
+const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
+const runId = "7d0f3c1e-5b7a-4c39-9d57-1d1b0c6f2a11"
+
+const completed = JSON.stringify({
+  success: true,
+  data: {
+    run_id: runId,
+    status: "completed",
+    canvas_id: canvasId,
+    duration_ms: 1,
+    result: { artifacts: [], final_output: "done" },
+    metadata: {}
+  }
+})
+
+const retry = Schedule.recurs(0)
+
+/** Retrieves a run. */
+const retrieve = (baseUrl: string, options?: NodeHttp.Options) =>
+  Effect.provide(
+    Spine.SpineClient.use((spine) => spine.runs.retrieve(runId)),
+    Layer.provide(Spine.layer({ apiKey, baseUrl, retry }), NodeHttp.layer(options))
+  )
+
+const json = (_: IncomingMessage, response: ServerResponse) => {
+  response.writeHead(200, { "content-type": "application/json" }).end(completed)
+}
+
+const encoders: Record<string, (text: string) => Buffer> = {
+  gzip: (text) => zlib.gzipSync(text),
+  "X-GZIP": (text) => zlib.gzipSync(text),
+  br: (text) => zlib.brotliCompressSync(text),
+  deflate: (text) => zlib.deflateSync(text),
+  "deflate (raw)": (text) => zlib.deflateRawSync(text),
+  zstd: (text) => zlib.zstdCompressSync(text),
+  "identity, gzip, br": (text) => zlib.brotliCompressSync(zlib.gzipSync(text))
+}
+
+describe("compressed responses", () => {
+  for (const [name, encode] of Object.entries(encoders)) {
+    const encoding = name.replace(" (raw)", "")
+
+    it.effect(`D4: JSON in ${name} is decoded`, () =>
+      Effect.gen(function*() {
+        const { baseUrl } = yield* serve((_, response) => {
+          response.writeHead(200, { "content-type": "application/json", "content-encoding": encoding })
+            .end(encode(completed))
+        })
+        assert.strictEqual((yield* retrieve(baseUrl)).status, "completed")
+      }))
+
+    it.effect(`D4: an error in ${name} is decoded`, () =>
+      Effect.gen(function*() {
+        const { baseUrl } = yield* serve((_, response) => {
+          response.writeHead(404, { "content-type": "application/json", "content-encoding": encoding })
+            .end(encode(JSON.stringify({ success: false, error: { code: "not_found", message: "no such run" } })))
+        })
+        const error = yield* Effect.flip(retrieve(baseUrl))
+        assert.include(error.message, "no such run")
+      }))
+
+    it.effect(`D4: a file in ${name} is decoded, whatever size is announced`, () =>
+      Effect.gen(function*() {
+        const text = "a,b\n1,2\n".repeat(1000)
+        const file = encode(text)
+        const { baseUrl } = yield* serve((_, response) => {
+          response.writeHead(200, { "content-type": "text/csv", "content-encoding": encoding }).end(file)
+        })
+        const client = Layer.provide(Spine.layer({ apiKey, baseUrl }), NodeHttp.layer())
+        for (const size_bytes of [text.length, file.length]) {
+          const bytes = yield* Effect.provide(
+            Spine.SpineClient.use((spine) =>
+              spine.artifacts.download(runId, {
+                id: canvasId,
+                type: "csv",
+                name: "a.csv",
+                download_url: `${baseUrl}/a.csv`,
+                size_bytes
+              })
+            ),
+            client
+          )
+          assert.strictEqual(new TextDecoder().decode(bytes), text)
+        }
+      }))
+  }
+
+  const chunk = (content: string, finish: string | null) =>
+    `data: ${JSON.stringify({ id: "1", choices: [{ index: 0, delta: { content }, finish_reason: finish }] })}\n\n`
+
+  for (
+    const [encoding, make] of Object.entries({
+      gzip: () => zlib.createGzip(),
+      deflate: () => zlib.createDeflate(),
+      br: () => zlib.createBrotliCompress(),
+      zstd: () => zlib.createZstdCompress()
+    })
+  ) {
+    it.live(`D4: events of a stream in ${encoding} are seen when they are sent`, () =>
+      Effect.gen(function*() {
+        let sendRest = () => {}
+        const { baseUrl } = yield* serve((_, response) => {
+          response.writeHead(200, { "content-type": "text/event-stream", "content-encoding": encoding })
+          const encoder = make()
+          encoder.pipe(response)
+          encoder.write(chunk("a", null))
+          encoder.flush()
+          sendRest = () => encoder.end(`${chunk("b", "stop")}data: [DONE]\n\n`)
+        })
+        const contents: Array<string> = []
+        yield* Effect.provide(
+          Tela.TelaClient.use((tela) =>
+            Stream.runForEach(tela.canvas.make({ id: canvasId }).stream({}), (part) =>
+              Effect.sync(() => {
+                if (part._tag === "delta") contents.push(part.content)
+                // The rest is sent only after the first event has been seen
+                sendRest()
+              }))
+          ),
+          Layer.provide(Tela.layer({ apiKey, baseUrl }), NodeHttp.layer())
+        )
+        assert.deepStrictEqual(contents, ["a", "b"])
+      }))
+  }
+
+  for (const [name, encode] of Object.entries(encoders)) {
+    it.effect(`D4: a compressed response that is cut off is no success (${name})`, () =>
+      Effect.gen(function*() {
+        const { baseUrl } = yield* serve((_, response) => {
+          response.writeHead(200, {
+            "content-type": "application/json",
+            "content-encoding": name.replace(" (raw)", "")
+          }).end(encode(completed).subarray(0, -6))
+        })
+        const error = yield* Effect.flip(retrieve(baseUrl))
+        assert.include(["TransportError", "InvalidResponseError"], error._tag)
+      }))
+  }
+
+  it.effect("D4: an encoding that is not known is named by the error, and the request is not repeated", () =>
+    Effect.gen(function*() {
+      for (const encoding of ["compress", "gzip, dcz", "gzip, gzip, gzip, gzip"]) {
+        let requests = 0
+        const { baseUrl } = yield* serve((_, response) => {
+          requests++
+          response.writeHead(200, { "content-type": "application/json", "content-encoding": encoding })
+            .end(Buffer.from([0x1f, 0x9d, 0x90, 0x7b]))
+        })
+        const error = yield* Effect.flip(
+          Effect.provide(
+            Spine.SpineClient.use((spine) => spine.runs.retrieve(runId)),
+            Layer.provide(Spine.layer({ apiKey, baseUrl }), NodeHttp.layer())
+          )
+        )
+        assert.strictEqual(error._tag, "InvalidResponseError")
+        assert.include(error.message, `content-encoding "${encoding}"`)
+        assert.deepStrictEqual([error.isRetryable, requests], [false, 1])
+      }
+    }))
+
+  it.effect("D4: a file in an encoding that is not known is an error that names it", () =>
+    Effect.gen(function*() {
+      const { baseUrl } = yield* serve((_, response) => {
+        response.writeHead(200, { "content-type": "text/csv", "content-encoding": "compress" }).end("abc")
+      })
+      const error = yield* Effect.flip(
+        Effect.provide(
+          Spine.SpineClient.use((spine) =>
+            spine.artifacts.download(runId, {
+              id: canvasId,
+              type: "csv",
+              name: "a.csv",
+              download_url: `${baseUrl}/a.csv`,
+              size_bytes: 3
+            })
+          ),
+          Layer.provide(Spine.layer({ apiKey, baseUrl }), NodeHttp.layer())
+        )
+      )
+      assert.strictEqual(error._tag, "ArtifactError")
+      assert.include(error.message, `content-encoding "compress"`)
+    }))
+
+  it.effect("D4: what is no compression leaves the body as it is, such as aws-chunked of S3", () =>
+    Effect.gen(function*() {
+      for (const encoding of ["aws-chunked", "none", "utf-8", "", "constructor"]) {
+        const { baseUrl } = yield* serve((_, response) => {
+          response.writeHead(200, { "content-type": "application/json", "content-encoding": encoding }).end(completed)
+        })
+        assert.strictEqual((yield* retrieve(baseUrl)).status, "completed")
+      }
+    }))
+
+  it.effect("D4: a client that does not decode is no way to save compressed bytes as the file", () =>
+    Effect.gen(function*() {
+      const { baseUrl } = yield* serve((_, response) => {
+        response.writeHead(200, { "content-type": "text/csv", "content-encoding": "gzip" }).end(zlib.gzipSync("abc"))
+      })
+      const error = yield* Effect.flip(
+        Effect.provide(
+          Spine.SpineClient.use((spine) =>
+            spine.artifacts.download(runId, {
+              id: canvasId,
+              type: "csv",
+              name: "a.csv",
+              download_url: `${baseUrl}/a.csv`,
+              size_bytes: zlib.gzipSync("abc").length
+            })
+          ),
+          Layer.provide(Spine.layer({ apiKey, baseUrl }), NodeHttpClient.layerUndici)
+        )
+      )
+      assert.include(error.message, `content-encoding "gzip"`)
+    }))
+
+  it.effect("D4: a decoded body longer than maxResponseBytes is not read further", () =>
+    Effect.gen(function*() {
+      const { baseUrl } = yield* serve((_, response) => {
+        response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" })
+          .end(zlib.gzipSync(" ".repeat(10_000_000)))
+      })
+      const error = yield* Effect.flip(
+        Effect.provide(
+          Spine.SpineClient.use((spine) => spine.runs.retrieve(runId)),
+          Layer.provide(Spine.layer({ apiKey, baseUrl, maxResponseBytes: 100_000 }), NodeHttp.layer())
+        )
+      )
+      assert.include(error.message, "maxResponseBytes")
+    }))
+})
+
+describe("TLS and HTTP/2", () => {
+  it.effect("F16: a server whose certificate a private authority signed is called with connect.ca, and not without", () =>
+    Effect.gen(function*() {
+      const { baseUrl } = yield* serveTls(json)
+      const refused = yield* Effect.flip(retrieve(baseUrl))
+      assert.deepInclude(refused, { _tag: "TransportError", reached: false })
+      assert.strictEqual((yield* retrieve(baseUrl, { connect: { ca: tls.ca } })).status, "completed")
+    }))
+
+  it.effect("F16: a certificate that has expired is refused before the request is sent", () =>
+    Effect.gen(function*() {
+      const { baseUrl } = yield* serveTls(json, { cert: tls.expired })
+      const refused = yield* Effect.flip(retrieve(baseUrl, { connect: { ca: tls.ca } }))
+      assert.deepInclude(refused, { _tag: "TransportError", reached: false, code: "CERT_HAS_EXPIRED" })
+    }))
+
+  it.effect("F16: a client certificate is shown to a server that asks for one", () =>
+    Effect.gen(function*() {
+      const { baseUrl } = yield* serveTls(json, { requestCert: true, rejectUnauthorized: true, ca: tls.ca })
+      const { ca, cert, key } = tls
+      assert.strictEqual((yield* retrieve(baseUrl, { connect: { ca, cert, key } })).status, "completed")
+      yield* Effect.flip(retrieve(baseUrl, { connect: { ca } }))
+    }))
+
+  it.effect("F16: HTTP/2 is used with a server that chooses it, unless allowH2 is false", () =>
+    Effect.gen(function*() {
+      const versions: Array<string> = []
+      const { baseUrl } = yield* serveHttp2((request, response) => {
+        versions.push(request.httpVersion)
+        response.writeHead(200, { "content-type": "application/json" }).end(completed)
+      })
+      for (const allowH2 of [undefined, true, false]) {
+        yield* retrieve(baseUrl, { connect: { ca: tls.ca }, allowH2 })
+      }
+      assert.deepStrictEqual(versions, ["2.0", "2.0", "1.1"])
+    }))
+
+  it.effect("F16: many waits share one HTTP/2 connection", () =>
+    Effect.gen(function*() {
+      const { baseUrl, connections } = yield* serveHttp2((_, response) => {
+        response.writeHead(200, { "content-type": "application/json" }).end(completed)
+      })
+      yield* Effect.provide(
+        Spine.SpineClient.use((spine) =>
+          Effect.forEach(Array.from({ length: 20 }), () => spine.runs.retrieve(runId), { concurrency: 1 })
+        ),
+        Layer.provide(Spine.layer({ apiKey, baseUrl }), NodeHttp.layer({ connect: { ca: tls.ca } }))
+      )
+      assert.strictEqual(connections(), 1)
+    }))
+})
+
+describe("proxies", () => {
+  const names = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "NODE_USE_ENV_PROXY"]
+
+  /** Runs an effect with these variables, and none of the others. */
+  const withVariables = <A, E, R>(variables: Record<string, string>, effect: Effect.Effect<A, E, R>) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const before = names.map((name) => [name, process.env[name]] as const)
+        for (const name of names) delete process.env[name]
+        Object.assign(process.env, variables)
+        return before
+      }),
+      () => effect,
+      (before) =>
+        Effect.sync(() => {
+          for (const [name, value] of before) {
+            if (value === undefined) delete process.env[name]
+            else process.env[name] = value
+          }
+        })
+    )
+
+  const hidden = "http://provider.invalid"
+
+  it.effect("D7: the proxies of the environment are used where NODE_USE_ENV_PROXY is 1, and not otherwise", () =>
+    Effect.gen(function*() {
+      const proxy = yield* serveProxy((yield* serve(json)).port)
+      yield* withVariables(
+        { HTTP_PROXY: proxy.url, NODE_USE_ENV_PROXY: "1" },
+        Effect.suspend(() => retrieve(hidden))
+      )
+      assert.strictEqual(proxy.requests.length, 1)
+      const error = yield* withVariables({ HTTP_PROXY: proxy.url }, Effect.suspend(() => Effect.flip(retrieve(hidden))))
+      assert.deepInclude(error, { _tag: "TransportError", reached: false })
+      yield* withVariables({ http_proxy: proxy.url }, Effect.suspend(() => retrieve(hidden, { proxy: "environment" })))
+      assert.strictEqual(proxy.requests.length, 2)
+      yield* Effect.flip(
+        withVariables(
+          { HTTP_PROXY: proxy.url, NODE_USE_ENV_PROXY: "1" },
+          Effect.suspend(() => retrieve(hidden, { proxy: false }))
+        )
+      )
+    }))
+
+  it.effect("D7: a TLS request goes through a tunnel of the proxy, with the private authority", () =>
+    Effect.gen(function*() {
+      const { port } = yield* serveTls(json)
+      const proxy = yield* serveProxy(port)
+      // The certificate is for localhost, so the name is one that resolves nowhere else
+      const run = yield* retrieve("https://provider.invalid", {
+        proxy: proxy.url,
+        connect: { ca: tls.ca, servername: "localhost" }
+      })
+      assert.strictEqual(run.status, "completed")
+      assert.deepStrictEqual(proxy.requests, ["CONNECT provider.invalid:443"])
+    }))
+
+  it.effect("D7: hosts that NO_PROXY names, and this machine, are called directly", () =>
+    Effect.gen(function*() {
+      const { port } = yield* serve(json)
+      const proxy = yield* serveProxy(port)
+      for (const host of ["127.0.0.1", "localhost", "127.0.0.2"]) {
+        yield* Effect.ignore(retrieve(`http://${host}:${port}`, { proxy: proxy.url }))
+      }
+      yield* withVariables(
+        { NO_PROXY: "other.invalid,.internal.invalid" },
+        Effect.suspend(() =>
+          Effect.forEach(["http://other.invalid", "http://a.internal.invalid"], (baseUrl) =>
+            Effect.flip(retrieve(baseUrl, { proxy: proxy.url })))
+        )
+      )
+      assert.deepStrictEqual(proxy.requests, [])
+      yield* withVariables(
+        { NO_PROXY: "other.invalid" },
+        Effect.suspend(() =>
+          retrieve(hidden, { proxy: proxy.url })
+        )
+      )
+      assert.strictEqual(proxy.requests.length, 1)
+    }))
+
+  it.effect("D7: a proxy that is not there is a connection that was never made", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(retrieve(hidden, { proxy: "http://127.0.0.1:1" }))
+      assert.deepInclude(error, { _tag: "TransportError", reached: false })
+    }))
+
+  it("D7: a proxy may be a host and a port, and what is no address is refused without being shown", () => {
+    const none = { env: {}, execArgv: [] }
+    assert.deepStrictEqual(proxiesOf("environment", { env: { https_proxy: "proxy.example:3128" }, execArgv: [] }), {
+      httpProxy: "",
+      httpsProxy: "http://proxy.example:3128",
+      noProxy: ""
+    })
+    assert.strictEqual(proxiesOf(undefined, none), undefined)
+    assert.isDefined(proxiesOf(undefined, { env: {}, execArgv: ["--use-env-proxy"] }))
+    assert.isDefined(
+      proxiesOf(undefined, { env: { NODE_OPTIONS: "--enable-source-maps --use-env-proxy" }, execArgv: [] })
+    )
+    for (const proxy of ["ftp://u:hunter2@proxy", "http://", "http://u:hunter2@:99999", ""]) {
+      assert.throws(() => NodeHttp.layer({ proxy }), /^proxy is not the address of a proxy/)
+    }
+    assert.throws(
+      () => proxiesOf("environment", { env: { HTTP_PROXY: "http://u:hunter2@:x" }, execArgv: [] }),
+      /^HTTP_PROXY is not the address of a proxy; (?!.*hunter2)/
+    )
+  })
+})
+
+describe("limits", () => {
+  it.effect("F16: there is no limit on headers and chunks unless one is asked for", () =>
+    Effect.gen(function*() {
+      const seen: Array<unknown> = []
+      const { baseUrl } = yield* serve(json)
+      const { subscribe, unsubscribe } = yield* Effect.promise(() => import("node:diagnostics_channel"))
+      const record = (message: unknown) => {
+        const { bodyTimeout, headersTimeout } = (message as { readonly request: Record<string, unknown> }).request
+        seen.push({ bodyTimeout, headersTimeout })
+      }
+      subscribe("undici:request:create", record)
+      yield* retrieve(baseUrl)
+      yield* retrieve(baseUrl, { headersTimeout: "3 seconds", bodyTimeout: "4 seconds" })
+      unsubscribe("undici:request:create", record)
+      assert.deepStrictEqual(seen, [
+        { bodyTimeout: 0, headersTimeout: 0 },
+        { bodyTimeout: 4000, headersTimeout: 3000 }
+      ])
+    }))
+
+  it("F16: a limit that is no duration above zero is refused", () => {
+    for (const limit of [0, -1, Infinity, "soon"]) {
+      assert.throws(() => NodeHttp.layer({ headersTimeout: limit as never }), /^headersTimeout is/)
+      assert.throws(() => NodeHttp.layer({ bodyTimeout: limit as never }), /^bodyTimeout is/)
+    }
+  })
+
+  it.effect("F16: the connections of a layer are closed with it", () =>
+    Effect.gen(function*() {
+      let onClosed = () => {}
+      const closed = new Promise<void>((resolve) => onClosed = resolve)
+      const { baseUrl } = yield* serve((request, response) => {
+        request.socket.on("close", onClosed)
+        json(request, response)
+      })
+      yield* retrieve(baseUrl)
+      yield* Effect.promise(() => closed)
+    }))
+})
