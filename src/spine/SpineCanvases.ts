@@ -7,9 +7,9 @@
 import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Http from "../internal/http.ts"
+import { checkId } from "../internal/id.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import type { RequestError } from "../RunError.ts"
-import { checkId } from "./SpineRuns.ts"
 import * as Wire from "./SpineSchema.ts"
 
 /**

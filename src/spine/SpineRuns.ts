@@ -18,6 +18,7 @@ import { quote } from "../internal/describe.ts"
 import * as FetchPlatform from "../internal/fetchPlatform.ts"
 import * as FileLimits from "../internal/fileLimits.ts"
 import type * as Http from "../internal/http.ts"
+import { checkId } from "../internal/id.ts"
 import * as Multipart from "../internal/multipart.ts"
 import * as Options from "../internal/options.ts"
 import { whileWebhooksAreExpected } from "../internal/pace.ts"
@@ -438,26 +439,14 @@ const classify: Source["classify"] = (run) => {
 
 const statusOf: Source["status"] = (run) => run.status === "unknown" ? run.provider_status : run.status
 
-/** The time a run has taken changes with every poll, and tells nothing new. */
+/** The time a run has taken changes with every poll, and tells nothing new; `raw` has it, too. */
 const unchanged = (previous: Wire.Run, next: Wire.Run): boolean =>
   Equal.equals(withoutClock(previous), withoutClock(next))
 
 const withoutClock = (run: Wire.Run): Wire.Run =>
-  run.status === "running" ? { ...run, progress: { ...run.progress, elapsed_ms: 0 } } : run
-
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-
-/**
- * Checks an id before it becomes part of a path.
- *
- * @internal
- */
-export const checkId = (operation: string, parameter: string, id: unknown): Effect.Effect<string, BadRequestError> =>
-  typeof id === "string" && uuid.test(id) ? Effect.succeed(id) : Effect.fail(refused({
-    operation,
-    parameter,
-    message: `${parameter} is ${quote(id)}, which is not a UUID.`
-  }))
+  run.status === "running"
+    ? { ...run, raw: undefined, progress: { ...run.progress, elapsed_ms: 0 } }
+    : { ...run, raw: undefined }
 
 const refOfId = (id: string): RunRef.RunRef => ({ version: 1, provider, kind: "run", id })
 

@@ -3,18 +3,36 @@
  *
  * **Details**
  *
- * Decoding is lenient where the provider's documentation is open. Fields it may add later survive decoding (read them
- * with a cast), a `null` counts as an absent field, open sets (artifact types, block and task status) are plain strings
- * with suggestions, and a run status that is not known today becomes {@link UnknownRun} instead of a failure. Decoding
- * is strict where a result would otherwise be wrong: a `completed` run without its `result` does not decode.
+ * Decoding is strict about what a client acts on: ids, the status of a run, its output and the links of its files. A `completed`
+ * run without its `result` does not decode. Everything else is lenient. A side field that is `null` or odd is absent, or has the
+ * default that its documentation names. Fields that the provider may add later survive decoding (read them with a cast). Open sets
+ * (artifact types, block and task status) are plain strings with suggestions. A run status that is not known today becomes
+ * {@link UnknownRun} instead of a failure.
+ *
+ * A created run and each snapshot of a run have `raw`, which is what the provider sent, unchanged. It is a plain member, so it is
+ * in `JSON.stringify` and in comparisons; `Schema.encode` leaves it out, and whether a snapshot counts as changed does not
+ * depend on it.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-import { absentable, open, openLiterals, withFallback } from "../internal/wire.ts"
+import { messageOf } from "../internal/describe.ts"
+import { Id } from "../internal/id.ts"
+import {
+  absentable,
+  open,
+  openLiterals,
+  type Raw,
+  sideField,
+  sideFieldOr,
+  withFallback,
+  withRaw
+} from "../internal/wire.ts"
 
 /**
  * The templates a run can be created with. Without one, Spine uses `auto`.
@@ -80,16 +98,16 @@ export type BlockType = typeof BlockType.Type
  * @category schemas
  * @since 0.1.0
  */
-export const CreateRunResponse = open({
-  /** The run's UUID. */
-  run_id: Schema.NonEmptyString,
-  /** Always `"running"` today. */
-  status: openLiterals(["running"]),
-  /** The path to poll, relative to the API's origin. */
-  poll_url: withFallback(Schema.String, ""),
+export const CreateRunResponse = withRaw(open({
+  /** The run's id, a UUID today. */
+  run_id: Id,
+  /** Always `"running"` today, which is also the default. */
+  status: sideFieldOr(openLiterals(["running"]), "running"),
+  /** The path to poll, relative to the API's origin. Empty by default. */
+  poll_url: sideFieldOr(Schema.String, ""),
   /** How long the run is expected to take, in milliseconds. A hint: real runs take minutes to two hours. */
-  estimated_duration_ms: absentable(Schema.Finite)
-})
+  estimated_duration_ms: sideField(Schema.Finite)
+}))
 
 /**
  * @category models
@@ -105,11 +123,11 @@ export interface CreateRunResponse extends Schema.Schema.Type<typeof CreateRunRe
  */
 export const RunProgress = open({
   /** Tasks that are finished. */
-  tasks_completed: withFallback(Schema.Finite, 0),
+  tasks_completed: sideFieldOr(Schema.Finite, 0),
   /** Tasks known so far; it can grow while the run plans its work. */
-  tasks_total: withFallback(Schema.Finite, 0),
+  tasks_total: sideFieldOr(Schema.Finite, 0),
   /** Milliseconds since the run started. */
-  elapsed_ms: withFallback(Schema.Finite, 0)
+  elapsed_ms: sideFieldOr(Schema.Finite, 0)
 })
 
 /**
@@ -129,13 +147,13 @@ export const Artifact = open({
   /** The artifact's UUID, the same as the id of the block that produced it (assumed: the documentation only hints at it). */
   id: Schema.String,
   /** The kind of file. */
-  type: openLiterals(["docx", "xlsx", "pptx", "html", "png"]),
-  /** The file name, with its extension. */
-  name: Schema.String,
+  type: sideFieldOr(openLiterals(["docx", "xlsx", "pptx", "html", "png"]), "unknown"),
+  /** The file name, with its extension. Empty by default. */
+  name: sideFieldOr(Schema.String, ""),
   /** Where the file can be read, for a limited time (assumed: a signed URL that needs no API key). */
   download_url: Schema.String,
   /** The size of the file in bytes. */
-  size_bytes: Schema.Finite
+  size_bytes: sideField(Schema.Finite)
 })
 
 /**
@@ -171,11 +189,11 @@ export interface RunResult extends Schema.Schema.Type<typeof RunResult> {}
  */
 export const RunMetadata = open({
   /** The template sent, or `auto`. */
-  template_used: withFallback(Schema.String, "auto"),
+  template_used: sideFieldOr(Schema.String, "auto"),
   /** Model names, as `vendor/model`. */
-  models_used: withFallback(Schema.Array(Schema.String), []),
-  /** The price of the run: 1,000 credits are one US dollar. */
-  credits_consumed: withFallback(Schema.Finite, 0)
+  models_used: sideFieldOr(Schema.Array(Schema.String), []),
+  /** The price of the run: 1,000 credits are one US dollar. Absent where the provider does not say it as a number. */
+  credits_consumed: sideField(Schema.Finite)
 })
 
 /**
@@ -192,7 +210,7 @@ export interface RunMetadata extends Schema.Schema.Type<typeof RunMetadata> {}
  */
 export const RunErrorEntry = open({
   /** The provider's words. */
-  error: withFallback(Schema.String, "")
+  error: sideFieldOr(Schema.String, "")
 })
 
 /**
@@ -200,6 +218,26 @@ export const RunErrorEntry = open({
  * @since 0.1.0
  */
 export interface RunErrorEntry extends Schema.Schema.Type<typeof RunErrorEntry> {}
+
+/** What went wrong, also where an entry is a plain text, or the list is a single entry. */
+const errorEntries = Schema.optionalKey(Schema.Unknown).pipe(
+  Schema.decodeTo(
+    Schema.Array(Schema.toType(RunErrorEntry)),
+    {
+      decode: SchemaGetter.transformOptional(Option.match({
+        onNone: () => Option.some([]),
+        onSome: (value: unknown) =>
+          Option.some((Array.isArray(value) ? value : Predicate.isNullish(value) ? [] : [value]).map(entryOf))
+      })),
+      encode: SchemaGetter.passthrough()
+    } as never
+  )
+)
+
+const entryOf = (value: unknown): RunErrorEntry =>
+  Predicate.isObject(value) && Predicate.hasProperty(value, "error") && typeof value.error === "string"
+    ? value as unknown as RunErrorEntry
+    : { ...(Predicate.isObject(value) ? value : undefined), error: Predicate.isNullish(value) ? "" : messageOf(value) }
 
 /**
  * A run whose agents are working.
@@ -209,17 +247,17 @@ export interface RunErrorEntry extends Schema.Schema.Type<typeof RunErrorEntry> 
  */
 export const RunningRun = open({
   status: Schema.Literal("running"),
-  run_id: Schema.NonEmptyString,
+  run_id: Id,
   /** Missing on the first polls: the canvas is stored a moment after the run. */
-  canvas_id: absentable(Schema.String),
-  progress: withFallback(RunProgress, { tasks_completed: 0, tasks_total: 0, elapsed_ms: 0 })
+  canvas_id: sideField(Schema.String),
+  progress: sideFieldOr(RunProgress, { tasks_completed: 0, tasks_total: 0, elapsed_ms: 0 })
 })
 
 /**
  * @category models
  * @since 0.1.0
  */
-export interface RunningRun extends Schema.Schema.Type<typeof RunningRun> {}
+export interface RunningRun extends Schema.Schema.Type<typeof RunningRun>, Raw {}
 
 /**
  * A run that finished with everything it was asked for.
@@ -229,19 +267,20 @@ export interface RunningRun extends Schema.Schema.Type<typeof RunningRun> {}
  */
 export const CompletedRun = open({
   status: Schema.Literal("completed"),
-  run_id: Schema.NonEmptyString,
-  canvas_id: Schema.String,
+  run_id: Id,
+  /** Empty where the provider leaves it out. */
+  canvas_id: sideFieldOr(Schema.String, ""),
   /** Milliseconds from start to end. */
-  duration_ms: Schema.Finite,
+  duration_ms: sideField(Schema.Finite),
   result: RunResult,
-  metadata: RunMetadata
+  metadata: sideFieldOr(RunMetadata, { template_used: "auto", models_used: [] })
 })
 
 /**
  * @category models
  * @since 0.1.0
  */
-export interface CompletedRun extends Schema.Schema.Type<typeof CompletedRun> {}
+export interface CompletedRun extends Schema.Schema.Type<typeof CompletedRun>, Raw {}
 
 /**
  * A run of which some blocks failed, and whose result can be used.
@@ -251,21 +290,21 @@ export interface CompletedRun extends Schema.Schema.Type<typeof CompletedRun> {}
  */
 export const PartialRun = open({
   status: Schema.Literal("partial"),
-  run_id: Schema.NonEmptyString,
-  canvas_id: absentable(Schema.String),
+  run_id: Id,
+  canvas_id: sideField(Schema.String),
   /** Milliseconds from start to end. */
-  duration_ms: absentable(Schema.Finite),
+  duration_ms: sideField(Schema.Finite),
   result: RunResult,
-  metadata: absentable(RunMetadata),
+  metadata: sideField(RunMetadata),
   /** What failed. */
-  errors: withFallback(Schema.Array(RunErrorEntry), [])
+  errors: errorEntries
 })
 
 /**
  * @category models
  * @since 0.1.0
  */
-export interface PartialRun extends Schema.Schema.Type<typeof PartialRun> {}
+export interface PartialRun extends Schema.Schema.Type<typeof PartialRun>, Raw {}
 
 /**
  * A run that ended without a usable result.
@@ -275,19 +314,19 @@ export interface PartialRun extends Schema.Schema.Type<typeof PartialRun> {}
  */
 export const FailedRun = open({
   status: Schema.Literal("failed"),
-  run_id: Schema.NonEmptyString,
-  canvas_id: absentable(Schema.String),
+  run_id: Id,
+  canvas_id: sideField(Schema.String),
   /** Milliseconds from start to end. */
-  duration_ms: absentable(Schema.Finite),
+  duration_ms: sideField(Schema.Finite),
   /** Why. */
-  errors: withFallback(Schema.Array(RunErrorEntry), [])
+  errors: errorEntries
 })
 
 /**
  * @category models
  * @since 0.1.0
  */
-export interface FailedRun extends Schema.Schema.Type<typeof FailedRun> {}
+export interface FailedRun extends Schema.Schema.Type<typeof FailedRun>, Raw {}
 
 const knownStatuses: ReadonlySet<string> = new Set(["running", "completed", "partial", "failed"])
 
@@ -306,14 +345,14 @@ export const UnknownRun = open({
   status: Schema.String.check(
     Schema.makeFilter((status: string) => !knownStatuses.has(status), { expected: "a status not known today" })
   ),
-  run_id: Schema.NonEmptyString,
-  canvas_id: absentable(Schema.String)
+  run_id: Id,
+  canvas_id: sideField(Schema.String)
 }).pipe(
   Schema.decodeTo(
     open({
       status: Schema.Literal("unknown"),
       provider_status: Schema.String,
-      run_id: Schema.NonEmptyString,
+      run_id: Id,
       canvas_id: Schema.optionalKey(Schema.String)
     }),
     SchemaTransformation.transform({
@@ -327,7 +366,7 @@ export const UnknownRun = open({
  * @category models
  * @since 0.1.0
  */
-export interface UnknownRun extends Schema.Schema.Type<typeof UnknownRun> {}
+export interface UnknownRun extends Schema.Schema.Type<typeof UnknownRun>, Raw {}
 
 /**
  * What `GET /v1/run/{run_id}` says: a union that narrows on `status`.
@@ -357,7 +396,7 @@ export interface UnknownRun extends Schema.Schema.Type<typeof UnknownRun> {}
  * @category schemas
  * @since 0.1.0
  */
-export const Run = Schema.Union([RunningRun, CompletedRun, PartialRun, FailedRun, UnknownRun])
+export const Run = withRaw(Schema.Union([RunningRun, CompletedRun, PartialRun, FailedRun, UnknownRun]))
 
 /**
  * @category models
@@ -382,16 +421,16 @@ export type TerminalRun = CompletedRun | PartialRun | FailedRun
  */
 export const Block = open({
   id: Schema.String,
-  name: withFallback(Schema.String, ""),
-  type: openLiterals(BlockType.literals),
+  name: sideFieldOr(Schema.String, ""),
+  type: sideFieldOr(openLiterals(BlockType.literals), "unknown"),
   /** A block that failed is `error`, whereas a run that failed is `failed`. */
-  status: openLiterals(["idle", "running", "completed", "error"]),
+  status: sideFieldOr(openLiterals(["idle", "running", "completed", "error"]), "unknown"),
   /** The whole textual output. */
-  content: absentable(Schema.String),
+  content: sideField(Schema.String),
   /** An external or signed download link. */
-  url: absentable(Schema.String),
+  url: sideField(Schema.String),
   /** Where the content came from. The shape depends on the block and is not published. */
-  sources: absentable(Schema.Array(Schema.Record(Schema.String, Schema.Unknown)))
+  sources: sideField(Schema.Array(Schema.Record(Schema.String, Schema.Unknown)))
 })
 
 /**
@@ -426,7 +465,7 @@ export interface Edge extends Schema.Schema.Type<typeof Edge> {}
  */
 export const Canvas = open({
   canvas_id: Schema.String,
-  canvas_name: withFallback(Schema.String, ""),
+  canvas_name: sideFieldOr(Schema.String, ""),
   nodes: withFallback(Schema.Array(Block), []),
   edges: withFallback(Schema.Array(Edge), [])
 })
@@ -459,8 +498,8 @@ export interface Task {
 export interface TaskEncoded {
   readonly task_id: string
   readonly name?: string | null | undefined
-  readonly task_type: string
-  readonly status: string
+  readonly task_type?: string | null | undefined
+  readonly status?: string | null | undefined
   readonly children?: ReadonlyArray<TaskEncoded> | null | undefined
 }
 
@@ -471,9 +510,9 @@ export interface TaskEncoded {
  */
 export const Task: Schema.Codec<Task, TaskEncoded> = open({
   task_id: Schema.String,
-  name: withFallback(Schema.String, ""),
-  task_type: openLiterals(["parent-task", "persona-task", "tool-call-task"]),
-  status: openLiterals(["pending", "running", "completed", "failed"]),
+  name: sideFieldOr(Schema.String, ""),
+  task_type: sideFieldOr(openLiterals(["parent-task", "persona-task", "tool-call-task"]), "unknown"),
+  status: sideFieldOr(openLiterals(["pending", "running", "completed", "failed"]), "unknown"),
   children: absentable(Schema.Array(Schema.suspend((): Schema.Codec<Task, TaskEncoded> => Task)))
 })
 

@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as AnySchema from "../internal/anySchema.ts"
 import { quote } from "../internal/describe.ts"
+import { checkId } from "../internal/id.ts"
 import * as Options from "../internal/options.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import {
@@ -26,7 +27,6 @@ import {
   type AsyncExecution,
   type AsyncParams,
   type CanvasRunError,
-  checkId,
   type DynamicParams,
   executeAsync,
   type ExecuteError,

@@ -19,8 +19,8 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as AnySchema from "../internal/anySchema.ts"
 import * as Create from "../internal/create.ts"
-import { quote } from "../internal/describe.ts"
 import type * as Http from "../internal/http.ts"
+import { checkId } from "../internal/id.ts"
 import { whileWebhooksAreExpected } from "../internal/pace.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import * as Polling from "../Polling.ts"
@@ -869,18 +869,6 @@ const retrieve = (
     ref,
     isPoll
   })
-
-/**
- * Checks an id before it becomes part of a path.
- *
- * @internal
- */
-export const checkId = (operation: string, parameter: string, id: unknown): Effect.Effect<string, BadRequestError> =>
-  typeof id === "string" && /^[\w.-]{1,200}$/.test(id) && !/^\.+$/.test(id) ? Effect.succeed(id) : Effect.fail(refused({
-    operation,
-    parameter,
-    message: `${parameter} is ${quote(id)}, which is not an id.`
-  }))
 
 const refOf = (
   operation: string,

@@ -13,6 +13,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { Id } from "../internal/id.ts"
 import {
   absentable,
   open,
@@ -143,7 +144,7 @@ export const CompletionRun = withRaw(renamed({
   created_at: "createdAt",
   updated_at: "updatedAt"
 }, {
-  id: Schema.NonEmptyString,
+  id: Id,
   status: openLiterals(["created", "running", "succeeded", "failed"]),
   inputContent: sideField(Schema.Unknown),
   outputContent: absentable(renamed({
@@ -200,7 +201,7 @@ export interface TaskOutput extends Schema.Schema.Type<typeof TaskOutput> {}
  * @since 0.1.0
  */
 export const Task = withRaw(open({
-  id: Schema.NonEmptyString,
+  id: Id,
   reference: sideField(Schema.Finite),
   name: sideFieldOr(Schema.String, ""),
   /** `validating` means that the output is there and waits for a person. */

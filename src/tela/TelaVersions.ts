@@ -8,10 +8,11 @@ import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Schema from "effect/Schema"
 import type * as Http from "../internal/http.ts"
+import { checkId } from "../internal/id.ts"
 import * as Paginate from "../internal/paginate.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import { refused, type RequestError } from "../RunError.ts"
-import { checkId, provider } from "./TelaExecution.ts"
+import { provider } from "./TelaExecution.ts"
 import * as Wire from "./TelaSchema.ts"
 
 /**

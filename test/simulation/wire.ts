@@ -130,9 +130,7 @@ const spineSays = (method: string, body: unknown): Saying | undefined => {
   const { data } = body
   const { run_id: id, status } = data
   if (typeof id !== "string" || typeof status !== "string") return undefined
-  if (method === "GET" && status === "completed" && !(isJson(data.result) && typeof data.duration_ms === "number")) {
-    return undefined
-  }
+  if (method === "GET" && status === "completed" && !isJson(data.result)) return undefined
   const { elapsed_ms: _, ...progress } = isJson(data.progress) ? data.progress : {}
   return {
     id,

@@ -1,5 +1,5 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Fiber, Logger, Schedule, Stream } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Logger, Predicate, Schedule, Stream } from "effect"
 import { HttpClient, HttpClientError } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Polling, Run, RunError, RunRef, Spine } from "canvas-runs"
@@ -262,10 +262,10 @@ describe("runs.retrieve", () => {
 
   for (
     const [name, target] of [
-      ["an id that is no UUID", "task-abc"],
+      ["an id with a space", "task abc"],
       ["an id that would lead elsewhere", "../canvas/x"],
       ["a ref of another provider", RunRef.make({ provider: "tela", kind: "execution", id })],
-      ["a snapshot with a broken id", { run_id: "1" }]
+      ["a snapshot with a broken id", { run_id: "1/2" }]
     ] as const
   ) {
     it.effect(`refuses ${name} before any request`, () =>
@@ -308,7 +308,8 @@ describe("runs.retrieve", () => {
         }),
         contentType: "application/json"
       }))
-      const run = yield* spine.runs.retrieve(id)
+      const { raw, ...run } = yield* spine.runs.retrieve(id)
+      assert.isTrue(Predicate.hasProperty(raw, "metadata") && raw.metadata === null)
       assert.deepStrictEqual(run as unknown, {
         run_id: id,
         status: "partial",
@@ -323,7 +324,7 @@ describe("runs.retrieve", () => {
       if (run.status === "completed") {
         expectTypeOf(run).toEqualTypeOf<Spine.CompletedRun>()
         expectTypeOf(run.result.artifacts[0]!.download_url).toEqualTypeOf<string>()
-        expectTypeOf(run.metadata.credits_consumed).toEqualTypeOf<number>()
+        expectTypeOf(run.metadata.credits_consumed).toEqualTypeOf<number | undefined>()
       }
       if (run.status === "partial") expectTypeOf(run.errors[0]!.error).toEqualTypeOf<string>()
       if (run.status === "running") expectTypeOf(run.progress.tasks_completed).toEqualTypeOf<number>()

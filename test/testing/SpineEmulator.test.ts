@@ -397,7 +397,7 @@ describe("GET /v1/run/{run_id}", () => {
   it.effect("S3, S7: shows a completed run with its result and nothing that does not apply", () =>
     Effect.gen(function*() {
       const run = yield* succeeded()
-      assert.hasAllKeys(run, ["run_id", "status", "canvas_id", "duration_ms", "result", "metadata"])
+      assert.hasAllKeys(run, ["run_id", "status", "canvas_id", "duration_ms", "result", "metadata", "raw"])
       assert.include(run.result.final_output, "Compare three vector databases")
       assert.deepStrictEqual(run.metadata, {
         template_used: "auto",
@@ -411,7 +411,7 @@ describe("GET /v1/run/{run_id}", () => {
       const timeline = Timeline.make({ duration: 0, outcome: "partial" })
       const run = yield* finished({ timeline }, part("template", "report"))
       if (run.status !== "partial") return assert.fail(run.status)
-      assert.hasAllKeys(run, ["run_id", "status", "canvas_id", "duration_ms", "result", "metadata", "errors"])
+      assert.hasAllKeys(run, ["run_id", "status", "canvas_id", "duration_ms", "result", "metadata", "errors", "raw"])
       assert.deepStrictEqual(run.errors, [{ error: "text-block failed" }])
       assert.deepStrictEqual(run.result.artifacts.map((artifact) => artifact.type), ["docx"])
       const nodes = (yield* spine.dag(run.canvas_id!)).nodes

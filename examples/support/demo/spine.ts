@@ -90,7 +90,7 @@ const perform = Effect.fn("perform")(function*({ name, params }: Plan, { directo
     if (run.status === "completed") tasks = { ...tasks, completed: tasks.total }
     yield* show({ status: "downloading", ...tasks })
     const downloaded = yield* spine.artifacts.toDirectory(run, `${directory}/${name}`)
-    const files = downloaded.map(({ artifact, path }) => ({ path, bytes: artifact.size_bytes }))
+    const files = downloaded.map(({ artifact, path }) => ({ path, bytes: artifact.size_bytes ?? 0 }))
     const missing = run.status === "partial" ? run.errors.map(({ error }) => error) : []
     const note = [View.count(files.length, "file"), ...missing].join("; ")
     const { canvas_id: canvasId, metadata, status } = run

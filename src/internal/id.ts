@@ -1,0 +1,28 @@
+/** The one rule for ids of runs, canvases, tasks and the like, from a caller or from a provider. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { type BadRequestError, refused } from "../RunError.ts"
+import { quote } from "./describe.ts"
+
+/**
+ * Whether an id can be one segment of a path: whatever a provider answers with can then be asked about, and nothing else. No
+ * slashes, no characters that end a path, no percent sign that would be decoded, no spaces, no control characters and halves of
+ * surrogate pairs, and not only dots.
+ */
+export const isId = (id: unknown): id is string =>
+  typeof id === "string" && /^[^\s\p{C}/\\?#%]{1,200}$/u.test(id) && !/^\.+$/.test(id)
+
+/** The schema of an id in a response. */
+export const Id = Schema.String.check(
+  /*#__PURE__*/ Schema.makeFilter(isId, { expected: "an id that fits into a path" })
+)
+
+/** Checks an id of the caller before it becomes part of a path. */
+export const checkId = (operation: string, parameter: string, id: unknown): Effect.Effect<string, BadRequestError> =>
+  isId(id) ? Effect.succeed(id) : Effect.fail(refused({
+    operation,
+    parameter,
+    message: `${parameter} is ${
+      quote(id)
+    }, which is not an id. Give 1 to 200 characters without spaces and without any of / \\ ? # %.`
+  }))
