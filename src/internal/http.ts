@@ -26,6 +26,7 @@ import * as RunError from "../RunError.ts"
 import type { RunRef } from "../RunRef.ts"
 import * as FetchPlatform from "./fetchPlatform.ts"
 import { neverSent, watchConnections } from "./neverSent.ts"
+import { scrubber } from "./secret.ts"
 import { isRunError } from "./taggedError.ts"
 import * as Telemetry from "./telemetry.ts"
 import * as Timers from "./timers.ts"
@@ -131,13 +132,7 @@ export const make = (options: Options): Api => {
   watchConnections()
   const { baseUrl, credential } = options
   const secret = Redacted.value(credential.value)
-  // JSON writes some characters of a key with escapes
-  const escaped = JSON.stringify(secret).slice(1, -1)
-  const isEscaped = escaped !== secret
-  const scrub = (text: string): string =>
-    text.includes(secret) || isEscaped && text.includes(escaped)
-      ? text.replaceAll(secret, "<redacted>").replaceAll(escaped, "<redacted>")
-      : text
+  const scrub = scrubber(secret)
   const cleaner: Cleaner = {
     text: scrub,
     answer: secret.length < minKeyLength ? identity : scrub,

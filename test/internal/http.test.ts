@@ -1,9 +1,10 @@
 /** How the clients read what a server or an HTTP client makes of one request. */
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Redacted, Schedule, Stream } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Redacted, Schedule, Stream } from "effect"
 import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { RunError, Spine, Tela } from "canvas-runs"
+import { inspect } from "node:util"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const key = "sk_spine_http_secret/with+signs&<more>"
@@ -276,4 +277,77 @@ describe("D12: statuses that are neither a result nor an error", () => {
         assert.strictEqual(error._tag, status >= 307 ? "InvalidResponseError" : "CreateOutcomeUnknownError")
       }))
   }
+})
+
+describe("E7: the key, however a server echoes it", () => {
+  const base64 = (text: string) => Buffer.from(text).toString("base64")
+  const echoes: ReadonlyArray<readonly [string, string]> = [
+    ["as it is", key],
+    ["URL-encoded", encodeURIComponent(key)],
+    ["URL-encoded in lower case", encodeURIComponent(key).replaceAll(/%../g, (code) => code.toLowerCase())],
+    ["HTML-escaped", key.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")],
+    ["in JSON in JSON", JSON.stringify(JSON.stringify(key))],
+    ["in base64", base64(key)],
+    ["in base64 after one byte", base64(`:${key}`)],
+    ["in base64 between other bytes", base64(`ab${key};c`)],
+    ["as a password of Basic", base64(`user:${key}`)],
+    ["in base64url", Buffer.from(`x${key}`).toString("base64url")]
+  ]
+  /** What nobody may see: the key, or enough of it to rebuild the rest. */
+  const leaks = (text: string) =>
+    text.includes("http_secret") || text.includes(base64(key).slice(8, 28)) ||
+    [1, 2].some((offset) => text.includes(base64(`${"x".repeat(offset)}${key}`).slice(8, 28)))
+
+  for (const [how, echo] of echoes) {
+    it.effect(`is not in an error, which is what logs and spans show, when it is echoed ${how}`, () =>
+      Effect.gen(function*() {
+        assert.isTrue(leaks(echo) || echo.includes("http%5fsecret"), "the echo itself is seen by this test")
+        const shown: Array<string> = []
+        const { client } = answering((index) =>
+          [
+            json({ success: false, error: `bad key ${echo}`, details: [echo] }, 401),
+            new Response(`<html>${echo}</html>`, { status: 502, headers: { "content-type": `text/html; x=${echo}` } }),
+            new Response(null, { status: 302, headers: { location: `https://login.test/?k=${echo}` } }),
+            Object.assign(new Error(`connect to proxy with ${echo}`), { code: "ECONNRESET" }),
+            json({ success: true, data: { run_id: id, status: "failed", errors: [{ error: `used ${echo}` }] } })
+          ][index % 5]!
+        )
+        const { runs } = yield* spineOn(client, { retry: Schedule.recurs(0) })
+        for (let call = 0; call < 5; call++) {
+          const error = yield* Effect.flip(call === 4 ? runs.waitForCompletion(id) : runs.retrieve(id))
+          shown.push(
+            inspect(error, { depth: 12 }),
+            JSON.stringify(error),
+            error.message,
+            Cause.pretty(Cause.fail(error))
+          )
+        }
+        assert.deepStrictEqual(shown.filter(leaks), [])
+        assert.strictEqual(shown.length, 20)
+      }))
+  }
+
+  it.effect("is not in the output of a run that succeeded", () =>
+    Effect.gen(function*() {
+      const { client } = answering(() =>
+        json({
+          success: true,
+          data: {
+            run_id: id,
+            status: "completed",
+            result: { final_output: echoes.map(([, echo]) => echo).join(" "), artifacts: [] }
+          }
+        })
+      )
+      const { runs } = yield* spineOn(client)
+      assert.isFalse(leaks(inspect(yield* runs.waitForCompletion(id), { depth: 9 })))
+    }))
+
+  it.effect("leaves a text that resembles a short key as it is", () =>
+    Effect.gen(function*() {
+      const { client } = answering(() => json({ success: false, error: "a test in dGVzdA== and %74est" }, 400))
+      const { runs } = yield* spineOn(client, { apiKey: Redacted.make("te") })
+      const error = yield* Effect.flip(runs.retrieve(id))
+      assert.include(error.message, "dGVzdA==")
+    }))
 })

@@ -28,6 +28,7 @@ const loop = "src/internal/pollLoop.ts"
 const run = "src/Run.ts"
 const http = "src/internal/http.ts"
 const create = "src/internal/create.ts"
+const secret = "src/internal/secret.ts"
 const spine = "src/spine/SpineRuns.ts"
 const tela = "src/tela/TelaExecution.ts"
 
@@ -235,12 +236,12 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(http, "a number of any length is read", "header === undefined || header.length > 40", "header === undefined"),
   // HTTP: secrets
   mutant(
-    http,
+    secret,
     "the key is not searched for",
-    "text.replaceAll(secret, \"<redacted>\").replaceAll(escaped, \"<redacted>\")",
+    "text.replaceAll(form, \"<redacted>\")",
     "text"
   ),
-  mutant(http, "the key is not known in JSON", ".replaceAll(escaped, \"<redacted>\")", ""),
+  mutant(secret, "the key is not known in JSON", "    inJson(secret),\n", ""),
   mutant(http, "an answer keeps the key", "minKeyLength ? identity : scrub", "minKeyLength ? identity : identity"),
   mutant(http, "a request id keeps the key", "id === undefined ? undefined : scrub(id)", "id"),
   mutant(http, "a redirect's host keeps the key", "squeeze(host).includes(squeeze(secret))", "false"),
@@ -257,10 +258,10 @@ export const mutants: ReadonlyArray<Mutant> = [
     "HttpClient.TracerDisabledWhen, () => false"
   ),
   mutant(
-    http,
+    secret,
     "the key is searched for once only",
-    "text.replaceAll(secret, \"<redacted>\").replaceAll(escaped, \"<redacted>\")",
-    "text.replace(secret, \"<redacted>\")"
+    "text.replaceAll(form, \"<redacted>\")",
+    "text.replace(form, \"<redacted>\")"
   ),
   mutant(
     http,
