@@ -5,8 +5,8 @@ const conditions = ["canvas-runs:source"]
 
 const include = ["test/**/*.test.ts"]
 
-/** Files that replace a module, which no other file may see. */
-const mocking = globSync(include).filter((file) => readFileSync(file, "utf8").includes("vi.mock("))
+/** Files that replace a module or the platform's dispatcher of requests, which no other file may see. */
+const replacing = globSync(include).filter((file) => /vi\.mock\(|lobalDispatcher/.test(readFileSync(file, "utf8")))
 
 export default defineConfig({
   resolve: { conditions: [...conditions, "module", "node", "development|production"] },
@@ -18,8 +18,8 @@ export default defineConfig({
     maxWorkers: "100%",
     projects: [
       // Files that run in one process share what they import: loading Effect for each takes a third of the CPU time
-      { extends: true, test: { name: "shared", include, exclude: mocking, isolate: false } },
-      { extends: true, test: { name: "mocking", include: mocking } }
+      { extends: true, test: { name: "shared", include, exclude: replacing, isolate: false } },
+      { extends: true, test: { name: "replacing", include: replacing } }
     ]
   }
 })

@@ -7,6 +7,7 @@ import { inspect } from "node:util"
 import { type ClientOptions, RunError, Spine, Tela } from "canvas-runs"
 import { noSuchHost } from "./acts.ts"
 import { type Code, type Expected, expected, type Fault, knownDefects, legend, type Transport } from "./matrix.ts"
+import { patientClock } from "../clock.ts"
 import { openFile } from "../fileStore.ts"
 import * as Memory from "./memory.ts"
 import { type Caller, type Operation } from "./operations.ts"
@@ -20,7 +21,7 @@ export interface Cell {
   /** Without one, everything goes well, and what comes out is what a success under a fault is compared with. */
   readonly fault: Fault | undefined
   readonly transport: Transport
-  /** Whether every beat is ten times as long. */
+  /** Whether it is run again with longer beats. */
   readonly isSlowed?: boolean
 }
 
@@ -42,7 +43,7 @@ export interface Outcome {
 }
 
 /** How many times longer a beat is for a cell that is run once more, so that no stall of the machine reaches a timeout. */
-const slowness = 10
+const slownessOf = ({ fault, isSlowed }: Cell): number => isSlowed !== true ? 1 : fault?.isSlow === true ? 2 : 10
 
 const paces: Readonly<Record<Transport, Pace>> = {
   memory: { beatMillis: 1000 },
@@ -57,11 +58,10 @@ const watchdog: Readonly<Record<Transport, Duration.Input>> = {
   undici: "15 seconds"
 }
 
-const watchdogOf = ({ isSlowed, transport }: Cell): Duration.Duration =>
-  Duration.times(Duration.fromInputUnsafe(watchdog[transport]), isSlowed === true ? slowness : 1)
+const watchdogOf = (cell: Cell): Duration.Duration =>
+  Duration.times(Duration.fromInputUnsafe(watchdog[cell.transport]), slownessOf(cell))
 
-const paceOf = ({ isSlowed, transport }: Cell): Pace =>
-  isSlowed === true ? { beatMillis: slowness * paces[transport].beatMillis } : paces[transport]
+const paceOf = (cell: Cell): Pace => ({ beatMillis: slownessOf(cell) * paces[cell.transport].beatMillis })
 
 const timesOf = ({ beatMillis }: Pace, isSlow: boolean) => (count: number): Duration.Duration =>
   Duration.millis(count * beatMillis * (isSlow && beatMillis < 1000 ? 10 : 1))
@@ -177,7 +177,7 @@ const inMemory = (cell: Cell): Effect.Effect<Ended> =>
       open: transport.open(),
       files: Array.from(disk.files.keys())
     }
-  }).pipe(Effect.provide(TestClock.layer()))
+  }).pipe(Effect.provide(patientClock))
 
 const onSocket = (cell: Cell, layer: Layer.Layer<HttpClient.HttpClient>): Effect.Effect<Ended> =>
   Effect.scoped(Effect.gen(function*() {

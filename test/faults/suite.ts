@@ -38,7 +38,7 @@ export const runAll = (
     // What takes much of the machine is run last, so that nothing else runs out of time
     const slow = yield* Effect.forEach(cells.filter(isSlow), each, { concurrency: 4 })
     // A machine that stalls for longer than the client's timeouts changes how often a request is sent. Such a cell is run
-    // once more, alone and with ten times the timeouts; nothing but an unexpected outcome is given that chance.
+    // once more, alone and with longer timeouts; nothing but an unexpected outcome is given that chance.
     const again = yield* Effect.forEach(
       [...socket, ...slow],
       (outcome) =>

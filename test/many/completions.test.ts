@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { type Polling, Run, RunError, RunRef, Spine, Webhooks } from "canvas-runs"
 import * as Kernel from "canvas-runs/Polling"
 import { SpineEmulator, Timeline } from "canvas-runs/testing"
+import { patientClock } from "../clock.ts"
 import * as Timers from "../../src/internal/timers.ts"
 import { failure, finish, live, success } from "../spine/support.ts"
 
@@ -253,7 +254,7 @@ describe("completions", () => {
         )
       )
       assert.strictEqual(new Set(idsOf(told)).size, 10_000)
-    }))
+    }).pipe(Effect.provide(patientClock)))
 
   it.effect("of a crowd wake together, and what they wait for each other does not add up", () =>
     Effect.gen(function*() {

@@ -3,6 +3,7 @@ import { Clock, type Duration, Effect, Fiber, Result, Schedule, Stream } from "e
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import type { Spine } from "canvas-runs"
+import { patientClock } from "../clock.ts"
 import { size } from "../long/size.ts"
 import { limiters, makeProvider, mostWithin, type Provider, runId, spineOn, stopped } from "./support.ts"
 
@@ -74,7 +75,7 @@ describe(`${count} runs in one process`, { timeout: size(60_000, 300_000) }, () 
       const mean = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length
       assert.isAbove(mean, 30_000, "the limit is what holds them back")
       assert.isAtMost(Math.max(...gaps), 2 * mean)
-    }).pipe(Effect.provide(limiters)))
+    }).pipe(Effect.provide([limiters, patientClock])))
 
   const pause = { from: 100_000, until: 160_000 }
 
@@ -92,7 +93,7 @@ describe(`${count} runs in one process`, { timeout: size(60_000, 300_000) }, () 
       yield* Fiber.join(fiber)
       assert.isEmpty(provider.arrivals.filter((at) => at > pause.from + 300 && at < pause.until - 1))
       assert.isAtMost(mostWithin(provider.arrivals, 1000), limit)
-    }).pipe(Effect.provide(limiters)))
+    }).pipe(Effect.provide([limiters, patientClock])))
 
   it.effect("come back spread after that even where no limit is set", () =>
     Effect.gen(function*() {
@@ -117,7 +118,7 @@ describe(`${count} runs in one process`, { timeout: size(60_000, 300_000) }, () 
       assert.strictEqual(after.length, spread)
       assert.isAtLeast(after[0]!, pause.until - 1)
       assert.isAtMost(mostWithin(after, 1000), 2000, `${spread} come over ${spread / 1000} seconds`)
-    }))
+    }).pipe(Effect.provide(patientClock)))
 })
 
 describe(`${waits} waits of their own`, { timeout: size(60_000, 300_000) }, () => {
@@ -142,7 +143,7 @@ describe(`${waits} waits of their own`, { timeout: size(60_000, 300_000) }, () =
       yield* Fiber.join(fiber)
       assert.isAtLeast(provider.arrivals.filter((at) => at >= 14_700 && at < until).length, waits, "all are told so")
       assert.isAtMost(mostWithin(provider.arrivals, 1000), limit)
-    }).pipe(Effect.provide(limiters)))
+    }).pipe(Effect.provide([limiters, patientClock])))
 
   it.effect("leave the turn of who gave up to the next", () =>
     Effect.gen(function*() {
@@ -159,7 +160,7 @@ describe(`${waits} waits of their own`, { timeout: size(60_000, 300_000) }, () =
       yield* TestClock.adjust("1 minute")
       yield* Fiber.join(next)
       assert.deepStrictEqual(provider.arrivals.slice(3), [3000])
-    }).pipe(Effect.provide(limiters)))
+    }).pipe(Effect.provide([limiters, patientClock])))
 
   it.effect("get their turns though each gives up before one is free", () =>
     Effect.gen(function*() {
@@ -173,7 +174,7 @@ describe(`${waits} waits of their own`, { timeout: size(60_000, 300_000) }, () =
       yield* Fiber.interrupt(fiber)
       assert.isAtLeast(provider.arrivals.length, 58)
       assert.isAtMost(mostWithin(provider.arrivals, 60_000), 6)
-    }).pipe(Effect.provide(limiters)))
+    }).pipe(Effect.provide([limiters, patientClock])))
 })
 
 describe("two processes", () => {
@@ -203,5 +204,5 @@ describe("two processes", () => {
         own.reduce((sum, run) => sum + provider.polls.get(run)!.filter((at) => at < 60_000).length, 0)
       )
       assert.isAtMost(Math.abs(polls[0]! - polls[1]!), 2)
-    }).pipe(Effect.provide(limiters)))
+    }).pipe(Effect.provide([limiters, patientClock])))
 })
