@@ -8,15 +8,17 @@ import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as CombinedEmulatorServer from "../testing/CombinedEmulatorServer.ts"
+import * as Rude from "../testing/Rude.ts"
 import * as SpineEmulator from "../testing/SpineEmulator.ts"
 import * as TelaEmulator from "../testing/TelaEmulator.ts"
 import * as Timeline from "../testing/Timeline.ts"
 import { decode, type ScriptFile, spineScript, telaCanvases } from "./scriptFile.ts"
 
-const help = (baseUrl: string, script: ScriptFile) => `
+const help = (baseUrl: string, script: ScriptFile, rude: Rude.Rude) => `
 Spine: any API key of the form sk_spine_... will do. Start a run:
 
   curl ${baseUrl}/v1/run -H "X-API-KEY: sk_spine_demo" -F prompt="Compare three vector databases" -F template=report
@@ -46,7 +48,7 @@ A canvas with a structured output, ${
 A canvas that fails: ${TelaEmulator.failingCanvasId}
 A canvas that is not there: ${TelaEmulator.unknownCanvasId}
 A workflow: ${TelaEmulator.workflowCanvasId}
-${scripted(script)}
+${scripted(script)}${rude.map((name) => `Rude: ${Rude.descriptions[name]} (${name})\n`).join("")}
 Ctrl-C stops the emulator.`
 
 const scripted = ({ spine, tela }: ScriptFile): string =>
@@ -60,6 +62,13 @@ const scripted = ({ spine, tela }: ScriptFile): string =>
       `Scripted: the canvas ${id}${title === undefined ? "" : ` (${title})`} ends ${outcome}\n`
     )
   ].join("")
+
+const parseRude = (text: string): Option.Option<Rude.Rude> => {
+  if (text === "all") return Option.some(Rude.all)
+  if (text === "none") return Option.some(Rude.none)
+  if (/^\d{1,9}$/.test(text)) return Option.some(Rude.sample(Number(text)))
+  return Schema.decodeUnknownOption(Schema.Array(Schema.Literals(Rude.names)))(text.split(","))
+}
 
 const canvasId = "11111111-1111-4111-8111-111111111111"
 
@@ -84,6 +93,27 @@ const emulator = Command.make(
       Flag.withDescription("How many times faster a run goes; at 1 it takes a few seconds"),
       Flag.withDefault(1)
     ),
+    rude: Flag.String("rude").pipe(
+      Flag.withDescription(
+        "What the server is rude about: all, none, a number that selects about half of all names, or names such as " +
+          "gzip,oddIds; listed in the documentation of Rude"
+      ),
+      Flag.mapEffect((text) =>
+        Option.match(parseRude(text), {
+          onNone: () =>
+            Effect.fail(
+              new CliError.InvalidValue({
+                option: "rude",
+                value: text,
+                expected: `all, none, a number, or some of ${Rude.names.join(", ")}`,
+                kind: "flag"
+              })
+            ),
+          onSome: Effect.succeed
+        })
+      ),
+      Flag.withDefault(Rude.none)
+    ),
     script: Flag.FileParse("script", { format: "json" }).pipe(
       Flag.mapEffect((content) =>
         Effect.mapError(decode(content), (error) =>
@@ -102,16 +132,17 @@ const emulator = Command.make(
       Flag.withDefault<ScriptFile>({})
     )
   },
-  Effect.fnUntraced(function*({ allowHost, host, port, script, speed }) {
+  Effect.fnUntraced(function*({ allowHost, host, port, rude, script, speed }) {
     return yield* CombinedEmulatorServer.CombinedEmulatorServer.pipe(
-      Effect.tap(({ baseUrl }) => Console.log(`listening on ${baseUrl}\n${help(baseUrl, script)}`)),
+      Effect.tap(({ baseUrl }) => Console.log(`listening on ${baseUrl}\n${help(baseUrl, script, rude)}`)),
       Effect.andThen(Effect.never),
       Effect.provide(CombinedEmulatorServer.layer({
         host,
         port,
         allowedHosts: allowHost,
-        spine: { speed, script: spineScript(script, "6 seconds") },
+        spine: { rude, speed, script: spineScript(script, "6 seconds") },
         tela: {
+          rude,
           speed,
           script: { timeline: Timeline.make({ duration: "3 seconds" }), stream: { pause: "300 millis" } },
           canvases: [TelaEmulator.invoiceCanvas, ...telaCanvases(script, "3 seconds")]

@@ -65,6 +65,14 @@ describe("npm run emulator", () => {
     for (const code of codes) assert.notStrictEqual(code, 0)
   })
 
+  it("refuses a rudeness that it does not know, and names those that there are", async () => {
+    const child = start("--port", "0", "--rude", "gzip,gzap")
+    let text = ""
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => text += chunk.toString())
+    assert.strictEqual(await ended(child), 1)
+    assert.match(text, /--rude[^]*gzip,gzap[^]*noContentLength/)
+  })
+
   it("F12: fails a run, ends one partial and gives a canvas a structured output, on request, and lists how", async () => {
     const folder = await mkdtemp(join(tmpdir(), "emulator-"))
     const script = join(folder, "script.json")
@@ -80,12 +88,13 @@ describe("npm run emulator", () => {
         }
       })
     )
-    const child = start("--port", "0", "--speed", "1000", "--script", script)
+    const child = start("--port", "0", "--speed", "1000", "--script", script, "--rude", "keepAlives,noContentLength")
     const end = ended(child)
     try {
       const output = await printed(child, /Ctrl-C/)
       for (
         const listed of [
+          "Rude: sends JSON and files without content-length (noContentLength)",
           SpineEmulator.failingPrompt,
           SpineEmulator.partialPrompt,
           TelaEmulator.invoiceCanvas.id,
