@@ -88,7 +88,7 @@ export const descriptions = {
   noDone: "ends streams after the chunk with the finish_reason, without [DONE]",
   // Webhooks
   repeatedWebhooks: "delivers each webhook twice",
-  earlyWebhooks: "answers a create only after the webhooks that were due at once",
+  earlyWebhooks: "answers a create 200 ms late, after the webhooks that were due by then",
   reorderedWebhooks: "holds back every other webhook for a second, so that the next one overtakes it"
 } as const
 

@@ -9,7 +9,7 @@ import { TestClock } from "effect/testing"
 import { FetchHttpClient, HttpClient, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { RunError, Spine, Tela, Webhooks } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
-import { Emulator, type Rude, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
+import { Emulator, Fault, type Rude, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
 import * as CombinedEmulatorServer from "canvas-runs/testing/CombinedEmulatorServer"
 import { promises } from "./promises.ts"
 import { providers } from "./providers.ts"
@@ -17,8 +17,12 @@ import { unknownStatus } from "../../src/testing/internal/rude.ts"
 
 export type Transport = "memory" | "fetch" | "undici"
 
-/** A client that waits for webhooks, too. */
-class Notified extends Context.Service<Notified, Spine.Service>()("test/contract/Notified") {}
+/** A client that waits for webhooks, too, and the ids of the events that its route was told, in order. */
+class Notified
+  extends Context.Service<Notified, { readonly spine: Spine.Service; readonly told: ReadonlyArray<string> }>()(
+    "test/contract/Notified"
+  )
+{}
 
 type Env =
   | Spine.SpineClient
@@ -37,17 +41,31 @@ const retry = Schedule.recurs(3)
 const speed = 2000
 
 /** The programs' side: clients on that transport. */
-const clients = (hub: Webhooks.Service, baseUrl: { readonly spine?: string; readonly tela?: string }) =>
+const clients = (
+  hub: Webhooks.Service,
+  told: ReadonlyArray<string>,
+  baseUrl: { readonly spine?: string; readonly tela?: string }
+) =>
   Layer.orDie(Layer.mergeAll(
     Spine.layer({ apiKey: spineKey, retry, baseUrl: baseUrl.spine }),
     Tela.layer({ apiKey: telaKey, retry, baseUrl: baseUrl.tela }),
-    Layer.effect(Notified, Spine.make({ apiKey: spineKey, retry, baseUrl: baseUrl.spine, webhooks: hub }))
+    Layer.effect(
+      Notified,
+      Effect.map(
+        Spine.make({ apiKey: spineKey, retry, baseUrl: baseUrl.spine, webhooks: hub }),
+        (spine) => ({ spine, told })
+      )
+    )
   ))
 
 /** Calls the route of a program without a socket. */
-const receiver = Effect.fnUntraced(function*(hub: Webhooks.Service) {
+const receiver = Effect.fnUntraced(function*(hub: Webhooks.Service, told: Array<string>) {
   const route = yield* HttpRouter.toHttpEffect(
-    Spine.layerWebhookRoute({ path: "/hook", secret: Redacted.make(webhook.secret) }).pipe(
+    Spine.layerWebhookRoute({
+      path: "/hook",
+      secret: Redacted.make(webhook.secret),
+      onEvent: ({ id }) => Effect.sync(() => told.push(id))
+    }).pipe(
       Layer.provide(Layer.succeed(Webhooks.Webhooks, hub))
     )
   )
@@ -76,17 +94,18 @@ const layerOf = (transport: Transport, rude: Rude.Rude): Layer.Layer<Env> =>
   Layer.unwrap(
     Effect.gen(function*() {
       const hub = yield* Webhooks.make()
-      const webhookClient = yield* receiver(hub)
+      const told: Array<string> = []
+      const webhookClient = yield* receiver(hub, told)
       const spine = { rude, speed, webhooks: [webhook], webhookClient }
       const tela = { rude, speed }
       const served = transport === "memory"
-        ? clients(hub, {}).pipe(
+        ? clients(hub, told, {}).pipe(
           Layer.provide(inMemory),
           Layer.provideMerge(Layer.mergeAll(SpineEmulator.layer(spine), TelaEmulator.layer(tela)))
         )
         : Layer.unwrap(Effect.map(
           CombinedEmulatorServer.CombinedEmulatorServer,
-          ({ baseUrl }) => clients(hub, { spine: baseUrl, tela: baseUrl })
+          ({ baseUrl }) => clients(hub, told, { spine: baseUrl, tela: baseUrl })
         )).pipe(
           Layer.provide(transport === "fetch" ? FetchHttpClient.layer : NodeHttp.layer()),
           Layer.provideMerge(Layer.orDie(CombinedEmulatorServer.layer({ spine, tela })))
@@ -182,10 +201,26 @@ export const journeys: Readonly<Record<string, Journey>> = {
   }),
 
   "Spine: a webhook ends a wait that would not poll for long": Effect.gen(function*() {
-    const { runs } = yield* Notified
-    yield* (yield* SpineEmulator.SpineEmulator).script({ timeline: minute, finalOutput: text })
-    const run = yield* runs.run({ prompt: "x" }, { timeout: "20 seconds" })
+    const { spine: { runs } } = yield* Notified
+    const emulator = yield* SpineEmulator.SpineEmulator
+    yield* emulator.script({ timeline: Timeline.make({ duration: "5 minutes" }), finalOutput: text })
+    // The first poll of the wait fails, whatever the webhooks do
+    yield* emulator.fault(Fault.status(503).pipe(Fault.on("GET", "/v1/run/"), Fault.times(4)))
+    const run = yield* runs.run({ prompt: "x" }, { timeout: "5 seconds" })
     assert.deepStrictEqual([run.status, run.result.final_output], ["completed", text])
+  }),
+
+  "Spine: webhooks that came before the wait count, and each event is told once": Effect.gen(function*() {
+    const { spine: { runs }, told } = yield* Notified
+    const emulator = yield* SpineEmulator.SpineEmulator
+    yield* emulator.script({ timeline: minute, finalOutput: text })
+    const { ref } = yield* runs.create({ prompt: "x" })
+    const attempts = Effect.map(emulator.deliveries, (all) => all.filter(({ status }) => status === "delivered").length)
+    yield* Effect.repeat(Effect.andThen(Effect.sleep("5 millis"), attempts), { until: (delivered) => delivered === 2 })
+    yield* emulator.fault(Fault.status(503).pipe(Fault.on("GET", "/v1/run/"), Fault.times(4)))
+    const run = yield* runs.waitForCompletion(ref, { timeout: "5 seconds" })
+    assert.deepStrictEqual([run.status, run.result.final_output], ["completed", text])
+    assert.deepStrictEqual([told.length, new Set(told).size], [2, 2])
   }),
 
   "Tela: a canvas answers at once, with text and with a structured output": Effect.gen(function*() {

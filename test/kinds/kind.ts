@@ -22,13 +22,19 @@ export interface Place {
   readonly mutant: Removal
   /** What is given to the place, by a sentence that states the right outcome. Each fails without the guard, or a sibling does. */
   readonly inputs: Readonly<Record<string, () => Effect.Effect<unknown, unknown> | Promise<unknown>>>
+  /** What passes without the guard too, which shows that the mutant breaks nothing else. */
+  readonly control?: () => Effect.Effect<unknown, unknown>
 }
+
+/** The name of the test of a control. A mutant that fails it is too strong. */
+export const controlName = "the control passes, with the guard and without it"
 
 /** Registers the tests of a kind. Each place needs two inputs at least, and a mutant that still fits the source. */
 export const describeKind = (kind: string, places: ReadonlyArray<Place>): void => {
   describe(`kind: ${kind}`, () => {
-    for (const { inputs, name } of places) {
+    for (const { control, inputs, name } of places) {
       describe(name, () => {
+        if (control !== undefined) it.live(controlName, control)
         for (const [title, run] of Object.entries(inputs)) {
           it.live(title, () => {
             const running = run()

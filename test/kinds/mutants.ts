@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { kept } from "../long/sample.ts"
 import { copyRepository, execute } from "../simulation/mutants.ts"
-import type { Place } from "./kind.ts"
+import { controlName, type Place } from "./kind.ts"
 
 interface Target {
   readonly testFile: string
@@ -77,6 +77,7 @@ const tryOut = async (copy: string, { place, testFile }: Target): Promise<string
     if (status === undefined) return "did not end"
     const broken = /^not ok \d+ - (.*?)(?: # time.*)?$/m.exec(output)
     if (broken === null) throw new Error(`the tests could not be run:\n${output.slice(0, 4000)}`)
+    if (broken[1]!.endsWith(controlName)) throw new Error(`the mutant breaks its control too: ${place.name}`)
     return broken[1]!.slice(-160)
   } finally {
     await writeFile(path, source)

@@ -19,4 +19,4 @@ export const script = (has: Has, own: WebhookDelivery.Script | undefined): Webho
 
 /** Holds back the response to a create, so that webhooks that are due at once arrive before it. */
 export const beforeAnswer = (has: Has): Effect.Effect<void> =>
-  has("earlyWebhooks") ? Effect.sleep("50 millis") : Effect.void
+  has("earlyWebhooks") ? Effect.sleep("200 millis") : Effect.void
