@@ -608,12 +608,20 @@ const judgeLookup = (court: Court, process: Process, cursor: Cursor, cutAt: numb
   const createdAt = Number(field(ref, "createdAt"))
   const { lookup } = process
   if (lookup === undefined) return { at: process.startedAt, createdAt, ref, known: undefined }
-  const call = playCall(court, cursor, {
-    promise: 10,
-    due: [process.startedAt, process.startedAt],
-    cutAt,
-    mayRetry: (outcome) => outcome._tag === "Failed" && outcome.isPassing
-  })
+  const grace = process.policy.notFoundGrace ?? 30_000
+  const look = (at: number): Call =>
+    playCall(court, cursor, {
+      promise: 10,
+      due: [at, at],
+      cutAt,
+      mayRetry: (outcome) => outcome._tag === "Failed" && outcome.isPassing
+    })
+  let call = look(process.startedAt)
+  // A replica that does not know the execution yet is asked every second
+  while (
+    call._tag === "Outcome" && call.outcome._tag === "Failed" && call.outcome.error === "NotFoundError" &&
+    call.at - createdAt < grace
+  ) call = look(call.at + 1000)
   if (call._tag === "Cut" || lookup.end === undefined) return undefined
   const { end } = lookup
   if (call.outcome._tag === "Failed") {
