@@ -454,6 +454,7 @@ export interface InputFile extends Schema.Schema.Type<typeof InputFile> {}
  * @internal
  */
 export const TaskInput = Schema.Struct({
+  id: Id,
   inputContent: absentable(Schema.Struct({ files: absentable(Schema.Array(InputFile)) }))
 })
 

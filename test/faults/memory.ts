@@ -16,6 +16,8 @@ export interface MemoryTransport {
   readonly open: () => ReadonlyArray<string>
   /** Counts all that has happened: a program that is still busy makes it grow. */
   readonly activity: () => number
+  /** Counts what the program does by itself. */
+  readonly note: () => void
 }
 
 export const make = (stage: Stage): MemoryTransport => {
@@ -76,6 +78,7 @@ export const make = (stage: Stage): MemoryTransport => {
   return {
     client,
     activity: () => activity,
+    note: () => void activity++,
     open: () => Array.from(open).filter(({ signal }) => !signal.aborted).map(({ what }) => what)
   }
 }

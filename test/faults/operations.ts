@@ -251,6 +251,7 @@ const applicationOf = (client: Tela.Service) => client.canvas.make({ application
 const telaWait = ({ beats: time }: Caller) => ({
   pollingInterval: time(beats.pollInterval),
   pollingTimeout: time(beats.waitTimeout),
+  notFoundGrace: time(beats.notFoundGrace),
   errorBudget: 1
 })
 

@@ -110,7 +110,12 @@ const clientOptions = (
   maxResponseBytes
 })
 
-const perform = (cell: Cell, pace: Pace, origins: Readonly<Record<Host, string>>) => {
+const perform = (
+  cell: Cell,
+  pace: Pace,
+  origins: Readonly<Record<Host, string>>,
+  onElement: () => void = () => {}
+) => {
   const { fault, operation } = cell
   // What goes well may take its time: the first of all cells also loads and compiles
   const time = timesOf(pace, fault === undefined || fault.isSlow === true)
@@ -122,7 +127,10 @@ const perform = (cell: Cell, pace: Pace, origins: Readonly<Record<Host, string>>
         ? Stream.tap(stream, () => Effect.sleep(time(beats.slowConsumer)))
         : fault?.caller === "leaves"
         ? Stream.take(stream, 1)
-        : stream
+        : Stream.map(stream, (element) => {
+          onElement()
+          return element
+        })
   }
   const disk = makeDisk()
   const options = clientOptions(time, origins.api, fault?.maxResponseBytes)
@@ -159,7 +167,7 @@ const inMemory = (cell: Cell): Effect.Effect<Ended> =>
       origins: () => Memory.origins
     })
     const transport = Memory.make(stage)
-    const { disk, exit } = perform(cell, paces.memory, Memory.origins)
+    const { disk, exit } = perform(cell, paces.memory, Memory.origins, transport.note)
     const fiber = yield* Effect.forkChild(
       Effect.provideService(exit, HttpClient.HttpClient, transport.client)
     )
