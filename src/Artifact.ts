@@ -486,9 +486,11 @@ const open = <E, R, E2, R2>(
           case 206: {
             const part = contentRange(headers)
             if (isRange) {
+              // A part that does not say how large the file is could end before the file does
+              progress.total = total ?? part?.total
               const isTheRest = part !== undefined && part.first === received && !isCompressed(headers) &&
                 (etag === undefined || etag === version) &&
-                (part.total === undefined || total === undefined || part.total === total)
+                progress.total !== undefined && (part.total === undefined || part.total === progress.total)
               return isTheRest ? Effect.succeed({ response, skip: 0 }) : again()
             }
             return refuse(response, unavailable(source, "its server answered with a part of it only", { status }))

@@ -146,7 +146,11 @@ export const normalize = (
   }
 ): Effect.Effect<UploadFile, BadRequestError | FileInputError> =>
   Effect.gen(function*() {
-    const described = describe(input)
+    const described = yield* Effect.try({
+      try: () => describe(input),
+      // A property of the caller's object may be a getter
+      catch: (cause) => readError(options?.filename ?? `file ${index}`, cause)
+    })
     const filename = options?.filename ?? described.filename
     const label = filename ?? `file ${index}`
     const wrong = (message: string) => refused({ operation, parameter: "files", message: `${label} ${message}` })
