@@ -384,7 +384,8 @@ const exactly = (
         reached: false,
         isRetryable: false
       })
-    return self.pipe(
+    // Some streams throw as they begin, which only an effect around them can catch
+    return Stream.unwrap(Effect.succeed(self)).pipe(
       Stream.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause)
           ? Stream.failCause(cause as Cause.Cause<never>)
