@@ -90,6 +90,12 @@ export interface ClientOptions {
   /**
    * Whether a create whose outcome is not known is tried again, **at the price of a second, billed run**.
    *
+   * **Details**
+   *
+   * Without it a create is sent once, also by an `HttpClient` that repeats failed requests, such as one with
+   * `HttpClient.retryTransient`. What such a client wants to repeat ends as `CreateOutcomeUnknownError`, because the client hides
+   * how the first request ended.
+   *
    * @default false
    */
   readonly retryCreates?: boolean | undefined

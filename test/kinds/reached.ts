@@ -1,0 +1,522 @@
+/**
+ * Every place that decides whether a request may have reached the provider, or whether a run may exist. Without its guard, a
+ * second run would be created, or a certain outcome would be reported as unknown.
+ */
+import { NodeHttpClient } from "@effect/platform-node"
+import { assert } from "@effect/vitest"
+import { Cause, Data, Effect, Exit, Layer, Option, Redacted, Schedule } from "effect"
+import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
+import { Polling, Run, RunError, RunRef, Spine, Tela } from "canvas-runs"
+import * as RunStore from "canvas-runs/RunStore"
+import * as NodeHttp from "node:http"
+import * as Net from "node:net"
+import type { Duplex } from "node:stream"
+import * as Undici from "undici"
+import type { Place } from "./kind.ts"
+
+const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
+const neverSent = "src/internal/neverSent.ts"
+const http = "src/internal/http.ts"
+const create = "src/internal/create.ts"
+const store = "src/RunStore.ts"
+
+// -- transports -------------------------------------------------------------------------------------------------------
+
+type Answer = Response | Error | "silence"
+
+const json = (body: unknown, status = 200) => Response.json(body, { status })
+const accepted = () => json({ success: true, data: { run_id: id, status: "running" } })
+
+/** A client that answers the n-th request, and counts them. */
+const answering = (answer: (index: number) => Answer) => {
+  const seen = { requests: 0 }
+  const client = HttpClient.make((request) =>
+    Effect.suspend((): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> => {
+      const given = answer(seen.requests++)
+      return given === "silence"
+        ? Effect.never
+        : given instanceof Error
+        ? Effect.fail(
+          new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause: given }) })
+        )
+        : Effect.succeed(HttpClientResponse.fromWeb(request, given))
+    })
+  )
+  return { client, seen }
+}
+
+const coded = (code: string, fields: object = {}) => Object.assign(new Error(code), { code, ...fields })
+
+/** A body that begins, and then stalls or breaks. */
+const brokenBody = (cause?: Error) =>
+  new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode("{\"succ")),
+    pull: (controller) => cause === undefined ? new Promise(() => {}) : controller.error(cause)
+  })
+
+const options = { apiKey: Redacted.make("key_for_reached"), requestTimeout: "100 millis" } as const
+const clients = (client: HttpClient.HttpClient, more: { readonly retryCreates?: boolean } = {}) =>
+  Effect.gen(function*() {
+    const spine = yield* Spine.make({ ...options, retry: Schedule.recurs(1), ...more })
+    const tela = yield* Tela.make({ ...options, retry: Schedule.recurs(1), ...more })
+    return { create: spine.runs.create({ prompt: "x" }), tela: tela.canvas.make({ id }) }
+  }).pipe(Effect.provideService(HttpClient.HttpClient, client))
+
+interface Expectation {
+  readonly tag: string
+  readonly requests?: number
+  /** What the client adds to the transport. */
+  readonly through?: (client: HttpClient.HttpClient) => HttpClient.HttpClient
+  readonly retryCreates?: boolean
+  readonly api?: "spine" | "tela"
+}
+
+/** A create that is answered like this fails like that. */
+const creates = (answer: (index: number) => Answer, expected: Expectation) => () =>
+  Effect.gen(function*() {
+    const { client, seen } = answering(answer)
+    const { create, tela } = yield* clients(
+      expected.through?.(client) ?? client,
+      expected.retryCreates === undefined ? {} : { retryCreates: expected.retryCreates }
+    )
+    const exit = yield* Effect.exit(
+      expected.api === "tela" ? tela.execute({ a: "1" }, { async: true }) : create as Effect.Effect<unknown, unknown>
+    )
+    assert.strictEqual(tagOf(exit), expected.tag)
+    if (expected.requests !== undefined) assert.strictEqual(seen.requests, expected.requests)
+  })
+
+const tagOf = (exit: Exit.Exit<unknown, unknown>): string =>
+  Exit.isSuccess(exit)
+    ? "success"
+    : Option.match(Cause.findErrorOption(exit.cause), {
+      onNone: () => "defect",
+      onSome: (error) => (error as { readonly _tag: string })._tag
+    })
+
+/** A create on a real connection fails as never sent. */
+const failsToConnect = (
+  server: () => Net.Server,
+  url: (port: number) => { readonly baseUrl: string; readonly proxy?: string }
+) =>
+() =>
+  Effect.gen(function*() {
+    const listening = yield* Effect.acquireRelease(
+      Effect.callback<Net.Server>((resume) => {
+        const made = server()
+        made.listen(0, "127.0.0.1", () => resume(Effect.succeed(made)))
+      }),
+      (made) => Effect.sync(() => made.close())
+    )
+    const { baseUrl, proxy } = url((listening.address() as Net.AddressInfo).port)
+    const layer = proxy === undefined
+      ? NodeHttpClient.layerUndici
+      : NodeHttpClient.layerUndiciNoDispatcher.pipe(
+        Layer.provide(Layer.succeed(NodeHttpClient.Dispatcher, new Undici.ProxyAgent(proxy)))
+      )
+    const error = yield* Effect.flatMap(
+      Spine.make({ ...options, requestTimeout: "10 seconds", baseUrl, retry: Schedule.recurs(0) }),
+      ({ runs }) => Effect.flip(runs.create({ prompt: "x" }))
+    ).pipe(Effect.provide(layer))
+    assert.instanceOf(error, RunError.TransportError, error.message)
+    assert.isFalse(error.reached)
+  }).pipe(Effect.scoped)
+
+const tunnels = (line: string) => () => {
+  const server = NodeHttp.createServer()
+  server.on("connect", (_: unknown, socket: Duplex) => void socket.end(`HTTP/1.1 ${line}\r\n\r\n`))
+  return server
+}
+
+// -- the store --------------------------------------------------------------------------------------------------------
+
+const fields = { operation: "runs.create", attempts: 1, elapsed: 0, message: "test" } as never
+const limited = new RunError.RateLimitError(fields)
+const refOf = (id: string) => RunRef.make({ provider: "test", kind: "run", id })
+
+/** What the store knows after runs of these creates under one key, each but the first with `onUnknown: "retry"`. */
+const leaves = (
+  entry: "Unknown" | "Created" | undefined,
+  ...creates: ReadonlyArray<
+    Effect.Effect<{ readonly ref: RunRef.RunRef }, unknown> | ((parts: Parts) => Effect.Effect<never, unknown>)
+  >
+) =>
+() =>
+  Effect.gen(function*() {
+    const { get, runOnce } = yield* RunStore.RunStore
+    let index = 0
+    for (const each of creates) {
+      const create = typeof each === "function" ? Effect.flatMap(parts, each) : each
+      yield* Effect.exit(runOnce("a", create, index++ === 0 ? {} : { onUnknown: "retry" }))
+    }
+    assert.strictEqual((yield* get("a"))?._tag, entry)
+  }).pipe(Effect.provide(RunStore.layerMemory))
+
+/** Creates that the store can see, by their outcomes. */
+interface Parts {
+  readonly ok: Effect.Effect<{ readonly ref: RunRef.RunRef }, unknown>
+  readonly lost: Effect.Effect<unknown, unknown>
+  readonly refused: Effect.Effect<never, unknown>
+}
+
+const parts: Effect.Effect<Parts, unknown> = Effect.gen(function*() {
+  const on = (answer: () => Answer) => Effect.map(clients(answering(answer).client), ({ create }) => create)
+  const refused = yield* on(() => json({}, 402))
+  return {
+    ok: yield* on(accepted),
+    lost: yield* on(() => json({}, 500)),
+    refused: Effect.flatMap(refused, () => Effect.die("it is refused"))
+  }
+})
+
+const brokenFile = (reason: "read" | "size") =>
+  new RunError.FileInputError({ message: "test", file: "a.txt", reason, reached: true, isRetryable: false })
+
+class OwnRateLimitError extends Data.TaggedError("RateLimitError")<{}> {}
+class OwnNotFoundError extends Data.TaggedError("NotFoundError")<{ readonly isRetryable: false }> {}
+
+/** A wait for a run whose polls fail with this ends after so many of them. */
+const pollsEnd = (error: OwnNotFoundError | { readonly _tag: "NotFoundError"; readonly isRetryable: boolean }) => () =>
+  Effect.gen(function*() {
+    let polls = 0
+    const source = {
+      ref: RunRef.make({ provider: "test", kind: "run", id, createdAt: Date.now() }),
+      retrieve: Effect.suspend(() => {
+        polls++
+        return Effect.fail(error)
+      }),
+      classify: () => ({ _tag: "Pending" }) as const,
+      status: () => "running"
+    }
+    const policy = yield* Polling.makePolicy("test", { pollInterval: 1, timeout: 500 }, {
+      pollInterval: 1,
+      timeout: 500
+    })
+    assert.strictEqual(tagOf(yield* Effect.exit(Run.wait(source as never, policy as never))), "NotFoundError")
+    assert.strictEqual(polls, 1)
+  }) as Effect.Effect<unknown, unknown>
+
+// -- the table --------------------------------------------------------------------------------------------------------
+
+export const places: ReadonlyArray<Place> = [
+  {
+    name: "an error object that undici published for a failed connection proves that nothing was sent",
+    mutant: { file: neverSent, find: "if (connectErrors.has(cause)) return true", replace: "" },
+    inputs: {
+      "a proxy that answers 503 to CONNECT": failsToConnect(
+        tunnels("503 Service Unavailable"),
+        (port) => ({ baseUrl: "https://provider.test", proxy: `http://127.0.0.1:${port}` })
+      ),
+      "a proxy that hangs up on CONNECT": failsToConnect(() => {
+        const server = NodeHttp.createServer()
+        server.on("connect", (_: unknown, socket: Net.Socket) => void socket.resetAndDestroy())
+        return server
+      }, (port) => ({ baseUrl: "https://provider.test", proxy: `http://127.0.0.1:${port}` })),
+      "a server that resets the TLS handshake": failsToConnect(
+        () => Net.createServer((socket) => void socket.once("data", () => socket.resetAndDestroy())),
+        (port) => ({ baseUrl: `https://127.0.0.1:${port}` })
+      )
+    }
+  },
+  {
+    name: "the list of codes holds none that can come after the first byte",
+    mutant: {
+      file: neverSent,
+      find: "  \"ECONNREFUSED\",\n",
+      replace: "  \"ECONNREFUSED\", \"EPIPE\", \"ECONNABORTED\", \"UND_ERR_SOCKET\", \"ETIMEDOUT\",\n"
+    },
+    inputs: {
+      "a broken pipe": creates(() => coded("EPIPE", { syscall: "write" }), {
+        tag: "CreateOutcomeUnknownError",
+        requests: 1
+      }),
+      "a connection that times out while it is read": creates(() => coded("ETIMEDOUT", { syscall: "read" }), {
+        tag: "CreateOutcomeUnknownError",
+        api: "tela",
+        requests: 1
+      })
+    }
+  },
+  {
+    name: "of several addresses, each has to have refused",
+    mutant: { file: neverSent, find: "errors.every((error)", replace: "errors.some((error)" },
+    inputs: {
+      "one refused, one timed out while it was read": creates(
+        () => new AggregateError([coded("ECONNREFUSED"), coded("ETIMEDOUT", { syscall: "read" })]),
+        { tag: "CreateOutcomeUnknownError" }
+      ),
+      "one unknown to DNS, one closed by the other side": creates(
+        () =>
+          new TypeError("fetch failed", { cause: new AggregateError([coded("ENOTFOUND"), coded("UND_ERR_SOCKET")]) }),
+        { tag: "CreateOutcomeUnknownError", api: "tela" }
+      )
+    }
+  },
+  {
+    name: "an error with a code of its own is not explained by an older one in its cause",
+    mutant: { file: neverSent, find: "typeof code !== \"string\" && neverSent", replace: "neverSent" },
+    inputs: {
+      "an aborted connection after one that was refused": creates(
+        () => coded("ECONNABORTED", { cause: coded("ECONNREFUSED") }),
+        { tag: "CreateOutcomeUnknownError", requests: 1 }
+      ),
+      "a header timeout of a retry after a host without an address": creates(
+        () => coded("UND_ERR_HEADERS_TIMEOUT", { cause: coded("ENOTFOUND") }),
+        { tag: "CreateOutcomeUnknownError", api: "tela", requests: 1 }
+      )
+    }
+  },
+  {
+    name: "only a failure before the response can be one of the connection",
+    mutant: {
+      file: http,
+      find: "status !== undefined || reason._tag !== \"TransportError\" || !neverSent(cause)",
+      replace: "!neverSent(cause)"
+    },
+    inputs: {
+      "a body of 200 that fails with the code of a refused connection": creates(
+        () => new Response(brokenBody(coded("ECONNREFUSED")), { status: 200 }),
+        { tag: "CreateOutcomeUnknownError", requests: 1 }
+      ),
+      "a body of 202 that fails with a connect timeout": creates(
+        () => new Response(brokenBody(coded("UND_ERR_CONNECT_TIMEOUT")), { status: 202 }),
+        { tag: "CreateOutcomeUnknownError", api: "tela", requests: 1 }
+      )
+    }
+  },
+  {
+    name: "a client that repeats requests sends a create once",
+    mutant: { file: http, find: "call.isSentOnce === true ?", replace: "false ?" },
+    inputs: {
+      "a client with HttpClient.retry": creates((index) => index === 0 ? coded("ECONNRESET") : accepted(), {
+        tag: "CreateOutcomeUnknownError",
+        requests: 1,
+        through: HttpClient.retry(Schedule.recurs(2))
+      }),
+      "a client that fails with each refusal and retries": creates(
+        (index) => index === 0 ? json({}, 500) : accepted(),
+        {
+          tag: "CreateOutcomeUnknownError",
+          requests: 1,
+          through: (client) => HttpClient.retry(HttpClient.filterStatusOk(client), Schedule.recurs(2)),
+          api: "tela"
+        }
+      )
+    }
+  },
+  {
+    name: "an error that carries a response is read like that response",
+    mutant: {
+      file: http,
+      find: "HttpClientError.isHttpClientError(error) ? error.response : undefined",
+      replace: "undefined"
+    },
+    inputs: {
+      "409 to a Spine create": creates(() => json({}, 409), {
+        tag: "ConflictError",
+        through: HttpClient.filterStatusOk
+      }),
+      "422 to a Tela execution": creates(() => json({}, 422), {
+        tag: "BadRequestError",
+        through: HttpClient.filterStatus((status) => status < 400),
+        api: "tela"
+      })
+    }
+  },
+  {
+    name: "a known status decides although its body is missing",
+    mutant: { file: http, find: "arrived === undefined || isSuccess(arrived.status)", replace: "true" },
+    inputs: {
+      "403 with a body that stalls": creates(() => new Response(brokenBody(), { status: 403 }), {
+        tag: "PermissionDeniedError"
+      }),
+      "404 with a body that breaks": creates(() => new Response(brokenBody(coded("ECONNRESET")), { status: 404 }), {
+        tag: "NotFoundError",
+        api: "tela"
+      })
+    }
+  },
+  {
+    name: "a POST is not repeated where it is redirected to",
+    mutant: { file: http, find: "method !== \"GET\" && method !== \"HEAD\" ||", replace: "" },
+    inputs: {
+      "303 within the provider's origin": creates(
+        (index) => index === 0 ? new Response(null, { status: 303, headers: { location: "/v1/run" } }) : accepted(),
+        { tag: "CreateOutcomeUnknownError", requests: 1, api: "tela" }
+      ),
+      "308 within the provider's origin": creates(
+        (index) => index === 0 ? new Response(null, { status: 308, headers: { location: "/v2/x" } }) : accepted(),
+        { tag: "InvalidResponseError", requests: 1, api: "tela" }
+      )
+    }
+  },
+  {
+    name: "only what was never sent is repeated by itself",
+    mutant: { file: create, find: "(options.retryCreates || neverSent(error))", replace: "true" },
+    inputs: {
+      "502": creates((index) => index === 0 ? json({}, 502) : accepted(), {
+        tag: "CreateOutcomeUnknownError",
+        requests: 1
+      }),
+      "a server that stays silent": creates((index) => index === 0 ? "silence" : accepted(), {
+        tag: "CreateOutcomeUnknownError",
+        requests: 1,
+        api: "tela"
+      })
+    }
+  },
+  {
+    name: "an earlier attempt that may have made a run is not forgotten",
+    mutant: { file: create, find: "mayExist ||= mayHaveCreated(error)", replace: "" },
+    inputs: {
+      "500, then 403": creates((index) => json({}, index === 0 ? 500 : 403), {
+        tag: "CreateOutcomeUnknownError",
+        requests: 2,
+        retryCreates: true
+      }),
+      "a reset, then a refused connection": creates((index) => coded(index === 0 ? "ECONNRESET" : "ECONNREFUSED"), {
+        tag: "CreateOutcomeUnknownError",
+        requests: 2,
+        retryCreates: true,
+        api: "tela"
+      })
+    }
+  },
+  {
+    name: "a broken connection may have carried the request",
+    mutant: { file: create, find: "      return error.reached\n", replace: "      return false\n" },
+    inputs: {
+      "a reset": creates(() => coded("ECONNRESET", { syscall: "read" }), { tag: "CreateOutcomeUnknownError" }),
+      "an error that says nothing": creates(() => new TypeError("Load failed"), {
+        tag: "CreateOutcomeUnknownError",
+        api: "tela"
+      })
+    }
+  },
+  {
+    name: "a timeout leaves open what the provider has done",
+    mutant: {
+      file: create,
+      find: "    case \"RequestTimeoutError\":\n      return true",
+      replace: "    case \"RequestTimeoutError\":\n      return false"
+    },
+    inputs: {
+      "no answer in time": creates(() => "silence", { tag: "CreateOutcomeUnknownError" }),
+      "a gateway that answers 408": creates(() => json({}, 408), { tag: "CreateOutcomeUnknownError", api: "tela" })
+    }
+  },
+  {
+    name: "a status that says that the request was not processed leaves no doubt",
+    mutant: { file: create, find: "!unprocessed.has(error.status ?? 0)", replace: "true" },
+    inputs: {
+      "505": creates(() => json({}, 505), { tag: "ServerError" }),
+      "511 of a captive portal": creates(() => json({}, 511), { tag: "ServerError", api: "tela" }),
+      "307 to another host": creates(
+        () => new Response(null, { status: 307, headers: { location: "https://login.test" } }),
+        { tag: "InvalidResponseError" }
+      )
+    }
+  },
+  {
+    name: "a success that does not decode may be a run",
+    mutant: {
+      file: create,
+      find: "    case \"InvalidResponseError\":\n      return !unprocessed",
+      replace: "      return true\n    case \"InvalidResponseError\":\n      return false && !unprocessed"
+    },
+    inputs: {
+      "an empty object": creates(() => json({}), { tag: "CreateOutcomeUnknownError" }),
+      "a page of HTML": creates(() => new Response("<html>", { headers: { "content-type": "text/html" } }), {
+        tag: "CreateOutcomeUnknownError",
+        api: "tela"
+      })
+    }
+  },
+  {
+    name: "the store counts the creates that may have made a run",
+    mutant: { file: store, find: "account.open === 0 && ", replace: "" },
+    inputs: {
+      "a lost create, then one that is refused": leaves(
+        "Unknown",
+        ({ lost, refused }) => Effect.andThen(Effect.ignore(lost), refused)
+      ),
+      "two runs, then a create that is refused": leaves(
+        "Unknown",
+        ({ ok, refused }) => Effect.andThen(ok, Effect.andThen(ok, refused))
+      )
+    }
+  },
+  {
+    name: "the store keeps the ref of a run whose create is followed by a failure",
+    mutant: { file: store, find: "ref !== undefined && account.open === 1", replace: "false && ref !== undefined" },
+    inputs: {
+      "a step that fails": leaves("Created", ({ ok }) => Effect.andThen(ok, Effect.fail("no disk"))),
+      "a refused create, then one that is accepted, then a defect": leaves(
+        "Created",
+        ({ ok, refused }) => Effect.andThen(Effect.andThen(Effect.ignore(refused), ok), Effect.die("bug"))
+      )
+    }
+  },
+  {
+    name: "a refusal of a second try says nothing about the first one",
+    mutant: { file: store, find: "earlier === undefined && account.open", replace: "account.open" },
+    inputs: {
+      "a lost create, then 402": leaves(
+        "Unknown",
+        ({ lost }) => Effect.andThen(lost, Effect.die("it is lost")),
+        ({ refused }) => refused
+      ),
+      "an error of the program, then a limit": leaves("Unknown", Effect.fail("unknown"), Effect.fail(limited))
+    }
+  },
+  {
+    name: "an error about a run is no proof that there is none",
+    mutant: {
+      file: store,
+      find: "!(Predicate.hasProperty(error, \"ref\") && error.ref !== undefined)",
+      replace: "true"
+    },
+    inputs: {
+      "a limit when the run was retrieved": leaves(
+        "Unknown",
+        Effect.fail(new RunError.RateLimitError({ ...(fields as object), ref: refOf("r") } as never))
+      ),
+      "a refused key when the run was waited for": leaves(
+        "Unknown",
+        Effect.fail(new RunError.AuthenticationError({ ...(fields as object), ref: refOf("r") } as never))
+      )
+    }
+  },
+  {
+    name: "an error of the program with a tag of this library proves nothing to the store",
+    mutant: { file: "src/internal/taggedError.ts", find: "isRunError(error) && Predicate", replace: "Predicate" },
+    inputs: {
+      "a class of the program": leaves("Unknown", Effect.fail(new OwnRateLimitError())),
+      "a plain object": leaves("Unknown", Effect.fail({ _tag: "BadRequestError", message: "of the program" }))
+    }
+  },
+  {
+    name: "a file that broke in the middle of a request proves nothing to the store",
+    mutant: {
+      file: store,
+      find: "&& !(Predicate.hasProperty(error, \"reached\") && error.reached === true)",
+      replace: ""
+    },
+    inputs: {
+      "a file that could not be read to its end": leaves("Unknown", Effect.fail(brokenFile("read"))),
+      "a file that is longer than announced": leaves("Unknown", Effect.fail(brokenFile("size")))
+    }
+  },
+  {
+    name: "only a 404 of this library is replica lag to the poll loop",
+    mutant: {
+      file: "src/internal/pollLoop.ts",
+      find: "isOurs(error, \"NotFoundError\") &&",
+      replace: "error._tag === \"NotFoundError\" &&"
+    },
+    inputs: {
+      "a class of the program": pollsEnd(new OwnNotFoundError({ isRetryable: false })),
+      "a plain object": pollsEnd({ _tag: "NotFoundError", isRetryable: false })
+    }
+  }
+]
