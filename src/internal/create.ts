@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type { Answer } from "../Run.ts"
 import { CreateOutcomeUnknownError, OnCreatedError, type OnCreatedErrorOf, type RequestError } from "../RunError.ts"
 import * as RunRef from "../RunRef.ts"
-import { messageOf } from "./describe.ts"
+import { messageOf, quote } from "./describe.ts"
 import type * as Http from "./http.ts"
 import * as Telemetry from "./telemetry.ts"
 
@@ -67,7 +67,13 @@ export const thenOnCreated = <A extends { readonly ref: RunRef.RunRef }, E, R, E
 ): Effect.Effect<A, E | OnCreatedErrorOf<E2>, R | R2> =>
   onCreated === undefined ? create : Effect.uninterruptible(Effect.tap(create, (created) => {
     const { ref } = created
-    return Effect.suspend(() => onCreated(created)).pipe(
+    return Effect.suspend((): Effect.Effect<unknown, E2 | TypeError, R2> => {
+      const stored: unknown = onCreated(created)
+      // JavaScript may return anything, and anything else would end the fiber without a cause
+      return Effect.isEffect(stored)
+        ? stored as Effect.Effect<unknown, E2, R2>
+        : Effect.fail(new TypeError(`it returned ${quote(stored)}, and not an Effect`))
+    }).pipe(
       Effect.mapError((cause) =>
         new OnCreatedError({
           message:

@@ -17,9 +17,14 @@ export const compare = (
   version: Wire.CanvasVersion,
   schemas: { readonly input?: AnySchema.AnySchema | undefined; readonly output?: AnySchema.AnySchema | undefined }
 ): ReadonlyArray<string> => [
-  ...(schemas.input === undefined ? [] : compareInput(version, schemas.input)),
-  ...(schemas.output === undefined || version.isWorkflow ? [] : compareOutput(version, schemas.output))
+  ...(schemas.input === undefined ? [] : Option.getOrElse(untrusted(compareInput)(version, schemas.input), () => [])),
+  ...(schemas.output === undefined || version.isWorkflow
+    ? []
+    : Option.getOrElse(untrusted(compareOutput)(version, schemas.output), () => []))
 ]
+
+/** A JSON Schema comes from the provider or from a schema library, and may be none, or refer to itself without end. */
+const untrusted = Option.liftThrowable
 
 const compareInput = ({ variables }: Wire.CanvasVersion, schema: AnySchema.AnySchema): ReadonlyArray<string> => {
   const document = AnySchema.jsonSchema(schema, "input")
@@ -67,10 +72,7 @@ const compareOutput = (version: Wire.CanvasVersion, schema: AnySchema.AnySchema)
   }
   return structured.schema === undefined
     ? []
-    : Option.getOrElse(
-      compareUntrusted("output", structured.schema as AnySchema.JsonSchema, root, definitions),
-      () => []
-    )
+    : compareTypes("output", structured.schema as AnySchema.JsonSchema, root, definitions)
 }
 
 /** What the canvas may answer with must be what the caller's schema takes. */
@@ -114,9 +116,6 @@ const compareTypes = (
     ? compareTypes(`${place}[]`, remote.items, here.items, definitions)
     : []
 }
-
-/** The canvas's schema may be none; then nothing can be said. */
-const compareUntrusted = Option.liftThrowable(compareTypes)
 
 const resolve = (
   schema: AnySchema.JsonSchema,

@@ -39,6 +39,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { checkId } from "../internal/id.ts"
 import * as Create from "../internal/create.ts"
+import { messageOf } from "../internal/describe.ts"
 import * as Paginate from "../internal/paginate.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import { type BadRequestError, type CreateError, refused, type RequestError } from "../RunError.ts"
@@ -64,8 +65,8 @@ export type TaskTarget = string | RunRef.RunRef
  */
 export interface NewTask {
   readonly name: string
-  /** The variables of the application's canvas. Files in them are uploaded first. */
-  readonly variables: Readonly<Record<string, unknown>>
+  /** The variables of the application's canvas: an object with a member for each. Files in them are uploaded first. */
+  readonly variables: object
   /** Called when the run has ended. */
   readonly webhookUrl?: string | undefined
   readonly tags?: ReadonlyArray<string> | undefined
@@ -228,6 +229,7 @@ export interface Tasks {
    *
    * **Gotchas**
    *
+   * - An `update` that throws, or returns a Promise, is a `BadRequestError`, and changes nothing.
    * - What somebody else changes between the reading and the writing is overwritten: the provider offers no way to tell.
    * - A key that the function leaves out stays, as {@link Tasks} tells. Give it a `null` instead.
    */
@@ -341,7 +343,16 @@ export const make = (runtime: Runtime): Tasks => {
       Effect.gen(function*() {
         const operation = "tasks.updateOutputContent"
         const { outputContent } = yield* read(operation, target, decodeTask)
-        const updated = update(outputContent?.content)
+        const wrong = (message: string) => refused({ operation, parameter: "update", message, sent: true })
+        const updated = yield* Effect.try({
+          try: () => update(outputContent?.content),
+          catch: (thrown) => wrong(`update threw: ${messageOf(thrown)}. Nothing was changed.`)
+        })
+        if (Predicate.isPromiseLike(updated)) {
+          return yield* wrong(
+            "update returned a Promise. Return an Effect, such as Effect.promise. Nothing was changed."
+          )
+        }
         const content = Effect.isEffect(updated) ? yield* updated as Effect.Effect<unknown, E, R> : updated
         return yield* writeContent(operation, target, content)
       })) as Tasks["updateOutputContent"],
