@@ -297,7 +297,12 @@ export const places: ReadonlyArray<Place> = [
     },
     inputs: {
       "the output's throws": () => isLookedUp("output", throwing(new Error("cannot be represented"))),
-      "the input's is undefined": () => isLookedUp("input", () => undefined)
+      "the input's is undefined": () => isLookedUp("input", () => undefined),
+      "that of a field throws, and the other fields are compared": () => {
+        const never = throwing(new Error("cannot be represented"))
+        return isComparedField(standard(throwing("absent"), { input: never, output: never }))
+      },
+      "a field has none, and the other fields are compared": () => isComparedField(standard(throwing("absent"), {}))
     }
   },
   {
@@ -325,9 +330,10 @@ export const places: ReadonlyArray<Place> = [
       replace: "Option.getOrThrow(readTakesUndefined(schema))"
     },
     inputs: {
-      "a field that throws on undefined is compared as required": () => isComparedField(throwing(new Error("no"))),
+      "a field that throws on undefined is compared as required": () =>
+        isComparedField(standard(throwing(new Error("no")))),
       "a field whose result cannot be read is compared as required": () =>
-        isComparedField(() => Object.defineProperty({}, "issues", { get: throwing(new Error("no")) }))
+        isComparedField(standard(() => Object.defineProperty({}, "issues", { get: throwing(new Error("no")) })))
     }
   },
   {
@@ -377,11 +383,27 @@ export const places: ReadonlyArray<Place> = [
   }
 ]
 
-/** Looks a canvas up with a plain object that has this field, which the canvas requires. */
-const isComparedField = (validate: (value: unknown) => unknown) =>
+/** Looks a canvas up with a plain object that has this field: what else is wrong with the object is still found. */
+const isComparedField = (field: StandardSchemaV1) =>
   Effect.gen(function*() {
     const { emulator, tela } = yield* setup
-    const canvas = yield* emulator.canvas({ title: "Letters", variables: [{ name: "topic", required: true }] })
-    const found = success(yield* finish(tela.canvas.get({ id: canvas.id, input: { topic: standard(validate) } })))
-    assert.strictEqual(found.id, canvas.id)
+    const canvas = yield* emulator.canvas({
+      title: "Letters",
+      variables: [{ name: "topic", required: true }],
+      structuredOutput: {
+        type: "object",
+        title: "",
+        description: "",
+        properties: { topic: { type: "string" } },
+        required: []
+      }
+    })
+    for (const side of ["input", "output"] as const) {
+      const error = failure(
+        yield* finish(tela.canvas.get({ id: canvas.id, [side]: { topic: field, stray: Schema.String } }))
+      )
+      assert.instanceOf(error, RunError.BadRequestError)
+      assert.include(error.message, "stray")
+      assert.notInclude(error.message, "\"topic\"")
+    }
   }).pipe(Effect.provide(live()), Effect.provide(TestClock.layer()))
