@@ -9,11 +9,13 @@
  *
  * 1. the first poll is immediate, then the schedule decides;
  * 2. `Retry-After` is a floor, within a ceiling and the time left;
- * 3. the deadline bounds everything, and the last sleep is shortened so that one more poll fits;
- * 4. passing failures spend a budget that any answer refills; 404 is tolerated for a while after creation;
+ * 3. the deadline bounds everything, also where the event loop is busy, and the last sleep is shortened so that one more poll
+ *    fits;
+ * 4. transient failures spend a budget that any answer refills; 404 is tolerated for a while after creation, and at most that
+ *    long after the first poll;
  * 5. a status nobody knows is not an end;
  * 6. nothing goes on after interruption, an end or the deadline: no request, timer, fiber or socket;
- * 7. those who share a handle ({@link share}) share one loop;
+ * 7. those who share a handle ({@link share}) share one loop, and a failed loop is never handed to a new waiter;
  * 8. {@link watch} never repeats an unchanged snapshot and never reorders; {@link polls} has them all;
  * 9. success is reported only if the provider said so and its answer decodes;
  * 10. a ref that was stored and read back is as good as the first.
@@ -266,9 +268,10 @@ export interface Completion<out Target, out A, out E> {
  * **Details**
  *
  * A run that failed, and one whose wait failed, is a completion as well: the stream goes on with the others. It fails only
- * if `targets` does; a defect, such as a schedule's function that throws, ends it too. Each run has the whole `policy`, its deadline counted from its first poll. At most `concurrency` polls
- * are under way at once; when more are due they take their turns in order, and the time between the polls of a run grows.
- * A slow reader slows the polling, and loses nothing. A `concurrency` below 1 throws a `RangeError`.
+ * if `targets` does; a defect, such as a `source` or a schedule's function that throws, ends it too. A run that meets its
+ * deadline while it waits for room is a completion at once, without another poll. Each run has the whole `policy`, its deadline
+ * counted from its first poll. At most `concurrency` polls are under way at once; when more are due they take their turns in
+ * order, and the time between the polls of a run grows. A slow reader slows the polling, and loses nothing. A `concurrency` below 1 throws a `RangeError`.
  *
  * @category following
  * @since 0.1.0

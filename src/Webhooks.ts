@@ -123,8 +123,14 @@ export const make = (options?: {
     }
   })
 
-/** Providers send short ids. A longer one is cut, so that what the hub remembers is bounded in bytes. */
-const keyOf = (provider: string, id: string): string => `${provider}/${id.slice(0, 400)}`
+const maxId = 400
+
+/**
+ * Providers send short ids. A longer one is cut, so that what the hub remembers is bounded in bytes, and copied, because a slice
+ * of a string holds the whole.
+ */
+const keyOf = (provider: string, id: string): string =>
+  `${provider}/${id.length > maxId ? Array.from(id.slice(0, maxId)).join("") : id}`
 
 /**
  * A layer with a hub.

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Duration, Effect, Fiber, Layer, Redacted, Schema } from "effect"
 import { HttpRouter } from "effect/http"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { TestClock } from "effect/testing"
 import { RunError, Spine, Tela, Webhooks } from "canvas-runs"
 import { Fault, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
@@ -437,5 +439,44 @@ describe("the route", () => {
       assert.strictEqual(yield* post("/tela", run, headers), 204)
       assert.strictEqual(yield* post("/tela", run, {}), 400)
       yield* Effect.promise(dispose)
+    }))
+})
+
+describe("what the hub remembers", () => {
+  it.live("C13: it keeps ids and no bodies, and only so many", () =>
+    Effect.gen(function*() {
+      setFlagsFromString("--expose-gc")
+      const collect = runInNewContext("gc") as () => void
+      const hub = yield* Webhooks.make({ capacity: 10 })
+      const bodies: Array<WeakRef<object>> = []
+      for (let index = 0; index < 20; index++) {
+        const body = { text: "x".repeat(1000) }
+        bodies.push(new WeakRef(body))
+        yield* hub.deliver({ ...delivery(`${index}`, `${index}`), body } as Webhooks.Delivery)
+      }
+      yield* Effect.sleep(0)
+      collect()
+      assert.isTrue(bodies.every((body) => body.deref() === undefined))
+      assert.strictEqual(yield* hub.ended("spine", "19"), 20)
+      assert.isFalse(yield* hub.deliver(delivery("19", "19")))
+      assert.isTrue(yield* hub.deliver(delivery("0", "0")), "forgotten, so it is new")
+    }))
+
+  it.live("C13: ids that no provider sends are refused by the routes", () =>
+    Effect.gen(function*() {
+      const long = "x".repeat(1000)
+      const body = JSON.stringify({
+        id: long,
+        type: "run.completed",
+        data: { object: { run_id: "r", status: "completed" } }
+      })
+      const header = yield* Spine.signWebhook(body, secret)
+      assert.strictEqual(reasonOf(yield* Effect.flip(Spine.constructEvent(body, header, secret))), "body")
+      const key = Redacted.make("tela")
+      for (const id of [long, "", "../x"]) {
+        const headers = yield* Tela.webhookHeaders(key)
+        const error = yield* Effect.flip(Tela.constructEvent(JSON.stringify({ id, status: "succeeded" }), headers, key))
+        assert.strictEqual(reasonOf(error), "body")
+      }
     }))
 })
