@@ -148,7 +148,7 @@ export class PermissionDeniedError extends TaggedError<PermissionDeniedError>()(
 }
 
 /**
- * 404: there is no such thing, or it belongs to another account.
+ * 404: not found, or owned by another account.
  *
  * @category errors
  * @since 0.1.0

@@ -1,4 +1,5 @@
 /** What making a client takes, whichever provider it speaks to. */
+import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -7,18 +8,26 @@ import * as Option from "effect/Option"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Redacted from "effect/Redacted"
 import { type ClientOptions, defaultRetry } from "../ClientOptions.ts"
-import { ConfigError } from "../RunError.ts"
+import { ConfigError, refused, type RequestError, TransportError } from "../RunError.ts"
 import * as Webhooks from "../Webhooks.ts"
-import { quote } from "./describe.ts"
+import { messageOf, quote } from "./describe.ts"
 import * as Http from "./http.ts"
 import * as Options from "./options.ts"
 import type * as Upload from "./upload.ts"
 
 /** Checks the options, and makes what calls the API and what transfers files without a credential. */
 export const make = (
-  options: ClientOptions & Pick<Http.Options, "credential" | "describeError"> & {
+  options: ClientOptions & Pick<Http.Options, "describeError"> & {
     readonly provider: string
     readonly defaultBaseUrl: string
+    readonly credential: {
+      readonly header: string
+      readonly prefix?: string
+      /** The name of the option that holds the secret. */
+      readonly option: string
+      readonly value: Secret | undefined
+      readonly whereToGetOne: string
+    }
   }
 ): Effect.Effect<
   {
@@ -40,11 +49,12 @@ export const make = (
       : yield* checkDuration("uploadIdleTimeout", options.uploadIdleTimeout)
     const retryAfterCeiling = yield* checkDuration("retryAfterCeiling", options.retryAfterCeiling ?? "1 minute")
     const retry = options.retry ?? defaultRetry
-    const api = Http.make({
+    const { header, option, prefix, value: secret, whereToGetOne } = options.credential
+    const credential = { header, ...(prefix === undefined ? undefined : { prefix }) }
+    const apiOptions = {
       client: options.transformClient?.(client) ?? client,
       turn: yield* checkRateLimit(options.provider, options.rateLimit),
       baseUrl,
-      credential: options.credential,
       requestTimeout,
       uploadIdleTimeout,
       retry,
@@ -52,7 +62,13 @@ export const make = (
       tracePolls: options.tracePolls === true,
       maxResponseBytes: yield* checkBytes("maxResponseBytes", options.maxResponseBytes ?? 32 * 1024 * 1024),
       describeError: options.describeError
-    })
+    }
+    const api = Effect.isEffect(secret)
+      ? Http.makeWithKey({ ...apiOptions, credential }, currentKey(option, secret, whereToGetOne, requestTimeout))
+      : Http.make({
+        ...apiOptions,
+        credential: { ...credential, value: yield* checkSecret(option, secret, whereToGetOne) }
+      })
     return {
       api,
       transfer: { client, baseUrl, idleTimeout: requestTimeout, uploadIdleTimeout, retry, retryAfterCeiling },
@@ -105,8 +121,48 @@ export const readConfig = <A>(option: string, config: Config.Config<A>): Effect.
       new ConfigError({ message: `${option} is not set. Set it in the environment, or give it to the layer.`, option })
   )
 
+/** A secret, or what gives the one that is valid now. */
+export type Secret = Redacted.Redacted<string> | Effect.Effect<Redacted.Redacted<string>, unknown>
+
+/** Asks for the secret that is valid now. Its failure is that of the call that needs it, and no request is made. */
+const currentKey = (
+  option: string,
+  secret: Effect.Effect<Redacted.Redacted<string>, unknown>,
+  whereToGetOne: string,
+  timeout: Duration.Duration
+) =>
+(operation: string): Effect.Effect<Redacted.Redacted<string>, RequestError> => {
+  const unavailable = (why: string, cause?: unknown) =>
+    new TransportError({
+      operation,
+      message:
+        `${operation}: the effect given as ${option} ${why}. No request was made. Try again, or check where the key is kept.`,
+      reached: false,
+      attempts: 0,
+      elapsed: Duration.zero,
+      ...(cause === undefined ? undefined : { cause })
+    })
+  return Effect.suspend(() => secret).pipe(
+    Effect.catchCause((cause) =>
+      Cause.hasInterrupts(cause)
+        ? Effect.interrupt
+        : Effect.fail(unavailable(`failed (${messageOf(Cause.squash(cause))})`, Cause.squash(cause)))
+    ),
+    Effect.timeoutOrElse({
+      duration: timeout,
+      orElse: () => Effect.fail(unavailable(`gave no key within ${Duration.format(timeout)}`))
+    }),
+    Effect.flatMap((value) =>
+      Effect.mapError(
+        checkSecret(option, value, whereToGetOne),
+        ({ message }) => refused({ operation, parameter: option, message })
+      )
+    )
+  )
+}
+
 /** Checks a secret, and never shows it. */
-export const checkSecret = (
+const checkSecret = (
   option: string,
   secret: Redacted.Redacted<string> | undefined,
   whereToGetOne: string

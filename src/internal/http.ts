@@ -328,6 +328,31 @@ export const make = (options: Options): Api => {
   }
 }
 
+/**
+ * An API whose key may change while the program runs. `key` is asked for each call, and the retries of a call use the key that it
+ * began with.
+ */
+export const makeWithKey = (
+  options: Omit<Options, "credential"> & { readonly credential: Omit<Options["credential"], "value"> },
+  key: (operation: string) => Effect.Effect<Redacted.Redacted<string>, RunError.RequestError>
+): Api => {
+  let last: { readonly key: string; readonly api: Api } | undefined
+  const withKey = <A, E>(operation: string, use: (api: Api) => Effect.Effect<A, E>) =>
+    Effect.flatMap(key(operation), (value) => {
+      const text = Redacted.value(value)
+      if (last?.key !== text) {
+        last = { key: text, api: make({ ...options, credential: { ...options.credential, value } }) }
+      }
+      return use(last.api)
+    })
+  return {
+    // Nothing is known of how long a key takes
+    longest: Infinity,
+    call: (call) => withKey(call.operation, (api) => api.call(call)),
+    open: (call) => withKey(call.operation, (api) => api.open(call))
+  }
+}
+
 /** Makes something of a response. */
 type Receive<A> = (
   response: HttpClientResponse.HttpClientResponse,
@@ -465,7 +490,9 @@ const read = <A>(
   if (response.status < 400 && !isSuccess(response.status)) {
     return invalid(`the response has status ${response.status}, which is neither a result nor an error.`, false)
   }
-  if (!isSuccess(response.status)) return Effect.fail(statusError(failure(), response.status, missing))
+  if (!isSuccess(response.status)) {
+    return Effect.fail(statusError(failure(), response.status, missing, doubledIn(response.request.url)))
+  }
   if (received === undefined) {
     return invalid(
       `the answer is longer than ${options.maxResponseBytes} bytes, which is the client's maxResponseBytes.`,
@@ -514,8 +541,18 @@ type ErrorFields = CallContext & {
   readonly providerCode?: string
 }
 
+/** The first part of a path that stands there twice, as "/v1" does where the base URL ends in it although each path begins with it. */
+const doubledIn = (url: string): string | undefined =>
+  URL.canParse(url) ? /(\/[^/]+)\1\//.exec(new URL(url).pathname)?.[1] : undefined
+
 /** The error for a status that is not a success. */
-const statusError = (fields: ErrorFields, status: number, missing = ""): RunError.RequestError => {
+const statusError = (
+  fields: ErrorFields,
+  status: number,
+  missing = "",
+  /** The part of the path that the base URL repeats. */
+  doubled?: string | undefined
+): RunError.RequestError => {
   const says = fields.providerMessage === undefined
     ? missing
     : ` (${excerpt(oneLine(fields.providerMessage), 300)})`
@@ -533,7 +570,13 @@ const statusError = (fields: ErrorFields, status: number, missing = ""): RunErro
       )
     case 404:
       return new RunError.NotFoundError(
-        message(`there is no such thing, or it belongs to another account${says}. Check the id and the API key.`)
+        message(
+          `not found, or owned by another account${says}. ${
+            doubled === undefined
+              ? "Check the id and the API key."
+              : `The path begins with "${doubled}${doubled}": leave "${doubled}" out of the base URL, or check the id and the API key.`
+          }`
+        )
       )
     case 407:
       return new RunError.BadRequestError({

@@ -64,8 +64,12 @@ export class SpineClient extends Context.Service<SpineClient, Service>()("canvas
  * @since 0.1.0
  */
 export interface Options extends ClientOptions {
-  /** The key of the developer portal, `sk_spine_…`. Sent to the provider's origin and nowhere else. */
-  readonly apiKey: Redacted.Redacted<string>
+  /**
+   * The key of the developer portal, `sk_spine_…`, sent to the provider's origin and nowhere else. An `Effect` is run for each
+   * call, so that a key can be rotated while the program runs. Its failure, or a key that takes longer than `requestTimeout`, is a
+   * `TransportError` with `reached: false`, which a wait survives like other transient failures.
+   */
+  readonly apiKey: Redacted.Redacted<string> | Effect.Effect<Redacted.Redacted<string>, unknown>
   /**
    * The API's origin, without `/v1`.
    *
@@ -87,7 +91,7 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, Http
       ...options,
       provider: SpineRuns.provider,
       defaultBaseUrl: "https://api.getspine.ai",
-      credential: { header: "x-api-key", value: yield* Client.checkSecret("apiKey", options.apiKey, whereToGetOne) },
+      credential: { header: "x-api-key", option: "apiKey", value: options.apiKey, whereToGetOne },
       describeError
     })
     const runs = SpineRuns.make(api, runtime)

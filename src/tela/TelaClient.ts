@@ -133,14 +133,18 @@ export type Options =
   }
   & (
     | {
-      /** A key of the workspace. Sent to the provider's origin and nowhere else. */
-      readonly apiKey: Redacted.Redacted<string>
+      /**
+       * A key of the workspace, sent to the provider's origin and nowhere else. An `Effect` is run for each call, so that a key
+       * can be rotated while the program runs. Its failure, or a key that takes longer than `requestTimeout`, is a
+       * `TransportError` with `reached: false`, which a wait survives like other transient failures.
+       */
+      readonly apiKey: Redacted.Redacted<string> | Effect.Effect<Redacted.Redacted<string>, unknown>
       readonly jwt?: undefined
     }
     | {
       readonly apiKey?: undefined
-      /** A token of a signed-in user. Sent to the provider's origin and nowhere else. */
-      readonly jwt: Redacted.Redacted<string>
+      /** A token of a signed-in user, or an `Effect` that gives the one that is valid now, as with `apiKey`. */
+      readonly jwt: Redacted.Redacted<string> | Effect.Effect<Redacted.Redacted<string>, unknown>
     }
   )
 
@@ -157,7 +161,7 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, Http
       ...options,
       provider,
       defaultBaseUrl: "https://api.tela.com",
-      credential: { header: "authorization", prefix: "Bearer ", value: yield* checkCredential(options) },
+      credential: { header: "authorization", prefix: "Bearer ", whereToGetOne, ...yield* chooseCredential(options) },
       describeError
     })
     const runtime = { api, transfer, ...settings }
@@ -477,19 +481,15 @@ const readCredential = Effect.gen(function*() {
   return { apiKey, jwt }
 })
 
-const checkCredential = (
-  { apiKey, jwt }: {
-    readonly apiKey?: Redacted.Redacted<string> | undefined
-    readonly jwt?: Redacted.Redacted<string> | undefined
-  }
-): Effect.Effect<Redacted.Redacted<string>, ConfigError> =>
+/** Takes the API key or the JWT, whichever was given. */
+const chooseCredential = (
+  { apiKey, jwt }: { readonly apiKey?: Client.Secret | undefined; readonly jwt?: Client.Secret | undefined }
+): Effect.Effect<{ readonly option: string; readonly value: Client.Secret | undefined }, ConfigError> =>
   apiKey !== undefined && jwt !== undefined
     ? Effect.fail(
       new ConfigError({ message: "Both an API key and a JWT were given. Give one of them.", option: "apiKey" })
     )
-    : jwt !== undefined
-    ? Client.checkSecret("jwt", jwt, whereToGetOne)
-    : Client.checkSecret("apiKey", apiKey, whereToGetOne)
+    : Effect.succeed(jwt !== undefined ? { option: "jwt", value: jwt } : { option: "apiKey", value: apiKey })
 
 const whereToGetOne =
   "Create a key in Tela's workspace settings and set TELA_API_KEY (or TELA_JWT), or pass Redacted.make(key)."
