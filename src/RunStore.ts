@@ -734,13 +734,9 @@ const outcomeUnknown = (
 const isWithoutRun = (reason: Cause.Reason<unknown>): boolean => {
   if (!Cause.isFailReason(reason)) return false
   const { error } = reason
-  return (isUnsentFile(error) || isRequestError(error) && !Create.mayHaveCreated(error)) &&
+  return (isOurs(error, "FileInputError") || isRequestError(error) && !Create.mayHaveCreated(error)) &&
     !(Predicate.hasProperty(error, "ref") && error.ref !== undefined)
 }
-
-/** A file that broke in the middle of a request may have been taken for a whole one. */
-const isUnsentFile = (error: unknown): boolean =>
-  isOurs(error, "FileInputError") && !(Predicate.hasProperty(error, "reached") && error.reached === true)
 
 const isRequestError = (error: unknown): error is RequestError =>
   isOurs(

@@ -496,15 +496,11 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a file that broke in the middle of a request proves nothing to the store",
-    mutant: {
-      file: store,
-      find: "&& !(Predicate.hasProperty(error, \"reached\") && error.reached === true)",
-      replace: ""
-    },
+    name: "a file that could not be sent whole leaves no run",
+    mutant: { file: store, find: "isOurs(error, \"FileInputError\") || ", replace: "" },
     inputs: {
-      "a file that could not be read to its end": leaves("Unknown", Effect.fail(brokenFile("read"))),
-      "a file that is longer than announced": leaves("Unknown", Effect.fail(brokenFile("size")))
+      "a file that could not be read to its end": leaves(undefined, Effect.fail(brokenFile("read"))),
+      "a file that is longer than announced": leaves(undefined, Effect.fail(brokenFile("size")))
     }
   },
   {
