@@ -1067,6 +1067,19 @@ const failedAnswer = <E extends RequestError | CreateOutcomeUnknownError | FileI
   })
 }
 
+/**
+ * Fails with a `RunFailedError` where the response to a streamed execution says that the execution failed.
+ *
+ * @internal
+ */
+export const failedStream = <E extends RequestError | CreateOutcomeUnknownError | FileInputError>(
+  error: E
+): Effect.Effect<never, E | RunFailedError> =>
+  Effect.flatMap(failedAnswer(error), ({ requestId, value: { errors, id, raw } }) =>
+    Effect.fail(
+      runFailed(RunRef.make({ provider, kind: "stream", id: id || requestId || "unknown" }), raw, requestId, errors)
+    ))
+
 /** A run with the status `failed`, or an error whose code or name says that the run failed (assumed: none is documented). */
 const saysThatItFailed = (body: unknown): boolean =>
   /^failed$/i.test(text(body, "status")) ||

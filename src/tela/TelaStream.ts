@@ -53,6 +53,7 @@ import {
   duration,
   type ExecuteError,
   type ExecuteParams,
+  failedStream,
   prepare,
   provider,
   type Runtime,
@@ -182,7 +183,7 @@ export const executeStream = <Output>(
           timeout: Duration.min(first, total)
         },
         { retryCreates: runtime.retryCreates }
-      )
+      ).pipe(Effect.catch(failedStream))
       yield* Telemetry.countCreated(provider)
       let hasEnded = false
       const onEnd = (exit: Exit.Exit<unknown, unknown>, id: string | undefined) =>

@@ -1,5 +1,18 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { DateTime, Duration, Effect, Exit, Fiber, Layer, Redacted, Schedule, Schema, Stream } from "effect"
+import {
+  DateTime,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Metric,
+  Redacted,
+  Schedule,
+  Schema,
+  Stream,
+  Tracer
+} from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { z } from "zod"
@@ -554,6 +567,49 @@ describe("one call that executes and waits", () => {
     }).pipe(Effect.provide(live())))
 })
 
+describe("F13: spans and counts of asynchronous executions", () => {
+  it.effect("the span names the canvas or the application, and the run; each run counts as created and as ended", () =>
+    Effect.gen(function*() {
+      const { canvas, emulator, workstation } = yield* setup
+      const spans: Array<Tracer.Span> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          spans.push(span)
+          return span
+        }
+      })
+      yield* emulator.script({ output: invoice })
+      success(yield* finish(Effect.withTracer(canvas.run({}, { versionId: "v1" }), tracer)))
+      yield* emulator.script({ output: invoice })
+      const execution = yield* Effect.withTracer(canvas.execute({}, { async: true }), tracer)
+      success(yield* finish(execution.result))
+      yield* emulator.script({ timeline: Timeline.make({ duration: 0, outcome: "failed" }) })
+      failure(yield* finish(Effect.withTracer(workstation.run({}), tracer)))
+      const ids = [...(yield* emulator.runs).slice(0, 2).map(({ id }) => id), (yield* emulator.tasks)[0]!.id]
+      const executes = spans.filter(({ name }) => name === "TelaCanvas.execute")
+      assert.deepStrictEqual(executes.map(({ attributes }) => Object.fromEntries(attributes)), [
+        {
+          "run.provider": "tela",
+          "execution.mode": "async",
+          "canvas.id": canvasId,
+          "canvas.version_id": "v1",
+          "run.id": ids[0]
+        },
+        { "run.provider": "tela", "execution.mode": "async", "canvas.id": canvasId, "run.id": ids[1] },
+        { "run.provider": "tela", "execution.mode": "async", "canvas.application_id": applicationId, "run.id": ids[2] }
+      ])
+      const metrics = yield* Metric.snapshot
+      const counts = (id: string) =>
+        metrics.filter((metric) => metric.id === id).map(({ attributes, state }) => [
+          attributes?.["outcome"],
+          (state as { readonly count: number }).count
+        ])
+      assert.deepStrictEqual(counts("canvas_runs_created_total"), [[undefined, 3]])
+      assert.deepStrictEqual(counts("canvas_runs_ended_total"), [["Succeeded", 2], ["Failed", 1]])
+    }).pipe(Effect.provide(live()), Effect.provideService(Metric.MetricRegistry, new Map())))
+})
+
 describe("synchronous executions that fail", () => {
   const answering = (status: number, body: unknown) =>
     Layer.orDie(Tela.layer({ apiKey: Redacted.make(apiKey), retryCreates: false })).pipe(
@@ -590,6 +646,10 @@ describe("synchronous executions that fail", () => {
         if (errors.length > 0) assert.deepStrictEqual(error.errors, errors)
         assert.deepStrictEqual(error.run, body)
         assert.strictEqual(error.requestId, "req-1")
+        if (status === 200) return
+        const streamed = failure(yield* finish(Stream.runDrain(tela.canvas.make({ id: canvasId }).stream({}))))
+        assert.instanceOf(streamed, RunError.RunFailedError)
+        assert.deepStrictEqual(streamed.run, body)
       }).pipe(Effect.provide(answering(status, body))))
   }
 
