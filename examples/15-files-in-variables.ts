@@ -18,7 +18,8 @@ const program = Effect.gen(function*() {
   const path = `${yield* fs.makeTempDirectoryScoped()}/offer.pdf`
   yield* fs.writeFile(path, pdf(["Offer 12", "A tide clock, EUR 1,250.50"]))
 
-  const logo = Tela.file(new Blob(["<svg xmlns='http://www.w3.org/2000/svg'/>"], { type: "image/svg+xml" }))
+  const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+  const logo = Tela.file(new Blob([Buffer.from(pixel, "base64")], { type: "image/png" }))
   const { result, variables } = yield* canvas.execute({
     // The first page only
     offer: yield* Tela.fileFromPath(path, { range: [0, 0], parserType: "tela-pdf-parser" }),

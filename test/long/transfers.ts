@@ -31,12 +31,12 @@ try {
     server.once("message", (message) => resolve(String(message)))
     server.once("exit", (code) => reject(new Error(`the server ended with ${code}`)))
   })
-  const source = join(directory, "source.zip")
+  const source = join(directory, "source.bin")
   // Sparse: it takes no room on the disk
   writeFileSync(source, "")
   truncateSync(source, size)
   for (const name of ours) {
-    const path = isDownload(name) ? join(directory, "target.zip") : source
+    const path = isDownload(name) ? join(directory, "target.bin") : source
     const { bytesPerSecond, peakBytes } = await inChild<Measured>(
       new URL("../bench/transfersChild.ts", import.meta.url),
       [name, origin, path, String(size)]
