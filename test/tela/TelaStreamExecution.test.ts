@@ -1,9 +1,12 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Schema, Stream } from "effect"
+import { Effect, Exit, Fiber, Latch, Redacted, Schema, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
-import { RunError, type Tela } from "canvas-runs"
+import * as http from "node:http"
+import { type AddressInfo } from "node:net"
+import { RunError, Tela } from "canvas-runs"
 import { Fault } from "canvas-runs/testing"
-import { canvasId, failure, finish, live, setup, success } from "./support.ts"
+import { apiKey, canvasId, failure, finish, live, setup, success } from "./support.ts"
 
 const Invoice = Schema.Struct({ total: Schema.Number })
 
@@ -17,6 +20,41 @@ const start = (params?: Tela.StreamParams<false>) =>
     const canvas = tela.canvas.make({ id: canvasId, output: Invoice })
     return { emulator, execution: yield* canvas.execute({ a: 1 }, { ...params, stream: true }) }
   })
+
+/** A server on a socket that sends one chunk and then nothing, and tells when its connection closes. */
+const silent = Effect.gen(function*() {
+  const closed = yield* Latch.make()
+  const server = http.createServer((_, response) => {
+    response.on("close", () => closed.openUnsafe())
+    response.writeHead(200, { "content-type": "text/event-stream" })
+    response.write(`data: ${JSON.stringify({ choices: [{ delta: { content: "a" } }] })}\n\n`)
+  })
+  yield* Effect.acquireRelease(
+    Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+    () => Effect.sync(() => server.close().closeAllConnections())
+  )
+  const { port } = server.address() as AddressInfo
+  return { baseUrl: `http://127.0.0.1:${port}`, closed }
+})
+
+describe("over fetch", () => {
+  for (const how of ["cancel", "taking one part", "interruption"] as const) {
+    it.live(`F11: ${how} closes the socket of a streamed execution`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { baseUrl, closed } = yield* silent
+        const tela = yield* Tela.make({ apiKey: Redacted.make(apiKey), baseUrl })
+        const execution = yield* tela.canvas.make({ id: canvasId }).execute({}, { stream: true })
+        const arrived = yield* Latch.make()
+        const parts = how === "taking one part" ? Stream.take(execution.result, 1) : execution.result
+        const reader = yield* Effect.forkChild(Effect.exit(Stream.runForEach(parts, () => arrived.open)))
+        yield* arrived.await
+        if (how === "cancel") yield* execution.cancel
+        if (how === "interruption") yield* Fiber.interrupt(reader)
+        yield* closed.await
+        assert.strictEqual(yield* execution.status, "failed")
+      })).pipe(Effect.provide(FetchHttpClient.layer)))
+  }
+})
 
 describe("execute with stream: true", () => {
   it.effect("sends nothing until its result is pulled, and then one request", () =>
