@@ -50,27 +50,15 @@ const unmarked = (marked: string): Pick<Ended, "stdout" | "writes"> => {
 /** A waiting example takes no CPU time, but starting one does. */
 const turn = Semaphore.makeUnsafe(4)
 
-const run = (
-  file: string,
-  options: {
-    readonly env?: NodeJS.ProcessEnv
-    /** Sees what has been written so far whenever there is more of it, and may stop the example as Ctrl-C does. */
-    readonly onOutput?: (stdout: string, interrupt: () => void) => void
-  } = {}
-): Promise<Ended> =>
+const run = (file: string, env?: NodeJS.ProcessEnv): Promise<Ended> =>
   Effect.promise(() =>
     new Promise<Ended>((resolve) => {
       const child = execFile(
         process.execPath,
         ["--conditions=canvas-runs:source", `--import=${marks}`, `examples/${file}`],
-        { cwd: root, env: environment(options.env), timeout: 120_000 },
+        { cwd: root, env: environment(env), timeout: 120_000 },
         (_, stdout, stderr) => resolve({ code: child.exitCode, ...unmarked(stdout), stderr })
       )
-      let written = ""
-      child.stdout?.on("data", (text: string) => {
-        written += text.replaceAll(mark, "")
-        options.onOutput?.(written, () => child.kill("SIGINT"))
-      })
     })
   ).pipe(Semaphore.withPermits(turn, 1), Effect.runPromise)
 
@@ -290,7 +278,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
   })
 
   it("say why Tela's real service is not used, if there is a key and nothing to execute", async () => {
-    const { code, stdout } = await run("16-chat-history.ts", { env: { TELA_API_KEY: "tela_test" } })
+    const { code, stdout } = await run("16-chat-history.ts", { TELA_API_KEY: "tela_test" })
     assert.strictEqual(code, 0)
     assert.match(stdout, /^TELA_API_KEY is set, but TELA_CANVAS_ID is not, .*\nuser {6}How often/)
   })
@@ -311,7 +299,8 @@ describe.concurrent("the demo", { timeout: 180_000 }, () => {
     assert.strictEqual(new Set(changes).size, changes.length)
     const reportEnds = changes.findIndex((change) => change.startsWith("report: completed"))
     assert.isBelow(changes.indexOf("memo: running, 0/5 tasks"), reportEnds)
-    assert.include(changes, "report: running, 4/8 tasks")
+    // A busy machine may sleep through some of the eight
+    assert.isNotEmpty(changes.filter((change) => /^report: running, [1-7]\/8 tasks$/.test(change)))
     assert.include(changes, "sales: completed, 6/6 tasks, 2 files")
     assert.include(changes, "launch: partial, 3/4 tasks, 2 files; yt-block: the video is private")
     assert.include(changes, "memo: failed, 2/5 tasks, The agents ran out of sources")
@@ -366,16 +355,7 @@ describe.concurrent("the demo", { timeout: 180_000 }, () => {
   })
 
   it("says which runs go on when it is stopped", async () => {
-    let hasInterrupted = false
-    const { code, stderr, stdout } = await run("demo.ts", {
-      onOutput: (stdout, interrupt) => {
-        if (stdout.includes("report: running, 1/8") && !hasInterrupted) {
-          // A second time would end it at once
-          hasInterrupted = true
-          interrupt()
-        }
-      }
-    })
+    const { code, stderr, stdout } = await run("demo.ts", { INTERRUPT_AT: "report: running, " })
     assert.strictEqual(stderr, "")
     assert.strictEqual(code, 130)
     const [, refs = ""] = stdout.split(/\nStopped with 5 runs under way\. .*\n/)
@@ -388,7 +368,8 @@ describe.concurrent("the demo", { timeout: 180_000 }, () => {
 
   it("fails with a reason that can be read", async () => {
     const { code, stderr, stdout } = await run("demo.ts", {
-      env: { SPINE_API_KEY: "sk_spine_test", SPINE_BASE_URL: "nonsense" }
+      SPINE_API_KEY: "sk_spine_test",
+      SPINE_BASE_URL: "nonsense"
     })
     assert.strictEqual(code, 1)
     assert.match(stdout, /^TELA_API_KEY and TELA_CANVAS_ID are not both set, so Tela is left out\.\nOne run each, /)
@@ -401,7 +382,7 @@ describe.concurrent("the demo", { timeout: 180_000 }, () => {
       const emulator = yield* TelaEmulator.TelaEmulator
       const { id } = yield* emulator.canvas({ output: "Not an invoice" })
       const ended = yield* Effect.promise(() =>
-        run("demo.ts", { env: { TELA_API_KEY: "tela_test", TELA_CANVAS_ID: id, TELA_BASE_URL: baseUrl } })
+        run("demo.ts", { TELA_API_KEY: "tela_test", TELA_CANVAS_ID: id, TELA_BASE_URL: baseUrl })
       )
       return { ended, modes: (yield* emulator.runs).map(({ request }) => request.mode) }
     })

@@ -6,6 +6,7 @@ import { Duration, Effect, Exit, Fiber, Layer, Option, Redacted, Schedule, Schem
 import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { type ClientOptions, Polling, Run, type RunRef, Spine, Tela } from "canvas-runs"
+import { patientClock } from "../clock.ts"
 import * as Observer from "./observer.ts"
 import type { ClientPlan, Consumer, Network, Pace, Plan, PolicyPlan, Waiter } from "./plan.ts"
 import * as Provider from "./provider.ts"
@@ -73,7 +74,7 @@ const epoch = Date.UTC(2026, 0, 1)
 /** No honest scenario lasts longer. */
 const horizon = Duration.days(60)
 
-export const run = (plan: Plan): Effect.Effect<History> => Effect.provide(simulate(plan), TestClock.layer())
+export const run = (plan: Plan): Effect.Effect<History> => Effect.provide(simulate(plan), patientClock)
 
 const simulate = (plan: Plan): Effect.Effect<History> =>
   Effect.gen(function*() {
