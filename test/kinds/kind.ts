@@ -29,11 +29,18 @@ export interface Place {
 /** The name of the test of a control. A mutant that fails it is too strong. */
 export const controlName = "the control passes, with the guard and without it"
 
-/** Registers the tests of a kind. Each place needs two inputs at least, and a mutant that still fits the source. */
-export const describeKind = (kind: string, places: ReadonlyArray<Place>): void => {
+/**
+ * Registers the tests of a kind. Each place needs two inputs at least, and a mutant that still fits the source. `isRepeated`
+ * says that other tests of the suite hold without the mutants, so that these run for the mutants alone.
+ */
+export const describeKind = (
+  kind: string,
+  places: ReadonlyArray<Place>,
+  { isRepeated = false }: { readonly isRepeated?: boolean } = {}
+): void => {
   describe(`kind: ${kind}`, () => {
     for (const { control, inputs, name } of places) {
-      describe(name, () => {
+      describe.skipIf(isRepeated && process.env["MUTANTS"] === undefined)(name, () => {
         if (control !== undefined) it.live(controlName, control)
         for (const [title, run] of Object.entries(inputs)) {
           it.live(title, () => {

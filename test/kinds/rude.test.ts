@@ -1,0 +1,12 @@
+import { assert, it } from "@effect/vitest"
+import { Rude } from "canvas-runs/testing"
+import { describeKind } from "./kind.ts"
+import { places } from "./rude.ts"
+
+// The contract under rudeness has the same tests
+describeKind("tolerance of rude servers", places, { isRepeated: true })
+
+it("has a tolerance, and a mutant without it, for every rudeness", () => {
+  const covered = new Set(places.map(({ name }) => name.split(":")[0]!))
+  assert.deepStrictEqual(Rude.names.filter((name) => !covered.has(name)), [])
+})

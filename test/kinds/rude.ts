@@ -1,0 +1,380 @@
+/**
+ * Every rudeness of a server, with the tolerance of the client that makes it harmless. Without that tolerance the client still
+ * works with a polite server, which is what each control shows, and no longer with the rude one.
+ */
+import { assert } from "@effect/vitest"
+import { Cause, Effect } from "effect"
+import { Rude } from "canvas-runs/testing"
+import { keep, type Transport, travel } from "../contract/journeys.ts"
+import type { Place, Removal } from "./kind.ts"
+
+/** Journeys, or promises, by words of their names. */
+type Shown =
+  | { readonly journey: string; readonly over?: Transport }
+  | { readonly promise: string }
+
+const failures = (shown: Shown, rude: Rude.Rude) =>
+  Effect.map(
+    "promise" in shown
+      ? keep(rude, (name) => name.includes(shown.promise))
+      : travel(shown.over ?? "memory", rude, (name) => name.includes(shown.journey)),
+    ([first]) => {
+      if (first !== undefined) {
+        assert.fail(`${first[0]}: ${Cause.isCause(first[1]) ? Cause.pretty(first[1]) : first[1]}`)
+      }
+    }
+  )
+
+const place = (name: Rude.Name, what: string, mutant: Removal, ...shown: readonly [Shown, Shown]): Place => ({
+  name: `${name}: ${what}`,
+  mutant,
+  control: () => Effect.forEach(shown, (each) => failures(each, Rude.none)),
+  inputs: Object.fromEntries(
+    shown.map((each) => [
+      `${"promise" in each ? each.promise : `${each.journey} over ${each.over ?? "memory"}`} holds`,
+      () => failures(each, [name])
+    ])
+  )
+})
+
+const http = "src/internal/http.ts"
+const platform = "src/internal/fetchPlatform.ts"
+const wire = "src/internal/wire.ts"
+const sse = "src/internal/sse.ts"
+const artifact = "src/Artifact.ts"
+const fold = "src/tela/internal/streamFold.ts"
+const endMark = "src/tela/internal/endMark.ts"
+const webhooks = "src/Webhooks.ts"
+
+const streams = [{ journey: "Tela: a stream gives" }, { journey: "Tela: a stream gives", over: "fetch" }] as const
+const downloads = [{ journey: "artifacts are downloaded" }, {
+  journey: "artifacts are downloaded",
+  over: "undici"
+}] as const
+const runs = [{ journey: "Spine: a run is created" }, { journey: "Tela: an asynchronous" }] as const
+
+const isPage = `!/html/i.test(headers["content-type"] ?? "")`
+const lenient =
+  "Schema.NullOr(schema).pipe(Schema.catchDecoding(() => Effect.succeedSome(null))) as Schema.Constraint as S"
+
+export const places: ReadonlyArray<Place> = [
+  place(
+    "gzip",
+    "the client on undici decodes what it asked to be compressed",
+    {
+      file: "src/node/NodeHttp.ts",
+      find: "HttpClient.transformResponse(Effect.flatMap(decode))",
+      replace: "(client) => client"
+    },
+    { journey: "Spine: a run is created", over: "undici" },
+    { journey: "Tela: a stream gives", over: "undici" }
+  ),
+  place(
+    "noContentLength",
+    "a response of unknown length is read",
+    { file: platform, find: "length !== undefined && Number(length) > maxBytes", replace: "length === undefined" },
+    { journey: "Tela: an asynchronous" },
+    { promise: "wait, promise 1" }
+  ),
+  place(
+    "slow",
+    "a response may take its time",
+    { file: "src/internal/client.ts", find: `options.requestTimeout ?? "60 seconds"`, replace: `"15 millis"` },
+    { promise: "create: returns a plain ref" },
+    { promise: "wait, promise 1" }
+  ),
+  place(
+    "noContentType",
+    "a stream is read whatever its content type",
+    { file: http, find: isPage, replace: `/json|event-stream/.test(headers["content-type"] ?? "")` },
+    ...streams
+  ),
+  place(
+    "oddContentType",
+    "the case of a content type does not count",
+    {
+      file: http,
+      find: isPage,
+      replace: `/^(?:$|[a-z-]+\\/[a-z-]+(?:; charset=utf-8)?$)/.test(headers["content-type"] ?? "")`
+    },
+    ...streams
+  ),
+  place(
+    "noRequestId",
+    "a response needs no request id",
+    { file: http, find: "return id === undefined ? undefined : scrub(id)", replace: "return scrub(id!.trim())" },
+    ...runs
+  ),
+  place(
+    "oddRetryAfter",
+    "a Retry-After that makes no sense changes nothing",
+    {
+      file: http,
+      find: "if (Result.isFailure(parsed)) return undefined",
+      replace: "if (Result.isFailure(parsed)) return Duration.minutes(1)"
+    },
+    { promise: "wait, promise 1" },
+    { promise: "watch, promise 8" }
+  ),
+  place(
+    "redirects",
+    "a redirect within the provider's origin is followed",
+    { file: http, find: "const maxRedirects = 3", replace: "const maxRedirects = 0" },
+    { journey: "Spine: the canvas of a run" },
+    { journey: "Tela: files are uploaded" }
+  ),
+  place(
+    "otherSuccessStatus",
+    "every 2xx is a success",
+    { file: http, find: "status >= 200 && status < 300", replace: "status === 200" },
+    ...runs
+  ),
+  place(
+    "byteOrderMark",
+    "a byte order mark at the start of a stream is no text",
+    { file: sse, find: "if (text.charCodeAt(0) === 0xfeff) start = 1", replace: "" },
+    ...streams
+  ),
+  place(
+    "jsonWhitespace",
+    "white space around JSON is no text",
+    {
+      file: http,
+      find: "const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))",
+      replace:
+        "const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(/^\\s/.test(text) ? `?${text}` : text))"
+    },
+    ...runs
+  ),
+  place(
+    "unknownFields",
+    "members that nobody knows are kept",
+    {
+      file: "src/spine/SpineSchema.ts",
+      find: "Schema.decodeUnknownEffect(Schema.Struct({ success: Schema.Literal(true), data }))",
+      replace:
+        `Schema.decodeUnknownEffect(Schema.Struct({ success: Schema.Literal(true), data }), { onExcessProperty: "error" })`
+    },
+    { journey: "Spine: a run is created" },
+    { promise: "Spine runs: wait, promise 1" }
+  ),
+  place(
+    "missingFields",
+    "what the client can do without may be missing",
+    {
+      file: wire,
+      find: "): ReturnType<typeof withFallback<S>> => withFallback(lenient(schema), fallback)",
+      replace: "): ReturnType<typeof withFallback<S>> => schema as never"
+    },
+    { journey: "Spine: a run is created" },
+    { promise: "create: returns a plain ref" }
+  ),
+  place(
+    "nullFields",
+    "what the client can do without may be null",
+    {
+      file: wire,
+      find: `export const sideField = <S extends Schema.Constraint>(schema: S): ReturnType<typeof absentable<S>> =>
+  absentable(lenient(schema))`,
+      replace: "export const sideField = (schema: any): any => Schema.optionalKey(schema)"
+    },
+    { journey: "Spine: a run is created" },
+    { promise: "create: returns a plain ref" }
+  ),
+  place(
+    "textNumbers",
+    "a number that the client can do without may be text",
+    { file: wire, find: lenient, replace: "schema" },
+    { journey: "Spine: a run is created" },
+    { promise: "wait, promise 1" }
+  ),
+  place(
+    "numericTexts",
+    "a text that the client can do without may be a number",
+    { file: wire, find: lenient, replace: "schema" },
+    ...runs
+  ),
+  place(
+    "oddLists",
+    "a list that the client can do without may hold null",
+    { file: wire, find: lenient, replace: "schema" },
+    { journey: "Spine: a run is created" },
+    { promise: "wait, promise 1" }
+  ),
+  place(
+    "oddIds",
+    "an id may be anything that fits into a path",
+    {
+      file: "src/internal/id.ts",
+      find: "/^[^\\s\\p{C}/\\\\?#%]{1,200}$/u.test(id)",
+      replace: "/^[0-9a-f-]{36}$/i.test(id)"
+    },
+    ...runs
+  ),
+  place(
+    "unknownStatuses",
+    "a status that is not known is no end",
+    {
+      file: "src/tela/TelaExecution.ts",
+      find: `    : { _tag: "Pending" }`,
+      replace: `    : run.providerStatus === "running" || run.providerStatus === "created"
+    ? { _tag: "Pending" }
+    : { _tag: "Failed", run, errors: [] }`
+    },
+    { journey: "Tela: an asynchronous" },
+    { promise: "Tela executions: wait, promise 1" }
+  ),
+  place(
+    "notFoundAtFirst",
+    "a run that a replica does not know yet is polled again",
+    {
+      file: "src/internal/pollLoop.ts",
+      find: "const grace = Duration.toMillis(policy.notFoundGrace)",
+      replace: "const grace = -1"
+    },
+    { journey: "Spine: a run is created" },
+    { promise: "Spine runs: wait, promise 1" }
+  ),
+  ...([400, 401, 403] as const).map((status) =>
+    place(
+      `expiredLinks${status}`,
+      `a link that is refused with ${status} is replaced`,
+      { file: artifact, find: `status === ${status} || `, replace: "" },
+      ...downloads
+    )
+  ),
+  place(
+    "relativeLinks",
+    "a link that is a path is one of the API",
+    {
+      file: "src/internal/transfer.ts",
+      find: `const isPath = link.startsWith("/") && baseUrl !== undefined`,
+      replace: "const isPath = false"
+    },
+    ...downloads
+  ),
+  place(
+    "brokenDownloads",
+    "a download that breaks continues where it broke",
+    { file: artifact, find: "const isRange = received > 0 && !isEncoded", replace: "const isRange = false" },
+    { journey: "artifacts are downloaded" },
+    { journey: "artifacts are downloaded", over: "undici" }
+  ),
+  place(
+    "brokenDownloadsWithoutRanges",
+    "a download that begins again does not repeat what has arrived",
+    {
+      file: artifact,
+      find: "if (received > 0 && etag === version) return Effect.succeed({ response, skip: received })",
+      replace: "if (received > 0 && etag === version) return Effect.succeed({ response, skip: 0 })"
+    },
+    { journey: "artifacts are downloaded" },
+    { journey: "artifacts are downloaded", over: "undici" }
+  ),
+  place(
+    "emptyFinishReason",
+    "an empty finish_reason ends nothing",
+    { file: endMark, find: `["", "none"]`, replace: `["", "end"]` },
+    { journey: "Tela: a stream that is cut" },
+    { journey: "Tela: a stream that is cut", over: "fetch" }
+  ),
+  place(
+    "sparseChunks",
+    "a message that no chunk repeats is put together from its pieces",
+    {
+      file: fold,
+      find: "said.message = whole?.content || said.message + content",
+      replace: `said.message = whole?.content || content`
+    },
+    ...streams
+  ),
+  place(
+    "keepAlives",
+    "what is no JSON object is skipped",
+    {
+      file: fold,
+      find: "const raw = /^[{[]/.test(text) ? parseJson(text) : undefined",
+      replace: "const raw = parseJson(text)"
+    },
+    ...streams
+  ),
+  place(
+    "emptyChoices",
+    "a chunk may have no choice",
+    {
+      file: fold,
+      find: "if (first === undefined) return undefined",
+      replace: `if (first === undefined) throw new Error("no choice")`
+    },
+    ...streams
+  ),
+  place(
+    "severalChoices",
+    "only one choice is read",
+    {
+      file: fold,
+      find: "return index === said.choice ? first : choices!.find((choice) => indexOf(choice) === said.choice)",
+      replace: "return first"
+    },
+    ...streams
+  ),
+  place(
+    "carriageReturns",
+    "CRLF ends a line",
+    { file: sse, find: `let carriage = text.indexOf("\\r", start)`, replace: "let carriage = -1" },
+    ...streams
+  ),
+  place(
+    "smallPieces",
+    "an event may arrive in any number of pieces",
+    { file: sse, find: "pending += text.slice(start)", replace: "pending = text.slice(start)" },
+    ...streams
+  ),
+  place(
+    "eventFields",
+    "the space after a colon may be missing",
+    { file: sse, find: "text.charCodeAt(name + 1) === 32 ? name + 2 : name + 1", replace: "name + 2" },
+    ...streams
+  ),
+  place(
+    "splitData",
+    "the lines of data of one event belong together",
+    { file: sse, find: "data += `\\n${value}`", replace: "data = `\\n${value}`" },
+    ...streams
+  ),
+  place(
+    "noDone",
+    "a stream may end with its last chunk",
+    {
+      file: endMark,
+      find: `said === "end" || isComplete ? "success" : "open"`,
+      replace: `isComplete ? "success" : "open"`
+    },
+    ...streams
+  ),
+  place(
+    "repeatedWebhooks",
+    "a webhook that is delivered again is not told again",
+    { file: webhooks, find: "if (seen.has(id)) return false", replace: "" },
+    { journey: "webhooks that came before" },
+    { journey: "webhooks that came before", over: "undici" }
+  ),
+  place(
+    "earlyWebhooks",
+    "a webhook that came before the wait wakes it",
+    { file: webhooks, find: "ends.set(key, ++count)", replace: "++count" },
+    { journey: "a webhook ends a wait" },
+    { journey: "a webhook ends a wait", over: "undici" }
+  ),
+  place(
+    "reorderedWebhooks",
+    "a webhook about the start of a run says nothing about its end",
+    {
+      file: webhooks,
+      find: "if (!delivery.isTerminal) return true",
+      replace: "if (!delivery.isTerminal) return ends.delete(keyOf(delivery.provider, delivery.runId)) || true"
+    },
+    { journey: "webhooks that came before" },
+    { journey: "webhooks that came before", over: "fetch" }
+  )
+]
