@@ -6,7 +6,14 @@ import { NodeFileSystem } from "@effect/platform-node"
 import { assert } from "@effect/vitest"
 import { Context, Effect, FileSystem, Layer, Redacted, References, Schedule, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { FetchHttpClient, HttpClient, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import {
+  FetchHttpClient,
+  HttpClient,
+  HttpClientRequest,
+  HttpRouter,
+  HttpServerRequest,
+  HttpServerResponse
+} from "effect/http"
 import { RunError, Spine, Tela, Webhooks } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { Emulator, Fault, type Rude, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
@@ -90,6 +97,15 @@ const inMemory = Layer.effect(
   })
 )
 
+/** Asks for what fetch asks for by itself. */
+const compressing = Layer.effect(
+  HttpClient.HttpClient,
+  Effect.map(
+    HttpClient.HttpClient,
+    HttpClient.mapRequest(HttpClientRequest.setHeader("accept-encoding", "gzip"))
+  )
+)
+
 const layerOf = (transport: Transport, rude: Rude.Rude): Layer.Layer<Env> =>
   Layer.unwrap(
     Effect.gen(function*() {
@@ -107,7 +123,7 @@ const layerOf = (transport: Transport, rude: Rude.Rude): Layer.Layer<Env> =>
           CombinedEmulatorServer.CombinedEmulatorServer,
           ({ baseUrl }) => clients(hub, told, { spine: baseUrl, tela: baseUrl })
         )).pipe(
-          Layer.provide(transport === "fetch" ? FetchHttpClient.layer : NodeHttp.layer()),
+          Layer.provide(transport === "fetch" ? FetchHttpClient.layer : Layer.provide(compressing, NodeHttp.layer())),
           Layer.provideMerge(Layer.orDie(CombinedEmulatorServer.layer({ spine, tela })))
         )
       return Layer.merge(served, NodeFileSystem.layer)
@@ -206,7 +222,8 @@ export const journeys: Readonly<Record<string, Journey>> = {
     yield* emulator.script({ timeline: Timeline.make({ duration: "5 minutes" }), finalOutput: text })
     // The first poll of the wait fails, whatever the webhooks do
     yield* emulator.fault(Fault.status(503).pipe(Fault.on("GET", "/v1/run/"), Fault.times(4)))
-    const run = yield* runs.run({ prompt: "x" }, { timeout: "5 seconds" })
+    // Without a webhook the next poll is a minute away
+    const run = yield* Effect.timeout(runs.run({ prompt: "x" }, { timeout: "1 hour" }), "6 seconds")
     assert.deepStrictEqual([run.status, run.result.final_output], ["completed", text])
   }),
 
@@ -218,7 +235,7 @@ export const journeys: Readonly<Record<string, Journey>> = {
     const attempts = Effect.map(emulator.deliveries, (all) => all.filter(({ status }) => status === "delivered").length)
     yield* Effect.repeat(Effect.andThen(Effect.sleep("5 millis"), attempts), { until: (delivered) => delivered === 2 })
     yield* emulator.fault(Fault.status(503).pipe(Fault.on("GET", "/v1/run/"), Fault.times(4)))
-    const run = yield* runs.waitForCompletion(ref, { timeout: "5 seconds" })
+    const run = yield* Effect.timeout(runs.waitForCompletion(ref, { timeout: "1 hour" }), "6 seconds")
     assert.deepStrictEqual([run.status, run.result.final_output], ["completed", text])
     assert.deepStrictEqual([told.length, new Set(told).size], [2, 2])
   }),
@@ -310,35 +327,50 @@ export const journeys: Readonly<Record<string, Journey>> = {
   })
 }
 
-/** Takes every journey, one after the other, on one server, and says which failed and how. */
+/** What failed, and how. */
+export type Failures = ReadonlyArray<readonly [name: string, why: unknown]>
+
+/** Runs what has one of the names, a few at a time. */
+const check = <R>(
+  all: ReadonlyArray<readonly [name: string, test: Effect.Effect<void, unknown, R>]>,
+  only: (name: string) => boolean,
+  concurrency: number
+): Effect.Effect<Failures, never, R> => {
+  const chosen = all.filter(([name]) => only(name))
+  if (chosen.length === 0) return Effect.die(new Error("no test has such a name"))
+  return Effect.map(
+    Effect.forEach(
+      chosen,
+      ([name, test]) =>
+        Effect.matchCause(test, { onFailure: (cause) => [[name, cause] as const], onSuccess: () => [] }),
+      { concurrency }
+    ),
+    (failures) => failures.flat()
+  )
+}
+
+/** Takes the journeys, each on a server of its own. */
 export const travel = (
   transport: Transport,
   rude: Rude.Rude,
   only: (name: string) => boolean = () => true
-): Effect.Effect<ReadonlyArray<readonly [name: string, why: unknown]>> =>
-  Effect.forEach(
-    Object.entries(journeys).filter(([name]) => only(name)),
-    ([name, journey]) =>
-      Effect.matchCause(Effect.provide(journey, layerOf(transport, rude)), {
-        onFailure: (cause) => [[name, cause] as const],
-        onSuccess: () => []
-      }),
-    { concurrency: 4 }
-  ).pipe(Effect.map((failures) => failures.flat()))
+): Effect.Effect<Failures> =>
+  check(
+    Object.entries(journeys).map(([name, journey]) =>
+      [name, Effect.provide(journey, layerOf(transport, rude))] as const
+    ),
+    only,
+    4
+  )
 
-/** Keeps every promise of every provider, in memory on the `TestClock`, and says which were broken and how. */
-export const keep = (
-  rude: Rude.Rude,
-  only: (name: string) => boolean = () => true
-): Effect.Effect<ReadonlyArray<readonly [name: string, why: unknown]>> =>
-  Effect.forEach(
-    providers(rude),
-    (provider) =>
-      Effect.forEach(promises(provider, rude).filter(({ name }) => only(name)), ({ name, test }) =>
-        Effect.matchCause(Effect.provide(test, TestClock.layer()), {
-          onFailure: (cause) => [[`${provider.name}: ${name}`, cause] as const],
-          onSuccess: () => []
-        }))
-  ).pipe(Effect.map((failures) =>
-    failures.flat(2)
-  ))
+/** Keeps the promises of every provider, in memory on the `TestClock`. */
+export const keep = (rude: Rude.Rude, only: (name: string) => boolean = () => true): Effect.Effect<Failures> =>
+  check(
+    providers(rude).flatMap((provider) =>
+      promises(provider, rude).map(({ name, test }) =>
+        [`${provider.name}: ${name}`, Effect.provide(test, TestClock.layer())] as const
+      )
+    ),
+    only,
+    1
+  )

@@ -179,7 +179,7 @@ export const places: ReadonlyArray<Place> = [
       replace: "export const sideField = (schema: any): any => Schema.optionalKey(schema)"
     },
     { journey: "Spine: a run is created" },
-    { promise: "create: returns a plain ref" }
+    { promise: "Spine runs: create: returns a plain ref" }
   ),
   place(
     "textNumbers",

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Headers from "effect/http/Headers"
+import * as HttpBody from "effect/http/HttpBody"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
@@ -139,7 +140,7 @@ export const make = (selected: Rude.Rude, { dropped, notFound, profile }: Option
       if (has("oddContentType") && type !== "") {
         result = HttpServerResponse.setHeader(result, "content-type", `${type.toUpperCase()};  Profile="x;y"`)
       }
-      if (has("noContentType") && !isFile) result = HttpServerResponse.removeHeader(result, "content-type")
+      if (has("noContentType") && !isFile && result.body._tag !== "Empty") result = withoutType(result)
       return has("oddRetryAfter") && result.headers["retry-after"] === undefined
         ? HttpServerResponse.setHeader(result, "retry-after", oddRetryAfters[poll % oddRetryAfters.length]!)
         : result
@@ -223,6 +224,13 @@ const withBody = (response: Response, body: Stream.Stream<Uint8Array, unknown>, 
     contentType: response.headers["content-type"],
     contentLength: length === undefined ? undefined : Number(length)
   })
+
+/** A response whose body has a type shows it in its headers, so the body must have none either. */
+const withoutType = (response: Response): Response => {
+  const length = response.headers["content-length"]
+  const body = HttpBody.stream(bodyStream(response), "", length === undefined ? undefined : Number(length))
+  return HttpServerResponse.removeHeader(HttpServerResponse.setBody(response, body), "content-type")
+}
 
 const lengthOf = (response: Response): number => Number(response.headers["content-length"] ?? 2)
 
