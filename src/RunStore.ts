@@ -82,6 +82,8 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Create from "./internal/create.ts"
+import { quote } from "./internal/describe.ts"
+import * as Options from "./internal/options.ts"
 import { Defect, isOurs, TaggedError } from "./internal/taggedError.ts"
 import * as Telemetry from "./internal/telemetry.ts"
 import {
@@ -211,7 +213,7 @@ export interface Service {
     key: string,
     create: Effect.Effect<A, E, R>,
     options?: RunOnceOptions
-  ) => Effect.Effect<RunRef, E | CreateOutcomeUnknownError | RunStoreError, R>
+  ) => Effect.Effect<RunRef, E | BadRequestError | CreateOutcomeUnknownError | RunStoreError, R>
   /**
    * Follows the run under the key with `wait`, and marks it finished when that has succeeded, or has failed because the
    * run has ended badly (a `RunFailedError` or `InvalidOutputError` of this library, about this run). After any other
@@ -431,6 +433,15 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
         "RunStore.runOnce",
         key,
         Effect.fnUntraced(function*(about) {
+          yield* Options.check(about.operation, "options", options, ["onUnknown"])
+          const onUnknown: unknown = options?.onUnknown
+          if (onUnknown !== undefined && onUnknown !== "fail" && onUnknown !== "retry") {
+            return yield* refused({
+              operation: about.operation,
+              parameter: "onUnknown",
+              message: `onUnknown is ${quote(onUnknown)}; it must be "fail" or "retry".`
+            })
+          }
           const entry = yield* read(about)
           if (entry !== undefined && "ref" in entry) return entry.ref
           if (entry !== undefined && options?.onUnknown !== "retry") {

@@ -6,10 +6,13 @@
  */
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as KernelArtifact from "../Artifact.ts"
+import { quote } from "../internal/describe.ts"
 import * as FileName from "../internal/fileName.ts"
-import type { DownloadError } from "../RunError.ts"
+import * as Options from "../internal/options.ts"
+import { type BadRequestError, type DownloadError, refused } from "../RunError.ts"
 import { refOf, type Runs, type RunTarget } from "./SpineRuns.ts"
 import type * as Wire from "./SpineSchema.ts"
 
@@ -60,6 +63,15 @@ export interface Artifacts {
   ) => Effect.Effect<ReadonlyArray<DownloadedArtifact>, DownloadError, FileSystem.FileSystem>
 }
 
+const checkArtifact = (operation: string, artifact: unknown): Effect.Effect<void, BadRequestError> =>
+  Predicate.hasProperty(artifact, "download_url") && typeof artifact.download_url === "string"
+    ? Effect.void
+    : Effect.fail(refused({
+      operation,
+      parameter: "artifact",
+      message: `artifact is ${quote(artifact)} without a download_url. Give one of run.result.artifacts.`
+    }))
+
 /**
  * Makes {@link Artifacts} on the runs they belong to.
  *
@@ -67,20 +79,26 @@ export interface Artifacts {
  */
 export const make = (runs: Runs, options: KernelArtifact.Options): Artifacts => {
   const source = (operation: string, run: RunTarget, artifact: Wire.Artifact) =>
-    Effect.map(refOf(operation, run), (ref): KernelArtifact.ArtifactSource<DownloadError> => ({
-      name: artifact.name,
-      url: artifact.download_url,
-      size: artifact.size_bytes,
-      ref,
-      refresh: Effect.map(runs.retrieve(ref), (run) =>
-        run.status === "completed" || run.status === "partial"
-          ? run.result.artifacts.find(({ id }) => id === artifact.id)?.download_url
-          : undefined)
-    }))
+    Effect.map(
+      Effect.tap(refOf(operation, run), checkArtifact(operation, artifact)),
+      (ref): KernelArtifact.ArtifactSource<DownloadError> => ({
+        name: artifact.name,
+        url: artifact.download_url,
+        size: artifact.size_bytes,
+        ref,
+        refresh: Effect.map(runs.retrieve(ref), (run) =>
+          run.status === "completed" || run.status === "partial"
+            ? run.result.artifacts.find(({ id }) => id === artifact.id)?.download_url
+            : undefined)
+      })
+    )
 
   const toFile: Artifacts["toFile"] = (run, artifact, target) =>
     Effect.flatMap(
-      source("artifacts.toFile", run, artifact),
+      Effect.tap(
+        source("artifacts.toFile", run, artifact),
+        Options.check("artifacts.toFile", "target", target ?? null, ["directory", "filename"])
+      ),
       (source) => KernelArtifact.toFile(options, source, target)
     )
 
@@ -94,6 +112,13 @@ export const make = (runs: Runs, options: KernelArtifact.Options): Artifacts => 
     toFile,
     toDirectory: (run, directory, { concurrency = 4 } = {}) =>
       Effect.suspend(() => {
+        if (!Array.isArray(run?.result?.artifacts)) {
+          return Effect.fail(refused({
+            operation: "artifacts.toDirectory",
+            parameter: "run",
+            message: "this run has no result. Give a completed or partial run, as runs.waitForCompletion returns it."
+          }))
+        }
         const names = FileName.distinct(run.result.artifacts.map(({ name }) => name), "artifact")
         return Effect.forEach(
           run.result.artifacts,

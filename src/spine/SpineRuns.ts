@@ -391,9 +391,16 @@ export const make = (
         Effect.map(
           Effect.all([
             Polling.makePolicy("runs.completions", wait, defaults, ["concurrency"]),
-            Polling.concurrency("runs.completions", wait?.concurrency)
+            Polling.concurrency("runs.completions", wait?.concurrency),
+            Stream.isStream(runs) || Predicate.isIterable(runs) && typeof runs !== "string"
+              ? Effect.succeed(runs)
+              : Effect.fail(refused({
+                operation: "runs.completions",
+                parameter: "runs",
+                message: `runs is ${quote(runs)}; it must be an array, another iterable, or a Stream of runs.`
+              }))
           ]),
-          ([policy, concurrency]) =>
+          ([policy, concurrency, runs]) =>
             KernelRun.completions(
               Stream.isStream(runs) ? runs : Stream.fromIterable(runs),
               (run) => sourceOf("runs.completions", run),

@@ -10,6 +10,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Stream from "effect/Stream"
 import type * as Http from "../internal/http.ts"
 import { checkId } from "../internal/id.ts"
+import * as Options from "../internal/options.ts"
 import * as Paginate from "../internal/paginate.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import type { RequestError } from "../RunError.ts"
@@ -90,22 +91,42 @@ export const make = (api: Http.Api): CompletionRuns => {
     )
 
   return {
-    list: ({ limit, offset, ...filters } = {}) =>
-      Effect.andThen(
-        Paginate.checkRange("completionRuns.list", { limit, offset }, maxLimit),
-        page("completionRuns.list", filters, { limit, offset })
-      ),
-    stream: ({ pageSize = Paginate.defaultPageSize, ...filters } = {}) =>
-      Stream.unwrap(
-        Effect.as(
-          Paginate.checkRange("completionRuns.stream", { pageSize }, maxLimit),
-          Paginate.stream(pageSize, (range) => page("completionRuns.stream", filters, range))
+    list: (filters) =>
+      Effect.suspend(() => {
+        const { limit, offset, ...rest } = filters ?? {}
+        return Effect.andThen(
+          Effect.andThen(
+            Options.check("completionRuns.list", "filters", filters, [...filterNames, "limit", "offset"]),
+            Paginate.checkRange("completionRuns.list", { limit, offset }, maxLimit)
+          ),
+          page("completionRuns.list", rest, { limit, offset })
         )
-      )
+      }),
+    stream: (filters) =>
+      Stream.unwrap(Effect.suspend(() => {
+        const { pageSize = Paginate.defaultPageSize, ...rest } = filters ?? {}
+        return Effect.as(
+          Effect.andThen(
+            Options.check("completionRuns.stream", "filters", filters, [...filterNames, "pageSize"]),
+            Paginate.checkRange("completionRuns.stream", { pageSize }, maxLimit)
+          ),
+          Paginate.stream(pageSize, (range) => page("completionRuns.stream", rest, range))
+        )
+      }))
   }
 }
 
 const maxLimit = 100
+
+const filterNames: ReadonlyArray<keyof CompletionRunFilters> = [
+  "promptId",
+  "promptVersionId",
+  "promptApplicationId",
+  "status",
+  "tags",
+  "createdAtSince",
+  "createdAtUntil"
+]
 
 const decodePage = Wire.decodePage(Wire.CompletionRun)
 

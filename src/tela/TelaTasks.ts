@@ -40,6 +40,7 @@ import * as Stream from "effect/Stream"
 import { checkId } from "../internal/id.ts"
 import * as Create from "../internal/create.ts"
 import { messageOf } from "../internal/describe.ts"
+import * as Options from "../internal/options.ts"
 import * as Paginate from "../internal/paginate.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import { type BadRequestError, type CreateError, refused, type RequestError } from "../RunError.ts"
@@ -300,22 +301,38 @@ export const make = (runtime: Runtime): Tasks => {
 
   return {
     create: ((applicationId, tasks) => create(runtime, applicationId, tasks)) as Tasks["create"],
-    get: (task, { includeAnalytics } = {}) => read("tasks.get", task, decodeTask, { includeAnalytics }),
-    list: ({ limit, offset, ...filters } = {}) =>
+    get: (task, options) =>
       Effect.andThen(
-        Paginate.checkRange("tasks.list", { limit, offset }),
-        page("tasks.list", filters, { limit, offset })
+        Options.check("tasks.get", "options", options, ["includeAnalytics"]),
+        read("tasks.get", task, decodeTask, { includeAnalytics: options?.includeAnalytics })
       ),
-    stream: ({ pageSize = Paginate.defaultPageSize, ...filters } = {}) =>
-      Stream.unwrap(
-        Effect.as(
-          Paginate.checkRange("tasks.stream", { pageSize }),
-          Paginate.stream(pageSize, (range) => page("tasks.stream", filters, range))
+    list: (filters) =>
+      Effect.suspend(() => {
+        const { limit, offset, ...rest } = filters ?? {}
+        return Effect.andThen(
+          Effect.andThen(
+            Options.check("tasks.list", "filters", filters, [...filterNames, "limit", "offset"]),
+            Paginate.checkRange("tasks.list", { limit, offset })
+          ),
+          page("tasks.list", rest, { limit, offset })
         )
-      ),
-    progress: ({ limit, offset, promptApplicationId, promptApplicationVersionId } = {}) =>
+      }),
+    stream: (filters) =>
+      Stream.unwrap(Effect.suspend(() => {
+        const { pageSize = Paginate.defaultPageSize, ...rest } = filters ?? {}
+        return Effect.as(
+          Effect.andThen(
+            Options.check("tasks.stream", "filters", filters, [...filterNames, "pageSize"]),
+            Paginate.checkRange("tasks.stream", { pageSize })
+          ),
+          Paginate.stream(pageSize, (range) => page("tasks.stream", rest, range))
+        )
+      })),
+    progress: (filters) =>
       Effect.gen(function*() {
         const operation = "tasks.progress"
+        yield* Options.check(operation, "filters", filters, progressFilterNames)
+        const { limit, offset, promptApplicationId, promptApplicationVersionId } = filters ?? {}
         yield* Paginate.checkRange(operation, { limit, offset })
         const ids = { promptApplicationId, promptApplicationVersionId }
         yield* checkIds(operation, ids)
@@ -402,6 +419,35 @@ const checkIds = (operation: string, ids: { readonly [parameter: string]: string
     { discard: true }
   )
 
+const filterNames: ReadonlyArray<keyof TaskFilters> = [
+  "status",
+  "ids",
+  "taskName",
+  "tags",
+  "promptApplicationId",
+  "promptVersionId",
+  "completionRunId",
+  "createdBy",
+  "approvedBy",
+  "createdAtSince",
+  "createdAtUntil",
+  "updatedAtSince",
+  "updatedAtUntil",
+  "approvedAtSince",
+  "approvedAtUntil",
+  "orderBy",
+  "order",
+  "objectLinks",
+  "excludeInputOutputColumns"
+]
+
+const progressFilterNames: ReadonlyArray<keyof TaskProgressFilters> = [
+  "promptApplicationId",
+  "promptApplicationVersionId",
+  "limit",
+  "offset"
+]
+
 const query = (operation: string, filters: TaskFilters) =>
   Effect.gen(function*() {
     const { approvedBy, completionRunId, createdBy, promptApplicationId, promptVersionId } = filters
@@ -440,9 +486,12 @@ const json = (operation: string, parameter: string, body: unknown): Effect.Effec
   )
 
 const checkPatch = (operation: string, patch: TaskPatch): Effect.Effect<HttpBody.HttpBody, BadRequestError> => {
-  const { name, outputContent, status, tags } = patch
+  const { name, outputContent, status, tags } = patch ?? {}
   const wrong = (parameter: string, message: string) => Effect.fail(refused({ operation, parameter, message }))
-  return name === undefined && tags === undefined && outputContent === undefined && status === undefined
+  const fault = Options.faultOf("patch", patch ?? null, ["name", "tags", "outputContent", "status"])
+  return fault !== undefined
+    ? wrong(fault.option, fault.message)
+    : name === undefined && tags === undefined && outputContent === undefined && status === undefined
     ? wrong("patch", "there is nothing to change.")
     : name !== undefined && (typeof name !== "string" || name.trim() === "")
     ? wrong("name", "name must be non-blank text.")

@@ -9,6 +9,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Schema from "effect/Schema"
 import type * as Http from "../internal/http.ts"
 import { checkId } from "../internal/id.ts"
+import * as Options from "../internal/options.ts"
 import * as Paginate from "../internal/paginate.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import { refused, type RequestError } from "../RunError.ts"
@@ -95,15 +96,15 @@ export const make = (api: Http.Api): Versions => ({
       checkId("versions.promoted", "canvasId", canvasId),
       (id) => read(api, "versions.promoted", `/prompt/${id}/promoted-version`, {}, decodeVersion)
     ),
-  history: (canvasId, { limit, offset } = {}) =>
-    Effect.andThen(
-      Paginate.checkRange("versions.history", { limit, offset }, 100),
-      Effect.flatMap(
-        checkId("versions.history", "canvasId", canvasId),
-        (promptId) =>
-          read(api, "versions.history", "/prompt-version/history", { promptId, limit, offset }, decodeHistory)
-      )
-    )
+  history: (canvasId, page) =>
+    Effect.gen(function*() {
+      const operation = "versions.history"
+      yield* Options.check(operation, "page", page, ["limit", "offset"])
+      const { limit, offset } = page ?? {}
+      yield* Paginate.checkRange(operation, { limit, offset }, 100)
+      const promptId = yield* checkId(operation, "canvasId", canvasId)
+      return yield* read(api, operation, "/prompt-version/history", { promptId, limit, offset }, decodeHistory)
+    })
 })
 
 /**

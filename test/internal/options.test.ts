@@ -1,4 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Effect, FileSystem, Layer, Redacted, Stream } from "effect"
+import { HttpClient } from "effect/http"
+import { RunError, RunStore, Spine, Tela } from "canvas-runs"
 import * as Options from "../../src/internal/options.ts"
 
 const known = ["timeout", "pollInterval", "pollingInterval", "baseUrl", "async", "webhookUrl", "retry"]
@@ -52,4 +55,60 @@ describe("options", () => {
     const fault = Options.faultOf("options", { ["x".repeat(1_000_000)]: 1 }, known)
     assert.isBelow(fault!.message.length, 300)
   })
+})
+
+describe("names of options and filters, at every call that takes some", () => {
+  const spine = Spine.SpineClient.use((spine) => Effect.succeed(spine))
+  const tela = Tela.TelaClient.use((tela) => Effect.succeed(tela))
+  const live = Layer.mergeAll(
+    Spine.layer({ apiKey: Redacted.make("sk_spine_test") }),
+    Tela.layer({ apiKey: Redacted.make("tela_test") }),
+    RunStore.layerMemory
+  ).pipe(
+    Layer.provide(Layer.succeed(HttpClient.HttpClient, HttpClient.make(() => Effect.die("no request is expected")))),
+    Layer.orDie
+  )
+  const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
+  // As a program in JavaScript calls them
+  const loose = (value: unknown) => value as never
+
+  const calls: Readonly<Record<string, Effect.Effect<unknown, unknown, any>>> = { // oxlint-disable-line typescript/no-explicit-any -- of any client
+    "tasks.get": Effect.flatMap(tela, ({ tasks }) => tasks.get(id, loose({ analytics: true }))),
+    "tasks.list": Effect.flatMap(tela, ({ tasks }) => tasks.list(loose({ state: "failed" }))),
+    "tasks.list with null": Effect.flatMap(tela, ({ tasks }) => tasks.list(loose(null))),
+    "tasks.stream": Effect.flatMap(tela, ({ tasks }) => Stream.runDrain(tasks.stream(loose({ limit: 5 })))),
+    "tasks.progress": Effect.flatMap(tela, ({ tasks }) => tasks.progress(loose({ applicationId: id }))),
+    "tasks.update": Effect.flatMap(tela, ({ tasks }) => tasks.update(id, loose({ title: "x" }))),
+    "tasks.update with null": Effect.flatMap(tela, ({ tasks }) => tasks.update(id, loose(null))),
+    "completionRuns.list": Effect.flatMap(tela, ({ completionRuns }) => completionRuns.list(loose({ canvasId: id }))),
+    "completionRuns.stream": Effect.flatMap(
+      tela,
+      ({ completionRuns }) => Stream.runDrain(completionRuns.stream(loose({ tag: ["x"] })))
+    ),
+    "versions.history": Effect.flatMap(tela, ({ versions }) => versions.history(id, loose({ pageSize: 5 }))),
+    "runs.completions": Effect.flatMap(spine, ({ runs }) => Stream.runDrain(runs.completions(loose(5)))),
+    "runs.completions of a text": Effect.flatMap(spine, ({ runs }) => Stream.runDrain(runs.completions(loose(id)))),
+    "artifacts.download": Effect.flatMap(spine, ({ artifacts }) => artifacts.download(id, loose(null))),
+    "artifacts.toFile": Effect.flatMap(
+      spine,
+      ({ artifacts }) =>
+        artifacts.toFile(id, loose({ name: "a", download_url: "https://example.com/a" }), loose({ folder: "/tmp" }))
+    ),
+    "artifacts.toDirectory": Effect.flatMap(spine, ({ artifacts }) => artifacts.toDirectory(loose(id), "/tmp")),
+    "RunStore.runOnce": RunStore.RunStore.use((store) =>
+      store.runOnce("k", Effect.die("not created"), loose({ onUnknwon: "retry" }))
+    ),
+    "RunStore.runOnce with another word": RunStore.RunStore.use((store) =>
+      store.runOnce("k", Effect.die("not created"), loose({ onUnknown: "again" }))
+    )
+  }
+  for (const [name, call] of Object.entries(calls)) {
+    it.effect(`F10: ${name} fails with a BadRequestError before any request`, () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(call)
+        assert.instanceOf(error, RunError.BadRequestError)
+        assert.isFalse(error.sent)
+        assert.match(error.message, /^[\w.]+: .+[.?] No request was made\.$/)
+      }).pipe(Effect.provide(live), Effect.provide(FileSystem.layerNoop({}))) as Effect.Effect<void>)
+  }
 })
