@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect } from "effect"
 import { Rude } from "canvas-runs/testing"
+import { isFull, sampleSeed } from "../long/size.ts"
 import { keep, type Transport, travel } from "./journeys.ts"
 
 /**
  * `npm run contract` runs all of it: each rudeness alone and all together, in memory and on sockets, and 200 combinations.
  * `npm test` takes the journeys under each alone in memory, and a sample of the rest.
  */
-const isFull = process.env["CONTRACT"] === "full"
 /** One rudeness only, as the mutants ask for. */
 const chosen = process.env["CONTRACT_RUDE"]
 
@@ -48,7 +48,8 @@ describe("the contract, on a server that is rude", { timeout: 120_000 }, () => {
     if (isFull || transport !== "memory") it.live(`about nothing: ${transport}`, () => all(transport, Rude.none))
   }
 
-  const seeds = Array.from({ length: isFull ? 200 : 3 }, (_, seed) => seed)
+  const count = isFull ? 200 : sampleSeed === undefined ? 3 : 30
+  const seeds = Array.from({ length: count }, (_, index) => (sampleSeed ?? 0) + index)
   for (const seed of seeds) {
     it.live(`about what seed ${seed} selects: memory`, () => all("memory", Rude.sample(seed)))
   }

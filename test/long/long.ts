@@ -22,17 +22,27 @@ interface Part {
   readonly full: ReadonlyArray<string>
   /** The same for a sample, which takes about half a minute on two idle cores. */
   readonly sample: (draw: Random.Draw, seed: string) => ReadonlyArray<string>
+  /** What a sample finds in its environment, if it does not run tests at their full size. */
+  readonly sampleEnv?: (seed: string) => Readonly<Record<string, string>>
 }
 
-/** The files with tests that have a full size. */
+const contract = "test/contract/rude.test.ts"
+
+/** The other files with tests that have a full size. */
 const sized = globSync("test/**/*.test.ts", { cwd: root }).sort().filter((file) =>
-  readFileSync(root + file, "utf8").includes("/long/size.ts\"")
+  file !== contract && readFileSync(root + file, "utf8").includes("/long/size.ts\"")
 )
 
 const script = (file: string, ...args: ReadonlyArray<string>) => ["--conditions=canvas-runs:source", file, ...args]
 const vitest = (...files: ReadonlyArray<string>) => ["node_modules/vitest/vitest.mjs", "run", "--retry=0", ...files]
 
 const parts: ReadonlyArray<Part> = [
+  {
+    name: "contract",
+    full: vitest(contract),
+    sample: () => vitest(contract),
+    sampleEnv: (seed) => ({ CANVAS_RUNS_TEST_SEED: seed })
+  },
   { name: "tests", full: vitest(...sized), sample: (draw) => vitest(draw.pick(sized)) },
   {
     name: "faults",
@@ -114,7 +124,12 @@ const run = (part: Part): Promise<Outcome> =>
     console.log(`\n${part.name}: node ${args.join(" ")}`)
     const child = spawn(process.execPath, args, {
       cwd: root,
-      env: { ...process.env, CANVAS_RUNS_TEST_SIZE: "full" },
+      env: {
+        ...process.env,
+        ...(sample === undefined || part.sampleEnv === undefined
+          ? { CANVAS_RUNS_TEST_SIZE: "full" }
+          : part.sampleEnv(sample))
+      },
       stdio: ["ignore", "pipe", "pipe"],
       // Its group is stopped with it
       detached: true
