@@ -61,7 +61,6 @@ export const mutants: ReadonlyArray<Mutant> = [
     "clock.currentTimeMillisUnsafe() - ref.createdAt <= grace",
     "true"
   ),
-  mutant(loop, "404 has grace as long as the clock of the ref is ahead", " && timers.now() - started <= grace", ""),
   mutant(
     loop,
     "the deadline does not stop a request",
