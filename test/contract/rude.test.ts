@@ -4,15 +4,6 @@ import { Rude } from "canvas-runs/testing"
 import { isFull, sampleSeed } from "../long/size.ts"
 import { keep, type Transport, travel } from "./journeys.ts"
 
-/**
- * `npm run contract` runs all of it: each rudeness alone and all together, in memory and on sockets, and 200 combinations.
- * `npm test` takes the journeys under each alone in memory, and a sample of the rest.
- */
-/** One rudeness only, as the mutants ask for. */
-const chosen = process.env["CONTRACT_RUDE"]
-
-const names = chosen === undefined ? Rude.names : Rude.names.filter((name) => name === chosen)
-
 const noFailures = (failures: ReadonlyArray<readonly [string, unknown]>, rude: Rude.Rude) => {
   const [first] = failures
   if (first === undefined) return
@@ -29,19 +20,21 @@ const all = (transport: Transport, rude: Rude.Rude) =>
     noFailures(yield* travel(transport, rude), rude)
   })
 
+/**
+ * `npm run contract` runs all of it: each rudeness alone and all together, in memory and on sockets, and 200 combinations.
+ * `npm test` takes the journeys under each alone in memory, and a sample of the rest.
+ */
 describe("the contract, on a server that is rude", { timeout: 120_000 }, () => {
-  for (const [index, name] of names.entries()) {
+  for (const [index, name] of Rude.names.entries()) {
     describe(`${name}: ${Rude.descriptions[name]}`, () => {
       it.live("memory", () => all("memory", [name]))
       for (const [offset, transport] of (["fetch", "undici"] as const).entries()) {
-        if (isFull || chosen !== undefined || index % 10 === 5 * offset) {
+        if (isFull || index % 10 === 5 * offset) {
           it.live(transport, () => all(transport, [name]))
         }
       }
     })
   }
-
-  if (chosen !== undefined) return
 
   for (const transport of ["memory", "fetch", "undici"] as const) {
     it.live(`about everything at once: ${transport}`, () => all(transport, Rude.all))
