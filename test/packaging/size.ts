@@ -75,9 +75,12 @@ export const programs = ["spine", "tela"] as const
 
 export type Program = (typeof programs)[number]
 
-/** Modules that nobody pays for who does not import them. */
+/**
+ * Modules that a program pays for only if it imports them. Of `Webhooks.js` every client has the service's key, by which it finds
+ * a hub in its context.
+ */
 export const onlyIfImported =
-  /^canvas-runs\/dist\/(?:.*Webhook.*|RunStore\.js|internal\/(?:webhookRoute|hmac)\.js|testing\/.*|node\/.*)$/
+  /^canvas-runs\/dist\/(?:.*\/.*Webhook.*|RunStore\.js|internal\/(?:webhookRoute|hmac)\.js|testing\/.*|node\/.*)$/
 
 export const measureSizes = async (project: string): Promise<ReadonlyArray<Added>> => {
   const directory = join(project, "programs")
