@@ -4,7 +4,7 @@
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, FileSystem } from "effect"
-import { Run, RunRef, Spine } from "canvas-runs"
+import { RunRef, Spine } from "canvas-runs"
 import { live } from "./support/live.ts"
 
 /** Starts a run, saves its ref, and ends. */
@@ -20,7 +20,7 @@ const first = Effect.fn("first")(function*(file: string) {
 const second = Effect.fn("second")(function*(file: string) {
   const spine = yield* Spine.SpineClient
   const fs = yield* FileSystem.FileSystem
-  const ref = yield* Effect.flatMap(fs.readFileString(file), Run.parseRef)
+  const ref = yield* Effect.flatMap(fs.readFileString(file), RunRef.parse)
   yield* Console.log(`second process: going on with ${RunRef.format(ref)}`)
   const run = yield* spine.runs.waitForCompletion(ref, { timeout: "2 hours" })
   yield* Console.log(`second process: ${run.status} with ${run.result.artifacts.length} files`)

@@ -64,7 +64,7 @@ const leave = Effect.fnUntraced(function*(refs: ReadonlyArray<RunRef.RunRef>) {
     `\nStopped with ${
       View.count(refs.length, "run")
     } under way. The emulators end here too, but the real services go on ` +
-      "with what they have accepted: Run.parseRef reads a ref back; Spine's runs.waitForCompletion (06-resume.ts) and " +
+      "with what they have accepted: RunRef.parse reads a ref back; Spine's runs.waitForCompletion (06-resume.ts) and " +
       "Tela's canvas.getExecution (12-async-events.ts) take it."
   )
   for (const ref of refs) yield* Console.log(JSON.stringify(ref))

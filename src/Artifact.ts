@@ -40,7 +40,7 @@ import * as Http from "./internal/http.ts"
 import * as Timers from "./internal/timers.ts"
 import * as Transfer from "./internal/transfer.ts"
 import { ArtifactError } from "./RunError.ts"
-import type { RunRef } from "./RunRef.ts"
+import type { RunRef } from "./internal/ref.ts"
 
 /**
  * What a provider tells of one artifact.

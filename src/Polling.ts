@@ -35,7 +35,7 @@ import * as Schedule from "effect/Schedule"
 import { quote } from "./internal/describe.ts"
 import * as CallOptions from "./internal/options.ts"
 import { type BadRequestError, refused } from "./RunError.ts"
-import type { RunRef } from "./RunRef.ts"
+import type { RunRef } from "./internal/ref.ts"
 
 /**
  * How much of a run's work is done.

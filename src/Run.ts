@@ -35,7 +35,6 @@ import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as Completions from "./internal/completions.ts"
@@ -43,15 +42,8 @@ import { quote } from "./internal/describe.ts"
 import * as PollLoop from "./internal/pollLoop.ts"
 import * as Telemetry from "./internal/telemetry.ts"
 import type { Policy, Progress } from "./Polling.ts"
-import {
-  type BadRequestError,
-  refused,
-  type RequestError,
-  RunFailedError,
-  type RunTimeoutError,
-  WaitStoppedError
-} from "./RunError.ts"
-import { RunRef } from "./RunRef.ts"
+import { type RequestError, RunFailedError, type RunTimeoutError, WaitStoppedError } from "./RunError.ts"
+import type { RunRef } from "./internal/ref.ts"
 
 /**
  * What a request brought, with what came beside it.
@@ -443,39 +435,6 @@ export const share = <
       }))
     }
   })
-
-/**
- * Reads a ref from JSON text, or says what is wrong with it.
- *
- * **Example** (Going on after a restart)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Run, RunRef } from "canvas-runs"
- *
- * const saved = JSON.stringify(RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" }))
- *
- * const ref = await Effect.runPromise(Run.parseRef(saved))
- * console.log(ref.id) // => "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
- * ```
- *
- * @category refs
- * @since 0.1.0
- */
-export const parseRef = (json: string): Effect.Effect<RunRef, BadRequestError> =>
-  decodeRef(json).pipe(
-    Effect.mapError((error) =>
-      refused({
-        operation: "Run.parseRef",
-        parameter: "json",
-        message: `This is not a RunRef that this version of canvas-runs can read (${
-          error.message.replaceAll("\n", " ")
-        }). Was it written by a newer version, or by something else?`
-      })
-    )
-  )
-
-const decodeRef = Schema.decodeUnknownEffect(Schema.fromJsonString(RunRef))
 
 const stop = (loop: PollLoop.AnyLoop): Effect.Effect<void> => Effect.sync(() => PollLoop.stop(loop))
 

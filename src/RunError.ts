@@ -67,7 +67,7 @@
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import { Anything, Defect, TaggedError } from "./internal/taggedError.ts"
-import { RunRef } from "./RunRef.ts"
+import { RunRef } from "./internal/ref.ts"
 
 /** What every error about a request tells. */
 const requestFields = {

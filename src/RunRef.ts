@@ -4,130 +4,42 @@
  *
  * @since 0.1.0
  */
-import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as SchemaGetter from "effect/SchemaGetter"
-import { quote } from "./internal/describe.ts"
+import { RunRef } from "./internal/ref.ts"
+import { type BadRequestError, refused } from "./RunError.ts"
 
-/** A field without which a run can still be waited for: it is absent where what was stored does not fit. */
-const side = <S extends Schema.Codec<unknown>>(schema: S): Schema.optionalKey<S> =>
-  Schema.optionalKey(Schema.Unknown).pipe(Schema.decodeTo(
-    Schema.optionalKey(schema),
-    {
-      decode: SchemaGetter.transformOptional(Option.filter(Schema.is(schema))),
-      encode: SchemaGetter.passthrough()
-    } as never
-  )) as never
+export { format, make, RunRef } from "./internal/ref.ts"
 
 /**
- * The schema of a {@link RunRef}. What it encodes to is what it is: `JSON.stringify(ref)` loses nothing.
+ * Reads a ref from JSON text, or says what is wrong with it.
  *
- * **Details**
- *
- * `version` guards what is stored: a ref written by a later version of this library does not decode here. An optional field whose
- * value does not fit, such as a `createdAt` of `null`, decodes as absent.
- *
- * @see {@link module:Run.parseRef} for reading one back from JSON, with an error that says what is wrong
- * @category schemas
- * @since 0.1.0
- */
-export const RunRef = Schema.Struct({
-  /** The version of this format. */
-  version: Schema.Literal(1),
-  /** Who runs it, such as `"spine"`. */
-  provider: Schema.NonEmptyString,
-  /** What the provider calls it, such as `"run"`, `"execution"` or `"task"`. */
-  kind: Schema.NonEmptyString,
-  /** The provider's id. */
-  id: Schema.NonEmptyString,
-  /** When it was created, in Unix milliseconds; absent when it was created elsewhere and only its id is known. */
-  createdAt: side(Schema.Finite),
-  /** The provider's id of the request that created it, for its support. */
-  requestId: side(Schema.String),
-  /** How long the provider expected it to take, in milliseconds. */
-  estimatedDurationMs: side(Schema.Finite)
-})
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface RunRef extends Schema.Schema.Type<typeof RunRef> {}
-
-/**
- * Makes a ref. Providers do this; use it to name a run by hand.
- *
- * **Details**
- *
- * An optional field that does not fit, such as a `createdAt` of `NaN` or a `requestId` of `undefined`, is left out.
- *
- * **Example** (Naming a run by hand)
+ * **Example** (Resuming after a restart)
  *
  * ```ts
+ * import { Effect } from "effect"
  * import { RunRef } from "canvas-runs"
  *
- * const ref = RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" })
+ * const saved = JSON.stringify(RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" }))
  *
- * console.log(RunRef.format(ref)) // => "spine run 6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
+ * const ref = await Effect.runPromise(RunRef.parse(saved))
+ * console.log(ref.id) // => "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
  * ```
  *
- * @category constructors
+ * @category decoding
  * @since 0.1.0
  */
-export const make = (fields: Omit<RunRef, "version">): RunRef => {
-  const ref: RunRef = { version: 1, ...fields }
-  return read(ref) ?? ref
-}
+export const parse = (json: string): Effect.Effect<RunRef, BadRequestError> =>
+  decodeRef(json).pipe(
+    Effect.mapError((error) =>
+      refused({
+        operation: "RunRef.parse",
+        parameter: "json",
+        message: `the text is not a RunRef that this version of canvas-runs can read (${
+          error.message.replaceAll("\n", " ")
+        }). Was it written by a newer version, or by something else?`
+      })
+    )
+  )
 
-/**
- * Reads a ref that a caller or a store gave, or returns `undefined` where it names no run. A ref that fits is returned itself: a
- * program may wait for very many, and holds each once.
- *
- * @internal
- */
-export const read = (value: unknown): RunRef | undefined => Option.getOrUndefined(Option.flatten(readOption(value)))
-
-const readOption = Option.liftThrowable((value: unknown): Option.Option<RunRef> =>
-  isRef(value) ? Option.some(value) : decode(value)
-)
-const isRef = Schema.is(RunRef)
-const decode = Schema.decodeUnknownOption(RunRef)
-
-/**
- * What a message says of a value that should be a ref and is none, or is another provider's.
- *
- * @internal
- */
-export const describe = (value: unknown): string => {
-  const part = (key: string) => quote(Option.getOrUndefined(propertyOf(value, key)))
-  return Predicate.hasProperty(value, "provider")
-    ? `a ref with provider ${part("provider")}, kind ${part("kind")}, id ${part("id")} and version ${part("version")}`
-    : quote(value)
-}
-
-/**
- * The ref for an error about something that is no ref: as much of it as is text.
- *
- * @internal
- */
-export const nearest = (value: unknown): RunRef => {
-  const text = (key: string) => {
-    const part = Option.getOrUndefined(propertyOf(value, key))
-    return typeof part === "string" && part !== "" ? part : "unknown"
-  }
-  const id = typeof value === "string" && value !== "" ? value : text("id")
-  return { version: 1, provider: text("provider"), kind: text("kind"), id }
-}
-
-const propertyOf = Option.liftThrowable((value: unknown, key: string): unknown =>
-  Predicate.hasProperty(value, key) ? value[key] : undefined
-)
-
-/**
- * The words that messages use for a run.
- *
- * @category formatting
- * @since 0.1.0
- */
-export const format = (ref: RunRef): string => `${ref.provider} ${ref.kind} ${ref.id}`
+const decodeRef = Schema.decodeUnknownEffect(Schema.fromJsonString(RunRef))

@@ -94,7 +94,7 @@ import {
   type RequestError,
   type RunFailedError
 } from "./RunError.ts"
-import { describe, format, read as readRef, RunRef } from "./RunRef.ts"
+import { describe, format, read as readRef, RunRef } from "./internal/ref.ts"
 
 /**
  * What is known under a key. Times are Unix milliseconds.

@@ -529,7 +529,7 @@ describe("refs", () => {
         requestId: "r",
         estimatedDurationMs: 7
       })
-      assert.deepStrictEqual(yield* Run.parseRef(JSON.stringify(ref)), ref)
+      assert.deepStrictEqual(yield* RunRef.parse(JSON.stringify(ref)), ref)
     }))
 
   it.effect.each([
@@ -539,7 +539,7 @@ describe("refs", () => {
     ["no JSON", "run 1"]
   ])("are refused with a sentence when they are of %s", ([, json]) =>
     Effect.gen(function*() {
-      const error = yield* Effect.flip(Run.parseRef(json!))
+      const error = yield* Effect.flip(RunRef.parse(json!))
       assert.instanceOf(error, RunError.BadRequestError)
       assert.isFalse(error.sent)
       assert.include(error.message, "RunRef")

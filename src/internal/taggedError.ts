@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
-import * as RunRef from "../RunRef.ts"
+import * as RunRef from "./ref.ts"
 import { messageOf } from "./describe.ts"
 
 type Fields = Record<string, Schema.Constraint>

@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
-import * as RunRef from "../RunRef.ts"
+import * as RunRef from "./ref.ts"
 
 const created = Metric.counter("canvas_runs_created_total", {
   description: "Runs created, by provider",

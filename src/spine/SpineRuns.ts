@@ -38,7 +38,7 @@ import {
   type WaitError,
   type WatchError
 } from "../RunError.ts"
-import * as RunRef from "../RunRef.ts"
+import * as RunRef from "../internal/ref.ts"
 import type * as Webhooks from "../Webhooks.ts"
 import * as Wire from "./SpineSchema.ts"
 

@@ -22,7 +22,7 @@ import {
   type RequestError,
   type RunFailedError
 } from "../RunError.ts"
-import type { RunRef } from "../RunRef.ts"
+import type { RunRef } from "../internal/ref.ts"
 import {
   type AsyncExecution,
   type AsyncParams,

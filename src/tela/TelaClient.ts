@@ -43,7 +43,7 @@ import {
   type RequestError,
   type RunFailedError
 } from "../RunError.ts"
-import type { RunRef } from "../RunRef.ts"
+import type { RunRef } from "../internal/ref.ts"
 import * as TelaCanvas from "./TelaCanvas.ts"
 import * as TelaCompletionRuns from "./TelaCompletionRuns.ts"
 import {

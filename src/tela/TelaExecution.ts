@@ -40,7 +40,7 @@ import {
   type WaitError,
   type WaitStoppedError
 } from "../RunError.ts"
-import * as RunRef from "../RunRef.ts"
+import * as RunRef from "../internal/ref.ts"
 import type * as Webhooks from "../Webhooks.ts"
 import { errorIn, outcomeOf, reasonOf } from "./internal/endMark.ts"
 import * as TelaFile from "./TelaFile.ts"

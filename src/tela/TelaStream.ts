@@ -47,7 +47,7 @@ import * as Sse from "../internal/sse.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import * as Polling from "../Polling.ts"
 import { type InvalidOutputError, RunFailedError, StreamInterruptedError } from "../RunError.ts"
-import * as RunRef from "../RunRef.ts"
+import * as RunRef from "../internal/ref.ts"
 import * as Fold from "./internal/streamFold.ts"
 import {
   duration,

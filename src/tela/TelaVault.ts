@@ -19,7 +19,7 @@ import { quote } from "../internal/describe.ts"
 import type * as Http from "../internal/http.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import { type BadRequestError, type DownloadError, refused, type RequestError } from "../RunError.ts"
-import * as RunRef from "../RunRef.ts"
+import * as RunRef from "../internal/ref.ts"
 import { provider } from "./TelaExecution.ts"
 import * as Wire from "./TelaSchema.ts"
 

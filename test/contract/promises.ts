@@ -3,7 +3,7 @@ import { assert } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
-import { Run, RunError, RunRef } from "canvas-runs"
+import { RunError, RunRef } from "canvas-runs"
 import { Fault, type Rude, Timeline } from "canvas-runs/testing"
 import { failure, finish, success } from "../spine/support.ts"
 import type { Env, Follow, Provider } from "./providers.ts"
@@ -243,7 +243,7 @@ export const promises = (provider: Provider, rude: Rude.Rude): ReadonlyArray<Kep
       const fiber = yield* Effect.forkChild(handle.wait)
       yield* TestClock.adjust("17 seconds")
       yield* Fiber.interrupt(fiber)
-      const again = yield* passing(provider.resume(yield* Run.parseRef(JSON.stringify(ref)), everyFive))
+      const again = yield* passing(provider.resume(yield* RunRef.parse(JSON.stringify(ref)), everyFive))
       const one = success(yield* finish(again.wait))
       const two = success(yield* finish(handle.wait))
       const plain = (value: unknown) => JSON.stringify(value).replaceAll(/"download_url":"[^"]*"/g, "")

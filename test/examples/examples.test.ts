@@ -1,6 +1,6 @@
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Effect, Semaphore } from "effect"
-import { Run } from "canvas-runs"
+import { RunRef } from "canvas-runs"
 import { TelaEmulator } from "canvas-runs/testing"
 import * as TelaEmulatorServer from "canvas-runs/testing/TelaEmulatorServer"
 import { execFile } from "node:child_process"
@@ -360,7 +360,7 @@ describe.concurrent("the demo", { timeout: 180_000 }, () => {
     assert.strictEqual(code, 130)
     const [, refs = ""] = stdout.split(/\nStopped with 5 runs under way\. .*\n/)
     const parsed = await Promise.all(
-      refs.trimEnd().split("\n").map((line) => Effect.runPromise(Run.parseRef(line)))
+      refs.trimEnd().split("\n").map((line) => Effect.runPromise(RunRef.parse(line)))
     )
     assert.strictEqual(new Set(parsed.map(({ id }) => id)).size, 5)
     assert.deepStrictEqual(parsed.map(({ provider }) => provider).sort(), ["spine", "spine", "spine", "spine", "tela"])

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Stream } from "effect"
-import { Run, RunError, RunRef } from "canvas-runs"
+import { RunError, RunRef } from "canvas-runs"
 import * as Random from "../simulation/random.ts"
 import { answering, anyJson, check, clientsOn, mutate } from "./support.ts"
 
@@ -17,7 +17,7 @@ describe("refs from elsewhere", () => {
   it.effect("a newer version is refused, and the error says what it may be", () =>
     Effect.gen(function*() {
       for (const version of [0, 2, 99, "1", null, undefined]) {
-        const error = yield* Effect.flip(Run.parseRef(JSON.stringify({ ...ref, version })))
+        const error = yield* Effect.flip(RunRef.parse(JSON.stringify({ ...ref, version })))
         assert.instanceOf(error, RunError.BadRequestError)
         assert.isFalse(error.sent)
         assert.include(error.message, "version")
@@ -35,7 +35,7 @@ describe("refs from elsewhere", () => {
           : draw.chance(0.2)
           ? JSON.stringify(ref).slice(0, draw.int(0, 150))
           : JSON.stringify(mutate(draw, ref))
-        const exit = yield* Effect.exit(Run.parseRef(text))
+        const exit = yield* Effect.exit(RunRef.parse(text))
         if (check(exit, `seed ${seed}: ${text}`) === "failure") continue
         read++
         if (Exit.isSuccess(exit)) {
@@ -60,7 +60,7 @@ describe("refs from elsewhere", () => {
       for (const fields of odd) {
         const bare = { version: 1, provider: "spine", kind: "run", id }
         assert.deepStrictEqual(RunRef.make({ ...bare, ...fields } as never), bare as RunRef.RunRef)
-        assert.deepStrictEqual(yield* Run.parseRef(JSON.stringify({ ...bare, ...fields })), bare as RunRef.RunRef)
+        assert.deepStrictEqual(yield* RunRef.parse(JSON.stringify({ ...bare, ...fields })), bare as RunRef.RunRef)
         const given = { ...bare, ...fields } as RunRef.RunRef
         const task = { ...given, provider: "tela", kind: "task" } as RunRef.RunRef
         const calls: ReadonlyArray<Effect.Effect<unknown, { readonly _tag: string; readonly ref?: RunRef.RunRef }>> = [

@@ -678,7 +678,7 @@ export const places: ReadonlyArray<Place> = [
     },
     inputs: Object.fromEntries([null, "yesterday", {}].map((createdAt) => [
       `C1: createdAt ${JSON.stringify(createdAt)}`,
-      () => Effect.map(Run.parseRef(JSON.stringify({ ...ref, createdAt })), (read) => assert.deepStrictEqual(read, ref))
+      () => Effect.map(RunRef.parse(JSON.stringify({ ...ref, createdAt })), (read) => assert.deepStrictEqual(read, ref))
     ]))
   },
   {

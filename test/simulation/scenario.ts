@@ -5,7 +5,7 @@
 import { Duration, Effect, Exit, Fiber, Layer, Option, Redacted, Schedule, Schema, Stream } from "effect"
 import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
-import { type ClientOptions, Polling, Run, type RunRef, Spine, Tela } from "canvas-runs"
+import { type ClientOptions, Polling, RunRef, Spine, Tela } from "canvas-runs"
 import { patientClock } from "../clock.ts"
 import * as Observer from "./observer.ts"
 import type { ClientPlan, Consumer, Network, Pace, Plan, PolicyPlan, Waiter } from "./plan.ts"
@@ -236,7 +236,7 @@ const spine = (stage: Stage) =>
     const { runs } = yield* Spine.SpineClient
     const options = spineOptions(stage)
     if (process.resumed !== undefined) {
-      const ref = yield* Run.parseRef(process.resumed)
+      const ref = yield* RunRef.parse(process.resumed)
       return yield* follow(stage, "wait", 0, () => runs.waitForCompletion(ref, options))
     }
     const { program } = plan
@@ -315,7 +315,7 @@ const tela = (stage: Stage) =>
     const canvas = client.canvas.make({ id: canvasId, output: Output })
     const options = telaOptions(stage)
     if (process.resumed !== undefined) {
-      const ref = yield* Run.parseRef(process.resumed)
+      const ref = yield* RunRef.parse(process.resumed)
       process.lookup = { startedAt: time.now(), end: undefined }
       const execution = yield* noting(stage, process.lookup, canvas.getExecution(ref, options))
       return yield* follow(stage, "wait", 0, () => execution.result)

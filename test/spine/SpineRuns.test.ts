@@ -2,7 +2,7 @@ import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Logger, Predicate, Schedule, Stream } from "effect"
 import { HttpClient, HttpClientError } from "effect/http"
 import { TestClock } from "effect/testing"
-import { Polling, Run, RunError, RunRef, Spine } from "canvas-runs"
+import { Polling, RunError, RunRef, Spine } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
 import { apiKey, failure, finish, live, success } from "./support.ts"
 
@@ -519,7 +519,7 @@ describe("runs.waitForCompletion", () => {
       const fiber = yield* Effect.forkChild(spine.runs.waitForCompletion(created))
       yield* TestClock.adjust("3 minutes")
       yield* Fiber.interrupt(fiber)
-      const ref = yield* Run.parseRef(JSON.stringify(created.ref))
+      const ref = yield* RunRef.parse(JSON.stringify(created.ref))
       const resumed = success(yield* finish(spine.runs.waitForCompletion(ref)))
       const unbroken = success(yield* finish(spine.runs.waitForCompletion(created)))
       // Each look at a run signs its links anew

@@ -16,7 +16,7 @@ import {
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { z } from "zod"
-import { Run, RunError, RunRef, Tela } from "canvas-runs"
+import { RunError, RunRef, Tela } from "canvas-runs"
 import { Fault, TelaEmulator, Timeline } from "canvas-runs/testing"
 import { failure, finish, success } from "../spine/support.ts"
 import { scripted } from "./support.ts"
@@ -767,7 +767,7 @@ describe("getExecution", () => {
       const { canvas, emulator } = yield* setup
       yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: "10 seconds" }) })
       const { ref } = yield* canvas.execute({}, { async: true })
-      const found = yield* canvas.getExecution(yield* Run.parseRef(JSON.stringify(ref)))
+      const found = yield* canvas.getExecution(yield* RunRef.parse(JSON.stringify(ref)))
       assert.strictEqual(yield* found.status, "created")
       assert.deepStrictEqual(success(yield* finish(found.result)), invoice)
       assert.strictEqual(yield* found.requestId, ref.requestId)
