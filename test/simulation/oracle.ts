@@ -7,6 +7,7 @@
  */
 import { Cause, Duration, Exit, Option, type Tracer } from "effect"
 import { inspect } from "node:util"
+import type { Observer } from "./observer.ts"
 import type { PolicyPlan } from "./plan.ts"
 import { type Exchange, maxExchanges } from "./provider.ts"
 import type { Element, Follower, History, Process } from "./scenario.ts"
@@ -30,7 +31,11 @@ export const promises = {
   scopes: "every scope is closed: layers released, spans ended",
   typed: "every outcome is a value or a typed error, and tells of the attempts made",
   time: "virtual time is bounded",
-  metrics: "the counters agree with the history"
+  metrics: "the counters agree with the history",
+  store: "the store accounts for every run that exists, and for no other",
+  pushes: "a push is a reason to ask and never an answer, and a forged one is nothing",
+  limit: "no window has more requests than the limit",
+  files: "a create has its files, and a download is the whole file"
 } as const
 
 export type PromiseName = keyof typeof promises
@@ -1104,10 +1109,7 @@ const judgeEverything = (court: Court): void => {
         exchange.isHome ? `request ${exchange.number} has no key` : `the key went to ${new URL(exchange.url).origin}`
     )
   }
-  const shown: Array<readonly [string, () => string]> = [
-    ...observer.spans.map((span) => ["the span " + span.name, () => showSpan(span)] as const),
-    ...observer.logs.map((log) => ["a log", () => log] as const)
-  ]
+  const shown = shownOf(observer)
   for (const process of processes) {
     if (process.resumed !== undefined) shown.push(["a serialised ref", () => process.resumed!])
     if (process.onCreated !== undefined) shown.push(["a ref", () => JSON.stringify(process.onCreated!.ref)])
@@ -1154,6 +1156,12 @@ const judgeEverything = (court: Court): void => {
   )
 }
 
+/** What spans and logs show, by what they are. */
+export const shownOf = ({ logs, spans }: Observer): Array<readonly [string, () => string]> => [
+  ...spans.map((span) => ["the span " + span.name, () => showSpan(span)] as const),
+  ...logs.map((log) => ["a log", () => log] as const)
+]
+
 /** What an exporter sends of a span: its name, attributes and events, and of a failure all that can be printed. */
 const showSpan = ({ attributes, events, name, status }: Tracer.NativeSpan): string =>
   name + inspect([attributes, events], { depth: 12 }) +
@@ -1170,17 +1178,17 @@ const showAll = (value: unknown): string => {
 }
 
 /** Neither quoting nor the case of a host name hides a key. */
-const plain = (text: string): string => text.replaceAll("\\", "").toLowerCase()
+export const plain = (text: string): string => text.replaceAll("\\", "").toLowerCase()
 
 const excerpt = (text: string, secret: string): string => {
   const at = Math.max(0, plain(text).indexOf(plain(secret)))
   return JSON.stringify(plain(text).slice(Math.max(0, at - 120), at + 60))
 }
 
-const field = (value: unknown, key: string): unknown =>
+export const field = (value: unknown, key: string): unknown =>
   typeof value === "object" && value !== null && key in value ? (value as Record<string, unknown>)[key] : undefined
 
-const tagOf = (value: unknown): string => String(field(value, "_tag"))
+export const tagOf = (value: unknown): string => String(field(value, "_tag"))
 
 const errorOf = (exit: Exit.Exit<unknown, unknown>): unknown => Option.getOrUndefined(Exit.findErrorOption(exit))
 
@@ -1190,7 +1198,7 @@ const valueOf = (exit: Exit.Exit<unknown, unknown>): unknown => Exit.isSuccess(e
 const isTyped = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && exit.cause.reasons.every((reason) => reason._tag !== "Die")
 
-const pretty = (exit: Exit.Exit<unknown, unknown>): string =>
+export const pretty = (exit: Exit.Exit<unknown, unknown>): string =>
   Exit.isSuccess(exit)
     ? `success ${inspect(exit.value, { depth: 2, breakLength: Infinity })}`
     : Exit.hasInterrupts(exit)

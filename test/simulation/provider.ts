@@ -120,12 +120,12 @@ export const make = (plan: Plan, time: Time): Provider => {
 }
 
 /** Does what was decided, and notes how it ended. */
-const act = (
+export const act = (
   request: HttpClientRequest.HttpClientRequest,
-  exchange: Exchange,
+  exchange: Pick<Exchange, "number" | "reply" | "end">,
   time: Time,
-  plan: Plan,
-  network: Network
+  plan: Pick<Plan, "secret">,
+  network: Pick<Network, "echoes">
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> => {
   const { reply } = exchange
   const finish = (how: "answered" | "broken") => {

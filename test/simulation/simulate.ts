@@ -3,9 +3,12 @@
  * all this can fail, or `--kinds` to remove each guard of `test/kinds`. `--max-failures` says when to give up, `--only` picks mutants
  * by a word of what they break.
  */
-import { Duration, Effect, Exit } from "effect"
+import { Duration, Effect, Exit, Option } from "effect"
 import { parseArgs } from "node:util"
 import * as KindMutants from "../kinds/mutants.ts"
+import * as JobsOracle from "./jobs/oracle.ts"
+import * as JobsPlan from "./jobs/plan.ts"
+import * as Jobs from "./jobs/scenario.ts"
 import * as Mutants from "./mutants.ts"
 import * as Oracle from "./oracle.ts"
 import * as Plan from "./plan.ts"
@@ -27,10 +30,40 @@ export interface Report {
 export interface Failure {
   readonly seed: number
   readonly violations: ReadonlyArray<Oracle.Violation>
-  readonly history: Scenario.History
+  /** What happened. */
+  readonly story: ReadonlyArray<string>
 }
 
-/** Runs seed after seed, and stops after so many failures. */
+/** What one seed came to, in one of the two scenarios: a run and those who follow it, or jobs of a service. */
+interface Case {
+  readonly verdict: Oracle.Verdict
+  readonly kinds: ReadonlyArray<string>
+  readonly virtualMillis: number
+  readonly story: () => ReadonlyArray<string>
+}
+
+const follow = async (seed: number): Promise<Case> => {
+  const history = await Effect.runPromise(Scenario.run(Plan.make(seed)))
+  const verdict = Oracle.judge(history)
+  return {
+    verdict,
+    kinds: history.provider.exchanges.map(({ kind }) => kind),
+    virtualMillis: (history.endedAt ?? history.startedAt) - history.startedAt,
+    story: () => tell(history, verdict.violations)
+  }
+}
+
+const work = async (seed: number): Promise<Case> => {
+  const history = await Effect.runPromise(Jobs.run(JobsPlan.make(seed)))
+  return {
+    verdict: JobsOracle.judge(history),
+    kinds: history.provider.exchanges.map(({ kind, play }) => `${kind}: ${play}`),
+    virtualMillis: (history.endedAt ?? history.startedAt) - history.startedAt,
+    story: () => tellJobs(history)
+  }
+}
+
+/** Runs seed after seed, each in both scenarios, and stops after so many failures. */
 export const simulate = async (options: {
   readonly from: number
   readonly seeds: number
@@ -47,14 +80,15 @@ export const simulate = async (options: {
   let virtualMillis = 0
   for (; seeds < options.seeds && failures.length < options.maxFailures; seeds++) {
     const seed = options.from + seeds
-    const history = await Effect.runPromise(Scenario.run(Plan.make(seed)))
-    const verdict = Oracle.judge(history)
-    requests += history.provider.exchanges.length
-    virtualMillis += (history.endedAt ?? history.startedAt) - history.startedAt
-    for (const outcome of verdict.outcomes) count(outcomes, outcome)
-    for (const exchange of history.provider.exchanges) count(faults, exchange.kind)
-    for (const [promise, checked] of Object.entries(verdict.checks)) count(checks, promise, checked)
-    if (verdict.violations.length > 0) failures.push({ seed, violations: verdict.violations, history })
+    for (const each of [follow, work]) {
+      const { kinds, story, verdict, virtualMillis: millis } = await each(seed)
+      requests += kinds.length
+      virtualMillis += millis
+      for (const outcome of verdict.outcomes) count(outcomes, outcome)
+      for (const kind of kinds) count(faults, kind)
+      for (const [promise, checked] of Object.entries(verdict.checks)) count(checks, promise, checked)
+      if (verdict.violations.length > 0) failures.push({ seed, violations: verdict.violations, story: story() })
+    }
     options.onSeed?.(seeds)
   }
   return {
@@ -70,8 +104,20 @@ export const simulate = async (options: {
 }
 
 /** What happened in a seed that failed, and how to see it again. */
-export const explain = ({ history, seed, violations }: Failure): string => {
-  const at = (time: number) => String(Math.round((time - history.startedAt) * 100) / 100).padStart(12)
+export const explain = ({ seed, story, violations }: Failure): string =>
+  [
+    `seed ${seed} breaks:`,
+    ...violations.slice(0, 6).map(({ message, promise }) =>
+      `  promise ${promise} (${Oracle.promises[promise]}): ${message}`
+    ),
+    ...story,
+    `replay: npm run simulate -- --seed ${seed}`
+  ].join("\n")
+
+const clock = (startedAt: number) => (time: number) => String(Math.round((time - startedAt) * 100) / 100).padStart(12)
+
+const tell = (history: Scenario.History, violations: ReadonlyArray<Oracle.Violation>): ReadonlyArray<string> => {
+  const at = clock(history.startedAt)
   const isNamed = new Set(
     violations.flatMap(({ message }) => [...message.matchAll(/request (\d+)/g)].map(([, n]) => Number(n)))
   )
@@ -81,10 +127,6 @@ export const explain = ({ history, seed, violations }: Failure): string => {
   )
   const { program, policy, client, truth, interruptAt } = history.plan
   return [
-    `seed ${seed} breaks:`,
-    ...violations.slice(0, 6).map(({ message, promise }) =>
-      `  promise ${promise} (${Oracle.promises[promise]}): ${message}`
-    ),
     `  plan: ${JSON.stringify({ api: history.plan.api, program, policy, client, interruptAt, truth })}`,
     "  history (ms):",
     ...around.map(({ at: began, end, kind, method, number, reply }) => {
@@ -100,21 +142,54 @@ export const explain = ({ history, seed, violations }: Failure): string => {
         `  ${at(follower.startedAt)}  a ${follower.kind}${
           follower.end === undefined
             ? " that never ended"
-            : ` until ${at(follower.end.at).trim()}: ${
-              Exit.isSuccess(follower.end.exit)
-                ? "success"
-                : Exit.hasInterrupts(follower.end.exit)
-                ? "interrupted"
-                : "failure"
-            }`
+            : ` until ${at(follower.end.at).trim()}: ${how(follower.end.exit)}`
         }`
       ),
       ...(interruptedAt === undefined ? [] : [`  ${at(interruptedAt)}  process ${number} is interrupted`]),
       ...(end === undefined ? [] : [`  ${at(end.at)}  process ${number} ends`])
-    ]),
-    `replay: npm run simulate -- --seed ${seed}`
-  ].join("\n")
+    ])
+  ]
 }
+
+const tellJobs = (history: Jobs.History): ReadonlyArray<string> => {
+  const at = clock(history.startedAt)
+  const { client, jobs, network, rateLimit, store, wait } = history.plan
+  return [
+    `  plan: ${JSON.stringify({ wait, client, rateLimit, store, network, jobs })}`,
+    "  history (ms):",
+    ...history.provider.exchanges.slice(0, 80).map(({ at: began, end, job, kind, number, play, process }) =>
+      `  ${at(began)}  request ${number} of process ${process}, ${kind} of ${job}: ${play}; ${
+        end === undefined ? "open" : `${end.how} at ${at(end.at).trim()}`
+      }`
+    ),
+    ...history.pushes.map((push) => `  ${at(push.at)}  a ${push.kind} push about ${push.runId}: ${push.status}`),
+    ...history.processes.flatMap(({ end, known, number, stopped, works }) => [
+      ...works.flatMap(({ create, download, job, wait }) =>
+        Object.entries({ create, wait, download }).flatMap(([name, step]) =>
+          step === undefined
+            ? []
+            : [
+              `  ${at(step.startedAt)}  process ${number}, ${name} of ${job.key} ${
+                step.end === undefined ? "without end" : `until ${at(step.end.at).trim()}: ${how(step.end.exit)}`
+              }`
+            ]
+        )
+      ),
+      ...(stopped === undefined ? [] : [`  ${at(stopped.at)}  ${stopped.how} of process ${number}`]),
+      ...(end === undefined ? [] : [`  ${at(end.at)}  process ${number} ends`]),
+      ...(known === undefined ? [] : [
+        `                the store knows ${[...known.entries].map(([key, entry]) => `${key}: ${entry?._tag}`).join(", ")}`
+      ])
+    ])
+  ]
+}
+
+const how = (exit: Exit.Exit<unknown, unknown>): string =>
+  Exit.isSuccess(exit)
+    ? "success"
+    : Exit.hasInterrupts(exit)
+    ? "interrupted"
+    : Oracle.tagOf(Option.getOrUndefined(Exit.findErrorOption(exit)))
 
 const table = (counts: Readonly<Record<string, number>>): string =>
   Object.entries(counts).toSorted(([, a], [, b]) => b - a)

@@ -1,0 +1,428 @@
+/**
+ * The judge of the jobs. It reads the provider's ledger: what each request did, and what its answer allows a client to
+ * conclude. It shares no code with the library.
+ */
+import { Cause, Exit, Option } from "effect"
+import { field, plain, pretty, type PromiseName, shownOf, tagOf, type Verdict } from "../oracle.ts"
+import * as Wire from "../wire.ts"
+import { type Exchange, maxExchanges, outputOf, type RunRecord, type Verdict as Meaning } from "./provider.ts"
+import type { History, Process, Step, Work } from "./scenario.ts"
+
+const epsilon = 0.01
+
+interface Court {
+  readonly history: History
+  readonly check: (promise: PromiseName, isKept: boolean, say: () => string) => boolean
+  readonly outcomes: Array<string>
+}
+
+export const judge = (history: History): Verdict => {
+  const violations: Array<{ readonly promise: PromiseName; readonly message: string }> = []
+  const checks: Record<string, number> = {}
+  const court: Court = {
+    history,
+    outcomes: [],
+    check: (promise, isKept, say) => {
+      checks[promise] = (checks[promise] ?? 0) + 1
+      if (!isKept) violations.push({ promise, message: say() })
+      return isKept
+    }
+  }
+  court.check("time", history.endedAt !== undefined, () => "the program never ended")
+  for (const process of history.processes) judgeProcess(court, process)
+  for (const job of history.plan.jobs) judgeSpending(court, job.key)
+  judgePushes(court)
+  judgeSecrets(court)
+  return { violations, checks, outcomes: court.outcomes }
+}
+
+// --- what a client may conclude ---
+
+/** Whether a client got all of an answer, and lived to read it. */
+const isDelivered = ({ history: { processes } }: Court, { end, process }: Exchange): boolean => {
+  const owner = processes[process - 1]
+  return end?.how === "answered" && end.at <= (owner?.end?.at ?? Infinity) + epsilon
+}
+
+/** What the client may conclude of a request. */
+const meaningOf = (court: Court, exchange: Exchange): Meaning => {
+  const { end, reply, verdict } = exchange
+  // A connection that broke says what its verdict says
+  if (isDelivered(court, exchange) || end?.how === "broken") return verdict
+  const hasBegun = reply._tag === "Answer" && end !== undefined && end.at >= exchange.at + reply.after
+  // Who knows how a stream ends does not wait for its connection
+  if (hasBegun && exchange.play.startsWith("stream")) return verdict
+  // A status that is known decides, also when its body is late
+  const isKnown = hasBegun && reply.status >= 300
+  return isKnown ? verdict : { _tag: "Unclear", error: "RequestTimeoutError" }
+}
+
+const of = (court: Court, process: Process, work: Work, kind: Exchange["kind"]): ReadonlyArray<Exchange> =>
+  court.history.provider.exchanges.filter((exchange) =>
+    exchange.process === process.number && exchange.kind === kind && exchange.job === work.job.key
+  )
+
+const runsOf = ({ history: { provider } }: Court, key: string): ReadonlyArray<RunRecord> =>
+  provider.runs.filter(({ job }) => job.key === key)
+
+const errorOf = (step: Step<unknown> | undefined): unknown =>
+  step?.end === undefined ? undefined : Option.getOrUndefined(Exit.findErrorOption(step.end.exit))
+
+const valueOf = (step: Step<unknown> | undefined): unknown =>
+  step?.end !== undefined && Exit.isSuccess(step.end.exit) ? step.end.exit.value : undefined
+
+const isSuccess = (step: Step<unknown> | undefined): boolean => step?.end !== undefined && Exit.isSuccess(step.end.exit)
+
+/** Whether it was stopped before it had an outcome. */
+const isCut = (step: Step<unknown> | undefined): boolean => step?.end === undefined || Exit.hasInterrupts(step.end.exit)
+
+const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
+
+// --- one process ---
+
+const judgeProcess = (court: Court, process: Process): void => {
+  const { check, history } = court
+  for (const work of process.works) {
+    judgeCreate(court, process, work)
+    judgeWait(court, process, work)
+    judgeFiles(court, process, work)
+    judgeKnown(court, process, work)
+    const { whole } = work
+    check(
+      "typed",
+      whole?.end === undefined || !Exit.hasDies(whole.end.exit),
+      () => `${work.job.key} died: ${pretty(whole!.end!.exit)}`
+    )
+    court.outcomes.push(
+      `${work.job.mode}: ${
+        whole?.end === undefined ? "killed" : isSuccess(whole) ? "success" : isCut(whole) ? "interrupted" : tagOf(errorOf(whole))
+      }`
+    )
+  }
+  judgeRate(court, process)
+  if (process.known !== undefined) {
+    const { entries, unfinished } = process.known
+    const open = [...entries].flatMap(([key, entry]) =>
+      entry !== undefined && entry._tag !== "Finished" ? [key] : []
+    )
+    check("store", isSame([...unfinished].sort(), open.sort()), () => `${unfinished.join()} are listed, and not ${open.join()}`)
+  }
+  const { end, leftovers } = process
+  if (end === undefined || leftovers === undefined) return
+  const sent = history.provider.exchanges.filter((exchange) => exchange.process === process.number)
+  const late = sent.find(({ at }) => at > end.at + epsilon)
+  check(6, late === undefined, () => `request ${late!.number} was made after process ${process.number} had ended`)
+  // One that was killed leaves what it leaves
+  if (history.processes.some(({ stopped }) => stopped?.how === "kill")) return
+  check(6, leftovers.sleeps === 0, () => `${leftovers.sleeps} timers were left at the end of process ${process.number}`)
+  check(6, leftovers.fibers === 0, () => `${leftovers.fibers} fibers were left at the end of process ${process.number}`)
+  check("scopes", leftovers.spans === 0, () => `${leftovers.spans} spans were left open`)
+  for (const { end, number } of sent) check(6, end !== undefined, () => `request ${number} was left open`)
+}
+
+/** Promise 12, and for what is answered at once promise 9. */
+const judgeCreate = (court: Court, process: Process, work: Work): void => {
+  const { check, history: { plan, processes } } = court
+  const { create, job } = work
+  const sent = of(court, process, work, "create")
+  const meanings = sent.map((exchange) => meaningOf(court, exchange))
+  check(
+    12,
+    plan.client.retryCreates
+      ? sent.length <= 1 + Wire.maxRetries(plan.client.retry)
+      : sent.slice(0, -1).every((_, index) => {
+        const meaning = meanings[index]!
+        return meaning._tag === "Refused" && !meaning.wasConnected
+      }),
+    () => `the create of ${job.key} was sent ${sent.length} times, after ${sent.map(({ play }) => play).join(", ")}`
+  )
+  // What the store knew when this process began
+  const before = processes[process.number - 2]?.known?.entries.get(job.key)
+  if (before !== undefined && "ref" in before) {
+    check("store", sent.length === 0, () => `${job.key} has a run in the store, and was created again`)
+  }
+  if (before?._tag === "Unknown" && plan.store?.onUnknown === "fail") {
+    check("store", sent.length === 0, () => `${job.key} is of unknown outcome, and was created again`)
+  }
+  if (create === undefined || isCut(create)) return
+  const last = meanings.at(-1)
+  const tag = isSuccess(create) ? undefined : tagOf(errorOf(create))
+  const say = () => `${job.key} ended with ${pretty(create.end!.exit)} after ${sent.map(({ play }) => play).join(", ")}`
+  const mayExist = meanings.some(({ _tag }) => _tag !== "Refused")
+
+  if (job.mode === "sync" || job.mode === "stream") {
+    judgeAnswer(court, sent.at(-1), last, create, say)
+  } else if (tag === undefined) {
+    const id = field(field(valueOf(create), "ref"), "id")
+    if (sent.length === 0) {
+      check("store", before !== undefined && "ref" in before && before.ref.id === id, () => `${job.key} has a run from nowhere`)
+    } else check(9, last?._tag === "Accepted" && last.id === id, say)
+    return
+  }
+  if (tag === undefined) return
+  if (tag === "CreateOutcomeUnknownError") {
+    const isStores = field(errorOf(create), "operation") === "RunStore.runOnce"
+    check(12, isStores ? before?._tag === "Unknown" && sent.length === 0 : mayExist, say)
+    return
+  }
+  if (tag === "RunStoreError") {
+    check("store", process.storageFaults > 0, say)
+    const ref = field(errorOf(create), "ref")
+    // A run that was created is told of, though it cannot be stored
+    if (last?._tag === "Accepted") check("store", field(ref, "id") === last.id, say)
+    return
+  }
+  // It failed before there was anything to send
+  if (last === undefined) return
+  // What an answer itself says of the execution is no failure to create it
+  if (["RunFailedError", "InvalidOutputError", "StreamInterruptedError"].includes(tag)) return
+  check(12, !mayExist && last._tag === "Refused" && last.error === tag, say)
+}
+
+/** Promise 9 for what is answered at once: in the form that was asked for, whole, and valid. */
+const judgeAnswer = (
+  { check }: Court,
+  exchange: Exchange | undefined,
+  meaning: Meaning | undefined,
+  step: Step<unknown>,
+  say: () => string
+): void => {
+  if (exchange === undefined || meaning === undefined) {
+    check(9, !isSuccess(step), say)
+    return
+  }
+  const tag = isSuccess(step) ? undefined : tagOf(errorOf(step))
+  switch (meaning._tag) {
+    case "Done":
+      check(9, meaning.isValid ? tag === undefined && isSame(valueOf(step), meaning.output) : tag === "InvalidOutputError", say)
+      return
+    case "Failed":
+      check(9, tag === "RunFailedError", say)
+      return
+    case "Interrupted":
+      check(9, tag === "StreamInterruptedError", say)
+      return
+    default:
+      check(9, tag !== undefined && tag !== "RunFailedError" && tag !== "InvalidOutputError", say)
+  }
+}
+
+/** Promises 9 and 3 for a run that is followed. */
+const judgeWait = (court: Court, process: Process, work: Work): void => {
+  const { check, history: { plan } } = court
+  const { create, job, wait } = work
+  if (wait === undefined || wait.end === undefined) return
+  const id = field(field(valueOf(create), "ref"), "id")
+  const run = runsOf(court, job.key).find((run) => run.id === id)
+  if (!check(9, run !== undefined, () => `${job.key} waits for ${String(id)}, which is no run of it`)) return
+  const polls = of(court, process, work, "poll").filter(({ at }) => at >= wait.startedAt - epsilon && at <= wait.end!.at)
+  const heard = polls.map((poll) => meaningOf(court, poll))
+  const last = heard.at(-1)
+  const say = () =>
+    `the wait for ${job.key} ended with ${pretty(wait.end!.exit)} after ${polls.slice(-4).map(({ play }) => play).join(", ")}`
+  const took = wait.end.at - wait.startedAt
+  // A look-up comes before the wait, and has the times of requests
+  if (plan.api === "spine") check(3, took <= plan.wait.timeout + epsilon, () => `the wait for ${job.key} took ${took} ms`)
+  if (isCut(wait)) return
+  const tag = isSuccess(wait) ? undefined : tagOf(errorOf(wait))
+  const end = heard.find(({ _tag }) => _tag === "Done" || _tag === "Failed")
+  if (end?._tag === "Done" && end.isValid) {
+    const value = valueOf(wait)
+    check(
+      9,
+      tag === undefined && isSame(plan.api === "spine" ? field(field(value, "result"), "final_output") : value, outputOf(run!)),
+      say
+    )
+    check(9, plan.api === "tela" || field(value, "status") === job.truth.outcome && field(value, "run_id") === id, say)
+  } else if (end?._tag === "Done") check(9, tag === "InvalidOutputError", say)
+  else if (end?._tag === "Failed") check(9, tag === "RunFailedError", say)
+  else {
+    check(9, tag !== undefined && tag !== "RunFailedError" && tag !== "InvalidOutputError", say)
+    if (tag === "RunTimeoutError") check(3, took >= plan.wait.timeout - epsilon, say)
+    else check("typed", last !== undefined && "error" in last && last.error === tag, say)
+  }
+  if (plan.store !== undefined) {
+    check(10, isTrueEnd(tag, job.truth) || end === undefined, () => `${say()}, which is not the truth`)
+  }
+}
+
+const isTrueEnd = (tag: string | undefined, truth: Work["job"]["truth"]): boolean =>
+  truth.outcome === "failed" ? tag === "RunFailedError" : truth.isOutputValid ? tag === undefined : tag === "InvalidOutputError"
+
+/** A create is sent with its files, and a download is the whole file or an error. */
+const judgeFiles = (court: Court, process: Process, work: Work): void => {
+  const { check } = court
+  const { create, download, job } = work
+  if (job.hasFile) {
+    const announced = of(court, process, work, "announce").map((exchange) => meaningOf(court, exchange))
+    const uploads = of(court, process, work, "upload").map((exchange) => meaningOf(court, exchange))
+    const [first] = of(court, process, work, "create")
+    const isUploaded = announced.at(-1)?._tag === "Transferred" && uploads.at(-1)?._tag === "Transferred"
+    check("files", first === undefined || isUploaded, () => `${job.key} was created without its file`)
+    const failed = uploads.at(-1) ?? announced.at(-1)
+    if (create !== undefined && !isCut(create) && failed !== undefined && failed._tag !== "Transferred") {
+      const tag = tagOf(errorOf(create))
+      check(
+        "files",
+        tag === "FileInputError" || tag === "RunStoreError" || "error" in failed && failed.error === tag,
+        () => `a file of ${job.key} could not be uploaded, and it ended with ${pretty(create.end!.exit)}`
+      )
+    }
+  }
+  if (download === undefined || isCut(download)) return
+  const value = valueOf(download)
+  check(
+    "files",
+    isSuccess(download)
+      ? value instanceof Uint8Array && new TextDecoder().decode(value) === "0123456789abcdef".repeat(16)
+      : tagOf(errorOf(download)) !== "undefined",
+    () => `the file of ${job.key} ended with ${pretty(download.end!.exit)}`
+  )
+}
+
+/** What the store knows after a process is what the provider's ledger says. */
+const judgeKnown = (court: Court, process: Process, work: Work): void => {
+  const { check, history } = court
+  const { key } = work.job
+  const { known } = process
+  if (known === undefined) return
+  const entry = known.entries.get(key)
+  const until = process.end?.at ?? Infinity
+  const exchanges = history.provider.exchanges.filter(({ at, job }) => job === key && at <= until)
+  const runs = runsOf(court, key).filter(({ createdAt }) => createdAt <= until)
+  const say = () => `the store says of ${key}: ${entry === undefined ? "nothing" : entry._tag}, and ${runs.length} runs exist`
+  check("store", entry !== undefined || runs.length === 0, say)
+  if (entry === undefined) return
+  if ("ref" in entry) {
+    check("store", runs.some(({ id }) => id === entry.ref.id), say)
+    if (entry._tag !== "Finished") return
+    const hasEnded = exchanges.some((exchange) =>
+      exchange.runId === entry.ref.id && isDelivered(court, exchange) &&
+      (exchange.verdict._tag === "Done" || exchange.verdict._tag === "Failed")
+    )
+    check("store", hasEnded, () => `${say()}, although nobody was told its end`)
+    return
+  }
+  check("store", entry._tag === "Unknown", say)
+  const mayExist = exchanges.some((exchange) =>
+    exchange.kind === "create" && meaningOf(court, exchange)._tag !== "Refused"
+  )
+  // A process that was killed cannot say whether it had sent its request
+  const isExcused = history.processes.some(({ number, stopped, storageFaults }) =>
+    number <= process.number && (stopped?.how === "kill" || storageFaults > 0)
+  )
+  check(12, mayExist || isExcused, () => `${say()}; no request can have made one`)
+}
+
+/** Promise 12: what a piece of work costs. */
+const judgeSpending = (court: Court, key: string): void => {
+  const { check, history: { plan, provider } } = court
+  if (plan.client.retryCreates || plan.store?.onUnknown === "retry") return
+  const runs = runsOf(court, key)
+  check(12, runs.length <= 1, () => `${runs.length} runs were created for ${key}, and paid for`)
+  const open = provider.exchanges.filter((exchange) =>
+    exchange.kind === "create" && exchange.job === key && meaningOf(court, exchange)._tag !== "Refused"
+  )
+  check(12, open.length <= 1, () => `the provider may have taken ${open.length} creates of ${key}`)
+}
+
+/** No window has more requests than the limit. */
+const judgeRate = ({ check, history: { plan, provider } }: Court, process: Process): void => {
+  const { rateLimit } = plan
+  check("requests", provider.exchanges.length < maxExchanges, () => "the client asked without end")
+  if (rateLimit === undefined) return
+  const times = provider.exchanges.filter((exchange) => exchange.process === process.number && exchange.isHome)
+    .map(({ at }) => at)
+  times.forEach((at, index) => {
+    const first = times[index - rateLimit.limit]
+    if (first === undefined) return
+    check(
+      "limit",
+      at - first >= rateLimit.window - epsilon,
+      () => `${rateLimit.limit + 1} requests within ${at - first} ms, where ${rateLimit.window} ms may have ${rateLimit.limit}`
+    )
+  })
+}
+
+// --- pushes ---
+
+const isAccepted = (status: number): boolean => status === 204
+
+const judgePushes = (court: Court): void => {
+  const { check, history: { plan, processes, pushes } } = court
+  for (const { kind, status } of pushes) {
+    check(
+      "pushes",
+      isAccepted(status) === (kind !== "forged" && kind !== "stale"),
+      () => `a ${kind} push was answered ${status}`
+    )
+  }
+  if (!plan.hasWebhooks || plan.client.retry._tag !== "None") return
+  for (const process of processes) {
+    for (const work of process.works) {
+      const { create, job, wait } = work
+      if (wait === undefined) continue
+      const id = String(field(field(valueOf(create), "ref"), "id"))
+      const told = pushes.filter((push) => push.process === process.number && push.runId === id && isAccepted(push.status))
+      const endsAt = wait.end?.at ?? process.end?.at ?? Infinity
+      const all = of(court, process, work, "poll").filter(({ at }) => at >= wait.startedAt - epsilon && at < endsAt)
+      // Tela looks an execution up before it is waited for
+      const polls = plan.api === "tela" ? all.slice(1) : all
+      const deadline = (polls[0]?.at ?? wait.startedAt) + plan.wait.timeout
+      polls.forEach((poll, index) => {
+        const next = polls[index + 1]
+        if (next === undefined || poll.end === undefined) return
+        const isEarly = next.at - poll.end.at < plan.wait.every - epsilon
+        // The last poll of a wait comes before its deadline
+        if (!isEarly || index + 2 === polls.length && deadline - next.at < plan.wait.every) return
+        check(
+          "pushes",
+          told.some(({ at }) => at <= next.at + epsilon),
+          () => `request ${next.number} of ${job.key} came ${next.at - poll.end!.at} ms after the one before, and no push called for it`
+        )
+      })
+      // A true push is followed by a poll, unless one is under way or requests have to wait
+      if (plan.rateLimit !== undefined) continue
+      for (const { at, kind } of told) {
+        if (kind !== "genuine" || at < wait.startedAt || at >= endsAt - epsilon || at >= deadline - 1000) continue
+        const current = polls.findLast((poll) => poll.at <= at)
+        if (current === undefined || current.end === undefined || current.end.at > at) continue
+        const isNew = !told.some((other) => other.at < at && other.kind !== "lying")
+        if (!isNew) continue
+        check(
+          "pushes",
+          polls.some((poll) => poll.at >= at - epsilon && poll.at <= at + 1) || current.at >= at - 1,
+          () => `a push at ${at} told of the end of ${job.key}, and nobody asked`
+        )
+      }
+    }
+  }
+}
+
+// --- secrets ---
+
+const judgeSecrets = ({ check, history }: Court): void => {
+  const { observer, plan, processes, provider } = history
+  for (const { hasCredential, hasSecret, isHome, number } of provider.exchanges) {
+    check(11, isHome ? hasCredential : !hasSecret, () =>
+      isHome ? `request ${number} has no key` : `the key went along with request ${number}`)
+  }
+  const needle = plain(plan.secret)
+  const shown = [
+    ...shownOf(observer),
+    ...processes.flatMap(({ works }) =>
+      works.flatMap(({ whole }) =>
+        whole?.end !== undefined && Exit.isFailure(whole.end.exit)
+          ? [["an error", () => showCause(whole.end!.exit as Exit.Failure<unknown, unknown>)] as const]
+          : []
+      )
+    )
+  ]
+  for (const [what, show] of shown) {
+    const text = show()
+    check(11, !plain(text).includes(needle), () => `${what} shows the key: ${text.slice(0, 300)}`)
+  }
+}
+
+const showCause = ({ cause }: Exit.Failure<unknown, unknown>): string =>
+  Cause.pretty(cause) + cause.reasons.map((reason) => JSON.stringify(reason)).join()

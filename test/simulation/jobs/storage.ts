@@ -1,0 +1,78 @@
+/**
+ * A storage that outlives the processes that write it. Writes take time, may fail before or after they had their effect, and
+ * where a process is killed they are made, not made, or made in part.
+ */
+import { Effect, Layer } from "effect"
+import { KeyValueStore } from "effect/persistence"
+import type { Time } from "../provider.ts"
+import type * as Random from "../random.ts"
+import type { Plan } from "./plan.ts"
+
+export interface Storage {
+  /** What one process writes to. */
+  readonly layer: (
+    process: { storageFaults: number },
+    isAlive: () => boolean
+  ) => Layer.Layer<KeyValueStore.KeyValueStore>
+  /** Without faults: for who looks at it afterwards. */
+  readonly sound: Layer.Layer<KeyValueStore.KeyValueStore>
+  /** Decides what becomes of the writes that are under way. */
+  readonly kill: () => void
+}
+
+export const make = ({ store }: Plan, draw: Random.Draw, time: Time): Storage => {
+  const entries = new Map<string, string>()
+  const pending = new Map<string, string>()
+
+  const layer = (isAlive: () => boolean, faultRate: number, latency: () => number, onFault: () => void) => {
+    const failed = (method: string, key: string) =>
+      Effect.fail(new KeyValueStore.KeyValueStoreError({ method, key, message: "the storage fails" }))
+    /** A process that is gone reads and writes nothing. */
+    const whileAlive = <A, E>(effect: Effect.Effect<A, E>) =>
+      Effect.suspend(() => isAlive() ? effect : Effect.never)
+    const change = (method: string, key: string, apply: () => void) =>
+      Effect.suspend(() => {
+        const fails = draw.chance(faultRate)
+        const hasEffect = !fails || draw.chance(0.5)
+        if (fails) onFault()
+        return Effect.andThen(
+          time.sleep(latency()),
+          whileAlive(Effect.suspend(() => {
+            pending.delete(key)
+            if (hasEffect) apply()
+            return fails ? failed(method, key) : Effect.void
+          }))
+        )
+      })
+    return Layer.succeed(
+      KeyValueStore.KeyValueStore,
+      KeyValueStore.makeStringOnly({
+        get: (key) => whileAlive(Effect.sync(() => entries.get(key))),
+        set: (key, value) =>
+          whileAlive(Effect.suspend(() => {
+            pending.set(key, value)
+            return change("set", key, () => entries.set(key, value))
+          })),
+        remove: (key) => whileAlive(change("remove", key, () => entries.delete(key))),
+        clear: Effect.sync(() => entries.clear()),
+        size: Effect.sync(() => entries.size),
+        keys: whileAlive(Effect.sync(() => Array.from(entries.keys())))
+      })
+    )
+  }
+
+  return {
+    layer: (process, isAlive) =>
+      layer(isAlive, store?.faultRate ?? 0, () => draw.chance(0.5) ? 0 : draw.int(0, 4) + 0.5, () => {
+        process.storageFaults++
+      }),
+    sound: layer(() => true, 0, () => 0, () => {}),
+    kill: () => {
+      for (const [key, value] of pending) {
+        const share = draw.pick([0, 1, draw.next()])
+        if (share > 0) entries.set(key, value.slice(0, Math.ceil(value.length * share)))
+      }
+      pending.clear()
+    }
+  }
+}
