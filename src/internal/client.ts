@@ -238,7 +238,8 @@ const makeTurn = (reserve: Effect.Effect<Duration.Duration>): Effect.Effect<void
   const take = Effect.clockWith((clock) => {
     // Unlike the time of day, it goes on evenly when the system's time is set
     const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-    const reserved = readyAt !== undefined ? Effect.void : Effect.map(reserve, (delay) => {
+    // One whose time has passed is not used: the bucket has filled up since, so it would be one more than the limit
+    const reserved = readyAt !== undefined && readyAt > now() ? Effect.void : Effect.map(reserve, (delay) => {
       readyAt = now() + Duration.toMillis(delay)
     })
     const wait = Effect.suspend(() => {

@@ -17,6 +17,7 @@ import {
 } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { RateLimiter } from "effect/persistence"
+import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import { type ClientOptions, RunError, Spine } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
@@ -582,6 +583,29 @@ describe("configuration", () => {
       }).pipe(Effect.provide(layer))
       assert.deepStrictEqual(at, [0, 30_000, 60_000, 90_000, 120_000, 150_000])
     }).pipe(Effect.provide(RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)))))
+
+  for (
+    const [name, gaveUpAt, laterAt, expected] of [
+      ["long ago is not used beside a new one", 5000, 25_000, [0, 25_000, 35_000]],
+      ["just now is not used beside a new one", 9000, 20_000, [0, 20_000, 30_000]],
+      ["and whose time is still to come is the next one's", 5000, 6000, [0, 10_000, 20_000]]
+    ] as const
+  ) {
+    it.effect(`rateLimit: a turn that a waiter left ${name}`, () =>
+      Effect.gen(function*() {
+        const limiter = yield* RateLimiter.RateLimiter
+        const at = yield* Effect.gen(function*() {
+          const { runs } = yield* Spine.SpineClient
+          const retrieve = Effect.exit(runs.retrieve(id))
+          yield* retrieve
+          yield* finish(Effect.timeoutOption(retrieve, gaveUpAt), gaveUpAt)
+          yield* TestClock.adjust(laterAt - gaveUpAt)
+          yield* finish(Effect.all([retrieve, retrieve], { concurrency: "unbounded" }))
+          return (yield* (yield* SpineEmulator.SpineEmulator).requests).map(({ receivedAt }) => receivedAt)
+        }).pipe(Effect.provide(live({ rateLimit: { limiter, limit: 1, window: "10 seconds" } })))
+        assert.deepStrictEqual(at, expected)
+      }).pipe(Effect.provide(RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)))))
+  }
 })
 
 describe("layerTest", () => {
