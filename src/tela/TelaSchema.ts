@@ -454,7 +454,6 @@ export interface InputFile extends Schema.Schema.Type<typeof InputFile> {}
  * @internal
  */
 export const TaskInput = Schema.Struct({
-  id: Id,
   inputContent: absentable(Schema.Struct({ files: absentable(Schema.Array(InputFile)) }))
 })
 

@@ -267,7 +267,12 @@ export const make = (runtime: Runtime): Tasks => {
   ): Effect.Effect<A, RequestError> =>
     Effect.flatMap(refOf(operation, target), (ref) =>
       Effect.map(
-        api.call({ operation, request: HttpClientRequest.get(`/task/${ref.id}`, { urlParams }), decode, ref }),
+        api.call({
+          operation,
+          request: HttpClientRequest.get(`/task/${ref.id}`, { urlParams }),
+          decode: about(ref, decode),
+          ref
+        }),
         ({ value }) => value
       ).pipe(Telemetry.span("TelaTasks.get", Telemetry.attributes(ref))))
 
@@ -289,7 +294,7 @@ export const make = (runtime: Runtime): Tasks => {
       const { value } = yield* api.call({
         operation,
         request: HttpClientRequest.patch(`/task/${ref.id}`, { body }),
-        decode: decodeTask,
+        decode: about(ref, decodeTask),
         ref,
         retryWhile: patch.outputContent === undefined ? undefined : wasNotCarriedOut
       }).pipe(Telemetry.span("TelaTasks.update", Telemetry.attributes(ref)))
@@ -378,6 +383,15 @@ export const make = (runtime: Runtime): Tasks => {
   }
 }
 
+/** A response about another task, as of a cache, says nothing of this one. */
+const about =
+  <A>(ref: RunRef.RunRef, decode: (body: unknown) => Effect.Effect<A, Schema.SchemaError>) => (body: unknown) =>
+    Effect.flatMap(decodeId(body), ({ id }) =>
+      id.toLowerCase() === ref.id.toLowerCase()
+        ? decode(body)
+        : Effect.andThen(Schema.decodeUnknownEffect(Schema.Struct({ id: Schema.Literal(ref.id) }))(body), decode(body)))
+
+const decodeId = Schema.decodeUnknownEffect(Schema.Struct({ id: Schema.String }))
 const decodeTask = Schema.decodeUnknownEffect(Wire.Task)
 const decodePage = Wire.decodePage(Wire.Task)
 const decodeProgress = Wire.decodePage(Wire.TaskProgress)
