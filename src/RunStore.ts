@@ -372,7 +372,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
     if (earlier === undefined) {
       yield* Effect.tapError(writeRecord(about, "intent", { intendedAt }), () => tidy(about, "intent"))
     }
-    const account: Create.Account = { open: 0, refs: [] }
+    const account: Create.Account = { open: 0, refs: [], beforehand: new Set() }
     const keep = (ref: RunRef) =>
       Effect.andThen(writeRecord(about, "created", { intendedAt, ref }), tidy(about, "intent"))
     const created = yield* Effect.provideService(create, Create.CurrentAccount, account).pipe(
@@ -382,7 +382,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
           return Effect.catch(keep(ref), (error) => Effect.logWarning(`canvas-runs: ${error.message}`))
         }
         // What an earlier create has left in doubt, a later one does not clear up
-        return earlier === undefined && account.open === 0 && cause.reasons.every(isWithoutRun)
+        return earlier === undefined && account.open === 0 && cause.reasons.every(isWithoutRun(account))
           ? tidy(about, "intent")
           : Effect.void
       })
@@ -742,11 +742,12 @@ const outcomeUnknown = (
  * Whether a create of a client failed with this, and there is surely no run. Any other error, such as one of the program's own
  * with the same tag, leaves that open.
  */
-const isWithoutRun = (reason: Cause.Reason<unknown>): boolean => {
+const isWithoutRun = (account: Create.Account) => (reason: Cause.Reason<unknown>): boolean => {
   if (!Cause.isFailReason(reason)) return false
   const { error } = reason
-  return (isOurs(error, "FileInputError") || isRequestError(error) && !Create.mayHaveCreated(error)) &&
-    !(Predicate.hasProperty(error, "ref") && error.ref !== undefined)
+  return account.beforehand.has(error) ||
+    (isOurs(error, "FileInputError") || isRequestError(error) && !Create.mayHaveCreated(error)) &&
+      !(Predicate.hasProperty(error, "ref") && error.ref !== undefined)
 }
 
 const isRequestError = (error: unknown): error is RequestError =>

@@ -21,12 +21,21 @@ export interface Account {
   open: number
   /** The runs that the provider accepted. */
   readonly refs: Array<RunRef.RunRef>
+  /** Failures of steps that come before a create, such as the upload of its files. */
+  readonly beforehand: Set<unknown>
 }
 
 /** Its key is text, so that all loaded copies of this package share it. */
 export const CurrentAccount = Context.Reference<Account | undefined>("canvas-runs/internal/CreateAccount", {
   defaultValue: () => undefined
 })
+
+/** Marks the failures of a step that comes before a create: nothing was created, whatever the failure says of its own request. */
+export const beforehand = <A, E, R>(step: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(CurrentAccount, (account) =>
+    account === undefined
+      ? step
+      : Effect.tapError(step, (error) => Effect.sync(() => account.beforehand.add(error))))
 
 /** Counts a run that the provider accepted. */
 export const accepted = (ref: RunRef.RunRef): Effect.Effect<void> =>

@@ -152,6 +152,14 @@ const leaves = (
     assert.strictEqual((yield* get("a"))?._tag, entry)
   }).pipe(Effect.provide(RunStore.layerMemory))
 
+/** A create whose file meets this. */
+const uploads = (answer: () => Answer) =>
+  Effect.flatMap(
+    clients(answering(answer).client),
+    ({ tela }) =>
+      tela.execute({ scan: Tela.file(new TextEncoder().encode("scanned"), { name: "scan.txt" }) }, { async: true })
+  )
+
 /** Creates that the store can see, by their outcomes. */
 interface Parts {
   readonly ok: Effect.Effect<{ readonly ref: RunRef.RunRef }, unknown>
@@ -501,6 +509,15 @@ export const places: ReadonlyArray<Place> = [
     inputs: {
       "a file that could not be read to its end": leaves(undefined, Effect.fail(brokenFile("read"))),
       "a file that is longer than announced": leaves(undefined, Effect.fail(brokenFile("size")))
+    }
+  },
+  {
+    name: "an upload that fails before the create leaves no run, whatever its own request may have done",
+    mutant: { file: create, find: "account.beforehand.add(error)", replace: "error" },
+    inputs: {
+      "a page of a proxy": leaves(undefined, uploads(() => new Response("<html>", { status: 200 }))),
+      "a server error": leaves(undefined, uploads(() => json({ message: "no" }, 500))),
+      "silence": leaves(undefined, uploads(() => "silence"))
     }
   },
   {
