@@ -178,7 +178,9 @@ const tellJobs = (history: Jobs.History): ReadonlyArray<string> => {
       ...(stopped === undefined ? [] : [`  ${at(stopped.at)}  ${stopped.how} of process ${number}`]),
       ...(end === undefined ? [] : [`  ${at(end.at)}  process ${number} ends`]),
       ...(known === undefined ? [] : [
-        `                the store knows ${[...known.entries].map(([key, entry]) => `${key}: ${entry?._tag}`).join(", ")}`
+        `                the store knows ${
+          [...known.entries].map(([key, entry]) => `${key}: ${entry?._tag}`).join(", ")
+        }`
       ])
     ])
   ]

@@ -603,7 +603,7 @@ describe("configuration", () => {
           yield* finish(Effect.all([retrieve, retrieve], { concurrency: "unbounded" }))
           return (yield* (yield* SpineEmulator.SpineEmulator).requests).map(({ receivedAt }) => receivedAt)
         }).pipe(Effect.provide(live({ rateLimit: { limiter, limit: 1, window: "10 seconds" } })))
-        assert.deepStrictEqual(at, expected)
+        assert.deepStrictEqual(at, [...expected])
       }).pipe(Effect.provide(RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)))))
   }
 })

@@ -95,17 +95,25 @@ const judgeProcess = (court: Court, process: Process): void => {
     )
     court.outcomes.push(
       `${work.job.mode}: ${
-        whole?.end === undefined ? "killed" : isSuccess(whole) ? "success" : isCut(whole) ? "interrupted" : tagOf(errorOf(whole))
+        whole?.end === undefined
+          ? "killed"
+          : isSuccess(whole)
+          ? "success"
+          : isCut(whole)
+          ? "interrupted"
+          : tagOf(errorOf(whole))
       }`
     )
   }
   judgeRate(court, process)
   if (process.known !== undefined) {
     const { entries, unfinished } = process.known
-    const open = [...entries].flatMap(([key, entry]) =>
-      entry !== undefined && entry._tag !== "Finished" ? [key] : []
+    const open = [...entries].flatMap(([key, entry]) => entry !== undefined && entry._tag !== "Finished" ? [key] : [])
+    check(
+      "store",
+      isSame([...unfinished].sort(), open.sort()),
+      () => `${unfinished.join()} are listed, and not ${open.join()}`
     )
-    check("store", isSame([...unfinished].sort(), open.sort()), () => `${unfinished.join()} are listed, and not ${open.join()}`)
   }
   const { end, leftovers } = process
   if (end === undefined || leftovers === undefined) return
@@ -155,7 +163,11 @@ const judgeCreate = (court: Court, process: Process, work: Work): void => {
   } else if (tag === undefined) {
     const id = field(field(valueOf(create), "ref"), "id")
     if (sent.length === 0) {
-      check("store", before !== undefined && "ref" in before && before.ref.id === id, () => `${job.key} has a run from nowhere`)
+      check(
+        "store",
+        before !== undefined && "ref" in before && before.ref.id === id,
+        () => `${job.key} has a run from nowhere`
+      )
     } else check(9, last?._tag === "Accepted" && last.id === id, say)
     return
   }
@@ -194,7 +206,11 @@ const judgeAnswer = (
   const tag = isSuccess(step) ? undefined : tagOf(errorOf(step))
   switch (meaning._tag) {
     case "Done":
-      check(9, meaning.isValid ? tag === undefined && isSame(valueOf(step), meaning.output) : tag === "InvalidOutputError", say)
+      check(
+        9,
+        meaning.isValid ? tag === undefined && isSame(valueOf(step), meaning.output) : tag === "InvalidOutputError",
+        say
+      )
       return
     case "Failed":
       check(9, tag === "RunFailedError", say)
@@ -215,14 +231,20 @@ const judgeWait = (court: Court, process: Process, work: Work): void => {
   const id = field(field(valueOf(create), "ref"), "id")
   const run = runsOf(court, job.key).find((run) => run.id === id)
   if (!check(9, run !== undefined, () => `${job.key} waits for ${String(id)}, which is no run of it`)) return
-  const polls = of(court, process, work, "poll").filter(({ at }) => at >= wait.startedAt - epsilon && at <= wait.end!.at)
+  const polls = of(court, process, work, "poll").filter(({ at }) =>
+    at >= wait.startedAt - epsilon && at <= wait.end!.at
+  )
   const heard = polls.map((poll) => meaningOf(court, poll))
   const last = heard.at(-1)
   const say = () =>
-    `the wait for ${job.key} ended with ${pretty(wait.end!.exit)} after ${polls.slice(-4).map(({ play }) => play).join(", ")}`
+    `the wait for ${job.key} ended with ${pretty(wait.end!.exit)} after ${
+      polls.slice(-4).map(({ play }) => play).join(", ")
+    }`
   const took = wait.end.at - wait.startedAt
   // A look-up comes before the wait, and has the times of requests
-  if (plan.api === "spine") check(3, took <= plan.wait.timeout + epsilon, () => `the wait for ${job.key} took ${took} ms`)
+  if (plan.api === "spine") {
+    check(3, took <= plan.wait.timeout + epsilon, () => `the wait for ${job.key} took ${took} ms`)
+  }
   if (isCut(wait)) return
   const tag = isSuccess(wait) ? undefined : tagOf(errorOf(wait))
   const end = heard.find(({ _tag }) => _tag === "Done" || _tag === "Failed")
@@ -230,7 +252,8 @@ const judgeWait = (court: Court, process: Process, work: Work): void => {
     const value = valueOf(wait)
     check(
       9,
-      tag === undefined && isSame(plan.api === "spine" ? field(field(value, "result"), "final_output") : value, outputOf(run!)),
+      tag === undefined &&
+        isSame(plan.api === "spine" ? field(field(value, "result"), "final_output") : value, outputOf(run!)),
       say
     )
     check(9, plan.api === "tela" || field(value, "status") === job.truth.outcome && field(value, "run_id") === id, say)
@@ -247,7 +270,11 @@ const judgeWait = (court: Court, process: Process, work: Work): void => {
 }
 
 const isTrueEnd = (tag: string | undefined, truth: Work["job"]["truth"]): boolean =>
-  truth.outcome === "failed" ? tag === "RunFailedError" : truth.isOutputValid ? tag === undefined : tag === "InvalidOutputError"
+  truth.outcome === "failed"
+    ? tag === "RunFailedError"
+    : truth.isOutputValid
+    ? tag === undefined
+    : tag === "InvalidOutputError"
 
 /** A create is sent with its files, and a download is the whole file or an error. */
 const judgeFiles = (court: Court, process: Process, work: Work): void => {
@@ -287,10 +314,12 @@ const judgeKnown = (court: Court, process: Process, work: Work): void => {
   const { known } = process
   if (known === undefined) return
   const entry = known.entries.get(key)
-  const until = process.end?.at ?? Infinity
-  const exchanges = history.provider.exchanges.filter(({ at, job }) => job === key && at <= until)
-  const runs = runsOf(court, key).filter(({ createdAt }) => createdAt <= until)
-  const say = () => `the store says of ${key}: ${entry === undefined ? "nothing" : entry._tag}, and ${runs.length} runs exist`
+  const exchanges = history.provider.exchanges.filter((exchange) =>
+    exchange.job === key && exchange.process <= process.number
+  )
+  const runs = runsOf(court, key).filter((run) => run.process <= process.number)
+  const say = () =>
+    `the store says of ${key}: ${entry === undefined ? "nothing" : entry._tag}, and ${runs.length} runs exist`
   check("store", entry !== undefined || runs.length === 0, say)
   if (entry === undefined) return
   if ("ref" in entry) {
@@ -339,7 +368,10 @@ const judgeRate = ({ check, history: { plan, provider } }: Court, process: Proce
     check(
       "limit",
       at - first >= rateLimit.window - epsilon,
-      () => `${rateLimit.limit + 1} requests within ${at - first} ms, where ${rateLimit.window} ms may have ${rateLimit.limit}`
+      () =>
+        `${rateLimit.limit + 1} requests within ${
+          at - first
+        } ms, where ${rateLimit.window} ms may have ${rateLimit.limit}`
     )
   })
 }
@@ -363,12 +395,14 @@ const judgePushes = (court: Court): void => {
       const { create, job, wait } = work
       if (wait === undefined) continue
       const id = String(field(field(valueOf(create), "ref"), "id"))
-      const told = pushes.filter((push) => push.process === process.number && push.runId === id && isAccepted(push.status))
+      const told = pushes.filter((push) =>
+        push.process === process.number && push.runId === id && isAccepted(push.status)
+      )
       const endsAt = wait.end?.at ?? process.end?.at ?? Infinity
       const all = of(court, process, work, "poll").filter(({ at }) => at >= wait.startedAt - epsilon && at < endsAt)
       // Tela looks an execution up before it is waited for
       const polls = plan.api === "tela" ? all.slice(1) : all
-      const deadline = (polls[0]?.at ?? wait.startedAt) + plan.wait.timeout
+      const deadline = (plan.api === "tela" ? polls[0]?.at ?? Infinity : wait.startedAt) + plan.wait.timeout
       polls.forEach((poll, index) => {
         const next = polls[index + 1]
         if (next === undefined || poll.end === undefined) return
@@ -378,7 +412,10 @@ const judgePushes = (court: Court): void => {
         check(
           "pushes",
           told.some(({ at }) => at <= next.at + epsilon),
-          () => `request ${next.number} of ${job.key} came ${next.at - poll.end!.at} ms after the one before, and no push called for it`
+          () =>
+            `request ${next.number} of ${job.key} came ${
+              next.at - poll.end!.at
+            } ms after the one before, and no push called for it`
         )
       })
       // A true push is followed by a poll, unless one is under way or requests have to wait
@@ -404,8 +441,11 @@ const judgePushes = (court: Court): void => {
 const judgeSecrets = ({ check, history }: Court): void => {
   const { observer, plan, processes, provider } = history
   for (const { hasCredential, hasSecret, isHome, number } of provider.exchanges) {
-    check(11, isHome ? hasCredential : !hasSecret, () =>
-      isHome ? `request ${number} has no key` : `the key went along with request ${number}`)
+    check(
+      11,
+      isHome ? hasCredential : !hasSecret,
+      () => isHome ? `request ${number} has no key` : `the key went along with request ${number}`
+    )
   }
   const needle = plain(plan.secret)
   const shown = [

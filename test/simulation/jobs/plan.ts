@@ -172,7 +172,10 @@ const drawJob = (
         ])
         const isTrue = kind === "genuine" || kind === "duplicate"
         // Early, at once, or late
-        return { kind, at: (isTrue ? 1 : draw.pick([-1, 1])) * draw.int(isTrue ? 0 : 1, every * draw.pick([0, 1, 3])) + 0.25 }
+        return {
+          kind,
+          at: (isTrue ? 1 : draw.pick([-1, 1])) * draw.int(isTrue ? 0 : 1, every * draw.pick([0, 1, 3])) + 0.25
+        }
       })
       : []
   }

@@ -51,6 +51,8 @@ export interface RunRecord {
   readonly id: string
   readonly job: Job
   readonly createdAt: number
+  /** The process whose request created it. */
+  readonly process: number
 }
 
 export interface Provider {
@@ -90,6 +92,8 @@ interface Context {
   readonly plan: Plan
   readonly draw: Random.Draw
   readonly now: number
+  /** Whether who answers repeats the API key. */
+  readonly echoes: boolean
 }
 
 export const make = (plan: Plan, time: Wire.Time, onRun: (run: RunRecord) => void): Provider => {
@@ -101,15 +105,16 @@ export const make = (plan: Plan, time: Wire.Time, onRun: (run: RunRecord) => voi
     ? { header: "x-api-key", value: plan.secret }
     : { header: "authorization", value: `Bearer ${plan.secret}` }
 
-  const startRun = (job: Job): RunRecord => {
-    const run = { id: `${runPrefix(plan)}${String(runs.length).padStart(12, "0")}`, job, createdAt: time.now() }
+  const startRunOf = (process: number) => (job: Job): RunRecord => {
+    const id = `${runPrefix(plan)}${String(runs.length).padStart(12, "0")}`
+    const run = { id, job, createdAt: time.now(), process }
     runs.push(run)
     onRun(run)
     return run
   }
 
   const client = (process: number, isAlive: () => boolean) =>
-    HttpClient.make((request, url, signal) =>
+    HttpClient.make((request, url) =>
       Effect.gen(function*() {
         if (!isAlive()) return yield* Effect.never
         const isHome = url.origin === origin
@@ -120,10 +125,10 @@ export const make = (plan: Plan, time: Wire.Time, onRun: (run: RunRecord) => voi
         const run = runs.find(({ id }) => id === runId)
         const job = run?.job ?? plan.jobs.find(({ key }) => `${body} ${url.href}`.includes(key))
         const said = JSON.stringify(request.headers) + url.href
-        const context: Context = { plan, draw, now: time.now() }
+        const context: Context = { plan, draw, now: time.now(), echoes: isHome && plan.network.echoes }
         const { pieces, ...play } = exchanges.length >= maxExchanges
           ? { play: "too many requests", reply: silent, verdict: unclear("RequestTimeoutError"), pieces: undefined }
-          : playOf(context, kind, job, run, startRun)
+          : playOf(context, kind, job, run, startRunOf(process))
         const exchange: Exchange = {
           number: exchanges.length,
           at: time.now(),
@@ -140,12 +145,10 @@ export const make = (plan: Plan, time: Wire.Time, onRun: (run: RunRecord) => voi
         }
         exchanges.push(exchange)
         const answered = pieces === undefined
-          ? Wire.act(request, exchange, time, plan, plan.network)
+          // Only the provider knows the key, and can repeat it
+          ? Wire.act(request, exchange, time, plan, { echoes: isHome && plan.network.echoes })
           : inPieces(request, exchange, time, pieces)
-        return yield* Effect.map(answered, (response) => {
-          void signal
-          return response
-        })
+        return yield* answered
       })
     )
 
@@ -216,7 +219,7 @@ const answer = (context: Context, status: number, body: unknown): Wire.Reply & {
   status,
   headers: {
     "content-type": "application/json",
-    "x-request-id": `req-${context.draw.int(0, 1e9)}${context.plan.network.echoes ? context.plan.secret : ""}`
+    "x-request-id": `req-${context.draw.int(0, 1e9)}${context.echoes ? context.plan.secret : ""}`
   },
   body: typeof body === "string" ? body : JSON.stringify(body),
   breaks: false,
@@ -247,8 +250,8 @@ const open: Readonly<Record<number, string>> = {
   504: "ServerError"
 }
 
-const errorBody = ({ plan: { network, secret } }: Context) => {
-  const error = network.echoes ? `no: ${secret}` : "no"
+const errorBody = ({ echoes, plan: { secret } }: Context) => {
+  const error = echoes ? `no: ${secret}` : "no"
   return { success: false, error, message: error }
 }
 
@@ -285,8 +288,14 @@ const playFault = (context: Context): Play => {
       }
     case "silent":
       return { play, reply: silent, verdict: unclear("RequestTimeoutError") }
-    case "html":
-      return { play, reply: answer(context, 200, "<html>Log in</html>"), verdict: unclear("InvalidResponseError") }
+    case "html": {
+      const reply = answer(context, 200, "<html>Log in</html>")
+      return {
+        play,
+        reply: { ...reply, headers: { ...reply.headers, "content-type": "text/html" } },
+        verdict: unclear("InvalidResponseError")
+      }
+    }
     case "redirect away": {
       const reply = answer(context, 302, {})
       return {
@@ -297,7 +306,11 @@ const playFault = (context: Context): Play => {
     }
     case "open": {
       const status = draw.pick([408, 500, 502, 503, 504])
-      return { play: String(status), reply: answer(context, status, errorBody(context)), verdict: unclear(open[status]!) }
+      return {
+        play: String(status),
+        reply: answer(context, status, errorBody(context)),
+        verdict: unclear(open[status]!)
+      }
     }
     default:
       return refusal(context, draw.pick([400, 401, 402, 403, 409, 422, 425, 429, 501]))
@@ -329,7 +342,11 @@ const broken = (context: Context, reply: Wire.Reply & { readonly _tag: "Answer" 
   const { draw } = context
   const play = draw.pick(["reset in body", "truncated"])
   return play === "truncated"
-    ? { play, reply: { ...reply, body: reply.body.slice(0, draw.int(1, reply.body.length - 1)) }, verdict: unclear("InvalidResponseError") }
+    ? {
+      play,
+      reply: { ...reply, body: reply.body.slice(0, draw.int(1, reply.body.length - 1)) },
+      verdict: unclear("InvalidResponseError")
+    }
     : { play, reply: { ...reply, breaks: true }, verdict: unclear("TransportError") }
 }
 
@@ -362,15 +379,25 @@ const playSync = (context: Context, run: RunRecord, isFaulty: boolean): Play => 
     answer(context, 200, {
       id: run.id,
       object: "chat.completion",
-      choices: [{ index: 0, message: { role: "assistant", content }, ...(reason === undefined ? undefined : { finish_reason: reason }) }]
+      choices: [{
+        index: 0,
+        message: { role: "assistant", content },
+        ...(reason === undefined ? undefined : { finish_reason: reason })
+      }]
     })
   const done: Verdict = { _tag: "Done", output, isValid }
   if (!isFaulty) {
     if (run.job.truth.outcome === "failed") {
-      const reply = draw.chance(0.5) ? chat("error", "") : answer(context, 200, { id: run.id, error: { message: "out of luck" } })
+      const reply = draw.chance(0.5)
+        ? chat("error", "")
+        : answer(context, 200, { id: run.id, error: { message: "out of luck" } })
       return { play: "sync: failed", reply, verdict: { _tag: "Failed" } }
     }
-    return { play: "sync: done", reply: chat(draw.pick(["stop", "STOP", "length", undefined, null, ""]), output), verdict: done }
+    return {
+      play: "sync: done",
+      reply: chat(draw.pick(["stop", "STOP", "length", undefined, null, ""]), output),
+      verdict: done
+    }
   }
   switch (draw.pick(["broken", "broken", "other form", "no choice"])) {
     case "other form":
@@ -424,7 +451,9 @@ const playStream = (context: Context, run: RunRecord, isFaulty: boolean): Play =
   if (!isFaulty) {
     if (run.job.truth.outcome === "failed") {
       return draw.chance(0.5)
-        ? open("an error event", [...whole.slice(0, 1), `event: error\n${event("{\"message\":\"no\"}")}`], "close", { _tag: "Failed" })
+        ? open("an error event", [...whole.slice(0, 1), `event: error\n${event("{\"message\":\"no\"}")}`], "close", {
+          _tag: "Failed"
+        })
         : open("an end that is an error", [...whole, chunk("", "error"), mark], "close", { _tag: "Failed" })
     }
     const end = chunk("", draw.pick(["stop", "LENGTH", "content_filter"]))
@@ -466,9 +495,13 @@ const playPoll = (context: Context, run: RunRecord): Play => {
       case "hollow":
         return {
           play: "an end without what belongs to it",
-          reply: answer(context, 200, api === "spine"
-            ? { success: true, data: { status: "completed", run_id: run.id } }
-            : { status: "succeeded", output_content: { content: outputOf(run) } }),
+          reply: answer(
+            context,
+            200,
+            api === "spine"
+              ? { success: true, data: { status: "completed", run_id: run.id } }
+              : { status: "succeeded", output_content: { content: outputOf(run) } }
+          ),
           verdict: refused("InvalidResponseError")
         }
       case "broken":
@@ -481,7 +514,11 @@ const playPoll = (context: Context, run: RunRecord): Play => {
     const status = draw.chance(0.15) ? draw.pick(["PAUSED", "completed?", "__proto__"]) : "running"
     return {
       play: "pending",
-      reply: answer(context, 200, api === "spine" ? { success: true, data: { run_id: run.id, status } } : { id: run.id, status }),
+      reply: answer(
+        context,
+        200,
+        api === "spine" ? { success: true, data: { run_id: run.id, status } } : { id: run.id, status }
+      ),
       verdict: { _tag: "Pending" }
     }
   }

@@ -1,7 +1,7 @@
 /** Runs the jobs of a seed: the real clients, store and webhook routes on the simulated provider, under the `TestClock`. */
-import { Deferred, Duration, Effect, Exit, Fiber, Layer, Redacted, Schedule, Schema, Stream } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Redacted, References, Schedule, Schema, Stream } from "effect"
 import { HttpClient, HttpClientRequest, HttpRouter, HttpServerRequest } from "effect/http"
-import { KeyValueStore, RateLimiter } from "effect/persistence"
+import { type KeyValueStore, RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { type RunRef, RunStore, Spine, Tela, Webhooks } from "canvas-runs"
 import * as Observer from "../observer.ts"
@@ -359,7 +359,9 @@ const receiver = (plan: Plan, hub: Webhooks.Service, time: Time) =>
         const response = yield* app.pipe(
           Effect.provideService(HttpServerRequest.HttpServerRequest, HttpServerRequest.fromClientRequest(request)),
           Effect.scoped,
-          Effect.orDie
+          Effect.orDie,
+          // What the route refuses it logs
+          Effect.provideService(References.MinimumLogLevel, "None")
         )
         return { runId: named.id, status: response.status }
       })

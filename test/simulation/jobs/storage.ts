@@ -28,8 +28,7 @@ export const make = ({ store }: Plan, draw: Random.Draw, time: Time): Storage =>
     const failed = (method: string, key: string) =>
       Effect.fail(new KeyValueStore.KeyValueStoreError({ method, key, message: "the storage fails" }))
     /** A process that is gone reads and writes nothing. */
-    const whileAlive = <A, E>(effect: Effect.Effect<A, E>) =>
-      Effect.suspend(() => isAlive() ? effect : Effect.never)
+    const whileAlive = <A, E>(effect: Effect.Effect<A, E>) => Effect.suspend(() => isAlive() ? effect : Effect.never)
     const change = (method: string, key: string, apply: () => void) =>
       Effect.suspend(() => {
         const fails = draw.chance(faultRate)
