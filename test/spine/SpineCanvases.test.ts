@@ -54,10 +54,10 @@ describe("canvases", () => {
       yield* emulator.clearRequests
       for (
         const [effect, parameter] of [
-          [canvases.getDag("x"), "canvas_id"],
+          [canvases.getDag("x y"), "canvas_id"],
           [canvases.getTasks("../run"), "canvas_id"],
           [canvases.getTask("", idle), "canvas_id"],
-          [canvases.getTask(canvasId, "task-abc"), "task_id"]
+          [canvases.getTask(canvasId, "task/abc"), "task_id"]
         ] as const
       ) {
         const error = yield* Effect.flip<unknown, RunError.RequestError, never>(effect)
