@@ -4,9 +4,10 @@ import { defineConfig } from "vitest/config"
 const conditions = ["canvas-runs:source"]
 
 const include = ["test/**/*.test.ts"]
+const exclude = ["**/node_modules/**"]
 
 /** Files that replace a module or the platform's dispatcher of requests, which no other file may see. */
-const replacing = globSync(include).filter((file) => /vi\.mock\(|lobalDispatcher/.test(readFileSync(file, "utf8")))
+const replacing = globSync(include, { exclude }).filter((file) => /vi\.mock\(|lobalDispatcher/.test(readFileSync(file, "utf8")))
 
 export default defineConfig({
   resolve: { conditions: [...conditions, "module", "node", "development|production"] },
@@ -18,8 +19,8 @@ export default defineConfig({
     maxWorkers: "100%",
     projects: [
       // Files that run in one process share what they import: loading Effect for each takes a third of the CPU time
-      { extends: true, test: { name: "shared", include, exclude: replacing, isolate: false } },
-      { extends: true, test: { name: "replacing", include: replacing } }
+      { extends: true, test: { name: "shared", include, exclude: [...exclude, ...replacing], isolate: false } },
+      { extends: true, test: { name: "replacing", include: replacing, exclude } }
     ]
   }
 })

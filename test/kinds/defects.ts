@@ -661,7 +661,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "RunRef.make leaves out what does not fit",
-    mutant: { file: "src/RunRef.ts", find: "return read(ref) ?? ref", replace: "return ref" },
+    mutant: { file: "src/internal/ref.ts", find: "return read(ref) ?? ref", replace: "return ref" },
     inputs: Object.fromEntries(
       [{ createdAt: Number.POSITIVE_INFINITY }, { requestId: 5 }, { estimatedDurationMs: undefined }].map((fields) => [
         `C1: ${Object.keys(fields)}`,
@@ -672,7 +672,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a stored ref is read although its side fields do not fit",
     mutant: {
-      file: "src/RunRef.ts",
+      file: "src/internal/ref.ts",
       find: "createdAt: side(Schema.Finite),",
       replace: "createdAt: Schema.optionalKey(Schema.Finite),"
     },

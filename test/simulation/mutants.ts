@@ -359,9 +359,9 @@ export const mutants: ReadonlyArray<Mutant> = [
     "cancel: Effect.void"
   ),
   // Refs, defaults, telemetry
-  mutant("src/RunRef.ts", "a ref of a later version is read", "version: Schema.Literal(1)", "version: Schema.Finite"),
+  mutant("src/internal/ref.ts", "a ref of a later version is read", "version: Schema.Literal(1)", "version: Schema.Finite"),
   mutant(
-    "src/RunRef.ts",
+    "src/internal/ref.ts",
     "a stored ref loses its creation time",
     "  createdAt: side(Schema.Finite),\n",
     ""
