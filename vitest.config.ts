@@ -7,7 +7,9 @@ const include = ["test/**/*.test.ts"]
 const exclude = ["**/node_modules/**"]
 
 /** Files that replace a module or the platform's dispatcher of requests, which no other file may see. */
-const replacing = globSync(include, { exclude }).filter((file) => /vi\.mock\(|lobalDispatcher/.test(readFileSync(file, "utf8")))
+const replacing = globSync(include, { exclude }).filter((file) =>
+  /vi\.mock\(|lobalDispatcher/.test(readFileSync(file, "utf8"))
+)
 
 export default defineConfig({
   resolve: { conditions: [...conditions, "module", "node", "development|production"] },

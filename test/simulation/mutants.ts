@@ -359,7 +359,12 @@ export const mutants: ReadonlyArray<Mutant> = [
     "cancel: Effect.void"
   ),
   // Refs, defaults, telemetry
-  mutant("src/internal/ref.ts", "a ref of a later version is read", "version: Schema.Literal(1)", "version: Schema.Finite"),
+  mutant(
+    "src/internal/ref.ts",
+    "a ref of a later version is read",
+    "version: Schema.Literal(1)",
+    "version: Schema.Finite"
+  ),
   mutant(
     "src/internal/ref.ts",
     "a stored ref loses its creation time",
