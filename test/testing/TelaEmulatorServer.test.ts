@@ -86,7 +86,8 @@ describe("the emulator on a socket", () => {
         "The emulator was given topic: Effect."
       )
       const { run, seen } = yield* Effect.promise(() => tela.runAndPoll({ doc }))
-      assert.deepStrictEqual(seen, ["created", "running", "succeeded"])
+      // A busy machine may sleep while it is running
+      assert.deepStrictEqual(seen.filter((status) => status !== "running"), ["created", "succeeded"])
       assert.strictEqual(run.input_content.files[0].parsed_content, "Hello")
       const text = yield* Effect.promise(async () => {
         let text = ""
