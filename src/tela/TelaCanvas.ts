@@ -257,13 +257,20 @@ export interface Schemas<In extends AnySchema.AnySchema, Out extends AnySchema.A
 }
 
 /**
- * @internal
+ * The variables that a canvas with the input schema `In` takes: any object where there is no schema.
+ *
+ * @category models
+ * @since 0.1.0
  */
-export type Variables_<In> = AnySchema.AnySchema extends In ? Variables : AnySchema.InputOf<In>
+export type VariablesOf<In> = AnySchema.AnySchema extends In ? Variables : AnySchema.InputOf<In>
+
 /**
- * @internal
+ * The output of a canvas with the output schema `Out`: `unknown` where there is no schema.
+ *
+ * @category models
+ * @since 0.1.0
  */
-export type Output_<Out> = AnySchema.AnySchema extends Out ? unknown : AnySchema.OutputOf<Out>
+export type OutputOf<Out> = AnySchema.AnySchema extends Out ? unknown : AnySchema.OutputOf<Out>
 
 /**
  * Names an application of a workstation.
@@ -295,7 +302,7 @@ export interface Canvases {
      */
     <In extends AnySchema.AnySchema = AnySchema.AnySchema, Out extends AnySchema.AnySchema = AnySchema.AnySchema>(
       options: Schemas<In, Out> & ApplicationId
-    ): Effect.Effect<Workstation<Variables_<In>, Output_<Out>>, RequestError>
+    ): Effect.Effect<Workstation<VariablesOf<In>, OutputOf<Out>>, RequestError>
     /**
      * Looks up a canvas by its id or a version's, and checks the schemas against its variables and its structured output: a
      * `BadRequestError` names every difference.
@@ -307,17 +314,17 @@ export interface Canvases {
      */
     <In extends AnySchema.AnySchema = AnySchema.AnySchema, Out extends AnySchema.AnySchema = AnySchema.AnySchema>(
       options: Schemas<In, Out> & CanvasOrVersion
-    ): Effect.Effect<Canvas<Variables_<In>, Output_<Out>>, RequestError>
+    ): Effect.Effect<Canvas<VariablesOf<In>, OutputOf<Out>>, RequestError>
   }
   readonly make: {
     /** Names an application of a workstation without a request: nothing is looked up, and the schemas are not compared. */
     <In extends AnySchema.AnySchema = AnySchema.AnySchema, Out extends AnySchema.AnySchema = AnySchema.AnySchema>(
       options: Schemas<In, Out> & ApplicationId
-    ): Workstation<Variables_<In>, Output_<Out>>
+    ): Workstation<VariablesOf<In>, OutputOf<Out>>
     /** Names a canvas, or one of its versions, without a request: nothing is looked up, and the schemas are not compared. */
     <In extends AnySchema.AnySchema = AnySchema.AnySchema, Out extends AnySchema.AnySchema = AnySchema.AnySchema>(
       options: Schemas<In, Out> & CanvasOrVersion
-    ): Canvas<Variables_<In>, Output_<Out>>
+    ): Canvas<VariablesOf<In>, OutputOf<Out>>
   }
 }
 

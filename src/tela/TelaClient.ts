@@ -91,7 +91,7 @@ export interface Service {
         /** The schema of the output, as in `canvas.make`. */
         readonly output?: Out | undefined
       }
-    ): Effect.Effect<AsyncExecution<TelaCanvas.Result<TelaCanvas.Output_<Out>, Skip>>, RequestError>
+    ): Effect.Effect<AsyncExecution<TelaCanvas.Result<TelaCanvas.OutputOf<Out>, Skip>>, RequestError>
   }
   /** Executions of applications, which people review. */
   readonly tasks: TelaTasks.Tasks

@@ -9,10 +9,12 @@ export type {
   Canvases,
   CanvasOrVersion,
   Execution,
+  OutputOf,
   Result,
   Schemas,
   SyncError,
   Variables,
+  VariablesOf,
   Workstation
 } from "./TelaCanvas.ts"
 export * from "./TelaClient.ts"

@@ -10,7 +10,7 @@ import * as budgets from "./budgets.ts"
 import { faultsOf } from "./contents.ts"
 import { type Added, measureSizes, onlyIfImported } from "./size.ts"
 import { entryPointsOf, root, run, stage } from "./stage.ts"
-import { checkDeclarations, measureTypeCost } from "./types.ts"
+import { checkDeclarations, checkWrongProgram, measureTypeCost } from "./types.ts"
 
 const { values: flags } = parseArgs({ options: { size: { type: "boolean", default: false } } })
 
@@ -56,6 +56,7 @@ try {
     hold("instantiations of a typical file", await measureTypeCost(staged.project), budgets.instantiations, String)
     const keep = (error: Error) => faults.push(error.message)
     await checkDeclarations(staged.project).catch(keep)
+    await checkWrongProgram(staged.project).catch(keep)
     await run("publint", ["run", staged.tarball, "--strict"], root).catch(keep)
     // ESM alone: whoever requires it from CommonJS needs a Node that can require ESM
     const rules = ["--profile", "esm-only", "--no-definitely-typed", "--no-color"]

@@ -29,6 +29,19 @@ export const checkDeclarations = async (project: string): Promise<void> => {
 }
 
 /**
+ * Fails if the published declarations let a wrong program compile: a type that is missing from them is `any` to a compiler that skips
+ * the check of libraries, and then nothing is wrong any more.
+ */
+export const checkWrongProgram = async (project: string): Promise<void> => {
+  mkdirSync(join(project, "programs"), { recursive: true })
+  cpSync(join(root, "test/packaging/programs"), join(project, "programs"), { recursive: true })
+  await compile(project, "wrong", {
+    compilerOptions: { ...strict, types: [], skipLibCheck: true },
+    files: ["programs/wrong.ts"]
+  })
+}
+
+/**
  * What a user's file costs the compiler, in type instantiations: they are the same on every machine, as times are not.
  * The cost of the program that is there without canvas-runs is taken off.
  */
