@@ -133,7 +133,7 @@ export const make = (emit: Emit, options?: {
       if (feed !== -1 && feed < start) feed = text.indexOf("\n", start)
       if (carriage !== -1 && carriage < start) carriage = text.indexOf("\r", start)
     }
-    if (start < text.length) pending += text.slice(start)
+    pending += text.slice(start)
   }
 
   return {
@@ -141,10 +141,7 @@ export const make = (emit: Emit, options?: {
     feed: (bytes) => take(decode(bytes)),
     end: () => {
       take(decode())
-      if (pending !== "") {
-        line(pending)
-        pending = ""
-      }
+      if (pending !== "") line(pending)
       dispatch()
     }
   }

@@ -46,6 +46,20 @@ const cases: ReadonlyArray<readonly [string, string, ReadonlyArray<Event>]> = [
     message("{\n  \"a\": {\n\n    \"data: b\": 1\n  }\n}"),
     message("c")
   ]],
+  ["a JSON document whose braces have white space after them", "{ \n1\n} \ndata: c\n\n", [
+    message("{ \n1\n} "),
+    message("c")
+  ]],
+  ["a JSON document after an event without its blank line", "data: a\n{\"b\":1}\n", [
+    message("a"),
+    message("{\"b\":1}")
+  ]],
+  [
+    "names that differ from data in one character",
+    ["xata: a", "dxta: a", "daxa: a", "datx: a", "dataxa"].map((line) => `${line}\n\n`).join(""),
+    []
+  ],
+  ["an end mark that does not begin its line", "x [DONE]\n\ndata: a\n\n", [message("a")]],
   ["an error in a field of its own", "data: a\nerror: {\"b\":1}\ndata: c\n\nerror:d\n", [
     message("a"),
     { event: "error", data: "{\"b\":1}" },
@@ -75,6 +89,8 @@ describe("server-sent events", () => {
     assert.deepStrictEqual(parse([bytes("data: a\n\ndata: b")]), { fed: [message("a")], rest: [message("b")] })
     assert.deepStrictEqual(parse([bytes("data: a\n\ndata: b\n")]), { fed: [message("a")], rest: [message("b")] })
     assert.deepStrictEqual(parse([bytes("data: a\n\n: comment")]), { fed: [message("a")], rest: [] })
+    assert.deepStrictEqual(parse([bytes("{\n1\n")]), { fed: [], rest: [message("{\n1")] })
+    assert.deepStrictEqual(parse([bytes("data: é").subarray(0, -1)]), { fed: [], rest: [message("\ufffd")] })
   })
 
   it.effect.prop(
@@ -143,6 +159,7 @@ describe("server-sent events", () => {
     for (
       const [text, isTooLong] of [
         ["data: 12345", true],
+        ["data: 1234", false],
         ["data: 1\ndata: 2\n", true],
         ["data: 1\n:", false],
         [

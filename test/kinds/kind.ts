@@ -50,13 +50,17 @@ export const describeKind = (
         }
       })
     }
-    it("lists every place once, with two inputs at least and a mutant that fits the source", () => {
-      assert.strictEqual(new Set(places.map(({ name }) => name)).size, places.length, "two places have one name")
-      for (const { inputs, mutant, name } of places) {
-        assert.isAtLeast(Object.keys(inputs).length, 2, name)
-        assert.strictEqual(occurrences(mutant), 1, `${mutant.file} has to hold this once: ${mutant.find} (${name})`)
+    // The mutation tester runs the tests in a copy whose sources have another text
+    it.skipIf(process.env["MUTATION_TESTS"] !== undefined)(
+      "lists every place once, with two inputs at least and a mutant that fits the source",
+      () => {
+        assert.strictEqual(new Set(places.map(({ name }) => name)).size, places.length, "two places have one name")
+        for (const { inputs, mutant, name } of places) {
+          assert.isAtLeast(Object.keys(inputs).length, 2, name)
+          assert.strictEqual(occurrences(mutant), 1, `${mutant.file} has to hold this once: ${mutant.find} (${name})`)
+        }
       }
-    })
+    )
   })
 }
 

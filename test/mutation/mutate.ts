@@ -2,7 +2,10 @@
  * The command: `npm run mutate -- src/internal/sse.ts`, or without a file for all of `targets.ts`. It changes each expression of
  * the file in turn, in a copy of the repository, and runs the tests of the file: a mutant that no test notices has survived. The
  * score is the share of mutants that were noticed, before exclusions. `equivalent.json` lists mutants that change nothing
- * that can be observed, each with its reason.
+ * that can be observed, each with its reason. With `--lines 10-20` only these lines are changed.
+ *
+ * Wording does not count: a text with white space in it is a sentence for people, and no mutant empties it. What stands inside
+ * such a text, `${...}`, counts like other code, and so do texts without white space, such as tags and the names of headers.
  */
 import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
@@ -32,7 +35,14 @@ interface MutantResult {
   readonly mutatorName: string
   readonly replacement: string
   readonly status: string
-  readonly location: { readonly start: { readonly line: number; readonly column: number } }
+  readonly location: { readonly start: Position; readonly end: Position }
+}
+
+interface Position {
+  /** Counted from 1. */
+  readonly line: number
+  /** Counted from 0. */
+  readonly column: number
 }
 
 interface Stryker {
@@ -45,29 +55,43 @@ const install = () => {
   execFileSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: here, stdio: "inherit" })
 }
 
-const mutate = async (file: string, tests: ReadonlyArray<string>): Promise<ReadonlyArray<MutantResult>> => {
+const mutate = async (
+  file: string,
+  tests: ReadonlyArray<string>,
+  lines?: string
+): Promise<ReadonlyArray<MutantResult>> => {
   process.env["MUTATION_TESTS"] = tests.join(",")
   const { Stryker } = await import(join(here, "node_modules/@stryker-mutator/core/dist/src/index.js")) as {
     readonly Stryker: new(options: object) => Stryker
   }
   const stryker = new Stryker({
-    mutate: [file],
-    testRunner: "vitest",
-    plugins: [join(here, "node_modules/@stryker-mutator/vitest-runner/dist/src/index.js")],
+    mutate: [lines === undefined ? file : `${file}:${lines}`],
+    testRunner: "kept",
+    plugins: [join(here, "runner.ts"), join(here, "ignorer.ts")],
+    ignorers: ["wording"],
     vitest: { configFile: "test/mutation/vitest.config.ts", related: false },
     // Stryker would rewrite the project's own, which has comments of its own making
     tsconfigFile: "no-tsconfig.json",
     coverageAnalysis: "perTest",
     concurrency: 2,
-    timeoutMS: 10_000,
+    // For each mutant, beside the time that its tests take. What hangs for longer counts as noticed
+    timeoutMS: 5000,
     reporters: ["dots"],
     tempDirName: join(root, "node_modules/.mutation"),
     ignorePatterns: ["dist", "coverage", "test/mutation/node_modules", "test/bench", "test/docs"],
     checkers: [],
+    logLevel: "warn",
+    warnings: { unknownOptions: false },
     allowEmpty: false,
     cleanTempDir: "always"
   })
   return stryker.runMutationTest()
+}
+
+/** The text that a mutant takes the place of. */
+const originalOf = (lines: ReadonlyArray<string>, { location: { end, start } }: MutantResult): string => {
+  const text = lines.slice(start.line - 1, end.line).join("\n")
+  return text.slice(start.column, text.length - lines[end.line - 1]!.length + end.column)
 }
 
 /** Says what came out for a file, and whether that is enough. */
@@ -77,7 +101,10 @@ const report = (
   equivalents: ReadonlyArray<Equivalent>
 ): boolean => {
   const lines = readFileSync(join(root, file), "utf8").split("\n")
-  const valid = results.filter(({ status }) => ["Killed", "Timeout", "Survived", "NoCoverage"].includes(status))
+  const valid = results.filter((mutant) =>
+    ["Killed", "Timeout", "Survived", "NoCoverage"].includes(mutant.status) &&
+    !(mutant.mutatorName === "StringLiteral" && /\s/.test(originalOf(lines, mutant)))
+  )
   const alive = valid.filter(({ status }) => status === "Survived" || status === "NoCoverage")
   const lineOf = ({ location }: MutantResult) => lines[location.start.line - 1]!.trim()
   const isListed = (mutant: MutantResult) =>
@@ -96,15 +123,15 @@ const report = (
     )
   }
   console.log(
-    `${file}: ${valid.length} mutants, ${(100 * score).toFixed(1)} % noticed, ${listed.length} listed as equivalent, ${
-      alive.length - listed.length
-    } to look at`
+    `${file}: ${valid.length} mutants (without changes of wording), ${
+      (100 * score).toFixed(1)
+    } % noticed, ${listed.length} listed as equivalent, ${alive.length - listed.length} to look at`
   )
   return score >= leastKilled && listed.length / valid.length <= mostEquivalent
 }
 
 const main = async (): Promise<void> => {
-  const { positionals } = parseArgs({ allowPositionals: true })
+  const { positionals, values } = parseArgs({ allowPositionals: true, options: { lines: { type: "string" } } })
   const files = positionals.length === 0 ? Object.keys(targets) : positionals
   const unknown = files.find((file) => targets[file] === undefined)
   if (unknown !== undefined) {
@@ -120,7 +147,7 @@ const main = async (): Promise<void> => {
   for (const file of files) {
     const started = performance.now()
     const tests = targets[file]!.filter((test) => existsSync(join(root, test)))
-    isEnough = report(file, await mutate(file, tests), equivalents) && isEnough
+    isEnough = report(file, await mutate(file, tests, values.lines), equivalents) && isEnough
     console.log(`${Math.round((performance.now() - started) / 1000)} s`)
   }
   process.exitCode = isEnough ? 0 : 1

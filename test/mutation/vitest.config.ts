@@ -9,5 +9,14 @@ const { projects: _, ...test } = base.test ?? {}
 export default defineConfig({
   ...base,
   root: process.cwd(),
-  test: { ...test, include, reporters: [], testTimeout: 120_000 }
+  test: {
+    ...test,
+    include,
+    reporters: [],
+    testTimeout: 120_000,
+    // The tests of all mutants share what they import, see runner.ts
+    isolate: false,
+    // The copy is below node_modules, where Vitest would load this file only once, though it switches each mutant on
+    server: { deps: { inline: [/stryker-setup/] } }
+  }
 })
