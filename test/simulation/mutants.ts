@@ -31,6 +31,8 @@ const create = "src/internal/create.ts"
 const secret = "src/internal/secret.ts"
 const spine = "src/spine/SpineRuns.ts"
 const tela = "src/tela/TelaExecution.ts"
+const store = "src/RunStore.ts"
+const endMark = "src/tela/internal/endMark.ts"
 
 export const mutants: ReadonlyArray<Mutant> = [
   // The poll loop
@@ -359,6 +361,165 @@ export const mutants: ReadonlyArray<Mutant> = [
     "cancel: Effect.void"
   ),
   // Refs, defaults, telemetry
+  // Jobs: the store
+  mutant(
+    store,
+    "jobs: an unknown outcome is created again",
+    "entry !== undefined && options?.onUnknown !== \"retry\"",
+    "false"
+  ),
+  mutant(
+    store,
+    "jobs: a run in the store is created again",
+    "if (entry !== undefined && \"ref\" in entry) return entry.ref\n",
+    ""
+  ),
+  mutant(
+    store,
+    "jobs: the intent is written after the create",
+    "yield* Effect.tapError(writeRecord(about, \"intent\", { intendedAt }), () => tidy(about, \"intent\"))",
+    "yield* Effect.void"
+  ),
+  mutant(
+    store,
+    "jobs: an interruption loses the run before it is stored",
+    "() => Effect.uninterruptible(createOnce(about, create, entry)),",
+    "() => createOnce(about, create, entry),"
+  ),
+  mutant(
+    store,
+    "jobs: any failure frees the key",
+    "earlier === undefined && account.open === 0 && cause.reasons.every(isWithoutRun(account))",
+    "earlier === undefined"
+  ),
+  mutant(store, "jobs: an error of the program frees the key", "cause.reasons.every(isWithoutRun(account))", "true"),
+  mutant(
+    store,
+    "jobs: a certain failure leaves the key taken",
+    "earlier === undefined && account.open === 0 && cause",
+    "false && cause"
+  ),
+  mutant(store, "jobs: a failed upload leaves the key taken", "account.beforehand.has(error) ||\n", "\n"),
+  mutant(
+    store,
+    "jobs: the intent counts more than the ref",
+    "if (isStored(created) && created.ref !== undefined) {",
+    "if (intent === undefined && isStored(created) && created.ref !== undefined) {"
+  ),
+  mutant(
+    store,
+    "jobs: a wait that failed in passing counts as finished",
+    "          isEnd(error)\n            ?",
+    "          true\n            ?"
+  ),
+  mutant(
+    store,
+    "jobs: an end is not stored",
+    "Effect.tap(() => complete(\"RunStore.settle\", key))",
+    "Effect.tap(() => Effect.void)"
+  ),
+  // Jobs: pushes
+  mutant(
+    "src/spine/SpineWebhook.ts",
+    "jobs: a forged push is taken",
+    "if (!(yield* Hmac.verifyAny(key, signatures, `${timestamp}.`, bytes))) {",
+    "if (!(yield* Hmac.verifyAny(key, signatures, `${timestamp}.`, bytes)) && key === \"\") {"
+  ),
+  mutant(
+    "src/spine/SpineWebhook.ts",
+    "jobs: an old push is taken",
+    "if (Math.abs(now - Number(timestamp)) > tolerance) {",
+    "if (Math.abs(now - Number(timestamp)) > tolerance * 1000) {"
+  ),
+  mutant(
+    "src/tela/TelaWebhook.ts",
+    "jobs: a push with a token of another secret is taken",
+    "if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(nonce)))) {",
+    "if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(nonce))) && key === \"\") {"
+  ),
+  mutant("src/Webhooks.ts", "jobs: a push wakes nobody", "Deferred.doneUnsafe(entry.end, Effect.succeed(count))", ""),
+  mutant(
+    "src/Webhooks.ts",
+    "jobs: a push wakes the waits for other runs",
+    "const maxId = 400",
+    "const maxId = 8"
+  ),
+  mutant(
+    loop,
+    "jobs: a push does not shorten the sleep",
+    "  loop.timers.remove(loop)\n  if (floor > 0)",
+    "  return\n  if (floor > 0)"
+  ),
+  // Jobs: the rate limiter
+  mutant(
+    "src/internal/client.ts",
+    "jobs: a turn of long ago is used",
+    "readyAt !== undefined && readyAt > now()",
+    "readyAt !== undefined"
+  ),
+  mutant(
+    "src/internal/client.ts",
+    "jobs: nobody waits for a turn",
+    "return millis > 0 ? Effect.sleep(millis) : Effect.void",
+    "return Effect.void"
+  ),
+  mutant(
+    "src/internal/client.ts",
+    "jobs: the whole limit may go at once",
+    "const bucket = Math.max(1, atOnce)",
+    "const bucket = limit"
+  ),
+  // Jobs: answers about the run, in the form that was asked for
+  mutant(
+    spine,
+    "jobs: the end of another run is taken",
+    "run.run_id.toLowerCase() === ref.id.toLowerCase()",
+    "run.run_id !== \"\""
+  ),
+  mutant(
+    tela,
+    "jobs: the end of another execution is taken",
+    "snapshot.id.toLowerCase() === ref.id.toLowerCase()",
+    "snapshot.id !== \"\""
+  ),
+  mutant(
+    endMark,
+    "jobs: a stream that stops has ended",
+    "said === \"end\" || isComplete ? \"success\" : \"open\"",
+    "said === \"end\" || isComplete ? \"success\" : \"success\""
+  ),
+  mutant(
+    endMark,
+    "jobs: an end that is an error is an end",
+    "  [\"error\", \"failure\"],\n",
+    "  [\"error\", \"end\"],\n"
+  ),
+  mutant(endMark, "jobs: only small letters are an end", "reason.trim().toLowerCase()", "reason.trim()"),
+  mutant(
+    tela,
+    "jobs: an answer without a choice is a success",
+    "const errors = errorIn(body)\n  if (errors !== undefined) return Effect.succeed(failed(errors))\n",
+    "if (errorIn(body) !== undefined) return Effect.succeed(succeeded(\"x\", undefined))\n"
+  ),
+  mutant(
+    create,
+    "jobs: a create that was timed out has made no run",
+    "    case \"RequestTimeoutError\":\n      return true",
+    "    case \"RequestTimeoutError\":\n      return false"
+  ),
+  mutant(
+    create,
+    "jobs: what was refused may have made a run",
+    "    default:\n      return false",
+    "    default:\n      return true"
+  ),
+  // Jobs: files
+  mutant(
+    "src/tela/TelaFile.ts",
+    "jobs: a create goes without its file",
+    "    yield* put(transfer, upload, uploadUrl, variable)\n",
+    "    yield* Effect.ignore(put(transfer, upload, uploadUrl, variable))\n"
+  ),
   mutant(
     "src/internal/ref.ts",
     "a ref of a later version is read",
@@ -393,7 +554,13 @@ export const mutants: ReadonlyArray<Mutant> = [
 ]
 
 /** The tests that are asked when the simulation has seen nothing. */
-const tests = ["test/Run.test.ts", "test/contract", "test/spine/SpineRuns.test.ts", "test/spine/SpineClient.test.ts"]
+const tests = [
+  "test/Run.test.ts",
+  "test/RunStore.test.ts",
+  "test/contract",
+  "test/spine/SpineRuns.test.ts",
+  "test/spine/SpineClient.test.ts"
+]
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 

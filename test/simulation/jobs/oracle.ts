@@ -321,6 +321,14 @@ const judgeKnown = (court: Court, process: Process, work: Work): void => {
   const say = () =>
     `the store says of ${key}: ${entry === undefined ? "nothing" : entry._tag}, and ${runs.length} runs exist`
   check("store", entry !== undefined || runs.length === 0, say)
+  const { download, wait, whole } = work
+  // A wait that has told the end of its run, and all that belongs to it, is over
+  const isOver = wait !== undefined && !isCut(whole) &&
+    (isSuccess(whole) ||
+      (download === undefined && ["RunFailedError", "InvalidOutputError"].includes(tagOf(errorOf(whole)))))
+  if (isOver && process.storageFaults === 0 && process.stopped?.how !== "kill") {
+    check("store", entry?._tag === "Finished", () => `${say()}; it has ended with ${pretty(whole!.end!.exit)}`)
+  }
   if (entry === undefined) return
   if ("ref" in entry) {
     check("store", runs.some(({ id }) => id === entry.ref.id), say)

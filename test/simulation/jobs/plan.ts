@@ -70,8 +70,14 @@ export interface Store {
 }
 
 export interface Life {
-  /** How the process ends before its work is done: it is asked to, or it is gone from one moment to the next. */
-  readonly end: { readonly how: "interrupt" | "kill"; readonly at: number } | undefined
+  /**
+   * How the process ends before its work is done: it is asked to, or it is gone from one moment to the next, which may be while
+   * it writes to the storage for the n-th time.
+   */
+  readonly end:
+    | { readonly how: "interrupt" | "kill"; readonly at: number }
+    | { readonly how: "kill"; readonly atWrite: number }
+    | undefined
   /** How long it takes until the next one starts. */
   readonly gap: number
 }
@@ -130,12 +136,14 @@ export const make = (seed: number): Plan => {
 }
 
 const drawLife = (draw: Random.Draw, every: number, chance: number): Life => ({
-  end: draw.chance(chance)
-    ? {
+  end: !draw.chance(chance)
+    ? undefined
+    : chance === 1 && draw.chance(0.35)
+    ? { how: "kill", atWrite: draw.int(1, 10) }
+    : {
       how: draw.chance(0.6) ? "kill" : "interrupt",
       at: draw.int(0, draw.chance(0.5) ? 3000 : every * 8) + 0.125
-    }
-    : undefined,
+    },
   gap: draw.int(0, 3) * draw.int(0, 30_000)
 })
 

@@ -130,21 +130,30 @@ const simulate = (plan: Plan): Effect.Effect<History> =>
                 pushes.push({ at: time.now(), process: process.number, kind: push.kind, runId, status })
               })
         }
+        const kill = () => {
+          process.stopped = { at: time.now(), how: "kill" }
+          process.end = { at: time.now(), exit: undefined }
+          storage.kill()
+          Deferred.doneUnsafe(gone, Exit.void)
+        }
+        let writes = 0
+        const onWrite = () => {
+          if (end !== undefined && "atWrite" in end && ++writes === end.atWrite && process.end === undefined) kill()
+        }
         const stage: Stage = { plan, time, process }
+        const client = provider.client(process.number, isAlive)
         const main = program(stage).pipe(
-          Effect.provide(layer(plan, hub, provider.client(process.number, isAlive), storage.layer(process, isAlive))),
+          Effect.provide(layer(plan, hub, client, storage.layer(process, isAlive, onWrite))),
           Effect.onExit((exit) => Effect.sync(() => process.end ??= { at: time.now(), exit }))
         )
         const fiber = yield* Effect.provideContext(Effect.forkDetach(main), observer.context)
-        if (end !== undefined) {
+        if (end !== undefined && "at" in end) {
           yield* Effect.forkChild(Effect.gen(function*() {
             yield* time.sleep(end.at)
             if (process.end !== undefined) return
+            if (end.how === "kill") return kill()
             process.stopped = { at: time.now(), how: end.how }
-            if (end.how === "interrupt") return yield* Fiber.interrupt(fiber)
-            storage.kill()
-            process.end = { at: time.now(), exit: undefined }
-            yield* Deferred.done(gone, Exit.void)
+            yield* Fiber.interrupt(fiber)
           }))
         }
         yield* Effect.raceFirst(Fiber.await(fiber), Deferred.await(gone))

@@ -9,10 +9,11 @@ import type * as Random from "../random.ts"
 import type { Plan } from "./plan.ts"
 
 export interface Storage {
-  /** What one process writes to. */
+  /** What one process writes to. It tells of each write that begins. */
   readonly layer: (
     process: { storageFaults: number },
-    isAlive: () => boolean
+    isAlive: () => boolean,
+    onWrite: () => void
   ) => Layer.Layer<KeyValueStore.KeyValueStore>
   /** Without faults: for who looks at it afterwards. */
   readonly sound: Layer.Layer<KeyValueStore.KeyValueStore>
@@ -22,15 +23,24 @@ export interface Storage {
 
 export const make = ({ store }: Plan, draw: Random.Draw, time: Time): Storage => {
   const entries = new Map<string, string>()
-  const pending = new Map<string, string>()
+  /** What is under way, by its key: it is made as far as a share says. */
+  const pending = new Map<string, (share: number) => void>()
 
-  const layer = (isAlive: () => boolean, faultRate: number, latency: () => number, onFault: () => void) => {
+  const layer = (
+    isAlive: () => boolean,
+    faultRate: number,
+    latency: () => number,
+    onFault: () => void,
+    onWrite: () => void
+  ) => {
     const failed = (method: string, key: string) =>
       Effect.fail(new KeyValueStore.KeyValueStoreError({ method, key, message: "the storage fails" }))
     /** A process that is gone reads and writes nothing. */
     const whileAlive = <A, E>(effect: Effect.Effect<A, E>) => Effect.suspend(() => isAlive() ? effect : Effect.never)
-    const change = (method: string, key: string, apply: () => void) =>
+    const change = (method: string, key: string, apply: (share: number) => void) =>
       Effect.suspend(() => {
+        pending.set(key, apply)
+        onWrite()
         const fails = draw.chance(faultRate)
         const hasEffect = !fails || draw.chance(0.5)
         if (fails) onFault()
@@ -38,7 +48,7 @@ export const make = ({ store }: Plan, draw: Random.Draw, time: Time): Storage =>
           time.sleep(latency()),
           whileAlive(Effect.suspend(() => {
             pending.delete(key)
-            if (hasEffect) apply()
+            if (hasEffect) apply(1)
             return fails ? failed(method, key) : Effect.void
           }))
         )
@@ -48,11 +58,13 @@ export const make = ({ store }: Plan, draw: Random.Draw, time: Time): Storage =>
       KeyValueStore.makeStringOnly({
         get: (key) => whileAlive(Effect.sync(() => entries.get(key))),
         set: (key, value) =>
-          whileAlive(Effect.suspend(() => {
-            pending.set(key, value)
-            return change("set", key, () => entries.set(key, value))
+          whileAlive(change("set", key, (share) => {
+            if (share > 0) entries.set(key, value.slice(0, Math.ceil(value.length * share)))
           })),
-        remove: (key) => whileAlive(change("remove", key, () => entries.delete(key))),
+        remove: (key) =>
+          whileAlive(change("remove", key, (share) => {
+            if (share > 0.5) entries.delete(key)
+          })),
         clear: Effect.sync(() => entries.clear()),
         size: Effect.sync(() => entries.size),
         keys: whileAlive(Effect.sync(() => Array.from(entries.keys())))
@@ -61,16 +73,19 @@ export const make = ({ store }: Plan, draw: Random.Draw, time: Time): Storage =>
   }
 
   return {
-    layer: (process, isAlive) =>
-      layer(isAlive, store?.faultRate ?? 0, () => draw.chance(0.5) ? 0 : draw.int(0, 4) + 0.5, () => {
-        process.storageFaults++
-      }),
-    sound: layer(() => true, 0, () => 0, () => {}),
+    layer: (process, isAlive, onWrite) =>
+      layer(
+        isAlive,
+        store?.faultRate ?? 0,
+        () => draw.chance(0.5) ? 0 : draw.int(0, 4) + 0.5,
+        () => {
+          process.storageFaults++
+        },
+        onWrite
+      ),
+    sound: layer(() => true, 0, () => 0, () => {}, () => {}),
     kill: () => {
-      for (const [key, value] of pending) {
-        const share = draw.pick([0, 1, draw.next()])
-        if (share > 0) entries.set(key, value.slice(0, Math.ceil(value.length * share)))
-      }
+      for (const apply of pending.values()) apply(draw.pick([0, 1, draw.next()]))
       pending.clear()
     }
   }
