@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Duration, Effect, Fiber, Layer, Redacted, Schema } from "effect"
+import { Context, Deferred, type Duration, Effect, Fiber, Layer, Redacted, Schema } from "effect"
 import { HttpRouter } from "effect/http"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
@@ -400,6 +400,31 @@ describe("the route", () => {
     }),
     Tela.layerWebhookRoute({ path: "/tela", secret: Redacted.make("tela") })
   )
+
+  it.live("onEvent uses services of the context in which the route is made", () =>
+    Effect.gen(function*() {
+      class Database
+        extends Context.Service<Database, { readonly save: (id: string) => Effect.Effect<void> }>()("Database")
+      {}
+      const saved = yield* Deferred.make<string>()
+      const route = Spine.layerWebhookRoute({
+        path: "/spine",
+        secret,
+        onEvent: (event) => Database.use(({ save }) => save(event.id))
+      })
+      const { dispose, handler } = HttpRouter.toWebHandler(
+        route.pipe(
+          Layer.provide(Webhooks.layer),
+          Layer.provide(Layer.succeed(Database, { save: (id) => Effect.asVoid(Deferred.succeed(saved, id)) }))
+        ),
+        { disableLogger: true }
+      )
+      const body = JSON.stringify({ id: "evt_10", type: "webhook.ping", created: 1, data: { object: {} } })
+      const headers = { "spine-signature": yield* Spine.signWebhook(body, secret) }
+      yield* Effect.promise(() => handler(new Request("http://x.example/spine", { method: "POST", body, headers })))
+      assert.strictEqual(yield* Deferred.await(saved), "evt_10")
+      yield* Effect.promise(dispose)
+    }))
 
   it.live("answers fast, refuses what cannot prove itself, and tells doubles", () =>
     Effect.gen(function*() {

@@ -10,7 +10,7 @@ import { ConfigError, type WebhookSignatureError } from "../RunError.ts"
 import * as Webhooks from "../Webhooks.ts"
 import { quote } from "./describe.ts"
 
-export interface Options<Event> {
+export interface Options<Event, R> {
   readonly path: HttpRouter.PathInput
   readonly maxBodyBytes?: number | undefined
   /** Checks the options of the provider, when the route is made. */
@@ -22,18 +22,19 @@ export interface Options<Event> {
     { readonly event: Event; readonly delivery: Webhooks.Delivery },
     WebhookSignatureError | ConfigError
   >
-  readonly onEvent?: ((event: Event) => Effect.Effect<unknown, unknown>) | undefined
+  readonly onEvent?: ((event: Event) => Effect.Effect<unknown, unknown, R>) | undefined
 }
 
 const defaultMaxBodyBytes = 1024 * 1024
 
-export const layer = <Event>(
-  options: Options<Event>
-): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks> =>
+export const layer = <Event, R>(
+  options: Options<Event, R>
+): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks | R> =>
   Layer.effectDiscard(Effect.gen(function*() {
     yield* options.check
     const router = yield* HttpRouter.HttpRouter
     const webhooks = yield* Webhooks.Webhooks
+    const context = yield* Effect.context<R>()
     const limit = options.maxBodyBytes ?? defaultMaxBodyBytes
     if (!Number.isSafeInteger(limit) || limit <= 0) {
       return yield* new ConfigError({
@@ -59,7 +60,7 @@ export const layer = <Event>(
         yield* Effect.forkDetach(
           // Suspended, as it may throw. The delivery counts as taken by now, and a repetition as a duplicate
           Effect.catchCause(
-            Effect.suspend(() => onEvent(event)),
+            Effect.provideContext(Effect.suspend(() => onEvent(event)), context),
             (cause) => Effect.logError("canvas-runs: onEvent failed", cause)
           )
         )

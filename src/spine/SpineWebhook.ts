@@ -220,7 +220,7 @@ export const signWebhook = (
  * @category webhooks
  * @since 0.1.0
  */
-export const layerWebhookRoute = (options: {
+export const layerWebhookRoute = <R = never>(options: {
   readonly path: HttpRouter.PathInput
   /** The secret of the endpoint, `whsec_…`. */
   readonly secret: Redacted.Redacted<string>
@@ -232,8 +232,9 @@ export const layerWebhookRoute = (options: {
    * @default 1 MiB
    */
   readonly maxBodyBytes?: number | undefined
-  readonly onEvent?: ((event: WebhookEvent) => Effect.Effect<unknown, unknown>) | undefined
-}): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks> =>
+  /** Runs after the response, for each new delivery. Its services are those of the layer's context, and its failure is logged. */
+  readonly onEvent?: ((event: WebhookEvent) => Effect.Effect<unknown, unknown, R>) | undefined
+}): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks | R> =>
   Route.layer({
     path: options.path,
     maxBodyBytes: options.maxBodyBytes,

@@ -272,7 +272,7 @@ export interface AsyncParams<Skip extends boolean = boolean, E = never, R = neve
 export interface DynamicParams<Skip extends boolean = boolean, E = never, R = never>
   extends ExecuteParams<Skip>, VersionParams, PollParams, WebhookParams, CreatedParams<E, R>
 {
-  readonly async: boolean
+  readonly async: boolean | undefined
   readonly stream?: false | undefined
 }
 

@@ -115,7 +115,7 @@ export const constructEvent = (
  * @category webhooks
  * @since 0.1.0
  */
-export const layerWebhookRoute = (options: {
+export const layerWebhookRoute = <R = never>(options: {
   readonly path: HttpRouter.PathInput
   /** The secret that {@link webhookHeaders} was given. */
   readonly secret: Redacted.Redacted<string>
@@ -125,8 +125,9 @@ export const layerWebhookRoute = (options: {
    * @default 16 MiB
    */
   readonly maxBodyBytes?: number | undefined
-  readonly onEvent?: ((event: ExecutionSnapshot) => Effect.Effect<unknown, unknown>) | undefined
-}): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks> =>
+  /** Runs after the response, for each new delivery. Its services are those of the layer's context, and its failure is logged. */
+  readonly onEvent?: ((event: ExecutionSnapshot) => Effect.Effect<unknown, unknown, R>) | undefined
+}): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks | R> =>
   Route.layer({
     path: options.path,
     maxBodyBytes: options.maxBodyBytes ?? 16 * 1024 * 1024,
