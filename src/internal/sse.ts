@@ -30,6 +30,8 @@ export const make = (emit: Emit, options?: {
   readonly maxLength?: number
   /** Takes out of an event what nobody should see. It gives back the very text if there is nothing to take out. */
   readonly clean?: (text: string) => string
+  /** Whether an event of this name counts without data. The standard ignores it, and so does this parser for other names. */
+  readonly isWhole?: (event: string) => boolean
 }): SseParser => {
   const maxLength = options?.maxLength ?? Infinity
   const clean = options?.clean ?? identity
@@ -49,7 +51,9 @@ export const make = (emit: Emit, options?: {
   let afterReturn = false
 
   const dispatch = () => {
-    if (data !== "") emit(event === "" ? "message" : clean(event), clean(data.slice(1)))
+    if (data !== "" || event !== "" && options?.isWhole?.(event) === true) {
+      emit(event === "" ? "message" : clean(event), clean(data.slice(1)))
+    }
     event = ""
     data = ""
     dataLength = 0

@@ -909,12 +909,10 @@ const runFailed = (
 }
 
 /** The provider does not say where a failed run tells its cause, so this looks where it is plausible, and needs none. */
-const failureOf = (raw: unknown): ReadonlyArray<string> => {
-  const output = field(raw, "raw_output") ?? field(raw, "rawOutput") ?? raw
-  const error = field(output, "error")
-  const message = typeof error === "string" ? error : field(error, "message")
-  return typeof message === "string" ? [message] : []
-}
+const failureOf = (raw: unknown): ReadonlyArray<string> =>
+  [field(raw, "raw_output"), field(raw, "rawOutput"), raw]
+    .map((place) => errorIn({ error: field(place, "error"), errors: field(place, "errors") }) ?? [])
+    .find((words) => words.length > 0) ?? []
 
 const field = (value: unknown, key: string): unknown => Predicate.hasProperty(value, key) ? value[key] : undefined
 
@@ -939,8 +937,11 @@ const taskStatus: StatusTable = {
   cancelled: "failed"
 }
 
-const statusIn = (table: StatusTable, status: string): ExecutionStatus =>
-  Object.hasOwn(table, status) ? table[status]! : "unknown"
+/** A status that says success beside an error is a failure. */
+const statusIn = (table: StatusTable, status: string, body: unknown): ExecutionStatus => {
+  const said = Object.hasOwn(table, status) ? table[status]! : "unknown"
+  return said === "succeeded" && errorIn(body) !== undefined ? "failed" : said
+}
 
 const isWorkflow = (body: unknown): boolean => Array.isArray(field(body, "steps"))
 
@@ -948,7 +949,7 @@ const fromWorkflow = (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.Sc
   Effect.map(decodeWorkflow(body), (run) => ({
     id: run.id,
     kind: "execution" as const,
-    status: statusIn(workflowStatus, run.status),
+    status: statusIn(workflowStatus, run.status, body),
     providerStatus: run.status,
     output: run.steps.at(-1)?.output,
     task: undefined,
@@ -968,7 +969,7 @@ const decodeExecution = (body: unknown): Effect.Effect<ExecutionSnapshot, Schema
   isWorkflow(body) ? fromWorkflow(body) : Effect.map(decodeRun(body), (run) => ({
     id: run.id,
     kind: "execution",
-    status: statusIn(runStatus, run.status),
+    status: statusIn(runStatus, run.status, body),
     providerStatus: run.status,
     output: run.outputContent?.content,
     task: undefined,
@@ -980,7 +981,7 @@ const decodeTask = (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.Sche
   Effect.map(decodeWireTask(body), (task) => ({
     id: task.id,
     kind: "task",
-    status: statusIn(taskStatus, task.status),
+    status: statusIn(taskStatus, task.status, body),
     providerStatus: task.status,
     output: task.outputContent?.content,
     task,
@@ -1004,7 +1005,7 @@ interface SyncAnswer {
 
 /**
  * Reads a synchronous answer, by the rules of `endMark`: it is one whole document, so only an answer that says that it failed
- * is no success. A workflow also says its status, and is no success while it runs.
+ * is no success. What also says its status, as a workflow or a run does, is no success before that says so.
  */
 const decodeSync = (body: unknown): Effect.Effect<SyncAnswer, Schema.SchemaError> => {
   const id = field(body, "id")
@@ -1027,15 +1028,15 @@ const decodeSync = (body: unknown): Effect.Effect<SyncAnswer, Schema.SchemaError
   })
   const errors = errorIn(body)
   if (errors !== undefined) return Effect.succeed(failed(errors))
-  if (isWorkflow(body)) {
+  if (isWorkflow(body) || isRun(body)) {
     return Effect.andThen(
-      decodeCompleted(body),
-      Effect.map(fromWorkflow(body), ({ id, output }) => succeeded(id, output))
+      decodeStatus(isWorkflow(body) ? "completed" : "succeeded")(body),
+      Effect.map(decodeExecution(body), ({ id, output }) => succeeded(id, output))
     )
   }
-  return Effect.map(decodeChat(body), ({ choices, id }) => {
+  return Effect.map(Effect.andThen(decodeEnded(body), decodeChat(body)), ({ choices, id }) => {
     const choice = choices.find(({ index }) => index === 0) ?? choices[0]
-    const reason = choice.finish_reason
+    const reason = choice.finish_reason ?? choice.finishReason
     const finishReason = typeof reason === "string" && reasonOf(reason) !== "none" ? reason : undefined
     const errors = errorIn({ error: choice.error })
     return errors !== undefined || outcomeOf(reason, true) !== "success"
@@ -1092,7 +1093,23 @@ const text = (value: unknown, key: string): string => {
   return typeof found === "string" ? found : ""
 }
 
-const decodeCompleted = Schema.decodeUnknownEffect(Schema.Struct({ status: Schema.Literal("completed") }))
+/** A run that has an output, as asynchronous executions answer. */
+const isRun = (body: unknown): boolean =>
+  !Array.isArray(field(body, "choices")) && (field(body, "output_content") ?? field(body, "outputContent")) != null
+
+const decodeStatus = (status: string) => Schema.decodeUnknownEffect(Schema.Struct({ status: Schema.Literal(status) }))
+
+/** A completion has no status (as documented), so one in an unknown word may say that it has not ended. */
+const decodeEnded = Schema.decodeUnknownEffect(Schema.Struct({
+  status: Schema.optionalKey(
+    Schema.Unknown.check(
+      Schema.makeFilter((status) =>
+        typeof status !== "string" || /^\s*(succeeded|success|completed?|done|finished|ok|2\d\d)?\s*$/i.test(status) ||
+        "a status that says that the execution has succeeded"
+      )
+    )
+  )
+}))
 
 /**
  * Uploads the files and makes the request.

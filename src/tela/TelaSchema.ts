@@ -85,6 +85,7 @@ export const ChatCompletion = open({
     }),
     /** Why the model stopped. The provider does not document it. */
     finish_reason: Schema.optionalKey(Schema.Unknown),
+    finishReason: Schema.optionalKey(Schema.Unknown),
     error: Schema.optionalKey(Schema.Unknown)
   }))
 })
@@ -346,9 +347,14 @@ export const StreamChunk = Schema.Struct({
   id: Schema.optionalKey(Schema.NullishOr(Schema.String)),
   choices: Schema.optionalKey(Schema.NullishOr(Schema.Array(Schema.Struct({
     delta: Schema.optionalKey(Schema.NullishOr(Schema.Struct({
-      content: Schema.optionalKey(Schema.NullishOr(Schema.String))
+      content: Schema.optionalKey(Schema.NullishOr(Schema.String)),
+      /** What some servers call `content`. */
+      text: Schema.optionalKey(Schema.Unknown)
     }))),
+    /** What a server sends instead of a delta that speaks the completions API before the chat. */
+    text: Schema.optionalKey(Schema.Unknown),
     finish_reason: Schema.optionalKey(Schema.NullishOr(Schema.String)),
+    finishReason: Schema.optionalKey(Schema.NullishOr(Schema.String)),
     index: Schema.optionalKey(Schema.Unknown),
     error: Schema.optionalKey(Schema.Unknown),
     /** What a server sends that answers at once and not in pieces. */

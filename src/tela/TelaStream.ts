@@ -12,12 +12,17 @@
  * | --- | --- |
  * | a `finish_reason` of `stop`, `length`, `content_filter`, `tool_calls` or `function_call`, in any case | succeeds when its connection ends, breaks or falls silent |
  * | `[DONE]` after output | succeeds, with whatever `finish_reason` came before |
- * | `[DONE]` without output, or after a chunk of an unknown form | fails with `StreamInterruptedError` |
+ * | `[DONE]` without output, or after a chunk of an unknown form or a text such as `Internal Server Error` | fails with `StreamInterruptedError` |
  * | an error in any form, or a `finish_reason` of `error`, `failed` or `cancelled` | fails with `RunFailedError` and the provider's words |
  * | nothing more, and no such `finish_reason` | fails with `StreamInterruptedError` |
  *
- * Empty data, JSON scalars, and text that does not begin like JSON are keep-alives: they are skipped and counted. An event with
- * a name is handed on as an `event`, unless it holds choices like a chunk.
+ * Empty data, JSON scalars, and text that does not begin like JSON are skipped and counted. Text that is more than a time or a word
+ * such as `ping` may be an error of a proxy: if no chunk follows it, `[DONE]` alone is no success, and the error has the text in
+ * `received.unread`. An event with a name is handed on as an `event`, unless it holds choices like a chunk. An event named `error`
+ * is a failure, with data or without.
+ *
+ * After a `finish_reason` that is an end, only an error is a failure: a later chunk that the connection cut off is ignored. An empty
+ * structured output says nothing, so the last one that is not empty counts, unless the text that came after it is JSON itself.
  *
  * **Gotchas**
  *
@@ -48,6 +53,7 @@ import * as Telemetry from "../internal/telemetry.ts"
 import * as Polling from "../Polling.ts"
 import { type InvalidOutputError, RunFailedError, StreamInterruptedError } from "../RunError.ts"
 import * as RunRef from "../internal/ref.ts"
+import { reasonOf } from "./internal/endMark.ts"
 import * as Fold from "./internal/streamFold.ts"
 import {
   duration,
@@ -271,6 +277,9 @@ const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> =>
         isAlive ||= !isKeepAlive(step.event)
         parts.push(step)
         return
+      case "lines":
+        for (const line of step.lines) take(event, line)
+        return
       case "done":
         return conclude(true)
       case "failed":
@@ -285,7 +294,11 @@ const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> =>
     }
   }
 
-  const parser = Sse.make(take, { maxLength: maxBytes, clean: opened.clean })
+  const parser = Sse.make(take, {
+    maxLength: maxBytes,
+    clean: opened.clean,
+    isWhole: (event) => reasonOf(event) === "failure"
+  })
 
   /** Ends the stream, which has sent `[DONE]` or will send nothing more. */
   const conclude = (isDone: boolean) => {
@@ -505,7 +518,7 @@ const failed = <Output>(
 ): RunFailedError =>
   new RunFailedError({
     message: `The provider reported that the streamed execution failed: ${
-      words.length === 0 ? `it gave no reason and sent ${excerpt(text)}` : words.join("; ")
+      words.length > 0 ? words.join("; ") : `it gave no reason${text === "" ? "" : ` and sent ${excerpt(text)}`}`
     }. The client had received ${describe(said)}, which this error's run holds.`,
     ref: RunRef.make({ provider, kind: "stream", id: said.completionId || requestId || "unknown" }),
     errors: words,
@@ -520,7 +533,7 @@ const describe = ({ chunks, message, skipped }: Fold.Said): string =>
 
 /** Why what has been said is no success. */
 const whyOpen = (said: Fold.Said, isDone: boolean, response: HttpClientResponse.HttpClientResponse): string => {
-  if (said.unknown !== undefined) return `its last chunk has an unknown form: ${excerpt(said.unknown.text)}`
+  if (said.unknown !== undefined) return `its last event has an unknown form: ${excerpt(said.unknown.text)}`
   const encoding = said.chunks === 0 ? response.headers["content-encoding"] : undefined
   return (isDone
     ? "it ended without output"

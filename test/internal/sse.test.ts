@@ -85,6 +85,13 @@ describe("server-sent events", () => {
     })
   }
 
+  it("a name without data is an event if the caller says so", () => {
+    const text = "event: error\n\nevent: x\n\ndata: a\n\nevent: error\n: b\n\nevent: error"
+    const isWhole = (event: string) => event === "error"
+    const error = { event: "error", data: "" }
+    assert.deepStrictEqual(parse([bytes(text)], { isWhole }), { fed: [error, message("a"), error], rest: [error] })
+  })
+
   it("what an end leaves unfinished is handed over apart", () => {
     assert.deepStrictEqual(parse([bytes("data: a\n\ndata: b")]), { fed: [message("a")], rest: [message("b")] })
     assert.deepStrictEqual(parse([bytes("data: a\n\ndata: b\n")]), { fed: [message("a")], rest: [message("b")] })

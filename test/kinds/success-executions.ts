@@ -66,6 +66,12 @@ const hasStatus = (status: Tela.ExecutionStatus, body: unknown, params: Tela.Get
       assert.strictEqual(yield* found.status, status)
     }))
 
+const completion = (more: object, choice?: object) => ({
+  id: "crsv-7",
+  choices: [{ message: { content: { total: 1 } }, ...choice }],
+  ...more
+})
+
 const syncFailsWith = (tag: string, body: unknown, status = 200) =>
   answering([body], (tela) =>
     Effect.gen(function*() {
@@ -161,13 +167,74 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "decodeSync: a workflow succeeds synchronously only if it says completed",
-    mutant: { file: executions, find: "      decodeCompleted(body),\n", replace: "      Effect.void,\n" },
+    mutant: {
+      file: executions,
+      find: "      decodeStatus(isWorkflow(body) ? \"completed\" : \"succeeded\")(body),\n",
+      replace: "      isWorkflow(body) ? Effect.void : decodeStatus(\"succeeded\")(body),\n"
+    },
     inputs: {
       "a synchronous answer with a running workflow leaves the outcome open": () =>
         syncFailsWith("CreateOutcomeUnknownError", workflow("running")),
       "a synchronous answer with a workflow in capitals leaves the outcome open": () =>
         syncFailsWith("CreateOutcomeUnknownError", workflow("COMPLETED"))
     }
+  },
+  {
+    name: "decodeSync: a run succeeds synchronously only if it says succeeded",
+    mutant: {
+      file: executions,
+      find: "      decodeStatus(isWorkflow(body) ? \"completed\" : \"succeeded\")(body),\n",
+      replace: "      isWorkflow(body) ? decodeStatus(\"completed\")(body) : Effect.void,\n"
+    },
+    inputs: {
+      "a synchronous answer with a run that was created leaves the outcome open": () =>
+        syncFailsWith("CreateOutcomeUnknownError", execution("created")),
+      "a synchronous answer with a run in capitals leaves the outcome open": () =>
+        syncFailsWith("CreateOutcomeUnknownError", execution("SUCCEEDED"))
+    }
+  },
+  {
+    name: "decodeSync: a completion whose status is no success leaves the outcome open",
+    mutant: {
+      file: executions,
+      find: "Effect.andThen(decodeEnded(body), decodeChat(body))",
+      replace: "decodeChat(body)"
+    },
+    inputs: {
+      "in_progress": () => syncFailsWith("CreateOutcomeUnknownError", completion({ status: "in_progress" })),
+      "running, beside a stop": () =>
+        syncFailsWith("CreateOutcomeUnknownError", completion({ status: "Running" }, { finish_reason: "stop" }))
+    }
+  },
+  {
+    name: "decodeSync: the reason counts under both of its names",
+    mutant: {
+      file: executions,
+      find: "choice.finish_reason ?? choice.finishReason",
+      replace: "choice.finish_reason"
+    },
+    inputs: {
+      "finishReason failed": () => syncFailsWith("RunFailedError", completion({}, { finishReason: "failed" })),
+      "finishReason canceled, beside a null": () =>
+        syncFailsWith("RunFailedError", completion({}, { finish_reason: null, finishReason: "canceled" }))
+    }
+  },
+  {
+    name: "statusIn: an error beside a status of success is a failure",
+    mutant: {
+      file: executions,
+      find: "said === \"succeeded\" && errorIn(body) !== undefined ? \"failed\" : said",
+      replace: "said"
+    },
+    inputs: {
+      "an execution that succeeded with an error in words": () =>
+        failsWith("RunFailedError", [execution("running"), { ...execution("succeeded"), error: "evicted" }]),
+      "a workflow that is completed with a list of errors": () =>
+        failsWith("RunFailedError", [{ ...workflow("completed"), errors: [{ message: "step 2" }] }]),
+      "a task that is validating with an error": () =>
+        failsWith("RunFailedError", [{ ...task("validating"), error: { code: "X" } }], { isTask: true })
+    },
+    control: () => hasStatus("succeeded", { ...execution("succeeded"), error: null, errors: [] })
   },
   {
     name: "saysThatItFailed: a run with the status failed has ended, also in an answer of 5xx",

@@ -130,10 +130,71 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "errorIn: a status of 400 or more is an error",
-    mutant: { file: endMark, find: "[status, statusCode, code].some(isErrorStatus)", replace: "false" },
+    mutant: { file: endMark, find: "[statusCode, code].some(isErrorStatus)", replace: "false" },
     inputs: {
       "a code": hasFailed(part + event({ code: 500, detail: "x" }) + done, ["x"]),
-      "a status in digits": hasFailed(part + event({ status: "429", reason: "slow down" }) + done, ["slow down"])
+      "a statusCode in digits": hasFailed(part + event({ statusCode: "429", reason: "slow down" }) + done, [
+        "slow down"
+      ])
+    }
+  },
+  {
+    name: "errorIn: a status that is a failure is one, beside choices too",
+    mutant: {
+      file: endMark,
+      find: "reasonOf(status) === \"failure\" || isErrorStatus(status)",
+      replace: "!Array.isArray(choices) && (reasonOf(status) === \"failure\" || isErrorStatus(status))"
+    },
+    inputs: {
+      "in a chunk with an end": hasFailed(
+        part + event({ status: "Cancelled", choices: [{ delta: { content: "9" }, finish_reason: "stop" }] }) + done,
+        ["Cancelled"]
+      ),
+      "in a synchronous answer": syncFails({ ...sync("12"), status: 503, detail: "no capacity" }, ["no capacity"])
+    }
+  },
+  {
+    name: "isCommonChunk: the short way is closed for a chunk that has a status",
+    mutant: { file: fold, find: " && status === undefined", replace: "" },
+    inputs: {
+      "failed": hasFailed(event({ status: "failed", choices: [{ delta: { content: "9" } }] }) + done, ["failed"]),
+      "a number": hasFailed(
+        part + event({ status: 500, message: null, choices: [{ delta: { content: "" }, finish_reason: "stop" }] }),
+        ["500"]
+      )
+    }
+  },
+  {
+    name: "take: the reason counts under both of its names",
+    mutant: { file: fold, find: "choice?.finish_reason ?? choice?.finishReason", replace: "choice?.finish_reason" },
+    inputs: {
+      "finishReason failed": hasFailed(part + chunk("9", undefined, { finishReason: "Failed" }) + done, []),
+      "finishReason length, without [DONE]": succeeds(part + chunk("9", null, { finishReason: "length" }), "12 of 9")
+    }
+  },
+  {
+    name: "take: text in the delta under the name text is output",
+    mutant: { file: fold, find: "textIn(choice?.delta) || ", replace: "" },
+    inputs: {
+      "beside a content of null": succeeds(
+        part + event({ choices: [{ delta: { content: null, text: "9" } }] }) + chunk("", "stop"),
+        "12 of 9"
+      ),
+      "in every chunk": succeeds(
+        ["1", "2"].map((text) => event({ choices: [{ delta: { role: "assistant", text } }] })).join("") + done,
+        "12"
+      )
+    }
+  },
+  {
+    name: "take: text in the choice under the name text is output",
+    mutant: { file: fold, find: " || textIn(choice)\n", replace: "\n" },
+    inputs: {
+      "after a delta": succeeds(part + event({ choices: [{ text: "9", finish_reason: "length" }] }), "12 of 9"),
+      "beside a delta of null": succeeds(
+        event({ choices: [{ delta: null, text: "12" }] }) + chunk("", "stop") + done,
+        "12"
+      )
     }
   },
   {
@@ -222,10 +283,15 @@ export const places: ReadonlyArray<Place> = [
     name: "take: an empty structured output is none",
     mutant: {
       file: fold,
-      find: "isStructured(whole.structured_content) ? whole.structured_content : undefined",
-      replace: "whole.structured_content"
+      find: "isStructured(whole?.structured_content)",
+      replace: "whole?.structured_content != null"
     },
     inputs: {
+      "an object before it": succeeds(structured({ n: [1] }) + structured({}, "", "stop") + done, { n: [1] }),
+      "a list before it, and text beside both": succeeds(
+        structured(["a"], "a") + structured([], "", "length"),
+        ["a"]
+      ),
       "only [DONE] after it": isInterrupted(structured({}) + done, ""),
       "text beside it": succeeds(structured({}, "12", "stop"), "12"),
       "text beside an empty list": succeeds(structured([], "12", "stop"), "12"),
@@ -317,6 +383,50 @@ export const places: ReadonlyArray<Place> = [
     inputs: {
       "\"false\" after the text": isInterrupted(part + event("false"), "12 of "),
       "a time between the texts": succeeds(part + event("1764100000.5") + chunk("9", "stop"), "12 of 9")
+    }
+  },
+  {
+    name: "step: a text that is no keep-alive is no last word before [DONE]",
+    mutant: { file: fold, find: "if (!isKeepAlive(text))", replace: "if (said.chunks < 0)" },
+    inputs: {
+      "a gateway's words": isInterrupted(`${part}${event("upstream connect error")}${done}`, "12 of "),
+      "in quotes, after a reason that is not known": isInterrupted(
+        `${part}${chunk("", "eos")}${event("\"Service Unavailable\"")}${done}`,
+        "12 of "
+      ),
+      "before a stop without output": isInterrupted(event("Unauthorized") + chunk("", "stop"), "")
+    }
+  },
+  {
+    name: "readChunk: the lines of an event may be chunks each",
+    mutant: { file: fold, find: "if (lines !== undefined) return { _tag: \"lines\", lines }", replace: "" },
+    inputs: {
+      "two texts": succeeds(`${part.trimEnd()}\n${chunk("9")}${done}`, "12 of 9"),
+      "a text and the end mark": succeeds(`${part.trimEnd()}\n${done}`, "12 of "),
+      "an error in the second": hasFailed(`${part.trimEnd()}\n${event({ error: "evicted" })}${done}`, ["evicted"])
+    }
+  },
+  {
+    name: "step: the lines of an event are chunks under any name, if one has choices",
+    mutant: { file: fold, find: "linesOf(text)?.map(parseJson) ?? []", replace: "[]" },
+    inputs: {
+      "two texts": succeeds(`event: token\n${part.trimEnd()}\n${chunk("9")}${done}`, "12 of 9"),
+      "usage and a failure": hasFailed(
+        `event: t\n${event({ usage: 1 }).trimEnd()}\n${chunk("", "error")}${done}`,
+        []
+      )
+    }
+  },
+  {
+    name: "SSE dispatch: an event named as a failure needs no data",
+    mutant: {
+      file: stream,
+      find: "isWhole: (event) => reasonOf(event) === \"failure\"",
+      replace: "isWhole: () => false"
+    },
+    inputs: {
+      "in capitals, before [DONE]": hasFailed(`${part}event: FAILED\n\n${done}`, []),
+      "after a stop, with an id": hasFailed(`${chunk("12", "stop")}id: 7\nevent:error\n\n${done}`, [])
     }
   },
   {
@@ -469,7 +579,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "decodeSync: a workflow succeeded only when it is completed",
-    mutant: { file: execution, find: "decodeCompleted(body),", replace: "Effect.void," },
+    mutant: {
+      file: execution,
+      find: "decodeStatus(isWorkflow(body) ? \"completed\" : \"succeeded\")(body),",
+      replace: "Effect.void,"
+    },
     inputs: {
       "paused": syncUnknown(workflow("paused")),
       "completed in another word": syncUnknown(workflow("succeeded"))

@@ -45,6 +45,13 @@ describe("A4: errors inside a stream", () => {
       ["a named error that is text", event("out of memory", "ERROR"), ["out of memory"]],
       ["a named error that is cut off", "event: error\ndata: {\"mess", ["{\"mess"]],
       ["an event that is named failed", event({ reason: "quota" }, "failed"), ["quota"]],
+      [
+        "a status in words, beside choices",
+        event({ status: "failed", message: "no", choices: [{ delta: { content: "" } }] }),
+        [
+          "no"
+        ]
+      ],
       ["an error by its type", event({ type: "error", message: "gone" }), ["gone"]],
       ["a status that is an error", event({ statusCode: 503, detail: "no capacity" }), ["no capacity"]],
       ["a status in words", event({ status: "failed", message: "stopped by an admin" }), ["stopped by an admin"]],
@@ -73,6 +80,21 @@ describe("A4: errors inside a stream", () => {
         }
       }))
   }
+
+  it.effect("an event that is named as a failure is one without data too", () =>
+    Effect.gen(function*() {
+      for (const name of ["error", "ERROR", "failed", "cancelled"]) {
+        for (const rest of [`\n${lo}${stop}${done}`, ""]) {
+          for (const size of [1, 100_000]) {
+            const stream = yield* streamed(cut(`${hel}event: ${name}\n${rest}`, size))
+            const error = reportOf(stream)
+            assert.deepStrictEqual([error.errors, textOf(stream)], [[], "Hel"])
+            assert.include(error.message, "it gave no reason. ")
+          }
+        }
+      }
+      assert.strictEqual(finalOf(yield* streamed(`${hel}event: ping\n\nevent: errors\n\n${lo}${done}`)).result, "Hello")
+    }))
 
   it.effect("a last chunk of an unknown form is no end, and the error keeps it", () =>
     Effect.gen(function*() {
@@ -107,6 +129,38 @@ describe("A4: errors inside a stream", () => {
       ) {
         assert.deepStrictEqual(reportOf({ exit: yield* synchronous(answer) }).errors, words)
       }
+    }))
+
+  it.effect("B10: a synchronous answer is a success only if its status, where it has one, says so", () =>
+    Effect.gen(function*() {
+      const completion = (status: unknown) =>
+        Effect.map(synchronous({ id: "x", status, choices: [{ message: { content: "Hi" } }] }), outcomeOf)
+      for (const status of [undefined, null, "", "succeeded", "COMPLETED", 200, "200", {}]) {
+        assert.strictEqual(yield* completion(status), "success", String(status))
+      }
+      for (const status of ["failed", "Error", "cancelled", 500, "429"]) {
+        assert.strictEqual(yield* completion(status), "RunFailedError", String(status))
+      }
+      for (const status of ["running", "created", "queued", "incomplete"]) {
+        assert.strictEqual(yield* completion(status), "CreateOutcomeUnknownError", status)
+      }
+    }))
+
+  it.effect("B10: a synchronous answer in the form of a run is read like a run", () =>
+    Effect.gen(function*() {
+      const run = (status: string, more: object = { output_content: { role: "assistant", content: { n: 1 } } }) =>
+        synchronous({ id: "run-1", status, ...more })
+      assert.deepInclude(success(yield* run("succeeded")), { id: "run-1", result: { n: 1 } })
+      assert.deepInclude(success(yield* run("succeeded", { outputContent: { content: "Hi" } })), { result: "Hi" })
+      assert.deepStrictEqual(reportOf({ exit: yield* run("succeeded", { output_content: {}, error: "x" }) }).errors, [
+        "x"
+      ])
+      assert.strictEqual(outcomeOf(yield* run("failed")), "RunFailedError")
+      for (const status of ["running", "created", "completed"]) {
+        assert.strictEqual(outcomeOf(yield* run(status)), "CreateOutcomeUnknownError", status)
+      }
+      assert.strictEqual(outcomeOf(yield* run("succeeded", {})), "CreateOutcomeUnknownError")
+      assert.strictEqual(outcomeOf(yield* run("succeeded", { output_content: "Hi" })), "CreateOutcomeUnknownError")
     }))
 
   it.effect("a synchronous workflow that still runs is no success", () =>
@@ -198,8 +252,8 @@ describe("A6: events with names", () => {
 
   it.effect("text in a choice of an unknown form is in the error", () =>
     Effect.gen(function*() {
-      const legacy = { choices: [{ text: "Hello", finish_reason: "stop" }] }
-      assert.deepStrictEqual(interruptionOf(yield* streamed(event(legacy) + done)).received.unread, [legacy])
+      const unknown = { choices: [{ completion: "Hello", finish_reason: "stop" }] }
+      assert.deepStrictEqual(interruptionOf(yield* streamed(event(unknown) + done)).received.unread, [unknown])
     }))
 
   it.effect("an event with a name belongs to the caller, and is no error of a stream that has output", () =>
@@ -221,10 +275,102 @@ describe("A6: events with names", () => {
     }))
 })
 
-describe("D13: keep-alives", () => {
-  const keepAlives = ["", " ", "ping", "null", "true", "12", "\"\"", "2026-11-25T20:00:00Z", "<html>", "hello"]
+describe("chunks in other forms", () => {
+  const legacy = (text: string, more?: object) => event({ choices: [{ index: 0, text, ...more }] })
+  const inDelta = (text: string, more?: object) => event({ choices: [{ index: 0, delta: { text }, ...more }] })
 
-  for (const data of keepAlives) {
+  it.effect("text is read under the name text too, in the choice and in the delta", () =>
+    Effect.gen(function*() {
+      for (
+        const body of [
+          legacy("Hel") + legacy("lo") + legacy("", { finish_reason: "stop" }) + done,
+          inDelta("Hel") + inDelta("lo", { finish_reason: "stop" }),
+          hel + inDelta("l") + legacy("o") + done,
+          event({ choices: [{ delta: { content: null, text: "Hel" } }] }) + lo + stop,
+          event({ choices: [{ delta: { content: "Hel", text: "Hel" }, text: "Hel" }] }) + lo + stop
+        ]
+      ) {
+        const stream = yield* streamed(body)
+        assert.deepStrictEqual([finalOf(stream).result, textOf(stream)], ["Hello", "Hello"], body)
+      }
+      assert.strictEqual(finalOf(yield* streamed(legacy("", { finish_reason: "stop" }) + done)).result, "")
+    }))
+
+  it.effect("members that are not known, and text that is none, change nothing", () =>
+    Effect.gen(function*() {
+      const more = { reasoning_content: "hm", tool_calls: [{ index: 0 }], text: 7, refusal: null }
+      const body = event({ usage: { n: 1 }, choices: [{ delta: { content: "Hello", ...more }, text: {}, seed: 1 }] })
+      assert.strictEqual(finalOf(yield* streamed(body + event({ choices: [{ delta: more }] }) + done)).result, "Hello")
+    }))
+
+  it.effect("finishReason is read like finish_reason", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(
+        finalOf(yield* streamed(hel + chunk("lo", null, { finishReason: "stop" }))).finishReason,
+        "stop"
+      )
+      const failed = yield* streamed(hel + chunk("lo", undefined, { finishReason: "error" }) + done)
+      assert.strictEqual(outcomeOf(failed.exit), "RunFailedError")
+      const answer = (more: object) => synchronous({ id: "x", choices: [{ message: { content: "Hi" }, ...more }] })
+      assert.strictEqual(outcomeOf(yield* answer({ finishReason: "cancelled" })), "RunFailedError")
+      const exit = yield* answer({ finish_reason: null, finishReason: "length" })
+      assert.deepInclude(success(exit), { result: "Hi", finishReason: "length" })
+    }))
+
+  it.effect("several chunks without a blank line between them are read one by one", () =>
+    Effect.gen(function*() {
+      const joined = (...bodies: ReadonlyArray<string>) => `${bodies.map((body) => body.trimEnd()).join("\n")}\n\n`
+      for (const size of [1, 100_000]) {
+        for (
+          const body of [
+            joined(hel, lo) + stop,
+            joined(hel, lo, done),
+            joined(hel, "data:", lo, stop, "data: [done] bye"),
+            `event: token\n${joined(hel, lo)}${done}`
+          ]
+        ) {
+          const stream = yield* streamed(cut(body, size))
+          assert.deepStrictEqual([finalOf(stream).result, textOf(stream)], ["Hello", "Hello"], body)
+        }
+      }
+      const failed = yield* streamed(joined(hel, event({ error: "x" }), lo) + done)
+      assert.deepStrictEqual([reportOf(failed).errors, textOf(failed)], [["x"], "Hel"])
+      for (const other of ["data: oops", "data: 7", "data: {\"a\":"]) {
+        assert.strictEqual(interruptionOf(yield* streamed(joined(hel, other) + done)).reason, "transport", other)
+      }
+    }))
+
+  it.effect("a chunk that is cut off after the end of the model changes nothing", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(finalOf(yield* streamed(`${hel}${lo}${stop}data: {"choices":[{"del`)).result, "Hello")
+    }))
+})
+
+describe("structured output", () => {
+  const told = (content: string | null, structured_content: unknown, finish_reason: string | null = null) =>
+    event({ choices: [{ delta: { content }, finish_reason }], message: { content: null, structured_content } })
+
+  for (const empty of [{}, [], "", null, undefined]) {
+    it.effect(`an empty one, ${JSON.stringify(empty)}, says nothing after one that is not empty`, () =>
+      Effect.gen(function*() {
+        for (const content of ["", null]) {
+          const body = told(content, { total: 42 }) + told(content, empty, "stop") + done
+          const stream = yield* streamed(body, { output: Schema.Struct({ total: Schema.Finite }) })
+          assert.deepStrictEqual(finalOf(stream).result, { total: 42 })
+          assert.deepInclude(stream.parts.at(-2), { structured: { total: 42 } })
+        }
+        const grown = told("{\"n\":1", { n: 1 }) + told("2}", empty, "stop") + done
+        assert.deepStrictEqual(finalOf(yield* streamed(grown)).result, { n: 12 })
+        assert.strictEqual(finalOf(yield* streamed(told("Hi", empty, "stop") + done)).result, "Hi")
+      }))
+  }
+})
+
+describe("D13: keep-alives", () => {
+  const keepAlives = ["", " ", "ping", "null", "true", "12", "\"\"", "2026-11-25T20:00:00Z"]
+  const texts = ["<html>", "hello", "Internal Server Error", "500 upstream", "\"quota exceeded\"", "ping failed"]
+
+  for (const data of [...keepAlives, ...texts]) {
     it.effect(`data ${JSON.stringify(data)} is skipped and counted, anywhere in the stream`, () =>
       Effect.gen(function*() {
         const rest = event(data)
@@ -232,10 +378,32 @@ describe("D13: keep-alives", () => {
         assert.strictEqual(finalOf(middle).result, "Hello")
         assert.isTrue(middle.parts.every(({ _tag }) => _tag !== "event"))
         const open = interruptionOf(yield* streamed(rest + hel + rest))
-        assert.deepStrictEqual(open.received, { message: "Hel", structured: undefined, chunks: 1, skipped: 2 })
+        assert.deepStrictEqual(open.received, {
+          message: "Hel",
+          structured: undefined,
+          chunks: 1,
+          skipped: 2,
+          ...(texts.includes(data) ? { unread: [data] } : undefined)
+        })
         assert.include(open.message, "2 keep-alives")
       }))
   }
+
+  it.effect("a text before [DONE] is no success without a reason of the model, and one before a chunk changes nothing", () =>
+    Effect.gen(function*() {
+      for (const data of texts) {
+        const error = interruptionOf(yield* streamed(hel + event(data) + done))
+        assert.strictEqual(error.reason, "end")
+        assert.deepStrictEqual(error.received.unread, [data])
+        assert.include(error.message, data)
+        assert.strictEqual(finalOf(yield* streamed(event(data) + hel + event(data) + lo + done)).result, "Hello")
+        assert.strictEqual(finalOf(yield* streamed(hel + lo + stop + event(data) + done)).result, "Hello")
+        assert.deepStrictEqual(interruptionOf(yield* streamed(event(data) + stop + done)).received.unread, [data])
+      }
+      for (const data of [...keepAlives, ": heartbeat", "keep-alive", "2026-11-25 20:00:00"]) {
+        assert.strictEqual(finalOf(yield* streamed(hel + event(data) + done)).result, "Hel")
+      }
+    }))
 
   it.effect("text that begins like JSON and does not parse breaks the stream", () =>
     Effect.gen(function*() {

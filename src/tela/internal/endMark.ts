@@ -49,8 +49,8 @@ export const errorIn = (json: unknown): ReadonlyArray<string> | undefined => {
     ? error
     : isError(errors) && !isEmptyObject(errors)
     ? errors
-    : object === "error" || type === "error" ||
-        !Array.isArray(choices) && (reasonOf(status) === "failure" || [status, statusCode, code].some(isErrorStatus))
+    : object === "error" || type === "error" || reasonOf(status) === "failure" || isErrorStatus(status) ||
+        !Array.isArray(choices) && [statusCode, code].some(isErrorStatus)
     ? json
     : undefined
   if (reported === undefined) return undefined

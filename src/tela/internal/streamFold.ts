@@ -5,7 +5,9 @@
  *
  * - A chunk is an event without a name whose data is a JSON object. An event with a name is a chunk if its data has choices, or
  *   if an event of that name had some before; otherwise it belongs to the caller.
- * - Data without a name that is empty, a JSON scalar, or text that begins with neither `{` nor `[` is a keep-alive. It is skipped and counted.
+ * - Data without a name that is empty, a JSON scalar, or text that begins with neither `{` nor `[` is skipped and counted. Text that
+ *   is more than a time or a word for "alive" may be an error of a proxy: like a chunk of an unknown form, it is no last word before `[DONE]`.
+ * - Several JSON documents in one event, one per line, are as many chunks.
  * - Only `[DONE]` and the rules of `endMark` end a stream.
  */
 import * as Option from "effect/Option"
@@ -19,7 +21,7 @@ import { errorIn, outcomeOf, reasonOf } from "./endMark.ts"
 /** What has been said so far. `step` changes it. */
 export interface Said {
   message: string
-  /** The structured output, unless it is empty, which says nothing. */
+  /** The last structured output that is not empty. An empty one says nothing. */
   structured: unknown
   /** The length of the message when the structured output was last told. */
   structuredAt: number
@@ -31,7 +33,7 @@ export interface Said {
   choice: number | undefined
   /** The last `finish_reason` that is not empty. One that ends the stream is not replaced by one that does not. */
   finishReason: string | undefined
-  /** The last chunk and its text, if it has an unknown form. */
+  /** The last chunk and its text, if it has an unknown form, or the last text that is no keep-alive. */
   unknown: { readonly raw: unknown; readonly text: string } | undefined
   /** What arrived before the first text, and could be output in a form that this client does not read. */
   unread: Array<unknown>
@@ -73,6 +75,8 @@ export type Step =
   | { readonly _tag: "event"; readonly event: string; readonly data: unknown; readonly requestId: string | undefined }
   /** A keep-alive, or the beginning of an event that was cut off. */
   | { readonly _tag: "skipped" }
+  /** The lines of the event are events themselves, of the same name. */
+  | { readonly _tag: "lines"; readonly lines: ReadonlyArray<string> }
   /** `[DONE]`. */
   | { readonly _tag: "done" }
   /** The provider reports a failure, with these words. */
@@ -102,7 +106,9 @@ export const step = (
   const text = data.trim()
   if (isDoneMark(text)) return done
   const raw = /^[{[]/.test(text) ? parseJson(text) : undefined
-  if (isNamed && hasChoices(raw)) said.chunkName = event
+  if (isNamed && (raw === notJson ? linesOf(text)?.map(parseJson) ?? [] : [raw]).some(hasChoices)) {
+    said.chunkName = event
+  }
   if (isNamed && event !== said.chunkName) {
     const json = parseJson(text)
     if (json === notJson && isCutOff) return skipped
@@ -112,14 +118,36 @@ export const step = (
   }
   if (raw !== undefined) return readChunk(said, raw, text, requestId, isCutOff)
   said.skipped++
+  if (!isKeepAlive(text)) {
+    said.unknown = { raw: text, text }
+    keep(said, text, text.length)
+  }
   return skipped
+}
+
+/** Nothing, a JSON scalar, a number, a time, or a word for "alive". Any other text may be an error of a proxy. */
+const isKeepAlive = (text: string): boolean =>
+  /^"?[\d\s.:,/+TZ-]*"?$/.test(text) ||
+  /^"?:?\s*(null|true|false|ping|pong|heart[-_ ]?beat|keep[-_ ]?alive|alive|no-?op|ok|open|connected|processing|waiting)\W*$/i
+    .test(text)
+
+/** The lines of data that is no JSON document, if each line but empty ones is a JSON object or `[DONE]`. */
+const linesOf = (text: string): ReadonlyArray<string> | undefined => {
+  const lines = text.split("\n").filter((line) => line.trim() !== "")
+  return lines.length > 1 && lines.every((line) => isDoneMark(line) || Predicate.isObject(parseJson(line)))
+    ? lines
+    : undefined
 }
 
 const hasChoices = (raw: unknown): boolean =>
   Predicate.isObject(raw) && Array.isArray(raw["choices"]) && raw["choices"].length > 0
 
 const readChunk = (said: Said, raw: unknown, text: string, requestId: string | undefined, isCutOff: boolean): Step => {
-  if (raw === notJson) return isCutOff ? skipped : { _tag: "unreadable", why: "is not JSON", data: text, text }
+  if (raw === notJson) {
+    const lines = linesOf(text)
+    if (lines !== undefined) return { _tag: "lines", lines }
+    return isCutOff ? skipped : { _tag: "unreadable", why: "is not JSON", data: text, text }
+  }
   if (isCommonChunk(raw)) return take(said, raw, raw, text, requestId)
   const words = errorIn(raw)
   if (words !== undefined) return { _tag: "failed", words, error: raw, text }
@@ -138,19 +166,20 @@ const take = (
   requestId: string | undefined
 ): Step => {
   const choice = choiceOf(said, chunk.choices)
-  const reason = reasonOf(choice?.finish_reason)
+  const told = choice?.finish_reason ?? choice?.finishReason
+  const reason = reasonOf(told)
   const words = choice?.error == null ? undefined : errorIn({ error: choice.error })
   if (words !== undefined || reason === "failure") return { _tag: "failed", words: words ?? [], error: raw, text }
 
-  const content = choice?.delta?.content ?? ""
-  const finishReason = reason === "none" ? undefined : choice!.finish_reason!
+  const content = choice?.delta?.content || textIn(choice?.delta) || textIn(choice)
+  const finishReason = reason === "none" ? undefined : told!
   const whole = chunk.message ?? (choice?.message == null ? undefined : wholeOf(choice.message.content))
   said.chunks++
   said.completionId = chunk.id ?? said.completionId
   // A message without text says nothing of the text so far
   said.message = whole?.content || said.message + content
-  if (whole?.structured_content != null) {
-    said.structured = isStructured(whole.structured_content) ? whole.structured_content : undefined
+  if (isStructured(whole?.structured_content)) {
+    said.structured = whole!.structured_content
     said.structuredAt = said.message.length
   }
   if (reason === "end" || finishReason !== undefined && reasonOf(said.finishReason) !== "end") {
@@ -158,7 +187,9 @@ const take = (
   }
   const isKnown = whole != null || Array.isArray(chunk.choices)
   said.unknown = isKnown ? undefined : { raw, text }
-  if (!isKnown || whole == null && choice !== undefined && choice.delta == null) keep(said, raw, text.length)
+  if (!isKnown || whole == null && choice !== undefined && choice.delta == null && typeof choice.text !== "string") {
+    keep(said, raw, text.length)
+  }
   return {
     _tag: "delta",
     content,
@@ -180,6 +211,10 @@ const choiceOf = (said: Said, choices: Wire.StreamChunk["choices"]) => {
 }
 
 const indexOf = ({ index }: { readonly index?: unknown }): number => typeof index === "number" ? index : 0
+
+/** Some servers send the text of a chunk under this name, in the delta or, as completions before the chat had it, in the choice. */
+const textIn = (place: { readonly text?: unknown } | null | undefined): string =>
+  typeof place?.text === "string" ? place.text : ""
 
 /** A server that ignores `stream` sends the whole answer in one chunk. Its content is a text or the structured output. */
 const wholeOf = (content: unknown): NonNullable<Wire.StreamChunk["message"]> =>
@@ -259,22 +294,24 @@ const decodeChunk = Schema.decodeUnknownOption(Wire.StreamChunk)
  */
 export const isCommonChunk = (raw: unknown): raw is Wire.StreamChunk => {
   if (typeof raw !== "object" || raw === null) return false
-  const { choices, error, errors, id, message, object, type } = raw as {
-    [K in keyof Wire.StreamChunk | "error" | "errors" | "object" | "type"]?: unknown
+  const { choices, error, errors, id, message, object, status, type } = raw as {
+    [K in keyof Wire.StreamChunk | "error" | "errors" | "object" | "status" | "type"]?: unknown
   }
-  return error == null && errors === undefined && object !== "error" && type === undefined && isTextOrNullish(id) &&
+  return error == null && errors === undefined && object !== "error" && type === undefined && status === undefined &&
+    isTextOrNullish(id) &&
     Array.isArray(choices) && choices.length === 1 && isCommonChoice(choices[0]) &&
     (message == null || hasContent(message))
 }
 
 const isCommonChoice = (choice: unknown): boolean => {
   if (typeof choice !== "object" || choice === null) return false
-  const { delta, finish_reason, message } = choice as {
+  const { delta, finish_reason, finishReason, message } = choice as {
     readonly delta?: unknown
     readonly finish_reason?: unknown
+    readonly finishReason?: unknown
     readonly message?: unknown
   }
-  return message === undefined && isTextOrNullish(finish_reason) && hasContent(delta)
+  return message === undefined && finishReason === undefined && isTextOrNullish(finish_reason) && hasContent(delta)
 }
 
 const hasContent = (value: unknown): boolean => {
