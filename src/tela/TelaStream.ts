@@ -88,7 +88,7 @@ export interface StreamParams<Skip extends boolean = boolean> extends ExecutePar
   readonly firstEventTimeout?: TelaDuration | undefined
   /**
    * How long the stream may be without an event. Keep-alives do not count, because a server that only says that it is alive
-   * would otherwise never time out. They are comments, empty data, JSON scalars such as a time, text that does not begin like
+   * would otherwise never time out. They are comments, empty data, JSON scalars such as a time, any text that does not begin like
    * JSON, chunks of an unknown form such as `{"type":"ping"}`, and events named `ping`, `heartbeat` or `keep-alive`.
    *
    * If the model has already said its end when this time passes, the stream succeeds: only the connection stayed open.
@@ -528,7 +528,7 @@ const failed = <Output>(
 
 const describe = ({ chunks, message, skipped }: Fold.Said): string =>
   `${chunks} ${chunks === 1 ? "chunk" : "chunks"} with ${message.length} characters of text${
-    skipped === 0 ? "" : ` and ${skipped} keep-alives`
+    skipped === 0 ? "" : ` and ${skipped} skipped ${skipped === 1 ? "event" : "events"}`
   }`
 
 /** Why what has been said is no success. */

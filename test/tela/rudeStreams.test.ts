@@ -385,7 +385,7 @@ describe("D13: keep-alives", () => {
           skipped: 2,
           ...(texts.includes(data) ? { unread: [data] } : undefined)
         })
-        assert.include(open.message, "2 keep-alives")
+        assert.include(open.message, "2 skipped events")
       }))
   }
 

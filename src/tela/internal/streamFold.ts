@@ -26,7 +26,7 @@ export interface Said {
   /** The length of the message when the structured output was last told. */
   structuredAt: number
   chunks: number
-  /** How many keep-alives there were among the events. */
+  /** How many events held nothing to read, such as keep-alives. */
   skipped: number
   completionId: string | undefined
   /** The index of the choice that is read: the first that appears. */
