@@ -23,7 +23,9 @@ const isShort = (operation: Operation, fault: Fault) => representatives.has(oper
 /** One cell for each fault, taking the kinds in turn. */
 const socketCells: ReadonlyArray<Cell> = faults.flatMap((fault, index) => {
   const turn = (kind: Kind) => (kinds.indexOf(kind) + index) % kinds.length
-  const cells = operations.map((operation) => ({ operation, fault, transport: "fetch" as const }))
+  // Proxies are the undici client's
+  const transport = fault.on?.includes("fetch") === false ? "undici" as const : "fetch" as const
+  const cells = operations.map((operation) => ({ operation, fault, transport }))
     .filter((cell) => representatives.has(cell.operation) && applies(cell))
     .sort((a, b) => turn(a.operation.kind) - turn(b.operation.kind))
   return cells.slice(0, 1)

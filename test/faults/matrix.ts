@@ -74,7 +74,13 @@ export interface Fault {
   /** What the run is doing at each poll, in place of running twice and then being done. */
   readonly states?: (poll: number) => State
   /** What the consumer of a stream does, or the caller. */
-  readonly caller?: "slow" | "leaves" | "interrupts"
+  readonly caller?: "slow" | "leaves" | "interrupts" | "closes the client"
+  /** How the host that is called speaks TLS: with a certificate that no client trusts, or not at all. */
+  readonly tls?: "untrusted" | "expired" | "none"
+  /** What the proxy does that the client is told to use. */
+  readonly proxy?: "refuses" | "asks for a password" | "cuts"
+  /** How long a turn of the program's event loop takes, in milliseconds: no timer comes before its end. */
+  readonly turnMillis?: number
   /** What a success results in, where it is not the same as without the fault. */
   readonly result?: string | undefined
   /** Seconds between the first request and the next, for what repeats in time. Seen in memory, on the `TestClock`. */
@@ -125,6 +131,7 @@ const [firstChunk] = streamChunks as [string]
 const events = (text: string | ReadonlyArray<Uint8Array>): Act => instead(eventStream(text))
 
 const onlyWaits = "only waits follow a run"
+const onlyDirect = "a file is asked for through the API first"
 const onlyStreams = "only a streamed execution has a stream of events"
 
 export const faults: ReadonlyArray<Fault> = [
@@ -169,7 +176,55 @@ export const faults: ReadonlyArray<Fault> = [
     outcomes: "                                                     --   --     --    ok4  --       --     --",
     why: onlyWaits
   },
+  ...(["untrusted", "expired", "none"] as const).map((tls): Fault => ({
+    name: `TLS: ${tls === "none" ? "the host speaks none" : `the certificate is ${tls}`}`,
+    tls,
+    on: socket,
+    outcomes: "                                                     Tr0  Tr0    Tr0   Tr0  Ar0      Fi0    Tr0"
+  })),
+  {
+    name: "proxy: connection refused",
+    proxy: "refuses",
+    on: ["undici"],
+    why: onlyDirect,
+    outcomes: "                                                     Tr0  Tr0    Tr0   Tr0  --       --     Tr0"
+  },
+  {
+    name: "proxy: 407",
+    proxy: "asks for a password",
+    on: ["undici"],
+    why: onlyDirect,
+    outcomes: "                                                     Tr0  Tr0    Tr0   Tr0  --       --     Tr0"
+  },
+  {
+    name: "proxy: cut once the request is sent",
+    proxy: "cuts",
+    on: ["undici"],
+    why: onlyDirect,
+    outcomes: "                                                     Tr0  Cu0    Tr0   Tr0  --       --     Cu0"
+  },
   // --- time ---
+  {
+    name: "turns of 2 s",
+    turnMillis: 2000,
+    on: ["memory"],
+    outcomes: "                                                     ok1  ok1    ok1   ok3  ok1      ok1    ok1"
+  },
+  {
+    name: "silence, with turns of 2 s",
+    act: silence,
+    turnMillis: 2000,
+    on: ["memory"],
+    outcomes: "                                                     To2  Cu1    To1   To4  Ar2      Fi2    Cu1"
+  },
+  {
+    name: "silence, and the client is closed",
+    act: silence,
+    caller: "closes the client",
+    on: socket,
+    // fetch has nothing to close; undici gives up what is under way, and then refuses
+    outcomes: "                                                     To2|Tr1 Cu1 To1|Tr1 To4|Tr1 Ar2|Ar1 Fi2|Fi1 Cu1"
+  },
   { name: "silence", act: silence, outcomes: "                      To2  Cu1    To1   To4  Ar2      Fi2    Cu1" },
   {
     name: "slow headers",
@@ -341,6 +396,18 @@ export const faults: ReadonlyArray<Fault> = [
       "tela tasks.approve": "Ir1",
       "tela tasks.rename": "Ir1"
     }
+  },
+  // --- uploads ---
+  {
+    name: "a store that refuses chunked uploads",
+    act: (good, scene) =>
+      scene.received.headers["transfer-encoding"] === "chunked" ||
+        scene.received.headers["content-length"] === undefined
+        ? status(411)(good, scene)
+        : { _tag: "Send", sending: good },
+    on: socket,
+    why: "only an upload has a body of its own",
+    outcomes: "                                                     --   --     --    --   --       ok1    --"
   },
   // --- what is in the answer ---
   {

@@ -1,10 +1,24 @@
 /** Runs one cell: an operation under a fault on a transport, and says whether it came out as the table has it. */
 import { NodeHttpClient } from "@effect/platform-node"
-import { Cause, Duration, Effect, Exit, FileSystem, Layer, Option, Redacted, Schedule, Stream } from "effect"
+import {
+  Cause,
+  Clock,
+  Duration,
+  Effect,
+  Exit,
+  FileSystem,
+  Layer,
+  Option,
+  Redacted,
+  Schedule,
+  Scope,
+  Stream
+} from "effect"
 import { FetchHttpClient, HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import { type ClientOptions, RunError, Spine, Tela } from "canvas-runs"
+import { NodeHttp } from "canvas-runs/node"
 import { noSuchHost } from "./acts.ts"
 import { type Code, type Expected, expected, type Fault, knownDefects, legend, type Transport } from "./matrix.ts"
 import { patientClock } from "../clock.ts"
@@ -169,7 +183,11 @@ const inMemory = (cell: Cell): Effect.Effect<Ended> =>
     const transport = Memory.make(stage)
     const { disk, exit } = perform(cell, paces.memory, Memory.origins, transport.note)
     const fiber = yield* Effect.forkChild(
-      Effect.provideService(exit, HttpClient.HttpClient, transport.client)
+      Effect.provideService(
+        cell.fault?.turnMillis === undefined ? exit : inTurns(exit, cell.fault.turnMillis),
+        HttpClient.HttpClient,
+        transport.client
+      )
     )
     // The clock waits for those it wakes, but not for what has only just been started
     let seen = -1
@@ -187,6 +205,20 @@ const inMemory = (cell: Cell): Effect.Effect<Ended> =>
     }
   }).pipe(Effect.provide(patientClock))
 
+/** Lets every sleep end with the turn of the event loop in which it would. */
+const inTurns = <A, E, R>(effect: Effect.Effect<A, E, R>, turnMillis: number): Effect.Effect<A, E, R> =>
+  Effect.clockWith((clock) =>
+    Effect.provideService(effect, Clock.Clock, {
+      ...clock,
+      sleep: (duration) =>
+        Effect.suspend(() => {
+          const now = clock.currentTimeMillisUnsafe()
+          const end = Math.ceil((now + Duration.toMillis(duration)) / turnMillis) * turnMillis
+          return clock.sleep(Duration.millis(end - now))
+        })
+    })
+  )
+
 const onSocket = (cell: Cell, layer: Layer.Layer<HttpClient.HttpClient>): Effect.Effect<Ended> =>
   Effect.scoped(Effect.gen(function*() {
     const { server, stage } = yield* Socket.listen((origins) =>
@@ -196,8 +228,18 @@ const onSocket = (cell: Cell, layer: Layer.Layer<HttpClient.HttpClient>): Effect
         origins
       })
     )
-    const context = yield* Layer.build(layer)
-    const { disk, exit } = perform(cell, paceOf(cell), server.origins)
+    const scope = yield* Scope.fork(yield* Effect.scope)
+    const proxy = cell.fault?.proxy === undefined ? undefined : yield* Socket.listenAsProxy(cell.fault.proxy)
+    const context = yield* Layer.buildWithScope(proxy === undefined ? layer : NodeHttp.layer({ proxy }), scope)
+    if (cell.fault?.caller === "closes the client") {
+      yield* Effect.forkScoped(Effect.gen(function*() {
+        while (stage.targets.length === 0) yield* Effect.sleep("1 millis")
+        yield* Scope.close(scope, Exit.void)
+      }))
+    }
+    // A proxy is not asked for what is on this machine
+    const origins = proxy === undefined ? server.origins : { ...server.origins, api: "http://provider.invalid" }
+    const { disk, exit } = perform(cell, paceOf(cell), origins)
     const ended = yield* Effect.timeoutOption(Effect.provide(exit, context), watchdogOf(cell))
     // A connection takes a moment to close, and several on a busy machine
     for (let tries = 0; tries < 1000 && server.open().length > 0; tries++) yield* Effect.sleep("10 millis")
@@ -340,6 +382,8 @@ const baseline = (cell: Cell): Effect.Effect<unknown> =>
 /** Whether a cell has anything to say. */
 export const applies = ({ fault, operation, transport }: Cell & { readonly fault: Fault }): boolean =>
   (fault.on ?? [transport]).includes(transport) && expected(fault, operation) !== undefined &&
+  // A host has one way of speaking TLS, and a client one proxy
+  !((fault.tls ?? fault.proxy) !== undefined && operation.before > 0) &&
   // The name of a host cannot vanish between two requests
   !(fault.act === noSuchHost && transport !== "memory" && operation.before > 0)
 

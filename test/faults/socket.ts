@@ -1,6 +1,8 @@
 /** Plays the script on loopback sockets, byte by byte: what only a real connection can do. */
 import { Effect, type Scope } from "effect"
 import * as net from "node:net"
+import * as tls from "node:tls"
+import { tls as certificates } from "../support/servers.ts"
 import type { Stage } from "./stage.ts"
 import { encode, type Host, type Play, type Sending } from "./wire.ts"
 
@@ -29,7 +31,7 @@ const listenOn = (stage: Stage, host: Host, open: Map<net.Socket, string>): Effe
     Effect.acquireRelease(
       Effect.callback<net.Server>((resume) => {
         let connections = 0
-        const server = net.createServer({ noDelay: true }, (socket) => {
+        const onConnection = (socket: net.Socket) => {
           const early = stage.beforeConnection(host, connections++)
           socket.on("error", () => {})
           open.set(socket, `${host}: no request yet`)
@@ -45,7 +47,14 @@ const listenOn = (stage: Stage, host: Host, open: Map<net.Socket, string>): Effe
             if (stage.beforeConnection(host, connections) === "refuse") server.close()
             void perform(socket, play, stage.pace.beatMillis)
           })
-        })
+        }
+        const speaks = stage.tls(host)
+        const server: net.Server = speaks === "untrusted" || speaks === "expired"
+          ? tls.createServer({
+            key: certificates.key,
+            cert: speaks === "expired" ? certificates.expired : certificates.cert
+          }, onConnection)
+          : net.createServer({ noDelay: true }, onConnection)
         const isRefusedSoon = stage.beforeConnection(host, Infinity) === "refuse"
         server.on("error", () => server.listen(nextQuietPort(), "127.0.0.1"))
         server.on("listening", () => {
@@ -61,7 +70,39 @@ const listenOn = (stage: Stage, host: Host, open: Map<net.Socket, string>): Effe
           for (const socket of open.keys()) socket.destroy()
         })
     ),
-    (server) => `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`
+    (server) =>
+      `${stage.tls(host) === undefined ? "http" : "https"}://127.0.0.1:${(server.address() as net.AddressInfo).port}`
+  )
+
+/** A proxy that is no help. */
+export const listenAsProxy = (
+  fault: "refuses" | "asks for a password" | "cuts"
+): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.callback<{ readonly server: net.Server; readonly port: number }>((resume) => {
+        const server = net.createServer((socket) => {
+          socket.on("error", () => {})
+          socket.once("data", (bytes) => {
+            if (fault === "asks for a password") {
+              socket.end("HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            } else if (!bytes.toString("latin1").startsWith("CONNECT")) socket.resetAndDestroy()
+            else {
+              // The tunnel stands, and the request goes into it
+              socket.once("data", () => socket.resetAndDestroy())
+              socket.write("HTTP/1.1 200 Connection established\r\n\r\n")
+            }
+          })
+        })
+        server.listen(fault === "refuses" ? nextQuietPort() : 0, "127.0.0.1", () => {
+          const { port } = server.address() as net.AddressInfo
+          if (fault !== "refuses") return resume(Effect.succeed({ server, port }))
+          server.close(() => resume(Effect.succeed({ server, port })))
+        })
+      }),
+      ({ server }) => Effect.sync(() => server.close())
+    ),
+    ({ port }) => `http://127.0.0.1:${port}`
   )
 
 let quietPort = 20_000
@@ -81,6 +122,12 @@ const readRequest = (socket: net.Socket, onRequest: OnRequest): void => {
   socket.on("data", (chunk) => {
     if (isDone) return
     bytes = Buffer.concat([bytes, chunk as Buffer])
+    // The first byte of TLS, to a server that speaks none
+    if (bytes[0] === 22) {
+      isDone = true
+      socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
+      return
+    }
     const end = bytes.indexOf("\r\n\r\n")
     if (end === -1) return
     const [first = "", ...lines] = bytes.subarray(0, end).toString("latin1").split("\r\n")

@@ -18,6 +18,8 @@ export interface Stage {
   ) => Early
   /** Whether a host is not there, or resets, once so many requests to it have been answered. */
   readonly beforeConnection: (host: Host, connections: number) => Early
+  /** How a host speaks TLS, where it is expected to. */
+  readonly tls: (host: Host) => Fault["tls"]
   readonly handle: (received: Received) => Play
   readonly received: ReadonlyArray<Received>
   /** The requests that the fault is about, hit or spared. */
@@ -63,6 +65,7 @@ export const make = (
     beforeRequest: (host, method, path) =>
       isLikeTarget(host, method, path) && spared === operation.spared ? early : undefined,
     beforeConnection: (host, connections) => host === targetHost && connections >= operation.before ? early : undefined,
+    tls: (host) => host === targetHost ? fault?.tls : undefined,
     handle: (request) => {
       received.push(request)
       const origins = options.origins()
