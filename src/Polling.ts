@@ -630,6 +630,13 @@ export const makePolicy = <Snapshot, E = never, R = never>(
         message: `${names.pollInterval} and schedule were both given; they exclude each other.`
       })
     }
+    yield* CallOptions.checkKind(
+      operation,
+      "schedule",
+      options?.schedule,
+      Schedule.isSchedule,
+      "a Schedule, such as Schedule.spaced(\"5 seconds\")"
+    )
     const schedule: PollSchedule<Snapshot, E, R> = options?.schedule ??
       sharedFixed(yield* duration(names.pollInterval, options?.pollInterval, defaults.pollInterval))
     const timeoutSource = `${names.timeout} (${words(timeout)}${options?.timeout === undefined ? ", the default" : ""})`

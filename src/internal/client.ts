@@ -6,7 +6,9 @@ import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Option from "effect/Option"
 import * as RateLimiter from "effect/persistence/RateLimiter"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import { type ClientOptions, defaultRetry } from "../ClientOptions.ts"
 import { ConfigError, refused, type RequestError, TransportError } from "../RunError.ts"
 import * as Webhooks from "../Webhooks.ts"
@@ -48,11 +50,14 @@ export const make = (
       ? requestTimeout
       : yield* checkDuration("uploadIdleTimeout", options.uploadIdleTimeout)
     const retryAfterCeiling = yield* checkDuration("retryAfterCeiling", options.retryAfterCeiling ?? "1 minute")
+    yield* checkKind("retry", options.retry, Schedule.isSchedule, "a Schedule, such as Schedule.recurs(3)")
+    yield* checkKind("transformClient", options.transformClient, Predicate.isFunction, "a function")
+    yield* checkKind("webhooks", options.webhooks, isHub, "a hub, as Webhooks.make makes it")
     const retry = options.retry ?? defaultRetry
     const { header, option, prefix, value: secret, whereToGetOne } = options.credential
     const credential = { header, ...(prefix === undefined ? undefined : { prefix }) }
     const apiOptions = {
-      client: options.transformClient?.(client) ?? client,
+      client: yield* transform(client, options.transformClient),
       turn: yield* checkRateLimit(options.provider, options.rateLimit),
       baseUrl,
       requestTimeout,
@@ -99,9 +104,44 @@ export const checkOptions = (
   options: unknown,
   credentials: ReadonlyArray<string>
 ): Effect.Effect<void, ConfigError> => {
-  const fault = Options.faultOf("options", options, [...credentials, ...optionNames])
+  const fault = Options.faultOf("options", options ?? null, [...credentials, ...optionNames])
   return fault === undefined ? Effect.void : Effect.fail(new ConfigError(fault))
 }
+
+const isHub = (value: unknown): boolean =>
+  Predicate.hasProperty(value, "ended") && Predicate.isFunction(value.ended) && Predicate.hasProperty(value, "deliver")
+
+const isLimiter = (value: unknown): boolean =>
+  Predicate.hasProperty(value, "consume") && Predicate.isFunction(value.consume)
+
+/** Fails where an option is given and is not of its kind. */
+const checkKind = (
+  option: string,
+  value: unknown,
+  isKind: (value: unknown) => boolean,
+  expected: string
+): Effect.Effect<void, ConfigError> =>
+  value === undefined || isKind(value)
+    ? Effect.void
+    : Effect.fail(new ConfigError({ message: `${option} is ${quote(value)}; it must be ${expected}.`, option }))
+
+/** The client with the caller's changes. */
+const transform = (
+  client: HttpClient.HttpClient,
+  transformClient: ClientOptions["transformClient"]
+): Effect.Effect<HttpClient.HttpClient, ConfigError> =>
+  transformClient === undefined ? Effect.succeed(client) : Effect.try({
+    try: () => transformClient(client),
+    catch: (thrown) =>
+      new ConfigError({
+        message: `transformClient threw: ${messageOf(thrown)}. It must return an HttpClient.`,
+        option: "transformClient"
+      })
+  }).pipe(
+    Effect.tap((changed) =>
+      checkKind("transformClient's result", changed ?? null, HttpClient.isHttpClient, "an HttpClient")
+    )
+  )
 
 /** Takes a value as it is, or reads it from the configuration. */
 export const fromConfig = <A>(option: string, value: A | Config.Config<A>): Effect.Effect<A, ConfigError> =>
@@ -324,6 +364,7 @@ const checkRateLimit = Effect.fnUntraced(function*(
       option: "rateLimit.limiter"
     })
   }
+  yield* checkKind("rateLimit.limiter", limiter, isLimiter, "a RateLimiter of effect/persistence")
   if (!Number.isSafeInteger(options.limit) || options.limit <= 0) {
     return yield* new ConfigError({
       message: `rateLimit.limit is ${quote(options.limit)}; it must be a whole number of requests above zero.`,

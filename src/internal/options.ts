@@ -36,6 +36,24 @@ export const faultOf = (what: string, options: unknown, known: ReadonlyArray<str
   return undefined
 }
 
+/** Fails where a value is not of its kind. `undefined` counts as left out. */
+export const checkKind = (
+  operation: string,
+  parameter: string,
+  value: unknown,
+  isKind: (value: unknown) => boolean,
+  expected: string
+): Effect.Effect<void, BadRequestError> =>
+  value === undefined || isKind(value)
+    ? Effect.void
+    : Effect.fail(
+      refused({ operation, parameter, message: `${parameter} is ${quote(value)}; it must be ${expected}.` })
+    )
+
+/** Fails where `onCreated` is no function: after the create it would be too late. */
+export const checkOnCreated = (operation: string, onCreated: unknown): Effect.Effect<void, BadRequestError> =>
+  checkKind(operation, "onCreated", onCreated, Predicate.isFunction, "a function that returns an Effect")
+
 /** Fails where the options have a name that `operation` does not know. */
 export const check = (
   operation: string,

@@ -421,7 +421,10 @@ export const make = (
       const created = Create.thenOnCreated(create(params), wait?.onCreated)
       // The options are checked first: a mistake in them must not cost a run
       return Effect.flatMap(
-        Polling.makePolicy("runs.run", wait, defaults, ["onCreated"]),
+        Effect.tap(
+          Polling.makePolicy("runs.run", wait, defaults, ["onCreated"]),
+          () => Options.checkOnCreated("runs.run", wait?.onCreated)
+        ),
         (policy) => Effect.flatMap(created, ({ ref }) => KernelRun.wait(source(ref), policy))
       )
     }
@@ -608,10 +611,14 @@ const send = (
     ).pipe(
       Effect.mapError((error): CreateError => {
         if (error._tag === "CreateOutcomeUnknownError") {
-          return fileError === undefined ? error : new CreateOutcomeUnknownError({ ...error, cause: fileError })
+          return fileError === undefined ? error : new CreateOutcomeUnknownError({
+            ...error,
+            message: error.message,
+            cause: fileError
+          })
         }
         const broken = fileErrorOf(error)
-        return broken === undefined ? error : new FileInputError({ ...broken, reached: true })
+        return broken === undefined ? error : new FileInputError({ ...broken, message: broken.message, reached: true })
       })
     )
     const ref = RunRef.make({

@@ -20,6 +20,7 @@ import * as Stream from "effect/Stream"
 import * as AnySchema from "../internal/anySchema.ts"
 import * as Create from "../internal/create.ts"
 import type * as Http from "../internal/http.ts"
+import * as Options from "../internal/options.ts"
 import { checkId } from "../internal/id.ts"
 import { whileWebhooksAreExpected } from "../internal/pace.ts"
 import * as Telemetry from "../internal/telemetry.ts"
@@ -575,6 +576,7 @@ type AnyAsyncParams<E, R> = RunParams<boolean, E, R> | DynamicParams<boolean, E,
 /** Creates an execution, or a task, and checks first how it will be polled. */
 const createAsync = <E, R>(runtime: Runtime, target: Target, variables: unknown, params: AnyAsyncParams<E, R>) =>
   Effect.gen(function*() {
+    yield* Options.checkOnCreated(operation, params.onCreated)
     const policy = yield* makePolicy(operation, params, params.webhookUrl === undefined ? undefined : runtime.webhooks)
     const { request, resolved } = yield* prepare(runtime, target, variables, params, { async: true })
     const createdAt = yield* Clock.currentTimeMillis

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Redacted, Stream } from "effect"
 import { HttpClient } from "effect/http"
 import { RunError, RunStore, Spine, Tela } from "canvas-runs"
+import { live } from "../spine/support.ts"
 import * as Options from "../../src/internal/options.ts"
 
 const known = ["timeout", "pollInterval", "pollingInterval", "baseUrl", "async", "webhookUrl", "retry"]
@@ -60,7 +61,7 @@ describe("options", () => {
 describe("names of options and filters, at every call that takes some", () => {
   const spine = Spine.SpineClient.use((spine) => Effect.succeed(spine))
   const tela = Tela.TelaClient.use((tela) => Effect.succeed(tela))
-  const live = Layer.mergeAll(
+  const clients = Layer.mergeAll(
     Spine.layer({ apiKey: Redacted.make("sk_spine_test") }),
     Tela.layer({ apiKey: Redacted.make("tela_test") }),
     RunStore.layerMemory
@@ -95,6 +96,34 @@ describe("names of options and filters, at every call that takes some", () => {
         artifacts.toFile(id, loose({ name: "a", download_url: "https://example.com/a" }), loose({ folder: "/tmp" }))
     ),
     "artifacts.toDirectory": Effect.flatMap(spine, ({ artifacts }) => artifacts.toDirectory(loose(id), "/tmp")),
+    "runs.run with an onCreated that is no function": Effect.flatMap(
+      spine,
+      ({ runs }) => runs.run({ prompt: "x" }, { onCreated: loose("store it") })
+    ),
+    "runs.run with an onCreated of null": Effect.flatMap(
+      spine,
+      ({ runs }) => runs.run({ prompt: "x" }, { onCreated: loose(null) })
+    ),
+    "runs.run with a schedule that is none": Effect.flatMap(
+      spine,
+      ({ runs }) => runs.run({ prompt: "x" }, { schedule: loose(5) })
+    ),
+    "runs.waitForCompletion with a schedule that is none": Effect.flatMap(
+      spine,
+      ({ runs }) => runs.waitForCompletion(id, { schedule: loose(Promise.resolve()) })
+    ),
+    "canvas.run with a schedule that is none": Effect.flatMap(
+      tela,
+      ({ canvas }) => canvas.make({ id }).run({}, { schedule: loose({}) })
+    ),
+    "canvas.run with an onCreated that is no function": Effect.flatMap(
+      tela,
+      ({ canvas }) => canvas.make({ id }).run({}, { onCreated: loose({}) })
+    ),
+    "canvas.execute with an onCreated that is no function": Effect.flatMap(
+      tela,
+      ({ canvas }) => canvas.make({ id }).execute({}, { async: true, onCreated: loose(1) })
+    ),
     "RunStore.runOnce": RunStore.RunStore.use((store) =>
       store.runOnce("k", Effect.die("not created"), loose({ onUnknwon: "retry" }))
     ),
@@ -109,6 +138,55 @@ describe("names of options and filters, at every call that takes some", () => {
         assert.instanceOf(error, RunError.BadRequestError)
         assert.isFalse(error.sent)
         assert.match(error.message, /^[\w.]+: .+[.?] No request was made\.$/)
-      }).pipe(Effect.provide(live), Effect.provide(FileSystem.layerNoop({}))) as Effect.Effect<void>)
+      }).pipe(Effect.provide(clients), Effect.provide(FileSystem.layerNoop({}))) as Effect.Effect<void>)
   }
+})
+
+describe("options of a client that are not of their kind", () => {
+  const transport = Layer.succeed(HttpClient.HttpClient, HttpClient.make(() => Effect.die("no request is expected")))
+  const wrong: Readonly<Record<string, unknown>> = {
+    retry: 3,
+    transformClient: "proxy",
+    "transformClient, which throws": () => {
+      throw new Error("no proxy")
+    },
+    "transformClient, which returns nothing": () => undefined,
+    webhooks: {},
+    "rateLimit.limiter": { limit: 5, window: "1 second", limiter: {} }
+  }
+  for (const [name, value] of Object.entries(wrong)) {
+    it.effect(`F10: ${name} is a ConfigError when the layer is built`, () =>
+      Effect.gen(function*() {
+        const options = { apiKey: Redacted.make("sk_spine_test"), [name.split(/[.,]/)[0]!]: value } as Spine.Options
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(Layer.provide(Spine.layer(options), transport))))
+        assert.instanceOf(error, RunError.ConfigError)
+        assert.include(error.option, name.split(",")[0]!)
+        assert.match(error.message, /must/)
+      }))
+  }
+
+  it.effect("F10: no options at all are a ConfigError", () =>
+    Effect.gen(function*() {
+      for (const layer of [Spine.layer(undefined as never), Tela.layer(undefined as never)]) {
+        const error = yield* Effect.flip(
+          Effect.scoped(
+            Layer.build(Layer.provide(layer as Layer.Layer<never, unknown, HttpClient.HttpClient>, transport))
+          )
+        )
+        assert.instanceOf(error, RunError.ConfigError)
+      }
+    }))
+})
+
+describe("errors that are made from others", () => {
+  it.effect("a file that is shorter than announced keeps its words in a create of Spine", () =>
+    Effect.gen(function*() {
+      const spine = yield* Spine.SpineClient
+      const data = Stream.make(new Uint8Array(2))
+      const error = yield* Effect.flip(
+        spine.runs.create({ prompt: "x", files: [{ data, size: 3, filename: "a.txt" }] })
+      )
+      assert.match(error.message, /a\.txt/)
+      assert.notInclude(error.message, "undefined")
+    }).pipe(Effect.provide(live())))
 })
