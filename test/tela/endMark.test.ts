@@ -38,9 +38,9 @@ const table: ReadonlyArray<{
   { reasons: nothing, done: success, closed: interrupted, synchronous: success }
 ]
 
-const answer = (reason: string | null | undefined, content: unknown = "Hello") => ({
+const answer = (reason: string | null | undefined, content: unknown = "Hello", name = "finish_reason") => ({
   id: "crsv-1",
-  choices: [{ message: { content }, ...(reason === undefined ? undefined : { finish_reason: reason }) }]
+  choices: [{ message: { content }, ...(reason === undefined ? undefined : { [name]: reason }) }]
 })
 
 /** The reason as the result shows it: one that says nothing is not shown. */
@@ -56,6 +56,12 @@ describe("A1, A2, A3: the end of an answer", () => {
           ["a stream with [DONE]", chunks + done, "close", row.done],
           ["a stream that is closed", chunks, "close", row.closed],
           ["a stream that breaks", chunks, "break", row.closed],
+          [
+            "a stream that calls it finishReason",
+            chunk("Hel") + chunk("lo", undefined, { finishReason: reason }),
+            "close",
+            row.closed
+          ],
           ["a stream whose last blank line is missing", chunks.trimEnd(), "close", row.closed]
         ] as const
       ) {
@@ -75,10 +81,12 @@ describe("A1, A2, A3: the end of an answer", () => {
       }
       it.effect(`${title}: a synchronous answer is ${row.synchronous}`, () =>
         Effect.gen(function*() {
-          const exit = yield* synchronous(answer(reason), { output: Schema.String })
-          assert.strictEqual(outcomeOf(exit), row.synchronous)
-          if (Exit.isSuccess(exit)) {
-            assert.deepStrictEqual([exit.value.result, exit.value.finishReason], ["Hello", shown(reason)])
+          for (const name of ["finish_reason", "finishReason"]) {
+            const exit = yield* synchronous(answer(reason, "Hello", name), { output: Schema.String })
+            assert.strictEqual(outcomeOf(exit), row.synchronous)
+            if (Exit.isSuccess(exit)) {
+              assert.deepStrictEqual([exit.value.result, exit.value.finishReason], ["Hello", shown(reason)])
+            }
           }
         }))
     }

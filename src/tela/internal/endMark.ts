@@ -8,7 +8,8 @@
  * | any other text | success | no end |
  * | empty, `null` or absent | success | no end |
  *
- * A stream is complete once `[DONE]` has arrived. A synchronous answer is complete because it is one JSON document.
+ * `finishReason` is read like `finish_reason`. A stream is complete once `[DONE]` has arrived. A synchronous answer is complete because
+ * it is one JSON document. An error in the answer, or a `status` that is a failure, is a failure whatever the reason says.
  */
 import * as Predicate from "effect/Predicate"
 
