@@ -8,7 +8,8 @@
  * are the common ones, {@link adaptive} makes the most of what is known, and {@link make} turns a function into one.
  * Whatever the schedule says,
  *
- * - the first poll is made at once, and where a schedule has no pause before the next, there is one of 100 milliseconds;
+ * - the first poll is made at once, and where a schedule has no pause before the next, or one of less than a millisecond, there is
+ *   one of 100 milliseconds;
  * - the provider's `Retry-After` is a floor, at most {@link Policy.retryAfterCeiling};
  * - the deadline is a bound on everything, and the last sleep is cut short so that one more poll fits;
  * - a poll that fails for a passing reason spends one of {@link Policy.errorBudget} consecutive failures, and any answer
@@ -144,7 +145,7 @@ export type Options<Snapshot = unknown, E = never, R = never> =
   }
   & (
     | {
-      /** Time between polls. The default is the provider's. */
+      /** Time between polls, a millisecond at least. The default is the provider's. */
       readonly pollInterval?: Duration.Input | undefined
       readonly schedule?: undefined
     }
@@ -638,7 +639,20 @@ export const makePolicy = <Snapshot, E = never, R = never>(
       "a Schedule, such as Schedule.spaced(\"5 seconds\")"
     )
     const schedule: PollSchedule<Snapshot, E, R> = options?.schedule ??
-      sharedFixed(yield* duration(names.pollInterval, options?.pollInterval, defaults.pollInterval))
+      sharedFixed(
+        yield* Effect.filterOrFail(
+          duration(names.pollInterval, options?.pollInterval, defaults.pollInterval),
+          (interval) => Duration.toMillis(interval) >= 1,
+          () =>
+            refused({
+              operation,
+              parameter: names.pollInterval,
+              message: `${names.pollInterval} is ${
+                quote(options?.pollInterval)
+              }; it must be a millisecond or longer. Numbers are milliseconds: write "5 seconds", or 5000.`
+            })
+        )
+      )
     const timeoutSource = `${names.timeout} (${words(timeout)}${options?.timeout === undefined ? ", the default" : ""})`
     return shared(defaults, { schedule, timeout, errorBudget, notFoundGrace, retryAfterCeiling, timeoutSource })
   })

@@ -334,15 +334,22 @@ const reserveTurn = (
 ): Effect.Effect<Duration.Duration> => {
   const atOnce = Math.floor(limit / 10)
   const bucket = Math.max(1, atOnce)
-  return limiter.consume({
-    key: key ?? `canvas-runs/${provider}`,
-    algorithm: "token-bucket",
-    limit: bucket,
-    window: Duration.times(window, bucket / (limit - atOnce)),
-    onExceeded: "delay"
-  }).pipe(
-    Effect.map(({ delay }) => delay),
-    Effect.catch((error) => Effect.as(Effect.logWarning("canvas-runs: the rate limiter failed", error), Duration.zero))
+  // It may be the program's own, which throws or answers with something else
+  return Effect.suspend(() =>
+    limiter.consume({
+      key: key ?? `canvas-runs/${provider}`,
+      algorithm: "token-bucket",
+      limit: bucket,
+      window: Duration.times(window, bucket / (limit - atOnce)),
+      onExceeded: "delay"
+    })
+  ).pipe(
+    Effect.map(({ delay }) => Duration.fromInputUnsafe(delay)),
+    Effect.catchCause((cause) =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.failCause(cause as Cause.Cause<never>)
+        : Effect.as(Effect.logWarning("canvas-runs: the rate limiter failed", cause), Duration.zero)
+    )
   )
 }
 

@@ -35,8 +35,8 @@ export interface Loop<Snapshot, Success extends Snapshot, Failed extends Snapsho
   target: unknown
   readonly policy: Policy<Snapshot, SE, SR>
   readonly timers: Timers.Timers
-  /** A schedule that is no function of the state has a state of its own. */
-  readonly step: Step<Snapshot, SE, SR> | undefined
+  /** A schedule that is no function of the state has a state of its own, which the first pause makes. */
+  step: Step<Snapshot, SE, SR> | undefined
   readonly started: number
   /** Wakes the fiber that sleeps, with what it is to go on with. */
   resume: ((effect: Effect.Effect<never>) => void) | undefined
@@ -72,6 +72,8 @@ const isPushed = 2
 const isPutOff = 4
 /** A row of a table waits for room to poll. Its timer then is that of its deadline. */
 const isQueued = 8
+/** A push has made the loop poll before. */
+const wasPushed = 16
 
 const set = (loop: Pick<AnyLoop, "flags">, flag: number): void => {
   loop.flags |= flag
@@ -116,21 +118,13 @@ export const make = <Snapshot, Success extends Snapshot, Failed extends Snapshot
   source: RunSource<Snapshot, Success, Failed, E, R>,
   policy: Policy<Snapshot, SE, SR>,
   timers?: Timers.Timers
-): Effect.Effect<Loop<Snapshot, Success, Failed, E, R, SE, SR>, never, SR> =>
-  Effect.withFiber((fiber) =>
-    delayOf(policy.schedule) === undefined
-      ? Effect.map(
-        Schedule.toStep(policy.schedule),
-        (step) => makeUnsafe(source, policy, timers ?? Timers.of(fiber), step)
-      )
-      : Effect.succeed(makeUnsafe(source, policy, timers ?? Timers.of(fiber), undefined))
-  )
+): Effect.Effect<Loop<Snapshot, Success, Failed, E, R, SE, SR>> =>
+  Effect.withFiber((fiber) => Effect.succeed(makeUnsafe(source, policy, timers ?? Timers.of(fiber))))
 
 const makeUnsafe = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
   source: RunSource<Snapshot, Success, Failed, E, R>,
   policy: Policy<Snapshot, SE, SR>,
-  timers: Timers.Timers,
-  step: Step<Snapshot, SE, SR> | undefined
+  timers: Timers.Timers
 ): Loop<Snapshot, Success, Failed, E, R, SE, SR> => {
   const started = timers.now()
   return {
@@ -141,7 +135,7 @@ const makeUnsafe = <Snapshot, Success extends Snapshot, Failed extends Snapshot,
     target: undefined,
     policy,
     timers,
-    step,
+    step: undefined,
     started,
     resume: undefined,
     goOn: undefined,
@@ -239,16 +233,29 @@ const listenAlone = <Snapshot, Success extends Snapshot, Failed extends Snapshot
   })
 
 const push = (loop: AnyLoop, isProof: boolean): void => {
-  unset(loop, isLast)
   if (isProof) loop.hurry = 1
-  if (isWaiting(loop)) return
+  if (isWaiting(loop)) return unset(loop, isLast)
   // A poll is under way, or nobody pulls
-  if (loop.index === -1) return set(loop, isPushed)
-  const floor = loop.started + loop.outcomeAt + loop.floor - loop.timers.now()
+  if (loop.index === -1) {
+    unset(loop, isLast)
+    return set(loop, isPushed)
+  }
+  const floor = Math.max(loop.floor, loop.flags & wasPushed ? pushGap(loop) : 0)
+  const millis = loop.started + loop.outcomeAt + floor - loop.timers.now()
+  // A push makes the next poll earlier, and never later: what is planned fits into the deadline
+  if (loop.timers.now() + millis >= loop.due) return
+  unset(loop, isLast)
+  set(loop, wasPushed)
   loop.timers.remove(loop)
-  if (floor > 0) return loop.timers.add(loop, floor)
+  if (millis > 0) return loop.timers.add(loop, millis)
   loop.wake(loop)
 }
+
+/**
+ * The pause between a poll and the next that a push asks for, in milliseconds. A push that proves the end of the run is signed;
+ * others come from whoever knows the token, who must not be able to make this client flood the provider.
+ */
+const pushGap = (loop: Pick<AnyLoop, "hurry">): number => loop.hurry > 0 ? breather : 10 * breather
 
 /**
  * Sleeps, then goes on. A sleeping fiber is woken with what it goes on with, so that it holds no more than its loop: no frame of
@@ -289,7 +296,7 @@ export const isHeldBack = (loop: AnyLoop): boolean => {
   if (late < pauseMillis || wasPutOff || loop.flags & isLast) return false
   const window = Math.min(late, spread(loop.timers))
   const millis = loop.due % window
-  if (window === 0 || millis >= timeLeft(loop)) return false
+  if (window === 0 || millis >= lastStart(loop, timeLeft(loop))) return false
   set(loop, isPutOff)
   loop.timers.add(loop, millis)
   return true
@@ -335,7 +342,7 @@ export const plan = <
   sleep: (loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>, millis: number) => Effect.Effect<A, E2, R2>
 ): Effect.Effect<A, E2 | RunTimeoutError | SE, R2 | SR> =>
   Effect.withFiber((fiber): Effect.Effect<A, E2 | RunTimeoutError | SE, R2 | SR> => {
-    const { policy, step, timers } = loop
+    const { policy, timers } = loop
     const now = timers.now()
     const left = loop.started + Duration.toMillis(policy.timeout) - now
     // A consumer that came back late
@@ -344,15 +351,21 @@ export const plan = <
     if (loop.flags & isLast) return sleep(loop, left)
     const random = fiber.getRef(Random.Random).nextDoubleUnsafe()
     const state = stateOf(loop, fiber, now, left)
-    if (step === undefined) {
-      const millis = due(loop, left, delayOf(policy.schedule)!(state, random), random)
+    const delay = delayOf(policy.schedule)
+    if (delay !== undefined) {
+      const millis = due(loop, left, delay(state, random), random)
       if (!needsSnapshot(loop, left, millis)) loop.snapshot = undefined
       return sleep(loop, millis)
     }
-    return Pull.matchEffect(step(fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(), state), {
+    const step = loop.step === undefined
+      ? Effect.map(Schedule.toStep(policy.schedule), (step) => loop.step = step)
+      : Effect.succeed(loop.step)
+    const next = Effect.flatMap(step, (step) => step(fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(), state))
+    // A schedule may do anything to find its next pause, such as to ask somebody, and take any time
+    return Pull.matchEffect(Timers.within(next, left, () => timedOut(loop, "deadline")), {
       onFailure: Effect.failCause,
       onDone: () => timedOut(loop, "schedule"),
-      onSuccess: ([, delay]) => sleep(loop, due(loop, left, Duration.toMillis(delay), random))
+      onSuccess: ([, delay]) => sleep(loop, due(loop, timeLeft(loop), Duration.toMillis(delay), random))
     })
   })
 
@@ -372,7 +385,10 @@ const needsSnapshot = (
   left < Duration.toMillis(policy.notFoundGrace) + (policy.errorBudget + 2) *
         (Math.max(4 * millis, Duration.toMillis(policy.retryAfterCeiling)) + (source.longest ?? Infinity))
 
-/** The pause after a poll, in milliseconds, where a schedule has none: a provider is not to be asked without one. */
+/**
+ * The pause after a poll, in milliseconds, where a schedule has none, or one of less than a millisecond: a provider is not to be
+ * asked without one.
+ */
 const breather = 100
 
 /** How long to sleep, given what the schedule says. */
@@ -382,19 +398,27 @@ const due = (
   scheduled: number,
   random: number
 ): number => {
-  const { floor, hurry, late, slowest, timers } = loop
+  const { floor, hurry, late, timers } = loop
   // What a crowd waited for each other does not add up
-  let millis = scheduled > 0 ? Math.max(scheduled - late, scheduled / 2) : breather
-  if (loop.flags & isPushed) millis = Math.min(millis, breather)
-  else if (hurry > 0) millis = Math.min(millis, 500 * 2 ** loop.hurry++)
+  let millis = scheduled >= 1 ? Math.max(scheduled - late, scheduled / 2) : breather
+  if (loop.flags & isPushed) {
+    millis = Math.min(millis, loop.flags & wasPushed ? pushGap(loop) : breather)
+    set(loop, wasPushed)
+  } else if (hurry > 0) millis = Math.min(millis, 500 * 2 ** loop.hurry++)
   // Many who are told to wait until the same moment must not come back at it
   if (floor > millis) millis = floor + random * Math.min(millis, spread(timers))
-  // Room for the last poll: twice the slowest one seen, and never more than half of what is left
-  const lastStart = left - Math.min(Math.max(2 * slowest, 100), left / 2)
-  if (millis < lastStart) return millis
+  const last = lastStart(loop, left)
+  if (millis < last) return millis
   set(loop, isLast)
-  return Math.max(0, lastStart)
+  return Math.max(0, last)
 }
+
+/**
+ * The longest sleep that leaves room for the last poll, given the time left: twice the slowest poll seen, and never more than half
+ * of what is left. No poll is planned for later.
+ */
+const lastStart = ({ slowest }: Pick<AnyLoop, "slowest">, left: number): number =>
+  left - Math.min(Math.max(2 * slowest, 100), left / 2)
 
 /** Makes one poll. After the deadline it makes none. */
 export const poll = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(

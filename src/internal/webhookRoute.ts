@@ -6,6 +6,7 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import { ConfigError, type WebhookSignatureError } from "../RunError.ts"
 import * as Webhooks from "../Webhooks.ts"
 import { quote } from "./describe.ts"
@@ -24,6 +25,10 @@ export interface Options<Event, R> {
   >
   readonly onEvent?: ((event: Event) => Effect.Effect<unknown, unknown, R>) | undefined
 }
+
+/** What `onEvent` returned, which a program in JavaScript may have made an async function. Its rejection must not end the process. */
+const effectOf = <R>(returned: Effect.Effect<unknown, unknown, R>): Effect.Effect<unknown, unknown, R> =>
+  Predicate.isPromiseLike(returned) ? Effect.promise(() => Promise.resolve(returned)) : returned
 
 const defaultMaxBodyBytes = 1024 * 1024
 
@@ -60,7 +65,7 @@ export const layer = <Event, R>(
         yield* Effect.forkDetach(
           // Suspended, as it may throw. The delivery counts as taken by now, and a repetition as a duplicate
           Effect.catchCause(
-            Effect.provideContext(Effect.suspend(() => onEvent(event)), context),
+            Effect.provideContext(Effect.suspend(() => effectOf(onEvent(event))), context),
             (cause) => Effect.logError("canvas-runs: onEvent failed", cause)
           )
         )

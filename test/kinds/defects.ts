@@ -424,7 +424,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a push does not go below Retry-After",
-    mutant: { file: loop, find: "if (floor > 0) return loop.timers.add(loop, floor)", replace: "" },
+    mutant: { file: loop, find: "if (millis > 0) return loop.timers.add(loop, millis)", replace: "" },
     inputs: {
       "of one minute": () =>
         Effect.map(
@@ -448,7 +448,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a wait is never put off to its deadline",
-    mutant: { file: loop, find: " || millis >= timeLeft(loop)", replace: "" },
+    mutant: { file: loop, find: " || millis >= lastStart(loop, timeLeft(loop))", replace: "" },
     inputs: {
       "C2: a pause until shortly before the deadline": endsAfterPause(7800),
       "C2: a pause past the deadline": endsAfterPause(9000)
@@ -800,7 +800,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "onEvent runs apart from the response",
-    mutant: { file: route, find: "Effect.suspend(() => onEvent(event)),", replace: "onEvent(event)," },
+    mutant: {
+      file: route,
+      find: "Effect.suspend(() => effectOf(onEvent(event))),",
+      replace: "effectOf(onEvent(event)),"
+    },
     inputs: Object.fromEntries(
       ([["throws", boom], ["throws what has no text", () => {
         throw Object.create(null)
@@ -940,7 +944,7 @@ export const places: ReadonlyArray<Place> = [
       "a limiter that dies": () =>
         Effect.gen(function*() {
           const { runs } = yield* limited(() => Effect.die(new Error("boom")))
-          isBoom(yield* exitOf(runs.retrieve(ref)))
+          failsWith(yield* exitOf(runs.retrieve(ref)), "PermissionDeniedError")
           failsWith(yield* exitOf(runs.retrieve(ref)), "PermissionDeniedError")
         }),
       "an interruption in the slot": () =>

@@ -78,13 +78,13 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     loop,
     "the deadline is ignored in a sleep",
-    "if (millis < lastStart) return millis",
+    "if (millis < last) return millis",
     "if (millis < Infinity) return millis"
   ),
   mutant(
     loop,
     "the last sleep leaves no room for a poll",
-    "return Math.max(0, lastStart)",
+    "return Math.max(0, last)",
     "return Math.max(0, left)"
   ),
   mutant(loop, "a late consumer is polled for", "if (left <= 0) return timedOut(loop, \"deadline\")", ""),
@@ -447,8 +447,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     loop,
     "jobs: a push does not shorten the sleep",
-    "  loop.timers.remove(loop)\n  if (floor > 0)",
-    "  return\n  if (floor > 0)"
+    "  loop.timers.remove(loop)\n  if (millis > 0)",
+    "  return\n  if (millis > 0)"
   ),
   // Jobs: the rate limiter
   mutant(

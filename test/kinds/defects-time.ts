@@ -1,0 +1,327 @@
+/**
+ * The kind "something from outside decides how long a call lasts": pauses, pushes, schedules, and bodies that are always ready, or
+ * that cannot be let go of.
+ */
+import { assert, vi } from "@effect/vitest"
+import { Duration, Effect, Exit, Layer, Option, Queue, Redacted, Schedule, type Scope, Stream } from "effect"
+import { HttpRouter } from "effect/http"
+import { TestClock } from "effect/testing"
+import type { MockInstance } from "vitest"
+import { Polling, Run, RunError, RunRef, Spine, Webhooks } from "canvas-runs"
+import { finish } from "../spine/support.ts"
+import type { Place } from "./kind.ts"
+
+interface Snapshot {
+  readonly status: string
+}
+
+type Source = Run.RunSource<Snapshot, Snapshot, Snapshot>
+
+const loop = "src/internal/pollLoop.ts"
+
+/** A run that never ends. */
+const source = (fields: Partial<Source> = {}): Source => ({
+  ref: RunRef.make({ provider: "test", kind: "run", id: "1" }),
+  retrieve: Effect.succeed({ value: { status: "running" }, requestId: undefined, retryAfter: undefined }),
+  classify: () => ({ _tag: "Pending" }),
+  status: ({ status }) => status,
+  unchanged: () => true,
+  ...fields
+})
+
+const policy = <E = never, R = never>(options?: Polling.Options<Snapshot, E, R>) =>
+  Polling.makePolicy("test", options, { pollInterval: "5 seconds", timeout: "1 minute" })
+
+const onTestClock = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) =>
+  Effect.provide(Effect.scoped(effect), TestClock.layer())
+
+const errorOf = (exit: Exit.Exit<unknown, unknown>): unknown => Option.getOrUndefined(Exit.findErrorOption(exit))
+
+/** The ways to wait, each of which fails with the error of its wait. */
+const ways: Readonly<
+  Record<string, (source: Source, options: Polling.Options<Snapshot>) => Effect.Effect<unknown, unknown>>
+> = {
+  wait: (source, options) => Effect.flatMap(policy(options), (policy) => Run.wait(source, policy)),
+  watch: (source, options) => Effect.flatMap(policy(options), (policy) => Stream.runDrain(Run.watch(source, policy))),
+  share: (source, options) =>
+    Effect.scoped(
+      Effect.flatMap(policy(options), (policy) => Effect.flatMap(Run.share(source, policy), ({ settle }) => settle))
+    ),
+  completions: (source, options) =>
+    Effect.flatMap(
+      policy(options),
+      (policy) => Stream.runCollect(Run.completions(Stream.make("1"), () => Effect.succeed(source), policy))
+    ).pipe(
+      Effect.flatMap(([completion]) => Effect.fromResult(completion!.result))
+    )
+}
+
+interface Case {
+  readonly timeout: number
+  readonly retryAfter: number | undefined
+  /** When pushes come. */
+  readonly pushes: ReadonlyArray<number>
+  readonly isPushProof?: boolean
+  readonly options?: Polling.Options<Snapshot>
+}
+
+/** When the wait polled, and when it ended, in milliseconds; to within a step of the clock. */
+const timesOf = (way: keyof typeof ways, { isPushProof = false, options, pushes, retryAfter, timeout }: Case) =>
+  onTestClock(Effect.gen(function*() {
+    const pushed = yield* Queue.unbounded<number>()
+    const polls: Array<number> = []
+    const told = source({
+      isPushProof,
+      pushed: () => Queue.take(pushed),
+      retrieve: Effect.clockWith((clock) => {
+        polls.push(clock.currentTimeMillisUnsafe())
+        return Effect.succeed({
+          value: { status: "running" },
+          requestId: undefined,
+          retryAfter: retryAfter === undefined ? undefined : Duration.millis(retryAfter)
+        })
+      })
+    })
+    let ended: number | undefined
+    let exit: Exit.Exit<unknown, unknown> | undefined
+    yield* Effect.forkScoped(
+      Effect.onExit(
+        ways[way]!(
+          told,
+          { pollInterval: "10 minutes", ...options, timeout: Duration.millis(timeout) } as typeof options & object
+        ),
+        (end) =>
+          Effect.clockWith((clock) => {
+            ended = clock.currentTimeMillisUnsafe()
+            exit = end
+            return Effect.void
+          })
+      )
+    )
+    yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+    let number = 0
+    let now = 0
+    for (const push of [...pushes].sort((a, b) => a - b)) {
+      yield* TestClock.adjust(push - now)
+      now = push
+      yield* Queue.offer(pushed, ++number)
+      yield* Effect.repeat(Effect.yieldNow, { times: 10 })
+    }
+    yield* TestClock.adjust(Math.max(0, timeout + 1 - now))
+    yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+    assert.instanceOf(exit === undefined ? undefined : errorOf(exit), RunError.RunTimeoutError)
+    assert.isAtMost(ended!, timeout)
+    return polls
+  }))
+
+/** The wait ends by its deadline, and has polled shortly before it. */
+const endsInTime = (way: keyof typeof ways, input: Case) => () =>
+  Effect.map(timesOf(way, input), (polls) => {
+    assert.isAtLeast(polls.at(-1)!, input.timeout - 200, polls.join())
+    return polls
+  })
+
+const never = Schedule.fromStep(Effect.never) as Schedule.Schedule<unknown, unknown>
+const neverSteps = Schedule.fromStep(
+  Effect.succeed(() => Effect.never)
+) as unknown as Schedule.Schedule<unknown, Polling.PollState>
+
+const timesOut = (way: keyof typeof ways, schedule: Schedule.Schedule<unknown, Polling.PollState>) => () =>
+  onTestClock(Effect.gen(function*() {
+    const exit = yield* finish(ways[way]!(source(), { schedule, timeout: "2 seconds" }), "2 seconds")
+    assert.instanceOf(errorOf(exit), RunError.RunTimeoutError)
+  }))
+
+const pauses = (schedule: Schedule.Schedule<unknown, Polling.PollState>) => () =>
+  Effect.map(
+    timesOf("wait", {
+      timeout: 1000,
+      retryAfter: undefined,
+      pushes: [],
+      options: { schedule, pollInterval: undefined }
+    }),
+    (polls) => assert.deepStrictEqual(polls, [0, 100, 200, 300, 400, 500, 600, 700, 800, 900])
+  )
+
+const refusedInterval = (pollInterval: Duration.Input) => () =>
+  Effect.map(Effect.flip(policy({ pollInterval })), (error) => {
+    assert.instanceOf(error, RunError.BadRequestError)
+    assert.strictEqual(error.parameter, "pollInterval")
+    assert.include(error.message, "a millisecond or longer")
+  })
+
+/** No two polls are closer than `gap`, apart from the first push's. */
+const apart = (isPushProof: boolean, gap: number) => () =>
+  Effect.map(
+    timesOf("wait", {
+      timeout: 10_000,
+      retryAfter: undefined,
+      isPushProof,
+      pushes: Array.from({ length: 180 }, (_, index) => 5 + 50 * index)
+    }),
+    (polls) => {
+      assert.deepStrictEqual(polls.slice(0, 2), [0, 5])
+      const gaps = polls.slice(2, -2).map((poll, index) => poll - polls[index + 1]!)
+      assert.isTrue(gaps.every((each) => each >= gap), polls.join())
+      assert.isAtLeast(polls.length, 8)
+    }
+  )
+
+/** Numbers that are the same in each run. */
+const numbers = (seed: number) => {
+  let state = seed
+  return (below: number) => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648
+    return Math.floor(state / 2_147_483_648 * below)
+  }
+}
+
+const randomCases = (seed: number) => () =>
+  Effect.gen(function*() {
+    const next = numbers(seed)
+    for (let round = 0; round < 60; round++) {
+      const timeout = 500 + next(5000)
+      const pick = next(3)
+      const pause = 1 + next(3000)
+      const way = Object.keys(ways)[next(4)]!
+      yield* endsInTime(way, {
+        timeout,
+        retryAfter: next(2) === 0 ? undefined : next(90_000),
+        isPushProof: next(2) === 0,
+        pushes: Array.from({ length: next(12) }, () => next(timeout)),
+        options: {
+          retryAfterCeiling: Duration.millis(1 + next(60_000)),
+          pollInterval: undefined,
+          schedule: pick === 0
+            ? Polling.fixed(Duration.millis(pause))
+            : pick === 1
+            ? Polling.make(() => Duration.millis(next(5000)))
+            : Schedule.spaced(Duration.millis(pause))
+        }
+      })()
+    }
+  })
+
+const routed = (onEvent: () => unknown) =>
+  Effect.gen(function*() {
+    const secret = Redacted.make("whsec_time")
+    const { dispose, handler } = HttpRouter.toWebHandler(
+      Spine.layerWebhookRoute({ path: "/spine", secret, onEvent: onEvent as never }).pipe(
+        Layer.provide(Webhooks.layer)
+      ),
+      { disableLogger: true }
+    )
+    const body = JSON.stringify({
+      id: "1",
+      type: "run.completed",
+      created: 1,
+      data: { object: { run_id: "a", status: "completed" } }
+    })
+    const signature = yield* Spine.signWebhook(body, secret)
+    const response = yield* Effect.promise(() =>
+      handler(
+        new Request("http://x.example/spine", { method: "POST", body, headers: { "spine-signature": signature } })
+      )
+    )
+    assert.strictEqual(response.status, 204)
+    yield* Effect.repeat(Effect.yieldNow, { times: 50 })
+    yield* Effect.promise(dispose)
+  })
+
+/** The promise is listened to, so that its rejection does not end the process. */
+const awaited = (make: () => Promise<unknown>) => () =>
+  Effect.gen(function*() {
+    let then: MockInstance | undefined
+    yield* routed(() => {
+      const promise = make()
+      then = vi.spyOn(promise, "then")
+      return promise
+    })
+    assert.isAtLeast(then!.mock.calls.length, 1)
+  })
+
+export const places: ReadonlyArray<Place> = [
+  {
+    name: "a push never makes the next poll later than it was planned",
+    mutant: { file: loop, find: "if (loop.timers.now() + millis >= loop.due) return", replace: "" },
+    inputs: {
+      "wait: one push, Retry-After of a minute": endsInTime("wait", {
+        timeout: 2000,
+        retryAfter: 60_000,
+        pushes: [500]
+      }),
+      "watch: three pushes, Retry-After of ten seconds": endsInTime("watch", {
+        timeout: 3000,
+        retryAfter: 10_000,
+        pushes: [10, 20, 2500]
+      }),
+      "share: a push that proves the end": endsInTime("share", {
+        timeout: 2500,
+        retryAfter: 30_000,
+        pushes: [700],
+        isPushProof: true
+      }),
+      "completions: two pushes": endsInTime("completions", { timeout: 2000, retryAfter: 60_000, pushes: [100, 1900] }),
+      "schedules, pushes and Retry-After at random, 1": randomCases(1),
+      "schedules, pushes and Retry-After at random, 2": randomCases(20)
+    }
+  },
+  {
+    name: "a schedule that finds no pause is bounded by the deadline",
+    mutant: {
+      file: loop,
+      find: "Pull.matchEffect(Timers.within(next, left, () => timedOut(loop, \"deadline\")), {",
+      replace: "Pull.matchEffect(next, {"
+    },
+    inputs: {
+      "wait: a step that never returns": timesOut("wait", neverSteps),
+      "wait: a schedule that is never made": timesOut("wait", never),
+      "watch: a step that never returns": timesOut("watch", neverSteps),
+      "share: a schedule that is never made": timesOut("share", never),
+      "completions: a step that never returns": timesOut("completions", neverSteps),
+      "completions: a schedule that is never made": timesOut("completions", never)
+    }
+  },
+  {
+    name: "a pause of less than a millisecond is none",
+    mutant: { file: loop, find: "let millis = scheduled >= 1 ?", replace: "let millis = scheduled > 0 ?" },
+    inputs: {
+      "a schedule of 10 nanoseconds": pauses(Polling.make(() => 10n)),
+      "an interval of a nanosecond": pauses(Polling.fixed("1 nano")),
+      "a schedule of Effect's, of a microsecond": pauses(Schedule.spaced("1 micro"))
+    }
+  },
+  {
+    name: "a pollInterval of less than a millisecond is refused",
+    mutant: { file: "src/Polling.ts", find: "Duration.toMillis(interval) >= 1", replace: "true" },
+    inputs: {
+      "0.001": refusedInterval(0.001),
+      "1 nano": refusedInterval("1 nano"),
+      "0.9 milliseconds": refusedInterval(Duration.millis(0.9))
+    }
+  },
+  {
+    name: "pushes make a wait poll once in a while at most",
+    mutant: {
+      file: loop,
+      find: "const floor = Math.max(loop.floor, loop.flags & wasPushed ? pushGap(loop) : 0)",
+      replace: "const floor = loop.floor"
+    },
+    inputs: {
+      "unsigned ones: once a second": apart(false, 1000),
+      "signed ones: ten times a second": apart(true, 100)
+    }
+  },
+  {
+    name: "a promise that onEvent returns is awaited",
+    mutant: {
+      file: "src/internal/webhookRoute.ts",
+      find: "Predicate.isPromiseLike(returned) ? Effect.promise(() => Promise.resolve(returned)) : returned",
+      replace: "returned"
+    },
+    inputs: {
+      "one that is rejected": awaited(() => Promise.reject(new Error("boom"))),
+      "one that is rejected later": awaited(() => Promise.resolve().then(() => Promise.reject(new Error("boom"))))
+    }
+  }
+]
