@@ -1,6 +1,19 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it, vi } from "@effect/vitest"
-import { Cause, Data, Deferred, Duration, Effect, Exit, Fiber, FileSystem, Layer, Redacted, Schema } from "effect"
+import {
+  Cause,
+  Data,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  FileSystem,
+  Layer,
+  Logger,
+  Redacted,
+  Schema
+} from "effect"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { RunError, RunRef, Spine, Tela } from "canvas-runs"
@@ -335,7 +348,7 @@ describe("what the provider's clients make", () => {
         () => spine.runs.create({ prompt: " " })
       )
       assert.instanceOf(yield* Effect.flip(runOnce("a", create)), RunError.BadRequestError)
-      assert.strictEqual((yield* get("a"))?._tag, "Unknown")
+      assert.deepStrictEqual(yield* get("a"), { _tag: "Unknown", key: "a", intendedAt: 0 })
     }).pipe(Effect.provide([spine, RunStore.layerMemory])))
 
   it.effect("is waited for no longer than the client's request timeout, though nothing is interrupted", () =>
@@ -385,6 +398,18 @@ describe("the end of a run", () => {
     [
       "the program's own RunFailedError",
       Effect.fail({ _tag: "RunFailedError", message: "test", ref: refOf("run-1") }),
+      false
+    ],
+    [
+      "RunFailedError of a run of another provider with the same id",
+      Effect.fail(
+        new RunError.RunFailedError({
+          message: "test",
+          ref: RunRef.make({ provider: "other", kind: "run", id: "run-1" }),
+          errors: [],
+          run: {}
+        })
+      ),
       false
     ],
     ["the program's own InvalidOutputError", Effect.fail({ _tag: "InvalidOutputError", message: "test" }), false],
@@ -670,6 +695,255 @@ describe("an entry that is not ours", () => {
         }))
     }
   }
+})
+
+/** What is logged while an effect runs. */
+const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ message }) => void lines.push(String(message)))
+    return Effect.as(Effect.provide(effect, Logger.layer([logger])), lines)
+  })
+
+describe("errors of the store", () => {
+  it.effect("a bad request names the call and the parameter, and says what was found under the key", () =>
+    Effect.gen(function*() {
+      const { attach, complete, runOnce, settle } = yield* RunStore.RunStore
+      const { counter, create } = creating()
+      yield* Effect.exit(runOnce("unknown", Effect.fail(noAnswer)))
+      yield* attach("taken", refOf("run-9"))
+      const cases: ReadonlyArray<readonly [Effect.Effect<unknown, unknown>, string, string, RegExp]> = [
+        [complete("none"), "RunStore.complete", "key", /no run under "none"/],
+        [complete("unknown"), "RunStore.complete", "key", /not known whether there is a run under "unknown"/],
+        [settle("none", Effect.void), "RunStore.settle", "key", /no run under "none"/],
+        [attach("b", {} as never), "RunStore.attach", "ref", /names no run/],
+        [attach("taken", refOf("run-8")), "RunStore.attach", "key", /test run run-9 under "taken"/],
+        [runOnce("b", create, { onUnknown: "again" as never }), "RunStore.runOnce", "onUnknown", /"again"/],
+        [runOnce("b", create, 7 as never), "RunStore.runOnce", "options", /options must be an object/],
+        [runOnce("b", create, { onUnknow: "fail" } as never), "RunStore.runOnce", "onUnknow", /Did you mean onUnknown/]
+      ]
+      for (const [call, operation, parameter, message] of cases) {
+        const error = yield* Effect.flip(call)
+        assert.instanceOf(error, RunError.BadRequestError)
+        assert.deepInclude(error, { operation, parameter, sent: false })
+        assert.match(error.message, message)
+      }
+      assert.strictEqual(counter.count, 0)
+      yield* runOnce("b", create, { onUnknown: "fail" })
+      yield* runOnce("c", create, { onUnknown: undefined })
+      assert.strictEqual(counter.count, 2)
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+
+  it.effect("a failure of the storage names the call and the entry, and keeps the storage's error", () =>
+    Effect.gen(function*() {
+      const cause = yield* Effect.flip(diskFull)
+      const full = makeDisk({ get: () => diskFull, set: () => diskFull, remove: () => diskFull })
+      const { forget, get } = yield* full.store
+      const listing = yield* storeOn({ ...full.storage, keys: diskFull })
+      const reading = yield* full.store
+      full.content.set("canvas-runs/created/a", "{}")
+      const cases: ReadonlyArray<readonly [Effect.Effect<unknown, unknown>, object, string]> = [
+        [get("a"), { operation: "RunStore.get", key: "a" }, `the entry of "a" could not be read (disk full).`],
+        [forget("a"), { operation: "RunStore.forget", key: "a" }, `the entry of "a" could not be removed (disk full).`],
+        [listing.unfinished, { operation: "RunStore.unfinished" }, "the store could not be listed (disk full)."],
+        [reading.unfinished, { operation: "RunStore.unfinished" }, "the entry a could not be read (disk full)."]
+      ]
+      for (const [call, fields, says] of cases) {
+        const error = yield* Effect.flip(call)
+        assert.instanceOf(error, RunStore.RunStoreError)
+        assert.deepInclude(error, { ...fields, reason: "storage", cause })
+        assert.include(error.message, says)
+        assert.strictEqual("key" in error, "key" in fields)
+        assert.notProperty(error, "ref")
+      }
+    }))
+
+  it.effect("only a ref that could not be stored is to be kept", () =>
+    Effect.gen(function*() {
+      const failing = (state: string) => makeDisk({ set: (key) => key.includes(state) ? diskFull : Effect.void }).store
+      const intent = yield* Effect.flip((yield* failing("intent")).runOnce("a", creating().create))
+      assert.isTrue(intent.message.endsWith("could not be written (disk full)."), intent.message)
+      const created = yield* Effect.flip((yield* failing("created")).runOnce("a", creating().create))
+      assert.match(created.message, /attach it when the store works again\.$/)
+    }))
+
+  it.effect("an entry that is not readable is no error about a cause or a ref", () =>
+    Effect.gen(function*() {
+      const { content, store } = makeDisk()
+      content.set("canvas-runs/intent/a", "7")
+      const error = yield* Effect.flip((yield* store).get("a"))
+      assert.notProperty(error, "cause")
+      const { runOnce } = yield* store
+      const noRef = yield* Effect.flip(runOnce("b", Effect.succeed({ ref: {} as never })))
+      assert.deepInclude(noRef, { _tag: "RunStoreError", reason: "record" })
+    }))
+
+  it.effect("doubt says since when it lasts, or that nobody knows", () =>
+    Effect.gen(function*() {
+      const { content, store } = makeDisk()
+      const { runOnce } = yield* store
+      content.set("canvas-runs/intent/torn", `{"version`)
+      yield* TestClock.adjust("10 seconds")
+      yield* Effect.exit(runOnce("a", Effect.fail(noAnswer)))
+      yield* TestClock.adjust("90 seconds")
+      const doubtAbout = (key: string) =>
+        Effect.map(Effect.flip(runOnce(key, creating().create)), (error) => {
+          assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+          return [Duration.toSeconds(error.elapsed), String(error.cause)] as const
+        })
+      assert.deepStrictEqual(yield* doubtAbout("a"), [90, "Error: the intent was written at 1970-01-01T00:00:10.000Z"])
+      assert.deepStrictEqual(yield* doubtAbout("torn"), [0, "Error: the intent cannot be read"])
+    }))
+
+  it.effect("what the storage does not let the store write at an end is logged, and the failure stays what it was", () =>
+    Effect.gen(function*() {
+      const { store } = makeDisk({
+        set: (key) => key.includes("finished") || key.includes("created/b") ? diskFull : Effect.void
+      })
+      const { runOnce, settle } = yield* store
+      yield* runOnce("a", creating().create)
+      const failed = new RunError.RunFailedError({ message: "test", ref: refOf("run-1"), errors: [], run: {} })
+      const lines = yield* logged(Effect.map(Effect.flip(settle("a", Effect.fail(failed))), (error) => {
+        assert.strictEqual(error, failed)
+      }))
+      assert.match(lines.join("\n"), /RunStore\.settle: the entry of "a" could not be written/)
+
+      const spine = yield* Spine.SpineClient
+      const bug = new Error("bookkeeping")
+      const create = Effect.tap(spine.runs.create({ prompt: "x" }), Effect.fail(bug))
+      const more = yield* logged(Effect.map(Effect.flip(runOnce("b", create)), (error) => {
+        assert.strictEqual(error, bug)
+      }))
+      assert.match(more.join("\n"), /RunStore\.runOnce: the entry of "b" could not be written/)
+    }).pipe(
+      Effect.provide(
+        Layer.orDie(Spine.layer({ apiKey: Redacted.make("sk_spine_x") })).pipe(Layer.provide(SpineEmulator.layerTest()))
+      )
+    ))
+})
+
+describe("what is left over in the storage", () => {
+  const record = (fields: object) => JSON.stringify({ version: 1, key: "a", intendedAt: 5, ...fields })
+  const ref = JSON.parse(JSON.stringify(refOf("run-1"))) as object
+
+  it.effect("an entry without a ref says no more than an intent, and one without a time of its end has that of its start", () =>
+    Effect.gen(function*() {
+      const { content, store } = makeDisk()
+      const { get } = yield* store
+      content.set("canvas-runs/finished/a", record({}))
+      assert.deepStrictEqual(yield* get("a"), { _tag: "Unknown", key: "a" })
+      content.set("canvas-runs/created/a", record({}))
+      assert.deepStrictEqual(yield* get("a"), { _tag: "Unknown", key: "a" })
+      content.set("canvas-runs/finished/a", record({ ref }))
+      assert.deepStrictEqual(yield* get("a"), {
+        _tag: "Finished",
+        key: "a",
+        ref: refOf("run-1"),
+        intendedAt: 5,
+        finishedAt: 5
+      })
+      content.set("canvas-runs/finished/a", record({ ref, finishedAt: 9 }))
+      assert.deepInclude(yield* get("a"), { _tag: "Finished", intendedAt: 5, finishedAt: 9 })
+    }))
+
+  it.effect("an intent that was cut has no time, and is listed under the key that its name stands for", () =>
+    Effect.gen(function*() {
+      const { content, store } = makeDisk()
+      const { get, unfinished } = yield* store
+      for (const name of ["a", "!a!b(2e)c", "(fc)"]) content.set(`canvas-runs/intent/${name}`, `{"version`)
+      assert.deepStrictEqual(yield* get("a"), { _tag: "Unknown", key: "a" })
+      assert.sameDeepMembers([...(yield* unfinished)], ["a", "AB.c", "ü"].map((key) => ({ _tag: "Unknown", key })))
+    }))
+
+  it.effect("an intent beside a newer entry is removed when the run is attached or completed", () =>
+    Effect.gen(function*() {
+      const { content, store } = makeDisk()
+      const { attach, complete, runOnce } = yield* store
+      yield* Effect.exit(runOnce("a", Effect.fail(noAnswer)))
+      yield* attach("a", refOf("run-1"))
+      assert.deepStrictEqual([...content.keys()], ["canvas-runs/created/a"])
+      content.set("canvas-runs/intent/a", record({}))
+      yield* complete("a")
+      assert.deepStrictEqual([...content.keys()], ["canvas-runs/finished/a"])
+    }))
+
+  it.effect("half an intent that the storage refused is removed", () =>
+    Effect.gen(function*() {
+      const content = new Map<string, string>()
+      const { storage } = makeDisk()
+      const { runOnce } = yield* storeOn({
+        ...storage,
+        set: (key, value) => Effect.andThen(Effect.sync(() => content.set(key, String(value).slice(0, 5))), diskFull),
+        remove: (key) => Effect.sync(() => void content.delete(key))
+      })
+      yield* Effect.flip(runOnce("a", creating().create))
+      assert.strictEqual(content.size, 0)
+    }))
+
+  it.effect("a second try leaves the intent of the first one alone", () =>
+    Effect.gen(function*() {
+      let isFull = false
+      const { store } = makeDisk({ set: (key) => isFull && key.includes("intent") ? diskFull : Effect.void })
+      const { runOnce } = yield* store
+      yield* Effect.exit(runOnce("a", Effect.fail(noAnswer)))
+      isFull = true
+      assert.deepStrictEqual(yield* runOnce("a", creating().create, { onUnknown: "retry" }), refOf("run-1"))
+    }))
+
+  it.effect("a version that is no number is not taken for a newer one", () =>
+    Effect.gen(function*() {
+      const { content, store } = makeDisk()
+      content.set("canvas-runs/intent/a", JSON.stringify({ version: "2", key: "a" }))
+      assert.include((yield* Effect.flip((yield* store).get("a"))).message, "not one of canvas-runs")
+    }))
+
+  it.effect("finished runs and other things are not read to list what is unfinished", () =>
+    Effect.gen(function*() {
+      const read: Array<string> = []
+      const { content, store } = makeDisk({ get: (key) => Effect.sync(() => void read.push(key)) })
+      content.set("canvas-runs/finished/a", record({ ref }))
+      content.set("canvas-runs/somebody else's", "value")
+      assert.deepStrictEqual(yield* (yield* store).unfinished, [])
+      assert.deepStrictEqual(read, [])
+    }))
+
+  it.effect("entries of the same moment are listed by their keys", () =>
+    Effect.gen(function*() {
+      const { runOnce, unfinished } = yield* RunStore.RunStore
+      for (const key of ["b", "d", "a", "c"]) yield* runOnce(key, creating().create)
+      assert.deepStrictEqual((yield* unfinished).map(({ key }) => key), ["a", "b", "c", "d"])
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+
+  it.effect("a key of 140 characters is a name as it is, and forgetting it gives nothing back", () =>
+    Effect.gen(function*() {
+      const { content, store } = makeDisk()
+      const { forget, runOnce } = yield* store
+      const key = "x".repeat(140)
+      yield* runOnce(key, creating().create)
+      assert.deepStrictEqual([...content.keys()], [`canvas-runs/created/${key}`])
+      assert.isUndefined(yield* forget(key))
+    }))
+
+  it.effect("one who comes while a second one creates after the first one's refusal waits for that one", () =>
+    Effect.gen(function*() {
+      const { runOnce } = yield* RunStore.RunStore
+      const { counter, create } = creating((count) =>
+        Effect.delay(
+          count === 1
+            ? Effect.fail(new RunError.RateLimitError(fields))
+            : Effect.succeed({ ref: refOf(`run-${count}`) }),
+          "1 minute"
+        )
+      )
+      const first = yield* Effect.forkChild(Effect.flip(runOnce("a", create)))
+      const second = yield* Effect.forkChild(runOnce("a", create))
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* Fiber.join(first))._tag, "RateLimitError")
+      const third = yield* Effect.forkChild(runOnce("a", create))
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual([yield* Fiber.join(second), yield* Fiber.join(third)], [refOf("run-2"), refOf("run-2")])
+      assert.strictEqual(counter.count, 2)
+    }).pipe(Effect.provide(RunStore.layerMemory)))
 })
 
 /**
