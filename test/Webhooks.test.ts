@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, type Duration, Effect, Fiber, Layer, Redacted, Schema } from "effect"
+import { Cause, Context, Deferred, type Duration, Effect, Fiber, Layer, Logger, Redacted, Schema } from "effect"
 import { HttpRouter } from "effect/http"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
@@ -463,6 +463,84 @@ describe("the route", () => {
       const headers = yield* Tela.webhookHeaders(Redacted.make("tela"))
       assert.strictEqual(yield* post("/tela", run, headers), 204)
       assert.strictEqual(yield* post("/tela", run, {}), 400)
+      yield* Effect.promise(dispose)
+    }))
+})
+
+describe("the limits of a route", () => {
+  /** What posts to a route that is made with the options. */
+  const opened = (options: Partial<Parameters<typeof Spine.layerWebhookRoute>[0]>) =>
+    Effect.acquireRelease(
+      Effect.sync(() =>
+        HttpRouter.toWebHandler(
+          Layer.mergeAll(Spine.layerWebhookRoute({ path: "/spine", secret, ...options })).pipe(
+            Layer.provide(Webhooks.layer)
+          ),
+          { disableLogger: true }
+        )
+      ),
+      ({ dispose }) => Effect.promise(dispose)
+    ).pipe(Effect.map(({ handler }) => (body: string, headers: Record<string, string>) =>
+      Effect.promise(() => handler(new Request("http://x.example/spine", { method: "POST", body, headers })))
+    ))
+  const body = JSON.stringify({ id: "evt_1", type: "webhook.ping", created: 1, data: { object: {} } })
+
+  for (const maxBodyBytes of [0, -1, 0.5, NaN, Infinity, 2 ** 53, "1000" as never]) {
+    it.effect(`a limit of ${maxBodyBytes} bytes is a ConfigError when the route is made`, () =>
+      Effect.gen(function*() {
+        const route = Spine.layerWebhookRoute({ path: "/spine", secret, maxBodyBytes }).pipe(
+          Layer.provide([Webhooks.layer, HttpRouter.layer])
+        )
+        const error = yield* Effect.flip(Layer.build(route))
+        assert.instanceOf(error, RunError.ConfigError)
+        assert.strictEqual(error.option, "maxBodyBytes")
+        assert.include(error.message, String(maxBodyBytes))
+      }).pipe(Effect.scoped))
+  }
+
+  it.live("a body may be as long as the limit, whether its length is announced or not", () =>
+    Effect.gen(function*() {
+      const headers = { "spine-signature": yield* Spine.signWebhook(body, secret) }
+      const length = { "content-length": String(body.length) }
+      for (const [maxBodyBytes, status] of [[body.length, 204], [body.length - 1, 413], [1, 413]] as const) {
+        const post = yield* opened({ maxBodyBytes })
+        assert.strictEqual((yield* post(body, headers)).status, status, "not announced")
+        assert.strictEqual((yield* post(body, { ...headers, ...length })).status, status, "announced")
+      }
+      // A length that is announced and over the limit is refused before the body is read and its signature looked at
+      const post = yield* opened({ maxBodyBytes: 1000 })
+      assert.strictEqual((yield* post(body, { "content-length": "1001" })).status, 413)
+    }).pipe(Effect.scoped))
+
+  it.live("what onEvent fails with is logged, and a route without it takes events all the same", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const logger = Logger.layer([
+        Logger.make(({ cause, message }) => void lines.push(`${message} ${Cause.pretty(cause)}`))
+      ])
+      const headers = { "spine-signature": yield* Spine.signWebhook(body, secret) }
+      const { dispose, handler } = HttpRouter.toWebHandler(
+        Layer.mergeAll(
+          Spine.layerWebhookRoute({ path: "/none", secret }),
+          Spine.layerWebhookRoute({
+            path: "/fails",
+            secret,
+            onEvent: () => Effect.fail(new Error("the table is gone"))
+          })
+        ).pipe(Layer.provide(Webhooks.layer), Layer.provideMerge(logger)),
+        { disableLogger: true }
+      )
+      const post = (path: string, body: string, headers: Record<string, string>) =>
+        Effect.promise(() => handler(new Request(`http://x.example${path}`, { method: "POST", body, headers })))
+      assert.strictEqual((yield* post("/none", body, headers)).status, 204)
+      const other = body.replace("evt_1", "evt_2")
+      assert.strictEqual(
+        (yield* post("/fails", other, { "spine-signature": yield* Spine.signWebhook(other, secret) })).status,
+        204
+      )
+      yield* until(Effect.sync(() => lines.length > 0))
+      assert.lengthOf(lines, 1)
+      assert.match(lines[0]!, /onEvent failed.*the table is gone/s)
       yield* Effect.promise(dispose)
     }))
 })

@@ -1,7 +1,10 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Fiber, Latch, Logger } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Fiber, Latch, Logger, References } from "effect"
 import { RunError, RunRef } from "canvas-runs"
-import { thenOnCreated } from "../../src/internal/create.ts"
+import * as Create from "../../src/internal/create.ts"
+import type * as Http from "../../src/internal/http.ts"
+
+const { thenOnCreated } = Create
 
 const ref = RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" })
 const created = { ref, status: "accepted" }
@@ -54,11 +57,23 @@ describe("thenOnCreated", () => {
   it.effect("B11: an onCreated that throws keeps its cause, and the ref is logged", () =>
     Effect.gen(function*() {
       const logged: Array<string> = []
-      const logger = Logger.make(({ message }) => void logged.push(String(message)))
+      const logger = Logger.make(({ fiber, message }) => {
+        logged.push(String(message))
+        assert.deepStrictEqual(fiber.getRef(References.CurrentLogAnnotations), { ref })
+      })
+      let runId: unknown
       const defect = new TypeError("ref is not iterable")
       const exit = yield* thenOnCreated(Effect.succeed(created), () => {
         throw defect
-      }).pipe(Effect.exit, Effect.provide(Logger.layer([logger])))
+      }).pipe(
+        Effect.exit,
+        Effect.tap(Effect.map(Effect.currentSpan, ({ attributes }) => {
+          runId = attributes.get("run.id")
+        })),
+        Effect.withSpan("create"),
+        Effect.provide(Logger.layer([logger]))
+      )
+      assert.strictEqual(runId, ref.id)
       assert.isTrue(Exit.isFailure(exit) && Cause.squash(exit.cause) === defect)
       assert.strictEqual(logged.length, 1)
       assert.include(logged[0], ref.id)
@@ -92,4 +107,92 @@ describe("thenOnCreated", () => {
     expectTypeOf(thenOnCreated(create, () => Effect.void)).toEqualTypeOf<typeof create>()
     expectTypeOf(thenOnCreated(create, undefined)).toEqualTypeOf<typeof create>()
   })
+})
+
+describe("a create", () => {
+  const fields = { operation: "runs.create", attempts: 2, elapsed: Duration.seconds(3), message: "test" }
+
+  /** Fails with the error, after it has asked whether to repeat the request, and says what it was asked and told. */
+  const failing = (error: RunError.RequestError, options: Parameters<typeof Create.create>[2]) =>
+    Effect.gen(function*() {
+      const account: Create.Account = { open: 0, refs: [], beforehand: new Set() }
+      let isRepeated: boolean | undefined
+      let isSentOnce: boolean | undefined
+      const fail = (call: Pick<Http.OpenCall, "isSentOnce" | "retryWhile">) =>
+        Effect.suspend(() => {
+          isRepeated = call.retryWhile?.(error)
+          isSentOnce = call.isSentOnce
+          return Effect.fail(error)
+        })
+      const api: Http.Api = { longest: 0, call: fail, open: fail }
+      const creates: ReadonlyArray<Effect.Effect<unknown, RunError.RequestError | RunError.CreateOutcomeUnknownError>> =
+        [
+          Create.create(api, {} as Http.Call<unknown>, options),
+          Create.open(api, {} as Http.OpenCall, options)
+        ]
+      const outcomes = yield* Effect.forEach(creates, (create) =>
+        Effect.map(
+          Effect.flip(Effect.provideService(create, Create.CurrentAccount, account)),
+          (error) => ({ error, isRepeated, isSentOnce })
+        ))
+      return { outcomes, account }
+    })
+
+  it.effect("that leaves a doubt says all that its failure says, and nothing that it does not", () =>
+    Effect.gen(function*() {
+      const said = {
+        status: 503,
+        requestId: "req_1",
+        providerMessage: "overloaded",
+        providerCode: "busy",
+        body: { error: "busy" }
+      }
+      for (const extra of [said, {}]) {
+        const cause = new RunError.ServerError({ ...fields, ...extra })
+        const { account, outcomes } = yield* failing(cause, { retryCreates: false })
+        for (const { error, isRepeated, isSentOnce } of outcomes) {
+          assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+          assert.deepInclude(error, {
+            operation: "runs.create",
+            attempts: 2,
+            elapsed: Duration.seconds(3),
+            cause,
+            ...extra
+          })
+          for (const name of Object.keys(said)) assert.strictEqual(name in error, name in extra, name)
+          assert.isFalse(isRepeated)
+          assert.isTrue(isSentOnce)
+        }
+        assert.strictEqual(account.open, 2)
+      }
+    }))
+
+  it.effect("is repeated after a doubt when the caller accepts a second run", () =>
+    Effect.gen(function*() {
+      const { outcomes } = yield* failing(new RunError.ServerError(fields), { retryCreates: true })
+      for (const { error, isRepeated, isSentOnce } of outcomes) {
+        assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+        assert.isTrue(isRepeated)
+        assert.isFalse(isSentOnce)
+      }
+    }))
+
+  it.effect("whose body was not sent whole leaves no doubt, and is not repeated", () =>
+    Effect.gen(function*() {
+      const broken = new RunError.TransportError({ ...fields, reached: true })
+      const { account, outcomes } = yield* failing(broken, {
+        retryCreates: true,
+        isIncomplete: (error) => error === broken
+      })
+      for (const outcome of outcomes) {
+        assert.deepStrictEqual(outcome, { error: broken, isRepeated: false, isSentOnce: false })
+      }
+      assert.strictEqual(account.open, 0)
+    }))
+
+  it.effect("outside of a store may have steps before it, whose failures stay what they are", () =>
+    Effect.gen(function*() {
+      const error = new Error("the upload failed")
+      assert.strictEqual(yield* Effect.flip(Create.beforehand(Effect.fail(error))), error)
+    }))
 })
