@@ -207,6 +207,26 @@ describe("Tela.constructEvent", () => {
       }
       assert.strictEqual(reasonOf(yield* Effect.flip(Tela.constructEvent("{}", headers, key))), "body")
     }))
+
+  it.effect("takes a token only as it was made, and ids that are ids", () =>
+    Effect.gen(function*() {
+      const headers = yield* Tela.webhookHeaders(key)
+      const token = headers[Tela.webhookHeader]!
+      const reasonFor = (header: unknown) =>
+        Effect.map(
+          Effect.flip(Tela.constructEvent(body, { [Tela.webhookHeader]: header as string }, key)),
+          reasonOf
+        )
+      for (const header of [null, undefined]) assert.strictEqual(yield* reasonFor(header), "missing")
+      for (const header of ["", `!${token}`, `${token}0`, "x", "x.", `.${"0".repeat(64)}`, 7, [token], {}]) {
+        assert.strictEqual(yield* reasonFor(header), "malformed", String(header))
+      }
+      const withId = (id: string) => Tela.constructEvent(JSON.stringify({ id, status: "succeeded" }), headers, key)
+      for (const id of ["10", "a-b_c.d", "x".repeat(200)]) assert.strictEqual((yield* withId(id)).id, id)
+      for (const id of ["10 ", " 10", "x".repeat(201), "a/b"]) {
+        assert.strictEqual(reasonOf(yield* Effect.flip(withId(id))), "body", id)
+      }
+    }))
 })
 
 const spineLayer = Layer.unwrap(
@@ -464,6 +484,210 @@ describe("the route", () => {
       assert.strictEqual(yield* post("/tela", run, headers), 204)
       assert.strictEqual(yield* post("/tela", run, {}), 400)
       yield* Effect.promise(dispose)
+    }))
+})
+
+describe("the wire form of Spine's events", () => {
+  const sign = (body: string, timestamp?: number) => Spine.signWebhook(body, secret, { timestamp })
+  const construct = (body: string) => Effect.flatMap(sign(body), (header) => Spine.constructEvent(body, header, secret))
+  const reasonFor = (payload: unknown, header: unknown) =>
+    Effect.map(Effect.flip(Spine.constructEvent(payload as never, header as never, secret)), reasonOf)
+
+  it.effect("fields that are left out or null have neutral values", () =>
+    Effect.gen(function*() {
+      const event = yield* construct(JSON.stringify({ id: "evt_1", type: "webhook.ping", livemode: null }))
+      assert.deepStrictEqual(event, {
+        _tag: "other",
+        id: "evt_1",
+        type: "webhook.ping",
+        created: 0,
+        livemode: false,
+        object: {},
+        raw: { id: "evt_1", type: "webhook.ping", livemode: null }
+      })
+      assert.deepInclude(
+        yield* construct(JSON.stringify({ id: "evt_1", type: "webhook.ping", data: { object: null } })),
+        {
+          object: {}
+        }
+      )
+    }))
+
+  it.effect("only the three types about runs promise a run", () =>
+    Effect.gen(function*() {
+      for (const type of ["run.completed.later", "dry-run.completed"]) {
+        const event = yield* construct(JSON.stringify({ id: "evt_1", type, data: { object: { run_id: "r" } } }))
+        assert.deepInclude(event, { _tag: "other", type })
+      }
+    }))
+
+  it.effect("a result that is no object adds nothing to the run", () =>
+    Effect.gen(function*() {
+      for (const result of ["xy", null, 3]) {
+        const object = { run_id: "r", status: "completed", result }
+        const event = yield* construct(JSON.stringify({ id: "evt_1", type: "run.completed", data: { object } }))
+        assert.deepInclude(event, { _tag: "run", run: { run_id: "r", status: "completed" } })
+      }
+    }))
+
+  it.effect("a header that is no text is malformed, and one that was not passed is missing", () =>
+    Effect.gen(function*() {
+      const { body } = vector
+      yield* TestClock.setTime(vector.time * 1000)
+      assert.strictEqual(yield* reasonFor(body, null), "missing")
+      assert.strictEqual(yield* reasonFor(body, ""), "missing")
+      for (const header of [7, [vector.header], {}]) assert.strictEqual(yield* reasonFor(body, header), "malformed")
+    }))
+
+  it.effect("a payload that was parsed is told from one that was changed", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(vector.time * 1000)
+      for (const payload of [JSON.parse(vector.body), null, 7, undefined]) {
+        assert.strictEqual(yield* reasonFor(payload, vector.header), "body")
+      }
+    }))
+
+  it.effect("only whole numbers are times, and only 64 hexadecimal digits are a signature", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(vector.time * 1000)
+      const [time, signature] = vector.header.split(",") as [string, string]
+      const digits = signature.slice(3)
+      for (
+        const header of [
+          `t=x${time.slice(2)},${signature}`,
+          `${time}x,${signature}`,
+          `${time},v1=0${digits}`,
+          `${time},v1=${digits}0`,
+          `${time},v1=zz${digits}`
+        ]
+      ) {
+        assert.strictEqual(yield* reasonFor(vector.body, header), "malformed", header)
+      }
+      // Upper case says the same number
+      yield* Spine.constructEvent(vector.body, `${time},v1=${digits.toUpperCase()}`, secret)
+    }))
+
+  it.effect("what stands behind 4096 characters of a header is not looked at", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(vector.time * 1000)
+      const [time, signature] = vector.header.split(",")
+      assert.strictEqual(yield* reasonFor(vector.body, `${time},${"v0=x,".repeat(1000)}${signature}`), "malformed")
+    }))
+
+  it.effect("one that is too old says how old it is", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime((vector.time + 400) * 1000)
+      const error = yield* Effect.flip(Spine.constructEvent(vector.body, vector.header, secret))
+      assert.include(error.message, "signed 400 seconds ago")
+    }))
+
+  it.effect("a tolerance that is no duration above zero is a ConfigError that names it", () =>
+    Effect.gen(function*() {
+      for (const tolerance of ["soon" as never, 0, -1]) {
+        const error = yield* Effect.flip(Spine.constructEvent(vector.body, vector.header, secret, { tolerance }))
+        assert.instanceOf(error, RunError.ConfigError)
+        assert.strictEqual(error.option, "tolerance")
+      }
+    }))
+})
+
+describe("what a route passes on to the hub", () => {
+  const telaSecret = Redacted.make("tela")
+
+  /** The statuses of the answers and the deliveries that reach the hub, for bodies that are posted to a route. */
+  const posted = (
+    route: Layer.Layer<never, RunError.ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks>,
+    requests: ReadonlyArray<{ readonly body: string; readonly headers: Readonly<Record<string, string>> }>
+  ) =>
+    Effect.gen(function*() {
+      const deliveries: Array<Webhooks.Delivery> = []
+      const hub = Layer.succeed(Webhooks.Webhooks, {
+        deliver: (delivery) => Effect.sync(() => deliveries.push(delivery) > 0),
+        ended: () => Effect.never
+      })
+      const { dispose, handler } = HttpRouter.toWebHandler(Layer.provide(route, hub), { disableLogger: true })
+      const statuses = yield* Effect.forEach(requests, (request) =>
+        Effect.promise(() =>
+          handler(new Request("http://x.example/hook", { method: "POST", ...request }))
+        ).pipe(
+          Effect.map(({ status }) => status)
+        ))
+      yield* Effect.promise(dispose)
+      return { statuses, deliveries }
+    })
+
+  const spineRequest = (event: object, timestamp?: number) => {
+    const body = JSON.stringify({ id: "evt_1", ...event })
+    return Effect.map(Spine.signWebhook(body, secret, { timestamp }), (header) => ({
+      body,
+      headers: { "spine-signature": header }
+    }))
+  }
+
+  it.live("of Spine: the run, an id of the event, and whether the run has ended", () =>
+    Effect.gen(function*() {
+      const object = { run_id: "r", status: "running" }
+      const { deliveries } = yield* posted(
+        Spine.layerWebhookRoute({ path: "/hook", secret }),
+        yield* Effect.all([
+          spineRequest({ type: "run.started", data: { object } }),
+          spineRequest({ type: "run.completed", data: { object: { ...object, status: "completed" } } }),
+          spineRequest({ type: "run.failed", data: { object: { ...object, status: "failed" } } }),
+          spineRequest({ type: "webhook.ping" })
+        ])
+      )
+      assert.deepStrictEqual(deliveries, [
+        { provider: "spine", runId: "r", eventId: "evt_1/run.started/r", isTerminal: false },
+        { provider: "spine", runId: "r", eventId: "evt_1/run.completed/r", isTerminal: true },
+        { provider: "spine", runId: "r", eventId: "evt_1/run.failed/r", isTerminal: true },
+        { provider: "spine", runId: "evt_1", eventId: "evt_1", isTerminal: false }
+      ])
+    }))
+
+  it.live("of Spine: what is older than the tolerance of the route is refused", () =>
+    Effect.gen(function*() {
+      const request = yield* spineRequest({ type: "webhook.ping" }, Math.floor(Date.now() / 1000) - 1800)
+      const route = (tolerance?: Duration.Input) => Spine.layerWebhookRoute({ path: "/hook", secret, tolerance })
+      assert.deepStrictEqual((yield* posted(route(), [request])).statuses, [400])
+      assert.deepStrictEqual((yield* posted(route("1 hour"), [request])).statuses, [204])
+    }))
+
+  it.live("of Tela: the execution, an id that depends on the token and the body, and whether it has ended", () =>
+    Effect.gen(function*() {
+      const [one, other] = [yield* Tela.webhookHeaders(telaSecret), yield* Tela.webhookHeaders(telaSecret)]
+      const bodyOf = (status: string, extra?: object) => JSON.stringify({ id: "x", status, ...extra })
+      const { deliveries, statuses } = yield* posted(Tela.layerWebhookRoute({ path: "/hook", secret: telaSecret }), [
+        { body: bodyOf("succeeded"), headers: one },
+        { body: bodyOf("succeeded"), headers: one },
+        { body: bodyOf("failed"), headers: one },
+        { body: bodyOf("running"), headers: one },
+        { body: bodyOf("succeeded"), headers: other },
+        // More than the limit of Spine's route
+        { body: bodyOf("succeeded", { message: "x".repeat(2 * 1024 * 1024) }), headers: one }
+      ])
+      assert.deepStrictEqual(statuses, [204, 204, 204, 204, 204, 204])
+      assert.deepStrictEqual(deliveries.map(({ isTerminal }) => isTerminal), [true, true, true, false, true, true])
+      for (const { eventId, provider, runId } of deliveries) {
+        assert.deepStrictEqual([provider, runId], ["tela", "x"])
+        assert.match(eventId, /^x\/[0-9a-f]{64}$/)
+      }
+      const [first, again, ...others] = deliveries.map(({ eventId }) => eventId)
+      assert.strictEqual(first, again)
+      assert.strictEqual(new Set([first, ...others]).size, 5)
+      const limited = Tela.layerWebhookRoute({ path: "/hook", secret: telaSecret, maxBodyBytes: 10 })
+      assert.deepStrictEqual((yield* posted(limited, [{ body: bodyOf("failed"), headers: one }])).statuses, [413])
+    }))
+
+  it.live("of Tela: onEvent is given the execution", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const headers = yield* Tela.webhookHeaders(telaSecret)
+      const onEvent = ({ id }: { readonly id: string }) => Effect.sync(() => void seen.push(id))
+      yield* posted(Tela.layerWebhookRoute({ path: "/hook", secret: telaSecret, onEvent }), [
+        { body: JSON.stringify({ id: "x", status: "running" }), headers }
+      ])
+      yield* until(Effect.sync(() => seen.length === 1))
+      assert.deepStrictEqual(seen, ["x"])
     }))
 })
 
