@@ -692,12 +692,12 @@ describe("what a route passes on to the hub", () => {
 })
 
 describe("the limits of a route", () => {
-  /** What posts to a route that is made with the options. */
-  const opened = (options: Partial<Parameters<typeof Spine.layerWebhookRoute>[0]>) =>
+  /** What posts to a route with a limit. */
+  const opened = (maxBodyBytes: number) =>
     Effect.acquireRelease(
       Effect.sync(() =>
         HttpRouter.toWebHandler(
-          Layer.mergeAll(Spine.layerWebhookRoute({ path: "/spine", secret, ...options })).pipe(
+          Spine.layerWebhookRoute({ path: "/spine", secret, maxBodyBytes }).pipe(
             Layer.provide(Webhooks.layer)
           ),
           { disableLogger: true }
@@ -727,12 +727,12 @@ describe("the limits of a route", () => {
       const headers = { "spine-signature": yield* Spine.signWebhook(body, secret) }
       const length = { "content-length": String(body.length) }
       for (const [maxBodyBytes, status] of [[body.length, 204], [body.length - 1, 413], [1, 413]] as const) {
-        const post = yield* opened({ maxBodyBytes })
+        const post = yield* opened(maxBodyBytes)
         assert.strictEqual((yield* post(body, headers)).status, status, "not announced")
         assert.strictEqual((yield* post(body, { ...headers, ...length })).status, status, "announced")
       }
       // A length that is announced and over the limit is refused before the body is read and its signature looked at
-      const post = yield* opened({ maxBodyBytes: 1000 })
+      const post = yield* opened(1000)
       assert.strictEqual((yield* post(body, { "content-length": "1001" })).status, 413)
     }).pipe(Effect.scoped))
 
