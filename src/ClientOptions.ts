@@ -94,7 +94,15 @@ export interface ClientOptions {
    *
    * Without it a create is sent once, also by an `HttpClient` that repeats failed requests, such as one with
    * `HttpClient.retryTransient`. What such a client wants to repeat ends as `CreateOutcomeUnknownError`, because the client hides
-   * how the first request ended.
+   * how the first request ended. A client may also repeat what it has taken on, with `Effect.retry` in `HttpClient.transform` or in
+   * `HttpClient.make`: if fetch or `NodeHttp.layer` below it sent a create more than once, every failure of that create has an
+   * unknown outcome.
+   *
+   * **Gotchas**
+   *
+   * Repetition below that cannot be seen: by another `HttpClient`, by an interceptor of undici, by a `globalThis.fetch` that was
+   * replaced, and by fetch itself, which may send a request again after status 421. With a `fetch` of the program
+   * (`FetchHttpClient.Fetch`), no failed connection proves that a create was never sent.
    *
    * @default false
    */

@@ -75,6 +75,7 @@ import * as Context from "effect/Context"
 import * as Digest from "effect/crypto/Digest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Predicate from "effect/Predicate"
@@ -91,7 +92,6 @@ import {
   CreateOutcomeUnknownError,
   type InvalidOutputError,
   refused,
-  type RequestError,
   type RunFailedError
 } from "./RunError.ts"
 import { describe, format, read as readRef, RunRef } from "./internal/ref.ts"
@@ -200,14 +200,19 @@ export interface Service {
    * anything else that brings a `ref`. From the intent to the ref nothing is interrupted, so that no answer is lost; that
    * takes as long as `create` does, which a client bounds with its `requestTimeout`.
    *
-   * If `create` fails and surely made no run (a request that was refused, a connection that was never made), the key is
-   * free again. If a client created the run and a later step of `create` failed, the ref of that run is stored. After
-   * every other failure the outcome is unknown, and the key stays taken.
+   * If `create` fails with the error of a client's create operation that surely made no run (a refused request, a failed upload
+   * before it, a connection that was never made), the key is free again. If a client created the run and a later step of `create`
+   * failed, the ref of that run is stored. After every other failure the outcome is unknown, and the key stays taken.
    *
    * **Gotchas**
    *
-   * For an error that is not this library's, the store assumes that a run was created. The tag of an error does not
-   * count: a class of your program may have the same one.
+   * The key is freed only by the very error that a create operation failed with in `create`, such as `runs.create`,
+   * `canvas.execute` or `tasks.create`. For every other error the store assumes that a run was created: that of a look-up before
+   * the create, an error of your program, and what `Effect.mapError` or `Effect.runPromise` made of the error. A create that runs
+   * elsewhere, in a fiber forked before or by `Effect.runPromise`, is not seen.
+   *
+   * A create cannot run its own key: a call of the store for that key in `create` is a `BadRequestError`. A wait for another key,
+   * which a call in `create` makes, can be interrupted.
    */
   readonly runOnce: <A extends { readonly ref: RunRef }, E, R>(
     key: string,
@@ -216,12 +221,13 @@ export interface Service {
   ) => Effect.Effect<RunRef, E | BadRequestError | CreateOutcomeUnknownError | RunStoreError, R>
   /**
    * Follows the run under the key with `wait`, and marks it finished when that has succeeded, or has failed because the
-   * run has ended badly (a `RunFailedError` or `InvalidOutputError` of this library, about this run). After any other
+   * run has ended badly (a `RunFailedError` or `InvalidOutputError` of this library with the `ref` of this run). After any other
    * failure it stays unfinished.
    *
    * **Details**
    *
-   * `wait` may do more than wait: with the downloads and the bookkeeping in it, the run is finished when they are done.
+   * `wait` may do more than wait: with the downloads and the bookkeeping in it, the run is finished when they are done. If the
+   * key has another run when `wait` ends than when it began, that run stays unfinished.
    */
   readonly settle: <A, E, R>(
     key: string,
@@ -232,7 +238,7 @@ export interface Service {
   /** Brings a run in under a key: one that was found at the provider after its create had an unknown outcome. */
   readonly attach: (key: string, ref: RunRef) => Effect.Effect<void, BadRequestError | RunStoreError>
   /** Removes all that is known under the key, so that it can be run again. The run itself goes on. */
-  readonly forget: (key: string) => Effect.Effect<void, RunStoreError>
+  readonly forget: (key: string) => Effect.Effect<void, BadRequestError | RunStoreError>
   /** What is known under the key, or `undefined`. */
   readonly get: (key: string) => Effect.Effect<Entry | undefined, RunStoreError>
   /**
@@ -353,15 +359,27 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
     }
   })
 
+  const get = (operation: string, key: string) => Effect.flatMap(nameOf(key), (name) => read({ operation, name, key }))
+
   /** What an operation on a key does, while no other one does anything with it. */
   const withKey = <A, E, R>(
     operation: string,
     key: string,
     use: (about: KeyAbout) => Effect.Effect<A, E, R>
-  ): Effect.Effect<A, E, R> =>
-    Effect.flatMap(nameOf(key), (name) => exclusive(name)(use({ operation, name, key }))).pipe(
-      Telemetry.span(operation, { "run.key": key })
-    )
+  ): Effect.Effect<A, E | BadRequestError, R> =>
+    Effect.flatMap(
+      Effect.all([nameOf(key), Create.CurrentAccount]),
+      ([name, account]): Effect.Effect<A, E | BadRequestError, R> =>
+        isCreatedBy(account, creating, name)
+          ? Effect.fail(refused({
+            operation,
+            parameter: "key",
+            message:
+              `${JSON.stringify(key)} is the key of the create that makes this call, which would wait for itself. ` +
+              "Use another key, or make the call after the create."
+          }))
+          : exclusive(name)(use({ operation, name, key }))
+    ).pipe(Telemetry.span(operation, { "run.key": key }))
 
   const createOnce = Effect.fnUntraced(function*<A extends { readonly ref: RunRef }, E, R>(
     about: KeyAbout,
@@ -372,26 +390,38 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
     if (earlier === undefined) {
       yield* Effect.tapError(writeRecord(about, "intent", { intendedAt }), () => tidy(about, "intent"))
     }
-    const account: Create.Account = { open: 0, refs: [], beforehand: new Set() }
+    const account: Create.Account = {
+      open: 0,
+      refs: [],
+      failures: new Set(),
+      key: { store: creating, name: about.name },
+      outer: yield* Create.CurrentAccount
+    }
     const keep = (ref: RunRef) =>
       Effect.andThen(writeRecord(about, "created", { intendedAt, ref }), tidy(about, "intent"))
-    const created = yield* Effect.provideService(create, Create.CurrentAccount, account).pipe(
+    const created: unknown = yield* Effect.provideService(create, Create.CurrentAccount, account).pipe(
+      // A fiber that outlives the create may use the key
+      Effect.ensuring(Effect.sync(() => {
+        account.key = undefined
+      })),
       Effect.tapCause((cause) => {
         const [ref] = account.refs
         if (ref !== undefined && account.open === 1) {
           return Effect.catch(keep(ref), (error) => Effect.logWarning(`canvas-runs: ${error.message}`))
         }
         // What an earlier create has left in doubt, a later one does not clear up
-        return earlier === undefined && account.open === 0 && cause.reasons.every(isWithoutRun(account))
+        return earlier === undefined && account.open === 0 &&
+            cause.reasons.every((reason) => Cause.isFailReason(reason) && account.failures.has(reason.error))
           ? tidy(about, "intent")
           : Effect.void
       })
     )
-    const ref = readRef(created.ref)
+    const given = Predicate.hasProperty(created, "ref") ? created.ref : undefined
+    const ref = readRef(given)
     if (ref === undefined) {
       return yield* new RunStoreError({
-        message: `${about.operation}: a run was created for ${JSON.stringify(about.key)}, and its ref is ${
-          describe(created.ref)
+        message: `${about.operation}: a run may have been created for ${JSON.stringify(about.key)}, and ${
+          given === undefined ? `create returned ${quote(created)}, without a ref` : `its ref is ${describe(given)}`
         }, which names no run. Find the run at the provider, and attach it with RunRef.make.`,
         operation: about.operation,
         reason: "record",
@@ -420,7 +450,13 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
           })
         }
         const { intendedAt, ref } = entry
-        if (of !== undefined && !isSameRun(of, ref)) return
+        if (of !== undefined && !isSameRun(of, ref)) {
+          return yield* Effect.logWarning(
+            `canvas-runs: ${operation}: the run that ended is ${format(of)}, and under ${
+              JSON.stringify(key)
+            } there is ${format(ref)}, which stays unfinished`
+          )
+        }
         yield* writeRecord(about, "finished", { intendedAt, ref, finishedAt: yield* Clock.currentTimeMillis })
         yield* tidy(about, "intent")
         yield* tidy(about, "created")
@@ -455,17 +491,20 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
         })
       ),
     settle: (key, wait) =>
-      wait.pipe(
-        Effect.tapError((error) =>
-          isEnd(error)
-            ? Effect.catch(
-              complete("RunStore.settle", key, error.ref),
-              (error) => Effect.logWarning(`canvas-runs: ${error.message}`)
-            )
-            : Effect.void
-        ),
-        Effect.tap(() => complete("RunStore.settle", key))
-      ),
+      Effect.flatMap(get("RunStore.settle", key), (entry) => {
+        const begun = entry !== undefined && "ref" in entry ? entry.ref : undefined
+        return wait.pipe(
+          Effect.tapError((error) =>
+            isEnd(error) && error.ref !== undefined && (begun === undefined || isSameRun(error.ref, begun))
+              ? Effect.catch(
+                complete("RunStore.settle", key, error.ref),
+                (error) => Effect.logWarning(`canvas-runs: ${error.message}`)
+              )
+              : Effect.void
+          ),
+          Effect.tap(() => complete("RunStore.settle", key, begun))
+        )
+      }),
     complete: (key) => complete("RunStore.complete", key),
     attach: (key, given) =>
       withKey(
@@ -501,7 +540,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
       withKey("RunStore.forget", key, (about) =>
         // The most advanced entry counts, so it goes last: cut short, this has removed nothing yet
         Effect.uninterruptible(Effect.forEach(states, (state) => removeRecord(about, state), { discard: true }))),
-    get: (key) => Effect.flatMap(nameOf(key), (name) => read({ operation: "RunStore.get", name, key })),
+    get: (key) => get("RunStore.get", key),
     unfinished: storage.keys.pipe(
       Effect.mapError(storageFailed({ operation: "RunStore.unfinished" }, "could not be listed")),
       Effect.flatMap((stored) =>
@@ -654,7 +693,15 @@ const isUnfinished = (entry: Entry | undefined): entry is UnfinishedEntry =>
 const byAge = (self: UnfinishedEntry, that: UnfinishedEntry): number =>
   (self.intendedAt ?? 0) - (that.intendedAt ?? 0) || (self.key < that.key ? -1 : 1)
 
-/** One at a time for each name. */
+/** Whether the create for this key is under way, and the fiber is part of it. */
+const isCreatedBy = (account: Create.Account | undefined, store: unknown, name: string): boolean =>
+  account !== undefined &&
+  (account.key?.store === store && account.key?.name === name || isCreatedBy(account.outer, store, name))
+
+/**
+ * One at a time for each name. The wait can be interrupted also where the caller cannot: two creates that each run the other's key
+ * would wait for ever.
+ */
 const makeLocks = () => {
   const locks = new Map<string, { readonly semaphore: Semaphore.Semaphore; users: number }>()
   return (name: string) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -665,7 +712,19 @@ const makeLocks = () => {
         locks.set(name, lock)
         return lock
       }),
-      ({ semaphore }) => semaphore.withPermits(1)(self),
+      ({ semaphore }) =>
+        Effect.uninterruptibleMask((restore) => {
+          let ended: Exit.Exit<A, E> | undefined
+          const once = Effect.onExit(restore(self), (exit) =>
+            Effect.sync(() => {
+              ended = exit
+            }))
+          return Effect.catchCause(
+            Effect.interruptible(semaphore.withPermits(1)(Effect.uninterruptible(once))),
+            // An interruption that comes after the end takes nothing back
+            (cause) => ended ?? Effect.failCause(cause)
+          )
+        }),
       (lock) =>
         Effect.sync(() => {
           if (--lock.users === 0) locks.delete(name)
@@ -738,35 +797,8 @@ const outcomeUnknown = (
     )
   })
 
-/**
- * Whether a create of a client failed with this, and there is surely no run. Any other error, such as one of the program's own
- * with the same tag, leaves that open.
- */
-const isWithoutRun = (account: Create.Account) => (reason: Cause.Reason<unknown>): boolean => {
-  if (!Cause.isFailReason(reason)) return false
-  const { error } = reason
-  return account.beforehand.has(error) ||
-    (isOurs(error, "FileInputError") || isRequestError(error) && !Create.mayHaveCreated(error)) &&
-      !(Predicate.hasProperty(error, "ref") && error.ref !== undefined)
-}
-
-const isRequestError = (error: unknown): error is RequestError =>
-  isOurs(
-    error,
-    "BadRequestError",
-    "AuthenticationError",
-    "UsageLimitError",
-    "PermissionDeniedError",
-    "NotFoundError",
-    "ConflictError",
-    "RateLimitError",
-    "ServerError",
-    "TransportError",
-    "RequestTimeoutError",
-    "InvalidResponseError"
-  )
-
 const isEnd = (error: unknown): error is RunFailedError | InvalidOutputError =>
   isOurs(error, "RunFailedError", "InvalidOutputError")
 
-const isSameRun = (self: RunRef, that: RunRef): boolean => self.provider === that.provider && self.id === that.id
+const isSameRun = (self: RunRef, that: RunRef): boolean =>
+  self.provider === that.provider && self.kind === that.kind && self.id.toLowerCase() === that.id.toLowerCase()

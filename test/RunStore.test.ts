@@ -12,8 +12,10 @@ import {
   Layer,
   Logger,
   Redacted,
+  Schedule,
   Schema
 } from "effect"
+import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { RunError, RunRef, Spine, Tela } from "canvas-runs"
@@ -32,6 +34,27 @@ const creating = <E = never>(
   const counter = { count: 0 }
   return { counter, create: Effect.suspend(() => result(++counter.count)) }
 }
+
+/** A Spine client of one copy of the package, whose requests are answered like this. */
+const clientOn = (
+  { make }: Pick<typeof Spine, "make">,
+  answer: (request: HttpClientRequest.HttpClientRequest) => Response | Error
+) =>
+  Effect.provideService(
+    make({ apiKey: Redacted.make("sk_spine_answered"), retry: Schedule.recurs(0) }),
+    HttpClient.HttpClient,
+    HttpClient.make((request) => {
+      const given = answer(request)
+      return given instanceof Error
+        ? Effect.fail(
+          new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause: given }) })
+        )
+        : Effect.succeed(HttpClientResponse.fromWeb(request, given))
+    })
+  )
+
+const createOn = (copy: Pick<typeof Spine, "make">, answer: () => Response | Error) =>
+  Effect.flatMap(clientOn(copy, answer), ({ runs }) => runs.create({ prompt: "x" }))
 
 /** A storage whose content outlives those who use it, and whose operations can be tampered with. */
 const makeDisk = (tamper: {
@@ -169,17 +192,22 @@ describe("runOnce", () => {
     new RunError.InvalidResponseError({ ...fields, status: 308, isRetryable: false }),
     new RunError.FileInputError({ message: "test", file: "a.txt", reason: "read", reached: false, isRetryable: false })
   ]
-  for (const error of withoutRun) {
-    it.effect(`frees the key after ${error._tag}, which surely made no run`, () =>
+  const answers: ReadonlyArray<readonly [string, Response | Error]> = [
+    ...[400, 401, 402, 403, 404, 409, 422, 429, 501, 505, 307].map((status) =>
+      [`status ${status}`, new Response(null, { status })] as const
+    ),
+    ["a refused connection", Object.assign(new Error("refused"), { code: "ECONNREFUSED" })]
+  ]
+  for (const [what, answer] of answers) {
+    it.effect(`frees the key after a create that met ${what}, which surely made no run`, () =>
       Effect.gen(function*() {
         const { content, store } = makeDisk()
         const { runOnce } = yield* store
-        const { create } = creating((count) =>
-          count === 1 ? Effect.fail(error) : Effect.succeed({ ref: refOf(`run-${count}`) })
-        )
-        assert.strictEqual(yield* Effect.flip(runOnce("a", create)), error)
+        const create = createOn(Spine, () => answer)
+        const { create: succeeding } = creating()
+        assert.notInstanceOf(yield* Effect.flip(runOnce("a", create)), RunError.CreateOutcomeUnknownError)
         assert.strictEqual(content.size, 0)
-        assert.deepStrictEqual(yield* runOnce("a", create), refOf("run-2"))
+        assert.deepStrictEqual(yield* runOnce("a", succeeding), refOf("run-1"))
       }))
   }
 
@@ -197,6 +225,7 @@ describe("runOnce", () => {
     ["TransportError after the request", Effect.fail(new RunError.TransportError({ ...fields, reached: true }))],
     ["an error about a run that exists", Effect.fail(new RunError.NotFoundError({ ...fields, ref: refOf("run-1") }))],
     ["an error of somebody else", Effect.fail({ _tag: "TimeoutError" })],
+    ...withoutRun.map((error) => [`${error._tag} of a call that creates nothing`, Effect.fail(error)] as const),
     ...withoutRun.map((error) =>
       [
         `the program's own ${error._tag}`,
@@ -246,20 +275,120 @@ describe("runOnce", () => {
       assert.strictEqual(counter.count, 1)
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
-  it.effect("B2: an error of another loaded copy of this package frees the key like one of this copy", () =>
+  it.effect("B2: a refused create of another loaded copy of this package frees the key like one of this copy", () =>
     Effect.gen(function*() {
       vi.resetModules()
-      const copy = yield* Effect.promise(() => import("canvas-runs/RunError"))
-      assert.notStrictEqual(copy.RateLimitError as unknown, RunError.RateLimitError)
+      const copy = yield* Effect.promise(() => import("canvas-runs/spine"))
+      assert.notStrictEqual(copy.make, Spine.make)
       const { get, runOnce } = yield* RunStore.RunStore
-      yield* Effect.flip(runOnce("a", Effect.fail(new copy.RateLimitError(fields))))
+      yield* Effect.flip(runOnce("a", createOn(copy, () => new Response(null, { status: 402 }))))
       assert.isUndefined(yield* get("a"))
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+
+  const lookUps: ReadonlyArray<readonly [string, (spine: Spine.Service) => Effect.Effect<unknown, unknown>]> = [
+    ["canvases.getDag that is refused", ({ canvases }) => canvases.getDag("c1")],
+    ["runs.retrieve of no id", ({ runs }) => runs.retrieve("no id")]
+  ]
+  for (const [what, lookUp] of lookUps) {
+    it.effect(`a run that is created outside of the effect, and then ${what}, keeps the key`, () =>
+      Effect.gen(function*() {
+        const { get, runOnce } = yield* RunStore.RunStore
+        const spine = yield* clientOn(Spine, ({ method }) =>
+          method === "POST"
+            ? Response.json({ success: true, data: { run_id: "r1" } })
+            : new Response(null, { status: 401 }))
+        const outside = Effect.promise(() => Effect.runPromise(spine.runs.create({ prompt: "x" })))
+        yield* Effect.flip(
+          runOnce("a", Effect.andThen(outside, Effect.andThen(lookUp(spine), Effect.die("it succeeded"))))
+        )
+        assert.strictEqual((yield* get("a"))?._tag, "Unknown")
+        const before = yield* Effect.forkChild(spine.runs.create({ prompt: "x" }))
+        const inFiber = Effect.andThen(Fiber.join(before), lookUp(spine))
+        yield* Effect.flip(runOnce("b", Effect.andThen(inFiber, Effect.die("it succeeded"))))
+        assert.strictEqual((yield* get("b"))?._tag, "Unknown")
+      }).pipe(Effect.provide(RunStore.layerMemory)))
+  }
+
+  for (
+    const [what, nothing] of [["null", null], ["no ref", {}], ["a ref that names no run", { ref: { id: 1 } }]] as const
+  ) {
+    it.effect(`a create that returns ${what} is a RunStoreError, and keeps the key`, () =>
+      Effect.gen(function*() {
+        const { get, runOnce } = yield* RunStore.RunStore
+        const error = yield* Effect.flip(runOnce("a", Effect.succeed(nothing as never)))
+        assert.instanceOf(error, RunStore.RunStoreError)
+        assert.strictEqual((yield* get("a"))?._tag, "Unknown")
+      }).pipe(Effect.provide(RunStore.layerMemory)))
+  }
+
+  const calls: ReadonlyArray<readonly [string, (store: RunStore.Service) => Effect.Effect<unknown, unknown>]> = [
+    ["runOnce", (store) => store.runOnce("a", creating().create)],
+    [
+      "runOnce in the create of another key",
+      (store) => store.runOnce("b", Effect.andThen(store.runOnce("a", creating().create), creating().create))
+    ],
+    ["complete", (store) => store.complete("a")],
+    ["attach", (store) => store.attach("a", refOf("run-1"))],
+    ["forget", (store) => store.forget("a")]
+  ]
+  for (const [name, call] of calls) {
+    it.effect(`a create that calls ${name} for its own key fails, and does not wait for itself`, () =>
+      Effect.gen(function*() {
+        const store = yield* RunStore.RunStore
+        const nested = Effect.andThen(call(store), Effect.die("it did not wait"))
+        const error = yield* Effect.flip(store.runOnce("a", nested))
+        assert.instanceOf(error, RunError.BadRequestError)
+        assert.include(error.message, `"a" is the key of the create that makes this call`)
+        yield* store.forget("a")
+        assert.deepStrictEqual(yield* store.runOnce("a", creating().create), refOf("run-1"))
+      }).pipe(Effect.provide(RunStore.layerMemory)))
+  }
+
+  it.effect("a fiber that outlives the create may use its key, and so may the create of another store", () =>
+    Effect.gen(function*() {
+      const store = yield* RunStore.RunStore
+      const done = yield* Deferred.make<void>()
+      let fiber: Fiber.Fiber<void, unknown> | undefined
+      const create = Effect.gen(function*() {
+        fiber = yield* Effect.forkDetach(Effect.andThen(Deferred.await(done), store.complete("a")))
+        const other = yield* makeDisk().store
+        yield* other.runOnce("a", creating().create)
+        return { ref: refOf("run-1") }
+      })
+      yield* store.runOnce("a", create)
+      yield* Deferred.succeed(done, undefined)
+      yield* Fiber.join(fiber!)
+      assert.strictEqual((yield* store.get("a"))?._tag, "Finished")
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+
+  it.effect("two creates that wait for each other's keys can be interrupted", () =>
+    Effect.gen(function*() {
+      const { get, runOnce } = yield* RunStore.RunStore
+      const both = [yield* Deferred.make<void>(), yield* Deferred.make<void>()] as const
+      const crossed = (own: string, other: string, index: 0 | 1) =>
+        runOnce(
+          own,
+          Effect.gen(function*() {
+            yield* Deferred.succeed(both[index], undefined)
+            yield* Deferred.await(both[1 - index]!)
+            yield* runOnce(other, creating().create)
+            return { ref: refOf("run-1") }
+          })
+        )
+      const fibers = [yield* Effect.forkChild(crossed("a", "b", 0)), yield* Effect.forkChild(crossed("b", "a", 1))]
+      yield* Effect.repeat(Effect.yieldNow, { times: 50 })
+      yield* Fiber.interruptAll(fibers)
+      for (const key of ["a", "b"]) {
+        assert.strictEqual((yield* get(key))?._tag, "Unknown")
+        assert.deepStrictEqual(yield* runOnce(key, creating().create, { onUnknown: "retry" }), refOf("run-1"))
+      }
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
   it.effect("does not take a refusal of the second try for an answer about the first", () =>
     Effect.gen(function*() {
       const { get, runOnce } = yield* RunStore.RunStore
-      const { create } = creating((count) => Effect.fail(count === 1 ? noAnswer : new RunError.RateLimitError(fields)))
+      const refused = createOn(Spine, () => new Response(null, { status: 429 }))
+      const { create } = creating((count) => count === 1 ? Effect.fail(noAnswer) : refused)
       yield* Effect.flip(runOnce("a", create))
       const refusal = yield* Effect.flip(runOnce("a", create, { onUnknown: "retry" }))
       assert.strictEqual(refusal._tag, "RateLimitError")
@@ -377,7 +506,7 @@ describe("what the provider's clients make", () => {
 
 describe("the end of a run", () => {
   const failed = new RunError.RunFailedError({ message: "test", ref: refOf("run-1"), errors: [], run: {} })
-  const invalid = new RunError.InvalidOutputError({ message: "test", issue: "test", output: {} })
+  const invalid = new RunError.InvalidOutputError({ message: "test", issue: "test", output: {}, ref: refOf("run-1") })
   const late = new RunError.RunTimeoutError({
     message: "test",
     ref: refOf("run-1"),
@@ -390,6 +519,18 @@ describe("the end of a run", () => {
     ["a result", Effect.succeed("result"), true],
     ["RunFailedError", Effect.fail(failed), true],
     ["InvalidOutputError", Effect.fail(invalid), true],
+    [
+      "InvalidOutputError without a ref, as of a stream",
+      Effect.fail(new RunError.InvalidOutputError({ message: "test", issue: "test", output: {} })),
+      false
+    ],
+    [
+      "RunFailedError of a task with the id of the run",
+      Effect.fail(
+        new RunError.RunFailedError({ message: "test", ref: { ...refOf("run-1"), kind: "task" }, errors: [], run: {} })
+      ),
+      false
+    ],
     [
       "RunFailedError of another run",
       Effect.fail(new RunError.RunFailedError({ message: "test", ref: refOf("run-9"), errors: [], run: {} })),
@@ -429,6 +570,30 @@ describe("the end of a run", () => {
         assert.strictEqual((yield* unfinished).length, isEnd ? 0 : 1)
       }).pipe(Effect.provide(RunStore.layerMemory)))
   }
+
+  for (
+    const [what, wait] of [
+      ["succeeds", Effect.succeed("result")],
+      ["fails with the end of its run", Effect.fail(failed)]
+    ] as const
+  ) {
+    it.effect(`a wait that ${what} says nothing of a run that took the key meanwhile`, () =>
+      Effect.gen(function*() {
+        const { attach, forget, get, runOnce, settle } = yield* RunStore.RunStore
+        yield* runOnce("a", creating().create)
+        const meanwhile = Effect.andThen(forget("a"), attach("a", refOf("run-9")))
+        const exit = yield* Effect.exit(settle("a", Effect.andThen(meanwhile, wait)))
+        assert.deepStrictEqual(exit, yield* Effect.exit(wait))
+        assert.deepStrictEqual(yield* Effect.map(get("a"), (entry) => entry?._tag), "Created")
+      }).pipe(Effect.provide(RunStore.layerMemory)))
+  }
+
+  it.effect("a wait that creates the run of its key first settles it", () =>
+    Effect.gen(function*() {
+      const { get, runOnce, settle } = yield* RunStore.RunStore
+      yield* settle("a", runOnce("a", creating().create))
+      assert.strictEqual((yield* get("a"))?._tag, "Finished")
+    }).pipe(Effect.provide(RunStore.layerMemory)))
 
   it.effect("is marked once, and only of a run", () =>
     Effect.gen(function*() {
@@ -643,7 +808,9 @@ describe("a storage that fails", () => {
       assert.strictEqual((yield* get("a"))?._tag, "Finished")
       assert.strictEqual(content.size, 3)
       assert.deepStrictEqual(yield* unfinished, [])
-      assert.strictEqual((yield* Effect.flip(forget("a"))).reason, "storage")
+      const error = yield* Effect.flip(forget("a"))
+      assert.instanceOf(error, RunStore.RunStoreError)
+      assert.strictEqual(error.reason, "storage")
     }))
 
   it.effect("in reading is an error that says so", () =>

@@ -10,6 +10,7 @@ import { CreateOutcomeUnknownError, OnCreatedError, type OnCreatedErrorOf, type 
 import * as RunRef from "./ref.ts"
 import { messageOf, quote } from "./describe.ts"
 import type * as Http from "./http.ts"
+import type { Sends } from "./sends.ts"
 import * as Telemetry from "./telemetry.ts"
 
 /**
@@ -21,8 +22,12 @@ export interface Account {
   open: number
   /** The runs that the provider accepted. */
   readonly refs: Array<RunRef.RunRef>
-  /** Failures of steps that come before a create, such as the upload of its files. */
-  readonly beforehand: Set<unknown>
+  /** The errors that create operations failed with: before, in or after the request that creates. */
+  readonly failures: Set<unknown>
+  /** The key of the store that the account is kept for, until its create has ended. */
+  key: { readonly store: unknown; readonly name: string } | undefined
+  /** The account of the create that this one runs in. */
+  readonly outer: Account | undefined
 }
 
 /** Its key is text, so that all loaded copies of this package share it. */
@@ -30,12 +35,15 @@ export const CurrentAccount = Context.Reference<Account | undefined>("canvas-run
   defaultValue: () => undefined
 })
 
-/** Marks the failures of a step that comes before a create: nothing was created, whatever the failure says of its own request. */
-export const beforehand = <A, E, R>(step: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+/**
+ * Notes the error of an operation that creates a run: the checks, the uploads and the create. Where no create is open, the error
+ * says that this operation made no run, whatever the error says of its own request.
+ */
+export const operation = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(CurrentAccount, (account) =>
     account === undefined
-      ? step
-      : Effect.tapError(step, (error) => Effect.sync(() => account.beforehand.add(error))))
+      ? self
+      : Effect.tapError(self, (error) => Effect.sync(() => account.failures.add(error))))
 
 /** Counts a run that the provider accepted. */
 export const accepted = (ref: RunRef.RunRef): Effect.Effect<void> =>
@@ -55,7 +63,7 @@ export const create = <A>(
     readonly isIncomplete?: ((error: RequestError) => boolean) | undefined
   }
 ): Effect.Effect<Answer<A>, RequestError | CreateOutcomeUnknownError> =>
-  track(options, (retryWhile) => api.call({ ...call, retryWhile, isSentOnce: !options.retryCreates }))
+  track(options, (tracked) => api.call({ ...call, ...tracked, isSentOnce: !options.retryCreates }))
 
 /** The same for a call whose answer is read piece by piece. */
 export const open = (
@@ -63,7 +71,7 @@ export const open = (
   call: Http.OpenCall,
   options: { readonly retryCreates: boolean }
 ): Effect.Effect<Http.Opened, RequestError | CreateOutcomeUnknownError> =>
-  track(options, (retryWhile) => api.open({ ...call, retryWhile, isSentOnce: !options.retryCreates }))
+  track(options, (tracked) => api.open({ ...call, ...tracked, isSentOnce: !options.retryCreates }))
 
 /**
  * Runs the caller's `onCreated` after `create`. Without `onCreated` an interruption takes effect at once. With it, the
@@ -107,21 +115,30 @@ export const thenOnCreated = <A extends { readonly ref: RunRef.RunRef }, E, R, E
 
 const track = <A>(
   options: { readonly retryCreates: boolean; readonly isIncomplete?: ((error: RequestError) => boolean) | undefined },
-  run: (retryWhile: (error: RequestError) => boolean) => Effect.Effect<A, RequestError>
+  run: (tracked: Required<Pick<Http.Call<A>, "retryWhile" | "sends">>) => Effect.Effect<A, RequestError>
 ): Effect.Effect<A, RequestError | CreateOutcomeUnknownError> =>
   Effect.flatMap(CurrentAccount, (account) => {
     let mayExist = false
-    const isIncomplete = (error: RequestError) => options.isIncomplete?.(error) === true
+    let repeats = 0
+    const sends: Sends = { count: 0, isOwnFetch: false }
+    const isIncomplete = (error: RequestError) => repeats === 0 && options.isIncomplete?.(error) === true
     // Until the failure says otherwise: an interruption has no error
     if (account !== undefined) account.open++
     return Effect.mapError(
-      run((error) => {
-        if (isIncomplete(error)) return false
-        mayExist ||= mayHaveCreated(error)
-        return error.isRetryable && (options.retryCreates || neverSent(error))
+      run({
+        sends,
+        retryWhile: (error) => {
+          const { count } = sends
+          sends.count = 0
+          // The client shows the last of its requests, and an earlier one may have created a run
+          if (count > 1) repeats = Math.max(repeats, count)
+          if (isIncomplete(error)) return false
+          mayExist ||= repeats > 0 || mayHaveCreated(error)
+          return error.isRetryable && (options.retryCreates || repeats === 0 && neverSent(error))
+        }
       }),
       (error) => {
-        if (mayExist || mayHaveCreated(error) && !isIncomplete(error)) return outcomeUnknown(error)
+        if (mayExist || mayHaveCreated(error) && !isIncomplete(error)) return outcomeUnknown(error, repeats)
         if (account !== undefined) account.open--
         return error
       }
@@ -140,6 +157,9 @@ export const mayHaveCreated = (error: RequestError): boolean => {
     case "ServerError":
     case "InvalidResponseError":
       return !unprocessed.has(error.status ?? 0)
+    case "BadRequestError":
+      // A proxy reports that the client went away, and the provider may go on
+      return error.status === 499
     default:
       return false
   }
@@ -152,14 +172,18 @@ export const mayHaveCreated = (error: RequestError): boolean => {
  */
 const unprocessed: ReadonlySet<number> = new Set([307, 308, 425, 501, 505, 511])
 
-const outcomeUnknown = (error: RequestError): CreateOutcomeUnknownError => {
+const outcomeUnknown = (error: RequestError, repeats: number): CreateOutcomeUnknownError => {
   const { attempts, elapsed, operation } = error
   return new CreateOutcomeUnknownError({
     operation,
     attempts,
     elapsed,
-    message: `A run may exist, and may be billed: the request to create it went out, and then: ${error.message} ` +
-      "It was not repeated for that reason. Look for the run at the provider before you create another.",
+    message: repeats > 0
+      ? `A run may exist, and may be billed: the HTTP client repeated the request to create it, sent it ${repeats} times, and ` +
+        `shows the last answer alone: ${error.message} Look for the run at the provider before you create another, and leave the ` +
+        "repetition of requests to this library (options retry and retryCreates)."
+      : `A run may exist, and may be billed: the request to create it went out, and then: ${error.message} ` +
+        "It was not repeated for that reason. Look for the run at the provider before you create another.",
     cause: error,
     ...(error.status === undefined ? undefined : { status: error.status }),
     ...(error.requestId === undefined ? undefined : { requestId: error.requestId }),

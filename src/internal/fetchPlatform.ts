@@ -14,6 +14,7 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
+import { CurrentSends } from "./sends.ts"
 
 // --------------------------------------------------------------------------------------------------------------------
 // Requests
@@ -93,13 +94,20 @@ const patientDispatcher: Dispatcher = {
 }
 
 /**
- * The dispatcher for a request that is about to be sent, if the platform's own fetch sends it. Another fetch might take it for
- * something else. The HTTP client reads its options in the fiber that knows which fetch it uses.
+ * Returns the dispatcher for a request that is about to be sent, if the platform's own fetch sends it. Another fetch might take it
+ * for something else. The HTTP client reads its options once for each request that it sends, in the fiber that knows which fetch it
+ * uses, so this is also where sent requests are counted.
  */
-const dispatcher = (): Dispatcher | undefined =>
-  isNode() && Fiber.getCurrent()?.getRef(FetchHttpClient.Fetch) === globalThis.fetch && Object.isExtensible(globalThis)
-    ? patientDispatcher
-    : undefined
+const dispatcher = (): Dispatcher | undefined => {
+  const fiber = Fiber.getCurrent()
+  const isPlatformFetch = fiber?.getRef(FetchHttpClient.Fetch) === globalThis.fetch
+  const sends = fiber?.getRef(CurrentSends)
+  if (sends !== undefined) {
+    sends.count++
+    sends.isOwnFetch ||= !isPlatformFetch
+  }
+  return isNode() && isPlatformFetch && Object.isExtensible(globalThis) ? patientDispatcher : undefined
+}
 
 /** Adds the options that are the same for all requests, and are looked up when a request is sent. */
 const withPlatform = (init: RequestInit): RequestInit =>

@@ -27,6 +27,7 @@ import type { RunRef } from "./ref.ts"
 import * as FetchPlatform from "./fetchPlatform.ts"
 import { neverSent, watchConnections } from "./neverSent.ts"
 import { scrubber } from "./secret.ts"
+import { CurrentSends, isRepeated, type Sends } from "./sends.ts"
 import { isRunError } from "./taggedError.ts"
 import * as Telemetry from "./telemetry.ts"
 import * as Timers from "./timers.ts"
@@ -71,6 +72,8 @@ export interface Call<A> {
   readonly isPoll?: boolean | undefined
   /** Whether it starts a run, so that a client that repeats failed requests must not repeat it. */
   readonly isSentOnce?: boolean | undefined
+  /** Counts how often the HTTP client sends the request in one attempt. */
+  readonly sends?: Sends | undefined
   /** How long it may take, where that differs from other calls. */
   readonly timeout?: Duration.Duration | undefined
 }
@@ -227,18 +230,24 @@ export const make = (options: Options): Api => {
       Effect.catch(
         Effect.suspend(() => {
           const sentAt = clock.currentTimeMillisUnsafe()
-          const client = call.isSentOnce === true ? sendingOnce(options.client, context) : options.client
-          return Effect.flatMap(send(client, request, call), (response) => {
-            arrived = response
-            return receive(response, context, clock, sentAt)
-          })
+          const client = call.isSentOnce === true
+            ? sendingOnce(options.client, context, call.sends)
+            : options.client
+          const response = send(client, request, call)
+          return Effect.flatMap(
+            call.sends === undefined ? response : Effect.provideService(response, CurrentSends, call.sends),
+            (response) => {
+              arrived = response
+              return receive(response, context, clock, sentAt)
+            }
+          )
         }),
         (error) => {
           if (isRunError(error)) return Effect.fail(error as RunError.RequestError)
           if (HttpClientError.isHttpClientError(error) && FetchPlatform.isRefusedRedirect(error)) {
             return redirected(request, context)
           }
-          const failure = transportError(error, context(), scrub, arrived?.status)
+          const failure = transportError(error, context(), scrub, arrived?.status, isRepeated(call.sends))
           return withoutBody(failure.message, () => failure)
         }
       )
@@ -618,12 +627,18 @@ const statusError = (
  * Lets a client send a request once. A client that repeats failed requests, such as one with `HttpClient.retryTransient`, asks
  * for the request again each time; for a create, each of them may start a run of its own.
  */
-const sendingOnce = (client: HttpClient.HttpClient, context: () => CallContext): HttpClient.HttpClient => {
+const sendingOnce = (
+  client: HttpClient.HttpClient,
+  context: () => CallContext,
+  sends: Sends | undefined
+): HttpClient.HttpClient => {
   let isSent = false
   return HttpClient.mapRequestEffect(client, (request) =>
     Effect.suspend(() => {
       if (!isSent) {
         isSent = true
+        // The client may have sent requests to prepare this one, such as one for a token
+        if (sends !== undefined) sends.count = 0
         return Effect.succeed(request)
       }
       const fields = context()
@@ -649,7 +664,8 @@ const transportError = (
   error: unknown,
   context: CallContext,
   scrub: (text: string) => string,
-  status: number | undefined
+  status: number | undefined,
+  isRepeated: boolean
 ): RunError.RequestError => {
   // A client may have been made to fail with errors of its own, against its type
   const reason = HttpClientError.isHttpClientError(error) ? error.reason : { _tag: "Unknown", cause: error } as const
@@ -668,7 +684,7 @@ const transportError = (
     message: `${context.operation}: ${status === undefined ? "no answer" : "the answer broke off"}: ${
       scrub(describeCause(cause) ?? description ?? "the connection failed")
     }. ${FetchPlatform.limitAdvice(cause) ?? "Check the network, then try again"}.`,
-    reached: status !== undefined || reason._tag !== "TransportError" || !neverSent(cause),
+    reached: status !== undefined || reason._tag !== "TransportError" || isRepeated || !neverSent(cause),
     ...(code === undefined ? undefined : { code }),
     ...(cause instanceof Error ? { cause: scrubCause(cause, scrub) } : undefined),
     ...(status === undefined ? undefined : { status })

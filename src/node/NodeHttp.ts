@@ -23,6 +23,7 @@ import type * as Scope from "effect/Scope"
 import { decode } from "./internal/decode.ts"
 import { isLoopback, type Proxies, proxiesOf } from "./internal/proxies.ts"
 import { checkNode } from "./internal/requirement.ts"
+import { CurrentSends } from "../internal/sends.ts"
 
 checkNode(
   (globalThis as { readonly process?: { readonly versions?: { readonly node?: string } } }).process?.versions?.node
@@ -134,7 +135,15 @@ export const layer = (options?: Options): Layer.Layer<HttpClient.HttpClient> => 
   )
   return Layer.effect(
     HttpClient.HttpClient,
-    Effect.map(HttpClient.HttpClient, HttpClient.transformResponse(Effect.flatMap(decode)))
+    Effect.map(
+      HttpClient.HttpClient,
+      HttpClient.transform((response) =>
+        Effect.flatMap(CurrentSends, (sends) => {
+          if (sends !== undefined) sends.count++
+          return Effect.flatMap(response, decode)
+        })
+      )
+    )
   ).pipe(Layer.provide(client))
 }
 

@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Schema from "effect/Schema"
 import type * as Http from "../internal/http.ts"
 import { checkId } from "../internal/id.ts"
 import * as Telemetry from "../internal/telemetry.ts"
@@ -57,19 +58,34 @@ export const make = (api: Http.Api): Canvases => {
     getDag: (canvasId) =>
       Effect.flatMap(
         canvas("canvases.getDag", canvasId),
-        (id) => get("canvases.getDag", id, "/dag", decodeCanvas)
+        (id) => get("canvases.getDag", id, "/dag", about("canvas_id", id, decodeCanvas))
       ),
     getTasks: (canvasId) =>
       Effect.flatMap(
         canvas("canvases.getTasks", canvasId),
-        (id) => get("canvases.getTasks", id, "/tasks", decodeTaskTree)
+        (id) => get("canvases.getTasks", id, "/tasks", about("canvas_id", id, decodeTaskTree))
       ),
     getTask: (canvasId, taskId) =>
       Effect.flatMap(
         Effect.all([canvas("canvases.getTask", canvasId), checkId("canvases.getTask", "task_id", taskId)]),
-        ([canvas, task]) => get("canvases.getTask", canvas, `/tasks/${task}`, decodeTask)
+        ([canvas, task]) => get("canvases.getTask", canvas, `/tasks/${task}`, about("task_id", task, decodeTask))
       )
   }
+}
+
+/** A response about another canvas or task, as of a cache, says nothing of this one. */
+const about = <Name extends string, A extends { readonly [N in Name]: string }>(
+  name: Name,
+  id: string,
+  decode: (body: unknown) => Effect.Effect<A, Schema.SchemaError>
+) => {
+  const decodeThis = Wire.decodeAnswer(Schema.Struct({ [name]: Schema.Literal(id) }))
+  return (body: unknown) =>
+    Effect.flatMap(
+      decode(body),
+      (value) =>
+        value[name].toLowerCase() === id.toLowerCase() ? Effect.succeed(value) : Effect.as(decodeThis(body), value)
+    )
 }
 
 const decodeCanvas = Wire.decodeAnswer(Wire.Canvas)

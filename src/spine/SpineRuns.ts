@@ -359,6 +359,7 @@ export const make = (
   const create: Runs["create"] = (params) =>
     Effect.flatMap(checkParams(params, options.skipFileValidation), (parts) => send(api, parts, options.retryCreates))
       .pipe(
+        Create.operation,
         Effect.tap((created) => Effect.annotateCurrentSpan("run.id", created.run_id)),
         Telemetry.span("SpineRuns.create", { "run.provider": provider })
       )
@@ -421,10 +422,10 @@ export const make = (
       const created = Create.thenOnCreated(create(params), wait?.onCreated)
       // The options are checked first: a mistake in them must not cost a run
       return Effect.flatMap(
-        Effect.tap(
+        Create.operation(Effect.tap(
           Polling.makePolicy("runs.run", wait, defaults, ["onCreated"]),
           () => Options.checkOnCreated("runs.run", wait?.onCreated)
-        ),
+        )),
         (policy) => Effect.flatMap(created, ({ ref }) => KernelRun.wait(source(ref), policy))
       )
     }
@@ -433,7 +434,19 @@ export const make = (
 
 interface Source extends KernelRun.RunSource<Wire.Run, Wire.CompletedRun | Wire.PartialRun, Wire.FailedRun> {}
 
-const decodeRun = Wire.decodeAnswer(Wire.Run)
+const decodeAnyRun = Wire.decodeAnswer(Wire.Run)
+
+/** Reads the reason of a failure also where it is one text, `error`, and not the list `errors`. */
+const decodeRun = (body: unknown): Effect.Effect<Wire.Run, Schema.SchemaError> =>
+  Effect.map(
+    decodeAnyRun(body),
+    (run) =>
+      run.status === "failed" && run.errors.length === 0 && Predicate.hasProperty(run.raw, "error") &&
+        Predicate.isString(run.raw.error)
+        ? { ...run, errors: [{ error: run.raw.error }] }
+        : run
+  )
+
 const decodeRunOf = (id: string) => Wire.decodeAnswer(Schema.Struct({ run_id: Schema.Literal(id) }))
 const decodeCreated = Wire.decodeAnswer(Wire.CreateRunResponse)
 
@@ -475,7 +488,7 @@ const refOfId = (id: string): RunRef.RunRef => ({ version: 1, provider, kind: "r
 export const refOf = (operation: string, run: RunTarget): Effect.Effect<RunRef.RunRef, BadRequestError> => {
   if (Predicate.hasProperty(run, "provider")) {
     const ref = RunRef.read(run)
-    return ref?.provider === provider
+    return ref?.provider === provider && ref.kind === "run"
       ? Effect.as(checkId(operation, "ref.id", ref.id), ref)
       : Effect.fail(refused({
         operation,
@@ -484,7 +497,20 @@ export const refOf = (operation: string, run: RunTarget): Effect.Effect<RunRef.R
       }))
   }
   if (Predicate.hasProperty(run, "ref") && Predicate.isNotNullish(run.ref)) {
-    return refOf(operation, run.ref as RunRef.RunRef)
+    const named = Predicate.hasProperty(run, "run_id") ? run.run_id : undefined
+    return Effect.flatMap(
+      refOf(operation, run.ref as RunRef.RunRef),
+      (ref) =>
+        Predicate.isNullish(named) || String(named).toLowerCase() === ref.id.toLowerCase()
+          ? Effect.succeed(ref)
+          : Effect.fail(refused({
+            operation,
+            parameter: "run",
+            message: `this names two runs: its run_id is ${quote(named)}, and its ref is ${
+              RunRef.format(ref)
+            }. Give one of the two.`
+          }))
+    )
   }
   const id = Predicate.hasProperty(run, "run_id") ? run.run_id : run
   return Effect.map(checkId(operation, "run_id", id), refOfId)

@@ -10,6 +10,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as AnySchema from "../internal/anySchema.ts"
+import * as Create from "../internal/create.ts"
 import { quote } from "../internal/describe.ts"
 import { checkId } from "../internal/id.ts"
 import * as Options from "../internal/options.ts"
@@ -446,13 +447,13 @@ const build = (runtime: Runtime, given: AnyOptions, known: Known): Canvas | Work
   const stream = (variables: unknown, params: StreamParams = {}) =>
     Stream.unwrap(
       Effect.map(
-        prepared("canvas.stream", variables, params, { stream: true }),
+        Create.operation(prepared("canvas.stream", variables, params, { stream: true })),
         (variables) => streaming(variables, params)(validate(params))
       )
     )
 
   const execute = (variables: unknown, params: AnyParams = {}) =>
-    Effect.flatMap(
+    Create.operation(Effect.flatMap(
       prepared("canvas.execute", variables, params, {}),
       (variables): Effect.Effect<Execution<unknown>, SyncError | OnCreatedErrorOf<unknown>, unknown> =>
         params.stream === true
@@ -471,14 +472,14 @@ const build = (runtime: Runtime, given: AnyOptions, known: Known): Canvas | Work
             validate(params)
           )
           : executeSync(runtime, target, variables, params, validate(params))
-    )
+    ))
 
   const runToEnd = (variables: unknown, params: AnyParams = {}) =>
-    Effect.flatMap(
+    Create.operation(Effect.flatMap(
       prepared("canvas.run", variables, params, { async: true }),
       (variables) =>
         run(runtime, target, variables, params as DynamicParams<boolean, unknown, unknown>, validate(params))
-    )
+    ))
 
   return {
     id: known.id ?? options.id,

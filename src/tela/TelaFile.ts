@@ -26,7 +26,6 @@ import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Stream from "effect/Stream"
 import * as FileInput from "../FileInput.ts"
-import * as Create from "../internal/create.ts"
 import * as FetchPlatform from "../internal/fetchPlatform.ts"
 import * as FileLimits from "../internal/fileLimits.ts"
 import * as Http from "../internal/http.ts"
@@ -189,11 +188,11 @@ export const resolve = (
           (ready) => ({ file, path, ready, reference })
         )
     )
-    yield* Create.beforehand(Effect.forEach(prepared, ({ file, path, ready, reference }) =>
+    yield* Effect.forEach(prepared, ({ file, path, ready, reference }) =>
       Effect.map(
         typeof ready === "string" ? Effect.succeed(ready) : upload(uploader, operation, ready, path),
         (url) => Object.assign(reference, referenceOf(url, file.options))
-      ), { concurrency, discard: true }))
+      ), { concurrency, discard: true })
     return copied.success
   })
 

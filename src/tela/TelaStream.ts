@@ -171,7 +171,7 @@ export const executeStream = <Output>(
   validate: Validate<Output>
 ): Stream.Stream<StreamPart<Output>, StreamError> =>
   Stream.unwrap(
-    Effect.gen(function*() {
+    Create.operation(Effect.gen(function*() {
       const first = yield* Polling.positive(
         operation,
         "firstEventTimeout",
@@ -212,7 +212,7 @@ export const executeStream = <Output>(
         total,
         onEnd
       }))
-    })
+    }))
   ).pipe(Telemetry.streamSpan("TelaCanvas.execute", spanAttributes(target, params, "stream")))
 
 const operation = "canvas.execute"

@@ -305,7 +305,7 @@ export const make = (runtime: Runtime): Tasks => {
     write(operation, target, { outputContent: { content } })
 
   return {
-    create: ((applicationId, tasks) => create(runtime, applicationId, tasks)) as Tasks["create"],
+    create: ((applicationId, tasks) => Create.operation(create(runtime, applicationId, tasks))) as Tasks["create"],
     get: (task, options) =>
       Effect.andThen(
         Options.check("tasks.get", "options", options, ["includeAnalytics"]),

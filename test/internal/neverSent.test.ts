@@ -33,22 +33,32 @@ const undici = ({ proxy, ...options }: Connecting): Layer.Layer<HttpClient.HttpC
       Layer.provide(Layer.succeed(NodeHttpClient.Dispatcher, new Undici.ProxyAgent(proxy)))
     )
 
-/** The platform's fetch, on the platform's own agent. */
+const globalDispatcher = Symbol.for("undici.globalDispatcher.1")
+
+/** The platform's fetch, on an agent of the platform's own kind. */
 const fetching = ({ allowH2 = false, connect }: Connecting): Layer.Layer<HttpClient.HttpClient> =>
   Layer.unwrap(Effect.gen(function*() {
     yield* Effect.promise(() => fetch("data:,loaded"))
     const { constructor: Agent } = (globalThis as unknown as Record<symbol, { constructor: typeof Undici.Agent }>)[
-      Symbol.for("undici.globalDispatcher.1")
+      globalDispatcher
     ]!
     const agent = yield* Effect.acquireRelease(
       Effect.sync(() => new Agent({ allowH2, connect: { ca, ...connect } })),
       (agent) => Effect.promise(() => agent.destroy())
     )
-    const Fetch = Layer.succeed(
-      FetchHttpClient.Fetch,
-      ((url: string, init: RequestInit) => fetch(url, { ...init, dispatcher: agent } as RequestInit)) as typeof fetch
+    const scope = globalThis as unknown as Record<symbol, unknown>
+    yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const before = scope[globalDispatcher]
+        scope[globalDispatcher] = agent
+        return before
+      }),
+      (before) =>
+        Effect.sync(() => {
+          scope[globalDispatcher] = before
+        })
     )
-    return FetchHttpClient.layer.pipe(Layer.provideMerge(Fetch))
+    return FetchHttpClient.layer
   }))
 
 const clients = { undici, fetch: fetching }

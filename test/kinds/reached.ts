@@ -4,9 +4,10 @@
  */
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert } from "@effect/vitest"
-import { Cause, Data, Effect, Exit, Layer, Option, Redacted, Schedule } from "effect"
-import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
+import { Cause, Data, Effect, Exit, Layer, Option, Redacted, Schedule, Stream } from "effect"
+import { FetchHttpClient, HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
 import { Polling, Run, RunError, RunRef, Spine, Tela } from "canvas-runs"
+import { NodeHttp as OurNodeHttp } from "canvas-runs/node"
 import * as RunStore from "canvas-runs/RunStore"
 import * as NodeHttp from "node:http"
 import * as Net from "node:net"
@@ -152,12 +153,165 @@ const leaves = (
     assert.strictEqual((yield* get("a"))?._tag, entry)
   }).pipe(Effect.provide(RunStore.layerMemory))
 
+type Creating = Effect.Effect<{ readonly ref: RunRef.RunRef }, unknown>
+
 /** A create whose file meets this. */
-const uploads = (answer: () => Answer) =>
+const uploads = (
+  answer: () => Answer,
+  use: (canvas: Tela.Canvas, variables: Tela.Variables, tela: Tela.Service) => Effect.Effect<unknown, unknown> = (
+    canvas,
+    variables
+  ) => canvas.execute(variables, { async: true })
+): Creating =>
+  Tela.make({ ...options, retry: Schedule.recurs(0) }).pipe(
+    Effect.provideService(HttpClient.HttpClient, answering(answer).client),
+    Effect.flatMap((tela) =>
+      use(
+        tela.canvas.make({ id }),
+        { scan: Tela.file(new TextEncoder().encode("scanned"), { name: "scan.txt" }) },
+        tela
+      )
+    ),
+    Effect.andThen(Effect.die("it is created"))
+  )
+
+/** A create that sends a file of 8 bytes to a server that reads the form. */
+const sendingFile = (data: Stream.Stream<Uint8Array, unknown>): Creating =>
   Effect.flatMap(
-    clients(answering(answer).client),
-    ({ tela }) =>
-      tela.execute({ scan: Tela.file(new TextEncoder().encode("scanned"), { name: "scan.txt" }) }, { async: true })
+    Effect.provideService(
+      Spine.make({ ...options, retry: Schedule.recurs(0) }),
+      HttpClient.HttpClient,
+      HttpClient.make((request) =>
+        Stream.runDrain(request.body._tag === "Stream" ? request.body.stream : Stream.empty).pipe(
+          Effect.mapError((cause) =>
+            new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
+          ),
+          Effect.as(HttpClientResponse.fromWeb(request, accepted()))
+        )
+      )
+    ),
+    ({ runs }) =>
+      runs.create({
+        prompt: "x",
+        files: [{ data: Stream.concat(Stream.make(new Uint8Array(4)), data), size: 8, filename: "a.txt" }]
+      })
+  )
+
+const noPrompt: Creating = Effect.flatMap(
+  Effect.provideService(Spine.make(options), HttpClient.HttpClient, answering(accepted).client),
+  ({ runs }) => runs.create({ prompt: " " })
+)
+
+/** What the store knows after a wait, which begins when the key has a run. */
+const settles = (entry: "Created", wait: (store: RunStore.Service) => Effect.Effect<unknown, unknown>) => () =>
+  Effect.gen(function*() {
+    const store = yield* RunStore.RunStore
+    yield* store.runOnce("a", Effect.succeed({ ref: refOf("r") }))
+    yield* Effect.exit(store.settle("a", wait(store)))
+    assert.strictEqual((yield* store.get("a"))?._tag, entry)
+  }).pipe(Effect.provide(RunStore.layerMemory))
+
+const unfit = new RunError.InvalidOutputError({ message: "test", issue: "test", output: {} })
+const failed = (ref: RunRef.RunRef) => new RunError.RunFailedError({ message: "test", ref, errors: [], run: {} })
+
+// -- requests that are repeated below the library -----------------------------------------------------------------------
+
+type Send = Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>
+
+const fetching = FetchHttpClient.layer
+
+const once = (send: Send): Send => Effect.retry(send, { times: 1 })
+const accepting = HttpClient.filterStatusOk
+const throughTransform = { wrap: (client: HttpClient.HttpClient) => HttpClient.transform(client, once) }
+const throughMake = {
+  wrap: (client: HttpClient.HttpClient) => HttpClient.make((request) => once(accepting(client).execute(request)))
+}
+
+/** A server that resets its first connection, and then answers with a status or refuses to connect. */
+const resetting = (then: number | "refused") =>
+  Effect.gen(function*() {
+    const seen = { requests: 0 }
+    const server = Net.createServer((socket) => {
+      socket.on("error", () => {})
+      socket.once("data", () => {
+        if (++seen.requests > 1) socket.end(`HTTP/1.1 ${then} Status\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`)
+        else if (then === "refused") server.close(() => {}) && socket.resetAndDestroy()
+        else socket.resetAndDestroy()
+      })
+    })
+    yield* Effect.acquireRelease(
+      Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+      () => Effect.sync(() => server.close())
+    )
+    return { seen, baseUrl: `http://127.0.0.1:${(server.address() as Net.AddressInfo).port}` }
+  })
+
+/** A create through a client that repeats the request below the library has an unknown outcome, and its key stays taken. */
+const repeats = (
+  layer: Layer.Layer<HttpClient.HttpClient>,
+  through: { readonly wrap: (client: HttpClient.HttpClient) => HttpClient.HttpClient } | ((send: Send) => Send),
+  then: number | "refused"
+) =>
+() =>
+  Effect.gen(function*() {
+    const { baseUrl, seen } = yield* resetting(then)
+    const transformClient = typeof through === "function"
+      ? (client: HttpClient.HttpClient) => HttpClient.transform(client, through)
+      : through.wrap
+    const { runs } = yield* Spine.make({
+      ...options,
+      requestTimeout: "10 seconds",
+      baseUrl,
+      retry: Schedule.recurs(2),
+      transformClient
+    })
+    const { get, runOnce } = yield* RunStore.RunStore
+    const error = yield* Effect.flip(runOnce("a", runs.create({ prompt: "x" })))
+    assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+    assert.include(error.message, "sent it 2 times")
+    assert.strictEqual(seen.requests, then === "refused" ? 1 : 2)
+    assert.strictEqual((yield* get("a"))?._tag, "Unknown")
+  }).pipe(Effect.provide([layer, RunStore.layerMemory]), Effect.scoped)
+
+/** A create whose client asks for a token first fails as without it. */
+const prepares = (status: number, tag: string) => () =>
+  Effect.gen(function*() {
+    const fetched: Array<string> = []
+    const Fetch = ((url: URL) => {
+      fetched.push(url.pathname)
+      return Promise.resolve(url.pathname === "/token" ? json({}) : json({}, status))
+    }) as unknown as typeof fetch
+    const tela = yield* Tela.make({
+      ...options,
+      transformClient: (client) =>
+        HttpClient.mapRequestEffect(client, (request) => Effect.as(client.get("http://tokens.test/token"), request))
+    }).pipe(Effect.provide(fetching))
+    const exit = yield* Effect.exit(
+      Effect.provideService(tela.canvas.make({ id }).execute({}, { async: true }), FetchHttpClient.Fetch, Fetch)
+    )
+    assert.strictEqual(tagOf(exit), tag)
+    assert.strictEqual(fetched.length, 2)
+  })
+
+/** A create through a fetch of the program's has an unknown outcome, and is sent to the provider once. */
+const ownFetch = (own: (url: URL, init: RequestInit) => Promise<Response>) => () =>
+  Effect.gen(function*() {
+    const { baseUrl, seen } = yield* resetting(500)
+    const { runs } = yield* Spine.make({
+      ...options,
+      requestTimeout: "10 seconds",
+      baseUrl,
+      retry: Schedule.recurs(2)
+    })
+    const error = yield* Effect.flip(runs.create({ prompt: "x" }))
+    assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+    assert.instanceOf(error.cause, RunError.TransportError)
+    assert.isTrue(error.cause.reached)
+    assert.isAtMost(seen.requests, 1)
+  }).pipe(
+    Effect.provide(fetching),
+    Effect.provideService(FetchHttpClient.Fetch, own as typeof fetch),
+    Effect.scoped
   )
 
 /** Creates that the store can see, by their outcomes. */
@@ -177,10 +331,14 @@ const parts: Effect.Effect<Parts, unknown> = Effect.gen(function*() {
   }
 })
 
-const brokenFile = (reason: "read" | "size") =>
-  new RunError.FileInputError({ message: "test", file: "a.txt", reason, reached: true, isRetryable: false })
+const brokenFile = new RunError.FileInputError({
+  message: "test",
+  file: "a.txt",
+  reason: "read",
+  reached: true,
+  isRetryable: false
+})
 
-class OwnRateLimitError extends Data.TaggedError("RateLimitError")<{}> {}
 class OwnNotFoundError extends Data.TaggedError("NotFoundError")<{ readonly isRetryable: false }> {}
 
 /** A wait for a run whose polls fail with this ends after so many of them. */
@@ -278,8 +436,8 @@ export const places: ReadonlyArray<Place> = [
     name: "only a failure before the response can be one of the connection",
     mutant: {
       file: http,
-      find: "status !== undefined || reason._tag !== \"TransportError\" || !neverSent(cause)",
-      replace: "!neverSent(cause)"
+      find: "status !== undefined || reason._tag !== \"TransportError\" || isRepeated || !neverSent(cause)",
+      replace: "isRepeated || !neverSent(cause)"
     },
     inputs: {
       "a body of 200 that fails with the code of a refused connection": creates(
@@ -474,50 +632,175 @@ export const places: ReadonlyArray<Place> = [
         ({ lost }) => Effect.andThen(lost, Effect.die("it is lost")),
         ({ refused }) => refused
       ),
-      "an error of the program, then a limit": leaves("Unknown", Effect.fail("unknown"), Effect.fail(limited))
+      "an error of the program, then 402": leaves("Unknown", Effect.fail("unknown"), ({ refused }) => refused)
     }
   },
+
   {
-    name: "an error about a run is no proof that there is none",
-    mutant: {
-      file: store,
-      find: "!(Predicate.hasProperty(error, \"ref\") && error.ref !== undefined)",
-      replace: "true"
-    },
+    name: "an error that no create operation failed with proves nothing to the store",
+    mutant: { file: store, find: "account.failures.has(reason.error)", replace: "true" },
     inputs: {
-      "a limit when the run was retrieved": leaves(
+      "a limit of another call": leaves("Unknown", Effect.fail(limited)),
+      "the refusal of a create, wrapped by the program": leaves(
         "Unknown",
-        Effect.fail(new RunError.RateLimitError({ ...(fields as object), ref: refOf("r") } as never))
+        ({ refused }) => Effect.mapError(refused, (cause) => new Error("refused", { cause }))
       ),
-      "a refused key when the run was waited for": leaves(
-        "Unknown",
-        Effect.fail(new RunError.AuthenticationError({ ...(fields as object), ref: refOf("r") } as never))
-      )
-    }
-  },
-  {
-    name: "an error of the program with a tag of this library proves nothing to the store",
-    mutant: { file: "src/internal/taggedError.ts", find: "isRunError(error) && Predicate", replace: "Predicate" },
-    inputs: {
-      "a class of the program": leaves("Unknown", Effect.fail(new OwnRateLimitError())),
-      "a plain object": leaves("Unknown", Effect.fail({ _tag: "BadRequestError", message: "of the program" }))
+      "a plain object with a tag of this library": leaves("Unknown", Effect.fail({ _tag: "BadRequestError" })),
+      "a file that no create sends": leaves("Unknown", Effect.fail(brokenFile))
     }
   },
   {
     name: "a file that could not be sent whole leaves no run",
-    mutant: { file: store, find: "isOurs(error, \"FileInputError\") || ", replace: "" },
+    mutant: { file: create, find: "mayHaveCreated(error) && !isIncomplete(error)", replace: "mayHaveCreated(error)" },
     inputs: {
-      "a file that could not be read to its end": leaves(undefined, Effect.fail(brokenFile("read"))),
-      "a file that is longer than announced": leaves(undefined, Effect.fail(brokenFile("size")))
+      "a file that could not be read to its end": leaves(undefined, sendingFile(Stream.fail("no disk"))),
+      "a file that is longer than announced": leaves(undefined, sendingFile(Stream.make(new Uint8Array(9))))
     }
   },
   {
-    name: "an upload that fails before the create leaves no run, whatever its own request may have done",
-    mutant: { file: create, find: "account.beforehand.add(error)", replace: "error" },
+    name: "what fails before the request of a create leaves no run, whatever its own request may have done",
+    mutant: { file: create, find: "account.failures.add(error)", replace: "error" },
     inputs: {
-      "a page of a proxy": leaves(undefined, uploads(() => new Response("<html>", { status: 200 }))),
-      "a server error": leaves(undefined, uploads(() => json({ message: "no" }, 500))),
-      "silence": leaves(undefined, uploads(() => "silence"))
+      "a page of a proxy to an upload": leaves(undefined, uploads(() => new Response("<html>", { status: 200 }))),
+      "a server error to an upload of a synchronous execution": leaves(
+        undefined,
+        uploads(() => json({ message: "no" }, 500), (canvas, variables) => canvas.execute(variables))
+      ),
+      "silence to an upload of a stream": leaves(
+        undefined,
+        uploads(() => "silence", (canvas, variables) => Stream.runDrain(canvas.stream(variables)))
+      ),
+      "a reset of an upload of a stream's execution": leaves(
+        undefined,
+        uploads(
+          () => coded("ECONNRESET"),
+          (canvas, variables) =>
+            Effect.flatMap(canvas.execute(variables, { stream: true }), ({ result }) => Stream.runDrain(result))
+        )
+      ),
+      "a server error to an upload of a run": leaves(
+        undefined,
+        uploads(() => json({}, 503), (canvas, variables) => canvas.run(variables))
+      ),
+      "a server error to an upload for new tasks": leaves(
+        undefined,
+        uploads(() => json({}, 500), (_, variables, tela) => tela.tasks.create(id, [{ name: "n", variables }]))
+      ),
+      "a prompt that is refused here": leaves(undefined, noPrompt)
+    }
+  },
+  {
+    name: "of requests that the HTTP client repeated below, the last one does not decide",
+    mutant: { file: create, find: "if (count > 1) repeats = Math.max(repeats, count)", replace: "" },
+    inputs: {
+      "fetch in HttpClient.transform, a reset, then 429": repeats(fetching, throughTransform, 429),
+      "fetch in HttpClient.make, a reset, then 400": repeats(fetching, throughMake, 400),
+      "undici in HttpClient.make, a reset, then 429": repeats(OurNodeHttp.layer(), throughMake, 429)
+    }
+  },
+  {
+    name: "a fetch client counts each request that it sends",
+    mutant: { file: "src/internal/fetchPlatform.ts", find: "sends.count++", replace: "" },
+    inputs: {
+      "a reset, then 402": repeats(fetching, throughTransform, 402),
+      "a reset, then 403": repeats(fetching, throughMake, 403),
+      "a reset, then a refused connection": repeats(fetching, throughTransform, "refused")
+    }
+  },
+  {
+    name: "the Node client counts each request that it sends",
+    mutant: { file: "src/node/NodeHttp.ts", find: "sends.count++", replace: "" },
+    inputs: {
+      "a reset, then 409": repeats(OurNodeHttp.layer(), throughTransform, 409),
+      "a reset, then a refused connection": repeats(OurNodeHttp.layer(), throughMake, "refused"),
+      "two at once, of which the last is refused": repeats(
+        OurNodeHttp.layer(),
+        (send) => Effect.andThen(Effect.exit(send), send),
+        400
+      )
+    }
+  },
+  {
+    name: "requests that prepare a create are not counted as the create",
+    mutant: { file: http, find: "if (sends !== undefined) sends.count = 0", replace: "" },
+    inputs: {
+      "a token before a create that is refused": prepares(400, "BadRequestError"),
+      "a token before a create that meets a limit": prepares(402, "UsageLimitError")
+    }
+  },
+  {
+    name: "a failed connection of the program's own fetch proves nothing",
+    mutant: { file: "src/internal/sends.ts", find: "sends.count > 1 || sends.isOwnFetch", replace: "sends.count > 1" },
+    inputs: {
+      "a fetch that tries again at an address where nobody listens": ownFetch((url, init) =>
+        fetch(url, init).catch(() => fetch("http://127.0.0.1:1/", init))
+      ),
+      "a fetch that names its failures itself": ownFetch(() =>
+        Promise.reject(new TypeError("fetch failed", { cause: coded("ECONNREFUSED") }))
+      )
+    }
+  },
+  {
+    name: "a client that went away may have left a run",
+    mutant: { file: create, find: "return error.status === 499", replace: "return false" },
+    inputs: {
+      "499 to a Spine create": creates(() => json({}, 499), { tag: "CreateOutcomeUnknownError", requests: 1 }),
+      "499 to a Tela execution": creates(() => json({}, 499), {
+        tag: "CreateOutcomeUnknownError",
+        requests: 1,
+        api: "tela"
+      })
+    }
+  },
+  {
+    name: "a wait that succeeded is about the run that its key had when it began",
+    mutant: {
+      file: store,
+      find: "complete(\"RunStore.settle\", key, begun)",
+      replace: "complete(\"RunStore.settle\", key)"
+    },
+    inputs: {
+      "another run was attached": settles(
+        "Created",
+        ({ attach, forget }) => Effect.andThen(forget("a"), attach("a", refOf("s")))
+      ),
+      "another run was created": settles(
+        "Created",
+        ({ forget, runOnce }) => Effect.andThen(forget("a"), runOnce("a", Effect.succeed({ ref: refOf("s") })))
+      )
+    }
+  },
+  {
+    name: "an end that names no run ends no entry",
+    mutant: { file: store, find: "error.ref !== undefined && (begun", replace: "(begun" },
+    inputs: {
+      "an output of a stream that does not fit": settles("Created", () => Effect.fail(unfit)),
+      "an output of a synchronous execution that does not fit": settles(
+        "Created",
+        () => Effect.andThen(Effect.void, Effect.fail(new RunError.InvalidOutputError({ ...unfit, output: { a: 1 } })))
+      )
+    }
+  },
+  {
+    name: "an end of a run of another kind ends no entry",
+    mutant: { file: store, find: "self.kind === that.kind && ", replace: "" },
+    inputs: {
+      "a failed task": settles("Created", () => Effect.fail(failed({ ...refOf("r"), kind: "task" }))),
+      "an output of an execution that does not fit": settles(
+        "Created",
+        () => Effect.fail(new RunError.InvalidOutputError({ ...unfit, ref: { ...refOf("r"), kind: "execution" } }))
+      )
+    }
+  },
+  {
+    name: "an error of the program with a tag of this library ends no entry",
+    mutant: { file: "src/internal/taggedError.ts", find: "isRunError(error) && Predicate", replace: "Predicate" },
+    inputs: {
+      "a failed run": settles("Created", () => Effect.fail({ _tag: "RunFailedError", ref: refOf("r") })),
+      "an output that does not fit": settles(
+        "Created",
+        () => Effect.fail({ _tag: "InvalidOutputError", ref: refOf("r") })
+      )
     }
   },
   {

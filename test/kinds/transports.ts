@@ -255,8 +255,8 @@ export const places: ReadonlyArray<Place> = [
     name: "Only the platform's own fetch is given a dispatcher",
     mutant: {
       file: platform,
-      find: "Fiber.getCurrent()?.getRef(FetchHttpClient.Fetch) === globalThis.fetch && ",
-      replace: ""
+      find: "isNode() && isPlatformFetch && ",
+      replace: "isNode() && "
     },
     inputs: {
       "a fetch around the platform's that has a dispatcher for itself keeps it": () =>
@@ -445,8 +445,8 @@ export const places: ReadonlyArray<Place> = [
     name: "Undici's responses are decoded",
     mutant: {
       file: "src/node/NodeHttp.ts",
-      find: "HttpClient.transformResponse(Effect.flatMap(decode))",
-      replace: "(client: HttpClient.HttpClient) => client"
+      find: "return Effect.flatMap(response, decode)",
+      replace: "return response"
     },
     inputs: {
       "an execution in br": () =>
