@@ -131,10 +131,13 @@ const track = <A>(
           const { count } = sends
           sends.count = 0
           // The client shows the last of its requests, and an earlier one may have created a run
-          if (count > 1) repeats = Math.max(repeats, count)
+          if (count > 1) {
+            repeats = Math.max(repeats, count)
+            mayExist = true
+          }
           if (isIncomplete(error)) return false
-          mayExist ||= repeats > 0 || mayHaveCreated(error)
-          return error.isRetryable && (options.retryCreates || repeats === 0 && neverSent(error))
+          mayExist ||= mayHaveCreated(error)
+          return error.isRetryable && (options.retryCreates || neverSent(error))
         }
       }),
       (error) => {

@@ -452,7 +452,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a client that repeats requests sends a create once",
-    mutant: { file: http, find: "call.isSentOnce === true ?", replace: "false ?" },
+    mutant: { file: http, find: "call.isSentOnce === true", replace: "false" },
     inputs: {
       "a client with HttpClient.retry": creates((index) => index === 0 ? coded("ECONNRESET") : accepted(), {
         tag: "CreateOutcomeUnknownError",
@@ -600,7 +600,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "the store counts the creates that may have made a run",
-    mutant: { file: store, find: "account.open === 0 && ", replace: "" },
+    mutant: { file: store, find: "account.open === 0 &&", replace: "" },
     inputs: {
       "a lost create, then one that is refused": leaves(
         "Unknown",
@@ -691,7 +691,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "of requests that the HTTP client repeated below, the last one does not decide",
-    mutant: { file: create, find: "if (count > 1) repeats = Math.max(repeats, count)", replace: "" },
+    mutant: { file: create, find: "if (count > 1) {", replace: "if (count > 99) {" },
     inputs: {
       "fetch in HttpClient.transform, a reset, then 429": repeats(fetching, throughTransform, 429),
       "fetch in HttpClient.make, a reset, then 400": repeats(fetching, throughMake, 400),

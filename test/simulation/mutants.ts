@@ -205,13 +205,13 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     http,
     "a refused connection counts as made",
-    "reached: status !== undefined || reason._tag !== \"TransportError\" || !neverSent(cause)",
+    "reached: status !== undefined || reason._tag !== \"TransportError\" || isRepeated || !neverSent(cause)",
     "reached: true"
   ),
   mutant(
     http,
     "a broken connection counts as never made",
-    "reached: status !== undefined || reason._tag !== \"TransportError\" || !neverSent(cause)",
+    "reached: status !== undefined || reason._tag !== \"TransportError\" || isRepeated || !neverSent(cause)",
     "reached: false"
   ),
   // HTTP: Retry-After
