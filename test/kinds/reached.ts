@@ -235,8 +235,10 @@ const resetting = (then: number | "refused") =>
       socket.on("error", () => {})
       socket.once("data", () => {
         if (++seen.requests > 1) socket.end(`HTTP/1.1 ${then} Status\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`)
-        else if (then === "refused") server.close(() => {}) && socket.resetAndDestroy()
-        else socket.resetAndDestroy()
+        else {
+          if (then === "refused") server.close()
+          socket.resetAndDestroy()
+        }
       })
     })
     yield* Effect.acquireRelease(
@@ -772,7 +774,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "an end that names no run ends no entry",
-    mutant: { file: store, find: "error.ref !== undefined && (begun", replace: "(begun" },
+    mutant: { file: store, find: "error.ref !== undefined && (begun", replace: "(error.ref === undefined || begun" },
     inputs: {
       "an output of a stream that does not fit": settles("Created", () => Effect.fail(unfit)),
       "an output of a synchronous execution that does not fit": settles(
