@@ -410,8 +410,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
           return Effect.catch(keep(ref), (error) => Effect.logWarning(`canvas-runs: ${error.message}`))
         }
         // What an earlier create has left in doubt, a later one does not clear up
-        return earlier === undefined && account.open === 0 &&
-            cause.reasons.every((reason) => Cause.isFailReason(reason) && account.failures.has(reason.error))
+        return earlier === undefined && account.open === 0 && cause.reasons.every(isWithoutRun(account))
           ? tidy(about, "intent")
           : Effect.void
       })
@@ -796,6 +795,10 @@ const outcomeUnknown = (
         : `the intent was written at ${new Date(intendedAt).toISOString()}`
     )
   })
+
+/** Whether a create operation failed with this. */
+const isWithoutRun = (account: Create.Account) => (reason: Cause.Reason<unknown>): boolean =>
+  Cause.isFailReason(reason) && account.failures.has(reason.error)
 
 const isEnd = (error: unknown): error is RunFailedError | InvalidOutputError =>
   isOurs(error, "RunFailedError", "InvalidOutputError")

@@ -1097,7 +1097,7 @@ describe("what is left over in the storage", () => {
       const { counter, create } = creating((count) =>
         Effect.delay(
           count === 1
-            ? Effect.fail(new RunError.RateLimitError(fields))
+            ? createOn(Spine, () => new Response(null, { status: 429 }))
             : Effect.succeed({ ref: refOf(`run-${count}`) }),
           "1 minute"
         )

@@ -115,7 +115,7 @@ describe("a create", () => {
   /** Fails with the error, after it has asked whether to repeat the request, and says what it was asked and told. */
   const failing = (error: RunError.RequestError, options: Parameters<typeof Create.create>[2]) =>
     Effect.gen(function*() {
-      const account: Create.Account = { open: 0, refs: [], beforehand: new Set() }
+      const account: Create.Account = { open: 0, refs: [], failures: new Set(), key: undefined, outer: undefined }
       let isRepeated: boolean | undefined
       let isSentOnce: boolean | undefined
       const fail = (call: Pick<Http.OpenCall, "isSentOnce" | "retryWhile">) =>
@@ -190,9 +190,9 @@ describe("a create", () => {
       assert.strictEqual(account.open, 0)
     }))
 
-  it.effect("outside of a store may have steps before it, whose failures stay what they are", () =>
+  it.effect("outside of a store has steps before it, whose failures stay what they are", () =>
     Effect.gen(function*() {
       const error = new Error("the upload failed")
-      assert.strictEqual(yield* Effect.flip(Create.beforehand(Effect.fail(error))), error)
+      assert.strictEqual(yield* Effect.flip(Create.operation(Effect.fail(error))), error)
     }))
 })

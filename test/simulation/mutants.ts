@@ -399,7 +399,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     "earlier === undefined && account.open === 0 && cause",
     "false && cause"
   ),
-  mutant(store, "jobs: a failed upload leaves the key taken", "account.beforehand.has(error) ||\n", "\n"),
+  mutant(create, "jobs: a failed upload leaves the key taken", "account.failures.add(error)", "error"),
   mutant(
     store,
     "jobs: the intent counts more than the ref",
@@ -409,13 +409,13 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     store,
     "jobs: a wait that failed in passing counts as finished",
-    "          isEnd(error)\n            ?",
-    "          true\n            ?"
+    "isEnd(error) && error.ref !== undefined && (begun === undefined || isSameRun(error.ref, begun))",
+    "true"
   ),
   mutant(
     store,
     "jobs: an end is not stored",
-    "Effect.tap(() => complete(\"RunStore.settle\", key))",
+    "Effect.tap(() => complete(\"RunStore.settle\", key, begun))",
     "Effect.tap(() => Effect.void)"
   ),
   // Jobs: pushes
