@@ -440,7 +440,7 @@ export const make = Effect.fnUntraced(function*(
       grants.delete(signature)
     }
     const signature = uuid().replaceAll("-", "")
-    grants.set(signature, { file, expiresAt, refusedWith: refusedLink(file.id) })
+    grants.set(signature, { file, expiresAt })
     const base = options.artifactOrigin ?? (requested === origin ? defaultArtifactOrigin : requested)
     const name = encodeURIComponent(file.name)
     return `${base}/_artifacts/${file.id}/${name}?expires=${expiresAt}&signature=${signature}`
@@ -703,12 +703,14 @@ export const make = Effect.fnUntraced(function*(
     if (request.headers["x-api-key"] !== undefined) {
       return yield* new Refusal({ status: 400, error: "A signed URL must not be sent an X-API-KEY" })
     }
-    const grant = grants.get(url.searchParams.get("signature") ?? "")
+    const signature = url.searchParams.get("signature") ?? ""
+    const grant = grants.get(signature)
     if (grant === undefined || grant.file.id !== id || url.searchParams.get("expires") !== String(grant.expiresAt)) {
       return yield* new Refusal({ status: 403, error: "Invalid signature" })
     }
     if (now >= grant.expiresAt) return yield* new Refusal({ status: 403, error: "The URL has expired" })
-    if (grant.refusedWith !== undefined) return rude.expired(grant.refusedWith)
+    const refusedWith = refusedLink(id, signature)
+    if (refusedWith !== undefined) return rude.expired(refusedWith)
     const { file } = grant
     return fileResponse.respond(request.headers, { ...file, etag: `"${file.id}-${file.size.toString(16)}"` })
   })
@@ -894,8 +896,6 @@ interface ArtifactFile {
 interface Grant {
   readonly file: ArtifactFile
   readonly expiresAt: number
-  /** A link that counts as expired from the start, and the status that says so. */
-  readonly refusedWith: number | undefined
 }
 
 const defaultTimeline = Timeline.make()

@@ -166,14 +166,18 @@ export const make = (selected: Rude.Rude, { dropped, notFound, profile }: Option
 /** The statuses with which the first link of a file is refused, by rudeness. */
 const linkStatuses = [["expiredLinks400", 400], ["expiredLinks401", 401], ["expiredLinks403", 403]] as const
 
-/** Says of each link to a file, when it is made, with which status it is refused, if it is. */
-export const makeLinks = (has: Has): (fileId: string) => number | undefined => {
-  const seen = new Set<string>()
+/**
+ * Says of each link to a file, when it is used, with which status it is refused, if it is. The link that is used first counts as
+ * expired for good. How many links were made before does not matter, as that depends on the number of polls.
+ */
+export const makeLinks = (has: Has): (fileId: string, link: string) => number | undefined => {
+  const firstUsed = new Map<string, { readonly link: string; readonly status: number }>()
   const statuses = linkStatuses.flatMap(([name, status]) => has(name) ? [status] : [])
-  return (fileId) => {
-    if (statuses.length === 0 || seen.has(fileId)) return undefined
-    seen.add(fileId)
-    return statuses[seen.size % statuses.length]
+  return (fileId, link) => {
+    const status = statuses[firstUsed.size % statuses.length]
+    if (status !== undefined && !firstUsed.has(fileId)) firstUsed.set(fileId, { link, status })
+    const first = firstUsed.get(fileId)
+    return first?.link === link ? first.status : undefined
   }
 }
 

@@ -52,8 +52,6 @@ export interface Files {
 
 interface Grant {
   readonly file: StoredFile
-  /** A link that counts as expired from the start, and the status that says so. */
-  readonly refusedWith: number | undefined
   readonly use: "upload" | "download"
   readonly expiresAt: number
 }
@@ -81,12 +79,7 @@ export const make = (options: Options): Files => {
     }
     const token = exchange.uuid().replaceAll("-", "")
     const expiresAt = exchange.now + lifetime
-    grants.set(token, {
-      file,
-      use,
-      expiresAt,
-      refusedWith: use === "download" ? refusedLink(file.id) : undefined
-    })
+    grants.set(token, { file, use, expiresAt })
     const path = use === "upload" ? "uploads" : "downloads"
     return { url: `${base(exchange)}/_files/${path}/${token}?expires=${expiresAt}`, expiresAt: wire.iso(expiresAt) }
   }
@@ -161,8 +154,10 @@ export const make = (options: Options): Files => {
   const download: wire.Handler = (exchange, { token }) =>
     Effect.flatMap(
       presigned(exchange, token!, "download"),
-      ({ file, refusedWith }) =>
-        refusedWith === undefined ? send(exchange, file) : Effect.succeed(rude.expired(refusedWith))
+      ({ file }) => {
+        const refusedWith = refusedLink(file.id, token!)
+        return refusedWith === undefined ? send(exchange, file) : Effect.succeed(rude.expired(refusedWith))
+      }
     )
 
   // --- v3 and v2 ---
