@@ -469,6 +469,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
         key,
         Effect.fnUntraced(function*(about) {
           yield* Options.check(about.operation, "options", options, ["onUnknown"])
+          yield* Options.checkKind(about.operation, "create", create ?? null, Effect.isEffect, "an Effect")
           const onUnknown: unknown = options?.onUnknown
           if (onUnknown !== undefined && onUnknown !== "fail" && onUnknown !== "retry") {
             return yield* refused({
@@ -490,20 +491,26 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
         })
       ),
     settle: (key, wait) =>
-      Effect.flatMap(get("RunStore.settle", key), (entry) => {
-        const begun = entry !== undefined && "ref" in entry ? entry.ref : undefined
-        return wait.pipe(
-          Effect.tapError((error) =>
-            isEnd(error) && error.ref !== undefined && (begun === undefined || isSameRun(error.ref, begun))
-              ? Effect.catch(
-                complete("RunStore.settle", key, error.ref),
-                (error) => Effect.logWarning(`canvas-runs: ${error.message}`)
-              )
-              : Effect.void
-          ),
-          Effect.tap(() => complete("RunStore.settle", key, begun))
-        )
-      }),
+      Effect.flatMap(
+        Effect.andThen(
+          Options.checkKind("RunStore.settle", "wait", wait ?? null, Effect.isEffect, "an Effect"),
+          get("RunStore.settle", key)
+        ),
+        (entry) => {
+          const begun = entry !== undefined && "ref" in entry ? entry.ref : undefined
+          return wait.pipe(
+            Effect.tapError((error) =>
+              isEnd(error) && error.ref !== undefined && (begun === undefined || isSameRun(error.ref, begun))
+                ? Effect.catch(
+                  complete("RunStore.settle", key, error.ref),
+                  (error) => Effect.logWarning(`canvas-runs: ${error.message}`)
+                )
+                : Effect.void
+            ),
+            Effect.tap(() => complete("RunStore.settle", key, begun))
+          )
+        }
+      ),
     complete: (key) => complete("RunStore.complete", key),
     attach: (key, given) =>
       withKey(

@@ -174,10 +174,8 @@ export const make = (options: Options): Api => {
     context: () => CallContext
   ): Effect.Effect<never, RunError.RequestError> =>
     execute(options.client, HttpClientRequest.get(url, { headers: authorization })).pipe(
-      Effect.map((response) =>
-        response.headers["location"] === undefined ? "" : ` ${cleaner.host(originOf(response))}`
-      ),
-      Effect.catch(() => Effect.succeed("")),
+      Effect.map((response) => redirectWords(response, baseUrl, cleaner)),
+      Effect.catch(() => Effect.succeed(unknownRedirect)),
       Effect.provideContext(FetchPlatform.context(undefined)),
       Effect.flatMap((where) => {
         const fields = context()
@@ -185,8 +183,7 @@ export const make = (options: Options): Api => {
           new RunError.InvalidResponseError({
             ...fields,
             isRetryable: false,
-            message:
-              `${fields.operation}: the provider redirects${where}, where the API key is not sent. ${wrongServer}`
+            message: `${fields.operation}: the provider redirects ${where}. ${wrongServer}`
           })
         )
       })
@@ -483,12 +480,7 @@ const read = <A>(
     case 307:
     case 308:
       // A browser reports a redirect that it was told not to follow as status 0
-      return invalid(
-        `the provider redirects${
-          headers["location"] === undefined ? "" : ` ${cleaner.host(originOf(response))}`
-        }, where the API key is not sent.`,
-        false
-      )
+      return invalid(`the provider redirects ${redirectWords(response, options.baseUrl, cleaner)}.`, false)
     case 304:
       return invalid(
         "the response is 304 (not modified), although this client keeps no copy that it could refer to.",
@@ -769,14 +761,25 @@ const describeText = (text: string, contentType: string | undefined): string =>
     ? "broken JSON"
     : `text of type ${contentType ?? "unknown"}`
 
-const originOf = (response: HttpClientResponse.HttpClientResponse): string => {
-  const location = response.headers["location"] ?? ""
-  return URL.canParse(location, response.request.url)
-    ? new URL(location, response.request.url).origin
-    : "something that is no address"
-}
-
 const squeeze = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]/g, "")
+
+const unknownRedirect = "without saying where to"
+
+/** Where a redirect leads, and why it is not followed. A query is not shown: it could be signed. */
+const redirectWords = (
+  { headers, request }: HttpClientResponse.HttpClientResponse,
+  baseUrl: URL,
+  cleaner: Cleaner
+): string => {
+  const location = headers["location"]
+  if (location === undefined || !URL.canParse(location, request.url)) return unknownRedirect
+  const target = new URL(location, request.url)
+  return target.origin === baseUrl.origin
+    ? `to ${
+      cleaner.text(target.pathname)
+    }, which is followed at most ${maxRedirects} times, and only for requests without a body`
+    : `${cleaner.host(target.origin)}, where the API key is not sent`
+}
 
 /** Where a redirect leads, if it stays with the provider and the request is safe to repeat there. */
 const sameOriginTarget = (response: HttpClientResponse.HttpClientResponse, baseUrl: URL): URL | undefined => {
