@@ -1,8 +1,8 @@
 /** Every place that reads an answer about one run or task: an answer about another one is no answer. */
 import { assert } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, FileSystem, Layer, Predicate, Redacted } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
-import { RunError, Spine, Tela } from "canvas-runs"
+import { RunError, RunRef, Spine, Tela } from "canvas-runs"
 import type { Place } from "./kind.ts"
 
 const asked = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
@@ -47,6 +47,27 @@ const isRefused = (
 const spine = <A, E>(use: (spine: Spine.Service) => Effect.Effect<A, E>) => Spine.SpineClient.use(use)
 const tela = <A, E>(use: (tela: Tela.Service) => Effect.Effect<A, E>) => Tela.TelaClient.use(use)
 
+const ofCanvas = (canvas_id: string) => ({ success: true, data: { canvas_id } })
+
+const refOf = (id: string) => RunRef.make({ provider: "spine", kind: "run", id })
+
+/** Is refused before a request. */
+const isBadRequest = (use: (spine: Spine.Service) => Effect.Effect<unknown, unknown, FileSystem.FileSystem>) => () =>
+  Effect.gen(function*() {
+    const error = yield* Effect.flip(Effect.flatMap(Spine.SpineClient, use))
+    assert.instanceOf(error, RunError.BadRequestError)
+    assert.isFalse(error.sent)
+  }).pipe(Effect.provide([answering(run(asked)), FileSystem.layerNoop({})]))
+
+const saysWhy = (use: (runs: Spine.Runs) => Effect.Effect<unknown, unknown>) => () =>
+  Effect.gen(function*() {
+    const told = yield* Effect.provide(
+      spine(({ runs }) => use(runs)),
+      answering({ success: true, data: { run_id: asked, status: "failed", error: "out of ink" } })
+    )
+    assert.include(JSON.stringify(Predicate.hasProperty(told, "errors") ? told.errors : undefined), "out of ink")
+  })
+
 export const places: ReadonlyArray<Place> = [
   {
     name: "a poll of Spine answers about the run that was asked for",
@@ -75,6 +96,63 @@ export const places: ReadonlyArray<Place> = [
       "its output": isRefused(task, tela(({ tasks }) => tasks.getOutput(asked))),
       "its files": isRefused(task, tela(({ tasks }) => tasks.getInputFiles(asked))),
       "a change of it": isRefused(task, tela(({ tasks }) => tasks.approve(asked)))
+    }
+  },
+  {
+    name: "a call about a canvas of Spine answers about the canvas or task that was asked for",
+    mutant: {
+      file: "src/spine/SpineCanvases.ts",
+      find: "value[name].toLowerCase() === id.toLowerCase()",
+      replace: "value[name] !== \"\""
+    },
+    inputs: {
+      "its blocks": isRefused(ofCanvas, spine(({ canvases }) => canvases.getDag(asked))),
+      "its tasks": isRefused(ofCanvas, spine(({ canvases }) => canvases.getTasks(asked))),
+      "one task": isRefused(
+        (task_id) => ({ success: true, data: { task_id } }),
+        spine(({ canvases }) => canvases.getTask("c1", asked))
+      )
+    }
+  },
+  {
+    name: "a ref of another kind names no run of Spine",
+    mutant: {
+      file: "src/spine/SpineRuns.ts",
+      find: "ref?.provider === provider && ref.kind === \"run\"",
+      replace: "ref?.provider === provider"
+    },
+    inputs: {
+      "a task": isBadRequest(({ runs }) => runs.retrieve({ ...refOf(asked), kind: "task" })),
+      "a canvas, beside the id of a run": isBadRequest(({ runs }) =>
+        runs.waitForCompletion({ run_id: asked, ref: { ...refOf(asked), kind: "canvas" } })
+      ),
+      "an execution, for its files": isBadRequest(({ artifacts }) =>
+        artifacts.toDirectory({ ...refOf(asked), kind: "execution" } as never, "/tmp")
+      )
+    }
+  },
+  {
+    name: "an id and a ref of two runs name no run of Spine",
+    mutant: {
+      file: "src/spine/SpineRuns.ts",
+      find: "Predicate.isNullish(named) || String(named).toLowerCase() === ref.id.toLowerCase()",
+      replace: "true"
+    },
+    inputs: {
+      "a look-up": isBadRequest(({ runs }) => runs.retrieve({ run_id: other, ref: refOf(asked) })),
+      "a wait": isBadRequest(({ runs }) => runs.waitForCompletion({ run_id: other, ref: refOf(asked) }))
+    }
+  },
+  {
+    name: "a failed run of Spine says why, also in one text",
+    mutant: {
+      file: "src/spine/SpineRuns.ts",
+      find: "Predicate.isString(run.raw.error)",
+      replace: "Predicate.isString(run.raw.error) && false"
+    },
+    inputs: {
+      "of a wait": saysWhy((runs) => Effect.flip(runs.waitForCompletion(asked))),
+      "of a look-up": saysWhy((runs) => runs.retrieve(asked))
     }
   }
 ]
