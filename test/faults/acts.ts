@@ -1,5 +1,6 @@
 /** What faults do to an answer. Each takes the good answer, and says what happens instead. */
-import { type Host, json, type Part, type Play, type Received, type Sending, sizeOf, whole } from "./wire.ts"
+import { gzipSync } from "node:zlib"
+import { bytesOf, type Host, json, type Part, type Play, type Received, type Sending, sizeOf, whole } from "./wire.ts"
 
 /** What a fault can look at. */
 export interface Scene {
@@ -74,6 +75,17 @@ export const page = (status: number): Act => (_, { secret }) =>
   send(whole(status, `<!doctype html>\n<html><title>Log in</title>${secret}</html>\n`, "text/html; charset=utf-8"))
 
 export const body = (text: string, contentType = "application/json"): Act => () => send(whole(200, text, contentType))
+
+/** The good answer, compressed. */
+export const gzip: Act = (good) => {
+  const bytes = new Uint8Array(gzipSync(bytesOf(good)))
+  return send({
+    ...good,
+    headers: { ...good.headers, "content-encoding": "gzip" },
+    parts: [bytes],
+    length: good.length === undefined ? undefined : bytes.length
+  })
+}
 
 /** Garbage that claims to be compressed. */
 export const brokenGzip: Act = (good) =>
