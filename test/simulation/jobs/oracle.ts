@@ -10,6 +10,9 @@ import type { History, Process, Step, Work } from "./scenario.ts"
 
 const epsilon = 0.01
 
+/** The least time between a poll and the next, in milliseconds: pushes do not make a wait hammer. */
+const breather = 101
+
 interface Court {
   readonly history: History
   readonly check: (promise: PromiseName, isKept: boolean, say: () => string) => boolean
@@ -436,7 +439,7 @@ const judgePushes = (court: Court): void => {
         if (!isNew) continue
         check(
           "pushes",
-          polls.some((poll) => poll.at >= at - epsilon && poll.at <= at + 1) || current.at >= at - 1,
+          polls.some((poll) => poll.at >= at - epsilon && poll.at <= at + breather) || current.at >= at - 1,
           () => `a push at ${at} told of the end of ${job.key}, and nobody asked`
         )
       }
