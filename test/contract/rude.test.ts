@@ -41,7 +41,7 @@ describe("the contract, on a server that is rude", { timeout: 120_000 }, () => {
     if (isFull || transport !== "memory") it.live(`about nothing: ${transport}`, () => all(transport, Rude.none))
   }
 
-  const count = isFull ? 200 : sampleSeed === undefined ? 3 : 30
+  const count = isFull ? 200 : sampleSeed === undefined ? 3 : 12
   const seeds = Array.from({ length: count }, (_, index) => (sampleSeed ?? 0) + index)
   for (const seed of seeds) {
     it.live(`about what seed ${seed} selects: memory`, () => all("memory", Rude.sample(seed)))

@@ -22,8 +22,8 @@ interface Part {
   readonly full: ReadonlyArray<string>
   /** The same for a sample, which takes about half a minute on two idle cores. */
   readonly sample: (draw: Random.Draw, seed: string) => ReadonlyArray<string>
-  /** What a sample finds in its environment, if it does not run tests at their full size. */
-  readonly sampleEnv?: (seed: string) => Readonly<Record<string, string>>
+  /** The size of the tests that it runs, in its environment. The other parts bring their own. */
+  readonly env?: (sample: string | undefined) => Readonly<Record<string, string>>
 }
 
 const contract = "test/contract/rude.test.ts"
@@ -36,14 +36,16 @@ const sized = globSync("test/**/*.test.ts", { cwd: root }).sort().filter((file) 
 const script = (file: string, ...args: ReadonlyArray<string>) => ["--conditions=canvas-runs:source", file, ...args]
 const vitest = (...files: ReadonlyArray<string>) => ["node_modules/vitest/vitest.mjs", "run", "--retry=0", ...files]
 
+const fullSize = { CANVAS_RUNS_TEST_SIZE: "full" }
+
 const parts: ReadonlyArray<Part> = [
   {
     name: "contract",
     full: vitest(contract),
     sample: () => vitest(contract),
-    sampleEnv: (seed) => ({ CANVAS_RUNS_TEST_SEED: seed })
+    env: (sample) => sample === undefined ? fullSize : { CANVAS_RUNS_TEST_SEED: sample }
   },
-  { name: "tests", full: vitest(...sized), sample: (draw) => vitest(draw.pick(sized)) },
+  { name: "tests", full: vitest(...sized), sample: (draw) => vitest(draw.pick(sized)), env: () => fullSize },
   {
     name: "faults",
     full: script("test/faults/faults.ts"),
@@ -126,9 +128,7 @@ const run = (part: Part): Promise<Outcome> =>
       cwd: root,
       env: {
         ...process.env,
-        ...(sample === undefined || part.sampleEnv === undefined
-          ? { CANVAS_RUNS_TEST_SIZE: "full" }
-          : part.sampleEnv(sample))
+        ...part.env?.(sample)
       },
       stdio: ["ignore", "pipe", "pipe"],
       // Its group is stopped with it

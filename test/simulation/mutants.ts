@@ -557,7 +557,7 @@ export const mutants: ReadonlyArray<Mutant> = [
 const tests = [
   "test/Run.test.ts",
   "test/RunStore.test.ts",
-  "test/contract",
+  "test/contract/contract.test.ts",
   "test/spine/SpineRuns.test.ts",
   "test/spine/SpineClient.test.ts"
 ]
@@ -661,6 +661,7 @@ const testIn = async (copy: string): Promise<Caught> => {
     ...tests
   ])
   if (status === 0) return { by: "nothing", how: "SURVIVED" }
+  if (status === undefined) return { by: "tests", how: "they did not come to an end" }
   const broken = /^not ok \d+ - (.*?)(?: # time.*)?$/m.exec(output)
   if (broken === null) throw new Error(`the tests could not be run:\n${output.slice(0, 4000)}`)
   return { by: "tests", how: broken[1]! }
@@ -672,7 +673,7 @@ export const execute = (
   args: ReadonlyArray<string>
 ): Promise<{ readonly output: string; readonly status: number | undefined }> =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd, timeout: 120_000, killSignal: "SIGKILL" })
+    const child = spawn(process.execPath, args, { cwd, timeout: 300_000, killSignal: "SIGKILL" })
     let output = ""
     child.stdout.on("data", (chunk: Buffer) => output += chunk.toString())
     child.stderr.on("data", (chunk: Buffer) => output += chunk.toString())
