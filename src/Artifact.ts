@@ -353,6 +353,8 @@ const read = <E, R, E2, R2>(
       const chunks = Stream.runForEach(
         chunksOf(source, progress, opened.response),
         (chunk): Effect.Effect<void, ArtifactError | E2, R2> => {
+          // No progress, however many there are
+          if (chunk.length === 0) return Effect.void
           watchman.rest()
           const fresh = skip === 0 ? chunk : chunk.subarray(skip)
           skip -= chunk.length - fresh.length
@@ -595,7 +597,7 @@ const get = <E, R>(
     Effect.fail(unavailable(source, url, {})) :
     send(options.client, url.href, headers).pipe(
       Effect.mapError((error) => {
-        const { words, ...cause } = Transfer.cleanCause(error.reason.cause, url.href)
+        const { words, ...cause } = Transfer.cleanCause(Http.causeOf(error), url.href)
         return unavailable(source, `its server gave no answer${words}`, { isRetryable: true, ...cause })
       }),
       Effect.timeoutOrElse({

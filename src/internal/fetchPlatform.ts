@@ -2,9 +2,11 @@
  * What each platform's `fetch` is told and what it gives back: the options of a request, and the bodies of responses.
  * Nothing else in the library depends on the platform's `fetch`.
  */
+import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { constVoid } from "effect/Function"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as Headers from "effect/http/Headers"
 import type * as HttpBody from "effect/http/HttpBody"
@@ -13,8 +15,11 @@ import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { CurrentSends } from "./sends.ts"
+import { quote } from "./describe.ts"
 
 // --------------------------------------------------------------------------------------------------------------------
 // Requests
@@ -230,12 +235,50 @@ export const fetchBody = (
 export const stream = (
   response: HttpClientResponse.HttpClientResponse
 ): Stream.Stream<Uint8Array, HttpClientError.HttpClientError> => {
+  const failed = decodeError(response)
+  return Stream.unwrap(Effect.map(
+    Effect.acquireRelease(Scope.make(), (scope, exit) => inBackground(Scope.close(scope, exit))),
+    (scope) => {
+      const pull = Effect.map(
+        Effect.suspend(() => Scope.provide(Stream.toPull(bodyOf(response)), scope)),
+        (pull) => {
+          const next = Effect.map(pull, (pieces) => Arr.map(pieces, toBytes)).pipe(
+            Effect.catchDefect((cause) => Effect.fail(failed(cause)))
+          )
+          let count = 0
+          return Effect.suspend(() => ++count % piecesPerTurn === 0 ? Effect.andThen(Effect.yieldNow, next) : next)
+        }
+      )
+      return Stream.fromPull(Effect.catchDefect(pull, (cause) => Effect.fail(failed(cause))))
+    }
+  ))
+}
+
+/** The pieces of a body as the HTTP client gives them. Some clients throw, or give what is not bytes. */
+const bodyOf = (
+  response: HttpClientResponse.HttpClientResponse
+): Stream.Stream<Uint8Array | string, HttpClientError.HttpClientError> => {
   const web: FetchResponse | undefined = Option.getOrUndefined(HttpClientResponse.toWeb(response))
   if (web === undefined || isWebStream(web.body)) return response.stream
   const failed = decodeError(response)
   return isAsyncIterable(web.body)
-    ? Stream.map(Stream.fromAsyncIterable(web.body, failed), toBytes)
+    ? Stream.fromAsyncIterable(web.body, failed)
     : Stream.fromEffect(Effect.tryPromise({ try: () => whole(web), catch: failed }))
+}
+
+/** Runs what lets go of a body. Nobody waits for it, and nobody is told if it fails: it may take any time, and throw anything. */
+const inBackground = (release: Effect.Effect<unknown, unknown>): Effect.Effect<void> =>
+  Effect.asVoid(Effect.forkDetach(Effect.ignoreCause(release), { startImmediately: true }))
+
+/**
+ * How many pieces of a body are read in one turn of the event loop at most. A body that always has its next piece ready would
+ * otherwise keep every timer from firing, and so could last longer than any timeout.
+ */
+export const piecesPerTurn = 64
+
+/** Lets go of a body. Nobody waits for it, and nobody is told if it fails: a body may take any time, and throw anything. */
+export const letGo = (cancel: () => unknown): void => {
+  new Promise((resolve) => resolve(cancel())).catch(constVoid)
 }
 
 const isAsyncIterable = (body: FetchResponse["body"]): body is AsyncIterable<Uint8Array | string> =>
@@ -243,13 +286,19 @@ const isAsyncIterable = (body: FetchResponse["body"]): body is AsyncIterable<Uin
 
 const whole = (web: FetchResponse): Promise<Uint8Array> =>
   web.arrayBuffer !== undefined
-    ? web.arrayBuffer().then((bytes) => new Uint8Array(bytes))
+    ? web.arrayBuffer().then(toBytes)
     : web.text !== undefined
     ? web.text().then(toBytes)
     : Promise.reject(new TypeError("the response of this fetch has no body, no arrayBuffer() and no text()"))
 
-const toBytes = (chunk: Uint8Array | string): Uint8Array =>
-  typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk
+/** The bytes of a piece of a body. It throws a TypeError for what is none, as an odd client may give. */
+export const toBytes = (piece: unknown): Uint8Array => {
+  if (piece instanceof Uint8Array) return piece
+  if (typeof piece === "string") return new TextEncoder().encode(piece)
+  if (ArrayBuffer.isView(piece)) return new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength)
+  if (Predicate.hasProperty(piece, "byteLength")) return new Uint8Array(piece as ArrayBuffer)
+  throw new TypeError(`the HTTP client gave a piece of the body that is not bytes: ${quote(piece)}`)
+}
 
 const decodeError = (response: HttpClientResponse.HttpClientResponse) => (cause: unknown) =>
   new HttpClientError.HttpClientError({
@@ -280,9 +329,15 @@ export const undecoded = (
   return left.length === 0 ? undefined : headers["content-encoding"]
 }
 
-/** Leaves a body unread, which frees its connection at once and not when the garbage is collected. */
+/** Leaves a body unread, which frees its connection at once and not when the garbage is collected. Nobody waits for that. */
 export const discard = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<void> =>
-  Effect.ignore(Stream.runForEachWhile(stream(response), () => Effect.succeed(false)))
+  inBackground(Effect.scoped(
+    Effect.flatMap(
+      Effect.suspend(() => Stream.toPull(bodyOf(response))),
+      // Some bodies are opened by the first pull
+      (pull) => Effect.raceFirst(pull, Effect.yieldNow)
+    )
+  ))
 
 /** The body as text; `undefined` if it is longer than `maxBytes`. The rest of a longer body is not read. */
 export const readText = (
@@ -330,27 +385,33 @@ const boundedText = (
     )
   })
 
-/** Reads a body until it ends or has been enough. */
+/** Reads a body until it ends or has been enough, and lets the event loop turn now and then. */
 const readAll = (
   response: HttpClientResponse.HttpClientResponse,
   body: ReadableStream<Uint8Array>,
   take: (chunk: Uint8Array) => boolean
 ): Effect.Effect<void, HttpClientError.HttpClientError> =>
-  Effect.callback((resume) => {
-    const reader = body.getReader()
-    const cancel = () => void reader.cancel().catch(() => {})
-    const next = (): void =>
-      void reader.read().then(
-        ({ done, value }) => {
-          if (done) resume(Effect.void)
-          else if (take(value)) next()
-          else {
-            cancel()
-            resume(Effect.void)
-          }
-        },
-        (cause) => resume(Effect.fail(decodeError(response)(cause)))
-      )
-    next()
-    return Effect.sync(cancel)
+  Effect.flatMap(Effect.try({ try: () => body.getReader(), catch: decodeError(response) }), (reader) => {
+    const cancel = () => letGo(() => reader.cancel())
+    const readOn: Effect.Effect<void, HttpClientError.HttpClientError> = Effect.callback((resume) => {
+      let count = 0
+      const onPiece = ({ done, value }: ReadableStreamReadResult<unknown>): void => {
+        if (done) return resume(Effect.void)
+        if (!take(toBytes(value))) {
+          cancel()
+          return resume(Effect.void)
+        }
+        if (++count < piecesPerTurn) return next()
+        resume(Effect.andThen(Effect.onInterrupt(Effect.yieldNow, () => Effect.sync(cancel)), readOn))
+      }
+      const onFailure = (cause: unknown) => {
+        cancel()
+        resume(Effect.fail(decodeError(response)(cause)))
+      }
+      const next = (): void => void reader.read().then(onPiece).catch(onFailure)
+      // An odd reader may throw
+      Result.match(Result.try(next), { onFailure, onSuccess: constVoid })
+      return Effect.sync(cancel)
+    })
+    return readOn
   })

@@ -126,10 +126,29 @@ export const execute = (
   client: HttpClient.HttpClient,
   request: HttpClientRequest.HttpClientRequest
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> =>
-  Effect.catch(client.execute(request), (error) => {
-    const response = HttpClientError.isHttpClientError(error) ? error.response : undefined
-    return response === undefined ? Effect.fail(error) : Effect.succeed(response)
-  })
+  Effect.suspend(() => client.execute(request)).pipe(
+    Effect.catch((error) => {
+      const response = HttpClientError.isHttpClientError(error) ? error.response : undefined
+      return response === undefined ? Effect.fail(error) : Effect.succeed(response)
+    }),
+    // A client of the program's own may throw, or give anything
+    Effect.flatMap((response) =>
+      Predicate.isObject(response) && typeof response.status === "number" && Predicate.isObject(response.headers)
+        ? Effect.succeed(response)
+        : Effect.die(new TypeError("the HTTP client gave no response"))
+    ),
+    Effect.catchDefect((cause) =>
+      Effect.fail(
+        new HttpClientError.HttpClientError({
+          reason: new HttpClientError.TransportError({ request, cause, description: "the HTTP client threw an error" })
+        })
+      )
+    )
+  )
+
+/** What made a client fail. It may have been made to fail with errors of its own, against its type. */
+export const causeOf = (error: unknown): unknown =>
+  HttpClientError.isHttpClientError(error) ? error.reason.cause : error
 
 export const make = (options: Options): Api => {
   watchConnections()
@@ -686,16 +705,18 @@ const transportError = (
 /** Node's own HTTP client throws when it is given a Blob. */
 const refuseBlob =
   (context: () => CallContext) => <A, E>(self: Effect.Effect<A, E>): Effect.Effect<A, E | RunError.BadRequestError> =>
-    Effect.catchDefect(self, (defect) => {
+    Effect.catch(self, (error): Effect.Effect<never, E | RunError.BadRequestError> => {
       const fields = context()
-      return findInCause(defect, "code") !== "ERR_INVALID_ARG_TYPE" ? Effect.die(defect) : Effect.fail(
-        new RunError.BadRequestError({
-          ...fields,
-          message:
-            `${fields.operation}: this HTTP client cannot send a Blob. Use the fetch or the undici client, or give the file as a stream.`,
-          sent: false
-        })
-      )
+      return !Predicate.hasProperty(error, "code") || error.code !== "ERR_INVALID_ARG_TYPE" ?
+        Effect.fail(error) :
+        Effect.fail(
+          new RunError.BadRequestError({
+            ...fields,
+            message:
+              `${fields.operation}: this HTTP client cannot send a Blob. Use the fetch or the undici client, or give the file as a stream.`,
+            sent: false
+          })
+        )
     })
 
 /** Looks for a string property in an error and in what caused it. */

@@ -19,6 +19,7 @@ import type * as FileSystem from "effect/FileSystem"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -326,8 +327,8 @@ const put = (
       )
   const send = (request: HttpClientRequest.HttpClientRequest) =>
     Effect.mapError(Http.execute(transfer.client, request), (error) => {
-      if (Transfer.isRefusedRedirect(error)) return redirected({})
-      const { words, ...cause } = Transfer.cleanCause(error.reason.cause, url.href)
+      if (HttpClientError.isHttpClientError(error) && Transfer.isRefusedRedirect(error)) return redirected({})
+      const { words, ...cause } = Transfer.cleanCause(Http.causeOf(error), url.href)
       return failed(`its server gave no answer${words}`, { isRetryable: true, ...cause })
     })
   const attempt = Upload.whileMoving(

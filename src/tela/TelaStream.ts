@@ -42,6 +42,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
+import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Create from "../internal/create.ts"
@@ -442,20 +443,32 @@ const readWeb = (
   scope: Scope.Scope,
   sink: Sink
 ): Effect.Effect<() => void> =>
-  Effect.uninterruptible(Effect.suspend(() => {
+  Effect.uninterruptible(Effect.withFiber((fiber) => {
     const reader = body.getReader()
-    const cancel = Effect.promise(() => reader.cancel().catch(constVoid))
+    const cancel = Effect.sync(() => FetchPlatform.letGo(() => reader.cancel()))
+    const fork = Effect.runForkWith(fiber.context)
     let isReading = false
-    const onPiece = ({ done, value }: ReadableStreamReadResult<Uint8Array>) => {
+    let count = 0
+    const onPiece = ({ done, value }: ReadableStreamReadResult<unknown>) => {
       isReading = false
-      if (done) sink.finish()
-      else sink.feed([value])
+      if (done) return sink.finish()
+      const bytes = Result.try(() => FetchPlatform.toBytes(value))
+      if (Result.isFailure(bytes)) sink.breakOff(bytes.failure)
+      else sink.feed([bytes.success])
     }
     const onDefect = (defect: unknown) => sink.die(Cause.die(defect))
+    const read = () => {
+      Result.match(Result.try(() => reader.read().then(onPiece, sink.breakOff).catch(onDefect)), {
+        onFailure: sink.breakOff,
+        onSuccess: constVoid
+      })
+    }
+    const readInNextTurn = Effect.andThen(Effect.yieldNow, Effect.sync(read))
     return Effect.as(Scope.addFinalizer(scope, cancel), () => {
       if (isReading) return
       isReading = true
-      reader.read().then(onPiece, sink.breakOff).catch(onDefect)
+      if (++count % FetchPlatform.piecesPerTurn === 0) fork(readInNextTurn)
+      else read()
     })
   }))
 

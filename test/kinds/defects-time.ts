@@ -4,10 +4,10 @@
  */
 import { assert, vi } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Option, Queue, Redacted, Schedule, type Scope, Stream } from "effect"
-import { HttpRouter } from "effect/http"
+import { HttpClient, HttpClientResponse, HttpRouter } from "effect/http"
 import { TestClock } from "effect/testing"
 import type { MockInstance } from "vitest"
-import { Polling, Run, RunError, RunRef, Spine, Webhooks } from "canvas-runs"
+import { Polling, Run, RunError, RunRef, Spine, Tela, Webhooks } from "canvas-runs"
 import { finish } from "../spine/support.ts"
 import type { Place } from "./kind.ts"
 
@@ -240,6 +240,89 @@ const awaited = (make: () => Promise<unknown>) => () =>
     assert.isAtLeast(then!.mock.calls.length, 1)
   })
 
+const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
+const apiKey = Redacted.make("sk_spine_planted_time")
+const once = Schedule.recurs(0)
+const bytes = (text: string) => new TextEncoder().encode(text)
+const part = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: "a" } }] })}\n\n`
+
+const http = (execute: HttpClient.HttpClient["execute"] | (() => Response)) =>
+  Layer.succeed(
+    HttpClient.HttpClient,
+    HttpClient.make((request) => Effect.sync(() => HttpClientResponse.fromWeb(request, (execute as () => Response)())))
+  )
+
+/** A client that behaves as no client should. */
+const odd = (execute: () => unknown) =>
+  Layer.succeed(HttpClient.HttpClient, HttpClient.makeWith(() => execute() as never, Effect.succeed))
+
+type Client = Layer.Layer<HttpClient.HttpClient>
+
+const created = (client: Client) =>
+  Spine.SpineClient.use(({ runs }) => runs.create({ prompt: "p" })).pipe(
+    Effect.provide(Layer.orDie(Spine.layer({ apiKey, retry: once, requestTimeout: "1 second" }))),
+    Effect.provide(client)
+  )
+
+const downloaded = (client: Client) =>
+  Spine.SpineClient.use(({ artifacts }) =>
+    artifacts.download(id, { id, type: "txt", name: "a.txt", download_url: "http://store.invalid/a", size_bytes: 3 })
+  ).pipe(
+    Effect.provide(Layer.orDie(Spine.layer({ apiKey, retry: once, requestTimeout: "1 second" }))),
+    Effect.provide(client)
+  )
+
+const streamed = (client: Client) =>
+  Tela.TelaClient.use((tela) =>
+    Stream.runDrain(
+      tela.canvas.make({ id }).stream({}, {
+        firstEventTimeout: "1 second",
+        idleTimeout: "1 second",
+        timeout: "2 seconds"
+      })
+    )
+  ).pipe(
+    Effect.provide(Layer.orDie(Tela.layer({ apiKey, retry: once, requestTimeout: "1 second" }))),
+    Effect.provide(client)
+  )
+
+/** The call fails with an error of this tag, and no defect. */
+const failsAs = (call: Effect.Effect<unknown, unknown>, tag: string) => () =>
+  Effect.map(Effect.exit(call), (exit) => {
+    const error = errorOf(exit) as { readonly _tag?: string } | undefined
+    assert.strictEqual(error?._tag, tag, String(exit))
+  })
+
+const response = (source: UnderlyingDefaultSource<unknown>, init?: ResponseInit) => () =>
+  new Response(new ReadableStream(source as UnderlyingDefaultSource<Uint8Array>), init)
+
+/** A body that begins, and whose end is never confirmed. */
+const unending = (cancel: () => unknown, text: string, init?: ResponseInit) =>
+  http(
+    response({ start: (controller) => controller.enqueue(bytes(text)), cancel: cancel as () => Promise<void> }, init)
+  )
+
+const cancels: ReadonlyArray<readonly [string, () => unknown]> = [
+  ["never settles", () => new Promise(() => {})],
+  ["throws", () => {
+    throw new Error("boom")
+  }]
+]
+
+/** A body that always has its next piece ready. It ends after a while, so that a test without the guard ends too. */
+const endless = (piece: Uint8Array, init?: ResponseInit) => {
+  const until = performance.now() + 20_000
+  return http(response({
+    pull: (controller) =>
+      performance.now() > until ? controller.error(new Error("too late")) : controller.enqueue(piece)
+  }, init))
+}
+
+const pieceOf = (piece: unknown) => http(response({ start: (controller) => controller.enqueue(piece) }))
+const page = { status: 404 }
+
+const platform = "src/internal/fetchPlatform.ts"
+
 export const places: ReadonlyArray<Place> = [
   {
     name: "a push never makes the next poll later than it was planned",
@@ -323,5 +406,134 @@ export const places: ReadonlyArray<Place> = [
       "one that is rejected": awaited(() => Promise.reject(new Error("boom"))),
       "one that is rejected later": awaited(() => Promise.resolve().then(() => Promise.reject(new Error("boom"))))
     }
+  },
+  {
+    name: "a web stream that is read as text is let go of without waiting, and gives bytes or a failure",
+    mutant: { file: platform, find: "if (!take(toBytes(value))) {", replace: "if (!take(value as Uint8Array)) {" },
+    inputs: Object.fromEntries([
+      ...cancels.map(([name, cancel]) =>
+        [
+          `a create whose body's cancel ${name}`,
+          failsAs(created(unending(cancel, "{")), "CreateOutcomeUnknownError")
+        ] as const
+      ),
+      ...[null, {}, 5].map((piece) =>
+        [
+          `a create with a piece of ${JSON.stringify(piece)}`,
+          failsAs(created(pieceOf(piece)), "CreateOutcomeUnknownError")
+        ] as const
+      )
+    ])
+  },
+  {
+    name: "any other body is let go of in the background",
+    mutant: {
+      file: platform,
+      find: "(scope, exit) => inBackground(Scope.close(scope, exit))",
+      replace: "(scope, exit) => Scope.close(scope, exit)"
+    },
+    inputs: Object.fromEntries([
+      ...cancels.flatMap(([name, cancel]) => [
+        [
+          `a download whose body's cancel ${name}`,
+          () =>
+            Effect.gen(function*() {
+              const exit = yield* Effect.exit(
+                Effect.timeoutOption(downloaded(unending(cancel, "abc")), "100 millis")
+              )
+              assert.isTrue(Exit.isSuccess(exit) && Option.isNone(exit.value), String(exit))
+            })
+        ] as const,
+        [
+          `a refused download whose body's cancel ${name}`,
+          failsAs(downloaded(unending(cancel, "abc", { status: 500 })), "ArtifactError")
+        ] as const
+      ])
+    ])
+  },
+  {
+    name: "a piece of a file that is not bytes is a failure",
+    mutant: { file: platform, find: "Arr.map(pieces, toBytes)", replace: "pieces as Arr.NonEmptyArray<Uint8Array>" },
+    inputs: Object.fromEntries(
+      [null, {}, 5].map((piece) => [JSON.stringify(piece), failsAs(downloaded(pieceOf(piece)), "ArtifactError")])
+    )
+  },
+  {
+    name: "a piece of a stream that is not bytes is an interruption",
+    mutant: {
+      file: "src/tela/TelaStream.ts",
+      find: "Result.try(() => FetchPlatform.toBytes(value))",
+      replace: "Result.succeed(value as Uint8Array)"
+    },
+    inputs: Object.fromEntries(
+      [null, {}, 5].map((piece) => [JSON.stringify(piece), failsAs(streamed(pieceOf(piece)), "StreamInterruptedError")])
+    )
+  },
+  {
+    name: "a stream lets go of its body without waiting",
+    mutant: {
+      file: "src/tela/TelaStream.ts",
+      find: "const cancel = Effect.sync(() => FetchPlatform.letGo(() => reader.cancel()))",
+      replace: "const cancel = Effect.promise(() => reader.cancel())"
+    },
+    inputs: Object.fromEntries(
+      cancels.map(([name, cancel]) => [
+        `cancel ${name}`,
+        failsAs(streamed(unending(cancel, part)), "StreamInterruptedError")
+      ])
+    )
+  },
+  {
+    name: "a stream looks at the time while it reads what is ready",
+    mutant: {
+      file: "src/tela/TelaStream.ts",
+      find: "if (++count % FetchPlatform.piecesPerTurn === 0) fork(readInNextTurn)",
+      replace: "if (++count < 0) fork(readInNextTurn)"
+    },
+    inputs: {
+      "comments without end": failsAs(streamed(endless(bytes(": x\n\n"))), "StreamInterruptedError"),
+      "empty pieces without end": failsAs(streamed(endless(new Uint8Array(0))), "StreamInterruptedError")
+    }
+  },
+  {
+    name: "an answer that is read looks at the time while pieces are ready",
+    mutant: {
+      file: platform,
+      find: "if (++count < piecesPerTurn) return next()",
+      replace: "if (++count < Infinity) return next()"
+    },
+    inputs: {
+      "empty pieces without end": failsAs(created(endless(new Uint8Array(0))), "CreateOutcomeUnknownError"),
+      "empty pieces without end, of a 404": failsAs(created(endless(new Uint8Array(0), page)), "NotFoundError")
+    }
+  },
+  {
+    name: "a client of the program that throws, or gives no response, is a failure of the transport",
+    mutant: {
+      file: "src/internal/http.ts",
+      find: "Effect.catchDefect((cause) =>",
+      replace: "Effect.tapDefect((cause) =>"
+    },
+    inputs: Object.fromEntries(
+      ([
+        ["throws", () => {
+          throw new Error("boom")
+        }],
+        ["dies", () => Effect.die("boom")],
+        ["succeeds with undefined", () => Effect.undefined],
+        ["succeeds with {}", () => Effect.succeed({})],
+        ["has a response whose getters throw", () =>
+          Effect.succeed({
+            get status(): never {
+              throw new Error("boom")
+            }
+          })],
+        ["fails with a string", () => Effect.fail("boom")],
+        ["fails with null", () => Effect.fail(null)]
+      ] as ReadonlyArray<readonly [string, () => unknown]>).flatMap(([name, execute]) => [
+        [`a create: it ${name}`, failsAs(created(odd(execute)), "CreateOutcomeUnknownError")],
+        [`a download: it ${name}`, failsAs(downloaded(odd(execute)), "ArtifactError")]
+      ])
+    )
   }
 ]

@@ -362,8 +362,8 @@ export const places: ReadonlyArray<Place> = [
     name: "Chunks that are strings are taken as UTF-8",
     mutant: {
       file: platform,
-      find: `typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk`,
-      replace: "chunk as Uint8Array"
+      find: `if (typeof piece === "string") return new TextEncoder().encode(piece)`,
+      replace: ""
     },
     inputs: {
       "a Node stream with an encoding": () => is(execute(like((text) => ({ body: iterable(text) }))), "done"),

@@ -1,5 +1,5 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { Cause, Clock, Duration, Effect, Exit, Fiber, identity, Layer, Option, Redacted, Schema, Stream } from "effect"
+import { Clock, Duration, Effect, Fiber, identity, Layer, Option, Redacted, Schema, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { RunError, Tela } from "canvas-runs"
@@ -380,7 +380,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
 }
 
 describe("a streamed execution", () => {
-  it.effect("a body that dies ends the stream with what it died of", () =>
+  it.effect("a body that dies interrupts the stream, with what it died of", () =>
     Effect.gen(function*() {
       const bug = new Error("a bug of the HTTP client")
       const http = HttpClient.make((request) =>
@@ -393,7 +393,9 @@ describe("a streamed execution", () => {
           Layer.provide(client, Layer.succeed(HttpClient.HttpClient, http))
         )
       )
-      assert.isTrue(Exit.isFailure(exit) && Cause.squash(exit.cause) === bug)
+      const error = failure(exit)
+      assert.instanceOf(error, RunError.StreamInterruptedError)
+      assert.strictEqual(error.cause, bug)
     }))
 })
 
