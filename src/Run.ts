@@ -38,7 +38,7 @@ import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as Completions from "./internal/completions.ts"
-import { quote } from "./internal/describe.ts"
+import { quote, reasons } from "./internal/describe.ts"
 import * as PollLoop from "./internal/pollLoop.ts"
 import * as Telemetry from "./internal/telemetry.ts"
 import type { Policy, Progress } from "./Polling.ts"
@@ -532,7 +532,7 @@ const runFailed = (
 ): RunFailedError =>
   new RunFailedError({
     message: `The ${ref.provider} ${ref.kind} ${ref.id} failed: ${
-      phase.errors.length === 0 ? "the provider gave no reason" : phase.errors.join("; ")
+      phase.errors.length === 0 ? "the provider gave no reason" : reasons(phase.errors)
     }. Start a new one, or look at its partial work with this error's ref.`,
     ref,
     errors: phase.errors,

@@ -29,8 +29,12 @@
  * | {@link ConfigError} | a client cannot be made from what it was given |
  *
  * Every error has a `message` that says what to do and an `isRetryable` that says whether trying again can help; those
- * about a run carry its `ref`, so that no run is lost with an error. None of them holds a secret: provider texts are
- * searched for the API key, and requests, with their headers, are never kept.
+ * about a run carry its `ref`, so that no run is lost with an error. None of them holds a key: provider texts are searched for
+ * the API key, and requests, with their headers, are never kept. What an error quotes (`message`, `providerMessage`, `issue`,
+ * `errors` and `body`) has links without their query, which may be a signature.
+ *
+ * `run`, `output`, `lastSnapshot` and `received` are what the run made, as it came: links in them can be opened by whoever has
+ * them. In these and in `body` only what is nested in more than 500 levels is replaced, by `"<nested too deep>"`.
  *
  * **Example** (Deciding by tag)
  *

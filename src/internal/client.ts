@@ -5,16 +5,18 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Predicate from "effect/Predicate"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import { type ClientOptions, defaultRetry } from "../ClientOptions.ts"
 import { ConfigError, refused, type RequestError, TransportError } from "../RunError.ts"
 import * as Webhooks from "../Webhooks.ts"
-import { messageOf, quote } from "./describe.ts"
+import { quote } from "./describe.ts"
 import * as Http from "./http.ts"
 import * as Options from "./options.ts"
+import { textOf } from "./secret.ts"
 import type * as Upload from "./upload.ts"
 
 /** Checks the options, and makes what calls the API and what transfers files without a credential. */
@@ -172,21 +174,20 @@ const currentKey = (
   timeout: Duration.Duration
 ) =>
 (operation: string): Effect.Effect<Redacted.Redacted<string>, RequestError> => {
-  const unavailable = (why: string, cause?: unknown) =>
+  const unavailable = (why: string) =>
     new TransportError({
       operation,
       message:
         `${operation}: the effect given as ${option} ${why}. No request was made. Try again, or check where the key is kept.`,
       reached: false,
       attempts: 0,
-      elapsed: Duration.zero,
-      ...(cause === undefined ? undefined : { cause })
+      elapsed: Duration.zero
     })
   return Effect.suspend(() => secret).pipe(
     Effect.catchCause((cause) =>
       Cause.hasInterrupts(cause)
         ? Effect.interrupt
-        : Effect.fail(unavailable(`failed (${messageOf(Cause.squash(cause))})`, Cause.squash(cause)))
+        : Effect.fail(unavailable(`failed${kindOf(Cause.squash(cause))}`))
     ),
     Effect.timeoutOrElse({
       duration: timeout,
@@ -201,13 +202,23 @@ const currentKey = (
   )
 }
 
+/** The tag or the name of an error. Its message is not shown: what reads keys may write them there. */
+const kindOf = (error: unknown): string =>
+  Option.getOrElse(
+    Option.liftThrowable((error: unknown) => {
+      const kind = Predicate.hasProperty(error, "_tag") ? error._tag : error instanceof Error ? error.name : undefined
+      return typeof kind === "string" && /^[A-Za-z]\w{0,40}$/.test(kind) ? ` (${kind})` : ""
+    })(error),
+    () => ""
+  )
+
 /** Checks a secret, and never shows it. */
 const checkSecret = (
   option: string,
   secret: Redacted.Redacted<string> | undefined,
   whereToGetOne: string
 ): Effect.Effect<Redacted.Redacted<string>, ConfigError> => {
-  const value: unknown = Redacted.isRedacted(secret) ? Redacted.value(secret) : undefined
+  const value = textOf(secret)
   const wrong = typeof value !== "string"
     ? "is missing: it must be a Redacted string"
     : value.trim() === ""
@@ -222,7 +233,7 @@ const checkSecret = (
 }
 
 const checkBaseUrl = (baseUrl: string, example: string): Effect.Effect<URL, ConfigError> => {
-  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined
+  const url = typeof baseUrl === "string" && URL.canParse(baseUrl) ? new URL(baseUrl) : undefined
   // An empty query or fragment is part of the text alone
   return url !== undefined && /^https?:$/.test(url.protocol) && !/[?#]/.test(baseUrl) &&
       url.username === "" && url.password === ""

@@ -17,6 +17,18 @@ const read = Option.liftThrowable((thrown: unknown): string => {
   return typeof message === "string" ? message : JSON.stringify(message) ?? String(message)
 })
 
+/** The beginning of a text that is too long for a message. Never its end, which could be a part of a secret that is not whole. */
+export const shorten = (text: string, length = maxLength): string =>
+  text.length <= length ? text : `${text.slice(0, length)}… (${text.length} characters)`
+
+/** What went wrong, in the words of a message: the first reasons, and how many there are. */
+export const reasons = (errors: ReadonlyArray<string>): string =>
+  `${errors.slice(0, maxReasons).map((error) => shorten(error)).join("; ")}${
+    errors.length > maxReasons ? `; and ${errors.length - maxReasons} more, in this error's errors` : ""
+  }`
+
+const maxReasons = 5
+
 /** A value in the words of a message. It never throws, and looks into no object: that could throw, or not end. */
 export const quote = (value: unknown): string => {
   switch (typeof value) {

@@ -26,7 +26,7 @@ import * as RunError from "../RunError.ts"
 import type { RunRef } from "./ref.ts"
 import * as FetchPlatform from "./fetchPlatform.ts"
 import { neverSent, watchConnections } from "./neverSent.ts"
-import { scrubber } from "./secret.ts"
+import { hideLinks, scrubber } from "./secret.ts"
 import { CurrentSends, isRepeated, type Sends } from "./sends.ts"
 import { isRunError } from "./taggedError.ts"
 import * as Telemetry from "./telemetry.ts"
@@ -156,7 +156,8 @@ export const make = (options: Options): Api => {
   const secret = Redacted.value(credential.value)
   const scrub = scrubber(secret)
   const cleaner: Cleaner = {
-    text: scrub,
+    key: scrub,
+    text: (text) => hideLinks(scrub(text)),
     answer: secret.length < minKeyLength ? identity : scrub,
     // A host is lower case and has letters, digits and few other characters
     host: (host) => squeeze(host).includes(squeeze(secret)) ? "elsewhere" : `to ${host}`
@@ -263,7 +264,7 @@ export const make = (options: Options): Api => {
           if (HttpClientError.isHttpClientError(error) && FetchPlatform.isRefusedRedirect(error)) {
             return redirected(request, context)
           }
-          const failure = transportError(error, context(), scrub, arrived?.status, isRepeated(call.sends))
+          const failure = transportError(error, context(), cleaner, arrived?.status, isRepeated(call.sends))
           return withoutBody(failure.message, () => failure)
         }
       )
@@ -420,8 +421,11 @@ const retrying = <A>(
       })
       : Effect.fail(first))
 
-/** Takes the key out of what came from outside. */
+/** Takes secrets out of what came from outside. */
 interface Cleaner {
+  /** The key. */
+  readonly key: (text: string) => string
+  /** The key and the signatures of links, out of what an error quotes. */
   readonly text: (text: string) => string
   readonly answer: (text: string) => string
   readonly host: (host: string) => string
@@ -456,10 +460,10 @@ const read = <A>(
   const text = cleaner.answer(received ?? "")
   const requestId = requestIdOf(headers, scrub)
   const retryAfter = parseRetryAfter(headers, clock.currentTimeMillisUnsafe())
-  const contentType = headers["content-type"] === undefined ? undefined : scrub(headers["content-type"])
+  const contentType = headers["content-type"] === undefined ? undefined : excerpt(scrub(headers["content-type"]), 300)
   const json = parseJson(text)
   const failure = (): ErrorFields => {
-    const clean = scrub(text)
+    const clean = cleaner.key(text)
     const body = clean.length > maxBodyLength
       ? undefined
       : Option.getOrUndefined(clean === text ? json : parseJson(clean))
@@ -485,7 +489,7 @@ const read = <A>(
         ...fields,
         isRetryable,
         message: `${call.operation}: ${what} ${
-          fields.providerMessage === undefined ? "" : `It says: ${excerpt(fields.providerMessage, 200)} `
+          fields.providerMessage === undefined ? "" : `It says: ${excerpt(scrub(fields.providerMessage), 200)} `
         }${advice}`,
         ...(contentType === undefined ? undefined : { contentType })
       })
@@ -543,7 +547,7 @@ const read = <A>(
           `the answer does not have the promised form (${
             error instanceof RangeError
               ? "it is nested too deep"
-              : oneLine(scrub((error as Schema.SchemaError).message))
+              : excerpt(oneLine(scrub((error as Schema.SchemaError).message)), 300)
           }).`,
           false
         )
@@ -674,10 +678,11 @@ const sendingOnce = (
 const transportError = (
   error: unknown,
   context: CallContext,
-  scrub: (text: string) => string,
+  cleaner: Cleaner,
   status: number | undefined,
   isRepeated: boolean
 ): RunError.RequestError => {
+  const { text: scrub } = cleaner
   // A client may have been made to fail with errors of its own, against its type
   const reason = HttpClientError.isHttpClientError(error) ? error.reason : { _tag: "Unknown", cause: error } as const
   const cause = reason.cause
@@ -697,7 +702,7 @@ const transportError = (
     }. ${FetchPlatform.limitAdvice(cause) ?? "Check the network, then try again"}.`,
     reached: status !== undefined || reason._tag !== "TransportError" || isRepeated || !neverSent(cause),
     ...(code === undefined ? undefined : { code }),
-    ...(cause instanceof Error ? { cause: scrubCause(cause, scrub) } : undefined),
+    ...(cause instanceof Error ? { cause: scrubCause(cause, cleaner) } : undefined),
     ...(status === undefined ? undefined : { status })
   })
 }
@@ -737,15 +742,17 @@ const describeCause = (cause: unknown): string | undefined => {
 }
 
 /** The cause as it is, or what it says without the key. */
-const scrubCause = (cause: Error, scrub: (text: string) => string): Error =>
-  isClean(cause, scrub) ? cause : new Error(scrub(describeCause(cause) ?? cause.name))
+const scrubCause = (cause: Error, cleaner: Cleaner): Error =>
+  isClean(cause, cleaner) ? cause : new Error(cleaner.text(describeCause(cause) ?? cause.name))
 
-const isClean = (cause: unknown, scrub: (text: string) => string, depth = 0): boolean =>
+const isClean = (cause: unknown, cleaner: Cleaner, depth = 0): boolean =>
   typeof cause === "string"
-    ? scrub(cause) === cause
+    ? cleaner.text(cause) === cause
     : !(cause instanceof Error) ||
-      depth < 8 && [cause.message, cause.stack, cause.cause, ...(cause instanceof AggregateError ? cause.errors : [])]
-          .every((part) => isClean(part, scrub, depth + 1))
+      // A stack has the addresses of modules, which may have a query
+      depth < 8 && (cause.stack === undefined || cleaner.key(cause.stack) === cause.stack) &&
+        [cause.message, cause.cause, ...(cause instanceof AggregateError ? cause.errors : [])]
+          .every((part) => isClean(part, cleaner, depth + 1))
 
 /**
  * Reads `Retry-After-Ms`, then `Retry-After` (seconds or an HTTP date). What is none of these, or not in the future,

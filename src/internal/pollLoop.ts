@@ -15,6 +15,7 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { delayOf, ignoresSnapshot, type Policy, type PollState } from "../Polling.ts"
 import type { Answer, Phase, RunSource } from "../Run.ts"
+import { quote, shorten } from "./describe.ts"
 import type { RunRef } from "./ref.ts"
 import { maxPollRecords, type PollRecord, RunTimeoutError } from "../RunError.ts"
 import { isOurs } from "./taggedError.ts"
@@ -490,7 +491,8 @@ const floorOf = (
 ): number =>
   retryAfter === undefined ? 0 : Math.min(Duration.toMillis(retryAfter), Duration.toMillis(retryAfterCeiling))
 
-const record = (loop: AnyLoop, outcome: string): void => {
+const record = (loop: AnyLoop, word: string): void => {
+  const outcome = typeof word === "string" ? shorten(word) : quote(word)
   if (loop.outcome !== outcome) {
     if (loop.outcome !== undefined) {
       loop.history ??= []

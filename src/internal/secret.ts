@@ -1,4 +1,14 @@
-/** Takes a key out of text that came from outside. */
+/** Takes keys and the signatures of links out of text that came from outside. */
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+
+/** The text that is redacted. `undefined` for anything else, and for one that has been wiped. */
+export const textOf = (secret: unknown): string | undefined => Option.getOrUndefined(readSecret(secret))
+
+const readSecret = Option.liftThrowable((secret: unknown): string | undefined => {
+  const value: unknown = Redacted.isRedacted(secret) ? Redacted.value(secret) : undefined
+  return typeof value === "string" ? value : undefined
+})
 
 /**
  * Makes a function that replaces the key in a text by `<redacted>`: as it is, and as servers and proxies write it when they
@@ -48,4 +58,83 @@ const inBase64 = (secret: string, offset: number): ReadonlyArray<string> => {
   const whole = btoa("\0".repeat(offset) + secret)
   const own = whole.slice(Math.ceil(offset * 8 / 6), Math.floor((offset + secret.length) * 8 / 6))
   return [own, own.replaceAll("+", "-").replaceAll("/", "_"), encodeURIComponent(own)]
+}
+
+/**
+ * Cuts the query of every link, since a signed link opens what it names for whoever has it. Also the query of a path, and a
+ * signature that stands alone; as they are, and as they stand in JSON, in another link or in HTML.
+ */
+export const hideLinks = (text: string): string =>
+  /[?=]|%3f|\\u003f/i.test(text)
+    // One pass over the words, so that the cost grows with the length and no faster
+    ? text.replaceAll(/[^\s"'<>]+/g, hideLink).replaceAll(loneSignature, "$1=<redacted>")
+    : text
+
+const hideLink = (word: string): string => {
+  const at = word.search(/\?|%3f|\\u003f/i)
+  if (at === -1 || !/\/|%2f/i.test(word.slice(0, at)) || !/=|%3d|\\u003d/i.test(word.slice(at))) return word
+  return `${word.slice(0, at)}?<redacted>`
+}
+
+const loneSignature = /(signature|credential|security-token|token|sig)=(?!<redacted>)[^\s&"'<>]+/gi
+
+/** {@link hideLinks} in all the texts of a JSON value. */
+export const hideLinksIn = (value: unknown): unknown =>
+  mapDeep(value, (part) => typeof part === "string" ? hideLinks(part) : part)
+
+/** The levels of a value that an error keeps: `JSON.stringify` and others fail on many thousands. */
+const maxLevels = 500
+
+const isNode = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !ArrayBuffer.isView(value)
+
+/** Replaces what is nested deeper than an error can be printed with. */
+export const cutDeep = (value: unknown): unknown =>
+  Option.getOrElse(isDeep(value), () => false) ? mapDeep(value, (part) => part) : value
+
+const isDeep = Option.liftThrowable((value: unknown): boolean => {
+  const seen = new Set<unknown>()
+  let level = [value].filter(isNode)
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > maxLevels) return true
+    const next: Array<object> = []
+    for (const node of level) {
+      for (const part of Object.values(node)) {
+        if (!isNode(part) || seen.has(part)) continue
+        seen.add(part)
+        next.push(part)
+      }
+    }
+    level = next
+  }
+  return false
+})
+
+/** Copies the objects and arrays of a value as deep as an error keeps them, each once. */
+const mapDeep = (value: unknown, map: (leaf: unknown) => unknown): unknown => {
+  const copies = new Map<object, unknown>()
+  const copy = (value: unknown, depth: number): unknown => {
+    if (!isNode(value)) return map(value)
+    if (depth > maxLevels) return "<nested too deep>"
+    if (copies.has(value)) return copies.get(value)
+    if (Array.isArray(value)) {
+      const items: Array<unknown> = []
+      copies.set(value, items)
+      for (const item of value as ReadonlyArray<unknown>) items.push(copy(item, depth + 1))
+      return items
+    }
+    const members: Record<string, unknown> = {}
+    copies.set(value, members)
+    for (const [key, member] of Object.entries(value)) {
+      // A member may have the name __proto__
+      Object.defineProperty(members, key, {
+        value: copy(member, depth + 1),
+        configurable: true,
+        enumerable: true,
+        writable: true
+      })
+    }
+    return members
+  }
+  return Option.getOrElse(Option.liftThrowable(copy)(value, 0), () => value)
 }

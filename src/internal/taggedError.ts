@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as RunRef from "./ref.ts"
 import { messageOf } from "./describe.ts"
+import { cutDeep, hideLinks, hideLinksIn } from "./secret.ts"
 
 type Fields = Record<string, Schema.Constraint>
 
@@ -21,6 +22,8 @@ const TypeId = "~canvas-runs/RunError"
  * Makes the class of an error: `Schema.TaggedError` whose instances {@link isOurs} recognises, as a program may have errors of
  * its own with the same tags. Constructing an error never fails: an optional field that does not fit is left out, and a required
  * one is replaced by what comes nearest.
+ *
+ * What an error says is short and holds no signature of a link, whoever's words it quotes; what it holds can be printed.
  */
 export const TaggedError = <Self>() =>
 <const Tag extends string, const Fields extends Schema.Struct.Fields>(
@@ -59,15 +62,45 @@ const fitting = (fields: Fields, input: unknown): Record<string, unknown> => {
     const isOptional = field.ast.context?.isOptional === true
     if (Option.getOrElse(fits(field, value), () => false)) {
       // A required field of any value may be missing
-      if (value !== undefined || !isOptional) out[name] = value
+      if (value !== undefined || !isOptional) out[name] = presentable(name, value)
     } else if (name === "ref") {
       const ref = RunRef.read(value) ?? (isOptional ? undefined : RunRef.nearest(value))
       if (ref !== undefined) out[name] = ref
     } else if (!isOptional) {
-      out[name] = name === "reason" ? (field as Schema.Literals<[string]>).literals[0] : substitutes[name]?.(value)
+      out[name] = name === "reason"
+        ? (field as Schema.Literals<[string]>).literals[0]
+        : presentable(name, substitutes[name]?.(value))
     }
   }
   return out
+}
+
+/** The longest message; each part that it quotes is far shorter. */
+const maxMessage = 3000
+
+/** Advice stands at the end of a message. */
+const withoutMiddle = (text: string): string =>
+  text.length <= maxMessage ? text : `${text.slice(0, maxMessage - 500)} […] ${text.slice(-480)}`
+
+/** A field as the error shows it. The snapshots and the output of a run are the caller's own, and keep their links. */
+const presentable = (name: string, value: unknown): unknown => {
+  switch (name) {
+    case "message":
+    case "providerMessage":
+    case "issue":
+      return typeof value === "string" ? withoutMiddle(hideLinks(value)) : value
+    case "errors":
+      return (value as ReadonlyArray<string>).map(hideLinks)
+    case "body":
+      return hideLinksIn(value)
+    case "run":
+    case "output":
+    case "lastSnapshot":
+    case "received":
+      return cutDeep(value)
+    default:
+      return value
+  }
 }
 
 const valueOf = Option.liftThrowable((input: unknown, name: string): unknown =>

@@ -19,6 +19,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as AnySchema from "../internal/anySchema.ts"
 import * as Create from "../internal/create.ts"
+import { reasons, shorten } from "../internal/describe.ts"
 import type * as Http from "../internal/http.ts"
 import * as Options from "../internal/options.ts"
 import { checkId } from "../internal/id.ts"
@@ -495,7 +496,7 @@ export const validated = <Output>(
       message:
         `The execution succeeded${
           context.finishReason === undefined ? "" : ` with finish_reason ${JSON.stringify(context.finishReason)}`
-        }, and its output does not fit the schema: ${issue}. ` +
+        }, and its output does not fit the schema: ${shorten(issue)}. ` +
         "The output is kept in this error; correct the schema or the canvas, or set skipResultValidation.",
       issue,
       output,
@@ -901,7 +902,7 @@ const runFailed = (
 ): RunFailedError => {
   return new RunFailedError({
     message: `${RunRef.format(ref)} failed: ${
-      errors.length === 0 ? "the provider gave no reason" : errors.join("; ")
+      errors.length === 0 ? "the provider gave no reason" : reasons(errors)
     }. The provider's answer is in this error's run.`,
     ref,
     errors,

@@ -46,6 +46,7 @@ import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Create from "../internal/create.ts"
+import { reasons } from "../internal/describe.ts"
 import * as FetchPlatform from "../internal/fetchPlatform.ts"
 import type * as Http from "../internal/http.ts"
 import * as Timers from "../internal/timers.ts"
@@ -531,7 +532,7 @@ const failed = <Output>(
 ): RunFailedError =>
   new RunFailedError({
     message: `The provider reported that the streamed execution failed: ${
-      words.length > 0 ? words.join("; ") : `it gave no reason${text === "" ? "" : ` and sent ${excerpt(text)}`}`
+      words.length > 0 ? reasons(words) : `it gave no reason${text === "" ? "" : ` and sent ${excerpt(text)}`}`
     }. The client had received ${describe(said)}, which this error's run holds.`,
     ref: RunRef.make({ provider, kind: "stream", id: said.completionId || requestId || "unknown" }),
     errors: words,

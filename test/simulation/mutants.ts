@@ -249,8 +249,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     http,
     "only the outermost cause is looked at",
-    "cause.message, cause.stack, cause.cause,",
-    "cause.message, cause.stack,"
+    "[cause.message, cause.cause,",
+    "[cause.message,"
   ),
   mutant(
     "src/internal/fetchPlatform.ts",
