@@ -273,7 +273,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     http,
     "the cause of a broken connection is kept as it came",
-    "{ cause: scrubCause(cause, scrub) }",
+    "{ cause: scrubCause(cause, cleaner) }",
     "{ cause }"
   ),
   mutant(
