@@ -97,10 +97,10 @@ const originalOf = (lines: ReadonlyArray<string>, { location: { end, start } }: 
 /** Says what came out for a file, and whether that is enough. */
 const report = (
   file: string,
+  lines: ReadonlyArray<string>,
   results: ReadonlyArray<MutantResult>,
   equivalents: ReadonlyArray<Equivalent>
 ): boolean => {
-  const lines = readFileSync(join(root, file), "utf8").split("\n")
   const valid = results.filter((mutant) =>
     ["Killed", "Timeout", "Survived", "NoCoverage"].includes(mutant.status) &&
     !(mutant.mutatorName === "StringLiteral" && /\s/.test(originalOf(lines, mutant)))
@@ -147,7 +147,8 @@ const main = async (): Promise<void> => {
   for (const file of files) {
     const started = performance.now()
     const tests = targets[file]!.filter((test) => existsSync(join(root, test)))
-    isEnough = report(file, await mutate(file, tests, values.lines), equivalents) && isEnough
+    const lines = readFileSync(join(root, file), "utf8").split("\n")
+    isEnough = report(file, lines, await mutate(file, tests, values.lines), equivalents) && isEnough
     console.log(`${Math.round((performance.now() - started) / 1000)} s`)
   }
   process.exitCode = isEnough ? 0 : 1

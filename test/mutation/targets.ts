@@ -40,7 +40,6 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 /** Parts of the names of tests that take too long to be run against each mutant. Others state the same in small. */
 export const slow: ReadonlyArray<string> = [
-  "finds the same events in two thousand streams",
   "ten thousand events at once",
   "at any step, and again at any step of the next start",
   "a hundred waits share a hub",
