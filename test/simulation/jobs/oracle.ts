@@ -58,8 +58,8 @@ const meaningOf = (court: Court, exchange: Exchange): Meaning => {
   const hasBegun = reply._tag === "Answer" && end !== undefined && end.at >= exchange.at + reply.after
   // Who knows how a stream ends does not wait for its connection
   if (hasBegun && exchange.play.startsWith("stream")) return verdict
-  // A status that is known decides, also when its body is late
-  const isKnown = hasBegun && reply.status >= 300
+  // A status that is known decides, also when its body is late; the body of the response to an upload is not read at all
+  const isKnown = hasBegun && (reply.status >= 300 || exchange.kind === "upload")
   return isKnown ? verdict : { _tag: "Unclear", error: "RequestTimeoutError" }
 }
 
