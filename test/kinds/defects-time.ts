@@ -432,24 +432,22 @@ export const places: ReadonlyArray<Place> = [
       find: "(scope, exit) => inBackground(Scope.close(scope, exit))",
       replace: "(scope, exit) => Scope.close(scope, exit)"
     },
-    inputs: Object.fromEntries([
-      ...cancels.flatMap(([name, cancel]) => [
-        [
-          `a download whose body's cancel ${name}`,
-          () =>
-            Effect.gen(function*() {
-              const exit = yield* Effect.exit(
-                Effect.timeoutOption(downloaded(unending(cancel, "abc")), "100 millis")
-              )
-              assert.isTrue(Exit.isSuccess(exit) && Option.isNone(exit.value), String(exit))
-            })
-        ] as const,
-        [
-          `a refused download whose body's cancel ${name}`,
-          failsAs(downloaded(unending(cancel, "abc", { status: 500 })), "ArtifactError")
-        ] as const
-      ])
-    ])
+    inputs: Object.fromEntries(cancels.flatMap(([name, cancel]) => [
+      [
+        `a download whose body's cancel ${name}`,
+        () =>
+          Effect.gen(function*() {
+            const exit = yield* Effect.exit(
+              Effect.timeoutOption(downloaded(unending(cancel, "abc")), "100 millis")
+            )
+            assert.isTrue(Exit.isSuccess(exit) && Option.isNone(exit.value), String(exit))
+          })
+      ] as const,
+      [
+        `a refused download whose body's cancel ${name}`,
+        failsAs(downloaded(unending(cancel, "abc", { status: 500 })), "ArtifactError")
+      ] as const
+    ]))
   },
   {
     name: "a piece of a file that is not bytes is a failure",
