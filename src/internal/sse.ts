@@ -114,7 +114,7 @@ export const make = (emit: Emit, options?: {
     const isPlain = carriage === -1 && clean(text) === text
     while (feed !== -1 || carriage !== -1) {
       if (
-        isPlain && text.charCodeAt(feed + 1) === 10 && isDataField(text, start) && pending === "" &&
+        isPlain && text.charCodeAt(feed + 1) === 10 && text.startsWith("data: ", start) && pending === "" &&
         data === "" && event === ""
       ) {
         emit("message", text.slice(start + 6, feed))
@@ -124,11 +124,8 @@ export const make = (emit: Emit, options?: {
       }
       const end = feed === -1 ? carriage : carriage === -1 ? feed : Math.min(feed, carriage)
       const rest = text.slice(start, end)
-      if (pending === "") line(rest)
-      else {
-        line(pending + rest)
-        pending = ""
-      }
+      line(pending + rest)
+      pending = ""
       start = end + 1
       if (end === carriage) {
         if (start === text.length) afterReturn = true
@@ -151,11 +148,6 @@ export const make = (emit: Emit, options?: {
   }
 }
 
-/** `text.startsWith("data: ", at)`, in a fifth of its time. */
-const isDataField = (text: string, at: number): boolean =>
-  text.charCodeAt(at) === 100 && text.charCodeAt(at + 1) === 97 && text.charCodeAt(at + 2) === 116 &&
-  text.charCodeAt(at + 3) === 97 && text.charCodeAt(at + 4) === 58 && text.charCodeAt(at + 5) === 32
-
 /** UTF-8 in pieces. A byte order mark stays: Node 24 drops a second one too if a chunk ends inside the first. */
 const makeDecoder = (): (bytes?: Uint8Array) => string => {
   const streaming = new TextDecoder("utf-8", { ignoreBOM: true })
@@ -164,7 +156,6 @@ const makeDecoder = (): (bytes?: Uint8Array) => string => {
   // A decoder that need not remember is the faster one, and nothing is to be remembered after an ASCII character
   return (bytes) => {
     if (bytes === undefined) return streaming.decode()
-    if (bytes.length === 0) return ""
     const wasBetween = isBetween
     isBetween = bytes[bytes.length - 1]! < 0x80
     return wasBetween && isBetween ? whole.decode(bytes) : streaming.decode(bytes, { stream: true })

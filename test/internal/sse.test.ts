@@ -56,7 +56,7 @@ const cases: ReadonlyArray<readonly [string, string, ReadonlyArray<Event>]> = [
   ]],
   [
     "names that differ from data in one character",
-    ["xata: a", "dxta: a", "daxa: a", "datx: a", "dataxa"].map((line) => `${line}\n\n`).join(""),
+    ["xata: a", "dxta: a", "daxa: a", "datx: a", "datax a"].map((line) => `${line}\n\n`).join(""),
     []
   ],
   ["an end mark that does not begin its line", "x [DONE]\n\ndata: a\n\n", [message("a")]],
@@ -139,6 +139,17 @@ describe("server-sent events", () => {
     const piece = bytes("x".repeat(1000))
     const { fed } = parse([bytes("data: "), ...Array.from({ length: 10_000 }, () => piece), bytes("\n\n")])
     assert.strictEqual(fed[0]!.data.length, 10_000_000)
+  })
+
+  it("an event without data counts only where its name is said to be whole", () => {
+    const text = bytes("event: x\n\nevent: y\n\ndata: a\n\n")
+    for (const options of [undefined, {}, { isWhole: () => false }]) {
+      assert.deepStrictEqual(parse([text], options).fed, [message("a")])
+    }
+    assert.deepStrictEqual(parse([text], { isWhole: (event) => event === "y" }).fed, [
+      { event: "y", data: "" },
+      message("a")
+    ])
   })
 
   it("what is to be cleaned is cleaned wherever it stands, and however it is cut", () => {
