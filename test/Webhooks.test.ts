@@ -223,7 +223,7 @@ describe("Tela.constructEvent", () => {
       }
       const withId = (id: string) => Tela.constructEvent(JSON.stringify({ id, status: "succeeded" }), headers, key)
       for (const id of ["10", "a-b_c.d", "x".repeat(200)]) assert.strictEqual((yield* withId(id)).id, id)
-      for (const id of ["10 ", " 10", "x".repeat(201), "a/b"]) {
+      for (const id of ["10 ", " 10", "x".repeat(201), "a/b", "/ab", "ab/"]) {
         assert.strictEqual(reasonOf(yield* Effect.flip(withId(id))), "body", id)
       }
     }))
@@ -733,7 +733,7 @@ describe("the limits of a route", () => {
       }
       // A length that is announced and over the limit is refused before the body is read and its signature looked at
       const post = yield* opened(1000)
-      assert.strictEqual((yield* post(body, { "content-length": "1001" })).status, 413)
+      assert.strictEqual((yield* post(body, { ...headers, "content-length": "1001" })).status, 413)
     }).pipe(Effect.scoped))
 
   it.live("what onEvent fails with is logged, and a route without it takes events all the same", () =>
@@ -750,6 +750,11 @@ describe("the limits of a route", () => {
             path: "/fails",
             secret,
             onEvent: () => Effect.fail(new Error("the table is gone"))
+          }),
+          Spine.layerWebhookRoute({
+            path: "/rejects",
+            secret,
+            onEvent: () => Promise.reject(new Error("the queue is gone")) as never
           })
         ).pipe(Layer.provide(Webhooks.layer), Layer.provideMerge(logger)),
         { disableLogger: true }
@@ -763,8 +768,12 @@ describe("the limits of a route", () => {
         204
       )
       yield* until(Effect.sync(() => lines.length > 0))
-      assert.lengthOf(lines, 1)
+      const third = body.replace("evt_1", "evt_3")
+      yield* post("/rejects", third, { "spine-signature": yield* Spine.signWebhook(third, secret) })
+      yield* until(Effect.sync(() => lines.length > 1))
+      assert.lengthOf(lines, 2)
       assert.match(lines[0]!, /onEvent failed.*the table is gone/s)
+      assert.match(lines[1]!, /onEvent failed.*the queue is gone/s)
       yield* Effect.promise(dispose)
     }))
 })

@@ -49,7 +49,6 @@ export const layer = <Event, R>(
     }
 
     const receive = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest) {
-      if (Number(request.headers["content-length"] ?? 0) > limit) return HttpServerResponse.empty({ status: 413 })
       const body = yield* Effect.result(request.arrayBuffer)
       if (body._tag === "Failure" || body.success.byteLength > limit) return HttpServerResponse.empty({ status: 413 })
       const verified = yield* Effect.result(options.verify(new Uint8Array(body.success), request.headers))
@@ -70,7 +69,7 @@ export const layer = <Event, R>(
           )
         )
       }
-      return HttpServerResponse.empty({ status: 204 })
+      return HttpServerResponse.empty()
     }, Effect.provideService(HttpServerRequest.MaxBodySize, ByteSize.bytes(limit)))
 
     yield* router.add("POST", options.path, receive)

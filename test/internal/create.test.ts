@@ -177,6 +177,23 @@ describe("a create", () => {
       }
     }))
 
+  it.effect("stays in doubt when the last attempt never reached the provider, but an earlier one may have", () =>
+    Effect.gen(function*() {
+      const last = new RunError.TransportError({ ...fields, reached: false })
+      const api: Http.Api = {
+        longest: 0,
+        call: (call) =>
+          Effect.suspend(() => {
+            call.retryWhile?.(new RunError.ServerError(fields))
+            return Effect.fail(last)
+          }),
+        open: () => Effect.fail(last)
+      }
+      const error = yield* Effect.flip(Create.create(api, {} as Http.Call<unknown>, { retryCreates: true }))
+      assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+      assert.strictEqual(yield* Effect.flip(Create.open(api, {} as Http.OpenCall, { retryCreates: true })), last)
+    }))
+
   it.effect("whose body was not sent whole leaves no doubt, and is not repeated", () =>
     Effect.gen(function*() {
       const broken = new RunError.TransportError({ ...fields, reached: true })

@@ -14,8 +14,12 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/tela/TelaWebhook.ts": ["test/Webhooks.test.ts"],
   "src/internal/http.ts": [
     "test/internal/http.test.ts",
+    "test/internal/neverSent.test.ts",
+    "test/internal/upload.test.ts",
     "test/kinds/transports.test.ts",
     "test/kinds/reached.test.ts",
+    "test/kinds/defects-schemas.test.ts",
+    "test/RunError.test.ts",
     "test/spine/SpineClient.test.ts",
     "test/spine/SpineKeys.test.ts",
     "test/spine/SpineRuns.test.ts",
@@ -27,11 +31,16 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
     "test/Polling.test.ts",
     "test/kinds/defects.test.ts",
     "test/many/completions.test.ts",
+    "test/many/manyRuns.test.ts",
+    "test/RunTimeoutError.test.ts",
+    "test/Webhooks.test.ts",
     "test/spine/SpineRuns.test.ts",
     "test/spine/SpineClient.test.ts"
   ],
   "src/internal/transfer.ts": [
+    "test/internal/transfer.test.ts",
     "test/Artifact.test.ts",
+    "test/uploads.test.ts",
     "test/downloads.test.ts",
     "test/spine/SpineArtifacts.test.ts",
     "test/tela/TelaTransfers.test.ts"

@@ -1,0 +1,190 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Fiber, Schedule } from "effect"
+import { HttpClientRequest, HttpClientResponse } from "effect/http"
+import { TestClock } from "effect/testing"
+import * as Transfer from "../../src/internal/transfer.ts"
+
+describe("the address of a link", () => {
+  const base = new URL("https://api.example/v1/")
+  const neither = "its link is neither an http address nor a path"
+  const credentials = "its link contains a user name or a password, which fetch refuses"
+  const cases: ReadonlyArray<readonly [string, URL | undefined, string]> = [
+    ["https://files.example/a?b=c", undefined, "https://files.example/a?b=c"],
+    ["http://files.example/a", base, "http://files.example/a"],
+    ["/files/a", base, "https://api.example/v1/files/a"],
+    ["/v1/files/a", base, "https://api.example/v1/files/a"],
+    ["//files.example/a", base, "https://files.example/a"],
+    ["/files/a", undefined, neither],
+    ["files/a", base, neither],
+    ["", base, neither],
+    ["ftp://files.example/a", base, neither],
+    ["httpx://files.example/a", base, neither],
+    ["xhttp://files.example/a", base, neither],
+    ["https://user@files.example/a", base, credentials],
+    ["https://:word@files.example/a", base, credentials],
+    ["https://user:word@files.example/a", base, credentials]
+  ]
+  for (const [link, baseUrl, expected] of cases) {
+    it(`of ${JSON.stringify(link)}${baseUrl === undefined ? " without a base" : ""} is ${expected}`, () => {
+      assert.strictEqual(String(Transfer.resolveLink(link, baseUrl)), expected)
+    })
+  }
+})
+
+describe("the cause of a failure about a link", () => {
+  const link = "https://files.example/path/of/file?signature=abcdef123456&x=12345"
+  const wordsOf = (cause: unknown) => Transfer.cleanCause(cause, link).words
+
+  it("is nothing when it is no error", () => {
+    assert.deepStrictEqual(Transfer.cleanCause("ECONNRESET", link), { words: "" })
+    assert.deepStrictEqual(Transfer.cleanCause(undefined, link), { words: "" })
+  })
+
+  it("is a new error with the words of the old one and of what caused it, on one line, with their codes", () => {
+    const reset = Object.assign(new Error("socket hang up"), { code: "ECONNRESET" })
+    const failed = new TypeError("fetch\n  failed", { cause: reset })
+    const { cause, words } = Transfer.cleanCause(failed, link)
+    assert.strictEqual(words, " (fetch failed: socket hang up, ECONNRESET)")
+    assert.strictEqual(cause?.message, "fetch failed: socket hang up, ECONNRESET")
+    assert.notStrictEqual(cause, failed)
+    assert.isUndefined(cause?.cause)
+  })
+
+  it("names a code once, and falls back to the code and then to the name", () => {
+    assert.strictEqual(
+      wordsOf(Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })),
+      " (read ECONNRESET)"
+    )
+    assert.strictEqual(wordsOf(Object.assign(new Error(""), { code: "EPIPE" })), " (EPIPE)")
+    assert.strictEqual(wordsOf(new TypeError("")), " (TypeError)")
+    assert.strictEqual(wordsOf(Object.assign(new Error("no code"), { code: 7 })), " (no code)")
+  })
+
+  it("ends after five causes, even where they are a cycle", () => {
+    const chain = (depth: number): Error => new Error(String(depth), depth === 9 ? {} : { cause: chain(depth + 1) })
+    assert.strictEqual(wordsOf(chain(1)), " (1: 2: 3: 4: 5)")
+    const cycle: Error & { cause?: unknown } = new Error("again")
+    cycle.cause = cycle
+    assert.strictEqual(wordsOf(cycle), " (again: again: again: again: again)")
+  })
+
+  it("shows no part of the link that could be its secret, and keeps the short ones, which are words", () => {
+    assert.strictEqual(wordsOf(new Error(`GET ${link} failed`)), " (GET <link> failed)")
+    assert.strictEqual(wordsOf(new Error("signature abcdef123456 is wrong")), " (signature <link> is wrong)")
+    assert.strictEqual(wordsOf(new Error("no such file: /path/of/file")), " (no such file: <link>)")
+    assert.strictEqual(wordsOf(new Error("12345 bytes")), " (12345 bytes)")
+    assert.strictEqual(
+      Transfer.cleanCause(new Error("token 123456, user0 and word00"), "https://user00:word00@x.example/?t=123456")
+        .words,
+      " (token <link>, user0 and <link>)"
+    )
+    assert.strictEqual(Transfer.cleanCause(new Error("at /a/b"), "/some/relative").words, " (at /a/b)")
+  })
+
+  it("shows no other address, which may be where the link led to", () => {
+    for (
+      const address of [
+        "https://other.example/a",
+        "s3+http.x-y://bucket/key",
+        "/a/b?token=1",
+        "bucket/key?token=1",
+        "bucket/key=1",
+        "key/&",
+        "x/a?"
+      ]
+    ) {
+      assert.strictEqual(wordsOf(new Error(`from ${address} came nothing`)), " (from <link> came nothing)", address)
+    }
+    assert.strictEqual(wordsOf(new Error("and/or x=1 is? no & address")), " (and/or x=1 is? no & address)")
+  })
+})
+
+describe("a refusal of a server of files", () => {
+  const refusal = (status: number, headers: Record<string, string> = {}) =>
+    Transfer.refusal(
+      HttpClientResponse.fromWeb(HttpClientRequest.get("https://x.example"), new Response(null, { status, headers }))
+    )
+  for (
+    const [status, isRetryable] of [
+      [400, false],
+      [403, false],
+      [404, false],
+      [408, true],
+      [425, true],
+      [429, true],
+      [499, false],
+      [500, true],
+      [503, true]
+    ] as const
+  ) {
+    it.effect(`with ${status} is ${isRetryable ? "passing" : "final"}`, () =>
+      Effect.gen(function*() {
+        assert.deepStrictEqual(yield* refusal(status), { status, isRetryable })
+      }))
+  }
+
+  it.effect("says how long to wait", () =>
+    Effect.gen(function*() {
+      const { retryAfter } = yield* refusal(503, { "retry-after": "7" })
+      assert.strictEqual(retryAfter && Duration.toSeconds(retryAfter), 7)
+    }))
+})
+
+describe("a Blob that cannot be read", () => {
+  const unreadable = new DOMException("the file has changed", "NotReadableError")
+  const wrapped = (times: number): Error =>
+    times === 0 ? unreadable : new Error("fetch failed", { cause: wrapped(times - 1) })
+
+  it("is found below as many as three other errors", () => {
+    for (const times of [0, 1, 2, 3]) assert.isTrue(Transfer.isUnreadableBlob(wrapped(times)), `${times}`)
+    assert.isFalse(Transfer.isUnreadableBlob(wrapped(4)))
+  })
+
+  it("is nothing else", () => {
+    for (const cause of [undefined, "NotReadableError", { name: "NotReadableError" }, new Error("NotReadableError")]) {
+      assert.isFalse(Transfer.isUnreadableBlob(cause))
+    }
+    assert.isFalse(Transfer.isUnreadableBlob(new Error("x", { cause: new TypeError("y") })))
+  })
+})
+
+describe("attempts at a transfer", () => {
+  interface Failed {
+    readonly isRetryable: boolean
+    readonly retryAfter?: Duration.Duration
+  }
+  const isFailed = (error: unknown): error is Failed => typeof error === "object"
+
+  /** When each attempt was made, in seconds, if each fails with the error. */
+  const attempts = (error: unknown) =>
+    Effect.gen(function*() {
+      const at: Array<number> = []
+      const attempt = Effect.gen(function*() {
+        at.push((yield* TestClock.testClockWith((clock) => Effect.succeed(clock.currentTimeMillisUnsafe()))) / 1000)
+        return yield* Effect.fail(error)
+      })
+      const retry = Schedule.max([Schedule.spaced("2 seconds"), Schedule.recurs(2)])
+      const fiber = yield* Effect.forkChild(
+        Effect.flip(Transfer.retrying(attempt, { retry, retryAfterCeiling: Duration.seconds(60) }, isFailed))
+      )
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(yield* Fiber.join(fiber), error)
+      return at
+    })
+
+  it.effect("come as the schedule says, and no sooner than the server asks, up to the ceiling", () =>
+    Effect.gen(function*() {
+      const after = (seconds: number) => ({ isRetryable: true, retryAfter: Duration.seconds(seconds) })
+      assert.deepStrictEqual(yield* attempts({ isRetryable: true }), [0, 2, 4])
+      const start = 3600
+      assert.deepStrictEqual((yield* attempts(after(1))).map((at) => at - start), [0, 2, 4])
+      assert.deepStrictEqual((yield* attempts(after(10))).map((at) => at - 2 * start), [0, 10, 20])
+      assert.deepStrictEqual((yield* attempts(after(100))).map((at) => at - 3 * start), [0, 60, 120])
+    }))
+
+  it.effect("are not repeated after a final failure, or one of another kind", () =>
+    Effect.gen(function*() {
+      assert.lengthOf(yield* attempts({ isRetryable: false }), 1)
+      assert.lengthOf(yield* attempts("of the program"), 1)
+    }))
+})
