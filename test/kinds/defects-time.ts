@@ -260,7 +260,13 @@ type Client = Layer.Layer<HttpClient.HttpClient>
 
 const created = (client: Client) =>
   Spine.SpineClient.use(({ runs }) => runs.create({ prompt: "p" })).pipe(
-    Effect.provide(Layer.orDie(Spine.layer({ apiKey, retry: once, requestTimeout: "1 second" }))),
+    Effect.provide(Layer.orDie(Spine.layer({ apiKey, retry: once, requestTimeout: "200 millis" }))),
+    Effect.provide(client)
+  )
+
+const retrieved = (client: Client) =>
+  Spine.SpineClient.use(({ runs }) => runs.retrieve(id)).pipe(
+    Effect.provide(Layer.orDie(Spine.layer({ apiKey, retry: once, requestTimeout: "200 millis" }))),
     Effect.provide(client)
   )
 
@@ -268,7 +274,7 @@ const downloaded = (client: Client) =>
   Spine.SpineClient.use(({ artifacts }) =>
     artifacts.download(id, { id, type: "txt", name: "a.txt", download_url: "http://store.invalid/a", size_bytes: 3 })
   ).pipe(
-    Effect.provide(Layer.orDie(Spine.layer({ apiKey, retry: once, requestTimeout: "1 second" }))),
+    Effect.provide(Layer.orDie(Spine.layer({ apiKey, retry: once, requestTimeout: "200 millis" }))),
     Effect.provide(client)
   )
 
@@ -276,21 +282,22 @@ const streamed = (client: Client) =>
   Tela.TelaClient.use((tela) =>
     Stream.runDrain(
       tela.canvas.make({ id }).stream({}, {
-        firstEventTimeout: "1 second",
-        idleTimeout: "1 second",
-        timeout: "2 seconds"
+        firstEventTimeout: "200 millis",
+        idleTimeout: "200 millis",
+        timeout: "400 millis"
       })
     )
   ).pipe(
-    Effect.provide(Layer.orDie(Tela.layer({ apiKey, retry: once, requestTimeout: "1 second" }))),
+    Effect.provide(Layer.orDie(Tela.layer({ apiKey, retry: once, requestTimeout: "200 millis" }))),
     Effect.provide(client)
   )
 
-/** The call fails with an error of this tag, and no defect. */
-const failsAs = (call: Effect.Effect<unknown, unknown>, tag: string) => () =>
+/** The call fails with an error of this tag, and no defect; and for this reason. */
+const failsAs = (call: Effect.Effect<unknown, unknown>, tag: string, reason?: string) => () =>
   Effect.map(Effect.exit(call), (exit) => {
-    const error = errorOf(exit) as { readonly _tag?: string } | undefined
+    const error = errorOf(exit) as { readonly _tag?: string; readonly reason?: string } | undefined
     assert.strictEqual(error?._tag, tag, String(exit))
+    if (reason !== undefined) assert.strictEqual(error?.reason, reason, String(exit))
   })
 
 const response = (source: UnderlyingDefaultSource<unknown>, init?: ResponseInit) => () =>
@@ -309,17 +316,38 @@ const cancels: ReadonlyArray<readonly [string, () => unknown]> = [
   }]
 ]
 
+/** A retrieve of a body that never comes, whose reader is not the platform's, which would catch what `cancel` throws. */
+const retrievedWith = (cancel: () => unknown) => () =>
+  Effect.suspend(() => {
+    let isAsked = false
+    const reader = {
+      read: () => new Promise(() => {}),
+      cancel: () => {
+        isAsked = true
+        return cancel()
+      }
+    }
+    const body = { getReader: () => reader, locked: false }
+    return Effect.map(
+      failsAs(
+        retrieved(http(() => Object.defineProperty(new Response(), "body", { value: body }))),
+        "RequestTimeoutError"
+      )(),
+      () => assert.isTrue(isAsked)
+    )
+  })
+
 /** A body that always has its next piece ready. It ends after a while, so that a test without the guard ends too. */
-const endless = (piece: Uint8Array, init?: ResponseInit) => {
-  const until = performance.now() + 20_000
-  return http(response({
-    pull: (controller) =>
-      performance.now() > until ? controller.error(new Error("too late")) : controller.enqueue(piece)
-  }, init))
-}
+const endless = (piece: Uint8Array, init?: ResponseInit) =>
+  http(() => {
+    const until = performance.now() + 3000
+    return response({
+      pull: (controller) =>
+        performance.now() > until ? controller.error(new Error("too late")) : controller.enqueue(piece)
+    }, init)()
+  })
 
 const pieceOf = (piece: unknown) => http(response({ start: (controller) => controller.enqueue(piece) }))
-const page = { status: 404 }
 
 const platform = "src/internal/fetchPlatform.ts"
 
@@ -408,22 +436,42 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a web stream that is read as text is let go of without waiting, and gives bytes or a failure",
-    mutant: { file: platform, find: "if (!take(toBytes(value))) {", replace: "if (!take(value as Uint8Array)) {" },
-    inputs: Object.fromEntries([
-      ...cancels.map(([name, cancel]) =>
-        [
-          `a create whose body's cancel ${name}`,
-          failsAs(created(unending(cancel, "{")), "CreateOutcomeUnknownError")
-        ] as const
-      ),
-      ...[null, {}, 5].map((piece) =>
-        [
-          `a create with a piece of ${JSON.stringify(piece)}`,
-          failsAs(created(pieceOf(piece)), "CreateOutcomeUnknownError")
-        ] as const
-      )
-    ])
+    name: "a piece of an answer that is not bytes is a failure",
+    mutant: {
+      file: platform,
+      find: "reader.read().then(onPiece).catch(onFailure)",
+      replace: "reader.read().then(onPiece, onFailure)"
+    },
+    inputs: Object.fromEntries(
+      [null, {}, 5].flatMap((piece) => [
+        [`a retrieve: ${JSON.stringify(piece)}`, failsAs(retrieved(pieceOf(piece)), "TransportError")],
+        [`a create: ${JSON.stringify(piece)}`, failsAs(created(pieceOf(piece)), "CreateOutcomeUnknownError")]
+      ])
+    )
+  },
+  {
+    name: "an answer is let go of without waiting, whatever its cancel does",
+    mutant: {
+      file: platform,
+      find: "new Promise((resolve) => resolve(cancel())).catch(constVoid)",
+      replace: "cancel()"
+    },
+    inputs: {
+      "a cancel that never settles": retrievedWith(() => new Promise(() => {})),
+      "a cancel that throws": retrievedWith(() => {
+        throw new Error("boom")
+      }),
+      "a cancel that is rejected": () =>
+        Effect.suspend(() => {
+          const rejected = Promise.reject(new Error("boom"))
+          rejected.catch(() => {})
+          const then = vi.spyOn(rejected, "then")
+          return Effect.map(
+            Effect.andThen(retrievedWith(() => rejected)(), Effect.yieldNow),
+            () => assert.isAtLeast(then.mock.calls.length, 1)
+          )
+        })
+    }
   },
   {
     name: "any other body is let go of in the background",
@@ -489,8 +537,17 @@ export const places: ReadonlyArray<Place> = [
       replace: "if (++count < 0) fork(readInNextTurn)"
     },
     inputs: {
-      "comments without end": failsAs(streamed(endless(bytes(": x\n\n"))), "StreamInterruptedError"),
-      "empty pieces without end": failsAs(streamed(endless(new Uint8Array(0))), "StreamInterruptedError")
+      "comments without end": failsAs(
+        streamed(endless(bytes(": x\n\n"))),
+        "StreamInterruptedError",
+        "first-event"
+      ),
+      "empty pieces without end": failsAs(
+        streamed(endless(new Uint8Array(0))),
+        "StreamInterruptedError",
+        "first-event"
+      ),
+      "output without end": failsAs(streamed(endless(bytes(part))), "StreamInterruptedError", "total")
     }
   },
   {
@@ -501,16 +558,45 @@ export const places: ReadonlyArray<Place> = [
       replace: "if (++count < Infinity) return next()"
     },
     inputs: {
-      "empty pieces without end": failsAs(created(endless(new Uint8Array(0))), "CreateOutcomeUnknownError"),
-      "empty pieces without end, of a 404": failsAs(created(endless(new Uint8Array(0), page)), "NotFoundError")
+      "empty pieces without end": failsAs(retrieved(endless(new Uint8Array(0))), "RequestTimeoutError"),
+      "spaces without end": failsAs(retrieved(endless(bytes(" "))), "RequestTimeoutError")
     }
+  },
+  {
+    name: "empty pieces of a file are no progress",
+    mutant: { file: "src/Artifact.ts", find: "if (chunk.length === 0) return Effect.void", replace: "" },
+    inputs: Object.fromEntries(
+      ([["always ready", 0], ["one every 10 milliseconds", 10]] as const).map(([name, pause]) => [
+        name,
+        () => {
+          let isLeft = false
+          const until = performance.now() + 3000
+          const body = response({
+            pull: async (controller) => {
+              if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause))
+              // Nothing may be added to a body that has been let go of
+              if (isLeft) return
+              if (performance.now() > until) controller.error(new Error("too late"))
+              else controller.enqueue(new Uint8Array(0))
+            },
+            cancel: () => {
+              isLeft = true
+            }
+          })
+          return Effect.map(Effect.flip(downloaded(http(body))), (error) => {
+            assert.instanceOf(error, RunError.ArtifactError)
+            assert.include(error.message, "the server sent nothing for 200ms")
+          })
+        }
+      ])
+    )
   },
   {
     name: "a client of the program that throws, or gives no response, is a failure of the transport",
     mutant: {
       file: "src/internal/http.ts",
       find: "Effect.catchDefect((cause) =>",
-      replace: "Effect.tapDefect((cause) =>"
+      replace: "Effect.catchIf(() => false, (cause) =>"
     },
     inputs: Object.fromEntries(
       ([
