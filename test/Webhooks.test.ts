@@ -223,7 +223,7 @@ describe("Tela.constructEvent", () => {
       }
       const withId = (id: string) => Tela.constructEvent(JSON.stringify({ id, status: "succeeded" }), headers, key)
       for (const id of ["10", "a-b_c.d", "x".repeat(200)]) assert.strictEqual((yield* withId(id)).id, id)
-      for (const id of ["10 ", " 10", "x".repeat(201), "a/b", "/ab", "ab/"]) {
+      for (const id of ["10 ", " 10", "x".repeat(201), "a/b", "äb", "bä"]) {
         assert.strictEqual(reasonOf(yield* Effect.flip(withId(id))), "body", id)
       }
     }))

@@ -83,12 +83,12 @@ export const constructEvent = (
     if (header === undefined || header === null) {
       return yield* fail("missing", `There is no ${webhookHeader} header. Was the execution given Tela.webhookHeaders?`)
     }
-    const [, nonce, hex] = typeof header === "string" ? /^([0-9a-z]{1,60})\.([0-9a-f]{64})$/.exec(header) ?? [] : []
-    if (nonce === undefined || hex === undefined) {
+    const token = typeof header === "string" ? /^([0-9a-z]{1,60})\.([0-9a-f]{64})$/.exec(header) : null
+    if (token === null) {
       return yield* fail("malformed", `The ${webhookHeader} header is not what Tela.webhookHeaders makes.`)
     }
-    const signature = Result.getOrThrow(Hex.decode(hex))
-    if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(nonce)))) {
+    const signature = Result.getOrThrow(Hex.decode(token[2]!))
+    if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(token[1])))) {
       return yield* fail("mismatch", `The ${webhookHeader} header was made with another secret.`)
     }
     const json = parseJson(payload)

@@ -160,6 +160,7 @@ describe("a create", () => {
             ...extra
           })
           for (const name of Object.keys(said)) assert.strictEqual(name in error, name in extra, name)
+          assert.include(error.message, "was not repeated")
           assert.isFalse(isRepeated)
           assert.isTrue(isSentOnce)
         }
@@ -175,6 +176,25 @@ describe("a create", () => {
         assert.isTrue(isRepeated)
         assert.isFalse(isSentOnce)
       }
+    }))
+
+  it.effect("that the HTTP client sent several times is in doubt, says how often, and is not taken for incomplete", () =>
+    Effect.gen(function*() {
+      const refused = new RunError.BadRequestError({ ...fields, sent: true })
+      const sentTimes = (count: number) => {
+        const call = (call: Pick<Http.Call<unknown>, "retryWhile" | "sends">) =>
+          Effect.suspend(() => {
+            if (call.sends !== undefined) call.sends.count = count
+            call.retryWhile?.(refused)
+            return Effect.fail(refused)
+          })
+        const options = { retryCreates: false, isIncomplete: () => true }
+        return Effect.flip(Create.create({ longest: 0, call, open: call }, {} as Http.Call<unknown>, options))
+      }
+      const error = yield* sentTimes(3)
+      assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+      assert.include(error.message, "sent it 3 times")
+      assert.strictEqual(yield* sentTimes(1), refused)
     }))
 
   it.effect("stays in doubt when the last attempt never reached the provider, but an earlier one may have", () =>
