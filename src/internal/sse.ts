@@ -107,22 +107,22 @@ export const make = (emit: Emit, options?: {
       if (text.charCodeAt(0) === 10) start = 1
       afterReturn = false
     }
-    let feed = text.indexOf("\n", start)
-    let carriage = text.indexOf("\r", start)
+    let feed = find(text, "\n", start)
+    let carriage = find(text, "\r", start)
     // Nearly all events are one line of data, and stand in one chunk: they are taken without a look at their fields, and
     // cleaned all at once
-    const isPlain = carriage === -1 && clean(text) === text
-    while (feed !== -1 || carriage !== -1) {
+    const isPlain = carriage === Infinity && clean(text) === text
+    while (feed < Infinity || carriage < Infinity) {
       if (
         isPlain && text.charCodeAt(feed + 1) === 10 && text.startsWith("data: ", start) && pending === "" &&
         data === "" && event === ""
       ) {
         emit("message", text.slice(start + 6, feed))
         start = feed + 2
-        feed = text.indexOf("\n", start)
+        feed = find(text, "\n", start)
         continue
       }
-      const end = feed === -1 ? carriage : carriage === -1 ? feed : Math.min(feed, carriage)
+      const end = Math.min(feed, carriage)
       const rest = text.slice(start, end)
       line(pending + rest)
       pending = ""
@@ -131,8 +131,8 @@ export const make = (emit: Emit, options?: {
         if (start === text.length) afterReturn = true
         else if (text.charCodeAt(start) === 10) start++
       }
-      if (feed !== -1 && feed < start) feed = text.indexOf("\n", start)
-      if (carriage !== -1 && carriage < start) carriage = text.indexOf("\r", start)
+      if (feed < start) feed = find(text, "\n", start)
+      if (carriage < start) carriage = find(text, "\r", start)
     }
     pending += text.slice(start)
   }
@@ -146,6 +146,12 @@ export const make = (emit: Emit, options?: {
       dispatch()
     }
   }
+}
+
+/** Where a character stands, at `from` or after it, or `Infinity`. */
+const find = (text: string, character: string, from: number): number => {
+  const at = text.indexOf(character, from)
+  return at === -1 ? Infinity : at
 }
 
 /** UTF-8 in pieces. A byte order mark stays: Node 24 drops a second one too if a chunk ends inside the first. */

@@ -146,7 +146,7 @@ describe("server-sent events", () => {
     for (const options of [undefined, {}, { isWhole: () => false }]) {
       assert.deepStrictEqual(parse([text], options).fed, [message("a")])
     }
-    assert.deepStrictEqual(parse([text], { isWhole: (event) => event === "y" }).fed, [
+    assert.deepStrictEqual(parse([bytes("\n\n"), text], { isWhole: (event) => event !== "x" }).fed, [
       { event: "y", data: "" },
       message("a")
     ])

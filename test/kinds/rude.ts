@@ -321,7 +321,7 @@ export const places: ReadonlyArray<Place> = [
   place(
     "carriageReturns",
     "CRLF ends a line",
-    { file: sse, find: `let carriage = text.indexOf("\\r", start)`, replace: "let carriage = -1" },
+    { file: sse, find: `let carriage = find(text, "\\r", start)`, replace: "let carriage = Infinity" },
     ...streams
   ),
   place(

@@ -434,8 +434,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     "src/tela/TelaWebhook.ts",
     "jobs: a push with a token of another secret is taken",
-    "if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(nonce)))) {",
-    "if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(nonce))) && key === \"\") {"
+    "if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(token[1])))) {",
+    "if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(token[1]))) && key === \"\") {"
   ),
   mutant("src/Webhooks.ts", "jobs: a push wakes nobody", "Deferred.doneUnsafe(entry.end, Effect.succeed(count))", ""),
   mutant(
