@@ -197,6 +197,14 @@ describe("a create", () => {
       assert.strictEqual(yield* sentTimes(1), refused)
     }))
 
+  it.effect("is in doubt also when nothing asked whether to repeat it", () =>
+    Effect.gen(function*() {
+      const fail = () => Effect.fail(new RunError.ServerError(fields))
+      const api: Http.Api = { longest: 0, call: fail, open: fail }
+      const error = yield* Effect.flip(Create.open(api, {} as Http.OpenCall, { retryCreates: false }))
+      assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+    }))
+
   it.effect("stays in doubt when the last attempt never reached the provider, but an earlier one may have", () =>
     Effect.gen(function*() {
       const last = new RunError.TransportError({ ...fields, reached: false })
