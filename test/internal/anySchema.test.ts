@@ -1,5 +1,7 @@
-import { assert, it } from "@effect/vitest"
-import { Effect, Option, Schema } from "effect"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Option, Result, Schema } from "effect"
+import { z } from "zod"
+import * as AnySchema from "../../src/internal/anySchema.ts"
 import { type JsonSchema, jsonSchema } from "../../src/internal/anySchema.ts"
 import * as Tela from "../../src/tela/index.ts"
 
@@ -24,6 +26,7 @@ const schemas = {
   literal: Schema.Literal("a"),
   literals: Schema.Literals(["a", "b"]),
   mixed: Schema.Literals(["a", 1, true]),
+  enum: Schema.Enum({ Red: "red", Blue: "blue" }),
   template: Schema.TemplateLiteral(["a", Schema.Int]),
   date: Schema.DateTimeUtcFromString,
   instant: Schema.Date,
@@ -89,4 +92,87 @@ it("sees in an Effect Schema what its JSON Schema says, as far as a canvas is co
       name
     )
   }
+})
+
+describe("a plain object of schemas", () => {
+  const outcome = (conversion: Effect.Effect<unknown, string>) =>
+    Effect.map(
+      Effect.result(conversion),
+      Result.match({ onFailure: (issue) => ({ issue }), onSuccess: (value) => value })
+    )
+
+  /** Names of fields are those of the caller, and half of them are Effect's own. */
+  const mixed = { date: Schema.DateFromString, total: z.number(), note: z.string().optional() }
+
+  it.effect("converts a field by the kind of schema that the field has, in both directions", () =>
+    Effect.gen(function*() {
+      const date = new Date("2026-01-02T03:04:05.000Z")
+      assert.deepStrictEqual(yield* AnySchema.decode(mixed)({ date: date.toISOString(), total: 3, note: "paid" }), {
+        date,
+        total: 3,
+        note: "paid"
+      })
+      assert.deepStrictEqual(yield* AnySchema.encode(mixed)({ date, total: 3 }), { date: date.toISOString(), total: 3 })
+      assert.deepStrictEqual(yield* AnySchema.decode({ date: Schema.DateFromString })({ date: date.toISOString() }), {
+        date
+      })
+      assert.deepStrictEqual(yield* AnySchema.decode({ total: z.number() })({ total: 3, more: true }), { total: 3 })
+    }))
+
+  it.effect("keeps a field that came as undefined, and adds none that did not come", () =>
+    Effect.gen(function*() {
+      const fields = { note: z.string().optional() }
+      assert.deepStrictEqual(yield* AnySchema.encode(fields)({}), {})
+      assert.deepStrictEqual(yield* AnySchema.encode(fields)({ note: undefined }), { note: undefined })
+    }))
+
+  it.effect("says of every field what does not fit", () =>
+    Effect.gen(function*() {
+      const { issue } = yield* outcome(AnySchema.decode(mixed)({ date: 5, total: "3", note: 7 })) as Effect.Effect<
+        { readonly issue: string }
+      >
+      assert.match(issue, /date.*; "total": .*expected number.*; "note": .*expected string/)
+      for (const none of [null, "text", 3]) {
+        assert.deepStrictEqual(yield* outcome(AnySchema.decode(mixed)(none)), { issue: "it is not an object" })
+      }
+    }))
+
+  it("has a JSON Schema of its fields, of which those that may be undefined are not required", () => {
+    const { root } = Option.getOrThrow(jsonSchema({ ...mixed, when: z.date() }, "output"))
+    assert.strictEqual(root.type, "object")
+    assert.deepStrictEqual(Object.entries(root.properties!).map(([name, { type }]) => [name, type]), [
+      ["date", "string"],
+      ["total", "number"],
+      ["note", "string"],
+      ["when", undefined]
+    ])
+    assert.deepStrictEqual(root.required, ["date", "total", "when"])
+  })
+
+  it("leaves a field open whose schema has definitions of its own, or no JSON Schema", () => {
+    const tree: z.ZodType = z.lazy(() => z.object({ children: z.array(tree) }))
+    const unknown = { "~standard": { version: 1, vendor: "own", validate: (value: unknown) => ({ value }) } } as const
+    const { root } = Option.getOrThrow(jsonSchema({ tree: z.object({ tree }), unknown }, "input"))
+    assert.deepStrictEqual(root.properties, { tree: {}, unknown: {} })
+  })
+})
+
+it("says what was given instead of a schema", () => {
+  const throwing = Object.defineProperty({}, "field", { enumerable: true, get: () => assert.fail("read") }) as unknown
+  const faults: ReadonlyArray<readonly [unknown, string | undefined]> = [
+    [{ total: Schema.Number, note: z.string() }, undefined],
+    [null, "null"],
+    [Symbol.iterator, "symbol"],
+    ["string", "\"string\""],
+    [() => true, "a function"],
+    [[Schema.String], "an array"],
+    [{}, "an object without fields"],
+    [{ total: "number" }, "an object whose \"total\" is not a schema"],
+    [
+      { type: "object", properties: {} },
+      "an object whose \"type\" is not a schema (a JSON Schema cannot be used here)"
+    ],
+    [throwing, "an object that cannot be read"]
+  ]
+  for (const [schema, fault] of faults) assert.strictEqual(AnySchema.faultOf(schema), fault)
 })
