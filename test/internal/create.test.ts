@@ -3,6 +3,7 @@ import { Cause, Context, Duration, Effect, Exit, Fiber, Latch, Logger, Reference
 import { RunError, RunRef } from "canvas-runs"
 import * as Create from "../../src/internal/create.ts"
 import type * as Http from "../../src/internal/http.ts"
+import { CurrentSends, type Sends } from "../../src/internal/sends.ts"
 
 const { thenOnCreated } = Create
 
@@ -181,20 +182,30 @@ describe("a create", () => {
   it.effect("that the HTTP client sent several times is in doubt, says how often, and is not taken for incomplete", () =>
     Effect.gen(function*() {
       const refused = new RunError.BadRequestError({ ...fields, sent: true })
-      const sentTimes = (count: number) => {
-        const call = (call: Pick<Http.Call<unknown>, "retryWhile" | "sends">) =>
-          Effect.suspend(() => {
-            if (call.sends !== undefined) call.sends.count = count
-            call.retryWhile?.(refused)
-            return Effect.fail(refused)
-          })
-        const options = { retryCreates: false, isIncomplete: () => true }
-        return Effect.flip(Create.create({ longest: 0, call, open: call }, {} as Http.Call<unknown>, options))
-      }
-      const error = yield* sentTimes(3)
+      const busy = new RunError.RateLimitError(fields)
+      const sentTimes = (times: number, failure: RunError.RequestError = refused, retryCreates = false) =>
+        Effect.gen(function*() {
+          let isRepeated: boolean | undefined
+          const call = ({ retryWhile, sends }: Pick<Http.Call<unknown>, "retryWhile" | "sends">) =>
+            Effect.suspend(() => {
+              assert.isFalse(sends?.isOwnFetch)
+              for (let sent = 0; sent < times; sent++) sends!.count++
+              isRepeated = retryWhile?.(failure)
+              assert.strictEqual(sends?.count, 0)
+              return Effect.fail(failure)
+            })
+          const api: Http.Api = { longest: 0, call, open: call }
+          const create = Create.create(api, {} as Http.Call<unknown>, { retryCreates, isIncomplete: () => true })
+          return { error: yield* Effect.flip(create), isRepeated }
+        })
+      const { error, isRepeated } = yield* sentTimes(3)
       assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
       assert.include(error.message, "sent it 3 times")
-      assert.strictEqual(yield* sentTimes(1), refused)
+      assert.isFalse(isRepeated)
+      assert.deepStrictEqual(yield* sentTimes(1), { error: refused, isRepeated: false })
+      // One whose caller accepts a second run is repeated, unless its body was not sent whole
+      assert.isTrue((yield* sentTimes(2, busy, true)).isRepeated)
+      assert.isFalse((yield* sentTimes(1, busy, true)).isRepeated)
     }))
 
   it.effect("is in doubt also when nothing asked whether to repeat it", () =>
@@ -240,4 +251,35 @@ describe("a create", () => {
       const error = new Error("the upload failed")
       assert.strictEqual(yield* Effect.flip(Create.operation(Effect.fail(error))), error)
     }))
+
+  it("may have made a run, or surely has not, by the error that it failed with", () => {
+    const doubts: ReadonlyArray<readonly [RunError.RequestError, boolean]> = [
+      [new RunError.TransportError({ ...fields, reached: true }), true],
+      [new RunError.TransportError({ ...fields, reached: false }), false],
+      [new RunError.RequestTimeoutError(fields), true],
+      [new RunError.RequestTimeoutError({ ...fields, status: 425 }), true],
+      [new RunError.ServerError(fields), true],
+      [new RunError.ServerError({ ...fields, status: 503 }), true],
+      [new RunError.ServerError({ ...fields, status: 501 }), false],
+      [new RunError.InvalidResponseError({ ...fields, status: 303, isRetryable: false }), true],
+      [new RunError.InvalidResponseError({ ...fields, status: 307, isRetryable: false }), false],
+      [new RunError.BadRequestError({ ...fields, status: 499, sent: true }), true],
+      [new RunError.BadRequestError({ ...fields, status: 400, sent: true }), false],
+      [new RunError.RateLimitError(fields), false],
+      [new RunError.AuthenticationError(fields), false]
+    ]
+    for (const [error, mayExist] of doubts) {
+      assert.strictEqual(Create.mayHaveCreated(error), mayExist, `${error._tag} ${error.status}`)
+    }
+  })
+
+  it("shares its account and its count of requests with another copy of the package", () => {
+    const defaultValue = () => undefined
+    const account: Create.Account = { open: 0, refs: [], failures: new Set(), key: undefined, outer: undefined }
+    const sends: Sends = { count: 2, isOwnFetch: false }
+    const services = Context.make(Create.CurrentAccount, account).pipe(Context.add(CurrentSends, sends))
+    const other = (name: string) => Context.get(services, Context.Reference<unknown>(name, { defaultValue }))
+    assert.strictEqual(other("canvas-runs/internal/CreateAccount"), account)
+    assert.strictEqual(other("canvas-runs/internal/Sends"), sends)
+  })
 })
