@@ -37,7 +37,7 @@ import * as Stream from "effect/Stream"
 import * as FileName from "./internal/fileName.ts"
 import * as FetchPlatform from "./internal/fetchPlatform.ts"
 import * as Http from "./internal/http.ts"
-import * as Timers from "./internal/timers.ts"
+import * as TimerQueue from "./internal/polling/timerQueue.ts"
 import * as Transfer from "./internal/transfer.ts"
 import { ArtifactError } from "./RunError.ts"
 import type { RunRef } from "./internal/ref.ts"
@@ -341,7 +341,7 @@ const read = <E, R, E2, R2>(
       // One for the whole body. While the fibers of a timeout for each chunk take their turns, chunks pile up and are joined by
       // copying, which doubles the cost of a download.
       const silence = Deferred.makeUnsafe<never, ArtifactError>()
-      const watchman = Timers.watchman(Timers.of(fiber), () => {
+      const watchman = TimerQueue.watchman(TimerQueue.of(fiber), () => {
         Deferred.doneUnsafe(
           silence,
           Effect.fail(

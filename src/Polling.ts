@@ -37,17 +37,7 @@ import { quote } from "./internal/describe.ts"
 import * as CallOptions from "./internal/options.ts"
 import { type BadRequestError, refused } from "./RunError.ts"
 import type { RunRef } from "./internal/ref.ts"
-
-/**
- * How much of a run's work is done.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Progress {
-  readonly completed: number
-  readonly total: number
-}
+import type { Progress } from "./RunSource.ts"
 
 /**
  * What a schedule is given after each poll.

@@ -3,7 +3,7 @@
  *
  * **Details**
  *
- * A provider describes a kind of run with a {@link RunSource}: its ref, how to ask for it once, and what an answer
+ * A provider describes a kind of run with a `RunSource`: its ref, how to ask for it once, and what an answer
  * means. From that, {@link polls}, {@link watch}, {@link settle} and {@link wait} follow it; all of them are the same
  * loop, and all keep the same promises:
  *
@@ -37,102 +37,14 @@ import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
-import * as Completions from "./internal/completions.ts"
+import * as Completions from "./internal/polling/completions.ts"
 import { quote, reasons } from "./internal/describe.ts"
-import * as PollLoop from "./internal/pollLoop.ts"
+import * as PollLoop from "./internal/polling/pollLoop.ts"
 import * as Telemetry from "./internal/telemetry.ts"
-import type { Policy, Progress } from "./Polling.ts"
-import { type RequestError, RunFailedError, type RunTimeoutError, WaitStoppedError } from "./RunError.ts"
+import type { Policy } from "./Polling.ts"
+import { RunFailedError, type RunTimeoutError, WaitStoppedError } from "./RunError.ts"
 import type { RunRef } from "./internal/ref.ts"
-
-/**
- * What a request brought, with what came beside it.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Answer<out A> {
-  readonly value: A
-  /** The provider's id of the request. */
-  readonly requestId: string | undefined
-  /** How long the provider asks to wait before the next request. */
-  readonly retryAfter: Duration.Duration | undefined
-}
-
-/**
- * What a snapshot means.
- *
- * @category models
- * @since 0.1.0
- */
-export type Phase<Success, Failure> =
-  | { readonly _tag: "Pending"; readonly progress?: Progress | undefined }
-  | { readonly _tag: "Succeeded"; readonly run: Success }
-  | { readonly _tag: "Failed"; readonly run: Failure; readonly errors: ReadonlyArray<string> }
-
-/**
- * What a provider supplies for one run. It is a table, not a loop.
- *
- * @category models
- * @since 0.1.0
- */
-export interface RunSource<Snapshot, Success extends Snapshot, Failure extends Snapshot, E = RequestError, R = never> {
-  readonly ref: RunRef
-  /** Asks once. */
-  readonly retrieve: Effect.Effect<Answer<Snapshot>, E, R>
-  /** Says what an answer means. A status nobody knows is `Pending`. */
-  readonly classify: (snapshot: Snapshot) => Phase<Success, Failure>
-  /** The word for the snapshot's status, for messages and telemetry. */
-  readonly status: (snapshot: Snapshot) => string
-  /** Whether nothing that matters has changed from one snapshot to the next; a clock that went on does not matter. */
-  readonly unchanged: (previous: Snapshot, next: Snapshot) => boolean
-  /**
-   * Waits for a push of the provider, such as a webhook, which says that the run has ended, and returns its number. Pushes are
-   * numbered from 1 on, and only one with a number above `after` counts. A push is a reason to poll at once and never an answer.
-   */
-  readonly pushed?: ((after: number) => Effect.Effect<number>) | undefined
-  /**
-   * Whether a push proves that the run has ended, because it is signed. Then polls that do not know of the end yet are repeated
-   * soon. Otherwise each push causes one poll.
-   *
-   * @default false
-   */
-  readonly isPushProof?: boolean | undefined
-  /**
-   * How long `retrieve` takes at most by bounds of its own, in milliseconds. A deadline further away than that is not watched
-   * while it runs, which saves a fiber for each poll.
-   *
-   * @default Infinity
-   */
-  readonly longest?: number | undefined
-}
-
-/**
- * The outcome of one poll. A failure among them is one that the wait survived; a fatal one ends the stream instead.
- *
- * @category models
- * @since 0.1.0
- */
-export type Poll<Snapshot, E = RequestError> =
-  | {
-    readonly _tag: "Snapshot"
-    readonly snapshot: Snapshot
-    /** `false` where the snapshot says the same as the one before. */
-    readonly changed: boolean
-    /** Whether the run has ended. */
-    readonly terminal: boolean
-    /** 1 for the first poll. */
-    readonly poll: number
-    /** Time since the wait began. */
-    readonly elapsed: Duration.Duration
-    readonly requestId: string | undefined
-  }
-  | {
-    readonly _tag: "Failure"
-    readonly error: E
-    readonly poll: number
-    readonly elapsed: Duration.Duration
-  }
+import type * as RunSource from "./RunSource.ts"
 
 /**
  * Every poll of a run, changed or not, and the failures that were survived. It ends after the terminal snapshot.
@@ -144,18 +56,10 @@ export type Poll<Snapshot, E = RequestError> =
  * @category following
  * @since 0.1.0
  */
-export const polls = <
-  Snapshot,
-  Success extends Snapshot,
-  Failure extends Snapshot,
-  E extends PollLoop.Failure,
-  R,
-  SE,
-  SR
->(
-  source: RunSource<Snapshot, Success, Failure, E, R>,
-  policy: Policy<Snapshot, SE, SR>
-): Stream.Stream<Poll<Snapshot, E>, E | RunTimeoutError | SE, R | SR> =>
+export const polls = <S extends RunSource.Any, SE, SR>(
+  source: S,
+  policy: Policy<RunSource.Snapshot<S>, SE, SR>
+): Stream.Stream<PollOf<S>, RunSource.Error<S> | RunTimeoutError | SE, RunSource.Services<S> | SR> =>
   Stream.scoped(Stream.fromPull(
     Effect.map(Effect.acquireRelease(PollLoop.make(source, policy), stop), (loop) => {
       const next = Effect.onExit(PollLoop.next(loop), (exit) => {
@@ -167,10 +71,15 @@ export const polls = <
         }
         return Telemetry.ended(loop, Exit.failCause(exit.cause))
       })
-      let previous: Snapshot | undefined
+      let previous: RunSource.Snapshot<S> | undefined
       let ended = false
-      return Effect.suspend((): Pull.Pull<readonly [Poll<Snapshot, E>], E | RunTimeoutError | SE, void, R | SR> =>
-        ended ? Cause.done() : Effect.map(next, (turn): readonly [Poll<Snapshot, E>] => {
+      return Effect.suspend((): Pull.Pull<
+        readonly [PollOf<S>],
+        RunSource.Error<S> | RunTimeoutError | SE,
+        void,
+        RunSource.Services<S> | SR
+      > =>
+        ended ? Cause.done() : Effect.map(next, (turn): readonly [PollOf<S>] => {
           const at = { poll: loop.polls, elapsed: Duration.millis(loop.timers.now() - loop.started) }
           if (turn.phase === undefined) return [{ _tag: "Failure", error: turn.error, ...at }]
           const { requestId, value: snapshot } = turn.answer
@@ -190,18 +99,11 @@ export const polls = <
  * @category following
  * @since 0.1.0
  */
-export const watch = <
-  Snapshot,
-  Success extends Snapshot,
-  Failure extends Snapshot,
-  E extends PollLoop.Failure,
-  R,
-  SE,
-  SR
->(
-  source: RunSource<Snapshot, Success, Failure, E, R>,
-  policy: Policy<Snapshot, SE, SR>
-): Stream.Stream<Snapshot, E | RunTimeoutError | SE, R | SR> => changes(polls(source, policy))
+export const watch = <S extends RunSource.Any, SE, SR>(
+  source: S,
+  policy: Policy<RunSource.Snapshot<S>, SE, SR>
+): Stream.Stream<RunSource.Snapshot<S>, RunSource.Error<S> | RunTimeoutError | SE, RunSource.Services<S> | SR> =>
+  changes(polls(source, policy))
 
 /**
  * Waits for the terminal snapshot, whether the run succeeded or failed.
@@ -209,18 +111,14 @@ export const watch = <
  * @category following
  * @since 0.1.0
  */
-export const settle = <
-  Snapshot,
-  Success extends Snapshot,
-  Failure extends Snapshot,
-  E extends PollLoop.Failure,
-  R,
-  SE,
-  SR
->(
-  source: RunSource<Snapshot, Success, Failure, E, R>,
-  policy: Policy<Snapshot, SE, SR>
-): Effect.Effect<Success | Failure, E | RunTimeoutError | SE, R | SR> => follow(source, policy, either)
+export const settle = <S extends RunSource.Any, SE, SR>(
+  source: S,
+  policy: Policy<RunSource.Snapshot<S>, SE, SR>
+): Effect.Effect<
+  RunSource.Success<S> | RunSource.Failure<S>,
+  RunSource.Error<S> | RunTimeoutError | SE,
+  RunSource.Services<S> | SR
+> => follow(source, policy, either)
 
 /**
  * Waits for the run to succeed. A run that the provider finished as failed is a `RunFailedError`.
@@ -228,30 +126,14 @@ export const settle = <
  * @category following
  * @since 0.1.0
  */
-export const wait = <
-  Snapshot,
-  Success extends Snapshot,
-  Failure extends Snapshot,
-  E extends PollLoop.Failure,
-  R,
-  SE,
-  SR
->(
-  source: RunSource<Snapshot, Success, Failure, E, R>,
-  policy: Policy<Snapshot, SE, SR>
-): Effect.Effect<Success, E | RunTimeoutError | RunFailedError | SE, R | SR> => follow(source, policy, succeedOrFail)
-
-/**
- * One run of many that has ended, or whose wait has failed.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Completion<out Target, out A, out E> {
-  /** What was given to name the run. */
-  readonly target: Target
-  readonly result: Result.Result<A, E>
-}
+export const wait = <S extends RunSource.Any, SE, SR>(
+  source: S,
+  policy: Policy<RunSource.Snapshot<S>, SE, SR>
+): Effect.Effect<
+  RunSource.Success<S>,
+  RunSource.Error<S> | RunTimeoutError | RunFailedError | SE,
+  RunSource.Services<S> | SR
+> => follow(source, policy, succeedOrFail)
 
 /**
  * Waits for many runs, and tells of each as it ends. Where {@link wait} keeps a fiber for each run, this keeps a row in a
@@ -270,11 +152,7 @@ export interface Completion<out Target, out A, out E> {
  */
 export const completions = <
   Target,
-  Snapshot,
-  Success extends Snapshot,
-  Failure extends Snapshot,
-  E extends PollLoop.Failure,
-  R,
+  S extends RunSource.Any,
   SE,
   SR,
   SourceError,
@@ -282,16 +160,20 @@ export const completions = <
   InputServices
 >(
   targets: Stream.Stream<Target, InputError, InputServices>,
-  source: (target: Target) => Effect.Effect<RunSource<Snapshot, Success, Failure, E, R>, SourceError>,
-  policy: Policy<Snapshot, SE, SR>,
+  source: (target: Target) => Effect.Effect<S, SourceError>,
+  policy: Policy<RunSource.Snapshot<S>, SE, SR>,
   options?: {
     /** @default 128 */
     readonly concurrency?: number | undefined
   }
 ): Stream.Stream<
-  Completion<Target, Success, E | RunTimeoutError | RunFailedError | SE | SourceError>,
+  RunSource.Completion<
+    Target,
+    RunSource.Success<S>,
+    RunSource.Error<S> | RunTimeoutError | RunFailedError | SE | SourceError
+  >,
   InputError,
-  R | SR | InputServices
+  RunSource.Services<S> | SR | InputServices
 > => {
   const concurrency = options?.concurrency ?? 128
   if (!(concurrency >= 1)) throw new RangeError(`concurrency is ${quote(concurrency)}; it must be a number, 1 or more.`)
@@ -304,16 +186,16 @@ export const completions = <
  * @category models
  * @since 0.1.0
  */
-export interface SharedRun<Snapshot, Success extends Snapshot, Failure extends Snapshot, PollError, E> {
+export interface SharedRun<S extends RunSource.Any, E> {
   readonly ref: RunRef
   /** Every poll from the latest on. */
-  readonly polls: Stream.Stream<Poll<Snapshot, PollError>, E | WaitStoppedError>
+  readonly polls: Stream.Stream<PollOf<S>, E | WaitStoppedError>
   /** The snapshots that differ, from the latest on. */
-  readonly watch: Stream.Stream<Snapshot, E | WaitStoppedError>
+  readonly watch: Stream.Stream<RunSource.Snapshot<S>, E | WaitStoppedError>
   /** The terminal snapshot. */
-  readonly settle: Effect.Effect<Success | Failure, E | WaitStoppedError>
+  readonly settle: Effect.Effect<RunSource.Success<S> | RunSource.Failure<S>, E | WaitStoppedError>
   /** The terminal snapshot of a run that succeeded. */
-  readonly wait: Effect.Effect<Success, E | RunFailedError | WaitStoppedError>
+  readonly wait: Effect.Effect<RunSource.Success<S>, E | RunFailedError | WaitStoppedError>
   /**
    * Stops the loop. All waiters fail with a `WaitStoppedError`, and no fiber is interrupted. The run continues at the provider,
    * and the next waiter starts a new loop.
@@ -332,29 +214,21 @@ export interface SharedRun<Snapshot, Success extends Snapshot, Failure extends S
  * @category sharing
  * @since 0.1.0
  */
-export const share = <
-  Snapshot,
-  Success extends Snapshot,
-  Failure extends Snapshot,
-  E extends PollLoop.Failure,
-  R,
-  SE,
-  SR
->(
-  source: RunSource<Snapshot, Success, Failure, E, R>,
-  policy: Policy<Snapshot, SE, SR>
-): Effect.Effect<SharedRun<Snapshot, Success, Failure, E, E | RunTimeoutError | SE>, never, R | SR> =>
-  Effect.map(Effect.context<R | SR>(), (context) => {
-    type LoopError = E | RunTimeoutError | WaitStoppedError | SE
-    type Waiter = Queue.Queue<Poll<Snapshot, E>, LoopError>
+export const share = <S extends RunSource.Any, SE, SR>(
+  source: S,
+  policy: Policy<RunSource.Snapshot<S>, SE, SR>
+): Effect.Effect<SharedRun<S, RunSource.Error<S> | RunTimeoutError | SE>, never, RunSource.Services<S> | SR> =>
+  Effect.map(Effect.context<RunSource.Services<S> | SR>(), (context) => {
+    type LoopError = RunSource.Error<S> | RunTimeoutError | WaitStoppedError | SE
+    type Waiter = Queue.Queue<PollOf<S>, LoopError>
     interface Loop {
       readonly waiters: Set<Waiter>
       /** The latest poll, for a waiter that joins later. */
-      latest: Poll<Snapshot, E> | undefined
+      latest: PollOf<S> | undefined
       fiber: Fiber.Fiber<void> | undefined
     }
     // The terminal poll, for those who come after the end
-    let last: Poll<Snapshot, E> | undefined
+    let last: PollOf<S> | undefined
     let loop: Loop | undefined
 
     // A queue per waiter rather than a PubSub, which is a ninth of what a program pays for this library
@@ -379,7 +253,7 @@ export const share = <
     // The loop starts with the first waiter and stops with the last; one at a time, or two of them would start two
     const turn = Semaphore.makeUnsafe(1).withPermits(1)
     const attach = Effect.acquireRelease(
-      turn(Effect.map(Queue.unbounded<Poll<Snapshot, E>, LoopError>(), (waiter) => {
+      turn(Effect.map(Queue.unbounded<PollOf<S>, LoopError>(), (waiter) => {
         if (loop !== undefined) {
           if (loop.latest !== undefined) Queue.offerUnsafe(waiter, loop.latest)
           loop.waiters.add(waiter)
@@ -400,12 +274,12 @@ export const share = <
         }))
     )
 
-    const shared: Stream.Stream<Poll<Snapshot, E>, LoopError> = Stream.suspend(() =>
+    const shared: Stream.Stream<PollOf<S>, LoopError> = Stream.suspend(() =>
       last !== undefined
         ? Stream.make(last)
         : Stream.unwrap(Effect.map(attach, ({ waiter }) => Stream.fromQueue(waiter))).pipe(Stream.takeUntil(isTerminal))
     )
-    const ended: Effect.Effect<PollLoop.Ended<Success, Failure>, LoopError> = Effect.flatMap(
+    const ended: Effect.Effect<PollLoop.Ended<S>, LoopError> = Effect.flatMap(
       Stream.runLast(shared),
       (poll) =>
         Option.isSome(poll) && poll.value._tag === "Snapshot"
@@ -414,7 +288,7 @@ export const share = <
               ref: source.ref,
               phase: source.classify(poll.value.snapshot),
               requestId: poll.value.requestId
-            } as PollLoop.Ended<Success, Failure>
+            } as PollLoop.Ended<S>
           )
           : Effect.die(new Error("a shared poll loop ended before its run"))
     )
@@ -439,21 +313,11 @@ export const share = <
 const stop = (loop: PollLoop.AnyLoop): Effect.Effect<void> => Effect.sync(() => PollLoop.stop(loop))
 
 /** Follows a run to its end, and judges that. What is built before the run is waited for is not held by then. */
-const follow = <
-  Snapshot,
-  Success extends Snapshot,
-  Failure extends Snapshot,
-  E extends PollLoop.Failure,
-  R,
-  SE,
-  SR,
-  A,
-  E2
->(
-  source: RunSource<Snapshot, Success, Failure, E, R>,
-  policy: Policy<Snapshot, SE, SR>,
-  judge: (end: PollLoop.Ended<Success, Failure>) => Effect.Effect<A, E2>
-): Effect.Effect<A, E | E2 | RunTimeoutError | SE, R | SR> =>
+const follow = <S extends RunSource.Any, SE, SR, A, E2>(
+  source: S,
+  policy: Policy<RunSource.Snapshot<S>, SE, SR>,
+  judge: (end: PollLoop.Ended<S>) => Effect.Effect<A, E2>
+): Effect.Effect<A, RunSource.Error<S> | E2 | RunTimeoutError | SE, RunSource.Services<S> | SR> =>
   Effect.flatMap(
     PollLoop.make(source, policy),
     (loop) =>
@@ -465,12 +329,12 @@ const follow = <
       )
   )
 
-const released = <Snapshot, Success extends Snapshot, Failure extends Snapshot, E extends PollLoop.Failure, R, SE, SR>(
-  loop: PollLoop.Loop<Snapshot, Success, Failure, E, R, SE, SR>
-): Effect.Effect<PollLoop.Ended<Success, Failure>, E | RunTimeoutError | SE, R | SR> => {
-  type Wait = Effect.Effect<PollLoop.Ended<Success, Failure>, E | RunTimeoutError | SE, R | SR>
+const released = <S extends RunSource.Any, SE, SR>(
+  loop: PollLoop.Loop<S, SE, SR>
+): Effect.Effect<PollLoop.Ended<S>, RunSource.Error<S> | RunTimeoutError | SE, RunSource.Services<S> | SR> => {
+  type Wait = Effect.Effect<PollLoop.Ended<S>, RunSource.Error<S> | RunTimeoutError | SE, RunSource.Services<S> | SR>
   // One function for the beginning and the end: what is built here is held for as long as the run is waited for
-  const beginOrRelease = (exit?: Exit.Exit<PollLoop.Ended<Success, Failure>, E | RunTimeoutError | SE>) => {
+  const beginOrRelease = (exit?: Exit.Exit<PollLoop.Ended<S>, RunSource.Error<S> | RunTimeoutError | SE>) => {
     if (exit === undefined) return PollLoop.end(loop)
     PollLoop.stop(loop)
     return Telemetry.ended(loop, exit)
@@ -481,14 +345,14 @@ const released = <Snapshot, Success extends Snapshot, Failure extends Snapshot, 
   )
 }
 
-const succeedOrFail = <Success, Failure>(
-  { phase, ref, requestId }: PollLoop.Ended<Success, Failure>
-): Effect.Effect<Success, RunFailedError> =>
+const succeedOrFail = <S extends RunSource.Any>(
+  { phase, ref, requestId }: PollLoop.Ended<S>
+): Effect.Effect<RunSource.Success<S>, RunFailedError> =>
   phase._tag === "Succeeded" ? Effect.succeed(phase.run) : Effect.fail(runFailed(ref, phase, requestId))
 
-const either = <Success, Failure>(
-  { phase }: PollLoop.Ended<Success, Failure>
-): Effect.Effect<Success | Failure> => Effect.succeed(phase.run)
+const either = <S extends RunSource.Any>(
+  { phase }: PollLoop.Ended<S>
+): Effect.Effect<RunSource.Success<S> | RunSource.Failure<S>> => Effect.succeed(phase.run)
 
 const stopped = (ref: RunRef): WaitStoppedError =>
   new WaitStoppedError({
@@ -498,13 +362,15 @@ const stopped = (ref: RunRef): WaitStoppedError =>
     ref
   })
 
-const isTerminal = <Snapshot, E>(poll: Poll<Snapshot, E>): boolean => poll._tag === "Snapshot" && poll.terminal
+const isTerminal = (poll: RunSource.Poll<unknown, unknown>): boolean => poll._tag === "Snapshot" && poll.terminal
+
+type PollOf<S extends RunSource.Any> = RunSource.Poll<RunSource.Snapshot<S>, RunSource.Error<S>>
 
 /** A field may be nested too deep to compare; then it counts as changed. */
-const isUnchanged = <Snapshot>(
-  source: Pick<RunSource<Snapshot, Snapshot, Snapshot>, "unchanged">,
-  previous: Snapshot,
-  next: Snapshot
+const isUnchanged = <S extends RunSource.Any>(
+  source: S,
+  previous: RunSource.Snapshot<S>,
+  next: RunSource.Snapshot<S>
 ): boolean => {
   try {
     return source.unchanged(previous, next)
@@ -515,7 +381,9 @@ const isUnchanged = <Snapshot>(
 }
 
 /** The first snapshot, then those that differ. */
-const changes = <Snapshot, E, E2, R>(self: Stream.Stream<Poll<Snapshot, E>, E2, R>): Stream.Stream<Snapshot, E2, R> =>
+const changes = <Snapshot, E, R>(
+  self: Stream.Stream<RunSource.Poll<Snapshot, unknown>, E, R>
+): Stream.Stream<Snapshot, E, R> =>
   Stream.suspend(() => {
     let isFirst = true
     return Stream.filterMap(self, (poll) => {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, Option, Ref, Schedule, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { Polling, Run, RunError, RunRef } from "canvas-runs"
+import { Polling, Run, RunError, RunRef, type RunSource } from "canvas-runs"
 
 interface Snapshot {
   readonly status: string
@@ -28,7 +28,7 @@ const rateLimited = (seconds: number) =>
 const scripted = (replies: ReadonlyArray<Reply>, ref?: Partial<RunRef.RunRef>) => {
   const asked: Array<number> = []
   const interrupted: Array<number> = []
-  const retrieve: Effect.Effect<Run.Answer<Snapshot>, RunError.RequestError> = Effect.gen(function*() {
+  const retrieve: Effect.Effect<RunSource.Answer<Snapshot>, RunError.RequestError> = Effect.gen(function*() {
     const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
     const reply = replies[Math.min(asked.length, replies.length - 1)]!
     asked.push(now)
@@ -43,7 +43,7 @@ const scripted = (replies: ReadonlyArray<Reply>, ref?: Partial<RunRef.RunRef>) =
       retryAfter: retryAfter === undefined ? undefined : Duration.fromInputUnsafe(retryAfter)
     }
   })
-  const source: Run.RunSource<Snapshot, Snapshot, Snapshot> = {
+  const source: RunSource.RunSource<Snapshot, Snapshot, Snapshot> = {
     ref: RunRef.make({ provider: "test", kind: "run", id: "1", createdAt: 0, ...ref }),
     retrieve,
     classify: (run) =>

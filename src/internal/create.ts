@@ -5,7 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { Answer } from "../Run.ts"
+import type { Answer } from "../RunSource.ts"
 import { CreateOutcomeUnknownError, OnCreatedError, type OnCreatedErrorOf, type RequestError } from "../RunError.ts"
 import * as RunRef from "./ref.ts"
 import { messageOf, quote } from "./describe.ts"

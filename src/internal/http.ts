@@ -21,7 +21,7 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Schema from "effect/Schema"
 import { defaultRetry } from "../ClientOptions.ts"
-import type { Answer } from "../Run.ts"
+import type { Answer } from "../RunSource.ts"
 import * as RunError from "../RunError.ts"
 import type { RunRef } from "./ref.ts"
 import * as FetchPlatform from "./fetchPlatform.ts"
@@ -30,7 +30,7 @@ import { hideLinks, scrubber } from "./secret.ts"
 import { CurrentSends, isRepeated, type Sends } from "./sends.ts"
 import { isRunError } from "./taggedError.ts"
 import * as Telemetry from "./telemetry.ts"
-import * as Timers from "./timers.ts"
+import * as TimerQueue from "./polling/timerQueue.ts"
 import * as Upload from "./upload.ts"
 
 /** What a provider sets up once. */
@@ -282,7 +282,7 @@ export const make = (options: Options): Api => {
           }. Try again, or give it a longer timeout.`
         }))
     const timely = call.isUpload !== true
-      ? Timers.within(answer(request), Duration.toMillis(timeout), timedOut)
+      ? TimerQueue.within(answer(request), Duration.toMillis(timeout), timedOut)
       : Upload.whileMoving(
         request,
         {

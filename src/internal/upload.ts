@@ -6,7 +6,7 @@ import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Stream from "effect/Stream"
 import type * as Artifact from "../Artifact.ts"
-import * as Timers from "./timers.ts"
+import * as TimerQueue from "./polling/timerQueue.ts"
 
 /** What the transfer of a file takes, either way. */
 export interface Transfer extends Artifact.Options {
@@ -27,7 +27,7 @@ export const whileMoving = <A, E, R, E2, R2>(
 ): Effect.Effect<A, E | E2, R | R2> =>
   Effect.withFiber((fiber) => {
     const late = Deferred.makeUnsafe<void>()
-    const watchdog = Timers.watchman(Timers.of(fiber), () => Deferred.doneUnsafe(late, Effect.void))
+    const watchdog = TimerQueue.watchman(TimerQueue.of(fiber), () => Deferred.doneUnsafe(late, Effect.void))
     let isSending = false
     const expect = (isPiece: boolean) => {
       isSending = isPiece

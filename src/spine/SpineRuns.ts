@@ -27,6 +27,7 @@ import * as Telemetry from "../internal/telemetry.ts"
 import * as Transfer from "../internal/transfer.ts"
 import * as Polling from "../Polling.ts"
 import * as KernelRun from "../Run.ts"
+import type * as RunSource from "../RunSource.ts"
 import {
   type BadRequestError,
   type CreateError,
@@ -183,7 +184,7 @@ export interface Runs {
   readonly polls: <E = never, R = never>(
     run: RunTarget,
     options?: WaitOptions<E, R>
-  ) => Stream.Stream<KernelRun.Poll<Wire.Run>, WatchError | E, R>
+  ) => Stream.Stream<RunSource.Poll<Wire.Run>, WatchError | E, R>
   /**
    * Waits for many runs, and tells of each as it ends, with its result or what went wrong with it. It costs a fifth of the
    * memory of a `waitForCompletion` for each, and the stream goes on when one of them fails.
@@ -214,7 +215,7 @@ export interface Runs {
     runs: Iterable<Target> | Stream.Stream<Target, InputError, InputServices>,
     options?: WaitOptions<E, R> & { readonly concurrency?: number | undefined }
   ) => Stream.Stream<
-    KernelRun.Completion<Target, Wire.CompletedRun | Wire.PartialRun, WaitError | E>,
+    RunSource.Completion<Target, Wire.CompletedRun | Wire.PartialRun, WaitError | E>,
     InputError | BadRequestError,
     R | InputServices
   >
@@ -247,15 +248,7 @@ export interface Runs {
  * @category models
  * @since 0.1.0
  */
-export interface SharedRun<E = never> extends
-  KernelRun.SharedRun<
-    Wire.Run,
-    Wire.CompletedRun | Wire.PartialRun,
-    Wire.FailedRun,
-    RequestError,
-    RequestError | RunTimeoutError | E
-  >
-{}
+export interface SharedRun<E = never> extends KernelRun.SharedRun<Source, RequestError | RunTimeoutError | E> {}
 
 /**
  * The name of this provider in a `RunRef`.
@@ -432,7 +425,7 @@ export const make = (
   }
 }
 
-interface Source extends KernelRun.RunSource<Wire.Run, Wire.CompletedRun | Wire.PartialRun, Wire.FailedRun> {}
+interface Source extends RunSource.RunSource<Wire.Run, Wire.CompletedRun | Wire.PartialRun, Wire.FailedRun> {}
 
 const decodeAnyRun = Wire.decodeAnswer(Wire.Run)
 

@@ -27,6 +27,7 @@ import { whileWebhooksAreExpected } from "../internal/pace.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import * as Polling from "../Polling.ts"
 import * as KernelRun from "../Run.ts"
+import type * as RunSource from "../RunSource.ts"
 import {
   type BadRequestError,
   type CreateError,
@@ -717,7 +718,7 @@ const statusOf: Source["status"] = ({ providerStatus }) => providerStatus
 const unchanged: Source["unchanged"] = (previous, next) =>
   previous.providerStatus === next.providerStatus && Equal.equals(previous.output, next.output)
 
-interface Source extends KernelRun.RunSource<ExecutionSnapshot, ExecutionSnapshot, ExecutionSnapshot> {}
+interface Source extends RunSource.RunSource<ExecutionSnapshot, ExecutionSnapshot, ExecutionSnapshot> {}
 
 const operation = "canvas.execute"
 
@@ -739,17 +740,9 @@ const follow = <Output>(
     const judged = yield* Ref.make<Exit.Exit<Output, InvalidOutputError> | undefined>(undefined)
     const origin = source(api, ref, webhooks, initial.task?.completionRunId)
     const hadEnded = initial.status === "succeeded" || initial.status === "failed"
-    const note = ({ value }: KernelRun.Answer<ExecutionSnapshot>) => Ref.set(latest, value)
+    const note = ({ value }: RunSource.Answer<ExecutionSnapshot>) => Ref.set(latest, value)
 
-    const shared = yield* KernelRun.share<
-      ExecutionSnapshot,
-      ExecutionSnapshot,
-      ExecutionSnapshot,
-      RequestError,
-      never,
-      never,
-      never
-    >(
+    const shared = yield* KernelRun.share<Source, never, never>(
       {
         ...origin,
         retrieve: hadEnded
@@ -779,7 +772,7 @@ const follow = <Output>(
 
     const eventsOf = (
       seen: Ref.Ref<ExecutionStatus>,
-      poll: KernelRun.Poll<ExecutionSnapshot, RequestError>
+      poll: RunSource.Poll<ExecutionSnapshot, RequestError>
     ): Effect.Effect<ReadonlyArray<ExecutionEvent<Output>>> =>
       Effect.gen(function*() {
         if (poll._tag === "Failure") return []
@@ -856,7 +849,7 @@ const retrieve = (
   ref: RunRef.RunRef,
   operation: string,
   isPoll: boolean
-): Effect.Effect<KernelRun.Answer<ExecutionSnapshot>, RequestError> =>
+): Effect.Effect<RunSource.Answer<ExecutionSnapshot>, RequestError> =>
   api.call({
     operation,
     request: HttpClientRequest.get(ref.kind === "task" ? `/task/${ref.id}` : `/v2/chat/completions/${ref.id}`),
@@ -1054,7 +1047,7 @@ const decodeSync = (body: unknown): Effect.Effect<SyncAnswer, Schema.SchemaError
  */
 const failedAnswer = <E extends RequestError | CreateOutcomeUnknownError | FileInputError>(
   error: E
-): Effect.Effect<Pick<KernelRun.Answer<SyncAnswer>, "value" | "requestId">, E> => {
+): Effect.Effect<Pick<RunSource.Answer<SyncAnswer>, "value" | "requestId">, E> => {
   if (error._tag === "FileInputError" || !saysThatItFailed(error.body)) return Effect.fail(error)
   const { body, providerMessage, requestId } = error
   const id = field(body, "id")

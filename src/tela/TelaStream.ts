@@ -49,7 +49,7 @@ import * as Create from "../internal/create.ts"
 import { reasons } from "../internal/describe.ts"
 import * as FetchPlatform from "../internal/fetchPlatform.ts"
 import type * as Http from "../internal/http.ts"
-import * as Timers from "../internal/timers.ts"
+import * as TimerQueue from "../internal/polling/timerQueue.ts"
 import * as Sse from "../internal/sse.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import * as Polling from "../Polling.ts"
@@ -207,7 +207,7 @@ export const executeStream = <Output>(
         scope: yield* Effect.scope,
         validate,
         clock: yield* Clock.Clock,
-        timers: yield* Effect.withFiber((fiber) => Effect.succeed(Timers.of(fiber))),
+        timers: yield* Effect.withFiber((fiber) => Effect.succeed(TimerQueue.of(fiber))),
         started,
         first,
         idle,
@@ -224,7 +224,7 @@ interface Reading<Output> {
   readonly scope: Scope.Scope
   readonly validate: Validate<Output>
   readonly clock: Clock.Clock
-  readonly timers: Timers.Timers
+  readonly timers: TimerQueue.TimerQueue
   readonly started: number
   readonly first: Duration.Duration
   readonly idle: Duration.Duration
@@ -328,7 +328,7 @@ const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> =>
   let phase: "first-event" | "idle" = "first-event"
   let patience = Duration.toMillis(reading.first) - sinceSent
   let askedAt = 0
-  const watchdog = Timers.watchman(timers, () => {
+  const watchdog = TimerQueue.watchman(timers, () => {
     // The model has said its end, and only the connection stayed open
     if (Fold.isSuccess(said, false)) return finish()
     const reason = timers.now() >= deadline ? "total" : phase

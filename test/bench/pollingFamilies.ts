@@ -1,5 +1,5 @@
 /** Families of runs to wait for: how long they take, what the provider says of that, and what an oracle could know. */
-import type { Polling } from "canvas-runs"
+import type { RunSource } from "canvas-runs"
 
 /** A number that is at least 0 and less than 1. */
 export type Random = () => number
@@ -11,7 +11,7 @@ export interface Life {
   /** When the tasks end, in order; the last one ends the run. */
   readonly tasks: ReadonlyArray<number>
   /** What a poll sees while so many tasks are done; nothing if left out. */
-  readonly shown: ((completed: number) => Polling.Progress) | undefined
+  readonly shown: ((completed: number) => RunSource.Progress) | undefined
 }
 
 /** What is known of a family to an oracle that knows nothing of the run at hand. */

@@ -7,7 +7,7 @@ import { Duration, Effect, Exit, Layer, Option, Queue, Redacted, Schedule, type 
 import { HttpClient, HttpClientResponse, HttpRouter } from "effect/http"
 import { TestClock } from "effect/testing"
 import type { MockInstance } from "vitest"
-import { Polling, Run, RunError, RunRef, Spine, Tela, Webhooks } from "canvas-runs"
+import { Polling, Run, RunError, RunRef, type RunSource, Spine, Tela, Webhooks } from "canvas-runs"
 import { finish } from "../spine/support.ts"
 import type { Place } from "./kind.ts"
 
@@ -15,9 +15,9 @@ interface Snapshot {
   readonly status: string
 }
 
-type Source = Run.RunSource<Snapshot, Snapshot, Snapshot>
+type Source = RunSource.RunSource<Snapshot, Snapshot, Snapshot>
 
-const loop = "src/internal/pollLoop.ts"
+const loop = "src/internal/polling/pollLoop.ts"
 
 /** A run that never ends. */
 const source = (fields: Partial<Source> = {}): Source => ({
@@ -381,7 +381,7 @@ export const places: ReadonlyArray<Place> = [
     name: "a schedule that finds no pause is bounded by the deadline",
     mutant: {
       file: loop,
-      find: "Pull.matchEffect(Timers.within(next, left, () => timedOut(loop, \"deadline\")), {",
+      find: "Pull.matchEffect(TimerQueue.within(next, left, () => timedOut(loop, \"deadline\")), {",
       replace: "Pull.matchEffect(next, {"
     },
     inputs: {

@@ -21,11 +21,11 @@ import {
 } from "effect"
 import { HttpClient, HttpClientResponse, HttpRouter } from "effect/http"
 import { TestClock } from "effect/testing"
-import { Polling, Run, RunError, RunRef, Spine, Tela, Webhooks } from "canvas-runs"
+import { Polling, Run, RunError, RunRef, type RunSource, Spine, Tela, Webhooks } from "canvas-runs"
 import * as Kernel from "canvas-runs/Polling"
 import { Emulator, TelaEmulator, Timeline } from "canvas-runs/testing"
 import { quote } from "../../src/internal/describe.ts"
-import * as Timers from "../../src/internal/timers.ts"
+import * as TimerQueue from "../../src/internal/polling/timerQueue.ts"
 import * as Busy from "../many/busy.ts"
 import { finish } from "../spine/support.ts"
 import type { Place } from "./kind.ts"
@@ -35,10 +35,10 @@ interface Snapshot {
   readonly value?: unknown
 }
 
-type Source = Run.RunSource<Snapshot, Snapshot, Snapshot>
+type Source = RunSource.RunSource<Snapshot, Snapshot, Snapshot>
 
 const pending: Snapshot = { status: "running" }
-const answer = (value: Snapshot, retryAfter?: Duration.Duration): Run.Answer<Snapshot> => ({
+const answer = (value: Snapshot, retryAfter?: Duration.Duration): RunSource.Answer<Snapshot> => ({
   value,
   requestId: undefined,
   retryAfter
@@ -275,11 +275,11 @@ const limited = (consume: () => Effect.Effect<never>) =>
     )
   })
 
-const completions = "src/internal/completions.ts"
-const loop = "src/internal/pollLoop.ts"
+const completions = "src/internal/polling/completions.ts"
+const loop = "src/internal/polling/pollLoop.ts"
 const run = "src/Run.ts"
 const taggedError = "src/internal/taggedError.ts"
-const timers = "src/internal/timers.ts"
+const timers = "src/internal/polling/timerQueue.ts"
 const spineWebhook = "src/spine/SpineWebhook.ts"
 const telaWebhook = "src/tela/TelaWebhook.ts"
 const route = "src/internal/webhookRoute.ts"
@@ -481,7 +481,7 @@ export const places: ReadonlyArray<Place> = [
           )
           const effect: Effect.Effect<unknown, unknown> = what === "wait"
             ? Run.wait(source(), busyPolicy)
-            : Timers.sleep(8000)
+            : TimerQueue.sleep(8000)
           Effect.runForkWith(stopped)(effect)
           const fibers = Array.from({ length: 100 }, () => Effect.runForkWith(busy.context)(effect))
           for (let turn = 0; turn < 100; turn++) busy.turn(100)
@@ -500,9 +500,9 @@ export const places: ReadonlyArray<Place> = [
       `${count} that throw`,
       () =>
         onTestClock(Effect.gen(function*() {
-          const self = Timers.of((yield* Effect.withFiber(Effect.succeed)) as Fiber.Fiber<unknown, unknown>)
+          const self = TimerQueue.of((yield* Effect.withFiber(Effect.succeed)) as Fiber.Fiber<unknown, unknown>)
           for (let index = 0; index < count; index++) self.add({ due: 0, index: -1, wake: boom }, 1000 + index)
-          const sleeper = yield* Effect.forkChild(Timers.sleep(5000))
+          const sleeper = yield* Effect.forkChild(TimerQueue.sleep(5000))
           yield* TestClock.adjust("10 seconds")
           assert.isDefined(sleeper.pollUnsafe())
         }))

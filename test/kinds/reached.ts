@@ -808,7 +808,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "only a 404 of this library is replica lag to the poll loop",
     mutant: {
-      file: "src/internal/pollLoop.ts",
+      file: "src/internal/polling/pollLoop.ts",
       find: "isOurs(error, \"NotFoundError\") &&",
       replace: "error._tag === \"NotFoundError\" &&"
     },

@@ -228,7 +228,7 @@ export const places: ReadonlyArray<Place> = [
     "notFoundAtFirst",
     "a run that a replica does not know yet is polled again",
     {
-      file: "src/internal/pollLoop.ts",
+      file: "src/internal/polling/pollLoop.ts",
       find: "const grace = Duration.toMillis(policy.notFoundGrace)",
       replace: "const grace = -1"
     },

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Option, Scheduler, Stream } from "effect"
-import { Run, RunError, RunRef } from "canvas-runs"
+import { Run, RunError, RunRef, type RunSource } from "canvas-runs"
 import * as Polling from "canvas-runs/Polling"
 import * as Busy from "./busy.ts"
 
@@ -8,7 +8,7 @@ interface Snapshot {
   readonly status: "running"
 }
 
-const source = (id: string): Run.RunSource<Snapshot, never, never> => ({
+const source = (id: string): RunSource.RunSource<Snapshot, never, never> => ({
   ref: RunRef.make({ provider: "test", kind: "run", id }),
   retrieve: Effect.succeed({ value: { status: "running" }, requestId: undefined, retryAfter: undefined }),
   classify: () => ({ _tag: "Pending" }),

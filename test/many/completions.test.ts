@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Queue, Result, Schedule, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { type Polling, Run, RunError, RunRef, Spine, Webhooks } from "canvas-runs"
+import { type Polling, Run, RunError, RunRef, type RunSource, Spine, Webhooks } from "canvas-runs"
 import * as Kernel from "canvas-runs/Polling"
 import { SpineEmulator, Timeline } from "canvas-runs/testing"
 import { patientClock } from "../clock.ts"
-import * as Timers from "../../src/internal/timers.ts"
+import * as TimerQueue from "../../src/internal/polling/timerQueue.ts"
 import { failure, finish, live, success } from "../spine/support.ts"
 
 interface Snapshot {
@@ -18,13 +18,13 @@ const scripted = (
   ends: Readonly<Record<string, number>>,
   options: {
     readonly takes?: Duration.Input
-    readonly pushed?: Run.RunSource<Snapshot, Snapshot, Snapshot>["pushed"]
+    readonly pushed?: RunSource.RunSource<Snapshot, Snapshot, Snapshot>["pushed"]
   } = {}
 ) => {
   const asked: Array<readonly [id: string, at: number]> = []
   let underWay = 0
   let most = 0
-  const retrieve = (id: string): Effect.Effect<Run.Answer<Snapshot>, RunError.RequestError> =>
+  const retrieve = (id: string): Effect.Effect<RunSource.Answer<Snapshot>, RunError.RequestError> =>
     Effect.clockWith((clock) => {
       asked.push([id, clock.currentTimeMillisUnsafe()])
       most = Math.max(most, ++underWay)
@@ -37,7 +37,7 @@ const scripted = (
         Effect.ensuring(Effect.sync(() => underWay--))
       )
     })
-  const source = (id: string): Effect.Effect<Run.RunSource<Snapshot, Snapshot, Snapshot>> =>
+  const source = (id: string): Effect.Effect<RunSource.RunSource<Snapshot, Snapshot, Snapshot>> =>
     Effect.succeed({
       ref: RunRef.make({ provider: "test", kind: "run", id, createdAt: 0 }),
       retrieve: retrieve(id),
@@ -60,7 +60,7 @@ const policy = <E = never, R = never>(options?: Polling.Options<Snapshot, E, R>)
 const idsOf = (told: ReadonlyArray<{ readonly target: string }>) => told.map(({ target }) => target)
 
 /** How many timers sleep on the clock of the test. */
-const sleeping = Effect.withFiber((fiber) => Effect.succeed(Timers.of(fiber).size()))
+const sleeping = Effect.withFiber((fiber) => Effect.succeed(TimerQueue.of(fiber).size()))
 
 describe("completions", () => {
   it.effect("come in the order in which the runs end", () =>
@@ -271,7 +271,7 @@ describe("completions", () => {
         for (const [index, at] of rest.entries()) {
           const late = at - first! - (index + 1) * interval(id)
           assert.isAtLeast(late, 0, "never early")
-          assert.isAtMost(late, Timers.crowdMillis)
+          assert.isAtMost(late, TimerQueue.crowdMillis)
           latest = Math.max(latest, late)
         }
       }

@@ -26,7 +26,7 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
     "test/tela/TelaClient.test.ts",
     "test/tela/TelaStream.test.ts"
   ],
-  "src/internal/pollLoop.ts": [
+  "src/internal/polling/pollLoop.ts": [
     "test/Run.test.ts",
     "test/Polling.test.ts",
     "test/kinds/defects.test.ts",

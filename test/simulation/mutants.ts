@@ -24,7 +24,7 @@ const mutant = (file: string, breaks: string, find: string, replace: string): Mu
   breaks
 })
 
-const loop = "src/internal/pollLoop.ts"
+const loop = "src/internal/polling/pollLoop.ts"
 const run = "src/Run.ts"
 const http = "src/internal/http.ts"
 const create = "src/internal/create.ts"
@@ -66,8 +66,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     loop,
     "the deadline does not stop a request",
-    "Timers.within(turn, Math.max(0, left)",
-    "Timers.within(turn, Infinity"
+    "TimerQueue.within(turn, Math.max(0, left)",
+    "TimerQueue.within(turn, Infinity"
   ),
   mutant(
     loop,
@@ -191,8 +191,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     http,
     "a request may take for ever",
-    "Timers.within(answer(request), Duration.toMillis(timeout), timedOut)",
-    "Timers.within(answer(request), Infinity, timedOut)"
+    "TimerQueue.within(answer(request), Duration.toMillis(timeout), timedOut)",
+    "TimerQueue.within(answer(request), Infinity, timedOut)"
   ),
   mutant(http, "a page that is no JSON ends the wait", "not JSON.`, true)", "not JSON.`, false)"),
   mutant(

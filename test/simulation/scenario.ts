@@ -5,7 +5,7 @@
 import { Duration, Effect, Exit, Fiber, Layer, Option, Redacted, Schedule, Schema, Stream } from "effect"
 import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
-import { type ClientOptions, Polling, RunRef, Spine, Tela } from "canvas-runs"
+import { type ClientOptions, Polling, RunRef, type RunSource, Spine, Tela } from "canvas-runs"
 import { patientClock } from "../clock.ts"
 import * as Observer from "./observer.ts"
 import type { ClientPlan, Consumer, Network, Pace, Plan, PolicyPlan, Waiter } from "./plan.ts"
@@ -200,7 +200,7 @@ const clientOptions = ({ requestTimeout, retry, retryAfterCeiling, retryCreates 
 /** What the adaptive schedule makes of what it is shown. */
 const adaptiveDelay = (
   pace: Pace & { readonly _tag: "Adaptive" },
-  state: { readonly progress: Polling.Progress | undefined; readonly failures: number }
+  state: { readonly progress: RunSource.Progress | undefined; readonly failures: number }
 ): number =>
   state.failures > 0
     ? pace.slow * 2

@@ -1,6 +1,6 @@
 /** What the demo knows of its jobs, whichever provider does them. */
 import type { Effect, Ref } from "effect"
-import type { Polling, RunRef } from "canvas-runs"
+import type { RunRef, RunSource } from "canvas-runs"
 import type * as Screen from "../screen.ts"
 
 /** What a job is called, and how it is meant to end. */
@@ -20,7 +20,7 @@ export interface Job<E, R> extends Label {
 export interface Outcome {
   /** In the provider's word. */
   readonly status: string
-  readonly tasks?: Polling.Progress | undefined
+  readonly tasks?: RunSource.Progress | undefined
   readonly canvasId?: string | undefined
   readonly credits?: number | undefined
   readonly files: ReadonlyArray<{ readonly path: string; readonly bytes: number }>

@@ -1,6 +1,6 @@
 /** The demo's Spine runs: polled with their progress on the screen, and their files downloaded. */
 import { Clock, Console, Effect, type FileSystem, Ref, Stream } from "effect"
-import { Polling, type RunError, Spine } from "canvas-runs"
+import { Polling, type RunError, type RunSource, Spine } from "canvas-runs"
 import { type SpineEmulator, Timeline } from "canvas-runs/testing"
 import * as View from "../view.ts"
 import type { Job, Outcome, Setting } from "./job.ts"
@@ -78,7 +78,7 @@ const perform = Effect.fn("perform")(function*({ name, params }: Plan, { directo
 
   // One shows the run and the other waits for its end, and for both together it is polled once
   const shared = yield* spine.runs.share(ref, real ? patient : brisk)
-  let tasks: Polling.Progress = { completed: 0, total: 0 }
+  let tasks: RunSource.Progress = { completed: 0, total: 0 }
   const showProgress = Stream.runForEach(shared.watch, (run) => {
     if (run.status === "unknown") return show({ status: run.provider_status })
     if (run.status !== "running") return Effect.void

@@ -1,17 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import * as Timers from "../../src/internal/timers.ts"
-import { sleepingBy } from "../many/support.ts"
+import * as TimerQueue from "../../../src/internal/polling/timerQueue.ts"
+import { sleepingBy } from "../../many/support.ts"
 
-const timers = Effect.withFiber((fiber) => Effect.succeed(Timers.of(fiber)))
+const timers = Effect.withFiber((fiber) => Effect.succeed(TimerQueue.of(fiber)))
 
-interface Noted extends Timers.Timer {
+interface Noted extends TimerQueue.Timer {
   readonly name: number
 }
 
 /** Timers that note their names and the time when they wake. */
-const notes = (self: Timers.Timers) => {
+const notes = (self: TimerQueue.TimerQueue) => {
   const woken: Array<{ readonly name: number; readonly at: number; readonly due: number }> = []
   const make = (name: number): Noted => ({
     name,
@@ -123,7 +123,7 @@ describe("the shared timer", () => {
       assert.strictEqual(woken.length, 1000)
       assert.isTrue(woken.every(({ at, due }, index) => at >= due && (index === 0 || due >= woken[index - 1]!.due)))
       // One each for the last few, which are no crowd
-      assert.isAtMost(counted.sleeps() - before, 1000 / 20 + Timers.crowd + 1)
+      assert.isAtMost(counted.sleeps() - before, 1000 / 20 + TimerQueue.crowd + 1)
       assert.strictEqual(counted.asleep(), 0)
     }))
 
@@ -208,7 +208,7 @@ describe("sleep", () => {
       const self = yield* timers
       const ended: Array<number> = []
       const sleeper = (millis: number) =>
-        Effect.forkChild(Effect.andThen(Timers.sleep(millis), Effect.sync(() => ended.push(millis))))
+        Effect.forkChild(Effect.andThen(TimerQueue.sleep(millis), Effect.sync(() => ended.push(millis))))
       yield* sleeper(2000)
       yield* sleeper(1000)
       const given = yield* sleeper(3000)
@@ -223,9 +223,9 @@ describe("sleep", () => {
   it.effect("of no time or of all time needs no timer", () =>
     Effect.gen(function*() {
       const self = yield* timers
-      yield* Timers.sleep(0)
-      yield* Timers.sleep(-1)
-      const fiber = yield* Effect.forkChild(Timers.sleep(Infinity))
+      yield* TimerQueue.sleep(0)
+      yield* TimerQueue.sleep(-1)
+      const fiber = yield* Effect.forkChild(TimerQueue.sleep(Infinity))
       yield* Effect.yieldNow
       assert.strictEqual(self.size(), 0)
       yield* TestClock.adjust("1000 days")
@@ -240,15 +240,15 @@ describe("within", () => {
   it.effect("gives what comes in time, at once or later, and lets go of its timer", () =>
     Effect.gen(function*() {
       const self = yield* timers
-      assert.strictEqual(yield* Timers.within(Effect.succeed("now"), 1000, orElse), "now")
+      assert.strictEqual(yield* TimerQueue.within(Effect.succeed("now"), 1000, orElse), "now")
       assert.strictEqual(self.size(), 0)
-      assert.strictEqual(yield* Timers.within(Effect.as(Effect.yieldNow, "soon"), 1000, orElse), "soon")
+      assert.strictEqual(yield* TimerQueue.within(Effect.as(Effect.yieldNow, "soon"), 1000, orElse), "soon")
       assert.strictEqual(self.size(), 0)
       assert.deepStrictEqual(
-        yield* Effect.exit(Timers.within(Effect.andThen(Effect.yieldNow, Effect.fail("no")), 1000, orElse)),
+        yield* Effect.exit(TimerQueue.within(Effect.andThen(Effect.yieldNow, Effect.fail("no")), 1000, orElse)),
         Exit.fail("no")
       )
-      assert.strictEqual(yield* Timers.within(Effect.succeed("ever"), Infinity, orElse), "ever")
+      assert.strictEqual(yield* TimerQueue.within(Effect.succeed("ever"), Infinity, orElse), "ever")
       assert.strictEqual(self.size(), 0)
     }))
 
@@ -260,7 +260,7 @@ describe("within", () => {
         () => Effect.andThen(Effect.sleep("1 second"), Effect.sync(() => events.push("cleaned up")))
       )
       const fiber = yield* Effect.forkChild(
-        Timers.within(slow, 5000, () =>
+        TimerQueue.within(slow, 5000, () =>
           Effect.sync(() => {
             events.push("late")
             return "late"
@@ -278,7 +278,7 @@ describe("within", () => {
       const self = yield* timers
       let interrupted = 0
       const fiber = yield* Effect.forkChild(
-        Timers.within(Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++)), 5000, orElse)
+        TimerQueue.within(Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++)), 5000, orElse)
       )
       yield* TestClock.adjust("1 second")
       yield* Fiber.interrupt(fiber)
@@ -292,7 +292,7 @@ describe("a watchman", () => {
     Effect.gen(function*() {
       const self = yield* timers
       const late: Array<number> = []
-      const watchman = Timers.watchman(self, () => {
+      const watchman = TimerQueue.watchman(self, () => {
         late.push(self.now())
       })
       const start = self.now()

@@ -13,7 +13,7 @@ import * as Scheduler from "effect/Scheduler"
 
 /** Something that is due at some time. Whoever sleeps may keep its own state in the same object. */
 export interface Timer {
-  /** When, in the milliseconds of {@link Timers.now}. */
+  /** When, in the milliseconds of {@link TimerQueue.now}. */
   due: number
   /** Its place in the heap; -1 when it is in none. */
   index: number
@@ -21,7 +21,7 @@ export interface Timer {
   wake(self: Timer): void
 }
 
-export interface Timers {
+export interface TimerQueue {
   /** Milliseconds since the first use on this clock. Unlike the time of day, it goes on evenly when the system's time is set. */
   readonly now: () => number
   /** How many sleep. */
@@ -36,7 +36,7 @@ export interface Timers {
  * be stopped at any time. A Worker of Cloudflare drops the timers of a request that has been answered,
  * so nothing there may sleep on one that another has set.
  */
-export const of = (fiber: Fiber.Fiber<unknown, unknown>): Timers => {
+export const of = (fiber: Fiber.Fiber<unknown, unknown>): TimerQueue => {
   const clock = fiber.getRef(Clock.Clock)
   const scheduler = fiber.getRef(Scheduler.Scheduler)
   if (isWorker) return make(clock, scheduler)
@@ -50,7 +50,7 @@ export const of = (fiber: Fiber.Fiber<unknown, unknown>): Timers => {
 const isWorker = (globalThis as { readonly navigator?: { readonly userAgent?: string } }).navigator?.userAgent ===
   "Cloudflare-Workers"
 
-const byClock = new WeakMap<Clock.Clock, WeakMap<Scheduler.Scheduler, Timers>>()
+const byClock = new WeakMap<Clock.Clock, WeakMap<Scheduler.Scheduler, TimerQueue>>()
 
 /**
  * From so many sleepers on, those that are due within so many milliseconds of each other wake together: to wake for each
@@ -65,7 +65,7 @@ const batch = 64
 /** The longest that a platform's timer can be set to. */
 const longest = 2 ** 31 - 1
 
-const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): Timers => {
+const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): TimerQueue => {
   const heap: Array<Timer> = []
   // Nothing else of the first caller, such as its context or its tracer: it would be held for as long as the clock
   const fork = Effect.runForkWith(Context.make(Scheduler.Scheduler, scheduler))
@@ -232,7 +232,7 @@ export interface Watchman extends Timer {
 }
 
 /** `isLate` is called when what is expected has not come in time. */
-export const watchman = (timers: Timers, isLate: () => void): Watchman => {
+export const watchman = (timers: TimerQueue, isLate: () => void): Watchman => {
   let deadline = Infinity
   const self: Watchman = {
     due: 0,

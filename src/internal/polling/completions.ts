@@ -10,24 +10,20 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
-import type { Policy } from "../Polling.ts"
-import type { Completion, RunSource } from "../Run.ts"
-import type { RunTimeoutError } from "../RunError.ts"
-import * as RunRef from "./ref.ts"
+import type { Policy } from "../../Polling.ts"
+import type * as RunSource from "../../RunSource.ts"
+import type { RunTimeoutError } from "../../RunError.ts"
+import * as RunRef from "../ref.ts"
 import * as PollLoop from "./pollLoop.ts"
-import * as Telemetry from "./telemetry.ts"
-import * as Timers from "./timers.ts"
+import * as Telemetry from "../telemetry.ts"
+import * as TimerQueue from "./timerQueue.ts"
 
 /** The least time that a `source` is given, in milliseconds: it names the run in the error of a deadline that has passed. */
 const graceMillis = 1000
 
 export const make = <
   Target,
-  Snapshot,
-  Success extends Snapshot,
-  Failed extends Snapshot,
-  E extends PollLoop.Failure,
-  R,
+  S extends RunSource.Any,
   SE,
   SR,
   SourceError,
@@ -37,26 +33,26 @@ export const make = <
   InputServices
 >(options: {
   readonly targets: Stream.Stream<Target, InputError, InputServices>
-  readonly source: (target: Target) => Effect.Effect<RunSource<Snapshot, Success, Failed, E, R>, SourceError>
-  readonly policy: Policy<Snapshot, SE, SR>
-  readonly judge: (end: PollLoop.Ended<Success, Failed>) => Effect.Effect<A, JudgeError>
+  readonly source: (target: Target) => Effect.Effect<S, SourceError>
+  readonly policy: Policy<RunSource.Snapshot<S>, SE, SR>
+  readonly judge: (end: PollLoop.Ended<S>) => Effect.Effect<A, JudgeError>
   /** How many turns may be under way at once. The others wait, in the order in which they were due. */
   readonly concurrency: number
 }): Stream.Stream<
-  Completion<Target, A, E | RunTimeoutError | SE | SourceError | JudgeError>,
+  RunSource.Completion<Target, A, RunSource.Error<S> | RunTimeoutError | SE | SourceError | JudgeError>,
   InputError,
-  R | SR | InputServices
+  RunSource.Services<S> | SR | InputServices
 > => {
-  type Failure = E | RunTimeoutError | SE | SourceError | JudgeError
-  type Row = PollLoop.Loop<Snapshot, Success, Failed, E, R, SE, SR>
-  type Ended = PollLoop.Ended<Success, Failed>
+  type Failure = RunSource.Error<S> | RunTimeoutError | SE | SourceError | JudgeError
+  type Row = PollLoop.Loop<S, SE, SR>
+  type Ended = PollLoop.Ended<S>
 
   // A slow reader slows the polling: who offers what nobody takes keeps its place among those under way
   return Stream.callback(
-    (queue: Queue.Queue<Completion<Target, A, Failure>, InputError | Cause.Done>) =>
+    (queue: Queue.Queue<RunSource.Completion<Target, A, Failure>, InputError | Cause.Done>) =>
       Effect.withFiber((parent) => {
         // Not when all are let go: by then this fiber has ended, and knows no clock
-        const timers = Timers.of(parent)
+        const timers = TimerQueue.of(parent)
         const fork = Effect.runForkWith(parent.context as never)
         const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
         let waiting: Array<Row> = []
@@ -106,7 +102,7 @@ export const make = <
           return fiber
         }
 
-        const start = (turn: Effect.Effect<void, never, R | SR>) => {
+        const start = (turn: Effect.Effect<void, never, RunSource.Services<S> | SR>) => {
           running++
           forkHeld(turn as Effect.Effect<void>).addObserver((exit) => {
             running--
@@ -135,7 +131,7 @@ export const make = <
 
         /** The caller's function runs inside the turn, so that what it throws ends the stream, and within the deadline. */
         const sourceOf = (row: Row): Effect.Effect<Row["source"], SourceError | RunTimeoutError> =>
-          Timers.within(
+          TimerQueue.within(
             Effect.suspend(() => options.source(row.target as Target)),
             // A turn that begins after the deadline gives the error of the deadline, with the ref of the source
             Math.max(PollLoop.timeLeft(row), graceMillis),
@@ -146,7 +142,7 @@ export const make = <
           )
 
         /** One poll; then either the next is planned, or the run is over. */
-        const turn = (row: Row): Effect.Effect<void, never, R | SR> =>
+        const turn = (row: Row): Effect.Effect<void, never, RunSource.Services<S> | SR> =>
           Effect.flatMap(sourceOf(row), (source) => {
             row.source = source
             if (row.polls === 0) PollLoop.listen(row, forkHeld)
@@ -160,7 +156,7 @@ export const make = <
               Effect.onExit((exit) =>
                 Exit.isSuccess(exit) && exit.value === undefined
                   ? Effect.void
-                  : Telemetry.endedOfMany(row, exit as Exit.Exit<Ended, E | RunTimeoutError | SE>)
+                  : Telemetry.endedOfMany(row, exit as Exit.Exit<Ended, RunSource.Error<S> | RunTimeoutError | SE>)
               )
             )
           }).pipe(

@@ -13,31 +13,24 @@ import type * as Fiber from "effect/Fiber"
 import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
-import { delayOf, ignoresSnapshot, type Policy, type PollState } from "../Polling.ts"
-import type { Answer, Phase, RunSource } from "../Run.ts"
-import { quote, shorten } from "./describe.ts"
-import type { RunRef } from "./ref.ts"
-import { maxPollRecords, type PollRecord, RunTimeoutError } from "../RunError.ts"
-import { isOurs } from "./taggedError.ts"
-import * as Telemetry from "./telemetry.ts"
-import * as Timers from "./timers.ts"
-
-/** What the loop needs to know of a failed poll. */
-export interface Failure {
-  readonly _tag: string
-  readonly isRetryable: boolean
-  readonly retryAfter?: Duration.Duration
-}
+import { delayOf, ignoresSnapshot, type Policy, type PollState } from "../../Polling.ts"
+import type * as RunSource from "../../RunSource.ts"
+import { quote, shorten } from "../describe.ts"
+import type { RunRef } from "../ref.ts"
+import { maxPollRecords, type PollRecord, RunTimeoutError } from "../../RunError.ts"
+import { isOurs } from "../taggedError.ts"
+import * as Telemetry from "../telemetry.ts"
+import * as TimerQueue from "./timerQueue.ts"
 
 /** Where a wait stands. Times are in milliseconds of its timers. */
-export interface Loop<Snapshot, Success extends Snapshot, Failed extends Snapshot, E, R, SE, SR> extends Timers.Timer {
-  source: RunSource<Snapshot, Success, Failed, E, R>
+export interface Loop<S extends RunSource.Any, SE, SR> extends TimerQueue.Timer {
+  source: S
   /** What a row of a table is about, which has its source only while it polls. */
   target: unknown
-  readonly policy: Policy<Snapshot, SE, SR>
-  readonly timers: Timers.Timers
+  readonly policy: Policy<RunSource.Snapshot<S>, SE, SR>
+  readonly timers: TimerQueue.TimerQueue
   /** A schedule that is no function of the state has a state of its own, which the first pause makes. */
-  step: Step<Snapshot, SE, SR> | undefined
+  step: Step<RunSource.Snapshot<S>, SE, SR> | undefined
   readonly started: number
   /** Wakes the fiber that sleeps, with what it is to go on with. */
   resume: ((effect: Effect.Effect<never>) => void) | undefined
@@ -54,7 +47,7 @@ export interface Loop<Snapshot, Success extends Snapshot, Failed extends Snapsho
   flags: number
   /** Above 0 once a push has proved that the run has ended. While a poll does not know of the end yet, those after it hurry. */
   hurry: number
-  snapshot: Snapshot | undefined
+  snapshot: RunSource.Snapshot<S> | undefined
   completed: number | undefined
   total: number | undefined
   progressAt: number
@@ -92,41 +85,43 @@ type Step<Snapshot, SE, SR> = (
 /** A loop, whatever it is about. */
 export interface AnyLoop extends
   Omit<
-    Loop<unknown, unknown, unknown, never, never, never, never>,
+    Loop<RunSource.Any, never, never>,
     "policy" | "snapshot" | "source" | "step" | "target" | "wake"
   >
 {
   readonly source: { readonly ref: RunRef }
   readonly policy: Pick<Policy, "timeout" | "timeoutSource">
   readonly snapshot: unknown
-  wake(self: Timers.Timer): void
+  wake(self: TimerQueue.Timer): void
 }
 
 /** One turn of the loop: an answer and what it means, or a failure that was survived. */
-export type Turn<Snapshot, Success, Failed, E> =
-  | { readonly phase: Phase<Success, Failed>; readonly answer: Answer<Snapshot> }
-  | { readonly phase: undefined; readonly error: E }
+export type Turn<S extends RunSource.Any> =
+  | { readonly phase: Phase<S>; readonly answer: RunSource.Answer<RunSource.Snapshot<S>> }
+  | { readonly phase: undefined; readonly error: RunSource.Error<S> }
+
+type Phase<S extends RunSource.Any> = RunSource.Phase<RunSource.Success<S>, RunSource.Failure<S>>
 
 /** The end of a run. */
-export interface Ended<Success, Failed> {
+export interface Ended<S extends RunSource.Any> {
   readonly ref: RunRef
-  readonly phase: Exclude<Phase<Success, Failed>, { readonly _tag: "Pending" }>
+  readonly phase: Exclude<Phase<S>, { readonly _tag: "Pending" }>
   readonly requestId: string | undefined
 }
 
 /** A loop that starts now. */
-export const make = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
-  source: RunSource<Snapshot, Success, Failed, E, R>,
-  policy: Policy<Snapshot, SE, SR>,
-  timers?: Timers.Timers
-): Effect.Effect<Loop<Snapshot, Success, Failed, E, R, SE, SR>> =>
-  Effect.withFiber((fiber) => Effect.succeed(makeUnsafe(source, policy, timers ?? Timers.of(fiber))))
+export const make = <S extends RunSource.Any, SE, SR>(
+  source: S,
+  policy: Policy<RunSource.Snapshot<S>, SE, SR>,
+  timers?: TimerQueue.TimerQueue
+): Effect.Effect<Loop<S, SE, SR>> =>
+  Effect.withFiber((fiber) => Effect.succeed(makeUnsafe(source, policy, timers ?? TimerQueue.of(fiber))))
 
-const makeUnsafe = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
-  source: RunSource<Snapshot, Success, Failed, E, R>,
-  policy: Policy<Snapshot, SE, SR>,
-  timers: Timers.Timers
-): Loop<Snapshot, Success, Failed, E, R, SE, SR> => {
+const makeUnsafe = <S extends RunSource.Any, SE, SR>(
+  source: S,
+  policy: Policy<RunSource.Snapshot<S>, SE, SR>,
+  timers: TimerQueue.TimerQueue
+): Loop<S, SE, SR> => {
   const started = timers.now()
   return {
     due: 0,
@@ -162,9 +157,9 @@ const makeUnsafe = <Snapshot, Success extends Snapshot, Failed extends Snapshot,
  * Makes the next turn: sleeps until a poll is due, and makes it; the first is due at once. It must not be run again after a
  * terminal phase or a failure, and whoever runs it calls {@link stop} when it is interrupted.
  */
-export const next = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
-  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>
-): Effect.Effect<Turn<Snapshot, Success, Failed, E>, E | RunTimeoutError | SE, R | SR> =>
+export const next = <S extends RunSource.Any, SE, SR>(
+  loop: Loop<S, SE, SR>
+): Effect.Effect<Turn<S>, RunSource.Error<S> | RunTimeoutError | SE, RunSource.Services<S> | SR> =>
   Effect.suspend(() =>
     loop.polls === 0
       ? Effect.andThen(listenAlone(loop), poll(loop))
@@ -172,17 +167,17 @@ export const next = <Snapshot, Success extends Snapshot, Failed extends Snapshot
   )
 
 /** Polls until the run has ended. Whoever runs it calls {@link stop} when it is over or interrupted. */
-export const end = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
-  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>
-): Effect.Effect<Ended<Success, Failed>, E | RunTimeoutError | SE, R | SR> =>
+export const end = <S extends RunSource.Any, SE, SR>(
+  loop: Loop<S, SE, SR>
+): Effect.Effect<Ended<S>, RunSource.Error<S> | RunTimeoutError | SE, RunSource.Services<S> | SR> =>
   Effect.andThen(listenAlone(loop), endAfterPoll(loop))
 
-const endAfterPoll = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
-  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>
-): Effect.Effect<Ended<Success, Failed>, E | RunTimeoutError | SE, R | SR> =>
+const endAfterPoll = <S extends RunSource.Any, SE, SR>(
+  loop: Loop<S, SE, SR>
+): Effect.Effect<Ended<S>, RunSource.Error<S> | RunTimeoutError | SE, RunSource.Services<S> | SR> =>
   Effect.flatMap(
     poll(loop),
-    (turn): Effect.Effect<Ended<Success, Failed>, E | RunTimeoutError | SE, R | SR> =>
+    (turn): Effect.Effect<Ended<S>, RunSource.Error<S> | RunTimeoutError | SE, RunSource.Services<S> | SR> =>
       turn.phase === undefined || turn.phase._tag === "Pending"
         ? plan(loop, (loop, millis) => sleep(loop, millis, endAfterPoll))
         : Effect.succeed({ ref: loop.source.ref, phase: turn.phase, requestId: turn.answer.requestId })
@@ -202,8 +197,8 @@ const listeners = new WeakMap<AnyLoop, Fiber.Fiber<void>>()
  * Listens for pushes until {@link stop}. A push is never an answer, because its body may be forged: it wakes the loop, which
  * polls once. Polling goes on if listening fails.
  */
-export const listen = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
-  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>,
+export const listen = <S extends RunSource.Any, SE, SR>(
+  loop: Loop<S, SE, SR>,
   fork: (listening: Effect.Effect<void>) => Fiber.Fiber<void>
 ): void => {
   const { isPushProof, pushed } = loop.source
@@ -225,8 +220,8 @@ export const listen = <Snapshot, Success extends Snapshot, Failed extends Snapsh
 }
 
 /** {@link listen} for a loop that is run by a fiber of its own. */
-const listenAlone = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
-  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>
+const listenAlone = <S extends RunSource.Any, SE, SR>(
+  loop: Loop<S, SE, SR>
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     listen(loop, Effect.runForkWith(fiber.context))
@@ -262,10 +257,10 @@ const pushGap = (loop: Pick<AnyLoop, "hurry">): number => loop.hurry > 0 ? breat
  * Sleeps, then goes on. A sleeping fiber is woken with what it goes on with, so that it holds no more than its loop: no frame of
  * a stack, and no finalizer, which is {@link stop}.
  */
-const sleep = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR, A, E2, R2>(
-  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>,
+const sleep = <S extends RunSource.Any, SE, SR, A, E2, R2>(
+  loop: Loop<S, SE, SR>,
   millis: number,
-  goOn: (loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>) => Effect.Effect<A, E2, R2>
+  goOn: (loop: Loop<S, SE, SR>) => Effect.Effect<A, E2, R2>
 ): Effect.Effect<A, E2, R2> =>
   Effect.callback((resume) => {
     loop.resume = resume
@@ -284,7 +279,7 @@ const wake = (loop: AnyLoop): void => {
 const pauseMillis = 1000
 
 /** The time over which a crowd spreads what would otherwise come at one moment. */
-const spread = (timers: Timers.Timers): number => Math.max(0, timers.size() - Timers.crowd)
+const spread = (timers: TimerQueue.TimerQueue): number => Math.max(0, timers.size() - TimerQueue.crowd)
 
 /**
  * After a pause, what was due at different times stays at different times. Each is put off once at most, and never to its
@@ -327,20 +322,9 @@ export const dequeue = (loop: AnyLoop): boolean => {
 }
 
 /** Asks the schedule when the next poll is due, and hands that on. */
-export const plan = <
-  Snapshot,
-  Success extends Snapshot,
-  Failed extends Snapshot,
-  E extends Failure,
-  R,
-  SE,
-  SR,
-  A,
-  E2,
-  R2
->(
-  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>,
-  sleep: (loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>, millis: number) => Effect.Effect<A, E2, R2>
+export const plan = <S extends RunSource.Any, SE, SR, A, E2, R2>(
+  loop: Loop<S, SE, SR>,
+  sleep: (loop: Loop<S, SE, SR>, millis: number) => Effect.Effect<A, E2, R2>
 ): Effect.Effect<A, E2 | RunTimeoutError | SE, R2 | SR> =>
   Effect.withFiber((fiber): Effect.Effect<A, E2 | RunTimeoutError | SE, R2 | SR> => {
     const { policy, timers } = loop
@@ -363,7 +347,7 @@ export const plan = <
       : Effect.succeed(loop.step)
     const next = Effect.flatMap(step, (step) => step(fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(), state))
     // A schedule may do anything to find its next pause, such as to ask somebody, and take any time
-    return Pull.matchEffect(Timers.within(next, left, () => timedOut(loop, "deadline")), {
+    return Pull.matchEffect(TimerQueue.within(next, left, () => timedOut(loop, "deadline")), {
       onFailure: Effect.failCause,
       onDone: () => timedOut(loop, "schedule"),
       onSuccess: ([, delay]) => sleep(loop, due(loop, timeLeft(loop), Duration.toMillis(delay), random))
@@ -377,7 +361,7 @@ export const plan = <
 const needsSnapshot = (
   { flags, policy, source }: Pick<AnyLoop, "flags"> & {
     readonly policy: Policy<never, unknown, unknown>
-    readonly source: Pick<RunSource<unknown, unknown, unknown>, "longest">
+    readonly source: Pick<RunSource.Any, "longest">
   },
   left: number,
   millis: number
@@ -422,15 +406,15 @@ const lastStart = ({ slowest }: Pick<AnyLoop, "slowest">, left: number): number 
   left - Math.min(Math.max(2 * slowest, 100), left / 2)
 
 /** Makes one poll. After the deadline it makes none. */
-export const poll = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
-  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>
-): Effect.Effect<Turn<Snapshot, Success, Failed, E>, E | RunTimeoutError, R> =>
-  Effect.withFiber((fiber): Effect.Effect<Turn<Snapshot, Success, Failed, E>, E | RunTimeoutError, R> => {
+export const poll = <S extends RunSource.Any, SE, SR>(
+  loop: Loop<S, SE, SR>
+): Effect.Effect<Turn<S>, RunSource.Error<S> | RunTimeoutError, RunSource.Services<S>> =>
+  Effect.withFiber((fiber): Effect.Effect<Turn<S>, RunSource.Error<S> | RunTimeoutError, RunSource.Services<S>> => {
     const { source, timers } = loop
     const began = timers.now()
     const left = timeLeft(loop)
     if (left <= 0 && loop.polls > 0) return timedOut(loop, "deadline")
-    loop.late = loop.polls === 0 ? 0 : Math.min(Timers.crowdMillis, Math.max(0, began - loop.due))
+    loop.late = loop.polls === 0 ? 0 : Math.min(TimerQueue.crowdMillis, Math.max(0, began - loop.due))
     loop.polls++
     unset(loop, isPushed)
     Telemetry.countPoll(source.ref, fiber.context)
@@ -446,13 +430,13 @@ export const poll = <Snapshot, Success extends Snapshot, Failed extends Snapshot
     })
     return left > (source.longest ?? Infinity)
       ? turn
-      : Timers.within(turn, Math.max(0, left), () => timedOut(loop, "deadline"))
+      : TimerQueue.within(turn, Math.max(0, left), () => timedOut(loop, "deadline"))
   })
 
-const succeeded = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
-  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>,
-  answer: Answer<Snapshot>
-): Turn<Snapshot, Success, Failed, E> => {
+const succeeded = <S extends RunSource.Any, SE, SR>(
+  loop: Loop<S, SE, SR>,
+  answer: RunSource.Answer<RunSource.Snapshot<S>>
+): Turn<S> => {
   const { source, timers } = loop
   const phase = source.classify(answer.value)
   const progress = phase._tag === "Pending" ? phase.progress : undefined
@@ -468,10 +452,10 @@ const succeeded = <Snapshot, Success extends Snapshot, Failed extends Snapshot, 
   return { phase, answer }
 }
 
-const failed = <Snapshot, Success extends Snapshot, Failed extends Snapshot, E extends Failure, R, SE, SR>(
-  loop: Loop<Snapshot, Success, Failed, E, R, SE, SR>,
-  error: E
-): Effect.Effect<Turn<Snapshot, Success, Failed, E>, E> =>
+const failed = <S extends RunSource.Any, SE, SR>(
+  loop: Loop<S, SE, SR>,
+  error: RunSource.Error<S>
+): Effect.Effect<Turn<S>, RunSource.Error<S>> =>
   Effect.clockWith((clock) => {
     const { policy, source: { ref }, started, timers } = loop
     const grace = Duration.toMillis(policy.notFoundGrace)
