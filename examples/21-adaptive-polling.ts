@@ -10,8 +10,8 @@ import { live } from "./support/live.ts"
 
 const fixed = Polling.fixed("30 seconds")
 
-/** For a provider that gives no estimate, `lengths` tells how long earlier runs took. */
-const adaptive = Polling.adaptive({ lateness: "15 seconds" })
+/** For a provider that gives no estimate, `pastDurations` tells how long earlier runs took. */
+const adaptive = Polling.adaptive({ targetLatency: "15 seconds" })
 
 const program = Effect.gen(function*() {
   const spine = yield* Spine.SpineClient

@@ -34,72 +34,13 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { quote } from "./internal/describe.ts"
+import * as Adaptive from "./internal/polling/adaptive.ts"
+import { carrying, type Delay, ignoringSnapshot, sharedInterval, sharedPolicy } from "./internal/polling/sleepingRun.ts"
 import * as CallOptions from "./internal/options.ts"
 import { type BadRequestError, refused } from "./RunError.ts"
-import type { RunRef } from "./internal/ref.ts"
-import type { Progress } from "./RunSource.ts"
+import type { Policy, PollSchedule, PollState } from "./RunSource.ts"
 
-/**
- * What a schedule is given after each poll.
- *
- * @category models
- * @since 0.1.0
- */
-export interface PollState<out Snapshot = unknown> {
-  readonly ref: RunRef
-  /** The last snapshot; `undefined` until a poll has brought one. */
-  readonly snapshot: Snapshot | undefined
-  /** The progress in that snapshot, if it tells any. */
-  readonly progress: Progress | undefined
-  /** Time since a poll found that the progress had changed; since the wait began, if none did. */
-  readonly sinceProgress: Duration.Duration
-  /** Polls made so far, this one included. */
-  readonly polls: number
-  /** How many polls in a row have failed, but for a 404 within the grace; 0 after an answer. */
-  readonly failures: number
-  /** Time since the wait began. */
-  readonly elapsed: Duration.Duration
-  /** Time since the run was created, where that is known. */
-  readonly age: Duration.Duration | undefined
-  /** How long the provider expected the run to take, where it said. */
-  readonly estimate: Duration.Duration | undefined
-  /** Time left until the deadline; infinite without one. */
-  readonly remaining: Duration.Duration
-}
-
-/**
- * A schedule for polls: its delays count, its output is ignored. When it ends before the run does, the wait ends with a
- * `RunTimeoutError` whose reason is `"schedule"`.
- *
- * @category models
- * @since 0.1.0
- */
-export type PollSchedule<Snapshot = unknown, E = never, R = never> = Schedule.Schedule<
-  unknown,
-  PollState<Snapshot>,
-  E,
-  R
->
-
-/**
- * Everything that decides how a run is waited for.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Policy<Snapshot = unknown, E = never, R = never> {
-  readonly schedule: PollSchedule<Snapshot, E, R>
-  /** Bounds the whole wait, sleeps and requests alike. `Duration.infinity` waits for ever. */
-  readonly timeout: Duration.Duration
-  /** How many polls in a row may fail before the wait fails. */
-  readonly errorBudget: number
-  /** How long after its creation a run may answer 404 without ending the wait. */
-  readonly notFoundGrace: Duration.Duration
-  /** The longest `Retry-After` that is honoured. */
-  readonly retryAfterCeiling: Duration.Duration
-  /** The option that set `timeout`, with its value, for messages: `"timeout (15 minutes, the default)"`. */
-  readonly timeoutSource?: string | undefined
-}
+export type { Policy, PollSchedule, PollState } from "./RunSource.ts"
 
 /**
  * How to wait for a run. Give `pollInterval` or `schedule`, not both.
@@ -254,11 +195,11 @@ export const backoff = (options?: {
  *
  * **Details**
  *
- * `lateness` is what to aim for: the mean time from the end of a run to the poll that sees it. A fixed interval is late by
- * half of itself, so the default is as late as a poll every 5 seconds. Twice the lateness is about half the polls.
+ * `targetLatency` is the mean time from the end of a run to the poll that sees it. A fixed interval is late by
+ * half of itself, so the default is as late as a poll every 5 seconds. Twice the latency takes about half the polls.
  *
  * Where the run ends with the hazard rate `h`, which is the chance per second that it ends now if it has not yet, polling at
- * the rate `n` costs `n` polls a second and notices an end after `1 / 2n`. Whatever lateness is worth in polls, the sum is
+ * the rate `n` costs `n` polls a second and notices an end after `1 / 2n`. Whatever latency is worth in polls, the sum is
  * least where `n` is in proportion to `sqrt(h)`: the best interval is in proportion to `1 / sqrt(h)`. So the next poll is due
  * when this rate, as it is expected from now on, adds up to one poll. The hazard comes from what is known:
  *
@@ -266,10 +207,10 @@ export const backoff = (options?: {
  *   estimate says, which counts for five of them. Progress that pauses for longer than its pace explains loses its say.
  * - With an estimate alone, the run ends most likely around it, within a factor of 1.6 in two of three cases, but possibly
  *   at any time. One that stays much longer grows less urgent, as the square root of its age.
- * - With `lengths`, which are those of earlier runs of the kind, it ends as they did, and the estimate is not asked. This is
+ * - With `pastDurations`, those of earlier runs of the kind, it ends as they did, and the estimate is not used. This is
  *   for providers that give no estimate, or a poor one: where runs take a third of it or three times as long, they halve
  *   the polls.
- * - With nothing to go by, the interval grows slowly, and is as late as asked for at the age of 5 minutes.
+ * - With nothing to go by, the interval grows slowly, and has the target latency at the age of 5 minutes.
  *
  * With `jitter` (the default) each delay is stretched or shortened by up to a fifth, so that many runs started together
  * do not poll together. `min` and `max` bound what comes out; `Retry-After` is a floor above both.
@@ -278,7 +219,7 @@ export const backoff = (options?: {
  *
  * **Gotchas**
  *
- * The lateness is a mean over runs, not a promise for each: a run that fails early, far from its estimate, is noticed late,
+ * The latency is a mean over runs, not a promise for each: a run that fails early, far from its estimate, is noticed late,
  * by up to `max`. And nothing beats a fixed interval by much where little is known of the end; if all that is known is that
  * runs end around the estimate within a factor of 2, then no schedule can do with less than 0.57 of its polls.
  *
@@ -291,7 +232,7 @@ export const backoff = (options?: {
  * const main = Effect.gen(function*() {
  *   const spine = yield* Spine.SpineClient
  *   return yield* spine.runs.run({ prompt: "Compare three vector databases" }, {
- *     schedule: Polling.adaptive({ lateness: "30 seconds" }),
+ *     schedule: Polling.adaptive({ targetLatency: "30 seconds" }),
  *     timeout: "2 hours"
  *   })
  * })
@@ -306,11 +247,11 @@ export const adaptive = (options?: {
    *
    * @default "2.5 seconds"
    */
-  readonly lateness?: Duration.Input | undefined
+  readonly targetLatency?: Duration.Input | undefined
   /**
    * How long earlier runs of the kind took. They take the place of the provider's estimate. A few dozen do.
    */
-  readonly lengths?: ReadonlyArray<Duration.Input> | undefined
+  readonly pastDurations?: ReadonlyArray<Duration.Input> | undefined
   /**
    * The shortest time between two polls.
    *
@@ -326,229 +267,18 @@ export const adaptive = (options?: {
   /** @default true */
   readonly jitter?: boolean | undefined
 }): Schedule.Schedule<Duration.Duration, PollState> => {
-  const lateness = positiveMillis("lateness", options?.lateness ?? "2.5 seconds")
+  const targetLatency = positiveMillis("targetLatency", options?.targetLatency ?? "2.5 seconds")
   const min = positiveMillis("min", options?.min ?? "1 second")
   const max = positiveMillis("max", options?.max ?? "5 minutes")
   if (min > max) throw new RangeError(`min is longer than max (${min} ms and ${max} ms).`)
   const jitter = options?.jitter ?? true
-  const lengths = options?.lengths?.map((length) => finiteMillis("lengths", length)) ?? []
-  const taught = lengths.length === 0 ? undefined : aboutEach(lengths)
-  const byEstimate = taught ?? aboutOne()
+  const pastDurations = options?.pastDurations?.map((duration) => finiteMillis("pastDurations", duration)) ?? []
+  const untilNextPoll = Adaptive.make({ pastDurations, targetLatency, min, max })
   return ignoringSnapshot(make((state, random) => {
-    const estimate = state.estimate === undefined ? 0 : Duration.toMillis(state.estimate)
-    const ending = taught ?? (estimate > 0 && estimate < Infinity ? stretched(byEstimate, estimate) : anyLength)
-    const plain = untilNextPoll(state, ending, lateness, min, max)
+    const plain = untilNextPoll(state)
     return Math.min(max, Math.max(min, jitter ? plain * (0.8 + 0.4 * random) : plain))
   }))
 }
-
-/** When a run ends, by what is known of its length alone. */
-interface Ending {
-  /** The chance per millisecond that a run of this age ends now. */
-  readonly hazard: (age: number) => number
-  /** The mean of `1 / sqrt(h)` over the ages at which runs end: polls at the rate `sqrt(h)` are late by half of that. */
-  readonly spread: number
-  readonly median: number
-  /** How many tasks done are worth as much evidence of the pace as the median is. */
-  readonly weight: number
-}
-
-/** Runs of any length: at any age one more of the same, plus 15 minutes, is as likely to be enough as not. */
-const anyLength: Ending = {
-  hazard: (age) => 1 / (900_000 + age),
-  spread: Math.sqrt(1_200_000),
-  median: 300_000,
-  weight: 1
-}
-
-/**
- * Runs about as long as one of `lengths`, within a factor of `exp(spread)` in two of three cases, and a share of `others`
- * that may have any length, and so keep the hazard from vanishing before and after.
- */
-const about = (lengths: ReadonlyArray<number>, spread: number, others: number): Ending => {
-  const median = lengths[lengths.length >> 1]!
-  const first = Math.log(lengths[0]!) - 8 * spread
-  const step = Math.max(spread / 10, (Math.log(lengths.at(-1)!) + 8 * spread - first) / 500)
-  const table: Array<number> = []
-  let sum = 0
-  for (let log = first; log <= Math.log(lengths.at(-1)!) + 8 * spread; log += step) {
-    const age = Math.exp(log)
-    let density = 0
-    let survival = 0
-    for (const length of lengths) {
-      const x = (log - Math.log(length)) / spread
-      if (x > 6) continue
-      const bell = Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI)
-      density += bell / (spread * age)
-      survival += upperTail(x, bell)
-    }
-    const share = (1 - others) / lengths.length
-    const hazard = (share * density + others * median / (median + age) ** 2) /
-      (share * survival + others * median / (median + age))
-    table.push(hazard)
-    sum += density / lengths.length * age * step / Math.sqrt(hazard)
-  }
-  const last = table.length - 1
-  return {
-    hazard: (age) => {
-      const at = (Math.log(age) - first) / step
-      if (!(at > 0)) return table[0]!
-      if (at >= last) return 1 / (median + age)
-      const row = Math.floor(at)
-      return table[row]! + (table[row + 1]! - table[row]!) * (at - row)
-    },
-    spread: sum,
-    median,
-    weight: 5
-  }
-}
-
-/** The same in another unit of time. */
-const stretched = (ending: Ending, unit: number): Ending => ({
-  hazard: (age) => ending.hazard(age / unit) / unit,
-  spread: ending.spread * Math.sqrt(unit),
-  median: ending.median * unit,
-  weight: ending.weight
-})
-
-/** The chance of more than `x` under the normal distribution, whose density there is `bell`. */
-const upperTail = (x: number, bell: number): number => {
-  const t = 1 / (1 + 0.2316419 * Math.abs(x))
-  const tail = bell * t *
-    (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
-  return x > 0 ? tail : 1 - tail
-}
-
-/** Providers' estimates are right within a factor of 1.6 in two of three cases, and say nothing in one of twelve. */
-const aboutOne = (): Ending => one ??= about([1], 0.45, 0.08)
-let one: Ending | undefined
-
-/** The more alike and the more they are, the narrower each counts; a run unlike all of them counts as one of them. */
-const aboutEach = (lengths: ReadonlyArray<number>): Ending => {
-  const sorted = [...lengths].sort((a, b) => a - b)
-  // More do not say more
-  const some = sorted.length <= 128
-    ? sorted
-    : Array.from({ length: 128 }, (_, index) => sorted[Math.floor((index + 0.5) / 128 * sorted.length)]!)
-  const logs = some.map(Math.log)
-  const mean = logs.reduce((sum, log) => sum + log, 0) / logs.length
-  const deviation = Math.sqrt(logs.reduce((sum, log) => sum + (log - mean) ** 2, 0) / logs.length)
-  // One or two of a length are no reason to expect exactly that
-  const spread = Math.max(0.02, 0.45 / lengths.length, 0.5 * deviation * lengths.length ** -0.2)
-  return about(some, spread, 1 / (lengths.length + 1))
-}
-
-/**
- * What is left of a run, by its progress: `tasks` done one after the other, each memoryless, at a pace that is known from
- * `weight` tasks done in `span` as a gamma distribution. Then time and tasks done are all that there is to know of the
- * past, and nothing has to be remembered from poll to poll.
- */
-interface Rest {
-  readonly tasks: number
-  readonly weight: number
-  readonly span: number
-}
-
-/** More tasks than this are counted in groups, to bound what a poll costs. */
-const maxTasks = 64
-
-const restOf = (ending: Ending, progress: Progress | undefined, age: number): Rest | undefined => {
-  if (progress === undefined || !(progress.completed >= 0 && progress.total > 0 && progress.total < Infinity)) {
-    return undefined
-  }
-  const total = Math.min(Math.ceil(progress.total), maxTasks)
-  // The last one counts as under way for as long as the run goes on
-  const completed = Math.min(Math.floor(progress.completed * total / progress.total), total - 1)
-  return {
-    tasks: total - completed,
-    weight: ending.weight + completed,
-    // So much that the run as a whole has the median length
-    span: ending.median * (ending.weight - 1 / 3) / (total - 1 / 3) + age
-  }
-}
-
-/** The hazard of the end after another `time`. */
-const hazardOf = ({ span, tasks, weight }: Rest, time: number): number => {
-  const odds = (span + time) / time
-  // One over the chance that all tasks but one are done, given that not all are
-  let sum = 1
-  for (let left = tasks - 1, term = 1; left > 0 && term > sum * 1e-4; left--) {
-    term *= left / (weight + left - 1) * odds
-    sum += term
-    if (sum > 1e12) return 0
-  }
-  return (weight + tasks - 1) / (span + time) / sum
-}
-
-/** Progress is believed until its pause is as unlikely as this, by its pace. */
-const unlikely = 0.02
-
-const untilNextPoll = (state: PollState, ending: Ending, lateness: number, min: number, max: number): number => {
-  // A server's clock may be behind; the run is at least as old as the wait
-  const age = Math.max(Duration.toMillis(state.elapsed), state.age === undefined ? 0 : Duration.toMillis(state.age))
-  const rest = restOf(ending, state.progress, age)
-  let trust = 0
-  let restRate = 0
-  let scale = age
-  if (rest !== undefined) {
-    const quiet = Math.min(age, Duration.toMillis(state.sinceProgress))
-    trust = 1 / (1 + ((rest.span / (rest.span - quiet)) ** rest.weight * unlikely) ** 2)
-    scale = rest.span / rest.weight
-    // A last task is seldom known to be the last, so be a bit more eager than for one that is
-    restRate = trust * (1.4 / (2 * lateness)) ** 2 * scale
-  }
-  const endingRate = trust > 0.999 ? 0 : (1 - trust) * (ending.spread / (2 * lateness)) ** 2
-  const rate = (time: number): number =>
-    Math.sqrt(
-      (endingRate === 0 ? 0 : endingRate * ending.hazard(age + time)) +
-        (rest === undefined ? 0 : restRate * hazardOf(rest, time))
-    )
-  // Adds up the rate until it makes one poll
-  let time = 0
-  let polls = 0
-  let before = rate(0)
-  let step = Math.max(min / 2, Math.min(0.5 / before, scale / 10))
-  while (time < max) {
-    const after = rate(time + step)
-    const added = (before + after) / 2 * step
-    if (polls + added >= 1) return time + step * (1 - polls) / added
-    polls += added
-    time += step
-    before = after
-    step *= 1.4
-  }
-  return max
-}
-
-/** From what is known of a run to the milliseconds until its next poll. */
-type Delay<Snapshot = unknown> = (state: PollState<Snapshot>, random: number) => number
-
-/**
- * What a schedule of {@link make}, {@link fixed}, {@link backoff} or {@link adaptive} is a function of, so that a wait need
- * not step it; a schedule that was built otherwise, or from one of these by a combinator, has none.
- *
- * @internal
- */
-export const delayOf = <Snapshot, E, R>(schedule: PollSchedule<Snapshot, E, R>): Delay<Snapshot> | undefined =>
-  (schedule as { readonly [delayKey]?: Delay<Snapshot> })[delayKey]
-
-const delayKey = "~canvas-runs/Polling/delay"
-
-/**
- * Whether a schedule never looks at the snapshot, so that nobody need keep it.
- *
- * @internal
- */
-export const ignoresSnapshot = (schedule: object): boolean => ignoresKey in schedule
-
-const ignoresKey = "~canvas-runs/Polling/ignoresSnapshot"
-
-const ignoringSnapshot = <S extends object>(schedule: S): S => Object.assign(schedule, { [ignoresKey]: true })
-
-const carrying = <S extends Schedule.Schedule<Duration.Duration, never>, Snapshot>(
-  schedule: S,
-  delay: Delay<Snapshot>
-): S => Object.assign(schedule, { [delayKey]: delay })
 
 /** Counts its own steps, so that it begins at its beginning wherever a combinator puts it, and paces retries as well. */
 const counting = (delay: (polls: number, random: number) => number): Schedule.Schedule<Duration.Duration> =>
@@ -629,7 +359,7 @@ export const makePolicy = <Snapshot, E = never, R = never>(
       "a Schedule, such as Schedule.spaced(\"5 seconds\")"
     )
     const schedule: PollSchedule<Snapshot, E, R> = options?.schedule ??
-      sharedFixed(
+      sharedInterval(
         yield* Effect.filterOrFail(
           duration(names.pollInterval, options?.pollInterval, defaults.pollInterval),
           (interval) => Duration.toMillis(interval) >= 1,
@@ -641,10 +371,11 @@ export const makePolicy = <Snapshot, E = never, R = never>(
                 quote(options?.pollInterval)
               }; it must be a millisecond or longer. Numbers are milliseconds: write "5 seconds", or 5000.`
             })
-        )
+        ),
+        fixed
       )
     const timeoutSource = `${names.timeout} (${words(timeout)}${options?.timeout === undefined ? ", the default" : ""})`
-    return shared(defaults, { schedule, timeout, errorBudget, notFoundGrace, retryAfterCeiling, timeoutSource })
+    return sharedPolicy(defaults, { schedule, timeout, errorBudget, notFoundGrace, retryAfterCeiling, timeoutSource })
   })
 
 const optionNames = ["pollInterval", "timeout", "schedule", "errorBudget", "notFoundGrace", "retryAfterCeiling"]
@@ -661,36 +392,6 @@ const unitNames: Readonly<Record<string, string>> = { ms: "millisecond", s: "sec
 // What most waits have in common exists once, and not once for each
 const defaultGrace = Duration.seconds(30)
 const defaultCeiling = Duration.minutes(1)
-
-/** A program may have very many waits, and has few policies: where one is the same as the last, it is the last. */
-const shared = <Snapshot, E, R>(defaults: object, policy: Policy<Snapshot, E, R>): Policy<Snapshot, E, R> => {
-  const last = lastPolicies.get(defaults) as Policy<Snapshot, E, R> | undefined
-  if (
-    last !== undefined && last.schedule === policy.schedule && last.errorBudget === policy.errorBudget &&
-    last.timeoutSource === policy.timeoutSource &&
-    Duration.equals(last.timeout, policy.timeout) &&
-    Duration.equals(last.notFoundGrace, policy.notFoundGrace) &&
-    Duration.equals(last.retryAfterCeiling, policy.retryAfterCeiling)
-  ) {
-    return last
-  }
-  lastPolicies.set(defaults, policy)
-  return policy
-}
-
-const lastPolicies = new WeakMap<object, unknown>()
-
-/** A program has few intervals, and may have very many waits. */
-const sharedFixed = (interval: Duration.Duration): Schedule.Schedule<Duration.Duration> => {
-  const millis = Duration.toMillis(interval)
-  const known = fixedSchedules.get(millis)
-  if (known !== undefined) return known
-  const schedule = fixed(interval)
-  if (fixedSchedules.size < 16) fixedSchedules.set(millis, schedule)
-  return schedule
-}
-
-const fixedSchedules = new Map<number, Schedule.Schedule<Duration.Duration>>()
 
 /**
  * Reads how many polls may be under way at once.

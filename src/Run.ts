@@ -41,7 +41,6 @@ import * as Completions from "./internal/polling/completions.ts"
 import { quote, reasons } from "./internal/describe.ts"
 import * as PollLoop from "./internal/polling/pollLoop.ts"
 import * as Telemetry from "./internal/telemetry.ts"
-import type { Policy } from "./Polling.ts"
 import { RunFailedError, type RunTimeoutError, WaitStoppedError } from "./RunError.ts"
 import type { RunRef } from "./internal/ref.ts"
 import type * as RunSource from "./RunSource.ts"
@@ -58,7 +57,7 @@ import type * as RunSource from "./RunSource.ts"
  */
 export const polls = <S extends RunSource.Any, SE, SR>(
   source: S,
-  policy: Policy<RunSource.Snapshot<S>, SE, SR>
+  policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>
 ): Stream.Stream<PollOf<S>, RunSource.Error<S> | RunTimeoutError | SE, RunSource.Services<S> | SR> =>
   Stream.scoped(Stream.fromPull(
     Effect.map(Effect.acquireRelease(PollLoop.make(source, policy), stop), (loop) => {
@@ -101,7 +100,7 @@ export const polls = <S extends RunSource.Any, SE, SR>(
  */
 export const watch = <S extends RunSource.Any, SE, SR>(
   source: S,
-  policy: Policy<RunSource.Snapshot<S>, SE, SR>
+  policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>
 ): Stream.Stream<RunSource.Snapshot<S>, RunSource.Error<S> | RunTimeoutError | SE, RunSource.Services<S> | SR> =>
   changes(polls(source, policy))
 
@@ -113,7 +112,7 @@ export const watch = <S extends RunSource.Any, SE, SR>(
  */
 export const settle = <S extends RunSource.Any, SE, SR>(
   source: S,
-  policy: Policy<RunSource.Snapshot<S>, SE, SR>
+  policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>
 ): Effect.Effect<
   RunSource.Success<S> | RunSource.Failure<S>,
   RunSource.Error<S> | RunTimeoutError | SE,
@@ -128,7 +127,7 @@ export const settle = <S extends RunSource.Any, SE, SR>(
  */
 export const wait = <S extends RunSource.Any, SE, SR>(
   source: S,
-  policy: Policy<RunSource.Snapshot<S>, SE, SR>
+  policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>
 ): Effect.Effect<
   RunSource.Success<S>,
   RunSource.Error<S> | RunTimeoutError | RunFailedError | SE,
@@ -161,7 +160,7 @@ export const completions = <
 >(
   targets: Stream.Stream<Target, InputError, InputServices>,
   source: (target: Target) => Effect.Effect<S, SourceError>,
-  policy: Policy<RunSource.Snapshot<S>, SE, SR>,
+  policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>,
   options?: {
     /** @default 128 */
     readonly concurrency?: number | undefined
@@ -216,7 +215,7 @@ export interface SharedRun<S extends RunSource.Any, E> {
  */
 export const share = <S extends RunSource.Any, SE, SR>(
   source: S,
-  policy: Policy<RunSource.Snapshot<S>, SE, SR>
+  policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>
 ): Effect.Effect<SharedRun<S, RunSource.Error<S> | RunTimeoutError | SE>, never, RunSource.Services<S> | SR> =>
   Effect.map(Effect.context<RunSource.Services<S> | SR>(), (context) => {
     type LoopError = RunSource.Error<S> | RunTimeoutError | WaitStoppedError | SE
@@ -315,7 +314,7 @@ const stop = (loop: PollLoop.AnyLoop): Effect.Effect<void> => Effect.sync(() => 
 /** Follows a run to its end, and judges that. What is built before the run is waited for is not held by then. */
 const follow = <S extends RunSource.Any, SE, SR, A, E2>(
   source: S,
-  policy: Policy<RunSource.Snapshot<S>, SE, SR>,
+  policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>,
   judge: (end: PollLoop.Ended<S>) => Effect.Effect<A, E2>
 ): Effect.Effect<A, RunSource.Error<S> | E2 | RunTimeoutError | SE, RunSource.Services<S> | SR> =>
   Effect.flatMap(

@@ -12,6 +12,7 @@
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"
+import type * as Schedule from "effect/Schedule"
 import type { RunRef } from "./internal/ref.ts"
 import type { RequestError } from "./RunError.ts"
 
@@ -192,4 +193,66 @@ export interface Completion<out Target, out A, out E> {
   /** What was given to name the run. */
   readonly target: Target
   readonly result: Result.Result<A, E>
+}
+
+/**
+ * What a schedule is given after each poll.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PollState<out Snapshot = unknown> {
+  readonly ref: RunRef
+  /** The last snapshot; `undefined` until a poll has brought one. */
+  readonly snapshot: Snapshot | undefined
+  /** The progress in that snapshot, if it tells any. */
+  readonly progress: Progress | undefined
+  /** Time since a poll found that the progress had changed; since the wait began, if none did. */
+  readonly sinceProgress: Duration.Duration
+  /** Polls made so far, this one included. */
+  readonly polls: number
+  /** How many polls in a row have failed, but for a 404 within the grace; 0 after an answer. */
+  readonly failures: number
+  /** Time since the wait began. */
+  readonly elapsed: Duration.Duration
+  /** Time since the run was created, where that is known. */
+  readonly age: Duration.Duration | undefined
+  /** How long the provider expected the run to take, where it said. */
+  readonly estimate: Duration.Duration | undefined
+  /** Time left until the deadline; infinite without one. */
+  readonly remaining: Duration.Duration
+}
+
+/**
+ * A schedule for polls: its delays count, its output is ignored. When it ends before the run does, the wait ends with a
+ * `RunTimeoutError` whose reason is `"schedule"`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type PollSchedule<Snapshot = unknown, E = never, R = never> = Schedule.Schedule<
+  unknown,
+  PollState<Snapshot>,
+  E,
+  R
+>
+
+/**
+ * Everything that decides how a run is waited for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Policy<Snapshot = unknown, E = never, R = never> {
+  readonly schedule: PollSchedule<Snapshot, E, R>
+  /** Bounds the whole wait, sleeps and requests alike. `Duration.infinity` waits for ever. */
+  readonly timeout: Duration.Duration
+  /** How many polls in a row may fail before the wait fails. */
+  readonly errorBudget: number
+  /** How long after its creation a run may answer 404 without ending the wait. */
+  readonly notFoundGrace: Duration.Duration
+  /** The longest `Retry-After` that is honoured. */
+  readonly retryAfterCeiling: Duration.Duration
+  /** The option that set `timeout`, with its value, for messages: `"timeout (15 minutes, the default)"`. */
+  readonly timeoutSource?: string | undefined
 }

@@ -3,6 +3,7 @@ import { Duration, Effect, Fiber, Layer, Pull, Random, Redacted, Schedule, Schem
 import { TestClock } from "effect/testing"
 import { Polling, RunError, RunRef, Spine } from "canvas-runs"
 import { SpineEmulator, Timeline } from "canvas-runs/testing"
+import { delayOf } from "../src/internal/polling/sleepingRun.ts"
 
 const state: Polling.PollState = {
   ref: RunRef.make({ provider: "test", kind: "run", id: "1" }),
@@ -40,7 +41,7 @@ const delaysUnstepped = (
   stateOf: (polls: number) => Polling.PollState = (polls) => ({ ...state, polls })
 ) =>
   Effect.gen(function*() {
-    const delay = Polling.delayOf(schedule) ?? assert.fail("it carries no function")
+    const delay = delayOf(schedule) ?? assert.fail("it carries no function")
     const all: Array<number> = []
     for (let polls = 1; polls <= count; polls++) all.push(delay(stateOf(polls), yield* Random.next))
     return all
@@ -97,7 +98,7 @@ describe("schedules", () => {
             Polling.backoff({ initial: millis, factor }),
             Polling.backoff({ initial: millis, factor, jitter: false }),
             Polling.make(({ polls }, random) => Duration.millis(millis * polls * random)),
-            Polling.adaptive({ lateness: millis, min: 1 })
+            Polling.adaptive({ targetLatency: millis, min: 1 })
           ]
         ) {
           const stepped = yield* Random.withSeed(delays(schedule, 20), seed)
@@ -143,7 +144,7 @@ describe("schedules", () => {
       ] as const
       for (const [schedule, expected] of combined) {
         assert.deepStrictEqual(yield* delays(schedule, 5), [...expected])
-        assert.isUndefined(Polling.delayOf(schedule))
+        assert.isUndefined(delayOf(schedule))
       }
     }))
 
@@ -156,12 +157,12 @@ describe("schedules", () => {
       [() => Polling.backoff({ max: "0 seconds" }), /^max is "0 seconds"; /],
       [() => Polling.backoff({ factor: 0.5 }), /^factor is 0\.5; /],
       [() => Polling.backoff({ factor: Number.NaN }), /^factor is NaN; /],
-      [() => Polling.adaptive({ lateness: 0 }), /^lateness is 0; /],
+      [() => Polling.adaptive({ targetLatency: 0 }), /^targetLatency is 0; /],
       [() => Polling.adaptive({ min: -1 }), /^min is -1; /],
       [() => Polling.adaptive({ max: "soon" as Duration.Input }), /^max is "soon"; /],
       [() => Polling.adaptive({ min: "2 minutes", max: "1 minute" }), /^min is longer than max/],
-      [() => Polling.adaptive({ lengths: ["5 minutes", 0] }), /^lengths is 0; /],
-      [() => Polling.adaptive({ lengths: [Infinity] }), /^lengths is Infinity; /]
+      [() => Polling.adaptive({ pastDurations: ["5 minutes", 0] }), /^pastDurations is 0; /],
+      [() => Polling.adaptive({ pastDurations: [Infinity] }), /^pastDurations is Infinity; /]
     ]
     for (const [construct, message] of refused) {
       assert.throws(construct, RangeError, message)
@@ -180,7 +181,7 @@ const ask = (
   },
   options?: Parameters<typeof Polling.adaptive>[0]
 ): number => {
-  const delay = Polling.delayOf(Polling.adaptive({ jitter: false, min: 1, max: Infinity, ...options })) ??
+  const delay = delayOf(Polling.adaptive({ jitter: false, min: 1, max: Infinity, ...options })) ??
     assert.fail("it carries no function")
   return delay({
     ...state,
@@ -222,8 +223,10 @@ describe("adaptive", () => {
         for (
           const told of [known, { ...known, progress: undefined }, { ...known, estimate: undefined, age: undefined }]
         ) {
-          for (const lengths of [undefined, [bound], [lateness, bound, 60_000]]) {
-            const delay = Polling.delayOf(Polling.adaptive({ lateness, min: bound, max: bound * 10, lengths }))!(
+          for (const pastDurations of [undefined, [bound], [lateness, bound, 60_000]]) {
+            const delay = delayOf(
+              Polling.adaptive({ targetLatency: lateness, min: bound, max: bound * 10, pastDurations })
+            )!(
               told,
               random
             )
@@ -265,27 +268,27 @@ describe("adaptive", () => {
   })
 
   it("takes the run to be as old as the wait where its creation is unknown, or seems to lie ahead", () => {
-    const delay = Polling.delayOf(Polling.adaptive({ jitter: false }))!
+    const delay = delayOf(Polling.adaptive({ jitter: false }))!
     const known: Polling.PollState = { ...state, elapsed: Duration.seconds(900), estimate: Duration.seconds(900) }
     assert.strictEqual(delay(known, 0), delay({ ...known, age: Duration.seconds(900) }, 0))
     assert.strictEqual(delay(known, 0), delay({ ...known, age: Duration.zero }, 0))
   })
 
-  it("with earlier lengths of two kinds, is frequent at either and rare between", () => {
-    const lengths = Array.from(
+  it("with past durations of two kinds, is frequent at either and rare between", () => {
+    const pastDurations = Array.from(
       { length: 50 },
       (_, index) => `${index % 2 === 0 ? 60 + index : 1200 + 8 * index} seconds` as const
     )
-    const [first, between, second] = [80, 300, 1400].map((age) => ask({ age, estimate: 300 }, { lengths }))
+    const [first, between, second] = [80, 300, 1400].map((age) => ask({ age, estimate: 300 }, { pastDurations }))
     assert.isAbove(between!, first! * 10)
     assert.isAbove(between!, second! * 5)
     // Longer than any of them: not known any more
-    assertRising([6, 12, 24].map((hours) => ask({ age: hours * 3600 }, { lengths })))
+    assertRising([6, 12, 24].map((hours) => ask({ age: hours * 3600 }, { pastDurations })))
   })
 
   it("polls less the later it may be", () => {
     for (const known of [{}, { age: 300 }, { age: 900, estimate: 900 }, { age: 600, done: 9, of: 12 }]) {
-      assertRising([0.5, 2.5, 10, 60].map((lateness) => ask(known, { lateness: lateness * 1000 })))
+      assertRising([0.5, 2.5, 10, 60].map((lateness) => ask(known, { targetLatency: lateness * 1000 })))
     }
   })
 
@@ -296,7 +299,7 @@ describe("adaptive", () => {
     estimate: number | undefined
   ) =>
     Effect.gen(function*() {
-      const delay = Polling.delayOf(schedule) ?? assert.fail("it carries no function")
+      const delay = delayOf(schedule) ?? assert.fail("it carries no function")
       let [polls, late] = [0, 0]
       for (const { isTold, tasks } of runs) {
         const length = tasks.at(-1)!
@@ -330,14 +333,14 @@ describe("adaptive", () => {
         () => Effect.map(normal, (normal) => ({ tasks: [900 * Math.exp(0.35 * normal)], isTold: false }))
       )
       for (const lateness of [2.5, 20]) {
-        const ours = yield* follow(Polling.adaptive({ lateness: lateness * 1000 }), runs, 900)
+        const ours = yield* follow(Polling.adaptive({ targetLatency: lateness * 1000 }), runs, 900)
         const fixed = yield* follow(Polling.fixed(lateness * 2000), runs, 900)
         assert.closeTo(ours.late, lateness, lateness * 0.15)
         assert.closeTo(fixed.late, lateness, lateness * 0.15)
         assert.isBelow(ours.polls, fixed.polls * 0.8)
       }
-      const lengths = runs.slice(0, 100).map(({ tasks }) => Duration.seconds(tasks[0]!))
-      const taught = yield* follow(Polling.adaptive({ lengths }), runs.slice(100), undefined)
+      const pastDurations = runs.slice(0, 100).map(({ tasks }) => Duration.seconds(tasks[0]!))
+      const taught = yield* follow(Polling.adaptive({ pastDurations }), runs.slice(100), undefined)
       assert.closeTo(taught.late, 2.5, 0.4)
       assert.isBelow(taught.polls, 0.8 * 957 / 5)
     }).pipe(Random.withSeed("lateness")))
@@ -384,7 +387,7 @@ describe("adaptive", () => {
       assert.isAtMost(fixed.late, 5)
       assert.isAtMost(adaptive.late, 30)
       assert.isBelow(adaptive.polls, fixed.polls / 10)
-      const patient = yield* polls(Polling.adaptive({ lateness: "30 seconds" }))
+      const patient = yield* polls(Polling.adaptive({ targetLatency: "30 seconds" }))
       assert.isBelow(patient.polls, fixed.polls / 40)
       assert.isAtMost(patient.late, 180)
     }).pipe(

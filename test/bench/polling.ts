@@ -7,6 +7,7 @@ import { Polling, RunRef } from "canvas-runs"
 import { type Benchmark, type Result, type Sample, sample, type Target } from "./measure.ts"
 import { type Bound, boundOf, ignorance } from "./pollingBound.ts"
 import { families, type Family, type Life, seeded } from "./pollingFamilies.ts"
+import { delayOf } from "../../src/internal/polling/sleepingRun.ts"
 
 interface Waited {
   readonly polls: number
@@ -18,8 +19,8 @@ const ref = RunRef.make({ provider: "bench", kind: "run", id: "1" })
 
 /** Follows a run to its end; the same seed brings the same jitter. */
 const follow = (schedule: Polling.PollSchedule, life: Life, seed: number): Waited => {
-  const delayOf = Polling.delayOf(schedule)
-  if (delayOf === undefined) throw new Error("the schedule cannot be asked")
+  const delay = delayOf(schedule)
+  if (delay === undefined) throw new Error("the schedule cannot be asked")
   const random = seeded(seed)
   const estimate = life.estimate === undefined ? undefined : Duration.seconds(life.estimate)
   let now = 0
@@ -42,7 +43,7 @@ const follow = (schedule: Polling.PollSchedule, life: Life, seed: number): Waite
       estimate,
       remaining: Duration.infinity
     }
-    now += delayOf(state, random()) / 1000
+    now += delay(state, random()) / 1000
     polls++
     while (completed < life.tasks.length && life.tasks[completed]! <= now) completed++
     const seen = life.shown?.(completed)
@@ -77,11 +78,11 @@ const summarise = (schedule: Polling.PollSchedule, lives: ReadonlyArray<Life>) =
   }
 }
 
-type Adaptive = (lateness: number) => Polling.PollSchedule
+type Adaptive = (targetLatency: number) => Polling.PollSchedule
 
 /** The floor leaves room for the peer that polls each second. */
-const adaptive = (lengths?: ReadonlyArray<Duration.Duration>): Adaptive => (lateness) =>
-  Polling.adaptive({ lateness: lateness * 1000, min: "50 millis", lengths })
+const adaptive = (pastDurations?: ReadonlyArray<Duration.Duration>): Adaptive => (lateness) =>
+  Polling.adaptive({ targetLatency: lateness * 1000, min: "50 millis", pastDurations })
 
 /**
  * The adaptive schedule with the lateness that makes its mean delay the one asked for. What is left, 2 percent where there are
@@ -207,8 +208,8 @@ export const benchmark: Benchmark = {
         : ""
       measureAll(family.name, family, adaptive(), remark, lives)
       if (knowledge._tag === "Lengths" && (hints === "estimate" || hints === "none")) {
-        const lengths = Array.from({ length: lessons }, () => Duration.seconds(family.draw(random).length))
-        measureAll(`${family.name}, ${lessons} earlier lengths`, family, adaptive(lengths), "", lives)
+        const pastDurations = Array.from({ length: lessons }, () => Duration.seconds(family.draw(random).length))
+        measureAll(`${family.name}, ${lessons} past durations`, family, adaptive(pastDurations), "", lives)
       }
     }
     return results

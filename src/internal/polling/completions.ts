@@ -10,7 +10,6 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
-import type { Policy } from "../../Polling.ts"
 import type * as RunSource from "../../RunSource.ts"
 import type { RunTimeoutError } from "../../RunError.ts"
 import * as RunRef from "../ref.ts"
@@ -34,7 +33,7 @@ export const make = <
 >(options: {
   readonly targets: Stream.Stream<Target, InputError, InputServices>
   readonly source: (target: Target) => Effect.Effect<S, SourceError>
-  readonly policy: Policy<RunSource.Snapshot<S>, SE, SR>
+  readonly policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>
   readonly judge: (end: PollLoop.Ended<S>) => Effect.Effect<A, JudgeError>
   /** How many turns may be under way at once. The others wait, in the order in which they were due. */
   readonly concurrency: number

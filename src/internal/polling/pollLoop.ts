@@ -13,7 +13,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
-import { delayOf, ignoresSnapshot, type Policy, type PollState } from "../../Polling.ts"
+import { delayOf, ignoresSnapshot } from "./sleepingRun.ts"
 import type * as RunSource from "../../RunSource.ts"
 import { quote, shorten } from "../describe.ts"
 import type { RunRef } from "../ref.ts"
@@ -27,7 +27,7 @@ export interface Loop<S extends RunSource.Any, SE, SR> extends TimerQueue.Timer 
   source: S
   /** What a row of a table is about, which has its source only while it polls. */
   target: unknown
-  readonly policy: Policy<RunSource.Snapshot<S>, SE, SR>
+  readonly policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>
   readonly timers: TimerQueue.TimerQueue
   /** A schedule that is no function of the state has a state of its own, which the first pause makes. */
   step: Step<RunSource.Snapshot<S>, SE, SR> | undefined
@@ -79,7 +79,7 @@ const unset = (loop: Pick<AnyLoop, "flags">, flag: number): void => {
 
 type Step<Snapshot, SE, SR> = (
   now: number,
-  state: PollState<Snapshot>
+  state: RunSource.PollState<Snapshot>
 ) => Pull.Pull<[unknown, Duration.Duration], SE, unknown, SR>
 
 /** A loop, whatever it is about. */
@@ -90,7 +90,7 @@ export interface AnyLoop extends
   >
 {
   readonly source: { readonly ref: RunRef }
-  readonly policy: Pick<Policy, "timeout" | "timeoutSource">
+  readonly policy: Pick<RunSource.Policy, "timeout" | "timeoutSource">
   readonly snapshot: unknown
   wake(self: TimerQueue.Timer): void
 }
@@ -112,14 +112,14 @@ export interface Ended<S extends RunSource.Any> {
 /** A loop that starts now. */
 export const make = <S extends RunSource.Any, SE, SR>(
   source: S,
-  policy: Policy<RunSource.Snapshot<S>, SE, SR>,
+  policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>,
   timers?: TimerQueue.TimerQueue
 ): Effect.Effect<Loop<S, SE, SR>> =>
   Effect.withFiber((fiber) => Effect.succeed(makeUnsafe(source, policy, timers ?? TimerQueue.of(fiber))))
 
 const makeUnsafe = <S extends RunSource.Any, SE, SR>(
   source: S,
-  policy: Policy<RunSource.Snapshot<S>, SE, SR>,
+  policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>,
   timers: TimerQueue.TimerQueue
 ): Loop<S, SE, SR> => {
   const started = timers.now()
@@ -360,7 +360,7 @@ export const plan = <S extends RunSource.Any, SE, SR, A, E2, R2>(
  */
 const needsSnapshot = (
   { flags, policy, source }: Pick<AnyLoop, "flags"> & {
-    readonly policy: Policy<never, unknown, unknown>
+    readonly policy: RunSource.Policy<never, unknown, unknown>
     readonly source: Pick<RunSource.Any, "longest">
   },
   left: number,
@@ -470,7 +470,7 @@ const failed = <S extends RunSource.Any, SE, SR>(
   })
 
 const floorOf = (
-  { retryAfterCeiling }: Pick<Policy, "retryAfterCeiling">,
+  { retryAfterCeiling }: Pick<RunSource.Policy, "retryAfterCeiling">,
   retryAfter: Duration.Duration | undefined
 ): number =>
   retryAfter === undefined ? 0 : Math.min(Duration.toMillis(retryAfter), Duration.toMillis(retryAfterCeiling))
@@ -501,7 +501,7 @@ const stateOf = <Snapshot>(
   fiber: Fiber.Fiber<unknown, unknown>,
   now: number,
   left: number
-): PollState<Snapshot> => {
+): RunSource.PollState<Snapshot> => {
   const { completed, total } = loop
   const { createdAt, estimatedDurationMs } = loop.source.ref
   return {
