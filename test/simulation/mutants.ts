@@ -158,6 +158,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     "if (loop.latest !== undefined) Queue.offerUnsafe(waiter, loop.latest)",
     ""
   ),
+  mutant(run, "a failed loop is handed to a new waiter", "if (loop === self) loop = undefined\n", "\n"),
   mutant(run, "watch repeats what has not changed", "!(isFirst || poll.changed)", "false"),
   mutant(run, "watch does not show the first snapshot", "let isFirst = true", "let isFirst = false"),
   mutant(run, "polling goes on after the end", "ended ? Cause.done() :", "false ? Cause.done() :"),

@@ -727,16 +727,14 @@ const judgeShared = (court: Court, process: Process, cursor: Cursor, start: Star
       known: start.known,
       pull: undefined
     })
-    // A loop that is over is still heard of while somebody is not done with it
-    let heardUntil = loop.end.at
-    const members = waiting.filter((follower) => {
-      if (follower.startedAt > Math.min(heardUntil + epsilon, cancelledAt)) return false
-      // Whether a reader that is not done holds on to a loop that is over is left open: a newcomer may start another
-      const isOver = follower.startedAt > loop.end.at + epsilon
-      if (isOver && isAt(cursor.exchanges[cursor.next]?.at, follower.startedAt)) return false
-      if (follower.kind !== "background") heardUntil = Math.max(heardUntil, endOf(follower))
-      return true
-    })
+    check(
+      7,
+      start.known !== undefined || cursor.next > before,
+      () =>
+        `a ${first.kind} began at ${clock(court, first.startedAt)}, when there was no loop to join, and made no poll`
+    )
+    // A loop that is over is never joined. Those who come after a terminal end are judged by what is remembered
+    const members = waiting.filter(({ startedAt }) => startedAt <= Math.min(loop.end.at + epsilon, cancelledAt))
     for (const member of members) {
       waiting.splice(waiting.indexOf(member), 1)
       judgeMember(court, process, member, loop, start, stoppedAt)

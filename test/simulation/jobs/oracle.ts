@@ -418,9 +418,9 @@ const judgePushes = (court: Court): void => {
       )
       // A download may ask for another link at the very end of the wait
       const isOver = (poll: Exchange) => job.hasArtifact && poll.at > endsAt - epsilon
-      // Tela looks an execution up before it is waited for
+      // Tela looks an execution up before it is waited for. The rate limiter may delay the first poll after that
       const polls = plan.api === "tela" ? all.slice(1) : all
-      const deadline = (plan.api === "tela" ? polls[0]?.at ?? Infinity : wait.startedAt) + plan.wait.timeout
+      const deadline = (plan.api === "tela" ? all[0]?.end?.at ?? Infinity : wait.startedAt) + plan.wait.timeout
       polls.forEach((poll, index) => {
         const next = polls[index + 1]
         if (next === undefined || poll.end === undefined) return
@@ -439,17 +439,17 @@ const judgePushes = (court: Court): void => {
       // A true push is followed by a poll, unless one is under way or requests have to wait
       if (plan.rateLimit !== undefined) continue
       for (const { at, kind } of told) {
-        if (kind !== "genuine" || at < wait.startedAt || at >= endsAt - epsilon || at >= deadline - 1000) continue
+        if (kind !== "genuine" || at < wait.startedAt || at >= deadline - 1000) continue
         const current = polls.findLast((poll) => poll.at <= at)
         if (current === undefined || current.end === undefined || current.end.at > at) continue
+        const latest = Math.max(at, current.end.at + pushGap[plan.api]) + 1
+        // The wait was over before the poll was due
+        if (latest > endsAt) continue
         const isNew = !told.some((other) => other.at < at && other.kind !== "lying")
         if (!isNew) continue
         check(
           "pushes",
-          current.at >= at - 1 ||
-            polls.some((poll) =>
-              poll.at >= at - epsilon && poll.at <= Math.max(at, current.end!.at + pushGap[plan.api]) + 1
-            ),
+          current.at >= at - 1 || polls.some((poll) => poll.at >= at - epsilon && poll.at <= latest),
           () => `a push at ${at} told of the end of ${job.key}, and nobody asked`
         )
       }
