@@ -9,6 +9,7 @@ import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
+import type * as Artifact from "../Artifact.ts"
 import { type ClientOptions, defaultRetry } from "../ClientOptions.ts"
 import { ConfigError, refused, type RequestError, TransportError } from "../RunError.ts"
 import * as Webhooks from "../Webhooks.ts"
@@ -16,7 +17,12 @@ import { messageOf, quote } from "./describe.ts"
 import * as Http from "./http.ts"
 import * as Options from "./options.ts"
 import { textOf } from "./secret.ts"
-import type * as Upload from "./upload.ts"
+
+/** What the transfer of a file takes, either way. */
+export interface FileTransfer extends Artifact.Options {
+  /** How long an upload may make no progress. */
+  readonly uploadIdleTimeout: Duration.Duration
+}
 
 /** Checks the options, and makes what calls the API and what transfers files without a credential. */
 export const make = (
@@ -35,7 +41,7 @@ export const make = (
 ): Effect.Effect<
   {
     readonly api: Http.Api
-    readonly transfer: Upload.Transfer
+    readonly transfer: FileTransfer
     readonly retryCreates: boolean
     readonly skipFileValidation: boolean
     readonly webhooks: Webhooks.Service | undefined

@@ -1,18 +1,10 @@
 /** Uploads of any size: bounded in the time without progress, not in the time of the whole transfer. */
 import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Stream from "effect/Stream"
-import type * as Artifact from "../Artifact.ts"
 import * as TimerQueue from "./polling/timerQueue.ts"
-
-/** What the transfer of a file takes, either way. */
-export interface Transfer extends Artifact.Options {
-  /** How long an upload may make no progress. */
-  readonly uploadIdleTimeout: Duration.Duration
-}
 
 /**
  * Sends a request whose body may be large. Progress is each piece of the body that the client asks for. `idleMillis` bounds the

@@ -31,6 +31,7 @@ import * as FetchPlatform from "../internal/fetchPlatform.ts"
 import * as FileLimits from "../internal/fileLimits.ts"
 import * as Http from "../internal/http.ts"
 import * as Transfer from "../internal/transfer.ts"
+import type { FileTransfer } from "../internal/client.ts"
 import * as Upload from "../internal/upload.ts"
 import { BadRequestError, FileInputError, refused, type RequestError } from "../RunError.ts"
 import * as Variables from "./internal/variables.ts"
@@ -146,7 +147,7 @@ export interface FileReference {
 export interface Uploader {
   readonly api: Http.Api
   readonly skipFileValidation: boolean
-  readonly transfer: Upload.Transfer
+  readonly transfer: FileTransfer
 }
 
 /** How many files of one execution are uploaded at once. */
@@ -282,7 +283,7 @@ const upload = (
   })
 
 const put = (
-  transfer: Upload.Transfer,
+  transfer: FileTransfer,
   upload: FileInput.UploadFile,
   link: string,
   variable: string
