@@ -5,6 +5,7 @@
  *
  * - A link that is refused with 400, 401, 403, 404 or 410 is replaced by a fresh one, once per attempt.
  * - No credential is sent: the links are signed, and may lead to any host.
+ * - At most 10 redirects are followed. A browser hides where they lead, so there its own limit applies.
  * - A download that breaks continues where it broke, with `Range` and `If-Range`, if the server names the version of the file by
  *   a strong ETag. It begins again if the file has changed. Two versions are never mixed. A `stream`, whose bytes are handed on
  *   already, continues too, and fails if the file has changed.
@@ -25,7 +26,6 @@ import * as Fiber from "effect/Fiber"
 import * as FileSystem from "effect/FileSystem"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as Headers from "effect/http/Headers"
-import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as PlatformError from "effect/PlatformError"
@@ -51,7 +51,7 @@ import type { RunRef } from "./internal/ref.ts"
 export interface ArtifactSource<E = never, R = never> {
   /** The file name, as the provider has it. */
   readonly name: string
-  /** The link. A path such as `/v1/artifacts/a` is resolved against `baseUrl` of the options. */
+  /** The link. A path such as `/v1/artifacts/a` or `v1/artifacts/a` is resolved against `baseUrl` of the options. */
   readonly url: string
   /** Its size in bytes, where the provider tells. */
   readonly size: number | undefined
@@ -583,8 +583,8 @@ const refuse = (
   error: ArtifactError
 ): Effect.Effect<never, ArtifactError> => Effect.andThen(FetchPlatform.discard(response), Effect.fail(error))
 
-/** How many redirects of a link are followed, where the platform does not follow them by itself. */
-const maxRedirects = 3
+/** How many redirects of a link are followed. */
+const maxRedirects = 10
 
 const get = <E, R>(
   options: Options,
@@ -595,11 +595,7 @@ const get = <E, R>(
   const url = Transfer.resolveLink(link, options.baseUrl)
   return typeof url === "string" ?
     Effect.fail(unavailable(source, url, {})) :
-    send(options.client, url.href, headers).pipe(
-      Effect.mapError((error) => {
-        const { words, ...cause } = Transfer.cleanCause(Http.causeOf(error), url.href)
-        return unavailable(source, `its server gave no answer${words}`, { isRetryable: true, ...cause })
-      }),
+    send(source, options.client, url, headers).pipe(
       Effect.timeoutOrElse({
         duration: options.idleTimeout,
         orElse: () =>
@@ -610,30 +606,52 @@ const get = <E, R>(
           )
       }),
       // The link is a secret for as long as it lasts, and a client span would show it
-      Effect.provideContext(FetchPlatform.download)
+      Effect.provideContext(FetchPlatform.context(undefined))
     )
 }
 
-/** Follows redirects, and lets go of their bodies, which would hold connections until they are collected. */
-const send = (
+/** Sends the request, and follows redirects. Their bodies are let go of: they would hold connections until they are collected. */
+const send = <E, R>(
+  source: ArtifactSource<E, R>,
   client: HttpClient.HttpClient,
-  url: string,
+  url: URL,
   headers: Headers.Input,
-  redirects = 0
-): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> =>
-  Effect.flatMap(Http.execute(client, HttpClientRequest.get(url, { headers })), (response) => {
-    const target = redirects < maxRedirects ? targetOf(response, url) : undefined
-    return target === undefined
-      ? Effect.succeed(response)
-      : Effect.andThen(FetchPlatform.discard(response), send(client, target, headers, redirects + 1))
-  })
-
-const targetOf = ({ headers, status }: HttpClientResponse.HttpClientResponse, url: string): string | undefined => {
-  const { location } = headers
-  if (status < 300 || status >= 400 || location === undefined || !URL.canParse(location, url)) return undefined
-  const target = new URL(location, url)
-  return /^https?:$/.test(target.protocol) ? target.href : undefined
+  visited: ReadonlyArray<string> = []
+): Effect.Effect<HttpClientResponse.HttpClientResponse, ArtifactError> => {
+  const request = HttpClientRequest.get(url, { headers })
+  return Http.execute(client, request).pipe(
+    // A browser hides where a redirect leads, and follows as many as it likes when it is asked again
+    Effect.flatMap((response) =>
+      response.status === 0
+        ? Effect.provideContext(Http.execute(client, request), FetchPlatform.following)
+        : Effect.succeed(response)
+    ),
+    Effect.mapError((error) => {
+      const { words, ...cause } = Transfer.cleanCause(Http.causeOf(error), url.href)
+      return unavailable(source, `its server gave no answer${words}`, { isRetryable: true, ...cause })
+    }),
+    Effect.flatMap((response) => {
+      const { headers: { location }, status } = response
+      if (!isRedirect(status)) return Effect.succeed(response)
+      const refused = (what: string) => refuse(response, unavailable(source, what, { status }))
+      if (location === undefined) return refused(`its server redirects with ${status}, without a location`)
+      const target = Transfer.checkAddress("location", location, url)
+      if (typeof target === "string") return refused(`its server redirects with ${status}, and ${target}`)
+      return visited.length === maxRedirects
+        ? refused(
+          `it leads to more than ${maxRedirects} redirects${visited.includes(target.href) ? ", in a circle" : ""}`
+        )
+        : Effect.andThen(
+          FetchPlatform.discard(response),
+          send(source, client, target, headers, [...visited, url.href])
+        )
+    })
+  )
 }
+
+/** The statuses that a fetch follows. */
+const isRedirect = (status: number): boolean =>
+  status === 301 || status === 302 || status === 303 || status === 307 || status === 308
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Errors

@@ -1,9 +1,10 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer, PlatformError, Stream } from "effect"
+import { Effect, FileSystem, Layer, PlatformError, Redacted, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientError } from "effect/http"
+import type { RequestListener } from "node:http"
 import { gzipSync } from "node:zlib"
-import { Artifact, RunError } from "canvas-runs"
+import { Artifact, RunError, Spine } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { type Behaviour, makeStore, optionsOn, part, type Received, sourceOf } from "./fileStore.ts"
 import { serve } from "./internal/loopback.ts"
@@ -328,7 +329,9 @@ describe("links", () => {
           ["https://api.example", "/v1/artifacts/a", "https://api.example/v1/artifacts/a"],
           ["https://gateway.example/spine/", "/v1/artifacts/a?x=1", "https://gateway.example/spine/v1/artifacts/a?x=1"],
           ["https://gateway.example/spine", "/spine/v1/a", "https://gateway.example/spine/v1/a"],
-          ["https://api.example/v1", "//files.example/a", "https://files.example/a"]
+          ["https://api.example/v1", "//files.example/a", "https://files.example/a"],
+          ["https://api.example", "v1/artifacts/a", "https://api.example/v1/artifacts/a"],
+          ["https://gateway.example/spine", "spine/v1/a", "https://gateway.example/spine/v1/a"]
         ] as const
       ) {
         const { client, requests } = makeStore(() => ({ body: content }))
@@ -343,7 +346,7 @@ describe("links", () => {
       for (
         const url of [
           "",
-          "a.txt",
+          "?a=b",
           "file:///etc/passwd",
           "http://",
           "https://planted-user:planted-password@files.example/a"
@@ -403,6 +406,135 @@ describe("links", () => {
         assert.instanceOf(kept, Error)
       }))
   }
+})
+
+describe("redirects of a download", () => {
+  const key = "sk_spine_redirected"
+
+  /** Reads an artifact through a client of the provider's, with two servers that do with each request what the function says. */
+  const reading = (
+    behave: (path: string, origins: { readonly own: string; readonly other: string }) => {
+      readonly status: number
+      readonly location?: string
+    } | undefined
+  ) =>
+    Effect.gen(function*() {
+      const origins = { own: "", other: "" }
+      const seen: Array<string> = []
+      const keys: Array<unknown> = []
+      const handler: RequestListener = (request, response) => {
+        seen.push(request.url!)
+        keys.push(request.headers["x-api-key"], request.headers.authorization, request.headers.cookie)
+        const { location, status } = behave(request.url!, origins) ?? { status: 200 }
+        response.writeHead(status, location === undefined ? {} : { location })
+          .end(status === 200 ? content : "a body of a redirect".repeat(1000))
+      }
+      const [own, other] = [yield* serve(handler), yield* serve(handler)]
+      Object.assign(origins, { own: own.origin, other: other.origin })
+      const read = Effect.provide(
+        Spine.SpineClient.use((spine) =>
+          Effect.map(
+            spine.artifacts.download("6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11", {
+              id: "a",
+              type: "txt",
+              name: "a.txt",
+              download_url: "/start?signature=planted-signature"
+            }),
+            text
+          )
+        ),
+        Spine.layer({ apiKey: Redacted.make(key), baseUrl: own.origin })
+      )
+      return { read, seen, keys }
+    })
+
+  for (const [name, client] of [["fetch", FetchHttpClient.layer], ["undici", NodeHttp.layer()]] as const) {
+    it.live(`ten are followed through ${name}, to other hosts too, where the key is not sent`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { keys, read, seen } = yield* reading((path, { other, own }) => {
+          const count = Number(/^\/(\d+)/.exec(path)?.[1] ?? 0)
+          const status = [301, 302, 303, 307, 308][count % 5]!
+          return count === 10
+            ? undefined
+            : { status, location: `${["", own, other][count % 3]}/${count + 1}?signature=planted-signature` }
+        })
+        assert.strictEqual(yield* read, content)
+        assert.strictEqual(seen.length, 11)
+        assert.isTrue(keys.every((key) => key === undefined))
+      })).pipe(Effect.provide(client)))
+
+    for (
+      const [what, requests, says, behave] of [
+        [
+          "more than ten",
+          11,
+          "It leads to more than 10 redirects.",
+          (path: string) => ({ status: 302, location: `/x${path}` })
+        ],
+        [
+          "a circle",
+          11,
+          "It leads to more than 10 redirects, in a circle.",
+          (path: string) => ({ status: 307, location: path })
+        ],
+        ["one without a location", 1, "redirects with 302, without a location", () => ({ status: 302 })],
+        ...["javascript:alert(1)", "data:text/plain,planted-signature", "ftp://files.example/planted-signature"].map((
+          location
+        ) =>
+          [
+            `one to ${location}`,
+            1,
+            "redirects with 301, and its location is neither an http address nor a path",
+            () => ({ status: 301, location })
+          ] as const
+        ),
+        [
+          "one to an address with a password",
+          1,
+          "redirects with 303, and its location contains a user name or a password",
+          (_: string, { other }: { readonly other: string }) => ({
+            status: 303,
+            location: other.replace("//", "//planted-signature:planted-signature@")
+          })
+        ]
+      ] as const
+    ) {
+      it.live(`${what} through ${name} says so, and is not tried again`, () =>
+        Effect.scoped(Effect.gen(function*() {
+          const { read, seen } = yield* reading(behave)
+          const error = artifactError(yield* Effect.flip(read))
+          assert.deepStrictEqual([error.reason, error.isRetryable], ["unavailable", false])
+          assert.include(error.message, says)
+          assert.notInclude(JSON.stringify(error), "planted-signature")
+          assert.strictEqual(seen.length, requests)
+        })).pipe(Effect.provide(client)))
+    }
+  }
+
+  it.live("a browser, which hides where they lead, is asked to follow them itself", () =>
+    Effect.gen(function*() {
+      const modes: Array<unknown> = []
+      const browser = Layer.provide(
+        FetchHttpClient.layer,
+        Layer.succeed(
+          FetchHttpClient.Fetch,
+          ((_: URL, { redirect }: RequestInit) => {
+            modes.push(redirect)
+            return Promise.resolve(
+              redirect === "manual"
+                ? Response.error()
+                : new Response(content)
+            )
+          }) as never
+        )
+      )
+      const read = Effect.flatMap(
+        HttpClient.HttpClient,
+        (client) => ways.bytes(optionsOn(client), sourceOf())
+      )
+      assert.strictEqual(yield* Effect.provide(read, browser), content)
+      assert.deepStrictEqual(modes, ["manual", undefined])
+    }))
 })
 
 describe("E3: a file system that refuses", () => {

@@ -181,8 +181,8 @@ export const isRefusedRedirect = ({ reason }: HttpClientError.HttpClientError): 
   return false
 }
 
-/** Makes the requests of an effect, which are for a file at a signed link, as {@link context} does. Redirects are followed. */
-export const download: Context.Context<never> = quietly(withPlatform({}))
+/** Makes the requests of an effect as {@link context} does, and lets the platform follow redirects: for signed links alone. */
+export const following: Context.Context<never> = quietly(withPlatform({}))
 
 /**
  * Returns what to do about a request that a dispatcher of undici ended, because the headers or the next chunk took longer than its

@@ -10,19 +10,25 @@ import { parseRetryAfter } from "./http.ts"
 export { isRefusedRedirect } from "./fetchPlatform.ts"
 
 /**
- * Returns the address that a link names, or says what is wrong with it. A path is one of the API at `baseUrl`, below the path
- * prefix that `baseUrl` may have.
+ * Returns the address that a link names, or says what is wrong with it. A path, with a slash at its beginning or without, is one
+ * of the API at `baseUrl`, below the path prefix that `baseUrl` may have.
  */
 export const resolveLink = (link: string, baseUrl: URL | undefined): URL | string => {
-  const isPath = link.startsWith("/") && baseUrl !== undefined
-  const prefix = isPath ? baseUrl.pathname.replace(/\/$/, "") : ""
-  const path = link.startsWith("//") || link.startsWith(`${prefix}/`) ? link : prefix + link
-  if (!URL.canParse(path, isPath ? baseUrl : undefined)) return "its link is neither an http address nor a path"
-  const url = new URL(path, isPath ? baseUrl : undefined)
-  return !/^https?:$/.test(url.protocol)
-    ? "its link is neither an http address nor a path"
+  const text = link.trim()
+  if (baseUrl === undefined || text === "" || /^(?:[?#]|[a-z][\w+.-]*:)/i.test(text)) return checkAddress("link", text)
+  const rooted = text.startsWith("/") ? text : `/${text}`
+  const prefix = baseUrl.pathname.replace(/\/$/, "")
+  const isWhole = rooted.startsWith("//") || rooted.startsWith(`${prefix}/`)
+  return checkAddress("link", isWhole ? rooted : prefix + rooted, baseUrl)
+}
+
+/** Resolves the address that the server gave as `what`, or says why no request can be sent to it. */
+export const checkAddress = (what: "link" | "location", address: string, base?: URL): URL | string => {
+  const url = URL.canParse(address, base) ? new URL(address, base) : undefined
+  return url === undefined || !/^https?:$/.test(url.protocol)
+    ? `its ${what} is neither an http address nor a path`
     : url.username !== "" || url.password !== ""
-    ? "its link contains a user name or a password, which fetch refuses"
+    ? `its ${what} contains a user name or a password, which fetch refuses`
     : url
 }
 

@@ -318,7 +318,8 @@ const put = (
       "Look for a proxy that answers in the server's place."
     )
   const refusedWith = (refusal: Effect.Success<ReturnType<typeof Transfer.refusal>>) =>
-    refusal.status >= 300 && refusal.status < 400
+    // A browser reports a redirect as status 0
+    refusal.status === 0 || refusal.status >= 300 && refusal.status < 400
       ? redirected({ status: refusal.status })
       : failed(
         `its server answered with ${refusal.status}`,

@@ -277,6 +277,18 @@ describe("D12: statuses that are neither a result nor an error", () => {
         assert.strictEqual(error._tag, status >= 307 ? "InvalidResponseError" : "CreateOutcomeUnknownError")
       }))
   }
+
+  it.effect("a redirect to an address that is not one of http says so, without the address", () =>
+    Effect.gen(function*() {
+      for (const location of ["javascript:planted()", "data:text/plain,planted"]) {
+        const { client } = answering(() => new Response(null, { status: 302, headers: { location } }))
+        const { runs } = yield* spineOn(client)
+        const error = yield* Effect.flip(runs.retrieve(id))
+        assert.strictEqual(error._tag, "InvalidResponseError")
+        assert.include(error.message, "redirects to an address that is not one of http or https")
+        assert.notInclude(error.message, "planted")
+      }
+    }))
 })
 
 describe("E7: the key, however a server echoes it", () => {

@@ -407,8 +407,8 @@ export const places: ReadonlyArray<Place> = [
     name: "downloads: a redirect leads to http addresses only",
     mutant: {
       file: artifact,
-      find: "return /^https?:$/.test(target.protocol) ? target.href : undefined",
-      replace: "return target.href"
+      find: "Transfer.checkAddress(\"location\", location, url)",
+      replace: "new URL(location, url)"
     },
     inputs: {
       "to a script": () =>
@@ -429,8 +429,46 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
+    name: "downloads: redirects are counted",
+    mutant: { file: artifact, find: "visited.length === maxRedirects", replace: "visited.length === 20" },
+    inputs: {
+      "in a circle of three": () =>
+        Effect.gen(function*() {
+          const { error, requests } = yield* streamed((_, index) => ({
+            status: 302,
+            headers: { location: `/${index % 3}` }
+          }))
+          assert.deepStrictEqual([error?.reason, requests.length], ["unavailable", 11])
+        }),
+      "each to another host": () =>
+        Effect.gen(function*() {
+          const { error, requests } = yield* streamed((_, index) => ({
+            status: 308,
+            headers: { location: `https://h${index}.example/` }
+          }))
+          assert.deepStrictEqual([error?.reason, requests.length], ["unavailable", 11])
+        })
+    }
+  },
+  {
+    name: "downloads: only what redirects is followed",
+    mutant: { file: artifact, find: "if (!isRedirect(status))", replace: "if (status < 300 || status > 399)" },
+    inputs: {
+      "300, with a choice": fails(
+        "unavailable",
+        "",
+        (_, index) => index === 1 ? { status: 300, headers: { location: "/a" } } : { body: content }
+      ),
+      "304, with the address that is not modified": fails(
+        "unavailable",
+        "",
+        (_, index) => index === 1 ? { status: 304, headers: { location: "/a" } } : { body: content }
+      )
+    }
+  },
+  {
     name: "links: an address is one of http",
-    mutant: { file: transfer, find: "return !/^https?:$/.test(url.protocol)", replace: "return false" },
+    mutant: { file: transfer, find: "|| !/^https?:$/.test(url.protocol)", replace: "" },
     inputs: {
       "a file": link("file:///etc/passwd", undefined),
       "a blob": link("blob:https://x.example/1", undefined),
@@ -449,7 +487,7 @@ export const places: ReadonlyArray<Place> = [
     name: "links: a path is one below the base URL",
     mutant: {
       file: transfer,
-      find: "const prefix = isPath ? baseUrl.pathname.replace(/\\/$/, \"\") : \"\"",
+      find: "const prefix = baseUrl.pathname.replace(/\\/$/, \"\")",
       replace: "const prefix = \"\""
     },
     inputs: {
