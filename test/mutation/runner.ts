@@ -24,31 +24,34 @@ const dropThread = async () => {
 /** What Vitest takes for a thread of its own. It stops without stopping the thread. */
 const makeWorker = (options: PoolOptions): PoolWorker => {
   const listeners: Array<readonly [event: string, listener: (message: object) => void]> = []
-  const current = () => thread!.worker
+  let own: ThreadsPoolWorker | undefined
+  // Vitest may still talk to a thread that was dropped
+  const current = () => own === undefined || own !== thread?.worker ? undefined : own
   return {
     name: "kept",
     start: async () => {
       if (thread !== undefined && thread.uses >= maxUses) await dropThread()
       if (thread === undefined) {
         thread = { worker: new ThreadsPoolWorker(options), uses: 0 }
-        await current().start()
+        await thread.worker.start()
       }
+      own = thread.worker
       thread.uses++
     },
     stop: async () => {
-      for (const [event, listener] of listeners) current().off(event, listener)
+      for (const [event, listener] of listeners) current()?.off(event, listener)
     },
     send: (message: WorkerRequest) => {
-      if (message.type !== "stop") return current().send(message)
+      if (message.type !== "stop") return current()?.send(message)
       for (const [event, listener] of listeners) {
         if (event === "message") listener({ type: "stopped", __vitest_worker_response__: true })
       }
     },
     on: (event, listener) => {
       listeners.push([event, listener])
-      current().on(event, listener)
+      current()?.on(event, listener)
     },
-    off: (event, listener) => current().off(event, listener),
+    off: (event, listener) => current()?.off(event, listener),
     deserialize: (data) => data
   }
 }

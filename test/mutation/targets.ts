@@ -13,18 +13,8 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/spine/SpineWebhook.ts": ["test/Webhooks.test.ts"],
   "src/tela/TelaWebhook.ts": ["test/Webhooks.test.ts"],
   "src/internal/http.ts": [
-    "test/internal/http.test.ts",
-    "test/internal/neverSent.test.ts",
-    "test/internal/upload.test.ts",
-    "test/kinds/transports.test.ts",
-    "test/kinds/reached.test.ts",
-    "test/kinds/defects-schemas.test.ts",
-    "test/RunError.test.ts",
-    "test/spine/SpineClient.test.ts",
-    "test/spine/SpineKeys.test.ts",
-    "test/spine/SpineRuns.test.ts",
-    "test/tela/TelaClient.test.ts",
-    "test/tela/TelaStream.test.ts"
+    "test/internal/httpCalls.test.ts",
+    "test/internal/http.test.ts"
   ],
   "src/internal/polling/pollLoop.ts": [
     "test/Run.test.ts",

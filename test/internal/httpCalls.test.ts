@@ -1,0 +1,1128 @@
+/** One HTTP call without a provider: what is sent, what is made of the response, and what is said when there is none. */
+import { assert, describe, it } from "@effect/vitest"
+import {
+  Cause,
+  DateTime,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Logger,
+  Option,
+  Redacted,
+  References,
+  Schedule,
+  Schema,
+  Stream,
+  Tracer
+} from "effect"
+import {
+  FetchHttpClient,
+  Headers,
+  HttpBody,
+  HttpClient,
+  HttpClientError,
+  HttpClientRequest,
+  HttpClientResponse
+} from "effect/http"
+import { TestClock } from "effect/testing"
+import { RunError, RunRef } from "canvas-runs"
+import { inspect } from "node:util"
+import { defaultRetry } from "../../src/ClientOptions.ts"
+import * as Http from "../../src/internal/http.ts"
+import { CurrentSends, type Sends } from "../../src/internal/sends.ts"
+
+const key = "k-Secret/0123456789"
+const ref = RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" })
+
+type Answer = Response | Error | "silence"
+
+/** A client that notes the requests, and gives the n-th answer to the n-th of them. */
+const client = (answer: (index: number) => Answer) => {
+  const sent: Array<HttpClientRequest.HttpClientRequest> = []
+  const http = HttpClient.make((request) =>
+    Effect.suspend(() => {
+      sent.push(request)
+      const response = answer(sent.length - 1)
+      return response === "silence"
+        ? Effect.never
+        : response instanceof Error
+        ? Effect.fail(transportError(request, response))
+        : Effect.succeed(HttpClientResponse.fromWeb(request, response))
+    })
+  )
+  return { http, sent }
+}
+
+const transportError = (request: HttpClientRequest.HttpClientRequest, cause: unknown) =>
+  new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
+
+const json = (body: unknown, status = 200, headers: Record<string, string> = {}) =>
+  new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", ...headers } })
+
+const make = (http: HttpClient.HttpClient, options: Partial<Http.Options> = {}) =>
+  Http.make({
+    client: http,
+    baseUrl: new URL("https://api.test/base/"),
+    credential: { header: "x-key", value: Redacted.make(key) },
+    requestTimeout: Duration.seconds(10),
+    uploadIdleTimeout: Duration.seconds(4),
+    retry: Schedule.recurs(0),
+    retryAfterCeiling: Duration.minutes(1),
+    maxResponseBytes: 100_000,
+    tracePolls: false,
+    describeError: (body) => {
+      const { code, error } = (body ?? {}) as { readonly code?: string; readonly error?: string }
+      return error === undefined && code === undefined ? undefined : {
+        ...(error === undefined ? undefined : { message: error }),
+        ...(code === undefined ? undefined : { code })
+      }
+    },
+    ...options
+  })
+
+const call = (fields: Partial<Http.Call<unknown>> = {}): Http.Call<unknown> => ({
+  operation: "things.get",
+  request: HttpClientRequest.get("/v1/thing"),
+  decode: Effect.succeed,
+  ...fields
+})
+
+/** What the call fails with when this is the answer. */
+const failureOf = (
+  answer: Answer | ((index: number) => Answer),
+  options: Partial<Http.Options> = {},
+  fields: Partial<Http.Call<unknown>> = {}
+) => Effect.flip(make(client(typeof answer === "function" ? answer : () => answer).http, options).call(call(fields)))
+
+/** Runs with all the time there is. */
+const finish = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(effect)
+    for (let step = 0; step < 20 && fiber.pollUnsafe() === undefined; step++) {
+      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      yield* TestClock.adjust("1 second")
+    }
+    return yield* Fiber.join(fiber)
+  })
+
+const brokenBody = (cause: unknown = new Error("read ECONNRESET")) =>
+  new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode("{")),
+    pull: (controller) => controller.error(cause)
+  })
+
+const silentBody = () =>
+  new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(new TextEncoder().encode("{")) })
+
+describe("a request", () => {
+  it.effect("goes to the base URL and the path, with the key and the wish for JSON", () =>
+    Effect.gen(function*() {
+      for (const base of ["https://api.test/base/", "https://api.test/base"]) {
+        const { http, sent } = client(() => json({}))
+        const api = make(http, { baseUrl: new URL(base) })
+        yield* api.call(call())
+        yield* api.open(call())
+        assert.deepStrictEqual(sent.map(({ headers, url }) => ({ url, headers: { ...headers } as object })), [
+          { url: "https://api.test/base/v1/thing", headers: { "x-key": key, accept: "application/json" } },
+          { url: "https://api.test/base/v1/thing", headers: { "x-key": key } }
+        ])
+      }
+    }))
+
+  it.effect("has the prefix of the key where there is one", () =>
+    Effect.gen(function*() {
+      const { http, sent } = client(() => json({}))
+      const value = Redacted.make(key)
+      yield* make(http, { credential: { header: "authorization", prefix: "Bearer ", value } }).call(call())
+      assert.strictEqual(sent[0]?.headers["authorization"], `Bearer ${key}`)
+    }))
+
+  it.effect("waits for its place in the rate limit, before each try", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const { http } = client((index) => {
+        log.push("sent")
+        return index === 0 ? json({}, 503) : json({})
+      })
+      const turn = Effect.sync(() => void log.push("turn"))
+      yield* finish(make(http, { turn, retry: Schedule.recurs(1) }).call(call()))
+      assert.deepStrictEqual(log, ["turn", "sent", "turn", "sent"])
+    }))
+
+  it.effect("tells the client where its sends are counted, if anybody counts them", () =>
+    Effect.gen(function*() {
+      const seen: Array<Sends | undefined> = []
+      const http = HttpClient.make((request) =>
+        Effect.map(CurrentSends, (sends) => {
+          seen.push(sends)
+          return HttpClientResponse.fromWeb(request, json({}))
+        })
+      )
+      const sends: Sends = { count: 0, isOwnFetch: false }
+      const other: Sends = { count: 0, isOwnFetch: false }
+      const api = make(http)
+      yield* api.call(call({ sends }))
+      yield* Effect.provideService(api.call(call()), CurrentSends, other)
+      assert.strictEqual(seen[0], sends)
+      assert.strictEqual(seen[1], other)
+    }))
+
+  it.effect("keeps its platform from following redirects, and an upload from being copied", () =>
+    Effect.gen(function*() {
+      const redirects: Array<unknown> = []
+      const http = HttpClient.make((request) =>
+        Effect.map(Effect.serviceOption(FetchHttpClient.RequestInit), (init) => {
+          redirects.push(Option.getOrThrow(init).redirect)
+          return HttpClientResponse.fromWeb(request, json({}))
+        })
+      )
+      const api = make(http)
+      const request = HttpClientRequest.post("/v1/thing", { body: HttpBody.raw(new Blob(["x"])) })
+      yield* api.call(call({ request }))
+      yield* api.call(call({ request, isUpload: true }))
+      assert.deepStrictEqual(redirects, ["manual", "error"])
+    }))
+})
+
+describe("the span of a request", () => {
+  /** The names of the spans that an effect opens. */
+  const spansOf = (self: (api: Http.Api) => Effect.Effect<unknown, unknown>, tracePolls: boolean) =>
+    Effect.gen(function*() {
+      const names: Array<string> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          names.push(options.name)
+          return new Tracer.NativeSpan(options)
+        }
+      })
+      yield* Effect.provideService(self(make(client(() => json({})).http, { tracePolls })), Tracer.Tracer, tracer)
+      return names
+    })
+
+  it.effect("is opened for each call, and for polls on request", () =>
+    Effect.gen(function*() {
+      const plain = call()
+      const poll = call({ isPoll: true })
+      assert.deepStrictEqual(yield* spansOf((api) => api.call(plain), false), ["http.client GET"])
+      assert.deepStrictEqual(yield* spansOf((api) => api.call(poll), false), [])
+      assert.deepStrictEqual(yield* spansOf((api) => api.call(poll), true), ["http.client GET"])
+      assert.deepStrictEqual(yield* spansOf((api) => api.open(plain), false), ["http.client GET"])
+    }))
+})
+
+describe("a response", () => {
+  it.effect("gives the decoded value, the request id and the Retry-After", () =>
+    Effect.gen(function*() {
+      const { http } = client(() => json({ n: "1" }, 202, { "x-request-id": "req_1", "retry-after": "3" }))
+      const decode = Schema.decodeUnknownEffect(Schema.Struct({ n: Schema.NumberFromString }))
+      assert.deepStrictEqual(yield* make(http).call({ ...call(), decode }), {
+        value: { n: 1 },
+        requestId: "req_1",
+        retryAfter: Duration.seconds(3)
+      })
+      assert.deepStrictEqual(yield* make(client(() => json([])).http).call(call()), {
+        value: [],
+        requestId: undefined,
+        retryAfter: undefined
+      })
+    }))
+
+  it.effect("loses a key of 12 characters or more, and keeps a shorter one, which could be a word", () =>
+    Effect.gen(function*() {
+      for (const [secret, shown] of [["elevenchars", "an elevenchars"], ["twelve-chars", "an <redacted>"]] as const) {
+        const credential = { header: "x-key", value: Redacted.make(secret) }
+        const api = make(client(() => json(`an ${secret}`)).http, { credential })
+        assert.strictEqual((yield* api.call(call())).value, shown)
+        const opened = yield* api.open(call())
+        assert.strictEqual(opened.clean(`an ${secret}`), shown)
+        // What an error says is searched for any key
+        const error = yield* failureOf(json({ error: `an ${secret}` }, 400), { credential })
+        assert.strictEqual(error.providerMessage, "an <redacted>")
+        assert.deepStrictEqual(error.body, { error: "an <redacted>" })
+      }
+    }))
+
+  it.effect("whose id, type or Retry-After echo the key does not show it", () =>
+    Effect.gen(function*() {
+      const headers = { "x-request-id": `req ${key}`, "content-type": `text/x; k=${key}` }
+      const error = yield* failureOf(new Response("no", { headers }))
+      assert.instanceOf(error, RunError.InvalidResponseError)
+      assert.strictEqual(error.requestId, "req <redacted>")
+      assert.strictEqual(error.contentType, "text/x; k=<redacted>")
+      const answer = yield* make(client(() => json({}, 200, { "x-request-id": `req ${key}` })).http).call(call())
+      assert.strictEqual(answer.requestId, "req <redacted>")
+    }))
+
+  it.effect("that begins gives its headers at once, with the time of the request", () =>
+    Effect.gen(function*() {
+      yield* TestClock.adjust("5 seconds")
+      const { http } = client(() => new Response(silentBody(), { headers: { "x-request-id": `req ${key}` } }))
+      const opened = yield* make(http, { maxResponseBytes: 77 }).open(call())
+      assert.deepInclude(opened, { sentAt: 5000, requestId: "req <redacted>", maxBytes: 77 })
+      assert.strictEqual(opened.response.status, 200)
+    }))
+
+  for (
+    const [what, response, tag] of [
+      [
+        "an HTML page",
+        () => new Response("<html>", { headers: { "content-type": "Text/HTML; charset=utf-8" } }),
+        "InvalidResponseError"
+      ],
+      ["a refusal", () => json({ error: "no" }, 403), "PermissionDeniedError"],
+      ["a refusal without a type", () => new Response(null, { status: 500 }), "ServerError"]
+    ] as const
+  ) {
+    it.effect(`that is to be read piece by piece and is ${what} is ${tag}`, () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(make(client(response).http).open(call()))
+        assert.strictEqual(error._tag, tag)
+      }))
+  }
+
+  it.effect("that is to be read piece by piece may be without a type", () =>
+    Effect.gen(function*() {
+      const response = new Response(new Uint8Array())
+      assert.isNull(response.headers.get("content-type"))
+      assert.strictEqual((yield* make(client(() => response).http).open(call())).response.status, 200)
+    }))
+})
+
+describe("an error", () => {
+  it.effect("has the operation, the try, the time, the run, and all that the response said", () =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(failureOf(
+        () => json({ error: "in words", code: "c1" }, 500, { "x-request-id": "req_1", "retry-after-ms": "250" }),
+        { retry: Schedule.spaced("2 seconds").pipe(Schedule.upTo({ times: 1 })) },
+        { ref }
+      ))
+      yield* TestClock.adjust("2 seconds")
+      const error = yield* Fiber.join(fiber)
+      assert.instanceOf(error, RunError.ServerError)
+      assert.deepInclude(error, {
+        operation: "things.get",
+        attempts: 2,
+        elapsed: Duration.seconds(2),
+        ref,
+        status: 500,
+        requestId: "req_1",
+        retryAfter: Duration.millis(250),
+        providerMessage: "in words",
+        providerCode: "c1",
+        body: { error: "in words", code: "c1" }
+      })
+    }))
+
+  it.effect("has nothing that nobody said", () =>
+    Effect.gen(function*() {
+      const error = yield* failureOf(new Response("", { status: 500 }))
+      assert.deepStrictEqual(Object.keys(error).filter((name) => name !== "message").sort(), [
+        "_tag",
+        "attempts",
+        "body",
+        "elapsed",
+        "isRetryable",
+        "operation",
+        "status"
+      ])
+      assert.strictEqual(error.body, "")
+    }))
+
+  it.effect("without words of the provider says the body, and with words says these", () =>
+    Effect.gen(function*() {
+      const silent = yield* failureOf(json({ other: "x" }, 400))
+      assert.strictEqual(silent.providerMessage, "{\"other\":\"x\"}")
+      assert.include(silent.message, "{\"other\":\"x\"}")
+      assert.isUndefined(silent.providerCode)
+      const telling = yield* failureOf(json({ error: "a\n  b" }, 400))
+      assert.strictEqual(telling.providerMessage, "a\n  b")
+      assert.include(telling.message, "(a b)")
+    }))
+
+  it.effect("keeps a JSON body of up to 65,536 characters whole, and the beginning of a longer one", () =>
+    Effect.gen(function*() {
+      const body = (length: number) => JSON.stringify("x".repeat(length - 2))
+      const whole = yield* failureOf(new Response(body(65_536), { status: 400 }))
+      assert.strictEqual(whole.body, "x".repeat(65_534))
+      const cut = yield* failureOf(new Response(body(65_537), { status: 400 }))
+      assert.strictEqual(cut.body, `"${"x".repeat(2047)}… (65537 characters)`)
+      assert.isUndefined(cut.providerMessage)
+    }))
+
+  it.effect("keeps 2048 characters of a text, and says how many there were", () =>
+    Effect.gen(function*() {
+      const whole = yield* failureOf(new Response("y".repeat(2048), { status: 400 }))
+      assert.strictEqual(whole.body, "y".repeat(2048))
+      const cut = yield* failureOf(new Response("y".repeat(2049), { status: 400 }))
+      assert.strictEqual(cut.body, `${"y".repeat(2048)}… (2049 characters)`)
+    }))
+
+  const statuses: ReadonlyArray<readonly [number, string, boolean, ReadonlyArray<string>]> = [
+    [400, "BadRequestError", false, ["400", "Change the request"]],
+    [401, "AuthenticationError", false, ["API key was refused"]],
+    [402, "UsageLimitError", false, ["used up"]],
+    [403, "PermissionDeniedError", false, ["may not"]],
+    [404, "NotFoundError", false, ["not found", "Check the id"]],
+    [407, "BadRequestError", false, ["proxy"]],
+    [408, "RequestTimeoutError", true, ["gave up waiting"]],
+    [409, "ConflictError", false, ["conflicts"]],
+    [418, "BadRequestError", false, ["418"]],
+    [425, "ServerError", true, ["try again later"]],
+    [429, "RateLimitError", true, ["too many requests", "Slow down."]],
+    [499, "BadRequestError", false, ["499"]],
+    [500, "ServerError", true, ["500"]],
+    [503, "ServerError", true, ["503"]],
+    [599, "ServerError", true, ["599"]]
+  ]
+  for (const [status, tag, isRetryable, words] of statuses) {
+    it.effect(`of status ${status} is ${tag}, says so and quotes the provider`, () =>
+      Effect.gen(function*() {
+        const error = yield* failureOf(() => json({ error: "in words" }, status))
+        assert.strictEqual<string>(error._tag, tag)
+        assert.deepInclude(error, { status, isRetryable })
+        for (const part of ["things.get: ", "(in words)", ...words]) assert.include(error.message, part)
+        if (error._tag === "BadRequestError") assert.isTrue(error.sent)
+        const silent = yield* failureOf(() => new Response("<p>", { status }))
+        assert.strictEqual(silent._tag, tag)
+        assert.notInclude(silent.message, "(")
+        assert.notInclude(silent.message, "undefined")
+        const broken = yield* failureOf(() => new Response(brokenBody(), { status }))
+        assert.strictEqual(broken._tag, tag)
+        assert.include(broken.message, "(the body of the response did not arrive: things.get: the answer broke off: ")
+        assert.isUndefined(broken.body)
+      }))
+  }
+
+  it.effect("of a rate limit says how long to wait, where the provider says it", () =>
+    Effect.gen(function*() {
+      const error = yield* failureOf(json({}, 429, { "retry-after": "90" }))
+      assert.include(error.message, "Wait 1m 30s.")
+    }))
+
+  it.effect("of a path that begins with the same part twice names the base URL", () =>
+    Effect.gen(function*() {
+      const at = (path: string) =>
+        failureOf(json({}, 404), { baseUrl: new URL("https://api.test/v1") }, { request: HttpClientRequest.get(path) })
+      assert.include((yield* at("/v1/run/1")).message, `begins with "/v1/v1": leave "/v1" out of the base URL`)
+      assert.include((yield* at("/v2/run/1")).message, "Check the id and the API key.")
+      assert.notInclude((yield* at("/v11/run/1")).message, "leave")
+    }))
+})
+
+describe("a response that is no answer", () => {
+  for (
+    const [what, response, isRetryable, words] of [
+      ["an empty body", new Response(" \n"), true, "the answer is empty, not JSON"],
+      ["an HTML page", new Response("\n <!DOCTYPE html><p>"), true, "the answer is an HTML page, not JSON"],
+      ["an HTML page without a doctype", new Response("<html>"), true, "the answer is an HTML page, not JSON"],
+      [
+        "JSON that breaks off",
+        new Response("{\"a\":", { headers: { "content-type": "application/JSON" } }),
+        true,
+        "the answer is broken JSON, not JSON"
+      ],
+      [
+        "text",
+        new Response("a <html> page", { headers: { "content-type": "text/plain" } }),
+        true,
+        "the answer is text of type text/plain, not JSON"
+      ],
+      [
+        "bytes of no type",
+        new Response(new TextEncoder().encode("x")),
+        true,
+        "the answer is text of type unknown, not JSON"
+      ],
+      ["not modified", new Response(null, { status: 304 }), true, "304"],
+      ["a status that is neither", new Response(null, { status: 399 }), false, "status 399"],
+      ["a redirect", new Response(null, { status: 302 }), false, "redirects without saying where to"]
+    ] as const
+  ) {
+    it.effect(`is named: ${what}`, () =>
+      Effect.gen(function*() {
+        const error = yield* failureOf(response)
+        assert.instanceOf(error, RunError.InvalidResponseError)
+        assert.include(error.message, `things.get: `)
+        assert.include(error.message, words)
+        assert.strictEqual(error.isRetryable, isRetryable)
+        assert.strictEqual(error.status, response.status)
+        assert.notInclude(error.message, "It says")
+        const type = response.headers.get("content-type")
+        assert.strictEqual(error.contentType, type ?? undefined)
+        assert.strictEqual("contentType" in error, type !== null)
+        if (response.status !== 304) assert.include(error.message, "Check the base URL")
+      }))
+  }
+
+  it.effect("says what does not fit, in one line, with what the provider says and without the key", () =>
+    Effect.gen(function*() {
+      const decode = Schema.decodeUnknownEffect(Schema.Struct({ a: Schema.Number, b: Schema.String }))
+      const body = { error: `words ${key}\n${"z".repeat(300)}`, a: key }
+      const error = yield* Effect.flip(make(client(() => json(body)).http).call({ ...call(), decode }))
+      assert.instanceOf(error, RunError.InvalidResponseError)
+      assert.isFalse(error.isRetryable)
+      assert.include(error.message, "the promised form")
+      assert.include(error.message, "It says: words <redacted>")
+      assert.include(error.message, "… (317 characters) Check the base URL")
+      assert.notInclude(inspect(error), key)
+    }))
+
+  it.effect("that is nested too deep is said to be, and a decoder that dies is a defect", () =>
+    Effect.gen(function*() {
+      const deep = yield* failureOf(json([]), {}, {
+        decode: () => Effect.die(new RangeError("Maximum call stack size exceeded"))
+      })
+      assert.instanceOf(deep, RunError.InvalidResponseError)
+      assert.include(deep.message, "it is nested too deep")
+      const exit = yield* Effect.exit(make(client(() => json([])).http).call(call({ decode: () => Effect.die("x") })))
+      assert.deepStrictEqual(exit, Exit.die("x"))
+    }))
+
+  it.effect("that is longer than may be read names the limit", () =>
+    Effect.gen(function*() {
+      const limit = { maxResponseBytes: 10 }
+      assert.strictEqual((yield* make(client(() => json("12345678")).http, limit).call(call())).value, "12345678")
+      const error = yield* failureOf(json("123456789"), limit)
+      assert.instanceOf(error, RunError.InvalidResponseError)
+      assert.include(error.message, "longer than 10 bytes")
+      assert.isFalse(error.isRetryable)
+      assert.include(error.message, "Raise it")
+    }))
+
+  it.effect("that the client has left compressed names the encoding", () =>
+    Effect.gen(function*() {
+      const error = yield* failureOf(
+        new Response("\u001f", { headers: { "content-encoding": `compress, ${key}` } })
+      )
+      assert.instanceOf(error, RunError.InvalidResponseError)
+      assert.include(error.message, "content-encoding \"compress, <redacted>\"")
+      assert.isFalse(error.isRetryable)
+      assert.include(error.message, "Use fetch")
+    }))
+})
+
+describe("a redirect", () => {
+  const to = (location: string, status = 307) => new Response(null, { status, headers: { location } })
+
+  it.effect("within the provider's origin is followed three times, with the key", () =>
+    Effect.gen(function*() {
+      const { http, sent } = client((index) => index < 3 ? to(`/hop/${index + 1}?q=1`) : json("there"))
+      assert.strictEqual((yield* make(http).call(call())).value, "there")
+      assert.deepStrictEqual(sent.map(({ url }) => new URL(url).pathname), [
+        "/base/v1/thing",
+        "/hop/1",
+        "/hop/2",
+        "/hop/3"
+      ])
+      assert.isTrue(sent.every(({ headers }) => headers["x-key"] === key))
+      const { http: endless, sent: hops } = client(() => to("/round?signature=abc"))
+      const error = yield* Effect.flip(make(endless).call(call()))
+      assert.instanceOf(error, RunError.InvalidResponseError)
+      assert.include(error.message, "redirects to /round, which is followed at most 3 times")
+      assert.strictEqual(hops.length, 4)
+    }))
+
+  it.effect("leaves its body unread", () =>
+    Effect.gen(function*() {
+      let isCancelled = false
+      const body = new ReadableStream<Uint8Array>({
+        cancel: () => {
+          isCancelled = true
+        }
+      })
+      const { http } = client((index) =>
+        index === 0 ? new Response(body, { status: 302, headers: { location: "/x" } }) : json("there")
+      )
+      yield* make(http).call(call())
+      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      assert.isTrue(isCancelled)
+    }))
+
+  for (
+    const [what, request, response, words] of [
+      [
+        "to another origin",
+        HttpClientRequest.get("/a"),
+        to("https://login.test/x?s=1"),
+        "redirects to https://login.test, where the API key is not sent"
+      ],
+      [
+        "to another port",
+        HttpClientRequest.get("/a"),
+        to("https://api.test:444/"),
+        "redirects to https://api.test:444, where the API key is not sent"
+      ],
+      ["of a POST", HttpClientRequest.post("/a"), to("/b"), "redirects to /b, which is followed"],
+      ["of a DELETE", HttpClientRequest.delete("/a"), to("/b", 301), "redirects to /b, which is followed"],
+      ["to no address", HttpClientRequest.get("/a"), to("https://"), "redirects without saying where to"],
+      [
+        "whose host has the key",
+        HttpClientRequest.get("/a"),
+        to("https://ksecret0123456789.login.test/"),
+        "redirects elsewhere, where the API key is not sent"
+      ],
+      [
+        "whose path has the key",
+        HttpClientRequest.post("/a"),
+        to(`/x/${key}/y`),
+        "redirects to /x/<redacted>/y, which"
+      ],
+      [
+        "without a status",
+        HttpClientRequest.get("/a"),
+        new Response(null, { status: 308 }),
+        "redirects without saying where to"
+      ]
+    ] as const
+  ) {
+    it.effect(`${what} is not followed`, () =>
+      Effect.gen(function*() {
+        const { http, sent } = client(() => response)
+        const error = yield* Effect.flip(make(http).call(call({ request })))
+        assert.instanceOf(error, RunError.InvalidResponseError)
+        assert.include(error.message, words)
+        assert.isFalse(error.isRetryable)
+        assert.strictEqual(sent.length, 1)
+      }))
+  }
+
+  it.effect("of a HEAD is followed", () =>
+    Effect.gen(function*() {
+      const { http, sent } = client((index) => index === 0 ? to("/b") : json(1))
+      yield* make(http).call(call({ request: HttpClientRequest.head("/a") }))
+      assert.strictEqual(sent.length, 2)
+    }))
+
+  it.effect("is one by its status alone: other responses may have a location", () =>
+    Effect.gen(function*() {
+      for (const [status, tag] of [[201, undefined], [400, "BadRequestError"]] as const) {
+        const { http, sent } = client(() => json({}, status, { location: "/b" }))
+        const exit = yield* Effect.result(make(http).call(call()))
+        assert.strictEqual(exit._tag === "Failure" ? exit.failure._tag : undefined, tag)
+        assert.strictEqual(sent.length, 1)
+      }
+      for (const status of [300, 399]) {
+        const { http, sent } = client((index) => index === 0 ? to("/b", status) : json({}))
+        yield* make(http).call(call())
+        assert.strictEqual(sent.length, 2)
+      }
+    }))
+
+  describe("of an upload", () => {
+    const upload = {
+      request: HttpClientRequest.put("/v1/file", { body: HttpBody.uint8Array(new Uint8Array(3)) }),
+      isUpload: true
+    }
+    const refused = () => new TypeError("fetch failed", { cause: new Error("unexpected redirect") })
+
+    it.effect("that fetch refused is asked for without the body, to say where it leads", () =>
+      Effect.gen(function*() {
+        const inits: Array<unknown> = []
+        const { http, sent } = client((index) => index === 0 ? refused() : to("https://login.test/"))
+        const noting = HttpClient.transform(http, (effect) =>
+          Effect.andThen(
+            Effect.map(
+              Effect.serviceOption(FetchHttpClient.RequestInit),
+              (init) => inits.push(Option.getOrThrow(init).redirect)
+            ),
+            effect
+          ))
+        const error = yield* Effect.flip(make(noting).call(call({ ...upload, ref })))
+        assert.instanceOf(error, RunError.InvalidResponseError)
+        assert.deepInclude(error, { operation: "things.get", attempts: 1, isRetryable: false, ref })
+        assert.include(error.message, "things.get: the provider redirects to https://login.test, where")
+        assert.include(error.message, "Check the base URL")
+        assert.deepStrictEqual(
+          sent.map(({ body, headers, method, url }) => [method, url, body._tag, headers["x-key"]]),
+          [
+            ["PUT", "https://api.test/base/v1/file", "Uint8Array", key],
+            ["GET", "https://api.test/base/v1/file", "Empty", key]
+          ]
+        )
+        assert.strictEqual(inits[1], "manual")
+      }))
+
+    it.effect("that fetch refused, and that is not asked for, leads nobody knows where", () =>
+      Effect.gen(function*() {
+        const error = yield* failureOf((index) => index === 0 ? refused() : new Error("down"), {}, upload)
+        assert.instanceOf(error, RunError.InvalidResponseError)
+        assert.include(error.message, "redirects without saying where to. Check")
+      }))
+
+    it.effect("is not followed, even if it is a GET", () =>
+      Effect.gen(function*() {
+        const { http, sent } = client(() => to("/b"))
+        const error = yield* Effect.flip(make(http).call(call({ isUpload: true })))
+        assert.instanceOf(error, RunError.InvalidResponseError)
+        assert.strictEqual(sent.length, 1)
+      }))
+  })
+})
+
+describe("a request that takes too long", () => {
+  it.effect("is RequestTimeoutError, which says how long it waited for what", () =>
+    Effect.gen(function*() {
+      const silent = yield* finish(failureOf("silence", {}, { ref }))
+      assert.instanceOf(silent, RunError.RequestTimeoutError)
+      assert.deepInclude(silent, { elapsed: Duration.seconds(10), attempts: 1, ref })
+      assert.include(silent.message, "things.get: no answer within 10s. Try again")
+      assert.isFalse("status" in silent)
+      const own = yield* finish(failureOf("silence", {}, { timeout: Duration.seconds(2) }))
+      assert.include(own.message, "no answer within 2s")
+      const stalled = yield* finish(failureOf(new Response(silentBody(), { status: 202 })))
+      assert.instanceOf(stalled, RunError.RequestTimeoutError)
+      assert.strictEqual(stalled.status, 202)
+      assert.include(stalled.message, "status 202, and no complete body within 10s")
+    }))
+
+  it.effect("is what its status says, where that is a failure", () =>
+    Effect.gen(function*() {
+      const error = yield* finish(failureOf(new Response(silentBody(), { status: 403 })))
+      assert.instanceOf(error, RunError.PermissionDeniedError)
+      assert.include(error.message, "(the body of the response did not arrive: it took longer than 10s)")
+    }))
+
+  it.effect("is an upload that made no progress, or that has no answer", () =>
+    Effect.gen(function*() {
+      const request = (stream: Stream.Stream<Uint8Array>) => ({
+        request: HttpClientRequest.put("/v1/file", { body: HttpBody.stream(stream) }),
+        isUpload: true
+      })
+      const reading = HttpClient.make((request) =>
+        Effect.andThen(
+          request.body._tag === "Stream" ? Effect.orDie(Stream.runDrain(request.body.stream)) : Effect.void,
+          Effect.never
+        )
+      )
+      const api = make(reading)
+      const piece = Stream.make(new Uint8Array(1))
+      const stuck = yield* finish(Effect.flip(api.call(call(request(Stream.concat(piece, Stream.never))))))
+      assert.instanceOf(stuck, RunError.RequestTimeoutError)
+      assert.strictEqual(Duration.toSeconds(stuck.elapsed), 4)
+      assert.include(stuck.message, "made no progress for 4s (uploadIdleTimeout)")
+      const silent = yield* finish(Effect.flip(api.call(call(request(piece)))))
+      assert.strictEqual(Duration.toSeconds(silent.elapsed), 10)
+      assert.include(silent.message, "no answer within 10s")
+    }))
+})
+
+describe("a client that fails", () => {
+  it.effect("is TransportError with the code, the cause and what all causes say", () =>
+    Effect.gen(function*() {
+      const cause = new TypeError("fetch failed", {
+        cause: Object.assign(new Error("read\n ECONNRESET"), { code: "ECONNRESET" })
+      })
+      const error = yield* failureOf(cause, {}, { ref })
+      assert.instanceOf(error, RunError.TransportError)
+      assert.deepInclude(error, { code: "ECONNRESET", reached: true, attempts: 1, ref, cause })
+      assert.isFalse("status" in error)
+      assert.include(error.message, "things.get: no answer: fetch failed: read ECONNRESET. Check the network")
+    }))
+
+  it.effect("while the body arrives has reached the provider", () =>
+    Effect.gen(function*() {
+      const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" })
+      const error = yield* failureOf(new Response(brokenBody(refused)))
+      assert.instanceOf(error, RunError.TransportError)
+      assert.deepInclude(error, { status: 200, reached: true })
+      assert.include(error.message, "the answer broke off: ")
+    }))
+
+  it.effect("before the connection was made has not reached the provider, unless it may have sent the request before", () =>
+    Effect.gen(function*() {
+      const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" })
+      const never = yield* failureOf(refused)
+      assert.isTrue(never._tag === "TransportError" && !never.reached)
+      const sends: Sends = { count: 2, isOwnFetch: false }
+      const again = yield* failureOf(refused, {}, { sends })
+      assert.isTrue(again._tag === "TransportError" && again.reached)
+    }))
+
+  it.effect("says the first code, message or name that it finds", () =>
+    Effect.gen(function*() {
+      const says = (cause: unknown) =>
+        Effect.map(
+          Effect.flip(
+            make(HttpClient.make((request) => Effect.fail(transportError(request, cause)))).call(call())
+          ),
+          (error) => ({
+            message: /no answer: (.*?)\. Check/.exec(error.message)?.[1],
+            code: error._tag === "TransportError" ? error.code : undefined
+          })
+        )
+      const nest = (depth: number): unknown => depth === 0 ? { code: "DEEP" } : { cause: nest(depth - 1) }
+      const cases: ReadonlyArray<readonly [unknown, string, string?]> = [
+        [undefined, "the connection failed"],
+        ["in a word", "in a word"],
+        [{ code: 7 }, "the connection failed"],
+        [{ code: "E1" }, "the connection failed", "E1"],
+        [{ code: 7, cause: { code: "E2" } }, "the connection failed", "E2"],
+        [nest(4), "the connection failed", "DEEP"],
+        [nest(5), "the connection failed"],
+        [new RangeError(""), "RangeError"],
+        [Object.assign(new Error(""), { code: "E3" }), "E3", "E3"],
+        [new Error("same", { cause: new Error("same") }), "same"],
+        [new Error("outer", { cause: "inner" }), "outer: inner"],
+        [new Error("outer", { cause: 7 }), "outer"]
+      ]
+      for (const [cause, message, code] of cases) {
+        assert.deepStrictEqual(yield* says(cause), { message, code }, inspect(cause))
+      }
+    }))
+
+  it.effect("says its description where it has no cause", () =>
+    Effect.gen(function*() {
+      const http = HttpClient.make((request) =>
+        Effect.fail(
+          new HttpClientError.HttpClientError({
+            reason: new HttpClientError.TransportError({ request, description: `closed by ${key}` })
+          })
+        )
+      )
+      const error = yield* Effect.flip(make(http).call(call()))
+      assert.include(error.message, "no answer: closed by <redacted>. Check the network")
+      assert.isFalse("cause" in error)
+    }))
+
+  it.effect("by a limit of its dispatcher says which", () =>
+    Effect.gen(function*() {
+      const error = yield* failureOf(Object.assign(new Error("Body Timeout"), { code: "UND_ERR_BODY_TIMEOUT" }))
+      assert.include(error.message, "This is a limit of the dispatcher")
+      assert.notInclude(error.message, "Check the network")
+    }))
+
+  for (const Reason of [HttpClientError.InvalidUrlError, HttpClientError.EncodeError]) {
+    it.effect(`before it sent anything, with ${Reason.name}, is BadRequestError`, () =>
+      Effect.gen(function*() {
+        for (const [cause, words] of [[new Error(`bad ${key}`), "bad <redacted>"], [undefined, Reason.name]] as const) {
+          const http = HttpClient.make((request) =>
+            Effect.fail(new HttpClientError.HttpClientError({ reason: new Reason({ request, cause }) }))
+          )
+          const error = yield* Effect.flip(make(http).call(call({ ref })))
+          assert.instanceOf(error, RunError.BadRequestError)
+          assert.deepInclude(error, { sent: false, operation: "things.get", attempts: 1, ref })
+          assert.include(error.message, `things.get: the request could not be made (${words})`)
+        }
+      }))
+  }
+
+  it.effect("with an error of this library fails with it", () =>
+    Effect.gen(function*() {
+      const own = new RunError.ServerError({ message: "m", operation: "o", attempts: 7, elapsed: Duration.zero })
+      const http = HttpClient.make(() => Effect.fail(own as unknown as HttpClientError.HttpClientError))
+      assert.strictEqual(yield* Effect.flip(make(http).call(call())), own)
+    }))
+
+  it.effect("with an error of another kind may have reached the provider", () =>
+    Effect.gen(function*() {
+      const own = Object.assign(new Error("circuit open"), { code: "ECONNREFUSED" })
+      const http = HttpClient.make(() => Effect.fail(own as unknown as HttpClientError.HttpClientError))
+      const error = yield* Effect.flip(make(http).call(call()))
+      assert.instanceOf(error, RunError.TransportError)
+      assert.deepInclude(error, { reached: true, code: "ECONNREFUSED", cause: own })
+      assert.include(error.message, "circuit open")
+    }))
+
+  for (
+    const [what, response, words] of [
+      ["nothing", undefined, "gave no response"],
+      ["a text", "200", "gave no response"],
+      ["a status that is a text", { status: "200", headers: {} }, "gave no response"],
+      ["no status", { headers: {} }, "gave no response"],
+      ["no headers", { status: 200 }, "gave no response"],
+      ["headers that are a text", { status: 200, headers: "x" }, "gave no response"]
+    ] as const
+  ) {
+    it.effect(`by giving ${what} is TransportError`, () =>
+      Effect.gen(function*() {
+        const http = HttpClient.transform(
+          client(() => json({})).http,
+          () => Effect.succeed(response as unknown as HttpClientResponse.HttpClientResponse)
+        )
+        const error = yield* Effect.flip(make(http).call(call()))
+        assert.instanceOf(error, RunError.TransportError)
+        assert.include(error.message, words)
+        assert.isTrue(error.reached)
+      }))
+  }
+
+  it.effect("by throwing is TransportError with what it threw", () =>
+    Effect.gen(function*() {
+      const thrown = new TypeError("boom")
+      const http = HttpClient.transform(
+        client(() => json({})).http,
+        (): Effect.Effect<HttpClientResponse.HttpClientResponse> => {
+          throw thrown
+        }
+      )
+      const error = yield* Effect.flip(make(http).call(call()))
+      assert.instanceOf(error, RunError.TransportError)
+      assert.strictEqual(error.cause, thrown)
+      assert.include(error.message, "boom")
+    }))
+
+  it.effect("to send a Blob is BadRequestError, and by another bad argument TransportError", () =>
+    Effect.gen(function*() {
+      const request = HttpClientRequest.put("/v1/file", { body: HttpBody.raw(new Blob(["x"])) })
+      const http = (code: string) =>
+        HttpClient.make(() => Effect.die(Object.assign(new TypeError("bad argument"), { code })))
+      const refused = yield* Effect.flip(
+        make(http("ERR_INVALID_ARG_TYPE")).call(call({ request, isUpload: true, ref }))
+      )
+      assert.instanceOf(refused, RunError.BadRequestError)
+      assert.deepInclude(refused, { sent: false, operation: "things.get", attempts: 1, ref })
+      assert.include(refused.message, "things.get: this HTTP client cannot send a Blob")
+      const other = yield* Effect.flip(make(http("ERR_OTHER")).call(call({ request, isUpload: true })))
+      assert.instanceOf(other, RunError.TransportError)
+      const failed = yield* Effect.flip(make(client(() => json({}, 500)).http).call(call({ request, isUpload: true })))
+      assert.instanceOf(failed, RunError.ServerError)
+    }))
+
+  it("has a cause of its own, or is one", () => {
+    const cause = new Error("x")
+    assert.strictEqual(Http.causeOf(transportError(HttpClientRequest.get("/"), cause)), cause)
+    assert.strictEqual(Http.causeOf(cause), cause)
+  })
+})
+
+describe("the cause of a failure", () => {
+  /** The cause that the error keeps. */
+  const kept = (cause: Error) =>
+    Effect.map(failureOf(cause), (error) => error._tag === "TransportError" ? error.cause : undefined)
+  const nest = (depth: number, innermost: unknown): Error =>
+    new Error(`level ${depth}`, { cause: depth === 1 ? innermost : nest(depth - 1, innermost) })
+
+  it.effect("is kept as it is where no part of it shows the key or a signature", () =>
+    Effect.gen(function*() {
+      const clean = [
+        nest(3, "down"),
+        nest(2, undefined),
+        nest(7, "down"),
+        new AggregateError([new Error("a"), "b"], "all failed"),
+        Object.assign(new Error("no stack"), { stack: undefined })
+      ]
+      for (const cause of clean) assert.strictEqual(yield* kept(cause), cause)
+    }))
+
+  it.effect("is replaced by what it says without the key and without signatures", () =>
+    Effect.gen(function*() {
+      const link = "https://store.test/f?signature=abc"
+      const unclean: ReadonlyArray<readonly [Error, string]> = [
+        [new Error(`bad ${key}`), "bad <redacted>"],
+        [new Error("outer", { cause: new Error(`bad ${key}`) }), "outer: bad <redacted>"],
+        [new Error("outer", { cause: `at ${link}` }), "outer: at https://store.test/f?<redacted>"],
+        [new Error(`at ${link}`), "at https://store.test/f?<redacted>"],
+        [new AggregateError([new Error("a"), new Error(`bad ${key}`)], "all failed"), "all failed"],
+        [Object.assign(new Error("x"), { stack: `Error: x\n at ${key}` }), "x"]
+      ]
+      for (const [cause, words] of unclean) {
+        const shown = yield* kept(cause)
+        assert.notStrictEqual(shown, cause)
+        assert.strictEqual((shown as Error).message, words)
+        assert.notInclude(inspect(shown), key)
+      }
+    }))
+
+  it.effect("is replaced where it is too deep to be searched", () =>
+    Effect.gen(function*() {
+      const cause = nest(9, "down")
+      assert.notStrictEqual(yield* kept(cause), cause)
+      const shallow = nest(8, "down")
+      assert.strictEqual(yield* kept(shallow), shallow)
+    }))
+
+  it.effect("keeps the address of a module in its stack, which may have a query", () =>
+    Effect.gen(function*() {
+      const cause = Object.assign(new Error("x"), { stack: "Error: x\n at file:///m.js?v=1&token=abc" })
+      assert.strictEqual(yield* kept(cause), cause)
+    }))
+})
+
+describe("a request that starts a run", () => {
+  it.effect("is sent once, whatever its client does, and says so", () =>
+    Effect.gen(function*() {
+      const { http, sent } = client(() => json({}, 503))
+      const twice = HttpClient.retryTransient(http, { times: 2 })
+      const error = yield* Effect.flip(make(twice).call(call({ isSentOnce: true, ref })))
+      assert.instanceOf(error, RunError.TransportError)
+      assert.deepInclude(error, { reached: true, operation: "things.get", attempts: 1, ref })
+      assert.include(error.message, "things.get: the HTTP client wanted to send the request a second time")
+      assert.strictEqual(sent.length, 1)
+      const safe = client(() => json({}, 503))
+      yield* Effect.flip(make(HttpClient.retryTransient(safe.http, { times: 2 })).call(call()))
+      assert.strictEqual(safe.sent.length, 3)
+    }))
+
+  it.effect("counts no request that its client sent before, such as one for a token", () =>
+    Effect.gen(function*() {
+      const sends: Sends = { count: 0, isOwnFetch: false }
+      const counted: Array<number> = []
+      const http = HttpClient.mapRequestEffect(
+        HttpClient.make((request) =>
+          Effect.sync(() => {
+            counted.push(sends.count)
+            return HttpClientResponse.fromWeb(request, json({}))
+          })
+        ),
+        (request) =>
+          Effect.sync(() => {
+            sends.count++
+            return request
+          })
+      )
+      yield* make(http).call(call({ isSentOnce: true, sends }))
+      yield* make(http).call(call({ sends }))
+      assert.deepStrictEqual(counted, [0, 1])
+    }))
+})
+
+describe("a retry", () => {
+  it.effect("follows the schedule, while the failure is one that may pass", () =>
+    Effect.gen(function*() {
+      const { http, sent } = client((index) => json({}, index === 2 ? 400 : 503))
+      const error = yield* finish(Effect.flip(make(http, { retry: Schedule.recurs(5) }).call(call())))
+      assert.deepInclude(error, { _tag: "BadRequestError", attempts: 3 })
+      assert.strictEqual(sent.length, 3)
+      const ending = yield* finish(failureOf(() => json({}, 503), { retry: Schedule.recurs(2) }))
+      assert.deepInclude(ending, { _tag: "ServerError", attempts: 3 })
+    }))
+
+  it.effect("is made for the failures that the call says, where it says which", () =>
+    Effect.gen(function*() {
+      const { http, sent } = client((index) => index < 2 ? json({}, 400) : json({}, 503))
+      const retryWhile = (error: RunError.RequestError) => error._tag === "BadRequestError"
+      const error = yield* finish(
+        Effect.flip(make(http, { retry: Schedule.recurs(5) }).call(call({ retryWhile })))
+      )
+      assert.strictEqual(error._tag, "ServerError")
+      assert.strictEqual(sent.length, 3)
+    }))
+
+  it.effect("of a beginning answer is made like that of a whole one", () =>
+    Effect.gen(function*() {
+      const { http, sent } = client((index) => index === 0 ? json({}, 503) : json({}))
+      yield* finish(make(http, { retry: Schedule.recurs(1) }).open(call()))
+      assert.strictEqual(sent.length, 2)
+    }))
+
+  for (
+    const [what, retryAfter, ceiling, millis] of [
+      ["Retry-After where that is longer", "5", "1 minute", 5000],
+      ["the schedule where that is longer", "1", "1 minute", 2000],
+      ["the schedule alone without Retry-After", undefined, "1 minute", 2000],
+      ["at most the ceiling for Retry-After", "100", "30 seconds", 30_000]
+    ] as const
+  ) {
+    it.effect(`waits for ${what}, and says that it tries again`, () =>
+      Effect.gen(function*() {
+        const logged: Array<unknown> = []
+        const { http, sent } = client((index) =>
+          index === 0
+            ? json({}, 503, retryAfter === undefined ? {} : { "retry-after": retryAfter })
+            : json({})
+        )
+        const api = make(http, {
+          retry: Schedule.spaced("2 seconds"),
+          retryAfterCeiling: Duration.fromInputUnsafe(ceiling)
+        })
+        yield* Effect.forkChild(
+          api.call(call()).pipe(
+            Effect.provide(Logger.layer([Logger.make(({ logLevel, message }) => logged.push(logLevel, message))])),
+            Effect.provideService(References.MinimumLogLevel, "Debug")
+          )
+        )
+        yield* TestClock.adjust(Duration.millis(millis - 1))
+        assert.strictEqual(sent.length, 1)
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual(sent.length, 2)
+        assert.deepStrictEqual(logged.flat(), ["Debug", "things.get: ServerError, trying again"])
+      }))
+  }
+
+  it.effect("has what the schedule fails with, if it does", () =>
+    Effect.gen(function*() {
+      const defect = new Error("a schedule of the program's own")
+      const retry = Schedule.fromStepWithMetadata(Effect.succeed(() => Effect.die(defect)))
+      const exit = yield* Effect.exit(make(client(() => json({}, 503)).http, { retry }).call(call()))
+      assert.isTrue(Exit.isFailure(exit) && Cause.squash(exit.cause) === defect)
+    }))
+})
+
+describe("the longest time of a call", () => {
+  it("is known for the default schedule without a rate limit", () => {
+    const { http } = client(() => json({}))
+    assert.strictEqual(make(http, { retry: defaultRetry }).longest, 3 * 10_000 + 2 * 60_000)
+    const impatient = { retry: defaultRetry, retryAfterCeiling: Duration.zero }
+    assert.strictEqual(make(http, impatient).longest, 3 * 10_000 + 2 * 1000)
+    assert.strictEqual(make(http).longest, Infinity)
+    assert.strictEqual(make(http, { retry: defaultRetry, turn: Effect.void }).longest, Infinity)
+  })
+})
+
+describe("a key that changes", () => {
+  it.effect("is asked for each call, and goes out and is hidden with that call", () =>
+    Effect.gen(function*() {
+      const keys = ["first-key-0123456789", "first-key-0123456789", "second-key-0123456789"]
+      const asked: Array<string> = []
+      const { http, sent } = client(() => json(`said ${keys.join(" ")}`))
+      const api = Http.makeWithKey(
+        {
+          client: http,
+          baseUrl: new URL("https://api.test"),
+          credential: { header: "authorization", prefix: "Bearer " },
+          requestTimeout: Duration.seconds(10),
+          uploadIdleTimeout: Duration.seconds(4),
+          retry: defaultRetry,
+          retryAfterCeiling: Duration.minutes(1),
+          maxResponseBytes: 1000,
+          tracePolls: false,
+          describeError: () => undefined
+        },
+        (operation) => Effect.sync(() => Redacted.make(keys[asked.push(operation) - 1]!))
+      )
+      assert.strictEqual(api.longest, Infinity)
+      assert.strictEqual((yield* api.call(call())).value, "said <redacted> <redacted> second-key-0123456789")
+      const opened = yield* api.open(call({ operation: "things.open" }))
+      assert.strictEqual(opened.clean(keys[0]!), "<redacted>")
+      const { value } = yield* api.call(call())
+      assert.strictEqual(value, "said first-key-0123456789 first-key-0123456789 <redacted>")
+      assert.deepStrictEqual(asked, ["things.get", "things.open", "things.get"])
+      assert.deepStrictEqual(
+        sent.map(({ headers }) => headers["authorization"]),
+        keys.map((text) => `Bearer ${text}`)
+      )
+    }))
+})
+
+describe("Retry-After", () => {
+  const now = DateTime.makeUnsafe("2026-01-01T00:00:00Z").epochMilliseconds
+
+  for (
+    const [headers, millis] of [
+      [{}, undefined],
+      [{ "retry-after-ms": "250" }, 250],
+      [{ "retry-after-ms": " 250 " }, 250],
+      [{ "retry-after-ms": "0", "retry-after": "9" }, 0],
+      [{ "retry-after-ms": "999999999999999" }, 999_999_999_999_999],
+      [{ "retry-after-ms": "1000000000000000" }, undefined],
+      [{ "retry-after-ms": "x1", "retry-after": "9" }, 9000],
+      [{ "retry-after-ms": "1x" }, undefined],
+      [{ "retry-after-ms": "", "retry-after": "2" }, 2000],
+      [{ "retry-after": "0" }, 0],
+      [{ "retry-after": " 7 " }, 7000],
+      [{ "retry-after": "soon" }, undefined],
+      [{ "retry-after": "-1" }, undefined],
+      [{ "retry-after": `${"0".repeat(39)}7` }, 7000],
+      [{ "retry-after": `${"0".repeat(40)}7` }, undefined],
+      [{ "retry-after": "Thu, 01 Jan 2026 00:00:30 GMT" }, 30_000],
+      [{ "retry-after": "Thu, 01 Jan 2026 00:00:00 GMT" }, undefined],
+      [{ "retry-after": "Wed, 31 Dec 2025 23:59:59 GMT" }, undefined]
+    ] as const
+  ) {
+    it(`reads ${JSON.stringify(headers)} as ${millis === undefined ? "nothing" : `${millis} ms`}`, () => {
+      const read = Http.parseRetryAfter(Headers.fromInput(headers), now)
+      assert.deepStrictEqual(Option.getOrUndefined(Option.map(Option.fromUndefinedOr(read), Duration.toMillis)), millis)
+    })
+  }
+})
