@@ -464,9 +464,7 @@ const read = <A>(
   const json = parseJson(text)
   const failure = (): ErrorFields => {
     const clean = cleaner.key(text)
-    const body = clean.length > maxBodyLength
-      ? undefined
-      : Option.getOrUndefined(clean === text ? json : parseJson(clean))
+    const body = clean.length > maxBodyLength ? undefined : Option.getOrUndefined(parseJson(clean))
     const described = options.describeError(body)
     return {
       ...context(),
@@ -780,14 +778,14 @@ const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").trim()
 const excerpt = (text: string, length = excerptLength): string =>
   text.length <= length ? text : `${text.slice(0, length)}… (${text.length} characters)`
 
-const describeText = (text: string, contentType: string | undefined): string =>
+const describeText = (text: string, contentType = "unknown"): string =>
   text.trim() === ""
     ? "empty"
     : /^\s*<(!doctype|html)/i.test(text)
     ? "an HTML page"
-    : contentType !== undefined && /json/i.test(contentType)
+    : /json/i.test(contentType)
     ? "broken JSON"
-    : `text of type ${contentType ?? "unknown"}`
+    : `text of type ${contentType}`
 
 const squeeze = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]/g, "")
 

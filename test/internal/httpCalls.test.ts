@@ -57,6 +57,13 @@ const client = (answer: (index: number) => Answer) => {
 const transportError = (request: HttpClientRequest.HttpClientRequest, cause: unknown) =>
   new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
 
+/** A client that gives a value for a response, whatever it is. */
+const giving = (response: unknown) =>
+  HttpClient.transform(
+    client(() => json({})).http,
+    () => Effect.succeed(response as HttpClientResponse.HttpClientResponse)
+  )
+
 const json = (body: unknown, status = 200, headers: Record<string, string> = {}) =>
   new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", ...headers } })
 
@@ -99,7 +106,7 @@ const failureOf = (
 const finish = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(effect)
-    for (let step = 0; step < 20 && fiber.pollUnsafe() === undefined; step++) {
+    for (let step = 0; step < 30 && fiber.pollUnsafe() === undefined; step++) {
       yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
       yield* TestClock.adjust("1 second")
     }
@@ -116,7 +123,7 @@ const silentBody = () =>
   new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(new TextEncoder().encode("{")) })
 
 describe("a request", () => {
-  it.effect("goes to the base URL and the path, with the key and the wish for JSON", () =>
+  it.effect("goes to the base URL and the path, with the key, and asks for JSON unless it is read piece by piece", () =>
     Effect.gen(function*() {
       for (const base of ["https://api.test/base/", "https://api.test/base"]) {
         const { http, sent } = client(() => json({}))
@@ -150,7 +157,7 @@ describe("a request", () => {
       assert.deepStrictEqual(log, ["turn", "sent", "turn", "sent"])
     }))
 
-  it.effect("tells the client where its sends are counted, if anybody counts them", () =>
+  it.effect("gives the client the counter of its sends, if the call has one", () =>
     Effect.gen(function*() {
       const seen: Array<Sends | undefined> = []
       const http = HttpClient.make((request) =>
@@ -168,7 +175,7 @@ describe("a request", () => {
       assert.strictEqual(seen[1], other)
     }))
 
-  it.effect("keeps its platform from following redirects, and an upload from being copied", () =>
+  it.effect("tells fetch not to follow redirects, and not to copy the body of an upload", () =>
     Effect.gen(function*() {
       const redirects: Array<unknown> = []
       const http = HttpClient.make((request) =>
@@ -314,7 +321,7 @@ describe("an error", () => {
       })
     }))
 
-  it.effect("has nothing that nobody said", () =>
+  it.effect("has no field for what the response did not say", () =>
     Effect.gen(function*() {
       const error = yield* failureOf(new Response("", { status: 500 }))
       assert.deepStrictEqual(Object.keys(error).filter((name) => name !== "message").sort(), [
@@ -329,14 +336,14 @@ describe("an error", () => {
       assert.strictEqual(error.body, "")
     }))
 
-  it.effect("without words of the provider says the body, and with words says these", () =>
+  it.effect("quotes the provider's words, or else the body", () =>
     Effect.gen(function*() {
       const silent = yield* failureOf(json({ other: "x" }, 400))
       assert.strictEqual(silent.providerMessage, "{\"other\":\"x\"}")
       assert.include(silent.message, "{\"other\":\"x\"}")
       assert.isUndefined(silent.providerCode)
-      const telling = yield* failureOf(json({ error: "a\n  b" }, 400))
-      assert.strictEqual(telling.providerMessage, "a\n  b")
+      const telling = yield* failureOf(json({ error: " a\n  b\n" }, 400))
+      assert.strictEqual(telling.providerMessage, " a\n  b\n")
       assert.include(telling.message, "(a b)")
     }))
 
@@ -390,6 +397,7 @@ describe("an error", () => {
         const broken = yield* failureOf(() => new Response(brokenBody(), { status }))
         assert.strictEqual(broken._tag, tag)
         assert.include(broken.message, "(the body of the response did not arrive: things.get: the answer broke off: ")
+        assert.strictEqual(broken.message.replace(/ \(.*\)/, ""), silent.message)
         assert.isUndefined(broken.body)
       }))
   }
@@ -455,7 +463,17 @@ describe("a response that is no answer", () => {
       }))
   }
 
-  it.effect("says what does not fit, in one line, with what the provider says and without the key", () =>
+  it.effect("may have a status below 200, or 0: a client of the program can give any", () =>
+    Effect.gen(function*() {
+      const response = { request: HttpClientRequest.get("/"), headers: Headers.empty, stream: Stream.empty }
+      for (const [status, words] of [[199, "has status 199, which is neither"], [0, "redirects without"]] as const) {
+        const error = yield* Effect.flip(make(giving({ ...response, status })).call(call()))
+        assert.instanceOf(error, RunError.InvalidResponseError)
+        assert.include(error.message, words)
+      }
+    }))
+
+  it.effect("says what does not fit, quotes the provider, and hides the key", () =>
     Effect.gen(function*() {
       const decode = Schema.decodeUnknownEffect(Schema.Struct({ a: Schema.Number, b: Schema.String }))
       const body = { error: `words ${key}\n${"z".repeat(300)}`, a: key }
@@ -468,7 +486,7 @@ describe("a response that is no answer", () => {
       assert.notInclude(inspect(error), key)
     }))
 
-  it.effect("that is nested too deep is said to be, and a decoder that dies is a defect", () =>
+  it.effect("may be nested too deep to decode; any other defect of the decoder stays a defect", () =>
     Effect.gen(function*() {
       const deep = yield* failureOf(json([]), {}, {
         decode: () => Effect.die(new RangeError("Maximum call stack size exceeded"))
@@ -486,6 +504,7 @@ describe("a response that is no answer", () => {
       const error = yield* failureOf(json("123456789"), limit)
       assert.instanceOf(error, RunError.InvalidResponseError)
       assert.include(error.message, "longer than 10 bytes")
+      assert.strictEqual(error.body, "")
       assert.isFalse(error.isRetryable)
       assert.include(error.message, "Raise it")
     }))
@@ -616,7 +635,7 @@ describe("a redirect", () => {
     }
     const refused = () => new TypeError("fetch failed", { cause: new Error("unexpected redirect") })
 
-    it.effect("that fetch refused is asked for without the body, to say where it leads", () =>
+    it.effect("that fetch refused is requested without the body, so that the error names the target", () =>
       Effect.gen(function*() {
         const inits: Array<unknown> = []
         const { http, sent } = client((index) => index === 0 ? refused() : to("https://login.test/"))
@@ -643,7 +662,7 @@ describe("a redirect", () => {
         assert.strictEqual(inits[1], "manual")
       }))
 
-    it.effect("that fetch refused, and that is not asked for, leads nobody knows where", () =>
+    it.effect("that fetch refused is reported without its target if the request without the body fails", () =>
       Effect.gen(function*() {
         const error = yield* failureOf((index) => index === 0 ? refused() : new Error("down"), {}, upload)
         assert.instanceOf(error, RunError.InvalidResponseError)
@@ -661,7 +680,7 @@ describe("a redirect", () => {
 })
 
 describe("a request that takes too long", () => {
-  it.effect("is RequestTimeoutError, which says how long it waited for what", () =>
+  it.effect("is RequestTimeoutError, which names the time and what was missing", () =>
     Effect.gen(function*() {
       const silent = yield* finish(failureOf("silence", {}, { ref }))
       assert.instanceOf(silent, RunError.RequestTimeoutError)
@@ -676,14 +695,24 @@ describe("a request that takes too long", () => {
       assert.include(stalled.message, "status 202, and no complete body within 10s")
     }))
 
-  it.effect("is what its status says, where that is a failure", () =>
+  it.effect("has the error of its status, where that is a failure", () =>
     Effect.gen(function*() {
       const error = yield* finish(failureOf(new Response(silentBody(), { status: 403 })))
       assert.instanceOf(error, RunError.PermissionDeniedError)
       assert.include(error.message, "(the body of the response did not arrive: it took longer than 10s)")
     }))
 
-  it.effect("is an upload that made no progress, or that has no answer", () =>
+  it.effect("has extra time for a large body only if it is an upload", () =>
+    Effect.gen(function*() {
+      const body = HttpBody.uint8Array(new Uint8Array(1024 * 1024))
+      const request = HttpClientRequest.put("/v1/file", { body })
+      const plain = yield* finish(failureOf("silence", {}, { request }))
+      assert.strictEqual(Duration.toSeconds(plain.elapsed), 10)
+      const upload = yield* finish(failureOf("silence", {}, { request, isUpload: true }))
+      assert.strictEqual(Duration.toSeconds(upload.elapsed), 22)
+    }))
+
+  it.effect("names the time without progress for an upload, and the time without an answer after it", () =>
     Effect.gen(function*() {
       const request = (stream: Stream.Stream<Uint8Array>) => ({
         request: HttpClientRequest.put("/v1/file", { body: HttpBody.stream(stream) }),
@@ -727,6 +756,14 @@ describe("a client that fails", () => {
       assert.instanceOf(error, RunError.TransportError)
       assert.deepInclude(error, { status: 200, reached: true })
       assert.include(error.message, "the answer broke off: ")
+      // A client may use the same kind of error for the request and for the body of its response
+      const request = HttpClientRequest.get("/")
+      const stream = Stream.fail(transportError(request, refused))
+      const other = yield* Effect.flip(
+        make(giving({ request, status: 200, headers: Headers.empty, stream })).call(call())
+      )
+      assert.instanceOf(other, RunError.TransportError)
+      assert.deepInclude(other, { status: 200, reached: true })
     }))
 
   it.effect("before the connection was made has not reached the provider, unless it may have sent the request before", () =>
@@ -836,10 +873,7 @@ describe("a client that fails", () => {
   ) {
     it.effect(`by giving ${what} is TransportError`, () =>
       Effect.gen(function*() {
-        const http = HttpClient.transform(
-          client(() => json({})).http,
-          () => Effect.succeed(response as unknown as HttpClientResponse.HttpClientResponse)
-        )
+        const http = giving(response)
         const error = yield* Effect.flip(make(http).call(call()))
         assert.instanceOf(error, RunError.TransportError)
         assert.include(error.message, words)
@@ -879,7 +913,7 @@ describe("a client that fails", () => {
       assert.instanceOf(failed, RunError.ServerError)
     }))
 
-  it("has a cause of its own, or is one", () => {
+  it("gives its cause, or the error itself where the client fails with another kind of error", () => {
     const cause = new Error("x")
     assert.strictEqual(Http.causeOf(transportError(HttpClientRequest.get("/"), cause)), cause)
     assert.strictEqual(Http.causeOf(cause), cause)
@@ -1040,7 +1074,7 @@ describe("a retry", () => {
       }))
   }
 
-  it.effect("has what the schedule fails with, if it does", () =>
+  it.effect("keeps a defect of the schedule", () =>
     Effect.gen(function*() {
       const defect = new Error("a schedule of the program's own")
       const retry = Schedule.fromStepWithMetadata(Effect.succeed(() => Effect.die(defect)))
