@@ -733,14 +733,15 @@ const judgeShared = (court: Court, process: Process, cursor: Cursor, start: Star
       () =>
         `a ${first.kind} began at ${clock(court, first.startedAt)}, when there was no loop to join, and made no poll`
     )
-    // A loop that is over is never joined. Those who come after a terminal end are judged by what is remembered
-    const members = waiting.filter(({ startedAt }) => startedAt <= Math.min(loop.end.at + epsilon, cancelledAt))
+    // A loop that is over is never joined, not even by one who comes the least fraction of a millisecond later. Those who come
+    // after a terminal end are judged by what is remembered
+    const members = waiting.filter(({ startedAt }) => startedAt <= Math.min(loop.end.at, cancelledAt))
     for (const member of members) {
       waiting.splice(waiting.indexOf(member), 1)
       judgeMember(court, process, member, loop, start, stoppedAt)
     }
     if (members.length > 1) {
-      const sent = cursor.exchanges.filter(({ at }) => at >= first.startedAt && at <= loop.end.at + epsilon).length
+      const sent = cursor.exchanges.filter(({ at }) => at >= first.startedAt && at <= loop.end.at).length
       check(
         7,
         sent === cursor.next - before,
@@ -773,8 +774,8 @@ const judgeMember = (
     return
   }
   // The latest news, then all that follow
-  const news = loop.polled.filter(({ at }) => at <= follower.startedAt - epsilon).slice(-1)
-    .concat(loop.polled.filter(({ at }) => at > follower.startedAt - epsilon))
+  const news = loop.polled.filter(({ at }) => at <= follower.startedAt).slice(-1)
+    .concat(loop.polled.filter(({ at }) => at > follower.startedAt))
   const isOver = loop.end._tag === "Terminal" && loop.end.at < follower.startedAt
   const heard = isOver ? loop.polled.slice(-1) : news
   const overAt = Math.max(loop.end.at, follower.startedAt)
