@@ -248,8 +248,8 @@ export const places: ReadonlyArray<Place> = [
     "a link that is a path is one of the API",
     {
       file: "src/internal/transfer.ts",
-      find: `const isPath = link.startsWith("/") && baseUrl !== undefined`,
-      replace: "const isPath = false"
+      find: `if (baseUrl === undefined || text === "" ||`,
+      replace: `if (text !== undefined ||`
     },
     ...downloads
   ),
