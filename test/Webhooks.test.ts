@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Deferred, type Duration, Effect, Fiber, Layer, Logger, Redacted, Schema } from "effect"
-import { HttpRouter } from "effect/http"
+import { HttpBody, HttpClientRequest, HttpRouter, HttpServerRequest } from "effect/http"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { TestClock } from "effect/testing"
@@ -60,6 +60,20 @@ describe("Spine.constructEvent", () => {
     ["a header without a signature", vector.body, "t=1767225600", "whsec_emulator_0001", "malformed"],
     ["a signature that is no hex", vector.body, "t=1767225600,v1=zz", "whsec_emulator_0001", "malformed"],
     [
+      "a signature of another scheme",
+      vector.body,
+      vector.header.replace("v1=", "v0="),
+      "whsec_emulator_0001",
+      "malformed"
+    ],
+    [
+      "a header whose time is given as a signature",
+      vector.body,
+      vector.header.replace("t=", "v1="),
+      "whsec_emulator_0001",
+      "malformed"
+    ],
+    [
       "another time than was signed",
       vector.body,
       vector.header.replace("5600", "5601"),
@@ -89,6 +103,8 @@ describe("Spine.constructEvent", () => {
         const header of [
           `${vector.header},${other}`,
           vector.header.replace(",", `,${other},`),
+          `t=x,v1=zz,${vector.header}`,
+          vector.header.replace(/[0-9a-f]{64}$/, (digits) => digits.toUpperCase()),
           `v0=x, ${vector.header.replace(",", " , ")}`
         ]
       ) {
@@ -154,6 +170,12 @@ describe("Spine.constructEvent", () => {
           artifacts: [artifact]
         })
       }
+      const odd = yield* construct(
+        event("run.completed", { run_id: "r", status: "completed", result: "text", error: { code: 1 } })
+      )
+      assert.deepStrictEqual(odd._tag === "run" ? odd.run : undefined, { run_id: "r", status: "completed" })
+      const empty = yield* construct(event("run.completed", { run_id: "r", status: "completed", result: null }))
+      assert.deepStrictEqual(empty._tag === "run" ? empty.run : undefined, { run_id: "r", status: "completed" })
       for (const failed of [{ error: "no luck" }, { errors: [{ error: "no luck" }] }]) {
         const event_ = yield* construct(event("run.failed", { run_id: "r", status: "failed", ...failed }))
         assert.deepStrictEqual(event_._tag === "run" ? event_.run.errors : undefined, [{ error: "no luck" }])
@@ -735,6 +757,27 @@ describe("the limits of a route", () => {
       const post = yield* opened(1000)
       assert.strictEqual((yield* post(body, { ...headers, "content-length": "1001" })).status, 413)
     }).pipe(Effect.scoped))
+
+  it.live("a body over the limit is refused also where the server does not look at its length", () =>
+    Effect.gen(function*() {
+      const headers = { "spine-signature": yield* Spine.signWebhook(body, secret) }
+      const post = (maxBodyBytes: number) =>
+        HttpRouter.toHttpEffect(
+          Spine.layerWebhookRoute({ path: "/spine", secret, maxBodyBytes }).pipe(Layer.provide(Webhooks.layer))
+        ).pipe(
+          Effect.flatten,
+          Effect.provideService(
+            HttpServerRequest.HttpServerRequest,
+            HttpServerRequest.fromClientRequest(
+              HttpClientRequest.post("/spine", { body: HttpBody.raw(body), headers })
+            )
+          ),
+          Effect.map(({ status }) => status),
+          Effect.scoped
+        )
+      assert.strictEqual(yield* post(body.length), 204)
+      assert.strictEqual(yield* post(body.length - 1), 413)
+    }))
 
   it.live("what onEvent fails with is logged, and a route without it takes events all the same", () =>
     Effect.gen(function*() {

@@ -25,7 +25,7 @@ export const resolveLink = (link: string, baseUrl: URL | undefined): URL | strin
 /** Resolves the address that the server gave as `what`, or says why no request can be sent to it. */
 export const checkAddress = (what: "link" | "location", address: string, base?: URL): URL | string => {
   const url = URL.canParse(address, base) ? new URL(address, base) : undefined
-  return url === undefined || !/^https?:$/.test(url.protocol)
+  return url === undefined || !/^https?:/.test(url.protocol)
     ? `its ${what} is neither an http address nor a path`
     : url.username !== "" || url.password !== ""
     ? `its ${what} contains a user name or a password, which fetch refuses`

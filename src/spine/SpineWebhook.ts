@@ -294,7 +294,7 @@ const parseHeader = (
     const [name, value] = [part.slice(0, at).trim(), part.slice(at + 1).trim()]
     if (name === "t" && /^\d{1,12}$/.test(value)) timestamp = value
     if (name === "v1" && /^[0-9a-f]{64}$/i.test(value)) {
-      signatures.push(Result.getOrThrow(Hex.decode(value.toLowerCase())))
+      signatures.push(Result.getOrThrow(Hex.decode(value)))
     }
   }
   return { timestamp, signatures }
@@ -305,9 +305,8 @@ const decodeOtherEvent = Schema.decodeUnknownOption(OtherEvent)
 const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
 
 const decodeEvent = (text: string): WebhookEvent | undefined => {
-  const json = parseJson(text)
-  if (Option.isNone(json)) return undefined
-  const raw = json.value
+  // Nothing decodes from undefined
+  const raw = Option.getOrUndefined(parseJson(text))
   const run = decodeRunEvent(flatten(raw))
   if (Option.isSome(run)) {
     const { data, ...event } = run.value
@@ -330,7 +329,7 @@ const flatten = (raw: unknown): unknown => {
     data: {
       ...event!.data,
       object: {
-        ...(typeof result === "object" && result !== null ? result : undefined),
+        ...(typeof result === "object" ? result : undefined),
         ...(typeof error === "string" ? { errors: [{ error }] } : undefined),
         ...rest
       }

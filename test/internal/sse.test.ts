@@ -27,6 +27,7 @@ const cases: ReadonlyArray<readonly [string, string, ReadonlyArray<Event>]> = [
   ["several lines of data", "data: a\ndata: b\n\n", [message("a\nb")]],
   ["no space after the colon", "data:a\n\n", [message("a")]],
   ["one space is taken off, and no more", "data:  a\n\n", [message(" a")]],
+  ["an empty JSON document in a line of data", "data: {}\n\ndata: {}\n\n", [message("{}"), message("{}")]],
   ["an empty line of data", "data\n\ndata:\n\n", [message(""), message("")]],
   ["CRLF", "data: a\r\ndata: b\r\n\r\ndata: c\r\n\r\n", [message("a\nb"), message("c")]],
   ["CR", "data: a\r\rdata: b\r\r", [message("a"), message("b")]],
@@ -171,6 +172,18 @@ describe("server-sent events", () => {
       const { fed, rest } = parse([whole.subarray(0, cut), whole.subarray(cut)], { clean })
       assert.deepStrictEqual([...fed, ...rest], expected, `cut at ${cut}`)
     }
+  })
+
+  it("events of one line that arrive together are cleaned together, which is faster", () => {
+    let cleaned = 0
+    const clean = (text: string) => {
+      cleaned++
+      return text
+    }
+    const text = "data: a\n\ndata: b\n\ndata: c\n\n"
+    assert.strictEqual(parse([bytes(text)], { clean }).fed.length, 3)
+    // Once for the chunk, and once for the nothing that is left at the end
+    assert.strictEqual(cleaned, 2)
   })
 
   it("what has not ended counts, in one piece or in many, until it ends", () => {

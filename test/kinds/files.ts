@@ -468,7 +468,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "links: an address is one of http",
-    mutant: { file: transfer, find: "|| !/^https?:$/.test(url.protocol)", replace: "" },
+    mutant: { file: transfer, find: "|| !/^https?:/.test(url.protocol)", replace: "" },
     inputs: {
       "a file": link("file:///etc/passwd", undefined),
       "a blob": link("blob:https://x.example/1", undefined),
