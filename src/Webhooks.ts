@@ -96,7 +96,7 @@ export const make = (options?: {
           seen.add(id)
           if (seen.size > capacity) seen.delete(seen.values().next().value!)
           if (!delivery.isTerminal) return true
-          const key = keyOf(delivery.provider, delivery.runId)
+          const key = runKeyOf(delivery.provider, delivery.runId)
           // Taken out first, so that the oldest comes first in the order of insertion
           ends.delete(key)
           ends.set(key, ++count)
@@ -109,7 +109,7 @@ export const make = (options?: {
         }),
       ended: (provider, runId, after = 0) =>
         Effect.suspend(() => {
-          const key = keyOf(provider, runId)
+          const key = runKeyOf(provider, runId)
           const number = ends.get(key)
           if (number !== undefined && number > after) return Effect.succeed(number)
           const entry = waiting.get(key) ?? { end: Deferred.makeUnsafe<number>(), waiters: 0 }
@@ -133,6 +133,9 @@ const maxId = 400
  */
 const keyOf = (provider: string, id: string): string =>
   `${provider}/${id.length > maxId ? Array.from(id.slice(0, maxId)).join("") : id}`
+
+/** The ids of runs are UUIDs, whose case means nothing. */
+const runKeyOf = (provider: string, id: string): string => keyOf(provider, id.toLowerCase())
 
 /**
  * A layer with a hub.

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Deferred, type Duration, Effect, Fiber, Layer, Logger, Redacted, Schema } from "effect"
 import { HttpBody, HttpClientRequest, HttpRouter, HttpServerRequest } from "effect/http"
+import type { IncomingHttpHeaders } from "node:http"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { TestClock } from "effect/testing"
@@ -228,6 +229,21 @@ describe("Tela.constructEvent", () => {
         assert.strictEqual(reasonOf(yield* Effect.flip(Tela.constructEvent(body, given, key))), reason)
       }
       assert.strictEqual(reasonOf(yield* Effect.flip(Tela.constructEvent("{}", headers, key))), "body")
+    }))
+
+  it.effect("takes the headers of any server: a record in any case, Node's with lists, or a web Headers", () =>
+    Effect.gen(function*() {
+      const headers = yield* Tela.webhookHeaders(key)
+      const token = headers[Tela.webhookHeader]!
+      const ofNode: IncomingHttpHeaders = { host: "x.example", "set-cookie": ["a", "b"], ...headers }
+      for (const given of [new Headers(headers), ofNode, { [Tela.webhookHeader.toUpperCase()]: token }]) {
+        assert.strictEqual((yield* Tela.constructEvent(body, given, key)).id, "1")
+      }
+      const revoked = Proxy.revocable({}, {})
+      revoked.revoke()
+      for (const none of [new Headers(), new Map(), null, "text", 5, revoked.proxy]) {
+        assert.strictEqual(reasonOf(yield* Effect.flip(Tela.constructEvent(body, none as never, key))), "missing")
+      }
     }))
 
   it.effect("takes a token only as it was made, and ids that are ids", () =>
@@ -535,6 +551,59 @@ describe("the wire form of Spine's events", () => {
       )
     }))
 
+  it.effect("B6: an odd side field is absent, and the rest of a signed event stays readable", () =>
+    Effect.gen(function*() {
+      const odd = {
+        id: "evt_1",
+        created: "2026-01-01",
+        livemode: "yes",
+        api_version: 3,
+        type: "run.completed",
+        data: {
+          object: {
+            run_id: "r1",
+            canvas_id: 5,
+            duration_ms: "5",
+            final_output: {},
+            artifacts: [{ name: "a.txt" }],
+            errors: ["boom", null],
+            later: true
+          }
+        }
+      }
+      assert.deepStrictEqual<unknown>(yield* construct(JSON.stringify(odd)), {
+        _tag: "run",
+        id: "evt_1",
+        type: "run.completed",
+        created: 0,
+        livemode: false,
+        run: { run_id: "r1", status: "completed", later: true },
+        raw: odd
+      })
+    }))
+
+  it.effect("without a status the type of the event decides", () =>
+    Effect.gen(function*() {
+      for (const [type, status] of [["started", "running"], ["completed", "completed"], ["failed", "failed"]]) {
+        for (const given of [undefined, null, 5]) {
+          const data = { object: { run_id: "r", status: given } }
+          const event = yield* construct(JSON.stringify({ id: "evt_1", type: `run.${type}`, data }))
+          assert.strictEqual(event._tag === "run" ? event.run.status : undefined, status)
+        }
+      }
+    }))
+
+  it.effect("an option that there is not is a ConfigError that names the right one", () =>
+    Effect.gen(function*() {
+      const header = yield* sign("{}")
+      for (const name of ["toleranceSeconds", "toleranceMs", "tolerence"]) {
+        const error = yield* Effect.flip(Spine.constructEvent("{}", header, secret, { [name]: 1 }))
+        assert.instanceOf(error, RunError.ConfigError)
+        assert.strictEqual(error.option, name)
+        assert.include(error.message, "Did you mean tolerance?")
+      }
+    }))
+
   it.effect("only the three types about runs promise a run", () =>
     Effect.gen(function*() {
       for (const type of ["run.completed.later", "dry-run.completed"]) {
@@ -711,6 +780,73 @@ describe("what a route passes on to the hub", () => {
       yield* until(Effect.sync(() => seen.length === 1))
       assert.deepStrictEqual(seen, ["x"])
     }))
+})
+
+describe("whose wait a Spine event wakes", () => {
+  /** How many ends the hub knows of the run after an event about it. */
+  const wakes = (type: string, object: object) =>
+    Effect.gen(function*() {
+      const hub = yield* Webhooks.make()
+      const { dispose, handler } = HttpRouter.toWebHandler(
+        Spine.layerWebhookRoute({ path: "/hook", secret }).pipe(
+          Layer.provide(Layer.succeed(Webhooks.Webhooks, hub))
+        ),
+        { disableLogger: true }
+      )
+      const body = JSON.stringify({ id: "evt_1", type, created: 1, data: { object } })
+      const headers = { "spine-signature": yield* Spine.signWebhook(body, secret) }
+      yield* Effect.promise(() => handler(new Request("http://x.example/hook", { method: "POST", body, headers })))
+      yield* Effect.promise(dispose)
+      const ended = yield* Effect.forkChild(hub.ended("spine", "ab-1"), { startImmediately: true })
+      const isWoken = ended.pollUnsafe() !== undefined
+      yield* Fiber.interrupt(ended)
+      return isWoken
+    })
+
+  it.live("the run's, however its id is written, and by any type whose status is an end", () =>
+    Effect.gen(function*() {
+      assert.isTrue(yield* wakes("run.completed", { run_id: "AB-1" }))
+      assert.isTrue(yield* wakes("run.partial", { run_id: "ab-1", status: "partial" }))
+      assert.isTrue(yield* wakes("run.cancelled", { run_id: "ab-1", status: "cancelled" }))
+      for (
+        const [type, object] of [
+          ["run.started", { run_id: "ab-1" }],
+          ["run.progress", { run_id: "ab-1", status: "running" }],
+          ["run.partial", { run_id: "ab-2", status: "partial" }],
+          ["run.partial", { status: "partial" }]
+        ] as const
+      ) assert.isFalse(yield* wakes(type, object), `${type} ${JSON.stringify(object)}`)
+    }))
+})
+
+describe("a body that does not arrive", () => {
+  const answered = (body: ReadableStream) =>
+    Effect.gen(function*() {
+      const app = yield* HttpRouter.toHttpEffect(
+        Spine.layerWebhookRoute({ path: "/hook", secret }).pipe(Layer.provide(Webhooks.layer))
+      )
+      const init: RequestInit & { readonly duplex: "half" } = { method: "POST", body, duplex: "half" }
+      const request = HttpServerRequest.fromWeb(new Request("http://x.example/hook", init))
+      return yield* app.pipe(
+        Effect.provideService(HttpServerRequest.HttpServerRequest, request),
+        Effect.map(({ status }) => status)
+      )
+    })
+
+  it.effect("is answered 408 after half a minute when it stalls", () =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(answered(new ReadableStream()), { startImmediately: true })
+      yield* TestClock.adjust("29 seconds")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(fiber), 408)
+    }).pipe(Effect.scoped))
+
+  it.effect("is answered 400 when it breaks, which says nothing of its length", () =>
+    Effect.gen(function*() {
+      const body = new ReadableStream({ start: (controller) => controller.error(new Error("the connection broke")) })
+      assert.strictEqual(yield* answered(body), 400)
+    }).pipe(Effect.scoped))
 })
 
 describe("the limits of a route", () => {

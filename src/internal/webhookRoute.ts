@@ -5,7 +5,9 @@ import type * as Headers from "effect/http/Headers"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpServerRespondable from "effect/http/HttpServerRespondable"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import { ConfigError, type WebhookSignatureError } from "../RunError.ts"
 import * as Webhooks from "../Webhooks.ts"
@@ -32,6 +34,9 @@ const effectOf = <R>(returned: Effect.Effect<unknown, unknown, R>): Effect.Effec
 
 const defaultMaxBodyBytes = 1024 * 1024
 
+/** Providers send small bodies at once. A sender that stalls must not keep a fiber and a socket for ever. */
+const bodyTimeout = "30 seconds"
+
 export const layer = <Event, R>(
   options: Options<Event, R>
 ): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks | R> =>
@@ -49,9 +54,13 @@ export const layer = <Event, R>(
     }
 
     const receive = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest) {
-      const body = yield* Effect.result(request.arrayBuffer)
-      if (body._tag === "Failure" || body.success.byteLength > limit) return HttpServerResponse.empty({ status: 413 })
-      const verified = yield* Effect.result(options.verify(new Uint8Array(body.success), request.headers))
+      const body = yield* Effect.result(Effect.timeoutOption(request.arrayBuffer, bodyTimeout))
+      // 413 for one that is too long, 400 for one that broke off
+      if (body._tag === "Failure") return yield* HttpServerRespondable.toResponse(body.failure)
+      if (Option.isNone(body.success)) return HttpServerResponse.empty({ status: 408 })
+      // A server of the program's own may not keep the limit
+      if (body.success.value.byteLength > limit) return HttpServerResponse.empty({ status: 413 })
+      const verified = yield* Effect.result(options.verify(new Uint8Array(body.success.value), request.headers))
       if (verified._tag === "Failure") {
         yield* Effect.logWarning(`canvas-runs: a webhook was refused: ${verified.failure.message}`)
         return HttpServerResponse.empty({ status: 400 })

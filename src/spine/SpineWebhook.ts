@@ -16,9 +16,10 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { quote } from "../internal/describe.ts"
 import * as Hmac from "../internal/hmac.ts"
+import * as Options from "../internal/options.ts"
 import * as Route from "../internal/webhookRoute.ts"
 import { checkSecret } from "../internal/webhookSecret.ts"
-import { absentable, open, openLiterals, withFallback } from "../internal/wire.ts"
+import { open, openLiterals, sideField, sideFieldOr } from "../internal/wire.ts"
 import { ConfigError, WebhookSignatureError } from "../RunError.ts"
 import type * as Webhooks from "../Webhooks.ts"
 import { provider } from "./SpineRuns.ts"
@@ -30,17 +31,22 @@ const Id = Schema.NonEmptyString.check(Schema.isMaxLength(200))
 /**
  * What a webhook says of a run. Unlike the answer to a poll it is flat, and has no metadata: retrieve the run for those.
  *
+ * **Details**
+ *
+ * Only the run's id must decode. A side field that is `null` or odd is absent, and the event's `raw` has it. Without a status the
+ * type of the event decides.
+ *
  * @category schemas
  * @since 0.1.0
  */
 export const WebhookRun = open({
   run_id: Id,
   status: openLiterals(["running", "completed", "partial", "failed"]),
-  canvas_id: absentable(Schema.String),
-  duration_ms: absentable(Schema.Finite),
-  final_output: absentable(Schema.String),
-  artifacts: absentable(Schema.Array(Artifact)),
-  errors: absentable(Schema.Array(RunErrorEntry))
+  canvas_id: sideField(Schema.String),
+  duration_ms: sideField(Schema.Finite),
+  final_output: sideField(Schema.String),
+  artifacts: sideField(Schema.Array(Artifact)),
+  errors: sideField(Schema.Array(RunErrorEntry))
 })
 
 /**
@@ -53,9 +59,9 @@ const envelope = {
   /** Identifies the event; use it to notice duplicate deliveries. */
   id: Id,
   /** Unix seconds. */
-  created: withFallback(Schema.Finite, 0),
-  livemode: withFallback(Schema.Boolean, false),
-  api_version: absentable(Schema.String)
+  created: sideFieldOr(Schema.Finite, 0),
+  livemode: sideFieldOr(Schema.Boolean, false),
+  api_version: sideField(Schema.String)
 }
 
 const RunEvent = open({
@@ -67,7 +73,7 @@ const RunEvent = open({
 const OtherEvent = open({
   ...envelope,
   type: openLiterals(["webhook.ping"]),
-  data: withFallback(open({ object: withFallback(Schema.Record(Schema.String, Schema.Unknown), {}) }), { object: {} })
+  data: sideFieldOr(open({ object: sideFieldOr(Schema.Record(Schema.String, Schema.Unknown), {}) }), { object: {} })
 })
 
 /**
@@ -138,7 +144,7 @@ export type WebhookEvent =
  */
 export const constructEvent = (
   payload: Uint8Array | ArrayBuffer | string,
-  signatureHeader: string | undefined,
+  signatureHeader: string | null | undefined,
   secret: Redacted.Redacted<string>,
   options?: {
     /** @default "300 seconds" */
@@ -147,6 +153,8 @@ export const constructEvent = (
 ): Effect.Effect<WebhookEvent, WebhookSignatureError | ConfigError> =>
   Effect.gen(function*() {
     const key = yield* checkSecret(secret)
+    const fault = Options.faultOf("options", options, ["tolerance"])
+    if (fault !== undefined) return yield* new ConfigError(fault)
     const tolerance = yield* checkTolerance(options?.tolerance)
     const fail = (reason: WebhookSignatureError["reason"], message: string) =>
       new WebhookSignatureError({ reason, message })
@@ -183,7 +191,11 @@ export const constructEvent = (
     }
     const event = decodeEvent(new TextDecoder().decode(bytes))
     return event ??
-      (yield* fail("body", "The signature matches, and the body is not the event that it promises to be."))
+      (yield* fail(
+        "body",
+        "The signature matches, and the body is no event that can be read: it must be JSON with an id and a type, and for an " +
+          "event about a run data.object must have the run_id."
+      ))
   })
 
 /**
@@ -213,8 +225,8 @@ export const signWebhook = (
  *
  * **Details**
  *
- * It answers 204 for a delivery that it took and for a duplicate, 400 for a signature that does not match, and 413 for a body
- * over the limit. `onEvent` runs after the response; if it fails, dies or throws, that is logged. The layer fails with a
+ * It answers 204 for a delivery that it took and for a duplicate, 400 for a signature that does not match, 413 for a body
+ * over the limit, and 408 for a body that does not arrive within 30 seconds. `onEvent` runs after the response; if it fails, dies or throws, that is logged. The layer fails with a
  * `ConfigError` where the secret, the tolerance or the limit cannot be used.
  *
  * @category webhooks
@@ -242,20 +254,24 @@ export const layerWebhookRoute = <R = never>(options: {
     verify: (body, headers) =>
       Effect.map(
         constructEvent(body, headers["spine-signature"], options.secret, { tolerance: options.tolerance }),
-        (event) => ({
-          event,
-          delivery: {
-            provider,
-            // An event about no run is about itself, so that its duplicates are recognised too
-            runId: event._tag === "run" ? event.run.run_id : event.id,
-            // An id that comes again about another run, or with another status, is no duplicate
-            eventId: event._tag === "run" ? `${event.id}/${event.type}/${event.run.run_id}` : event.id,
-            isTerminal: event.type === "run.completed" || event.type === "run.failed"
-          }
-        })
+        (event) => ({ event, delivery: deliveryOf(event) })
       ),
     onEvent: options.onEvent
   })
+
+const deliveryOf = (event: WebhookEvent): Webhooks.Delivery => {
+  // A type of tomorrow, such as "run.partial", may be about a run as well
+  const run = event._tag === "run" ? event.run : Option.getOrUndefined(decodeWebhookRun(event.object))
+  return {
+    provider,
+    // An event about no run is about itself, so that its duplicates are recognised too
+    runId: run?.run_id ?? event.id,
+    // An id that comes again about another run, or with another status, is no duplicate
+    eventId: run === undefined ? event.id : `${event.id}/${event.type}/${run.run_id}`,
+    isTerminal: event.type === "run.completed" || event.type === "run.failed" ||
+      run !== undefined && run.status !== "running"
+  }
+}
 
 /** In seconds. */
 const checkTolerance = (tolerance: Duration.Input | undefined): Effect.Effect<number, ConfigError> => {
@@ -300,9 +316,12 @@ const parseHeader = (
   return { timestamp, signatures }
 }
 
+const decodeWebhookRun = Schema.decodeUnknownOption(WebhookRun)
 const decodeRunEvent = Schema.decodeUnknownOption(RunEvent)
 const decodeOtherEvent = Schema.decodeUnknownOption(OtherEvent)
 const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
+
+const runEventType = /^run\.(started|completed|failed)$/
 
 const decodeEvent = (text: string): WebhookEvent | undefined => {
   // Nothing decodes from undefined
@@ -313,17 +332,18 @@ const decodeEvent = (text: string): WebhookEvent | undefined => {
     return { ...event, _tag: "run", run: data.object, raw }
   }
   const other = decodeOtherEvent(raw)
-  if (Option.isNone(other) || /^run\.(?:started|completed|failed)$/.test(other.value.type)) return undefined
+  if (Option.isNone(other) || runEventType.test(other.value.type)) return undefined
   const { data, ...event } = other.value
   return { ...event, _tag: "other", object: data.object, raw }
 }
 
 /** The documentation calls the object a mirror of the poll's answer and shows a flat one, so either is taken. */
 const flatten = (raw: unknown): unknown => {
-  const event = raw as { readonly data?: { readonly object?: Record<string, unknown> } } | null
+  const event = raw as { readonly type?: unknown; readonly data?: { readonly object?: Record<string, unknown> } } | null
   const object = event?.data?.object
   if (typeof object !== "object" || object === null) return raw
   const { error, result, ...rest } = object
+  const [, ending] = runEventType.exec(String(event?.type)) ?? []
   return {
     ...event,
     data: {
@@ -331,7 +351,8 @@ const flatten = (raw: unknown): unknown => {
       object: {
         ...(typeof result === "object" ? result : undefined),
         ...(typeof error === "string" ? { errors: [{ error }] } : undefined),
-        ...rest
+        ...rest,
+        ...(typeof rest["status"] === "string" ? undefined : { status: ending === "started" ? "running" : ending })
       }
     }
   }

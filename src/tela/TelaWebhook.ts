@@ -10,6 +10,7 @@ import * as Hex from "effect/encoding/Hex"
 import type * as HttpRouter from "effect/http/HttpRouter"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -60,6 +61,16 @@ export const webhookHeaders = (
   })
 
 /**
+ * The headers of a request: a record, as of Effect's or Node's HTTP server, or a web `Headers`.
+ *
+ * @category webhooks
+ * @since 0.1.0
+ */
+export type RequestHeaders =
+  | { readonly get: (name: string) => string | null }
+  | Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+
+/**
  * Verifies a webhook and reads what it says of the execution.
  *
  * **Gotchas**
@@ -72,14 +83,14 @@ export const webhookHeaders = (
  */
 export const constructEvent = (
   payload: Uint8Array | ArrayBuffer | string,
-  headers: Readonly<Record<string, string | undefined>>,
+  headers: RequestHeaders,
   secret: Redacted.Redacted<string>
 ): Effect.Effect<ExecutionSnapshot, WebhookSignatureError | ConfigError> =>
   Effect.gen(function*() {
     const key = yield* checkSecret(secret)
     const fail = (reason: WebhookSignatureError["reason"], message: string) =>
       new WebhookSignatureError({ reason, message })
-    const header = Object.entries(headers ?? {}).find(([name]) => name.toLowerCase() === webhookHeader)?.[1]
+    const header = headerOf(headers)
     if (header === undefined || header === null) {
       return yield* fail("missing", `There is no ${webhookHeader} header. Was the execution given Tela.webhookHeaders?`)
     }
@@ -105,8 +116,8 @@ export const constructEvent = (
  *
  * **Details**
  *
- * It answers 204 for a delivery that it took and for a duplicate, 400 for one without a valid token, and 413 for a body over the
- * limit. `onEvent` runs after the response; if it fails, dies or throws, that is logged. The layer fails with a `ConfigError`
+ * It answers 204 for a delivery that it took and for a duplicate, 400 for one without a valid token, 413 for a body over the
+ * limit, and 408 for a body that does not arrive within 30 seconds. `onEvent` runs after the response; if it fails, dies or throws, that is logged. The layer fails with a `ConfigError`
  * where the secret or the limit cannot be used.
  *
  * A delivery makes the wait for its execution poll once, and is never the result itself. Only a delivery with the same token and
@@ -153,6 +164,17 @@ export const layerWebhookRoute = <R = never>(options: {
       }),
     onEvent: options.onEvent
   })
+
+/** JavaScript may pass anything. */
+const headerOf = (headers: unknown): unknown => Option.getOrUndefined(readHeader(headers))
+
+const readHeader = Option.liftThrowable((headers: unknown): unknown =>
+  Predicate.hasProperty(headers, "get") && typeof headers.get === "function"
+    ? headers.get(webhookHeader)
+    : Predicate.isObject(headers)
+    ? Object.entries(headers).find(([name]) => name.toLowerCase() === webhookHeader)?.[1]
+    : undefined
+)
 
 /** Keeps tokens apart from anything else that is made with the same secret. */
 const purpose = "canvas-runs tela webhook "

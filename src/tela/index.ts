@@ -51,4 +51,4 @@ export type { DynamicStreamParams, StreamExecution, StreamStatus } from "./TelaS
 export type { NewTask, TaskFilters, TaskPatch, TaskProgressFilters, Tasks, TaskTarget } from "./TelaTasks.ts"
 export type { Vault } from "./TelaVault.ts"
 export type { Environments, Versions } from "./TelaVersions.ts"
-export { constructEvent, layerWebhookRoute, webhookHeader, webhookHeaders } from "./TelaWebhook.ts"
+export { constructEvent, layerWebhookRoute, type RequestHeaders, webhookHeader, webhookHeaders } from "./TelaWebhook.ts"

@@ -778,7 +778,7 @@ export const places: ReadonlyArray<Place> = [
     name: "a Spine event is a duplicate only about the same run and of the same type",
     mutant: {
       file: spineWebhook,
-      find: "eventId: event._tag === \"run\" ? `${event.id}/${event.type}/${event.run.run_id}` : event.id,",
+      find: "eventId: run === undefined ? event.id : `${event.id}/${event.type}/${run.run_id}`,",
       replace: "eventId: event.id,"
     },
     inputs: {
