@@ -24,7 +24,7 @@ const program = Effect.gen(function*() {
     seed: Number(values.seed),
     lanes: Number(values.lanes),
     onKill: (kills) => {
-      if (kills % 25 === 0) console.log(`${kills} kills after ${seconds()} s`)
+      if (kills % 10 === 0) console.log(`${kills} kills after ${seconds()} s`)
     }
   })
   yield* Console.log(

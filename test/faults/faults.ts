@@ -3,7 +3,7 @@
  *
  *     node --conditions=canvas-runs:source test/faults/faults.ts [--only TEXT] [--memory | --socket] [--sample SEED]
  *
- * `--only` takes what is in the name of an operation or a fault, and `--sample` 500 cells that the seed draws. It ends with 1 if
+ * `--only` takes what is in the name of an operation or a fault, and `--sample` 300 cells that the seed draws. It ends with 1 if
  * any cell is red.
  */
 import { Effect } from "effect"
@@ -72,9 +72,10 @@ const numberOf = (fault: Fault): string => `f${faults.indexOf(fault) + 1}`
 
 const started = Date.now()
 const wanted = cellsOf(transports, isWanted)
-const cells = values.sample === undefined ? wanted : kept(wanted, 500, values.sample)
+const cells = values.sample === undefined ? wanted : kept(wanted, 300, values.sample)
 const outcomes = await Effect.runPromise(runAll(cells, (done) => {
   if (process.stdout.isTTY) process.stdout.write(`\r${done} of ${cells.length} cells`)
+  else if (done % 50 === 0) console.log(`${done} of ${cells.length} cells`)
 }))
 if (process.stdout.isTTY) process.stdout.write("\r".padEnd(40) + "\r")
 

@@ -31,7 +31,7 @@ export const main = async (
   const wanted = (await targets()).filter(({ place }) =>
     options.only === undefined || place.name.includes(options.only)
   )
-  const chosen = options.sample === undefined ? wanted : kept(wanted, 10, options.sample)
+  const chosen = options.sample === undefined ? wanted : kept(wanted, 6, options.sample)
   process.env["MUTANTS"] = "1"
   const started = performance.now()
   const copies = await Promise.all([copyRepository(), copyRepository()])

@@ -242,7 +242,9 @@ const main = async (): Promise<void> => {
   const report = await simulate({
     from: Number(values.seed ?? values.from),
     seeds: values.seed === undefined ? Number(values.seeds ?? 1000) : 1,
-    maxFailures: Number(values["max-failures"])
+    maxFailures: Number(values["max-failures"]),
+    // Who waits sees that it goes on
+    onSeed: (done) => done % 100 === 99 && console.log(`${done + 1} seeds`)
   })
   console.log(say(report, performance.now() - started))
   const isShort = report.seeds < 100

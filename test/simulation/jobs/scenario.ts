@@ -4,6 +4,7 @@ import { HttpClient, HttpClientRequest, HttpRouter, HttpServerRequest } from "ef
 import { type KeyValueStore, RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { type RunRef, RunStore, Spine, Tela, Webhooks } from "canvas-runs"
+import { patientClock } from "../../clock.ts"
 import * as Observer from "../observer.ts"
 import * as Random from "../random.ts"
 import type { Time } from "../provider.ts"
@@ -74,7 +75,7 @@ const epoch = Date.UTC(2026, 0, 1)
 /** No honest scenario lasts longer. */
 const horizon = Duration.days(2)
 
-export const run = (plan: Plan): Effect.Effect<History> => Effect.provide(simulate(plan), TestClock.layer())
+export const run = (plan: Plan): Effect.Effect<History> => Effect.provide(simulate(plan), patientClock)
 
 const pushSecret = Redacted.make("whsec_of_the_simulation")
 
@@ -94,6 +95,12 @@ const simulate = (plan: Plan): Effect.Effect<History> =>
     let endedAt: number | undefined
     /** Takes pushes while a process is there. */
     let route: ((push: Push, run: Provider.RunRecord) => Effect.Effect<void>) | undefined
+
+    /** Grows with everything that happens. */
+    const happened = () =>
+      provider.exchanges.length + processes.length +
+      processes.filter(({ end }) => end !== undefined).length +
+      processes.filter(({ known }) => known !== undefined).length
 
     const background = Effect.runForkWith(yield* Effect.context<never>())
     const provider = Provider.make(plan, time, (run) => {
@@ -126,7 +133,7 @@ const simulate = (plan: Plan): Effect.Effect<History> =>
           route = (push, run) =>
             process.end !== undefined
               ? Effect.void
-              : Effect.map(whileTheClockStands(receive(push, run)), ({ runId, status }) => {
+              : Effect.map(whileTheClockStands(receive(push, run), happened), ({ runId, status }) => {
                 pushes.push({ at: time.now(), process: process.number, kind: push.kind, runId, status })
               })
         }
@@ -177,14 +184,19 @@ const simulate = (plan: Plan): Effect.Effect<History> =>
 
 /**
  * The `TestClock` waits for a fiber that it has woken, and for no promise. Verifying a push takes promises, so the fiber that
- * delivers it stays busy until that is over.
+ * delivers it stays busy until that is over, and until nothing more happens because of it: processes that end and begin at the
+ * same moment are woken by it in turn.
  */
-const whileTheClockStands = <A>(effect: Effect.Effect<A>): Effect.Effect<A> =>
+const whileTheClockStands = <A>(effect: Effect.Effect<A>, happened: () => number): Effect.Effect<A> =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(effect)
     while (fiber.pollUnsafe() === undefined) yield* Effect.yieldNow
-    // Whoever it has woken comes to a rest
-    yield* Effect.repeat(Effect.yieldNow, { times: 10 })
+    let seen = -1
+    for (let turns = 0; turns < 20; turns++) {
+      if (happened() !== seen) turns = 0
+      seen = happened()
+      yield* Effect.yieldNow
+    }
     return yield* Fiber.join(fiber)
   })
 
