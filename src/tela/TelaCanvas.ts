@@ -9,7 +9,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as AnySchema from "../internal/anySchema.ts"
+import * as AnySchema from "./internal/anySchema.ts"
 import * as Create from "../internal/create.ts"
 import { quote } from "../internal/describe.ts"
 import { checkId } from "../internal/id.ts"
@@ -46,7 +46,7 @@ import {
   validateWith
 } from "./TelaExecution.ts"
 import * as Wire from "./TelaSchema.ts"
-import { compare } from "./TelaShape.ts"
+import { compare } from "./internal/compareSchemas.ts"
 import { executeStream, type StreamError, type StreamParams, type StreamPart } from "./TelaStream.ts"
 import { type DynamicStreamParams, make as makeStreamExecution, type StreamExecution } from "./TelaStreamExecution.ts"
 

@@ -34,7 +34,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type { ClientOptions } from "../ClientOptions.ts"
-import type { AnySchema } from "../internal/anySchema.ts"
+import type { AnySchema } from "./internal/anySchema.ts"
 import * as Client from "../internal/client.ts"
 import {
   ConfigError,

@@ -9,10 +9,10 @@ import { thenOnCreated } from "../../src/internal/create.ts"
 import { canvasId, failure, finish, live, setup, success } from "../tela/support.ts"
 import type { Place } from "./kind.ts"
 
-const schemas = "src/internal/anySchema.ts"
+const schemas = "src/tela/internal/anySchema.ts"
 const describe = "src/internal/describe.ts"
 const canvases = "src/tela/TelaCanvas.ts"
-const shape = "src/tela/TelaShape.ts"
+const shape = "src/tela/internal/compareSchemas.ts"
 const tasks = "src/tela/TelaTasks.ts"
 
 const output = { total: 42 }

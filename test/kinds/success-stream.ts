@@ -471,7 +471,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "isDoneMark: [DONE] counts at the beginning of the data only",
-    mutant: { file: "src/internal/sse.ts", find: "/^\\s*\\[done\\]/i", replace: "/\\[done\\]/i" },
+    mutant: { file: "src/tela/internal/sse.ts", find: "/^\\s*\\[done\\]/i", replace: "/\\[done\\]/i" },
     inputs: {
       "at the end of a text": isInterrupted(part + event("wait for [DONE]"), "12 of "),
       "in an event with a name": isInterrupted(part + event("not [done] yet", "log"), "12 of ")
@@ -479,7 +479,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "SSE line: a field named error is an error",
-    mutant: { file: "src/internal/sse.ts", find: "text.startsWith(\"error:\")", replace: "false" },
+    mutant: { file: "src/tela/internal/sse.ts", find: "text.startsWith(\"error:\")", replace: "false" },
     inputs: {
       "text": hasFailed(`${part}error: KV cache is full\n\n${done}`, ["KV cache is full"]),
       "JSON without a space": hasFailed(`${part}error:{"message":"slot lost"}\n\n${chunk("", "stop")}`, ["slot lost"])

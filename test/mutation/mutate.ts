@@ -1,5 +1,5 @@
 /**
- * The command: `npm run mutate -- src/internal/sse.ts`, or without a file for all of `targets.ts`. It changes each expression of
+ * The command: `npm run mutate -- src/tela/internal/sse.ts`, or without a file for all of `targets.ts`. It changes each expression of
  * the file in turn, in a copy of the repository, and runs the tests of the file: a mutant that no test notices has survived. The
  * score is the share of mutants that were noticed, before exclusions. `equivalent.json` lists mutants that change nothing
  * that can be observed, each with its reason. With `--lines 10-20` only these lines are changed.

@@ -1,6 +1,6 @@
 /** The tests that are run against the mutants of a file: the fewest and fastest that state what the file is for. */
 export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
-  "src/internal/sse.ts": ["test/internal/sse.test.ts", "test/internal/sse.spec-table.test.ts"],
+  "src/tela/internal/sse.ts": ["test/tela/internal/sse.test.ts", "test/tela/internal/sse.spec-table.test.ts"],
   "src/RunStore.ts": ["test/RunStore.test.ts", "test/kinds/reached.test.ts"],
   "src/internal/create.ts": [
     "test/internal/create.test.ts",

@@ -13,7 +13,7 @@
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { isDoneMark } from "../../internal/sse.ts"
+import { isDoneMark } from "./sse.ts"
 import type { Received } from "../../RunError.ts"
 import * as Wire from "../TelaSchema.ts"
 import { errorIn, outcomeOf, reasonOf } from "./endMark.ts"

@@ -3,8 +3,8 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { type BadRequestError, refused } from "../RunError.ts"
-import { quote } from "./describe.ts"
+import { type BadRequestError, refused } from "../../RunError.ts"
+import { quote } from "../../internal/describe.ts"
 
 /** A page, as a provider shows it. */
 export interface Page<A> {

@@ -12,7 +12,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import type { Simplify } from "effect/Types"
-import { messageOf } from "./describe.ts"
+import { messageOf } from "../../internal/describe.ts"
 
 /** An Effect Schema that needs no services, or any implementation of Standard Schema, such as a Zod schema. */
 export type Single = Schema.Codec<any, any> | StandardSchemaV1<any, any> // oxlint-disable-line typescript/no-explicit-any -- schemas of any type

@@ -15,7 +15,7 @@ import {
   outcomeOf,
   streamed,
   synchronous
-} from "./answers.ts"
+} from "../answers.ts"
 
 const success = "success"
 const failed = "RunFailedError"

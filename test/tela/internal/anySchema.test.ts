@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Result, Schema } from "effect"
 import { z } from "zod"
-import * as AnySchema from "../../src/internal/anySchema.ts"
-import { type JsonSchema, jsonSchema } from "../../src/internal/anySchema.ts"
-import * as Tela from "../../src/tela/index.ts"
+import * as AnySchema from "../../../src/tela/internal/anySchema.ts"
+import { type JsonSchema, jsonSchema } from "../../../src/tela/internal/anySchema.ts"
+import * as Tela from "../../../src/tela/index.ts"
 
 interface Tree {
   readonly name: string

@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import * as Option from "effect/Option"
-import * as AnySchema from "../internal/anySchema.ts"
-import type * as Wire from "./TelaSchema.ts"
+import * as AnySchema from "./anySchema.ts"
+import type * as Wire from "../TelaSchema.ts"
 
 /**
  * Every difference between the caller's schemas and the canvas, in words; none where they agree, or where a schema does

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import * as Sse from "../../src/internal/sse.ts"
+import * as Sse from "../../../src/tela/internal/sse.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
