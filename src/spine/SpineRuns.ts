@@ -466,10 +466,13 @@ const statusOf: Source["status"] = (run) => run.status === "unknown" ? run.provi
 const unchanged = (previous: Wire.Run, next: Wire.Run): boolean =>
   Equal.equals(withoutClock(previous), withoutClock(next))
 
-const withoutClock = (run: Wire.Run): Wire.Run =>
-  run.status === "running"
-    ? { ...run, raw: undefined, progress: { ...run.progress, elapsed_ms: 0 } }
+const withoutClock = (run: Wire.Run): object => {
+  // A run whose status is not known keeps its progress as it came
+  const progress: unknown = "progress" in run ? run.progress : undefined
+  return Predicate.isObject(progress)
+    ? { ...run, raw: undefined, progress: { ...progress, elapsed_ms: 0 } }
     : { ...run, raw: undefined }
+}
 
 const refOfId = (id: string): RunRef.RunRef => ({ version: 1, provider, kind: "run", id })
 

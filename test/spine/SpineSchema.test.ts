@@ -205,18 +205,25 @@ describe("a finished run", () => {
   }
 })
 
-it.effect("a change of raw alone is no change of a snapshot", () =>
+it.effect("a change of raw or of a clock alone is no change of a snapshot, whatever the status", () =>
   Effect.gen(function*() {
     let poll = 0
+    const progress = (tasks: number) => ({ tasks_completed: tasks, tasks_total: 2, elapsed_ms: poll })
+    const snapshots = [
+      () => ({ status: "queued", progress: progress(0) }),
+      () => ({ status: "queued", progress: progress(0) }),
+      () => ({ status: "paused", progress: poll }),
+      () => ({ status: "paused", progress: poll }),
+      () => ({ status: "running", progress: progress(1) }),
+      () => ({ status: "running", progress: progress(1) })
+    ]
     const { runs } = yield* Spine.make({ apiKey: Redacted.make("sk_spine_schema") }).pipe(
       Effect.provideService(
         HttpClient.HttpClient,
         HttpClient.make((request) =>
           Effect.sync(() => {
-            poll++
-            const data = poll < 5
-              ? { run_id: id, status: "running", progress: { tasks_completed: 1, tasks_total: 2, elapsed_ms: poll } }
-              : completed
+            const snapshot = snapshots[poll++]
+            const data = snapshot === undefined ? completed : { run_id: id, ...snapshot() }
             return HttpClientResponse.fromWeb(request, Response.json({ success: true, data }))
           })
         )
@@ -224,7 +231,15 @@ it.effect("a change of raw alone is no change of a snapshot", () =>
     )
     const exit = yield* finish(Stream.runCollect(runs.watch(id)))
     assert.isTrue(exit._tag === "Success")
-    assert.deepStrictEqual(exit._tag === "Success" && exit.value.map(({ status }) => status), ["running", "completed"])
+    const seen = exit._tag === "Success" ? exit.value : []
+    assert.deepStrictEqual(seen.map((run) => run.status === "unknown" ? run.provider_status : run.status), [
+      "queued",
+      // What is no progress that this client knows may mean anything
+      "paused",
+      "paused",
+      "running",
+      "completed"
+    ])
   }))
 
 it.effect("raw is not in what a run encodes to", () =>
