@@ -52,8 +52,10 @@ export interface Options {
   readonly turn?: Effect.Effect<void> | undefined
   /** Whether a poll has a span. */
   readonly tracePolls: boolean
-  /** What the body of an error says. */
-  readonly describeError: (body: unknown) => { readonly message?: string; readonly code?: string } | undefined
+  /** What the body of an error says. `isRefusal` means that the body itself says that it is an error, whatever its status. */
+  readonly describeError: (
+    body: unknown
+  ) => { readonly message?: string; readonly code?: string; readonly isRefusal?: boolean } | undefined
 }
 
 /** One call. */
@@ -487,7 +489,9 @@ const read = <A>(
         ...fields,
         isRetryable,
         message: `${call.operation}: ${what} ${
-          fields.providerMessage === undefined ? "" : `It says: ${excerpt(scrub(fields.providerMessage), 200)} `
+          fields.providerMessage === undefined
+            ? ""
+            : `It says: ${JSON.stringify(excerpt(scrub(fields.providerMessage), 200))}. `
         }${advice}`,
         ...(contentType === undefined ? undefined : { contentType })
       })
@@ -538,6 +542,9 @@ const read = <A>(
   return Effect.matchCauseEffect(call.decode(json.value), {
     onSuccess: (value) => Effect.succeed({ value, requestId, retryAfter }),
     onFailure: (cause) => {
+      if (options.describeError(json.value)?.isRefusal === true) {
+        return Effect.fail(statusError(failure(), response.status))
+      }
       const error = Cause.squash(cause)
       // A RangeError is the stack's end
       return Cause.hasFails(cause) || error instanceof RangeError

@@ -554,5 +554,9 @@ export const decodeAnswer = <A>(
  * @category decoding
  * @since 0.1.0
  */
-export const describeError = (body: unknown): { readonly message?: string } | undefined =>
-  Predicate.hasProperty(body, "error") && typeof body.error === "string" ? { message: body.error } : undefined
+export const describeError = (
+  body: unknown
+): { readonly message?: string; readonly isRefusal: boolean } | undefined =>
+  Predicate.hasProperty(body, "error") && typeof body.error === "string"
+    ? { message: body.error, isRefusal: Predicate.hasProperty(body, "success") && body.success === false }
+    : undefined

@@ -481,8 +481,8 @@ describe("a response that is no answer", () => {
       assert.instanceOf(error, RunError.InvalidResponseError)
       assert.isFalse(error.isRetryable)
       assert.include(error.message, "the promised form")
-      assert.include(error.message, "It says: words <redacted>")
-      assert.include(error.message, "… (317 characters) Check the base URL")
+      assert.include(error.message, "It says: \"words <redacted>")
+      assert.include(error.message, "… (317 characters)\". Check the base URL")
       assert.notInclude(inspect(error), key)
     }))
 

@@ -601,6 +601,22 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
+    name: "a body that says itself that it is an error leaves no run, whatever its status",
+    mutant: { file: http, find: "?.isRefusal === true", replace: "?.isRefusal === undefined" },
+    inputs: {
+      "200 and no credits": creates(() => json({ success: false, error: "Insufficient credits" }), {
+        tag: "BadRequestError",
+        requests: 1
+      }),
+      "201 and no data": creates(() => json({ success: false, error: "", data: null }, 201), {
+        tag: "BadRequestError"
+      }),
+      "not where it does not say so": creates(() => json({ success: "no", error: "x" }), {
+        tag: "CreateOutcomeUnknownError"
+      })
+    }
+  },
+  {
     name: "the store counts the creates that may have made a run",
     mutant: { file: store, find: "account.open === 0 &&", replace: "" },
     inputs: {

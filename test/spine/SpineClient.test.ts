@@ -103,12 +103,6 @@ describe("errors by status", () => {
         true
       ],
       [
-        "a failure with status 200",
-        Fault.status(200, { body: "{\"success\":false,\"error\":\"oops\"}", contentType: "application/json" }),
-        "oops",
-        false
-      ],
-      [
         "a run without an id",
         Fault.status(200, {
           body: "{\"success\":true,\"data\":{\"status\":\"running\"}}",
@@ -141,6 +135,18 @@ describe("errors by status", () => {
         assert.strictEqual(error.status, 200)
       }))
   }
+
+  it.effect("promise 9: a body that says that it is an error is a refusal, whatever its status", () =>
+    Effect.gen(function*() {
+      const body = { success: false, error: "no such thing" }
+      const error = yield* retrieveWith(
+        Fault.status(200, { body: JSON.stringify(body), contentType: "application/json" })
+      )
+      assert.instanceOf(error, RunError.BadRequestError)
+      assert.isTrue(error.sent)
+      assert.strictEqual(error.status, 200)
+      assert.include(error.message, "no such thing")
+    }))
 
   it.effect("keeps only the beginning of a long answer", () =>
     Effect.gen(function*() {
