@@ -428,7 +428,9 @@ describe("E5: an upload that is refused", () => {
       assert.isTrue(error.isRetryable)
     }))
 
-  for (const link of ["ftp://store.example/a", "https://planted:planted-password@store.example/a", "?planted-signature"]) {
+  for (
+    const link of ["ftp://store.example/a", "https://planted:planted-password@store.example/a", "?planted-signature"]
+  ) {
     it.live(`E6: an address to upload to of the form ${link.split(":")[0]} is refused without showing it`, () =>
       Effect.gen(function*() {
         const client = HttpClient.make((request) =>
