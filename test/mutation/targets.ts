@@ -16,17 +16,7 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
     "test/internal/httpCalls.test.ts",
     "test/internal/http.test.ts"
   ],
-  "src/internal/polling/pollLoop.ts": [
-    "test/Run.test.ts",
-    "test/Polling.test.ts",
-    "test/kinds/defects.test.ts",
-    "test/many/completions.test.ts",
-    "test/many/manyRuns.test.ts",
-    "test/RunTimeoutError.test.ts",
-    "test/Webhooks.test.ts",
-    "test/spine/SpineRuns.test.ts",
-    "test/spine/SpineClient.test.ts"
-  ],
+  "src/internal/polling/pollLoop.ts": ["test/internal/polling/pollLoop.test.ts"],
   "src/internal/transfer.ts": [
     "test/internal/transfer.test.ts",
     "test/Artifact.test.ts",
@@ -42,17 +32,5 @@ export const slow: ReadonlyArray<string> = [
   "ten thousand events at once",
   "at any step, and again at any step of the next start",
   "sends everything it is given as one multipart form",
-  "C2: 2000 waits are polled all the time",
-  "C2: 1000 waits are polled all the time",
-  "C2: 5000 timers",
-  "C2: a pause",
-  "backoff with jitter stays within",
-  "give the same delays whether they are stepped",
-  "is as late as it was asked to be",
-  "needs less than a third of the polls",
-  "follows a run of two hours",
-  "of ten thousand runs that end at once",
-  "of a crowd wake together",
-  "tell of a failed run, of a wait that timed out",
   "bytes in chunks of"
 ]

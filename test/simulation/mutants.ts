@@ -132,7 +132,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     loop,
     "the last snapshot is not told",
-    "...(snapshot === undefined ? undefined : { lastSnapshot: snapshot })",
+    "        lastSnapshot: snapshot\n",
     ""
   ),
   mutant(

@@ -187,7 +187,6 @@ const endAfterPoll = <S extends RunSource.Any, SE, SR>(
 export const stop = (loop: AnyLoop): void => {
   loop.timers.remove(loop)
   listeners.get(loop)?.interruptUnsafe()
-  listeners.delete(loop)
 }
 
 /** The fibers that listen for pushes. They are kept apart because hardly any wait has one. */
@@ -359,14 +358,14 @@ export const plan = <S extends RunSource.Any, SE, SR, A, E2, R2>(
  * as more polls will follow than may fail, however long each takes, a later one brings another.
  */
 const needsSnapshot = (
-  { flags, policy, source }: Pick<AnyLoop, "flags"> & {
+  { policy, source }: {
     readonly policy: RunSource.Policy<never, unknown, unknown>
     readonly source: Pick<RunSource.Any, "longest">
   },
   left: number,
   millis: number
 ): boolean =>
-  (flags & isLast) !== 0 || !ignoresSnapshot(policy.schedule) ||
+  !ignoresSnapshot(policy.schedule) ||
   left < Duration.toMillis(policy.notFoundGrace) + (policy.errorBudget + 2) *
         (Math.max(4 * millis, Duration.toMillis(policy.retryAfterCeiling)) + (source.longest ?? Infinity))
 
@@ -507,7 +506,7 @@ const stateOf = <Snapshot>(
   return {
     ref: loop.source.ref,
     snapshot: loop.snapshot,
-    progress: completed === undefined || total === undefined ? undefined : { completed, total },
+    progress: completed === undefined ? undefined : { completed, total: total! },
     sinceProgress: Duration.millis(now - loop.started - loop.progressAt),
     polls: loop.polls,
     failures: loop.failures,
@@ -539,8 +538,8 @@ export const timedOut = (loop: AnyLoop, reason: "deadline" | "schedule"): Effect
         reason,
         elapsed,
         polls,
-        history: [...loop.history ?? [], ...(outcome === undefined ? [] : [lastRecord(loop, outcome)])],
-        ...(snapshot === undefined ? undefined : { lastSnapshot: snapshot })
+        history: outcome === undefined ? [] : [...loop.history ?? [], lastRecord(loop, outcome)],
+        lastSnapshot: snapshot
       })
     )
   })
