@@ -321,7 +321,7 @@ export const places: ReadonlyArray<Place> = [
   place(
     "carriageReturns",
     "CRLF ends a line",
-    { file: sse, find: `let carriage = find(text, "\\r", start)`, replace: "let carriage = Infinity" },
+    { file: sse, find: "line(pending + rest)", replace: "if (end !== carriage) line(pending + rest)" },
     ...streams
   ),
   place(

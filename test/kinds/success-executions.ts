@@ -158,7 +158,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "taskStatus: a cancelled task has failed, whatever its output is",
-    mutant: { file: executions, find: "cancelled: \"failed\"", replace: "cancelled: \"succeeded\"" },
+    mutant: { file: executions, find: "cancelled: \"failed\"", replace: "cancelled: \"running\"" },
     inputs: {
       "a cancelled task is a RunFailedError": () => failsWith("RunFailedError", [task("cancelled")], { isTask: true }),
       "a task that is cancelled while it is waited for is a RunFailedError": () =>
