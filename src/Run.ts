@@ -197,7 +197,7 @@ export interface SharedRun<S extends RunSource.Any, E> {
   readonly wait: Effect.Effect<RunSource.Success<S>, E | RunFailedError | WaitStoppedError>
   /**
    * Stops the loop. All waiters fail with a `WaitStoppedError`, and no fiber is interrupted. The run continues at the provider,
-   * and the next waiter starts a new loop.
+   * and the next waiter starts a new loop. Once the run has ended, this does nothing: a slow reader still gets the end.
    */
   readonly stop: Effect.Effect<void>
 }
@@ -299,7 +299,7 @@ export const share = <S extends RunSource.Any, SE, SR>(
       wait: Effect.flatMap(ended, succeedOrFail),
       stop: turn(Effect.suspend(() => {
         const ending = loop
-        if (ending === undefined) return Effect.void
+        if (ending === undefined || last !== undefined) return Effect.void
         // What a waiter has not read yet is dropped, so that it ends at once
         return Effect.forEach(ending.waiters, (waiter) => Effect.ignore(Queue.clear(waiter)), { discard: true }).pipe(
           Effect.andThen(Effect.sync(() => end(ending, Cause.fail(stopped(source.ref))))),

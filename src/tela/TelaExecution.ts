@@ -418,7 +418,7 @@ export interface AsyncExecution<out Output> extends ExecutionInfo {
   /**
    * Stops polling. Everyone who waits for `result`, `rawResult` or `watch` gets a `WaitStoppedError`, and `events` ends with
    * that error as its last event; no fiber is interrupted. The execution continues at the provider, and can be waited for
-   * again.
+   * again. Once the execution has ended, this does nothing.
    */
   readonly cancel: Effect.Effect<void>
 }

@@ -577,6 +577,31 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
+    name: "stop takes no end from a slow reader",
+    mutant: { file: run, find: "ending === undefined || last !== undefined", replace: "ending === undefined" },
+    inputs: Object.fromEntries(["watch", "polls"].map((what) => [
+      `F11: a slow reader of ${what} gets the end, although the loop is stopped before it reads that`,
+      () =>
+        onTestClock(Effect.gen(function*() {
+          let polls = 0
+          const handle = yield* shared({
+            retrieve: Effect.sync(() => answer(++polls > 2 ? { status: "done" } : pending))
+          })
+          let read = 0
+          const stream: Stream.Stream<unknown, unknown> = what === "watch" ? handle.watch : handle.polls
+          const slow = yield* Effect.forkChild(
+            Effect.exit(Stream.runForEach(stream, () => Effect.delay(Effect.sync(() => read++), "1 hour")))
+          )
+          yield* TestClock.adjust("1 minute")
+          assert.strictEqual(polls, 3)
+          yield* handle.stop
+          yield* TestClock.adjust("1 day")
+          assert.isTrue(Exit.isSuccess(yield* Fiber.join(slow)))
+          assert.strictEqual(read, what === "watch" ? 2 : 3)
+        }))
+    ]))
+  },
+  {
     name: "snapshots that are nested too deep to compare count as changed",
     mutant: { file: run, find: "if (error instanceof RangeError) return false", replace: "" },
     inputs: Object.fromEntries(

@@ -171,10 +171,12 @@ const playCall = (court: Court, cursor: Cursor, rules: CallRules): Call => {
       }
       const endsAt = reply._tag === "Answer" ? headAt + reply.bodyAfter : headAt
       const stoppedAt = Math.min(limit, cutAt)
-      if (endsAt > stoppedAt) {
+      // Of two things at the same instant either may come first
+      const isAborted = exchange.end?.how === "aborted" && isAt(exchange.end.at, stoppedAt)
+      if (endsAt > stoppedAt || endsAt === stoppedAt && isAborted) {
         check(
           6,
-          exchange.end?.how === "aborted" && isAt(exchange.end.at, stoppedAt) && exchange.signal.aborted,
+          isAborted && exchange.signal.aborted,
           () =>
             `request ${exchange.number} had to be aborted at ${clock(court, stoppedAt)}, and was ${
               exchange.end === undefined ? "left open" : `${exchange.end.how} at ${clock(court, exchange.end.at)}`
@@ -708,10 +710,9 @@ const judgeShared = (court: Court, process: Process, cursor: Cursor, start: Star
     const cancelledAt = first.startedAt > (process.cancelledAt ?? Infinity)
       ? Infinity
       : process.cancelledAt ?? Infinity
-    const stoppedAt = Math.min(interruptedAt, cancelledAt)
     if (remembered !== undefined) {
       waiting.shift()
-      judgeMember(court, process, first, remembered, start, stoppedAt)
+      judgeMember(court, process, first, remembered, start, interruptedAt)
       continue
     }
     // Whoever comes while somebody is there
@@ -738,7 +739,7 @@ const judgeShared = (court: Court, process: Process, cursor: Cursor, start: Star
     const members = waiting.filter(({ startedAt }) => startedAt <= Math.min(loop.end.at, cancelledAt))
     for (const member of members) {
       waiting.splice(waiting.indexOf(member), 1)
-      judgeMember(court, process, member, loop, start, stoppedAt)
+      judgeMember(court, process, member, loop, start, interruptedAt)
     }
     if (members.length > 1) {
       const sent = cursor.exchanges.filter(({ at }) => at >= first.startedAt && at <= loop.end.at).length
@@ -759,11 +760,15 @@ const judgeMember = (
   follower: Follower,
   loop: Loop,
   start: Start,
-  stoppedAt: number
+  interruptedAt: number
 ): void => {
   const { check } = court
   const end = follower.end!
-  const leaveAt = Math.min(follower.leaveAt ?? Infinity, stoppedAt)
+  // A loop that is over is not stopped
+  const cancelledAt = loop.end._tag === "Left" && follower.startedAt <= (process.cancelledAt ?? -Infinity)
+    ? process.cancelledAt!
+    : Infinity
+  const leaveAt = Math.min(follower.leaveAt ?? Infinity, interruptedAt, cancelledAt)
   if (follower.kind === "background") {
     court.outcomes.push("background: left")
     check(
@@ -798,21 +803,26 @@ const judgeMember = (
       }
     })
     const seen = wanted.filter(({ at }) => Math.max(at, follower.startedAt) < end.at - epsilon)
+    const lastDone = follower.elements.at(-1)?.doneAt
+    // What waits for a reader that is busy when the execution is cancelled is dropped
+    const wasBusy = lastDone !== undefined && lastDone > cancelledAt
     check(
       8,
-      isReading || follower.elements.length >= seen.length,
+      isReading || wasBusy || follower.elements.length >= seen.length,
       () => `${follower.kind} showed ${follower.elements.length} of ${seen.length}`
     )
-    const lastDone = follower.elements.at(-1)?.doneAt
-    const { cancelledAt } = process
-    const wasCancelled = cancelledAt !== undefined && follower.startedAt <= cancelledAt
-    if (wasCancelled && lastDone !== undefined && lastDone > cancelledAt) {
+    check(
+      6,
+      follower.elements.every(({ at }) => at <= cancelledAt),
+      () => `${follower.kind} showed something after the execution was cancelled`
+    )
+    if (wasBusy) {
       // A cancelled execution does not interrupt what its consumers do, only what they wait for
       court.outcomes.push(`${follower.kind}: left`)
       check(6, isAt(end.at, lastDone), () => "a stream of a cancelled execution did not end")
       return
     }
-    if (wasCancelled && isReading && end.at > cancelledAt) {
+    if (isReading && end.at > cancelledAt) {
       court.outcomes.push(`${follower.kind}: left`)
       const leftAt = Math.min(follower.leaveAt ?? Infinity, process.interruptedAt ?? Infinity)
       check(6, isAt(end.at, leftAt), () => "a consumer of a cancelled execution ended before it left")

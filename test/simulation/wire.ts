@@ -80,6 +80,10 @@ export const read = ({ api, secret }: Plan, method: string, answer: Answer, now:
     const body = parse(answer.body, secret)
     if (body === undefined) return fail("InvalidResponseError", { isPassing: true, mayExist: true, retryAfter })
     const said = api === "spine" ? spineSays(method, body.value) : telaSays(body.value)
+    // Spine has an envelope that can say by itself that the request was refused
+    if (api === "spine" && isJson(body.value) && body.value.success === false && typeof body.value.error === "string") {
+      return fail("BadRequestError", { retryAfter })
+    }
     return said === undefined
       ? fail("InvalidResponseError", { mayExist: true, retryAfter })
       : { _tag: "Said", ...said, requestId, retryAfter }
