@@ -506,7 +506,7 @@ const open = <E, R, E2, R2>(
         }
         return Effect.flatMap(
           Transfer.refusal(response),
-          (refusal) => refuse(response, unavailable(source, `its server answered with ${status}`, refusal))
+          (refusal) => refuse(response, unavailable(source, Transfer.wordsOf(status), refusal))
         )
       }
     )

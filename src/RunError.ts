@@ -214,10 +214,11 @@ export class TransportError extends TaggedError<TransportError>()("TransportErro
  * @category errors
  * @since 0.1.0
  */
-export class RequestTimeoutError extends TaggedError<RequestTimeoutError>()(
-  "RequestTimeoutError",
-  requestFields
-) {
+export class RequestTimeoutError extends TaggedError<RequestTimeoutError>()("RequestTimeoutError", {
+  ...requestFields,
+  /** `false` where the request surely was not sent, as there was no connection in time. Absent otherwise. */
+  reached: Schema.optionalKey(Schema.Boolean)
+}) {
   readonly isRetryable = true
 }
 

@@ -10,7 +10,7 @@ import { CreateOutcomeUnknownError, OnCreatedError, type OnCreatedErrorOf, type 
 import * as RunRef from "./ref.ts"
 import { messageOf, quote } from "./describe.ts"
 import type * as Http from "./http.ts"
-import type { Sends } from "./sends.ts"
+import * as Sends from "./sends.ts"
 import * as Telemetry from "./telemetry.ts"
 
 /**
@@ -120,7 +120,7 @@ const track = <A>(
   Effect.flatMap(CurrentAccount, (account) => {
     let mayExist = false
     let repeats = 0
-    const sends: Sends = { count: 0, isOwnFetch: false }
+    const sends = Sends.make()
     const isIncomplete = (error: RequestError) => repeats === 0 && options.isIncomplete?.(error) === true
     // Until the failure says otherwise: an interruption has no error
     if (account !== undefined) account.open++
@@ -128,8 +128,8 @@ const track = <A>(
       run({
         sends,
         retryWhile: (error) => {
-          const { count } = sends
-          sends.count = 0
+          const count = Sends.isUnwritten(sends) ? 0 : sends.count
+          Sends.reset(sends)
           // The client shows the last of its requests, and an earlier one may have created a run
           if (count > 1) {
             repeats = Math.max(repeats, count)
@@ -148,7 +148,8 @@ const track = <A>(
     )
   })
 
-const neverSent = (error: RequestError): boolean => error._tag === "TransportError" && !error.reached
+const neverSent = (error: RequestError): boolean =>
+  (error._tag === "TransportError" || error._tag === "RequestTimeoutError") && error.reached === false
 
 /** Whether a create that failed like this may have made a run. */
 export const mayHaveCreated = (error: RequestError): boolean => {
@@ -156,7 +157,7 @@ export const mayHaveCreated = (error: RequestError): boolean => {
     case "TransportError":
       return error.reached
     case "RequestTimeoutError":
-      return true
+      return error.reached ?? true
     case "ServerError":
     case "InvalidResponseError":
       return !unprocessed.has(error.status ?? 0)

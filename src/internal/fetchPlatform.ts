@@ -18,7 +18,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { CurrentSends } from "./sends.ts"
+import * as Sends from "./sends.ts"
 import { quote } from "./describe.ts"
 
 // --------------------------------------------------------------------------------------------------------------------
@@ -77,17 +77,29 @@ const hasDefaultLimits = (dispatcher: object | undefined, depth = 0): boolean =>
       : depth < 2 && key.description?.endsWith("agent") === true && hasDefaultLimits(value, depth + 1)
   })
 
+/** Dispatchers of undici that tell the handler of a request before they write it. One of the program's need not. */
+const untouched: ReadonlySet<string> = new Set(["Agent", "DispatcherBase", "EnvHttpProxyAgent", "ProxyAgent"])
+
+/** Whether a dispatcher is undici's own, without a `dispatch` of the program's, such as one of an interceptor. */
+const isUntouched = (dispatcher: object | undefined): boolean => {
+  let owner: object | null = dispatcher === undefined ? null : Object.getPrototypeOf(dispatcher) as object | null
+  while (owner !== null && !Object.hasOwn(owner, "dispatch")) owner = Object.getPrototypeOf(owner) as object | null
+  return owner !== null && untouched.has(dispatcher!.constructor.name) && untouched.has(owner.constructor.name) &&
+    (dispatcher as Dispatcher).dispatch === (owner as Dispatcher).dispatch
+}
+
 /**
  * Sends each request through the dispatcher that Node's fetch would have used, and lifts undici's default limits from it: the
  * client has its own timeouts. Proxies, mocks and certificates of that dispatcher apply, and so do limits that it sets.
  */
-const patientDispatcher: Dispatcher = {
+const makePatient = (sends: Sends.Sends | undefined): Dispatcher => ({
   dispatch: (options, handler) => {
     // The fetch of undici 8 has handlers that only the newer dispatchers know
     const isNewer = "onRequestStart" in handler
     const dispatcher = (isNewer ? globalDispatcher(1) : undefined) ?? globalDispatcher(0)!
     // undici 8 wraps its dispatcher for the fetch of older versions
     const inner = dispatcher.constructor.name === "Dispatcher1Wrapper" ? globalDispatcher(1) : dispatcher
+    if (sends !== undefined && isUntouched(inner)) Sends.watch(sends, handler)
     return dispatcher.dispatch(
       hasDefaultLimits(inner) ? { ...options, headersTimeout: 0, bodyTimeout: 0 } : options,
       handler
@@ -96,7 +108,10 @@ const patientDispatcher: Dispatcher = {
   get isMockActive() {
     return globalDispatcher(0)?.isMockActive === true || globalDispatcher(1)?.isMockActive === true
   }
-}
+})
+
+/** For all requests that nobody counts, which are nearly all. */
+const patientDispatcher = makePatient(undefined)
 
 /**
  * Returns the dispatcher for a request that is about to be sent, if the platform's own fetch sends it. Another fetch might take it
@@ -106,12 +121,16 @@ const patientDispatcher: Dispatcher = {
 const dispatcher = (): Dispatcher | undefined => {
   const fiber = Fiber.getCurrent()
   const isPlatformFetch = fiber?.getRef(FetchHttpClient.Fetch) === globalThis.fetch
-  const sends = fiber?.getRef(CurrentSends)
+  const sends = fiber?.getRef(Sends.CurrentSends)
   if (sends !== undefined) {
     sends.count++
     sends.isOwnFetch ||= !isPlatformFetch
   }
-  return isNode() && isPlatformFetch && Object.isExtensible(globalThis) ? patientDispatcher : undefined
+  return !isNode() || !isPlatformFetch || !Object.isExtensible(globalThis)
+    ? undefined
+    : sends === undefined
+    ? patientDispatcher
+    : makePatient(sends)
 }
 
 /** Adds the options that are the same for all requests, and are looked up when a request is sent. */
@@ -184,17 +203,46 @@ export const isRefusedRedirect = ({ reason }: HttpClientError.HttpClientError): 
 /** Makes the requests of an effect as {@link context} does, and lets the platform follow redirects: for signed links alone. */
 export const following: Context.Context<never> = quietly(withPlatform({}))
 
-/**
- * Returns what to do about a request that a dispatcher of undici ended, because the headers or the next chunk took longer than its
- * limit; `undefined` for any other failure.
- */
-export const limitAdvice = (cause: unknown): string | undefined => {
-  let part = cause
-  for (let depth = 0; depth < 5 && Predicate.isObject(part); depth++) {
-    const { cause, code } = part as { readonly cause?: unknown; readonly code?: unknown }
-    if (code === "UND_ERR_HEADERS_TIMEOUT" || code === "UND_ERR_BODY_TIMEOUT") {
+/** What to do about a failure of the transport, by its code. */
+const adviceByCode = (code: string): string | undefined => {
+  switch (code) {
+    case "UND_ERR_HEADERS_TIMEOUT":
+    case "UND_ERR_BODY_TIMEOUT":
       return "This is a limit of the dispatcher that your program set, 300 s by default. Set its headersTimeout and bodyTimeout " +
         "to 0, or use NodeHttp.layer of canvas-runs/node, or start long executions with async: true"
+    case "CERT_UNTRUSTED":
+    case "DEPTH_ZERO_SELF_SIGNED_CERT":
+    case "SELF_SIGNED_CERT_IN_CHAIN":
+    case "UNABLE_TO_GET_ISSUER_CERT":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+      return "The server's certificate is not trusted. If it is that of your own gateway or proxy, trust the authority that signed " +
+        "it: connect: { ca } of NodeHttp.layer, or NODE_EXTRA_CA_CERTS for fetch"
+    case "ERR_TLS_CERT_ALTNAME_INVALID":
+    case "HOSTNAME_MISMATCH":
+      return "The server's certificate is for another host. Check the base URL. If your own gateway or proxy answers in the " +
+        "provider's place, give connect: { ca, servername } to NodeHttp.layer, or let it have a certificate for this host that " +
+        "NODE_EXTRA_CA_CERTS trusts, for fetch"
+    default:
+      return undefined
+  }
+}
+
+/** What to do about a proxy that asks for credentials. */
+export const proxyAdvice =
+  "Put the proxy's credentials into its address, http://user:password@host:port, which is the option proxy of NodeHttp.layer, or " +
+  "HTTP_PROXY and HTTPS_PROXY"
+
+/** Returns what to do about a request without an answer, where the cause tells. */
+export const adviceFor = (cause: unknown): string | undefined => {
+  let part = cause
+  for (let depth = 0; depth < 5 && Predicate.isObject(part); depth++) {
+    const { cause, code, message } = part as Readonly<Record<string, unknown>>
+    const advice = typeof code === "string" ? adviceByCode(code) : undefined
+    if (advice !== undefined) return advice
+    // undici, for plain requests and for tunnels
+    if (typeof message === "string" && /^Proxy (?:Authentication Required|response) \(407\)/.test(message)) {
+      return proxyAdvice
     }
     part = cause
   }

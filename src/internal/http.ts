@@ -27,7 +27,7 @@ import type { RunRef } from "./ref.ts"
 import * as FetchPlatform from "./fetchPlatform.ts"
 import { neverSent, watchConnections } from "./neverSent.ts"
 import { hideLinks, scrubber } from "./secret.ts"
-import { CurrentSends, isRepeated, type Sends } from "./sends.ts"
+import * as Sends from "./sends.ts"
 import { isRunError } from "./taggedError.ts"
 import * as Telemetry from "./telemetry.ts"
 import * as TimerQueue from "./polling/timerQueue.ts"
@@ -75,7 +75,7 @@ export interface Call<A> {
   /** Whether it starts a run, so that a client that repeats failed requests must not repeat it. */
   readonly isSentOnce?: boolean | undefined
   /** Counts how often the HTTP client sends the request in one attempt. */
-  readonly sends?: Sends | undefined
+  readonly sends?: Sends.Sends | undefined
   /** How long it may take, where that differs from other calls. */
   readonly timeout?: Duration.Duration | undefined
 }
@@ -254,7 +254,7 @@ export const make = (options: Options): Api => {
             : options.client
           const response = send(client, request, call)
           return Effect.flatMap(
-            call.sends === undefined ? response : Effect.provideService(response, CurrentSends, call.sends),
+            call.sends === undefined ? response : Effect.provideService(response, Sends.CurrentSends, call.sends),
             (response) => {
               arrived = response
               return receive(response, context, clock, sentAt)
@@ -266,23 +266,32 @@ export const make = (options: Options): Api => {
           if (HttpClientError.isHttpClientError(error) && FetchPlatform.isRefusedRedirect(error)) {
             return redirected(request, context)
           }
-          const failure = transportError(error, context(), cleaner, arrived?.status, isRepeated(call.sends))
+          const failure = transportError(error, context(), cleaner, arrived?.status, call.sends)
           return withoutBody(failure.message, () => failure)
         }
       )
     const timedOut = (isSending = false) =>
-      withoutBody(`it took longer than ${Duration.format(timeout)}`, () =>
-        new RunError.RequestTimeoutError({
+      withoutBody(`it took longer than ${Duration.format(timeout)}`, () => {
+        const isUnsent = arrived === undefined && Sends.isUnwritten(call.sends)
+        return new RunError.RequestTimeoutError({
           ...context(),
           ...(arrived === undefined ? undefined : { status: arrived.status }),
+          ...(isUnsent ? { reached: false } : undefined),
           message: `${call.operation}: ${
             arrived !== undefined
               ? `status ${arrived.status}, and no complete body within ${Duration.format(timeout)}`
+              : isUnsent
+              ? `no connection within ${Duration.format(timeout)}, so that the request was not sent`
               : isSending
               ? `the upload made no progress for ${Duration.format(options.uploadIdleTimeout)} (uploadIdleTimeout)`
               : `no answer within ${Duration.format(timeout)}`
-          }. Try again, or give it a longer timeout.`
-        }))
+          }. ${
+            isUnsent
+              ? "Check the network, the proxy, and whether other requests take all connections, then try again."
+              : "Try again, or give it a longer timeout."
+          }`
+        })
+      })
     const timely = call.isUpload !== true
       ? TimerQueue.within(answer(request), Duration.toMillis(timeout), timedOut)
       : Upload.whileMoving(
@@ -610,7 +619,7 @@ const statusError = (
     case 407:
       return new RunError.BadRequestError({
         ...message(
-          `a proxy asks for credentials${says}. Give the HTTP client a proxy address with a name and a password.`
+          `a proxy asks for credentials${says}. ${FetchPlatform.proxyAdvice}.`
         ),
         sent: true
       })
@@ -650,7 +659,7 @@ const statusError = (
 const sendingOnce = (
   client: HttpClient.HttpClient,
   context: () => CallContext,
-  sends: Sends | undefined
+  sends: Sends.Sends | undefined
 ): HttpClient.HttpClient => {
   let isSent = false
   return HttpClient.mapRequestEffect(client, (request) =>
@@ -658,7 +667,7 @@ const sendingOnce = (
       if (!isSent) {
         isSent = true
         // The client may have sent requests to prepare this one, such as one for a token
-        if (sends !== undefined) sends.count = 0
+        if (sends !== undefined) Sends.reset(sends)
         return Effect.succeed(request)
       }
       const fields = context()
@@ -685,7 +694,7 @@ const transportError = (
   context: CallContext,
   cleaner: Cleaner,
   status: number | undefined,
-  isRepeated: boolean
+  sends: Sends.Sends | undefined
 ): RunError.RequestError => {
   const { text: scrub } = cleaner
   // A client may have been made to fail with errors of its own, against its type
@@ -700,12 +709,13 @@ const transportError = (
     })
   }
   const code = findInCause(cause, "code")
+  const isUnsent = Sends.isUnwritten(sends) || neverSent(cause) && !Sends.isRepeated(sends)
   return new RunError.TransportError({
     ...context,
     message: `${context.operation}: ${status === undefined ? "no answer" : "the answer broke off"}: ${
       scrub(describeCause(cause) ?? description ?? "the connection failed")
-    }. ${FetchPlatform.limitAdvice(cause) ?? "Check the network, then try again"}.`,
-    reached: status !== undefined || reason._tag !== "TransportError" || isRepeated || !neverSent(cause),
+    }. ${FetchPlatform.adviceFor(cause) ?? "Check the network, then try again"}.`,
+    reached: status !== undefined || reason._tag !== "TransportError" || !isUnsent,
     ...(code === undefined ? undefined : { code }),
     ...(cause instanceof Error ? { cause: scrubCause(cause, cleaner) } : undefined),
     ...(status === undefined ? undefined : { status })

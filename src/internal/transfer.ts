@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Schedule from "effect/Schedule"
 import * as Predicate from "effect/Predicate"
+import { adviceFor, proxyAdvice } from "./fetchPlatform.ts"
 import { parseRetryAfter } from "./http.ts"
 
 export { isRefusedRedirect } from "./fetchPlatform.ts"
@@ -42,7 +43,8 @@ export const cleanCause = (cause: unknown, link: string): { readonly cause?: Err
   if (said === undefined) return { words: "" }
   const text = partsOf(link).reduce((text, part) => text.replaceAll(part, "<link>"), said)
     .replaceAll(/[\w+.-]+:\/\/\S+|\S*\/\S*[?&=]\S*/g, "<link>")
-  return { cause: new Error(text), words: ` (${text})` }
+  const advice = adviceFor(cause)
+  return { cause: new Error(text), words: advice === undefined ? ` (${text})` : ` (${text}). ${advice}` }
 }
 
 const describe = (cause: unknown, depth = 0): string | undefined => {
@@ -70,6 +72,10 @@ interface Failure {
   readonly isRetryable: boolean
   readonly retryAfter?: Duration.Duration
 }
+
+/** What a status means, where it is not one of the file's server. */
+export const wordsOf = (status: number): string =>
+  status === 407 ? `a proxy asks for credentials (407). ${proxyAdvice}` : `its server answered with ${status}`
 
 /** What a refusal says about trying again, for the error. */
 export const refusal = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<

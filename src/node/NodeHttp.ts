@@ -5,7 +5,8 @@
  *
  * Node's own `fetch` closes a connection that is idle for four seconds, so that polls five seconds apart make a new one
  * each time, and it costs about twice as much per request. This client has no limit on the time until an answer or between two
- * chunks, unless it is asked for one. It decodes compressed responses (gzip, deflate, br, and zstd where Node has it). It sends
+ * chunks, unless it is asked for one. It decodes compressed responses (gzip, deflate, br, and zstd where Node has it), and asks
+ * for them where a request accepts JSON. It sends
  * requests through the proxies of the environment if Node is told to do so by `NODE_USE_ENV_PROXY=1`. It needs
  * `@effect/platform-node`, and Node 22.19 or newer, or Deno. Anywhere else it throws an error that says so as it is loaded: use
  * `FetchHttpClient` of `effect/http`.
@@ -17,13 +18,19 @@ import type * as Undici from "@effect/platform-node/Undici"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import { decode } from "./internal/decode.ts"
+import { quote } from "../internal/describe.ts"
+import { faultOf } from "../internal/options.ts"
+import * as Sends from "../internal/sends.ts"
+import { ConfigError } from "../RunError.ts"
+import { acceptEncoding, decode } from "./internal/decode.ts"
 import { isLoopback, type Proxies, proxiesOf } from "./internal/proxies.ts"
 import { checkNode } from "./internal/requirement.ts"
-import { CurrentSends } from "../internal/sends.ts"
 
 checkNode(
   (globalThis as { readonly process?: { readonly versions?: { readonly node?: string } } }).process?.versions?.node
@@ -64,7 +71,7 @@ export interface Options {
   /**
    * The proxy that requests are sent through: the address of one (`http://user:password@host:port`), `"environment"` for those
    * that `HTTP_PROXY` and `HTTPS_PROXY` name, or `false` for none. Hosts that `NO_PROXY` names are called directly, and so is
-   * this machine: `localhost`, `127.0.0.0/8`, and `::1`. The variables are read when the layer is made; lower case wins.
+   * this machine: `localhost`, `127.0.0.0/8`, and `::1`. The variables are read when the layer is built; lower case wins.
    *
    * @default "environment" if Node was started with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`, else false
    */
@@ -84,7 +91,8 @@ export interface Options {
 }
 
 /**
- * Creates a layer with an `HttpClient` on undici. Options that make no sense throw a `RangeError`.
+ * Creates a layer with an `HttpClient` on undici. An option that it does not know, or whose value makes no sense, is a
+ * `ConfigError` when the layer is built.
  *
  * **Example** (Waiting for a run over one connection)
  *
@@ -114,54 +122,124 @@ export interface Options {
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options?: Options): Layer.Layer<HttpClient.HttpClient> => {
-  const connections = options?.connections ?? 64
-  if (!(Number.isSafeInteger(connections) && connections > 0)) {
-    throw new RangeError(`connections is ${connections}; it must be a whole number, 1 or more.`)
-  }
-  const limits = {
-    headersTimeout: millisOf("headersTimeout", options?.headersTimeout) ?? 0,
-    bodyTimeout: millisOf("bodyTimeout", options?.bodyTimeout) ?? 0
-  }
-  const agent = {
-    keepAliveTimeout: millisOf("keepAlive", options?.keepAlive ?? "2 minutes")!,
-    connections,
-    ...(options?.connect === undefined ? undefined : { connect: options.connect }),
-    ...(options?.allowH2 === undefined ? undefined : { allowH2: options.allowH2 })
-  }
-  const client = Layer.provide(
-    NodeHttpClient.layerUndiciNoDispatcher,
-    Layer.effect(NodeHttpClient.Dispatcher, makeDispatcher(agent, limits, proxiesOf(options?.proxy)))
+export const layer = (options?: Options): Layer.Layer<HttpClient.HttpClient, ConfigError> =>
+  Layer.unwrap(
+    Effect.map(check(options), ({ agent, limits, proxies }) =>
+      Layer.effect(HttpClient.HttpClient, Effect.map(HttpClient.HttpClient, adapt)).pipe(
+        Layer.provide(NodeHttpClient.layerUndiciNoDispatcher),
+        Layer.provide(Layer.effect(NodeHttpClient.Dispatcher, makeDispatcher(agent, limits, proxies)))
+      ))
   )
-  return Layer.effect(
-    HttpClient.HttpClient,
-    Effect.map(
-      HttpClient.HttpClient,
-      HttpClient.transform((response) =>
-        Effect.flatMap(CurrentSends, (sends) => {
-          if (sends !== undefined) sends.count++
-          return Effect.flatMap(response, decode)
-        })
-      )
-    )
-  ).pipe(Layer.provide(client))
+
+/** What the options say, in the words of undici. */
+interface Settings {
+  readonly agent: Undici.Agent.Options
+  readonly limits: { readonly headersTimeout: number; readonly bodyTimeout: number }
+  readonly proxies: Proxies | undefined
 }
 
-const millisOf = (name: string, input: Duration.Input | undefined): number | undefined => {
-  if (input === undefined) return undefined
+const optionNames: ReadonlyArray<keyof Options> = [
+  "keepAlive",
+  "connections",
+  "connect",
+  "allowH2",
+  "proxy",
+  "headersTimeout",
+  "bodyTimeout"
+]
+
+/** Checks the options, and reads the environment. */
+const check = (options: Options | undefined): Effect.Effect<Settings, ConfigError> =>
+  Effect.gen(function*() {
+    const fault = faultOf("options", options, optionNames)
+    if (fault !== undefined) return yield* new ConfigError(fault)
+    const { allowH2, bodyTimeout, connect, connections = 64, headersTimeout, keepAlive = "2 minutes", proxy } =
+      options ??
+        {}
+    if (!(Number.isSafeInteger(connections) && connections > 0)) {
+      return yield* refused("connections", connections, "a whole number, 1 or more")
+    }
+    if (allowH2 !== undefined && typeof allowH2 !== "boolean") {
+      return yield* refused("allowH2", allowH2, "true or false")
+    }
+    if (connect !== undefined && !isOptions(connect)) {
+      return yield* refused("connect", connect, "an object of options for connections, such as { ca }")
+    }
+    if (connect?.timeout !== undefined && !(Number.isFinite(connect.timeout) && connect.timeout! >= 0)) {
+      return yield* refused("connect.timeout", connect.timeout, "a number of milliseconds")
+    }
+    const proxies = proxiesOf(proxy)
+    if (Result.isFailure(proxies)) return yield* new ConfigError(proxies.failure)
+    return {
+      agent: {
+        keepAliveTimeout: yield* millisOf("keepAlive", keepAlive),
+        connections,
+        ...(connect === undefined ? undefined : { connect }),
+        ...(allowH2 === undefined ? undefined : { allowH2 })
+      },
+      limits: {
+        headersTimeout: headersTimeout === undefined ? 0 : yield* millisOf("headersTimeout", headersTimeout),
+        bodyTimeout: bodyTimeout === undefined ? 0 : yield* millisOf("bodyTimeout", bodyTimeout)
+      },
+      proxies: proxies.success
+    }
+  })
+
+const isOptions = (value: unknown): boolean => Predicate.isObject(value) && !Array.isArray(value)
+
+const refused = (option: string, value: unknown, expected: string): ConfigError =>
+  new ConfigError({ option, message: `${option} is ${quote(value)}; it must be ${expected}.` })
+
+const millisOf = (option: string, input: Duration.Input): Effect.Effect<number, ConfigError> => {
   const millis = Option.match(Duration.fromInput(input), { onNone: () => NaN, onSome: Duration.toMillis })
-  if (millis > 0 && millis < Infinity) return Math.ceil(millis)
-  throw new RangeError(`${name} is ${String(input)}; it must be a finite duration above zero.`)
+  return millis > 0 && millis < Infinity
+    ? Effect.succeed(Math.ceil(millis))
+    : Effect.fail(refused(option, input, "a finite duration above zero"))
 }
+
+/** Brings the account of a create from its fiber to the dispatcher, which gets the options of a request with all their members. */
+const counted = Symbol("canvas-runs/node/Sends")
+
+interface Counted {
+  readonly [counted]?: Sends.Sends
+}
+
+/** Decodes responses, and counts the requests of a create, so that it is known whether one of them was written. */
+const adapt = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
+  client.pipe(
+    HttpClient.transform((response) =>
+      Effect.flatMap(Sends.CurrentSends, (sends) => {
+        const decoded = Effect.flatMap(response, decode)
+        if (sends === undefined) return decoded
+        sends.count++
+        return Effect.updateService(
+          decoded,
+          NodeHttpClient.UndiciOptions,
+          (options) => ({ ...options, [counted]: sends })
+        )
+      })
+    ),
+    HttpClient.mapRequest(acceptCompressed)
+  )
+
+/**
+ * Asks for compression where JSON is wanted. Not of files, whose length and ranges are those of the bytes that are sent, nor of
+ * streams, whose events a compressing server may hold back.
+ */
+const acceptCompressed = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest =>
+  /^application\/json$/i.test(request.headers["accept"] ?? "") && request.headers["accept-encoding"] === undefined &&
+    request.headers["range"] === undefined
+    ? HttpClientRequest.setHeader(request, "accept-encoding", acceptEncoding)
+    : request
 
 /**
  * Makes the dispatcher of one layer, and destroys it with the layer. Limits are set on each request, because Effect's client sets
  * an hour for the headers there.
  */
 const makeDispatcher = (
-  agent: Undici.Agent.Options,
-  limits: { readonly headersTimeout: number; readonly bodyTimeout: number },
-  proxies: Proxies | undefined
+  agent: Settings["agent"],
+  limits: Settings["limits"],
+  proxies: Settings["proxies"]
 ): Effect.Effect<Undici.Dispatcher, never, Scope.Scope> =>
   Effect.gen(function*() {
     const undici = yield* Effect.promise(() => import("@effect/platform-node/Undici"))
@@ -175,8 +253,9 @@ const makeDispatcher = (
         ...(typeof agent.connect === "object" ? { requestTls: agent.connect, proxyTls: agent.connect } : undefined)
       })
     )
-    return proxied.compose((dispatch) => (options, handler) => {
+    return proxied.compose((dispatch) => (options: Undici.Dispatcher.DispatchOptions & Counted, handler) => {
       const request = { ...options, ...limits }
+      if (request[counted] !== undefined) Sends.watch(request[counted], handler)
       return proxied !== direct && isLoopback(new URL(String(options.origin)).hostname)
         ? direct.dispatch(request as Undici.Agent.DispatchOptions, handler)
         : dispatch(request, handler)

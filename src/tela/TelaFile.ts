@@ -322,7 +322,7 @@ const put = (
     refusal.status === 0 || refusal.status >= 300 && refusal.status < 400
       ? redirected({ status: refusal.status })
       : failed(
-        `its server answered with ${refusal.status}`,
+        Transfer.wordsOf(refusal.status),
         // A server without chunked bodies does not get them later
         { ...refusal, isRetryable: refusal.isRetryable && refusal.status !== 501 },
         adviceFor(refusal)

@@ -393,7 +393,7 @@ const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> =>
       if (Fold.isSuccess(said, false)) return finish()
       fail(
         interrupted(reading, said, "transport", {
-          what: FetchPlatform.limitAdvice(cause) ?? "the connection broke",
+          what: FetchPlatform.adviceFor(cause) ?? "the connection broke",
           cause
         })
       )

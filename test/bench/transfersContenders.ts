@@ -16,7 +16,7 @@ export type Transfer = (path: string, size: number) => Promise<void>
 
 const clientLayers = (): Record<"fetch" | "undici", Layer.Layer<HttpClient.HttpClient>> => ({
   fetch: FetchHttpClient.layer,
-  undici: NodeHttp.layer()
+  undici: Layer.orDie(NodeHttp.layer())
 })
 
 /** The library, with the time a transfer may take out of the way. */

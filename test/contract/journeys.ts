@@ -123,7 +123,9 @@ const layerOf = (transport: Transport, rude: Rude.Rude): Layer.Layer<Env> =>
           CombinedEmulatorServer.CombinedEmulatorServer,
           ({ baseUrl }) => clients(hub, told, { spine: baseUrl, tela: baseUrl })
         )).pipe(
-          Layer.provide(transport === "fetch" ? FetchHttpClient.layer : Layer.provide(compressing, NodeHttp.layer())),
+          Layer.provide(
+            transport === "fetch" ? FetchHttpClient.layer : Layer.provide(compressing, Layer.orDie(NodeHttp.layer()))
+          ),
           Layer.provideMerge(Layer.orDie(CombinedEmulatorServer.layer({ spine, tela })))
         )
       return Layer.merge(served, NodeFileSystem.layer)

@@ -230,7 +230,10 @@ const onSocket = (cell: Cell, layer: Layer.Layer<HttpClient.HttpClient>): Effect
     )
     const scope = yield* Scope.fork(yield* Effect.scope)
     const proxy = cell.fault?.proxy === undefined ? undefined : yield* Socket.listenAsProxy(cell.fault.proxy)
-    const context = yield* Layer.buildWithScope(proxy === undefined ? layer : NodeHttp.layer({ proxy }), scope)
+    const context = yield* Layer.buildWithScope(
+      proxy === undefined ? layer : Layer.orDie(NodeHttp.layer({ proxy })),
+      scope
+    )
     if (cell.fault?.caller === "closes the client") {
       yield* Effect.forkScoped(Effect.gen(function*() {
         while (stage.targets.length === 0) yield* Effect.sleep("1 millis")

@@ -3,7 +3,7 @@ import { Cause, Context, Duration, Effect, Exit, Fiber, Latch, Logger, Reference
 import { RunError, RunRef } from "canvas-runs"
 import * as Create from "../../src/internal/create.ts"
 import type * as Http from "../../src/internal/http.ts"
-import { CurrentSends, type Sends } from "../../src/internal/sends.ts"
+import { CurrentSends, make as makeSends, type Sends } from "../../src/internal/sends.ts"
 
 const { thenOnCreated } = Create
 
@@ -263,6 +263,8 @@ describe("a create", () => {
       [new RunError.ServerError({ ...fields, status: 501 }), false],
       [new RunError.InvalidResponseError({ ...fields, status: 303, isRetryable: false }), true],
       [new RunError.InvalidResponseError({ ...fields, status: 307, isRetryable: false }), false],
+      [new RunError.RequestTimeoutError(fields), true],
+      [new RunError.RequestTimeoutError({ ...fields, reached: false }), false],
       [new RunError.BadRequestError({ ...fields, status: 499, sent: true }), true],
       [new RunError.BadRequestError({ ...fields, status: 400, sent: true }), false],
       [new RunError.RateLimitError(fields), false],
@@ -276,7 +278,7 @@ describe("a create", () => {
   it("shares its account and its count of requests with another copy of the package", () => {
     const defaultValue = () => undefined
     const account: Create.Account = { open: 0, refs: [], failures: new Set(), key: undefined, outer: undefined }
-    const sends: Sends = { count: 2, isOwnFetch: false }
+    const sends: Sends = { ...makeSends(), count: 2 }
     const services = Context.make(Create.CurrentAccount, account).pipe(Context.add(CurrentSends, sends))
     const other = (name: string) => Context.get(services, Context.Reference<unknown>(name, { defaultValue }))
     assert.strictEqual(other("canvas-runs/internal/CreateAccount"), account)

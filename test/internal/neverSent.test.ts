@@ -3,7 +3,9 @@ import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientError } from "effect/http"
+import { TestClock } from "effect/testing"
 import { RunError, Spine } from "canvas-runs"
+import { NodeHttp as OurNodeHttp } from "canvas-runs/node"
 import * as RunStore from "canvas-runs/RunStore"
 import { readFileSync } from "node:fs"
 import * as NodeHttp from "node:http"
@@ -260,6 +262,150 @@ describe("a create through a proxy", () => {
       const error = yield* createOn(undici({}), `http://127.0.0.1:${port}`)
       assert.instanceOf(error, RunError.BadRequestError, error.message)
       assert.include(error.message, "a proxy asks for credentials")
+    }).pipe(Effect.scoped))
+})
+
+describe("a create that has no connection when it times out", () => {
+  const ours = (options: OurNodeHttp.Options): Layer.Layer<HttpClient.HttpClient> =>
+    Layer.orDie(OurNodeHttp.layer({ ...options, connect: { ca, ...options.connect } }))
+  const both = { undici: ours, fetch: fetching }
+
+  /** The time runs out when the function that `stage` is given has been called. */
+  const timedOut = (
+    client: (options: Connecting) => Layer.Layer<HttpClient.HttpClient>,
+    stage: (onReached: () => void) => Effect.Effect<Connecting & { readonly url: string }, never, Scope.Scope>
+  ) =>
+    Effect.gen(function*() {
+      const reached = yield* Deferred.make<void>()
+      const { url, ...options } = yield* stage(() => void Effect.runSync(Deferred.succeed(reached, undefined)))
+      const fiber = yield* Effect.forkChild(createOn(client(options), url))
+      yield* Deferred.await(reached)
+      yield* TestClock.adjust("1 minute")
+      return yield* Fiber.join(fiber)
+    })
+
+  const isUnsent = (error: unknown) => {
+    assert.instanceOf(error, RunError.RequestTimeoutError)
+    assert.deepStrictEqual([error.reached, error.isRetryable], [false, true])
+    assert.include(error.message, "no connection within 1m, so that the request was not sent")
+  }
+
+  const tunnel = (onReached: () => void) => {
+    const server = NodeHttp.createServer(() => {})
+    server.on("connect", onReached)
+    return server
+  }
+
+  for (
+    const [what, stage, only] of [
+      [
+        "shakes hands",
+        (onReached) =>
+          Effect.map(https(() => Net.createServer((socket) => void socket.once("data", onReached))), (url) => ({ url }))
+      ],
+      [
+        "asks for the address of the host",
+        (onReached) => Effect.succeed({ url: "http://provider.test", connect: { lookup: onReached } })
+      ],
+      [
+        "waits for the tunnel of a proxy",
+        (onReached) =>
+          Effect.map(listen(tunnel(onReached)), (port) => ({
+            url: "https://provider.test",
+            proxy: `http://127.0.0.1:${port}`
+          })),
+        "undici"
+      ]
+    ] as ReadonlyArray<readonly [string, Parameters<typeof timedOut>[1], string?]>
+  ) {
+    for (const [name, client] of Object.entries(both)) {
+      if (only !== undefined && only !== name) continue
+      it.effect(`was surely not sent while ${name} ${what}`, () =>
+        Effect.gen(function*() {
+          isUnsent(yield* timedOut(client, stage))
+        }).pipe(Effect.scoped))
+    }
+  }
+
+  it.effect("was surely not sent while another request has the only connection, and is sent when it is free", () =>
+    Effect.gen(function*() {
+      const received = yield* Deferred.make<NodeHttp.ServerResponse>()
+      const seen: Array<string | undefined> = []
+      const url = `http://127.0.0.1:${yield* listen(NodeHttp.createServer(({ method }, response) => {
+        seen.push(method)
+        if (method === "POST") return void response.writeHead(402).end()
+        Effect.runSync(Deferred.succeed(received, response))
+      }))}`
+      const context = yield* Layer.build(ours({ connections: 1 }))
+      const client = Layer.succeedContext(context)
+      const { runs } = yield* Effect.provide(spine(url, { requestTimeout: "1 hour" }), context)
+      yield* Effect.forkScoped(runs.retrieve("7d0f3c1e-5b7a-4c39-9d57-1d1b0c6f2a11"))
+      const response = yield* Deferred.await(received)
+      const retry = Schedule.spaced("1 minute")
+      const fiber = yield* Effect.forkChild(createOn(client, url, { retry }))
+      const last = yield* Effect.forkChild(createOn(client, url))
+      yield* TestClock.adjust("90 seconds")
+      isUnsent(yield* Fiber.join(last))
+      assert.deepStrictEqual(seen, ["GET"])
+      response.writeHead(404).end()
+      yield* TestClock.adjust("30 seconds")
+      assert.instanceOf(yield* Fiber.join(fiber), RunError.UsageLimitError)
+      assert.deepStrictEqual(seen, ["GET", "POST"])
+    }).pipe(Effect.scoped))
+
+  const written: ReadonlyArray<readonly [string, Parameters<typeof timedOut>[1], string?]> = [
+    ["HTTP/1.1", (onReached) => Effect.map(http(() => NodeHttp.createServer(onReached)), (url) => ({ url }))],
+    [
+      "TLS",
+      (onReached) =>
+        Effect.map(
+          https(() => Https.createServer(identity("valid"), onReached)),
+          (url) => ({ url, allowH2: false })
+        )
+    ],
+    [
+      "HTTP/2",
+      (onReached) =>
+        Effect.map(
+          https(() => Http2.createSecureServer(identity("valid"), onReached)),
+          (url) => ({ url, allowH2: true })
+        )
+    ],
+    [
+      "a proxy",
+      (onReached) =>
+        Effect.map(http(() => NodeHttp.createServer(onReached)), (proxy) => ({ url: "http://provider.test", proxy })),
+      "undici"
+    ]
+  ]
+  for (const [what, stage, only] of written) {
+    for (const [name, client] of Object.entries(both)) {
+      if (only !== undefined && only !== name) continue
+      it.effect(`may have made a run when ${name} has written it over ${what}`, () =>
+        Effect.gen(function*() {
+          assert.instanceOf(yield* timedOut(client, stage), RunError.CreateOutcomeUnknownError)
+        }).pipe(Effect.scoped))
+    }
+  }
+
+  it.effect("may have made a run when a dispatcher of the program's has it, which may send it as it likes", () =>
+    Effect.gen(function*() {
+      const scope = globalThis as unknown as Record<symbol, Undici.Dispatcher>
+      const composed = (options: Connecting) =>
+        Layer.effectDiscard(Effect.acquireRelease(
+          Effect.sync(() => {
+            const before = scope[globalDispatcher]!
+            scope[globalDispatcher] = before.compose((dispatch) => (options, handler) => dispatch(options, handler))
+            return before
+          }),
+          (before) => Effect.sync(() => void (scope[globalDispatcher] = before))
+        )).pipe(Layer.provideMerge(fetching(options)))
+      const error = yield* timedOut(
+        composed,
+        (onReached) =>
+          Effect.map(https(() => Net.createServer((socket) => void socket.once("data", onReached))), (url) => ({ url }))
+      )
+      assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
     }).pipe(Effect.scoped))
 })
 

@@ -4,8 +4,9 @@
  */
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert } from "@effect/vitest"
-import { Cause, Data, Effect, Exit, Layer, Option, Redacted, Schedule, Stream } from "effect"
+import { Cause, Data, Deferred, Effect, Exit, Fiber, Layer, Option, Redacted, Schedule, Scope, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
+import { TestClock } from "effect/testing"
 import { Polling, Run, RunError, RunRef, Spine, Tela } from "canvas-runs"
 import { NodeHttp as OurNodeHttp } from "canvas-runs/node"
 import * as RunStore from "canvas-runs/RunStore"
@@ -220,6 +221,8 @@ type Send = Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError
 
 const fetching = FetchHttpClient.layer
 
+const node = Layer.orDie(OurNodeHttp.layer())
+
 const once = (send: Send): Send => Effect.retry(send, { times: 1 })
 const accepting = HttpClient.filterStatusOk
 const throughTransform = { wrap: (client: HttpClient.HttpClient) => HttpClient.transform(client, once) }
@@ -315,6 +318,70 @@ const ownFetch = (own: (url: URL, init: RequestInit) => Promise<Response>) => ()
     Effect.provideService(FetchHttpClient.Fetch, own as typeof fetch),
     Effect.scoped
   )
+
+// -- requests that are watched until they are written -------------------------------------------------------------------
+
+/** Takes every connection, and never answers. */
+const silent = (begun: () => void) =>
+  Net.createServer((socket) => void socket.on("error", () => {}).once("data", begun))
+
+/** A create that times out, or whose client closes, when the server has got something, ends like this. */
+const endsOn = (
+  client: Layer.Layer<HttpClient.HttpClient>,
+  protocol: "http" | "https",
+  tag: string,
+  end: "times out" | "closes" = "times out"
+) =>
+() =>
+  Effect.gen(function*() {
+    const begun = yield* Deferred.make<void>()
+    const server = silent(() => void Effect.runSync(Deferred.succeed(begun, undefined)))
+    yield* Effect.acquireRelease(
+      Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+      () => Effect.sync(() => server.close())
+    )
+    const scope = yield* Scope.make()
+    const { runs } = yield* Effect.provide(
+      Spine.make({
+        ...options,
+        requestTimeout: "1 minute",
+        baseUrl: `${protocol}://127.0.0.1:${(server.address() as Net.AddressInfo).port}`,
+        retry: Schedule.recurs(0)
+      }),
+      yield* Layer.buildWithScope(client, scope)
+    )
+    const fiber = yield* Effect.forkChild(Effect.exit(runs.create({ prompt: "x" })))
+    yield* Deferred.await(begun)
+    if (end === "closes") yield* Scope.close(scope, Exit.void)
+    else yield* TestClock.adjust("1 minute")
+    const exit = yield* Fiber.join(fiber)
+    assert.strictEqual(tagOf(exit), tag)
+    yield* Scope.close(scope, Exit.void)
+  }).pipe(Effect.provide(TestClock.layer()), Effect.scoped)
+
+/** Fetch, on a dispatcher of the program's, which sends requests in a way of its own. */
+const onDispatcher = (make: (Agent: typeof Undici.Agent) => Undici.Dispatcher) =>
+  Layer.effectDiscard(Effect.gen(function*() {
+    yield* Effect.promise(() => fetch("data:,loaded"))
+    const key = Symbol.for("undici.globalDispatcher.1")
+    const scope = globalThis as unknown as Record<symbol, Undici.Dispatcher>
+    const before = scope[key]!
+    const own = make(before.constructor as typeof Undici.Agent)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => void (scope[key] = own)),
+      () =>
+        Effect.sync(() => {
+          scope[key] = before
+        })
+    )
+  })).pipe(Layer.provideMerge(fetching))
+
+/** Writes a request by itself, and tells its handler nothing. */
+const writes = ({ origin, path }: Undici.Dispatcher.DispatchOptions): boolean => {
+  const request = NodeHttp.request(`${String(origin)}${path}`, { method: "POST" })
+  request.on("error", () => {}).end()
+  return true
+}
 
 /** Creates that the store can see, by their outcomes. */
 interface Parts {
@@ -438,8 +505,8 @@ export const places: ReadonlyArray<Place> = [
     name: "only a failure before the response can be one of the connection",
     mutant: {
       file: http,
-      find: "status !== undefined || reason._tag !== \"TransportError\" || isRepeated || !neverSent(cause)",
-      replace: "isRepeated || !neverSent(cause)"
+      find: "status !== undefined || reason._tag !== \"TransportError\" || !isUnsent",
+      replace: "!isUnsent"
     },
     inputs: {
       "a body of 200 that fails with the code of a refused connection": creates(
@@ -565,8 +632,8 @@ export const places: ReadonlyArray<Place> = [
     name: "a timeout leaves open what the provider has done",
     mutant: {
       file: create,
-      find: "    case \"RequestTimeoutError\":\n      return true",
-      replace: "    case \"RequestTimeoutError\":\n      return false"
+      find: "return error.reached ?? true",
+      replace: "return false"
     },
     inputs: {
       "no answer in time": creates(() => "silence", { tag: "CreateOutcomeUnknownError" }),
@@ -713,7 +780,7 @@ export const places: ReadonlyArray<Place> = [
     inputs: {
       "fetch in HttpClient.transform, a reset, then 429": repeats(fetching, throughTransform, 429),
       "fetch in HttpClient.make, a reset, then 400": repeats(fetching, throughMake, 400),
-      "undici in HttpClient.make, a reset, then 429": repeats(OurNodeHttp.layer(), throughMake, 429)
+      "undici in HttpClient.make, a reset, then 429": repeats(node, throughMake, 429)
     }
   },
   {
@@ -729,10 +796,10 @@ export const places: ReadonlyArray<Place> = [
     name: "the Node client counts each request that it sends",
     mutant: { file: "src/node/NodeHttp.ts", find: "sends.count++", replace: "" },
     inputs: {
-      "a reset, then 409": repeats(OurNodeHttp.layer(), throughTransform, 409),
-      "a reset, then a refused connection": repeats(OurNodeHttp.layer(), throughMake, "refused"),
+      "a reset, then 409": repeats(node, throughTransform, 409),
+      "a reset, then a refused connection": repeats(node, throughMake, "refused"),
       "two at once, of which the last is refused": repeats(
-        OurNodeHttp.layer(),
+        node,
         (send) => Effect.andThen(Effect.exit(send), send),
         400
       )
@@ -740,7 +807,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "requests that prepare a create are not counted as the create",
-    mutant: { file: http, find: "if (sends !== undefined) sends.count = 0", replace: "" },
+    mutant: { file: http, find: "if (sends !== undefined) Sends.reset(sends)", replace: "" },
     inputs: {
       "a token before a create that is refused": prepares(400, "BadRequestError"),
       "a token before a create that meets a limit": prepares(402, "UsageLimitError")
@@ -831,6 +898,60 @@ export const places: ReadonlyArray<Place> = [
     inputs: {
       "a class of the program": pollsEnd(new OwnNotFoundError({ isRetryable: false })),
       "a plain object": pollsEnd({ _tag: "NotFoundError", isRetryable: false })
+    }
+  },
+  {
+    name: "a request counts as sent when undici has begun to write it",
+    mutant: { file: "src/internal/sends.ts", find: "sends.isWritten = true\n", replace: "" },
+    inputs: {
+      "through fetch": endsOn(fetching, "http", "CreateOutcomeUnknownError"),
+      "through undici": endsOn(node, "http", "CreateOutcomeUnknownError"),
+      "through undici, which closes": endsOn(node, "http", "CreateOutcomeUnknownError", "closes")
+    }
+  },
+  {
+    name: "a dispatcher of the program's is no proof that a request was not written",
+    mutant: {
+      file: "src/internal/fetchPlatform.ts",
+      find: "sends !== undefined && isUntouched(inner)",
+      replace: "sends !== undefined"
+    },
+    inputs: {
+      "a subclass": endsOn(
+        onDispatcher((Agent) =>
+          new (class extends Agent {
+            override dispatch = writes
+          })()
+        ),
+        "http",
+        "CreateOutcomeUnknownError"
+      ),
+      "an interceptor": endsOn(
+        onDispatcher((Agent) => new Agent().compose(() => writes)),
+        "http",
+        "CreateOutcomeUnknownError"
+      )
+    }
+  },
+  {
+    name: "a request that was not written is surely not sent, whatever failed",
+    mutant: { file: http, find: "Sends.isUnwritten(sends) || neverSent(cause)", replace: "neverSent(cause)" },
+    inputs: {
+      "undici closes in the handshake": endsOn(node, "https", "TransportError", "closes"),
+      "undici of one connection closes in the handshake": endsOn(
+        Layer.orDie(OurNodeHttp.layer({ connections: 1, allowH2: false })),
+        "https",
+        "TransportError",
+        "closes"
+      )
+    }
+  },
+  {
+    name: "a request that times out before it was written is surely not sent",
+    mutant: { file: http, find: "arrived === undefined && Sends.isUnwritten(call.sends)", replace: "false" },
+    inputs: {
+      "through fetch": endsOn(fetching, "https", "RequestTimeoutError"),
+      "through undici": endsOn(node, "https", "RequestTimeoutError")
     }
   }
 ]

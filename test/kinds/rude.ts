@@ -63,8 +63,8 @@ export const places: ReadonlyArray<Place> = [
     "the client on undici decodes what it asked to be compressed",
     {
       file: "src/node/NodeHttp.ts",
-      find: "return Effect.flatMap(response, decode)",
-      replace: "return response"
+      find: "Effect.flatMap(response, decode)",
+      replace: "response"
     },
     { journey: "Spine: a run is created", over: "undici" },
     { journey: "Tela: a stream gives", over: "undici" }

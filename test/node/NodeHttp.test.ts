@@ -1,12 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { NodeHttpClient } from "@effect/platform-node"
-import { Effect, Layer, Redacted, Schedule, Stream } from "effect"
-import type { IncomingMessage, ServerResponse } from "node:http"
+import { Effect, Layer, Option, Redacted, Result, Schedule, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { inspect } from "node:util"
 import * as zlib from "node:zlib"
 import { Spine, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { proxiesOf } from "../../src/node/internal/proxies.ts"
-import { serve, serveHttp2, serveProxy, serveTls, tls } from "../support/servers.ts"
+import { listen, serve, serveHttp2, serveProxy, serveTls, tls } from "../support/servers.ts"
 
 const apiKey = Redacted.make("sk_spine_node_http")
 const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
@@ -25,6 +29,9 @@ const completed = JSON.stringify({
 })
 
 const retry = Schedule.recurs(0)
+
+const pem = (name: string) => readFileSync(fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url)))
+const selfSigned = { cert: pem("selfSigned"), key: pem("key") }
 
 /** Retrieves a run. */
 const retrieve = (baseUrl: string, options?: NodeHttp.Options) =>
@@ -256,6 +263,42 @@ describe("TLS and HTTP/2", () => {
       assert.deepInclude(refused, { _tag: "TransportError", reached: false, code: "CERT_HAS_EXPIRED" })
     }))
 
+  for (const [name, client] of [["undici", Layer.orDie(NodeHttp.layer())], ["fetch", FetchHttpClient.layer]] as const) {
+    it.effect(`a certificate that is not trusted is an error of ${name} that says how to trust it, for runs and for files`, () =>
+      Effect.gen(function*() {
+        for (const options of [{}, selfSigned]) {
+          const { baseUrl } = yield* serveTls(json, options)
+          const { artifacts, runs } = yield* Effect.provide(
+            Spine.make({ apiKey, baseUrl, retry }),
+            yield* Layer.build(client)
+          )
+          const artifact = { id: "a", type: "csv", name: "a.csv", download_url: "/a.csv" } as const
+          for (
+            const call of [
+              runs.retrieve(runId),
+              runs.create({ prompt: "x" }),
+              artifacts.download(runId, artifact)
+            ]
+          ) {
+            const { message } = yield* Effect.flip(call as Effect.Effect<unknown, { readonly message: string }>)
+            assert.match(message, /not trusted.*connect: { ca } of NodeHttp\.layer, or NODE_EXTRA_CA_CERTS for fetch/)
+          }
+        }
+      }))
+  }
+
+  it.effect("a certificate for another host is an error that names the base URL and the certificate", () =>
+    Effect.gen(function*() {
+      const { port } = yield* serveTls(json)
+      const error = yield* Effect.flip(
+        retrieve(`https://127.0.0.1:${port}`, { connect: { ca: tls.ca, servername: "other.example" } })
+      )
+      assert.match(
+        error.message,
+        /for another host\. Check the base URL\..*connect: { ca, servername } to NodeHttp\.layer,.*NODE_EXTRA_CA_CERTS/
+      )
+    }))
+
   it.effect("F16: a client certificate is shown to a server that asks for one", () =>
     Effect.gen(function*() {
       const { baseUrl } = yield* serveTls(json, { requestCert: true, rejectUnauthorized: true, ca: tls.ca })
@@ -379,26 +422,164 @@ describe("proxies", () => {
       assert.deepInclude(error, { _tag: "TransportError", reached: false })
     }))
 
+  it.effect("a proxy that asks for credentials is told them in its address, as the error says", () =>
+    Effect.gen(function*() {
+      const asked: Array<string | undefined> = []
+      const server = createServer((request, response) => {
+        asked.push(request.headers["proxy-authorization"])
+        response.writeHead(407, { "proxy-authenticate": "Basic" }).end()
+      })
+      server.on("connect", (request: IncomingMessage, socket) => {
+        asked.push(request.headers["proxy-authorization"])
+        socket.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+      })
+      const { port } = yield* listen(server)
+      const advice = "Put the proxy's credentials into its address, http://user:password@host:port"
+      for (const baseUrl of ["http://provider.invalid", "https://provider.invalid"]) {
+        const client = Layer.orDie(NodeHttp.layer({ proxy: `http://127.0.0.1:${port}` }))
+        const { artifacts, runs } = yield* Effect.provide(
+          Spine.make({ apiKey, baseUrl, retry }),
+          yield* Layer.build(client)
+        )
+        const artifact = { id: "a", type: "csv", name: "a.csv", download_url: "/a.csv" } as const
+        const created = yield* Effect.flip(runs.create({ prompt: "x" }))
+        assert.notStrictEqual(created._tag, "CreateOutcomeUnknownError")
+        for (const error of [created, yield* Effect.flip(artifacts.download(runId, artifact))]) {
+          assert.include(error.message, advice)
+        }
+        yield* Effect.flip(retrieve(baseUrl, { proxy: `http://user:hunter2@127.0.0.1:${port}` }))
+        assert.strictEqual(asked.pop(), `Basic ${btoa("user:hunter2")}`)
+        assert.isTrue(asked.every((header) => header === undefined))
+      }
+    }))
+
   it("D7: a proxy may be a host and a port, and what is no address is refused without being shown", () => {
-    const none = { env: {}, execArgv: [] }
-    assert.deepStrictEqual(proxiesOf("environment", { env: { https_proxy: "proxy.example:3128" }, execArgv: [] }), {
-      httpProxy: "",
-      httpsProxy: "http://proxy.example:3128",
-      noProxy: ""
-    })
-    assert.strictEqual(proxiesOf(undefined, none), undefined)
-    assert.isDefined(proxiesOf(undefined, { env: {}, execArgv: ["--use-env-proxy"] }))
-    assert.isDefined(
-      proxiesOf(undefined, { env: { NODE_OPTIONS: "--enable-source-maps --use-env-proxy" }, execArgv: [] })
+    const read = (option: unknown, process: Partial<Parameters<typeof proxiesOf>[1]> = {}) =>
+      proxiesOf(option, { env: {}, execArgv: [], ...process })
+    assert.deepStrictEqual(
+      read("environment", { env: { https_proxy: "proxy.example:3128" } }),
+      Result.succeed({ httpProxy: "", httpsProxy: "http://proxy.example:3128", noProxy: "" })
     )
-    for (const proxy of ["ftp://u:hunter2@proxy", "http://", "http://u:hunter2@:99999", ""]) {
-      assert.throws(() => NodeHttp.layer({ proxy }), /^proxy is not the address of a proxy/)
+    assert.deepStrictEqual(read(undefined), Result.succeed(undefined))
+    assert.notDeepEqual(read(undefined, { execArgv: ["--use-env-proxy"] }), Result.succeed(undefined))
+    assert.notDeepEqual(
+      read(undefined, { env: { NODE_OPTIONS: "--enable-source-maps --use-env-proxy" } }),
+      Result.succeed(undefined)
+    )
+    for (const proxy of ["ftp://u:hunter2@proxy", "http://", "http://u:hunter2@:99999"]) {
+      const fault = Option.getOrThrow(Result.getFailure(read(proxy)))
+      assert.strictEqual(fault.option, "proxy")
+      assert.match(fault.message, /^proxy is not the address of a proxy; (?!.*hunter2)/)
+      assert.match(
+        Option.getOrThrow(Result.getFailure(read("environment", { env: { HTTP_PROXY: proxy } }))).message,
+        /^HTTP_PROXY is not the address of a proxy; (?!.*hunter2)/
+      )
     }
-    assert.throws(
-      () => proxiesOf("environment", { env: { HTTP_PROXY: "http://u:hunter2@:x" }, execArgv: [] }),
-      /^HTTP_PROXY is not the address of a proxy; (?!.*hunter2)/
-    )
   })
+})
+
+describe("options", () => {
+  const faultOf = (options: unknown) =>
+    Effect.flip(Effect.scoped(Layer.build(NodeHttp.layer(options as NodeHttp.Options))))
+
+  for (
+    const [options, option, message] of [
+      [{ conections: 5 }, "conections", "\"conections\" is not an option. Did you mean connections?"],
+      [{ keepAliveTimeout: 5000 }, "keepAliveTimeout", "Did you mean keepAlive?"],
+      [{ allowHTTP2: true }, "allowHTTP2", "Did you mean allowH2?"],
+      [{ ca: "x" }, "ca", "the options are: keepAlive, connections, connect,"],
+      ["fast", "options", "options must be an object, and is \"fast\"."],
+      [[], "options", "options must be an object, and is an array."],
+      [{ allowH2: "no" }, "allowH2", "allowH2 is \"no\"; it must be true or false."],
+      [{ allowH2: null }, "allowH2", "allowH2 is null; it must be true or false."],
+      [{ proxy: "enviroment" }, "proxy", "proxy is \"enviroment\"; it must be \"environment\", false, or the address"],
+      [{ proxy: "" }, "proxy", "proxy is \"\"; it must be"],
+      [{ proxy: true }, "proxy", "proxy is true; it must be"],
+      [{ proxy: null }, "proxy", "proxy is null; it must be"],
+      [{ proxy: { host: "h" } }, "proxy", "proxy is an object; it must be"],
+      [{ connect: "ca.pem" }, "connect", "connect is \"ca.pem\"; it must be an object of options for connections"],
+      [{ connect: () => {} }, "connect", "connect is a function; it must be an object"],
+      [
+        { connect: { timeout: "5s" } },
+        "connect.timeout",
+        "connect.timeout is \"5s\"; it must be a number of milliseconds."
+      ],
+      ...[0, -1, 1.5, NaN, "5", null].map((connections) =>
+        [{ connections }, "connections", "it must be a whole number, 1 or more."] as const
+      ),
+      ...["keepAlive", "headersTimeout", "bodyTimeout"].flatMap((name) =>
+        [0, -1, Infinity, "soon", null, {}].map((value) =>
+          [{ [name]: value }, name, "it must be a finite duration above zero."] as const
+        )
+      )
+    ] as const
+  ) {
+    it.effect(`of ${inspect(options)} are refused`, () =>
+      Effect.gen(function*() {
+        const error = yield* faultOf(options)
+        assert.strictEqual(error._tag, "ConfigError")
+        assert.strictEqual(error.option, option)
+        assert.include(error.message, message)
+      }))
+  }
+
+  it.effect("that are undefined count as left out", () =>
+    Effect.gen(function*() {
+      const { baseUrl } = yield* serve(json)
+      const nothing = undefined as never
+      const options = { connections: nothing, conections: nothing, proxy: nothing, connect: { timeout: nothing } }
+      assert.strictEqual((yield* retrieve(baseUrl, options)).status, "completed")
+    }))
+})
+
+describe("what is asked for", () => {
+  it.effect("compression where JSON is wanted, and not of files, of parts of them, and of streams", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const { baseUrl } = yield* serve((request, response) => {
+        seen.push(`${request.method} ${request.url}: ${request.headers["accept-encoding"]}`)
+        if (request.method === "POST" && request.url === "/v1/run") {
+          return void response.writeHead(200, { "content-encoding": "gzip" })
+            .end(zlib.gzipSync(JSON.stringify({ success: true, data: { run_id: runId, status: "running" } })))
+        }
+        response.writeHead(200, { etag: "\"v1\"", "content-length": 3 })
+        if (request.url === "/a.csv" && seen.length < 4) {
+          return void response.write("a", () => response.destroy())
+        }
+        response.end("abc")
+      })
+      const client = Layer.orDie(NodeHttp.layer())
+      yield* Effect.gen(function*() {
+        const spine = yield* Spine.SpineClient
+        assert.strictEqual((yield* spine.runs.create({ prompt: "x" })).ref.id, runId)
+        yield* Effect.exit(spine.runs.retrieve(runId))
+        const artifact = { id: canvasId, type: "csv", name: "a.csv", download_url: "/a.csv", size_bytes: 3 } as const
+        assert.strictEqual(new TextDecoder().decode(yield* spine.artifacts.download(runId, artifact)), "abc")
+        const tela = yield* Tela.TelaClient
+        yield* Effect.exit(Stream.runDrain(tela.canvas.make({ id: canvasId }).stream({})))
+      }).pipe(
+        Effect.provide(
+          Layer.mergeAll(
+            Spine.layer({ apiKey, baseUrl, retry: Schedule.recurs(1) }),
+            Tela.layer({ apiKey, baseUrl, retry })
+          )
+        ),
+        Effect.provide(client)
+      )
+      const encodings = "zstdDecompress" in zlib ? "gzip, deflate, br, zstd" : "gzip, deflate, br"
+      assert.deepStrictEqual(seen.slice(0, 4), [
+        `POST /v1/run: ${encodings}`,
+        `GET /v1/run/${runId}: ${encodings}`,
+        ...seen.slice(2, 4)
+      ])
+      assert.isAtLeast(seen.length, 5)
+      assert.isTrue(
+        seen.filter((line) => line.startsWith("GET /a.csv") || line.includes("/v2")).every((line) =>
+          line.endsWith(": undefined")
+        ),
+        seen.join("\n")
+      )
+    }))
 })
 
 describe("limits", () => {
@@ -420,13 +601,6 @@ describe("limits", () => {
         { bodyTimeout: 4000, headersTimeout: 3000 }
       ])
     }))
-
-  it("F16: a limit that is no duration above zero is refused", () => {
-    for (const limit of [0, -1, Infinity, "soon"]) {
-      assert.throws(() => NodeHttp.layer({ headersTimeout: limit as never }), /^headersTimeout is/)
-      assert.throws(() => NodeHttp.layer({ bodyTimeout: limit as never }), /^bodyTimeout is/)
-    }
-  })
 
   it.effect("F16: the connections of a layer are closed with it", () =>
     Effect.gen(function*() {

@@ -206,13 +206,13 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     http,
     "a refused connection counts as made",
-    "reached: status !== undefined || reason._tag !== \"TransportError\" || isRepeated || !neverSent(cause)",
+    "reached: status !== undefined || reason._tag !== \"TransportError\" || !isUnsent",
     "reached: true"
   ),
   mutant(
     http,
     "a broken connection counts as never made",
-    "reached: status !== undefined || reason._tag !== \"TransportError\" || isRepeated || !neverSent(cause)",
+    "reached: status !== undefined || reason._tag !== \"TransportError\" || !isUnsent",
     "reached: false"
   ),
   // HTTP: Retry-After
@@ -305,7 +305,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     "options.retryCreates"
   ),
   mutant(create, "a first try that may have worked is forgotten", "mayExist ||= mayHaveCreated(error)", ""),
-  mutant(create, "a lost answer is no unknown outcome", "return error.reached", "return false"),
+  mutant(create, "a lost answer is no unknown outcome", "return error.reached\n", "return false\n"),
   mutant(create, "a server error is no unknown outcome", "    case \"ServerError\":\n", ""),
   mutant(
     create,
@@ -504,8 +504,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     create,
     "jobs: a create that was timed out has made no run",
-    "    case \"RequestTimeoutError\":\n      return true",
-    "    case \"RequestTimeoutError\":\n      return false"
+    "return error.reached ?? true",
+    "return false"
   ),
   mutant(
     create,

@@ -41,6 +41,10 @@ const decoders: { readonly [encoding: string]: (() => Duplex) | undefined } = {
   zstd: "createZstdDecompress" in zlib ? () => zlib.createZstdDecompress() : undefined
 }
 
+/** The compressions to ask for, which servers know under these names. */
+export const acceptEncoding = ["gzip", "deflate", "br", "zstd"].filter((encoding) => decoders[encoding] !== undefined)
+  .join(", ")
+
 /**
  * Decodes the body of a response if all of its compressions are known, and leaves it as it is otherwise. The headers stay.
  * A decoded response is a web response, so that it is read as one of fetch.

@@ -1,5 +1,8 @@
 /** Which proxies requests are sent through. */
+import * as Result from "effect/Result"
 import * as nodeProcess from "node:process"
+import { quote } from "../../internal/describe.ts"
+import type { Fault } from "../../internal/options.ts"
 
 /** Proxies by the protocol of a request, and the hosts that are called directly, as `NO_PROXY` has them. */
 export interface Proxies {
@@ -16,38 +19,53 @@ interface Process {
 
 /**
  * Returns the proxies that an option asks for, or the environment where it leaves that open; `undefined` for none. A proxy that
- * is no address throws a `RangeError`.
+ * is no address is a fault.
  */
 export const proxiesOf = (
-  option: string | URL | false | undefined,
+  option: unknown,
   { env, execArgv }: Process = nodeProcess
-): Proxies | undefined => {
+): Result.Result<Proxies | undefined, Fault> => {
   // The lower case is the older one, and the one that a web server cannot be made to set by a request
   const variable = (name: string) => env[name.toLowerCase()] ?? env[name] ?? ""
   const asksForProxies = env["NODE_USE_ENV_PROXY"] === "1" ||
     [...execArgv, ...(env["NODE_OPTIONS"] ?? "").split(" ")].includes("--use-env-proxy")
-  const choice = option ?? (asksForProxies ? "environment" : false)
-  if (choice === false) return undefined
+  const choice = option === undefined ? asksForProxies ? "environment" : false : option
+  if (choice === false) return Result.succeed(undefined)
   const noProxy = variable("NO_PROXY")
   if (choice !== "environment") {
-    const proxy = checkProxy("proxy", String(choice))
-    return { httpProxy: proxy, httpsProxy: proxy, noProxy }
+    return Result.map(
+      checkOption(choice),
+      (proxy) => ({ httpProxy: proxy, httpsProxy: proxy, noProxy })
+    )
   }
-  const [http, https] = [variable("HTTP_PROXY"), variable("HTTPS_PROXY")]
-  return {
-    httpProxy: http === "" ? "" : checkProxy("HTTP_PROXY", http),
-    httpsProxy: https === "" ? "" : checkProxy("HTTPS_PROXY", https),
-    noProxy
-  }
+  return Result.gen(function*() {
+    const httpProxy = yield* checkProxy("HTTP_PROXY", variable("HTTP_PROXY"))
+    const httpsProxy = yield* checkProxy("HTTPS_PROXY", variable("HTTPS_PROXY"))
+    return { httpProxy, httpsProxy, noProxy }
+  })
 }
 
+/** A single word is most likely a misspelled "environment", and would be the name of a host. */
+const checkOption = (proxy: unknown): Result.Result<string, Fault> =>
+  typeof proxy !== "string" && !(proxy instanceof URL) || typeof proxy === "string" && /^[a-z]*$/i.test(proxy)
+    ? Result.fail({
+      option: "proxy",
+      message: `proxy is ${
+        quote(proxy)
+      }; it must be "environment", false, or the address of a proxy like http://proxy.example:3128.`
+    })
+    : checkProxy("proxy", String(proxy))
+
 /** Variables often name a host and a port alone. The message leaves out the value, which may hold a password. */
-const checkProxy = (name: string, value: string): string => {
+const checkProxy = (option: string, value: string): Result.Result<string, Fault> => {
+  if (value === "") return Result.succeed("")
   const address = value.includes("://") ? value : `http://${value}`
-  if (!URL.canParse(address) || !/^https?:$/.test(new URL(address).protocol)) {
-    throw new RangeError(`${name} is not the address of a proxy; it must be one like http://proxy.example:3128.`)
-  }
-  return address
+  return URL.canParse(address) && /^https?:$/.test(new URL(address).protocol)
+    ? Result.succeed(address)
+    : Result.fail({
+      option,
+      message: `${option} is not the address of a proxy; it must be one like http://proxy.example:3128.`
+    })
 }
 
 /** Whether a host is this machine, which no proxy can reach. */
