@@ -30,7 +30,7 @@ import { RunError, RunRef } from "canvas-runs"
 import { inspect } from "node:util"
 import { defaultRetry } from "../../src/ClientOptions.ts"
 import * as Http from "../../src/internal/http.ts"
-import { CurrentSends, type Sends } from "../../src/internal/sends.ts"
+import { CurrentSends, make as makeSends, type Sends } from "../../src/internal/sends.ts"
 
 const key = "k-Secret/0123456789"
 const ref = RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" })
@@ -166,8 +166,8 @@ describe("a request", () => {
           return HttpClientResponse.fromWeb(request, json({}))
         })
       )
-      const sends: Sends = { count: 0, isOwnFetch: false }
-      const other: Sends = { count: 0, isOwnFetch: false }
+      const sends: Sends = makeSends()
+      const other: Sends = makeSends()
       const api = make(http)
       yield* api.call(call({ sends }))
       yield* Effect.provideService(api.call(call()), CurrentSends, other)
@@ -771,7 +771,7 @@ describe("a client that fails", () => {
       const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" })
       const never = yield* failureOf(refused)
       assert.isTrue(never._tag === "TransportError" && !never.reached)
-      const sends: Sends = { count: 2, isOwnFetch: false }
+      const sends: Sends = { ...makeSends(), count: 2 }
       const again = yield* failureOf(refused, {}, { sends })
       assert.isTrue(again._tag === "TransportError" && again.reached)
     }))
@@ -990,7 +990,7 @@ describe("a request that starts a run", () => {
 
   it.effect("counts no request that its client sent before, such as one for a token", () =>
     Effect.gen(function*() {
-      const sends: Sends = { count: 0, isOwnFetch: false }
+      const sends: Sends = makeSends()
       const counted: Array<number> = []
       const http = HttpClient.mapRequestEffect(
         HttpClient.make((request) =>
