@@ -27,8 +27,8 @@ import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Fault from "./Fault.ts"
-import { bodyStream, takeBytes } from "./internal/bodies.ts"
-import * as rude from "./internal/rude.ts"
+import { bodyStream, takeBytes } from "./internal/responseBody.ts"
+import * as rude from "./internal/rude/http.ts"
 import type * as Rude from "./Rude.ts"
 
 /**

@@ -20,7 +20,7 @@ import { Emulator, Fault, type Rude, SpineEmulator, TelaEmulator, Timeline } fro
 import * as CombinedEmulatorServer from "canvas-runs/testing/CombinedEmulatorServer"
 import { promises } from "./promises.ts"
 import { providers } from "./providers.ts"
-import { unknownStatus } from "../../src/testing/internal/rude.ts"
+import { unknownStatus } from "../../src/testing/internal/rude/http.ts"
 
 export type Transport = "memory" | "fetch" | "undici"
 

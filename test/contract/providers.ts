@@ -1,7 +1,7 @@
 import { type Duration, Effect, Layer, Redacted, Schedule, Stream } from "effect"
 import { type RunError, type RunRef, Spine, Tela } from "canvas-runs"
 import { type Emulator, type Rude, SpineEmulator, TelaEmulator, type Timeline } from "canvas-runs/testing"
-import { unknownStatus } from "../../src/testing/internal/rude.ts"
+import { unknownStatus } from "../../src/testing/internal/rude/http.ts"
 
 /** How a run is followed, in the words of every provider. */
 export interface Follow {

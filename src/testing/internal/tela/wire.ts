@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
-import type * as Emulator from "../Emulator.ts"
+import type * as Emulator from "../../Emulator.ts"
 
 export class Refusal extends Data.TaggedError("Refusal")<{
   readonly status: number

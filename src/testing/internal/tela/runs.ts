@@ -1,11 +1,11 @@
 /** The runs of the Tela emulator: what they do in the course of time, and how they look. */
 import * as Duration from "effect/Duration"
-import type * as Emulator from "../Emulator.ts"
-import type * as TelaScript from "../TelaScript.ts"
-import * as Timeline from "../Timeline.ts"
-import type * as canvases from "./telaCanvases.ts"
-import { defaultOutput } from "./telaOutput.ts"
-import * as wire from "./telaWire.ts"
+import type * as Emulator from "../../Emulator.ts"
+import type * as TelaScript from "../../TelaScript.ts"
+import * as Timeline from "../../Timeline.ts"
+import type * as canvases from "./canvases.ts"
+import { defaultOutput } from "./output.ts"
+import * as wire from "./wire.ts"
 
 export type Phase = "created" | "running" | "succeeded" | "failed"
 

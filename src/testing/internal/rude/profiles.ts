@@ -1,6 +1,6 @@
 /** What rudeness has to know of each provider. */
 import * as Predicate from "effect/Predicate"
-import * as rude from "./rude.ts"
+import * as rude from "./http.ts"
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => Predicate.isObject(value)
 

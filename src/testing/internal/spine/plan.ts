@@ -1,6 +1,6 @@
 /** What a run of the Spine emulator holds, and how it looks at one moment of its timeline: pure functions only. */
-import type * as SpineSchema from "../../spine/SpineSchema.ts"
-import type * as Timeline from "../Timeline.ts"
+import type * as SpineSchema from "../../../spine/SpineSchema.ts"
+import type * as Timeline from "../../Timeline.ts"
 
 type BlockType = SpineSchema.BlockType
 type Template = SpineSchema.Template

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
-import * as Fault from "../../src/testing/Fault.ts"
-import * as TelaEmulator from "../../src/testing/TelaEmulator.ts"
-import * as Timeline from "../../src/testing/Timeline.ts"
-import * as tela from "./tela.ts"
+import * as Fault from "../../../../src/testing/Fault.ts"
+import * as TelaEmulator from "../../../../src/testing/TelaEmulator.ts"
+import * as Timeline from "../../../../src/testing/Timeline.ts"
+import * as tela from "../../tela.ts"
 
 const { applicationId, json, refusal } = tela
 const control = TelaEmulator.TelaEmulator

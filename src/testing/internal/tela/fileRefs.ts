@@ -1,6 +1,6 @@
 /** The files that variables refer to, at any depth. */
 import * as Predicate from "effect/Predicate"
-import { isObject } from "./telaWire.ts"
+import { isObject } from "./wire.ts"
 
 export interface FileRef {
   readonly url: string

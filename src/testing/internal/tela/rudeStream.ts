@@ -1,6 +1,6 @@
 /** Rudeness of event streams: pure functions of what a polite server would send. */
 import * as Predicate from "effect/Predicate"
-import type { Has } from "./rudeJson.ts"
+import type { Has } from "../rude/json.ts"
 
 /** The text of one event, with its fields as they may be. */
 export const event = (has: Has, newline: string, data: string, name: string | undefined): string => {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as TelaEmulator from "../../src/testing/TelaEmulator.ts"
-import * as tela from "./tela.ts"
+import * as TelaEmulator from "../../../../src/testing/TelaEmulator.ts"
+import * as tela from "../../tela.ts"
 
 const { json, refusal } = tela
 const control = TelaEmulator.TelaEmulator

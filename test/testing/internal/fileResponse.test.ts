@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { Headers, HttpServerResponse } from "effect/http"
-import * as fileResponse from "../../src/testing/internal/fileResponse.ts"
+import * as fileResponse from "../../../src/testing/internal/fileResponse.ts"
 
 const content = new TextEncoder().encode("0123456789")
 const file: fileResponse.File = { name: "a.txt", contentType: "text/plain", size: 10, content, etag: "\"a\"" }

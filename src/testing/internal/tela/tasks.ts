@@ -1,14 +1,14 @@
 /** The tasks of the Tela emulator: runs that an app owns and people review. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import type * as Emulator from "../Emulator.ts"
-import type * as TelaScript from "../TelaScript.ts"
-import * as Timeline from "../Timeline.ts"
-import * as canvases from "./telaCanvases.ts"
-import * as completions from "./telaCompletions.ts"
-import * as fileRefs from "./telaFileRefs.ts"
-import * as runs from "./telaRuns.ts"
-import * as wire from "./telaWire.ts"
+import type * as Emulator from "../../Emulator.ts"
+import type * as TelaScript from "../../TelaScript.ts"
+import * as Timeline from "../../Timeline.ts"
+import * as canvases from "./canvases.ts"
+import * as completions from "./completions.ts"
+import * as fileRefs from "./fileRefs.ts"
+import * as runs from "./runs.ts"
+import * as wire from "./wire.ts"
 
 export interface Task {
   readonly id: string

@@ -1,11 +1,11 @@
 /** What the Tela emulator calls by itself: webhooks of single runs, and subscriptions to the tasks of an app. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import type * as Emulator from "../Emulator.ts"
-import * as deliveries from "./deliveries.ts"
-import type * as canvases from "./telaCanvases.ts"
-import type { Task } from "./telaTasks.ts"
-import * as wire from "./telaWire.ts"
+import type * as Emulator from "../../Emulator.ts"
+import * as deliveries from "../deliveries.ts"
+import type * as canvases from "./canvases.ts"
+import type { Task } from "./tasks.ts"
+import * as wire from "./wire.ts"
 
 interface Subscription {
   readonly id: string

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { connect } from "node:net"
 import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
-import * as hosts from "../../src/testing/internal/hosts.ts"
+import * as hosts from "../../../src/testing/internal/hosts.ts"
 
 /** The response to a request that names that host, on a connection of its own. */
 const ask = (baseUrl: string, host: string | undefined) =>

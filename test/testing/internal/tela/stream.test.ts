@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
-import * as TelaEmulator from "../../src/testing/TelaEmulator.ts"
-import type * as TelaScript from "../../src/testing/TelaScript.ts"
-import * as tela from "./tela.ts"
+import * as TelaEmulator from "../../../../src/testing/TelaEmulator.ts"
+import type * as TelaScript from "../../../../src/testing/TelaScript.ts"
+import * as tela from "../../tela.ts"
 
 const control = TelaEmulator.TelaEmulator
 const emulated = (options?: TelaEmulator.Options) => Effect.provide(TelaEmulator.layerTest(options))

@@ -5,9 +5,9 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as TestClock from "effect/testing/TestClock"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import * as TelaEmulator from "../../src/testing/TelaEmulator.ts"
-import { until } from "../until.ts"
-import * as tela from "./tela.ts"
+import * as TelaEmulator from "../../../../src/testing/TelaEmulator.ts"
+import { until } from "../../../until.ts"
+import * as tela from "../../tela.ts"
 
 const { json, refusal } = tela
 const control = TelaEmulator.TelaEmulator

@@ -5,11 +5,11 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
-import * as Emulator from "../Emulator.ts"
-import type { Has } from "./rudeJson.ts"
+import * as Emulator from "../../Emulator.ts"
+import type { Has } from "../rude/json.ts"
 import * as rude from "./rudeStream.ts"
-import type * as TelaScript from "../TelaScript.ts"
-import * as runs from "./telaRuns.ts"
+import type * as TelaScript from "../../TelaScript.ts"
+import * as runs from "./runs.ts"
 
 /** How a stream fared. */
 export interface Progress {

@@ -1,9 +1,9 @@
 /** The canvases of the Tela emulator, with their versions and environments. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import type * as Emulator from "../Emulator.ts"
-import type * as TelaScript from "../TelaScript.ts"
-import * as wire from "./telaWire.ts"
+import type * as Emulator from "../../Emulator.ts"
+import type * as TelaScript from "../../TelaScript.ts"
+import * as wire from "./wire.ts"
 
 export interface Version {
   readonly id: string

@@ -2,12 +2,12 @@
 import * as Effect from "effect/Effect"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Predicate from "effect/Predicate"
-import type * as Emulator from "../Emulator.ts"
-import type * as TelaScript from "../TelaScript.ts"
-import * as canvases from "./telaCanvases.ts"
-import * as fileRefs from "./telaFileRefs.ts"
-import * as runs from "./telaRuns.ts"
-import * as wire from "./telaWire.ts"
+import type * as Emulator from "../../Emulator.ts"
+import type * as TelaScript from "../../TelaScript.ts"
+import * as canvases from "./canvases.ts"
+import * as fileRefs from "./fileRefs.ts"
+import * as runs from "./runs.ts"
+import * as wire from "./wire.ts"
 
 export interface Options {
   readonly workspaceId: string

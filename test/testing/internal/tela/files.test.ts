@@ -4,8 +4,8 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
-import * as TelaEmulator from "../../src/testing/TelaEmulator.ts"
-import * as tela from "./tela.ts"
+import * as TelaEmulator from "../../../../src/testing/TelaEmulator.ts"
+import * as tela from "../../tela.ts"
 
 const { json, refusal, send } = tela
 const control = TelaEmulator.TelaEmulator

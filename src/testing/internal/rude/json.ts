@@ -1,6 +1,6 @@
 /** JSON as rude servers send it: pure functions of a body. */
 import * as Predicate from "effect/Predicate"
-import type * as Rude from "../Rude.ts"
+import type * as Rude from "../../Rude.ts"
 
 /** Whether a rudeness is selected. */
 export type Has = (name: Rude.Name) => boolean

@@ -2,14 +2,14 @@
 import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Predicate from "effect/Predicate"
-import * as Emulator from "../Emulator.ts"
-import type * as TelaScript from "../TelaScript.ts"
-import * as fileResponse from "./fileResponse.ts"
-import * as fileRefs from "./telaFileRefs.ts"
-import * as rude from "./rude.ts"
-import type { Has } from "./rudeJson.ts"
-import type { InputFile } from "./telaRuns.ts"
-import * as wire from "./telaWire.ts"
+import * as Emulator from "../../Emulator.ts"
+import type * as TelaScript from "../../TelaScript.ts"
+import * as fileResponse from "../fileResponse.ts"
+import * as fileRefs from "./fileRefs.ts"
+import * as rude from "../rude/http.ts"
+import type { Has } from "../rude/json.ts"
+import type { InputFile } from "./runs.ts"
+import * as wire from "./wire.ts"
 
 export interface StoredFile {
   readonly id: string

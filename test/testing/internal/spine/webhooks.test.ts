@@ -5,11 +5,11 @@ import { TestClock } from "effect/testing"
 import { vi } from "vitest"
 import { Spine } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline, type WebhookDelivery } from "canvas-runs/testing"
-import * as Hmac from "../../src/internal/hmac.ts"
-import * as SyncHmac from "../webhooks/hmac.ts"
-import * as spine from "./spine.ts"
+import * as Hmac from "../../../../src/internal/hmac.ts"
+import * as SyncHmac from "../../../webhooks/hmac.ts"
+import * as spine from "../../spine.ts"
 
-vi.mock("../../src/internal/hmac.ts", () => import("../webhooks/hmac.ts"))
+vi.mock("../../../../src/internal/hmac.ts", () => import("../../../webhooks/hmac.ts"))
 
 const control = SpineEmulator.SpineEmulator
 const url = "http://127.0.0.1:9/hook"

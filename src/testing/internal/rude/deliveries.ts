@@ -1,8 +1,8 @@
 /** Rudeness of webhooks. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as WebhookDelivery from "../WebhookDelivery.ts"
-import type { Has } from "./rudeJson.ts"
+import type * as WebhookDelivery from "../../WebhookDelivery.ts"
+import type { Has } from "./json.ts"
 
 /** The script of deliveries, with what is rude about them added. */
 export const script = (has: Has, own: WebhookDelivery.Script | undefined): WebhookDelivery.Script =>

@@ -1,8 +1,8 @@
 /** What an emulated canvas answers when nobody says what: an echo of its variables, in the shape asked for. */
 import * as Predicate from "effect/Predicate"
-import type * as TelaScript from "../TelaScript.ts"
-import * as files from "./telaFileRefs.ts"
-import { isObject, type JsonObject } from "./telaWire.ts"
+import type * as TelaScript from "../../TelaScript.ts"
+import * as files from "./fileRefs.ts"
+import { isObject, type JsonObject } from "./wire.ts"
 
 type Request = Pick<TelaScript.RunRequest, "variables" | "messages">
 

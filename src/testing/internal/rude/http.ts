@@ -1,4 +1,4 @@
-/** Rudeness that concerns requests and responses, whatever the provider. `rudeStream` has that of event streams. */
+/** Rudeness that concerns requests and responses, whatever the provider. `tela/rudeStream.ts` has that of event streams. */
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Headers from "effect/http/Headers"
@@ -6,10 +6,10 @@ import * as HttpBody from "effect/http/HttpBody"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
-import type * as Rude from "../Rude.ts"
-import { bodyStream, takeBytes } from "./bodies.ts"
-import { gzip } from "./gzip.ts"
-import { type Has, type Members, reshape, shapeOf } from "./rudeJson.ts"
+import type * as Rude from "../../Rude.ts"
+import { bodyStream, takeBytes } from "../responseBody.ts"
+import { gzip } from "../gzip.ts"
+import { type Has, type Members, reshape, shapeOf } from "./json.ts"
 
 /** What has to be known of a provider. */
 export interface Profile {
