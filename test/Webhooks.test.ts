@@ -175,6 +175,17 @@ describe("Spine.constructEvent", () => {
         event("run.completed", { run_id: "r", status: "completed", result: "text", error: { code: 1 } })
       )
       assert.deepStrictEqual(odd._tag === "run" ? odd.run : undefined, { run_id: "r", status: "completed" })
+      for (
+        const [type, said, status] of [
+          ["run.started", undefined, "running"],
+          ["run.completed", undefined, "completed"],
+          ["run.failed", 7, "failed"],
+          ["run.completed", "partial", "partial"]
+        ] as const
+      ) {
+        const read = yield* construct(event(type, { run_id: "r", status: said }))
+        assert.strictEqual(read._tag === "run" ? read.run.status : undefined, status)
+      }
       const empty = yield* construct(event("run.completed", { run_id: "r", status: "completed", result: null }))
       assert.deepStrictEqual(empty._tag === "run" ? empty.run : undefined, { run_id: "r", status: "completed" })
       for (const failed of [{ error: "no luck" }, { errors: [{ error: "no luck" }] }]) {
@@ -679,6 +690,9 @@ describe("the wire form of Spine's events", () => {
         assert.instanceOf(error, RunError.ConfigError)
         assert.strictEqual(error.option, "tolerance")
       }
+      const error = yield* Effect.flip(Spine.constructEvent(vector.body, vector.header, secret, 300 as never))
+      assert.instanceOf(error, RunError.ConfigError)
+      assert.strictEqual(error.option, "options")
     }))
 })
 
@@ -733,6 +747,25 @@ describe("what a route passes on to the hub", () => {
         { provider: "spine", runId: "r", eventId: "evt_1/run.failed/r", isTerminal: true },
         { provider: "spine", runId: "evt_1", eventId: "evt_1", isTerminal: false }
       ])
+    }))
+
+  it.live("of Spine: the type or the status of an event says that the run has ended", () =>
+    Effect.gen(function*() {
+      const event = (type: string, status: unknown) =>
+        spineRequest({ type, data: { object: { run_id: "r", ...(status === undefined ? undefined : { status }) } } })
+      const cases = [
+        ["run.completed", "running", true],
+        ["run.failed", "running", true],
+        ["run.started", "running", false],
+        ["run.started", "completed", true],
+        ["run.partial", "partial", true],
+        ["run.partial", "running", false]
+      ] as const
+      const { deliveries } = yield* posted(
+        Spine.layerWebhookRoute({ path: "/hook", secret }),
+        yield* Effect.forEach(cases, ([type, status]) => event(type, status))
+      )
+      assert.deepStrictEqual(deliveries.map(({ isTerminal }) => isTerminal), cases.map(([, , ends]) => ends))
     }))
 
   it.live("of Spine: what is older than the tolerance of the route is refused", () =>

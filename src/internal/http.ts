@@ -817,7 +817,7 @@ const redirectWords = (
   const location = headers["location"]
   if (location === undefined || !URL.canParse(location, request.url)) return unknownRedirect
   const target = new URL(location, request.url)
-  if (!/^https?:$/.test(target.protocol)) return "to an address that is not one of http or https"
+  if (!/^https?:/.test(target.protocol)) return "to an address that is not one of http or https"
   return target.origin === baseUrl.origin
     ? `to ${
       cleaner.text(target.pathname)

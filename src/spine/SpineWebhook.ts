@@ -343,7 +343,7 @@ const flatten = (raw: unknown): unknown => {
   const object = event?.data?.object
   if (typeof object !== "object" || object === null) return raw
   const { error, result, ...rest } = object
-  const [, ending] = runEventType.exec(String(event?.type)) ?? []
+  const ending = runEventType.exec(String(event!.type))?.[1]
   return {
     ...event,
     data: {

@@ -452,7 +452,7 @@ describe("a response that is no answer", () => {
         const error = yield* failureOf(response)
         assert.instanceOf(error, RunError.InvalidResponseError)
         assert.include(error.message, `things.get: `)
-        assert.include(error.message, words)
+        assert.include(error.message, response.status === 200 ? `${words}. Check the base URL` : words)
         assert.strictEqual(error.isRetryable, isRetryable)
         assert.strictEqual(error.status, response.status)
         assert.notInclude(error.message, "It says")
@@ -484,6 +484,30 @@ describe("a response that is no answer", () => {
       assert.include(error.message, "It says: \"words <redacted>")
       assert.include(error.message, "… (317 characters)\". Check the base URL")
       assert.notInclude(inspect(error), key)
+    }))
+
+  it.effect("is a refusal where its body says so, unless it decodes", () =>
+    Effect.gen(function*() {
+      const describeError = (body: unknown) => {
+        const { error, isRefusal } = body as { readonly error: string; readonly isRefusal?: boolean }
+        return { message: error, ...(isRefusal === undefined ? undefined : { isRefusal }) }
+      }
+      const decode = Schema.decodeUnknownEffect(Schema.Struct({ value: Schema.String }))
+      for (
+        const [body, tag] of [
+          [{ error: "no credits", isRefusal: true }, "BadRequestError"],
+          [{ error: "no credits", isRefusal: false }, "InvalidResponseError"],
+          [{ error: "no credits" }, "InvalidResponseError"]
+        ] as const
+      ) {
+        const error = yield* failureOf(json(body), { describeError }, { decode })
+        assert.strictEqual(error._tag, tag)
+        assert.deepInclude(error, { status: 200, providerMessage: "no credits", operation: "things.get" })
+        assert.include(error.message, "no credits")
+      }
+      const whole = { error: "no credits", isRefusal: true, value: "x" }
+      const { value } = yield* make(client(() => json(whole)).http, { describeError }).call(call({ decode }))
+      assert.deepStrictEqual(value, { value: "x" })
     }))
 
   it.effect("may be nested too deep to decode; any other defect of the decoder stays a defect", () =>
@@ -566,6 +590,14 @@ describe("a redirect", () => {
         to("https://login.test/x?s=1"),
         "redirects to https://login.test, where the API key is not sent"
       ],
+      [
+        "to an address without encryption",
+        HttpClientRequest.get("/a"),
+        to("http://login.test/"),
+        "redirects to http://login.test, where the API key is not sent"
+      ],
+      ["to another kind of address", HttpClientRequest.get("/a"), to("ftp://login.test/"), "one of http or https"],
+      ["to a kind like https", HttpClientRequest.get("/a"), to("xhttps://login.test/"), "one of http or https"],
       [
         "to another port",
         HttpClientRequest.get("/a"),
@@ -695,6 +727,25 @@ describe("a request that takes too long", () => {
       assert.include(stalled.message, "status 202, and no complete body within 10s")
     }))
 
+  it.effect("has not reached the provider where no byte of it was written", () =>
+    Effect.gen(function*() {
+      const unwritten: Sends = { ...makeSends(), count: 1, watched: 1 }
+      const error = yield* finish(failureOf("silence", {}, { sends: unwritten }))
+      assert.instanceOf(error, RunError.RequestTimeoutError)
+      assert.isFalse(error.reached)
+      assert.include(error.message, "things.get: no connection within 10s, so that the request was not sent. Check")
+      const sends: ReadonlyArray<Sends | undefined> = [{ ...unwritten, isWritten: true }, makeSends(), undefined]
+      for (const written of sends) {
+        const other = yield* finish(failureOf("silence", {}, { sends: written }))
+        assert.instanceOf(other, RunError.RequestTimeoutError)
+        assert.isFalse("reached" in other)
+        assert.include(other.message, "no answer within 10s. Try again")
+      }
+      const begun = yield* finish(failureOf(new Response(silentBody()), {}, { sends: unwritten }))
+      assert.isFalse("reached" in begun)
+      assert.include(begun.message, "status 200, and no complete body within 10s. Try again")
+    }))
+
   it.effect("has the error of its status, where that is a failure", () =>
     Effect.gen(function*() {
       const error = yield* finish(failureOf(new Response(silentBody(), { status: 403 })))
@@ -771,6 +822,9 @@ describe("a client that fails", () => {
       const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" })
       const never = yield* failureOf(refused)
       assert.isTrue(never._tag === "TransportError" && !never.reached)
+      const unwritten: Sends = { ...makeSends(), count: 1, watched: 1 }
+      const proven = yield* failureOf(new Error("reset"), {}, { sends: unwritten })
+      assert.isTrue(proven._tag === "TransportError" && !proven.reached)
       const sends: Sends = { ...makeSends(), count: 2 }
       const again = yield* failureOf(refused, {}, { sends })
       assert.isTrue(again._tag === "TransportError" && again.reached)

@@ -20,6 +20,7 @@ describe("the address of a link", () => {
     [" v1/../files/a\n", base, "https://api.example/files/a"],
     ["files/a", undefined, neither],
     ["", base, neither],
+    ["//", base, neither],
     ["?a=b", base, neither],
     ["#a", base, neither],
     ["localhost:3000/a", base, neither],
