@@ -197,8 +197,9 @@ export interface Service {
    * **Details**
    *
    * `create` is what makes the run: Spine's `runs.create(params)`, Tela's `canvas.execute(variables, { async: true })`, or
-   * anything else that brings a `ref`. From the intent to the ref nothing is interrupted, so that no answer is lost; that
-   * takes as long as `create` does, which a client bounds with its `requestTimeout`.
+   * anything else that brings a `ref`. From the start of `create` until the ref is stored nothing is interrupted, so that no answer
+   * is lost. That takes as long as `create` does, which a client bounds with its `requestTimeout`, and as long as the storage does,
+   * which nothing bounds.
    *
    * If `create` fails with the error of a client's create operation that surely made no run (a refused request, a failed upload
    * before it, a connection that was never made), the key is free again. If a client created the run and a later step of `create`
@@ -371,24 +372,31 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
       Effect.all([nameOf(key), Create.CurrentAccount]),
       ([name, account]): Effect.Effect<A, E | BadRequestError, R> =>
         isCreatedBy(account, creating, name)
-          ? Effect.fail(refused({
+          // The create that makes the call is told that nothing was created here
+          ? Create.operation(Effect.fail(refused({
             operation,
             parameter: "key",
             message:
               `${JSON.stringify(key)} is the key of the create that makes this call, which would wait for itself. ` +
               "Use another key, or make the call after the create."
-          }))
+          })))
           : exclusive(name)(use({ operation, name, key }))
     ).pipe(Telemetry.span(operation, { "run.key": key }))
 
   const createOnce = Effect.fnUntraced(function*<A extends { readonly ref: RunRef }, E, R>(
     about: KeyAbout,
     create: Effect.Effect<A, E, R>,
-    earlier: Entry | undefined
+    earlier: Entry | undefined,
+    /** Makes interruptible what the caller may interrupt. */
+    restore: <B, F>(self: Effect.Effect<B, F>) => Effect.Effect<B, F>
   ): Effect.fn.Return<RunRef, E | RunStoreError, R> {
     const intendedAt = earlier?.intendedAt ?? (yield* Clock.currentTimeMillis)
     if (earlier === undefined) {
-      yield* Effect.tapError(writeRecord(about, "intent", { intendedAt }), () => tidy(about, "intent"))
+      yield* restore(writeRecord(about, "intent", { intendedAt })).pipe(
+        Effect.tapError(() => tidy(about, "intent")),
+        // Nothing has been created. A store that never answers must not hold whoever interrupts
+        Effect.onInterrupt(() => Effect.forkDetach(tidy(about, "intent")))
+      )
     }
     const account: Create.Account = {
       open: 0,
@@ -410,9 +418,10 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
           return Effect.catch(keep(ref), (error) => Effect.logWarning(`canvas-runs: ${error.message}`))
         }
         // What an earlier create has left in doubt, a later one does not clear up
-        return earlier === undefined && account.open === 0 && cause.reasons.every(isWithoutRun(account))
-          ? tidy(about, "intent")
-          : Effect.void
+        if (earlier !== undefined || account.open > 0 || !cause.reasons.every(isWithoutRun(account))) return Effect.void
+        // The create of another key that this one runs in learns of it too
+        for (const reason of cause.reasons.filter(Cause.isFailReason)) account.outer?.failures.add(reason.error)
+        return tidy(about, "intent")
       })
     )
     const given = Predicate.hasProperty(created, "ref") ? created.ref : undefined
@@ -485,7 +494,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
           }
           return yield* Effect.acquireUseRelease(
             Effect.sync(() => creating.add(about.name)),
-            () => Effect.uninterruptible(createOnce(about, create, entry)),
+            () => Effect.uninterruptibleMask((restore) => createOnce(about, create, entry, restore)),
             () => Effect.sync(() => creating.delete(about.name))
           )
         })

@@ -339,10 +339,45 @@ describe("runOnce", () => {
         const error = yield* Effect.flip(store.runOnce("a", nested))
         assert.instanceOf(error, RunError.BadRequestError)
         assert.include(error.message, `"a" is the key of the create that makes this call`)
-        yield* store.forget("a")
+        // It created nothing, so the key is free
+        assert.isUndefined(yield* store.get("a"))
         assert.deepStrictEqual(yield* store.runOnce("a", creating().create), refOf("run-1"))
       }).pipe(Effect.provide(RunStore.layerMemory)))
   }
+
+  it.effect("a create that surely made no run frees its key, and the key of the create that it runs in", () =>
+    Effect.gen(function*() {
+      const { get, runOnce } = yield* RunStore.RunStore
+      const refused = createOn(Spine, () => Response.json({ success: false, error: "no key" }, { status: 401 }))
+      const inDoubt = createOn(Spine, () => new Response("", { status: 502 }))
+      const asCreate = Effect.map((ref: RunRef.RunRef) => ({ ref }))
+      yield* Effect.flip(runOnce("outer", asCreate(runOnce("inner", refused))))
+      assert.deepStrictEqual([yield* get("outer"), yield* get("inner")], [undefined, undefined])
+      yield* Effect.flip(runOnce("outer", asCreate(runOnce("inner", inDoubt))))
+      assert.deepStrictEqual([(yield* get("outer"))?._tag, (yield* get("inner"))?._tag], ["Unknown", "Unknown"])
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+
+  it.effect("can be interrupted while a storage does not answer, before anything is created", () =>
+    Effect.gen(function*() {
+      let answer: Effect.Effect<void> = Effect.never
+      const { content, store } = makeDisk({ set: () => answer })
+      const { get, runOnce } = yield* store
+      const { counter, create } = creating()
+      const fiber = yield* Effect.forkChild(Effect.timeoutOption(runOnce("a", create), "1 second"))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(fiber))._tag, "None")
+      answer = Effect.void
+      assert.isUndefined(yield* get("a"))
+      assert.deepStrictEqual([counter.count, content.size], [0, 0])
+      assert.deepStrictEqual(yield* runOnce("a", create), refOf("run-1"))
+      // Where the caller cannot be interrupted, the write is not either
+      answer = Effect.sleep("1 minute")
+      const held = yield* Effect.forkChild(Effect.uninterruptible(runOnce("b", create)))
+      yield* Effect.forkChild(Fiber.interrupt(held))
+      yield* TestClock.adjust("2 minutes")
+      yield* Fiber.await(held)
+      assert.strictEqual((yield* get("b"))?._tag, "Created")
+    }))
 
   it.effect("a fiber that outlives the create may use its key, and so may the create of another store", () =>
     Effect.gen(function*() {

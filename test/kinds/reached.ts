@@ -685,7 +685,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "the store counts the creates that may have made a run",
-    mutant: { file: store, find: "account.open === 0 &&", replace: "" },
+    mutant: { file: store, find: "account.open > 0 ||", replace: "" },
     inputs: {
       "a lost create, then one that is refused": leaves(
         "Unknown",
@@ -710,7 +710,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a refusal of a second try says nothing about the first one",
-    mutant: { file: store, find: "earlier === undefined && account.open", replace: "account.open" },
+    mutant: { file: store, find: "earlier !== undefined || account.open", replace: "account.open" },
     inputs: {
       "a lost create, then 402": leaves(
         "Unknown",

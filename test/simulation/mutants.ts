@@ -377,27 +377,27 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     store,
     "jobs: the intent is written after the create",
-    "yield* Effect.tapError(writeRecord(about, \"intent\", { intendedAt }), () => tidy(about, \"intent\"))",
-    "yield* Effect.void"
+    "yield* restore(writeRecord(about, \"intent\", { intendedAt })).pipe(",
+    "yield* (Effect.void as Effect.Effect<void, RunStoreError>).pipe("
   ),
   mutant(
     store,
     "jobs: an interruption loses the run before it is stored",
-    "() => Effect.uninterruptible(createOnce(about, create, entry)),",
-    "() => createOnce(about, create, entry),"
+    "() => Effect.uninterruptibleMask((restore) => createOnce(about, create, entry, restore)),",
+    "() => createOnce(about, create, entry, (self) => self),"
   ),
   mutant(
     store,
     "jobs: any failure frees the key",
-    "earlier === undefined && account.open === 0 && cause.reasons.every(isWithoutRun(account))",
-    "earlier === undefined"
+    "earlier !== undefined || account.open > 0 || !cause.reasons.every(isWithoutRun(account))",
+    "earlier !== undefined"
   ),
-  mutant(store, "jobs: an error of the program frees the key", "cause.reasons.every(isWithoutRun(account))", "true"),
+  mutant(store, "jobs: an error of the program frees the key", "!cause.reasons.every(isWithoutRun(account))", "false"),
   mutant(
     store,
     "jobs: a certain failure leaves the key taken",
-    "earlier === undefined && account.open === 0 && cause",
-    "false && cause"
+    "earlier !== undefined || account.open > 0 ||",
+    "true ||"
   ),
   mutant(create, "jobs: a failed upload leaves the key taken", "account.failures.add(error)", "error"),
   mutant(

@@ -79,6 +79,8 @@ export const read = ({ api, secret }: Plan, method: string, answer: Answer, now:
   if (status >= 200 && status < 300) {
     const body = parse(answer.body, secret)
     if (body === undefined) return fail("InvalidResponseError", { isPassing: true, mayExist: true, retryAfter })
+    // Spine's envelope of an error says itself that it is one
+    if (api === "spine" && isErrorEnvelope(body.value)) return fail("BadRequestError", { retryAfter })
     const said = api === "spine" ? spineSays(method, body.value) : telaSays(body.value)
     // Spine has an envelope that can say by itself that the request was refused
     if (api === "spine" && isJson(body.value) && body.value.success === false && typeof body.value.error === "string") {
@@ -118,6 +120,11 @@ interface Json {
 }
 
 const isJson = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
+
+const isErrorEnvelope = (body: unknown): boolean => {
+  const { error, success } = (body ?? {}) as { readonly error?: unknown; readonly success?: unknown }
+  return success === false && typeof error === "string"
+}
 
 const parse = (text: string, secret: string): { readonly value: unknown } | undefined => {
   try {
