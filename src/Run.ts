@@ -38,10 +38,11 @@ import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as Completions from "./internal/polling/completions.ts"
-import { quote, reasons } from "./internal/describe.ts"
+import { quote } from "./internal/describe.ts"
 import * as PollLoop from "./internal/polling/pollLoop.ts"
+import { runFailed } from "./internal/runFailed.ts"
 import * as Telemetry from "./internal/telemetry.ts"
-import { RunFailedError, type RunTimeoutError, WaitStoppedError } from "./RunError.ts"
+import { type RunFailedError, type RunTimeoutError, WaitStoppedError } from "./RunError.ts"
 import type { RunRef } from "./internal/ref.ts"
 import type * as RunSource from "./RunSource.ts"
 
@@ -347,7 +348,9 @@ const released = <S extends RunSource.Any, SE, SR>(
 const succeedOrFail = <S extends RunSource.Any>(
   { phase, ref, requestId }: PollLoop.Ended<S>
 ): Effect.Effect<RunSource.Success<S>, RunFailedError> =>
-  phase._tag === "Succeeded" ? Effect.succeed(phase.run) : Effect.fail(runFailed(ref, phase, requestId))
+  phase._tag === "Succeeded" ? Effect.succeed(phase.run) : Effect.fail(
+    runFailed(ref, phase, requestId, "Start a new one, or look at its partial work with this error's ref.")
+  )
 
 const either = <S extends RunSource.Any>(
   { phase }: PollLoop.Ended<S>
@@ -390,19 +393,4 @@ const changes = <Snapshot, E, R>(
       isFirst = false
       return Result.succeed(poll.snapshot)
     })
-  })
-
-const runFailed = (
-  ref: RunRef,
-  phase: { readonly run: unknown; readonly errors: ReadonlyArray<string> },
-  requestId: string | undefined
-): RunFailedError =>
-  new RunFailedError({
-    message: `The ${ref.provider} ${ref.kind} ${ref.id} failed: ${
-      phase.errors.length === 0 ? "the provider gave no reason" : reasons(phase.errors)
-    }. Start a new one, or look at its partial work with this error's ref.`,
-    ref,
-    errors: phase.errors,
-    run: phase.run,
-    ...(requestId === undefined ? undefined : { requestId })
   })

@@ -24,26 +24,22 @@ import {
   type RunFailedError
 } from "../RunError.ts"
 import type { RunRef } from "../internal/ref.ts"
+import { executeAsync, executeSync, run } from "./internal/execute.ts"
+import { getExecution } from "./internal/follow.ts"
+import { type Validate, validateWith } from "./internal/output.ts"
+import type { Runtime, Target } from "./internal/request.ts"
 import {
   type AsyncExecution,
   type AsyncParams,
   type CanvasRunError,
   type DynamicParams,
-  executeAsync,
   type ExecuteError,
-  executeSync,
-  getExecution,
   type GetExecutionParams,
   provider,
-  run,
   type RunParams,
-  type Runtime,
   type SyncExecution,
   type SyncParams,
-  type Target,
-  type TaskParams,
-  type Validate,
-  validateWith
+  type TaskParams
 } from "./TelaExecution.ts"
 import * as Wire from "./TelaSchema.ts"
 import { compare } from "./internal/compareSchemas.ts"

@@ -52,24 +52,19 @@ import type * as Http from "../internal/http.ts"
 import * as TimerQueue from "../internal/polling/timerQueue.ts"
 import * as Sse from "./internal/sse.ts"
 import * as Telemetry from "../internal/telemetry.ts"
-import * as Polling from "../Polling.ts"
 import { type InvalidOutputError, RunFailedError, StreamInterruptedError } from "../RunError.ts"
 import * as RunRef from "../internal/ref.ts"
 import { reasonOf } from "./internal/endMark.ts"
 import * as Fold from "./internal/streamFold.ts"
+import { positive } from "./internal/duration.ts"
+import { type Validate, validated } from "./internal/output.ts"
+import { operation, prepare, type Runtime, spanAttributes, type Target } from "./internal/request.ts"
+import { failedStream } from "./internal/syncAnswer.ts"
 import {
-  duration,
   type ExecuteError,
   type ExecuteParams,
-  failedStream,
-  prepare,
   provider,
-  type Runtime,
-  spanAttributes,
-  type Target,
   type TelaDuration,
-  type Validate,
-  validated,
   type VersionParams
 } from "./TelaExecution.ts"
 
@@ -174,13 +169,9 @@ export const executeStream = <Output>(
 ): Stream.Stream<StreamPart<Output>, StreamError> =>
   Stream.unwrap(
     Create.operation(Effect.gen(function*() {
-      const first = yield* Polling.positive(
-        operation,
-        "firstEventTimeout",
-        duration(params.firstEventTimeout ?? "5 minutes")
-      )
-      const idle = yield* Polling.positive(operation, "idleTimeout", duration(params.idleTimeout ?? "1 minute"))
-      const total = yield* Polling.positive(operation, "timeout", duration(params.timeout ?? Infinity))
+      const first = yield* positive(operation, "firstEventTimeout", params.firstEventTimeout ?? "5 minutes")
+      const idle = yield* positive(operation, "idleTimeout", params.idleTimeout ?? "1 minute")
+      const total = yield* positive(operation, "timeout", params.timeout ?? Infinity)
       const started = yield* Clock.currentTimeMillis
       const { request } = yield* prepare(runtime, target, variables, params, { stream: true })
       const opened = yield* Create.open(
@@ -216,8 +207,6 @@ export const executeStream = <Output>(
       }))
     }))
   ).pipe(Telemetry.streamSpan("TelaCanvas.execute", spanAttributes(target, params, "stream")))
-
-const operation = "canvas.execute"
 
 interface Reading<Output> {
   readonly opened: Http.Opened

@@ -15,7 +15,8 @@ import * as Predicate from "effect/Predicate"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import { type Received, refused, StreamInterruptedError } from "../RunError.ts"
-import type { ExecutionInfo, Validate } from "./TelaExecution.ts"
+import type { Validate } from "./internal/output.ts"
+import type { ExecutionInfo } from "./TelaExecution.ts"
 import type { StreamError, StreamParams, StreamPart } from "./TelaStream.ts"
 
 /**

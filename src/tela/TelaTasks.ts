@@ -31,7 +31,7 @@
  */
 import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import * as HttpBody from "effect/http/HttpBody"
+import type * as HttpBody from "effect/http/HttpBody"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -44,8 +44,10 @@ import * as Options from "../internal/options.ts"
 import * as Paginate from "./internal/paginate.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import { type BadRequestError, type CreateError, refused, type RequestError } from "../RunError.ts"
-import * as RunRef from "../internal/ref.ts"
-import { provider, type Runtime } from "./TelaExecution.ts"
+import type * as RunRef from "../internal/ref.ts"
+import { about, refOf } from "./internal/ref.ts"
+import { checkUrl, jsonBody, type Runtime } from "./internal/request.ts"
+import { provider } from "./TelaExecution.ts"
 import * as TelaFile from "./TelaFile.ts"
 import * as Wire from "./TelaSchema.ts"
 
@@ -265,7 +267,7 @@ export const make = (runtime: Runtime): Tasks => {
     decode: (body: unknown) => Effect.Effect<A, Schema.SchemaError>,
     urlParams: { readonly includeAnalytics?: boolean | undefined } = {}
   ): Effect.Effect<A, RequestError> =>
-    Effect.flatMap(refOf(operation, target), (ref) =>
+    Effect.flatMap(refOf(operation, "task", target, "task"), (ref) =>
       Effect.map(
         api.call({
           operation,
@@ -289,7 +291,7 @@ export const make = (runtime: Runtime): Tasks => {
 
   const write = (operation: string, target: TaskTarget, patch: TaskPatch): Effect.Effect<Wire.Task, RequestError> =>
     Effect.gen(function*() {
-      const ref = yield* refOf(operation, target)
+      const ref = yield* refOf(operation, "task", target, "task")
       const body = yield* checkPatch(operation, patch)
       const { value } = yield* api.call({
         operation,
@@ -383,15 +385,6 @@ export const make = (runtime: Runtime): Tasks => {
   }
 }
 
-/** A response about another task, as of a cache, says nothing of this one. */
-const about =
-  <A>(ref: RunRef.RunRef, decode: (body: unknown) => Effect.Effect<A, Schema.SchemaError>) => (body: unknown) =>
-    Effect.flatMap(decodeId(body), ({ id }) =>
-      id.toLowerCase() === ref.id.toLowerCase()
-        ? decode(body)
-        : Effect.andThen(Schema.decodeUnknownEffect(Schema.Struct({ id: Schema.Literal(ref.id) }))(body), decode(body)))
-
-const decodeId = Schema.decodeUnknownEffect(Schema.Struct({ id: Schema.String }))
 const decodeTask = Schema.decodeUnknownEffect(Wire.Task)
 const decodePage = Wire.decodePage(Wire.Task)
 const decodeProgress = Wire.decodePage(Wire.TaskProgress)
@@ -411,20 +404,6 @@ const decodeCreated = (count: number) => {
 
 const wasNotCarriedOut = (error: RequestError): boolean =>
   error._tag === "RateLimitError" || error._tag === "TransportError" && !error.reached
-
-const refOf = (operation: string, task: TaskTarget): Effect.Effect<RunRef.RunRef, BadRequestError> => {
-  if (!Predicate.isObject(task)) {
-    return Effect.map(checkId(operation, "id", task), (id) => RunRef.make({ provider, kind: "task", id }))
-  }
-  const ref = RunRef.read(task)
-  return ref?.provider === provider && ref.kind === "task"
-    ? Effect.as(checkId(operation, "ref.id", ref.id), ref)
-    : Effect.fail(refused({
-      operation,
-      parameter: "task",
-      message: `this is ${RunRef.describe(task)}, not a ref of a tela task in version 1.`
-    }))
-}
 
 const checkIds = (operation: string, ids: { readonly [parameter: string]: string | undefined }) =>
   Effect.forEach(
@@ -493,12 +472,6 @@ const query = (operation: string, filters: TaskFilters) =>
     }
   })
 
-const json = (operation: string, parameter: string, body: unknown): Effect.Effect<HttpBody.HttpBody, BadRequestError> =>
-  Effect.mapError(
-    HttpBody.json(body),
-    () => refused({ operation, parameter, message: `${parameter} cannot be written as JSON.` })
-  )
-
 const checkPatch = (operation: string, patch: TaskPatch): Effect.Effect<HttpBody.HttpBody, BadRequestError> => {
   const { name, outputContent, status, tags } = patch ?? {}
   const wrong = (parameter: string, message: string) => Effect.fail(refused({ operation, parameter, message }))
@@ -511,7 +484,7 @@ const checkPatch = (operation: string, patch: TaskPatch): Effect.Effect<HttpBody
     ? wrong("name", "name must be non-blank text.")
     : outputContent !== undefined && outputContent.content === undefined
     ? wrong("content", "there is no content. To empty an output, give null.")
-    : json(operation, "content", { name, tags, outputContent, status })
+    : jsonBody(operation, "content", { name, tags, outputContent, status })
 }
 
 /** Turns a path and a value into the object that has the value there, and nothing else. */
@@ -564,10 +537,7 @@ const create = (
       if (typeof name !== "string" || name.trim() === "") {
         return yield* refused({ operation, parameter: `tasks[${index}].name`, message: "a task needs a name." })
       }
-      if (webhookUrl !== undefined && !URL.canParse(webhookUrl)) {
-        const parameter = `tasks[${index}].webhookUrl`
-        return yield* refused({ operation, parameter, message: `${parameter} is not an absolute URL.` })
-      }
+      yield* checkUrl(operation, `tasks[${index}].webhookUrl`, webhookUrl)
     }
     // Files are found in all tasks at once, so that one that several share is uploaded once
     const variables = (yield* TelaFile.resolve(
@@ -576,7 +546,7 @@ const create = (
       tasks.map(({ variables }) => variables),
       (path) => path.replace(/^\[(\d+)\]/, "tasks[$1].variables")
     )) as ReadonlyArray<unknown>
-    const body = yield* json(
+    const body = yield* jsonBody(
       operation,
       "tasks",
       tasks.map(({ metadata, name, outputContent, tags, webhookUrl }, index) => ({

@@ -19,7 +19,8 @@ import * as Route from "../internal/webhookRoute.ts"
 import { checkSecret } from "../internal/webhookSecret.ts"
 import { type ConfigError, WebhookSignatureError } from "../RunError.ts"
 import type * as Webhooks from "../Webhooks.ts"
-import { decodeSnapshot, type ExecutionSnapshot, provider } from "./TelaExecution.ts"
+import { decodeExecution } from "./internal/snapshot.ts"
+import { type ExecutionSnapshot, provider } from "./TelaExecution.ts"
 
 /**
  * The header that proves a webhook.
@@ -103,7 +104,7 @@ export const constructEvent = (
       return yield* fail("mismatch", `The ${webhookHeader} header was made with another secret.`)
     }
     const json = parseJson(payload)
-    const snapshot = Option.isNone(json) ? Option.none() : yield* Effect.option(decodeSnapshot(json.value))
+    const snapshot = Option.isNone(json) ? Option.none() : yield* Effect.option(decodeExecution(json.value))
     // The hub keeps ids, so one that is no id is refused
     return Option.isSome(snapshot) && /^[\w.-]{1,200}$/.test(snapshot.value.id)
       ? snapshot.value

@@ -737,7 +737,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a Tela push causes one poll and no more",
     mutant: {
-      file: "src/tela/TelaExecution.ts",
+      file: "src/tela/internal/snapshot.ts",
       find: "  // Tela does not sign its webhooks, so one proves nothing about the execution\n",
       replace: "  isPushProof: true,\n"
     },

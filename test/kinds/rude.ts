@@ -215,7 +215,7 @@ export const places: ReadonlyArray<Place> = [
     "unknownStatuses",
     "a status that is not known is no end",
     {
-      file: "src/tela/TelaExecution.ts",
+      file: "src/tela/internal/snapshot.ts",
       find: `    : { _tag: "Pending" }`,
       replace: `    : run.providerStatus === "running" || run.providerStatus === "created"
     ? { _tag: "Pending" }

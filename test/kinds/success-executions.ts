@@ -7,7 +7,10 @@ import { RunError, Tela } from "canvas-runs"
 import { apiKey, canvasId, failure, finish, live, setup, success } from "../tela/support.ts"
 import type { Place } from "./kind.ts"
 
-const executions = "src/tela/TelaExecution.ts"
+const snapshots = "src/tela/internal/snapshot.ts"
+const answers = "src/tela/internal/syncAnswer.ts"
+const following = "src/tela/internal/follow.ts"
+const executing = "src/tela/internal/execute.ts"
 const schemas = "src/tela/TelaSchema.ts"
 
 const Output = Schema.Struct({ total: Schema.Number })
@@ -95,7 +98,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "classify: only the status succeeded is a success",
     mutant: {
-      file: executions,
+      file: snapshots,
       find: "  run.status === \"succeeded\"\n    ? { _tag: \"Succeeded\", run }",
       replace: "  run.status !== \"failed\"\n    ? { _tag: \"Succeeded\", run }"
     },
@@ -108,7 +111,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "statusIn: a status is looked up among the known ones, and not in the prototype",
     mutant: {
-      file: executions,
+      file: snapshots,
       find: "Object.hasOwn(table, status) ? table[status]! : \"unknown\"",
       replace: "table[status] ?? \"unknown\""
     },
@@ -120,7 +123,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "runStatus: the words of tasks and workflows are no end of an execution",
     mutant: {
-      file: executions,
+      file: snapshots,
       find: "const runStatus: StatusTable = { ",
       replace: "const runStatus: StatusTable = { completed: \"succeeded\", validating: \"succeeded\", "
     },
@@ -133,7 +136,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "workflowStatus: a workflow that runs is no success, although it has steps with outputs",
     mutant: {
-      file: executions,
+      file: snapshots,
       find: "{ running: \"running\", completed: \"succeeded\"",
       replace: "{ running: \"succeeded\", succeeded: \"succeeded\", completed: \"succeeded\""
     },
@@ -145,7 +148,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "taskStatus: the output of a task counts from validating on",
     mutant: {
-      file: executions,
+      file: snapshots,
       find: "  running: \"running\",\n  validating:",
       replace: "  running: \"succeeded\",\n  validating:"
     },
@@ -158,7 +161,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "taskStatus: a cancelled task has failed, whatever its output is",
-    mutant: { file: executions, find: "cancelled: \"failed\"", replace: "cancelled: \"running\"" },
+    mutant: { file: snapshots, find: "cancelled: \"failed\"", replace: "cancelled: \"running\"" },
     inputs: {
       "a cancelled task is a RunFailedError": () => failsWith("RunFailedError", [task("cancelled")], { isTask: true }),
       "a task that is cancelled while it is waited for is a RunFailedError": () =>
@@ -168,7 +171,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "decodeSync: a workflow succeeds synchronously only if it says completed",
     mutant: {
-      file: executions,
+      file: answers,
       find: "      decodeStatus(isWorkflow(body) ? \"completed\" : \"succeeded\")(body),\n",
       replace: "      isWorkflow(body) ? Effect.void : decodeStatus(\"succeeded\")(body),\n"
     },
@@ -182,7 +185,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "decodeSync: a run succeeds synchronously only if it says succeeded",
     mutant: {
-      file: executions,
+      file: answers,
       find: "      decodeStatus(isWorkflow(body) ? \"completed\" : \"succeeded\")(body),\n",
       replace: "      isWorkflow(body) ? decodeStatus(\"completed\")(body) : Effect.void,\n"
     },
@@ -196,7 +199,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "decodeSync: a completion whose status is no success leaves the outcome open",
     mutant: {
-      file: executions,
+      file: answers,
       find: "Effect.andThen(decodeEnded(body), decodeChat(body))",
       replace: "decodeChat(body)"
     },
@@ -209,7 +212,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "decodeSync: the reason counts under both of its names",
     mutant: {
-      file: executions,
+      file: answers,
       find: "choice.finish_reason ?? choice.finishReason",
       replace: "choice.finish_reason"
     },
@@ -222,7 +225,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "statusIn: an error beside a status of success is a failure",
     mutant: {
-      file: executions,
+      file: snapshots,
       find: "said === \"succeeded\" && errorIn(body) !== undefined ? \"failed\" : said",
       replace: "said"
     },
@@ -239,9 +242,9 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "saysThatItFailed: a run with the status failed has ended, also in an answer of 5xx",
     mutant: {
-      file: executions,
-      find: "/^failed$/i.test(text(body, \"status\")) ||",
-      replace: "/^never$/i.test(text(body, \"status\")) ||"
+      file: answers,
+      find: "/^failed$/i.test(textIn(body, \"status\")) ||",
+      replace: "/^never$/i.test(textIn(body, \"status\")) ||"
     },
     inputs: {
       "500 with a failed execution is a RunFailedError": () =>
@@ -252,7 +255,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "saysThatItFailed: no other word of a 5xx ends an execution",
     mutant: {
-      file: executions,
+      file: answers,
       find: "/^(?:execution|run|completion|workflow)[_-]?failed(?:[_-]?error)?$/i",
       replace: "/failed/i"
     },
@@ -266,9 +269,9 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "retrieve: an answer about another execution is no answer",
     mutant: {
-      file: executions,
-      find: "snapshot.id.toLowerCase() === ref.id.toLowerCase()",
-      replace: "snapshot.id !== \"\""
+      file: snapshots,
+      find: "about(ref, ref.kind === \"task\" ? decodeTask : decodeExecution)",
+      replace: "ref.kind === \"task\" ? decodeTask : decodeExecution"
     },
     inputs: {
       "another execution's success is an InvalidResponseError": () =>
@@ -280,9 +283,9 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "status: a success that the provider reports is one only with a valid output",
     mutant: {
-      file: executions,
-      find: "Exit.isSuccess(yield* Effect.exit(judge(snapshot))) ? \"succeeded\" : \"failed\"",
-      replace: "Exit.isExit(yield* Effect.exit(judge(snapshot))) ? \"succeeded\" : \"failed\""
+      file: following,
+      find: "onFailure: () => \"failed\" as const",
+      replace: "onFailure: () => \"succeeded\" as const"
     },
     inputs: {
       "an execution without an output that was looked up is failed": () =>
@@ -294,9 +297,9 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "result: an output is a result only if it is valid",
     mutant: {
-      file: executions,
-      find: "        validated(validate, output, { ref, requestId }),\n        (exit)",
-      replace: "        Effect.succeed(output as Output),\n        (exit)"
+      file: following,
+      find: "      validated(validate, output, { ref, requestId }),\n      (exit)",
+      replace: "      Effect.succeed(output as Output),\n      (exit)"
     },
     inputs: {
       "result fails, and events end with the error": () =>
@@ -315,7 +318,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "run: an output is returned only if it is valid",
     mutant: {
-      file: executions,
+      file: executing,
       find: "({ output, requestId }) => validated(validate, output, { ref, requestId })\n      )\n  )",
       replace: "({ output }) => Effect.succeed(output as Output)\n      )\n  )"
     },

@@ -89,8 +89,8 @@ export const places: ReadonlyArray<Place> = [
     name: "a call about a Tela task answers about the task that was asked for",
     mutant: {
       file: "src/tela/TelaTasks.ts",
-      find: "id.toLowerCase() === ref.id.toLowerCase()",
-      replace: "id !== \"\""
+      find: "decode: about(ref, decode)",
+      replace: "decode"
     },
     inputs: {
       "its output": isRefused(task, tela(({ tasks }) => tasks.getOutput(asked))),

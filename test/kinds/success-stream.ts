@@ -21,7 +21,7 @@ import type { Place } from "./kind.ts"
 const endMark = "src/tela/internal/endMark.ts"
 const fold = "src/tela/internal/streamFold.ts"
 const stream = "src/tela/TelaStream.ts"
-const execution = "src/tela/TelaExecution.ts"
+const answers = "src/tela/internal/syncAnswer.ts"
 
 /** The stream fails as interrupted, after this text. */
 const isInterrupted = (body: string, message: string, options?: Options) => () =>
@@ -541,7 +541,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "decodeSync: an answer that reports an error failed",
-    mutant: { file: execution, find: "if (errors !== undefined) return Effect.succeed(failed(errors))", replace: "" },
+    mutant: {
+      file: answers,
+      find: "if (errors !== undefined) return Effect.succeed(failed(body, errors))",
+      replace: ""
+    },
     inputs: {
       "beside choices": syncFails({ ...sync("12"), error: { message: "evicted" } }, ["evicted"]),
       "in a list, beside choices": syncFails({ ...sync("12"), errors: ["a"] }, ["a"]),
@@ -551,7 +555,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "decodeSync: an error of the choice is a failure",
     mutant: {
-      file: execution,
+      file: answers,
       find: "errorIn({ error: choice.error })",
       replace: "undefined as ReadonlyArray<string> | undefined"
     },
@@ -562,7 +566,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "decodeSync: the first choice by its index is the answer",
-    mutant: { file: execution, find: "choices.find(({ index }) => index === 0) ?? choices[0]", replace: "choices[0]" },
+    mutant: { file: answers, find: "choices.find(({ index }) => index === 0) ?? choices[0]", replace: "choices[0]" },
     inputs: {
       "when it is not first": syncSucceeds({
         id: "c",
@@ -580,7 +584,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "decodeSync: a workflow succeeded only when it is completed",
     mutant: {
-      file: execution,
+      file: answers,
       find: "decodeStatus(isWorkflow(body) ? \"completed\" : \"succeeded\")(body),",
       replace: "Effect.void,"
     },

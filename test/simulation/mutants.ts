@@ -30,7 +30,9 @@ const http = "src/internal/http.ts"
 const create = "src/internal/create.ts"
 const secret = "src/internal/secret.ts"
 const spine = "src/spine/SpineRuns.ts"
-const tela = "src/tela/TelaExecution.ts"
+const snapshots = "src/tela/internal/snapshot.ts"
+const following = "src/tela/internal/follow.ts"
+const answers = "src/tela/internal/syncAnswer.ts"
 const store = "src/RunStore.ts"
 const endMark = "src/tela/internal/endMark.ts"
 
@@ -342,20 +344,20 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(spine, "a ref forgets the request", "...(requestId === undefined ? undefined : { requestId }),", ""),
   // Tela
   mutant(
-    tela,
+    following,
     "an output is not validated",
-    "        validated(validate, output, { ref, requestId }),\n        (exit)",
-    "        Effect.succeed(output as Output),\n        (exit)"
+    "      validated(validate, output, { ref, requestId }),\n      (exit)",
+    "      Effect.succeed(output as Output),\n      (exit)"
   ),
-  mutant(tela, "an execution that has ended is polled", "retrieve: hadEnded\n", "retrieve: false\n"),
+  mutant(following, "an execution that has ended is polled", "retrieve: hadEnded\n", "retrieve: false\n"),
   mutant(
-    tela,
+    snapshots,
     "a status is looked up in the prototype",
     "Object.hasOwn(table, status) ? table[status]! : \"unknown\"",
     "table[status] ?? \"unknown\""
   ),
   mutant(
-    tela,
+    following,
     "cancelling cancels nothing",
     "cancel: shared.stop",
     "cancel: Effect.void"
@@ -477,10 +479,10 @@ export const mutants: ReadonlyArray<Mutant> = [
     "run.run_id !== \"\""
   ),
   mutant(
-    tela,
+    snapshots,
     "jobs: the end of another execution is taken",
-    "snapshot.id.toLowerCase() === ref.id.toLowerCase()",
-    "snapshot.id !== \"\""
+    "about(ref, ref.kind === \"task\" ? decodeTask : decodeExecution)",
+    "ref.kind === \"task\" ? decodeTask : decodeExecution"
   ),
   mutant(
     endMark,
@@ -496,10 +498,10 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   mutant(endMark, "jobs: only small letters are an end", "reason.trim().toLowerCase()", "reason.trim()"),
   mutant(
-    tela,
+    answers,
     "jobs: an answer without a choice is a success",
-    "const errors = errorIn(body)\n  if (errors !== undefined) return Effect.succeed(failed(errors))\n",
-    "if (errorIn(body) !== undefined) return Effect.succeed(succeeded(\"x\", undefined))\n"
+    "if (errors !== undefined) return Effect.succeed(failed(body, errors))\n",
+    "if (errors !== undefined) return Effect.succeed(answer(body, { _tag: \"Succeeded\", output: undefined }))\n"
   ),
   mutant(
     create,

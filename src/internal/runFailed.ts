@@ -1,0 +1,21 @@
+/** The error for a run that the provider ended as failed. */
+import { RunFailedError } from "../RunError.ts"
+import { reasons } from "./describe.ts"
+import { format, type RunRef } from "./ref.ts"
+
+/** `run` is what the error holds of the run, `errors` are the provider's reasons, and `advice` ends the message. */
+export const runFailed = (
+  ref: RunRef,
+  { errors, run }: { readonly errors: ReadonlyArray<string>; readonly run: unknown },
+  requestId: string | undefined,
+  advice: string
+): RunFailedError =>
+  new RunFailedError({
+    message: `The ${format(ref)} failed: ${
+      errors.length === 0 ? "the provider gave no reason" : reasons(errors)
+    }. ${advice}`,
+    ref,
+    errors,
+    run,
+    ...(requestId === undefined ? undefined : { requestId })
+  })

@@ -1,0 +1,137 @@
+/** Executions in the synchronous and the asynchronous mode. Streams are in `stream.ts`. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Create from "../../internal/create.ts"
+import * as Options from "../../internal/options.ts"
+import * as RunRef from "../../internal/ref.ts"
+import * as Telemetry from "../../internal/telemetry.ts"
+import * as Run from "../../Run.ts"
+import type { InvalidOutputError, OnCreatedErrorOf, RunFailedError } from "../../RunError.ts"
+import {
+  type AsyncExecution,
+  type CanvasRunError,
+  type DynamicParams,
+  type ExecuteError,
+  provider,
+  type RunParams,
+  type SyncExecution,
+  type TaskParams
+} from "../TelaExecution.ts"
+import { positive } from "./duration.ts"
+import { follow } from "./follow.ts"
+import { type Validate, validated } from "./output.ts"
+import { makePolicy } from "./policy.ts"
+import { operation, prepare, type Runtime, spanAttributes, type Target } from "./request.ts"
+import { decodeCreatedTask, decodeExecution, executionFailed, source } from "./snapshot.ts"
+import { decodeSync, failedAnswer } from "./syncAnswer.ts"
+
+/** Executes, and waits for the response. */
+export const executeSync = <Output>(
+  runtime: Runtime,
+  target: Target,
+  variables: unknown,
+  params: SyncExecution<Output>["params"],
+  validate: Validate<Output>
+): Effect.Effect<SyncExecution<Output>, ExecuteError | RunFailedError | InvalidOutputError> =>
+  Effect.gen(function*() {
+    const timeout = yield* positive(operation, "timeout", params.timeout ?? "10 minutes")
+    const { request, resolved } = yield* prepare(runtime, target, variables, params, {})
+    const started = yield* Clock.currentTimeMillis
+    const { requestId, value } = yield* Create.create(
+      runtime.api,
+      { operation, request, decode: decodeSync, timeout },
+      { retryCreates: runtime.retryCreates }
+    ).pipe(Effect.catch(failedAnswer))
+    const id = value.id ?? requestId ?? "unknown"
+    const ref = RunRef.make({ provider, kind: "sync", id, ...(requestId === undefined ? undefined : { requestId }) })
+    yield* Telemetry.countCreated(provider)
+    const { finishReason } = value
+    const judged: Effect.Effect<Output, RunFailedError | InvalidOutputError> = value._tag === "Failed"
+      ? Effect.fail(executionFailed(ref, value.raw, requestId, value.errors))
+      : validated(validate, value.output, { ref, requestId, finishReason })
+    const result = yield* Effect.onExit(
+      judged,
+      (exit) => Telemetry.endedAlone({ provider, started, id: value.id }, exit)
+    )
+    return {
+      isSync: true as const,
+      isAsync: false as const,
+      isStream: false as const,
+      id,
+      status: Effect.succeed("succeeded" as const),
+      requestId: Effect.succeed(requestId),
+      variables: resolved,
+      params,
+      result,
+      finishReason,
+      rawResult: Effect.succeed(value.raw),
+      cancel: Effect.void
+    }
+  }).pipe(Telemetry.span("TelaCanvas.execute", spanAttributes(target, params, "sync")))
+
+type AnyAsyncParams<E, R> = RunParams<boolean, E, R> | DynamicParams<boolean, E, R> | TaskParams<boolean, E, R>
+
+/** Creates an execution, or a task, and checks first how it will be polled. */
+const createAsync = <E, R>(runtime: Runtime, target: Target, variables: unknown, params: AnyAsyncParams<E, R>) =>
+  Effect.gen(function*() {
+    yield* Options.checkOnCreated(operation, params.onCreated)
+    const policy = yield* makePolicy(
+      operation,
+      params,
+      params.webhookUrl !== undefined && runtime.webhooks !== undefined
+    )
+    const { request, resolved } = yield* prepare(runtime, target, variables, params, { async: true })
+    const createdAt = yield* Clock.currentTimeMillis
+    const kind = target._tag === "Application" ? "task" : "execution"
+    const created = yield* Create.create(
+      runtime.api,
+      { operation, request, decode: kind === "task" ? decodeCreatedTask : decodeExecution },
+      { retryCreates: runtime.retryCreates }
+    ).pipe(
+      Effect.map(({ requestId, value }) => {
+        const { id, task } = value
+        const ref = RunRef.make({
+          provider,
+          kind,
+          id,
+          createdAt,
+          ...(requestId === undefined ? undefined : { requestId })
+        })
+        return { id, ref, requestId, task, snapshot: { ...value, requestId } }
+      }),
+      Effect.tap(({ id, ref }) => Effect.andThen(Create.accepted(ref), Effect.annotateCurrentSpan("run.id", id))),
+      (created) => Create.thenOnCreated(created, params.onCreated)
+    )
+    return { ...created, policy, resolved }
+  }).pipe(Telemetry.span("TelaCanvas.execute", spanAttributes(target, params, "async")))
+
+/** Creates an execution, or a task, that is polled when its result is requested. */
+export const executeAsync = <Output, E, R>(
+  runtime: Runtime,
+  target: Target,
+  variables: unknown,
+  params: AnyAsyncParams<E, R>,
+  validate: Validate<Output>
+): Effect.Effect<AsyncExecution<Output>, ExecuteError | OnCreatedErrorOf<E>, R> =>
+  Effect.flatMap(
+    createAsync(runtime, target, variables, params),
+    ({ policy, ref, requestId, resolved, snapshot }) =>
+      follow(runtime, ref, snapshot, policy, validate, { params, requestId, variables: resolved, wasLookedUp: false })
+  )
+
+/** Creates an execution, or a task, polls it until it ends, and returns its output. */
+export const run = <Output, E, R>(
+  runtime: Runtime,
+  target: Target,
+  variables: unknown,
+  params: AnyAsyncParams<E, R>,
+  validate: Validate<Output>
+): Effect.Effect<Output, CanvasRunError<E>, R> =>
+  Effect.flatMap(
+    createAsync(runtime, target, variables, params),
+    ({ policy, ref, task }) =>
+      Effect.flatMap(
+        Run.wait(source(runtime.api, ref, runtime.webhooks, task?.completionRunId), policy),
+        ({ output, requestId }) => validated(validate, output, { ref, requestId })
+      )
+  )

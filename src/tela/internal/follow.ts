@@ -1,0 +1,170 @@
+/** Asynchronous executions that are polled: the value that a caller holds, and how one is looked up. */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Ref from "effect/Ref"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import type * as RunRef from "../../internal/ref.ts"
+import * as Run from "../../Run.ts"
+import { type InvalidOutputError, NotFoundError, type RequestError } from "../../RunError.ts"
+import type * as RunSource from "../../RunSource.ts"
+import type {
+  AsyncExecution,
+  ExecutionEvent,
+  ExecutionSnapshot,
+  ExecutionStatus,
+  GetExecutionParams,
+  ResultError
+} from "../TelaExecution.ts"
+import { type Validate, validated } from "./output.ts"
+import { makePolicy } from "./policy.ts"
+import { refOf } from "./ref.ts"
+import type { Runtime } from "./request.ts"
+import { executionFailed, retrieve, type Source, source } from "./snapshot.ts"
+
+/** Looks up an execution, or a task. */
+export const getExecution = <Output>(
+  runtime: Pick<Runtime, "api" | "webhooks">,
+  operation: string,
+  id: string | RunRef.RunRef,
+  params: GetExecutionParams,
+  validate: Validate<Output>
+): Effect.Effect<AsyncExecution<Output>, RequestError> =>
+  Effect.gen(function*() {
+    const policy = yield* makePolicy(operation, params, false)
+    const ref = yield* refOf(operation, "id", id, params.isTask === true ? "task" : "execution", ["execution", "task"])
+    const { requestId, value } = yield* retrieve(runtime.api, ref, operation, false).pipe(
+      // A look-up right after the creation may reach a replica that does not know the execution yet, as a poll may
+      Effect.retry({
+        while: (error) =>
+          Effect.map(Clock.currentTimeMillis, (now) =>
+            error instanceof NotFoundError && ref.createdAt !== undefined &&
+            now - ref.createdAt < Duration.toMillis(policy.notFoundGrace)),
+        schedule: Schedule.spaced("1 second")
+      })
+    )
+    return yield* follow(runtime, ref, { ...value, requestId }, policy, validate, {
+      params,
+      requestId: ref.requestId,
+      variables: undefined,
+      wasLookedUp: true
+    })
+  })
+
+/** An execution that is followed. */
+interface Followed<Output> {
+  readonly ref: RunRef.RunRef
+  readonly validate: Validate<Output>
+  /** The latest snapshot. */
+  readonly latest: Ref.Ref<ExecutionSnapshot>
+  /** The validated output, once it has been asked for. */
+  readonly validation: Ref.Ref<Exit.Exit<Output, InvalidOutputError> | undefined>
+}
+
+/** Makes the value of an execution whose first snapshot is `initial`. Nothing is polled until its result is asked for. */
+export const follow = <Output>(
+  { api, webhooks }: Pick<Runtime, "api" | "webhooks">,
+  ref: RunRef.RunRef,
+  initial: ExecutionSnapshot,
+  policy: RunSource.Policy<ExecutionSnapshot>,
+  validate: Validate<Output>,
+  info: {
+    readonly params: AsyncExecution<Output>["params"]
+    readonly requestId: string | undefined
+    readonly variables: unknown
+    readonly wasLookedUp: boolean
+  }
+): Effect.Effect<AsyncExecution<Output>> =>
+  Effect.gen(function*() {
+    const followed: Followed<Output> = {
+      ref,
+      validate,
+      latest: yield* Ref.make(initial),
+      validation: yield* Ref.make<Exit.Exit<Output, InvalidOutputError> | undefined>(undefined)
+    }
+    const origin = source(api, ref, webhooks, initial.task?.completionRunId)
+    const hadEnded = initial.status === "succeeded" || initial.status === "failed"
+    const shared = yield* Run.share<Source, never, never>(
+      {
+        ...origin,
+        retrieve: hadEnded
+          ? Effect.succeed({ value: initial, requestId: initial.requestId, retryAfter: undefined })
+          : Effect.tap(origin.retrieve, ({ value }) => Ref.set(followed.latest, value))
+      },
+      policy
+    )
+    const result = Effect.flatMap(shared.wait, (snapshot) => outputOf(followed, snapshot))
+    return {
+      isSync: false as const,
+      isAsync: true as const,
+      isStream: false as const,
+      id: ref.id,
+      ref,
+      requestId: Effect.succeed(info.requestId),
+      variables: info.variables,
+      params: info.params,
+      task: initial.task,
+      status: statusOf(followed),
+      poll: Effect.asVoid(Effect.forkScoped(Effect.ignore(result))),
+      result,
+      rawResult: Effect.map(shared.wait, ({ raw }) => raw),
+      watch: shared.watch,
+      events: hadEnded && info.wasLookedUp ? Stream.empty : eventsOf(followed, shared.polls),
+      cancel: shared.stop
+    }
+  })
+
+/** Validates the output of a snapshot that is a success, once for all who ask. */
+const outputOf = <Output>(
+  { ref, validate, validation }: Followed<Output>,
+  { output, requestId }: ExecutionSnapshot
+): Effect.Effect<Output, InvalidOutputError> =>
+  Effect.flatMap(Ref.get(validation), (known) =>
+    known ?? Effect.onExit(
+      validated(validate, output, { ref, requestId }),
+      (exit) => Exit.hasInterrupts(exit) ? Effect.void : Ref.set(validation, exit)
+    ))
+
+const statusOf = <Output>(followed: Followed<Output>): Effect.Effect<ExecutionStatus> =>
+  Effect.flatMap(Ref.get(followed.latest), (snapshot) =>
+    snapshot.status !== "succeeded"
+      ? Effect.succeed(snapshot.status)
+      : Effect.match(outputOf(followed, snapshot), {
+        onFailure: () => "failed" as const,
+        onSuccess: () => "succeeded" as const
+      }))
+
+/** The polls as events. A failure is the last event. */
+const eventsOf = <Output>(
+  followed: Followed<Output>,
+  polls: Stream.Stream<RunSource.Poll<ExecutionSnapshot>, ResultError>
+): Stream.Stream<ExecutionEvent<Output>> =>
+  Stream.unwrap(Effect.map(Effect.flatMap(statusOf(followed), Ref.make), (seen) =>
+    polls.pipe(
+      Stream.mapEffect((poll) => eventsOfPoll(followed, seen, poll)),
+      Stream.flattenIterable,
+      Stream.catch((error) => Stream.make<[ExecutionEvent<Output>]>({ _tag: "error", error }))
+    )))
+
+/** The events of one poll: the poll, a status other than the one seen last, and the end. */
+const eventsOfPoll = <Output>(
+  followed: Followed<Output>,
+  seen: Ref.Ref<ExecutionStatus>,
+  poll: RunSource.Poll<ExecutionSnapshot>
+): Effect.Effect<ReadonlyArray<ExecutionEvent<Output>>> =>
+  Effect.gen(function*() {
+    if (poll._tag === "Failure") return []
+    const { requestId, snapshot } = poll
+    const events: Array<ExecutionEvent<Output>> = [{ _tag: "poll", snapshot, requestId }]
+    const outcome = snapshot.status === "succeeded" ? yield* Effect.result(outputOf(followed, snapshot)) : undefined
+    const current = outcome?._tag === "Failure" ? "failed" : snapshot.status
+    if ((yield* Ref.getAndSet(seen, current)) !== current) events.push({ _tag: "statusChange", status: current })
+    if (outcome?._tag === "Success") events.push({ _tag: "success", result: outcome.success, requestId })
+    if (outcome?._tag === "Failure") events.push({ _tag: "error", error: outcome.failure })
+    if (snapshot.status === "failed") {
+      events.push({ _tag: "error", error: executionFailed(followed.ref, snapshot.raw, requestId) })
+    }
+    return events
+  })

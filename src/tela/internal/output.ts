@@ -1,0 +1,37 @@
+/** The output of an execution, converted by the schema of the caller. */
+import * as Effect from "effect/Effect"
+import { shorten } from "../../internal/describe.ts"
+import type * as RunRef from "../../internal/ref.ts"
+import { InvalidOutputError } from "../../RunError.ts"
+import * as AnySchema from "./anySchema.ts"
+
+/** Converts what the provider sent as output to the type of the caller, or says what does not fit. */
+export type Validate<Output> = (output: unknown) => Effect.Effect<Output, string>
+
+/** Validates with the schema of the caller. Without one, or with `skip`, the output stays as the provider sent it. */
+export const validateWith = (schema: AnySchema.AnySchema | undefined, skip: boolean | undefined): Validate<never> =>
+  (schema === undefined || skip === true ? Effect.succeed : AnySchema.decode(schema)) as Validate<never>
+
+/** Validates the output of an execution that succeeded. The error for one that does not fit holds the output. */
+export const validated = <Output>(
+  validate: Validate<Output>,
+  output: unknown,
+  context: {
+    readonly ref?: RunRef.RunRef | undefined
+    readonly requestId: string | undefined
+    readonly finishReason?: string | undefined
+  }
+): Effect.Effect<Output, InvalidOutputError> =>
+  Effect.mapError(validate(output), (issue) =>
+    new InvalidOutputError({
+      message:
+        `The execution succeeded${
+          context.finishReason === undefined ? "" : ` with finish_reason ${JSON.stringify(context.finishReason)}`
+        }, and its output does not fit the schema: ${shorten(issue)}. ` +
+        "The output is kept in this error; correct the schema or the canvas, or set skipResultValidation.",
+      issue,
+      output,
+      ...(context.finishReason === undefined ? undefined : { finishReason: context.finishReason }),
+      ...(context.ref === undefined ? undefined : { ref: context.ref }),
+      ...(context.requestId === undefined ? undefined : { requestId: context.requestId })
+    }))

@@ -1,0 +1,40 @@
+/** Names of executions and tasks that a caller gives, and responses that are about what they name. */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import { checkId } from "../../internal/id.ts"
+import * as RunRef from "../../internal/ref.ts"
+import { type BadRequestError, refused } from "../../RunError.ts"
+import { provider } from "../TelaExecution.ts"
+
+/** Reads the id or the ref of an execution or a task. `kind` is the kind of an id alone, and `kinds` are those that a ref may have. */
+export const refOf = (
+  operation: string,
+  parameter: string,
+  target: unknown,
+  kind: string,
+  kinds: ReadonlyArray<string> = [kind]
+): Effect.Effect<RunRef.RunRef, BadRequestError> => {
+  if (!Predicate.isObject(target)) {
+    return Effect.map(checkId(operation, "id", target), (id) => RunRef.make({ provider, kind, id }))
+  }
+  const ref = RunRef.read(target)
+  return ref?.provider === provider && kinds.includes(ref.kind)
+    ? Effect.as(checkId(operation, "ref.id", ref.id), ref)
+    : Effect.fail(refused({
+      operation,
+      parameter,
+      message: `this is ${RunRef.describe(target)}, not a ref of a tela ${kinds.join(" or ")} in version 1.`
+    }))
+}
+
+/**
+ * Decodes a response about the execution or the task of `ref`. A response with another id, such as one from a cache, is invalid
+ * (promise 9).
+ */
+export const about =
+  <A>(ref: RunRef.RunRef, decode: (body: unknown) => Effect.Effect<A, Schema.SchemaError>) =>
+  (body: unknown): Effect.Effect<A, Schema.SchemaError> =>
+    Predicate.hasProperty(body, "id") && typeof body.id === "string" && body.id.toLowerCase() === ref.id.toLowerCase()
+      ? decode(body)
+      : Effect.andThen(Schema.decodeUnknownEffect(Schema.Struct({ id: Schema.Literal(ref.id) }))(body), decode(body))

@@ -1,0 +1,126 @@
+/** The request that starts an execution, or a task, of a canvas. */
+import * as Effect from "effect/Effect"
+import * as HttpBody from "effect/http/HttpBody"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import { type BadRequestError, type FileInputError, refused, type RequestError } from "../../RunError.ts"
+import type * as Webhooks from "../../Webhooks.ts"
+import { type ExecuteParams, provider, type VersionParams, type WebhookParams } from "../TelaExecution.ts"
+import * as TelaFile from "../TelaFile.ts"
+import type * as Wire from "../TelaSchema.ts"
+
+/** The settings of a client that its requests need. */
+export interface Runtime extends TelaFile.Uploader {
+  readonly retryCreates: boolean
+  readonly webhooks: Webhooks.Service | undefined
+}
+
+/** What is executed: a canvas, one of its versions, or an application. */
+export type Target =
+  | { readonly _tag: "Canvas"; readonly id: string; readonly versionId?: undefined }
+  | { readonly _tag: "Version"; readonly versionId: string; readonly id?: string | undefined }
+  | { readonly _tag: "Application"; readonly applicationId: string }
+
+/** The name of the operation in errors. */
+export const operation = "canvas.execute"
+
+/** Checks the parameters, uploads the files, and returns the request with the variables as they are sent. */
+export const prepare = (
+  runtime: Runtime,
+  target: Target,
+  variables: unknown,
+  params: ExecuteParams & VersionParams & WebhookParams & { readonly label?: string | undefined },
+  mode: { readonly async?: true; readonly stream?: true }
+): Effect.Effect<
+  { readonly request: HttpClientRequest.HttpClientRequest; readonly resolved: unknown },
+  RequestError | FileInputError
+> =>
+  Effect.gen(function*() {
+    yield* checkUrl(operation, "webhookUrl", params.webhookUrl)
+    const headers = yield* forwardedHeaders(params)
+    const resolved = yield* TelaFile.resolve(runtime, operation, variables)
+    const body = yield* jsonBody(operation, "variables", {
+      ...targetFields(target, params),
+      variables: resolved,
+      ...defined({
+        messages: params.messages,
+        override: params.override === undefined ? undefined : encodeOverride(params.override),
+        tags: params.tags,
+        label: params.label,
+        webhook_url: params.webhookUrl
+      }),
+      ...mode
+    })
+    return { resolved, request: HttpClientRequest.post("/v2/chat/completions", { headers, body }) }
+  })
+
+/** The attributes of the span of an execution. */
+export const spanAttributes = (
+  target: Target,
+  params: ExecuteParams & VersionParams,
+  mode: "sync" | "async" | "stream"
+): Record<string, unknown> => ({
+  "run.provider": provider,
+  "execution.mode": mode,
+  ...defined({
+    "canvas.id": target._tag === "Application" ? undefined : target.id,
+    "canvas.version_id": params.versionId ?? (target._tag === "Application" ? undefined : target.versionId),
+    "canvas.application_id": target._tag === "Application" ? target.applicationId : undefined
+  })
+})
+
+/** Fails where a URL of the caller is not absolute. */
+export const checkUrl = (
+  operation: string,
+  parameter: string,
+  url: string | undefined
+): Effect.Effect<void, BadRequestError> =>
+  url === undefined || URL.canParse(url)
+    ? Effect.void
+    : Effect.fail(refused({ operation, parameter, message: `${parameter} is not an absolute URL.` }))
+
+/** A body of JSON. `parameter` names the value of the caller that it is made of. */
+export const jsonBody = (
+  operation: string,
+  parameter: string,
+  body: unknown
+): Effect.Effect<HttpBody.HttpBody, BadRequestError> =>
+  Effect.mapError(
+    HttpBody.json(body),
+    () => refused({ operation, parameter, message: `${parameter} cannot be written as JSON.` })
+  )
+
+const forwardedHeaders = (
+  { forwardHeaders = {} }: WebhookParams
+): Effect.Effect<Record<string, string>, BadRequestError> => {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(forwardHeaders)) {
+    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name) || !/^[\t\u0020-\u007e]*$/.test(value)) {
+      return Effect.fail(refused({
+        operation,
+        parameter: "forwardHeaders",
+        message: `${JSON.stringify(name)} is no header that can be sent.`
+      }))
+    }
+    headers[`x-tela-forward-${name.toLowerCase().replace(/^x-tela-forward-/, "")}`] = value
+  }
+  return Effect.succeed(headers)
+}
+
+const targetFields = (target: Target, { environmentName, versionId }: VersionParams): Record<string, string> => {
+  if (target._tag === "Application") return { application_id: target.applicationId }
+  const version = versionId ?? target.versionId
+  const canvas = target.id
+  return {
+    ...(canvas === undefined ? undefined : { canvas_id: canvas }),
+    ...(version === undefined ? undefined : { version_id: version }),
+    ...(environmentName === undefined || version !== undefined ? undefined : { environment_name: environmentName })
+  }
+}
+
+const encodeOverride = ({ functions, model, structuredOutput, temperature, type }: Wire.Override) => ({
+  type,
+  ...defined({ model, temperature, functions, structured_output: structuredOutput })
+})
+
+const defined = (fields: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))

@@ -1,0 +1,153 @@
+/** The state of an asynchronous execution, or of a task: how it is requested, decoded and classified. */
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import type * as Http from "../../internal/http.ts"
+import type * as RunRef from "../../internal/ref.ts"
+import { runFailed } from "../../internal/runFailed.ts"
+import type { RequestError, RunFailedError } from "../../RunError.ts"
+import type * as RunSource from "../../RunSource.ts"
+import type * as Webhooks from "../../Webhooks.ts"
+import { type ExecutionSnapshot, type ExecutionStatus, provider } from "../TelaExecution.ts"
+import * as Wire from "../TelaSchema.ts"
+import { errorIn } from "./endMark.ts"
+import { about } from "./ref.ts"
+
+/** An execution, or a task, as the kernel follows it. */
+export interface Source extends RunSource.RunSource<ExecutionSnapshot, ExecutionSnapshot, ExecutionSnapshot> {}
+
+/** Describes an execution, or a task, to the kernel. */
+export const source = (
+  api: Http.Api,
+  ref: RunRef.RunRef,
+  webhooks?: Webhooks.Service,
+  /** The id in its webhook. The webhook of a task has the id of the run that works for it. */
+  announcedId: string = ref.id
+): Source => ({
+  ref,
+  // Tela does not sign its webhooks, so one proves nothing about the execution
+  pushed: webhooks === undefined ? undefined : (after) => webhooks.ended(provider, announcedId, after),
+  // Each poll makes its request, so that a sleeping wait does not hold one
+  retrieve: Effect.suspend(() => poll(api, ref)),
+  classify,
+  status: statusOf,
+  unchanged,
+  longest: api.longest
+})
+
+const poll = (api: Http.Api, ref: RunRef.RunRef) =>
+  Effect.map(retrieve(api, ref, "execution.poll", true), (answer) => ({
+    ...answer,
+    value: { ...answer.value, requestId: answer.requestId }
+  }))
+
+/** Requests the state once. */
+export const retrieve = (
+  api: Http.Api,
+  ref: RunRef.RunRef,
+  operation: string,
+  isPoll: boolean
+): Effect.Effect<RunSource.Answer<ExecutionSnapshot>, RequestError> =>
+  api.call({
+    operation,
+    request: HttpClientRequest.get(ref.kind === "task" ? `/task/${ref.id}` : `/v2/chat/completions/${ref.id}`),
+    decode: about(ref, ref.kind === "task" ? decodeTask : decodeExecution),
+    ref,
+    isPoll
+  })
+
+const classify: Source["classify"] = (run) =>
+  run.status === "succeeded"
+    ? { _tag: "Succeeded", run }
+    : run.status === "failed"
+    ? { _tag: "Failed", run, errors: failureOf(run.raw) }
+    : { _tag: "Pending" }
+
+const statusOf: Source["status"] = ({ providerStatus }) => providerStatus
+
+const unchanged: Source["unchanged"] = (previous, next) =>
+  previous.providerStatus === next.providerStatus && Equal.equals(previous.output, next.output)
+
+/** The reasons in the response of a failed execution. Where the provider puts them is not documented, so likely places are read. */
+export const failureOf = (raw: unknown): ReadonlyArray<string> =>
+  [field(raw, "raw_output"), field(raw, "rawOutput"), raw]
+    .map((place) => errorIn({ error: field(place, "error"), errors: field(place, "errors") }) ?? [])
+    .find((words) => words.length > 0) ?? []
+
+/** The error for an execution, or a task, that failed. `raw` is the provider's response. */
+export const executionFailed = (
+  ref: RunRef.RunRef,
+  raw: unknown,
+  requestId: string | undefined,
+  errors = failureOf(raw)
+): RunFailedError => runFailed(ref, { errors, run: raw }, requestId, "The provider's response is in this error's run.")
+
+/** A member of a value of any form. */
+export const field = (value: unknown, key: string): unknown =>
+  Predicate.hasProperty(value, key) ? value[key] : undefined
+
+const decodeRun = Schema.decodeUnknownEffect(Wire.CompletionRun)
+const decodeWorkflow = Schema.decodeUnknownEffect(Wire.WorkflowRun)
+const decodeWireTask = Schema.decodeUnknownEffect(Wire.Task)
+
+type StatusTable = { readonly [status: string]: ExecutionStatus }
+
+const runStatus: StatusTable = { created: "created", running: "running", succeeded: "succeeded", failed: "failed" }
+
+const workflowStatus: StatusTable = { running: "running", completed: "succeeded", failed: "failed" }
+
+/** The output of a task exists from `validating` on, which is when a person reviews it. */
+const taskStatus: StatusTable = {
+  created: "created",
+  running: "running",
+  validating: "succeeded",
+  completed: "succeeded",
+  failed: "failed",
+  cancelled: "failed"
+}
+
+/** A response that reports an error is a failure, although its status is a success. */
+const statusIn = (table: StatusTable, status: string, body: unknown): ExecutionStatus => {
+  const said = Object.hasOwn(table, status) ? table[status]! : "unknown"
+  return said === "succeeded" && errorIn(body) !== undefined ? "failed" : said
+}
+
+/** Whether a response has the form of a workflow's run. */
+export const isWorkflow = (body: unknown): boolean => Array.isArray(field(body, "steps"))
+
+/** Decodes the response to a creation or to a poll, and the body of a webhook. */
+export const decodeExecution = (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.SchemaError> =>
+  isWorkflow(body)
+    ? Effect.map(decodeWorkflow(body), (run) =>
+      snapshotOf("execution", run, workflowStatus, run.steps.at(-1)?.output, body))
+    : Effect.map(decodeRun(body), (run) =>
+      snapshotOf("execution", run, runStatus, run.outputContent?.content, body))
+
+const decodeTask = (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.SchemaError> =>
+  Effect.map(decodeWireTask(body), (task) => ({
+    ...snapshotOf("task", task, taskStatus, task.outputContent?.content, body),
+    task
+  }))
+
+const snapshotOf = (
+  kind: ExecutionSnapshot["kind"],
+  { id, status }: { readonly id: string; readonly status: string },
+  table: StatusTable,
+  output: unknown,
+  body: unknown
+): ExecutionSnapshot => ({
+  id,
+  kind,
+  status: statusIn(table, status, body),
+  providerStatus: status,
+  output,
+  task: undefined,
+  requestId: undefined,
+  raw: body
+})
+
+/** The response to the creation of a task is the task, or a list of one. */
+export const decodeCreatedTask = (body: unknown) =>
+  decodeTask(Array.isArray(body) && body.length === 1 ? body[0] : body)
