@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { expected, type Fault, faults } from "./matrix.ts"
-import { type Kind, kinds, type Operation, operations } from "./operations.ts"
+import { aroundOperations, type Kind, kinds, type Operation, operations } from "./operations.ts"
 import { applies, type Cell } from "./run.ts"
 import { cellsOf, mendedCells, redCells, runAll, totals } from "./suite.ts"
 
@@ -31,6 +31,14 @@ const socketCells: ReadonlyArray<Cell> = faults.flatMap((fault, index) => {
   return cells.slice(0, 1)
 })
 
+/** Two cells for each fault, taking what goes around the clients in turn. */
+const aroundCells: ReadonlyArray<Cell> = faults.flatMap((fault, index) => {
+  const cells = aroundOperations.map((operation) => ({ operation, fault, transport: "memory" as const })).filter(
+    applies
+  )
+  return [0, 1].flatMap((turn) => cells[(2 * index + turn) % cells.length] ?? [])
+})
+
 const check = (cells: ReadonlyArray<Cell>) =>
   Effect.map(runAll(cells), (outcomes) => {
     assert.deepStrictEqual(redCells(outcomes), [], totals(outcomes))
@@ -51,6 +59,12 @@ describe("the fault matrix", () => {
   })
 
   it.live("in memory: each kind of operation under each fault", () => check(cellsOf(["memory"], isShort)), 300_000)
+
+  it.live(
+    "in memory: stores, webhooks, rate limits and repeated creates, each under some faults",
+    () => check(aroundCells),
+    300_000
+  )
 
   it.live("on a socket: each fault", () => check(socketCells), 300_000)
 })

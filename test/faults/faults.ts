@@ -9,10 +9,11 @@
 import { Effect } from "effect"
 import { parseArgs } from "node:util"
 import { kept } from "../long/sample.ts"
-import { type Fault, faults, legend, type Transport } from "./matrix.ts"
+import { type Fault, faults, legend } from "./matrix.ts"
 import { type Operation, operations } from "./operations.ts"
 import { type Outcome } from "./run.ts"
 import { cellsOf, mendedCells, runAll, totals } from "./suite.ts"
+import type { Transport } from "./wire.ts"
 
 const { values } = parseArgs({
   options: {

@@ -1,8 +1,9 @@
 /** Every public operation of both clients, and which of its requests the faults happen to. */
-import { Clock, type Duration, Effect, type FileSystem, Schema, Stream } from "effect"
-import { RunRef, Spine, Tela } from "canvas-runs"
+import { Clock, type Duration, Effect, Exit, type FileSystem, type Layer, Option, Schema, Stream } from "effect"
+import type { KeyValueStore } from "effect/persistence"
+import { RunError, RunRef, RunStore, Spine, Tela, type Webhooks } from "canvas-runs"
 import { fileBytes, ids, type Model, output, secrets } from "./provider.ts"
-import { beats, encode } from "./wire.ts"
+import { beats, encode, type Transport } from "./wire.ts"
 
 /** What an operation does, which decides how it takes a fault. */
 export const kinds = ["read", "create", "write", "wait", "download", "upload", "stream"] as const
@@ -15,7 +16,14 @@ export interface Caller {
   readonly beats: (count: number) => Duration.Duration
   /** How what arrives is consumed. */
   readonly consume: <A, E, R>(stream: Stream.Stream<A, E, R>) => Stream.Stream<A, E, R>
+  /** Where a store of runs keeps its entries: in memory, or in files. */
+  readonly storage: Readonly<Record<"memory" | "files", Layer.Layer<KeyValueStore.KeyValueStore>>>
+  /** Where webhooks come in. */
+  readonly hub: Webhooks.Service
 }
+
+/** What the client is told beside its times. */
+export type Client = "webhooks" | "rate limit" | "repeated creates"
 
 export type Env = Spine.SpineClient | Tela.TelaClient | FileSystem.FileSystem
 
@@ -31,6 +39,11 @@ export interface Operation {
   readonly spared: number
   /** What is polled, where something is. */
   readonly model: Model | undefined
+  readonly client: Client | undefined
+  /** The operation whose exceptions hold for this one too. */
+  readonly like: string | undefined
+  /** The transports that it is tried on; all of them by default. */
+  readonly on: ReadonlyArray<Transport> | undefined
   /** What it results in; the same each time, as long as nothing is lost or changed. */
   readonly run: (caller: Caller) => Effect.Effect<unknown, unknown, Env>
 }
@@ -42,6 +55,9 @@ interface More {
   readonly before?: number
   readonly spared?: number
   readonly model?: Model
+  readonly client?: Client
+  readonly like?: string
+  readonly on?: ReadonlyArray<Transport>
 }
 
 const spine = (kind: Kind, name: string, target: RegExp, call: SpineCall, more: More = {}): Operation => ({
@@ -52,6 +68,9 @@ const spine = (kind: Kind, name: string, target: RegExp, call: SpineCall, more: 
   before: more.before ?? 0,
   spared: more.spared ?? 0,
   model: more.model ?? (kind === "wait" ? "spine run" : undefined),
+  client: more.client,
+  like: more.like,
+  on: more.on,
   run: (caller) => Spine.SpineClient.use((client) => call(client, caller))
 })
 
@@ -63,6 +82,9 @@ const tela = (kind: Kind, name: string, target: RegExp, call: TelaCall, more: Mo
   before: more.before ?? 0,
   spared: more.spared ?? 0,
   model: more.model ?? (kind === "wait" ? "tela execution" : undefined),
+  client: more.client,
+  like: more.like,
+  on: more.on,
   run: (caller) => Tela.TelaClient.use((client) => call(client, caller))
 })
 
@@ -544,4 +566,202 @@ const telaOperations: ReadonlyArray<Operation> = [
   )
 ]
 
-export const operations: ReadonlyArray<Operation> = [...spineOperations, ...telaOperations]
+// --- What goes around the clients ---
+
+const memory: ReadonlyArray<Transport> = ["memory"]
+const memoryAndFetch: ReadonlyArray<Transport> = ["memory", "fetch"]
+
+const key = "report-2026-07"
+
+const errorOf = (exit: Exit.Exit<unknown, unknown>): unknown => Option.getOrUndefined(Exit.findErrorOption(exit))
+
+/** Runs the effect, after which the store must say of the run what the exit says. */
+const accounted = <A, E, R>(
+  store: RunStore.Service,
+  effect: Effect.Effect<A, E, R>,
+  expected: (exit: Exit.Exit<A, E>) => RunStore.Entry["_tag"] | undefined
+) =>
+  Effect.onExit(effect, (exit) =>
+    Effect.map(Effect.orDie(store.get(key)), (entry) => {
+      const tag = expected(exit)
+      if (entry?._tag !== tag) throw new Error(`The store says ${entry?._tag}, and not ${tag}, after ${String(exit)}`)
+    }))
+
+/** Makes a run under a key. Only a create that surely made none leaves the key free. */
+const once = <A extends { readonly ref: RunRef.RunRef }, E, R>(
+  store: RunStore.Service,
+  create: Effect.Effect<A, E, R>
+) =>
+  accounted(store, store.runOnce(key, create), (exit) =>
+    Exit.isSuccess(exit)
+      ? "Created"
+      : Exit.hasInterrupts(exit) || errorOf(exit) instanceof RunError.CreateOutcomeUnknownError
+      ? "Unknown"
+      : undefined)
+
+/** Makes a run under a key, and asks for it once more, which must not make another. */
+const onlyOnce = <A extends { readonly ref: RunRef.RunRef }, E, R>(
+  storage: Layer.Layer<KeyValueStore.KeyValueStore>,
+  create: Effect.Effect<A, E, R>
+) =>
+  Effect.gen(function*() {
+    const store = yield* RunStore.make
+    const ref = yield* once(store, create)
+    const again = yield* store.runOnce(key, Effect.die("the run is made again"))
+    return [ref.id, again.id]
+  }).pipe(Effect.provide(storage))
+
+/** Makes a run under a key and waits for it. It is finished only when its end is known, good or bad. */
+const settled = <A extends { readonly ref: RunRef.RunRef }, B, E, E2, R, R2>(
+  storage: Layer.Layer<KeyValueStore.KeyValueStore>,
+  create: Effect.Effect<A, E, R>,
+  wait: (ref: RunRef.RunRef) => Effect.Effect<B, E2, R2>
+) =>
+  Effect.gen(function*() {
+    const store = yield* RunStore.make
+    const ref = yield* once(store, create)
+    return yield* accounted(store, store.settle(key, wait(ref)), (exit) => {
+      const error = errorOf(exit)
+      const isEnd = error instanceof RunError.RunFailedError || error instanceof RunError.InvalidOutputError
+      return Exit.isSuccess(exit) || isEnd ? "Finished" : "Created"
+    })
+  }).pipe(Effect.provide(storage))
+
+/** Waits while webhooks come that say that the run has ended: before the first poll, during polls and between them. */
+const whilePushed = <A, E, R>(
+  { beats: time, hub }: Caller,
+  provider: "spine" | "tela",
+  runId: string,
+  wait: Effect.Effect<A, E, R>
+) => {
+  const push = (number: number) => hub.deliver({ provider, runId, eventId: `${number}`, isTerminal: true })
+  const pushes = Effect.forEach(
+    Array.from({ length: 60 }, (_, index) => index + 1),
+    (number) => Effect.delay(push(number), time(number % 3 + 0.25)),
+    { discard: true }
+  )
+  return Effect.andThen(push(0), Effect.raceFirst(wait, Effect.andThen(pushes, Effect.never)))
+}
+
+/** The call comes second, and has to wait for its slot. After it, slots must be free again. */
+const limited = <A, E, R, B, E2, R2>(call: Effect.Effect<A, E, R>, other: Effect.Effect<B, E2, R2>) =>
+  Effect.gen(function*() {
+    const [, exit] = yield* Effect.all([other, Effect.exit(call)], { concurrency: "unbounded" })
+    yield* other
+    return yield* exit
+  })
+
+/** Stores of runs, webhooks, rate limits and repeated creates. */
+export const aroundOperations: ReadonlyArray<Operation> = [
+  spine(
+    "create",
+    "runs.create, in a store in memory",
+    spineCreate,
+    ({ runs }, { storage }) => onlyOnce(storage.memory, runs.create({ prompt: "Compare" })),
+    { on: memory }
+  ),
+  spine(
+    "create",
+    "runs.create, in a store of files",
+    spineCreate,
+    ({ runs }, { storage }) => onlyOnce(storage.files, runs.create({ prompt: "Compare" })),
+    { on: memoryAndFetch }
+  ),
+  tela(
+    "create",
+    "execute async, in a store of files",
+    completions,
+    (client, caller) => onlyOnce(caller.storage.files, executed(client, caller)),
+    { on: memory }
+  ),
+  spine(
+    "wait",
+    "runs.waitForCompletion, in a store in memory",
+    spinePolls,
+    ({ runs }, caller) =>
+      settled(
+        caller.storage.memory,
+        runs.create({ prompt: "Compare" }),
+        (ref) => Effect.map(runs.waitForCompletion(ref, spineWait(caller)), ended)
+      ),
+    { before: 1, on: memory }
+  ),
+  tela(
+    "wait",
+    "execute async: result, in a store of files",
+    telaPolls,
+    (client, caller) =>
+      Effect.suspend(() => {
+        let wait: Effect.Effect<unknown, unknown> = Effect.never
+        const create = Effect.tap(executed(client, caller), ({ result }) => Effect.sync(() => wait = result))
+        return settled(caller.storage.files, create, () => wait)
+      }),
+    { before: 1, like: "tela execute async: result", on: memoryAndFetch }
+  ),
+  spine(
+    "wait",
+    "runs.waitForCompletion, with webhooks",
+    spinePolls,
+    ({ runs }, caller) =>
+      Effect.flatMap(
+        spineRef,
+        (ref) =>
+          whilePushed(caller, "spine", ids.run, Effect.map(runs.waitForCompletion(ref, spineWait(caller)), ended))
+      ),
+    { client: "webhooks", on: memoryAndFetch }
+  ),
+  tela(
+    "wait",
+    "execute async: result, with webhooks",
+    telaPolls,
+    (client, caller) =>
+      Effect.flatMap(executed(client, caller), ({ result }) => whilePushed(caller, "tela", ids.execution, result)),
+    { before: 1, client: "webhooks", like: "tela execute async: result", on: memory }
+  ),
+  spine(
+    "read",
+    "canvases.getTask, under a rate limit",
+    /\/tasks\/./,
+    ({ canvases }) =>
+      limited(
+        Effect.map(canvases.getTask(ids.canvas, ids.task), (task) => task.name),
+        canvases.getDag(ids.canvas)
+      ),
+    { before: 1, client: "rate limit", on: memory }
+  ),
+  spine(
+    "create",
+    "runs.create, under a rate limit",
+    spineCreate,
+    ({ canvases, runs }) =>
+      limited(
+        Effect.map(runs.create({ prompt: "Compare" }), (run) => run.run_id),
+        canvases.getDag(ids.canvas)
+      ),
+    { before: 1, client: "rate limit", on: memory }
+  ),
+  tela(
+    "wait",
+    "execute async: result, under a rate limit",
+    telaPolls,
+    (client, caller) =>
+      limited(Effect.flatMap(executed(client, caller), ({ result }) => result), client.versions.get(ids.version)),
+    { before: 2, client: "rate limit", like: "tela execute async: result", on: memory }
+  ),
+  spine(
+    "create",
+    "runs.create, repeated",
+    spineCreate,
+    ({ runs }) => Effect.map(runs.create({ prompt: "Compare" }), (run) => run.run_id),
+    { client: "repeated creates" }
+  ),
+  tela(
+    "create",
+    "execute async, repeated",
+    completions,
+    (client, caller) => Effect.map(executed(client, caller), ({ id }) => id),
+    { client: "repeated creates", on: memory }
+  )
+]
+
+export const operations: ReadonlyArray<Operation> = [...spineOperations, ...telaOperations, ...aroundOperations]

@@ -1,5 +1,5 @@
 /** Runs one cell: an operation under a fault on a transport, and says whether it came out as the table has it. */
-import { NodeHttpClient } from "@effect/platform-node"
+import { NodeFileSystem, NodeHttpClient } from "@effect/platform-node"
 import {
   Cause,
   Clock,
@@ -9,18 +9,21 @@ import {
   FileSystem,
   Layer,
   Option,
+  Path,
+  PlatformError,
   Redacted,
   Schedule,
   Scope,
   Stream
 } from "effect"
 import { FetchHttpClient, HttpClient } from "effect/http"
+import { KeyValueStore, RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
-import { type ClientOptions, RunError, Spine, Tela } from "canvas-runs"
+import { type ClientOptions, RunError, Spine, Tela, Webhooks } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { noSuchHost } from "./acts.ts"
-import { type Code, type Expected, expected, type Fault, knownDefects, legend, type Transport } from "./matrix.ts"
+import { type Code, type Expected, expected, type Fault, knownDefects, legend } from "./matrix.ts"
 import { patientClock } from "../clock.ts"
 import { openFile } from "../fileStore.ts"
 import * as Memory from "./memory.ts"
@@ -28,7 +31,7 @@ import { type Caller, type Operation } from "./operations.ts"
 import { secrets } from "./provider.ts"
 import * as Socket from "./socket.ts"
 import * as Stage from "./stage.ts"
-import { beats, type Host, type Pace } from "./wire.ts"
+import { beats, type Host, type Pace, type Transport } from "./wire.ts"
 
 export interface Cell {
   readonly operation: Operation
@@ -112,11 +115,49 @@ const makeDisk = () => {
   return { files, layer: Layer.succeed(FileSystem.FileSystem, fileSystem) }
 }
 
+/** Files in memory: on the `TestClock` nothing may take real time. */
+const filesInMemory = Layer.effect(
+  FileSystem.FileSystem,
+  Effect.sync(() => {
+    const files = new Map<string, string>()
+    return FileSystem.makeNoop({
+      exists: (path) => Effect.succeed(files.has(path)),
+      makeDirectory: () => Effect.void,
+      readFileString: (path) =>
+        Effect.suspend(() => {
+          const text = files.get(path)
+          return text === undefined
+            ? Effect.fail(
+              PlatformError.systemError({ _tag: "NotFound", module: "FileSystem", method: "readFileString" })
+            )
+            : Effect.succeed(text)
+        }),
+      writeFileString: (path, text) => Effect.sync(() => void files.set(path, text)),
+      remove: (path) => Effect.sync(() => void files.delete(path))
+    })
+  })
+)
+
+const storageOf = (transport: Transport): Caller["storage"] => ({
+  memory: KeyValueStore.layerMemory,
+  files: transport === "memory"
+    ? Layer.orDie(Layer.provide(KeyValueStore.layerFileSystem("/runs"), [filesInMemory, Path.layer]))
+    : Layer.unwrap(Effect.map(
+      Effect.flatMap(FileSystem.FileSystem, (files) => files.makeTempDirectoryScoped()),
+      KeyValueStore.layerFileSystem
+    )).pipe(Layer.provide([NodeFileSystem.layer, Path.layer]), Layer.orDie)
+})
+
 const clientOptions = (
   time: (count: number) => Duration.Duration,
   baseUrl: string,
+  { hub, operation: { client } }: { readonly hub: Webhooks.Service; readonly operation: Operation },
   maxResponseBytes = 1024 * 1024
 ): ClientOptions.ClientOptions => ({
+  ...(client === "webhooks" ? { webhooks: hub } : undefined),
+  // Half of the pause before a request is repeated
+  ...(client === "rate limit" ? { rateLimit: { limit: 1, window: time(beats.retryDelay / 2) } } : undefined),
+  ...(client === "repeated creates" ? { retryCreates: true } : undefined),
   baseUrl,
   requestTimeout: time(beats.requestTimeout),
   retry: Schedule.max([Schedule.spaced(time(beats.retryDelay)), Schedule.recurs(1)]),
@@ -130,12 +171,15 @@ const perform = (
   origins: Readonly<Record<Host, string>>,
   onElement: () => void = () => {}
 ) => {
-  const { fault, operation } = cell
+  const { fault, operation, transport } = cell
+  const hub = Effect.runSync(Webhooks.make())
   // What goes well may take its time: the first of all cells also loads and compiles
   const time = timesOf(pace, fault === undefined || fault.isSlow === true)
   const caller: Caller = {
     filesOrigin: origins.files,
     beats: time,
+    hub,
+    storage: storageOf(transport),
     consume: (stream) =>
       fault?.caller === "slow"
         ? Stream.tap(stream, () => Effect.sleep(time(beats.slowConsumer)))
@@ -147,16 +191,18 @@ const perform = (
         })
   }
   const disk = makeDisk()
-  const options = clientOptions(time, origins.api, fault?.maxResponseBytes)
+  const options = clientOptions(time, origins.api, { hub, operation }, fault?.maxResponseBytes)
   const call = operation.run(caller)
   const exit = (fault?.caller === "interrupts"
     ? Effect.timeoutOrElse(call, { duration: time(beats.patience), orElse: () => Effect.interrupt })
     : call).pipe(
-      Effect.provide(Layer.mergeAll(
-        disk.layer,
-        Spine.layer({ apiKey: Redacted.make(secrets.spine), ...options }),
-        Tela.layer({ apiKey: Redacted.make(secrets.tela), ...options })
-      )),
+      Effect.provide(
+        Layer.mergeAll(
+          disk.layer,
+          Spine.layer({ apiKey: Redacted.make(secrets.spine), ...options }),
+          Tela.layer({ apiKey: Redacted.make(secrets.tela), ...options })
+        ).pipe(Layer.provide(Layer.provide(RateLimiter.layer, RateLimiter.layerStoreMemory)))
+      ),
       Effect.exit
     )
   return { exit, disk }
@@ -384,7 +430,8 @@ const baseline = (cell: Cell): Effect.Effect<unknown> =>
 
 /** Whether a cell has anything to say. */
 export const applies = ({ fault, operation, transport }: Cell & { readonly fault: Fault }): boolean =>
-  (fault.on ?? [transport]).includes(transport) && expected(fault, operation) !== undefined &&
+  (fault.on ?? [transport]).includes(transport) && (operation.on ?? [transport]).includes(transport) &&
+  expected(fault, operation) !== undefined &&
   // A host has one way of speaking TLS, and a client one proxy
   !((fault.tls ?? fault.proxy) !== undefined && operation.before > 0) &&
   // The name of a host cannot vanish between two requests

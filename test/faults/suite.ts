@@ -1,8 +1,9 @@
 /** Which cells there are, and running many of them. */
 import { Effect } from "effect"
-import { type Fault, faults, type Transport } from "./matrix.ts"
+import { type Fault, faults } from "./matrix.ts"
 import { type Operation, operations } from "./operations.ts"
 import { applies, type Cell, type Outcome, type Problem, runCell } from "./run.ts"
+import type { Transport } from "./wire.ts"
 
 /** The cells that apply, of the operations and faults that are wanted. */
 export const cellsOf = (

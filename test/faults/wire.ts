@@ -1,5 +1,8 @@
 /** What a server can do with a request, as plain data that both transports play: in memory and on a socket. */
 
+/** What carries requests: nothing but memory, or one of the clients for HTTP. */
+export type Transport = "memory" | "fetch" | "undici"
+
 /** Who is called: the provider's API, the host of its files, or somebody else. */
 export type Host = "api" | "files" | "elsewhere"
 
