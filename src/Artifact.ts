@@ -76,8 +76,8 @@ export interface Options {
   /** How long the server may be silent, before the answer and within it. */
   readonly idleTimeout: Duration.Duration
   /**
-   * Paces the attempts after transient failures. It starts anew after each attempt that brought 1 MiB or more, so that a large
-   * file can survive more interruptions than a small one.
+   * Paces the attempts after transient failures. It starts anew after each attempt that brought 64 KiB or more, so that a large
+   * file can survive more interruptions than a small one, and a server may give the rest in parts.
    */
   readonly retry: Schedule.Schedule<unknown, ArtifactError>
   /** The longest `Retry-After` that is honoured. */
@@ -290,8 +290,8 @@ interface Progress {
   isStuck: boolean
 }
 
-/** An attempt that brings as many bytes does not count as a failure. */
-const progressBytes = 1024 * 1024
+/** An attempt that brings as many bytes does not count as a failure. A server may answer a range with a part of it. */
+const progressBytes = 64 * 1024
 
 /** Reads the file to its end, in as many attempts as the options allow. */
 const download = <E, R, E2, R2>(

@@ -133,6 +133,24 @@ describe("D9: a download that breaks", () => {
       }))
   }
 
+  it.live("D9: goes on while the server gives the rest in parts, without a retry", () =>
+    Effect.gen(function*() {
+      const size = 64 * 1024
+      const large = "0123456789abcdef".repeat(16 * 1024)
+      const { client, requests } = makeStore((request, index) => {
+        const whole = part(large, request)
+        const first = index === 1 ? 0 : Number(/\d+/.exec(request.range ?? "")?.[0])
+        return index === 1 ? { ...whole, breakAfter: size } : {
+          ...whole,
+          body: large.slice(first, first + size),
+          headers: { ...whole.headers, "content-range": `bytes ${first}-${first + size - 1}/${large.length}` }
+        }
+      })
+      const read = Artifact.bytes(optionsOn(client, 0), sourceOf({ size: large.length }))
+      assert.strictEqual((yield* read).length, large.length)
+      assert.strictEqual(requests.length, large.length / size)
+    }))
+
   it.live("D9: asks for a fresh link where the old one expired meanwhile, and continues with that", () =>
     Effect.gen(function*() {
       const { client, requests } = makeStore((request, index) =>

@@ -86,7 +86,8 @@ export const refusal = (response: HttpClientResponse.HttpClientResponse): Effect
     const retryAfter = parseRetryAfter(headers, now)
     return {
       status,
-      isRetryable: status >= 500 || status === 408 || status === 425 || status === 429,
+      // 202 promises the file for later
+      isRetryable: status >= 500 || status === 202 || status === 408 || status === 425 || status === 429,
       ...(retryAfter === undefined ? undefined : { retryAfter })
     }
   })

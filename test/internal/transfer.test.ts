@@ -117,6 +117,7 @@ describe("a refusal of a server of files", () => {
       [403, false],
       [404, false],
       [408, true],
+      [202, true],
       [425, true],
       [429, true],
       [499, false],
