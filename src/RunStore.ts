@@ -709,9 +709,9 @@ const byAge = (self: UnfinishedEntry, that: UnfinishedEntry): number =>
   (self.intendedAt ?? 0) - (that.intendedAt ?? 0) || (self.key < that.key ? -1 : 1)
 
 /** Whether the create for this key is under way, and the fiber is part of it. */
-const isCreatedBy = (account: Create.Account | undefined, store: unknown, name: string): boolean =>
+const isCreatedBy = (account: Create.Account | undefined, store: object, name: string): boolean =>
   account !== undefined &&
-  (account.key?.store === store && account.key?.name === name || isCreatedBy(account.outer, store, name))
+  (account.key?.store === store && account.key.name === name || isCreatedBy(account.outer, store, name))
 
 /**
  * One at a time for each name. The wait can be interrupted also where the caller cannot: two creates that each run the other's key

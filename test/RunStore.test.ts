@@ -13,7 +13,8 @@ import {
   Logger,
   Redacted,
   Schedule,
-  Schema
+  Schema,
+  Tracer
 } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
@@ -79,6 +80,14 @@ const storeOn = (storage: KeyValueStore.KeyValueStore): Effect.Effect<RunStore.S
   Effect.provideService(RunStore.make, KeyValueStore.KeyValueStore, storage)
 
 const diskFull = Effect.fail(new KeyValueStore.KeyValueStoreError({ method: "set", message: "disk full" }))
+
+/** What is logged while an effect runs. */
+const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ message }) => void lines.push(String(message)))
+    return Effect.as(Effect.provide(effect, Logger.layer([logger])), lines)
+  })
 
 describe("runOnce", () => {
   it.effect("creates a run, and gives its ref from then on without a request, even when the run has ended", () =>
@@ -164,6 +173,21 @@ describe("runOnce", () => {
       ])
       assert.deepStrictEqual(yield* runOnce("a", create), refOf("run-1"))
       assert.strictEqual(counter.count, 1)
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+
+  it.effect("gives the ref to a caller that cannot be interrupted, even if that was tried during the create", () =>
+    Effect.gen(function*() {
+      const { runOnce } = yield* RunStore.RunStore
+      const { create } = creating(() => Effect.delay(Effect.succeed({ ref: refOf("run-1") }), "1 second"))
+      let exit: Exit.Exit<RunRef.RunRef, unknown> | undefined
+      const fiber = yield* Effect.forkChild(
+        Effect.uninterruptible(Effect.map(Effect.exit(runOnce("a", create)), (ended) => exit = ended))
+      )
+      yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+      yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.await(fiber)
+      assert.deepStrictEqual(exit, Exit.succeed(refOf("run-1")))
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
   it.effect("does not make those wait who are interrupted while another one creates", () =>
@@ -263,6 +287,14 @@ describe("runOnce", () => {
       }).pipe(Effect.provide(RunStore.layerMemory)))
   }
 
+  it.effect("keeps the key after a create that was refused, and died in its clean-up", () =>
+    Effect.gen(function*() {
+      const { get, runOnce } = yield* RunStore.RunStore
+      const refused = createOn(Spine, () => Response.json({ success: false, error: "no key" }, { status: 401 }))
+      yield* Effect.exit(runOnce("a", Effect.ensuring(refused, Effect.die("bug"))))
+      assert.strictEqual((yield* get("a"))?._tag, "Unknown")
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+
   it.effect("B2: a class of the program with a tag of this library does not free the key", () =>
     Effect.gen(function*() {
       class NotFoundError extends Data.TaggedError("NotFoundError")<{ readonly message: string }> {}
@@ -310,13 +342,18 @@ describe("runOnce", () => {
   }
 
   for (
-    const [what, nothing] of [["null", null], ["no ref", {}], ["a ref that names no run", { ref: { id: 1 } }]] as const
+    const [what, nothing, says] of [
+      ["null", null, "create returned null, without a ref, which names no run"],
+      ["no ref", {}, "create returned an object, without a ref, which names no run"],
+      ["a ref that names no run", { ref: { id: 1 } }, "its ref is an object"]
+    ] as const
   ) {
     it.effect(`a create that returns ${what} is a RunStoreError, and keeps the key`, () =>
       Effect.gen(function*() {
         const { get, runOnce } = yield* RunStore.RunStore
         const error = yield* Effect.flip(runOnce("a", Effect.succeed(nothing as never)))
         assert.instanceOf(error, RunStore.RunStoreError)
+        assert.include(error.message, says)
         assert.strictEqual((yield* get("a"))?._tag, "Unknown")
       }).pipe(Effect.provide(RunStore.layerMemory)))
   }
@@ -338,6 +375,7 @@ describe("runOnce", () => {
         const nested = Effect.andThen(call(store), Effect.die("it did not wait"))
         const error = yield* Effect.flip(store.runOnce("a", nested))
         assert.instanceOf(error, RunError.BadRequestError)
+        assert.strictEqual(error.parameter, "key")
         assert.include(error.message, `"a" is the key of the create that makes this call`)
         // It created nothing, so the key is free
         assert.isUndefined(yield* store.get("a"))
@@ -599,8 +637,10 @@ describe("the end of a run", () => {
       Effect.gen(function*() {
         const { get, runOnce, settle, unfinished } = yield* RunStore.RunStore
         yield* runOnce("a", creating().create)
-        const exit = yield* Effect.exit(settle("a", wait))
+        let exit: Exit.Exit<unknown, unknown> | undefined
+        const lines = yield* logged(Effect.map(Effect.exit(settle("a", wait)), (ended) => exit = ended))
         assert.deepStrictEqual(exit, yield* Effect.exit(wait))
+        assert.deepStrictEqual(lines, [], "there is nothing to warn of")
         assert.strictEqual((yield* get("a"))?._tag, isEnd ? "Finished" : "Created")
         assert.strictEqual((yield* unfinished).length, isEnd ? 0 : 1)
       }).pipe(Effect.provide(RunStore.layerMemory)))
@@ -627,6 +667,14 @@ describe("the end of a run", () => {
     Effect.gen(function*() {
       const { get, runOnce, settle } = yield* RunStore.RunStore
       yield* settle("a", runOnce("a", creating().create))
+      assert.strictEqual((yield* get("a"))?._tag, "Finished")
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+
+  it.effect("a wait that creates the run of its key first settles it with an error about that run too", () =>
+    Effect.gen(function*() {
+      const { get, runOnce, settle } = yield* RunStore.RunStore
+      const wait = Effect.andThen(runOnce("a", creating().create), Effect.fail(failed))
+      assert.strictEqual(yield* Effect.flip(settle("a", wait)), failed)
       assert.strictEqual((yield* get("a"))?._tag, "Finished")
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
@@ -899,14 +947,6 @@ describe("an entry that is not ours", () => {
   }
 })
 
-/** What is logged while an effect runs. */
-const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.suspend(() => {
-    const lines: Array<string> = []
-    const logger = Logger.make(({ message }) => void lines.push(String(message)))
-    return Effect.as(Effect.provide(effect, Logger.layer([logger])), lines)
-  })
-
 describe("errors of the store", () => {
   it.effect("a bad request names the call and the parameter, and says what was found under the key", () =>
     Effect.gen(function*() {
@@ -922,6 +962,8 @@ describe("errors of the store", () => {
         [attach("taken", refOf("run-8")), "RunStore.attach", "key", /test run run-9 under "taken"/],
         [runOnce("b", create, { onUnknown: "again" as never }), "RunStore.runOnce", "onUnknown", /"again"/],
         [runOnce("b", create, 7 as never), "RunStore.runOnce", "options", /options must be an object/],
+        [runOnce("b", 7 as never), "RunStore.runOnce", "create", /an Effect/],
+        [settle("b", 7 as never), "RunStore.settle", "wait", /an Effect/],
         [runOnce("b", create, { onUnknow: "fail" } as never), "RunStore.runOnce", "onUnknow", /Did you mean onUnknown/]
       ]
       for (const [call, operation, parameter, message] of cases) {
@@ -940,12 +982,17 @@ describe("errors of the store", () => {
     Effect.gen(function*() {
       const cause = yield* Effect.flip(diskFull)
       const full = makeDisk({ get: () => diskFull, set: () => diskFull, remove: () => diskFull })
-      const { forget, get } = yield* full.store
+      const { forget, get, settle } = yield* full.store
       const listing = yield* storeOn({ ...full.storage, keys: diskFull })
       const reading = yield* full.store
       full.content.set("canvas-runs/created/a", "{}")
       const cases: ReadonlyArray<readonly [Effect.Effect<unknown, unknown>, object, string]> = [
         [get("a"), { operation: "RunStore.get", key: "a" }, `the entry of "a" could not be read (disk full).`],
+        [
+          settle("a", Effect.die("it waited")),
+          { operation: "RunStore.settle", key: "a" },
+          `the entry of "a" could not be read (disk full).`
+        ],
         [forget("a"), { operation: "RunStore.forget", key: "a" }, `the entry of "a" could not be removed (disk full).`],
         [listing.unfinished, { operation: "RunStore.unfinished" }, "the store could not be listed (disk full)."],
         [reading.unfinished, { operation: "RunStore.unfinished" }, "the entry a could not be read (disk full)."]
@@ -954,7 +1001,7 @@ describe("errors of the store", () => {
         const error = yield* Effect.flip(call)
         assert.instanceOf(error, RunStore.RunStoreError)
         assert.deepInclude(error, { ...fields, reason: "storage", cause })
-        assert.include(error.message, says)
+        assert.isTrue(error.message.endsWith(`: ${says}`), error.message)
         assert.strictEqual("key" in error, "key" in fields)
         assert.notProperty(error, "ref")
       }
@@ -1022,6 +1069,31 @@ describe("errors of the store", () => {
         Layer.orDie(Spine.layer({ apiKey: Redacted.make("sk_spine_x") })).pipe(Layer.provide(SpineEmulator.layerTest()))
       )
     ))
+})
+
+describe("the span of an operation", () => {
+  it.effect("has the name of the operation, and the key if there is one", () =>
+    Effect.gen(function*() {
+      const { complete, runOnce, unfinished } = yield* RunStore.RunStore
+      const spans: Array<Tracer.NativeSpan> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          spans.push(span)
+          return span
+        }
+      })
+      yield* runOnce("a", creating().create).pipe(
+        Effect.andThen(complete("a")),
+        Effect.andThen(unfinished),
+        Effect.provideService(Tracer.Tracer, tracer)
+      )
+      assert.deepStrictEqual(spans.map(({ attributes, name }) => [name, Object.fromEntries(attributes)]), [
+        ["RunStore.runOnce", { "run.key": "a" }],
+        ["RunStore.complete", { "run.key": "a" }],
+        ["RunStore.unfinished", {}]
+      ])
+    }).pipe(Effect.provide(RunStore.layerMemory)))
 })
 
 describe("what is left over in the storage", () => {
