@@ -21,8 +21,13 @@
  * `received.unread`. An event with a name is handed on as an `event`, unless it holds choices like a chunk. An event named `error`
  * is a failure, with data or without.
  *
- * After a `finish_reason` that is an end, only an error is a failure: a later chunk that the connection cut off is ignored. An empty
- * structured output says nothing, so the last one that is not empty counts, unless the text that came after it is JSON itself.
+ * The first `id` names the completion. A chunk with another `id` is skipped and counted: it adds no text, and its `finish_reason` is no
+ * end. If the first three ids differ, the server gives each chunk an id, and all chunks are read. The choice with the index 0, or
+ * without an index, is the output. Other choices are not read.
+ *
+ * After a `finish_reason` that is an end, only an error is a failure: a later chunk that the connection cut off is ignored. The last
+ * structured output counts, unless the text that came after it is JSON itself. If a later message, up to the end, has an empty
+ * `structured_content`, such as `null` or `{}`, the output was not parsable, and the text is the output.
  *
  * **Gotchas**
  *
@@ -536,7 +541,7 @@ const describe = ({ chunks, message, skipped }: Fold.Said): string =>
 
 /** Why what has been said is no success. */
 const whyOpen = (said: Fold.Said, isDone: boolean, response: HttpClientResponse.HttpClientResponse): string => {
-  if (said.unknown !== undefined) return `its last event has an unknown form: ${excerpt(said.unknown.text)}`
+  if (said.unknown !== undefined) return `its last event ${said.unknown.why}: ${excerpt(said.unknown.text)}`
   const encoding = said.chunks === 0 ? response.headers["content-encoding"] : undefined
   return (isDone
     ? "it ended without output"

@@ -62,6 +62,10 @@ const structured = (structured_content: unknown, content: string | null = null, 
   event({ choices: [{ delta: { content }, finish_reason }], message: { structured_content } })
 const choice = (index: number, content: string, finish_reason: string | null = null) =>
   event({ choices: [{ index, delta: { content }, finish_reason }] })
+const of = (id: string | null, content: string, finish_reason: string | null = null) =>
+  event({ id, choices: [{ index: 0, delta: { content }, finish_reason }] })
+const wholeOf = (id: string, structured_content: unknown) =>
+  event({ id, choices: [{ delta: {} }], message: { structured_content } })
 const sync = (content: unknown, more?: object) => ({ id: "crsv-7", choices: [{ message: { content }, ...more }] })
 const workflow = (status: string) => ({ id: "wf-7", status, steps: [{ output: { total: 7 } }] })
 
@@ -245,11 +249,80 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "choiceOf: another choice says nothing of the one that is read",
-    mutant: { file: fold, find: "index === said.choice ? first", replace: "index >= 0 ? first" },
+    name: "take: a choice with another index says nothing of the answer",
+    mutant: { file: fold, find: "chunk.choices?.find(isAnswer)", replace: "chunk.choices?.[0]" },
     inputs: {
       "its end": isInterrupted(choice(0, "12") + choice(1, "13", "stop"), "12"),
-      "its text": succeeds(choice(2, "12") + choice(0, "13") + choice(2, "", "stop"), "12")
+      "its text, when it comes first": succeeds(choice(2, "13") + choice(0, "12") + choice(0, "", "stop"), "12"),
+      "its failure": succeeds(choice(0, "12", "stop") + choice(3, "", "error") + done, "12"),
+      "where there is no other": isInterrupted(choice(1, "12", "stop"), "")
+    },
+    control: succeeds(choice(0, "12") + chunk("", "stop", { index: null }) + done, "12")
+  },
+  {
+    name: "ownerOf: a chunk of another completion adds no text and ends nothing",
+    mutant: {
+      file: fold,
+      find: "if (owner !== \"this\") return owner",
+      replace: "if (owner === undefined) return owner"
+    },
+    inputs: {
+      "its end": isInterrupted(of("x", "12") + of("y", "13", "stop"), "12"),
+      "its text, beside the end of the right one": succeeds(
+        of("x", "1") + of("y", "Z") + of("x", "2", "stop") + of("y", "Y", "stop") + done,
+        "12"
+      ),
+      "its failure": succeeds(of("x", "1") + of("x", "2", "stop") + of("y", "", "failed") + done, "12"),
+      "its text before [DONE]": isInterrupted(of("x", "1") + of("x", "2") + of("y", "3") + done, "12"),
+      "its text, when two chunks of it come": isInterrupted(of("x", "12") + of("y", "3") + of("y", "", "stop"), "12"),
+      "its structured output": isInterrupted(of("x", "12") + wholeOf("y", { n: 1 }) + done, "12")
+    },
+    control: succeeds(of("x", "1") + of("", "2") + of(null, "3") + of("x", "", "stop"), "123")
+  },
+  {
+    name: "ownerOf: a chunk without an id is part of the completion, and says that ids name completions",
+    mutant: { file: fold, find: "id != null && id !== \"\" && id !== completionId", replace: "id !== completionId" },
+    inputs: {
+      "null after an id": succeeds(of("x", "1") + of(null, "2") + of(null, "3", "stop"), "123"),
+      "an empty one after an id": succeeds(of("x", "1") + of("", "2", "stop"), "12"),
+      "before two others": isInterrupted(of("x", "1") + of(null, "2") + of("y", "3") + of("z", "4", "stop"), "12")
+    }
+  },
+  {
+    name: "ownerOf: where the first three ids differ, they name chunks",
+    mutant: {
+      file: fold,
+      find: "    if (held !== undefined) {\n      said.idsName",
+      replace: "    if (held?.id === \"\") {\n      said.idsName"
+    },
+    inputs: {
+      "the chunk that was held back is read, and in order": succeeds(
+        of("a", "1") + of("b", "2") + of("c", "3") + of("d", "4", "stop") + done,
+        "1234"
+      ),
+      "its end counts": succeeds(of("a", "1") + of("b", "2", "stop") + of("c", ""), "12"),
+      "its failure counts": hasFailed(of("a", "1") + of("b", "2", "error") + of("c", "3") + done, []),
+      "an id may come again then": succeeds(of("a", "1") + of("b", "2") + of("c", "3") + of("a", "4", "stop"), "1234")
+    }
+  },
+  {
+    name: "ownerOf: two ids alone may be two completions, so [DONE] is no success",
+    mutant: { file: fold, find: "    said.held = { id, raw, text }\n", replace: "    return \"this\"\n" },
+    inputs: {
+      "an end in the second": isInterrupted(of("x", "12") + of("y", "3", "stop") + done, "12"),
+      "text in the second": isInterrupted(of("x", "12") + of("y", "3") + ": alive\n\n" + done, "12")
+    }
+  },
+  {
+    name: "take: an empty structured output at the end says that there is none",
+    mutant: { file: fold, find: "    said.isStructuredStale = true\n", replace: "" },
+    inputs: {
+      "null with stop, after an object": succeeds(
+        structured({ n: 1 }, "{\"n\":1") + structured(null, "", "stop"),
+        "{\"n\":1"
+      ),
+      "{} with length, after a list": succeeds(structured([1], "[1") + structured({}, "", "length"), "[1"),
+      "null before [DONE], without text": isInterrupted(structured({ n: 1 }) + structured(null) + done, "")
     }
   },
   {
@@ -287,11 +360,8 @@ export const places: ReadonlyArray<Place> = [
       replace: "whole?.structured_content != null"
     },
     inputs: {
-      "an object before it": succeeds(structured({ n: [1] }) + structured({}, "", "stop") + done, { n: [1] }),
-      "a list before it, and text beside both": succeeds(
-        structured(["a"], "a") + structured([], "", "length"),
-        ["a"]
-      ),
+      "an object before it": succeeds(structured({ n: [1] }) + structured({}, "12", "stop") + done, "12"),
+      "a list before it, and text beside both": succeeds(structured(["a"], "a") + structured([], "", "length"), "a"),
       "only [DONE] after it": isInterrupted(structured({}) + done, ""),
       "text beside it": succeeds(structured({}, "12", "stop"), "12"),
       "text beside an empty list": succeeds(structured([], "12", "stop"), "12"),
@@ -312,7 +382,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "take: a chunk without choices and message is remembered as not understood",
-    mutant: { file: fold, find: "isKnown ? undefined : { raw, text }", replace: "undefined" },
+    mutant: {
+      file: fold,
+      find: "isKnown ? undefined : { raw, text, why: \"has an unknown form\" }",
+      replace: "undefined"
+    },
     inputs: {
       "before [DONE]": isInterrupted(part + event({ title: "Service Unavailable" }) + done, "12 of "),
       "after a reason that is not known": isInterrupted(
@@ -323,7 +397,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "take: a choice without delta and message may hold the output",
-    mutant: { file: fold, find: "choice !== undefined && choice.delta == null", replace: "false" },
+    mutant: { file: fold, find: "whole == null && choice?.delta == null", replace: "false" },
     inputs: {
       "under another name": isInterrupted(event({ choices: [{ output: "12" }] }) + chunk("", "stop") + done, ""),
       "in the last chunk": isInterrupted(event({ choices: [{ completion: "12", finish_reason: "stop" }] }), "")
@@ -379,7 +453,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "step: a keep-alive ends nothing",
-    mutant: { file: fold, find: "said.skipped++\n", replace: "said.skipped++\n  if (isKeepAlive(text)) return done\n" },
+    mutant: {
+      file: fold,
+      find: "said.skipped++\n  if (!isKeepAlive",
+      replace: "said.skipped++\n  if (isKeepAlive(text)) return done\n  if (!isKeepAlive"
+    },
     inputs: {
       "\"false\" after the text": isInterrupted(part + event("false"), "12 of "),
       "a time between the texts": succeeds(part + event("1764100000.5") + chunk("9", "stop"), "12 of 9")
@@ -566,7 +644,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "decodeSync: the first choice by its index is the answer",
-    mutant: { file: answers, find: "choices.find(({ index }) => index === 0) ?? choices[0]", replace: "choices[0]" },
+    mutant: { file: answers, find: "choices.find(isAnswer) ?? choices[0]", replace: "choices[0]" },
     inputs: {
       "when it is not first": syncSucceeds({
         id: "c",

@@ -10,6 +10,7 @@ import {
   chunk,
   cut,
   done,
+  errorOf,
   event,
   finalOf,
   interruptionOf,
@@ -350,20 +351,60 @@ describe("structured output", () => {
   const told = (content: string | null, structured_content: unknown, finish_reason: string | null = null) =>
     event({ choices: [{ delta: { content }, finish_reason }], message: { content: null, structured_content } })
 
-  for (const empty of [{}, [], "", null, undefined]) {
-    it.effect(`an empty one, ${JSON.stringify(empty)}, says nothing after one that is not empty`, () =>
+  const output = Schema.Struct({ total: Schema.Finite })
+  const partial = told("{\"total\":4", { total: 4 })
+
+  for (const empty of [{}, [], "", null]) {
+    it.effect(`an empty one, ${JSON.stringify(empty)}, in the last message says that the output cannot be parsed`, () =>
       Effect.gen(function*() {
-        for (const content of ["", null]) {
-          const body = told(content, { total: 42 }) + told(content, empty, "stop") + done
-          const stream = yield* streamed(body, { output: Schema.Struct({ total: Schema.Finite }) })
-          assert.deepStrictEqual(finalOf(stream).result, { total: 42 })
-          assert.deepInclude(stream.parts.at(-2), { structured: { total: 42 } })
+        for (
+          const end of [
+            told(null, empty, "stop") + done,
+            told(null, empty, "length"),
+            told(null, empty) + chunk("", "stop"),
+            told(null, empty) + done
+          ]
+        ) {
+          const stream = yield* streamed(partial + end, { output })
+          const error = errorOf(stream.exit)
+          assert.strictEqual(error._tag, "InvalidOutputError", end)
+          assert.deepInclude(error, { output: "{\"total\":4" })
+          assert.deepInclude(stream.parts.at(-1), { structured: { total: 4 } }, "the deltas keep the latest one")
+          assert.strictEqual(finalOf(yield* streamed(partial + end)).result, "{\"total\":4")
         }
-        const grown = told("{\"n\":1", { n: 1 }) + told("2}", empty, "stop") + done
-        assert.deepStrictEqual(finalOf(yield* streamed(grown)).result, { n: 12 })
+        const silent = told(null, { total: 4 }) + told(null, empty)
+        assert.strictEqual(
+          errorOf((yield* streamed(silent + chunk("", "stop"), { output })).exit)._tag,
+          "InvalidOutputError"
+        )
+        assert.deepInclude(interruptionOf(yield* streamed(silent + done)).received, { structured: { total: 4 } })
+      }))
+
+    it.effect(`an empty one, ${JSON.stringify(empty)}, is no output beside text, between two others, and after the end`, () =>
+      Effect.gen(function*() {
         assert.strictEqual(finalOf(yield* streamed(told("Hi", empty, "stop") + done)).result, "Hi")
+        for (
+          const body of [
+            partial + told("2}", empty, "stop"),
+            told(null, { total: 4 }) + told(null, empty) + told(null, { total: 42 }, "stop"),
+            told(null, { total: 42 }, "stop") + told(null, empty) + done,
+            told(null, { total: 42 }) + chunk("", "stop") + told(null, empty)
+          ]
+        ) assert.deepStrictEqual(finalOf(yield* streamed(body, { output })).result, { total: 42 }, body)
       }))
   }
+
+  it.effect("a message that does not name the structured output says nothing of it", () =>
+    Effect.gen(function*() {
+      for (const message of [null, {}, { content: null }, { content: "" }]) {
+        const body = told(null, { total: 42 }) + event({ choices: [{ delta: {}, finish_reason: "stop" }], message })
+        assert.deepStrictEqual(finalOf(yield* streamed(body, { output })).result, { total: 42 })
+      }
+      const whole = event({ choices: [{ message: { content: null }, finish_reason: "stop" }] })
+      assert.deepStrictEqual(finalOf(yield* streamed(told(null, { total: 42 }) + whole, { output })).result, {
+        total: 42
+      })
+    }))
 })
 
 describe("D13: keep-alives", () => {
@@ -444,9 +485,14 @@ describe("D13: keep-alives", () => {
 describe("rude servers", () => {
   const filtered = { hate: { filtered: false, severity: "safe" } }
   const azure = event({ choices: [], prompt_filter_results: [{ prompt_index: 0, content_filter_results: filtered }] })
-  const both = (first: string, second: string, finish_reason: string | null = null) =>
-    event({ choices: [{ index: 1, delta: { content: second }, finish_reason }] }) +
-    event({ choices: [{ index: 0, delta: { content: first }, finish_reason: null }] })
+  const both = (
+    first: string,
+    second: string,
+    finish_reason: string | null = null,
+    otherReason: string | null = null
+  ) =>
+    event({ choices: [{ index: 1, delta: { content: second }, finish_reason: otherReason }] }) +
+    event({ choices: [{ index: 0, delta: { content: first }, finish_reason }] })
 
   for (
     const [title, body, result] of [
@@ -501,9 +547,9 @@ describe("rude servers", () => {
       ["a proxy's page after the end", `${hel}${lo}${done}<html><body>502 Bad Gateway</body></html>\n`],
       ["an index that is no number", event({ choices: [{ index: "0", delta: { content: "Hello" } }] }) + done],
       [
-        "several choices in any order: the first that came is read",
-        both("one ", "two ") + both("1", "2", "stop"),
-        "two 2"
+        "several choices in any order: the one with the index 0 is read",
+        both("one ", "two ", null, "stop") + both("1", "2", "stop"),
+        "one 1"
       ],
       [
         "structured output that stays behind the text, which is JSON",
@@ -525,7 +571,11 @@ describe("rude servers", () => {
     const [title, body] of [
       [
         "another choice ended",
-        both("one", "two") + event({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] })
+        both("one", "two") + event({ choices: [{ index: 1, delta: {}, finish_reason: "stop" }] })
+      ],
+      [
+        "no choice has the index 0",
+        event({ choices: [{ index: 1, delta: { content: "two" }, finish_reason: "stop" }] })
       ],
       ["a proxy's page in the middle", `${hel}<html>\n<h1>504 Gateway Time-out</h1>\n</html>\n`],
       ["a proxy's page as an event", hel + event("<html>504 Gateway Time-out</html>")],

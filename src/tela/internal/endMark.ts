@@ -39,6 +39,9 @@ export const outcomeOf = (reason: unknown, isComplete: boolean): "success" | "fa
   return said === "failure" ? "failure" : said === "end" || isComplete ? "success" : "open"
 }
 
+/** Whether a choice is the answer. The others, of a canvas that asks for several, have another index. */
+export const isAnswer = ({ index }: { readonly index?: unknown }): boolean => typeof index !== "number" || index === 0
+
 /**
  * Returns the provider's words if the JSON of an answer or of a chunk reports an error, and `undefined` if it does not. An
  * error without words gives an empty list.

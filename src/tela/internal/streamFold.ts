@@ -8,6 +8,9 @@
  * - Data without a name that is empty, a JSON scalar, or text that begins with neither `{` nor `[` is skipped and counted. Text that
  *   is more than a time or a word for "alive" may be an error of a proxy: like a chunk of an unknown form, it is no last word before `[DONE]`.
  * - Several JSON documents in one event, one per line, are as many chunks.
+ * - The first `id` names the completion. A chunk with another one belongs to another completion, and is not read. If the first three
+ *   ids differ, the server gives each chunk an id, and none names the completion. Until then the second is held back.
+ * - The choice with the index 0, or without an index, is the answer. Others are not read.
  * - Only `[DONE]` and the rules of `endMark` end a stream.
  */
 import * as Option from "effect/Option"
@@ -16,25 +19,30 @@ import * as Schema from "effect/Schema"
 import { isDoneMark } from "./sse.ts"
 import type { Received } from "../../RunError.ts"
 import * as Wire from "../TelaSchema.ts"
-import { errorIn, outcomeOf, reasonOf } from "./endMark.ts"
+import { errorIn, isAnswer, outcomeOf, reasonOf } from "./endMark.ts"
 
 /** What has been said so far. `step` changes it. */
 export interface Said {
   message: string
-  /** The last structured output that is not empty. An empty one says nothing. */
+  /** The last structured output that is not empty. */
   structured: unknown
+  /** Whether a later message, up to the end, said that there is no structured output, as it does while that cannot be parsed. */
+  isStructuredStale: boolean
   /** The length of the message when the structured output was last told. */
   structuredAt: number
   chunks: number
   /** How many events held nothing to read, such as keep-alives. */
   skipped: number
+  /** The first id of a chunk that says something. */
   completionId: string | undefined
-  /** The index of the choice that is read: the first that appears. */
-  choice: number | undefined
+  /** What the ids of chunks name, once that is certain. */
+  idsName: "completion" | "chunk" | undefined
+  /** The first chunk whose id differs, until it is certain what ids name. */
+  held: { readonly id: string; readonly raw: unknown; readonly text: string } | undefined
   /** The last `finish_reason` that is not empty. One that ends the stream is not replaced by one that does not. */
   finishReason: string | undefined
-  /** The last chunk and its text, if it has an unknown form, or the last text that is no keep-alive. */
-  unknown: { readonly raw: unknown; readonly text: string } | undefined
+  /** The last chunk and its text, if it could not be read, or the last text that is no keep-alive. */
+  unknown: { readonly raw: unknown; readonly text: string; readonly why: string } | undefined
   /** What arrived before the first text, and could be output in a form that this client does not read. */
   unread: Array<unknown>
   /** How many characters that was, which may be more than is kept. */
@@ -46,11 +54,13 @@ export interface Said {
 export const initial = (): Said => ({
   message: "",
   structured: undefined,
+  isStructuredStale: false,
   structuredAt: 0,
   chunks: 0,
   skipped: 0,
   completionId: undefined,
-  choice: undefined,
+  idsName: undefined,
+  held: undefined,
   finishReason: undefined,
   unknown: undefined,
   unread: [],
@@ -119,7 +129,7 @@ export const step = (
   if (raw !== undefined) return readChunk(said, raw, text, requestId, isCutOff)
   said.skipped++
   if (!isKeepAlive(text)) {
-    said.unknown = { raw: text, text }
+    said.unknown = { raw: text, text, why: "has an unknown form" }
     keep(said, text, text.length)
   }
   return skipped
@@ -165,7 +175,11 @@ const take = (
   text: string,
   requestId: string | undefined
 ): Step => {
-  const choice = choiceOf(said, chunk.choices)
+  const choice = chunk.choices?.find(isAnswer)
+  if (choice !== undefined || chunk.message != null) {
+    const owner = ownerOf(said, chunk.id, raw, text)
+    if (owner !== "this") return owner
+  }
   const told = choice?.finish_reason ?? choice?.finishReason
   const reason = reasonOf(told)
   const words = choice?.error == null ? undefined : errorIn({ error: choice.error })
@@ -175,19 +189,21 @@ const take = (
   const finishReason = reason === "none" ? undefined : told!
   const whole = chunk.message ?? (choice?.message == null ? undefined : wholeOf(choice.message.content))
   said.chunks++
-  said.completionId = chunk.id ?? said.completionId
   // A message without text says nothing of the text so far
   said.message = whole?.content || said.message + content
   if (isStructured(whole?.structured_content)) {
     said.structured = whole!.structured_content
+    said.isStructuredStale = false
     said.structuredAt = said.message.length
+  } else if (whole?.structured_content !== undefined && reasonOf(said.finishReason) !== "end") {
+    said.isStructuredStale = true
   }
   if (reason === "end" || finishReason !== undefined && reasonOf(said.finishReason) !== "end") {
     said.finishReason = finishReason
   }
   const isKnown = whole != null || Array.isArray(chunk.choices)
-  said.unknown = isKnown ? undefined : { raw, text }
-  if (!isKnown || whole == null && choice !== undefined && choice.delta == null && typeof choice.text !== "string") {
+  said.unknown = isKnown ? undefined : { raw, text, why: "has an unknown form" }
+  if (!isKnown || whole == null && choice?.delta == null && typeof choice?.text !== "string" && hasChoices(chunk)) {
     keep(said, raw, text.length)
   }
   return {
@@ -201,16 +217,36 @@ const take = (
   }
 }
 
-/** The choice that is read. There is one unless the canvas asks for several, which then come in any order. */
-const choiceOf = (said: Said, choices: Wire.StreamChunk["choices"]) => {
-  const first = choices?.[0]
-  if (first === undefined) return undefined
-  const index = indexOf(first)
-  said.choice ??= index
-  return index === said.choice ? first : choices!.find((choice) => indexOf(choice) === said.choice)
+/** Returns "this" if a chunk belongs to the completion that is read, and otherwise what to do instead. */
+const ownerOf = (said: Said, id: string | null | undefined, raw: unknown, text: string): "this" | Step => {
+  if (said.idsName === "chunk") return "this"
+  const { completionId, held } = said
+  if (completionId === undefined) {
+    said.completionId = id || undefined
+    return "this"
+  }
+  const isOther = id != null && id !== "" && id !== completionId
+  if (said.idsName === undefined && isOther && id !== held?.id) {
+    if (held !== undefined) {
+      said.idsName = "chunk"
+      said.skipped--
+      return { _tag: "lines", lines: [held.text, text] }
+    }
+    said.held = { id, raw, text }
+  } else {
+    if (said.idsName === undefined && held !== undefined) keep(said, held.raw, held.text.length)
+    said.idsName = "completion"
+    if (!isOther) return "this"
+    keep(said, raw, text.length)
+  }
+  said.skipped++
+  said.unknown = {
+    raw,
+    text,
+    why: `belongs to another completion (${JSON.stringify(id)}, and not ${JSON.stringify(completionId)})`
+  }
+  return skipped
 }
-
-const indexOf = ({ index }: { readonly index?: unknown }): number => typeof index === "number" ? index : 0
 
 /** Some servers send the text of a chunk under this name, in the delta or, as completions before the chat had it, in the choice. */
 const textIn = (place: { readonly text?: unknown } | null | undefined): string =>
@@ -218,7 +254,7 @@ const textIn = (place: { readonly text?: unknown } | null | undefined): string =
 
 /** A server that ignores `stream` sends the whole answer in one chunk. Its content is a text or the structured output. */
 const wholeOf = (content: unknown): NonNullable<Wire.StreamChunk["message"]> =>
-  typeof content === "string" ? { content } : { structured_content: content }
+  content == null || typeof content === "string" ? { content } : { structured_content: content }
 
 const keep = (said: Said, unread: unknown, length: number): void => {
   if (hasOutput(said)) return
@@ -229,7 +265,9 @@ const keep = (said: Said, unread: unknown, length: number): void => {
 /** How many characters of events that could not be read an error keeps. */
 const maxUnread = 65_536
 
-const hasOutput = (said: Said): boolean => said.message !== "" || said.structured !== undefined
+const hasOutput = (said: Said): boolean => said.message !== "" || structuredOf(said) !== undefined
+
+const structuredOf = (said: Said): unknown => said.isStructuredStale ? undefined : said.structured
 
 /**
  * Whether the stream succeeded, when it ends after what has been said. Without output it did only if a reason says so, and
@@ -244,7 +282,7 @@ export const isSuccess = (said: Said, isDone: boolean): boolean =>
  * output, and is JSON itself, is newer.
  */
 export const outputOf = (said: Said): unknown => {
-  if (said.structured === undefined) return said.message
+  if (structuredOf(said) === undefined) return said.message
   if (said.message.length === said.structuredAt) return said.structured
   const json = parseJson(said.message)
   return typeof json === "object" && json !== null ? json : said.structured

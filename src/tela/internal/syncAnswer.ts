@@ -5,7 +5,7 @@ import * as RunRef from "../../internal/ref.ts"
 import type { CreateOutcomeUnknownError, FileInputError, RequestError, RunFailedError } from "../../RunError.ts"
 import { provider } from "../TelaExecution.ts"
 import * as Wire from "../TelaSchema.ts"
-import { errorIn, outcomeOf, reasonOf } from "./endMark.ts"
+import { errorIn, isAnswer, outcomeOf, reasonOf } from "./endMark.ts"
 import { decodeExecution, executionFailed, failureOf, field, isWorkflow } from "./snapshot.ts"
 
 /** What a response says of the execution. */
@@ -36,7 +36,7 @@ export const decodeSync = (body: unknown): Effect.Effect<SyncAnswer, Schema.Sche
     )
   }
   return Effect.map(Effect.andThen(decodeEnded(body), decodeChat(body)), ({ choices }) => {
-    const choice = choices.find(({ index }) => index === 0) ?? choices[0]
+    const choice = choices.find(isAnswer) ?? choices[0]
     const reason = choice.finish_reason ?? choice.finishReason
     const finishReason = typeof reason === "string" && reasonOf(reason) !== "none" ? reason : undefined
     const errors = errorIn({ error: choice.error })
