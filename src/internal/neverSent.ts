@@ -70,7 +70,9 @@ const connectMessages: ReadonlyArray<RegExp> = [
   // Node's tls, when the other side hangs up in the handshake
   /^Client network socket disconnected before secure TLS connection was established$/,
   // A server that refuses an HTTP/2 stream has not processed it (RFC 9113, section 8.7)
-  /NGHTTP2_REFUSED_STREAM/
+  /NGHTTP2_REFUSED_STREAM/,
+  // undici, for the streams that a server that shuts down says it has not processed (RFC 9113, section 6.8)
+  /^HTTP\/2: "GOAWAY" frame received with code \d+$/
 ]
 
 /** Whether the cause of a transport error proves that the request was never sent. */

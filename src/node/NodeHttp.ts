@@ -24,6 +24,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
+import { Readable } from "node:stream"
 import { quote } from "../internal/describe.ts"
 import { faultOf } from "../internal/options.ts"
 import * as Sends from "../internal/sends.ts"
@@ -63,7 +64,8 @@ export interface Options {
    */
   readonly connect?: Exclude<Undici.Agent.Options["connect"], Function> | undefined
   /**
-   * Whether HTTP/2 is used with servers that choose it.
+   * Whether HTTP/2 is used with servers that choose it. undici itself repeats a request that a server says it has not processed,
+   * but never one that creates a run: whether that is repeated is up to the options `retry` and `retryCreates` of the client.
    *
    * @default true
    */
@@ -232,6 +234,19 @@ const acceptCompressed = (request: HttpClientRequest.HttpClientRequest): HttpCli
     ? HttpClientRequest.setHeader(request, "accept-encoding", acceptEncoding)
     : request
 
+type Body = NonNullable<Undici.Dispatcher.DispatchOptions["body"]> | null
+
+/**
+ * The body of a create as a stream, which undici cannot read a second time. Over HTTP/2 it sends requests with other bodies again,
+ * without a word, when the server refuses their streams or shuts down. Whether a create is repeated is up to its caller.
+ */
+const readOnce = (body: Body): Body =>
+  body instanceof Uint8Array
+    ? Readable.from([body])
+    : (body as unknown) instanceof Blob
+    ? (body as unknown as Blob).stream() as never
+    : body
+
 /**
  * Makes the dispatcher of one layer, and destroys it with the layer. Limits are set on each request, because Effect's client sets
  * an hour for the headers there.
@@ -255,7 +270,10 @@ const makeDispatcher = (
     )
     return proxied.compose((dispatch) => (options: Undici.Dispatcher.DispatchOptions & Counted, handler) => {
       const request = { ...options, ...limits }
-      if (request[counted] !== undefined) Sends.watch(request[counted], handler)
+      if (request[counted] !== undefined) {
+        Sends.watch(request[counted], handler)
+        request.body = readOnce(request.body ?? null)
+      }
       return proxied !== direct && isLoopback(new URL(String(options.origin)).hostname)
         ? direct.dispatch(request as Undici.Agent.DispatchOptions, handler)
         : dispatch(request, handler)

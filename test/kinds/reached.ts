@@ -11,9 +11,11 @@ import { Polling, Run, RunError, RunRef, Spine, Tela } from "canvas-runs"
 import { NodeHttp as OurNodeHttp } from "canvas-runs/node"
 import * as RunStore from "canvas-runs/RunStore"
 import * as NodeHttp from "node:http"
+import * as http2 from "node:http2"
 import * as Net from "node:net"
 import type { Duplex } from "node:stream"
 import * as Undici from "undici"
+import { listen, tls } from "../support/servers.ts"
 import type { Place } from "./kind.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
@@ -358,6 +360,27 @@ const endsOn = (
     assert.strictEqual(tagOf(exit), tag)
     yield* Scope.close(scope, Exit.void)
   }).pipe(Effect.provide(TestClock.layer()), Effect.scoped)
+
+/** A create over HTTP/2, to a server that refuses each stream, is sent once. */
+const refusedStream = (files?: Spine.CreateRunParams["files"]) => () =>
+  Effect.gen(function*() {
+    let posts = 0
+    const server = http2.createSecureServer({ cert: tls.cert, key: tls.key })
+    server.on("stream", (stream: http2.ServerHttp2Stream) => {
+      posts++
+      stream.on("error", () => {})
+      stream.close(http2.constants.NGHTTP2_REFUSED_STREAM)
+    })
+    const { port } = yield* listen(server)
+    const { runs } = yield* Spine.make({
+      ...options,
+      requestTimeout: "10 seconds",
+      baseUrl: `https://localhost:${port}`,
+      retry: Schedule.recurs(0)
+    })
+    const exit = yield* Effect.exit(runs.create({ prompt: "x", files }))
+    assert.deepStrictEqual([tagOf(exit), posts], ["TransportError", 1])
+  }).pipe(Effect.provide(OurNodeHttp.layer({ connect: { ca: tls.ca } })), Effect.scoped)
 
 /** Fetch, on a dispatcher of the program's, which sends requests in a way of its own. */
 const onDispatcher = (make: (Agent: typeof Undici.Agent) => Undici.Dispatcher) =>
@@ -953,5 +976,25 @@ export const places: ReadonlyArray<Place> = [
       "through fetch": endsOn(fetching, "https", "RequestTimeoutError"),
       "through undici": endsOn(node, "https", "RequestTimeoutError")
     }
+  },
+  {
+    name: "undici does not send a create again by itself",
+    mutant: { file: "src/node/NodeHttp.ts", find: "request.body = readOnce(request.body ?? null)", replace: "" },
+    inputs: {
+      "of JSON, whose stream is refused": refusedStream(),
+      "of a small form, whose stream is refused": refusedStream([{ data: new Uint8Array(3), filename: "a.txt" }]),
+      "of a form with a Blob, whose stream is refused": refusedStream([new File(["abc"], "a.txt")])
+    }
+  },
+  {
+    name: "a stream that a server did not process before it shut down was surely not sent",
+    mutant: { file: neverSent, find: "  /^HTTP\\/2: \"GOAWAY\" frame received with code \\d+$/\n", replace: "" },
+    inputs: Object.fromEntries([0, 11].map((code) => [
+      `with code ${code}`,
+      creates(
+        () => coded("UND_ERR_INFO", { message: `HTTP/2: "GOAWAY" frame received with code ${code}` }),
+        { tag: "TransportError" }
+      )
+    ]))
   }
 ]
