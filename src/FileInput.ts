@@ -211,13 +211,20 @@ export const readError = (filename: string, cause: unknown): FileInputError =>
   new FileInputError({
     message: `${filename} could not be read (${
       cause instanceof Error ? cause.message : String(cause)
-    }). Nothing was created. Check that the file exists and that this program may read it.`,
+    }). Nothing was created. ${
+      isOfFileSystem(cause)
+        ? "Check that the file exists and that this program may read it."
+        : "Check what its bytes come from."
+    }`,
     file: filename,
     reason: "read",
     reached: false,
     isRetryable: false,
     cause
   })
+
+const isOfFileSystem = (cause: unknown): boolean =>
+  Predicate.hasProperty(cause, "_tag") && cause._tag === "PlatformError"
 
 type Data = Uint8Array | Blob | Stream.Stream<Uint8Array, unknown>
 

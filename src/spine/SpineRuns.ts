@@ -212,7 +212,7 @@ export interface Runs {
    * ```
    */
   readonly completions: <Target extends RunTarget, E = never, R = never, InputError = never, InputServices = never>(
-    runs: Iterable<Target> | Stream.Stream<Target, InputError, InputServices>,
+    runs: Iterable<Target> & object | Stream.Stream<Target, InputError, InputServices>,
     options?: WaitOptions<E, R> & { readonly concurrency?: number | undefined }
   ) => Stream.Stream<
     RunSource.Completion<Target, Wire.CompletedRun | Wire.PartialRun, WaitError | E>,

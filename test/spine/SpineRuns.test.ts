@@ -416,6 +416,8 @@ describe("runs.waitForCompletion", () => {
       >()
       // @ts-expect-error -- one or the other
       void runs.waitForCompletion(id, { pollInterval: 1000, schedule: Schedule.spaced(1000) })
+      // @ts-expect-error -- a text is a list of its characters
+      void runs.completions(id)
     }
     expectTypeOf(use).parameter(0).toEqualTypeOf<Spine.Runs>()
   })
