@@ -627,6 +627,9 @@ const settled = <A extends { readonly ref: RunRef.RunRef }, B, E, E2, R, R2>(
     })
   }).pipe(Effect.provide(storage))
 
+/** Longer than what is left after two polls: only webhooks make a wait with it end in time. */
+const rarely = ({ beats: time }: Caller) => time(beats.waitTimeout / 2.5)
+
 /** Waits while webhooks come that say that the run has ended: before the first poll, during polls and between them. */
 const whilePushed = <A, E, R>(
   { beats: time, hub }: Caller,
@@ -715,7 +718,10 @@ export const aroundOperations: ReadonlyArray<Operation> = [
     "execute async: result, with webhooks",
     telaPolls,
     (client, caller) =>
-      Effect.flatMap(executed(client, caller), ({ result }) => whilePushed(caller, "tela", ids.execution, result)),
+      Effect.flatMap(
+        canvasOf(client).execute({}, { async: true, ...telaWait(caller), pollingInterval: rarely(caller) }),
+        ({ result }) => whilePushed(caller, "tela", ids.execution, result)
+      ),
     { before: 1, client: "webhooks", like: "tela execute async: result", on: memory }
   ),
   spine(
