@@ -1,8 +1,10 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Option, Scheduler, Stream } from "effect"
 import { Run, RunError, RunRef, type RunSource } from "canvas-runs"
 import * as Polling from "canvas-runs/Polling"
+import { size } from "../long/size.ts"
 import * as Busy from "./busy.ts"
+import * as BusyTurns from "./busyTurns.ts"
 
 interface Snapshot {
   readonly status: "running"
@@ -37,6 +39,18 @@ const waiting = (busy: Busy.Busy, count: number) => {
 }
 
 describe("a busy event loop", () => {
+  // It takes seconds and hardly any CPU time, so it runs beside the other tests
+  const turns = size(
+    { count: 1500, turn: 2000, interval: 3000, timeout: 8000 },
+    { count: 5000, turn: 2000, interval: 3000, timeout: 20_000 }
+  )
+  let process: Promise<BusyTurns.Lateness>
+  beforeAll(() => {
+    process = BusyTurns.run(turns)
+    // The test that awaits it says why it failed
+    process.catch(() => {})
+  })
+
   for (
     const [turn, passes, count] of [[2000, 3, 5000], [2000, 1, 2000], [1500, 2, 3000], [7000, 1, 1000]] as const
   ) {
@@ -95,4 +109,16 @@ describe("a busy event loop", () => {
     for (let turn = 0; turn < 50; turn++) busy.turn(200)
     assert.strictEqual(ended.length, 300)
   })
+
+  it(
+    `C2: in a process with turns of ${turns.turn} ms, ${turns.count} waits are held back for one rest at most, and not past their deadline`,
+    async () => {
+      const { latestPoll, latestTimeout, polls, timeouts } = await process
+      assert.strictEqual(timeouts, turns.count)
+      assert.isAtLeast(polls, turns.count)
+      assert.isAtMost(latestPoll, 1)
+      assert.strictEqual(latestTimeout, 0)
+    },
+    120_000
+  )
 })
