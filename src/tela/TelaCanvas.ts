@@ -28,6 +28,8 @@ import { executeAsync, executeSync, run } from "./internal/execute.ts"
 import { getExecution } from "./internal/follow.ts"
 import { type Validate, validateWith } from "./internal/output.ts"
 import type { Runtime, Target } from "./internal/request.ts"
+import { executeStream } from "./internal/stream.ts"
+import * as StreamExecutions from "./internal/streamExecution.ts"
 import {
   type AsyncExecution,
   type AsyncParams,
@@ -43,8 +45,7 @@ import {
 } from "./TelaExecution.ts"
 import * as Wire from "./TelaSchema.ts"
 import { compare } from "./internal/compareSchemas.ts"
-import { executeStream, type StreamError, type StreamParams, type StreamPart } from "./TelaStream.ts"
-import { type DynamicStreamParams, make as makeStreamExecution, type StreamExecution } from "./TelaStreamExecution.ts"
+import type { DynamicStreamParams, StreamError, StreamExecution, StreamParams, StreamPart } from "./TelaStream.ts"
 
 /**
  * The variables of a canvas without a schema: an object with a member for each variable.
@@ -453,7 +454,7 @@ const build = (runtime: Runtime, given: AnyOptions, known: Known): Canvas | Work
       prepared("canvas.execute", variables, params, {}),
       (variables): Effect.Effect<Execution<unknown>, SyncError | OnCreatedErrorOf<unknown>, unknown> =>
         params.stream === true
-          ? makeStreamExecution({
+          ? StreamExecutions.make({
             params: params as DynamicStreamParams,
             variables,
             validate: validate(params),

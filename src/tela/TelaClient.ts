@@ -44,6 +44,7 @@ import {
   type RunFailedError
 } from "../RunError.ts"
 import type { RunRef } from "../internal/ref.ts"
+import * as StreamExecutions from "./internal/streamExecution.ts"
 import * as TelaCanvas from "./TelaCanvas.ts"
 import * as TelaCompletionRuns from "./TelaCompletionRuns.ts"
 import {
@@ -59,7 +60,6 @@ import {
 } from "./TelaExecution.ts"
 import { describeError, type Task } from "./TelaSchema.ts"
 import type { StreamError, StreamParams, StreamPart } from "./TelaStream.ts"
-import { make as makeStreamExecution } from "./TelaStreamExecution.ts"
 import * as TelaTasks from "./TelaTasks.ts"
 import * as TelaVault from "./TelaVault.ts"
 import * as TelaVersions from "./TelaVersions.ts"
@@ -394,7 +394,7 @@ export const layerTest = (handlers: TestHandlers): Layer.Layer<TelaClient> => {
       stream: streaming,
       execute: (variables: unknown, params: SyncParams | AsyncParams | StreamParams = {}) =>
         params.stream === true
-          ? makeStreamExecution({
+          ? StreamExecutions.make({
             params,
             variables,
             validate: Effect.succeed,

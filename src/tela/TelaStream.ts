@@ -37,41 +37,10 @@
  * @see https://docs.tela.com/en/completion-api/streaming
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import { constVoid } from "effect/Function"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type * as HttpClientResponse from "effect/http/HttpClientResponse"
-import * as Option from "effect/Option"
-import * as Pull from "effect/Pull"
-import * as Result from "effect/Result"
-import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
-import * as Create from "../internal/create.ts"
-import { reasons } from "../internal/describe.ts"
-import * as FetchPlatform from "../internal/fetchPlatform.ts"
-import type * as Http from "../internal/http.ts"
-import * as TimerQueue from "../internal/polling/timerQueue.ts"
-import * as Sse from "./internal/sse.ts"
-import * as Telemetry from "../internal/telemetry.ts"
-import { type InvalidOutputError, RunFailedError, StreamInterruptedError } from "../RunError.ts"
-import * as RunRef from "../internal/ref.ts"
-import { reasonOf } from "./internal/endMark.ts"
-import * as Fold from "./internal/streamFold.ts"
-import { positive } from "./internal/duration.ts"
-import { type Validate, validated } from "./internal/output.ts"
-import { operation, prepare, type Runtime, spanAttributes, type Target } from "./internal/request.ts"
-import { failedStream } from "./internal/syncAnswer.ts"
-import {
-  type ExecuteError,
-  type ExecuteParams,
-  provider,
-  type TelaDuration,
-  type VersionParams
-} from "./TelaExecution.ts"
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type { InvalidOutputError, RunFailedError, StreamInterruptedError } from "../RunError.ts"
+import type { ExecuteError, ExecuteParams, ExecutionInfo, TelaDuration, VersionParams } from "./TelaExecution.ts"
 
 /**
  * A streamed execution.
@@ -161,415 +130,53 @@ export type StreamPart<Output> =
 export type StreamError = ExecuteError | RunFailedError | StreamInterruptedError | InvalidOutputError
 
 /**
- * Executes and streams.
+ * The status of a streamed execution: `streaming` from the first pull of its `result`, then `succeeded` once the last part has
+ * been emitted, or `failed`. One that its consumer abandoned, or that was cancelled, is `failed`.
  *
- * @internal
+ * @category models
+ * @since 0.1.0
  */
-export const executeStream = <Output>(
-  runtime: Runtime,
-  target: Target,
-  variables: unknown,
-  params: Omit<StreamParams, "stream">,
-  validate: Validate<Output>
-): Stream.Stream<StreamPart<Output>, StreamError> =>
-  Stream.unwrap(
-    Create.operation(Effect.gen(function*() {
-      const first = yield* positive(operation, "firstEventTimeout", params.firstEventTimeout ?? "5 minutes")
-      const idle = yield* positive(operation, "idleTimeout", params.idleTimeout ?? "1 minute")
-      const total = yield* positive(operation, "timeout", params.timeout ?? Infinity)
-      const started = yield* Clock.currentTimeMillis
-      const { request } = yield* prepare(runtime, target, variables, params, { stream: true })
-      const opened = yield* Create.open(
-        runtime.api,
-        {
-          operation,
-          request: HttpClientRequest.setHeader(request, "accept", "text/event-stream, application/json"),
-          timeout: Duration.min(first, total)
-        },
-        { retryCreates: runtime.retryCreates }
-      ).pipe(Effect.catch(failedStream))
-      yield* Telemetry.countCreated(provider)
-      let hasEnded = false
-      const onEnd = (exit: Exit.Exit<unknown, unknown>, id: string | undefined) =>
-        Effect.suspend(() => {
-          if (hasEnded) return Effect.void
-          hasEnded = true
-          return Telemetry.endedAlone({ provider, started, id }, exit)
-        })
-      // A consumer that leaves before the end
-      yield* Effect.addFinalizer(() => onEnd(Exit.interrupt(), undefined))
-      return Stream.fromPull(read({
-        opened,
-        scope: yield* Effect.scope,
-        validate,
-        clock: yield* Clock.Clock,
-        timers: yield* Effect.withFiber((fiber) => Effect.succeed(TimerQueue.of(fiber))),
-        started,
-        first,
-        idle,
-        total,
-        onEnd
-      }))
-    }))
-  ).pipe(Telemetry.streamSpan("TelaCanvas.execute", spanAttributes(target, params, "stream")))
-
-interface Reading<Output> {
-  readonly opened: Http.Opened
-  readonly scope: Scope.Scope
-  readonly validate: Validate<Output>
-  readonly clock: Clock.Clock
-  readonly timers: TimerQueue.TimerQueue
-  readonly started: number
-  readonly first: Duration.Duration
-  readonly idle: Duration.Duration
-  readonly total: Duration.Duration
-  /** Takes the end that the consumer is told, and the completion's id. Later ones are ignored. */
-  readonly onEnd: (exit: Exit.Exit<unknown, unknown>, id: string | undefined) => Effect.Effect<void>
-}
-
-type Parts<Output> = Pull.Pull<readonly [StreamPart<Output>, ...Array<StreamPart<Output>>], StreamError>
+export type StreamStatus = "created" | "streaming" | "succeeded" | "failed"
 
 /**
- * Reads the body: bytes to events to parts, an array per piece of the body, in one step. Parts that stand before a failure in
- * the same piece are handed on first, so the outcome does not depend on how the network cut the stream.
+ * A streamed execution. It sends nothing by itself: the first pull of `result` uploads the files and sends the one request.
  *
- * The body is read only when the consumer asks, and a watchdog looks after the time.
+ * **Gotchas**
+ *
+ * `result` and `rawResult` are two forms of one execution, which runs once. A second run of either fails with a
+ * `BadRequestError` and sends nothing. For a stream that executes again each time it is run, there is `canvas.stream`.
+ *
+ * @category models
+ * @since 0.1.0
  */
-const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> => {
-  const { clock, onEnd, opened, scope, timers } = reading
-  const { maxBytes, requestId, response } = opened
-  const said = Fold.initial()
-  /** What has been read and not been handed on. */
-  let parts: Array<StreamPart<Output>> = []
-  /** How the stream ends, once that is certain. The consumer gets it after the parts. */
-  let ending: Parts<Output> | undefined
-  /** The consumer, while it waits. */
-  let consumer: ((parts: Parts<Output>) => void) | undefined
-  /** Asks the body for its next piece. */
-  let more: () => void = constVoid
-  let isCutOff = false
-  /** Whether the last piece of the body held more than keep-alives. */
-  let isAlive = false
-
-  const fail = (error: StreamInterruptedError | RunFailedError) => {
-    ending ??= Effect.fail(error)
-  }
-
-  const tooLong = () =>
-    interrupted(reading, said, "transport", {
-      what: `an event is longer than ${maxBytes} characters, which is the client's maxResponseBytes and can be raised`
-    })
-
-  const take = (event: string, data: string) => {
-    if (ending !== undefined) return
-    if (data.length > maxBytes) return fail(tooLong())
-    const step = Fold.step(said, event, data, requestId, isCutOff)
-    switch (step._tag) {
-      case "delta":
-        isAlive ||= said.unknown === undefined
-        parts.push(step)
-        return
-      case "event":
-        isAlive ||= !isKeepAlive(step.event)
-        parts.push(step)
-        return
-      case "lines":
-        for (const line of step.lines) take(event, line)
-        return
-      case "done":
-        return conclude(true)
-      case "failed":
-        return fail(failed(reading, said, step))
-      case "unreadable":
-        return fail(
-          interrupted(reading, said, "transport", {
-            what: `an event ${step.why}: ${excerpt(step.text)}`,
-            broken: step.data
-          })
-        )
-    }
-  }
-
-  const parser = Sse.make(take, {
-    maxLength: maxBytes,
-    clean: opened.clean,
-    isWhole: (event) => reasonOf(event) === "failure"
-  })
-
-  /** Ends the stream, which has sent `[DONE]` or will send nothing more. */
-  const conclude = (isDone: boolean) => {
-    ending ??= Fold.isSuccess(said, isDone)
-      ? final
-      : Effect.fail(interrupted(reading, said, "end", { what: whyOpen(said, isDone, response) }))
-  }
-
-  const final: Parts<Output> = Effect.suspend(() =>
-    Effect.map(
-      validated(validateText(reading.validate, said.message), Fold.outputOf(said), {
-        requestId,
-        finishReason: said.finishReason
-      }),
-      (result) => {
-        ending = Cause.done()
-        return [{ _tag: "final", result, message: said.message, finishReason: said.finishReason, requestId }] as const
-      }
-    )
-  )
-
-  const sinceSent = clock.currentTimeMillisUnsafe() - opened.sentAt
-  const deadline = timers.now() + Duration.toMillis(reading.total) - sinceSent
-  /** What the server may take its time for, and how many milliseconds are left of it. The consumer's time does not count. */
-  let phase: "first-event" | "idle" = "first-event"
-  let patience = Duration.toMillis(reading.first) - sinceSent
-  let askedAt = 0
-  const watchdog = TimerQueue.watchman(timers, () => {
-    // The model has said its end, and only the connection stayed open
-    if (Fold.isSuccess(said, false)) return finish()
-    const reason = timers.now() >= deadline ? "total" : phase
-    fail(interrupted(reading, said, reason, { what: whyLate(reading, reason) }))
-    answer()
-  })
-
-  /** Hands on what has been read, or else lets the consumer see how the stream ends. */
-  const answer = () => {
-    const resume = consumer
-    consumer = undefined
-    watchdog.rest()
-    resume?.(next)
-  }
-
-  const next: Parts<Output> = Effect.suspend(() => {
-    const read = parts
-    if (isNonEmpty(read)) {
-      parts = []
-      return Effect.succeed(read)
-    }
-    if (ending !== undefined) return Effect.onExit(ending, (exit) => onEnd(exit, said.completionId))
-    askedAt = timers.now()
-    watchdog.expect(Math.min(patience, deadline - askedAt))
-    return ask
-  })
-
-  // What arrives after a consumer was interrupted is for its next pull
-  const forget = Effect.sync(() => {
-    consumer = undefined
-    watchdog.rest()
-  })
-  const ask: Parts<Output> = Effect.callback((resume) => {
-    consumer = resume
-    more()
-    return forget
-  })
-
-  /** The last event may lack the blank line that closes it, if the server closed the stream instead, or be cut. */
-  const finish = () => {
-    isCutOff = true
-    parser.end()
-    conclude(false)
-    answer()
-  }
-
-  const sink: Sink = {
-    isAwaited: () => consumer !== undefined,
-    feed: (pieces) => {
-      pieces.forEach(parser.feed)
-      if (parser.isTooLong()) fail(tooLong())
-      if (parts.length === 0 && ending === undefined) return more()
-      if (isAlive) {
-        isAlive = false
-        phase = "idle"
-        patience = Duration.toMillis(reading.idle)
-      } else if (consumer !== undefined) patience = Math.max(0, patience - (timers.now() - askedAt))
-      answer()
-    },
-    finish,
-    breakOff: (cause) => {
-      if (Fold.isSuccess(said, false)) return finish()
-      fail(
-        interrupted(reading, said, "transport", {
-          what: FetchPlatform.adviceFor(cause) ?? "the connection broke",
-          cause
-        })
-      )
-      answer()
-    },
-    die: (cause) => {
-      ending ??= Effect.failCause(cause)
-      answer()
-    }
-  }
-
-  return Effect.suspend(() => {
-    const body = FetchPlatform.fetchBody(response)
-    return Scope.addFinalizer(scope, Effect.sync(watchdog.stop)).pipe(
-      Effect.andThen(
-        body === undefined || body === "taken"
-          ? readStream(FetchPlatform.stream(response), scope, sink)
-          : readWeb(body, scope, sink)
-      ),
-      Effect.map((ask) => {
-        more = ask
-        return next
-      })
-    )
-  })
-}
-
-const isKeepAlive = (event: string): boolean => /^(ping|heartbeat|keep-?alive)$/i.test(event)
-
-const isNonEmpty = <A>(parts: ReadonlyArray<A>): parts is readonly [A, ...Array<A>] => parts.length > 0
-
-/** Takes the pieces of a body, and its end. */
-interface Sink {
-  /** Whether the consumer waits for a piece. */
-  readonly isAwaited: () => boolean
-  readonly feed: (pieces: ReadonlyArray<Uint8Array>) => void
-  readonly finish: () => void
-  readonly breakOff: (cause: unknown) => void
-  readonly die: (cause: Cause.Cause<never>) => void
+export interface StreamExecution<out Output> extends ExecutionInfo {
+  readonly isSync: false
+  readonly isAsync: false
+  readonly isStream: true
+  readonly params: StreamParams | DynamicStreamParams
+  /** The status, without a request. */
+  readonly status: Effect.Effect<StreamStatus>
+  /**
+   * The output as it arrives, ending with a `final` part that holds the validated output. Abandoning the stream, by interruption
+   * or by taking fewer parts, closes the connection.
+   */
+  readonly result: Stream.Stream<StreamPart<Output>, StreamError>
+  /** Executes without validation, and returns the chunks and events, unchanged. */
+  readonly rawResult: Effect.Effect<ReadonlyArray<unknown>, StreamError>
+  /**
+   * Closes the connection. The consumer of `result` gets a `StreamInterruptedError` with the reason `cancelled` and what had
+   * arrived. A stream that has not started is never sent.
+   */
+  readonly cancel: Effect.Effect<void>
 }
 
 /**
- * Reads the body of a fetch by hand, which takes half of the time per piece that a fiber and its pulls take. Returns what
- * asks for the next piece.
+ * Parameters of which only the running program knows whether they stream, as in `const params = { stream: true }`, which
+ * TypeScript reads as `{ stream: boolean }`. Without `stream: true`, `firstEventTimeout` and `idleTimeout` have no effect.
+ *
+ * @category models
+ * @since 0.1.0
  */
-const readWeb = (
-  body: ReadableStream<Uint8Array>,
-  scope: Scope.Scope,
-  sink: Sink
-): Effect.Effect<() => void> =>
-  Effect.uninterruptible(Effect.withFiber((fiber) => {
-    const reader = body.getReader()
-    const cancel = Effect.sync(() => FetchPlatform.letGo(() => reader.cancel()))
-    const fork = Effect.runForkWith(fiber.context)
-    let isReading = false
-    let count = 0
-    const onPiece = ({ done, value }: ReadableStreamReadResult<unknown>) => {
-      isReading = false
-      if (done) return sink.finish()
-      const bytes = Result.try(() => FetchPlatform.toBytes(value))
-      if (Result.isFailure(bytes)) sink.breakOff(bytes.failure)
-      else sink.feed([bytes.success])
-    }
-    const onDefect = (defect: unknown) => sink.die(Cause.die(defect))
-    const read = () => {
-      Result.match(Result.try(() => reader.read().then(onPiece, sink.breakOff).catch(onDefect)), {
-        onFailure: sink.breakOff,
-        onSuccess: constVoid
-      })
-    }
-    const readInNextTurn = Effect.andThen(Effect.yieldNow, Effect.sync(read))
-    return Effect.as(Scope.addFinalizer(scope, cancel), () => {
-      if (isReading) return
-      isReading = true
-      if (++count % FetchPlatform.piecesPerTurn === 0) fork(readInNextTurn)
-      else read()
-    })
-  }))
-
-/** Reads any other body in a fiber, which waits until it is asked. Returns what asks for the next piece. */
-const readStream = (
-  body: HttpClientResponse.HttpClientResponse["stream"],
-  scope: Scope.Scope,
-  sink: Sink
-): Effect.Effect<() => void> =>
-  Effect.flatMap(Scope.provide(Stream.toPull(body), scope), (pull) => {
-    let wake = constVoid
-    const asked = Effect.callback<void>((resume) => {
-      wake = () => resume(Effect.void)
-      if (sink.isAwaited()) wake()
-    })
-    const readOn: Effect.Effect<void> = Effect.suspend(() =>
-      sink.isAwaited() ? readPiece : Effect.andThen(asked, readPiece)
-    )
-    const readPiece = Pull.matchEffect(pull, {
-      onSuccess: (pieces) => {
-        sink.feed(pieces)
-        return readOn
-      },
-      onFailure: (cause) => {
-        const error = Cause.findErrorOption(cause)
-        return Option.isNone(error)
-          ? Effect.failCause(cause as Cause.Cause<never>)
-          : Effect.sync(() =>
-            error.value.reason._tag === "EmptyBodyError" ? sink.finish() : sink.breakOff(error.value.reason.cause)
-          )
-      },
-      onDone: () => Effect.sync(sink.finish)
-    })
-    return Effect.as(
-      Effect.forkIn(Effect.catchCause(readOn, (cause) => Effect.sync(() => sink.die(cause))), scope),
-      () => wake()
-    )
-  })
-
-const interrupted = <Output>(
-  { clock, opened: { requestId }, started }: Reading<Output>,
-  said: Fold.Said,
-  reason: StreamInterruptedError["reason"],
-  { broken, cause, what }: { readonly what: string; readonly broken?: unknown; readonly cause?: unknown }
-): StreamInterruptedError =>
-  new StreamInterruptedError({
-    message: `The streamed execution was interrupted: ${what}. It had received ${describe(said)}, which this error's ` +
-      "received holds. A stream cannot be resumed: execute the canvas again, which is billed again.",
-    reason,
-    received: Fold.received(said, broken),
-    elapsed: Duration.millis(clock.currentTimeMillisUnsafe() - started),
-    ...(requestId === undefined ? undefined : { requestId }),
-    ...(cause instanceof Error ? { cause } : undefined)
-  })
-
-const failed = <Output>(
-  { opened: { requestId } }: Reading<Output>,
-  said: Fold.Said,
-  { error, text, words }: Extract<Fold.Step, { readonly _tag: "failed" }>
-): RunFailedError =>
-  new RunFailedError({
-    message: `The provider reported that the streamed execution failed: ${
-      words.length > 0 ? reasons(words) : `it gave no reason${text === "" ? "" : ` and sent ${excerpt(text)}`}`
-    }. The client had received ${describe(said)}, which this error's run holds.`,
-    ref: RunRef.make({ provider, kind: "stream", id: said.completionId || requestId || "unknown" }),
-    errors: words,
-    run: { error, received: Fold.received(said) },
-    ...(requestId === undefined ? undefined : { requestId })
-  })
-
-const describe = ({ chunks, message, skipped }: Fold.Said): string =>
-  `${chunks} ${chunks === 1 ? "chunk" : "chunks"} with ${message.length} characters of text${
-    skipped === 0 ? "" : ` and ${skipped} skipped ${skipped === 1 ? "event" : "events"}`
-  }`
-
-/** Why what has been said is no success. */
-const whyOpen = (said: Fold.Said, isDone: boolean, response: HttpClientResponse.HttpClientResponse): string => {
-  if (said.unknown !== undefined) return `its last event ${said.unknown.why}: ${excerpt(said.unknown.text)}`
-  const encoding = said.chunks === 0 ? response.headers["content-encoding"] : undefined
-  return (isDone
-    ? "it ended without output"
-    : `it ended without [DONE] and without a finish_reason that is an end${
-      said.finishReason === undefined ? "" : ` (the last one is ${JSON.stringify(said.finishReason)})`
-    }`) +
-    (encoding === undefined
-      ? ""
-      : ` (the response has the content-encoding ${encoding}, which the HTTP client has to decode)`)
+export interface DynamicStreamParams<Skip extends boolean = boolean> extends Omit<StreamParams<Skip>, "stream"> {
+  readonly stream: boolean
 }
-
-const whyLate = <Output>(
-  { first, idle, total }: Reading<Output>,
-  reason: "first-event" | "idle" | "total"
-): string =>
-  reason === "total"
-    ? `it took longer than ${Duration.format(total)}, which is its timeout`
-    : reason === "idle"
-    ? `no event arrived for ${Duration.format(idle)}, which is its idleTimeout`
-    : `no event arrived within ${Duration.format(first)}, which is its firstEventTimeout`
-
-const excerpt = (text: string): string => text.length <= 200 ? text : `${text.slice(0, 200)}…`
-
-/** The text of a canvas with structured output is JSON, for a server that sends it as text only. */
-const validateText = <Output>(validate: Validate<Output>, message: string): Validate<Output> => (output) =>
-  output !== message
-    ? validate(output)
-    : Effect.catch(validate(output), (issue) => {
-      const json = Fold.jsonOf(message)
-      return json === undefined ? Effect.fail(issue) : Effect.mapError(validate(json), () => issue)
-    })

@@ -46,8 +46,14 @@ export {
 } from "./TelaExecution.ts"
 export { file, fileFromPath, type FileOptions, FileSchema, isTelaFile, type TelaFile } from "./TelaFile.ts"
 export * from "./TelaSchema.ts"
-export { type StreamError, type StreamParams, type StreamPart } from "./TelaStream.ts"
-export type { DynamicStreamParams, StreamExecution, StreamStatus } from "./TelaStreamExecution.ts"
+export type {
+  DynamicStreamParams,
+  StreamError,
+  StreamExecution,
+  StreamParams,
+  StreamPart,
+  StreamStatus
+} from "./TelaStream.ts"
 export type { NewTask, TaskFilters, TaskPatch, TaskProgressFilters, Tasks, TaskTarget } from "./TelaTasks.ts"
 export type { Vault } from "./TelaVault.ts"
 export type { Environments, Versions } from "./TelaVersions.ts"

@@ -507,7 +507,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a piece of a stream that is not bytes is an interruption",
     mutant: {
-      file: "src/tela/TelaStream.ts",
+      file: "src/tela/internal/streamBody.ts",
       find: "Result.try(() => FetchPlatform.toBytes(value))",
       replace: "Result.succeed(value as Uint8Array)"
     },
@@ -518,7 +518,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a stream lets go of its body without waiting",
     mutant: {
-      file: "src/tela/TelaStream.ts",
+      file: "src/tela/internal/streamBody.ts",
       find: "const cancel = Effect.sync(() => FetchPlatform.letGo(() => reader.cancel()))",
       replace: "const cancel = Effect.promise(() => reader.cancel())"
     },
@@ -532,7 +532,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a stream looks at the time while it reads what is ready",
     mutant: {
-      file: "src/tela/TelaStream.ts",
+      file: "src/tela/internal/streamBody.ts",
       find: "if (++count % FetchPlatform.piecesPerTurn === 0) fork(readInNextTurn)",
       replace: "if (++count < 0) fork(readInNextTurn)"
     },

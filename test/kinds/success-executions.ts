@@ -382,7 +382,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "StreamExecution: only the final part makes it succeeded",
     mutant: {
-      file: "src/tela/TelaStreamExecution.ts",
+      file: "src/tela/internal/streamExecution.ts",
       find: "if (part._tag === \"final\") return",
       replace: "if (part._tag !== \"event\") return"
     },

@@ -20,7 +20,7 @@ import type { Place } from "./kind.ts"
 
 const endMark = "src/tela/internal/endMark.ts"
 const fold = "src/tela/internal/streamFold.ts"
-const stream = "src/tela/TelaStream.ts"
+const reader = "src/tela/internal/streamReader.ts"
 const answers = "src/tela/internal/syncAnswer.ts"
 
 /** The stream fails as interrupted, after this text. */
@@ -498,7 +498,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "SSE dispatch: an event named as a failure needs no data",
     mutant: {
-      file: stream,
+      file: reader,
       find: "isWhole: (event) => reasonOf(event) === \"failure\"",
       replace: "isWhole: () => false"
     },
@@ -565,7 +565,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "finish: the end of the body is not [DONE]",
-    mutant: { file: stream, find: "conclude(false)", replace: "conclude(true)" },
+    mutant: { file: reader, find: "conclude(reader, false)", replace: "conclude(reader, true)" },
     inputs: {
       "after text": isInterrupted(chunk("12"), "12"),
       "after structured output": isInterrupted(structured({ n: 1 }), "")
@@ -574,9 +574,9 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "breakOff: a connection that breaks before the end is no success",
     mutant: {
-      file: stream,
-      find: "breakOff: (cause) => {\n      if (Fold.isSuccess(said, false)) return finish()",
-      replace: "breakOff: (cause) => {\n      if (Fold.isSuccess(said, true)) conclude(true)"
+      file: reader,
+      find: "if (Fold.isSuccess(reader.said, false)) return finish(reader)\n  failWith(",
+      replace: "if (Fold.isSuccess(reader.said, true)) conclude(reader, true)\n  failWith("
     },
     inputs: {
       "after text": isInterrupted(chunk("12"), "12", { end: "break" }),
@@ -586,9 +586,9 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "watchdog: silence before the end is no success",
     mutant: {
-      file: stream,
-      find: "if (Fold.isSuccess(said, false)) return finish()\n    const reason",
-      replace: "if (Fold.isSuccess(said, true)) conclude(true)\n    const reason"
+      file: reader,
+      find: "if (Fold.isSuccess(reader.said, false)) return finish(reader)\n  const reason",
+      replace: "if (Fold.isSuccess(reader.said, true)) conclude(reader, true)\n  const reason"
     },
     inputs: {
       "after the idle timeout": isInterrupted(chunk("12"), "12", { end: "open", params: { idleTimeout: "20ms" } }),
@@ -601,7 +601,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "validateText: text that is not JSON is not validated as another value",
     mutant: {
-      file: stream,
+      file: reader,
       find: "json === undefined ? Effect.fail(issue)",
       replace: "json === undefined ? validate({})"
     },

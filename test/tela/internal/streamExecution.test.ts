@@ -6,7 +6,7 @@ import * as http from "node:http"
 import { type AddressInfo } from "node:net"
 import { RunError, Tela } from "canvas-runs"
 import { Fault } from "canvas-runs/testing"
-import { apiKey, canvasId, failure, finish, live, setup, success } from "./support.ts"
+import { apiKey, canvasId, failure, finish, live, setup, success } from "../support.ts"
 
 const Invoice = Schema.Struct({ total: Schema.Number })
 

@@ -1,9 +1,4 @@
-/**
- * Streamed executions of Tela canvases as values with the members of the other modes.
- *
- * @see https://docs.tela.com/en/completion-api/streaming
- * @since 0.1.0
- */
+/** A streamed execution as a value: its stream runs once, and its state is known outside the stream. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -14,62 +9,17 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
-import { type Received, refused, StreamInterruptedError } from "../RunError.ts"
-import type { Validate } from "./internal/output.ts"
-import type { ExecutionInfo } from "./TelaExecution.ts"
-import type { StreamError, StreamParams, StreamPart } from "./TelaStream.ts"
-
-/**
- * The status of a streamed execution: `streaming` from the first pull of its `result`, then `succeeded` once the last part has
- * been emitted, or `failed`. One that its consumer abandoned, or that was cancelled, is `failed`.
- *
- * @category models
- * @since 0.1.0
- */
-export type StreamStatus = "created" | "streaming" | "succeeded" | "failed"
-
-/**
- * A streamed execution. It sends nothing by itself: the first pull of `result` uploads the files and sends the one request.
- *
- * **Gotchas**
- *
- * `result` and `rawResult` are two forms of one execution, which runs once. A second run of either fails with a
- * `BadRequestError` and sends nothing. For a stream that executes again each time it is run, there is `canvas.stream`.
- *
- * @category models
- * @since 0.1.0
- */
-export interface StreamExecution<out Output> extends ExecutionInfo {
-  readonly isSync: false
-  readonly isAsync: false
-  readonly isStream: true
-  readonly params: StreamParams | DynamicStreamParams
-  /** The status, without a request. */
-  readonly status: Effect.Effect<StreamStatus>
-  /**
-   * The output as it arrives, ending with a `final` part that holds the validated output. Abandoning the stream, by interruption
-   * or by taking fewer parts, closes the connection.
-   */
-  readonly result: Stream.Stream<StreamPart<Output>, StreamError>
-  /** Executes without validation, and returns the chunks and events, unchanged. */
-  readonly rawResult: Effect.Effect<ReadonlyArray<unknown>, StreamError>
-  /**
-   * Closes the connection. The consumer of `result` gets a `StreamInterruptedError` with the reason `cancelled` and what had
-   * arrived. A stream that has not started is never sent.
-   */
-  readonly cancel: Effect.Effect<void>
-}
-
-/**
- * Parameters of which only the running program knows whether they stream, as in `const params = { stream: true }`, which
- * TypeScript reads as `{ stream: boolean }`. Without `stream: true`, `firstEventTimeout` and `idleTimeout` have no effect.
- *
- * @category models
- * @since 0.1.0
- */
-export interface DynamicStreamParams<Skip extends boolean = boolean> extends Omit<StreamParams<Skip>, "stream"> {
-  readonly stream: boolean
-}
+import { type Received, refused, StreamInterruptedError } from "../../RunError.ts"
+import type {
+  DynamicStreamParams,
+  StreamError,
+  StreamExecution,
+  StreamParams,
+  StreamPart,
+  StreamStatus
+} from "../TelaStream.ts"
+import type { Validate } from "./output.ts"
+import { operation } from "./request.ts"
 
 interface State {
   readonly status: StreamStatus
@@ -78,11 +28,7 @@ interface State {
   readonly received: Received
 }
 
-/**
- * Makes the value. `open` starts a new execution each time that its stream is run.
- *
- * @internal
- */
+/** Makes the value. `open` starts a new execution each time that its stream is run. */
 export const make = <Output>(options: {
   readonly params: StreamParams | DynamicStreamParams
   readonly variables: unknown
@@ -166,7 +112,7 @@ export const make = <Output>(options: {
 
 const repeated = Effect.suspend(() =>
   Effect.fail(refused({
-    operation: "canvas.execute",
+    operation,
     parameter: "stream",
     message: "the result of a streamed execution can be run once, and has been run before. Execute again, or use " +
       "canvas.stream, which starts a new execution each time that it is run."

@@ -1,0 +1,66 @@
+/** The streaming mode of executions: the request, and the stream of its parts. */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Stream from "effect/Stream"
+import * as Create from "../../internal/create.ts"
+import * as TimerQueue from "../../internal/polling/timerQueue.ts"
+import * as Telemetry from "../../internal/telemetry.ts"
+import { provider } from "../TelaExecution.ts"
+import type { StreamError, StreamParams, StreamPart } from "../TelaStream.ts"
+import { positive } from "./duration.ts"
+import type { Validate } from "./output.ts"
+import { operation, prepare, type Runtime, spanAttributes, type Target } from "./request.ts"
+import { read } from "./streamReader.ts"
+import { failedStream } from "./syncAnswer.ts"
+
+/** Executes and streams. Each run of the stream is a new execution. */
+export const executeStream = <Output>(
+  runtime: Runtime,
+  target: Target,
+  variables: unknown,
+  params: Omit<StreamParams, "stream">,
+  validate: Validate<Output>
+): Stream.Stream<StreamPart<Output>, StreamError> =>
+  Stream.unwrap(
+    Create.operation(Effect.gen(function*() {
+      const first = yield* positive(operation, "firstEventTimeout", params.firstEventTimeout ?? "5 minutes")
+      const idle = yield* positive(operation, "idleTimeout", params.idleTimeout ?? "1 minute")
+      const total = yield* positive(operation, "timeout", params.timeout ?? Infinity)
+      const started = yield* Clock.currentTimeMillis
+      const { request } = yield* prepare(runtime, target, variables, params, { stream: true })
+      const opened = yield* Create.open(
+        runtime.api,
+        {
+          operation,
+          request: HttpClientRequest.setHeader(request, "accept", "text/event-stream, application/json"),
+          timeout: Duration.min(first, total)
+        },
+        { retryCreates: runtime.retryCreates }
+      ).pipe(Effect.catch(failedStream))
+      yield* Telemetry.countCreated(provider)
+      let hasEnded = false
+      const onEnd = (exit: Exit.Exit<unknown, unknown>, id: string | undefined) =>
+        Effect.suspend(() => {
+          if (hasEnded) return Effect.void
+          hasEnded = true
+          return Telemetry.endedAlone({ provider, started, id }, exit)
+        })
+      // A consumer that leaves before the end
+      yield* Effect.addFinalizer(() => onEnd(Exit.interrupt(), undefined))
+      return Stream.fromPull(read({
+        opened,
+        scope: yield* Effect.scope,
+        validate,
+        clock: yield* Clock.Clock,
+        timers: yield* Effect.withFiber((fiber) => Effect.succeed(TimerQueue.of(fiber))),
+        started,
+        first,
+        idle,
+        total,
+        onEnd
+      }))
+    }))
+  ).pipe(Telemetry.streamSpan("TelaCanvas.execute", spanAttributes(target, params, "stream")))

@@ -1,0 +1,87 @@
+/** The errors of a streamed execution, which hold what had arrived, and their messages. */
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import { reasons } from "../../internal/describe.ts"
+import type * as Http from "../../internal/http.ts"
+import * as RunRef from "../../internal/ref.ts"
+import { RunFailedError, StreamInterruptedError } from "../../RunError.ts"
+import { provider } from "../TelaExecution.ts"
+import * as Fold from "./streamFold.ts"
+
+/** What an error says of its stream. */
+interface Streamed {
+  readonly said: Fold.Said
+  readonly opened: Http.Opened
+  readonly clock: Clock.Clock
+  readonly started: number
+}
+
+/** The error for a stream that has not said its end. `broken` is the event that could not be read. */
+export const interrupted = (
+  { clock, opened: { requestId }, said, started }: Streamed,
+  reason: StreamInterruptedError["reason"],
+  what: string,
+  { broken, cause }: { readonly broken?: unknown; readonly cause?: unknown } = {}
+): StreamInterruptedError =>
+  new StreamInterruptedError({
+    message: `The streamed execution was interrupted: ${what}. It had received ${describe(said)}, which this error's ` +
+      "received holds. A stream cannot be resumed: execute the canvas again, which is billed again.",
+    reason,
+    received: Fold.received(said, broken),
+    elapsed: Duration.millis(clock.currentTimeMillisUnsafe() - started),
+    ...(requestId === undefined ? undefined : { requestId }),
+    ...(cause instanceof Error ? { cause } : undefined)
+  })
+
+/** The error for a stream in which the provider reported a failure. */
+export const failed = (
+  { opened: { requestId }, said }: Streamed,
+  { error, text, words }: Extract<Fold.Step, { readonly _tag: "failed" }>
+): RunFailedError =>
+  new RunFailedError({
+    message: `The provider reported that the streamed execution failed: ${
+      words.length > 0 ? reasons(words) : `it gave no reason${text === "" ? "" : ` and sent ${excerpt(text)}`}`
+    }. The client had received ${describe(said)}, which this error's run holds.`,
+    ref: RunRef.make({ provider, kind: "stream", id: said.completionId || requestId || "unknown" }),
+    errors: words,
+    run: { error, received: Fold.received(said) },
+    ...(requestId === undefined ? undefined : { requestId })
+  })
+
+const describe = ({ chunks, message, skipped }: Fold.Said): string =>
+  `${chunks} ${chunks === 1 ? "chunk" : "chunks"} with ${message.length} characters of text${
+    skipped === 0 ? "" : ` and ${skipped} skipped ${skipped === 1 ? "event" : "events"}`
+  }`
+
+/** Why an end is no success. */
+export const whyOpen = (said: Fold.Said, isDone: boolean, response: HttpClientResponse.HttpClientResponse): string => {
+  if (said.unknown !== undefined) return `its last event ${said.unknown.why}: ${excerpt(said.unknown.text)}`
+  const encoding = said.chunks === 0 ? response.headers["content-encoding"] : undefined
+  return (isDone
+    ? "it ended without output"
+    : `it ended without [DONE] and without a finish_reason that is an end${
+      said.finishReason === undefined ? "" : ` (the last one is ${JSON.stringify(said.finishReason)})`
+    }`) +
+    (encoding === undefined
+      ? ""
+      : ` (the response has the content-encoding ${encoding}, which the HTTP client has to decode)`)
+}
+
+/** Which of the three times has passed. */
+export const whyLate = (
+  { first, idle, total }: {
+    readonly first: Duration.Duration
+    readonly idle: Duration.Duration
+    readonly total: Duration.Duration
+  },
+  reason: "first-event" | "idle" | "total"
+): string =>
+  reason === "total"
+    ? `it took longer than ${Duration.format(total)}, which is its timeout`
+    : reason === "idle"
+    ? `no event arrived for ${Duration.format(idle)}, which is its idleTimeout`
+    : `no event arrived within ${Duration.format(first)}, which is its firstEventTimeout`
+
+/** The beginning of a text of the provider, for a message. */
+export const excerpt = (text: string): string => text.length <= 200 ? text : `${text.slice(0, 200)}…`

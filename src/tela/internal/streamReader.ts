@@ -1,0 +1,278 @@
+/**
+ * Reads the body of a streamed execution: bytes to events to parts. All that changes is in one {@link Reader}, which the functions
+ * here are given.
+ *
+ * The body is read only when the consumer asks, and a watchdog bounds the time that the server takes.
+ */
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import { constVoid } from "effect/Function"
+import type * as Pull from "effect/Pull"
+import * as Scope from "effect/Scope"
+import * as FetchPlatform from "../../internal/fetchPlatform.ts"
+import type * as Http from "../../internal/http.ts"
+import * as TimerQueue from "../../internal/polling/timerQueue.ts"
+import type { RunFailedError, StreamInterruptedError } from "../../RunError.ts"
+import type { StreamError, StreamPart } from "../TelaStream.ts"
+import { reasonOf } from "./endMark.ts"
+import { type Validate, validated } from "./output.ts"
+import * as Sse from "./sse.ts"
+import * as StreamBody from "./streamBody.ts"
+import { excerpt, failed, interrupted, whyLate, whyOpen } from "./streamErrors.ts"
+import * as Fold from "./streamFold.ts"
+
+/** What a stream is read with. */
+export interface Reading<Output> {
+  readonly opened: Http.Opened
+  readonly scope: Scope.Scope
+  readonly validate: Validate<Output>
+  readonly clock: Clock.Clock
+  readonly timers: TimerQueue.TimerQueue
+  /** When the execution began, in Unix milliseconds. */
+  readonly started: number
+  /** The `firstEventTimeout`. */
+  readonly first: Duration.Duration
+  /** The `idleTimeout`. */
+  readonly idle: Duration.Duration
+  /** The `timeout`. */
+  readonly total: Duration.Duration
+  /** Takes the end that the consumer is told, and the completion's id. Later ones are ignored. */
+  readonly onEnd: (exit: Exit.Exit<unknown, unknown>, id: string | undefined) => Effect.Effect<void>
+}
+
+type Parts<Output> = Pull.Pull<readonly [StreamPart<Output>, ...Array<StreamPart<Output>>], StreamError>
+
+/** A stream that is being read. */
+interface Reader<Output> extends Reading<Output> {
+  readonly said: Fold.Said
+  readonly parser: Sse.SseParser
+  readonly watchdog: TimerQueue.Watchman
+  /** When the `timeout` ends, in the milliseconds of `timers`. */
+  readonly deadline: number
+  /** What the consumer pulls. */
+  readonly next: Parts<Output>
+  /** Waits for the body. */
+  readonly waiting: Parts<Output>
+  /** Asks the body for its next piece. */
+  readMore: () => void
+  /** What has been read and not been handed on. */
+  parts: Array<StreamPart<Output>>
+  /** How the stream ends, once that is certain. The consumer gets it after the parts. */
+  ending: Parts<Output> | undefined
+  /** Resumes the consumer, while it waits. */
+  consumer: ((parts: Parts<Output>) => void) | undefined
+  /** Whether the body has ended, so that the last event may be cut. */
+  isCutOff: boolean
+  /** Whether the last piece of the body held more than keep-alives. */
+  isAlive: boolean
+  /** What the server takes its time for. */
+  phase: "first-event" | "idle"
+  /** How many milliseconds the server has left for it. The time of the consumer does not count. */
+  patience: number
+  /** When the consumer asked for the next piece. */
+  askedAt: number
+}
+
+/** Opens the body, and returns what the consumer pulls: an array of parts for each piece of the body. */
+export const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> =>
+  Effect.suspend(() => {
+    const reader = make(reading)
+    return Scope.addFinalizer(reading.scope, Effect.sync(reader.watchdog.stop)).pipe(
+      Effect.andThen(StreamBody.open(reading.opened.response, reading.scope, sinkOf(reader))),
+      Effect.map((readMore) => {
+        reader.readMore = readMore
+        return reader.next
+      })
+    )
+  })
+
+const make = <Output>(reading: Reading<Output>): Reader<Output> => {
+  const { clock, first, opened, timers, total } = reading
+  const sinceSent = clock.currentTimeMillisUnsafe() - opened.sentAt
+  const reader: Reader<Output> = {
+    ...reading,
+    said: Fold.initial(),
+    parser: Sse.make((event, data) => take(reader, event, data), {
+      maxLength: opened.maxBytes,
+      clean: opened.clean,
+      isWhole: (event) => reasonOf(event) === "failure"
+    }),
+    watchdog: TimerQueue.watchman(timers, () => timeOut(reader)),
+    deadline: timers.now() + Duration.toMillis(total) - sinceSent,
+    next: Effect.suspend(() => nextParts(reader)),
+    waiting: Effect.callback((resume) => {
+      reader.consumer = resume
+      reader.readMore()
+      // What arrives after the consumer was interrupted is for its next pull
+      return Effect.sync(() => void release(reader))
+    }),
+    readMore: constVoid,
+    parts: [],
+    ending: undefined,
+    consumer: undefined,
+    isCutOff: false,
+    isAlive: false,
+    phase: "first-event",
+    patience: Duration.toMillis(first) - sinceSent,
+    askedAt: 0
+  }
+  return reader
+}
+
+/**
+ * Hands on what has been read, then how the stream ends, or else waits for the body. Parts before a failure in the same piece are
+ * handed on first, so that the outcome does not depend on how the network cut the stream.
+ */
+const nextParts = <Output>(reader: Reader<Output>): Parts<Output> => {
+  const { deadline, ending, parts, patience, said, timers, watchdog } = reader
+  if (isNonEmpty(parts)) {
+    reader.parts = []
+    return Effect.succeed(parts)
+  }
+  if (ending !== undefined) return Effect.onExit(ending, (exit) => reader.onEnd(exit, said.completionId))
+  reader.askedAt = timers.now()
+  watchdog.expect(Math.min(patience, deadline - reader.askedAt))
+  return reader.waiting
+}
+
+const isNonEmpty = <A>(parts: ReadonlyArray<A>): parts is readonly [A, ...Array<A>] => parts.length > 0
+
+const sinkOf = <Output>(reader: Reader<Output>): StreamBody.Sink => ({
+  isAwaited: () => reader.consumer !== undefined,
+  feed: (pieces) => feed(reader, pieces),
+  finish: () => finish(reader),
+  breakOff: (cause) => breakOff(reader, cause),
+  die: (cause) => {
+    reader.ending ??= Effect.failCause(cause)
+    answer(reader)
+  }
+})
+
+/** Reads pieces of the body. The consumer is answered if they hold a part, or the end. */
+const feed = <Output>(reader: Reader<Output>, pieces: ReadonlyArray<Uint8Array>): void => {
+  const { parser, timers } = reader
+  pieces.forEach(parser.feed)
+  if (parser.isTooLong()) failWith(reader, tooLong(reader))
+  if (reader.parts.length === 0 && reader.ending === undefined) return reader.readMore()
+  if (reader.isAlive) {
+    reader.isAlive = false
+    reader.phase = "idle"
+    reader.patience = Duration.toMillis(reader.idle)
+  } else if (reader.consumer !== undefined) {
+    reader.patience = Math.max(0, reader.patience - (timers.now() - reader.askedAt))
+  }
+  answer(reader)
+}
+
+/** Takes one event of the body. */
+const take = <Output>(reader: Reader<Output>, event: string, data: string): void => {
+  if (reader.ending !== undefined) return
+  const { opened: { maxBytes, requestId }, said } = reader
+  if (data.length > maxBytes) return failWith(reader, tooLong(reader))
+  const step = Fold.step(said, event, data, requestId, reader.isCutOff)
+  switch (step._tag) {
+    case "delta":
+      reader.isAlive ||= said.unknown === undefined
+      reader.parts.push(step)
+      return
+    case "event":
+      reader.isAlive ||= !isKeepAlive(step.event)
+      reader.parts.push(step)
+      return
+    case "lines":
+      for (const line of step.lines) take(reader, event, line)
+      return
+    case "done":
+      return conclude(reader, true)
+    case "failed":
+      return failWith(reader, failed(reader, step))
+    case "unreadable":
+      return failWith(
+        reader,
+        interrupted(reader, "transport", `an event ${step.why}: ${excerpt(step.text)}`, { broken: step.data })
+      )
+  }
+}
+
+const isKeepAlive = (event: string): boolean => /^(ping|heartbeat|keep-?alive)$/i.test(event)
+
+/** The body has ended. The last event may lack the blank line that closes it, or may be cut. */
+const finish = <Output>(reader: Reader<Output>): void => {
+  reader.isCutOff = true
+  reader.parser.end()
+  conclude(reader, false)
+  answer(reader)
+}
+
+/** The connection broke. */
+const breakOff = <Output>(reader: Reader<Output>, cause: unknown): void => {
+  if (Fold.isSuccess(reader.said, false)) return finish(reader)
+  failWith(
+    reader,
+    interrupted(reader, "transport", FetchPlatform.adviceFor(cause) ?? "the connection broke", { cause })
+  )
+  answer(reader)
+}
+
+/** The server took too long. If the model has said its end, only the connection stayed open. */
+const timeOut = <Output>(reader: Reader<Output>): void => {
+  if (Fold.isSuccess(reader.said, false)) return finish(reader)
+  const reason = reader.timers.now() >= reader.deadline ? "total" : reader.phase
+  failWith(reader, interrupted(reader, reason, whyLate(reader, reason)))
+  answer(reader)
+}
+
+/** Ends a stream that has sent `[DONE]` or will send nothing more. */
+const conclude = <Output>(reader: Reader<Output>, isDone: boolean): void => {
+  const { opened, said } = reader
+  reader.ending ??= Fold.isSuccess(said, isDone)
+    ? final(reader)
+    : Effect.fail(interrupted(reader, "end", whyOpen(said, isDone, opened.response)))
+}
+
+const final = <Output>(reader: Reader<Output>): Parts<Output> =>
+  Effect.suspend(() => {
+    const { opened: { requestId }, said: { finishReason, message }, validate } = reader
+    return Effect.map(
+      validated(validateText(validate, message), Fold.outputOf(reader.said), { requestId, finishReason }),
+      (result) => {
+        reader.ending = Cause.done()
+        return [{ _tag: "final", result, message, finishReason, requestId }] as const
+      }
+    )
+  })
+
+/** The text of a canvas with structured output is JSON, for a server that sends it as text only. */
+const validateText = <Output>(validate: Validate<Output>, message: string): Validate<Output> => (output) =>
+  output !== message
+    ? validate(output)
+    : Effect.catch(validate(output), (issue) => {
+      const json = Fold.jsonOf(message)
+      return json === undefined ? Effect.fail(issue) : Effect.mapError(validate(json), () => issue)
+    })
+
+const tooLong = <Output>(reader: Reader<Output>): StreamInterruptedError =>
+  interrupted(
+    reader,
+    "transport",
+    `an event is longer than ${reader.opened.maxBytes} characters, which is the client's maxResponseBytes and can be raised`
+  )
+
+/** Ends the stream with an error, unless its end is certain already. */
+const failWith = <Output>(reader: Reader<Output>, error: StreamInterruptedError | RunFailedError): void => {
+  reader.ending ??= Effect.fail(error)
+}
+
+/** Lets the consumer take what has been read. */
+const answer = <Output>(reader: Reader<Output>): void => release(reader)?.(reader.next)
+
+/** Returns what resumes the consumer, which no longer waits. */
+const release = <Output>(reader: Reader<Output>): Reader<Output>["consumer"] => {
+  const { consumer, watchdog } = reader
+  reader.consumer = undefined
+  watchdog.rest()
+  return consumer
+}
