@@ -169,6 +169,35 @@ describe("a create", () => {
       }
     }))
 
+  it.effect("is repeated, and leaves no doubt, where the request was never sent", () =>
+    Effect.gen(function*() {
+      for (
+        const [error, isRepeatedFor] of [
+          [new RunError.TransportError({ ...fields, reached: false }), true],
+          [new RunError.RequestTimeoutError({ ...fields, reached: false }), true],
+          // A refusal is no proof of that, though no run was made
+          [new RunError.RateLimitError(fields), false]
+        ] as const
+      ) {
+        const { account, outcomes } = yield* failing(error, { retryCreates: false })
+        for (const outcome of outcomes) {
+          assert.deepStrictEqual(outcome, { error, isRepeated: isRepeatedFor, isSentOnce: true })
+        }
+        assert.strictEqual(account.open, 0)
+      }
+      for (
+        const error of [
+          new RunError.TransportError({ ...fields, reached: true }),
+          new RunError.RequestTimeoutError({ ...fields, reached: true }),
+          new RunError.RequestTimeoutError(fields)
+        ]
+      ) {
+        for (const { isRepeated } of (yield* failing(error, { retryCreates: false })).outcomes) {
+          assert.isFalse(isRepeated, error._tag)
+        }
+      }
+    }))
+
   it.effect("is repeated after a doubt when the caller accepts a second run", () =>
     Effect.gen(function*() {
       const { outcomes } = yield* failing(new RunError.ServerError(fields), { retryCreates: true })
@@ -258,6 +287,8 @@ describe("a create", () => {
       [new RunError.TransportError({ ...fields, reached: false }), false],
       [new RunError.RequestTimeoutError(fields), true],
       [new RunError.RequestTimeoutError({ ...fields, status: 425 }), true],
+      [new RunError.RequestTimeoutError({ ...fields, reached: true }), true],
+      [new RunError.RequestTimeoutError({ ...fields, reached: false }), false],
       [new RunError.ServerError(fields), true],
       [new RunError.ServerError({ ...fields, status: 503 }), true],
       [new RunError.ServerError({ ...fields, status: 501 }), false],

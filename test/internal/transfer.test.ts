@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Schedule } from "effect"
 import { HttpClientRequest, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
+import { proxyAdvice } from "../../src/internal/fetchPlatform.ts"
 import * as Transfer from "../../src/internal/transfer.ts"
 
 describe("the address of a link", () => {
@@ -67,6 +68,11 @@ describe("the cause of a failure about a link", () => {
     assert.strictEqual(wordsOf(Object.assign(new Error("no code"), { code: 7 })), " (no code)")
   })
 
+  it("is followed by what to do about it, where the cause tells", () => {
+    const cause = new Error("Proxy Authentication Required (407)")
+    assert.strictEqual(wordsOf(cause), ` (Proxy Authentication Required (407)). ${proxyAdvice}`)
+  })
+
   it("ends after five causes, even where they are a cycle", () => {
     const chain = (depth: number): Error => new Error(String(depth), depth === 9 ? {} : { cause: chain(depth + 1) })
     assert.strictEqual(wordsOf(chain(1)), " (1: 2: 3: 4: 5)")
@@ -107,6 +113,11 @@ describe("the cause of a failure about a link", () => {
 })
 
 describe("a refusal of a server of files", () => {
+  it("is one of the server by its status, or one of a proxy on the way to it", () => {
+    assert.strictEqual(Transfer.wordsOf(403), "its server answered with 403")
+    assert.strictEqual(Transfer.wordsOf(407), `a proxy asks for credentials (407). ${proxyAdvice}`)
+  })
+
   const refusal = (status: number, headers: Record<string, string> = {}) =>
     Transfer.refusal(
       HttpClientResponse.fromWeb(HttpClientRequest.get("https://x.example"), new Response(null, { status, headers }))
