@@ -39,7 +39,8 @@ import * as FetchPlatform from "./internal/fetchPlatform.ts"
 import * as Http from "./internal/http.ts"
 import * as TimerQueue from "./internal/polling/timerQueue.ts"
 import * as Transfer from "./internal/transfer.ts"
-import { ArtifactError } from "./RunError.ts"
+import * as CallOptions from "./internal/options.ts"
+import { ArtifactError, type BadRequestError } from "./RunError.ts"
 import type { RunRef } from "./internal/ref.ts"
 
 /**
@@ -130,6 +131,40 @@ export const bytes = <E, R>(
   })
 
 /**
+ * Where an artifact is written.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Target {
+  /** The folder, which is made if it does not exist. */
+  readonly directory: string
+  /** The name of the file. The default is the artifact's own name, made safe. */
+  readonly filename?: string | undefined
+}
+
+/**
+ * Reads where an artifact is to be written, before any request.
+ *
+ * @internal
+ */
+export const checkTarget = (operation: string, target: Target): Effect.Effect<Target, BadRequestError> =>
+  Effect.tap(
+    CallOptions.copyRequired(operation, "target", target, ["directory", "filename"]),
+    ({ directory, filename }) =>
+      Effect.andThen(
+        CallOptions.checkKind(
+          operation,
+          "directory",
+          directory ?? null,
+          Predicate.isString,
+          "the path of a folder, as text"
+        ),
+        CallOptions.checkKind(operation, "filename", filename, Predicate.isString, "the name of a file, as text")
+      )
+  )
+
+/**
  * Writes the artifact into a folder, which is made if it does not exist, under its own name made safe, or under `filename`. A
  * file of that name is replaced. Returns the path.
  *
@@ -139,12 +174,13 @@ export const bytes = <E, R>(
 export const toFile = <E, R>(
   options: Options,
   source: ArtifactSource<E, R>,
-  target: { readonly directory: string; readonly filename?: string | undefined }
-): Effect.Effect<string, ArtifactError | E, R | FileSystem.FileSystem> =>
+  target: Target
+): Effect.Effect<string, ArtifactError | BadRequestError | E, R | FileSystem.FileSystem> =>
   Effect.gen(function*() {
+    const checked = yield* checkTarget("Artifact.toFile", target)
     const fs = yield* FileSystem.FileSystem
-    const directory = target.directory === "" ? "." : target.directory
-    const path = `${directory.replace(/[/\\]+$/, "")}/${FileName.writable(target.filename ?? source.name, "artifact")}`
+    const directory = checked.directory === "" ? "." : checked.directory
+    const path = `${directory.replace(/[/\\]+$/, "")}/${FileName.writable(checked.filename ?? source.name, "artifact")}`
     const suffix = Math.abs(yield* Random.nextInt).toString(36)
     const partial = `${path}.${suffix}.partial`
     const fail = (cause: PlatformError.PlatformError) => {
@@ -473,7 +509,8 @@ const open = <E, R, E2, R2>(
                   `its server sent it with the content-encoding ${
                     JSON.stringify(encoding)
                   }, which this HTTP client does not decode`,
-                  { status }
+                  { status },
+                  "Use an HTTP client that decodes it, such as fetch or NodeHttp.layer."
                 )
               )
             }
@@ -689,18 +726,12 @@ const interrupted = <E, R>(
 const unavailable = <E, R>(
   source: ArtifactSource<E, R>,
   what: string,
-  fields: Partial<Pick<ArtifactError, "status" | "isRetryable" | "retryAfter" | "cause">>
+  fields: Partial<Pick<ArtifactError, "status" | "isRetryable" | "retryAfter" | "cause">>,
+  advice = fields.isRetryable === true
+    ? "Try again later."
+    : "A repetition fails as well. Retrieve the run again for another link."
 ): ArtifactError =>
-  artifactError(
-    source,
-    "unavailable",
-    `${what.charAt(0).toUpperCase()}${what.slice(1)}. ${
-      fields.isRetryable === true
-        ? "Try again later."
-        : "A repetition fails as well. Retrieve the run again for another link."
-    }`,
-    fields
-  )
+  artifactError(source, "unavailable", `${what.charAt(0).toUpperCase()}${what.slice(1)}. ${advice}`, fields)
 
 const artifactError = <E, R>(
   source: ArtifactSource<E, R>,

@@ -20,7 +20,9 @@ import * as Pull from "effect/Pull"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Binary from "./internal/binary.ts"
+import { messageOf, quote } from "./internal/describe.ts"
 import * as FileName from "./internal/fileName.ts"
+import * as Options from "./internal/options.ts"
 import { type BadRequestError, FileInputError, refused } from "./RunError.ts"
 
 /**
@@ -104,8 +106,18 @@ export const fromPath = (
   options?: { readonly filename?: string | undefined; readonly contentType?: string | undefined }
 ): Effect.Effect<StreamedFile, FileInputError, FileSystem.FileSystem> =>
   Effect.gen(function*() {
+    const wrong = (name: string, value: unknown) =>
+      readError(Predicate.isString(path) ? path : "the file", new TypeError(`${name} is ${quote(value)}, not text`))
+    if (!Predicate.isString(path)) return yield* wrong("its path", path)
+    const checked = yield* Effect.mapError(
+      Effect.fromResult(Options.read("options", options, ["filename", "contentType"])),
+      ({ message }) => readError(path, new TypeError(message))
+    )
+    for (const [name, value] of Object.entries(checked)) {
+      if (!Predicate.isString(value)) return yield* wrong(`its ${name}`, value)
+    }
     const fs = yield* FileSystem.FileSystem
-    const filename = options?.filename ?? FileName.lastSegment(path)
+    const filename = checked.filename ?? FileName.lastSegment(path)
     const fail = (cause: unknown) => readError(filename, cause)
     const info = yield* Effect.mapError(fs.stat(path), fail)
     if (info.type !== "File") return yield* fail(new Error(`${path} is not a file but a ${info.type.toLowerCase()}`))
@@ -113,7 +125,7 @@ export const fromPath = (
       data: Stream.mapError(fs.stream(path, { chunkSize: chunkBytes }), fail),
       size: Number(info.size),
       filename,
-      contentType: options?.contentType
+      contentType: checked.contentType
     }
   })
 
@@ -146,19 +158,27 @@ export const normalize = (
   }
 ): Effect.Effect<UploadFile, BadRequestError | FileInputError> =>
   Effect.gen(function*() {
+    const { filename: renamed } = yield* Options.copy(operation, "options", options, ["filename"])
     const described = yield* Effect.try({
       try: () => describe(input),
       // A property of the caller's object may be a getter
-      catch: (cause) => readError(options?.filename ?? `file ${index}`, cause)
+      catch: (cause) => readError(Predicate.isString(renamed) ? renamed : `file ${index}`, cause)
     })
-    const filename = options?.filename ?? described.filename
+    const filename = renamed ?? described.filename
     const label = filename ?? `file ${index}`
     const wrong = (message: string) => refused({ operation, parameter: "files", message: `${label} ${message}` })
+    if (filename !== undefined && !Predicate.isString(filename)) {
+      return yield* refused({
+        operation,
+        parameter: "files",
+        message: `file ${index} has the filename ${quote(filename)}; it must be text.`
+      })
+    }
     if ("hint" in described) return yield* wrong(described.hint)
     const { contentType, data, size } = described
     if (size === 0) return yield* wrong("is empty.")
     if (!Number.isSafeInteger(size) || size < 0) {
-      return yield* wrong(`has a size of ${String(size)} bytes. Give the number of bytes in the stream as size.`)
+      return yield* wrong(`has the size ${quote(size)}. Give the number of bytes in the stream as size.`)
     }
     if (contentType !== undefined && !mediaType.test(contentType)) {
       return yield* wrong(
@@ -209,9 +229,7 @@ const chunkBytes = 256 * 1024
 /** @internal */
 export const readError = (filename: string, cause: unknown): FileInputError =>
   new FileInputError({
-    message: `${filename} could not be read (${
-      cause instanceof Error ? cause.message : String(cause)
-    }). Nothing was created. ${
+    message: `${filename} could not be read (${messageOf(cause)}). Nothing was created. ${
       isOfFileSystem(cause)
         ? "Check that the file exists and that this program may read it."
         : "Check what its bytes come from."

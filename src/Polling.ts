@@ -303,7 +303,7 @@ const finiteMillis = (parameter: string, input: Duration.Input): number => {
 }
 
 const positiveMillis = (parameter: string, input: Duration.Input): number => {
-  const millis = Option.match(Duration.fromInput(input), { onNone: () => NaN, onSome: Duration.toMillis })
+  const millis = Option.match(CallOptions.durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })
   if (millis > 0) return millis
   throw new RangeError(
     `${parameter} is ${quote(input)}; it must be a duration longer than zero. Write "5 seconds", or milliseconds.`
@@ -329,14 +329,14 @@ export const makePolicy = <Snapshot, E = never, R = never>(
   others: ReadonlyArray<string> = []
 ): Effect.Effect<Policy<Snapshot, E, R>, BadRequestError> =>
   Effect.gen(function*() {
-    yield* CallOptions.check(operation, "options", options, [...optionNames, ...others])
+    const checked: Options<Snapshot, E, R> = yield* readOptions(operation, options, others)
     const duration = (parameter: string, input: Duration.Input | undefined, fallback: Duration.Input) =>
       positive(operation, parameter, input ?? fallback)
     const names = defaults.names ?? { pollInterval: "pollInterval", timeout: "timeout" }
-    const timeout = yield* duration(names.timeout, options?.timeout, defaults.timeout)
-    const notFoundGrace = yield* nonNegative(operation, "notFoundGrace", options?.notFoundGrace ?? defaultGrace)
-    const retryAfterCeiling = yield* duration("retryAfterCeiling", options?.retryAfterCeiling, defaultCeiling)
-    const errorBudget = options?.errorBudget ?? 5
+    const timeout = yield* duration(names.timeout, checked.timeout, defaults.timeout)
+    const notFoundGrace = yield* nonNegative(operation, "notFoundGrace", checked.notFoundGrace ?? defaultGrace)
+    const retryAfterCeiling = yield* duration("retryAfterCeiling", checked.retryAfterCeiling, defaultCeiling)
+    const errorBudget = checked.errorBudget ?? 5
     if (!Number.isSafeInteger(errorBudget) || errorBudget < 0) {
       return yield* refused({
         operation,
@@ -344,7 +344,7 @@ export const makePolicy = <Snapshot, E = never, R = never>(
         message: `errorBudget is ${quote(errorBudget)}; it must be a whole number, 0 or more.`
       })
     }
-    if (options?.schedule !== undefined && options.pollInterval !== undefined) {
+    if (checked.schedule !== undefined && checked.pollInterval !== undefined) {
       return yield* refused({
         operation,
         parameter: "schedule",
@@ -354,29 +354,41 @@ export const makePolicy = <Snapshot, E = never, R = never>(
     yield* CallOptions.checkKind(
       operation,
       "schedule",
-      options?.schedule,
+      checked.schedule,
       Schedule.isSchedule,
       "a Schedule, such as Schedule.spaced(\"5 seconds\")"
     )
-    const schedule: PollSchedule<Snapshot, E, R> = options?.schedule ??
+    const schedule: PollSchedule<Snapshot, E, R> = checked.schedule ??
       sharedInterval(
         yield* Effect.filterOrFail(
-          duration(names.pollInterval, options?.pollInterval, defaults.pollInterval),
+          duration(names.pollInterval, checked.pollInterval, defaults.pollInterval),
           (interval) => Duration.toMillis(interval) >= 1,
           () =>
             refused({
               operation,
               parameter: names.pollInterval,
               message: `${names.pollInterval} is ${
-                quote(options?.pollInterval)
+                quote(checked.pollInterval)
               }; it must be a millisecond or longer. Numbers are milliseconds: write "5 seconds", or 5000.`
             })
         ),
         fixed
       )
-    const timeoutSource = `${names.timeout} (${words(timeout)}${options?.timeout === undefined ? ", the default" : ""})`
+    const timeoutSource = `${names.timeout} (${words(timeout)}${checked.timeout === undefined ? ", the default" : ""})`
     return sharedPolicy(defaults, { schedule, timeout, errorBudget, notFoundGrace, retryAfterCeiling, timeoutSource })
   })
+
+/**
+ * Copies the options of a wait, and those that the operation takes beside them.
+ *
+ * @internal
+ */
+export const readOptions = <O>(
+  operation: string,
+  options: O,
+  others: ReadonlyArray<string> = []
+): Effect.Effect<NonNullable<O>, BadRequestError> =>
+  CallOptions.copy(operation, "options", options, [...optionNames, ...others])
 
 const optionNames = ["pollInterval", "timeout", "schedule", "errorBudget", "notFoundGrace", "retryAfterCeiling"]
 
@@ -423,7 +435,7 @@ export const positive = (
   Effect.filterOrFail(
     nonNegative(operation, parameter, input),
     (duration) => !Duration.isZero(duration),
-    () => refused({ operation, parameter, message: `${parameter} is zero; it must be longer.` })
+    () => refused({ operation, parameter, message: `${parameter} is zero; it must be longer than zero.` })
   )
 
 const nonNegative = (
@@ -431,7 +443,7 @@ const nonNegative = (
   parameter: string,
   input: Duration.Input
 ): Effect.Effect<Duration.Duration, BadRequestError> => {
-  const duration = Duration.fromInput(input)
+  const duration = CallOptions.durationOf(input)
   return Option.isSome(duration) && !Duration.isNegative(duration.value)
     ? Effect.succeed(duration.value)
     : Effect.fail(refused({

@@ -5,7 +5,9 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { quote, shorten } from "./internal/describe.ts"
 import { RunRef } from "./internal/ref.ts"
 import { type BadRequestError, refused } from "./RunError.ts"
 
@@ -29,17 +31,28 @@ export { format, make, RunRef } from "./internal/ref.ts"
  * @category decoding
  * @since 0.1.0
  */
-export const parse = (json: string): Effect.Effect<RunRef, BadRequestError> =>
-  decodeRef(json).pipe(
-    Effect.mapError((error) =>
-      refused({
-        operation: "RunRef.parse",
-        parameter: "json",
-        message: `the text is not a RunRef that this version of canvas-runs can read (${
-          error.message.replaceAll("\n", " ")
-        }). Was it written by a newer version, or by something else?`
+export const parse = (json: string): Effect.Effect<RunRef, BadRequestError> => {
+  const wrong = (message: string) => refused({ operation: "RunRef.parse", parameter: "json", message })
+  return typeof json === "string"
+    ? decodeRef(json).pipe(
+      Effect.mapError((error) => {
+        const written = Option.getOrUndefined(decodeVersion(json))?.version
+        return wrong(
+          written === undefined || written === version
+            ? `the text is not a RunRef that this version of canvas-runs can read (${
+              shorten(error.message.replaceAll("\n", " "))
+            }). It may have been written by a newer version, or by something else.`
+            : `the text is a RunRef with the version ${
+              quote(written)
+            }, and this version of canvas-runs reads version ${version}. ` +
+              "If a newer version of canvas-runs wrote it, use that version to read it."
+        )
       })
     )
-  )
+    : Effect.fail(wrong(`json is ${quote(json)}; it must be the JSON text of a RunRef.`))
+}
+
+const version = 1
 
 const decodeRef = Schema.decodeUnknownEffect(Schema.fromJsonString(RunRef))
+const decodeVersion = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ version: Schema.Unknown })))

@@ -241,7 +241,7 @@ export interface Service {
   /** Removes all that is known under the key, so that it can be run again. The run itself goes on. */
   readonly forget: (key: string) => Effect.Effect<void, BadRequestError | RunStoreError>
   /** What is known under the key, or `undefined`. */
-  readonly get: (key: string) => Effect.Effect<Entry | undefined, RunStoreError>
+  readonly get: (key: string) => Effect.Effect<Entry | undefined, BadRequestError | RunStoreError>
   /**
    * Everything that a program has to care for, oldest first: what to wait for, and what to decide about.
    *
@@ -297,7 +297,12 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
   // The names this process is creating a run for: their intents are not of unknown outcome
   const creating = new Set<string>()
 
-  const nameOf = (key: string): Effect.Effect<string> => {
+  const nameOf = (operation: string, key: string): Effect.Effect<string, BadRequestError> => {
+    if (typeof key !== "string") {
+      return Effect.fail(
+        refused({ operation, parameter: "key", message: `the key is ${quote(key)}; it must be text.` })
+      )
+    }
     const name = encodeKey(key)
     return name.length <= maxName
       ? Effect.succeed(name)
@@ -360,7 +365,8 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
     }
   })
 
-  const get = (operation: string, key: string) => Effect.flatMap(nameOf(key), (name) => read({ operation, name, key }))
+  const get = (operation: string, key: string) =>
+    Effect.flatMap(nameOf(operation, key), (name) => read({ operation, name, key }))
 
   /** What an operation on a key does, while no other one does anything with it. */
   const withKey = <A, E, R>(
@@ -369,7 +375,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
     use: (about: KeyAbout) => Effect.Effect<A, E, R>
   ): Effect.Effect<A, E | BadRequestError, R> =>
     Effect.flatMap(
-      Effect.all([nameOf(key), Create.CurrentAccount]),
+      Effect.all([nameOf(operation, key), Create.CurrentAccount]),
       ([name, account]): Effect.Effect<A, E | BadRequestError, R> =>
         isCreatedBy(account, creating, name)
           // The create that makes the call is told that nothing was created here
@@ -472,14 +478,14 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
     )
 
   return {
-    runOnce: (key, create, options) =>
+    runOnce: (key, create, given) =>
       withKey(
         "RunStore.runOnce",
         key,
         Effect.fnUntraced(function*(about) {
-          yield* Options.check(about.operation, "options", options, ["onUnknown"])
+          const options = yield* Options.copy(about.operation, "options", given, ["onUnknown"])
           yield* Options.checkKind(about.operation, "create", create ?? null, Effect.isEffect, "an Effect")
-          const onUnknown: unknown = options?.onUnknown
+          const onUnknown: unknown = options.onUnknown
           if (onUnknown !== undefined && onUnknown !== "fail" && onUnknown !== "retry") {
             return yield* refused({
               operation: about.operation,
@@ -489,7 +495,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
           }
           const entry = yield* read(about)
           if (entry !== undefined && "ref" in entry) return entry.ref
-          if (entry !== undefined && options?.onUnknown !== "retry") {
+          if (entry !== undefined && onUnknown !== "retry") {
             return yield* outcomeUnknown(about, entry.intendedAt, yield* Clock.currentTimeMillis)
           }
           return yield* Effect.acquireUseRelease(

@@ -21,7 +21,10 @@ import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import * as Options from "./internal/options.ts"
 import { whileWebhooksAreExpected } from "./internal/pace.ts"
+import type { BadRequestError } from "./RunError.ts"
 
 /**
  * What a webhook says of a run, once it has been verified.
@@ -48,8 +51,8 @@ export interface Delivery {
  * @since 0.1.0
  */
 export interface Service {
-  /** Passes a delivery on, and says whether it was new. */
-  readonly deliver: (delivery: Delivery) => Effect.Effect<boolean>
+  /** Passes a delivery on, and says whether it was new. What is no delivery is a `BadRequestError`. */
+  readonly deliver: (delivery: Delivery) => Effect.Effect<boolean, BadRequestError>
   /**
    * Waits for a delivery which says that a run has ended, and returns its number. The hub numbers such deliveries from 1 on, and
    * here only those above `after` count.
@@ -89,8 +92,8 @@ export const make = (options?: {
     let count = 0
 
     return {
-      deliver: (delivery) =>
-        Effect.sync(() => {
+      deliver: (given) =>
+        Effect.map(readDelivery(given), (delivery) => {
           const id = keyOf(delivery.provider, delivery.eventId)
           if (seen.has(id)) return false
           seen.add(id)
@@ -124,6 +127,21 @@ export const make = (options?: {
         })
     }
   })
+
+/** Copies a delivery. It may have more members. */
+const readDelivery = (given: Delivery): Effect.Effect<Delivery, BadRequestError> =>
+  Options.reading(operation, "delivery", () =>
+    Effect.gen(function*() {
+      yield* Options.checkKind(operation, "delivery", given ?? null, Predicate.isObject, "an object")
+      const { eventId, isTerminal, provider, runId } = given
+      for (const [name, value] of Object.entries({ provider, runId, eventId })) {
+        yield* Options.checkText(operation, name, value ?? null)
+      }
+      yield* Options.checkKind(operation, "isTerminal", isTerminal ?? null, Predicate.isBoolean, "true or false")
+      return { provider, runId, eventId, isTerminal }
+    }))
+
+const operation = "Webhooks.deliver"
 
 const maxId = 400
 

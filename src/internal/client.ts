@@ -7,13 +7,13 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Option from "effect/Option"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Predicate from "effect/Predicate"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import type * as Artifact from "../Artifact.ts"
 import { type ClientOptions, defaultRetry } from "../ClientOptions.ts"
 import { ConfigError, refused, type RequestError, TransportError } from "../RunError.ts"
 import * as Webhooks from "../Webhooks.ts"
-import { messageOf, quote } from "./describe.ts"
+import { messageOf, quote, quoteLink } from "./describe.ts"
 import * as Http from "./http.ts"
 import * as Options from "./options.ts"
 import { textOf } from "./secret.ts"
@@ -75,8 +75,11 @@ export const make = (
       maxResponseBytes: yield* checkBytes("maxResponseBytes", options.maxResponseBytes ?? 32 * 1024 * 1024),
       describeError: options.describeError
     }
-    const api = Effect.isEffect(secret)
-      ? Http.makeWithKey({ ...apiOptions, credential }, currentKey(option, secret, whereToGetOne, requestTimeout))
+    const api = Options.is(Effect.isEffect, secret)
+      ? Http.makeWithKey(
+        { ...apiOptions, credential },
+        currentKey(option, secret as Exclude<Secret, Redacted.Redacted>, whereToGetOne, requestTimeout)
+      )
       : Http.make({
         ...apiOptions,
         credential: { ...credential, value: yield* checkSecret(option, secret, whereToGetOne) }
@@ -106,14 +109,15 @@ const optionNames: ReadonlyArray<keyof ClientOptions> = [
   "transformClient"
 ]
 
-/** Fails where a client is given an option that it does not have. */
-export const checkOptions = (
-  options: unknown,
+/** Copies the options of a client, and fails where it does not have one of them. */
+export const readOptions = <O>(
+  options: O,
   credentials: ReadonlyArray<string>
-): Effect.Effect<void, ConfigError> => {
-  const fault = Options.faultOf("options", options ?? null, [...credentials, ...optionNames])
-  return fault === undefined ? Effect.void : Effect.fail(new ConfigError(fault))
-}
+): Effect.Effect<NonNullable<O>, ConfigError> =>
+  Effect.mapError(
+    Effect.fromResult(Options.read("options", options, [...credentials, ...optionNames])),
+    (fault) => new ConfigError(fault)
+  )
 
 const isHub = (value: unknown): boolean =>
   Predicate.hasProperty(value, "ended") && Predicate.isFunction(value.ended) && Predicate.hasProperty(value, "deliver")
@@ -128,7 +132,7 @@ const checkKind = (
   isKind: (value: unknown) => boolean,
   expected: string
 ): Effect.Effect<void, ConfigError> =>
-  value === undefined || isKind(value)
+  value === undefined || Options.is(isKind, value)
     ? Effect.void
     : Effect.fail(new ConfigError({ message: `${option} is ${quote(value)}; it must be ${expected}.`, option }))
 
@@ -152,7 +156,7 @@ const transform = (
 
 /** Takes a value as it is, or reads it from the configuration. */
 export const fromConfig = <A>(option: string, value: A | Config.Config<A>): Effect.Effect<A, ConfigError> =>
-  Config.isConfig(value)
+  Options.is(Config.isConfig, value)
     ? Effect.mapError(
       value as Config.Config<A>,
       () =>
@@ -220,12 +224,22 @@ const kindOf = (error: unknown): string =>
 /** Checks a secret, and never shows it. */
 const checkSecret = (
   option: string,
-  secret: Redacted.Redacted<string> | undefined,
+  secret: unknown,
   whereToGetOne: string
 ): Effect.Effect<Redacted.Redacted<string>, ConfigError> => {
   const value = textOf(secret)
-  const wrong = typeof value !== "string"
+  const wrong = secret === undefined || secret === null
     ? "is missing: it must be a Redacted string"
+    : typeof secret === "string"
+    ? "is plain text: wrap it with Redacted.make, which keeps it out of logs"
+    : typeof value !== "string"
+    ? `is ${
+      Options.is(Redacted.isRedacted, secret)
+        ? "a Redacted value that holds no text, or has been wiped"
+        : typeof secret === "object"
+        ? "an object"
+        : `a ${typeof secret}`
+    }: it must be a Redacted string`
     : value.trim() === ""
     ? "is empty"
     // fetch would refuse it with an error that shows it
@@ -233,7 +247,7 @@ const checkSecret = (
     ? "has characters that no key has, such as a space or a line break"
     : undefined
   return wrong === undefined
-    ? Effect.succeed(secret!)
+    ? Effect.succeed(secret as Redacted.Redacted<string>)
     : Effect.fail(new ConfigError({ message: `${option} ${wrong}. ${whereToGetOne}`, option }))
 }
 
@@ -245,14 +259,16 @@ const checkBaseUrl = (baseUrl: string, example: string): Effect.Effect<URL, Conf
     ? Effect.succeed(url)
     : Effect.fail(
       new ConfigError({
-        message: `baseUrl must be an http(s) address without a user, a password, "?" or "#", such as "${example}".`,
+        message: `baseUrl is ${
+          quoteLink(baseUrl)
+        }; it must be an http(s) address without a user, a password, "?" or "#", such as "${example}".`,
         option: "baseUrl"
       })
     )
 }
 
 const checkDuration = (option: string, input: Duration.Input): Effect.Effect<Duration.Duration, ConfigError> =>
-  Effect.fromOption(Option.filter(Duration.fromInput(input), (duration) => Duration.isPositive(duration))).pipe(
+  Effect.fromOption(Option.filter(Options.durationOf(input), (duration) => Duration.isPositive(duration))).pipe(
     Effect.mapError(() =>
       new ConfigError({ message: `${option} is ${quote(input)}; it must be a duration above zero.`, option })
     )
@@ -371,13 +387,13 @@ const reserveTurn = (
 
 const checkRateLimit = Effect.fnUntraced(function*(
   provider: string,
-  options: ClientOptions["rateLimit"]
+  given: ClientOptions["rateLimit"]
 ): Effect.fn.Return<Effect.Effect<void> | undefined, ConfigError> {
-  if (options === undefined) return undefined
-  const fault = Options.faultOf("rateLimit", options, ["limiter", "limit", "window", "key"])
-  if (fault !== undefined) {
-    return yield* new ConfigError({ ...fault, option: `rateLimit.${fault.option}` })
-  }
+  if (given === undefined) return undefined
+  const options = yield* Effect.mapError(
+    Effect.fromResult(Options.read("rateLimit", given, ["limiter", "limit", "window", "key"])),
+    (fault) => new ConfigError({ ...fault, option: `rateLimit.${fault.option}` })
+  )
   const limiter = options.limiter ?? Option.getOrUndefined(yield* Effect.serviceOption(RateLimiter.RateLimiter))
   if (limiter === undefined) {
     return yield* new ConfigError({
@@ -394,6 +410,7 @@ const checkRateLimit = Effect.fnUntraced(function*(
       option: "rateLimit.limit"
     })
   }
+  yield* checkKind("rateLimit.key", options.key, Predicate.isString, "text")
   const window = yield* checkDuration("rateLimit.window", options.window)
   return makeTurn(reserveTurn(provider, options, limiter, window))
 })

@@ -45,4 +45,18 @@ export const quote = (value: unknown): string => {
   }
 }
 
+/** A link in the words of a message: its beginning, without user, query and fragment, which may hold secrets. */
+export const quoteLink = (value: unknown): string =>
+  typeof value === "string"
+    ? quote(
+      value.replace(/^(\s*[^\s/?#]*:?\/\/)[^/?#]*@/, "$1<redacted>@").replace(/[?#].*$/s, "?<redacted>").slice(
+        0,
+        maxLink
+      )
+    )
+    : quote(value)
+
+/** The longest part of a link that is quoted: a `data:` link holds a whole file. */
+const maxLink = 100
+
 const isArray = Option.liftThrowable((value: object) => Array.isArray(value))

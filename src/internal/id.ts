@@ -18,11 +18,15 @@ export const Id = Schema.String.check(
 )
 
 /** Checks an id of the caller before it becomes part of a path. */
-export const checkId = (operation: string, parameter: string, id: unknown): Effect.Effect<string, BadRequestError> =>
-  isId(id) ? Effect.succeed(id) : Effect.fail(refused({
+export const checkId = (operation: string, parameter: string, id: unknown): Effect.Effect<string, BadRequestError> => {
+  const isJson = typeof id === "string" && /^\s*\{.*"provider"/s.test(id)
+  return isId(id) && !isJson ? Effect.succeed(id) : Effect.fail(refused({
     operation,
     parameter,
-    message: `${parameter} is ${
-      quote(id)
-    }, which is not an id. Give 1 to 200 characters without spaces and without any of / \\ ? # %.`
+    message: `${parameter} is ${quote(id)}, which is not an id. ${
+      isJson
+        ? "It is the JSON of a ref: read it with RunRef.parse, and pass the ref."
+        : "Give 1 to 200 characters without spaces and without any of / \\ ? # %."
+    }`
   }))
+}

@@ -1,11 +1,15 @@
 /**
- * Checks the names in an object of options. TypeScript reports a misspelled option only in a literal, and JavaScript never: such an
- * option would be ignored, and its default applied without a word.
+ * Reads what a caller passes. TypeScript reports a misspelled option only in a literal, and JavaScript never: such an option would
+ * be ignored, and its default applied without a word. A getter or a Proxy of the caller runs code, which may throw, and may
+ * return something else the next time: options are copied once, inside a guard.
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import { type BadRequestError, refused } from "../RunError.ts"
-import { quote } from "./describe.ts"
+import { messageOf, quote, quoteLink } from "./describe.ts"
 
 /** What is wrong with an object of options, or `undefined`. */
 export interface Fault {
@@ -14,27 +18,102 @@ export interface Fault {
   readonly message: string
 }
 
-/** Finds the first option that is not in `known`. An option that is `undefined` counts as left out. */
-export const faultOf = (what: string, options: unknown, known: ReadonlyArray<string>): Fault | undefined => {
-  if (options === undefined) return undefined
+/**
+ * Copies the options that are in `known`, or returns the fault of the first that is not. An option that is `undefined` counts as
+ * left out, and so do options as a whole.
+ */
+export const read = <O>(what: string, options: O, known: ReadonlyArray<string>): Result.Result<NonNullable<O>, Fault> =>
+  Result.flatMap(
+    Result.try({
+      try: () => readUnguarded<NonNullable<O>>(what, options, known),
+      catch: (thrown): Fault => ({ option: what, message: unreadable(what, thrown) })
+    }),
+    (result) => result
+  )
+
+const readUnguarded = <O>(what: string, options: unknown, known: ReadonlyArray<string>): Result.Result<O, Fault> => {
+  const copy: Record<string, unknown> = {}
+  if (options === undefined) return Result.succeed(copy as O)
   if (!Predicate.isObject(options) || Array.isArray(options)) {
-    return {
-      option: what,
-      message: `${what} must be an object, and is ${quote(options)}.`
-    }
+    return Result.fail({ option: what, message: `${what} must be an object, and is ${quote(options)}.` })
   }
-  for (const name of Object.keys(options)) {
-    if (known.includes(name) || (options as Record<string, unknown>)[name] === undefined) continue
+  const given = options as Record<string, unknown>
+  for (const name of Object.keys(given)) {
+    if (known.includes(name) || given[name] === undefined) continue
     const near = nearest(name, known)
-    return {
+    return Result.fail({
       option: name,
       message: `${JSON.stringify(name.slice(0, maxName))} is not an option${
         near === undefined ? `; the options are: ${known.join(", ")}.` : `. Did you mean ${near}?`
       }`
-    }
+    })
   }
-  return undefined
+  for (const name of known) {
+    const value = given[name]
+    if (value !== undefined) copy[name] = value
+  }
+  return Result.succeed(copy as O)
 }
+
+const unreadable = (what: string, thrown: unknown): string =>
+  `${what} could not be read (${messageOf(thrown)}). Pass plain data, without getters and Proxies that throw.`
+
+/** Finds the first option that is not in `known`. An option that is `undefined` counts as left out. */
+export const faultOf = (what: string, options: unknown, known: ReadonlyArray<string>): Fault | undefined =>
+  Result.match(read(what, options, known), { onFailure: (fault) => fault, onSuccess: () => undefined })
+
+/** Copies the options, and fails where they have a name that `operation` does not know. */
+export const copy = <O>(
+  operation: string,
+  what: string,
+  options: O,
+  known: ReadonlyArray<string>
+): Effect.Effect<NonNullable<O>, BadRequestError> =>
+  Effect.suspend(() =>
+    Effect.mapError(
+      Effect.fromResult(read(what, options, known)),
+      ({ message, option }) => refused({ operation, parameter: option, message })
+    )
+  )
+
+/** {@link copy} for an object that must be given. */
+export const copyRequired = <O>(
+  operation: string,
+  what: string,
+  options: O,
+  known: ReadonlyArray<string>
+): Effect.Effect<NonNullable<O>, BadRequestError> =>
+  options === undefined
+    ? Effect.fail(
+      refused({ operation, parameter: what, message: `${what} must be an object, and is undefined.` })
+    )
+    : copy(operation, what, options, known)
+
+/**
+ * Runs what reads an argument of the caller. Where that throws, as a revoked Proxy does, the call fails with the words of the
+ * throw, before any request.
+ */
+export const reading = <A, E, R>(
+  operation: string,
+  parameter: string,
+  evaluate: () => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | BadRequestError, R> =>
+  Effect.catchDefect(
+    Effect.suspend(evaluate),
+    (thrown) => Effect.fail(refused({ operation, parameter, message: unreadable(parameter, thrown) }))
+  )
+
+/** Whether a value is of a kind. A value that throws when it is looked at, as a revoked Proxy does, is of none. */
+export const is = (isKind: (value: unknown) => boolean, value: unknown): boolean =>
+  Result.getOrElse(Result.try(() => isKind(value)), () => false)
+
+/** Reads a duration. `NaN` is none, although `Duration` takes it for zero, and neither is an object that throws. */
+export const durationOf = (input: unknown): Option.Option<Duration.Duration> =>
+  Number.isNaN(input)
+    ? Option.none()
+    : Option.flatten(readDuration(input as Duration.Input))
+
+const readDuration = Option.liftThrowable(Duration.fromInput)
 
 /** Fails where a value is not of its kind. `undefined` counts as left out. */
 export const checkKind = (
@@ -44,28 +123,31 @@ export const checkKind = (
   isKind: (value: unknown) => boolean,
   expected: string
 ): Effect.Effect<void, BadRequestError> =>
-  value === undefined || isKind(value)
+  value === undefined || is(isKind, value)
     ? Effect.void
     : Effect.fail(
       refused({ operation, parameter, message: `${parameter} is ${quote(value)}; it must be ${expected}.` })
     )
 
+/** Fails where text is something else, or blank. */
+export const checkText = (operation: string, parameter: string, value: unknown): Effect.Effect<void, BadRequestError> =>
+  checkKind(operation, parameter, value, isText, "text that is not blank")
+
+const isText = (value: unknown): value is string => typeof value === "string" && value.trim() !== ""
+
+/** Fails where a value is no absolute URL. The query of a URL may hold a secret, so it is not shown. */
+export const checkUrl = (operation: string, parameter: string, value: unknown): Effect.Effect<void, BadRequestError> =>
+  value === undefined || isUrl(value) ? Effect.void : Effect.fail(refused({
+    operation,
+    parameter,
+    message: `${parameter} is ${quoteLink(value)}; it must be an absolute URL, such as "https://example.com/hook".`
+  }))
+
+const isUrl = (value: unknown): boolean => typeof value === "string" && URL.canParse(value)
+
 /** Fails where `onCreated` is no function: after the create it would be too late. */
 export const checkOnCreated = (operation: string, onCreated: unknown): Effect.Effect<void, BadRequestError> =>
   checkKind(operation, "onCreated", onCreated, Predicate.isFunction, "a function that returns an Effect")
-
-/** Fails where the options have a name that `operation` does not know. */
-export const check = (
-  operation: string,
-  what: string,
-  options: unknown,
-  known: ReadonlyArray<string>
-): Effect.Effect<void, BadRequestError> => {
-  const fault = faultOf(what, options, known)
-  return fault === undefined
-    ? Effect.void
-    : Effect.fail(refused({ operation, parameter: fault.option, message: fault.message }))
-}
 
 /** No option has a longer name. */
 const maxName = 64

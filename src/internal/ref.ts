@@ -84,8 +84,15 @@ export const make = (fields: Omit<RunRef, "version">): RunRef => {
 export const read = (value: unknown): RunRef | undefined => Option.getOrUndefined(Option.flatten(readOption(value)))
 
 const readOption = Option.liftThrowable((value: unknown): Option.Option<RunRef> =>
-  isRef(value) ? Option.some(value) : decode(value)
+  isRef(value) && isData(value) ? Option.some(value) : decode(value)
 )
+
+/** Whether every field is a value: a getter could throw, or return something else, when it is read again. */
+const isData = (value: object): boolean =>
+  Object.keys(RunRef.fields).every((key) => {
+    const descriptor = Object.getOwnPropertyDescriptor(value, key)
+    return descriptor === undefined ? !(key in value) : "value" in descriptor
+  })
 const isRef = Schema.is(RunRef)
 const decode = Schema.decodeUnknownOption(RunRef)
 
@@ -96,7 +103,7 @@ const decode = Schema.decodeUnknownOption(RunRef)
  */
 export const describe = (value: unknown): string => {
   const part = (key: string) => quote(Option.getOrUndefined(propertyOf(value, key)))
-  return Predicate.hasProperty(value, "provider")
+  return Option.isSome(propertyOf(value, "provider")) && Predicate.hasProperty(value, "provider")
     ? `a ref with provider ${part("provider")}, kind ${part("kind")}, id ${part("id")} and version ${part("version")}`
     : quote(value)
 }

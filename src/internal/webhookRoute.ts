@@ -12,9 +12,18 @@ import * as Predicate from "effect/Predicate"
 import { ConfigError, type WebhookSignatureError } from "../RunError.ts"
 import * as Webhooks from "../Webhooks.ts"
 import { quote } from "./describe.ts"
+import * as CallOptions from "./options.ts"
 
+/** What the routes of both providers take. */
 export interface Options<Event, R> {
   readonly path: HttpRouter.PathInput
+  readonly secret: unknown
+  readonly maxBodyBytes?: number | undefined
+  readonly onEvent?: ((event: Event) => Effect.Effect<unknown, unknown, R>) | undefined
+}
+
+/** What a provider makes of them. */
+export interface Provider<Event> {
   readonly maxBodyBytes?: number | undefined
   /** Checks the options of the provider, when the route is made. */
   readonly check: Effect.Effect<unknown, ConfigError>
@@ -25,7 +34,6 @@ export interface Options<Event, R> {
     { readonly event: Event; readonly delivery: Webhooks.Delivery },
     WebhookSignatureError | ConfigError
   >
-  readonly onEvent?: ((event: Event) => Effect.Effect<unknown, unknown, R>) | undefined
 }
 
 /** What `onEvent` returned, which a program in JavaScript may have made an async function. Its rejection must not end the process. */
@@ -37,20 +45,33 @@ const defaultMaxBodyBytes = 1024 * 1024
 /** Providers send small bodies at once. A sender that stalls must not keep a fiber and a socket for ever. */
 const bodyTimeout = "30 seconds"
 
-export const layer = <Event, R>(
-  options: Options<Event, R>
+/** Checks the options, and adds the route of a provider, whose own options are `others`. */
+export const layer = <Event, R, O extends Options<Event, R>>(
+  given: O & Options<Event, R>,
+  others: ReadonlyArray<string>,
+  providerOf: (options: O) => Provider<Event>
 ): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks | R> =>
   Layer.effectDiscard(Effect.gen(function*() {
+    const { onEvent, path, ...rest } = yield* Effect.mapError(
+      Effect.fromResult(CallOptions.read("options", given ?? null, [...optionNames, ...others])),
+      (fault) => new ConfigError(fault)
+    )
+    const options = providerOf(rest as unknown as O)
+    const wrong = (option: string, value: unknown, expected: string) =>
+      new ConfigError({ message: `${option} is ${quote(value)}; it must be ${expected}.`, option })
+    if (typeof path !== "string" || !/^[/*]/.test(path)) {
+      return yield* wrong("path", path, "the path of the route, such as \"/webhooks\"")
+    }
+    if (onEvent !== undefined && !Predicate.isFunction(onEvent)) {
+      return yield* wrong("onEvent", onEvent, "a function")
+    }
     yield* options.check
     const router = yield* HttpRouter.HttpRouter
     const webhooks = yield* Webhooks.Webhooks
     const context = yield* Effect.context<R>()
     const limit = options.maxBodyBytes ?? defaultMaxBodyBytes
     if (!Number.isSafeInteger(limit) || limit <= 0) {
-      return yield* new ConfigError({
-        message: `maxBodyBytes is ${quote(limit)}; it must be a whole number of bytes above zero.`,
-        option: "maxBodyBytes"
-      })
+      return yield* wrong("maxBodyBytes", limit, "a whole number of bytes above zero")
     }
 
     const receive = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest) {
@@ -66,8 +87,7 @@ export const layer = <Event, R>(
         return HttpServerResponse.empty({ status: 400 })
       }
       const { delivery, event } = verified.success
-      const isNew = yield* webhooks.deliver(delivery)
-      const { onEvent } = options
+      const isNew = yield* Effect.orDie(webhooks.deliver(delivery))
       // The sender waits for the response, and must not wait for what is done with the event
       if (isNew && onEvent !== undefined) {
         yield* Effect.forkDetach(
@@ -81,5 +101,7 @@ export const layer = <Event, R>(
       return HttpServerResponse.empty()
     }, Effect.provideService(HttpServerRequest.MaxBodySize, ByteSize.bytes(limit)))
 
-    yield* router.add("POST", options.path, receive)
+    yield* router.add("POST", path, receive)
   }))
+
+const optionNames: ReadonlyArray<keyof Options<unknown, unknown>> = ["path", "secret", "maxBodyBytes", "onEvent"]

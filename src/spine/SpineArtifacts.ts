@@ -12,6 +12,7 @@ import * as KernelArtifact from "../Artifact.ts"
 import { quote } from "../internal/describe.ts"
 import * as FileName from "../internal/fileName.ts"
 import * as Options from "../internal/options.ts"
+import * as Polling from "../Polling.ts"
 import { type BadRequestError, type DownloadError, refused } from "../RunError.ts"
 import { refOf, type Runs, type RunTarget } from "./SpineRuns.ts"
 import type * as Wire from "./SpineSchema.ts"
@@ -47,7 +48,7 @@ export interface Artifacts {
   readonly toFile: (
     run: RunTarget,
     artifact: Wire.Artifact,
-    target: { readonly directory: string; readonly filename?: string | undefined }
+    target: KernelArtifact.Target
   ) => Effect.Effect<string, DownloadError, FileSystem.FileSystem>
   /**
    * Writes all artifacts of a run into a folder, a few at a time. Names that a file system could take for the same, as those
@@ -63,14 +64,27 @@ export interface Artifacts {
   ) => Effect.Effect<ReadonlyArray<DownloadedArtifact>, DownloadError, FileSystem.FileSystem>
 }
 
-const checkArtifact = (operation: string, artifact: unknown): Effect.Effect<void, BadRequestError> =>
-  Predicate.hasProperty(artifact, "download_url") && typeof artifact.download_url === "string"
-    ? Effect.void
-    : Effect.fail(refused({
-      operation,
-      parameter: "artifact",
-      message: `artifact is ${quote(artifact)} without a download_url. Give one of run.result.artifacts.`
-    }))
+/** What is read of an artifact. */
+type Named = Pick<Wire.Artifact, "id" | "name" | "download_url"> & { readonly size_bytes?: number | undefined }
+
+/** Copies what is needed of an artifact, which the caller may have made by hand. */
+const readArtifact = (operation: string, artifact: unknown): Effect.Effect<Named, BadRequestError> =>
+  Options.reading(operation, "artifact", () => {
+    const wrong = (what: string) =>
+      Effect.fail(refused({
+        operation,
+        parameter: "artifact",
+        message: `artifact is ${quote(artifact)} ${what}. Give one of run.result.artifacts.`
+      }))
+    const { download_url, id, name, size_bytes } = (Predicate.isObject(artifact) ? artifact : {}) as Partial<Named>
+    return typeof download_url !== "string"
+      ? wrong("without a download_url")
+      : typeof name !== "string"
+      ? wrong(`with the name ${quote(name)}, which must be text`)
+      : size_bytes !== undefined && !(Number.isSafeInteger(size_bytes) && size_bytes >= 0)
+      ? wrong(`with size_bytes ${quote(size_bytes)}, which must be a whole number, 0 or more`)
+      : Effect.succeed({ id: id!, name, download_url, size_bytes })
+  })
 
 /**
  * Makes {@link Artifacts} on the runs they belong to.
@@ -80,8 +94,8 @@ const checkArtifact = (operation: string, artifact: unknown): Effect.Effect<void
 export const make = (runs: Runs, options: KernelArtifact.Options): Artifacts => {
   const source = (operation: string, run: RunTarget, artifact: Wire.Artifact) =>
     Effect.map(
-      Effect.tap(refOf(operation, run), checkArtifact(operation, artifact)),
-      (ref): KernelArtifact.ArtifactSource<DownloadError> => ({
+      Effect.all([refOf(operation, run), readArtifact(operation, artifact)]),
+      ([ref, artifact]): KernelArtifact.ArtifactSource<DownloadError> => ({
         name: artifact.name,
         url: artifact.download_url,
         size: artifact.size_bytes,
@@ -95,11 +109,11 @@ export const make = (runs: Runs, options: KernelArtifact.Options): Artifacts => 
 
   const toFile: Artifacts["toFile"] = (run, artifact, target) =>
     Effect.flatMap(
-      Effect.tap(
+      Effect.all([
         source("artifacts.toFile", run, artifact),
-        Options.check("artifacts.toFile", "target", target ?? null, ["directory", "filename"])
-      ),
-      (source) => KernelArtifact.toFile(options, source, target)
+        KernelArtifact.checkTarget("artifacts.toFile", target)
+      ]),
+      ([source, target]) => KernelArtifact.toFile(options, source, target)
     )
 
   return {
@@ -110,21 +124,30 @@ export const make = (runs: Runs, options: KernelArtifact.Options): Artifacts => 
         Effect.map(source("artifacts.stream", run, artifact), (source) => KernelArtifact.stream(options, source))
       ),
     toFile,
-    toDirectory: (run, directory, { concurrency = 4 } = {}) =>
-      Effect.suspend(() => {
-        if (!Array.isArray(run?.result?.artifacts)) {
-          return Effect.fail(refused({
-            operation: "artifacts.toDirectory",
-            parameter: "run",
-            message: "this run has no result. Give a completed or partial run, as runs.waitForCompletion returns it."
-          }))
-        }
-        const names = FileName.distinct(run.result.artifacts.map(({ name }) => name), "artifact")
-        return Effect.forEach(
-          run.result.artifacts,
+    toDirectory: (run, directory, given) =>
+      Effect.gen(function*() {
+        const operation = "artifacts.toDirectory"
+        const { concurrency = 4 } = yield* Options.copy(operation, "options", given, ["concurrency"])
+        yield* Polling.concurrency(operation, concurrency)
+        yield* KernelArtifact.checkTarget(operation, { directory })
+        const ref = yield* refOf(operation, run)
+        const artifacts = yield* Options.reading(operation, "run", () => {
+          const artifacts: unknown = run.result?.artifacts
+          return Array.isArray(artifacts)
+            ? Effect.succeed(Array.from(artifacts as ReadonlyArray<Wire.Artifact>))
+            : Effect.fail(refused({
+              operation,
+              parameter: "run",
+              message: "this run has no result. Give a completed or partial run, as runs.waitForCompletion returns it."
+            }))
+        })
+        const read = yield* Effect.forEach(artifacts, (artifact) => readArtifact(operation, artifact))
+        const names = FileName.distinct(read.map(({ name }) => name), "artifact")
+        return yield* Effect.forEach(
+          artifacts,
           (artifact, index) =>
             Effect.map(
-              toFile(run, artifact, { directory, filename: names[index]! }),
+              toFile(ref, artifact, { directory, filename: names[index]! }),
               (path): DownloadedArtifact => ({ artifact, path })
             ),
           { concurrency }

@@ -86,12 +86,12 @@ export interface Options extends ClientOptions {
  */
 export const make = (options: Options): Effect.Effect<Service, ConfigError, HttpClient.HttpClient> =>
   Effect.gen(function*() {
-    yield* Client.checkOptions(options, ["apiKey"])
+    const checked = yield* Client.readOptions(options ?? null, ["apiKey"])
     const { api, transfer, ...runtime } = yield* Client.make({
-      ...options,
+      ...checked,
       provider: SpineRuns.provider,
       defaultBaseUrl: "https://api.getspine.ai",
-      credential: { header: "x-api-key", option: "apiKey", value: options.apiKey, whereToGetOne },
+      credential: { header: "x-api-key", option: "apiKey", value: checked.apiKey, whereToGetOne },
       describeError
     })
     const runs = SpineRuns.make(api, runtime)
@@ -144,15 +144,16 @@ export const layerConfig = (
   Layer.effect(
     SpineClient,
     Effect.gen(function*() {
-      const apiKey = options?.apiKey === undefined
+      const checked = yield* Client.readOptions(options, ["apiKey"])
+      const apiKey = checked.apiKey === undefined
         ? yield* Client.readConfig("SPINE_API_KEY", Config.Redacted("SPINE_API_KEY"))
-        : yield* Client.fromConfig("apiKey", options.apiKey)
-      const baseUrl = options?.baseUrl === undefined
+        : yield* Client.fromConfig("apiKey", checked.apiKey)
+      const baseUrl = checked.baseUrl === undefined
         ? Option.getOrUndefined(
           yield* Client.readConfig("SPINE_BASE_URL", Config.option(Config.String("SPINE_BASE_URL")))
         )
-        : yield* Client.fromConfig("baseUrl", options.baseUrl)
-      return yield* make({ ...options, apiKey, baseUrl })
+        : yield* Client.fromConfig("baseUrl", checked.baseUrl)
+      return yield* make({ ...checked, apiKey, baseUrl })
     })
   )
 

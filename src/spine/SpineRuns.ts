@@ -338,16 +338,8 @@ export const make = (
       isPoll
     })
 
-  const prepare = <E, R>(
-    operation: string,
-    run: RunTarget,
-    wait: WaitOptions<E, R> | undefined,
-    others?: ReadonlyArray<string>
-  ) =>
-    Effect.all([
-      sourceOf(operation, run),
-      Polling.makePolicy(operation, wait, defaults, others)
-    ])
+  const prepare = <E, R>(operation: string, run: RunTarget, wait: WaitOptions<E, R> | undefined) =>
+    Effect.all([sourceOf(operation, run), Polling.makePolicy(operation, wait, defaults)])
 
   const create: Runs["create"] = (params) =>
     Effect.flatMap(checkParams(params, options.skipFileValidation), (parts) => send(api, parts, options.retryCreates))
@@ -364,9 +356,16 @@ export const make = (
     // Suspended, because what is built here would be held while the run is waited for
     Effect.suspend(() =>
       Effect.flatMap(
-        prepare("runs.waitForCompletion", run, wait, ["resolveOnFailure"]),
-        ([source, policy]): Effect.Effect<Wire.TerminalRun, WaitError | E, R> =>
-          wait?.resolveOnFailure === true ? KernelRun.settle(source, policy) : KernelRun.wait(source, policy)
+        Effect.flatMap(
+          Polling.readOptions("runs.waitForCompletion", wait, ["resolveOnFailure"]),
+          ({ resolveOnFailure, ...wait }) =>
+            Effect.map(
+              prepare<E, R>("runs.waitForCompletion", run, wait as WaitOptions<E, R>),
+              (prepared) => ({ prepared, isSettled: resolveOnFailure === true })
+            )
+        ),
+        ({ isSettled, prepared: [source, policy] }): Effect.Effect<Wire.TerminalRun, WaitError | E, R> =>
+          isSettled ? KernelRun.settle(source, policy) : KernelRun.wait(source, policy)
       )
     )
 
@@ -388,40 +387,41 @@ export const make = (
       ),
     completions: (runs, wait) =>
       Stream.unwrap(
-        Effect.map(
-          Effect.all([
-            Polling.makePolicy("runs.completions", wait, defaults, ["concurrency"]),
-            Polling.concurrency("runs.completions", wait?.concurrency),
+        Effect.gen(function*() {
+          const operation = "runs.completions"
+          const { concurrency, ...rest } = yield* Polling.readOptions(operation, wait, ["concurrency"])
+          const policy = yield* Polling.makePolicy(operation, rest as NonNullable<typeof wait>, defaults)
+          yield* Polling.concurrency(operation, concurrency)
+          const targets = yield* Options.reading(operation, "runs", () =>
             Stream.isStream(runs) || Predicate.isIterable(runs) && typeof runs !== "string"
               ? Effect.succeed(runs)
               : Effect.fail(refused({
-                operation: "runs.completions",
+                operation,
                 parameter: "runs",
                 message: `runs is ${quote(runs)}; it must be an array, another iterable, or a Stream of runs.`
-              }))
-          ]),
-          ([policy, concurrency, runs]) =>
-            KernelRun.completions(
-              Stream.isStream(runs) ? runs : Stream.fromIterable(runs),
-              (run) => sourceOf("runs.completions", run),
-              policy,
-              { concurrency }
-            )
-        )
+              })))
+          return KernelRun.completions(
+            Stream.isStream(targets) ? targets : Stream.fromIterable(targets),
+            (run) =>
+              sourceOf(operation, run),
+            policy,
+            { concurrency }
+          )
+        })
       ),
     share: (run, wait) =>
       Effect.flatMap(prepare("runs.share", run, wait), ([source, policy]) => KernelRun.share(source, policy)),
-    run: (params, wait) => {
-      const created = Create.thenOnCreated(create(params), wait?.onCreated)
+    run: (params, wait) =>
       // The options are checked first: a mistake in them must not cost a run
-      return Effect.flatMap(
-        Create.operation(Effect.tap(
-          Polling.makePolicy("runs.run", wait, defaults, ["onCreated"]),
-          () => Options.checkOnCreated("runs.run", wait?.onCreated)
-        )),
-        (policy) => Effect.flatMap(created, ({ ref }) => KernelRun.wait(source(ref), policy))
+      Effect.flatMap(
+        Create.operation(Effect.gen(function*() {
+          const { onCreated, ...rest } = yield* Polling.readOptions("runs.run", wait, ["onCreated"])
+          const policy = yield* Polling.makePolicy("runs.run", rest as NonNullable<typeof wait>, defaults)
+          yield* Options.checkOnCreated("runs.run", onCreated)
+          return { created: Create.thenOnCreated(create(params), onCreated), policy }
+        })),
+        ({ created, policy }) => Effect.flatMap(created, ({ ref }) => KernelRun.wait(source(ref), policy))
       )
-    }
   }
 }
 
@@ -481,7 +481,10 @@ const refOfId = (id: string): RunRef.RunRef => ({ version: 1, provider, kind: "r
  *
  * @internal
  */
-export const refOf = (operation: string, run: RunTarget): Effect.Effect<RunRef.RunRef, BadRequestError> => {
+export const refOf = (operation: string, run: RunTarget): Effect.Effect<RunRef.RunRef, BadRequestError> =>
+  Options.reading(operation, "run", () => refIn(operation, run))
+
+const refIn = (operation: string, run: RunTarget): Effect.Effect<RunRef.RunRef, BadRequestError> => {
   if (Predicate.hasProperty(run, "provider")) {
     const ref = RunRef.read(run)
     return ref?.provider === provider && ref.kind === "run"
@@ -495,7 +498,7 @@ export const refOf = (operation: string, run: RunTarget): Effect.Effect<RunRef.R
   if (Predicate.hasProperty(run, "ref") && Predicate.isNotNullish(run.ref)) {
     const named = Predicate.hasProperty(run, "run_id") ? run.run_id : undefined
     return Effect.flatMap(
-      refOf(operation, run.ref as RunRef.RunRef),
+      refIn(operation, run.ref as RunRef.RunRef),
       (ref) =>
         Predicate.isNullish(named) || String(named).toLowerCase() === ref.id.toLowerCase()
           ? Effect.succeed(ref)
@@ -539,17 +542,21 @@ const limits: FileLimits.FileLimits = {
 }
 
 const checkParams = (
-  params: CreateRunParams,
+  given: CreateRunParams,
   skipFileValidation: boolean
 ): Effect.Effect<ReadonlyArray<Multipart.Part>, BadRequestError | FileInputError> =>
   Effect.gen(function*() {
     const operation = "runs.create"
-    yield* Options.check(operation, "params", params ?? null, paramNames)
+    const params = yield* Options.copyRequired(operation, "params", given, paramNames)
     const parts: Array<Multipart.Part> = []
     const text = (parameter: string, value: unknown, isRequired = false) => {
       if (value === undefined && !isRequired) return Effect.void
       if (typeof value !== "string" || isRequired && value.trim() === "") {
-        return refused({ operation, parameter, message: `${parameter} must be ${isRequired ? "non-blank " : ""}text.` })
+        return refused({
+          operation,
+          parameter,
+          message: `${parameter} is ${quote(value)}; it must be text${isRequired ? " that is not blank" : ""}.`
+        })
       }
       parts.push({ name: parameter, value })
       return Effect.void
@@ -564,35 +571,36 @@ const checkParams = (
     }
     yield* text("template", params.template)
     if (params.blocks !== undefined) {
-      const unknown = Array.isArray(params.blocks)
-        ? params.blocks.filter((block) => !Wire.BlockType.literals.includes(block))
-        : [params.blocks]
-      if (unknown.length > 0) {
-        return yield* refused({
-          operation,
-          parameter: "blocks",
-          message: `${unknown.map(quote).join(", ")} are not block types. There are: ${
+      const wrong = (message: string) => refused({ operation, parameter: "blocks", message })
+      if (!Array.isArray(params.blocks)) {
+        return yield* wrong(
+          `blocks is ${quote(params.blocks)}; it must be an array of block types, such as ["${
+            Wire.BlockType.literals[0]
+          }"].`
+        )
+      }
+      const blocks: ReadonlyArray<Wire.BlockType> = Array.from(params.blocks)
+      if (blocks.length === 0) return yield* wrong("blocks is empty. Leave it out, or name one block type.")
+      const unknown = blocks.findIndex((block) => !Wire.BlockType.literals.includes(block))
+      if (unknown !== -1) {
+        return yield* wrong(
+          `blocks[${unknown}] is ${quote(blocks[unknown])}, which is not a block type. There are: ${
             Wire.BlockType.literals.join(", ")
           }.`
-        })
+        )
       }
-      if (params.blocks.length === 0) {
-        return yield* refused({
-          operation,
-          parameter: "blocks",
-          message: "blocks is empty. Leave it out, or name one."
-        })
-      }
-      parts.push({ name: "blocks", value: JSON.stringify(params.blocks) })
+      parts.push({ name: "blocks", value: JSON.stringify(blocks) })
     }
     yield* text("agent_instructions", params.agent_instructions)
-    if (params.webhook_url !== undefined && !URL.canParse(params.webhook_url)) {
-      return yield* refused({ operation, parameter: "webhook_url", message: "webhook_url is not an absolute URL." })
-    }
+    yield* Options.checkUrl(operation, "webhook_url", params.webhook_url)
     yield* text("webhook_url", params.webhook_url)
     const files: unknown = params.files ?? []
     if (!Predicate.isIterable(files) || typeof files === "string" || Binary.isBytes(files)) {
-      return yield* refused({ operation, parameter: "files", message: "files must be an array of files." })
+      return yield* refused({
+        operation,
+        parameter: "files",
+        message: `files is ${quote(files)}; it must be an array of files.`
+      })
     }
     let index = 0
     for (const file of files as Iterable<FileInput.FileInput>) {
@@ -601,7 +609,7 @@ const checkParams = (
       parts.push({ name: "files", file: ready })
     }
     return parts
-  })
+  }).pipe((check) => Options.reading("runs.create", "params", () => check))
 
 const send = (
   api: Http.Api,
@@ -640,7 +648,13 @@ const send = (
           })
         }
         const broken = fileErrorOf(error)
-        return broken === undefined ? error : new FileInputError({ ...broken, message: broken.message, reached: true })
+        return broken === undefined ? error : new FileInputError({
+          ...broken,
+          message: broken.message,
+          // Multipart.begin has read the first chunk of each file by now, so the request was under way. Only the client can know
+          // that it had not left yet
+          reached: error._tag !== "TransportError" || error.reached
+        })
       })
     )
     const ref = RunRef.make({

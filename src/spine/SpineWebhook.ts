@@ -17,6 +17,7 @@ import * as Schema from "effect/Schema"
 import { quote } from "../internal/describe.ts"
 import * as Hmac from "../internal/hmac.ts"
 import * as Options from "../internal/options.ts"
+import { toBytes, wordsOf } from "../internal/payload.ts"
 import * as Route from "../internal/webhookRoute.ts"
 import { checkSecret } from "../internal/webhookSecret.ts"
 import { open, openLiterals, sideField, sideFieldOr } from "../internal/wire.ts"
@@ -153,9 +154,7 @@ export const constructEvent = (
 ): Effect.Effect<WebhookEvent, WebhookSignatureError | ConfigError> =>
   Effect.gen(function*() {
     const key = yield* checkSecret(secret)
-    const fault = Options.faultOf("options", options, ["tolerance"])
-    if (fault !== undefined) return yield* new ConfigError(fault)
-    const tolerance = yield* checkTolerance(options?.tolerance)
+    const tolerance = yield* checkTolerance((yield* readOptions(options, ["tolerance"])).tolerance)
     const fail = (reason: WebhookSignatureError["reason"], message: string) =>
       new WebhookSignatureError({ reason, message })
     const header: unknown = signatureHeader
@@ -173,7 +172,7 @@ export const constructEvent = (
     if (bytes === undefined) {
       return yield* fail(
         "body",
-        `The payload is ${quote(payload)}. Pass the bytes or the text of the body as they came.`
+        `The payload is ${wordsOf(payload)}. Pass the bytes or the text of the body as they came.`
       )
     }
     if (!(yield* Hmac.verifyAny(key, signatures, `${timestamp}.`, bytes))) {
@@ -214,8 +213,23 @@ export const signWebhook = (
 ): Effect.Effect<string, ConfigError> =>
   Effect.gen(function*() {
     const key = yield* checkSecret(secret)
-    const timestamp = options?.timestamp ?? Math.floor((yield* Clock.currentTimeMillis) / 1000)
-    const signature = yield* Hmac.sign(key, `${timestamp}.`, toBytes(payload) ?? new Uint8Array())
+    const { timestamp = Math.floor((yield* Clock.currentTimeMillis) / 1000) } = yield* readOptions(options, [
+      "timestamp"
+    ])
+    if (!(Number.isSafeInteger(timestamp) && timestamp >= 0 && timestamp < 1e12)) {
+      return yield* new ConfigError({
+        message: `timestamp is ${quote(timestamp)}; it must be a whole number of Unix seconds, such as 1790000000.`,
+        option: "timestamp"
+      })
+    }
+    const bytes = toBytes(payload)
+    if (bytes === undefined) {
+      return yield* new ConfigError({
+        message: `The payload is ${wordsOf(payload)}. Pass the bytes or the text of a body.`,
+        option: "payload"
+      })
+    }
+    const signature = yield* Hmac.sign(key, `${timestamp}.`, bytes)
     return `t=${timestamp},v1=${Hex.encode(signature)}`
   })
 
@@ -247,17 +261,15 @@ export const layerWebhookRoute = <R = never>(options: {
   /** Runs after the response, for each new delivery. Its services are those of the layer's context, and its failure is logged. */
   readonly onEvent?: ((event: WebhookEvent) => Effect.Effect<unknown, unknown, R>) | undefined
 }): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks | R> =>
-  Route.layer({
-    path: options.path,
+  Route.layer(options, ["tolerance"], (options) => ({
     maxBodyBytes: options.maxBodyBytes,
     check: Effect.andThen(checkSecret(options.secret), checkTolerance(options.tolerance)),
     verify: (body, headers) =>
       Effect.map(
         constructEvent(body, headers["spine-signature"], options.secret, { tolerance: options.tolerance }),
         (event) => ({ event, delivery: deliveryOf(event) })
-      ),
-    onEvent: options.onEvent
-  })
+      )
+  }))
 
 const deliveryOf = (event: WebhookEvent): Webhooks.Delivery => {
   // A type of tomorrow, such as "run.partial", may be about a run as well
@@ -275,7 +287,7 @@ const deliveryOf = (event: WebhookEvent): Webhooks.Delivery => {
 
 /** In seconds. */
 const checkTolerance = (tolerance: Duration.Input | undefined): Effect.Effect<number, ConfigError> => {
-  const duration = Duration.fromInput(tolerance ?? "300 seconds")
+  const duration = Options.durationOf(tolerance ?? "300 seconds")
   return Option.isSome(duration) && Duration.isPositive(duration.value)
     ? Effect.succeed(Duration.toSeconds(duration.value))
     : Effect.fail(
@@ -288,15 +300,8 @@ const checkTolerance = (tolerance: Duration.Input | undefined): Effect.Effect<nu
     )
 }
 
-/** JavaScript may pass anything, such as a body that was parsed. */
-const toBytes = (payload: unknown): Uint8Array | undefined =>
-  typeof payload === "string"
-    ? new TextEncoder().encode(payload)
-    : ArrayBuffer.isView(payload)
-    ? new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength)
-    : Object.prototype.toString.call(payload) === "[object ArrayBuffer]"
-    ? new Uint8Array(payload as ArrayBuffer)
-    : undefined
+const readOptions = <O>(options: O, known: ReadonlyArray<string>): Effect.Effect<NonNullable<O>, ConfigError> =>
+  Effect.mapError(Effect.fromResult(Options.read("options", options, known)), (fault) => new ConfigError(fault))
 
 /** The timestamp is kept as text: what was signed is its digits. */
 const parseHeader = (

@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
+import * as ReadResult from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as AnySchema from "./internal/anySchema.ts"
@@ -366,12 +367,14 @@ const decodeCanvas = Schema.decodeUnknownEffect(Wire.CanvasInfo)
 const decodeVersion = Schema.decodeUnknownEffect(Wire.CanvasVersion)
 const decodeApplication = Schema.decodeUnknownEffect(Wire.Application)
 
-const get = ({ api, ...runtime }: Runtime, options: AnyOptions) =>
+const get = ({ api, ...runtime }: Runtime, given: AnyOptions) =>
   Effect.gen(function*() {
     const read = <A>(path: string, decode: (body: unknown) => Effect.Effect<A, Schema.SchemaError>) =>
       Effect.map(api.call({ operation, request: HttpClientRequest.get(path), decode }), ({ value }) => value)
     const version = (id: string) => read(`/prompt-version/${id}`, decodeVersion)
-    const target = yield* checkOptions(operation, options)
+    const checked = Options.read("options", given ?? null, optionNames)
+    const target = yield* checkOptions(operation, checked)
+    const options = ReadResult.getOrThrow(checked)
 
     const application = target._tag === "Application"
       ? yield* read(`/prompt-application/${target.applicationId}`, decodeApplication)
@@ -405,7 +408,8 @@ const get = ({ api, ...runtime }: Runtime, options: AnyOptions) =>
 
 const build = (runtime: Runtime, given: AnyOptions, known: Known): Canvas | Workstation => {
   // From JavaScript it may be anything; what is wrong with it is said before the first request
-  const options: AnyOptions = Predicate.isObject(given) ? given : {}
+  const read = Options.read("options", given ?? null, optionNames)
+  const options: AnyOptions = ReadResult.getOrElse(read, () => ({}))
   const target = targetOf(options)
   const isTask = target._tag === "Application"
   const encode = options.input === undefined ? undefined : AnySchema.encode(options.input)
@@ -414,26 +418,28 @@ const build = (runtime: Runtime, given: AnyOptions, known: Known): Canvas | Work
   const prepared = (
     operation: string,
     variables: unknown,
-    params: AnyParams,
+    given: AnyParams | undefined,
     mode: { readonly async?: boolean; readonly stream?: boolean }
   ) =>
     Effect.gen(function*() {
-      yield* checkOptions(operation, given)
-      yield* Options.check(operation, "params", params, mode.stream ? streamNames : isTask ? taskNames : canvasNames)
+      yield* checkOptions(operation, read)
+      const names = mode.stream ? streamNames : isTask ? taskNames : canvasNames
+      const params = yield* Options.copy(operation, "params", given, names)
       yield* checkMode(operation, { ...params, ...mode }, isTask)
-      if (!Predicate.isObject(variables) || Array.isArray(variables)) {
+      if (!Options.is(isVariables, variables)) {
         return yield* refused({
           operation,
           parameter: "variables",
-          message: `the variables are ${quote(variables)}. Pass an object with a member for each variable.`
+          message: `the variables are ${nameOf(variables)}. Pass an object with a member for each variable.`
         })
       }
-      return encode === undefined ? variables : yield* Effect.mapError(encode(variables), (issue) =>
+      const encoded = encode === undefined ? variables : yield* Effect.mapError(encode(variables), (issue) =>
         refused({
           operation,
           parameter: "variables",
           message: `the variables do not fit the input schema: ${issue}.`
         }))
+      return { params, variables: encoded }
     })
 
   const validate = (params: AnyParams) => validateWith(options.output, params.skipResultValidation)
@@ -441,18 +447,18 @@ const build = (runtime: Runtime, given: AnyOptions, known: Known): Canvas | Work
   const streaming = (variables: unknown, params: StreamParams) => <A>(validate: Validate<A>) =>
     executeStream(runtime, target, variables, params, validate)
 
-  const stream = (variables: unknown, params: StreamParams = {}) =>
+  const stream = (variables: unknown, params?: StreamParams) =>
     Stream.unwrap(
       Effect.map(
         Create.operation(prepared("canvas.stream", variables, params, { stream: true })),
-        (variables) => streaming(variables, params)(validate(params))
+        ({ params, variables }) => streaming(variables, params as StreamParams)(validate(params))
       )
     )
 
-  const execute = (variables: unknown, params: AnyParams = {}) =>
+  const execute = (variables: unknown, params?: AnyParams) =>
     Create.operation(Effect.flatMap(
       prepared("canvas.execute", variables, params, {}),
-      (variables): Effect.Effect<Execution<unknown>, SyncError | OnCreatedErrorOf<unknown>, unknown> =>
+      ({ params, variables }): Effect.Effect<Execution<unknown>, SyncError | OnCreatedErrorOf<unknown>, unknown> =>
         params.stream === true
           ? StreamExecutions.make({
             params: params as DynamicStreamParams,
@@ -471,10 +477,10 @@ const build = (runtime: Runtime, given: AnyOptions, known: Known): Canvas | Work
           : executeSync(runtime, target, variables, params, validate(params))
     ))
 
-  const runToEnd = (variables: unknown, params: AnyParams = {}) =>
+  const runToEnd = (variables: unknown, params?: AnyParams) =>
     Create.operation(Effect.flatMap(
       prepared("canvas.run", variables, params, { async: true }),
-      (variables) =>
+      ({ params, variables }) =>
         run(runtime, target, variables, params as DynamicParams<boolean, unknown, unknown>, validate(params))
     ))
 
@@ -489,8 +495,8 @@ const build = (runtime: Runtime, given: AnyOptions, known: Known): Canvas | Work
     execute,
     run: runToEnd,
     ...(isTask ? undefined : { stream }),
-    getExecution: (id: string | RunRef, params: GetExecutionParams = {}) =>
-      lookUp(runtime, "canvas.getExecution", id, params, options.output, isTask)
+    getExecution: (id: string | RunRef, params?: GetExecutionParams) =>
+      lookUp(runtime, "canvas.getExecution", id, params, { isTask, output: options.output })
   } as unknown as Canvas | Workstation
 }
 
@@ -503,18 +509,19 @@ export const lookUp = (
   runtime: Runtime,
   operation: string,
   id: string | RunRef,
-  params: GetExecutionParams,
-  output: unknown,
-  isTask = false
+  given: (GetExecutionParams & { readonly output?: unknown }) | undefined,
+  /** The canvas that the execution is of, where it is known. */
+  canvas?: { readonly isTask: boolean; readonly output: unknown }
 ): Effect.Effect<AsyncExecution<unknown>, RequestError> =>
   Effect.gen(function*() {
-    yield* Options.check(operation, "params", params, lookUpNames)
+    const params = yield* Options.copy(operation, "params", given, lookUpNames)
+    const { output } = canvas ?? params
     yield* checkSchemas(operation, { output })
     return yield* getExecution(
       runtime,
       operation,
       id,
-      { ...params, isTask: params.isTask ?? isTask },
+      { ...params, isTask: params.isTask ?? canvas?.isTask ?? false },
       validateWith(output as AnySchema.AnySchema | undefined, params.skipResultValidation)
     )
   })
@@ -574,15 +581,31 @@ const targetOf = ({ applicationId, id, versionId }: AnyOptions): Target =>
     ? { _tag: "Version", versionId, id }
     : { _tag: "Canvas", id: id! }
 
-const checkOptions = (operation: string, options: AnyOptions): Effect.Effect<Target, BadRequestError> =>
+const optionNames = ["id", "versionId", "applicationId", "input", "output"]
+
+const isVariables = (variables: unknown): variables is object =>
+  Predicate.isObject(variables) && !(variables instanceof Date)
+
+/** A `Date` is an object for the compiler and for JavaScript. */
+const nameOf = (variables: unknown): string =>
+  Options.is((variables) => variables instanceof Date, variables) ? "a Date" : quote(variables)
+
+const checkOptions = (
+  operation: string,
+  read: ReadResult.Result<AnyOptions, Options.Fault>
+): Effect.Effect<Target, BadRequestError> =>
   Effect.gen(function*() {
-    yield* Options.check(operation, "options", options ?? null, ["id", "versionId", "applicationId", "input", "output"])
+    if (ReadResult.isFailure(read)) {
+      const { message, option: parameter } = read.failure
+      return yield* refused({ operation, parameter, message })
+    }
+    const options = read.success
     const given = [options.id, options.versionId, options.applicationId].filter((id) => id !== undefined)
     if (given.length === 0 || options.applicationId !== undefined && given.length > 1) {
       return yield* refused({
         operation,
         parameter: "id",
-        message: "name the canvas by its id or a version's id, or an application by its id."
+        message: "the canvas has no name, or two. Give its id or a version's id, or the applicationId alone."
       })
     }
     yield* checkSchemas(operation, { input: options.input, output: options.output })
@@ -595,13 +618,16 @@ const checkOptions = (operation: string, options: AnyOptions): Effect.Effect<Tar
     return yield* Effect.as(checkId(operation, parameter!, id), target)
   })
 
+const faultOf = (schema: unknown): string | undefined =>
+  ReadResult.getOrElse(ReadResult.try(() => AnySchema.faultOf(schema)), () => "an object that throws when it is read")
+
 /** A schema that is none would be found out after the execution is paid. */
 const checkSchemas = (
   operation: string,
   schemas: { readonly [parameter: string]: unknown }
 ): Effect.Effect<void, BadRequestError> => {
   for (const [parameter, schema] of Object.entries(schemas)) {
-    const fault = schema === undefined ? undefined : AnySchema.faultOf(schema)
+    const fault = schema === undefined ? undefined : faultOf(schema)
     if (fault !== undefined) {
       return Effect.fail(refused({
         operation,

@@ -156,19 +156,19 @@ export type Options =
  */
 export const make = (options: Options): Effect.Effect<Service, ConfigError, HttpClient.HttpClient> =>
   Effect.gen(function*() {
-    yield* Client.checkOptions(options, ["apiKey", "jwt"])
+    const checked = yield* Client.readOptions(options ?? null, ["apiKey", "jwt"])
     const { api, transfer, ...settings } = yield* Client.make({
-      ...options,
+      ...checked,
       provider,
       defaultBaseUrl: "https://api.tela.com",
-      credential: { header: "authorization", prefix: "Bearer ", whereToGetOne, ...yield* chooseCredential(options) },
+      credential: { header: "authorization", prefix: "Bearer ", whereToGetOne, ...yield* chooseCredential(checked) },
       describeError
     })
     const runtime = { api, transfer, ...settings }
     return {
       canvas: TelaCanvas.make(runtime),
-      getExecution: ((id: string | RunRef, params: GetExecutionParams & { readonly output?: unknown } = {}) =>
-        TelaCanvas.lookUp(runtime, "getExecution", id, params, params?.output)) as Service["getExecution"],
+      getExecution: ((id: string | RunRef, params?: GetExecutionParams & { readonly output?: unknown }) =>
+        TelaCanvas.lookUp(runtime, "getExecution", id, params)) as Service["getExecution"],
       tasks: TelaTasks.make(runtime),
       completionRuns: TelaCompletionRuns.make(api),
       versions: TelaVersions.make(api),
@@ -234,18 +234,19 @@ export const layerConfig = (
   Layer.effect(
     TelaClient,
     Effect.gen(function*() {
-      const credential = options?.apiKey !== undefined || options?.jwt !== undefined
+      const checked = yield* Client.readOptions(options, ["apiKey", "jwt"])
+      const credential = checked.apiKey !== undefined || checked.jwt !== undefined
         ? {
-          apiKey: yield* Client.fromConfig("apiKey", options.apiKey),
-          jwt: yield* Client.fromConfig("jwt", options.jwt)
+          apiKey: yield* Client.fromConfig("apiKey", checked.apiKey),
+          jwt: yield* Client.fromConfig("jwt", checked.jwt)
         }
         : yield* readCredential
-      const baseUrl = options?.baseUrl === undefined
+      const baseUrl = checked.baseUrl === undefined
         ? Option.getOrUndefined(
           yield* Client.readConfig("TELA_BASE_URL", Config.option(Config.String("TELA_BASE_URL")))
         )
-        : yield* Client.fromConfig("baseUrl", options.baseUrl)
-      return yield* make({ ...options, ...credential, baseUrl } as Options)
+        : yield* Client.fromConfig("baseUrl", checked.baseUrl)
+      return yield* make({ ...checked, ...credential, baseUrl } as Options)
     })
   )
 

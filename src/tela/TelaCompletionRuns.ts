@@ -6,6 +6,7 @@
  */
 import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Stream from "effect/Stream"
 import type * as Http from "../internal/http.ts"
@@ -92,26 +93,25 @@ export const make = (api: Http.Api): CompletionRuns => {
 
   return {
     list: (filters) =>
-      Effect.suspend(() => {
-        const { limit, offset, ...rest } = filters ?? {}
-        return Effect.andThen(
-          Effect.andThen(
-            Options.check("completionRuns.list", "filters", filters, [...filterNames, "limit", "offset"]),
-            Paginate.checkRange("completionRuns.list", { limit, offset }, maxLimit)
-          ),
-          page("completionRuns.list", rest, { limit, offset })
-        )
+      Effect.gen(function*() {
+        const operation = "completionRuns.list"
+        const { limit, offset, ...rest } = yield* Options.copy(operation, "filters", filters, [
+          ...filterNames,
+          "limit",
+          "offset"
+        ])
+        yield* Paginate.checkRange(operation, { limit, offset }, maxLimit)
+        return yield* page(operation, rest, { limit, offset })
       }),
     stream: (filters) =>
-      Stream.unwrap(Effect.suspend(() => {
-        const { pageSize = Paginate.defaultPageSize, ...rest } = filters ?? {}
-        return Effect.as(
-          Effect.andThen(
-            Options.check("completionRuns.stream", "filters", filters, [...filterNames, "pageSize"]),
-            Paginate.checkRange("completionRuns.stream", { pageSize }, maxLimit)
-          ),
-          Paginate.stream(pageSize, (range) => page("completionRuns.stream", rest, range))
-        )
+      Stream.unwrap(Effect.gen(function*() {
+        const operation = "completionRuns.stream"
+        const { pageSize = Paginate.defaultPageSize, ...rest } = yield* Options.copy(operation, "filters", filters, [
+          ...filterNames,
+          "pageSize"
+        ])
+        yield* Paginate.checkRange(operation, { pageSize }, maxLimit)
+        return Paginate.stream(pageSize, (range) => page(operation, rest, range))
       }))
   }
 }
@@ -136,6 +136,7 @@ const query = (
 ) =>
   Effect.gen(function*() {
     const moments = yield* Paginate.checkMoments(operation, { createdAtSince, createdAtUntil })
+    yield* Options.checkKind(operation, "status", status, Predicate.isString, "text")
     const ids = { promptId, promptVersionId, promptApplicationId }
     for (const [parameter, id] of Object.entries(ids)) {
       if (id !== undefined) yield* checkId(operation, parameter, id)

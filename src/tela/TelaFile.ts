@@ -13,6 +13,8 @@
  * @see https://docs.tela.com/en/completion-api/variables-and-files
  * @since 0.1.0
  */
+import { quote, quoteLink } from "../internal/describe.ts"
+import * as Options from "../internal/options.ts"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
@@ -88,7 +90,7 @@ export interface TelaFile {
  */
 export const file = (source: string | URL | FileInput.FileInput, options: FileOptions = {}): TelaFile => ({
   [TypeId]: TypeId,
-  source: source instanceof URL ? source.href : source,
+  source: Options.is((source) => source instanceof URL, source) ? (source as URL).href : source as TelaFile["source"],
   options
 })
 
@@ -102,7 +104,13 @@ export const fileFromPath = (
   path: string,
   options: FileOptions = {}
 ): Effect.Effect<TelaFile, FileInputError, FileSystem.FileSystem> =>
-  Effect.map(FileInput.fromPath(path, { filename: options.name }), (input) => file(input, options))
+  Effect.map(
+    // An odd option is refused when the file is used
+    FileInput.fromPath(path, Options.is(hasName, options) ? { filename: options.name } : undefined),
+    (input) => file(input, options)
+  )
+
+const hasName = (options: unknown): boolean => Predicate.isString((options as FileOptions).name)
 
 /**
  * @category guards
@@ -185,15 +193,16 @@ export const resolve = (
     const prepared = yield* Effect.forEach(
       references,
       ([file, { path, reference }], index) =>
-        Effect.map(
-          prepare(uploader, operation, file, path, parameterOf(path), index + 1),
-          (ready) => ({ file, path, ready, reference })
-        )
+        Effect.gen(function*() {
+          const options = yield* readOptions(operation, file.options, path, parameterOf(path))
+          const ready = yield* prepare(uploader, operation, file.source, options, path, parameterOf(path), index + 1)
+          return { options, path, ready, reference }
+        })
     )
-    yield* Effect.forEach(prepared, ({ file, path, ready, reference }) =>
+    yield* Effect.forEach(prepared, ({ options, path, ready, reference }) =>
       Effect.map(
         typeof ready === "string" ? Effect.succeed(ready) : upload(uploader, operation, ready, path),
-        (url) => Object.assign(reference, referenceOf(url, file.options))
+        (url) => Object.assign(reference, referenceOf(url, options))
       ), { concurrency, discard: true })
     return copied.success
   })
@@ -225,23 +234,20 @@ const limits: FileLimits.FileLimits = {
 const prepare = (
   { skipFileValidation }: Uploader,
   operation: string,
-  { options, source }: TelaFile,
+  source: TelaFile["source"],
+  options: FileOptions,
   path: string,
   parameter: string,
   index: number
 ): Effect.Effect<string | FileInput.UploadFile, BadRequestError | FileInputError> => {
   const wrong = (message: string) => Effect.fail(refused({ operation, parameter, message: `${path} ${message}` }))
-  if (options.range !== undefined) {
-    const [first, last] = options.range
-    if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last) || first < 0 || last < first) {
-      return wrong(`has the range ${JSON.stringify(options.range)}; it must be two page numbers, counted from 0.`)
-    }
-  }
   if (typeof source === "string") {
     return URL.canParse(source) && /^(?:https?|data|vault):/i.test(source)
       ? Effect.succeed(source)
       : wrong(
-        "is not a link. Give an https:, data: or vault: URL, or the bytes; for a path there is Tela.fileFromPath."
+        `is ${
+          quoteLink(source)
+        }, not a link. Give an https:, data: or vault: URL, or the bytes. For a file on disk, use Tela.fileFromPath.`
       )
   }
   return Effect.mapError(
@@ -255,6 +261,36 @@ const prepare = (
         : withVariable(error, path)
   )
 }
+
+/** Copies the options of a file. */
+const readOptions = (
+  operation: string,
+  given: FileOptions,
+  path: string,
+  parameter: string
+): Effect.Effect<FileOptions, BadRequestError> =>
+  Options.reading(operation, parameter, () =>
+    Effect.gen(function*() {
+      const options = yield* Options.copy(operation, `options of ${path}`, given, ["name", "range", "parserType"])
+      const wrong = (message: string) => refused({ operation, parameter, message: `${path} ${message}` })
+      const { name, parserType } = options
+      for (const [option, value] of Object.entries({ name, parserType })) {
+        if (value !== undefined && typeof value !== "string") {
+          return yield* wrong(`has the ${option} ${quote(value)}; it must be text.`)
+        }
+      }
+      if (options.range === undefined) return options
+      const range: ReadonlyArray<unknown> = Array.isArray(options.range) ? Array.from(options.range) : []
+      const [first, last] = range
+      return Number.isSafeInteger(first) && Number.isSafeInteger(last) && range.length === 2 &&
+          (first as number) >= 0 && (last as number) >= (first as number)
+        ? { ...options, range: [first as number, last as number] as const }
+        : yield* wrong(
+          `has the range ${
+            Array.isArray(options.range) ? `[${range.map(quote).join(", ")}]` : quote(options.range)
+          }; it must be two page numbers, the first and the last, counted from 0.`
+        )
+    }))
 
 const withVariable = (error: FileInputError, variable: string): FileInputError =>
   new FileInputError({ ...error, variable, message: `${variable}: ${error.message}` })

@@ -39,14 +39,14 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { checkId } from "../internal/id.ts"
 import * as Create from "../internal/create.ts"
-import { messageOf } from "../internal/describe.ts"
+import { messageOf, quote } from "../internal/describe.ts"
 import * as Options from "../internal/options.ts"
 import * as Paginate from "./internal/paginate.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import { type BadRequestError, type CreateError, refused, type RequestError } from "../RunError.ts"
 import type * as RunRef from "../internal/ref.ts"
 import { about, refOf } from "./internal/ref.ts"
-import { checkUrl, jsonBody, type Runtime } from "./internal/request.ts"
+import { jsonBody, type Runtime } from "./internal/request.ts"
 import { provider } from "./TelaExecution.ts"
 import * as TelaFile from "./TelaFile.ts"
 import * as Wire from "./TelaSchema.ts"
@@ -292,13 +292,13 @@ export const make = (runtime: Runtime): Tasks => {
   const write = (operation: string, target: TaskTarget, patch: TaskPatch): Effect.Effect<Wire.Task, RequestError> =>
     Effect.gen(function*() {
       const ref = yield* refOf(operation, "task", target, "task")
-      const body = yield* checkPatch(operation, patch)
+      const { body, hasOutput } = yield* Options.reading(operation, "patch", () => checkPatch(operation, patch))
       const { value } = yield* api.call({
         operation,
         request: HttpClientRequest.patch(`/task/${ref.id}`, { body }),
         decode: about(ref, decodeTask),
         ref,
-        retryWhile: patch.outputContent === undefined ? undefined : wasNotCarriedOut
+        retryWhile: hasOutput ? wasNotCarriedOut : undefined
       }).pipe(Telemetry.span("TelaTasks.update", Telemetry.attributes(ref)))
       return value
     })
@@ -309,37 +309,44 @@ export const make = (runtime: Runtime): Tasks => {
   return {
     create: ((applicationId, tasks) => Create.operation(create(runtime, applicationId, tasks))) as Tasks["create"],
     get: (task, options) =>
-      Effect.andThen(
-        Options.check("tasks.get", "options", options, ["includeAnalytics"]),
-        read("tasks.get", task, decodeTask, { includeAnalytics: options?.includeAnalytics })
+      Effect.flatMap(
+        Effect.tap(
+          Options.copy("tasks.get", "options", options, ["includeAnalytics"]),
+          ({ includeAnalytics }) =>
+            Options.checkKind("tasks.get", "includeAnalytics", includeAnalytics, Predicate.isBoolean, "true or false")
+        ),
+        ({ includeAnalytics }) => read("tasks.get", task, decodeTask, { includeAnalytics })
       ),
     list: (filters) =>
-      Effect.suspend(() => {
-        const { limit, offset, ...rest } = filters ?? {}
-        return Effect.andThen(
-          Effect.andThen(
-            Options.check("tasks.list", "filters", filters, [...filterNames, "limit", "offset"]),
-            Paginate.checkRange("tasks.list", { limit, offset })
-          ),
-          page("tasks.list", rest, { limit, offset })
-        )
+      Effect.gen(function*() {
+        const operation = "tasks.list"
+        const { limit, offset, ...rest } = yield* Options.copy(operation, "filters", filters, [
+          ...filterNames,
+          "limit",
+          "offset"
+        ])
+        yield* Paginate.checkRange(operation, { limit, offset })
+        return yield* page(operation, rest, { limit, offset })
       }),
     stream: (filters) =>
-      Stream.unwrap(Effect.suspend(() => {
-        const { pageSize = Paginate.defaultPageSize, ...rest } = filters ?? {}
-        return Effect.as(
-          Effect.andThen(
-            Options.check("tasks.stream", "filters", filters, [...filterNames, "pageSize"]),
-            Paginate.checkRange("tasks.stream", { pageSize })
-          ),
-          Paginate.stream(pageSize, (range) => page("tasks.stream", rest, range))
-        )
+      Stream.unwrap(Effect.gen(function*() {
+        const operation = "tasks.stream"
+        const { pageSize = Paginate.defaultPageSize, ...rest } = yield* Options.copy(operation, "filters", filters, [
+          ...filterNames,
+          "pageSize"
+        ])
+        yield* Paginate.checkRange(operation, { pageSize })
+        return Paginate.stream(pageSize, (range) => page(operation, rest, range))
       })),
     progress: (filters) =>
       Effect.gen(function*() {
         const operation = "tasks.progress"
-        yield* Options.check(operation, "filters", filters, progressFilterNames)
-        const { limit, offset, promptApplicationId, promptApplicationVersionId } = filters ?? {}
+        const { limit, offset, promptApplicationId, promptApplicationVersionId } = yield* Options.copy(
+          operation,
+          "filters",
+          filters,
+          progressFilterNames
+        )
         yield* Paginate.checkRange(operation, { limit, offset })
         const ids = { promptApplicationId, promptApplicationVersionId }
         yield* checkIds(operation, ids)
@@ -351,13 +358,16 @@ export const make = (runtime: Runtime): Tasks => {
     rename: (task, name) => write("tasks.rename", task, { name }),
     setOutputContent: (task, content) => writeContent("tasks.setOutputContent", task, content),
     patchOutputContent: (task, partial) =>
-      Predicate.isObject(partial)
-        ? writeContent("tasks.patchOutputContent", task, partial)
-        : Effect.fail(refused({
-          operation: "tasks.patchOutputContent",
-          parameter: "partial",
-          message: "a part of an output is an object. To send a whole output there is setOutputContent."
-        })),
+      Effect.andThen(
+        Options.checkKind(
+          "tasks.patchOutputContent",
+          "partial",
+          partial ?? null,
+          Predicate.isObject,
+          "an object with the fields to change. To send a whole output, use setOutputContent"
+        ),
+        writeContent("tasks.patchOutputContent", task, partial)
+      ),
     patchOutputField: (task, path, value) =>
       Effect.flatMap(
         nest("tasks.patchOutputField", path, value),
@@ -366,6 +376,7 @@ export const make = (runtime: Runtime): Tasks => {
     updateOutputContent: (<E, R>(target: TaskTarget, update: (content: unknown) => unknown) =>
       Effect.gen(function*() {
         const operation = "tasks.updateOutputContent"
+        yield* Options.checkKind(operation, "update", update ?? null, Predicate.isFunction, "a function")
         const { outputContent } = yield* read(operation, target, decodeTask)
         const wrong = (message: string) => refused({ operation, parameter: "update", message, sent: true })
         const updated = yield* Effect.try({
@@ -456,6 +467,9 @@ const query = (operation: string, filters: TaskFilters) =>
       approvedAtUntil
     })
     const { excludeInputOutputColumns, objectLinks, order, orderBy, status, taskName } = filters
+    yield* Paginate.checkKinds(operation, Predicate.isString, "text", { objectLinks, order, orderBy, status, taskName })
+    yield* Paginate.checkKinds(operation, isTexts, "an array of texts", { approvedBy, createdBy })
+    yield* Paginate.checkKinds(operation, Predicate.isBoolean, "true or false", { excludeInputOutputColumns })
     return {
       ...ids,
       ...moments,
@@ -472,20 +486,31 @@ const query = (operation: string, filters: TaskFilters) =>
     }
   })
 
-const checkPatch = (operation: string, patch: TaskPatch): Effect.Effect<HttpBody.HttpBody, BadRequestError> => {
-  const { name, outputContent, status, tags } = patch ?? {}
-  const wrong = (parameter: string, message: string) => Effect.fail(refused({ operation, parameter, message }))
-  const fault = Options.faultOf("patch", patch ?? null, ["name", "tags", "outputContent", "status"])
-  return fault !== undefined
-    ? wrong(fault.option, fault.message)
-    : name === undefined && tags === undefined && outputContent === undefined && status === undefined
-    ? wrong("patch", "there is nothing to change.")
-    : name !== undefined && (typeof name !== "string" || name.trim() === "")
-    ? wrong("name", "name must be non-blank text.")
-    : outputContent !== undefined && outputContent.content === undefined
-    ? wrong("content", "there is no content. To empty an output, give null.")
-    : jsonBody(operation, "content", { name, tags, outputContent, status })
-}
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(Predicate.isString)
+
+const checkPatch = (
+  operation: string,
+  given: TaskPatch
+): Effect.Effect<{ readonly body: HttpBody.HttpBody; readonly hasOutput: boolean }, BadRequestError> =>
+  Effect.gen(function*() {
+    const patch = yield* Options.copyRequired(operation, "patch", given, ["name", "tags", "outputContent", "status"])
+    const { name, status, tags } = patch
+    const wrong = (parameter: string, message: string) => refused({ operation, parameter, message })
+    if (Object.keys(patch).length === 0) {
+      return yield* wrong("patch", "patch is empty. Give a name, tags, outputContent or a status to change.")
+    }
+    if (name !== undefined) yield* Options.checkText(operation, "name", name)
+    yield* Options.checkKind(operation, "tags", tags, isTexts, "an array of texts")
+    yield* Options.checkKind(operation, "status", status, (status) => status === "completed", "\"completed\"")
+    const hasOutput = patch.outputContent !== undefined
+    const outputContent = hasOutput
+      ? yield* Options.copy(operation, "outputContent", patch.outputContent, ["content"])
+      : undefined
+    if (outputContent !== undefined && outputContent.content === undefined) {
+      return yield* wrong("content", "content is undefined. To empty an output, give null.")
+    }
+    return { body: yield* jsonBody(operation, "content", { name, tags, outputContent, status }), hasOutput }
+  })
 
 /** Turns a path and a value into the object that has the value there, and nothing else. */
 const nest = (
@@ -496,14 +521,14 @@ const nest = (
   const wrong = (message: string) => Effect.fail(refused({ operation, parameter: "path", message }))
   const keys = typeof path === "string" ? path.split(".") : [""]
   if (keys.some((key) => key.trim() === "" || key === "__proto__")) {
-    return wrong(`${JSON.stringify(path)} is no path such as "customer.name".`)
+    return wrong(`path is ${quote(path)}; it must be names of fields with dots between them, such as "customer.name".`)
   }
   if (keys.some((key) => /^\d+$|[[\]]/.test(key))) {
-    return wrong(`${JSON.stringify(path)} leads into an array. To change an item there is updateOutputContent.`)
+    return wrong(`path is ${quote(path)}, which leads into an array. To change an item, use updateOutputContent.`)
   }
   return value === undefined
     ? Effect.fail(
-      refused({ operation, parameter: "value", message: "there is no value. To empty a field, give null." })
+      refused({ operation, parameter: "value", message: "value is undefined. To empty a field, give null." })
     )
     : Effect.succeed(
       keys.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Record<string, unknown>
@@ -521,24 +546,13 @@ const outputOf = ({ outputContent }: Wire.Task): Option.Option<unknown> => {
 const create = (
   runtime: Runtime,
   applicationId: string,
-  tasks: ReadonlyArray<NewTask>
+  given: ReadonlyArray<NewTask>
 ): Effect.Effect<ReadonlyArray<Wire.Task>, CreateError> =>
   Effect.gen(function*() {
     const operation = "tasks.create"
     const promptApplicationId = yield* checkId(operation, "applicationId", applicationId)
-    if (tasks.length < 1 || tasks.length > maxTasks) {
-      return yield* refused({
-        operation,
-        parameter: "tasks",
-        message: `there are ${tasks.length} tasks. One request creates 1 to ${maxTasks}.`
-      })
-    }
-    for (const [index, { name, webhookUrl }] of tasks.entries()) {
-      if (typeof name !== "string" || name.trim() === "") {
-        return yield* refused({ operation, parameter: `tasks[${index}].name`, message: "a task needs a name." })
-      }
-      yield* checkUrl(operation, `tasks[${index}].webhookUrl`, webhookUrl)
-    }
+    const tasks = yield* Options.reading(operation, "tasks", () => checkTasks(operation, given))
+    yield* Effect.annotateCurrentSpan("task.count", tasks.length)
     // Files are found in all tasks at once, so that one that several share is uploaded once
     const variables = (yield* TelaFile.resolve(
       runtime,
@@ -565,7 +579,33 @@ const create = (
     )
     yield* Effect.forEach(value, () => Telemetry.countCreated(provider), { discard: true })
     return value
-  }).pipe(Telemetry.span("TelaTasks.create", { "run.provider": provider, "task.count": tasks.length }))
+  }).pipe(Telemetry.span("TelaTasks.create", { "run.provider": provider }))
+
+/** Copies the tasks. */
+const checkTasks = (operation: string, given: unknown): Effect.Effect<ReadonlyArray<NewTask>, BadRequestError> => {
+  const wrong = (message: string) => Effect.fail(refused({ operation, parameter: "tasks", message }))
+  if (!Array.isArray(given)) return wrong(`tasks is ${quote(given)}; it must be an array of tasks.`)
+  const tasks: ReadonlyArray<NewTask> = Array.from(given)
+  if (tasks.length < 1 || tasks.length > maxTasks) {
+    return wrong(`there are ${tasks.length} tasks. One request creates 1 to ${maxTasks}.`)
+  }
+  return Effect.forEach(tasks, (task, index) => {
+    const place = `tasks[${index}]`
+    return Effect.tap(
+      Options.copyRequired(operation, place, task, taskNames),
+      ({ name, tags, webhookUrl }) =>
+        Effect.andThen(
+          Options.checkText(operation, `${place}.name`, name ?? null),
+          Effect.andThen(
+            Options.checkKind(operation, `${place}.tags`, tags, isTexts, "an array of texts"),
+            Options.checkUrl(operation, `${place}.webhookUrl`, webhookUrl)
+          )
+        )
+    )
+  })
+}
+
+const taskNames: ReadonlyArray<keyof NewTask> = ["name", "variables", "webhookUrl", "tags", "metadata", "outputContent"]
 
 /** How many tasks one request may create. */
 const maxTasks = 100

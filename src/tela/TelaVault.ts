@@ -17,6 +17,7 @@ import * as Stream from "effect/Stream"
 import * as Artifact from "../Artifact.ts"
 import { quote } from "../internal/describe.ts"
 import type * as Http from "../internal/http.ts"
+import * as Options from "../internal/options.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import { type BadRequestError, type DownloadError, refused, type RequestError } from "../RunError.ts"
 import * as RunRef from "../internal/ref.ts"
@@ -51,7 +52,7 @@ export interface Vault {
   /** Writes the file into a folder, under its own name made safe, or under `filename`. Returns the path. */
   readonly toFile: (
     reference: string,
-    target: { readonly directory: string; readonly filename?: string | undefined }
+    target: Artifact.Target
   ) => Effect.Effect<string, DownloadError, FileSystem.FileSystem>
 }
 
@@ -94,17 +95,23 @@ export const make = (api: Http.Api, transfer: Artifact.Options): Vault => {
     })
 
   return {
-    resolve: (reference, { expiresIn } = {}) =>
-      Effect.flatMap(
-        Effect.all([refOf("vault.resolve", reference), checkExpiry("vault.resolve", expiresIn)]),
-        ([ref, seconds]) => link("vault.resolve", ref, seconds)
-      ),
+    resolve: (reference, options) =>
+      Effect.gen(function*() {
+        const operation = "vault.resolve"
+        const ref = yield* refOf(operation, reference)
+        const { expiresIn } = yield* Options.copy(operation, "options", options, ["expiresIn"])
+        return yield* link(operation, ref, yield* checkExpiry(operation, expiresIn))
+      }),
     download: (reference) =>
       Effect.flatMap(source("vault.download", reference), (source) => Artifact.bytes(transfer, source)),
     stream: (reference) =>
       Stream.unwrap(Effect.map(source("vault.stream", reference), (source) => Artifact.stream(transfer, source))),
     toFile: (reference, target) =>
-      Effect.flatMap(source("vault.toFile", reference), (source) => Artifact.toFile(transfer, source, target))
+      Effect.flatMap(
+        Artifact.checkTarget("vault.toFile", target),
+        (target) =>
+          Effect.flatMap(source("vault.toFile", reference), (source) => Artifact.toFile(transfer, source, target))
+      )
   }
 }
 
@@ -130,7 +137,7 @@ const checkExpiry = (
   expiresIn: Duration.Input | undefined
 ): Effect.Effect<number | undefined, BadRequestError> => {
   if (expiresIn === undefined) return Effect.succeed(undefined)
-  const seconds = Option.map(Duration.fromInput(expiresIn), (duration) => Math.ceil(Duration.toSeconds(duration)))
+  const seconds = Option.map(Options.durationOf(expiresIn), (duration) => Math.ceil(Duration.toSeconds(duration)))
   return Option.isSome(seconds) && Number.isSafeInteger(seconds.value) && seconds.value > 0
     ? Effect.succeed(seconds.value)
     : Effect.fail(refused({

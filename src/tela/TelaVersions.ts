@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Schema from "effect/Schema"
+import { quote } from "../internal/describe.ts"
 import type * as Http from "../internal/http.ts"
 import { checkId } from "../internal/id.ts"
 import * as Options from "../internal/options.ts"
@@ -99,8 +100,7 @@ export const make = (api: Http.Api): Versions => ({
   history: (canvasId, page) =>
     Effect.gen(function*() {
       const operation = "versions.history"
-      yield* Options.check(operation, "page", page, ["limit", "offset"])
-      const { limit, offset } = page ?? {}
+      const { limit, offset } = yield* Options.copy(operation, "page", page, ["limit", "offset"])
       yield* Paginate.checkRange(operation, { limit, offset }, 100)
       const promptId = yield* checkId(operation, "canvasId", canvasId)
       return yield* read(api, operation, "/prompt-version/history", { promptId, limit, offset }, decodeHistory)
@@ -130,7 +130,7 @@ export const makeEnvironments = (api: Http.Api): Environments => ({
           ? Effect.fail(refused({
             operation: "environments.resolve",
             parameter: "environmentName",
-            message: "environmentName must be non-blank text."
+            message: `environmentName is ${quote(environmentName)}; it must be text that is not blank.`
           }))
           : read(
             api,

@@ -15,6 +15,9 @@ import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Hmac from "../internal/hmac.ts"
+import { quote } from "../internal/describe.ts"
+import * as Options from "../internal/options.ts"
+import { toBytes, wordsOf } from "../internal/payload.ts"
 import * as Route from "../internal/webhookRoute.ts"
 import { checkSecret } from "../internal/webhookSecret.ts"
 import { type ConfigError, WebhookSignatureError } from "../RunError.ts"
@@ -91,6 +94,16 @@ export const constructEvent = (
     const key = yield* checkSecret(secret)
     const fail = (reason: WebhookSignatureError["reason"], message: string) =>
       new WebhookSignatureError({ reason, message })
+    if (!Options.is(Predicate.isObject, headers)) {
+      return yield* fail(
+        "missing",
+        `The headers are ${
+          // They hold the token
+          typeof headers === "string"
+            ? "text"
+            : quote(headers)}. Pass all headers of the request, as an object or as Headers.`
+      )
+    }
     const header = headerOf(headers)
     if (header === undefined || header === null) {
       return yield* fail("missing", `There is no ${webhookHeader} header. Was the execution given Tela.webhookHeaders?`)
@@ -103,7 +116,14 @@ export const constructEvent = (
     if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(token[1])))) {
       return yield* fail("mismatch", `The ${webhookHeader} header was made with another secret.`)
     }
-    const json = parseJson(payload)
+    const bytes = toBytes(payload)
+    if (bytes === undefined) {
+      return yield* fail(
+        "body",
+        `The payload is ${wordsOf(payload)}. Pass the bytes or the text of the body as they came.`
+      )
+    }
+    const json = parseJson(bytes)
     const snapshot = Option.isNone(json) ? Option.none() : yield* Effect.option(decodeExecution(json.value))
     // The hub keeps ids, so one that is no id is refused
     return Option.isSome(snapshot) && /^[\w.-]{1,200}$/.test(snapshot.value.id)
@@ -140,8 +160,7 @@ export const layerWebhookRoute = <R = never>(options: {
   /** Runs after the response, for each new delivery. Its services are those of the layer's context, and its failure is logged. */
   readonly onEvent?: ((event: ExecutionSnapshot) => Effect.Effect<unknown, unknown, R>) | undefined
 }): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks | R> =>
-  Route.layer({
-    path: options.path,
+  Route.layer(options, [], (options) => ({
     maxBodyBytes: options.maxBodyBytes ?? 16 * 1024 * 1024,
     check: checkSecret(options.secret),
     verify: (body, headers) =>
@@ -162,9 +181,8 @@ export const layerWebhookRoute = <R = never>(options: {
             isTerminal: event.status === "succeeded" || event.status === "failed"
           }
         }
-      }),
-    onEvent: options.onEvent
-  })
+      })
+  }))
 
 /** JavaScript may pass anything. */
 const headerOf = (headers: unknown): unknown => Option.getOrUndefined(readHeader(headers))
@@ -181,6 +199,4 @@ const readHeader = Option.liftThrowable((headers: unknown): unknown =>
 const purpose = "canvas-runs tela webhook "
 const deliveryPurpose = "canvas-runs tela delivery "
 
-const parseJson = Option.liftThrowable((payload: Uint8Array | ArrayBuffer | string): unknown =>
-  JSON.parse(typeof payload === "string" ? payload : new TextDecoder().decode(payload))
-)
+const parseJson = Option.liftThrowable((bytes: Uint8Array): unknown => JSON.parse(new TextDecoder().decode(bytes)))

@@ -924,7 +924,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a payload that is no bytes is refused",
-    mutant: { file: spineWebhook, find: "if (bytes === undefined) {", replace: "if (bytes === null as never) {" },
+    mutant: {
+      file: spineWebhook,
+      find: "if (bytes === undefined) {\n      return yield* fail(",
+      replace: "if (bytes === null as never) {\n      return yield* fail("
+    },
     inputs: Object.fromEntries([{ id: "evt" }, 1e12, undefined].map((payload) => [
       `${payload}`,
       () =>

@@ -229,6 +229,8 @@ describe("compressed responses", () => {
         )
       )
       assert.include(error.message, `content-encoding "gzip"`)
+      assert.include(error.message, "NodeHttp.layer")
+      assert.notInclude(error.message, "another link")
     }))
 
   it.effect("D4: a decoded body longer than maxResponseBytes is not read further", () =>

@@ -367,7 +367,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     store,
     "jobs: an unknown outcome is created again",
-    "entry !== undefined && options?.onUnknown !== \"retry\"",
+    "entry !== undefined && onUnknown !== \"retry\"",
     "false"
   ),
   mutant(

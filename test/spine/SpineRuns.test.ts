@@ -61,8 +61,8 @@ describe("runs.create", () => {
     }).pipe(Effect.provide(live())))
 
   const refusals: ReadonlyArray<readonly [string, unknown, parameter: string, words: string]> = [
-    ["a blank prompt", { prompt: " \n" }, "prompt", "non-blank"],
-    ["no prompt", {}, "prompt", "non-blank"],
+    ["a blank prompt", { prompt: " \n" }, "prompt", "not blank"],
+    ["no prompt", {}, "prompt", "not blank"],
     ["an unknown template", { prompt: "x", template: "poem" }, "template", "deep_research"],
     ["blocks: []", { prompt: "x", blocks: [] }, "blocks", "empty"],
     ["an unknown block", { prompt: "x", blocks: ["table-block", "poem-block"] }, "blocks", "poem-block"],

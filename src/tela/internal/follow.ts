@@ -3,9 +3,11 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
 import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import * as Options from "../../internal/options.ts"
 import type * as RunRef from "../../internal/ref.ts"
 import * as Run from "../../Run.ts"
 import { type InvalidOutputError, NotFoundError, type RequestError } from "../../RunError.ts"
@@ -34,6 +36,7 @@ export const getExecution = <Output>(
 ): Effect.Effect<AsyncExecution<Output>, RequestError> =>
   Effect.gen(function*() {
     const policy = yield* makePolicy(operation, params, false)
+    yield* Options.checkKind(operation, "isTask", params.isTask, Predicate.isBoolean, "true or false")
     const ref = yield* refOf(operation, "id", id, params.isTask === true ? "task" : "execution", ["execution", "task"])
     const { requestId, value } = yield* retrieve(runtime.api, ref, operation, false).pipe(
       // A look-up right after the creation may reach a replica that does not know the execution yet, as a poll may

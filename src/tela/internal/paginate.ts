@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { type BadRequestError, refused } from "../../RunError.ts"
 import { quote } from "../../internal/describe.ts"
+import * as Options from "../../internal/options.ts"
 
 /** A page, as a provider shows it. */
 export interface Page<A> {
@@ -75,6 +76,19 @@ export const checkRange = (
       }))
   }, { discard: true })
 
+/** Checks what is passed on as it is. */
+export const checkKinds = (
+  operation: string,
+  isKind: (value: unknown) => boolean,
+  expected: string,
+  given: { readonly [parameter: string]: unknown }
+): Effect.Effect<void, BadRequestError> =>
+  Effect.forEach(
+    Object.entries(given),
+    ([parameter, value]) => Options.checkKind(operation, parameter, value, isKind, expected),
+    { discard: true }
+  )
+
 /** Checks moments, and writes them as the wire has them. */
 export const checkMoments = (
   operation: string,
@@ -84,7 +98,7 @@ export const checkMoments = (
     const moments: Record<string, string> = {}
     for (const [parameter, value] of Object.entries(given)) {
       if (value === undefined) continue
-      const moment = DateTime.make(value)
+      const moment = Option.flatten(readMoment(value))
       if (Option.isNone(moment)) {
         return yield* refused({ operation, parameter, message: `${parameter} is ${quote(value)}, which is no date.` })
       }
@@ -93,16 +107,22 @@ export const checkMoments = (
     return moments
   })
 
+const readMoment = Option.liftThrowable((value: DateTime.DateTime.Input) => DateTime.make(value))
+
 /** Writes a list into one parameter, separated by commas, which nothing in it may have. */
 export const checkList = (
   operation: string,
   parameter: string,
   values: ReadonlyArray<string> | undefined
 ): Effect.Effect<string | undefined, BadRequestError> => {
-  const wrong = values?.find((value) => value === "" || value.includes(","))
-  return wrong === undefined ? Effect.succeed(values?.join(",")) : Effect.fail(refused({
-    operation,
-    parameter,
-    message: `${parameter} has ${JSON.stringify(wrong)}; nothing in it may be empty or have a comma.`
-  }))
+  if (values === undefined) return Effect.succeed(undefined)
+  const wrong = (message: string) => Effect.fail(refused({ operation, parameter, message: `${parameter} ${message}` }))
+  return Options.reading(operation, parameter, () => {
+    if (!Array.isArray(values)) return wrong(`is ${quote(values)}; it must be an array of texts.`)
+    const items: ReadonlyArray<unknown> = Array.from(values)
+    const odd = items.findIndex((item) => typeof item !== "string" || item === "" || item.includes(","))
+    return odd === -1
+      ? Effect.succeed(items.join(","))
+      : wrong(`has ${quote(items[odd])}; each item must be text that is not empty and has no comma.`)
+  })
 }

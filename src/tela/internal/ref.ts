@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { checkId } from "../../internal/id.ts"
+import * as Options from "../../internal/options.ts"
 import * as RunRef from "../../internal/ref.ts"
 import { type BadRequestError, refused } from "../../RunError.ts"
 import { provider } from "../TelaExecution.ts"
@@ -14,6 +15,15 @@ export const refOf = (
   target: unknown,
   kind: string,
   kinds: ReadonlyArray<string> = [kind]
+): Effect.Effect<RunRef.RunRef, BadRequestError> =>
+  Options.reading(operation, parameter, () => refIn(operation, parameter, target, kind, kinds))
+
+const refIn = (
+  operation: string,
+  parameter: string,
+  target: unknown,
+  kind: string,
+  kinds: ReadonlyArray<string>
 ): Effect.Effect<RunRef.RunRef, BadRequestError> => {
   if (!Predicate.isObject(target)) {
     return Effect.map(checkId(operation, "id", target), (id) => RunRef.make({ provider, kind, id }))

@@ -2,6 +2,9 @@
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Predicate from "effect/Predicate"
+import { quote } from "../../internal/describe.ts"
+import * as Options from "../../internal/options.ts"
 import { type BadRequestError, type FileInputError, refused, type RequestError } from "../../RunError.ts"
 import type * as Webhooks from "../../Webhooks.ts"
 import { type ExecuteParams, provider, type VersionParams, type WebhookParams } from "../TelaExecution.ts"
@@ -35,15 +38,23 @@ export const prepare = (
   RequestError | FileInputError
 > =>
   Effect.gen(function*() {
-    yield* checkUrl(operation, "webhookUrl", params.webhookUrl)
-    const headers = yield* forwardedHeaders(params)
+    yield* Options.checkUrl(operation, "webhookUrl", params.webhookUrl)
+    for (const name of ["label", "environmentName", "versionId"] as const) {
+      yield* Options.checkKind(operation, name, params[name], Predicate.isString, "text")
+    }
+    yield* Options.checkKind(operation, "messages", params.messages, Array.isArray, "an array of messages")
+    yield* Options.checkKind(operation, "tags", params.tags, Array.isArray, "an array of texts")
+    const override = params.override === undefined
+      ? undefined
+      : encodeOverride(yield* Options.copy(operation, "override", params.override, overrideNames))
+    const headers = yield* Options.reading(operation, "forwardHeaders", () => forwardedHeaders(params.forwardHeaders))
     const resolved = yield* TelaFile.resolve(runtime, operation, variables)
-    const body = yield* jsonBody(operation, "variables", {
+    const body = yield* jsonBody(operation, "params", {
       ...targetFields(target, params),
       variables: resolved,
       ...defined({
         messages: params.messages,
-        override: params.override === undefined ? undefined : encodeOverride(params.override),
+        override,
         tags: params.tags,
         label: params.label,
         webhook_url: params.webhookUrl
@@ -68,16 +79,6 @@ export const spanAttributes = (
   })
 })
 
-/** Fails where a URL of the caller is not absolute. */
-export const checkUrl = (
-  operation: string,
-  parameter: string,
-  url: string | undefined
-): Effect.Effect<void, BadRequestError> =>
-  url === undefined || URL.canParse(url)
-    ? Effect.void
-    : Effect.fail(refused({ operation, parameter, message: `${parameter} is not an absolute URL.` }))
-
 /** A body of JSON. `parameter` names the value of the caller that it is made of. */
 export const jsonBody = (
   operation: string,
@@ -86,20 +87,35 @@ export const jsonBody = (
 ): Effect.Effect<HttpBody.HttpBody, BadRequestError> =>
   Effect.mapError(
     HttpBody.json(body),
-    () => refused({ operation, parameter, message: `${parameter} cannot be written as JSON.` })
+    () => refused({ operation, parameter, message: `${parameter} could not be written as JSON. Pass plain data.` })
   )
 
-const forwardedHeaders = (
-  { forwardHeaders = {} }: WebhookParams
-): Effect.Effect<Record<string, string>, BadRequestError> => {
+const overrideNames: ReadonlyArray<keyof Wire.Override> = [
+  "type",
+  "model",
+  "temperature",
+  "functions",
+  "structuredOutput"
+]
+
+/** The headers to forward, with the prefix that the provider removes. Messages do not show their values: they may be secrets. */
+const forwardedHeaders = (given: unknown): Effect.Effect<Record<string, string>, BadRequestError> => {
+  const wrong = (message: string) => Effect.fail(refused({ operation, parameter: "forwardHeaders", message }))
+  if (given === undefined) return Effect.succeed({})
+  if (!Predicate.isObject(given)) {
+    return wrong(`forwardHeaders is ${quote(given)}; it must be an object with the values of headers by name.`)
+  }
   const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries(forwardHeaders)) {
-    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name) || !/^[\t\u0020-\u007e]*$/.test(value)) {
-      return Effect.fail(refused({
-        operation,
-        parameter: "forwardHeaders",
-        message: `${JSON.stringify(name)} is no header that can be sent.`
-      }))
+  for (const [name, value] of Object.entries(given)) {
+    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) {
+      return wrong(`forwardHeaders has the name ${quote(name)}, which no header can have.`)
+    }
+    if (typeof value !== "string" || !/^[\t\u0020-\u007e]*$/.test(value)) {
+      return wrong(
+        `the forwardHeaders value of ${quote(name)} is ${
+          typeof value === "string" ? "text with characters that no header can have" : quote(value)
+        }; it must be text in ASCII, without line breaks.`
+      )
     }
     headers[`x-tela-forward-${name.toLowerCase().replace(/^x-tela-forward-/, "")}`] = value
   }
