@@ -537,7 +537,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     "src/Polling.ts",
     "the budget is another one than promised",
-    "options?.errorBudget ?? 5",
+    "checked.errorBudget ?? 5",
     "options?.errorBudget ?? 6"
   ),
   mutant(
