@@ -148,7 +148,16 @@ const run = (part: Part): Promise<Outcome> =>
       // Its group is stopped with it
       detached: true
     })
-    const stop = () => process.kill(-child.pid!, "SIGKILL")
+    const stop = () => {
+      try {
+        process.kill(-child.pid!, "SIGKILL")
+      } catch {
+        // It has just ended
+      }
+      // What it has started and does not end holds nothing up
+      child.stdout.destroy()
+      child.stderr.destroy()
+    }
     process.once("exit", stop)
     let stopped: Outcome | undefined
     const stopAfter = (millis: number, outcome: Outcome) =>
@@ -208,4 +217,4 @@ console.log(`\n${values.sample === undefined ? "All of the long runs" : `A sampl
 for (const line of lines) console.log(line)
 if (counts["cut short"] > 0) console.log(`${counts["cut short"]} cut short, because ${minutes} minutes were over`)
 console.log(`${counts.passed} passed, ${counts.FAILED} failed`)
-process.exitCode = counts.FAILED > 0 || counts.passed === 0 ? 1 : 0
+process.exitCode = counts.FAILED > 0 ? 1 : 0
