@@ -59,7 +59,13 @@ const parts: ReadonlyArray<Part> = [
     // The seeds of the full size
     env: (sample) => sample === undefined ? fullSize : { CANVAS_RUNS_TEST_SEED: String(Number(sample) % 188) }
   },
-  { name: "tests", full: vitest(...sized), sample: (draw) => vitest(draw.pick(sized)), env: () => fullSize },
+  {
+    name: "tests",
+    full: vitest(...sized),
+    // The simulation is a part of its own
+    sample: (draw) => vitest(draw.pick(sized.filter((file) => !file.includes("/simulation/")))),
+    env: () => fullSize
+  },
   {
     name: "faults",
     full: script("test/faults/faults.ts"),
