@@ -28,9 +28,9 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
-import * as Stream from "effect/Stream"
 import type { ClientOptions } from "../ClientOptions.ts"
 import * as Client from "../internal/client.ts"
+import * as Mock from "../internal/mock.ts"
 import type { ConfigError } from "../RunError.ts"
 import * as SpineArtifacts from "./SpineArtifacts.ts"
 import * as SpineCanvases from "./SpineCanvases.ts"
@@ -206,36 +206,14 @@ export interface TestHandlers {
  * @category testing
  * @since 0.1.0
  */
-export const layerTest = (handlers: TestHandlers): Layer.Layer<SpineClient> => {
-  const die = (name: string) => new Error(`SpineClient.layerTest: there is no handler for ${name}`)
-  const effect = (name: string) => () => Effect.die(die(name))
-  const stream = (name: string) => () => Stream.die(die(name))
-  return Layer.succeed(SpineClient, {
-    runs: {
-      create: effect("runs.create"),
-      retrieve: effect("runs.retrieve"),
-      waitForCompletion: effect("runs.waitForCompletion"),
-      watch: stream("runs.watch"),
-      polls: stream("runs.polls"),
-      completions: stream("runs.completions"),
-      share: effect("runs.share"),
-      run: effect("runs.run"),
-      ...handlers.runs
-    },
-    canvases: {
-      getDag: effect("canvases.getDag"),
-      getTasks: effect("canvases.getTasks"),
-      getTask: effect("canvases.getTask"),
-      ...handlers.canvases
-    },
-    artifacts: {
-      download: effect("artifacts.download"),
-      stream: stream("artifacts.stream"),
-      toFile: effect("artifacts.toFile"),
-      toDirectory: effect("artifacts.toDirectory"),
-      ...handlers.artifacts
-    }
-  })
-}
+export const layerTest = (handlers: TestHandlers): Layer.Layer<SpineClient> =>
+  Layer.effect(
+    SpineClient,
+    Effect.all({
+      runs: Mock.make<SpineRuns.Runs>("SpineClient.runs", handlers.runs),
+      canvases: Mock.make<SpineCanvases.Canvases>("SpineClient.canvases", handlers.canvases),
+      artifacts: Mock.make<SpineArtifacts.Artifacts>("SpineClient.artifacts", handlers.artifacts)
+    })
+  )
 
 const whereToGetOne = "Create one in Spine's developer portal and set SPINE_API_KEY, or pass Redacted.make(key)."

@@ -32,10 +32,11 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { ClientOptions } from "../ClientOptions.ts"
 import type { AnySchema } from "./internal/anySchema.ts"
 import * as Client from "../internal/client.ts"
+import * as Mock from "../internal/mock.ts"
 import {
   ConfigError,
   type CreateError,
@@ -374,93 +375,61 @@ export interface TestHandlers {
  * @category testing
  * @since 0.1.0
  */
-export const layerTest = (handlers: TestHandlers): Layer.Layer<TelaClient> => {
-  const die = (name: string) => new Error(`TelaClient.layerTest: there is no handler for ${name}`)
-  const effect = (name: string) => () => Effect.die(die(name))
-  const stream = (name: string) => () => Stream.die(die(name))
+export const layerTest = (handlers: TestHandlers): Layer.Layer<TelaClient> =>
+  Layer.effect(
+    TelaClient,
+    Effect.gen(function*() {
+      const missing = yield* Mock.make<{ readonly [K in keyof TestCanvas]-?: NonNullable<TestCanvas[K]> }>(
+        "TelaClient.canvas",
+        {}
+      )
 
-  const canvasOf = ({ applicationId, id, versionId }: TestCanvasOptions, handlers: TestCanvas = {}) => {
-    const streaming = handlers.stream ?? stream("canvas.stream")
-    const executing = handlers.execute ?? effect("canvas.execute")
-    return {
-      id,
-      versionId,
-      applicationId,
-      name: undefined,
-      isWorkflow: undefined,
-      run: effect("canvas.run"),
-      getExecution: effect("canvas.getExecution"),
-      ...handlers,
-      isWorkstation: applicationId !== undefined,
-      stream: streaming,
-      execute: (variables: unknown, params: SyncParams | AsyncParams | StreamParams = {}) =>
-        params.stream === true
-          ? StreamExecutions.make({
-            params,
-            variables,
-            validate: Effect.succeed,
-            open: () => streaming(variables, params) as Stream.Stream<StreamPart<never>, StreamError>
-          })
-          : executing(variables, params as SyncParams | AsyncParams)
-    }
-  }
-  const { get, make } = handlers.canvas ?? {}
+      const canvasOf = ({ applicationId, id, versionId }: TestCanvasOptions, handlers: TestCanvas = {}) => {
+        const { execute = missing.execute, stream = missing.stream } = handlers
+        return {
+          id,
+          versionId,
+          applicationId,
+          name: undefined,
+          isWorkflow: undefined,
+          run: missing.run,
+          getExecution: missing.getExecution,
+          ...handlers,
+          isWorkstation: applicationId !== undefined,
+          stream,
+          execute: (variables: unknown, params: SyncParams | AsyncParams | StreamParams = {}) =>
+            params.stream === true
+              ? StreamExecutions.make({
+                params,
+                variables,
+                validate: Effect.succeed,
+                open: () => stream(variables, params) as Stream.Stream<StreamPart<never>, StreamError>
+              })
+              : execute(variables, params as SyncParams | AsyncParams)
+        }
+      }
+      const { get, make } = handlers.canvas ?? {}
 
-  return Layer.succeed(TelaClient, {
-    canvas: {
-      get: get === undefined
-        ? effect("canvas.get")
-        : ((options: TestCanvasOptions) =>
-          Effect.map(get(options), (canvas) => canvasOf(options, canvas))) as unknown as TelaCanvas.Canvases["get"],
-      make: ((options: TestCanvasOptions) => canvasOf(options, make?.(options))) as unknown as TelaCanvas.Canvases[
-        "make"
-      ]
-    },
-    tasks: {
-      create: effect("tasks.create"),
-      get: effect("tasks.get"),
-      list: effect("tasks.list"),
-      stream: stream("tasks.stream"),
-      progress: effect("tasks.progress"),
-      update: effect("tasks.update"),
-      approve: effect("tasks.approve"),
-      rename: effect("tasks.rename"),
-      setOutputContent: effect("tasks.setOutputContent"),
-      patchOutputContent: effect("tasks.patchOutputContent"),
-      patchOutputField: effect("tasks.patchOutputField"),
-      updateOutputContent: effect("tasks.updateOutputContent"),
-      getInputFiles: effect("tasks.getInputFiles"),
-      getOutput: effect("tasks.getOutput"),
-      ...handlers.tasks as Partial<TelaTasks.Tasks> | undefined
-    },
-    completionRuns: {
-      list: effect("completionRuns.list"),
-      stream: stream("completionRuns.stream"),
-      ...handlers.completionRuns
-    },
-    versions: {
-      get: effect("versions.get"),
-      latest: effect("versions.latest"),
-      promoted: effect("versions.promoted"),
-      history: effect("versions.history"),
-      ...handlers.versions
-    },
-    environments: {
-      list: effect("environments.list"),
-      resolve: effect("environments.resolve"),
-      ...handlers.environments
-    },
-    vault: {
-      resolve: effect("vault.resolve"),
-      download: effect("vault.download"),
-      stream: stream("vault.stream"),
-      toFile: effect("vault.toFile"),
-      ...handlers.vault
-    },
-    getExecution: (handlers.getExecution ?? effect("getExecution")) as Service["getExecution"],
-    checkCredential: handlers.checkCredential ?? Effect.die(die("checkCredential"))
-  })
-}
+      return yield* Mock.make<Service>("TelaClient", {
+        canvas: yield* Mock.make<TelaCanvas.Canvases>("TelaClient.canvas", {
+          ...(get === undefined ? undefined : {
+            get: (options: TestCanvasOptions) => Effect.map(get(options), (canvas) => canvasOf(options, canvas))
+          }),
+          make: (options: TestCanvasOptions) => canvasOf(options, make?.(options))
+        }),
+        tasks: yield* Mock.make<TelaTasks.Tasks>("TelaClient.tasks", handlers.tasks),
+        completionRuns: yield* Mock.make<TelaCompletionRuns.CompletionRuns>(
+          "TelaClient.completionRuns",
+          handlers.completionRuns
+        ),
+        versions: yield* Mock.make<TelaVersions.Versions>("TelaClient.versions", handlers.versions),
+        environments: yield* Mock.make<TelaVersions.Environments>("TelaClient.environments", handlers.environments),
+        vault: yield* Mock.make<TelaVault.Vault>("TelaClient.vault", handlers.vault),
+        ...(handlers.getExecution === undefined ? undefined : { getExecution: handlers.getExecution }),
+        ...(handlers.checkCredential === undefined ? undefined : { checkCredential: handlers.checkCredential })
+      })
+    })
+  )
 
 const readCredential = Effect.gen(function*() {
   // A variable that is empty is as good as none

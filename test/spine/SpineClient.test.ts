@@ -649,7 +649,11 @@ describe("layerTest", () => {
       }
       for (const [name, call] of Object.entries(calls)) {
         const exit = yield* Effect.exit(call)
-        assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", name)
+        const [service, method] = name.split(".")
+        assert.include(
+          Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "",
+          `SpineClient.${service}: Unimplemented method "${method}"`
+        )
       }
     }).pipe(Effect.provide(Spine.layerTest({}))))
 })

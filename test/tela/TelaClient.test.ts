@@ -411,7 +411,12 @@ describe("layerTest", () => {
       }
       for (const [name, call] of Object.entries(calls)) {
         const exit = yield* Effect.exit(call)
-        assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", `no handler for ${name}`)
+        assert.include(
+          Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "",
+          `TelaClient${name.includes(".") ? "." : ""}${name.split(".").slice(0, -1)}: Unimplemented method "${
+            name.split(".").at(-1)
+          }"`
+        )
       }
     }).pipe(Effect.provide(Tela.layerTest({}))))
 
@@ -421,7 +426,10 @@ describe("layerTest", () => {
       const made = canvas.make({ id: canvasId })
       assert.deepStrictEqual((yield* made.execute({})).result, execution.result)
       const exit = yield* Effect.exit(made.getExecution("1"))
-      assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", "no handler for canvas.getExecution")
+      assert.include(
+        Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "",
+        "TelaClient.canvas: Unimplemented method \"getExecution\""
+      )
     }).pipe(Effect.provide(Tela.layerTest({
       canvas: { make: () => ({ execute: () => Effect.succeed(execution) }) }
     }))))

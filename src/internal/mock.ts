@@ -1,0 +1,14 @@
+/** Services for tests that are made of some of their members. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+
+/** A service with these members. Any other member dies with its name when it is used, as with `Layer.mock`. */
+export const make = <S extends object>(
+  name: string,
+  members: object | undefined
+): Effect.Effect<S, never, Scope.Scope> => {
+  const service = Context.Service<S>(name)
+  return Effect.map(Layer.build(Layer.mock(service, (members ?? {}) as never)), Context.get(service))
+}
