@@ -59,27 +59,43 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Emulator from "./Emulator.ts"
+import * as ApiKeys from "./internal/apiKeys.ts"
 import * as Deliveries from "./internal/deliveries.ts"
 import * as Ends from "./internal/ends.ts"
+import * as Links from "./internal/links.ts"
+import * as routing from "./internal/routing.ts"
+import * as rudeDeliveries from "./internal/rude/deliveries.ts"
+import * as rude from "./internal/rude/http.ts"
+import * as Scripts from "./internal/scripts.ts"
 import * as canvases from "./internal/tela/canvases.ts"
+import * as canvasRoutes from "./internal/tela/canvasRoutes.ts"
 import * as completions from "./internal/tela/completions.ts"
 import * as files from "./internal/tela/files.ts"
-import * as rude from "./internal/rude/http.ts"
-import * as rudeDeliveries from "./internal/rude/deliveries.ts"
-import * as rudeProfiles from "./internal/rude/profiles.ts"
+import { failingCanvasId, user, workflowCanvasId, workspaceId } from "./internal/tela/reserved.ts"
+import { rudeProfile } from "./internal/tela/rudeProfile.ts"
 import * as runs from "./internal/tela/runs.ts"
 import * as streams from "./internal/tela/stream.ts"
 import * as tasks from "./internal/tela/tasks.ts"
+import * as vault from "./internal/tela/vault.ts"
 import * as webhooks from "./internal/tela/webhooks.ts"
 import * as wire from "./internal/tela/wire.ts"
+import { ids } from "./internal/uuid.ts"
 import * as webHandler from "./internal/webHandler.ts"
 import type * as Rude from "./Rude.ts"
 import type * as TelaScript from "./TelaScript.ts"
 import type * as WebhookDelivery from "./WebhookDelivery.ts"
+
+export {
+  failingCanvasId,
+  invoiceCanvas,
+  unknownCanvasId,
+  user,
+  workflowCanvasId,
+  workspaceId
+} from "./internal/tela/reserved.ts"
 
 /**
  * A canvas that the emulator knows.
@@ -350,67 +366,6 @@ export const defaultOrigin = "https://api.tela.com"
 export const defaultFileOrigin = "https://files.tela.emulator"
 
 /**
- * A canvas whose runs fail. The same id is its version's and its app's.
- *
- * @category constants
- * @since 0.1.0
- */
-export const failingCanvasId = "00000000-0000-4000-8000-0000000fa11e"
-
-/**
- * An id that is no canvas, no version and no app.
- *
- * @category constants
- * @since 0.1.0
- */
-export const unknownCanvasId = "00000000-0000-4000-8000-000000000404"
-
-/**
- * A canvas that is a workflow. The same id is its version's and its app's.
- *
- * @category constants
- * @since 0.1.0
- */
-export const workflowCanvasId = "00000000-0000-4000-8000-00000000f10e"
-
-/**
- * A canvas with a structured output, for the option `canvases`: it reads invoices, and answers
- * `{ total: 42, currency: "BRL" }` to everything. `npm run emulator` serves it.
- *
- * @category constants
- * @since 0.1.0
- */
-export const invoiceCanvas: TelaScript.Canvas & { readonly id: string } = {
-  id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11",
-  versionIds: ["0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"],
-  applicationId: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11",
-  title: "Invoice reader",
-  structuredOutput: {
-    type: "object",
-    properties: { total: { type: "number" }, currency: { type: "string" } },
-    required: ["total", "currency"],
-    additionalProperties: false
-  },
-  output: { total: 42, currency: "BRL" }
-}
-
-/**
- * The workspace that everything belongs to.
- *
- * @category constants
- * @since 0.1.0
- */
-export const workspaceId = "00000000-0000-4000-8000-000000000001"
-
-/**
- * Who everything is done by: the person behind every key.
- *
- * @category constants
- * @since 0.1.0
- */
-export const user = "emulator@tela.example"
-
-/**
  * Makes an emulator. Until the scope closes, it waits for the ends of runs that have a webhook.
  *
  * @category constructors
@@ -422,85 +377,62 @@ export const make = Effect.fnUntraced(function*(
   const scope = yield* Effect.scope
   const uuid = yield* Emulator.uuids
   const has = rude.hasOf(options.rude ?? [])
-  const newId = (kind: string) => has("oddIds") ? `${kind}_${uuid().replaceAll("-", ".")}` : uuid()
+  const newId = ids(has, uuid)
   const origin = options.origin ?? defaultOrigin
-  const speed = options.speed ?? 1
   const bareLists = options.bareLists ?? false
-  const revoked = new Map<string, number>()
-  const allRuns = new Map<string, runs.Run>()
-  const allStreams: Array<{ readonly run: runs.Run; readonly progress: streams.Progress }> = []
-  const { script: given } = options
-  const defaults = typeof given === "function" ? given : () => given
-  let script: (request: TelaScript.RunRequest) => TelaScript.Script = () => ({})
-
   const now: Effect.Effect<number> = Effect.suspend(() => emulator.now)
-
-  // --- what ends is told to whoever wants to know ---
-
-  const ends = Ends.make<runs.Run>({
-    scope,
-    now,
-    endsAt: (run) => runs.endsAt(run, speed),
-    hasEnded: (run, now) => runs.isOver(runs.stateOf(run, now, speed).phase)
-  })
-  const ended = (run: runs.Run) => Effect.andThen(ends.until(runs.endsAt(run, speed)), now)
+  const scripts = Scripts.make(options.script ?? {})
+  const keys = ApiKeys.make((key) => options.apiKeys === undefined || options.apiKeys.includes(key), now)
+  const ends = Ends.make<runs.Run>({ scope, now, endsAt: runs.endsAt, hasEnded: runs.hasEnded })
   const deliveries = yield* Deliveries.make({
     client: options.webhookClient,
     hosts: options.webhookHosts,
     pauses: webhooks.pauses(options.webhookAttempts ?? 1),
-    script: rudeDeliveries.script(has, options.deliveryScript),
+    script: options.deliveryScript,
+    has,
     scope,
     now,
     until: ends.until
   })
+  const links = Links.make<files.Grant>({
+    has,
+    uuid,
+    origin,
+    fileOrigin: options.fileOrigin,
+    defaultFileOrigin
+  })
+  const allRuns = new Map<string, runs.Run>()
+  const allStreams: Array<{ readonly run: runs.Run; readonly progress: streams.Progress }> = []
+
+  const known = canvases.make({
+    onlyRegistered: options.onlyRegistered ?? false,
+    onlyPublished: options.onlyPublished ?? false
+  })
+  const stored = files.make({
+    links,
+    lifetimeMillis: Duration.toMillis(options.fileLifetime ?? "1 hour"),
+    fileSize: options.fileSize ?? 100_000_000,
+    requireContentLength: options.requireContentLength ?? true
+  })
+  const hooks = webhooks.make({ deliveries, bareLists, uuid, now }, known)
 
   const callWebhook = (run: runs.Run): Effect.Effect<void> => {
     const url = run.request.webhook_url
-    return url === undefined ? Effect.void : Effect.flatMap(now, (now) =>
-      hooks.call({
-        url,
-        headers: run.forward,
-        body: runs.shown(run, runs.stateOf(run, now, speed), workspaceId),
-        subjectId: run.id
-      }))
+    return url === undefined ?
+      Effect.void :
+      Effect.flatMap(
+        now,
+        (now) =>
+          hooks.call({ url, headers: run.forward, body: runs.shown(run, runs.stateOf(run, now)), subjectId: run.id })
+      )
   }
 
   const emit = (event: string, task: tasks.Task): Effect.Effect<void> =>
     Effect.flatMap(now, (now) => hooks.emit(event, task, allTasks.shown(task, now)))
 
-  // --- the parts ---
-
-  const known = canvases.make({
-    workspaceId,
-    user,
-    onlyRegistered: options.onlyRegistered ?? false,
-    onlyPublished: options.onlyPublished ?? false,
-    bareLists,
-    unknown: new Set([unknownCanvasId])
-  })
-  const stored = files.make({
-    origin,
-    fileOrigin: options.fileOrigin,
-    defaultFileOrigin,
-    workspaceId,
-    user,
-    lifetimeMillis: Duration.toMillis(options.fileLifetime ?? "1 hour"),
-    fileSize: options.fileSize ?? 100_000_000,
-    requireContentLength: options.requireContentLength ?? true,
-    has
-  })
-  const hooks = webhooks.make({
-    deliveries,
-    bareLists,
-    workspaceId,
-    uuid,
-    now
-  }, known)
-
   const start: completions.Context["start"] = Effect.fnUntraced(
     function*(exchange, request, echo, { canvas, version }) {
       const inputs = yield* stored.inputs(request)
-      const own = typeof canvas.script === "function" ? canvas.script(request) : canvas.script
       const run = runs.make({
         id: newId("run"),
         exchange,
@@ -509,11 +441,8 @@ export const make = Effect.fnUntraced(function*(
         version,
         echo,
         files: inputs,
-        script: {
-          ...defaults(request),
-          ...definedOnly({ output: canvas.output, ...own }),
-          ...definedOnly(script(request))
-        }
+        script: scripts.of(request, { output: canvas.output }, Scripts.resolve(canvas.script ?? {}, request)),
+        speed: options.speed ?? 1
       })
       allRuns.set(run.id, run)
       if (request.mode === "async" && request.webhook_url !== undefined) yield* ends.tell(run, callWebhook(run))
@@ -523,9 +452,6 @@ export const make = Effect.fnUntraced(function*(
   )
 
   const allTasks = tasks.make({
-    workspaceId,
-    user,
-    speed,
     bareLists,
     autoComplete: options.autoComplete ?? false,
     newId: () => newId("task")
@@ -544,33 +470,6 @@ export const make = Effect.fnUntraced(function*(
     approved: (task) => emit("task.approved", task)
   })
 
-  const routes: ReadonlyArray<wire.Route> = [
-    wire.route("GET", "/api-key", () => Effect.sync(() => wire.ok({ workspaceId, role: "member", email: user }))),
-    ...completions.make({
-      workspaceId,
-      speed,
-      bareLists,
-      camelCaseRuns: options.camelCaseRuns ?? false,
-      creditsUsed: options.creditsUsed ?? false
-    }, {
-      canvases: known,
-      runs: allRuns,
-      start,
-      createTask: allTasks.create,
-      ended,
-      settle: ends.settle,
-      respond: (run) => {
-        const progress: streams.Progress = { state: "open", pieces: 0 }
-        allStreams.push({ run, progress })
-        return streams.respond(run, { speed, progress, has })
-      }
-    }),
-    ...known.routes,
-    ...stored.routes,
-    ...allTasks.routes,
-    ...hooks.routes
-  ]
-
   const moment = { now: yield* Clock.currentTimeMillis, uuid }
   const reserved = (id: string, canvas: TelaScript.Canvas) =>
     known.define({ id, versionIds: [id], applicationId: id, ...canvas }, moment)
@@ -578,69 +477,59 @@ export const make = Effect.fnUntraced(function*(
   reserved(workflowCanvasId, { title: "Workflow", isWorkflow: true })
   for (const canvas of options.canvases ?? []) known.define(canvas, moment)
 
-  // --- the app ---
-
-  // Rule 5.
-  const authenticate = ({ now, request: { headers } }: Emulator.Exchange, auth: wire.Route["auth"]) => {
-    if (auth === "none") return Effect.void
-    const { authorization } = headers
-    const key = authorization === undefined
-      ? headers["x-data-token"]
-      : /^Bearer +(\S.*)$/i.exec(authorization)?.[1] ??
-        (auth === "vault" && !/^Bearer *$/i.test(authorization) ? authorization : undefined)
-    if (key === undefined || key.trim() === "") return wire.refuse(401, "UNAUTHORIZED", "An API key is required")
-    const accepted = options.apiKeys === undefined || options.apiKeys.includes(key)
-    return accepted && now < (revoked.get(key) ?? Infinity)
-      ? Effect.void
-      : wire.refuse(401, "UNAUTHORIZED", "The API key is invalid")
-  }
-
-  const handle = Effect.fnUntraced(function*(exchange: Emulator.Exchange) {
-    const path = exchange.url.pathname.split("/").slice(1)
-    const allowed: Array<string> = []
-    for (const route of routes) {
-      const params = wire.matchPath(route, path)
-      if (params === undefined) continue
-      if (route.method !== exchange.request.method) {
-        allowed.push(route.method)
-        continue
-      }
-      yield* authenticate(exchange, route.auth)
-      return yield* route.handle(exchange, params)
-    }
-    return yield* allowed.length === 0
-      ? wire.refuse(404, "NOT_FOUND", "There is nothing here")
-      : new wire.Refusal({
-        status: 405,
-        code: "METHOD_NOT_ALLOWED",
-        message: "Method not allowed",
-        headers: { allow: [...new Set(allowed)].join(", ") }
-      })
+  const serve = routing.make<wire.Access>({
+    routes: [
+      routing.route(
+        "GET",
+        "/api-key",
+        "bearer",
+        () => Effect.succeed(wire.ok({ workspaceId, role: "member", email: user }))
+      ),
+      ...completions.make({
+        bareLists,
+        camelCaseRuns: options.camelCaseRuns ?? false,
+        creditsUsed: options.creditsUsed ?? false
+      }, {
+        canvases: known,
+        runs: allRuns,
+        start,
+        createTask: allTasks.create,
+        ended: (run) => Effect.andThen(ends.until(runs.endsAt(run)), now),
+        settle: ends.settle,
+        respond: (run) => {
+          const progress: streams.Progress = { state: "open", pieces: 0 }
+          allStreams.push({ run, progress })
+          return streams.respond(run, { progress, has })
+        }
+      }),
+      ...canvasRoutes.make(known, bareLists),
+      ...stored.routes,
+      ...vault.make(stored),
+      ...allTasks.routes,
+      ...hooks.routes
+    ],
+    emptyParameters: false,
+    authenticate: ({ now, request }, access) => {
+      if (access === "token") return Effect.succeed("")
+      const key = wire.apiKey(request.headers, access)
+      if (key.trim() === "") return wire.refuse(401, "UNAUTHORIZED", "An API key is required")
+      return keys.accepts(key, now)
+        ? Effect.succeed(key)
+        : wire.refuse(401, "UNAUTHORIZED", "The API key is invalid")
+    },
+    notFound: () => wire.refuse(404, "NOT_FOUND", "There is nothing here"),
+    notAllowed: (allow) => wire.refuse(405, "METHOD_NOT_ALLOWED", "Method not allowed", { allow })
   })
 
-  const emulator: Emulator.Emulator = yield* Emulator.make(
-    {
-      origins: [origin, options.fileOrigin ?? defaultFileOrigin],
-      requestIdHeader: "x-request-id",
-      rude: options.rude,
-      rudeProfile: rudeProfiles.tela,
-      errorBody: (status) => wire.errorBody({ status, ...faultTexts[status] ?? unnamedFault(status) }),
-      // Assumption 19.
-      errorHeaders: (status) => status === 429 ? { "retry-after": "1" } : {}
-    },
-    (exchange) =>
-      Effect.catchTag(
-        handle(exchange),
-        "Refusal",
-        (refusal) =>
-          Effect.sync(() =>
-            HttpServerResponse.jsonUnsafe(wire.errorBody(refusal), {
-              status: refusal.status,
-              headers: refusal.headers
-            })
-          )
-      )
-  )
+  const emulator: Emulator.Emulator = yield* Emulator.make({
+    origins: [origin, options.fileOrigin ?? defaultFileOrigin],
+    requestIdHeader: "x-request-id",
+    rude: options.rude,
+    rudeProfile,
+    errorBody: wire.errorBody,
+    // Assumption 19.
+    errorHeaders: (status) => status === 429 ? { "retry-after": "1" } : {}
+  }, serve)
 
   const list = <A, B>(items: () => Iterable<A>, render: (item: A, now: number) => B) =>
     Effect.map(emulator.now, (now): ReadonlyArray<B> => Array.from(items(), (item) => render(item, now)))
@@ -650,10 +539,7 @@ export const make = Effect.fnUntraced(function*(
     origin,
     advance: (duration) => Effect.andThen(emulator.advance(duration), ends.moved),
     canvas: (canvas = {}) => Effect.map(emulator.now, (now) => shownCanvas(known.define(canvas, { now, uuid }))),
-    script: (next) =>
-      Effect.sync(() => {
-        script = typeof next === "function" ? next : () => next
-      }),
+    script: scripts.set,
     canvases: list(known.all, shownCanvas),
     runs: list(() => allRuns.values(), (run, now): EmulatedRun => ({
       id: run.id,
@@ -663,7 +549,7 @@ export const make = Effect.fnUntraced(function*(
       request: run.request,
       createdAt: run.createdAt,
       polls: run.polls,
-      status: runs.stateOf(run, now, speed).status,
+      status: runs.stateOf(run, now).status,
       output: run.output
     })),
     tasks: list(allTasks.all, (task, now): EmulatedTask => ({
@@ -686,18 +572,15 @@ export const make = Effect.fnUntraced(function*(
       state: progress.state,
       sent: progress.pieces
     })),
-    deliveries: Effect.sync(deliveries.all),
-    scriptDeliveries: (script) => Effect.sync(() => deliveries.setScript(rudeDeliveries.script(has, script))),
+    deliveries: deliveries.all,
+    scriptDeliveries: deliveries.setScript,
     revokeApproval: Effect.fnUntraced(function*(taskId) {
       const task = allTasks.revokeApproval(taskId, yield* emulator.now)
       if (task !== undefined) yield* emit(options.approvalRevokedEvent ?? "task.approval_revoked", task)
       return task !== undefined
     }),
-    expireFiles: Effect.sync(stored.expire),
-    revokeKey: (key, revocation) =>
-      Effect.map(emulator.now, (now) => {
-        revoked.set(key, now + Duration.toMillis(revocation?.after ?? 0))
-      })
+    expireFiles: Effect.sync(links.expireAll),
+    revokeKey: keys.revoke
   }
 })
 
@@ -761,9 +644,6 @@ export const toWebHandler = (options?: Options): {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const definedOnly = (script: TelaScript.Script): TelaScript.Script =>
-  Object.fromEntries(Object.entries(script).filter(([, value]) => value !== undefined))
-
 const shownCanvas = (canvas: canvases.Canvas): EmulatedCanvas => ({
   id: canvas.id,
   applicationId: canvas.applicationId,
@@ -772,21 +652,3 @@ const shownCanvas = (canvas: canvases.Canvas): EmulatedCanvas => ({
   versionIds: canvas.versions.map((version) => version.id),
   environments: canvases.published(canvas)
 })
-
-const unnamedFault = (status: number) => ({ code: `HTTP_${status}`, message: `HTTP ${status}` })
-
-const faultTexts: { readonly [status: number]: { readonly code: string; readonly message: string } } = {
-  400: { code: "BAD_REQUEST", message: "Bad request" },
-  401: { code: "UNAUTHORIZED", message: "The API key is invalid" },
-  402: { code: "USAGE_LIMIT_REACHED", message: "The workspace has reached its monthly usage limit" },
-  403: { code: "FORBIDDEN", message: "The role of this key does not allow that" },
-  404: { code: "NOT_FOUND", message: "Not found" },
-  408: { code: "REQUEST_TIMEOUT", message: "Request timeout" },
-  409: { code: "CONFLICT", message: "Conflict" },
-  422: { code: "UNPROCESSABLE_ENTITY", message: "Unprocessable entity" },
-  429: { code: "RATE_LIMITED", message: "Too many requests" },
-  500: { code: "INTERNAL_SERVER_ERROR", message: "Internal server error" },
-  502: { code: "BAD_GATEWAY", message: "Bad gateway" },
-  503: { code: "SERVICE_UNAVAILABLE", message: "Service unavailable" },
-  504: { code: "GATEWAY_TIMEOUT", message: "Gateway timeout" }
-}

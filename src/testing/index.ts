@@ -19,6 +19,9 @@ export * as Rude from "./Rude.ts"
 /** Spine's side of the wire. */
 export * as SpineEmulator from "./SpineEmulator.ts"
 
+/** What emulated Spine runs do, and who is told of them. */
+export * as SpineScript from "./SpineScript.ts"
+
 /** Tela's side of the wire. */
 export * as TelaEmulator from "./TelaEmulator.ts"
 

@@ -8,6 +8,8 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as WebhookDelivery from "../WebhookDelivery.ts"
+import * as rude from "./rude/deliveries.ts"
+import type { Has } from "./rude/json.ts"
 
 /** Something to be sent. */
 export interface Call extends
@@ -28,6 +30,7 @@ export interface Options {
   /** How long to rest before each further try. */
   readonly pauses: ReadonlyArray<Duration.Input>
   readonly script: WebhookDelivery.Script | undefined
+  readonly has: Has
   readonly scope: Scope.Scope
   readonly now: Effect.Effect<number>
   /** Waits for a time of the emulator's clock. */
@@ -35,8 +38,8 @@ export interface Options {
 }
 
 export interface Deliveries {
-  readonly all: () => ReadonlyArray<WebhookDelivery.Delivery>
-  readonly setScript: (script: WebhookDelivery.Script) => void
+  readonly all: Effect.Effect<ReadonlyArray<WebhookDelivery.Delivery>>
+  readonly setScript: (script: WebhookDelivery.Script) => Effect.Effect<void>
   /** Sends it in the background, as nobody waits for somebody else's server. */
   readonly send: (call: Call) => Effect.Effect<void>
   /** Sends it once, and says how it was answered: not at all if it is meant for somewhere else. */
@@ -55,7 +58,7 @@ export const make = Effect.fnUntraced(function*(
   const hosts = options.hosts ?? loopback
   const pauses = options.pauses.map((pause) => Duration.toMillis(pause))
   const deliveries: Array<Recorded> = []
-  let script: WebhookDelivery.Script = options.script ?? {}
+  let script = rude.script(options.has, options.script)
 
   const isAllowed = (url: string): boolean => URL.canParse(url) && hosts.includes(new URL(url).hostname)
 
@@ -115,10 +118,11 @@ export const make = Effect.fnUntraced(function*(
   })
 
   return {
-    all: () => deliveries.map(snapshot),
-    setScript: (next) => {
-      script = next
-    },
+    all: Effect.sync(() => deliveries.map(snapshot)),
+    setScript: (next) =>
+      Effect.sync(() => {
+        script = rude.script(options.has, next)
+      }),
     send,
     sendOnce: ({ body, headers, url }) => isAllowed(url) ? post(url, headers, JSON.stringify(body)) : Effect.undefined
   }

@@ -1,6 +1,25 @@
-/** The bodies of responses, as bytes. */
-import type * as HttpServerResponse from "effect/http/HttpServerResponse"
+/** The bodies of responses as streams of bytes, replaced or broken off. */
+import * as Data from "effect/Data"
+import * as ErrorReporter from "effect/ErrorReporter"
+import * as Headers from "effect/http/Headers"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
+
+/**
+ * The connection broke, as {@link Fault} asked for.
+ *
+ * **Details**
+ *
+ * `code` is the one Node gives to a connection that the other side has reset.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ConnectionDropped extends Data.TaggedError("ConnectionDropped")<{}> {
+  readonly code = "ECONNRESET"
+  override readonly [ErrorReporter.ignore] = true
+  override readonly message = "socket hang up"
+}
 
 export const bodyStream = (response: HttpServerResponse.HttpServerResponse): Stream.Stream<Uint8Array, unknown> =>
   response.body._tag === "Uint8Array"
@@ -19,4 +38,29 @@ export const takeBytes = (bytes: number) => <E>(self: Stream.Stream<Uint8Array, 
     Stream.takeUntil(({ last }) => last),
     Stream.map(({ chunk }) => chunk),
     Stream.filter((chunk) => chunk.length > 0)
+  )
+
+/** The response with another body. Its headers stay, but for a length that is not given. */
+export const withBody = (
+  response: HttpServerResponse.HttpServerResponse,
+  body: Stream.Stream<Uint8Array, unknown>,
+  length?: string | number
+): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.stream(body, {
+    status: response.status,
+    headers: Headers.remove(response.headers, "content-length"),
+    contentType: response.headers["content-type"],
+    contentLength: length === undefined ? undefined : Number(length)
+  })
+
+/** The response with a connection that breaks after so many bytes of its body. */
+export const breakAfter = (
+  response: HttpServerResponse.HttpServerResponse,
+  bytes: number,
+  length?: string | number
+): HttpServerResponse.HttpServerResponse =>
+  withBody(
+    response,
+    bodyStream(response).pipe(takeBytes(bytes), Stream.concat(Stream.fail(new ConnectionDropped()))),
+    length
   )

@@ -7,7 +7,7 @@ import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
 import type * as Rude from "../../Rude.ts"
-import { bodyStream, takeBytes } from "../responseBody.ts"
+import { bodyStream, breakAfter, withBody } from "../responseBody.ts"
 import { gzip } from "../gzip.ts"
 import { type Has, type Members, reshape, shapeOf } from "./json.ts"
 
@@ -42,6 +42,9 @@ export const noProfile: Profile = {
   adjust: identity
 }
 
+/** The words of a text, for the members of a {@link Profile}. */
+export const words = (text: string): ReadonlySet<string> => new Set(text.split(" "))
+
 /** The status that `unknownStatuses` names. */
 export const unknownStatus = "queued_for_review"
 
@@ -53,21 +56,13 @@ export interface Received {
   readonly respond: <E, R>(handled: Effect.Effect<Response, E, R>) => Effect.Effect<Response, E, R>
 }
 
-export interface Options {
-  readonly profile: Profile
-  /** The provider's response to what is not found. */
-  readonly notFound: () => Response
-  /** What a body fails with when its connection breaks. */
-  readonly dropped: () => unknown
-}
-
 export const hasOf = (selected: Rude.Rude): Has => {
   const set = new Set(selected)
   return (name) => set.has(name)
 }
 
-/** Called with each request as it arrives. */
-export const make = (selected: Rude.Rude, { dropped, notFound, profile }: Options) => {
+/** Returns what is to be called with each request as it arrives. `notFound` is the provider's 404. */
+export const make = (selected: Rude.Rude, profile: Profile, notFound: () => Response) => {
   const has = hasOf(selected)
   /** How often each run was polled. */
   const polls = new Map<string, number>()
@@ -104,10 +99,10 @@ export const make = (selected: Rude.Rude, { dropped, notFound, profile }: Option
       const whole = HttpServerResponse.removeHeader(response, "accept-ranges")
       if (broken.has(etag)) return whole
       broken.add(etag)
-      return breakAfter(whole, Math.ceil(lengthOf(response) / 2), dropped)
+      return brokenAfter(whole, Math.ceil(lengthOf(response) / 2))
     }
     return has("brokenDownloads") && response.headers["content-encoding"] === undefined
-      ? breakAfter(response, Math.ceil(totalOf(response) / 2), dropped)
+      ? brokenAfter(response, Math.ceil(totalOf(response) / 2))
       : response
   }
 
@@ -167,22 +162,22 @@ export const make = (selected: Rude.Rude, { dropped, notFound, profile }: Option
 const linkStatuses = [["expiredLinks400", 400], ["expiredLinks401", 401], ["expiredLinks403", 403]] as const
 
 /**
- * Says of each link to a file, when it is used, with which status it is refused, if it is. The link that is used first counts as
- * expired for good. How many links were made before does not matter, as that depends on the number of polls.
+ * Returns the response to the use of a link to a file, if the link is refused. The link of a file that is used first counts as
+ * expired for good. The number of links made before does not matter, as it depends on the number of polls.
  */
-export const makeLinks = (has: Has): (fileId: string, link: string) => number | undefined => {
+export const makeLinks = (has: Has): (fileId: string, link: string) => Response | undefined => {
   const firstUsed = new Map<string, { readonly link: string; readonly status: number }>()
   const statuses = linkStatuses.flatMap(([name, status]) => has(name) ? [status] : [])
   return (fileId, link) => {
     const status = statuses[firstUsed.size % statuses.length]
     if (status !== undefined && !firstUsed.has(fileId)) firstUsed.set(fileId, { link, status })
     const first = firstUsed.get(fileId)
-    return first?.link === link ? first.status : undefined
+    return first?.link === link ? expired(first.status) : undefined
   }
 }
 
-/** How an object store refuses a link. */
-export const expired = (status: number): Response =>
+/** The response of an object store to an expired link. */
+const expired = (status: number): Response =>
   HttpServerResponse.text(
     `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${
       status === 400 ? "ExpiredToken" : "AccessDenied"
@@ -220,15 +215,6 @@ const isZippable = (request: HttpServerRequest.HttpServerRequest, response: Resp
   /\bgzip\b/.test(request.headers["accept-encoding"] ?? "") && request.headers["range"] === undefined &&
   response.body._tag !== "Empty" && response.status !== 416
 
-/** The response with another body. Its headers stay, but for a length that is not given. */
-const withBody = (response: Response, body: Stream.Stream<Uint8Array, unknown>, length?: string): Response =>
-  HttpServerResponse.stream(body, {
-    status: response.status,
-    headers: Headers.remove(response.headers, "content-length"),
-    contentType: response.headers["content-type"],
-    contentLength: length === undefined ? undefined : Number(length)
-  })
-
 /** A response whose body has a type shows it in its headers, so the body must have none either. */
 const withoutType = (response: Response): Response => {
   const length = response.headers["content-length"]
@@ -242,11 +228,5 @@ const lengthOf = (response: Response): number => Number(response.headers["conten
 const totalOf = (response: Response): number =>
   Number(/\/(\d+)$/.exec(response.headers["content-range"] ?? "")?.[1] ?? lengthOf(response))
 
-const breakAfter = (response: Response, bytes: number, dropped: () => unknown): Response => {
-  if (lengthOf(response) <= bytes) return response
-  const part = bodyStream(response).pipe(
-    takeBytes(bytes),
-    Stream.concat(Stream.suspend(() => Stream.fail(dropped())))
-  )
-  return withBody(response, part, response.headers["content-length"])
-}
+const brokenAfter = (response: Response, bytes: number): Response =>
+  lengthOf(response) <= bytes ? response : breakAfter(response, bytes, response.headers["content-length"])

@@ -1,22 +1,9 @@
-/** What a run of the Spine emulator holds, and how it looks at one moment of its timeline: pure functions only. */
+/** The blocks and tasks of a run of the Spine emulator, planned and at one moment of its timeline. Pure functions only. */
 import type * as SpineSchema from "../../../spine/SpineSchema.ts"
 import type * as Timeline from "../../Timeline.ts"
 
 type BlockType = SpineSchema.BlockType
 type Template = SpineSchema.Template
-
-/** The timeline with the outcome that the prompt asks for, where it begins with a text that is reserved for that. */
-export const withReservedOutcome = (
-  prompt: string,
-  timeline: Timeline.Timeline,
-  reserved: { readonly failed: string; readonly partial: string }
-): Timeline.Timeline => {
-  const text = prompt.trim()
-  const outcome = (["failed", "partial"] as const).find((outcome) => text.startsWith(reserved[outcome]))
-  if (outcome === undefined) return timeline
-  const words = text.slice(reserved[outcome].length).trim()
-  return { ...timeline, outcome, errors: words === "" ? timeline.errors : [words] }
-}
 
 /** The blocks that a template's agents make, in order; an emulated `auto` is a little of everything. */
 const templateBlocks: { readonly [T in Template]: ReadonlyArray<BlockType> } = {
@@ -79,7 +66,7 @@ export interface Plan {
   readonly tasks: ReadonlyArray<PlannedTask>
 }
 
-export const makePlan = (options: {
+export const make = (options: {
   readonly template: Template
   readonly blocks: ReadonlyArray<BlockType> | undefined
   readonly uploads: ReadonlyArray<{ readonly name: string; readonly isImage: boolean }>

@@ -1,8 +1,11 @@
-/** The canvases of the Tela emulator, with their versions and environments. */
+/** The canvases of the Tela emulator, with their versions and environments: what there is, and what a request means. */
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import type * as Emulator from "../../Emulator.ts"
 import type * as TelaScript from "../../TelaScript.ts"
+import type { JsonObject } from "../json.ts"
+import type * as routing from "../routing.ts"
+import { isUuid } from "../uuid.ts"
+import { unknownCanvasId, workspaceId } from "./reserved.ts"
 import * as wire from "./wire.ts"
 
 export interface Version {
@@ -20,7 +23,7 @@ interface Publication {
   unpublishedAt: number | undefined
 }
 
-interface Environment {
+export interface Environment {
   readonly id: string
   readonly name: string
   readonly createdAt: number
@@ -33,7 +36,7 @@ export interface Canvas {
   readonly title: string
   readonly projectId: string
   readonly variables: ReadonlyArray<TelaScript.Variable> | undefined
-  readonly structuredOutput: wire.JsonObject | undefined
+  readonly structuredOutput: JsonObject | undefined
   readonly isWorkflow: boolean
   readonly script: TelaScript.Canvas["script"]
   readonly output: TelaScript.Output | undefined
@@ -53,23 +56,22 @@ export interface Target {
 }
 
 export interface Options {
-  readonly workspaceId: string
-  readonly user: string
   readonly onlyRegistered: boolean
   readonly onlyPublished: boolean
-  readonly bareLists: boolean
-  /** The ids that are never found. */
-  readonly unknown: ReadonlySet<string>
 }
 
 export interface Canvases {
-  readonly routes: ReadonlyArray<wire.Route>
   readonly all: () => Iterable<Canvas>
   readonly define: (canvas: TelaScript.Canvas, at: Moment, implicit?: boolean) => Canvas
   readonly resolve: (
     target: Target,
     at: Moment
-  ) => Effect.Effect<{ readonly canvas: Canvas; readonly version: Version }, wire.Refusal>
+  ) => Effect.Effect<{ readonly canvas: Canvas; readonly version: Version }, routing.Refusal>
+  readonly find: (kind: Kind, id: string, at: Moment) => Effect.Effect<Canvas, routing.Refusal>
+  readonly versionOf: (canvas: Canvas, id: string) => Effect.Effect<Version, routing.Refusal>
+  /** The version that an environment serves. */
+  readonly served: (canvas: Canvas, environment: string) => Effect.Effect<Version, routing.Refusal>
+  readonly addEnvironment: (canvas: Canvas, name: string, at: Moment) => Environment
   /** Whether something with that id is there already. */
   readonly knows: (kind: Kind, id: string) => boolean
 }
@@ -90,7 +92,7 @@ export const published = (canvas: Canvas): Record<string, string | null> =>
   Object.fromEntries(Array.from(canvas.environments, ([name, it]) => [name, currentVersion(it) ?? null]))
 
 /** What is wrong with the names of variables, if the canvas declares any. */
-export const wrongVariables = ({ variables: declared }: Canvas, variables: wire.JsonObject): string | undefined => {
+export const wrongVariables = ({ variables: declared }: Canvas, variables: JsonObject): string | undefined => {
   if (declared === undefined) return undefined
   const missing = declared.find(({ name, required }) => (required ?? true) && variables[name] === undefined)
   if (missing !== undefined) return `Missing required variable: ${missing.name}`
@@ -98,7 +100,8 @@ export const wrongVariables = ({ variables: declared }: Canvas, variables: wire.
   return stray === undefined ? undefined : `Unknown variable: ${stray}`
 }
 
-const publish = (environment: Environment, versionId: string, at: Moment) => {
+/** Lets an environment serve a version from now on. */
+export const publish = (environment: Environment, versionId: string, at: Moment) => {
   const active = environment.publications.at(-1)
   if (active !== undefined) active.unpublishedAt = at.now
   environment.publications.push({ id: at.uuid(), versionId, publishedAt: at.now, unpublishedAt: undefined })
@@ -110,8 +113,6 @@ export const make = (options: Options): Canvases => {
     version: new Map(),
     application: new Map()
   }
-  const projectId = options.workspaceId
-
   const addVersion = (canvas: Canvas, id: string, at: Moment): Version => {
     const version: Version = { id, index: canvas.versions.length + 1, createdAt: at.now, draft: true }
     canvas.versions.push(version)
@@ -119,7 +120,7 @@ export const make = (options: Options): Canvases => {
     return version
   }
 
-  const addEnvironment = (canvas: Canvas, name: string, at: Moment): Environment => {
+  const addEnvironment: Canvases["addEnvironment"] = (canvas, name, at) => {
     const environment: Environment = { id: at.uuid(), name, createdAt: at.now, publications: [] }
     canvas.environments.set(name, environment)
     return environment
@@ -130,7 +131,7 @@ export const make = (options: Options): Canvases => {
       id: given.id ?? at.uuid(),
       applicationId: given.applicationId ?? at.uuid(),
       title: given.title ?? "Untitled canvas",
-      projectId: given.projectId ?? projectId,
+      projectId: given.projectId ?? workspaceId,
       variables: given.variables,
       structuredOutput: given.structuredOutput,
       isWorkflow: given.isWorkflow ?? false,
@@ -155,10 +156,10 @@ export const make = (options: Options): Canvases => {
     return canvas
   }
 
-  const find = (kind: Kind, id: string, at: Moment): Effect.Effect<Canvas, wire.Refusal> => {
+  const find: Canvases["find"] = (kind, id, at) => {
     const found = byId[kind].get(key(id))
     if (found !== undefined) return Effect.succeed(found)
-    if (options.onlyRegistered || options.unknown.has(key(id)) || !(wire.isUuid(id) || /^tela_ver_./.test(id))) {
+    if (options.onlyRegistered || key(id) === unknownCanvasId || !(isUuid(id) || /^tela_ver_./.test(id))) {
       return wire.notFound(nouns[kind], id)
     }
     return Effect.sync(() =>
@@ -170,12 +171,12 @@ export const make = (options: Options): Canvases => {
     )
   }
 
-  const versionOf = (canvas: Canvas, id: string): Effect.Effect<Version, wire.Refusal> => {
+  const versionOf: Canvases["versionOf"] = (canvas, id) => {
     const version = canvas.versions.find((version) => key(version.id) === key(id))
     return version === undefined ? wire.notFound("Version", id) : Effect.succeed(version)
   }
 
-  const served = (canvas: Canvas, environment: string): Effect.Effect<Version, wire.Refusal> => {
+  const served: Canvases["served"] = (canvas, environment) => {
     const id = currentVersion(canvas.environments.get(environment))
     return id === undefined
       ? wire.refuse(404, "NOT_FOUND", `The environment "${environment}" does not exist or serves no version`)
@@ -196,7 +197,7 @@ export const make = (options: Options): Canvases => {
     }
     if (canvas_id !== undefined) {
       const canvas = yield* find("canvas", canvas_id, at)
-      if (canvas.implicit && !byId.version.has(key(version_id)) && !options.unknown.has(key(version_id))) {
+      if (canvas.implicit && !byId.version.has(key(version_id)) && key(version_id) !== unknownCanvasId) {
         addVersion(canvas, version_id, at)
       }
       return { canvas, version: yield* versionOf(canvas, version_id) }
@@ -209,260 +210,13 @@ export const make = (options: Options): Canvases => {
       : { canvas, version }
   })
 
-  // --- what is shown ---
-
-  const audit = (createdAt: number, updatedAt = createdAt) => ({
-    workspaceId: options.workspaceId,
-    createdBy: options.user,
-    updatedBy: options.user,
-    deletedBy: null,
-    createdAt: wire.iso(createdAt),
-    updatedAt: wire.iso(updatedAt),
-    deletedAt: null
-  })
-
-  const promotedVersion = (canvas: Canvas): Version | undefined => {
-    const id = currentVersion(canvas.environments.get(production))
-    return canvas.versions.find((version) => version.id === id)
-  }
-
-  const lightVersion = (canvas: Canvas, version: Version) => ({
-    id: version.id,
-    promptId: canvas.id,
-    title: canvas.title,
-    promoted: promotedVersion(canvas) === version,
-    draft: version.draft,
-    isWorkflow: canvas.isWorkflow,
-    ...audit(version.createdAt)
-  })
-
-  const fullVersion = (canvas: Canvas, version: Version) => ({
-    ...lightVersion(canvas, version),
-    content: canvas.title,
-    markdownContent: canvas.title,
-    variables: (canvas.variables ?? []).map((variable) => ({
-      name: variable.name,
-      type: variable.type ?? "text",
-      required: variable.required ?? true,
-      description: variable.description ?? "",
-      processingOptions: { allowMultimodal: false }
-    })),
-    configuration: {
-      model: "emulated",
-      type: "chat",
-      temperature: 0,
-      structuredOutput: { enabled: canvas.structuredOutput !== undefined, schema: canvas.structuredOutput ?? {} }
-    },
-    workflowSpec: canvas.isWorkflow ? { steps: [] } : null
-  })
-
-  const shownCanvas = (canvas: Canvas) => ({
-    id: canvas.id,
-    title: canvas.title,
-    projectId: canvas.projectId,
-    isWorkflow: canvas.isWorkflow,
-    ...audit(canvas.createdAt)
-  })
-
-  const shownEnvironment = (canvas: Canvas, environment: Environment) => {
-    const id = currentVersion(environment)
-    const version = canvas.versions.find((version) => version.id === id)
-    const publication = version === undefined ? undefined : environment.publications.at(-1)
-    return {
-      id: environment.id,
-      name: environment.name,
-      resourceType: "prompt",
-      resourceId: canvas.id,
-      currentVersionId: version?.id ?? null,
-      currentVersion: version === undefined ? null : fullVersion(canvas, version),
-      activePublication: publication === undefined ? null : {
-        id: publication.id,
-        versionId: publication.versionId,
-        publishedAt: wire.iso(publication.publishedAt),
-        unpublishedAt: wire.isoOrNull(publication.unpublishedAt)
-      },
-      ...audit(environment.createdAt, publication?.publishedAt)
-    }
-  }
-
-  // --- the routes ---
-
-  const newestFirst = (canvas: Canvas): ReadonlyArray<Version> => canvas.versions.toReversed()
-
-  const queried = Effect.fnUntraced(function*(exchange: Emulator.Exchange, name: string) {
-    const id = exchange.url.searchParams.get(name)
-    return id === null || id === ""
-      ? yield* wire.badRequest(`${name} is required`)
-      : yield* find("canvas", id, exchange)
-  })
-
-  const environmentCanvas = Effect.fnUntraced(function*(exchange: Emulator.Exchange) {
-    const type = exchange.url.searchParams.get("resourceType")
-    return type === "prompt"
-      ? yield* queried(exchange, "resourceId")
-      : yield* wire.badRequest(`resourceType must be "prompt"`)
-  })
-
-  const listCanvases: wire.Handler = (exchange) =>
-    Effect.sync(() => {
-      const query = exchange.url.searchParams
-      const projectId = query.get("projectId")
-      const withVersion = (canvas: Canvas, name: string, flag: string, version: Version | undefined) =>
-        query.get(flag) !== "true" ? {} : { [name]: version === undefined ? null : fullVersion(canvas, version) }
-      return wire.ok(
-        Array.from(byId.canvas.values())
-          .filter((canvas) => projectId === null || canvas.projectId === projectId)
-          .map((canvas) =>
-            Object.assign(
-              shownCanvas(canvas),
-              withVersion(canvas, "lastVersion", "includeLastVersion", canvas.versions.at(-1)),
-              withVersion(canvas, "promotedVersion", "includePromotedVersion", promotedVersion(canvas))
-            )
-          )
-      )
-    })
-
-  const history: wire.Handler = Effect.fnUntraced(function*(exchange) {
-    const canvas = yield* queried(exchange, "promptId")
-    const page = yield* wire.queryPage(exchange.url.searchParams, { initial: 20, max: 100 })
-    return wire.ok(
-      wire.envelope(newestFirst(canvas), page, (version) => lightVersion(canvas, version), options.bareLists)
-    )
-  })
-
-  const publishByName: wire.Handler = Effect.fnUntraced(function*(exchange) {
-    const body = yield* wire.readObject(exchange)
-    const { autoCreate, envName, resourceId, resourceType, versionId } = body
-    const wrong = wire.wrongMember(body, { autoCreate: "boolean" })
-    if (wrong !== undefined) return yield* wire.badRequest(wrong)
-    if (resourceType !== "prompt") return yield* wire.badRequest(`resourceType must be "prompt"`)
-    if (!Predicate.isString(resourceId) || !Predicate.isString(envName) || !Predicate.isString(versionId)) {
-      return yield* wire.badRequest("resourceId, envName and versionId are required")
-    }
-    const { canvas, version } = yield* resolve({ canvas_id: resourceId, version_id: versionId }, exchange)
-    let environment = canvas.environments.get(envName)
-    if (environment === undefined) {
-      if (autoCreate !== true) return yield* wire.notFound("Environment", envName)
-      environment = addEnvironment(canvas, envName, exchange)
-    }
-    if (currentVersion(environment) !== version.id) {
-      publish(environment, version.id, exchange)
-      version.draft = false
-    }
-    return wire.ok(shownEnvironment(canvas, environment))
-  })
-
-  const routes: ReadonlyArray<wire.Route> = [
-    wire.route("GET", "/project", () =>
-      Effect.sync(() =>
-        wire.ok(
-          Array.from(
-            new Set([projectId, ...Array.from(byId.canvas.values(), (canvas) => canvas.projectId)]),
-            (id) => ({
-              id,
-              title: id === projectId ? "Emulated project" : id,
-              workspaceId: options.workspaceId,
-              createdAt: wire.iso(0),
-              updatedAt: wire.iso(0),
-              deletedAt: null
-            })
-          )
-        )
-      )),
-    wire.route("GET", "/prompt", listCanvases),
-    wire.route(
-      "GET",
-      "/prompt/:id",
-      (exchange, { id }) => Effect.map(find("canvas", id!, exchange), (canvas) => wire.ok(shownCanvas(canvas)))
-    ),
-    wire.route(
-      "GET",
-      "/prompt/:id/promoted-version",
-      Effect.fnUntraced(function*(exchange, { id }) {
-        const canvas = yield* find("canvas", id!, exchange)
-        return wire.ok(fullVersion(canvas, yield* served(canvas, production)))
-      })
-    ),
-    wire.route(
-      "GET",
-      "/prompt/:id/latest-version",
-      Effect.fnUntraced(function*(exchange, { id }) {
-        const canvas = yield* find("canvas", id!, exchange)
-        const [newest, previous] = newestFirst(canvas)
-        if (newest === undefined) return yield* wire.notFound("Version", id!)
-        return wire.ok({
-          ...fullVersion(canvas, newest),
-          versionIndex: newest.index,
-          previousVersionId: previous?.id ?? null
-        })
-      })
-    ),
-    wire.route("GET", "/prompt-version/history", history),
-    wire.route(
-      "GET",
-      "/prompt-version/index-map",
-      (exchange) =>
-        Effect.map(
-          queried(exchange, "promptId"),
-          (canvas) => wire.ok(newestFirst(canvas).map(({ id, index }) => ({ id, versionIndex: index })))
-        )
-    ),
-    wire.route(
-      "GET",
-      "/prompt-version",
-      (exchange) =>
-        Effect.map(
-          queried(exchange, "promptId"),
-          (canvas) => wire.ok(newestFirst(canvas).map((version) => fullVersion(canvas, version)))
-        )
-    ),
-    wire.route(
-      "GET",
-      "/prompt-version/:id",
-      Effect.fnUntraced(function*(exchange, { id }) {
-        const canvas = yield* find("version", id!, exchange)
-        return wire.ok(fullVersion(canvas, yield* versionOf(canvas, id!)))
-      })
-    ),
-    // An assumption of ours: how an app leads to its canvas is not documented.
-    wire.route(
-      "GET",
-      "/prompt-application/:id",
-      Effect.fnUntraced(function*(exchange, { id }) {
-        const { canvas, version } = yield* resolve({ application_id: id! }, exchange)
-        return wire.ok({
-          id: canvas.applicationId,
-          promptId: canvas.id,
-          promptVersionId: version.id,
-          title: canvas.title,
-          workspaceId: options.workspaceId
-        })
-      })
-    ),
-    wire.route("GET", "/environment", (exchange) =>
-      Effect.map(environmentCanvas(exchange), (canvas) =>
-        wire.ok(
-          Array.from(canvas.environments.values())
-            .sort((a, b) => Number(b.name === production) - Number(a.name === production) || (a.name < b.name ? -1 : 1))
-            .map((environment) => shownEnvironment(canvas, environment))
-        ))),
-    wire.route(
-      "GET",
-      "/environment/version",
-      Effect.fnUntraced(function*(exchange) {
-        const name = exchange.url.searchParams.get("envName")
-        if (name === null || name === "") return yield* wire.badRequest("envName is required")
-        const canvas = yield* environmentCanvas(exchange)
-        return wire.ok(fullVersion(canvas, yield* served(canvas, name)))
-      })
-    ),
-    wire.route("POST", "/environment/publish-by-name", publishByName)
-  ]
-
   return {
-    routes,
     all: () => byId.canvas.values(),
     define,
+    addEnvironment,
+    find,
+    versionOf,
+    served,
     resolve,
     knows: (kind, id) => byId[kind].has(key(id))
   }

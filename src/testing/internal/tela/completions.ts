@@ -4,14 +4,16 @@ import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Predicate from "effect/Predicate"
 import type * as Emulator from "../../Emulator.ts"
 import type * as TelaScript from "../../TelaScript.ts"
+import { isObject, type JsonObject } from "../json.ts"
+import * as routing from "../routing.ts"
+import { isUuid } from "../uuid.ts"
 import * as canvases from "./canvases.ts"
 import * as fileRefs from "./fileRefs.ts"
 import * as runs from "./runs.ts"
+import * as lists from "./lists.ts"
 import * as wire from "./wire.ts"
 
 export interface Options {
-  readonly workspaceId: string
-  readonly speed: number
   readonly bareLists: boolean
   readonly camelCaseRuns: boolean
   readonly creditsUsed: boolean
@@ -24,14 +26,14 @@ export interface Context {
   readonly start: (
     exchange: Emulator.Exchange,
     request: TelaScript.RunRequest,
-    echo: wire.JsonObject,
+    echo: JsonObject,
     found: { readonly canvas: canvases.Canvas; readonly version: canvases.Version }
-  ) => Effect.Effect<runs.Run, wire.Refusal>
+  ) => Effect.Effect<runs.Run, routing.Refusal>
   readonly createTask: (
     exchange: Emulator.Exchange,
     request: TelaScript.RunRequest,
-    echo: wire.JsonObject
-  ) => Effect.Effect<HttpServerResponse.HttpServerResponse, wire.Refusal>
+    echo: JsonObject
+  ) => Effect.Effect<HttpServerResponse.HttpServerResponse, routing.Refusal>
   /** Opens a stream. */
   readonly respond: (run: runs.Run) => HttpServerResponse.HttpServerResponse
   /** Waits for the end, and says when that is. */
@@ -40,10 +42,8 @@ export interface Context {
   readonly settle: (run: runs.Run) => Effect.Effect<void>
 }
 
-export const make = (options: Options, context: Context): ReadonlyArray<wire.Route> => {
-  const { speed, workspaceId } = options
-
-  const create: wire.Handler = Effect.fnUntraced(function*(exchange) {
+export const make = (options: Options, context: Context): ReadonlyArray<routing.Route<wire.Access>> => {
+  const create: routing.Handler = Effect.fnUntraced(function*(exchange) {
     const body = yield* wire.readObject(exchange)
     const request = yield* parse(body)
     const echo = echoOf(body)
@@ -57,44 +57,44 @@ export const make = (options: Options, context: Context): ReadonlyArray<wire.Rou
     if (wrong !== undefined) return yield* wire.badRequest(wrong)
     const run = yield* context.start(exchange, request, echo, found)
     if (request.mode === "async") {
-      return wire.ok(runs.shown(run, runs.firstState(run, speed), workspaceId))
+      return wire.ok(runs.shown(run, runs.firstState(run)))
     }
     if (request.mode === "stream") return context.respond(run)
-    const state = runs.stateOf(run, yield* context.ended(run), speed)
+    const state = runs.stateOf(run, yield* context.ended(run))
     if (found.canvas.isWorkflow) return wire.ok(runs.shownWorkflow(run, state))
     // An assumption of ours: how a synchronous execution fails is not documented.
     if (run.failure !== undefined) return yield* wire.refuse(500, run.failure.code, run.failure.message)
     return wire.ok(runs.shownCompletion(run))
   })
 
-  const retrieve: wire.Handler = Effect.fnUntraced(function*(exchange, { id }) {
-    const run = context.runs.get(id!.toLowerCase())
-    if (run === undefined || !isRetrievable(run)) return yield* wire.notFound("Run", id!)
+  const retrieve: routing.Handler<"id"> = Effect.fnUntraced(function*(exchange, { id }) {
+    const run = context.runs.get(id.toLowerCase())
+    if (run === undefined || !isRetrievable(run)) return yield* wire.notFound("Run", id)
     runs.poll(run, exchange.now)
     yield* context.settle(run)
-    const state = runs.stateOf(run, exchange.now, speed)
+    const state = runs.stateOf(run, exchange.now)
     const shown = options.camelCaseRuns
-      ? runs.shownInCamelCase(run, state, workspaceId)
-      : runs.shown(run, state, workspaceId)
+      ? runs.shownInCamelCase(run, state)
+      : runs.shown(run, state)
     // Assumption 1.
     const credits = options.camelCaseRuns ? { creditsUsed: 1 } : options.creditsUsed ? { credits_used: 1 } : {}
     return wire.ok({ ...shown, ...credits })
   })
 
-  const list: wire.Handler = Effect.fnUntraced(function*(exchange) {
+  const list: routing.Handler = Effect.fnUntraced(function*(exchange) {
     const query = exchange.url.searchParams
-    const page = yield* wire.queryPage(query, { initial: 10, max: 100 })
+    const page = yield* lists.page(query, { initial: 10, max: 100 })
     for (const [name, kind] of scopes) {
       const id = query.get(name)
       if (id !== null && !context.canvases.knows(kind, id)) return yield* wire.notFound(name, id)
     }
-    const status = wire.queryList(query, "status")
-    const tags = wire.queryList(query, "tags")
-    const created = yield* wire.queryRange(query, "createdAt")
+    const status = lists.values(query, "status")
+    const tags = lists.values(query, "tags")
+    const created = yield* lists.range(query, "createdAt")
     const same = (name: string, id: string | null) => (query.get(name) ?? id)?.toLowerCase() === id?.toLowerCase()
     const found = Array.from(context.runs.values())
       .filter(isRetrievable)
-      .map((run) => ({ run, state: runs.stateOf(run, exchange.now, speed) }))
+      .map((run) => ({ run, state: runs.stateOf(run, exchange.now) }))
       .filter(({ run, state }) =>
         same("promptId", run.canvas.id) && same("promptVersionId", run.version.id) &&
         same("promptApplicationId", run.applicationId) &&
@@ -102,18 +102,18 @@ export const make = (options: Options, context: Context): ReadonlyArray<wire.Rou
         (tags === undefined || tags.some((tag) => run.request.tags.includes(tag))) && created(run.createdAt)
       )
       .sort((a, b) => b.state.updatedAt - a.state.updatedAt || (a.run.id < b.run.id ? 1 : -1))
-    return wire.ok(wire.envelope(
+    return wire.ok(lists.envelope(
       found,
       page,
-      ({ run, state }) => runs.shownInCamelCase(run, state, workspaceId),
+      ({ run, state }) => runs.shownInCamelCase(run, state),
       options.bareLists
     ))
   })
 
   return [
-    wire.route("POST", "/v2/chat/completions", create),
-    wire.route("GET", "/v2/chat/completions/:id", retrieve),
-    wire.route("GET", "/v1/completion-run", list)
+    routing.route("POST", "/v2/chat/completions", "bearer", create),
+    routing.route("GET", "/v2/chat/completions/:id", "bearer", retrieve),
+    routing.route("GET", "/v1/completion-run", "bearer", list)
   ]
 }
 
@@ -126,7 +126,7 @@ const scopes: ReadonlyArray<readonly [name: string, kind: canvases.Kind]> = [
   ["promptApplicationId", "application"]
 ]
 
-const echoOf = (body: wire.JsonObject): wire.JsonObject => ({
+const echoOf = (body: JsonObject): JsonObject => ({
   version_id: body["version_id"] ?? null,
   canvas_id: body["canvas_id"] ?? null,
   application_id: body["application_id"] ?? null,
@@ -139,7 +139,7 @@ const echoOf = (body: wire.JsonObject): wire.JsonObject => ({
 // --- what is asked for ---
 
 const parse = Effect.fnUntraced(
-  function*(body: wire.JsonObject): Effect.fn.Return<TelaScript.RunRequest, wire.Refusal> {
+  function*(body: JsonObject): Effect.fn.Return<TelaScript.RunRequest, routing.Refusal> {
     const wrong = wire.wrongMember(body, {
       canvas_id: "string",
       version_id: "string",
@@ -163,16 +163,16 @@ const parse = Effect.fnUntraced(
 )
 
 /** What is asked of a canvas, in a body that has been found right. */
-export const contentOf = (body: wire.JsonObject): Omit<TelaScript.RunRequest, "mode"> => {
+export const contentOf = (body: JsonObject): Omit<TelaScript.RunRequest, "mode"> => {
   const text = (name: string) => body[name] as string | undefined
   return {
     canvas_id: text("canvas_id"),
     version_id: text("version_id"),
     application_id: text("application_id"),
     environment_name: text("environment_name"),
-    variables: (body["variables"] ?? {}) as wire.JsonObject,
+    variables: (body["variables"] ?? {}) as JsonObject,
     messages: (body["messages"] ?? []) as ReadonlyArray<TelaScript.Message>,
-    override: body["override"] as wire.JsonObject | undefined,
+    override: body["override"] as JsonObject | undefined,
     tags: (body["tags"] ?? []) as ReadonlyArray<string>,
     label: text("label"),
     webhook_url: text("webhook_url")
@@ -180,14 +180,14 @@ export const contentOf = (body: wire.JsonObject): Omit<TelaScript.RunRequest, "m
 }
 
 // Assumption 37: what excludes each other is refused.
-const wrongTarget = (body: wire.JsonObject): string | undefined => {
+const wrongTarget = (body: JsonObject): string | undefined => {
   const { application_id, canvas_id, environment_name, version_id } = body
   if (canvas_id === undefined && version_id === undefined && application_id === undefined) {
     return "One of canvas_id, version_id and application_id is required"
   }
   for (const name of ["canvas_id", "application_id"]) {
     const id = body[name]
-    if (Predicate.isString(id) && !wire.isUuid(id)) return `${name} must be a UUID`
+    if (Predicate.isString(id) && !isUuid(id)) return `${name} must be a UUID`
   }
   if (version_id === "") return "version_id must not be empty"
   if (application_id !== undefined && (canvas_id !== undefined || version_id !== undefined)) {
@@ -203,7 +203,7 @@ const wrongTarget = (body: wire.JsonObject): string | undefined => {
 }
 
 /** What is wrong with the members that say what to do, wherever they stand. */
-export const wrongContent = (body: wire.JsonObject): string | undefined => {
+export const wrongContent = (body: JsonObject): string | undefined => {
   const wrong = wire.wrongMember(body, {
     variables: "object",
     override: "object",
@@ -222,11 +222,11 @@ export const wrongContent = (body: wire.JsonObject): string | undefined => {
 }
 
 const isMessage = (value: unknown): boolean =>
-  wire.isObject(value) && Predicate.isString(value["role"]) &&
-  (Predicate.isString(value["content"]) || (Array.isArray(value["content"]) && value["content"].every(wire.isObject)))
+  isObject(value) && Predicate.isString(value["role"]) &&
+  (Predicate.isString(value["content"]) || (Array.isArray(value["content"]) && value["content"].every(isObject)))
 
 const wrongOverride = (given: unknown): string | undefined => {
-  if (!wire.isObject(given)) return undefined
+  if (!isObject(given)) return undefined
   const override = wire.present(given)
   const wrong = wire.wrongMember(override, { model: "string", temperature: "number", structured_output: "object" })
   if (wrong !== undefined) return `override.${wrong}`
@@ -237,10 +237,10 @@ const wrongOverride = (given: unknown): string | undefined => {
   if (Predicate.isNumber(temperature) && (temperature < 0 || temperature > 1)) {
     return "override.temperature must be between 0 and 1"
   }
-  if (functions !== undefined && !(Array.isArray(functions) && functions.every(wire.isObject))) {
+  if (functions !== undefined && !(Array.isArray(functions) && functions.every(isObject))) {
     return "override.functions must be an array of objects"
   }
-  if (!wire.isObject(structured_output)) return undefined
+  if (!isObject(structured_output)) return undefined
   const inside = wire.wrongMember(structured_output, { enabled: "boolean", schema: "object" })
   return inside === undefined ? undefined : `override.structured_output.${inside}`
 }

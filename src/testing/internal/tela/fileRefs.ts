@@ -1,6 +1,6 @@
 /** The files that variables refer to, at any depth. */
 import * as Predicate from "effect/Predicate"
-import { isObject } from "./wire.ts"
+import { isObject } from "../json.ts"
 
 export interface FileRef {
   readonly url: string

@@ -1,4 +1,4 @@
-/** The files of the Tela emulator: uploads old and new, the vault, and the presigned URLs that carry the bytes. */
+/** The files of the Tela emulator: uploads old and new, and the presigned URLs that carry the bytes. */
 import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Predicate from "effect/Predicate"
@@ -6,8 +6,8 @@ import * as Emulator from "../../Emulator.ts"
 import type * as TelaScript from "../../TelaScript.ts"
 import * as fileResponse from "../fileResponse.ts"
 import * as fileRefs from "./fileRefs.ts"
-import * as rude from "../rude/http.ts"
-import type { Has } from "../rude/json.ts"
+import type * as Links from "../links.ts"
+import * as routing from "../routing.ts"
 import type { InputFile } from "./runs.ts"
 import * as wire from "./wire.ts"
 
@@ -25,69 +25,54 @@ export interface StoredFile {
 }
 
 export interface Options {
-  readonly origin: string
-  /** Where presigned URLs point to; `undefined` leaves it to the request. */
-  readonly fileOrigin: string | undefined
-  readonly defaultFileOrigin: string
-  readonly workspaceId: string
-  readonly user: string
+  readonly links: Links.Links<Grant>
   readonly lifetimeMillis: number
   readonly fileSize: number
   readonly requireContentLength: boolean
-  readonly has: Has
 }
 
 export interface Files {
-  readonly routes: ReadonlyArray<wire.Route>
+  readonly routes: ReadonlyArray<routing.Route<wire.Access>>
   readonly all: () => Iterable<StoredFile>
-  /** Lets every presigned URL expire. */
-  readonly expire: () => void
+  readonly create: (
+    exchange: Emulator.Exchange,
+    given: Pick<StoredFile, "via" | "name" | "mimeType" | "parentId"> & { readonly id?: string }
+  ) => StoredFile
+  readonly find: (id: string) => Effect.Effect<StoredFile, routing.Refusal>
+  /** Makes a presigned URL. */
+  readonly grant: (exchange: Emulator.Exchange, file: StoredFile, use: Grant["use"], lifetimeMillis?: number) => {
+    readonly url: string
+    readonly expiresAt: string
+  }
   /** What a run sees of the files in its variables and messages, or why it cannot have them. */
   readonly inputs: (
     request: Pick<TelaScript.RunRequest, "variables" | "messages">
-  ) => Effect.Effect<ReadonlyArray<InputFile>, wire.Refusal>
+  ) => Effect.Effect<ReadonlyArray<InputFile>, routing.Refusal>
   /** The media type of a file that a variable refers to, as far as it is known. */
   readonly mimeTypeOf: (ref: fileRefs.FileRef) => string | undefined
 }
 
-interface Grant {
+/** What a presigned URL lets its holder do. */
+export interface Grant {
   readonly file: StoredFile
   readonly use: "upload" | "download"
-  readonly expiresAt: number
 }
 
 export const make = (options: Options): Files => {
   const files = new Map<string, StoredFile>()
-  const grants = new Map<string, Grant>()
-  const refusedLink = rude.makeLinks(options.has)
+  const { links } = options
 
-  const base = ({ request }: Emulator.Exchange): string => {
-    const requested = Emulator.originOf(request)
-    return options.fileOrigin ?? (requested === options.origin ? options.defaultFileOrigin : requested)
-  }
-
-  const grant = (
-    exchange: Emulator.Exchange,
-    file: StoredFile,
-    use: Grant["use"],
-    lifetime = options.lifetimeMillis
-  ) => {
-    // What is not here is refused, so expired grants can go: those at the front, as most live equally long.
-    for (const [token, { expiresAt }] of grants) {
-      if (expiresAt > exchange.now) break
-      grants.delete(token)
+  const grant: Files["grant"] = (exchange, file, use, lifetimeMillis = options.lifetimeMillis) => {
+    const { expiresAt, token } = links.add({ file, use }, exchange.now, lifetimeMillis)
+    return {
+      url: `${origin(exchange)}/_files/${use}s/${token}?expires=${expiresAt}`,
+      expiresAt: wire.iso(expiresAt)
     }
-    const token = exchange.uuid().replaceAll("-", "")
-    const expiresAt = exchange.now + lifetime
-    grants.set(token, { file, use, expiresAt })
-    const path = use === "upload" ? "uploads" : "downloads"
-    return { url: `${base(exchange)}/_files/${path}/${token}?expires=${expiresAt}`, expiresAt: wire.iso(expiresAt) }
   }
 
-  const create = (
-    exchange: Emulator.Exchange,
-    given: Pick<StoredFile, "via" | "name" | "mimeType" | "parentId"> & { readonly id?: string }
-  ): StoredFile => {
+  const origin = ({ request }: Emulator.Exchange) => links.originFor(Emulator.originOf(request))
+
+  const create: Files["create"] = (exchange, given) => {
     const file: StoredFile = {
       ...given,
       id: given.id ?? exchange.uuid(),
@@ -100,7 +85,7 @@ export const make = (options: Options): Files => {
     return file
   }
 
-  const find = (id: string): Effect.Effect<StoredFile, wire.Refusal> => {
+  const find: Files["find"] = (id) => {
     const file = files.get(id.toLowerCase())
     return file === undefined || file.deletedAt !== undefined ? wire.notFound("File", id) : Effect.succeed(file)
   }
@@ -115,14 +100,14 @@ export const make = (options: Options): Files => {
   const presigned = Effect.fnUntraced(function*({ now, request }: Emulator.Exchange, token: string, use: Grant["use"]) {
     const leaked = ["authorization", "x-data-token"].find((name) => request.headers[name] !== undefined)
     if (leaked !== undefined) return yield* wire.badRequest(`A presigned URL must not be sent ${leaked}`)
-    const found = grants.get(token)
-    return found === undefined || found.use !== use || now >= found.expiresAt
+    const link = links.find(token)
+    return link === undefined || link.target.use !== use || now >= link.expiresAt
       ? yield* wire.refuse(403, "FORBIDDEN", "The URL is invalid or has expired")
-      : found
+      : link.target
   })
 
-  const upload: wire.Handler = Effect.fnUntraced(function*(exchange, { token }) {
-    const { file } = yield* presigned(exchange, token!, "upload")
+  const upload: routing.Handler<"token"> = Effect.fnUntraced(function*(exchange, { token }) {
+    const { file } = yield* presigned(exchange, token, "upload")
     const { headers } = exchange.request
     const length = headers["content-length"]
     if (length === undefined && options.requireContentLength) {
@@ -131,7 +116,7 @@ export const make = (options: Options): Files => {
         : wire.refuse(501, "NotImplemented", "A header you provided implies functionality that is not implemented")
     }
     if (length !== undefined && Number(length) > options.fileSize) {
-      return yield* wire.bodyRefusal(new Emulator.BodyError({ reason: "TooLarge" }))
+      return yield* wire.bodyRefusal({ reason: "TooLarge" })
     }
     const bytes = yield* Effect.mapError(exchange.bytes(options.fileSize), wire.bodyRefusal)
     file.bytes = bytes
@@ -151,25 +136,28 @@ export const make = (options: Options): Files => {
         etag: fileResponse.etagOf(file.bytes)
       }))
 
-  const download: wire.Handler = (exchange, { token }) =>
+  const download: routing.Handler<"token"> = (exchange, { token }) =>
     Effect.flatMap(
-      presigned(exchange, token!, "download"),
+      presigned(exchange, token, "download"),
       ({ file }) => {
-        const refusedWith = refusedLink(file.id, token!)
-        return refusedWith === undefined ? send(exchange, file) : Effect.succeed(rude.expired(refusedWith))
+        const expired = links.expiredEarly(file.id, token)
+        return expired === undefined ? send(exchange, file) : Effect.succeed(expired)
       }
     )
 
   // --- v3 and v2 ---
 
-  const dated = (handle: wire.Handler): wire.Handler => (exchange, params) => {
+  const dated = <Parameter extends string = never>(
+    handle: routing.Handler<Parameter>
+  ): routing.Handler<Parameter> =>
+  (exchange, parameters, apiKey) => {
     const date = exchange.request.headers["x-compatibility-date"]
     // Assumption 26.
     if (date === undefined) {
       return wire.refuse(400, "MISSING_COMPATIBILITY_DATE", "The header x-compatibility-date is required")
     }
     return /^\d{4}-\d\d-\d\d$/.test(date) && !Number.isNaN(new Date(date).getTime())
-      ? handle(exchange, params)
+      ? handle(exchange, parameters, apiKey)
       : wire.badRequest("x-compatibility-date must be a date of the form YYYY-MM-DD")
   }
 
@@ -183,8 +171,8 @@ export const make = (options: Options): Files => {
   }))
 
   // An assumption of ours: what the look-up answers is not documented.
-  const getV3 = dated((exchange, { id }) =>
-    Effect.map(find(id!), (file) =>
+  const getV3 = dated<"id">((exchange, { id }) =>
+    Effect.map(find(id), (file) =>
       wire.ok({
         id: file.id,
         fileName: file.name,
@@ -196,154 +184,24 @@ export const make = (options: Options): Files => {
       }))
   )
 
-  const createV2: wire.Handler = (exchange) =>
+  const createV2: routing.Handler = (exchange) =>
     Effect.sync(() => {
       const file = create(exchange, { via: "v2", name: "upload", mimeType: null, parentId: null })
       return wire.ok({
         upload_url: grant(exchange, file, "upload").url,
-        download_url: `${base(exchange)}/_files/tmp/${file.id}/`
+        download_url: `${origin(exchange)}/_files/tmp/${file.id}/`
       })
     })
 
-  const downloadV2: wire.Handler = (exchange, { id }) => Effect.flatMap(find(id!), (file) => send(exchange, file))
+  const downloadV2: routing.Handler<"id"> = (exchange, { id }) =>
+    Effect.flatMap(find(id), (file) => send(exchange, file))
 
-  // --- the vault ---
-
-  const metadata = (file: StoredFile) => ({
-    id: file.id,
-    path: `/${file.id}`,
-    workspaceId: options.workspaceId,
-    createdAt: wire.iso(file.createdAt),
-    parentId: file.parentId,
-    originalFileName: file.name,
-    mimeType: file.mimeType,
-    size: file.bytes?.length ?? null,
-    bucketName: "emulated",
-    createdBy: options.user,
-    uploadedAt: wire.isoOrNull(file.uploadedAt),
-    deletedAt: wire.isoOrNull(file.deletedAt)
-  })
-
-  const createVault = Effect.fnUntraced(function*(exchange: Emulator.Exchange, body: unknown) {
-    if (!wire.isObject(body)) return yield* wire.badRequest("The body must be a JSON object")
-    const { fileName, mimeType, parentId, sha256sum } = body
-    const wrong = wire.wrongMember(body, {
-      fileName: "string",
-      sha256sum: "string",
-      mimeType: "string",
-      size: "number",
-      parentId: "string"
-    })
-    if (wrong !== undefined) return yield* wire.badRequest(wrong)
-    if (Predicate.isString(sha256sum) && !/^[0-9a-f]{64}$/i.test(sha256sum)) {
-      return yield* wire.badRequest("sha256sum must be 64 hexadecimal digits")
-    }
-    if (Predicate.isString(parentId)) yield* find(parentId)
-    const file = create(exchange, {
-      via: "vault",
-      ...(Predicate.isString(sha256sum) ? { id: sha256sum.toLowerCase() } : {}),
-      name: Predicate.isString(fileName) ? fileName : "upload",
-      mimeType: Predicate.isString(mimeType) ? mimeType : null,
-      parentId: Predicate.isString(parentId) ? parentId : null
-    })
-    return uploadable(exchange, file)
-  })
-
-  const uploadable = (exchange: Emulator.Exchange, file: StoredFile, lifetime?: number) => {
-    const { expiresAt, url } = grant(exchange, file, "upload", lifetime)
-    return { id: file.id, uploadUrl: url, expiresAt, metadata: metadata(file) }
-  }
-
-  const expiresIn = ({ url }: Emulator.Exchange): Effect.Effect<number | undefined, wire.Refusal> => {
-    const text = url.searchParams.get("expiresIn")
-    if (text === null) return Effect.succeed(undefined)
-    return /^[1-9]\d{0,8}$/.test(text)
-      ? Effect.succeed(Number(text) * 1000)
-      : wire.badRequest("expiresIn must be a number of seconds")
-  }
-
-  const vault = (method: string, path: string, handle: wire.Handler) =>
-    wire.route(method, `/_services/vault${path}`, handle, "vault")
-
-  const vaultRoutes = [
-    vault(
-      "POST",
-      "/files",
-      Effect.fnUntraced(function*(exchange) {
-        return wire.ok(yield* createVault(exchange, (yield* wire.readJson(exchange)) ?? {}))
-      })
-    ),
-    vault(
-      "POST",
-      "/files/bulk",
-      Effect.fnUntraced(function*(exchange) {
-        const body = yield* wire.readJson(exchange)
-        if (!Array.isArray(body)) return yield* wire.badRequest("The body must be an array")
-        return wire.ok(yield* Effect.forEach(body, (item: unknown) => createVault(exchange, item)))
-      })
-    ),
-    vault(
-      "PUT",
-      "/files/:id",
-      Effect.fnUntraced(function*(exchange, { id }) {
-        return wire.ok(uploadable(exchange, yield* find(id!), yield* expiresIn(exchange)))
-      })
-    ),
-    vault(
-      "GET",
-      "/files/:id",
-      Effect.fnUntraced(function*(exchange, { id }) {
-        const file = yield* find(id!)
-        if (file.bytes === undefined) return yield* wire.notFound("File", id!)
-        return wire.ok({
-          ...grant(exchange, file, "download", yield* expiresIn(exchange)),
-          metadata: metadata(file)
-        })
-      })
-    ),
-    vault(
-      "GET",
-      "/files/:id/metadata",
-      (_exchange, { id }) => Effect.map(find(id!), (file) => wire.ok(metadata(file)))
-    ),
-    vault(
-      "PATCH",
-      "/files/:id",
-      Effect.fnUntraced(function*(exchange, { id }) {
-        const file = yield* find(id!)
-        const body = yield* wire.readObject(exchange)
-        const wrong = wire.wrongMember(body, { fileName: "string", originalFileName: "string", mimeType: "string" })
-        if (wrong !== undefined) return yield* wire.badRequest(wrong)
-        const name = body["fileName"] ?? body["originalFileName"]
-        if (Predicate.isString(name)) file.name = name
-        if (Predicate.isString(body["mimeType"])) file.mimeType = body["mimeType"]
-        return wire.ok(metadata(file))
-      })
-    ),
-    vault("DELETE", "/files/:id", (exchange, { id }) =>
-      Effect.map(find(id!), (file) => {
-        file.deletedAt = exchange.now
-        return HttpServerResponse.empty()
-      })),
-    vault(
-      "GET",
-      "/files/:id/children",
-      Effect.fnUntraced(function*(exchange, { id }) {
-        const parent = yield* find(id!)
-        const query = exchange.url.searchParams
-        const { limit, offset } = yield* wire.queryPage(query, { initial: 100, max: 1000 })
-        const children = Array.from(files.values()).filter((file) =>
-          file.parentId === parent.id && (file.deletedAt === undefined || query.get("includeDeleted") === "true")
-        )
-        return wire.ok({ files: children.slice(offset, offset + limit).map(metadata) })
-      })
-    )
-  ]
+  // --- the inputs of runs ---
 
   const input = Effect.fnUntraced(function*(
     ref: fileRefs.FileRef,
     used_at: InputFile["used_at"]
-  ): Effect.fn.Return<InputFile, wire.Refusal> {
+  ): Effect.fn.Return<InputFile, routing.Refusal> {
     const file = lookUp(ref.url)
     const isOurs = /^vault:/i.test(ref.url) || ref.url.includes("/_files/tmp/")
     if (isOurs && (file?.bytes === undefined || file.deletedAt !== undefined)) {
@@ -375,17 +233,18 @@ export const make = (options: Options): Files => {
 
   return {
     routes: [
-      wire.route("PUT", "/_files/uploads/:token", upload, "none"),
-      wire.route("GET", "/_files/downloads/:token", download, "none"),
-      wire.route("GET", "/_files/tmp/:id", downloadV2, "none"),
-      wire.route("GET", "/_files/tmp/:id/", downloadV2, "none"),
-      wire.route("POST", "/v3/files", createV3),
-      wire.route("GET", "/v3/files/:id", getV3),
-      wire.route("POST", "/v2/file", createV2),
-      ...vaultRoutes
+      routing.route("PUT", "/_files/uploads/:token", "token", upload),
+      routing.route("GET", "/_files/downloads/:token", "token", download),
+      routing.route("GET", "/_files/tmp/:id", "token", downloadV2),
+      routing.route("GET", "/_files/tmp/:id/", "token", downloadV2),
+      routing.route("POST", "/v3/files", "bearer", createV3),
+      routing.route("GET", "/v3/files/:id", "bearer", getV3),
+      routing.route("POST", "/v2/file", "bearer", createV2)
     ],
     all: () => files.values(),
-    expire: () => grants.clear(),
+    create,
+    find,
+    grant,
     inputs,
     mimeTypeOf
   }

@@ -2,7 +2,7 @@
 import * as Predicate from "effect/Predicate"
 import type * as TelaScript from "../../TelaScript.ts"
 import * as files from "./fileRefs.ts"
-import { isObject, type JsonObject } from "./wire.ts"
+import { isObject, type JsonObject } from "../json.ts"
 
 type Request = Pick<TelaScript.RunRequest, "variables" | "messages">
 

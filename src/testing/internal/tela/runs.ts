@@ -4,7 +4,9 @@ import type * as Emulator from "../../Emulator.ts"
 import type * as TelaScript from "../../TelaScript.ts"
 import * as Timeline from "../../Timeline.ts"
 import type * as canvases from "./canvases.ts"
+import { isObject, type JsonObject } from "../json.ts"
 import { defaultOutput } from "./output.ts"
+import { workspaceId } from "./reserved.ts"
 import * as wire from "./wire.ts"
 
 export type Phase = "created" | "running" | "succeeded" | "failed"
@@ -42,12 +44,13 @@ export interface Run {
   readonly version: canvases.Version
   readonly applicationId: string | null
   /** What was sent, for `raw_input`. */
-  readonly echo: wire.JsonObject
+  readonly echo: JsonObject
   readonly files: ReadonlyArray<InputFile>
   readonly forward: Readonly<Record<string, string>>
   readonly createdAt: number
   readonly script: TelaScript.Script
   readonly timeline: Timeline.Timeline
+  readonly speed: number
   readonly createdMillis: number
   readonly output: unknown
   readonly failure: { readonly code: string; readonly message: string } | undefined
@@ -66,19 +69,20 @@ export const make = (options: {
   readonly request: TelaScript.RunRequest
   readonly canvas: canvases.Canvas
   readonly version: canvases.Version
-  readonly echo: wire.JsonObject
+  readonly echo: JsonObject
   readonly files: ReadonlyArray<InputFile>
   readonly script: TelaScript.Script
+  readonly speed: number
 }): Run => {
   const { canvas, exchange, request, script } = options
   const atOnce = request.mode === "sync" || request.mode === "stream"
   const timeline = script.timeline ?? (atOnce ? immediate : defaultTimeline)
   const fails = script.failure !== undefined || timeline.outcome === "failed"
-  const output = typeof script.output === "function"
+  const output = script.output === undefined
+    ? defaultOutput(request, schemaOf(request, canvas))
+    : typeof script.output === "function"
     ? script.output(request)
-    : script.output !== undefined
-    ? script.output
-    : defaultOutput(request, schemaOf(request, canvas))
+    : script.output
   return {
     id: options.id,
     request,
@@ -91,6 +95,7 @@ export const make = (options: {
     createdAt: exchange.now,
     script,
     timeline,
+    speed: options.speed,
     createdMillis: Duration.toMillis(script.createdFor ?? "1 second"),
     output,
     failure: fails
@@ -120,11 +125,11 @@ export const make = (options: {
 export const schemaOf = (
   request: Pick<TelaScript.RunRequest, "override">,
   canvas: canvases.Canvas
-): wire.JsonObject | undefined => {
+): JsonObject | undefined => {
   const own = request.override?.["structured_output"]
-  if (!wire.isObject(own)) return canvas.structuredOutput
+  if (!isObject(own)) return canvas.structuredOutput
   if (own["enabled"] !== true) return undefined
-  return wire.isObject(own["schema"]) ? own["schema"] : canvas.structuredOutput
+  return isObject(own["schema"]) ? own["schema"] : canvas.structuredOutput
 }
 
 /** `x-tela-forward-authorization: Bearer x` becomes `authorization: Bearer x` on what is sent for the run. */
@@ -141,12 +146,12 @@ export const forwarded = (headers: Readonly<Record<string, string>>): Record<str
 const ending = (run: Run): Phase => run.failure === undefined ? "succeeded" : "failed"
 
 /** What it is doing. */
-export const stateOf = (run: Run, now: number, speed: number): State => {
+export const stateOf = (run: Run, now: number): State => {
   if (movesWithPolls(run)) {
     const { at, phase } = run.seen
     return { phase, status: phase, updatedAt: at, endedAt: isOver(phase) ? at : undefined }
   }
-  const elapsed = elapsedMillis(run, now, speed)
+  const elapsed = elapsedMillis(run, now)
   const { createdMillis, timeline } = run
   const { endedAtMillis, status } = Timeline.at(timeline, elapsed)
   const phase = endedAtMillis !== undefined ? ending(run) : elapsed < createdMillis ? "created" : "running"
@@ -156,7 +161,7 @@ export const stateOf = (run: Run, now: number, speed: number): State => {
     timeline.durationMillis,
     ...timeline.statuses.flatMap(({ fromMillis, toMillis }) => [fromMillis, toMillis])
   ].filter((at) => at <= elapsed && at <= timeline.durationMillis)
-  const moment = (millis: number) => run.createdAt + Math.ceil(millis / speed)
+  const moment = (millis: number) => run.createdAt + Math.ceil(millis / run.speed)
   return {
     phase,
     status: status ?? phase,
@@ -166,21 +171,21 @@ export const stateOf = (run: Run, now: number, speed: number): State => {
 }
 
 /** What the answer to its creation says: however short the run, it has only been created. */
-export const firstState = (run: Run, speed: number): State => {
-  const state = stateOf(run, run.createdAt, speed)
+export const firstState = (run: Run): State => {
+  const state = stateOf(run, run.createdAt)
   return isOver(state.phase)
     ? { phase: "created", status: "created", updatedAt: run.createdAt, endedAt: undefined }
     : state
 }
 
 /** Its age on its own timeline. */
-export const elapsedMillis = (run: Run, now: number, speed: number): number =>
+export const elapsedMillis = (run: Run, now: number): number =>
   // A millisecond must not be lost to the last digit of a product.
-  Math.floor((now - run.createdAt) * speed + 1e-6)
+  Math.floor((now - run.createdAt) * run.speed + 1e-6)
 
 /** When time alone ends it: never, if polls have to. */
-export const endsAt = (run: Run, speed: number): number =>
-  movesWithPolls(run) ? Infinity : run.createdAt + Math.ceil(run.timeline.durationMillis / speed)
+export const endsAt = (run: Run): number =>
+  movesWithPolls(run) ? Infinity : run.createdAt + Math.ceil(run.timeline.durationMillis / run.speed)
 
 const movesWithPolls = ({ request, script }: Run): boolean =>
   script.polls !== undefined && (request.mode === "async" || request.mode === "task")
@@ -194,12 +199,14 @@ export const poll = (run: Run, now: number): void => {
   if (phase !== run.seen.phase) run.seen = { phase, at: now }
 }
 
+export const hasEnded = (run: Run, now: number): boolean => isOver(stateOf(run, now).phase)
+
 export const isOver = (phase: Phase): boolean => phase === "succeeded" || phase === "failed"
 
 // --- how it looks ---
 
 /** What it has produced, if it is over and has. */
-export const outputContent = (run: Run, state: State): wire.JsonObject | null =>
+export const outputContent = (run: Run, state: State): JsonObject | null =>
   state.status !== "succeeded" ? null : {
     role: "assistant",
     content: run.output,
@@ -220,7 +227,7 @@ export const inputContent = (run: Run) => ({
 })
 
 /** Section 3.4. */
-export const shown = (run: Run, state: State, workspaceId: string) => ({
+export const shown = (run: Run, state: State) => ({
   id: run.id,
   status: state.status,
   input_content: inputContent(run),
@@ -245,15 +252,15 @@ export const shown = (run: Run, state: State, workspaceId: string) => ({
 })
 
 /** The same in camel case, as the list of runs has it, and perhaps a single run (assumption 1). */
-export const shownInCamelCase = (run: Run, state: State, workspaceId: string): Record<string, unknown> => {
-  const snake = shown(run, state, workspaceId)
+export const shownInCamelCase = (run: Run, state: State): Record<string, unknown> => {
+  const snake = shown(run, state)
   const { output_content: output } = snake
   return {
     ...wire.camelKeys(snake),
     inputContent: { ...snake.input_content, files: run.files.map((file) => wire.camelKeys({ ...file })) },
     outputContent: output === null ? null : {
       ...wire.camelKeys(output),
-      information: wire.camelKeys(output["information"] as wire.JsonObject)
+      information: wire.camelKeys(output["information"] as JsonObject)
     },
     rawInput: wire.camelKeys(run.echo)
   }

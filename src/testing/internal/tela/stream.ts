@@ -2,10 +2,10 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
-import * as Emulator from "../../Emulator.ts"
+import { parseJson } from "../json.ts"
+import { ConnectionDropped } from "../responseBody.ts"
 import type { Has } from "../rude/json.ts"
 import * as rude from "./rudeStream.ts"
 import type * as TelaScript from "../../TelaScript.ts"
@@ -21,12 +21,12 @@ type Frame = { readonly bytes: Uint8Array } | { readonly pause: number } | { rea
 
 export const respond = (
   run: runs.Run,
-  { has, progress, speed }: { readonly speed: number; readonly progress: Progress; readonly has: Has }
+  { has, progress }: { readonly progress: Progress; readonly has: Has }
 ): HttpServerResponse.HttpServerResponse => {
   const script = run.script.stream ?? {}
   const framing = script.framing ?? "sse"
   // A stream is over with its last byte, whether or not somebody looks for more.
-  const planned = plan(run, script, speed, has)
+  const planned = plan(run, script, has)
   let left = planned.length
   const sent = (bytes: Uint8Array): Uint8Array => {
     left--
@@ -42,7 +42,7 @@ export const respond = (
         : "drop" in frame
         ? Effect.suspend(() => {
           progress.state = "dropped"
-          return Effect.fail(new Emulator.ConnectionDropped())
+          return Effect.fail(new ConnectionDropped())
         })
         : Effect.sync(() => {
           progress.pieces++
@@ -86,7 +86,6 @@ interface Said {
 const plan = (
   run: runs.Run,
   script: TelaScript.StreamScript,
-  speed: number,
   has: Has
 ): ReadonlyArray<Frame> => {
   const newline = script.newline ?? (has("carriageReturns") ? "\r\n" : "\n")
@@ -94,7 +93,7 @@ const plan = (
   const pieces = script.pieces ?? defaultPieces(run)
   const failed = script.pieces === undefined && run.failure !== undefined
   const structured = runs.schemaOf(run.request, run.canvas) !== undefined
-  const pauseMillis = Duration.toMillis(script.pause ?? 0) / speed
+  const pauseMillis = Duration.toMillis(script.pause ?? 0) / run.speed
   const frames: Array<Frame> = []
   let said: Said = { text: "", structured: null }
 
@@ -113,7 +112,7 @@ const plan = (
     if (script.dropAfter !== undefined && index >= script.dropAfter) break
     if (Predicate.isString(piece)) {
       const text = said.text + piece
-      said = { text, structured: structured ? parsed(text) ?? said.structured : null }
+      said = { text, structured: structured ? parseJson(text) ?? said.structured : null }
       sendChunk(piece, null)
     } else if ("structured" in piece) {
       said = { ...said, structured: piece.structured }
@@ -126,7 +125,7 @@ const plan = (
       if (!lines) send(`: ${piece.comment}${newline}${newline}`)
     } else if ("retry" in piece) {
       if (!lines) send(`retry: ${piece.retry}${newline}${newline}`)
-    } else if ("pause" in piece) frames.push({ pause: Duration.toMillis(piece.pause) / speed })
+    } else if ("pause" in piece) frames.push({ pause: Duration.toMillis(piece.pause) / run.speed })
     else frames.push({ drop: true })
     const rests = Predicate.isString(piece) || !("pause" in piece)
     if (rests && pauseMillis > 0 && index < pieces.length - 1) frames.push({ pause: pauseMillis })
@@ -149,10 +148,6 @@ const defaultPieces = (run: runs.Run): ReadonlyArray<TelaScript.StreamPiece> => 
   )
   return run.failure === undefined ? pieces : [...pieces.slice(0, 1), { error: run.failure }]
 }
-
-const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
-
-const parsed = (text: string): unknown => Option.getOrUndefined(parseJson(text))
 
 const chunk = (run: runs.Run, said: Said, delta: string | null, finish: string | null, first: boolean) => ({
   id: runs.completionId(run),

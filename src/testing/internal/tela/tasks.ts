@@ -4,10 +4,16 @@ import * as Predicate from "effect/Predicate"
 import type * as Emulator from "../../Emulator.ts"
 import type * as TelaScript from "../../TelaScript.ts"
 import * as Timeline from "../../Timeline.ts"
-import * as canvases from "./canvases.ts"
-import * as completions from "./completions.ts"
-import * as fileRefs from "./fileRefs.ts"
+import { isObject, type JsonObject } from "../json.ts"
+import * as routing from "../routing.ts"
+import type * as canvases from "./canvases.ts"
+import type * as completions from "./completions.ts"
+import * as edits from "./edits.ts"
+import type * as fileRefs from "./fileRefs.ts"
+import * as lists from "./lists.ts"
 import * as runs from "./runs.ts"
+import { user, workspaceId } from "./reserved.ts"
+import * as taskRequests from "./taskRequest.ts"
 import * as wire from "./wire.ts"
 
 export interface Task {
@@ -16,26 +22,23 @@ export interface Task {
   readonly canvas: canvases.Canvas
   readonly version: canvases.Version
   readonly request: TelaScript.RunRequest
-  readonly echo: wire.JsonObject
-  readonly inputContent: wire.JsonObject | undefined
+  readonly echo: JsonObject
+  readonly inputContent: JsonObject | undefined
   readonly createdAt: number
   name: string
   tags: ReadonlyArray<string>
-  metadata: wire.JsonObject | null
+  metadata: JsonObject | null
   /** None as long as nobody asked for more than what the task was created with. */
   run: runs.Run | undefined
   /** What it was created with, or what somebody made of the run's output. */
-  outputContent: wire.JsonObject | undefined
-  originalOutputContent: wire.JsonObject | undefined
+  outputContent: JsonObject | undefined
+  originalOutputContent: JsonObject | undefined
   approvedAt: number | undefined
   /** When somebody last changed it. */
   touchedAt: number
 }
 
 export interface Options {
-  readonly workspaceId: string
-  readonly user: string
-  readonly speed: number
   readonly bareLists: boolean
   /** Assumption 8. */
   readonly autoComplete: boolean
@@ -53,7 +56,7 @@ export interface Context {
 }
 
 export interface Tasks {
-  readonly routes: ReadonlyArray<wire.Route>
+  readonly routes: ReadonlyArray<routing.Route<wire.Access>>
   readonly all: () => Iterable<Task>
   readonly create: completions.Context["createTask"]
   /** Takes an approval back, and gives the task if it had one. */
@@ -70,15 +73,15 @@ export const make = (options: Options, context: Context): Tasks => {
   const status = (task: Task, now: number): string => {
     if (task.approvedAt !== undefined) return "completed"
     if (task.run === undefined) return "validating"
-    const { phase, status } = runs.stateOf(task.run, now, options.speed)
+    const { phase, status } = runs.stateOf(task.run, now)
     if (status !== phase) return status
     if (phase === "failed") return "failed"
     return phase === "succeeded" ? options.autoComplete ? "completed" : "validating" : "running"
   }
 
-  const produced = (task: Task, now: number): wire.JsonObject | null => {
+  const produced = (task: Task, now: number): JsonObject | null => {
     if (task.run === undefined) return null
-    const output = runs.outputContent(task.run, runs.stateOf(task.run, now, options.speed))
+    const output = runs.outputContent(task.run, runs.stateOf(task.run, now))
     return output === null ? null : { role: output["role"], content: output["content"] }
   }
 
@@ -87,7 +90,7 @@ export const make = (options: Options, context: Context): Tasks => {
   const updatedAt = (task: Task, now: number): number =>
     Math.max(
       task.touchedAt,
-      task.run === undefined ? task.createdAt : runs.stateOf(task.run, now, options.speed).updatedAt
+      task.run === undefined ? task.createdAt : runs.stateOf(task.run, now).updatedAt
     )
 
   const withoutContent = (task: Task, now: number) => ({
@@ -95,8 +98,8 @@ export const make = (options: Options, context: Context): Tasks => {
     reference: task.reference,
     name: task.name,
     status: status(task, now),
-    createdBy: options.user,
-    approvedBy: task.approvedAt === undefined ? null : options.user,
+    createdBy: user,
+    approvedBy: task.approvedAt === undefined ? null : user,
     approvedAt: wire.isoOrNull(task.approvedAt),
     completionRunId: task.run === undefined || task.canvas.isWorkflow ? null : task.run.id,
     workflowRunId: task.run === undefined || !task.canvas.isWorkflow ? null : task.run.id,
@@ -106,7 +109,7 @@ export const make = (options: Options, context: Context): Tasks => {
     agentSessionId: null,
     promptVersionId: task.version.id,
     promptApplicationId: task.canvas.applicationId,
-    workspaceId: options.workspaceId,
+    workspaceId: workspaceId,
     metadata: task.metadata,
     tags: task.tags,
     ...(task.request.label === undefined ? {} : { label: task.request.label }),
@@ -125,28 +128,18 @@ export const make = (options: Options, context: Context): Tasks => {
   // However short its run, it is running at first.
   const justCreated = (task: Task): Record<string, unknown> => {
     const row = shown(task, task.createdAt)
-    return task.run === undefined || !runs.isOver(runs.stateOf(task.run, task.createdAt, options.speed).phase)
+    return task.run === undefined || !runs.isOver(runs.stateOf(task.run, task.createdAt).phase)
       ? row
       : { ...row, status: "running", outputContent: null, originalOutputContent: null }
   }
 
   // --- creation ---
 
-  interface Given {
-    readonly request: TelaScript.RunRequest
-    readonly echo: wire.JsonObject
-    readonly name?: string | undefined
-    readonly metadata?: wire.JsonObject | undefined
-    readonly inputContent?: wire.JsonObject | undefined
-    readonly outputContent?: wire.JsonObject | undefined
-    readonly approvedAt?: number | undefined
-  }
-
   const add = Effect.fnUntraced(function*(
     exchange: Emulator.Exchange,
-    given: Given,
+    given: taskRequests.NewTask,
     found: Found
-  ): Effect.fn.Return<Task, wire.Refusal> {
+  ): Effect.fn.Return<Task, routing.Refusal> {
     const { outputContent, request } = given
     const run = outputContent === undefined
       ? yield* context.start(exchange, request, given.echo, found)
@@ -174,45 +167,24 @@ export const make = (options: Options, context: Context): Tasks => {
     return task
   })
 
-  const invalidSchema = (message: string) => wire.refuse(400, "INVALID_SCHEMA", message)
-
-  // Rule 12.
-  const checkVariables = ({ variables }: TelaScript.RunRequest, canvas: canvases.Canvas) => {
-    const wrong = canvases.wrongVariables(canvas, variables)
-    if (wrong !== undefined) return invalidSchema(wrong)
-    for (const variable of canvas.variables ?? []) {
-      const value = variables[variable.name]
-      if (variable.type !== "file" || value === undefined) continue
-      const refs = fileRefs.inValue(value)
-      if (refs.length === 0) return invalidSchema(`The variable ${variable.name} must be a file`)
-      for (const ref of refs) {
-        const type = context.mimeTypeOf(ref)
-        if (type !== undefined && !fileTypes.has(type)) {
-          return invalidSchema(`The variable ${variable.name} must not be a file of type ${type}`)
-        }
-      }
-    }
-    return Effect.void
-  }
-
   const target = Effect.fnUntraced(function*(exchange: Emulator.Exchange, request: TelaScript.RunRequest) {
     const found = yield* context.canvases.resolve({ application_id: request.application_id }, exchange)
-    yield* checkVariables(request, found.canvas)
+    yield* taskRequests.checkVariables(request, found.canvas, context.mimeTypeOf)
     return found
   })
 
   // Assumption 6: the task itself, not an array of it.
   const create: Tasks["create"] = Effect.fnUntraced(function*(exchange, request, echo) {
     const found = yield* target(exchange, request)
-    const task = yield* add(exchange, { request, echo: withFileLists(echo) }, found)
+    const task = yield* add(exchange, { request, echo: taskRequests.withFileLists(echo) }, found)
     return wire.ok(justCreated(task))
   })
 
-  const createMany: wire.Handler = Effect.fnUntraced(function*(exchange) {
+  const createMany: routing.Handler = Effect.fnUntraced(function*(exchange) {
     const body = yield* wire.readJson(exchange)
     const items: ReadonlyArray<unknown> = Array.isArray(body) ? body : [body]
     if (items.length < 1 || items.length > 100) return yield* wire.badRequest("1 to 100 tasks can be created at once")
-    const given = yield* Effect.forEach(items, parse)
+    const given = yield* Effect.forEach(items, taskRequests.parse)
     if (new Set(given.map(({ request }) => request.application_id?.toLowerCase())).size > 1) {
       return yield* wire.badRequest("The tasks must share one promptApplicationId")
     }
@@ -225,61 +197,15 @@ export const make = (options: Options, context: Context): Tasks => {
     return wire.ok(created.map(justCreated))
   })
 
-  const parse = Effect.fnUntraced(function*(item: unknown): Effect.fn.Return<Given, wire.Refusal> {
-    if (!wire.isObject(item)) return yield* wire.badRequest("A task must be a JSON object")
-    const body = wire.present(item)
-    if (body["sourceType"] === "agent") return yield* wire.badRequest("The emulator has no agents")
-    const wrong = wire.wrongMember(body, {
-      promptApplicationId: "string",
-      name: "string",
-      rawInput: "object",
-      tags: "strings",
-      outputContent: "object",
-      inputContent: "object",
-      metadata: "object",
-      approvedAt: "string"
-    })
-    if (wrong !== undefined) return yield* wire.badRequest(wrong)
-    const { approvedAt, inputContent, metadata, name, outputContent, promptApplicationId, tags } = body
-    if (!Predicate.isString(promptApplicationId)) return yield* wire.badRequest("promptApplicationId is required")
-    if (!wire.isUuid(promptApplicationId)) return yield* wire.badRequest("promptApplicationId must be a UUID")
-    if (!Predicate.isString(name)) return yield* wire.badRequest("name is required")
-    if (!wire.isObject(body["rawInput"])) return yield* wire.badRequest("rawInput is required")
-    const rawInput = wire.present(body["rawInput"])
-    const inside = completions.wrongContent(rawInput)
-    if (inside !== undefined) return yield* wire.badRequest(`rawInput: ${inside}`)
-    if (!wire.isObject(rawInput["variables"])) return yield* invalidSchema("rawInput.variables is required")
-    if (Predicate.isString(approvedAt) && Number.isNaN(new Date(approvedAt).getTime())) {
-      return yield* wire.badRequest("approvedAt must be a date")
-    }
-    if (wire.isObject(outputContent) && !("content" in outputContent)) {
-      return yield* wire.badRequest("outputContent.content is required")
-    }
-    return {
-      request: {
-        ...completions.contentOf(rawInput),
-        mode: "task",
-        application_id: promptApplicationId,
-        tags: (tags ?? []) as ReadonlyArray<string>
-      },
-      echo: withFileLists({ ...rawInput, application_id: promptApplicationId }),
-      name,
-      ...(wire.isObject(metadata) ? { metadata } : {}),
-      ...(wire.isObject(inputContent) ? { inputContent } : {}),
-      ...(wire.isObject(outputContent) ? { outputContent: { role: "assistant", ...outputContent } } : {}),
-      ...(Predicate.isString(approvedAt) ? { approvedAt: new Date(approvedAt).getTime() } : {})
-    }
-  })
-
   // --- reading ---
 
-  const find = (id: string): Effect.Effect<Task, wire.Refusal> => {
+  const find = (id: string): Effect.Effect<Task, routing.Refusal> => {
     const task = tasks.get(id.toLowerCase())
     return task === undefined ? wire.notFound("Task", id) : Effect.succeed(task)
   }
 
-  const retrieve: wire.Handler = Effect.fnUntraced(function*(exchange, { id }) {
-    const task = yield* find(id!)
+  const retrieve: routing.Handler<"id"> = Effect.fnUntraced(function*(exchange, { id }) {
+    const task = yield* find(id)
     if (task.run !== undefined) {
       runs.poll(task.run, exchange.now)
       yield* context.settle(task.run)
@@ -292,14 +218,14 @@ export const make = (options: Options, context: Context): Tasks => {
     })
   })
 
-  const list: wire.Handler = Effect.fnUntraced(function*(exchange) {
+  const list: routing.Handler = Effect.fnUntraced(function*(exchange) {
     const { now, url: { searchParams: query } } = exchange
-    const page = yield* wire.queryPage(query, { initial: 20, max: 100 })
-    const created = yield* wire.queryRange(query, "createdAt")
-    const updated = yield* wire.queryRange(query, "updatedAt")
-    const approved = yield* wire.queryRange(query, "approvedAt")
-    const since = yield* wire.queryTime(query, "since")
-    const until = yield* wire.queryTime(query, "until")
+    const page = yield* lists.page(query, { initial: 20, max: 100 })
+    const created = yield* lists.range(query, "createdAt")
+    const updated = yield* lists.range(query, "updatedAt")
+    const approved = yield* lists.range(query, "approvedAt")
+    const since = yield* lists.time(query, "since")
+    const until = yield* lists.time(query, "until")
     const orderBy = query.get("orderBy") ?? "createdAt"
     const order = query.get("order") ?? "desc"
     const keyOf = sortKeys.get(orderBy)
@@ -310,10 +236,10 @@ export const make = (options: Options, context: Context): Tasks => {
 
     const name = query.get("taskName")?.toLowerCase()
     const among = (parameter: string, value: string | undefined) => {
-      const values = wire.queryList(query, parameter)
+      const values = lists.values(query, parameter)
       return values === undefined || (value !== undefined && values.includes(value))
     }
-    const tags = wire.queryList(query, "tags")
+    const tags = lists.values(query, "tags")
     const found = Array.from(tasks.values(), (task) => ({ task, row: withoutContent(task, now) }))
       .filter(({ row, task }) =>
         among("ids", task.id) && among("status", row.status) &&
@@ -333,12 +259,12 @@ export const make = (options: Options, context: Context): Tasks => {
       })
     const light = query.get("excludeInputOutputColumns") === "true"
     return wire.ok(
-      wire.envelope(found, page, ({ row, task }) => light ? row : shown(task, now), options.bareLists)
+      lists.envelope(found, page, ({ row, task }) => light ? row : shown(task, now), options.bareLists)
     )
   })
 
-  const progress: wire.Handler = Effect.fnUntraced(function*({ now, url: { searchParams: query } }) {
-    const page = yield* wire.queryPage(query, { initial: 20, max: 100 })
+  const progress: routing.Handler = Effect.fnUntraced(function*({ now, url: { searchParams: query } }) {
+    const page = yield* lists.page(query, { initial: 20, max: 100 })
     const application = query.get("promptApplicationId")?.toLowerCase()
     const version = query.get("promptApplicationVersionId")?.toLowerCase()
     const found = Array.from(tasks.values()).filter((task) =>
@@ -349,7 +275,7 @@ export const make = (options: Options, context: Context): Tasks => {
       data: found.slice(page.offset, page.offset + page.limit).map((task) => {
         const { completed, total } = task.run === undefined
           ? { completed: 1, total: 1 }
-          : Timeline.at(task.run.timeline, runs.elapsedMillis(task.run, now, options.speed)).progress
+          : Timeline.at(task.run.timeline, runs.elapsedMillis(task.run, now)).progress
         return {
           taskId: task.id,
           promptApplicationId: task.canvas.applicationId,
@@ -370,9 +296,9 @@ export const make = (options: Options, context: Context): Tasks => {
 
   const updateFailed = (message: string) => wire.refuse(400, "UPDATE_FAILED", message)
 
-  const update: wire.Handler = Effect.fnUntraced(function*(exchange, { id }) {
+  const update: routing.Handler<"id"> = Effect.fnUntraced(function*(exchange, { id }) {
     const { now } = exchange
-    const task = yield* find(id!)
+    const task = yield* find(id)
     const body = yield* wire.readObject(exchange)
     const wrong = wire.wrongMember(body, { name: "string", tags: "strings", outputContent: "object" })
     if (wrong !== undefined) return yield* wire.badRequest(wrong)
@@ -387,18 +313,18 @@ export const make = (options: Options, context: Context): Tasks => {
     if (wanted !== undefined && current === "failed") return yield* updateFailed("A failed task cannot be approved")
     if (Predicate.isString(name)) task.name = name
     if (tags !== undefined) task.tags = tags as ReadonlyArray<string>
-    if (wire.isObject(patch)) {
+    if (isObject(patch)) {
       const before = outputContent(task, now)
-      const { changes, value } = merge(before, patch, [])
+      const { changes, value } = edits.merge(before, patch, [])
       task.originalOutputContent ??= before ?? undefined
-      task.outputContent = { role: "assistant", ...value as wire.JsonObject }
+      task.outputContent = { role: "assistant", ...value as JsonObject }
       task.metadata = {
         ...task.metadata,
         editedFields: [
           ...editedFields(task),
           ...changes.map(({ path, previousValue }) => ({
             path,
-            author: options.user,
+            author: user,
             editedAt: wire.iso(now),
             previousValue
           }))
@@ -414,8 +340,8 @@ export const make = (options: Options, context: Context): Tasks => {
   })
 
   // Assumption 28.
-  const rerun: wire.Handler = Effect.fnUntraced(function*(exchange, { id }) {
-    const task = yield* find(id!)
+  const rerun: routing.Handler<"id"> = Effect.fnUntraced(function*(exchange, { id }) {
+    const task = yield* find(id)
     const current = status(task, exchange.now)
     if (current !== "failed" && current !== "validating") {
       return yield* wire.badRequest(`A task that is ${current} cannot be run again`)
@@ -430,12 +356,12 @@ export const make = (options: Options, context: Context): Tasks => {
 
   return {
     routes: [
-      wire.route("POST", "/task", createMany),
-      wire.route("GET", "/task", list),
-      wire.route("GET", "/task/progress", progress),
-      wire.route("GET", "/task/:id", retrieve),
-      wire.route("PATCH", "/task/:id", update),
-      wire.route("POST", "/task/:id/rerun", rerun)
+      routing.route("POST", "/task", "bearer", createMany),
+      routing.route("GET", "/task", "bearer", list),
+      routing.route("GET", "/task/progress", "bearer", progress),
+      routing.route("GET", "/task/:id", "bearer", retrieve),
+      routing.route("PATCH", "/task/:id", "bearer", update),
+      routing.route("POST", "/task/:id/rerun", "bearer", rerun)
     ],
     all: () => tasks.values(),
     create,
@@ -464,74 +390,3 @@ const editedFields = (task: Task): ReadonlyArray<unknown> => {
   const fields = task.metadata?.["editedFields"]
   return Array.isArray(fields) ? fields : []
 }
-
-/** Assumption 23: tasks show every variable that is files as a list of them. */
-const withFileLists = (echo: wire.JsonObject): wire.JsonObject => {
-  const { variables } = echo
-  if (!wire.isObject(variables)) return echo
-  const isFile = (value: unknown) => wire.isObject(value) && "file_url" in value
-  return {
-    ...echo,
-    variables: Object.fromEntries(
-      Object.entries(variables).map(([name, value]) => [
-        name,
-        isFile(value)
-          ? { files: [value] }
-          : Array.isArray(value) && value.length > 0 && value.every(isFile)
-          ? { files: value }
-          : value
-      ])
-    )
-  }
-}
-
-interface Change {
-  readonly path: string
-  readonly previousValue: unknown
-}
-
-/** Objects are overlaid and arrays of the same length merged; anything else, an array of another length too, replaces. */
-const merge = (
-  current: unknown,
-  patch: unknown,
-  path: ReadonlyArray<string>
-): { readonly value: unknown; readonly changes: ReadonlyArray<Change> } => {
-  if (wire.isObject(patch) && (wire.isObject(current) || path.length === 0)) {
-    const merged: Record<string, unknown> = { ...wire.isObject(current) ? current : {} }
-    const changes: Array<Change> = []
-    for (const [name, value] of Object.entries(patch)) {
-      const inner = merge(merged[name], value, [...path, name])
-      merged[name] = inner.value
-      changes.push(...inner.changes)
-    }
-    return { value: merged, changes }
-  }
-  if (Array.isArray(patch) && Array.isArray(current) && patch.length === current.length) {
-    const merged = patch.map((value: unknown, index) => merge(current[index], value, [...path, String(index)]))
-    return { value: merged.map(({ value }) => value), changes: merged.flatMap(({ changes }) => changes) }
-  }
-  return JSON.stringify(patch) === JSON.stringify(current)
-    ? { value: current, changes: [] }
-    : { value: patch, changes: [{ path: path.join("."), previousValue: current ?? null }] }
-}
-
-/** Section 15. */
-const fileTypes: ReadonlySet<string> = new Set([
-  "application/pdf",
-  "audio/mpeg",
-  "audio/ogg",
-  "audio/wav",
-  "image/jpeg",
-  "image/png",
-  "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-  "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-  "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-  "application/msword",
-  "application/vnd.ms-excel",
-  "application/vnd.ms-powerpoint",
-  "text/csv",
-  "video/mp4",
-  "text/plain",
-  // What a file is when nobody says.
-  "application/octet-stream"
-])

@@ -2,9 +2,13 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Emulator from "../../Emulator.ts"
+import { isObject, type JsonObject } from "../json.ts"
 import * as deliveries from "../deliveries.ts"
+import * as routing from "../routing.ts"
 import type * as canvases from "./canvases.ts"
 import type { Task } from "./tasks.ts"
+import * as lists from "./lists.ts"
+import { workspaceId } from "./reserved.ts"
 import * as wire from "./wire.ts"
 
 interface Subscription {
@@ -23,13 +27,12 @@ interface Subscription {
 export interface Options {
   readonly deliveries: deliveries.Deliveries
   readonly bareLists: boolean
-  readonly workspaceId: string
   readonly uuid: () => string
   readonly now: Effect.Effect<number>
 }
 
 export interface Webhooks {
-  readonly routes: ReadonlyArray<wire.Route>
+  readonly routes: ReadonlyArray<routing.Route<wire.Access>>
   /** Calls the webhook of a single run. */
   readonly call: (call: {
     readonly url: string
@@ -38,7 +41,7 @@ export interface Webhooks {
     readonly subjectId: string
   }) => Effect.Effect<void>
   /** Calls whoever wants to know of that event. */
-  readonly emit: (event: string, task: Task, shown: wire.JsonObject) => Effect.Effect<void>
+  readonly emit: (event: string, task: Task, shown: JsonObject) => Effect.Effect<void>
 }
 
 /** How long to rest between the tries of a webhook that fails (assumption 13). */
@@ -49,9 +52,9 @@ export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
   const { all, send, sendOnce } = options.deliveries
   const subscriptions = new Map<string, Subscription>()
 
-  const payload = (event: string, now: number, task: wire.JsonObject) => {
+  const payload = (event: string, now: number, task: JsonObject) => {
     const input = task["inputContent"]
-    const files = wire.isObject(input) && Array.isArray(input["files"]) ? input["files"].filter(wire.isObject) : []
+    const files = isObject(input) && Array.isArray(input["files"]) ? input["files"].filter(isObject) : []
     return {
       id: options.uuid(),
       event,
@@ -95,7 +98,7 @@ export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
   const shown = (subscription: Subscription) => ({
     id: subscription.id,
     promptApplicationId: subscription.applicationId,
-    workspaceId: options.workspaceId,
+    workspaceId: workspaceId,
     name: subscription.name,
     url: subscription.url,
     method: "POST",
@@ -111,7 +114,7 @@ export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
     updatedAt: wire.iso(subscription.updatedAt)
   })
 
-  const find = (id: string): Effect.Effect<Subscription, wire.Refusal> => {
+  const find = (id: string): Effect.Effect<Subscription, routing.Refusal> => {
     const subscription = subscriptions.get(id.toLowerCase())
     return subscription === undefined ? wire.notFound("Webhook", id) : Effect.succeed(subscription)
   }
@@ -132,7 +135,7 @@ export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
       return yield* wire.badRequest("url must be an http(s) URL")
     }
     if (Array.isArray(events) && events.length === 0) return yield* wire.badRequest("events must not be empty")
-    if (wire.isObject(headers) && !Object.values(headers).every(Predicate.isString)) {
+    if (isObject(headers) && !Object.values(headers).every(Predicate.isString)) {
       return yield* wire.badRequest("headers must be texts")
     }
     const given = (name: string) => body[name] !== undefined
@@ -146,8 +149,8 @@ export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
     }
   })
 
-  const subscribe: wire.Handler = Effect.fnUntraced(function*(exchange, { id }) {
-    const { canvas } = yield* apps.resolve({ application_id: id! }, exchange)
+  const subscribe: routing.Handler<"id"> = Effect.fnUntraced(function*(exchange, { id }) {
+    const { canvas } = yield* apps.resolve({ application_id: id }, exchange)
     const given = yield* read(exchange)
     const { events, name, url } = given
     if (name === undefined || url === undefined || events === undefined) {
@@ -170,17 +173,17 @@ export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
     return wire.ok(shown(subscription))
   })
 
-  const change: wire.Handler = Effect.fnUntraced(function*(exchange, { id }) {
-    const subscription = yield* find(id!)
+  const change: routing.Handler<"id"> = Effect.fnUntraced(function*(exchange, { id }) {
+    const subscription = yield* find(id)
     Object.assign(subscription, yield* read(exchange), { updatedAt: exchange.now })
     return wire.ok(shown(subscription))
   })
 
-  const test: wire.Handler = Effect.fnUntraced(function*(exchange, { id }) {
-    const subscription = yield* find(id!)
+  const test: routing.Handler<"id"> = Effect.fnUntraced(function*(exchange, { id }) {
+    const subscription = yield* find(id)
     const { eventType, mockData } = yield* wire.readObject(exchange)
     if (!Predicate.isString(eventType)) return yield* wire.badRequest("eventType is required")
-    const mock = wire.isObject(mockData) && wire.isObject(mockData["task"]) ? mockData["task"] : {}
+    const mock = isObject(mockData) && isObject(mockData["task"]) ? mockData["task"] : {}
     const { headers, url } = subscription
     const statusCode = yield* sendOnce({
       url,
@@ -197,12 +200,12 @@ export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
     return wire.ok({ success: deliveries.isSuccess(statusCode), statusCode: statusCode ?? null })
   })
 
-  const history: wire.Handler = Effect.fnUntraced(function*(exchange, { id }) {
-    const subscription = yield* find(id!)
-    const page = yield* wire.queryPage(exchange.url.searchParams, { initial: 20, max: 100 })
+  const history: routing.Handler<"id"> = Effect.fnUntraced(function*(exchange, { id }) {
+    const subscription = yield* find(id)
+    const page = yield* lists.page(exchange.url.searchParams, { initial: 20, max: 100 })
     // Assumption 14.
-    return wire.ok(wire.envelope(
-      all().filter((delivery) => delivery.webhookId === subscription.id).toReversed(),
+    return wire.ok(lists.envelope(
+      (yield* all).filter((delivery) => delivery.webhookId === subscription.id).toReversed(),
       page,
       (delivery) => ({
         id: delivery.id,
@@ -218,11 +221,16 @@ export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
 
   return {
     routes: [
-      wire.route("POST", "/prompt-application/:id/webhooks", subscribe),
-      wire.route("GET", "/webhook/:id", (_exchange, { id }) => Effect.map(find(id!), (found) => wire.ok(shown(found)))),
-      wire.route("PATCH", "/webhook/:id", change),
-      wire.route("POST", "/webhook/:id/test", test),
-      wire.route("GET", "/webhook/:id/deliveries", history)
+      routing.route("POST", "/prompt-application/:id/webhooks", "bearer", subscribe),
+      routing.route(
+        "GET",
+        "/webhook/:id",
+        "bearer",
+        (_exchange, { id }) => Effect.map(find(id), (found) => wire.ok(shown(found)))
+      ),
+      routing.route("PATCH", "/webhook/:id", "bearer", change),
+      routing.route("POST", "/webhook/:id/test", "bearer", test),
+      routing.route("GET", "/webhook/:id/deliveries", "bearer", history)
     ],
     call: (call) => send({ ...call, id: options.uuid(), event: "run", webhookId: undefined }),
     emit

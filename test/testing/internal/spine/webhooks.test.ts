@@ -61,7 +61,7 @@ const deliveries = Effect.map(
 
 describe("Spine webhooks", () => {
   it("are signed here without a promise, as they are elsewhere with one", async () => {
-    const real = await vi.importActual<typeof Hmac>("../../src/internal/hmac.ts")
+    const real = await vi.importActual<typeof Hmac>("../../../../src/internal/hmac.ts")
     const body = new TextEncoder().encode("body")
     const tag = Effect.runSync(SyncHmac.sign("key", "1.", body))
     assert.deepStrictEqual(await Effect.runPromise(real.sign("key", "1.", body)), tag)

@@ -1,0 +1,55 @@
+/** Links to files that are good for a time, each with a token that cannot be guessed. */
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as rude from "./rude/http.ts"
+import type { Has } from "./rude/json.ts"
+
+export interface Link<Target> {
+  readonly target: Target
+  /** On the emulator's clock, in milliseconds. */
+  readonly expiresAt: number
+}
+
+export interface Links<Target> {
+  /** The origin that links point to, for a request that was sent to that origin. */
+  readonly originFor: (requested: string) => string
+  readonly add: (
+    target: Target,
+    now: number,
+    lifetimeMillis: number
+  ) => { readonly token: string; readonly expiresAt: number }
+  readonly find: (token: string) => Link<Target> | undefined
+  /** The response to the use of a link that a rude server lets expire early. */
+  readonly expiredEarly: (fileId: string, token: string) => HttpServerResponse.HttpServerResponse | undefined
+  /** Lets every link expire. */
+  readonly expireAll: () => void
+}
+
+export const make = <Target>(options: {
+  readonly has: Has
+  readonly uuid: () => string
+  /** The origin of the API. */
+  readonly origin: string
+  /** Where links point to. Without it they point to the default for requests in memory, and else to the server itself. */
+  readonly fileOrigin: string | undefined
+  readonly defaultFileOrigin: string
+}): Links<Target> => {
+  const links = new Map<string, Link<Target>>()
+  return {
+    originFor: (requested) =>
+      options.fileOrigin ?? (requested === options.origin ? options.defaultFileOrigin : requested),
+    add: (target, now, lifetimeMillis) => {
+      // An unknown token is refused, so expired links can go: those at the front, as most live equally long.
+      for (const [token, { expiresAt }] of links) {
+        if (expiresAt > now) break
+        links.delete(token)
+      }
+      const token = options.uuid().replaceAll("-", "")
+      const expiresAt = now + lifetimeMillis
+      links.set(token, { target, expiresAt })
+      return { token, expiresAt }
+    },
+    find: (token) => links.get(token),
+    expiredEarly: rude.makeLinks(options.has),
+    expireAll: () => links.clear()
+  }
+}

@@ -1,0 +1,111 @@
+/** The webhooks of the Spine emulator: who is told of which event, and what is sent. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Hex from "effect/encoding/Hex"
+import * as Hmac from "../../../internal/hmac.ts"
+import type { WebhookEndpoint, WebhookEvent } from "../../SpineScript.ts"
+import type * as Deliveries from "../deliveries.ts"
+import type * as Ends from "../ends.ts"
+import type { Downloads } from "./downloads.ts"
+import * as Runs from "./runs.ts"
+
+export interface Webhooks {
+  /** Tells of a run that was created, and later of its end. */
+  readonly created: (run: Runs.Run) => Effect.Effect<void>
+  readonly ping: Effect.Effect<void>
+  readonly setEndpoints: (...endpoints: ReadonlyArray<WebhookEndpoint>) => Effect.Effect<void>
+}
+
+export const make = (options: {
+  readonly endpoints: ReadonlyArray<WebhookEndpoint>
+  /** W3. */
+  readonly nested: boolean
+  /** W5. */
+  readonly partial: boolean
+  readonly deliveries: Deliveries.Deliveries
+  readonly downloads: Downloads
+  readonly ends: Ends.Ends<Runs.Run>
+  readonly runs: Runs.Runs
+  readonly uuid: () => string
+  readonly now: Effect.Effect<number>
+}): Webhooks => {
+  const { ends, now } = options
+  let endpoints = options.endpoints
+
+  const emit = Effect.fnUntraced(function*(
+    type: WebhookEvent,
+    subjectId: string | undefined,
+    object: Readonly<Record<string, unknown>>
+  ) {
+    const created = Math.floor((yield* now) / 1000)
+    const id = `evt_${options.uuid().replaceAll("-", "")}`
+    const body = { id, type, created, livemode: false, api_version: "2026-04-01", data: { object } }
+    // W2: the header repeats the body's id.
+    const headers = { "user-agent": "Spine-Webhooks/1.0", "spine-event-id": id, "spine-event-type": type }
+    for (const { events = ["*"], secret, url } of endpoints) {
+      if (type !== "webhook.ping" && !events.includes(type) && !events.includes("*")) continue
+      yield* options.deliveries.send({
+        id,
+        event: type,
+        webhookId: undefined,
+        subjectId,
+        url,
+        headers,
+        body,
+        sign: (text) => sign(secret, text)
+      })
+    }
+  })
+
+  // W4. Whatever the timeline lets polls say, the run has ended.
+  const tellOfEnd = Effect.fnUntraced(function*(run: Runs.Run) {
+    const { outcome: status } = run.timeline
+    if (status === "partial" && !options.partial) return
+    const { elapsedMillis: duration_ms } = Runs.stateOf(run, yield* now)
+    const head = {
+      run_id: run.id,
+      ...(run.script.canvasIdAfter === "never" ? {} : { canvas_id: run.canvasId }),
+      status,
+      duration_ms
+    }
+    if (status === "failed") return yield* emit("run.failed", run.id, { ...head, errors: Runs.errorsOf(run, status) })
+    const at = yield* now
+    const result = yield* Runs.resultOf(run, (file) => options.downloads.linkTo(file, run.requested, at))
+    yield* emit("run.completed", run.id, {
+      ...head,
+      ...(options.nested ? { result, metadata: Runs.metadataOf(run) } : result),
+      ...(status === "partial" ? { errors: Runs.errorsOf(run, status) } : {})
+    })
+  })
+
+  return {
+    created: Effect.fnUntraced(function*(run) {
+      if (endpoints.length === 0) return
+      yield* emit("run.started", run.id, {
+        run_id: run.id,
+        ...(run.script.canvasIdAfter === 0 ? { canvas_id: run.canvasId } : {}),
+        status: "running"
+      })
+      yield* ends.tell(run, tellOfEnd(run))
+    }),
+    ping: Effect.suspend(() => emit("webhook.ping", undefined, {})),
+    setEndpoints: (...next) =>
+      Effect.flatMap(now, (now) => {
+        // Runs that were created while there was no endpoint: no end of theirs is awaited yet.
+        const untold = endpoints.length > 0 ? [] : Array.from(options.runs.all())
+        endpoints = next
+        return Effect.forEach(
+          untold.filter((run) => !Runs.hasEnded(run, now)),
+          (run) => ends.tell(run, tellOfEnd(run)),
+          { discard: true }
+        )
+      })
+  }
+}
+
+// W6: each try has its own time. It is the program's time, as the receiver compares it with that.
+const sign = Effect.fnUntraced(function*(secret: string, text: string) {
+  const timestamp = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+  const signature = yield* Hmac.sign(secret, `${timestamp}.`, new TextEncoder().encode(text))
+  return { "spine-signature": `t=${timestamp},v1=${Hex.encode(signature)}` }
+})

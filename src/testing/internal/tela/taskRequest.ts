@@ -1,0 +1,135 @@
+/** What is asked for with a task of the Tela emulator, and what is refused. */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import type * as TelaScript from "../../TelaScript.ts"
+import { isObject, type JsonObject } from "../json.ts"
+import type * as routing from "../routing.ts"
+import { isUuid } from "../uuid.ts"
+import * as canvases from "./canvases.ts"
+import * as completions from "./completions.ts"
+import * as fileRefs from "./fileRefs.ts"
+import * as wire from "./wire.ts"
+
+/** A task that is to be created. */
+export interface NewTask {
+  readonly request: TelaScript.RunRequest
+  readonly echo: JsonObject
+  readonly name?: string | undefined
+  readonly metadata?: JsonObject | undefined
+  readonly inputContent?: JsonObject | undefined
+  readonly outputContent?: JsonObject | undefined
+  readonly approvedAt?: number | undefined
+}
+
+/** Reads one item of `POST /task`. */
+export const parse = Effect.fnUntraced(function*(item: unknown): Effect.fn.Return<NewTask, routing.Refusal> {
+  if (!isObject(item)) return yield* wire.badRequest("A task must be a JSON object")
+  const body = wire.present(item)
+  if (body["sourceType"] === "agent") return yield* wire.badRequest("The emulator has no agents")
+  const wrong = wire.wrongMember(body, {
+    promptApplicationId: "string",
+    name: "string",
+    rawInput: "object",
+    tags: "strings",
+    outputContent: "object",
+    inputContent: "object",
+    metadata: "object",
+    approvedAt: "string"
+  })
+  if (wrong !== undefined) return yield* wire.badRequest(wrong)
+  const { approvedAt, inputContent, metadata, name, outputContent, promptApplicationId, tags } = body
+  if (!Predicate.isString(promptApplicationId)) return yield* wire.badRequest("promptApplicationId is required")
+  if (!isUuid(promptApplicationId)) return yield* wire.badRequest("promptApplicationId must be a UUID")
+  if (!Predicate.isString(name)) return yield* wire.badRequest("name is required")
+  if (!isObject(body["rawInput"])) return yield* wire.badRequest("rawInput is required")
+  const rawInput = wire.present(body["rawInput"])
+  const inside = completions.wrongContent(rawInput)
+  if (inside !== undefined) return yield* wire.badRequest(`rawInput: ${inside}`)
+  if (!isObject(rawInput["variables"])) return yield* invalidSchema("rawInput.variables is required")
+  if (Predicate.isString(approvedAt) && Number.isNaN(new Date(approvedAt).getTime())) {
+    return yield* wire.badRequest("approvedAt must be a date")
+  }
+  if (isObject(outputContent) && !("content" in outputContent)) {
+    return yield* wire.badRequest("outputContent.content is required")
+  }
+  return {
+    request: {
+      ...completions.contentOf(rawInput),
+      mode: "task",
+      application_id: promptApplicationId,
+      tags: (tags ?? []) as ReadonlyArray<string>
+    },
+    echo: withFileLists({ ...rawInput, application_id: promptApplicationId }),
+    name,
+    ...(isObject(metadata) ? { metadata } : {}),
+    ...(isObject(inputContent) ? { inputContent } : {}),
+    ...(isObject(outputContent) ? { outputContent: { role: "assistant", ...outputContent } } : {}),
+    ...(Predicate.isString(approvedAt) ? { approvedAt: new Date(approvedAt).getTime() } : {})
+  }
+})
+
+/** Rule 12: what a canvas with declared variables refuses. */
+export const checkVariables = (
+  { variables }: TelaScript.RunRequest,
+  canvas: canvases.Canvas,
+  mimeTypeOf: (ref: fileRefs.FileRef) => string | undefined
+) => {
+  const wrong = canvases.wrongVariables(canvas, variables)
+  if (wrong !== undefined) return invalidSchema(wrong)
+  for (const variable of canvas.variables ?? []) {
+    const value = variables[variable.name]
+    if (variable.type !== "file" || value === undefined) continue
+    const refs = fileRefs.inValue(value)
+    if (refs.length === 0) return invalidSchema(`The variable ${variable.name} must be a file`)
+    for (const ref of refs) {
+      const type = mimeTypeOf(ref)
+      if (type !== undefined && !fileTypes.has(type)) {
+        return invalidSchema(`The variable ${variable.name} must not be a file of type ${type}`)
+      }
+    }
+  }
+  return Effect.void
+}
+
+/** Assumption 23: tasks show every variable that is files as a list of them. */
+export const withFileLists = (echo: JsonObject): JsonObject => {
+  const { variables } = echo
+  if (!isObject(variables)) return echo
+  const isFile = (value: unknown) => isObject(value) && "file_url" in value
+  return {
+    ...echo,
+    variables: Object.fromEntries(
+      Object.entries(variables).map(([name, value]) => [
+        name,
+        isFile(value)
+          ? { files: [value] }
+          : Array.isArray(value) && value.length > 0 && value.every(isFile)
+          ? { files: value }
+          : value
+      ])
+    )
+  }
+}
+
+const invalidSchema = (message: string) => wire.refuse(400, "INVALID_SCHEMA", message)
+
+/** Section 15. */
+const fileTypes: ReadonlySet<string> = new Set([
+  "application/pdf",
+  "audio/mpeg",
+  "audio/ogg",
+  "audio/wav",
+  "image/jpeg",
+  "image/png",
+  "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+  "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+  "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+  "application/msword",
+  "application/vnd.ms-excel",
+  "application/vnd.ms-powerpoint",
+  "text/csv",
+  "video/mp4",
+  "text/plain",
+  // What a file is when nobody says.
+  "application/octet-stream"
+])

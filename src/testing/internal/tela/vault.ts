@@ -1,0 +1,153 @@
+/** The vault of the Tela emulator: files with meta data and parents. */
+import * as Effect from "effect/Effect"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Predicate from "effect/Predicate"
+import type * as Emulator from "../../Emulator.ts"
+import { isObject } from "../json.ts"
+import * as routing from "../routing.ts"
+import type { Files, StoredFile } from "./files.ts"
+import * as lists from "./lists.ts"
+import { user, workspaceId } from "./reserved.ts"
+import * as wire from "./wire.ts"
+
+export const make = (files: Files): ReadonlyArray<routing.Route<wire.Access>> => {
+  const create = Effect.fnUntraced(function*(exchange: Emulator.Exchange, body: unknown) {
+    if (!isObject(body)) return yield* wire.badRequest("The body must be a JSON object")
+    const { fileName, mimeType, parentId, sha256sum } = body
+    const wrong = wire.wrongMember(body, {
+      fileName: "string",
+      sha256sum: "string",
+      mimeType: "string",
+      size: "number",
+      parentId: "string"
+    })
+    if (wrong !== undefined) return yield* wire.badRequest(wrong)
+    if (Predicate.isString(sha256sum) && !/^[0-9a-f]{64}$/i.test(sha256sum)) {
+      return yield* wire.badRequest("sha256sum must be 64 hexadecimal digits")
+    }
+    if (Predicate.isString(parentId)) yield* files.find(parentId)
+    const file = files.create(exchange, {
+      via: "vault",
+      ...(Predicate.isString(sha256sum) ? { id: sha256sum.toLowerCase() } : {}),
+      name: Predicate.isString(fileName) ? fileName : "upload",
+      mimeType: Predicate.isString(mimeType) ? mimeType : null,
+      parentId: Predicate.isString(parentId) ? parentId : null
+    })
+    return uploadable(exchange, file)
+  })
+
+  const uploadable = (exchange: Emulator.Exchange, file: StoredFile, lifetime?: number) => {
+    const { expiresAt, url } = files.grant(exchange, file, "upload", lifetime)
+    return { id: file.id, uploadUrl: url, expiresAt, metadata: metadata(file) }
+  }
+
+  const expiresIn = ({ url }: Emulator.Exchange): Effect.Effect<number | undefined, routing.Refusal> => {
+    const text = url.searchParams.get("expiresIn")
+    if (text === null) return Effect.succeed(undefined)
+    return /^[1-9]\d{0,8}$/.test(text)
+      ? Effect.succeed(Number(text) * 1000)
+      : wire.badRequest("expiresIn must be a number of seconds")
+  }
+
+  return [
+    routing.route(
+      "POST",
+      "/_services/vault/files",
+      "vault",
+      Effect.fnUntraced(function*(exchange) {
+        return wire.ok(yield* create(exchange, (yield* wire.readJson(exchange)) ?? {}))
+      })
+    ),
+    routing.route(
+      "POST",
+      "/_services/vault/files/bulk",
+      "vault",
+      Effect.fnUntraced(function*(exchange) {
+        const body = yield* wire.readJson(exchange)
+        if (!Array.isArray(body)) return yield* wire.badRequest("The body must be an array")
+        return wire.ok(yield* Effect.forEach(body, (item: unknown) => create(exchange, item)))
+      })
+    ),
+    routing.route(
+      "PUT",
+      "/_services/vault/files/:id",
+      "vault",
+      Effect.fnUntraced(function*(exchange, { id }) {
+        return wire.ok(uploadable(exchange, yield* files.find(id), yield* expiresIn(exchange)))
+      })
+    ),
+    routing.route(
+      "GET",
+      "/_services/vault/files/:id",
+      "vault",
+      Effect.fnUntraced(function*(exchange, { id }) {
+        const file = yield* files.find(id)
+        if (file.bytes === undefined) return yield* wire.notFound("File", id)
+        return wire.ok({
+          ...files.grant(exchange, file, "download", yield* expiresIn(exchange)),
+          metadata: metadata(file)
+        })
+      })
+    ),
+    routing.route(
+      "GET",
+      "/_services/vault/files/:id/metadata",
+      "vault",
+      (_exchange, { id }) => Effect.map(files.find(id), (file) => wire.ok(metadata(file)))
+    ),
+    routing.route(
+      "PATCH",
+      "/_services/vault/files/:id",
+      "vault",
+      Effect.fnUntraced(function*(exchange, { id }) {
+        const file = yield* files.find(id)
+        const body = yield* wire.readObject(exchange)
+        const wrong = wire.wrongMember(body, { fileName: "string", originalFileName: "string", mimeType: "string" })
+        if (wrong !== undefined) return yield* wire.badRequest(wrong)
+        const name = body["fileName"] ?? body["originalFileName"]
+        if (Predicate.isString(name)) file.name = name
+        if (Predicate.isString(body["mimeType"])) file.mimeType = body["mimeType"]
+        return wire.ok(metadata(file))
+      })
+    ),
+    routing.route(
+      "DELETE",
+      "/_services/vault/files/:id",
+      "vault",
+      (exchange, { id }) =>
+        Effect.map(files.find(id), (file) => {
+          file.deletedAt = exchange.now
+          return HttpServerResponse.empty()
+        })
+    ),
+    routing.route(
+      "GET",
+      "/_services/vault/files/:id/children",
+      "vault",
+      Effect.fnUntraced(function*(exchange, { id }) {
+        const parent = yield* files.find(id)
+        const query = exchange.url.searchParams
+        const { limit, offset } = yield* lists.page(query, { initial: 100, max: 1000 })
+        const children = Array.from(files.all()).filter((file) =>
+          file.parentId === parent.id && (file.deletedAt === undefined || query.get("includeDeleted") === "true")
+        )
+        return wire.ok({ files: children.slice(offset, offset + limit).map(metadata) })
+      })
+    )
+  ]
+}
+
+const metadata = (file: StoredFile) => ({
+  id: file.id,
+  path: `/${file.id}`,
+  workspaceId: workspaceId,
+  createdAt: wire.iso(file.createdAt),
+  parentId: file.parentId,
+  originalFileName: file.name,
+  mimeType: file.mimeType,
+  size: file.bytes?.length ?? null,
+  bucketName: "emulated",
+  createdBy: user,
+  uploadedAt: wire.isoOrNull(file.uploadedAt),
+  deletedAt: wire.isoOrNull(file.deletedAt)
+})
