@@ -23,45 +23,24 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { ConnectionDropped, Exchange, ReceivedRequest } from "./Exchange.ts"
 import type * as Fault from "./Fault.ts"
 import * as faults from "./internal/faults.ts"
 import * as received from "./internal/request.ts"
-import type { ConnectionDropped } from "./internal/responseBody.ts"
 import * as rude from "./internal/rude/http.ts"
 import * as uuid from "./internal/uuid.ts"
 import type * as Rude from "./Rude.ts"
 
 export {
   BodyError,
+  ConnectionDropped,
+  type Exchange,
   type Form,
   FormError,
   type FormLimits,
   type ReceivedFile,
   type ReceivedRequest
-} from "./internal/request.ts"
-
-export { ConnectionDropped } from "./internal/responseBody.ts"
-
-/**
- * A request on its way through the emulator.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Exchange {
-  readonly request: HttpServerRequest.HttpServerRequest
-  readonly url: URL
-  /** When the request is handled, on the emulator's clock. */
-  readonly now: number
-  /** A fresh UUID, from the `Random` that was current when the emulator was made. */
-  readonly uuid: () => string
-  /** Reads a form as it streams in, and records it. */
-  readonly form: (limits: received.FormLimits) => Effect.Effect<received.Form, received.FormError>
-  /** Reads a body of that many bytes at most. */
-  readonly bytes: (limit: number) => Effect.Effect<Uint8Array, received.BodyError>
-  /** Reads a body of that many bytes at most as JSON, and records it. No body at all is `undefined`. */
-  readonly json: (limit: number) => Effect.Effect<unknown, received.BodyError>
-}
+} from "./Exchange.ts"
 
 /**
  * The part of an emulator that is the same for every provider.
@@ -79,7 +58,7 @@ export interface Emulator {
     HttpServerRequest.HttpServerRequest | Scope.Scope
   >
   /** The requests received so far, oldest first. */
-  readonly requests: Effect.Effect<ReadonlyArray<received.ReceivedRequest>>
+  readonly requests: Effect.Effect<ReadonlyArray<ReceivedRequest>>
   /** Forgets the requests received so far. */
   readonly clearRequests: Effect.Effect<void>
   /** Adds faults. A request meets the first one that matches and has not been used up. */

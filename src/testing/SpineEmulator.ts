@@ -59,23 +59,12 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Emulator from "./Emulator.ts"
-import * as ApiKeys from "./internal/apiKeys.ts"
-import * as Deliveries from "./internal/deliveries.ts"
-import * as Ends from "./internal/ends.ts"
-import * as Links from "./internal/links.ts"
-import * as routing from "./internal/routing.ts"
-import * as rudeDeliveries from "./internal/rude/deliveries.ts"
-import * as rude from "./internal/rude/http.ts"
-import * as Scripts from "./internal/scripts.ts"
+import * as Provider from "./internal/provider.ts"
+import * as Api from "./internal/spine/api.ts"
 import type { ArtifactFile } from "./internal/spine/artifacts.ts"
-import * as canvases from "./internal/spine/canvases.ts"
-import * as CreateRequests from "./internal/spine/createRequest.ts"
-import * as Downloads from "./internal/spine/downloads.ts"
 import { rudeProfile } from "./internal/spine/rudeProfile.ts"
 import * as Runs from "./internal/spine/runs.ts"
-import * as Webhooks from "./internal/spine/webhooks.ts"
-import * as wire from "./internal/spine/wire.ts"
-import { ids } from "./internal/uuid.ts"
+import { errorBody } from "./internal/spine/wire.ts"
 import * as webHandler from "./internal/webHandler.ts"
 import type * as Rude from "./Rude.ts"
 import type { CreateRequest, Script, WebhookEndpoint } from "./SpineScript.ts"
@@ -275,105 +264,35 @@ export const defaultWebhookRetries: ReadonlyArray<Duration.Input> = ["1 second",
 export const make = Effect.fnUntraced(function*(
   options: Options = {}
 ): Effect.fn.Return<Service, never, Scope.Scope> {
-  const scope = yield* Effect.scope
-  const uuid = yield* Emulator.uuids
-  const has = rude.hasOf(options.rude ?? [])
-  const newId = ids(has, uuid)
-  const origin = options.origin ?? defaultOrigin
-  const now: Effect.Effect<number> = Effect.suspend(() => emulator.now)
-  const scripts = Scripts.make(options.script ?? {})
-  const keys = ApiKeys.make(
-    (key) => options.apiKeys === undefined ? /^sk_spine_.+$/.test(key) : options.apiKeys.includes(key),
-    now
-  )
-  const ends = Ends.make<Runs.Run>({ scope, now, endsAt: Runs.endsAt, hasEnded: Runs.hasEnded })
-  const deliveries = yield* Deliveries.make({
-    client: options.webhookClient,
-    hosts: options.webhookHosts,
-    pauses: options.webhookRetries ?? defaultWebhookRetries,
-    script: options.deliveryScript,
-    has,
-    scope,
-    now,
-    until: ends.until
-  })
-  const links = Links.make<ArtifactFile>({
-    has,
-    uuid,
-    origin,
+  const shared = yield* Provider.make<CreateRequest, Script, Runs.Run, ArtifactFile>(options, {
+    defaultOrigin,
     fileOrigin: options.artifactOrigin,
-    defaultFileOrigin: defaultArtifactOrigin
+    defaultFileOrigin: defaultArtifactOrigin,
+    isApiKey: (key) => /^sk_spine_.+$/.test(key),
+    webhookPauses: options.webhookRetries ?? defaultWebhookRetries,
+    errorBody,
+    rudeProfile,
+    endsAt: Runs.endsAt,
+    hasEnded: Runs.hasEnded,
+    serve: (exchange) => api.serve(exchange)
   })
-  const downloads = Downloads.make(links, Duration.toMillis(options.artifactLifetime ?? "1 hour"))
-  const runs = Runs.makeRuns()
-  const webhooks = Webhooks.make({
-    endpoints: options.webhooks ?? [],
-    nested: options.nestedWebhooks === true,
-    partial: options.partialWebhooks === true,
-    deliveries,
-    downloads,
-    ends,
-    runs,
-    uuid,
-    now
-  })
-  const checkId = (name: string, id: string) => has("oddIds") ? Effect.void : wire.checkUuid(name, id)
-
-  const createRun: routing.Handler = Effect.fnUntraced(function*(exchange, _, apiKey) {
-    const request = yield* CreateRequests.read(exchange, {
+  const api: Api.Api = Api.make({
+    artifactLifetimeMillis: Duration.toMillis(options.artifactLifetime ?? "1 hour"),
+    limits: {
       fileSize: options.limits?.fileSize ?? 25_000_000,
       totalSize: options.limits?.totalSize ?? 100_000_000,
       files: options.limits?.files ?? 20
-    }, options.acceptAnyFileType === true)
-    const script = scripts.of(request)
-    const run = yield* Runs.make({ exchange, apiKey, request, script, speed: options.speed ?? 1, newId })
-    runs.add(run)
-    yield* webhooks.created(run)
-    yield* rudeDeliveries.beforeAnswer(has)
-    return wire.ok(Runs.shownAtFirst(run))
-  })
-
-  const getRun: routing.Handler<"id"> = Effect.fnUntraced(function*({ now, request }, { id }, apiKey) {
-    yield* checkId("run_id", id)
-    const run = yield* runs.find("run", id, apiKey)
-    return wire.ok(
-      yield* Runs.poll(run, now, (file) => downloads.linkTo(file, Emulator.originOf(request), now))
-    )
-  })
-
-  // R7: the route, then the key, the ids in the path, the body, and last whether the thing exists.
-  const serve = routing.make<wire.Access>({
-    routes: [
-      routing.route("POST", "/v1/run", "key", createRun),
-      routing.route("GET", "/v1/run/:id", "key", getRun),
-      ...canvases.makeRoutes({ runs, downloads, checkId }),
-      ...downloads.routes
-    ],
-    emptyParameters: true,
-    authenticate: ({ now, request }, access) => {
-      if (access === "signature") return Effect.succeed("")
-      const key = request.headers["x-api-key"] ?? ""
-      if (key === "") return wire.refuse(401, "X-API-KEY header required")
-      return keys.accepts(key, now) ? Effect.succeed(key) : wire.refuse(401, "Invalid API key")
     },
-    notFound: () => wire.refuse(404, "Not found"),
-    notAllowed: (allow) => wire.refuse(405, "Method not allowed", { allow })
-  })
-
-  const emulator: Emulator.Emulator = yield* Emulator.make({
-    origins: [origin, options.artifactOrigin ?? defaultArtifactOrigin],
-    requestIdHeader: "x-request-id",
-    rude: options.rude,
-    rudeProfile,
-    errorBody: wire.errorBody
-  }, serve)
-
+    acceptAnyFileType: options.acceptAnyFileType ?? false,
+    speed: options.speed ?? 1,
+    endpoints: options.webhooks ?? [],
+    nestedWebhooks: options.nestedWebhooks ?? false,
+    partialWebhooks: options.partialWebhooks ?? false
+  }, shared)
   return {
-    ...emulator,
-    origin,
-    advance: (duration) => Effect.andThen(emulator.advance(duration), ends.moved),
-    runs: Effect.map(now, (now) =>
-      Array.from(runs.all(), (run): EmulatedRun => ({
+    ...shared.control,
+    runs: Effect.map(shared.now, (now) =>
+      Array.from(api.runs.all(), (run): EmulatedRun => ({
         id: run.id,
         canvasId: run.canvasId,
         apiKey: run.apiKey,
@@ -382,13 +301,9 @@ export const make = Effect.fnUntraced(function*(
         polls: run.polls,
         state: Runs.stateOf(run, now)
       }))),
-    script: scripts.set,
-    expireArtifacts: Effect.sync(links.expireAll),
-    revokeKey: keys.revoke,
-    webhooks: webhooks.setEndpoints,
-    ping: webhooks.ping,
-    deliveries: deliveries.all,
-    scriptDeliveries: deliveries.setScript
+    expireArtifacts: Effect.sync(shared.links.expireAll),
+    webhooks: api.webhooks.setEndpoints,
+    ping: api.webhooks.ping
   }
 })
 

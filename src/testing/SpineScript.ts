@@ -22,7 +22,7 @@
 import type * as Duration from "effect/Duration"
 import type * as Stream from "effect/Stream"
 import type * as SpineSchema from "../spine/SpineSchema.ts"
-import type * as Emulator from "./Emulator.ts"
+import type { ReceivedFile } from "./Exchange.ts"
 import type * as Timeline from "./Timeline.ts"
 
 /**
@@ -37,7 +37,7 @@ export interface CreateRequest {
   readonly blocks: ReadonlyArray<SpineSchema.BlockType> | undefined
   readonly agent_instructions: string | undefined
   readonly webhook_url: string | undefined
-  readonly files: ReadonlyArray<Emulator.ReceivedFile>
+  readonly files: ReadonlyArray<ReceivedFile>
 }
 
 /**

@@ -54,7 +54,6 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -62,40 +61,20 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Emulator from "./Emulator.ts"
-import * as ApiKeys from "./internal/apiKeys.ts"
-import * as Deliveries from "./internal/deliveries.ts"
-import * as Ends from "./internal/ends.ts"
-import * as Links from "./internal/links.ts"
-import * as routing from "./internal/routing.ts"
-import * as rudeDeliveries from "./internal/rude/deliveries.ts"
-import * as rude from "./internal/rude/http.ts"
-import * as Scripts from "./internal/scripts.ts"
+import * as Provider from "./internal/provider.ts"
+import * as Api from "./internal/tela/api.ts"
 import * as canvases from "./internal/tela/canvases.ts"
-import * as canvasRoutes from "./internal/tela/canvasRoutes.ts"
-import * as completions from "./internal/tela/completions.ts"
-import * as files from "./internal/tela/files.ts"
-import { failingCanvasId, user, workflowCanvasId, workspaceId } from "./internal/tela/reserved.ts"
+import type { Grant } from "./internal/tela/files.ts"
 import { rudeProfile } from "./internal/tela/rudeProfile.ts"
 import * as runs from "./internal/tela/runs.ts"
-import * as streams from "./internal/tela/stream.ts"
-import * as tasks from "./internal/tela/tasks.ts"
-import * as vault from "./internal/tela/vault.ts"
 import * as webhooks from "./internal/tela/webhooks.ts"
-import * as wire from "./internal/tela/wire.ts"
-import { ids } from "./internal/uuid.ts"
+import { errorBody } from "./internal/tela/wire.ts"
 import * as webHandler from "./internal/webHandler.ts"
 import type * as Rude from "./Rude.ts"
 import type * as TelaScript from "./TelaScript.ts"
 import type * as WebhookDelivery from "./WebhookDelivery.ts"
 
-export {
-  failingCanvasId,
-  invoiceCanvas,
-  unknownCanvasId,
-  user,
-  workflowCanvasId,
-  workspaceId
-} from "./internal/tela/reserved.ts"
+export { failingCanvasId, invoiceCanvas, unknownCanvasId, user, workflowCanvasId, workspaceId } from "./TelaScript.ts"
 
 /**
  * A canvas that the emulator knows.
@@ -374,174 +353,44 @@ export const defaultFileOrigin = "https://files.tela.emulator"
 export const make = Effect.fnUntraced(function*(
   options: Options = {}
 ): Effect.fn.Return<Service, never, Scope.Scope> {
-  const scope = yield* Effect.scope
-  const uuid = yield* Emulator.uuids
-  const has = rude.hasOf(options.rude ?? [])
-  const newId = ids(has, uuid)
-  const origin = options.origin ?? defaultOrigin
-  const bareLists = options.bareLists ?? false
-  const now: Effect.Effect<number> = Effect.suspend(() => emulator.now)
-  const scripts = Scripts.make(options.script ?? {})
-  const keys = ApiKeys.make((key) => options.apiKeys === undefined || options.apiKeys.includes(key), now)
-  const ends = Ends.make<runs.Run>({ scope, now, endsAt: runs.endsAt, hasEnded: runs.hasEnded })
-  const deliveries = yield* Deliveries.make({
-    client: options.webhookClient,
-    hosts: options.webhookHosts,
-    pauses: webhooks.pauses(options.webhookAttempts ?? 1),
-    script: options.deliveryScript,
-    has,
-    scope,
-    now,
-    until: ends.until
-  })
-  const links = Links.make<files.Grant>({
-    has,
-    uuid,
-    origin,
+  const shared = yield* Provider.make<TelaScript.RunRequest, TelaScript.Script, runs.Run, Grant>(options, {
+    defaultOrigin,
     fileOrigin: options.fileOrigin,
-    defaultFileOrigin
+    defaultFileOrigin,
+    isApiKey: () => true,
+    webhookPauses: webhooks.pauses(options.webhookAttempts ?? 1),
+    errorBody,
+    // Assumption 19.
+    errorHeaders: (status) => status === 429 ? { "retry-after": "1" } : {},
+    rudeProfile,
+    endsAt: runs.endsAt,
+    hasEnded: runs.hasEnded,
+    serve: (exchange) => api.serve(exchange)
   })
-  const allRuns = new Map<string, runs.Run>()
-  const allStreams: Array<{ readonly run: runs.Run; readonly progress: streams.Progress }> = []
-
-  const known = canvases.make({
+  const api: Api.Api = Api.make({
     onlyRegistered: options.onlyRegistered ?? false,
-    onlyPublished: options.onlyPublished ?? false
-  })
-  const stored = files.make({
-    links,
-    lifetimeMillis: Duration.toMillis(options.fileLifetime ?? "1 hour"),
+    onlyPublished: options.onlyPublished ?? false,
+    bareLists: options.bareLists ?? false,
+    camelCaseRuns: options.camelCaseRuns ?? false,
+    creditsUsed: options.creditsUsed ?? false,
+    autoComplete: options.autoComplete ?? false,
+    speed: options.speed ?? 1,
+    fileLifetimeMillis: Duration.toMillis(options.fileLifetime ?? "1 hour"),
     fileSize: options.fileSize ?? 100_000_000,
     requireContentLength: options.requireContentLength ?? true
-  })
-  const hooks = webhooks.make({ deliveries, bareLists, uuid, now }, known)
-
-  const callWebhook = (run: runs.Run): Effect.Effect<void> => {
-    const url = run.request.webhook_url
-    return url === undefined ?
-      Effect.void :
-      Effect.flatMap(
-        now,
-        (now) =>
-          hooks.call({ url, headers: run.forward, body: runs.shown(run, runs.stateOf(run, now)), subjectId: run.id })
-      )
-  }
-
-  const emit = (event: string, task: tasks.Task): Effect.Effect<void> =>
-    Effect.flatMap(now, (now) => hooks.emit(event, task, allTasks.shown(task, now)))
-
-  const start: completions.Context["start"] = Effect.fnUntraced(
-    function*(exchange, request, echo, { canvas, version }) {
-      const inputs = yield* stored.inputs(request)
-      const run = runs.make({
-        id: newId("run"),
-        exchange,
-        request,
-        canvas,
-        version,
-        echo,
-        files: inputs,
-        script: scripts.of(request, { output: canvas.output }, Scripts.resolve(canvas.script ?? {}, request)),
-        speed: options.speed ?? 1
-      })
-      allRuns.set(run.id, run)
-      if (request.mode === "async" && request.webhook_url !== undefined) yield* ends.tell(run, callWebhook(run))
-      yield* rudeDeliveries.beforeAnswer(has)
-      return run
-    }
-  )
-
-  const allTasks = tasks.make({
-    bareLists,
-    autoComplete: options.autoComplete ?? false,
-    newId: () => newId("task")
-  }, {
-    canvases: known,
-    start,
-    settle: ends.settle,
-    mimeTypeOf: stored.mimeTypeOf,
-    started: (task) => {
-      const { run } = task
-      return run === undefined ? Effect.void : ends.tell(
-        run,
-        Effect.andThen(callWebhook(run), emit(run.failure === undefined ? "task.completed" : "task.failed", task))
-      )
-    },
-    approved: (task) => emit("task.approved", task)
-  })
-
-  const moment = { now: yield* Clock.currentTimeMillis, uuid }
-  const reserved = (id: string, canvas: TelaScript.Canvas) =>
-    known.define({ id, versionIds: [id], applicationId: id, ...canvas }, moment)
-  reserved(failingCanvasId, { title: "Failing canvas", script: { failure: {} } })
-  reserved(workflowCanvasId, { title: "Workflow", isWorkflow: true })
-  for (const canvas of options.canvases ?? []) known.define(canvas, moment)
-
-  const serve = routing.make<wire.Access>({
-    routes: [
-      routing.route(
-        "GET",
-        "/api-key",
-        "bearer",
-        () => Effect.succeed(wire.ok({ workspaceId, role: "member", email: user }))
-      ),
-      ...completions.make({
-        bareLists,
-        camelCaseRuns: options.camelCaseRuns ?? false,
-        creditsUsed: options.creditsUsed ?? false
-      }, {
-        canvases: known,
-        runs: allRuns,
-        start,
-        createTask: allTasks.create,
-        ended: (run) => Effect.andThen(ends.until(runs.endsAt(run)), now),
-        settle: ends.settle,
-        respond: (run) => {
-          const progress: streams.Progress = { state: "open", pieces: 0 }
-          allStreams.push({ run, progress })
-          return streams.respond(run, { progress, has })
-        }
-      }),
-      ...canvasRoutes.make(known, bareLists),
-      ...stored.routes,
-      ...vault.make(stored),
-      ...allTasks.routes,
-      ...hooks.routes
-    ],
-    emptyParameters: false,
-    authenticate: ({ now, request }, access) => {
-      if (access === "token") return Effect.succeed("")
-      const key = wire.apiKey(request.headers, access)
-      if (key.trim() === "") return wire.refuse(401, "UNAUTHORIZED", "An API key is required")
-      return keys.accepts(key, now)
-        ? Effect.succeed(key)
-        : wire.refuse(401, "UNAUTHORIZED", "The API key is invalid")
-    },
-    notFound: () => wire.refuse(404, "NOT_FOUND", "There is nothing here"),
-    notAllowed: (allow) => wire.refuse(405, "METHOD_NOT_ALLOWED", "Method not allowed", { allow })
-  })
-
-  const emulator: Emulator.Emulator = yield* Emulator.make({
-    origins: [origin, options.fileOrigin ?? defaultFileOrigin],
-    requestIdHeader: "x-request-id",
-    rude: options.rude,
-    rudeProfile,
-    errorBody: wire.errorBody,
-    // Assumption 19.
-    errorHeaders: (status) => status === 429 ? { "retry-after": "1" } : {}
-  }, serve)
+  }, shared)
+  const moment = { now: yield* shared.now, uuid: shared.uuid }
+  for (const canvas of [...canvases.reserved, ...options.canvases ?? []]) api.canvases.define(canvas, moment)
 
   const list = <A, B>(items: () => Iterable<A>, render: (item: A, now: number) => B) =>
-    Effect.map(emulator.now, (now): ReadonlyArray<B> => Array.from(items(), (item) => render(item, now)))
+    Effect.map(shared.now, (now): ReadonlyArray<B> => Array.from(items(), (item) => render(item, now)))
 
   return {
-    ...emulator,
-    origin,
-    advance: (duration) => Effect.andThen(emulator.advance(duration), ends.moved),
-    canvas: (canvas = {}) => Effect.map(emulator.now, (now) => shownCanvas(known.define(canvas, { now, uuid }))),
-    script: scripts.set,
-    canvases: list(known.all, shownCanvas),
-    runs: list(() => allRuns.values(), (run, now): EmulatedRun => ({
+    ...shared.control,
+    canvas: (canvas = {}) =>
+      Effect.map(shared.now, (now) => shownCanvas(api.canvases.define(canvas, { now, uuid: shared.uuid }))),
+    canvases: list(api.canvases.all, shownCanvas),
+    runs: list(api.runs, (run, now): EmulatedRun => ({
       id: run.id,
       canvasId: run.canvas.id,
       versionId: run.version.id,
@@ -552,35 +401,32 @@ export const make = Effect.fnUntraced(function*(
       status: runs.stateOf(run, now).status,
       output: run.output
     })),
-    tasks: list(allTasks.all, (task, now): EmulatedTask => ({
+    tasks: list(api.tasks.all, (task, now): EmulatedTask => ({
       id: task.id,
       applicationId: task.canvas.applicationId,
       name: task.name,
-      status: allTasks.status(task, now),
+      status: api.tasks.status(task, now),
       runId: task.run?.id,
       tags: task.tags
     })),
-    files: list(stored.all, (file): EmulatedFile => ({
+    files: list(api.files, (file): EmulatedFile => ({
       id: file.id,
       name: file.name,
       via: file.via,
       contentType: file.mimeType ?? undefined,
       bytes: file.bytes
     })),
-    streams: list(() => allStreams, ({ progress, run }): EmulatedStream => ({
+    streams: list(api.streams, ({ progress, run }): EmulatedStream => ({
       runId: run.id,
       state: progress.state,
       sent: progress.pieces
     })),
-    deliveries: deliveries.all,
-    scriptDeliveries: deliveries.setScript,
     revokeApproval: Effect.fnUntraced(function*(taskId) {
-      const task = allTasks.revokeApproval(taskId, yield* emulator.now)
-      if (task !== undefined) yield* emit(options.approvalRevokedEvent ?? "task.approval_revoked", task)
+      const task = api.tasks.revokeApproval(taskId, yield* shared.now)
+      if (task !== undefined) yield* api.emit(options.approvalRevokedEvent ?? "task.approval_revoked", task)
       return task !== undefined
     }),
-    expireFiles: Effect.sync(links.expireAll),
-    revokeKey: keys.revoke
+    expireFiles: Effect.sync(shared.links.expireAll)
   }
 })
 

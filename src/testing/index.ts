@@ -7,6 +7,9 @@
 /** What every emulator has in common. */
 export * as Emulator from "./Emulator.ts"
 
+/** A request that an emulator received. */
+export * as Exchange from "./Exchange.ts"
+
 /** What goes wrong between a client and a provider. */
 export * as Fault from "./Fault.ts"
 

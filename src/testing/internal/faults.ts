@@ -2,8 +2,9 @@
 import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
+import { ConnectionDropped } from "../Exchange.ts"
 import * as Fault from "../Fault.ts"
-import { bodyStream, breakAfter, ConnectionDropped, takeBytes } from "./responseBody.ts"
+import { bodyStream, breakAfter, takeBytes } from "./responseBody.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 

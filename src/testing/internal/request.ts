@@ -1,96 +1,16 @@
-/** A request as an emulator received it, and its body: a form, bytes or JSON. */
-import * as Data from "effect/Data"
+/** Records a request as it is received, and reads its body: a form, bytes or JSON. */
 import * as Effect from "effect/Effect"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Multipart from "effect/http/Multipart"
 import * as Stream from "effect/Stream"
-
-/**
- * A file that was uploaded.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ReceivedFile {
-  /** The name of the form's part. */
-  readonly field: string
-  readonly name: string
-  readonly contentType: string
-  readonly size: number
-  readonly bytes: Uint8Array
-}
-
-/**
- * A request as the emulator saw it.
- *
- * **Gotchas**
- *
- * `headers` holds the API key as it was sent.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ReceivedRequest {
-  /** The id that the answer carried. */
-  readonly id: string
-  readonly method: string
-  readonly url: string
-  readonly path: string
-  readonly headers: Readonly<Record<string, string>>
-  /** The text parts of a form. */
-  readonly fields: Readonly<Record<string, string>>
-  /** The file parts of a form, in order. */
-  readonly files: ReadonlyArray<ReceivedFile>
-  /** The body, if it was read as JSON. */
-  readonly json: unknown
-  /** When it arrived, on the emulator's clock. */
-  readonly receivedAt: number
-  /** The status of the answer; `undefined` as long as there is none, and for ever if the connection broke. */
-  readonly status: number | undefined
-}
-
-/**
- * What was in a form.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Form {
-  readonly fields: ReadonlyArray<readonly [name: string, value: string]>
-  readonly files: ReadonlyArray<ReceivedFile>
-}
-
-/**
- * How much a form may hold, sizes in bytes.
- *
- * @category options
- * @since 0.1.0
- */
-export interface FormLimits {
-  readonly fileSize: number
-  readonly totalSize: number
-  readonly files: number
-}
-
-/**
- * Why a form was refused.
- *
- * @category errors
- * @since 0.1.0
- */
-export class FormError extends Data.TaggedError("FormError")<{
-  readonly reason: "NotMultipart" | "Malformed" | "FileTooLarge" | "TotalTooLarge" | "TooManyFiles"
-}> {}
-
-/**
- * Why a body was refused.
- *
- * @category errors
- * @since 0.1.0
- */
-export class BodyError extends Data.TaggedError("BodyError")<{
-  readonly reason: "TooLarge" | "NotJson" | "Broken"
-}> {}
+import {
+  BodyError,
+  type Form,
+  FormError,
+  type FormLimits,
+  type ReceivedFile,
+  type ReceivedRequest
+} from "../Exchange.ts"
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 

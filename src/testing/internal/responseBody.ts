@@ -1,25 +1,8 @@
 /** The bodies of responses as streams of bytes, replaced or broken off. */
-import * as Data from "effect/Data"
-import * as ErrorReporter from "effect/ErrorReporter"
 import * as Headers from "effect/http/Headers"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
-
-/**
- * The connection broke, as {@link Fault} asked for.
- *
- * **Details**
- *
- * `code` is the one Node gives to a connection that the other side has reset.
- *
- * @category errors
- * @since 0.1.0
- */
-export class ConnectionDropped extends Data.TaggedError("ConnectionDropped")<{}> {
-  readonly code = "ECONNRESET"
-  override readonly [ErrorReporter.ignore] = true
-  override readonly message = "socket hang up"
-}
+import { ConnectionDropped } from "../Exchange.ts"
 
 export const bodyStream = (response: HttpServerResponse.HttpServerResponse): Stream.Stream<Uint8Array, unknown> =>
   response.body._tag === "Uint8Array"

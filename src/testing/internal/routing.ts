@@ -3,7 +3,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as Scope from "effect/Scope"
-import type * as Emulator from "../Emulator.ts"
+import type { Exchange } from "../Exchange.ts"
 
 /** A request that is not served, with the response that says why. */
 export class Refusal extends Data.TaggedError("Refusal")<{
@@ -12,7 +12,7 @@ export class Refusal extends Data.TaggedError("Refusal")<{
 
 /** Answers a request. The parameters of the path are as they were sent: still percent-encoded. */
 export type Handler<Parameter extends string = never> = (
-  exchange: Emulator.Exchange,
+  exchange: Exchange,
   parameters: { readonly [P in Parameter]: string },
   apiKey: string
 ) => Effect.Effect<HttpServerResponse.HttpServerResponse, Refusal, Scope.Scope>
@@ -29,19 +29,15 @@ type ParameterOf<Path extends string> = Path extends `${string}:${infer Rest}`
   ? Rest extends `${infer Name}/${infer After}` ? Name | ParameterOf<`/${After}`> : Rest
   : never
 
-/** `route("GET", "/task/:id", "bearer", handler)` */
-export const route = <Path extends string, Access extends string>(
-  method: string,
-  path: Path,
+/** `routes("bearer", { "GET /task/:id": handler })` */
+export const routes = <Access extends string, Place extends string>(
   access: Access,
-  handle: Handler<ParameterOf<Path>>
-): Route<Access> => ({
-  method,
-  path: path.split("/").slice(1),
-  access,
-  // `parametersOf` gives a handler the parameters of its own path.
-  handle: handle as Handler<string>
-})
+  handlers: { readonly [P in Place]: Handler<ParameterOf<P>> }
+): ReadonlyArray<Route<Access>> =>
+  Object.entries<Handler<string>>(handlers).map(([place, handle]) => {
+    const [method, path] = place.split(" ") as [string, string]
+    return { method, path: path.split("/").slice(1), access, handle }
+  })
 
 export interface Table<Access> {
   /** The first route that fits a request serves it, so fixed names go before parameters. */
@@ -49,7 +45,7 @@ export interface Table<Access> {
   /** Whether a parameter may be empty, as in `/v1/run/`. Where it may not, no route fits such a path. */
   readonly emptyParameters: boolean
   /** Returns the API key of a request, or `""` where the access needs none. */
-  readonly authenticate: (exchange: Emulator.Exchange, access: Access) => Effect.Effect<string, Refusal>
+  readonly authenticate: (exchange: Exchange, access: Access) => Effect.Effect<string, Refusal>
   readonly notFound: () => Refusal
   /** Refuses a method. `allow` lists the methods that the path has. */
   readonly notAllowed: (allow: string) => Refusal
@@ -58,7 +54,7 @@ export interface Table<Access> {
 /** Serves requests by a table: first the path, then the method, then the API key, then the handler. */
 export const make =
   <Access>(table: Table<Access>) =>
-  (exchange: Emulator.Exchange): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Scope.Scope> =>
+  (exchange: Exchange): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Scope.Scope> =>
     Effect.gen(function*() {
       const path = exchange.url.pathname.split("/").slice(1)
       const allowed = new Set<string>()

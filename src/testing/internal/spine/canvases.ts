@@ -71,11 +71,11 @@ export const makeRoutes = (options: {
     return wire.ok({ ...task, children: task.children.map(Plan.withoutChildren) })
   })
 
-  return [
-    routing.route("GET", "/v1/canvas/:id/dag", "key", getDag),
-    routing.route("GET", "/v1/canvas/:id/tasks", "key", getTasks),
-    routing.route("GET", "/v1/canvas/:id/tasks/:taskId", "key", getTask)
-  ]
+  return routing.routes("key", {
+    "GET /v1/canvas/:id/dag": getDag,
+    "GET /v1/canvas/:id/tasks": getTasks,
+    "GET /v1/canvas/:id/tasks/:taskId": getTask
+  })
 }
 
 const researchTypes: ReadonlySet<SpineSchema.BlockType> = new Set([

@@ -1,7 +1,7 @@
 /** Reads the form of `POST /v1/run`, and refuses what Spine refuses. */
 import * as Effect from "effect/Effect"
 import * as SpineSchema from "../../../spine/SpineSchema.ts"
-import type * as Emulator from "../../Emulator.ts"
+import type { Exchange, FormError, FormLimits, ReceivedFile } from "../../Exchange.ts"
 import * as OfficeFiles from "../../OfficeFiles.ts"
 import type { CreateRequest } from "../../SpineScript.ts"
 import { parseJson } from "../json.ts"
@@ -9,8 +9,8 @@ import type * as routing from "../routing.ts"
 import * as wire from "./wire.ts"
 
 export const read = Effect.fnUntraced(function*(
-  exchange: Emulator.Exchange,
-  limits: Emulator.FormLimits,
+  exchange: Exchange,
+  limits: FormLimits,
   acceptAnyFileType: boolean
 ): Effect.fn.Return<CreateRequest, routing.Refusal> {
   const form = yield* Effect.mapError(exchange.form(limits), ({ reason }) => wire.refuse(...formErrors[reason]))
@@ -80,7 +80,7 @@ const isBlockType = (value: unknown): value is SpineSchema.BlockType =>
 
 const alphabetical = (values: ReadonlyArray<string>): string => [...values].sort().join(", ")
 
-const formErrors: { readonly [R in Emulator.FormError["reason"]]: readonly [status: number, error: string] } = {
+const formErrors: { readonly [R in FormError["reason"]]: readonly [status: number, error: string] } = {
   // R3
   NotMultipart: [400, "Content-Type must be multipart/form-data"],
   Malformed: [400, "Malformed multipart body"],
@@ -118,7 +118,7 @@ const imageMediaTypes = new Set(Object.values(imageTypes))
 const documentMediaTypes = new Set([...Object.values(documentTypes), "text/yaml", "application/x-yaml"])
 
 /** F4: the extension decides, and only a name without one leaves it to the media type. */
-export const kindOf = (file: Emulator.ReceivedFile): "image" | "document" | "unsupported" => {
+export const kindOf = (file: ReceivedFile): "image" | "document" | "unsupported" => {
   const extension = /\.([a-z0-9]+)$/i.exec(file.name)?.[1]?.toLowerCase()
   const mediaType = file.contentType.split(";", 1)[0]!.trim().toLowerCase()
   const [isImage, isDocument] = extension !== undefined

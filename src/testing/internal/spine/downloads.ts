@@ -34,6 +34,6 @@ export const make = (links: Links.Links<ArtifactFile>, lifetimeMillis: number): 
       const name = encodeURIComponent(file.name)
       return `${links.originFor(requested)}/_artifacts/${file.id}/${name}?expires=${expiresAt}&signature=${token}`
     },
-    routes: [routing.route("GET", "/_artifacts/:id/:name", "signature", download)]
+    routes: routing.routes("signature", { "GET /_artifacts/:id/:name": download })
   }
 }

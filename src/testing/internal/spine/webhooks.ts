@@ -4,8 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Hex from "effect/encoding/Hex"
 import * as Hmac from "../../../internal/hmac.ts"
 import type { WebhookEndpoint, WebhookEvent } from "../../SpineScript.ts"
-import type * as Deliveries from "../deliveries.ts"
-import type * as Ends from "../ends.ts"
+import type * as Provider from "../provider.ts"
 import type { Downloads } from "./downloads.ts"
 import * as Runs from "./runs.ts"
 
@@ -16,21 +15,22 @@ export interface Webhooks {
   readonly setEndpoints: (...endpoints: ReadonlyArray<WebhookEndpoint>) => Effect.Effect<void>
 }
 
-export const make = (options: {
-  readonly endpoints: ReadonlyArray<WebhookEndpoint>
-  /** W3. */
-  readonly nested: boolean
-  /** W5. */
-  readonly partial: boolean
-  readonly deliveries: Deliveries.Deliveries
-  readonly downloads: Downloads
-  readonly ends: Ends.Ends<Runs.Run>
-  readonly runs: Runs.Runs
-  readonly uuid: () => string
-  readonly now: Effect.Effect<number>
-}): Webhooks => {
-  const { ends, now } = options
-  let endpoints = options.endpoints
+export const make = (
+  settings: {
+    readonly endpoints: ReadonlyArray<WebhookEndpoint>
+    /** W3. */
+    readonly nestedWebhooks: boolean
+    /** W5. */
+    readonly partialWebhooks: boolean
+  },
+  { deliveries, ends, now, uuid }: Pick<
+    Provider.Shared<unknown, unknown, Runs.Run, unknown>,
+    "deliveries" | "ends" | "now" | "uuid"
+  >,
+  runs: Runs.Runs,
+  downloads: Downloads
+): Webhooks => {
+  let { endpoints } = settings
 
   const emit = Effect.fnUntraced(function*(
     type: WebhookEvent,
@@ -38,13 +38,13 @@ export const make = (options: {
     object: Readonly<Record<string, unknown>>
   ) {
     const created = Math.floor((yield* now) / 1000)
-    const id = `evt_${options.uuid().replaceAll("-", "")}`
+    const id = `evt_${uuid().replaceAll("-", "")}`
     const body = { id, type, created, livemode: false, api_version: "2026-04-01", data: { object } }
     // W2: the header repeats the body's id.
     const headers = { "user-agent": "Spine-Webhooks/1.0", "spine-event-id": id, "spine-event-type": type }
     for (const { events = ["*"], secret, url } of endpoints) {
       if (type !== "webhook.ping" && !events.includes(type) && !events.includes("*")) continue
-      yield* options.deliveries.send({
+      yield* deliveries.send({
         id,
         event: type,
         webhookId: undefined,
@@ -60,7 +60,7 @@ export const make = (options: {
   // W4. Whatever the timeline lets polls say, the run has ended.
   const tellOfEnd = Effect.fnUntraced(function*(run: Runs.Run) {
     const { outcome: status } = run.timeline
-    if (status === "partial" && !options.partial) return
+    if (status === "partial" && !settings.partialWebhooks) return
     const { elapsedMillis: duration_ms } = Runs.stateOf(run, yield* now)
     const head = {
       run_id: run.id,
@@ -70,10 +70,10 @@ export const make = (options: {
     }
     if (status === "failed") return yield* emit("run.failed", run.id, { ...head, errors: Runs.errorsOf(run, status) })
     const at = yield* now
-    const result = yield* Runs.resultOf(run, (file) => options.downloads.linkTo(file, run.requested, at))
+    const result = yield* Runs.resultOf(run, (file) => downloads.linkTo(file, run.requested, at))
     yield* emit("run.completed", run.id, {
       ...head,
-      ...(options.nested ? { result, metadata: Runs.metadataOf(run) } : result),
+      ...(settings.nestedWebhooks ? { result, metadata: Runs.metadataOf(run) } : result),
       ...(status === "partial" ? { errors: Runs.errorsOf(run, status) } : {})
     })
   })
@@ -92,7 +92,7 @@ export const make = (options: {
     setEndpoints: (...next) =>
       Effect.flatMap(now, (now) => {
         // Runs that were created while there was no endpoint: no end of theirs is awaited yet.
-        const untold = endpoints.length > 0 ? [] : Array.from(options.runs.all())
+        const untold = endpoints.length > 0 ? [] : Array.from(runs.all())
         endpoints = next
         return Effect.forEach(
           untold.filter((run) => !Runs.hasEnded(run, now)),

@@ -1,24 +1,24 @@
 /** What the Tela emulator shows of canvases, versions and environments, and where. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import type * as Emulator from "../../Emulator.ts"
+import { user, workspaceId } from "../../TelaScript.ts"
+import type { Exchange } from "../../Exchange.ts"
 import * as routing from "../routing.ts"
 import * as canvases from "./canvases.ts"
 import * as lists from "./lists.ts"
-import { user, workspaceId } from "./reserved.ts"
 import * as wire from "./wire.ts"
 
 export const make = (known: canvases.Canvases, bareLists: boolean): ReadonlyArray<routing.Route<wire.Access>> => {
   const newestFirst = (canvas: canvases.Canvas): ReadonlyArray<canvases.Version> => canvas.versions.toReversed()
 
-  const queried = Effect.fnUntraced(function*(exchange: Emulator.Exchange, name: string) {
+  const queried = Effect.fnUntraced(function*(exchange: Exchange, name: string) {
     const id = exchange.url.searchParams.get(name)
     return id === null || id === ""
       ? yield* wire.badRequest(`${name} is required`)
       : yield* known.find("canvas", id, exchange)
   })
 
-  const environmentCanvas = Effect.fnUntraced(function*(exchange: Emulator.Exchange) {
+  const environmentCanvas = Effect.fnUntraced(function*(exchange: Exchange) {
     const type = exchange.url.searchParams.get("resourceType")
     return type === "prompt"
       ? yield* queried(exchange, "resourceId")
@@ -78,8 +78,8 @@ export const make = (known: canvases.Canvases, bareLists: boolean): ReadonlyArra
     return wire.ok(shownEnvironment(canvas, environment))
   })
 
-  return [
-    routing.route("GET", "/project", "bearer", () =>
+  return routing.routes("bearer", {
+    "GET /project": () =>
       Effect.sync(() =>
         wire.ok(
           Array.from(
@@ -94,102 +94,68 @@ export const make = (known: canvases.Canvases, bareLists: boolean): ReadonlyArra
             })
           )
         )
-      )),
-    routing.route("GET", "/prompt", "bearer", listCanvases),
-    routing.route(
-      "GET",
-      "/prompt/:id",
-      "bearer",
-      (exchange, { id }) => Effect.map(known.find("canvas", id, exchange), (canvas) => wire.ok(shownCanvas(canvas)))
-    ),
-    routing.route(
-      "GET",
-      "/prompt/:id/promoted-version",
-      "bearer",
-      Effect.fnUntraced(function*(exchange, { id }) {
-        const canvas = yield* known.find("canvas", id, exchange)
-        return wire.ok(fullVersion(canvas, yield* known.served(canvas, canvases.production)))
+      ),
+    "GET /prompt": listCanvases,
+    "GET /prompt/:id": (exchange, { id }) =>
+      Effect.map(known.find("canvas", id, exchange), (canvas) => wire.ok(shownCanvas(canvas))),
+    "GET /prompt/:id/promoted-version": Effect.fnUntraced(function*(exchange, { id }) {
+      const canvas = yield* known.find("canvas", id, exchange)
+      return wire.ok(fullVersion(canvas, yield* known.served(canvas, canvases.production)))
+    }),
+    "GET /prompt/:id/latest-version": Effect.fnUntraced(function*(exchange, { id }) {
+      const canvas = yield* known.find("canvas", id, exchange)
+      const [newest, previous] = newestFirst(canvas)
+      if (newest === undefined) return yield* wire.notFound("Version", id)
+      return wire.ok({
+        ...fullVersion(canvas, newest),
+        versionIndex: newest.index,
+        previousVersionId: previous?.id ?? null
       })
-    ),
-    routing.route(
-      "GET",
-      "/prompt/:id/latest-version",
-      "bearer",
-      Effect.fnUntraced(function*(exchange, { id }) {
-        const canvas = yield* known.find("canvas", id, exchange)
-        const [newest, previous] = newestFirst(canvas)
-        if (newest === undefined) return yield* wire.notFound("Version", id)
-        return wire.ok({
-          ...fullVersion(canvas, newest),
-          versionIndex: newest.index,
-          previousVersionId: previous?.id ?? null
-        })
-      })
-    ),
-    routing.route("GET", "/prompt-version/history", "bearer", history),
-    routing.route("GET", "/prompt-version/index-map", "bearer", (exchange) =>
+    }),
+    "GET /prompt-version/history": history,
+    "GET /prompt-version/index-map": (exchange) =>
       Effect.map(
         queried(exchange, "promptId"),
         (canvas) => wire.ok(newestFirst(canvas).map(({ id, index }) => ({ id, versionIndex: index })))
-      )),
-    routing.route("GET", "/prompt-version", "bearer", (exchange) =>
+      ),
+    "GET /prompt-version": (exchange) =>
       Effect.map(
         queried(exchange, "promptId"),
         (canvas) => wire.ok(newestFirst(canvas).map((version) => fullVersion(canvas, version)))
-      )),
-    routing.route(
-      "GET",
-      "/prompt-version/:id",
-      "bearer",
-      Effect.fnUntraced(function*(exchange, { id }) {
-        const canvas = yield* known.find("version", id, exchange)
-        return wire.ok(fullVersion(canvas, yield* known.versionOf(canvas, id)))
-      })
-    ),
+      ),
+    "GET /prompt-version/:id": Effect.fnUntraced(function*(exchange, { id }) {
+      const canvas = yield* known.find("version", id, exchange)
+      return wire.ok(fullVersion(canvas, yield* known.versionOf(canvas, id)))
+    }),
     // An assumption of ours: how an app leads to its canvas is not documented.
-    routing.route(
-      "GET",
-      "/prompt-application/:id",
-      "bearer",
-      Effect.fnUntraced(function*(exchange, { id }) {
-        const { canvas, version } = yield* known.resolve({ application_id: id }, exchange)
-        return wire.ok({
-          id: canvas.applicationId,
-          promptId: canvas.id,
-          promptVersionId: version.id,
-          title: canvas.title,
-          workspaceId: workspaceId
-        })
+    "GET /prompt-application/:id": Effect.fnUntraced(function*(exchange, { id }) {
+      const { canvas, version } = yield* known.resolve({ application_id: id }, exchange)
+      return wire.ok({
+        id: canvas.applicationId,
+        promptId: canvas.id,
+        promptVersionId: version.id,
+        title: canvas.title,
+        workspaceId: workspaceId
       })
-    ),
-    routing.route(
-      "GET",
-      "/environment",
-      "bearer",
-      (exchange) =>
-        Effect.map(environmentCanvas(exchange), (canvas) =>
-          wire.ok(
-            Array.from(canvas.environments.values())
-              .sort((a, b) =>
-                Number(b.name === canvases.production) - Number(a.name === canvases.production) ||
-                (a.name < b.name ? -1 : 1)
-              )
-              .map((environment) => shownEnvironment(canvas, environment))
-          ))
-    ),
-    routing.route(
-      "GET",
-      "/environment/version",
-      "bearer",
-      Effect.fnUntraced(function*(exchange) {
-        const name = exchange.url.searchParams.get("envName")
-        if (name === null || name === "") return yield* wire.badRequest("envName is required")
-        const canvas = yield* environmentCanvas(exchange)
-        return wire.ok(fullVersion(canvas, yield* known.served(canvas, name)))
-      })
-    ),
-    routing.route("POST", "/environment/publish-by-name", "bearer", publishByName)
-  ]
+    }),
+    "GET /environment": (exchange) =>
+      Effect.map(environmentCanvas(exchange), (canvas) =>
+        wire.ok(
+          Array.from(canvas.environments.values())
+            .sort((a, b) =>
+              Number(b.name === canvases.production) - Number(a.name === canvases.production) ||
+              (a.name < b.name ? -1 : 1)
+            )
+            .map((environment) => shownEnvironment(canvas, environment))
+        )),
+    "GET /environment/version": Effect.fnUntraced(function*(exchange) {
+      const name = exchange.url.searchParams.get("envName")
+      if (name === null || name === "") return yield* wire.badRequest("envName is required")
+      const canvas = yield* environmentCanvas(exchange)
+      return wire.ok(fullVersion(canvas, yield* known.served(canvas, name)))
+    }),
+    "POST /environment/publish-by-name": publishByName
+  })
 }
 
 // --- what is shown ---

@@ -1,11 +1,11 @@
 /** The canvases of the Tela emulator, with their versions and environments: what there is, and what a request means. */
 import * as Effect from "effect/Effect"
-import type * as Emulator from "../../Emulator.ts"
+import type { Exchange } from "../../Exchange.ts"
 import type * as TelaScript from "../../TelaScript.ts"
+import { failingCanvasId, unknownCanvasId, workflowCanvasId, workspaceId } from "../../TelaScript.ts"
 import type { JsonObject } from "../json.ts"
 import type * as routing from "../routing.ts"
 import { isUuid } from "../uuid.ts"
-import { unknownCanvasId, workspaceId } from "./reserved.ts"
 import * as wire from "./wire.ts"
 
 export interface Version {
@@ -78,7 +78,7 @@ export interface Canvases {
 
 export type Kind = "canvas" | "version" | "application"
 
-type Moment = Pick<Emulator.Exchange, "now" | "uuid">
+type Moment = Pick<Exchange, "now" | "uuid">
 
 export const production = "production"
 
@@ -225,3 +225,16 @@ export const make = (options: Options): Canvases => {
 const nouns: { readonly [K in Kind]: string } = { canvas: "Canvas", version: "Version", application: "Application" }
 
 const key = (id: string): string => id.toLowerCase()
+
+const withId = (id: string, canvas: TelaScript.Canvas): TelaScript.Canvas => ({
+  id,
+  versionIds: [id],
+  applicationId: id,
+  ...canvas
+})
+
+/** The canvases that are always there. */
+export const reserved: ReadonlyArray<TelaScript.Canvas> = [
+  withId(failingCanvasId, { title: "Failing canvas", script: { failure: {} } }),
+  withId(workflowCanvasId, { title: "Workflow", isWorkflow: true })
+]

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Predicate from "effect/Predicate"
-import type * as Emulator from "../../Emulator.ts"
+import type { Exchange } from "../../Exchange.ts"
 import type * as TelaScript from "../../TelaScript.ts"
 import { isObject, type JsonObject } from "../json.ts"
 import * as routing from "../routing.ts"
@@ -24,13 +24,13 @@ export interface Context {
   readonly canvases: canvases.Canvases
   readonly runs: ReadonlyMap<string, runs.Run>
   readonly start: (
-    exchange: Emulator.Exchange,
+    exchange: Exchange,
     request: TelaScript.RunRequest,
     echo: JsonObject,
     found: { readonly canvas: canvases.Canvas; readonly version: canvases.Version }
   ) => Effect.Effect<runs.Run, routing.Refusal>
   readonly createTask: (
-    exchange: Emulator.Exchange,
+    exchange: Exchange,
     request: TelaScript.RunRequest,
     echo: JsonObject
   ) => Effect.Effect<HttpServerResponse.HttpServerResponse, routing.Refusal>
@@ -110,11 +110,11 @@ export const make = (options: Options, context: Context): ReadonlyArray<routing.
     ))
   })
 
-  return [
-    routing.route("POST", "/v2/chat/completions", "bearer", create),
-    routing.route("GET", "/v2/chat/completions/:id", "bearer", retrieve),
-    routing.route("GET", "/v1/completion-run", "bearer", list)
-  ]
+  return routing.routes("bearer", {
+    "POST /v2/chat/completions": create,
+    "GET /v2/chat/completions/:id": retrieve,
+    "GET /v1/completion-run": list
+  })
 }
 
 // Section 3.5: what is synchronous or streamed leaves nothing to look up.

@@ -24,9 +24,8 @@ export interface StoredFile {
   deletedAt: number | undefined
 }
 
-export interface Options {
-  readonly links: Links.Links<Grant>
-  readonly lifetimeMillis: number
+export interface Settings {
+  readonly fileLifetimeMillis: number
   readonly fileSize: number
   readonly requireContentLength: boolean
 }
@@ -58,11 +57,10 @@ export interface Grant {
   readonly use: "upload" | "download"
 }
 
-export const make = (options: Options): Files => {
+export const make = (settings: Settings, links: Links.Links<Grant>): Files => {
   const files = new Map<string, StoredFile>()
-  const { links } = options
 
-  const grant: Files["grant"] = (exchange, file, use, lifetimeMillis = options.lifetimeMillis) => {
+  const grant: Files["grant"] = (exchange, file, use, lifetimeMillis = settings.fileLifetimeMillis) => {
     const { expiresAt, token } = links.add({ file, use }, exchange.now, lifetimeMillis)
     return {
       url: `${origin(exchange)}/_files/${use}s/${token}?expires=${expiresAt}`,
@@ -110,15 +108,15 @@ export const make = (options: Options): Files => {
     const { file } = yield* presigned(exchange, token, "upload")
     const { headers } = exchange.request
     const length = headers["content-length"]
-    if (length === undefined && options.requireContentLength) {
+    if (length === undefined && settings.requireContentLength) {
       return yield* headers["transfer-encoding"] === undefined
         ? wire.refuse(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
         : wire.refuse(501, "NotImplemented", "A header you provided implies functionality that is not implemented")
     }
-    if (length !== undefined && Number(length) > options.fileSize) {
+    if (length !== undefined && Number(length) > settings.fileSize) {
       return yield* wire.bodyRefusal({ reason: "TooLarge" })
     }
-    const bytes = yield* Effect.mapError(exchange.bytes(options.fileSize), wire.bodyRefusal)
+    const bytes = yield* Effect.mapError(exchange.bytes(settings.fileSize), wire.bodyRefusal)
     file.bytes = bytes
     file.mimeType = headers["content-type"] ?? file.mimeType
     file.uploadedAt = exchange.now
@@ -233,13 +231,17 @@ export const make = (options: Options): Files => {
 
   return {
     routes: [
-      routing.route("PUT", "/_files/uploads/:token", "token", upload),
-      routing.route("GET", "/_files/downloads/:token", "token", download),
-      routing.route("GET", "/_files/tmp/:id", "token", downloadV2),
-      routing.route("GET", "/_files/tmp/:id/", "token", downloadV2),
-      routing.route("POST", "/v3/files", "bearer", createV3),
-      routing.route("GET", "/v3/files/:id", "bearer", getV3),
-      routing.route("POST", "/v2/file", "bearer", createV2)
+      ...routing.routes("token", {
+        "PUT /_files/uploads/:token": upload,
+        "GET /_files/downloads/:token": download,
+        "GET /_files/tmp/:id": downloadV2,
+        "GET /_files/tmp/:id/": downloadV2
+      }),
+      ...routing.routes("bearer", {
+        "POST /v3/files": createV3,
+        "GET /v3/files/:id": getV3,
+        "POST /v2/file": createV2
+      })
     ],
     all: () => files.values(),
     create,

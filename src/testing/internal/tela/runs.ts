@@ -1,12 +1,12 @@
 /** The runs of the Tela emulator: what they do in the course of time, and how they look. */
 import * as Duration from "effect/Duration"
-import type * as Emulator from "../../Emulator.ts"
+import type { Exchange } from "../../Exchange.ts"
 import type * as TelaScript from "../../TelaScript.ts"
+import { workspaceId } from "../../TelaScript.ts"
 import * as Timeline from "../../Timeline.ts"
 import type * as canvases from "./canvases.ts"
 import { isObject, type JsonObject } from "../json.ts"
 import { defaultOutput } from "./output.ts"
-import { workspaceId } from "./reserved.ts"
 import * as wire from "./wire.ts"
 
 export type Phase = "created" | "running" | "succeeded" | "failed"
@@ -65,7 +65,7 @@ const defaultTimeline = Timeline.make({ duration: "5 seconds" })
 
 export const make = (options: {
   readonly id: string
-  readonly exchange: Emulator.Exchange
+  readonly exchange: Exchange
   readonly request: TelaScript.RunRequest
   readonly canvas: canvases.Canvas
   readonly version: canvases.Version

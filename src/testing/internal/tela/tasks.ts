@@ -1,8 +1,9 @@
 /** The tasks of the Tela emulator: runs that an app owns and people review. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import type * as Emulator from "../../Emulator.ts"
+import type { Exchange } from "../../Exchange.ts"
 import type * as TelaScript from "../../TelaScript.ts"
+import { user, workspaceId } from "../../TelaScript.ts"
 import * as Timeline from "../../Timeline.ts"
 import { isObject, type JsonObject } from "../json.ts"
 import * as routing from "../routing.ts"
@@ -12,7 +13,6 @@ import * as edits from "./edits.ts"
 import type * as fileRefs from "./fileRefs.ts"
 import * as lists from "./lists.ts"
 import * as runs from "./runs.ts"
-import { user, workspaceId } from "./reserved.ts"
 import * as taskRequests from "./taskRequest.ts"
 import * as wire from "./wire.ts"
 
@@ -136,7 +136,7 @@ export const make = (options: Options, context: Context): Tasks => {
   // --- creation ---
 
   const add = Effect.fnUntraced(function*(
-    exchange: Emulator.Exchange,
+    exchange: Exchange,
     given: taskRequests.NewTask,
     found: Found
   ): Effect.fn.Return<Task, routing.Refusal> {
@@ -167,7 +167,7 @@ export const make = (options: Options, context: Context): Tasks => {
     return task
   })
 
-  const target = Effect.fnUntraced(function*(exchange: Emulator.Exchange, request: TelaScript.RunRequest) {
+  const target = Effect.fnUntraced(function*(exchange: Exchange, request: TelaScript.RunRequest) {
     const found = yield* context.canvases.resolve({ application_id: request.application_id }, exchange)
     yield* taskRequests.checkVariables(request, found.canvas, context.mimeTypeOf)
     return found
@@ -355,14 +355,14 @@ export const make = (options: Options, context: Context): Tasks => {
   })
 
   return {
-    routes: [
-      routing.route("POST", "/task", "bearer", createMany),
-      routing.route("GET", "/task", "bearer", list),
-      routing.route("GET", "/task/progress", "bearer", progress),
-      routing.route("GET", "/task/:id", "bearer", retrieve),
-      routing.route("PATCH", "/task/:id", "bearer", update),
-      routing.route("POST", "/task/:id/rerun", "bearer", rerun)
-    ],
+    routes: routing.routes("bearer", {
+      "POST /task": createMany,
+      "GET /task": list,
+      "GET /task/progress": progress,
+      "GET /task/:id": retrieve,
+      "PATCH /task/:id": update,
+      "POST /task/:id/rerun": rerun
+    }),
     all: () => tasks.values(),
     create,
     revokeApproval: (id, now) => {

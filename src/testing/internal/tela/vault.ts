@@ -2,16 +2,16 @@
 import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Predicate from "effect/Predicate"
-import type * as Emulator from "../../Emulator.ts"
+import { user, workspaceId } from "../../TelaScript.ts"
+import type { Exchange } from "../../Exchange.ts"
 import { isObject } from "../json.ts"
 import * as routing from "../routing.ts"
 import type { Files, StoredFile } from "./files.ts"
 import * as lists from "./lists.ts"
-import { user, workspaceId } from "./reserved.ts"
 import * as wire from "./wire.ts"
 
 export const make = (files: Files): ReadonlyArray<routing.Route<wire.Access>> => {
-  const create = Effect.fnUntraced(function*(exchange: Emulator.Exchange, body: unknown) {
+  const create = Effect.fnUntraced(function*(exchange: Exchange, body: unknown) {
     if (!isObject(body)) return yield* wire.badRequest("The body must be a JSON object")
     const { fileName, mimeType, parentId, sha256sum } = body
     const wrong = wire.wrongMember(body, {
@@ -36,12 +36,12 @@ export const make = (files: Files): ReadonlyArray<routing.Route<wire.Access>> =>
     return uploadable(exchange, file)
   })
 
-  const uploadable = (exchange: Emulator.Exchange, file: StoredFile, lifetime?: number) => {
+  const uploadable = (exchange: Exchange, file: StoredFile, lifetime?: number) => {
     const { expiresAt, url } = files.grant(exchange, file, "upload", lifetime)
     return { id: file.id, uploadUrl: url, expiresAt, metadata: metadata(file) }
   }
 
-  const expiresIn = ({ url }: Emulator.Exchange): Effect.Effect<number | undefined, routing.Refusal> => {
+  const expiresIn = ({ url }: Exchange): Effect.Effect<number | undefined, routing.Refusal> => {
     const text = url.searchParams.get("expiresIn")
     if (text === null) return Effect.succeed(undefined)
     return /^[1-9]\d{0,8}$/.test(text)
@@ -49,92 +49,53 @@ export const make = (files: Files): ReadonlyArray<routing.Route<wire.Access>> =>
       : wire.badRequest("expiresIn must be a number of seconds")
   }
 
-  return [
-    routing.route(
-      "POST",
-      "/_services/vault/files",
-      "vault",
-      Effect.fnUntraced(function*(exchange) {
-        return wire.ok(yield* create(exchange, (yield* wire.readJson(exchange)) ?? {}))
+  return routing.routes("vault", {
+    "POST /_services/vault/files": Effect.fnUntraced(function*(exchange) {
+      return wire.ok(yield* create(exchange, (yield* wire.readJson(exchange)) ?? {}))
+    }),
+    "POST /_services/vault/files/bulk": Effect.fnUntraced(function*(exchange) {
+      const body = yield* wire.readJson(exchange)
+      if (!Array.isArray(body)) return yield* wire.badRequest("The body must be an array")
+      return wire.ok(yield* Effect.forEach(body, (item: unknown) => create(exchange, item)))
+    }),
+    "PUT /_services/vault/files/:id": Effect.fnUntraced(function*(exchange, { id }) {
+      return wire.ok(uploadable(exchange, yield* files.find(id), yield* expiresIn(exchange)))
+    }),
+    "GET /_services/vault/files/:id": Effect.fnUntraced(function*(exchange, { id }) {
+      const file = yield* files.find(id)
+      if (file.bytes === undefined) return yield* wire.notFound("File", id)
+      return wire.ok({
+        ...files.grant(exchange, file, "download", yield* expiresIn(exchange)),
+        metadata: metadata(file)
       })
-    ),
-    routing.route(
-      "POST",
-      "/_services/vault/files/bulk",
-      "vault",
-      Effect.fnUntraced(function*(exchange) {
-        const body = yield* wire.readJson(exchange)
-        if (!Array.isArray(body)) return yield* wire.badRequest("The body must be an array")
-        return wire.ok(yield* Effect.forEach(body, (item: unknown) => create(exchange, item)))
-      })
-    ),
-    routing.route(
-      "PUT",
-      "/_services/vault/files/:id",
-      "vault",
-      Effect.fnUntraced(function*(exchange, { id }) {
-        return wire.ok(uploadable(exchange, yield* files.find(id), yield* expiresIn(exchange)))
-      })
-    ),
-    routing.route(
-      "GET",
-      "/_services/vault/files/:id",
-      "vault",
-      Effect.fnUntraced(function*(exchange, { id }) {
-        const file = yield* files.find(id)
-        if (file.bytes === undefined) return yield* wire.notFound("File", id)
-        return wire.ok({
-          ...files.grant(exchange, file, "download", yield* expiresIn(exchange)),
-          metadata: metadata(file)
-        })
-      })
-    ),
-    routing.route(
-      "GET",
-      "/_services/vault/files/:id/metadata",
-      "vault",
-      (_exchange, { id }) => Effect.map(files.find(id), (file) => wire.ok(metadata(file)))
-    ),
-    routing.route(
-      "PATCH",
-      "/_services/vault/files/:id",
-      "vault",
-      Effect.fnUntraced(function*(exchange, { id }) {
-        const file = yield* files.find(id)
-        const body = yield* wire.readObject(exchange)
-        const wrong = wire.wrongMember(body, { fileName: "string", originalFileName: "string", mimeType: "string" })
-        if (wrong !== undefined) return yield* wire.badRequest(wrong)
-        const name = body["fileName"] ?? body["originalFileName"]
-        if (Predicate.isString(name)) file.name = name
-        if (Predicate.isString(body["mimeType"])) file.mimeType = body["mimeType"]
-        return wire.ok(metadata(file))
-      })
-    ),
-    routing.route(
-      "DELETE",
-      "/_services/vault/files/:id",
-      "vault",
-      (exchange, { id }) =>
-        Effect.map(files.find(id), (file) => {
-          file.deletedAt = exchange.now
-          return HttpServerResponse.empty()
-        })
-    ),
-    routing.route(
-      "GET",
-      "/_services/vault/files/:id/children",
-      "vault",
-      Effect.fnUntraced(function*(exchange, { id }) {
-        const parent = yield* files.find(id)
-        const query = exchange.url.searchParams
-        const { limit, offset } = yield* lists.page(query, { initial: 100, max: 1000 })
-        const children = Array.from(files.all()).filter((file) =>
-          file.parentId === parent.id && (file.deletedAt === undefined || query.get("includeDeleted") === "true")
-        )
-        return wire.ok({ files: children.slice(offset, offset + limit).map(metadata) })
-      })
-    )
-  ]
+    }),
+    "GET /_services/vault/files/:id/metadata": (_exchange, { id }) =>
+      Effect.map(files.find(id), (file) => wire.ok(metadata(file))),
+    "PATCH /_services/vault/files/:id": Effect.fnUntraced(function*(exchange, { id }) {
+      const file = yield* files.find(id)
+      const body = yield* wire.readObject(exchange)
+      const wrong = wire.wrongMember(body, { fileName: "string", originalFileName: "string", mimeType: "string" })
+      if (wrong !== undefined) return yield* wire.badRequest(wrong)
+      const name = body["fileName"] ?? body["originalFileName"]
+      if (Predicate.isString(name)) file.name = name
+      if (Predicate.isString(body["mimeType"])) file.mimeType = body["mimeType"]
+      return wire.ok(metadata(file))
+    }),
+    "DELETE /_services/vault/files/:id": (exchange, { id }) =>
+      Effect.map(files.find(id), (file) => {
+        file.deletedAt = exchange.now
+        return HttpServerResponse.empty()
+      }),
+    "GET /_services/vault/files/:id/children": Effect.fnUntraced(function*(exchange, { id }) {
+      const parent = yield* files.find(id)
+      const query = exchange.url.searchParams
+      const { limit, offset } = yield* lists.page(query, { initial: 100, max: 1000 })
+      const children = Array.from(files.all()).filter((file) =>
+        file.parentId === parent.id && (file.deletedAt === undefined || query.get("includeDeleted") === "true")
+      )
+      return wire.ok({ files: children.slice(offset, offset + limit).map(metadata) })
+    })
+  })
 }
 
 const metadata = (file: StoredFile) => ({

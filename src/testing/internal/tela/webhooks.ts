@@ -1,14 +1,15 @@
 /** What the Tela emulator calls by itself: webhooks of single runs, and subscriptions to the tasks of an app. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import type * as Emulator from "../../Emulator.ts"
+import { workspaceId } from "../../TelaScript.ts"
+import type { Exchange } from "../../Exchange.ts"
 import { isObject, type JsonObject } from "../json.ts"
-import * as deliveries from "../deliveries.ts"
+import { isSuccess } from "../deliveries.ts"
+import type * as Provider from "../provider.ts"
 import * as routing from "../routing.ts"
 import type * as canvases from "./canvases.ts"
 import type { Task } from "./tasks.ts"
 import * as lists from "./lists.ts"
-import { workspaceId } from "./reserved.ts"
 import * as wire from "./wire.ts"
 
 interface Subscription {
@@ -22,13 +23,6 @@ interface Subscription {
   headers: Readonly<Record<string, string>>
   sensitiveHeaders: ReadonlyArray<string>
   isActive: boolean
-}
-
-export interface Options {
-  readonly deliveries: deliveries.Deliveries
-  readonly bareLists: boolean
-  readonly uuid: () => string
-  readonly now: Effect.Effect<number>
 }
 
 export interface Webhooks {
@@ -48,15 +42,21 @@ export interface Webhooks {
 export const pauses = (attempts: number): ReadonlyArray<number> =>
   Array.from({ length: Math.max(0, attempts - 1) }, (_, index) => 1000 * 2 ** index)
 
-export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
-  const { all, send, sendOnce } = options.deliveries
+export const make = (
+  { bareLists }: { readonly bareLists: boolean },
+  { deliveries: { all, send, sendOnce }, now, uuid }: Pick<
+    Provider.Shared<unknown, unknown, unknown, unknown>,
+    "deliveries" | "now" | "uuid"
+  >,
+  apps: canvases.Canvases
+): Webhooks => {
   const subscriptions = new Map<string, Subscription>()
 
   const payload = (event: string, now: number, task: JsonObject) => {
     const input = task["inputContent"]
     const files = isObject(input) && Array.isArray(input["files"]) ? input["files"].filter(isObject) : []
     return {
-      id: options.uuid(),
+      id: uuid(),
       event,
       timestamp: wire.iso(now),
       task: {
@@ -75,20 +75,20 @@ export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
   }
 
   const emit: Webhooks["emit"] = Effect.fnUntraced(function*(event, task, shown) {
-    const now = yield* options.now
+    const at = yield* now
     for (const subscription of subscriptions.values()) {
       if (
         !subscription.isActive || subscription.applicationId !== task.canvas.applicationId ||
         !subscription.events.includes(event)
       ) continue
       yield* send({
-        id: options.uuid(),
+        id: uuid(),
         event,
         webhookId: subscription.id,
         subjectId: task.id,
         url: subscription.url,
         headers: { ...subscription.headers, ...task.run?.forward },
-        body: payload(event, now, shown)
+        body: payload(event, at, shown)
       })
     }
   })
@@ -119,7 +119,7 @@ export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
     return subscription === undefined ? wire.notFound("Webhook", id) : Effect.succeed(subscription)
   }
 
-  const read = Effect.fnUntraced(function*(exchange: Emulator.Exchange) {
+  const read = Effect.fnUntraced(function*(exchange: Exchange) {
     const body = yield* wire.readObject(exchange)
     const { events, headers, url } = body
     const wrong = wire.wrongMember(body, {
@@ -197,7 +197,7 @@ export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
         ...mock
       })
     })
-    return wire.ok({ success: deliveries.isSuccess(statusCode), statusCode: statusCode ?? null })
+    return wire.ok({ success: isSuccess(statusCode), statusCode: statusCode ?? null })
   })
 
   const history: routing.Handler<"id"> = Effect.fnUntraced(function*(exchange, { id }) {
@@ -215,24 +215,19 @@ export const make = (options: Options, apps: canvases.Canvases): Webhooks => {
         attempts: delivery.attempts,
         createdAt: wire.iso(delivery.createdAt)
       }),
-      options.bareLists
+      bareLists
     ))
   })
 
   return {
-    routes: [
-      routing.route("POST", "/prompt-application/:id/webhooks", "bearer", subscribe),
-      routing.route(
-        "GET",
-        "/webhook/:id",
-        "bearer",
-        (_exchange, { id }) => Effect.map(find(id), (found) => wire.ok(shown(found)))
-      ),
-      routing.route("PATCH", "/webhook/:id", "bearer", change),
-      routing.route("POST", "/webhook/:id/test", "bearer", test),
-      routing.route("GET", "/webhook/:id/deliveries", "bearer", history)
-    ],
-    call: (call) => send({ ...call, id: options.uuid(), event: "run", webhookId: undefined }),
+    routes: routing.routes("bearer", {
+      "POST /prompt-application/:id/webhooks": subscribe,
+      "GET /webhook/:id": (_exchange, { id }) => Effect.map(find(id), (found) => wire.ok(shown(found))),
+      "PATCH /webhook/:id": change,
+      "POST /webhook/:id/test": test,
+      "GET /webhook/:id/deliveries": history
+    }),
+    call: (call) => send({ ...call, id: uuid(), event: "run", webhookId: undefined }),
     emit
   }
 }

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Predicate from "effect/Predicate"
-import type * as Emulator from "../../Emulator.ts"
+import type { BodyError, Exchange } from "../../Exchange.ts"
 import { isObject, type JsonObject } from "../json.ts"
 import { Refusal } from "../routing.ts"
 
@@ -45,22 +45,22 @@ export const iso = (millis: number): string => new Date(millis).toISOString()
 export const isoOrNull = (millis: number | undefined): string | null => millis === undefined ? null : iso(millis)
 
 const bodyErrors: {
-  readonly [R in Emulator.BodyError["reason"]]: readonly [status: number, code: string, message: string]
+  readonly [R in BodyError["reason"]]: readonly [status: number, code: string, message: string]
 } = {
   TooLarge: [413, "PAYLOAD_TOO_LARGE", "The body is too large"],
   NotJson: [400, "BAD_REQUEST", "Malformed JSON"],
   Broken: [400, "BAD_REQUEST", "The body ended too early"]
 }
 
-export const bodyRefusal = ({ reason }: Pick<Emulator.BodyError, "reason">) => refuse(...bodyErrors[reason])
+export const bodyRefusal = ({ reason }: Pick<BodyError, "reason">) => refuse(...bodyErrors[reason])
 
 const jsonLimit = 50_000_000
 
-export const readJson = (exchange: Emulator.Exchange): Effect.Effect<unknown, Refusal> =>
+export const readJson = (exchange: Exchange): Effect.Effect<unknown, Refusal> =>
   Effect.mapError(exchange.json(jsonLimit), bodyRefusal)
 
 export const readObject = Effect.fnUntraced(function*(
-  exchange: Emulator.Exchange
+  exchange: Exchange
 ): Effect.fn.Return<JsonObject, Refusal> {
   const body = yield* readJson(exchange)
   return isObject(body) ? present(body) : yield* badRequest("The body must be a JSON object")
