@@ -224,7 +224,8 @@ export class RequestTimeoutError extends TaggedError<RequestTimeoutError>()("Req
 
 /**
  * An answer that is not what the API promises: an HTML login page, truncated JSON, a redirect to another origin, a field
- * that is missing. Retryable where the body is no JSON at all, which is a proxy or a cut; not where JSON does not decode.
+ * that is missing. Retryable where the body is no JSON at all, which is a proxy or a cut, and where a run of Tela has succeeded and has
+ * no output, which may be stored later. Not retryable where other JSON does not decode.
  *
  * @category errors
  * @since 0.1.0

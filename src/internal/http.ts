@@ -64,6 +64,11 @@ export interface Call<A> {
   readonly operation: string
   readonly request: HttpClientRequest.HttpClientRequest
   readonly decode: (body: unknown) => Effect.Effect<A, Schema.SchemaError>
+  /**
+   * Whether an answer that does not decode is one that the provider has not stored whole yet, so that a repetition may decode.
+   * Its failure is retryable.
+   */
+  readonly isStale?: ((body: unknown) => boolean) | undefined
   /** The run it is about. */
   readonly ref?: RunRef | undefined
   /** Which failures may be repeated; by default all that are retryable, which is right for a safe request. */
@@ -81,7 +86,7 @@ export interface Call<A> {
 }
 
 /** A call whose answer is read piece by piece: only what comes before the body is waited for. */
-export type OpenCall = Omit<Call<never>, "decode" | "isUpload">
+export type OpenCall = Omit<Call<never>, "decode" | "isStale" | "isUpload">
 
 /** The beginning of an answer. */
 export interface Opened {
@@ -555,6 +560,7 @@ const read = <A>(
         return Effect.fail(statusError(failure(), response.status))
       }
       const error = Cause.squash(cause)
+      const isStale = call.isStale?.(json.value) === true
       // A RangeError is the stack's end
       return Cause.hasFails(cause) || error instanceof RangeError
         ? invalid(
@@ -563,7 +569,8 @@ const read = <A>(
               ? "it is nested too deep"
               : excerpt(oneLine(scrub((error as Schema.SchemaError).message)), 300)
           }).`,
-          false
+          isStale,
+          isStale ? "The provider may not have stored it yet. Try again later." : wrongServer
         )
         : Effect.failCause(cause as Cause.Cause<never>)
     }

@@ -47,6 +47,7 @@ import { type BadRequestError, type CreateError, refused, type RequestError } fr
 import type * as RunRef from "../internal/ref.ts"
 import { about, refOf } from "./internal/ref.ts"
 import { jsonBody, type Runtime } from "./internal/request.ts"
+import { decodeCreatedTask, outputIn } from "./internal/snapshot.ts"
 import { provider } from "./TelaExecution.ts"
 import * as TelaFile from "./TelaFile.ts"
 import * as Wire from "./TelaSchema.ts"
@@ -405,12 +406,16 @@ const decodeInput = Schema.decodeUnknownEffect(Wire.TaskInput)
 const decodeInputFiles = (body: unknown) =>
   Effect.map(decodeInput(body), ({ inputContent }) => inputContent?.files ?? [])
 
-/** The answer is a list, also for one task; were it shorter than what was asked for, nobody could tell which are missing. */
+/** The response is a list, or a task alone. A list of another length does not say which tasks are missing, so it does not decode. */
 const decodeCreated = (count: number) => {
   const decode = Schema.decodeUnknownEffect(
-    Schema.Array(Wire.Task).check(Schema.isMinLength(count), Schema.isMaxLength(count))
+    Schema.Array(Schema.Unknown).check(Schema.isMinLength(count), Schema.isMaxLength(count))
   )
-  return (body: unknown) => decode(Array.isArray(body) ? body : [body])
+  return (body: unknown) =>
+    Effect.flatMap(
+      decode(Array.isArray(body) ? body : [body]),
+      (tasks) => Effect.forEach(tasks, (task) => decodeCreatedTask(task))
+    )
 }
 
 const wasNotCarriedOut = (error: RequestError): boolean =>
@@ -537,10 +542,8 @@ const nest = (
 
 const outputOf = ({ outputContent }: Wire.Task): Option.Option<unknown> => {
   if (outputContent === undefined) return Option.none()
-  const output: { readonly content?: unknown; readonly steps?: unknown } = outputContent
-  if (output.content !== undefined) return Option.some(output.content)
-  const last: unknown = Array.isArray(output.steps) ? output.steps.at(-1) : undefined
-  return Option.some(Predicate.hasProperty(last, "output") ? last.output : output)
+  const output = outputIn(outputContent)
+  return Option.some(output === undefined ? outputContent : output)
 }
 
 const create = (

@@ -3,15 +3,16 @@ import { assert } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, Schema, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
-import { RunError, Tela } from "canvas-runs"
-import { apiKey, canvasId, failure, finish, live, setup, success } from "../tela/support.ts"
+import { RunError, RunStore, Tela } from "canvas-runs"
+import { apiKey, applicationId, canvasId, failure, finish, live, setup, success } from "../tela/support.ts"
 import type { Place } from "./kind.ts"
 
 const snapshots = "src/tela/internal/snapshot.ts"
 const answers = "src/tela/internal/syncAnswer.ts"
 const following = "src/tela/internal/follow.ts"
-const executing = "src/tela/internal/execute.ts"
+const modes = "src/tela/internal/execute.ts"
 const schemas = "src/tela/TelaSchema.ts"
+const outputs = "src/tela/internal/output.ts"
 
 const Output = Schema.Struct({ total: Schema.Number })
 
@@ -67,6 +68,79 @@ const hasStatus = (status: Tela.ExecutionStatus, body: unknown, params: Tela.Get
     Effect.gen(function*() {
       const found = yield* tela.getExecution(canvasId, { output: Output, ...params })
       assert.strictEqual(yield* found.status, status)
+    }))
+
+/** Moves the clock in small steps, each with the time that responses need, until the effect has ended. */
+const ended = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(effect)
+    while (fiber.pollUnsafe() === undefined) {
+      yield* TestClock.adjust("100 millis")
+      yield* Effect.promise(() => new Promise(setImmediate))
+    }
+    return yield* Fiber.join(fiber)
+  })
+
+/** The result of one that is looked up. */
+const resultIs = (expected: unknown, bodies: ReadonlyArray<unknown>, params: Tela.GetExecutionParams = {}) =>
+  answering(bodies, (tela) =>
+    Effect.gen(function*() {
+      const result = Effect.flatMap(tela.getExecution(canvasId, { output: Output, ...params }), ({ result }) => result)
+      assert.deepStrictEqual(yield* ended(result), expected)
+    }))
+
+/** The result of one that is created: the first body answers the creation. */
+const executionIs = (bodies: ReadonlyArray<unknown>) =>
+  answering(bodies, (tela) =>
+    Effect.gen(function*() {
+      const canvas = tela.canvas.make({ id: canvasId, output: Output })
+      const result = Effect.flatMap(canvas.execute({}, { async: true }), ({ result }) => result)
+      assert.deepStrictEqual(yield* ended(result), { total: 1 })
+    }))
+
+const newTask = { name: "A", variables: {} }
+
+const executing = (tela: Tela.Service, kind: "execution" | "task") =>
+  kind === "task"
+    ? tela.canvas.make({ applicationId }).execute({})
+    : tela.canvas.make({ id: canvasId }).execute({}, { async: true })
+
+/** The store keeps the ref, and the status is assumed until the first poll. */
+const isCreated = (body: unknown, kind: "execution" | "task" = "execution") =>
+  answering([body, kind === "task" ? task("completed") : execution("succeeded")], (tela) =>
+    Effect.gen(function*() {
+      const store = yield* RunStore.RunStore
+      const ref = yield* store.runOnce("key", executing(tela, kind))
+      assert.deepInclude(ref, { id: canvasId, kind })
+      const entry = yield* store.get("key")
+      assert.deepInclude(entry, { _tag: "Created", ref })
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+
+const isUnknown = (body: unknown, kind: "execution" | "task" = "execution") =>
+  answering([body], (tela) =>
+    Effect.gen(function*() {
+      const store = yield* RunStore.RunStore
+      const error = yield* Effect.flip(store.runOnce("key", executing(tela, kind)))
+      assert.strictEqual(error._tag, "CreateOutcomeUnknownError")
+      assert.strictEqual((yield* store.get("key"))?._tag, "Unknown")
+    }).pipe(Effect.provide(RunStore.layerMemory)))
+
+/** The wait fails with an error that names what is missing, and holds the ref and the last response. */
+const hasNoOutput = (bodies: ReadonlyArray<unknown>, params: Tela.GetExecutionParams = {}) =>
+  answering(bodies, (tela) =>
+    Effect.gen(function*() {
+      const exit = yield* finish(
+        Effect.flatMap(tela.getExecution(canvasId, { ...params }), ({ result }) => result)
+      )
+      const error = failure(exit)
+      assert.instanceOf(error, RunError.InvalidResponseError)
+      assert.isTrue(error.isRetryable)
+      assert.strictEqual(error.ref?.id, canvasId)
+      assert.deepStrictEqual(error.body, bodies.at(-1))
+      assert.match(
+        error.message,
+        /the status is "\w+", and the (?:content of the output|output of the last step) is missing/
+      )
     }))
 
 const completion = (more: object, choice?: object) => ({
@@ -270,8 +344,8 @@ export const places: ReadonlyArray<Place> = [
     name: "retrieve: an answer about another execution is no answer",
     mutant: {
       file: snapshots,
-      find: "about(ref, ref.kind === \"task\" ? decodeTask : decodeExecution)",
-      replace: "ref.kind === \"task\" ? decodeTask : decodeExecution"
+      find: "about(ref, decodeWhole(kind))",
+      replace: "decodeWhole(kind)"
     },
     inputs: {
       "another execution's success is an InvalidResponseError": () =>
@@ -281,6 +355,150 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
+    name: "decodeWhole: a success without an output is none, in any form of the response",
+    mutant: {
+      file: snapshots,
+      find: "hasNoOutput(kind, body) ? noOutput(body) : Effect.void,",
+      replace: "Effect.void,"
+    },
+    inputs: {
+      "output_content is null": () =>
+        hasNoOutput([execution("running"), { ...execution("succeeded"), output_content: null }]),
+      "output_content is absent": () => hasNoOutput([{ id: canvasId, status: "succeeded" }]),
+      "outputContent has no content": () =>
+        hasNoOutput([{ id: canvasId, status: "succeeded", outputContent: { role: "assistant" } }]),
+      "a task is validating without output": () =>
+        hasNoOutput([{ ...task("validating"), outputContent: null }], { isTask: true }),
+      "a task of a workflow has no steps": () =>
+        hasNoOutput([task("running"), { ...task("completed"), outputContent: { steps: [] } }], { isTask: true }),
+      "a workflow has no steps": () => hasNoOutput([{ ...workflow("completed"), steps: [] }]),
+      "the last step of a workflow has no output": () =>
+        hasNoOutput([{ ...workflow("completed"), steps: [{ output: 1 }, { name: "last" }] }]),
+      "a synchronous workflow has no steps": () =>
+        syncFailsWith("CreateOutcomeUnknownError", { ...workflow("completed"), steps: [] }),
+      "a synchronous run has no content": () =>
+        syncFailsWith("CreateOutcomeUnknownError", { ...execution("succeeded"), output_content: { role: "assistant" } })
+    },
+    control: () =>
+      answering([execution("succeeded", null)], (tela) =>
+        Effect.gen(function*() {
+          const { result } = yield* tela.getExecution(canvasId, { output: Schema.Null })
+          assert.isNull(yield* result)
+        }))
+  },
+  {
+    name: "isStale: an output that is stored later than the status is waited for",
+    mutant: { file: snapshots, find: "isAbout(ref, body) && hasNoOutput(kind, body),", replace: "false," },
+    inputs: {
+      "of an execution": () =>
+        resultIs({ total: 1 }, [
+          execution("running"),
+          { ...execution("succeeded"), output_content: null },
+          execution("succeeded")
+        ]),
+      "of a task of a workflow": () =>
+        resultIs({ total: 1 }, [
+          task("running"),
+          { ...task("validating"), outputContent: { steps: [] } },
+          { ...task("validating"), outputContent: { steps: [{ output: { total: 1 } }] } }
+        ], { isTask: true }),
+      "of one that is looked up": () =>
+        resultIs({ total: 1 }, [{ ...workflow("completed"), steps: [] }, workflow("completed")])
+    },
+    control: () =>
+      failsWith("InvalidResponseError", [{ ...execution("succeeded"), id: "another" }, execution("succeeded")])
+  },
+  {
+    name: "decodeCreated: an id is enough to follow what was created",
+    mutant: {
+      file: snapshots,
+      find: "isId(field(body, \"id\")) && errorIn(body) === undefined",
+      replace: "field(body, \"id\") === 0"
+    },
+    inputs: {
+      "B5: the status of an execution is absent, null, a number or an object": () =>
+        Effect.forEach([undefined, null, 5, {}], (status) => isCreated({ ...execution("created"), status })),
+      "B5: the output or another field of an execution is odd": () =>
+        Effect.forEach(
+          [{ output_content: 5 }, { output_content: { content: 1 }, outputContent: [] }, { status: 0, steps: [7] }],
+          (odd) => isCreated({ ...execution("running"), ...odd })
+        ),
+      "B5: the status or the output of a task is odd": () =>
+        Effect.forEach(
+          [{ status: undefined }, { status: null }, { status: 7, name: 7 }, { outputContent: "text" }],
+          (odd) => isCreated({ ...task("running"), ...odd }, "task")
+        ),
+      "B5: the same in a list of one": () =>
+        Effect.andThen(isCreated([{ id: canvasId }]), isCreated([{ id: canvasId, status: null }], "task")),
+      "B5: tasks.create keeps all tasks that have an id": () =>
+        answering(
+          [[{ id: "a" }, { id: "b", status: 5, name: "B", tags: ["x"] }, task("running")]],
+          (tela) =>
+            Effect.gen(function*() {
+              const created = yield* tela.tasks.create(applicationId, [newTask, newTask, newTask])
+              assert.deepStrictEqual(created.map(({ id, status }) => [id, status]), [
+                ["a", "created"],
+                ["b", "created"],
+                [canvasId, "running"]
+              ])
+              assert.deepInclude(created[1], {
+                name: "B",
+                tags: ["x"],
+                raw: { id: "b", status: 5, name: "B", tags: ["x"] }
+              })
+            })
+        )
+    },
+    control: () => Effect.andThen(isCreated([execution("created")]), isCreated([task("running")], "task"))
+  },
+  {
+    name: "decodeCreated: an error or a completion names no execution, whatever its id is",
+    mutant: {
+      file: snapshots,
+      find: " && errorIn(body) === undefined && !Array.isArray(field(body, \"choices\"))",
+      replace: ""
+    },
+    inputs: {
+      "an error with an id": () => isUnknown({ id: "err-1", error: { message: "quota" } }),
+      "a status of 4xx": () => isUnknown({ id: "err-1", status: 422, message: "no" }),
+      "success false, for a task": () => isUnknown({ id: "err-1", success: false }, "task"),
+      "a completion": () => isUnknown(completion({})),
+      "a list of one error": () => isUnknown([{ id: "err-1", type: "error" }]),
+      "an error in the list of tasks": () =>
+        answering([[task("running"), { id: "err-1", error: "quota" }]], (tela) =>
+          Effect.gen(function*() {
+            const error = yield* Effect.flip(tela.tasks.create(applicationId, [newTask, newTask]))
+            assert.strictEqual(error._tag, "CreateOutcomeUnknownError")
+          }))
+    },
+    control: () => Effect.andThen(isUnknown({ status: "created" }), isUnknown({ id: "a/b" }, "task"))
+  },
+  {
+    name: "decodeCreated: a creation that is answered with a success without output is polled",
+    mutant: { file: snapshots, find: "hasNoOutput(kind, created) ?", replace: "created === undefined ?" },
+    inputs: {
+      "an execution": () => executionIs([{ ...execution("succeeded"), output_content: null }, execution("succeeded")]),
+      "a workflow": () =>
+        executionIs([{ ...workflow("completed"), steps: [] }, workflow("running"), workflow("completed")])
+    },
+    control: () => executionIs([execution("created"), execution("succeeded")])
+  },
+  {
+    name: "validateText: text that is JSON is an output in every mode",
+    mutant: { file: outputs, find: "typeof output !== \"string\"", replace: "typeof output !== \"symbol\"" },
+    inputs: {
+      "of an execution": () => resultIs({ total: 1 }, [execution("running"), execution("succeeded", "{\"total\":1}")]),
+      "of a task": () => resultIs({ total: 1 }, [task("validating", " {\"total\": 1} ")], { isTask: true }),
+      "of a synchronous answer": () =>
+        answering([completion({}, { message: { content: "{\"total\":1}" } })], (tela) =>
+          Effect.gen(function*() {
+            const { result } = yield* tela.canvas.make({ id: canvasId, output: Output }).execute({})
+            assert.deepStrictEqual(result, { total: 1 })
+          }))
+    },
+    control: () => failsWith("InvalidOutputError", [execution("succeeded", "{\"total\":")])
+  },
+  {
     name: "status: a success that the provider reports is one only with a valid output",
     mutant: {
       file: following,
@@ -288,8 +506,7 @@ export const places: ReadonlyArray<Place> = [
       replace: "onFailure: () => \"succeeded\" as const"
     },
     inputs: {
-      "an execution without an output that was looked up is failed": () =>
-        hasStatus("failed", { id: canvasId, status: "succeeded", output_content: null }),
+      "an execution whose output is null is failed": () => hasStatus("failed", execution("succeeded", null)),
       "an approved task whose output does not fit is failed": () =>
         hasStatus("failed", task("completed", { total: "1" }), { isTask: true })
     }
@@ -318,7 +535,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "run: an output is returned only if it is valid",
     mutant: {
-      file: executing,
+      file: modes,
       find: "({ output, requestId }) => validated(validate, output, { ref, requestId })\n      )\n  )",
       replace: "({ output }) => Effect.succeed(output as Output)\n      )\n  )"
     },

@@ -18,6 +18,7 @@ import {
 } from "../tela/answers.ts"
 import type { Place } from "./kind.ts"
 
+const outputs = "src/tela/internal/output.ts"
 const endMark = "src/tela/internal/endMark.ts"
 const fold = "src/tela/internal/streamFold.ts"
 const reader = "src/tela/internal/streamReader.ts"
@@ -155,6 +156,31 @@ export const places: ReadonlyArray<Place> = [
         ["Cancelled"]
       ),
       "in a synchronous answer": syncFails({ ...sync("12"), status: 503, detail: "no capacity" }, ["no capacity"])
+    }
+  },
+  {
+    name: "errorIn: success false is a failure, beside choices too",
+    mutant: { file: endMark, find: "success === false", replace: "success === 0" },
+    inputs: {
+      "in a chunk": hasFailed(part + event({ success: false, message: "quota" }) + done, ["quota"]),
+      "in a chunk with an end": hasFailed(
+        event({ success: false, choices: [{ delta: { content: "9" }, finish_reason: "stop" }] }) + done,
+        []
+      ),
+      "in a synchronous answer": syncFails({ ...sync("12"), success: false, detail: "no credits" }, ["no credits"]),
+      "in a synchronous workflow": syncFails({ ...workflow("completed"), success: false }, [])
+    },
+    control: succeeds(event({ success: true, choices: [{ delta: { content: "12" }, finish_reason: "stop" }] }), "12")
+  },
+  {
+    name: "isCommonChunk: the short way is closed for a chunk that has a word on success",
+    mutant: { file: fold, find: " &&\n    success === undefined", replace: "" },
+    inputs: {
+      "false": hasFailed(event({ success: false, choices: [{ delta: { content: "9" } }] }) + done, []),
+      "false, with an end": hasFailed(
+        part + event({ success: false, message: null, choices: [{ delta: { content: "" }, finish_reason: "stop" }] }),
+        []
+      )
     }
   },
   {
@@ -601,9 +627,9 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "validateText: text that is not JSON is not validated as another value",
     mutant: {
-      file: reader,
-      find: "json === undefined ? Effect.fail(issue)",
-      replace: "json === undefined ? validate({})"
+      file: outputs,
+      find: "onNone: () => Effect.fail(issue)",
+      replace: "onNone: () => validate({})"
     },
     inputs: Object.fromEntries(
       ["sorry, I cannot", "{\"a\":"].map((text) => [

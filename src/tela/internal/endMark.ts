@@ -9,7 +9,8 @@
  * | empty, `null` or absent | success | no end |
  *
  * `finishReason` is read like `finish_reason`. A stream is complete once `[DONE]` has arrived. A synchronous answer is complete because
- * it is one JSON document. An error in the answer, or a `status` that is a failure, is a failure whatever the reason says.
+ * it is one JSON document. An error in the answer, `success: false`, or a `status` that is a failure, is a failure whatever the reason
+ * says.
  */
 import * as Predicate from "effect/Predicate"
 
@@ -48,14 +49,17 @@ export const isAnswer = ({ index }: { readonly index?: unknown }): boolean => ty
  */
 export const errorIn = (json: unknown): ReadonlyArray<string> | undefined => {
   if (!Predicate.isObject(json)) return undefined
-  const { choices, code, error, errors, object, status, statusCode, type } = json
+  const { choices, code, error, errors, object, status, statusCode, success, type } = json
   const reported = isError(error)
     ? error
     : isError(errors) && !isEmptyObject(errors)
     ? errors
-    : object === "error" || type === "error" || reasonOf(status) === "failure" || isErrorStatus(status) ||
+    : object === "error" || type === "error" ||
+        reasonOf(status) === "failure" || isErrorStatus(status) ||
         !Array.isArray(choices) && [statusCode, code].some(isErrorStatus)
     ? json
+    : success === false
+    ? { ...json, status: undefined }
     : undefined
   if (reported === undefined) return undefined
   const words = wordsOf(reported)

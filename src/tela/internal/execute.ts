@@ -22,7 +22,7 @@ import { follow } from "./follow.ts"
 import { type Validate, validated } from "./output.ts"
 import { makePolicy } from "./policy.ts"
 import { operation, prepare, type Runtime, spanAttributes, type Target } from "./request.ts"
-import { decodeCreatedTask, decodeExecution, executionFailed, source } from "./snapshot.ts"
+import { decodeCreated, executionFailed, source } from "./snapshot.ts"
 import { decodeSync, failedAnswer } from "./syncAnswer.ts"
 
 /** Executes, and waits for the response. */
@@ -85,7 +85,7 @@ const createAsync = <E, R>(runtime: Runtime, target: Target, variables: unknown,
     const kind = target._tag === "Application" ? "task" : "execution"
     const created = yield* Create.create(
       runtime.api,
-      { operation, request, decode: kind === "task" ? decodeCreatedTask : decodeExecution },
+      { operation, request, decode: decodeCreated(kind) },
       { retryCreates: runtime.retryCreates }
     ).pipe(
       Effect.map(({ requestId, value }) => {

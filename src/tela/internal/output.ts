@@ -1,5 +1,6 @@
 /** The output of an execution, converted by the schema of the caller. */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { shorten } from "../../internal/describe.ts"
 import type * as RunRef from "../../internal/ref.ts"
 import { InvalidOutputError } from "../../RunError.ts"
@@ -12,7 +13,10 @@ export type Validate<Output> = (output: unknown) => Effect.Effect<Output, string
 export const validateWith = (schema: AnySchema.AnySchema | undefined, skip: boolean | undefined): Validate<never> =>
   (schema === undefined || skip === true ? Effect.succeed : AnySchema.decode(schema)) as Validate<never>
 
-/** Validates the output of an execution that succeeded. The error for one that does not fit holds the output. */
+/**
+ * Validates the output of an execution that succeeded. Text that does not fit is read as JSON, because a server may send structured
+ * output as text. The error for an output that does not fit holds it.
+ */
 export const validated = <Output>(
   validate: Validate<Output>,
   output: unknown,
@@ -22,7 +26,7 @@ export const validated = <Output>(
     readonly finishReason?: string | undefined
   }
 ): Effect.Effect<Output, InvalidOutputError> =>
-  Effect.mapError(validate(output), (issue) =>
+  Effect.mapError(validateText(validate, output), (issue) =>
     new InvalidOutputError({
       message:
         `The execution succeeded${
@@ -35,3 +39,14 @@ export const validated = <Output>(
       ...(context.ref === undefined ? undefined : { ref: context.ref }),
       ...(context.requestId === undefined ? undefined : { requestId: context.requestId })
     }))
+
+const validateText = <Output>(validate: Validate<Output>, output: unknown): Effect.Effect<Output, string> =>
+  typeof output !== "string"
+    ? validate(output)
+    : Effect.catch(validate(output), (issue) =>
+      Option.match(parseJson(output), {
+        onNone: () => Effect.fail(issue),
+        onSome: (json) => Effect.mapError(validate(json), () => issue)
+      }))
+
+const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))

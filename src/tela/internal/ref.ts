@@ -45,6 +45,10 @@ const refIn = (
 export const about =
   <A>(ref: RunRef.RunRef, decode: (body: unknown) => Effect.Effect<A, Schema.SchemaError>) =>
   (body: unknown): Effect.Effect<A, Schema.SchemaError> =>
-    Predicate.hasProperty(body, "id") && typeof body.id === "string" && body.id.toLowerCase() === ref.id.toLowerCase()
+    isAbout(ref, body)
       ? decode(body)
       : Effect.andThen(Schema.decodeUnknownEffect(Schema.Struct({ id: Schema.Literal(ref.id) }))(body), decode(body))
+
+/** Whether a response has the id of `ref`, in any case. */
+export const isAbout = (ref: RunRef.RunRef, body: unknown): boolean =>
+  Predicate.hasProperty(body, "id") && typeof body.id === "string" && body.id.toLowerCase() === ref.id.toLowerCase()

@@ -5,6 +5,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Http from "../../internal/http.ts"
+import { isId } from "../../internal/id.ts"
 import type * as RunRef from "../../internal/ref.ts"
 import { runFailed } from "../../internal/runFailed.ts"
 import type { RequestError, RunFailedError } from "../../RunError.ts"
@@ -13,7 +14,7 @@ import type * as Webhooks from "../../Webhooks.ts"
 import { type ExecutionSnapshot, type ExecutionStatus, provider } from "../TelaExecution.ts"
 import * as Wire from "../TelaSchema.ts"
 import { errorIn } from "./endMark.ts"
-import { about } from "./ref.ts"
+import { about, isAbout } from "./ref.ts"
 
 /** An execution, or a task, as the kernel follows it. */
 export interface Source extends RunSource.RunSource<ExecutionSnapshot, ExecutionSnapshot, ExecutionSnapshot> {}
@@ -49,14 +50,17 @@ export const retrieve = (
   ref: RunRef.RunRef,
   operation: string,
   isPoll: boolean
-): Effect.Effect<RunSource.Answer<ExecutionSnapshot>, RequestError> =>
-  api.call({
+): Effect.Effect<RunSource.Answer<ExecutionSnapshot>, RequestError> => {
+  const kind = ref.kind === "task" ? "task" : "execution"
+  return api.call({
     operation,
-    request: HttpClientRequest.get(ref.kind === "task" ? `/task/${ref.id}` : `/v2/chat/completions/${ref.id}`),
-    decode: about(ref, ref.kind === "task" ? decodeTask : decodeExecution),
+    request: HttpClientRequest.get(kind === "task" ? `/task/${ref.id}` : `/v2/chat/completions/${ref.id}`),
+    decode: about(ref, decodeWhole(kind)),
+    isStale: (body) => isAbout(ref, body) && hasNoOutput(kind, body),
     ref,
     isPoll
   })
+}
 
 const classify: Source["classify"] = (run) =>
   run.status === "succeeded"
@@ -126,10 +130,47 @@ export const decodeExecution = (body: unknown): Effect.Effect<ExecutionSnapshot,
       snapshotOf("execution", run, runStatus, run.outputContent?.content, body))
 
 const decodeTask = (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.SchemaError> =>
-  Effect.map(decodeWireTask(body), (task) => ({
-    ...snapshotOf("task", task, taskStatus, task.outputContent?.content, body),
-    task
-  }))
+  Effect.map(decodeWireTask(body), taskSnapshot)
+
+const taskSnapshot = (task: Wire.Task): ExecutionSnapshot => ({
+  ...snapshotOf("task", task, taskStatus, outputIn(task.outputContent), task.raw),
+  task
+})
+
+/** The output of a task: its content, or the output of a workflow's last step. `undefined` where it has neither. */
+export const outputIn = (output: unknown): unknown => {
+  const content = field(output, "content")
+  const steps = field(output, "steps")
+  return content === undefined && Array.isArray(steps) ? field(steps.at(-1), "output") : content
+}
+
+/**
+ * Decodes the state, and fails where it is a success without an output (promise 9). An output of `null` is one that the schema of the
+ * caller judges.
+ */
+export const decodeWhole =
+  (kind: ExecutionSnapshot["kind"]) => (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.SchemaError> =>
+    Effect.andThen(
+      hasNoOutput(kind, body) ? noOutput(body) : Effect.void,
+      kind === "task" ? decodeTask(body) : decodeExecution(body)
+    )
+
+/** Whether a response is a success without an output, which may be stored later. */
+const hasNoOutput = (kind: ExecutionSnapshot["kind"], body: unknown): boolean => {
+  const table = kind === "task" ? taskStatus : isWorkflow(body) ? workflowStatus : runStatus
+  const status = field(body, "status")
+  return typeof status === "string" && statusIn(table, status, body) === "succeeded" &&
+    outputIn(isWorkflow(body) ? body : field(body, "output_content") ?? field(body, "outputContent")) === undefined
+}
+
+const noOutput = (body: unknown) =>
+  Schema.decodeUnknownEffect(
+    Schema.Unknown.check(Schema.makeFilter(() =>
+      `the status is ${JSON.stringify(field(body, "status"))}, and ${
+        isWorkflow(body) ? "the output of the last step" : "the content of the output"
+      } is missing`
+    ))
+  )(body)
 
 const snapshotOf = (
   kind: ExecutionSnapshot["kind"],
@@ -148,6 +189,36 @@ const snapshotOf = (
   raw: body
 })
 
-/** The response to the creation of a task is the task, or a list of one. */
-export const decodeCreatedTask = (body: unknown) =>
-  decodeTask(Array.isArray(body) && body.length === 1 ? body[0] : body)
+/**
+ * Decodes the response to a creation: the execution or the task, or a list of one. Its id is enough to follow it. If anything else
+ * is missing, or is not as documented, or if there is a success without output, its status is assumed to be `created` until the
+ * first poll. A response that reports an error, or that is a completion, names no execution.
+ */
+export const decodeCreated =
+  (kind: ExecutionSnapshot["kind"]) => (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.SchemaError> => {
+    const created: unknown = Array.isArray(body) && body.length === 1 ? body[0] : body
+    const decoded: Effect.Effect<ExecutionSnapshot, Schema.SchemaError> = kind === "task"
+      ? Effect.map(decodeCreatedTask(created), taskSnapshot)
+      : Effect.catch(decodeExecution(created), (error) =>
+        isAccepted(created)
+          ? Effect.succeed(snapshotOf(kind, { id: created.id, status: "created" }, runStatus, undefined, created))
+          : Effect.fail(error))
+    return Effect.map(
+      decoded,
+      (snapshot) => hasNoOutput(kind, created) ? { ...snapshot, status: "created" } : snapshot
+    )
+  }
+
+/** Decodes one task of the response to a creation, by the rules of `decodeCreated`. */
+export const decodeCreatedTask = (body: unknown): Effect.Effect<Wire.Task, Schema.SchemaError> =>
+  Effect.catch(decodeWireTask(body), (error) =>
+    isAccepted(body)
+      ? Effect.map(
+        decodeWireTask({ ...body, status: "created", outputContent: null }),
+        (task) => ({ ...task, raw: body })
+      )
+      : Effect.fail(error))
+
+/** Whether a response names what was created, and reports no error. */
+const isAccepted = (body: unknown): body is { readonly id: string } =>
+  isId(field(body, "id")) && errorIn(body) === undefined && !Array.isArray(field(body, "choices"))

@@ -317,12 +317,6 @@ const parseJson = (text: string): unknown => {
   }
 }
 
-/** The value of a text that is JSON, or `undefined`. */
-export const jsonOf = (text: string): unknown => {
-  const json = parseJson(text)
-  return json === notJson ? undefined : json
-}
-
 // The schema's interpreter costs half of the parsing, so it judges only what is rare
 const decodeChunk = Schema.decodeUnknownOption(Wire.StreamChunk)
 
@@ -332,10 +326,11 @@ const decodeChunk = Schema.decodeUnknownOption(Wire.StreamChunk)
  */
 export const isCommonChunk = (raw: unknown): raw is Wire.StreamChunk => {
   if (typeof raw !== "object" || raw === null) return false
-  const { choices, error, errors, id, message, object, status, type } = raw as {
-    [K in keyof Wire.StreamChunk | "error" | "errors" | "object" | "status" | "type"]?: unknown
+  const { choices, error, errors, id, message, object, status, success, type } = raw as {
+    [K in keyof Wire.StreamChunk | "error" | "errors" | "object" | "status" | "success" | "type"]?: unknown
   }
   return error == null && errors === undefined && object !== "error" && type === undefined && status === undefined &&
+    success === undefined &&
     isTextOrNullish(id) &&
     Array.isArray(choices) && choices.length === 1 && isCommonChoice(choices[0]) &&
     (message == null || hasContent(message))

@@ -237,22 +237,13 @@ const final = <Output>(reader: Reader<Output>): Parts<Output> =>
   Effect.suspend(() => {
     const { opened: { requestId }, said: { finishReason, message }, validate } = reader
     return Effect.map(
-      validated(validateText(validate, message), Fold.outputOf(reader.said), { requestId, finishReason }),
+      validated(validate, Fold.outputOf(reader.said), { requestId, finishReason }),
       (result) => {
         reader.ending = Cause.done()
         return [{ _tag: "final", result, message, finishReason, requestId }] as const
       }
     )
   })
-
-/** The text of a canvas with structured output is JSON, for a server that sends it as text only. */
-const validateText = <Output>(validate: Validate<Output>, message: string): Validate<Output> => (output) =>
-  output !== message
-    ? validate(output)
-    : Effect.catch(validate(output), (issue) => {
-      const json = Fold.jsonOf(message)
-      return json === undefined ? Effect.fail(issue) : Effect.mapError(validate(json), () => issue)
-    })
 
 const tooLong = <Output>(reader: Reader<Output>): StreamInterruptedError =>
   interrupted(

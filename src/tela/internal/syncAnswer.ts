@@ -6,7 +6,7 @@ import type { CreateOutcomeUnknownError, FileInputError, RequestError, RunFailed
 import { provider } from "../TelaExecution.ts"
 import * as Wire from "../TelaSchema.ts"
 import { errorIn, isAnswer, outcomeOf, reasonOf } from "./endMark.ts"
-import { decodeExecution, executionFailed, failureOf, field, isWorkflow } from "./snapshot.ts"
+import { decodeWhole, executionFailed, failureOf, field, isWorkflow } from "./snapshot.ts"
 
 /** What a response says of the execution. */
 export type SyncAnswer =
@@ -32,7 +32,7 @@ export const decodeSync = (body: unknown): Effect.Effect<SyncAnswer, Schema.Sche
   if (isWorkflow(body) || isRun(body)) {
     return Effect.andThen(
       decodeStatus(isWorkflow(body) ? "completed" : "succeeded")(body),
-      Effect.map(decodeExecution(body), ({ output }) => answer(body, { _tag: "Succeeded", output }))
+      Effect.map(decodeWhole("execution")(body), ({ output }) => answer(body, { _tag: "Succeeded", output }))
     )
   }
   return Effect.map(Effect.andThen(decodeEnded(body), decodeChat(body)), ({ choices }) => {
