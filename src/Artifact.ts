@@ -29,6 +29,7 @@ import type * as Headers from "effect/http/Headers"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as PlatformError from "effect/PlatformError"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
@@ -54,7 +55,7 @@ export interface ArtifactSource<E = never, R = never> {
   readonly name: string
   /** The link. A path such as `/v1/artifacts/a` or `v1/artifacts/a` is resolved against `baseUrl` of the options. */
   readonly url: string
-  /** Its size in bytes, where the provider tells. */
+  /** Its size in bytes, where the provider tells. What is no whole number, 0 or more, counts as not told. */
   readonly size: number | undefined
   /** Its media type, where the provider tells. */
   readonly contentType?: string | undefined
@@ -157,8 +158,9 @@ export const checkTarget = (operation: string, target: Target): Effect.Effect<Ta
           operation,
           "directory",
           directory ?? null,
-          Predicate.isString,
-          "the path of a folder, as text"
+          // The current folder is rarely meant by a path that is empty
+          (value) => typeof value === "string" && value.trim() !== "",
+          "the path of a folder, such as \".\" for the current one"
         ),
         CallOptions.checkKind(operation, "filename", filename, Predicate.isString, "the name of a file, as text")
       )
@@ -166,7 +168,7 @@ export const checkTarget = (operation: string, target: Target): Effect.Effect<Ta
 
 /**
  * Writes the artifact into a folder, which is made if it does not exist, under its own name made safe, or under `filename`. A
- * file of that name is replaced. Returns the path.
+ * file of that name is replaced; a folder, a device or a pipe of that name is an `ArtifactError`. Returns the path.
  *
  * @category reading
  * @since 0.1.0
@@ -179,14 +181,27 @@ export const toFile = <E, R>(
   Effect.gen(function*() {
     const checked = yield* checkTarget("Artifact.toFile", target)
     const fs = yield* FileSystem.FileSystem
-    const directory = checked.directory === "" ? "." : checked.directory
+    const { directory } = checked
     const path = `${directory.replace(/[/\\]+$/, "")}/${FileName.writable(checked.filename ?? source.name, "artifact")}`
     const suffix = Math.abs(yield* Random.nextInt).toString(36)
     const partial = `${path}.${suffix}.partial`
     const fail = (cause: PlatformError.PlatformError) => {
       return artifactError(source, "write", `${explain(cause)} The path was to be ${path}.`, { cause })
     }
-    yield* Effect.mapError(fs.makeDirectory(directory, { recursive: true }), fail)
+    yield* Effect.mapError(makeDirectory(fs, directory), fail)
+    const there = Option.getOrUndefined(yield* Effect.option(fs.stat(path)))
+    if (there !== undefined && there.type !== "File") {
+      return yield* Effect.fail(
+        artifactError(
+          source,
+          "write",
+          `${path} is there already, and is ${
+            kinds[there.type]
+          }. Only a file is replaced: give another filename or directory.`,
+          {}
+        )
+      )
+    }
     yield* writeTo(options, source, fs, partial).pipe(
       Effect.mapError((error) => isPlatformError(error) ? fail(error) : error),
       Effect.andThen(Effect.mapError(fs.rename(partial, path), fail)),
@@ -194,6 +209,38 @@ export const toFile = <E, R>(
     )
     return path
   })
+
+/**
+ * Makes a folder and its parents. Node says ENOENT where one is missing on a file system that is read-only, and names it. To make
+ * that one alone tells the reason.
+ */
+const makeDirectory = (
+  fs: FileSystem.FileSystem,
+  directory: string
+): Effect.Effect<void, PlatformError.PlatformError> => {
+  const all = fs.makeDirectory(directory, { recursive: true })
+  return Effect.catch(all, (error) => {
+    const { cause } = error.reason
+    const missing = Predicate.hasProperty(cause, "path") && typeof cause.path === "string" ? cause.path : directory
+    return codeOf(error) === "ENOENT" ? Effect.andThen(fs.makeDirectory(missing), all) : Effect.fail(error)
+  })
+}
+
+/** The code of the operating system. */
+const codeOf = ({ reason: { cause } }: PlatformError.PlatformError): unknown =>
+  Predicate.hasProperty(cause, "code") ? cause.code : undefined
+
+/** What stands where the file was to be. A link counts as what it leads to. */
+const kinds: Readonly<Record<FileSystem.File.Type, string>> = {
+  File: "a file",
+  Directory: "a folder",
+  SymbolicLink: "a link",
+  BlockDevice: "a device",
+  CharacterDevice: "a device",
+  FIFO: "a named pipe",
+  Socket: "a socket",
+  Unknown: "of a kind that is not known"
+}
 
 /** Fewer and larger writes than chunks arrive save most of the time that writing takes. */
 const pieceBytes = 1024 * 1024
@@ -206,7 +253,7 @@ const writeTo = <E, R>(
   path: string
 ): Effect.Effect<void, ArtifactError | PlatformError.PlatformError | E, R> =>
   Effect.gen(function*() {
-    const length = Math.max(1, Math.min(source.size ?? pieceBytes, pieceBytes))
+    const length = Math.max(1, Math.min(sizeOf(source) ?? pieceBytes, pieceBytes))
     const full = yield* Queue.unbounded<Uint8Array | "restart", Cause.Done>()
     const free = yield* Queue.unbounded<Uint8Array<ArrayBuffer>>()
     let filling = new Uint8Array(length)
@@ -262,8 +309,7 @@ const writeTo = <E, R>(
 
 /** What the file system says, and what to do about it. */
 const explain = (error: PlatformError.PlatformError): string => {
-  const { cause } = error.reason
-  const code = Predicate.hasProperty(cause, "code") ? cause.code : undefined
+  const code = codeOf(error)
   switch (code) {
     case "ENOSPC":
     case "EDQUOT":
@@ -273,10 +319,13 @@ const explain = (error: PlatformError.PlatformError): string => {
     case "EACCES":
     case "EPERM":
       return `The folder must not be written to (${code}). Change its permissions, or write to another folder.`
+    case "ENOENT":
+      return "The folder could not be made, or is gone (ENOENT). Check that its nearest parent that exists may be written to."
     case "ENAMETOOLONG":
       return "The name or the path is too long (ENAMETOOLONG). Give a shorter filename or directory."
     case "EEXIST":
     case "EISDIR":
+    case "ENOTEMPTY":
     case "ENOTDIR":
       return `A folder and a file have the same name (${code}). Give another filename or directory.`
     default:
@@ -437,8 +486,12 @@ const count = <E, R>(source: ArtifactSource<E, R>, progress: Progress, bytes: nu
 }
 
 /** The number of bytes that have to arrive, if it is known. */
-const expectedOf = <E, R>({ size }: ArtifactSource<E, R>, { isEncoded, total }: Progress): number | undefined =>
-  isEncoded ? undefined : size ?? total
+const expectedOf = <E, R>(source: ArtifactSource<E, R>, { isEncoded, total }: Progress): number | undefined =>
+  isEncoded ? undefined : sizeOf(source) ?? total
+
+/** The size that the provider tells. What is no number of bytes, such as -1 for an unknown size, is none. */
+const sizeOf = <E, R>({ size }: ArtifactSource<E, R>): number | undefined =>
+  Number.isSafeInteger(size) && size! >= 0 ? size : undefined
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Requests
@@ -594,7 +647,7 @@ const isPage = <E, R>(source: ArtifactSource<E, R>, headers: Headers.Headers): b
   return isHtml(headers["content-type"]) &&
     !(isHtml(source.contentType) || /^[xs]?html?$/i.test(extension ?? "html") && source.contentType === undefined) &&
     // A file of the right size is the file, whatever its server calls it
-    (source.size === undefined || wholeNumber(headers["content-length"]) !== source.size)
+    (sizeOf(source) === undefined || wholeNumber(headers["content-length"]) !== sizeOf(source))
 }
 
 const isCompressed = (headers: Headers.Headers): boolean =>

@@ -109,6 +109,7 @@ export const fromPath = (
     const wrong = (name: string, value: unknown) =>
       readError(Predicate.isString(path) ? path : "the file", new TypeError(`${name} is ${quote(value)}, not text`))
     if (!Predicate.isString(path)) return yield* wrong("its path", path)
+    if (path === "") return yield* readError("the file", new TypeError("its path is \"\", which names none"))
     const checked = yield* Effect.mapError(
       Effect.fromResult(Options.read("options", options, ["filename", "contentType"])),
       ({ message }) => readError(path, new TypeError(message))
@@ -118,7 +119,7 @@ export const fromPath = (
     }
     const fs = yield* FileSystem.FileSystem
     const filename = checked.filename ?? FileName.lastSegment(path)
-    const fail = (cause: unknown) => readError(filename, cause)
+    const fail = (cause: unknown) => readError(filename === "" ? path : filename, cause)
     const info = yield* Effect.mapError(fs.stat(path), fail)
     if (info.type !== "File") return yield* fail(new Error(`${path} is not a file but a ${info.type.toLowerCase()}`))
     return {

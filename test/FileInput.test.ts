@@ -145,5 +145,23 @@ describe("fromPath", () => {
       assert.include(missing.message, "paper.pdf")
       const folder = yield* Effect.flip(FileInput.fromPath("/tmp", { filename: "x" }))
       assert.include(folder.message, "directory")
+      const slash = yield* Effect.flip(FileInput.fromPath("/tmp/"))
+      assert.include(slash.message, "/tmp/ could not be read (/tmp/ is not a file but a directory)")
+    }).pipe(Effect.provide(NodeFileSystem.layer)))
+
+  it.effect("says what a path is that is none", () =>
+    Effect.gen(function*() {
+      for (
+        const [path, says] of [
+          ["", "its path is \"\", which names none"],
+          [undefined, "its path is undefined, not text"],
+          [new URL("file:///a.txt"), "its path is an object, not text"],
+          [new Uint8Array(1), "its path is an object, not text"]
+        ] as const
+      ) {
+        const error = yield* Effect.flip(FileInput.fromPath(path as string))
+        assert.instanceOf(error, RunError.FileInputError)
+        assert.include(error.message, `the file could not be read (${says})`)
+      }
     }).pipe(Effect.provide(NodeFileSystem.layer)))
 })

@@ -2,7 +2,9 @@ import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, PlatformError, Redacted, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientError } from "effect/http"
+import { execFileSync } from "node:child_process"
 import type { RequestListener } from "node:http"
+import { createServer } from "node:net"
 import { gzipSync } from "node:zlib"
 import { Artifact, RunError, Spine } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
@@ -590,6 +592,105 @@ describe("E3: a file system that refuses", () => {
           assert.deepStrictEqual([error.reason, error.isRetryable], ["write", false])
           assert.include(error.message, says)
           assert.include(error.message, code)
+        }
+      }))
+  }
+})
+
+describe("what is in the way of a file", () => {
+  const writing = (options: Artifact.Options, directory: string) =>
+    Effect.flip(Artifact.toFile(options, sourceOf(), { directory }))
+
+  it.live("a folder, a pipe, a device or a socket is not replaced, and the error says what it is", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const directory = yield* fs.makeTempDirectoryScoped()
+      const path = `${directory}/report.txt`
+      const server = createServer()
+      yield* Effect.addFinalizer(() => Effect.sync(() => server.close()))
+      const obstacles: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown>]> = [
+        ["a folder", fs.makeDirectory(path)],
+        ["a folder", Effect.andThen(fs.makeDirectory(path), fs.writeFileString(`${path}/x`, "x"))],
+        ["a folder", fs.symlink(directory, path)],
+        ["a device", fs.symlink("/dev/null", path)],
+        ["a named pipe", Effect.sync(() => execFileSync("sh", ["-c", "mkfifo \"$0\"", path]))],
+        ["a socket", Effect.callback<void>((resume) => void server.listen(path, () => resume(Effect.void)))]
+      ]
+      for (const [what, make] of obstacles) {
+        yield* make
+        const { client, requests } = makeStore(() => ({ body: content }))
+        const error = artifactError(yield* writing(optionsOn(client), directory))
+        assert.deepStrictEqual([error.reason, error.isRetryable], ["write", false])
+        assert.include(error.message, `${path} is there already, and is ${what}. Only a file is replaced`)
+        assert.deepStrictEqual(requests, [])
+        assert.deepStrictEqual(yield* fs.readDirectory(directory), ["report.txt"])
+        yield* fs.remove(path, { recursive: true })
+      }
+    })).pipe(Effect.provide(NodeFileSystem.layer)))
+
+  it.live("a file is replaced, and so is a link, but not what the link leads to", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const directory = yield* fs.makeTempDirectoryScoped()
+      const path = `${directory}/report.txt`
+      const other = yield* fs.makeTempFileScoped()
+      yield* fs.writeFileString(other, "other")
+      for (
+        const make of [fs.writeFileString(path, "before"), fs.symlink(other, path), fs.symlink(`${path}.none`, path)]
+      ) {
+        yield* make
+        const options = optionsOn(makeStore(() => ({ body: content })).client)
+        assert.strictEqual(yield* Artifact.toFile(options, sourceOf(), { directory }), path)
+        assert.strictEqual(yield* fs.readFileString(path), content)
+        assert.strictEqual(yield* fs.readFileString(other), "other")
+        yield* fs.remove(path)
+      }
+    })).pipe(Effect.provide(NodeFileSystem.layer)))
+
+  it.live("a folder that is missing on a read-only file system says so, though Node says that it does not exist", () =>
+    Effect.gen(function*() {
+      const made: Array<unknown> = []
+      const failing = (code: string, path: string) =>
+        Effect.fail(PlatformError.systemError({
+          _tag: "NotFound",
+          module: "FileSystem",
+          method: "makeDirectory",
+          cause: Object.assign(new Error(code), { code, path })
+        }))
+      for (
+        const [reason, says] of [
+          ["EROFS", "The file system is read-only (EROFS)"],
+          ["ENOENT", "Check that its nearest parent that exists may be written to"]
+        ] as const
+      ) {
+        const layer = Layer.effect(
+          FileSystem.FileSystem,
+          Effect.map(FileSystem.FileSystem, (fs): FileSystem.FileSystem => ({
+            ...fs,
+            makeDirectory: (path, options) => {
+              made.push(path)
+              return options?.recursive === true ? failing("ENOENT", "/ro/a") : failing(reason, path)
+            }
+          }))
+        ).pipe(Layer.provide(NodeFileSystem.layer))
+        const options = optionsOn(makeStore(() => ({ body: content })).client)
+        const error = artifactError(yield* Effect.provide(writing(options, "/ro/a/b"), layer))
+        assert.strictEqual(error.reason, "write")
+        assert.include(error.message, says)
+        assert.deepStrictEqual(made.splice(0), ["/ro/a/b", "/ro/a"])
+      }
+    }))
+})
+
+describe("an announced size that is none", () => {
+  for (const size of [-1, 1.5, NaN, Infinity, 2 ** 60, "3" as never, null as never]) {
+    it.live(`${String(size)} counts as not announced`, () =>
+      Effect.gen(function*() {
+        for (const read of Object.values(ways)) {
+          const options = optionsOn(makeStore(() => ({ body: content, headers: { "content-length": "20" } })).client, 0)
+          assert.strictEqual(yield* read(options, sourceOf({ size })), content)
+          const cut = optionsOn(makeStore(() => ({ body: content, headers: { "content-length": "21" } })).client, 0)
+          assert.strictEqual(artifactError(yield* Effect.flip(read(cut, sourceOf({ size })))).reason, "size")
         }
       }))
   }

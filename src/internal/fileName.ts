@@ -29,7 +29,7 @@ const shorten = (name: string, limit = maxBytes): string => {
 const bytesOf = (unit: number): number => unit < 0x80 ? 1 : unit < 0x800 || unit >= 0xd800 && unit < 0xe000 ? 2 : 3
 
 /** Names that Windows keeps for devices, whatever their extension, with its superscript digits and with spaces at the end. */
-const reserved = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(?:\..*)?$/i
+const reserved = /^(?:con|prn|aux|nul|conin\$|conout\$|clock\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(?:\..*)?$/i
 
 /** A name that can be written into a folder, and into that folder only. Doing this again changes nothing. */
 export const writable = (name: string, fallback: string): string => {

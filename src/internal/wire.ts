@@ -71,6 +71,9 @@ export const sideFieldOr = <S extends Schema.Constraint>(
 const lenient = <S extends Schema.Constraint>(schema: S): S =>
   Schema.NullOr(schema).pipe(Schema.catchDecoding(() => Effect.succeedSome(null))) as Schema.Constraint as S
 
+/** A number of bytes, or of anything else that is counted. */
+export const Count: Schema.Int = /*#__PURE__*/ Schema.Int.check(/*#__PURE__*/ Schema.isGreaterThanOrEqualTo(0))
+
 /** One of the literals known today, or any other string: the set is the server's to extend. */
 export const openLiterals = <const L extends ReadonlyArray<string>>(
   literals: L

@@ -25,6 +25,7 @@ import { messageOf } from "../internal/describe.ts"
 import { Id } from "../internal/id.ts"
 import {
   absentable,
+  Count,
   open,
   openLiterals,
   type Raw,
@@ -153,7 +154,7 @@ export const Artifact = open({
   /** Where the file can be read, for a limited time (assumed: a signed URL that needs no API key). */
   download_url: Schema.String,
   /** The size of the file in bytes. */
-  size_bytes: sideField(Schema.Finite)
+  size_bytes: sideField(Count)
 })
 
 /**

@@ -16,6 +16,7 @@ import * as Schema from "effect/Schema"
 import { Id } from "../internal/id.ts"
 import {
   absentable,
+  Count,
   open,
   openLiterals,
   renamed,
@@ -549,7 +550,7 @@ export const VaultMetadata = open({
   originalFileName: sideField(Schema.String),
   mimeType: sideField(Schema.String),
   /** In bytes. */
-  size: sideField(Schema.Finite),
+  size: sideField(Count),
   createdAt: sideField(Schema.String),
   uploadedAt: sideField(Schema.String)
 })

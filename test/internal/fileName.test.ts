@@ -8,7 +8,19 @@ import { makeStore } from "../fileStore.ts"
 
 describe("E2: names of files", () => {
   for (
-    const name of ["COM¹.txt", "com².tar.gz", "LPT³", "con .txt", "CONIN$", "conout$.log", "nul", "Aux.x", "COM0"]
+    const name of [
+      "COM¹.txt",
+      "com².tar.gz",
+      "LPT³",
+      "con .txt",
+      "CONIN$",
+      "conout$.log",
+      "CLOCK$",
+      "clock$ .txt",
+      "nul",
+      "Aux.x",
+      "COM0"
+    ]
   ) {
     it(`E2: ${JSON.stringify(name)} is a device of Windows, and gets another name`, () => {
       const safe = FileName.writable(name, "artifact")

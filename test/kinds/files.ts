@@ -200,7 +200,11 @@ const clean = (cause: unknown) => () =>
 export const places: ReadonlyArray<Place> = [
   {
     name: "downloads: the announced size is no check of a compressed file",
-    mutant: { file: artifact, find: "isEncoded ? undefined : size ?? total", replace: "size ?? total" },
+    mutant: {
+      file: artifact,
+      find: "isEncoded ? undefined : sizeOf(source) ?? total",
+      replace: "sizeOf(source) ?? total"
+    },
     inputs: {
       "zstd, and a size of one byte": succeeds(
         content,
@@ -465,6 +469,14 @@ export const places: ReadonlyArray<Place> = [
         (_, index) => index === 1 ? { status: 304, headers: { location: "/a" } } : { body: content }
       )
     }
+  },
+  {
+    name: "downloads: a size is a whole number of bytes",
+    mutant: { file: artifact, find: "Number.isSafeInteger(size) && size! >= 0 ? size : undefined", replace: "size" },
+    inputs: Object.fromEntries([-1, 0.5, "20"].map((size) => [
+      JSON.stringify(size),
+      succeeds(content, () => ({ body: content }), { size: size as number })
+    ]))
   },
   {
     name: "links: an address is one of http",

@@ -189,6 +189,26 @@ describe("artifacts", () => {
       })).pipe(Effect.provide(layers())))
   }
 
+  it.effect("writes nowhere, and asks for nothing, where the folder is none", () =>
+    Effect.gen(function*() {
+      const { artifact, emulator, run, spine } = yield* completed()
+      for (const directory of ["", "  ", undefined as never, 5 as never]) {
+        for (
+          const call of [
+            spine.artifacts.toFile(run, artifact, { directory }),
+            spine.artifacts.toDirectory(run, directory)
+          ]
+        ) {
+          const error = yield* Effect.flip(
+            call as Effect.Effect<unknown, RunError.DownloadError, FileSystem.FileSystem>
+          )
+          assert.instanceOf(error, RunError.BadRequestError)
+          assert.include(error.message, "it must be the path of a folder, such as \".\" for the current one")
+        }
+      }
+      assert.deepStrictEqual(yield* emulator.requests, [])
+    }).pipe(Effect.provide(layers())))
+
   it.effect("leaves nothing behind when a download fails, and keeps what was there", () =>
     Effect.scoped(Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem

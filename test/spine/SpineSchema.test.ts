@@ -160,6 +160,23 @@ describe("a finished run", () => {
       ])
     }))
 
+  it.effect("B6: a size of a file that is no number of bytes is absent", () =>
+    Effect.gen(function*() {
+      const { runs } = yield* spineOf({
+        ...completed,
+        result: {
+          final_output: "x",
+          artifacts: [-1, 1.5, 2 ** 60, "3", {}, 0, 3].map((size_bytes) => ({ ...artifact, size_bytes }))
+        }
+      })
+      const run = yield* runs.waitForCompletion(id)
+      assert.deepStrictEqual(run.result.artifacts.map(({ size_bytes }) => size_bytes), [
+        ...Array.from({ length: 5 }, () => undefined),
+        0,
+        3
+      ])
+    }))
+
   for (
     const [what, errors, expected] of [
       ["texts", ["boom", "bang"], ["boom", "bang"]],

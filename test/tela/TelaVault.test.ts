@@ -114,6 +114,27 @@ describe("the vault", () => {
       assert.deepStrictEqual((yield* fs.readDirectory(directory)).toSorted(), ["other.txt", "re_port_.txt"])
     })).pipe(Effect.provide(layers())))
 
+  it.effect("writes nowhere, and asks for nothing, where the folder or the name is none", () =>
+    Effect.gen(function*() {
+      const { emulator, tela: { vault } } = yield* setup
+      for (
+        const [target, parameter] of [
+          [{ directory: "" }, "directory"],
+          [{ directory: " " }, "directory"],
+          [{}, "directory"],
+          [{ directory: 5 }, "directory"],
+          [{ directory: ".", filename: 5 }, "filename"],
+          [{ directory: ".", fileName: "a" }, "fileName"],
+          [undefined, "target"]
+        ] as const
+      ) {
+        const error = yield* Effect.flip(vault.toFile(`vault://${unknownId}`, target as { readonly directory: string }))
+        assert.instanceOf(error, RunError.BadRequestError)
+        assert.strictEqual(error.parameter, parameter)
+      }
+      assert.deepStrictEqual(yield* emulator.requests, [])
+    }).pipe(Effect.provide(layers())))
+
   it.effect("a file that the vault does not have is a NotFoundError, whatever was to be done with it", () =>
     Effect.gen(function*() {
       const { tela: { vault } } = yield* setup
