@@ -166,7 +166,7 @@ describe("a finished run", () => {
         ...completed,
         result: {
           final_output: "x",
-          artifacts: [-1, 1.5, 2 ** 60, "3", {}, 0, 3].map((size_bytes) => ({ ...artifact, size_bytes }))
+          artifacts: [-1, 1.5, 2 ** 60, "3", {}, 0, 3].map((size_bytes) => Object.assign({}, artifact, { size_bytes }))
         }
       })
       const run = yield* runs.waitForCompletion(id)
