@@ -201,8 +201,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     http,
     "an answer of another form is asked for again",
-    "          }).`,\n          false\n        )\n        : Effect",
-    "          }).`,\n          true\n        )\n        : Effect"
+    "          }).`,\n          isStale,\n",
+    "          }).`,\n          true,\n"
   ),
   mutant(http, "500 is a bad request", "return status >= 500", "return status > 500"),
   mutant(
