@@ -247,7 +247,8 @@ describe("Tela.constructEvent", () => {
       const headers = yield* Tela.webhookHeaders(key)
       const token = headers[Tela.webhookHeader]!
       const ofNode: IncomingHttpHeaders = { host: "x.example", "set-cookie": ["a", "b"], ...headers }
-      for (const given of [new Headers(headers), ofNode, { [Tela.webhookHeader.toUpperCase()]: token }]) {
+      const upper = { [Tela.webhookHeader.toUpperCase()]: token }
+      for (const given of [new Headers(headers), ofNode, upper, { get: "a header of this name", ...headers }]) {
         assert.strictEqual((yield* Tela.constructEvent(body, given, key)).id, "1")
       }
       const revoked = Proxy.revocable({}, {})

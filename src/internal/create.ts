@@ -5,6 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Struct from "effect/Struct"
 import type { Answer } from "../RunSource.ts"
 import { CreateOutcomeUnknownError, OnCreatedError, type OnCreatedErrorOf, type RequestError } from "../RunError.ts"
 import * as RunRef from "./ref.ts"
@@ -176,23 +177,23 @@ export const mayHaveCreated = (error: RequestError): boolean => {
  */
 const unprocessed: ReadonlySet<number> = new Set([307, 308, 425, 501, 505, 511])
 
-const outcomeUnknown = (error: RequestError, repeats: number): CreateOutcomeUnknownError => {
-  const { attempts, elapsed, operation } = error
-  return new CreateOutcomeUnknownError({
-    operation,
-    attempts,
-    elapsed,
+const outcomeUnknown = (error: RequestError, repeats: number): CreateOutcomeUnknownError =>
+  new CreateOutcomeUnknownError({
+    ...Struct.pick(error, [
+      "operation",
+      "attempts",
+      "elapsed",
+      "status",
+      "requestId",
+      "providerMessage",
+      "providerCode",
+      "body"
+    ]),
     message: repeats > 0
       ? `A run may exist, and may be billed: the HTTP client repeated the request to create it, sent it ${repeats} times, and ` +
         `shows the last answer alone: ${error.message} Look for the run at the provider before you create another, and leave the ` +
         "repetition of requests to this library (options retry and retryCreates)."
       : `A run may exist, and may be billed: the request to create it went out, and then: ${error.message} ` +
         "It was not repeated for that reason. Look for the run at the provider before you create another.",
-    cause: error,
-    ...(error.status === undefined ? undefined : { status: error.status }),
-    ...(error.requestId === undefined ? undefined : { requestId: error.requestId }),
-    ...(error.providerMessage === undefined ? undefined : { providerMessage: error.providerMessage }),
-    ...(error.providerCode === undefined ? undefined : { providerCode: error.providerCode }),
-    ...(error.body === undefined ? undefined : { body: error.body })
+    cause: error
   })
-}
