@@ -287,11 +287,16 @@ describe("runOnce", () => {
       }).pipe(Effect.provide(RunStore.layerMemory)))
   }
 
-  it.effect("keeps the key after a create that was refused, and died in its clean-up", () =>
+  it.effect("keeps the key after a create that was refused, and met a defect beside that", () =>
     Effect.gen(function*() {
       const { get, runOnce } = yield* RunStore.RunStore
       const refused = createOn(Spine, () => Response.json({ success: false, error: "no key" }, { status: 401 }))
-      yield* Effect.exit(runOnce("a", Effect.ensuring(refused, Effect.die("bug"))))
+      const beside = Effect.catchCause(refused, (cause) => Effect.failCause(Cause.combine(cause, Cause.die("bug"))))
+      const exit = yield* Effect.exit(runOnce("a", beside))
+      assert.deepStrictEqual(
+        Exit.isFailure(exit) ? exit.cause.reasons.map(({ _tag }) => _tag) : [],
+        ["Fail", "Die"]
+      )
       assert.strictEqual((yield* get("a"))?._tag, "Unknown")
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
@@ -417,6 +422,31 @@ describe("runOnce", () => {
       assert.strictEqual((yield* get("b"))?._tag, "Created")
     }))
 
+  it.effect("an intent that the storage wrote before it was interrupted is removed", () =>
+    Effect.gen(function*() {
+      const { content, storage } = makeDisk()
+      const { runOnce } = yield* storeOn({
+        ...storage,
+        set: (key, value) => Effect.andThen(storage.set(key, value), Effect.never)
+      })
+      const fiber = yield* Effect.forkChild(runOnce("a", creating().create))
+      yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+      assert.deepStrictEqual([...content.keys()], ["canvas-runs/intent/a"])
+      yield* Fiber.interrupt(fiber)
+      yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+      assert.deepStrictEqual([...content.keys()], [])
+    }))
+
+  it.effect("a create in doubt leaves nothing but its intent", () =>
+    Effect.gen(function*() {
+      const { content, store } = makeDisk()
+      const { get, runOnce } = yield* store
+      yield* TestClock.adjust("1 second")
+      yield* Effect.flip(runOnce("a", createOn(Spine, () => new Response("", { status: 502 }))))
+      assert.deepStrictEqual([...content.keys()], ["canvas-runs/intent/a"])
+      assert.deepStrictEqual(yield* get("a"), { _tag: "Unknown", key: "a", intendedAt: 1000 })
+    }))
+
   it.effect("a fiber that outlives the create may use its key, and so may the create of another store", () =>
     Effect.gen(function*() {
       const store = yield* RunStore.RunStore
@@ -538,6 +568,15 @@ describe("what the provider's clients make", () => {
         assert.strictEqual((yield* emulator.runs).length, 1)
       }).pipe(Effect.provide([spine, RunStore.layerMemory])))
   }
+
+  it.effect("B2: a create that made two runs and failed leaves open which of them the key is for", () =>
+    Effect.gen(function*() {
+      const { get, runOnce } = yield* RunStore.RunStore
+      const spine = yield* Spine.SpineClient
+      const one = spine.runs.create({ prompt: "x" })
+      yield* Effect.flip(runOnce("a", Effect.andThen(one, Effect.andThen(one, Effect.fail("later")))))
+      assert.strictEqual((yield* get("a"))?._tag, "Unknown")
+    }).pipe(Effect.provide([spine, RunStore.layerMemory])))
 
   it.effect("B2: a refusal of a second create does not free the key of the first one, whose outcome is unknown", () =>
     Effect.gen(function*() {

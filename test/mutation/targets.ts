@@ -1,7 +1,7 @@
 /** The tests that are run against the mutants of a file: the fewest and fastest that state what the file is for. */
 export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/tela/internal/sse.ts": ["test/tela/internal/sse.test.ts", "test/tela/internal/sse.spec-table.test.ts"],
-  "src/RunStore.ts": ["test/RunStore.test.ts", "test/kinds/reached.test.ts"],
+  "src/RunStore.ts": ["test/RunStore.test.ts"],
   "src/internal/create.ts": [
     "test/internal/create.test.ts",
     "test/kinds/reached.test.ts",
