@@ -45,8 +45,10 @@ import {
   type RunFailedError
 } from "../RunError.ts"
 import type { RunRef } from "../internal/ref.ts"
+import * as Canvases from "./internal/canvas.ts"
 import * as StreamExecutions from "./internal/streamExecution.ts"
-import * as TelaCanvas from "./TelaCanvas.ts"
+import * as Tasks from "./internal/tasks.ts"
+import type * as TelaCanvas from "./TelaCanvas.ts"
 import * as TelaCompletionRuns from "./TelaCompletionRuns.ts"
 import {
   type AsyncExecution,
@@ -61,7 +63,7 @@ import {
 } from "./TelaExecution.ts"
 import { describeError, type Task } from "./TelaSchema.ts"
 import type { StreamError, StreamParams, StreamPart } from "./TelaStream.ts"
-import * as TelaTasks from "./TelaTasks.ts"
+import type * as TelaTasks from "./TelaTasks.ts"
 import * as TelaVault from "./TelaVault.ts"
 import * as TelaVersions from "./TelaVersions.ts"
 
@@ -167,10 +169,10 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, Http
     })
     const runtime = { api, transfer, ...settings }
     return {
-      canvas: TelaCanvas.make(runtime),
+      canvas: Canvases.make(runtime),
       getExecution: ((id: string | RunRef, params?: GetExecutionParams & { readonly output?: unknown }) =>
-        TelaCanvas.lookUp(runtime, "getExecution", id, params)) as Service["getExecution"],
-      tasks: TelaTasks.make(runtime),
+        Canvases.lookUp(runtime, "getExecution", id, params)) as Service["getExecution"],
+      tasks: Tasks.make(runtime),
       completionRuns: TelaCompletionRuns.make(api),
       versions: TelaVersions.make(api),
       environments: TelaVersions.makeEnvironments(api),

@@ -7,11 +7,10 @@
 import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type * as Http from "../internal/http.ts"
-import { checkId } from "../internal/id.ts"
 import * as Options from "../internal/options.ts"
+import { get } from "./internal/get.ts"
 import * as Paginate from "./internal/paginate.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import type { RequestError } from "../RunError.ts"
@@ -76,45 +75,12 @@ export interface CompletionRuns {
  *
  * @internal
  */
-export const make = (api: Http.Api): CompletionRuns => {
-  const page = (operation: string, filters: CompletionRunFilters, { limit, offset }: Wire.PageParams) =>
+export const make = (api: Http.Api): CompletionRuns =>
+  Paginate.lists("completionRuns", filterNames, (operation, filters: CompletionRunFilters, range) =>
     Effect.flatMap(
       query(operation, filters),
-      (urlParams) =>
-        api.call({
-          operation,
-          request: HttpClientRequest.get("/v1/completion-run", { urlParams: { ...urlParams, limit, offset } }),
-          decode: decodePage
-        })
-    ).pipe(
-      Effect.map(({ value }) => value),
-      Telemetry.span("TelaCompletionRuns.list", { "run.provider": provider })
-    )
-
-  return {
-    list: (filters) =>
-      Effect.gen(function*() {
-        const operation = "completionRuns.list"
-        const { limit, offset, ...rest } = yield* Options.copy(operation, "filters", filters, [
-          ...filterNames,
-          "limit",
-          "offset"
-        ])
-        yield* Paginate.checkRange(operation, { limit, offset }, maxLimit)
-        return yield* page(operation, rest, { limit, offset })
-      }),
-    stream: (filters) =>
-      Stream.unwrap(Effect.gen(function*() {
-        const operation = "completionRuns.stream"
-        const { pageSize = Paginate.defaultPageSize, ...rest } = yield* Options.copy(operation, "filters", filters, [
-          ...filterNames,
-          "pageSize"
-        ])
-        yield* Paginate.checkRange(operation, { pageSize }, maxLimit)
-        return Paginate.stream(pageSize, (range) => page(operation, rest, range))
-      }))
-  }
-}
+      (urlParams) => get(api, operation, "/v1/completion-run", decodePage, { urlParams: { ...urlParams, ...range } })
+    ).pipe(Telemetry.span("TelaCompletionRuns.list", { "run.provider": provider })), maxLimit)
 
 const maxLimit = 100
 
@@ -138,8 +104,6 @@ const query = (
     const moments = yield* Paginate.checkMoments(operation, { createdAtSince, createdAtUntil })
     yield* Options.checkKind(operation, "status", status, Predicate.isString, "text")
     const ids = { promptId, promptVersionId, promptApplicationId }
-    for (const [parameter, id] of Object.entries(ids)) {
-      if (id !== undefined) yield* checkId(operation, parameter, id)
-    }
+    yield* Paginate.checkIds(operation, ids)
     return { ...ids, ...moments, status, tags: yield* Paginate.checkList(operation, "tags", tags) }
   })

@@ -5,12 +5,12 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Schema from "effect/Schema"
 import { quote } from "../internal/describe.ts"
 import type * as Http from "../internal/http.ts"
 import { checkId } from "../internal/id.ts"
 import * as Options from "../internal/options.ts"
+import { get } from "./internal/get.ts"
 import * as Paginate from "./internal/paginate.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import { refused, type RequestError } from "../RunError.ts"
@@ -155,7 +155,6 @@ const read = <A>(
   urlParams: Readonly<Record<string, string | number | undefined>>,
   decode: Http.Call<A>["decode"]
 ): Effect.Effect<A, RequestError> =>
-  Effect.map(
-    api.call({ operation, request: HttpClientRequest.get(path, { urlParams }), decode }),
-    ({ value }) => value
-  ).pipe(Telemetry.span(`Tela${operation.charAt(0).toUpperCase()}${operation.slice(1)}`, { "run.provider": provider }))
+  get(api, operation, path, decode, { urlParams }).pipe(
+    Telemetry.span(`Tela${operation.charAt(0).toUpperCase()}${operation.slice(1)}`, { "run.provider": provider })
+  )

@@ -11,9 +11,9 @@ import type { Place } from "./kind.ts"
 
 const schemas = "src/tela/internal/anySchema.ts"
 const describe = "src/internal/describe.ts"
-const canvases = "src/tela/TelaCanvas.ts"
+const canvases = "src/tela/internal/canvasParams.ts"
 const shape = "src/tela/internal/compareSchemas.ts"
-const tasks = "src/tela/TelaTasks.ts"
+const tasks = "src/tela/internal/tasks.ts"
 
 const output = { total: 42 }
 

@@ -303,8 +303,10 @@ export const places: ReadonlyArray<Place> = [
     "a chunk may have no choice",
     {
       file: fold,
-      find: "if (first === undefined) return undefined",
-      replace: `if (first === undefined) throw new Error("no choice")`
+      find: "const choice = chunk.choices?.find(isAnswer)\n",
+      replace: `const choice = chunk.choices?.find(isAnswer)
+  if (chunk.choices?.length === 0) throw new Error("no choice")
+`
     },
     ...streams
   ),
@@ -313,8 +315,8 @@ export const places: ReadonlyArray<Place> = [
     "only one choice is read",
     {
       file: fold,
-      find: "return index === said.choice ? first : choices!.find((choice) => indexOf(choice) === said.choice)",
-      replace: "return first"
+      find: "chunk.choices?.find(isAnswer)",
+      replace: "chunk.choices?.[0]"
     },
     ...streams
   ),

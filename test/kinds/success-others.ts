@@ -88,9 +88,9 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a call about a Tela task answers about the task that was asked for",
     mutant: {
-      file: "src/tela/TelaTasks.ts",
-      find: "decode: about(ref, decode)",
-      replace: "decode"
+      file: "src/tela/internal/tasks.ts",
+      find: "about(ref, decode), {",
+      replace: "decode, {"
     },
     inputs: {
       "its output": isRefused(task, tela(({ tasks }) => tasks.getOutput(asked))),

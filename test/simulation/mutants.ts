@@ -481,8 +481,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     snapshots,
     "jobs: the end of another execution is taken",
-    "about(ref, ref.kind === \"task\" ? decodeTask : decodeExecution)",
-    "ref.kind === \"task\" ? decodeTask : decodeExecution"
+    "about(ref, decodeWhole(kind))",
+    "decodeWhole(kind)"
   ),
   mutant(
     endMark,

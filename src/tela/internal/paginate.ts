@@ -3,16 +3,11 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { type BadRequestError, refused } from "../../RunError.ts"
 import { quote } from "../../internal/describe.ts"
+import { checkId } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
-
-/** A page, as a provider shows it. */
-export interface Page<A> {
-  readonly data: ReadonlyArray<A>
-  /** How many there are in all, where the provider tells. */
-  readonly total: number | undefined
-}
+import { type BadRequestError, refused, type RequestError } from "../../RunError.ts"
+import type * as Wire from "../TelaSchema.ts"
 
 /** Which part of a list a page is. */
 export interface Range {
@@ -20,8 +15,36 @@ export interface Range {
   readonly offset: number
 }
 
+/** The methods that read a list, with their parameters checked. `name` is that of the service in the client. */
+export const lists = <Filters extends object, A extends { readonly id: string }>(
+  name: string,
+  filterNames: ReadonlyArray<keyof Filters & string>,
+  page: (operation: string, filters: Filters, range: Wire.PageParams) => Effect.Effect<Wire.Page<A>, RequestError>,
+  maxLimit?: number
+): {
+  readonly list: (filters?: Filters & Wire.PageParams) => Effect.Effect<Wire.Page<A>, RequestError>
+  readonly stream: (filters?: Filters & Wire.StreamPageParams) => Stream.Stream<A, RequestError>
+} => ({
+  list: (filters) =>
+    Effect.gen(function*() {
+      const operation = `${name}.list`
+      const given = yield* Options.copy(operation, "filters", filters, [...filterNames, "limit", "offset"])
+      const { limit, offset } = given
+      yield* checkRange(operation, { limit, offset }, maxLimit)
+      return yield* page(operation, given, { limit, offset })
+    }),
+  stream: (filters) =>
+    Stream.unwrap(Effect.gen(function*() {
+      const operation = `${name}.stream`
+      const given = yield* Options.copy(operation, "filters", filters, [...filterNames, "pageSize"])
+      const { pageSize = defaultPageSize } = given
+      yield* checkRange(operation, { pageSize }, maxLimit)
+      return stream(pageSize, (range) => page(operation, given, range))
+    }))
+})
+
 /** How many rows a page has when a stream asks for it. */
-export const defaultPageSize = 50
+const defaultPageSize = 50
 
 /**
  * All rows, page by page as they are asked for, each once.
@@ -29,9 +52,9 @@ export const defaultPageSize = 50
  * It ends at the total. Where the provider tells none, it ends with a page shorter than the one before: that a first page
  * is short may only mean that fewer rows are served at once than were asked for.
  */
-export const stream = <A extends { readonly id: string }, E, R>(
+const stream = <A extends { readonly id: string }, E, R>(
   limit: number,
-  page: (range: Range) => Effect.Effect<Page<A>, E, R>
+  page: (range: Range) => Effect.Effect<Wire.Page<A>, E, R>
 ): Stream.Stream<A, E, R> =>
   Stream.suspend(() => {
     const seen = new Set<string>()
@@ -126,3 +149,14 @@ export const checkList = (
       : wrong(`has ${quote(items[odd])}; each item must be text that is not empty and has no comma.`)
   })
 }
+
+/** Checks ids by which a list is filtered. */
+export const checkIds = (
+  operation: string,
+  ids: { readonly [parameter: string]: string | undefined }
+): Effect.Effect<void, BadRequestError> =>
+  Effect.forEach(
+    Object.entries(ids),
+    ([parameter, id]) => id === undefined ? Effect.void : checkId(operation, parameter, id),
+    { discard: true }
+  )

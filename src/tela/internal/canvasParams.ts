@@ -1,0 +1,187 @@
+/** The options of a canvas and the parameters of its executions, checked before any request. */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import { quote } from "../../internal/describe.ts"
+import { checkId } from "../../internal/id.ts"
+import * as Options from "../../internal/options.ts"
+import { type BadRequestError, refused } from "../../RunError.ts"
+import type { Schemas } from "../TelaCanvas.ts"
+import type { DynamicParams, GetExecutionParams, SyncParams } from "../TelaExecution.ts"
+import * as AnySchema from "./anySchema.ts"
+import type { Target } from "./request.ts"
+
+/** The options of a canvas, of a version or of an application. */
+export interface AnyOptions extends Schemas<AnySchema.AnySchema, AnySchema.AnySchema> {
+  readonly id?: string | undefined
+  readonly versionId?: string | undefined
+  readonly applicationId?: string | undefined
+}
+
+/** The options as they could be read. A caller in JavaScript may pass anything. */
+export type ReadOptions = Result.Result<AnyOptions, Options.Fault>
+
+/** Copies the options. */
+export const readOptions = (given: AnyOptions): ReadOptions => Options.read("options", given ?? null, optionNames)
+
+/** Finds what the options name. */
+export const targetOf = ({ applicationId, id, versionId }: AnyOptions): Target =>
+  applicationId !== undefined
+    ? { _tag: "Application", applicationId }
+    : versionId !== undefined
+    ? { _tag: "Version", versionId, id }
+    : { _tag: "Canvas", id: id! }
+
+/** Checks the options, and returns them with what they name. */
+export const checkOptions = (
+  operation: string,
+  read: ReadOptions
+): Effect.Effect<{ readonly options: AnyOptions; readonly target: Target }, BadRequestError> =>
+  Effect.gen(function*() {
+    if (Result.isFailure(read)) {
+      const { message, option: parameter } = read.failure
+      return yield* refused({ operation, parameter, message })
+    }
+    const options = read.success
+    const given = [options.id, options.versionId, options.applicationId].filter((id) => id !== undefined)
+    if (given.length === 0 || options.applicationId !== undefined && given.length > 1) {
+      return yield* refused({
+        operation,
+        parameter: "id",
+        message: "the canvas has no name, or two. Give its id or a version's id, or the applicationId alone."
+      })
+    }
+    yield* checkSchemas(operation, { input: options.input, output: options.output })
+    const target = targetOf(options)
+    const [parameter, id] = target._tag === "Application"
+      ? ["applicationId", target.applicationId]
+      : target._tag === "Version"
+      ? ["versionId", target.versionId]
+      : ["id", target.id]
+    yield* checkId(operation, parameter!, id)
+    return { options, target }
+  })
+
+/** Checks the schemas of the caller. A value that is no schema would otherwise be found after the execution is billed. */
+const checkSchemas = (
+  operation: string,
+  schemas: { readonly [parameter: string]: unknown }
+): Effect.Effect<void, BadRequestError> => {
+  for (const [parameter, schema] of Object.entries(schemas)) {
+    const fault = schema === undefined ? undefined : faultOf(schema)
+    if (fault !== undefined) {
+      return Effect.fail(refused({
+        operation,
+        parameter,
+        message:
+          `the ${parameter} schema is ${fault}. Pass an Effect Schema, a Standard Schema such as a Zod schema, or a ` +
+          "plain object of such schemas, for example { total: Schema.Number }."
+      }))
+    }
+  }
+  return Effect.void
+}
+
+const faultOf = (schema: unknown): string | undefined =>
+  Result.getOrElse(Result.try(() => AnySchema.faultOf(schema)), () => "an object that throws when it is read")
+
+/** The parameters of every mode. */
+export interface AnyParams
+  extends Omit<DynamicParams<boolean, unknown, unknown>, "async" | "stream">, Pick<SyncParams, "timeout">
+{
+  readonly async?: boolean | undefined
+  readonly stream?: boolean | undefined
+  readonly label?: string | undefined
+}
+
+/** Copies and checks the parameters of looking up an execution. */
+export const checkLookUp = (
+  operation: string,
+  given: (GetExecutionParams & { readonly output?: unknown }) | undefined,
+  /** The schema of a canvas, which is used instead of the one in the parameters. */
+  canvas: { readonly output: unknown } | undefined
+): Effect.Effect<
+  { readonly params: GetExecutionParams; readonly output: AnySchema.AnySchema | undefined },
+  BadRequestError
+> =>
+  Effect.gen(function*() {
+    const params = yield* Options.copy(operation, "params", given, lookUpNames)
+    const { output } = canvas ?? params
+    yield* checkSchemas(operation, { output })
+    return { params, output: output as AnySchema.AnySchema | undefined }
+  })
+
+/** The mode that a method fixes. */
+export interface Mode {
+  readonly async?: boolean
+  readonly stream?: boolean
+}
+
+/** Copies and checks the parameters of an execution, and checks its variables. */
+export const checkExecution = (
+  operation: string,
+  variables: unknown,
+  given: AnyParams | undefined,
+  mode: Mode,
+  isTask: boolean
+): Effect.Effect<AnyParams, BadRequestError> =>
+  Effect.gen(function*() {
+    const names = mode.stream ? streamNames : isTask ? taskNames : canvasNames
+    const params = yield* Options.copy(operation, "params", given, names)
+    yield* checkMode(operation, { ...params, ...mode }, isTask)
+    if (!Options.is(isVariables, variables)) {
+      return yield* refused({
+        operation,
+        parameter: "variables",
+        message: `the variables are ${nameOf(variables)}. Pass an object with a member for each variable.`
+      })
+    }
+    return params
+  })
+
+const optionNames = ["id", "versionId", "applicationId", "input", "output"]
+
+const isVariables = (variables: unknown): boolean => Predicate.isObject(variables) && !(variables instanceof Date)
+
+/** A `Date` is an object for the compiler and for JavaScript. */
+const nameOf = (variables: unknown): string =>
+  Options.is((variables) => variables instanceof Date, variables) ? "a Date" : quote(variables)
+
+const executeNames = ["messages", "override", "tags", "skipResultValidation", "async", "stream"]
+const versionNames = ["versionId", "environmentName"]
+const pollNames = [
+  "pollingInterval",
+  "schedule",
+  "pollingTimeout",
+  "errorBudget",
+  "notFoundGrace",
+  "retryAfterCeiling"
+]
+const createdNames = ["webhookUrl", "forwardHeaders", "onCreated"]
+const timeNames = ["timeout", "firstEventTimeout", "idleTimeout"]
+const streamNames = [...executeNames, ...versionNames, ...timeNames]
+const canvasNames = [...streamNames, ...pollNames, ...createdNames]
+const taskNames = [...executeNames, ...pollNames, ...createdNames, "label"]
+const lookUpNames = [...pollNames, "isTask", "skipResultValidation", "output"]
+
+/** Fails where parameters belong to another mode. */
+const checkMode = (operation: string, params: AnyParams, isTask: boolean): Effect.Effect<void, BadRequestError> => {
+  const wrong = (parameter: string, message: string) => Effect.fail(refused({ operation, parameter, message }))
+  for (const mode of ["async", "stream"] as const) {
+    if (params[mode] !== undefined && typeof params[mode] !== "boolean") {
+      return wrong(mode, `${mode} is ${quote(params[mode])}. It must be true or false.`)
+    }
+  }
+  if (params.async === true && params.stream === true) {
+    return wrong("stream", "async and stream are both true. An execution has one mode.")
+  }
+  if (isTask) {
+    return params.async === false || params.stream === true
+      ? wrong(params.stream === true ? "stream" : "async", "a task is always asynchronous, and does not stream.")
+      : Effect.void
+  }
+  const created = createdNames.find((name) => params[name as keyof AnyParams] !== undefined)
+  return created !== undefined && params.async !== true
+    ? wrong(created, `${created} needs an asynchronous execution. Set async to true.`)
+    : Effect.void
+}

@@ -1,0 +1,339 @@
+/** Tasks: how they are read, listed, changed and created. */
+import * as Effect from "effect/Effect"
+import type * as HttpBody from "effect/http/HttpBody"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as Create from "../../internal/create.ts"
+import { messageOf, quote } from "../../internal/describe.ts"
+import { checkId } from "../../internal/id.ts"
+import * as Options from "../../internal/options.ts"
+import * as Telemetry from "../../internal/telemetry.ts"
+import { type BadRequestError, type CreateError, refused, type RequestError } from "../../RunError.ts"
+import { provider } from "../TelaExecution.ts"
+import * as TelaFile from "../TelaFile.ts"
+import * as Wire from "../TelaSchema.ts"
+import type { NewTask, TaskFilters, TaskPatch, TaskProgressFilters, Tasks, TaskTarget } from "../TelaTasks.ts"
+import { get } from "./get.ts"
+import * as Paginate from "./paginate.ts"
+import { about, refOf } from "./ref.ts"
+import { jsonBody, type Runtime } from "./request.ts"
+import { decodeCreatedTask, outputIn } from "./snapshot.ts"
+
+/** Makes `tela.tasks`. */
+export const make = (runtime: Runtime): Tasks => {
+  const { api } = runtime
+
+  const read = <A>(
+    operation: string,
+    target: TaskTarget,
+    decode: (body: unknown) => Effect.Effect<A, Schema.SchemaError>,
+    urlParams: { readonly includeAnalytics?: boolean | undefined } = {}
+  ): Effect.Effect<A, RequestError> =>
+    Effect.flatMap(
+      refOf(operation, "task", target, "task"),
+      (ref) =>
+        get(api, operation, `/task/${ref.id}`, about(ref, decode), { urlParams, ref }).pipe(
+          Telemetry.span("TelaTasks.get", Telemetry.attributes(ref))
+        )
+    )
+
+  const write = (operation: string, target: TaskTarget, patch: TaskPatch): Effect.Effect<Wire.Task, RequestError> =>
+    Effect.gen(function*() {
+      const ref = yield* refOf(operation, "task", target, "task")
+      const { body, hasOutput } = yield* Options.reading(operation, "patch", () => checkPatch(operation, patch))
+      const { value } = yield* api.call({
+        operation,
+        request: HttpClientRequest.patch(`/task/${ref.id}`, { body }),
+        decode: about(ref, decodeTask),
+        ref,
+        retryWhile: hasOutput ? wasNotCarriedOut : undefined
+      }).pipe(Telemetry.span("TelaTasks.update", Telemetry.attributes(ref)))
+      return value
+    })
+
+  const writeContent = (operation: string, target: TaskTarget, content: unknown) =>
+    write(operation, target, { outputContent: { content } })
+
+  return {
+    create: ((applicationId, tasks) => Create.operation(create(runtime, applicationId, tasks))) as Tasks["create"],
+    get: (task, options) =>
+      Effect.flatMap(
+        Effect.tap(
+          Options.copy("tasks.get", "options", options, ["includeAnalytics"]),
+          ({ includeAnalytics }) =>
+            Options.checkKind("tasks.get", "includeAnalytics", includeAnalytics, Predicate.isBoolean, "true or false")
+        ),
+        ({ includeAnalytics }) => read("tasks.get", task, decodeTask, { includeAnalytics })
+      ),
+    ...Paginate.lists("tasks", filterNames, (operation, filters: TaskFilters, range) =>
+      Effect.flatMap(
+        query(operation, filters),
+        (urlParams) => get(api, operation, "/task", decodePage, { urlParams: { ...urlParams, ...range } })
+      ).pipe(Telemetry.span("TelaTasks.list", { "run.provider": provider }))),
+    progress: (filters) =>
+      Effect.gen(function*() {
+        const operation = "tasks.progress"
+        const { limit, offset, promptApplicationId, promptApplicationVersionId } = yield* Options.copy(
+          operation,
+          "filters",
+          filters,
+          progressFilterNames
+        )
+        yield* Paginate.checkRange(operation, { limit, offset })
+        const ids = { promptApplicationId, promptApplicationVersionId }
+        yield* Paginate.checkIds(operation, ids)
+        return yield* get(api, operation, "/task/progress", decodeProgress, { urlParams: { ...ids, limit, offset } })
+      }).pipe(Telemetry.span("TelaTasks.progress", { "run.provider": provider })),
+    update: (task, patch) => write("tasks.update", task, patch),
+    approve: (task) => write("tasks.approve", task, { status: "completed" }),
+    rename: (task, name) => write("tasks.rename", task, { name }),
+    setOutputContent: (task, content) => writeContent("tasks.setOutputContent", task, content),
+    patchOutputContent: (task, partial) =>
+      Effect.andThen(
+        Options.checkKind(
+          "tasks.patchOutputContent",
+          "partial",
+          partial ?? null,
+          Predicate.isObject,
+          "an object with the fields to change. To send a whole output, use setOutputContent"
+        ),
+        writeContent("tasks.patchOutputContent", task, partial)
+      ),
+    patchOutputField: (task, path, value) =>
+      Effect.flatMap(
+        nest("tasks.patchOutputField", path, value),
+        (partial) => writeContent("tasks.patchOutputField", task, partial)
+      ),
+    updateOutputContent: (<E, R>(target: TaskTarget, update: (content: unknown) => unknown) =>
+      Effect.gen(function*() {
+        const operation = "tasks.updateOutputContent"
+        yield* Options.checkKind(operation, "update", update ?? null, Predicate.isFunction, "a function")
+        const { outputContent } = yield* read(operation, target, decodeTask)
+        const wrong = (message: string) => refused({ operation, parameter: "update", message, sent: true })
+        const updated = yield* Effect.try({
+          try: () => update(outputContent?.content),
+          catch: (thrown) => wrong(`update threw: ${messageOf(thrown)}. Nothing was changed.`)
+        })
+        if (Predicate.isPromiseLike(updated)) {
+          return yield* wrong(
+            "update returned a Promise. Return an Effect, such as Effect.promise. Nothing was changed."
+          )
+        }
+        const content = Effect.isEffect(updated) ? yield* updated as Effect.Effect<unknown, E, R> : updated
+        return yield* writeContent(operation, target, content)
+      })) as Tasks["updateOutputContent"],
+    getInputFiles: (task) => read("tasks.getInputFiles", task, decodeInputFiles),
+    getOutput: (task) => Effect.map(read("tasks.getOutput", task, decodeTask), outputOf)
+  }
+}
+
+const decodeTask = Schema.decodeUnknownEffect(Wire.Task)
+const decodePage = Wire.decodePage(Wire.Task)
+const decodeProgress = Wire.decodePage(Wire.TaskProgress)
+const decodeInput = Schema.decodeUnknownEffect(Wire.TaskInput)
+
+/** Decodes the files, which other readers of a task skip if they do not decode. */
+const decodeInputFiles = (body: unknown) =>
+  Effect.map(decodeInput(body), ({ inputContent }) => inputContent?.files ?? [])
+
+/** The response is a list, or a task alone. A list of another length does not say which tasks are missing, so it does not decode. */
+const decodeCreated = (count: number) => {
+  const decode = Schema.decodeUnknownEffect(
+    Schema.Array(Schema.Unknown).check(Schema.isMinLength(count), Schema.isMaxLength(count))
+  )
+  return (body: unknown) =>
+    Effect.flatMap(
+      decode(Array.isArray(body) ? body : [body]),
+      (tasks) => Effect.forEach(tasks, (task) => decodeCreatedTask(task))
+    )
+}
+
+const wasNotCarriedOut = (error: RequestError): boolean =>
+  error._tag === "RateLimitError" || error._tag === "TransportError" && !error.reached
+
+const filterNames: ReadonlyArray<keyof TaskFilters> = [
+  "status",
+  "ids",
+  "taskName",
+  "tags",
+  "promptApplicationId",
+  "promptVersionId",
+  "completionRunId",
+  "createdBy",
+  "approvedBy",
+  "createdAtSince",
+  "createdAtUntil",
+  "updatedAtSince",
+  "updatedAtUntil",
+  "approvedAtSince",
+  "approvedAtUntil",
+  "orderBy",
+  "order",
+  "objectLinks",
+  "excludeInputOutputColumns"
+]
+
+const progressFilterNames: ReadonlyArray<keyof TaskProgressFilters> = [
+  "promptApplicationId",
+  "promptApplicationVersionId",
+  "limit",
+  "offset"
+]
+
+const query = (operation: string, filters: TaskFilters) =>
+  Effect.gen(function*() {
+    const { approvedBy, completionRunId, createdBy, promptApplicationId, promptVersionId } = filters
+    const { approvedAtSince, approvedAtUntil, createdAtSince, createdAtUntil, updatedAtSince, updatedAtUntil } = filters
+    const ids = { promptApplicationId, promptVersionId, completionRunId }
+    yield* Paginate.checkIds(operation, ids)
+    const moments = yield* Paginate.checkMoments(operation, {
+      createdAtSince,
+      createdAtUntil,
+      updatedAtSince,
+      updatedAtUntil,
+      approvedAtSince,
+      approvedAtUntil
+    })
+    const { excludeInputOutputColumns, objectLinks, order, orderBy, status, taskName } = filters
+    yield* Paginate.checkKinds(operation, Predicate.isString, "text", { objectLinks, order, orderBy, status, taskName })
+    yield* Paginate.checkKinds(operation, isTexts, "an array of texts", { approvedBy, createdBy })
+    yield* Paginate.checkKinds(operation, Predicate.isBoolean, "true or false", { excludeInputOutputColumns })
+    return {
+      ...ids,
+      ...moments,
+      ids: yield* Paginate.checkList(operation, "ids", filters.ids),
+      tags: yield* Paginate.checkList(operation, "tags", filters.tags),
+      "createdBy[]": createdBy,
+      "approvedBy[]": approvedBy,
+      status,
+      taskName,
+      orderBy,
+      order,
+      objectLinks,
+      excludeInputOutputColumns
+    }
+  })
+
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(Predicate.isString)
+
+const checkPatch = (
+  operation: string,
+  given: TaskPatch
+): Effect.Effect<{ readonly body: HttpBody.HttpBody; readonly hasOutput: boolean }, BadRequestError> =>
+  Effect.gen(function*() {
+    const patch = yield* Options.copyRequired(operation, "patch", given, ["name", "tags", "outputContent", "status"])
+    const { name, status, tags } = patch
+    const wrong = (parameter: string, message: string) => refused({ operation, parameter, message })
+    if (Object.keys(patch).length === 0) {
+      return yield* wrong("patch", "patch is empty. Give a name, tags, outputContent or a status to change.")
+    }
+    if (name !== undefined) yield* Options.checkText(operation, "name", name)
+    yield* Options.checkKind(operation, "tags", tags, isTexts, "an array of texts")
+    yield* Options.checkKind(operation, "status", status, (status) => status === "completed", "\"completed\"")
+    const hasOutput = patch.outputContent !== undefined
+    const outputContent = hasOutput
+      ? yield* Options.copy(operation, "outputContent", patch.outputContent, ["content"])
+      : undefined
+    if (outputContent !== undefined && outputContent.content === undefined) {
+      return yield* wrong("content", "content is undefined. To empty an output, give null.")
+    }
+    return { body: yield* jsonBody(operation, "content", { name, tags, outputContent, status }), hasOutput }
+  })
+
+/** Turns a path and a value into the object that has the value there, and nothing else. */
+const nest = (
+  operation: string,
+  path: string,
+  value: unknown
+): Effect.Effect<Record<string, unknown>, BadRequestError> => {
+  const wrong = (message: string) => Effect.fail(refused({ operation, parameter: "path", message }))
+  const keys = typeof path === "string" ? path.split(".") : [""]
+  if (keys.some((key) => key.trim() === "" || key === "__proto__")) {
+    return wrong(`path is ${quote(path)}; it must be names of fields with dots between them, such as "customer.name".`)
+  }
+  if (keys.some((key) => /^\d+$|[[\]]/.test(key))) {
+    return wrong(`path is ${quote(path)}, which leads into an array. To change an item, use updateOutputContent.`)
+  }
+  return value === undefined
+    ? Effect.fail(
+      refused({ operation, parameter: "value", message: "value is undefined. To empty a field, give null." })
+    )
+    : Effect.succeed(
+      keys.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Record<string, unknown>
+    )
+}
+
+const outputOf = ({ outputContent }: Wire.Task): Option.Option<unknown> => {
+  if (outputContent === undefined) return Option.none()
+  const output = outputIn(outputContent)
+  return Option.some(output === undefined ? outputContent : output)
+}
+
+const create = (
+  runtime: Runtime,
+  applicationId: string,
+  given: ReadonlyArray<NewTask>
+): Effect.Effect<ReadonlyArray<Wire.Task>, CreateError> =>
+  Effect.gen(function*() {
+    const operation = "tasks.create"
+    const promptApplicationId = yield* checkId(operation, "applicationId", applicationId)
+    const tasks = yield* Options.reading(operation, "tasks", () => checkTasks(operation, given))
+    yield* Effect.annotateCurrentSpan("task.count", tasks.length)
+    // Files are found in all tasks at once, so that one that several share is uploaded once
+    const variables = (yield* TelaFile.resolve(
+      runtime,
+      operation,
+      tasks.map(({ variables }) => variables),
+      (path) => path.replace(/^\[(\d+)\]/, "tasks[$1].variables")
+    )) as ReadonlyArray<unknown>
+    const body = yield* jsonBody(
+      operation,
+      "tasks",
+      tasks.map(({ metadata, name, outputContent, tags, webhookUrl }, index) => ({
+        promptApplicationId,
+        name,
+        rawInput: { variables: variables[index], webhook_url: webhookUrl },
+        outputContent: outputContent === undefined ? undefined : { content: outputContent },
+        metadata,
+        tags
+      }))
+    )
+    const { value } = yield* Create.create(
+      runtime.api,
+      { operation, request: HttpClientRequest.post("/task", { body }), decode: decodeCreated(tasks.length) },
+      { retryCreates: runtime.retryCreates }
+    )
+    yield* Effect.forEach(value, () => Telemetry.countCreated(provider), { discard: true })
+    return value
+  }).pipe(Telemetry.span("TelaTasks.create", { "run.provider": provider }))
+
+/** Copies the tasks. */
+const checkTasks = (operation: string, given: unknown): Effect.Effect<ReadonlyArray<NewTask>, BadRequestError> => {
+  const wrong = (message: string) => Effect.fail(refused({ operation, parameter: "tasks", message }))
+  if (!Array.isArray(given)) return wrong(`tasks is ${quote(given)}; it must be an array of tasks.`)
+  const tasks: ReadonlyArray<NewTask> = Array.from(given)
+  if (tasks.length < 1 || tasks.length > maxTasks) {
+    return wrong(`there are ${tasks.length} tasks. One request creates 1 to ${maxTasks}.`)
+  }
+  return Effect.forEach(tasks, (task, index) => {
+    const place = `tasks[${index}]`
+    return Effect.tap(
+      Options.copyRequired(operation, place, task, taskNames),
+      ({ name, tags, webhookUrl }) =>
+        Effect.andThen(
+          Options.checkText(operation, `${place}.name`, name ?? null),
+          Effect.andThen(
+            Options.checkKind(operation, `${place}.tags`, tags, isTexts, "an array of texts"),
+            Options.checkUrl(operation, `${place}.webhookUrl`, webhookUrl)
+          )
+        )
+    )
+  })
+}
+
+const taskNames: ReadonlyArray<keyof NewTask> = ["name", "variables", "webhookUrl", "tags", "metadata", "outputContent"]
+
+/** How many tasks one request may create. */
+const maxTasks = 100
