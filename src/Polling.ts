@@ -102,7 +102,8 @@ export type Options<Snapshot = unknown, E = never, R = never> =
  * **Gotchas**
  *
  * The function is called once per poll of every run that waits, and a wait keeps nothing else of the schedule: that makes
- * it the cheapest kind there is. What is negative is taken as zero, and what is not a number as a minute.
+ * it the cheapest kind there is. A negative duration is taken as zero, and what is no duration as a
+ * minute. What the function throws ends the wait as a defect.
  *
  * **Example** (A quarter of the run's age, between 2 seconds and 2 minutes)
  *
@@ -124,7 +125,10 @@ export const make = <Snapshot = unknown>(
 ): Schedule.Schedule<Duration.Duration, PollState<Snapshot>> => {
   const millis: Delay<Snapshot> = (state, random) => {
     const input = delay(state, random)
-    const millis = typeof input === "number" ? input : Duration.toMillis(Duration.fromInputUnsafe(input))
+    // Duration reads numbers as well, and more slowly
+    const millis = typeof input === "number"
+      ? input
+      : Option.match(CallOptions.durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })
     return Number.isNaN(millis) ? 60_000 : Math.max(0, millis)
   }
   return carrying(

@@ -286,7 +286,7 @@ export const share = <S extends RunSource.Any, SE, SR>(
           ? Effect.succeed(
             {
               ref: source.ref,
-              phase: source.classify(poll.value.snapshot),
+              phase: PollLoop.phaseOf(source, { value: poll.value.snapshot }),
               requestId: poll.value.requestId
             } as PollLoop.Ended<S>
           )

@@ -78,9 +78,12 @@ export interface RunSource<
   R = never
 > {
   readonly ref: RunRef
-  /** Asks once. */
+  /** Asks once. A failure without the members of a `RunError`, such as `null`, is not retryable, and ends the wait as it is. */
   readonly retrieve: Effect.Effect<Answer<Snapshot>, E, R>
-  /** Says what an answer means. A status nobody knows is `Pending`. */
+  /**
+   * Says what an answer means. An unknown status is `Pending`. What it throws, and a phase with another `_tag`, is a mistake of the
+   * program, which no error of a wait describes: the wait dies with it.
+   */
   readonly classify: (snapshot: Snapshot) => Phase<Success, Failure>
   /** The word for the snapshot's status, for messages and telemetry. */
   readonly status: (snapshot: Snapshot) => string

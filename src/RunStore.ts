@@ -83,7 +83,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Create from "./internal/create.ts"
-import { quote } from "./internal/describe.ts"
+import { messageOf, quote } from "./internal/describe.ts"
 import * as Options from "./internal/options.ts"
 import { Defect, isOurs, TaggedError } from "./internal/taggedError.ts"
 import * as Telemetry from "./internal/telemetry.ts"
@@ -316,23 +316,30 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
     about: EntryAbout,
     state: State
   ): Effect.Effect<StoredRecord | typeof torn | undefined, RunStoreError> =>
-    storage.get(`${prefixes[state]}${about.name}`).pipe(
-      Effect.mapError(storageFailed(about, "could not be read")),
-      Effect.flatMap((text) => text === undefined ? Effect.undefined : parseRecord(about, text))
+    stored(() => storage.get(`${prefixes[state]}${about.name}`), storageFailed(about, "could not be read")).pipe(
+      Effect.flatMap((text: unknown) =>
+        Predicate.isNullish(text)
+          ? Effect.undefined
+          : typeof text === "string"
+          ? parseRecord(about, text)
+          : Effect.fail(notOurs(about, `is ${quote(text)}, and not text`))
+      )
     )
 
   const writeRecord = (about: KeyAbout, state: State, record: Omit<StoredRecord, "version" | "key">) =>
-    storage.set(`${prefixes[state]}${about.name}`, JSON.stringify({ version, key: about.key, ...record })).pipe(
-      Effect.mapError(storageFailed(
+    stored(
+      () => storage.set(`${prefixes[state]}${about.name}`, JSON.stringify({ version, key: about.key, ...record })),
+      storageFailed(
         record.ref === undefined ? about : { ...about, ref: record.ref },
         "could not be written",
         state === "created" ? " Keep this error's ref, and attach it when the store works again." : ""
-      ))
+      )
     )
 
   const removeRecord = (about: KeyAbout, state: State) =>
-    storage.remove(`${prefixes[state]}${about.name}`).pipe(
-      Effect.mapError(storageFailed(about, "could not be removed"))
+    stored(
+      () => storage.remove(`${prefixes[state]}${about.name}`),
+      storageFailed(about, "could not be removed")
     )
 
   /** For what does no harm if it stays. */
@@ -562,11 +569,13 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
         // The most advanced entry counts, so it goes last: cut short, this has removed nothing yet
         Effect.uninterruptible(Effect.forEach(states, (state) => removeRecord(about, state), { discard: true }))),
     get: (key) => get("RunStore.get", key),
-    unfinished: storage.keys.pipe(
-      Effect.mapError(storageFailed({ operation: "RunStore.unfinished" }, "could not be listed")),
-      Effect.flatMap((stored) =>
+    unfinished: stored(
+      () => Effect.map(storage.keys, (keys) => unfinishedNames(keys)),
+      storageFailed({ operation: "RunStore.unfinished" }, "could not be listed")
+    ).pipe(
+      Effect.flatMap((names) =>
         Effect.forEach(
-          unfinishedNames(stored),
+          names,
           (name) => read({ operation: "RunStore.unfinished", name, key: undefined }),
           { concurrency: 16 }
         )
@@ -784,16 +793,25 @@ const storeError = (about: About, reason: RunStoreError["reason"], message: stri
 const where = (about: About): string =>
   about.key !== undefined ? `the entry of ${JSON.stringify(about.key)}` : `the entry ${about.name}`
 
-const storageFailed =
-  (about: About, what: string, advice = "") => (cause: KeyValueStore.KeyValueStoreError): RunStoreError =>
-    storeError(
-      about,
-      "storage",
-      `${about.name === undefined ? "the store" : where(about)} ${what} (${cause.message}).${
-        about.ref === undefined ? "" : ` It is about ${format(about.ref)}.`
-      }${advice}`,
-      cause
-    )
+const storageFailed = (about: About, what: string, advice = "") => (cause: unknown): RunStoreError =>
+  storeError(
+    about,
+    "storage",
+    `${about.name === undefined ? "the store" : where(about)} ${what} (${messageOf(cause)}).${
+      about.ref === undefined ? "" : ` It is about ${format(about.ref)}.`
+    }${advice}`,
+    cause
+  )
+
+/** Asks the `KeyValueStore`. What it fails, dies or throws with is a failure of the storage: a run may be under way. */
+const stored = <A>(
+  ask: () => Effect.Effect<A, unknown>,
+  failure: (cause: unknown) => RunStoreError
+): Effect.Effect<A, RunStoreError> =>
+  Effect.catchCause(Effect.suspend(ask), (cause) =>
+    Cause.hasInterruptsOnly(cause)
+      ? Effect.failCause(cause as Cause.Cause<never>)
+      : Effect.fail(failure(Cause.squash(cause))))
 
 const notOurs = (about: About, what: string): RunStoreError =>
   storeError(about, "record", `${where(about)} ${what}. Nothing was created or changed.`)

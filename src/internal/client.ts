@@ -376,7 +376,13 @@ const reserveTurn = (
       onExceeded: "delay"
     })
   ).pipe(
-    Effect.map(({ delay }) => Duration.fromInputUnsafe(delay)),
+    Effect.flatMap((consumed) =>
+      // A delay without end would hang every request
+      Option.match(Option.filter(Options.durationOf(consumed?.delay), Duration.isFinite), {
+        onNone: () => Effect.die(new TypeError(`the delay is ${quote(consumed?.delay)}; it must be a finite duration`)),
+        onSome: Effect.succeed
+      })
+    ),
     Effect.catchCause((cause) =>
       Cause.hasInterruptsOnly(cause)
         ? Effect.failCause(cause as Cause.Cause<never>)

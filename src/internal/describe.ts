@@ -23,7 +23,7 @@ export const shorten = (text: string, length = maxLength): string =>
 
 /** What went wrong, in the words of a message: the first reasons, and how many there are. */
 export const reasons = (errors: ReadonlyArray<string>): string =>
-  `${errors.slice(0, maxReasons).map((error) => shorten(error)).join("; ")}${
+  `${errors.slice(0, maxReasons).map((error) => shorten(typeof error === "string" ? error : quote(error))).join("; ")}${
     errors.length > maxReasons ? `; and ${errors.length - maxReasons} more, in this error's errors` : ""
   }`
 

@@ -6,16 +6,19 @@ import { format, type RunRef } from "./ref.ts"
 /** `run` is what the error holds of the run, `errors` are the provider's reasons, and `advice` ends the message. */
 export const runFailed = (
   ref: RunRef,
-  { errors, run }: { readonly errors: ReadonlyArray<string>; readonly run: unknown },
+  phase: { readonly errors: ReadonlyArray<string>; readonly run: unknown },
   requestId: string | undefined,
   advice: string
-): RunFailedError =>
-  new RunFailedError({
+): RunFailedError => {
+  // A source of a program in JavaScript may have none
+  const errors = Array.isArray(phase.errors) ? phase.errors as ReadonlyArray<string> : []
+  return new RunFailedError({
     message: `The ${format(ref)} failed: ${
       errors.length === 0 ? "the provider gave no reason" : reasons(errors)
     }. ${advice}`,
     ref,
     errors,
-    run,
+    run: phase.run,
     ...(requestId === undefined ? undefined : { requestId })
   })
+}

@@ -163,6 +163,6 @@ const isTraced = (fiber: Fiber.Fiber<unknown, unknown>): boolean => fiber.getRef
 
 const failureName = (cause: Cause.Cause<unknown>): string =>
   Option.match(Cause.findErrorOption(cause), {
-    onSome: (error) => Predicate.hasProperty(error, "_tag") ? String(error._tag) : "Error",
+    onSome: (error) => Predicate.hasProperty(error, "_tag") && typeof error._tag === "string" ? error._tag : "Error",
     onNone: () => Cause.hasInterruptsOnly(cause) ? "Interrupted" : "Defect"
   })

@@ -538,7 +538,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     "src/Polling.ts",
     "the budget is another one than promised",
     "checked.errorBudget ?? 5",
-    "options?.errorBudget ?? 6"
+    "checked.errorBudget ?? 6"
   ),
   mutant(
     "src/Polling.ts",

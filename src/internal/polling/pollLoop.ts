@@ -10,13 +10,16 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Cause from "effect/Cause"
 import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { delayOf, ignoresSnapshot } from "./sleepingRun.ts"
 import type * as RunSource from "../../RunSource.ts"
 import { quote, shorten } from "../describe.ts"
-import type { RunRef } from "../ref.ts"
+import { format, type RunRef } from "../ref.ts"
+import { durationOf } from "../options.ts"
 import { maxPollRecords, type PollRecord, RunTimeoutError } from "../../RunError.ts"
 import { isOurs } from "../taggedError.ts"
 import * as Telemetry from "../telemetry.ts"
@@ -437,7 +440,7 @@ const succeeded = <S extends RunSource.Any, SE, SR>(
   answer: RunSource.Answer<RunSource.Snapshot<S>>
 ): Turn<S> => {
   const { source, timers } = loop
-  const phase = source.classify(answer.value)
+  const phase = phaseOf(source, answer)
   const progress = phase._tag === "Pending" ? phase.progress : undefined
   if (progress?.completed !== loop.completed || progress?.total !== loop.total) {
     loop.progressAt = Math.round(timers.now() - loop.started)
@@ -451,6 +454,41 @@ const succeeded = <S extends RunSource.Any, SE, SR>(
   return { phase, answer }
 }
 
+/**
+ * What the source makes of an answer. A source that returns something else is a mistake of the program: no error of a wait says so,
+ * and to take it for an end would report a failure that there was not. It is a defect in words, as is what `classify` throws.
+ */
+export const phaseOf = <S extends RunSource.Any>(
+  source: S,
+  answer: Pick<RunSource.Answer<RunSource.Snapshot<S>>, "value">
+): Phase<S> => {
+  if (!Predicate.isObject(answer)) {
+    throw new TypeError(`retrieve of ${format(source.ref)} returned ${quote(answer)}; it must return an answer.`)
+  }
+  const phase: unknown = source.classify(answer.value)
+  const tag = Predicate.hasProperty(phase, "_tag") ? phase._tag : undefined
+  if (tag === "Pending" || tag === "Succeeded" || tag === "Failed") return phase as Phase<S>
+  throw new TypeError(
+    `classify of ${format(source.ref)} returned ${quote(phase)} with the _tag ${
+      quote(tag)
+    }; it must return a phase with the ` +
+      "_tag Pending, Succeeded or Failed."
+  )
+}
+
+/** What the loop reads of a failure. A source may fail with anything, such as `null`, which ends the wait as it is. */
+const readFailure = (error: unknown) =>
+  Option.getOrElse(partsOf(error), () => ({ isRetryable: false, retryAfter: undefined, tag: "Error" }))
+
+const partsOf = Option.liftThrowable((error: unknown) => {
+  const { _tag: tag = "Error", isRetryable, retryAfter } = Object(error) as {
+    readonly _tag?: unknown
+    readonly isRetryable?: unknown
+    readonly retryAfter?: unknown
+  }
+  return { isRetryable: isRetryable === true, retryAfter, tag }
+})
+
 const failed = <S extends RunSource.Any, SE, SR>(
   loop: Loop<S, SE, SR>,
   error: RunSource.Error<S>
@@ -458,23 +496,27 @@ const failed = <S extends RunSource.Any, SE, SR>(
   Effect.clockWith((clock) => {
     const { policy, source: { ref }, started, timers } = loop
     const grace = Duration.toMillis(policy.notFoundGrace)
-    loop.floor = floorOf(policy, error.retryAfter)
-    record(loop, error._tag)
+    const { isRetryable, retryAfter, tag } = readFailure(error)
+    loop.floor = floorOf(policy, retryAfter)
+    record(loop, tag)
     // The clock that dated the ref may be ahead, so the grace period also counts from the first poll
     const isReplicaLag = isOurs(error, "NotFoundError") && ref.createdAt !== undefined &&
       clock.currentTimeMillisUnsafe() - ref.createdAt <= grace && timers.now() - started <= grace
-    return isReplicaLag || error.isRetryable && ++loop.failures <= policy.errorBudget
+    return isReplicaLag || isRetryable && ++loop.failures <= policy.errorBudget
       ? Effect.succeed({ phase: undefined, error })
       : Effect.fail(error)
   })
 
 const floorOf = (
   { retryAfterCeiling }: Pick<RunSource.Policy, "retryAfterCeiling">,
-  retryAfter: Duration.Duration | undefined
+  retryAfter: unknown
 ): number =>
-  retryAfter === undefined ? 0 : Math.min(Duration.toMillis(retryAfter), Duration.toMillis(retryAfterCeiling))
+  retryAfter === undefined ? 0 : Option.match(durationOf(retryAfter), {
+    onNone: () => 0,
+    onSome: (duration) => Math.max(0, Math.min(Duration.toMillis(duration), Duration.toMillis(retryAfterCeiling)))
+  })
 
-const record = (loop: AnyLoop, word: string): void => {
+const record = (loop: AnyLoop, word: unknown): void => {
   const outcome = typeof word === "string" ? shorten(word) : quote(word)
   if (loop.outcome !== outcome) {
     if (loop.outcome !== undefined) {

@@ -1,0 +1,432 @@
+/**
+ * The kind "a value of the caller, or of a service that the caller provides, is used before it is known to be what its type says":
+ * options with getters, targets that are revoked Proxies, a store that fails with `null`.
+ */
+import { assert } from "@effect/vitest"
+import { Cause, Duration, Effect, Exit, Option, Redacted, type Scope } from "effect"
+import { HttpClient, HttpClientResponse } from "effect/http"
+import { KeyValueStore, type RateLimiter } from "effect/persistence"
+import { TestClock } from "effect/testing"
+import { Polling, Run, RunError, RunRef, type RunSource, RunStore, Spine, Tela } from "canvas-runs"
+import * as Kernel from "canvas-runs/Polling"
+import { finish } from "../spine/support.ts"
+import type { Place } from "./kind.ts"
+
+const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
+const ref = RunRef.make({ provider: "spine", kind: "run", id })
+
+const revoked = (of: object): never => {
+  const { proxy, revoke } = Proxy.revocable(of, {})
+  revoke()
+  return proxy as never
+}
+
+const boom = (): never => {
+  throw new Error("boom")
+}
+
+/** An object with a member that throws when it is read. */
+const throwing = (name: string): never => Object.defineProperty({}, name, { enumerable: true, get: boom }) as never
+
+/** An object with a member that may be read so many times. */
+const readable = (name: string, value: unknown, times: number, rest: object = {}): never =>
+  Object.defineProperty({ ...rest }, name, {
+    enumerable: true,
+    get: () => times-- > 0 ? value : boom()
+  }) as never
+
+const http = HttpClient.make((request) =>
+  Effect.succeed(HttpClientResponse.fromWeb(request, new Response("{}", { status: 403 })))
+)
+
+const on = <A, E>(effect: Effect.Effect<A, E, HttpClient.HttpClient>) =>
+  Effect.provideService(effect, HttpClient.HttpClient, http)
+const spine = on(Effect.orDie(Spine.make({ apiKey: Redacted.make("k") })))
+const tela = on(Effect.orDie(Tela.make({ apiKey: Redacted.make("k") })))
+
+/** The call fails with this tag, and a message that has these words. */
+const failsWith = (
+  effect: Effect.Effect<unknown, unknown>,
+  tag: string,
+  ...words: ReadonlyArray<string>
+): Effect.Effect<void> =>
+  Effect.map(Effect.exit(effect), (exit) => {
+    const error = Option.getOrUndefined(Exit.findErrorOption(exit)) as Error & { readonly _tag?: string } | undefined
+    assert.strictEqual(error?._tag, tag, String(exit))
+    for (const word of words) assert.include(error!.message, word)
+  })
+
+const onTestClock = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) =>
+  Effect.provide(Effect.scoped(effect), TestClock.layer())
+
+// --- sources ---
+
+interface Snapshot {
+  readonly status: string
+}
+
+type Source = RunSource.RunSource<Snapshot, Snapshot, Snapshot, never>
+
+const waitFor = (source: object, schedule = Polling.fixed("1 second")) =>
+  onTestClock(Effect.gen(function*() {
+    const policy = yield* Effect.orDie(
+      Kernel.makePolicy<Snapshot>("test", { schedule, timeout: "3 minutes" }, { pollInterval: 1000, timeout: 1000 })
+    )
+    return yield* finish(Run.wait(
+      {
+        ref,
+        retrieve: Effect.succeed({ value: { status: "running" }, requestId: undefined, retryAfter: undefined }),
+        classify: () => ({ _tag: "Pending" }),
+        status: () => "running",
+        unchanged: () => true,
+        ...source
+      } as Source,
+      policy
+    ))
+  }))
+
+const diesWith = (exit: Exit.Exit<unknown, unknown>, ...words: ReadonlyArray<string>) => {
+  assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause), String(exit))
+  for (const word of words) assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", word)
+}
+
+const answer = (fields: object = {}) => ({
+  value: { status: "x" },
+  requestId: undefined,
+  retryAfter: undefined,
+  ...fields
+})
+
+// --- stores ---
+
+const storing = (storage: object) =>
+  Effect.provideService(
+    RunStore.make,
+    KeyValueStore.KeyValueStore,
+    { get: () => Effect.undefined, set: () => Effect.void, remove: () => Effect.void, ...storage } as never
+  )
+
+const runs = { ref }
+
+// --- limiters ---
+
+/** A call through a limiter that answers with this delay. */
+const limitedTo = (delay: unknown) =>
+  onTestClock(Effect.gen(function*() {
+    const limited = yield* on(Effect.orDie(Spine.make({
+      apiKey: Redacted.make("k"),
+      rateLimit: {
+        limiter: { consume: () => Effect.succeed({ delay }) } as unknown as RateLimiter.RateLimiter,
+        limit: 1,
+        window: "1 second"
+      }
+    })))
+    const exit = yield* finish(limited.runs.retrieve(id))
+    assert.instanceOf(Option.getOrUndefined(Exit.findErrorOption(exit)), RunError.PermissionDeniedError)
+  }))
+
+const options = "src/internal/options.ts"
+const pollLoop = "src/internal/polling/pollLoop.ts"
+
+export const places: ReadonlyArray<Place> = [
+  {
+    name: "Options.read: options that throw when they are read are refused",
+    mutant: {
+      file: options,
+      find: "catch: (thrown): Fault => ({ option: what, message: unreadable(what, thrown) })",
+      replace: "catch: (thrown): Fault => { throw thrown }"
+    },
+    inputs: {
+      "a getter among the params of a create": () =>
+        failsWith(Effect.flatMap(spine, ({ runs }) => runs.create(throwing("prompt"))), "BadRequestError", "boom"),
+      "a getter among the options of a client": () =>
+        failsWith(on(Spine.make(throwing("baseUrl"))), "ConfigError", "boom"),
+      "a revoked Proxy as the params of an execution": () =>
+        failsWith(
+          Effect.flatMap(tela, ({ canvas }) => canvas.make({ id }).execute({}, revoked({}))),
+          "BadRequestError",
+          "params could not be read"
+        )
+    }
+  },
+  {
+    name: "Options.read: each option is read twice at most, before the first request",
+    mutant: {
+      file: options,
+      find: "return Result.succeed(copy as O)\n}",
+      replace: "return Result.succeed(options as O)\n}"
+    },
+    inputs: {
+      "a prompt that can be read twice": () =>
+        failsWith(
+          Effect.flatMap(spine, ({ runs }) => runs.create(readable("prompt", "x", 1))),
+          "PermissionDeniedError"
+        ),
+      "a pollInterval that can be read once": () =>
+        failsWith(
+          Effect.flatMap(spine, ({ runs }) => runs.waitForCompletion(id, readable("pollInterval", 1000, 1))),
+          "PermissionDeniedError"
+        )
+    }
+  },
+  {
+    name: "Options.reading: a target that throws when it is read is refused",
+    mutant: {
+      file: options,
+      find: "(thrown) => Effect.fail(refused({ operation, parameter, message: unreadable(parameter, thrown) }))",
+      replace: "(thrown) => Effect.die(thrown)"
+    },
+    inputs: {
+      "a run of Spine": () =>
+        failsWith(Effect.flatMap(spine, ({ runs }) => runs.retrieve(revoked({}))), "BadRequestError", "run could not"),
+      "a task of Tela": () =>
+        failsWith(Effect.flatMap(tela, ({ tasks }) => tasks.get(throwing("provider"))), "BadRequestError"),
+      "an execution of Tela": () =>
+        failsWith(Effect.flatMap(tela, (tela) => tela.getExecution(revoked({}))), "BadRequestError", "id could not")
+    }
+  },
+  {
+    name: "Options.is: a value that throws when it is looked at is of no kind",
+    mutant: {
+      file: options,
+      find: "Result.getOrElse(Result.try(() => isKind(value)), () => false)",
+      replace: "isKind(value)"
+    },
+    inputs: {
+      "an apiKey": () => failsWith(on(Spine.make({ apiKey: revoked({}) })), "ConfigError", "apiKey"),
+      "a rate limiter": () =>
+        failsWith(
+          on(Tela.make({
+            apiKey: Redacted.make("k"),
+            rateLimit: { limiter: revoked({}), limit: 1, window: "1 second" }
+          })),
+          "ConfigError",
+          "rateLimit.limiter"
+        )
+    }
+  },
+  {
+    name: "Options.durationOf: NaN is no duration",
+    mutant: { file: options, find: "Number.isNaN(input)\n", replace: "input === readDuration\n" },
+    inputs: {
+      "a timeout": () =>
+        failsWith(
+          Effect.flatMap(spine, ({ runs }) => runs.waitForCompletion(id, { timeout: NaN })),
+          "BadRequestError",
+          "timeout is NaN"
+        ),
+      "a tolerance": () =>
+        failsWith(
+          Spine.constructEvent("{}", "t=1,v1=0", Redacted.make("s"), { tolerance: NaN }),
+          "ConfigError",
+          "tolerance is NaN"
+        )
+    }
+  },
+  {
+    name: "RunRef.read: a ref with getters is copied",
+    mutant: { file: "src/internal/ref.ts", find: "isRef(value) && isData(value)", replace: "isRef(value)" },
+    inputs: {
+      "an id that can be read a few times": () =>
+        failsWith(
+          Effect.flatMap(spine, ({ runs }) =>
+            runs.retrieve(readable("id", id, 4, { version: 1, provider: "spine", kind: "run" }))),
+          "PermissionDeniedError"
+        ),
+      "a kind that can be read a few times": () =>
+        failsWith(
+          Effect.flatMap(tela, ({ tasks }) =>
+            tasks.get(readable("kind", "task", 3, { version: 1, provider: "tela", id }))),
+          "PermissionDeniedError"
+        )
+    }
+  },
+  {
+    name: "failed: a failure of retrieve that is no object ends the wait as it is",
+    mutant: {
+      file: pollLoop,
+      find: "const { _tag: tag = \"Error\", isRetryable, retryAfter } = Object(error) as {",
+      replace: "const { _tag: tag = \"Error\", isRetryable, retryAfter } = error as {"
+    },
+    inputs: Object.fromEntries([null, undefined].map((error) => [
+      String(error),
+      () =>
+        Effect.map(waitFor({ retrieve: Effect.fail(error) }), (exit) => {
+          assert.isTrue(Exit.isFailure(exit) && !Cause.hasDies(exit.cause), String(exit))
+          const failure: Option.Option<unknown> = Exit.findErrorOption(exit)
+          assert.isTrue(Option.isSome(failure) && failure.value === error, String(exit))
+        })
+    ]))
+  },
+  {
+    name: "phaseOf: a phase that there is not is a defect in words",
+    mutant: {
+      file: pollLoop,
+      find: "if (tag === \"Pending\" || tag === \"Succeeded\" || tag === \"Failed\") return phase as Phase<S>",
+      replace: "return phase as Phase<S>"
+    },
+    inputs: {
+      "no phase": () =>
+        Effect.map(waitFor({ classify: () => undefined }), (exit) => diesWith(exit, "classify", "undefined")),
+      "another tag": () =>
+        Effect.map(
+          waitFor({ classify: () => ({ _tag: "Done", run: 1 }) }),
+          (exit) => diesWith(exit, "classify", "\"Done\"")
+        ),
+      "a text": () =>
+        Effect.map(waitFor({ classify: () => "Pending" }), (exit) => diesWith(exit, "classify", "\"Pending\""))
+    }
+  },
+  {
+    name: "floorOf: a Retry-After that is no duration is none",
+    mutant: {
+      file: pollLoop,
+      find: "Option.match(durationOf(retryAfter), {",
+      replace: "Option.match(Option.some(Duration.fromInputUnsafe(retryAfter as Duration.Input)), {"
+    },
+    inputs: Object.fromEntries([Symbol("soon"), "soon", {}].map((retryAfter) => [
+      String(retryAfter),
+      () =>
+        Effect.map(
+          waitFor({ retrieve: Effect.succeed(answer({ retryAfter })) }),
+          (exit) => assert.instanceOf(Option.getOrUndefined(Exit.findErrorOption(exit)), RunError.RunTimeoutError)
+        )
+    ]))
+  },
+  {
+    name: "runFailed: errors that are no list of texts are none, or quoted",
+    mutant: {
+      file: "src/internal/runFailed.ts",
+      find: "Array.isArray(phase.errors) ? phase.errors as ReadonlyArray<string> : []",
+      replace: "phase.errors"
+    },
+    inputs: Object.fromEntries([undefined, null, 5].map((errors) => [
+      String(errors),
+      () =>
+        Effect.map(waitFor({ classify: () => ({ _tag: "Failed", run: 1, errors }) }), (exit) => {
+          const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+          assert.instanceOf(error, RunError.RunFailedError)
+          assert.include((error as Error).message, "the provider gave no reason")
+        })
+    ]))
+  },
+  {
+    name: "Polling.make: what is no duration is taken as a minute",
+    mutant: {
+      file: "src/Polling.ts",
+      find: "Option.match(CallOptions.durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })\n    return",
+      replace: "Duration.toMillis(Duration.fromInputUnsafe(input))\n    return"
+    },
+    inputs: Object.fromEntries([undefined, "soon", Symbol("soon")].map((delay) => [
+      String(delay),
+      () =>
+        Effect.map(waitFor({}, Polling.make(() => delay as never) as never), (exit) => {
+          const error = Option.getOrUndefined(Exit.findErrorOption(exit)) as RunError.RunTimeoutError
+          assert.instanceOf(error, RunError.RunTimeoutError)
+          // At 0, 1 and 2 minutes, and just before the end of the third
+          assert.strictEqual(error.polls, 4)
+        })
+    ]))
+  },
+  {
+    name: "reserveTurn: a delay without end limits nothing",
+    mutant: {
+      file: "src/internal/client.ts",
+      find: "Option.filter(Options.durationOf(consumed?.delay), Duration.isFinite)",
+      replace: "Options.durationOf(consumed?.delay)"
+    },
+    inputs: {
+      "an infinite duration": () => limitedTo(Duration.infinity),
+      "Infinity": () => limitedTo(Infinity)
+    }
+  },
+  {
+    name: "RunStore: what the storage fails or dies with is a RunStoreError",
+    mutant: {
+      file: "src/RunStore.ts",
+      find: ": Effect.fail(failure(Cause.squash(cause))))",
+      replace: ": Effect.failCause(cause as Cause.Cause<never>))"
+    },
+    inputs: {
+      "null, from get": () =>
+        failsWith(
+          Effect.flatMap(storing({ get: () => Effect.fail(null) }), (store) => store.get("k")),
+          "RunStoreError",
+          "could not be read (null)"
+        ),
+      "a defect, from set": () =>
+        failsWith(
+          Effect.flatMap(storing({ set: () => Effect.die(new Error("disk")) }), (store) =>
+            store.runOnce("k", Effect.succeed(runs))),
+          "RunStoreError",
+          "could not be written (disk)"
+        ),
+      "a throw, from remove": () =>
+        failsWith(
+          Effect.flatMap(storing({ remove: boom }), (store) => store.forget("k")),
+          "RunStoreError",
+          "could not be removed (boom)"
+        ),
+      "keys that are no list": () =>
+        failsWith(
+          Effect.flatMap(storing({ keys: Effect.succeed(5) }), (store) => store.unfinished),
+          "RunStoreError",
+          "could not be listed"
+        )
+    }
+  },
+  {
+    name: "RunStore: an entry that is no text is refused and not taken for a torn one",
+    mutant: {
+      file: "src/RunStore.ts",
+      find: ": typeof text === \"string\"\n          ? parseRecord",
+      replace: ": text !== about\n          ? parseRecord"
+    },
+    inputs: Object.fromEntries([{ version: 1 }, 5].map((entry) => [
+      JSON.stringify(entry),
+      () =>
+        failsWith(
+          Effect.flatMap(storing({ get: () => Effect.succeed(entry) }), (store) => store.get("k")),
+          "RunStoreError",
+          "and not text"
+        )
+    ]))
+  },
+  {
+    name: "RunStore: a key that is no text is refused",
+    mutant: {
+      file: "src/RunStore.ts",
+      find: "if (typeof key !== \"string\") {",
+      replace: "if (key === null as never) {"
+    },
+    inputs: Object.fromEntries([Symbol("k"), 5, {}].map((key) => [
+      String(key),
+      () =>
+        failsWith(
+          Effect.flatMap(storing({}), (store) => store.runOnce(key as never, Effect.succeed(runs))),
+          "BadRequestError",
+          "the key is"
+        )
+    ]))
+  },
+  {
+    name: "toBytes: a buffer that was transferred is no payload",
+    mutant: {
+      file: "src/internal/payload.ts",
+      find: "const whole = new Uint8Array(ArrayBuffer.isView(payload) ? payload.buffer : payload)",
+      replace: "const whole = Binary.bytesOf(payload)"
+    },
+    inputs: {
+      "a view": () => {
+        const view = new Uint8Array(2)
+        structuredClone(view.buffer, { transfer: [view.buffer] })
+        return failsWith(Spine.signWebhook(view, Redacted.make("s")), "ConfigError", "transferred")
+      },
+      "a buffer": () => {
+        const buffer = new ArrayBuffer(2)
+        structuredClone(buffer, { transfer: [buffer] })
+        return failsWith(Spine.signWebhook(buffer, Redacted.make("s")), "ConfigError", "transferred")
+      }
+    }
+  }
+]
