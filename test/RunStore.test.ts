@@ -1267,10 +1267,6 @@ type Cut = "before" | "empty" | "half" | "almost" | "after"
 
 const cuts: ReadonlyArray<Cut> = ["before", "empty", "half", "almost", "after"]
 
-class Killed {
-  readonly _tag = "Killed"
-}
-
 interface World {
   readonly content: Map<string, string>
   readonly runs: Array<string>
@@ -1281,7 +1277,7 @@ const makeProcess = (world: World, killAt: { readonly step: number; readonly cut
   let isDead = false
   const step = <A>(run: () => A, cut?: (part: number) => void): Effect.Effect<A> =>
     Effect.suspend(() => {
-      if (isDead) return Effect.die(new Killed())
+      if (isDead) return Effect.interrupt
       if (steps++ !== killAt?.step) return Effect.succeed(run())
       isDead = true
       switch (killAt.cut) {
@@ -1297,7 +1293,7 @@ const makeProcess = (world: World, killAt: { readonly step: number; readonly cut
         case "after":
           run()
       }
-      return Effect.die(new Killed())
+      return Effect.interrupt
     })
   const { content, runs } = world
   const storage = KeyValueStore.makeStringOnly({
@@ -1332,7 +1328,7 @@ const program = (process: ReturnType<typeof makeProcess>) =>
     return { listed: listed.map(({ _tag }) => _tag), ref }
   })
 
-const isKilled = <A, E>(exit: Exit.Exit<A, E>): boolean => Exit.isFailure(exit) && Cause.hasDies(exit.cause)
+const isKilled = <A, E>(exit: Exit.Exit<A, E>): boolean => Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)
 
 /** Starts the program once more, with nobody to kill it, and holds it to what it must keep. */
 const checkRecovery = Effect.fnUntraced(function*(world: World, where: string) {

@@ -51,12 +51,17 @@ export const mutants: ReadonlyArray<Mutant> = [
     "++loop.failures < policy.errorBudget"
   ),
   mutant(loop, "an answer does not fill the budget up", "  loop.failures = 0\n", ""),
-  mutant(loop, "final failures spend the budget", "error.isRetryable && ++loop.failures", "++loop.failures"),
+  mutant(
+    loop,
+    "final failures spend the budget",
+    "isReplicaLag || isRetryable && ++loop.failures",
+    "isReplicaLag || ++loop.failures"
+  ),
   mutant(
     loop,
     "404 spends the budget",
-    "isReplicaLag || error.isRetryable && ++loop.failures <= policy.errorBudget",
-    "(isReplicaLag || error.isRetryable) && ++loop.failures <= policy.errorBudget"
+    "isReplicaLag || isRetryable && ++loop.failures <= policy.errorBudget",
+    "(isReplicaLag || isRetryable) && ++loop.failures <= policy.errorBudget"
   ),
   mutant(loop, "404 has no grace", "const isReplicaLag = isOurs", "const isReplicaLag = false && isOurs"),
   mutant(
@@ -105,12 +110,12 @@ export const mutants: ReadonlyArray<Mutant> = [
     "floorOf(loop.policy, answer.retryAfter)",
     "0"
   ),
-  mutant(loop, "Retry-After of a failure is ignored", "floorOf(policy, error.retryAfter)", "0"),
+  mutant(loop, "Retry-After of a failure is ignored", "floorOf(policy, retryAfter)", "0"),
   mutant(
     loop,
     "Retry-After has no ceiling",
-    "Math.min(Duration.toMillis(retryAfter), Duration.toMillis(retryAfterCeiling))",
-    "Duration.toMillis(retryAfter)"
+    "Math.min(Duration.toMillis(duration), Duration.toMillis(retryAfterCeiling))",
+    "Duration.toMillis(duration)"
   ),
   mutant(
     loop,

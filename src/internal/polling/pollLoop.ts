@@ -481,7 +481,7 @@ const readFailure = (error: unknown) =>
   Option.getOrElse(partsOf(error), () => ({ isRetryable: false, retryAfter: undefined, tag: "Error" }))
 
 const partsOf = Option.liftThrowable((error: unknown) => {
-  const { _tag: tag = "Error", isRetryable, retryAfter } = Object(error) as {
+  const { _tag: tag = "Error", isRetryable, retryAfter } = error as {
     readonly _tag?: unknown
     readonly isRetryable?: unknown
     readonly retryAfter?: unknown
