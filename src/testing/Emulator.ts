@@ -79,7 +79,7 @@ export interface Options {
   readonly origins: ReadonlyArray<string>
   /** The header that carries a fresh id on every answer. */
   readonly requestIdHeader: string
-  /** What the provider sends with a status when nobody says anything else. */
+  /** The body of a response with that status, unless a fault gives another. */
   readonly errorBody: (status: number) => unknown
   /** The headers that go with it. */
   readonly errorHeaders?: ((status: number) => Readonly<Record<string, string>>) | undefined
@@ -290,7 +290,7 @@ export const toWebHandler = (
 
 const polite = (request: HttpServerRequest.HttpServerRequest): rude.Received => ({ request, respond: identity })
 
-// A server must survive whatever stands in the first line of a request, such as `OPTIONS *`.
+// A server must survive any target of a request, such as that of `OPTIONS *`.
 const urlOf = (target: string): URL => {
   const url = target.startsWith("/") ? `http://emulator${target}` : target
   return new URL(URL.canParse(url) ? url : "http://emulator/")

@@ -24,7 +24,7 @@ export interface ReceivedFile {
 }
 
 /**
- * A request as the emulator saw it.
+ * A request as the emulator received it.
  *
  * **Gotchas**
  *
@@ -48,7 +48,7 @@ export interface ReceivedRequest {
   readonly json: unknown
   /** When it arrived, on the emulator's clock. */
   readonly receivedAt: number
-  /** The status of the answer; `undefined` as long as there is none, and for ever if the connection broke. */
+  /** The status of the answer; `undefined` until then, and always if the connection broke. */
   readonly status: number | undefined
 }
 
@@ -74,7 +74,7 @@ export interface Exchange {
 }
 
 /**
- * What was in a form.
+ * The contents of a form.
  *
  * @category models
  * @since 0.1.0

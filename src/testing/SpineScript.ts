@@ -1,8 +1,8 @@
 /**
- * What a user gives the `SpineEmulator`: what runs do, and which endpoints webhooks go to. All of it is plain data.
+ * Scripts of runs and endpoints of webhooks: plain data for the `SpineEmulator`.
  *
- * A {@link Script} says how long a run takes, how it ends and what it makes. All of it can be left out: without a script a
- * run takes 12 minutes and makes the files that follow from its blocks.
+ * A {@link Script} says how long a run takes, how it ends and which files it makes. Every member is optional. Without a
+ * script a run takes 12 minutes and makes the files that follow from its blocks.
  *
  * **Example** (A run that makes one file)
  *
@@ -26,7 +26,7 @@ import type { ReceivedFile } from "./Exchange.ts"
 import type * as Timeline from "./Timeline.ts"
 
 /**
- * What a client asked for with `POST /v1/run`.
+ * The form of `POST /v1/run`, as the emulator read it.
  *
  * @category models
  * @since 0.1.0
@@ -56,7 +56,7 @@ export interface ScriptedArtifact {
 }
 
 /**
- * What a run will do. Everything that is left out is as in the emulator's own `script` option, or has its default.
+ * The behaviour of a run. A member that is left out is as in the emulator's own `script` option, or has its default.
  *
  * @category models
  * @since 0.1.0
@@ -79,7 +79,7 @@ export interface Script {
   /** @default ["anthropic/claude-sonnet-4-6"] */
   readonly models?: ReadonlyArray<string> | undefined
   /**
-   * What the answer to the creation promises (K3).
+   * The estimate in the response to the creation (K3).
    *
    * @default "15 minutes"
    */
@@ -117,7 +117,7 @@ export const failingPrompt = "emulator: fail"
 export const partialPrompt = "emulator: partial"
 
 /**
- * The types of events that webhooks tell of.
+ * The types of events that are sent to webhooks.
  *
  * @category models
  * @since 0.1.0
@@ -125,7 +125,7 @@ export const partialPrompt = "emulator: partial"
 export type WebhookEvent = "run.started" | "run.completed" | "run.failed" | "webhook.ping"
 
 /**
- * Who is told of events: what the workspace's developer portal would hold.
+ * A receiver of events, as it would stand in the workspace's developer portal.
  *
  * **Example** (Receiving the test event without a socket)
  *
@@ -161,7 +161,7 @@ export interface WebhookEndpoint {
   /** What webhooks are signed with, all of it (W1). Spine's own begin with `whsec_`. */
   readonly secret: string
   /**
-   * Which events it is told of.
+   * The events that are sent to this endpoint.
    *
    * @default ["*"]
    */

@@ -1,4 +1,4 @@
-/** How emulators send webhooks, whichever provider's they are. */
+/** The sending of webhooks, for every provider. */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -11,14 +11,14 @@ import type * as WebhookDelivery from "../WebhookDelivery.ts"
 import * as rude from "./rude/deliveries.ts"
 import type { Has } from "./rude/json.ts"
 
-/** Something to be sent. */
+/** A webhook to be sent. */
 export interface Call extends
   Pick<
     WebhookDelivery.Delivery,
     "id" | "event" | "webhookId" | "subjectId" | "url" | "headers" | "body"
   >
 {
-  /** Headers that are made anew for each try, from the body as it is sent. */
+  /** Makes headers for each attempt, from the body as it is sent. */
   readonly sign?: ((body: string) => Effect.Effect<Readonly<Record<string, string>>>) | undefined
 }
 
@@ -27,7 +27,7 @@ export interface Options {
   readonly client: HttpClient.HttpClient | undefined
   /** @default this machine */
   readonly hosts: ReadonlyArray<string> | undefined
-  /** How long to rest before each further try. */
+  /** The pause before each further attempt. */
   readonly pauses: ReadonlyArray<Duration.Input>
   readonly script: WebhookDelivery.Script | undefined
   readonly has: Has
@@ -40,15 +40,15 @@ export interface Options {
 export interface Deliveries {
   readonly all: Effect.Effect<ReadonlyArray<WebhookDelivery.Delivery>>
   readonly setScript: (script: WebhookDelivery.Script) => Effect.Effect<void>
-  /** Sends it in the background, as nobody waits for somebody else's server. */
+  /** Sends a webhook in the background. */
   readonly send: (call: Call) => Effect.Effect<void>
-  /** Sends it once, and says how it was answered: not at all if it is meant for somewhere else. */
+  /** Sends one request and returns the status of the response. `undefined`: no response, or a host that is not allowed. */
   readonly sendOnce: (call: Pick<Call, "url" | "headers" | "body">) => Effect.Effect<number | undefined>
 }
 
 const loopback = ["127.0.0.1", "localhost", "[::1]"]
 
-/** How long an answer may take. */
+/** How long to wait for a response. */
 const patience = Duration.seconds(10)
 
 export const make = Effect.fnUntraced(function*(
@@ -72,7 +72,7 @@ export const make = Effect.fnUntraced(function*(
       Effect.catch(() => Effect.succeed(undefined))
     )
 
-  /** Tries until it is answered with success, and says whether it was. */
+  /** Repeats until the response is a success, and returns whether one was. */
   const attempt = Effect.fnUntraced(function*(delivery: Recorded, call: Call, unanswered: number) {
     const body = JSON.stringify(call.body)
     for (let tries = 1;; tries++) {
@@ -134,7 +134,7 @@ const snapshot = (delivery: Recorded): WebhookDelivery.Delivery => ({ ...deliver
 
 type Recorded = { -readonly [K in keyof WebhookDelivery.Delivery]: WebhookDelivery.Delivery[K] }
 
-// A webhook goes where it was sent, and not on from there to who knows where.
+// No redirects: a webhook goes only to its own URL.
 const fetchClient: Effect.Effect<HttpClient.HttpClient, never, Scope.Scope> = Effect.map(
   Layer.build(
     Layer.provide(FetchHttpClient.layer, Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))

@@ -1,28 +1,30 @@
-/** Waiting for the ends of runs, on the clock of an emulator, which can be moved without the program's. */
+/** The ends of runs on an emulator's clock, which a test can move without moving the program's clock. */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 
 export interface Ends<Run> {
-  /** Waits for a time of the emulator's clock; `Infinity` never comes. */
+  /** Waits for a time of the emulator's clock. `Infinity` never comes. */
   readonly until: (at: number) => Effect.Effect<void>
-  /** Does something when a run ends. */
-  readonly tell: (run: Run, what: Effect.Effect<void>) => Effect.Effect<void>
-  /** Does it now, if the run has ended and it has not been done. */
-  readonly settle: (run: Run) => Effect.Effect<void>
-  /** To be called when the emulator's clock was moved. */
+  /** Waits until time ends a run, and returns the time then. */
+  readonly ended: (run: Run) => Effect.Effect<number>
+  /** Performs an action when a run ends. */
+  readonly onEnd: (run: Run, action: Effect.Effect<void>) => Effect.Effect<void>
+  /** Performs the action of a run now, if the run has ended and the action is still due. */
+  readonly check: (run: Run) => Effect.Effect<void>
+  /** Must follow each move of the emulator's clock. */
   readonly moved: Effect.Effect<void>
 }
 
 export const make = <Run>(options: {
   readonly scope: Scope.Scope
   readonly now: Effect.Effect<number>
-  /** When time alone will end the run. */
+  /** When time alone ends a run. */
   readonly endsAt: (run: Run) => number
   readonly hasEnded: (run: Run, now: number) => boolean
 }): Ends<Run> => {
   const moves = Latch.makeUnsafe()
-  const awaited = new Map<Run, Effect.Effect<void>>()
+  const due = new Map<Run, Effect.Effect<void>>()
 
   const until = (at: number): Effect.Effect<void> =>
     Effect.flatMap(options.now, (now) =>
@@ -31,27 +33,28 @@ export const make = <Run>(options: {
         Effect.suspend(() => until(at))
       ))
 
-  const settle = Effect.fnUntraced(function*(run: Run) {
-    const what = awaited.get(run)
-    if (what === undefined || !options.hasEnded(run, yield* options.now)) return
-    awaited.delete(run)
-    yield* what
+  const check = Effect.fnUntraced(function*(run: Run) {
+    const action = due.get(run)
+    if (action === undefined || !options.hasEnded(run, yield* options.now)) return
+    due.delete(run)
+    yield* action
   })
 
   return {
     until,
-    settle,
-    tell: Effect.fnUntraced(function*(run, what) {
-      awaited.set(run, what)
+    ended: (run) => Effect.andThen(until(options.endsAt(run)), options.now),
+    check,
+    onEnd: Effect.fnUntraced(function*(run, action) {
+      due.set(run, action)
       const at = options.endsAt(run)
-      if (at !== Infinity) yield* Effect.forkIn(Effect.andThen(until(at), settle(run)), options.scope)
+      if (at !== Infinity) yield* Effect.forkIn(Effect.andThen(until(at), check(run)), options.scope)
     }),
     moved: Effect.andThen(
       moves.release,
       Effect.suspend(() =>
         Effect.forEach(
-          Array.from(awaited.keys()).sort((a, b) => options.endsAt(a) - options.endsAt(b)),
-          settle,
+          Array.from(due.keys()).sort((a, b) => options.endsAt(a) - options.endsAt(b)),
+          check,
           { discard: true }
         )
       )

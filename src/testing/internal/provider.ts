@@ -1,8 +1,7 @@
-/** What the emulators of all providers are made of. */
+/** The parts that the emulators of all providers have in common. */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
-import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as Scope from "effect/Scope"
 import * as Emulator from "../Emulator.ts"
 import type * as Rude from "../Rude.ts"
@@ -11,6 +10,7 @@ import * as ApiKeys from "./apiKeys.ts"
 import * as Deliveries from "./deliveries.ts"
 import * as Ends from "./ends.ts"
 import * as Links from "./links.ts"
+import type * as routing from "./routing.ts"
 import * as rude from "./rude/http.ts"
 import type { Has } from "./rude/json.ts"
 import * as Scripts from "./scripts.ts"
@@ -30,7 +30,7 @@ export interface Options<Request, Script> {
 /** What differs from provider to provider. */
 export interface Provider<Run> extends Pick<Emulator.Options, "errorBody" | "errorHeaders" | "rudeProfile"> {
   readonly defaultOrigin: string
-  /** Where links to files point to: what the user asked for, and where they point to in memory without that. */
+  /** Where links to files point to, if the user says so. In memory they point to the default otherwise. */
   readonly fileOrigin: string | undefined
   readonly defaultFileOrigin: string
   /** The keys that are accepted where the user lists none. */
@@ -39,9 +39,7 @@ export interface Provider<Run> extends Pick<Emulator.Options, "errorBody" | "err
   readonly webhookPauses: ReadonlyArray<Duration.Input>
   readonly endsAt: (run: Run) => number
   readonly hasEnded: (run: Run, now: number) => boolean
-  readonly serve: (
-    exchange: Emulator.Exchange
-  ) => Effect.Effect<HttpServerResponse.HttpServerResponse, never, Scope.Scope>
+  readonly serve: routing.Serve
 }
 
 /** What the parts of an emulator share. */

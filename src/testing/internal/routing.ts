@@ -51,23 +51,23 @@ export interface Table<Access> {
   readonly notAllowed: (allow: string) => Refusal
 }
 
+export type Serve = (exchange: Exchange) => Effect.Effect<HttpServerResponse.HttpServerResponse, never, Scope.Scope>
+
 /** Serves requests by a table: first the path, then the method, then the API key, then the handler. */
-export const make =
-  <Access>(table: Table<Access>) =>
-  (exchange: Exchange): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Scope.Scope> =>
-    Effect.gen(function*() {
-      const path = exchange.url.pathname.split("/").slice(1)
-      const allowed = new Set<string>()
-      for (const route of table.routes) {
-        const parameters = parametersOf(route.path, path, table.emptyParameters)
-        if (parameters === undefined) continue
-        if (route.method === exchange.request.method) {
-          return yield* route.handle(exchange, parameters, yield* table.authenticate(exchange, route.access))
-        }
-        allowed.add(route.method)
+export const make = <Access>(table: Table<Access>): Serve => (exchange) =>
+  Effect.gen(function*() {
+    const path = exchange.url.pathname.split("/").slice(1)
+    const allowed = new Set<string>()
+    for (const route of table.routes) {
+      const parameters = parametersOf(route.path, path, table.emptyParameters)
+      if (parameters === undefined) continue
+      if (route.method === exchange.request.method) {
+        return yield* route.handle(exchange, parameters, yield* table.authenticate(exchange, route.access))
       }
-      return yield* allowed.size === 0 ? table.notFound() : table.notAllowed([...allowed].join(", "))
-    }).pipe(Effect.catchTag("Refusal", ({ response }) => Effect.succeed(response)))
+      allowed.add(route.method)
+    }
+    return yield* allowed.size === 0 ? table.notFound() : table.notAllowed([...allowed].join(", "))
+  }).pipe(Effect.catchTag("Refusal", ({ response }) => Effect.succeed(response)))
 
 /** The parameters of a path, or `undefined` if the path is not of that pattern. */
 const parametersOf = (

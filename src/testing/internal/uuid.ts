@@ -1,4 +1,4 @@
-/** UUIDs: making them from a source of randomness, and telling them from other texts. */
+/** UUIDs from a source of randomness, and their recognition. */
 import type * as Random from "effect/Random"
 import type { Has } from "./rude/json.ts"
 

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import type * as WebhookDelivery from "../../WebhookDelivery.ts"
 import type { Has } from "./json.ts"
 
-/** The script of deliveries, with what is rude about them added. */
+/** The script of deliveries with rudeness added. */
 export const script = (has: Has, own: WebhookDelivery.Script | undefined): WebhookDelivery.Script =>
   !has("repeatedWebhooks") && !has("reorderedWebhooks") ? own ?? {} : (due) => {
     const mishap = (typeof own === "function" ? own(due) : own) ?? {}

@@ -11,14 +11,14 @@ import { bodyStream, breakAfter, withBody } from "../responseBody.ts"
 import { gzip } from "../gzip.ts"
 import { type Has, type Members, reshape, shapeOf } from "./json.ts"
 
-/** What has to be known of a provider. */
+/** The facts about a provider that rudeness depends on. */
 export interface Profile {
   readonly members: Members
   readonly isPoll: (request: Target) => boolean
   readonly isCreate: (request: Target) => boolean
   /** Whether the JSON at that path may have odd members: what belongs to a run. */
   readonly hasOddMembers: (path: string) => boolean
-  /** What is odd about this provider's JSON alone. */
+  /** Adds the oddities of this provider's JSON alone. */
   readonly adjust: (body: unknown, context: Adjusting) => unknown
 }
 
@@ -50,7 +50,7 @@ export const unknownStatus = "queued_for_review"
 
 type Response = HttpServerResponse.HttpServerResponse
 
-/** A request that was received, and what is made of its response. */
+/** A received request, and the change to its response. */
 export interface Received {
   readonly request: HttpServerRequest.HttpServerRequest
   readonly respond: <E, R>(handled: Effect.Effect<Response, E, R>) => Effect.Effect<Response, E, R>
@@ -61,7 +61,7 @@ export const hasOf = (selected: Rude.Rude): Has => {
   return (name) => set.has(name)
 }
 
-/** Returns what is to be called with each request as it arrives. `notFound` is the provider's 404. */
+/** Returns the function to call with each request as it arrives. `notFound` is the provider's 404. */
 export const make = (selected: Rude.Rude, profile: Profile, notFound: () => Response) => {
   const has = hasOf(selected)
   /** How often each run was polled. */
@@ -185,7 +185,7 @@ const expired = (status: number): Response =>
     { status, contentType: "application/xml" }
   )
 
-/** Without scheme and host. */
+/** The link without scheme and host. */
 export const relative = (link: string): string => {
   const url = new URL(link)
   return `${url.pathname}${url.search}`

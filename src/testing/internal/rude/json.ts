@@ -5,11 +5,11 @@ import type * as Rude from "../../Rude.ts"
 /** Whether a rudeness is selected. */
 export type Has = (name: Rude.Name) => boolean
 
-/** What a provider's JSON must keep. */
+/** The members of a provider's JSON that must stay. */
 export interface Members {
-  /** What a client needs in order to act. */
+  /** Members that a client needs in order to act. */
   readonly essential: ReadonlySet<string>
-  /** What belongs to the user, and is not looked into. */
+  /** Members that belong to the user. Their values stay as they are. */
   readonly opaque: ReadonlySet<string>
 }
 
@@ -28,7 +28,7 @@ export const shapeOf = (has: Has, key: string): Shape | undefined => {
   return selected[Math.abs(hash) % selected.length]
 }
 
-/** The value with all its side members odd, and members that nobody knows added. */
+/** The value with all its side members odd, and unknown members added. */
 export const reshape = (
   value: unknown,
   members: Members,

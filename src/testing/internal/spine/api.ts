@@ -1,7 +1,5 @@
 /** The routes of the Spine emulator. */
 import * as Effect from "effect/Effect"
-import type * as HttpServerResponse from "effect/http/HttpServerResponse"
-import type * as Scope from "effect/Scope"
 import * as Emulator from "../../Emulator.ts"
 import type { CreateRequest, Script, WebhookEndpoint } from "../../SpineScript.ts"
 import type * as Provider from "../provider.ts"
@@ -28,9 +26,7 @@ export interface Settings {
 export type Shared = Provider.Shared<CreateRequest, Script, Runs.Run, ArtifactFile>
 
 export interface Api {
-  readonly serve: (
-    exchange: Emulator.Exchange
-  ) => Effect.Effect<HttpServerResponse.HttpServerResponse, never, Scope.Scope>
+  readonly serve: routing.Serve
   readonly runs: Runs.Runs
   readonly webhooks: Webhooks.Webhooks
 }
@@ -63,7 +59,7 @@ export const make = (settings: Settings, shared: Shared): Api => {
   return {
     runs,
     webhooks,
-    // R7: the route, then the key, the ids in the path, the body, and last whether the thing exists.
+    // R7: the route, then the key, the ids in the path, the body, and last whether the run, the canvas or the task exists.
     serve: routing.make<wire.Access>({
       routes: [
         ...routing.routes("key", { "POST /v1/run": createRun, "GET /v1/run/:id": getRun }),

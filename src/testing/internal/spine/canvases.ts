@@ -53,7 +53,7 @@ export const makeRoutes = (options: {
   const getTasks: routing.Handler<"id"> = Effect.fnUntraced(function*({ now }, { id }, apiKey) {
     const run = yield* find(id, apiKey)
     const tasks = Plan.visibleTasks(run.plan, Runs.stateOf(run, now))
-    // B5: a root goes by its own status, with all that is below it.
+    // B5: the status of a root decides for all its descendants.
     return wire.ok({
       canvas_id: run.canvasId,
       completed: tasks.filter((task) => task.status === "completed"),
@@ -67,7 +67,7 @@ export const makeRoutes = (options: {
     const run = yield* options.runs.find("canvas", id, apiKey)
     const task = Plan.findTask(Plan.visibleTasks(run.plan, Runs.stateOf(run, now)), taskId.toLowerCase())
     if (task === undefined) return yield* wire.notFound("Task", taskId)
-    // B6: the children, without theirs.
+    // B6: the children, without their children.
     return wire.ok({ ...task, children: task.children.map(Plan.withoutChildren) })
   })
 

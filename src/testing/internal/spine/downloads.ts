@@ -7,7 +7,7 @@ import * as wire from "./wire.ts"
 import * as Effect from "effect/Effect"
 
 export interface Downloads {
-  /** Signs a link anew whenever it is shown (A1). `requested` is the origin that the request was sent to. */
+  /** Signs a new link each time a file is shown (A1). `requested` is the origin that the request was sent to. */
   readonly linkTo: (file: ArtifactFile, requested: string, now: number) => string
   readonly routes: ReadonlyArray<routing.Route<wire.Access>>
 }

@@ -70,7 +70,7 @@ export const make = (options: {
   readonly template: Template
   readonly blocks: ReadonlyArray<BlockType> | undefined
   readonly uploads: ReadonlyArray<{ readonly name: string; readonly isImage: boolean }>
-  /** The types of the files that the script brings along, which take the place of the blocks that would make files. */
+  /** The types of scripted files. They replace the blocks that would make files. */
   readonly files: ReadonlyArray<string> | undefined
   readonly tasks: number
   readonly uuid: () => string
@@ -111,8 +111,8 @@ const title = (type: BlockType): string =>
   type.replace(/-block$/, "").split("-").map((word) => word[0]!.toUpperCase() + word.slice(1)).join(" ")
 
 /**
- * The block that is at fault when a run does not end well: the last one without a file, so that a partial run has
- * something to show.
+ * The block that fails in a run that ends `failed` or `partial`. In a partial run it is the last one without a file, so that the run
+ * has files.
  */
 export const failedBlock = (plan: Plan, outcome: Timeline.State["phase"]): PlannedBlock | undefined =>
   outcome === "failed"
@@ -169,7 +169,7 @@ export interface WireTask {
   readonly children: ReadonlyArray<WireTask>
 }
 
-/** The goals known so far: those that are done, the one at work, and the next. */
+/** The goals known so far: the completed ones, the running one and the next. */
 export const visibleTasks = (plan: Plan, state: Timeline.State): ReadonlyArray<WireTask> => {
   if (state.endedAtMillis !== undefined) {
     const failed = state.phase === "completed" ? undefined : plan.tasks.at(-1)
@@ -182,7 +182,7 @@ export const visibleTasks = (plan: Plan, state: Timeline.State): ReadonlyArray<W
   )
 }
 
-// What fails or is at work in a task is the last thing in it: everything before has gone well.
+// The last child of a task has its status; all children before are completed.
 const renderTask = (task: PlannedTask, status: TaskStatus): WireTask => ({
   task_id: task.id,
   name: task.name,
@@ -196,7 +196,7 @@ const renderTask = (task: PlannedTask, status: TaskStatus): WireTask => ({
   )
 })
 
-/** A task without what is below it. */
+/** A task without its descendants. */
 export const withoutChildren = (task: WireTask): WireTask => ({ ...task, children: [] })
 
 export const findTask = (tasks: ReadonlyArray<WireTask>, id: string): WireTask | undefined => {

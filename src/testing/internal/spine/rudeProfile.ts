@@ -1,4 +1,4 @@
-/** What rudeness has to know of Spine. */
+/** The facts about Spine that rudeness depends on. */
 import { isObject, type JsonObject } from "../json.ts"
 import * as rude from "../rude/http.ts"
 

@@ -1,4 +1,4 @@
-/** The runs of the Spine emulator: what they do in the course of time, and what they report. */
+/** The runs of the Spine emulator: their states over time, and their JSON. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Emulator from "../../Emulator.ts"
@@ -76,7 +76,7 @@ const withReservedOutcome = (prompt: string, timeline: Timeline.Timeline): Timel
   return timeline
 }
 
-// --- in the course of time ---
+// --- states over time ---
 
 export const stateOf = (run: Run, now: number): Timeline.State =>
   Timeline.at(run.timeline, Math.floor((now - run.createdAt) * run.speed))
@@ -85,9 +85,9 @@ export const hasEnded = (run: Run, now: number): boolean => stateOf(run, now).en
 
 export const endsAt = (run: Run): number => run.createdAt + Math.ceil(run.timeline.durationMillis / run.speed)
 
-// --- what it reports ---
+// --- JSON ---
 
-/** How a result names the place of a file. */
+/** Makes the link to a file of a result. */
 export type LinkTo = (file: Artifacts.ArtifactFile) => string
 
 export const resultOf = (run: Run, linkTo: LinkTo) =>
@@ -160,12 +160,12 @@ export const poll = Effect.fnUntraced(function*(run: Run, now: number, linkTo: L
   }
 })
 
-// --- all of them ---
+// --- the collection ---
 
 export interface Runs {
   readonly all: () => Iterable<Run>
   readonly add: (run: Run) => void
-  /** A run of that API key: to every other key it does not exist. */
+  /** Finds a run of that API key. For every other key it does not exist. */
   readonly find: (by: "run" | "canvas", id: string, apiKey: string) => Effect.Effect<Run, routing.Refusal>
 }
 

@@ -1,4 +1,4 @@
-/** The webhooks of the Spine emulator: who is told of which event, and what is sent. */
+/** The webhooks of the Spine emulator. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Hex from "effect/encoding/Hex"
@@ -9,7 +9,7 @@ import type { Downloads } from "./downloads.ts"
 import * as Runs from "./runs.ts"
 
 export interface Webhooks {
-  /** Tells of a run that was created, and later of its end. */
+  /** Sends the event of a new run, and later the event of its end. */
   readonly created: (run: Runs.Run) => Effect.Effect<void>
   readonly ping: Effect.Effect<void>
   readonly setEndpoints: (...endpoints: ReadonlyArray<WebhookEndpoint>) => Effect.Effect<void>
@@ -57,8 +57,8 @@ export const make = (
     }
   })
 
-  // W4. Whatever the timeline lets polls say, the run has ended.
-  const tellOfEnd = Effect.fnUntraced(function*(run: Runs.Run) {
+  // W4. The run has ended, even if the timeline lets polls report another status.
+  const sendEnd = Effect.fnUntraced(function*(run: Runs.Run) {
     const { outcome: status } = run.timeline
     if (status === "partial" && !settings.partialWebhooks) return
     const { elapsedMillis: duration_ms } = Runs.stateOf(run, yield* now)
@@ -86,17 +86,17 @@ export const make = (
         ...(run.script.canvasIdAfter === 0 ? { canvas_id: run.canvasId } : {}),
         status: "running"
       })
-      yield* ends.tell(run, tellOfEnd(run))
+      yield* ends.onEnd(run, sendEnd(run))
     }),
     ping: Effect.suspend(() => emit("webhook.ping", undefined, {})),
     setEndpoints: (...next) =>
       Effect.flatMap(now, (now) => {
-        // Runs that were created while there was no endpoint: no end of theirs is awaited yet.
-        const untold = endpoints.length > 0 ? [] : Array.from(runs.all())
+        // The ends of runs that were created without an endpoint are not awaited yet.
+        const unawaited = endpoints.length > 0 ? [] : Array.from(runs.all())
         endpoints = next
         return Effect.forEach(
-          untold.filter((run) => !Runs.hasEnded(run, now)),
-          (run) => ends.tell(run, tellOfEnd(run)),
+          unawaited.filter((run) => !Runs.hasEnded(run, now)),
+          (run) => ends.onEnd(run, sendEnd(run)),
           { discard: true }
         )
       })

@@ -1,8 +1,5 @@
-/** The routes of the Tela emulator, and how a run is started. */
+/** The routes of the Tela emulator, and the start of a run, which completions and tasks share. */
 import * as Effect from "effect/Effect"
-import type * as HttpServerResponse from "effect/http/HttpServerResponse"
-import type * as Scope from "effect/Scope"
-import type { Exchange } from "../../Exchange.ts"
 import type * as TelaScript from "../../TelaScript.ts"
 import { user, workspaceId } from "../../TelaScript.ts"
 import type * as Provider from "../provider.ts"
@@ -27,15 +24,13 @@ export interface Settings extends canvases.Options, completions.Options, files.S
 export type Shared = Provider.Shared<TelaScript.RunRequest, TelaScript.Script, runs.Run, files.Grant>
 
 export interface Api {
-  readonly serve: (
-    exchange: Exchange
-  ) => Effect.Effect<HttpServerResponse.HttpServerResponse, never, Scope.Scope>
+  readonly serve: routing.Serve
   readonly canvases: canvases.Canvases
   readonly runs: () => Iterable<runs.Run>
   readonly streams: () => Iterable<{ readonly run: runs.Run; readonly progress: streams.Progress }>
   readonly tasks: tasks.Tasks
   readonly files: () => Iterable<files.StoredFile>
-  /** Tells the subscribers of an app of an event of a task. */
+  /** Sends an event of a task to the subscribers of its app. */
   readonly emit: (event: string, task: tasks.Task) => Effect.Effect<void>
 }
 
@@ -49,13 +44,12 @@ export const make = (settings: Settings, shared: Shared): Api => {
 
   const callWebhook = (run: runs.Run): Effect.Effect<void> => {
     const url = run.request.webhook_url
-    return url === undefined ?
-      Effect.void :
-      Effect.flatMap(
-        now,
-        (now) =>
-          hooks.call({ url, headers: run.forward, body: runs.shown(run, runs.stateOf(run, now)), subjectId: run.id })
-      )
+    if (url === undefined) return Effect.void
+    return Effect.flatMap(
+      now,
+      (now) =>
+        hooks.call({ url, headers: run.forward, body: runs.shown(run, runs.stateOf(run, now)), subjectId: run.id })
+    )
   }
 
   const emit = (event: string, task: tasks.Task): Effect.Effect<void> =>
@@ -76,7 +70,7 @@ export const make = (settings: Settings, shared: Shared): Api => {
         speed: settings.speed
       })
       allRuns.set(run.id, run)
-      if (request.mode === "async" && request.webhook_url !== undefined) yield* ends.tell(run, callWebhook(run))
+      if (request.mode === "async" && request.webhook_url !== undefined) yield* ends.onEnd(run, callWebhook(run))
       yield* rudeDeliveries.beforeAnswer(has)
       return run
     }
@@ -85,11 +79,11 @@ export const make = (settings: Settings, shared: Shared): Api => {
   const allTasks = tasks.make({ ...settings, newId: () => newId("task") }, {
     canvases: known,
     start,
-    settle: ends.settle,
+    ends,
     mimeTypeOf: stored.mimeTypeOf,
     started: (task) => {
       const { run } = task
-      return run === undefined ? Effect.void : ends.tell(
+      return run === undefined ? Effect.void : ends.onEnd(
         run,
         Effect.andThen(callWebhook(run), emit(run.failure === undefined ? "task.completed" : "task.failed", task))
       )
@@ -114,8 +108,7 @@ export const make = (settings: Settings, shared: Shared): Api => {
           runs: allRuns,
           start,
           createTask: allTasks.create,
-          ended: (run) => Effect.andThen(ends.until(runs.endsAt(run)), now),
-          settle: ends.settle,
+          ends,
           respond: (run) => {
             const progress: streams.Progress = { state: "open", pieces: 0 }
             allStreams.push({ run, progress })

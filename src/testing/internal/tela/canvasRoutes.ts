@@ -1,4 +1,4 @@
-/** What the Tela emulator shows of canvases, versions and environments, and where. */
+/** The routes of the Tela emulator to canvases, versions and environments. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { user, workspaceId } from "../../TelaScript.ts"
@@ -127,7 +127,7 @@ export const make = (known: canvases.Canvases, bareLists: boolean): ReadonlyArra
       const canvas = yield* known.find("version", id, exchange)
       return wire.ok(fullVersion(canvas, yield* known.versionOf(canvas, id)))
     }),
-    // An assumption of ours: how an app leads to its canvas is not documented.
+    // An assumption of this library: how an app leads to its canvas is not documented.
     "GET /prompt-application/:id": Effect.fnUntraced(function*(exchange, { id }) {
       const { canvas, version } = yield* known.resolve({ application_id: id }, exchange)
       return wire.ok({
@@ -158,7 +158,7 @@ export const make = (known: canvases.Canvases, bareLists: boolean): ReadonlyArra
   })
 }
 
-// --- what is shown ---
+// --- responses ---
 
 const audit = (createdAt: number, updatedAt = createdAt) => ({
   workspaceId: workspaceId,

@@ -1,4 +1,4 @@
-/** The canvases of the Tela emulator, with their versions and environments: what there is, and what a request means. */
+/** The canvases of the Tela emulator with their versions and environments, and the version that a request means. */
 import * as Effect from "effect/Effect"
 import type { Exchange } from "../../Exchange.ts"
 import type * as TelaScript from "../../TelaScript.ts"
@@ -41,13 +41,13 @@ export interface Canvas {
   readonly script: TelaScript.Canvas["script"]
   readonly output: TelaScript.Output | undefined
   readonly createdAt: number
-  /** Whether it exists only because somebody asked for it. */
+  /** Whether the canvas came into being with the first request for it. */
   readonly implicit: boolean
   readonly versions: Array<Version>
   readonly environments: Map<string, Environment>
 }
 
-/** What a request names to say what is to run. */
+/** The ids and names in a request that say which version is to run. */
 export interface Target {
   readonly canvas_id?: string | undefined
   readonly version_id?: string | undefined
@@ -72,7 +72,7 @@ export interface Canvases {
   /** The version that an environment serves. */
   readonly served: (canvas: Canvas, environment: string) => Effect.Effect<Version, routing.Refusal>
   readonly addEnvironment: (canvas: Canvas, name: string, at: Moment) => Environment
-  /** Whether something with that id is there already. */
+  /** Whether that id exists already. */
   readonly knows: (kind: Kind, id: string) => boolean
 }
 
@@ -87,11 +87,11 @@ export const currentVersion = (environment: Environment | undefined): string | u
   return last === undefined || last.unpublishedAt !== undefined ? undefined : last.versionId
 }
 
-/** What each environment serves. */
+/** The version that each environment serves. */
 export const published = (canvas: Canvas): Record<string, string | null> =>
   Object.fromEntries(Array.from(canvas.environments, ([name, it]) => [name, currentVersion(it) ?? null]))
 
-/** What is wrong with the names of variables, if the canvas declares any. */
+/** The first mistake in the names of variables, if the canvas declares any. */
 export const wrongVariables = ({ variables: declared }: Canvas, variables: JsonObject): string | undefined => {
   if (declared === undefined) return undefined
   const missing = declared.find(({ name, required }) => (required ?? true) && variables[name] === undefined)

@@ -4,6 +4,7 @@ import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Predicate from "effect/Predicate"
 import type { Exchange } from "../../Exchange.ts"
 import type * as TelaScript from "../../TelaScript.ts"
+import type * as Ends from "../ends.ts"
 import { isObject, type JsonObject } from "../json.ts"
 import * as routing from "../routing.ts"
 import { isUuid } from "../uuid.ts"
@@ -19,7 +20,7 @@ export interface Options {
   readonly creditsUsed: boolean
 }
 
-/** What the rest of the emulator does for completions. */
+/** What completions need of the other parts of the emulator. */
 export interface Context {
   readonly canvases: canvases.Canvases
   readonly runs: ReadonlyMap<string, runs.Run>
@@ -36,10 +37,7 @@ export interface Context {
   ) => Effect.Effect<HttpServerResponse.HttpServerResponse, routing.Refusal>
   /** Opens a stream. */
   readonly respond: (run: runs.Run) => HttpServerResponse.HttpServerResponse
-  /** Waits for the end, and says when that is. */
-  readonly ended: (run: runs.Run) => Effect.Effect<number>
-  /** Tells whoever wants to know, if the run has ended. */
-  readonly settle: (run: runs.Run) => Effect.Effect<void>
+  readonly ends: Ends.Ends<runs.Run>
 }
 
 export const make = (options: Options, context: Context): ReadonlyArray<routing.Route<wire.Access>> => {
@@ -60,7 +58,7 @@ export const make = (options: Options, context: Context): ReadonlyArray<routing.
       return wire.ok(runs.shown(run, runs.firstState(run)))
     }
     if (request.mode === "stream") return context.respond(run)
-    const state = runs.stateOf(run, yield* context.ended(run))
+    const state = runs.stateOf(run, yield* context.ends.ended(run))
     if (found.canvas.isWorkflow) return wire.ok(runs.shownWorkflow(run, state))
     // An assumption of ours: how a synchronous execution fails is not documented.
     if (run.failure !== undefined) return yield* wire.refuse(500, run.failure.code, run.failure.message)
@@ -71,7 +69,7 @@ export const make = (options: Options, context: Context): ReadonlyArray<routing.
     const run = context.runs.get(id.toLowerCase())
     if (run === undefined || !isRetrievable(run)) return yield* wire.notFound("Run", id)
     runs.poll(run, exchange.now)
-    yield* context.settle(run)
+    yield* context.ends.check(run)
     const state = runs.stateOf(run, exchange.now)
     const shown = options.camelCaseRuns
       ? runs.shownInCamelCase(run, state)
@@ -117,7 +115,7 @@ export const make = (options: Options, context: Context): ReadonlyArray<routing.
   })
 }
 
-// Section 3.5: what is synchronous or streamed leaves nothing to look up.
+// Section 3.5: a synchronous or streamed run cannot be looked up.
 const isRetrievable = ({ request: { mode } }: runs.Run): boolean => mode === "async" || mode === "task"
 
 const scopes: ReadonlyArray<readonly [name: string, kind: canvases.Kind]> = [
@@ -136,7 +134,7 @@ const echoOf = (body: JsonObject): JsonObject => ({
   override: body["override"] ?? null
 })
 
-// --- what is asked for ---
+// --- reading requests ---
 
 const parse = Effect.fnUntraced(
   function*(body: JsonObject): Effect.fn.Return<TelaScript.RunRequest, routing.Refusal> {
@@ -162,7 +160,7 @@ const parse = Effect.fnUntraced(
   }
 )
 
-/** What is asked of a canvas, in a body that has been found right. */
+/** The part of a valid body that says what a canvas is to do. */
 export const contentOf = (body: JsonObject): Omit<TelaScript.RunRequest, "mode"> => {
   const text = (name: string) => body[name] as string | undefined
   return {
@@ -179,7 +177,7 @@ export const contentOf = (body: JsonObject): Omit<TelaScript.RunRequest, "mode">
   }
 }
 
-// Assumption 37: what excludes each other is refused.
+// Assumption 37: members that exclude each other are refused.
 const wrongTarget = (body: JsonObject): string | undefined => {
   const { application_id, canvas_id, environment_name, version_id } = body
   if (canvas_id === undefined && version_id === undefined && application_id === undefined) {
@@ -202,7 +200,7 @@ const wrongTarget = (body: JsonObject): string | undefined => {
   return body["webhook_url"] === undefined ? undefined : "stream excludes webhook_url"
 }
 
-/** What is wrong with the members that say what to do, wherever they stand. */
+/** The first mistake in the part of a body that says what a canvas is to do. */
 export const wrongContent = (body: JsonObject): string | undefined => {
   const wrong = wire.wrongMember(body, {
     variables: "object",

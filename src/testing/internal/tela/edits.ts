@@ -6,7 +6,7 @@ export interface Change {
   readonly previousValue: unknown
 }
 
-/** Applies an edit. Objects are overlaid and arrays of the same length merged; anything else, an array of another length too, replaces. */
+/** Applies an edit. Objects are overlaid, and arrays of the same length merged. Any other value replaces the current one. */
 export const merge = (
   current: unknown,
   patch: unknown,

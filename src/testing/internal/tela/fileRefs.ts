@@ -8,7 +8,7 @@ export interface FileRef {
   readonly mimeType: string | undefined
 }
 
-/** Every object with a `file_url`, in the order in which they stand. */
+/** Every object with a `file_url`, in their order. */
 export const inValue = (value: unknown): ReadonlyArray<FileRef> => {
   if (Array.isArray(value)) return value.flatMap(inValue)
   if (!isObject(value)) return []
@@ -33,7 +33,7 @@ export const inMessages = (messages: ReadonlyArray<{ readonly content: unknown }
 const nameOf = (url: string): string =>
   url.startsWith("data:") ? "inline" : url.split(/[?#]/, 1)[0]!.split("/").findLast((part) => part !== "") ?? url
 
-/** What is wrong with a value that looks like a file. */
+/** The first mistake in a value that looks like a file. */
 export const problem = (value: unknown): string | undefined => {
   if (Array.isArray(value)) return firstProblem(value)
   if (!isObject(value)) return undefined

@@ -1,4 +1,4 @@
-/** The files of the Tela emulator: uploads old and new, and the presigned URLs that carry the bytes. */
+/** The files of the Tela emulator: the uploads of v2 and v3, and the presigned URLs that carry the bytes. */
 import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Predicate from "effect/Predicate"
@@ -17,7 +17,7 @@ export interface StoredFile {
   readonly createdAt: number
   readonly parentId: string | null
   name: string
-  /** What was announced, until there are bytes. */
+  /** The announced type, until the bytes are uploaded. */
   mimeType: string | null
   bytes: Uint8Array | undefined
   uploadedAt: number | undefined
@@ -43,15 +43,15 @@ export interface Files {
     readonly url: string
     readonly expiresAt: string
   }
-  /** What a run sees of the files in its variables and messages, or why it cannot have them. */
+  /** The files in the variables and messages of a run, or the refusal of a file that does not exist. */
   readonly inputs: (
     request: Pick<TelaScript.RunRequest, "variables" | "messages">
   ) => Effect.Effect<ReadonlyArray<InputFile>, routing.Refusal>
-  /** The media type of a file that a variable refers to, as far as it is known. */
+  /** The media type of a file that a variable refers to, if it is known. */
   readonly mimeTypeOf: (ref: fileRefs.FileRef) => string | undefined
 }
 
-/** What a presigned URL lets its holder do. */
+/** The permission in a presigned URL. */
 export interface Grant {
   readonly file: StoredFile
   readonly use: "upload" | "download"
@@ -93,7 +93,7 @@ export const make = (settings: Settings, links: Links.Links<Grant>): Files => {
     return id === undefined ? undefined : files.get(id.toLowerCase())
   }
 
-  // --- presigned URLs: the token in them is all the proof there is ---
+  // --- presigned URLs: the token in the URL is the only credential ---
 
   const presigned = Effect.fnUntraced(function*({ now, request }: Emulator.Exchange, token: string, use: Grant["use"]) {
     const leaked = ["authorization", "x-data-token"].find((name) => request.headers[name] !== undefined)
@@ -168,7 +168,7 @@ export const make = (settings: Settings, links: Links.Links<Grant>): Files => {
     return wire.ok({ id: file.id, uploadUrl: grant(exchange, file, "upload").url })
   }))
 
-  // An assumption of ours: what the look-up answers is not documented.
+  // An assumption of this library: the response of the look-up is not documented.
   const getV3 = dated<"id">((exchange, { id }) =>
     Effect.map(find(id), (file) =>
       wire.ok({

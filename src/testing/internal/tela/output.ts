@@ -1,4 +1,4 @@
-/** What an emulated canvas answers when nobody says what: an echo of its variables, in the shape asked for. */
+/** The default output of a canvas: an echo of its variables, as a text or in the shape of a schema. */
 import * as Predicate from "effect/Predicate"
 import type * as TelaScript from "../../TelaScript.ts"
 import * as files from "./fileRefs.ts"
@@ -31,7 +31,7 @@ interface Position {
 }
 
 const conforming = (schema: unknown, at: Position): unknown => {
-  // Whatever refers to itself has to end somewhere.
+  // A schema that refers to itself must end somewhere.
   if (!isObject(schema) || at.depth > 12) return null
   const inside = (schema: unknown, name = at.name) => conforming(schema, { ...at, name, depth: at.depth + 1 })
   if (Predicate.isString(schema["$ref"])) return inside(resolve(schema["$ref"], at.root))

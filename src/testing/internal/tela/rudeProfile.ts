@@ -1,4 +1,4 @@
-/** What rudeness has to know of Tela. */
+/** The facts about Tela that rudeness depends on. */
 import { isObject } from "../json.ts"
 import * as rude from "../rude/http.ts"
 

@@ -26,7 +26,7 @@ export interface Chunk {
   readonly message: { readonly structured_content: unknown }
 }
 
-/** What is sent for one chunk: it, and others beside it. */
+/** The chunks that are sent in place of one chunk. */
 export const chunks = (has: Has, chunk: Chunk): ReadonlyArray<unknown> => {
   const [choice] = chunk.choices
   const isLast = choice?.finish_reason != null
@@ -37,7 +37,7 @@ export const chunks = (has: Has, chunk: Chunk): ReadonlyArray<unknown> => {
         delta: { content: choice.delta.content },
         ...(isLast ? { finish_reason: choice.finish_reason } : finish)
       }],
-      // Only here is a structured output told
+      // A structured output is nowhere else
       ...(Predicate.isNotNullish(chunk.message.structured_content)
         ? { message: { structured_content: chunk.message.structured_content } }
         : {})
@@ -56,7 +56,7 @@ export const chunks = (has: Has, chunk: Chunk): ReadonlyArray<unknown> => {
   ]
 }
 
-/** What comes before each event. */
+/** The text before each event. */
 export const keepAlive = (has: Has, newline: string): string =>
   has("keepAlives")
     ? [": keep-alive", "data:", "data: ping", "data: null", "data: 1764000000", ":"].join(newline + newline) +

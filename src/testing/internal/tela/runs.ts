@@ -1,4 +1,4 @@
-/** The runs of the Tela emulator: what they do in the course of time, and how they look. */
+/** The runs of the Tela emulator: their states over time, and their JSON. */
 import * as Duration from "effect/Duration"
 import type { Exchange } from "../../Exchange.ts"
 import type * as TelaScript from "../../TelaScript.ts"
@@ -13,9 +13,9 @@ export type Phase = "created" | "running" | "succeeded" | "failed"
 
 export interface State {
   readonly phase: Phase
-  /** The word for it, which a timeline can replace. */
+  /** The phase, or the status that the timeline sets in its place. */
   readonly status: string
-  /** Of the last transition. */
+  /** The time of the last transition. */
   readonly updatedAt: number
   readonly endedAt: number | undefined
 }
@@ -43,7 +43,7 @@ export interface Run {
   readonly canvas: canvases.Canvas
   readonly version: canvases.Version
   readonly applicationId: string | null
-  /** What was sent, for `raw_input`. */
+  /** The members of the request that `raw_input` repeats. */
   readonly echo: JsonObject
   readonly files: ReadonlyArray<InputFile>
   readonly forward: Readonly<Record<string, string>>
@@ -56,7 +56,7 @@ export interface Run {
   readonly failure: { readonly code: string; readonly message: string } | undefined
   readonly steps: ReadonlyArray<Step>
   polls: number
-  /** What the last poll saw, for a run that moves with polls. */
+  /** The phase at the last poll, for a run that moves with polls. */
   seen: { readonly phase: Phase; readonly at: number }
 }
 
@@ -132,7 +132,7 @@ export const schemaOf = (
   return isObject(own["schema"]) ? own["schema"] : canvas.structuredOutput
 }
 
-/** `x-tela-forward-authorization: Bearer x` becomes `authorization: Bearer x` on what is sent for the run. */
+/** `x-tela-forward-authorization: Bearer x` becomes `authorization: Bearer x` on the webhooks of the run. */
 export const forwarded = (headers: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) => {
@@ -141,11 +141,11 @@ export const forwarded = (headers: Readonly<Record<string, string>>): Record<str
     })
   )
 
-// --- in the course of time ---
+// --- states over time ---
 
 const ending = (run: Run): Phase => run.failure === undefined ? "succeeded" : "failed"
 
-/** What it is doing. */
+/** The state of a run at a time. */
 export const stateOf = (run: Run, now: number): State => {
   if (movesWithPolls(run)) {
     const { at, phase } = run.seen
@@ -170,7 +170,7 @@ export const stateOf = (run: Run, now: number): State => {
   }
 }
 
-/** What the answer to its creation says: however short the run, it has only been created. */
+/** The state in the response to the creation: `created`, however short the run is. */
 export const firstState = (run: Run): State => {
   const state = stateOf(run, run.createdAt)
   return isOver(state.phase)
@@ -178,19 +178,19 @@ export const firstState = (run: Run): State => {
     : state
 }
 
-/** Its age on its own timeline. */
+/** The age of a run on its own timeline, in milliseconds. */
 export const elapsedMillis = (run: Run, now: number): number =>
-  // A millisecond must not be lost to the last digit of a product.
+  // Rounding of the product must not lose a millisecond.
   Math.floor((now - run.createdAt) * run.speed + 1e-6)
 
-/** When time alone ends it: never, if polls have to. */
+/** When time alone ends a run: `Infinity` for a run that moves with polls. */
 export const endsAt = (run: Run): number =>
   movesWithPolls(run) ? Infinity : run.createdAt + Math.ceil(run.timeline.durationMillis / run.speed)
 
 const movesWithPolls = ({ request, script }: Run): boolean =>
   script.polls !== undefined && (request.mode === "async" || request.mode === "task")
 
-/** Counts a poll, which is what some runs wait for (rule 7). */
+/** Counts a poll, and moves a run that moves with polls (rule 7). */
 export const poll = (run: Run, now: number): void => {
   const created = run.script.polls?.created ?? 1
   const running = run.script.polls?.running ?? 1
@@ -203,9 +203,9 @@ export const hasEnded = (run: Run, now: number): boolean => isOver(stateOf(run, 
 
 export const isOver = (phase: Phase): boolean => phase === "succeeded" || phase === "failed"
 
-// --- how it looks ---
+// --- JSON ---
 
-/** What it has produced, if it is over and has. */
+/** The output of a run that has succeeded. */
 export const outputContent = (run: Run, state: State): JsonObject | null =>
   state.status !== "succeeded" ? null : {
     role: "assistant",
@@ -284,7 +284,7 @@ export const shownCompletion = (run: Run) => ({
   choices: [{ message: { role: "assistant", content: textOrObject(run.output) } }]
 })
 
-/** `crsv-` and eleven characters. */
+/** The id in the response of a synchronous or streamed run: `crsv-` and eleven characters. */
 export const completionId = (run: Run): string =>
   `crsv-${
     BigInt(`0x${run.id.replace(/^[a-z]+_/, "").replaceAll(/[-.]/g, "")}`).toString(36).padStart(11, "0").slice(-11)

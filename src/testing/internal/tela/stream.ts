@@ -1,4 +1,4 @@
-/** What a streamed run of the Tela emulator sends, byte by byte. */
+/** The bytes that a streamed run of the Tela emulator sends. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -11,7 +11,7 @@ import * as rude from "./rudeStream.ts"
 import type * as TelaScript from "../../TelaScript.ts"
 import * as runs from "./runs.ts"
 
-/** How a stream fared. */
+/** The state of a stream, and how many pieces it has sent. */
 export interface Progress {
   state: "open" | "ended" | "dropped" | "abandoned"
   pieces: number
@@ -25,7 +25,7 @@ export const respond = (
 ): HttpServerResponse.HttpServerResponse => {
   const script = run.script.stream ?? {}
   const framing = script.framing ?? "sse"
-  // A stream is over with its last byte, whether or not somebody looks for more.
+  // A stream ends with its last byte, whether or not the client reads on.
   const planned = plan(run, script, has)
   let left = planned.length
   const sent = (bytes: Uint8Array): Uint8Array => {
@@ -34,7 +34,7 @@ export const respond = (
     return bytes
   }
   const body = Stream.fromIterable(planned).pipe(
-    // One by one, or what has been sent would wait for the pause after it.
+    // One by one: in a chunk, a piece would wait for the pause after it.
     Stream.rechunk(1),
     Stream.mapEffect((frame) =>
       "pause" in frame
@@ -77,7 +77,7 @@ const cutInto = (size: number | undefined) => <E>(self: Stream.Stream<Uint8Array
     Stream.rechunk(1)
   )
 
-// What has been said so far: a chunk repeats it (assumption 4).
+// The text and the structured value so far, which each chunk repeats (assumption 4).
 interface Said {
   readonly text: string
   readonly structured: unknown
@@ -139,7 +139,7 @@ const plan = (
 
 const defaultPieces = (run: runs.Run): ReadonlyArray<TelaScript.StreamPiece> => {
   const text = Predicate.isString(run.output) ? run.output : JSON.stringify(run.output)
-  // By code points, as a half of one cannot be sent.
+  // Split by code points: half of one cannot be sent.
   const points = Array.from(text)
   const size = Math.max(1, Math.ceil(points.length / 5))
   const pieces = Array.from(

@@ -1,4 +1,4 @@
-/** What is asked for with a task of the Tela emulator, and what is refused. */
+/** The bodies that create tasks of the Tela emulator, and the refusal of invalid ones. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as TelaScript from "../../TelaScript.ts"
@@ -91,7 +91,7 @@ export const checkVariables = (
   return Effect.void
 }
 
-/** Assumption 23: tasks show every variable that is files as a list of them. */
+/** Assumption 23: tasks show each variable that holds files as a list of files. */
 export const withFileLists = (echo: JsonObject): JsonObject => {
   const { variables } = echo
   if (!isObject(variables)) return echo
@@ -113,7 +113,7 @@ export const withFileLists = (echo: JsonObject): JsonObject => {
 
 const invalidSchema = (message: string) => wire.refuse(400, "INVALID_SCHEMA", message)
 
-/** Section 15. */
+/** The types of files that a task accepts (section 15). */
 const fileTypes: ReadonlySet<string> = new Set([
   "application/pdf",
   "audio/mpeg",
@@ -130,6 +130,6 @@ const fileTypes: ReadonlySet<string> = new Set([
   "text/csv",
   "video/mp4",
   "text/plain",
-  // What a file is when nobody says.
+  // The type of a file whose type is unknown.
   "application/octet-stream"
 ])

@@ -5,6 +5,7 @@ import type { Exchange } from "../../Exchange.ts"
 import type * as TelaScript from "../../TelaScript.ts"
 import { user, workspaceId } from "../../TelaScript.ts"
 import * as Timeline from "../../Timeline.ts"
+import type * as Ends from "../ends.ts"
 import { isObject, type JsonObject } from "../json.ts"
 import * as routing from "../routing.ts"
 import type * as canvases from "./canvases.ts"
@@ -28,13 +29,13 @@ export interface Task {
   name: string
   tags: ReadonlyArray<string>
   metadata: JsonObject | null
-  /** None as long as nobody asked for more than what the task was created with. */
+  /** `undefined` if the task was created with an output. */
   run: runs.Run | undefined
-  /** What it was created with, or what somebody made of the run's output. */
+  /** The output that the task was created with, or the edited output of the run. */
   outputContent: JsonObject | undefined
   originalOutputContent: JsonObject | undefined
   approvedAt: number | undefined
-  /** When somebody last changed it. */
+  /** The time of the last change by a person. */
   touchedAt: number
 }
 
@@ -49,8 +50,8 @@ export interface Context {
   readonly canvases: canvases.Canvases
   readonly start: completions.Context["start"]
   readonly mimeTypeOf: (ref: fileRefs.FileRef) => string | undefined
-  readonly settle: (run: runs.Run) => Effect.Effect<void>
-  /** Called for every task that begins to run. */
+  readonly ends: Ends.Ends<runs.Run>
+  /** Called for each task whose run starts. */
   readonly started: (task: Task) => Effect.Effect<void>
   readonly approved: (task: Task) => Effect.Effect<void>
 }
@@ -59,7 +60,7 @@ export interface Tasks {
   readonly routes: ReadonlyArray<routing.Route<wire.Access>>
   readonly all: () => Iterable<Task>
   readonly create: completions.Context["createTask"]
-  /** Takes an approval back, and gives the task if it had one. */
+  /** Takes an approval back, and returns the task if it was approved. */
   readonly revokeApproval: (id: string, now: number) => Task | undefined
   readonly status: (task: Task, now: number) => string
   readonly shown: (task: Task, now: number) => Record<string, unknown>
@@ -125,7 +126,7 @@ export const make = (options: Options, context: Context): Tasks => {
     originalOutputContent: task.originalOutputContent ?? produced(task, now)
   })
 
-  // However short its run, it is running at first.
+  // A task is running at first, however short its run.
   const justCreated = (task: Task): Record<string, unknown> => {
     const row = shown(task, task.createdAt)
     return task.run === undefined || !runs.isOver(runs.stateOf(task.run, task.createdAt).phase)
@@ -188,7 +189,7 @@ export const make = (options: Options, context: Context): Tasks => {
     if (new Set(given.map(({ request }) => request.application_id?.toLowerCase())).size > 1) {
       return yield* wire.badRequest("The tasks must share one promptApplicationId")
     }
-    // All of them or none.
+    // Either all tasks are created or none.
     const checked = yield* Effect.forEach(
       given,
       (item) => Effect.map(target(exchange, item.request), (found) => ({ item, found }))
@@ -208,7 +209,7 @@ export const make = (options: Options, context: Context): Tasks => {
     const task = yield* find(id)
     if (task.run !== undefined) {
       runs.poll(task.run, exchange.now)
-      yield* context.settle(task.run)
+      yield* context.ends.check(task.run)
     }
     return wire.ok({
       ...shown(task, exchange.now),

@@ -1,4 +1,4 @@
-/** What the Tela emulator calls by itself: webhooks of single runs, and subscriptions to the tasks of an app. */
+/** The webhooks of the Tela emulator: of single runs, and of subscriptions to the tasks of an app. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { workspaceId } from "../../TelaScript.ts"
@@ -34,11 +34,11 @@ export interface Webhooks {
     readonly body: unknown
     readonly subjectId: string
   }) => Effect.Effect<void>
-  /** Calls whoever wants to know of that event. */
+  /** Calls the active subscriptions to an event of a task. */
   readonly emit: (event: string, task: Task, shown: JsonObject) => Effect.Effect<void>
 }
 
-/** How long to rest between the tries of a webhook that fails (assumption 13). */
+/** The pauses between the attempts of a webhook that fails, in milliseconds (assumption 13). */
 export const pauses = (attempts: number): ReadonlyArray<number> =>
   Array.from({ length: Math.max(0, attempts - 1) }, (_, index) => 1000 * 2 ** index)
 

@@ -7,7 +7,7 @@ import type { BodyError, Exchange } from "../../Exchange.ts"
 import { isObject, type JsonObject } from "../json.ts"
 import { Refusal } from "../routing.ts"
 
-/** How a request proves who sent it: as everywhere, as to the vault, or with the token in its URL. */
+/** How a request proves who sent it: with a bearer token, with the looser header of the vault, or with the token in its URL. */
 export type Access = "bearer" | "vault" | "token"
 
 /** The API key that a request carries, or `""`. Rule 5. */
