@@ -13,6 +13,7 @@ import * as SpineEmulator from "../../src/testing/SpineEmulator.ts"
 import * as SpineEmulatorServer from "../../src/testing/SpineEmulatorServer.ts"
 import * as Timeline from "../../src/testing/Timeline.ts"
 import { until } from "../until.ts"
+import { fetched } from "./responses.ts"
 import * as spine from "./spine.ts"
 
 const control = SpineEmulator.SpineEmulator
@@ -95,11 +96,7 @@ describe("the emulator on a socket", () => {
   it.live("refuses what it refuses in memory, in the same words", () =>
     Effect.gen(function*() {
       const url = yield* baseUrl
-      const answer = (path: string, init?: RequestInit) =>
-        Effect.promise(async () => {
-          const response = await fetch(`${url}${path}`, init)
-          return { status: response.status, body: await response.json() }
-        })
+      const answer = (path: string, init?: RequestInit) => fetched(`${url}${path}`, init)
       assert.deepStrictEqual(
         yield* answer("/v1/run", { method: "POST", body: form() }),
         spine.refusal(401, "X-API-KEY header required")

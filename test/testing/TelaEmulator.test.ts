@@ -10,9 +10,8 @@ import type * as TelaScript from "../../src/testing/TelaScript.ts"
 import * as Timeline from "../../src/testing/Timeline.ts"
 import * as tela from "./tela.ts"
 
-const { completions, refusal } = tela
+const { completions, emulated, refusal } = tela
 const control = TelaEmulator.TelaEmulator
-const emulated = (options?: TelaEmulator.Options) => Effect.provide(TelaEmulator.layerTest(options))
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 const other = "33333333-3333-4333-8333-333333333333"
 

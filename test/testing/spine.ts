@@ -8,6 +8,8 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as SpineSchema from "../../src/spine/SpineSchema.ts"
 
+export { raw } from "./responses.ts"
+
 /** The least a client of Spine can be: no retries, no opinions, bytes as the test wrote them. */
 
 export const key = "sk_spine_test"
@@ -90,10 +92,6 @@ export const tasks = (canvasId: string) =>
 
 export const task = (canvasId: string, taskId: string) =>
   Effect.flatMap(get(`/v1/canvas/${canvasId}/tasks/${taskId}`), data(SpineSchema.Task))
-
-/** The status and the parsed body, as they came. */
-export const raw = <E, R>(response: Effect.Effect<HttpClientResponse.HttpClientResponse, E, R>) =>
-  Effect.flatMap(response, (response) => Effect.map(response.json, (body) => ({ status: response.status, body })))
 
 export const refusal = (status: number, error: string) => ({ status, body: { success: false, error } })
 

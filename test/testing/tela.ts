@@ -1,18 +1,20 @@
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type * as HttpMethod from "effect/http/HttpMethod"
+import * as TelaEmulator from "../../src/testing/TelaEmulator.ts"
+import { type Json, raw } from "./responses.ts"
+
+export { type Json, raw } from "./responses.ts"
 
 /** The least a client of Tela can be: no retries, no opinions, bodies as the test wrote them. */
+
+export const emulated = (options?: TelaEmulator.Options) => Effect.provide(TelaEmulator.layerTest(options))
 
 export const key = "tela-test-key"
 export const origin = "https://api.tela.com"
 export const canvasId = "11111111-1111-4111-8111-111111111111"
 export const applicationId = "22222222-2222-4222-8222-222222222222"
-
-/** JSON as `fetch` gives it: anything. */
-export type Json = Awaited<ReturnType<Response["json"]>>
 
 export interface SendOptions {
   readonly body?: unknown
@@ -37,13 +39,6 @@ export const send = Effect.fnUntraced(
     return yield* http.execute(request)
   }
 )
-
-/** The status and the parsed body, as they came. */
-export const raw = <E, R>(response: Effect.Effect<HttpClientResponse.HttpClientResponse, E, R>) =>
-  Effect.flatMap(
-    response,
-    (response) => Effect.map(response.json, (body) => ({ status: response.status, body: body as Json }))
-  )
 
 /** The parsed body of a good answer. */
 export const json = Effect.fnUntraced(
@@ -70,7 +65,7 @@ export const refused = (status: number, code: string, message: string) => ({
 export const refusal = (method: HttpMethod.HttpMethod, path: string, options?: SendOptions) =>
   Effect.map(raw(send(method, path, options)), ({ body, status }) => [status, body.code, body.message])
 
-const dated = { "x-compatibility-date": "2025-07-23" }
+export const dated = { "x-compatibility-date": "2025-07-23" }
 
 /** Uploads as `/v3/files` wants it, and gives the reference. */
 export const upload = Effect.fnUntraced(function*(fileName: string, content: string) {

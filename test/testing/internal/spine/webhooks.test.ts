@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
+import type { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { vi } from "vitest"
 import { Spine } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline, type WebhookDelivery } from "canvas-runs/testing"
 import * as Hmac from "../../../../src/internal/hmac.ts"
 import * as SyncHmac from "../../../webhooks/hmac.ts"
+import * as receiver from "../../receiver.ts"
 import * as spine from "../../spine.ts"
 
 vi.mock("../../../../src/internal/hmac.ts", () => import("../../../webhooks/hmac.ts"))
@@ -15,49 +16,25 @@ const control = SpineEmulator.SpineEmulator
 const url = "http://127.0.0.1:9/hook"
 const secret = "whsec_emulator_0001"
 
-interface Call {
-  readonly at: number
-  readonly url: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly text: string
-}
-
-/** Somebody who is called, and answers with these statuses in turn; `0` never answers. */
-const receiver = (statuses: ReadonlyArray<number> = []) => {
-  const calls: Array<Call> = []
-  const client = HttpClient.make((request, url) =>
-    Effect.flatMap(Effect.clockWith((clock) => clock.currentTimeMillis), (at) => {
-      const text = request.body._tag === "Uint8Array" ? new TextDecoder().decode(request.body.body) : ""
-      const status = statuses[calls.length] ?? 204
-      calls.push({ at, url: url.href, headers: request.headers, text })
-      return status === 0
-        ? Effect.never
-        : Effect.succeed(HttpClientResponse.fromWeb(request, new Response(null, { status })))
-    })
-  )
-  return { calls, client }
-}
-
 const called = <E>(
   options: SpineEmulator.Options,
   statuses: ReadonlyArray<number>,
-  test: (calls: ReadonlyArray<Call>) => Effect.Effect<void, E, SpineEmulator.SpineEmulator | HttpClient.HttpClient>
+  test: (
+    calls: ReadonlyArray<receiver.Call>
+  ) => Effect.Effect<void, E, SpineEmulator.SpineEmulator | HttpClient.HttpClient>
 ) => {
-  const { calls, client } = receiver(statuses)
+  const { calls, client } = receiver.make(statuses, 204)
   return Effect.provide(
     test(calls),
     SpineEmulator.layerTest({ webhooks: [{ url, secret }], webhookClient: client, ...options })
   )
 }
 
-const bodyOf = (call: Call | undefined) => JSON.parse(call?.text ?? "null")
-const typesOf = (calls: ReadonlyArray<Call>) => calls.map((call) => bodyOf(call).type)
-const verified = (call: Call) => Spine.constructEvent(call.text, call.headers["spine-signature"], Redacted.make(secret))
+const typesOf = (calls: ReadonlyArray<receiver.Call>) => calls.map((call) => call.body.type)
+const verified = (call: receiver.Call) =>
+  Spine.constructEvent(call.text, call.headers["spine-signature"], Redacted.make(secret))
 
-const deliveries = Effect.map(
-  Effect.flatMap(control, (emulator) => emulator.deliveries),
-  (all) => all.map(({ attempts, event, status, statusCode }) => [event, status, statusCode, attempts])
-)
+const deliveries = Effect.map(Effect.flatMap(control, (emulator) => emulator.deliveries), receiver.summary)
 
 describe("Spine webhooks", () => {
   it("are signed here without a promise, as they are elsewhere with one", async () => {
@@ -79,9 +56,9 @@ describe("Spine webhooks", () => {
         yield* TestClock.adjust("1 millis")
         assert.strictEqual(calls.length, 2)
         const [started, ended] = calls
-        assert.deepStrictEqual(bodyOf(started).data.object, { run_id, status: "running" })
-        assert.strictEqual(bodyOf(started).created, 0)
-        const body = bodyOf(ended)
+        assert.deepStrictEqual(started?.body.data.object, { run_id, status: "running" })
+        assert.strictEqual(started?.body.created, 0)
+        const body = ended?.body
         assert.match(body.id, /^evt_[0-9a-f]{32}$/)
         assert.deepStrictEqual({ ...body, id: 0, data: 0 }, {
           id: 0,
@@ -124,7 +101,7 @@ describe("Spine webhooks", () => {
       Effect.gen(function*() {
         const { run_id } = yield* spine.created()
         yield* TestClock.adjust("12 minutes")
-        const { canvas_id, metadata, result, status } = bodyOf(calls[1]).data.object
+        const { canvas_id, metadata, result, status } = calls[1]!.body.data.object
         const polled = yield* spine.run(run_id)
         if (polled.status !== "completed") return assert.fail("the run has not completed")
         assert.deepStrictEqual([canvas_id, metadata, status, result.final_output], [
@@ -133,7 +110,7 @@ describe("Spine webhooks", () => {
           "completed",
           polled.result.final_output
         ])
-        assert.strictEqual(bodyOf(calls[0]).data.object.canvas_id, canvas_id)
+        assert.strictEqual(calls[0]?.body.data.object.canvas_id, canvas_id)
       })))
 
   it.effect("W4: tell of a run that failed, and of why", () =>
@@ -150,7 +127,7 @@ describe("Spine webhooks", () => {
           const { run_id } = yield* spine.created()
           yield* TestClock.adjust("1 second")
           assert.deepStrictEqual(typesOf(calls), ["run.started", "run.failed"])
-          assert.deepStrictEqual(bodyOf(calls[1]).data.object, {
+          assert.deepStrictEqual(calls[1]?.body.data.object, {
             run_id,
             status: "failed",
             duration_ms: 1000,
@@ -167,7 +144,7 @@ describe("Spine webhooks", () => {
           Effect.gen(function*() {
             yield* spine.created()
             yield* TestClock.adjust("1 hour")
-            assert.deepStrictEqual(calls.map((call) => [bodyOf(call).type, bodyOf(call).data.object.status]), expected)
+            assert.deepStrictEqual(calls.map((call) => [call.body.type, call.body.data.object.status]), expected)
           }))
       yield* types({}, [["run.started", "running"]])
       yield* types({ partialWebhooks: true }, [["run.started", "running"], ["run.completed", "partial"]])
@@ -192,7 +169,7 @@ describe("Spine webhooks", () => {
           yield* TestClock.adjust("12 minutes")
           yield* emulator.ping
           yield* TestClock.adjust(0)
-          assert.deepStrictEqual(calls.map((call) => [call.url, bodyOf(call).type]), [
+          assert.deepStrictEqual(calls.map((call) => [call.url, call.body.type]), [
             [at(2), "run.started"],
             [at(3), "run.started"],
             [at(2), "run.completed"],
@@ -201,8 +178,8 @@ describe("Spine webhooks", () => {
             [at(2), "webhook.ping"],
             [at(3), "webhook.ping"]
           ])
-          assert.deepStrictEqual(bodyOf(calls[4]).data, { object: {} })
-          assert.strictEqual(bodyOf(calls[4]).id, bodyOf(calls[5]).id, "one event, whoever is told")
+          assert.deepStrictEqual(calls[4]?.body.data, { object: {} })
+          assert.strictEqual(calls[4]?.body.id, calls[5]?.body.id, "one event, whoever is told")
           assert.notStrictEqual(calls[4]?.headers["spine-signature"], calls[5]?.headers["spine-signature"])
           const elsewhere = (yield* emulator.deliveries).filter((delivery) => delivery.url.includes("example.com"))
           assert.deepStrictEqual(elsewhere.map(({ attempts, status }) => [status, attempts]), [
@@ -252,7 +229,7 @@ describe("Spine webhooks", () => {
         yield* emulator.advance("72 seconds")
         yield* TestClock.adjust(0)
         assert.deepStrictEqual(typesOf(calls), ["run.started", "run.started", "run.completed"])
-        assert.strictEqual(bodyOf(calls[2]).created, 3672)
+        assert.strictEqual(calls[2]?.body.created, 3672)
         // It is still the time of those who receive it that the signature is for.
         assert.match(calls[2]?.headers["spine-signature"] ?? "", /^t=0,/)
       })))
@@ -268,7 +245,7 @@ describe("Spine webhooks", () => {
         yield* emulator.webhooks({ url, secret })
         yield* emulator.webhooks({ url: "http://localhost:2/", secret })
         yield* TestClock.adjust("12 minutes")
-        assert.deepStrictEqual(calls.map((call) => [call.url, bodyOf(call).type]), [[
+        assert.deepStrictEqual(calls.map((call) => [call.url, call.body.type]), [[
           "http://localhost:2/",
           "run.completed"
         ]])
@@ -286,7 +263,7 @@ describe("Spine webhooks", () => {
         Effect.gen(function*() {
           const { run_id } = yield* spine.created()
           yield* TestClock.adjust("1 minute")
-          assert.strictEqual(bodyOf(calls[1]).data.object.status, "completed")
+          assert.strictEqual(calls[1]?.body.data.object.status, "completed")
           assert.strictEqual((yield* spine.run(run_id)).status, "running")
           yield* TestClock.adjust("1 minute")
           assert.strictEqual((yield* spine.run(run_id)).status, "completed")
@@ -322,7 +299,7 @@ describe("what goes wrong with webhooks", () => {
           for (let n = 0; n < 4; n++) yield* emulator.ping
           yield* TestClock.adjust("1 minute")
           const ids = (yield* emulator.deliveries).map(({ id }) => id)
-          assert.deepStrictEqual(calls.map((call) => [call.at, ids.indexOf(bodyOf(call).id)]), [
+          assert.deepStrictEqual(calls.map((call) => [call.at, ids.indexOf(call.body.id)]), [
             [0, 1],
             [1000, 3],
             [3000, 3],

@@ -3,9 +3,8 @@ import * as Effect from "effect/Effect"
 import * as TelaEmulator from "../../../../src/testing/TelaEmulator.ts"
 import * as tela from "../../tela.ts"
 
-const { json, refusal } = tela
+const { emulated, json, refusal } = tela
 const control = TelaEmulator.TelaEmulator
-const emulated = (options?: TelaEmulator.Options) => Effect.provide(TelaEmulator.layerTest(options))
 
 const id = "aaaaaaaa-0000-4000-8000-000000000001"
 const [v1, v2, v3] = [1, 2, 3].map((n) => `bbbbbbbb-0000-4000-8000-00000000000${n}`) as [string, string, string]

@@ -7,10 +7,8 @@ import * as TestClock from "effect/testing/TestClock"
 import * as TelaEmulator from "../../../../src/testing/TelaEmulator.ts"
 import * as tela from "../../tela.ts"
 
-const { json, refusal, send } = tela
+const { dated, emulated, json, refusal, send } = tela
 const control = TelaEmulator.TelaEmulator
-const emulated = (options?: TelaEmulator.Options) => Effect.provide(TelaEmulator.layerTest(options))
-const dated = { "x-compatibility-date": "2025-07-23" }
 const unknown = "99999999-9999-4999-8999-999999999999"
 const encoder = new TextEncoder()
 

@@ -7,8 +7,8 @@ import * as TelaEmulator from "../../../../src/testing/TelaEmulator.ts"
 import type * as TelaScript from "../../../../src/testing/TelaScript.ts"
 import * as tela from "../../tela.ts"
 
+const { emulated } = tela
 const control = TelaEmulator.TelaEmulator
-const emulated = (options?: TelaEmulator.Options) => Effect.provide(TelaEmulator.layerTest(options))
 const scripted = (stream: TelaScript.StreamScript, script?: TelaScript.Script) =>
   emulated({ script: { ...script, stream } })
 

@@ -1,55 +1,30 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as HttpClient from "effect/http/HttpClient"
-import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import type * as HttpClient from "effect/http/HttpClient"
 import * as TestClock from "effect/testing/TestClock"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as TelaEmulator from "../../../../src/testing/TelaEmulator.ts"
 import { until } from "../../../until.ts"
+import * as receiver from "../../receiver.ts"
 import * as tela from "../../tela.ts"
 
 const { json, refusal } = tela
 const control = TelaEmulator.TelaEmulator
 const hook = "http://127.0.0.1:9/hook"
 
-interface Call {
-  readonly url: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: tela.Json
-}
-
-/** Somebody who is called, and answers with these statuses in turn; `0` never answers. */
-const receiver = (...statuses: ReadonlyArray<number>) => {
-  const calls: Array<Call> = []
-  const client = HttpClient.make((request, url) => {
-    const { body } = request
-    calls.push({
-      url: url.href,
-      headers: request.headers,
-      body: body._tag === "Uint8Array" ? JSON.parse(new TextDecoder().decode(body.body)) : {}
-    })
-    const status = statuses[calls.length - 1] ?? 200
-    return status === 0
-      ? Effect.never
-      : Effect.sync(() => HttpClientResponse.fromWeb(request, new Response(null, { status })))
-  })
-  return { calls, client }
-}
-
 const called = (
   options: TelaEmulator.Options,
   statuses: ReadonlyArray<number>,
-  test: (calls: ReadonlyArray<Call>) => Effect.Effect<void, unknown, TelaEmulator.TelaEmulator | HttpClient.HttpClient>
+  test: (
+    calls: ReadonlyArray<receiver.Call>
+  ) => Effect.Effect<void, unknown, TelaEmulator.TelaEmulator | HttpClient.HttpClient>
 ) => {
-  const { calls, client } = receiver(...statuses)
+  const { calls, client } = receiver.make(statuses, 200)
   return Effect.provide(test(calls), TelaEmulator.layerTest({ webhookClient: client, ...options }))
 }
 
-const deliveries = Effect.map(
-  Effect.flatMap(control, (emulator) => emulator.deliveries),
-  (all) => all.map(({ attempts, event, status, statusCode }) => [event, status, statusCode, attempts])
-)
+const deliveries = Effect.map(Effect.flatMap(control, (emulator) => emulator.deliveries), receiver.summary)
 
 describe("the webhook of a single run", () => {
   it.effect("section 3.6: is called once with the finished run, and the headers forwarded to it", () =>
