@@ -14,6 +14,7 @@
  * @since 0.1.0
  */
 import { quote, quoteLink } from "../internal/describe.ts"
+import { Id } from "../internal/id.ts"
 import * as Options from "../internal/options.ts"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -173,9 +174,16 @@ export const resolve = (
   uploader: Uploader,
   operation: string,
   variables: unknown,
-  parameterOf: (path: string) => string = (path) => path === "" ? "variables" : `variables.${path}`
+  /** What `variables` are: those of one execution, or a list with those of each task. */
+  of: "execution" | "tasks" = "execution"
 ): Effect.Effect<unknown, RequestError | FileInputError> =>
   Effect.gen(function*() {
+    const parameterOf = (path: string): string =>
+      of === "tasks"
+        ? path.replace(/^\[(\d+)\]/, "tasks[$1].variables")
+        : path === ""
+        ? "variables"
+        : `variables.${path}`
     // Each stands in the copy of the variables, and is filled in when the file has been uploaded
     const references = new Map<TelaFile, { readonly path: string; readonly reference: object }>()
     const copied = Variables.copy(variables, (value, path) => {
@@ -188,6 +196,21 @@ export const resolve = (
       const { message, path } = copied.failure
       const parameter = parameterOf(path)
       return yield* refused({ operation, parameter, message: `${parameter} ${message}` })
+    }
+    const files = new Set<unknown>(Array.from(references.values(), ({ reference }) => reference))
+    const all: ReadonlyArray<unknown> = of === "tasks" && Array.isArray(copied.success)
+      ? copied.success
+      : [copied.success]
+    for (const [index, copy] of all.entries()) {
+      if (Predicate.isObject(copy) && !files.has(copy)) continue
+      const parameter = parameterOf(of === "tasks" ? `[${index}]` : "")
+      return yield* refused({
+        operation,
+        parameter,
+        message: `${parameter} ${
+          files.has(copy) ? "is a file" : `would be sent as ${quote(copy)}`
+        }. Pass an object with a member for each variable.`
+      })
     }
     // All files are looked at before the first byte is sent
     const prepared = yield* Effect.forEach(
@@ -295,7 +318,7 @@ const readOptions = (
 const withVariable = (error: FileInputError, variable: string): FileInputError =>
   new FileInputError({ ...error, variable, message: `${variable}: ${error.message}` })
 
-const decodeCreated = Schema.decodeUnknownEffect(Schema.Struct({ id: Schema.NonEmptyString, uploadUrl: Schema.String }))
+const decodeCreated = Schema.decodeUnknownEffect(Schema.Struct({ id: Id, uploadUrl: Schema.String }))
 
 /** Asks for an address, sends the bytes there, and returns the reference to them. */
 const upload = (

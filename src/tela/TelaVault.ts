@@ -16,6 +16,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Artifact from "../Artifact.ts"
 import { quote } from "../internal/describe.ts"
+import { isId } from "../internal/id.ts"
 import type * as Http from "../internal/http.ts"
 import * as Options from "../internal/options.ts"
 import * as Telemetry from "../internal/telemetry.ts"
@@ -122,14 +123,14 @@ const decodeLink = Schema.decodeUnknownEffect(Wire.VaultLink)
 
 /** Names the file in errors and spans. */
 const refOf = (operation: string, reference: string): Effect.Effect<RunRef.RunRef, BadRequestError> => {
-  const id = typeof reference === "string" ? /^vault:\/\/([\w-]{1,200})$/i.exec(reference)?.[1] : undefined
-  return id === undefined
-    ? Effect.fail(refused({
+  const id = typeof reference === "string" ? /^vault:\/\/(.*)$/is.exec(reference)?.[1] : undefined
+  return isId(id)
+    ? Effect.succeed(RunRef.make({ provider, kind: "file", id }))
+    : Effect.fail(refused({
       operation,
       parameter: "reference",
       message: `${quote(reference)} is no reference of the form vault://id.`
     }))
-    : Effect.succeed(RunRef.make({ provider, kind: "file", id }))
 }
 
 const checkExpiry = (

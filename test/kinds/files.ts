@@ -856,8 +856,8 @@ export const places: ReadonlyArray<Place> = [
     name: "vault: a reference names one file",
     mutant: {
       file: "src/tela/TelaVault.ts",
-      find: "/^vault:\\/\\/([\\w-]{1,200})$/i",
-      replace: "/^vault:\\/\\/(.*)$/is"
+      find: "return isId(id)\n",
+      replace: "return typeof id === \"string\"\n"
     },
     inputs: {
       "with a folder": vault("vault://a/../../api-key"),

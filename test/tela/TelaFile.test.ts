@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Redacted, Stream } from "effect"
 import { RunError, Tela } from "canvas-runs"
 import { Fault, TelaEmulator } from "canvas-runs/testing"
-import { failure, finish, success } from "../spine/support.ts"
+import { failure, finish, scripted, success } from "./support.ts"
 
 const apiKey = "tela_planted_secret_0002"
 
@@ -188,4 +188,95 @@ describe("files in variables", () => {
       )
       assert.deepStrictEqual(puts, [0, 0, 0, 0, 10_000, 10_000, 10_000, 10_000, 20_000, 20_000])
     }).pipe(Effect.provide(live)))
+})
+
+describe("variables that are no object of variables", () => {
+  const file = Tela.file("https://example.com/a.pdf")
+  class Written {
+    readonly n = 1
+    toJSON(): unknown {
+      return "n"
+    }
+  }
+  class Token {
+    readonly #value = 1
+    value(): number {
+      return this.#value
+    }
+  }
+  const notVariables: ReadonlyArray<readonly [name: string, variables: object]> = [
+    ["a file", file],
+    ["an Effect", Effect.succeed({ a: 1 })],
+    ["a stream", Stream.make({ a: 1 })],
+    ["a Redacted", Redacted.make({ a: 1 })],
+    ["bytes", bytes("a")],
+    ["a URL, which is written as text", new URL("https://example.com")],
+    ["an object that is written as text", new Written()],
+    ["an object that is written as nothing", { toJSON: () => undefined }],
+    ["a boxed text", Object("text")],
+    ["a Map", new Map([["a", 1]])],
+    ["an Error", new Error("a")],
+    ["an instance without members of its own", new Token()]
+  ]
+  for (const [name, variables] of notVariables) {
+    it.effect(`refuse ${name} before any request, and the same in a task`, () =>
+      Effect.gen(function*() {
+        const { emulator, exit } = yield* execute(variables as Tela.Variables)
+        const tela = yield* Tela.TelaClient
+        const task = yield* Effect.flip(
+          tela.tasks.create("app", [{ name: "A", variables: { a: 1 } }, { name: "B", variables }])
+        )
+        for (const [error, parameter] of [[failure(exit), "variables"], [task, "tasks[1].variables"]] as const) {
+          assert.instanceOf(error, RunError.BadRequestError)
+          assert.deepInclude(error, { parameter, sent: false })
+        }
+        assert.deepStrictEqual(yield* emulator.requests, [])
+      }).pipe(Effect.provide(live)))
+  }
+
+  it.effect("a Redacted is refused wherever it stands, and its value is in no message", () =>
+    Effect.gen(function*() {
+      const secret = Redacted.make("planted-secret-7", { label: "token" })
+      const values: ReadonlyArray<readonly [object, string]> = [
+        [{ a: secret }, "variables.a"],
+        [{ list: [1, { deep: [secret] }] }, "variables.list[1].deep[0]"],
+        [{ made: { toJSON: () => ({ inner: secret }) } }, "variables.made.inner"]
+      ]
+      for (const [variables, parameter] of values) {
+        const { emulator, exit } = yield* execute(variables as Tela.Variables)
+        const error = failure(exit)
+        assert.deepInclude(error, { _tag: "BadRequestError", parameter })
+        assert.match(error.message, /is a Redacted.*Redacted\.value/)
+        assert.notInclude(String(error), "planted-secret-7")
+        assert.deepStrictEqual(yield* emulator.requests, [])
+      }
+    }).pipe(Effect.provide(live)))
+
+  it.effect("an instance with members is its members, and a toJSON that returns undefined leaves its member out", () =>
+    Effect.gen(function*() {
+      class Invoice {
+        readonly total = 4
+        readonly due = new Date(0)
+        readonly draft = { toJSON: () => undefined }
+      }
+      const { exit, sent } = yield* execute(new Invoice() as unknown as Tela.Variables)
+      success(exit)
+      assert.deepStrictEqual(sent, { total: 4, due: "1970-01-01T00:00:00.000Z" })
+    }).pipe(Effect.provide(live)))
+})
+
+describe("ids of uploads", () => {
+  for (const id of ["a/../b?x", "../b", "a b", "a%2fb", "..", ""]) {
+    it.effect(`the id ${JSON.stringify(id)} becomes no reference`, () =>
+      Effect.gen(function*() {
+        const tela = yield* Tela.TelaClient
+        const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
+        const error = yield* Effect.flip(canvas.execute({ a: Tela.file(bytes("a"), { name: "a.txt" }) }))
+        assert.strictEqual(error._tag, "InvalidResponseError")
+        assert.include(error.message, "an id that fits into a path")
+      }).pipe(Effect.provide(scripted(({ pathname }) => {
+        assert.strictEqual(pathname, "/v3/files")
+        return { id, uploadUrl: "https://files.example/put" }
+      }))))
+  }
 })

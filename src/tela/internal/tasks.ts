@@ -286,7 +286,7 @@ const create = (
       runtime,
       operation,
       tasks.map(({ variables }) => variables),
-      (path) => path.replace(/^\[(\d+)\]/, "tasks[$1].variables")
+      "tasks"
     )) as ReadonlyArray<unknown>
     const body = yield* jsonBody(
       operation,

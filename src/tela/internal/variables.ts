@@ -1,6 +1,7 @@
 /** The variables of an execution as JSON writes them, checked for what JSON would lose without a word. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as Binary from "../../internal/binary.ts"
@@ -152,6 +153,8 @@ const whatItIs = (value: object): string | undefined =>
     ? "holds bytes as they are. Wrap them in Tela.file(...)."
     : Stream.isStream(value) || Binary.isReadable(value)
     ? "is a stream. Wrap it in Tela.file({ data: stream, size, filename })."
+    : Redacted.isRedacted(value)
+    ? "is a Redacted, which JSON writes as <redacted>. To send its value, pass Redacted.value(...)."
     : Effect.isEffect(value)
     ? "is an Effect, not its result. Run it first, with yield*."
     : undefined
