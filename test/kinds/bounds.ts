@@ -1,0 +1,261 @@
+/**
+ * Every place that bounds what is read, kept or quoted of foreign data. Without its guard, one answer, one event or many webhooks
+ * would fill the memory, or one value of the caller a log.
+ */
+import { assert } from "@effect/vitest"
+import { Effect, Redacted, Schedule, Stream } from "effect"
+import { HttpClient, HttpClientResponse } from "effect/http"
+import { FileInput, RunError, Spine, Tela, Webhooks } from "canvas-runs"
+import type { Place } from "./kind.ts"
+
+const platform = "src/internal/fetchPlatform.ts"
+const hub = "src/Webhooks.ts"
+const describe = "src/internal/describe.ts"
+
+const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
+const maxResponseBytes = 10_000
+const options = { apiKey: Redacted.make("key_of_bounds"), maxResponseBytes, retry: Schedule.recurs(0) }
+
+const on = <A, E>(client: HttpClient.HttpClient, make: Effect.Effect<A, E, HttpClient.HttpClient>) =>
+  Effect.provideService(make, HttpClient.HttpClient, client)
+
+/** The failures of a retrieval and of an execution, which are answered alike. */
+const failures = (client: HttpClient.HttpClient) =>
+  Effect.gen(function*() {
+    const { runs } = yield* on(client, Spine.make(options))
+    const { canvas } = yield* on(client, Tela.make(options))
+    return [
+      yield* Effect.flip(runs.retrieve(id)),
+      yield* Effect.flip(canvas.make({ id }).execute({}, { async: true }))
+    ]
+  })
+
+/** A body of a fetch without an end that matters, and how many pieces of a kilobyte were asked for. */
+const longBody = (pieces: number, text = "x") => {
+  const seen = { pieces: 0 }
+  const piece = new TextEncoder().encode(text.repeat(1000))
+  const body = () =>
+    new ReadableStream<Uint8Array>({
+      pull: (controller) => {
+        if (++seen.pieces > pieces) return controller.close()
+        controller.enqueue(piece)
+      }
+    }, { highWaterMark: 0 })
+  return { seen, body }
+}
+
+/** A client of the program's, whose responses are no web responses, and announce their length. Their text is not asked for. */
+const announced = (status: number, length: number) => () =>
+  Effect.gen(function*() {
+    let isRead = false
+    const client = HttpClient.make((request) =>
+      Effect.sync(() => {
+        const headers = { "content-type": "application/json", "content-length": String(length) }
+        const response = HttpClientResponse.fromWeb(request, new Response(null, { status, headers }))
+        return Object.create(response, {
+          "~effect/http/HttpClientResponse/WebSource": { value: () => undefined },
+          stream: { value: Stream.empty },
+          text: {
+            value: Effect.sync(() => {
+              isRead = true
+              return "x".repeat(length)
+            })
+          }
+        }) as HttpClientResponse.HttpClientResponse
+      })
+    )
+    yield* failures(client)
+    assert.isFalse(isRead)
+  })
+
+const endless = (status: number) => () =>
+  Effect.gen(function*() {
+    const { body, seen } = longBody(5000)
+    const client = HttpClient.make((request) =>
+      Effect.sync(() => HttpClientResponse.fromWeb(request, new Response(body(), { status })))
+    )
+    yield* failures(client)
+    assert.isAtMost(seen.pieces, 2 * (maxResponseBytes / 1000 + 3))
+  })
+
+/** A stream of events fails when one of them is too long, though it has not ended. */
+const events = (text: string) => () =>
+  Effect.gen(function*() {
+    const { body, seen } = longBody(5000, text)
+    const headers = { "content-type": "text/event-stream" }
+    const client = HttpClient.make((request) =>
+      Effect.sync(() => HttpClientResponse.fromWeb(request, new Response(body(), { headers })))
+    )
+    const { canvas } = yield* on(client, Tela.make(options))
+    const error = yield* Effect.flip(Stream.runDrain(canvas.make({ id }).stream({})))
+    assert.include(error.message, "maxResponseBytes")
+    assert.isAtMost(seen.pieces, maxResponseBytes / 1000 + 3)
+  })
+
+const delivery = (eventId: string, runId = eventId): Webhooks.Delivery => ({
+  provider: "spine",
+  eventId,
+  runId,
+  isTerminal: true
+})
+
+/** After so many other deliveries the first one is new again. */
+const forgets = (capacity: number, others: number) => () =>
+  Effect.gen(function*() {
+    const { deliver } = yield* Webhooks.make({ capacity })
+    assert.isTrue(yield* deliver(delivery("first")))
+    assert.isFalse(yield* deliver(delivery("first")))
+    for (let index = 0; index < others; index++) yield* deliver(delivery(String(index)))
+    assert.isTrue(yield* deliver(delivery("first")))
+  })
+
+/** After so many other ends the end of the first run is not known any more. */
+const forgetsEnd = (capacity: number, others: number) => () =>
+  Effect.gen(function*() {
+    const { deliver, ended } = yield* Webhooks.make({ capacity })
+    yield* deliver(delivery("first"))
+    for (let index = 0; index < others; index++) yield* deliver(delivery(String(index)))
+    const known = yield* Effect.raceFirst(
+      Effect.as(ended("spine", "first"), true),
+      Effect.as(Effect.andThen(Effect.yieldNow, Effect.yieldNow), false)
+    )
+    assert.isFalse(known)
+  })
+
+const isShort = <E extends { readonly message: string }>(failing: Effect.Effect<unknown, E>) => () =>
+  Effect.map(Effect.flip(failing), ({ message }) => assert.isBelow(message.length, 2000))
+
+const long = "x".repeat(1_000_000)
+
+const spine = on(HttpClient.make(() => Effect.die("a request was sent")), Spine.make(options))
+
+const refusedWith = (body: string) => () =>
+  Effect.gen(function*() {
+    const client = HttpClient.make((request) =>
+      Effect.sync(() => HttpClientResponse.fromWeb(request, new Response(body, { status: 400 })))
+    )
+    const { runs } = yield* on(client, Spine.make({ ...options, maxResponseBytes: 10_000_000 }))
+    const error = yield* Effect.flip(runs.retrieve(id))
+    assert.instanceOf(error, RunError.BadRequestError)
+    assert.isBelow(JSON.stringify(error.body).length, 3000)
+  })
+
+export const places: ReadonlyArray<Place> = [
+  {
+    name: "bounds: an answer that announces too much is not read",
+    mutant: {
+      file: platform,
+      find: "if (length !== undefined && Number(length) > maxBytes)",
+      replace: "if (length === \"\")"
+    },
+    inputs: {
+      "a byte more than is read": announced(200, maxResponseBytes + 1),
+      "much more, of an error": announced(500, 1_000_000)
+    }
+  },
+  {
+    name: "bounds: an answer that announces nothing is read so far and no further",
+    mutant: { file: platform, find: "return bytes <= maxBytes\n", replace: "return true\n" },
+    inputs: { "of 200": endless(200), "of an error": endless(503), "of a refusal": endless(402) }
+  },
+  {
+    name: "bounds: an answer that was cut off there is not taken for the whole",
+    mutant: { file: platform, find: "bytes > maxBytes ? undefined : text", replace: "text" },
+    inputs: Object.fromEntries([" ", "x"].map((text) => [
+      `of ${JSON.stringify(text)}`,
+      () =>
+        Effect.gen(function*() {
+          const client = HttpClient.make((request) =>
+            Effect.sync(() => HttpClientResponse.fromWeb(request, new Response(longBody(20, text).body())))
+          )
+          for (const error of yield* failures(client)) assert.include(error.message, "maxResponseBytes")
+        })
+    ]))
+  },
+  {
+    name: "bounds: an event of a stream that does not end is not collected",
+    mutant: {
+      file: "src/tela/internal/sse.ts",
+      find: "isTooLong: () => pending.length + dataLength > maxLength,",
+      replace: "isTooLong: () => false,"
+    },
+    inputs: {
+      "as one line": events("data: x"),
+      "as many lines": events("data: x\n")
+    }
+  },
+  {
+    name: "bounds: the hub remembers so many deliveries",
+    mutant: { file: hub, find: "if (seen.size > capacity)", replace: "if (seen.size > 1e9)" },
+    inputs: { "one": forgets(1, 1), "three": forgets(3, 3) }
+  },
+  {
+    name: "bounds: the hub remembers so many ends",
+    mutant: { file: hub, find: "if (ends.size > capacity)", replace: "if (ends.size > 1e9)" },
+    inputs: { "one": forgetsEnd(1, 1), "four": forgetsEnd(4, 9) }
+  },
+  {
+    name: "bounds: the hub keeps so much of an id",
+    mutant: { file: hub, find: "id.length > maxId ?", replace: "id.length > 1e9 ?" },
+    inputs: Object.fromEntries([1000, 100_000].map((length) => [
+      `of ${length} characters`,
+      () =>
+        Effect.gen(function*() {
+          const { deliver } = yield* Webhooks.make()
+          const start = "x".repeat(length)
+          assert.isTrue(yield* deliver(delivery(`${start}a`)))
+          assert.isFalse(yield* deliver(delivery(`${start}b`)), "its end is not kept")
+        })
+    ]))
+  },
+  {
+    name: "bounds: a message quotes so much of a value",
+    mutant: { file: describe, find: "JSON.stringify(value.slice(0, maxLength))", replace: "JSON.stringify(value)" },
+    inputs: {
+      "an id": isShort(Effect.flatMap(spine, ({ runs }) => runs.retrieve(`/${long}` as never))),
+      "an option": isShort(
+        on(
+          HttpClient.make(() => Effect.die("")),
+          Spine.make({ ...options, baseUrl: 5, requestTimeout: long as never } as never)
+        )
+      )
+    }
+  },
+  {
+    name: "bounds: a message quotes so much of what the caller threw",
+    mutant: {
+      file: describe,
+      find: "\"a value that has no text\").slice(0, maxLength)",
+      replace: "\"a value that has no text\")"
+    },
+    inputs: {
+      "an error of transformClient": isShort(on(
+        HttpClient.make(() => Effect.die("")),
+        Spine.make({
+          ...options,
+          transformClient: () => {
+            throw new Error(long)
+          }
+        })
+      )),
+      "a getter of a file": isShort(FileInput.normalize(
+        "test",
+        {
+          get data(): never {
+            throw new Error(long)
+          },
+          filename: "a.txt"
+        },
+        1
+      ))
+    }
+  },
+  {
+    name: "bounds: an error keeps so much of a body",
+    mutant: { file: "src/internal/http.ts", find: "clean.length > maxBodyLength ? undefined :", replace: "" },
+    inputs: {
+      "of one text": refusedWith(JSON.stringify({ success: false, error: { message: long } })),
+      "of many members": refusedWith(JSON.stringify(Object.fromEntries(Array.from({ length: 9000 }, (_, n) => [n, n]))))
+    }
+  }
+]

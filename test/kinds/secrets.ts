@@ -1,0 +1,237 @@
+/**
+ * Every place that takes a key, a link or a password out of what an error shows. Without its guard, a secret of the program would
+ * be in a message, a cause, a field or a span.
+ */
+import { assert } from "@effect/vitest"
+import { Effect, Layer, Redacted, Schedule, Tracer } from "effect"
+import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
+import { inspect } from "node:util"
+import { Spine } from "canvas-runs"
+import { NodeHttp } from "canvas-runs/node"
+import type { Place } from "./kind.ts"
+
+const http = "src/internal/http.ts"
+const secret = "src/internal/secret.ts"
+const client = "src/internal/client.ts"
+
+const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
+const key = "sk_planted<&>'key'_0001"
+const link = "https://files.example/a.csv?X-Amz-Signature=planted-signature&se=planted-expiry"
+const base64 = (text: string) => Buffer.from(text).toString("base64")
+
+/** All that a program or a log could show of an error. */
+const shown = (error: unknown): string =>
+  inspect(error, { depth: Infinity, showHidden: true, maxStringLength: Infinity }) + JSON.stringify(error) +
+  String(error)
+
+const hides = (error: unknown, parts: ReadonlyArray<string>): void => {
+  const text = shown(error)
+  for (const part of parts) assert.notInclude(text, part)
+}
+
+type Answer = Response | Error
+
+const answering = (answer: () => Answer) =>
+  HttpClient.make((request) =>
+    Effect.suspend(() => {
+      const given = answer()
+      return given instanceof Error
+        ? Effect.fail(
+          new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause: given }) })
+        )
+        : Effect.succeed(HttpClientResponse.fromWeb(request, given))
+    })
+  )
+
+const spineOn = (answer: () => Answer, apiKey: Spine.Options["apiKey"] = Redacted.make(key)) =>
+  Effect.provideService(
+    Spine.make({ apiKey, baseUrl: "https://provider.invalid", retry: Schedule.recurs(0) }),
+    HttpClient.HttpClient,
+    answering(answer)
+  )
+
+/** Neither an error of a look-up nor one of a create shows any of the parts. */
+const errorsHide = (answer: () => Answer, ...parts: ReadonlyArray<string>) => () =>
+  Effect.gen(function*() {
+    const { runs } = yield* spineOn(answer)
+    hides(yield* Effect.flip(runs.retrieve(id)), parts)
+    hides(yield* Effect.flip(runs.create({ prompt: "x" })), parts)
+  })
+
+const refusal = (body: string, headers: Record<string, string> = {}, status = 400) => () =>
+  new Response(body, { status, headers: { "content-type": "application/json", ...headers } })
+
+const echo = (text: string) => refusal(JSON.stringify({ success: false, error: { code: "bad", message: text } }))
+
+const part = "planted"
+
+/** The client cannot be made, or its calls fail, without showing any of the parts. */
+const keysHide = (apiKey: Spine.Options["apiKey"], ...parts: ReadonlyArray<string>) => () =>
+  Effect.gen(function*() {
+    const error = yield* Effect.flip(
+      Effect.flatMap(spineOn(refusal("{}"), apiKey), ({ runs }) => runs.retrieve(id))
+    )
+    hides(error, parts)
+    assert.include(["ConfigError", "BadRequestError", "TransportError"], error._tag)
+  })
+
+/** A key that is too short to be taken out of answers is taken out of errors. */
+const shortKeyHides = (answer: () => Answer) => () =>
+  Effect.gen(function*() {
+    const { runs } = yield* spineOn(answer, Redacted.make(part))
+    hides(yield* Effect.flip(runs.retrieve(id)), [part])
+  })
+
+/** No span of a download shows the link. */
+const spansHide = (url: string) => () =>
+  Effect.gen(function*() {
+    const spans: Array<Tracer.NativeSpan> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        spans.push(span)
+        return span
+      }
+    })
+    const { artifacts } = yield* spineOn(() => new Response("abc"))
+    yield* Effect.withTracer(
+      artifacts.download(id, { id: "a", type: "csv", name: "a.csv", download_url: url }),
+      tracer
+    )
+    hides(spans.map(({ attributes, events, name }) => ({ attributes: [...attributes], events, name })), [part])
+  })
+
+const proxyHides = (proxy: string) => () =>
+  Effect.gen(function*() {
+    const error = yield* Effect.flip(Effect.scoped(Layer.build(NodeHttp.layer({ proxy }))))
+    assert.strictEqual(error.option, "proxy")
+    hides(error, [part])
+  })
+
+export const places: ReadonlyArray<Place> = [
+  {
+    name: "secrets: the body of an error has no key",
+    mutant: { file: http, find: "const clean = cleaner.key(text)", replace: "const clean = text" },
+    inputs: {
+      "a short one, in text": shortKeyHides(refusal("bad key planted", { "content-type": "text/plain" })),
+      "a short one, in a member of JSON": shortKeyHides(refusal(JSON.stringify({ header: { "x-api-key": "planted" } })))
+    }
+  },
+  {
+    name: "secrets: the key is known in HTML",
+    mutant: {
+      file: secret,
+      find: "...htmlQuotes.map(([double, single]) => inHtml(secret, double, single)),",
+      replace: ""
+    },
+    inputs: {
+      "with a numeric quote": errorsHide(echo("sk_planted&lt;&amp;&gt;&#39;key&#39;_0001"), part),
+      "with a named quote": errorsHide(echo("sk_planted&lt;&amp;&gt;&apos;key&apos;_0001"), part)
+    }
+  },
+  {
+    name: "secrets: the key is known in a URL",
+    mutant: { file: secret, find: "    inUrl,\n", replace: "" },
+    inputs: {
+      "in a query": errorsHide(echo(`GET /?key=${encodeURIComponent(key)}`), part),
+      "as the value of a form": errorsHide(refusal(`key=${encodeURIComponent(key)}`), part)
+    }
+  },
+  {
+    name: "secrets: the key is known in base64",
+    mutant: { file: secret, find: "[0, 1, 2].flatMap((offset) => inBase64(secret, offset))", replace: "[]" },
+    inputs: Object.fromEntries(["", "a", "ab"].map((before) => [
+      `after ${before.length} bytes`,
+      errorsHide(echo(`Basic ${base64(`${before}${key}:`)}`), base64(`${before}${key}:`).slice(8, 28))
+    ]))
+  },
+  {
+    name: "secrets: a cause of the transport has no key",
+    mutant: { file: http, find: "isClean(cause, cleaner) ? cause :", replace: "true ? cause :" },
+    inputs: {
+      "in its message": errorsHide(() => new Error(`header x-api-key: ${key} is invalid`), part),
+      "in what caused it": errorsHide(() => new TypeError("fetch failed", { cause: new Error(key) }), part),
+      "in one of several causes": errorsHide(() => new AggregateError([new Error("a"), new Error(key)]), part)
+    }
+  },
+  {
+    name: "secrets: the id of a request is no key",
+    mutant: { file: http, find: "undefined : scrub(id)", replace: "undefined : id" },
+    inputs: {
+      "as it is": errorsHide(refusal("{}", { "x-request-id": `req-${key}` }), part),
+      "in a URL": errorsHide(refusal("{}", { "x-request-id": encodeURIComponent(key) }, 500), part)
+    }
+  },
+  {
+    name: "secrets: the host of a redirect is no key",
+    mutant: { file: http, find: "squeeze(host).includes(squeeze(secret)) ?", replace: "false ?" },
+    inputs: Object.fromEntries([302, 308].map((status) => [
+      `of ${status}`,
+      errorsHide(refusal("", { location: "https://sk-planted-key-0001.evil.example/" }, status), "sk-planted-key")
+    ]))
+  },
+  {
+    name: "secrets: a quotation has no signature of a link",
+    mutant: { file: http, find: "text: (text) => hideLinks(scrub(text)),", replace: "text: (text) => scrub(text)," },
+    inputs: {
+      "of a transport that failed": errorsHide(() => new Error(`GET ${link} failed`), "planted-signature"),
+      "of a content type": errorsHide(
+        () => new Response("x", { headers: { "content-type": `text/x; at="${link}"` } }),
+        "planted-signature"
+      )
+    }
+  },
+  {
+    name: "secrets: a key that no header can carry is refused before a client shows it",
+    mutant: { file: client, find: "!/^[\\u0021-\\u007e]+$/.test(value)", replace: "false" },
+    inputs: {
+      "with a line break": () =>
+        Effect.map(Effect.flip(spineOn(refusal("{}"), Redacted.make("planted\n"))), (error) => {
+          assert.strictEqual(error._tag, "ConfigError")
+          hides(error, [part])
+        }),
+      "with a letter that is no ASCII": () =>
+        Effect.map(Effect.flip(spineOn(refusal("{}"), Redacted.make("plantedé"))), (error) => {
+          assert.strictEqual(error._tag, "ConfigError")
+          hides(error, [part])
+        })
+    }
+  },
+  {
+    name: "secrets: why a key could not be had is not shown",
+    mutant: {
+      file: client,
+      find: "`failed${kindOf(Cause.squash(cause))}`",
+      replace: "`failed ${String(Cause.squash(cause))}`"
+    },
+    inputs: {
+      "an error": keysHide(Effect.fail(new Error("planted is no valid key")), part),
+      "a text": keysHide(Effect.fail("planted"), part),
+      "a defect": keysHide(Effect.die(new Error("planted")), part)
+    }
+  },
+  {
+    name: "secrets: a proxy that is no address is not shown",
+    mutant: {
+      file: "src/node/internal/proxies.ts",
+      find: "`${option} is not the address of a proxy;",
+      replace: "`${option} is ${value}, not the address of a proxy;"
+    },
+    inputs: {
+      "of another protocol": proxyHides("socks5://user:planted@proxy.example:1080"),
+      "without a host": proxyHides("user:planted@:3128")
+    }
+  },
+  {
+    name: "secrets: requests have no spans of the HTTP client, which show their links",
+    mutant: {
+      file: "src/internal/fetchPlatform.ts",
+      find: "Context.add(HttpClient.TracerDisabledWhen, () => true)",
+      replace: "Context.add(HttpClient.TracerDisabledWhen, () => false)"
+    },
+    inputs: {
+      "with a query": spansHide(link),
+      "with a secret path": spansHide("https://files.example/planted-path/a.csv")
+    }
+  }
+]
