@@ -14,7 +14,8 @@ import * as FileName from "../internal/fileName.ts"
 import * as Options from "../internal/options.ts"
 import * as Polling from "../Polling.ts"
 import { type BadRequestError, type DownloadError, refused } from "../RunError.ts"
-import { refOf, type Runs, type RunTarget } from "./SpineRuns.ts"
+import { refOf } from "./internal/target.ts"
+import type { Runs, RunTarget } from "./SpineRuns.ts"
 import type * as Wire from "./SpineSchema.ts"
 
 /**

@@ -34,7 +34,9 @@ import * as Mock from "../internal/mock.ts"
 import type { ConfigError } from "../RunError.ts"
 import * as SpineArtifacts from "./SpineArtifacts.ts"
 import * as SpineCanvases from "./SpineCanvases.ts"
-import * as SpineRuns from "./SpineRuns.ts"
+import * as RunCalls from "./internal/runs.ts"
+import { provider } from "./internal/source.ts"
+import type * as SpineRuns from "./SpineRuns.ts"
 import { describeError } from "./SpineSchema.ts"
 
 /**
@@ -89,12 +91,12 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, Http
     const checked = yield* Client.readOptions(options ?? null, ["apiKey"])
     const { api, transfer, ...runtime } = yield* Client.make({
       ...checked,
-      provider: SpineRuns.provider,
+      provider,
       defaultBaseUrl: "https://api.getspine.ai",
       credential: { header: "x-api-key", option: "apiKey", value: checked.apiKey, whereToGetOne },
       describeError
     })
-    const runs = SpineRuns.make(api, runtime)
+    const runs = RunCalls.make(api, runtime)
     return { runs, canvases: SpineCanvases.make(api), artifacts: SpineArtifacts.make(runs, transfer) }
   })
 

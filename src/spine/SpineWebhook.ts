@@ -23,7 +23,7 @@ import { checkSecret } from "../internal/webhookSecret.ts"
 import { open, openLiterals, sideField, sideFieldOr } from "../internal/wire.ts"
 import { ConfigError, WebhookSignatureError } from "../RunError.ts"
 import type * as Webhooks from "../Webhooks.ts"
-import { provider } from "./SpineRuns.ts"
+import { provider } from "./internal/source.ts"
 import { Artifact, RunErrorEntry } from "./SpineSchema.ts"
 
 /** The hub keeps ids, so a long one is refused. */

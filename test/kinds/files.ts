@@ -8,7 +8,7 @@ import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
 import { runInNewContext } from "node:vm"
 import { Artifact, FileInput, RunError, Spine, Tela } from "canvas-runs"
 import * as FileName from "../../src/internal/fileName.ts"
-import * as Multipart from "../../src/internal/multipart.ts"
+import * as Multipart from "../../src/spine/internal/multipart.ts"
 import * as Transfer from "../../src/internal/transfer.ts"
 import { type Behaviour, makeStore, optionsOn, part, type Received, sourceOf } from "../fileStore.ts"
 import type { Place } from "./kind.ts"
@@ -686,7 +686,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "files: the beginning is read before the request is sent",
     mutant: {
-      file: "src/internal/multipart.ts",
+      file: "src/spine/internal/multipart.ts",
       find: "Effect.map(FileInput.begin(part.file), (file) => ({ ...part, file }))",
       replace: "Effect.succeed(part)"
     },
@@ -743,7 +743,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "files: the list is a list",
     mutant: {
-      file: "src/spine/SpineRuns.ts",
+      file: "src/spine/internal/create.ts",
       find: "!Predicate.isIterable(files) || typeof files === \"string\" || Binary.isBytes(files)",
       replace: "false"
     },
@@ -834,7 +834,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "uploads: a name cannot end its header",
-    mutant: { file: "src/internal/multipart.ts", find: ".replaceAll(\"\\\"\", \"%22\")", replace: "" },
+    mutant: { file: "src/spine/internal/multipart.ts", find: ".replaceAll(\"\\\"\", \"%22\")", replace: "" },
     inputs: {
       "with a parameter": headerOf("a\"; name=\"prompt"),
       "with a quote at the end": headerOf("a\"")
@@ -843,7 +843,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "uploads: a boundary cannot be guessed",
     mutant: {
-      file: "src/internal/multipart.ts",
+      file: "src/spine/internal/multipart.ts",
       find: "crypto.getRandomValues(new Uint8Array(16))",
       replace: "new Uint8Array(16)"
     },

@@ -72,7 +72,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a poll of Spine answers about the run that was asked for",
     mutant: {
-      file: "src/spine/SpineRuns.ts",
+      file: "src/spine/internal/source.ts",
       find: "run.run_id.toLowerCase() === ref.id.toLowerCase()",
       replace: "run.run_id !== \"\""
     },
@@ -117,7 +117,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a ref of another kind names no run of Spine",
     mutant: {
-      file: "src/spine/SpineRuns.ts",
+      file: "src/spine/internal/target.ts",
       find: "ref?.provider === provider && ref.kind === \"run\"",
       replace: "ref?.provider === provider"
     },
@@ -134,7 +134,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "an id and a ref of two runs name no run of Spine",
     mutant: {
-      file: "src/spine/SpineRuns.ts",
+      file: "src/spine/internal/target.ts",
       find: "Predicate.isNullish(named) || String(named).toLowerCase() === ref.id.toLowerCase()",
       replace: "true"
     },
@@ -146,7 +146,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a failed run of Spine says why, also in one text",
     mutant: {
-      file: "src/spine/SpineRuns.ts",
+      file: "src/spine/internal/source.ts",
       find: "Predicate.isString(run.raw.error)",
       replace: "Predicate.isString(run.raw.error) && false"
     },

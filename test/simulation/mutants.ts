@@ -29,7 +29,8 @@ const run = "src/Run.ts"
 const http = "src/internal/http.ts"
 const create = "src/internal/create.ts"
 const secret = "src/internal/secret.ts"
-const spine = "src/spine/SpineRuns.ts"
+const spineSource = "src/spine/internal/source.ts"
+const spineCreate = "src/spine/internal/create.ts"
 const snapshots = "src/tela/internal/snapshot.ts"
 const following = "src/tela/internal/follow.ts"
 const answers = "src/tela/internal/syncAnswer.ts"
@@ -322,13 +323,13 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   // Spine
   mutant(
-    spine,
+    spineSource,
     "an unknown status is an end",
     "case \"unknown\":\n      return { _tag: \"Pending\" }",
     "case \"unknown\":\n      return { _tag: \"Succeeded\", run: run as never }"
   ),
   mutant(
-    spine,
+    spineSource,
     "a partial run is a failure",
     "    case \"partial\":\n      return { _tag: \"Succeeded\", run }",
     "      return { _tag: \"Succeeded\", run }\n    case \"partial\":"
@@ -340,13 +341,13 @@ export const mutants: ReadonlyArray<Mutant> = [
     "((self: Effect.Effect<A, E | OnCreatedErrorOf<E2>, R | R2>) => self)(Effect.tap(create,"
   ),
   mutant(
-    spine,
+    spineSource,
     "a clock that goes on is a change",
     "Equal.equals(withoutClock(previous), withoutClock(next))",
     "Equal.equals(previous, next)"
   ),
-  mutant(spine, "a ref does not know when its run was created", "      createdAt,\n", ""),
-  mutant(spine, "a ref forgets the request", "...(requestId === undefined ? undefined : { requestId }),", ""),
+  mutant(spineCreate, "a ref does not know when its run was created", "      createdAt,\n", ""),
+  mutant(spineCreate, "a ref forgets the request", "...(requestId === undefined ? undefined : { requestId }),", ""),
   // Tela
   mutant(
     following,
@@ -478,7 +479,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   // Jobs: answers about the run, in the form that was asked for
   mutant(
-    spine,
+    spineSource,
     "jobs: the end of another run is taken",
     "run.run_id.toLowerCase() === ref.id.toLowerCase()",
     "run.run_id !== \"\""

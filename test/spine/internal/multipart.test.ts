@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
 import { type HttpBody } from "effect/http"
-import * as Multipart from "../../src/internal/multipart.ts"
+import * as Multipart from "../../../src/spine/internal/multipart.ts"
 
 /** The body as a server reads it. The parser is the platform's own. */
 const parse = (body: HttpBody.HttpBody): Effect.Effect<FormData> =>

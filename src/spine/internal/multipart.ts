@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
 import * as Stream from "effect/Stream"
 import type * as Scope from "effect/Scope"
-import * as FileInput from "../FileInput.ts"
-import type { FileInputError } from "../RunError.ts"
+import * as FileInput from "../../FileInput.ts"
+import type { FileInputError } from "../../RunError.ts"
 
 /** A part: a text field, or a file. */
 export type Part =

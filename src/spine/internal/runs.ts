@@ -1,0 +1,130 @@
+/** The calls about runs. */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import * as Create from "../../internal/create.ts"
+import { quote } from "../../internal/describe.ts"
+import type * as Http from "../../internal/http.ts"
+import { checkId } from "../../internal/id.ts"
+import * as Options from "../../internal/options.ts"
+import { whileWebhooksAreExpected } from "../../internal/pace.ts"
+import * as Telemetry from "../../internal/telemetry.ts"
+import * as Polling from "../../Polling.ts"
+import * as Run from "../../Run.ts"
+import { type BadRequestError, refused, type WaitError } from "../../RunError.ts"
+import type * as Webhooks from "../../Webhooks.ts"
+import { defaultWait, type Runs, type RunTarget, type WaitOptions } from "../SpineRuns.ts"
+import type * as Wire from "../SpineSchema.ts"
+import * as SpineCreate from "./create.ts"
+import * as Source from "./source.ts"
+import { refOf } from "./target.ts"
+
+const { provider } = Source
+
+/** Makes the calls about runs on an API. */
+export const make = (
+  api: Http.Api,
+  options: {
+    readonly retryCreates: boolean
+    readonly skipFileValidation: boolean
+    readonly webhooks: Webhooks.Service | undefined
+  }
+): Runs => {
+  const { webhooks } = options
+  const defaults = webhooks === undefined ? defaultWait : { ...defaultWait, pollInterval: whileWebhooksAreExpected }
+
+  const sources = Source.make(api, webhooks)
+
+  const sourceOf = (operation: string, run: RunTarget): Effect.Effect<Source.Source, BadRequestError> =>
+    typeof run === "string"
+      ? Effect.map(checkId(operation, "run_id", run), sources.ofId)
+      : Effect.map(refOf(operation, run), sources.ofRef)
+
+  const prepare = <E, R>(operation: string, run: RunTarget, wait: WaitOptions<E, R> | undefined) =>
+    Effect.all([sourceOf(operation, run), Polling.makePolicy(operation, wait, defaults)])
+
+  const create: Runs["create"] = (params) =>
+    SpineCreate.create(api, params, options).pipe(
+      Create.operation,
+      Effect.tap((created) => Effect.annotateCurrentSpan("run.id", created.run_id)),
+      Telemetry.span("SpineRuns.create", { "run.provider": provider })
+    )
+
+  const waitForCompletion = <E, R>(
+    run: RunTarget,
+    wait?: WaitOptions<E, R> & { readonly resolveOnFailure?: boolean | undefined }
+  ): Effect.Effect<Wire.TerminalRun, WaitError | E, R> =>
+    // Suspended, because what is built here would be held while the run is waited for
+    Effect.suspend(() =>
+      Effect.flatMap(
+        Effect.flatMap(
+          Polling.readOptions("runs.waitForCompletion", wait, ["resolveOnFailure"]),
+          ({ resolveOnFailure, ...wait }) =>
+            Effect.map(
+              prepare<E, R>("runs.waitForCompletion", run, wait as WaitOptions<E, R>),
+              (prepared) => ({ prepared, isSettled: resolveOnFailure === true })
+            )
+        ),
+        ({ isSettled, prepared: [source, policy] }): Effect.Effect<Wire.TerminalRun, WaitError | E, R> =>
+          isSettled ? Run.settle(source, policy) : Run.wait(source, policy)
+      )
+    )
+
+  return {
+    create,
+    retrieve: (run) =>
+      Effect.flatMap(
+        refOf("runs.retrieve", run),
+        (ref) =>
+          Effect.map(Source.retrieve(api, ref, false), ({ value }) => value).pipe(
+            Telemetry.span("SpineRuns.retrieve", Telemetry.attributes(ref))
+          )
+      ),
+    waitForCompletion: waitForCompletion as Runs["waitForCompletion"],
+    watch: (run, wait) =>
+      Stream.unwrap(
+        Effect.map(prepare("runs.watch", run, wait), ([source, policy]) => Run.watch(source, policy))
+      ),
+    polls: (run, wait) =>
+      Stream.unwrap(
+        Effect.map(prepare("runs.polls", run, wait), ([source, policy]) => Run.polls(source, policy))
+      ),
+    completions: (runs, wait) =>
+      Stream.unwrap(
+        Effect.gen(function*() {
+          const operation = "runs.completions"
+          const { concurrency, ...rest } = yield* Polling.readOptions(operation, wait, ["concurrency"])
+          const policy = yield* Polling.makePolicy(operation, rest as NonNullable<typeof wait>, defaults)
+          yield* Polling.concurrency(operation, concurrency)
+          const targets = yield* Options.reading(operation, "runs", () =>
+            Stream.isStream(runs) || Predicate.isIterable(runs) && typeof runs !== "string"
+              ? Effect.succeed(runs)
+              : Effect.fail(refused({
+                operation,
+                parameter: "runs",
+                message: `runs is ${quote(runs)}; it must be an array, another iterable, or a Stream of runs.`
+              })))
+          return Run.completions(
+            Stream.isStream(targets) ? targets : Stream.fromIterable(targets),
+            (run) =>
+              sourceOf(operation, run),
+            policy,
+            { concurrency }
+          )
+        })
+      ),
+    share: (run, wait) =>
+      Effect.flatMap(prepare("runs.share", run, wait), ([source, policy]) => Run.share(source, policy)),
+    run: (params, wait) =>
+      // The options are checked first: a mistake in them must not cost a run
+      Effect.flatMap(
+        Create.operation(Effect.gen(function*() {
+          const { onCreated, ...rest } = yield* Polling.readOptions("runs.run", wait, ["onCreated"])
+          const policy = yield* Polling.makePolicy("runs.run", rest as NonNullable<typeof wait>, defaults)
+          yield* Options.checkOnCreated("runs.run", onCreated)
+          return { created: Create.thenOnCreated(create(params), onCreated), policy }
+        })),
+        ({ created, policy }) => Effect.flatMap(created, ({ ref }) => Run.wait(sources.ofRef(ref), policy))
+      )
+  }
+}

@@ -1,0 +1,120 @@
+/** What Spine supplies for a run that is waited for: how to ask for it, and what an answer means. */
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import type * as Http from "../../internal/http.ts"
+import type * as RunRef from "../../internal/ref.ts"
+import type { Answer, RunSource } from "../../RunSource.ts"
+import type { RequestError } from "../../RunError.ts"
+import type * as Webhooks from "../../Webhooks.ts"
+import * as Wire from "../SpineSchema.ts"
+
+/**
+ * The name of this provider in a `RunRef`.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const provider = "spine"
+
+/** The kind of run that Spine has. */
+export interface Source extends RunSource<Wire.Run, Wire.CompletedRun | Wire.PartialRun, Wire.FailedRun> {}
+
+/** Makes the sources of runs: from a ref, and from the id of a run of which no more is known. */
+export const make = (
+  api: Http.Api,
+  webhooks: Webhooks.Service | undefined
+): { readonly ofRef: (ref: RunRef.RunRef) => Source; readonly ofId: (id: string) => Source } => {
+  // All but the ref is the same for every run, and a request is made anew for each poll, and so is the ref of a run of which
+  // only the id is known: a run that is waited for holds none of them
+  const kind: Source & { readonly id: string } = {
+    id: "",
+    get ref() {
+      return refOfId(this.id)
+    },
+    get pushed() {
+      return webhooks === undefined ? undefined : (after: number) => webhooks.ended(provider, this.ref.id, after)
+    },
+    // Spine signs its webhooks
+    isPushProof: true,
+    get retrieve() {
+      return retrieve(api, this.ref, true)
+    },
+    classify,
+    status: statusOf,
+    unchanged,
+    longest: api.longest
+  }
+  return {
+    ofRef: (ref) => ({ __proto__: kind, ref } as unknown as Source),
+    ofId: (id) => ({ __proto__: kind, id } as unknown as Source)
+  }
+}
+
+/** Asks for a run once. */
+export const retrieve = (
+  api: Http.Api,
+  ref: RunRef.RunRef,
+  isPoll: boolean
+): Effect.Effect<Answer<Wire.Run>, RequestError> =>
+  api.call({
+    operation: "runs.retrieve",
+    request: HttpClientRequest.get(`/v1/run/${ref.id}`),
+    decode: (body) =>
+      Effect.flatMap(decodeRun(body), (run) =>
+        run.run_id.toLowerCase() === ref.id.toLowerCase()
+          ? Effect.succeed(run)
+          // Promise 9: a response about another run, as of a cache, says nothing of this one
+          : Effect.as(decodeRunOf(ref.id)(body), run)),
+    ref,
+    isPoll
+  })
+
+const decodeAnyRun = Wire.decodeAnswer(Wire.Run)
+
+/** Reads the reason of a failure also where it is one text, `error`, and not the list `errors`. */
+const decodeRun = (body: unknown): Effect.Effect<Wire.Run, Schema.SchemaError> =>
+  Effect.map(
+    decodeAnyRun(body),
+    (run) =>
+      run.status === "failed" && run.errors.length === 0 && Predicate.hasProperty(run.raw, "error") &&
+        Predicate.isString(run.raw.error)
+        ? { ...run, errors: [{ error: run.raw.error }] }
+        : run
+  )
+
+const decodeRunOf = (id: string) => Wire.decodeAnswer(Schema.Struct({ run_id: Schema.Literal(id) }))
+const classify: Source["classify"] = (run) => {
+  switch (run.status) {
+    case "completed":
+    case "partial":
+      return { _tag: "Succeeded", run }
+    case "failed":
+      return { _tag: "Failed", run, errors: run.errors.map(({ error }) => error) }
+    case "running":
+      return {
+        _tag: "Pending",
+        progress: { completed: run.progress.tasks_completed, total: run.progress.tasks_total }
+      }
+    case "unknown":
+      return { _tag: "Pending" }
+  }
+}
+
+const statusOf: Source["status"] = (run) => run.status === "unknown" ? run.provider_status : run.status
+
+/** The time a run has taken changes with every poll, and tells nothing new; `raw` has it, too. */
+const unchanged = (previous: Wire.Run, next: Wire.Run): boolean =>
+  Equal.equals(withoutClock(previous), withoutClock(next))
+
+const withoutClock = (run: Wire.Run): object => {
+  // A run whose status is not known keeps its progress as it came
+  const progress: unknown = "progress" in run ? run.progress : undefined
+  return Predicate.isObject(progress)
+    ? { ...run, raw: undefined, progress: { ...progress, elapsed_ms: 0 } }
+    : { ...run, raw: undefined }
+}
+
+export const refOfId = (id: string): RunRef.RunRef => ({ version: 1, provider, kind: "run", id })

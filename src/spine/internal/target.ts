@@ -1,0 +1,45 @@
+/** Any way to name a run becomes its ref. */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import { quote } from "../../internal/describe.ts"
+import { checkId } from "../../internal/id.ts"
+import * as Options from "../../internal/options.ts"
+import * as RunRef from "../../internal/ref.ts"
+import { type BadRequestError, refused } from "../../RunError.ts"
+import type { RunTarget } from "../SpineRuns.ts"
+import { provider, refOfId } from "./source.ts"
+
+/** Finds the ref that a target names. */
+export const refOf = (operation: string, run: RunTarget): Effect.Effect<RunRef.RunRef, BadRequestError> =>
+  Options.reading(operation, "run", () => refIn(operation, run))
+
+const refIn = (operation: string, run: RunTarget): Effect.Effect<RunRef.RunRef, BadRequestError> => {
+  if (Predicate.hasProperty(run, "provider")) {
+    const ref = RunRef.read(run)
+    return ref?.provider === provider && ref.kind === "run"
+      ? Effect.as(checkId(operation, "ref.id", ref.id), ref)
+      : Effect.fail(refused({
+        operation,
+        parameter: "run",
+        message: `this is ${RunRef.describe(run)}, not a ref of a spine run in version 1.`
+      }))
+  }
+  if (Predicate.hasProperty(run, "ref") && Predicate.isNotNullish(run.ref)) {
+    const named = Predicate.hasProperty(run, "run_id") ? run.run_id : undefined
+    return Effect.flatMap(
+      refIn(operation, run.ref as RunRef.RunRef),
+      (ref) =>
+        Predicate.isNullish(named) || String(named).toLowerCase() === ref.id.toLowerCase()
+          ? Effect.succeed(ref)
+          : Effect.fail(refused({
+            operation,
+            parameter: "run",
+            message: `this names two runs: its run_id is ${quote(named)}, and its ref is ${
+              RunRef.format(ref)
+            }. Give one of the two.`
+          }))
+    )
+  }
+  const id = Predicate.hasProperty(run, "run_id") ? run.run_id : run
+  return Effect.map(checkId(operation, "run_id", id), refOfId)
+}
