@@ -256,6 +256,22 @@ describe("Tela.constructEvent", () => {
       for (const none of [new Headers(), new Map(), null, "text", 5, revoked.proxy]) {
         assert.strictEqual(reasonOf(yield* Effect.flip(Tela.constructEvent(body, none as never, key))), "missing")
       }
+      const wordsFor = (headers: unknown) =>
+        Effect.map(Effect.flip(Tela.constructEvent(body, headers as never, key)), ({ message }) => message)
+      assert.include(yield* wordsFor(token), "The headers are text. Pass all headers")
+      assert.include(yield* wordsFor(5), "The headers are 5. Pass all headers")
+      assert.include(yield* wordsFor({}), `There is no ${Tela.webhookHeader} header.`)
+    }))
+
+  it.effect("refuses a body that was parsed, and shows nothing of it", () =>
+    Effect.gen(function*() {
+      const headers = yield* Tela.webhookHeaders(key)
+      for (const payload of [JSON.parse(body), 5, null, undefined]) {
+        const error = yield* Effect.flip(Tela.constructEvent(payload as never, headers, key))
+        assert.strictEqual(reasonOf(error), "body")
+        assert.match(error.message, /^The payload is .*\. Pass the bytes or the text/)
+        assert.notInclude(error.message, "succeeded")
+      }
     }))
 
   it.effect("takes a token only as it was made, and ids that are ids", () =>
@@ -691,6 +707,21 @@ describe("the wire form of Spine's events", () => {
         assert.instanceOf(error, RunError.ConfigError)
         assert.strictEqual(error.option, "tolerance")
       }
+      for (const timestamp of [-1, 1.5, 1e12, NaN, "1" as never]) {
+        const error = yield* Effect.flip(Spine.signWebhook(vector.body, secret, { timestamp }))
+        assert.strictEqual(error.option, "timestamp")
+        assert.include(error.message, String(timestamp))
+      }
+      for (const timestamp of [0, 1e12 - 1]) {
+        assert.match(
+          yield* Spine.signWebhook(vector.body, secret, { timestamp }),
+          new RegExp(`^t=${timestamp},v1=[0-9a-f]{64}$`)
+        )
+      }
+      const unsigned = yield* Effect.flip(Spine.signWebhook({ a: "planted" } as never, secret))
+      assert.strictEqual(unsigned.option, "payload")
+      assert.match(unsigned.message, /^The payload is .*\. Pass the bytes or the text/)
+      assert.strictEqual((yield* Effect.flip(Spine.signWebhook("", secret, 5 as never))).option, "options")
       const error = yield* Effect.flip(Spine.constructEvent(vector.body, vector.header, secret, 300 as never))
       assert.instanceOf(error, RunError.ConfigError)
       assert.strictEqual(error.option, "options")
@@ -913,6 +944,40 @@ describe("the limits of a route", () => {
         assert.include(error.message, String(maxBodyBytes))
       }).pipe(Effect.scoped))
   }
+
+  it.effect("an option that a route does not know, or that is of the wrong kind, is a ConfigError", () =>
+    Effect.gen(function*() {
+      const faultOf = (route: Layer.Layer<never, RunError.ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks>) =>
+        Effect.map(
+          Effect.flip(Effect.scoped(Layer.build(Layer.provide(route, [Webhooks.layer, HttpRouter.layer])))),
+          ({ message, option }) => `${option}: ${message}`
+        )
+      const given = { path: "/hook", secret } as const
+      for (const layer of [Spine.layerWebhookRoute, Tela.layerWebhookRoute]) {
+        assert.match(yield* faultOf(layer({ ...given, path: "hook" as never })), /^path: path is "hook"; it must be/)
+        assert.match(yield* faultOf(layer({ ...given, path: "x/*" as never })), /^path: path is "x\/\*"; it must be/)
+        assert.match(yield* faultOf(layer({ ...given, path: 5 as never })), /^path: path is 5; it must be/)
+        assert.match(yield* faultOf(layer({ ...given, onEvent: 5 as never })), /^onEvent: onEvent is 5; it must be/)
+        assert.match(yield* faultOf(layer(null as never)), /^options: options must be an object/)
+        assert.match(yield* faultOf(layer(undefined as never)), /^options: options must be an object/)
+      }
+      const other = { ...given, unheardOf: 1 }
+      const names = "path, secret, maxBodyBytes, onEvent"
+      assert.include(yield* faultOf(Tela.layerWebhookRoute(other)), `options are: ${names}.`)
+      assert.include(yield* faultOf(Spine.layerWebhookRoute(other)), `options are: ${names}, tolerance.`)
+    }))
+
+  it.live("a path may be any", () =>
+    Effect.gen(function*() {
+      const { dispose, handler } = HttpRouter.toWebHandler(
+        Spine.layerWebhookRoute({ path: "*", secret }).pipe(Layer.provide(Webhooks.layer)),
+        { disableLogger: true }
+      )
+      const headers = { "spine-signature": yield* Spine.signWebhook(body, secret) }
+      const request = new Request("http://x.example/any", { method: "POST", body, headers })
+      assert.strictEqual((yield* Effect.promise(() => handler(request))).status, 204)
+      yield* Effect.promise(dispose)
+    }))
 
   it.live("a body may be as long as the limit, whether its length is announced or not", () =>
     Effect.gen(function*() {

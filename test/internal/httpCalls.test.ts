@@ -486,6 +486,24 @@ describe("a response that is no answer", () => {
       assert.notInclude(inspect(error), key)
     }))
 
+  it.effect("may be one that is not stored whole yet, where the call says so: then a repetition may decode", () =>
+    Effect.gen(function*() {
+      const decode = Schema.decodeUnknownEffect(Schema.Struct({ value: Schema.String }))
+      const isStale = (body: unknown) => (body as { readonly state?: string }).state === "pending"
+      for (
+        const [state, given, isRetryable, words] of [
+          ["pending", isStale, true, "may not have stored it yet. Try again later."],
+          ["ended", isStale, false, "Check the base URL"],
+          ["pending", undefined, false, "Check the base URL"]
+        ] as const
+      ) {
+        const error = yield* failureOf(json({ state }), {}, { decode, isStale: given })
+        assert.instanceOf(error, RunError.InvalidResponseError)
+        assert.strictEqual(error.isRetryable, isRetryable)
+        assert.include(error.message, words)
+      }
+    }))
+
   it.effect("is a refusal where its body says so, unless it decodes", () =>
     Effect.gen(function*() {
       const describeError = (body: unknown) => {
