@@ -7,12 +7,16 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as SpineSchema from "../../src/spine/SpineSchema.ts"
+import * as SpineEmulator from "../../src/testing/SpineEmulator.ts"
+import * as Timeline from "../../src/testing/Timeline.ts"
 
-export { raw } from "./responses.ts"
+export { raw, uuid } from "./responses.ts"
 
 /** The least a client of Spine can be: no retries, no opinions, bytes as the test wrote them. */
 
 export const key = "sk_spine_test"
+/** The id of nothing that exists. */
+export const other = "00000000-0000-4000-8000-000000000000"
 export const origin = "https://api.getspine.ai"
 
 export interface Part {
@@ -107,3 +111,20 @@ export const unzip = (bytes: Uint8Array) =>
     Stream.runCollect,
     Effect.map((entries) => new Map(entries))
   )
+
+export const emulated = (options?: SpineEmulator.Options) => Effect.provide(SpineEmulator.layerTest(options))
+
+export const prompt = part("prompt", "Compare three vector databases")
+
+/** The response to a poll of a run that has ended. */
+export const finished = Effect.fnUntraced(function*(script: SpineEmulator.Script = {}, ...parts: ReadonlyArray<Part>) {
+  const emulator = yield* SpineEmulator.SpineEmulator
+  yield* emulator.script({ timeline: Timeline.make({ duration: 0 }), ...script })
+  return yield* run((yield* created(...parts)).run_id)
+})
+
+export const succeeded = Effect.fnUntraced(function*(script?: SpineEmulator.Script, ...parts: ReadonlyArray<Part>) {
+  const ended = yield* finished(script, ...parts)
+  if (ended.status !== "completed") return yield* Effect.die(new Error(`the run is ${ended.status}`))
+  return ended
+})

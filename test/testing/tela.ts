@@ -5,13 +5,15 @@ import type * as HttpMethod from "effect/http/HttpMethod"
 import * as TelaEmulator from "../../src/testing/TelaEmulator.ts"
 import { type Json, raw } from "./responses.ts"
 
-export { type Json, raw } from "./responses.ts"
+export { type Json, raw, uuid } from "./responses.ts"
 
 /** The least a client of Tela can be: no retries, no opinions, bodies as the test wrote them. */
 
 export const emulated = (options?: TelaEmulator.Options) => Effect.provide(TelaEmulator.layerTest(options))
 
 export const key = "tela-test-key"
+/** The id of nothing that exists. */
+export const other = "33333333-3333-4333-8333-333333333333"
 export const origin = "https://api.tela.com"
 export const canvasId = "11111111-1111-4111-8111-111111111111"
 export const applicationId = "22222222-2222-4222-8222-222222222222"

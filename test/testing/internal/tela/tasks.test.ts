@@ -6,9 +6,8 @@ import * as TelaEmulator from "../../../../src/testing/TelaEmulator.ts"
 import * as Timeline from "../../../../src/testing/Timeline.ts"
 import * as tela from "../../tela.ts"
 
-const { applicationId, emulated, json, refusal } = tela
+const { applicationId, emulated, json, other, refusal } = tela
 const control = TelaEmulator.TelaEmulator
-const other = "33333333-3333-4333-8333-333333333333"
 
 const task = (overrides: tela.Json = {}) => ({
   promptApplicationId: applicationId,
