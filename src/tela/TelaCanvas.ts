@@ -27,7 +27,7 @@ import type {
   SyncParams,
   TaskParams
 } from "./TelaExecution.ts"
-import type * as Wire from "./TelaSchema.ts"
+import type * as Wire from "./TelaCanvasSchema.ts"
 import type { DynamicStreamParams, StreamError, StreamExecution, StreamParams, StreamPart } from "./TelaStream.ts"
 
 /**

@@ -15,6 +15,7 @@ import * as Paginate from "./internal/paginate.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import type { RequestError } from "../RunError.ts"
 import { provider } from "./TelaExecution.ts"
+import * as Page from "./TelaPage.ts"
 import * as Wire from "./TelaSchema.ts"
 
 /**
@@ -54,8 +55,8 @@ export interface CompletionRuns {
    * @see https://docs.tela.com/api-reference/completion-run/get-v1-completion-run
    */
   readonly list: (
-    filters?: CompletionRunFilters & Wire.PageParams
-  ) => Effect.Effect<Wire.Page<Wire.CompletionRun>, RequestError>
+    filters?: CompletionRunFilters & Page.PageParams
+  ) => Effect.Effect<Page.Page<Wire.CompletionRun>, RequestError>
   /**
    * All runs, a page at a time as they are read, and each once, although runs that change while this reads move to the
    * front of the list.
@@ -66,7 +67,7 @@ export interface CompletionRuns {
    * skipped.
    */
   readonly stream: (
-    filters?: CompletionRunFilters & Wire.StreamPageParams
+    filters?: CompletionRunFilters & Page.StreamPageParams
   ) => Stream.Stream<Wire.CompletionRun, RequestError>
 }
 
@@ -94,7 +95,7 @@ const filterNames: ReadonlyArray<keyof CompletionRunFilters> = [
   "createdAtUntil"
 ]
 
-const decodePage = Wire.decodePage(Wire.CompletionRun)
+const decodePage = Page.decodePage(Wire.CompletionRun)
 
 const query = (
   operation: string,

@@ -10,21 +10,10 @@
  *
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Id } from "../internal/id.ts"
-import {
-  absentable,
-  Count,
-  open,
-  openLiterals,
-  renamed,
-  sideField,
-  sideFieldOr,
-  withFallback,
-  withRaw
-} from "../internal/wire.ts"
+import { absentable, Count, open, openLiterals, renamed, sideField, sideFieldOr, withRaw } from "../internal/wire.ts"
 
 /**
  * What one step of the chat history says.
@@ -245,99 +234,6 @@ export const Task = withRaw(open({
 export interface Task extends Schema.Schema.Type<typeof Task> {}
 
 /**
- * A variable that a canvas takes.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const Variable = open({
-  name: Schema.String,
-  type: openLiterals(["text", "file"]),
-  required: withFallback(Schema.Boolean, false),
-  description: sideField(Schema.String)
-})
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface Variable extends Schema.Schema.Type<typeof Variable> {}
-
-/**
- * One version of a canvas.
- *
- * @see https://docs.tela.com/api-reference/prompt-version/get-prompt-version-history
- * @category schemas
- * @since 0.1.0
- */
-export const CanvasVersion = open({
-  id: Schema.NonEmptyString,
-  promptId: Schema.String,
-  title: sideField(Schema.String),
-  variables: withFallback(Schema.Array(Variable), []),
-  configuration: absentable(open({
-    model: sideField(Schema.String),
-    type: sideField(Schema.String),
-    temperature: sideField(Schema.Finite),
-    structuredOutput: absentable(open({
-      enabled: withFallback(Schema.Boolean, false),
-      schema: absentable(Schema.Record(Schema.String, Schema.Unknown))
-    }))
-  })),
-  promoted: sideField(Schema.Boolean),
-  draft: sideField(Schema.Boolean),
-  isWorkflow: withFallback(Schema.Boolean, false),
-  versionIndex: sideField(Schema.Finite),
-  createdAt: sideField(Schema.String),
-  updatedAt: sideField(Schema.String)
-})
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface CanvasVersion extends Schema.Schema.Type<typeof CanvasVersion> {}
-
-/**
- * A canvas, without its versions.
- *
- * @see https://docs.tela.com/api-reference/canvas/get-prompt-id
- * @category schemas
- * @since 0.1.0
- */
-export const CanvasInfo = open({
-  id: Schema.NonEmptyString,
-  title: sideFieldOr(Schema.String, ""),
-  projectId: sideField(Schema.String),
-  workspaceId: sideField(Schema.String)
-})
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface CanvasInfo extends Schema.Schema.Type<typeof CanvasInfo> {}
-
-/**
- * A workstation application (assumed: its look-up is not documented).
- *
- * @category schemas
- * @since 0.1.0
- */
-export const Application = open({
-  id: Schema.NonEmptyString,
-  promptId: Schema.String,
-  promptVersionId: absentable(Schema.String),
-  title: sideField(Schema.String)
-})
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface Application extends Schema.Schema.Type<typeof Application> {}
-
-/**
  * What the client reads of one chunk of a stream; the rest is passed on as it came.
  *
  * @see https://docs.tela.com/en/completion-api/streaming
@@ -392,45 +288,6 @@ export const describeError = (body: unknown): { readonly message?: string; reado
     ...(message === undefined ? undefined : { message }),
     ...(code === undefined ? undefined : { code: String(code) })
   })))
-
-/**
- * One page of a list. The provider shows pages as `{ data, meta }` in one place and as bare arrays in another, so either
- * decodes.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Page<A> {
-  readonly data: ReadonlyArray<A>
-  /** How many there are in all, where the provider tells. */
-  readonly total: number | undefined
-}
-
-const PageMeta = Schema.Struct({ total: sideField(Schema.Finite) })
-
-/**
- * Makes a decoder for {@link Page}.
- *
- * @category decoding
- * @since 0.1.0
- */
-export const decodePage = <A>(
-  item: Schema.Codec<A, unknown>
-): (body: unknown) => Effect.Effect<Page<A>, Schema.SchemaError> => {
-  const decodeArray = Schema.decodeUnknownEffect(Schema.Array(item))
-  const decodeEnvelope = Schema.decodeUnknownEffect(Schema.Struct({
-    data: Schema.Array(item),
-    meta: sideField(PageMeta),
-    metadata: sideField(PageMeta)
-  }))
-  return (body) =>
-    Array.isArray(body)
-      ? Effect.map(decodeArray(body), (data) => ({ data, total: undefined }))
-      : Effect.map(decodeEnvelope(body), ({ data, meta, metadata }) => ({
-        data,
-        total: (meta ?? metadata)?.total
-      }))
-}
 
 /**
  * A file that an execution or a task was given.
@@ -489,57 +346,6 @@ export const TaskProgress = open({
 export interface TaskProgress extends Schema.Schema.Type<typeof TaskProgress> {}
 
 /**
- * A version of a canvas, as the history of versions has it: without its content.
- *
- * @see https://docs.tela.com/api-reference/prompt-version/get-prompt-version-history
- * @category schemas
- * @since 0.1.0
- */
-export const CanvasVersionSummary = open({
-  id: Schema.NonEmptyString,
-  promptId: sideField(Schema.String),
-  title: sideField(Schema.String),
-  promoted: sideField(Schema.Boolean),
-  draft: sideField(Schema.Boolean),
-  versionIndex: sideField(Schema.Finite),
-  createdAt: sideField(Schema.String),
-  updatedAt: sideField(Schema.String)
-})
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface CanvasVersionSummary extends Schema.Schema.Type<typeof CanvasVersionSummary> {}
-
-/**
- * An environment of a canvas, such as `production`.
- *
- * @see https://docs.tela.com/api-reference/environment/get-environment
- * @category schemas
- * @since 0.1.0
- */
-export const Environment = open({
-  id: sideField(Schema.String),
-  name: Schema.NonEmptyString,
-  /** The version that it serves, if it serves any. */
-  currentVersion: absentable(CanvasVersion),
-  activePublication: sideField(open({
-    id: sideField(Schema.String),
-    versionId: sideField(Schema.String),
-    publishedAt: sideField(Schema.String)
-  })),
-  createdAt: sideField(Schema.String),
-  updatedAt: sideField(Schema.String)
-})
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface Environment extends Schema.Schema.Type<typeof Environment> {}
-
-/**
  * What the vault knows of a file.
  *
  * @category schemas
@@ -579,35 +385,3 @@ export const VaultLink = open({
  * @since 0.1.0
  */
 export interface VaultLink extends Schema.Schema.Type<typeof VaultLink> {}
-
-/**
- * Which page of a list is asked for.
- *
- * @category models
- * @since 0.1.0
- */
-export interface PageParams {
-  /** How many rows the page has at most. The default is the provider's. */
-  readonly limit?: number | undefined
-  /**
-   * How many rows come before it.
-   *
-   * @default 0
-   */
-  readonly offset?: number | undefined
-}
-
-/**
- * How a stream goes through a list.
- *
- * @category models
- * @since 0.1.0
- */
-export interface StreamPageParams {
-  /**
-   * How many rows are asked for at once.
-   *
-   * @default 50
-   */
-  readonly pageSize?: number | undefined
-}

@@ -35,6 +35,7 @@ import type * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import type * as RunRef from "../internal/ref.ts"
 import type { CreateError, RequestError } from "../RunError.ts"
+import type * as Page from "./TelaPage.ts"
 import type * as Wire from "./TelaSchema.ts"
 
 /**
@@ -102,7 +103,7 @@ export interface TaskFilters {
  * @category models
  * @since 0.1.0
  */
-export interface TaskProgressFilters extends Wire.PageParams {
+export interface TaskProgressFilters extends Page.PageParams {
   readonly promptApplicationId?: string | undefined
   readonly promptApplicationVersionId?: string | undefined
 }
@@ -174,7 +175,7 @@ export interface Tasks {
    *
    * @see https://docs.tela.com/api-reference/task/get-task
    */
-  readonly list: (filters?: TaskFilters & Wire.PageParams) => Effect.Effect<Wire.Page<Wire.Task>, RequestError>
+  readonly list: (filters?: TaskFilters & Page.PageParams) => Effect.Effect<Page.Page<Wire.Task>, RequestError>
   /**
    * All tasks, a page at a time as they are read, and each once.
    *
@@ -183,9 +184,9 @@ export interface Tasks {
    * A task that is deleted, or no longer matches, while this reads may let another be skipped. Change what you filter by
    * only after everything has been read.
    */
-  readonly stream: (filters?: TaskFilters & Wire.StreamPageParams) => Stream.Stream<Wire.Task, RequestError>
+  readonly stream: (filters?: TaskFilters & Page.StreamPageParams) => Stream.Stream<Wire.Task, RequestError>
   /** How far the tasks of an application are. */
-  readonly progress: (filters?: TaskProgressFilters) => Effect.Effect<Wire.Page<Wire.TaskProgress>, RequestError>
+  readonly progress: (filters?: TaskProgressFilters) => Effect.Effect<Page.Page<Wire.TaskProgress>, RequestError>
   /**
    * Changes a task, and returns it as it is then.
    *

@@ -15,7 +15,8 @@ import * as Paginate from "./internal/paginate.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import { refused, type RequestError } from "../RunError.ts"
 import { provider } from "./TelaExecution.ts"
-import * as Wire from "./TelaSchema.ts"
+import * as Wire from "./TelaCanvasSchema.ts"
+import * as Page from "./TelaPage.ts"
 
 /**
  * The versions of canvases.
@@ -45,8 +46,8 @@ export interface Versions {
    */
   readonly history: (
     canvasId: string,
-    page?: Wire.PageParams
-  ) => Effect.Effect<Wire.Page<Wire.CanvasVersionSummary>, RequestError>
+    page?: Page.PageParams
+  ) => Effect.Effect<Page.Page<Wire.CanvasVersionSummary>, RequestError>
 }
 
 /**
@@ -82,21 +83,11 @@ export interface Environments {
  * @internal
  */
 export const make = (api: Http.Api): Versions => ({
-  get: (versionId) =>
-    Effect.flatMap(
-      checkId("versions.get", "versionId", versionId),
-      (id) => read(api, "versions.get", `/prompt-version/${id}`, {}, decodeVersion)
-    ),
+  get: (versionId) => readVersion(api, "versions.get", "versionId", versionId, (id) => `/prompt-version/${id}`),
   latest: (canvasId) =>
-    Effect.flatMap(
-      checkId("versions.latest", "canvasId", canvasId),
-      (id) => read(api, "versions.latest", `/prompt/${id}/latest-version`, {}, decodeVersion)
-    ),
+    readVersion(api, "versions.latest", "canvasId", canvasId, (id) => `/prompt/${id}/latest-version`),
   promoted: (canvasId) =>
-    Effect.flatMap(
-      checkId("versions.promoted", "canvasId", canvasId),
-      (id) => read(api, "versions.promoted", `/prompt/${id}/promoted-version`, {}, decodeVersion)
-    ),
+    readVersion(api, "versions.promoted", "canvasId", canvasId, (id) => `/prompt/${id}/promoted-version`),
   history: (canvasId, page) =>
     Effect.gen(function*() {
       const operation = "versions.history"
@@ -145,8 +136,8 @@ export const makeEnvironments = (api: Http.Api): Environments => ({
 const resource = (canvasId: string) => ({ resourceType: "prompt", resourceId: canvasId })
 
 const decodeVersion = Schema.decodeUnknownEffect(Wire.CanvasVersion)
-const decodeHistory = Wire.decodePage(Wire.CanvasVersionSummary)
-const decodeEnvironments = Wire.decodePage(Wire.Environment)
+const decodeHistory = Page.decodePage(Wire.CanvasVersionSummary)
+const decodeEnvironments = Page.decodePage(Wire.Environment)
 
 const read = <A>(
   api: Http.Api,
@@ -158,3 +149,12 @@ const read = <A>(
   get(api, operation, path, decode, { urlParams }).pipe(
     Telemetry.span(`Tela${operation.charAt(0).toUpperCase()}${operation.slice(1)}`, { "run.provider": provider })
   )
+
+const readVersion = (
+  api: Http.Api,
+  operation: string,
+  parameter: string,
+  given: string,
+  path: (id: string) => string
+): Effect.Effect<Wire.CanvasVersion, RequestError> =>
+  Effect.flatMap(checkId(operation, parameter, given), (id) => read(api, operation, path(id), {}, decodeVersion))

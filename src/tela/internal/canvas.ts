@@ -10,7 +10,7 @@ import * as Telemetry from "../../internal/telemetry.ts"
 import { type BadRequestError, type OnCreatedErrorOf, refused, type RequestError } from "../../RunError.ts"
 import type { Canvas, Canvases, Execution, SyncError, Workstation } from "../TelaCanvas.ts"
 import { type AsyncExecution, type DynamicParams, type GetExecutionParams, provider } from "../TelaExecution.ts"
-import * as Wire from "../TelaSchema.ts"
+import * as Wire from "../TelaCanvasSchema.ts"
 import type { DynamicStreamParams, StreamError, StreamParams, StreamPart } from "../TelaStream.ts"
 import * as AnySchema from "./anySchema.ts"
 import * as Params from "./canvasParams.ts"
@@ -66,13 +66,7 @@ const look = (runtime: Runtime, given: Params.AnyOptions) =>
   }).pipe(Telemetry.span("TelaCanvas.get", { "run.provider": provider }))
 
 /** What a look-up adds to the options of a canvas. */
-interface Known {
-  readonly id?: string | undefined
-  readonly versionId?: string | undefined
-  readonly name?: string | undefined
-  readonly isWorkflow?: boolean | undefined
-  readonly version?: Wire.CanvasVersion | undefined
-}
+type Known = Partial<Pick<Canvas, "id" | "versionId" | "name" | "isWorkflow" | "version">>
 
 /** A canvas, or an application, as its methods need it. */
 interface Described {

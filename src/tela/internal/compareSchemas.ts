@@ -5,7 +5,7 @@
  */
 import * as Option from "effect/Option"
 import * as AnySchema from "./anySchema.ts"
-import type * as Wire from "../TelaSchema.ts"
+import type * as Wire from "../TelaCanvasSchema.ts"
 
 /**
  * Every difference between the caller's schemas and the canvas, in words; none where they agree, or where a schema does

@@ -17,10 +17,9 @@ import {
   type SyncExecution,
   type TaskParams
 } from "../TelaExecution.ts"
-import { positive } from "./duration.ts"
 import { follow } from "./follow.ts"
 import { type Validate, validated } from "./output.ts"
-import { makePolicy } from "./policy.ts"
+import { makePolicy, positive } from "./policy.ts"
 import { operation, prepare, type Runtime, spanAttributes, type Target } from "./request.ts"
 import { decodeCreated, executionFailed, source } from "./snapshot.ts"
 import { decodeSync, failedAnswer } from "./syncAnswer.ts"

@@ -7,7 +7,7 @@ import { quote } from "../../internal/describe.ts"
 import { checkId } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
 import { type BadRequestError, refused, type RequestError } from "../../RunError.ts"
-import type * as Wire from "../TelaSchema.ts"
+import type * as Page from "../TelaPage.ts"
 
 /** Which part of a list a page is. */
 export interface Range {
@@ -19,11 +19,11 @@ export interface Range {
 export const lists = <Filters extends object, A extends { readonly id: string }>(
   name: string,
   filterNames: ReadonlyArray<keyof Filters & string>,
-  page: (operation: string, filters: Filters, range: Wire.PageParams) => Effect.Effect<Wire.Page<A>, RequestError>,
+  page: (operation: string, filters: Filters, range: Page.PageParams) => Effect.Effect<Page.Page<A>, RequestError>,
   maxLimit?: number
 ): {
-  readonly list: (filters?: Filters & Wire.PageParams) => Effect.Effect<Wire.Page<A>, RequestError>
-  readonly stream: (filters?: Filters & Wire.StreamPageParams) => Stream.Stream<A, RequestError>
+  readonly list: (filters?: Filters & Page.PageParams) => Effect.Effect<Page.Page<A>, RequestError>
+  readonly stream: (filters?: Filters & Page.StreamPageParams) => Stream.Stream<A, RequestError>
 } => ({
   list: (filters) =>
     Effect.gen(function*() {
@@ -54,7 +54,7 @@ const defaultPageSize = 50
  */
 const stream = <A extends { readonly id: string }, E, R>(
   limit: number,
-  page: (range: Range) => Effect.Effect<Wire.Page<A>, E, R>
+  page: (range: Range) => Effect.Effect<Page.Page<A>, E, R>
 ): Stream.Stream<A, E, R> =>
   Stream.suspend(() => {
     const seen = new Set<string>()

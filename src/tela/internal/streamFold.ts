@@ -16,10 +16,11 @@
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { isDoneMark } from "./sse.ts"
 import type { Received } from "../../RunError.ts"
 import * as Wire from "../TelaSchema.ts"
+import type { StreamPart } from "../TelaStream.ts"
 import { errorIn, isAnswer, outcomeOf, reasonOf } from "./endMark.ts"
+import { isDoneMark } from "./sse.ts"
 
 /** What has been said so far. `step` changes it. */
 export interface Said {
@@ -68,21 +69,9 @@ export const initial = (): Said => ({
   chunkName: undefined
 })
 
-/** A piece of output. */
-export interface Delta {
-  readonly _tag: "delta"
-  readonly content: string
-  readonly message: string
-  readonly structured: unknown
-  readonly finishReason: string | undefined
-  readonly requestId: string | undefined
-  readonly raw: unknown
-}
-
 /** What one event means. */
 export type Step =
-  | Delta
-  | { readonly _tag: "event"; readonly event: string; readonly data: unknown; readonly requestId: string | undefined }
+  | Extract<StreamPart<never>, { readonly _tag: "delta" | "event" }>
   /** A keep-alive, or the beginning of an event that was cut off. */
   | { readonly _tag: "skipped" }
   /** The lines of the event are events themselves, of the same name. */

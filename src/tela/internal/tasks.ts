@@ -13,6 +13,7 @@ import * as Telemetry from "../../internal/telemetry.ts"
 import { type BadRequestError, type CreateError, refused, type RequestError } from "../../RunError.ts"
 import { provider } from "../TelaExecution.ts"
 import * as TelaFile from "../TelaFile.ts"
+import * as Page from "../TelaPage.ts"
 import * as Wire from "../TelaSchema.ts"
 import type { NewTask, TaskFilters, TaskPatch, TaskProgressFilters, Tasks, TaskTarget } from "../TelaTasks.ts"
 import { get } from "./get.ts"
@@ -130,8 +131,8 @@ export const make = (runtime: Runtime): Tasks => {
 }
 
 const decodeTask = Schema.decodeUnknownEffect(Wire.Task)
-const decodePage = Wire.decodePage(Wire.Task)
-const decodeProgress = Wire.decodePage(Wire.TaskProgress)
+const decodePage = Page.decodePage(Wire.Task)
+const decodeProgress = Page.decodePage(Wire.TaskProgress)
 const decodeInput = Schema.decodeUnknownEffect(Wire.TaskInput)
 
 /** Decodes the files, which other readers of a task skip if they do not decode. */

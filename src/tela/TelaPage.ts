@@ -1,0 +1,79 @@
+/**
+ * Pages of lists, and which page is requested.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { sideField } from "../internal/wire.ts"
+
+/**
+ * One page of a list. The provider shows pages as `{ data, meta }` in one place and as bare arrays in another, so either
+ * decodes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Page<A> {
+  readonly data: ReadonlyArray<A>
+  /** How many there are in all, where the provider tells. */
+  readonly total: number | undefined
+}
+
+const PageMeta = Schema.Struct({ total: sideField(Schema.Finite) })
+
+/**
+ * Makes a decoder for {@link Page}.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const decodePage = <A>(
+  item: Schema.Codec<A, unknown>
+): (body: unknown) => Effect.Effect<Page<A>, Schema.SchemaError> => {
+  const decodeArray = Schema.decodeUnknownEffect(Schema.Array(item))
+  const decodeEnvelope = Schema.decodeUnknownEffect(Schema.Struct({
+    data: Schema.Array(item),
+    meta: sideField(PageMeta),
+    metadata: sideField(PageMeta)
+  }))
+  return (body) =>
+    Array.isArray(body)
+      ? Effect.map(decodeArray(body), (data) => ({ data, total: undefined }))
+      : Effect.map(decodeEnvelope(body), ({ data, meta, metadata }) => ({
+        data,
+        total: (meta ?? metadata)?.total
+      }))
+}
+
+/**
+ * Which page of a list is asked for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PageParams {
+  /** How many rows the page has at most. The default is the provider's. */
+  readonly limit?: number | undefined
+  /**
+   * How many rows come before it.
+   *
+   * @default 0
+   */
+  readonly offset?: number | undefined
+}
+
+/**
+ * How a stream goes through a list.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StreamPageParams {
+  /**
+   * How many rows are asked for at once.
+   *
+   * @default 50
+   */
+  readonly pageSize?: number | undefined
+}
