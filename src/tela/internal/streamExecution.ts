@@ -60,11 +60,11 @@ export const make = <Output>(options: {
           : state)
 
     const once = <A>(stream: Stream.Stream<StreamPart<A>, StreamError>): Stream.Stream<StreamPart<A>, StreamError> => {
-      const followed = stream.pipe(
-        Stream.tap(note),
-        Stream.interruptWhen(Deferred.await(cancelled)),
-        Stream.onExit(end)
-      )
+      // Each pull starts at once, and one at a time. `Stream.interruptWhen` forks the stream, and reads ahead of the consumer
+      const followed = Stream.transformPull(
+        Stream.tap(stream, note),
+        (pull) => Effect.succeed(Effect.raceFirst(pull, Deferred.await(cancelled)))
+      ).pipe(Stream.onExit(end))
       return Stream.unwrap(
         Effect.gen(function*() {
           if (yield* Deferred.isDone(cancelled)) return yield* Deferred.await(cancelled)

@@ -152,7 +152,7 @@ describe("execute with stream: true", () => {
     Effect.gen(function*() {
       const { emulator, execution } = yield* start()
       const reader = yield* Effect.forkChild(Effect.exit(Stream.runDrain(execution.result)))
-      for (let second = 0; second < 2; second++) yield* TestClock.adjust("1 second")
+      yield* TestClock.adjust("1 second")
       yield* execution.cancel
       const error = failure(yield* Fiber.join(reader))
       assert.instanceOf(error, RunError.StreamInterruptedError)
@@ -163,6 +163,25 @@ describe("execute with stream: true", () => {
       assert.strictEqual(yield* execution.status, "failed")
       yield* execution.cancel
     }).pipe(Effect.provide(live())))
+
+  for (const form of ["result", "rawResult", "canvas.stream"] as const) {
+    for (const time of ["1 minute", "3 hours"] as const) {
+      it.effect(`${form} ends under one adjustment of the clock by ${time}, made right after it was forked`, () =>
+        Effect.gen(function*() {
+          const { tela } = yield* setup
+          const canvas = tela.canvas.make({ id: canvasId })
+          const reading = form === "canvas.stream"
+            ? Stream.runDrain(canvas.stream({ a: 1 }))
+            : Effect.flatMap(
+              canvas.execute({ a: 1 }, { stream: true }),
+              (execution) => form === "result" ? Stream.runDrain(execution.result) : Effect.asVoid(execution.rawResult)
+            )
+          const reader = yield* Effect.forkChild(reading)
+          yield* TestClock.adjust(time)
+          success(reader.pollUnsafe() ?? Exit.die("it has not ended"))
+        }).pipe(Effect.provide(live())))
+    }
+  }
 
   it.effect("F11: one that is cancelled before it starts is never sent", () =>
     Effect.gen(function*() {
