@@ -501,8 +501,8 @@ export const faults: ReadonlyArray<Fault> = [
       "completed without output",
       (poll) => poll < 3 ? running : { is: "completed without output" },
       "Ir3",
-      // Tela promises no output: it is the caller's schema that misses it
-      { ...telaWaits("Io3"), "tela execution.rawResult": "ok3", "tela execution.watch": "ok3" }
+      // Tela may not have stored it yet, so it is asked again
+      telaWaits("Ir6")
     ],
     [
       "failed",
