@@ -7,8 +7,8 @@ import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
 import type * as Rude from "../../Rude.ts"
-import { bodyStream, breakAfter, withBody } from "../responseBody.ts"
 import { gzip } from "../gzip.ts"
+import { bodyStream, breakAfter, withBody } from "../responseBody.ts"
 import { type Has, type Members, reshape, shapeOf } from "./json.ts"
 
 /** The facts about a provider that rudeness depends on. */

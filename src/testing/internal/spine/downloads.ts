@@ -1,10 +1,10 @@
 /** The links to the files of runs, and the downloads behind them. */
+import * as Effect from "effect/Effect"
 import * as fileResponse from "../fileResponse.ts"
 import type * as Links from "../links.ts"
 import * as routing from "../routing.ts"
 import type { ArtifactFile } from "./artifacts.ts"
 import * as wire from "./wire.ts"
-import * as Effect from "effect/Effect"
 
 export interface Downloads {
   /** Signs a new link each time a file is shown (A1). `requested` is the origin that the request was sent to. */

@@ -1,8 +1,8 @@
 /** The routes of the Tela emulator to canvases, versions and environments. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import { user, workspaceId } from "../../TelaScript.ts"
 import type { Exchange } from "../../Exchange.ts"
+import { user, workspaceId } from "../../TelaScript.ts"
 import * as routing from "../routing.ts"
 import * as canvases from "./canvases.ts"
 import * as lists from "./lists.ts"
@@ -87,7 +87,7 @@ export const make = (known: canvases.Canvases, bareLists: boolean): ReadonlyArra
             (id) => ({
               id,
               title: id === workspaceId ? "Emulated project" : id,
-              workspaceId: workspaceId,
+              workspaceId,
               createdAt: wire.iso(0),
               updatedAt: wire.iso(0),
               deletedAt: null
@@ -161,7 +161,7 @@ export const make = (known: canvases.Canvases, bareLists: boolean): ReadonlyArra
 // --- responses ---
 
 const audit = (createdAt: number, updatedAt = createdAt) => ({
-  workspaceId: workspaceId,
+  workspaceId,
   createdBy: user,
   updatedBy: user,
   deletedBy: null,

@@ -1,8 +1,8 @@
 /** The default output of a canvas: an echo of its variables, as a text or in the shape of a schema. */
 import * as Predicate from "effect/Predicate"
 import type * as TelaScript from "../../TelaScript.ts"
-import * as files from "./fileRefs.ts"
 import { isObject, type JsonObject } from "../json.ts"
+import * as files from "./fileRefs.ts"
 
 type Request = Pick<TelaScript.RunRequest, "variables" | "messages">
 

@@ -4,11 +4,11 @@ import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
-import { parseJson } from "../json.ts"
 import { ConnectionDropped } from "../../Exchange.ts"
+import type * as TelaScript from "../../TelaScript.ts"
+import { parseJson } from "../json.ts"
 import type { Has } from "../rude/json.ts"
 import * as rude from "./rudeStream.ts"
-import type * as TelaScript from "../../TelaScript.ts"
 import * as runs from "./runs.ts"
 
 /** The state of a stream, and how many pieces it has sent. */

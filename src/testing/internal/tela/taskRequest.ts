@@ -6,8 +6,8 @@ import { isObject, type JsonObject } from "../json.ts"
 import type * as routing from "../routing.ts"
 import { isUuid } from "../uuid.ts"
 import * as canvases from "./canvases.ts"
-import * as completions from "./completions.ts"
 import * as fileRefs from "./fileRefs.ts"
+import * as runRequests from "./runRequest.ts"
 import * as wire from "./wire.ts"
 
 /** A task that is to be created. */
@@ -43,7 +43,7 @@ export const parse = Effect.fnUntraced(function*(item: unknown): Effect.fn.Retur
   if (!Predicate.isString(name)) return yield* wire.badRequest("name is required")
   if (!isObject(body["rawInput"])) return yield* wire.badRequest("rawInput is required")
   const rawInput = wire.present(body["rawInput"])
-  const inside = completions.wrongContent(rawInput)
+  const inside = runRequests.wrongContent(rawInput)
   if (inside !== undefined) return yield* wire.badRequest(`rawInput: ${inside}`)
   if (!isObject(rawInput["variables"])) return yield* invalidSchema("rawInput.variables is required")
   if (Predicate.isString(approvedAt) && Number.isNaN(new Date(approvedAt).getTime())) {
@@ -54,7 +54,7 @@ export const parse = Effect.fnUntraced(function*(item: unknown): Effect.fn.Retur
   }
   return {
     request: {
-      ...completions.contentOf(rawInput),
+      ...runRequests.contentOf(rawInput),
       mode: "task",
       application_id: promptApplicationId,
       tags: (tags ?? []) as ReadonlyArray<string>

@@ -1,15 +1,15 @@
 /** The webhooks of the Tela emulator: of single runs, and of subscriptions to the tasks of an app. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import { workspaceId } from "../../TelaScript.ts"
 import type { Exchange } from "../../Exchange.ts"
-import { isObject, type JsonObject } from "../json.ts"
+import { workspaceId } from "../../TelaScript.ts"
 import { isSuccess } from "../deliveries.ts"
+import { isObject, type JsonObject } from "../json.ts"
 import type * as Provider from "../provider.ts"
 import * as routing from "../routing.ts"
 import type * as canvases from "./canvases.ts"
-import type { Task } from "./tasks.ts"
 import * as lists from "./lists.ts"
+import type { Task } from "./tasks.ts"
 import * as wire from "./wire.ts"
 
 interface Subscription {
