@@ -385,7 +385,7 @@ describe("C8: the brand of a file", () => {
 })
 
 describe("E5: an upload that is refused", () => {
-  const refusedWith = (status: number, body = "") =>
+  const answered = (status: number, body: BodyInit = "", contentType = "text/html") =>
     Effect.gen(function*() {
       const client = HttpClient.make((request, url) =>
         Effect.sync(() =>
@@ -393,18 +393,20 @@ describe("E5: an upload that is refused", () => {
             request,
             url.pathname === "/v3/files"
               ? Response.json({ id: "1", uploadUrl: "https://store.example/planted?signature=planted-signature" })
-              : new Response(body, { status, headers: body === "" ? {} : { "content-type": "text/html" } })
+              : request.method !== "PUT"
+              ? Response.json({ code: "X", message: "it was uploaded" }, { status: 400 })
+              : new Response(body, { status, headers: body === "" ? {} : { "content-type": contentType } })
           )
         )
       )
-      return fileError(
-        yield* Effect.flip(execute({ scan: Tela.file({ data: Stream.make(bytes("x")), size: 1, filename: "a.txt" }) }))
-          .pipe(
-            Effect.provide(clients("https://api.example")),
-            Effect.provideService(HttpClient.HttpClient, client)
-          )
+      return yield* Effect.flip(
+        execute({ scan: Tela.file({ data: Stream.make(bytes("x")), size: 1, filename: "a.txt" }) })
+      ).pipe(
+        Effect.provide(clients("https://api.example")),
+        Effect.provideService(HttpClient.HttpClient, client)
       )
     })
+  const refusedWith = (...given: Parameters<typeof answered>) => Effect.map(answered(...given), fileError)
 
   it.live("E5: its message says to try again where isRetryable is true, and only there", () =>
     Effect.gen(function*() {
@@ -427,6 +429,37 @@ describe("E5: an upload that is refused", () => {
       assert.include(error.message, "HTML")
       assert.isTrue(error.isRetryable)
     }))
+
+  for (
+    const [body, type] of [
+      ["<!DOCTYPE html><title>Sign in</title>", "application/octet-stream"],
+      ["\ufeff\r\n<html lang=\"en\"><body>", "text/plain; charset=utf-8"],
+      ["<!doctype HTML>", ""]
+    ] as const
+  ) {
+    it.live(`a page of HTML with the content type "${type}" is no confirmation of an upload`, () =>
+      Effect.gen(function*() {
+        const error = yield* refusedWith(200, body, type)
+        assert.include(error.message, "HTML")
+        assert.isTrue(error.isRetryable)
+      }))
+  }
+
+  for (
+    const [what, body] of [
+      ["an element of another name", "<htmlish>"],
+      ["text that tells of a page", "not a <html>"],
+      ["XML", "<?xml version=\"1.0\"?><ok/>"],
+      ["a body that breaks", new ReadableStream({ start: (controller) => controller.error(new Error("broken")) })]
+    ] as const
+  ) {
+    it.live(`${what} confirms an upload`, () =>
+      Effect.gen(function*() {
+        const error = yield* answered(200, body, "text/plain")
+        assert.strictEqual(error._tag, "BadRequestError")
+        assert.include(error.message, "it was uploaded")
+      }))
+  }
 
   for (
     const link of ["ftp://store.example/a", "https://planted:planted-password@store.example/a", "?planted-signature"]

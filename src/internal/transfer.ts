@@ -3,9 +3,11 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import * as Predicate from "effect/Predicate"
-import { adviceFor, proxyAdvice } from "./fetchPlatform.ts"
+import * as FetchPlatform from "./fetchPlatform.ts"
 import { parseRetryAfter } from "./http.ts"
 
 export { isRefusedRedirect } from "./fetchPlatform.ts"
@@ -43,7 +45,7 @@ export const cleanCause = (cause: unknown, link: string): { readonly cause?: Err
   if (said === undefined) return { words: "" }
   const text = partsOf(link).reduce((text, part) => text.replaceAll(part, "<link>"), said)
     .replaceAll(/[\w+.-]+:\/\/\S+|\S*\/\S*[?&=]\S*/g, "<link>")
-  const advice = adviceFor(cause)
+  const advice = FetchPlatform.adviceFor(cause)
   return { cause: new Error(text), words: advice === undefined ? ` (${text})` : ` (${text}). ${advice}` }
 }
 
@@ -75,7 +77,9 @@ interface Failure {
 
 /** What a status means, where it is not one of the file's server. */
 export const wordsOf = (status: number): string =>
-  status === 407 ? `a proxy asks for credentials (407). ${proxyAdvice}` : `its server answered with ${status}`
+  status === 407
+    ? `a proxy asks for credentials (407). ${FetchPlatform.proxyAdvice}`
+    : `its server answered with ${status}`
 
 /** What a refusal says about trying again, for the error. */
 export const refusal = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<
@@ -91,6 +95,29 @@ export const refusal = (response: HttpClientResponse.HttpClientResponse): Effect
       ...(retryAfter === undefined ? undefined : { retryAfter })
     }
   })
+
+/**
+ * Whether a response is a page of HTML, such as that of a proxy which answers in the server's place, by its content type or, where
+ * that says nothing, by the first bytes of the body. The rest of the body is left unread.
+ */
+export const isPage = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<boolean> => {
+  const { "content-length": length, "content-type": type = "" } = response.headers
+  return /html/i.test(type) || length === "0" ||
+      !/^(?:|text\/plain\b.*|application\/octet-stream\b.*)$/i.test(type.trim())
+    ? Effect.as(FetchPlatform.discard(response), /html/i.test(type))
+    : Stream.runHead(FetchPlatform.stream(response)).pipe(
+      // The server has taken the file by its status, whatever becomes of the body
+      Effect.timeoutOption(headTimeout),
+      Effect.map((head) => Option.isSome(Option.filter(Option.flatten(head), beginsPage))),
+      Effect.catch(() => Effect.succeed(false))
+    )
+}
+
+/** How long the beginning of a body is waited for. */
+const headTimeout = "2 seconds"
+
+const beginsPage = (bytes: Uint8Array): boolean =>
+  /^\s*<(?:!doctype html|html)\b/i.test(new TextDecoder().decode(bytes.subarray(0, 512)))
 
 /** Whether a body failed because the platform could not read a Blob, such as one of a file that has changed. */
 export const isUnreadableBlob = (cause: unknown, depth = 0): boolean =>

@@ -409,18 +409,21 @@ const put = (
         )
       )
   ).pipe(
-    Effect.tap(FetchPlatform.discard),
     Effect.flatMap((response) =>
       response.status < 200 || response.status >= 300
-        ? Effect.flatMap(Transfer.refusal(response), (refusal) => Effect.fail(refusedWith(refusal)))
-        : /html/i.test(response.headers["content-type"] ?? "")
-        ? Effect.fail(
-          failed("its server, or a proxy in its place, answered with a page of HTML", {
-            status: response.status,
-            isRetryable: true
-          })
+        ? Effect.andThen(
+          FetchPlatform.discard(response),
+          Effect.flatMap(Transfer.refusal(response), (refusal) => Effect.fail(refusedWith(refusal)))
         )
-        : Effect.void
+        : Effect.flatMap(Transfer.isPage(response), (isPage) =>
+          isPage
+            ? Effect.fail(
+              failed("its server, or a proxy in its place, answered with a page of HTML", {
+                status: response.status,
+                isRetryable: true
+              })
+            )
+            : Effect.void)
     ),
     // However the server takes a body that broke off, the file is the reason
     Effect.mapError((error) => fileError === undefined ? error : withVariable(fileError, variable)),

@@ -132,6 +132,32 @@ describe("the polls of an execution", () => {
       assert.deepStrictEqual((yield* times("GET")).map(([at]) => at), [0, 1000, 2000, 3000, 4000, 5000, 6000])
     }).pipe(Effect.provide(live())))
 
+  it.effect("a look-up right after the creation waits as long as the 404 asks, and no longer than notFoundGrace", () =>
+    Effect.gen(function*() {
+      const { emulator, tela } = yield* setup
+      const { ref } = yield* start({})
+      yield* emulator.fault(onPoll(Fault.status(404, { headers: { "retry-after": "4" } })).pipe(Fault.times(2)))
+      assert.strictEqual(success(yield* finish(tela.getExecution(ref))).id, ref.id)
+      assert.deepStrictEqual((yield* times("GET")).map(([at]) => at), [0, 4000, 8000])
+
+      yield* emulator.clearRequests
+      yield* emulator.fault(onPoll(Fault.status(404, { headers: { "retry-after": "9" } })).pipe(Fault.times(Infinity)))
+      const { ref: later } = yield* start({})
+      const error = failure(yield* finish(tela.getExecution(later, { retryAfterCeiling: "6s", notFoundGrace: "20s" })))
+      assert.instanceOf(error, RunError.NotFoundError)
+      assert.deepStrictEqual((yield* times("GET")).map(([at]) => at), [0, 6000, 12_000, 18_000])
+    }).pipe(Effect.provide(live())))
+
+  it.effect("a look-up is not repeated past pollingTimeout", () =>
+    Effect.gen(function*() {
+      const { emulator, tela } = yield* setup
+      yield* emulator.fault(onPoll(Fault.status(404)).pipe(Fault.times(Infinity)))
+      const { ref } = yield* start({})
+      const error = failure(yield* finish(tela.getExecution(ref, { pollingTimeout: "2500ms" })))
+      assert.instanceOf(error, RunError.NotFoundError)
+      assert.deepStrictEqual((yield* times("GET")).map(([at]) => at), [0, 1000, 2000])
+    }).pipe(Effect.provide(live())))
+
   it.effect("wait no longer for Retry-After than retryAfterCeiling says", () =>
     Effect.gen(function*() {
       // Without retries of each request, which have the client's own ceiling

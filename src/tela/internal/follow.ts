@@ -5,7 +5,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Ref from "effect/Ref"
-import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as Options from "../../internal/options.ts"
 import type * as RunRef from "../../internal/ref.ts"
@@ -38,16 +37,21 @@ export const getExecution = <Output>(
     const policy = yield* makePolicy(operation, params, false)
     yield* Options.checkKind(operation, "isTask", params.isTask, Predicate.isBoolean, "true or false")
     const ref = yield* refOf(operation, "id", id, params.isTask === true ? "task" : "execution", ["execution", "task"])
-    const { requestId, value } = yield* retrieve(runtime.api, ref, operation, false).pipe(
-      // A look-up right after the creation may reach a replica that does not know the execution yet, as a poll may
-      Effect.retry({
-        while: (error) =>
-          Effect.map(Clock.currentTimeMillis, (now) =>
-            error instanceof NotFoundError && ref.createdAt !== undefined &&
-            now - ref.createdAt < Duration.toMillis(policy.notFoundGrace)),
-        schedule: Schedule.spaced("1 second")
-      })
+    const started = yield* Clock.currentTimeMillis
+    // A look-up right after the creation may reach a replica that does not know the execution yet, as a poll may
+    const last = Math.min(
+      (ref.createdAt ?? -Infinity) + Duration.toMillis(policy.notFoundGrace),
+      started + Duration.toMillis(policy.timeout)
     )
+    const lookUp: ReturnType<typeof retrieve> = Effect.catch(retrieve(runtime.api, ref, operation, false), (error) => {
+      const asked = Duration.min(error.retryAfter ?? Duration.zero, policy.retryAfterCeiling)
+      const pause = Duration.max(asked, Duration.seconds(1))
+      return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        error instanceof NotFoundError && now + Duration.toMillis(pause) <= last
+          ? Effect.andThen(Effect.sleep(pause), lookUp)
+          : Effect.fail(error))
+    })
+    const { requestId, value } = yield* lookUp
     return yield* follow(runtime, ref, { ...value, requestId }, policy, validate, {
       params,
       requestId: ref.requestId,
