@@ -22,6 +22,7 @@ import type {
   DynamicParams,
   ExecuteError,
   GetExecutionParams,
+  OptionalModeParams,
   RunParams,
   SyncExecution,
   SyncParams,
@@ -36,7 +37,14 @@ import type { DynamicStreamParams, StreamError, StreamExecution, StreamParams, S
  * @category models
  * @since 0.1.0
  */
-export type Variables = object
+export type Variables = { readonly [name: string]: unknown } | (object & NoContainer)
+
+/** Arrays, functions and dates have these. They are objects for the compiler, and no variables: JSON makes no object of them. */
+interface NoContainer {
+  readonly [Symbol.iterator]?: never
+  readonly apply?: never
+  readonly getTime?: never
+}
 
 /**
  * The result of an execution: the output's type where `Skip`, the type of `skipResultValidation`, surely is `false`, and
@@ -127,7 +135,7 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
      */
     <Skip extends boolean = false, E = never, R = never>(
       variables: Input,
-      params: DynamicParams<Skip, E, R> | DynamicStreamParams<Skip>
+      params: DynamicParams<Skip, E, R> | DynamicStreamParams<Skip> | OptionalModeParams<Skip> | undefined
     ): Effect.Effect<Execution<Result<Output, Skip>>, SyncError | OnCreatedErrorOf<NoInfer<E>>, NoInfer<R>>
   }
   readonly run: {
@@ -296,6 +304,13 @@ export interface Canvases {
     <In extends AnySchema.AnySchema = AnySchema.AnySchema, Out extends AnySchema.AnySchema = AnySchema.AnySchema>(
       options: Schemas<In, Out> & CanvasOrVersion
     ): Effect.Effect<Canvas<VariablesOf<In>, OutputOf<Out>>, RequestError>
+    /** Looks up a canvas or an application, whichever the options name. `isWorkstation` tells which it is. */
+    <In extends AnySchema.AnySchema = AnySchema.AnySchema, Out extends AnySchema.AnySchema = AnySchema.AnySchema>(
+      options: Schemas<In, Out> & (ApplicationId | CanvasOrVersion)
+    ): Effect.Effect<
+      Canvas<VariablesOf<In>, OutputOf<Out>> | Workstation<VariablesOf<In>, OutputOf<Out>>,
+      RequestError
+    >
   }
   readonly make: {
     /** Names an application of a workstation without a request: nothing is looked up, and the schemas are not compared. */
@@ -306,6 +321,10 @@ export interface Canvases {
     <In extends AnySchema.AnySchema = AnySchema.AnySchema, Out extends AnySchema.AnySchema = AnySchema.AnySchema>(
       options: Schemas<In, Out> & CanvasOrVersion
     ): Canvas<VariablesOf<In>, OutputOf<Out>>
+    /** Names a canvas or an application, whichever the options name. `isWorkstation` tells which it is. */
+    <In extends AnySchema.AnySchema = AnySchema.AnySchema, Out extends AnySchema.AnySchema = AnySchema.AnySchema>(
+      options: Schemas<In, Out> & (ApplicationId | CanvasOrVersion)
+    ): Canvas<VariablesOf<In>, OutputOf<Out>> | Workstation<VariablesOf<In>, OutputOf<Out>>
   }
 }
 

@@ -253,6 +253,21 @@ export interface DynamicParams<Skip extends boolean = boolean, E = never, R = ne
 }
 
 /**
+ * Parameters whose mode may be absent, as in `{ async?: boolean }`. Without `async: true` and `stream: true` the execution is
+ * synchronous.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type OptionalModeParams<Skip extends boolean = boolean> =
+  & ExecuteParams<Skip>
+  & VersionParams
+  & (
+    | { readonly async?: boolean | undefined; readonly stream?: false | undefined }
+    | { readonly async?: false | undefined; readonly stream?: boolean | undefined }
+  )
+
+/**
  * The execution of a task in a workstation, which is always asynchronous.
  *
  * @category models

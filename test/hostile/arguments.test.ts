@@ -604,7 +604,7 @@ const messages: Readonly<
     "RunRef.parse"
   ],
   "variables that are a Date": [
-    ({ tela }) => tela.canvas.make({ id }).execute(new Date(0)),
+    ({ tela }) => tela.canvas.make({ id }).execute(new Date(0) as never),
     "BadRequestError",
     "the variables are a Date"
   ],

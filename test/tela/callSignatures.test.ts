@@ -23,8 +23,8 @@ for (
     [canvas, "Workstation<in Input", "execute", 1],
     [canvas, "Workstation<in Input", "run", 1],
     [canvas, "Workstation<in Input", "getExecution", 1],
-    [canvas, "Canvases", "get", 2],
-    [canvas, "Canvases", "make", 2],
+    [canvas, "Canvases", "get", 3],
+    [canvas, "Canvases", "make", 3],
     [client, "Service", "getExecution", 1]
   ] as const
 ) {

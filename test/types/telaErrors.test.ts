@@ -18,7 +18,8 @@ const calls: ReadonlyArray<readonly [call: string, ...named: ReadonlyArray<strin
   ["canvas.execute(variables, { pollingInterval: 5 })", "'async' is missing"],
   ["canvas.execute(variables, { webhookUrl: \"https://x.example\" })", "'async' is missing"],
   ["canvas.execute(variables, { stream: true, webhookUrl: \"https://x.example\" })", "'webhookUrl' does not exist"],
-  ["canvas.execute(variables, { stream: true, async: true })", "'async' are incompatible"],
+  // The error stands at the property async
+  ["canvas.execute(variables, { stream: true, async: true })", "'true' is not assignable to type 'false'"],
   ["canvas.execute(variables, { async: true, timeout: \"5m\" })", "'timeout' does not exist"],
   ["canvas.execute(variables, { async: true, pollingInterval: \"5 minuets\" })", "\"5 minuets\""],
   ["canvas.execute(variables, { asynch: true })", "'asynch' does not exist", "'async'"],

@@ -12,6 +12,7 @@ interface Invoice {
 }
 
 type Sync<A> = Effect.Effect<Tela.SyncExecution<A>, Tela.SyncError>
+type Any<A> = Effect.Effect<Tela.Execution<A>, Tela.SyncError>
 type Async<A> = Effect.Effect<Tela.AsyncExecution<A>, Tela.ExecuteError>
 
 declare class Store {
@@ -132,5 +133,59 @@ describe("types of Tela executions", () => {
       void tela.canvas.make({ id: "x", output: (value: unknown) => value })
       // @ts-expect-error -- nor null
       void tela.canvas.make({ id: "x", output: null })
+    }))
+
+  it("parameters whose mode may be absent compile, and so do parameters that may be undefined", () =>
+    compiled((canvas) => {
+      const letter: Letter = { topic: "the sea" }
+      const flag = {} as boolean
+      const maybe = flag ? { async: true } as const : undefined
+      expectTypeOf(canvas.execute(letter, maybe)).toEqualTypeOf<Any<Invoice>>()
+      expectTypeOf(canvas.execute(letter, {} as { readonly async?: boolean })).toEqualTypeOf<Any<Invoice>>()
+      expectTypeOf(canvas.execute(letter, {} as { readonly stream?: boolean | undefined })).toEqualTypeOf<
+        Any<Invoice>
+      >()
+      expectTypeOf(canvas.execute(letter, {} as Tela.AsyncParams<false> | undefined)).toEqualTypeOf<Any<Invoice>>()
+      const passOn = (params?: { readonly tags?: ReadonlyArray<string>; readonly async?: boolean } | undefined) =>
+        canvas.execute(letter, params)
+      void passOn
+      // @ts-expect-error -- two modes
+      void canvas.execute(letter, { async: true, stream: true })
+      // @ts-expect-error -- a synchronous execution has no webhook
+      void canvas.execute(letter, { webhookUrl: "https://example.com" })
+    }))
+
+  it("a canvas or an application of which only the running program knows is made and looked up", () =>
+    compiled((_, tela) => {
+      const which = {} as { readonly id: string } | { readonly applicationId: string }
+      expectTypeOf(tela.canvas.make(which)).toEqualTypeOf<Tela.Canvas | Tela.Workstation>()
+      expectTypeOf(tela.canvas.make({ ...which, output: Schema.String })).toEqualTypeOf<
+        Tela.Canvas<Tela.Variables, string> | Tela.Workstation<Tela.Variables, string>
+      >()
+      expectTypeOf(tela.canvas.get(which)).toEqualTypeOf<
+        Effect.Effect<Tela.Canvas | Tela.Workstation, RunError.RequestError>
+      >()
+      // @ts-expect-error -- a canvas and an application
+      void tela.canvas.make({ id: "x", applicationId: "y" })
+    }))
+
+  it("arrays, functions and dates are no variables", () =>
+    compiled((_, tela) => {
+      const canvas = tela.canvas.make({ id: "x" })
+      class Model {
+        readonly a = 1
+      }
+      void canvas.execute({ a: "1" })
+      void canvas.execute(new Model())
+      void canvas.execute({} as object)
+      void canvas.execute({} as Record<string, unknown>)
+      // @ts-expect-error -- an array
+      void canvas.execute([1, 2])
+      // @ts-expect-error -- a function
+      void canvas.execute(() => 1)
+      // @ts-expect-error -- a date
+      void canvas.execute(new Date())
+      // @ts-expect-error -- an array of an application
+      void tela.canvas.make({ applicationId: "x" }).run(["a"])
     }))
 })
