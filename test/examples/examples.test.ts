@@ -373,7 +373,7 @@ describe.concurrent("the demo", { timeout: 180_000 }, () => {
     })
     assert.strictEqual(code, 1)
     assert.match(stdout, /^TELA_API_KEY and TELA_CANVAS_ID are not both set, so Tela is left out\.\nOne run each, /)
-    assert.match(stderr, /^\nThe demo failed\. baseUrl must be an http\(s\) address .*\n$/)
+    assert.match(stderr, /^\nThe demo failed\. baseUrl is "nonsense".* http\(s\) .*\n$/)
   })
 
   it("leaves out a provider without a key, and says so when the canvas is another than it needs", async () => {
