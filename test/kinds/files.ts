@@ -18,7 +18,7 @@ const transfer = "src/internal/transfer.ts"
 const fileName = "src/internal/fileName.ts"
 const fileInput = "src/FileInput.ts"
 const binary = "src/internal/binary.ts"
-const telaFile = "src/tela/TelaFile.ts"
+const telaFile = "src/tela/internal/files.ts"
 
 const content = "0123456789abcdefghij"
 
@@ -807,7 +807,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "uploads: a file of Tela is made by Tela.file",
     mutant: {
-      file: telaFile,
+      file: "src/tela/TelaFile.ts",
       find: "Symbol.for(\"canvas-runs/tela/TelaFile\")",
       replace: "\"~canvas-runs/tela/TelaFile\" as never"
     },

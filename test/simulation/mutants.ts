@@ -523,7 +523,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   // Jobs: files
   mutant(
-    "src/tela/TelaFile.ts",
+    "src/tela/internal/files.ts",
     "jobs: a create goes without its file",
     "    yield* put(transfer, upload, uploadUrl, variable)\n",
     "    yield* Effect.ignore(put(transfer, upload, uploadUrl, variable))\n"

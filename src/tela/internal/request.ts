@@ -8,11 +8,11 @@ import * as Options from "../../internal/options.ts"
 import { type BadRequestError, type FileInputError, refused, type RequestError } from "../../RunError.ts"
 import type * as Webhooks from "../../Webhooks.ts"
 import { type ExecuteParams, provider, type VersionParams, type WebhookParams } from "../TelaExecution.ts"
-import * as TelaFile from "../TelaFile.ts"
 import type * as Wire from "../TelaSchema.ts"
+import * as Files from "./files.ts"
 
 /** The settings of a client that its requests need. */
-export interface Runtime extends TelaFile.Uploader {
+export interface Runtime extends Files.Uploader {
   readonly retryCreates: boolean
   readonly webhooks: Webhooks.Service | undefined
 }
@@ -48,7 +48,7 @@ export const prepare = (
       ? undefined
       : encodeOverride(yield* Options.copy(operation, "override", params.override, overrideNames))
     const headers = yield* Options.reading(operation, "forwardHeaders", () => forwardedHeaders(params.forwardHeaders))
-    const resolved = yield* TelaFile.resolve(runtime, operation, variables)
+    const resolved = yield* Files.resolve(runtime, operation, variables)
     const body = yield* jsonBody(operation, "params", {
       ...targetFields(target, params),
       variables: resolved,

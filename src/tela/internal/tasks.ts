@@ -12,10 +12,10 @@ import * as Options from "../../internal/options.ts"
 import * as Telemetry from "../../internal/telemetry.ts"
 import { type BadRequestError, type CreateError, refused, type RequestError } from "../../RunError.ts"
 import { provider } from "../TelaExecution.ts"
-import * as TelaFile from "../TelaFile.ts"
 import * as Page from "../TelaPage.ts"
 import * as Wire from "../TelaSchema.ts"
 import type { NewTask, TaskFilters, TaskPatch, TaskProgressFilters, Tasks, TaskTarget } from "../TelaTasks.ts"
+import * as Files from "./files.ts"
 import { get } from "./get.ts"
 import * as Paginate from "./paginate.ts"
 import { about, refOf } from "./ref.ts"
@@ -283,7 +283,7 @@ const create = (
     const tasks = yield* Options.reading(operation, "tasks", () => checkTasks(operation, given))
     yield* Effect.annotateCurrentSpan("task.count", tasks.length)
     // Files are found in all tasks at once, so that one that several share is uploaded once
-    const variables = (yield* TelaFile.resolve(
+    const variables = (yield* Files.resolve(
       runtime,
       operation,
       tasks.map(({ variables }) => variables),
