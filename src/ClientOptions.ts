@@ -131,7 +131,8 @@ export interface ClientOptions {
     readonly key?: string | undefined
   } | undefined
   /**
-   * Where webhooks come in. With it, waits end as soon as a webhook announces the end, and poll once a minute.
+   * Where webhooks come in. With it, waits end as soon as a webhook announces the end, and poll once a minute. Executions of Tela
+   * that were created without `webhookUrl`, or that `getExecution` looked up, are still polled every second.
    *
    * @default the `Webhooks` hub of the context in which the client is made, where there is one
    */

@@ -6,7 +6,9 @@
  * A {@link Webhooks} hub connects the route that receives webhooks with the waits that they are about. Give it to a
  * client, and to the provider's route (`Spine.layerWebhookRoute`, `Tela.layerWebhookRoute`). While a wait runs,
  *
- * - it still polls, but once a minute unless it is told otherwise, since webhooks are expected to come first;
+ * - it still polls, but once a minute unless it is told otherwise, since webhooks are expected to come first. For Tela this holds
+ *   for an execution whose call had a `webhookUrl`: whether one that is looked up has a webhook is not known, so it is polled every
+ *   second;
  * - a webhook which says that its run has ended makes it poll at once. The webhook itself is never the answer: not every
  *   provider signs its webhooks, and the response to a poll is complete;
  * - the first such webhook of a wait makes it poll at once, and each later one no sooner than a second after the last poll, or 100

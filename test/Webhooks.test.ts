@@ -338,6 +338,28 @@ describe("webhooks and polling race", () => {
       assert.deepStrictEqual(yield* polls, [0, 60_000, 120_000, 130_000])
     }).pipe(Effect.provide(spineLayer)))
 
+  it.effect("Tela: polls are rarer only for an execution whose call had a webhookUrl", () =>
+    Effect.gen(function*() {
+      const tela = yield* Tela.TelaClient
+      const emulator = yield* TelaEmulator.TelaEmulator
+      yield* emulator.script({ timeline: Timeline.make({ duration: "1 hour" }) })
+      const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
+      const pollsIn10s = <E>(execution: Effect.Effect<Tela.AsyncExecution<unknown>, E>) =>
+        Effect.scoped(Effect.gen(function*() {
+          yield* (yield* execution).poll
+          yield* Effect.repeat(Effect.yieldNow, { times: 50 })
+          yield* emulator.clearRequests
+          yield* TestClock.adjust("10 seconds")
+          return (yield* emulator.requests).length
+        }))
+      const params = { async: true, pollingTimeout: "10 minutes" } as const
+      const webhookUrl = "https://hooks.example/tela"
+      const created = yield* canvas.execute({}, { ...params, webhookUrl })
+      assert.strictEqual(yield* pollsIn10s(Effect.succeed(created)), 0)
+      assert.strictEqual(yield* pollsIn10s(canvas.execute({}, params)), 10)
+      assert.strictEqual(yield* pollsIn10s(tela.getExecution(created.ref, { pollingTimeout: "10 minutes" })), 10)
+    }).pipe(Effect.provide(telaLayer)))
+
   it.effect("a webhook that is lost costs only delay", () =>
     Effect.gen(function*() {
       const { created, polls, spine } = yield* start("150 seconds")
