@@ -15,6 +15,8 @@
  * | `[DONE]` without output, or after a chunk of an unknown form or a text such as `Internal Server Error` | fails with `StreamInterruptedError` |
  * | an error in any form, or a `finish_reason` of `error`, `failed` or `cancelled` | fails with `RunFailedError` and the provider's words |
  * | nothing more, and no such `finish_reason` | fails with `StreamInterruptedError` |
+ * | one document of `application/json` that is the answer to a synchronous execution | succeeds with its output |
+ * | no event, but other text | fails with `StreamInterruptedError`, and `received.unread` has the beginning of the text |
  *
  * Empty data, JSON scalars, and text that does not begin like JSON are skipped and counted. Text that is more than a time or a word
  * such as `ping` may be an error of a proxy: if no chunk follows it, `[DONE]` alone is no success, and the error has the text in

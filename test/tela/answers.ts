@@ -3,10 +3,11 @@ import { Cause, Effect, Exit, Layer, Option, Redacted, type Schema, Stream } fro
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { type RunError, Tela } from "canvas-runs"
 
+export const apiKey = "tela_planted_secret_0003"
 const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
 
 const answering = (respond: () => Response): Layer.Layer<Tela.TelaClient> =>
-  Layer.orDie(Tela.layer({ apiKey: Redacted.make("tela_key") })).pipe(
+  Layer.orDie(Tela.layer({ apiKey: Redacted.make(apiKey) })).pipe(
     Layer.provide(
       Layer.succeed(
         HttpClient.HttpClient,

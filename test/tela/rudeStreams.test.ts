@@ -7,6 +7,7 @@ import { Tela } from "canvas-runs"
 import { TelaEmulator } from "canvas-runs/testing"
 import { failure, finish, success } from "../spine/support.ts"
 import {
+  apiKey,
   chunk,
   cut,
   done,
@@ -778,4 +779,95 @@ describe("F13: what is told of an execution", () => {
       })
       assert.deepStrictEqual(ended("canvas_runs_wait_duration"), ended("canvas_runs_ended_total"))
     }).pipe(Effect.provide(live()), Effect.provideService(Metric.MetricRegistry, new Map())))
+})
+
+describe("bodies that are no stream", () => {
+  const json = { headers: { "content-type": "application/json; charset=utf-8" } }
+  const output = Schema.Struct({ total: Schema.Finite })
+  const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
+  const completion = { id: "crsv-1", object: "chat.completion", choices: [{ message: { content: "{\"total\":4}" } }] }
+
+  for (
+    const [title, document] of [
+      ["a completion", completion],
+      ["a completion with structured output", { ...completion, choices: [{ message: { content: { total: 4 } } }] }],
+      ["a run", { id, status: "succeeded", output_content: { content: { total: 4 } } }],
+      ["a workflow", { id, status: "completed", steps: [{ output: 1 }, { output: { total: 4 } }] }]
+    ] as const
+  ) {
+    it.effect(`${title} in a document of JSON is the output, wherever it is cut`, () =>
+      Effect.gen(function*() {
+        for (const text of [JSON.stringify(document), JSON.stringify(document, null, 2)]) {
+          for (const size of [1, 13, 100_000]) {
+            assert.deepStrictEqual(finalOf(yield* streamed(cut(text, size), { ...json, output })).result, { total: 4 })
+          }
+          assert.strictEqual(
+            outcomeOf((yield* streamed(text, { ...json, end: "break" })).exit),
+            "StreamInterruptedError"
+          )
+          // Server-sent events can end after any of them
+          assert.strictEqual(outcomeOf((yield* streamed(text)).exit), "StreamInterruptedError")
+        }
+      }))
+  }
+
+  it.effect("the text of an output in a document is the message too", () =>
+    Effect.gen(function*() {
+      const text = JSON.stringify({ id, status: "succeeded", output_content: { content: "Hello" } })
+      const { message, result } = finalOf(yield* streamed(text, json))
+      assert.deepStrictEqual([message, result], ["Hello", "Hello"])
+    }))
+
+  for (
+    const [title, document] of [
+      ["a run that was created", { id, status: "created", output_content: null }],
+      ["a workflow that runs", { id, status: "running", steps: [{ output: { total: 4 } }] }],
+      ["a run without output", { id, status: "succeeded", output_content: null }]
+    ] as const
+  ) {
+    it.effect(`${title} is a StreamInterruptedError that names its id and holds the document`, () =>
+      Effect.gen(function*() {
+        const error = interruptionOf(yield* streamed(JSON.stringify(document), json))
+        assert.include(error.message, `one document about "${id}", which getExecution may find`)
+        assert.deepStrictEqual(error.received.unread, [document])
+      }))
+  }
+
+  it.effect("a run that failed is a RunFailedError with its id", () =>
+    Effect.gen(function*() {
+      const report = reportOf(yield* streamed(JSON.stringify({ id, status: "failed", error: "no quota" }), json))
+      assert.deepStrictEqual([report.errors, report.ref.id], [["no quota"], id])
+    }))
+
+  for (
+    const text of [
+      "upstream connect error or disconnect/reset before headers. reset reason: overflow",
+      "<html>\n<body>login</body>\n</html>",
+      "Internal Server Error",
+      ": alive\n\nno healthy upstream\n",
+      "{\"message\": \"cut o"
+    ]
+  ) {
+    it.effect(`the text ${JSON.stringify(text)} is in the error, and in its received`, () =>
+      Effect.gen(function*() {
+        for (const end of ["close", "break"] as const) {
+          for (const size of [1, 13, 100_000]) {
+            const error = interruptionOf(yield* streamed(cut(text, size), { end }))
+            assert.deepStrictEqual(error.received.unread, [text])
+            if (end === "close") {
+              assert.include(error.message, `the response has no events, but other text: ${text.trim()}`)
+              assert.notInclude(error.message, "0 chunks")
+            }
+          }
+        }
+      }))
+  }
+
+  it.effect("no more than the beginning of a text is kept, and no API key in it", () =>
+    Effect.gen(function*() {
+      const text = `key ${apiKey} ${"x".repeat(50_000)}`
+      const { unread } = interruptionOf(yield* streamed(cut(text, 1000))).received
+      assert.strictEqual(String(unread?.[0]).length, 2048)
+      assert.notInclude(String(unread?.[0]), apiKey)
+    }))
 })

@@ -2,8 +2,10 @@
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
-import { reasons } from "../../internal/describe.ts"
+import * as Predicate from "effect/Predicate"
+import { quote, reasons } from "../../internal/describe.ts"
 import type * as Http from "../../internal/http.ts"
+import { isId } from "../../internal/id.ts"
 import * as RunRef from "../../internal/ref.ts"
 import { RunFailedError, StreamInterruptedError } from "../../RunError.ts"
 import { provider } from "../TelaExecution.ts"
@@ -22,16 +24,28 @@ export const interrupted = (
   { clock, opened: { requestId }, said, started }: Streamed,
   reason: StreamInterruptedError["reason"],
   what: string,
-  { broken, cause }: { readonly broken?: unknown; readonly cause?: unknown } = {}
+  { broken, cause, had = describe(said) }: {
+    readonly broken?: unknown
+    readonly cause?: unknown
+    /** What had been received, in words. */
+    readonly had?: string
+  } = {}
 ): StreamInterruptedError =>
   new StreamInterruptedError({
-    message: `The streamed execution was interrupted: ${what}. It had received ${describe(said)}, which this error's ` +
+    message: `The streamed execution was interrupted: ${what}. It had received ${had}, which this error's ` +
       "received holds. A stream cannot be resumed: execute the canvas again, which is billed again.",
     reason,
     received: Fold.received(said, broken),
     elapsed: Duration.millis(clock.currentTimeMillisUnsafe() - started),
     ...(requestId === undefined ? undefined : { requestId }),
     ...(cause instanceof Error ? { cause } : undefined)
+  })
+
+/** The error for a body that has no events, such as the text of a proxy. `head` is its beginning. */
+export const notEvents = (streamed: Streamed, head: string): StreamInterruptedError =>
+  interrupted(streamed, "end", `the response has no events, but other text: ${excerpt(head.trim())}`, {
+    broken: head,
+    had: "that text"
   })
 
 /** The error for a stream in which the provider reported a failure. */
@@ -43,11 +57,14 @@ export const failed = (
     message: `The provider reported that the streamed execution failed: ${
       words.length > 0 ? reasons(words) : `it gave no reason${text === "" ? "" : ` and sent ${excerpt(text)}`}`
     }. The client had received ${describe(said)}, which this error's run holds.`,
-    ref: RunRef.make({ provider, kind: "stream", id: said.completionId || requestId || "unknown" }),
+    ref: RunRef.make({ provider, kind: "stream", id: said.completionId || idIn(error) || requestId || "unknown" }),
     errors: words,
     run: { error, received: Fold.received(said) },
     ...(requestId === undefined ? undefined : { requestId })
   })
+
+const idIn = (value: unknown): string | undefined =>
+  Predicate.hasProperty(value, "id") && isId(value.id) ? value.id : undefined
 
 const describe = ({ chunks, message, skipped }: Fold.Said): string =>
   `${chunks} ${chunks === 1 ? "chunk" : "chunks"} with ${message.length} characters of text${
@@ -56,7 +73,13 @@ const describe = ({ chunks, message, skipped }: Fold.Said): string =>
 
 /** Why an end is no success. */
 export const whyOpen = (said: Fold.Said, isDone: boolean, response: HttpClientResponse.HttpClientResponse): string => {
-  if (said.unknown !== undefined) return `its last event ${said.unknown.why}: ${excerpt(said.unknown.text)}`
+  if (said.unknown !== undefined) {
+    const { raw, text, why } = said.unknown
+    const id = said.chunks === 1 ? idIn(raw) : undefined
+    return id === undefined
+      ? `its last event ${why}: ${excerpt(text)}`
+      : `the response is no stream, but one document about ${quote(id)}, which getExecution may find: ${excerpt(text)}`
+  }
   const encoding = said.chunks === 0 ? response.headers["content-encoding"] : undefined
   return (isDone
     ? "it ended without output"

@@ -10,6 +10,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { constVoid } from "effect/Function"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
 import * as FetchPlatform from "../../internal/fetchPlatform.ts"
@@ -21,8 +23,9 @@ import { reasonOf } from "./endMark.ts"
 import { type Validate, validated } from "./output.ts"
 import * as Sse from "./sse.ts"
 import * as StreamBody from "./streamBody.ts"
-import { excerpt, failed, interrupted, whyLate, whyOpen } from "./streamErrors.ts"
+import { excerpt, failed, interrupted, notEvents, whyLate, whyOpen } from "./streamErrors.ts"
 import * as Fold from "./streamFold.ts"
+import { decodeSync } from "./syncAnswer.ts"
 
 /** What a stream is read with. */
 export interface Reading<Output> {
@@ -50,6 +53,8 @@ interface Reader<Output> extends Reading<Output> {
   readonly said: Fold.Said
   readonly parser: Sse.SseParser
   readonly watchdog: TimerQueue.Watchman
+  /** Decodes the beginning of the body. */
+  readonly decoder: TextDecoder
   /** When the `timeout` ends, in the milliseconds of `timers`. */
   readonly deadline: number
   /** What the consumer pulls. */
@@ -68,6 +73,10 @@ interface Reader<Output> extends Reading<Output> {
   isCutOff: boolean
   /** Whether the last piece of the body held more than keep-alives. */
   isAlive: boolean
+  /** The beginning of the body, up to the first chunk. */
+  head: string
+  /** The first chunk, if there was no other. */
+  onlyChunk: unknown
   /** What the server takes its time for. */
   phase: "first-event" | "idle"
   /** How many milliseconds the server has left for it. The time of the consumer does not count. */
@@ -101,6 +110,7 @@ const make = <Output>(reading: Reading<Output>): Reader<Output> => {
       isWhole: (event) => reasonOf(event) === "failure"
     }),
     watchdog: TimerQueue.watchman(timers, () => timeOut(reader)),
+    decoder: new TextDecoder(),
     deadline: timers.now() + Duration.toMillis(total) - sinceSent,
     next: Effect.suspend(() => nextParts(reader)),
     waiting: Effect.callback((resume) => {
@@ -115,6 +125,8 @@ const make = <Output>(reading: Reading<Output>): Reader<Output> => {
     consumer: undefined,
     isCutOff: false,
     isAlive: false,
+    head: "",
+    onlyChunk: undefined,
     phase: "first-event",
     patience: Duration.toMillis(first) - sinceSent,
     askedAt: 0
@@ -153,8 +165,13 @@ const sinkOf = <Output>(reader: Reader<Output>): StreamBody.Sink => ({
 
 /** Reads pieces of the body. The consumer is answered if they hold a part, or the end. */
 const feed = <Output>(reader: Reader<Output>, pieces: ReadonlyArray<Uint8Array>): void => {
-  const { parser, timers } = reader
-  pieces.forEach(parser.feed)
+  const { decoder, parser, said, timers } = reader
+  for (const piece of pieces) {
+    if (said.chunks === 0 && reader.head.length < maxHead) {
+      reader.head += decoder.decode(piece.subarray(0, maxHead), { stream: true })
+    }
+    parser.feed(piece)
+  }
   if (parser.isTooLong()) failWith(reader, tooLong(reader))
   if (reader.parts.length === 0 && reader.ending === undefined) return reader.readMore()
   if (reader.isAlive) {
@@ -176,6 +193,7 @@ const take = <Output>(reader: Reader<Output>, event: string, data: string): void
   switch (step._tag) {
     case "delta":
       reader.isAlive ||= said.unknown === undefined
+      reader.onlyChunk = said.chunks === 1 ? step.raw : undefined
       reader.parts.push(step)
       return
     case "event":
@@ -212,7 +230,10 @@ const breakOff = <Output>(reader: Reader<Output>, cause: unknown): void => {
   if (Fold.isSuccess(reader.said, false)) return finish(reader)
   failWith(
     reader,
-    interrupted(reader, "transport", FetchPlatform.adviceFor(cause) ?? "the connection broke", { cause })
+    interrupted(reader, "transport", FetchPlatform.adviceFor(cause) ?? "the connection broke", {
+      cause,
+      broken: noEvents(reader)
+    })
   )
   answer(reader)
 }
@@ -221,29 +242,63 @@ const breakOff = <Output>(reader: Reader<Output>, cause: unknown): void => {
 const timeOut = <Output>(reader: Reader<Output>): void => {
   if (Fold.isSuccess(reader.said, false)) return finish(reader)
   const reason = reader.timers.now() >= reader.deadline ? "total" : reader.phase
-  failWith(reader, interrupted(reader, reason, whyLate(reader, reason)))
+  failWith(reader, interrupted(reader, reason, whyLate(reader, reason), { broken: noEvents(reader) }))
   answer(reader)
 }
 
 /** Ends a stream that has sent `[DONE]` or will send nothing more. */
 const conclude = <Output>(reader: Reader<Output>, isDone: boolean): void => {
-  const { opened, said } = reader
+  const { onlyChunk, opened, said } = reader
+  const text = noEvents(reader)
   reader.ending ??= Fold.isSuccess(said, isDone)
-    ? final(reader)
-    : Effect.fail(interrupted(reader, "end", whyOpen(said, isDone, opened.response)))
+    ? final(reader, Fold.outputOf(said))
+    : onlyChunk !== undefined && !isDone && isJson(opened.response)
+    ? whole(reader, onlyChunk)
+    : Effect.fail(
+      text === undefined
+        ? interrupted(reader, "end", whyOpen(said, isDone, opened.response))
+        : notEvents(reader, text)
+    )
 }
 
-const final = <Output>(reader: Reader<Output>): Parts<Output> =>
+const final = <Output>(reader: Reader<Output>, output: unknown): Parts<Output> =>
   Effect.suspend(() => {
-    const { opened: { requestId }, said: { finishReason, message }, validate } = reader
+    const { opened: { requestId }, said: { finishReason }, validate } = reader
+    const message = reader.said.message === "" && typeof output === "string" ? output : reader.said.message
     return Effect.map(
-      validated(validate, Fold.outputOf(reader.said), { requestId, finishReason }),
+      validated(validate, output, { requestId, finishReason }),
       (result) => {
         reader.ending = Cause.done()
         return [{ _tag: "final", result, message, finishReason, requestId }] as const
       }
     )
   })
+
+/** A body of JSON that is one document, as of a proxy that waits for the whole answer, is read as a synchronous answer. */
+const whole = <Output>(reader: Reader<Output>, document: unknown): Parts<Output> =>
+  Effect.flatMap(
+    Effect.option(decodeSync(document)),
+    (answer) =>
+      Option.isSome(answer) && answer.value._tag === "Succeeded"
+        ? final(reader, answer.value.output)
+        : Effect.fail(interrupted(reader, "end", whyOpen(reader.said, false, reader.opened.response)))
+  )
+
+const isJson = ({ headers }: HttpClientResponse.HttpClientResponse): boolean =>
+  /^application\/(?:[\w.-]+\+)?json\b/i.test(headers["content-type"] ?? "")
+
+/** The beginning of a body without chunks that has a line which is neither a comment nor a field of an event. */
+const noEvents = <Output>({ head, opened, said }: Reader<Output>): string | undefined =>
+  // Other characters are those of compressed bytes
+  said.chunks === 0 && !/[\0-\b\ufffd]/.test(head) &&
+    head.split(/[\r\n]+/).some((line) =>
+      line.trim() !== "" && !/^\ufeff?(?::|(?:data|event|id|retry)(?::|$))/.test(line)
+    )
+    ? opened.clean(head).slice(0, maxHead / 2)
+    : undefined
+
+/** How many characters of the beginning of a body are kept. An error holds half of them, so that no secret at its end is cut. */
+const maxHead = 4096
 
 const tooLong = <Output>(reader: Reader<Output>): StreamInterruptedError =>
   interrupted(
