@@ -790,7 +790,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "uploads: a page is no confirmation",
-    mutant: { file: telaFile, find: "/html/i.test(response.headers[\"content-type\"] ?? \"\")", replace: "false" },
+    mutant: { file: telaFile, find: "Transfer.isPage(response)", replace: "Effect.succeed(false)" },
     inputs: {
       "of XHTML": notUploaded(() => new Response("x", { headers: { "content-type": "application/xhtml+xml" } })),
       "created": notUploaded(() => new Response("x", { status: 201, headers: { "content-type": "TEXT/HTML" } }))
