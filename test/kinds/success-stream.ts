@@ -625,6 +625,35 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
+    name: "conclude: an event that looks like a whole answer ends no stream of events",
+    mutant: { file: reader, find: " && !isDone && isJson(opened.response)", replace: "" },
+    inputs: {
+      "a completion": isInterrupted(event(sync("12")), "12"),
+      "a run": isInterrupted(event({ id: "r", status: "succeeded", output_content: { content: "12" } }), ""),
+      "a run, and [DONE]": isInterrupted(
+        event({ id: "r", status: "succeeded", output_content: { content: "12" } }) + done,
+        ""
+      )
+    },
+    control: succeeds(JSON.stringify(sync("12")), "12", { headers: { "content-type": "application/json" } })
+  },
+  {
+    name: "whole: a document of JSON that is no success ends no stream",
+    mutant: {
+      file: reader,
+      find: "Option.isSome(answer) && answer.value._tag === \"Succeeded\"",
+      replace: "Option.isNone(answer) || answer.value._tag === \"Succeeded\""
+    },
+    inputs: {
+      "a run that runs": isInterrupted(JSON.stringify({ id: "r", status: "running", output_content: null }), "", {
+        headers: { "content-type": "application/json" }
+      }),
+      "a workflow that is paused": isInterrupted(JSON.stringify(workflow("paused")), "", {
+        headers: { "content-type": "application/problem+json" }
+      })
+    }
+  },
+  {
     name: "validateText: text that is not JSON is not validated as another value",
     mutant: {
       file: outputs,
