@@ -3,7 +3,7 @@
  *
  * A fault says for which requests it happens ({@link on}, {@link skip}, {@link times}) and what happens: another
  * answer, a late one, none at all, or a connection that breaks before, after or inside the answer. Without further
- * words a fault happens once, to the next request.
+ * words a fault happens once, to the next request. A count, a status or a delay that means nothing throws a `RangeError`.
  *
  * **Example** (Two faults for one run)
  *
@@ -26,9 +26,10 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import { dual } from "effect/Function"
 import { type Pipeable, Prototype as PipeablePrototype } from "effect/Pipeable"
+import * as Check from "./internal/check.ts"
 
 /**
  * An answer that replaces the provider's.
@@ -121,7 +122,7 @@ export interface AnswerOptions {
 }
 
 const answer = (status: number, options: AnswerOptions = {}): Answer => ({
-  status,
+  status: Check.status("the status of a fault", status),
   headers: options.headers ?? {},
   body: "body" in options && options.body !== undefined
     ? typeof options.body === "string"
@@ -185,7 +186,8 @@ export const handleThenStatus = (status: number, options?: AnswerOptions): Fault
  * @category constructors
  * @since 0.1.0
  */
-export const truncate = (bytes: number): Fault => make({ _tag: "HandleThenTruncate", bytes })
+export const truncate = (bytes: number): Fault =>
+  make({ _tag: "HandleThenTruncate", bytes: Check.count("the number of bytes of a fault", bytes) })
 
 /**
  * Accepts the request and never answers.
@@ -222,7 +224,8 @@ export const dropAfter: Fault = make({ _tag: "HandleThenDrop" })
  * @category constructors
  * @since 0.1.0
  */
-export const dropInside = (bytes: number): Fault => make({ _tag: "DropInside", bytes })
+export const dropInside = (bytes: number): Fault =>
+  make({ _tag: "DropInside", bytes: Check.count("the number of bytes of a fault", bytes) })
 
 /**
  * Holds the request up for a time of the program's clock, and handles it then.
@@ -240,7 +243,7 @@ export const delay = (duration: Duration.Input): Fault => after(make({ _tag: "Ha
  * @since 0.1.0
  */
 export const answerLate = (duration: Duration.Input): Fault =>
-  make({ _tag: "HandleThenWait", millis: Duration.toMillis(duration) })
+  make({ _tag: "HandleThenWait", millis: Check.millis("the delay of a fault", duration) })
 
 /**
  * Lets a fault happen only to requests with that method (`"*"` for any) and that path: a prefix, or a pattern.
@@ -273,7 +276,10 @@ export const skip: {
   (count: number): (self: Fault) => Fault
   /** Spares the first `count` requests that match. */
   (self: Fault, count: number): Fault
-} = dual(2, (self: Fault, count: number): Fault => ({ ...self, skip: count }))
+} = dual(2, (self: Fault, count: number): Fault => ({
+  ...self,
+  skip: Check.countOrAll("skip of a fault", count)
+}))
 
 /**
  * Lets a fault happen to that many requests; `Infinity` for all of them.
@@ -286,7 +292,10 @@ export const times: {
   (count: number): (self: Fault) => Fault
   /** Applies a fault to `count` requests; `Infinity` for all of them. */
   (self: Fault, count: number): Fault
-} = dual(2, (self: Fault, count: number): Fault => ({ ...self, times: count }))
+} = dual(2, (self: Fault, count: number): Fault => ({
+  ...self,
+  times: Check.countOrAll("times of a fault", count)
+}))
 
 /**
  * Lets a fault happen only after the request was held up for a time of the program's clock.
@@ -299,7 +308,10 @@ export const after: {
   (duration: Duration.Input): (self: Fault) => Fault
   /** Applies a fault only after the request was held up for `duration` of the program's clock. */
   (self: Fault, duration: Duration.Input): Fault
-} = dual(2, (self: Fault, duration: Duration.Input): Fault => ({ ...self, delayMillis: Duration.toMillis(duration) }))
+} = dual(2, (self: Fault, duration: Duration.Input): Fault => ({
+  ...self,
+  delayMillis: Check.millis("the delay of a fault", duration)
+}))
 
 /**
  * Whether a fault is meant for requests like that one.

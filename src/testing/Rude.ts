@@ -35,8 +35,11 @@
  * statuses // => ["completed", "completed", "completed"]
  * ```
  *
+ * A name that is no rudeness, and a seed that is no whole number, throw a `RangeError`.
+ *
  * @since 0.1.0
  */
+import * as Check from "./internal/check.ts"
 
 /**
  * What each rudeness does.
@@ -147,7 +150,7 @@ export const none: Rude = []
  * @category constructors
  * @since 0.1.0
  */
-export const only = (...names: ReadonlyArray<Name>): Rude => names
+export const only = (...chosen: ReadonlyArray<Name>): Rude => known(chosen)
 
 /**
  * All but these.
@@ -155,7 +158,12 @@ export const only = (...names: ReadonlyArray<Name>): Rude => names
  * @category constructors
  * @since 0.1.0
  */
-export const except = (...excluded: ReadonlyArray<Name>): Rude => names.filter((name) => !excluded.includes(name))
+export const except = (...excluded: ReadonlyArray<Name>): Rude => {
+  known(excluded)
+  return names.filter((name) => !excluded.includes(name))
+}
+
+const known = (chosen: ReadonlyArray<Name>): Rude => chosen.map((name) => Check.oneOf("a rudeness", name, names))
 
 /**
  * About half of all, chosen by the seed: the same seed gives the same names.
@@ -175,7 +183,7 @@ export const except = (...excluded: ReadonlyArray<Name>): Rude => names.filter((
  */
 export const sample = (seed: number): Rude => {
   // Mulberry32
-  let state = seed | 0
+  let state = Check.seed(seed) | 0
   return names.filter(() => {
     state = state + 0x6d2b79f5 | 0
     let mixed = Math.imul(state ^ state >>> 15, 1 | state)

@@ -7,7 +7,8 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
+import * as Check from "./internal/check.ts"
 
 /**
  * How a run ends.
@@ -116,7 +117,7 @@ export interface Options {
 }
 
 /**
- * Writes the script of a run.
+ * Writes the script of a run. An option that means nothing, such as a negative `duration`, throws a `RangeError`.
  *
  * **Example** (A run that is queued, works, and ends half well)
  *
@@ -140,21 +141,23 @@ export interface Options {
  * @since 0.1.0
  */
 export const make = (options: Options = {}): Timeline => {
-  const durationMillis = Duration.toMillis(options.duration ?? "12 minutes")
-  const tasks = options.tasks ?? 5
+  const durationMillis = Check.millis("the duration of a timeline", options.duration ?? "12 minutes")
+  const tasks = Check.count("the number of tasks of a timeline", options.tasks ?? 5)
   return {
     durationMillis,
     tasks,
-    outcome: options.outcome ?? "completed",
-    errors: options.errors ?? [],
+    outcome: Check.oneOf("the outcome of a timeline", options.outcome ?? "completed", outcomes),
+    errors: Check.texts("the errors of a timeline", options.errors ?? []),
     statuses: (options.statuses ?? []).map(({ from, status, to }) => ({
-      fromMillis: Duration.toMillis(from),
-      toMillis: to === undefined ? Infinity : Duration.toMillis(to),
+      fromMillis: Check.millis("from of a status", from),
+      toMillis: to === undefined ? Infinity : Check.millis("to of a status", to),
       status
     })),
     progress: options.progress ?? evenProgress(durationMillis, tasks)
   }
 }
+
+const outcomes: ReadonlyArray<Outcome> = ["completed", "partial", "failed"]
 
 /**
  * What a run is doing after that many milliseconds.

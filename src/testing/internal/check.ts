@@ -1,0 +1,44 @@
+/** Checks what a test gives to the test kit. A script that means nothing would make a test pass, or wait for its timeout. */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import { quote } from "../../internal/describe.ts"
+import { durationOf } from "../../internal/options.ts"
+
+const refuse = (what: string, value: unknown, expected: string): never => {
+  throw new RangeError(`${what} is ${quote(value)}; it must be ${expected}.`)
+}
+
+/** A whole number, 0 or more. */
+export const count = (what: string, value: number): number =>
+  Number.isSafeInteger(value) && value >= 0 ? value : refuse(what, value, "a whole number, 0 or more")
+
+/** A whole number, 0 or more, or `Infinity`. */
+export const countOrAll = (what: string, value: number): number =>
+  value === Infinity || Number.isSafeInteger(value) && value >= 0
+    ? value
+    : refuse(what, value, "a whole number, 0 or more, or Infinity")
+
+/** The seed of what is random. */
+export const seed = (value: number): number =>
+  Number.isSafeInteger(value) ? value : refuse("the seed", value, "a whole number")
+
+/** A status that a response can have. */
+export const status = (what: string, value: number): number =>
+  Number.isInteger(value) && value >= 200 && value <= 599
+    ? value
+    : refuse(what, value, "a whole number from 200 to 599")
+
+/** A duration that is not negative, in milliseconds. */
+export const millis = (what: string, input: Duration.Input): number => {
+  const millis = Option.match(durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })
+  return millis >= 0 ? millis : refuse(what, input, "a duration, 0 or longer. Write \"5 seconds\", or milliseconds")
+}
+
+/** One of some texts. */
+export const oneOf = <A extends string>(what: string, value: A, known: ReadonlyArray<A>): A =>
+  known.includes(value) ? value : refuse(what, value, `one of: ${known.join(", ")}`)
+
+/** An array of texts. */
+export const texts = (what: string, value: ReadonlyArray<string>): ReadonlyArray<string> =>
+  Array.isArray(value) && value.every(Predicate.isString) ? value : refuse(what, value, "an array of texts")
