@@ -250,8 +250,9 @@ export const StreamChunk = Schema.Struct({
     }))),
     /** What a server sends instead of a delta that speaks the completions API before the chat. */
     text: Schema.optionalKey(Schema.Unknown),
-    finish_reason: Schema.optionalKey(Schema.NullishOr(Schema.String)),
-    finishReason: Schema.optionalKey(Schema.NullishOr(Schema.String)),
+    /** One that is no text ends nothing, and is absent here. */
+    finish_reason: sideField(Schema.String),
+    finishReason: sideField(Schema.String),
     index: Schema.optionalKey(Schema.Unknown),
     error: Schema.optionalKey(Schema.Unknown),
     /** What a server sends that answers at once and not in pieces. */

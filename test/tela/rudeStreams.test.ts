@@ -319,6 +319,18 @@ describe("chunks in other forms", () => {
       assert.deepInclude(success(exit), { result: "Hi", finishReason: "length" })
     }))
 
+  for (const reason of [5, true, { type: "stop" }, ["stop"]]) {
+    it.effect(`a finish_reason of ${JSON.stringify(reason)} is shown nowhere and ends nothing`, () =>
+      Effect.gen(function*() {
+        const odd = event({ choices: [{ delta: { content: "lo" }, finish_reason: reason }] })
+        const ended = finalOf(yield* streamed(hel + odd + done))
+        assert.deepStrictEqual([ended.result, ended.finishReason], ["Hello", undefined])
+        assert.strictEqual(outcomeOf((yield* streamed(hel + odd)).exit), "StreamInterruptedError")
+        const exit = yield* synchronous({ id: "x", choices: [{ message: { content: "Hi" }, finish_reason: reason }] })
+        assert.deepInclude(success(exit), { result: "Hi", finishReason: undefined })
+      }))
+  }
+
   it.effect("several chunks without a blank line between them are read one by one", () =>
     Effect.gen(function*() {
       const joined = (...bodies: ReadonlyArray<string>) => `${bodies.map((body) => body.trimEnd()).join("\n")}\n\n`
