@@ -429,7 +429,8 @@ describe("the short way for common chunks", () => {
     const read = (chunk: StreamChunk) => ({
       id: chunk.id,
       content: chunk.choices?.[0]?.delta?.content,
-      finishReason: chunk.choices?.[0]?.finish_reason,
+      // null and absent mean the same
+      finishReason: chunk.choices?.[0]?.finish_reason ?? undefined,
       message: chunk.message?.content,
       structured: chunk.message?.structured_content
     })
