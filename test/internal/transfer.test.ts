@@ -207,3 +207,48 @@ describe("attempts at a transfer", () => {
       assert.lengthOf(yield* attempts("of the program"), 1)
     }))
 })
+
+describe("a page of HTML in place of an answer", () => {
+  const page = "  <!DOCTYPE html><title>Log in</title>"
+  const isPage = (body: BodyInit | null, headers: Record<string, string> = {}) => {
+    const response = new Response(body)
+    // A Response adds a content type of its own
+    response.headers.delete("content-type")
+    for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
+    return Transfer.isPage(HttpClientResponse.fromWeb(HttpClientRequest.put("https://store.example/a"), response))
+  }
+
+  const rows: ReadonlyArray<readonly [body: string | null, headers: Record<string, string>, expected: boolean]> = [
+    [page, {}, true],
+    ["<html><body>", {}, true],
+    [page, { "content-type": "text/plain" }, true],
+    [page, { "content-type": "text/plain; charset=utf-8" }, true],
+    [page, { "content-type": "application/octet-stream" }, true],
+    ["", { "content-type": "text/html" }, true],
+    ["", { "content-type": "text/html", "content-length": "0" }, true],
+    ["stored", { "content-type": "application/xhtml+xml" }, true],
+    ["", {}, false],
+    [null, {}, false],
+    [page, { "content-length": "0" }, false],
+    // Its type says what it is
+    [page, { "content-type": "application/json" }, false],
+    [page, { "content-type": "x-text/plain" }, false],
+    [page, { "content-type": "text/plainer" }, false],
+    ["<htmlish>", {}, false],
+    ["ok <html>", {}, false],
+    ["{}", {}, false]
+  ]
+  for (const [body, headers, expected] of rows) {
+    it.effect(`${JSON.stringify(body)} with ${JSON.stringify(headers)} ${expected ? "is one" : "is none"}`, () =>
+      Effect.gen(function*() {
+        assert.strictEqual(yield* isPage(body, headers), expected)
+      }))
+  }
+
+  it.effect("is not waited for longer than two seconds", () =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(isPage(new ReadableStream()), { startImmediately: true })
+      yield* TestClock.adjust("2 seconds")
+      assert.isFalse(yield* Fiber.join(fiber))
+    }))
+})
