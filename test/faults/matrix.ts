@@ -636,9 +636,13 @@ export const expected = (
   if (operation.client !== "repeated creates") return of(operation.kind)
   // It fails as any other create, and is repeated as a read is
   const [asCreate, asRead] = [of("create"), of("read")]
-  return asCreate === undefined || asRead === undefined || asRead.some(({ code }) => code === "ok")
-    ? asRead
-    : asCreate.flatMap(({ code }) => asRead.map(({ requests }) => ({ code, requests })))
+  if (asCreate === undefined || asRead === undefined) return undefined
+  const good = asRead.filter(({ code }) => code === "ok")
+  const bad = asRead.filter(({ code }) => code !== "ok")
+  return [
+    ...good,
+    ...asCreate.flatMap(({ code }) => code === "ok" ? [] : bad.map(({ requests }) => ({ code, requests })))
+  ]
 }
 
 const parse = (fault: Fault, text: string | undefined): Expected => {

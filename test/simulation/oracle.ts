@@ -624,11 +624,17 @@ const judgeLookup = (court: Court, process: Process, cursor: Cursor, cutAt: numb
       mayRetry: (outcome) => outcome._tag === "Failed" && outcome.isPassing
     })
   let call = look(process.startedAt)
-  // A replica that does not know the execution yet is asked every second
-  while (
-    call._tag === "Outcome" && call.outcome._tag === "Failed" && call.outcome.error === "NotFoundError" &&
-    call.at - createdAt < grace
-  ) call = look(call.at + 1000)
+  const last = Math.min(
+    createdAt + grace,
+    process.startedAt + (process.policy.timeout ?? defaultTimeout[court.history.plan.api])
+  )
+  // A replica that does not know the execution yet is asked every second, or as rarely as it wants
+  while (call._tag === "Outcome" && call.outcome._tag === "Failed" && call.outcome.error === "NotFoundError") {
+    const next = call.at +
+      Math.max(1000, Math.min(call.outcome.retryAfter ?? 0, process.policy.retryAfterCeiling ?? 60_000))
+    if (next > last) break
+    call = look(next)
+  }
   if (call._tag === "Cut" || lookup.end === undefined) return undefined
   const { end } = lookup
   if (call.outcome._tag === "Failed") {
