@@ -12,6 +12,7 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -200,11 +201,23 @@ export const normalize = (
 
 /**
  * Reads the beginning of a file, so that one that cannot be read fails before a request is sent. Returns the file with the
- * first chunk of its stream already pulled. The scope closes the stream.
+ * first chunk of its stream already pulled. The scope closes the stream. A file that gives nothing for `idleTimeout` fails.
  *
  * @internal
  */
-export const begin = (file: UploadFile): Effect.Effect<UploadFile, FileInputError, Scope.Scope> => {
+export const begin = (
+  file: UploadFile,
+  idleTimeout: Duration.Duration
+): Effect.Effect<UploadFile, FileInputError, Scope.Scope> =>
+  Effect.timeoutOrElse(read(file), {
+    duration: idleTimeout,
+    orElse: () =>
+      Effect.fail(
+        readError(file.filename, `it gave no bytes for ${Duration.format(idleTimeout)}, which is uploadIdleTimeout`)
+      )
+  })
+
+const read = (file: UploadFile): Effect.Effect<UploadFile, FileInputError, Scope.Scope> => {
   const { data, filename } = file
   if (data instanceof Uint8Array) return Effect.succeed(file)
   if (!Stream.isStream(data)) return Effect.as(readHead(data, 1, filename), file)

@@ -67,7 +67,10 @@ export interface Options {
    * Whether HTTP/2 is used with servers that choose it. undici itself repeats a request that a server says it has not processed,
    * but never one that creates a run: whether that is repeated is up to the options `retry` and `retryCreates` of the client.
    *
-   * @default true
+   * With HTTP/2 undici takes a response that the server cancels in the middle for a whole one, unless its length was announced. A
+   * file of unknown size may then be cut without an error.
+   *
+   * @default false
    */
   readonly allowH2?: boolean | undefined
   /**
@@ -155,13 +158,13 @@ const check = (options: Options | undefined): Effect.Effect<Settings, ConfigErro
   Effect.gen(function*() {
     const fault = faultOf("options", options, optionNames)
     if (fault !== undefined) return yield* new ConfigError(fault)
-    const { allowH2, bodyTimeout, connect, connections = 64, headersTimeout, keepAlive = "2 minutes", proxy } =
+    const { allowH2 = false, bodyTimeout, connect, connections = 64, headersTimeout, keepAlive = "2 minutes", proxy } =
       options ??
         {}
     if (!(Number.isSafeInteger(connections) && connections > 0)) {
       return yield* refused("connections", connections, "a whole number, 1 or more")
     }
-    if (allowH2 !== undefined && typeof allowH2 !== "boolean") {
+    if (typeof allowH2 !== "boolean") {
       return yield* refused("allowH2", allowH2, "true or false")
     }
     if (connect !== undefined && !isOptions(connect)) {
@@ -176,8 +179,8 @@ const check = (options: Options | undefined): Effect.Effect<Settings, ConfigErro
       agent: {
         keepAliveTimeout: yield* millisOf("keepAlive", keepAlive),
         connections,
-        ...(connect === undefined ? undefined : { connect }),
-        ...(allowH2 === undefined ? undefined : { allowH2 })
+        allowH2,
+        ...(connect === undefined ? undefined : { connect })
       },
       limits: {
         headersTimeout: headersTimeout === undefined ? 0 : yield* millisOf("headersTimeout", headersTimeout),

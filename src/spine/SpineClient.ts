@@ -96,7 +96,7 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, Http
       credential: { header: "x-api-key", option: "apiKey", value: checked.apiKey, whereToGetOne },
       describeError
     })
-    const runs = RunCalls.make(api, runtime)
+    const runs = RunCalls.make(api, { ...runtime, uploadIdleTimeout: transfer.uploadIdleTimeout })
     return { runs, canvases: SpineCanvases.make(api), artifacts: SpineArtifacts.make(runs, transfer) }
   })
 

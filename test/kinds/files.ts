@@ -687,7 +687,7 @@ export const places: ReadonlyArray<Place> = [
     name: "files: the beginning is read before the request is sent",
     mutant: {
       file: "src/spine/internal/multipart.ts",
-      find: "Effect.map(FileInput.begin(part.file), (file) => ({ ...part, file }))",
+      find: "Effect.map(FileInput.begin(part.file, idleTimeout), (file) => ({ ...part, file }))",
       replace: "Effect.succeed(part)"
     },
     inputs: {

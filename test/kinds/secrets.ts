@@ -214,8 +214,8 @@ export const places: ReadonlyArray<Place> = [
     name: "secrets: a proxy that is no address is not shown",
     mutant: {
       file: "src/node/internal/proxies.ts",
-      find: "`${option} is not the address of a proxy;",
-      replace: "`${option} is ${value}, not the address of a proxy;"
+      find: "message: `${option} ${fault};",
+      replace: "message: `${option} ${value} ${fault};"
     },
     inputs: {
       "of another protocol": proxyHides("socks5://user:planted@proxy.example:1080"),

@@ -309,7 +309,7 @@ describe("TLS and HTTP/2", () => {
       yield* Effect.flip(retrieve(baseUrl, { connect: { ca } }))
     }))
 
-  it.effect("F16: HTTP/2 is used with a server that chooses it, unless allowH2 is false", () =>
+  it.effect("F16: HTTP/2 is used with a server that chooses it, if allowH2 is true", () =>
     Effect.gen(function*() {
       const versions: Array<string> = []
       const { baseUrl } = yield* serveHttp2((request, response) => {
@@ -319,7 +319,7 @@ describe("TLS and HTTP/2", () => {
       for (const allowH2 of [undefined, true, false]) {
         yield* retrieve(baseUrl, { connect: { ca: tls.ca }, allowH2 })
       }
-      assert.deepStrictEqual(versions, ["2.0", "2.0", "1.1"])
+      assert.deepStrictEqual(versions, ["1.1", "2.0", "1.1"])
     }))
 
   it.effect("F16: many waits share one HTTP/2 connection", () =>
@@ -331,7 +331,7 @@ describe("TLS and HTTP/2", () => {
         Spine.SpineClient.use((spine) =>
           Effect.forEach(Array.from({ length: 20 }), () => spine.runs.retrieve(runId), { concurrency: 1 })
         ),
-        Layer.provide(Spine.layer({ apiKey, baseUrl }), NodeHttp.layer({ connect: { ca: tls.ca } }))
+        Layer.provide(Spine.layer({ apiKey, baseUrl }), NodeHttp.layer({ connect: { ca: tls.ca }, allowH2: true }))
       )
       assert.strictEqual(connections(), 1)
     }))
@@ -476,6 +476,23 @@ describe("proxies", () => {
         Option.getOrThrow(Result.getFailure(read("environment", { env: { HTTP_PROXY: proxy } }))).message,
         /^HTTP_PROXY is not the address of a proxy; (?!.*hunter2)/
       )
+    }
+    for (
+      const [proxy, words] of [
+        ["http://proxy.example:1/p", "more than the host and port"],
+        ["http://proxy.example:1?x", "more than the host and port"],
+        ["http://proxy.example:1#x", "more than the host and port"],
+        ["http://u:hunter%zz2@proxy.example:1", "a % that begins no code"],
+        ["http://u%zz@proxy.example:1", "a % that begins no code"]
+      ] as const
+    ) {
+      for (const fault of [read(proxy), read("environment", { env: { HTTPS_PROXY: proxy } })].map(Result.getFailure)) {
+        assert.include(Option.getOrThrow(fault).message, words)
+        assert.notInclude(Option.getOrThrow(fault).message, "hunter")
+      }
+    }
+    for (const proxy of ["http://u:p%40ss@proxy.example:1", "http://proxy.example:1/"]) {
+      assert.isTrue(Result.isSuccess(read(proxy)))
     }
   })
 })

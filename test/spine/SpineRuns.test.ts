@@ -142,6 +142,26 @@ describe("runs.create", () => {
       }).pipe(Effect.provide(live())))
   }
 
+  for (
+    const [name, data] of [
+      ["a stream", Stream.never],
+      ["a stream that gives only nothing at first", Stream.concat(Stream.fromEffect(Effect.never), Stream.empty)]
+    ] as const
+  ) {
+    it.effect(`fails with a FileInputError before any request when ${name} never begins`, () =>
+      Effect.gen(function*() {
+        const spine = yield* Spine.SpineClient
+        const files = [{ data, size: 10, filename: "a.txt" }]
+        const fiber = yield* Effect.forkChild(Effect.flip(spine.runs.create({ prompt: "x", files })))
+        yield* TestClock.adjust("1 minute")
+        const error = yield* Fiber.join(fiber)
+        assert.instanceOf(error, RunError.FileInputError)
+        assert.isFalse(error.reached)
+        assert.include(error.message, "a.txt could not be read (it gave no bytes for 1m, which is uploadIdleTimeout)")
+        assert.deepStrictEqual(yield* (yield* SpineEmulator.SpineEmulator).requests, [])
+      }).pipe(Effect.provide(live())))
+  }
+
   it.effect("fails with a FileInputError that says why when a file cannot be read", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient

@@ -1,4 +1,5 @@
 /** Which proxies requests are sent through. */
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as nodeProcess from "node:process"
 import { quote } from "../../internal/describe.ts"
@@ -60,13 +61,26 @@ const checkOption = (proxy: unknown): Result.Result<string, Fault> =>
 const checkProxy = (option: string, value: string): Result.Result<string, Fault> => {
   if (value === "") return Result.succeed("")
   const address = value.includes("://") ? value : `http://${value}`
-  return URL.canParse(address) && /^https?:$/.test(new URL(address).protocol)
-    ? Result.succeed(address)
-    : Result.fail({
-      option,
-      message: `${option} is not the address of a proxy; it must be one like http://proxy.example:3128.`
-    })
+  const fault = faultIn(address)
+  return fault === undefined ? Result.succeed(address) : Result.fail({
+    option,
+    message: `${option} ${fault}; it must be an address like http://user:password@proxy.example:3128.`
+  })
 }
+
+const faultIn = (address: string): string | undefined => {
+  if (!URL.canParse(address)) return "is not the address of a proxy"
+  const { hash, password, pathname, protocol, search, username } = new URL(address)
+  return !/^https?:$/.test(protocol)
+    ? "is not the address of a proxy"
+    : pathname !== "/" || search !== "" || hash !== ""
+    ? "has more than the host and port of a proxy"
+    : [username, password].some((text) => Option.isNone(decode(text)))
+    ? "has a name or a password with a % that begins no code: write %25"
+    : undefined
+}
+
+const decode = Option.liftThrowable(decodeURIComponent)
 
 /** Whether a host is this machine, which no proxy can reach. */
 export const isLoopback = (hostname: string): boolean => /^(?:localhost\.?|127(?:\.\d+){3}|\[::1\])$/.test(hostname)

@@ -1,5 +1,6 @@
 /** Creating a run: the checks of what it is asked for, and the request. */
 import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
@@ -25,13 +26,20 @@ import type { CreatedRun, CreateRunParams } from "../SpineRuns.ts"
 import * as Wire from "../SpineSchema.ts"
 import { provider } from "./source.ts"
 
+export interface CreateOptions {
+  readonly retryCreates: boolean
+  readonly skipFileValidation: boolean
+  /** How long a file may give no bytes. */
+  readonly uploadIdleTimeout: Duration.Duration
+}
+
 /** Creates a run. */
 export const create = (
   api: Http.Api,
   params: CreateRunParams,
-  options: { readonly retryCreates: boolean; readonly skipFileValidation: boolean }
+  options: CreateOptions
 ): Effect.Effect<CreatedRun, CreateError> =>
-  Effect.flatMap(checkParams(params, options.skipFileValidation), (parts) => send(api, parts, options.retryCreates))
+  Effect.flatMap(checkParams(params, options.skipFileValidation), (parts) => send(api, parts, options))
 
 const paramNames: ReadonlyArray<keyof CreateRunParams> = [
   "prompt",
@@ -134,12 +142,12 @@ const decodeCreated = Wire.decodeAnswer(Wire.CreateRunResponse)
 const send = (
   api: Http.Api,
   parts: ReadonlyArray<Multipart.Part>,
-  retryCreates: boolean
+  { retryCreates, uploadIdleTimeout }: CreateOptions
 ): Effect.Effect<CreatedRun, CreateError> =>
   Effect.gen(function*() {
     const createdAt = yield* Clock.currentTimeMillis
     let fileError: FileInputError | undefined
-    const body = yield* Multipart.body(yield* Multipart.begin(parts), (error) => {
+    const body = yield* Multipart.body(yield* Multipart.begin(parts, uploadIdleTimeout), (error) => {
       fileError = error
     })
     // A file that fails in the middle of its form. The client fails with an error of its own, by which a Blob can be told

@@ -1,4 +1,5 @@
 /** `multipart/form-data` bodies (RFC 7578) of known length whose files are sent as they are read. */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
 import * as Stream from "effect/Stream"
@@ -13,12 +14,15 @@ export type Part =
 
 /** Reads the beginning of each file, so that one that cannot be read fails before a request is sent. */
 export const begin = (
-  parts: ReadonlyArray<Part>
+  parts: ReadonlyArray<Part>,
+  idleTimeout: Duration.Duration
 ): Effect.Effect<ReadonlyArray<Part>, FileInputError, Scope.Scope> =>
   Effect.forEach(
     parts,
     (part): Effect.Effect<Part, FileInputError, Scope.Scope> =>
-      "value" in part ? Effect.succeed(part) : Effect.map(FileInput.begin(part.file), (file) => ({ ...part, file }))
+      "value" in part
+        ? Effect.succeed(part)
+        : Effect.map(FileInput.begin(part.file, idleTimeout), (file) => ({ ...part, file }))
   )
 
 /** Bodies up to this size are sent as one piece, which every HTTP client can do. */

@@ -24,11 +24,7 @@ const { provider } = Source
 /** Makes the calls about runs on an API. */
 export const make = (
   api: Http.Api,
-  options: {
-    readonly retryCreates: boolean
-    readonly skipFileValidation: boolean
-    readonly webhooks: Webhooks.Service | undefined
-  }
+  options: SpineCreate.CreateOptions & { readonly webhooks: Webhooks.Service | undefined }
 ): Runs => {
   const { webhooks } = options
   const defaults = webhooks === undefined ? defaultWait : { ...defaultWait, pollInterval: whileWebhooksAreExpected }
