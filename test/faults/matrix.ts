@@ -105,7 +105,7 @@ const watched = (outcome: string) => ({
   "spine runs.polls": outcome,
   "tela execution.watch": outcome
 })
-/** An execution that has just been created is looked up every second, which on a socket is longer than the grace period. */
+/** An execution that has just been created is looked up every second, as often as the grace period of the transport allows. */
 const lookUp = (outcome: string) => ({ "tela canvas.getExecution": outcome })
 const byId = (outcome: string) => ({ "spine runs.waitForCompletion by id": outcome })
 /** Its answer has no form to be wrong. */
@@ -297,7 +297,7 @@ export const faults: ReadonlyArray<Fault> = [
     act: status(404),
     // A wait tolerates it for a while after the creation
     outcomes: "                                                     Nf1  Nf1    Nf1   Nf   Ar2      Fi1    Nf1",
-    except: { ...byId("Nf1"), ...lookUp("Nf31|Nf2") }
+    except: { ...byId("Nf1"), ...lookUp("Nf") }
   },
   {
     name: "404 twice, then found",
