@@ -380,7 +380,7 @@ const refusedStream = (files?: Spine.CreateRunParams["files"]) => () =>
     })
     const exit = yield* Effect.exit(runs.create({ prompt: "x", files }))
     assert.deepStrictEqual([tagOf(exit), posts], ["TransportError", 1])
-  }).pipe(Effect.provide(OurNodeHttp.layer({ connect: { ca: tls.ca } })), Effect.scoped)
+  }).pipe(Effect.provide(OurNodeHttp.layer({ connect: { ca: tls.ca }, allowH2: true })), Effect.scoped)
 
 /** Fetch, on a dispatcher of the program's, which sends requests in a way of its own. */
 const onDispatcher = (make: (Agent: typeof Undici.Agent) => Undici.Dispatcher) =>
