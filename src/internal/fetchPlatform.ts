@@ -392,7 +392,9 @@ export const readText = (
   response: HttpClientResponse.HttpClientResponse,
   headers: Headers.Headers,
   maxBytes: number,
-  isUpload = false
+  isUpload = false,
+  /** Is given each piece of the text when it arrives, in case the rest does not. */
+  onText?: (text: string) => void
 ): Effect.Effect<string | undefined, HttpClientError.HttpClientError> => {
   const header = headers["content-length"]
   const length = header !== undefined && /^\d+$/.test(header) ? header : undefined
@@ -403,21 +405,24 @@ export const readText = (
     return Effect.map(response.text, (text) => text.length > maxBytes ? undefined : text)
   }
   // Who takes the body over does not stop an upload that is still under way
-  if (body !== undefined && !isUpload) return boundedText(maxBytes, (take) => readAll(response, body, take))
+  if (body !== undefined && !isUpload) return boundedText(maxBytes, (take) => readAll(response, body, take), onText)
   // Only a length of the very bytes that arrive is a bound; compressed ones can grow without end
-  return length !== undefined && headers["content-encoding"] === undefined && (body !== undefined || !isFetch)
+  const isBounded = length !== undefined && headers["content-encoding"] === undefined &&
+    (body !== undefined || !isFetch)
+  return isBounded && onText === undefined
     ? response.text
     : boundedText(maxBytes, (take) =>
       stream(response).pipe(
         Stream.runForEachWhile((chunk) => Effect.sync(() => take(chunk))),
         Effect.catchIf((error) => error.reason._tag === "EmptyBodyError", () => Effect.void)
-      ))
+      ), onText)
 }
 
 /** Reads a body as long as it is within bounds. What is beyond them is not read, and closes the connection. */
 const boundedText = (
   maxBytes: number,
-  read: (take: (chunk: Uint8Array) => boolean) => Effect.Effect<void, HttpClientError.HttpClientError>
+  read: (take: (chunk: Uint8Array) => boolean) => Effect.Effect<void, HttpClientError.HttpClientError>,
+  onText: ((text: string) => void) | undefined
 ): Effect.Effect<string | undefined, HttpClientError.HttpClientError> =>
   Effect.suspend(() => {
     const decoder = new TextDecoder()
@@ -426,7 +431,9 @@ const boundedText = (
     return Effect.map(
       read((chunk) => {
         bytes += chunk.byteLength
-        if (bytes <= maxBytes) text += decoder.decode(chunk, { stream: true })
+        const piece = bytes <= maxBytes ? decoder.decode(chunk, { stream: true }) : ""
+        text += piece
+        onText?.(piece)
         return bytes <= maxBytes
       }),
       () => bytes > maxBytes ? undefined : text + decoder.decode()

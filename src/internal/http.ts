@@ -219,7 +219,7 @@ export const make = (options: Options): Api => {
   const attempt = <A>(
     call: Omit<Call<unknown>, "decode">,
     request: HttpClientRequest.HttpClientRequest,
-    receive: Receive<A>,
+    { receive, receiveWhole }: Receiver<A>,
     attempts: number,
     started: number,
     clock: Clock.Clock
@@ -232,13 +232,24 @@ export const make = (options: Options): Api => {
     })
     const timeout = call.timeout ?? options.requestTimeout
     let arrived: HttpClientResponse.HttpClientResponse | undefined
-    /** A status that is known decides, also when its body does not arrive. */
+    let received = ""
+    const onText = (text: string) => {
+      received += text
+    }
+    /** What an error says of a body that did not arrive whole. */
+    const receivedField = () => received === "" ? undefined : { body: excerpt(cleaner.text(received)) }
+    /**
+     * A status that is known decides, also when its body does not arrive. The connection may break after the last byte of a JSON
+     * document, which is whole if it can be parsed.
+     */
     const withoutBody = (
       why: string,
       otherwise: () => RunError.RequestError
     ): Effect.Effect<A, RunError.RequestError> =>
       arrived === undefined || isSuccess(arrived.status)
-        ? Effect.fail(otherwise())
+        ? arrived !== undefined && receiveWhole !== undefined && isWholeDocument(received)
+          ? receiveWhole(arrived, received, context, clock)
+          : Effect.fail(otherwise())
         : read(
           options,
           cleaner,
@@ -262,7 +273,8 @@ export const make = (options: Options): Api => {
             call.sends === undefined ? response : Effect.provideService(response, Sends.CurrentSends, call.sends),
             (response) => {
               arrived = response
-              return receive(response, context, clock, sentAt)
+              received = ""
+              return receive(response, context, clock, sentAt, onText)
             }
           )
         }),
@@ -271,7 +283,13 @@ export const make = (options: Options): Api => {
           if (HttpClientError.isHttpClientError(error) && FetchPlatform.isRefusedRedirect(error)) {
             return redirected(request, context)
           }
-          const failure = transportError(error, context(), cleaner, arrived?.status, call.sends)
+          const failure = transportError(
+            error,
+            { ...context(), ...receivedField() },
+            cleaner,
+            arrived?.status,
+            call.sends
+          )
           return withoutBody(failure.message, () => failure)
         }
       )
@@ -280,6 +298,7 @@ export const make = (options: Options): Api => {
         const isUnsent = arrived === undefined && Sends.isUnwritten(call.sends)
         return new RunError.RequestTimeoutError({
           ...context(),
+          ...receivedField(),
           ...(arrived === undefined ? undefined : { status: arrived.status }),
           ...(isUnsent ? { reached: false } : undefined),
           message: `${call.operation}: ${
@@ -315,13 +334,13 @@ export const make = (options: Options): Api => {
   const run = <A>(
     call: Omit<Call<unknown>, "decode">,
     headers: Record<string, string>,
-    receive: Receive<A>
+    receiver: Receiver<A>
   ): Effect.Effect<A, RunError.RequestError> =>
     Effect.clockWith((clock) => {
       const started = clock.currentTimeMillisUnsafe()
       const request = HttpClientRequest.setHeaders(HttpClientRequest.prependUrl(call.request, base), headers)
       return retrying(
-        (attempts) => attempt(call, request, receive, attempts, started, clock),
+        (attempts) => attempt(call, request, receiver, attempts, started, clock),
         options.retry,
         call.retryWhile ?? ((error) => error.isRetryable),
         options.retryAfterCeiling,
@@ -337,34 +356,47 @@ export const make = (options: Options): Api => {
       run(
         call,
         authorizationForJson,
-        (response, context, clock) => {
-          // A response makes its headers anew each time
-          const { headers } = response
-          return Effect.flatMap(
-            FetchPlatform.readText(response, headers, options.maxResponseBytes, call.isUpload),
-            (text) => read(options, cleaner, call, response, headers, text, context, clock)
-          )
+        {
+          receive: (response, context, clock, _, onText) => {
+            // A response makes its headers anew each time
+            const { headers } = response
+            return Effect.flatMap(
+              FetchPlatform.readText(
+                response,
+                headers,
+                options.maxResponseBytes,
+                call.isUpload,
+                // What a create received is worth keeping. Others are repeated
+                call.sends === undefined ? undefined : onText
+              ),
+              (text) => read(options, cleaner, call, response, headers, text, context, clock)
+            )
+          },
+          receiveWhole: (response, text, context, clock) =>
+            read(options, cleaner, call, response, response.headers, text, context, clock)
         }
       ),
     open: (call) =>
       run(
         call,
         authorization,
-        (response, context, clock, sentAt) => {
-          const { headers } = response
-          return isSuccess(response.status) && !/html/i.test(headers["content-type"] ?? "")
-            ? Effect.succeed({
-              response,
-              sentAt,
-              requestId: requestIdOf(headers, scrub),
-              clean: cleaner.answer,
-              maxBytes: options.maxResponseBytes
-            })
-            : Effect.flatMap(
-              FetchPlatform.readText(response, headers, options.maxResponseBytes),
-              (text) =>
-                read(options, cleaner, { ...call, decode: Effect.succeed }, response, headers, text, context, clock)
-            ) as Effect.Effect<never, RunError.RequestError>
+        {
+          receive: (response, context, clock, sentAt) => {
+            const { headers } = response
+            return isSuccess(response.status) && !/html/i.test(headers["content-type"] ?? "")
+              ? Effect.succeed({
+                response,
+                sentAt,
+                requestId: requestIdOf(headers, scrub),
+                clean: cleaner.answer,
+                maxBytes: options.maxResponseBytes
+              })
+              : Effect.flatMap(
+                FetchPlatform.readText(response, headers, options.maxResponseBytes),
+                (text) =>
+                  read(options, cleaner, { ...call, decode: Effect.succeed }, response, headers, text, context, clock)
+              ) as Effect.Effect<never, RunError.RequestError>
+          }
         }
       )
   }
@@ -395,13 +427,23 @@ export const makeWithKey = (
   }
 }
 
-/** Makes something of a response. */
-type Receive<A> = (
-  response: HttpClientResponse.HttpClientResponse,
-  context: () => CallContext,
-  clock: Clock.Clock,
-  sentAt: number
-) => Effect.Effect<A, RunError.RequestError | HttpClientError.HttpClientError>
+/** How the value of a call is read from a response. */
+interface Receiver<A> {
+  readonly receive: (
+    response: HttpClientResponse.HttpClientResponse,
+    context: () => CallContext,
+    clock: Clock.Clock,
+    sentAt: number,
+    onText: (text: string) => void
+  ) => Effect.Effect<A, RunError.RequestError | HttpClientError.HttpClientError>
+  /** Reads the value from the text of a body that broke off, or stalled, after the end of its document. */
+  readonly receiveWhole?: (
+    response: HttpClientResponse.HttpClientResponse,
+    text: string,
+    context: () => CallContext,
+    clock: Clock.Clock
+  ) => Effect.Effect<A, RunError.RequestError>
+}
 
 /**
  * Repeats `attempt` while its failures may be repeated and the schedule goes on. Nothing is set up until the first
@@ -455,6 +497,7 @@ const requestIdOf = (headers: Headers.Headers, scrub: (text: string) => string):
 /** What every error of a call says. */
 interface CallContext {
   readonly operation: string
+  readonly body?: unknown
   readonly attempts: number
   readonly elapsed: Duration.Duration
   readonly ref?: RunRef
@@ -796,6 +839,8 @@ export const parseRetryAfter = (headers: Headers.Headers, nowMillis: number): Du
 const isSuccess = (status: number): boolean => status >= 200 && status < 300
 
 const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
+
+const isWholeDocument = (text: string): boolean => /^\s*[{[]/.test(text) && Option.isSome(parseJson(text))
 
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").trim()
 

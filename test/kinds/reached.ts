@@ -52,11 +52,14 @@ const answering = (answer: (index: number) => Answer) => {
 const coded = (code: string, fields: object = {}) => Object.assign(new Error(code), { code, ...fields })
 
 /** A body that begins, and then stalls or breaks. */
-const brokenBody = (cause?: Error) =>
+const brokenBody = (cause?: Error, begin = "{\"succ") =>
   new ReadableStream<Uint8Array>({
-    start: (controller) => controller.enqueue(new TextEncoder().encode("{\"succ")),
+    start: (controller) => controller.enqueue(new TextEncoder().encode(begin)),
     pull: (controller) => cause === undefined ? new Promise(() => {}) : controller.error(cause)
   })
+
+const createdBySpine = JSON.stringify({ success: true, data: { run_id: id, status: "running" } })
+const createdByTela = JSON.stringify({ id, status: "created" })
 
 const options = { apiKey: Redacted.make("key_for_reached"), requestTimeout: "100 millis" } as const
 const clients = (client: HttpClient.HttpClient, more: { readonly retryCreates?: boolean } = {}) =>
@@ -592,6 +595,33 @@ export const places: ReadonlyArray<Place> = [
         tag: "NotFoundError",
         api: "tela"
       })
+    }
+  },
+  {
+    name: "a document that arrived whole counts, although its body does not end",
+    mutant: { file: http, find: "isWholeDocument(received)", replace: "false" },
+    inputs: {
+      "of Spine, then a reset": creates(() => new Response(brokenBody(coded("ECONNRESET"), createdBySpine)), {
+        tag: "success",
+        requests: 1
+      }),
+      "of Tela, then silence": creates(() => new Response(brokenBody(undefined, createdByTela)), {
+        tag: "success",
+        api: "tela",
+        requests: 1
+      }),
+      "what arrived of one that is cut is in the error": () =>
+        Effect.gen(function*() {
+          const begin = createdByTela.slice(0, -1)
+          const { tela } = yield* clients(answering(() => new Response(brokenBody(coded("ECONNRESET"), begin))).client)
+          const error = yield* Effect.flip(tela.execute({}, { async: true }))
+          assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+          assert.strictEqual(error.body, begin)
+        }),
+      "not one that is cut in its last byte": creates(
+        () => new Response(brokenBody(coded("ECONNRESET"), createdBySpine.slice(0, -1))),
+        { tag: "CreateOutcomeUnknownError", requests: 1 }
+      )
     }
   },
   {
