@@ -407,8 +407,8 @@ export const readText = (
   // Who takes the body over does not stop an upload that is still under way
   if (body !== undefined && !isUpload) return boundedText(maxBytes, (take) => readAll(response, body, take), onText)
   // Only a length of the very bytes that arrive is a bound; compressed ones can grow without end
-  const isBounded = length !== undefined && headers["content-encoding"] === undefined &&
-    (body !== undefined || !isFetch)
+  const isDecoded = body === undefined && isFetch
+  const isBounded = length !== undefined && headers["content-encoding"] === undefined && !isDecoded
   return isBounded && onText === undefined
     ? response.text
     : boundedText(maxBytes, (take) =>
