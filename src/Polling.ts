@@ -62,7 +62,8 @@ export type Options<Snapshot = unknown, E = never, R = never> =
      */
     readonly errorBudget?: number | undefined
     /**
-     * How long after its creation a run may answer 404, as it does while replicas catch up.
+     * How long after its creation a run may answer 404, as it does while replicas catch up. A run that is named by its id alone has
+     * no known creation time: there 404 ends the wait at once. Pass the ref, or what the create returned.
      *
      * @default "30 seconds"
      */

@@ -241,6 +241,10 @@ describe("the poll loop", () => {
       assert.instanceOf(error, RunError.RunTimeoutError)
       assert.strictEqual(error.polls, 1)
       assert.isFalse("lastSnapshot" in error)
+      assert.include(
+        error.message,
+        "(last: none finished; a poll was under way, and may have been retrying a failed request)"
+      )
       assert.deepStrictEqual(interrupted, [1])
     }))
 

@@ -68,6 +68,28 @@ const saysWhy = (use: (runs: Spine.Runs) => Effect.Effect<unknown, unknown>) => 
     assert.include(JSON.stringify(Predicate.hasProperty(told, "errors") ? told.errors : undefined), "out of ink")
   })
 
+const notApproved = (status: string, use: (tasks: Tela.Tasks) => Effect.Effect<unknown, unknown>) => () =>
+  Effect.gen(function*() {
+    const error = yield* Effect.flip(Effect.provide(tela(({ tasks }) => use(tasks)), answering({ id: asked, status })))
+    assert.instanceOf(error, RunError.InvalidResponseError)
+    assert.include(error.message, "completed")
+  })
+
+const createsTasks = (ids: ReadonlyArray<string>, expected: string) => () =>
+  Effect.gen(function*() {
+    const tasks = ids.map((_, index) => ({ name: `task ${index}`, variables: {} }))
+    const result = yield* Effect.result(
+      Effect.provide(
+        tela((client) => client.tasks.create(asked, tasks)),
+        answering(ids.map((id) => ({ id, status: "created" })))
+      )
+    )
+    assert.strictEqual(
+      result._tag === "Success" ? "success" : (result.failure as { readonly _tag: string })._tag,
+      expected
+    )
+  })
+
 export const places: ReadonlyArray<Place> = [
   {
     name: "a poll of Spine answers about the run that was asked for",
@@ -153,6 +175,36 @@ export const places: ReadonlyArray<Place> = [
     inputs: {
       "of a wait": saysWhy((runs) => Effect.flip(runs.waitForCompletion(asked))),
       "of a look-up": saysWhy((runs) => runs.retrieve(asked))
+    }
+  },
+  {
+    name: "a task of Tela is approved only if the answer says so",
+    mutant: {
+      file: "src/tela/internal/tasks.ts",
+      find: "isApproval ? decodeApproved : decodeTask",
+      replace: "decodeTask"
+    },
+    inputs: {
+      "not when it is still validating": notApproved("validating", (tasks) => tasks.approve(asked)),
+      "not when it failed": notApproved("failed", (tasks) => tasks.update(asked, { status: "completed" })),
+      "when it is completed": () =>
+        Effect.map(
+          Effect.provide(tela(({ tasks }) => tasks.approve(asked)), answering({ id: asked, status: "completed" })),
+          ({ status }) => assert.strictEqual(status, "completed")
+        )
+    }
+  },
+  {
+    name: "tasks of Tela are created only if the answer has as many different ones",
+    mutant: {
+      file: "src/tela/internal/tasks.ts",
+      find: "Schema.isMaxLength(count), areDifferent",
+      replace: "Schema.isMaxLength(count)"
+    },
+    inputs: {
+      "not when one is listed twice": createsTasks(["t1", "t1"], "CreateOutcomeUnknownError"),
+      "not when two of three are the same": createsTasks(["t1", "t2", "t1"], "CreateOutcomeUnknownError"),
+      "when they differ": createsTasks(["t1", "t2"], "success")
     }
   }
 ]

@@ -432,7 +432,7 @@ export const poll = <S extends RunSource.Any, SE, SR>(
     })
     return left > (source.longest ?? Infinity)
       ? turn
-      : TimerQueue.within(turn, Math.max(0, left), () => timedOut(loop, "deadline"))
+      : TimerQueue.within(turn, Math.max(0, left), () => timedOut(loop, "deadline", true))
   })
 
 const succeeded = <S extends RunSource.Any, SE, SR>(
@@ -561,7 +561,12 @@ const stateOf = <Snapshot>(
   }
 }
 
-export const timedOut = (loop: AnyLoop, reason: "deadline" | "schedule"): Effect.Effect<never, RunTimeoutError> =>
+export const timedOut = (
+  loop: AnyLoop,
+  reason: "deadline" | "schedule",
+  /** Whether a poll is interrupted. What its request met so far is not known here. */
+  isPolling = false
+): Effect.Effect<never, RunTimeoutError> =>
   Effect.suspend(() => {
     const { outcome, policy, polls, snapshot, source: { ref } } = loop
     const elapsed = Duration.millis(loop.timers.now() - loop.started)
@@ -569,7 +574,9 @@ export const timedOut = (loop: AnyLoop, reason: "deadline" | "schedule"): Effect
       new RunTimeoutError({
         message: `The ${ref.provider} ${ref.kind} ${ref.id} had not ended after ${
           Duration.format(elapsed)
-        } and ${polls} ${polls === 1 ? "poll" : "polls"} (last: ${outcome ?? "no answer"}): ${
+        } and ${polls} ${polls === 1 ? "poll" : "polls"} (last: ${outcome ?? "none finished"}${
+          isPolling ? "; a poll was under way, and may have been retrying a failed request" : ""
+        }): ${
           reason === "deadline"
             ? `the time of ${policy.timeoutSource ?? "the timeout"} has passed`
             : "the schedule has no more polls"

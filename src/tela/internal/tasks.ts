@@ -43,11 +43,15 @@ export const make = (runtime: Runtime): Tasks => {
   const write = (operation: string, target: TaskTarget, patch: TaskPatch): Effect.Effect<Wire.Task, RequestError> =>
     Effect.gen(function*() {
       const ref = yield* refOf(operation, "task", target, "task")
-      const { body, hasOutput } = yield* Options.reading(operation, "patch", () => checkPatch(operation, patch))
+      const { body, hasOutput, isApproval } = yield* Options.reading(
+        operation,
+        "patch",
+        () => checkPatch(operation, patch)
+      )
       const { value } = yield* api.call({
         operation,
         request: HttpClientRequest.patch(`/task/${ref.id}`, { body }),
-        decode: about(ref, decodeTask),
+        decode: about(ref, isApproval ? decodeApproved : decodeTask),
         ref,
         retryWhile: hasOutput ? wasNotCarriedOut : undefined
       }).pipe(Telemetry.span("TelaTasks.update", Telemetry.attributes(ref)))
@@ -131,6 +135,11 @@ export const make = (runtime: Runtime): Tasks => {
 }
 
 const decodeTask = Schema.decodeUnknownEffect(Wire.Task)
+const decodeCompleted = Schema.decodeUnknownEffect(Schema.Struct({ status: Schema.Literal("completed") }))
+
+/** A response with another status does not say that the task was approved. */
+const decodeApproved = (body: unknown) => Effect.andThen(decodeCompleted(body), decodeTask(body))
+
 const decodePage = Page.decodePage(Wire.Task)
 const decodeProgress = Page.decodePage(Wire.TaskProgress)
 const decodeInput = Schema.decodeUnknownEffect(Wire.TaskInput)
@@ -139,10 +148,17 @@ const decodeInput = Schema.decodeUnknownEffect(Wire.TaskInput)
 const decodeInputFiles = (body: unknown) =>
   Effect.map(decodeInput(body), ({ inputContent }) => inputContent?.files ?? [])
 
+/** A task that is listed twice stands in the place of one that may not exist. */
+const areDifferent = Schema.makeFilter(
+  (tasks: ReadonlyArray<unknown>) =>
+    new Set(tasks.map((task, index) => Predicate.hasProperty(task, "id") ? task.id : index)).size === tasks.length,
+  { expected: "a list of different tasks" }
+)
+
 /** The response is a list, or a task alone. A list of another length does not say which tasks are missing, so it does not decode. */
 const decodeCreated = (count: number) => {
   const decode = Schema.decodeUnknownEffect(
-    Schema.Array(Schema.Unknown).check(Schema.isMinLength(count), Schema.isMaxLength(count))
+    Schema.Array(Schema.Unknown).check(Schema.isMinLength(count), Schema.isMaxLength(count), areDifferent)
   )
   return (body: unknown) =>
     Effect.flatMap(
@@ -222,7 +238,10 @@ const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every
 const checkPatch = (
   operation: string,
   given: TaskPatch
-): Effect.Effect<{ readonly body: HttpBody.HttpBody; readonly hasOutput: boolean }, BadRequestError> =>
+): Effect.Effect<
+  { readonly body: HttpBody.HttpBody; readonly hasOutput: boolean; readonly isApproval: boolean },
+  BadRequestError
+> =>
   Effect.gen(function*() {
     const patch = yield* Options.copyRequired(operation, "patch", given, ["name", "tags", "outputContent", "status"])
     const { name, status, tags } = patch
@@ -240,7 +259,11 @@ const checkPatch = (
     if (outputContent !== undefined && outputContent.content === undefined) {
       return yield* wrong("content", "content is undefined. To empty an output, give null.")
     }
-    return { body: yield* jsonBody(operation, "content", { name, tags, outputContent, status }), hasOutput }
+    return {
+      body: yield* jsonBody(operation, "content", { name, tags, outputContent, status }),
+      hasOutput,
+      isApproval: status !== undefined
+    }
   })
 
 /** Turns a path and a value into the object that has the value there, and nothing else. */

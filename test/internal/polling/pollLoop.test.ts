@@ -1114,7 +1114,7 @@ describe("a RunTimeoutError", () => {
       assert.strictEqual(error.polls, 0)
       assert.include(
         error.message,
-        "had not ended after 0 and 0 polls (last: no answer): the time of the timeout has passed."
+        "had not ended after 0 and 0 polls (last: none finished): the time of the timeout has passed."
       )
     }))
 
