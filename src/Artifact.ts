@@ -78,8 +78,8 @@ export interface Options {
   /** How long the server may be silent, before the answer and within it. */
   readonly idleTimeout: Duration.Duration
   /**
-   * Paces the attempts after transient failures. It starts anew after each attempt that brought 64 KiB or more, so that a large
-   * file can survive more interruptions than a small one, and a server may give the rest in parts.
+   * Delays between attempts after transient failures. The schedule restarts after each attempt that received 64 KiB or more, so
+   * a large file survives more interruptions than a small one, and a server may send the rest in parts.
    */
   readonly retry: Schedule.Schedule<unknown, ArtifactError>
   /** The longest `Retry-After` that is honoured. */

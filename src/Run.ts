@@ -1,5 +1,5 @@
 /**
- * The kernel: what it means to follow a run, whoever runs it.
+ * The kernel: following a run of any provider.
  *
  * **Details**
  *
@@ -13,7 +13,7 @@
  *    fits;
  * 4. transient failures spend a budget that any answer refills; 404 is tolerated for a while after creation, and at most that
  *    long after the first poll;
- * 5. a status nobody knows is not an end;
+ * 5. an unknown status is not an end;
  * 6. nothing goes on after interruption, an end or the deadline: no request, timer, fiber or socket;
  * 7. those who share a handle ({@link share}) share one loop, and a failed loop is never handed to a new waiter;
  * 8. {@link watch} never repeats an unchanged snapshot and never reorders; {@link polls} has them all;
@@ -244,7 +244,7 @@ export const share = <S extends RunSource.Any, SE, SR>(
         Effect.catchCause((cause) => Effect.sync(() => end(self, cause)))
       )
 
-    /** A loop that failed or was stopped is never joined: whoever comes later starts a new one. */
+    /** A loop that failed or was stopped is never joined: the next waiter starts a new one. */
     const end = (self: Loop, cause: Cause.Cause<LoopError>) => {
       if (loop === self) loop = undefined
       for (const waiter of self.waiters) Queue.failCauseUnsafe(waiter, cause)

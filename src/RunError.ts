@@ -33,7 +33,7 @@
  * the API key, and requests, with their headers, are never kept. What an error quotes (`message`, `providerMessage`, `issue`,
  * `errors` and `body`) has links without their query, which may be a signature.
  *
- * `run`, `output`, `lastSnapshot` and `received` are what the run made, as it came: links in them can be opened by whoever has
+ * `run`, `output`, `lastSnapshot` and `received` hold the results of the run unchanged. Any holder of the links in them can open
  * them. In these and in `body` only what is nested in more than 500 levels is replaced, by `"<nested too deep>"`.
  *
  * **Example** (Deciding by tag)

@@ -102,8 +102,8 @@ export interface RunSource<
    */
   readonly isPushProof?: boolean | undefined
   /**
-   * How long `retrieve` takes at most by bounds of its own, in milliseconds. A deadline further away than that is not watched
-   * while it runs, which saves a fiber for each poll.
+   * The longest time that `retrieve` takes, in milliseconds, because of its own timeouts. While it runs, a later deadline needs no
+   * timer, which saves a fiber for each poll.
    *
    * @default Infinity
    */
@@ -248,7 +248,7 @@ export type PollSchedule<Snapshot = unknown, E = never, R = never> = Schedule.Sc
  */
 export interface Policy<Snapshot = unknown, E = never, R = never> {
   readonly schedule: PollSchedule<Snapshot, E, R>
-  /** Bounds the whole wait, sleeps and requests alike. `Duration.infinity` waits for ever. */
+  /** Bounds the whole wait, sleeps and requests alike. `Duration.infinity` is no bound. */
   readonly timeout: Duration.Duration
   /** How many polls in a row may fail before the wait fails. */
   readonly errorBudget: number

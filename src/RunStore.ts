@@ -15,7 +15,7 @@
  * | `Unknown`: an intent, and no ref | fails with `CreateOutcomeUnknownError` | yes |
  * | `Finished`: a ref, and its end | gives the ref, and makes no request | |
  *
- * Whoever meets an `Unknown` one looks for the run at the provider, and chooses: `attach(key, ref)` if it is there,
+ * For an `Unknown` one, look for the run at the provider, and choose: `attach(key, ref)` if it is there,
  * `runOnce(key, create, { onUnknown: "retry" })` to start another one, `forget(key)` to leave it. A request can outlive the
  * process that sent it, so look some time after `intendedAt`, not at once.
  *
@@ -132,7 +132,7 @@ export type UnfinishedEntry =
     readonly intendedAt?: number
   }
   | {
-    /** There is a run, and nobody has said that it is finished. */
+    /** There is a run, and it has not been marked as finished. */
     readonly _tag: "Created"
     readonly key: string
     readonly ref: RunRef
@@ -407,7 +407,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
     if (earlier === undefined) {
       yield* restore(writeRecord(about, "intent", { intendedAt })).pipe(
         Effect.tapError(() => tidy(about, "intent")),
-        // Nothing has been created. A store that never answers must not hold whoever interrupts
+        // Nothing has been created, so the caller need not wait for a store that never answers
         Effect.onInterrupt(() => Effect.forkDetach(tidy(about, "intent")))
       )
     }

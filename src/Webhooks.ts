@@ -12,7 +12,7 @@
  * - a webhook which says that its run has ended makes it poll at once. The webhook itself is never the answer: not every
  *   provider signs its webhooks, and the response to a poll is complete;
  * - the first such webhook of a wait makes it poll at once, and each later one no sooner than a second after the last poll, or 100
- *   milliseconds where the provider signs its webhooks: whoever knows the token cannot make a wait flood the provider;
+ *   milliseconds where the provider signs its webhooks: a sender that knows the token cannot make a wait flood the provider;
  * - a webhook that is lost costs only delay, a duplicate delivery does nothing, and one that comes before the wait is
  *   remembered.
  *

@@ -323,7 +323,7 @@ const makeTurn = (reserve: Effect.Effect<Duration.Duration>): Effect.Effect<void
     })
   })
 
-  // Interrupted only where it waits, so that whoever has come to the front also leaves it
+  // Interrupted only where it waits, so that the request at the front always leaves the queue
   return Effect.uninterruptibleMask((restore) => {
     const takeAndLeave = Effect.ensuring(restore(take), Effect.sync(leave))
     if (!isTaken) {
@@ -335,7 +335,7 @@ const makeTurn = (reserve: Effect.Effect<Duration.Duration>): Effect.Effect<void
     const queue = Effect.callback<void>((resume) => {
       go = () => {
         isFirst = true
-        // Not at once: whoever is woken would wake the next inside it
+        // Deferred, because a request that is woken would wake the next one inside its own turn
         resume(Effect.yieldNow)
       }
       waiting.add(go)

@@ -110,7 +110,7 @@ const makePatient = (sends: Sends.Sends | undefined): Dispatcher => ({
   }
 })
 
-/** For all requests that nobody counts, which are nearly all. */
+/** For requests that are not counted, which are nearly all. */
 const patientDispatcher = makePatient(undefined)
 
 /**
@@ -314,7 +314,7 @@ const bodyOf = (
     : Stream.fromEffect(Effect.tryPromise({ try: () => whole(web), catch: failed }))
 }
 
-/** Runs what lets go of a body. Nobody waits for it, and nobody is told if it fails: it may take any time, and throw anything. */
+/** Runs the release of a body in the background. Its failure is ignored, because it may take any time and throw anything. */
 const inBackground = (release: Effect.Effect<unknown, unknown>): Effect.Effect<void> =>
   Effect.asVoid(Effect.forkDetach(Effect.ignoreCause(release), { startImmediately: true }))
 
@@ -324,8 +324,8 @@ const inBackground = (release: Effect.Effect<unknown, unknown>): Effect.Effect<v
  */
 export const piecesPerTurn = 64
 
-/** Lets go of a body. Nobody waits for it, and nobody is told if it fails: a body may take any time, and throw anything. */
-export const letGo = (cancel: () => unknown): void => {
+/** Releases a body in the background. A failure is ignored, because a body may take any time and throw anything. */
+export const release = (cancel: () => unknown): void => {
   new Promise((resolve) => resolve(cancel())).catch(constVoid)
 }
 
@@ -377,7 +377,7 @@ export const undecoded = (
   return left.length === 0 ? undefined : headers["content-encoding"]
 }
 
-/** Leaves a body unread, which frees its connection at once and not when the garbage is collected. Nobody waits for that. */
+/** Cancels an unread body in the background. That frees its connection at once, and not at the next garbage collection. */
 export const discard = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<void> =>
   inBackground(Effect.scoped(
     Effect.flatMap(
@@ -447,7 +447,7 @@ const readAll = (
   take: (chunk: Uint8Array) => boolean
 ): Effect.Effect<void, HttpClientError.HttpClientError> =>
   Effect.flatMap(Effect.try({ try: () => body.getReader(), catch: decodeError(response) }), (reader) => {
-    const cancel = () => letGo(() => reader.cancel())
+    const cancel = () => release(() => reader.cancel())
     const readOn: Effect.Effect<void, HttpClientError.HttpClientError> = Effect.callback((resume) => {
       let count = 0
       const onPiece = ({ done, value }: ReadableStreamReadResult<unknown>): void => {

@@ -153,7 +153,7 @@ export const execute = (
     )
   )
 
-/** What made a client fail. It may have been made to fail with errors of its own, against its type. */
+/** The cause of a client error. A client may also fail with an error outside its declared type. */
 export const causeOf = (error: unknown): unknown =>
   HttpClientError.isHttpClientError(error) ? error.reason.cause : error
 

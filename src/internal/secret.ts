@@ -61,8 +61,8 @@ const inBase64 = (secret: string, offset: number): ReadonlyArray<string> => {
 }
 
 /**
- * Cuts the query of every link, since a signed link opens what it names for whoever has it. Also the query of a path, and a
- * signature that stands alone; as they are, and as they stand in JSON, in another link or in HTML.
+ * Removes the query of every link, because any holder of a signed link can open it. Also removes the query of a path, and a
+ * signature without a link. Recognises each as plain text and as encoded in JSON, in another link or in HTML.
  */
 export const hideLinks = (text: string): string =>
   /[?=]|%3f|\\u003f/i.test(text)

@@ -23,7 +23,7 @@ const TypeId = "~canvas-runs/RunError"
  * its own with the same tags. Constructing an error never fails: an optional field that does not fit is left out, and a required
  * one is replaced by what comes nearest.
  *
- * What an error says is short and holds no signature of a link, whoever's words it quotes; what it holds can be printed.
+ * What an error says is short and holds no signature of a link, also where it quotes others; its fields can be printed.
  */
 export const TaggedError = <Self>() =>
 <const Tag extends string, const Fields extends Schema.Struct.Fields>(

@@ -1,4 +1,4 @@
-/** Spans, metrics and logs. A span costs microseconds and kilobytes even when nobody collects it, so none is opened then. */
+/** Spans, metrics and logs. A span costs microseconds and kilobytes even without a collector, so none is opened then. */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"

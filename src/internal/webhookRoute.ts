@@ -1,4 +1,4 @@
-/** The route that receives webhooks, whoever sends them. */
+/** The route that receives webhooks of any provider. */
 import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"

@@ -107,7 +107,7 @@ export interface Runs {
    *
    * **Gotchas**
    *
-   * An interruption while the answer is under way may leave a run that nobody knows of. `Effect.uninterruptible` waits for
+   * An interruption while the answer is under way may leave a run without a known id. `Effect.uninterruptible` waits for
    * the answer instead, at most `requestTimeout`.
    *
    * @see https://docs.getspine.ai/api-reference/endpoints/create-run
@@ -212,7 +212,7 @@ export interface Runs {
    * **Details**
    *
    * `onCreated` runs between the creation and the first poll, to store the ref. With it, an interruption waits until the
-   * creation has its answer and `onCreated` has run, so that no run is lost to it; without it, nobody would learn of the
+   * creation has its answer and `onCreated` has run, so that no run is lost to it; without it, the caller would not learn of the
    * run, and an interruption takes effect at once. If `onCreated` fails, the failure is an `OnCreatedError` with the ref and
    * the cause; if it dies, the ref is logged and the span of the caller carries it.
    */

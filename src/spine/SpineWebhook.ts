@@ -309,7 +309,7 @@ const parseHeader = (
 ): { readonly timestamp: string | undefined; readonly signatures: ReadonlyArray<Uint8Array> } => {
   let timestamp: string | undefined
   const signatures: Array<Uint8Array> = []
-  // A header with thousands of signatures is nobody's but an attacker's
+  // Only an attacker sends a header with thousands of signatures
   for (const part of header.slice(0, 4096).split(",")) {
     const at = part.indexOf("=")
     const [name, value] = [part.slice(0, at).trim(), part.slice(at + 1).trim()]

@@ -369,7 +369,7 @@ export const VaultMetadata = open({
 export interface VaultMetadata extends Schema.Schema.Type<typeof VaultMetadata> {}
 
 /**
- * A link to a file of the vault, good for whoever has it until it expires.
+ * A link to a file of the vault. Any holder of the link can open it until it expires.
  *
  * @category schemas
  * @since 0.1.0

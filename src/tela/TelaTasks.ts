@@ -131,7 +131,7 @@ export interface TaskPatch {
  * **Details**
  *
  * What changes an output is repeated only if it surely was not carried out: the connection was never made, or the answer
- * is 429. Repeating it could overwrite what somebody has changed in between, and would be recorded as another edit. Other
+ * is 429. Repeating it could overwrite a change that was made in between, and would be recorded as another edit. Other
  * changes lead to the same whether they are made once or twice, and are repeated like reads; a repeated approval may be
  * announced to webhooks twice.
  *
@@ -220,7 +220,7 @@ export interface Tasks {
    * **Gotchas**
    *
    * - An `update` that throws, or returns a Promise, is a `BadRequestError`, and changes nothing.
-   * - What somebody else changes between the reading and the writing is overwritten: the provider offers no way to tell.
+   * - A change by another client between the read and the write is overwritten: the provider offers no way to detect it.
    * - A key that the function leaves out stays, as {@link Tasks} tells. Give it a `null` instead.
    */
   readonly updateOutputContent: <B>(
@@ -230,7 +230,7 @@ export interface Tasks {
   /** The files that a task was given. */
   readonly getInputFiles: (task: TaskTarget) => Effect.Effect<ReadonlyArray<Wire.InputFile>, RequestError>
   /**
-   * What the task has produced, or somebody has made of it, once there is something.
+   * The output of the task, with later edits, once there is one.
    *
    * **Details**
    *

@@ -37,7 +37,7 @@ export interface Vault {
    *
    * **Gotchas**
    *
-   * The link opens the file for whoever has it. Keep it out of logs.
+   * Any holder of the link can open the file. Keep it out of logs.
    */
   readonly resolve: (
     reference: string,

@@ -1,6 +1,6 @@
 /**
  * Tela webhooks. The provider does not sign them, so the sender proves itself with a header that it was given along with
- * the execution, and that nobody else can make.
+ * the execution, and that no other sender can make.
  *
  * @see https://docs.tela.com/en/completion-api/async-and-webhooks
  * @since 0.1.0

@@ -11,7 +11,7 @@
  * import { Fault } from "canvas-runs/testing"
  *
  * const faults = [
- *   // The run starts, and nobody learns its id.
+ *   // The run starts, and its id is lost.
  *   Fault.dropAfter.pipe(Fault.on("POST", "/v1/run")),
  *   // The third and the fourth poll are told to slow down.
  *   Fault.status(429, { headers: { "retry-after": "20" } }).pipe(
@@ -206,7 +206,7 @@ export const hang: Fault = make({ _tag: "Hang" })
 export const drop: Fault = make({ _tag: "Drop" })
 
 /**
- * Handles the request, then breaks the connection instead of answering: whoever creates something with that request
+ * Handles the request, then breaks the connection instead of answering: a caller that creates something with that request
  * cannot know that it exists.
  *
  * @category constructors
@@ -236,7 +236,7 @@ export const dropInside = (bytes: number): Fault =>
 export const delay = (duration: Duration.Input): Fault => after(make({ _tag: "Handle" }), duration)
 
 /**
- * Handles the request at once, and sends the answer after a time of the program's clock: whoever gives up waiting cannot
+ * Handles the request at once, and sends the answer after a time of the program's clock: a caller that gives up waiting cannot
  * know that the work was done.
  *
  * @category constructors

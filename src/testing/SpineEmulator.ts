@@ -216,7 +216,7 @@ export interface Options {
    */
   readonly nestedWebhooks?: boolean | undefined
   /**
-   * Tells of a run that ends `partial` with a `run.completed` (W5); otherwise nobody is told.
+   * Sends `run.completed` for a run that ends `partial` (W5). Otherwise no webhook is sent.
    *
    * @default false
    */

@@ -233,7 +233,7 @@ export interface Options {
   /** Canvases that are there from the start. */
   readonly canvases?: ReadonlyArray<TelaScript.Canvas> | undefined
   /**
-   * Refuses canvases, versions and apps that nobody has registered, instead of making them up.
+   * Refuses canvases, versions and apps that were not registered, instead of making them up.
    *
    * @default false
    */

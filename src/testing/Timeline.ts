@@ -2,7 +2,7 @@
  * A script of what a run will do, as a pure function of the time since it started.
  *
  * Because nothing happens between two looks at a timeline, no fiber, timer or socket is needed to play it: a run of two
- * hours costs nothing until somebody polls, and a program on the `TestClock` sees the same run as one on the real clock.
+ * hours costs nothing until it is polled, and a program on the `TestClock` sees the same run as one on the real clock.
  * A timeline knows no provider. An emulator turns what {@link at} says into its provider's words.
  *
  * @since 0.1.0
@@ -102,7 +102,7 @@ export interface Options {
   /** What went wrong, for a run that ends `partial` or `failed`. */
   readonly errors?: ReadonlyArray<string> | undefined
   /**
-   * Statuses the provider names in a stretch of the run: one nobody knows, or one that goes backwards. The last window
+   * Statuses the provider names in a stretch of the run: an unknown one, or one that goes backwards. The last window
    * that holds the moment counts, and a window without `to` never ends.
    */
   readonly statuses?:

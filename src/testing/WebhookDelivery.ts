@@ -71,7 +71,7 @@ export interface Due extends Pick<Delivery, "event" | "subjectId" | "url"> {
  */
 export interface Mishap {
   /**
-   * It never leaves, and nobody tries again.
+   * It is never sent, and not tried again.
    *
    * @default false
    */

@@ -46,7 +46,7 @@ const server = createServer((request, response) => {
           JSON.stringify(request.url!.startsWith("/v1/run") ? created : completion)
         )
     )
-    if (held.length === 3) void plainFetch().then(letGo)
+    if (held.length === 3) void plainFetch().then(release)
   })
 })
 
@@ -58,7 +58,7 @@ const plainFetch = () =>
     (error: Error) => plain = String((error.cause as { readonly code?: string }).code)
   )
 
-const letGo = () => {
+const release = () => {
   for (const answer of held) answer()
 }
 

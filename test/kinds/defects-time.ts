@@ -519,7 +519,7 @@ export const places: ReadonlyArray<Place> = [
     name: "a stream lets go of its body without waiting",
     mutant: {
       file: "src/tela/internal/streamBody.ts",
-      find: "const cancel = Effect.sync(() => FetchPlatform.letGo(() => reader.cancel()))",
+      find: "const cancel = Effect.sync(() => FetchPlatform.release(() => reader.cancel()))",
       replace: "const cancel = Effect.promise(() => reader.cancel())"
     },
     inputs: Object.fromEntries(

@@ -46,7 +46,7 @@ export const make = <
   type Row = PollLoop.Loop<S, SE, SR>
   type Ended = PollLoop.Ended<S>
 
-  // A slow reader slows the polling: who offers what nobody takes keeps its place among those under way
+  // A slow reader slows the polling: a turn whose completion is not taken yet keeps its slot
   return Stream.callback(
     (queue: Queue.Queue<RunSource.Completion<Target, A, Failure>, InputError | Cause.Done>) =>
       Effect.withFiber((parent) => {

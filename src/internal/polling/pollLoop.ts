@@ -158,7 +158,7 @@ const makeUnsafe = <S extends RunSource.Any, SE, SR>(
 
 /**
  * Makes the next turn: sleeps until a poll is due, and makes it; the first is due at once. It must not be run again after a
- * terminal phase or a failure, and whoever runs it calls {@link stop} when it is interrupted.
+ * terminal phase or a failure, and its caller calls {@link stop} when it is interrupted.
  */
 export const next = <S extends RunSource.Any, SE, SR>(
   loop: Loop<S, SE, SR>
@@ -169,7 +169,7 @@ export const next = <S extends RunSource.Any, SE, SR>(
       : plan(loop, (loop, millis) => sleep(loop, millis, poll))
   )
 
-/** Polls until the run has ended. Whoever runs it calls {@link stop} when it is over or interrupted. */
+/** Polls until the run has ended. The caller runs {@link stop} when it is over or interrupted. */
 export const end = <S extends RunSource.Any, SE, SR>(
   loop: Loop<S, SE, SR>
 ): Effect.Effect<Ended<S>, RunSource.Error<S> | RunTimeoutError | SE, RunSource.Services<S> | SR> =>
@@ -233,7 +233,7 @@ const listenAlone = <S extends RunSource.Any, SE, SR>(
 const push = (loop: AnyLoop, isProof: boolean): void => {
   if (isProof) loop.hurry = 1
   if (isWaiting(loop)) return unset(loop, isLast)
-  // A poll is under way, or nobody pulls
+  // A poll is under way, or the consumer does not pull
   if (loop.index === -1) {
     unset(loop, isLast)
     return set(loop, isPushed)
@@ -251,7 +251,7 @@ const push = (loop: AnyLoop, isProof: boolean): void => {
 
 /**
  * The pause between a poll and the next that a push asks for, in milliseconds. A push that proves the end of the run is signed;
- * others come from whoever knows the token, who must not be able to make this client flood the provider.
+ * others prove only that the sender knows the token, and must not make this client flood the provider.
  */
 const pushGap = (loop: Pick<AnyLoop, "hurry">): number => loop.hurry > 0 ? breather : 10 * breather
 
@@ -348,7 +348,7 @@ export const plan = <S extends RunSource.Any, SE, SR, A, E2, R2>(
       ? Effect.map(Schedule.toStep(policy.schedule), (step) => loop.step = step)
       : Effect.succeed(loop.step)
     const next = Effect.flatMap(step, (step) => step(fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(), state))
-    // A schedule may do anything to find its next pause, such as to ask somebody, and take any time
+    // A schedule may run any effect to find its next pause, such as a request, and take any time
     return Pull.matchEffect(TimerQueue.within(next, left, () => timedOut(loop, "deadline")), {
       onFailure: Effect.failCause,
       onDone: () => timedOut(loop, "schedule"),

@@ -11,13 +11,13 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 
-/** Something that is due at some time. Whoever sleeps may keep its own state in the same object. */
+/** An entry that is due at a time. A sleeper may keep its own state in the same object. */
 export interface Timer {
   /** When, in the milliseconds of {@link TimerQueue.now}. */
   due: number
   /** Its place in the heap; -1 when it is in none. */
   index: number
-  /** A method, so that whoever implements it may take what it really is. */
+  /** A method, so that an implementation may narrow the type of `self`. */
   wake(self: Timer): void
 }
 

@@ -28,7 +28,7 @@ export interface SseParser {
 export const make = (emit: Emit, options?: {
   /** The most characters that a line, or the data of an event, may have. */
   readonly maxLength?: number
-  /** Takes out of an event what nobody should see. It gives back the very text if there is nothing to take out. */
+  /** Removes secrets from the text of an event. Returns the same text if it has none. */
   readonly clean?: (text: string) => string
   /** Whether an event of this name counts without data. The standard ignores it, and so does this parser for other names. */
   readonly isWhole?: (event: string) => boolean

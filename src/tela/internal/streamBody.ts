@@ -41,7 +41,7 @@ const openWeb = (
 ): Effect.Effect<() => void> =>
   Effect.uninterruptible(Effect.withFiber((fiber) => {
     const reader = body.getReader()
-    const cancel = Effect.sync(() => FetchPlatform.letGo(() => reader.cancel()))
+    const cancel = Effect.sync(() => FetchPlatform.release(() => reader.cancel()))
     const fork = Effect.runForkWith(fiber.context)
     let isReading = false
     let count = 0
