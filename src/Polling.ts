@@ -124,6 +124,9 @@ export type Options<Snapshot = unknown, E = never, R = never> =
 export const make = <Snapshot = unknown>(
   delay: (state: PollState<Snapshot>, random: number) => Duration.Input
 ): Schedule.Schedule<Duration.Duration, PollState<Snapshot>> => {
+  if (typeof delay !== "function") {
+    throw new TypeError(`delay is ${quote(delay)}; it must be a function from the state of a wait to a duration.`)
+  }
   const millis: Delay<Snapshot> = (state, random) => {
     const input = delay(state, random)
     // Duration reads numbers as well, and more slowly
@@ -178,6 +181,7 @@ export const backoff = (options?: {
   /** @default true */
   readonly jitter?: boolean | undefined
 }): Schedule.Schedule<Duration.Duration> => {
+  checkNames(options, ["initial", "factor", "max", "jitter"])
   const initial = positiveMillis("initial", options?.initial ?? "2 seconds")
   const max = positiveMillis("max", options?.max ?? "30 seconds")
   const factor = options?.factor ?? 2
@@ -272,11 +276,15 @@ export const adaptive = (options?: {
   /** @default true */
   readonly jitter?: boolean | undefined
 }): Schedule.Schedule<Duration.Duration, PollState> => {
+  checkNames(options, ["targetLatency", "pastDurations", "min", "max", "jitter"])
   const targetLatency = positiveMillis("targetLatency", options?.targetLatency ?? "2.5 seconds")
   const min = positiveMillis("min", options?.min ?? "1 second")
   const max = positiveMillis("max", options?.max ?? "5 minutes")
   if (min > max) throw new RangeError(`min is longer than max (${min} ms and ${max} ms).`)
   const jitter = options?.jitter ?? true
+  if (options?.pastDurations !== undefined && !Array.isArray(options.pastDurations)) {
+    throw new RangeError(`pastDurations is ${quote(options.pastDurations)}; it must be an array of durations.`)
+  }
   const pastDurations = options?.pastDurations?.map((duration) => finiteMillis("pastDurations", duration)) ?? []
   const untilNextPoll = Adaptive.make({ pastDurations, targetLatency, min, max })
   return ignoringSnapshot(make((state, random) => {
@@ -301,10 +309,15 @@ const step = (delay: (random: number) => number): Effect.Effect<[Duration.Durati
     return [duration, duration]
   })
 
+const checkNames = (options: unknown, known: ReadonlyArray<string>): void => {
+  const fault = CallOptions.faultOf("options", options, known)
+  if (fault !== undefined) throw new RangeError(fault.message)
+}
+
 const finiteMillis = (parameter: string, input: Duration.Input): number => {
   const millis = positiveMillis(parameter, input)
   if (millis < Infinity) return millis
-  throw new RangeError(`${parameter} is ${quote(input)}; it must be a duration that ends.`)
+  throw new RangeError(`${parameter} is ${quote(input)}; it must be finite.`)
 }
 
 const positiveMillis = (parameter: string, input: Duration.Input): number => {

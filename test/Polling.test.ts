@@ -162,11 +162,27 @@ describe("schedules", () => {
       [() => Polling.adaptive({ max: "soon" as Duration.Input }), /^max is "soon"; /],
       [() => Polling.adaptive({ min: "2 minutes", max: "1 minute" }), /^min is longer than max/],
       [() => Polling.adaptive({ pastDurations: ["5 minutes", 0] }), /^pastDurations is 0; /],
-      [() => Polling.adaptive({ pastDurations: [Infinity] }), /^pastDurations is Infinity; /]
+      [() => Polling.adaptive({ pastDurations: [Infinity] }), /^pastDurations is Infinity; it must be finite/],
+      [() => Polling.adaptive({ pastDurations: 5 as never }), /^pastDurations is 5; it must be an array/],
+      [() => Polling.adaptive({ lateness: 5 } as never), /^"lateness" is not an option/],
+      [() => Polling.backoff({ inital: 5 } as never), /^"inital" is not an option. Did you mean initial\?/],
+      [() => Polling.backoff(5 as never), /^options must be an object, and is 5/],
+      [() => Polling.backoff({ initial: { second: 5 } as never }), /^initial is an object; /],
+      [() => Polling.fixed(new Date() as never), /^interval is an object; /]
     ]
     for (const [construct, message] of refused) {
       assert.throws(construct, RangeError, message)
     }
+    assert.throws(() => Polling.make(undefined as never), TypeError, /^delay is undefined; it must be a function/)
+  })
+
+  it("take what a function returns for a minute if it is no duration, as of an async function", () => {
+    for (const returned of [Promise.resolve(1), {}, { second: 5 }, new Date(), "soon", null, Number.NaN]) {
+      const delay = delayOf(Polling.make(() => returned as never)) ?? assert.fail("it carries no function")
+      assert.strictEqual(delay(state, 0), 60_000, String(returned))
+    }
+    const delay = delayOf(Polling.make(() => ({ seconds: 5 }))) ?? assert.fail("it carries no function")
+    assert.strictEqual(delay(state, 0), 5000)
   })
 })
 

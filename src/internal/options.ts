@@ -107,11 +107,29 @@ export const reading = <A, E, R>(
 export const is = (isKind: (value: unknown) => boolean, value: unknown): boolean =>
   Result.getOrElse(Result.try(() => isKind(value)), () => false)
 
-/** Reads a duration. `NaN` is none, although `Duration` takes it for zero, and neither is an object that throws. */
+/**
+ * Reads a duration. `Duration` takes `NaN` and any object without a unit for zero, such as a `Promise`, a `Date` and
+ * `{ second: 5 }`: they are none here. An object that throws is none either.
+ */
 export const durationOf = (input: unknown): Option.Option<Duration.Duration> =>
-  Number.isNaN(input)
+  Number.isNaN(input) || is(isWithoutUnit, input)
     ? Option.none()
     : Option.flatten(readDuration(input as Duration.Input))
+
+const isWithoutUnit = (input: unknown): boolean =>
+  Predicate.isObject(input) && !Array.isArray(input) && !Duration.isDuration(input) &&
+  !units.some((unit) => unit in input)
+
+const units = [
+  "weeks",
+  "days",
+  "hours",
+  "minutes",
+  "seconds",
+  "milliseconds",
+  "microseconds",
+  "nanoseconds"
+]
 
 const readDuration = Option.liftThrowable(Duration.fromInput)
 

@@ -26,7 +26,7 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { Readable } from "node:stream"
 import { quote } from "../internal/describe.ts"
-import { faultOf } from "../internal/options.ts"
+import { durationOf, faultOf } from "../internal/options.ts"
 import * as Sends from "../internal/sends.ts"
 import { ConfigError } from "../RunError.ts"
 import { acceptEncoding, decode } from "./internal/decode.ts"
@@ -196,7 +196,7 @@ const refused = (option: string, value: unknown, expected: string): ConfigError 
   new ConfigError({ option, message: `${option} is ${quote(value)}; it must be ${expected}.` })
 
 const millisOf = (option: string, input: Duration.Input): Effect.Effect<number, ConfigError> => {
-  const millis = Option.match(Duration.fromInput(input), { onNone: () => NaN, onSome: Duration.toMillis })
+  const millis = Option.match(durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })
   return millis > 0 && millis < Infinity
     ? Effect.succeed(Math.ceil(millis))
     : Effect.fail(refused(option, input, "a finite duration above zero"))

@@ -206,8 +206,26 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
+    name: "Options.durationOf: an object without a unit is no duration",
+    mutant: { file: options, find: " || is(isWithoutUnit, input)", replace: "" },
+    inputs: {
+      "a unit that there is not": () =>
+        failsWith(
+          Effect.flatMap(spine, ({ runs }) => runs.waitForCompletion(id, { notFoundGrace: { second: 5 } as never })),
+          "BadRequestError",
+          "notFoundGrace is an object"
+        ),
+      "a Date": () =>
+        failsWith(
+          Effect.flatMap(spine, ({ runs }) => runs.waitForCompletion(id, { retryAfterCeiling: new Date() as never })),
+          "BadRequestError",
+          "retryAfterCeiling is an object"
+        )
+    }
+  },
+  {
     name: "Options.durationOf: NaN is no duration",
-    mutant: { file: options, find: "Number.isNaN(input)\n", replace: "input === readDuration\n" },
+    mutant: { file: options, find: "Number.isNaN(input) || is", replace: "is" },
     inputs: {
       "a timeout": () =>
         failsWith(
