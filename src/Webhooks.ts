@@ -25,6 +25,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Options from "./internal/options.ts"
+import { quote } from "./internal/describe.ts"
 import { whileWebhooksAreExpected } from "./internal/pace.ts"
 import type { BadRequestError } from "./RunError.ts"
 
@@ -71,8 +72,8 @@ export interface Service {
 export class Webhooks extends Context.Service<Webhooks, Service>()("canvas-runs/Webhooks") {}
 
 /**
- * Makes a hub. It lives in memory: a webhook that reaches another process is no help to the waits of this one, which go
- * on polling.
+ * Creates a hub. It lives in memory: a webhook that reaches another process does not help the waits of this one, which keep
+ * polling. A `capacity` that is not a whole number above 0 throws a `RangeError`.
  *
  * @category constructors
  * @since 0.1.0
@@ -85,9 +86,12 @@ export const make = (options?: {
    * @default 10_000
    */
   readonly capacity?: number | undefined
-}): Effect.Effect<Service> =>
-  Effect.sync(() => {
-    const capacity = options?.capacity ?? 10_000
+}): Effect.Effect<Service> => {
+  const capacity = options?.capacity ?? 10_000
+  if (!Number.isSafeInteger(capacity) || capacity < 1) {
+    throw new RangeError(`capacity is ${quote(capacity)}; it must be a whole number, 1 or more.`)
+  }
+  return Effect.sync(() => {
     const seen = new Set<string>()
     const ends = new Map<string, number>()
     const waiting = new Map<string, { readonly end: Deferred.Deferred<number>; waiters: number }>()
@@ -129,6 +133,7 @@ export const make = (options?: {
         })
     }
   })
+}
 
 /** Copies a delivery. It may have more members. */
 const readDelivery = (given: Delivery): Effect.Effect<Delivery, BadRequestError> =>

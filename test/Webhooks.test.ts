@@ -869,6 +869,16 @@ describe("what a route passes on to the hub", () => {
     }))
 })
 
+it("a hub with a capacity that makes no sense is a RangeError that names it", () => {
+  for (const capacity of [0, -1, 1.5, Number.NaN, Infinity, "x" as never]) {
+    assert.throws(
+      () => Webhooks.make({ capacity }),
+      RangeError,
+      /^capacity is .*; it must be a whole number, 1 or more\.$/
+    )
+  }
+})
+
 describe("whose wait a Spine event wakes", () => {
   /** How many ends the hub knows of the run after an event about it. */
   const wakes = (type: string, object: object) =>

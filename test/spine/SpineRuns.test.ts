@@ -445,6 +445,7 @@ describe("runs.waitForCompletion", () => {
   for (
     const [name, options, parameter] of [
       ["an interval of zero", { pollInterval: 0 }, "pollInterval"],
+      ["a text for resolveOnFailure", { resolveOnFailure: "yes" as never }, "resolveOnFailure"],
       ["an interval that is no duration", { pollInterval: "5 parsecs" }, "pollInterval"],
       ["a negative timeout", { timeout: -1 }, "timeout"],
       ["a timeout of zero", { timeout: 0 }, "timeout"],

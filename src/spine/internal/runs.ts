@@ -56,9 +56,18 @@ export const make = (
         Effect.flatMap(
           Polling.readOptions("runs.waitForCompletion", wait, ["resolveOnFailure"]),
           ({ resolveOnFailure, ...wait }) =>
-            Effect.map(
-              prepare<E, R>("runs.waitForCompletion", run, wait as WaitOptions<E, R>),
-              (prepared) => ({ prepared, isSettled: resolveOnFailure === true })
+            Effect.andThen(
+              Options.checkKind(
+                "runs.waitForCompletion",
+                "resolveOnFailure",
+                resolveOnFailure,
+                Predicate.isBoolean,
+                "true or false"
+              ),
+              Effect.map(
+                prepare<E, R>("runs.waitForCompletion", run, wait as WaitOptions<E, R>),
+                (prepared) => ({ prepared, isSettled: resolveOnFailure === true })
+              )
             )
         ),
         ({ isSettled, prepared: [source, policy] }): Effect.Effect<Wire.TerminalRun, WaitError | E, R> =>
