@@ -1102,8 +1102,8 @@ describe("what the hub remembers", () => {
       }
       yield* Effect.sleep(0)
       collect()
-      // The last one may still be held by what runs here
-      assert.isAtMost(bodies.filter((body) => body.deref() !== undefined).length, 1)
+      // Registers and frames of what runs here may still hold a few. A hub that kept bodies would hold as many as its capacity
+      assert.isBelow(bodies.filter((body) => body.deref() !== undefined).length, 5)
       assert.strictEqual(yield* hub.ended("spine", "19"), 20)
       assert.isFalse(yield* hub.deliver(delivery("19", "19")))
       assert.isTrue(yield* hub.deliver(delivery("0", "0")), "forgotten, so it is new")

@@ -2,7 +2,7 @@
  * Runs what a seed means: the real client on the simulated provider, under the `TestClock`, with everything that happens
  * noted. It judges nothing.
  */
-import { Duration, Effect, Exit, Fiber, Layer, Option, Redacted, Schedule, Schema, Stream } from "effect"
+import { Duration, Effect, Exit, Fiber, Layer, Option, Redacted, Schedule, Schema, Stream, Struct } from "effect"
 import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { type ClientOptions, Polling, RunRef, type RunSource, Spine, Tela } from "canvas-runs"
@@ -212,7 +212,7 @@ const adaptiveDelay = (
 const scheduleOf = ({ process, time }: Stage, pace: Pace): Polling.PollSchedule | undefined => {
   switch (pace._tag) {
     case "Backoff":
-      return Polling.backoff(pace)
+      return Polling.backoff(Struct.omit(pace, ["_tag"]))
     case "Adaptive":
       return Schedule.spaced(0).pipe(
         Schedule.setInputType<Polling.PollState>(),
