@@ -22,6 +22,7 @@ import { TestClock } from "effect/testing"
 import { RunError, RunRef, Spine, Tela } from "canvas-runs"
 import * as RunStore from "canvas-runs/RunStore"
 import { Fault, SpineEmulator, TelaEmulator } from "canvas-runs/testing"
+import { recordSpans } from "./support/spans.ts"
 
 const refOf = (id: string) => RunRef.make({ provider: "test", kind: "run", id })
 const fields = { operation: "runs.create", attempts: 1, elapsed: Duration.zero, message: "test" }
@@ -1115,14 +1116,7 @@ describe("the span of an operation", () => {
   it.effect("has the name of the operation, and the key if there is one", () =>
     Effect.gen(function*() {
       const { complete, runOnce, unfinished } = yield* RunStore.RunStore
-      const spans: Array<Tracer.NativeSpan> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        }
-      })
+      const { spans, tracer } = recordSpans()
       yield* runOnce("a", creating().create).pipe(
         Effect.andThen(complete("a")),
         Effect.andThen(unfinished),

@@ -3,12 +3,13 @@
  * be in a message, a cause, a field or a span.
  */
 import { assert } from "@effect/vitest"
-import { Effect, Layer, Redacted, Schedule, Tracer } from "effect"
+import { Effect, Layer, Redacted, Schedule } from "effect"
 import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
 import { inspect } from "node:util"
 import { Spine } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import type { Place } from "./kind.ts"
+import { recordSpans } from "../support/spans.ts"
 
 const http = "src/internal/http.ts"
 const secret = "src/internal/secret.ts"
@@ -85,14 +86,7 @@ const shortKeyHides = (answer: () => Answer) => () =>
 /** No span of a download shows the link. */
 const spansHide = (url: string) => () =>
   Effect.gen(function*() {
-    const spans: Array<Tracer.NativeSpan> = []
-    const tracer = Tracer.make({
-      span: (options) => {
-        const span = new Tracer.NativeSpan(options)
-        spans.push(span)
-        return span
-      }
-    })
+    const { spans, tracer } = recordSpans()
     const { artifacts } = yield* spineOn(() => new Response("abc"))
     yield* Effect.withTracer(
       artifacts.download(id, { id: "a", type: "csv", name: "a.csv", download_url: url }),

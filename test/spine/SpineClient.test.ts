@@ -22,6 +22,7 @@ import { inspect } from "node:util"
 import { type ClientOptions, RunError, Spine } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
 import { apiKey, failure, finish, live, success } from "./support.ts"
+import { recordSpans } from "../support/spans.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const retrieve = Effect.flatMap(Spine.SpineClient, (spine) => spine.runs.retrieve(id))
@@ -338,14 +339,7 @@ describe("promise 11: secrets", () => {
 
   it.effect("no secret appears in spans, logs or refs, and none of the links that are as good as one", () =>
     Effect.gen(function*() {
-      const spans: Array<Tracer.Span> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        }
-      })
+      const { spans, tracer } = recordSpans()
       const logs: Array<unknown> = []
       const logger = Logger.make((options) =>
         logs.push(options.message, options.cause, options.fiber.getRef(References.CurrentLogAnnotations))

@@ -11,13 +11,14 @@ import {
   References,
   Schedule,
   Stream,
-  Tracer
+  type Tracer
 } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { inspect } from "node:util"
 import { RunError, Tela } from "canvas-runs"
 import { Fault, TelaEmulator } from "canvas-runs/testing"
 import { apiKey, applicationId, canvasId, failure, finish, live, setup } from "./support.ts"
+import { recordSpans } from "../support/spans.ts"
 
 const checked = Effect.flatMap(Tela.TelaClient, ({ checkCredential }) => checkCredential)
 
@@ -129,14 +130,7 @@ describe("promise 11: secrets", () => {
 
   it.effect("no secret appears in spans or logs, and none of the links that are as good as one", () =>
     Effect.gen(function*() {
-      const spans: Array<Tracer.Span> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        }
-      })
+      const { spans, tracer } = recordSpans()
       const logs: Array<unknown> = []
       const logger = Logger.make((options) =>
         logs.push(options.message, options.cause, options.fiber.getRef(References.CurrentLogAnnotations))

@@ -1,18 +1,5 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import {
-  DateTime,
-  Duration,
-  Effect,
-  Exit,
-  Fiber,
-  Layer,
-  Metric,
-  Redacted,
-  Schedule,
-  Schema,
-  Stream,
-  Tracer
-} from "effect"
+import { DateTime, Duration, Effect, Exit, Fiber, Layer, Metric, Redacted, Schedule, Schema, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { z } from "zod"
@@ -20,6 +7,7 @@ import { RunError, RunRef, Tela } from "canvas-runs"
 import { Fault, TelaEmulator, Timeline } from "canvas-runs/testing"
 import { failure, finish, success } from "../spine/support.ts"
 import { scripted } from "./support.ts"
+import { recordSpans } from "../support/spans.ts"
 
 const apiKey = "tela_planted_secret_0001"
 const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
@@ -571,14 +559,7 @@ describe("F13: spans and counts of asynchronous executions", () => {
   it.effect("the span names the canvas or the application, and the run; each run counts as created and as ended", () =>
     Effect.gen(function*() {
       const { canvas, emulator, workstation } = yield* setup
-      const spans: Array<Tracer.Span> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        }
-      })
+      const { spans, tracer } = recordSpans()
       yield* emulator.script({ output: invoice })
       success(yield* finish(Effect.withTracer(canvas.run({}, { versionId: "v1" }), tracer)))
       yield* emulator.script({ output: invoice })

@@ -1,6 +1,6 @@
 /** Streams as servers, gateways and proxies send them, beside what they should send. */
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Metric, Schema, Stream, Tracer } from "effect"
+import { Duration, Effect, Fiber, Metric, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { gzipSync } from "node:zlib"
 import { Tela } from "canvas-runs"
@@ -22,6 +22,7 @@ import {
   textOf
 } from "./answers.ts"
 import { canvasId, live } from "./support.ts"
+import { recordSpans } from "../support/spans.ts"
 
 const hel = chunk("Hel")
 const lo = chunk("lo")
@@ -712,17 +713,7 @@ describe("any stream", () => {
 })
 
 describe("F13: what is told of an execution", () => {
-  const tracing = () => {
-    const spans: Array<Tracer.Span> = []
-    const tracer = Tracer.make({
-      span: (options) => {
-        const span = new Tracer.NativeSpan(options)
-        spans.push(span)
-        return span
-      }
-    })
-    return { spans, tracer }
-  }
+  const tracing = recordSpans
 
   it.effect("the span of a stream covers the whole stream, and names the canvas, the mode and the outcome", () =>
     Effect.gen(function*() {

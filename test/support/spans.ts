@@ -1,0 +1,14 @@
+import { Tracer } from "effect"
+
+/** A tracer, and the spans that it has opened so far. */
+export const recordSpans = () => {
+  const spans: Array<Tracer.NativeSpan> = []
+  const tracer = Tracer.make({
+    span: (options) => {
+      const span = new Tracer.NativeSpan(options)
+      spans.push(span)
+      return span
+    }
+  })
+  return { spans, tracer }
+}
