@@ -28,7 +28,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as HttpClient from "effect/http/HttpClient"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -46,6 +45,7 @@ import {
 } from "../RunError.ts"
 import type { RunRef } from "../internal/ref.ts"
 import * as Canvases from "./internal/canvas.ts"
+import { get } from "./internal/get.ts"
 import * as StreamExecutions from "./internal/streamExecution.ts"
 import * as Tasks from "./internal/tasks.ts"
 import type * as TelaCanvas from "./TelaCanvas.ts"
@@ -177,14 +177,8 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, Http
       versions: TelaVersions.make(api),
       environments: TelaVersions.makeEnvironments(api),
       vault: TelaVault.make(api, transfer),
-      checkCredential: Effect.asVoid(
-        api.call({
-          operation: "checkCredential",
-          request: HttpClientRequest.get("/api-key"),
-          decode: () =>
-            Effect.void
-        })
-      )
+      checkCredential: get(api, "checkCredential", "/api-key", () =>
+        Effect.void)
     }
   })
 

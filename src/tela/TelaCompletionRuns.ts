@@ -5,16 +5,11 @@
  * @since 0.1.0
  */
 import type * as DateTime from "effect/DateTime"
-import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
+import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type * as Http from "../internal/http.ts"
-import * as Options from "../internal/options.ts"
-import { get } from "./internal/get.ts"
 import * as Paginate from "./internal/paginate.ts"
-import * as Telemetry from "../internal/telemetry.ts"
 import type { RequestError } from "../RunError.ts"
-import { provider } from "./TelaExecution.ts"
 import * as Page from "./TelaPage.ts"
 import * as Wire from "./TelaSchema.ts"
 
@@ -77,34 +72,20 @@ export interface CompletionRuns {
  * @internal
  */
 export const make = (api: Http.Api): CompletionRuns =>
-  Paginate.lists("completionRuns", filterNames, (operation, filters: CompletionRunFilters, range) =>
-    Effect.flatMap(
-      query(operation, filters),
-      (urlParams) => get(api, operation, "/v1/completion-run", decodePage, { urlParams: { ...urlParams, ...range } })
-    ).pipe(Telemetry.span("TelaCompletionRuns.list", { "run.provider": provider })), maxLimit)
-
-const maxLimit = 100
-
-const filterNames: ReadonlyArray<keyof CompletionRunFilters> = [
-  "promptId",
-  "promptVersionId",
-  "promptApplicationId",
-  "status",
-  "tags",
-  "createdAtSince",
-  "createdAtUntil"
-]
-
-const decodePage = Page.decodePage(Wire.CompletionRun)
-
-const query = (
-  operation: string,
-  { createdAtSince, createdAtUntil, promptApplicationId, promptId, promptVersionId, status, tags }: CompletionRunFilters
-) =>
-  Effect.gen(function*() {
-    const moments = yield* Paginate.checkMoments(operation, { createdAtSince, createdAtUntil })
-    yield* Options.checkKind(operation, "status", status, Predicate.isString, "text")
-    const ids = { promptId, promptVersionId, promptApplicationId }
-    yield* Paginate.checkIds(operation, ids)
-    return { ...ids, ...moments, status, tags: yield* Paginate.checkList(operation, "tags", tags) }
+  Paginate.methods<CompletionRunFilters, Wire.CompletionRun>({
+    api,
+    service: "completionRuns",
+    path: "/v1/completion-run",
+    filters: {
+      promptId: Paginate.id,
+      promptVersionId: Paginate.id,
+      promptApplicationId: Paginate.id,
+      createdAtSince: Paginate.moment,
+      createdAtUntil: Paginate.moment,
+      status: Paginate.text,
+      tags: Paginate.list
+    },
+    decode: Page.decodePage(Wire.CompletionRun),
+    span: "TelaCompletionRuns.list",
+    maxLimit: 100
   })

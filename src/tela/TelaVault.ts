@@ -10,7 +10,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
-import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -19,9 +18,9 @@ import { quote } from "../internal/describe.ts"
 import { isId } from "../internal/id.ts"
 import type * as Http from "../internal/http.ts"
 import * as Options from "../internal/options.ts"
-import * as Telemetry from "../internal/telemetry.ts"
 import { type BadRequestError, type DownloadError, refused, type RequestError } from "../RunError.ts"
 import * as RunRef from "../internal/ref.ts"
+import { get } from "./internal/get.ts"
 import { provider } from "./TelaExecution.ts"
 import * as Wire from "./TelaSchema.ts"
 
@@ -68,18 +67,12 @@ export const make = (api: Http.Api, transfer: Artifact.Options): Vault => {
     ref: RunRef.RunRef,
     expiresIn?: number
   ): Effect.Effect<Wire.VaultLink, RequestError> =>
-    Effect.map(
-      api.call({
-        operation,
-        request: HttpClientRequest.get(`/_services/vault/files/${ref.id}`, {
-          urlParams: { expiresIn },
-          headers: { "x-compatibility-date": compatibilityDate }
-        }),
-        decode: decodeLink,
-        ref
-      }),
-      ({ value }) => value
-    ).pipe(Telemetry.span("TelaVault.resolve", Telemetry.attributes(ref)))
+    get(api, operation, `/_services/vault/files/${ref.id}`, decodeLink, {
+      ref,
+      span: "TelaVault.resolve",
+      urlParams: { expiresIn },
+      headers: { "x-compatibility-date": compatibilityDate }
+    })
 
   const source = (operation: string, reference: string) =>
     Effect.gen(function*() {

@@ -6,15 +6,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { quote } from "../internal/describe.ts"
 import type * as Http from "../internal/http.ts"
 import { checkId } from "../internal/id.ts"
 import * as Options from "../internal/options.ts"
 import { get } from "./internal/get.ts"
 import * as Paginate from "./internal/paginate.ts"
-import * as Telemetry from "../internal/telemetry.ts"
-import { refused, type RequestError } from "../RunError.ts"
-import { provider } from "./TelaExecution.ts"
+import type { RequestError } from "../RunError.ts"
 import * as Wire from "./TelaCanvasSchema.ts"
 import * as Page from "./TelaPage.ts"
 
@@ -82,79 +79,59 @@ export interface Environments {
  *
  * @internal
  */
-export const make = (api: Http.Api): Versions => ({
-  get: (versionId) => readVersion(api, "versions.get", "versionId", versionId, (id) => `/prompt-version/${id}`),
-  latest: (canvasId) =>
-    readVersion(api, "versions.latest", "canvasId", canvasId, (id) => `/prompt/${id}/latest-version`),
-  promoted: (canvasId) =>
-    readVersion(api, "versions.promoted", "canvasId", canvasId, (id) => `/prompt/${id}/promoted-version`),
-  history: (canvasId, page) =>
-    Effect.gen(function*() {
-      const operation = "versions.history"
-      const { limit, offset } = yield* Options.copy(operation, "page", page, ["limit", "offset"])
-      yield* Paginate.checkRange(operation, { limit, offset }, 100)
-      const promptId = yield* checkId(operation, "canvasId", canvasId)
-      return yield* read(api, operation, "/prompt-version/history", { promptId, limit, offset }, decodeHistory)
-    })
-})
+export const make = (api: Http.Api): Versions => {
+  const version = (method: string, parameter: string, path: (id: string) => string) => (given: string) =>
+    Effect.flatMap(
+      checkId(`versions.${method}`, parameter, given),
+      (id) => get(api, `versions.${method}`, path(id), decodeVersion, { span: `TelaVersions.${method}` })
+    )
+  return {
+    get: version("get", "versionId", (id) => `/prompt-version/${id}`),
+    latest: version("latest", "canvasId", (id) => `/prompt/${id}/latest-version`),
+    promoted: version("promoted", "canvasId", (id) => `/prompt/${id}/promoted-version`),
+    history: (canvasId, page) =>
+      Effect.gen(function*() {
+        const operation = "versions.history"
+        const { limit, offset } = yield* Options.copy(operation, "page", page, ["limit", "offset"])
+        yield* Paginate.checkRange(operation, { limit, offset }, 100)
+        const promptId = yield* checkId(operation, "canvasId", canvasId)
+        const options = { span: "TelaVersions.history", urlParams: { promptId, limit, offset } }
+        return yield* get(api, operation, "/prompt-version/history", decodeHistory, options)
+      })
+  }
+}
 
 /**
  * Makes {@link Environments} on an API.
  *
  * @internal
  */
-export const makeEnvironments = (api: Http.Api): Environments => ({
-  list: (canvasId) =>
+export const makeEnvironments = (api: Http.Api): Environments => {
+  const read = <A>(
+    method: string,
+    canvasId: string,
+    path: string,
+    decode: Http.Call<A>["decode"],
+    urlParams: { readonly envName?: string } = {}
+  ) =>
     Effect.flatMap(
-      checkId("environments.list", "canvasId", canvasId),
-      (id) =>
-        Effect.map(
-          read(api, "environments.list", "/environment", resource(id), decodeEnvironments),
-          ({ data }) => data
-        )
-    ),
-  resolve: (canvasId, environmentName) =>
-    Effect.flatMap(
-      checkId("environments.resolve", "canvasId", canvasId),
-      (id) =>
-        typeof environmentName !== "string" || environmentName.trim() === ""
-          ? Effect.fail(refused({
-            operation: "environments.resolve",
-            parameter: "environmentName",
-            message: `environmentName is ${quote(environmentName)}; it must be text that is not blank.`
-          }))
-          : read(
-            api,
-            "environments.resolve",
-            "/environment/version",
-            { ...resource(id), envName: environmentName },
-            decodeVersion
-          )
+      checkId(`environments.${method}`, "canvasId", canvasId),
+      (resourceId) =>
+        get(api, `environments.${method}`, path, decode, {
+          span: `TelaEnvironments.${method}`,
+          urlParams: { resourceType: "prompt", resourceId, ...urlParams }
+        })
     )
-})
-
-const resource = (canvasId: string) => ({ resourceType: "prompt", resourceId: canvasId })
+  return {
+    list: (canvasId) => Effect.map(read("list", canvasId, "/environment", decodeEnvironments), ({ data }) => data),
+    resolve: (canvasId, envName) =>
+      Effect.andThen(
+        Options.checkText("environments.resolve", "environmentName", envName ?? null),
+        read("resolve", canvasId, "/environment/version", decodeVersion, { envName })
+      )
+  }
+}
 
 const decodeVersion = Schema.decodeUnknownEffect(Wire.CanvasVersion)
 const decodeHistory = Page.decodePage(Wire.CanvasVersionSummary)
 const decodeEnvironments = Page.decodePage(Wire.Environment)
-
-const read = <A>(
-  api: Http.Api,
-  operation: string,
-  path: string,
-  urlParams: Readonly<Record<string, string | number | undefined>>,
-  decode: Http.Call<A>["decode"]
-): Effect.Effect<A, RequestError> =>
-  get(api, operation, path, decode, { urlParams }).pipe(
-    Telemetry.span(`Tela${operation.charAt(0).toUpperCase()}${operation.slice(1)}`, { "run.provider": provider })
-  )
-
-const readVersion = (
-  api: Http.Api,
-  operation: string,
-  parameter: string,
-  given: string,
-  path: (id: string) => string
-): Effect.Effect<Wire.CanvasVersion, RequestError> =>
-  Effect.flatMap(checkId(operation, parameter, given), (id) => read(api, operation, path(id), {}, decodeVersion))

@@ -3,17 +3,27 @@ import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as Http from "../../internal/http.ts"
 import type { RunRef } from "../../internal/ref.ts"
+import * as Telemetry from "../../internal/telemetry.ts"
 import type { RequestError } from "../../RunError.ts"
+import { provider } from "../TelaExecution.ts"
 
-/** Sends a GET, and returns the decoded response. `ref` names what it is about. */
+/** Sends a GET, and returns the decoded response. */
 export const get = <A>(
   api: Http.Api,
   operation: string,
   path: string,
   decode: Http.Call<A>["decode"],
-  { ref, ...options }: HttpClientRequest.Options.NoUrl & { readonly ref?: RunRef } = {}
-): Effect.Effect<A, RequestError> =>
-  Effect.map(
+  { ref, span, ...options }: HttpClientRequest.Options.NoUrl & {
+    /** Names what the request is about. */
+    readonly ref?: RunRef
+    /** The name of the span of the request. Without a name it has none. */
+    readonly span?: string
+  } = {}
+): Effect.Effect<A, RequestError> => {
+  const value = Effect.map(
     api.call({ operation, request: HttpClientRequest.get(path, options), decode, ref }),
     ({ value }) => value
   )
+  const attributes = ref === undefined ? { "run.provider": provider } : Telemetry.attributes(ref)
+  return span === undefined ? value : Telemetry.span(span, attributes)(value)
+}

@@ -1,60 +1,109 @@
-/** Lists that come page by page: what asks for a page, and the stream of all that is in them. */
+/** Lists of the provider: their filters, one page, and the stream of all rows. */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import { quote } from "../../internal/describe.ts"
+import type * as Http from "../../internal/http.ts"
 import { checkId } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
 import { type BadRequestError, refused, type RequestError } from "../../RunError.ts"
 import type * as Page from "../TelaPage.ts"
+import { get } from "./get.ts"
 
-/** Which part of a list a page is. */
-export interface Range {
-  readonly limit: number
-  readonly offset: number
+/** Checks the value of a filter, and returns it as the query has it. An array becomes a parameter for each of its items. */
+export type Filter = (
+  operation: string,
+  parameter: string,
+  value: unknown
+) => Effect.Effect<string | boolean | ReadonlyArray<string>, BadRequestError>
+
+/** The filters of a list, in the order in which the query has them. */
+export type Filters<Given> = { readonly [K in keyof Required<Given>]: Filter }
+
+/** A list of the provider. */
+export interface List<Given, A> {
+  readonly api: Http.Api
+  /** The name of the list's service in the client. */
+  readonly service: string
+  readonly path: string
+  readonly filters: Filters<Given>
+  readonly decode: (body: unknown) => ReturnType<Http.Call<Page.Page<A>>["decode"]>
+  /** The name of the span of each page. */
+  readonly span: string
+  /** The most rows that a page can have. */
+  readonly maxLimit?: number
 }
 
-/** The methods that read a list, with their parameters checked. `name` is that of the service in the client. */
-export const lists = <Filters extends object, A extends { readonly id: string }>(
-  name: string,
-  filterNames: ReadonlyArray<keyof Filters & string>,
-  page: (operation: string, filters: Filters, range: Page.PageParams) => Effect.Effect<Page.Page<A>, RequestError>,
-  maxLimit?: number
-): {
-  readonly list: (filters?: Filters & Page.PageParams) => Effect.Effect<Page.Page<A>, RequestError>
-  readonly stream: (filters?: Filters & Page.StreamPageParams) => Stream.Stream<A, RequestError>
+/** Returns the method that reads one page. */
+export const page = <Given extends object, A>(
+  list: List<Given, A>,
+  method: string
+): (filters?: Given & Page.PageParams) => Effect.Effect<Page.Page<A>, RequestError> =>
+(filters) =>
+  Effect.gen(function*() {
+    const operation = `${list.service}.${method}`
+    const given = yield* copy(list, operation, filters, ["limit", "offset"])
+    const { limit, offset } = given
+    yield* checkRange(operation, { limit, offset }, list.maxLimit)
+    return yield* request(list, operation, given, { limit, offset })
+  })
+
+/** Returns the methods that read one page and all rows. */
+export const methods = <Given extends object, A extends { readonly id: string }>(list: List<Given, A>): {
+  readonly list: (filters?: Given & Page.PageParams) => Effect.Effect<Page.Page<A>, RequestError>
+  readonly stream: (filters?: Given & Page.StreamPageParams) => Stream.Stream<A, RequestError>
 } => ({
-  list: (filters) =>
-    Effect.gen(function*() {
-      const operation = `${name}.list`
-      const given = yield* Options.copy(operation, "filters", filters, [...filterNames, "limit", "offset"])
-      const { limit, offset } = given
-      yield* checkRange(operation, { limit, offset }, maxLimit)
-      return yield* page(operation, given, { limit, offset })
-    }),
+  list: page(list, "list"),
   stream: (filters) =>
     Stream.unwrap(Effect.gen(function*() {
-      const operation = `${name}.stream`
-      const given = yield* Options.copy(operation, "filters", filters, [...filterNames, "pageSize"])
+      const operation = `${list.service}.stream`
+      const given = yield* copy(list, operation, filters, ["pageSize"])
       const { pageSize = defaultPageSize } = given
-      yield* checkRange(operation, { pageSize }, maxLimit)
-      return stream(pageSize, (range) => page(operation, given, range))
+      yield* checkRange(operation, { pageSize }, list.maxLimit)
+      return allRows(pageSize, (range) => request(list, operation, given, range))
     }))
 })
 
-/** How many rows a page has when a stream asks for it. */
+/** How many rows a page has when a stream requests it. */
 const defaultPageSize = 50
 
+const copy = <Given, A, O>(
+  { filters }: List<Given, A>,
+  operation: string,
+  given: O,
+  rangeNames: ReadonlyArray<string>
+): Effect.Effect<NonNullable<O>, BadRequestError> =>
+  Options.copy(operation, "filters", given, [...Object.keys(filters), ...rangeNames])
+
+/** Checks the filters, and requests a page. */
+const request = <Given, A>(
+  { api, decode, filters, path, span }: List<Given, A>,
+  operation: string,
+  given: Given,
+  range: Page.PageParams
+): Effect.Effect<Page.Page<A>, RequestError> =>
+  Effect.gen(function*() {
+    const query: Record<string, string | boolean | ReadonlyArray<string>> = {}
+    for (const [name, filter] of Object.entries<Filter>(filters)) {
+      const value: unknown = given[name as keyof Given]
+      if (value === undefined) continue
+      const written = yield* filter(operation, name, value)
+      query[Array.isArray(written) ? `${name}[]` : name] = written
+    }
+    return yield* get(api, operation, path, decode, { span, urlParams: { ...query, ...range } })
+  })
+
 /**
- * All rows, page by page as they are asked for, each once.
+ * All rows, page by page as they are requested, each once.
  *
- * It ends at the total. Where the provider tells none, it ends with a page shorter than the one before: that a first page
- * is short may only mean that fewer rows are served at once than were asked for.
+ * The stream ends at the total. If the provider reports no total, it ends with a page shorter than the one before: a short first
+ * page may only mean that the server returns fewer rows at once than requested.
  */
-const stream = <A extends { readonly id: string }, E, R>(
+const allRows = <A extends { readonly id: string }, E, R>(
   limit: number,
-  page: (range: Range) => Effect.Effect<Page.Page<A>, E, R>
+  page: (range: Required<Page.PageParams>) => Effect.Effect<Page.Page<A>, E, R>
 ): Stream.Stream<A, E, R> =>
   Stream.suspend(() => {
     const seen = new Set<string>()
@@ -80,7 +129,7 @@ const stream = <A extends { readonly id: string }, E, R>(
       }))
   })
 
-/** Checks how many rows are asked for, and from where. */
+/** Checks how many rows are requested, and from which on. */
 export const checkRange = (
   operation: string,
   given: { readonly [parameter: string]: number | undefined },
@@ -88,57 +137,49 @@ export const checkRange = (
 ): Effect.Effect<void, BadRequestError> =>
   Effect.forEach(Object.entries(given), ([parameter, value]) => {
     const [min, max] = parameter === "offset" ? [0, Number.MAX_SAFE_INTEGER] : [1, maxLimit]
-    return value === undefined || Number.isSafeInteger(value) && value >= min && value <= max
-      ? Effect.void
-      : Effect.fail(refused({
-        operation,
-        parameter,
-        message: `${parameter} is ${quote(value)}; it must be a whole number ${
-          max === Number.MAX_SAFE_INTEGER ? `from ${min}` : `between ${min} and ${max}`
-        }.`
-      }))
+    return Options.checkKind(
+      operation,
+      parameter,
+      value,
+      (value) => Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max,
+      `a whole number ${max === Number.MAX_SAFE_INTEGER ? `from ${min}` : `between ${min} and ${max}`}`
+    )
   }, { discard: true })
 
-/** Checks what is passed on as it is. */
-export const checkKinds = (
-  operation: string,
-  isKind: (value: unknown) => boolean,
-  expected: string,
-  given: { readonly [parameter: string]: unknown }
-): Effect.Effect<void, BadRequestError> =>
-  Effect.forEach(
-    Object.entries(given),
-    ([parameter, value]) => Options.checkKind(operation, parameter, value, isKind, expected),
-    { discard: true }
-  )
+const kind = <A extends string | boolean | ReadonlyArray<string>>(
+  isKind: (value: unknown) => value is A,
+  expected: string
+): Filter =>
+(operation, parameter, value) => Effect.as(Options.checkKind(operation, parameter, value, isKind, expected), value as A)
 
-/** Checks moments, and writes them as the wire has them. */
-export const checkMoments = (
-  operation: string,
-  given: { readonly [parameter: string]: DateTime.DateTime.Input | undefined }
-): Effect.Effect<Record<string, string>, BadRequestError> =>
-  Effect.gen(function*() {
-    const moments: Record<string, string> = {}
-    for (const [parameter, value] of Object.entries(given)) {
-      if (value === undefined) continue
-      const moment = Option.flatten(readMoment(value))
-      if (Option.isNone(moment)) {
-        return yield* refused({ operation, parameter, message: `${parameter} is ${quote(value)}, which is no date.` })
-      }
-      moments[parameter] = DateTime.formatIso(moment.value)
-    }
-    return moments
+/** Whether a value is an array of texts. */
+export const isTexts = (value: unknown): value is ReadonlyArray<string> =>
+  Array.isArray(value) && value.every(Predicate.isString)
+
+/** An id. */
+export const id: Filter = checkId
+
+/** Text, sent as it is. */
+export const text = kind(Predicate.isString, "text")
+
+/** An array of texts, which are as many parameters. */
+export const texts = kind(isTexts, "an array of texts")
+
+/** `true` or `false`. */
+export const flag = kind(Predicate.isBoolean, "true or false")
+
+/** A moment, sent in ISO 8601. */
+export const moment: Filter = (operation, parameter, value) =>
+  Option.match(Option.flatten(readMoment(value as DateTime.DateTime.Input)), {
+    onNone: () =>
+      Effect.fail(refused({ operation, parameter, message: `${parameter} is ${quote(value)}, which is no date.` })),
+    onSome: (moment) => Effect.succeed(DateTime.formatIso(moment))
   })
 
 const readMoment = Option.liftThrowable((value: DateTime.DateTime.Input) => DateTime.make(value))
 
-/** Writes a list into one parameter, separated by commas, which nothing in it may have. */
-export const checkList = (
-  operation: string,
-  parameter: string,
-  values: ReadonlyArray<string> | undefined
-): Effect.Effect<string | undefined, BadRequestError> => {
-  if (values === undefined) return Effect.succeed(undefined)
+/** A list in one parameter, separated by commas, which no item may have. */
+export const list: Filter = (operation, parameter, values) => {
   const wrong = (message: string) => Effect.fail(refused({ operation, parameter, message: `${parameter} ${message}` }))
   return Options.reading(operation, parameter, () => {
     if (!Array.isArray(values)) return wrong(`is ${quote(values)}; it must be an array of texts.`)
@@ -149,14 +190,3 @@ export const checkList = (
       : wrong(`has ${quote(items[odd])}; each item must be text that is not empty and has no comma.`)
   })
 }
-
-/** Checks ids by which a list is filtered. */
-export const checkIds = (
-  operation: string,
-  ids: { readonly [parameter: string]: string | undefined }
-): Effect.Effect<void, BadRequestError> =>
-  Effect.forEach(
-    Object.entries(ids),
-    ([parameter, id]) => id === undefined ? Effect.void : checkId(operation, parameter, id),
-    { discard: true }
-  )

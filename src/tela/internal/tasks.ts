@@ -25,6 +25,7 @@ import { decodeCreatedTask, outputIn } from "./snapshot.ts"
 /** Makes `tela.tasks`. */
 export const make = (runtime: Runtime): Tasks => {
   const { api } = runtime
+  const list = { api, service: "tasks" }
 
   const read = <A>(
     operation: string,
@@ -34,10 +35,7 @@ export const make = (runtime: Runtime): Tasks => {
   ): Effect.Effect<A, RequestError> =>
     Effect.flatMap(
       refOf(operation, "task", target, "task"),
-      (ref) =>
-        get(api, operation, `/task/${ref.id}`, about(ref, decode), { urlParams, ref }).pipe(
-          Telemetry.span("TelaTasks.get", Telemetry.attributes(ref))
-        )
+      (ref) => get(api, operation, `/task/${ref.id}`, about(ref, decode), { urlParams, ref, span: "TelaTasks.get" })
     )
 
   const write = (operation: string, target: TaskTarget, patch: TaskPatch): Effect.Effect<Wire.Task, RequestError> =>
@@ -64,33 +62,20 @@ export const make = (runtime: Runtime): Tasks => {
   return {
     create: ((applicationId, tasks) => Create.operation(create(runtime, applicationId, tasks))) as Tasks["create"],
     get: (task, options) =>
-      Effect.flatMap(
-        Effect.tap(
-          Options.copy("tasks.get", "options", options, ["includeAnalytics"]),
-          ({ includeAnalytics }) =>
-            Options.checkKind("tasks.get", "includeAnalytics", includeAnalytics, Predicate.isBoolean, "true or false")
-        ),
-        ({ includeAnalytics }) => read("tasks.get", task, decodeTask, { includeAnalytics })
-      ),
-    ...Paginate.lists("tasks", filterNames, (operation, filters: TaskFilters, range) =>
-      Effect.flatMap(
-        query(operation, filters),
-        (urlParams) => get(api, operation, "/task", decodePage, { urlParams: { ...urlParams, ...range } })
-      ).pipe(Telemetry.span("TelaTasks.list", { "run.provider": provider }))),
-    progress: (filters) =>
       Effect.gen(function*() {
-        const operation = "tasks.progress"
-        const { limit, offset, promptApplicationId, promptApplicationVersionId } = yield* Options.copy(
-          operation,
-          "filters",
-          filters,
-          progressFilterNames
-        )
-        yield* Paginate.checkRange(operation, { limit, offset })
-        const ids = { promptApplicationId, promptApplicationVersionId }
-        yield* Paginate.checkIds(operation, ids)
-        return yield* get(api, operation, "/task/progress", decodeProgress, { urlParams: { ...ids, limit, offset } })
-      }).pipe(Telemetry.span("TelaTasks.progress", { "run.provider": provider })),
+        const operation = "tasks.get"
+        const { includeAnalytics } = yield* Options.copy(operation, "options", options, ["includeAnalytics"])
+        yield* Options.checkKind(operation, "includeAnalytics", includeAnalytics, Predicate.isBoolean, "true or false")
+        return yield* read(operation, task, decodeTask, { includeAnalytics })
+      }),
+    ...Paginate.methods({ ...list, path: "/task", filters, decode: decodePage, span: "TelaTasks.list" }),
+    progress: Paginate.page({
+      ...list,
+      path: "/task/progress",
+      filters: progressFilters,
+      decode: decodeProgress,
+      span: "TelaTasks.progress"
+    }, "progress"),
     update: (task, patch) => write("tasks.update", task, patch),
     approve: (task) => write("tasks.approve", task, { status: "completed" }),
     rename: (task, name) => write("tasks.rename", task, { name }),
@@ -170,70 +155,32 @@ const decodeCreated = (count: number) => {
 const wasNotCarriedOut = (error: RequestError): boolean =>
   error._tag === "RateLimitError" || error._tag === "TransportError" && !error.reached
 
-const filterNames: ReadonlyArray<keyof TaskFilters> = [
-  "status",
-  "ids",
-  "taskName",
-  "tags",
-  "promptApplicationId",
-  "promptVersionId",
-  "completionRunId",
-  "createdBy",
-  "approvedBy",
-  "createdAtSince",
-  "createdAtUntil",
-  "updatedAtSince",
-  "updatedAtUntil",
-  "approvedAtSince",
-  "approvedAtUntil",
-  "orderBy",
-  "order",
-  "objectLinks",
-  "excludeInputOutputColumns"
-]
+const filters: Paginate.Filters<TaskFilters> = {
+  promptApplicationId: Paginate.id,
+  promptVersionId: Paginate.id,
+  completionRunId: Paginate.id,
+  createdAtSince: Paginate.moment,
+  createdAtUntil: Paginate.moment,
+  updatedAtSince: Paginate.moment,
+  updatedAtUntil: Paginate.moment,
+  approvedAtSince: Paginate.moment,
+  approvedAtUntil: Paginate.moment,
+  ids: Paginate.list,
+  tags: Paginate.list,
+  createdBy: Paginate.texts,
+  approvedBy: Paginate.texts,
+  status: Paginate.text,
+  taskName: Paginate.text,
+  orderBy: Paginate.text,
+  order: Paginate.text,
+  objectLinks: Paginate.text,
+  excludeInputOutputColumns: Paginate.flag
+}
 
-const progressFilterNames: ReadonlyArray<keyof TaskProgressFilters> = [
-  "promptApplicationId",
-  "promptApplicationVersionId",
-  "limit",
-  "offset"
-]
-
-const query = (operation: string, filters: TaskFilters) =>
-  Effect.gen(function*() {
-    const { approvedBy, completionRunId, createdBy, promptApplicationId, promptVersionId } = filters
-    const { approvedAtSince, approvedAtUntil, createdAtSince, createdAtUntil, updatedAtSince, updatedAtUntil } = filters
-    const ids = { promptApplicationId, promptVersionId, completionRunId }
-    yield* Paginate.checkIds(operation, ids)
-    const moments = yield* Paginate.checkMoments(operation, {
-      createdAtSince,
-      createdAtUntil,
-      updatedAtSince,
-      updatedAtUntil,
-      approvedAtSince,
-      approvedAtUntil
-    })
-    const { excludeInputOutputColumns, objectLinks, order, orderBy, status, taskName } = filters
-    yield* Paginate.checkKinds(operation, Predicate.isString, "text", { objectLinks, order, orderBy, status, taskName })
-    yield* Paginate.checkKinds(operation, isTexts, "an array of texts", { approvedBy, createdBy })
-    yield* Paginate.checkKinds(operation, Predicate.isBoolean, "true or false", { excludeInputOutputColumns })
-    return {
-      ...ids,
-      ...moments,
-      ids: yield* Paginate.checkList(operation, "ids", filters.ids),
-      tags: yield* Paginate.checkList(operation, "tags", filters.tags),
-      "createdBy[]": createdBy,
-      "approvedBy[]": approvedBy,
-      status,
-      taskName,
-      orderBy,
-      order,
-      objectLinks,
-      excludeInputOutputColumns
-    }
-  })
-
-const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(Predicate.isString)
+const progressFilters: Paginate.Filters<Omit<TaskProgressFilters, keyof Page.PageParams>> = {
+  promptApplicationId: Paginate.id,
+  promptApplicationVersionId: Paginate.id
+}
 
 const checkPatch = (
   operation: string,
@@ -250,7 +197,7 @@ const checkPatch = (
       return yield* wrong("patch", "patch is empty. Give a name, tags, outputContent or a status to change.")
     }
     if (name !== undefined) yield* Options.checkText(operation, "name", name)
-    yield* Options.checkKind(operation, "tags", tags, isTexts, "an array of texts")
+    yield* Options.checkKind(operation, "tags", tags, Paginate.isTexts, "an array of texts")
     yield* Options.checkKind(operation, "status", status, (status) => status === "completed", "\"completed\"")
     const hasOutput = patch.outputContent !== undefined
     const outputContent = hasOutput
@@ -349,7 +296,7 @@ const checkTasks = (operation: string, given: unknown): Effect.Effect<ReadonlyAr
         Effect.andThen(
           Options.checkText(operation, `${place}.name`, name ?? null),
           Effect.andThen(
-            Options.checkKind(operation, `${place}.tags`, tags, isTexts, "an array of texts"),
+            Options.checkKind(operation, `${place}.tags`, tags, Paginate.isTexts, "an array of texts"),
             Options.checkUrl(operation, `${place}.webhookUrl`, webhookUrl)
           )
         )
