@@ -13,7 +13,7 @@
  * - the provider's `Retry-After` is a floor, at most {@link Policy.retryAfterCeiling};
  * - the deadline is a bound on everything, and the last sleep is cut short so that one more poll fits;
  * - a poll that fails for a passing reason spends one of {@link Policy.errorBudget} consecutive failures, and any answer
- *   fills the budget up again; 404 within {@link Policy.notFoundGrace} of the run's creation counts as passing.
+ *   fills the budget up again; 404 within {@link Policy.notFoundGrace} counts as passing.
  *
  * **Example** (A schedule that looks at the run)
  *
@@ -62,10 +62,11 @@ export type Options<Snapshot = unknown, E = never, R = never> =
      */
     readonly errorBudget?: number | undefined
     /**
-     * How long after its creation a run may answer 404, as it does while replicas catch up. A run that is named by its id alone has
-     * no known creation time: there 404 ends the wait at once. Pass the ref, or what the create returned.
+     * How long a run may answer 404, as it does while replicas catch up: counted from its creation, and from the first poll at
+     * the latest. A run that is named by its id alone has no known creation time: there 404 ends the wait at once unless this
+     * option is given, and the time counts from the first poll.
      *
-     * @default "30 seconds"
+     * @default "30 seconds" after a known creation
      */
     readonly notFoundGrace?: Duration.Input | undefined
     /**
@@ -352,7 +353,9 @@ export const makePolicy = <Snapshot, E = never, R = never>(
       positive(operation, parameter, input ?? fallback)
     const names = defaults.names ?? { pollInterval: "pollInterval", timeout: "timeout" }
     const timeout = yield* duration(names.timeout, checked.timeout, defaults.timeout)
-    const notFoundGrace = yield* nonNegative(operation, "notFoundGrace", checked.notFoundGrace ?? defaultGrace)
+    const notFoundGrace = checked.notFoundGrace === undefined
+      ? undefined
+      : yield* nonNegative(operation, "notFoundGrace", checked.notFoundGrace)
     const retryAfterCeiling = yield* duration("retryAfterCeiling", checked.retryAfterCeiling, defaultCeiling)
     const errorBudget = checked.errorBudget ?? 5
     if (!Number.isSafeInteger(errorBudget) || errorBudget < 0) {
@@ -420,7 +423,6 @@ const words = (duration: Duration.Duration): string => {
 const unitNames: Readonly<Record<string, string>> = { ms: "millisecond", s: "second", m: "minute", h: "hour", d: "day" }
 
 // What most waits have in common exists once, and not once for each
-const defaultGrace = Duration.seconds(30)
 const defaultCeiling = Duration.minutes(1)
 
 /**

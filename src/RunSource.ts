@@ -252,8 +252,11 @@ export interface Policy<Snapshot = unknown, E = never, R = never> {
   readonly timeout: Duration.Duration
   /** How many polls in a row may fail before the wait fails. */
   readonly errorBudget: number
-  /** How long after its creation a run may answer 404 without ending the wait. */
-  readonly notFoundGrace: Duration.Duration
+  /**
+   * How long a run may answer 404 without ending the wait, counted from its creation, or from the first poll where the creation time
+   * is not known. Left out, it is 30 seconds after a known creation, and 404 ends the wait at once where none is known.
+   */
+  readonly notFoundGrace?: Duration.Duration | undefined
   /** The longest `Retry-After` that is honoured. */
   readonly retryAfterCeiling: Duration.Duration
   /** The option that set `timeout`, with its value, for messages: `"timeout (15 minutes, the default)"`. */

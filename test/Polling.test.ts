@@ -424,7 +424,7 @@ describe("makePolicy", () => {
       const policy = yield* Polling.makePolicy("test", undefined, defaults)
       assert.strictEqual(Duration.toMinutes(policy.timeout), 15)
       assert.strictEqual(policy.errorBudget, 5)
-      assert.strictEqual(Duration.toSeconds(policy.notFoundGrace), 30)
+      assert.strictEqual(policy.notFoundGrace, undefined)
       assert.strictEqual(Duration.toSeconds(policy.retryAfterCeiling), 60)
       assert.deepStrictEqual(yield* delays(policy.schedule, 2), [5000, 5000])
     }))

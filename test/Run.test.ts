@@ -350,6 +350,25 @@ describe("the poll loop", () => {
       assert.strictEqual(failure(exit), notFound)
     }))
 
+  it.effect("promise 4: a notFoundGrace that is given counts from the first poll where the creation time is not known", () =>
+    Effect.gen(function*() {
+      const patient = scripted([notFound, notFound, notFound, "running", "done"])
+      const { createdAt: _, ...ref } = patient.source.ref
+      const grace = yield* policy({ notFoundGrace: "12 seconds", errorBudget: 0 })
+      assert.isTrue(Exit.isSuccess(yield* finish(Run.wait({ ...patient.source, ref }, grace))))
+
+      const impatient = scripted([notFound])
+      yield* TestClock.adjust("1 hour")
+      const exit = yield* finish(Run.wait({ ...impatient.source, ref }, grace))
+      assert.strictEqual(failure(exit), notFound)
+      assert.strictEqual(impatient.asked.length, 4)
+
+      const none = scripted([notFound])
+      const zero = yield* policy({ notFoundGrace: 0 })
+      assert.strictEqual(failure(yield* finish(Run.wait({ ...none.source, ref }, zero))), notFound)
+      assert.strictEqual(none.asked.length, 1)
+    }))
+
   it.effect("promise 5: does not take an unknown status for an end, shows it, and keeps to the schedule and the deadline", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted(["running", "paused-by-moonlight"])

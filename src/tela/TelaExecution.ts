@@ -154,9 +154,11 @@ export interface PollParams {
    */
   readonly errorBudget?: number | undefined
   /**
-   * How long an execution that was just created may answer 404, while the provider's replicas catch up.
+   * How long an execution that was just created may answer 404, while the provider's replicas catch up. An execution that is named
+   * by its id alone has no known creation time: there 404 is an error at once unless this option is given, and the time counts from
+   * the first request.
    *
-   * @default "30 seconds"
+   * @default "30 seconds" after a known creation
    */
   readonly notFoundGrace?: TelaDuration | undefined
   /**

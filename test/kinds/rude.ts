@@ -229,7 +229,7 @@ export const places: ReadonlyArray<Place> = [
     "a run that a replica does not know yet is polled again",
     {
       file: "src/internal/polling/pollLoop.ts",
-      find: "const grace = Duration.toMillis(policy.notFoundGrace)",
+      find: "const grace = graceOf(policy, ref)",
       replace: "const grace = -1"
     },
     { journey: "Spine: a run is created" },

@@ -547,10 +547,10 @@ export const mutants: ReadonlyArray<Mutant> = [
     "checked.errorBudget ?? 6"
   ),
   mutant(
-    "src/Polling.ts",
+    loop,
     "the grace is another one than promised",
-    "const defaultGrace = Duration.seconds(30)",
-    "const defaultGrace = Duration.seconds(3)"
+    "const defaultGrace = 30_000",
+    "const defaultGrace = 3000"
   ),
   mutant("src/Polling.ts", "a backoff never grows", "options?.factor ?? 2", "1"),
   mutant(

@@ -351,7 +351,7 @@ const playLoop = (court: Court, process: Process, cursor: Cursor, rules: LoopRul
       record.push({ at: now - startedAt, outcome: outcome.status })
     } else {
       record.push({ at: now - startedAt, outcome: outcome.error })
-      const isLag = outcome.error === "NotFoundError" && now - rules.createdAt <= grace
+      const isLag = outcome.error === "NotFoundError" && grace > 0 && now - rules.createdAt <= grace
       if (!isLag && (!outcome.isPassing || ++failures > budget)) {
         return done({ _tag: "Error", at: now, error: outcome.error, attempts: call.attempts })
       }

@@ -510,6 +510,17 @@ describe("runs.waitForCompletion", () => {
       assert.instanceOf(failure(yield* finish(spine.runs.waitForCompletion(created))), RunError.NotFoundError)
     }).pipe(Effect.provide(live())))
 
+  it.effect("promise 4: tolerates 404 for a run named by its id alone only where notFoundGrace is given", () =>
+    Effect.gen(function*() {
+      const spine = yield* Spine.SpineClient
+      const emulator = yield* SpineEmulator.SpineEmulator
+      const { run_id } = yield* spine.runs.create({ prompt: "x" })
+      yield* emulator.fault(Fault.status(404).pipe(Fault.on("GET", polling), Fault.times(5)))
+      assert.instanceOf(failure(yield* finish(spine.runs.waitForCompletion(run_id))), RunError.NotFoundError)
+      const exit = yield* finish(spine.runs.waitForCompletion(run_id, { notFoundGrace: "1 minute" }))
+      assert.strictEqual(success(exit).status, "completed")
+    }).pipe(Effect.provide(live())))
+
   it.effect("promise 5: goes on through statuses that nobody knows", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient

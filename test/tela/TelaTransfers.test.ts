@@ -148,6 +148,22 @@ describe("the polls of an execution", () => {
       assert.deepStrictEqual((yield* times("GET")).map(([at]) => at), [0, 6000, 12_000, 18_000])
     }).pipe(Effect.provide(live())))
 
+  it.effect("a look-up by an id alone repeats a 404 only as long as a notFoundGrace that is given", () =>
+    Effect.gen(function*() {
+      const { emulator, tela } = yield* setup
+      const { ref: { id } } = yield* start({})
+      yield* emulator.fault(onPoll(Fault.status(404)).pipe(Fault.times(3)))
+      assert.instanceOf(failure(yield* finish(tela.getExecution(id))), RunError.NotFoundError)
+      assert.strictEqual(success(yield* finish(tela.getExecution(id, { notFoundGrace: "2s" }))).id, id)
+      const [, first, ...others] = (yield* times("GET")).map(([at]) => at)
+      assert.deepStrictEqual(others.map((at) => at! - first!), [1000, 2000])
+
+      yield* emulator.fault(onPoll(Fault.status(404)).pipe(Fault.times(Infinity)))
+      const error = failure(yield* finish(tela.getExecution(id, { notFoundGrace: "2s" })))
+      assert.instanceOf(error, RunError.NotFoundError)
+      assert.strictEqual((yield* times("GET")).length, 7)
+    }).pipe(Effect.provide(live())))
+
   it.effect("a look-up is not repeated past pollingTimeout", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup

@@ -363,13 +363,13 @@ export const plan = <S extends RunSource.Any, SE, SR, A, E2, R2>(
 const needsSnapshot = (
   { policy, source }: {
     readonly policy: RunSource.Policy<never, unknown, unknown>
-    readonly source: Pick<RunSource.Any, "longest">
+    readonly source: Pick<RunSource.Any, "longest" | "ref">
   },
   left: number,
   millis: number
 ): boolean =>
   !ignoresSnapshot(policy.schedule) ||
-  left < Duration.toMillis(policy.notFoundGrace) + (policy.errorBudget + 2) *
+  left < graceOf(policy, source.ref) + (policy.errorBudget + 2) *
         (Math.max(4 * millis, Duration.toMillis(policy.retryAfterCeiling)) + (source.longest ?? Infinity))
 
 /**
@@ -495,17 +495,28 @@ const failed = <S extends RunSource.Any, SE, SR>(
 ): Effect.Effect<Turn<S>, RunSource.Error<S>> =>
   Effect.clockWith((clock) => {
     const { policy, source: { ref }, started, timers } = loop
-    const grace = Duration.toMillis(policy.notFoundGrace)
+    const grace = graceOf(policy, ref)
     const { isRetryable, retryAfter, tag } = readFailure(error)
     loop.floor = floorOf(policy, retryAfter)
     record(loop, tag)
     // The clock that dated the ref may be ahead, so the grace period also counts from the first poll
-    const isReplicaLag = isOurs(error, "NotFoundError") && ref.createdAt !== undefined &&
-      clock.currentTimeMillisUnsafe() - ref.createdAt <= grace && timers.now() - started <= grace
+    const isReplicaLag = isOurs(error, "NotFoundError") && grace > 0 && timers.now() - started <= grace &&
+      (ref.createdAt === undefined || clock.currentTimeMillisUnsafe() - ref.createdAt <= grace)
     return isReplicaLag || isRetryable && ++loop.failures <= policy.errorBudget
       ? Effect.succeed({ phase: undefined, error })
       : Effect.fail(error)
   })
+
+/** How long 404 counts as replica lag, in milliseconds; 0 where it never does. */
+export const graceOf = (
+  { notFoundGrace }: Pick<RunSource.Policy, "notFoundGrace">,
+  { createdAt }: Pick<RunRef, "createdAt">
+): number => {
+  if (notFoundGrace !== undefined) return Duration.toMillis(notFoundGrace)
+  return createdAt === undefined ? 0 : defaultGrace
+}
+
+const defaultGrace = 30_000
 
 const floorOf = (
   { retryAfterCeiling }: Pick<RunSource.Policy, "retryAfterCeiling">,

@@ -7,6 +7,7 @@
  * - Equal policies and equal intervals are one value.
  */
 import * as Duration from "effect/Duration"
+import * as Equal from "effect/Equal"
 import type * as Schedule from "effect/Schedule"
 import type { Policy, PollSchedule, PollState } from "../../RunSource.ts"
 
@@ -43,7 +44,7 @@ export const sharedPolicy = <Snapshot, E, R>(
     last !== undefined && last.schedule === policy.schedule && last.errorBudget === policy.errorBudget &&
     last.timeoutSource === policy.timeoutSource &&
     Duration.equals(last.timeout, policy.timeout) &&
-    Duration.equals(last.notFoundGrace, policy.notFoundGrace) &&
+    Equal.equals(last.notFoundGrace, policy.notFoundGrace) &&
     Duration.equals(last.retryAfterCeiling, policy.retryAfterCeiling)
   ) {
     return last

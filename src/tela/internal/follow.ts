@@ -7,6 +7,7 @@ import * as Predicate from "effect/Predicate"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import * as Options from "../../internal/options.ts"
+import { graceOf } from "../../internal/polling/pollLoop.ts"
 import type * as RunRef from "../../internal/ref.ts"
 import * as Run from "../../Run.ts"
 import { type InvalidOutputError, NotFoundError, type RequestError } from "../../RunError.ts"
@@ -40,7 +41,7 @@ export const getExecution = <Output>(
     const started = yield* Clock.currentTimeMillis
     // A look-up right after the creation may reach a replica that does not know the execution yet, as a poll may
     const last = Math.min(
-      (ref.createdAt ?? -Infinity) + Duration.toMillis(policy.notFoundGrace),
+      (ref.createdAt ?? started) + graceOf(policy, ref),
       started + Duration.toMillis(policy.timeout)
     )
     const lookUp: ReturnType<typeof retrieve> = Effect.catch(retrieve(runtime.api, ref, operation, false), (error) => {

@@ -1076,20 +1076,29 @@ describe("a failed poll", () => {
     Effect.gen(function*() {
       yield* TestClock.setTime(1_000_000)
       for (
-        const [age, waited, isSurvived] of [
+        const [age, waited, isSurvived, notFoundGrace] of [
           [30_000, 30_000, true],
           [30_001, 0, false],
           [0, 30_001, false],
           [-1_000_000, 30_000, true],
           [-1_000_000, 30_001, false],
-          [undefined, 0, false]
-        ] as const
+          [undefined, 0, false],
+          [undefined, 9000, true, "9 seconds"],
+          [undefined, 9001, false, "9 seconds"],
+          [9000, 9000, true, "9 seconds"],
+          [9001, 0, false, "9 seconds"],
+          [0, 0, false, 0],
+          [undefined, 0, false, 0]
+        ] as ReadonlyArray<readonly [number | undefined, number, boolean, Duration.Input?]>
       ) {
         const queue = manualQueue()
         const about = age === undefined ? ref : RunRef.make({ ...ref, createdAt: 1_000_000 - age })
         const loop: Loop = yield* PollLoop.make(
           replying(queue, [notFound], { ref: about }),
-          policy({ errorBudget: 0 }),
+          policy({
+            errorBudget: 0,
+            notFoundGrace: notFoundGrace === undefined ? undefined : Duration.fromInputUnsafe(notFoundGrace)
+          }),
           queue.timers
         )
         queue.now += waited
