@@ -4,7 +4,7 @@
  * **Details**
  *
  * Decoding is strict about what a client acts on: ids, the status of a run, its output and the links of its files. A `completed`
- * run without its `result` does not decode. Everything else is lenient. A side field that is `null` or odd is absent, or has the
+ * run without a `result` that has an output does not decode. Everything else is lenient. A side field that is `null` or odd is absent, or has the
  * default that its documentation names. Fields that the provider may add later survive decoding (read them with a cast). Open sets
  * (artifact types, block and task status) are plain strings with suggestions. A run status that is not known today becomes
  * {@link UnknownRun} instead of a failure.
@@ -163,18 +163,31 @@ export const Artifact = open({
  */
 export interface Artifact extends Schema.Schema.Type<typeof Artifact> {}
 
+const output = open({
+  /** The synthesized answer, in Markdown. */
+  final_output: withFallback(Schema.String, ""),
+  /** The files that the run made; often none. */
+  artifacts: withFallback(Schema.Array(Artifact), [])
+})
+
 /**
- * What a run made.
+ * The output of a run.
+ *
+ * **Details**
+ *
+ * Either member may be absent or `null`, but not both: a result without any output does not decode.
  *
  * @category schemas
  * @since 0.1.0
  */
-export const RunResult = open({
-  /** The synthesized answer, in Markdown. */
-  final_output: withFallback(Schema.String, ""),
-  /** The files it made; often none. */
-  artifacts: withFallback(Schema.Array(Artifact), [])
-})
+export const RunResult = Schema.flip(
+  Schema.flip(output).check(
+    Schema.makeFilter((result) =>
+      Predicate.isNotNullish(result.final_output) || Predicate.isNotNullish(result.artifacts) ||
+      "neither final_output nor artifacts"
+    )
+  )
+)
 
 /**
  * @category models

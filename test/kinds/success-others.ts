@@ -90,7 +90,37 @@ const createsTasks = (ids: ReadonlyArray<string>, expected: string) => () =>
     )
   })
 
+const withResult = (status: string, result: unknown) =>
+  answering({ success: true, data: { run_id: asked, status, result, errors: [] } })
+
+/** A result without output does not decode, however the run is read, and one with either member does. */
+const needsOutput = (status: string, result: unknown) => () =>
+  Effect.gen(function*() {
+    const wait = spine(({ runs }) => runs.waitForCompletion(asked))
+    const error = yield* Effect.flip(
+      Effect.provide(spine(({ runs }) => runs.retrieve(asked)), withResult(status, result))
+    )
+    assert.instanceOf(error, RunError.InvalidResponseError)
+    assert.include(error.message, "neither final_output nor artifacts")
+    for (const member of [{ final_output: "" }, { artifacts: [] }]) {
+      yield* Effect.provide(wait, withResult(status, member))
+    }
+  })
+
 export const places: ReadonlyArray<Place> = [
+  {
+    name: "a finished run of Spine has an output",
+    mutant: {
+      file: "src/spine/SpineSchema.ts",
+      find: "\"neither final_output nor artifacts\"",
+      replace: "true"
+    },
+    inputs: {
+      "an empty object is none": needsOutput("completed", {}),
+      "two nulls are none": needsOutput("completed", { final_output: null, artifacts: null }),
+      "nor is one of other names, of a partial run": needsOutput("partial", { output: "the answer" })
+    }
+  },
   {
     name: "a poll of Spine answers about the run that was asked for",
     mutant: {
