@@ -1,6 +1,6 @@
 /** Every place that reads an answer about one run or task: an answer about another one is no answer. */
 import { assert } from "@effect/vitest"
-import { Effect, FileSystem, Layer, Predicate, Redacted } from "effect"
+import { Effect, FileSystem, Layer, Predicate, Redacted, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { RunError, RunRef, Spine, Tela } from "canvas-runs"
 import type { Place } from "./kind.ts"
@@ -27,7 +27,11 @@ const answering = (body: unknown) =>
   ).pipe(
     Layer.provide(Layer.succeed(
       HttpClient.HttpClient,
-      HttpClient.make((request) => Effect.sync(() => HttpClientResponse.fromWeb(request, Response.json(body))))
+      HttpClient.make((request, url) =>
+        Effect.sync(() =>
+          HttpClientResponse.fromWeb(request, Response.json(typeof body === "function" ? body(url) : body))
+        )
+      )
     )),
     Layer.orDie
   )
@@ -107,7 +111,36 @@ const needsOutput = (status: string, result: unknown) => () =>
     }
   })
 
+/** A list with `total` rows by its own word: three on its first page, and `next` on each later one. */
+const listEnds = (total: number, next: ReadonlyArray<object>, expected: "Success" | "Failure") => () =>
+  Effect.gen(function*() {
+    const rows = [1, 2, 3].map((index) => ({ id: `t${index}`, status: "running" }))
+    let requests = 0
+    const exit = yield* Effect.exit(Effect.provide(
+      tela(({ tasks }) => Stream.runCount(tasks.stream({ pageSize: 3 }))),
+      // The last answer ends a stream that would never end
+      answering(({ searchParams }: URL) => ({
+        data: searchParams.get("offset") === "0" ? rows : next,
+        meta: { total: ++requests > 5 ? 0 : total }
+      }))
+    ))
+    assert.strictEqual(exit._tag, expected)
+  })
+
 export const places: ReadonlyArray<Place> = [
+  {
+    name: "a list of Tela is complete only at its total",
+    mutant: {
+      file: "src/tela/internal/paginate.ts",
+      find: "seen.size < total && !hasGrown",
+      replace: "false"
+    },
+    inputs: {
+      "an empty page before it": listEnds(5, [], "Failure"),
+      "the same rows again": listEnds(6, [1, 2, 3].map((index) => ({ id: `t${index}`, status: "running" })), "Failure"),
+      "the last row": listEnds(4, [{ id: "t4", status: "running" }], "Success")
+    }
+  },
   {
     name: "a finished run of Spine has an output",
     mutant: {

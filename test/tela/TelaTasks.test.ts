@@ -391,17 +391,40 @@ describe("listing tasks", () => {
         })))
     )
 
+    it.effect("fails with an empty page before the total, and ends where the total shrinks to what was read", () =>
+      Effect.gen(function*() {
+        const count = (totals: ReadonlyArray<number>) =>
+          Effect.flatMap(Tela.TelaClient, ({ tasks }) => Stream.runCount(tasks.stream({ pageSize: 3 }))).pipe(
+            Effect.provide(scripted((url) => {
+              const offset = Number(url.searchParams.get("offset"))
+              return { data: rows(3).slice(offset), meta: { total: totals[offset / 3] } }
+            }))
+          )
+        const error = yield* Effect.flip(count([6, 6]))
+        assert.instanceOf(error, RunError.InvalidResponseError)
+        assert.include(error.message, "at offset 3 has no new rows")
+        assert.strictEqual(yield* count([6, 3]), 3)
+      }))
+
     it.effect.prop(
-      "ends although the provider ignores offset, and perhaps limit",
+      "ends although the provider ignores offset, and perhaps limit, and fails where its total shows that rows are missing",
       [provider, Schema.Boolean],
       ([{ count, pageSize, tells }, ignoresLimit]) => {
         let requests = 0
         const served = ignoresLimit ? count : Math.min(count, pageSize)
         return Effect.gen(function*() {
           const { tasks } = yield* Tela.TelaClient
-          const ids = yield* Stream.runCollect(Stream.map(tasks.stream({ pageSize }), ({ id }) => id))
-          assert.deepStrictEqual([...ids], rows(served).map(({ id }) => id))
+          const ids: Array<string> = []
+          const result = yield* Effect.result(
+            Stream.runForEach(tasks.stream({ pageSize }), ({ id }) => Effect.sync(() => ids.push(id)))
+          )
+          assert.deepStrictEqual(ids, rows(served).map(({ id }) => id))
           assert.isAtMost(requests, 2)
+          if (tells && served < count) {
+            assert(result._tag === "Failure")
+            assert.instanceOf(result.failure, RunError.InvalidResponseError)
+            assert.include(result.failure.message, `the list has ${count} by its total, and ${served} were read`)
+          } else assert.strictEqual(result._tag, "Success")
         }).pipe(Effect.provide(scripted(() => {
           requests++
           const data = rows(served)

@@ -1,5 +1,6 @@
 /** Lists of the provider: their filters, one page, and the stream of all rows. */
 import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -8,7 +9,7 @@ import { quote } from "../../internal/describe.ts"
 import type * as Http from "../../internal/http.ts"
 import { checkId } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
-import { type BadRequestError, refused, type RequestError } from "../../RunError.ts"
+import { type BadRequestError, InvalidResponseError, refused, type RequestError } from "../../RunError.ts"
 import type * as Page from "../TelaPage.ts"
 import { get } from "./get.ts"
 
@@ -62,7 +63,7 @@ export const methods = <Given extends object, A extends { readonly id: string }>
       const given = yield* copy(list, operation, filters, ["pageSize"])
       const { pageSize = defaultPageSize } = given
       yield* checkRange(operation, { pageSize }, list.maxLimit)
-      return allRows(pageSize, (range) => request(list, operation, given, range))
+      return allRows(operation, pageSize, (range) => request(list, operation, given, range))
     }))
 })
 
@@ -98,34 +99,48 @@ const request = <Given, A>(
 /**
  * All rows, page by page as they are requested, each once.
  *
- * The stream ends at the total. If the provider reports no total, it ends with a page shorter than the one before: a short first
- * page may only mean that the server returns fewer rows at once than requested.
+ * The stream ends at the total. A page without new rows before it fails the stream: rows are missing, and the provider may ignore
+ * the offset. If the provider sends no total, the stream ends with a page that is shorter than the one before. A short first
+ * page may only mean that the provider returns fewer rows at once than requested.
  */
-const allRows = <A extends { readonly id: string }, E, R>(
+const allRows = <A extends { readonly id: string }, R>(
+  operation: string,
   limit: number,
-  page: (range: Required<Page.PageParams>) => Effect.Effect<Page.Page<A>, E, R>
-): Stream.Stream<A, E, R> =>
+  page: (range: Required<Page.PageParams>) => Effect.Effect<Page.Page<A>, RequestError, R>
+): Stream.Stream<A, RequestError, R> =>
   Stream.suspend(() => {
     const seen = new Set<string>()
-    // What was added since the last page shifts rows that were seen into this one, and makes the total grow. A page
-    // without news while the total stays shows that the provider ignores the offset.
     return Stream.paginate({ offset: 0, length: 0, total: 0 }, (last) =>
-      Effect.map(page({ limit, offset: last.offset }), ({ data, total }) => {
+      Effect.flatMap(page({ limit, offset: last.offset }), ({ data, total }) => {
         const news = data.filter(({ id }) =>
           !seen.has(id) && seen.add(id)
         )
         const offset = last.offset + data.length
-        const isLast = data.length === 0 || (total === undefined
-          ? news.length === 0 || data.length < last.length
-          : offset >= total || news.length === 0 && total <= last.total)
-        return [
+        const isLast = total === undefined ? news.length === 0 || data.length < last.length : offset >= total
+        // Rows that were added since the last page shift known rows into this one, and make the total grow
+        const hasGrown = total !== undefined && total > last.total && data.length > 0
+        if (total !== undefined && news.length === 0 && seen.size < total && !hasGrown) {
+          return Effect.fail(
+            new InvalidResponseError({
+              operation,
+              message:
+                `The page of ${operation} at offset ${last.offset} has no new rows, but the list has ${total} by its total, ` +
+                `and ${seen.size} were read. Read the list again; if it ends at the same offset, ask the provider why.`,
+              attempts: 1,
+              elapsed: Duration.zero,
+              isRetryable: false,
+              body: { data, total }
+            })
+          )
+        }
+        return Effect.succeed([
           news,
           isLast ? Option.none() : Option.some({
             offset,
             length: data.length,
             total: news.length === 0 ? last.total : total ?? 0
           })
-        ]
+        ])
       }))
   })
 
