@@ -395,12 +395,10 @@ export const layerTest = (handlers: TestHandlers): Layer.Layer<TelaClient> =>
           stream,
           execute: (variables: unknown, params: SyncParams | AsyncParams | StreamParams = {}) =>
             params.stream === true
-              ? StreamExecutions.make({
-                params,
-                variables,
-                validate: Effect.succeed,
-                open: () => stream(variables, params) as Stream.Stream<StreamPart<never>, StreamError>
-              })
+              ? StreamExecutions.make(
+                { params, variables, validate: Effect.succeed },
+                () => stream(variables, params) as Stream.Stream<StreamPart<never>, StreamError>
+              )
               : execute(variables, params as SyncParams | AsyncParams)
         }
       }

@@ -258,7 +258,7 @@ export const places: ReadonlyArray<Place> = [
     name: "checkSchemas: what is no schema is refused before any request",
     mutant: {
       file: canvases,
-      find: "schema === undefined ? undefined : faultOf(schema)",
+      find: "schema === undefined ? undefined : AnySchema.faultOf(schema)",
       replace: "undefined as string | undefined"
     },
     inputs: {

@@ -7,43 +7,38 @@ import { checkId } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
 import { type BadRequestError, refused } from "../../RunError.ts"
 import type { Schemas } from "../TelaCanvas.ts"
-import type { DynamicParams, GetExecutionParams, SyncParams } from "../TelaExecution.ts"
+import type { DynamicParams, GetExecutionParams } from "../TelaExecution.ts"
+import type { StreamParams } from "../TelaStream.ts"
 import * as AnySchema from "./anySchema.ts"
-import type { Target } from "./request.ts"
 
-/** The options of a canvas, of a version or of an application. */
-export interface AnyOptions extends Schemas<AnySchema.AnySchema, AnySchema.AnySchema> {
+/** Names a canvas, one of its versions, or an application. */
+export interface Target {
   readonly id?: string | undefined
   readonly versionId?: string | undefined
   readonly applicationId?: string | undefined
 }
 
+/** The options of a canvas, of a version or of an application. */
+export interface AnyOptions extends Target, Schemas<AnySchema.AnySchema, AnySchema.AnySchema> {}
+
 /** The options as they could be read. A caller in JavaScript may pass anything. */
 export type ReadOptions = Result.Result<AnyOptions, Options.Fault>
 
 /** Copies the options. */
-export const readOptions = (given: AnyOptions): ReadOptions => Options.read("options", given ?? null, optionNames)
+export const readOptions = (given: AnyOptions): ReadOptions =>
+  Options.read("options", given ?? null, [...targetNames, "input", "output"])
 
-/** Finds what the options name. */
-export const targetOf = ({ applicationId, id, versionId }: AnyOptions): Target =>
-  applicationId !== undefined
-    ? { _tag: "Application", applicationId }
-    : versionId !== undefined
-    ? { _tag: "Version", versionId, id }
-    : { _tag: "Canvas", id: id! }
+const targetNames = ["applicationId", "versionId", "id"] as const
 
-/** Checks the options, and returns them with what they name. */
-export const checkOptions = (
-  operation: string,
-  read: ReadOptions
-): Effect.Effect<{ readonly options: AnyOptions; readonly target: Target }, BadRequestError> =>
+/** Checks the options. */
+export const checkOptions = (operation: string, read: ReadOptions): Effect.Effect<AnyOptions, BadRequestError> =>
   Effect.gen(function*() {
     if (Result.isFailure(read)) {
       const { message, option: parameter } = read.failure
       return yield* refused({ operation, parameter, message })
     }
     const options = read.success
-    const given = [options.id, options.versionId, options.applicationId].filter((id) => id !== undefined)
+    const given = targetNames.filter((name) => options[name] !== undefined)
     if (given.length === 0 || options.applicationId !== undefined && given.length > 1) {
       return yield* refused({
         operation,
@@ -52,14 +47,8 @@ export const checkOptions = (
       })
     }
     yield* checkSchemas(operation, { input: options.input, output: options.output })
-    const target = targetOf(options)
-    const [parameter, id] = target._tag === "Application"
-      ? ["applicationId", target.applicationId]
-      : target._tag === "Version"
-      ? ["versionId", target.versionId]
-      : ["id", target.id]
-    yield* checkId(operation, parameter!, id)
-    return { options, target }
+    yield* Effect.forEach(given, (name) => checkId(operation, name, options[name]), { discard: true })
+    return options
   })
 
 /** Checks the schemas of the caller. A value that is no schema would otherwise be found after the execution is billed. */
@@ -68,7 +57,7 @@ const checkSchemas = (
   schemas: { readonly [parameter: string]: unknown }
 ): Effect.Effect<void, BadRequestError> => {
   for (const [parameter, schema] of Object.entries(schemas)) {
-    const fault = schema === undefined ? undefined : faultOf(schema)
+    const fault = schema === undefined ? undefined : AnySchema.faultOf(schema)
     if (fault !== undefined) {
       return Effect.fail(refused({
         operation,
@@ -82,12 +71,9 @@ const checkSchemas = (
   return Effect.void
 }
 
-const faultOf = (schema: unknown): string | undefined =>
-  Result.getOrElse(Result.try(() => AnySchema.faultOf(schema)), () => "an object that throws when it is read")
-
 /** The parameters of every mode. */
-export interface AnyParams
-  extends Omit<DynamicParams<boolean, unknown, unknown>, "async" | "stream">, Pick<SyncParams, "timeout">
+export interface AnyParams<E = unknown, R = unknown>
+  extends Omit<DynamicParams<boolean, E, R>, "async" | "stream">, Omit<StreamParams, "async" | "stream">
 {
   readonly async?: boolean | undefined
   readonly stream?: boolean | undefined
@@ -99,7 +85,7 @@ export const checkLookUp = (
   operation: string,
   given: (GetExecutionParams & { readonly output?: unknown }) | undefined,
   /** The schema of a canvas, which is used instead of the one in the parameters. */
-  canvas: { readonly output: unknown } | undefined
+  canvas: { readonly output?: unknown } | undefined
 ): Effect.Effect<
   { readonly params: GetExecutionParams; readonly output: AnySchema.AnySchema | undefined },
   BadRequestError
@@ -138,8 +124,6 @@ export const checkExecution = (
     }
     return params
   })
-
-const optionNames = ["id", "versionId", "applicationId", "input", "output"]
 
 const isVariables = (variables: unknown): boolean => Predicate.isObject(variables) && !(variables instanceof Date)
 

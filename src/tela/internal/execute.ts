@@ -10,36 +10,30 @@ import type { InvalidOutputError, OnCreatedErrorOf, RunFailedError } from "../..
 import {
   type AsyncExecution,
   type CanvasRunError,
-  type DynamicParams,
   type ExecuteError,
   provider,
-  type RunParams,
-  type SyncExecution,
-  type TaskParams
+  type SyncExecution
 } from "../TelaExecution.ts"
 import { follow } from "./follow.ts"
-import { type Validate, validated } from "./output.ts"
+import { validated } from "./output.ts"
 import { makePolicy, positive } from "./policy.ts"
-import { operation, prepare, type Runtime, spanAttributes, type Target } from "./request.ts"
+import { type Job, operation, prepare, spanAttributes } from "./request.ts"
 import { decodeCreated, executionFailed, source } from "./snapshot.ts"
 import { decodeSync, failedAnswer } from "./syncAnswer.ts"
 
 /** Executes, and waits for the response. */
 export const executeSync = <Output>(
-  runtime: Runtime,
-  target: Target,
-  variables: unknown,
-  params: SyncExecution<Output>["params"],
-  validate: Validate<Output>
+  job: Job<Output>
 ): Effect.Effect<SyncExecution<Output>, ExecuteError | RunFailedError | InvalidOutputError> =>
   Effect.gen(function*() {
+    const { params, runtime, validate } = job
     const timeout = yield* positive(operation, "timeout", params.timeout ?? "10 minutes")
-    const { request, resolved } = yield* prepare(runtime, target, variables, params, {})
+    const { request, variables } = yield* prepare(job, "sync")
     const started = yield* Clock.currentTimeMillis
     const { requestId, value } = yield* Create.create(
       runtime.api,
       { operation, request, decode: decodeSync, timeout },
-      { retryCreates: runtime.retryCreates }
+      runtime
     ).pipe(Effect.catch(failedAnswer))
     const id = value.id ?? requestId ?? "unknown"
     const ref = RunRef.make({ provider, kind: "sync", id, ...(requestId === undefined ? undefined : { requestId }) })
@@ -59,78 +53,59 @@ export const executeSync = <Output>(
       id,
       status: Effect.succeed("succeeded" as const),
       requestId: Effect.succeed(requestId),
-      variables: resolved,
+      variables,
       params,
       result,
       finishReason,
       rawResult: Effect.succeed(value.raw),
       cancel: Effect.void
     }
-  }).pipe(Telemetry.span("TelaCanvas.execute", spanAttributes(target, params, "sync")))
-
-type AnyAsyncParams<E, R> = RunParams<boolean, E, R> | DynamicParams<boolean, E, R> | TaskParams<boolean, E, R>
+  }).pipe(Telemetry.span("TelaCanvas.execute", spanAttributes(job, "sync")))
 
 /** Creates an execution, or a task, and checks first how it will be polled. */
-const createAsync = <E, R>(runtime: Runtime, target: Target, variables: unknown, params: AnyAsyncParams<E, R>) =>
+const create = <Output, E, R>(job: Job<Output, E, R>) =>
   Effect.gen(function*() {
+    const { params, runtime, target } = job
     yield* Options.checkOnCreated(operation, params.onCreated)
-    const policy = yield* makePolicy(
-      operation,
-      params,
-      params.webhookUrl !== undefined && runtime.webhooks !== undefined
-    )
-    const { request, resolved } = yield* prepare(runtime, target, variables, params, { async: true })
+    const isWebhookExpected = params.webhookUrl !== undefined && runtime.webhooks !== undefined
+    const policy = yield* makePolicy(operation, params, isWebhookExpected)
+    const { request, variables } = yield* prepare(job, "async")
     const createdAt = yield* Clock.currentTimeMillis
-    const kind = target._tag === "Application" ? "task" : "execution"
-    const created = yield* Create.create(
-      runtime.api,
-      { operation, request, decode: decodeCreated(kind) },
-      { retryCreates: runtime.retryCreates }
-    ).pipe(
-      Effect.map(({ requestId, value }) => {
-        const { id, task } = value
-        const ref = RunRef.make({
-          provider,
-          kind,
-          id,
-          createdAt,
-          ...(requestId === undefined ? undefined : { requestId })
-        })
-        return { id, ref, requestId, task, snapshot: { ...value, requestId } }
-      }),
-      Effect.tap(({ id, ref }) => Effect.andThen(Create.accepted(ref), Effect.annotateCurrentSpan("run.id", id))),
-      (created) => Create.thenOnCreated(created, params.onCreated)
-    )
-    return { ...created, policy, resolved }
-  }).pipe(Telemetry.span("TelaCanvas.execute", spanAttributes(target, params, "async")))
+    const kind = target.applicationId === undefined ? "execution" : "task"
+    const created = yield* Create.create(runtime.api, { operation, request, decode: decodeCreated(kind) }, runtime)
+      .pipe(
+        Effect.map(({ requestId, value }) => {
+          const { id, task } = value
+          const ref = RunRef.make({
+            provider,
+            kind,
+            id,
+            createdAt,
+            ...(requestId === undefined ? undefined : { requestId })
+          })
+          return { id, ref, requestId, task, snapshot: { ...value, requestId } }
+        }),
+        Effect.tap(({ id, ref }) => Effect.andThen(Create.accepted(ref), Effect.annotateCurrentSpan("run.id", id))),
+        (created) => Create.thenOnCreated(created, params.onCreated)
+      )
+    return { ...created, policy, variables }
+  }).pipe(Telemetry.span("TelaCanvas.execute", spanAttributes(job, "async")))
 
 /** Creates an execution, or a task, that is polled when its result is requested. */
 export const executeAsync = <Output, E, R>(
-  runtime: Runtime,
-  target: Target,
-  variables: unknown,
-  params: AnyAsyncParams<E, R>,
-  validate: Validate<Output>
+  job: Job<Output, E, R>
 ): Effect.Effect<AsyncExecution<Output>, ExecuteError | OnCreatedErrorOf<E>, R> =>
-  Effect.flatMap(
-    createAsync(runtime, target, variables, params),
-    ({ policy, ref, requestId, resolved, snapshot }) =>
-      follow(runtime, ref, snapshot, policy, validate, { params, requestId, variables: resolved, wasLookedUp: false })
-  )
+  Effect.flatMap(create(job), (created) => follow({ ...job, ...created, wasLookedUp: false }))
 
 /** Creates an execution, or a task, polls it until it ends, and returns its output. */
-export const run = <Output, E, R>(
-  runtime: Runtime,
-  target: Target,
-  variables: unknown,
-  params: AnyAsyncParams<E, R>,
-  validate: Validate<Output>
-): Effect.Effect<Output, CanvasRunError<E>, R> =>
-  Effect.flatMap(
-    createAsync(runtime, target, variables, params),
+export const run = <Output, E, R>(job: Job<Output, E, R>): Effect.Effect<Output, CanvasRunError<E>, R> => {
+  const { runtime, validate } = job
+  return Effect.flatMap(
+    create(job),
     ({ policy, ref, task }) =>
       Effect.flatMap(
         Run.wait(source(runtime.api, ref, runtime.webhooks, task?.completionRunId), policy),
         ({ output, requestId }) => validated(validate, output, { ref, requestId })
       )
   )
+}

@@ -20,6 +20,7 @@ import type {
   GetExecutionParams,
   ResultError
 } from "../TelaExecution.ts"
+import type { AnyParams } from "./canvasParams.ts"
 import { type Validate, validated } from "./output.ts"
 import { makePolicy } from "./policy.ts"
 import { refOf } from "./ref.ts"
@@ -53,7 +54,12 @@ export const getExecution = <Output>(
           : Effect.fail(error))
     })
     const { requestId, value } = yield* lookUp
-    return yield* follow(runtime, ref, { ...value, requestId }, policy, validate, {
+    return yield* follow({
+      runtime,
+      ref,
+      snapshot: { ...value, requestId },
+      policy,
+      validate,
       params,
       requestId: ref.requestId,
       variables: undefined,
@@ -61,44 +67,45 @@ export const getExecution = <Output>(
     })
   })
 
-/** An execution that is followed. */
-interface Followed<Output> {
+/** An execution, or a task, to follow. */
+interface Known<Output> {
+  readonly runtime: Pick<Runtime, "api" | "webhooks">
   readonly ref: RunRef.RunRef
+  /** The first snapshot. */
+  readonly snapshot: ExecutionSnapshot
+  readonly policy: RunSource.Policy<ExecutionSnapshot>
   readonly validate: Validate<Output>
+  readonly params: AnyParams | GetExecutionParams
+  readonly requestId: string | undefined
+  readonly variables: unknown
+  readonly wasLookedUp: boolean
+}
+
+/** An execution that is followed. */
+interface Followed<Output> extends Pick<Known<Output>, "ref" | "validate"> {
   /** The latest snapshot. */
   readonly latest: Ref.Ref<ExecutionSnapshot>
-  /** The validated output, once it has been asked for. */
+  /** The validated output, once it has been requested. */
   readonly validation: Ref.Ref<Exit.Exit<Output, InvalidOutputError> | undefined>
 }
 
-/** Makes the value of an execution whose first snapshot is `initial`. Nothing is polled until its result is asked for. */
-export const follow = <Output>(
-  { api, webhooks }: Pick<Runtime, "api" | "webhooks">,
-  ref: RunRef.RunRef,
-  initial: ExecutionSnapshot,
-  policy: RunSource.Policy<ExecutionSnapshot>,
-  validate: Validate<Output>,
-  info: {
-    readonly params: AsyncExecution<Output>["params"]
-    readonly requestId: string | undefined
-    readonly variables: unknown
-    readonly wasLookedUp: boolean
-  }
-): Effect.Effect<AsyncExecution<Output>> =>
+/** Makes the value that the caller holds. Nothing is polled until its result is requested. */
+export const follow = <Output>(known: Known<Output>): Effect.Effect<AsyncExecution<Output>> =>
   Effect.gen(function*() {
+    const { params, policy, ref, requestId, runtime, snapshot, validate, variables, wasLookedUp } = known
     const followed: Followed<Output> = {
       ref,
       validate,
-      latest: yield* Ref.make(initial),
+      latest: yield* Ref.make(snapshot),
       validation: yield* Ref.make<Exit.Exit<Output, InvalidOutputError> | undefined>(undefined)
     }
-    const origin = source(api, ref, webhooks, initial.task?.completionRunId)
-    const hadEnded = initial.status === "succeeded" || initial.status === "failed"
+    const origin = source(runtime.api, ref, runtime.webhooks, snapshot.task?.completionRunId)
+    const hadEnded = snapshot.status === "succeeded" || snapshot.status === "failed"
     const shared = yield* Run.share<Source, never, never>(
       {
         ...origin,
         retrieve: hadEnded
-          ? Effect.succeed({ value: initial, requestId: initial.requestId, retryAfter: undefined })
+          ? Effect.succeed({ value: snapshot, requestId: snapshot.requestId, retryAfter: undefined })
           : Effect.tap(origin.retrieve, ({ value }) => Ref.set(followed.latest, value))
       },
       policy
@@ -110,16 +117,16 @@ export const follow = <Output>(
       isStream: false as const,
       id: ref.id,
       ref,
-      requestId: Effect.succeed(info.requestId),
-      variables: info.variables,
-      params: info.params,
-      task: initial.task,
+      requestId: Effect.succeed(requestId),
+      variables,
+      params: params as AsyncExecution<Output>["params"],
+      task: snapshot.task,
       status: statusOf(followed),
       poll: Effect.asVoid(Effect.forkScoped(Effect.ignore(result))),
       result,
       rawResult: Effect.map(shared.wait, ({ raw }) => raw),
       watch: shared.watch,
-      events: hadEnded && info.wasLookedUp ? Stream.empty : eventsOf(followed, shared.polls),
+      events: hadEnded && wasLookedUp ? Stream.empty : eventsOf(followed, shared.polls),
       cancel: shared.stop
     }
   })

@@ -7,9 +7,11 @@ import { quote } from "../../internal/describe.ts"
 import * as Options from "../../internal/options.ts"
 import { type BadRequestError, type FileInputError, refused, type RequestError } from "../../RunError.ts"
 import type * as Webhooks from "../../Webhooks.ts"
-import { type ExecuteParams, provider, type VersionParams, type WebhookParams } from "../TelaExecution.ts"
+import { provider } from "../TelaExecution.ts"
 import type * as Wire from "../TelaSchema.ts"
+import type { AnyParams, Target } from "./canvasParams.ts"
 import * as Files from "./files.ts"
+import type { Validate } from "./output.ts"
 
 /** The settings of a client that its requests need. */
 export interface Runtime extends Files.Uploader {
@@ -17,24 +19,26 @@ export interface Runtime extends Files.Uploader {
   readonly webhooks: Webhooks.Service | undefined
 }
 
-/** What is executed: a canvas, one of its versions, or an application. */
-export type Target =
-  | { readonly _tag: "Canvas"; readonly id: string; readonly versionId?: undefined }
-  | { readonly _tag: "Version"; readonly versionId: string; readonly id?: string | undefined }
-  | { readonly _tag: "Application"; readonly applicationId: string }
+/** An execution to start. Its parameters are checked, and its variables are encoded. */
+export interface Job<Output, E = unknown, R = unknown> {
+  readonly runtime: Runtime
+  readonly target: Target
+  readonly variables: unknown
+  readonly params: AnyParams<E, R>
+  readonly validate: Validate<Output>
+}
 
 /** The name of the operation in errors. */
 export const operation = "canvas.execute"
 
-/** Checks the parameters, uploads the files, and returns the request with the variables as they are sent. */
+type Mode = "sync" | "async" | "stream"
+
+/** Checks the values of the parameters, uploads the files, and returns the request with the variables as they are sent. */
 export const prepare = (
-  runtime: Runtime,
-  target: Target,
-  variables: unknown,
-  params: ExecuteParams & VersionParams & WebhookParams & { readonly label?: string | undefined },
-  mode: { readonly async?: true; readonly stream?: true }
+  { params, runtime, target, variables }: Job<unknown>,
+  mode: Mode
 ): Effect.Effect<
-  { readonly request: HttpClientRequest.HttpClientRequest; readonly resolved: unknown },
+  { readonly request: HttpClientRequest.HttpClientRequest; readonly variables: unknown },
   RequestError | FileInputError
 > =>
   Effect.gen(function*() {
@@ -59,23 +63,22 @@ export const prepare = (
         label: params.label,
         webhook_url: params.webhookUrl
       }),
-      ...mode
+      ...(mode === "sync" ? undefined : { [mode]: true })
     })
-    return { resolved, request: HttpClientRequest.post("/v2/chat/completions", { headers, body }) }
+    return { variables: resolved, request: HttpClientRequest.post("/v2/chat/completions", { headers, body }) }
   })
 
 /** The attributes of the span of an execution. */
 export const spanAttributes = (
-  target: Target,
-  params: ExecuteParams & VersionParams,
-  mode: "sync" | "async" | "stream"
+  { params, target: { applicationId, id, versionId } }: Job<unknown>,
+  mode: Mode
 ): Record<string, unknown> => ({
   "run.provider": provider,
   "execution.mode": mode,
   ...defined({
-    "canvas.id": target._tag === "Application" ? undefined : target.id,
-    "canvas.version_id": params.versionId ?? (target._tag === "Application" ? undefined : target.versionId),
-    "canvas.application_id": target._tag === "Application" ? target.applicationId : undefined
+    "canvas.id": id,
+    "canvas.version_id": params.versionId ?? versionId,
+    "canvas.application_id": applicationId
   })
 })
 
@@ -122,16 +125,12 @@ const forwardedHeaders = (given: unknown): Effect.Effect<Record<string, string>,
   return Effect.succeed(headers)
 }
 
-const targetFields = (target: Target, { environmentName, versionId }: VersionParams): Record<string, string> => {
-  if (target._tag === "Application") return { application_id: target.applicationId }
-  const version = versionId ?? target.versionId
-  const canvas = target.id
-  return {
-    ...(canvas === undefined ? undefined : { canvas_id: canvas }),
-    ...(version === undefined ? undefined : { version_id: version }),
-    ...(environmentName === undefined || version !== undefined ? undefined : { environment_name: environmentName })
-  }
-}
+const targetFields = (target: Target, { environmentName, versionId = target.versionId }: AnyParams) =>
+  target.applicationId !== undefined ? { application_id: target.applicationId } : defined({
+    canvas_id: target.id,
+    version_id: versionId,
+    environment_name: versionId === undefined ? environmentName : undefined
+  })
 
 const encodeOverride = ({ functions, model, structuredOutput, temperature, type }: Wire.Override) => ({
   type,

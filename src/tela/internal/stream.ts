@@ -9,28 +9,22 @@ import * as Create from "../../internal/create.ts"
 import * as TimerQueue from "../../internal/polling/timerQueue.ts"
 import * as Telemetry from "../../internal/telemetry.ts"
 import { provider } from "../TelaExecution.ts"
-import type { StreamError, StreamParams, StreamPart } from "../TelaStream.ts"
-import type { Validate } from "./output.ts"
+import type { StreamError, StreamPart } from "../TelaStream.ts"
 import { positive } from "./policy.ts"
-import { operation, prepare, type Runtime, spanAttributes, type Target } from "./request.ts"
+import { type Job, operation, prepare, spanAttributes } from "./request.ts"
 import { read } from "./streamReader.ts"
 import { failedStream } from "./syncAnswer.ts"
 
 /** Executes and streams. Each run of the stream is a new execution. */
-export const executeStream = <Output>(
-  runtime: Runtime,
-  target: Target,
-  variables: unknown,
-  params: Omit<StreamParams, "stream">,
-  validate: Validate<Output>
-): Stream.Stream<StreamPart<Output>, StreamError> =>
+export const executeStream = <Output>(job: Job<Output>): Stream.Stream<StreamPart<Output>, StreamError> =>
   Stream.unwrap(
     Create.operation(Effect.gen(function*() {
+      const { params, runtime, validate } = job
       const first = yield* positive(operation, "firstEventTimeout", params.firstEventTimeout ?? "5 minutes")
       const idle = yield* positive(operation, "idleTimeout", params.idleTimeout ?? "1 minute")
       const total = yield* positive(operation, "timeout", params.timeout ?? Infinity)
       const started = yield* Clock.currentTimeMillis
-      const { request } = yield* prepare(runtime, target, variables, params, { stream: true })
+      const { request } = yield* prepare(job, "stream")
       const opened = yield* Create.open(
         runtime.api,
         {
@@ -38,7 +32,7 @@ export const executeStream = <Output>(
           request: HttpClientRequest.setHeader(request, "accept", "text/event-stream, application/json"),
           timeout: Duration.min(first, total)
         },
-        { retryCreates: runtime.retryCreates }
+        runtime
       ).pipe(Effect.catch(failedStream))
       yield* Telemetry.countCreated(provider)
       let hasEnded = false
@@ -63,4 +57,4 @@ export const executeStream = <Output>(
         onEnd
       }))
     }))
-  ).pipe(Telemetry.streamSpan("TelaCanvas.execute", spanAttributes(target, params, "stream")))
+  ).pipe(Telemetry.streamSpan("TelaCanvas.execute", spanAttributes(job, "stream")))

@@ -10,16 +10,9 @@ import * as Predicate from "effect/Predicate"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import { type Received, refused, StreamInterruptedError } from "../../RunError.ts"
-import type {
-  DynamicStreamParams,
-  StreamError,
-  StreamExecution,
-  StreamParams,
-  StreamPart,
-  StreamStatus
-} from "../TelaStream.ts"
+import type { DynamicStreamParams, StreamError, StreamExecution, StreamPart, StreamStatus } from "../TelaStream.ts"
 import type { Validate } from "./output.ts"
-import { operation } from "./request.ts"
+import { type Job, operation } from "./request.ts"
 
 interface State {
   readonly status: StreamStatus
@@ -29,14 +22,11 @@ interface State {
 }
 
 /** Makes the value. `open` starts a new execution each time that its stream is run. */
-export const make = <Output>(options: {
-  readonly params: StreamParams | DynamicStreamParams
-  readonly variables: unknown
-  readonly validate: Validate<Output>
-  readonly open: <A>(validate: Validate<A>) => Stream.Stream<StreamPart<A>, StreamError>
-}): Effect.Effect<StreamExecution<Output>> =>
+export const make = <Output>(
+  { params, validate, variables }: Pick<Job<Output>, "params" | "validate" | "variables">,
+  open: <A>(validate: Validate<A>) => Stream.Stream<StreamPart<A>, StreamError>
+): Effect.Effect<StreamExecution<Output>> =>
   Effect.gen(function*() {
-    const { open, params, validate, variables } = options
     const state = yield* Ref.make<State>({
       status: "created",
       startedAt: undefined,
@@ -96,7 +86,7 @@ export const make = <Output>(options: {
       isSync: false as const,
       isAsync: false as const,
       isStream: true as const,
-      params,
+      params: params as DynamicStreamParams,
       variables,
       requestId: Effect.map(Ref.get(state), ({ requestId }) => requestId),
       status: Effect.map(Ref.get(state), ({ status }) => status),

@@ -274,7 +274,7 @@ const create = (
     const { value } = yield* Create.create(
       runtime.api,
       { operation, request: HttpClientRequest.post("/task", { body }), decode: decodeCreated(tasks.length) },
-      { retryCreates: runtime.retryCreates }
+      runtime
     )
     yield* Effect.forEach(value, () => Telemetry.countCreated(provider), { discard: true })
     return value
