@@ -9,7 +9,7 @@ import { gzipSync } from "node:zlib"
 import { Artifact, RunError, Spine } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { type Behaviour, makeStore, optionsOn, part, type Received, sourceOf } from "./fileStore.ts"
-import { serve } from "./internal/loopback.ts"
+import { serve } from "./internal/http/loopback.ts"
 
 const content = "0123456789abcdefghij"
 

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { FileInput, RunError, RunStore, Spine, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
-import { json, onBody, serve } from "./internal/loopback.ts"
+import { json, onBody, serve } from "./internal/http/loopback.ts"
 
 const runId = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const key = Redacted.make("sk_planted_secret_0001")

@@ -33,7 +33,7 @@ import {
   sideFieldOr,
   withFallback,
   withRaw
-} from "../internal/wire.ts"
+} from "../internal/responseSchema.ts"
 
 /**
  * The templates a run can be created with. Without one, Spine uses `auto`.

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { absentable, open, openLiterals, sideField, sideFieldOr, withFallback } from "../internal/wire.ts"
+import { absentable, open, openLiterals, sideField, sideFieldOr, withFallback } from "../internal/responseSchema.ts"
 
 /**
  * A variable that a canvas takes.

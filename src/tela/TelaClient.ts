@@ -34,7 +34,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 import type { ClientOptions } from "../ClientOptions.ts"
 import type { AnySchema } from "./internal/anySchema.ts"
-import * as Client from "../internal/client.ts"
+import * as Client from "../internal/http/client.ts"
 import * as Mock from "../internal/mock.ts"
 import {
   ConfigError,

@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { sideField } from "../internal/wire.ts"
+import { sideField } from "../internal/responseSchema.ts"
 
 /**
  * One page of a list. The provider shows pages as `{ data, meta }` in one place and as bare arrays in another, so either

@@ -13,7 +13,16 @@
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Id } from "../internal/id.ts"
-import { absentable, Count, open, openLiterals, renamed, sideField, sideFieldOr, withRaw } from "../internal/wire.ts"
+import {
+  absentable,
+  Count,
+  open,
+  openLiterals,
+  renamed,
+  sideField,
+  sideFieldOr,
+  withRaw
+} from "../internal/responseSchema.ts"
 
 /**
  * What one step of the chat history says.

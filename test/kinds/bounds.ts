@@ -8,7 +8,7 @@ import { HttpClient, HttpClientResponse } from "effect/http"
 import { FileInput, RunError, Spine, Tela, Webhooks } from "canvas-runs"
 import type { Place } from "./kind.ts"
 
-const platform = "src/internal/fetchPlatform.ts"
+const platform = "src/internal/http/fetchPlatform.ts"
 const hub = "src/Webhooks.ts"
 const describe = "src/internal/describe.ts"
 
@@ -252,7 +252,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "bounds: an error keeps so much of a body",
-    mutant: { file: "src/internal/http.ts", find: "clean.length > maxBodyLength ? undefined :", replace: "" },
+    mutant: { file: "src/internal/http/api.ts", find: "clean.length > maxBodyLength ? undefined :", replace: "" },
     inputs: {
       "of one text": refusedWith(JSON.stringify({ success: false, error: { message: long } })),
       "of many members": refusedWith(JSON.stringify(Object.fromEntries(Array.from({ length: 9000 }, (_, n) => [n, n]))))

@@ -349,7 +349,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "reserveTurn: a delay without end limits nothing",
     mutant: {
-      file: "src/internal/client.ts",
+      file: "src/internal/http/client.ts",
       find: "Option.filter(Options.durationOf(consumed?.delay), Duration.isFinite)",
       replace: "Options.durationOf(consumed?.delay)"
     },

@@ -5,7 +5,7 @@ import type { StandardSchemaV1 } from "effect/StandardSchema"
 import { TestClock } from "effect/testing"
 import { z } from "zod"
 import { RunError, RunRef } from "canvas-runs"
-import { thenOnCreated } from "../../src/internal/create.ts"
+import { thenOnCreated } from "../../src/internal/http/create.ts"
 import { canvasId, failure, finish, live, setup, success } from "../tela/support.ts"
 import type { Place } from "./kind.ts"
 
@@ -360,7 +360,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "thenOnCreated: the ref is logged when onCreated dies",
     mutant: {
-      file: "src/internal/create.ts",
+      file: "src/internal/http/create.ts",
       find: "Cause.hasFails(cause) ? Effect.void :",
       replace: "Cause.hasFails(cause) || !Cause.hasFails(cause) ? Effect.void :"
     },
@@ -372,7 +372,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "thenOnCreated: a hook that returns no Effect is an OnCreatedError with the ref",
     mutant: {
-      file: "src/internal/create.ts",
+      file: "src/internal/http/create.ts",
       find: "return Effect.isEffect(stored)\n",
       replace: "return stored !== ref\n"
     },

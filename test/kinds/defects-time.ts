@@ -349,7 +349,7 @@ const endless = (piece: Uint8Array, init?: ResponseInit) =>
 
 const pieceOf = (piece: unknown) => http(response({ start: (controller) => controller.enqueue(piece) }))
 
-const platform = "src/internal/fetchPlatform.ts"
+const platform = "src/internal/http/fetchPlatform.ts"
 
 export const places: ReadonlyArray<Place> = [
   {
@@ -594,7 +594,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a client of the program that throws, or gives no response, is a failure of the transport",
     mutant: {
-      file: "src/internal/http.ts",
+      file: "src/internal/http/api.ts",
       find: "Effect.catchDefect((cause) =>",
       replace: "Effect.catchIf(() => false, (cause) =>"
     },

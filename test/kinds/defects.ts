@@ -965,7 +965,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "the slot of the rate limiter is left whatever happens in it",
     mutant: {
-      file: "src/internal/client.ts",
+      file: "src/internal/http/client.ts",
       find: "Effect.ensuring(restore(take), Effect.sync(leave))",
       replace: "Effect.tap(restore(take), Effect.sync(leave))"
     },

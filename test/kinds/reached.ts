@@ -19,9 +19,9 @@ import { listen, tls } from "../support/servers.ts"
 import type { Place } from "./kind.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
-const neverSent = "src/internal/neverSent.ts"
-const http = "src/internal/http.ts"
-const create = "src/internal/create.ts"
+const neverSent = "src/internal/http/neverSent.ts"
+const http = "src/internal/http/api.ts"
+const create = "src/internal/http/create.ts"
 const store = "src/RunStore.ts"
 
 // -- transports -------------------------------------------------------------------------------------------------------
@@ -838,7 +838,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a fetch client counts each request that it sends",
-    mutant: { file: "src/internal/fetchPlatform.ts", find: "sends.count++", replace: "" },
+    mutant: { file: "src/internal/http/fetchPlatform.ts", find: "sends.count++", replace: "" },
     inputs: {
       "a reset, then 402": repeats(fetching, throughTransform, 402),
       "a reset, then 403": repeats(fetching, throughMake, 403),
@@ -868,7 +868,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a failed connection of the program's own fetch proves nothing",
-    mutant: { file: "src/internal/sends.ts", find: "sends.count > 1 || sends.isOwnFetch", replace: "sends.count > 1" },
+    mutant: {
+      file: "src/internal/http/sends.ts",
+      find: "sends.count > 1 || sends.isOwnFetch",
+      replace: "sends.count > 1"
+    },
     inputs: {
       "a fetch that tries again at an address where nobody listens": ownFetch((url, init) =>
         fetch(url, init).catch(() => fetch("http://127.0.0.1:1/", init))
@@ -955,7 +959,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a request counts as sent when undici has begun to write it",
-    mutant: { file: "src/internal/sends.ts", find: "sends.isWritten = true\n", replace: "" },
+    mutant: { file: "src/internal/http/sends.ts", find: "sends.isWritten = true\n", replace: "" },
     inputs: {
       "through fetch": endsOn(fetching, "http", "CreateOutcomeUnknownError"),
       "through undici": endsOn(node, "http", "CreateOutcomeUnknownError"),
@@ -965,7 +969,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a dispatcher of the program's is no proof that a request was not written",
     mutant: {
-      file: "src/internal/fetchPlatform.ts",
+      file: "src/internal/http/fetchPlatform.ts",
       find: "sends !== undefined && isUntouched(inner)",
       replace: "sends !== undefined"
     },

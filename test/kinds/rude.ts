@@ -37,9 +37,9 @@ const place = (name: Rude.Name, what: string, mutant: Removal, ...shown: readonl
   )
 })
 
-const http = "src/internal/http.ts"
-const platform = "src/internal/fetchPlatform.ts"
-const wire = "src/internal/wire.ts"
+const http = "src/internal/http/api.ts"
+const platform = "src/internal/http/fetchPlatform.ts"
+const wire = "src/internal/responseSchema.ts"
 const sse = "src/tela/internal/sse.ts"
 const artifact = "src/Artifact.ts"
 const fold = "src/tela/internal/streamFold.ts"
@@ -79,7 +79,7 @@ export const places: ReadonlyArray<Place> = [
   place(
     "slow",
     "a response may take its time",
-    { file: "src/internal/client.ts", find: `options.requestTimeout ?? "60 seconds"`, replace: `"15 millis"` },
+    { file: "src/internal/http/client.ts", find: `options.requestTimeout ?? "60 seconds"`, replace: `"15 millis"` },
     { promise: "create: returns a plain ref" },
     { promise: "wait, promise 1" }
   ),
@@ -247,7 +247,7 @@ export const places: ReadonlyArray<Place> = [
     "relativeLinks",
     "a link that is a path is one of the API",
     {
-      file: "src/internal/transfer.ts",
+      file: "src/internal/http/transfer.ts",
       find: `if (baseUrl === undefined || text === "" ||`,
       replace: `if (text !== undefined ||`
     },

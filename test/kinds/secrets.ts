@@ -11,9 +11,9 @@ import { NodeHttp } from "canvas-runs/node"
 import type { Place } from "./kind.ts"
 import { recordSpans } from "../support/spans.ts"
 
-const http = "src/internal/http.ts"
+const http = "src/internal/http/api.ts"
 const secret = "src/internal/secret.ts"
-const client = "src/internal/client.ts"
+const client = "src/internal/http/client.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const key = "sk_planted<&>'key'_0001"
@@ -219,7 +219,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "secrets: requests have no spans of the HTTP client, which show their links",
     mutant: {
-      file: "src/internal/fetchPlatform.ts",
+      file: "src/internal/http/fetchPlatform.ts",
       find: "Context.add(HttpClient.TracerDisabledWhen, () => true)",
       replace: "Context.add(HttpClient.TracerDisabledWhen, () => false)"
     },

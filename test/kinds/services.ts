@@ -6,7 +6,7 @@ import { RateLimiter } from "effect/persistence"
 import { Spine, Tela, Webhooks } from "canvas-runs"
 import type { Place } from "./kind.ts"
 
-const client = "src/internal/client.ts"
+const client = "src/internal/http/client.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const options = { apiKey: Redacted.make("key_of_services"), retry: Schedule.recurs(0) }

@@ -195,7 +195,7 @@ const other = (headers: Record<string, string>, stream: Stream.Stream<Uint8Array
     )
   )
 
-const platform = "src/internal/fetchPlatform.ts"
+const platform = "src/internal/http/fetchPlatform.ts"
 
 const limitless = "0 0"
 const untouched = "undefined undefined"
@@ -419,7 +419,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "An answer that the client left compressed is named, and not asked for again",
-    mutant: { file: "src/internal/http.ts", find: "if (encoding !== undefined) {", replace: "if (false) {" },
+    mutant: { file: "src/internal/http/api.ts", find: "if (encoding !== undefined) {", replace: "if (false) {" },
     inputs: Object.fromEntries(["br", "x-gzip"].map((encoding) => [
       `in ${encoding}, by a client that decodes nothing`,
       () =>

@@ -2,8 +2,8 @@
 export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/tela/internal/sse.ts": ["test/tela/internal/sse.test.ts", "test/tela/internal/sse.spec-table.test.ts"],
   "src/RunStore.ts": ["test/RunStore.test.ts"],
-  "src/internal/create.ts": [
-    "test/internal/create.test.ts",
+  "src/internal/http/create.ts": [
+    "test/internal/http/create.test.ts",
     "test/kinds/reached.test.ts",
     "test/spine/SpineRuns.test.ts",
     "test/tela/TelaExecution.test.ts"
@@ -12,13 +12,13 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/internal/webhookRoute.ts": ["test/Webhooks.test.ts"],
   "src/spine/SpineWebhook.ts": ["test/Webhooks.test.ts"],
   "src/tela/TelaWebhook.ts": ["test/Webhooks.test.ts"],
-  "src/internal/http.ts": [
-    "test/internal/httpCalls.test.ts",
-    "test/internal/http.test.ts"
+  "src/internal/http/api.ts": [
+    "test/internal/http/api.test.ts",
+    "test/internal/http/clients.test.ts"
   ],
   "src/internal/polling/pollLoop.ts": ["test/internal/polling/pollLoop.test.ts"],
-  "src/internal/transfer.ts": [
-    "test/internal/transfer.test.ts",
+  "src/internal/http/transfer.ts": [
+    "test/internal/http/transfer.test.ts",
     "test/Artifact.test.ts",
     "test/uploads.test.ts",
     "test/downloads.test.ts",

@@ -26,8 +26,8 @@ const mutant = (file: string, breaks: string, find: string, replace: string): Mu
 
 const loop = "src/internal/polling/pollLoop.ts"
 const run = "src/Run.ts"
-const http = "src/internal/http.ts"
-const create = "src/internal/create.ts"
+const http = "src/internal/http/api.ts"
+const create = "src/internal/http/create.ts"
 const secret = "src/internal/secret.ts"
 const spineSource = "src/spine/internal/source.ts"
 const spineCreate = "src/spine/internal/create.ts"
@@ -262,7 +262,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     "[cause.message,"
   ),
   mutant(
-    "src/internal/fetchPlatform.ts",
+    "src/internal/http/fetchPlatform.ts",
     "the client's own spans are kept",
     "HttpClient.TracerDisabledWhen, () => true",
     "HttpClient.TracerDisabledWhen, () => false"
@@ -460,19 +460,19 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   // Jobs: the rate limiter
   mutant(
-    "src/internal/client.ts",
+    "src/internal/http/client.ts",
     "jobs: a turn of long ago is used",
     "readyAt !== undefined && readyAt > now()",
     "readyAt !== undefined"
   ),
   mutant(
-    "src/internal/client.ts",
+    "src/internal/http/client.ts",
     "jobs: nobody waits for a turn",
     "return millis > 0 ? Effect.sleep(millis) : Effect.void",
     "return Effect.void"
   ),
   mutant(
-    "src/internal/client.ts",
+    "src/internal/http/client.ts",
     "jobs: the whole limit may go at once",
     "const bucket = Math.max(1, atOnce)",
     "const bucket = limit"

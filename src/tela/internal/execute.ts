@@ -1,7 +1,7 @@
 /** Executions in the synchronous and the asynchronous mode. Streams are in `stream.ts`. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Create from "../../internal/create.ts"
+import * as Create from "../../internal/http/create.ts"
 import * as Options from "../../internal/options.ts"
 import * as RunRef from "../../internal/ref.ts"
 import * as Telemetry from "../../internal/telemetry.ts"

@@ -8,7 +8,7 @@ import * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as FetchPlatform from "../../internal/fetchPlatform.ts"
+import * as FetchPlatform from "../../internal/http/fetchPlatform.ts"
 
 /** Takes the pieces of a body, and its end. */
 export interface Sink {

@@ -9,8 +9,8 @@ import { promisify } from "node:util"
 import * as undici from "undici"
 import { vi } from "vitest"
 import { Spine, Tela } from "canvas-runs"
-import type * as FetchPlatform from "../../src/internal/fetchPlatform.ts"
-import { serve, serveProxy } from "../support/servers.ts"
+import type * as FetchPlatform from "../../../src/internal/http/fetchPlatform.ts"
+import { serve, serveProxy } from "../../support/servers.ts"
 
 const apiKey = Redacted.make("sk_spine_platform")
 const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
@@ -278,7 +278,9 @@ describe("caches", () => {
       }
       vi.stubGlobal("Request", OldRequest)
       vi.resetModules()
-      const fresh: typeof FetchPlatform = yield* Effect.promise(() => import("../../src/internal/fetchPlatform.ts"))
+      const fresh: typeof FetchPlatform = yield* Effect.promise(() =>
+        import("../../../src/internal/http/fetchPlatform.ts")
+      )
       const init = Context.get(
         fresh.context(undefined) as Context.Context<FetchHttpClient.RequestInit>,
         FetchHttpClient.RequestInit

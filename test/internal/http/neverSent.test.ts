@@ -16,7 +16,7 @@ import * as Tls from "node:tls"
 import { fileURLToPath } from "node:url"
 import * as Undici from "undici"
 
-const pem = (name: string) => readFileSync(fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url)))
+const pem = (name: string) => readFileSync(fileURLToPath(new URL(`../../fixtures/tls/${name}.pem`, import.meta.url)))
 const ca = pem("ca")
 const identity = (certificate: string) => ({ key: pem("key"), cert: pem(certificate) })
 

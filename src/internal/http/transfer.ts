@@ -8,7 +8,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as Predicate from "effect/Predicate"
 import * as FetchPlatform from "./fetchPlatform.ts"
-import { parseRetryAfter } from "./http.ts"
+import { parseRetryAfter } from "./api.ts"
 
 export { isRefusedRedirect } from "./fetchPlatform.ts"
 

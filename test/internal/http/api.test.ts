@@ -28,9 +28,9 @@ import {
 import { TestClock } from "effect/testing"
 import { RunError, RunRef } from "canvas-runs"
 import { inspect } from "node:util"
-import { defaultRetry } from "../../src/ClientOptions.ts"
-import * as Http from "../../src/internal/http.ts"
-import { CurrentSends, make as makeSends, type Sends } from "../../src/internal/sends.ts"
+import { defaultRetry } from "../../../src/ClientOptions.ts"
+import * as Http from "../../../src/internal/http/api.ts"
+import { CurrentSends, make as makeSends, type Sends } from "../../../src/internal/http/sends.ts"
 
 const key = "k-Secret/0123456789"
 const ref = RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" })

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Stream from "effect/Stream"
-import * as TimerQueue from "./polling/timerQueue.ts"
+import * as TimerQueue from "../polling/timerQueue.ts"
 
 /**
  * Sends a request whose body may be large. Progress is each piece of the body that the client asks for. `idleMillis` bounds the

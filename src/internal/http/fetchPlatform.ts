@@ -19,7 +19,7 @@ import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Sends from "./sends.ts"
-import { quote } from "./describe.ts"
+import { quote } from "../describe.ts"
 
 // --------------------------------------------------------------------------------------------------------------------
 // Requests

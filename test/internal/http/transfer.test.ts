@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Schedule } from "effect"
 import { HttpClientRequest, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
-import { proxyAdvice } from "../../src/internal/fetchPlatform.ts"
-import * as Transfer from "../../src/internal/transfer.ts"
+import { proxyAdvice } from "../../../src/internal/http/fetchPlatform.ts"
+import * as Transfer from "../../../src/internal/http/transfer.ts"
 
 describe("the address of a link", () => {
   const base = new URL("https://api.example/v1/")
