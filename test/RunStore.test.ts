@@ -520,11 +520,11 @@ describe("what the provider's clients make", () => {
       assert.notInclude(text, "sk_spine_stored_secret")
       assert.notInclude(text, "nobody else")
 
-      const { settle, unfinished } = yield* store
+      const { track, unfinished } = yield* store
       const fiber = yield* Effect.forkChild(Effect.gen(function*() {
         const [entry] = yield* unfinished
         if (entry?._tag !== "Created") return yield* Effect.die("it is not listed")
-        return yield* settle(entry.key, spine.runs.waitForCompletion(entry.ref, { timeout: "1 hour" }))
+        return yield* track(entry.key, spine.runs.waitForCompletion(entry.ref, { timeout: "1 hour" }))
       }))
       yield* Effect.repeat(Effect.yieldNow, { times: 50 })
       yield* TestClock.adjust("1 hour")
@@ -673,12 +673,12 @@ describe("the end of a run", () => {
     ["a defect", Effect.die("bug"), false]
   ]
   for (const [name, wait, isEnd] of outcomes) {
-    it.effect(`settle takes ${name} ${isEnd ? "for the end" : "for a wait that is to be done again"}`, () =>
+    it.effect(`track takes ${name} ${isEnd ? "for the end" : "for a wait that is to be done again"}`, () =>
       Effect.gen(function*() {
-        const { get, runOnce, settle, unfinished } = yield* RunStore.RunStore
+        const { get, runOnce, track, unfinished } = yield* RunStore.RunStore
         yield* runOnce("a", creating().create)
         let exit: Exit.Exit<unknown, unknown> | undefined
-        const lines = yield* logged(Effect.map(Effect.exit(settle("a", wait)), (ended) => exit = ended))
+        const lines = yield* logged(Effect.map(Effect.exit(track("a", wait)), (ended) => exit = ended))
         assert.deepStrictEqual(exit, yield* Effect.exit(wait))
         assert.deepStrictEqual(lines, [], "there is nothing to warn of")
         assert.strictEqual((yield* get("a"))?._tag, isEnd ? "Finished" : "Created")
@@ -694,27 +694,27 @@ describe("the end of a run", () => {
   ) {
     it.effect(`a wait that ${what} says nothing of a run that took the key meanwhile`, () =>
       Effect.gen(function*() {
-        const { attach, forget, get, runOnce, settle } = yield* RunStore.RunStore
+        const { attach, forget, get, runOnce, track } = yield* RunStore.RunStore
         yield* runOnce("a", creating().create)
         const meanwhile = Effect.andThen(forget("a"), attach("a", refOf("run-9")))
-        const exit = yield* Effect.exit(settle("a", Effect.andThen(meanwhile, wait)))
+        const exit = yield* Effect.exit(track("a", Effect.andThen(meanwhile, wait)))
         assert.deepStrictEqual(exit, yield* Effect.exit(wait))
         assert.deepStrictEqual(yield* Effect.map(get("a"), (entry) => entry?._tag), "Created")
       }).pipe(Effect.provide(RunStore.layerMemory)))
   }
 
-  it.effect("a wait that creates the run of its key first settles it", () =>
+  it.effect("a wait that creates the run of its key first marks it finished", () =>
     Effect.gen(function*() {
-      const { get, runOnce, settle } = yield* RunStore.RunStore
-      yield* settle("a", runOnce("a", creating().create))
+      const { get, runOnce, track } = yield* RunStore.RunStore
+      yield* track("a", runOnce("a", creating().create))
       assert.strictEqual((yield* get("a"))?._tag, "Finished")
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
-  it.effect("a wait that creates the run of its key first settles it with an error about that run too", () =>
+  it.effect("a wait that creates the run of its key first marks it finished with an error about that run too", () =>
     Effect.gen(function*() {
-      const { get, runOnce, settle } = yield* RunStore.RunStore
+      const { get, runOnce, track } = yield* RunStore.RunStore
       const wait = Effect.andThen(runOnce("a", creating().create), Effect.fail(failed))
-      assert.strictEqual(yield* Effect.flip(settle("a", wait)), failed)
+      assert.strictEqual(yield* Effect.flip(track("a", wait)), failed)
       assert.strictEqual((yield* get("a"))?._tag, "Finished")
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
@@ -990,21 +990,21 @@ describe("an entry that is not ours", () => {
 describe("errors of the store", () => {
   it.effect("a bad request names the call and the parameter, and says what was found under the key", () =>
     Effect.gen(function*() {
-      const { attach, complete, runOnce, settle } = yield* RunStore.RunStore
+      const { attach, complete, runOnce, track } = yield* RunStore.RunStore
       const { counter, create } = creating()
       yield* Effect.exit(runOnce("unknown", Effect.fail(noAnswer)))
       yield* attach("taken", refOf("run-9"))
       const cases: ReadonlyArray<readonly [Effect.Effect<unknown, unknown>, string, string, RegExp]> = [
         [complete("none"), "RunStore.complete", "key", /no run under "none"/],
         [complete("unknown"), "RunStore.complete", "key", /not known whether there is a run under "unknown"/],
-        [settle("none", Effect.void), "RunStore.settle", "key", /no run under "none"/],
+        [track("none", Effect.void), "RunStore.track", "key", /no run under "none"/],
         [attach("b", {} as never), "RunStore.attach", "ref", /names no run/],
         [attach("taken", refOf("run-8")), "RunStore.attach", "key", /test run run-9 under "taken"/],
         [runOnce("b", create, { onUnknown: "again" as never }), "RunStore.runOnce", "onUnknown", /"again"/],
         [runOnce("b", create, 7 as never), "RunStore.runOnce", "options", /options must be an object/],
         [runOnce(7 as never, create), "RunStore.runOnce", "key", /the key is 7; it must be text/],
         [runOnce("b", 7 as never), "RunStore.runOnce", "create", /an Effect/],
-        [settle("b", 7 as never), "RunStore.settle", "wait", /an Effect/],
+        [track("b", 7 as never), "RunStore.track", "wait", /an Effect/],
         [runOnce("b", create, { onUnknow: "fail" } as never), "RunStore.runOnce", "onUnknow", /Did you mean onUnknown/]
       ]
       for (const [call, operation, parameter, message] of cases) {
@@ -1023,15 +1023,15 @@ describe("errors of the store", () => {
     Effect.gen(function*() {
       const cause = yield* Effect.flip(diskFull)
       const full = makeDisk({ get: () => diskFull, set: () => diskFull, remove: () => diskFull })
-      const { forget, get, settle } = yield* full.store
+      const { forget, get, track } = yield* full.store
       const listing = yield* storeOn({ ...full.storage, keys: diskFull })
       const reading = yield* full.store
       full.content.set("canvas-runs/created/a", "{}")
       const cases: ReadonlyArray<readonly [Effect.Effect<unknown, unknown>, object, string]> = [
         [get("a"), { operation: "RunStore.get", key: "a" }, `the entry of "a" could not be read (disk full).`],
         [
-          settle("a", Effect.die("it waited")),
-          { operation: "RunStore.settle", key: "a" },
+          track("a", Effect.die("it waited")),
+          { operation: "RunStore.track", key: "a" },
           `the entry of "a" could not be read (disk full).`
         ],
         [forget("a"), { operation: "RunStore.forget", key: "a" }, `the entry of "a" could not be removed (disk full).`],
@@ -1090,13 +1090,13 @@ describe("errors of the store", () => {
       const { store } = makeDisk({
         set: (key) => key.includes("finished") || key.includes("created/b") ? diskFull : Effect.void
       })
-      const { runOnce, settle } = yield* store
+      const { runOnce, track } = yield* store
       yield* runOnce("a", creating().create)
       const failed = new RunError.RunFailedError({ message: "test", ref: refOf("run-1"), errors: [], run: {} })
-      const lines = yield* logged(Effect.map(Effect.flip(settle("a", Effect.fail(failed))), (error) => {
+      const lines = yield* logged(Effect.map(Effect.flip(track("a", Effect.fail(failed))), (error) => {
         assert.strictEqual(error, failed)
       }))
-      assert.match(lines.join("\n"), /RunStore\.settle: the entry of "a" could not be written/)
+      assert.match(lines.join("\n"), /RunStore\.track: the entry of "a" could not be written/)
 
       const spine = yield* Spine.SpineClient
       const bug = new Error("bookkeeping")

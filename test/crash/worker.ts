@@ -28,7 +28,7 @@ const program = Effect.gen(function*() {
   yield* Console.log("ready")
 
   const wait = (key: string, ref: Parameters<typeof runs.waitForCompletion>[0]) =>
-    store.settle(key, runs.waitForCompletion(ref, { pollInterval: "15 millis", timeout: "1 minute" }))
+    store.track(key, runs.waitForCompletion(ref, { pollInterval: "15 millis", timeout: "1 minute" }))
 
   yield* Effect.forEach(
     keys,

@@ -612,7 +612,7 @@ const onlyOnce = <A extends { readonly ref: RunRef.RunRef }, E, R>(
   }).pipe(Effect.provide(storage))
 
 /** Makes a run under a key and waits for it. It is finished only when its end is known, good or bad. */
-const settled = <A extends { readonly ref: RunRef.RunRef }, B, E, E2, R, R2>(
+const tracked = <A extends { readonly ref: RunRef.RunRef }, B, E, E2, R, R2>(
   storage: Layer.Layer<KeyValueStore.KeyValueStore>,
   create: Effect.Effect<A, E, R>,
   wait: (ref: RunRef.RunRef) => Effect.Effect<B, E2, R2>
@@ -620,7 +620,7 @@ const settled = <A extends { readonly ref: RunRef.RunRef }, B, E, E2, R, R2>(
   Effect.gen(function*() {
     const store = yield* RunStore.make
     const ref = yield* once(store, create)
-    return yield* accounted(store, store.settle(key, wait(ref)), (exit) => {
+    return yield* accounted(store, store.track(key, wait(ref)), (exit) => {
       const error = errorOf(exit)
       const isEnd = error instanceof RunError.RunFailedError || error instanceof RunError.InvalidOutputError
       return Exit.isSuccess(exit) || isEnd ? "Finished" : "Created"
@@ -682,7 +682,7 @@ export const aroundOperations: ReadonlyArray<Operation> = [
     "runs.waitForCompletion, in a store in memory",
     spinePolls,
     ({ runs }, caller) =>
-      settled(
+      tracked(
         caller.storage.memory,
         runs.create({ prompt: "Compare" }),
         (ref) => Effect.map(runs.waitForCompletion(ref, spineWait(caller)), ended)
@@ -697,7 +697,7 @@ export const aroundOperations: ReadonlyArray<Operation> = [
       Effect.suspend(() => {
         let wait: Effect.Effect<unknown, unknown> = Effect.never
         const create = Effect.tap(executed(client, caller), ({ result }) => Effect.sync(() => wait = result))
-        return settled(caller.storage.files, create, () => wait)
+        return tracked(caller.storage.files, create, () => wait)
       }),
     { before: 1, like: "tela execute async: result", on: memoryAndFetch }
   ),

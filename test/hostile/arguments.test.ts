@@ -141,7 +141,7 @@ const functions: Readonly<Record<string, readonly [(world: World) => Function, A
   ]],
   "Webhooks.deliver": [({ hub }) => hub.deliver, [{ provider: "p", runId: "r", eventId: "e", isTerminal: true }]],
   "RunStore.runOnce": [({ store }) => store.runOnce, ["key", Effect.succeed({ ref: spineRef }), { onUnknown: "fail" }]],
-  "RunStore.settle": [({ store }) => store.settle, ["key", Effect.void]],
+  "RunStore.track": [({ store }) => store.track, ["key", Effect.void]],
   "RunStore.complete": [({ store }) => store.complete, ["key"]],
   "RunStore.attach": [({ store }) => store.attach, ["key", spineRef]],
   "RunStore.forget": [({ store }) => store.forget, ["key"]],

@@ -128,7 +128,7 @@ describe("names of options and filters, at every call that takes some", () => {
       store.runOnce("k", Effect.die("not created"), loose({ onUnknwon: "retry" }))
     ),
     "RunStore.runOnce of a Promise": RunStore.RunStore.use((store) => store.runOnce("k", loose(Promise.resolve()))),
-    "RunStore.settle of a Promise": RunStore.RunStore.use((store) => store.settle("k", loose(Promise.resolve()))),
+    "RunStore.track of a Promise": RunStore.RunStore.use((store) => store.track("k", loose(Promise.resolve()))),
     "RunStore.runOnce with another word": RunStore.RunStore.use((store) =>
       store.runOnce("k", Effect.die("not created"), loose({ onUnknown: "again" }))
     )

@@ -361,9 +361,9 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "RunStore: what the storage fails or dies with is a RunStoreError",
     mutant: {
-      file: "src/RunStore.ts",
-      find: ": Effect.fail(failure(Cause.squash(cause))))",
-      replace: ": Effect.failCause(cause as Cause.Cause<never>))"
+      file: "src/internal/runStore/records.ts",
+      find: "if (Cause.hasInterruptsOnly(reasons)) return",
+      replace: "return"
     },
     inputs: {
       "null, from get": () =>
@@ -396,9 +396,9 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "RunStore: an entry that is no text is refused and not taken for a torn one",
     mutant: {
-      file: "src/RunStore.ts",
-      find: ": typeof text === \"string\"\n          ? parseRecord",
-      replace: ": text !== about\n          ? parseRecord"
+      file: "src/internal/runRecord.ts",
+      find: "if (typeof text !== \"string\") return",
+      replace: "if (text === key) return"
     },
     inputs: Object.fromEntries([{ version: 1 }, 5].map((entry) => [
       JSON.stringify(entry),
@@ -414,8 +414,8 @@ export const places: ReadonlyArray<Place> = [
     name: "RunStore: a key that is no text is refused",
     mutant: {
       file: "src/RunStore.ts",
-      find: "if (typeof key !== \"string\") {",
-      replace: "if (key === null as never) {"
+      find: "typeof key === \"string\"",
+      replace: "key !== null as never"
     },
     inputs: Object.fromEntries([Symbol("k"), 5, {}].map((key) => [
       String(key),

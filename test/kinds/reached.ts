@@ -23,6 +23,7 @@ const neverSent = "src/internal/http/neverSent.ts"
 const http = "src/internal/http/api.ts"
 const create = "src/internal/http/create.ts"
 const store = "src/RunStore.ts"
+const createOnce = "src/internal/runStore/createOnce.ts"
 
 // -- transports -------------------------------------------------------------------------------------------------------
 
@@ -209,11 +210,11 @@ const noPrompt: Creating = Effect.flatMap(
 )
 
 /** What the store knows after a wait, which begins when the key has a run. */
-const settles = (entry: "Created", wait: (store: RunStore.Service) => Effect.Effect<unknown, unknown>) => () =>
+const tracks = (entry: "Created", wait: (store: RunStore.Service) => Effect.Effect<unknown, unknown>) => () =>
   Effect.gen(function*() {
     const store = yield* RunStore.RunStore
     yield* store.runOnce("a", Effect.succeed({ ref: refOf("r") }))
-    yield* Effect.exit(store.settle("a", wait(store)))
+    yield* Effect.exit(store.track("a", wait(store)))
     assert.strictEqual((yield* store.get("a"))?._tag, entry)
   }).pipe(Effect.provide(RunStore.layerMemory))
 
@@ -738,7 +739,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "the store counts the creates that may have made a run",
-    mutant: { file: store, find: "account.open > 0 ||", replace: "" },
+    mutant: { file: createOnce, find: "account.open > 0 ||", replace: "" },
     inputs: {
       "a lost create, then one that is refused": leaves(
         "Unknown",
@@ -752,7 +753,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "the store keeps the ref of a run whose create is followed by a failure",
-    mutant: { file: store, find: "ref !== undefined && account.open === 1", replace: "false && ref !== undefined" },
+    mutant: {
+      file: createOnce,
+      find: "ref !== undefined && account.open === 1",
+      replace: "false && ref !== undefined"
+    },
     inputs: {
       "a step that fails": leaves("Created", ({ ok }) => Effect.andThen(ok, Effect.fail("no disk"))),
       "a refused create, then one that is accepted, then a defect": leaves(
@@ -763,7 +768,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a refusal of a second try says nothing about the first one",
-    mutant: { file: store, find: "earlier !== undefined || account.open", replace: "account.open" },
+    mutant: { file: createOnce, find: "earlier !== undefined || account.open", replace: "account.open" },
     inputs: {
       "a lost create, then 402": leaves(
         "Unknown",
@@ -776,7 +781,7 @@ export const places: ReadonlyArray<Place> = [
 
   {
     name: "an error that no create operation failed with proves nothing to the store",
-    mutant: { file: store, find: "account.failures.has(reason.error)", replace: "true" },
+    mutant: { file: createOnce, find: "account.failures.has(reason.error)", replace: "true" },
     inputs: {
       "a limit of another call": leaves("Unknown", Effect.fail(limited)),
       "the refusal of a create, wrapped by the program": leaves(
@@ -898,15 +903,15 @@ export const places: ReadonlyArray<Place> = [
     name: "a wait that succeeded is about the run that its key had when it began",
     mutant: {
       file: store,
-      find: "complete(\"RunStore.settle\", key, begun)",
-      replace: "complete(\"RunStore.settle\", key)"
+      find: "complete(\"RunStore.track\", key, begun)",
+      replace: "complete(\"RunStore.track\", key)"
     },
     inputs: {
-      "another run was attached": settles(
+      "another run was attached": tracks(
         "Created",
         ({ attach, forget }) => Effect.andThen(forget("a"), attach("a", refOf("s")))
       ),
-      "another run was created": settles(
+      "another run was created": tracks(
         "Created",
         ({ forget, runOnce }) => Effect.andThen(forget("a"), runOnce("a", Effect.succeed({ ref: refOf("s") })))
       )
@@ -916,8 +921,8 @@ export const places: ReadonlyArray<Place> = [
     name: "an end that names no run ends no entry",
     mutant: { file: store, find: "error.ref !== undefined && (begun", replace: "(error.ref === undefined || begun" },
     inputs: {
-      "an output of a stream that does not fit": settles("Created", () => Effect.fail(unfit)),
-      "an output of a synchronous execution that does not fit": settles(
+      "an output of a stream that does not fit": tracks("Created", () => Effect.fail(unfit)),
+      "an output of a synchronous execution that does not fit": tracks(
         "Created",
         () => Effect.andThen(Effect.void, Effect.fail(new RunError.InvalidOutputError({ ...unfit, output: { a: 1 } })))
       )
@@ -927,8 +932,8 @@ export const places: ReadonlyArray<Place> = [
     name: "an end of a run of another kind ends no entry",
     mutant: { file: store, find: "self.kind === that.kind && ", replace: "" },
     inputs: {
-      "a failed task": settles("Created", () => Effect.fail(failed({ ...refOf("r"), kind: "task" }))),
-      "an output of an execution that does not fit": settles(
+      "a failed task": tracks("Created", () => Effect.fail(failed({ ...refOf("r"), kind: "task" }))),
+      "an output of an execution that does not fit": tracks(
         "Created",
         () => Effect.fail(new RunError.InvalidOutputError({ ...unfit, ref: { ...refOf("r"), kind: "execution" } }))
       )
@@ -938,8 +943,8 @@ export const places: ReadonlyArray<Place> = [
     name: "an error of the program with a tag of this library ends no entry",
     mutant: { file: "src/internal/taggedError.ts", find: "isRunError(error) && Predicate", replace: "Predicate" },
     inputs: {
-      "a failed run": settles("Created", () => Effect.fail({ _tag: "RunFailedError", ref: refOf("r") })),
-      "an output that does not fit": settles(
+      "a failed run": tracks("Created", () => Effect.fail({ _tag: "RunFailedError", ref: refOf("r") })),
+      "an output that does not fit": tracks(
         "Created",
         () => Effect.fail({ _tag: "InvalidOutputError", ref: refOf("r") })
       )

@@ -2,6 +2,9 @@
 export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/tela/internal/sse.ts": ["test/tela/internal/sse.test.ts", "test/tela/internal/sse.spec-table.test.ts"],
   "src/RunStore.ts": ["test/RunStore.test.ts"],
+  "src/internal/runRecord.ts": ["test/RunStore.test.ts"],
+  "src/internal/runStore/createOnce.ts": ["test/RunStore.test.ts"],
+  "src/internal/runStore/records.ts": ["test/RunStore.test.ts"],
   "src/internal/http/create.ts": [
     "test/internal/http/create.test.ts",
     "test/kinds/reached.test.ts",

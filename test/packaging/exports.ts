@@ -88,7 +88,8 @@ export const publicExports = async (): Promise<string> => {
             const homes = new Set(
               declarations.map((node) => relative(directory, node.getSourceFile().fileName).split(sep).join("/"))
             )
-            return homes.has(here)
+            // What an internal module declares is shown where it is exported, as no entry point of its own shows it
+            return homes.has(here) || [...homes].every((home) => home.includes("/internal/"))
               ? declarations.map(textOf).join("\n")
               : `${kindOf(symbol)} ${exported.name} = ${[...homes].join(", ")}${
                 symbol.name === exported.name || (symbol.flags & SymbolFlags.Module) !== 0 ? "" : `#${symbol.name}`

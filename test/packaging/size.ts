@@ -80,7 +80,7 @@ export type Program = (typeof programs)[number]
  * a hub in its context.
  */
 export const onlyIfImported =
-  /^canvas-runs\/dist\/(?:.*\/.*Webhook.*|RunStore\.js|internal\/(?:webhookRoute|hmac)\.js|testing\/.*|node\/.*)$/
+  /^canvas-runs\/dist\/(?:.*\/.*Webhook.*|RunStore\.js|internal\/(?:runRecord|runStore\/.*|webhookRoute|hmac)\.js|testing\/.*|node\/.*)$/
 
 export const measureSizes = async (project: string): Promise<ReadonlyArray<Added>> => {
   const directory = join(project, "programs")

@@ -35,6 +35,7 @@ const snapshots = "src/tela/internal/snapshot.ts"
 const following = "src/tela/internal/follow.ts"
 const answers = "src/tela/internal/syncAnswer.ts"
 const store = "src/RunStore.ts"
+const createOnce = "src/internal/runStore/createOnce.ts"
 const endMark = "src/tela/internal/endMark.ts"
 
 export const mutants: ReadonlyArray<Mutant> = [
@@ -383,36 +384,41 @@ export const mutants: ReadonlyArray<Mutant> = [
     ""
   ),
   mutant(
-    store,
+    createOnce,
     "jobs: the intent is written after the create",
-    "yield* restore(writeRecord(about, \"intent\", { intendedAt })).pipe(",
+    "yield* restore(records.write(subject, \"intent\", { intendedAt })).pipe(",
     "yield* (Effect.void as Effect.Effect<void, RunStoreError>).pipe("
   ),
   mutant(
     store,
     "jobs: an interruption loses the run before it is stored",
-    "() => Effect.uninterruptibleMask((restore) => createOnce(about, create, entry, restore)),",
-    "() => createOnce(about, create, entry, (self) => self),"
+    "Effect.uninterruptibleMask((restore) => createOnce(records, creating, subject, create, entry, restore)),",
+    "createOnce(records, creating, subject, create, entry, (self) => self),"
   ),
   mutant(
-    store,
+    createOnce,
     "jobs: any failure frees the key",
     "earlier !== undefined || account.open > 0 || !cause.reasons.every(isWithoutRun(account))",
     "earlier !== undefined"
   ),
-  mutant(store, "jobs: an error of the program frees the key", "!cause.reasons.every(isWithoutRun(account))", "false"),
   mutant(
-    store,
+    createOnce,
+    "jobs: an error of the program frees the key",
+    "!cause.reasons.every(isWithoutRun(account))",
+    "false"
+  ),
+  mutant(
+    createOnce,
     "jobs: a certain failure leaves the key taken",
     "earlier !== undefined || account.open > 0 ||",
     "true ||"
   ),
   mutant(create, "jobs: a failed upload leaves the key taken", "account.failures.add(error)", "error"),
   mutant(
-    store,
+    "src/internal/runRecord.ts",
     "jobs: the intent counts more than the ref",
-    "if (isStored(created) && created.ref !== undefined) {",
-    "if (intent === undefined && isStored(created) && created.ref !== undefined) {"
+    "if (created?.ref !== undefined) {",
+    "if (intent === undefined && created?.ref !== undefined) {"
   ),
   mutant(
     store,
@@ -423,7 +429,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     store,
     "jobs: an end is not stored",
-    "Effect.tap(() => complete(\"RunStore.settle\", key, begun))",
+    "Effect.tap(() => complete(\"RunStore.track\", key, begun))",
     "Effect.tap(() => Effect.void)"
   ),
   // Jobs: pushes

@@ -291,7 +291,7 @@ const makeAndFollow = <A extends { readonly ref: RunRef.RunRef }, B, E1, E2, R1,
       "create",
       Effect.map(store.runOnce(key, create, { onUnknown: options.onUnknown }), (ref) => ({ ref }))
     )
-    return yield* store.settle(key, follow(ref.ref))
+    return yield* store.track(key, follow(ref.ref))
   })
 
 const runSpine = (stage: Stage, work: Work) =>

@@ -1,0 +1,184 @@
+/**
+ * What a `RunStore` persists about a key: a record for each state that the key has reached, each under a name of its own. The
+ * record of a new state is written before the record of the state before it is removed, and the most advanced record counts.
+ */
+import * as Digest from "effect/crypto/Digest"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { quote } from "./describe.ts"
+import { RunRef } from "./ref.ts"
+
+/**
+ * What is known under a key. Times are Unix milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Entry = UnfinishedEntry | {
+  readonly _tag: "Finished"
+  readonly key: string
+  readonly ref: RunRef
+  readonly intendedAt: number
+  readonly finishedAt: number
+}
+
+/**
+ * An {@link Entry} that a program has to care for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type UnfinishedEntry =
+  | {
+    /** The create is under way, in this process. */
+    readonly _tag: "Creating"
+    readonly key: string
+    /** When the intent was written; absent where it cannot be read. */
+    readonly intendedAt?: number
+  }
+  | {
+    /** There was an intent, and no ref came after it: a run may exist. */
+    readonly _tag: "Unknown"
+    readonly key: string
+    /** When the intent was written; absent where it cannot be read. */
+    readonly intendedAt?: number
+  }
+  | {
+    /** There is a run, and it has not been marked as finished. */
+    readonly _tag: "Created"
+    readonly key: string
+    readonly ref: RunRef
+    readonly intendedAt: number
+  }
+
+/** In the order of a run's life, which is the order of writing, reading and removing. */
+export const states = ["intent", "created", "finished"] as const
+
+export type State = typeof states[number]
+
+// -- records ----------------------------------------------------------------------------------------------------------
+
+const version = 1
+
+/** The range of a `Date`. */
+const Time = Schema.Finite.check(Schema.isBetween({ minimum: -8.64e15, maximum: 8.64e15 }))
+
+const RunRecord = Schema.Struct({
+  version: Schema.Literal(version),
+  key: Schema.String,
+  intendedAt: Time,
+  ref: Schema.optionalKey(RunRef),
+  finishedAt: Schema.optionalKey(Time)
+})
+
+interface RunRecord extends Schema.Schema.Type<typeof RunRecord> {}
+
+/** The fields of a record beside the key. */
+export type Fields = Omit<RunRecord, "version" | "key">
+
+/** A record, or what is left of one whose writing was cut short, which has no field that can be read. */
+export type Stored = RunRecord | { readonly [Field in keyof RunRecord]?: undefined }
+
+export const encode = (key: string, fields: Fields): string => JSON.stringify({ version, key, ...fields })
+
+const parseJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
+const decodeRecord = Schema.decodeUnknownResult(RunRecord)
+
+/**
+ * Decodes what the storage holds. `key` is the key that it must belong to, if that is known. A failure says what is wrong with
+ * the record. JSON ends with its last brace, so a record that was cut short is never JSON.
+ */
+export const decode = (text: unknown, key: string | undefined): Result.Result<Stored | undefined, string> => {
+  if (Predicate.isNullish(text)) return Result.succeed(undefined)
+  if (typeof text !== "string") return Result.fail(`is ${quote(text)}, and not text`)
+  const json = parseJson(text)
+  if (Result.isFailure(json)) return Result.succeed({})
+  return decodeRecord(json.success).pipe(
+    Result.mapError((error) =>
+      isNewer(json.success)
+        ? "was written by a newer version of canvas-runs, which is needed to read it"
+        : `is not one of canvas-runs (${error.message.replaceAll("\n", " ")})`
+    ),
+    Result.filterOrFail(
+      (record) => key === undefined || record.key === key,
+      (record) => `belongs to the key ${JSON.stringify(record.key)}: the storage mixes keys up`
+    )
+  )
+}
+
+const isNewer = (json: unknown): boolean =>
+  Predicate.hasProperty(json, "version") && Predicate.isNumber(json.version) && json.version > version
+
+/** What the records of a key say. `isCreating` is whether this process is creating the run now. */
+export const entryOf = (
+  key: string,
+  { created, finished, intent }: { readonly [S in State]: Stored | undefined },
+  isCreating: boolean
+): Entry => {
+  if (finished?.ref !== undefined) {
+    const { finishedAt, intendedAt, ref } = finished
+    return { _tag: "Finished", key, ref, intendedAt, finishedAt: finishedAt ?? intendedAt }
+  }
+  if (created?.ref !== undefined) {
+    return { _tag: "Created", key, ref: created.ref, intendedAt: created.intendedAt }
+  }
+  return {
+    _tag: isCreating ? "Creating" : "Unknown",
+    key,
+    ...(intent?.intendedAt === undefined ? undefined : { intendedAt: intent.intendedAt })
+  }
+}
+
+export const isUnfinished = (entry: Entry | undefined): entry is UnfinishedEntry =>
+  entry !== undefined && entry._tag !== "Finished"
+
+/** Oldest first, and of the same moment by key. */
+export const byAge = (self: UnfinishedEntry, that: UnfinishedEntry): number =>
+  (self.intendedAt ?? 0) - (that.intendedAt ?? 0) || (self.key < that.key ? -1 : 1)
+
+// -- names ------------------------------------------------------------------------------------------------------------
+
+const prefixOf = (state: State): string => `canvas-runs/${state}/`
+
+/** Where the storage holds the record of a state. */
+export const locationOf = (state: State, name: string): string => `${prefixOf(state)}${name}`
+
+/** The names of the keys that may be unfinished, among all locations of the storage. */
+export const unfinishedNames = (locations: ReadonlyArray<string>): ReadonlySet<string> =>
+  new Set(
+    [prefixOf("intent"), prefixOf("created")].flatMap((prefix) =>
+      locations.filter((location) => location.startsWith(prefix)).map((location) => location.slice(prefix.length))
+    )
+  )
+
+/**
+ * The length of the longest name. With its prefix it fits a file name (255 bytes) and the narrowest column of
+ * `KeyValueStore.layerSql` (191 characters), with some room for a prefix of the user's.
+ */
+const maxName = 140
+
+/** Stands between the beginning of a long name and the digest of all of it; short names do not have it. */
+const hashMark = "~"
+
+/** The name of a key: characters that differ on every storage, also on one that ignores case. */
+export const nameOf = (key: string): Effect.Effect<string> => {
+  const name = key.replace(
+    /[^a-z0-9_-]/g,
+    (char) => /[A-Z]/.test(char) ? `!${char.toLowerCase()}` : `(${char.charCodeAt(0).toString(16)})`
+  )
+  return name.length <= maxName
+    ? Effect.succeed(name)
+    : Digest.Digest.use((digest) => digest.digestHex(Digest.sha256, new TextEncoder().encode(name))).pipe(
+      Effect.map((hash) => `${name.slice(0, maxName - hash.length - 1)}${hashMark}${hash}`),
+      Effect.provide(Digest.layerWebCrypto)
+    )
+}
+
+/** The key of a short name. `undefined` for a long one, whose key is only in its records. */
+export const keyOf = (name: string): string | undefined =>
+  name.includes(hashMark) ? undefined : name.replace(
+    /!([a-z])|\(([0-9a-f]+)\)/g,
+    (_, letter?: string, code?: string) => letter?.toUpperCase() ?? String.fromCharCode(Number.parseInt(code!, 16))
+  )

@@ -1,0 +1,134 @@
+/** The create of a `RunStore`: an intent before it, a ref after it, and one create at a time for each key. */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as RcMap from "effect/RcMap"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import { CreateOutcomeUnknownError, refused } from "../../RunError.ts"
+import * as Create from "../http/create.ts"
+import { quote } from "../describe.ts"
+import { describe, read as readRef, type RunRef } from "../ref.ts"
+import type { Entry } from "../runRecord.ts"
+import { type KeySubject, type Records, type RunStoreError, storeError, warnOfFailure } from "./records.ts"
+
+/**
+ * Makes what runs one operation at a time for each key. `creating` has the names of the keys that this process is creating a run
+ * for.
+ */
+export const makeExclusive = Effect.fnUntraced(function*(creating: ReadonlySet<string>) {
+  const locks = yield* Scope.provide(RcMap.make({ lookup: (_name: string) => Semaphore.make(1) }), Scope.makeUnsafe())
+  return Effect.fnUntraced(function*<A, E, R>({ key, name, operation }: KeySubject, use: Effect.Effect<A, E, R>) {
+    if (isCreatedBy(yield* Create.CurrentAccount, creating, name)) {
+      // The create that makes the call is told that nothing was created here
+      return yield* Create.operation(Effect.fail(refused({
+        operation,
+        parameter: "key",
+        message: `${JSON.stringify(key)} is the key of the create that makes this call, which would wait for itself. ` +
+          "Use another key, or make the call after the create."
+      })))
+    }
+    return yield* Effect.acquireUseRelease(
+      Scope.make(),
+      (scope) => {
+        const lock = Effect.flatMap(RcMap.get(locks, name), (semaphore) => semaphore.takeScoped(1))
+        // Also where the caller cannot be interrupted: two creates that each run the other's key would wait forever
+        return Effect.andThen(Effect.interruptible(Scope.provide(lock, scope)), use)
+      },
+      Scope.close
+    )
+  })
+})
+
+/** Whether the create for this key is under way, and the fiber is part of it. */
+const isCreatedBy = (account: Create.Account | undefined, store: object, name: string): boolean =>
+  account !== undefined &&
+  (account.key?.store === store && account.key.name === name || isCreatedBy(account.outer, store, name))
+
+/**
+ * Runs `create`, and stores its ref. Runs where it cannot be interrupted. `earlier` is what an earlier create left, whose outcome
+ * is unknown, and `restore` makes interruptible what the caller may interrupt.
+ */
+export const createOnce = Effect.fnUntraced(function*<A extends { readonly ref: RunRef }, E, R>(
+  records: Records,
+  creating: ReadonlySet<string>,
+  subject: KeySubject,
+  create: Effect.Effect<A, E, R>,
+  earlier: Entry | undefined,
+  restore: <B, F>(self: Effect.Effect<B, F>) => Effect.Effect<B, F>
+): Effect.fn.Return<RunRef, E | RunStoreError, R> {
+  const tidyIntent = records.tidy(subject, "intent")
+  const intendedAt = earlier?.intendedAt ?? (yield* Clock.currentTimeMillis)
+  if (earlier === undefined) {
+    yield* restore(records.write(subject, "intent", { intendedAt })).pipe(
+      Effect.tapError(() => tidyIntent),
+      // Nothing has been created, so the caller need not wait for a store that never answers
+      Effect.onInterrupt(() => Effect.forkDetach(tidyIntent))
+    )
+  }
+  const account: Create.Account = {
+    open: 0,
+    refs: [],
+    failures: new Set(),
+    key: { store: creating, name: subject.name },
+    outer: yield* Create.CurrentAccount
+  }
+  const keep = (ref: RunRef) => Effect.andThen(records.write(subject, "created", { intendedAt, ref }), tidyIntent)
+  const created: unknown = yield* Effect.provideService(create, Create.CurrentAccount, account).pipe(
+    // A fiber that outlives the create may use the key
+    Effect.ensuring(Effect.sync(() => {
+      account.key = undefined
+    })),
+    Effect.tapCause((cause) => {
+      const [ref] = account.refs
+      if (ref !== undefined && account.open === 1) return warnOfFailure(keep(ref))
+      // What an earlier create has left in doubt, a later one does not clear up
+      if (earlier !== undefined || account.open > 0 || !cause.reasons.every(isWithoutRun(account))) return Effect.void
+      // The create of another key that this one runs in learns of it too
+      for (const reason of cause.reasons.filter(Cause.isFailReason)) account.outer?.failures.add(reason.error)
+      return tidyIntent
+    })
+  )
+  const given = Predicate.hasProperty(created, "ref") ? created.ref : undefined
+  const ref = readRef(given)
+  if (ref === undefined) {
+    const returned = given === undefined
+      ? `create returned ${quote(created)}, without a ref`
+      : `its ref is ${describe(given)}`
+    return yield* storeError(
+      subject,
+      "record",
+      `a run may have been created for ${JSON.stringify(subject.key)}, and ${returned}, which names no run. ` +
+        "Find the run at the provider, and attach it with RunRef.make."
+    )
+  }
+  yield* keep(ref)
+  return ref
+})
+
+/** Whether a create operation failed with this. */
+const isWithoutRun = (account: Create.Account) => (reason: Cause.Reason<unknown>): boolean =>
+  Cause.isFailReason(reason) && account.failures.has(reason.error)
+
+/** The error about a key with an intent and no ref. */
+export const outcomeUnknown = Effect.fnUntraced(function*({ key, operation }: KeySubject, { intendedAt }: Entry) {
+  const now = yield* Clock.currentTimeMillis
+  return yield* new CreateOutcomeUnknownError({
+    message:
+      `${operation}: a run may exist for ${
+        JSON.stringify(key)
+      }, and may be billed: it was going to be created, and no ref ` +
+      "was stored after that. Look for the run at the provider, then attach(key, ref), or create another one with " +
+      `{ onUnknown: "retry" }, or forget(key).`,
+    operation,
+    attempts: 1,
+    elapsed: Duration.millis(Math.max(0, now - (intendedAt ?? now))),
+    cause: new Error(
+      intendedAt === undefined
+        ? "the intent cannot be read"
+        : `the intent was written at ${new Date(intendedAt).toISOString()}`
+    )
+  })
+})

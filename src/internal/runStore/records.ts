@@ -1,0 +1,146 @@
+/** The records of a `RunStore` in its `KeyValueStore`. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as KeyValueStore from "effect/persistence/KeyValueStore"
+import * as Schema from "effect/Schema"
+import { messageOf } from "../describe.ts"
+import { format, RunRef } from "../ref.ts"
+import * as RunRecord from "../runRecord.ts"
+import { Defect, TaggedError } from "../taggedError.ts"
+
+/**
+ * The store could not be read or written, or holds what this version of canvas-runs cannot read.
+ *
+ * **Details**
+ *
+ * With `reason` `"storage"` the `KeyValueStore` failed and `cause` is its error; with `"record"` an entry is there and is
+ * not ours, or is a newer version's. Where a run was created before the store failed, `ref` is that run: **keep it**, and
+ * bring it in with `attach` when the store works again.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class RunStoreError extends TaggedError<RunStoreError>()("RunStoreError", {
+  message: Schema.String,
+  /** The call that failed, such as `"RunStore.runOnce"`. */
+  operation: Schema.String,
+  reason: Schema.Literals(["storage", "record"]),
+  /** The key it was about, where it was about one. */
+  key: Schema.optionalKey(Schema.String),
+  /** The run it was about, where one exists. */
+  ref: Schema.optionalKey(RunRef),
+  cause: Schema.optionalKey(Defect)
+}) {
+  /** Trying again never creates a second run. */
+  get isRetryable(): boolean {
+    return this.reason === "storage"
+  }
+}
+
+/** What an operation is about. The key is not known where only the name was listed. */
+export interface Subject {
+  readonly operation: string
+  readonly name: string
+  readonly key: string | undefined
+}
+
+export interface KeySubject extends Subject {
+  readonly key: string
+}
+
+/** `creating` has the names of the keys that this process is creating a run for: their intents are not of unknown outcome. */
+export const make = (storage: KeyValueStore.KeyValueStore, creating: ReadonlySet<string>) => {
+  const readRecord = (subject: Subject, state: RunRecord.State) =>
+    Effect.flatMap(
+      ask(
+        () => storage.get(RunRecord.locationOf(state, subject.name)),
+        subject,
+        `${entry(subject)} could not be read`
+      ),
+      (text: unknown) =>
+        Effect.mapError(
+          Effect.fromResult(RunRecord.decode(text, subject.key)),
+          (fault) => storeError(subject, "record", `${entry(subject)} ${fault}. Nothing was created or changed.`)
+        )
+    )
+
+  const remove = (subject: Subject, state: RunRecord.State) =>
+    ask(
+      () => storage.remove(RunRecord.locationOf(state, subject.name)),
+      subject,
+      `${entry(subject)} could not be removed`
+    )
+
+  return {
+    /** Reads what is known under a key. */
+    read: Effect.fnUntraced(function*(subject: Subject): Effect.fn.Return<RunRecord.Entry | undefined, RunStoreError> {
+      // In the order of writing, so that an entry which moves on meanwhile is met in its new place
+      const intent = yield* readRecord(subject, "intent")
+      const isCreating = creating.has(subject.name)
+      const created = yield* readRecord(subject, "created")
+      const finished = yield* readRecord(subject, "finished")
+      if ((intent ?? created ?? finished) === undefined) return undefined
+      const key = subject.key ?? intent?.key ?? created?.key ?? finished?.key ?? RunRecord.keyOf(subject.name)
+      if (key === undefined) {
+        yield* Effect.logWarning(`canvas-runs: ${entry(subject)} was cut short before anything was created`)
+        return undefined
+      }
+      return RunRecord.entryOf(key, { intent, created, finished }, isCreating)
+    }),
+    write: (subject: KeySubject, state: RunRecord.State, fields: RunRecord.Fields) =>
+      ask(
+        () => storage.set(RunRecord.locationOf(state, subject.name), RunRecord.encode(subject.key, fields)),
+        subject,
+        `${entry(subject)} could not be written`,
+        state === "created" ? " Keep this error's ref, and attach it when the store works again." : "",
+        fields.ref
+      ),
+    remove,
+    /** Removes a record that does no harm if it stays. */
+    tidy: (subject: Subject, state: RunRecord.State) => warnOfFailure(remove(subject, state)),
+    /** The names of the keys that may be unfinished. */
+    unfinishedNames: (operation: string) =>
+      ask(() => Effect.map(storage.keys, RunRecord.unfinishedNames), { operation }, "the store could not be listed")
+  }
+}
+
+export type Records = ReturnType<typeof make>
+
+/** Logs a failure in place of failing with it. */
+export const warnOfFailure = <E extends { readonly message: string }, R>(
+  self: Effect.Effect<void, E, R>
+): Effect.Effect<void, never, R> => Effect.catch(self, (error) => Effect.logWarning(`canvas-runs: ${error.message}`))
+
+const entry = ({ key, name }: Subject): string =>
+  key === undefined ? `the entry ${name}` : `the entry of ${JSON.stringify(key)}`
+
+type About = Pick<Subject, "operation"> & Partial<Subject>
+
+/** Asks the `KeyValueStore`. What it fails, dies or throws with is a failure of the storage: a run may be under way. */
+const ask = <A>(
+  question: () => Effect.Effect<A, unknown>,
+  about: About,
+  what: string,
+  advice = "",
+  ref?: RunRef
+): Effect.Effect<A, RunStoreError> =>
+  Effect.catchCause(Effect.suspend(question), (reasons) => {
+    if (Cause.hasInterruptsOnly(reasons)) return Effect.failCause(reasons as Cause.Cause<never>)
+    const cause = Cause.squash(reasons)
+    const message = `${what} (${messageOf(cause)}).${ref === undefined ? "" : ` It is about ${format(ref)}.`}${advice}`
+    return Effect.fail(storeError(about, "storage", message, { cause, ...(ref && { ref }) }))
+  })
+
+export const storeError = (
+  { key, operation }: About,
+  reason: RunStoreError["reason"],
+  message: string,
+  fields?: { readonly cause?: unknown; readonly ref?: RunRef }
+): RunStoreError =>
+  new RunStoreError({
+    message: `${operation}: ${message}`,
+    operation,
+    reason,
+    ...(key === undefined ? undefined : { key }),
+    ...fields
+  })
