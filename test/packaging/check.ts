@@ -8,6 +8,7 @@ import { statSync } from "node:fs"
 import { parseArgs } from "node:util"
 import * as budgets from "./budgets.ts"
 import { faultsOf } from "./contents.ts"
+import { attribute } from "./features.ts"
 import { type Added, measureSizes, onlyIfImported } from "./size.ts"
 import { entryPointsOf, root, run, stage } from "./stage.ts"
 import { checkDeclarations, checkWrongProgram, measureTypeCost } from "./types.ts"
@@ -25,7 +26,8 @@ const hold = (what: string, value: number, budget: number, show: (value: number)
   if (value > budget) faults.push(`over budget: ${line}`)
 }
 
-const holdSize = ({ bundler, gzip, min, modules, program }: Added) => {
+const holdSize = (added: Added) => {
+  const { bundler, gzip, min, modules, program } = added
   const { [bundler]: budget, target } = budgets.size[program]
   hold(
     `size added by ${program} (${bundler}, min + gzip)`,
@@ -34,6 +36,7 @@ const holdSize = ({ bundler, gzip, min, modules, program }: Added) => {
     kib,
     `${gzip > target ? `, target ${kib(target)} missed` : ""}; ${kib(min)} minified`
   )
+  for (const module of attribute(added).unknown) faults.push(`${module} belongs to no feature of the size report`)
   for (const [module, bytes] of modules) {
     if (onlyIfImported.test(module)) {
       faults.push(`${program} pays ${bytes} bytes for ${module}, which it does not import`)
@@ -41,7 +44,12 @@ const holdSize = ({ bundler, gzip, min, modules, program }: Added) => {
   }
 }
 
-const table = ({ bundler, modules, program }: Added) => {
+const table = (added: Added) => {
+  const { bundler, modules, program } = added
+  console.log(`\n${program}, ${bundler}: what each feature costs, with its share of the gzipped size`)
+  for (const [feature, min, gzip] of attribute(added).features) {
+    console.log(`${String(min).padStart(8)}  ${kib(gzip).padStart(9)}  ${feature}`)
+  }
   console.log(`\n${program}, ${bundler}: bytes by module`)
   for (const [module, bytes] of modules) console.log(`${String(bytes).padStart(8)}  ${module}`)
 }
