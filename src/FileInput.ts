@@ -24,7 +24,7 @@ import * as Binary from "./internal/binary.ts"
 import { messageOf, quote } from "./internal/describe.ts"
 import * as FileName from "./internal/fileName.ts"
 import * as Options from "./internal/options.ts"
-import { type BadRequestError, FileInputError, refused } from "./RunError.ts"
+import { badRequest, type BadRequestError, FileInputError } from "./RunError.ts"
 
 /**
  * A file: bytes, a `Blob` or `File`, or either of them, or a `Stream` whose size is known, with a name.
@@ -168,9 +168,9 @@ export const normalize = (
     })
     const filename = renamed ?? described.filename
     const label = filename ?? `file ${index}`
-    const wrong = (message: string) => refused({ operation, parameter: "files", message: `${label} ${message}` })
+    const wrong = (message: string) => badRequest({ operation, parameter: "files", message: `${label} ${message}` })
     if (filename !== undefined && !Predicate.isString(filename)) {
-      return yield* refused({
+      return yield* badRequest({
         operation,
         parameter: "files",
         message: `file ${index} has the filename ${quote(filename)}; it must be text.`

@@ -37,7 +37,7 @@ import { quote } from "./internal/describe.ts"
 import * as Adaptive from "./internal/polling/adaptive.ts"
 import { carrying, type Delay, ignoringSnapshot, sharedInterval, sharedPolicy } from "./internal/polling/sleepingRun.ts"
 import * as CallOptions from "./internal/options.ts"
-import { type BadRequestError, refused } from "./RunError.ts"
+import { badRequest, type BadRequestError } from "./RunError.ts"
 import type { Policy, PollSchedule, PollState } from "./RunSource.ts"
 
 export type { Policy, PollSchedule, PollState } from "./RunSource.ts"
@@ -359,14 +359,14 @@ export const makePolicy = <Snapshot, E = never, R = never>(
     const retryAfterCeiling = yield* duration("retryAfterCeiling", checked.retryAfterCeiling, defaultCeiling)
     const errorBudget = checked.errorBudget ?? 5
     if (!Number.isSafeInteger(errorBudget) || errorBudget < 0) {
-      return yield* refused({
+      return yield* badRequest({
         operation,
         parameter: "errorBudget",
         message: `errorBudget is ${quote(errorBudget)}; it must be a whole number, 0 or more.`
       })
     }
     if (checked.schedule !== undefined && checked.pollInterval !== undefined) {
-      return yield* refused({
+      return yield* badRequest({
         operation,
         parameter: "schedule",
         message: `${names.pollInterval} and schedule were both given; they exclude each other.`
@@ -385,7 +385,7 @@ export const makePolicy = <Snapshot, E = never, R = never>(
           duration(names.pollInterval, checked.pollInterval, defaults.pollInterval),
           (interval) => Duration.toMillis(interval) >= 1,
           () =>
-            refused({
+            badRequest({
               operation,
               parameter: names.pollInterval,
               message: `${names.pollInterval} is ${
@@ -436,7 +436,7 @@ export const concurrency = (
 ): Effect.Effect<number | undefined, BadRequestError> =>
   input === undefined || Number.isSafeInteger(input) && input > 0
     ? Effect.succeed(input)
-    : Effect.fail(refused({
+    : Effect.fail(badRequest({
       operation,
       parameter: "concurrency",
       message: `concurrency is ${quote(input)}; it must be a whole number, 1 or more.`
@@ -455,7 +455,7 @@ export const positive = (
   Effect.filterOrFail(
     nonNegative(operation, parameter, input),
     (duration) => !Duration.isZero(duration),
-    () => refused({ operation, parameter, message: `${parameter} is zero; it must be longer than zero.` })
+    () => badRequest({ operation, parameter, message: `${parameter} is zero; it must be longer than zero.` })
   )
 
 const nonNegative = (
@@ -466,7 +466,7 @@ const nonNegative = (
   const duration = CallOptions.durationOf(input)
   return Option.isSome(duration) && !Duration.isNegative(duration.value)
     ? Effect.succeed(duration.value)
-    : Effect.fail(refused({
+    : Effect.fail(badRequest({
       operation,
       parameter,
       message: `${parameter} is ${quote(input)}, which is not a duration. Write "5 seconds", or milliseconds.`

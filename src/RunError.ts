@@ -566,17 +566,17 @@ export type WaitError = WatchError | RunFailedError
 export type DownloadError = RequestError | ArtifactError
 
 /**
- * The error for input that is refused before any request is made.
+ * Makes the error for input that is wrong, before the request that it is for.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const refused = (options: {
+export const badRequest = (options: {
   readonly operation: string
   readonly parameter: string
   readonly message: string
   readonly ref?: RunRef | undefined
-  /** Whether something was asked before, as in a look-up that the refusal is based on. */
+  /** Whether a request was made before, such as a look-up that shows what is wrong. */
   readonly sent?: boolean | undefined
 }): BadRequestError =>
   new BadRequestError({

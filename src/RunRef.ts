@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { quote, shorten } from "./internal/describe.ts"
 import { RunRef } from "./internal/ref.ts"
-import { type BadRequestError, refused } from "./RunError.ts"
+import { badRequest, type BadRequestError } from "./RunError.ts"
 
 export { format, make, RunRef } from "./internal/ref.ts"
 
@@ -32,7 +32,7 @@ export { format, make, RunRef } from "./internal/ref.ts"
  * @since 0.1.0
  */
 export const parse = (json: string): Effect.Effect<RunRef, BadRequestError> => {
-  const wrong = (message: string) => refused({ operation: "RunRef.parse", parameter: "json", message })
+  const wrong = (message: string) => badRequest({ operation: "RunRef.parse", parameter: "json", message })
   return typeof json === "string"
     ? decodeRef(json).pipe(
       Effect.mapError((error) => {

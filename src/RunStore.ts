@@ -83,10 +83,10 @@ import { type KeySubject, make as makeRecords, RunStoreError, warnOfFailure } fr
 import { isOurs } from "./internal/taggedError.ts"
 import * as Telemetry from "./internal/telemetry.ts"
 import {
+  badRequest,
   type BadRequestError,
   type CreateOutcomeUnknownError,
   type InvalidOutputError,
-  refused,
   type RunFailedError
 } from "./RunError.ts"
 
@@ -222,7 +222,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
   const subjectOf = (operation: string, key: string): Effect.Effect<KeySubject, BadRequestError> =>
     typeof key === "string"
       ? Effect.map(nameOf(key), (name) => ({ operation, name, key }))
-      : Effect.fail(refused({ operation, parameter: "key", message: `the key is ${quote(key)}; it must be text.` }))
+      : Effect.fail(badRequest({ operation, parameter: "key", message: `the key is ${quote(key)}; it must be text.` }))
 
   const get = (operation: string, key: string) => Effect.flatMap(subjectOf(operation, key), records.read)
 
@@ -245,7 +245,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
         const entry = yield* records.read(subject)
         if (entry?._tag === "Finished") return
         if (entry?._tag !== "Created") {
-          return yield* refused({
+          return yield* badRequest({
             operation,
             parameter: "key",
             message: entry === undefined
@@ -316,7 +316,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
           const { operation } = subject
           const ref = readRef(given)
           if (ref === undefined) {
-            return yield* refused({
+            return yield* badRequest({
               operation,
               parameter: "ref",
               message: `ref is ${describe(given)}, which names no run. Make it with RunRef.make.`
@@ -329,7 +329,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
             return yield* records.tidy(subject, "intent")
           }
           if (format(entry.ref) === format(ref)) return
-          return yield* refused({
+          return yield* badRequest({
             operation,
             parameter: "key",
             message: `there is ${format(entry.ref)} under ${JSON.stringify(key)} already. Forget it first.`,

@@ -1,7 +1,7 @@
 /** Limits of files that a provider documents, checked before anything is sent. */
 import * as Effect from "effect/Effect"
 import type { UploadFile } from "../FileInput.ts"
-import { type BadRequestError, refused } from "../RunError.ts"
+import { badRequest, type BadRequestError } from "../RunError.ts"
 
 export interface FileLimits {
   readonly provider: string
@@ -29,7 +29,7 @@ export const check = (
     : type !== "application/octet-stream" && !limits.types.test(type) && !limits.extensions.has(extension)
     ? `is of the type ${type}, and ${limits.provider} documents ${limits.formats} only`
     : undefined
-  return wrong === undefined ? Effect.void : Effect.fail(refused({
+  return wrong === undefined ? Effect.void : Effect.fail(badRequest({
     operation,
     parameter,
     message: `${filename} ${wrong}. Convert it, or set the client's option skipFileValidation.`

@@ -1,7 +1,7 @@
 /** The one rule for ids of runs, canvases, tasks and the like, from a caller or from a provider. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { type BadRequestError, refused } from "../RunError.ts"
+import { badRequest, type BadRequestError } from "../RunError.ts"
 import { quote } from "./describe.ts"
 
 /**
@@ -20,7 +20,7 @@ export const Id = Schema.String.check(
 /** Checks an id of the caller before it becomes part of a path. */
 export const checkId = (operation: string, parameter: string, id: unknown): Effect.Effect<string, BadRequestError> => {
   const isJson = typeof id === "string" && /^\s*\{.*"provider"/s.test(id)
-  return isId(id) && !isJson ? Effect.succeed(id) : Effect.fail(refused({
+  return isId(id) && !isJson ? Effect.succeed(id) : Effect.fail(badRequest({
     operation,
     parameter,
     message: `${parameter} is ${quote(id)}, which is not an id. ${

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import { type BadRequestError, refused } from "../RunError.ts"
+import { badRequest, type BadRequestError } from "../RunError.ts"
 import { messageOf, quote, quoteLink } from "./describe.ts"
 
 /** What is wrong with an object of options, or `undefined`. */
@@ -72,7 +72,7 @@ export const copy = <O>(
   Effect.suspend(() =>
     Effect.mapError(
       Effect.fromResult(read(what, options, known)),
-      ({ message, option }) => refused({ operation, parameter: option, message })
+      ({ message, option }) => badRequest({ operation, parameter: option, message })
     )
   )
 
@@ -85,7 +85,7 @@ export const copyRequired = <O>(
 ): Effect.Effect<NonNullable<O>, BadRequestError> =>
   options === undefined
     ? Effect.fail(
-      refused({ operation, parameter: what, message: `${what} must be an object, and is undefined.` })
+      badRequest({ operation, parameter: what, message: `${what} must be an object, and is undefined.` })
     )
     : copy(operation, what, options, known)
 
@@ -100,7 +100,7 @@ export const reading = <A, E, R>(
 ): Effect.Effect<A, E | BadRequestError, R> =>
   Effect.catchDefect(
     Effect.suspend(evaluate),
-    (thrown) => Effect.fail(refused({ operation, parameter, message: unreadable(parameter, thrown) }))
+    (thrown) => Effect.fail(badRequest({ operation, parameter, message: unreadable(parameter, thrown) }))
   )
 
 /** Whether a value is of a kind. A value that throws when it is looked at, as a revoked Proxy does, is of none. */
@@ -144,7 +144,7 @@ export const checkKind = (
   value === undefined || is(isKind, value)
     ? Effect.void
     : Effect.fail(
-      refused({ operation, parameter, message: `${parameter} is ${quote(value)}; it must be ${expected}.` })
+      badRequest({ operation, parameter, message: `${parameter} is ${quote(value)}; it must be ${expected}.` })
     )
 
 /** Fails where text is something else, or blank. */
@@ -155,7 +155,7 @@ const isText = (value: unknown): value is string => typeof value === "string" &&
 
 /** Fails where a value is no absolute URL. The query of a URL may hold a secret, so it is not shown. */
 export const checkUrl = (operation: string, parameter: string, value: unknown): Effect.Effect<void, BadRequestError> =>
-  value === undefined || isUrl(value) ? Effect.void : Effect.fail(refused({
+  value === undefined || isUrl(value) ? Effect.void : Effect.fail(badRequest({
     operation,
     parameter,
     message: `${parameter} is ${quoteLink(value)}; it must be an absolute URL, such as "https://example.com/hook".`

@@ -13,7 +13,7 @@ import { quote } from "../internal/describe.ts"
 import * as FileName from "../internal/fileName.ts"
 import * as Options from "../internal/options.ts"
 import * as Polling from "../Polling.ts"
-import { type BadRequestError, type DownloadError, refused } from "../RunError.ts"
+import { badRequest, type BadRequestError, type DownloadError } from "../RunError.ts"
 import { refOf } from "./internal/target.ts"
 import type { Runs, RunTarget } from "./SpineRuns.ts"
 import type * as Wire from "./SpineSchema.ts"
@@ -72,7 +72,7 @@ type Named = Pick<Wire.Artifact, "id" | "name" | "download_url"> & { readonly si
 const readArtifact = (operation: string, artifact: unknown): Effect.Effect<Named, BadRequestError> =>
   Options.reading(operation, "artifact", () => {
     const wrong = (what: string) =>
-      Effect.fail(refused({
+      Effect.fail(badRequest({
         operation,
         parameter: "artifact",
         message: `artifact is ${quote(artifact)} ${what}. Give one of run.result.artifacts.`
@@ -136,7 +136,7 @@ export const make = (runs: Runs, options: KernelArtifact.Options): Artifacts => 
           const artifacts: unknown = run.result?.artifacts
           return Array.isArray(artifacts)
             ? Effect.succeed(Array.from(artifacts as ReadonlyArray<Wire.Artifact>))
-            : Effect.fail(refused({
+            : Effect.fail(badRequest({
               operation,
               parameter: "run",
               message: "this run has no result. Give a completed or partial run, as runs.waitForCompletion returns it."

@@ -18,7 +18,7 @@ import { quote } from "../internal/describe.ts"
 import { isId } from "../internal/id.ts"
 import type * as Http from "../internal/http/api.ts"
 import * as Options from "../internal/options.ts"
-import { type BadRequestError, type DownloadError, refused, type RequestError } from "../RunError.ts"
+import { badRequest, type BadRequestError, type DownloadError, type RequestError } from "../RunError.ts"
 import * as RunRef from "../internal/ref.ts"
 import { get } from "./internal/get.ts"
 import { provider } from "./TelaExecution.ts"
@@ -119,7 +119,7 @@ const refOf = (operation: string, reference: string): Effect.Effect<RunRef.RunRe
   const id = typeof reference === "string" ? /^vault:\/\/(.*)$/is.exec(reference)?.[1] : undefined
   return isId(id)
     ? Effect.succeed(RunRef.make({ provider, kind: "file", id }))
-    : Effect.fail(refused({
+    : Effect.fail(badRequest({
       operation,
       parameter: "reference",
       message: `${quote(reference)} is no reference of the form vault://id.`
@@ -134,7 +134,7 @@ const checkExpiry = (
   const seconds = Option.map(Options.durationOf(expiresIn), (duration) => Math.ceil(Duration.toSeconds(duration)))
   return Option.isSome(seconds) && Number.isSafeInteger(seconds.value) && seconds.value > 0
     ? Effect.succeed(seconds.value)
-    : Effect.fail(refused({
+    : Effect.fail(badRequest({
       operation,
       parameter: "expiresIn",
       message: `expiresIn is ${quote(expiresIn)}; it must be a duration above zero.`

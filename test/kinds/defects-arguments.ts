@@ -173,7 +173,7 @@ export const places: ReadonlyArray<Place> = [
     name: "Options.reading: a target that throws when it is read is refused",
     mutant: {
       file: options,
-      find: "(thrown) => Effect.fail(refused({ operation, parameter, message: unreadable(parameter, thrown) }))",
+      find: "(thrown) => Effect.fail(badRequest({ operation, parameter, message: unreadable(parameter, thrown) }))",
       replace: "(thrown) => Effect.die(thrown)"
     },
     inputs: {

@@ -11,7 +11,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import type * as Artifact from "../../Artifact.ts"
 import { type ClientOptions, defaultRetry } from "../../ClientOptions.ts"
-import { ConfigError, refused, type RequestError, TransportError } from "../../RunError.ts"
+import { badRequest, ConfigError, type RequestError, TransportError } from "../../RunError.ts"
 import * as Webhooks from "../../Webhooks.ts"
 import { messageOf, quote, quoteLink } from "../describe.ts"
 import * as Http from "./api.ts"
@@ -205,7 +205,7 @@ const currentKey = (
     Effect.flatMap((value) =>
       Effect.mapError(
         checkSecret(option, value, whereToGetOne),
-        ({ message }) => refused({ operation, parameter: option, message })
+        ({ message }) => badRequest({ operation, parameter: option, message })
       )
     )
   )

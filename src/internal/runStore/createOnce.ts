@@ -7,7 +7,7 @@ import * as Predicate from "effect/Predicate"
 import * as RcMap from "effect/RcMap"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import { CreateOutcomeUnknownError, refused } from "../../RunError.ts"
+import { badRequest, CreateOutcomeUnknownError } from "../../RunError.ts"
 import * as Create from "../http/create.ts"
 import { quote } from "../describe.ts"
 import { describe, read as readRef, type RunRef } from "../ref.ts"
@@ -23,7 +23,7 @@ export const makeExclusive = Effect.fnUntraced(function*(creating: ReadonlySet<s
   return Effect.fnUntraced(function*<A, E, R>({ key, name, operation }: KeySubject, use: Effect.Effect<A, E, R>) {
     if (isCreatedBy(yield* Create.CurrentAccount, creating, name)) {
       // The create that makes the call is told that nothing was created here
-      return yield* Create.operation(Effect.fail(refused({
+      return yield* Create.operation(Effect.fail(badRequest({
         operation,
         parameter: "key",
         message: `${JSON.stringify(key)} is the key of the create that makes this call, which would wait for itself. ` +

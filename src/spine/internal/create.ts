@@ -16,11 +16,11 @@ import * as Options from "../../internal/options.ts"
 import * as RunRef from "../../internal/ref.ts"
 import * as Transfer from "../../internal/http/transfer.ts"
 import {
+  badRequest,
   type BadRequestError,
   type CreateError,
   CreateOutcomeUnknownError,
-  FileInputError,
-  refused
+  FileInputError
 } from "../../RunError.ts"
 import type { CreatedRun, CreateRunParams } from "../SpineRuns.ts"
 import * as Wire from "../SpineSchema.ts"
@@ -78,7 +78,7 @@ const checkParams = (
     const text = (parameter: string, value: unknown, isRequired = false) => {
       if (value === undefined && !isRequired) return Effect.void
       if (typeof value !== "string" || isRequired && value.trim() === "") {
-        return refused({
+        return badRequest({
           operation,
           parameter,
           message: `${parameter} is ${quote(value)}; it must be text${isRequired ? " that is not blank" : ""}.`
@@ -89,7 +89,7 @@ const checkParams = (
     }
     yield* text("prompt", params.prompt, true)
     if (params.template !== undefined && !Wire.Template.literals.includes(params.template)) {
-      return yield* refused({
+      return yield* badRequest({
         operation,
         parameter: "template",
         message: `${quote(params.template)} is not a template. There are: ${Wire.Template.literals.join(", ")}.`
@@ -97,7 +97,7 @@ const checkParams = (
     }
     yield* text("template", params.template)
     if (params.blocks !== undefined) {
-      const wrong = (message: string) => refused({ operation, parameter: "blocks", message })
+      const wrong = (message: string) => badRequest({ operation, parameter: "blocks", message })
       if (!Array.isArray(params.blocks)) {
         return yield* wrong(
           `blocks is ${quote(params.blocks)}; it must be an array of block types, such as ["${
@@ -122,7 +122,7 @@ const checkParams = (
     yield* text("webhook_url", params.webhook_url)
     const files: unknown = params.files ?? []
     if (!Predicate.isIterable(files) || typeof files === "string" || Binary.isBytes(files)) {
-      return yield* refused({
+      return yield* badRequest({
         operation,
         parameter: "files",
         message: `files is ${quote(files)}; it must be an array of files.`

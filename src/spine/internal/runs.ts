@@ -11,7 +11,7 @@ import { whileWebhooksAreExpected } from "../../internal/pace.ts"
 import * as Telemetry from "../../internal/telemetry.ts"
 import * as Polling from "../../Polling.ts"
 import * as Run from "../../Run.ts"
-import { type BadRequestError, refused, type WaitError } from "../../RunError.ts"
+import { badRequest, type BadRequestError, type WaitError } from "../../RunError.ts"
 import type * as Webhooks from "../../Webhooks.ts"
 import { defaultWait, type Runs, type RunTarget, type WaitOptions } from "../SpineRuns.ts"
 import type * as Wire from "../SpineSchema.ts"
@@ -104,7 +104,7 @@ export const make = (
           const targets = yield* Options.reading(operation, "runs", () =>
             Stream.isStream(runs) || Predicate.isIterable(runs) && typeof runs !== "string"
               ? Effect.succeed(runs)
-              : Effect.fail(refused({
+              : Effect.fail(badRequest({
                 operation,
                 parameter: "runs",
                 message: `runs is ${quote(runs)}; it must be an array, another iterable, or a Stream of runs.`

@@ -5,7 +5,7 @@ import { quote } from "../../internal/describe.ts"
 import { checkId } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
 import * as RunRef from "../../internal/ref.ts"
-import { type BadRequestError, refused } from "../../RunError.ts"
+import { badRequest, type BadRequestError } from "../../RunError.ts"
 import type { RunTarget } from "../SpineRuns.ts"
 import { provider, refOfId } from "./source.ts"
 
@@ -18,7 +18,7 @@ const refIn = (operation: string, run: RunTarget): Effect.Effect<RunRef.RunRef, 
     const ref = RunRef.read(run)
     return ref?.provider === provider && ref.kind === "run"
       ? Effect.as(checkId(operation, "ref.id", ref.id), ref)
-      : Effect.fail(refused({
+      : Effect.fail(badRequest({
         operation,
         parameter: "run",
         message: `this is ${RunRef.describe(run)}, not a ref of a spine run in version 1.`
@@ -31,7 +31,7 @@ const refIn = (operation: string, run: RunTarget): Effect.Effect<RunRef.RunRef, 
       (ref) =>
         Predicate.isNullish(named) || String(named).toLowerCase() === ref.id.toLowerCase()
           ? Effect.succeed(ref)
-          : Effect.fail(refused({
+          : Effect.fail(badRequest({
             operation,
             parameter: "run",
             message: `this names two runs: its run_id is ${quote(named)}, and its ref is ${

@@ -7,7 +7,7 @@ import * as Create from "../../internal/http/create.ts"
 import type * as Http from "../../internal/http/api.ts"
 import type { RunRef } from "../../internal/ref.ts"
 import * as Telemetry from "../../internal/telemetry.ts"
-import { type BadRequestError, type OnCreatedErrorOf, refused, type RequestError } from "../../RunError.ts"
+import { badRequest, type BadRequestError, type OnCreatedErrorOf, type RequestError } from "../../RunError.ts"
 import type { Canvas, Canvases, Execution, SyncError, Workstation } from "../TelaCanvas.ts"
 import { type AsyncExecution, type GetExecutionParams, provider } from "../TelaExecution.ts"
 import * as Wire from "../TelaCanvasSchema.ts"
@@ -48,7 +48,7 @@ const look = (runtime: Runtime, given: Params.AnyOptions) =>
     const canvas = yield* read(`/prompt/${found.promptId}`, decodeCanvas)
     const differences = compare(found, options)
     if (differences.length > 0) {
-      return yield* refused({
+      return yield* badRequest({
         operation,
         parameter: "schemas",
         message: `the schemas given differ from the canvas "${canvas.title}": ${differences.join("; ")}.`,
@@ -119,7 +119,7 @@ const prepare = (
     const encoded = input === undefined
       ? variables
       : yield* Effect.mapError(AnySchema.encode(input)(variables), (issue) =>
-        refused({
+        badRequest({
           operation,
           parameter: "variables",
           message: `the variables do not fit the input schema: ${issue}.`

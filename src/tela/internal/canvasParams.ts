@@ -5,7 +5,7 @@ import * as Result from "effect/Result"
 import { quote } from "../../internal/describe.ts"
 import { checkId } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
-import { type BadRequestError, refused } from "../../RunError.ts"
+import { badRequest, type BadRequestError } from "../../RunError.ts"
 import type { Schemas } from "../TelaCanvas.ts"
 import type { DynamicParams, GetExecutionParams } from "../TelaExecution.ts"
 import type { StreamParams } from "../TelaStream.ts"
@@ -35,12 +35,12 @@ export const checkOptions = (operation: string, read: ReadOptions): Effect.Effec
   Effect.gen(function*() {
     if (Result.isFailure(read)) {
       const { message, option: parameter } = read.failure
-      return yield* refused({ operation, parameter, message })
+      return yield* badRequest({ operation, parameter, message })
     }
     const options = read.success
     const given = targetNames.filter((name) => options[name] !== undefined)
     if (given.length === 0 || options.applicationId !== undefined && given.length > 1) {
-      return yield* refused({
+      return yield* badRequest({
         operation,
         parameter: "id",
         message: "the canvas has no name, or two. Give its id or a version's id, or the applicationId alone."
@@ -59,7 +59,7 @@ const checkSchemas = (
   for (const [parameter, schema] of Object.entries(schemas)) {
     const fault = schema === undefined ? undefined : AnySchema.faultOf(schema)
     if (fault !== undefined) {
-      return Effect.fail(refused({
+      return Effect.fail(badRequest({
         operation,
         parameter,
         message:
@@ -116,7 +116,7 @@ export const checkExecution = (
     const params = yield* Options.copy(operation, "params", given, names)
     yield* checkMode(operation, { ...params, ...mode }, isTask)
     if (!Options.is(isVariables, variables)) {
-      return yield* refused({
+      return yield* badRequest({
         operation,
         parameter: "variables",
         message: `the variables are ${nameOf(variables)}. Pass an object with a member for each variable.`
@@ -150,7 +150,7 @@ const lookUpNames = [...pollNames, "isTask", "skipResultValidation", "output"]
 
 /** Fails where parameters belong to another mode. */
 const checkMode = (operation: string, params: AnyParams, isTask: boolean): Effect.Effect<void, BadRequestError> => {
-  const wrong = (parameter: string, message: string) => Effect.fail(refused({ operation, parameter, message }))
+  const wrong = (parameter: string, message: string) => Effect.fail(badRequest({ operation, parameter, message }))
   for (const mode of ["async", "stream"] as const) {
     if (params[mode] !== undefined && typeof params[mode] !== "boolean") {
       return wrong(mode, `${mode} is ${quote(params[mode])}. It must be true or false.`)

@@ -20,7 +20,7 @@ import { Id } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
 import * as Transfer from "../../internal/http/transfer.ts"
 import * as Upload from "../../internal/http/upload.ts"
-import { BadRequestError, FileInputError, refused, type RequestError } from "../../RunError.ts"
+import { badRequest, BadRequestError, FileInputError, type RequestError } from "../../RunError.ts"
 import { type FileOptions, isTelaFile, type TelaFile } from "../TelaFile.ts"
 import * as Variables from "./variables.ts"
 
@@ -69,7 +69,7 @@ export const resolve = (
     if (Result.isFailure(copied)) {
       const { message, path } = copied.failure
       const parameter = parameterOf(path)
-      return yield* refused({ operation, parameter, message: `${parameter} ${message}` })
+      return yield* badRequest({ operation, parameter, message: `${parameter} ${message}` })
     }
     const files = new Set<unknown>(Array.from(references.values(), ({ reference }) => reference))
     const all: ReadonlyArray<unknown> = of === "tasks" && Array.isArray(copied.success)
@@ -78,7 +78,7 @@ export const resolve = (
     for (const [index, copy] of all.entries()) {
       if (Predicate.isObject(copy) && !files.has(copy)) continue
       const parameter = parameterOf(of === "tasks" ? `[${index}]` : "")
-      return yield* refused({
+      return yield* badRequest({
         operation,
         parameter,
         message: `${parameter} ${
@@ -137,7 +137,7 @@ const prepare = (
   parameter: string,
   index: number
 ): Effect.Effect<string | FileInput.UploadFile, BadRequestError | FileInputError> => {
-  const wrong = (message: string) => Effect.fail(refused({ operation, parameter, message: `${path} ${message}` }))
+  const wrong = (message: string) => Effect.fail(badRequest({ operation, parameter, message: `${path} ${message}` }))
   if (typeof source === "string") {
     return URL.canParse(source) && /^(?:https?|data|vault):/i.test(source)
       ? Effect.succeed(source)
@@ -169,7 +169,7 @@ const readOptions = (
   Options.reading(operation, parameter, () =>
     Effect.gen(function*() {
       const options = yield* Options.copy(operation, `options of ${path}`, given, ["name", "range", "parserType"])
-      const wrong = (message: string) => refused({ operation, parameter, message: `${path} ${message}` })
+      const wrong = (message: string) => badRequest({ operation, parameter, message: `${path} ${message}` })
       const { name, parserType } = options
       for (const [option, value] of Object.entries({ name, parserType })) {
         if (value !== undefined && typeof value !== "string") {

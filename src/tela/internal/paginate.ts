@@ -9,7 +9,7 @@ import { quote } from "../../internal/describe.ts"
 import type * as Http from "../../internal/http/api.ts"
 import { checkId } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
-import { type BadRequestError, InvalidResponseError, refused, type RequestError } from "../../RunError.ts"
+import { badRequest, type BadRequestError, InvalidResponseError, type RequestError } from "../../RunError.ts"
 import type * as Page from "../TelaPage.ts"
 import { get } from "./get.ts"
 
@@ -187,7 +187,7 @@ export const flag = kind(Predicate.isBoolean, "true or false")
 export const moment: Filter = (operation, parameter, value) =>
   Option.match(Option.flatten(readMoment(value as DateTime.DateTime.Input)), {
     onNone: () =>
-      Effect.fail(refused({ operation, parameter, message: `${parameter} is ${quote(value)}, which is no date.` })),
+      Effect.fail(badRequest({ operation, parameter, message: `${parameter} is ${quote(value)}, which is no date.` })),
     onSome: (moment) => Effect.succeed(DateTime.formatIso(moment))
   })
 
@@ -195,7 +195,8 @@ const readMoment = Option.liftThrowable((value: DateTime.DateTime.Input) => Date
 
 /** A list in one parameter, separated by commas, which no item may have. */
 export const list: Filter = (operation, parameter, values) => {
-  const wrong = (message: string) => Effect.fail(refused({ operation, parameter, message: `${parameter} ${message}` }))
+  const wrong = (message: string) =>
+    Effect.fail(badRequest({ operation, parameter, message: `${parameter} ${message}` }))
   return Options.reading(operation, parameter, () => {
     if (!Array.isArray(values)) return wrong(`is ${quote(values)}; it must be an array of texts.`)
     const items: ReadonlyArray<unknown> = Array.from(values)

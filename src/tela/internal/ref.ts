@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import { checkId } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
 import * as RunRef from "../../internal/ref.ts"
-import { type BadRequestError, refused } from "../../RunError.ts"
+import { badRequest, type BadRequestError } from "../../RunError.ts"
 import { provider } from "../TelaExecution.ts"
 
 /** Reads the id or the ref of an execution or a task. `kind` is the kind of an id alone, and `kinds` are those that a ref may have. */
@@ -31,7 +31,7 @@ const refIn = (
   const ref = RunRef.read(target)
   return ref?.provider === provider && kinds.includes(ref.kind)
     ? Effect.as(checkId(operation, "ref.id", ref.id), ref)
-    : Effect.fail(refused({
+    : Effect.fail(badRequest({
       operation,
       parameter,
       message: `this is ${RunRef.describe(target)}, not a ref of a tela ${kinds.join(" or ")} in version 1.`

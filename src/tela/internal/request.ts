@@ -5,7 +5,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
 import { quote } from "../../internal/describe.ts"
 import * as Options from "../../internal/options.ts"
-import { type BadRequestError, type FileInputError, refused, type RequestError } from "../../RunError.ts"
+import { badRequest, type BadRequestError, type FileInputError, type RequestError } from "../../RunError.ts"
 import type * as Webhooks from "../../Webhooks.ts"
 import { provider } from "../TelaExecution.ts"
 import type * as Wire from "../TelaSchema.ts"
@@ -90,7 +90,7 @@ export const jsonBody = (
 ): Effect.Effect<HttpBody.HttpBody, BadRequestError> =>
   Effect.mapError(
     HttpBody.json(body),
-    () => refused({ operation, parameter, message: `${parameter} could not be written as JSON. Pass plain data.` })
+    () => badRequest({ operation, parameter, message: `${parameter} could not be written as JSON. Pass plain data.` })
   )
 
 const overrideNames: ReadonlyArray<keyof Wire.Override> = [
@@ -103,7 +103,7 @@ const overrideNames: ReadonlyArray<keyof Wire.Override> = [
 
 /** The headers to forward, with the prefix that the provider removes. Messages do not show their values: they may be secrets. */
 const forwardedHeaders = (given: unknown): Effect.Effect<Record<string, string>, BadRequestError> => {
-  const wrong = (message: string) => Effect.fail(refused({ operation, parameter: "forwardHeaders", message }))
+  const wrong = (message: string) => Effect.fail(badRequest({ operation, parameter: "forwardHeaders", message }))
   if (given === undefined) return Effect.succeed({})
   if (!Predicate.isObject(given)) {
     return wrong(`forwardHeaders is ${quote(given)}; it must be an object with the values of headers by name.`)

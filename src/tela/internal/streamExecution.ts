@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
-import { type Received, refused, StreamInterruptedError } from "../../RunError.ts"
+import { badRequest, type Received, StreamInterruptedError } from "../../RunError.ts"
 import type { DynamicStreamParams, StreamError, StreamExecution, StreamPart, StreamStatus } from "../TelaStream.ts"
 import type { Validate } from "./output.ts"
 import { type Job, operation } from "./request.ts"
@@ -101,7 +101,7 @@ export const make = <Output>(
   })
 
 const repeated = Effect.suspend(() =>
-  Effect.fail(refused({
+  Effect.fail(badRequest({
     operation,
     parameter: "stream",
     message: "the result of a streamed execution can be run once, and has been run before. Execute again, or use " +

@@ -10,7 +10,7 @@ import { messageOf, quote } from "../../internal/describe.ts"
 import { checkId } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
 import * as Telemetry from "../../internal/telemetry.ts"
-import { type BadRequestError, type CreateError, refused, type RequestError } from "../../RunError.ts"
+import { badRequest, type BadRequestError, type CreateError, type RequestError } from "../../RunError.ts"
 import { provider } from "../TelaExecution.ts"
 import * as Page from "../TelaPage.ts"
 import * as Wire from "../TelaSchema.ts"
@@ -101,7 +101,7 @@ export const make = (runtime: Runtime): Tasks => {
         const operation = "tasks.updateOutputContent"
         yield* Options.checkKind(operation, "update", update ?? null, Predicate.isFunction, "a function")
         const { outputContent } = yield* read(operation, target, decodeTask)
-        const wrong = (message: string) => refused({ operation, parameter: "update", message, sent: true })
+        const wrong = (message: string) => badRequest({ operation, parameter: "update", message, sent: true })
         const updated = yield* Effect.try({
           try: () => update(outputContent?.content),
           catch: (thrown) => wrong(`update threw: ${messageOf(thrown)}. Nothing was changed.`)
@@ -192,7 +192,7 @@ const checkPatch = (
   Effect.gen(function*() {
     const patch = yield* Options.copyRequired(operation, "patch", given, ["name", "tags", "outputContent", "status"])
     const { name, status, tags } = patch
-    const wrong = (parameter: string, message: string) => refused({ operation, parameter, message })
+    const wrong = (parameter: string, message: string) => badRequest({ operation, parameter, message })
     if (Object.keys(patch).length === 0) {
       return yield* wrong("patch", "patch is empty. Give a name, tags, outputContent or a status to change.")
     }
@@ -219,7 +219,7 @@ const nest = (
   path: string,
   value: unknown
 ): Effect.Effect<Record<string, unknown>, BadRequestError> => {
-  const wrong = (message: string) => Effect.fail(refused({ operation, parameter: "path", message }))
+  const wrong = (message: string) => Effect.fail(badRequest({ operation, parameter: "path", message }))
   const keys = typeof path === "string" ? path.split(".") : [""]
   if (keys.some((key) => key.trim() === "" || key === "__proto__")) {
     return wrong(`path is ${quote(path)}; it must be names of fields with dots between them, such as "customer.name".`)
@@ -229,7 +229,7 @@ const nest = (
   }
   return value === undefined
     ? Effect.fail(
-      refused({ operation, parameter: "value", message: "value is undefined. To empty a field, give null." })
+      badRequest({ operation, parameter: "value", message: "value is undefined. To empty a field, give null." })
     )
     : Effect.succeed(
       keys.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Record<string, unknown>
@@ -282,7 +282,7 @@ const create = (
 
 /** Copies the tasks. */
 const checkTasks = (operation: string, given: unknown): Effect.Effect<ReadonlyArray<NewTask>, BadRequestError> => {
-  const wrong = (message: string) => Effect.fail(refused({ operation, parameter: "tasks", message }))
+  const wrong = (message: string) => Effect.fail(badRequest({ operation, parameter: "tasks", message }))
   if (!Array.isArray(given)) return wrong(`tasks is ${quote(given)}; it must be an array of tasks.`)
   const tasks: ReadonlyArray<NewTask> = Array.from(given)
   if (tasks.length < 1 || tasks.length > maxTasks) {
