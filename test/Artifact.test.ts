@@ -4,7 +4,7 @@ import { Cause, Duration, Effect, Exit, Fiber, FileSystem, Layer, PlatformError,
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Artifact, RunError, RunRef } from "canvas-runs"
-import { openFile } from "./fileStore.ts"
+import { openFile } from "./support/fileStore.ts"
 import { failure, finish, success } from "./spine/support.ts"
 
 const ref = RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" })

@@ -9,7 +9,7 @@ import { RunError, Spine, Tela, Webhooks } from "canvas-runs"
 import { Fault, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
 import * as Hmac from "../src/internal/hmac.ts"
 import { failure, finish, success } from "./spine/support.ts"
-import { until } from "./until.ts"
+import { until } from "./support/until.ts"
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
 const encode = (text: string) => new TextEncoder().encode(text)

@@ -8,8 +8,8 @@ import { createServer } from "node:net"
 import { gzipSync } from "node:zlib"
 import { Artifact, RunError, Spine } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
-import { type Behaviour, makeStore, optionsOn, part, type Received, sourceOf } from "./fileStore.ts"
-import { serve } from "./internal/http/loopback.ts"
+import { type Behaviour, makeStore, optionsOn, part, type Received, sourceOf } from "./support/fileStore.ts"
+import { serve } from "./support/servers.ts"
 
 const content = "0123456789abcdefghij"
 
@@ -195,7 +195,7 @@ describe("D9: a download that breaks", () => {
       Effect.scoped(Effect.gen(function*() {
         const large = Buffer.alloc(300_000, "0123456789abcdef")
         const seen: Array<unknown> = []
-        const { origin } = yield* serve((request, response) => {
+        const { baseUrl } = yield* serve((request, response) => {
           seen.push(request.headers.range)
           const first = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0)
           response.writeHead(first > 0 ? 206 : 200, {
@@ -209,7 +209,7 @@ describe("D9: a download that breaks", () => {
           response.end(large.subarray(first))
         })
         const options = optionsOn(yield* HttpClient.HttpClient)
-        const bytes = yield* Artifact.bytes(options, sourceOf({ url: `${origin}/file`, size: large.length }))
+        const bytes = yield* Artifact.bytes(options, sourceOf({ url: `${baseUrl}/file`, size: large.length }))
         assert.isTrue(large.equals(bytes))
         assert.strictEqual(seen.length, 3)
         assert.isTrue(seen.slice(1).every((range) => typeof range === "string"), String(seen))
@@ -260,13 +260,13 @@ describe("D5: a file that its server compresses", () => {
   for (const [name, client] of [["fetch", FetchHttpClient.layer]] as const) {
     it.live(`D5: is read through ${name} whatever size was announced`, () =>
       Effect.scoped(Effect.gen(function*() {
-        const { origin } = yield* serve((_, response) =>
+        const { baseUrl } = yield* serve((_, response) =>
           response.writeHead(200, { "content-encoding": "gzip", "content-length": compressed.length }).end(compressed)
         )
         const options = optionsOn(yield* HttpClient.HttpClient)
         for (const size of [compressed.length, 2000, undefined]) {
           for (const read of Object.values(ways)) {
-            assert.strictEqual(yield* read(options, sourceOf({ url: `${origin}/a`, size })), content.repeat(100))
+            assert.strictEqual(yield* read(options, sourceOf({ url: `${baseUrl}/a`, size })), content.repeat(100))
           }
         }
       })).pipe(Effect.provide(client)))
@@ -450,7 +450,7 @@ describe("redirects of a download", () => {
           .end(status === 200 ? content : "a body of a redirect".repeat(1000))
       }
       const [own, other] = [yield* serve(handler), yield* serve(handler)]
-      Object.assign(origins, { own: own.origin, other: other.origin })
+      Object.assign(origins, { own: own.baseUrl, other: other.baseUrl })
       const read = Effect.provide(
         Spine.SpineClient.use((spine) =>
           Effect.map(
@@ -463,7 +463,7 @@ describe("redirects of a download", () => {
             text
           )
         ),
-        Spine.layer({ apiKey: Redacted.make(key), baseUrl: own.origin })
+        Spine.layer({ apiKey: Redacted.make(key), baseUrl: own.baseUrl })
       )
       return { read, seen, keys }
     })

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { FileInput, RunError, RunStore, Spine, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
-import { json, onBody, serve } from "./internal/http/loopback.ts"
+import { onBody, sendJson, serve } from "./support/servers.ts"
 
 const runId = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const key = Redacted.make("sk_planted_secret_0001")
@@ -15,20 +15,20 @@ const key = Redacted.make("sk_planted_secret_0001")
 /** Both providers, which take every request, and what they received. */
 const provider = Effect.gen(function*() {
   const received: Array<{ readonly path: string; readonly body: Buffer }> = []
-  const { origin } = yield* serve((request, response) => {
+  const { baseUrl } = yield* serve((request, response) => {
     onBody(request, (body) => {
       received.push({ path: request.url!, body })
-      json(
+      sendJson(
         response,
         request.url === "/v1/run"
           ? { success: true, data: { run_id: runId, status: "running", poll_url: `/v1/run/${runId}` } }
           : request.url === "/v3/files"
-          ? { id: `file-${received.length}`, uploadUrl: `${origin}/store` }
+          ? { id: `file-${received.length}`, uploadUrl: `${baseUrl}/store` }
           : { id: runId, status: "created" }
       )
     })
   })
-  return { received, origin }
+  return { received, baseUrl }
 })
 
 const clients = (baseUrl: string, options: { readonly skipFileValidation?: boolean } = {}) =>
@@ -93,10 +93,10 @@ describe("B8: a file that cannot be read, in a create", () => {
     ) {
       it.live(`B8: ${what} is a FileInputError, and nothing is sent through ${name}`, () =>
         Effect.scoped(Effect.gen(function*() {
-          const { origin, received } = yield* provider
+          const { baseUrl, received } = yield* provider
           const error = fileError(
             yield* Effect.flip(create([bytes("fine"), file])).pipe(
-              Effect.provide(Layer.provide(clients(origin), client))
+              Effect.provide(Layer.provide(clients(baseUrl), client))
             )
           )
           assert.deepStrictEqual([error.reason, error.reached, error.isRetryable], ["read", false, false])
@@ -110,7 +110,7 @@ describe("B8: a file that cannot be read, in a create", () => {
       it.live(`B8: ${what} that fails later is a FileInputError that reached the provider, sent once, through ${name}`, () =>
         Effect.scoped(Effect.gen(function*() {
           let begun = 0
-          const { origin } = yield* serve((request) => {
+          const { baseUrl } = yield* serve((request) => {
             begun++
             request.on("error", () => {}).resume()
           })
@@ -120,7 +120,7 @@ describe("B8: a file that cannot be read, in a create", () => {
             return [yield* Effect.flip(once), yield* Effect.flip(once)]
           }).pipe(
             Effect.provide(RunStore.layerMemory),
-            Effect.provide(Layer.provide(clients(origin), client))
+            Effect.provide(Layer.provide(clients(baseUrl), client))
           )
           // The length was announced, so the provider cannot have taken it, and the key is free
           for (const error of outcome) {
@@ -133,7 +133,7 @@ describe("B8: a file that cannot be read, in a create", () => {
 
   it.live("B8: a file on disk that changed after it was opened as a Blob is a FileInputError", () =>
     Effect.scoped(Effect.gen(function*() {
-      const { origin, received } = yield* provider
+      const { baseUrl, received } = yield* provider
       const directory = fs.mkdtempSync(join(tmpdir(), "canvas-runs-blob-"))
       yield* Effect.addFinalizer(() => Effect.sync(() => fs.rmSync(directory, { recursive: true })))
       const path = join(directory, "a.bin")
@@ -141,7 +141,7 @@ describe("B8: a file that cannot be read, in a create", () => {
       const blob = yield* Effect.promise(() => fs.openAsBlob(path, { type: "application/pdf" }))
       fs.writeFileSync(path, "shorter")
       const error = fileError(
-        yield* Effect.flip(create([blob])).pipe(Effect.provide(Layer.provide(clients(origin), FetchHttpClient.layer)))
+        yield* Effect.flip(create([blob])).pipe(Effect.provide(Layer.provide(clients(baseUrl), FetchHttpClient.layer)))
       )
       assert.deepStrictEqual([error.reason, error.reached], ["read", false])
       assert.deepStrictEqual(received, [])
@@ -151,9 +151,9 @@ describe("B8: a file that cannot be read, in a create", () => {
 describe("E8: what is taken for a file", () => {
   const on = <A, E>(use: Effect.Effect<A, E, Spine.SpineClient | Tela.TelaClient>) =>
     Effect.scoped(Effect.gen(function*() {
-      const { origin, received } = yield* provider
+      const { baseUrl, received } = yield* provider
       const exit = yield* Effect.result(
-        Effect.provide(use, Layer.provide(clients(origin), FetchHttpClient.layer))
+        Effect.provide(use, Layer.provide(clients(baseUrl), FetchHttpClient.layer))
       )
       return { received, error: exit._tag === "Failure" ? exit.failure : undefined }
     }))
@@ -234,9 +234,9 @@ describe("E1: variables that JSON would not carry", () => {
   const file = () => Tela.file(bytes("scan"), { name: "scan.txt" })
   const sent = (variables: unknown) =>
     Effect.scoped(Effect.gen(function*() {
-      const { origin, received } = yield* provider
+      const { baseUrl, received } = yield* provider
       const result = yield* Effect.result(
-        Effect.provide(execute(variables), Layer.provide(clients(origin), FetchHttpClient.layer))
+        Effect.provide(execute(variables), Layer.provide(clients(baseUrl), FetchHttpClient.layer))
       )
       const request = received.find(({ path }) => path === "/v2/chat/completions")
       return {
@@ -336,10 +336,10 @@ describe("C4: deep variables", () => {
   }
   const on = (variables: unknown) =>
     Effect.scoped(Effect.gen(function*() {
-      const { origin, received } = yield* provider
+      const { baseUrl, received } = yield* provider
       return {
         result: yield* Effect.result(
-          Effect.provide(execute(variables), Layer.provide(clients(origin), FetchHttpClient.layer))
+          Effect.provide(execute(variables), Layer.provide(clients(baseUrl), FetchHttpClient.layer))
         ),
         received
       }
@@ -372,13 +372,13 @@ describe("C4: deep variables", () => {
 describe("C8: the brand of a file", () => {
   it.live("C8: cannot come from JSON, and is the same for every copy of the package", () =>
     Effect.scoped(Effect.gen(function*() {
-      const { origin, received } = yield* provider
+      const { baseUrl, received } = yield* provider
       const brands = Reflect.ownKeys(Tela.file("https://x.example/")).filter((name) => typeof name === "symbol")
       assert.deepStrictEqual(brands, [Symbol.for("canvas-runs/tela/TelaFile")])
       const hostile = JSON.parse(
         `{"a":{"~canvas-runs/tela/TelaFile":"~canvas-runs/tela/TelaFile"},"b":{"Symbol(canvas-runs/tela/TelaFile)":1}}`
       )
-      yield* execute(hostile).pipe(Effect.provide(Layer.provide(clients(origin), FetchHttpClient.layer)))
+      yield* execute(hostile).pipe(Effect.provide(Layer.provide(clients(baseUrl), FetchHttpClient.layer)))
       assert.deepStrictEqual(JSON.parse(received[0]!.body.toString()).variables, hostile)
       assert.isFalse(Tela.isTelaFile({ [brands[0]!]: true }))
     })))
@@ -538,12 +538,12 @@ describe("F17: files beyond what a provider documents", () => {
   ) {
     it.live(`F17: ${what}${refused ? " is refused before a request, unless the check is skipped" : ""}`, () =>
       Effect.scoped(Effect.gen(function*() {
-        const { origin, received } = yield* provider
+        const { baseUrl, received } = yield* provider
         const outcome = (skipFileValidation: boolean) =>
           Effect.result(
             Effect.provide(
               use() as Effect.Effect<unknown, unknown, Spine.SpineClient | Tela.TelaClient>,
-              Layer.provide(clients(origin, { skipFileValidation }), FetchHttpClient.layer)
+              Layer.provide(clients(baseUrl, { skipFileValidation }), FetchHttpClient.layer)
             )
           )
         const result = yield* outcome(false)
@@ -563,10 +563,10 @@ describe("F17: files beyond what a provider documents", () => {
 describe("E7: the boundary of a form", () => {
   it.live("E7: cannot be guessed from a seeded Random", () =>
     Effect.scoped(Effect.gen(function*() {
-      const { origin, received } = yield* provider
+      const { baseUrl, received } = yield* provider
       for (let n = 0; n < 2; n++) {
         yield* create([bytes("a")]).pipe(
-          Effect.provide(Layer.provide(clients(origin), FetchHttpClient.layer))
+          Effect.provide(Layer.provide(clients(baseUrl), FetchHttpClient.layer))
         )
       }
       const boundaries = received.map(({ body }) => body.toString().split("\r\n")[0]!)

@@ -2,7 +2,7 @@
 import { Effect, type Scope } from "effect"
 import * as net from "node:net"
 import * as tls from "node:tls"
-import { tls as certificates } from "../support/servers.ts"
+import { identity } from "../support/servers.ts"
 import type { Stage } from "./stage.ts"
 import { encode, type Host, type Play, type Sending } from "./wire.ts"
 
@@ -50,10 +50,7 @@ const listenOn = (stage: Stage, host: Host, open: Map<net.Socket, string>): Effe
         }
         const speaks = stage.tls(host)
         const server: net.Server = speaks === "untrusted" || speaks === "expired"
-          ? tls.createServer({
-            key: certificates.key,
-            cert: speaks === "expired" ? certificates.expired : certificates.cert
-          }, onConnection)
+          ? tls.createServer(identity(speaks === "expired" ? "expired" : "valid"), onConnection)
           : net.createServer({ noDelay: true }, onConnection)
         const isRefusedSoon = stage.beforeConnection(host, Infinity) === "refuse"
         server.on("error", () => server.listen(nextQuietPort(), "127.0.0.1"))

@@ -4,7 +4,7 @@ import { Effect, FileSystem, Layer, Redacted } from "effect"
 import { HttpClient } from "effect/http"
 import { Spine } from "canvas-runs"
 import * as FileName from "../../src/internal/fileName.ts"
-import { makeStore } from "../fileStore.ts"
+import { makeStore } from "../support/fileStore.ts"
 
 describe("E2: names of files", () => {
   for (

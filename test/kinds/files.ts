@@ -10,7 +10,7 @@ import { Artifact, FileInput, RunError, Spine, Tela } from "canvas-runs"
 import * as FileName from "../../src/internal/fileName.ts"
 import * as Multipart from "../../src/spine/internal/multipart.ts"
 import * as Transfer from "../../src/internal/http/transfer.ts"
-import { type Behaviour, makeStore, optionsOn, part, type Received, sourceOf } from "../fileStore.ts"
+import { type Behaviour, makeStore, optionsOn, part, type Received, sourceOf } from "../support/fileStore.ts"
 import type { Place } from "./kind.ts"
 
 const artifact = "src/Artifact.ts"

@@ -15,7 +15,7 @@ import * as http2 from "node:http2"
 import * as Net from "node:net"
 import type { Duplex } from "node:stream"
 import * as Undici from "undici"
-import { listen, tls } from "../support/servers.ts"
+import { identity, listen, tls } from "../support/servers.ts"
 import type { Place } from "./kind.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
@@ -369,7 +369,7 @@ const endsOn = (
 const refusedStream = (files?: Spine.CreateRunParams["files"]) => () =>
   Effect.gen(function*() {
     let posts = 0
-    const server = http2.createSecureServer({ cert: tls.cert, key: tls.key })
+    const server = http2.createSecureServer(identity())
     server.on("stream", (stream: http2.ServerHttp2Stream) => {
       posts++
       stream.on("error", () => {})

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { type Polling, Run, RunError, RunRef, type RunSource, Spine, Webhooks } from "canvas-runs"
 import * as Kernel from "canvas-runs/Polling"
 import { SpineEmulator, Timeline } from "canvas-runs/testing"
-import { patientClock } from "../clock.ts"
+import { patientClock } from "../support/clock.ts"
 import * as TimerQueue from "../../src/internal/polling/timerQueue.ts"
 import { failure, finish, live, success } from "../spine/support.ts"
 

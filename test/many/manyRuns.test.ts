@@ -3,7 +3,7 @@ import { Clock, type Duration, Effect, Fiber, Result, Schedule, Stream } from "e
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import type { Spine } from "canvas-runs"
-import { patientClock } from "../clock.ts"
+import { patientClock } from "../support/clock.ts"
 import { size } from "../long/size.ts"
 import { limiters, makeProvider, mostWithin, type Provider, runId, spineOn, stopped } from "./support.ts"
 

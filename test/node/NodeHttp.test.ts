@@ -3,14 +3,12 @@ import { NodeHttpClient } from "@effect/platform-node"
 import { Effect, Layer, Option, Redacted, Result, Schedule, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import { readFileSync } from "node:fs"
-import { fileURLToPath } from "node:url"
 import { inspect } from "node:util"
 import * as zlib from "node:zlib"
 import { Spine, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { proxiesOf } from "../../src/node/internal/proxies.ts"
-import { listen, serve, serveHttp2, serveProxy, serveTls, tls } from "../support/servers.ts"
+import { identity, listen, serve, serveHttp2, serveProxy, serveTls, tls } from "../support/servers.ts"
 
 const apiKey = Redacted.make("sk_spine_node_http")
 const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
@@ -29,9 +27,6 @@ const completed = JSON.stringify({
 })
 
 const retry = Schedule.recurs(0)
-
-const pem = (name: string) => readFileSync(fileURLToPath(new URL(`../fixtures/tls/${name}.pem`, import.meta.url)))
-const selfSigned = { cert: pem("selfSigned"), key: pem("key") }
 
 /** Retrieves a run. */
 const retrieve = (baseUrl: string, options?: NodeHttp.Options) =>
@@ -260,7 +255,7 @@ describe("TLS and HTTP/2", () => {
 
   it.effect("F16: a certificate that has expired is refused before the request is sent", () =>
     Effect.gen(function*() {
-      const { baseUrl } = yield* serveTls(json, { cert: tls.expired })
+      const { baseUrl } = yield* serveTls(json, identity("expired"))
       const refused = yield* Effect.flip(retrieve(baseUrl, { connect: { ca: tls.ca } }))
       assert.deepInclude(refused, { _tag: "TransportError", reached: false, code: "CERT_HAS_EXPIRED" })
     }))
@@ -268,7 +263,7 @@ describe("TLS and HTTP/2", () => {
   for (const [name, client] of [["undici", Layer.orDie(NodeHttp.layer())], ["fetch", FetchHttpClient.layer]] as const) {
     it.effect(`a certificate that is not trusted is an error of ${name} that says how to trust it, for runs and for files`, () =>
       Effect.gen(function*() {
-        for (const options of [{}, selfSigned]) {
+        for (const options of [{}, identity("selfSigned")]) {
           const { baseUrl } = yield* serveTls(json, options)
           const { artifacts, runs } = yield* Effect.provide(
             Spine.make({ apiKey, baseUrl, retry }),
@@ -304,7 +299,7 @@ describe("TLS and HTTP/2", () => {
   it.effect("F16: a client certificate is shown to a server that asks for one", () =>
     Effect.gen(function*() {
       const { baseUrl } = yield* serveTls(json, { requestCert: true, rejectUnauthorized: true, ca: tls.ca })
-      const { ca, cert, key } = tls
+      const { ca, key, valid: cert } = tls
       assert.strictEqual((yield* retrieve(baseUrl, { connect: { ca, cert, key } })).status, "completed")
       yield* Effect.flip(retrieve(baseUrl, { connect: { ca } }))
     }))

@@ -4,7 +4,7 @@ import { Effect, Redacted, Schedule, Stream } from "effect"
 import * as http2 from "node:http2"
 import { RunError, Spine } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
-import { listen, tls } from "../support/servers.ts"
+import { identity, listen, tls } from "../support/servers.ts"
 
 const runId = "7d0f3c1e-5b7a-4c39-9d57-1d1b0c6f2a11"
 
@@ -13,7 +13,7 @@ type End = (stream: http2.ServerHttp2Stream, session: http2.ServerHttp2Session) 
 /** A server that does this with the n-th POST once its headers have come. It answers everything else. */
 const serving = (end: End, isEnded: (index: number) => boolean = () => true) => {
   const posts: Array<string | undefined> = []
-  const server = http2.createSecureServer({ cert: tls.cert, key: tls.key })
+  const server = http2.createSecureServer(identity())
   server.on("sessionError", () => {})
   server.on("stream", (stream, headers) => {
     stream.on("error", () => {})

@@ -6,7 +6,7 @@ import { Duration, Effect, Exit, Fiber, Layer, Option, Redacted, Schedule, Schem
 import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { type ClientOptions, Polling, RunRef, type RunSource, Spine, Tela } from "canvas-runs"
-import { patientClock } from "../clock.ts"
+import { patientClock } from "../support/clock.ts"
 import * as Observer from "./observer.ts"
 import type { ClientPlan, Consumer, Network, Pace, Plan, PolicyPlan, Waiter } from "./plan.ts"
 import * as Provider from "./provider.ts"

@@ -10,15 +10,24 @@ import { fileURLToPath } from "node:url"
 const file = (name: string) => readFileSync(fileURLToPath(new URL(`tls/${name}`, import.meta.url)), "utf8")
 
 /**
- * Certificates for `localhost` and `127.0.0.1`, valid until 2126. `ca` is the authority that signed them, which no system
- * trusts. `expired` was valid for a day in 2020.
+ * Certificates for `localhost` and `127.0.0.1` that share one key. `ca` is the authority that signed them, which no system trusts.
+ * `valid` is valid until 2125, `expired` was until 2021, `notYetValid` is from 2120 on, `otherHost` is for another host name.
  */
 export const tls = {
   ca: file("ca.pem"),
-  cert: file("cert.pem"),
+  key: file("key.pem"),
+  valid: file("valid.pem"),
   expired: file("expired.pem"),
-  key: file("key.pem")
+  notYetValid: file("notYetValid.pem"),
+  otherHost: file("otherHost.pem"),
+  selfSigned: file("selfSigned.pem")
 }
+
+/** The options of a TLS server that shows this certificate. */
+export const identity = (certificate: Exclude<keyof typeof tls, "ca" | "key"> = "valid") => ({
+  key: tls.key,
+  cert: tls[certificate]
+})
 
 export interface Listening {
   readonly port: number
@@ -59,9 +68,19 @@ export const serve = (handler: http.RequestListener) =>
     baseUrl: `http://127.0.0.1:${listening.port}`
   }))
 
+/** Reads the whole body of a request. A request that breaks off has none. */
+export const onBody = (request: http.IncomingMessage, use: (body: Buffer) => void): void => {
+  const chunks: Array<Buffer> = []
+  request.on("data", (chunk: Buffer) => chunks.push(chunk)).on("end", () => use(Buffer.concat(chunks)))
+}
+
+/** Answers with a value as JSON. */
+export const sendJson = (response: http.ServerResponse, value: unknown, status = 200): void =>
+  void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value))
+
 /** Answers requests over TLS, with a certificate that needs {@link tls}`.ca`. */
 export const serveTls = (handler: http.RequestListener, options?: https.ServerOptions) =>
-  Effect.map(listen(https.createServer({ cert: tls.cert, key: tls.key, ...options }, handler)), (listening) => ({
+  Effect.map(listen(https.createServer({ ...identity(), ...options }, handler)), (listening) => ({
     ...listening,
     baseUrl: `https://127.0.0.1:${listening.port}`
   }))
@@ -71,7 +90,7 @@ export const serveHttp2 = (
   handler: (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse) => void
 ) =>
   Effect.map(
-    listen(http2.createSecureServer({ cert: tls.cert, key: tls.key, allowHTTP1: true }, handler)),
+    listen(http2.createSecureServer({ ...identity(), allowHTTP1: true }, handler)),
     (listening) => ({ ...listening, baseUrl: `https://127.0.0.1:${listening.port}` })
   )
 

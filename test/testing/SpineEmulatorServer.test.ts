@@ -12,7 +12,7 @@ import * as Fault from "../../src/testing/Fault.ts"
 import * as SpineEmulator from "../../src/testing/SpineEmulator.ts"
 import * as SpineEmulatorServer from "../../src/testing/SpineEmulatorServer.ts"
 import * as Timeline from "../../src/testing/Timeline.ts"
-import { until } from "../until.ts"
+import { until } from "../support/until.ts"
 import { fetched } from "./responses.ts"
 import * as spine from "./spine.ts"
 

@@ -9,7 +9,7 @@ import * as SpineEmulator from "../../src/testing/SpineEmulator.ts"
 import * as TelaEmulator from "../../src/testing/TelaEmulator.ts"
 import * as TelaEmulatorServer from "../../src/testing/TelaEmulatorServer.ts"
 import * as Timeline from "../../src/testing/Timeline.ts"
-import { until } from "../until.ts"
+import { until } from "../support/until.ts"
 import * as tela from "./tela.ts"
 
 const control = TelaEmulator.TelaEmulator

@@ -6,7 +6,7 @@ import { createServer } from "node:http"
 import { Spine, Tela, Webhooks } from "canvas-runs"
 import { SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
 import * as CombinedEmulatorServer from "canvas-runs/testing/CombinedEmulatorServer"
-import { until } from "../until.ts"
+import { until } from "../support/until.ts"
 
 const spineSecret = "whsec_socket"
 const telaSecret = Redacted.make("tela socket")

@@ -4,7 +4,7 @@ import { Effect, FileSystem, Layer, Redacted, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { type FileInput, RunError, Spine, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
-import { json, onBody, serve } from "./loopback.ts"
+import { onBody, sendJson, serve } from "../../support/servers.ts"
 
 const runId = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const key = Redacted.make("sk_planted_0001")
@@ -13,17 +13,17 @@ const key = Redacted.make("sk_planted_0001")
 const strict = (refusal: 411 | 501) =>
   Effect.gen(function*() {
     const bodies: Array<{ readonly announced: string | undefined; readonly bytes: Buffer }> = []
-    const { origin } = yield* serve((request, response) => {
+    const { baseUrl } = yield* serve((request, response) => {
       if (request.url === "/v3/files") {
         request.resume()
-        return json(response, { id: runId, uploadUrl: `${origin}/store` })
+        return sendJson(response, { id: runId, uploadUrl: `${baseUrl}/store` })
       }
       if (request.headers["transfer-encoding"] !== undefined) return void response.writeHead(refusal).end()
       onBody(request, (bytes) => {
         if (request.url !== "/v2/chat/completions") {
           bodies.push({ announced: request.headers["content-length"], bytes })
         }
-        json(
+        sendJson(
           response,
           request.url === "/v1/run"
             ? { success: true, data: { run_id: runId, status: "running", poll_url: `/v1/run/${runId}` } }
@@ -31,20 +31,20 @@ const strict = (refusal: 411 | 501) =>
         )
       })
     })
-    return { origin, bodies }
+    return { baseUrl, bodies }
   })
 
-const clients = (origin: string) =>
+const clients = (baseUrl: string) =>
   Layer.merge(
-    Layer.orDie(Spine.layer({ apiKey: key, baseUrl: origin })),
-    Layer.orDie(Tela.layer({ apiKey: key, baseUrl: origin }))
+    Layer.orDie(Spine.layer({ apiKey: key, baseUrl: baseUrl })),
+    Layer.orDie(Tela.layer({ apiKey: key, baseUrl: baseUrl }))
   )
 
 describe("D2: a store that refuses a body without content-length", () => {
   for (const [name, client] of [["fetch", FetchHttpClient.layer], ["undici", NodeHttp.layer()]] as const) {
     it.live(`D2: takes a file from disk that is uploaded through ${name}`, () =>
       Effect.scoped(Effect.gen(function*() {
-        const { bodies, origin } = yield* strict(411)
+        const { bodies, baseUrl } = yield* strict(411)
         const fs = yield* FileSystem.FileSystem
         const path = `${yield* fs.makeTempDirectoryScoped()}/paper.pdf`
         const content = new Uint8Array(600_000).fill(37)
@@ -53,7 +53,7 @@ describe("D2: a store that refuses a body without content-length", () => {
           const tela = yield* Tela.TelaClient
           const file = yield* Tela.fileFromPath(path)
           yield* tela.canvas.make({ id: runId }).execute({ file }, { async: true })
-        }).pipe(Effect.provide(Layer.provide(clients(origin), client)))
+        }).pipe(Effect.provide(Layer.provide(clients(baseUrl), client)))
         assert.deepStrictEqual(bodies.map(({ announced, bytes }) => [announced, bytes.equals(content)]), [
           ["600000", true]
         ])
@@ -61,7 +61,7 @@ describe("D2: a store that refuses a body without content-length", () => {
 
     it.live(`D2: takes the form of a Spine run with streamed files through ${name}`, () =>
       Effect.scoped(Effect.gen(function*() {
-        const { bodies, origin } = yield* strict(501)
+        const { bodies, baseUrl } = yield* strict(501)
         const file: FileInput.FileInput = {
           data: Stream.make(new Uint8Array(70_000), new Uint8Array(30_000)),
           size: 100_000,
@@ -70,7 +70,7 @@ describe("D2: a store that refuses a body without content-length", () => {
         const created = yield* Effect.flatMap(
           Spine.SpineClient,
           (spine) => spine.runs.create({ prompt: "Grüße 🙂", files: [file, new Blob(["abc"])] })
-        ).pipe(Effect.provide(Layer.provide(clients(origin), client)))
+        ).pipe(Effect.provide(Layer.provide(clients(baseUrl), client)))
         assert.strictEqual(created.run_id, runId)
         assert.strictEqual(bodies.length, 1)
         assert.strictEqual(bodies[0]!.announced, String(bodies[0]!.bytes.length))
@@ -79,7 +79,7 @@ describe("D2: a store that refuses a body without content-length", () => {
 
     it.live(`D2: a stream of another length than announced is a FileInputError through ${name}`, () =>
       Effect.scoped(Effect.gen(function*() {
-        const { bodies, origin } = yield* strict(411)
+        const { bodies, baseUrl } = yield* strict(411)
         for (const size of [9, 11]) {
           const error = yield* Effect.flatMap(
             Spine.SpineClient,
@@ -90,7 +90,7 @@ describe("D2: a store that refuses a body without content-length", () => {
                   files: [{ data: Stream.make(new Uint8Array(10)), size, filename: "a.txt" }]
                 })
               )
-          ).pipe(Effect.provide(Layer.provide(clients(origin), client)))
+          ).pipe(Effect.provide(Layer.provide(clients(baseUrl), client)))
           assert.instanceOf(error, RunError.FileInputError)
           assert.strictEqual(error.reason, "size")
         }

@@ -7,18 +7,15 @@ import { TestClock } from "effect/testing"
 import { RunError, Spine } from "canvas-runs"
 import { NodeHttp as OurNodeHttp } from "canvas-runs/node"
 import * as RunStore from "canvas-runs/RunStore"
-import { readFileSync } from "node:fs"
 import * as NodeHttp from "node:http"
 import * as Http2 from "node:http2"
 import * as Https from "node:https"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
-import { fileURLToPath } from "node:url"
 import * as Undici from "undici"
+import { identity, listen, tls } from "../../support/servers.ts"
 
-const pem = (name: string) => readFileSync(fileURLToPath(new URL(`../../fixtures/tls/${name}.pem`, import.meta.url)))
-const ca = pem("ca")
-const identity = (certificate: string) => ({ key: pem("key"), cert: pem(certificate) })
+const { ca } = tls
 
 /** The options of a connection, for either client. */
 interface Connecting {
@@ -65,34 +62,17 @@ const fetching = ({ allowH2 = false, connect }: Connecting): Layer.Layer<HttpCli
 
 const clients = { undici, fetch: fetching }
 
-/** A server on a free port of the loopback, and its sockets, until the scope ends. */
-const listen = (server: Net.Server): Effect.Effect<number, never, Scope.Scope> =>
-  Effect.gen(function*() {
-    const sockets = new Set<Net.Socket>()
-    server.on("connection", (socket: Net.Socket) => {
-      sockets.add(socket)
-      socket.on("error", () => {})
-    })
-    yield* Effect.callback<void>((resume) => {
-      server.listen(0, "127.0.0.1", () => resume(Effect.void))
-    })
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        server.close()
-        for (const socket of sockets) socket.destroy()
-      })
-    )
-    return (server.address() as Net.AddressInfo).port
-  })
+/** The port of a server that listens until the scope closes. */
+const portOf = (server: Net.Server) => Effect.map(listen(server), ({ port }) => port)
 
 /** A port on which nobody listens. */
-const closedPort = Effect.scoped(Effect.suspend(() => listen(Net.createServer())))
+const closedPort = Effect.scoped(Effect.suspend(() => portOf(Net.createServer())))
 
-const answering = (certificate: string, options: Https.ServerOptions = {}) =>
+const answering = (certificate: Parameters<typeof identity>[0], options: Https.ServerOptions = {}) =>
   Https.createServer({ ...identity(certificate), ...options }, (_, response) => void response.end("{}"))
 
 const h2 = (code: number) => {
-  const server = Http2.createSecureServer(identity("valid"))
+  const server = Http2.createSecureServer(identity())
   server.on("stream", (stream) => {
     stream.on("error", () => {})
     stream.close(code)
@@ -123,9 +103,9 @@ interface Situation {
 }
 
 const https = (server: () => Net.Server) =>
-  Effect.map(Effect.suspend(() => listen(server())), (port) => `https://localhost:${port}`)
+  Effect.map(Effect.suspend(() => portOf(server())), (port) => `https://localhost:${port}`)
 const http = (server: () => Net.Server) =>
-  Effect.map(Effect.suspend(() => listen(server())), (port) => `http://localhost:${port}`)
+  Effect.map(Effect.suspend(() => portOf(server())), (port) => `http://localhost:${port}`)
 
 const never: ReadonlyArray<Situation> = [
   { name: "nobody listens", url: Effect.map(closedPort, (port) => `http://127.0.0.1:${port}`) },
@@ -166,7 +146,7 @@ const never: ReadonlyArray<Situation> = [
   },
   {
     name: "B7: the server has no application protocol in common with the client (ALPN)",
-    url: https(() => Tls.createServer({ ...identity("valid"), ALPNProtocols: ["irc"] }))
+    url: https(() => Tls.createServer({ ...identity(), ALPNProtocols: ["irc"] }))
   },
   { name: "B7: the server speaks plain HTTP", url: https(() => NodeHttp.createServer()) },
   {
@@ -199,7 +179,7 @@ const maybe: ReadonlyArray<Situation> = [
   },
   {
     name: "the TLS connection is closed after the request",
-    url: https(() => Tls.createServer(identity("valid"), (socket) => void socket.once("data", () => socket.destroy())))
+    url: https(() => Tls.createServer(identity(), (socket) => void socket.once("data", () => socket.destroy())))
   },
   {
     name: "the server wants a certificate of the client, in TLS 1.3, which it says after the request",
@@ -241,7 +221,7 @@ describe("a create through a proxy", () => {
   ) {
     it.live(`was surely not sent when the proxy ${name}`, () =>
       Effect.gen(function*() {
-        const proxy = yield* listen(proxyAnswering(line))
+        const proxy = yield* portOf(proxyAnswering(line))
         const error = yield* createOn(undici({ proxy: `http://127.0.0.1:${proxy}` }), "https://provider.test")
         assert.instanceOf(error, RunError.TransportError, error.message)
         assert.isFalse(error.reached)
@@ -250,7 +230,7 @@ describe("a create through a proxy", () => {
 
   it.live("B7: was surely not sent when the proxy wants a password for a plain request", () =>
     Effect.gen(function*() {
-      const proxy = yield* listen(proxyAnswering("407 Proxy Authentication Required"))
+      const proxy = yield* portOf(proxyAnswering("407 Proxy Authentication Required"))
       const error = yield* createOn(undici({ proxy: `http://127.0.0.1:${proxy}` }), "http://provider.test")
       assert.instanceOf(error, RunError.TransportError, error.message)
       assert.isFalse(error.reached)
@@ -258,7 +238,7 @@ describe("a create through a proxy", () => {
 
   it.live("B7: a 407 that the client hands on is a bad request that names the proxy", () =>
     Effect.gen(function*() {
-      const port = yield* listen(proxyAnswering(""))
+      const port = yield* portOf(proxyAnswering(""))
       const error = yield* createOn(undici({}), `http://127.0.0.1:${port}`)
       assert.instanceOf(error, RunError.BadRequestError, error.message)
       assert.include(error.message, "a proxy asks for credentials")
@@ -310,7 +290,7 @@ describe("a create that has no connection when it times out", () => {
       [
         "waits for the tunnel of a proxy",
         (onReached) =>
-          Effect.map(listen(tunnel(onReached)), (port) => ({
+          Effect.map(portOf(tunnel(onReached)), (port) => ({
             url: "https://provider.test",
             proxy: `http://127.0.0.1:${port}`
           })),
@@ -331,7 +311,7 @@ describe("a create that has no connection when it times out", () => {
     Effect.gen(function*() {
       const received = yield* Deferred.make<NodeHttp.ServerResponse>()
       const seen: Array<string | undefined> = []
-      const url = `http://127.0.0.1:${yield* listen(NodeHttp.createServer(({ method }, response) => {
+      const url = `http://127.0.0.1:${yield* portOf(NodeHttp.createServer(({ method }, response) => {
         seen.push(method)
         if (method === "POST") return void response.writeHead(402).end()
         Effect.runSync(Deferred.succeed(received, response))
@@ -359,7 +339,7 @@ describe("a create that has no connection when it times out", () => {
       "TLS",
       (onReached) =>
         Effect.map(
-          https(() => Https.createServer(identity("valid"), onReached)),
+          https(() => Https.createServer(identity(), onReached)),
           (url) => ({ url, allowH2: false })
         )
     ],
@@ -367,7 +347,7 @@ describe("a create that has no connection when it times out", () => {
       "HTTP/2",
       (onReached) =>
         Effect.map(
-          https(() => Http2.createSecureServer(identity("valid"), onReached)),
+          https(() => Http2.createSecureServer(identity(), onReached)),
           (url) => ({ url, allowH2: true })
         )
     ],
@@ -413,7 +393,7 @@ describe("a client that is closed", () => {
   it.live("B1: a create in flight when the scope of undici closes may have made a run, and its key stays taken", () =>
     Effect.gen(function*() {
       const received = yield* Deferred.make<void>()
-      const port = yield* listen(
+      const port = yield* portOf(
         NodeHttp.createServer(() => void Effect.runSync(Deferred.succeed(received, undefined)))
       )
       const { get, runOnce } = yield* RunStore.RunStore
@@ -434,7 +414,7 @@ describe("a client that is closed", () => {
   it.live("a create that begins while undici closes was surely not sent, and those in flight run to their end", () =>
     Effect.gen(function*() {
       const received = yield* Deferred.make<NodeHttp.ServerResponse>()
-      const port = yield* listen(
+      const port = yield* portOf(
         NodeHttp.createServer((_, response) => void Effect.runSync(Deferred.succeed(received, response)))
       )
       const agent = new Undici.Agent()

@@ -4,7 +4,7 @@ import { HttpClient, HttpClientRequest, HttpRouter, HttpServerRequest } from "ef
 import { type KeyValueStore, RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { type RunRef, RunStore, Spine, Tela, Webhooks } from "canvas-runs"
-import { patientClock } from "../../clock.ts"
+import { patientClock } from "../../support/clock.ts"
 import * as Observer from "../observer.ts"
 import * as Random from "../random.ts"
 import type { Time } from "../provider.ts"

@@ -5,7 +5,7 @@ import * as TestClock from "effect/testing/TestClock"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as TelaEmulator from "../../../../src/testing/TelaEmulator.ts"
-import { until } from "../../../until.ts"
+import { until } from "../../../support/until.ts"
 import * as receiver from "../../receiver.ts"
 import * as tela from "../../tela.ts"
 
