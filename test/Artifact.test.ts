@@ -5,7 +5,7 @@ import { HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Artifact, RunError, RunRef } from "canvas-runs"
 import { openFile } from "./support/fileStore.ts"
-import { failure, finish, success } from "./spine/support.ts"
+import { failure, finish, success } from "./support/results.ts"
 
 const ref = RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" })
 

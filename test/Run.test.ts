@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Duration, Effect, Exit, Fiber, Option, Ref, Schedule, Stream } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Ref, Schedule, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Polling, Run, RunError, RunRef, type RunSource } from "canvas-runs"
+import { failure, finish } from "./support/results.ts"
 
 interface Snapshot {
   readonly status: string
@@ -62,21 +63,6 @@ const policy = <E = never, R = never>(
   options?: Polling.Options<Snapshot, E, R>
 ): Effect.Effect<Polling.Policy<Snapshot, E, R>> =>
   Effect.orDie(Polling.makePolicy("test", options, { pollInterval: "5 seconds", timeout: "15 minutes" }))
-
-/** Runs the effect to its end, moving the clock as far as it takes. */
-const finish = <A, E>(effect: Effect.Effect<A, E>, adjust: Duration.Input = "1 hour") =>
-  Effect.gen(function*() {
-    const fiber = yield* Effect.forkChild(effect)
-    yield* TestClock.adjust(adjust)
-    const exit = fiber.pollUnsafe()
-    assert.isDefined(exit, "it has not ended")
-    return exit!
-  })
-
-const failure = <A, E>(exit: Exit.Exit<A, E>): E => {
-  assert.isTrue(Exit.isFailure(exit), "it has not failed")
-  return Option.getOrThrow(Cause.findErrorOption((exit as Exit.Failure<A, E>).cause))
-}
 
 describe("the poll loop", () => {
   it.effect("promise 1: polls at once, then as the schedule says", () =>

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted, Stream } from "effect"
 import { Spine, Tela } from "canvas-runs"
 import { SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
-import { failure, finish } from "./spine/support.ts"
+import { failure, finish } from "./support/results.ts"
 
 const script = { timeline: Timeline.make({ duration: Infinity }) }
 const live = Layer.mergeAll(

@@ -8,7 +8,7 @@ import { TestClock } from "effect/testing"
 import { RunError, Spine, Tela, Webhooks } from "canvas-runs"
 import { Fault, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
 import * as Hmac from "../src/internal/hmac.ts"
-import { failure, finish, success } from "./spine/support.ts"
+import { failure, finish, success } from "./support/results.ts"
 import { until } from "./support/until.ts"
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")

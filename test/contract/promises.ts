@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import { RunError, RunRef } from "canvas-runs"
 import { Fault, type Rude, Timeline } from "canvas-runs/testing"
-import { failure, finish, success } from "../spine/support.ts"
+import { failure, finish, success } from "../support/results.ts"
 import type { Env, Follow, Provider } from "./providers.ts"
 
 /** One promise, kept. */

@@ -14,7 +14,7 @@ import {
   type Recordings,
   recordings
 } from "./support.ts"
-import { finish } from "../spine/support.ts"
+import { finish } from "../support/results.ts"
 
 const encoder = new TextEncoder()
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Redacted, Stream } from "effect"
 import { HttpClient } from "effect/http"
 import { RunError, RunStore, Spine, Tela } from "canvas-runs"
-import { live } from "../spine/support.ts"
+import { live } from "../support/spine.ts"
 import * as Options from "../../src/internal/options.ts"
 
 const known = ["timeout", "pollInterval", "pollingInterval", "baseUrl", "async", "webhookUrl", "retry"]

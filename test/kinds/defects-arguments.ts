@@ -9,7 +9,7 @@ import { KeyValueStore, type RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { Polling, Run, RunError, RunRef, type RunSource, RunStore, Spine, Tela } from "canvas-runs"
 import * as Kernel from "canvas-runs/Polling"
-import { finish } from "../spine/support.ts"
+import { finish } from "../support/results.ts"
 import type { Place } from "./kind.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"

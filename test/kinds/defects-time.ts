@@ -8,7 +8,7 @@ import { HttpClient, HttpClientResponse, HttpRouter } from "effect/http"
 import { TestClock } from "effect/testing"
 import type { MockInstance } from "vitest"
 import { Polling, Run, RunError, RunRef, type RunSource, Spine, Tela, Webhooks } from "canvas-runs"
-import { finish } from "../spine/support.ts"
+import { finish } from "../support/results.ts"
 import type { Place } from "./kind.ts"
 
 interface Snapshot {

@@ -27,7 +27,7 @@ import { Emulator, TelaEmulator, Timeline } from "canvas-runs/testing"
 import { quote } from "../../src/internal/describe.ts"
 import * as TimerQueue from "../../src/internal/polling/timerQueue.ts"
 import * as Busy from "../many/busy.ts"
-import { finish } from "../spine/support.ts"
+import { finish } from "../support/results.ts"
 import type { Place } from "./kind.ts"
 
 interface Snapshot {

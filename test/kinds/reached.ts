@@ -4,7 +4,7 @@
  */
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert } from "@effect/vitest"
-import { Cause, Data, Deferred, Effect, Exit, Fiber, Layer, Option, Redacted, Schedule, Scope, Stream } from "effect"
+import { Data, Deferred, Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Polling, Run, RunError, RunRef, Spine, Tela } from "canvas-runs"
@@ -15,6 +15,7 @@ import * as http2 from "node:http2"
 import * as Net from "node:net"
 import type { Duplex } from "node:stream"
 import * as Undici from "undici"
+import { outcomeOf } from "../support/results.ts"
 import { identity, listen, tls } from "../support/servers.ts"
 import type { Place } from "./kind.ts"
 
@@ -90,17 +91,9 @@ const creates = (answer: (index: number) => Answer, expected: Expectation) => ()
     const exit = yield* Effect.exit(
       expected.api === "tela" ? tela.execute({ a: "1" }, { async: true }) : create as Effect.Effect<unknown, unknown>
     )
-    assert.strictEqual(tagOf(exit), expected.tag)
+    assert.strictEqual(outcomeOf(exit), expected.tag)
     if (expected.requests !== undefined) assert.strictEqual(seen.requests, expected.requests)
   })
-
-const tagOf = (exit: Exit.Exit<unknown, unknown>): string =>
-  Exit.isSuccess(exit)
-    ? "success"
-    : Option.match(Cause.findErrorOption(exit.cause), {
-      onNone: () => "defect",
-      onSome: (error) => (error as { readonly _tag: string })._tag
-    })
 
 /** A create on a real connection fails as never sent. */
 const failsToConnect = (
@@ -300,7 +293,7 @@ const prepares = (status: number, tag: string) => () =>
     const exit = yield* Effect.exit(
       Effect.provideService(tela.canvas.make({ id }).execute({}, { async: true }), FetchHttpClient.Fetch, Fetch)
     )
-    assert.strictEqual(tagOf(exit), tag)
+    assert.strictEqual(outcomeOf(exit), tag)
     assert.strictEqual(fetched.length, 2)
   })
 
@@ -361,7 +354,7 @@ const endsOn = (
     if (end === "closes") yield* Scope.close(scope, Exit.void)
     else yield* TestClock.adjust("1 minute")
     const exit = yield* Fiber.join(fiber)
-    assert.strictEqual(tagOf(exit), tag)
+    assert.strictEqual(outcomeOf(exit), tag)
     yield* Scope.close(scope, Exit.void)
   }).pipe(Effect.provide(TestClock.layer()), Effect.scoped)
 
@@ -383,7 +376,7 @@ const refusedStream = (files?: Spine.CreateRunParams["files"]) => () =>
       retry: Schedule.recurs(0)
     })
     const exit = yield* Effect.exit(runs.create({ prompt: "x", files }))
-    assert.deepStrictEqual([tagOf(exit), posts], ["TransportError", 1])
+    assert.deepStrictEqual([outcomeOf(exit), posts], ["TransportError", 1])
   }).pipe(Effect.provide(OurNodeHttp.layer({ connect: { ca: tls.ca }, allowH2: true })), Effect.scoped)
 
 /** Fetch, on a dispatcher of the program's, which sends requests in a way of its own. */
@@ -454,7 +447,7 @@ const pollsEnd = (error: OwnNotFoundError | { readonly _tag: "NotFoundError"; re
       pollInterval: 1,
       timeout: 500
     })
-    assert.strictEqual(tagOf(yield* Effect.exit(Run.wait(source as never, policy as never))), "NotFoundError")
+    assert.strictEqual(outcomeOf(yield* Effect.exit(Run.wait(source as never, policy as never))), "NotFoundError")
     assert.strictEqual(polls, 1)
   }) as Effect.Effect<unknown, unknown>
 

@@ -11,11 +11,11 @@ import {
   finalOf,
   interruptionOf,
   type Options,
-  outcomeOf,
   reportOf,
   streamed,
   synchronous
-} from "../tela/answers.ts"
+} from "../support/telaAnswers.ts"
+import { outcomeOf } from "../support/results.ts"
 import type { Place } from "./kind.ts"
 
 const outputs = "src/tela/internal/output.ts"

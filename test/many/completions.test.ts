@@ -6,7 +6,8 @@ import * as Kernel from "canvas-runs/Polling"
 import { SpineEmulator, Timeline } from "canvas-runs/testing"
 import { patientClock } from "../support/clock.ts"
 import * as TimerQueue from "../../src/internal/polling/timerQueue.ts"
-import { failure, finish, live, success } from "../spine/support.ts"
+import { failure, finish, success } from "../support/results.ts"
+import { live } from "../support/spine.ts"
 
 interface Snapshot {
   readonly id: string

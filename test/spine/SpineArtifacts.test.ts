@@ -8,7 +8,8 @@ import { type AddressInfo, type Socket } from "node:net"
 import { RunError, Spine } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
-import { apiKey, failure, finish, live, success } from "./support.ts"
+import { failure, finish, success } from "../support/results.ts"
+import { apiKey, live } from "../support/spine.ts"
 
 const onDownload = (fault: Fault.Fault) => fault.pipe(Fault.on("GET", /_artifacts|artifacts/))
 

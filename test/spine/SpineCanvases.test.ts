@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { RunError, Spine } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
-import { live } from "./support.ts"
+import { live } from "../support/spine.ts"
 
 /** A run that has been polled until its canvas is known. */
 const running = Effect.gen(function*() {

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { Spine } from "canvas-runs"
 import { SpineEmulator } from "canvas-runs/testing"
 import { fromCanvas } from "canvas-runs/spine/SpineGraph"
-import { live } from "./support.ts"
+import { live } from "../support/spine.ts"
 
 it.effect("a canvas is a graph in which each block comes after those that feed it", () =>
   Effect.gen(function*() {

@@ -5,7 +5,8 @@ import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { RunError, Spine, Webhooks } from "canvas-runs"
 import { SpineEmulator, Timeline } from "canvas-runs/testing"
-import { apiKey, failure, live, success } from "./support.ts"
+import { failure, success } from "../support/results.ts"
+import { apiKey, live } from "../support/spine.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const fetchless = Layer.succeed(HttpClient.HttpClient, HttpClient.make(() => Effect.die("no request is expected")))

@@ -4,7 +4,8 @@ import { HttpClient, HttpClientError } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Polling, RunError, RunRef, Spine } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
-import { apiKey, failure, finish, live, success } from "./support.ts"
+import { failure, finish, success } from "../support/results.ts"
+import { apiKey, live } from "../support/spine.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const polling = /^\/v1\/run\//

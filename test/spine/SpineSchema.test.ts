@@ -4,7 +4,7 @@ import { Effect, Redacted, Schedule, Schema, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { RunError, Spine } from "canvas-runs"
 import * as RunStore from "canvas-runs/RunStore"
-import { finish } from "./support.ts"
+import { finish } from "../support/results.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 

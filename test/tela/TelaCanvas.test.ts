@@ -3,7 +3,7 @@ import { Effect, Layer, Redacted, Schema } from "effect"
 import { z } from "zod"
 import { RunError, Tela } from "canvas-runs"
 import { TelaEmulator } from "canvas-runs/testing"
-import { failure, finish, success } from "../spine/support.ts"
+import { failure, finish, success } from "../support/results.ts"
 
 const live = Layer.orDie(Tela.layer({ apiKey: Redacted.make("tela_canvas") })).pipe(
   Layer.provideMerge(TelaEmulator.layerTest())

@@ -17,7 +17,8 @@ import { FetchHttpClient, HttpClient, HttpClientRequest, HttpClientResponse } fr
 import { inspect } from "node:util"
 import { RunError, Tela } from "canvas-runs"
 import { Fault, TelaEmulator } from "canvas-runs/testing"
-import { apiKey, applicationId, canvasId, failure, finish, live, setup } from "./support.ts"
+import { failure, finish } from "../support/results.ts"
+import { apiKey, applicationId, canvasId, live, setup } from "../support/tela.ts"
 import { recordSpans } from "../support/spans.ts"
 
 const checked = Effect.flatMap(Tela.TelaClient, ({ checkCredential }) => checkCredential)

@@ -3,7 +3,8 @@ import { Effect, Schedule, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { RunError, Tela } from "canvas-runs"
 import { Fault } from "canvas-runs/testing"
-import { applicationId, canvasId, failure, finish, live, refusals, scripted, setup, unknownId } from "./support.ts"
+import { failure, finish } from "../support/results.ts"
+import { applicationId, canvasId, live, refusals, scripted, setup, unknownId } from "../support/tela.ts"
 
 /** As many asynchronous executions, a second apart. */
 const executed = (count: number) =>

@@ -3,7 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Redacted, Stream } from "effect"
 import { RunError, Tela } from "canvas-runs"
 import { Fault, TelaEmulator } from "canvas-runs/testing"
-import { failure, finish, scripted, success } from "./support.ts"
+import { failure, finish, success } from "../support/results.ts"
+import { scripted } from "../support/tela.ts"
 
 const apiKey = "tela_planted_secret_0002"
 

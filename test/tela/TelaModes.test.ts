@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { applicationId, canvasId, live, refusals, setup } from "./support.ts"
+import { applicationId, canvasId, live, refusals, setup } from "../support/tela.ts"
 
 it.effect("what belongs to another mode of execution is refused by its name, and nothing is sent", () =>
   Effect.gen(function*() {

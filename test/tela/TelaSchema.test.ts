@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { RunError, Tela } from "canvas-runs"
-import { canvasId, failure, finish, scripted, success } from "./support.ts"
+import { failure, finish, success } from "../support/results.ts"
+import { canvasId, scripted } from "../support/tela.ts"
 
 const Invoice = Schema.Struct({ total: Schema.Number })
 

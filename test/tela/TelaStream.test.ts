@@ -6,7 +6,7 @@ import { RunError, Tela } from "canvas-runs"
 import { Fault, TelaEmulator, type TelaScript } from "canvas-runs/testing"
 import { StreamChunk } from "../../src/tela/TelaSchema.ts"
 import { isCommonChunk } from "../../src/tela/internal/streamFold.ts"
-import { failure, finish, success } from "../spine/support.ts"
+import { failure, finish, success } from "../support/results.ts"
 
 const client = Layer.orDie(Tela.layer({ apiKey: Redacted.make("tela_stream") }))
 

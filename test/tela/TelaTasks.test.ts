@@ -3,7 +3,8 @@ import { Context, DateTime, Effect, Exit, Fiber, Option, Schedule, Schema, Strea
 import { TestClock } from "effect/testing"
 import { RunError, RunRef, Tela } from "canvas-runs"
 import { Fault, TelaEmulator } from "canvas-runs/testing"
-import { applicationId, failure, finish, live, refusals, scripted, setup, unknownId } from "./support.ts"
+import { failure, finish } from "../support/results.ts"
+import { applicationId, live, refusals, scripted, setup, unknownId } from "../support/tela.ts"
 
 const noRetries = { retry: Schedule.recurs(0) }
 

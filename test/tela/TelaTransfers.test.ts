@@ -6,7 +6,8 @@ import { type AddressInfo } from "node:net"
 import { RunError, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { Fault, Timeline } from "canvas-runs/testing"
-import { apiKey, applicationId, canvasId, failure, finish, live, refusals, setup, success } from "./support.ts"
+import { failure, finish, success } from "../support/results.ts"
+import { apiKey, applicationId, canvasId, live, refusals, setup } from "../support/tela.ts"
 
 const onUpload = (fault: Fault.Fault) => fault.pipe(Fault.on("PUT", /./))
 const onPoll = (fault: Fault.Fault) => fault.pipe(Fault.on("GET", "/v2/chat/completions/"))

@@ -4,7 +4,8 @@ import { Duration, Effect, FileSystem, Layer, Schedule, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { RunError, Tela } from "canvas-runs"
 import { Fault, type TelaEmulator } from "canvas-runs/testing"
-import { apiKey, canvasId, failure, finish, live, refusals, scripted, setup, success, unknownId } from "./support.ts"
+import { failure, finish, success } from "../support/results.ts"
+import { apiKey, canvasId, live, refusals, scripted, setup, unknownId } from "../support/tela.ts"
 
 const onDownload = (fault: Fault.Fault) => fault.pipe(Fault.on("GET", /_files/))
 

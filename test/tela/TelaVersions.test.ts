@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { RunError, Tela } from "canvas-runs"
-import { live, refusals, scripted, setup, unknownId } from "./support.ts"
+import { live, refusals, scripted, setup, unknownId } from "../support/tela.ts"
 
 const [v1, v2, v3] = [
   "00000000-0000-4000-8000-0000000000a1",

@@ -5,23 +5,21 @@ import { TestClock } from "effect/testing"
 import { gzipSync } from "node:zlib"
 import { Tela } from "canvas-runs"
 import { TelaEmulator } from "canvas-runs/testing"
-import { failure, finish, success } from "../spine/support.ts"
+import { failure, finish, outcomeOf, success } from "../support/results.ts"
 import {
   apiKey,
   chunk,
   cut,
   done,
-  errorOf,
   event,
   finalOf,
   interruptionOf,
-  outcomeOf,
   reportOf,
   streamed,
   synchronous,
   textOf
-} from "./answers.ts"
-import { canvasId, live } from "./support.ts"
+} from "../support/telaAnswers.ts"
+import { canvasId, live } from "../support/tela.ts"
 import { recordSpans } from "../support/spans.ts"
 
 const hel = chunk("Hel")
@@ -380,7 +378,7 @@ describe("structured output", () => {
           ]
         ) {
           const stream = yield* streamed(partial + end, { output })
-          const error = errorOf(stream.exit)
+          const error = failure(stream.exit)
           assert.strictEqual(error._tag, "InvalidOutputError", end)
           assert.deepInclude(error, { output: "{\"total\":4" })
           assert.deepInclude(stream.parts.at(-1), { structured: { total: 4 } }, "the deltas keep the latest one")
@@ -388,7 +386,7 @@ describe("structured output", () => {
         }
         const silent = told(null, { total: 4 }) + told(null, empty)
         assert.strictEqual(
-          errorOf((yield* streamed(silent + chunk("", "stop"), { output })).exit)._tag,
+          failure((yield* streamed(silent + chunk("", "stop"), { output })).exit)._tag,
           "InvalidOutputError"
         )
         assert.deepInclude(interruptionOf(yield* streamed(silent + done)).received, { structured: { total: 4 } })

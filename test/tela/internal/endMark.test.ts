@@ -4,18 +4,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Schema } from "effect"
-import {
-  chunk,
-  cut,
-  done,
-  errorOf,
-  event,
-  finalOf,
-  interruptionOf,
-  outcomeOf,
-  streamed,
-  synchronous
-} from "../answers.ts"
+import { chunk, cut, done, event, finalOf, interruptionOf, streamed, synchronous } from "../../support/telaAnswers.ts"
+import { failure, outcomeOf } from "../../support/results.ts"
 
 const success = "success"
 const failed = "RunFailedError"
@@ -97,7 +87,7 @@ describe("A1, A2, A3: the end of an answer", () => {
       const output = Schema.Struct({ total: Schema.Finite })
       for (const reason of ["length", "content_filter"]) {
         const { exit } = yield* streamed(chunk("{\"total\":", reason) + done, { output })
-        const errors = [errorOf(exit), errorOf(yield* synchronous(answer(reason, "{\"total\":"), { output }))]
+        const errors = [failure(exit), failure(yield* synchronous(answer(reason, "{\"total\":"), { output }))]
         for (const error of errors) {
           assert.strictEqual(error._tag, "InvalidOutputError")
           assert.include(error, { finishReason: reason })

@@ -6,7 +6,8 @@ import * as http from "node:http"
 import { type AddressInfo } from "node:net"
 import { RunError, Tela } from "canvas-runs"
 import { Fault } from "canvas-runs/testing"
-import { apiKey, canvasId, failure, finish, live, setup, success } from "../support.ts"
+import { failure, finish, success } from "../../support/results.ts"
+import { apiKey, canvasId, live, setup } from "../../support/tela.ts"
 
 const Invoice = Schema.Struct({ total: Schema.Number })
 

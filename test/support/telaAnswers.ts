@@ -1,7 +1,8 @@
 /** The client on a server that answers one execution with exactly the bytes that a test says. */
-import { Cause, Effect, Exit, Layer, Option, Redacted, type Schema, Stream } from "effect"
+import { Effect, type Exit, Layer, Redacted, type Schema, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { type RunError, Tela } from "canvas-runs"
+import { failure, success } from "./results.ts"
 
 export const apiKey = "tela_planted_secret_0003"
 const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
@@ -71,16 +72,9 @@ export const synchronous = (answer: unknown, { output }: Pick<Options, "output">
     )
   }).pipe(Effect.provide(answering(() => Response.json(answer))))
 
-export const errorOf = <A, E>(exit: Exit.Exit<A, E>): E => {
-  if (Exit.isSuccess(exit)) throw new Error(`succeeded with ${JSON.stringify(exit.value)}`)
-  const error = Cause.findErrorOption(exit.cause)
-  if (Option.isNone(error)) throw new Error(`died: ${Cause.pretty(exit.cause)}`)
-  return error.value
-}
-
 /** The last part of a stream that succeeded. */
 export const finalOf = ({ exit, parts }: Streamed) => {
-  if (Exit.isFailure(exit)) throw new Error(`failed: ${Cause.pretty(exit.cause)}`)
+  success(exit)
   const last = parts.at(-1)
   if (last?._tag !== "final") throw new Error(`ended with ${JSON.stringify(last)}`)
   return last
@@ -90,19 +84,15 @@ export const finalOf = ({ exit, parts }: Streamed) => {
 export const textOf = ({ parts }: Streamed): string =>
   parts.map((part) => part._tag === "delta" ? part.content : "").join("")
 
-/** "success", or the tag of the failure. */
-export const outcomeOf = <A, E extends { readonly _tag: string }>(exit: Exit.Exit<A, E>): string =>
-  Exit.isSuccess(exit) ? "success" : errorOf(exit)._tag
-
 /** What the provider said of a failure that it reported. */
 export const reportOf = ({ exit }: { readonly exit: Exit.Exit<unknown, { readonly _tag: string }> }) => {
-  const error = errorOf(exit)
+  const error = failure(exit)
   if (error._tag !== "RunFailedError") throw new Error(`failed with ${error._tag}: ${String(error)}`)
   return error as RunError.RunFailedError
 }
 
 export const interruptionOf = ({ exit }: { readonly exit: Exit.Exit<unknown, { readonly _tag: string }> }) => {
-  const error = errorOf(exit)
+  const error = failure(exit)
   if (error._tag !== "StreamInterruptedError") throw new Error(`failed with ${error._tag}: ${String(error)}`)
   return error as RunError.StreamInterruptedError
 }

@@ -1,16 +1,15 @@
+/** The client of Tela on its emulator, or on a provider that answers as the test says. */
 import { Effect, Layer, Redacted } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { RunError, Tela } from "canvas-runs"
 import { TelaEmulator } from "canvas-runs/testing"
-
-export { failure, finish, success } from "../spine/support.ts"
 
 export const apiKey = "tela_planted_secret_0001"
 export const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
 export const applicationId = "5b8a3f8e-2b1c-4b8a-8d6f-3d1f0c2e4a55"
 export const unknownId = "00000000-0000-4000-8000-00000000dead"
 
-/** The client on the emulator, in memory. */
+/** The client on the emulator in memory, which shares its `HttpClient`. */
 export const live = (
   client?: Partial<Tela.Options>,
   emulator?: TelaEmulator.Options

@@ -1,0 +1,39 @@
+/** Effects that need time on a `TestClock`, and what they end with. */
+import { Cause, type Duration, Effect, Exit, Option } from "effect"
+import { TestClock } from "effect/testing"
+
+/** Runs the effect to its end, and advances the clock as far as it takes. */
+export const finish = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  adjust: Duration.Input = "4 hours"
+): Effect.Effect<Exit.Exit<A, E>, never, R> =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(effect)
+    // The clock waits for the fibers that it wakes, but not for one that has only just been started
+    yield* Effect.repeat(Effect.yieldNow, { times: 50 })
+    yield* TestClock.adjust(adjust)
+    return fiber.pollUnsafe() ?? Exit.die(new Error("the effect has not ended"))
+  })
+
+/** The value of an effect that has to succeed. */
+export const success = <A, E>(exit: Exit.Exit<A, E>): A => {
+  if (Exit.isFailure(exit)) throw new Error(`the effect has failed: ${Cause.pretty(exit.cause)}`)
+  return exit.value
+}
+
+/** The error of an effect that has to fail with one. */
+export const failure = <A, E>(exit: Exit.Exit<A, E>): E => {
+  if (Exit.isSuccess(exit)) throw new Error(`the effect has succeeded with ${JSON.stringify(exit.value)}`)
+  const error = Cause.findErrorOption(exit.cause)
+  if (Option.isNone(error)) throw new Error(`the effect has died: ${Cause.pretty(exit.cause)}`)
+  return error.value
+}
+
+/** How an effect has ended: `"success"`, the tag of its error, or its defect. */
+export const outcomeOf = (exit: Exit.Exit<unknown, unknown>): string => {
+  if (Exit.isSuccess(exit)) return "success"
+  const error = Cause.findErrorOption(exit.cause)
+  return Option.isSome(error)
+    ? String((error.value as { readonly _tag?: unknown })._tag)
+    : `defect: ${Cause.pretty(exit.cause)}`
+}
