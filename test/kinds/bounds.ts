@@ -5,8 +5,10 @@
 import { assert } from "@effect/vitest"
 import { Effect, Redacted, Schedule, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
-import { FileInput, RunError, Spine, Tela, Webhooks } from "canvas-runs"
+import { FileInput, RunError, Spine, Webhooks } from "canvas-runs"
 import type { Place } from "./kind.ts"
+import { clientsOn } from "../support/clients.ts"
+import { answering, noRequests } from "../support/http.ts"
 
 const platform = "src/internal/http/fetchPlatform.ts"
 const hub = "src/Webhooks.ts"
@@ -16,17 +18,13 @@ const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const maxResponseBytes = 10_000
 const options = { apiKey: Redacted.make("key_of_bounds"), maxResponseBytes, retry: Schedule.recurs(0) }
 
-const on = <A, E>(client: HttpClient.HttpClient, make: Effect.Effect<A, E, HttpClient.HttpClient>) =>
-  Effect.provideService(make, HttpClient.HttpClient, client)
-
 /** The failures of a retrieval and of an execution, which are answered alike. */
 const failures = (client: HttpClient.HttpClient) =>
   Effect.gen(function*() {
-    const { runs } = yield* on(client, Spine.make(options))
-    const { canvas } = yield* on(client, Tela.make(options))
+    const { spine, tela } = yield* clientsOn(client, options)
     return [
-      yield* Effect.flip(runs.retrieve(id)),
-      yield* Effect.flip(canvas.make({ id }).execute({}, { async: true }))
+      yield* Effect.flip(spine.runs.retrieve(id)),
+      yield* Effect.flip(tela.canvas.make({ id }).execute({}, { async: true }))
     ]
   })
 
@@ -71,10 +69,7 @@ const announced = (status: number, length: number) => () =>
 const endless = (status: number) => () =>
   Effect.gen(function*() {
     const { body, seen } = longBody(5000)
-    const client = HttpClient.make((request) =>
-      Effect.sync(() => HttpClientResponse.fromWeb(request, new Response(body(), { status })))
-    )
-    yield* failures(client)
+    yield* failures(answering(() => new Response(body(), { status })).client)
     assert.isAtMost(seen.pieces, 2 * (maxResponseBytes / 1000 + 3))
   })
 
@@ -83,11 +78,8 @@ const events = (text: string) => () =>
   Effect.gen(function*() {
     const { body, seen } = longBody(5000, text)
     const headers = { "content-type": "text/event-stream" }
-    const client = HttpClient.make((request) =>
-      Effect.sync(() => HttpClientResponse.fromWeb(request, new Response(body(), { headers })))
-    )
-    const { canvas } = yield* on(client, Tela.make(options))
-    const error = yield* Effect.flip(Stream.runDrain(canvas.make({ id }).stream({})))
+    const { tela } = yield* clientsOn(answering(() => new Response(body(), { headers })).client, options)
+    const error = yield* Effect.flip(Stream.runDrain(tela.canvas.make({ id }).stream({})))
     assert.include(error.message, "maxResponseBytes")
     assert.isAtMost(seen.pieces, maxResponseBytes / 1000 + 3)
   })
@@ -127,15 +119,13 @@ const isShort = <E extends { readonly message: string }>(failing: Effect.Effect<
 
 const long = "x".repeat(1_000_000)
 
-const spine = on(HttpClient.make(() => Effect.die("a request was sent")), Spine.make(options))
+const spineWith = (options: Spine.Options) => Effect.provide(Spine.make(options), noRequests)
 
 const refusedWith = (body: string) => () =>
   Effect.gen(function*() {
-    const client = HttpClient.make((request) =>
-      Effect.sync(() => HttpClientResponse.fromWeb(request, new Response(body, { status: 400 })))
-    )
-    const { runs } = yield* on(client, Spine.make({ ...options, maxResponseBytes: 10_000_000 }))
-    const error = yield* Effect.flip(runs.retrieve(id))
+    const { client } = answering(() => new Response(body, { status: 400 }))
+    const { spine } = yield* clientsOn(client, { ...options, maxResponseBytes: 10_000_000 })
+    const error = yield* Effect.flip(spine.runs.retrieve(id))
     assert.instanceOf(error, RunError.BadRequestError)
     assert.isBelow(JSON.stringify(error.body).length, 3000)
   })
@@ -165,9 +155,7 @@ export const places: ReadonlyArray<Place> = [
       `of ${JSON.stringify(text)}`,
       () =>
         Effect.gen(function*() {
-          const client = HttpClient.make((request) =>
-            Effect.sync(() => HttpClientResponse.fromWeb(request, new Response(longBody(20, text).body())))
-          )
+          const { client } = answering(() => new Response(longBody(20, text).body()))
           for (const error of yield* failures(client)) assert.include(error.message, "maxResponseBytes")
         })
     ]))
@@ -212,12 +200,9 @@ export const places: ReadonlyArray<Place> = [
     name: "bounds: a message quotes so much of a value",
     mutant: { file: describe, find: "JSON.stringify(value.slice(0, maxLength))", replace: "JSON.stringify(value)" },
     inputs: {
-      "an id": isShort(Effect.flatMap(spine, ({ runs }) => runs.retrieve(`/${long}` as never))),
+      "an id": isShort(Effect.flatMap(spineWith(options), ({ runs }) => runs.retrieve(`/${long}` as never))),
       "an option": isShort(
-        on(
-          HttpClient.make(() => Effect.die("")),
-          Spine.make({ ...options, baseUrl: 5, requestTimeout: long as never } as never)
-        )
+        spineWith({ ...options, baseUrl: 5, requestTimeout: long as never } as never)
       )
     }
   },
@@ -229,15 +214,12 @@ export const places: ReadonlyArray<Place> = [
       replace: "\"a value that has no text\")"
     },
     inputs: {
-      "an error of transformClient": isShort(on(
-        HttpClient.make(() => Effect.die("")),
-        Spine.make({
-          ...options,
-          transformClient: () => {
-            throw new Error(long)
-          }
-        })
-      )),
+      "an error of transformClient": isShort(spineWith({
+        ...options,
+        transformClient: () => {
+          throw new Error(long)
+        }
+      })),
       "a getter of a file": isShort(FileInput.normalize(
         "test",
         {

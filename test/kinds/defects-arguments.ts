@@ -4,13 +4,14 @@
  */
 import { assert } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Option, Redacted, type Scope } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
+import { HttpClient } from "effect/http"
 import { KeyValueStore, type RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { Polling, Run, RunError, RunRef, type RunSource, RunStore, Spine, Tela } from "canvas-runs"
 import * as Kernel from "canvas-runs/Polling"
 import { finish } from "../support/results.ts"
 import type { Place } from "./kind.ts"
+import { answering, json } from "../support/http.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const ref = RunRef.make({ provider: "spine", kind: "run", id })
@@ -35,9 +36,7 @@ const readable = (name: string, value: unknown, times: number, rest: object = {}
     get: () => times-- > 0 ? value : boom()
   }) as never
 
-const http = HttpClient.make((request) =>
-  Effect.succeed(HttpClientResponse.fromWeb(request, new Response("{}", { status: 403 })))
-)
+const http = answering(() => json({}, 403)).client
 
 const on = <A, E>(effect: Effect.Effect<A, E, HttpClient.HttpClient>) =>
   Effect.provideService(effect, HttpClient.HttpClient, http)

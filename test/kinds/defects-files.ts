@@ -3,13 +3,14 @@
  * its guard, the caller's mistake or a hostile value would be a defect, a hang, or time that grows faster than the input.
  */
 import { assert } from "@effect/vitest"
-import { Effect, Layer, Redacted, Result, Stream } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
-import { FileInput, RunError, Tela } from "canvas-runs"
+import { Effect, Result, Stream } from "effect"
+import { FileInput, RunError, type Tela } from "canvas-runs"
 import * as FileName from "../../src/internal/fileName.ts"
 import * as Transfer from "../../src/internal/http/transfer.ts"
 import * as Variables from "../../src/tela/internal/variables.ts"
 import type { Place } from "./kind.ts"
+import { clientsOn } from "../support/clients.ts"
+import { answering, json } from "../support/http.ts"
 
 const variables = "src/tela/internal/variables.ts"
 const transfer = "src/internal/http/transfer.ts"
@@ -19,22 +20,14 @@ const fileName = "src/internal/fileName.ts"
 /** The variables are refused at that place, and nothing is sent. */
 const refusedAt = (make: () => unknown, parameter: string) => () =>
   Effect.gen(function*() {
-    let requests = 0
-    const client = HttpClient.make((request) =>
-      Effect.sync(() => {
-        requests++
-        return HttpClientResponse.fromWeb(request, Response.json({ id: "1", status: "created" }))
-      })
+    const { client, requests } = answering(() => json({ id: "1", status: "created" }))
+    const { tela } = yield* clientsOn(client)
+    const error = yield* Effect.flip(
+      tela.canvas.make({ id: "1" }).execute(make() as Tela.Variables, { async: true })
     )
-    const error = yield* Effect.flatMap(Tela.TelaClient, (tela) =>
-      tela.canvas.make({ id: "1" }).execute(make() as Tela.Variables, { async: true })).pipe(
-        Effect.flip,
-        Effect.provide(Layer.orDie(Tela.layer({ apiKey: Redacted.make("tela_planted_0001") }))),
-        Effect.provideService(HttpClient.HttpClient, client)
-      )
     assert.instanceOf(error, RunError.BadRequestError)
     assert.isTrue(error.parameter?.startsWith(parameter), error.parameter)
-    assert.strictEqual(requests, 0)
+    assert.strictEqual(requests.length, 0)
   })
 
 const nested = (depth: number, wrap: (inner: unknown) => unknown): unknown => {

@@ -4,12 +4,13 @@
  */
 import { assert, vi } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Option, Queue, Redacted, Schedule, type Scope, Stream } from "effect"
-import { HttpClient, HttpClientResponse, HttpRouter } from "effect/http"
+import { HttpClient, HttpRouter } from "effect/http"
 import { TestClock } from "effect/testing"
 import type { MockInstance } from "vitest"
 import { Polling, Run, RunError, RunRef, type RunSource, Spine, Tela, Webhooks } from "canvas-runs"
 import { finish } from "../support/results.ts"
 import type { Place } from "./kind.ts"
+import { answering } from "../support/http.ts"
 
 interface Snapshot {
   readonly status: string
@@ -246,11 +247,7 @@ const once = Schedule.recurs(0)
 const bytes = (text: string) => new TextEncoder().encode(text)
 const part = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: "a" } }] })}\n\n`
 
-const http = (execute: HttpClient.HttpClient["execute"] | (() => Response)) =>
-  Layer.succeed(
-    HttpClient.HttpClient,
-    HttpClient.make((request) => Effect.sync(() => HttpClientResponse.fromWeb(request, (execute as () => Response)())))
-  )
+const http = (answer: () => Response) => answering(answer).layer
 
 /** A client that behaves as no client should. */
 const odd = (execute: () => unknown) =>

@@ -19,7 +19,7 @@ import {
   type Scope,
   Stream
 } from "effect"
-import { HttpClient, HttpClientResponse, HttpRouter } from "effect/http"
+import { HttpClient, HttpRouter } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Polling, Run, RunError, RunRef, type RunSource, Spine, Tela, Webhooks } from "canvas-runs"
 import * as Kernel from "canvas-runs/Polling"
@@ -29,6 +29,7 @@ import * as TimerQueue from "../../src/internal/polling/timerQueue.ts"
 import * as Busy from "../many/busy.ts"
 import { finish } from "../support/results.ts"
 import type { Place } from "./kind.ts"
+import { answering, json } from "../support/http.ts"
 
 interface Snapshot {
   readonly status: string
@@ -260,9 +261,7 @@ const limited = (consume: () => Effect.Effect<never>) =>
             : Effect.succeed({ delay: Duration.zero, limit: 1, remaining: 1, resetAfter: Duration.zero })
         )
     }
-    const client = HttpClient.make((request) =>
-      Effect.succeed(HttpClientResponse.fromWeb(request, new Response("{}", { status: 403 })))
-    )
+    const { client } = answering(() => json({}, 403))
     return yield* Effect.orDie(
       Effect.provideService(
         Spine.make({

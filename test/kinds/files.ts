@@ -3,8 +3,8 @@
  * right one, two versions would be mixed, a name would lead elsewhere, or a link would be shown.
  */
 import { assert } from "@effect/vitest"
-import { Effect, Layer, Redacted, Result, Schedule, Stream } from "effect"
-import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
+import { Effect, Result, Schedule, Stream } from "effect"
+import { HttpClient, HttpClientResponse } from "effect/http"
 import { runInNewContext } from "node:vm"
 import { Artifact, FileInput, RunError, Spine, Tela } from "canvas-runs"
 import * as FileName from "../../src/internal/fileName.ts"
@@ -12,6 +12,8 @@ import * as Multipart from "../../src/spine/internal/multipart.ts"
 import * as Transfer from "../../src/internal/http/transfer.ts"
 import { type Behaviour, makeStore, optionsOn, part, type Received, sourceOf } from "../support/fileStore.ts"
 import type { Place } from "./kind.ts"
+import { clients } from "../support/clients.ts"
+import { transportError } from "../support/http.ts"
 
 const artifact = "src/Artifact.ts"
 const transfer = "src/internal/http/transfer.ts"
@@ -87,11 +89,7 @@ const received = (
     Effect.gen(function*() {
       requests.push(`${request.method} ${url.pathname}`)
       if (request.body._tag === "Stream") {
-        yield* Effect.mapError(
-          Stream.runDrain(request.body.stream),
-          (cause) =>
-            new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
-        )
+        yield* Effect.mapError(Stream.runDrain(request.body.stream), (cause) => transportError(request, cause))
       }
       return HttpClientResponse.fromWeb(
         request,
@@ -108,15 +106,13 @@ const received = (
   return { requests, client }
 }
 
-const key = Redacted.make("sk_planted_0001")
-
 const with_ = <A, E>(
   { client, requests }: ReturnType<typeof received>,
   use: Effect.Effect<A, E, Spine.SpineClient | Tela.TelaClient>
 ) =>
   Effect.map(
     Effect.result(use).pipe(
-      Effect.provide(Layer.merge(Layer.orDie(Spine.layer({ apiKey: key })), Layer.orDie(Tela.layer({ apiKey: key })))),
+      Effect.provide(clients()),
       Effect.provideService(HttpClient.HttpClient, client)
     ),
     (result) => ({ requests, error: Result.isFailure(result) ? result.failure as unknown : undefined })

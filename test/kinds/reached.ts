@@ -5,7 +5,7 @@
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert } from "@effect/vitest"
 import { Data, Deferred, Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope, Stream } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
+import { FetchHttpClient, HttpClient, type HttpClientError, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Polling, Run, RunError, RunRef, Spine, Tela } from "canvas-runs"
 import { NodeHttp as OurNodeHttp } from "canvas-runs/node"
@@ -18,6 +18,8 @@ import * as Undici from "undici"
 import { outcomeOf } from "../support/results.ts"
 import { identity, listen, tls } from "../support/servers.ts"
 import type { Place } from "./kind.ts"
+import { clientsOn } from "../support/clients.ts"
+import { type Answer, answering, type Asked, json, transportError } from "../support/http.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const neverSent = "src/internal/http/neverSent.ts"
@@ -28,28 +30,7 @@ const createOnce = "src/internal/runStore/createOnce.ts"
 
 // -- transports -------------------------------------------------------------------------------------------------------
 
-type Answer = Response | Error | "silence"
-
-const json = (body: unknown, status = 200) => Response.json(body, { status })
 const accepted = () => json({ success: true, data: { run_id: id, status: "running" } })
-
-/** A client that answers the n-th request, and counts them. */
-const answering = (answer: (index: number) => Answer) => {
-  const seen = { requests: 0 }
-  const client = HttpClient.make((request) =>
-    Effect.suspend((): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> => {
-      const given = answer(seen.requests++)
-      return given === "silence"
-        ? Effect.never
-        : given instanceof Error
-        ? Effect.fail(
-          new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause: given }) })
-        )
-        : Effect.succeed(HttpClientResponse.fromWeb(request, given))
-    })
-  )
-  return { client, seen }
-}
 
 const coded = (code: string, fields: object = {}) => Object.assign(new Error(code), { code, ...fields })
 
@@ -64,12 +45,11 @@ const createdBySpine = JSON.stringify({ success: true, data: { run_id: id, statu
 const createdByTela = JSON.stringify({ id, status: "created" })
 
 const options = { apiKey: Redacted.make("key_for_reached"), requestTimeout: "100 millis" } as const
-const clients = (client: HttpClient.HttpClient, more: { readonly retryCreates?: boolean } = {}) =>
-  Effect.gen(function*() {
-    const spine = yield* Spine.make({ ...options, retry: Schedule.recurs(1), ...more })
-    const tela = yield* Tela.make({ ...options, retry: Schedule.recurs(1), ...more })
-    return { create: spine.runs.create({ prompt: "x" }), tela: tela.canvas.make({ id }) }
-  }).pipe(Effect.provideService(HttpClient.HttpClient, client))
+const creating = (client: HttpClient.HttpClient, more: { readonly retryCreates?: boolean } = {}) =>
+  Effect.map(clientsOn(client, { ...options, retry: Schedule.recurs(1), ...more }), ({ spine, tela }) => ({
+    create: spine.runs.create({ prompt: "x" }),
+    tela: tela.canvas.make({ id })
+  }))
 
 interface Expectation {
   readonly tag: string
@@ -81,10 +61,10 @@ interface Expectation {
 }
 
 /** A create that is answered like this fails like that. */
-const creates = (answer: (index: number) => Answer, expected: Expectation) => () =>
+const creates = (answer: (asked: Asked) => Answer, expected: Expectation) => () =>
   Effect.gen(function*() {
-    const { client, seen } = answering(answer)
-    const { create, tela } = yield* clients(
+    const { client, requests } = answering(answer)
+    const { create, tela } = yield* creating(
       expected.through?.(client) ?? client,
       expected.retryCreates === undefined ? {} : { retryCreates: expected.retryCreates }
     )
@@ -92,7 +72,7 @@ const creates = (answer: (index: number) => Answer, expected: Expectation) => ()
       expected.api === "tela" ? tela.execute({ a: "1" }, { async: true }) : create as Effect.Effect<unknown, unknown>
     )
     assert.strictEqual(outcomeOf(exit), expected.tag)
-    if (expected.requests !== undefined) assert.strictEqual(seen.requests, expected.requests)
+    if (expected.requests !== undefined) assert.strictEqual(requests.length, expected.requests)
   })
 
 /** A create on a real connection fails as never sent. */
@@ -183,9 +163,7 @@ const sendingFile = (data: Stream.Stream<Uint8Array, unknown>): Creating =>
       HttpClient.HttpClient,
       HttpClient.make((request) =>
         Stream.runDrain(request.body._tag === "Stream" ? request.body.stream : Stream.empty).pipe(
-          Effect.mapError((cause) =>
-            new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
-          ),
+          Effect.mapError((cause) => transportError(request, cause)),
           Effect.as(HttpClientResponse.fromWeb(request, accepted()))
         )
       )
@@ -411,7 +389,7 @@ interface Parts {
 }
 
 const parts: Effect.Effect<Parts, unknown> = Effect.gen(function*() {
-  const on = (answer: () => Answer) => Effect.map(clients(answering(answer).client), ({ create }) => create)
+  const on = (answer: () => Answer) => Effect.map(creating(answering(answer).client), ({ create }) => create)
   const refused = yield* on(() => json({}, 402))
   return {
     ok: yield* on(accepted),
@@ -543,13 +521,13 @@ export const places: ReadonlyArray<Place> = [
     name: "a client that repeats requests sends a create once",
     mutant: { file: http, find: "call.isSentOnce === true", replace: "false" },
     inputs: {
-      "a client with HttpClient.retry": creates((index) => index === 0 ? coded("ECONNRESET") : accepted(), {
+      "a client with HttpClient.retry": creates(({ index }) => index === 0 ? coded("ECONNRESET") : accepted(), {
         tag: "CreateOutcomeUnknownError",
         requests: 1,
         through: HttpClient.retry(Schedule.recurs(2))
       }),
       "a client that fails with each refusal and retries": creates(
-        (index) => index === 0 ? json({}, 500) : accepted(),
+        ({ index }) => index === 0 ? json({}, 500) : accepted(),
         {
           tag: "CreateOutcomeUnknownError",
           requests: 1,
@@ -607,7 +585,7 @@ export const places: ReadonlyArray<Place> = [
       "what arrived of one that is cut is in the error": () =>
         Effect.gen(function*() {
           const begin = createdByTela.slice(0, -1)
-          const { tela } = yield* clients(answering(() => new Response(brokenBody(coded("ECONNRESET"), begin))).client)
+          const { tela } = yield* creating(answering(() => new Response(brokenBody(coded("ECONNRESET"), begin))).client)
           const error = yield* Effect.flip(tela.execute({}, { async: true }))
           assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
           assert.strictEqual(error.body, begin)
@@ -623,11 +601,11 @@ export const places: ReadonlyArray<Place> = [
     mutant: { file: http, find: "method !== \"GET\" && method !== \"HEAD\" ||", replace: "" },
     inputs: {
       "303 within the provider's origin": creates(
-        (index) => index === 0 ? new Response(null, { status: 303, headers: { location: "/v1/run" } }) : accepted(),
+        ({ index }) => index === 0 ? new Response(null, { status: 303, headers: { location: "/v1/run" } }) : accepted(),
         { tag: "CreateOutcomeUnknownError", requests: 1, api: "tela" }
       ),
       "308 within the provider's origin": creates(
-        (index) => index === 0 ? new Response(null, { status: 308, headers: { location: "/v2/x" } }) : accepted(),
+        ({ index }) => index === 0 ? new Response(null, { status: 308, headers: { location: "/v2/x" } }) : accepted(),
         { tag: "InvalidResponseError", requests: 1, api: "tela" }
       )
     }
@@ -636,11 +614,11 @@ export const places: ReadonlyArray<Place> = [
     name: "only what was never sent is repeated by itself",
     mutant: { file: create, find: "(options.retryCreates || neverSent(error))", replace: "true" },
     inputs: {
-      "502": creates((index) => index === 0 ? json({}, 502) : accepted(), {
+      "502": creates(({ index }) => index === 0 ? json({}, 502) : accepted(), {
         tag: "CreateOutcomeUnknownError",
         requests: 1
       }),
-      "a server that stays silent": creates((index) => index === 0 ? "silence" : accepted(), {
+      "a server that stays silent": creates(({ index }) => index === 0 ? "silence" : accepted(), {
         tag: "CreateOutcomeUnknownError",
         requests: 1,
         api: "tela"
@@ -651,12 +629,12 @@ export const places: ReadonlyArray<Place> = [
     name: "an earlier attempt that may have made a run is not forgotten",
     mutant: { file: create, find: "mayExist ||= mayHaveCreated(error)", replace: "" },
     inputs: {
-      "500, then 403": creates((index) => json({}, index === 0 ? 500 : 403), {
+      "500, then 403": creates(({ index }) => json({}, index === 0 ? 500 : 403), {
         tag: "CreateOutcomeUnknownError",
         requests: 2,
         retryCreates: true
       }),
-      "a reset, then a refused connection": creates((index) => coded(index === 0 ? "ECONNRESET" : "ECONNREFUSED"), {
+      "a reset, then a refused connection": creates(({ index }) => coded(index === 0 ? "ECONNRESET" : "ECONNREFUSED"), {
         tag: "CreateOutcomeUnknownError",
         requests: 2,
         retryCreates: true,

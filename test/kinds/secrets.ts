@@ -4,12 +4,13 @@
  */
 import { assert } from "@effect/vitest"
 import { Effect, Layer, Redacted, Schedule } from "effect"
-import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
+import { HttpClient } from "effect/http"
 import { inspect } from "node:util"
 import { Spine } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import type { Place } from "./kind.ts"
 import { recordSpans } from "../support/spans.ts"
+import { type Answer, answering } from "../support/http.ts"
 
 const http = "src/internal/http/api.ts"
 const secret = "src/internal/secret.ts"
@@ -30,25 +31,11 @@ const hides = (error: unknown, parts: ReadonlyArray<string>): void => {
   for (const part of parts) assert.notInclude(text, part)
 }
 
-type Answer = Response | Error
-
-const answering = (answer: () => Answer) =>
-  HttpClient.make((request) =>
-    Effect.suspend(() => {
-      const given = answer()
-      return given instanceof Error
-        ? Effect.fail(
-          new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause: given }) })
-        )
-        : Effect.succeed(HttpClientResponse.fromWeb(request, given))
-    })
-  )
-
 const spineOn = (answer: () => Answer, apiKey: Spine.Options["apiKey"] = Redacted.make(key)) =>
   Effect.provideService(
     Spine.make({ apiKey, baseUrl: "https://provider.invalid", retry: Schedule.recurs(0) }),
     HttpClient.HttpClient,
-    answering(answer)
+    answering(answer).client
   )
 
 /** Neither an error of a look-up nor one of a create shows any of the parts. */

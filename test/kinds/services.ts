@@ -1,10 +1,11 @@
 /** Every place that takes a service from the context where no option names one. Without it, the service would be ignored. */
 import { assert } from "@effect/vitest"
 import { Duration, Effect, Redacted, Schedule, Stream } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
+import { HttpClient } from "effect/http"
 import { RateLimiter } from "effect/persistence"
 import { Spine, Tela, Webhooks } from "canvas-runs"
 import type { Place } from "./kind.ts"
+import { answering, json } from "../support/http.ts"
 
 const client = "src/internal/http/client.ts"
 
@@ -12,27 +13,20 @@ const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const options = { apiKey: Redacted.make("key_of_services"), retry: Schedule.recurs(0) }
 
 /** A provider whose run ends at the second look. */
-const provider = () => {
-  let looks = 0
-  return HttpClient.make((request) =>
-    Effect.sync(() =>
-      HttpClientResponse.fromWeb(
-        request,
-        Response.json({
-          success: true,
-          data: ++looks < 2 ? { run_id: id, status: "running", progress: {} } : {
-            run_id: id,
-            status: "completed",
-            canvas_id: id,
-            duration_ms: 1,
-            result: { artifacts: [], final_output: "done" },
-            metadata: {}
-          }
-        })
-      )
-    )
-  )
-}
+const provider = () =>
+  answering(({ index }) =>
+    json({
+      success: true,
+      data: index === 0 ? { run_id: id, status: "running", progress: {} } : {
+        run_id: id,
+        status: "completed",
+        canvas_id: id,
+        duration_ms: 1,
+        result: { artifacts: [], final_output: "done" },
+        metadata: {}
+      }
+    })
+  ).client
 
 /** A hub in the context is asked for the end of a run, and one in the options in its place. */
 const asksHub = (wait: (spine: Spine.Service) => Effect.Effect<unknown, unknown>) => () =>

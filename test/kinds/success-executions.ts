@@ -1,12 +1,13 @@
 /** Every expression that decides that an execution or a task has succeeded, or has ended. */
 import { assert } from "@effect/vitest"
-import { Effect, Fiber, Layer, Redacted, Schema, Stream } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
+import { Effect, Fiber, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { RunError, RunStore, Tela } from "canvas-runs"
+import { RunError, RunStore, type Tela } from "canvas-runs"
 import { failure, finish, success } from "../support/results.ts"
-import { apiKey, applicationId, canvasId, live, setup } from "../support/tela.ts"
+import { applicationId, canvasId, live, setup } from "../support/tela.ts"
 import type { Place } from "./kind.ts"
+import { clientsOn } from "../support/clients.ts"
+import { answering, json } from "../support/http.ts"
 
 const snapshots = "src/tela/internal/snapshot.ts"
 const answers = "src/tela/internal/syncAnswer.ts"
@@ -18,25 +19,15 @@ const outputs = "src/tela/internal/output.ts"
 const Output = Schema.Struct({ total: Schema.Number })
 
 /** A provider that answers the first request with the first body, and all after the last with the last. */
-const answering = <A, E>(
+const answered = <A, E>(
   bodies: ReadonlyArray<unknown>,
   use: (tela: Tela.Service) => Effect.Effect<A, E>,
   status = 200
 ): Effect.Effect<A, E> =>
   Effect.suspend(() => {
-    let next = 0
-    const client = HttpClient.make((request) =>
-      Effect.sync(() => {
-        const body = bodies[Math.min(next++, bodies.length - 1)]
-        return HttpClientResponse.fromWeb(request, Response.json(body, { status }))
-      })
-    )
-    return Effect.flatMap(Tela.TelaClient, use).pipe(
-      Effect.provide(Layer.orDie(Tela.layer({ apiKey: Redacted.make(apiKey) }))),
-      Effect.provideService(HttpClient.HttpClient, client),
-      Effect.provide(TestClock.layer())
-    )
-  })
+    const { client } = answering(({ index }) => json(bodies[Math.min(index, bodies.length - 1)], status))
+    return Effect.flatMap(clientsOn(client), ({ tela }) => use(tela))
+  }).pipe(Effect.provide(TestClock.layer()))
 
 const execution = (status: string, content: unknown = { total: 1 }) => ({
   id: canvasId,
@@ -48,7 +39,7 @@ const workflow = (status: string) => ({ id: canvasId, status, steps: [{ output: 
 
 /** Looks it up, waits for its result, and expects that the wait ends by its deadline. */
 const isNoEnd = (bodies: ReadonlyArray<unknown>, params: Tela.GetExecutionParams = {}) =>
-  answering(bodies, (tela) =>
+  answered(bodies, (tela) =>
     Effect.gen(function*() {
       const found = yield* tela.getExecution(canvasId, { output: Output, ...params })
       const error = failure(yield* finish(found.result))
@@ -56,7 +47,7 @@ const isNoEnd = (bodies: ReadonlyArray<unknown>, params: Tela.GetExecutionParams
     }))
 
 const failsWith = (tag: string, bodies: ReadonlyArray<unknown>, params: Tela.GetExecutionParams = {}) =>
-  answering(bodies, (tela) =>
+  answered(bodies, (tela) =>
     Effect.gen(function*() {
       const exit = yield* finish(
         Effect.flatMap(tela.getExecution(canvasId, { output: Output, ...params }), ({ result }) => result)
@@ -65,7 +56,7 @@ const failsWith = (tag: string, bodies: ReadonlyArray<unknown>, params: Tela.Get
     }))
 
 const hasStatus = (status: Tela.ExecutionStatus, body: unknown, params: Tela.GetExecutionParams = {}) =>
-  answering([body], (tela) =>
+  answered([body], (tela) =>
     Effect.gen(function*() {
       const found = yield* tela.getExecution(canvasId, { output: Output, ...params })
       assert.strictEqual(yield* found.status, status)
@@ -84,7 +75,7 @@ const ended = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
 
 /** The result of one that is looked up. */
 const resultIs = (expected: unknown, bodies: ReadonlyArray<unknown>, params: Tela.GetExecutionParams = {}) =>
-  answering(bodies, (tela) =>
+  answered(bodies, (tela) =>
     Effect.gen(function*() {
       const result = Effect.flatMap(tela.getExecution(canvasId, { output: Output, ...params }), ({ result }) => result)
       assert.deepStrictEqual(yield* ended(result), expected)
@@ -92,7 +83,7 @@ const resultIs = (expected: unknown, bodies: ReadonlyArray<unknown>, params: Tel
 
 /** The result of one that is created: the first body answers the creation. */
 const executionIs = (bodies: ReadonlyArray<unknown>) =>
-  answering(bodies, (tela) =>
+  answered(bodies, (tela) =>
     Effect.gen(function*() {
       const canvas = tela.canvas.make({ id: canvasId, output: Output })
       const result = Effect.flatMap(canvas.execute({}, { async: true }), ({ result }) => result)
@@ -108,7 +99,7 @@ const executing = (tela: Tela.Service, kind: "execution" | "task") =>
 
 /** The store keeps the ref, and the status is assumed until the first poll. */
 const isCreated = (body: unknown, kind: "execution" | "task" = "execution") =>
-  answering([body, kind === "task" ? task("completed") : execution("succeeded")], (tela) =>
+  answered([body, kind === "task" ? task("completed") : execution("succeeded")], (tela) =>
     Effect.gen(function*() {
       const store = yield* RunStore.RunStore
       const ref = yield* store.runOnce("key", executing(tela, kind))
@@ -118,7 +109,7 @@ const isCreated = (body: unknown, kind: "execution" | "task" = "execution") =>
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
 const isUnknown = (body: unknown, kind: "execution" | "task" = "execution") =>
-  answering([body], (tela) =>
+  answered([body], (tela) =>
     Effect.gen(function*() {
       const store = yield* RunStore.RunStore
       const error = yield* Effect.flip(store.runOnce("key", executing(tela, kind)))
@@ -128,7 +119,7 @@ const isUnknown = (body: unknown, kind: "execution" | "task" = "execution") =>
 
 /** The wait fails with an error that names what is missing, and holds the ref and the last response. */
 const hasNoOutput = (bodies: ReadonlyArray<unknown>, params: Tela.GetExecutionParams = {}) =>
-  answering(bodies, (tela) =>
+  answered(bodies, (tela) =>
     Effect.gen(function*() {
       const exit = yield* finish(
         Effect.flatMap(tela.getExecution(canvasId, { ...params }), ({ result }) => result)
@@ -151,7 +142,7 @@ const completion = (more: object, choice?: object) => ({
 })
 
 const syncFailsWith = (tag: string, body: unknown, status = 200) =>
-  answering([body], (tela) =>
+  answered([body], (tela) =>
     Effect.gen(function*() {
       const canvas = tela.canvas.make({ id: canvasId, output: Output })
       assert.strictEqual(failure(yield* finish(canvas.execute({})))._tag, tag)
@@ -381,7 +372,7 @@ export const places: ReadonlyArray<Place> = [
         syncFailsWith("CreateOutcomeUnknownError", { ...execution("succeeded"), output_content: { role: "assistant" } })
     },
     control: () =>
-      answering([execution("succeeded", null)], (tela) =>
+      answered([execution("succeeded", null)], (tela) =>
         Effect.gen(function*() {
           const { result } = yield* tela.getExecution(canvasId, { output: Schema.Null })
           assert.isNull(yield* result)
@@ -432,7 +423,7 @@ export const places: ReadonlyArray<Place> = [
       "B5: the same in a list of one": () =>
         Effect.andThen(isCreated([{ id: canvasId }]), isCreated([{ id: canvasId, status: null }], "task")),
       "B5: tasks.create keeps all tasks that have an id": () =>
-        answering(
+        answered(
           [[{ id: "a" }, { id: "b", status: 5, name: "B", tags: ["x"] }, task("running")]],
           (tela) =>
             Effect.gen(function*() {
@@ -466,7 +457,7 @@ export const places: ReadonlyArray<Place> = [
       "a completion": () => isUnknown(completion({})),
       "a list of one error": () => isUnknown([{ id: "err-1", type: "error" }]),
       "an error in the list of tasks": () =>
-        answering([[task("running"), { id: "err-1", error: "quota" }]], (tela) =>
+        answered([[task("running"), { id: "err-1", error: "quota" }]], (tela) =>
           Effect.gen(function*() {
             const error = yield* Effect.flip(tela.tasks.create(applicationId, [newTask, newTask]))
             assert.strictEqual(error._tag, "CreateOutcomeUnknownError")
@@ -491,7 +482,7 @@ export const places: ReadonlyArray<Place> = [
       "of an execution": () => resultIs({ total: 1 }, [execution("running"), execution("succeeded", "{\"total\":1}")]),
       "of a task": () => resultIs({ total: 1 }, [task("validating", " {\"total\": 1} ")], { isTask: true }),
       "of a synchronous answer": () =>
-        answering([completion({}, { message: { content: "{\"total\":1}" } })], (tela) =>
+        answered([completion({}, { message: { content: "{\"total\":1}" } })], (tela) =>
           Effect.gen(function*() {
             const { result } = yield* tela.canvas.make({ id: canvasId, output: Output }).execute({})
             assert.deepStrictEqual(result, { total: 1 })

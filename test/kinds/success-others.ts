@@ -1,9 +1,10 @@
 /** Every place that reads an answer about one run or task: an answer about another one is no answer. */
 import { assert } from "@effect/vitest"
-import { Effect, FileSystem, Layer, Predicate, Redacted, Stream } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
+import { Effect, FileSystem, Layer, Predicate, Stream } from "effect"
 import { RunError, RunRef, Spine, Tela } from "canvas-runs"
 import type { Place } from "./kind.ts"
+import { clients } from "../support/clients.ts"
+import { answering, json } from "../support/http.ts"
 
 const asked = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const other = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a12"
@@ -20,21 +21,9 @@ const task = (id: string) => ({
   outputContent: { role: "assistant", content: "the answer" }
 })
 
-const answering = (body: unknown) =>
-  Layer.mergeAll(
-    Spine.layer({ apiKey: Redacted.make("sk_spine_key") }),
-    Tela.layer({ apiKey: Redacted.make("tela_key") })
-  ).pipe(
-    Layer.provide(Layer.succeed(
-      HttpClient.HttpClient,
-      HttpClient.make((request, url) =>
-        Effect.sync(() =>
-          HttpClientResponse.fromWeb(request, Response.json(typeof body === "function" ? body(url) : body))
-        )
-      )
-    )),
-    Layer.orDie
-  )
+/** The clients on providers that answer every request with this body. */
+const answered = (body: unknown) =>
+  Layer.provide(clients(), answering(({ url }) => json(typeof body === "function" ? body(url) : body)).layer)
 
 /** Is refused where the answer is about another one, and taken where it is not. */
 const isRefused = (
@@ -43,9 +32,9 @@ const isRefused = (
 ) =>
 () =>
   Effect.gen(function*() {
-    const error = yield* Effect.flip(Effect.provide(use, answering(about(other))))
+    const error = yield* Effect.flip(Effect.provide(use, answered(about(other))))
     assert.instanceOf(error, RunError.InvalidResponseError)
-    yield* Effect.provide(use, answering(about(asked.toUpperCase())))
+    yield* Effect.provide(use, answered(about(asked.toUpperCase())))
   })
 
 const spine = <A, E>(use: (spine: Spine.Service) => Effect.Effect<A, E>) => Spine.SpineClient.use(use)
@@ -61,20 +50,20 @@ const isBadRequest = (use: (spine: Spine.Service) => Effect.Effect<unknown, unkn
     const error = yield* Effect.flip(Effect.flatMap(Spine.SpineClient, use))
     assert.instanceOf(error, RunError.BadRequestError)
     assert.isFalse(error.sent)
-  }).pipe(Effect.provide([answering(run(asked)), FileSystem.layerNoop({})]))
+  }).pipe(Effect.provide([answered(run(asked)), FileSystem.layerNoop({})]))
 
 const saysWhy = (use: (runs: Spine.Runs) => Effect.Effect<unknown, unknown>) => () =>
   Effect.gen(function*() {
     const told = yield* Effect.provide(
       spine(({ runs }) => use(runs)),
-      answering({ success: true, data: { run_id: asked, status: "failed", error: "out of ink" } })
+      answered({ success: true, data: { run_id: asked, status: "failed", error: "out of ink" } })
     )
     assert.include(JSON.stringify(Predicate.hasProperty(told, "errors") ? told.errors : undefined), "out of ink")
   })
 
 const notApproved = (status: string, use: (tasks: Tela.Tasks) => Effect.Effect<unknown, unknown>) => () =>
   Effect.gen(function*() {
-    const error = yield* Effect.flip(Effect.provide(tela(({ tasks }) => use(tasks)), answering({ id: asked, status })))
+    const error = yield* Effect.flip(Effect.provide(tela(({ tasks }) => use(tasks)), answered({ id: asked, status })))
     assert.instanceOf(error, RunError.InvalidResponseError)
     assert.include(error.message, "completed")
   })
@@ -85,7 +74,7 @@ const createsTasks = (ids: ReadonlyArray<string>, expected: string) => () =>
     const result = yield* Effect.result(
       Effect.provide(
         tela((client) => client.tasks.create(asked, tasks)),
-        answering(ids.map((id) => ({ id, status: "created" })))
+        answered(ids.map((id) => ({ id, status: "created" })))
       )
     )
     assert.strictEqual(
@@ -95,7 +84,7 @@ const createsTasks = (ids: ReadonlyArray<string>, expected: string) => () =>
   })
 
 const withResult = (status: string, result: unknown) =>
-  answering({ success: true, data: { run_id: asked, status, result, errors: [] } })
+  answered({ success: true, data: { run_id: asked, status, result, errors: [] } })
 
 /** A result without output does not decode, however the run is read, and one with either member does. */
 const needsOutput = (status: string, result: unknown) => () =>
@@ -119,7 +108,7 @@ const listEnds = (total: number, next: ReadonlyArray<object>, expected: "Success
     const exit = yield* Effect.exit(Effect.provide(
       tela(({ tasks }) => Stream.runCount(tasks.stream({ pageSize: 3 }))),
       // The last answer ends a stream that would never end
-      answering(({ searchParams }: URL) => ({
+      answered(({ searchParams }: URL) => ({
         data: searchParams.get("offset") === "0" ? rows : next,
         meta: { total: ++requests > 5 ? 0 : total }
       }))
@@ -252,7 +241,7 @@ export const places: ReadonlyArray<Place> = [
       "not when it failed": notApproved("failed", (tasks) => tasks.update(asked, { status: "completed" })),
       "when it is completed": () =>
         Effect.map(
-          Effect.provide(tela(({ tasks }) => tasks.approve(asked)), answering({ id: asked, status: "completed" })),
+          Effect.provide(tela(({ tasks }) => tasks.approve(asked)), answered({ id: asked, status: "completed" })),
           ({ status }) => assert.strictEqual(status, "completed")
         )
     }

@@ -1,0 +1,44 @@
+/** HTTP clients that answer without a network. */
+import { Effect, Layer } from "effect"
+import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
+
+/** A response, the cause of a transport error, or `"silence"` for a request that is never answered. */
+export type Answer = Response | Error | "silence"
+
+/** A request as {@link answering} hands it to a test. */
+export interface Asked {
+  /** How many requests came before this one. */
+  readonly index: number
+  readonly request: HttpClientRequest.HttpClientRequest
+  readonly url: URL
+}
+
+/** A client that answers each request with what the function returns, and the requests so far. */
+export const answering = (answer: (asked: Asked) => Answer) => {
+  const requests: Array<HttpClientRequest.HttpClientRequest> = []
+  const client = HttpClient.make((request, url) =>
+    Effect.suspend((): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> => {
+      const given = answer({ index: requests.push(request) - 1, request, url })
+      return given === "silence"
+        ? Effect.never
+        : given instanceof Error
+        ? Effect.fail(transportError(request, given))
+        : Effect.succeed(HttpClientResponse.fromWeb(request, given))
+    })
+  )
+  return { client, layer: Layer.succeed(HttpClient.HttpClient, client), requests }
+}
+
+/** A client for tests in which no request may be sent. */
+export const noRequests = Layer.succeed(
+  HttpClient.HttpClient,
+  HttpClient.make(({ method, url }) => Effect.die(new Error(`a request was sent: ${method} ${url}`)))
+)
+
+/** The error of a client that has received no response. */
+export const transportError = (request: HttpClientRequest.HttpClientRequest, cause: unknown) =>
+  new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
+
+/** A response with a value as JSON. */
+export const json = (body: unknown, status = 200, headers: Readonly<Record<string, string>> = {}) =>
+  Response.json(body, { status, headers })
