@@ -35,6 +35,7 @@ import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import * as Binary from "./internal/binary.ts"
 import * as FileName from "./internal/fileName.ts"
 import * as FetchPlatform from "./internal/http/fetchPlatform.ts"
 import * as Http from "./internal/http/api.ts"
@@ -127,7 +128,7 @@ export const bytes = <E, R>(
           chunks.length = 0
         }
       }),
-      () => concatenate(chunks)
+      () => Binary.concatenate(chunks)
     )
   })
 
@@ -335,16 +336,6 @@ const explain = (error: PlatformError.PlatformError): string => {
 
 const isPlatformError = (error: unknown): error is PlatformError.PlatformError =>
   error instanceof Error && "_tag" in error && error._tag === "PlatformError"
-
-const concatenate = (chunks: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> => {
-  const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
-  let offset = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, offset)
-    offset += chunk.length
-  }
-  return whole
-}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Downloading

@@ -18,58 +18,16 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
-import * as Options from "./internal/options.ts"
 import { quote } from "./internal/describe.ts"
-import { whileWebhooksAreExpected } from "./internal/pace.ts"
+import * as Options from "./internal/options.ts"
+import { type Delivery, type Service, Webhooks } from "./internal/webhookHub.ts"
 import type { BadRequestError } from "./RunError.ts"
 
-/**
- * What a webhook says of a run, once it has been verified.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Delivery {
-  readonly provider: string
-  readonly runId: string
-  /**
-   * Identifies the delivery: a second one with the same id is a duplicate. It must follow from what was proved, so that a
-   * forged delivery never makes a genuine one a duplicate.
-   */
-  readonly eventId: string
-  /** Whether the delivery says that the run has ended. Only such a delivery makes a wait poll. */
-  readonly isTerminal: boolean
-}
-
-/**
- * The hub between a route and the waits.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Service {
-  /** Passes a delivery on, and says whether it was new. What is no delivery is a `BadRequestError`. */
-  readonly deliver: (delivery: Delivery) => Effect.Effect<boolean, BadRequestError>
-  /**
-   * Waits for a delivery which says that a run has ended, and returns its number. The hub numbers such deliveries from 1 on, and
-   * here only those above `after` count.
-   */
-  readonly ended: (provider: string, runId: string, after?: number) => Effect.Effect<number>
-}
-
-/**
- * The hub between a route and the waits.
- *
- * @category services
- * @since 0.1.0
- */
-export class Webhooks extends Context.Service<Webhooks, Service>()("canvas-runs/Webhooks") {}
+export { type Delivery, pollInterval, type Service, Webhooks } from "./internal/webhookHub.ts"
 
 /**
  * Creates a hub. It lives in memory: a webhook that reaches another process does not help the waits of this one, which keep
@@ -169,11 +127,3 @@ const runKeyOf = (provider: string, id: string): string => keyOf(provider, id.to
  * @since 0.1.0
  */
 export const layer: Layer.Layer<Webhooks> = /*#__PURE__*/ Layer.effect(Webhooks, /*#__PURE__*/ make())
-
-/**
- * How often a wait polls while webhooks are expected, unless it is told otherwise.
- *
- * @category constants
- * @since 0.1.0
- */
-export const pollInterval: Duration.Input = whileWebhooksAreExpected

@@ -21,6 +21,17 @@ export const bytesOf = (u: ArrayBufferView | ArrayBufferLike): Uint8Array => {
     : bytes.slice()
 }
 
+/** All bytes in one array. */
+export const concatenate = (chunks: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> => {
+  const whole = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
+  let offset = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, offset)
+    offset += chunk.length
+  }
+  return whole
+}
+
 /** Whether it can be read like a Blob. */
 export const isBlob = (u: unknown): u is Blob =>
   u instanceof Blob ||

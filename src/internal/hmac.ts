@@ -2,40 +2,43 @@
 import * as Mac from "effect/crypto/Mac"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
+import * as Hex from "effect/encoding/Hex"
 import * as Layer from "effect/Layer"
+import * as Binary from "./binary.ts"
 
 const layer = Mac.layerWebCrypto.pipe(Layer.provide(SecureRandom.layerWebCrypto))
 
 const encoder = new TextEncoder()
 
-/** What is signed: bytes that follow a text. */
-const join = (prefix: string, body: Uint8Array): Uint8Array => {
-  const head = encoder.encode(prefix)
-  const whole = new Uint8Array(head.byteLength + body.byteLength)
-  whole.set(head)
-  whole.set(body, head.byteLength)
-  return whole
-}
-
-/** Signs `prefix` and `body` with a text as the key. */
-export const sign = (secret: string, prefix: string, body: Uint8Array): Effect.Effect<Uint8Array> =>
+/** Uses a text as the key, and the bytes that are signed: a text, and a body after it. */
+const withKey = <A>(
+  secret: string,
+  prefix: string,
+  body: Uint8Array,
+  use: (mac: Mac.Mac["Service"], key: Mac.Key, data: Uint8Array) => Effect.Effect<A, unknown>
+): Effect.Effect<A> =>
   Effect.gen(function*() {
     const mac = yield* Mac.Mac
     const key = yield* Mac.key(Mac.hmacSha256, encoder.encode(secret))
-    return yield* mac.sign(key, join(prefix, body))
+    return yield* use(mac, key, Binary.concatenate([encoder.encode(prefix), body]))
   }).pipe(Effect.orDie, Effect.provide(layer))
 
-/** Whether any of the signatures is that of `prefix` and `body`, compared in constant time. */
+/** Signs `prefix` and `body` with a text as the key. The signature is in hexadecimal digits. */
+export const sign = (secret: string, prefix: string, body: Uint8Array): Effect.Effect<string> =>
+  withKey(secret, prefix, body, (mac, key, data) => Effect.map(mac.sign(key, data), Hex.encode))
+
+/** Whether any of the signatures is that of `prefix` and `body`, each compared in constant time. */
 export const verifyAny = (
   secret: string,
-  signatures: ReadonlyArray<Uint8Array>,
+  signatures: ReadonlyArray<string>,
   prefix: string,
   body: Uint8Array
 ): Effect.Effect<boolean> =>
-  Effect.gen(function*() {
-    const mac = yield* Mac.Mac
-    const key = yield* Mac.key(Mac.hmacSha256, encoder.encode(secret))
-    const data = join(prefix, body)
-    const results = yield* Effect.forEach(signatures, (signature) => mac.verify(key, signature, data))
-    return results.includes(true)
-  }).pipe(Effect.orDie, Effect.provide(layer))
+  withKey(secret, prefix, body, (mac, key, data) =>
+    Effect.map(
+      Effect.forEach(
+        signatures,
+        (signature) => Effect.flatMap(Effect.fromResult(Hex.decode(signature)), (tag) => mac.verify(key, tag, data))
+      ),
+      (results) => results.includes(true)
+    ))

@@ -9,28 +9,27 @@ import * as HttpServerRespondable from "effect/http/HttpServerRespondable"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import { ConfigError, type WebhookSignatureError } from "../RunError.ts"
-import * as Webhooks from "../Webhooks.ts"
-import { quote } from "./describe.ts"
-import * as CallOptions from "./options.ts"
+import type * as Redacted from "effect/Redacted"
+import type { ConfigError, WebhookSignatureError } from "../RunError.ts"
+import * as ConfigOptions from "./configOptions.ts"
+import * as Webhooks from "./webhookHub.ts"
+import { checkSecret } from "./webhookProof.ts"
 
 /** What the routes of both providers take. */
 export interface Options<Event, R> {
   readonly path: HttpRouter.PathInput
-  readonly secret: unknown
+  readonly secret: Redacted.Redacted<string>
   readonly maxBodyBytes?: number | undefined
   readonly onEvent?: ((event: Event) => Effect.Effect<unknown, unknown, R>) | undefined
 }
 
-/** What a provider makes of them. */
-export interface Provider<Event> {
-  readonly maxBodyBytes?: number | undefined
-  /** Checks the options of the provider, when the route is made. */
-  readonly check: Effect.Effect<unknown, ConfigError>
-  readonly verify: (
-    body: Uint8Array,
-    headers: Headers.Headers
-  ) => Effect.Effect<
+/** How the route of a provider differs from the others. */
+export interface Provider<O, Event> {
+  /** The names of the options that only this provider has, and their check when the route is made. */
+  readonly otherOptions: ReadonlyArray<keyof O & string>
+  readonly check: (options: O) => Effect.Effect<unknown, ConfigError>
+  readonly maxBodyBytes: number
+  readonly verify: (options: O, body: Uint8Array, headers: Headers.Headers) => Effect.Effect<
     { readonly event: Event; readonly delivery: Webhooks.Delivery },
     WebhookSignatureError | ConfigError
   >
@@ -40,39 +39,25 @@ export interface Provider<Event> {
 const effectOf = <R>(returned: Effect.Effect<unknown, unknown, R>): Effect.Effect<unknown, unknown, R> =>
   Predicate.isPromiseLike(returned) ? Effect.promise(() => Promise.resolve(returned)) : returned
 
-const defaultMaxBodyBytes = 1024 * 1024
-
-/** Providers send small bodies at once. A sender that stalls must not keep a fiber and a socket for ever. */
+/** Providers send small bodies at once. A sender that stalls must not keep a fiber and a socket forever. */
 const bodyTimeout = "30 seconds"
 
-/** Checks the options, and adds the route of a provider, whose own options are `others`. */
+/** Checks the options, and adds the route of a provider. */
 export const layer = <Event, R, O extends Options<Event, R>>(
   given: O & Options<Event, R>,
-  others: ReadonlyArray<string>,
-  providerOf: (options: O) => Provider<Event>
+  provider: Provider<NoInfer<O>, Event>
 ): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks | R> =>
   Layer.effectDiscard(Effect.gen(function*() {
-    const { onEvent, path, ...rest } = yield* Effect.mapError(
-      Effect.fromResult(CallOptions.read("options", given ?? null, [...optionNames, ...others])),
-      (fault) => new ConfigError(fault)
-    )
-    const options = providerOf(rest as unknown as O)
-    const wrong = (option: string, value: unknown, expected: string) =>
-      new ConfigError({ message: `${option} is ${quote(value)}; it must be ${expected}.`, option })
-    if (typeof path !== "string" || !/^[/*]/.test(path)) {
-      return yield* wrong("path", path, "the path of the route, such as \"/webhooks\"")
-    }
-    if (onEvent !== undefined && !Predicate.isFunction(onEvent)) {
-      return yield* wrong("onEvent", onEvent, "a function")
-    }
-    yield* options.check
+    const options = yield* ConfigOptions.read(given ?? null, [...optionNames, ...provider.otherOptions])
+    const { maxBodyBytes = provider.maxBodyBytes, onEvent, path, secret } = options
+    yield* ConfigOptions.checkKind("path", path ?? null, isPath, "the path of the route, such as \"/webhooks\"")
+    yield* ConfigOptions.checkKind("onEvent", onEvent, Predicate.isFunction, "a function")
+    yield* checkSecret(secret)
+    yield* provider.check(options)
+    const limit = yield* ConfigOptions.checkBytes("maxBodyBytes", maxBodyBytes)
     const router = yield* HttpRouter.HttpRouter
     const webhooks = yield* Webhooks.Webhooks
     const context = yield* Effect.context<R>()
-    const limit = options.maxBodyBytes ?? defaultMaxBodyBytes
-    if (!Number.isSafeInteger(limit) || limit <= 0) {
-      return yield* wrong("maxBodyBytes", limit, "a whole number of bytes above zero")
-    }
 
     const receive = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest) {
       const body = yield* Effect.result(Effect.timeoutOption(request.arrayBuffer, bodyTimeout))
@@ -81,7 +66,9 @@ export const layer = <Event, R, O extends Options<Event, R>>(
       if (Option.isNone(body.success)) return HttpServerResponse.empty({ status: 408 })
       // A server of the program's own may not keep the limit
       if (body.success.value.byteLength > limit) return HttpServerResponse.empty({ status: 413 })
-      const verified = yield* Effect.result(options.verify(new Uint8Array(body.success.value), request.headers))
+      const verified = yield* Effect.result(
+        provider.verify(options, new Uint8Array(body.success.value), request.headers)
+      )
       if (verified._tag === "Failure") {
         yield* Effect.logWarning(`canvas-runs: a webhook was refused: ${verified.failure.message}`)
         return HttpServerResponse.empty({ status: 400 })
@@ -105,3 +92,5 @@ export const layer = <Event, R, O extends Options<Event, R>>(
   }))
 
 const optionNames: ReadonlyArray<keyof Options<unknown, unknown>> = ["path", "secret", "maxBodyBytes", "onEvent"]
+
+const isPath = (path: unknown): boolean => typeof path === "string" && /^[/*]/.test(path)

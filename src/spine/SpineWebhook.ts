@@ -7,22 +7,20 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Hex from "effect/encoding/Hex"
 import type * as HttpRouter from "effect/http/HttpRouter"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as ConfigOptions from "../internal/configOptions.ts"
 import { quote } from "../internal/describe.ts"
 import * as Hmac from "../internal/hmac.ts"
-import * as Options from "../internal/options.ts"
-import { toBytes, wordsOf } from "../internal/payload.ts"
-import * as Route from "../internal/webhookRoute.ts"
-import { checkSecret } from "../internal/webhookSecret.ts"
 import { open, openLiterals, sideField, sideFieldOr } from "../internal/responseSchema.ts"
-import { ConfigError, WebhookSignatureError } from "../RunError.ts"
-import type * as Webhooks from "../Webhooks.ts"
+import type * as Webhooks from "../internal/webhookHub.ts"
+import { bytesOf, checkSecret, invalid } from "../internal/webhookProof.ts"
+import * as Route from "../internal/webhookRoute.ts"
+import { ConfigError, type WebhookSignatureError } from "../RunError.ts"
 import { provider } from "./internal/source.ts"
 import { Artifact, RunErrorEntry } from "./SpineSchema.ts"
 
@@ -56,24 +54,14 @@ export const WebhookRun = open({
  */
 export interface WebhookRun extends Schema.Schema.Type<typeof WebhookRun> {}
 
-const envelope = {
+const Event = open({
   /** Identifies the event; use it to notice duplicate deliveries. */
   id: Id,
   /** Unix seconds. */
   created: sideFieldOr(Schema.Finite, 0),
   livemode: sideFieldOr(Schema.Boolean, false),
-  api_version: sideField(Schema.String)
-}
-
-const RunEvent = open({
-  ...envelope,
-  type: Schema.Literals(["run.started", "run.completed", "run.failed"]),
-  data: open({ object: WebhookRun })
-})
-
-const OtherEvent = open({
-  ...envelope,
-  type: openLiterals(["webhook.ping"]),
+  api_version: sideField(Schema.String),
+  type: openLiterals(["run.started", "run.completed", "run.failed", "webhook.ping"]),
   data: sideFieldOr(open({ object: sideFieldOr(Schema.Record(Schema.String, Schema.Unknown), {}) }), { object: {} })
 })
 
@@ -154,47 +142,31 @@ export const constructEvent = (
 ): Effect.Effect<WebhookEvent, WebhookSignatureError | ConfigError> =>
   Effect.gen(function*() {
     const key = yield* checkSecret(secret)
-    const tolerance = yield* checkTolerance((yield* readOptions(options, ["tolerance"])).tolerance)
-    const fail = (reason: WebhookSignatureError["reason"], message: string) =>
-      new WebhookSignatureError({ reason, message })
-    const header: unknown = signatureHeader
-    if (header === undefined || header === null || typeof header === "string" && header.trim() === "") {
-      return yield* fail("missing", "There is no Spine-Signature header. Pass the header of the request as it came.")
-    }
-    if (typeof header !== "string") {
-      return yield* fail("malformed", `The Spine-Signature header is ${quote(header)}; pass it as one text.`)
-    }
-    const { signatures, timestamp } = parseHeader(header)
-    if (timestamp === undefined || signatures.length === 0) {
-      return yield* fail("malformed", "The Spine-Signature header is not of the form t=...,v1=...")
-    }
-    const bytes = toBytes(payload)
-    if (bytes === undefined) {
-      return yield* fail(
-        "body",
-        `The payload is ${wordsOf(payload)}. Pass the bytes or the text of the body as they came.`
-      )
-    }
+    const tolerance = yield* checkTolerance(yield* ConfigOptions.read(options, ["tolerance"]))
+    const { signatures, timestamp } = yield* readHeader(signatureHeader)
+    const bytes = yield* bytesOf(payload)
     if (!(yield* Hmac.verifyAny(key, signatures, `${timestamp}.`, bytes))) {
-      return yield* fail(
+      return yield* invalid(
         "mismatch",
         "No signature matches. Check the secret, and that the body is passed as it was received, not parsed and written again."
       )
     }
-    const now = (yield* Clock.currentTimeMillis) / 1000
-    if (Math.abs(now - Number(timestamp)) > tolerance) {
-      return yield* fail(
+    const age = (yield* Clock.currentTimeMillis) / 1000 - Number(timestamp)
+    if (Math.abs(age) > Duration.toSeconds(tolerance)) {
+      return yield* invalid(
         "stale",
-        `The webhook was signed ${Math.round(now - Number(timestamp))} seconds ago. Is the clock of this machine right?`
+        `The webhook was signed ${Math.round(age)} seconds ago. Is the clock of this machine right?`
       )
     }
-    const event = decodeEvent(new TextDecoder().decode(bytes))
-    return event ??
-      (yield* fail(
-        "body",
-        "The signature matches, and the body is no event that can be read: it must be JSON with an id and a type, and for an " +
-          "event about a run data.object must have the run_id."
-      ))
+    return yield* Effect.mapError(
+      Effect.fromOption(decodeEvent(new TextDecoder().decode(bytes))),
+      () =>
+        invalid(
+          "body",
+          "The signature matches, and the body is no event that can be read: it must be JSON with an id and a type, and for an " +
+            "event about a run data.object must have the run_id."
+        )
+    )
   })
 
 /**
@@ -213,28 +185,20 @@ export const signWebhook = (
 ): Effect.Effect<string, ConfigError> =>
   Effect.gen(function*() {
     const key = yield* checkSecret(secret)
-    const { timestamp = Math.floor((yield* Clock.currentTimeMillis) / 1000) } = yield* readOptions(options, [
-      "timestamp"
-    ])
+    const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+    const { timestamp = now } = yield* ConfigOptions.read(options, ["timestamp"])
     if (!(Number.isSafeInteger(timestamp) && timestamp >= 0 && timestamp < 1e12)) {
-      return yield* new ConfigError({
-        message: `timestamp is ${quote(timestamp)}; it must be a whole number of Unix seconds, such as 1790000000.`,
-        option: "timestamp"
-      })
+      return yield* ConfigOptions.wrong("timestamp", timestamp, "a whole number of Unix seconds, such as 1790000000")
     }
-    const bytes = toBytes(payload)
-    if (bytes === undefined) {
-      return yield* new ConfigError({
-        message: `The payload is ${wordsOf(payload)}. Pass the bytes or the text of a body.`,
-        option: "payload"
-      })
-    }
-    const signature = yield* Hmac.sign(key, `${timestamp}.`, bytes)
-    return `t=${timestamp},v1=${Hex.encode(signature)}`
+    const bytes = yield* Effect.mapError(
+      bytesOf(payload),
+      ({ message }) => new ConfigError({ message, option: "payload" })
+    )
+    return `t=${timestamp},v1=${yield* Hmac.sign(key, `${timestamp}.`, bytes)}`
   })
 
 /**
- * A route that receives the webhooks of a workspace: verified, told apart from doubles, answered fast, and passed on to the
+ * A route that receives the webhooks of a workspace: verified, told apart from duplicate deliveries, answered fast, and passed on to the
  * waits that they are about.
  *
  * **Details**
@@ -261,15 +225,16 @@ export const layerWebhookRoute = <R = never>(options: {
   /** Runs after the response, for each new delivery. Its services are those of the layer's context, and its failure is logged. */
   readonly onEvent?: ((event: WebhookEvent) => Effect.Effect<unknown, unknown, R>) | undefined
 }): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks | R> =>
-  Route.layer(options, ["tolerance"], (options) => ({
-    maxBodyBytes: options.maxBodyBytes,
-    check: Effect.andThen(checkSecret(options.secret), checkTolerance(options.tolerance)),
-    verify: (body, headers) =>
+  Route.layer(options, {
+    otherOptions: ["tolerance"],
+    check: checkTolerance,
+    maxBodyBytes: 1024 * 1024,
+    verify: ({ secret, tolerance }, body, headers) =>
       Effect.map(
-        constructEvent(body, headers["spine-signature"], options.secret, { tolerance: options.tolerance }),
+        constructEvent(body, headers["spine-signature"], secret, { tolerance }),
         (event) => ({ event, delivery: deliveryOf(event) })
       )
-  }))
+  })
 
 const deliveryOf = (event: WebhookEvent): Webhooks.Delivery => {
   // A type of tomorrow, such as "run.partial", may be about a run as well
@@ -285,80 +250,55 @@ const deliveryOf = (event: WebhookEvent): Webhooks.Delivery => {
   }
 }
 
-/** In seconds. */
-const checkTolerance = (tolerance: Duration.Input | undefined): Effect.Effect<number, ConfigError> => {
-  const duration = Options.durationOf(tolerance ?? "300 seconds")
-  return Option.isSome(duration) && Duration.isPositive(duration.value)
-    ? Effect.succeed(Duration.toSeconds(duration.value))
-    : Effect.fail(
-      new ConfigError({
-        message: `tolerance is ${
-          quote(tolerance)
-        }; it must be a duration above zero. Write "5 minutes", or milliseconds.`,
-        option: "tolerance"
-      })
-    )
-}
+const checkTolerance = ({ tolerance }: { readonly tolerance?: Duration.Input | undefined }) =>
+  ConfigOptions.checkDuration("tolerance", tolerance ?? "300 seconds")
 
-const readOptions = <O>(options: O, known: ReadonlyArray<string>): Effect.Effect<NonNullable<O>, ConfigError> =>
-  Effect.mapError(Effect.fromResult(Options.read("options", options, known)), (fault) => new ConfigError(fault))
-
-/** The timestamp is kept as text: what was signed is its digits. */
-const parseHeader = (
-  header: string
-): { readonly timestamp: string | undefined; readonly signatures: ReadonlyArray<Uint8Array> } => {
-  let timestamp: string | undefined
-  const signatures: Array<Uint8Array> = []
+const readHeader = Effect.fnUntraced(function*(header: unknown) {
+  if (header === undefined || header === null || typeof header === "string" && header.trim() === "") {
+    return yield* invalid("missing", "There is no Spine-Signature header. Pass the header of the request as it came.")
+  }
+  if (typeof header !== "string") {
+    return yield* invalid("malformed", `The Spine-Signature header is ${quote(header)}; pass it as one text.`)
+  }
   // Only an attacker sends a header with thousands of signatures
-  for (const part of header.slice(0, 4096).split(",")) {
-    const at = part.indexOf("=")
-    const [name, value] = [part.slice(0, at).trim(), part.slice(at + 1).trim()]
-    if (name === "t" && /^\d{1,12}$/.test(value)) timestamp = value
-    if (name === "v1" && /^[0-9a-f]{64}$/i.test(value)) {
-      signatures.push(Result.getOrThrow(Hex.decode(value)))
-    }
+  const parts = header.slice(0, 4096).split(",")
+  const valuesOf = (pattern: RegExp) => parts.flatMap((part) => pattern.exec(part.trim())?.[1] ?? [])
+  // Kept as text: its digits are what was signed
+  const timestamp = valuesOf(/^t\s*=\s*(\d{1,12})$/).at(-1)
+  const signatures = valuesOf(/^v1\s*=\s*([0-9a-fA-F]{64})$/)
+  if (timestamp === undefined || signatures.length === 0) {
+    return yield* invalid("malformed", "The Spine-Signature header is not of the form t=...,v1=...")
   }
   return { timestamp, signatures }
-}
+})
 
 const decodeWebhookRun = Schema.decodeUnknownOption(WebhookRun)
-const decodeRunEvent = Schema.decodeUnknownOption(RunEvent)
-const decodeOtherEvent = Schema.decodeUnknownOption(OtherEvent)
+const decodeEnvelope = Schema.decodeUnknownOption(Event)
 const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
 
-const runEventType = /^run\.(started|completed|failed)$/
+/** The status of a run by the type of an event about it. */
+const statusOf = { "run.started": "running", "run.completed": "completed", "run.failed": "failed" } as const
 
-const decodeEvent = (text: string): WebhookEvent | undefined => {
-  // Nothing decodes from undefined
-  const raw = Option.getOrUndefined(parseJson(text))
-  const run = decodeRunEvent(flatten(raw))
-  if (Option.isSome(run)) {
-    const { data, ...event } = run.value
-    return { ...event, _tag: "run", run: data.object, raw }
-  }
-  const other = decodeOtherEvent(raw)
-  if (Option.isNone(other) || runEventType.test(other.value.type)) return undefined
-  const { data, ...event } = other.value
-  return { ...event, _tag: "other", object: data.object, raw }
-}
+const isRunType = (type: string): type is keyof typeof statusOf => Object.hasOwn(statusOf, type)
+
+const decodeEvent = (text: string): Option.Option<WebhookEvent> =>
+  Option.flatMap(
+    parseJson(text),
+    (raw) =>
+      Option.flatMap(decodeEnvelope(raw), ({ data: { object }, type, ...event }): Option.Option<WebhookEvent> =>
+        isRunType(type)
+          ? Option.map(decodeRun(type, object), (run) => ({ ...event, _tag: "run", type, run, raw }))
+          : Option.some({ ...event, _tag: "other", type, object, raw }))
+  )
 
 /** The documentation calls the object a mirror of the poll's answer and shows a flat one, so either is taken. */
-const flatten = (raw: unknown): unknown => {
-  const event = raw as { readonly type?: unknown; readonly data?: { readonly object?: Record<string, unknown> } } | null
-  const object = event?.data?.object
-  if (typeof object !== "object" || object === null) return raw
-  const { error, result, ...rest } = object
-  const ending = runEventType.exec(String(event!.type))?.[1]
-  return {
-    ...event,
-    data: {
-      ...event!.data,
-      object: {
-        ...(typeof result === "object" ? result : undefined),
-        ...(typeof error === "string" ? { errors: [{ error }] } : undefined),
-        ...rest,
-        ...(typeof rest["status"] === "string" ? undefined : { status: ending === "started" ? "running" : ending })
-      }
-    }
-  }
-}
+const decodeRun = (
+  type: keyof typeof statusOf,
+  { error, result, ...rest }: Readonly<Record<string, unknown>>
+): Option.Option<WebhookRun> =>
+  decodeWebhookRun({
+    ...(Predicate.isObject(result) ? result : undefined),
+    ...(typeof error === "string" ? { errors: [{ error }] } : undefined),
+    ...rest,
+    ...(typeof rest["status"] === "string" ? undefined : { status: statusOf[type] })
+  })

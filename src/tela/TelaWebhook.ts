@@ -6,22 +6,19 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Hex from "effect/encoding/Hex"
 import type * as HttpRouter from "effect/http/HttpRouter"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
-import * as Hmac from "../internal/hmac.ts"
 import { quote } from "../internal/describe.ts"
+import * as Hmac from "../internal/hmac.ts"
 import * as Options from "../internal/options.ts"
-import { toBytes, wordsOf } from "../internal/payload.ts"
+import type * as Webhooks from "../internal/webhookHub.ts"
+import { bytesOf, checkSecret, invalid } from "../internal/webhookProof.ts"
 import * as Route from "../internal/webhookRoute.ts"
-import { checkSecret } from "../internal/webhookSecret.ts"
-import { type ConfigError, WebhookSignatureError } from "../RunError.ts"
-import type * as Webhooks from "../Webhooks.ts"
+import type { ConfigError, WebhookSignatureError } from "../RunError.ts"
 import { decodeExecution } from "./internal/snapshot.ts"
 import { type ExecutionSnapshot, provider } from "./TelaExecution.ts"
 
@@ -60,8 +57,7 @@ export const webhookHeaders = (
     const key = yield* checkSecret(secret)
     const numbers = yield* Effect.all([Random.nextInt, Random.nextInt, Random.nextInt])
     const nonce = numbers.map((n) => Math.abs(n).toString(36)).join("")
-    const signature = yield* Hmac.sign(key, purpose, new TextEncoder().encode(nonce))
-    return { [webhookHeader]: `${nonce}.${Hex.encode(signature)}` }
+    return { [webhookHeader]: `${nonce}.${yield* Hmac.sign(key, purpose, new TextEncoder().encode(nonce))}` }
   })
 
 /**
@@ -92,47 +88,20 @@ export const constructEvent = (
 ): Effect.Effect<ExecutionSnapshot, WebhookSignatureError | ConfigError> =>
   Effect.gen(function*() {
     const key = yield* checkSecret(secret)
-    const fail = (reason: WebhookSignatureError["reason"], message: string) =>
-      new WebhookSignatureError({ reason, message })
-    if (!Options.is(Predicate.isObject, headers)) {
-      return yield* fail(
-        "missing",
-        `The headers are ${
-          // They hold the token
-          typeof headers === "string"
-            ? "text"
-            : quote(headers)}. Pass all headers of the request, as an object or as Headers.`
-      )
+    const [nonce, signature] = yield* readToken(headers)
+    if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(nonce)))) {
+      return yield* invalid("mismatch", `The ${webhookHeader} header was made with another secret.`)
     }
-    const header = headerOf(headers)
-    if (header === undefined || header === null) {
-      return yield* fail("missing", `There is no ${webhookHeader} header. Was the execution given Tela.webhookHeaders?`)
-    }
-    const token = typeof header === "string" ? /^([0-9a-z]{1,60})\.([0-9a-f]{64})$/.exec(header) : null
-    if (token === null) {
-      return yield* fail("malformed", `The ${webhookHeader} header is not what Tela.webhookHeaders makes.`)
-    }
-    const signature = Result.getOrThrow(Hex.decode(token[2]!))
-    if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(token[1])))) {
-      return yield* fail("mismatch", `The ${webhookHeader} header was made with another secret.`)
-    }
-    const bytes = toBytes(payload)
-    if (bytes === undefined) {
-      return yield* fail(
-        "body",
-        `The payload is ${wordsOf(payload)}. Pass the bytes or the text of the body as they came.`
-      )
-    }
-    const json = parseJson(bytes)
+    const json = parseJson(yield* bytesOf(payload))
     const snapshot = Option.isNone(json) ? Option.none() : yield* Effect.option(decodeExecution(json.value))
     // The hub keeps ids, so one that is no id is refused
     return Option.isSome(snapshot) && /^[\w.-]{1,200}$/.test(snapshot.value.id)
       ? snapshot.value
-      : yield* fail("body", "The sender is the right one, and the body is not an execution.")
+      : yield* invalid("body", "The sender is the right one, and the body is not an execution.")
   })
 
 /**
- * A route that receives the webhooks of executions: verified, told apart from doubles, answered fast, and passed on to the
+ * A route that receives the webhooks of executions: verified, told apart from duplicate deliveries, answered fast, and passed on to the
  * waits that they are about.
  *
  * **Details**
@@ -160,34 +129,52 @@ export const layerWebhookRoute = <R = never>(options: {
   /** Runs after the response, for each new delivery. Its services are those of the layer's context, and its failure is logged. */
   readonly onEvent?: ((event: ExecutionSnapshot) => Effect.Effect<unknown, unknown, R>) | undefined
 }): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks | R> =>
-  Route.layer(options, [], (options) => ({
-    maxBodyBytes: options.maxBodyBytes ?? 16 * 1024 * 1024,
-    check: checkSecret(options.secret),
-    verify: (body, headers) =>
+  Route.layer(options, {
+    otherOptions: [],
+    check: () => Effect.void,
+    maxBodyBytes: 16 * 1024 * 1024,
+    verify: ({ secret }, body, headers) =>
       Effect.gen(function*() {
-        const event = yield* constructEvent(body, headers, options.secret)
+        const event = yield* constructEvent(body, headers, secret)
         // Tela gives its webhooks no id, and only the token is proved: all of the body identifies a delivery, with its token
-        const digest = yield* Hmac.sign(
-          Redacted.value(options.secret),
-          `${deliveryPurpose}${headers[webhookHeader]} `,
-          body
-        )
+        const digest = yield* Hmac.sign(Redacted.value(secret), `${deliveryPurpose}${headers[webhookHeader]} `, body)
         return {
           event,
           delivery: {
             provider,
             runId: event.id,
-            eventId: `${event.id}/${Hex.encode(digest)}`,
+            eventId: `${event.id}/${digest}`,
             isTerminal: event.status === "succeeded" || event.status === "failed"
           }
         }
       })
-  }))
+  })
+
+/** The nonce and the signature of a token. */
+const readToken = Effect.fnUntraced(function*(headers: unknown) {
+  if (!Options.is(Predicate.isObject, headers)) {
+    // They hold the token
+    const given = typeof headers === "string" ? "text" : quote(headers)
+    return yield* invalid(
+      "missing",
+      `The headers are ${given}. Pass all headers of the request, as an object or as Headers.`
+    )
+  }
+  const header = Option.getOrUndefined(headerOf(headers))
+  if (header === undefined || header === null) {
+    return yield* invalid(
+      "missing",
+      `There is no ${webhookHeader} header. Was the execution given Tela.webhookHeaders?`
+    )
+  }
+  const token = typeof header === "string" ? /^([0-9a-z]{1,60})\.([0-9a-f]{64})$/.exec(header) : null
+  return token === null
+    ? yield* invalid("malformed", `The ${webhookHeader} header is not what Tela.webhookHeaders makes.`)
+    : [token[1]!, token[2]!] as const
+})
 
 /** JavaScript may pass anything. */
-const headerOf = (headers: unknown): unknown => Option.getOrUndefined(readHeader(headers))
-
-const readHeader = Option.liftThrowable((headers: unknown): unknown =>
+const headerOf = Option.liftThrowable((headers: unknown): unknown =>
   Predicate.hasProperty(headers, "get") && typeof headers.get === "function"
     ? headers.get(webhookHeader)
     : Predicate.isObject(headers)

@@ -427,9 +427,9 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "toBytes: a buffer that was transferred is no payload",
+    name: "bytesOf: a buffer that was transferred is no payload",
     mutant: {
-      file: "src/internal/payload.ts",
+      file: "src/internal/webhookProof.ts",
       find: "const whole = new Uint8Array(ArrayBuffer.isView(payload) ? payload.buffer : payload)",
       replace: "const whole = Binary.bytesOf(payload)"
     },

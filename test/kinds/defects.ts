@@ -282,6 +282,7 @@ const timers = "src/internal/polling/timerQueue.ts"
 const spineWebhook = "src/spine/SpineWebhook.ts"
 const telaWebhook = "src/tela/TelaWebhook.ts"
 const route = "src/internal/webhookRoute.ts"
+const webhookProof = "src/internal/webhookProof.ts"
 
 export const places: ReadonlyArray<Place> = [
   {
@@ -773,7 +774,7 @@ export const places: ReadonlyArray<Place> = [
     name: "a Tela delivery is a duplicate only with the same token and body",
     mutant: {
       file: telaWebhook,
-      find: "eventId: `${event.id}/${Hex.encode(digest)}`,",
+      find: "eventId: `${event.id}/${digest}`,",
       replace: "eventId: `${event.id}/${event.providerStatus}`,"
     },
     inputs: {
@@ -846,40 +847,30 @@ export const places: ReadonlyArray<Place> = [
     )
   },
   {
-    name: "the secret and the tolerance of a Spine route are checked when it is made",
-    mutant: {
-      file: spineWebhook,
-      find: "check: Effect.andThen(checkSecret(options.secret), checkTolerance(options.tolerance)),",
-      replace: "check: Effect.void,"
-    },
+    name: "the secret of a route is checked when it is made",
+    mutant: { file: route, find: "yield* checkSecret(secret)\n", replace: "\n" },
     inputs: Object.fromEntries(
-      ([
-        ["an empty secret", Redacted.make(""), undefined, "secret"],
-        ["a secret with a line break", Redacted.make("whsec_x\n"), undefined, "secret"],
-        ["a secret that is no Redacted", "whsec_x", undefined, "secret"],
-        ["a tolerance of 5m", spineSecret, "5m", "tolerance"],
-        ["a tolerance below zero", spineSecret, -1, "tolerance"]
-      ] as ReadonlyArray<readonly [string, unknown, unknown, string]>).map(([title, secret, tolerance, option]) => [
-        `C7: ${title}`,
-        () =>
-          Effect.map(
-            refusedOption(
-              Spine.layerWebhookRoute({ path: "/x", secret: secret as never, tolerance: tolerance as never })
-            ),
-            (refused) => assert.strictEqual(refused, option)
-          )
-      ])
+      ["", "whsec_x\n", "tela\r\n", " tela"].flatMap((secret) =>
+        ([["Spine", Spine.layerWebhookRoute], ["Tela", Tela.layerWebhookRoute]] as const).map(([name, layer]) => [
+          `C7: ${JSON.stringify(secret)}, for ${name}`,
+          () =>
+            Effect.map(
+              refusedOption(layer({ path: "/x", secret: Redacted.make(secret) })),
+              (option) => assert.strictEqual(option, "secret")
+            )
+        ])
+      )
     )
   },
   {
-    name: "the secret of a Tela route is checked when it is made",
-    mutant: { file: telaWebhook, find: "check: checkSecret(options.secret),", replace: "check: Effect.void," },
-    inputs: Object.fromEntries(["", "tela\r\n", " tela"].map((secret) => [
-      `C7: ${JSON.stringify(secret)}`,
+    name: "the tolerance of a Spine route is checked when it is made",
+    mutant: { file: spineWebhook, find: "check: checkTolerance,", replace: "check: () => Effect.void," },
+    inputs: Object.fromEntries(["5m", -1].map((tolerance) => [
+      `C7: ${JSON.stringify(tolerance)}`,
       () =>
         Effect.map(
-          refusedOption(Tela.layerWebhookRoute({ path: "/x", secret: Redacted.make(secret) })),
-          (option) => assert.strictEqual(option, "secret")
+          refusedOption(Spine.layerWebhookRoute({ path: "/x", secret: spineSecret, tolerance: tolerance as never })),
+          (option) => assert.strictEqual(option, "tolerance")
         )
     ]))
   },
@@ -887,8 +878,8 @@ export const places: ReadonlyArray<Place> = [
     name: "the limit of a body is checked when the route is made",
     mutant: {
       file: route,
-      find: "if (!Number.isSafeInteger(limit) || limit <= 0) {",
-      replace: "if (limit === Symbol.iterator as unknown) {"
+      find: "yield* ConfigOptions.checkBytes(\"maxBodyBytes\", maxBodyBytes)",
+      replace: "maxBodyBytes"
     },
     inputs: Object.fromEntries([Number.NaN, -1, "1MB"].map((maxBodyBytes) => [
       `C7: ${maxBodyBytes}`,
@@ -904,7 +895,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "the secret of one webhook is checked before its signature",
     mutant: {
-      file: "src/internal/webhookSecret.ts",
+      file: webhookProof,
       find: "return wrong === undefined\n",
       replace: "return wrong !== null\n"
     },
@@ -924,9 +915,9 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a payload that is no bytes is refused",
     mutant: {
-      file: spineWebhook,
-      find: "if (bytes === undefined) {\n      return yield* fail(",
-      replace: "if (bytes === null as never) {\n      return yield* fail("
+      file: webhookProof,
+      find: "if (bytes !== undefined) return",
+      replace: "if (bytes !== null as never) return"
     },
     inputs: Object.fromEntries([{ id: "evt" }, 1e12, undefined].map((payload) => [
       `${payload}`,

@@ -12,6 +12,7 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
     "test/tela/TelaExecution.test.ts"
   ],
   "src/internal/hmac.ts": ["test/Webhooks.test.ts"],
+  "src/internal/webhookProof.ts": ["test/Webhooks.test.ts"],
   "src/internal/webhookRoute.ts": ["test/Webhooks.test.ts"],
   "src/spine/SpineWebhook.ts": ["test/Webhooks.test.ts"],
   "src/tela/TelaWebhook.ts": ["test/Webhooks.test.ts"],

@@ -75,12 +75,9 @@ export const programs = ["spine", "tela"] as const
 
 export type Program = (typeof programs)[number]
 
-/**
- * Modules that a program pays for only if it imports them. Of `Webhooks.js` every client has the service's key, by which it finds
- * a hub in its context.
- */
+/** Modules that a program pays for only if it imports them. The key of the hub's service is in `internal/webhookHub.js`. */
 export const onlyIfImported =
-  /^canvas-runs\/dist\/(?:.*\/.*Webhook.*|RunStore\.js|internal\/(?:runRecord|runStore\/.*|webhookRoute|hmac)\.js|testing\/.*|node\/.*)$/
+  /^canvas-runs\/dist\/(?:.*Webhook.*|RunStore\.js|internal\/(?:runRecord|runStore\/.*|webhookProof|webhookRoute|hmac)\.js|testing\/.*|node\/.*)$/
 
 export const measureSizes = async (project: string): Promise<ReadonlyArray<Added>> => {
   const directory = join(project, "programs")

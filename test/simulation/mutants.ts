@@ -442,14 +442,14 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     "src/spine/SpineWebhook.ts",
     "jobs: an old push is taken",
-    "if (Math.abs(now - Number(timestamp)) > tolerance) {",
-    "if (Math.abs(now - Number(timestamp)) > tolerance * 1000) {"
+    "if (Math.abs(age) > Duration.toSeconds(tolerance)) {",
+    "if (Math.abs(age) > Duration.toMillis(tolerance)) {"
   ),
   mutant(
     "src/tela/TelaWebhook.ts",
     "jobs: a push with a token of another secret is taken",
-    "if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(token[1])))) {",
-    "if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(token[1]))) && key === \"\") {"
+    "if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(nonce)))) {",
+    "if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(nonce))) && key === \"\") {"
   ),
   mutant("src/Webhooks.ts", "jobs: a push wakes nobody", "Deferred.doneUnsafe(entry.end, Effect.succeed(count))", ""),
   mutant(

@@ -5,6 +5,7 @@ import * as HttpBody from "effect/http/HttpBody"
 import * as Stream from "effect/Stream"
 import type * as Scope from "effect/Scope"
 import * as FileInput from "../../FileInput.ts"
+import * as Binary from "../../internal/binary.ts"
 import type { FileInputError } from "../../RunError.ts"
 
 /** A part: a text field, or a file. */
@@ -72,7 +73,7 @@ export const body = (
     }
     const whole = segments as Array<Uint8Array | Blob>
     return length <= smallBytes && whole.every((segment) => segment instanceof Uint8Array)
-      ? HttpBody.uint8Array(concatenate(whole, length), contentType)
+      ? HttpBody.uint8Array(Binary.concatenate(whole), contentType)
       : HttpBody.raw(new Blob(whole as Array<BlobPart>), { contentType, contentLength: length })
   })
 
@@ -86,16 +87,6 @@ const boundary = Effect.sync(() => {
   const random = crypto.getRandomValues(new Uint8Array(16))
   return `canvas-runs-${Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("")}`
 })
-
-const concatenate = (segments: ReadonlyArray<Uint8Array>, length: number): Uint8Array => {
-  const whole = new Uint8Array(length)
-  let offset = 0
-  for (const segment of segments) {
-    whole.set(segment, offset)
-    offset += segment.byteLength
-  }
-  return whole
-}
 
 const streamOf = (
   segment: Uint8Array | Blob | Stream.Stream<Uint8Array, FileInputError>

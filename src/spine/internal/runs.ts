@@ -7,12 +7,11 @@ import { quote } from "../../internal/describe.ts"
 import type * as Http from "../../internal/http/api.ts"
 import { checkId } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
-import { whileWebhooksAreExpected } from "../../internal/pace.ts"
 import * as Telemetry from "../../internal/telemetry.ts"
+import * as Webhooks from "../../internal/webhookHub.ts"
 import * as Polling from "../../Polling.ts"
 import * as Run from "../../Run.ts"
 import { badRequest, type BadRequestError, type WaitError } from "../../RunError.ts"
-import type * as Webhooks from "../../Webhooks.ts"
 import { defaultWait, type Runs, type RunTarget, type WaitOptions } from "../SpineRuns.ts"
 import type * as Wire from "../SpineSchema.ts"
 import * as SpineCreate from "./create.ts"
@@ -27,7 +26,7 @@ export const make = (
   options: SpineCreate.CreateOptions & { readonly webhooks: Webhooks.Service | undefined }
 ): Runs => {
   const { webhooks } = options
-  const defaults = webhooks === undefined ? defaultWait : { ...defaultWait, pollInterval: whileWebhooksAreExpected }
+  const defaults = webhooks === undefined ? defaultWait : { ...defaultWait, pollInterval: Webhooks.pollInterval }
 
   const sources = Source.make(api, webhooks)
 

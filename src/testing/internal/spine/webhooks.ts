@@ -1,7 +1,6 @@
 /** The webhooks of the Spine emulator. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Hex from "effect/encoding/Hex"
 import * as Hmac from "../../../internal/hmac.ts"
 import type { WebhookEndpoint, WebhookEvent } from "../../SpineScript.ts"
 import type * as Provider from "../provider.ts"
@@ -107,5 +106,5 @@ export const make = (
 const sign = Effect.fnUntraced(function*(secret: string, text: string) {
   const timestamp = Math.floor((yield* Clock.currentTimeMillis) / 1000)
   const signature = yield* Hmac.sign(secret, `${timestamp}.`, new TextEncoder().encode(text))
-  return { "spine-signature": `t=${timestamp},v1=${Hex.encode(signature)}` }
+  return { "spine-signature": `t=${timestamp},v1=${signature}` }
 })

@@ -1,0 +1,52 @@
+/** What the verification of a webhook starts from: the secret, the body, and the error if one of them proves nothing. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import { ConfigError, WebhookSignatureError } from "../RunError.ts"
+import * as Binary from "./binary.ts"
+import { quote } from "./describe.ts"
+import * as Options from "./options.ts"
+import { textOf } from "./secret.ts"
+
+export const invalid = (reason: WebhookSignatureError["reason"], message: string): WebhookSignatureError =>
+  new WebhookSignatureError({ reason, message })
+
+/**
+ * Checks a secret of webhooks, and never shows it. One that was read from a file often ends with a line break, and then every
+ * genuine webhook is refused; an empty key is refused by the platform's crypto with a defect.
+ */
+export const checkSecret = (secret: Redacted.Redacted<string>): Effect.Effect<string, ConfigError> => {
+  const value = textOf(secret)
+  const wrong = typeof value !== "string"
+    ? "must be a Redacted string, as Redacted.make and Config.Redacted make it"
+    : value === ""
+    ? "is empty"
+    : value.trim() !== value
+    ? "begins or ends with white space, such as a line break. Trim it"
+    : undefined
+  return wrong === undefined
+    ? Effect.succeed(value!)
+    : Effect.fail(
+      new ConfigError({ message: `The secret of the webhooks ${wrong}. No webhook can be verified.`, option: "secret" })
+    )
+}
+
+/** The bytes of a body. A body that was parsed has none, and neither has a buffer that was transferred. */
+export const bytesOf = (payload: unknown): Effect.Effect<Uint8Array, WebhookSignatureError> => {
+  const bytes = Option.getOrUndefined(readBytes(payload))
+  if (bytes !== undefined) return Effect.succeed(bytes)
+  const given = Options.is(Binary.isBytes, payload)
+    ? "a buffer that was transferred and has no bytes"
+    : quote(payload)
+  return Effect.fail(
+    invalid("body", `The payload is ${given}. Pass the bytes or the text of the body as they came.`)
+  )
+}
+
+const readBytes = Option.liftThrowable((payload: unknown): Uint8Array | undefined => {
+  if (typeof payload === "string") return new TextEncoder().encode(payload)
+  if (!Binary.isBytes(payload)) return undefined
+  // Throws where the buffer is detached, in which case its length is 0
+  const whole = new Uint8Array(ArrayBuffer.isView(payload) ? payload.buffer : payload)
+  return whole.byteLength === 0 ? whole : Binary.bytesOf(payload)
+})
