@@ -504,7 +504,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a piece of a stream that is not bytes is an interruption",
     mutant: {
-      file: "src/tela/internal/streamBody.ts",
+      file: "src/tela/internal/streamReader.ts",
       find: "Result.try(() => FetchPlatform.toBytes(value))",
       replace: "Result.succeed(value as Uint8Array)"
     },
@@ -515,9 +515,10 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a stream lets go of its body without waiting",
     mutant: {
-      file: "src/tela/internal/streamBody.ts",
-      find: "const cancel = Effect.sync(() => FetchPlatform.release(() => reader.cancel()))",
-      replace: "const cancel = Effect.promise(() => reader.cancel())"
+      file: "src/tela/internal/streamReader.ts",
+      find:
+        "FetchPlatform.release(body.cancel)\n      // The consumer left before the end\n      return end(reader, Exit.interrupt())",
+      replace: "return Effect.promise(() => Promise.resolve(body.cancel()))"
     },
     inputs: Object.fromEntries(
       cancels.map(([name, cancel]) => [
@@ -529,9 +530,9 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a stream looks at the time while it reads what is ready",
     mutant: {
-      file: "src/tela/internal/streamBody.ts",
-      find: "if (++count % FetchPlatform.piecesPerTurn === 0) fork(readInNextTurn)",
-      replace: "if (++count < 0) fork(readInNextTurn)"
+      file: "src/tela/internal/streamReader.ts",
+      find: "++count % FetchPlatform.piecesPerTurn === 0 ?",
+      replace: "++count < 0 ?"
     },
     inputs: {
       "comments without end": failsAs(

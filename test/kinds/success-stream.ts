@@ -567,7 +567,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "readChunk: a chunk that is cut off is no end",
-    mutant: { file: fold, find: "return isCutOff ? skipped :", replace: "return isCutOff ? done :" },
+    mutant: { file: fold, find: "return said.isCutOff ? skipped :", replace: "return said.isCutOff ? done :" },
     inputs: {
       "in a reason": isInterrupted(`${part}data: {"choices":[{"finish_reason":"st`, "12 of "),
       "in JSON lines": isInterrupted("{\"choices\":[{\"delta\":{\"content\":\"12\"}}]}\n{\"cho", "12")
@@ -613,8 +613,8 @@ export const places: ReadonlyArray<Place> = [
     name: "watchdog: silence before the end is no success",
     mutant: {
       file: reader,
-      find: "if (Fold.isSuccess(reader.said, false)) return finish(reader)\n  const reason",
-      replace: "if (Fold.isSuccess(reader.said, true)) conclude(reader, true)\n  const reason"
+      find: "if (Fold.isSuccess(reader.said, false)) return finish(reader)\n  failWith(",
+      replace: "if (Fold.isSuccess(reader.said, true)) conclude(reader, true)\n  failWith("
     },
     inputs: {
       "after the idle timeout": isInterrupted(chunk("12"), "12", { end: "open", params: { idleTimeout: "20ms" } }),

@@ -1,27 +1,28 @@
 /** The errors of a streamed execution, which hold what had arrived, and their messages. */
-import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Predicate from "effect/Predicate"
 import { quote, reasons } from "../../internal/describe.ts"
-import type * as Http from "../../internal/http/api.ts"
 import { isId } from "../../internal/id.ts"
+import type { TimerQueue } from "../../internal/polling/timerQueue.ts"
 import * as RunRef from "../../internal/ref.ts"
 import { RunFailedError, StreamInterruptedError } from "../../RunError.ts"
 import { provider } from "../TelaExecution.ts"
 import * as Fold from "./streamFold.ts"
 
-/** What an error says of its stream. */
+/** How long the server may take, by the reason of the error where it takes longer. */
+export type Limits = Readonly<Record<"first-event" | "idle" | "total", Duration.Duration>>
+
+/** The stream that an error is about. */
 interface Streamed {
   readonly said: Fold.Said
-  readonly opened: Http.Opened
-  readonly clock: Clock.Clock
-  readonly started: number
+  readonly timers: TimerQueue
+  readonly startedAt: number
 }
 
 /** The error for a stream that has not said its end. `broken` is the event that could not be read. */
 export const interrupted = (
-  { clock, opened: { requestId }, said, started }: Streamed,
+  { said, startedAt, timers }: Streamed,
   reason: StreamInterruptedError["reason"],
   what: string,
   { broken, cause, had = describe(said) }: {
@@ -36,8 +37,8 @@ export const interrupted = (
       "received holds. A stream cannot be resumed: execute the canvas again, which is billed again.",
     reason,
     received: Fold.received(said, broken),
-    elapsed: Duration.millis(clock.currentTimeMillisUnsafe() - started),
-    ...(requestId === undefined ? undefined : { requestId }),
+    elapsed: Duration.millis(timers.now() - startedAt),
+    ...(said.requestId === undefined ? undefined : { requestId: said.requestId }),
     ...(cause instanceof Error ? { cause } : undefined)
   })
 
@@ -50,17 +51,17 @@ export const notEvents = (streamed: Streamed, head: string): StreamInterruptedEr
 
 /** The error for a stream in which the provider reported a failure. */
 export const failed = (
-  { opened: { requestId }, said }: Streamed,
+  { said }: Streamed,
   { error, text, words }: Extract<Fold.Step, { readonly _tag: "failed" }>
 ): RunFailedError =>
   new RunFailedError({
     message: `The provider reported that the streamed execution failed: ${
       words.length > 0 ? reasons(words) : `it gave no reason${text === "" ? "" : ` and sent ${excerpt(text)}`}`
     }. The client had received ${describe(said)}, which this error's run holds.`,
-    ref: RunRef.make({ provider, kind: "stream", id: said.completionId || idIn(error) || requestId || "unknown" }),
+    ref: RunRef.make({ provider, kind: "stream", id: said.completionId || idIn(error) || said.requestId || "unknown" }),
     errors: words,
     run: { error, received: Fold.received(said) },
-    ...(requestId === undefined ? undefined : { requestId })
+    ...(said.requestId === undefined ? undefined : { requestId: said.requestId })
   })
 
 const idIn = (value: unknown): string | undefined =>
@@ -91,20 +92,15 @@ export const whyOpen = (said: Fold.Said, isDone: boolean, response: HttpClientRe
       : ` (the response has the content-encoding ${encoding}, which the HTTP client has to decode)`)
 }
 
-/** Which of the three times has passed. */
-export const whyLate = (
-  { first, idle, total }: {
-    readonly first: Duration.Duration
-    readonly idle: Duration.Duration
-    readonly total: Duration.Duration
-  },
-  reason: "first-event" | "idle" | "total"
-): string =>
-  reason === "total"
-    ? `it took longer than ${Duration.format(total)}, which is its timeout`
+/** Which of the limits has passed. */
+export const whyLate = (limits: Limits, reason: keyof Limits): string => {
+  const limit = Duration.format(limits[reason])
+  return reason === "total"
+    ? `it took longer than ${limit}, which is its timeout`
     : reason === "idle"
-    ? `no event arrived for ${Duration.format(idle)}, which is its idleTimeout`
-    : `no event arrived within ${Duration.format(first)}, which is its firstEventTimeout`
+    ? `no event arrived for ${limit}, which is its idleTimeout`
+    : `no event arrived within ${limit}, which is its firstEventTimeout`
+}
 
 /** The beginning of a text of the provider, for a message. */
 export const excerpt = (text: string): string => text.length <= 200 ? text : `${text.slice(0, 200)}…`

@@ -22,52 +22,44 @@ import type { StreamPart } from "../TelaStream.ts"
 import { errorIn, isAnswer, outcomeOf, reasonOf } from "./endMark.ts"
 import { isDoneMark } from "./sse.ts"
 
-/** What has been said so far. `step` changes it. */
-export interface Said {
-  message: string
-  /** The last structured output that is not empty. */
-  structured: unknown
-  /** Whether a later message, up to the end, said that there is no structured output, as it does while that cannot be parsed. */
-  isStructuredStale: boolean
-  /** The length of the message when the structured output was last told. */
-  structuredAt: number
-  chunks: number
-  /** How many events held nothing to read, such as keep-alives. */
-  skipped: number
-  /** The first id of a chunk that says something. */
-  completionId: string | undefined
-  /** What the ids of chunks name, once that is certain. */
-  idsName: "completion" | "chunk" | undefined
-  /** The first chunk whose id differs, until it is certain what ids name. */
-  held: { readonly id: string; readonly raw: unknown; readonly text: string } | undefined
-  /** The last `finish_reason` that is not empty. One that ends the stream is not replaced by one that does not. */
-  finishReason: string | undefined
-  /** The last chunk and its text, if it could not be read, or the last text that is no keep-alive. */
-  unknown: { readonly raw: unknown; readonly text: string; readonly why: string } | undefined
-  /** What arrived before the first text, and could be output in a form that this client does not read. */
-  unread: Array<unknown>
-  /** How many characters that was, which may be more than is kept. */
-  unreadLength: number
-  /** The name of the last event that had choices. Other events of that name are chunks too. */
-  chunkName: string | undefined
-}
-
-export const initial = (): Said => ({
+/** Returns the state of a stream before its first event. */
+export const initial = (requestId: string | undefined) => ({
+  /** The provider's id of the request, which each part has. */
+  requestId,
   message: "",
-  structured: undefined,
+  /** The last structured output that is not empty. */
+  structured: undefined as unknown,
+  /** Whether a later message, up to the end, said that there is no structured output, as it does while that cannot be parsed. */
   isStructuredStale: false,
+  /** The length of the message when the structured output was last told. */
   structuredAt: 0,
   chunks: 0,
+  /** The first chunk, if there was no other. */
+  onlyChunk: undefined as unknown,
+  /** How many events held nothing to read, such as keep-alives. */
   skipped: 0,
-  completionId: undefined,
-  idsName: undefined,
-  held: undefined,
-  finishReason: undefined,
-  unknown: undefined,
-  unread: [],
+  /** The first id of a chunk that says something. */
+  completionId: undefined as string | undefined,
+  /** What the ids of chunks name, once that is certain. */
+  idsName: undefined as "completion" | "chunk" | undefined,
+  /** The first chunk whose id differs, until it is certain what ids name. */
+  held: undefined as { readonly id: string; readonly raw: unknown; readonly text: string } | undefined,
+  /** The last `finish_reason` that is not empty. One that ends the stream is not replaced by one that does not. */
+  finishReason: undefined as string | undefined,
+  /** The last chunk and its text, if it could not be read, or the last text that is no keep-alive. */
+  unknown: undefined as { readonly raw: unknown; readonly text: string; readonly why: string } | undefined,
+  /** What arrived before the first text, and could be output in a form that this client does not read. */
+  unread: [] as Array<unknown>,
+  /** How many characters that was, which may be more than is kept. */
   unreadLength: 0,
-  chunkName: undefined
+  /** The name of the last event that had choices. Other events of that name are chunks too. */
+  chunkName: undefined as string | undefined,
+  /** Whether the stream has ended, so that its last event may be cut. */
+  isCutOff: false
 })
+
+/** What has been said so far. `step` changes it. */
+export interface Said extends ReturnType<typeof initial> {}
 
 /** What one event means. */
 export type Step =
@@ -86,17 +78,11 @@ export type Step =
 const skipped: Step = { _tag: "skipped" }
 const done: Step = { _tag: "done" }
 
-/** Reads one event. `isCutOff` tells that the stream ended before the event did. */
-export const step = (
-  said: Said,
-  event: string,
-  data: string,
-  requestId: string | undefined,
-  isCutOff: boolean
-): Step => {
+/** Reads one event. */
+export const step = (said: Said, event: string, data: string): Step => {
   const isNamed = event !== "message"
   // Nearly every event is a JSON object without a name
-  if (!isNamed && data.charCodeAt(0) === 123 /* { */) return readChunk(said, parseJson(data), data, requestId, isCutOff)
+  if (!isNamed && data.charCodeAt(0) === 123 /* { */) return readChunk(said, parseJson(data), data)
   if (isNamed && reasonOf(event) === "failure") {
     const raw = parseJson(data)
     const error = raw === notJson ? data : raw
@@ -110,12 +96,12 @@ export const step = (
   }
   if (isNamed && event !== said.chunkName) {
     const json = parseJson(text)
-    if (json === notJson && isCutOff) return skipped
+    if (json === notJson && said.isCutOff) return skipped
     const data = json === notJson ? text : json
     if (text !== "") keep(said, { event, data }, text.length)
-    return { _tag: "event", event, data, requestId }
+    return { _tag: "event", event, data, requestId: said.requestId }
   }
-  if (raw !== undefined) return readChunk(said, raw, text, requestId, isCutOff)
+  if (raw !== undefined) return readChunk(said, raw, text)
   said.skipped++
   if (!isKeepAlive(text)) {
     said.unknown = { raw: text, text, why: "has an unknown form" }
@@ -141,29 +127,23 @@ const linesOf = (text: string): ReadonlyArray<string> | undefined => {
 const hasChoices = (raw: unknown): boolean =>
   Predicate.isObject(raw) && Array.isArray(raw["choices"]) && raw["choices"].length > 0
 
-const readChunk = (said: Said, raw: unknown, text: string, requestId: string | undefined, isCutOff: boolean): Step => {
+const readChunk = (said: Said, raw: unknown, text: string): Step => {
   if (raw === notJson) {
     const lines = linesOf(text)
     if (lines !== undefined) return { _tag: "lines", lines }
-    return isCutOff ? skipped : { _tag: "unreadable", why: "is not JSON", data: text, text }
+    return said.isCutOff ? skipped : { _tag: "unreadable", why: "is not JSON", data: text, text }
   }
-  if (isCommonChunk(raw)) return take(said, raw, raw, text, requestId)
+  if (isCommonChunk(raw)) return take(said, raw, raw, text)
   const words = errorIn(raw)
   if (words !== undefined) return { _tag: "failed", words, error: raw, text }
   const chunk = Option.getOrUndefined(decodeChunk(raw))
   return chunk === undefined
     ? { _tag: "unreadable", why: "has an unknown form", data: raw, text }
-    : take(said, chunk, raw, text, requestId)
+    : take(said, chunk, raw, text)
 }
 
 /** Adds a chunk to what has been said. */
-const take = (
-  said: Said,
-  chunk: Wire.StreamChunk,
-  raw: unknown,
-  text: string,
-  requestId: string | undefined
-): Step => {
+const take = (said: Said, chunk: Wire.StreamChunk, raw: unknown, text: string): Step => {
   const choice = chunk.choices?.find(isAnswer)
   if (choice !== undefined || chunk.message != null) {
     const owner = ownerOf(said, chunk.id, raw, text)
@@ -178,6 +158,7 @@ const take = (
   const finishReason = reason === "none" ? undefined : told!
   const whole = chunk.message ?? (choice?.message == null ? undefined : wholeOf(choice.message.content))
   said.chunks++
+  said.onlyChunk = said.chunks === 1 ? raw : undefined
   // A message without text says nothing of the text so far
   said.message = whole?.content || said.message + content
   if (isStructured(whole?.structured_content)) {
@@ -201,7 +182,7 @@ const take = (
     message: said.message,
     structured: said.structured,
     finishReason,
-    requestId,
+    requestId: said.requestId,
     raw
   }
 }

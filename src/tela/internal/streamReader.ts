@@ -1,82 +1,78 @@
 /**
- * Reads the body of a streamed execution: bytes to events to parts. All that changes is in one {@link Reader}, which the functions
- * here are given.
+ * Reads the body of a streamed execution. A piece of the body takes this way: `bodyReader` reads it, `sse.ts` finds its events,
+ * `streamFold.ts` makes a part of each event, and `nextParts` hands the parts to the consumer.
  *
- * The body is read only when the consumer asks, and a watchdog bounds the time that the server takes.
+ * All that changes is in one {@link Reader}, which the functions here are given. The body is read only when the consumer pulls, and
+ * a watchdog bounds the time that the server takes.
  */
 import * as Cause from "effect/Cause"
-import type * as Clock from "effect/Clock"
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import { constVoid } from "effect/Function"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
-import * as Scope from "effect/Scope"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as FetchPlatform from "../../internal/http/fetchPlatform.ts"
 import type * as Http from "../../internal/http/api.ts"
 import * as TimerQueue from "../../internal/polling/timerQueue.ts"
+import * as Telemetry from "../../internal/telemetry.ts"
 import type { RunFailedError, StreamInterruptedError } from "../../RunError.ts"
+import { provider } from "../TelaExecution.ts"
 import type { StreamError, StreamPart } from "../TelaStream.ts"
 import { reasonOf } from "./endMark.ts"
 import { type Validate, validated } from "./output.ts"
 import * as Sse from "./sse.ts"
-import * as StreamBody from "./streamBody.ts"
-import { excerpt, failed, interrupted, notEvents, whyLate, whyOpen } from "./streamErrors.ts"
+import { excerpt, failed, interrupted, type Limits, notEvents, whyLate, whyOpen } from "./streamErrors.ts"
 import * as Fold from "./streamFold.ts"
 import { decodeSync } from "./syncAnswer.ts"
 
 /** What a stream is read with. */
 export interface Reading<Output> {
   readonly opened: Http.Opened
-  readonly scope: Scope.Scope
   readonly validate: Validate<Output>
-  readonly clock: Clock.Clock
-  readonly timers: TimerQueue.TimerQueue
+  readonly limits: Limits
   /** When the execution began, in Unix milliseconds. */
   readonly started: number
-  /** The `firstEventTimeout`. */
-  readonly first: Duration.Duration
-  /** The `idleTimeout`. */
-  readonly idle: Duration.Duration
-  /** The `timeout`. */
-  readonly total: Duration.Duration
-  /** Takes the end that the consumer is told, and the completion's id. Later ones are ignored. */
-  readonly onEnd: (exit: Exit.Exit<unknown, unknown>, id: string | undefined) => Effect.Effect<void>
 }
 
 type Parts<Output> = Pull.Pull<readonly [StreamPart<Output>, ...Array<StreamPart<Output>>], StreamError>
 
 /** A stream that is being read. */
 interface Reader<Output> extends Reading<Output> {
+  readonly timers: TimerQueue.TimerQueue
+  /** When the execution began, in the milliseconds of `timers`. */
+  readonly startedAt: number
+  /** When the `timeout` ends, in the milliseconds of `timers`. */
+  readonly deadline: number
   readonly said: Fold.Said
   readonly parser: Sse.SseParser
   readonly watchdog: TimerQueue.Watchman
   /** Decodes the beginning of the body. */
   readonly decoder: TextDecoder
-  /** When the `timeout` ends, in the milliseconds of `timers`. */
-  readonly deadline: number
   /** What the consumer pulls. */
   readonly next: Parts<Output>
   /** Waits for the body. */
   readonly waiting: Parts<Output>
-  /** Asks the body for its next piece. */
+  /** Reads the next piece of the body. */
   readMore: () => void
   /** What has been read and not been handed on. */
   parts: Array<StreamPart<Output>>
   /** How the stream ends, once that is certain. The consumer gets it after the parts. */
   ending: Parts<Output> | undefined
+  /** Whether the consumer has got the end. */
+  hasEnded: boolean
   /** Resumes the consumer, while it waits. */
   consumer: ((parts: Parts<Output>) => void) | undefined
-  /** Whether the body has ended, so that the last event may be cut. */
-  isCutOff: boolean
   /** Whether the last piece of the body held more than keep-alives. */
   isAlive: boolean
   /** The beginning of the body, up to the first chunk. */
   head: string
-  /** The first chunk, if there was no other. */
-  onlyChunk: unknown
   /** What the server takes its time for. */
   phase: "first-event" | "idle"
   /** How many milliseconds the server has left for it. The time of the consumer does not count. */
@@ -86,24 +82,30 @@ interface Reader<Output> extends Reading<Output> {
 }
 
 /** Opens the body, and returns what the consumer pulls: an array of parts for each piece of the body. */
-export const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>> =>
-  Effect.suspend(() => {
-    const reader = make(reading)
-    return Scope.addFinalizer(reading.scope, Effect.sync(reader.watchdog.stop)).pipe(
-      Effect.andThen(StreamBody.open(reading.opened.response, reading.scope, sinkOf(reader))),
-      Effect.map((readMore) => {
-        reader.readMore = readMore
-        return reader.next
-      })
-    )
-  })
+export const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>, never, Scope.Scope> =>
+  Effect.uninterruptible(Effect.withFiber((fiber) => {
+    const body = openBody(reading.opened.response, fiber.context)
+    const clock = fiber.getRef(Clock.Clock)
+    const reader = make(reading, TimerQueue.of(fiber), clock.currentTimeMillisUnsafe())
+    reader.readMore = bodyReader(reader, body)
+    const close = Effect.suspend(() => {
+      reader.watchdog.stop()
+      FetchPlatform.release(body.cancel)
+      // The consumer left before the end
+      return end(reader, Exit.interrupt())
+    })
+    return Effect.as(Effect.addFinalizer(() => close), reader.next)
+  }))
 
-const make = <Output>(reading: Reading<Output>): Reader<Output> => {
-  const { clock, first, opened, timers, total } = reading
-  const sinceSent = clock.currentTimeMillisUnsafe() - opened.sentAt
+const make = <Output>(reading: Reading<Output>, timers: TimerQueue.TimerQueue, now: number): Reader<Output> => {
+  const { limits, opened, started } = reading
+  const sinceSent = now - opened.sentAt
   const reader: Reader<Output> = {
     ...reading,
-    said: Fold.initial(),
+    timers,
+    startedAt: timers.now() - (now - started),
+    deadline: timers.now() + Duration.toMillis(limits.total) - sinceSent,
+    said: Fold.initial(opened.requestId),
     parser: Sse.make((event, data) => take(reader, event, data), {
       maxLength: opened.maxBytes,
       clean: opened.clean,
@@ -111,7 +113,6 @@ const make = <Output>(reading: Reading<Output>): Reader<Output> => {
     }),
     watchdog: TimerQueue.watchman(timers, () => timeOut(reader)),
     decoder: new TextDecoder(),
-    deadline: timers.now() + Duration.toMillis(total) - sinceSent,
     next: Effect.suspend(() => nextParts(reader)),
     waiting: Effect.callback((resume) => {
       reader.consumer = resume
@@ -122,16 +123,72 @@ const make = <Output>(reading: Reading<Output>): Reader<Output> => {
     readMore: constVoid,
     parts: [],
     ending: undefined,
+    hasEnded: false,
     consumer: undefined,
-    isCutOff: false,
     isAlive: false,
     head: "",
-    onlyChunk: undefined,
     phase: "first-event",
-    patience: Duration.toMillis(first) - sinceSent,
+    patience: Duration.toMillis(limits["first-event"]) - sinceSent,
     askedAt: 0
   }
   return reader
+}
+
+/** A body that is read piece by piece, each when it is asked for. */
+interface Body {
+  readonly read: () => Promise<Piece>
+  readonly cancel: () => unknown
+}
+
+interface Piece {
+  readonly done?: boolean | undefined
+  readonly value?: unknown
+}
+
+/** Opens a body. That of a fetch is read by hand, which takes half of the time per piece that a fiber and its pulls take. */
+const openBody = (response: HttpClientResponse.HttpClientResponse, context: Context.Context<never>): Body => {
+  const body = FetchPlatform.fetchBody(response)
+  if (body !== undefined && body !== "taken") {
+    const reader = body.getReader()
+    const nextTurn = () => Effect.runPromiseWith(context)(Effect.yieldNow)
+    let count = 0
+    return {
+      read: () => ++count % FetchPlatform.piecesPerTurn === 0 ? nextTurn().then(() => reader.read()) : reader.read(),
+      cancel: () => reader.cancel()
+    }
+  }
+  const pieces = FetchPlatform.stream(response).pipe(
+    Stream.catchIf((error) => error.reason._tag === "EmptyBodyError", () => Stream.empty),
+    Stream.mapError(({ reason }) => reason.cause),
+    Stream.toAsyncIterableWith(context)
+  )[Symbol.asyncIterator]()
+  return { read: () => pieces.next(), cancel: () => pieces.return?.() }
+}
+
+/** Returns the function that reads the next piece of the body. */
+const bodyReader = <Output>(reader: Reader<Output>, body: Body): () => void => {
+  let isReading = false
+  const onPiece = ({ done, value }: Piece): void => {
+    isReading = false
+    if (done === true) return finish(reader)
+    const bytes = Result.try(() => FetchPlatform.toBytes(value))
+    if (Result.isFailure(bytes)) breakOff(reader, bytes.failure)
+    else feed(reader, bytes.success)
+  }
+  const onFailure = (cause: unknown) => breakOff(reader, cause)
+  const onDefect = (defect: unknown) => {
+    reader.ending ??= Effect.die(defect)
+    answer(reader)
+  }
+  return () => {
+    if (isReading) return
+    isReading = true
+    // An odd body throws
+    Result.match(Result.try(() => body.read().then(onPiece, onFailure).catch(onDefect)), {
+      onFailure,
+      onSuccess: constVoid
+    })
+  }
 }
 
 /**
@@ -139,12 +196,12 @@ const make = <Output>(reading: Reading<Output>): Reader<Output> => {
  * handed on first, so that the outcome does not depend on how the network cut the stream.
  */
 const nextParts = <Output>(reader: Reader<Output>): Parts<Output> => {
-  const { deadline, ending, parts, patience, said, timers, watchdog } = reader
+  const { deadline, ending, parts, patience, timers, watchdog } = reader
   if (isNonEmpty(parts)) {
     reader.parts = []
     return Effect.succeed(parts)
   }
-  if (ending !== undefined) return Effect.onExit(ending, (exit) => reader.onEnd(exit, said.completionId))
+  if (ending !== undefined) return Effect.onExit(ending, (exit) => end(reader, exit))
   reader.askedAt = timers.now()
   watchdog.expect(Math.min(patience, deadline - reader.askedAt))
   return reader.waiting
@@ -152,32 +209,26 @@ const nextParts = <Output>(reader: Reader<Output>): Parts<Output> => {
 
 const isNonEmpty = <A>(parts: ReadonlyArray<A>): parts is readonly [A, ...Array<A>] => parts.length > 0
 
-const sinkOf = <Output>(reader: Reader<Output>): StreamBody.Sink => ({
-  isAwaited: () => reader.consumer !== undefined,
-  feed: (pieces) => feed(reader, pieces),
-  finish: () => finish(reader),
-  breakOff: (cause) => breakOff(reader, cause),
-  die: (cause) => {
-    reader.ending ??= Effect.failCause(cause)
-    answer(reader)
-  }
-})
+/** Records the end that the consumer gets, once. */
+const end = <Output>(reader: Reader<Output>, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
+  if (reader.hasEnded) return Effect.void
+  reader.hasEnded = true
+  return Telemetry.endedAlone({ provider, started: reader.started, id: reader.said.completionId }, exit)
+}
 
-/** Reads pieces of the body. The consumer is answered if they hold a part, or the end. */
-const feed = <Output>(reader: Reader<Output>, pieces: ReadonlyArray<Uint8Array>): void => {
+/** Reads a piece of the body. The consumer is answered if it holds a part, or the end. */
+const feed = <Output>(reader: Reader<Output>, piece: Uint8Array): void => {
   const { decoder, parser, said, timers } = reader
-  for (const piece of pieces) {
-    if (said.chunks === 0 && reader.head.length < maxHead) {
-      reader.head += decoder.decode(piece.subarray(0, maxHead), { stream: true })
-    }
-    parser.feed(piece)
+  if (said.chunks === 0 && reader.head.length < maxHead) {
+    reader.head += decoder.decode(piece.subarray(0, maxHead), { stream: true })
   }
+  parser.feed(piece)
   if (parser.isTooLong()) failWith(reader, tooLong(reader))
   if (reader.parts.length === 0 && reader.ending === undefined) return reader.readMore()
   if (reader.isAlive) {
     reader.isAlive = false
     reader.phase = "idle"
-    reader.patience = Duration.toMillis(reader.idle)
+    reader.patience = Duration.toMillis(reader.limits.idle)
   } else if (reader.consumer !== undefined) {
     reader.patience = Math.max(0, reader.patience - (timers.now() - reader.askedAt))
   }
@@ -187,13 +238,12 @@ const feed = <Output>(reader: Reader<Output>, pieces: ReadonlyArray<Uint8Array>)
 /** Takes one event of the body. */
 const take = <Output>(reader: Reader<Output>, event: string, data: string): void => {
   if (reader.ending !== undefined) return
-  const { opened: { maxBytes, requestId }, said } = reader
+  const { opened: { maxBytes }, said } = reader
   if (data.length > maxBytes) return failWith(reader, tooLong(reader))
-  const step = Fold.step(said, event, data, requestId, reader.isCutOff)
+  const step = Fold.step(said, event, data)
   switch (step._tag) {
     case "delta":
       reader.isAlive ||= said.unknown === undefined
-      reader.onlyChunk = said.chunks === 1 ? step.raw : undefined
       reader.parts.push(step)
       return
     case "event":
@@ -219,41 +269,42 @@ const isKeepAlive = (event: string): boolean => /^(ping|heartbeat|keep-?alive)$/
 
 /** The body has ended. The last event may lack the blank line that closes it, or may be cut. */
 const finish = <Output>(reader: Reader<Output>): void => {
-  reader.isCutOff = true
+  reader.said.isCutOff = true
   reader.parser.end()
   conclude(reader, false)
   answer(reader)
 }
 
 /** The connection broke. */
-const breakOff = <Output>(reader: Reader<Output>, cause: unknown): void => {
-  if (Fold.isSuccess(reader.said, false)) return finish(reader)
-  failWith(
-    reader,
-    interrupted(reader, "transport", FetchPlatform.adviceFor(cause) ?? "the connection broke", {
-      cause,
-      broken: noEvents(reader)
-    })
-  )
-  answer(reader)
+const breakOff = <Output>(reader: Reader<Output>, cause: unknown): void =>
+  giveUp(reader, "transport", FetchPlatform.adviceFor(cause) ?? "the connection broke", cause)
+
+/** The server took too long. */
+const timeOut = <Output>(reader: Reader<Output>): void => {
+  const reason = reader.timers.now() >= reader.deadline ? "total" : reader.phase
+  giveUp(reader, reason, whyLate(reader.limits, reason))
 }
 
-/** The server took too long. If the model has said its end, only the connection stayed open. */
-const timeOut = <Output>(reader: Reader<Output>): void => {
+/** Ends a stream whose body did not end. If the model has said its end, only the connection was at fault. */
+const giveUp = <Output>(
+  reader: Reader<Output>,
+  reason: StreamInterruptedError["reason"],
+  why: string,
+  cause?: unknown
+): void => {
   if (Fold.isSuccess(reader.said, false)) return finish(reader)
-  const reason = reader.timers.now() >= reader.deadline ? "total" : reader.phase
-  failWith(reader, interrupted(reader, reason, whyLate(reader, reason), { broken: noEvents(reader) }))
+  failWith(reader, interrupted(reader, reason, why, { cause, broken: noEvents(reader) }))
   answer(reader)
 }
 
 /** Ends a stream that has sent `[DONE]` or will send nothing more. */
 const conclude = <Output>(reader: Reader<Output>, isDone: boolean): void => {
-  const { onlyChunk, opened, said } = reader
+  const { opened, said } = reader
   const text = noEvents(reader)
   reader.ending ??= Fold.isSuccess(said, isDone)
     ? final(reader, Fold.outputOf(said))
-    : onlyChunk !== undefined && !isDone && isJson(opened.response)
-    ? whole(reader, onlyChunk)
+    : said.onlyChunk !== undefined && !isDone && isJson(opened.response)
+    ? whole(reader, said.onlyChunk)
     : Effect.fail(
       text === undefined
         ? interrupted(reader, "end", whyOpen(said, isDone, opened.response))
@@ -263,7 +314,7 @@ const conclude = <Output>(reader: Reader<Output>, isDone: boolean): void => {
 
 const final = <Output>(reader: Reader<Output>, output: unknown): Parts<Output> =>
   Effect.suspend(() => {
-    const { opened: { requestId }, said: { finishReason }, validate } = reader
+    const { said: { finishReason, requestId }, validate } = reader
     const message = reader.said.message === "" && typeof output === "string" ? output : reader.said.message
     return Effect.map(
       validated(validate, output, { requestId, finishReason }),
