@@ -516,9 +516,8 @@ export const places: ReadonlyArray<Place> = [
     name: "a stream lets go of its body without waiting",
     mutant: {
       file: "src/tela/internal/streamReader.ts",
-      find:
-        "FetchPlatform.release(body.cancel)\n      // The consumer left before the end\n      return end(reader, Exit.interrupt())",
-      replace: "return Effect.promise(() => Promise.resolve(body.cancel()))"
+      find: "const cancel = Effect.sync(() => FetchPlatform.release(() => body.cancel()))",
+      replace: "const cancel = Effect.promise(() => body.cancel())"
     },
     inputs: Object.fromEntries(
       cancels.map(([name, cancel]) => [
@@ -531,8 +530,8 @@ export const places: ReadonlyArray<Place> = [
     name: "a stream looks at the time while it reads what is ready",
     mutant: {
       file: "src/tela/internal/streamReader.ts",
-      find: "++count % FetchPlatform.piecesPerTurn === 0 ?",
-      replace: "++count < 0 ?"
+      find: "if (++count % FetchPlatform.piecesPerTurn === 0) fork(readInNextTurn)",
+      replace: "if (++count < 0) fork(readInNextTurn)"
     },
     inputs: {
       "comments without end": failsAs(

@@ -1,5 +1,5 @@
 /**
- * Reads the body of a streamed execution. A piece of the body takes this way: `bodyReader` reads it, `sse.ts` finds its events,
+ * Reads the body of a streamed execution. A piece of the body takes this way: `openWeb` reads it, `sse.ts` finds its events,
  * `streamFold.ts` makes a part of each event, and `nextParts` hands the parts to the consumer.
  *
  * All that changes is in one {@link Reader}, which the functions here are given. The body is read only when the consumer pulls, and
@@ -7,12 +7,12 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { constVoid } from "effect/Function"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
@@ -83,18 +83,20 @@ interface Reader<Output> extends Reading<Output> {
 
 /** Opens the body, and returns what the consumer pulls: an array of parts for each piece of the body. */
 export const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>, never, Scope.Scope> =>
-  Effect.uninterruptible(Effect.withFiber((fiber) => {
-    const body = openBody(reading.opened.response, fiber.context)
-    const clock = fiber.getRef(Clock.Clock)
-    const reader = make(reading, TimerQueue.of(fiber), clock.currentTimeMillisUnsafe())
-    reader.readMore = bodyReader(reader, body)
-    const close = Effect.suspend(() => {
+  Effect.uninterruptible(Effect.gen(function*() {
+    const { response } = reading.opened
+    const timers = yield* Effect.withFiber((fiber) => Effect.succeed(TimerQueue.of(fiber)))
+    const reader = make(reading, timers, yield* Clock.currentTimeMillis)
+    yield* Effect.addFinalizer(() => {
       reader.watchdog.stop()
-      FetchPlatform.release(body.cancel)
       // The consumer left before the end
       return end(reader, Exit.interrupt())
     })
-    return Effect.as(Effect.addFinalizer(() => close), reader.next)
+    const body = FetchPlatform.fetchBody(response)
+    reader.readMore = body === undefined || body === "taken"
+      ? yield* openStream(reader, FetchPlatform.stream(response))
+      : yield* openWeb(reader, body)
+    return reader.next
   }))
 
 const make = <Output>(reading: Reading<Output>, timers: TimerQueue.TimerQueue, now: number): Reader<Output> => {
@@ -134,62 +136,64 @@ const make = <Output>(reading: Reading<Output>, timers: TimerQueue.TimerQueue, n
   return reader
 }
 
-/** A body that is read piece by piece, each when it is asked for. */
-interface Body {
-  readonly read: () => Promise<Piece>
-  readonly cancel: () => unknown
-}
-
-interface Piece {
-  readonly done?: boolean | undefined
-  readonly value?: unknown
-}
-
-/** Opens a body. That of a fetch is read by hand, which takes half of the time per piece that a fiber and its pulls take. */
-const openBody = (response: HttpClientResponse.HttpClientResponse, context: Context.Context<never>): Body => {
-  const body = FetchPlatform.fetchBody(response)
-  if (body !== undefined && body !== "taken") {
-    const reader = body.getReader()
-    const nextTurn = () => Effect.runPromiseWith(context)(Effect.yieldNow)
+/** Reads the body of a fetch by hand, which takes half of the time per piece that a fiber and its pulls take. */
+const openWeb = <Output>(
+  reader: Reader<Output>,
+  stream: ReadableStream<Uint8Array>
+): Effect.Effect<() => void, never, Scope.Scope> =>
+  Effect.withFiber((fiber) => {
+    const body = stream.getReader()
+    const cancel = Effect.sync(() => FetchPlatform.release(() => body.cancel()))
+    const fork = Effect.runForkWith(fiber.context)
+    let isReading = false
     let count = 0
-    return {
-      read: () => ++count % FetchPlatform.piecesPerTurn === 0 ? nextTurn().then(() => reader.read()) : reader.read(),
-      cancel: () => reader.cancel()
+    const onPiece = ({ done, value }: ReadableStreamReadResult<unknown>) => {
+      isReading = false
+      if (done) return finish(reader)
+      const bytes = Result.try(() => FetchPlatform.toBytes(value))
+      if (Result.isFailure(bytes)) breakOff(reader, bytes.failure)
+      else feed(reader, [bytes.success])
     }
-  }
-  const pieces = FetchPlatform.stream(response).pipe(
-    Stream.catchIf((error) => error.reason._tag === "EmptyBodyError", () => Stream.empty),
-    Stream.mapError(({ reason }) => reason.cause),
-    Stream.toAsyncIterableWith(context)
-  )[Symbol.asyncIterator]()
-  return { read: () => pieces.next(), cancel: () => pieces.return?.() }
-}
-
-/** Returns the function that reads the next piece of the body. */
-const bodyReader = <Output>(reader: Reader<Output>, body: Body): () => void => {
-  let isReading = false
-  const onPiece = ({ done, value }: Piece): void => {
-    isReading = false
-    if (done === true) return finish(reader)
-    const bytes = Result.try(() => FetchPlatform.toBytes(value))
-    if (Result.isFailure(bytes)) breakOff(reader, bytes.failure)
-    else feed(reader, bytes.success)
-  }
-  const onFailure = (cause: unknown) => breakOff(reader, cause)
-  const onDefect = (defect: unknown) => {
-    reader.ending ??= Effect.die(defect)
-    answer(reader)
-  }
-  return () => {
-    if (isReading) return
-    isReading = true
+    const onFailure = (cause: unknown) => breakOff(reader, cause)
+    const onDefect = (defect: unknown) => die(reader, Cause.die(defect))
     // An odd body throws
-    Result.match(Result.try(() => body.read().then(onPiece, onFailure).catch(onDefect)), {
-      onFailure,
-      onSuccess: constVoid
+    const read = () =>
+      Result.match(Result.try(() => body.read().then(onPiece, onFailure).catch(onDefect)), {
+        onFailure,
+        onSuccess: constVoid
+      })
+    const readInNextTurn = Effect.andThen(Effect.yieldNow, Effect.sync(read))
+    return Effect.as(Effect.addFinalizer(() => cancel), () => {
+      if (isReading) return
+      isReading = true
+      if (++count % FetchPlatform.piecesPerTurn === 0) fork(readInNextTurn)
+      else read()
     })
-  }
-}
+  })
+
+/** Reads any other body in a fiber. A `TestClock` waits for a fiber, and not for a promise. */
+const openStream = <Output>(
+  reader: Reader<Output>,
+  stream: ReturnType<typeof FetchPlatform.stream>
+): Effect.Effect<() => void, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const latch = Latch.makeUnsafe()
+    const asked = Effect.andThen(latch.await, latch.close)
+    return asked.pipe(
+      Effect.andThen(
+        Stream.runForEachArray(stream, (pieces) => Effect.andThen(Effect.sync(() => feed(reader, pieces)), asked))
+      ),
+      Effect.catchIf(({ reason }) => reason._tag === "EmptyBodyError", () => Effect.void),
+      Effect.matchEffect({
+        onFailure: ({ reason }) => Effect.sync(() => breakOff(reader, reason.cause)),
+        onSuccess: () => Effect.sync(() => finish(reader))
+      }),
+      Effect.catchCause((cause) => Effect.sync(() => die(reader, cause))),
+      Effect.interruptible,
+      Effect.forkScoped,
+      Effect.as(() => latch.openUnsafe())
+    )
+  })
 
 /**
  * Hands on what has been read, then how the stream ends, or else waits for the body. Parts before a failure in the same piece are
@@ -216,13 +220,15 @@ const end = <Output>(reader: Reader<Output>, exit: Exit.Exit<unknown, unknown>):
   return Telemetry.endedAlone({ provider, started: reader.started, id: reader.said.completionId }, exit)
 }
 
-/** Reads a piece of the body. The consumer is answered if it holds a part, or the end. */
-const feed = <Output>(reader: Reader<Output>, piece: Uint8Array): void => {
+/** Reads pieces of the body. The consumer is answered if they hold a part, or the end. */
+const feed = <Output>(reader: Reader<Output>, pieces: ReadonlyArray<Uint8Array>): void => {
   const { decoder, parser, said, timers } = reader
-  if (said.chunks === 0 && reader.head.length < maxHead) {
-    reader.head += decoder.decode(piece.subarray(0, maxHead), { stream: true })
+  for (const piece of pieces) {
+    if (said.chunks === 0 && reader.head.length < maxHead) {
+      reader.head += decoder.decode(piece.subarray(0, maxHead), { stream: true })
+    }
+    parser.feed(piece)
   }
-  parser.feed(piece)
   if (parser.isTooLong()) failWith(reader, tooLong(reader))
   if (reader.parts.length === 0 && reader.ending === undefined) return reader.readMore()
   if (reader.isAlive) {
@@ -272,6 +278,12 @@ const finish = <Output>(reader: Reader<Output>): void => {
   reader.said.isCutOff = true
   reader.parser.end()
   conclude(reader, false)
+  answer(reader)
+}
+
+/** This library, or the HTTP client, has a fault. */
+const die = <Output>(reader: Reader<Output>, cause: Cause.Cause<never>): void => {
+  reader.ending ??= Effect.failCause(cause)
   answer(reader)
 }
 
