@@ -1,10 +1,11 @@
 /** Every function of the clients and of the modules around them, called with arguments that no compiler would let pass. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, FileSystem, Layer, Option, Redacted, Stream } from "effect"
-import { HttpClient, HttpClientResponse, HttpRouter } from "effect/http"
+import { HttpClient, HttpRouter } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
 import { FileInput, RunError, RunRef, RunStore, Spine, Tela, Webhooks } from "canvas-runs"
-import { type Clients, clientsOn } from "./support.ts"
+import { type Clients, tryingOnce } from "./support.ts"
+import { answering, json } from "../support/http.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const spineRef = RunRef.make({ provider: "spine", kind: "run", id })
@@ -195,18 +196,12 @@ const places = (args: Arguments): ReadonlyArray<readonly [string, (value: unknow
   })
 
 const world = Effect.gen(function*() {
-  let requests = 0
-  const http = HttpClient.make((request) =>
-    Effect.sync(() => {
-      requests++
-      return HttpClientResponse.fromWeb(request, new Response("{}", { status: 403 }))
-    })
-  )
-  const clients = yield* clientsOn(http)
+  const { client: http, requests } = answering(() => json({}, 403))
+  const clients = yield* tryingOnce(http)
   const store = yield* RunStore.make
   return {
     http,
-    requests: () => requests,
+    requests: () => requests.length,
     ...clients,
     hub: yield* Webhooks.make(),
     store

@@ -7,7 +7,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { FileInput, Spine } from "canvas-runs"
 import * as Random from "../simulation/random.ts"
-import { answering, check, clientsOn } from "./support.ts"
+import { check, tryingOnce } from "./support.ts"
+import { answering } from "../support/http.ts"
 
 const runId = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 
@@ -84,7 +85,7 @@ const sent = Effect.fnUntraced(
         )
       })
     )
-    const { spine } = yield* clientsOn(http)
+    const { spine } = yield* tryingOnce(http)
     const exit = yield* Effect.exit(spine.runs.create(params))
     return { exit, body, contentType }
   }
@@ -227,13 +228,11 @@ describe("names and types of uploads", () => {
         const name = anyName(draw)
         const value = anyName(draw)
         let headers: Readonly<Record<string, string>> | undefined
-        const http = HttpClient.make((request) =>
-          Effect.sync(() => {
-            headers = request.headers
-            return HttpClientResponse.fromWeb(request, Response.json({ id: "1", status: "created" }))
-          })
-        )
-        const { tela } = yield* clientsOn(http)
+        const { client } = answering(({ request }) => {
+          headers = request.headers
+          return Response.json({ id: "1", status: "created" })
+        })
+        const { tela } = yield* tryingOnce(client)
         const exit = yield* Effect.exit(
           tela.canvas.make({ id: "1" }).execute({}, { async: true, forwardHeaders: { [name]: value } })
         )
@@ -278,13 +277,13 @@ const runWith = (names: ReadonlyArray<string>): Spine.CompletedRun => ({
   }
 })
 
-const serving = answering((_, url) => new Response(contentOf(Number(url.pathname.slice(1)))))
+const serving = answering(({ url }) => new Response(contentOf(Number(url.pathname.slice(1))))).client
 
 /** Downloads them all, and says which file has what: each must be a plain file, right inside the folder. */
 const download = (root: string, names: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     const folder = join(root, "inside")
-    const { spine } = yield* clientsOn(serving)
+    const { spine } = yield* tryingOnce(serving)
     const written = yield* spine.artifacts.toDirectory(runWith(names), folder)
     assert.deepStrictEqual(readdirSync(root), ["inside"])
     const found = readdirSync(folder)
@@ -324,14 +323,14 @@ describe("names of artifacts", () => {
         const draw = Random.make(seed)
         const name = anyWholeName(draw)
         const context = `seed ${seed}: ${JSON.stringify(name)}`
-        const http = answering((_, url) =>
+        const { client } = answering(({ url }) =>
           url.pathname.startsWith("/_services")
             ? Response.json({ url: "https://files.example/x", metadata: { id: "1", originalFileName: name } })
             : new Response("x")
         )
         yield* withFolder((root) =>
           Effect.gen(function*() {
-            const { tela } = yield* clientsOn(http)
+            const { tela } = yield* tryingOnce(client)
             const directory = join(root, "inside")
             const path = yield* tela.vault.toFile(`vault://${runId}`, { directory })
             const other = yield* tela.vault.toFile(`vault://${runId}`, { directory, filename: `${name}2` })
@@ -348,12 +347,12 @@ describe("names of artifacts", () => {
 
   it.live("leave nothing behind when the download breaks off", () =>
     Effect.gen(function*() {
-      const cut = answering(() => new Response("x"))
+      const cut = answering(() => new Response("x")).client
       for (let seed = 1; seed <= 20; seed++) {
         const name = anyWholeName(Random.make(seed))
         yield* withFolder((root) =>
           Effect.gen(function*() {
-            const { spine } = yield* clientsOn(cut)
+            const { spine } = yield* tryingOnce(cut)
             const exit = yield* Effect.exit(spine.artifacts.toDirectory(runWith([name]), join(root, "inside")))
             assert.strictEqual(check(exit, name), "failure")
             assert.deepStrictEqual(readdirSync(join(root, "inside")), [])

@@ -1,9 +1,10 @@
 /** What errors quote from providers: no signature of a link, nothing that is too long, and nothing that cannot be printed. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Redacted, Schedule, Stream, Tracer } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
 import { RunError, RunRef, Spine, Tela } from "canvas-runs"
 import { inspect } from "node:util"
+import { clients } from "../support/clients.ts"
+import { answering, json } from "../support/http.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const signature = "5e1f0fb1b5a7c0ffee"
@@ -20,19 +21,10 @@ const links: Readonly<Record<string, string>> = {
 }
 
 const on = (respond: () => Response) =>
-  Layer.mergeAll(
-    Spine.layer({ apiKey: Redacted.make("sk_spine_quotes_0123456789"), retry: Schedule.recurs(0) }),
-    Tela.layer({ apiKey: Redacted.make("tela_quotes_0123456789"), retry: Schedule.recurs(0) })
-  ).pipe(
-    Layer.provide(
-      Layer.succeed(
-        HttpClient.HttpClient,
-        HttpClient.make((request) => Effect.sync(() => HttpClientResponse.fromWeb(request, respond())))
-      )
-    )
+  Layer.provide(
+    clients({ apiKey: Redacted.make("sk_spine_quotes_0123456789"), retry: Schedule.recurs(0) }),
+    answering(respond).layer
   )
-
-const json = (body: unknown, status = 200) => new Response(JSON.stringify(body), { status })
 
 const run = {
   run_id: id,

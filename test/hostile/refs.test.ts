@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Stream } from "effect"
 import { RunError, RunRef } from "canvas-runs"
 import * as Random from "../simulation/random.ts"
-import { answering, anyJson, check, clientsOn, mutate } from "./support.ts"
+import { answered, anyJson, check, mutate, tryingOnce } from "./support.ts"
+import { answering } from "../support/http.ts"
 
 const ref = RunRef.make({
   provider: "spine",
@@ -56,7 +57,7 @@ describe("refs from elsewhere", () => {
         { createdAt: NaN, estimatedDurationMs: Infinity },
         { createdAt: "2026", requestId: 5, estimatedDurationMs: {} }
       ]
-      const { spine, tela } = yield* clientsOn(answering(() => new Response("{}", { status: 403 })))
+      const { spine, tela } = yield* answered(() => new Response("{}", { status: 403 }))
       for (const fields of odd) {
         const bare = { version: 1, provider: "spine", kind: "run", id }
         assert.deepStrictEqual(RunRef.make({ ...bare, ...fields } as never), bare as RunRef.RunRef)
@@ -82,14 +83,14 @@ describe("refs from elsewhere", () => {
 
   it.effect("C1: a run is named by its id where its ref is undefined", () =>
     Effect.gen(function*() {
-      const { spine } = yield* clientsOn(answering(() => new Response("{}", { status: 403 })))
+      const { spine } = yield* answered(() => new Response("{}", { status: 403 }))
       const error = yield* Effect.flip(spine.runs.retrieve({ run_id: ref.id, ref: undefined } as never))
       assert.strictEqual(error._tag, "PermissionDeniedError")
     }))
 
   it.effect("C1: what is no ref at all is refused, however odd it is", () =>
     Effect.gen(function*() {
-      const { spine, tela } = yield* clientsOn(answering(() => Response.json({})))
+      const { spine, tela } = yield* answered(() => Response.json({}))
       const none: ReadonlyArray<unknown> = [null, 5n, Symbol("x"), {}, [], () => 1, { provider: Symbol("x") }, {
         provider: 1n
       }]
@@ -105,11 +106,8 @@ describe("refs from elsewhere", () => {
 
   it.effect("a stranger's ref, or one that leads elsewhere, is refused before any request", () =>
     Effect.gen(function*() {
-      let requests = 0
-      const { spine, tela } = yield* clientsOn(answering(() => {
-        requests++
-        return Response.json({})
-      }))
+      const { client, requests } = answering(() => Response.json({}))
+      const { spine, tela } = yield* tryingOnce(client)
       const canvas = tela.canvas.make({ id: "1" })
       const wrong = [
         { ...ref, provider: "other" },
@@ -133,6 +131,6 @@ describe("refs from elsewhere", () => {
           assert.isFalse(error.sent)
         }
       }
-      assert.strictEqual(requests, 0)
+      assert.strictEqual(requests.length, 0)
     }))
 })

@@ -2,19 +2,20 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
 import * as Random from "../simulation/random.ts"
 import {
-  answering,
+  answered,
   anyJson,
   check,
-  clientsOn,
   endpoints,
   key,
   maxResponseBytes,
   mutate,
   type Recorded,
   type Recordings,
-  recordings
+  recordings,
+  tryingOnce
 } from "./support.ts"
 import { finish } from "../support/results.ts"
+import { answering } from "../support/http.ts"
 
 const encoder = new TextEncoder()
 
@@ -142,12 +143,12 @@ describe("whatever a provider answers", () => {
         let failures = 0
         for (let seed = index * 1000; seed < index * 1000 + seeds; seed++) {
           const any = Random.make(seed)
-          const anything = yield* clientsOn(answering(() => anyResponse(any)))
+          const anything = yield* answered(() => anyResponse(any))
           const exit = yield* Effect.exit(call(anything, subjects))
           if (check(exit, `${name}, seed ${seed}, anything`) === "failure") failures++
 
           const responses = mutated(Random.make(seed), valid)
-          const almost = yield* clientsOn(answering((index) => responses[index] ?? Response.json([])))
+          const almost = yield* answered(({ index }) => responses[index] ?? Response.json([]))
           check(yield* Effect.exit(call(almost, subjects)), `${name}, seed ${seed}, mutated`)
         }
         assert.isAbove(failures, seeds / 3)
@@ -160,11 +161,11 @@ describe("whatever a provider answers", () => {
       const bodies = [answers.get("Spine runs.retrieve")!, answers.get("Tela getExecution")!]
       for (let seed = 1; seed <= 40; seed++) {
         const draw = Random.make(seed)
-        const { spine, tela } = yield* clientsOn(answering((_, url) =>
+        const { spine, tela } = yield* answered(({ url }) =>
           draw.chance(0.3)
             ? anyResponse(draw)
             : mutated(draw, bodies[url.pathname.startsWith("/v1/run") ? 0 : 1]!)[0]!
-        ))
+        )
         const options = { pollInterval: "5 seconds", timeout: "1 minute" } as const
         const calls: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
           spine.runs.waitForCompletion(subjects.run, options),
@@ -187,7 +188,7 @@ describe("whatever a provider answers", () => {
 const endless = (piece: string, headers: Record<string, string> = {}, status = 200) => {
   const chunk = encoder.encode(piece.repeat(Math.ceil(65_536 / piece.length)))
   const taken = { bytes: 0 }
-  const http = answering(() => {
+  const { client } = answering(() => {
     taken.bytes = 0
     return new Response(
       new ReadableStream({
@@ -200,7 +201,7 @@ const endless = (piece: string, headers: Record<string, string> = {}, status = 2
       { status, headers }
     )
   })
-  return { http, taken }
+  return { client, taken }
 }
 
 /** What is read beyond the limit: a chunk that crosses it, and what the platform reads ahead. */
@@ -217,8 +218,8 @@ describe("answers without an end", () => {
         const { subjects } = yield* recorded
         for (const { call, name } of bounded) {
           for (const headers of [{}, { "content-length": "5", "content-encoding": "gzip" }]) {
-            const { http, taken } = endless("[1,", headers, status)
-            const exit = yield* Effect.exit(call(yield* clientsOn(http), subjects))
+            const { client, taken } = endless("[1,", headers, status)
+            const exit = yield* Effect.exit(call(yield* tryingOnce(client), subjects))
             assert.strictEqual(check(exit, name), "failure")
             assert.isAtMost(taken.bytes, maxResponseBytes + slack, name)
           }
@@ -229,8 +230,8 @@ describe("answers without an end", () => {
   it.live("an artifact is read to its size and no further", () =>
     Effect.gen(function*() {
       const { subjects } = yield* recorded
-      const { http, taken } = endless("x")
-      const { spine } = yield* clientsOn(http)
+      const { client, taken } = endless("x")
+      const { spine } = yield* tryingOnce(client)
       const exit = yield* Effect.exit(spine.artifacts.download(subjects.run, subjects.artifact))
       assert.strictEqual(check(exit, "download"), "failure")
       assert.isAtMost(taken.bytes, subjects.artifact.size_bytes! + slack)
@@ -239,8 +240,8 @@ describe("answers without an end", () => {
   it.live("a length that is none does not turn the limit off", () =>
     Effect.gen(function*() {
       const { subjects } = yield* recorded
-      const { http, taken } = endless("[1,", { "content-length": "x" })
-      const { spine } = yield* clientsOn(http)
+      const { client, taken } = endless("[1,", { "content-length": "x" })
+      const { spine } = yield* tryingOnce(client)
       yield* Effect.exit(spine.runs.retrieve(subjects.run))
       assert.isAtMost(taken.bytes, maxResponseBytes + slack)
     }))
@@ -249,8 +250,8 @@ describe("answers without an end", () => {
     it.live(`the ${what} of a stream is read to the limit and no further`, () =>
       Effect.gen(function*() {
         const { subjects } = yield* recorded
-        const { http, taken } = endless(piece)
-        const { tela } = yield* clientsOn(http)
+        const { client, taken } = endless(piece)
+        const { tela } = yield* tryingOnce(client)
         yield* Effect.exit(Stream.runDrain(tela.canvas.make({ id: subjects.telaCanvas }).stream({})))
         assert.isAtMost(taken.bytes, maxResponseBytes + slack)
       }))
@@ -262,7 +263,7 @@ describe("answers without an end", () => {
 describe("answers that are deep", () => {
   const nested = (depth: number, open: string, core: string, close: string) =>
     open.repeat(depth) + core + close.repeat(depth)
-  const json = (text: string) => answering(() => new Response(text))
+  const json = (text: string) => answered(() => new Response(text))
 
   it.live("are taken or refused by every endpoint, as long as they are deep where anything goes", () =>
     Effect.gen(function*() {
@@ -278,9 +279,9 @@ describe("answers that are deep", () => {
               { status, headers: { "content-type": contentType } }
             )
           )
-          const clients = yield* clientsOn(answering((index) => responses[index] ?? Response.json([])))
+          const clients = yield* answered(({ index }) => responses[index] ?? Response.json([]))
           check(yield* Effect.exit(call(clients, subjects)), `${name}, ${depth} deep`)
-          const refusal = yield* clientsOn(answering(() => new Response(hole, { status: 400 })))
+          const refusal = yield* answered(() => new Response(hole, { status: 400 }))
           check(yield* Effect.exit(call(refusal, subjects)), `${name}, refused, ${depth} deep`)
         }
       }
@@ -290,7 +291,7 @@ describe("answers that are deep", () => {
     Effect.gen(function*() {
       const { subjects } = yield* recorded
       const open = `{"task_id":"1","name":"x","task_type":"x","status":"completed","children":[`
-      const { spine } = yield* clientsOn(json(`{"success":true,"data":${nested(2000, open, "", "]}")}}`))
+      const { spine } = yield* json(`{"success":true,"data":${nested(2000, open, "", "]}")}}`)
       check(yield* Effect.exit(spine.canvases.getTask(subjects.canvas, subjects.task)), "2000 deep")
     }))
 
@@ -300,7 +301,7 @@ describe("answers that are deep", () => {
       const text = `{"success":true,"data":{"run_id":"${subjects.run}","status":"running","x":${
         nested(20_000, "[", "1", "]")
       }}}`
-      const { spine } = yield* clientsOn(json(text))
+      const { spine } = yield* json(text)
       const polls = Stream.take(spine.runs.polls(subjects.run, { pollInterval: 1 }), 3)
       check(yield* Effect.exit(Stream.runCollect(polls)), "20,000 deep")
     }))
@@ -318,7 +319,7 @@ describe("what else a provider can do", () => {
       Effect.gen(function*() {
         const { subjects } = yield* recorded
         const version = { id: "1", promptId: "2", configuration: { structuredOutput: { enabled: true, schema } } }
-        const { tela } = yield* clientsOn(answering(() => Response.json(version)))
+        const { tela } = yield* answered(() => Response.json(version))
         const output = Schema.Struct({ total: Schema.Finite })
         check(yield* Effect.exit(tela.canvas.get({ versionId: subjects.version, output })), what)
       }))
@@ -328,7 +329,7 @@ describe("what else a provider can do", () => {
     it.live(`an echo of the key in ${header} is not shown in an error`, () =>
       Effect.gen(function*() {
         const { subjects } = yield* recorded
-        const { spine } = yield* clientsOn(answering(() => new Response("x", { headers: { [header]: key } })))
+        const { spine } = yield* answered(() => new Response("x", { headers: { [header]: key } }))
         check(yield* Effect.exit(spine.runs.retrieve(subjects.run)), header)
       }))
   }
@@ -339,7 +340,7 @@ describe("what else a provider can do", () => {
       for (const status of [...statuses, ...moreStatuses].filter((status) => status !== 204 && status !== 304)) {
         for (const body of [key, JSON.stringify({ error: key, message: key, code: key }), `<html>${key}`]) {
           for (const { call, name } of endpoints.slice(0, 2)) {
-            const clients = yield* clientsOn(answering(() => new Response(body, { status })))
+            const clients = yield* answered(() => new Response(body, { status }))
             check(yield* Effect.exit(call(clients, subjects)), `${name}, ${status}`)
           }
         }
@@ -350,7 +351,7 @@ describe("what else a provider can do", () => {
     Effect.gen(function*() {
       const { subjects } = yield* recorded
       const data = { run_id: subjects.run, status: "failed", errors: [{ error: `the key ${key} is not allowed` }] }
-      const { spine } = yield* clientsOn(answering(() => Response.json({ success: true, data })))
+      const { spine } = yield* answered(() => Response.json({ success: true, data }))
       const error = yield* Effect.flip(spine.runs.waitForCompletion(subjects.run))
       assert.notInclude(error.message, key)
     }))
@@ -358,9 +359,7 @@ describe("what else a provider can do", () => {
   it.live("an echo of the key in a stream is not shown in the error's message", () =>
     Effect.gen(function*() {
       const { subjects } = yield* recorded
-      const { tela } = yield* clientsOn(
-        answering(() => new Response(`data: {"error":"the key ${key} is not allowed"}\n\n`))
-      )
+      const { tela } = yield* answered(() => new Response(`data: {"error":"the key ${key} is not allowed"}\n\n`))
       const stream = tela.canvas.make({ id: subjects.telaCanvas }).stream({})
       const error = yield* Effect.flip(Stream.runDrain(stream))
       assert.notInclude(error.message, key)

@@ -2,10 +2,12 @@
 import { assert } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Random as EffectRandom, Redacted, Schedule, Schema, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
-import { RunError, Spine, Tela, type Webhooks } from "canvas-runs"
+import { RunError, type Spine, Tela, type Webhooks } from "canvas-runs"
 import * as SpineGraph from "canvas-runs/spine/SpineGraph"
 import { Emulator, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
 import type * as Random from "../simulation/random.ts"
+import { clientsOn } from "../support/clients.ts"
+import { answering } from "../support/http.ts"
 
 /** The key of both clients, so that either may find it in what it is sent. */
 export const key = "sk_spine_planted_hostile_secret"
@@ -126,20 +128,12 @@ export const endpoints: ReadonlyArray<Endpoint> = [
 ]
 
 /** Both clients on one transport, which they try once. */
-export const clientsOn = (http: HttpClient.HttpClient, webhooks?: Webhooks.Service): Effect.Effect<Clients> =>
-  Effect.gen(function*() {
-    const options = { retry: Schedule.recurs(0), maxResponseBytes, webhooks }
-    return {
-      spine: yield* Spine.make({ apiKey: Redacted.make(key), ...options }),
-      tela: yield* Tela.make({ apiKey: Redacted.make(key), ...options })
-    }
-  }).pipe(Effect.provideService(HttpClient.HttpClient, http), Effect.orDie)
+export const tryingOnce = (client: HttpClient.HttpClient, webhooks?: Webhooks.Service): Effect.Effect<Clients> =>
+  clientsOn(client, { apiKey: Redacted.make(key), retry: Schedule.recurs(0), maxResponseBytes, webhooks })
 
-/** A transport that answers the n-th request with what `answer` says. */
-export const answering = (answer: (index: number, url: URL) => Response): HttpClient.HttpClient => {
-  let index = 0
-  return HttpClient.make((request, url) => Effect.sync(() => HttpClientResponse.fromWeb(request, answer(index++, url))))
-}
+/** Both clients on a transport that answers each request like this. */
+export const answered = (...answer: Parameters<typeof answering>): Effect.Effect<Clients> =>
+  tryingOnce(answering(...answer).client)
 
 // --- what a client may make of it ---
 
@@ -211,7 +205,7 @@ export const recordings: Effect.Effect<Recordings> = Effect.gen(function*() {
       )
     })
   )
-  const clients = yield* clientsOn(http)
+  const clients = yield* tryingOnce(http)
   const { spine, tela } = clients
   const { run_id: run } = yield* spine.runs.create({ prompt: "x", blocks: ["image-block", "web-research-block"] })
   yield* spine.runs.retrieve(run)

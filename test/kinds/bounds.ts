@@ -4,11 +4,11 @@
  */
 import { assert } from "@effect/vitest"
 import { Effect, Redacted, Schedule, Stream } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
+import { HttpClient } from "effect/http"
 import { FileInput, RunError, Spine, Webhooks } from "canvas-runs"
 import type { Place } from "./kind.ts"
 import { clientsOn } from "../support/clients.ts"
-import { answering, noRequests } from "../support/http.ts"
+import { answering, noRequests, withoutWeb } from "../support/http.ts"
 
 const platform = "src/internal/http/fetchPlatform.ts"
 const hub = "src/Webhooks.ts"
@@ -46,21 +46,16 @@ const longBody = (pieces: number, text = "x") => {
 const announced = (status: number, length: number) => () =>
   Effect.gen(function*() {
     let isRead = false
-    const client = HttpClient.make((request) =>
-      Effect.sync(() => {
-        const headers = { "content-type": "application/json", "content-length": String(length) }
-        const response = HttpClientResponse.fromWeb(request, new Response(null, { status, headers }))
-        return Object.create(response, {
-          "~effect/http/HttpClientResponse/WebSource": { value: () => undefined },
-          stream: { value: Stream.empty },
-          text: {
-            value: Effect.sync(() => {
-              isRead = true
-              return "x".repeat(length)
-            })
-          }
-        }) as HttpClientResponse.HttpClientResponse
-      })
+    const headers = { "content-type": "application/json", "content-length": String(length) }
+    const text = Effect.sync(() => {
+      isRead = true
+      return "x".repeat(length)
+    })
+    const client = HttpClient.transformResponse(
+      answering(() => new Response(null, { status, headers })).client,
+      Effect.map((response) =>
+        Object.create(withoutWeb(response, Stream.empty), { text: { value: text } }) as typeof response
+      )
     )
     yield* failures(client)
     assert.isFalse(isRead)

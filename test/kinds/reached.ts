@@ -19,7 +19,7 @@ import { outcomeOf } from "../support/results.ts"
 import { identity, listen, tls } from "../support/servers.ts"
 import type { Place } from "./kind.ts"
 import { clientsOn } from "../support/clients.ts"
-import { type Answer, answering, type Asked, json, transportError } from "../support/http.ts"
+import { type Answer, answering, type Asked, brokenBody, json, transportError } from "../support/http.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const neverSent = "src/internal/http/neverSent.ts"
@@ -33,13 +33,6 @@ const createOnce = "src/internal/runStore/createOnce.ts"
 const accepted = () => json({ success: true, data: { run_id: id, status: "running" } })
 
 const coded = (code: string, fields: object = {}) => Object.assign(new Error(code), { code, ...fields })
-
-/** A body that begins, and then stalls or breaks. */
-const brokenBody = (cause?: Error, begin = "{\"succ") =>
-  new ReadableStream<Uint8Array>({
-    start: (controller) => controller.enqueue(new TextEncoder().encode(begin)),
-    pull: (controller) => cause === undefined ? new Promise(() => {}) : controller.error(cause)
-  })
 
 const createdBySpine = JSON.stringify({ success: true, data: { run_id: id, status: "running" } })
 const createdByTela = JSON.stringify({ id, status: "created" })

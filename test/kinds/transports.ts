@@ -4,7 +4,7 @@
  */
 import { assert } from "@effect/vitest"
 import { Effect, Layer, Redacted, Result, Schedule, type Scope, Stream } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
+import { FetchHttpClient, HttpClient } from "effect/http"
 import * as zlib from "node:zlib"
 import * as undici from "undici"
 import { type RunError, Spine, Tela } from "canvas-runs"
@@ -12,6 +12,7 @@ import { NodeHttp } from "canvas-runs/node"
 import { proxiesOf } from "../../src/node/internal/proxies.ts"
 import { serve, serveProxy } from "../support/servers.ts"
 import type { Place } from "./kind.ts"
+import { answering, withoutWeb } from "../support/http.ts"
 
 const apiKey = Redacted.make("sk_spine_transports")
 const id = "7d0f3c1e-5b7a-4c39-9d57-1d1b0c6f2a11"
@@ -183,15 +184,9 @@ const fetching = FetchHttpClient.layer
 const other = (headers: Record<string, string>, stream: Stream.Stream<Uint8Array>): Client =>
   Layer.succeed(
     HttpClient.HttpClient,
-    HttpClient.make((request) =>
-      Effect.sync(() => {
-        const response = HttpClientResponse.fromWeb(request, new Response(null, { headers }))
-        return Object.create(response, {
-          "~effect/http/HttpClientResponse/WebSource": { value: () => undefined },
-          stream: { value: stream },
-          text: { value: Stream.mkString(Stream.decodeText(stream)) }
-        }) as HttpClientResponse.HttpClientResponse
-      })
+    HttpClient.transformResponse(
+      answering(() => new Response(null, { headers })).client,
+      Effect.map((response) => withoutWeb(response, stream))
     )
   )
 

@@ -1,5 +1,5 @@
 /** HTTP clients that answer without a network. */
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
 
 /** A response, the cause of a transport error, or `"silence"` for a request that is never answered. */
@@ -42,3 +42,18 @@ export const transportError = (request: HttpClientRequest.HttpClientRequest, cau
 /** A response with a value as JSON. */
 export const json = (body: unknown, status = 200, headers: Readonly<Record<string, string>> = {}) =>
   Response.json(body, { status, headers })
+
+/** A body that begins, and then breaks with the cause, or stalls without one. */
+export const brokenBody = (cause?: unknown, begin = "{\"succ") =>
+  new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode(begin)),
+    pull: (controller) => cause === undefined ? new Promise(() => {}) : controller.error(cause)
+  })
+
+/** A response as clients other than fetch return it: no web response is behind it, and its body is this stream. */
+export const withoutWeb = (response: HttpClientResponse.HttpClientResponse, stream = response.stream) =>
+  Object.create(response, {
+    "~effect/http/HttpClientResponse/WebSource": { value: () => undefined },
+    stream: { value: stream },
+    text: { value: Stream.mkString(Stream.decodeText(stream)) }
+  }) as HttpClientResponse.HttpClientResponse

@@ -1,62 +1,34 @@
 /** How the clients read what a server or an HTTP client makes of one request. */
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Fiber, Redacted, Schedule, Stream } from "effect"
-import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
-import { TestClock } from "effect/testing"
-import { RunError, Spine, Tela } from "canvas-runs"
+import { Cause, Duration, Effect, Exit, Redacted, Schedule, Stream } from "effect"
+import { HttpClient, HttpClientError } from "effect/http"
+import { RunError } from "canvas-runs"
 import { inspect } from "node:util"
+import { clientsOn, type Options } from "../../support/clients.ts"
+import { answering, brokenBody, json } from "../../support/http.ts"
+import { failure, finish, success } from "../../support/results.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const key = "sk_spine_http_secret/with+signs&<more>"
 
-/** A client that counts the requests and answers the n-th one. */
-const answering = (answer: (index: number) => Response | Error) => {
-  const seen = { requests: 0 }
-  const client = HttpClient.make((request) =>
-    Effect.suspend(() => {
-      const response = answer(seen.requests++)
-      return response instanceof Error
-        ? Effect.fail(
-          new HttpClientError.HttpClientError({
-            reason: new HttpClientError.TransportError({ request, cause: response })
-          })
-        )
-        : Effect.succeed(HttpClientResponse.fromWeb(request, response))
-    })
-  )
-  return { client, seen }
-}
-
-const json = (body: unknown, status = 200, headers: Record<string, string> = {}) =>
-  new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", ...headers } })
-
 const accepted = () => json({ success: true, data: { run_id: id, status: "running", poll_url: `/v1/run/${id}` } }, 201)
 
-const spineOn = (client: HttpClient.HttpClient, options: Partial<Spine.Options> = {}) =>
-  Spine.make({ apiKey: Redacted.make(key), retry: Schedule.recurs(2), ...options }).pipe(
-    Effect.provideService(HttpClient.HttpClient, client),
-    Effect.orDie
+const spineOn = (client: HttpClient.HttpClient, options: Options = {}) =>
+  Effect.map(
+    clientsOn(client, { apiKey: Redacted.make(key), retry: Schedule.recurs(2), ...options }),
+    ({ spine }) => spine
   )
 
 const telaOn = (client: HttpClient.HttpClient) =>
-  Tela.make({ apiKey: Redacted.make(key), retry: Schedule.recurs(2) }).pipe(
-    Effect.provideService(HttpClient.HttpClient, client),
-    Effect.orDie
-  )
+  Effect.map(clientsOn(client, { apiKey: Redacted.make(key), retry: Schedule.recurs(2) }), ({ tela }) => tela)
 
-/** Runs to the end with all the time there is. */
-const finish = <A, E>(effect: Effect.Effect<A, E>) =>
-  Effect.gen(function*() {
-    const fiber = yield* Effect.forkChild(effect)
-    yield* Effect.repeat(Effect.yieldNow, { times: 50 })
-    yield* TestClock.adjust("1 hour")
-    return yield* Fiber.join(fiber)
-  })
+/** The error of an effect that needs time. */
+const failing = <A, E>(effect: Effect.Effect<A, E>) => Effect.map(finish(effect), failure)
 
 describe("B3: a client that fails where the status is not a success", () => {
   const strict = (status: number, headers?: Record<string, string>) => {
-    const { client, seen } = answering(() => json({ success: false, error: "in words" }, status, headers))
-    return { client: HttpClient.filterStatusOk(client), seen }
+    const { client, requests } = answering(() => json({ success: false, error: "in words" }, status, headers))
+    return { client: HttpClient.filterStatusOk(client), requests }
   }
 
   for (
@@ -71,12 +43,12 @@ describe("B3: a client that fails where the status is not a success", () => {
   ) {
     it.effect(`${status} to a poll is a ${tag} with the provider's words, after ${requests} requests`, () =>
       Effect.gen(function*() {
-        const { client, seen } = strict(status)
-        const { runs } = yield* spineOn(client)
-        const error = yield* finish(Effect.flip(runs.retrieve(id)))
+        const answered = strict(status)
+        const { runs } = yield* spineOn(answered.client)
+        const error = yield* failing(runs.retrieve(id))
         assert.strictEqual(error._tag, tag)
         assert.strictEqual(error.providerMessage, "in words")
-        assert.strictEqual(seen.requests, requests)
+        assert.strictEqual(answered.requests.length, requests)
       }))
   }
 
@@ -85,17 +57,17 @@ describe("B3: a client that fails where the status is not a success", () => {
       Effect.gen(function*() {
         const { client } = strict(status)
         const { runs } = yield* spineOn(client)
-        assert.strictEqual((yield* finish(Effect.flip(runs.create({ prompt: "x" }))))._tag, tag)
+        assert.strictEqual((yield* failing(runs.create({ prompt: "x" })))._tag, tag)
         const tela = yield* telaOn(client)
         const canvas = tela.canvas.make({ id })
-        assert.strictEqual((yield* finish(Effect.flip(canvas.execute({ a: "1" }, { async: true }))))._tag, tag)
-        assert.strictEqual((yield* finish(Effect.flip(Stream.runDrain(canvas.stream({ a: "1" })))))._tag, tag)
+        assert.strictEqual((yield* failing(canvas.execute({ a: "1" }, { async: true })))._tag, tag)
+        assert.strictEqual((yield* failing(Stream.runDrain(canvas.stream({ a: "1" }))))._tag, tag)
       }))
   }
 
   it.effect("a redirect within the provider's origin is followed, and its Retry-After is read", () =>
     Effect.gen(function*() {
-      const { client, seen } = answering((index) =>
+      const { client, requests } = answering(({ index }) =>
         index === 0
           ? new Response(null, { status: 307, headers: { location: "/v1/elsewhere" } })
           : json({ success: false, error: "busy" }, 429, { "retry-after": "7" })
@@ -104,7 +76,7 @@ describe("B3: a client that fails where the status is not a success", () => {
       const error = yield* Effect.flip(runs.retrieve(id))
       assert.strictEqual(error._tag, "RateLimitError")
       assert.deepStrictEqual(error.retryAfter, Duration.seconds(7))
-      assert.strictEqual(seen.requests, 2)
+      assert.strictEqual(requests.length, 2)
     }))
 
   it.effect("an error of another kind that has a response is read like that response", () =>
@@ -139,32 +111,32 @@ describe("B3: a client that repeats requests", () => {
   ) {
     it.effect(`sends a create once after ${what}, though the next one would be accepted`, () =>
       Effect.gen(function*() {
-        const { client, seen } = answering((index) => index === 0 ? answer() : accepted())
+        const { client, requests } = answering(({ index }) => index === 0 ? answer() : accepted())
         const { runs } = yield* spineOn(transient(client))
-        const error = yield* finish(Effect.flip(runs.create({ prompt: "x" })))
+        const error = yield* failing(runs.create({ prompt: "x" }))
         assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
         assert.include(error.message, "retryCreates")
-        assert.strictEqual(seen.requests, 1)
+        assert.strictEqual(requests.length, 1)
       }))
   }
 
   it.effect("sends a Tela stream once, and repeats what is safe", () =>
     Effect.gen(function*() {
-      const { client, seen } = answering(() => json({}, 503))
+      const { client, requests } = answering(() => json({}, 503))
       const tela = yield* telaOn(transient(client))
-      const error = yield* finish(Effect.flip(Stream.runDrain(tela.canvas.make({ id }).stream({ a: "1" }))))
+      const error = yield* failing(Stream.runDrain(tela.canvas.make({ id }).stream({ a: "1" })))
       assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
-      assert.strictEqual(seen.requests, 1)
-      yield* finish(Effect.exit(tela.tasks.get(id)))
-      assert.isAbove(seen.requests, 4)
+      assert.strictEqual(requests.length, 1)
+      yield* finish(tela.tasks.get(id))
+      assert.isAbove(requests.length, 4)
     }))
 
   it.effect("repeats a create with retryCreates", () =>
     Effect.gen(function*() {
-      const { client, seen } = answering((index) => index === 0 ? json({}, 503) : accepted())
+      const { client, requests } = answering(({ index }) => index === 0 ? json({}, 503) : accepted())
       const { runs } = yield* spineOn(transient(client), { retryCreates: true })
-      assert.strictEqual((yield* finish(runs.create({ prompt: "x" }))).run_id, id)
-      assert.strictEqual(seen.requests, 2)
+      assert.strictEqual(success(yield* finish(runs.create({ prompt: "x" }))).run_id, id)
+      assert.strictEqual(requests.length, 2)
     }))
 })
 
@@ -182,12 +154,8 @@ it.effect("a client that fails with an error of its own, against its type, leave
   }))
 
 describe("B4: a status that is known decides", () => {
-  /** A body that begins and then stalls, or breaks. */
   const body = (ending: "stalls" | "breaks") =>
-    new ReadableStream<Uint8Array>({
-      start: (controller) => controller.enqueue(new TextEncoder().encode("{\"succ")),
-      pull: (controller) => ending === "stalls" ? new Promise(() => {}) : controller.error(new Error("read ECONNRESET"))
-    })
+    brokenBody(ending === "stalls" ? undefined : new Error("read ECONNRESET"))
 
   for (const ending of ["stalls", "breaks"] as const) {
     for (
@@ -203,32 +171,32 @@ describe("B4: a status that is known decides", () => {
     ) {
       it.effect(`${status} to a create is ${tag} when its body ${ending}, and says that the body is missing`, () =>
         Effect.gen(function*() {
-          const { client, seen } = answering(() =>
+          const { client, requests } = answering(() =>
             new Response(body(ending), { status, headers: { "x-request-id": "req-1" } })
           )
           const { runs } = yield* spineOn(client)
-          const error = yield* finish(Effect.flip(runs.create({ prompt: "x" })))
+          const error = yield* failing(runs.create({ prompt: "x" }))
           assert.strictEqual(error._tag, tag)
           assert.isTrue("status" in error && error.status === status)
           assert.isTrue("requestId" in error && error.requestId === "req-1")
           if (status !== 308) assert.include(error.message, "the body of the response did not arrive")
-          assert.strictEqual(seen.requests, 1)
+          assert.strictEqual(requests.length, 1)
         }))
     }
 
     it.effect(`401 to a poll is not retried when its body ${ending}`, () =>
       Effect.gen(function*() {
-        const { client, seen } = answering(() => new Response(body(ending), { status: 401 }))
+        const { client, requests } = answering(() => new Response(body(ending), { status: 401 }))
         const { runs } = yield* spineOn(client)
-        assert.strictEqual((yield* finish(Effect.flip(runs.retrieve(id))))._tag, "AuthenticationError")
-        assert.strictEqual(seen.requests, 1)
+        assert.strictEqual((yield* failing(runs.retrieve(id)))._tag, "AuthenticationError")
+        assert.strictEqual(requests.length, 1)
       }))
 
     it.effect(`201 to a create whose body ${ending} is an unknown outcome with the status`, () =>
       Effect.gen(function*() {
         const { client } = answering(() => new Response(body(ending), { status: 201 }))
         const { runs } = yield* spineOn(client)
-        const error = yield* finish(Effect.flip(runs.create({ prompt: "x" })))
+        const error = yield* failing(runs.create({ prompt: "x" }))
         assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
         assert.strictEqual(error.status, 201)
       }))
@@ -238,7 +206,7 @@ describe("B4: a status that is known decides", () => {
 describe("D12: statuses that are neither a result nor an error", () => {
   it.effect("304 is named, and the wait goes on", () =>
     Effect.gen(function*() {
-      const { client } = answering((index) =>
+      const { client } = answering(({ index }) =>
         index === 0
           ? new Response(null, { status: 304 })
           : json({ success: true, data: { run_id: id, status: "failed", errors: [] } })
@@ -248,7 +216,10 @@ describe("D12: statuses that are neither a result nor an error", () => {
       assert.instanceOf(error, RunError.InvalidResponseError)
       assert.include(error.message, "304")
       assert.isTrue(error.isRetryable)
-      assert.strictEqual((yield* finish(runs.waitForCompletion(id, { resolveOnFailure: true }))).status, "failed")
+      assert.strictEqual(
+        success(yield* finish(runs.waitForCompletion(id, { resolveOnFailure: true }))).status,
+        "failed"
+      )
     }))
 
   for (const status of [300, 305, 306]) {
@@ -315,7 +286,7 @@ describe("E7: the key, however a server echoes it", () => {
       Effect.gen(function*() {
         assert.isTrue(leaks(echo) || echo.includes("http%5fsecret"), "the echo itself is seen by this test")
         const shown: Array<string> = []
-        const { client } = answering((index) =>
+        const { client } = answering(({ index }) =>
           [
             json({ success: false, error: `bad key ${echo}`, details: [echo] }, 401),
             new Response(`<html>${echo}</html>`, { status: 502, headers: { "content-type": `text/html; x=${echo}` } }),
