@@ -37,10 +37,12 @@ import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as Binary from "./internal/binary.ts"
 import * as FileName from "./internal/fileName.ts"
+import * as Body from "./internal/http/body.ts"
 import * as FetchPlatform from "./internal/http/fetchPlatform.ts"
-import * as Http from "./internal/http/api.ts"
+import { causeOf, execute } from "./internal/http/send.ts"
 import * as TimerQueue from "./internal/polling/timerQueue.ts"
 import * as Transfer from "./internal/http/transfer.ts"
+import { retrying } from "./internal/http/retry.ts"
 import * as CallOptions from "./internal/options.ts"
 import { ArtifactError, type BadRequestError } from "./RunError.ts"
 import type { RunRef } from "./internal/ref.ts"
@@ -398,7 +400,7 @@ const download = <E, R, E2, R2>(
       )
     })
     const untilEnd: Effect.Effect<void, ArtifactError | E | E2, R | R2> = Effect.flatMap(
-      Transfer.retrying(attempt, options, mayContinue),
+      retrying(attempt, options, mayContinue),
       (isEnd) => isEnd ? Effect.void : untilEnd
     )
     return untilEnd
@@ -460,7 +462,7 @@ const chunksOf = <E, R>(
   response: HttpClientResponse.HttpClientResponse | undefined
 ): Stream.Stream<Uint8Array, ArtifactError> =>
   response === undefined ? Stream.empty : Stream.catch(
-    FetchPlatform.stream(response),
+    Body.stream(response),
     (error) =>
       error.reason._tag === "EmptyBodyError"
         ? Stream.empty
@@ -529,7 +531,7 @@ const open = <E, R, E2, R2>(
         const again = () => {
           const error = fromTheBeginning()
           return Effect.andThen(
-            FetchPlatform.discard(response),
+            Body.discard(response),
             error === undefined ? open(options, source, progress, reader) : Effect.fail(error)
           )
         }
@@ -544,7 +546,7 @@ const open = <E, R, E2, R2>(
                 })
               )
             }
-            const encoding = FetchPlatform.undecoded(response, headers)
+            const encoding = Body.undecoded(response, headers)
             if (encoding !== undefined) {
               return refuse(
                 response,
@@ -581,7 +583,7 @@ const open = <E, R, E2, R2>(
           case 416: {
             if (!isRange) break
             return contentRange(headers)?.total === received
-              ? Effect.as(FetchPlatform.discard(response), { response: undefined, skip: 0 })
+              ? Effect.as(Body.discard(response), { response: undefined, skip: 0 })
               : again()
           }
         }
@@ -603,7 +605,7 @@ const ask = <E, R>(
   Effect.flatMap(get(options, source, progress.url, headers), (response) => {
     const { status } = response
     if (!isRefusal(status)) return Effect.succeed(response)
-    return Effect.flatMap(Effect.andThen(FetchPlatform.discard(response), source.refresh), (url) => {
+    return Effect.flatMap(Effect.andThen(Body.discard(response), source.refresh), (url) => {
       if (url === undefined) {
         return Effect.fail(
           artifactError(source, "expired", "Its link is refused, and the run no longer lists it. The file is gone.", {
@@ -662,7 +664,7 @@ const contentRange = (
 const refuse = (
   response: HttpClientResponse.HttpClientResponse,
   error: ArtifactError
-): Effect.Effect<never, ArtifactError> => Effect.andThen(FetchPlatform.discard(response), Effect.fail(error))
+): Effect.Effect<never, ArtifactError> => Effect.andThen(Body.discard(response), Effect.fail(error))
 
 /** How many redirects of a link are followed. */
 const maxRedirects = 10
@@ -700,15 +702,15 @@ const send = <E, R>(
   visited: ReadonlyArray<string> = []
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, ArtifactError> => {
   const request = HttpClientRequest.get(url, { headers })
-  return Http.execute(client, request).pipe(
+  return execute(client, request).pipe(
     // A browser hides where a redirect leads, and follows as many as it likes when it is asked again
     Effect.flatMap((response) =>
       response.status === 0
-        ? Effect.provideContext(Http.execute(client, request), FetchPlatform.following)
+        ? Effect.provideContext(execute(client, request), FetchPlatform.following)
         : Effect.succeed(response)
     ),
     Effect.mapError((error) => {
-      const { words, ...cause } = Transfer.cleanCause(Http.causeOf(error), url.href)
+      const { words, ...cause } = Transfer.cleanCause(causeOf(error), url.href)
       return unavailable(source, `its server gave no answer${words}`, { isRetryable: true, ...cause })
     }),
     Effect.flatMap((response) => {
@@ -723,7 +725,7 @@ const send = <E, R>(
           `it leads to more than ${maxRedirects} redirects${visited.includes(target.href) ? ", in a circle" : ""}`
         )
         : Effect.andThen(
-          FetchPlatform.discard(response),
+          Body.discard(response),
           send(source, client, target, headers, [...visited, url.href])
         )
     })

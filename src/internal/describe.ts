@@ -21,6 +21,12 @@ const read = Option.liftThrowable((thrown: unknown): string => {
 export const shorten = (text: string, length = maxLength): string =>
   text.length <= length ? text : `${text.slice(0, length)}… (${text.length} characters)`
 
+/** A text on one line. */
+export const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").trim()
+
+/** Parses JSON, if it is JSON. */
+export const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
+
 /** What went wrong, in the words of a message: the first reasons, and how many there are. */
 export const reasons = (errors: ReadonlyArray<string>): string =>
   `${errors.slice(0, maxReasons).map((error) => shorten(typeof error === "string" ? error : quote(error))).join("; ")}${

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import { badRequest, type BadRequestError } from "../RunError.ts"
+import { badRequest, type BadRequestError, ConfigError } from "../RunError.ts"
 import { messageOf, quote, quoteLink } from "./describe.ts"
 
 /** What is wrong with an object of options, or `undefined`. */
@@ -22,18 +22,28 @@ export interface Fault {
  * Copies the options that are in `known`, or returns the fault of the first that is not. An option that is `undefined` counts as
  * left out, and so do options as a whole.
  */
-export const read = <O>(what: string, options: O, known: ReadonlyArray<string>): Result.Result<NonNullable<O>, Fault> =>
+export const read = <O>(
+  what: string,
+  options: O,
+  known: ReadonlyArray<string>,
+  isRequired = false
+): Result.Result<NonNullable<O>, Fault> =>
   Result.flatMap(
     Result.try({
-      try: () => readUnguarded<NonNullable<O>>(what, options, known),
+      try: () => readUnguarded<NonNullable<O>>(what, options, known, isRequired),
       catch: (thrown): Fault => ({ option: what, message: unreadable(what, thrown) })
     }),
     (result) => result
   )
 
-const readUnguarded = <O>(what: string, options: unknown, known: ReadonlyArray<string>): Result.Result<O, Fault> => {
+const readUnguarded = <O>(
+  what: string,
+  options: unknown,
+  known: ReadonlyArray<string>,
+  isRequired: boolean
+): Result.Result<O, Fault> => {
   const copy: Record<string, unknown> = {}
-  if (options === undefined) return Result.succeed(copy as O)
+  if (options === undefined && !isRequired) return Result.succeed(copy as O)
   if (!Predicate.isObject(options) || Array.isArray(options)) {
     return Result.fail({ option: what, message: `${what} must be an object, and is ${quote(options)}.` })
   }
@@ -62,18 +72,28 @@ const unreadable = (what: string, thrown: unknown): string =>
 export const faultOf = (what: string, options: unknown, known: ReadonlyArray<string>): Fault | undefined =>
   Result.match(read(what, options, known), { onFailure: (fault) => fault, onSuccess: () => undefined })
 
+/** The error of an operation for a parameter at fault. */
+const rejectFor = (operation: string) => ({ message, option }: Fault): BadRequestError =>
+  badRequest({ operation, parameter: option, message })
+
 /** Copies the options, and fails where they have a name that `operation` does not know. */
 export const copy = <O>(
   operation: string,
   what: string,
   options: O,
-  known: ReadonlyArray<string>
+  known: ReadonlyArray<string>,
+  isRequired = false
 ): Effect.Effect<NonNullable<O>, BadRequestError> =>
+  Effect.suspend(() => Effect.mapError(Effect.fromResult(read(what, options, known, isRequired)), rejectFor(operation)))
+
+/** {@link copy} for the options of a client, of a route, or of another part that is configured. */
+export const copyConfig = <O>(
+  what: string,
+  options: O,
+  known: ReadonlyArray<string>
+): Effect.Effect<NonNullable<O>, ConfigError> =>
   Effect.suspend(() =>
-    Effect.mapError(
-      Effect.fromResult(read(what, options, known)),
-      ({ message, option }) => badRequest({ operation, parameter: option, message })
-    )
+    Effect.mapError(Effect.fromResult(read(what, options, known)), (fault) => new ConfigError(fault))
   )
 
 /** {@link copy} for an object that must be given. */
@@ -82,12 +102,7 @@ export const copyRequired = <O>(
   what: string,
   options: O,
   known: ReadonlyArray<string>
-): Effect.Effect<NonNullable<O>, BadRequestError> =>
-  options === undefined
-    ? Effect.fail(
-      badRequest({ operation, parameter: what, message: `${what} must be an object, and is undefined.` })
-    )
-    : copy(operation, what, options, known)
+): Effect.Effect<NonNullable<O>, BadRequestError> => copy(operation, what, options, known, true)
 
 /**
  * Runs what reads an argument of the caller. Where that throws, as a revoked Proxy does, the call fails with the words of the
@@ -133,6 +148,19 @@ const units = [
 
 const readDuration = Option.liftThrowable(Duration.fromInput)
 
+/** Whether a value is of its kind, or left out. Otherwise `reject` makes the error from the fault. */
+const check = <E>(
+  reject: (fault: Fault) => E,
+  option: string,
+  value: unknown,
+  isKind: (value: unknown) => boolean,
+  expected: string,
+  show = quote
+): Effect.Effect<void, E> =>
+  value === undefined || is(isKind, value)
+    ? Effect.void
+    : Effect.fail(reject({ option, message: `${option} is ${show(value)}; it must be ${expected}.` }))
+
 /** Fails where a value is not of its kind. `undefined` counts as left out. */
 export const checkKind = (
   operation: string,
@@ -140,12 +168,29 @@ export const checkKind = (
   value: unknown,
   isKind: (value: unknown) => boolean,
   expected: string
-): Effect.Effect<void, BadRequestError> =>
-  value === undefined || is(isKind, value)
-    ? Effect.void
-    : Effect.fail(
-      badRequest({ operation, parameter, message: `${parameter} is ${quote(value)}; it must be ${expected}.` })
-    )
+): Effect.Effect<void, BadRequestError> => check(rejectFor(operation), parameter, value, isKind, expected)
+
+/** {@link checkKind} for an option of a client, of a route, or of another part that is configured. */
+export const checkConfig = (
+  option: string,
+  value: unknown,
+  isKind: (value: unknown) => boolean,
+  expected: string,
+  show = quote
+): Effect.Effect<void, ConfigError> => check((fault) => new ConfigError(fault), option, value, isKind, expected, show)
+
+/** Reads a duration of a configuration, which must be longer than zero. */
+export const durationConfig = (option: string, input: unknown): Effect.Effect<Duration.Duration, ConfigError> =>
+  Option.match(Option.filter(durationOf(input), Duration.isPositive), {
+    onNone: () =>
+      Effect.fail(
+        new ConfigError({ option, message: `${option} is ${quote(input)}; it must be a duration above zero.` })
+      ),
+    onSome: Effect.succeed
+  })
+
+/** Whether a value is a whole number above zero. */
+export const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) > 0
 
 /** Fails where text is something else, or blank. */
 export const checkText = (operation: string, parameter: string, value: unknown): Effect.Effect<void, BadRequestError> =>
@@ -155,11 +200,14 @@ const isText = (value: unknown): value is string => typeof value === "string" &&
 
 /** Fails where a value is no absolute URL. The query of a URL may hold a secret, so it is not shown. */
 export const checkUrl = (operation: string, parameter: string, value: unknown): Effect.Effect<void, BadRequestError> =>
-  value === undefined || isUrl(value) ? Effect.void : Effect.fail(badRequest({
-    operation,
+  check(
+    rejectFor(operation),
     parameter,
-    message: `${parameter} is ${quoteLink(value)}; it must be an absolute URL, such as "https://example.com/hook".`
-  }))
+    value,
+    isUrl,
+    "an absolute URL, such as \"https://example.com/hook\"",
+    quoteLink
+  )
 
 const isUrl = (value: unknown): boolean => typeof value === "string" && URL.canParse(value)
 

@@ -1,4 +1,5 @@
-/** Takes keys and the signatures of links out of text that came from outside. */
+/** Removes keys and the signatures of links from text that came from outside. */
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 
@@ -14,13 +15,41 @@ const readSecret = Option.liftThrowable((secret: unknown): string | undefined =>
  * Makes a function that replaces the key in a text by `<redacted>`: as it is, and as servers and proxies write it when they
  * echo a request in JSON, in an address, in HTML or in base64.
  */
-export const scrubber = (secret: string): (text: string) => string => {
+const scrubber = (secret: string): (text: string) => string => {
   const forms = formsOf(secret)
   return (text) =>
     forms.some((form) => text.includes(form))
       ? forms.reduce((text, form) => text.replaceAll(form, "<redacted>"), text)
       : text
 }
+
+/** Removes a key, and what else is secret, from text. */
+export interface Cleaner {
+  /** Removes the key. */
+  readonly key: (text: string) => string
+  /** Removes the key and the signatures of links from a text that an error quotes. */
+  readonly text: (text: string) => string
+  /** Removes the key from a successful response. */
+  readonly answer: (text: string) => string
+  /** Names the host of a redirect. */
+  readonly host: (host: string) => string
+}
+
+/** The shortest key that is removed from a successful response. A shorter one, as in tests, could be a word of the response. */
+const minKeyLength = 12
+
+export const cleaner = (secret: string): Cleaner => {
+  const scrub = scrubber(secret)
+  return {
+    key: scrub,
+    text: (text) => hideLinks(scrub(text)),
+    answer: secret.length < minKeyLength ? identity : scrub,
+    // A host is lower case and has letters, digits and few other characters
+    host: (host) => squeeze(host).includes(squeeze(secret)) ? "elsewhere" : `to ${host}`
+  }
+}
+
+const squeeze = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]/g, "")
 
 /** The shortest key that is looked for in base64. Parts of a shorter one could be in any text. */
 const minBase64 = 9

@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Schema from "effect/Schema"
-import type * as Http from "../internal/http/api.ts"
+import type * as Http from "../internal/http/call.ts"
 import { checkId } from "../internal/id.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import type { RequestError } from "../RunError.ts"

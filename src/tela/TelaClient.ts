@@ -35,6 +35,7 @@ import type * as Stream from "effect/Stream"
 import type { ClientOptions } from "../ClientOptions.ts"
 import type { AnySchema } from "./internal/anySchema.ts"
 import * as Client from "../internal/http/client.ts"
+import type { Secret } from "../internal/http/credential.ts"
 import * as Mock from "../internal/mock.ts"
 import {
   ConfigError,
@@ -447,8 +448,8 @@ const readCredential = Effect.gen(function*() {
 
 /** Takes the API key or the JWT, whichever was given. */
 const chooseCredential = (
-  { apiKey, jwt }: { readonly apiKey?: Client.Secret | undefined; readonly jwt?: Client.Secret | undefined }
-): Effect.Effect<{ readonly option: string; readonly value: Client.Secret | undefined }, ConfigError> =>
+  { apiKey, jwt }: { readonly apiKey?: Secret | undefined; readonly jwt?: Secret | undefined }
+): Effect.Effect<{ readonly option: string; readonly value: Secret | undefined }, ConfigError> =>
   apiKey !== undefined && jwt !== undefined
     ? Effect.fail(
       new ConfigError({ message: "Both an API key and a JWT were given. Give one of them.", option: "apiKey" })

@@ -7,7 +7,7 @@
 import type * as DateTime from "effect/DateTime"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
-import type * as Http from "../internal/http/api.ts"
+import type * as Http from "../internal/http/call.ts"
 import * as Paginate from "./internal/paginate.ts"
 import type { RequestError } from "../RunError.ts"
 import * as Page from "./TelaPage.ts"

@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type * as Http from "../internal/http/api.ts"
+import type * as Http from "../internal/http/call.ts"
 import { checkId } from "../internal/id.ts"
 import * as Options from "../internal/options.ts"
 import { get } from "./internal/get.ts"

@@ -10,7 +10,6 @@ import type { Place } from "./kind.ts"
 import { clientsOn } from "../support/clients.ts"
 import { answering, noRequests, withoutWeb } from "../support/http.ts"
 
-const platform = "src/internal/http/fetchPlatform.ts"
 const hub = "src/Webhooks.ts"
 const describe = "src/internal/describe.ts"
 
@@ -129,7 +128,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "bounds: an answer that announces too much is not read",
     mutant: {
-      file: platform,
+      file: "src/internal/http/body.ts",
       find: "if (length !== undefined && Number(length) > maxBytes)",
       replace: "if (length === \"\")"
     },
@@ -140,12 +139,12 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "bounds: an answer that announces nothing is read so far and no further",
-    mutant: { file: platform, find: "return bytes <= maxBytes\n", replace: "return true\n" },
+    mutant: { file: "src/internal/http/body.ts", find: "return bytes <= maxBytes\n", replace: "return true\n" },
     inputs: { "of 200": endless(200), "of an error": endless(503), "of a refusal": endless(402) }
   },
   {
     name: "bounds: an answer that was cut off there is not taken for the whole",
-    mutant: { file: platform, find: "bytes > maxBytes ? undefined : text", replace: "text" },
+    mutant: { file: "src/internal/http/body.ts", find: "bytes > maxBytes ? undefined : text", replace: "text" },
     inputs: Object.fromEntries([" ", "x"].map((text) => [
       `of ${JSON.stringify(text)}`,
       () =>
@@ -229,7 +228,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "bounds: an error keeps so much of a body",
-    mutant: { file: "src/internal/http/api.ts", find: "clean.length > maxBodyLength ? undefined :", replace: "" },
+    mutant: { file: "src/internal/http/response.ts", find: "clean.length > maxBodyLength ? undefined :", replace: "" },
     inputs: {
       "of one text": refusedWith(JSON.stringify({ success: false, error: { message: long } })),
       "of many members": refusedWith(JSON.stringify(Object.fromEntries(Array.from({ length: 9000 }, (_, n) => [n, n]))))

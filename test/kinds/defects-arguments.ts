@@ -348,7 +348,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "reserveTurn: a delay without end limits nothing",
     mutant: {
-      file: "src/internal/http/client.ts",
+      file: "src/internal/http/rateLimit.ts",
       find: "Option.filter(Options.durationOf(consumed?.delay), Duration.isFinite)",
       replace: "Options.durationOf(consumed?.delay)"
     },

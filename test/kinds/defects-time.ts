@@ -346,8 +346,6 @@ const endless = (piece: Uint8Array, init?: ResponseInit) =>
 
 const pieceOf = (piece: unknown) => http(response({ start: (controller) => controller.enqueue(piece) }))
 
-const platform = "src/internal/http/fetchPlatform.ts"
-
 export const places: ReadonlyArray<Place> = [
   {
     name: "a push never makes the next poll later than it was planned",
@@ -435,7 +433,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a piece of an answer that is not bytes is a failure",
     mutant: {
-      file: platform,
+      file: "src/internal/http/body.ts",
       find: "reader.read().then(onPiece).catch(onFailure)",
       replace: "reader.read().then(onPiece, onFailure)"
     },
@@ -449,7 +447,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "an answer is let go of without waiting, whatever its cancel does",
     mutant: {
-      file: platform,
+      file: "src/internal/http/body.ts",
       find: "new Promise((resolve) => resolve(cancel())).catch(constVoid)",
       replace: "cancel()"
     },
@@ -473,7 +471,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "any other body is let go of in the background",
     mutant: {
-      file: platform,
+      file: "src/internal/http/body.ts",
       find: "(scope, exit) => inBackground(Scope.close(scope, exit))",
       replace: "(scope, exit) => Scope.close(scope, exit)"
     },
@@ -496,7 +494,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a piece of a file that is not bytes is a failure",
-    mutant: { file: platform, find: "Arr.map(pieces, toBytes)", replace: "pieces as Arr.NonEmptyArray<Uint8Array>" },
+    mutant: {
+      file: "src/internal/http/body.ts",
+      find: "Arr.map(pieces, toBytes)",
+      replace: "pieces as Arr.NonEmptyArray<Uint8Array>"
+    },
     inputs: Object.fromEntries(
       [null, {}, 5].map((piece) => [JSON.stringify(piece), failsAs(downloaded(pieceOf(piece)), "ArtifactError")])
     )
@@ -505,7 +507,7 @@ export const places: ReadonlyArray<Place> = [
     name: "a piece of a stream that is not bytes is an interruption",
     mutant: {
       file: "src/tela/internal/streamReader.ts",
-      find: "Result.try(() => FetchPlatform.toBytes(value))",
+      find: "Result.try(() => Body.toBytes(value))",
       replace: "Result.succeed(value as Uint8Array)"
     },
     inputs: Object.fromEntries(
@@ -516,7 +518,7 @@ export const places: ReadonlyArray<Place> = [
     name: "a stream lets go of its body without waiting",
     mutant: {
       file: "src/tela/internal/streamReader.ts",
-      find: "const cancel = Effect.sync(() => FetchPlatform.release(() => body.cancel()))",
+      find: "const cancel = Effect.sync(() => Body.release(() => body.cancel()))",
       replace: "const cancel = Effect.promise(() => body.cancel())"
     },
     inputs: Object.fromEntries(
@@ -530,7 +532,7 @@ export const places: ReadonlyArray<Place> = [
     name: "a stream looks at the time while it reads what is ready",
     mutant: {
       file: "src/tela/internal/streamReader.ts",
-      find: "if (++count % FetchPlatform.piecesPerTurn === 0) fork(readInNextTurn)",
+      find: "if (++count % Body.piecesPerTurn === 0) fork(readInNextTurn)",
       replace: "if (++count < 0) fork(readInNextTurn)"
     },
     inputs: {
@@ -550,7 +552,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "an answer that is read looks at the time while pieces are ready",
     mutant: {
-      file: platform,
+      file: "src/internal/http/body.ts",
       find: "if (++count < piecesPerTurn) return next()",
       replace: "if (++count < Infinity) return next()"
     },
@@ -591,7 +593,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a client of the program that throws, or gives no response, is a failure of the transport",
     mutant: {
-      file: "src/internal/http/api.ts",
+      file: "src/internal/http/send.ts",
       find: "Effect.catchDefect((cause) =>",
       replace: "Effect.catchIf(() => false, (cause) =>"
     },

@@ -955,7 +955,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "the slot of the rate limiter is left whatever happens in it",
     mutant: {
-      file: "src/internal/http/client.ts",
+      file: "src/internal/http/rateLimit.ts",
       find: "Effect.ensuring(restore(take), Effect.sync(leave))",
       replace: "Effect.tap(restore(take), Effect.sync(leave))"
     },

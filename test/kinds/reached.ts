@@ -495,8 +495,8 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "only a failure before the response can be one of the connection",
     mutant: {
-      file: http,
-      find: "status !== undefined || reason._tag !== \"TransportError\" || !isUnsent",
+      file: "src/internal/http/errors.ts",
+      find: "response !== undefined || reason._tag !== \"TransportError\" || !isUnsent",
       replace: "!isUnsent"
     },
     inputs: {
@@ -512,7 +512,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a client that repeats requests sends a create once",
-    mutant: { file: http, find: "call.isSentOnce === true", replace: "false" },
+    mutant: { file: "src/internal/http/send.ts", find: "isSentOnce !== true", replace: "true" },
     inputs: {
       "a client with HttpClient.retry": creates(({ index }) => index === 0 ? coded("ECONNRESET") : accepted(), {
         tag: "CreateOutcomeUnknownError",
@@ -533,7 +533,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "an error that carries a response is read like that response",
     mutant: {
-      file: http,
+      file: "src/internal/http/send.ts",
       find: "HttpClientError.isHttpClientError(error) ? error.response : undefined",
       replace: "undefined"
     },
@@ -551,7 +551,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a known status decides although its body is missing",
-    mutant: { file: http, find: "arrived === undefined || isSuccess(arrived.status)", replace: "true" },
+    mutant: {
+      file: http,
+      find: "!Response.isSuccess(attempt.response.status)\n    ? Response.fail",
+      replace: "false\n    ? Response.fail"
+    },
     inputs: {
       "403 with a body that stalls": creates(() => new Response(brokenBody(), { status: 403 }), {
         tag: "PermissionDeniedError"
@@ -564,7 +568,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a document that arrived whole counts, although its body does not end",
-    mutant: { file: http, find: "isWholeDocument(received)", replace: "false" },
+    mutant: { file: http, find: "Response.isWholeDocument(attempt.text)", replace: "false" },
     inputs: {
       "of Spine, then a reset": creates(() => new Response(brokenBody(coded("ECONNRESET"), createdBySpine)), {
         tag: "success",
@@ -591,7 +595,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a POST is not repeated where it is redirected to",
-    mutant: { file: http, find: "method !== \"GET\" && method !== \"HEAD\" ||", replace: "" },
+    mutant: {
+      file: "src/internal/http/redirects.ts",
+      find: "if (method !== \"GET\" && method !== \"HEAD\") return undefined",
+      replace: ""
+    },
     inputs: {
       "303 within the provider's origin": creates(
         ({ index }) => index === 0 ? new Response(null, { status: 303, headers: { location: "/v1/run" } }) : accepted(),
@@ -687,7 +695,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a body that says itself that it is an error leaves no run, whatever its status",
-    mutant: { file: http, find: "?.isRefusal === true", replace: "?.isRefusal === undefined" },
+    mutant: {
+      file: "src/internal/http/response.ts",
+      find: "?.isRefusal === true",
+      replace: "?.isRefusal === undefined"
+    },
     inputs: {
       "200 and no credits": creates(() => json({ success: false, error: "Insufficient credits" }), {
         tag: "BadRequestError",
@@ -829,7 +841,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "requests that prepare a create are not counted as the create",
-    mutant: { file: http, find: "if (sends !== undefined) Sends.reset(sends)", replace: "" },
+    mutant: { file: "src/internal/http/send.ts", find: "if (sends !== undefined) Sends.reset(sends)", replace: "" },
     inputs: {
       "a token before a create that is refused": prepares(400, "BadRequestError"),
       "a token before a create that meets a limit": prepares(402, "UsageLimitError")
@@ -961,7 +973,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a request that was not written is surely not sent, whatever failed",
-    mutant: { file: http, find: "Sends.isUnwritten(sends) || neverSent(cause)", replace: "neverSent(cause)" },
+    mutant: {
+      file: "src/internal/http/errors.ts",
+      find: "Sends.isUnwritten(sends) || neverSent(cause)",
+      replace: "neverSent(cause)"
+    },
     inputs: {
       "undici closes in the handshake": endsOn(node, "https", "TransportError", "closes"),
       "undici of one connection closes in the handshake": endsOn(
@@ -974,7 +990,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a request that times out before it was written is surely not sent",
-    mutant: { file: http, find: "arrived === undefined && Sends.isUnwritten(call.sends)", replace: "false" },
+    mutant: {
+      file: "src/internal/http/errors.ts",
+      find: "response === undefined && Sends.isUnwritten(sends)",
+      replace: "false"
+    },
     inputs: {
       "through fetch": endsOn(fetching, "https", "RequestTimeoutError"),
       "through undici": endsOn(node, "https", "RequestTimeoutError")

@@ -37,8 +37,7 @@ const place = (name: Rude.Name, what: string, mutant: Removal, ...shown: readonl
   )
 })
 
-const http = "src/internal/http/api.ts"
-const platform = "src/internal/http/fetchPlatform.ts"
+const response = "src/internal/http/response.ts"
 const wire = "src/internal/responseSchema.ts"
 const sse = "src/tela/internal/sse.ts"
 const artifact = "src/Artifact.ts"
@@ -53,7 +52,7 @@ const downloads = [{ journey: "artifacts are downloaded" }, {
 }] as const
 const runs = [{ journey: "Spine: a run is created" }, { journey: "Tela: an asynchronous" }] as const
 
-const isPage = `!/html/i.test(headers["content-type"] ?? "")`
+const isPage = `/html/i.test(headers["content-type"] ?? "")`
 const lenient =
   "Schema.NullOr(schema).pipe(Schema.catchDecoding(() => Effect.succeedSome(null))) as Schema.Constraint as S"
 
@@ -72,7 +71,11 @@ export const places: ReadonlyArray<Place> = [
   place(
     "noContentLength",
     "a response of unknown length is read",
-    { file: platform, find: "length !== undefined && Number(length) > maxBytes", replace: "length === undefined" },
+    {
+      file: "src/internal/http/body.ts",
+      find: "length !== undefined && Number(length) > maxBytes",
+      replace: "length === undefined"
+    },
     { journey: "Tela: an asynchronous" },
     { promise: "wait, promise 1" }
   ),
@@ -86,30 +89,34 @@ export const places: ReadonlyArray<Place> = [
   place(
     "noContentType",
     "a stream is read whatever its content type",
-    { file: http, find: isPage, replace: `/json|event-stream/.test(headers["content-type"] ?? "")` },
+    { file: response, find: isPage, replace: `!/json|event-stream/.test(headers["content-type"] ?? "")` },
     ...streams
   ),
   place(
     "oddContentType",
     "the case of a content type does not count",
     {
-      file: http,
+      file: response,
       find: isPage,
-      replace: `/^(?:$|[a-z-]+\\/[a-z-]+(?:; charset=utf-8)?$)/.test(headers["content-type"] ?? "")`
+      replace: `!/^(?:$|[a-z-]+\\/[a-z-]+(?:; charset=utf-8)?$)/.test(headers["content-type"] ?? "")`
     },
     ...streams
   ),
   place(
     "noRequestId",
     "a response needs no request id",
-    { file: http, find: "return id === undefined ? undefined : scrub(id)", replace: "return scrub(id!.trim())" },
+    {
+      file: response,
+      find: "return id === undefined ? undefined : cleaner.text(id)",
+      replace: "return cleaner.text(id!.trim())"
+    },
     ...runs
   ),
   place(
     "oddRetryAfter",
     "a Retry-After that makes no sense changes nothing",
     {
-      file: http,
+      file: "src/internal/http/retry.ts",
       find: "if (Result.isFailure(parsed)) return undefined",
       replace: "if (Result.isFailure(parsed)) return Duration.minutes(1)"
     },
@@ -119,14 +126,14 @@ export const places: ReadonlyArray<Place> = [
   place(
     "redirects",
     "a redirect within the provider's origin is followed",
-    { file: http, find: "const maxRedirects = 3", replace: "const maxRedirects = 0" },
+    { file: "src/internal/http/redirects.ts", find: "const maxRedirects = 3", replace: "const maxRedirects = 0" },
     { journey: "Spine: the canvas of a run" },
     { journey: "Tela: files are uploaded" }
   ),
   place(
     "otherSuccessStatus",
     "every 2xx is a success",
-    { file: http, find: "status >= 200 && status < 300", replace: "status === 200" },
+    { file: response, find: "status >= 200 && status < 300", replace: "status === 200" },
     ...runs
   ),
   place(
@@ -139,7 +146,7 @@ export const places: ReadonlyArray<Place> = [
     "jsonWhitespace",
     "white space around JSON is no text",
     {
-      file: http,
+      file: "src/internal/describe.ts",
       find: "const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))",
       replace:
         "const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(/^\\s/.test(text) ? `?${text}` : text))"

@@ -12,9 +12,7 @@ import type { Place } from "./kind.ts"
 import { recordSpans } from "../support/spans.ts"
 import { type Answer, answering } from "../support/http.ts"
 
-const http = "src/internal/http/api.ts"
 const secret = "src/internal/secret.ts"
-const client = "src/internal/http/client.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const key = "sk_planted<&>'key'_0001"
@@ -92,7 +90,11 @@ const proxyHides = (proxy: string) => () =>
 export const places: ReadonlyArray<Place> = [
   {
     name: "secrets: the body of an error has no key",
-    mutant: { file: http, find: "const clean = cleaner.key(text)", replace: "const clean = text" },
+    mutant: {
+      file: "src/internal/http/response.ts",
+      find: "const clean = attempt.cleaner.key(text ?? \"\")",
+      replace: "const clean = text ?? \"\""
+    },
     inputs: {
       "a short one, in text": shortKeyHides(refusal("bad key planted", { "content-type": "text/plain" })),
       "a short one, in a member of JSON": shortKeyHides(refusal(JSON.stringify({ header: { "x-api-key": "planted" } })))
@@ -128,7 +130,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "secrets: a cause of the transport has no key",
-    mutant: { file: http, find: "isClean(cause, cleaner) ? cause :", replace: "true ? cause :" },
+    mutant: {
+      file: "src/internal/http/errors.ts",
+      find: "isClean(cause, cleaner) ? cause :",
+      replace: "true ? cause :"
+    },
     inputs: {
       "in its message": errorsHide(() => new Error(`header x-api-key: ${key} is invalid`), part),
       "in what caused it": errorsHide(() => new TypeError("fetch failed", { cause: new Error(key) }), part),
@@ -137,7 +143,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "secrets: the id of a request is no key",
-    mutant: { file: http, find: "undefined : scrub(id)", replace: "undefined : id" },
+    mutant: { file: "src/internal/http/response.ts", find: "undefined : cleaner.text(id)", replace: "undefined : id" },
     inputs: {
       "as it is": errorsHide(refusal("{}", { "x-request-id": `req-${key}` }), part),
       "in a URL": errorsHide(refusal("{}", { "x-request-id": encodeURIComponent(key) }, 500), part)
@@ -145,7 +151,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "secrets: the host of a redirect is no key",
-    mutant: { file: http, find: "squeeze(host).includes(squeeze(secret)) ?", replace: "false ?" },
+    mutant: { file: "src/internal/secret.ts", find: "squeeze(host).includes(squeeze(secret)) ?", replace: "false ?" },
     inputs: Object.fromEntries([302, 308].map((status) => [
       `of ${status}`,
       errorsHide(refusal("", { location: "https://sk-planted-key-0001.evil.example/" }, status), "sk-planted-key")
@@ -153,7 +159,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "secrets: a quotation has no signature of a link",
-    mutant: { file: http, find: "text: (text) => hideLinks(scrub(text)),", replace: "text: (text) => scrub(text)," },
+    mutant: {
+      file: "src/internal/secret.ts",
+      find: "text: (text) => hideLinks(scrub(text)),",
+      replace: "text: (text) => scrub(text),"
+    },
     inputs: {
       "of a transport that failed": errorsHide(() => new Error(`GET ${link} failed`), "planted-signature"),
       "of a content type": errorsHide(
@@ -164,7 +174,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "secrets: a key that no header can carry is refused before a client shows it",
-    mutant: { file: client, find: "!/^[\\u0021-\\u007e]+$/.test(value)", replace: "false" },
+    mutant: { file: "src/internal/http/credential.ts", find: "!/^[\\u0021-\\u007e]+$/.test(value)", replace: "false" },
     inputs: {
       "with a line break": () =>
         Effect.map(Effect.flip(spineOn(refusal("{}"), Redacted.make("planted\n"))), (error) => {
@@ -181,7 +191,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "secrets: why a key could not be had is not shown",
     mutant: {
-      file: client,
+      file: "src/internal/http/credential.ts",
       find: "`failed${kindOf(Cause.squash(cause))}`",
       replace: "`failed ${String(Cause.squash(cause))}`"
     },

@@ -90,7 +90,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "services: the limiter of the context is used where no option gives one",
     mutant: {
-      file: client,
+      file: "src/internal/http/rateLimit.ts",
       find: "options.limiter ?? Option.getOrUndefined(yield* Effect.serviceOption(RateLimiter.RateLimiter))",
       replace: "options.limiter"
     },

@@ -338,7 +338,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "A body without a reader is read from its iterable, or as a whole",
     mutant: {
-      file: platform,
+      file: "src/internal/http/body.ts",
       find: "if (web === undefined || isWebStream(web.body)) return response.stream",
       replace: "if (web === undefined || web.body != null) return response.stream"
     },
@@ -356,7 +356,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "Chunks that are strings are taken as UTF-8",
     mutant: {
-      file: platform,
+      file: "src/internal/http/body.ts",
       find: `if (typeof piece === "string") return new TextEncoder().encode(piece)`,
       replace: ""
     },
@@ -367,7 +367,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "A response that has text() alone is read by it",
-    mutant: { file: platform, find: ": web.text !== undefined\n    ? web.text().then(toBytes)\n", replace: "" },
+    mutant: {
+      file: "src/internal/http/body.ts",
+      find: ": web.text !== undefined\n    ? web.text().then(toBytes)\n",
+      replace: ""
+    },
     inputs: {
       "a file": () => is(download(like((text) => ({ text: async () => text }))), "a file"),
       "events": () => is(streamed(like(() => ({ body: null, text: async () => events.join("") }))), "done")
@@ -376,7 +380,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "A body that another reader has begun is not begun again",
     mutant: {
-      file: platform,
+      file: "src/internal/http/body.ts",
       find: `web?.bodyUsed === true || isWebStream(body) && body.locked ? "taken" : `,
       replace: ""
     },
@@ -396,7 +400,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "A small length is no bound for a body that was decoded",
-    mutant: { file: platform, find: `headers["content-encoding"] === undefined && `, replace: "" },
+    mutant: { file: "src/internal/http/body.ts", find: `headers["content-encoding"] === undefined && `, replace: "" },
     inputs: Object.fromEntries(["gzip", "br"].map((encoding) => [
       `${encoding} of 20 bytes that decodes to a megabyte is read no further than maxResponseBytes`,
       () =>
@@ -414,7 +418,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "An answer that the client left compressed is named, and not asked for again",
-    mutant: { file: "src/internal/http/api.ts", find: "if (encoding !== undefined) {", replace: "if (false) {" },
+    mutant: { file: "src/internal/http/response.ts", find: "if (encoding !== undefined) {", replace: "if (false) {" },
     inputs: Object.fromEntries(["br", "x-gzip"].map((encoding) => [
       `in ${encoding}, by a client that decodes nothing`,
       () =>
@@ -553,7 +557,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "A limit that a dispatcher reached is found in the causes of what fetch throws",
-    mutant: { file: platform, find: "    part = cause\n", replace: "    return undefined\n" },
+    mutant: {
+      file: "src/internal/http/causes.ts",
+      find: "return proxyAdvice\n    }\n",
+      replace: "return proxyAdvice\n    }\n    return undefined\n"
+    },
     inputs: Object.fromEntries(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"].map((code) => [
       code,
       () =>

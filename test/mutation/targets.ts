@@ -20,6 +20,22 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
     "test/internal/http/api.test.ts",
     "test/internal/http/clients.test.ts"
   ],
+  "src/internal/http/errors.ts": [
+    "test/internal/http/api.test.ts",
+    "test/internal/http/clients.test.ts"
+  ],
+  "src/internal/http/redirects.ts": [
+    "test/internal/http/api.test.ts",
+    "test/internal/http/clients.test.ts"
+  ],
+  "src/internal/http/response.ts": [
+    "test/internal/http/api.test.ts",
+    "test/internal/http/clients.test.ts"
+  ],
+  "src/internal/http/retry.ts": [
+    "test/internal/http/api.test.ts",
+    "test/internal/http/clients.test.ts"
+  ],
   "src/internal/polling/pollLoop.ts": ["test/internal/polling/pollLoop.test.ts"],
   "src/internal/http/transfer.ts": [
     "test/internal/http/transfer.test.ts",

@@ -184,67 +184,77 @@ export const mutants: ReadonlyArray<Mutant> = [
     "call.retryWhile ?? ((error) => error.isRetryable)",
     "call.retryWhile ?? (() => true)"
   ),
-  mutant(http, "nothing is retried", "mayRetry(first)\n", "mayRetry(first) && false\n"),
+  mutant("src/internal/http/retry.ts", "nothing is retried", "while: mayRetry", "while: () => false"),
   mutant(
-    http,
+    "src/internal/http/retry.ts",
     "a retry does not wait for Retry-After",
-    "error.retryAfter === undefined\n                      ? delay",
-    "true\n                      ? delay"
+    "retryAfter === undefined\n",
+    "true\n"
   ),
   mutant(
-    http,
+    "src/internal/http/retry.ts",
     "a retry waits for Retry-After without a ceiling",
-    "Duration.min(error.retryAfter, ceiling)",
-    "error.retryAfter"
+    "Duration.min(retryAfter, retryAfterCeiling)",
+    "retryAfter"
   ),
-  mutant(http, "attempts are not counted", "retry(error, attempts + 1)", "retry(error, 1)"),
+  mutant(http, "attempts are not counted", "attempts: ++attempts", "attempts: 1"),
   mutant(
     http,
     "a request may take for ever",
-    "TimerQueue.within(answer(request), Duration.toMillis(timeout), timedOut)",
-    "TimerQueue.within(answer(request), Infinity, timedOut)"
+    "TimerQueue.within(exchange(request), Duration.toMillis(timeout), timedOut)",
+    "TimerQueue.within(exchange(request), Infinity, timedOut)"
   ),
-  mutant(http, "a page that is no JSON ends the wait", "not JSON.`, true)", "not JSON.`, false)"),
   mutant(
-    http,
+    "src/internal/http/response.ts",
+    "a page that is no JSON ends the wait",
+    "not JSON.`, true)",
+    "not JSON.`, false)"
+  ),
+  mutant(
+    "src/internal/http/response.ts",
     "an answer of another form is asked for again",
-    "          }).`,\n          isStale,\n",
-    "          }).`,\n          true,\n"
+    "        isStale,\n",
+    "        true,\n"
   ),
-  mutant(http, "500 is a bad request", "return status >= 500", "return status > 500"),
+  mutant("src/internal/http/errors.ts", "500 is a bad request", "return status >= 500", "return status > 500"),
   mutant(
-    http,
+    "src/internal/http/errors.ts",
     "a refused connection counts as made",
-    "reached: status !== undefined || reason._tag !== \"TransportError\" || !isUnsent",
+    "reached: response !== undefined || reason._tag !== \"TransportError\" || !isUnsent",
     "reached: true"
   ),
   mutant(
-    http,
+    "src/internal/http/errors.ts",
     "a broken connection counts as never made",
-    "reached: status !== undefined || reason._tag !== \"TransportError\" || !isUnsent",
+    "reached: response !== undefined || reason._tag !== \"TransportError\" || !isUnsent",
     "reached: false"
   ),
   // HTTP: Retry-After
-  mutant(http, "Retry-After-Ms is not read", "/^\\d{1,15}$/.test(millis)", "false"),
+  mutant("src/internal/http/retry.ts", "Retry-After-Ms is not read", "/^\\d{1,15}$/.test(millis)", "false"),
   mutant(
-    http,
+    "src/internal/http/retry.ts",
     "Retry-After-Ms counts seconds",
     "return Duration.millis(Number(millis))",
     "return Duration.seconds(Number(millis))"
   ),
   mutant(
-    http,
+    "src/internal/http/retry.ts",
     "dates in Retry-After are not read",
     "return wait > 0 ? Duration.millis(wait) : undefined",
     "return undefined"
   ),
   mutant(
-    http,
+    "src/internal/http/retry.ts",
     "dates in Retry-After count from 1970",
     "const wait = DateTime.toEpochMillis(parsed.success.dateTime) - nowMillis",
     "const wait = DateTime.toEpochMillis(parsed.success.dateTime)"
   ),
-  mutant(http, "a number of any length is read", "header === undefined || header.length > 40", "header === undefined"),
+  mutant(
+    "src/internal/http/retry.ts",
+    "a number of any length is read",
+    "header === undefined || header.length > 40",
+    "header === undefined"
+  ),
   // HTTP: secrets
   mutant(
     secret,
@@ -253,11 +263,26 @@ export const mutants: ReadonlyArray<Mutant> = [
     "text"
   ),
   mutant(secret, "the key is not known in JSON", "    inJson(secret),\n", ""),
-  mutant(http, "an answer keeps the key", "minKeyLength ? identity : scrub", "minKeyLength ? identity : identity"),
-  mutant(http, "a request id keeps the key", "id === undefined ? undefined : scrub(id)", "id"),
-  mutant(http, "a redirect's host keeps the key", "squeeze(host).includes(squeeze(secret))", "false"),
   mutant(
-    http,
+    "src/internal/secret.ts",
+    "an answer keeps the key",
+    "minKeyLength ? identity : scrub",
+    "minKeyLength ? identity : identity"
+  ),
+  mutant(
+    "src/internal/http/response.ts",
+    "a request id keeps the key",
+    "id === undefined ? undefined : cleaner.text(id)",
+    "id"
+  ),
+  mutant(
+    "src/internal/secret.ts",
+    "a redirect's host keeps the key",
+    "squeeze(host).includes(squeeze(secret))",
+    "false"
+  ),
+  mutant(
+    "src/internal/http/errors.ts",
     "only the outermost cause is looked at",
     "[cause.message, cause.cause,",
     "[cause.message,"
@@ -275,13 +300,13 @@ export const mutants: ReadonlyArray<Mutant> = [
     "text.replace(form, \"<redacted>\")"
   ),
   mutant(
-    http,
+    "src/internal/http/errors.ts",
     "the message of a broken connection shows what it says",
-    "scrub(describeCause(cause) ?? description",
-    "(describeCause(cause) ?? description"
+    "cleaner.text(said ?? ",
+    "(said ?? "
   ),
   mutant(
-    http,
+    "src/internal/http/errors.ts",
     "the cause of a broken connection is kept as it came",
     "{ cause: scrubCause(cause, cleaner) }",
     "{ cause }"
@@ -293,13 +318,23 @@ export const mutants: ReadonlyArray<Mutant> = [
     "{ [\"x-key\"]:"
   ),
   mutant(
-    http,
+    "src/internal/http/redirects.ts",
     "redirects are followed anywhere, key in hand",
-    "return target.origin === baseUrl.origin ? target : undefined",
+    "return target?.origin === baseUrl.origin ? target : undefined",
     "return target"
   ),
-  mutant(http, "redirects are followed without end", "const maxRedirects = 3", "const maxRedirects = 300"),
-  mutant(http, "redirects at home are not followed", "const maxRedirects = 3", "const maxRedirects = 0"),
+  mutant(
+    "src/internal/http/redirects.ts",
+    "redirects are followed without end",
+    "const maxRedirects = 3",
+    "const maxRedirects = 300"
+  ),
+  mutant(
+    "src/internal/http/redirects.ts",
+    "redirects at home are not followed",
+    "const maxRedirects = 3",
+    "const maxRedirects = 0"
+  ),
   // Creating
   mutant(
     create,
@@ -466,21 +501,21 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   // Jobs: the rate limiter
   mutant(
-    "src/internal/http/client.ts",
+    "src/internal/http/rateLimit.ts",
     "jobs: a turn of long ago is used",
     "readyAt !== undefined && readyAt > now()",
     "readyAt !== undefined"
   ),
   mutant(
-    "src/internal/http/client.ts",
+    "src/internal/http/rateLimit.ts",
     "jobs: nobody waits for a turn",
     "return millis > 0 ? Effect.sleep(millis) : Effect.void",
     "return Effect.void"
   ),
   mutant(
-    "src/internal/http/client.ts",
+    "src/internal/http/rateLimit.ts",
     "jobs: the whole limit may go at once",
-    "const bucket = Math.max(1, atOnce)",
+    "const bucket = Math.max(1, burst)",
     "const bucket = limit"
   ),
   // Jobs: answers about the run, in the form that was asked for

@@ -10,7 +10,7 @@ import type { Answer } from "../../RunSource.ts"
 import { CreateOutcomeUnknownError, OnCreatedError, type OnCreatedErrorOf, type RequestError } from "../../RunError.ts"
 import * as RunRef from "../ref.ts"
 import { messageOf, quote } from "../describe.ts"
-import type * as Http from "./api.ts"
+import type * as Http from "./call.ts"
 import * as Sends from "./sends.ts"
 import * as Telemetry from "../telemetry.ts"
 

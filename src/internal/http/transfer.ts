@@ -1,16 +1,12 @@
-/** What downloads and uploads of files have in common: links, attempts, and causes of failures that keep links secret. */
+/** What downloads and uploads of files have in common: links, statuses, and causes of failures that keep links secret. */
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import * as Predicate from "effect/Predicate"
-import * as FetchPlatform from "./fetchPlatform.ts"
-import { parseRetryAfter } from "./api.ts"
-
-export { isRefusedRedirect } from "./fetchPlatform.ts"
+import * as Body from "./body.ts"
+import * as Causes from "./causes.ts"
+import { type Failure, parseRetryAfter } from "./retry.ts"
 
 /**
  * Returns the address that a link names, or says what is wrong with it. A path, with a slash at its beginning or without, is one
@@ -41,22 +37,12 @@ export const checkAddress = (what: "link" | "location", address: string, base?: 
  * looks like an address or repeats a part of `link`.
  */
 export const cleanCause = (cause: unknown, link: string): { readonly cause?: Error; readonly words: string } => {
-  const said = describe(cause)
+  const said = cause instanceof Error ? Causes.describe(cause, true) : undefined
   if (said === undefined) return { words: "" }
   const text = partsOf(link).reduce((text, part) => text.replaceAll(part, "<link>"), said)
     .replaceAll(/[\w+.-]+:\/\/\S+|\S*\/\S*[?&=]\S*/g, "<link>")
-  const advice = FetchPlatform.adviceFor(cause)
+  const advice = Causes.adviceFor(cause)
   return { cause: new Error(text), words: advice === undefined ? ` (${text})` : ` (${text}). ${advice}` }
-}
-
-const describe = (cause: unknown, depth = 0): string | undefined => {
-  if (!(cause instanceof Error) || depth > 4) return undefined
-  const code = Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : undefined
-  const own = (cause.message || (code ?? cause.name)).replaceAll(/\s+/g, " ")
-  const inner = describe(cause.cause, depth + 1)
-  return `${own}${code === undefined || own.includes(code) ? "" : `, ${code}`}${
-    inner === undefined ? "" : `: ${inner}`
-  }`
 }
 
 /** What must not be shown of a link. Short parts are no secrets, and could be words of a message. */
@@ -69,16 +55,10 @@ const partsOf = (link: string): ReadonlyArray<string> => {
     .filter((part) => part.length >= 6)
 }
 
-/** What decides about it in an error. */
-interface Failure {
-  readonly isRetryable: boolean
-  readonly retryAfter?: Duration.Duration
-}
-
 /** What a status means, where it is not one of the file's server. */
 export const wordsOf = (status: number): string =>
   status === 407
-    ? `a proxy asks for credentials (407). ${FetchPlatform.proxyAdvice}`
+    ? `a proxy asks for credentials (407). ${Causes.proxyAdvice}`
     : `its server answered with ${status}`
 
 /** What a refusal says about trying again, for the error. */
@@ -104,8 +84,8 @@ export const isPage = (response: HttpClientResponse.HttpClientResponse): Effect.
   const { "content-length": length, "content-type": type = "" } = response.headers
   return /html/i.test(type) || length === "0" ||
       !/^(?:|text\/plain\b.*|application\/octet-stream\b.*)$/i.test(type.trim())
-    ? Effect.as(FetchPlatform.discard(response), /html/i.test(type))
-    : Stream.runHead(FetchPlatform.stream(response)).pipe(
+    ? Effect.as(Body.discard(response), /html/i.test(type))
+    : Stream.runHead(Body.stream(response)).pipe(
       // The server has taken the file by its status, whatever becomes of the body
       Effect.timeoutOption(headTimeout),
       Effect.map((head) => Option.isSome(Option.filter(Option.flatten(head), beginsPage))),
@@ -118,27 +98,3 @@ const headTimeout = "2 seconds"
 
 const beginsPage = (bytes: Uint8Array): boolean =>
   /^\s*<(?:!doctype html|html)\b/i.test(new TextDecoder().decode(bytes.subarray(0, 512)))
-
-/** Whether a body failed because the platform could not read a Blob, such as one of a file that has changed. */
-export const isUnreadableBlob = (cause: unknown, depth = 0): boolean =>
-  cause instanceof Error && depth < 4 &&
-  (cause.name === "NotReadableError" || isUnreadableBlob(cause.cause, depth + 1))
-
-/** Repeats what failed for a passing reason, and no sooner than its server asks. */
-export const retrying = <A, E, R>(
-  self: Effect.Effect<A, E, R>,
-  options: { readonly retry: Schedule.Schedule<unknown, never>; readonly retryAfterCeiling: Duration.Duration },
-  isFailure: (error: unknown) => error is Failure
-): Effect.Effect<A, E, R> =>
-  Effect.retry(self, {
-    // The schedule sees only what `while` lets through
-    schedule: Schedule.modifyDelay(options.retry as Schedule.Schedule<unknown>, ({ duration, input }) => {
-      const { retryAfter } = input as Failure
-      return Effect.succeed(
-        retryAfter === undefined
-          ? duration
-          : Duration.max(duration, Duration.min(retryAfter, options.retryAfterCeiling))
-      )
-    }),
-    while: (error) => isFailure(error) && error.isRetryable
-  })

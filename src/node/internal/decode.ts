@@ -10,7 +10,7 @@ import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Stream from "effect/Stream"
 import { Duplex, pipeline, Readable } from "node:stream"
 import * as zlib from "node:zlib"
-import { compressionsOf } from "../../internal/http/fetchPlatform.ts"
+import { compressionsOf } from "../../internal/http/body.ts"
 
 /** Statuses of responses without a body, and of one that is a part of a compressed file. */
 const undecodable: ReadonlySet<number> = new Set([204, 205, 206, 304])

@@ -10,11 +10,11 @@ import * as Create from "../../internal/http/create.ts"
 import { quote } from "../../internal/describe.ts"
 import * as FetchPlatform from "../../internal/http/fetchPlatform.ts"
 import * as FileLimits from "../../internal/fileLimits.ts"
-import type * as Http from "../../internal/http/api.ts"
+import type * as Http from "../../internal/http/call.ts"
 import * as Multipart from "./multipart.ts"
 import * as Options from "../../internal/options.ts"
 import * as RunRef from "../../internal/ref.ts"
-import * as Transfer from "../../internal/http/transfer.ts"
+import * as Causes from "../../internal/http/causes.ts"
 import {
   badRequest,
   type BadRequestError,
@@ -152,7 +152,7 @@ const send = (
     })
     // A file that fails in the middle of its form. The client fails with an error of its own, by which a Blob can be told
     const fileErrorOf = (error: { readonly cause?: unknown }): FileInputError | undefined =>
-      fileError ?? (Transfer.isUnreadableBlob(error.cause) ? FileInput.readError("a Blob", error.cause) : undefined)
+      fileError ?? (Causes.isUnreadableBlob(error.cause) ? FileInput.readError("a Blob", error.cause) : undefined)
     const { requestId, value } = yield* Create.create(
       api,
       {

@@ -13,12 +13,16 @@ import * as Stream from "effect/Stream"
 import * as FileInput from "../../FileInput.ts"
 import type { FileTransfer } from "../../internal/http/client.ts"
 import { quote, quoteLink } from "../../internal/describe.ts"
+import * as Body from "../../internal/http/body.ts"
 import * as FetchPlatform from "../../internal/http/fetchPlatform.ts"
 import * as FileLimits from "../../internal/fileLimits.ts"
-import * as Http from "../../internal/http/api.ts"
+import { causeOf, execute } from "../../internal/http/send.ts"
+import type * as Http from "../../internal/http/call.ts"
 import { Id } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
+import * as Causes from "../../internal/http/causes.ts"
 import * as Transfer from "../../internal/http/transfer.ts"
+import { retrying } from "../../internal/http/retry.ts"
 import * as Upload from "../../internal/http/upload.ts"
 import { badRequest, BadRequestError, FileInputError, type RequestError } from "../../RunError.ts"
 import { type FileOptions, isTelaFile, type TelaFile } from "../TelaFile.ts"
@@ -261,9 +265,9 @@ const put = (
         adviceFor(refusal)
       )
   const send = (request: HttpClientRequest.HttpClientRequest) =>
-    Effect.mapError(Http.execute(transfer.client, request), (error) => {
-      if (HttpClientError.isHttpClientError(error) && Transfer.isRefusedRedirect(error)) return redirected({})
-      const { words, ...cause } = Transfer.cleanCause(Http.causeOf(error), url.href)
+    Effect.mapError(execute(transfer.client, request), (error) => {
+      if (HttpClientError.isHttpClientError(error) && Causes.isRefusedRedirect(error)) return redirected({})
+      const { words, ...cause } = Transfer.cleanCause(causeOf(error), url.href)
       return failed(`its server gave no answer${words}`, { isRetryable: true, ...cause })
     })
   const attempt = Upload.whileMoving(
@@ -286,7 +290,7 @@ const put = (
     Effect.flatMap((response) =>
       response.status < 200 || response.status >= 300
         ? Effect.andThen(
-          FetchPlatform.discard(response),
+          Body.discard(response),
           Effect.flatMap(Transfer.refusal(response), (refusal) => Effect.fail(refusedWith(refusal)))
         )
         : Effect.flatMap(Transfer.isPage(response), (isPage) =>
@@ -308,7 +312,7 @@ const put = (
   // A stream may give its bytes only once
   return Stream.isStream(data)
     ? attempt
-    : Transfer.retrying(attempt, transfer, (error) => error instanceof FileInputError)
+    : retrying(attempt, transfer, (error) => error.isRetryable)
 }
 
 /** What to do about a refused upload. */

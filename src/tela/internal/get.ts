@@ -1,7 +1,7 @@
 /** Requests that read data. */
 import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type * as Http from "../../internal/http/api.ts"
+import type * as Http from "../../internal/http/call.ts"
 import type { RunRef } from "../../internal/ref.ts"
 import * as Telemetry from "../../internal/telemetry.ts"
 import type { RequestError } from "../../RunError.ts"

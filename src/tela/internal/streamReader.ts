@@ -18,8 +18,9 @@ import type * as Pull from "effect/Pull"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as FetchPlatform from "../../internal/http/fetchPlatform.ts"
-import type * as Http from "../../internal/http/api.ts"
+import * as Body from "../../internal/http/body.ts"
+import * as Causes from "../../internal/http/causes.ts"
+import type * as Http from "../../internal/http/call.ts"
 import * as TimerQueue from "../../internal/polling/timerQueue.ts"
 import * as Telemetry from "../../internal/telemetry.ts"
 import type { RunFailedError, StreamInterruptedError } from "../../RunError.ts"
@@ -92,9 +93,9 @@ export const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Outp
       // The consumer left before the end
       return end(reader, Exit.interrupt())
     })
-    const body = FetchPlatform.fetchBody(response)
+    const body = Body.fetchBody(response)
     reader.readMore = body === undefined || body === "taken"
-      ? yield* openStream(reader, FetchPlatform.stream(response))
+      ? yield* openStream(reader, Body.stream(response))
       : yield* openWeb(reader, body)
     return reader.next
   }))
@@ -143,14 +144,14 @@ const openWeb = <Output>(
 ): Effect.Effect<() => void, never, Scope.Scope> =>
   Effect.withFiber((fiber) => {
     const body = stream.getReader()
-    const cancel = Effect.sync(() => FetchPlatform.release(() => body.cancel()))
+    const cancel = Effect.sync(() => Body.release(() => body.cancel()))
     const fork = Effect.runForkWith(fiber.context)
     let isReading = false
     let count = 0
     const onPiece = ({ done, value }: ReadableStreamReadResult<unknown>) => {
       isReading = false
       if (done) return finish(reader)
-      const bytes = Result.try(() => FetchPlatform.toBytes(value))
+      const bytes = Result.try(() => Body.toBytes(value))
       if (Result.isFailure(bytes)) breakOff(reader, bytes.failure)
       else feed(reader, [bytes.success])
     }
@@ -166,7 +167,7 @@ const openWeb = <Output>(
     return Effect.as(Effect.addFinalizer(() => cancel), () => {
       if (isReading) return
       isReading = true
-      if (++count % FetchPlatform.piecesPerTurn === 0) fork(readInNextTurn)
+      if (++count % Body.piecesPerTurn === 0) fork(readInNextTurn)
       else read()
     })
   })
@@ -174,7 +175,7 @@ const openWeb = <Output>(
 /** Reads any other body in a fiber. A `TestClock` waits for a fiber, and not for a promise. */
 const openStream = <Output>(
   reader: Reader<Output>,
-  stream: ReturnType<typeof FetchPlatform.stream>
+  stream: ReturnType<typeof Body.stream>
 ): Effect.Effect<() => void, never, Scope.Scope> =>
   Effect.suspend(() => {
     const latch = Latch.makeUnsafe()
@@ -289,7 +290,7 @@ const die = <Output>(reader: Reader<Output>, cause: Cause.Cause<never>): void =>
 
 /** The connection broke. */
 const breakOff = <Output>(reader: Reader<Output>, cause: unknown): void =>
-  giveUp(reader, "transport", FetchPlatform.adviceFor(cause) ?? "the connection broke", cause)
+  giveUp(reader, "transport", Causes.adviceFor(cause) ?? "the connection broke", cause)
 
 /** The server took too long. */
 const timeOut = <Output>(reader: Reader<Output>): void => {

@@ -30,6 +30,9 @@ import { RunError, RunRef } from "canvas-runs"
 import { inspect } from "node:util"
 import { defaultRetry } from "../../../src/ClientOptions.ts"
 import * as Http from "../../../src/internal/http/api.ts"
+import type * as Call from "../../../src/internal/http/call.ts"
+import { parseRetryAfter } from "../../../src/internal/http/retry.ts"
+import { causeOf } from "../../../src/internal/http/send.ts"
 import { CurrentSends, make as makeSends, type Sends } from "../../../src/internal/http/sends.ts"
 
 const key = "k-Secret/0123456789"
@@ -67,7 +70,7 @@ const giving = (response: unknown) =>
 const json = (body: unknown, status = 200, headers: Record<string, string> = {}) =>
   new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", ...headers } })
 
-const make = (http: HttpClient.HttpClient, options: Partial<Http.Options> = {}) =>
+const make = (http: HttpClient.HttpClient, options: Partial<Call.Options> = {}) =>
   Http.make({
     client: http,
     baseUrl: new URL("https://api.test/base/"),
@@ -88,7 +91,7 @@ const make = (http: HttpClient.HttpClient, options: Partial<Http.Options> = {}) 
     ...options
   })
 
-const call = (fields: Partial<Http.Call<unknown>> = {}): Http.Call<unknown> => ({
+const call = (fields: Partial<Call.Call<unknown>> = {}): Call.Call<unknown> => ({
   operation: "things.get",
   request: HttpClientRequest.get("/v1/thing"),
   decode: Effect.succeed,
@@ -98,8 +101,8 @@ const call = (fields: Partial<Http.Call<unknown>> = {}): Http.Call<unknown> => (
 /** What the call fails with when this is the answer. */
 const failureOf = (
   answer: Answer | ((index: number) => Answer),
-  options: Partial<Http.Options> = {},
-  fields: Partial<Http.Call<unknown>> = {}
+  options: Partial<Call.Options> = {},
+  fields: Partial<Call.Call<unknown>> = {}
 ) => Effect.flip(make(client(typeof answer === "function" ? answer : () => answer).http, options).call(call(fields)))
 
 /** Runs with all the time there is. */
@@ -145,16 +148,16 @@ describe("a request", () => {
       assert.strictEqual(sent[0]?.headers["authorization"], `Bearer ${key}`)
     }))
 
-  it.effect("waits for its place in the rate limit, before each try", () =>
+  it.effect("waits for a slot of the rate limit before each attempt", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
       const { http } = client((index) => {
         log.push("sent")
         return index === 0 ? json({}, 503) : json({})
       })
-      const turn = Effect.sync(() => void log.push("turn"))
-      yield* finish(make(http, { turn, retry: Schedule.recurs(1) }).call(call()))
-      assert.deepStrictEqual(log, ["turn", "sent", "turn", "sent"])
+      const slot = Effect.sync(() => void log.push("slot"))
+      yield* finish(make(http, { slot, retry: Schedule.recurs(1) }).call(call()))
+      assert.deepStrictEqual(log, ["slot", "sent", "slot", "sent"])
     }))
 
   it.effect("gives the client the counter of its sends, if the call has one", () =>
@@ -194,7 +197,7 @@ describe("a request", () => {
 
 describe("the span of a request", () => {
   /** The names of the spans that an effect opens. */
-  const spansOf = (self: (api: Http.Api) => Effect.Effect<unknown, unknown>, tracePolls: boolean) =>
+  const spansOf = (self: (api: Call.Api) => Effect.Effect<unknown, unknown>, tracePolls: boolean) =>
     Effect.gen(function*() {
       const names: Array<string> = []
       const tracer = Tracer.make({
@@ -987,8 +990,8 @@ describe("a client that fails", () => {
 
   it("gives its cause, or the error itself where the client fails with another kind of error", () => {
     const cause = new Error("x")
-    assert.strictEqual(Http.causeOf(transportError(HttpClientRequest.get("/"), cause)), cause)
-    assert.strictEqual(Http.causeOf(cause), cause)
+    assert.strictEqual(causeOf(transportError(HttpClientRequest.get("/"), cause)), cause)
+    assert.strictEqual(causeOf(cause), cause)
   })
 })
 
@@ -1162,7 +1165,7 @@ describe("the longest time of a call", () => {
     const impatient = { retry: defaultRetry, retryAfterCeiling: Duration.zero }
     assert.strictEqual(make(http, impatient).longest, 3 * 10_000 + 2 * 1000)
     assert.strictEqual(make(http).longest, Infinity)
-    assert.strictEqual(make(http, { retry: defaultRetry, turn: Effect.void }).longest, Infinity)
+    assert.strictEqual(make(http, { retry: defaultRetry, slot: Effect.void }).longest, Infinity)
   })
 })
 
@@ -1227,7 +1230,7 @@ describe("Retry-After", () => {
     ] as const
   ) {
     it(`reads ${JSON.stringify(headers)} as ${millis === undefined ? "nothing" : `${millis} ms`}`, () => {
-      const read = Http.parseRetryAfter(Headers.fromInput(headers), now)
+      const read = parseRetryAfter(Headers.fromInput(headers), now)
       assert.deepStrictEqual(Option.getOrUndefined(Option.map(Option.fromUndefinedOr(read), Duration.toMillis)), millis)
     })
   }

@@ -2,7 +2,7 @@ import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Cause, Context, Duration, Effect, Exit, Fiber, Latch, Logger, References } from "effect"
 import { RunError, RunRef } from "canvas-runs"
 import * as Create from "../../../src/internal/http/create.ts"
-import type * as Http from "../../../src/internal/http/api.ts"
+import type * as Http from "../../../src/internal/http/call.ts"
 import { CurrentSends, make as makeSends, type Sends } from "../../../src/internal/http/sends.ts"
 
 const { thenOnCreated } = Create

@@ -1,0 +1,89 @@
+/** The API key of a client: one that is given, or an effect that gives the one that is valid now. */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
+import { badRequest, ConfigError, type RequestError, TransportError } from "../../RunError.ts"
+import * as Options from "../options.ts"
+import { textOf } from "../secret.ts"
+
+/** A secret, or what gives the one that is valid now. */
+export type Secret = Redacted.Redacted<string> | Effect.Effect<Redacted.Redacted<string>, unknown>
+
+/** Asks for the secret that is valid now. Its failure is that of the call that needs it, and no request is made. */
+export const currentKey = (
+  option: string,
+  secret: Effect.Effect<Redacted.Redacted<string>, unknown>,
+  whereToGetOne: string,
+  timeout: Duration.Duration
+) =>
+(operation: string): Effect.Effect<Redacted.Redacted<string>, RequestError> => {
+  const unavailable = (why: string) =>
+    new TransportError({
+      operation,
+      message:
+        `${operation}: the effect given as ${option} ${why}. No request was made. Try again, or check where the key is kept.`,
+      reached: false,
+      attempts: 0,
+      elapsed: Duration.zero
+    })
+  return Effect.suspend(() => secret).pipe(
+    Effect.catchCause((cause) =>
+      Cause.hasInterrupts(cause)
+        ? Effect.interrupt
+        : Effect.fail(unavailable(`failed${kindOf(Cause.squash(cause))}`))
+    ),
+    Effect.timeoutOrElse({
+      duration: timeout,
+      orElse: () => Effect.fail(unavailable(`gave no key within ${Duration.format(timeout)}`))
+    }),
+    Effect.flatMap((value) =>
+      Effect.mapError(
+        checkSecret(option, value, whereToGetOne),
+        ({ message }) => badRequest({ operation, parameter: option, message })
+      )
+    )
+  )
+}
+
+/** The tag or the name of an error. Its message is not shown: what reads keys may write them there. */
+const kindOf = (error: unknown): string =>
+  Option.getOrElse(
+    Option.liftThrowable((error: unknown) => {
+      const kind = Predicate.hasProperty(error, "_tag") ? error._tag : error instanceof Error ? error.name : undefined
+      return typeof kind === "string" && /^[A-Za-z]\w{0,40}$/.test(kind) ? ` (${kind})` : ""
+    })(error),
+    () => ""
+  )
+
+/** Checks a secret, and never shows it. */
+export const checkSecret = (
+  option: string,
+  secret: unknown,
+  whereToGetOne: string
+): Effect.Effect<Redacted.Redacted<string>, ConfigError> => {
+  const value = textOf(secret)
+  const wrong = secret === undefined || secret === null
+    ? "is missing: it must be a Redacted string"
+    : typeof secret === "string"
+    ? "is plain text: wrap it with Redacted.make, which keeps it out of logs"
+    : typeof value !== "string"
+    ? `is ${
+      Options.is(Redacted.isRedacted, secret)
+        ? "a Redacted value that holds no text, or has been wiped"
+        : typeof secret === "object"
+        ? "an object"
+        : `a ${typeof secret}`
+    }: it must be a Redacted string`
+    : value.trim() === ""
+    ? "is empty"
+    // fetch would refuse it with an error that shows it
+    : !/^[\u0021-\u007e]+$/.test(value)
+    ? "has characters that no key has, such as a space or a line break"
+    : undefined
+  return wrong === undefined
+    ? Effect.succeed(secret as Redacted.Redacted<string>)
+    : Effect.fail(new ConfigError({ message: `${option} ${wrong}. ${whereToGetOne}`, option }))
+}

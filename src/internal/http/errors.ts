@@ -1,0 +1,185 @@
+/** The errors of requests: of a status that is not a success, of a request without a response, and of one that took too long. */
+import * as Duration from "effect/Duration"
+import * as HttpClientError from "effect/http/HttpClientError"
+import * as RunError from "../../RunError.ts"
+import { oneLine, shorten } from "../describe.ts"
+import type { Cleaner } from "../secret.ts"
+import { type Attempt, type CallFields, fieldsOf } from "./call.ts"
+import * as Causes from "./causes.ts"
+import { neverSent } from "./neverSent.ts"
+import * as Sends from "./sends.ts"
+
+/** What an error says of a response. */
+export interface ResponseFields extends CallFields {
+  readonly status: number
+  readonly body?: unknown
+  readonly requestId?: string
+  readonly retryAfter?: Duration.Duration
+  readonly providerMessage?: string
+  readonly providerCode?: string
+}
+
+type ErrorClass = new(
+  fields: ResponseFields & { readonly message: string; readonly sent: true }
+) => RunError.RequestError
+
+/** The class of the error for a status, what went wrong, and what to do. */
+const meaningOf = (
+  status: number,
+  { retryAfter }: ResponseFields,
+  url: string
+): readonly [ErrorClass, what: string, advice: string] => {
+  switch (status) {
+    case 401:
+      return [RunError.AuthenticationError, "the API key was refused", "Check it, and that it is not revoked."]
+    case 402:
+      return [RunError.UsageLimitError, "credits or plan are used up", "Top up, or start fewer runs."]
+    case 403:
+      return [
+        RunError.PermissionDeniedError,
+        "this API key may not do that",
+        "Use one that may, or ask who manages the account."
+      ]
+    case 404: {
+      const twice = doubledIn(url)
+      return [
+        RunError.NotFoundError,
+        "not found, or owned by another account",
+        twice === undefined
+          ? "Check the id and the API key."
+          : `The path begins with "${twice}${twice}": leave "${twice}" out of the base URL, or check the id and the API key.`
+      ]
+    }
+    case 407:
+      return [RunError.BadRequestError, "a proxy asks for credentials", `${Causes.proxyAdvice}.`]
+    case 408:
+      return [RunError.RequestTimeoutError, "the provider gave up waiting for the request", "Try again."]
+    case 409:
+      return [
+        RunError.ConflictError,
+        "the request conflicts with the state of what it is about",
+        "Look at that state first."
+      ]
+    case 425:
+      return [RunError.ServerError, "the provider asks to try again later", ""]
+    case 429:
+      return [
+        RunError.RateLimitError,
+        "too many requests",
+        retryAfter === undefined ? "Slow down." : `Wait ${Duration.format(retryAfter)}.`
+      ]
+  }
+  return status >= 500
+    ? [RunError.ServerError, `the provider failed with ${status}`, "Try again later."]
+    : [
+      RunError.BadRequestError,
+      `the provider refused the request with ${status}`,
+      "Change the request: a repetition fails as well."
+    ]
+}
+
+/** The first part of a path that stands there twice, as "/v1" does where the base URL ends in it although each path begins with it. */
+const doubledIn = (url: string): string | undefined =>
+  URL.canParse(url) ? /(\/[^/]+)\1\//.exec(new URL(url).pathname)?.[1] : undefined
+
+/** The error for a status that is not a success. `missing` says why the response has no body. */
+export const statusError = (fields: ResponseFields, url: string, missing = ""): RunError.RequestError => {
+  const [Class, what, advice] = meaningOf(fields.status, fields, url)
+  const says = fields.providerMessage === undefined ? missing : ` (${shorten(oneLine(fields.providerMessage))})`
+  return new Class({ ...fields, sent: true, message: `${fields.operation}: ${what}${says}. ${advice}`.trimEnd() })
+}
+
+/** What an error says of a body of which only a part arrived. */
+const textField = ({ cleaner, text }: Attempt) =>
+  text === "" ? undefined : { body: shorten(cleaner.text(text), bodyLength) }
+
+/** How much of a body that is not JSON an error keeps. */
+export const bodyLength = 2048
+
+/** The error for a request without a complete response. The client's own error holds the request's headers, so it is not kept. */
+export const transportError = (attempt: Attempt, error: unknown): RunError.RequestError => {
+  const { call: { operation, sends }, cleaner, response } = attempt
+  // A client may have been made to fail with errors of its own, against its type
+  const reason = HttpClientError.isHttpClientError(error) ? error.reason : { _tag: "Unknown", cause: error } as const
+  const { cause } = reason
+  const fields = { ...fieldsOf(attempt), ...textField(attempt) }
+  if (reason._tag === "InvalidUrlError" || reason._tag === "EncodeError") {
+    return new RunError.BadRequestError({
+      ...fields,
+      message: `${operation}: the request could not be made (${cleaner.text(Causes.describe(cause) ?? reason._tag)}).`,
+      sent: false
+    })
+  }
+  const said = Causes.describe(cause) ?? ("description" in reason ? reason.description : undefined)
+  const code = Causes.codeOf(cause)
+  const isUnsent = Sends.isUnwritten(sends) || neverSent(cause) && !Sends.isRepeated(sends)
+  // Node's own HTTP client throws when it is given a Blob
+  if (attempt.call.isUpload === true && code === "ERR_INVALID_ARG_TYPE") {
+    return new RunError.BadRequestError({
+      ...fields,
+      message:
+        `${operation}: this HTTP client cannot send a Blob. Use the fetch or the undici client, or give the file as a stream.`,
+      sent: false
+    })
+  }
+  return new RunError.TransportError({
+    ...fields,
+    message: `${operation}: ${response === undefined ? "no answer" : "the answer broke off"}: ${
+      cleaner.text(said ?? "the connection failed")
+    }. ${Causes.adviceFor(cause) ?? "Check the network, then try again"}.`,
+    reached: response !== undefined || reason._tag !== "TransportError" || !isUnsent,
+    ...(code === undefined ? undefined : { code }),
+    ...(cause instanceof Error ? { cause: scrubCause(cause, cleaner) } : undefined),
+    ...(response === undefined ? undefined : { status: response.status })
+  })
+}
+
+/** The error for an attempt that took too long. `isSending` says that the body of an upload made no progress. */
+export const timeoutError = (
+  attempt: Attempt,
+  timeout: Duration.Duration,
+  isSending: boolean
+): RunError.RequestTimeoutError => {
+  const { call: { operation, sends }, options, response } = attempt
+  const isUnsent = response === undefined && Sends.isUnwritten(sends)
+  const what = response !== undefined
+    ? `status ${response.status}, and no complete body within ${Duration.format(timeout)}`
+    : isUnsent
+    ? `no connection within ${Duration.format(timeout)}, so that the request was not sent`
+    : isSending
+    ? `the upload made no progress for ${Duration.format(options.uploadIdleTimeout)} (uploadIdleTimeout)`
+    : `no answer within ${Duration.format(timeout)}`
+  const advice = isUnsent
+    ? "Check the network, the proxy, and whether other requests take all connections, then try again."
+    : "Try again, or give it a longer timeout."
+  return new RunError.RequestTimeoutError({
+    ...fieldsOf(attempt),
+    ...textField(attempt),
+    ...(response === undefined ? undefined : { status: response.status }),
+    ...(isUnsent ? { reached: false } : undefined),
+    message: `${operation}: ${what}. ${advice}`
+  })
+}
+
+export const wrongServer = "Check the base URL, and whether a proxy answers in the provider's place."
+
+/** The error for an upload that is redirected. */
+export const redirectError = (attempt: Attempt, where: string): RunError.InvalidResponseError =>
+  new RunError.InvalidResponseError({
+    ...fieldsOf(attempt),
+    isRetryable: false,
+    message: `${attempt.call.operation}: the provider redirects ${where}. ${wrongServer}`
+  })
+
+/** The cause as it is, or what it says without the key. */
+const scrubCause = (cause: Error, cleaner: Cleaner): Error =>
+  isClean(cause, cleaner) ? cause : new Error(cleaner.text(Causes.describe(cause) ?? cause.name))
+
+const isClean = (cause: unknown, cleaner: Cleaner, depth = 0): boolean =>
+  typeof cause === "string"
+    ? cleaner.text(cause) === cause
+    : !(cause instanceof Error) ||
+      // A stack has the addresses of modules, which may have a query
+      depth < 8 && (cause.stack === undefined || cleaner.key(cause.stack) === cause.stack) &&
+        [cause.message, cause.cause, ...(cause instanceof AggregateError ? cause.errors : [])]
+          .every((part) => isClean(part, cleaner, depth + 1))

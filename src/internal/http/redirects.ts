@@ -1,0 +1,59 @@
+/** Redirects: followed within the provider's origin, and named in an error if they lead elsewhere. */
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Body from "./body.ts"
+import type { Attempt } from "./call.ts"
+import { execute } from "./send.ts"
+
+/** How many redirects within the provider's origin are followed. */
+const maxRedirects = 3
+
+/** Sends a request, and follows redirects within the provider's origin, where the key may go. */
+export const follow = (
+  client: HttpClient.HttpClient,
+  request: HttpClientRequest.HttpClientRequest,
+  baseUrl: URL,
+  redirects = 0
+): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> =>
+  Effect.flatMap(execute(client, request), (response) => {
+    const target = redirects < maxRedirects ? sameOriginTarget(response, baseUrl) : undefined
+    return target === undefined
+      ? Effect.succeed(response)
+      : Effect.andThen(
+        Body.discard(response),
+        follow(client, HttpClientRequest.setUrl(request, target), baseUrl, redirects + 1)
+      )
+  })
+
+const targetOf = ({ headers: { location }, request }: HttpClientResponse.HttpClientResponse): URL | undefined =>
+  location !== undefined && URL.canParse(location, request.url) ? new URL(location, request.url) : undefined
+
+/** Where a redirect leads, if it stays with the provider and the request is safe to repeat there. */
+const sameOriginTarget = (response: HttpClientResponse.HttpClientResponse, baseUrl: URL): URL | undefined => {
+  if (response.status < 300 || response.status >= 400) return undefined
+  const { method } = response.request
+  if (method !== "GET" && method !== "HEAD") return undefined
+  const target = targetOf(response)
+  return target?.origin === baseUrl.origin ? target : undefined
+}
+
+/** Where a redirect leads, and why it is not followed. A query is not shown: it could be signed. */
+export const describe = (
+  response: HttpClientResponse.HttpClientResponse,
+  { cleaner, options: { baseUrl } }: Attempt
+): string => {
+  const target = targetOf(response)
+  if (target === undefined) return unknown
+  if (!/^https?:/.test(target.protocol)) return "to an address that is not one of http or https"
+  return target.origin === baseUrl.origin
+    ? `to ${
+      cleaner.text(target.pathname)
+    }, which is followed at most ${maxRedirects} times, and only for requests without a body`
+    : `${cleaner.host(target.origin)}, where the API key is not sent`
+}
+
+/** What an error says of a redirect without a location. */
+export const unknown = "without saying where to"
