@@ -6,6 +6,7 @@
 import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Formatter from "effect/Formatter"
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -14,9 +15,18 @@ import * as RunRef from "./ref.ts"
 import { messageOf } from "./describe.ts"
 import { cutDeep, hideLinks, hideLinksIn } from "./secret.ts"
 
-type Fields = Record<string, Schema.Constraint>
-
 const TypeId = "~canvas-runs/RunError"
+
+/** The class of an error, which takes `undefined` for an optional field. */
+export interface ErrorClass<Self, Tag extends string, Fields extends Schema.Struct.Fields>
+  extends Schema.Class<Self, Schema.TaggedStruct<Tag, Fields>, Cause.YieldableError>
+{
+  new(
+    fields: Loose<Schema.TaggedStruct<Tag, Fields>["~type.make.in"]>
+  ): Schema.TaggedStruct<Tag, Fields>["Type"] & Cause.YieldableError
+}
+
+type Loose<T> = { readonly [K in keyof T]: T[K] | ({} extends Pick<T, K> ? undefined : never) }
 
 /**
  * Makes the class of an error: `Schema.TaggedError` whose instances {@link isOurs} recognises, as a program may have errors of
@@ -29,7 +39,7 @@ export const TaggedError = <Self>() =>
 <const Tag extends string, const Fields extends Schema.Struct.Fields>(
   tag: Tag,
   fields: Fields
-): Schema.Class<Self, Schema.TaggedStruct<Tag, Fields>, Cause.YieldableError> => {
+): ErrorClass<Self, Tag, Fields> => {
   const Base = Schema.TaggedError<Cause.YieldableError>()(tag, fields) as unknown as new(
     fields: unknown,
     options: unknown
@@ -54,53 +64,49 @@ export const isOurs = <const Tag extends string>(
 ): error is { readonly _tag: Tag } =>
   isRunError(error) && Predicate.hasProperty(error, "_tag") && tags.includes(error._tag as Tag)
 
-const fitting = (fields: Fields, input: unknown): Record<string, unknown> => {
+const fitting = (fields: Schema.Struct.Fields, input: unknown): Record<string, unknown> => {
   const out: Record<string, unknown> = {}
-  for (const name of Object.keys(fields)) {
-    const field = fields[name]!
+  for (const [name, field] of Object.entries(fields)) {
     const value = Option.getOrUndefined(valueOf(input, name))
     const isOptional = field.ast.context?.isOptional === true
     if (Option.getOrElse(fits(field, value), () => false)) {
       // A required field of any value may be missing
-      if (value !== undefined || !isOptional) out[name] = presentable(name, value)
+      if (value !== undefined || !isOptional) out[name] = shown(name, value)
     } else if (name === "ref") {
       const ref = RunRef.read(value) ?? (isOptional ? undefined : RunRef.nearest(value))
       if (ref !== undefined) out[name] = ref
     } else if (!isOptional) {
       out[name] = name === "reason"
         ? (field as Schema.Literals<[string]>).literals[0]
-        : presentable(name, substitutes[name]?.(value))
+        : shown(name, substitutes[name]?.(value))
     }
   }
   return out
 }
 
+/** A field as the error shows it. */
+const shown = (name: string, value: unknown): unknown => (show[name] ?? identity)(value as never)
+
 /** The longest message; each part that it quotes is far shorter. */
 const maxMessage = 3000
 
-/** Advice stands at the end of a message. */
-const withoutMiddle = (text: string): string =>
-  text.length <= maxMessage ? text : `${text.slice(0, maxMessage - 500)} […] ${text.slice(-480)}`
+const showText = (text: string): string => {
+  const hidden = hideLinks(text)
+  // Advice stands at the end of a message
+  return hidden.length <= maxMessage ? hidden : `${hidden.slice(0, maxMessage - 500)} […] ${hidden.slice(-480)}`
+}
 
-/** A field as the error shows it. The snapshots and the output of a run are the caller's own, and keep their links. */
-const presentable = (name: string, value: unknown): unknown => {
-  switch (name) {
-    case "message":
-    case "providerMessage":
-    case "issue":
-      return typeof value === "string" ? withoutMiddle(hideLinks(value)) : value
-    case "errors":
-      return (value as ReadonlyArray<string>).map(hideLinks)
-    case "body":
-      return hideLinksIn(value)
-    case "run":
-    case "output":
-    case "lastSnapshot":
-    case "received":
-      return cutDeep(value)
-    default:
-      return value
-  }
+/** What is changed in a field, by its name. The snapshots and the output of a run are the caller's own, and keep their links. */
+const show: Readonly<Record<string, (value: never) => unknown>> = {
+  message: showText,
+  providerMessage: showText,
+  issue: showText,
+  errors: (errors: ReadonlyArray<string>) => errors.map(hideLinks),
+  body: hideLinksIn,
+  run: cutDeep,
+  output: cutDeep,
+  lastSnapshot: cutDeep,
+  received: cutDeep
 }
 
 const valueOf = Option.liftThrowable((input: unknown, name: string): unknown =>
