@@ -4,6 +4,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import { quote } from "./describe.ts"
+import type { Loose } from "./loose.ts"
 
 /** A field without which a run can still be waited for: it is absent where what was stored does not fit. */
 const side = <S extends Schema.Codec<unknown>>(schema: S): Schema.optionalKey<S> =>
@@ -70,8 +71,8 @@ export interface RunRef extends Schema.Schema.Type<typeof RunRef> {}
  * @category constructors
  * @since 0.1.0
  */
-export const make = (fields: Omit<RunRef, "version">): RunRef => {
-  const ref: RunRef = { version: 1, ...fields }
+export const make = (fields: Loose<Omit<RunRef, "version">>): RunRef => {
+  const ref = { version: 1, ...fields } as RunRef
   return read(ref) ?? ref
 }
 

@@ -228,5 +228,5 @@ export const badRequest = (options: {
     sent: options.sent ?? false,
     attempts: 0,
     elapsed: Duration.zero,
-    ...(options.ref === undefined ? undefined : { ref: options.ref })
+    ref: options.ref
   })

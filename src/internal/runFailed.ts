@@ -19,6 +19,6 @@ export const runFailed = (
     ref,
     errors,
     run: phase.run,
-    ...(requestId === undefined ? undefined : { requestId })
+    requestId
   })
 }

@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as RunRef from "./ref.ts"
 import { messageOf } from "./describe.ts"
+import type { Loose } from "./loose.ts"
 import { cutDeep, hideLinks, hideLinksIn } from "./secret.ts"
 
 const TypeId = "~canvas-runs/RunError"
@@ -25,8 +26,6 @@ export interface ErrorClass<Self, Tag extends string, Fields extends Schema.Stru
     fields: Loose<Schema.TaggedStruct<Tag, Fields>["~type.make.in"]>
   ): Schema.TaggedStruct<Tag, Fields>["Type"] & Cause.YieldableError
 }
-
-type Loose<T> = { readonly [K in keyof T]: T[K] | ({} extends Pick<T, K> ? undefined : never) }
 
 /**
  * Makes the class of an error: `Schema.TaggedError` whose instances {@link isOurs} recognises, as a program may have errors of

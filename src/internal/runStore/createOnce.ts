@@ -99,7 +99,6 @@ export const createOnce = Effect.fnUntraced(function*<A extends { readonly ref: 
       : `its ref is ${describe(given)}`
     return yield* storeError(
       subject,
-      "record",
       `a run may have been created for ${JSON.stringify(subject.key)}, and ${returned}, which names no run. ` +
         "Find the run at the provider, and attach it with RunRef.make."
     )

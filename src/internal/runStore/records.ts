@@ -52,24 +52,16 @@ export interface KeySubject extends Subject {
 export const make = (storage: KeyValueStore.KeyValueStore, creating: ReadonlySet<string>) => {
   const readRecord = (subject: Subject, state: RunRecord.State) =>
     Effect.flatMap(
-      ask(
-        () => storage.get(RunRecord.locationOf(state, subject.name)),
-        subject,
-        `${entry(subject)} could not be read`
-      ),
+      access(subject, state, "read", (location) => storage.get(location)),
       (text: unknown) =>
         Effect.mapError(
           Effect.fromResult(RunRecord.decode(text, subject.key)),
-          (fault) => storeError(subject, "record", `${entry(subject)} ${fault}. Nothing was created or changed.`)
+          (fault) => storeError(subject, `${entry(subject)} ${fault}. Nothing was created or changed.`)
         )
     )
 
   const remove = (subject: Subject, state: RunRecord.State) =>
-    ask(
-      () => storage.remove(RunRecord.locationOf(state, subject.name)),
-      subject,
-      `${entry(subject)} could not be removed`
-    )
+    access(subject, state, "removed", (location) => storage.remove(location))
 
   return {
     /** Reads what is known under a key. */
@@ -88,10 +80,11 @@ export const make = (storage: KeyValueStore.KeyValueStore, creating: ReadonlySet
       return RunRecord.entryOf(key, { intent, created, finished }, isCreating)
     }),
     write: (subject: KeySubject, state: RunRecord.State, fields: RunRecord.Fields) =>
-      ask(
-        () => storage.set(RunRecord.locationOf(state, subject.name), RunRecord.encode(subject.key, fields)),
+      access(
         subject,
-        `${entry(subject)} could not be written`,
+        state,
+        "written",
+        (location) => storage.set(location, RunRecord.encode(subject.key, fields)),
         state === "created" ? " Keep this error's ref, and attach it when the store works again." : "",
         fields.ref
       ),
@@ -100,7 +93,7 @@ export const make = (storage: KeyValueStore.KeyValueStore, creating: ReadonlySet
     tidy: (subject: Subject, state: RunRecord.State) => warnOfFailure(remove(subject, state)),
     /** The names of the keys that may be unfinished. */
     unfinishedNames: (operation: string) =>
-      ask(() => Effect.map(storage.keys, RunRecord.unfinishedNames), { operation }, "the store could not be listed")
+      ask({ operation }, "the store could not be listed", () => Effect.map(storage.keys, RunRecord.unfinishedNames))
   }
 }
 
@@ -114,33 +107,44 @@ export const warnOfFailure = <E extends { readonly message: string }, R>(
 const entry = ({ key, name }: Subject): string =>
   key === undefined ? `the entry ${name}` : `the entry of ${JSON.stringify(key)}`
 
+/** Does something with the record of a state. */
+const access = <A>(
+  subject: Subject,
+  state: RunRecord.State,
+  done: string,
+  use: (location: string) => Effect.Effect<A, unknown>,
+  advice?: string,
+  ref?: RunRef
+) =>
+  ask(
+    subject,
+    `${entry(subject)} could not be ${done}`,
+    () => use(RunRecord.locationOf(state, subject.name)),
+    advice,
+    ref
+  )
+
 type About = Pick<Subject, "operation"> & Partial<Subject>
 
 /** Asks the `KeyValueStore`. What it fails, dies or throws with is a failure of the storage: a run may be under way. */
-const ask = <A>(
-  question: () => Effect.Effect<A, unknown>,
-  about: About,
-  what: string,
-  advice = "",
-  ref?: RunRef
-): Effect.Effect<A, RunStoreError> =>
+const ask = <A>(about: About, what: string, question: () => Effect.Effect<A, unknown>, advice = "", ref?: RunRef) =>
   Effect.catchCause(Effect.suspend(question), (reasons) => {
     if (Cause.hasInterruptsOnly(reasons)) return Effect.failCause(reasons as Cause.Cause<never>)
     const cause = Cause.squash(reasons)
     const message = `${what} (${messageOf(cause)}).${ref === undefined ? "" : ` It is about ${format(ref)}.`}${advice}`
-    return Effect.fail(storeError(about, "storage", message, { cause, ...(ref && { ref }) }))
+    return Effect.fail(storeError(about, message, { cause, ref }))
   })
 
+/** The error about a record, or about a storage that failed. */
 export const storeError = (
   { key, operation }: About,
-  reason: RunStoreError["reason"],
   message: string,
-  fields?: { readonly cause?: unknown; readonly ref?: RunRef }
+  failed?: { readonly cause: unknown; readonly ref: RunRef | undefined }
 ): RunStoreError =>
   new RunStoreError({
     message: `${operation}: ${message}`,
     operation,
-    reason,
-    ...(key === undefined ? undefined : { key }),
-    ...fields
+    reason: failed === undefined ? "record" : "storage",
+    key,
+    ...failed
   })

@@ -190,10 +190,8 @@ const send = (
       kind: "run",
       id: value.run_id,
       createdAt,
-      ...(requestId === undefined ? undefined : { requestId }),
-      ...(value.estimated_duration_ms === undefined
-        ? undefined
-        : { estimatedDurationMs: value.estimated_duration_ms })
+      requestId,
+      estimatedDurationMs: value.estimated_duration_ms
     })
     yield* Create.accepted(ref)
     return { ...value, ref }

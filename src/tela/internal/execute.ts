@@ -36,7 +36,7 @@ export const executeSync = <Output>(
       runtime
     ).pipe(Effect.catch(failedAnswer))
     const id = value.id ?? requestId ?? "unknown"
-    const ref = RunRef.make({ provider, kind: "sync", id, ...(requestId === undefined ? undefined : { requestId }) })
+    const ref = RunRef.make({ provider, kind: "sync", id, requestId })
     yield* Telemetry.countCreated(provider)
     const { finishReason } = value
     const judged: Effect.Effect<Output, RunFailedError | InvalidOutputError> = value._tag === "Failed"
@@ -81,7 +81,7 @@ const create = <Output, E, R>(job: Job<Output, E, R>) =>
             kind,
             id,
             createdAt,
-            ...(requestId === undefined ? undefined : { requestId })
+            requestId
           })
           return { id, ref, requestId, task, snapshot: { ...value, requestId } }
         }),

@@ -35,9 +35,7 @@ export const validated = <Output>(
         "The output is kept in this error; correct the schema or the canvas, or set skipResultValidation.",
       issue,
       output,
-      ...(context.finishReason === undefined ? undefined : { finishReason: context.finishReason }),
-      ...(context.ref === undefined ? undefined : { ref: context.ref }),
-      ...(context.requestId === undefined ? undefined : { requestId: context.requestId })
+      ...context
     }))
 
 const validateText = <Output>(validate: Validate<Output>, output: unknown): Effect.Effect<Output, string> =>
