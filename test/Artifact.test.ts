@@ -1,11 +1,11 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, FileSystem, Layer, PlatformError, Schedule, Stream } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Artifact, RunError, RunRef } from "canvas-runs"
 import { openFile } from "./support/fileStore.ts"
 import { failure, finish, success } from "./support/results.ts"
+import { answering } from "./support/http.ts"
 
 const ref = RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" })
 
@@ -19,7 +19,7 @@ const source = (size: number | undefined): Artifact.ArtifactSource => ({
 
 /** Answers with that body, and never tries again. */
 const options = (body: () => BodyInit | null): Artifact.Options => ({
-  client: HttpClient.make((request) => Effect.sync(() => HttpClientResponse.fromWeb(request, new Response(body())))),
+  client: answering(() => new Response(body())).client,
   idleTimeout: Duration.minutes(1),
   retry: Schedule.recurs(0),
   retryAfterCeiling: Duration.minutes(1)

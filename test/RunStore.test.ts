@@ -16,13 +16,14 @@ import {
   Schema,
   Tracer
 } from "effect"
-import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
+import { HttpClient } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { RunError, RunRef, Spine, Tela } from "canvas-runs"
 import * as RunStore from "canvas-runs/RunStore"
 import { Fault, SpineEmulator, TelaEmulator } from "canvas-runs/testing"
 import { recordSpans } from "./support/spans.ts"
+import { type Answer, answering, type Asked } from "./support/http.ts"
 
 const refOf = (id: string) => RunRef.make({ provider: "test", kind: "run", id })
 const fields = { operation: "runs.create", attempts: 1, elapsed: Duration.zero, message: "test" }
@@ -40,19 +41,12 @@ const creating = <E = never>(
 /** A Spine client of one copy of the package, whose requests are answered like this. */
 const clientOn = (
   { make }: Pick<typeof Spine, "make">,
-  answer: (request: HttpClientRequest.HttpClientRequest) => Response | Error
+  answer: (asked: Asked) => Answer
 ) =>
   Effect.provideService(
     make({ apiKey: Redacted.make("sk_spine_answered"), retry: Schedule.recurs(0) }),
     HttpClient.HttpClient,
-    HttpClient.make((request) => {
-      const given = answer(request)
-      return given instanceof Error
-        ? Effect.fail(
-          new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause: given }) })
-        )
-        : Effect.succeed(HttpClientResponse.fromWeb(request, given))
-    })
+    answering(answer).client
   )
 
 const createOn = (copy: Pick<typeof Spine, "make">, answer: () => Response | Error) =>
@@ -331,7 +325,7 @@ describe("runOnce", () => {
     it.effect(`a run that is created outside of the effect, and then ${what}, keeps the key`, () =>
       Effect.gen(function*() {
         const { get, runOnce } = yield* RunStore.RunStore
-        const spine = yield* clientOn(Spine, ({ method }) =>
+        const spine = yield* clientOn(Spine, ({ request: { method } }) =>
           method === "POST"
             ? Response.json({ success: true, data: { run_id: "r1" } })
             : new Response(null, { status: 401 }))

@@ -1,7 +1,7 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, PlatformError, Redacted, Stream } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientError } from "effect/http"
+import { FetchHttpClient, HttpClient } from "effect/http"
 import { execFileSync } from "node:child_process"
 import type { RequestListener } from "node:http"
 import { createServer } from "node:net"
@@ -10,6 +10,7 @@ import { Artifact, RunError, Spine } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { type Behaviour, makeStore, optionsOn, part, type Received, sourceOf } from "./support/fileStore.ts"
 import { serve } from "./support/servers.ts"
+import { answering } from "./support/http.ts"
 
 const content = "0123456789abcdefghij"
 
@@ -403,13 +404,7 @@ describe("links", () => {
   ) {
     it.live(`E6: no error of ${runtime} shows a signed link`, () =>
       Effect.gen(function*() {
-        const client = HttpClient.make((request, url) =>
-          Effect.fail(
-            new HttpClientError.HttpClientError({
-              reason: new HttpClientError.TransportError({ request, cause: cause(url.href) })
-            })
-          )
-        )
+        const { client } = answering(({ url }) => cause(url.href))
         const error = artifactError(yield* Effect.flip(ways.bytes(optionsOn(client, 0), sourceOf())))
         assert.strictEqual(error.reason, "unavailable")
         assert.isTrue(error.isRetryable)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted, Stream } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
+import { Effect, Layer, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
 import * as fs from "node:fs"
 import { runInNewContext } from "node:vm"
 import { tmpdir } from "node:os"
@@ -8,9 +8,10 @@ import { join } from "node:path"
 import { FileInput, RunError, RunStore, Spine, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { onBody, sendJson, serve } from "./support/servers.ts"
+import { clients } from "./support/clients.ts"
+import { answering, json } from "./support/http.ts"
 
 const runId = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
-const key = Redacted.make("sk_planted_secret_0001")
 
 /** Both providers, which take every request, and what they received. */
 const provider = Effect.gen(function*() {
@@ -30,12 +31,6 @@ const provider = Effect.gen(function*() {
   })
   return { received, baseUrl }
 })
-
-const clients = (baseUrl: string, options: { readonly skipFileValidation?: boolean } = {}) =>
-  Layer.merge(
-    Layer.orDie(Spine.layer({ apiKey: key, baseUrl, ...options })),
-    Layer.orDie(Tela.layer({ apiKey: key, baseUrl, ...options }))
-  )
 
 const create = (files: unknown) =>
   Effect.flatMap(Spine.SpineClient, (spine) => spine.runs.create({ prompt: "x", files: files as [] }))
@@ -96,7 +91,7 @@ describe("B8: a file that cannot be read, in a create", () => {
           const { baseUrl, received } = yield* provider
           const error = fileError(
             yield* Effect.flip(create([bytes("fine"), file])).pipe(
-              Effect.provide(Layer.provide(clients(baseUrl), client))
+              Effect.provide(Layer.provide(clients({ baseUrl }), client))
             )
           )
           assert.deepStrictEqual([error.reason, error.reached, error.isRetryable], ["read", false, false])
@@ -120,7 +115,7 @@ describe("B8: a file that cannot be read, in a create", () => {
             return [yield* Effect.flip(once), yield* Effect.flip(once)]
           }).pipe(
             Effect.provide(RunStore.layerMemory),
-            Effect.provide(Layer.provide(clients(baseUrl), client))
+            Effect.provide(Layer.provide(clients({ baseUrl }), client))
           )
           // The length was announced, so the provider cannot have taken it, and the key is free
           for (const error of outcome) {
@@ -141,7 +136,9 @@ describe("B8: a file that cannot be read, in a create", () => {
       const blob = yield* Effect.promise(() => fs.openAsBlob(path, { type: "application/pdf" }))
       fs.writeFileSync(path, "shorter")
       const error = fileError(
-        yield* Effect.flip(create([blob])).pipe(Effect.provide(Layer.provide(clients(baseUrl), FetchHttpClient.layer)))
+        yield* Effect.flip(create([blob])).pipe(
+          Effect.provide(Layer.provide(clients({ baseUrl }), FetchHttpClient.layer))
+        )
       )
       assert.deepStrictEqual([error.reason, error.reached], ["read", false])
       assert.deepStrictEqual(received, [])
@@ -153,7 +150,7 @@ describe("E8: what is taken for a file", () => {
     Effect.scoped(Effect.gen(function*() {
       const { baseUrl, received } = yield* provider
       const exit = yield* Effect.result(
-        Effect.provide(use, Layer.provide(clients(baseUrl), FetchHttpClient.layer))
+        Effect.provide(use, Layer.provide(clients({ baseUrl }), FetchHttpClient.layer))
       )
       return { received, error: exit._tag === "Failure" ? exit.failure : undefined }
     }))
@@ -236,7 +233,7 @@ describe("E1: variables that JSON would not carry", () => {
     Effect.scoped(Effect.gen(function*() {
       const { baseUrl, received } = yield* provider
       const result = yield* Effect.result(
-        Effect.provide(execute(variables), Layer.provide(clients(baseUrl), FetchHttpClient.layer))
+        Effect.provide(execute(variables), Layer.provide(clients({ baseUrl }), FetchHttpClient.layer))
       )
       const request = received.find(({ path }) => path === "/v2/chat/completions")
       return {
@@ -339,7 +336,7 @@ describe("C4: deep variables", () => {
       const { baseUrl, received } = yield* provider
       return {
         result: yield* Effect.result(
-          Effect.provide(execute(variables), Layer.provide(clients(baseUrl), FetchHttpClient.layer))
+          Effect.provide(execute(variables), Layer.provide(clients({ baseUrl }), FetchHttpClient.layer))
         ),
         received
       }
@@ -378,7 +375,7 @@ describe("C8: the brand of a file", () => {
       const hostile = JSON.parse(
         `{"a":{"~canvas-runs/tela/TelaFile":"~canvas-runs/tela/TelaFile"},"b":{"Symbol(canvas-runs/tela/TelaFile)":1}}`
       )
-      yield* execute(hostile).pipe(Effect.provide(Layer.provide(clients(baseUrl), FetchHttpClient.layer)))
+      yield* execute(hostile).pipe(Effect.provide(Layer.provide(clients({ baseUrl }), FetchHttpClient.layer)))
       assert.deepStrictEqual(JSON.parse(received[0]!.body.toString()).variables, hostile)
       assert.isFalse(Tela.isTelaFile({ [brands[0]!]: true }))
     })))
@@ -387,23 +384,17 @@ describe("C8: the brand of a file", () => {
 describe("E5: an upload that is refused", () => {
   const answered = (status: number, body: BodyInit = "", contentType = "text/html") =>
     Effect.gen(function*() {
-      const client = HttpClient.make((request, url) =>
-        Effect.sync(() =>
-          HttpClientResponse.fromWeb(
-            request,
-            url.pathname === "/v3/files"
-              ? Response.json({ id: "1", uploadUrl: "https://store.example/planted?signature=planted-signature" })
-              : request.method !== "PUT"
-              ? Response.json({ code: "X", message: "it was uploaded" }, { status: 400 })
-              : new Response(body, { status, headers: body === "" ? {} : { "content-type": contentType } })
-          )
-        )
+      const { layer } = answering(({ request, url }) =>
+        url.pathname === "/v3/files"
+          ? json({ id: "1", uploadUrl: "https://store.example/planted?signature=planted-signature" })
+          : request.method !== "PUT"
+          ? json({ code: "X", message: "it was uploaded" }, 400)
+          : new Response(body, { status, headers: body === "" ? {} : { "content-type": contentType } })
       )
       return yield* Effect.flip(
         execute({ scan: Tela.file({ data: Stream.make(bytes("x")), size: 1, filename: "a.txt" }) })
       ).pipe(
-        Effect.provide(clients("https://api.example")),
-        Effect.provideService(HttpClient.HttpClient, client)
+        Effect.provide(Layer.provide(clients(), layer))
       )
     })
   const refusedWith = (...given: Parameters<typeof answered>) => Effect.map(answered(...given), fileError)
@@ -466,13 +457,10 @@ describe("E5: an upload that is refused", () => {
   ) {
     it.live(`E6: an address to upload to of the form ${link.split(":")[0]} is refused without showing it`, () =>
       Effect.gen(function*() {
-        const client = HttpClient.make((request) =>
-          Effect.sync(() => HttpClientResponse.fromWeb(request, Response.json({ id: "1", uploadUrl: link })))
-        )
+        const { layer } = answering(() => json({ id: "1", uploadUrl: link }))
         const error = fileError(
           yield* Effect.flip(execute({ a: Tela.file(bytes("x")) })).pipe(
-            Effect.provide(clients("https://api.example")),
-            Effect.provideService(HttpClient.HttpClient, client)
+            Effect.provide(Layer.provide(clients(), layer))
           )
         )
         assert.isFalse(error.isRetryable)
@@ -486,24 +474,16 @@ describe("E5: an upload that is refused", () => {
       for (
         const message of [`error sending request for url (${address})`, "GET /planted-path?signature=planted-signature"]
       ) {
-        const client = HttpClient.make((request, url) =>
+        const { layer } = answering(({ url }) =>
           url.pathname === "/v3/files"
-            ? Effect.sync(() => HttpClientResponse.fromWeb(request, Response.json({ id: "1", uploadUrl: address })))
-            : Effect.fail(
-              new HttpClientError.HttpClientError({
-                reason: new HttpClientError.TransportError({
-                  request,
-                  cause: Object.assign(new Error(message), { path: address })
-                })
-              })
-            )
+            ? json({ id: "1", uploadUrl: address })
+            : Object.assign(new Error(message), { path: address })
         )
         const error = fileError(
           yield* Effect.flip(
             execute({ a: Tela.file({ data: Stream.make(bytes("x")), size: 1, filename: "a.txt" }) })
           ).pipe(
-            Effect.provide(clients("https://api.example")),
-            Effect.provideService(HttpClient.HttpClient, client)
+            Effect.provide(Layer.provide(clients(), layer))
           )
         )
         const shown = [
@@ -543,7 +523,7 @@ describe("F17: files beyond what a provider documents", () => {
           Effect.result(
             Effect.provide(
               use() as Effect.Effect<unknown, unknown, Spine.SpineClient | Tela.TelaClient>,
-              Layer.provide(clients(baseUrl, { skipFileValidation }), FetchHttpClient.layer)
+              Layer.provide(clients({ baseUrl, skipFileValidation }), FetchHttpClient.layer)
             )
           )
         const result = yield* outcome(false)
@@ -566,7 +546,7 @@ describe("E7: the boundary of a form", () => {
       const { baseUrl, received } = yield* provider
       for (let n = 0; n < 2; n++) {
         yield* create([bytes("a")]).pipe(
-          Effect.provide(Layer.provide(clients(baseUrl), FetchHttpClient.layer))
+          Effect.provide(Layer.provide(clients({ baseUrl }), FetchHttpClient.layer))
         )
       }
       const boundaries = received.map(({ body }) => body.toString().split("\r\n")[0]!)

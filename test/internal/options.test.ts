@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Redacted, Stream } from "effect"
-import { HttpClient } from "effect/http"
+import type { HttpClient } from "effect/http"
 import { RunError, RunStore, Spine, Tela } from "canvas-runs"
 import { live } from "../support/spine.ts"
 import * as Options from "../../src/internal/options.ts"
+import { clients } from "../support/clients.ts"
+import { noRequests } from "../support/http.ts"
 
 const known = ["timeout", "pollInterval", "pollingInterval", "baseUrl", "async", "webhookUrl", "retry"]
 
@@ -61,14 +63,7 @@ describe("options", () => {
 describe("names of options and filters, at every call that takes some", () => {
   const spine = Spine.SpineClient.use((spine) => Effect.succeed(spine))
   const tela = Tela.TelaClient.use((tela) => Effect.succeed(tela))
-  const clients = Layer.mergeAll(
-    Spine.layer({ apiKey: Redacted.make("sk_spine_test") }),
-    Tela.layer({ apiKey: Redacted.make("tela_test") }),
-    RunStore.layerMemory
-  ).pipe(
-    Layer.provide(Layer.succeed(HttpClient.HttpClient, HttpClient.make(() => Effect.die("no request is expected")))),
-    Layer.orDie
-  )
+  const services = Layer.merge(Layer.provide(clients(), noRequests), RunStore.layerMemory)
   const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
   // As a program in JavaScript calls them
   const loose = (value: unknown) => value as never
@@ -140,12 +135,11 @@ describe("names of options and filters, at every call that takes some", () => {
         assert.instanceOf(error, RunError.BadRequestError)
         assert.isFalse(error.sent)
         assert.match(error.message, /^[\w.]+: .+[.?] No request was made\.$/)
-      }).pipe(Effect.provide(clients), Effect.provide(FileSystem.layerNoop({}))) as Effect.Effect<void>)
+      }).pipe(Effect.provide(services), Effect.provide(FileSystem.layerNoop({}))) as Effect.Effect<void>)
   }
 })
 
 describe("options of a client that are not of their kind", () => {
-  const transport = Layer.succeed(HttpClient.HttpClient, HttpClient.make(() => Effect.die("no request is expected")))
   const wrong: Readonly<Record<string, unknown>> = {
     retry: 3,
     transformClient: "proxy",
@@ -160,7 +154,7 @@ describe("options of a client that are not of their kind", () => {
     it.effect(`F10: ${name} is a ConfigError when the layer is built`, () =>
       Effect.gen(function*() {
         const options = { apiKey: Redacted.make("sk_spine_test"), [name.split(/[.,]/)[0]!]: value } as Spine.Options
-        const error = yield* Effect.flip(Effect.scoped(Layer.build(Layer.provide(Spine.layer(options), transport))))
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(Layer.provide(Spine.layer(options), noRequests))))
         assert.instanceOf(error, RunError.ConfigError)
         assert.include(error.option, name.split(",")[0]!)
         assert.match(error.message, /must/)
@@ -172,7 +166,7 @@ describe("options of a client that are not of their kind", () => {
       for (const layer of [Spine.layer(undefined as never), Tela.layer(undefined as never)]) {
         const error = yield* Effect.flip(
           Effect.scoped(
-            Layer.build(Layer.provide(layer as Layer.Layer<never, unknown, HttpClient.HttpClient>, transport))
+            Layer.build(Layer.provide(layer as Layer.Layer<never, unknown, HttpClient.HttpClient>, noRequests))
           )
         )
         assert.instanceOf(error, RunError.ConfigError)

@@ -15,7 +15,7 @@ import {
   Stream,
   Tracer
 } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
+import { FetchHttpClient, HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
@@ -24,6 +24,7 @@ import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
 import { failure, finish, success } from "../support/results.ts"
 import { apiKey, live } from "../support/spine.ts"
 import { recordSpans } from "../support/spans.ts"
+import { answering, json, noRequests } from "../support/http.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const retrieve = Effect.flatMap(Spine.SpineClient, (spine) => spine.runs.retrieve(id))
@@ -163,26 +164,21 @@ describe("errors by status", () => {
       assert.instanceOf(announced, RunError.InvalidResponseError)
       assert.include(announced.message, "50000 bytes")
       let sent = 0
-      const endless = HttpClient.make((request) =>
-        Effect.sync(() =>
-          HttpClientResponse.fromWeb(
-            request,
-            new Response(
-              new ReadableStream({
-                pull: (controller) => {
-                  sent += 10_000
-                  controller.enqueue(new Uint8Array(10_000).fill(32))
-                }
-              })
-            )
-          )
+      const endless = answering(() =>
+        new Response(
+          new ReadableStream({
+            pull: (controller) => {
+              sent += 10_000
+              controller.enqueue(new Uint8Array(10_000).fill(32))
+            }
+          })
         )
       )
       const error = yield* Effect.flip(retrieve).pipe(
         Effect.provide(
           Spine.layer({ apiKey: Redacted.make(apiKey), maxResponseBytes: 50_000, retry: Schedule.recurs(0) })
         ),
-        Effect.provideService(HttpClient.HttpClient, endless)
+        Effect.provide(endless.layer)
       )
       assert.instanceOf(error, RunError.InvalidResponseError)
       assert.isBelow(sent, 200_000)
@@ -384,36 +380,25 @@ describe("promise 11: secrets", () => {
 
   it.effect("the key follows a redirect within the provider's origin, and none to another", () =>
     Effect.gen(function*() {
-      const seen: Array<readonly [string, string | undefined]> = []
-      const client = HttpClient.make((request, url) =>
-        Effect.sync(() => {
-          seen.push([url.href, request.headers["x-api-key"]])
-          const run = { success: true, data: { run_id: id, status: "running" } }
-          const redirect = (location: string) => new Response(null, { status: 307, headers: { location } })
-          return HttpClientResponse.fromWeb(
-            request,
-            url.pathname.startsWith("/v1/")
-              ? redirect("/v2/moved")
-              : url.pathname === "/v2/moved" && url.search === ""
-              ? Response.json(run)
-              : redirect("https://evil.example/")
-          )
-        })
+      const redirect = (location: string) => new Response(null, { status: 307, headers: { location } })
+      const { layer: http, requests } = answering(({ url }) =>
+        url.pathname.startsWith("/v1/")
+          ? redirect("/v2/moved")
+          : url.pathname === "/v2/moved" && url.search === ""
+          ? json({ success: true, data: { run_id: id, status: "running" } })
+          : redirect("https://evil.example/")
       )
-      const layer = (baseUrl: string) =>
-        Spine.layer({ apiKey: Redacted.make(apiKey), baseUrl }).pipe(
-          Layer.provide(Layer.succeed(HttpClient.HttpClient, client))
-        )
+      const layer = (baseUrl: string) => Layer.provide(Spine.layer({ apiKey: Redacted.make(apiKey), baseUrl }), http)
       assert.strictEqual((yield* Effect.provide(retrieve, layer("https://spine.example"))).status, "running")
-      assert.deepStrictEqual(seen, [
+      assert.deepStrictEqual(requests.map(({ headers, url }) => [url, headers["x-api-key"]]), [
         [`https://spine.example/v1/run/${id}`, apiKey],
         ["https://spine.example/v2/moved", apiKey]
       ])
-      seen.length = 0
+      requests.length = 0
       const error = yield* Effect.flip(Effect.provide(retrieve, layer("https://spine.example/other")))
       assert.instanceOf(error, RunError.InvalidResponseError)
       assert.include(error.message, "https://evil.example")
-      assert.deepStrictEqual(seen.map(([url]) => url), [`https://spine.example/other/v1/run/${id}`])
+      assert.deepStrictEqual(requests.map(({ url }) => url), [`https://spine.example/other/v1/run/${id}`])
     }))
 
   it.effect("no trace headers go to the provider", () =>
@@ -432,7 +417,6 @@ describe("promise 11: secrets", () => {
 describe("configuration", () => {
   const build = (layer: Layer.Layer<Spine.SpineClient, RunError.ConfigError>) =>
     Effect.scoped(Effect.flip(Layer.build(layer)))
-  const fetchless = Layer.succeed(HttpClient.HttpClient, HttpClient.make(() => Effect.die("no request is expected")))
 
   for (
     const [name, options, option] of [
@@ -450,7 +434,7 @@ describe("configuration", () => {
   ) {
     it.effect(`${name} is a ConfigError that shows no secret`, () =>
       Effect.gen(function*() {
-        const error = yield* build(Spine.layer(options as never).pipe(Layer.provide(fetchless)))
+        const error = yield* build(Spine.layer(options as never).pipe(Layer.provide(noRequests)))
         assert.instanceOf(error, RunError.ConfigError)
         assert.strictEqual(error.option, option)
         assert.notInclude(inspect(error, { depth: 9 }), "planted")
@@ -458,7 +442,7 @@ describe("configuration", () => {
   }
 
   const env = (values: Record<string, string>) =>
-    Layer.provide(Layer.mergeAll(ConfigProvider.layer(ConfigProvider.fromEnv({ env: values })), fetchless))
+    Layer.provide(Layer.mergeAll(ConfigProvider.layer(ConfigProvider.fromEnv({ env: values })), noRequests))
 
   it.effect("layerConfig reads SPINE_API_KEY and SPINE_BASE_URL", () =>
     Effect.gen(function*() {
@@ -522,9 +506,7 @@ describe("configuration", () => {
     Effect.gen(function*() {
       const logged: Array<string> = []
       const run = { status: "running", run_id: id, progress: { tasks_completed: 0, tasks_total: 1, elapsed_ms: 0 } }
-      const answers = HttpClient.make((request) =>
-        Effect.succeed(HttpClientResponse.fromWeb(request, Response.json({ success: true, data: run })))
-      )
+      const answers = answering(() => json({ success: true, data: run }))
       const options = (read: (response: HttpClientResponse.HttpClientResponse) => Effect.Effect<unknown, unknown>) => ({
         apiKey: Redacted.make(apiKey),
         transformClient: HttpClient.tap((response) =>
@@ -533,7 +515,7 @@ describe("configuration", () => {
       })
       for (const read of [({ text }) => text, ({ json }) => json] as Array<Parameters<typeof options>[0]>) {
         const { status } = yield* retrieve.pipe(
-          Effect.provide(Layer.provide(Spine.layer(options(read)), Layer.succeed(HttpClient.HttpClient, answers)))
+          Effect.provide(Layer.provide(Spine.layer(options(read)), answers.layer))
         )
         assert.strictEqual(status, "running")
       }

@@ -1,18 +1,18 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Config, ConfigProvider, Effect, Fiber, Layer, Redacted, Stream } from "effect"
-import { HttpClient } from "effect/http"
+import type { HttpClient } from "effect/http"
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { RunError, Spine, Webhooks } from "canvas-runs"
 import { SpineEmulator, Timeline } from "canvas-runs/testing"
 import { failure, success } from "../support/results.ts"
 import { apiKey, live } from "../support/spine.ts"
+import { noRequests } from "../support/http.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
-const fetchless = Layer.succeed(HttpClient.HttpClient, HttpClient.make(() => Effect.die("no request is expected")))
 
 const build = <E>(layer: Layer.Layer<Spine.SpineClient, E, HttpClient.HttpClient>) =>
-  Effect.exit(Effect.scoped(Layer.build(Layer.provide(layer, fetchless))))
+  Effect.exit(Effect.scoped(Layer.build(Layer.provide(layer, noRequests))))
 
 describe("options of the client", () => {
   for (const baseUrl of ["https://api.getspine.ai/?", "https://api.getspine.ai/#", "http://:pw@api.getspine.ai"]) {

@@ -1,10 +1,11 @@
 /** What of a response has to decode, and what may be odd. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Schedule, Schema, Stream } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
+import { HttpClient } from "effect/http"
 import { RunError, Spine } from "canvas-runs"
 import * as RunStore from "canvas-runs/RunStore"
 import { finish } from "../support/results.ts"
+import { answering, json } from "../support/http.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 
@@ -13,10 +14,10 @@ const spineOf = (data: unknown, urls: Array<string> = []) =>
   Spine.make({ apiKey: Redacted.make("sk_spine_schema"), retry: Schedule.recurs(0) }).pipe(
     Effect.provideService(
       HttpClient.HttpClient,
-      HttpClient.make((request, url) => {
+      answering(({ url }) => {
         urls.push(url.pathname)
-        return Effect.succeed(HttpClientResponse.fromWeb(request, Response.json({ success: true, data })))
-      })
+        return json({ success: true, data })
+      }).client
     ),
     Effect.orDie
   )
@@ -237,13 +238,10 @@ it.effect("a change of raw or of a clock alone is no change of a snapshot, whate
     const { runs } = yield* Spine.make({ apiKey: Redacted.make("sk_spine_schema") }).pipe(
       Effect.provideService(
         HttpClient.HttpClient,
-        HttpClient.make((request) =>
-          Effect.sync(() => {
-            const snapshot = snapshots[poll++]
-            const data = snapshot === undefined ? completed : { run_id: id, ...snapshot() }
-            return HttpClientResponse.fromWeb(request, Response.json({ success: true, data }))
-          })
-        )
+        answering(() => {
+          const snapshot = snapshots[poll++]
+          return json({ success: true, data: snapshot === undefined ? completed : { run_id: id, ...snapshot() } })
+        }).client
       )
     )
     const exit = yield* finish(Stream.runCollect(runs.watch(id)))

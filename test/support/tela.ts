@@ -1,8 +1,9 @@
 /** The client of Tela on its emulator, or on a provider that answers as the test says. */
 import { Effect, Layer, Redacted } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
+import type { HttpClient } from "effect/http"
 import { RunError, Tela } from "canvas-runs"
 import { TelaEmulator } from "canvas-runs/testing"
+import { answering, json } from "./http.ts"
 
 export const apiKey = "tela_planted_secret_0001"
 export const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
@@ -24,15 +25,9 @@ export const setup = Effect.gen(function*() {
 
 /** The client on a provider that answers every request with what `answer` makes of its address. */
 export const scripted = (answer: (url: URL) => unknown): Layer.Layer<Tela.TelaClient> =>
-  Layer.orDie(Tela.layer({ apiKey: Redacted.make(apiKey) })).pipe(
-    Layer.provide(
-      Layer.succeed(
-        HttpClient.HttpClient,
-        HttpClient.make((request, url) =>
-          Effect.sync(() => HttpClientResponse.fromWeb(request, Response.json(answer(url))))
-        )
-      )
-    )
+  Layer.provide(
+    Layer.orDie(Tela.layer({ apiKey: Redacted.make(apiKey) })),
+    answering(({ url }) => json(answer(url))).layer
   )
 
 /** The parameter that each call is refused for, before any request. */

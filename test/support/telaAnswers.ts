@@ -1,21 +1,14 @@
 /** The client on a server that answers one execution with exactly the bytes that a test says. */
 import { Effect, type Exit, Layer, Redacted, type Schema, Stream } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
 import { type RunError, Tela } from "canvas-runs"
 import { failure, success } from "./results.ts"
+import { answering, json } from "./http.ts"
 
 export const apiKey = "tela_planted_secret_0003"
 const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
 
-const answering = (respond: () => Response): Layer.Layer<Tela.TelaClient> =>
-  Layer.orDie(Tela.layer({ apiKey: Redacted.make(apiKey) })).pipe(
-    Layer.provide(
-      Layer.succeed(
-        HttpClient.HttpClient,
-        HttpClient.make((request) => Effect.sync(() => HttpClientResponse.fromWeb(request, respond())))
-      )
-    )
-  )
+const telaOn = (answer: () => Response): Layer.Layer<Tela.TelaClient> =>
+  Layer.provide(Layer.orDie(Tela.layer({ apiKey: Redacted.make(apiKey) })), answering(answer).layer)
 
 export interface Options {
   readonly output?: Schema.Codec<unknown, unknown> | undefined
@@ -55,9 +48,7 @@ export const streamed = (pieces: Pieces, { end, headers, output, params }: Optio
     return { parts, exit }
   }).pipe(
     Effect.provide(
-      answering(() =>
-        new Response(bodyOf(pieces, end), { headers: { "content-type": "text/event-stream", ...headers } })
-      )
+      telaOn(() => new Response(bodyOf(pieces, end), { headers: { "content-type": "text/event-stream", ...headers } }))
     )
   )
 
@@ -70,7 +61,7 @@ export const synchronous = (answer: unknown, { output }: Pick<Options, "output">
     return yield* Effect.exit(
       tela.canvas.make({ id: canvasId, ...(output === undefined ? undefined : { output }) }).execute({})
     )
-  }).pipe(Effect.provide(answering(() => Response.json(answer))))
+  }).pipe(Effect.provide(telaOn(() => json(answer))))
 
 /** The last part of a stream that succeeded. */
 export const finalOf = ({ exit, parts }: Streamed) => {

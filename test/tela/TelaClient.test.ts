@@ -13,13 +13,14 @@ import {
   Stream,
   type Tracer
 } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
+import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { inspect } from "node:util"
 import { RunError, Tela } from "canvas-runs"
 import { Fault, TelaEmulator } from "canvas-runs/testing"
 import { failure, finish } from "../support/results.ts"
 import { apiKey, applicationId, canvasId, live, setup } from "../support/tela.ts"
 import { recordSpans } from "../support/spans.ts"
+import { answering, noRequests } from "../support/http.ts"
 
 const checked = Effect.flatMap(Tela.TelaClient, ({ checkCredential }) => checkCredential)
 
@@ -71,21 +72,15 @@ describe("the credential", () => {
 
   it.effect("goes nowhere else, whatever the provider redirects to", () =>
     Effect.gen(function*() {
-      const seen: Array<string> = []
-      const client = HttpClient.make((request, url) =>
-        Effect.sync(() => {
-          seen.push(url.href)
-          const location = "https://evil.example/"
-          return HttpClientResponse.fromWeb(request, new Response(null, { status: 307, headers: { location } }))
-        })
-      )
+      const location = "https://evil.example/"
+      const { layer: http, requests } = answering(() => new Response(null, { status: 307, headers: { location } }))
       const layer = Tela.layer({ apiKey: Redacted.make(apiKey), baseUrl: "https://tela.example/gateway" })
       const error = yield* checked.pipe(
-        Effect.provide(Layer.provide(layer, Layer.succeed(HttpClient.HttpClient, client))),
+        Effect.provide(Layer.provide(layer, http)),
         Effect.flip
       )
       assert.instanceOf(error, RunError.InvalidResponseError)
-      assert.deepStrictEqual(seen, ["https://tela.example/gateway/api-key"])
+      assert.deepStrictEqual(requests.map(({ url }) => url), ["https://tela.example/gateway/api-key"])
     }))
 })
 
@@ -176,7 +171,6 @@ describe("promise 11: secrets", () => {
 describe("configuration", () => {
   const build = (layer: Layer.Layer<Tela.TelaClient, RunError.ConfigError>) =>
     Effect.scoped(Effect.flip(Layer.build(layer)))
-  const silent = Layer.succeed(HttpClient.HttpClient, HttpClient.make(() => Effect.die("no request is expected")))
   const key = { apiKey: Redacted.make("tela_planted") }
 
   for (
@@ -194,7 +188,7 @@ describe("configuration", () => {
   ) {
     it.effect(`${name} is a ConfigError that shows no secret`, () =>
       Effect.gen(function*() {
-        const error = yield* build(Tela.layer(options as never).pipe(Layer.provide(silent)))
+        const error = yield* build(Tela.layer(options as never).pipe(Layer.provide(noRequests)))
         assert.instanceOf(error, RunError.ConfigError)
         assert.strictEqual(error.option, option)
         assert.notInclude(inspect(error, { depth: 9 }), "planted")
@@ -202,7 +196,7 @@ describe("configuration", () => {
   }
 
   const env = (values: Record<string, string>) =>
-    Layer.provide(Layer.mergeAll(ConfigProvider.layer(ConfigProvider.fromEnv({ env: values })), silent))
+    Layer.provide(Layer.mergeAll(ConfigProvider.layer(ConfigProvider.fromEnv({ env: values })), noRequests))
 
   for (const values of [{}, { TELA_API_KEY: "", TELA_JWT: "" }]) {
     it.effect(`layerConfig names both variables when neither is set, as in ${JSON.stringify(values)}`, () =>

@@ -1,22 +1,13 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { DateTime, Duration, Effect, Exit, Fiber, Layer, Metric, Redacted, Schedule, Schema, Stream } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { z } from "zod"
 import { RunError, RunRef, Tela } from "canvas-runs"
 import { Fault, TelaEmulator, Timeline } from "canvas-runs/testing"
 import { failure, finish, success } from "../support/results.ts"
-import { scripted } from "../support/tela.ts"
+import { apiKey, applicationId, canvasId, live, scripted } from "../support/tela.ts"
 import { recordSpans } from "../support/spans.ts"
-
-const apiKey = "tela_planted_secret_0001"
-const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
-const applicationId = "5b8a3f8e-2b1c-4b8a-8d6f-3d1f0c2e4a55"
-
-const live = (client?: Partial<Tela.Options>, emulator?: TelaEmulator.Options) =>
-  Layer.orDie(Tela.layer({ apiKey: Redacted.make(apiKey), ...client } as Tela.Options)).pipe(
-    Layer.provideMerge(TelaEmulator.layerTest(emulator))
-  )
+import { answering, json } from "../support/http.ts"
 
 const Invoice = Schema.Struct({ total: Schema.Number, currency: Schema.String })
 
@@ -592,16 +583,10 @@ describe("F13: spans and counts of asynchronous executions", () => {
 })
 
 describe("synchronous executions that fail", () => {
-  const answering = (status: number, body: unknown) =>
-    Layer.orDie(Tela.layer({ apiKey: Redacted.make(apiKey), retryCreates: false })).pipe(
-      Layer.provide(Layer.succeed(
-        HttpClient.HttpClient,
-        HttpClient.make((request) =>
-          Effect.succeed(
-            HttpClientResponse.fromWeb(request, Response.json(body, { status, headers: { "x-request-id": "req-1" } }))
-          )
-        )
-      ))
+  const answered = (status: number, body: unknown) =>
+    Layer.provide(
+      Layer.orDie(Tela.layer({ apiKey: Redacted.make(apiKey), retryCreates: false })),
+      answering(() => json(body, status, { "x-request-id": "req-1" })).layer
     )
 
   for (
@@ -631,7 +616,7 @@ describe("synchronous executions that fail", () => {
         const streamed = failure(yield* finish(Stream.runDrain(tela.canvas.make({ id: canvasId }).stream({}))))
         assert.instanceOf(streamed, RunError.RunFailedError)
         assert.deepStrictEqual(streamed.run, body)
-      }).pipe(Effect.provide(answering(status, body))))
+      }).pipe(Effect.provide(answered(status, body))))
   }
 
   for (
@@ -647,7 +632,7 @@ describe("synchronous executions that fail", () => {
         const tela = yield* Tela.TelaClient
         const error = failure(yield* finish(tela.canvas.make({ id: canvasId }).execute({})))
         assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
-      }).pipe(Effect.provide(answering(status, body))))
+      }).pipe(Effect.provide(answered(status, body))))
   }
 
   it.effect("B10: the emulator's failing canvas is a RunFailedError with the provider's words", () =>

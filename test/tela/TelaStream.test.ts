@@ -1,21 +1,15 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Fiber, identity, Layer, Option, Redacted, Schema, Stream } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
+import { Clock, Duration, Effect, Fiber, Layer, Option, Redacted, Schema, Stream } from "effect"
+import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { RunError, Tela } from "canvas-runs"
 import { Fault, TelaEmulator, type TelaScript } from "canvas-runs/testing"
 import { StreamChunk } from "../../src/tela/TelaSchema.ts"
 import { isCommonChunk } from "../../src/tela/internal/streamFold.ts"
 import { failure, finish, success } from "../support/results.ts"
+import { answering, withoutWeb } from "../support/http.ts"
 
 const client = Layer.orDie(Tela.layer({ apiKey: Redacted.make("tela_stream") }))
-
-/** The body of a fetch is read in a way of its own. This is any other body: it has no web response behind it. */
-const withoutWeb = (response: HttpClientResponse.HttpClientResponse, stream = response.stream) =>
-  Object.create(response, {
-    "~effect/http/HttpClientResponse/WebSource": { value: () => undefined },
-    stream: { value: stream }
-  }) as HttpClientResponse.HttpClientResponse
 
 const onFetch = Layer.provideMerge(client, TelaEmulator.layerTest())
 
@@ -326,28 +320,24 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
               return Effect.ensuring(clock.sleep(duration), Effect.sync(() => sleepers--))
             })
         })
-        const http = HttpClient.make((request) =>
-          Effect.sync(() =>
-            (live === onFetch ? identity : (response: HttpClientResponse.HttpClientResponse) => withoutWeb(response))(
-              HttpClientResponse.fromWeb(
-                request,
-                new Response(
-                  new ReadableStream({
-                    pull: (controller) => {
-                      asked++
-                      controller.enqueue(
-                        new TextEncoder().encode("data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n")
-                      )
-                    },
-                    cancel: () => {
-                      cancelled++
-                    }
-                  }, { highWaterMark: 0 })
+        const { client: onWeb } = answering(() =>
+          new Response(
+            new ReadableStream({
+              pull: (controller) => {
+                asked++
+                controller.enqueue(
+                  new TextEncoder().encode("data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n")
                 )
-              )
-            )
+              },
+              cancel: () => {
+                cancelled++
+              }
+            }, { highWaterMark: 0 })
           )
         )
+        const http = live === onFetch
+          ? onWeb
+          : HttpClient.transformResponse(onWeb, Effect.map((response) => withoutWeb(response)))
         const seen: Array<readonly [part: string, asked: number]> = []
         const exit = yield* finish(
           Effect.provide(
@@ -383,8 +373,9 @@ describe("a streamed execution", () => {
   it.effect("a body that dies interrupts the stream, with what it died of", () =>
     Effect.gen(function*() {
       const bug = new Error("a bug of the HTTP client")
-      const http = HttpClient.make((request) =>
-        Effect.sync(() => withoutWeb(HttpClientResponse.fromWeb(request, new Response("")), Stream.die(bug)))
+      const http = HttpClient.transformResponse(
+        answering(() => new Response("")).client,
+        Effect.map((response) => withoutWeb(response, Stream.die(bug)))
       )
       const exit = yield* finish(
         Effect.provide(

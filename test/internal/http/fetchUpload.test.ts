@@ -1,13 +1,13 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer, Redacted, Stream } from "effect"
+import { Effect, FileSystem, Layer, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { type FileInput, RunError, Spine, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { onBody, sendJson, serve } from "../../support/servers.ts"
+import { clients } from "../../support/clients.ts"
 
 const runId = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
-const key = Redacted.make("sk_planted_0001")
 
 /** Both providers and their store. Like S3, it refuses a body without an announced length. */
 const strict = (refusal: 411 | 501) =>
@@ -34,12 +34,6 @@ const strict = (refusal: 411 | 501) =>
     return { baseUrl, bodies }
   })
 
-const clients = (baseUrl: string) =>
-  Layer.merge(
-    Layer.orDie(Spine.layer({ apiKey: key, baseUrl: baseUrl })),
-    Layer.orDie(Tela.layer({ apiKey: key, baseUrl: baseUrl }))
-  )
-
 describe("D2: a store that refuses a body without content-length", () => {
   for (const [name, client] of [["fetch", FetchHttpClient.layer], ["undici", NodeHttp.layer()]] as const) {
     it.live(`D2: takes a file from disk that is uploaded through ${name}`, () =>
@@ -53,7 +47,7 @@ describe("D2: a store that refuses a body without content-length", () => {
           const tela = yield* Tela.TelaClient
           const file = yield* Tela.fileFromPath(path)
           yield* tela.canvas.make({ id: runId }).execute({ file }, { async: true })
-        }).pipe(Effect.provide(Layer.provide(clients(baseUrl), client)))
+        }).pipe(Effect.provide(Layer.provide(clients({ baseUrl }), client)))
         assert.deepStrictEqual(bodies.map(({ announced, bytes }) => [announced, bytes.equals(content)]), [
           ["600000", true]
         ])
@@ -70,7 +64,7 @@ describe("D2: a store that refuses a body without content-length", () => {
         const created = yield* Effect.flatMap(
           Spine.SpineClient,
           (spine) => spine.runs.create({ prompt: "Grüße 🙂", files: [file, new Blob(["abc"])] })
-        ).pipe(Effect.provide(Layer.provide(clients(baseUrl), client)))
+        ).pipe(Effect.provide(Layer.provide(clients({ baseUrl }), client)))
         assert.strictEqual(created.run_id, runId)
         assert.strictEqual(bodies.length, 1)
         assert.strictEqual(bodies[0]!.announced, String(bodies[0]!.bytes.length))
@@ -90,7 +84,7 @@ describe("D2: a store that refuses a body without content-length", () => {
                   files: [{ data: Stream.make(new Uint8Array(10)), size, filename: "a.txt" }]
                 })
               )
-          ).pipe(Effect.provide(Layer.provide(clients(baseUrl), client)))
+          ).pipe(Effect.provide(Layer.provide(clients({ baseUrl }), client)))
           assert.instanceOf(error, RunError.FileInputError)
           assert.strictEqual(error.reason, "size")
         }

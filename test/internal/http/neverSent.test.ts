@@ -2,7 +2,7 @@
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientError } from "effect/http"
+import { FetchHttpClient, HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { RunError, Spine } from "canvas-runs"
 import { NodeHttp as OurNodeHttp } from "canvas-runs/node"
@@ -14,6 +14,7 @@ import * as Net from "node:net"
 import * as Tls from "node:tls"
 import * as Undici from "undici"
 import { identity, listen, tls } from "../../support/servers.ts"
+import { transportError } from "../../support/http.ts"
 
 const { ca } = tls
 
@@ -439,11 +440,7 @@ describe("errors without a connection behind them", () => {
   const failing = (cause: unknown) =>
     Layer.succeed(
       HttpClient.HttpClient,
-      HttpClient.make((request) =>
-        Effect.fail(
-          new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
-        )
-      )
+      HttpClient.make((request) => Effect.fail(transportError(request, cause)))
     )
   const coded = (code: string, cause?: unknown) => Object.assign(new Error(code, { cause }), { code })
   const causes: ReadonlyArray<readonly [string, unknown, boolean]> = [
