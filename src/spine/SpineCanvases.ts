@@ -11,7 +11,8 @@ import type * as Http from "../internal/http/call.ts"
 import { checkId } from "../internal/id.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import type { RequestError } from "../RunError.ts"
-import * as Wire from "./SpineSchema.ts"
+import * as Wire from "./SpineCanvasSchema.ts"
+import { decodeAnswer } from "./SpineSchema.ts"
 
 /**
  * The endpoints about canvases. A canvas id comes with a run's snapshots, soon after the run has started.
@@ -79,7 +80,7 @@ const about = <Name extends string, A extends { readonly [N in Name]: string }>(
   id: string,
   decode: (body: unknown) => Effect.Effect<A, Schema.SchemaError>
 ) => {
-  const decodeThis = Wire.decodeAnswer(Schema.Struct({ [name]: Schema.Literal(id) }))
+  const decodeThis = decodeAnswer(Schema.Struct({ [name]: Schema.Literal(id) }))
   return (body: unknown) =>
     Effect.flatMap(
       decode(body),
@@ -88,6 +89,6 @@ const about = <Name extends string, A extends { readonly [N in Name]: string }>(
     )
 }
 
-const decodeCanvas = Wire.decodeAnswer(Wire.Canvas)
-const decodeTaskTree = Wire.decodeAnswer(Wire.TaskTree)
-const decodeTask = Wire.decodeAnswer(Wire.Task)
+const decodeCanvas = decodeAnswer(Wire.Canvas)
+const decodeTaskTree = decodeAnswer(Wire.TaskTree)
+const decodeTask = decodeAnswer(Wire.Task)

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as Graph from "effect/Graph"
-import type { Block, Canvas, Edge } from "./SpineSchema.ts"
+import type { Block, Canvas, Edge } from "./SpineCanvasSchema.ts"
 
 /**
  * Turns a canvas into a directed graph of its blocks. An edge from or to a block that the canvas does not hold, as can

@@ -5,6 +5,7 @@
  */
 export type { Artifacts, DownloadedArtifact } from "./SpineArtifacts.ts"
 export type { Canvases } from "./SpineCanvases.ts"
+export * from "./SpineCanvasSchema.ts"
 export * from "./SpineClient.ts"
 export {
   type CreatedRun,

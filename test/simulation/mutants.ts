@@ -383,7 +383,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     "Equal.equals(previous, next)"
   ),
   mutant(spineCreate, "a ref does not know when its run was created", "      createdAt,\n", ""),
-  mutant(spineCreate, "a ref forgets the request", "...(requestId === undefined ? undefined : { requestId }),", ""),
+  mutant(spineCreate, "a ref forgets the request", "      requestId,\n", ""),
   // Tela
   mutant(
     following,

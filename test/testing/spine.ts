@@ -6,6 +6,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as SpineCanvasSchema from "../../src/spine/SpineCanvasSchema.ts"
 import * as SpineSchema from "../../src/spine/SpineSchema.ts"
 import * as SpineEmulator from "../../src/testing/SpineEmulator.ts"
 import * as Timeline from "../../src/testing/Timeline.ts"
@@ -89,13 +90,14 @@ export const created = (...parts: ReadonlyArray<Part>) =>
 
 export const run = (id: string, apiKey = key) => Effect.flatMap(get(`/v1/run/${id}`, apiKey), data(SpineSchema.Run))
 
-export const dag = (canvasId: string) => Effect.flatMap(get(`/v1/canvas/${canvasId}/dag`), data(SpineSchema.Canvas))
+export const dag = (canvasId: string) =>
+  Effect.flatMap(get(`/v1/canvas/${canvasId}/dag`), data(SpineCanvasSchema.Canvas))
 
 export const tasks = (canvasId: string) =>
-  Effect.flatMap(get(`/v1/canvas/${canvasId}/tasks`), data(SpineSchema.TaskTree))
+  Effect.flatMap(get(`/v1/canvas/${canvasId}/tasks`), data(SpineCanvasSchema.TaskTree))
 
 export const task = (canvasId: string, taskId: string) =>
-  Effect.flatMap(get(`/v1/canvas/${canvasId}/tasks/${taskId}`), data(SpineSchema.Task))
+  Effect.flatMap(get(`/v1/canvas/${canvasId}/tasks/${taskId}`), data(SpineCanvasSchema.Task))
 
 export const refusal = (status: number, error: string) => ({ status, body: { success: false, error } })
 
