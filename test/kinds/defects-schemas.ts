@@ -290,15 +290,13 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "jsonSchema: a schema whose JSON Schema cannot be made is not compared",
+    name: "shapeOf: a field whose JSON Schema cannot be made is not compared",
     mutant: {
-      file: schemas,
-      find: "  Option.liftThrowable((): JsonSchemaDocument => {",
-      replace: "  ((f: () => JsonSchemaDocument) => () => Option.some(f()))((): JsonSchemaDocument => {"
+      file: "src/tela/internal/schemaShape.ts",
+      find: "Option.liftThrowable((field: StandardSchemaV1) => shapeOf(field, of))",
+      replace: "(field: StandardSchemaV1) => Option.some(shapeOf(field, of))"
     },
     inputs: {
-      "the output's throws": () => isLookedUp("output", throwing(new Error("cannot be represented"))),
-      "the input's is undefined": () => isLookedUp("input", () => undefined),
       "that of a field throws, and the other fields are compared": () => {
         const never = throwing(new Error("cannot be represented"))
         return isComparedField(standard(throwing("absent"), { input: never, output: never }))
@@ -310,11 +308,12 @@ export const places: ReadonlyArray<Place> = [
     name: "compare: a JSON Schema that is none is not compared",
     mutant: {
       file: shape,
-      find: "const untrusted = Option.liftThrowable",
-      replace:
-        "const untrusted = <A extends Array<unknown>, B>(f: (...args: A) => B) => (...args: A) => Option.some(f(...args))"
+      find: "Option.getOrElse(Option.liftThrowable(differences)(), () => [])",
+      replace: "differences()"
     },
     inputs: {
+      "the output's throws": () => isLookedUp("output", throwing(new Error("cannot be represented"))),
+      "the input's is undefined": () => isLookedUp("input", () => undefined),
       "properties of the input is null": () => isLookedUp("input", () => ({ type: "object", properties: null })),
       "the output's union refers to itself without end": () => {
         const union: { anyOf?: ReadonlyArray<unknown> } = {}

@@ -9,7 +9,6 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as SchemaAST from "effect/SchemaAST"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import type { Simplify } from "effect/Types"
 import { messageOf } from "../../internal/describe.ts"
@@ -67,7 +66,8 @@ const readFault = Option.liftThrowable((schema: unknown): string | undefined => 
     }`
 })
 
-const isFields = (schema: AnySchema): schema is Fields => !isSingle(schema)
+/** Whether this is a plain object of schemas. */
+export const isFields = (schema: AnySchema): schema is Fields => !isSingle(schema)
 
 const isSingle = (schema: unknown): schema is Single => Schema.isSchema(schema) || isStandard(schema)
 
@@ -119,7 +119,8 @@ const convertFields = (fields: Fields, codec: Codec, value: unknown): Effect.Eff
   })
 }
 
-const partition = (fields: Fields) => {
+/** Separates the fields into a struct of the Effect Schemas, and the Standard Schemas. */
+export const partition = (fields: Fields) => {
   const entries = Object.entries(fields)
   return {
     struct: Schema.Struct(
@@ -129,147 +130,13 @@ const partition = (fields: Fields) => {
   }
 }
 
-/**
- * The JSON Schema of what is sent and received: the result of a schema for input, and the source of a schema for output. None
- * where the schema has no JSON Schema. The encoded side of an Effect Schema is both.
- */
-export const jsonSchema = (schema: AnySchema, of: "input" | "output"): Option.Option<JsonSchemaDocument> =>
-  Option.liftThrowable((): JsonSchemaDocument => {
-    if (isFields(schema)) return formOfFields(schema, of)
-    if (Schema.isSchema(schema)) return formOf(SchemaAST.toEncoded(Schema.toCodecJson(schema).ast))
-    const converter =
-      (schema as { readonly "~standard": { readonly jsonSchema?: JsonSchemaConverter } })["~standard"].jsonSchema
-    const root = converter![of === "input" ? "output" : "input"]!({
-      target: "draft-2020-12",
-      // Zod leaves a type without a JSON Schema open, and does not give up on the whole schema
-      libraryOptions: { unrepresentable: "any" }
-    }) as JsonSchema
-    return { root, definitions: (root.$defs ?? {}) as Record<string, JsonSchema> }
-  })()
-
-const formOfFields = (fields: Fields, of: "input" | "output"): JsonSchemaDocument => {
-  const { standard, struct } = partition(fields)
-  const { definitions, root } = formOf(SchemaAST.toEncoded(Schema.toCodecJson(struct).ast))
-  // Definitions of several documents could have the same name, so a field that needs its own stays open
-  const open = ([name, field]: readonly [string, StandardSchemaV1]): [string, JsonSchema] => [
-    name,
-    Option.match(jsonSchema(field, of), {
-      onNone: () => ({}),
-      onSome: ({ definitions, root }) => Object.keys(definitions).length === 0 ? root : {}
-    })
-  ]
-  return {
-    root: {
-      type: "object",
-      properties: { ...root.properties, ...Object.fromEntries(standard.map(open)) },
-      required: [
-        ...root.required ?? [],
-        ...standard.flatMap(([name, field]) => takesUndefined(field) ? [] : [name])
-      ]
-    },
-    definitions
-  }
-}
-
-const takesUndefined = (schema: StandardSchemaV1): boolean => Option.getOrElse(readTakesUndefined(schema), () => false)
+/** Whether a field with this schema may be absent. */
+export const takesUndefined = (schema: StandardSchemaV1): boolean =>
+  Option.getOrElse(readTakesUndefined(schema), () => false)
 
 const readTakesUndefined = Option.liftThrowable((schema: StandardSchemaV1): boolean =>
   Result.isSuccess(judge(schema["~standard"].validate(undefined)))
 )
-
-/**
- * What two schemas are compared by, straight from the syntax tree: `Schema.toJsonSchemaDocument` says far more, and is a
- * sixth of a program that uses Tela.
- */
-const formOf = (ast: SchemaAST.AST): JsonSchemaDocument => {
-  const names = new Map<SchemaAST.AST, string>()
-  const definitions: Record<string, JsonSchema> = {}
-  const form = (ast: SchemaAST.AST): JsonSchema => {
-    switch (ast._tag) {
-      case "Null":
-      case "Undefined":
-      case "Void":
-        return { type: "null" }
-      case "String":
-      case "TemplateLiteral":
-        return { type: "string" }
-      case "Number":
-        return { type: isInteger(ast.checks) ? "integer" : "number" }
-      case "Boolean":
-        return { type: "boolean" }
-      case "Literal":
-        return { const: ast.literal }
-      case "Enum":
-        return { enum: ast.enums.map(([, value]) => value) }
-      case "ObjectKeyword":
-        return { type: ["object", "array"] }
-      case "Arrays": {
-        const [item, ...others] = ast.rest
-        return { type: "array", ...item === undefined || others.length > 0 ? undefined : { items: form(item) } }
-      }
-      case "Objects": {
-        const { indexSignatures, propertySignatures } = ast
-        // `{}` is anything but null
-        if (propertySignatures.length === 0 && indexSignatures.length === 0) return {}
-        return {
-          type: "object",
-          ...propertySignatures.length === 0 ? undefined : {
-            properties: Object.fromEntries(propertySignatures.map(({ name, type }) => [name, form(type)])),
-            required: propertySignatures.flatMap(({ name, type }) => SchemaAST.isOptional(type) ? [] : [String(name)])
-          }
-        }
-      }
-      case "Union":
-        return { anyOf: ast.types.map(form) }
-      case "Suspend": {
-        const inner = ast.thunk()
-        const name = names.get(inner) ?? String(names.size)
-        if (!names.has(inner)) {
-          names.set(inner, name)
-          definitions[name] = form(inner)
-        }
-        return { $ref: `#/$defs/${name}` }
-      }
-      default:
-        return {}
-    }
-  }
-  return { root: form(ast), definitions }
-}
-
-const isInteger = (checks: SchemaAST.Checks | undefined): boolean =>
-  checks?.some((check) =>
-    check._tag === "FilterGroup"
-      ? isInteger(check.checks)
-      : check.annotations?.representation?.id === "effect/schema/isInt"
-  ) === true
-
-/** As much of JSON Schema as two schemas are compared by. */
-export interface JsonSchema {
-  readonly type?: string | ReadonlyArray<string>
-  readonly properties?: { readonly [name: string]: JsonSchema }
-  readonly required?: ReadonlyArray<string>
-  readonly items?: JsonSchema
-  readonly anyOf?: ReadonlyArray<JsonSchema>
-  readonly oneOf?: ReadonlyArray<JsonSchema>
-  readonly allOf?: ReadonlyArray<JsonSchema>
-  readonly enum?: ReadonlyArray<unknown>
-  readonly const?: unknown
-  readonly $ref?: string
-  readonly $defs?: { readonly [name: string]: JsonSchema }
-}
-
-export interface JsonSchemaDocument {
-  readonly root: JsonSchema
-  readonly definitions: { readonly [name: string]: JsonSchema }
-}
-
-interface JsonSchemaConverter {
-  readonly [side: string]: (options: {
-    readonly target: string
-    readonly libraryOptions?: Record<string, unknown>
-  }) => Record<string, unknown>
-}
 
 const describeError = (error: Schema.SchemaError): string => error.message.replaceAll(/\s*\n\s*/g, " ")
 

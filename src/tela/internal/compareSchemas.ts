@@ -1,149 +1,101 @@
-/**
- * Whether the schemas that a caller gives are those of the canvas.
- *
- * @since 0.1.0
- */
+/** Compares the schemas that a caller gives with those of the canvas. */
 import * as Option from "effect/Option"
-import * as AnySchema from "./anySchema.ts"
 import type * as Wire from "../TelaCanvasSchema.ts"
+import type * as AnySchema from "./anySchema.ts"
+import { type JsonSchema, ofJson, type Property, type Shape, shapeOf } from "./schemaShape.ts"
 
 /**
- * Every difference between the caller's schemas and the canvas, in words; none where they agree, or where a schema does
- * not tell its form.
- *
- * @internal
+ * Describes every difference between the caller's schemas and the canvas. There is none where they agree, or where a schema does
+ * not tell its shape.
  */
 export const compare = (
   version: Wire.CanvasVersion,
-  schemas: { readonly input?: AnySchema.AnySchema | undefined; readonly output?: AnySchema.AnySchema | undefined }
+  { input, output }: {
+    readonly input?: AnySchema.AnySchema | undefined
+    readonly output?: AnySchema.AnySchema | undefined
+  }
 ): ReadonlyArray<string> => [
-  ...(schemas.input === undefined ? [] : Option.getOrElse(untrusted(compareInput)(version, schemas.input), () => [])),
-  ...(schemas.output === undefined || version.isWorkflow
+  ...(input === undefined ? [] : untrusted(() => compareInput(version, shapeOf(input, "input")))),
+  ...(output === undefined || version.isWorkflow
     ? []
-    : Option.getOrElse(untrusted(compareOutput)(version, schemas.output), () => []))
+    : untrusted(() => compareOutput(version, shapeOf(output, "output"))))
 ]
 
-/** A JSON Schema comes from the provider or from a schema library, and may be none, or refer to itself without end. */
-const untrusted = Option.liftThrowable
+/** A JSON Schema comes from the provider or from a schema library. There may be none, or it may refer to itself without end. */
+const untrusted = (differences: () => ReadonlyArray<string>): ReadonlyArray<string> =>
+  Option.getOrElse(Option.liftThrowable(differences)(), () => [])
 
-const compareInput = ({ variables }: Wire.CanvasVersion, schema: AnySchema.AnySchema): ReadonlyArray<string> => {
-  const document = AnySchema.jsonSchema(schema, "input")
-  if (Option.isNone(document)) return []
-  const { definitions } = document.value
-  const root = resolve(document.value.root, definitions)
-  if (root.properties === undefined) return ["the input schema is not of an object"]
-  const remote = new Map(variables.map((variable) => [variable.name, variable]))
-  const differences: Array<string> = []
-  for (const [name, property] of Object.entries(root.properties)) {
-    const variable = remote.get(name)
-    if (variable === undefined) {
-      differences.push(`the input schema has "${name}", which the canvas does not`)
-      continue
-    }
-    if (variable.required && root.required?.includes(name) !== true) {
-      differences.push(`"${name}" is required by the canvas and optional in the input schema`)
-    }
-    const types = typesOf(property, definitions)
-    if (variable.type === "file" && types.size > 0 && !types.has("object") && !types.has("array")) {
-      differences.push(`"${name}" is a file for the canvas and ${[...types].join(" or ")} in the input schema`)
-    }
-    if (variable.type === "text" && isFile(property, definitions)) {
-      differences.push(`"${name}" is text for the canvas and a file in the input schema`)
-    }
-  }
-  for (const { name, required, type } of variables) {
-    if (required && !Object.hasOwn(root.properties, name)) {
-      differences.push(`the canvas requires "${name}" (${type}), which the input schema does not have`)
-    }
-  }
-  return differences
+const compareInput = ({ variables }: Wire.CanvasVersion, { properties }: Shape): ReadonlyArray<string> => {
+  if (properties === undefined) return ["the input schema is not of an object"]
+  const names = new Set(variables.map(({ name }) => name))
+  return [
+    ...Array.from(properties.keys()).filter((name) => !names.has(name))
+      .map((name) => `the input schema has "${name}", which the canvas does not`),
+    ...variables.flatMap(({ name, required, type }) => {
+      const property = properties.get(name)
+      if (property === undefined) {
+        return required ? [`the canvas requires "${name}" (${type}), which the input schema does not have`] : []
+      }
+      const shape = property.shape()
+      const { types } = shape
+      return [
+        ...(required && property.isRequired !== true
+          ? [`"${name}" is required by the canvas and optional in the input schema`]
+          : []),
+        ...(type === "file" && types.length > 0 && !types.includes("object") && !types.includes("array")
+          ? [`"${name}" is a file for the canvas and ${types.join(" or ")} in the input schema`]
+          : []),
+        ...(type === "text" && isFile(shape)
+          ? [`"${name}" is text for the canvas and a file in the input schema`]
+          : [])
+      ]
+    })
+  ]
 }
 
-const compareOutput = (version: Wire.CanvasVersion, schema: AnySchema.AnySchema): ReadonlyArray<string> => {
-  const document = AnySchema.jsonSchema(schema, "output")
-  if (Option.isNone(document)) return []
-  const { definitions, root } = document.value
-  const structured = version.configuration?.structuredOutput
-  if (structured?.enabled !== true) {
-    const types = typesOf(root, definitions)
-    return types.size === 0 || types.has("string")
+/** Whether this is what files are sent as. */
+const isFile = ({ properties }: Shape): boolean => properties?.has("file_url") === true
+
+const compareOutput = ({ configuration }: Wire.CanvasVersion, shape: Shape): ReadonlyArray<string> => {
+  const structured = configuration?.structuredOutput
+  if (structured?.enabled === true) {
+    return structured.schema === undefined
       ? []
-      : [`the canvas answers with text, and the output schema is of ${[...types].join(" or ")}`]
+      : compareShapes("output", ofJson(structured.schema as JsonSchema), shape)
   }
-  return structured.schema === undefined
+  return shape.types.length === 0 || shape.types.includes("string")
     ? []
-    : compareTypes("output", structured.schema as AnySchema.JsonSchema, root, definitions)
+    : [`the canvas answers with text, and the output schema is of ${shape.types.join(" or ")}`]
 }
 
 /** What the canvas may answer with must be what the caller's schema takes. */
-const compareTypes = (
-  place: string,
-  remote: AnySchema.JsonSchema,
-  local: AnySchema.JsonSchema,
-  definitions: AnySchema.JsonSchemaDocument["definitions"]
-): ReadonlyArray<string> => {
-  const remoteTypes = typesOf(remote, remote.$defs ?? {})
-  const localTypes = typesOf(local, definitions)
-  if (remoteTypes.size === 0 || localTypes.size === 0) return []
-  const missing = [...remoteTypes].filter((type) =>
-    !localTypes.has(type) && !(type === "integer" && localTypes.has("number"))
-  )
-  if (missing.length > 0) {
+const compareShapes = (place: string, remote: Shape, local: Shape): ReadonlyArray<string> => {
+  if (remote.types.length === 0 || local.types.length === 0) return []
+  const isTaken = (type: string) => local.types.includes(type) || type === "integer" && local.types.includes("number")
+  if (!remote.types.every(isTaken)) {
     return [
-      `${place} is ${[...remoteTypes].join(" or ")} on the canvas and ${
-        [...localTypes].join(" or ")
-      } in the output schema`
+      `${place} is ${remote.types.join(" or ")} on the canvas and ${local.types.join(" or ")} in the output schema`
     ]
   }
-  const here = resolve(local, definitions)
-  if (remote.properties !== undefined && here.properties !== undefined) {
-    const differences: Array<string> = []
-    for (const [name, property] of Object.entries(here.properties)) {
-      const remoteProperty = remote.properties[name]
-      const isRequired = here.required?.includes(name) === true
-      if (remoteProperty !== undefined) {
-        if (isRequired && remote.required !== undefined && !remote.required.includes(name)) {
-          differences.push(`${place}.${name} may be absent on the canvas, and the output schema requires it`)
-        }
-        differences.push(...compareTypes(`${place}.${name}`, remoteProperty, property, definitions))
-      } else if (isRequired) {
-        differences.push(`${place}.${name} does not exist on the canvas, and the output schema requires it`)
-      }
-    }
-    return differences
+  const { items, properties } = remote
+  if (properties !== undefined && local.properties !== undefined) {
+    return Array.from(local.properties).flatMap(([name, property]) =>
+      compareProperties(`${place}.${name}`, properties.get(name), property)
+    )
   }
-  return remote.items !== undefined && here.items !== undefined
-    ? compareTypes(`${place}[]`, remote.items, here.items, definitions)
+  return items !== undefined && local.items !== undefined
+    ? compareShapes(`${place}[]`, items(), local.items())
     : []
 }
 
-const resolve = (
-  schema: AnySchema.JsonSchema,
-  definitions: AnySchema.JsonSchemaDocument["definitions"],
-  depth = 0
-): AnySchema.JsonSchema => {
-  const name = schema.$ref?.replace(/^#\/(?:\$defs|definitions|components\/schemas)\//, "")
-  const target = name === undefined ? undefined : definitions[name]
-  return target === undefined || depth > 20 ? schema : resolve(target, definitions, depth + 1)
+const compareProperties = (place: string, remote: Property | undefined, local: Property): ReadonlyArray<string> => {
+  if (remote === undefined) {
+    return local.isRequired === true
+      ? [`${place} does not exist on the canvas, and the output schema requires it`]
+      : []
+  }
+  const differences = compareShapes(place, remote.shape(), local.shape())
+  return local.isRequired === true && remote.isRequired === false
+    ? [`${place} may be absent on the canvas, and the output schema requires it`, ...differences]
+    : differences
 }
-
-/** The JSON types that a schema takes; none if it does not tell. */
-const typesOf = (
-  schema: AnySchema.JsonSchema,
-  definitions: AnySchema.JsonSchemaDocument["definitions"]
-): ReadonlySet<string> => {
-  const { anyOf, const: constant, enum: literals, oneOf, type } = resolve(schema, definitions)
-  if (type !== undefined) return new Set(typeof type === "string" ? [type] : type)
-  if (constant !== undefined) return new Set([jsonType(constant)])
-  if (literals !== undefined) return new Set(literals.map(jsonType))
-  const members = anyOf ?? oneOf
-  if (members === undefined) return new Set()
-  const types = members.map((member) => typesOf(member, definitions))
-  return types.some((set) => set.size === 0) ? new Set() : new Set(types.flatMap((set) => Array.from(set)))
-}
-
-const jsonType = (value: unknown): string => value === null ? "null" : Array.isArray(value) ? "array" : typeof value
-
-/** Whether this is what files are sent as. */
-const isFile = (schema: AnySchema.JsonSchema, definitions: AnySchema.JsonSchemaDocument["definitions"]): boolean =>
-  Object.hasOwn(resolve(schema, definitions).properties ?? {}, "file_url")

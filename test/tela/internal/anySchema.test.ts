@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option, Result, Schema } from "effect"
+import { Effect, Result, Schema } from "effect"
 import { z } from "zod"
 import * as AnySchema from "../../../src/tela/internal/anySchema.ts"
-import { type JsonSchema, jsonSchema } from "../../../src/tela/internal/anySchema.ts"
+import { type JsonSchema, type Shape, shapeOf } from "../../../src/tela/internal/schemaShape.ts"
 import * as Tela from "../../../src/tela/index.ts"
 
 interface Tree {
@@ -82,12 +82,23 @@ const view = (
   }
 }
 
+/** The same of a shape. */
+const look = (shape: Shape, depth: number): unknown => {
+  if (depth === 0) return undefined
+  const properties = Array.from(shape.properties ?? [])
+  return {
+    types: shape.types.toSorted(),
+    required: properties.flatMap(([name, { isRequired }]) => isRequired === true ? [name] : []).toSorted(),
+    properties: Object.fromEntries(properties.map(([name, { shape }]) => [name, look(shape(), depth - 1)])),
+    items: shape.items === undefined ? undefined : look(shape.items(), depth - 1)
+  }
+}
+
 it("sees in an Effect Schema what its JSON Schema says, as far as a canvas is compared by it", () => {
   for (const [name, schema] of Object.entries(schemas)) {
     const { definitions, schema: root } = Schema.toJsonSchemaDocument(schema)
-    const seen = Option.getOrThrow(jsonSchema(schema as never, "output"))
     assert.deepStrictEqual(
-      view(seen.root, seen.definitions, 4),
+      look(shapeOf(schema as never, "output"), 4),
       view(root as JsonSchema, definitions as Record<string, JsonSchema>, 4),
       name
     )
@@ -137,23 +148,28 @@ describe("a plain object of schemas", () => {
       }
     }))
 
-  it("has a JSON Schema of its fields, of which those that may be undefined are not required", () => {
-    const { root } = Option.getOrThrow(jsonSchema({ ...mixed, when: z.date() }, "output"))
-    assert.strictEqual(root.type, "object")
-    assert.deepStrictEqual(Object.entries(root.properties!).map(([name, { type }]) => [name, type]), [
-      ["date", "string"],
-      ["total", "number"],
-      ["note", "string"],
-      ["when", undefined]
-    ])
-    assert.deepStrictEqual(root.required, ["date", "total", "when"])
+  it("has a shape with its fields, of which those that may be undefined are not required", () => {
+    const { properties, types } = shapeOf({ ...mixed, when: z.date() }, "output")
+    assert.deepStrictEqual(types, ["object"])
+    assert.deepStrictEqual(
+      Array.from(properties!, ([name, { isRequired, shape }]) => [name, shape().types, isRequired]),
+      [
+        ["date", ["string"], true],
+        ["total", ["number"], true],
+        ["note", ["string"], false],
+        ["when", [], true]
+      ]
+    )
   })
 
-  it("leaves a field open whose schema has definitions of its own, or no JSON Schema", () => {
+  it("reads a field whose schema has definitions of its own, and leaves one open that has no JSON Schema", () => {
     const tree: z.ZodType = z.lazy(() => z.object({ children: z.array(tree) }))
     const unknown = { "~standard": { version: 1, vendor: "own", validate: (value: unknown) => ({ value }) } } as const
-    const { root } = Option.getOrThrow(jsonSchema({ tree: z.object({ tree }), unknown }, "input"))
-    assert.deepStrictEqual(root.properties, { tree: {}, unknown: {} })
+    const { properties } = shapeOf({ tree: z.object({ tree }), unknown }, "input")
+    assert.deepStrictEqual(look(properties!.get("unknown")!.shape(), 3), look({ types: [] }, 3))
+    const children = properties!.get("tree")!.shape().properties!.get("tree")!.shape().properties!.get("children")!
+    assert.deepStrictEqual(children.shape().types, ["array"])
+    assert.isTrue(children.shape().items!().properties!.has("children"))
   })
 })
 
