@@ -2,13 +2,12 @@ import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Schema, Stream } from "effect"
 import { FileInput, RunError } from "canvas-runs"
+import { bytes } from "./support/bytes.ts"
 
 const normalize = (input: FileInput.FileInput, index = 1) => FileInput.normalize("test", input, index)
 
 const described = (input: FileInput.FileInput, index?: number) =>
   Effect.map(normalize(input, index), ({ contentType, filename, size }) => [filename, contentType, size] as const)
-
-const bytes = (text: string) => new TextEncoder().encode(text)
 
 const read = (data: FileInput.UploadFile["data"]): Effect.Effect<Uint8Array, RunError.FileInputError> =>
   data instanceof Uint8Array

@@ -10,18 +10,17 @@ import { Fault, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testin
 import * as Hmac from "../src/internal/hmac.ts"
 import { failure, finish, success } from "./support/results.ts"
 import { until } from "./support/until.ts"
-
-const encode = (text: string) => new TextEncoder().encode(text)
+import { bytes } from "./support/bytes.ts"
 
 describe("HMAC-SHA256", () => {
   it.effect("gives the values of RFC 4231", () =>
     Effect.gen(function*() {
       assert.strictEqual(
-        yield* Hmac.sign("\u000b".repeat(20), "Hi ", encode("There")),
+        yield* Hmac.sign("\u000b".repeat(20), "Hi ", bytes("There")),
         "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
       )
       assert.strictEqual(
-        yield* Hmac.sign("Jefe", "what do ya want ", encode("for nothing?")),
+        yield* Hmac.sign("Jefe", "what do ya want ", bytes("for nothing?")),
         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
       )
     }))
@@ -42,7 +41,7 @@ describe("Spine.constructEvent", () => {
   it.effect("takes the contract's vector, as text, bytes and buffer", () =>
     Effect.gen(function*() {
       yield* TestClock.setTime(vector.time * 1000)
-      for (const payload of [vector.body, encode(vector.body), encode(vector.body).slice().buffer]) {
+      for (const payload of [vector.body, bytes(vector.body), bytes(vector.body).slice().buffer]) {
         const event = yield* Spine.constructEvent(payload, vector.header, secret)
         assert.strictEqual(event.type, "webhook.ping")
         assert.strictEqual(event.id, "evt_0f8b6a1c2d3e4f5061728394a5b6c7d8")

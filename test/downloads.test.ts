@@ -11,10 +11,9 @@ import { NodeHttp } from "canvas-runs/node"
 import { type Behaviour, makeStore, optionsOn, part, type Received, sourceOf } from "./support/fileStore.ts"
 import { serve } from "./support/servers.ts"
 import { answering } from "./support/http.ts"
+import { text } from "./support/bytes.ts"
 
 const content = "0123456789abcdefghij"
-
-const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 
 /** The three ways to read, each as text. */
 const ways = {

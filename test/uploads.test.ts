@@ -10,6 +10,8 @@ import { NodeHttp } from "canvas-runs/node"
 import { onBody, sendJson, serve } from "./support/servers.ts"
 import { clients } from "./support/clients.ts"
 import { answering, json } from "./support/http.ts"
+import { bytes } from "./support/bytes.ts"
+import { acceptedRun } from "./support/spine.ts"
 
 const runId = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 
@@ -22,7 +24,7 @@ const provider = Effect.gen(function*() {
       sendJson(
         response,
         request.url === "/v1/run"
-          ? { success: true, data: { run_id: runId, status: "running", poll_url: `/v1/run/${runId}` } }
+          ? acceptedRun(runId)
           : request.url === "/v3/files"
           ? { id: `file-${received.length}`, uploadUrl: `${baseUrl}/store` }
           : { id: runId, status: "created" }
@@ -51,8 +53,6 @@ const fileError = (error: unknown): RunError.FileInputError => {
   assert.instanceOf(error, RunError.FileInputError)
   return error
 }
-
-const bytes = (text: string) => new TextEncoder().encode(text)
 
 describe("B8: a file that cannot be read, in a create", () => {
   const broken = new Error("disk on fire")

@@ -9,6 +9,7 @@ import type { FileInput, Spine } from "canvas-runs"
 import * as Random from "../simulation/random.ts"
 import { check, tryingOnce } from "./support.ts"
 import { answering } from "../support/http.ts"
+import { acceptedRun } from "../support/spine.ts"
 
 const runId = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 
@@ -81,7 +82,7 @@ const sent = Effect.fnUntraced(
           )
         return HttpClientResponse.fromWeb(
           request,
-          Response.json({ success: true, data: { run_id: runId, status: "running" } })
+          Response.json(acceptedRun(runId))
         )
       })
     )

@@ -11,6 +11,7 @@ import { Polling, Run, RunError, RunRef, type RunSource, Spine, Tela, Webhooks }
 import { finish } from "../support/results.ts"
 import type { Place } from "./kind.ts"
 import { answering } from "../support/http.ts"
+import { bytes } from "../support/bytes.ts"
 
 interface Snapshot {
   readonly status: string
@@ -244,7 +245,6 @@ const awaited = (make: () => Promise<unknown>) => () =>
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const apiKey = Redacted.make("sk_spine_planted_time")
 const once = Schedule.recurs(0)
-const bytes = (text: string) => new TextEncoder().encode(text)
 const part = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: "a" } }] })}\n\n`
 
 const http = (answer: () => Response) => answering(answer).layer

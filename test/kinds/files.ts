@@ -14,6 +14,8 @@ import { type Behaviour, makeStore, optionsOn, part, type Received, sourceOf } f
 import type { Place } from "./kind.ts"
 import { clients } from "../support/clients.ts"
 import { transportError } from "../support/http.ts"
+import { bytes } from "../support/bytes.ts"
+import { acceptedRun } from "../support/spine.ts"
 
 const artifact = "src/Artifact.ts"
 const transfer = "src/internal/http/transfer.ts"
@@ -98,7 +100,7 @@ const received = (
           : request.method === "PUT"
           ? put()
           : url.pathname === "/v1/run"
-          ? Response.json({ success: true, data: { run_id: "1", status: "running" } })
+          ? Response.json(acceptedRun("1"))
           : Response.json({ id: "1", status: "created" })
       )
     })
@@ -167,8 +169,6 @@ const content_ = (file: unknown, expected: string) => () =>
     assert.strictEqual(Object.prototype.toString.call(bytes.buffer), "[object ArrayBuffer]")
     assert.isNotTrue((bytes.buffer as { readonly resizable?: boolean }).resizable)
   })
-
-const bytes = (text: string) => new TextEncoder().encode(text)
 
 const foreign = (code: string): unknown => runInNewContext(code)
 

@@ -20,6 +20,7 @@ import { identity, listen, tls } from "../support/servers.ts"
 import type { Place } from "./kind.ts"
 import { clientsOn } from "../support/clients.ts"
 import { type Answer, answering, type Asked, brokenBody, json, transportError } from "../support/http.ts"
+import { acceptedRun } from "../support/spine.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const neverSent = "src/internal/http/neverSent.ts"
@@ -30,11 +31,11 @@ const createOnce = "src/internal/runStore/createOnce.ts"
 
 // -- transports -------------------------------------------------------------------------------------------------------
 
-const accepted = () => json({ success: true, data: { run_id: id, status: "running" } })
+const accepted = () => json(acceptedRun(id))
 
 const coded = (code: string, fields: object = {}) => Object.assign(new Error(code), { code, ...fields })
 
-const createdBySpine = JSON.stringify({ success: true, data: { run_id: id, status: "running" } })
+const createdBySpine = JSON.stringify(acceptedRun(id))
 const createdByTela = JSON.stringify({ id, status: "created" })
 
 const options = { apiKey: Redacted.make("key_for_reached"), requestTimeout: "100 millis" } as const
@@ -75,14 +76,8 @@ const failsToConnect = (
 ) =>
 () =>
   Effect.gen(function*() {
-    const listening = yield* Effect.acquireRelease(
-      Effect.callback<Net.Server>((resume) => {
-        const made = server()
-        made.listen(0, "127.0.0.1", () => resume(Effect.succeed(made)))
-      }),
-      (made) => Effect.sync(() => made.close())
-    )
-    const { baseUrl, proxy } = url((listening.address() as Net.AddressInfo).port)
+    const { port } = yield* listen(server())
+    const { baseUrl, proxy } = url(port)
     const layer = proxy === undefined
       ? NodeHttpClient.layerUndici
       : NodeHttpClient.layerUndiciNoDispatcher.pipe(
@@ -214,11 +209,8 @@ const resetting = (then: number | "refused") =>
         }
       })
     })
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-      () => Effect.sync(() => server.close())
-    )
-    return { seen, baseUrl: `http://127.0.0.1:${(server.address() as Net.AddressInfo).port}` }
+    const { port } = yield* listen(server)
+    return { seen, baseUrl: `http://127.0.0.1:${port}` }
   })
 
 /** A create through a client that repeats the request below the library has an unknown outcome, and its key stays taken. */
@@ -305,17 +297,13 @@ const endsOn = (
 () =>
   Effect.gen(function*() {
     const begun = yield* Deferred.make<void>()
-    const server = silent(() => void Effect.runSync(Deferred.succeed(begun, undefined)))
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-      () => Effect.sync(() => server.close())
-    )
+    const { port } = yield* listen(silent(() => void Effect.runSync(Deferred.succeed(begun, undefined))))
     const scope = yield* Scope.make()
     const { runs } = yield* Effect.provide(
       Spine.make({
         ...options,
         requestTimeout: "1 minute",
-        baseUrl: `${protocol}://127.0.0.1:${(server.address() as Net.AddressInfo).port}`,
+        baseUrl: `${protocol}://127.0.0.1:${port}`,
         retry: Schedule.recurs(0)
       }),
       yield* Layer.buildWithScope(client, scope)

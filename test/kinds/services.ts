@@ -6,6 +6,7 @@ import { RateLimiter } from "effect/persistence"
 import { Spine, Tela, Webhooks } from "canvas-runs"
 import type { Place } from "./kind.ts"
 import { answering, json } from "../support/http.ts"
+import { completedRun, runningRun } from "../support/spine.ts"
 
 const client = "src/internal/http/client.ts"
 
@@ -13,20 +14,7 @@ const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const options = { apiKey: Redacted.make("key_of_services"), retry: Schedule.recurs(0) }
 
 /** A provider whose run ends at the second look. */
-const provider = () =>
-  answering(({ index }) =>
-    json({
-      success: true,
-      data: index === 0 ? { run_id: id, status: "running", progress: {} } : {
-        run_id: id,
-        status: "completed",
-        canvas_id: id,
-        duration_ms: 1,
-        result: { artifacts: [], final_output: "done" },
-        metadata: {}
-      }
-    })
-  ).client
+const provider = () => answering(({ index }) => json(index === 0 ? runningRun(id) : completedRun(id))).client
 
 /** A hub in the context is asked for the end of a run, and one in the options in its place. */
 const asksHub = (wait: (spine: Spine.Service) => Effect.Effect<unknown, unknown>) => () =>

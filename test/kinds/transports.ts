@@ -13,22 +13,13 @@ import { proxiesOf } from "../../src/node/internal/proxies.ts"
 import { serve, serveProxy } from "../support/servers.ts"
 import type { Place } from "./kind.ts"
 import { answering, withoutWeb } from "../support/http.ts"
+import { completedRun } from "../support/spine.ts"
 
 const apiKey = Redacted.make("sk_spine_transports")
 const id = "7d0f3c1e-5b7a-4c39-9d57-1d1b0c6f2a11"
 const provider = "http://provider.invalid"
 
-const spineRun = JSON.stringify({
-  success: true,
-  data: {
-    run_id: id,
-    status: "completed",
-    canvas_id: id,
-    duration_ms: 1,
-    result: { artifacts: [], final_output: "done" },
-    metadata: {}
-  }
-})
+const spineRun = JSON.stringify(completedRun(id))
 
 const completion = JSON.stringify({
   id: "crsv-1",

@@ -2,61 +2,39 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted, Stream } from "effect"
 import { FetchHttpClient, type HttpClient } from "effect/http"
 import * as http from "node:http"
-import { type AddressInfo } from "node:net"
 import { type RunError, Spine } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { runId } from "./support.ts"
+import { listen, sendJson } from "../support/servers.ts"
+import { completedRun, runningRun } from "../support/spine.ts"
 
 const runs = Array.from({ length: 300 }, (_, index) => runId(index))
 
 /** Answers once so many requests wait for an answer, until the last polls come. Every run is over at its second poll. */
-const listen = (atOnce: number) =>
-  Effect.acquireRelease(
-    Effect.callback<{ readonly server: http.Server; readonly baseUrl: string; readonly most: () => number }>(
-      (resume) => {
-        let open = 0
-        let most = 0
-        let left = 2 * runs.length
-        let held: Array<() => void> = []
-        const polls = new Map<string, number>()
-        const server = http.createServer((request, response) => {
-          const id = request.url!.slice(request.url!.lastIndexOf("/") + 1)
-          polls.set(id, (polls.get(id) ?? 0) + 1)
-          left--
-          held.push(() => {
-            response.setHeader("content-type", "application/json")
-            response.end(JSON.stringify({
-              success: true,
-              data: polls.get(id) === 1
-                ? { run_id: id, status: "running", progress: { tasks_completed: 0, tasks_total: 1, elapsed_ms: 1 } }
-                : {
-                  run_id: id,
-                  status: "completed",
-                  canvas_id: id,
-                  duration_ms: 1,
-                  result: { artifacts: [], final_output: "" },
-                  metadata: {}
-                }
-            }))
-          })
-          if (held.length < atOnce && left > runs.length - atOnce) return
-          const answers = held
-          held = []
-          for (const answer of answers) answer()
-        })
-        server.on("connection", (socket) => {
-          most = Math.max(most, ++open)
-          socket.on("close", () => open--)
-        })
-        server.listen(0, "127.0.0.1", () => {
-          const { port } = server.address() as AddressInfo
-          resume(Effect.succeed({ server, baseUrl: `http://127.0.0.1:${port}`, most: () => most }))
-        })
-      }
-    ),
-    ({ server }) =>
-      Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)).closeAllConnections())
-  )
+const serving = (atOnce: number) =>
+  Effect.gen(function*() {
+    let open = 0
+    let most = 0
+    let left = 2 * runs.length
+    let held: Array<() => void> = []
+    const polls = new Map<string, number>()
+    const server = http.createServer((request, response) => {
+      const id = request.url!.slice(request.url!.lastIndexOf("/") + 1)
+      polls.set(id, (polls.get(id) ?? 0) + 1)
+      left--
+      held.push(() => sendJson(response, polls.get(id) === 1 ? runningRun(id) : completedRun(id)))
+      if (held.length < atOnce && left > runs.length - atOnce) return
+      const answers = held
+      held = []
+      for (const answer of answers) answer()
+    })
+    server.on("connection", (socket) => {
+      most = Math.max(most, ++open)
+      socket.on("close", () => open--)
+    })
+    const { port } = yield* listen(server)
+    return { baseUrl: `http://127.0.0.1:${port}`, most: () => most }
+  })
 
 const each = (spine: Spine.Service) =>
   Effect.forEach(runs, (run) => spine.runs.waitForCompletion(run, { pollInterval: "1 millis" }), {
@@ -73,7 +51,7 @@ const socketsOf = <E>(options: {
   readonly wait: (spine: Spine.Service) => Effect.Effect<ReadonlyArray<unknown>, E>
 }) =>
   Effect.gen(function*() {
-    const { baseUrl, most } = yield* listen(options.atOnce)
+    const { baseUrl, most } = yield* serving(options.atOnce)
     const layer = Spine.layer({ apiKey: Redacted.make("sk_spine_socket"), baseUrl }).pipe(Layer.provide(options.client))
     const ended = yield* Effect.provide(Effect.flatMap(Spine.SpineClient.use(Effect.succeed), options.wait), layer)
     assert.strictEqual(ended.length, runs.length)

@@ -9,22 +9,13 @@ import { Spine, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { proxiesOf } from "../../src/node/internal/proxies.ts"
 import { identity, listen, serve, serveHttp2, serveProxy, serveTls, tls } from "../support/servers.ts"
+import { acceptedRun, completedRun } from "../support/spine.ts"
 
 const apiKey = Redacted.make("sk_spine_node_http")
 const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
 const runId = "7d0f3c1e-5b7a-4c39-9d57-1d1b0c6f2a11"
 
-const completed = JSON.stringify({
-  success: true,
-  data: {
-    run_id: runId,
-    status: "completed",
-    canvas_id: canvasId,
-    duration_ms: 1,
-    result: { artifacts: [], final_output: "done" },
-    metadata: {}
-  }
-})
+const completed = JSON.stringify(completedRun(runId))
 
 const retry = Schedule.recurs(0)
 
@@ -554,7 +545,7 @@ describe("what is asked for", () => {
         seen.push(`${request.method} ${request.url}: ${request.headers["accept-encoding"]}`)
         if (request.method === "POST" && request.url === "/v1/run") {
           return void response.writeHead(200, { "content-encoding": "gzip" })
-            .end(zlib.gzipSync(JSON.stringify({ success: true, data: { run_id: runId, status: "running" } })))
+            .end(zlib.gzipSync(JSON.stringify(acceptedRun(runId))))
         }
         response.writeHead(200, { etag: "\"v1\"", "content-length": 3 })
         if (request.url === "/a.csv" && seen.length < 4) {

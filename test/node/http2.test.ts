@@ -5,6 +5,7 @@ import * as http2 from "node:http2"
 import { RunError, Spine } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { identity, listen, tls } from "../support/servers.ts"
+import { acceptedRun } from "../support/spine.ts"
 
 const runId = "7d0f3c1e-5b7a-4c39-9d57-1d1b0c6f2a11"
 
@@ -25,7 +26,7 @@ const serving = (end: End, isEnded: (index: number) => boolean = () => true) => 
     if (isEnded(posts.length)) return end(stream, stream.session as http2.ServerHttp2Session)
     stream.resume().on("end", () => {
       stream.respond({ ":status": 200, "content-type": "application/json" })
-      stream.end(JSON.stringify({ success: true, data: { run_id: runId, status: "running" } }))
+      stream.end(JSON.stringify(acceptedRun(runId)))
     })
   })
   return Effect.map(listen(server), ({ port }) => ({ posts, baseUrl: `https://localhost:${port}` }))

@@ -3,13 +3,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, FileSystem, Layer, Redacted, Schedule, Stream } from "effect"
 import { FetchHttpClient, HttpClient, type HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
-import * as http from "node:http"
-import { type AddressInfo, type Socket } from "node:net"
+import type * as http from "node:http"
 import { RunError, Spine } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
 import { failure, finish, success } from "../support/results.ts"
 import { apiKey, live } from "../support/spine.ts"
+import { text } from "../support/bytes.ts"
+import { serve } from "../support/servers.ts"
 
 const onDownload = (fault: Fault.Fault) => fault.pipe(Fault.on("GET", /_artifacts|artifacts/))
 
@@ -29,8 +30,6 @@ const completed = (
   })
 
 const layers = (options?: SpineEmulator.Options) => Layer.merge(live({}, options), NodeFileSystem.layer)
-
-const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 
 describe("artifacts", () => {
   it.effect("promise 11: downloads without sending the API key", () =>
@@ -287,23 +286,6 @@ describe("artifacts", () => {
     })).pipe(Effect.provide(layers())))
 })
 
-/** Listens on a free port until the scope closes, and tells which connections have been closed by then. */
-const listening = (handler: http.RequestListener) =>
-  Effect.acquireRelease(
-    Effect.callback<{ readonly origin: string; readonly server: http.Server; readonly open: Set<Socket> }>((resume) => {
-      const open = new Set<Socket>()
-      const server = http.createServer(handler).on("connection", (socket) => {
-        open.add(socket)
-        socket.on("close", () => open.delete(socket))
-      }).listen(0, "127.0.0.1", () => {
-        const { port } = server.address() as AddressInfo
-        resume(Effect.succeed({ origin: `http://127.0.0.1:${port}`, server, open }))
-      })
-    }),
-    ({ server }) =>
-      Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)).closeAllConnections())
-  )
-
 const emptyRun = (artifact: Spine.Artifact): Spine.CompletedRun => ({
   status: "completed",
   run_id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11",
@@ -332,15 +314,15 @@ describe("redirected downloads", () => {
     it.live(`through ${name} arrive, without the API key, and hold no connection for the redirect`, () =>
       Effect.scoped(Effect.gen(function*() {
         const seen: Array<http.IncomingHttpHeaders> = []
-        const store = yield* listening((request, response) => {
+        const store = yield* serve((request, response) => {
           seen.push(request.headers)
           if (request.url === "/file") return void response.end("0123456789")
           response.writeHead(307, { location: "/file" }).end()
         })
-        const front = yield* listening((request, response) => {
+        const front = yield* serve((request, response) => {
           seen.push(request.headers)
           // A body that never ends, and that nobody will read
-          response.writeHead(302, { location: `${store.origin}/moved`, "content-length": 1000 }).write("moved")
+          response.writeHead(302, { location: `${store.baseUrl}/moved`, "content-length": 1000 }).write("moved")
         })
         // Whoever holds the answers keeps the garbage collector from closing their connections
         const answers: Array<HttpClientResponse.HttpClientResponse> = []
@@ -350,11 +332,11 @@ describe("redirected downloads", () => {
         )
         yield* Effect.gen(function*() {
           const spine = yield* Spine.SpineClient
-          const artifact = link(`${front.origin}/start`)
+          const artifact = link(`${front.baseUrl}/start`)
           assert.strictEqual(text(yield* spine.artifacts.download(emptyRun(artifact), artifact)), "0123456789")
           assert.strictEqual(seen.length, 3)
           assert.notInclude(JSON.stringify(seen), apiKey)
-          while (front.open.size > 0) yield* Effect.sleep("5 millis")
+          while (front.open() > 0) yield* Effect.sleep("5 millis")
           assert.strictEqual(answers.length, 3)
         }).pipe(Effect.provide(
           Layer.orDie(Spine.layer({ apiKey: Redacted.make(apiKey) })).pipe(
@@ -367,7 +349,7 @@ describe("redirected downloads", () => {
     it.live(`through ${name} lead nowhere but to http addresses, and do not go in circles`, () =>
       Effect.scoped(Effect.gen(function*() {
         const hits: Array<string> = []
-        const front = yield* listening((request, response) => {
+        const front = yield* serve((request, response) => {
           hits.push(request.url!)
           response.writeHead(302, { location: request.url === "/local" ? "file:///etc/passwd" : "/circle" }).end()
         })
@@ -376,7 +358,7 @@ describe("redirected downloads", () => {
           Spine.SpineClient,
           (spine) =>
             Effect.forEach(["/local", "/circle"], (path) => {
-              const artifact = link(`${front.origin}${path}`)
+              const artifact = link(`${front.baseUrl}${path}`)
               return Effect.flip(spine.artifacts.download(emptyRun(artifact), artifact))
             })
         ).pipe(Effect.provide(Layer.provide(layer, client)))

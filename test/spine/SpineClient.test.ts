@@ -22,16 +22,12 @@ import { inspect } from "node:util"
 import { type ClientOptions, RunError, Spine } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
 import { failure, finish, success } from "../support/results.ts"
-import { apiKey, live } from "../support/spine.ts"
-import { recordSpans } from "../support/spans.ts"
+import { acceptedRun, apiKey, live } from "../support/spine.ts"
+import { recordSpans, shownFailure } from "../support/spans.ts"
 import { answering, json, noRequests } from "../support/http.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const retrieve = Effect.flatMap(Spine.SpineClient, (spine) => spine.runs.retrieve(id))
-
-/** What an exporter shows of a span's end. */
-const failureOf = ({ status }: Tracer.Span) =>
-  status._tag === "Ended" && Exit.isFailure(status.exit) ? Cause.pretty(status.exit.cause) : ""
 
 /** Retrieves once, with a fault and without retries. */
 const retrieveWith = (fault: Fault.Fault, options?: Partial<Spine.Options>) =>
@@ -367,7 +363,7 @@ describe("promise 11: secrets", () => {
       const { created, run } = yield* program
       const names = spans.map(({ name }) => name)
       assert.includeMembers(names, ["SpineRuns.create", "Run.wait", "http.client POST", "http.client GET"])
-      const shown = inspect(spans.map((span) => [span.name, [...span.attributes], failureOf(span)]), { depth: 20 }) +
+      const shown = inspect(spans.map((span) => [span.name, [...span.attributes], shownFailure(span)]), { depth: 20 }) +
         inspect(logs, { depth: 20 }) + JSON.stringify(created.ref)
       assert.notInclude(shown, apiKey)
       assert.notInclude(shown, new URL(run.result.artifacts[0]!.download_url).search)
@@ -385,7 +381,7 @@ describe("promise 11: secrets", () => {
         url.pathname.startsWith("/v1/")
           ? redirect("/v2/moved")
           : url.pathname === "/v2/moved" && url.search === ""
-          ? json({ success: true, data: { run_id: id, status: "running" } })
+          ? json(acceptedRun(id))
           : redirect("https://evil.example/")
       )
       const layer = (baseUrl: string) => Layer.provide(Spine.layer({ apiKey: Redacted.make(apiKey), baseUrl }), http)

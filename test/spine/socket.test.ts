@@ -1,16 +1,16 @@
 import { NodeFileSystem, NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Fiber, FileSystem, Layer, Redacted, Stream } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, FileSystem, Latch, Layer, Redacted, Stream } from "effect"
 import { FetchHttpClient, type HttpClient } from "effect/http"
 import * as fs from "node:fs"
-import * as http from "node:http"
-import { type AddressInfo } from "node:net"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { FileInput, RunError, Spine } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
 import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
 import { size } from "../long/size.ts"
+import { sendJson, serve } from "../support/servers.ts"
+import { acceptedRun } from "../support/spine.ts"
 
 const clients: ReadonlyArray<readonly [string, Layer.Layer<HttpClient.HttpClient>]> = [
   ["fetch", FetchHttpClient.layer],
@@ -29,45 +29,22 @@ const layer = (client: Layer.Layer<HttpClient.HttpClient>) =>
     Layer.provideMerge(NodeFileSystem.layer)
   )
 
-interface Counting {
-  readonly server: http.Server
-  readonly baseUrl: string
-  readonly counts: Array<number>
-  /** Called with each chunk, and how many bytes of the request have arrived with it. */
-  onChunk: (count: number) => void
-}
-
-/** A server that counts the bytes of each request and keeps none. */
-const counting = Effect.acquireRelease(
-  Effect.callback<Counting>(
-    (resume) => {
-      const counts: Array<number> = []
-      const server = http.createServer((request, response) => {
-        let count = 0
-        request.on("data", (chunk: Buffer) => {
-          count += chunk.length
-          made.onChunk(count)
-        }).on("end", () => {
-          counts.push(count)
-          response.setHeader("content-type", "application/json")
-          response.end(JSON.stringify({
-            success: true,
-            data: { run_id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11", status: "running", poll_url: "" }
-          }))
-        })
-      })
-      const made: Counting = { server, counts, baseUrl: "", onChunk: () => {} }
-      server.listen(0, "127.0.0.1", () => {
-        resume(
-          Effect.succeed(
-            Object.assign(made, { baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
-          )
-        )
-      })
-    }
-  ),
-  ({ server }) => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)).closeAllConnections())
-)
+/** A server that counts the bytes of each request, and keeps none of them. `seen.onChunk` is called with the count so far. */
+const counting = Effect.gen(function*() {
+  const counts: Array<number> = []
+  const seen = { onChunk: (_count: number) => {} }
+  const { baseUrl } = yield* serve((request, response) => {
+    let count = 0
+    request.on("data", (chunk: Buffer) => {
+      count += chunk.length
+      seen.onChunk(count)
+    }).on("end", () => {
+      counts.push(count)
+      sendJson(response, acceptedRun("6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"))
+    })
+  })
+  return { baseUrl, counts, seen }
+})
 
 describe("on a socket", () => {
   for (const [name, client] of clients) {
@@ -136,15 +113,11 @@ describe("on a socket", () => {
     it.live(`through ${name}: promise 6: interruption closes the connection of a poll under way`, () =>
       Effect.scoped(Effect.gen(function*() {
         const closed: Array<string> = []
-        const server = http.createServer((request) => {
+        const connected = yield* Latch.make()
+        const { baseUrl } = yield* serve((request) => {
           request.socket.on("close", () => closed.push("closed"))
+          connected.openUnsafe()
         })
-        yield* Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void)))
-        yield* Effect.addFinalizer(() =>
-          Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)))
-        )
-        const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-        const connected = Effect.callback<void>((resume) => void server.once("request", () => resume(Effect.void)))
         const fiber = yield* Effect.flatMap(
           Spine.SpineClient,
           (spine) => spine.runs.waitForCompletion("6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11")
@@ -153,7 +126,7 @@ describe("on a socket", () => {
           Effect.provide(client),
           Effect.forkChild
         )
-        yield* connected
+        yield* connected.await
         yield* Fiber.interrupt(fiber)
         const exit = yield* Fiber.await(fiber)
         assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
@@ -178,8 +151,7 @@ describe("on a socket", () => {
       `through ${name}: an upload takes no memory for its size, as a stream or as a file on disk`,
       () =>
         Effect.scoped(Effect.gen(function*() {
-          const server = yield* counting
-          const { baseUrl, counts } = server
+          const { baseUrl, counts, seen } = yield* counting
           const disk = yield* FileSystem.FileSystem
           const path = `${yield* disk.makeTempDirectoryScoped()}/large.zip`
           yield* disk.writeFileString(path, "")
@@ -199,7 +171,7 @@ describe("on a socket", () => {
             // What is in use when nearly everything has been sent, without the garbage: on any machine, however busy
             const before = inUse()
             let held: number | undefined
-            server.onChunk = (count) => {
+            seen.onChunk = (count) => {
               if (held === undefined && count > 0.9 * total) held = inUse() - before
             }
             yield* spine.runs.create({ prompt: "x", files: [file] })

@@ -33,6 +33,8 @@ export interface Listening {
   readonly port: number
   /** How many connections were made so far. */
   readonly connections: () => number
+  /** How many connections are open. */
+  readonly open: () => number
 }
 
 /** Listens on a free port of loopback until the scope closes, and then closes every connection. */
@@ -51,6 +53,7 @@ export const listen = (server: net.Server): Effect.Effect<Listening, never, Scop
         resume(Effect.succeed({
           port: (server.address() as net.AddressInfo).port,
           connections: () => connections,
+          open: () => sockets.size,
           close: Effect.callback<void>((closed) => {
             server.close(() => closed(Effect.void))
             for (const socket of sockets) socket.destroy()

@@ -1,4 +1,4 @@
-import { Tracer } from "effect"
+import { Cause, Exit, Tracer } from "effect"
 
 /** A tracer, and the spans that it has opened so far. */
 export const recordSpans = () => {
@@ -12,3 +12,7 @@ export const recordSpans = () => {
   })
   return { spans, tracer }
 }
+
+/** What an exporter shows of the failure that a span has ended with. */
+export const shownFailure = ({ status }: Tracer.Span): string =>
+  status._tag === "Ended" && Exit.isFailure(status.exit) ? Cause.pretty(status.exit.cause) : ""

@@ -10,8 +10,7 @@ import {
   Redacted,
   References,
   Schedule,
-  Stream,
-  type Tracer
+  Stream
 } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { inspect } from "node:util"
@@ -19,14 +18,10 @@ import { RunError, Tela } from "canvas-runs"
 import { Fault, TelaEmulator } from "canvas-runs/testing"
 import { failure, finish } from "../support/results.ts"
 import { apiKey, applicationId, canvasId, live, setup } from "../support/tela.ts"
-import { recordSpans } from "../support/spans.ts"
+import { recordSpans, shownFailure } from "../support/spans.ts"
 import { answering, noRequests } from "../support/http.ts"
 
 const checked = Effect.flatMap(Tela.TelaClient, ({ checkCredential }) => checkCredential)
-
-/** What an exporter shows of a span's end. */
-const failureOf = ({ status }: Tracer.Span) =>
-  status._tag === "Ended" && Exit.isFailure(status.exit) ? Cause.pretty(status.exit.cause) : ""
 
 describe("the credential", () => {
   it.effect("is sent as a bearer token with every call", () =>
@@ -158,7 +153,7 @@ describe("promise 11: secrets", () => {
         "TelaVersions.latest",
         "TelaVault.resolve"
       ])
-      const shown = inspect(spans.map((span) => [span.name, [...span.attributes], failureOf(span)]), { depth: 20 }) +
+      const shown = inspect(spans.map((span) => [span.name, [...span.attributes], shownFailure(span)]), { depth: 20 }) +
         inspect(logs, { depth: 20 })
       assert.notInclude(shown, "planted")
       const signed = urls.filter((url) => url.includes("/_files/"))

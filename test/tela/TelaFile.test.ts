@@ -5,6 +5,7 @@ import { RunError, Tela } from "canvas-runs"
 import { Fault, TelaEmulator } from "canvas-runs/testing"
 import { failure, finish, success } from "../support/results.ts"
 import { scripted } from "../support/tela.ts"
+import { bytes } from "../support/bytes.ts"
 
 const apiKey = "tela_planted_secret_0002"
 
@@ -21,7 +22,6 @@ const execute = (variables: Tela.Variables) =>
     return { exit, emulator, sent: (yield* emulator.runs).at(-1)?.request.variables }
   })
 
-const bytes = (text: string) => new TextEncoder().encode(text)
 const onUpload = (fault: Fault.Fault) => fault.pipe(Fault.on("PUT", /./))
 
 describe("files in variables", () => {

@@ -1,13 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Redacted, Schedule, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
-import * as http from "node:http"
-import { type AddressInfo } from "node:net"
 import { RunError, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { Fault, Timeline } from "canvas-runs/testing"
 import { failure, finish, success } from "../support/results.ts"
 import { apiKey, applicationId, canvasId, live, refusals, setup } from "../support/tela.ts"
+import { sendJson, serve } from "../support/servers.ts"
 
 const onUpload = (fault: Fault.Fault) => fault.pipe(Fault.on("PUT", /./))
 const onPoll = (fault: Fault.Fault) => fault.pipe(Fault.on("GET", "/v2/chat/completions/"))
@@ -64,20 +63,13 @@ describe("uploads", () => {
       it.live(`of ${what} through ${name} that are redirected say so, and are not tried again`, () =>
         Effect.scoped(Effect.gen(function*() {
           const requests: Array<string> = []
-          const server = http.createServer((request, response) => {
+          const { baseUrl } = yield* serve((request, response) => {
             requests.push(`${request.method} ${request.url}`)
             request.resume().on("end", () =>
               request.method === "PUT"
                 ? response.writeHead(307, { location: "/elsewhere" }).end()
-                : response.writeHead(200, { "content-type": "application/json" }).end(
-                  JSON.stringify({ id: canvasId, uploadUrl: `http://${request.headers.host}/put` })
-                ))
+                : sendJson(response, { id: canvasId, uploadUrl: `http://${request.headers.host}/put` }))
           })
-          yield* Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void)))
-          yield* Effect.addFinalizer(() =>
-            Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)).closeAllConnections())
-          )
-          const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
           const layer = Layer.provide(Layer.orDie(Tela.layer({ apiKey: Redacted.make(apiKey), baseUrl })), client)
           const error = yield* Effect.flatMap(
             Tela.TelaClient,

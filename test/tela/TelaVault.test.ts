@@ -6,6 +6,7 @@ import { RunError, Tela } from "canvas-runs"
 import { Fault, type TelaEmulator } from "canvas-runs/testing"
 import { failure, finish, success } from "../support/results.ts"
 import { apiKey, canvasId, live, refusals, scripted, setup, unknownId } from "../support/tela.ts"
+import { text } from "../support/bytes.ts"
 
 const onDownload = (fault: Fault.Fault) => fault.pipe(Fault.on("GET", /_files/))
 
@@ -21,8 +22,6 @@ const uploaded = (content = "0123456789", name = "report.txt") =>
 
 const layers = (client?: Partial<Tela.Options>, options?: TelaEmulator.Options) =>
   Layer.merge(live(client, options), NodeFileSystem.layer)
-
-const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 
 describe("the vault", () => {
   it.effect("resolve finds the link, until when it is good, and what the file is", () =>

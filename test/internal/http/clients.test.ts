@@ -7,11 +7,12 @@ import { inspect } from "node:util"
 import { clientsOn, type Options } from "../../support/clients.ts"
 import { answering, brokenBody, json } from "../../support/http.ts"
 import { failure, finish, success } from "../../support/results.ts"
+import { acceptedRun } from "../../support/spine.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const key = "sk_spine_http_secret/with+signs&<more>"
 
-const accepted = () => json({ success: true, data: { run_id: id, status: "running", poll_url: `/v1/run/${id}` } }, 201)
+const accepted = () => json(acceptedRun(id), 201)
 
 const spineOn = (client: HttpClient.HttpClient, options: Options = {}) =>
   Effect.map(

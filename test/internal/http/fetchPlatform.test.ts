@@ -11,26 +11,14 @@ import { vi } from "vitest"
 import { Spine, Tela } from "canvas-runs"
 import type * as FetchPlatform from "../../../src/internal/http/fetchPlatform.ts"
 import { serve, serveProxy } from "../../support/servers.ts"
+import { completedRun, runningRun } from "../../support/spine.ts"
 
 const apiKey = Redacted.make("sk_spine_platform")
 const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
 const runId = "7d0f3c1e-5b7a-4c39-9d57-1d1b0c6f2a11"
 
-const running = {
-  success: true,
-  data: { run_id: runId, status: "running", progress: { tasks_completed: 0, tasks_total: 1, elapsed_ms: 1 } }
-}
-const completed = {
-  success: true,
-  data: {
-    run_id: runId,
-    status: "completed",
-    canvas_id: canvasId,
-    duration_ms: 1,
-    result: { artifacts: [], final_output: "done" },
-    metadata: {}
-  }
-}
+const running = runningRun(runId)
+const completed = completedRun(runId)
 
 /** Retrieves a run. */
 const retrieve = (client: Layer.Layer<HttpClient.HttpClient>, baseUrl = "http://provider.invalid") =>

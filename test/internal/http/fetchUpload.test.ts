@@ -6,6 +6,7 @@ import { type FileInput, RunError, Spine, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { onBody, sendJson, serve } from "../../support/servers.ts"
 import { clients } from "../../support/clients.ts"
+import { acceptedRun } from "../../support/spine.ts"
 
 const runId = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 
@@ -26,7 +27,7 @@ const strict = (refusal: 411 | 501) =>
         sendJson(
           response,
           request.url === "/v1/run"
-            ? { success: true, data: { run_id: runId, status: "running", poll_url: `/v1/run/${runId}` } }
+            ? acceptedRun(runId)
             : { id: runId, status: "created" }
         )
       })

@@ -1,8 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import * as Sse from "../../../src/tela/internal/sse.ts"
-
-const bytes = (text: string) => new TextEncoder().encode(text)
+import { bytes } from "../../support/bytes.ts"
 
 interface Event {
   readonly event: string

@@ -2,12 +2,11 @@ import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Latch, Redacted, Schema, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
-import * as http from "node:http"
-import { type AddressInfo } from "node:net"
 import { RunError, Tela } from "canvas-runs"
 import { Fault } from "canvas-runs/testing"
 import { failure, finish, success } from "../../support/results.ts"
 import { apiKey, canvasId, live, setup } from "../../support/tela.ts"
+import { serve } from "../../support/servers.ts"
 
 const Invoice = Schema.Struct({ total: Schema.Number })
 
@@ -25,17 +24,12 @@ const start = (params?: Tela.StreamParams<false>) =>
 /** A server on a socket that sends one chunk and then nothing, and tells when its connection closes. */
 const silent = Effect.gen(function*() {
   const closed = yield* Latch.make()
-  const server = http.createServer((_, response) => {
+  const { baseUrl } = yield* serve((_, response) => {
     response.on("close", () => closed.openUnsafe())
     response.writeHead(200, { "content-type": "text/event-stream" })
     response.write(`data: ${JSON.stringify({ choices: [{ delta: { content: "a" } }] })}\n\n`)
   })
-  yield* Effect.acquireRelease(
-    Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-    () => Effect.sync(() => server.close().closeAllConnections())
-  )
-  const { port } = server.address() as AddressInfo
-  return { baseUrl: `http://127.0.0.1:${port}`, closed }
+  return { baseUrl, closed }
 })
 
 describe("over fetch", () => {

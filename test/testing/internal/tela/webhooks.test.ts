@@ -2,12 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as TestClock from "effect/testing/TestClock"
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
 import * as TelaEmulator from "../../../../src/testing/TelaEmulator.ts"
 import { until } from "../../../support/until.ts"
 import * as receiver from "../../receiver.ts"
 import * as tela from "../../tela.ts"
+import { onBody, serve } from "../../../support/servers.ts"
 
 const { json, refusal } = tela
 const control = TelaEmulator.TelaEmulator
@@ -134,22 +133,13 @@ describe("the webhook of a single run", () => {
   it.live("really arrives over a socket, and follows no redirect", () =>
     Effect.gen(function*() {
       const seen: Array<readonly [string | undefined, tela.Json]> = []
-      const server = createServer((request, response) => {
-        let text = ""
-        request.on("data", (chunk: Buffer) => text += chunk.toString())
-        request.on("end", () => {
-          seen.push([request.headers["x-mine"] as string | undefined, JSON.parse(text)])
+      const { baseUrl } = yield* serve((request, response) =>
+        onBody(request, (body) => {
+          seen.push([request.headers["x-mine"] as string | undefined, JSON.parse(body.toString())])
           response.writeHead(302, { location: "/elsewhere" }).end()
         })
-      })
-      yield* Effect.acquireRelease(
-        Effect.callback<void>((resume) => {
-          server.listen(0, "127.0.0.1", () => resume(Effect.void))
-        }),
-        () => Effect.sync(() => server.close())
       )
-      const { port } = server.address() as AddressInfo
-      const { id } = yield* tela.run({ webhook_url: `http://127.0.0.1:${port}/` }, {
+      const { id } = yield* tela.run({ webhook_url: `${baseUrl}/` }, {
         headers: { "x-tela-forward-x-mine": "yes" }
       })
       const emulator = yield* control
