@@ -35,7 +35,7 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { quote } from "./internal/describe.ts"
 import * as Adaptive from "./internal/polling/adaptive.ts"
-import { carrying, type Delay, ignoringSnapshot, sharedInterval, sharedPolicy } from "./internal/polling/sleepingRun.ts"
+import { type Delay, sharedPolicy, withDelay } from "./internal/polling/sleepingRun.ts"
 import * as CallOptions from "./internal/options.ts"
 import { badRequest, type BadRequestError } from "./RunError.ts"
 import type { Policy, PollSchedule, PollState } from "./RunSource.ts"
@@ -131,16 +131,18 @@ export const make = <Snapshot = unknown>(
   const millis: Delay<Snapshot> = (state, random) => {
     const input = delay(state, random)
     // Duration reads numbers as well, and more slowly
-    const millis = typeof input === "number"
-      ? input
-      : Option.match(CallOptions.durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })
+    const millis = typeof input === "number" ? input : toMillis(input)
     return Number.isNaN(millis) ? 60_000 : Math.max(0, millis)
   }
-  return carrying(
-    Schedule.fromStep(Effect.succeed((_, state: PollState<Snapshot>) => step((random) => millis(state, random)))),
-    millis
-  )
+  return pacedBy(millis, false)
 }
+
+const pacedBy = <Snapshot>(delay: Delay<Snapshot>, ignoresSnapshot: boolean) =>
+  withDelay(
+    Schedule.fromStep(Effect.succeed((_, state: PollState<Snapshot>) => step((random) => delay(state, random)))),
+    delay,
+    ignoresSnapshot
+  )
 
 /**
  * Polls with the same time between any two.
@@ -286,23 +288,24 @@ export const adaptive = (options?: {
   if (options?.pastDurations !== undefined && !Array.isArray(options.pastDurations)) {
     throw new RangeError(`pastDurations is ${quote(options.pastDurations)}; it must be an array of durations.`)
   }
-  const pastDurations = options?.pastDurations?.map((duration) => finiteMillis("pastDurations", duration)) ?? []
+  const pastDurations = options?.pastDurations?.map((duration) => positiveMillis("pastDurations", duration, true)) ?? []
   const untilNextPoll = Adaptive.make({ pastDurations, targetLatency, min, max })
-  return ignoringSnapshot(make((state, random) => {
+  return pacedBy((state: PollState, random) => {
     const plain = untilNextPoll(state)
     return Math.min(max, Math.max(min, jitter ? plain * (0.8 + 0.4 * random) : plain))
-  }))
+  }, true)
 }
 
 /** Counts its own steps, so that it begins at its beginning wherever a combinator puts it, and paces retries as well. */
 const counting = (delay: (polls: number, random: number) => number): Schedule.Schedule<Duration.Duration> =>
-  ignoringSnapshot(carrying(
+  withDelay(
     Schedule.fromStep(Effect.sync(() => {
       let polls = 0
       return () => step((random) => delay(++polls, random))
     })),
-    ({ polls }: PollState, random) => delay(polls, random)
-  ))
+    ({ polls }: PollState, random) => delay(polls, random),
+    true
+  )
 
 const step = (delay: (random: number) => number): Effect.Effect<[Duration.Duration, Duration.Duration]> =>
   Effect.map(Random.next, (random) => {
@@ -315,19 +318,20 @@ const checkNames = (options: unknown, known: ReadonlyArray<string>): void => {
   if (fault !== undefined) throw new RangeError(fault.message)
 }
 
-const finiteMillis = (parameter: string, input: Duration.Input): number => {
-  const millis = positiveMillis(parameter, input)
-  if (millis < Infinity) return millis
-  throw new RangeError(`${parameter} is ${quote(input)}; it must be finite.`)
-}
-
-const positiveMillis = (parameter: string, input: Duration.Input): number => {
-  const millis = Option.match(CallOptions.durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })
-  if (millis > 0) return millis
+const positiveMillis = (parameter: string, input: Duration.Input, isFinite = false): number => {
+  const millis = toMillis(input)
+  if (millis > 0 && !(isFinite && millis === Infinity)) return millis
   throw new RangeError(
-    `${parameter} is ${quote(input)}; it must be a duration longer than zero. Write "5 seconds", or milliseconds.`
+    `${parameter} is ${quote(input)}; it must be ${millis === Infinity ? "finite" : longerThanZero}. ${durationForms}`
   )
 }
+
+/** `NaN` where the input is no duration. */
+const toMillis = (input: unknown): number =>
+  Option.match(CallOptions.durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })
+
+const longerThanZero = "a duration longer than zero"
+const durationForms = "Write \"5 seconds\", or milliseconds as a number."
 
 /**
  * Turns what a caller gave into a {@link Policy}, or says which option is wrong.
@@ -343,60 +347,44 @@ export const makePolicy = <Snapshot, E = never, R = never>(
     readonly timeout: Duration.Input
     /** What the options are called where errors name them, if not so. */
     readonly names?: { readonly pollInterval: string; readonly timeout: string } | undefined
-  },
-  /** Options that the operation takes beside those of a wait. */
-  others: ReadonlyArray<string> = []
+  }
 ): Effect.Effect<Policy<Snapshot, E, R>, BadRequestError> =>
   Effect.gen(function*() {
-    const checked: Options<Snapshot, E, R> = yield* readOptions(operation, options, others)
-    const duration = (parameter: string, input: Duration.Input | undefined, fallback: Duration.Input) =>
-      positive(operation, parameter, input ?? fallback)
+    const checked: Options<Snapshot, E, R> = yield* readOptions(operation, options)
+    const { errorBudget = 5, notFoundGrace, pollInterval, schedule } = checked
     const names = defaults.names ?? { pollInterval: "pollInterval", timeout: "timeout" }
-    const timeout = yield* duration(names.timeout, checked.timeout, defaults.timeout)
-    const notFoundGrace = checked.notFoundGrace === undefined
-      ? undefined
-      : yield* nonNegative(operation, "notFoundGrace", checked.notFoundGrace)
-    const retryAfterCeiling = yield* duration("retryAfterCeiling", checked.retryAfterCeiling, defaultCeiling)
-    const errorBudget = checked.errorBudget ?? 5
-    if (!Number.isSafeInteger(errorBudget) || errorBudget < 0) {
-      return yield* badRequest({
-        operation,
-        parameter: "errorBudget",
-        message: `errorBudget is ${quote(errorBudget)}; it must be a whole number, 0 or more.`
-      })
+    const check = (parameter: string, value: unknown, isKind: (value: unknown) => boolean, expected: string) =>
+      CallOptions.checkKind(operation, parameter, value, isKind, expected)
+    const timeout = yield* positive(operation, names.timeout, checked.timeout ?? defaults.timeout)
+    const settings = {
+      timeout,
+      errorBudget,
+      notFoundGrace: notFoundGrace === undefined
+        ? undefined
+        : yield* readDuration(operation, "notFoundGrace", notFoundGrace, (millis) => millis >= 0, "a duration"),
+      retryAfterCeiling: yield* positive(operation, "retryAfterCeiling", checked.retryAfterCeiling ?? "1 minute"),
+      timeoutSource: `${names.timeout} (${words(timeout)}${checked.timeout === undefined ? ", the default" : ""})`
     }
-    if (checked.schedule !== undefined && checked.pollInterval !== undefined) {
+    yield* check("errorBudget", errorBudget, isWhole(0), "a whole number, 0 or more")
+    yield* check("schedule", schedule, Schedule.isSchedule, "a Schedule, such as Schedule.spaced(\"5 seconds\")")
+    if (schedule !== undefined) {
+      if (pollInterval === undefined) {
+        return sharedPolicy(schedule, [settings], () => ({ schedule, ...settings }))
+      }
       return yield* badRequest({
         operation,
         parameter: "schedule",
         message: `${names.pollInterval} and schedule were both given; they exclude each other.`
       })
     }
-    yield* CallOptions.checkKind(
+    const interval = yield* readDuration(
       operation,
-      "schedule",
-      checked.schedule,
-      Schedule.isSchedule,
-      "a Schedule, such as Schedule.spaced(\"5 seconds\")"
+      names.pollInterval,
+      pollInterval ?? defaults.pollInterval,
+      (millis) => millis >= 1,
+      "a duration of a millisecond or longer"
     )
-    const schedule: PollSchedule<Snapshot, E, R> = checked.schedule ??
-      sharedInterval(
-        yield* Effect.filterOrFail(
-          duration(names.pollInterval, checked.pollInterval, defaults.pollInterval),
-          (interval) => Duration.toMillis(interval) >= 1,
-          () =>
-            badRequest({
-              operation,
-              parameter: names.pollInterval,
-              message: `${names.pollInterval} is ${
-                quote(checked.pollInterval)
-              }; it must be a millisecond or longer. Numbers are milliseconds: write "5 seconds", or 5000.`
-            })
-        ),
-        fixed
-      )
-    const timeoutSource = `${names.timeout} (${words(timeout)}${checked.timeout === undefined ? ", the default" : ""})`
-    return sharedPolicy(defaults, { schedule, timeout, errorBudget, notFoundGrace, retryAfterCeiling, timeoutSource })
+    return sharedPolicy(defaults, [settings, interval], () => ({ schedule: fixed(interval), ...settings }))
   })
 
 /**
@@ -422,28 +410,19 @@ const words = (duration: Duration.Duration): string => {
 
 const unitNames: Readonly<Record<string, string>> = { ms: "millisecond", s: "second", m: "minute", h: "hour", d: "day" }
 
-// What most waits have in common exists once, and not once for each
-const defaultCeiling = Duration.minutes(1)
+const isWhole = (least: number) => (value: unknown): boolean =>
+  Number.isSafeInteger(value) && (value as number) >= least
 
 /**
- * Reads how many polls may be under way at once.
+ * Checks how many polls may be under way at once.
  *
  * @internal
  */
-export const concurrency = (
-  operation: string,
-  input: number | undefined
-): Effect.Effect<number | undefined, BadRequestError> =>
-  input === undefined || Number.isSafeInteger(input) && input > 0
-    ? Effect.succeed(input)
-    : Effect.fail(badRequest({
-      operation,
-      parameter: "concurrency",
-      message: `concurrency is ${quote(input)}; it must be a whole number, 1 or more.`
-    }))
+export const checkConcurrency = (operation: string, input: number | undefined): Effect.Effect<void, BadRequestError> =>
+  CallOptions.checkKind(operation, "concurrency", input, isWhole(1), "a whole number, 1 or more")
 
 /**
- * Reads a duration that must be longer than nothing.
+ * Reads a duration that must be longer than zero.
  *
  * @internal
  */
@@ -452,23 +431,21 @@ export const positive = (
   parameter: string,
   input: Duration.Input
 ): Effect.Effect<Duration.Duration, BadRequestError> =>
-  Effect.filterOrFail(
-    nonNegative(operation, parameter, input),
-    (duration) => !Duration.isZero(duration),
-    () => badRequest({ operation, parameter, message: `${parameter} is zero; it must be longer than zero.` })
-  )
+  readDuration(operation, parameter, input, (millis) => millis > 0, longerThanZero)
 
-const nonNegative = (
+const readDuration = (
   operation: string,
   parameter: string,
-  input: Duration.Input
-): Effect.Effect<Duration.Duration, BadRequestError> => {
-  const duration = CallOptions.durationOf(input)
-  return Option.isSome(duration) && !Duration.isNegative(duration.value)
-    ? Effect.succeed(duration.value)
-    : Effect.fail(badRequest({
-      operation,
-      parameter,
-      message: `${parameter} is ${quote(input)}, which is not a duration. Write "5 seconds", or milliseconds.`
-    }))
-}
+  input: Duration.Input,
+  isFine: (millis: number) => boolean,
+  expected: string
+): Effect.Effect<Duration.Duration, BadRequestError> =>
+  Effect.mapError(
+    Effect.fromOption(Option.filter(CallOptions.durationOf(input), (duration) => isFine(Duration.toMillis(duration)))),
+    () =>
+      badRequest({
+        operation,
+        parameter,
+        message: `${parameter} is ${quote(input)}; it must be ${expected}. ${durationForms}`
+      })
+  )

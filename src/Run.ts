@@ -39,7 +39,9 @@ import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as Completions from "./internal/polling/completions.ts"
 import { quote } from "./internal/describe.ts"
+import { phaseOf } from "./internal/polling/decide.ts"
 import * as PollLoop from "./internal/polling/pollLoop.ts"
+import type { AnyLoop, Loop } from "./internal/polling/sleepingRun.ts"
 import { runFailed } from "./internal/runFailed.ts"
 import * as Telemetry from "./internal/telemetry.ts"
 import { type RunFailedError, type RunTimeoutError, WaitStoppedError } from "./RunError.ts"
@@ -286,7 +288,7 @@ export const share = <S extends RunSource.Any, SE, SR>(
           ? Effect.succeed(
             {
               ref: source.ref,
-              phase: PollLoop.phaseOf(source, { value: poll.value.snapshot }),
+              phase: phaseOf(source, { value: poll.value.snapshot }),
               requestId: poll.value.requestId
             } as PollLoop.Ended<S>
           )
@@ -310,40 +312,28 @@ export const share = <S extends RunSource.Any, SE, SR>(
     }
   })
 
-const stop = (loop: PollLoop.AnyLoop): Effect.Effect<void> => Effect.sync(() => PollLoop.stop(loop))
+const stop = (loop: AnyLoop): Effect.Effect<void> => Effect.sync(() => PollLoop.stop(loop))
 
-/** Follows a run to its end, and judges that. What is built before the run is waited for is not held by then. */
+/** Polls until the run is terminal, then maps its end. */
 const follow = <S extends RunSource.Any, SE, SR, A, E2>(
   source: S,
   policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>,
   judge: (end: PollLoop.Ended<S>) => Effect.Effect<A, E2>
 ): Effect.Effect<A, RunSource.Error<S> | E2 | RunTimeoutError | SE, RunSource.Services<S> | SR> =>
-  Effect.flatMap(
-    PollLoop.make(source, policy),
-    (loop) =>
-      Effect.withFiber((fiber) =>
-        Effect.flatMap(
-          Telemetry.spanOf(fiber, released(loop), "Run.wait", () => Telemetry.attributes(source.ref)),
-          judge
-        )
+  Effect.flatMap(PollLoop.make(source, policy), (loop) =>
+    Effect.withFiber((fiber) =>
+      Effect.flatMap(
+        Telemetry.spanOf(fiber, endOf(loop), "Run.wait", () => Telemetry.attributes(source.ref)),
+        judge
       )
-  )
+    ))
 
-const released = <S extends RunSource.Any, SE, SR>(
-  loop: PollLoop.Loop<S, SE, SR>
-): Effect.Effect<PollLoop.Ended<S>, RunSource.Error<S> | RunTimeoutError | SE, RunSource.Services<S> | SR> => {
-  type Wait = Effect.Effect<PollLoop.Ended<S>, RunSource.Error<S> | RunTimeoutError | SE, RunSource.Services<S> | SR>
-  // One function for the beginning and the end: what is built here is held for as long as the run is waited for
-  const beginOrRelease = (exit?: Exit.Exit<PollLoop.Ended<S>, RunSource.Error<S> | RunTimeoutError | SE>) => {
-    if (exit === undefined) return PollLoop.end(loop)
+/** A function apart from {@link follow}: its closures are held while the run sleeps, and hold nothing but the loop. */
+const endOf = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>) =>
+  Effect.onExit(Effect.suspend(() => PollLoop.end(loop)), (exit) => {
     PollLoop.stop(loop)
     return Telemetry.ended(loop, exit)
-  }
-  return Effect.onExit(
-    Effect.suspend(beginOrRelease as () => Wait),
-    beginOrRelease as (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
-  )
-}
+  })
 
 const succeedOrFail = <S extends RunSource.Any>(
   { phase, ref, requestId }: PollLoop.Ended<S>

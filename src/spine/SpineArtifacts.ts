@@ -129,7 +129,7 @@ export const make = (runs: Runs, options: KernelArtifact.Options): Artifacts => 
       Effect.gen(function*() {
         const operation = "artifacts.toDirectory"
         const { concurrency = 4 } = yield* Options.copy(operation, "options", given, ["concurrency"])
-        yield* Polling.concurrency(operation, concurrency)
+        yield* Polling.checkConcurrency(operation, concurrency)
         yield* KernelArtifact.checkTarget(operation, { directory })
         const ref = yield* refOf(operation, run)
         const artifacts = yield* Options.reading(operation, "run", () => {

@@ -72,11 +72,11 @@ const heap = async (runs: number, { progress, quick }: Options): Promise<Readonl
     row(
       "per wait",
       measured.wait,
-      0.75,
+      0.8,
       "In the last minutes before its timeout a wait also keeps its last snapshot, about 0.2 KB."
     ),
     row("per wait, user's own Schedule", measured.own, 2),
-    row("per run awaited together", measured.together, 0.15)
+    row("per run awaited together", measured.together, 0.16)
   ]
 }
 

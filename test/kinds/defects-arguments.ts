@@ -126,6 +126,7 @@ const limitedTo = (delay: unknown) =>
 
 const options = "src/internal/options.ts"
 const pollLoop = "src/internal/polling/pollLoop.ts"
+const decide = "src/internal/polling/decide.ts"
 
 export const places: ReadonlyArray<Place> = [
   {
@@ -262,8 +263,8 @@ export const places: ReadonlyArray<Place> = [
     name: "failed: a failure of retrieve that is no object ends the wait as it is",
     mutant: {
       file: pollLoop,
-      find: "const { isRetryable, retryAfter, tag } = readFailure(error)",
-      replace: "const { _tag: tag, isRetryable, retryAfter } = error"
+      find: "const { retryAfter, tag } = Decide.readFailure(error)",
+      replace: "const { _tag: tag, retryAfter } = error"
     },
     inputs: Object.fromEntries([null, undefined].map((error) => [
       String(error),
@@ -278,9 +279,9 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "phaseOf: a phase that there is not is a defect in words",
     mutant: {
-      file: pollLoop,
-      find: "if (tag === \"Pending\" || tag === \"Succeeded\" || tag === \"Failed\") return phase as Phase<S>",
-      replace: "return phase as Phase<S>"
+      file: decide,
+      find: "if (tag === \"Pending\" || tag === \"Succeeded\" || tag === \"Failed\") return phase as PhaseOf<S>",
+      replace: "return phase as PhaseOf<S>"
     },
     inputs: {
       "no phase": () =>
@@ -297,7 +298,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "floorOf: a Retry-After that is no duration is none",
     mutant: {
-      file: pollLoop,
+      file: decide,
       find: "Option.match(durationOf(retryAfter), {",
       replace: "Option.match(Option.some(Duration.fromInputUnsafe(retryAfter as Duration.Input)), {"
     },
@@ -331,8 +332,8 @@ export const places: ReadonlyArray<Place> = [
     name: "Polling.make: what is no duration is taken as a minute",
     mutant: {
       file: "src/Polling.ts",
-      find: "Option.match(CallOptions.durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })\n    return",
-      replace: "Duration.toMillis(Duration.fromInputUnsafe(input))\n    return"
+      find: "typeof input === \"number\" ? input : toMillis(input)",
+      replace: "typeof input === \"number\" ? input : Duration.toMillis(Duration.fromInputUnsafe(input))"
     },
     inputs: Object.fromEntries([undefined, "soon", Symbol("soon")].map((delay) => [
       String(delay),

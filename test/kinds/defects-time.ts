@@ -20,6 +20,7 @@ interface Snapshot {
 type Source = RunSource.RunSource<Snapshot, Snapshot, Snapshot>
 
 const loop = "src/internal/polling/pollLoop.ts"
+const pause = "src/internal/polling/pause.ts"
 
 /** A run that never ends. */
 const source = (fields: Partial<Source> = {}): Source => ({
@@ -390,7 +391,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a pause of less than a millisecond is none",
-    mutant: { file: loop, find: "let millis = scheduled >= 1 ?", replace: "let millis = scheduled > 0 ?" },
+    mutant: { file: pause, find: "let millis = scheduled >= 1 ?", replace: "let millis = scheduled > 0 ?" },
     inputs: {
       "a schedule of 10 nanoseconds": pauses(Polling.make(() => 10n)),
       "an interval of a nanosecond": pauses(Polling.fixed("1 nano")),
@@ -399,7 +400,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a pollInterval of less than a millisecond is refused",
-    mutant: { file: "src/Polling.ts", find: "Duration.toMillis(interval) >= 1", replace: "true" },
+    mutant: { file: "src/Polling.ts", find: "millis >= 1", replace: "true" },
     inputs: {
       "0.001": refusedInterval(0.001),
       "1 nano": refusedInterval("1 nano"),
@@ -409,9 +410,9 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "pushes make a wait poll once in a while at most",
     mutant: {
-      file: loop,
-      find: "const floor = Math.max(loop.floor, loop.flags & wasPushed ? pushGap(loop) : 0)",
-      replace: "const floor = loop.floor"
+      file: pause,
+      find: "Math.max(loop.floor, has(loop, \"wasPushed\") ? pushGap(loop) : 0)",
+      replace: "loop.floor"
     },
     inputs: {
       "unsigned ones: once a second": apart(false, 1000),

@@ -276,6 +276,7 @@ const limited = (consume: () => Effect.Effect<never>) =>
 
 const completions = "src/internal/polling/completions.ts"
 const loop = "src/internal/polling/pollLoop.ts"
+const pause = "src/internal/polling/pause.ts"
 const run = "src/Run.ts"
 const taggedError = "src/internal/taggedError.ts"
 const timers = "src/internal/polling/timerQueue.ts"
@@ -303,7 +304,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "completions bound the source of a target by its deadline",
-    mutant: { file: completions, find: "Math.max(PollLoop.timeLeft(row), graceMillis),", replace: "Infinity," },
+    mutant: { file: completions, find: "Math.max(timeLeft(row), graceMillis),", replace: "Infinity," },
     inputs: {
       "C3: a source that never comes at its first call is a timeout": () =>
         Effect.map(exitOf(completing(() => Effect.never)), (exit) => {
@@ -440,7 +441,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a wait is put off once at most",
-    mutant: { file: loop, find: "|| wasPutOff ||", replace: "||" },
+    mutant: { file: pause, find: "|| wasPutOff ||", replace: "||" },
     inputs: {
       "C2: 2000 waits are polled all the time, with turns of 2 s": pollsInTurns(2000, 2000),
       "C2: 1000 waits are polled all the time, with turns of 3 s": pollsInTurns(3000, 1000)
@@ -448,7 +449,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a wait is never put off to its deadline",
-    mutant: { file: loop, find: " || millis >= lastStart(loop, timeLeft(loop))", replace: "" },
+    mutant: { file: pause, find: " || millis >= lastStart(loop, timeLeft(loop))", replace: "" },
     inputs: {
       "C2: a pause until shortly before the deadline": endsAfterPause(7800),
       "C2: a pause past the deadline": endsAfterPause(9000)
@@ -728,7 +729,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "the grace of a 404 ends though the clock of the ref is ahead",
-    mutant: { file: loop, find: " && timers.now() - started <= grace", replace: "" },
+    mutant: { file: "src/internal/polling/decide.ts", find: " && elapsed <= grace", replace: "" },
     inputs: {
       "D10: by a day": () => notFoundFor(86_400_000),
       "D10: by a century": () => notFoundFor(3e12)

@@ -917,7 +917,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "only a 404 of this library is replica lag to the poll loop",
     mutant: {
-      file: "src/internal/polling/pollLoop.ts",
+      file: "src/internal/polling/decide.ts",
       find: "isOurs(error, \"NotFoundError\") &&",
       replace: "error._tag === \"NotFoundError\" &&"
     },

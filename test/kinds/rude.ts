@@ -235,7 +235,7 @@ export const places: ReadonlyArray<Place> = [
     "notFoundAtFirst",
     "a run that a replica does not know yet is polled again",
     {
-      file: "src/internal/polling/pollLoop.ts",
+      file: "src/internal/polling/decide.ts",
       find: "const grace = graceOf(policy, ref)",
       replace: "const grace = -1"
     },

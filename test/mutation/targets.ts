@@ -36,6 +36,9 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
     "test/internal/http/api.test.ts",
     "test/internal/http/clients.test.ts"
   ],
+  "src/internal/polling/decide.ts": ["test/internal/polling/pollLoop.test.ts"],
+  "src/internal/polling/pause.ts": ["test/internal/polling/pollLoop.test.ts"],
+  "src/internal/polling/pollHistory.ts": ["test/internal/polling/pollLoop.test.ts"],
   "src/internal/polling/pollLoop.ts": ["test/internal/polling/pollLoop.test.ts"],
   "src/internal/http/transfer.ts": [
     "test/internal/http/transfer.test.ts",

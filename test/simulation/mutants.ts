@@ -25,6 +25,10 @@ const mutant = (file: string, breaks: string, find: string, replace: string): Mu
 })
 
 const loop = "src/internal/polling/pollLoop.ts"
+const decide = "src/internal/polling/decide.ts"
+const pause = "src/internal/polling/pause.ts"
+const history = "src/internal/polling/pollHistory.ts"
+const sleepingRun = "src/internal/polling/sleepingRun.ts"
 const run = "src/Run.ts"
 const http = "src/internal/http/api.ts"
 const create = "src/internal/http/create.ts"
@@ -43,40 +47,40 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     loop,
     "the first poll waits for the schedule",
-    "loop.polls === 0\n",
-    "loop.polls < 0\n"
+    "loop.polls === 0 ? Effect.andThen",
+    "loop.polls < 0 ? Effect.andThen"
   ),
   mutant(
-    loop,
+    decide,
     "the budget is one too small",
-    "++loop.failures <= policy.errorBudget",
-    "++loop.failures < policy.errorBudget"
+    "failures < policy.errorBudget",
+    "failures + 1 < policy.errorBudget"
   ),
   mutant(loop, "an answer does not fill the budget up", "  loop.failures = 0\n", ""),
   mutant(
-    loop,
+    decide,
     "final failures spend the budget",
-    "isReplicaLag || isRetryable && ++loop.failures",
-    "isReplicaLag || ++loop.failures"
+    "readFailure(error).isRetryable && failures",
+    "failures"
   ),
   mutant(
-    loop,
+    decide,
     "404 spends the budget",
-    "isReplicaLag || isRetryable && ++loop.failures <= policy.errorBudget",
-    "(isReplicaLag || isRetryable) && ++loop.failures <= policy.errorBudget"
+    "if (isReplicaLag) return \"poll again\"",
+    "if (isReplicaLag) return failures < policy.errorBudget ? \"spend and poll again\" : \"end the wait\""
   ),
-  mutant(loop, "404 has no grace", "const isReplicaLag = isOurs", "const isReplicaLag = false && isOurs"),
+  mutant(decide, "404 has no grace", "const isReplicaLag = isOurs", "const isReplicaLag = false && isOurs"),
   mutant(
-    loop,
+    decide,
     "404 has grace whatever the age of the run",
-    "clock.currentTimeMillisUnsafe() - ref.createdAt <= grace",
+    "now - ref.createdAt <= grace",
     "true"
   ),
   mutant(
     loop,
     "the deadline does not stop a request",
-    "TimerQueue.within(turn, Math.max(0, left)",
-    "TimerQueue.within(turn, Infinity"
+    "TimerQueue.within(result, Math.max(0, left)",
+    "TimerQueue.within(result, Infinity"
   ),
   mutant(
     loop,
@@ -85,45 +89,45 @@ export const mutants: ReadonlyArray<Mutant> = [
     "left > 0"
   ),
   mutant(
-    loop,
+    pause,
     "the deadline is ignored in a sleep",
     "if (millis < last) return millis",
     "if (millis < Infinity) return millis"
   ),
   mutant(
-    loop,
+    pause,
     "the last sleep leaves no room for a poll",
     "return Math.max(0, last)",
     "return Math.max(0, left)"
   ),
   mutant(loop, "a late consumer is polled for", "if (left <= 0) return timedOut(loop, \"deadline\")", ""),
-  mutant(loop, "the last poll is not the last", "  set(loop, isLast)\n", ""),
-  mutant(loop, "a schedule without a pause hammers", "scheduled / 2) : breather", "scheduled / 2) : 0"),
-  mutant(loop, "a snapshot is let go though the next poll may never end", " + (source.longest ?? Infinity)", ""),
+  mutant(pause, "the last poll is not the last", "  set(loop, \"isLast\")\n", ""),
+  mutant(pause, "a schedule without a pause hammers", "scheduled / 2) : breather", "scheduled / 2) : 0"),
+  mutant(sleepingRun, "a snapshot is let go though the next poll may never end", " + (source.longest ?? Infinity)", ""),
   mutant(
     loop,
     "the room for the last poll forgets slow failures",
-    "onFailure: (error) => {\n        loop.slowest = Math.max(loop.slowest, timers.now() - began)",
+    "onFailure: (error) => {\n        noteDuration()",
     "onFailure: (error) => {"
   ),
   mutant(
     loop,
     "Retry-After of an answer is ignored",
-    "floorOf(loop.policy, answer.retryAfter)",
+    "Decide.floorOf(policy, answer.retryAfter)",
     "0"
   ),
-  mutant(loop, "Retry-After of a failure is ignored", "floorOf(policy, retryAfter)", "0"),
+  mutant(loop, "Retry-After of a failure is ignored", "Decide.floorOf(policy, retryAfter)", "0"),
   mutant(
-    loop,
+    decide,
     "Retry-After has no ceiling",
     "Math.min(Duration.toMillis(duration), Duration.toMillis(retryAfterCeiling))",
     "Duration.toMillis(duration)"
   ),
   mutant(
-    loop,
+    pause,
     "Retry-After takes the place of the schedule",
-    "if (floor > millis) millis",
-    "if (floor > 0) millis"
+    "if (loop.floor > millis) millis",
+    "if (loop.floor > 0) millis"
   ),
   mutant(
     run,
@@ -132,14 +136,14 @@ export const mutants: ReadonlyArray<Mutant> = [
     "const changed = true || previous === undefined"
   ),
   mutant(
-    loop,
+    history,
     "the history has wrong times",
-    "Math.round(loop.timers.now() - loop.started)\n}",
-    "Math.round(loop.timers.now())\n}"
+    "Math.round(elapsed(loop))",
+    "Math.round(loop.timers.now())"
   ),
-  mutant(loop, "the history has no end", "if (loop.history.length === maxPollRecords) loop.history.shift()", ""),
+  mutant(history, "the history has no end", "if (loop.history.length === maxPollRecords) loop.history.shift()", ""),
   mutant(
-    loop,
+    history,
     "the last snapshot is not told",
     "        lastSnapshot: snapshot\n",
     ""
@@ -151,10 +155,10 @@ export const mutants: ReadonlyArray<Mutant> = [
     "const progress = undefined as Progress | undefined"
   ),
   mutant(
-    loop,
+    pause,
     "the schedule sees the time since nothing",
-    "remaining: Duration.millis(left)",
-    "remaining: Duration.millis(left + now)"
+    "remaining: Duration.millis(Duration.toMillis(policy.timeout) - elapsed)",
+    "remaining: policy.timeout"
   ),
   // Sharing and streams
   mutant(run, "every waiter starts a loop", "if (loop !== undefined) {", "if (loop === null && loop !== undefined) {"),
@@ -584,11 +588,11 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     "src/Polling.ts",
     "the budget is another one than promised",
-    "checked.errorBudget ?? 5",
-    "checked.errorBudget ?? 6"
+    "errorBudget = 5",
+    "errorBudget = 6"
   ),
   mutant(
-    loop,
+    decide,
     "the grace is another one than promised",
     "const defaultGrace = 30_000",
     "const defaultGrace = 3000"

@@ -13,7 +13,10 @@ import * as Stream from "effect/Stream"
 import type * as RunSource from "../../RunSource.ts"
 import type { RunTimeoutError } from "../../RunError.ts"
 import * as RunRef from "../ref.ts"
+import * as Pause from "./pause.ts"
+import { timedOut } from "./pollHistory.ts"
 import * as PollLoop from "./pollLoop.ts"
+import { type Loop, timeLeft } from "./sleepingRun.ts"
 import * as Telemetry from "../telemetry.ts"
 import * as TimerQueue from "./timerQueue.ts"
 
@@ -43,7 +46,7 @@ export const make = <
   RunSource.Services<S> | SR | InputServices
 > => {
   type Failure = RunSource.Error<S> | RunTimeoutError | SE | SourceError | JudgeError
-  type Row = PollLoop.Loop<S, SE, SR>
+  type Row = Loop<S, SE, SR>
   type Ended = PollLoop.Ended<S>
 
   // A slow reader slows the polling: a turn whose completion is not taken yet keeps its slot
@@ -114,7 +117,7 @@ export const make = <
         const wake = (row: Row) => {
           // The deadline of a row that waits for room: it times out without a poll, which needs no room
           if (PollLoop.dequeue(row)) return start(turn(row))
-          if (PollLoop.isHeldBack(row)) return
+          if (Pause.putOff(row)) return
           PollLoop.enqueue(row)
           waiting.push(row)
           startDue()
@@ -133,10 +136,10 @@ export const make = <
           TimerQueue.within(
             Effect.suspend(() => options.source(row.target as Target)),
             // A turn that begins after the deadline gives the error of the deadline, with the ref of the source
-            Math.max(PollLoop.timeLeft(row), graceMillis),
+            Math.max(timeLeft(row), graceMillis),
             () => {
               row.source = { ref: RunRef.nearest(row.target) } as Row["source"]
-              return PollLoop.timedOut(row, "deadline")
+              return timedOut(row, "deadline")
             }
           )
 
@@ -147,10 +150,10 @@ export const make = <
             if (row.polls === 0) PollLoop.listen(row, forkHeld)
             return Effect.flatMap(
               PollLoop.poll(row),
-              (turn): Effect.Effect<Ended | undefined, RunTimeoutError | SE, SR> =>
-                turn.phase === undefined || turn.phase._tag === "Pending"
-                  ? Effect.as(PollLoop.plan(row, sleep), undefined)
-                  : Effect.succeed({ ref: source.ref, phase: turn.phase, requestId: turn.answer.requestId })
+              (result): Effect.Effect<Ended | undefined, RunTimeoutError | SE, SR> => {
+                const ended = PollLoop.endedBy(source, result)
+                return ended === undefined ? Effect.as(PollLoop.plan(row, sleep), undefined) : Effect.succeed(ended)
+              }
             ).pipe(
               Effect.onExit((exit) =>
                 Exit.isSuccess(exit) && exit.value === undefined

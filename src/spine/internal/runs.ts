@@ -5,13 +5,12 @@ import * as Stream from "effect/Stream"
 import * as Create from "../../internal/http/create.ts"
 import { quote } from "../../internal/describe.ts"
 import type * as Http from "../../internal/http/call.ts"
-import { checkId } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
 import * as Telemetry from "../../internal/telemetry.ts"
 import * as Webhooks from "../../internal/webhookHub.ts"
 import * as Polling from "../../Polling.ts"
 import * as Run from "../../Run.ts"
-import { badRequest, type BadRequestError, type WaitError } from "../../RunError.ts"
+import { badRequest, type WaitError } from "../../RunError.ts"
 import { defaultWait, type Runs, type RunTarget, type WaitOptions } from "../SpineRuns.ts"
 import type * as Wire from "../SpineSchema.ts"
 import * as SpineCreate from "./create.ts"
@@ -26,14 +25,7 @@ export const make = (
   options: SpineCreate.CreateOptions & { readonly webhooks: Webhooks.Service | undefined }
 ): Runs => {
   const { webhooks } = options
-  const defaults = webhooks === undefined ? defaultWait : { ...defaultWait, pollInterval: Webhooks.pollInterval }
-
-  const sources = Source.make(api, webhooks)
-
-  const sourceOf = (operation: string, run: RunTarget): Effect.Effect<Source.Source, BadRequestError> =>
-    typeof run === "string"
-      ? Effect.map(checkId(operation, "run_id", run), sources.ofId)
-      : Effect.map(refOf(operation, run), sources.ofRef)
+import { badRequest, type WaitError } from "../../RunError.ts"
 
   const prepare = <E, R>(operation: string, run: RunTarget, wait: WaitOptions<E, R> | undefined) =>
     Effect.all([sourceOf(operation, run), Polling.makePolicy(operation, wait, defaults)])
@@ -49,29 +41,17 @@ export const make = (
     run: RunTarget,
     wait?: WaitOptions<E, R> & { readonly resolveOnFailure?: boolean | undefined }
   ): Effect.Effect<Wire.TerminalRun, WaitError | E, R> =>
-    // Suspended, because what is built here would be held while the run is waited for
-    Effect.suspend(() =>
-      Effect.flatMap(
-        Effect.flatMap(
-          Polling.readOptions("runs.waitForCompletion", wait, ["resolveOnFailure"]),
-          ({ resolveOnFailure, ...wait }) =>
-            Effect.andThen(
-              Options.checkKind(
-                "runs.waitForCompletion",
-                "resolveOnFailure",
-                resolveOnFailure,
-                Predicate.isBoolean,
-                "true or false"
-              ),
-              Effect.map(
-                prepare<E, R>("runs.waitForCompletion", run, wait as WaitOptions<E, R>),
-                (prepared) => ({ prepared, isSettled: resolveOnFailure === true })
-              )
-            )
-        ),
-        ({ isSettled, prepared: [source, policy] }): Effect.Effect<Wire.TerminalRun, WaitError | E, R> =>
-          isSettled ? Run.settle(source, policy) : Run.wait(source, policy)
-      )
+    Effect.flatMap(
+      Effect.gen(function*() {
+        const operation = "runs.waitForCompletion"
+        const { resolveOnFailure, ...rest } = yield* Polling.readOptions(operation, wait, ["resolveOnFailure"])
+        yield* Options.checkKind(operation, "resolveOnFailure", resolveOnFailure, Predicate.isBoolean, "true or false")
+        const [source, policy] = yield* prepare<E, R>(operation, run, rest as WaitOptions<E, R>)
+        return { source, policy, isSettled: resolveOnFailure === true }
+      }),
+      // Not in the generator, which would be held while the run is waited for
+      ({ isSettled, policy, source }): Effect.Effect<Wire.TerminalRun, WaitError | E, R> =>
+        isSettled ? Run.settle(source, policy) : Run.wait(source, policy)
     )
 
   return {
@@ -99,7 +79,7 @@ export const make = (
           const operation = "runs.completions"
           const { concurrency, ...rest } = yield* Polling.readOptions(operation, wait, ["concurrency"])
           const policy = yield* Polling.makePolicy(operation, rest as NonNullable<typeof wait>, defaults)
-          yield* Polling.concurrency(operation, concurrency)
+          yield* Polling.checkConcurrency(operation, concurrency)
           const targets = yield* Options.reading(operation, "runs", () =>
             Stream.isStream(runs) || Predicate.isIterable(runs) && typeof runs !== "string"
               ? Effect.succeed(runs)
@@ -128,7 +108,7 @@ export const make = (
           yield* Options.checkOnCreated("runs.run", onCreated)
           return { created: Create.thenOnCreated(create(params), onCreated), policy }
         })),
-        ({ created, policy }) => Effect.flatMap(created, ({ ref }) => Run.wait(sources.ofRef(ref), policy))
+        ({ created, policy }) => Effect.flatMap(created, ({ ref }) => Run.wait(sourceOfRef(ref), policy))
       )
   }
 }

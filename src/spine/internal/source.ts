@@ -5,6 +5,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Http from "../../internal/http/call.ts"
+import { onlyRef } from "../../internal/polling/sleepingRun.ts"
 import type * as RunRef from "../../internal/ref.ts"
 import type { Answer, RunSource } from "../../RunSource.ts"
 import type { RequestError } from "../../RunError.ts"
@@ -22,36 +23,19 @@ export const provider = "spine"
 /** The kind of run that Spine has. */
 export interface Source extends RunSource<Wire.Run, Wire.CompletedRun | Wire.PartialRun, Wire.FailedRun> {}
 
-/** Makes the sources of runs: from a ref, and from the id of a run of which no more is known. */
-export const make = (
-  api: Http.Api,
-  webhooks: Webhooks.Service | undefined
-): { readonly ofRef: (ref: RunRef.RunRef) => Source; readonly ofId: (id: string) => Source } => {
-  // All but the ref is the same for every run, and a request is made anew for each poll, and so is the ref of a run of which
-  // only the id is known: a run that is waited for holds none of them
-  const kind: Source & { readonly id: string } = {
-    id: "",
-    get ref() {
-      return refOfId(this.id)
-    },
-    get pushed() {
-      return webhooks === undefined ? undefined : (after: number) => webhooks.ended(provider, this.ref.id, after)
-    },
+/** Makes the source of a run. */
+export const make = (api: Http.Api, webhooks: Webhooks.Service | undefined): (ref: RunRef.RunRef) => Source =>
+  onlyRef((ref) => ({
+    ref,
+    pushed: webhooks === undefined ? undefined : (after) => webhooks.ended(provider, ref.id, after),
     // Spine signs its webhooks
     isPushProof: true,
-    get retrieve() {
-      return retrieve(api, this.ref, true)
-    },
+    retrieve: Effect.suspend(() => retrieve(api, ref, true)),
     classify,
     status: statusOf,
     unchanged,
     longest: api.longest
-  }
-  return {
-    ofRef: (ref) => ({ __proto__: kind, ref } as unknown as Source),
-    ofId: (id) => ({ __proto__: kind, id } as unknown as Source)
-  }
-}
+  }))
 
 /** Asks for a run once. */
 export const retrieve = (
@@ -86,6 +70,7 @@ const decodeRun = (body: unknown): Effect.Effect<Wire.Run, Schema.SchemaError> =
   )
 
 const decodeRunOf = (id: string) => Wire.decodeAnswer(Schema.Struct({ run_id: Schema.Literal(id) }))
+
 const classify: Source["classify"] = (run) => {
   switch (run.status) {
     case "completed":
@@ -116,5 +101,3 @@ const withoutClock = (run: Wire.Run): object => {
     ? { ...run, raw: undefined, progress: { ...progress, elapsed_ms: 0 } }
     : { ...run, raw: undefined }
 }
-
-export const refOfId = (id: string): RunRef.RunRef => ({ version: 1, provider, kind: "run", id })

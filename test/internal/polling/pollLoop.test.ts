@@ -2,7 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Logger, Metric, Random, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import { Polling, RunError, RunRef, type RunSource } from "canvas-runs"
+import * as Pause from "../../../src/internal/polling/pause.ts"
+import * as PollHistory from "../../../src/internal/polling/pollHistory.ts"
 import * as PollLoop from "../../../src/internal/polling/pollLoop.ts"
+import * as SleepingRun from "../../../src/internal/polling/sleepingRun.ts"
 import * as TimerQueue from "../../../src/internal/polling/timerQueue.ts"
 
 interface Snapshot {
@@ -11,7 +14,7 @@ interface Snapshot {
 }
 
 type Source = RunSource.RunSource<Snapshot, Snapshot, Snapshot, RunSource.PollError>
-type Loop = PollLoop.Loop<Source, never, never>
+type Loop = SleepingRun.Loop<Source, never, never>
 
 const ref = RunRef.make({ provider: "test", kind: "run", id: "1" })
 const fields = { operation: "test", attempts: 1, elapsed: Duration.zero, message: "test" }
@@ -839,7 +842,7 @@ describe("after a pause of the whole process", () => {
   it.effect("a poll that is due is put off, by when it was due within as many ms as there are sleepers above 64", () =>
     Effect.gen(function*() {
       const { loop, queue } = yield* late(5000, 164)
-      assert.isTrue(PollLoop.isHeldBack(loop))
+      assert.isTrue(Pause.putOff(loop))
       // 12_345 % 100
       assert.deepStrictEqual(queue.added, [45])
     }))
@@ -847,7 +850,7 @@ describe("after a pause of the whole process", () => {
   it.effect("a poll is put off by less time than the pause took", () =>
     Effect.gen(function*() {
       const { loop, queue } = yield* late(1100, 5064)
-      assert.isTrue(PollLoop.isHeldBack(loop))
+      assert.isTrue(Pause.putOff(loop))
       // 12_345 % 1100
       assert.deepStrictEqual(queue.added, [245])
     }))
@@ -855,33 +858,33 @@ describe("after a pause of the whole process", () => {
   it.effect("a pause is one of a second or more", () =>
     Effect.gen(function*() {
       const short = yield* late(999, 164)
-      assert.isFalse(PollLoop.isHeldBack(short.loop))
+      assert.isFalse(Pause.putOff(short.loop))
       assert.deepStrictEqual(short.queue.added, [])
-      assert.isTrue(PollLoop.isHeldBack((yield* late(1000, 164)).loop))
+      assert.isTrue(Pause.putOff((yield* late(1000, 164)).loop))
     }))
 
   it.effect("a poll is put off once, and again after the next pause", () =>
     Effect.gen(function*() {
       const { loop, queue } = yield* late(5000, 164)
-      assert.isTrue(PollLoop.isHeldBack(loop))
+      assert.isTrue(Pause.putOff(loop))
       wakeUp(queue, loop, 5000)
-      assert.isFalse(PollLoop.isHeldBack(loop))
+      assert.isFalse(Pause.putOff(loop))
       yield* pollAndPlan(loop)
       wakeUp(queue, loop, 5000)
-      assert.isTrue(PollLoop.isHeldBack(loop))
+      assert.isTrue(Pause.putOff(loop))
     }))
 
   it.effect("few loops poll at once", () =>
     Effect.gen(function*() {
       for (const sleepers of [1, 64]) {
         const { loop, queue } = yield* late(5000, sleepers)
-        assert.isFalse(PollLoop.isHeldBack(loop))
+        assert.isFalse(Pause.putOff(loop))
         assert.deepStrictEqual(queue.added, [])
         // And they are not said to have been put off
         yield* pollAndPlan(loop)
         queue.sleepers = 164
         wakeUp(queue, loop, 5000)
-        assert.isTrue(PollLoop.isHeldBack(loop))
+        assert.isTrue(Pause.putOff(loop))
       }
     }))
 
@@ -889,15 +892,15 @@ describe("after a pause of the whole process", () => {
     Effect.gen(function*() {
       // It would be put off by 45 ms. With 90 ms left the last poll begins after 45 ms
       const close = yield* late(2000, 164, { timeout: Duration.millis(5345 + 2000 + 90) })
-      assert.isFalse(PollLoop.isHeldBack(close.loop))
+      assert.isFalse(Pause.putOff(close.loop))
       const far = yield* late(2000, 164, { timeout: Duration.millis(5345 + 2000 + 92) })
-      assert.isTrue(PollLoop.isHeldBack(far.loop))
+      assert.isTrue(Pause.putOff(far.loop))
     }))
 
   it.effect("the last poll is not put off", () =>
     Effect.gen(function*() {
       const { loop } = yield* late(2000, 164, { schedule: Polling.fixed("1 minute"), timeout: Duration.millis(5445) })
-      assert.isFalse(PollLoop.isHeldBack(loop))
+      assert.isFalse(Pause.putOff(loop))
     }))
 
   it.effect("a fiber that is woken while its poll is put off sleeps on", () =>
@@ -933,7 +936,7 @@ describe("a row that waits for room", () => {
       assert.isTrue(PollLoop.isWaiting(loop))
       PollLoop.watchQueued(loop)
       assert.deepStrictEqual(queue.added, [899_000])
-      assert.strictEqual(PollLoop.timeLeft(loop), 899_000)
+      assert.strictEqual(SleepingRun.timeLeft(loop), 899_000)
     }))
 
   it.effect("is woken at once if its deadline has passed", () =>
@@ -1111,7 +1114,7 @@ describe("a failed poll", () => {
 
 describe("a RunTimeoutError", () => {
   const timedOut = (loop: Loop, reason: "deadline" | "schedule" = "deadline") =>
-    Effect.flip(PollLoop.timedOut(loop, reason))
+    Effect.flip(PollHistory.timedOut(loop, reason))
 
   it.effect("of a wait without an answer says so, and has no history and no snapshot", () =>
     Effect.gen(function*() {
