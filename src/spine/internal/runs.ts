@@ -25,7 +25,9 @@ export const make = (
   options: SpineCreate.CreateOptions & { readonly webhooks: Webhooks.Service | undefined }
 ): Runs => {
   const { webhooks } = options
-import { badRequest, type WaitError } from "../../RunError.ts"
+  const defaults = webhooks === undefined ? defaultWait : { ...defaultWait, pollInterval: Webhooks.pollInterval }
+  const sourceOfRef = Source.make(api, webhooks)
+  const sourceOf = (operation: string, run: RunTarget) => Effect.map(refOf(operation, run), sourceOfRef)
 
   const prepare = <E, R>(operation: string, run: RunTarget, wait: WaitOptions<E, R> | undefined) =>
     Effect.all([sourceOf(operation, run), Polling.makePolicy(operation, wait, defaults)])
