@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import type { ConfigError, WebhookSignatureError } from "../RunError.ts"
-import * as ConfigOptions from "./configOptions.ts"
+import * as CallOptions from "./options.ts"
 import * as Webhooks from "./webhookHub.ts"
 import { checkSecret } from "./webhookProof.ts"
 
@@ -48,13 +48,13 @@ export const layer = <Event, R, O extends Options<Event, R>>(
   provider: Provider<NoInfer<O>, Event>
 ): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks | R> =>
   Layer.effectDiscard(Effect.gen(function*() {
-    const options = yield* ConfigOptions.read(given ?? null, [...optionNames, ...provider.otherOptions])
-    const { maxBodyBytes = provider.maxBodyBytes, onEvent, path, secret } = options
-    yield* ConfigOptions.checkKind("path", path ?? null, isPath, "the path of the route, such as \"/webhooks\"")
-    yield* ConfigOptions.checkKind("onEvent", onEvent, Predicate.isFunction, "a function")
+    const options = yield* CallOptions.copyConfig("options", given ?? null, [...optionNames, ...provider.otherOptions])
+    const { maxBodyBytes: limit = provider.maxBodyBytes, onEvent, path, secret } = options
+    yield* CallOptions.checkConfig("path", path ?? null, isPath, "the path of the route, such as \"/webhooks\"")
+    yield* CallOptions.checkConfig("onEvent", onEvent, Predicate.isFunction, "a function")
+    yield* CallOptions.checkConfig("maxBodyBytes", limit, CallOptions.isCount, "a whole number of bytes above zero")
     yield* checkSecret(secret)
     yield* provider.check(options)
-    const limit = yield* ConfigOptions.checkBytes("maxBodyBytes", maxBodyBytes)
     const router = yield* HttpRouter.HttpRouter
     const webhooks = yield* Webhooks.Webhooks
     const context = yield* Effect.context<R>()

@@ -13,9 +13,9 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import * as ConfigOptions from "../internal/configOptions.ts"
 import { quote } from "../internal/describe.ts"
 import * as Hmac from "../internal/hmac.ts"
+import * as Options from "../internal/options.ts"
 import { open, openLiterals, sideField, sideFieldOr } from "../internal/responseSchema.ts"
 import type * as Webhooks from "../internal/webhookHub.ts"
 import { bytesOf, checkSecret, invalid } from "../internal/webhookProof.ts"
@@ -142,7 +142,7 @@ export const constructEvent = (
 ): Effect.Effect<WebhookEvent, WebhookSignatureError | ConfigError> =>
   Effect.gen(function*() {
     const key = yield* checkSecret(secret)
-    const tolerance = yield* checkTolerance(yield* ConfigOptions.read(options, ["tolerance"]))
+    const tolerance = yield* checkTolerance(yield* Options.copyConfig("options", options, ["tolerance"]))
     const { signatures, timestamp } = yield* readHeader(signatureHeader)
     const bytes = yield* bytesOf(payload)
     if (!(yield* Hmac.verifyAny(key, signatures, `${timestamp}.`, bytes))) {
@@ -186,10 +186,13 @@ export const signWebhook = (
   Effect.gen(function*() {
     const key = yield* checkSecret(secret)
     const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
-    const { timestamp = now } = yield* ConfigOptions.read(options, ["timestamp"])
-    if (!(Number.isSafeInteger(timestamp) && timestamp >= 0 && timestamp < 1e12)) {
-      return yield* ConfigOptions.wrong("timestamp", timestamp, "a whole number of Unix seconds, such as 1790000000")
-    }
+    const { timestamp = now } = yield* Options.copyConfig("options", options, ["timestamp"])
+    yield* Options.checkConfig(
+      "timestamp",
+      timestamp,
+      isTimestamp,
+      "a whole number of Unix seconds, such as 1790000000"
+    )
     const bytes = yield* Effect.mapError(
       bytesOf(payload),
       ({ message }) => new ConfigError({ message, option: "payload" })
@@ -250,8 +253,10 @@ const deliveryOf = (event: WebhookEvent): Webhooks.Delivery => {
   }
 }
 
+const isTimestamp = (value: unknown): boolean => value === 0 || Options.isCount(value) && Number(value) < 1e12
+
 const checkTolerance = ({ tolerance }: { readonly tolerance?: Duration.Input | undefined }) =>
-  ConfigOptions.checkDuration("tolerance", tolerance ?? "300 seconds")
+  Options.durationConfig("tolerance", tolerance ?? "300 seconds")
 
 const readHeader = Effect.fnUntraced(function*(header: unknown) {
   if (header === undefined || header === null || typeof header === "string" && header.trim() === "") {

@@ -879,8 +879,8 @@ export const places: ReadonlyArray<Place> = [
     name: "the limit of a body is checked when the route is made",
     mutant: {
       file: route,
-      find: "yield* ConfigOptions.checkBytes(\"maxBodyBytes\", maxBodyBytes)",
-      replace: "maxBodyBytes"
+      find: "yield* CallOptions.checkConfig(\"maxBodyBytes\", limit,",
+      replace: "yield* CallOptions.checkConfig(\"maxBodyBytes\", undefined,"
     },
     inputs: Object.fromEntries([Number.NaN, -1, "1MB"].map((maxBodyBytes) => [
       `C7: ${maxBodyBytes}`,
