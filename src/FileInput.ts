@@ -15,6 +15,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import { constVoid } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Pull from "effect/Pull"
@@ -211,10 +212,7 @@ export const begin = (
 ): Effect.Effect<UploadFile, FileInputError, Scope.Scope> =>
   Effect.timeoutOrElse(read(file), {
     duration: idleTimeout,
-    orElse: () =>
-      Effect.fail(
-        readError(file.filename, `it gave no bytes for ${Duration.format(idleTimeout)}, which is uploadIdleTimeout`)
-      )
+    orElse: () => Effect.fail(silentError(file.filename, idleTimeout))
   })
 
 const read = (file: UploadFile): Effect.Effect<UploadFile, FileInputError, Scope.Scope> => {
@@ -241,19 +239,36 @@ const read = (file: UploadFile): Effect.Effect<UploadFile, FileInputError, Scope
 const chunkBytes = 256 * 1024
 
 /** @internal */
-export const readError = (filename: string, cause: unknown): FileInputError =>
+export const readError = (
+  filename: string,
+  cause: unknown,
+  advice = isOfFileSystem(cause)
+    ? "Check that the file exists and that this program may read it."
+    : "Check what its bytes come from."
+): FileInputError =>
   new FileInputError({
-    message: `${filename} could not be read (${messageOf(cause)}). Nothing was created. ${
-      isOfFileSystem(cause)
-        ? "Check that the file exists and that this program may read it."
-        : "Check what its bytes come from."
-    }`,
+    message: `${filename} could not be read (${messageOf(cause)}). Nothing was created. ${advice}`,
     file: filename,
     reason: "read",
     reached: false,
     isRetryable: false,
     cause
   })
+
+/**
+ * The error of a file whose stream was waited for and gave no bytes for `idleTimeout`.
+ *
+ * @internal
+ */
+export const silentError = (filename: string, idleTimeout: Duration.Duration): FileInputError =>
+  readError(
+    filename,
+    `it gave no bytes for ${Duration.format(idleTimeout)}, which is uploadIdleTimeout`,
+    silentAdvice
+  )
+
+/** @internal */
+export const silentAdvice = "Check what its bytes come from, or raise the client's option uploadIdleTimeout."
 
 const isOfFileSystem = (cause: unknown): boolean =>
   Predicate.hasProperty(cause, "_tag") && cause._tag === "PlatformError"
@@ -301,7 +316,18 @@ const ofData = (data: unknown, size: unknown): Content | undefined => {
 }
 
 const fromReadable = (evaluate: () => ReadableStream<Uint8Array>): Stream.Stream<Uint8Array, unknown> =>
-  Stream.fromReadableStream({ evaluate, onError: (cause) => cause })
+  Stream.fromReadableStream({
+    evaluate: () => {
+      const reader = evaluate().getReader()
+      return new ReadableStream({
+        pull: (controller) =>
+          reader.read().then(({ done, value }) => done ? controller.close() : controller.enqueue(value)),
+        // The caller's stream may never finish its cancellation
+        cancel: () => void reader.cancel().catch(constVoid)
+      }, { highWaterMark: 0 })
+    },
+    onError: (cause) => cause
+  })
 
 const hintFor = (input: unknown): string =>
   typeof input === "string"

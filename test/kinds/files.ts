@@ -785,6 +785,33 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
+    name: "uploads: a file that falls silent is named, and not its server",
+    mutant: { file: "src/internal/http/upload.ts", find: "report(\"file\")", replace: "report(\"server\")" },
+    inputs: {
+      "in a create of Spine": silent(create([{ data: cut(), size: 9, filename: "b.txt" }]), true),
+      "in a list of files of Tela": silent(
+        execute({ a: [Tela.file({ data: cut(), size: 9, filename: "b.txt" })] }),
+        false
+      )
+    }
+  },
+  {
+    name: "uploads: a web stream that never finishes its cancellation is left alone",
+    mutant: {
+      file: fileInput,
+      find: "cancel: () => void reader.cancel().catch(constVoid)",
+      replace: "cancel: () => reader.cancel()"
+    },
+    inputs: {
+      "in a create of Spine": silent(create([{ data: uncancellable(), size: 9, filename: "b.txt" }]), true),
+      "in the middle of its reading": () =>
+        Effect.gen(function*() {
+          const file = yield* FileInput.normalize("test", { data: uncancellable(), size: 9, filename: "a" }, 1)
+          yield* Effect.timeout(Stream.runHead(file.data as Stream.Stream<Uint8Array>), "2 seconds")
+        })
+    }
+  },
+  {
     name: "uploads: a page is no confirmation",
     mutant: { file: telaFile, find: "Transfer.isPage(response)", replace: "Effect.succeed(false)" },
     inputs: {
@@ -885,13 +912,40 @@ function unreadable_(which: "second" | "web") {
     })
 }
 
+function cut(): Stream.Stream<Uint8Array> {
+  return Stream.concat(Stream.make(bytes("x")), Stream.never)
+}
+
+function uncancellable(): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start: (controller) => controller.enqueue(bytes("x")),
+    cancel: () => new Promise(() => {})
+  })
+}
+
+/** The file is the reason, and its request is ended in time. */
+function silent(use: Effect.Effect<unknown, unknown, Spine.SpineClient | Tela.TelaClient>, reached: boolean) {
+  return () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(use).pipe(
+        Effect.timeout("2 seconds"),
+        Effect.provide(clients({ uploadIdleTimeout: "50 millis" })),
+        Effect.provideService(HttpClient.HttpClient, received().client)
+      )
+      assert.instanceOf(error, RunError.FileInputError)
+      assert.deepStrictEqual([error.file, error.reason, error.reached], ["b.txt", "read", reached])
+    })
+}
+
+const notRead: Multipart.Reading = { filename: undefined, error: undefined }
+
 function headerOf(name: string) {
   return () =>
     Effect.gen(function*() {
       const body = yield* Multipart.body([{
         name: "files",
         file: { filename: name, contentType: "a/b", size: 1, data: bytes("x") }
-      }], () => {})
+      }], notRead)
       const text = body._tag === "Uint8Array" ? new TextDecoder().decode(body.body) : ""
       assert.match(text, /; filename="[^"\r\n]*"\r\n/)
     })
@@ -901,8 +955,7 @@ function boundaries(count: number) {
   return () =>
     Effect.gen(function*() {
       const types = yield* Effect.forEach(Array.from({ length: count }), () =>
-        Effect.map(Multipart.body([], () => {}), (body) =>
-          body._tag === "Uint8Array" ? body.contentType : undefined))
+        Effect.map(Multipart.body([], notRead), (body) => body._tag === "Uint8Array" ? body.contentType : undefined))
       assert.strictEqual(new Set(types).size, count)
     })
 }

@@ -145,12 +145,12 @@ const attemptOnce = <A>(
         return withoutBody(attempt, receiver, failure.message, failure)
       }
     )
-  const timedOut = (isSending = false) =>
+  const timedOut = (awaited: Upload.Awaited = "response") =>
     withoutBody(
       attempt,
       receiver,
       `it took longer than ${Duration.format(timeout)}`,
-      timeoutError(attempt, timeout, isSending)
+      timeoutError(attempt, timeout, awaited)
     )
   const timely = call.isUpload !== true
     ? TimerQueue.within(exchange(request), Duration.toMillis(timeout), timedOut)

@@ -57,6 +57,8 @@ export interface Call<A> {
   readonly retryWhile?: ((error: RequestError) => boolean) | undefined
   /** Whether the body is too large for the platform to keep a copy of it. */
   readonly isUpload?: boolean | undefined
+  /** Is called when the file that an upload reads gave no bytes for `uploadIdleTimeout`. Returns the words of the error. */
+  readonly onSilentFile?: (() => string) | undefined
   /** Whether it is one of the many polls of a wait. */
   readonly isPoll?: boolean | undefined
   /** Whether it starts a run, so that a client that repeats failed requests must not repeat it. */

@@ -8,6 +8,7 @@ import { type Attempt, type CallFields, fieldsOf } from "./call.ts"
 import * as Causes from "./causes.ts"
 import { neverSent } from "./neverSent.ts"
 import * as Sends from "./sends.ts"
+import type { Awaited } from "./upload.ts"
 
 /** What an error says of a response. */
 export interface ResponseFields extends CallFields {
@@ -134,19 +135,20 @@ export const transportError = (attempt: Attempt, error: unknown): RunError.Reque
   })
 }
 
-/** The error for an attempt that took too long. `isSending` says that the body of an upload made no progress. */
+/** The error for an attempt that took too long, by what it waited for. */
 export const timeoutError = (
   attempt: Attempt,
   timeout: Duration.Duration,
-  isSending: boolean
+  awaited: Awaited
 ): RunError.RequestTimeoutError => {
-  const { call: { operation, sends }, options, response } = attempt
+  const { call: { onSilentFile, operation, sends }, options, response } = attempt
   const isUnsent = response === undefined && Sends.isUnwritten(sends)
+  const silent = response === undefined && awaited === "file" ? onSilentFile?.() : undefined
   const what = response !== undefined
     ? `status ${response.status}, and no complete body within ${Duration.format(timeout)}`
     : isUnsent
     ? `no connection within ${Duration.format(timeout)}, so that the request was not sent`
-    : isSending
+    : awaited !== "response"
     ? `the upload made no progress for ${Duration.format(options.uploadIdleTimeout)} (uploadIdleTimeout)`
     : `no answer within ${Duration.format(timeout)}`
   const advice = isUnsent
@@ -157,7 +159,7 @@ export const timeoutError = (
     ...textField(attempt),
     ...(response === undefined ? undefined : { status: response.status }),
     ...(isUnsent ? { reached: false } : undefined),
-    message: `${operation}: ${what}. ${advice}`
+    message: `${operation}: ${silent ?? `${what}. ${advice}`}`
   })
 }
 

@@ -7,29 +7,35 @@ import * as Stream from "effect/Stream"
 import * as TimerQueue from "../polling/timerQueue.ts"
 
 /**
- * Sends a request whose body may be large. Progress is each piece of the body that the client asks for. `idleMillis` bounds the
- * time between two pieces, `responseMillis` the time before the first piece and the time from the last piece to the end of
- * `send`. A client that does not show progress has more time, by the size of the body.
+ * What an upload waits for: the next piece of the caller's file, the server, which has not taken the last piece, or the response.
+ * It waits for the response also before the client has asked for the first piece.
+ */
+export type Awaited = "file" | "server" | "response"
+
+/**
+ * Sends a request whose body may be large. Progress is each piece that the client asks for, and each that the body gives.
+ * `idleMillis` bounds the time between two steps of progress, `responseMillis` the time before the first piece and the time from
+ * the last piece to the end of `send`. A client that does not show progress has more time, by the size of the body. `orElse` is
+ * told what the upload waited for. It is "file" only for a body that is a stream: the pieces of a Blob come from the platform.
  */
 export const whileMoving = <A, E, R, E2, R2>(
   request: HttpClientRequest.HttpClientRequest,
   limits: { readonly idleMillis: number; readonly responseMillis: number },
   send: (request: HttpClientRequest.HttpClientRequest) => Effect.Effect<A, E, R>,
-  orElse: (isSending: boolean) => Effect.Effect<A, E2, R2>
+  orElse: (awaited: Awaited) => Effect.Effect<A, E2, R2>
 ): Effect.Effect<A, E | E2, R | R2> =>
   Effect.withFiber((fiber) => {
     const late = Deferred.makeUnsafe<void>()
     const watchdog = TimerQueue.watchman(TimerQueue.of(fiber), () => Deferred.doneUnsafe(late, Effect.void))
-    let isSending = false
-    const expect = (isPiece: boolean) => {
-      isSending = isPiece
-      watchdog.expect(isPiece ? limits.idleMillis : limits.responseMillis)
-    }
-    const body = observed(request.body, () => expect(true), () => expect(false))
+    let awaited: Awaited = "response"
+    const body = observed(request.body, (next) => {
+      awaited = next
+      watchdog.expect(next === "response" ? limits.responseMillis : limits.idleMillis)
+    })
     watchdog.expect(limits.responseMillis + (body === undefined ? allowanceMillis(request.body) : 0))
     return Effect.raceFirst(
       send(body === undefined ? request : HttpClientRequest.setBody(request, body)),
-      Effect.flatMap(Deferred.await(late), () => orElse(isSending))
+      Effect.flatMap(Deferred.await(late), () => orElse(awaited))
     ).pipe(Effect.ensuring(Effect.sync(watchdog.stop)))
   })
 
@@ -40,15 +46,19 @@ const smallBytes = 256 * 1024
 const allowanceMillis = (body: HttpBody.HttpBody): number =>
   Math.max(0, (("contentLength" in body ? body.contentLength : undefined) ?? 0) - smallBytes) / 65.536
 
-/** The body, calling back for each piece and at the end; `undefined` if that is not possible. */
-const observed = (
-  body: HttpBody.HttpBody,
-  onPiece: () => void,
-  onEnd: () => void
-): HttpBody.HttpBody | undefined => {
+/** The body, which reports what is waited for from each step on; `undefined` if that is not possible. */
+const observed = (body: HttpBody.HttpBody, report: (awaited: Awaited) => void): HttpBody.HttpBody | undefined => {
   if (body._tag === "Stream") {
     return HttpBody.stream(
-      Stream.onEnd(Stream.tap(body.stream, () => Effect.sync(onPiece)), Effect.sync(onEnd)),
+      body.stream.pipe(
+        Stream.tap(() => Effect.sync(() => report("server"))),
+        (pieces) =>
+          Stream.transformPull(
+            pieces,
+            (pull) => Effect.succeed(Effect.andThen(Effect.sync(() => report("file")), pull))
+          ),
+        Stream.onEnd(Effect.sync(() => report("response")))
+      ),
       body.contentType,
       body.contentLength
     )
@@ -62,10 +72,10 @@ const observed = (
       blob.stream().pipeThrough(
         new TransformStream<Uint8Array, Uint8Array>({
           transform: (piece, controller) => {
-            onPiece()
+            report("server")
             controller.enqueue(piece)
           },
-          flush: onEnd
+          flush: () => report("response")
         })
       )
   })

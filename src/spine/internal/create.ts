@@ -1,6 +1,6 @@
 /** Creating a run: the checks of what it is asked for, and the request. */
 import * as Clock from "effect/Clock"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
@@ -146,20 +146,24 @@ const send = (
 ): Effect.Effect<CreatedRun, CreateError> =>
   Effect.gen(function*() {
     const createdAt = yield* Clock.currentTimeMillis
-    let fileError: FileInputError | undefined
-    const body = yield* Multipart.body(yield* Multipart.begin(parts, uploadIdleTimeout), (error) => {
-      fileError = error
-    })
+    const reading: Multipart.Reading = { filename: undefined, error: undefined }
+    const body = yield* Multipart.body(yield* Multipart.begin(parts, uploadIdleTimeout), reading)
     // A file that fails in the middle of its form. The client fails with an error of its own, by which a Blob can be told
     const fileErrorOf = (error: { readonly cause?: unknown }): FileInputError | undefined =>
-      fileError ?? (Causes.isUnreadableBlob(error.cause) ? FileInput.readError("a Blob", error.cause) : undefined)
+      reading.error ?? (Causes.isUnreadableBlob(error.cause) ? FileInput.readError("a Blob", error.cause) : undefined)
     const { requestId, value } = yield* Create.create(
       api,
       {
         operation: "runs.create",
         request: HttpClientRequest.post("/v1/run", { body }),
         decode: decodeCreated,
-        isUpload: true
+        isUpload: true,
+        onSilentFile: () => {
+          const filename = reading.filename ?? "a file"
+          reading.error = FileInput.silentError(filename, uploadIdleTimeout)
+          return `${filename} gave no bytes for ${Duration.format(uploadIdleTimeout)} (uploadIdleTimeout). ` +
+            FileInput.silentAdvice
+        }
       },
       {
         retryCreates,
@@ -169,10 +173,10 @@ const send = (
     ).pipe(
       Effect.mapError((error): CreateError => {
         if (error._tag === "CreateOutcomeUnknownError") {
-          return fileError === undefined ? error : new CreateOutcomeUnknownError({
+          return reading.error === undefined ? error : new CreateOutcomeUnknownError({
             ...error,
             message: error.message,
-            cause: fileError
+            cause: reading.error
           })
         }
         const broken = fileErrorOf(error)
@@ -181,7 +185,7 @@ const send = (
           message: broken.message,
           // Multipart.begin has read the first chunk of each file by now, so the request was under way. Only the client can know
           // that it had not left yet
-          reached: error._tag !== "TransportError" || error.reached
+          reached: error._tag !== "TransportError" && error._tag !== "RequestTimeoutError" || error.reached !== false
         })
       })
     )

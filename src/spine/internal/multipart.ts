@@ -29,18 +29,23 @@ export const begin = (
 /** Bodies up to this size are sent as one piece, which every HTTP client can do. */
 const smallBytes = 256 * 1024
 
+/** What is known of the files of a body while it is sent. */
+export interface Reading {
+  /** The name of the file that is being read. */
+  filename: string | undefined
+  /** Why a file could not be read. Clients report that in words of their own. */
+  error: FileInputError | undefined
+}
+
 /**
  * Makes the body. `Blob` is what lets fetch announce a length and read lazily; a file that is a stream makes the body a
- * stream, which fetch sends in chunks and other clients with its length. `onFileError` is told why a stream broke,
- * since clients report that in words of their own.
+ * stream, which fetch sends in chunks and other clients with its length. `reading` is kept up to date while a stream is sent.
  */
-export const body = (
-  parts: ReadonlyArray<Part>,
-  onFileError: (error: FileInputError) => void
-): Effect.Effect<HttpBody.HttpBody> =>
+export const body = (parts: ReadonlyArray<Part>, reading: Reading): Effect.Effect<HttpBody.HttpBody> =>
   Effect.map(boundary, (boundary) => {
     const contentType = `multipart/form-data; boundary=${boundary}`
-    const segments: Array<Uint8Array | Blob | Stream.Stream<Uint8Array, FileInputError>> = []
+    const segments: Array<FileInput.UploadFile["data"]> = []
+    const names = new Map<unknown, string>()
     let length = 0
     const text = (value: string) => {
       const bytes = encoder.encode(value)
@@ -56,6 +61,7 @@ export const body = (
           `${disposition}; filename="${quoted(part.file.filename)}"\r\nContent-Type: ${part.file.contentType}\r\n\r\n`
         )
         segments.push(part.file.data)
+        names.set(part.file.data, part.file.filename)
         length += part.file.size
         text("\r\n")
       }
@@ -64,8 +70,11 @@ export const body = (
     if (segments.some(Stream.isStream)) {
       return HttpBody.stream(
         Stream.fromIterable(segments).pipe(
-          Stream.flatMap(streamOf),
-          Stream.tapError((error) => Effect.sync(() => onFileError(error)))
+          Stream.flatMap((segment) => {
+            reading.filename = names.get(segment)
+            return streamOf(segment)
+          }),
+          Stream.tapError((error) => Effect.sync(() => void (reading.error = error)))
         ),
         contentType,
         length
@@ -88,9 +97,7 @@ const boundary = Effect.sync(() => {
   return `canvas-runs-${Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("")}`
 })
 
-const streamOf = (
-  segment: Uint8Array | Blob | Stream.Stream<Uint8Array, FileInputError>
-): Stream.Stream<Uint8Array, FileInputError> =>
+const streamOf = (segment: FileInput.UploadFile["data"]): Stream.Stream<Uint8Array, FileInputError> =>
   segment instanceof Uint8Array
     ? Stream.make(segment)
     : segment instanceof Blob

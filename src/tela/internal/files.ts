@@ -277,14 +277,16 @@ const put = (
       responseMillis: Duration.toMillis(transfer.idleTimeout)
     },
     send,
-    (isSending) =>
+    (awaited) =>
       Effect.fail(
-        failed(
-          isSending
-            ? `its server took no more of it for ${Duration.format(transfer.uploadIdleTimeout)} (uploadIdleTimeout)`
-            : `its server gave no answer within ${Duration.format(transfer.idleTimeout)}`,
-          { isRetryable: true }
-        )
+        awaited === "file" ?
+          withVariable(FileInput.silentError(filename, transfer.uploadIdleTimeout), variable) :
+          failed(
+            awaited === "server"
+              ? `its server took no more of it for ${Duration.format(transfer.uploadIdleTimeout)} (uploadIdleTimeout)`
+              : `its server gave no answer within ${Duration.format(transfer.idleTimeout)}`,
+            { isRetryable: true }
+          )
       )
   ).pipe(
     Effect.flatMap((response) =>

@@ -1,13 +1,15 @@
 /** Uploads that take longer than a request may, and uploads that stand still. */
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, type Layer, Redacted, Schedule, Stream } from "effect"
+import { Effect, Fiber, Latch, Layer, Redacted, Schedule, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
-import { RunError, Spine, Tela } from "canvas-runs"
+import { RunError, RunStore, Spine, Tela } from "canvas-runs"
+import { NodeHttp as NodeHttpLayer } from "canvas-runs/node"
 import { createHash } from "node:crypto"
 import * as NodeHttp from "node:http"
 import type { AddressInfo } from "node:net"
+import { sendJson, serve } from "../../support/servers.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const MiB = 1024 * 1024
@@ -155,6 +157,123 @@ describe("an upload of a Tela file", () => {
       assert.strictEqual(inTime._tag, "Success", String(inTime._tag === "Failure" && inTime.failure.message))
       const late = yield* execute(slow(Effect.sleep("5 minutes")), new Uint8Array(12 * MiB))
       assert.isTrue(late._tag === "Failure" && late.failure instanceof RunError.FileInputError)
+    }))
+})
+
+describe("a file that falls silent in the middle of an upload", () => {
+  const piece = new Uint8Array(1000)
+  const pieces = (rest: Effect.Effect<never>) => Stream.concat(Stream.make(piece, piece), Stream.fromEffect(rest))
+  /** Files that give 2000 of 5000 bytes, then call back, and then give nothing. */
+  const silent = {
+    "a stream": (onSilence: () => void) => pieces(Effect.andThen(Effect.sync(onSilence), Effect.never)),
+    "a stream whose reading cannot be interrupted": (onSilence: () => void) =>
+      pieces(Effect.uninterruptible(Effect.andThen(Effect.sync(onSilence), Effect.never))),
+    "a web stream that never ends its cancellation": (onSilence: () => void) => {
+      let count = 0
+      return new ReadableStream<Uint8Array>({
+        pull: (controller) => {
+          if (++count <= 2) return controller.enqueue(piece)
+          onSilence()
+          return new Promise(() => {})
+        },
+        cancel: () => new Promise(() => {})
+      }, { highWaterMark: 0 })
+    }
+  }
+
+  /** A provider that reads bodies, and opens `isUploading` when the beginning of an upload has arrived. */
+  const reading = Effect.gen(function*() {
+    const isUploading = yield* Latch.make()
+    const requests: Array<string> = []
+    const { baseUrl } = yield* serve((request, response) => {
+      requests.push(request.url!)
+      if (request.url === "/v3/files") return sendJson(response, { id, uploadUrl: `${baseUrl}/store` })
+      let length = 0
+      request.on("error", () => {}).on("data", (part: Buffer) => {
+        length += part.length
+        if (length >= 1000) isUploading.openUnsafe()
+      })
+    })
+    return { baseUrl, requests, isUploading }
+  })
+
+  const failing = <E, R>(
+    isUploading: Latch.Latch,
+    run: (onSilence: () => void) => Effect.Effect<unknown, E, R>
+  ) =>
+    Effect.gen(function*() {
+      const isSilent = yield* Latch.make()
+      const fiber = yield* Effect.forkChild(Effect.flip(run(() => isSilent.openUnsafe())))
+      yield* Effect.raceFirst(Effect.andThen(isUploading.await, isSilent.await), Fiber.await(fiber))
+      for (let step = 0; step < 20 && fiber.pollUnsafe() === undefined; step++) {
+        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 5)))
+        yield* TestClock.adjust("10 seconds")
+      }
+      return yield* Fiber.join(fiber)
+    })
+
+  for (
+    const [name, layer] of [["fetch", FetchHttpClient.layer], ["undici", Layer.orDie(NodeHttpLayer.layer())]] as const
+  ) {
+    for (const [what, data] of Object.entries(silent)) {
+      it.effect(`D6: ${what} in a create through ${name} is a FileInputError that names it, and its key is free`, () =>
+        Effect.gen(function*() {
+          const { baseUrl, isUploading, requests } = yield* reading
+          const { runs } = yield* Spine.make({
+            apiKey: Redacted.make("sk_spine_upload"),
+            baseUrl,
+            retryCreates: true
+          })
+          const store = yield* RunStore.RunStore
+          const error = yield* failing(isUploading, (onSilence) => {
+            const files = [new Uint8Array([1, 2]), { data: data(onSilence), size: 5000, filename: "b.txt" }]
+            return store.runOnce("key", runs.create({ prompt: "x", files }))
+          })
+          assert.instanceOf(error, RunError.FileInputError)
+          assert.deepInclude(error, { file: "b.txt", reason: "read", reached: true, isRetryable: false })
+          assert.include(error.message, "b.txt could not be read (it gave no bytes for 1m, which is uploadIdleTimeout)")
+          assert.include(error.message, "raise the client's option uploadIdleTimeout")
+          assert.deepStrictEqual(requests, ["/v1/run"])
+          assert.isUndefined(yield* store.get("key"))
+        }).pipe(Effect.scoped, Effect.provide([layer, RunStore.layerMemory])))
+    }
+
+    it.effect(`D6: a stream in a Tela variable, put through ${name}, is a FileInputError with the path of the variable`, () =>
+      Effect.gen(function*() {
+        const { baseUrl, isUploading, requests } = yield* reading
+        const tela = yield* Tela.make({ apiKey: Redacted.make("tela_upload"), baseUrl })
+        const error = yield* failing(isUploading, (onSilence) => {
+          const scan = Tela.file({ data: silent["a stream"](onSilence), size: 5000, filename: "b.pdf" })
+          return tela.canvas.make({ id }).execute({ papers: [{ scan }] }, { async: true })
+        })
+        assert.instanceOf(error, RunError.FileInputError)
+        assert.deepInclude(error, { file: "b.pdf", variable: "papers[0].scan", reason: "read", reached: false })
+        assert.match(
+          error.message,
+          /^papers\[0\]\.scan: b\.pdf could not be read \(it gave no bytes for 1m, which is upload/
+        )
+        assert.deepStrictEqual(requests, ["/v3/files", "/store"])
+      }).pipe(Effect.scoped, Effect.provide(layer)))
+  }
+
+  it.effect("D6: a server that takes no more of a stream is named, and not the file", () =>
+    Effect.gen(function*() {
+      const tela = yield* Tela.make({ apiKey: Redacted.make("tela_upload"), uploadIdleTimeout: "30 seconds" })
+      const scan = Tela.file({ data: Stream.rechunk(Stream.make(piece, piece), 1), size: 2000, filename: "a.txt" })
+      const error = yield* failing(Latch.makeUnsafe(true), (onSilence) => {
+        onSilence()
+        return tela.canvas.make({ id }).execute({ scan }, { async: true })
+      })
+      assert.instanceOf(error, RunError.FileInputError)
+      assert.deepInclude(error, { reason: "upload", isRetryable: true })
+      assert.include(error.message, "scan: a.txt could not be uploaded: its server took no more of it for 30s")
+    }).pipe(Effect.provideService(HttpClient.HttpClient, slow(Effect.sleep("40 seconds")))))
+
+  it.effect("D6: slow pieces of a file and a slow server do not add up", () =>
+    Effect.gen(function*() {
+      const data = Stream.mapEffect(Stream.range(1, 4), () => Effect.as(Effect.sleep("40 seconds"), piece))
+      const result = yield* create(slow(Effect.sleep("40 seconds")), [{ filename: "a.txt", size: 4000, data }])
+      assert.strictEqual(result._tag, "Success", String(result._tag === "Failure" && result.failure.message))
     }))
 })
 

@@ -20,7 +20,8 @@ const parse = (body: HttpBody.HttpBody): Effect.Effect<FormData> =>
     )
   })
 
-const encode = (parts: ReadonlyArray<Multipart.Part>) => Multipart.body(parts, () => {})
+const encode = (parts: ReadonlyArray<Multipart.Part>) =>
+  Multipart.body(parts, { filename: undefined, error: undefined })
 
 const file = (
   data: Uint8Array | Blob | Stream.Stream<Uint8Array, never>,
