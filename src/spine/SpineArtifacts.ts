@@ -10,6 +10,7 @@ import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as KernelArtifact from "../Artifact.ts"
 import { quote } from "../internal/describe.ts"
+import * as File from "../internal/download/file.ts"
 import * as FileName from "../internal/fileName.ts"
 import * as Options from "../internal/options.ts"
 import * as Polling from "../Polling.ts"
@@ -112,9 +113,9 @@ export const make = (runs: Runs, options: KernelArtifact.Options): Artifacts => 
     Effect.flatMap(
       Effect.all([
         source("artifacts.toFile", run, artifact),
-        KernelArtifact.checkTarget("artifacts.toFile", target)
+        File.checkTarget("artifacts.toFile", target)
       ]),
-      ([source, target]) => KernelArtifact.toFile(options, source, target)
+      ([source, target]) => File.write(options, source, target)
     )
 
   return {
@@ -130,7 +131,7 @@ export const make = (runs: Runs, options: KernelArtifact.Options): Artifacts => 
         const operation = "artifacts.toDirectory"
         const { concurrency = 4 } = yield* Options.copy(operation, "options", given, ["concurrency"])
         yield* Polling.checkConcurrency(operation, concurrency)
-        yield* KernelArtifact.checkTarget(operation, { directory })
+        yield* File.checkTarget(operation, { directory })
         const ref = yield* refOf(operation, run)
         const artifacts = yield* Options.reading(operation, "run", () => {
           const artifacts: unknown = run.result?.artifacts

@@ -15,6 +15,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Artifact from "../Artifact.ts"
 import { quote } from "../internal/describe.ts"
+import * as File from "../internal/download/file.ts"
 import { isId } from "../internal/id.ts"
 import type * as Http from "../internal/http/call.ts"
 import * as Options from "../internal/options.ts"
@@ -102,9 +103,8 @@ export const make = (api: Http.Api, transfer: Artifact.Options): Vault => {
       Stream.unwrap(Effect.map(source("vault.stream", reference), (source) => Artifact.stream(transfer, source))),
     toFile: (reference, target) =>
       Effect.flatMap(
-        Artifact.checkTarget("vault.toFile", target),
-        (target) =>
-          Effect.flatMap(source("vault.toFile", reference), (source) => Artifact.toFile(transfer, source, target))
+        File.checkTarget("vault.toFile", target),
+        (target) => Effect.flatMap(source("vault.toFile", reference), (source) => File.write(transfer, source, target))
       )
   }
 }

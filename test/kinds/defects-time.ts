@@ -564,7 +564,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "empty pieces of a file are no progress",
-    mutant: { file: "src/Artifact.ts", find: "if (chunk.length === 0) return Effect.void", replace: "" },
+    mutant: {
+      file: "src/internal/download/download.ts",
+      find: "if (chunk.length === 0) return Effect.void",
+      replace: ""
+    },
     inputs: Object.fromEntries(
       ([["always ready", 0], ["one every 10 milliseconds", 10]] as const).map(([name, pause]) => [
         name,

@@ -17,7 +17,9 @@ import { transportError } from "../support/http.ts"
 import { bytes } from "../support/bytes.ts"
 import { acceptedRun } from "../support/spine.ts"
 
-const artifact = "src/Artifact.ts"
+const download = "src/internal/download/download.ts"
+const open = "src/internal/download/open.ts"
+const links = "src/internal/download/link.ts"
 const transfer = "src/internal/http/transfer.ts"
 const fileName = "src/internal/fileName.ts"
 const fileInput = "src/FileInput.ts"
@@ -197,7 +199,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "downloads: the announced size is no check of a compressed file",
     mutant: {
-      file: artifact,
+      file: open,
       find: "isEncoded ? undefined : sizeOf(source) ?? total",
       replace: "sizeOf(source) ?? total"
     },
@@ -218,7 +220,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "downloads: more bytes than announced are not handed on",
-    mutant: { file: artifact, find: "(expectedOf(source, progress) ?? Infinity) ?", replace: "Infinity ?" },
+    mutant: { file: download, find: "(expected ?? Infinity)", replace: "Infinity" },
     inputs: {
       "one byte too many": fails("size", "", () => ({ body: content }), { size: 19 }),
       "a length of zero": fails("size", "", () => ({ body: content, headers: { "content-length": "0" } }))
@@ -227,8 +229,8 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "downloads: fewer bytes than announced are not the file",
     mutant: {
-      file: artifact,
-      find: "skip > 0 || expected !== undefined && progress.received !== expected",
+      file: download,
+      find: "skip > 0 || expected !== undefined && download.received !== expected",
       replace: "false"
     },
     inputs: {
@@ -252,7 +254,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "downloads: a part begins where the bytes end",
-    mutant: { file: artifact, find: "part.first === received", replace: "part.first !== -1" },
+    mutant: { file: open, find: "part.first === received", replace: "part.first !== -1" },
     inputs: {
       "a byte too early": fails(
         "interrupted",
@@ -268,7 +270,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "downloads: a part is of the same version",
-    mutant: { file: artifact, find: "(etag === undefined || etag === version) &&", replace: "" },
+    mutant: { file: open, find: "(etag === undefined || etag === version) &&", replace: "" },
     inputs: {
       "another ETag": fails(
         "interrupted",
@@ -285,8 +287,8 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "downloads: a part is of a file of the same size",
     mutant: {
-      file: artifact,
-      find: "progress.total !== undefined && (part.total === undefined || part.total === progress.total)",
+      file: open,
+      find: "total !== undefined && (part.total === undefined || part.total === total)",
       replace: "true"
     },
     inputs: {
@@ -304,7 +306,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "downloads: a part of the compressed file is no part of the file",
     mutant: {
-      file: artifact,
+      file: open,
       find: "part.first === received && !isCompressed(headers)",
       replace: "part.first === received"
     },
@@ -323,7 +325,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "downloads: a whole file in place of a part is skipped only in the same version",
-    mutant: { file: artifact, find: "received > 0 && etag === version", replace: "received > 0" },
+    mutant: { file: open, find: "received > 0 && etag === version", replace: "received > 0" },
     inputs: {
       "another version": fails(
         "interrupted",
@@ -335,7 +337,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "downloads: a weak ETag names no version",
-    mutant: { file: artifact, find: "/^\"[^\"]*\"$/.test(", replace: "/\"/.test(" },
+    mutant: { file: open, find: "/^\"[^\"]*\"$/.test(", replace: "/\"/.test(" },
     inputs: {
       "in lower case": fails("interrupted", "0123", ...breaksOnce("w/\"v1\"")),
       "without the opening quote": fails("interrupted", "0123", ...breaksOnce("v1\""))
@@ -344,9 +346,9 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "downloads: a part that was not asked for is no file",
     mutant: {
-      file: artifact,
-      find: "return refuse(response, unavailable(source, \"its server answered with a part of it only\", { status }))",
-      replace: "return Effect.succeed({ response, skip: 0 })"
+      file: open,
+      find: "if (status === 200) {",
+      replace: "if (status === 200 || status === 206) {"
     },
     inputs: {
       "the first half": fails("unavailable", "", () => ({
@@ -359,7 +361,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "downloads: nothing is left only where the file ends with the bytes received",
-    mutant: { file: artifact, find: "contentRange(headers)?.total === received", replace: "true" },
+    mutant: { file: open, find: "part?.total !== received", replace: "false" },
     inputs: {
       "a shorter file": fails(
         "interrupted",
@@ -371,7 +373,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "downloads: only 200 brings a file",
-    mutant: { file: artifact, find: "case 200: {", replace: "default: {" },
+    mutant: { file: open, find: "if (status === 200) {", replace: "if (status < 300 && status !== 206) {" },
     inputs: {
       "203 with a body": fails("unavailable", "", () => ({ status: 203, body: content })),
       "201": fails("unavailable", "", () => ({ status: 201, body: content })),
@@ -380,7 +382,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "downloads: a page in place of the file is no file",
-    mutant: { file: artifact, find: "if (isPage(source, headers))", replace: "if (false)" },
+    mutant: { file: open, find: "if (isPage(source, headers))", replace: "if (false)" },
     inputs: {
       "of XHTML, for a table": fails("unavailable", "", () => page({ "content-type": "application/xhtml+xml" }), {
         name: "table.csv"
@@ -394,7 +396,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "downloads: a link that is refused with 400 or 401 is replaced",
-    mutant: { file: artifact, find: "status === 400 || status === 401 || ", replace: "" },
+    mutant: { file: links, find: "status === 400 || status === 401 || ", replace: "" },
     inputs: {
       "400": succeeds(content, (_, index) => index === 1 ? { status: 400, body: "Bad Request" } : { body: content }),
       "401": succeeds(
@@ -406,7 +408,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "downloads: a redirect leads to http addresses only",
     mutant: {
-      file: artifact,
+      file: links,
       find: "Transfer.checkAddress(\"location\", location, url)",
       replace: "new URL(location, url)"
     },
@@ -430,7 +432,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "downloads: redirects are counted",
-    mutant: { file: artifact, find: "visited.length === maxRedirects", replace: "visited.length === 20" },
+    mutant: { file: links, find: "visited.length === maxRedirects", replace: "visited.length === 20" },
     inputs: {
       "in a circle of three": () =>
         Effect.gen(function*() {
@@ -452,7 +454,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "downloads: only what redirects is followed",
-    mutant: { file: artifact, find: "if (!isRedirect(status))", replace: "if (status < 300 || status > 399)" },
+    mutant: { file: links, find: "if (!isRedirect(status))", replace: "if (status < 300 || status > 399)" },
     inputs: {
       "300, with a choice": fails(
         "unavailable",
@@ -468,7 +470,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "downloads: a size is a whole number of bytes",
-    mutant: { file: artifact, find: "Number.isSafeInteger(size) && size! >= 0 ? size : undefined", replace: "size" },
+    mutant: { file: open, find: "Number.isSafeInteger(size) && size! >= 0 ? size : undefined", replace: "size" },
     inputs: Object.fromEntries([-1, 0.5, "20"].map((size) => [
       JSON.stringify(size),
       succeeds(content, () => ({ body: content }), { size: size as number })

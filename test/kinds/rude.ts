@@ -40,7 +40,7 @@ const place = (name: Rude.Name, what: string, mutant: Removal, ...shown: readonl
 const response = "src/internal/http/response.ts"
 const wire = "src/internal/responseSchema.ts"
 const sse = "src/tela/internal/sse.ts"
-const artifact = "src/Artifact.ts"
+const open = "src/internal/download/open.ts"
 const fold = "src/tela/internal/streamFold.ts"
 const endMark = "src/tela/internal/endMark.ts"
 const webhooks = "src/Webhooks.ts"
@@ -246,7 +246,7 @@ export const places: ReadonlyArray<Place> = [
     place(
       `expiredLinks${status}`,
       `a link that is refused with ${status} is replaced`,
-      { file: artifact, find: `status === ${status} || `, replace: "" },
+      { file: "src/internal/download/link.ts", find: `status === ${status} || `, replace: "" },
       ...downloads
     )
   ),
@@ -263,7 +263,7 @@ export const places: ReadonlyArray<Place> = [
   place(
     "brokenDownloads",
     "a download that breaks continues where it broke",
-    { file: artifact, find: "const isRange = received > 0 && !isEncoded", replace: "const isRange = false" },
+    { file: open, find: "const isRange = received > 0 && !isEncoded", replace: "const isRange = false" },
     { journey: "artifacts are downloaded" },
     { journey: "artifacts are downloaded", over: "undici" }
   ),
@@ -271,9 +271,9 @@ export const places: ReadonlyArray<Place> = [
     "brokenDownloadsWithoutRanges",
     "a download that begins again does not repeat what has arrived",
     {
-      file: artifact,
-      find: "if (received > 0 && etag === version) return Effect.succeed({ response, skip: received })",
-      replace: "if (received > 0 && etag === version) return Effect.succeed({ response, skip: 0 })"
+      file: open,
+      find: "if (received > 0 && etag === version) return { chunks, skip: received }",
+      replace: "if (received > 0 && etag === version) return { chunks, skip: 0 }"
     },
     { journey: "artifacts are downloaded" },
     { journey: "artifacts are downloaded", over: "undici" }

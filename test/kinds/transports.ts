@@ -421,7 +421,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "A file that the client left compressed is not saved as the file",
-    mutant: { file: "src/Artifact.ts", find: "if (encoding !== undefined) {", replace: "if (false) {" },
+    mutant: { file: "src/internal/download/open.ts", find: "if (encoding !== undefined) {", replace: "if (false) {" },
     inputs: Object.fromEntries(["zstd", "deflate"].map((encoding) => [
       `in ${encoding}, by a client that decodes nothing`,
       () =>

@@ -1,5 +1,4 @@
 /** Uploads of any size: bounded in the time without progress, not in the time of the whole transfer. */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -24,19 +23,19 @@ export const whileMoving = <A, E, R, E2, R2>(
   send: (request: HttpClientRequest.HttpClientRequest) => Effect.Effect<A, E, R>,
   orElse: (awaited: Awaited) => Effect.Effect<A, E2, R2>
 ): Effect.Effect<A, E | E2, R | R2> =>
-  Effect.withFiber((fiber) => {
-    const late = Deferred.makeUnsafe<void>()
-    const watchdog = TimerQueue.watchman(TimerQueue.of(fiber), () => Deferred.doneUnsafe(late, Effect.void))
+  Effect.suspend(() => {
     let awaited: Awaited = "response"
-    const body = observed(request.body, (next) => {
-      awaited = next
-      watchdog.expect(next === "response" ? limits.responseMillis : limits.idleMillis)
-    })
-    watchdog.expect(limits.responseMillis + (body === undefined ? allowanceMillis(request.body) : 0))
-    return Effect.raceFirst(
-      send(body === undefined ? request : HttpClientRequest.setBody(request, body)),
-      Effect.flatMap(Deferred.await(late), () => orElse(awaited))
-    ).pipe(Effect.ensuring(Effect.sync(watchdog.stop)))
+    return TimerQueue.watching(
+      (watchdog) => {
+        const body = observed(request.body, (next) => {
+          awaited = next
+          watchdog.expect(next === "response" ? limits.responseMillis : limits.idleMillis)
+        })
+        watchdog.expect(limits.responseMillis + (body === undefined ? allowanceMillis(request.body) : 0))
+        return send(body === undefined ? request : HttpClientRequest.setBody(request, body))
+      },
+      () => orElse(awaited)
+    )
   })
 
 /** A body up to this size gets no extra time. */

@@ -6,6 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -260,6 +261,19 @@ export const watchman = (timers: TimerQueue, isLate: () => void): Watchman => {
   }
   return self
 }
+
+/** Runs an effect under a watchdog. If the watchdog is late, the effect is interrupted, and `orElse` takes its place. */
+export const watching = <A, E, R, E2, R2>(
+  use: (watchdog: Watchman) => Effect.Effect<A, E, R>,
+  orElse: () => Effect.Effect<A, E2, R2>
+): Effect.Effect<A, E | E2, R | R2> =>
+  Effect.withFiber((fiber) => {
+    const late = Deferred.makeUnsafe<void>()
+    const watchdog = watchman(of(fiber), () => Deferred.doneUnsafe(late, Effect.void))
+    return Effect.raceFirst(use(watchdog), Effect.flatMap(Deferred.await(late), orElse)).pipe(
+      Effect.ensuring(Effect.sync(watchdog.stop))
+    )
+  })
 
 /** A timer that interrupts a fiber. */
 interface Guard extends Timer {

@@ -1,0 +1,61 @@
+/** What an `ArtifactError` says: which file, what went wrong, and what to do. */
+import { ArtifactError } from "../../RunError.ts"
+import type { ArtifactSource } from "./source.ts"
+
+/** The parts of a file that its errors name. */
+export type Named = Pick<ArtifactSource, "name" | "ref">
+
+type Fields = Partial<
+  Pick<ArtifactError, "status" | "expectedBytes" | "receivedBytes" | "isRetryable" | "retryAfter" | "cause">
+>
+
+export const make = (
+  { name, ref }: Named,
+  reason: ArtifactError["reason"],
+  what: string,
+  fields: Fields = {}
+): ArtifactError =>
+  new ArtifactError({
+    message: `The file ${JSON.stringify(name)} could not be ${reason === "write" ? "written" : "read"}. ${what}`,
+    artifact: name,
+    reason,
+    ref,
+    isRetryable: false,
+    ...fields
+  })
+
+/** The server has no file to give, now or at all. */
+export const unavailable = (
+  source: Named,
+  what: string,
+  fields: Fields = {},
+  advice = fields.isRetryable === true
+    ? "Try again later."
+    : "A repetition fails as well. Retrieve the run again for another link."
+): ArtifactError => make(source, "unavailable", `${what.charAt(0).toUpperCase()}${what.slice(1)}. ${advice}`, fields)
+
+/** The file broke off after `receivedBytes`. */
+export const interrupted = (
+  source: Named,
+  receivedBytes: number,
+  what: string,
+  { cause, words }: { readonly cause?: Error; readonly words: string } = { words: "" }
+): ArtifactError =>
+  make(source, "interrupted", `After ${receivedBytes} bytes, ${what}${words}. Read it again.`, {
+    isRetryable: true,
+    receivedBytes,
+    ...(cause === undefined ? undefined : { cause })
+  })
+
+/** The file is shorter or longer than `expectedBytes`. Without that number it is longer than the server knew. */
+export const wrongSize = (source: Named, receivedBytes: number, expectedBytes: number | undefined): ArtifactError => {
+  const isRetryable = receivedBytes < (expectedBytes ?? Infinity)
+  return make(
+    source,
+    "size",
+    `${expectedBytes ?? "More"} bytes were announced, and ${receivedBytes} arrived. ${
+      isRetryable ? "Read it again." : "Retrieve the run again, in case the file was replaced."
+    }`,
+    { receivedBytes, isRetryable, ...(expectedBytes === undefined ? undefined : { expectedBytes }) }
+  )
+}

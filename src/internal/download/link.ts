@@ -1,0 +1,127 @@
+/** Requests of a link: redirects are followed, and a link that is refused is replaced by a fresh one. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Headers from "effect/http/Headers"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import type { ArtifactError } from "../../RunError.ts"
+import * as Body from "../http/body.ts"
+import * as FetchPlatform from "../http/fetchPlatform.ts"
+import { causeOf, execute } from "../http/send.ts"
+import * as Transfer from "../http/transfer.ts"
+import * as Errors from "./errors.ts"
+import type { ArtifactSource, Options } from "./source.ts"
+
+/** A file, and the link to it that is valid now. */
+export interface Linked<E, R> {
+  readonly options: Options
+  readonly source: ArtifactSource<E, R>
+  link: string
+}
+
+/** Requests the file. If the link is refused, requests it once more with a fresh link. */
+export const request = <E, R>(
+  file: Linked<E, R>,
+  headers: Headers.Input
+): Effect.Effect<HttpClientResponse.HttpClientResponse, ArtifactError | E, R> =>
+  Effect.gen(function*() {
+    const { source } = file
+    const expired = (status: number, what: string) => Effect.fail(Errors.make(source, "expired", what, { status }))
+    const first = yield* get(file, headers)
+    if (!isRefusal(first.status)) return first
+    yield* Body.discard(first)
+    const link = yield* source.refresh
+    if (link === undefined) {
+      return yield* expired(first.status, "Its link is refused, and the run no longer lists it. The file is gone.")
+    }
+    file.link = link
+    const second = yield* get(file, headers)
+    if (!isRefusal(second.status)) return second
+    yield* Body.discard(second)
+    return yield* expired(
+      second.status,
+      `Its link was refused with ${first.status}, and a fresh one with ${second.status}. Ask the provider whether the file still exists.`
+    )
+  })
+
+/** How stores refuse a link that has expired: S3 with 400 or 403, GCS with 400, Azure with 403, others with 401, 404 or 410. */
+const isRefusal = (status: number): boolean =>
+  status === 400 || status === 401 || status === 403 || status === 404 || status === 410
+
+const get = <E, R>(
+  { link, options: { baseUrl, client, idleTimeout }, source }: Linked<E, R>,
+  headers: Headers.Input
+): Effect.Effect<HttpClientResponse.HttpClientResponse, ArtifactError> => {
+  const url = Transfer.resolveLink(link, baseUrl)
+  return typeof url === "string" ?
+    Effect.fail(Errors.unavailable(source, url)) :
+    follow(source, client, url, headers).pipe(
+      Effect.timeoutOrElse({
+        duration: idleTimeout,
+        orElse: () =>
+          Effect.fail(
+            Errors.unavailable(source, `its server gave no answer within ${Duration.format(idleTimeout)}`, {
+              isRetryable: true
+            })
+          )
+      }),
+      // The link is a secret while it is valid, and a span of the client would show it
+      Effect.provideContext(FetchPlatform.context(undefined))
+    )
+}
+
+/** How many redirects of a link are followed. */
+const maxRedirects = 10
+
+/** Sends the request, and follows redirects. An unread body would hold its connection until it is collected. */
+const follow = (
+  source: Errors.Named,
+  client: Options["client"],
+  link: URL,
+  headers: Headers.Input
+): Effect.Effect<HttpClientResponse.HttpClientResponse, ArtifactError> =>
+  Effect.gen(function*() {
+    const visited: Array<string> = []
+    for (let url = link;;) {
+      const response = yield* send(source, client, url, headers)
+      const { headers: { location }, status } = response
+      if (!isRedirect(status)) return response
+      yield* Body.discard(response)
+      const wrong = (what: string) => Effect.fail(Errors.unavailable(source, what, { status }))
+      if (location === undefined) return yield* wrong(`its server redirects with ${status}, without a location`)
+      const target = Transfer.checkAddress("location", location, url)
+      if (typeof target === "string") return yield* wrong(`its server redirects with ${status}, and ${target}`)
+      if (visited.length === maxRedirects) {
+        return yield* wrong(
+          `it leads to more than ${maxRedirects} redirects${visited.includes(target.href) ? ", in a circle" : ""}`
+        )
+      }
+      visited.push(url.href)
+      url = target
+    }
+  })
+
+/** The statuses that a fetch follows. */
+const isRedirect = (status: number): boolean =>
+  status === 301 || status === 302 || status === 303 || status === 307 || status === 308
+
+const send = (
+  source: Errors.Named,
+  client: Options["client"],
+  url: URL,
+  headers: Headers.Input
+): Effect.Effect<HttpClientResponse.HttpClientResponse, ArtifactError> => {
+  const request = HttpClientRequest.get(url, { headers })
+  return execute(client, request).pipe(
+    // A browser hides where a redirect leads, and follows as many as it likes when it is asked again
+    Effect.flatMap((response) =>
+      response.status === 0
+        ? Effect.provideContext(execute(client, request), FetchPlatform.following)
+        : Effect.succeed(response)
+    ),
+    Effect.mapError((error) => {
+      const { words, ...cause } = Transfer.cleanCause(causeOf(error), url.href)
+      return Errors.unavailable(source, `its server gave no answer${words}`, { isRetryable: true, ...cause })
+    })
+  )
+}
