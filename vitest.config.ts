@@ -15,7 +15,7 @@ export default defineConfig({
   resolve: { conditions: [...conditions, "module", "node", "development|production"] },
   ssr: { resolve: { conditions: [...conditions, "module", "node", "development|production"] } },
   test: {
-    reporters: ["default", "./test/reporter.ts"],
+    reporters: ["default", "./test/support/reporter.ts"],
     testTimeout: 60_000,
     // On every core. The default leaves one free
     maxWorkers: "100%",

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect } from "effect"
 import { Rude } from "canvas-runs/testing"
-import { isFull, sampleSeed } from "../long/size.ts"
+import { isFull, sampleSeed } from "../support/size.ts"
 import { keep, type Transport, travel } from "./journeys.ts"
 
 const noFailures = (failures: ReadonlyArray<readonly [string, unknown]>, rude: Rude.Rude) => {

@@ -8,7 +8,7 @@
  */
 import { Effect } from "effect"
 import { parseArgs } from "node:util"
-import { kept } from "../long/sample.ts"
+import { kept } from "../support/sample.ts"
 import { type Fault, faults, legend } from "./matrix.ts"
 import { type Operation, operations } from "./operations.ts"
 import { type Outcome } from "./run.ts"

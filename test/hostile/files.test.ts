@@ -6,7 +6,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:f
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { FileInput, Spine } from "canvas-runs"
-import * as Random from "../simulation/random.ts"
+import * as Random from "../support/random.ts"
 import { check, tryingOnce } from "./support.ts"
 import { answering } from "../support/http.ts"
 import { acceptedRun } from "../support/spine.ts"

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Stream } from "effect"
 import { RunError, RunRef } from "canvas-runs"
-import * as Random from "../simulation/random.ts"
+import * as Random from "../support/random.ts"
 import { answered, anyJson, check, mutate, tryingOnce } from "./support.ts"
 import { answering } from "../support/http.ts"
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
-import * as Random from "../simulation/random.ts"
+import * as Random from "../support/random.ts"
 import {
   answered,
   anyJson,

@@ -5,7 +5,7 @@ import { HttpClient, HttpClientResponse } from "effect/http"
 import { RunError, type Spine, Tela, type Webhooks } from "canvas-runs"
 import * as SpineGraph from "canvas-runs/spine/SpineGraph"
 import { Emulator, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
-import type * as Random from "../simulation/random.ts"
+import type * as Random from "../support/random.ts"
 import { clientsOn } from "../support/clients.ts"
 import { answering } from "../support/http.ts"
 

@@ -3,10 +3,10 @@ import { Effect, Layer, Redacted, References } from "effect"
 import { HttpRouter } from "effect/http"
 import { vi } from "vitest"
 import { Spine, Tela, Webhooks } from "canvas-runs"
-import * as Random from "../simulation/random.ts"
+import * as Random from "../support/random.ts"
 import { anyJson, mutate } from "./support.ts"
 
-vi.mock("../../src/internal/hmac.ts", () => import("../webhooks/hmac.ts"))
+vi.mock("../../src/internal/hmac.ts", () => import("../support/syncHmac.ts"))
 
 const secret = Redacted.make("whsec_hostile")
 const telaSecret = Redacted.make("tela hostile")

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs"
 import { readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { kept } from "../long/sample.ts"
+import { kept } from "../support/sample.ts"
 import { copyRepository, execute } from "../simulation/mutants.ts"
 import { controlName, type Place } from "./kind.ts"
 

@@ -11,8 +11,8 @@ import { spawn } from "node:child_process"
 import { globSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import * as Random from "../simulation/random.ts"
-import { kept } from "./sample.ts"
+import * as Random from "../support/random.ts"
+import { kept } from "../support/sample.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 
@@ -33,7 +33,7 @@ const contract = "test/contract/rude.test.ts"
 
 /** The other files with tests that have a full size. */
 const sized = globSync("test/**/*.test.ts", { cwd: root }).sort().filter((file) =>
-  file !== contract && readFileSync(root + file, "utf8").includes("/long/size.ts\"")
+  file !== contract && readFileSync(root + file, "utf8").includes("/support/size.ts\"")
 )
 
 const script = (file: string, ...args: ReadonlyArray<string>) => ["--conditions=canvas-runs:source", file, ...args]
@@ -43,7 +43,7 @@ const vitest = (...files: ReadonlyArray<string>) => [
   "--retry=0",
   // Prints each test as it ends
   "--reporter=verbose",
-  "--reporter=./test/reporter.ts",
+  "--reporter=./test/support/reporter.ts",
   ...files
 ]
 

@@ -43,8 +43,8 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/internal/http/transfer.ts": [
     "test/internal/http/transfer.test.ts",
     "test/Artifact.test.ts",
-    "test/uploads.test.ts",
-    "test/downloads.test.ts",
+    "test/transfers/uploads.test.ts",
+    "test/transfers/downloads.test.ts",
     "test/spine/SpineArtifacts.test.ts",
     "test/tela/TelaTransfers.test.ts"
   ]

@@ -7,7 +7,7 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { kept } from "../long/sample.ts"
+import { kept } from "../support/sample.ts"
 
 /** One mistake: a piece of source, what it becomes, and what that breaks. */
 export interface Mutant {

@@ -4,7 +4,7 @@
  */
 import { Cause, Clock, Context, Effect, Logger, Metric, Random, References, Tracer } from "effect"
 import { inspect } from "node:util"
-import type * as Draw from "./random.ts"
+import type * as Draw from "../support/random.ts"
 
 export interface Observer {
   /** What the program under test runs in. */

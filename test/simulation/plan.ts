@@ -5,7 +5,7 @@
  * All times are in milliseconds. Latencies end in .5, interruptions in .125, consumers in .25 and the request timeout in
  * .03125, so that no two of them ever fall on the same instant: what happens then would be a matter of taste.
  */
-import * as Random from "./random.ts"
+import * as Random from "../support/random.ts"
 
 export interface Plan {
   readonly seed: number

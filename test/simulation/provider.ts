@@ -6,7 +6,7 @@
 import { Effect, Exit, Stream } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
 import type { Network, Plan } from "./plan.ts"
-import * as Random from "./random.ts"
+import * as Random from "../support/random.ts"
 
 /** What the provider does with one request. */
 export type Reply =

@@ -10,7 +10,7 @@ import { patientClock } from "../support/clock.ts"
 import * as Observer from "./observer.ts"
 import type { ClientPlan, Consumer, Network, Pace, Plan, PolicyPlan, Waiter } from "./plan.ts"
 import * as Provider from "./provider.ts"
-import * as Random from "./random.ts"
+import * as Random from "../support/random.ts"
 
 /** All that happened. */
 export interface History {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { size } from "../long/size.ts"
+import { size } from "../support/size.ts"
 import * as Mutants from "./mutants.ts"
 import * as Oracle from "./oracle.ts"
 import * as Plan from "./plan.ts"

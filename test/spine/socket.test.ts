@@ -8,7 +8,7 @@ import { runInNewContext } from "node:vm"
 import { FileInput, RunError, Spine } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
 import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
-import { size } from "../long/size.ts"
+import { size } from "../support/size.ts"
 import { sendJson, serve } from "../support/servers.ts"
 import { acceptedRun } from "../support/spine.ts"
 

@@ -3,10 +3,10 @@ import { Clock, Effect, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { vi } from "vitest"
 import { Fault, Timeline, type WebhookDelivery } from "canvas-runs/testing"
-import * as Random from "../simulation/random.ts"
+import * as Random from "../support/random.ts"
 import { type Arrival, executeTela, outcome, spineSecret, start, world } from "./support.ts"
 
-vi.mock("../../src/internal/hmac.ts", () => import("./hmac.ts"))
+vi.mock("../../src/internal/hmac.ts", () => import("../support/syncHmac.ts"))
 
 const seeds = 200
 const batch = 50

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as TimerQueue from "../../../src/internal/polling/timerQueue.ts"
-import { sleepingBy } from "../../many/support.ts"
+import { sleepingBy } from "../../manyRuns/support.ts"
 
 const timers = Effect.withFiber((fiber) => Effect.succeed(TimerQueue.of(fiber)))
 

@@ -6,7 +6,7 @@
  * .03125, so that no two of them ever fall on the same instant.
  */
 import type { ClientPlan } from "../plan.ts"
-import * as Random from "../random.ts"
+import * as Random from "../../support/random.ts"
 
 export interface Plan {
   readonly seed: number

@@ -5,7 +5,7 @@
 import { Effect, Exit, Stream } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
 import * as Wire from "../provider.ts"
-import * as Random from "../random.ts"
+import * as Random from "../../support/random.ts"
 import type { Job, Plan } from "./plan.ts"
 
 /** What an answer means to a client that receives it whole. */

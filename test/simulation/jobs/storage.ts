@@ -5,7 +5,7 @@
 import { Effect, Layer } from "effect"
 import { KeyValueStore } from "effect/persistence"
 import type { Time } from "../provider.ts"
-import type * as Random from "../random.ts"
+import type * as Random from "../../support/random.ts"
 import type { Plan } from "./plan.ts"
 
 export interface Storage {

@@ -9,7 +9,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { createParser } from "eventsource-parser"
 import * as Sse from "../../../src/tela/internal/sse.ts"
-import * as Random from "../../simulation/random.ts"
+import * as Random from "../../support/random.ts"
 
 const encoder = new TextEncoder()
 const bytesOf = (chunk: string | Uint8Array) => typeof chunk === "string" ? encoder.encode(chunk) : chunk

@@ -6,11 +6,11 @@ import { vi } from "vitest"
 import { Spine } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline, type WebhookDelivery } from "canvas-runs/testing"
 import * as Hmac from "../../../../src/internal/hmac.ts"
-import * as SyncHmac from "../../../webhooks/hmac.ts"
+import * as SyncHmac from "../../../support/syncHmac.ts"
 import * as receiver from "../../receiver.ts"
 import * as spine from "../../spine.ts"
 
-vi.mock("../../../../src/internal/hmac.ts", () => import("../../../webhooks/hmac.ts"))
+vi.mock("../../../../src/internal/hmac.ts", () => import("../../../support/syncHmac.ts"))
 
 const control = SpineEmulator.SpineEmulator
 const url = "http://127.0.0.1:9/hook"

@@ -5,7 +5,7 @@ import { FetchHttpClient } from "effect/http"
 import * as net from "node:net"
 import { RunError, Spine, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
-import { listen } from "../../support/servers.ts"
+import { listen } from "../support/servers.ts"
 
 /** More than the buffers of a connection hold, so that the body is not sent whole before the answer. */
 const size = 16 * 1024 * 1024

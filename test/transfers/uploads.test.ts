@@ -1,3 +1,4 @@
+/** Files as arguments of both clients: what is refused, what is sent, and how an upload fails. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
@@ -7,11 +8,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { FileInput, RunError, RunStore, Spine, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
-import { onBody, sendJson, serve } from "./support/servers.ts"
-import { clients } from "./support/clients.ts"
-import { answering, json } from "./support/http.ts"
-import { bytes } from "./support/bytes.ts"
-import { acceptedRun } from "./support/spine.ts"
+import { onBody, sendJson, serve } from "../support/servers.ts"
+import { clients } from "../support/clients.ts"
+import { answering, json } from "../support/http.ts"
+import { bytes } from "../support/bytes.ts"
+import { acceptedRun } from "../support/spine.ts"
 
 const runId = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 

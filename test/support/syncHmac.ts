@@ -2,7 +2,7 @@
  * HMAC without a promise, to put in the place of `src/internal/hmac.ts`: the `TestClock` waits for no promise.
  *
  * ```ts
- * vi.mock("../../src/internal/hmac.ts", () => import("./hmac.ts"))
+ * vi.mock("../../src/internal/hmac.ts", () => import("./syncHmac.ts"))
  * ```
  */
 import * as Effect from "effect/Effect"

@@ -1,10 +1,11 @@
+/** Thousands of waits in one process: what they share of a rate limit, and what a stopped process does to them. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, type Duration, Effect, Fiber, Result, Schedule, Stream } from "effect"
 import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import type { Spine } from "canvas-runs"
 import { patientClock } from "../support/clock.ts"
-import { size } from "../long/size.ts"
+import { size } from "../support/size.ts"
 import { limiters, makeProvider, mostWithin, type Provider, runId, spineOn, stopped } from "./support.ts"
 
 const count = size(1000, 10_000)

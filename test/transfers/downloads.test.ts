@@ -1,3 +1,4 @@
+/** Downloads of files as a provider and its store of files can make them fail. */
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, PlatformError, Redacted, Stream } from "effect"
@@ -8,10 +9,10 @@ import { createServer } from "node:net"
 import { gzipSync } from "node:zlib"
 import { Artifact, RunError, Spine } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
-import { type Behaviour, makeStore, optionsOn, part, type Received, sourceOf } from "./support/fileStore.ts"
-import { serve } from "./support/servers.ts"
-import { answering } from "./support/http.ts"
-import { text } from "./support/bytes.ts"
+import { type Behaviour, makeStore, optionsOn, part, type Received, sourceOf } from "../support/fileStore.ts"
+import { serve } from "../support/servers.ts"
+import { answering } from "../support/http.ts"
+import { text } from "../support/bytes.ts"
 
 const content = "0123456789abcdefghij"
 

@@ -1,4 +1,4 @@
-import * as Random from "../simulation/random.ts"
+import * as Random from "./random.ts"
 
 /** As many as `count` of them, in the order in which the seed draws them. */
 export const kept = <A>(all: ReadonlyArray<A>, count: number, seed: string): ReadonlyArray<A> => {

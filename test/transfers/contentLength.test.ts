@@ -1,12 +1,13 @@
+/** Uploads of both clients to a store that refuses a body without `Content-Length`. */
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { type FileInput, RunError, Spine, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
-import { onBody, sendJson, serve } from "../../support/servers.ts"
-import { clients } from "../../support/clients.ts"
-import { acceptedRun } from "../../support/spine.ts"
+import { onBody, sendJson, serve } from "../support/servers.ts"
+import { clients } from "../support/clients.ts"
+import { acceptedRun } from "../support/spine.ts"
 
 const runId = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 

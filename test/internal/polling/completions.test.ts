@@ -1,13 +1,14 @@
+/** `completions`: one stream of the results of many runs. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Queue, Result, Schedule, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { type Polling, Run, RunError, RunRef, type RunSource, Spine, Webhooks } from "canvas-runs"
 import * as Kernel from "canvas-runs/Polling"
 import { SpineEmulator, Timeline } from "canvas-runs/testing"
-import { patientClock } from "../support/clock.ts"
-import * as TimerQueue from "../../src/internal/polling/timerQueue.ts"
-import { failure, finish, success } from "../support/results.ts"
-import { live } from "../support/spine.ts"
+import { patientClock } from "../../support/clock.ts"
+import * as TimerQueue from "../../../src/internal/polling/timerQueue.ts"
+import { failure, finish, success } from "../../support/results.ts"
+import { live } from "../../support/spine.ts"
 
 interface Snapshot {
   readonly id: string

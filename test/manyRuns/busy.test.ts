@@ -1,8 +1,9 @@
+/** Waits in a process whose event loop is held by other code. */
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Option, Scheduler, Stream } from "effect"
 import { Run, RunError, RunRef, type RunSource } from "canvas-runs"
 import * as Polling from "canvas-runs/Polling"
-import { size } from "../long/size.ts"
+import { size } from "../support/size.ts"
 import * as Busy from "./busy.ts"
 import * as BusyTurns from "./busyTurns.ts"
 
