@@ -129,8 +129,8 @@ export const places: ReadonlyArray<Place> = [
     name: "bounds: an answer that announces too much is not read",
     mutant: {
       file: "src/internal/http/body.ts",
-      find: "if (length !== undefined && Number(length) > maxBytes)",
-      replace: "if (length === \"\")"
+      find: "if (length !== undefined && length > maxBytes)",
+      replace: "if (length === -1)"
     },
     inputs: {
       "a byte more than is read": announced(200, maxResponseBytes + 1),
@@ -139,7 +139,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "bounds: an answer that announces nothing is read so far and no further",
-    mutant: { file: "src/internal/http/body.ts", find: "return bytes <= maxBytes\n", replace: "return true\n" },
+    mutant: { file: "src/internal/http/body.ts", find: "if (bytes > maxBytes) return false\n", replace: "" },
     inputs: { "of 200": endless(200), "of an error": endless(503), "of a refusal": endless(402) }
   },
   {

@@ -435,8 +435,8 @@ export const places: ReadonlyArray<Place> = [
     name: "a piece of an answer that is not bytes is a failure",
     mutant: {
       file: "src/internal/http/body.ts",
-      find: "reader.read().then(onPiece).catch(onFailure)",
-      replace: "reader.read().then(onPiece, onFailure)"
+      find: "Result.match(Result.try(() => toBytes(value)), { onFailure,",
+      replace: "Result.match(Result.succeed(value as Uint8Array), { onFailure,"
     },
     inputs: Object.fromEntries(
       [null, {}, 5].flatMap((piece) => [
@@ -449,8 +449,8 @@ export const places: ReadonlyArray<Place> = [
     name: "an answer is let go of without waiting, whatever its cancel does",
     mutant: {
       file: "src/internal/http/body.ts",
-      find: "new Promise((resolve) => resolve(cancel())).catch(constVoid)",
-      replace: "cancel()"
+      find: "new Promise((resolve) => resolve((reader ?? body).cancel())).catch(constVoid)",
+      replace: "(reader ?? body).cancel()"
     },
     inputs: {
       "a cancel that never settles": retrievedWith(() => new Promise(() => {})),
@@ -507,8 +507,8 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a piece of a stream that is not bytes is an interruption",
     mutant: {
-      file: "src/tela/internal/streamReader.ts",
-      find: "Result.try(() => Body.toBytes(value))",
+      file: "src/internal/http/body.ts",
+      find: "Result.try(() => toBytes(value))",
       replace: "Result.succeed(value as Uint8Array)"
     },
     inputs: Object.fromEntries(
@@ -519,8 +519,8 @@ export const places: ReadonlyArray<Place> = [
     name: "a stream lets go of its body without waiting",
     mutant: {
       file: "src/tela/internal/streamReader.ts",
-      find: "const cancel = Effect.sync(() => Body.release(() => body.cancel()))",
-      replace: "const cancel = Effect.promise(() => body.cancel())"
+      find: "Effect.sync(cancel)",
+      replace: "Effect.promise(() => new Promise(cancel))"
     },
     inputs: Object.fromEntries(
       cancels.map(([name, cancel]) => [
@@ -532,9 +532,9 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a stream looks at the time while it reads what is ready",
     mutant: {
-      file: "src/tela/internal/streamReader.ts",
-      find: "if (++count % Body.piecesPerTurn === 0) fork(readInNextTurn)",
-      replace: "if (++count < 0) fork(readInNextTurn)"
+      file: "src/internal/http/body.ts",
+      find: "if (++count % piecesPerTurn !== 0) return read()",
+      replace: "if (++count > 0) return read()"
     },
     inputs: {
       "comments without end": failsAs(
@@ -554,8 +554,8 @@ export const places: ReadonlyArray<Place> = [
     name: "an answer that is read looks at the time while pieces are ready",
     mutant: {
       file: "src/internal/http/body.ts",
-      find: "if (++count < piecesPerTurn) return next()",
-      replace: "if (++count < Infinity) return next()"
+      find: "if (++count % piecesPerTurn !== 0) return read()",
+      replace: "if (++count > 0) return read()"
     },
     inputs: {
       "empty pieces without end": failsAs(retrieved(endless(new Uint8Array(0))), "RequestTimeoutError"),

@@ -73,7 +73,7 @@ export const places: ReadonlyArray<Place> = [
     "a response of unknown length is read",
     {
       file: "src/internal/http/body.ts",
-      find: "length !== undefined && Number(length) > maxBytes",
+      find: "length !== undefined && length > maxBytes",
       replace: "length === undefined"
     },
     { journey: "Tela: an asynchronous" },

@@ -1,6 +1,7 @@
 /** The bodies of responses, as each platform's `fetch` and other HTTP clients give them. */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import { constVoid } from "effect/Function"
 import type * as Headers from "effect/http/Headers"
 import * as HttpClientError from "effect/http/HttpClientError"
@@ -19,13 +20,15 @@ interface FetchResponse {
   readonly text?: () => Promise<string>
 }
 
+const isFetch = (response: HttpClientResponse.HttpClientResponse): boolean =>
+  Option.isSome(HttpClientResponse.toWeb(response))
+
 const isWebStream = (body: FetchResponse["body"]): body is ReadableStream<Uint8Array> =>
   Predicate.hasProperty(body, "getReader") && Predicate.isFunction(body.getReader)
 
 /**
- * Returns the body of a fetch's response, to be read by hand, which takes half of the time that Effect's way takes; or "taken" if
- * other code has begun to read it, such as a client that logs responses. Other clients, and a fetch whose body is not a web
- * stream, have none.
+ * Returns the body of a fetch's response, to be read by {@link openWeb}; or "taken" if other code has begun to read it, such as a
+ * client that logs responses. Other clients, and a fetch whose body is not a web stream, have none.
  */
 export const fetchBody = (
   response: HttpClientResponse.HttpClientResponse
@@ -81,12 +84,7 @@ const inBackground = (release: Effect.Effect<unknown, unknown>): Effect.Effect<v
  * How many pieces of a body are read in one turn of the event loop at most. A body that always has its next piece ready would
  * otherwise keep every timer from firing, and so could last longer than any timeout.
  */
-export const piecesPerTurn = 64
-
-/** Releases a body in the background. A failure is ignored, because a body may take any time and throw anything. */
-export const release = (cancel: () => unknown): void => {
-  new Promise((resolve) => resolve(cancel())).catch(constVoid)
-}
+const piecesPerTurn = 64
 
 const isAsyncIterable = (body: FetchResponse["body"]): body is AsyncIterable<Uint8Array | string> =>
   Predicate.hasProperty(body, Symbol.asyncIterator)
@@ -99,7 +97,7 @@ const whole = (web: FetchResponse): Promise<Uint8Array> =>
     : Promise.reject(new TypeError("the response of this fetch has no body, no arrayBuffer() and no text()"))
 
 /** The bytes of a piece of a body. It throws a TypeError for what is none, as an odd client may give. */
-export const toBytes = (piece: unknown): Uint8Array => {
+const toBytes = (piece: unknown): Uint8Array => {
   if (piece instanceof Uint8Array) return piece
   if (typeof piece === "string") return new TextEncoder().encode(piece)
   if (ArrayBuffer.isView(piece)) return new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength)
@@ -130,9 +128,7 @@ export const undecoded = (
   response: HttpClientResponse.HttpClientResponse,
   headers: Headers.Headers
 ): string | undefined => {
-  const left = compressionsOf(headers).filter((encoding) =>
-    !fetchDecodes.has(encoding) || Option.isNone(HttpClientResponse.toWeb(response))
-  )
+  const left = compressionsOf(headers).filter((encoding) => !fetchDecodes.has(encoding) || !isFetch(response))
   return left.length === 0 ? undefined : headers["content-encoding"]
 }
 
@@ -155,77 +151,105 @@ export const readText = (
   /** Is given each piece of the text when it arrives, in case the rest does not. */
   onText?: (text: string) => void
 ): Effect.Effect<string | undefined, HttpClientError.HttpClientError> => {
-  const header = headers["content-length"]
-  const length = header !== undefined && /^\d+$/.test(header) ? header : undefined
-  if (length !== undefined && Number(length) > maxBytes) return Effect.as(discard(response), undefined)
-  const isFetch = Option.isSome(HttpClientResponse.toWeb(response))
+  const length = /^\d+$/.test(headers["content-length"] ?? "") ? Number(headers["content-length"]) : undefined
+  if (length !== undefined && length > maxBytes) return Effect.as(discard(response), undefined)
   const body = fetchBody(response)
-  if (body === "taken") {
-    return Effect.map(response.text, (text) => text.length > maxBytes ? undefined : text)
-  }
-  // Who takes the body over does not stop an upload that is still under way
-  if (body !== undefined && !isUpload) return boundedText(maxBytes, (take) => readAll(response, body, take), onText)
+  if (body === "taken") return Effect.map(response.text, (text) => text.length > maxBytes ? undefined : text)
   // Only a length of the very bytes that arrive is a bound; compressed ones can grow without end
-  const isDecoded = body === undefined && isFetch
-  const isBounded = length !== undefined && headers["content-encoding"] === undefined && !isDecoded
-  return isBounded && onText === undefined
-    ? response.text
-    : boundedText(maxBytes, (take) =>
-      stream(response).pipe(
-        Stream.runForEachWhile((chunk) => Effect.sync(() => take(chunk))),
-        Effect.catchIf((error) => error.reason._tag === "EmptyBodyError", () => Effect.void)
-      ), onText)
-}
-
-/** Reads a body as long as it is within bounds. What is beyond them is not read, and closes the connection. */
-const boundedText = (
-  maxBytes: number,
-  read: (take: (chunk: Uint8Array) => boolean) => Effect.Effect<void, HttpClientError.HttpClientError>,
-  onText: ((text: string) => void) | undefined
-): Effect.Effect<string | undefined, HttpClientError.HttpClientError> =>
-  Effect.suspend(() => {
+  const isBounded = length !== undefined && headers["content-encoding"] === undefined && !isFetch(response)
+  if (isBounded && onText === undefined) return response.text
+  return Effect.suspend(() => {
     const decoder = new TextDecoder()
     let bytes = 0
     let text = ""
+    const take = (piece: Uint8Array): boolean => {
+      bytes += piece.byteLength
+      if (bytes > maxBytes) return false
+      const more = decoder.decode(piece, { stream: true })
+      text += more
+      onText?.(more)
+      return true
+    }
     return Effect.map(
-      read((chunk) => {
-        bytes += chunk.byteLength
-        const piece = bytes <= maxBytes ? decoder.decode(chunk, { stream: true }) : ""
-        text += piece
-        onText?.(piece)
-        return bytes <= maxBytes
-      }),
+      // A web stream that is read by hand would not stop an upload that is still under way
+      body !== undefined && !isUpload ? takeWeb(response, body, take) : stream(response).pipe(
+        Stream.runForEachWhile((piece) => Effect.sync(() => take(piece))),
+        Effect.catchIf((error) => error.reason._tag === "EmptyBodyError", () => Effect.void)
+      ),
       () => bytes > maxBytes ? undefined : text + decoder.decode()
     )
   })
+}
 
-/** Reads a body until it ends or has been enough, and lets the event loop turn now and then. */
-const readAll = (
+/** Gives the pieces of a body to `take` until it returns false. */
+const takeWeb = (
   response: HttpClientResponse.HttpClientResponse,
   body: ReadableStream<Uint8Array>,
-  take: (chunk: Uint8Array) => boolean
+  take: (piece: Uint8Array) => boolean
 ): Effect.Effect<void, HttpClientError.HttpClientError> =>
-  Effect.flatMap(Effect.try({ try: () => body.getReader(), catch: decodeError(response) }), (reader) => {
-    const cancel = () => release(() => reader.cancel())
-    const readOn: Effect.Effect<void, HttpClientError.HttpClientError> = Effect.callback((resume) => {
-      let count = 0
-      const onPiece = ({ done, value }: ReadableStreamReadResult<unknown>): void => {
-        if (done) return resume(Effect.void)
-        if (!take(toBytes(value))) {
+  Effect.withFiber((fiber) =>
+    Effect.callback((resume) => {
+      const { cancel, next } = openWeb(fiber, body, {
+        onPiece: (piece) => {
+          if (take(piece)) return next()
           cancel()
-          return resume(Effect.void)
-        }
-        if (++count < piecesPerTurn) return next()
-        resume(Effect.andThen(Effect.onInterrupt(Effect.yieldNow, () => Effect.sync(cancel)), readOn))
-      }
-      const onFailure = (cause: unknown) => {
-        cancel()
-        resume(Effect.fail(decodeError(response)(cause)))
-      }
-      const next = (): void => void reader.read().then(onPiece).catch(onFailure)
-      // An odd reader may throw
-      Result.match(Result.try(next), { onFailure, onSuccess: constVoid })
+          resume(Effect.void)
+        },
+        onEnd: () => resume(Effect.void),
+        onFailure: (cause) => {
+          cancel()
+          resume(Effect.fail(decodeError(response)(cause)))
+        },
+        onDefect: (defect) => resume(Effect.die(defect))
+      })
+      next()
       return Effect.sync(cancel)
     })
-    return readOn
-  })
+  )
+
+/** What happens to the pieces of a body. */
+interface Sink {
+  readonly onPiece: (piece: Uint8Array) => void
+  readonly onEnd: () => void
+  readonly onFailure: (cause: unknown) => void
+  /** For an error that the other functions throw. */
+  readonly onDefect: (defect: unknown) => void
+}
+
+/**
+ * Reads a web stream by hand, which takes half of the time per piece that a fiber and its pulls take. `next` reads one piece, and
+ * does nothing while one is being read.
+ */
+export const openWeb = (
+  fiber: Fiber.Fiber<unknown, unknown>,
+  body: ReadableStream<Uint8Array>,
+  { onDefect, onEnd, onFailure, onPiece }: Sink
+): { readonly next: () => void; readonly cancel: () => void } => {
+  let reader: ReadableStreamDefaultReader<unknown> | undefined
+  let isReading = false
+  let count = 0
+  const onRead = ({ done, value }: ReadableStreamReadResult<unknown>): void => {
+    isReading = false
+    if (done) return onEnd()
+    Result.match(Result.try(() => toBytes(value)), { onFailure, onSuccess: onPiece })
+  }
+  // An odd body throws
+  const read = () =>
+    Result.match(
+      Result.try(() => {
+        reader ??= body.getReader()
+        void reader.read().then(onRead, onFailure).catch(onDefect)
+      }),
+      { onFailure, onSuccess: constVoid }
+    )
+  return {
+    next: () => {
+      if (isReading) return
+      isReading = true
+      if (++count % piecesPerTurn !== 0) return read()
+      Effect.runForkWith(fiber.context)(Effect.andThen(Effect.yieldNow, Effect.sync(read)))
+    },
+    // In the background. A failure is ignored, because a body may take any time and throw anything
+    cancel: () => void new Promise((resolve) => resolve((reader ?? body).cancel())).catch(constVoid)
+  }
+}

@@ -15,7 +15,6 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
-import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Body from "../../internal/http/body.ts"
@@ -137,39 +136,19 @@ const make = <Output>(reading: Reading<Output>, timers: TimerQueue.TimerQueue, n
   return reader
 }
 
-/** Reads the body of a fetch by hand, which takes half of the time per piece that a fiber and its pulls take. */
+/** Reads the body of a fetch by hand. */
 const openWeb = <Output>(
   reader: Reader<Output>,
-  stream: ReadableStream<Uint8Array>
+  body: ReadableStream<Uint8Array>
 ): Effect.Effect<() => void, never, Scope.Scope> =>
   Effect.withFiber((fiber) => {
-    const body = stream.getReader()
-    const cancel = Effect.sync(() => Body.release(() => body.cancel()))
-    const fork = Effect.runForkWith(fiber.context)
-    let isReading = false
-    let count = 0
-    const onPiece = ({ done, value }: ReadableStreamReadResult<unknown>) => {
-      isReading = false
-      if (done) return finish(reader)
-      const bytes = Result.try(() => Body.toBytes(value))
-      if (Result.isFailure(bytes)) breakOff(reader, bytes.failure)
-      else feed(reader, [bytes.success])
-    }
-    const onFailure = (cause: unknown) => breakOff(reader, cause)
-    const onDefect = (defect: unknown) => die(reader, Cause.die(defect))
-    // An odd body throws
-    const read = () =>
-      Result.match(Result.try(() => body.read().then(onPiece, onFailure).catch(onDefect)), {
-        onFailure,
-        onSuccess: constVoid
-      })
-    const readInNextTurn = Effect.andThen(Effect.yieldNow, Effect.sync(read))
-    return Effect.as(Effect.addFinalizer(() => cancel), () => {
-      if (isReading) return
-      isReading = true
-      if (++count % Body.piecesPerTurn === 0) fork(readInNextTurn)
-      else read()
+    const { cancel, next } = Body.openWeb(fiber, body, {
+      onPiece: (piece) => feed(reader, [piece]),
+      onEnd: () => finish(reader),
+      onFailure: (cause) => breakOff(reader, cause),
+      onDefect: (defect) => die(reader, Cause.die(defect))
     })
+    return Effect.as(Effect.addFinalizer(() => Effect.sync(cancel)), next)
   })
 
 /** Reads any other body in a fiber. A `TestClock` waits for a fiber, and not for a promise. */
