@@ -71,7 +71,7 @@
 import * as Schema from "effect/Schema"
 import { RunRef } from "./internal/ref.ts"
 import type { CreateOutcomeUnknownError, RequestError } from "./internal/requestError.ts"
-import { Anything, Defect, TaggedError } from "./internal/taggedError.ts"
+import { Anything, Defect, PermanentError, TaggedError, TransientError } from "./internal/taggedError.ts"
 
 export * from "./internal/requestError.ts"
 
@@ -83,15 +83,13 @@ export * from "./internal/requestError.ts"
  * @category errors
  * @since 0.1.0
  */
-export class OnCreatedError extends /*#__PURE__*/ TaggedError<OnCreatedError>()("OnCreatedError", {
+export class OnCreatedError extends /*#__PURE__*/ PermanentError<OnCreatedError>()("OnCreatedError", {
   message: Schema.String,
   /** The run that was created. */
   ref: RunRef,
   /** The failure of `onCreated`, unchanged. */
   cause: Defect
-}) {
-  readonly isRetryable = false
-}
+}) {}
 
 /**
  * The {@link OnCreatedError} of an `onCreated` that can fail with `E`; `never` for an `onCreated` that cannot fail.
@@ -128,7 +126,7 @@ export interface PollRecord extends Schema.Schema.Type<typeof PollRecord> {}
  * @category errors
  * @since 0.1.0
  */
-export class RunTimeoutError extends TaggedError<RunTimeoutError>()("RunTimeoutError", {
+export class RunTimeoutError extends TransientError<RunTimeoutError>()("RunTimeoutError", {
   message: Schema.String,
   ref: RunRef,
   /** What ended the wait: its deadline, or a schedule that had no more polls to make. */
@@ -141,9 +139,7 @@ export class RunTimeoutError extends TaggedError<RunTimeoutError>()("RunTimeoutE
   history: Schema.Array(PollRecord),
   /** The last snapshot, if any poll brought one. A run among `completions` whose polls waited long for room may lack it. */
   lastSnapshot: Schema.optionalKey(Anything)
-}) {
-  readonly isRetryable = true
-}
+}) {}
 
 /**
  * How many changes of outcome a {@link RunTimeoutError} recounts.
@@ -160,12 +156,10 @@ export const maxPollRecords = 20
  * @category errors
  * @since 0.1.0
  */
-export class WaitStoppedError extends TaggedError<WaitStoppedError>()("WaitStoppedError", {
+export class WaitStoppedError extends TransientError<WaitStoppedError>()("WaitStoppedError", {
   message: Schema.String,
   ref: RunRef
-}) {
-  readonly isRetryable = true
-}
+}) {}
 
 /**
  * The provider finished the run as failed.
@@ -173,7 +167,7 @@ export class WaitStoppedError extends TaggedError<WaitStoppedError>()("WaitStopp
  * @category errors
  * @since 0.1.0
  */
-export class RunFailedError extends TaggedError<RunFailedError>()("RunFailedError", {
+export class RunFailedError extends PermanentError<RunFailedError>()("RunFailedError", {
   message: Schema.String,
   ref: RunRef,
   /** The provider's words, one entry per thing that went wrong. */
@@ -182,9 +176,7 @@ export class RunFailedError extends TaggedError<RunFailedError>()("RunFailedErro
   run: Anything,
   /** The provider's id of the request that told. */
   requestId: Schema.optionalKey(Schema.String)
-}) {
-  readonly isRetryable = false
-}
+}) {}
 
 /**
  * The run succeeded, and its output does not fit the caller's schema. The output is kept as it came.
@@ -192,7 +184,7 @@ export class RunFailedError extends TaggedError<RunFailedError>()("RunFailedErro
  * @category errors
  * @since 0.1.0
  */
-export class InvalidOutputError extends /*#__PURE__*/ TaggedError<InvalidOutputError>()("InvalidOutputError", {
+export class InvalidOutputError extends /*#__PURE__*/ PermanentError<InvalidOutputError>()("InvalidOutputError", {
   message: Schema.String,
   ref: /*#__PURE__*/ Schema.optionalKey(RunRef),
   /** What does not fit, and where. */
@@ -202,9 +194,7 @@ export class InvalidOutputError extends /*#__PURE__*/ TaggedError<InvalidOutputE
   /** Why the model stopped, where the provider says so: `"length"` and `"content_filter"` mean that the output was cut off. */
   finishReason: /*#__PURE__*/ Schema.optionalKey(Schema.String),
   requestId: /*#__PURE__*/ Schema.optionalKey(Schema.String)
-}) {
-  readonly isRetryable = false
-}
+}) {}
 
 /**
  * What had arrived when a stream broke.
@@ -240,7 +230,7 @@ export interface Received extends Schema.Schema.Type<typeof Received> {}
  * @since 0.1.0
  */
 export class StreamInterruptedError
-  extends /*#__PURE__*/ TaggedError<StreamInterruptedError>()("StreamInterruptedError", {
+  extends /*#__PURE__*/ TransientError<StreamInterruptedError>()("StreamInterruptedError", {
     message: Schema.String,
     ref: /*#__PURE__*/ Schema.optionalKey(RunRef),
     /** What ended it. */
@@ -251,9 +241,7 @@ export class StreamInterruptedError
     requestId: /*#__PURE__*/ Schema.optionalKey(Schema.String),
     cause: /*#__PURE__*/ Schema.optionalKey(Defect)
   })
-{
-  readonly isRetryable = true
-}
+{}
 
 /**
  * A file that a run produced could not be read or written whole. Nothing is left under its final name.
@@ -310,12 +298,12 @@ export class FileInputError extends TaggedError<FileInputError>()("FileInputErro
  * @category errors
  * @since 0.1.0
  */
-export class WebhookSignatureError extends /*#__PURE__*/ TaggedError<WebhookSignatureError>()("WebhookSignatureError", {
-  message: Schema.String,
-  reason: /*#__PURE__*/ Schema.Literals(["missing", "malformed", "mismatch", "stale", "body"])
-}) {
-  readonly isRetryable = false
-}
+export class WebhookSignatureError
+  extends /*#__PURE__*/ PermanentError<WebhookSignatureError>()("WebhookSignatureError", {
+    message: Schema.String,
+    reason: /*#__PURE__*/ Schema.Literals(["missing", "malformed", "mismatch", "stale", "body"])
+  })
+{}
 
 /**
  * A client cannot be made from what it was given.
@@ -323,14 +311,12 @@ export class WebhookSignatureError extends /*#__PURE__*/ TaggedError<WebhookSign
  * @category errors
  * @since 0.1.0
  */
-export class ConfigError extends TaggedError<ConfigError>()("ConfigError", {
+export class ConfigError extends PermanentError<ConfigError>()("ConfigError", {
   message: Schema.String,
   /** The option or environment variable that is wrong. */
   option: Schema.String,
   cause: Schema.optionalKey(Defect)
-}) {
-  readonly isRetryable = false
-}
+}) {}
 
 /**
  * What creating a run can fail with.

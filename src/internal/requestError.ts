@@ -2,7 +2,7 @@
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import { RunRef } from "./ref.ts"
-import { Anything, Defect, TaggedError } from "./taggedError.ts"
+import { Anything, Defect, PermanentError, TaggedError, TransientError } from "./taggedError.ts"
 
 /** What every error about a request tells. */
 const requestFields = {
@@ -36,15 +36,13 @@ const requestFields = {
  * @category errors
  * @since 0.1.0
  */
-export class BadRequestError extends TaggedError<BadRequestError>()("BadRequestError", {
+export class BadRequestError extends PermanentError<BadRequestError>()("BadRequestError", {
   ...requestFields,
   /** Whether a request was made. */
   sent: Schema.Boolean,
   /** The parameter that is wrong, where that is known. */
   parameter: Schema.optionalKey(Schema.String)
-}) {
-  readonly isRetryable = false
-}
+}) {}
 
 /**
  * 401: the API key is missing, wrong or revoked.
@@ -52,12 +50,7 @@ export class BadRequestError extends TaggedError<BadRequestError>()("BadRequestE
  * @category errors
  * @since 0.1.0
  */
-export class AuthenticationError extends TaggedError<AuthenticationError>()(
-  "AuthenticationError",
-  requestFields
-) {
-  readonly isRetryable = false
-}
+export class AuthenticationError extends PermanentError<AuthenticationError>()("AuthenticationError", requestFields) {}
 
 /**
  * 402: the account's credits or its plan are used up.
@@ -65,9 +58,7 @@ export class AuthenticationError extends TaggedError<AuthenticationError>()(
  * @category errors
  * @since 0.1.0
  */
-export class UsageLimitError extends TaggedError<UsageLimitError>()("UsageLimitError", requestFields) {
-  readonly isRetryable = false
-}
+export class UsageLimitError extends PermanentError<UsageLimitError>()("UsageLimitError", requestFields) {}
 
 /**
  * 403: the key is good, and may not do this.
@@ -75,12 +66,9 @@ export class UsageLimitError extends TaggedError<UsageLimitError>()("UsageLimitE
  * @category errors
  * @since 0.1.0
  */
-export class PermissionDeniedError extends TaggedError<PermissionDeniedError>()(
-  "PermissionDeniedError",
-  requestFields
-) {
-  readonly isRetryable = false
-}
+export class PermissionDeniedError
+  extends PermanentError<PermissionDeniedError>()("PermissionDeniedError", requestFields)
+{}
 
 /**
  * 404: not found, or owned by another account.
@@ -88,9 +76,7 @@ export class PermissionDeniedError extends TaggedError<PermissionDeniedError>()(
  * @category errors
  * @since 0.1.0
  */
-export class NotFoundError extends TaggedError<NotFoundError>()("NotFoundError", requestFields) {
-  readonly isRetryable = false
-}
+export class NotFoundError extends PermanentError<NotFoundError>()("NotFoundError", requestFields) {}
 
 /**
  * 409: the request does not fit the state of what it is about.
@@ -98,9 +84,7 @@ export class NotFoundError extends TaggedError<NotFoundError>()("NotFoundError",
  * @category errors
  * @since 0.1.0
  */
-export class ConflictError extends TaggedError<ConflictError>()("ConflictError", requestFields) {
-  readonly isRetryable = false
-}
+export class ConflictError extends PermanentError<ConflictError>()("ConflictError", requestFields) {}
 
 /**
  * 429: too many requests. `retryAfter` is what the provider asks for.
@@ -108,9 +92,7 @@ export class ConflictError extends TaggedError<ConflictError>()("ConflictError",
  * @category errors
  * @since 0.1.0
  */
-export class RateLimitError extends TaggedError<RateLimitError>()("RateLimitError", requestFields) {
-  readonly isRetryable = true
-}
+export class RateLimitError extends TransientError<RateLimitError>()("RateLimitError", requestFields) {}
 
 /**
  * 5xx (and 425): the provider failed.
@@ -118,9 +100,7 @@ export class RateLimitError extends TaggedError<RateLimitError>()("RateLimitErro
  * @category errors
  * @since 0.1.0
  */
-export class ServerError extends TaggedError<ServerError>()("ServerError", requestFields) {
-  readonly isRetryable = true
-}
+export class ServerError extends TransientError<ServerError>()("ServerError", requestFields) {}
 
 /**
  * No answer: the connection could not be made, or broke. `reached` tells which.
@@ -128,16 +108,14 @@ export class ServerError extends TaggedError<ServerError>()("ServerError", reque
  * @category errors
  * @since 0.1.0
  */
-export class TransportError extends TaggedError<TransportError>()("TransportError", {
+export class TransportError extends TransientError<TransportError>()("TransportError", {
   ...requestFields,
   /** Whether the provider may have seen the request; `false` only where the connection surely was never made. */
   reached: Schema.Boolean,
   /** The system's code, such as `"ECONNRESET"`. */
   code: Schema.optionalKey(Schema.String),
   cause: Schema.optionalKey(Defect)
-}) {
-  readonly isRetryable = true
-}
+}) {}
 
 /**
  * No answer within the request timeout, or a 408.
@@ -145,13 +123,11 @@ export class TransportError extends TaggedError<TransportError>()("TransportErro
  * @category errors
  * @since 0.1.0
  */
-export class RequestTimeoutError extends TaggedError<RequestTimeoutError>()("RequestTimeoutError", {
+export class RequestTimeoutError extends TransientError<RequestTimeoutError>()("RequestTimeoutError", {
   ...requestFields,
   /** `false` where the request surely was not sent, as there was no connection in time. Absent otherwise. */
   reached: Schema.optionalKey(Schema.Boolean)
-}) {
-  readonly isRetryable = true
-}
+}) {}
 
 /**
  * An answer that is not what the API promises: an HTML login page, truncated JSON, a redirect to another origin, a field
@@ -197,15 +173,12 @@ export type RequestError =
  * @category errors
  * @since 0.1.0
  */
-export class CreateOutcomeUnknownError extends TaggedError<CreateOutcomeUnknownError>()(
-  "CreateOutcomeUnknownError",
-  {
+export class CreateOutcomeUnknownError
+  extends PermanentError<CreateOutcomeUnknownError>()("CreateOutcomeUnknownError", {
     ...requestFields,
     cause: Defect
-  }
-) {
-  readonly isRetryable = false
-}
+  })
+{}
 
 /**
  * Makes the error for input that is wrong, before the request that it is for.

@@ -19,13 +19,36 @@ import { cutDeep, hideLinks, hideLinksIn } from "./secret.ts"
 const TypeId = "~canvas-runs/RunError"
 
 /** The class of an error, which takes `undefined` for an optional field. */
-export interface ErrorClass<Self, Tag extends string, Fields extends Schema.Struct.Fields>
-  extends Schema.Class<Self, Schema.TaggedStruct<Tag, Fields>, Cause.YieldableError>
+export interface ErrorClass<Self, Tag extends string, Fields extends Schema.Struct.Fields, Members>
+  extends Schema.Class<Self, Schema.TaggedStruct<Tag, Fields>, Cause.YieldableError & Members>
 {
   new(
     fields: Loose<Schema.TaggedStruct<Tag, Fields>["~type.make.in"]>
-  ): Schema.TaggedStruct<Tag, Fields>["Type"] & Cause.YieldableError
+  ): Schema.TaggedStruct<Tag, Fields>["Type"] & Cause.YieldableError & Members
 }
+
+/** Makes {@link TaggedError} whose instances have these members too. */
+const errorClass =
+  <const Members extends object>(members: Members) =>
+  <Self>() =>
+  <const Tag extends string, const Fields extends Schema.Struct.Fields>(
+    tag: Tag,
+    fields: Fields
+  ): ErrorClass<Self, Tag, Fields, Members> => {
+    const Base = Schema.TaggedError<Cause.YieldableError>()(tag, fields) as unknown as new(
+      fields: unknown,
+      options: unknown
+    ) => object
+    class Class extends Base {
+      constructor(input: unknown, options: unknown) {
+        super(fitting(fields, input), options)
+        Object.assign(this, members)
+      }
+    }
+    // On the prototype, so that it is neither printed nor compared; a string, so that all loaded copies of the package share it
+    Object.defineProperty(Class.prototype, TypeId, { value: TypeId })
+    return Class as never
+  }
 
 /**
  * Makes the class of an error: `Schema.TaggedError` whose instances {@link isOurs} recognises, as a program may have errors of
@@ -34,24 +57,13 @@ export interface ErrorClass<Self, Tag extends string, Fields extends Schema.Stru
  *
  * What an error says is short and holds no signature of a link, also where it quotes others; its fields can be printed.
  */
-export const TaggedError = <Self>() =>
-<const Tag extends string, const Fields extends Schema.Struct.Fields>(
-  tag: Tag,
-  fields: Fields
-): ErrorClass<Self, Tag, Fields> => {
-  const Base = Schema.TaggedError<Cause.YieldableError>()(tag, fields) as unknown as new(
-    fields: unknown,
-    options: unknown
-  ) => object
-  class Class extends Base {
-    constructor(input: unknown, options: unknown) {
-      super(fitting(fields, input), options)
-    }
-  }
-  // On the prototype, so that it is neither printed nor compared; a string, so that all loaded copies of the package share it
-  Object.defineProperty(Class.prototype, TypeId, { value: TypeId })
-  return Class as never
-}
+export const TaggedError = /*#__PURE__*/ errorClass({})
+
+/** {@link TaggedError} for an error after which trying again does not help. */
+export const PermanentError = /*#__PURE__*/ errorClass({ isRetryable: false })
+
+/** {@link TaggedError} for an error after which trying again can help. */
+export const TransientError = /*#__PURE__*/ errorClass({ isRetryable: true })
 
 /** Whether an error was made by this library, in whichever copy of it. */
 export const isRunError = (error: unknown): boolean => Predicate.hasProperty(error, TypeId)
@@ -77,7 +89,7 @@ const fitting = (fields: Schema.Struct.Fields, input: unknown): Record<string, u
     } else if (!isOptional) {
       out[name] = name === "reason"
         ? (field as Schema.Literals<[string]>).literals[0]
-        : shown(name, substitutes[name]?.(value))
+        : shown(name, (substitutes[name] ?? messageOf)(value))
     }
   }
   return out
@@ -116,14 +128,8 @@ const fits = Option.liftThrowable((field: Schema.Constraint, value: unknown): bo
   Schema.is(field as Schema.Codec<unknown>)(value)
 )
 
-/** What takes the place of a required field that does not fit, by its name. */
+/** What takes the place of a required field that does not fit, by its name. In place of a text it is {@link messageOf} of the value. */
 const substitutes: Readonly<Record<string, (value: unknown) => unknown>> = {
-  message: messageOf,
-  operation: messageOf,
-  issue: messageOf,
-  artifact: messageOf,
-  file: messageOf,
-  option: messageOf,
   errors: (value) => Option.getOrElse(texts(value), () => []),
   attempts: () => 0,
   polls: () => 0,

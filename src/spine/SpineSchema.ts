@@ -16,7 +16,6 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
@@ -233,15 +232,11 @@ export const RunErrorEntry = open({
 export interface RunErrorEntry extends Schema.Schema.Type<typeof RunErrorEntry> {}
 
 /** What went wrong, also where an entry is a plain text, or the list is a single entry. */
-const errorEntries = Schema.optionalKey(Schema.Unknown).pipe(
+const errorEntries = withFallback(Schema.Unknown, []).pipe(
   Schema.decodeTo(
     Schema.Array(Schema.toType(RunErrorEntry)),
     {
-      decode: SchemaGetter.transformOptional(Option.match({
-        onNone: () => Option.some([]),
-        onSome: (value: unknown) =>
-          Option.some((Array.isArray(value) ? value : Predicate.isNullish(value) ? [] : [value]).map(entryOf))
-      })),
+      decode: SchemaGetter.transform((value: unknown) => (Array.isArray(value) ? value : [value]).map(entryOf)),
       encode: SchemaGetter.passthrough()
     } as never
   )
