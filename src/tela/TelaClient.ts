@@ -46,6 +46,7 @@ import {
 } from "../RunError.ts"
 import type { RunRef } from "../internal/ref.ts"
 import * as Canvases from "./internal/canvas.ts"
+import { getExecution } from "./internal/follow.ts"
 import { get } from "./internal/get.ts"
 import * as StreamExecutions from "./internal/streamExecution.ts"
 import * as Tasks from "./internal/tasks.ts"
@@ -172,7 +173,7 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, Http
     return {
       canvas: Canvases.make(runtime),
       getExecution: ((id: string | RunRef, params?: GetExecutionParams & { readonly output?: unknown }) =>
-        Canvases.lookUp(runtime, "getExecution", id, params)) as Service["getExecution"],
+        getExecution(runtime, "getExecution", id, params)) as Service["getExecution"],
       tasks: Tasks.make(runtime),
       completionRuns: TelaCompletionRuns.make(api),
       versions: TelaVersions.make(api),
@@ -331,12 +332,7 @@ export interface TestHandlers {
   readonly versions?: Partial<TelaVersions.Versions> | undefined
   readonly environments?: Partial<TelaVersions.Environments> | undefined
   readonly vault?: Partial<TelaVault.Vault> | undefined
-  readonly getExecution?:
-    | ((
-      id: string | RunRef,
-      params: GetExecutionParams
-    ) => Effect.Effect<Partial<AsyncExecution<unknown>>, RequestError>)
-    | undefined
+  readonly getExecution?: TestCanvas["getExecution"]
   readonly checkCredential?: Service["checkCredential"] | undefined
 }
 
@@ -404,24 +400,24 @@ export const layerTest = (handlers: TestHandlers): Layer.Layer<TelaClient> =>
         }
       }
       const { get, make } = handlers.canvas ?? {}
+      const mock = <Name extends keyof Service>(name: Name, members: object | undefined = handlers[name]) =>
+        Mock.make<Service[Name] & object>(`TelaClient.${name}`, members)
+      const { checkCredential, getExecution } = handlers
 
       return yield* Mock.make<Service>("TelaClient", {
-        canvas: yield* Mock.make<TelaCanvas.Canvases>("TelaClient.canvas", {
+        canvas: yield* mock("canvas", {
           ...(get === undefined ? undefined : {
             get: (options: TestCanvasOptions) => Effect.map(get(options), (canvas) => canvasOf(options, canvas))
           }),
           make: (options: TestCanvasOptions) => canvasOf(options, make?.(options))
         }),
-        tasks: yield* Mock.make<TelaTasks.Tasks>("TelaClient.tasks", handlers.tasks),
-        completionRuns: yield* Mock.make<TelaCompletionRuns.CompletionRuns>(
-          "TelaClient.completionRuns",
-          handlers.completionRuns
-        ),
-        versions: yield* Mock.make<TelaVersions.Versions>("TelaClient.versions", handlers.versions),
-        environments: yield* Mock.make<TelaVersions.Environments>("TelaClient.environments", handlers.environments),
-        vault: yield* Mock.make<TelaVault.Vault>("TelaClient.vault", handlers.vault),
-        ...(handlers.getExecution === undefined ? undefined : { getExecution: handlers.getExecution }),
-        ...(handlers.checkCredential === undefined ? undefined : { checkCredential: handlers.checkCredential })
+        tasks: yield* mock("tasks"),
+        completionRuns: yield* mock("completionRuns"),
+        versions: yield* mock("versions"),
+        environments: yield* mock("environments"),
+        vault: yield* mock("vault"),
+        ...(getExecution === undefined ? undefined : { getExecution }),
+        ...(checkCredential === undefined ? undefined : { checkCredential })
       })
     })
   )

@@ -233,7 +233,7 @@ export const places: ReadonlyArray<Place> = [
     name: "a task of Tela is approved only if the answer says so",
     mutant: {
       file: "src/tela/internal/tasks.ts",
-      find: "isApproval ? decodeApproved : decodeTask",
+      find: "status === undefined ? decodeTask : decodeApproved",
       replace: "decodeTask"
     },
     inputs: {

@@ -7,9 +7,9 @@ import * as Create from "../../internal/http/create.ts"
 import type * as Http from "../../internal/http/call.ts"
 import type { RunRef } from "../../internal/ref.ts"
 import * as Telemetry from "../../internal/telemetry.ts"
-import { badRequest, type BadRequestError, type OnCreatedErrorOf, type RequestError } from "../../RunError.ts"
+import { badRequest, type BadRequestError, type OnCreatedErrorOf } from "../../RunError.ts"
 import type { Canvas, Canvases, Execution, SyncError, Workstation } from "../TelaCanvas.ts"
-import { type AsyncExecution, type GetExecutionParams, provider } from "../TelaExecution.ts"
+import { type GetExecutionParams, provider } from "../TelaExecution.ts"
 import * as Wire from "../TelaCanvasSchema.ts"
 import * as AnySchema from "./anySchema.ts"
 import * as Params from "./canvasParams.ts"
@@ -100,7 +100,7 @@ const build = (runtime: Runtime, given: Params.AnyOptions, known: Known): Canvas
         ))
     }),
     getExecution: (id: string | RunRef, params?: GetExecutionParams) =>
-      lookUp(runtime, "canvas.getExecution", id, params, canvas)
+      getExecution(runtime, "canvas.getExecution", id, params, options)
   } as unknown as Canvas | Workstation
 }
 
@@ -139,20 +139,3 @@ const execute = (canvas: Described, variables: unknown, params: Params.AnyParams
         ? executeAsync(job)
         : executeSync(job)
   ))
-
-/** Looks up an execution, or a task. Without a canvas, the parameters have the schema of its output. */
-export const lookUp = (
-  runtime: Runtime,
-  operation: string,
-  id: string | RunRef,
-  given: (GetExecutionParams & { readonly output?: unknown }) | undefined,
-  canvas?: Described
-): Effect.Effect<AsyncExecution<unknown>, RequestError> =>
-  Effect.flatMap(Params.checkLookUp(operation, given, canvas?.options), ({ output, params }) =>
-    getExecution(
-      runtime,
-      operation,
-      id,
-      { ...params, isTask: params.isTask ?? canvas?.isTask ?? false },
-      validateWith(output, params.skipResultValidation)
-    ))

@@ -10,6 +10,7 @@ import type { Schemas } from "../TelaCanvas.ts"
 import type { DynamicParams, GetExecutionParams } from "../TelaExecution.ts"
 import type { StreamParams } from "../TelaStream.ts"
 import * as AnySchema from "./anySchema.ts"
+import { type Validate, validateWith } from "./output.ts"
 
 /** Names a canvas, one of its versions, or an application. */
 export interface Target {
@@ -84,17 +85,19 @@ export interface AnyParams<E = unknown, R = unknown>
 export const checkLookUp = (
   operation: string,
   given: (GetExecutionParams & { readonly output?: unknown }) | undefined,
-  /** The schema of a canvas, which is used instead of the one in the parameters. */
-  canvas: { readonly output?: unknown } | undefined
-): Effect.Effect<
-  { readonly params: GetExecutionParams; readonly output: AnySchema.AnySchema | undefined },
-  BadRequestError
-> =>
+  /** The options of a canvas, whose schema is used instead of the one in the parameters. */
+  canvas: AnyOptions | undefined
+): Effect.Effect<{ readonly params: GetExecutionParams; readonly validate: Validate<never> }, BadRequestError> =>
   Effect.gen(function*() {
     const params = yield* Options.copy(operation, "params", given, lookUpNames)
     const { output } = canvas ?? params
     yield* checkSchemas(operation, { output })
-    return { params, output: output as AnySchema.AnySchema | undefined }
+    const isTask = params.isTask ?? canvas?.applicationId !== undefined
+    yield* Options.checkKind(operation, "isTask", isTask, Predicate.isBoolean, "true or false")
+    return {
+      params: { ...params, isTask },
+      validate: validateWith(output as AnySchema.AnySchema | undefined, params.skipResultValidation)
+    }
   })
 
 /** The mode that a method fixes. */

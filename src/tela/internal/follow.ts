@@ -3,10 +3,8 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Predicate from "effect/Predicate"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
-import * as Options from "../../internal/options.ts"
 import { graceOf } from "../../internal/polling/decide.ts"
 import type * as RunRef from "../../internal/ref.ts"
 import * as Run from "../../Run.ts"
@@ -20,24 +18,24 @@ import type {
   GetExecutionParams,
   ResultError
 } from "../TelaExecution.ts"
-import type { AnyParams } from "./canvasParams.ts"
+import { type AnyOptions, type AnyParams, checkLookUp } from "./canvasParams.ts"
 import { type Validate, validated } from "./output.ts"
 import { makePolicy } from "./policy.ts"
 import { refOf } from "./ref.ts"
 import type { Runtime } from "./request.ts"
 import { executionFailed, retrieve, type Source, source } from "./snapshot.ts"
 
-/** Looks up an execution, or a task. */
-export const getExecution = <Output>(
+/** Looks up an execution, or a task. Without the options of a canvas, the parameters have the schema of its output. */
+export const getExecution = (
   runtime: Pick<Runtime, "api" | "webhooks">,
   operation: string,
   id: string | RunRef.RunRef,
-  params: GetExecutionParams,
-  validate: Validate<Output>
-): Effect.Effect<AsyncExecution<Output>, RequestError> =>
+  given: (GetExecutionParams & { readonly output?: unknown }) | undefined,
+  canvas?: AnyOptions
+): Effect.Effect<AsyncExecution<unknown>, RequestError> =>
   Effect.gen(function*() {
+    const { params, validate } = yield* checkLookUp(operation, given, canvas)
     const policy = yield* makePolicy(operation, params, false)
-    yield* Options.checkKind(operation, "isTask", params.isTask, Predicate.isBoolean, "true or false")
     const ref = yield* refOf(operation, "id", id, params.isTask === true ? "task" : "execution", ["execution", "task"])
     const started = yield* Clock.currentTimeMillis
     // A look-up right after the creation may reach a replica that does not know the execution yet, as a poll may
@@ -45,7 +43,7 @@ export const getExecution = <Output>(
       (ref.createdAt ?? started) + graceOf(policy, ref),
       started + Duration.toMillis(policy.timeout)
     )
-    const lookUp: ReturnType<typeof retrieve> = Effect.catch(retrieve(runtime.api, ref, operation, false), (error) => {
+    const lookUp: ReturnType<typeof retrieve> = Effect.catch(retrieve(runtime.api, ref, operation), (error) => {
       const asked = Duration.min(error.retryAfter ?? Duration.zero, policy.retryAfterCeiling)
       const pause = Duration.max(asked, Duration.seconds(1))
       return Effect.flatMap(Clock.currentTimeMillis, (now) =>
@@ -53,11 +51,11 @@ export const getExecution = <Output>(
           ? Effect.andThen(Effect.sleep(pause), lookUp)
           : Effect.fail(error))
     })
-    const { requestId, value } = yield* lookUp
+    const { value } = yield* lookUp
     return yield* follow({
       runtime,
       ref,
-      snapshot: { ...value, requestId },
+      snapshot: value,
       policy,
       validate,
       params,

@@ -56,13 +56,11 @@ export const prepare = (
     const body = yield* jsonBody(operation, "params", {
       ...targetFields(target, params),
       variables: resolved,
-      ...defined({
-        messages: params.messages,
-        override,
-        tags: params.tags,
-        label: params.label,
-        webhook_url: params.webhookUrl
-      }),
+      messages: params.messages,
+      override,
+      tags: params.tags,
+      label: params.label,
+      webhook_url: params.webhookUrl,
       ...(mode === "sync" ? undefined : { [mode]: true })
     })
     return { variables: resolved, request: HttpClientRequest.post("/v2/chat/completions", { headers, body }) }
@@ -72,15 +70,16 @@ export const prepare = (
 export const spanAttributes = (
   { params, target: { applicationId, id, versionId } }: Job<unknown>,
   mode: Mode
-): Record<string, unknown> => ({
-  "run.provider": provider,
-  "execution.mode": mode,
-  ...defined({
-    "canvas.id": id,
-    "canvas.version_id": params.versionId ?? versionId,
-    "canvas.application_id": applicationId
-  })
-})
+): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries({
+      "run.provider": provider,
+      "execution.mode": mode,
+      "canvas.id": id,
+      "canvas.version_id": params.versionId ?? versionId,
+      "canvas.application_id": applicationId
+    }).filter(([, value]) => value !== undefined)
+  )
 
 /** A body of JSON. `parameter` names the value of the caller that it is made of. */
 export const jsonBody = (
@@ -126,16 +125,13 @@ const forwardedHeaders = (given: unknown): Effect.Effect<Record<string, string>,
 }
 
 const targetFields = (target: Target, { environmentName, versionId = target.versionId }: AnyParams) =>
-  target.applicationId !== undefined ? { application_id: target.applicationId } : defined({
+  target.applicationId !== undefined ? { application_id: target.applicationId } : {
     canvas_id: target.id,
     version_id: versionId,
     environment_name: versionId === undefined ? environmentName : undefined
-  })
+  }
 
-const encodeOverride = ({ functions, model, structuredOutput, temperature, type }: Wire.Override) => ({
-  type,
-  ...defined({ model, temperature, functions, structured_output: structuredOutput })
+const encodeOverride = ({ structuredOutput, ...override }: Wire.Override) => ({
+  ...override,
+  structured_output: structuredOutput
 })
-
-const defined = (fields: Readonly<Record<string, unknown>>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))

@@ -31,35 +31,29 @@ export const source = (
   // Tela does not sign its webhooks, so one proves nothing about the execution
   pushed: webhooks === undefined ? undefined : (after) => webhooks.ended(provider, announcedId, after),
   // Each poll makes its request, so that a sleeping wait does not hold one
-  retrieve: Effect.suspend(() => poll(api, ref)),
+  retrieve: Effect.suspend(() => retrieve(api, ref)),
   classify,
   status: statusOf,
   unchanged,
   longest: api.longest
 })
 
-const poll = (api: Http.Api, ref: RunRef.RunRef) =>
-  Effect.map(retrieve(api, ref, "execution.poll", true), (answer) => ({
-    ...answer,
-    value: { ...answer.value, requestId: answer.requestId }
-  }))
-
-/** Requests the state once. */
+/** Requests the state once. Without an operation, it is one of the polls of a wait. */
 export const retrieve = (
   api: Http.Api,
   ref: RunRef.RunRef,
-  operation: string,
-  isPoll: boolean
+  operation?: string
 ): Effect.Effect<RunSource.Answer<ExecutionSnapshot>, RequestError> => {
   const kind = ref.kind === "task" ? "task" : "execution"
-  return api.call({
-    operation,
+  const answer = api.call({
+    operation: operation ?? "execution.poll",
     request: HttpClientRequest.get(kind === "task" ? `/task/${ref.id}` : `/v2/chat/completions/${ref.id}`),
     decode: about(ref, decodeWhole(kind)),
     isStale: (body) => isAbout(ref, body) && hasNoOutput(kind, body),
     ref,
-    isPoll
+    isPoll: operation === undefined
   })
+  return Effect.map(answer, (answer) => ({ ...answer, value: { ...answer.value, requestId: answer.requestId } }))
 }
 
 const classify: Source["classify"] = (run) =>

@@ -1,6 +1,5 @@
 /** Tasks: how they are read, listed, changed and created. */
 import * as Effect from "effect/Effect"
-import type * as HttpBody from "effect/http/HttpBody"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -41,17 +40,18 @@ export const make = (runtime: Runtime): Tasks => {
   const write = (operation: string, target: TaskTarget, patch: TaskPatch): Effect.Effect<Wire.Task, RequestError> =>
     Effect.gen(function*() {
       const ref = yield* refOf(operation, "task", target, "task")
-      const { body, hasOutput, isApproval } = yield* Options.reading(
+      const { name, outputContent, status, tags } = yield* Options.reading(
         operation,
         "patch",
         () => checkPatch(operation, patch)
       )
+      const body = yield* jsonBody(operation, "content", { name, tags, outputContent, status })
       const { value } = yield* api.call({
         operation,
         request: HttpClientRequest.patch(`/task/${ref.id}`, { body }),
-        decode: about(ref, isApproval ? decodeApproved : decodeTask),
+        decode: about(ref, status === undefined ? decodeTask : decodeApproved),
         ref,
-        retryWhile: hasOutput ? wasNotCarriedOut : undefined
+        retryWhile: outputContent === undefined ? undefined : wasNotCarriedOut
       }).pipe(Telemetry.span("TelaTasks.update", Telemetry.attributes(ref)))
       return value
     })
@@ -182,35 +182,21 @@ const progressFilters: Paginate.Filters<Omit<TaskProgressFilters, keyof Page.Pag
   promptApplicationVersionId: Paginate.id
 }
 
-const checkPatch = (
-  operation: string,
-  given: TaskPatch
-): Effect.Effect<
-  { readonly body: HttpBody.HttpBody; readonly hasOutput: boolean; readonly isApproval: boolean },
-  BadRequestError
-> =>
+const checkPatch = (operation: string, given: TaskPatch): Effect.Effect<TaskPatch, BadRequestError> =>
   Effect.gen(function*() {
     const patch = yield* Options.copyRequired(operation, "patch", given, ["name", "tags", "outputContent", "status"])
-    const { name, status, tags } = patch
     const wrong = (parameter: string, message: string) => badRequest({ operation, parameter, message })
     if (Object.keys(patch).length === 0) {
       return yield* wrong("patch", "patch is empty. Give a name, tags, outputContent or a status to change.")
     }
-    if (name !== undefined) yield* Options.checkText(operation, "name", name)
-    yield* Options.checkKind(operation, "tags", tags, Paginate.isTexts, "an array of texts")
-    yield* Options.checkKind(operation, "status", status, (status) => status === "completed", "\"completed\"")
-    const hasOutput = patch.outputContent !== undefined
-    const outputContent = hasOutput
-      ? yield* Options.copy(operation, "outputContent", patch.outputContent, ["content"])
-      : undefined
-    if (outputContent !== undefined && outputContent.content === undefined) {
-      return yield* wrong("content", "content is undefined. To empty an output, give null.")
-    }
-    return {
-      body: yield* jsonBody(operation, "content", { name, tags, outputContent, status }),
-      hasOutput,
-      isApproval: status !== undefined
-    }
+    if (patch.name !== undefined) yield* Options.checkText(operation, "name", patch.name)
+    yield* Options.checkKind(operation, "tags", patch.tags, Paginate.isTexts, "an array of texts")
+    yield* Options.checkKind(operation, "status", patch.status, (status) => status === "completed", "\"completed\"")
+    if (patch.outputContent === undefined) return patch
+    const outputContent = yield* Options.copy(operation, "outputContent", patch.outputContent, ["content"])
+    return outputContent.content === undefined
+      ? yield* wrong("content", "content is undefined. To empty an output, give null.")
+      : { ...patch, outputContent }
   })
 
 /** Turns a path and a value into the object that has the value there, and nothing else. */
