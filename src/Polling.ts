@@ -322,7 +322,7 @@ const positiveMillis = (parameter: string, input: Duration.Input, isFinite = fal
   const millis = toMillis(input)
   if (millis > 0 && !(isFinite && millis === Infinity)) return millis
   throw new RangeError(
-    `${parameter} is ${quote(input)}; it must be ${millis === Infinity ? "finite" : longerThanZero}. ${durationForms}`
+    `${parameter} is ${quote(input)}; it must be ${millis === Infinity ? "finite" : positiveDuration}. ${durationForms}`
   )
 }
 
@@ -330,7 +330,7 @@ const positiveMillis = (parameter: string, input: Duration.Input, isFinite = fal
 const toMillis = (input: unknown): number =>
   Option.match(CallOptions.durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })
 
-const longerThanZero = "a duration longer than zero"
+const positiveDuration = "a positive duration"
 const durationForms = "Write \"5 seconds\", or milliseconds as a number."
 
 /**
@@ -431,7 +431,7 @@ export const positive = (
   parameter: string,
   input: Duration.Input
 ): Effect.Effect<Duration.Duration, BadRequestError> =>
-  readDuration(operation, parameter, input, (millis) => millis > 0, longerThanZero)
+  readDuration(operation, parameter, input, (millis) => millis > 0, positiveDuration)
 
 const readDuration = (
   operation: string,

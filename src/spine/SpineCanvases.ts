@@ -6,11 +6,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import * as Schema from "effect/Schema"
 import type * as Http from "../internal/http/call.ts"
 import { checkId } from "../internal/id.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import type { RequestError } from "../RunError.ts"
+import { about } from "./internal/about.ts"
 import * as Wire from "./SpineCanvasSchema.ts"
 import { decodeAnswer } from "./SpineSchema.ts"
 
@@ -53,40 +53,28 @@ export const make = (api: Http.Api): Canvases => {
       ({ value }) => value
     ).pipe(Telemetry.span(operation, { "canvas.id": canvasId }))
 
-  const canvas = (operation: string, canvasId: string) => checkId(operation, "canvas_id", canvasId)
+  const getWhole = <A extends { readonly canvas_id: string }>(
+    operation: string,
+    canvasId: string,
+    path: string,
+    decode: Http.Call<A>["decode"]
+  ) =>
+    Effect.flatMap(
+      checkId(operation, "canvas_id", canvasId),
+      (id) => get(operation, id, path, about("canvas_id", id, decode))
+    )
 
   return {
-    getDag: (canvasId) =>
-      Effect.flatMap(
-        canvas("canvases.getDag", canvasId),
-        (id) => get("canvases.getDag", id, "/dag", about("canvas_id", id, decodeCanvas))
-      ),
-    getTasks: (canvasId) =>
-      Effect.flatMap(
-        canvas("canvases.getTasks", canvasId),
-        (id) => get("canvases.getTasks", id, "/tasks", about("canvas_id", id, decodeTaskTree))
-      ),
-    getTask: (canvasId, taskId) =>
-      Effect.flatMap(
-        Effect.all([canvas("canvases.getTask", canvasId), checkId("canvases.getTask", "task_id", taskId)]),
-        ([canvas, task]) => get("canvases.getTask", canvas, `/tasks/${task}`, about("task_id", task, decodeTask))
+    getDag: (canvasId) => getWhole("canvases.getDag", canvasId, "/dag", decodeCanvas),
+    getTasks: (canvasId) => getWhole("canvases.getTasks", canvasId, "/tasks", decodeTaskTree),
+    getTask: (canvasId, taskId) => {
+      const operation = "canvases.getTask"
+      return Effect.flatMap(
+        Effect.all([checkId(operation, "canvas_id", canvasId), checkId(operation, "task_id", taskId)]),
+        ([canvas, task]) => get(operation, canvas, `/tasks/${task}`, about("task_id", task, decodeTask))
       )
+    }
   }
-}
-
-/** A response about another canvas or task, as of a cache, says nothing of this one. */
-const about = <Name extends string, A extends { readonly [N in Name]: string }>(
-  name: Name,
-  id: string,
-  decode: (body: unknown) => Effect.Effect<A, Schema.SchemaError>
-) => {
-  const decodeThis = decodeAnswer(Schema.Struct({ [name]: Schema.Literal(id) }))
-  return (body: unknown) =>
-    Effect.flatMap(
-      decode(body),
-      (value) =>
-        value[name].toLowerCase() === id.toLowerCase() ? Effect.succeed(value) : Effect.as(decodeThis(body), value)
-    )
 }
 
 const decodeCanvas = decodeAnswer(Wire.Canvas)

@@ -742,8 +742,8 @@ export const places: ReadonlyArray<Place> = [
     name: "files: the list is a list",
     mutant: {
       file: "src/spine/internal/create.ts",
-      find: "!Predicate.isIterable(files) || typeof files === \"string\" || Binary.isBytes(files)",
-      replace: "false"
+      find: "Predicate.isIterable(value) && typeof value !== \"string\" && !Binary.isBytes(value)",
+      replace: "true"
     },
     inputs: {
       "a File alone": refused(() => create(new File(["x"], "a.txt"))),

@@ -147,8 +147,8 @@ export const places: ReadonlyArray<Place> = [
     name: "a poll of Spine answers about the run that was asked for",
     mutant: {
       file: "src/spine/internal/source.ts",
-      find: "run.run_id.toLowerCase() === ref.id.toLowerCase()",
-      replace: "run.run_id !== \"\""
+      find: "about(\"run_id\", ref.id, decodeRun)",
+      replace: "decodeRun"
     },
     inputs: {
       "a wait is told the end of another run": isRefused(run, spine(({ runs }) => runs.waitForCompletion(asked))),
@@ -175,7 +175,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a call about a canvas of Spine answers about the canvas or task that was asked for",
     mutant: {
-      file: "src/spine/SpineCanvases.ts",
+      file: "src/spine/internal/about.ts",
       find: "value[name].toLowerCase() === id.toLowerCase()",
       replace: "value[name] !== \"\""
     },

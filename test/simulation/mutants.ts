@@ -526,8 +526,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     spineSource,
     "jobs: the end of another run is taken",
-    "run.run_id.toLowerCase() === ref.id.toLowerCase()",
-    "run.run_id !== \"\""
+    "about(\"run_id\", ref.id, decodeRun)",
+    "decodeRun"
   ),
   mutant(
     snapshots,

@@ -12,7 +12,7 @@
  * | {@link withDelay}: a schedule that is a function of the state is called as one, and has no state of its own | 460 | 460 |
  * | {@link sleep}: a fiber is woken with its next step, and keeps no stack and no finalizer | 390 | no fiber |
  * | {@link needsSnapshot}: the snapshot is dropped where no one can ask for it | 370 | 370 |
- * | {@link onlyRef}: a source keeps its ref, and makes everything else when it is read | 190 | no source |
+ * | A source of Spine is a class: it keeps its ref, and makes everything else when it is read | 190 | no source |
  * | {@link flags}: bits in place of booleans | 30 | 30 |
  * | {@link listeners}: no field for what hardly any wait has | 20 | 20 |
  * | `TimerQueue`: whole milliseconds, which V8 stores without an object | 50 | 50 |
@@ -28,91 +28,65 @@ import type { RunRef } from "../ref.ts"
 import { graceOf } from "./decide.ts"
 import type * as TimerQueue from "./timerQueue.ts"
 
-/** Where a wait stands. Times are in milliseconds of its timers. */
-export interface Loop<S extends RunSource.Any, SE, SR> extends TimerQueue.Timer {
-  /** A run awaited together has its source only while it polls. */
-  source: S
-  /** What the caller gave to name a run that is awaited together. */
-  target: unknown
-  readonly policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>
-  readonly timers: TimerQueue.TimerQueue
-  /** The state of a schedule that is stepped, from the first pause on. */
-  step: ((now: number, state: RunSource.PollState<RunSource.Snapshot<S>>) => Step<SE, SR>) | undefined
-  readonly started: number
-  /** Wakes the fiber that sleeps, with its next step. */
-  resume: ((effect: Effect.Effect<never>) => void) | undefined
-  next: ((loop: never) => Effect.Effect<unknown, unknown, unknown>) | undefined
-  polls: number
-  /** How much later than it was due the last poll began. */
-  late: number
-  /** Transient failures in a row. */
-  failures: number
-  /** How long the slowest poll took. */
-  slowest: number
-  /** The time that the provider asks to wait at least. */
-  floor: number
-  flags: number
-  /** Above 0 once a push has proved that the run has ended. While a poll does not know of the end yet, those after it hurry. */
-  hurry: number
-  snapshot: RunSource.Snapshot<S> | undefined
-  completed: number | undefined
-  total: number | undefined
-  progressAt: number
-  /** The outcome of the last poll, how many in a row had it, and how long after the start the last was; then those before. */
-  outcome: string | undefined
-  outcomes: number
-  outcomeAt: number
-  history: Array<PollRecord> | undefined
-}
+type Step<Snapshot, SE, SR> = (
+  now: number,
+  state: RunSource.PollState<Snapshot>
+) => Pull.Pull<[unknown, Duration.Duration], SE, unknown, SR>
 
-type Step<SE, SR> = Pull.Pull<[unknown, Duration.Duration], SE, unknown, SR>
-
-/** A loop of any kind of run. */
-export interface AnyLoop
-  extends Omit<Loop<RunSource.Any, never, never>, "policy" | "snapshot" | "source" | "step" | "target" | "wake">
-{
-  readonly source: { readonly ref: RunRef }
-  readonly policy: Omit<RunSource.Policy, "schedule">
-  readonly snapshot: unknown
-  wake(self: TimerQueue.Timer): void
-}
-
-/** The state of a wait that starts now. */
+/** The state of a wait that starts now. Times are in milliseconds of its timers. */
 export const make = <S extends RunSource.Any, SE, SR>(
   source: S,
   policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>,
   timers: TimerQueue.TimerQueue,
-  wake: (loop: AnyLoop) => void
-): Loop<S, SE, SR> => {
-  const started = timers.now()
-  return {
-    due: 0,
-    index: -1,
-    wake,
-    source,
-    target: undefined,
-    policy,
-    timers,
-    step: undefined,
-    started,
-    resume: undefined,
-    next: undefined,
-    polls: 0,
-    late: 0,
-    failures: 0,
-    slowest: 0,
-    floor: 0,
-    flags: 0,
-    hurry: 0,
-    snapshot: undefined,
-    completed: undefined,
-    total: undefined,
-    progressAt: 0,
-    outcome: undefined,
-    outcomes: 0,
-    outcomeAt: 0,
-    history: undefined
-  }
+  wake: TimerQueue.Timer["wake"]
+) => ({
+  due: 0,
+  index: -1,
+  wake,
+  /** A run awaited together has its source only while it polls. */
+  source,
+  /** What the caller gave to name a run that is awaited together. */
+  target: undefined as unknown,
+  policy,
+  timers,
+  /** The state of a schedule that is stepped, from the first pause on. */
+  step: undefined as Step<RunSource.Snapshot<S>, SE, SR> | undefined,
+  started: timers.now(),
+  /** Wakes the fiber that sleeps, with its next step. */
+  resume: undefined as ((effect: Effect.Effect<never>) => void) | undefined,
+  next: undefined as ((loop: never) => Effect.Effect<unknown, unknown, unknown>) | undefined,
+  polls: 0,
+  /** How much later than it was due the last poll began. */
+  late: 0,
+  /** Transient failures in a row. */
+  failures: 0,
+  /** How long the slowest poll took. */
+  slowest: 0,
+  /** The time that the provider asks to wait at least. */
+  floor: 0,
+  /** See {@link flags}. */
+  flags: 0,
+  /** Above 0 once a push has proved that the run has ended. While a poll does not know of the end yet, those after it hurry. */
+  hurry: 0,
+  snapshot: undefined as RunSource.Snapshot<S> | undefined,
+  completed: undefined as number | undefined,
+  total: undefined as number | undefined,
+  progressAt: 0,
+  /** The outcome of the last poll, how many in a row had it, and how long after the start the last was; then those before. */
+  outcome: undefined as string | undefined,
+  outcomes: 0,
+  outcomeAt: 0,
+  history: undefined as Array<PollRecord> | undefined
+})
+
+/** Where a wait stands. */
+export interface Loop<S extends RunSource.Any, SE, SR> extends ReturnType<typeof make<S, SE, SR>> {}
+
+/** A loop of any kind of run. */
+export interface AnyLoop extends Omit<Loop<RunSource.Any, never, never>, "policy" | "snapshot" | "source" | "step"> {
+  readonly source: { readonly ref: RunRef }
+  readonly policy: Omit<RunSource.Policy, "schedule">
+  readonly snapshot: unknown
 }
 
 /** The fibers that listen for pushes. Hardly any wait has one, so a wait has no field for it. */
@@ -227,37 +201,3 @@ export const sharedPolicy = <P>(owner: object, settings: ReadonlyArray<object>, 
 }
 
 const policies = new WeakMap<object, unknown>()
-
-/** Makes sources that keep their ref alone. Everything else is made from the ref each time it is read. */
-export const onlyRef = <Snapshot, Success extends Snapshot, Failure extends Snapshot, E extends RunSource.PollError, R>(
-  make: (ref: RunRef) => RunSource.RunSource<Snapshot, Success, Failure, E, R>
-): (ref: RunRef) => RunSource.RunSource<Snapshot, Success, Failure, E, R> => {
-  class OnlyRef implements RunSource.RunSource<Snapshot, Success, Failure, E, R> {
-    readonly ref: RunRef
-    constructor(ref: RunRef) {
-      this.ref = ref
-    }
-    get retrieve() {
-      return make(this.ref).retrieve
-    }
-    get classify() {
-      return make(this.ref).classify
-    }
-    get status() {
-      return make(this.ref).status
-    }
-    get unchanged() {
-      return make(this.ref).unchanged
-    }
-    get pushed() {
-      return make(this.ref).pushed
-    }
-    get isPushProof() {
-      return make(this.ref).isPushProof
-    }
-    get longest() {
-      return make(this.ref).longest
-    }
-  }
-  return (ref) => new OnlyRef(ref)
-}

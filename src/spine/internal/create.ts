@@ -74,68 +74,43 @@ const checkParams = (
   Effect.gen(function*() {
     const operation = "runs.create"
     const params = yield* Options.copyRequired(operation, "params", given, paramNames)
-    const parts: Array<Multipart.Part> = []
-    const text = (parameter: string, value: unknown, isRequired = false) => {
-      if (value === undefined && !isRequired) return Effect.void
-      if (typeof value !== "string" || isRequired && value.trim() === "") {
-        return badRequest({
-          operation,
-          parameter,
-          message: `${parameter} is ${quote(value)}; it must be text${isRequired ? " that is not blank" : ""}.`
-        })
-      }
-      parts.push({ name: parameter, value })
-      return Effect.void
+    const { agent_instructions, prompt, template, webhook_url } = params
+    const wrong = (parameter: string, message: string) => badRequest({ operation, parameter, message })
+    if (!Predicate.isString(prompt) || prompt.trim() === "") {
+      return yield* wrong("prompt", `prompt is ${quote(prompt)}; it must be text that is not blank.`)
     }
-    yield* text("prompt", params.prompt, true)
-    if (params.template !== undefined && !Wire.Template.literals.includes(params.template)) {
-      return yield* badRequest({
-        operation,
-        parameter: "template",
-        message: `${quote(params.template)} is not a template. There are: ${Wire.Template.literals.join(", ")}.`
-      })
+    yield* Options.checkKind(operation, "template", template, isOneOf(templates), `one of ${templates.join(", ")}`)
+    yield* Options.checkKind(operation, "blocks", params.blocks, Array.isArray, "an array of block types")
+    const blocks = params.blocks === undefined ? undefined : Array.from(params.blocks)
+    if (blocks?.length === 0) return yield* wrong("blocks", "blocks is empty. Leave it out, or name one block type.")
+    const unknown = blocks?.findIndex((block) => !isOneOf(blockTypes)(block)) ?? -1
+    if (unknown !== -1) {
+      const message = `blocks[${unknown}] is ${quote(blocks![unknown])}; it must be one of ${blockTypes.join(", ")}.`
+      return yield* wrong("blocks", message)
     }
-    yield* text("template", params.template)
-    if (params.blocks !== undefined) {
-      const wrong = (message: string) => badRequest({ operation, parameter: "blocks", message })
-      if (!Array.isArray(params.blocks)) {
-        return yield* wrong(
-          `blocks is ${quote(params.blocks)}; it must be an array of block types, such as ["${
-            Wire.BlockType.literals[0]
-          }"].`
-        )
-      }
-      const blocks: ReadonlyArray<Wire.BlockType> = Array.from(params.blocks)
-      if (blocks.length === 0) return yield* wrong("blocks is empty. Leave it out, or name one block type.")
-      const unknown = blocks.findIndex((block) => !Wire.BlockType.literals.includes(block))
-      if (unknown !== -1) {
-        return yield* wrong(
-          `blocks[${unknown}] is ${quote(blocks[unknown])}, which is not a block type. There are: ${
-            Wire.BlockType.literals.join(", ")
-          }.`
-        )
-      }
-      parts.push({ name: "blocks", value: JSON.stringify(blocks) })
-    }
-    yield* text("agent_instructions", params.agent_instructions)
-    yield* Options.checkUrl(operation, "webhook_url", params.webhook_url)
-    yield* text("webhook_url", params.webhook_url)
-    const files: unknown = params.files ?? []
-    if (!Predicate.isIterable(files) || typeof files === "string" || Binary.isBytes(files)) {
-      return yield* badRequest({
-        operation,
-        parameter: "files",
-        message: `files is ${quote(files)}; it must be an array of files.`
-      })
-    }
+    yield* Options.checkKind(operation, "agent_instructions", agent_instructions, Predicate.isString, "text")
+    yield* Options.checkUrl(operation, "webhook_url", webhook_url)
+    const texts = { prompt, template, blocks: blocks && JSON.stringify(blocks), agent_instructions, webhook_url }
+    const parts: Array<Multipart.Part> = Object.entries(texts).flatMap(([name, value]) =>
+      value === undefined ? [] : [{ name, value }]
+    )
+    const files = params.files ?? []
+    yield* Options.checkKind(operation, "files", files, isList, "an array of files")
     let index = 0
-    for (const file of files as Iterable<FileInput.FileInput>) {
+    for (const file of files) {
       const ready = yield* FileInput.normalize(operation, file, ++index)
       if (!skipFileValidation) yield* FileLimits.check(operation, "files", ready, limits)
       parts.push({ name: "files", file: ready })
     }
     return parts
   }).pipe((check) => Options.reading("runs.create", "params", () => check))
+
+const templates = Wire.Template.literals
+const blockTypes = Wire.BlockType.literals
+const isOneOf = (words: ReadonlyArray<string>) => (value: unknown): boolean => words.includes(value as string)
+
+const isList = (value: unknown): boolean =>
+  Predicate.isIterable(value) && typeof value !== "string" && !Binary.isBytes(value)
 
 const decodeCreated = Wire.decodeAnswer(Wire.CreateRunResponse)
 

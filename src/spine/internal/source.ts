@@ -3,14 +3,14 @@ import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import type * as Http from "../../internal/http/call.ts"
-import { onlyRef } from "../../internal/polling/sleepingRun.ts"
 import type * as RunRef from "../../internal/ref.ts"
 import type { Answer, RunSource } from "../../RunSource.ts"
 import type { RequestError } from "../../RunError.ts"
 import type * as Webhooks from "../../internal/webhookHub.ts"
 import * as Wire from "../SpineSchema.ts"
+import { about } from "./about.ts"
 
 /**
  * The name of this provider in a `RunRef`.
@@ -23,19 +23,39 @@ export const provider = "spine"
 /** The kind of run that Spine has. */
 export interface Source extends RunSource<Wire.Run, Wire.CompletedRun | Wire.PartialRun, Wire.FailedRun> {}
 
-/** Makes the source of a run. */
-export const make = (api: Http.Api, webhooks: Webhooks.Service | undefined): (ref: RunRef.RunRef) => Source =>
-  onlyRef((ref) => ({
-    ref,
-    pushed: webhooks === undefined ? undefined : (after) => webhooks.ended(provider, ref.id, after),
-    // Spine signs its webhooks
-    isPushProof: true,
-    retrieve: Effect.suspend(() => retrieve(api, ref, true)),
-    classify,
-    status: statusOf,
-    unchanged,
-    longest: api.longest
-  }))
+/** Makes what makes the source of a run. A source keeps its ref alone, so that a sleeping run is small. */
+export const make = (api: Http.Api, webhooks: Webhooks.Service | undefined): (ref: RunRef.RunRef) => Source => {
+  class RunOf implements Source {
+    readonly ref: RunRef.RunRef
+    constructor(ref: RunRef.RunRef) {
+      this.ref = ref
+    }
+    get retrieve() {
+      return retrieve(api, this.ref, true)
+    }
+    get pushed() {
+      return webhooks === undefined ? undefined : (after: number) => webhooks.ended(provider, this.ref.id, after)
+    }
+    /** Spine signs its webhooks. */
+    get isPushProof() {
+      return true
+    }
+    get longest() {
+      return api.longest
+    }
+    status(run: Wire.Run): string {
+      return run.status === "unknown" ? run.provider_status : run.status
+    }
+    /** The time a run has taken changes with every poll, and tells nothing new; `raw` has it, too. */
+    unchanged(previous: Wire.Run, next: Wire.Run): boolean {
+      return Equal.equals(withoutClock(previous), withoutClock(next))
+    }
+    classify(run: Wire.Run): ReturnType<Source["classify"]> {
+      return classify(run)
+    }
+  }
+  return (ref) => new RunOf(ref)
+}
 
 /** Asks for a run once. */
 export const retrieve = (
@@ -46,12 +66,7 @@ export const retrieve = (
   api.call({
     operation: "runs.retrieve",
     request: HttpClientRequest.get(`/v1/run/${ref.id}`),
-    decode: (body) =>
-      Effect.flatMap(decodeRun(body), (run) =>
-        run.run_id.toLowerCase() === ref.id.toLowerCase()
-          ? Effect.succeed(run)
-          // Promise 9: a response about another run, as of a cache, says nothing of this one
-          : Effect.as(decodeRunOf(ref.id)(body), run)),
+    decode: about("run_id", ref.id, decodeRun),
     ref,
     isPoll
   })
@@ -69,8 +84,6 @@ const decodeRun = (body: unknown): Effect.Effect<Wire.Run, Schema.SchemaError> =
         : run
   )
 
-const decodeRunOf = (id: string) => Wire.decodeAnswer(Schema.Struct({ run_id: Schema.Literal(id) }))
-
 const classify: Source["classify"] = (run) => {
   switch (run.status) {
     case "completed":
@@ -87,12 +100,6 @@ const classify: Source["classify"] = (run) => {
       return { _tag: "Pending" }
   }
 }
-
-const statusOf: Source["status"] = (run) => run.status === "unknown" ? run.provider_status : run.status
-
-/** The time a run has taken changes with every poll, and tells nothing new; `raw` has it, too. */
-const unchanged = (previous: Wire.Run, next: Wire.Run): boolean =>
-  Equal.equals(withoutClock(previous), withoutClock(next))
 
 const withoutClock = (run: Wire.Run): object => {
   // A run whose status is not known keeps its progress as it came

@@ -1,0 +1,19 @@
+/** Responses that must be about what was asked for. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { decodeAnswer } from "../SpineSchema.ts"
+
+/**
+ * Decodes a response about the id that was asked for, in any case. A response about another id, such as one from a cache, says
+ * nothing about this one (promise 9).
+ */
+export const about = <Name extends string, A extends { readonly [N in Name]: string }>(
+  name: Name,
+  id: string,
+  decode: (body: unknown) => Effect.Effect<A, Schema.SchemaError>
+) =>
+(body: unknown): Effect.Effect<A, Schema.SchemaError> =>
+  Effect.tap(decode(body), (value) =>
+    value[name].toLowerCase() === id.toLowerCase()
+      ? Effect.void
+      : decodeAnswer(Schema.Struct({ [name]: Schema.Literal(id) }))(body))
