@@ -38,7 +38,7 @@ const features: ReadonlyArray<Feature> = [
   { name: "requests: retries, redirects, decoding, errors with advice", modules: /internal\/http\// },
   {
     name: "errors and refs",
-    modules: /RunError|taggedError|internal\/ref$|RunRef|runFailed|internal\/id$|tela\/internal\/ref$/
+    modules: /RunError|requestError|taggedError|internal\/ref$|RunRef|runFailed|internal\/id$|tela\/internal\/ref$/
   },
   {
     name: "arguments checked before a request",
@@ -50,7 +50,7 @@ const features: ReadonlyArray<Feature> = [
     name: "polling: schedules, one loop, shared and joint waits",
     modules: /internal\/polling\/|Polling$|dist\/Run$|RunSource|tela\/internal\/policy/
   },
-  { name: "webhooks that wake a wait", modules: /Webhooks|internal\/pace/ },
+  { name: "webhooks that wake a wait", modules: /Webhooks|internal\/webhookHub/ },
   {
     name: "Tela's tasks, versions, vault and lists",
     modules: /TelaVault|TelaVersions|TelaTasks|TelaCompletionRuns|TelaPage|internal\/(?:tasks|paginate|get)$/
