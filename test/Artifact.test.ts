@@ -99,14 +99,14 @@ describe("writing an artifact to a file", () => {
   const toFile = (body: () => BodyInit, size?: number) =>
     Artifact.toFile(options(body), source(size), { directory: "x" })
 
-  it.effect("a disk that is slow is not taken for a server that is silent", () =>
+  it.effect("a slow disk is not taken for a silent server", () =>
     Effect.gen(function*() {
       const { layer, log } = slow(Effect.sleep("10 minutes"))
       success(yield* finish(Effect.provide(toFile(inChunks(bytes(3 * mebibyte), [65_536])), layer)))
       assert.deepStrictEqual(log, ["write", "written", "write", "written", "write", "written", "close", "rename"])
     }))
 
-  it.effect("the file is not closed under a write when the download is interrupted", () =>
+  it.effect("an interruption waits for the write under way before it closes the file", () =>
     Effect.gen(function*() {
       const { layer, log } = slow(Effect.sleep("5 seconds"))
       const fiber = yield* Effect.forkChild(Effect.provide(toFile(silentAfter(mebibyte)), layer))
@@ -121,7 +121,7 @@ describe("writing an artifact to a file", () => {
       assert.deepStrictEqual(log, ["write", "written", "close", "remove"])
     }))
 
-  it.effect("a disk that is full ends it, and nothing is left", () =>
+  it.effect("a full disk fails the download, and no part of the file remains", () =>
     Effect.gen(function*() {
       const full = PlatformError.systemError({ _tag: "Unknown", module: "FileSystem", method: "writeAll" })
       const { layer, log } = slow(Effect.fail(full))

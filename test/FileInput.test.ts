@@ -17,7 +17,7 @@ const read = (data: FileInput.UploadFile["data"]): Effect.Effect<Uint8Array, Run
     : Stream.mkUint8Array(data)
 
 describe("names and content types", () => {
-  it.effect("what the caller says wins", () =>
+  it.effect("a name and a type of the caller win over those of the file", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* described({
@@ -34,7 +34,7 @@ describe("names and content types", () => {
       ])
     }))
 
-  it.effect("a File's name, and its type by extension where it has none", () =>
+  it.effect("a File keeps its name, and gets a type by its extension if it has none", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* described(new File(["x"], "Table.XLSX")), [
         "Table.XLSX",
@@ -55,7 +55,7 @@ describe("names and content types", () => {
     ["application/octet-stream", new Uint8Array([0, 1, 2, 255]), ""]
   ]
   for (const [type, data, extension] of sniffed) {
-    it.effect(`the first bytes tell ${type}, and it tells the extension of a file without a name`, () =>
+    it.effect(`the first bytes identify ${type}, which gives the extension of a file without a name`, () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* described(data, 3), [`file-3${extension}`, type, data.length])
         assert.deepStrictEqual(yield* described(new Blob([data as BlobPart]), 3), [
@@ -78,7 +78,7 @@ describe("names and content types", () => {
       assert.deepStrictEqual(yield* described({ data, size: 3, filename: "a" }), ["a", "application/octet-stream", 3])
     }))
 
-  it.effect("text that is cut within a character is text", () =>
+  it.effect("bytes that end within a character are still recognised as text", () =>
     Effect.gen(function*() {
       const [, type] = yield* described(bytes("a" + "é".repeat(400)))
       assert.strictEqual(type, "text/plain")
@@ -102,7 +102,7 @@ describe("names and content types", () => {
   }
 
   it.effect.prop(
-    "no name holds what could end a header, and no type but a media type",
+    "a name is sent without characters that could end a header, and a type only if it is a media type",
     [Schema.String, Schema.String],
     ([filename, contentType]) =>
       Effect.gen(function*() {
@@ -136,7 +136,7 @@ describe("fromPath", () => {
       assert.deepStrictEqual(yield* read(upload.data), content)
     })).pipe(Effect.provide(NodeFileSystem.layer)))
 
-  it.effect("says which file is not there, and what is no file", () =>
+  it.effect("names a file that does not exist, and a path that is not a file", () =>
     Effect.gen(function*() {
       const missing = yield* Effect.flip(FileInput.fromPath("/nowhere/paper.pdf"))
       assert.instanceOf(missing, RunError.FileInputError)
@@ -148,7 +148,7 @@ describe("fromPath", () => {
       assert.include(slash.message, "/tmp/ could not be read (/tmp/ is not a file but a directory)")
     }).pipe(Effect.provide(NodeFileSystem.layer)))
 
-  it.effect("says what a path is that is none", () =>
+  it.effect("names a value that is not a path", () =>
     Effect.gen(function*() {
       for (
         const [path, says] of [

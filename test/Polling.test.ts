@@ -88,7 +88,7 @@ describe("schedules", () => {
   )
 
   it.effect.prop(
-    "give the same delays whether they are stepped or asked",
+    "give the same delays whether they are stepped or called as a function",
     [Positive, Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4 })), Schema.String],
     ([millis, factor, seed]) =>
       Effect.gen(function*() {
@@ -109,7 +109,7 @@ describe("schedules", () => {
       })
   )
 
-  it.effect("make asks its function about the run", () =>
+  it.effect("make passes the state of the run to its function", () =>
     Effect.gen(function*() {
       const eager = Polling.make(({ progress }) =>
         progress !== undefined && progress.completed >= progress.total * 0.9 ? "5 seconds" : "30 seconds"
@@ -122,7 +122,7 @@ describe("schedules", () => {
       assert.deepStrictEqual(all, [30_000, 5000, 5000, 5000])
     }))
 
-  it.effect("make takes what is negative for zero, and what is not a number for a minute", () =>
+  it.effect("make reads a negative delay as zero, and one that is not a number as a minute", () =>
     Effect.gen(function*() {
       for (const nothing of [-1, Number.NEGATIVE_INFINITY, Duration.millis(-5)]) {
         assert.deepStrictEqual(yield* delays(Polling.make(() => nothing), 2), [0, 0])
@@ -132,7 +132,7 @@ describe("schedules", () => {
       assert.deepStrictEqual(yield* delays(Polling.make(() => Infinity), 1), [Infinity])
     }))
 
-  it.effect("combine as any schedule does, and then carry no function", () =>
+  it.effect("combine like any schedule, and no longer carry their function then", () =>
     Effect.gen(function*() {
       const twice = Polling.fixed("1 second").pipe(Schedule.upTo({ times: 2 }))
       const backoff = Polling.backoff({ initial: "2 seconds", jitter: false })
@@ -176,7 +176,7 @@ describe("schedules", () => {
     assert.throws(() => Polling.make(undefined as never), TypeError, /^delay is undefined; it must be a function/)
   })
 
-  it("take what a function returns for a minute if it is no duration, as of an async function", () => {
+  it("read the result of a function as a minute if it is not a duration, as with an async function", () => {
     for (const returned of [Promise.resolve(1), {}, { second: 5 }, new Date(), "soon", null, Number.NaN]) {
       const delay = delayOf(Polling.make(() => returned as never)) ?? assert.fail("it carries no function")
       assert.strictEqual(delay(state, 0), 60_000, String(returned))
@@ -224,7 +224,7 @@ describe("adaptive", () => {
   const Millis = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000_000 }))
 
   it.effect.prop(
-    "stays between its floor and its ceiling, whatever it is told",
+    "stays between its floor and its ceiling for any state",
     [Anything, Anything, Anything, Anything, Anything, Share, Millis, Millis],
     ([age, since, estimate, completed, total, random, lateness, bound]) =>
       Effect.sync(() => {
@@ -262,7 +262,7 @@ describe("adaptive", () => {
     assertRising([3, 6, 12, 24].map((times) => ask({ age: times * estimate, estimate })))
   })
 
-  it("is the more frequent the more of the tasks are done, and slows down when they take longer", () => {
+  it("polls more often as tasks complete, and slows down when they take longer", () => {
     const known = { age: 600, of: 12 }
     for (const estimate of [undefined, 900] as const) {
       const estimated = estimate === undefined ? known : { ...known, estimate }
@@ -272,7 +272,7 @@ describe("adaptive", () => {
     assert.isBelow(ask({ ...known, estimate: 900, done: 11 }), 5)
   })
 
-  it("goes by the estimate again when the progress is stuck", () => {
+  it("returns to the estimate when progress stalls", () => {
     const estimate = 900
     const alone = ask({ age: 900, estimate })
     for (const done of [0, 3, 8]) {
@@ -283,7 +283,7 @@ describe("adaptive", () => {
     }
   })
 
-  it("takes the run to be as old as the wait where its creation is unknown, or seems to lie ahead", () => {
+  it("uses the age of the wait if the creation time is unknown or in the future", () => {
     const delay = delayOf(Polling.adaptive({ jitter: false }))!
     const known: Polling.PollState = { ...state, elapsed: Duration.seconds(900), estimate: Duration.seconds(900) }
     assert.strictEqual(delay(known, 0), delay({ ...known, age: Duration.seconds(900) }, 0))
@@ -302,7 +302,7 @@ describe("adaptive", () => {
     assertRising([6, 12, 24].map((hours) => ask({ age: hours * 3600 }, { pastDurations })))
   })
 
-  it("polls less the later it may be", () => {
+  it("polls less for a longer target latency", () => {
     for (const known of [{}, { age: 300 }, { age: 900, estimate: 900 }, { age: 600, done: 9, of: 12 }]) {
       assertRising([0.5, 2.5, 10, 60].map((lateness) => ask(known, { targetLatency: lateness * 1000 })))
     }
@@ -342,7 +342,7 @@ describe("adaptive", () => {
     ([one, other]) => Math.sqrt(-2 * Math.log(1 - one)) * Math.cos(2 * Math.PI * other)
   )
 
-  it.effect("is as late as it was asked to be, on average, and polls less than a fixed interval that is", () =>
+  it.effect("meets its target latency on average, with fewer polls than a fixed interval of the same latency", () =>
     Effect.gen(function*() {
       const runs = yield* Effect.forEach(
         Array.from({ length: 400 }),
@@ -361,7 +361,7 @@ describe("adaptive", () => {
       assert.isBelow(taught.polls, 0.8 * 957 / 5)
     }).pipe(Random.withSeed("lateness")))
 
-  it.effect("with progress, needs less than a third of the polls of a fixed interval that is as late", () =>
+  it.effect("needs less than a third of the polls of a fixed interval of the same latency when progress is known", () =>
     Effect.gen(function*() {
       const runs = yield* Effect.forEach(Array.from({ length: 400 }), () =>
         Effect.gen(function*() {
@@ -419,7 +419,7 @@ describe("adaptive", () => {
 describe("makePolicy", () => {
   const defaults = { pollInterval: "5 seconds", timeout: "15 minutes" } as const
 
-  it.effect("fills in what is left out", () =>
+  it.effect("fills in the defaults of options that are left out", () =>
     Effect.gen(function*() {
       const policy = yield* Polling.makePolicy("test", undefined, defaults)
       assert.strictEqual(Duration.toMinutes(policy.timeout), 15)
@@ -430,7 +430,7 @@ describe("makePolicy", () => {
     }))
 
   it.effect.prop(
-    "takes any number for a duration or says that it is none",
+    "reads any number as a duration, or reports that it is not one",
     [Schema.Number],
     ([timeout]) =>
       Effect.gen(function*() {

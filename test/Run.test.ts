@@ -178,7 +178,7 @@ describe("the poll loop", () => {
       assert.deepStrictEqual(error.history, [{ elapsedMs: 59_900, outcome: "running", polls: 3 }])
     }))
 
-  it.effect("promise 3: a consumer that comes back after the deadline is told of that, and the schedule is not asked", () =>
+  it.effect("promise 3: a consumer that returns after the deadline gets a RunTimeoutError, and the schedule is not stepped", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted(["running"])
       const planned: Array<number> = []
@@ -200,7 +200,7 @@ describe("the poll loop", () => {
       assert.deepStrictEqual(planned, [0])
     }))
 
-  it.effect("promise 3: tells the last snapshot even if the poll after it never ended", () =>
+  it.effect("promise 3: shows the last snapshot even if the poll after it never ended", () =>
     Effect.gen(function*() {
       const seen = { status: "running", done: 3 }
       const { source } = scripted([seen, seen, { reply: "done", takes: "2 hours" }])
@@ -209,7 +209,7 @@ describe("the poll loop", () => {
       assert.deepStrictEqual(error.lastSnapshot, seen)
     }))
 
-  it.effect("promise 3: leaves the last poll as much time as polls have taken", () =>
+  it.effect("promise 3: leaves the last poll as much time as earlier polls have taken", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted([
         { reply: "running", takes: "2 seconds" },
@@ -234,7 +234,7 @@ describe("the poll loop", () => {
       assert.deepStrictEqual(interrupted, [1])
     }))
 
-  it.effect("promise 3: waits for ever with an infinite timeout", () =>
+  it.effect("promise 3: has no deadline with an infinite timeout", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted(["running"])
       const fiber = yield* Effect.forkChild(
@@ -246,7 +246,7 @@ describe("the poll loop", () => {
       yield* Fiber.interrupt(fiber)
     }))
 
-  it.effect("promise 3: recounts what polls returned, those in a row as one, and the last of many only", () =>
+  it.effect("promise 3: lists the latest poll results, with equal ones in a row as one", () =>
     Effect.gen(function*() {
       const minute = { pollInterval: "1 second", timeout: "1 minute" } as const
       const steady = failure(
@@ -282,7 +282,7 @@ describe("the poll loop", () => {
       }
     }))
 
-  it.effect("promise 4: survives as many failures in a row as the budget has, and any answer fills it up", () =>
+  it.effect("promise 4: survives as many failures in a row as the error budget allows, and any answer refills it", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted([serverError, serverError, "running", serverError, serverError, "done"])
       const exit = yield* finish(Run.wait(source, yield* policy({ errorBudget: 2 })))
@@ -290,7 +290,7 @@ describe("the poll loop", () => {
       assert.strictEqual(asked.length, 6)
     }))
 
-  it.effect("promise 4: fails with the error that overspends the budget", () =>
+  it.effect("promise 4: fails with the error that exceeds the error budget", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted(["running", serverError])
       const error = failure(yield* finish(Run.wait(source, yield* policy({ errorBudget: 2 }))))
@@ -313,14 +313,14 @@ describe("the poll loop", () => {
       }))
   }
 
-  it.effect("promise 4: takes 404 for replica lag soon after the creation, without spending the budget", () =>
+  it.effect("promise 4: reads a 404 soon after the creation as replica lag, which costs no error budget", () =>
     Effect.gen(function*() {
       const { source } = scripted([notFound, notFound, notFound, "running", "done"])
       const exit = yield* finish(Run.wait(source, yield* policy({ errorBudget: 0 })))
       assert.isTrue(Exit.isSuccess(exit))
     }))
 
-  it.effect("promise 4: takes 404 at its word after the grace period", () =>
+  it.effect("promise 4: fails on a 404 after the grace period", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted([notFound])
       const exit = yield* finish(Run.wait(source, yield* policy({ notFoundGrace: "12 seconds" })))
@@ -328,7 +328,7 @@ describe("the poll loop", () => {
       assert.deepStrictEqual(asked, [0, 5000, 10_000, 15_000])
     }))
 
-  it.effect("promise 4: takes 404 at its word for a run whose creation time is not known", () =>
+  it.effect("promise 4: fails on a 404 for a run whose creation time is unknown", () =>
     Effect.gen(function*() {
       const { source } = scripted([notFound])
       const { createdAt: _, ...ref } = source.ref
@@ -336,7 +336,7 @@ describe("the poll loop", () => {
       assert.strictEqual(failure(exit), notFound)
     }))
 
-  it.effect("promise 4: a notFoundGrace that is given counts from the first poll where the creation time is not known", () =>
+  it.effect("promise 4: a notFoundGrace option counts from the first poll if the creation time is unknown", () =>
     Effect.gen(function*() {
       const patient = scripted([notFound, notFound, notFound, "running", "done"])
       const { createdAt: _, ...ref } = patient.source.ref
@@ -355,7 +355,7 @@ describe("the poll loop", () => {
       assert.strictEqual(none.asked.length, 1)
     }))
 
-  it.effect("promise 5: does not take an unknown status for an end, shows it, and keeps to the schedule and the deadline", () =>
+  it.effect("promise 5: an unknown status is shown and does not end the wait, which keeps its schedule and deadline", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted(["running", "paused-by-moonlight"])
       const seen: Array<Snapshot> = []
@@ -370,7 +370,7 @@ describe("the poll loop", () => {
       assert.deepStrictEqual(asked, [0, 5000, 10_000, 11_900])
     }))
 
-  it.effect("promise 6: asks no more after interruption, asleep or in a poll", () =>
+  it.effect("promise 6: sends no request after an interruption, asleep or during a poll", () =>
     Effect.gen(function*() {
       const asleep = scripted(["running"])
       const fiber = yield* Effect.forkChild(Run.wait(asleep.source, yield* policy()))
@@ -386,7 +386,7 @@ describe("the poll loop", () => {
       assert.deepStrictEqual(polling.interrupted, [1])
     }))
 
-  it.effect("promise 6: asks no more after the terminal snapshot", () =>
+  it.effect("promise 6: sends no request after the terminal snapshot", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted(["running", "done"])
       yield* finish(Run.wait(source, yield* policy()))
@@ -432,7 +432,7 @@ describe("the poll loop", () => {
       assert.strictEqual(asked.length, 3)
     }))
 
-  it.effect("promise 7: tells every waiter of a failed run, and of a failed loop", () =>
+  it.effect("promise 7: every waiter gets the failed run, and the failure of the loop", () =>
     Effect.gen(function*() {
       const failed = yield* Run.share(scripted(["running", "failed"]).source, yield* policy())
       const [one, two] = yield* Effect.all([Effect.forkChild(failed.wait), Effect.forkChild(failed.settle)])
@@ -446,7 +446,7 @@ describe("the poll loop", () => {
       for (const fiber of fibers) assert.strictEqual(failure<unknown, unknown>(fiber.pollUnsafe()!), notFound)
     }))
 
-  it.effect("promise 8: watch repeats nothing, and ends with the terminal snapshot even if the run failed", () =>
+  it.effect("promise 8: watch emits each change once, and ends with the terminal snapshot even if the run failed", () =>
     Effect.gen(function*() {
       const { source } = scripted([
         { status: "running", done: 1 },

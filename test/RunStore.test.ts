@@ -85,7 +85,7 @@ const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   })
 
 describe("runOnce", () => {
-  it.effect("creates a run, and gives its ref from then on without a request, even when the run has ended", () =>
+  it.effect("creates a run once, and returns its ref without a request from then on, even when the run has ended", () =>
     Effect.gen(function*() {
       const store = yield* RunStore.RunStore
       const { counter, create } = creating()
@@ -113,7 +113,7 @@ describe("runOnce", () => {
       assert.deepStrictEqual([...content.keys()], ["canvas-runs/created/a"])
     }))
 
-  it.effect("lets all who run the same key at the same time have one run", () =>
+  it.effect("concurrent calls with one key share one run", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       const { get, runOnce, unfinished } = yield* store
@@ -135,7 +135,7 @@ describe("runOnce", () => {
       assert.deepStrictEqual([...content.keys()], ["canvas-runs/created/a"])
     }))
 
-  it.effect("lets different keys go side by side", () =>
+  it.effect("calls with different keys run concurrently", () =>
     Effect.gen(function*() {
       const { runOnce } = yield* RunStore.RunStore
       const { create } = creating(() => Effect.delay(Effect.succeed({ ref: refOf("run") }), "1 second"))
@@ -170,7 +170,7 @@ describe("runOnce", () => {
       assert.strictEqual(counter.count, 1)
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
-  it.effect("gives the ref to a caller that cannot be interrupted, even if that was tried during the create", () =>
+  it.effect("returns the ref to an uninterruptible caller, even if an interruption was requested during the create", () =>
     Effect.gen(function*() {
       const { runOnce } = yield* RunStore.RunStore
       const { create } = creating(() => Effect.delay(Effect.succeed({ ref: refOf("run-1") }), "1 second"))
@@ -185,7 +185,7 @@ describe("runOnce", () => {
       assert.deepStrictEqual(exit, Exit.succeed(refOf("run-1")))
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
-  it.effect("does not make those wait who are interrupted while another one creates", () =>
+  it.effect("a caller that is interrupted while another one creates ends at once", () =>
     Effect.gen(function*() {
       const { runOnce } = yield* RunStore.RunStore
       const { counter, create } = creating(() => Effect.delay(Effect.succeed({ ref: refOf("run-1") }), "1 minute"))
@@ -218,7 +218,7 @@ describe("runOnce", () => {
     ["a refused connection", Object.assign(new Error("refused"), { code: "ECONNREFUSED" })]
   ]
   for (const [what, answer] of answers) {
-    it.effect(`frees the key after a create that met ${what}, which surely made no run`, () =>
+    it.effect(`frees the key after a create that failed with ${what}, which surely made no run`, () =>
       Effect.gen(function*() {
         const { content, store } = makeDisk()
         const { runOnce } = yield* store
@@ -263,7 +263,7 @@ describe("runOnce", () => {
     ["an interruption from within", Effect.interrupt]
   ]
   for (const [name, failing] of inDoubt) {
-    it.effect(`keeps the key after ${name}, until somebody chooses`, () =>
+    it.effect(`keeps the key after ${name}, until the caller decides`, () =>
       Effect.gen(function*() {
         const { runOnce } = yield* RunStore.RunStore
         const { counter, create } = creating((count) =>
@@ -282,7 +282,7 @@ describe("runOnce", () => {
       }).pipe(Effect.provide(RunStore.layerMemory)))
   }
 
-  it.effect("keeps the key after a create that was refused, and met a defect beside that", () =>
+  it.effect("keeps the key after a create that failed with a refusal and a defect at once", () =>
     Effect.gen(function*() {
       const { get, runOnce } = yield* RunStore.RunStore
       const refused = createOn(Spine, () => Response.json({ success: false, error: "no key" }, { status: 401 }))
@@ -482,7 +482,7 @@ describe("runOnce", () => {
       }
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
-  it.effect("does not take a refusal of the second try for an answer about the first", () =>
+  it.effect("a refusal of the second try decides nothing about the first", () =>
     Effect.gen(function*() {
       const { get, runOnce } = yield* RunStore.RunStore
       const refused = createOn(Spine, () => new Response(null, { status: 429 }))
@@ -526,7 +526,7 @@ describe("what the provider's clients make", () => {
       assert.deepStrictEqual(yield* unfinished, [])
     }).pipe(Effect.provide(spine)))
 
-  it.effect("is found at the provider after a lost answer, and attached", () =>
+  it.effect("is found at the provider after a lost response, and attached", () =>
     Effect.gen(function*() {
       const { attach, runOnce } = yield* RunStore.RunStore
       const spine = yield* Spine.SpineClient
@@ -667,7 +667,7 @@ describe("the end of a run", () => {
     ["a defect", Effect.die("bug"), false]
   ]
   for (const [name, wait, isEnd] of outcomes) {
-    it.effect(`track takes ${name} ${isEnd ? "for the end" : "for a wait that is to be done again"}`, () =>
+    it.effect(`track reads ${name} as ${isEnd ? "the end of the run" : "a wait to repeat"}`, () =>
       Effect.gen(function*() {
         const { get, runOnce, track, unfinished } = yield* RunStore.RunStore
         yield* runOnce("a", creating().create)
@@ -686,7 +686,7 @@ describe("the end of a run", () => {
       ["fails with the end of its run", Effect.fail(failed)]
     ] as const
   ) {
-    it.effect(`a wait that ${what} says nothing of a run that took the key meanwhile`, () =>
+    it.effect(`a wait that ${what} marks no other run that took the key meanwhile`, () =>
       Effect.gen(function*() {
         const { attach, forget, get, runOnce, track } = yield* RunStore.RunStore
         yield* runOnce("a", creating().create)
@@ -712,7 +712,7 @@ describe("the end of a run", () => {
       assert.strictEqual((yield* get("a"))?._tag, "Finished")
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
-  it.effect("is marked once, and only of a run", () =>
+  it.effect("is marked once, and only for an entry with a run", () =>
     Effect.gen(function*() {
       const { complete, get, runOnce } = yield* RunStore.RunStore
       assert.strictEqual((yield* Effect.flip(complete("a")))._tag, "BadRequestError")
@@ -726,7 +726,7 @@ describe("the end of a run", () => {
       assert.deepStrictEqual(yield* get("a"), entry)
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
-  it.effect("is no end of the entry, until that is forgotten", () =>
+  it.effect("keeps the entry until it is forgotten", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       const { complete, forget, get, runOnce } = yield* store
@@ -742,7 +742,7 @@ describe("the end of a run", () => {
     }))
 })
 
-describe("whoever looks while an entry moves on", () => {
+describe("a reader of an entry that changes", () => {
   it.effect("sees each state once and in order, in the same process and in another", () =>
     Effect.gen(function*() {
       const slowly = () => Effect.repeat(Effect.yieldNow, { times: 3 }).pipe(Effect.asVoid)
@@ -776,7 +776,7 @@ describe("whoever looks while an entry moves on", () => {
 })
 
 describe("attach", () => {
-  it.effect("brings in a run that was made elsewhere, and does not put it in the place of another", () =>
+  it.effect("stores a run that was created elsewhere, and never replaces another run", () =>
     Effect.gen(function*() {
       const { attach, complete, runOnce, unfinished } = yield* RunStore.RunStore
       const { counter, create } = creating()
@@ -794,7 +794,7 @@ describe("attach", () => {
 })
 
 describe("unfinished", () => {
-  it.effect("lists what to wait for and what to decide about, oldest first, and nothing else", () =>
+  it.effect("lists runs to wait for and creates to decide about, oldest first, and no finished ones", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       const { complete, runOnce, unfinished } = yield* store
@@ -848,7 +848,7 @@ describe("keys", () => {
       assert.sameDeepMembers(listed, keys.map((key, index) => [key, `run-${index}`]))
     })
 
-  it.effect("may be any text, and never meet, even where upper and lower case are one", () =>
+  it.effect("may be any text and never collide, even on a storage that ignores case", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       yield* everyKeyIsItsOwn(yield* store)
@@ -857,7 +857,7 @@ describe("keys", () => {
       for (const name of names) assert.match(name, /^canvas-runs\/created\/[a-z0-9_!()~-]{0,140}$/)
     }))
 
-  it.effect("stay in the directory of a file system", () =>
+  it.effect("stay inside the directory of a file system", () =>
     Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem
       const parent = yield* fs.makeTempDirectoryScoped()
@@ -867,7 +867,7 @@ describe("keys", () => {
       assert.strictEqual((yield* fs.readDirectory(`${parent}/runs`)).length, keys.length)
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
-  it.effect("that the storage mixes up are an error, and never the run of another key", () =>
+  it.effect("that the storage confuses are an error, and never return the run of another key", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       const { runOnce } = yield* store
@@ -880,7 +880,7 @@ describe("keys", () => {
 })
 
 describe("a storage that fails", () => {
-  it.effect("before the create costs no run, and leaves the key free", () =>
+  it.effect("before the create starts no run, and leaves the key free", () =>
     Effect.gen(function*() {
       let isFull = true
       const { content, store } = makeDisk({ set: () => isFull ? diskFull : Effect.void })
@@ -898,7 +898,7 @@ describe("a storage that fails", () => {
       assert.strictEqual(counter.count, 1)
     }))
 
-  it.effect("after the create hands the run over in its error, and reports the key until it is attached", () =>
+  it.effect("after the create has the run in its error, and the key is listed until the run is attached", () =>
     Effect.gen(function*() {
       let isFull = true
       const { store } = makeDisk({ set: (key) => isFull && key.includes("created") ? diskFull : Effect.void })
@@ -915,7 +915,7 @@ describe("a storage that fails", () => {
       assert.strictEqual(counter.count, 1)
     }))
 
-  it.effect("in its tidying is no failure: what stays does no harm", () =>
+  it.effect("while it removes old files is not reported: the files that stay do no harm", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk({ remove: () => diskFull })
       const { complete, forget, get, runOnce, unfinished } = yield* store
@@ -930,7 +930,7 @@ describe("a storage that fails", () => {
       assert.strictEqual(error.reason, "storage")
     }))
 
-  it.effect("in reading is an error that says so", () =>
+  it.effect("while it reads is an error that names the read", () =>
     Effect.gen(function*() {
       const { store } = makeDisk({ get: () => diskFull })
       const { counter, create } = creating()
@@ -942,7 +942,7 @@ describe("a storage that fails", () => {
     }))
 })
 
-describe("an entry that is not ours", () => {
+describe("an entry that this version cannot read", () => {
   const entries: ReadonlyArray<readonly [string, unknown, string]> = [
     ["of a newer version", { version: 2, key: "a", anything: true }, "newer version"],
     ["of somebody else", { hello: "world" }, "not one of canvas-runs"],
@@ -1042,7 +1042,7 @@ describe("errors of the store", () => {
       }
     }))
 
-  it.effect("only a ref that could not be stored is to be kept", () =>
+  it.effect("an error asks the caller to keep only a ref that could not be stored", () =>
     Effect.gen(function*() {
       const failing = (state: string) => makeDisk({ set: (key) => key.includes(state) ? diskFull : Effect.void }).store
       const intent = yield* Effect.flip((yield* failing("intent")).runOnce("a", creating().create))
@@ -1062,7 +1062,7 @@ describe("errors of the store", () => {
       assert.deepInclude(noRef, { _tag: "RunStoreError", reason: "record" })
     }))
 
-  it.effect("doubt says since when it lasts, or that nobody knows", () =>
+  it.effect("an unknown outcome names the time since when it is unknown, or that this time is unknown", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       const { runOnce } = yield* store
@@ -1079,7 +1079,7 @@ describe("errors of the store", () => {
       assert.deepStrictEqual(yield* doubtAbout("torn"), [0, "Error: the intent cannot be read"])
     }))
 
-  it.effect("what the storage does not let the store write at an end is logged, and the failure stays what it was", () =>
+  it.effect("a write that the storage refuses at the end is logged, and the original failure stays", () =>
     Effect.gen(function*() {
       const { store } = makeDisk({
         set: (key) => key.includes("finished") || key.includes("created/b") ? diskFull : Effect.void
@@ -1124,11 +1124,11 @@ describe("the span of an operation", () => {
     }).pipe(Effect.provide(RunStore.layerMemory)))
 })
 
-describe("what is left over in the storage", () => {
+describe("files that an interrupted write left in the storage", () => {
   const record = (fields: object) => JSON.stringify({ version: 1, key: "a", intendedAt: 5, ...fields })
   const ref = JSON.parse(JSON.stringify(refOf("run-1"))) as object
 
-  it.effect("an entry without a ref says no more than an intent, and one without a time of its end has that of its start", () =>
+  it.effect("an entry without a ref is read as an intent, and one without an end time gets its start time", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       const { get } = yield* store
@@ -1148,7 +1148,7 @@ describe("what is left over in the storage", () => {
       assert.deepInclude(yield* get("a"), { _tag: "Finished", intendedAt: 5, finishedAt: 9 })
     }))
 
-  it.effect("an intent that was cut has no time, and is listed under the key that its name stands for", () =>
+  it.effect("a truncated intent has no time, and is listed under the key of its file name", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       const { get, unfinished } = yield* store
@@ -1182,7 +1182,7 @@ describe("what is left over in the storage", () => {
       assert.strictEqual(content.size, 0)
     }))
 
-  it.effect("a second try leaves the intent of the first one alone", () =>
+  it.effect("a second try does not change the intent of the first one", () =>
     Effect.gen(function*() {
       let isFull = false
       const { store } = makeDisk({ set: (key) => isFull && key.includes("intent") ? diskFull : Effect.void })
@@ -1192,14 +1192,14 @@ describe("what is left over in the storage", () => {
       assert.deepStrictEqual(yield* runOnce("a", creating().create, { onUnknown: "retry" }), refOf("run-1"))
     }))
 
-  it.effect("a version that is no number is not taken for a newer one", () =>
+  it.effect("a version that is not a number is not read as a newer one", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       content.set("canvas-runs/intent/a", JSON.stringify({ version: "2", key: "a" }))
       assert.include((yield* Effect.flip((yield* store).get("a"))).message, "not one of canvas-runs")
     }))
 
-  it.effect("finished runs and other things are not read to list what is unfinished", () =>
+  it.effect("listing unfinished entries reads no finished runs and no foreign files", () =>
     Effect.gen(function*() {
       const read: Array<string> = []
       const { content, store } = makeDisk({ get: (key) => Effect.sync(() => void read.push(key)) })
@@ -1226,7 +1226,7 @@ describe("what is left over in the storage", () => {
       assert.isUndefined(yield* forget(key))
     }))
 
-  it.effect("one who comes while a second one creates after the first one's refusal waits for that one", () =>
+  it.effect("a third caller waits for the second one, which creates after the refusal of the first", () =>
     Effect.gen(function*() {
       const { runOnce } = yield* RunStore.RunStore
       const { counter, create } = creating((count) =>
@@ -1347,7 +1347,7 @@ const checkRecovery = Effect.fnUntraced(function*(world: World, where: string) {
 })
 
 describe("a process that is killed", () => {
-  it.effect("at any step, and again at any step of the next start: loses no run, creates none twice, reports all doubt", () =>
+  it.effect("at any step, and again at any step of the next start, loses no run, creates none twice, and reports each unknown outcome", () =>
     Effect.gen(function*() {
       const tally = { killed: 0, killedTwice: 0, known: 0, reported: 0 }
       const lives = (world: World) => {
@@ -1389,7 +1389,7 @@ describe("a process that is killed", () => {
     ] as const
   ) {
     for (const state of ["Unknown", "Created", "Finished"]) {
-      it.effect(`inside ${name} of what is ${state}: leaves what was, what shall be, or a doubt that is reported`, () =>
+      it.effect(`inside ${name} of an entry that is ${state} leaves the old entry, the new one, or an unknown outcome that is reported`, () =>
         Effect.gen(function*() {
           const prepared = Effect.gen(function*() {
             const world: World = { content: new Map(), runs: [] }
@@ -1428,7 +1428,7 @@ describe("a process that is killed", () => {
     }
   }
 
-  it.effect("while it writes the intent of a long key has created nothing, and says that the rest is unreadable", () =>
+  it.effect("while it writes the intent of a long key has created nothing, and the entry is reported as unreadable", () =>
     Effect.gen(function*() {
       const key = "x".repeat(500)
       const world: World = { content: new Map(), runs: [] }

@@ -38,7 +38,7 @@ const vector = {
 }
 
 describe("Spine.constructEvent", () => {
-  it.effect("takes the contract's vector, as text, bytes and buffer", () =>
+  it.effect("accepts the contract's test vector as text, bytes and a buffer", () =>
     Effect.gen(function*() {
       yield* TestClock.setTime(vector.time * 1000)
       for (const payload of [vector.body, bytes(vector.body), bytes(vector.body).slice().buffer]) {
@@ -94,7 +94,7 @@ describe("Spine.constructEvent", () => {
       }))
   }
 
-  it.effect("takes any of several signatures, as during the rotation of a secret", () =>
+  it.effect("accepts one of several signatures, as during the rotation of a secret", () =>
     Effect.gen(function*() {
       yield* TestClock.setTime(vector.time * 1000)
       const other = `v1=${"ab".repeat(32)}`
@@ -111,7 +111,7 @@ describe("Spine.constructEvent", () => {
       }
     }))
 
-  it.effect("refuses what is older, or newer, than the tolerance", () =>
+  it.effect("refuses an event that is older or newer than the tolerance", () =>
     Effect.gen(function*() {
       for (
         const [seconds, tolerance, isFine] of [
@@ -136,7 +136,7 @@ describe("Spine.constructEvent", () => {
     Effect.flatMap(Spine.signWebhook(body, secret), (header) => Spine.constructEvent(body, header, secret))
   const artifact = { id: "1", type: "png", name: "a.png", download_url: "https://x.example/a", size_bytes: 1 }
 
-  it.effect("reads events about runs, flat as they are shown or nested as they are described", () =>
+  it.effect("reads events about runs in the flat and in the nested form", () =>
     Effect.gen(function*() {
       const flat = yield* construct(
         event("run.completed", {
@@ -192,7 +192,7 @@ describe("Spine.constructEvent", () => {
       }
     }))
 
-  it.effect("leaves types of tomorrow open, and refuses a body that is not what it promises", () =>
+  it.effect("passes unknown event types through, and refuses a body that does not fit its type", () =>
     Effect.gen(function*() {
       const tomorrow = yield* construct(event("run.paused", { anything: 1 }))
       assert.deepInclude(tomorrow, { _tag: "other", type: "run.paused", object: { anything: 1 } })
@@ -203,7 +203,7 @@ describe("Spine.constructEvent", () => {
     }))
 
   it.effect.prop(
-    "never dies, whatever it is given",
+    "fails with a typed error for any argument",
     [Schema.String, Schema.String],
     ([body, header]) =>
       Effect.gen(function*() {
@@ -219,7 +219,7 @@ describe("Tela.constructEvent", () => {
   const key = Redacted.make("tela webhook secret")
   const body = JSON.stringify({ id: "1", status: "succeeded", output_content: { role: "assistant", content: "x" } })
 
-  it.effect("takes what comes with the headers that were given along, and nothing else", () =>
+  it.effect("accepts a body only with the headers that were forwarded with its execution", () =>
     Effect.gen(function*() {
       const headers = yield* Tela.webhookHeaders(key)
       const snapshot = yield* Tela.constructEvent(body, headers, key)
@@ -240,7 +240,7 @@ describe("Tela.constructEvent", () => {
       assert.strictEqual(reasonOf(yield* Effect.flip(Tela.constructEvent("{}", headers, key))), "body")
     }))
 
-  it.effect("takes the headers of any server: a record in any case, Node's with lists, or a web Headers", () =>
+  it.effect("accepts the headers of any server: a record in any case, Node's with lists, or a web Headers", () =>
     Effect.gen(function*() {
       const headers = yield* Tela.webhookHeaders(key)
       const token = headers[Tela.webhookHeader]!
@@ -261,7 +261,7 @@ describe("Tela.constructEvent", () => {
       assert.include(yield* wordsFor({}), `There is no ${Tela.webhookHeader} header.`)
     }))
 
-  it.effect("refuses a body that was parsed, and shows nothing of it", () =>
+  it.effect("refuses a parsed body, without its content in the error", () =>
     Effect.gen(function*() {
       const headers = yield* Tela.webhookHeaders(key)
       for (const payload of [JSON.parse(body), 5, null, undefined]) {
@@ -272,7 +272,7 @@ describe("Tela.constructEvent", () => {
       }
     }))
 
-  it.effect("takes a token only as it was made, and ids that are ids", () =>
+  it.effect("accepts a token only unchanged, and ids only in the form of ids", () =>
     Effect.gen(function*() {
       const headers = yield* Tela.webhookHeaders(key)
       const token = headers[Tela.webhookHeader]!
@@ -399,7 +399,7 @@ describe("webhooks and polling race", () => {
       assert.deepStrictEqual(yield* polls, [0, 60_000, 120_000, 180_000])
     }).pipe(Effect.provide(spineLayer)))
 
-  it.effect("an interval of the caller's own is kept", () =>
+  it.effect("a poll interval of the caller is kept", () =>
     Effect.gen(function*() {
       const { created, polls, spine } = yield* start("10 seconds")
       success(yield* finish(spine.runs.waitForCompletion(created, { pollInterval: "5 seconds" })))
@@ -532,7 +532,7 @@ describe("the route", () => {
       yield* Effect.promise(dispose)
     }))
 
-  it.live("answers fast, refuses what cannot prove itself, and recognises duplicate deliveries", () =>
+  it.live("answers before onEvent runs, refuses deliveries without a proof, and recognises duplicate deliveries", () =>
     Effect.gen(function*() {
       const { dispose, handler } = HttpRouter.toWebHandler(routes.pipe(Layer.provide(Webhooks.layer)), {
         disableLogger: true
@@ -641,7 +641,7 @@ describe("the wire form of Spine's events", () => {
       }
     }))
 
-  it.effect("an option that there is not is a ConfigError that names the right one", () =>
+  it.effect("an unknown option is a ConfigError that names the right one", () =>
     Effect.gen(function*() {
       const header = yield* sign("{}")
       for (const name of ["toleranceSeconds", "toleranceMs", "tolerence"]) {
@@ -652,7 +652,7 @@ describe("the wire form of Spine's events", () => {
       }
     }))
 
-  it.effect("only the three types about runs promise a run", () =>
+  it.effect("only the three event types about runs have a run", () =>
     Effect.gen(function*() {
       for (const type of ["run.completed.later", "dry-run.completed"]) {
         const event = yield* construct(JSON.stringify({ id: "evt_1", type, data: { object: { run_id: "r" } } }))
@@ -660,7 +660,7 @@ describe("the wire form of Spine's events", () => {
       }
     }))
 
-  it.effect("a result that is no object adds nothing to the run", () =>
+  it.effect("a result that is not an object adds nothing to the run", () =>
     Effect.gen(function*() {
       for (const result of ["xy", null, 3]) {
         const object = { run_id: "r", status: "completed", result }
@@ -669,7 +669,7 @@ describe("the wire form of Spine's events", () => {
       }
     }))
 
-  it.effect("a header that is no text is malformed, and one that was not passed is missing", () =>
+  it.effect("a header that is not a string is malformed, and an absent one is missing", () =>
     Effect.gen(function*() {
       const { body } = vector
       yield* TestClock.setTime(vector.time * 1000)
@@ -678,7 +678,7 @@ describe("the wire form of Spine's events", () => {
       for (const header of [7, [vector.header], {}]) assert.strictEqual(yield* reasonFor(body, header), "malformed")
     }))
 
-  it.effect("a payload that was parsed is told from one that was changed", () =>
+  it.effect("a parsed payload and a changed payload have different errors", () =>
     Effect.gen(function*() {
       yield* TestClock.setTime(vector.time * 1000)
       for (const payload of [JSON.parse(vector.body), null, 7, undefined]) {
@@ -706,7 +706,7 @@ describe("the wire form of Spine's events", () => {
       yield* Spine.constructEvent(vector.body, `${time},v1=${digits.toUpperCase()}`, secret)
     }))
 
-  it.effect("what stands behind 4096 characters of a header is not looked at", () =>
+  it.effect("a header is read up to its first 4096 characters", () =>
     Effect.gen(function*() {
       yield* TestClock.setTime(vector.time * 1000)
       const [time, signature] = vector.header.split(",")
@@ -720,7 +720,7 @@ describe("the wire form of Spine's events", () => {
       assert.include(error.message, "signed 400 seconds ago")
     }))
 
-  it.effect("a tolerance that is no duration above zero is a ConfigError that names it", () =>
+  it.effect("a tolerance that is not a duration above zero is a ConfigError that names it", () =>
     Effect.gen(function*() {
       for (const tolerance of ["soon" as never, 0, -1]) {
         const error = yield* Effect.flip(Spine.constructEvent(vector.body, vector.header, secret, { tolerance }))
@@ -748,7 +748,7 @@ describe("the wire form of Spine's events", () => {
     }))
 })
 
-describe("what a route passes on to the hub", () => {
+describe("a route and the hub", () => {
   const telaSecret = Redacted.make("tela")
 
   /** The statuses of the answers and the deliveries that reach the hub, for bodies that are posted to a route. */
@@ -781,7 +781,7 @@ describe("what a route passes on to the hub", () => {
     }))
   }
 
-  it.live("of Spine: the run, an id of the event, and whether the run has ended", () =>
+  it.live("Spine: the route delivers the run, an id of the event, and whether the run has ended", () =>
     Effect.gen(function*() {
       const object = { run_id: "r", status: "running" }
       const { deliveries } = yield* posted(
@@ -801,7 +801,7 @@ describe("what a route passes on to the hub", () => {
       ])
     }))
 
-  it.live("of Spine: the type or the status of an event says that the run has ended", () =>
+  it.live("Spine: the type or the status of an event marks the run as ended", () =>
     Effect.gen(function*() {
       const event = (type: string, status: unknown) =>
         spineRequest({ type, data: { object: { run_id: "r", ...(status === undefined ? undefined : { status }) } } })
@@ -820,7 +820,7 @@ describe("what a route passes on to the hub", () => {
       assert.deepStrictEqual(deliveries.map(({ isTerminal }) => isTerminal), cases.map(([, , ends]) => ends))
     }))
 
-  it.live("of Spine: what is older than the tolerance of the route is refused", () =>
+  it.live("Spine: the route refuses an event that is older than its tolerance", () =>
     Effect.gen(function*() {
       const request = yield* spineRequest({ type: "webhook.ping" }, Math.floor(Date.now() / 1000) - 1800)
       const route = (tolerance?: Duration.Input) => Spine.layerWebhookRoute({ path: "/hook", secret, tolerance })
@@ -828,7 +828,7 @@ describe("what a route passes on to the hub", () => {
       assert.deepStrictEqual((yield* posted(route("1 hour"), [request])).statuses, [204])
     }))
 
-  it.live("of Tela: the execution, an id that depends on the token and the body, and whether it has ended", () =>
+  it.live("Tela: the route delivers the execution, an id made of the token and the body, and whether it has ended", () =>
     Effect.gen(function*() {
       const [one, other] = [yield* Tela.webhookHeaders(telaSecret), yield* Tela.webhookHeaders(telaSecret)]
       const bodyOf = (status: string, extra?: object) => JSON.stringify({ id: "x", status, ...extra })
@@ -854,7 +854,7 @@ describe("what a route passes on to the hub", () => {
       assert.deepStrictEqual((yield* posted(limited, [{ body: bodyOf("failed"), headers: one }])).statuses, [413])
     }))
 
-  it.live("of Tela: onEvent is given the execution", () =>
+  it.live("Tela: onEvent gets the execution", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []
       const headers = yield* Tela.webhookHeaders(telaSecret)
@@ -867,7 +867,7 @@ describe("what a route passes on to the hub", () => {
     }))
 })
 
-it("a hub with a capacity that makes no sense is a RangeError that names it", () => {
+it("a hub with an invalid capacity is a RangeError that names it", () => {
   for (const capacity of [0, -1, 1.5, Number.NaN, Infinity, "x" as never]) {
     assert.throws(
       () => Webhooks.make({ capacity }),
@@ -877,7 +877,7 @@ it("a hub with a capacity that makes no sense is a RangeError that names it", ()
   }
 })
 
-describe("whose wait a Spine event wakes", () => {
+describe("a Spine event", () => {
   /** How many ends the hub knows of the run after an event about it. */
   const wakes = (type: string, object: object) =>
     Effect.gen(function*() {
@@ -898,7 +898,7 @@ describe("whose wait a Spine event wakes", () => {
       return isWoken
     })
 
-  it.live("the run's, however its id is written, and by any type whose status is an end", () =>
+  it.live("wakes the wait for its run, in any spelling of the id, and by any event type with a terminal status", () =>
     Effect.gen(function*() {
       assert.isTrue(yield* wakes("run.completed", { run_id: "AB-1" }))
       assert.isTrue(yield* wakes("run.partial", { run_id: "ab-1", status: "partial" }))
@@ -914,7 +914,7 @@ describe("whose wait a Spine event wakes", () => {
     }))
 })
 
-describe("a body that does not arrive", () => {
+describe("a webhook whose body does not arrive", () => {
   const answered = (body: ReadableStream) =>
     Effect.gen(function*() {
       const app = yield* HttpRouter.toHttpEffect(
@@ -928,7 +928,7 @@ describe("a body that does not arrive", () => {
       )
     })
 
-  it.effect("is answered 408 after half a minute when it stalls", () =>
+  it.effect("is answered 408 after half a minute when the body stalls", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(answered(new ReadableStream()), { startImmediately: true })
       yield* TestClock.adjust("29 seconds")
@@ -937,7 +937,7 @@ describe("a body that does not arrive", () => {
       assert.strictEqual(yield* Fiber.join(fiber), 408)
     }).pipe(Effect.scoped))
 
-  it.effect("is answered 400 when it breaks, which says nothing of its length", () =>
+  it.effect("is answered 400 when the body breaks off, which is not reported as too long", () =>
     Effect.gen(function*() {
       const body = new ReadableStream({ start: (controller) => controller.error(new Error("the connection broke")) })
       assert.strictEqual(yield* answered(body), 400)
@@ -1023,7 +1023,7 @@ describe("the limits of a route", () => {
       assert.strictEqual((yield* post(body, { ...headers, "content-length": "1001" })).status, 413)
     }).pipe(Effect.scoped))
 
-  it.live("a body over the limit is refused also where the server does not look at its length", () =>
+  it.live("a body over the limit is refused even if the server does not check its length", () =>
     Effect.gen(function*() {
       const headers = { "spine-signature": yield* Spine.signWebhook(body, secret) }
       const post = (maxBodyBytes: number) =>
@@ -1044,7 +1044,7 @@ describe("the limits of a route", () => {
       assert.strictEqual(yield* post(body.length - 1), 413)
     }))
 
-  it.live("what onEvent fails with is logged, and a route without it takes events all the same", () =>
+  it.live("a failure of onEvent is logged, and a route without onEvent accepts events too", () =>
     Effect.gen(function*() {
       const lines: Array<string> = []
       const logger = Logger.layer([
@@ -1086,8 +1086,8 @@ describe("the limits of a route", () => {
     }))
 })
 
-describe("what the hub remembers", () => {
-  it.live("C13: it keeps ids and no bodies, and only so many", () =>
+describe("the memory of the hub", () => {
+  it.live("C13: the hub keeps a bounded number of ids, and no bodies", () =>
     Effect.gen(function*() {
       setFlagsFromString("--expose-gc")
       const collect = runInNewContext("gc") as () => void
@@ -1107,7 +1107,7 @@ describe("what the hub remembers", () => {
       assert.isTrue(yield* hub.deliver(delivery("0", "0")), "forgotten, so it is new")
     }))
 
-  it.live("C13: ids that no provider sends are refused by the routes", () =>
+  it.live("C13: the routes refuse ids that no provider sends", () =>
     Effect.gen(function*() {
       const long = "x".repeat(1000)
       const body = JSON.stringify({

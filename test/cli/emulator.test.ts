@@ -33,7 +33,7 @@ const printed = (child: ChildProcess, pattern: RegExp) =>
 
 describe("npm run emulator", () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    it(`says where it listens, serves, and ends well on ${signal}`, async () => {
+    it(`prints its address, serves, and exits with 0 on ${signal}`, async () => {
       const child = start("--port", "0", "--speed", "1000")
       const end = ended(child)
       const output = await printed(child, /Ctrl-C/)
@@ -57,7 +57,7 @@ describe("npm run emulator", () => {
     })
   }
 
-  it("refuses a port and a speed that make no sense", async () => {
+  it("refuses an invalid port and an invalid speed", async () => {
     const codes = await Promise.all([
       ended(start("--port", "70000")),
       ended(start("--port", "0", "--speed", "0"))
@@ -65,7 +65,7 @@ describe("npm run emulator", () => {
     for (const code of codes) assert.notStrictEqual(code, 0)
   })
 
-  it("refuses a rudeness that it does not know, and names those that there are", async () => {
+  it("refuses an unknown rudeness, and lists the known ones", async () => {
     const child = start("--port", "0", "--rude", "gzip,gzap")
     let text = ""
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => text += chunk.toString())
@@ -143,7 +143,7 @@ describe("npm run emulator", () => {
     }
   })
 
-  it("F12: says where a script file is wrong", async () => {
+  it("F12: names the place of a mistake in a script file", async () => {
     const folder = await mkdtemp(join(tmpdir(), "emulator-"))
     const script = join(folder, "script.json")
     await writeFile(script, "{\"spin\":{},\"spine\":{\"runs\":[{\"outcome\":\"faild\"}]}}")

@@ -4,7 +4,7 @@ import * as ScriptFile from "../../src/cli/scriptFile.ts"
 
 const id = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
 
-it.effect("the first entry whose prompt is part of the run's prompt applies, and one without a prompt to all", () =>
+it.effect("the first entry whose prompt is part of the run's prompt applies, and one without a prompt applies to all runs", () =>
   Effect.gen(function*() {
     const file = yield* ScriptFile.decode({
       spine: { runs: [{ prompt: "report", finalOutput: "a report", duration: "1 minute" }, { finalOutput: "any" }] }
@@ -17,7 +17,7 @@ it.effect("the first entry whose prompt is part of the run's prompt applies, and
     assert.strictEqual(script({ prompt: "anything" }).estimatedDuration, "10 seconds")
   }))
 
-it.effect("a run or canvas that no entry names does as the emulator does", () =>
+it.effect("a run or canvas without an entry behaves as the emulator does by default", () =>
   Effect.gen(function*() {
     const none = yield* ScriptFile.decode({})
     assert.strictEqual(ScriptFile.spineScript(none, "10 seconds")({ prompt: "anything" }).finalOutput, undefined)
@@ -51,7 +51,7 @@ it.effect("a canvas whose output is an object has a structured output, and one w
     assert.deepStrictEqual(structured!.structuredOutput, schema)
   }))
 
-it.effect("a member that means nothing is refused, as it is a typo", () =>
+it.effect("an unknown member is refused as a typo", () =>
   Effect.gen(function*() {
     for (
       const file of [

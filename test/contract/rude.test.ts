@@ -37,13 +37,15 @@ describe("the contract, on a server that is rude", { timeout: 120_000 }, () => {
   }
 
   for (const transport of ["memory", "fetch", "undici"] as const) {
-    it.live(`about everything at once: ${transport}`, () => all(transport, Rude.all))
-    if (isFull || transport !== "memory") it.live(`about nothing: ${transport}`, () => all(transport, Rude.none))
+    it.live(`about everything at once keeps the contract: ${transport}`, () => all(transport, Rude.all))
+    if (isFull || transport !== "memory") {
+      it.live(`about nothing keeps the contract: ${transport}`, () => all(transport, Rude.none))
+    }
   }
 
   const count = isFull ? 200 : sampleSeed === undefined ? 3 : 12
   const seeds = Array.from({ length: count }, (_, index) => (sampleSeed ?? 0) + index)
   for (const seed of seeds) {
-    it.live(`about what seed ${seed} selects: memory`, () => all("memory", Rude.sample(seed)))
+    it.live(`about the selection of seed ${seed} keeps the contract: memory`, () => all("memory", Rude.sample(seed)))
   }
 })

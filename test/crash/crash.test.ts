@@ -4,7 +4,7 @@ import { crash, isGood, summary } from "./harness.ts"
 
 describe("a process that is killed with SIGKILL (in full: npm run crash)", () => {
   it.live(
-    "loses no run, creates none twice, and reports every one that it cannot know of",
+    "loses no run, creates none twice, and reports every run whose outcome is unknown",
     () =>
       Effect.gen(function*() {
         const report = yield* crash({ kills: 12, seed: 7, lanes: 2 })

@@ -83,7 +83,7 @@ const missing = ({ expected }: Example, output: string): string | undefined => {
 }
 
 describe("every example of the docstrings and the README runs, and prints what it says", { timeout: 60_000 }, () => {
-  it("one process runs most of them and ends by itself, with nothing left that keeps it alive", () => {
+  it("one process runs most of them and exits by itself, with no handle left that keeps it alive", () => {
     assert.strictEqual(together.code, 0)
     const alone = examples.filter((example) => !isRight(example))
     assert.isAtMost(alone.length, examples.length / 4, alone.map(({ origin }) => origin).join(", "))

@@ -111,14 +111,14 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     ])
   })
 
-  it("05-many-prompts brings every result but one, and says which", async () => {
+  it("05-many-prompts prints every result but one, and names that one", async () => {
     const lines = await linesOf("05-many-prompts.ts")
     assert.strictEqual(lines.filter((line) => line.endsWith(": done")).length, 7)
     assert.match(lines.find((line) => line.startsWith("Athens")) ?? "", /^Athens: The spine run .* failed: /)
     assert.strictEqual(lines.at(-1), "8 prompts, 315 credits")
   })
 
-  it("06-resume goes on with the run that another process started", async () => {
+  it("06-resume continues the run that another process started", async () => {
     const lines = await linesOf("06-resume.ts")
     const ids = lines.slice(0, 2).map((line) => new RegExp(uuid).exec(line)?.[0])
     assert.isString(ids[0])
@@ -126,7 +126,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     assert.strictEqual(lines[2], "second process: completed with 2 files")
   })
 
-  it("07-abort-signal stops the waiting and not the run", async () => {
+  it("07-abort-signal stops the wait and not the run", async () => {
     const lines = await linesOf("07-abort-signal.ts")
     assert.match(lines[0] ?? "", new RegExp(`^stopped waiting for spine run ${uuid}$`))
     assert.deepStrictEqual(lines.slice(1), ["it goes on: running", "picked up again: completed"])
@@ -161,7 +161,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     ])
   })
 
-  it("12-async-events shows polls, changes and the end, and comes back without polling", async () => {
+  it("12-async-events shows polls, changes and the end, and reads the result again without polling", async () => {
     const lines = await linesOf("12-async-events.ts")
     const requests = lines.slice(0, -1).map((line) => new RegExp(`request (${uuid})`).exec(line)?.[1])
     const events = lines.map((line) => line.replaceAll(new RegExp(uuid, "g"), "ID"))
@@ -190,7 +190,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     assert.isAtLeast(writes.length, 20)
   })
 
-  it("14-structured-stream shows what is known, as it grows", async () => {
+  it("14-structured-stream shows the partial output as it grows", async () => {
     assert.deepStrictEqual(await linesOf("14-structured-stream.ts"), [
       "thinking",
       "so far: Porto in two days: ",
@@ -214,7 +214,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     assert.strictEqual(lines.at(-1), "Nordwind offers a tide clock for EUR 1,250.50.")
   })
 
-  it("16-chat-history asks on with what was said", async () => {
+  it("16-chat-history continues a conversation", async () => {
     assert.deepStrictEqual(await linesOf("16-chat-history.ts"), [
       "user      How often does it need a new battery?",
       "assistant Once a year.",
@@ -239,7 +239,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     ])
   })
 
-  it("22-many-runs tells of each as it ends, and counts what failed", async () => {
+  it("22-many-runs prints each run as it ends, and counts the failed ones", async () => {
     assert.deepStrictEqual(await linesOf("22-many-runs.ts"), [
       "100 of 300",
       "200 of 300",
@@ -277,7 +277,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     assert.isAtLeast(adaptive.minutes.at(-1)!, 40)
   })
 
-  it("say why Tela's real service is not used, if there is a key and nothing to execute", async () => {
+  it("print why Tela's real service is not used if a key is set without a canvas", async () => {
     const { code, stdout } = await run("16-chat-history.ts", { TELA_API_KEY: "tela_test" })
     assert.strictEqual(code, 0)
     assert.match(stdout, /^TELA_API_KEY is set, but TELA_CANVAS_ID is not, .*\nuser {6}How often/)
@@ -285,7 +285,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
 })
 
 describe.concurrent("the demo", { timeout: 180_000 }, () => {
-  it("does runs of both providers at once, downloads what they made, and streams", async () => {
+  it("executes runs of both providers at once, downloads their files, and streams", async () => {
     const { code, stderr, stdout, writes } = await run("demo.ts")
     assert.strictEqual(stderr, "")
     assert.strictEqual(code, 0)
@@ -354,7 +354,7 @@ describe.concurrent("the demo", { timeout: 180_000 }, () => {
     ])
   })
 
-  it("says which runs go on when it is stopped", async () => {
+  it("lists the runs that continue when it is stopped", async () => {
     const { code, stderr, stdout } = await run("demo.ts", { INTERRUPT_AT: "report: running, " })
     assert.strictEqual(stderr, "")
     assert.strictEqual(code, 130)
@@ -366,7 +366,7 @@ describe.concurrent("the demo", { timeout: 180_000 }, () => {
     assert.deepStrictEqual(parsed.map(({ provider }) => provider).sort(), ["spine", "spine", "spine", "spine", "tela"])
   })
 
-  it("fails with a reason that can be read", async () => {
+  it("fails with a readable reason", async () => {
     const { code, stderr, stdout } = await run("demo.ts", {
       SPINE_API_KEY: "sk_spine_test",
       SPINE_BASE_URL: "nonsense"
@@ -376,7 +376,7 @@ describe.concurrent("the demo", { timeout: 180_000 }, () => {
     assert.match(stderr, /^\nThe demo failed\. baseUrl is "nonsense".* http\(s\) .*\n$/)
   })
 
-  it("leaves out a provider without a key, and says so when the canvas is another than it needs", async () => {
+  it("skips a provider without a key, and reports a canvas that does not fit", async () => {
     const server = Effect.gen(function*() {
       const { baseUrl } = yield* TelaEmulatorServer.TelaEmulatorServer
       const emulator = yield* TelaEmulator.TelaEmulator

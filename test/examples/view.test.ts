@@ -9,13 +9,13 @@ const row: View.Row = { name: "memo", status: "running", completed: 2, total: 5,
 const options = { now: 3400, columns: 100, nameWidth: 6, paint: View.plain }
 
 describe("View", () => {
-  it("fills a bar by the share of the tasks that are done", () => {
+  it("fills a bar by the share of completed tasks", () => {
     assert.strictEqual(View.bar(0, 4, 8), "░░░░░░░░")
     assert.strictEqual(View.bar(1, 4, 8), "██░░░░░░")
     assert.strictEqual(View.bar(4, 4, 8), "████████")
   })
 
-  it("is full only when everything is done", () => {
+  it("is full only when all tasks are done", () => {
     assert.strictEqual(View.bar(999, 1000, 8), "███████░")
   })
 
@@ -25,14 +25,14 @@ describe("View", () => {
     assert.strictEqual(View.bar(-1, 4, 4), "░░░░")
   })
 
-  it("tells name, bar, status, tasks and time in a line", () => {
+  it("shows name, bar, status, tasks and time in a line", () => {
     assert.strictEqual(
       View.progress(row, options),
       "memo    █████████░░░░░░░░░░░░░░░  running      2/5 tasks       2.4 s"
     )
   })
 
-  it("stops the time of a run that has ended, and says what it came to", () => {
+  it("stops the time of a run that has ended, and shows its outcome", () => {
     const ended = { ...row, status: "failed", endedAt: 2000, note: "no sources" }
     assert.strictEqual(
       View.progress(ended, options),
@@ -40,7 +40,7 @@ describe("View", () => {
     )
   })
 
-  it("shows no count where there is nothing to count", () => {
+  it("shows no count without tasks", () => {
     const plain = { name: "memo", status: "running", completed: 0, total: 0, startedAt: 1000 }
     const line = "memo    ░░░░░░░░░░░░░░░░░░░░░░░░  running                      2.4 s"
     assert.strictEqual(View.progress(plain, options), line)
@@ -77,12 +77,12 @@ describe("View", () => {
     ])
   })
 
-  it("writes a change for a log", () => {
+  it("writes a change as a line of a log", () => {
     assert.strictEqual(View.change({ ...row, total: 0, completed: 0, status: "creating" }), "memo: creating")
     assert.strictEqual(View.change({ ...row, note: "1 file" }), "memo: running, 2/5 tasks, 1 file")
   })
 
-  it("writes times, sizes and numbers as people do", () => {
+  it("formats times, sizes and numbers for readers", () => {
     assert.deepStrictEqual([0, 7234, 59_949, 59_950, 185_000].map(View.time), [
       "0.0 s",
       "7.2 s",
@@ -156,7 +156,7 @@ describe("Screen", () => {
     }).pipe(Effect.provide(setting(true, written)))
   })
 
-  it.effect("writes each change once where there is no terminal", () => {
+  it.effect("writes each change once without a terminal", () => {
     const written: Array<string> = []
     const lines: Array<string> = []
     const console: Console.Console = { ...globalThis.console, log: (line: string) => void lines.push(line) }

@@ -46,7 +46,7 @@ const check = (cells: ReadonlyArray<Cell>) =>
   })
 
 describe("the fault matrix", () => {
-  it("says of every operation how it takes every fault, and names only what there is", () => {
+  it("has an expectation for every operation under every fault, and names no other", () => {
     const names = new Set(operations.map(({ name }) => name))
     assert.strictEqual(names.size, operations.length)
     assert.strictEqual(new Set(faults.map(({ name }) => name)).size, faults.length)
@@ -58,13 +58,17 @@ describe("the fault matrix", () => {
     }
   })
 
-  it.live("in memory: each kind of operation under each fault", () => check(cellsOf(["memory"], isShort)), 300_000)
+  it.live(
+    "holds in memory for each kind of operation under each fault",
+    () => check(cellsOf(["memory"], isShort)),
+    300_000
+  )
 
   it.live(
-    "in memory: stores, webhooks, rate limits and repeated creates, each under some faults",
+    "holds in memory for stores, webhooks, rate limits and repeated creates, each under some faults",
     () => check(aroundCells),
     300_000
   )
 
-  it.live("on a socket: each fault", () => check(socketCells), 300_000)
+  it.live("holds on a socket for each fault", () => check(socketCells), 300_000)
 })

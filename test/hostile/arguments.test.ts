@@ -244,7 +244,7 @@ const hasNoDefect = (exit: Exit.Exit<unknown, unknown>, context: string) => {
 
 describe("arguments that no compiler would let pass", () => {
   for (const [name, [functionOf, args]] of Object.entries(functions)) {
-    it.live(`${name} has a typed error, or takes them`, () =>
+    it.live(`${name} fails with a typed error, or accepts them`, () =>
       Effect.gen(function*() {
         const it = yield* world
         for (const [place, replace] of places(args)) {
@@ -622,7 +622,7 @@ const detached = (view = new Uint8Array(4)): Uint8Array => {
 
 describe("messages about arguments", () => {
   for (const [name, [call, tag, ...words]] of Object.entries(messages)) {
-    it.live(`${name}: the message says what was received, before any request`, () =>
+    it.live(`${name}: the message quotes the value that was received, before any request`, () =>
       Effect.gen(function*() {
         const it = yield* world
         const exit = yield* run(() => call(it), it.http)

@@ -141,7 +141,7 @@ const parseStrictly = (body: Uint8Array, contentType: string): ReadonlyArray<Par
 }
 
 describe("names and types of uploads", () => {
-  it.live("make exactly the parts and the headers that are meant, or are refused", () =>
+  it.live("make exactly the intended parts and headers, or are refused", () =>
     Effect.gen(function*() {
       let refused = 0
       const types = [
@@ -293,7 +293,7 @@ const download = (root: string, names: ReadonlyArray<string>) =>
   }).pipe(Effect.provide(NodeFileSystem.layer))
 
 describe("names of artifacts", () => {
-  it.live("lead to one file each, and to none outside the folder", () =>
+  it.live("give one file each, inside the folder", () =>
     Effect.gen(function*() {
       for (let seed = 1; seed <= 60; seed++) {
         const draw = Random.make(seed)
@@ -318,7 +318,7 @@ describe("names of artifacts", () => {
       }
     }))
 
-  it.live("of the vault, and those that a caller passes on, stay inside the folder, too", () =>
+  it.live("of the vault, and names that a caller passes, stay inside the folder too", () =>
     Effect.gen(function*() {
       for (let seed = 1; seed <= 60; seed++) {
         const draw = Random.make(seed)
@@ -371,7 +371,7 @@ describe("names of artifacts", () => {
       ))
   }
 
-  it.live("long names that are equal do not meet another one", () =>
+  it.live("long names that are equal get different files", () =>
     withFolder((root) =>
       Effect.gen(function*() {
         const long = `ab${"x".repeat(198)}`

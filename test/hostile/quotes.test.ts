@@ -99,7 +99,7 @@ describe("What an error quotes", () => {
     }
   }
 
-  it.effect("A9: keeps the address of a link, so that the reader knows what it is about", () =>
+  it.effect("A9: keeps the address of a link without its query, so that a reader knows the file", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(retrieve).pipe(
         Effect.provide(on(() => json({ error: `no access to ${links["of S3"]}` }, 403)))
@@ -121,7 +121,7 @@ describe("What an error quotes", () => {
       assert.strictEqual(error.providerMessage, kept)
     }))
 
-  it.effect("A9: says nothing of a link in the error frame of a stream", () =>
+  it.effect("A9: hides the signature of a link in the error frame of a stream", () =>
     Effect.gen(function*() {
       for (const link of Object.values(links)) {
         const error = yield* Effect.flip(stream).pipe(
@@ -132,7 +132,7 @@ describe("What an error quotes", () => {
       }
     }))
 
-  it.effect("A9: keeps the run of a failed run as it came, and says nothing of its links", () =>
+  it.effect("A9: keeps the failed run unchanged in its field, and hides the signatures of its links in the message", () =>
     Effect.gen(function*() {
       const artifact = { id: "a", type: "image", name: "a.png", download_url: links["of S3"]!, size_bytes: 1 }
       const error = yield* Effect.flip(wait).pipe(
@@ -153,7 +153,7 @@ describe("What an error quotes", () => {
       assert.include(inspect(error.run, { depth: 9 }), links["of S3"]!)
     }))
 
-  it("A9: takes no longer than the text for texts that are made to be slow", () => {
+  it("A9: takes time in proportion to the text, for texts that are made to be slow", () => {
     for (
       const text of ["/".repeat(1e6), "?".repeat(1e6), "/?=".repeat(3e5), "signature".repeat(1e5), "sig=".repeat(2e5)]
     ) {

@@ -15,7 +15,7 @@ const ref = RunRef.make({
 })
 
 describe("refs from elsewhere", () => {
-  it.effect("a newer version is refused, and the error says what it may be", () =>
+  it.effect("a newer version is refused, and the error names a newer release as the likely origin", () =>
     Effect.gen(function*() {
       for (const version of [0, 2, 99, "1", null, undefined]) {
         const error = yield* Effect.flip(RunRef.parse(JSON.stringify({ ...ref, version })))
@@ -26,7 +26,7 @@ describe("refs from elsewhere", () => {
       }
     }))
 
-  it.effect("whatever is parsed is a ref, or a failure with a type", () =>
+  it.effect("any text parses to a ref, or fails with a typed error", () =>
     Effect.gen(function*() {
       let read = 0
       for (let seed = 1; seed <= 1000; seed++) {
@@ -88,7 +88,7 @@ describe("refs from elsewhere", () => {
       assert.strictEqual(error._tag, "PermissionDeniedError")
     }))
 
-  it.effect("C1: what is no ref at all is refused, however odd it is", () =>
+  it.effect("C1: a value that is not a ref is refused, however odd it is", () =>
     Effect.gen(function*() {
       const { spine, tela } = yield* answered(() => Response.json({}))
       const none: ReadonlyArray<unknown> = [null, 5n, Symbol("x"), {}, [], () => 1, { provider: Symbol("x") }, {
@@ -104,7 +104,7 @@ describe("refs from elsewhere", () => {
       }
     }))
 
-  it.effect("a stranger's ref, or one that leads elsewhere, is refused before any request", () =>
+  it.effect("a ref of another provider, or one whose id is a path, is refused before any request", () =>
     Effect.gen(function*() {
       const { client, requests } = answering(() => Response.json({}))
       const { spine, tela } = yield* tryingOnce(client)

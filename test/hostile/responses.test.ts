@@ -134,9 +134,9 @@ const mutated = (draw: Random.Draw, answers: ReadonlyArray<Recorded>): ReadonlyA
 
 const seeds = 40
 
-describe("whatever a provider answers", () => {
+describe("any answer of a provider", () => {
   endpoints.forEach(({ call, name }, index) => {
-    it.live(`${name}: is a value or a failure with a type`, () =>
+    it.live(`${name}: gives a value or a typed failure`, () =>
       Effect.gen(function*() {
         const { answers, subjects } = yield* recorded
         const valid = answers.get(name)!
@@ -155,7 +155,7 @@ describe("whatever a provider answers", () => {
       }))
   })
 
-  it.effect("waits and watches end with a type, too", () =>
+  it.effect("waits and watches end with a value or a typed failure, too", () =>
     Effect.gen(function*() {
       const { answers, subjects } = yield* recorded
       const bodies = [answers.get("Spine runs.retrieve")!, answers.get("Tela getExecution")!]
@@ -213,7 +213,7 @@ describe("answers without an end", () => {
   )
 
   for (const [what, status] of [["good", 200], ["bad", 500]] as const) {
-    it.live(`a ${what} one is read to the limit and no further, by every endpoint`, () =>
+    it.live(`a ${what} answer is read to the limit and no further, by every endpoint`, () =>
       Effect.gen(function*() {
         const { subjects } = yield* recorded
         for (const { call, name } of bounded) {
@@ -237,7 +237,7 @@ describe("answers without an end", () => {
       assert.isAtMost(taken.bytes, subjects.artifact.size_bytes! + slack)
     }))
 
-  it.live("a length that is none does not turn the limit off", () =>
+  it.live("an invalid length does not turn the limit off", () =>
     Effect.gen(function*() {
       const { subjects } = yield* recorded
       const { client, taken } = endless("[1,", { "content-length": "x" })
@@ -265,7 +265,7 @@ describe("answers that are deep", () => {
     open.repeat(depth) + core + close.repeat(depth)
   const json = (text: string) => answered(() => new Response(text))
 
-  it.live("are taken or refused by every endpoint, as long as they are deep where anything goes", () =>
+  it.live("are accepted or refused by every endpoint, if the depth is in an untyped field", () =>
     Effect.gen(function*() {
       const { answers, subjects } = yield* recorded
       for (const { call, name } of endpoints) {
@@ -307,7 +307,7 @@ describe("answers that are deep", () => {
     }))
 })
 
-describe("what else a provider can do", () => {
+describe("other answers of a provider", () => {
   for (
     const [what, schema] of [
       ["a property that is null", { type: "object", properties: { total: null } }],
@@ -315,7 +315,7 @@ describe("what else a provider can do", () => {
       ["a reference that is a number", { $ref: 1 }]
     ] as const
   ) {
-    it.live(`a structured output with ${what} is a failure with a type`, () =>
+    it.live(`a structured output with ${what} is a typed failure`, () =>
       Effect.gen(function*() {
         const { subjects } = yield* recorded
         const version = { id: "1", promptId: "2", configuration: { structuredOutput: { enabled: true, schema } } }

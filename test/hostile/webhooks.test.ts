@@ -100,8 +100,8 @@ const header = (draw: Random.Draw, signed: string): string => {
   }
 }
 
-describe("whatever is posted to the routes of webhooks", () => {
-  it.live("without a proof it is refused, and nobody is told", () =>
+describe("any request to the routes of webhooks", () => {
+  it.live("without a proof is refused, and onEvent and the hub get nothing", () =>
     Effect.gen(function*() {
       const { delivered, eventCount, post } = yield* setup
       const tela = yield* Tela.webhookHeaders(telaSecret)
@@ -122,7 +122,7 @@ describe("whatever is posted to the routes of webhooks", () => {
       assert.deepStrictEqual([delivered.length, eventCount()], [0, 0])
     }))
 
-  it.live("with a proof it is taken if it is an event, and refused if not", () =>
+  it.live("with a proof is accepted if it is an event, and refused otherwise", () =>
     Effect.gen(function*() {
       const { delivered, eventCount, post } = yield* setup
       const headers = yield* Tela.webhookHeaders(telaSecret)
@@ -155,7 +155,7 @@ describe("whatever is posted to the routes of webhooks", () => {
       assert.isAtMost(eventCount(), delivered.length)
     }))
 
-  it.live("a body over the limit is not read to its end, whether it says its length or not", () =>
+  it.live("with a body over the limit is not read to its end, whether it announces its length or not", () =>
     Effect.gen(function*() {
       const { delivered, post } = yield* setup
       for (const path of ["/spine", "/tela"]) {
@@ -183,7 +183,7 @@ describe("whatever is posted to the routes of webhooks", () => {
       assert.deepStrictEqual(delivered, [])
     }))
 
-  it.live("a body that is as deep as the limit allows is no defect", () =>
+  it.live("with a body as deep as the limit allows is no defect", () =>
     Effect.gen(function*() {
       const { post } = yield* setup
       const deep = `${"[".repeat(9000)}${"]".repeat(9000)}`

@@ -30,7 +30,8 @@ describe("E2: names of files", () => {
   }
 
   for (const name of ["console.txt", "com10.txt", "contract.pdf", "CONIN.txt", "COM⁴.txt"]) {
-    it(`E2: ${JSON.stringify(name)} is no device`, () => assert.strictEqual(FileName.writable(name, "artifact"), name))
+    it(`E2: ${JSON.stringify(name)} is not a device of Windows`, () =>
+      assert.strictEqual(FileName.writable(name, "artifact"), name))
   }
 
   for (

@@ -30,7 +30,7 @@ describe("options", () => {
     })
   }
 
-  it("F10: a name that resembles none is refused with the list of options", () => {
+  it("F10: a name that resembles no option is refused with the list of options", () => {
     const fault = Options.faultOf("options", { verbosity: 2 }, known)
     assert.strictEqual(fault?.message, `"verbosity" is not an option; the options are: ${known.join(", ")}.`)
   })
@@ -49,7 +49,7 @@ describe("options", () => {
       ["a number", 5, "is 5"]
     ] as const
   ) {
-    it(`${what} in place of an object is refused in words`, () => {
+    it(`${what} in place of an object is refused with a message that names it`, () => {
       assert.include(Options.faultOf("options", options, known)?.message, words)
     })
   }
@@ -139,7 +139,7 @@ describe("names of options and filters, at every call that takes some", () => {
   }
 })
 
-describe("options of a client that are not of their kind", () => {
+describe("options of a client with a value of the wrong type", () => {
   const wrong: Readonly<Record<string, unknown>> = {
     retry: 3,
     transformClient: "proxy",
@@ -174,7 +174,7 @@ describe("options of a client that are not of their kind", () => {
     }))
 })
 
-describe("errors that are made from others", () => {
+describe("errors that are made from other errors", () => {
   it.effect("a file that is shorter than announced keeps its words in a create of Spine", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient

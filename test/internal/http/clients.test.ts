@@ -141,7 +141,7 @@ describe("B3: a client that repeats requests", () => {
     }))
 })
 
-it.effect("a client that fails with an error of its own, against its type, leaves open whether a run exists", () =>
+it.effect("a client that fails with an error outside of its type leaves it open whether a run exists", () =>
   Effect.gen(function*() {
     const { client } = answering(accepted)
     const broken = HttpClient.transformResponse(
@@ -205,7 +205,7 @@ describe("B4: a status that is known decides", () => {
 })
 
 describe("D12: statuses that are neither a result nor an error", () => {
-  it.effect("304 is named, and the wait goes on", () =>
+  it.effect("304 is named, and the wait continues", () =>
     Effect.gen(function*() {
       const { client } = answering(({ index }) =>
         index === 0
@@ -224,7 +224,7 @@ describe("D12: statuses that are neither a result nor an error", () => {
     }))
 
   for (const status of [300, 305, 306]) {
-    it.effect(`${status} is named, and is no redirect`, () =>
+    it.effect(`${status} is named, and is not reported as a redirect`, () =>
       Effect.gen(function*() {
         const { client } = answering(() => new Response(null, { status }))
         const { runs } = yield* spineOn(client)
@@ -250,7 +250,7 @@ describe("D12: statuses that are neither a result nor an error", () => {
       }))
   }
 
-  it.effect("a redirect to an address that is not one of http says so, without the address", () =>
+  it.effect("a redirect to an address that is not http is reported without the address", () =>
     Effect.gen(function*() {
       for (const location of ["javascript:planted()", "data:text/plain,planted"]) {
         const { client } = answering(() => new Response(null, { status: 302, headers: { location } }))
@@ -283,7 +283,7 @@ describe("E7: the key, however a server echoes it", () => {
     [1, 2].some((offset) => text.includes(base64(`${"x".repeat(offset)}${key}`).slice(8, 28)))
 
   for (const [how, echo] of echoes) {
-    it.effect(`is not in an error, which is what logs and spans show, when it is echoed ${how}`, () =>
+    it.effect(`is not in an error, which logs and spans show, when it is echoed ${how}`, () =>
       Effect.gen(function*() {
         assert.isTrue(leaks(echo) || echo.includes("http%5fsecret"), "the echo itself is seen by this test")
         const shown: Array<string> = []

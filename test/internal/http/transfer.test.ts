@@ -44,7 +44,7 @@ describe("the cause of a failure about a link", () => {
   const link = "https://files.example/path/of/file?signature=abcdef123456&x=12345"
   const wordsOf = (cause: unknown) => Transfer.cleanCause(cause, link).words
 
-  it("is nothing when it is no error", () => {
+  it("is undefined if it is not an error", () => {
     assert.deepStrictEqual(Transfer.cleanCause("ECONNRESET", link), { words: "" })
     assert.deepStrictEqual(Transfer.cleanCause(undefined, link), { words: "" })
   })
@@ -137,13 +137,13 @@ describe("a refusal of a server of files", () => {
       [503, true]
     ] as const
   ) {
-    it.effect(`with ${status} is ${isRetryable ? "passing" : "final"}`, () =>
+    it.effect(`with ${status} is ${isRetryable ? "transient" : "final"}`, () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* refusal(status), { status, isRetryable })
       }))
   }
 
-  it.effect("says how long to wait", () =>
+  it.effect("has the pause of Retry-After", () =>
     Effect.gen(function*() {
       const { retryAfter } = yield* refusal(503, { "retry-after": "7" })
       assert.strictEqual(retryAfter && Duration.toSeconds(retryAfter), 7)
@@ -160,7 +160,7 @@ describe("a Blob that cannot be read", () => {
     assert.isFalse(isUnreadableBlob(wrapped(5)))
   })
 
-  it("is nothing else", () => {
+  it("is not found where another error is the cause", () => {
     for (const cause of [undefined, "NotReadableError", { name: "NotReadableError" }, new Error("NotReadableError")]) {
       assert.isFalse(isUnreadableBlob(cause))
     }
@@ -192,7 +192,7 @@ describe("attempts at a transfer", () => {
       return at
     })
 
-  it.effect("come as the schedule says, and no sooner than the server asks, up to the ceiling", () =>
+  it.effect("follow the schedule, and start no sooner than the server asks, up to the ceiling", () =>
     Effect.gen(function*() {
       const after = (seconds: number) => ({ isRetryable: true, retryAfter: Duration.seconds(seconds) })
       assert.deepStrictEqual(yield* attempts({ isRetryable: true }), [0, 2, 4])

@@ -65,7 +65,7 @@ const idsOf = (told: ReadonlyArray<{ readonly target: string }>) => told.map(({ 
 const sleeping = Effect.withFiber((fiber) => Effect.succeed(TimerQueue.of(fiber).size()))
 
 describe("completions", () => {
-  it.effect("come in the order in which the runs end", () =>
+  it.effect("arrive in the order in which the runs end", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted({ a: 22_000, b: 3000, c: 12_000 })
       const told = success(
@@ -81,7 +81,7 @@ describe("completions", () => {
       assert.strictEqual(yield* sleeping, 0)
     }))
 
-  it.effect("tell of a failed run, of a wait that timed out and of a wrong id, and go on", () =>
+  it.effect("report a failed run, a wait that timed out and a wrong id, and continue", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
@@ -108,7 +108,7 @@ describe("completions", () => {
       )
     }).pipe(Effect.provide(live())))
 
-  it.effect("take the targets of a stream as they come", () =>
+  it.effect("accept targets from a stream as it emits them", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted({ a: 0, b: 0, c: 25_000 })
       const targets = Stream.make("a", "b", "c").pipe(Stream.schedule(Schedule.spaced("10 seconds")))
@@ -125,14 +125,14 @@ describe("completions", () => {
       assert.deepStrictEqual(at.slice(0, 2), first.slice(0, 2), "the first is told of before the last is known")
     }))
 
-  it.effect("of nothing are none", () =>
+  it.effect("are empty for an empty input", () =>
     Effect.gen(function*() {
       const { source } = scripted({})
       const told = yield* Stream.runCollect(Run.completions(Stream.empty, source, yield* policy()))
       assert.isEmpty(told)
     }))
 
-  it.effect("fail where the targets do, and leave nothing behind", () =>
+  it.effect("fail when the stream of targets fails, and leave no fiber behind", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted({ a: 0, b: Infinity })
       const told: Array<string> = []
@@ -162,7 +162,7 @@ describe("completions", () => {
     }))
 
   for (const [when, at] of [["asleep", "10 seconds"], ["in a poll", "6500 millis"]] as const) {
-    it.effect(`promise 6: leave nothing when they are interrupted while the runs are ${when}`, () =>
+    it.effect(`promise 6: leave no request, timer or fiber when they are interrupted while the runs are ${when}`, () =>
       Effect.gen(function*() {
         const { asked, source, underWay } = scripted({ a: Infinity, b: Infinity, c: Infinity }, { takes: "1 second" })
         // More than there is room for
@@ -182,7 +182,7 @@ describe("completions", () => {
       }))
   }
 
-  it.effect("poll no more at once than they may, and in turn", () =>
+  it.effect("keep to the limit of concurrent polls, and poll the runs in turn", () =>
     Effect.gen(function*() {
       const ids = Array.from({ length: 12 }, (_, index) => `run-${index}`)
       const { asked, most, source } = scripted(Object.fromEntries(ids.map((id) => [id, 60_000])), { takes: "1 second" })
@@ -206,7 +206,7 @@ describe("completions", () => {
       }
     }))
 
-  it.effect("let new runs in while more polls are due than there is room for", () =>
+  it.effect("start new runs while more polls are due than the concurrency allows", () =>
     Effect.gen(function*() {
       const ids = Array.from({ length: 100 }, (_, index) => `run-${index}`)
       const { asked, source } = scripted(Object.fromEntries(ids.map((id) => [id, Infinity])), { takes: "1 second" })
@@ -222,7 +222,7 @@ describe("completions", () => {
       yield* Fiber.interrupt(fiber)
     }))
 
-  it.effect("lose nothing with a slow reader, whose runs have their whole time all the same", () =>
+  it.effect("lose no result with a slow reader, and give each run its whole timeout", () =>
     Effect.gen(function*() {
       const ids = Array.from({ length: 60 }, (_, index) => `run-${index}`)
       const { asked, source } = scripted(Object.fromEntries(ids.map((id) => [id, 0])))
@@ -245,7 +245,7 @@ describe("completions", () => {
       assert.strictEqual(asked.length, 60)
     }))
 
-  it.effect("of ten thousand runs that end at once need no stack for them all", () =>
+  it.effect("of ten thousand runs that end at once do not overflow the stack", () =>
     Effect.gen(function*() {
       const ids = Array.from({ length: 10_000 }, (_, index) => `run-${index}`)
       const { source } = scripted(Object.fromEntries(ids.map((id) => [id, 5000])))
@@ -258,7 +258,7 @@ describe("completions", () => {
       assert.strictEqual(new Set(idsOf(told)).size, 10_000)
     }).pipe(Effect.provide(patientClock)))
 
-  it.effect("of a crowd wake together, and what they wait for each other does not add up", () =>
+  it.effect("of many runs share wake-ups, and the delays of coalescing do not add up", () =>
     Effect.gen(function*() {
       // A hundred runs, seven milliseconds apart, and some seventy polls of each at an interval of its own
       const ids = Array.from({ length: 100 }, (_, index) => `run-${index}`)
@@ -280,7 +280,7 @@ describe("completions", () => {
       assert.isAbove(latest, 0)
     }))
 
-  it.effect("step a schedule with a state for each run of its own", () =>
+  it.effect("step a schedule with a separate state for each run", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted({ a: 6500, b: Infinity })
       const schedule = Schedule.max([Schedule.exponential("1 second"), Schedule.recurs(4)]).pipe(
@@ -295,7 +295,7 @@ describe("completions", () => {
       assert.isTrue(Result.isFailure(last) && last.failure._tag === "RunTimeoutError")
     }))
 
-  it.effect("tell of the error of a schedule as of any other", () =>
+  it.effect("report the error of a schedule like any other", () =>
     Effect.gen(function*() {
       const { source } = scripted({ a: 12_000, b: 2000 })
       const schedule = Schedule.spaced("5 seconds").pipe(
@@ -327,7 +327,7 @@ describe("completions", () => {
       assert.strictEqual(yield* sleeping, 0)
     }))
 
-  it.effect("refuse a concurrency that is none", () =>
+  it.effect("refuse an invalid concurrency", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       for (const concurrency of [0, -1, 1.5, Number.NaN]) {
@@ -363,7 +363,7 @@ describe("completions", () => {
       }).pipe(Effect.provide(live({ webhooks })))
     }))
 
-  it.effect("A7: each push makes one poll, and none is an answer", () =>
+  it.effect("A7: each push makes one poll, and no push counts as an answer", () =>
     Effect.gen(function*() {
       const pushes = yield* Queue.unbounded<number>()
       const { asked, source } = scripted({ a: 35_000 }, { pushed: () => Queue.take(pushes) })
