@@ -108,8 +108,9 @@ export interface ClientOptions {
    */
   readonly retryCreates?: boolean | undefined
   /**
-   * Whether files are sent although the provider documents that it does not accept their type or size. Without it they are a
-   * `BadRequestError` before a request is made.
+   * Whether files are sent although the provider does not document that it accepts their type or size. Without it they are a
+   * `BadRequestError` before a request is made. The type of a file is its content type: the one that it was given, or that of
+   * its name or its first bytes. Where that is not known, its extension decides, and a file without one is sent.
    *
    * @default false
    */

@@ -13,7 +13,7 @@
  * | {@link UsageLimitError} | 402: credits or plan are used up |
  * | {@link PermissionDeniedError} | 403 |
  * | {@link NotFoundError} | 404: no such thing, or it belongs to another account |
- * | {@link ConflictError} | 409 |
+ * | {@link ConflictError} | 409, 423 |
  * | {@link RateLimitError} | 429 |
  * | {@link ServerError} | 5xx, and 425 |
  * | {@link TransportError} | no answer: the connection failed |

@@ -15,7 +15,10 @@ export interface FileLimits {
   readonly maxBytes: number
 }
 
-/** Fails for a file that the provider documents as not accepted. A file of an unknown type is left to the provider. */
+/**
+ * Fails for a file whose type the provider does not document. Its type is its content type or, where that says nothing, the
+ * extension of its name. A file without either is left to the provider.
+ */
 export const check = (
   operation: string,
   parameter: string,
@@ -23,15 +26,20 @@ export const check = (
   limits: FileLimits
 ): Effect.Effect<void, BadRequestError> => {
   const type = contentType.split(";")[0]!.trim().toLowerCase()
-  const extension = filename.slice(filename.lastIndexOf(".") + 1).toLowerCase()
+  // The end of "Dr. Who" and of "report.2024" is none
+  const extension = /[^.]\.((?=\d*[a-z])[a-z\d]{1,10})$/.exec(filename.toLowerCase())?.[1] ?? ""
+  const isUntyped = type === "application/octet-stream"
   const wrong = size > limits.maxBytes
     ? `has ${size} bytes, and ${limits.provider} accepts at most ${limits.maxBytes}`
-    : type !== "application/octet-stream" && !limits.types.test(type) && !limits.extensions.has(extension)
-    ? `is of the type ${type}, and ${limits.provider} documents ${limits.formats} only`
+    : !limits.types.test(type) && !limits.extensions.has(extension) && !(isUntyped && extension === "")
+    ? `is ${
+      isUntyped ? `a file .${extension}` : `of the type ${type}`
+    }, and ${limits.provider} documents ${limits.formats} only`
     : undefined
   return wrong === undefined ? Effect.void : Effect.fail(badRequest({
     operation,
     parameter,
-    message: `${filename} ${wrong}. Convert it, or set the client's option skipFileValidation.`
+    message:
+      `${filename} ${wrong}. Convert it, give the right name or contentType, or set the client's option skipFileValidation.`
   }))
 }

@@ -219,7 +219,7 @@ export const checkOnCreated = (operation: string, onCreated: unknown): Effect.Ef
 const maxName = 64
 
 /** The known name that a caller most likely meant: other SDKs write `timeoutMs`, `baseURL`, `asynch`, `webhook`. */
-const nearest = (name: string, known: ReadonlyArray<string>): string | undefined => {
+export const nearest = (name: string, known: ReadonlyArray<string>): string | undefined => {
   const plain = normalize(name)
   let best: { readonly name: string; readonly distance: number } | undefined
   for (const candidate of known) {

@@ -79,7 +79,7 @@ export class PermissionDeniedError
 export class NotFoundError extends PermanentError<NotFoundError>()("NotFoundError", requestFields) {}
 
 /**
- * 409: the request does not fit the state of what it is about.
+ * 409: the request does not fit the state of what it is about. 423: what it is about is locked.
  *
  * @category errors
  * @since 0.1.0

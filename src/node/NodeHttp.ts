@@ -29,6 +29,7 @@ import { quote } from "../internal/describe.ts"
 import { durationOf, faultOf } from "../internal/options.ts"
 import * as Sends from "../internal/http/sends.ts"
 import { ConfigError } from "../RunError.ts"
+import * as Connect from "./internal/connect.ts"
 import { acceptEncoding, decode } from "./internal/decode.ts"
 import { isLoopback, type Proxies, proxiesOf } from "./internal/proxies.ts"
 import { checkNode } from "./internal/requirement.ts"
@@ -60,7 +61,7 @@ export interface Options {
   /**
    * How connections are made, as undici takes it: `ca` for a private certificate authority, `cert` and `key` for a client
    * certificate, `timeout` in milliseconds, `socketPath`. With a proxy, these apply to the connection to the proxy and to the
-   * one through it.
+   * one through it. Certificates and keys that cannot be read, and misspelled names, are a `ConfigError` when the layer is built.
    */
   readonly connect?: Exclude<Undici.Agent.Options["connect"], Function> | undefined
   /**
@@ -173,6 +174,8 @@ const check = (options: Options | undefined): Effect.Effect<Settings, ConfigErro
     if (connect?.timeout !== undefined && !(Number.isFinite(connect.timeout) && connect.timeout! >= 0)) {
       return yield* refused("connect.timeout", connect.timeout, "a number of milliseconds")
     }
+    const connectFault = connect === undefined ? undefined : Connect.faultOf(connect)
+    if (connectFault !== undefined) return yield* new ConfigError(connectFault)
     const proxies = proxiesOf(proxy)
     if (Result.isFailure(proxies)) return yield* new ConfigError(proxies.failure)
     return {

@@ -44,7 +44,7 @@ const measure = async (
       server.once("message", (message) => resolve(String(message)))
       server.once("exit", (code) => reject(new Error(`the server ended with ${code}`)))
     })
-    const source = join(directory, "source.bin")
+    const source = join(directory, "source.pdf")
     writeFileSync(source, "")
     truncateSync(source, size)
     const measured = new Map<Contender, Array<Measured>>(contenders.map((contender) => [contender, []]))

@@ -754,12 +754,22 @@ export const places: ReadonlyArray<Place> = [
     name: "files: a format that the provider does not document is refused",
     mutant: {
       file: "src/internal/fileLimits.ts",
-      find: "type !== \"application/octet-stream\" && !limits.types.test(type) && !limits.extensions.has(extension)",
+      find: "!limits.types.test(type) && !limits.extensions.has(extension) && !(isUntyped && extension === \"\")",
       replace: "false"
     },
     inputs: {
       "sound for Spine": refused(() => create([new File(["x"], "a.MP3")])),
       "an archive for Tela": refused(() => execute({ a: Tela.file(bytes("PK\u0003\u0004")) }))
+    }
+  },
+  {
+    name: "files: an extension that the provider does not document is refused where the type is not known",
+    mutant: { file: "src/internal/fileLimits.ts", find: "isUntyped && extension === \"\"", replace: "isUntyped" },
+    inputs: {
+      "a library for Spine": refused(() => create([{ data: new Uint8Array([0]), filename: "a.DLL" }])),
+      "a stream for Tela": refused(() =>
+        execute({ a: Tela.file({ data: Stream.make(new Uint8Array(1)), size: 1, filename: "b.tar.gz" }) })
+      )
     }
   },
   {

@@ -5,12 +5,13 @@
 import { assert } from "@effect/vitest"
 import { Effect, Layer, Redacted, Result, Schedule, type Scope, Stream } from "effect"
 import { FetchHttpClient, HttpClient } from "effect/http"
+import { X509Certificate } from "node:crypto"
 import * as zlib from "node:zlib"
 import * as undici from "undici"
 import { type RunError, Spine, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { proxiesOf } from "../../src/node/internal/proxies.ts"
-import { serve, serveProxy } from "../support/servers.ts"
+import { serve, serveProxy, tls } from "../support/servers.ts"
 import type { Place } from "./kind.ts"
 import { answering, withoutWeb } from "../support/http.ts"
 import { completedRun } from "../support/spine.ts"
@@ -182,6 +183,7 @@ const other = (headers: Record<string, string>, stream: Stream.Stream<Uint8Array
   )
 
 const platform = "src/internal/http/fetchPlatform.ts"
+const connect = "src/node/internal/connect.ts"
 
 const limitless = "0 0"
 const untouched = "undefined undefined"
@@ -493,6 +495,34 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
+    name: "An authority without a certificate is refused when the layer is built, though Node takes it",
+    mutant: { file: connect, find: "!isCertificates(ca)", replace: "false" },
+    inputs: {
+      "a certificate in DER form": refusesConnect({ ca: new X509Certificate(tls.ca).raw }, "connect.ca"),
+      "a list with an empty text": refusesConnect({ ca: [tls.ca, ""] }, "connect.ca")
+    }
+  },
+  {
+    name: "A misspelled option of connections is refused when the layer is built, though Node takes it",
+    mutant: { file: connect, find: "if (near !== undefined) {", replace: "if (false) {" },
+    inputs: {
+      "of TLS": refusesConnect({ serverName: "localhost" }, "connect.serverName"),
+      "of the socket": refusesConnect({ localAdress: "127.0.0.1" }, "connect.localAdress")
+    }
+  },
+  {
+    name: "A TLS option that Node does not take is refused when the layer is built",
+    mutant: {
+      file: connect,
+      find: "Result.try(() => createSecureContext(connect))",
+      replace: "Result.succeed(connect)"
+    },
+    inputs: {
+      "a client certificate for another key": refusesConnect({ cert: tls.valid, key: tls.ca }, "connect"),
+      "a cipher that does not exist": refusesConnect({ ciphers: "ROT13" }, "connect")
+    }
+  },
+  {
     name: "This machine is called without the proxy",
     mutant: {
       file: "src/node/NodeHttp.ts",
@@ -550,8 +580,8 @@ export const places: ReadonlyArray<Place> = [
     name: "A limit that a dispatcher reached is found in the causes of what fetch throws",
     mutant: {
       file: "src/internal/http/causes.ts",
-      find: "return proxyAdvice\n    }\n",
-      replace: "return proxyAdvice\n    }\n    return undefined\n"
+      find: "const part of chainOf(cause)) {\n    const { code,",
+      replace: "const part of chainOf(cause).slice(0, 1)) {\n    const { code,"
     },
     inputs: Object.fromEntries(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"].map((code) => [
       code,
@@ -567,3 +597,12 @@ export const places: ReadonlyArray<Place> = [
     ]))
   }
 ]
+
+function refusesConnect(connect: object, option: string) {
+  return () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(NodeHttp.layer({ connect }))))
+      assert.strictEqual(error._tag, "ConfigError")
+      assert.strictEqual(error.option, option)
+    })
+}

@@ -31,7 +31,7 @@ try {
     server.once("message", (message) => resolve(String(message)))
     server.once("exit", (code) => reject(new Error(`the server ended with ${code}`)))
   })
-  const source = join(directory, "source.bin")
+  const source = join(directory, "source.pdf")
   // Sparse: it takes no room on the disk
   writeFileSync(source, "")
   truncateSync(source, size)

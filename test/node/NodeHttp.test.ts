@@ -249,6 +249,15 @@ describe("TLS and HTTP/2", () => {
       const { baseUrl } = yield* serveTls(json, identity("expired"))
       const refused = yield* Effect.flip(retrieve(baseUrl, { connect: { ca: tls.ca } }))
       assert.deepInclude(refused, { _tag: "TransportError", reached: false, code: "CERT_HAS_EXPIRED" })
+      assert.match(refused.message, /certificate is not valid at this time\. Check the clock.* renew it/)
+    }))
+
+  it.effect("F16: a certificate that is not valid yet is refused before the request is sent", () =>
+    Effect.gen(function*() {
+      const { baseUrl } = yield* serveTls(json, { cert: tls.notYetValid })
+      const refused = yield* Effect.flip(retrieve(baseUrl, { connect: { ca: tls.ca } }))
+      assert.deepInclude(refused, { _tag: "TransportError", reached: false, code: "CERT_NOT_YET_VALID" })
+      assert.match(refused.message, /certificate is not valid at this time\. Check the clock/)
     }))
 
   for (const [name, client] of [["undici", Layer.orDie(NodeHttp.layer())], ["fetch", FetchHttpClient.layer]] as const) {
@@ -441,6 +450,28 @@ describe("proxies", () => {
       }
     }))
 
+  for (const status of [403, 502]) {
+    it.effect(`D7: a proxy that answers a CONNECT with ${status} is named, and nothing was sent`, () =>
+      Effect.gen(function*() {
+        const server = createServer()
+        server.on("connect", (_: IncomingMessage, socket) => {
+          socket.end(`HTTP/1.1 ${status} Refused\r\ncontent-length: 0\r\n\r\n`)
+        })
+        const { port } = yield* listen(server)
+        const { artifacts, runs } = yield* Effect.provide(
+          Spine.make({ apiKey, baseUrl: "https://provider.invalid", retry }),
+          yield* Layer.build(Layer.orDie(NodeHttp.layer({ proxy: `http://127.0.0.1:${port}` })))
+        )
+        const artifact = { id: "a", type: "csv", name: "a.csv", download_url: "/a.csv" } as const
+        const created = yield* Effect.flip(runs.create({ prompt: "x" }))
+        assert.deepInclude(created, { _tag: "TransportError", reached: false })
+        for (const error of [created, yield* Effect.flip(artifacts.download(runId, artifact))]) {
+          assert.include(error.message, `The proxy answered with ${status} and made no connection to the server`)
+          assert.include(error.message, "NO_PROXY")
+        }
+      }))
+  }
+
   it("D7: a proxy may be a host and a port, and what is no address is refused without being shown", () => {
     const read = (option: unknown, process: Partial<Parameters<typeof proxiesOf>[1]> = {}) =>
       proxiesOf(option, { env: {}, execArgv: [], ...process })
@@ -509,6 +540,18 @@ describe("options", () => {
         "connect.timeout",
         "connect.timeout is \"5s\"; it must be a number of milliseconds."
       ],
+      [{ connect: { caa: tls.ca } }, "connect.caa", "\"caa\" is not an option of connections. Did you mean ca?"],
+      [{ connect: { rejectUnauthorised: false } }, "connect.rejectUnauthorised", "Did you mean rejectUnauthorized?"],
+      [{ connect: { ca: "ca.pem" } }, "connect.ca", "connect.ca is \"ca.pem\", and holds no certificate in PEM form"],
+      [{ connect: { ca: tls.key } }, "connect.ca", "connect.ca is a text, and holds no certificate"],
+      [{ connect: { ca: tls.ca.slice(0, 300) } }, "connect.ca", "or a broken one. Give the content of the file"],
+      [{ connect: { ca: tls.ca + tls.ca.slice(0, 300) } }, "connect.ca", "or a broken one"],
+      [{ connect: { ca: [tls.ca, "x"] } }, "connect.ca", "connect.ca is an array, and holds no certificate"],
+      [{ connect: { ca: [] } }, "connect.ca", "connect.ca is an array, and holds no certificate"],
+      [{ connect: { ca: 5 } }, "connect.ca", "connect.ca is 5, and holds no certificate in PEM form"],
+      [{ connect: { cert: "x", key: tls.key } }, "connect", "Check ca, cert, key"],
+      [{ connect: { cert: tls.valid, key: "x" } }, "connect", "Check ca, cert, key"],
+      [{ connect: { minVersion: "TLSv9" } }, "connect", "\"TLSv9\" is not a valid minimum TLS protocol version"],
       ...[0, -1, 1.5, NaN, "5", null].map((connections) =>
         [{ connections }, "connections", "it must be a whole number, 1 or more."] as const
       ),
@@ -525,6 +568,21 @@ describe("options", () => {
         assert.strictEqual(error._tag, "ConfigError")
         assert.strictEqual(error.option, option)
         assert.include(error.message, message)
+      }))
+  }
+
+  for (
+    const [what, connect] of [
+      ["bytes", { ca: Buffer.from(tls.ca) }],
+      ["a list, with comments", { ca: [`# ours\n${tls.ca}`, new TextEncoder().encode(tls.ca + tls.valid)] }],
+      ["a name that a newer Node may know", { ca: tls.ca, quantumResistance: true }]
+    ] as const
+  ) {
+    it.effect(`of a connection are taken: ${what}`, () =>
+      Effect.gen(function*() {
+        const { baseUrl } = yield* serveTls(json)
+        const options = { connect } as NodeHttp.Options
+        assert.strictEqual((yield* retrieve(baseUrl, options)).status, "completed")
       }))
   }
 

@@ -46,7 +46,7 @@ describe("files in variables", () => {
       const { emulator, exit, sent } = yield* execute({
         one: Tela.file(bytes("one"), { name: "one.txt" }),
         list: [Tela.file({ data: bytes("two"), filename: "two.csv" }), "text", {
-          deep: [Tela.file({ data: Stream.make(bytes("th"), bytes("ree")), size: 5, filename: "three.bin" })]
+          deep: [Tela.file({ data: Stream.make(bytes("th"), bytes("ree")), size: 5, filename: "three.pdf" })]
         }],
         keep: { snake_case: null, n: 1, yes: true }
       })
@@ -55,7 +55,7 @@ describe("files in variables", () => {
       assert.deepStrictEqual(
         files.map(({ bytes, contentType, name, via }) => [name, contentType, new TextDecoder().decode(bytes), via])
           .sort(),
-        [["one.txt", "text/plain", "one", "v3"], ["three.bin", "application/octet-stream", "three", "v3"], [
+        [["one.txt", "text/plain", "one", "v3"], ["three.pdf", "application/pdf", "three", "v3"], [
           "two.csv",
           "text/csv",
           "two",
@@ -65,7 +65,7 @@ describe("files in variables", () => {
       const vault = (name: string) => ({ file_url: `vault://${files.find((file) => file.name === name)!.id}` })
       assert.deepStrictEqual(sent, {
         one: vault("one.txt"),
-        list: [vault("two.csv"), "text", { deep: [vault("three.bin")] }],
+        list: [vault("two.csv"), "text", { deep: [vault("three.pdf")] }],
         keep: { snake_case: null, n: 1, yes: true }
       })
       assert.strictEqual((yield* emulator.requests).at(-1)!.path, "/v2/chat/completions")

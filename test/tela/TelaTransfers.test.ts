@@ -57,7 +57,7 @@ describe("uploads", () => {
       const [what, data] of [
         ["bytes", new Uint8Array(1000)],
         ["a Blob", new Blob([new Uint8Array(1000)])],
-        ["a stream", { data: Stream.make(new Uint8Array(1000)), size: 1000, filename: "a.bin" }]
+        ["a stream", { data: Stream.make(new Uint8Array(1000)), size: 1000, filename: "a.pdf" }]
       ] as const
     ) {
       it.live(`of ${what} through ${name} that are redirected say so, and are not tried again`, () =>

@@ -504,9 +504,30 @@ describe("F17: files beyond what a provider documents", () => {
   for (
     const [what, refused, use] of [
       [
-        "an unknown type is left to the provider",
+        "a file without content type and extension is left to the provider",
         false,
-        () => create([{ data: new Uint8Array([0, 1]), filename: "a.xyz" }])
+        () => create([{ data: new Uint8Array([0, 1]), filename: "report.2024" }])
+      ],
+      ["a program for Spine", true, () => create([{ data: new Uint8Array([0, 1]), filename: "x.exe" }])],
+      [
+        "a stream of an undocumented extension for Tela",
+        true,
+        () => execute({ a: Tela.file({ data: Stream.make(bytes("x")), size: 1, filename: "x.7z" }) })
+      ],
+      [
+        "a content type for Spine that is not documented",
+        true,
+        () => create([new Blob(["x"], { type: "application/x-msdownload" })])
+      ],
+      [
+        "a PDF with an odd extension, by its first bytes, is sent to Tela",
+        false,
+        () => execute({ a: Tela.file({ data: bytes("%PDF-1.7"), filename: "a.final" }) })
+      ],
+      [
+        "a file with an odd extension and a documented content type is sent to Spine",
+        false,
+        () => create([{ data: Stream.make(bytes("x")), size: 1, filename: "a.log", contentType: "text/plain" }])
       ],
       ["a video for Spine", true, () => create([video])],
       ["a page of HTML for Spine", true, () => create([new Blob(["<p>"], { type: "text/html" })])],

@@ -56,6 +56,10 @@ const adviceByCode = (code: unknown): string | undefined => {
     case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
       return "The server's certificate is not trusted. If it is that of your own gateway or proxy, trust the authority that signed " +
         "it: connect: { ca } of NodeHttp.layer, or NODE_EXTRA_CA_CERTS for fetch"
+    case "CERT_HAS_EXPIRED":
+    case "CERT_NOT_YET_VALID":
+      return "The server's certificate is not valid at this time. Check the clock of this machine. If it is right and the certificate " +
+        "is that of your own gateway or proxy, renew it; otherwise try again when the provider has renewed it"
     case "ERR_TLS_CERT_ALTNAME_INVALID":
     case "HOSTNAME_MISMATCH":
       return "The server's certificate is for another host. Check the base URL. If your own gateway or proxy answers in the " +
@@ -78,8 +82,13 @@ export const adviceFor = (cause: unknown): string | undefined => {
     const advice = adviceByCode(code)
     if (advice !== undefined) return advice
     // undici, for plain requests and for tunnels
-    if (typeof message === "string" && /^Proxy (?:Authentication Required|response) \(407\)/.test(message)) {
-      return proxyAdvice
+    const status = typeof message === "string"
+      ? /^Proxy (?:Authentication Required|response) \((\d+)\)/.exec(message)?.[1]
+      : undefined
+    if (status === "407") return proxyAdvice
+    if (status !== undefined) {
+      return `The proxy answered with ${status} and made no connection to the server. Check that it may reach the server's host, or ` +
+        "name the host in NO_PROXY, or use another proxy: the option proxy of NodeHttp.layer, or HTTPS_PROXY"
     }
   }
   return undefined

@@ -61,6 +61,18 @@ const meaningOf = (
         "the request conflicts with the state of what it is about",
         "Look at that state first."
       ]
+    case 410:
+      return [
+        RunError.BadRequestError,
+        "gone: it existed, and the provider no longer has it",
+        "Check the id: what was deleted or has expired does not come back."
+      ]
+    case 423:
+      return [
+        RunError.ConflictError,
+        "locked: what the request is about is in use, or was locked by its owner",
+        "Try again when it is unlocked."
+      ]
     case 425:
       return [RunError.ServerError, "the provider asks to try again later", ""]
     case 429:

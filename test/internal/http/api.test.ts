@@ -377,6 +377,8 @@ describe("an error", () => {
     [407, "BadRequestError", false, ["proxy"]],
     [408, "RequestTimeoutError", true, ["gave up waiting"]],
     [409, "ConflictError", false, ["conflicts"]],
+    [410, "BadRequestError", false, ["gone", "Check the id"]],
+    [423, "ConflictError", false, ["locked", "Try again when it is unlocked"]],
     [418, "BadRequestError", false, ["418"]],
     [425, "ServerError", true, ["try again later"]],
     [429, "RateLimitError", true, ["too many requests", "Slow down."]],
