@@ -95,7 +95,8 @@ export const make = (api: Http.Api, transfer: Artifact.Options): Vault => {
         const operation = "vault.resolve"
         const ref = yield* refOf(operation, reference)
         const { expiresIn } = yield* Options.copy(operation, "options", options, ["expiresIn"])
-        return yield* link(operation, ref, yield* checkExpiry(operation, expiresIn))
+        yield* Options.checkKind(operation, "expiresIn", expiresIn, isExpiry, "a duration above zero")
+        return yield* link(operation, ref, expiresIn === undefined ? undefined : secondsOf(expiresIn))
       }),
     download: (reference) =>
       Effect.flatMap(source("vault.download", reference), (source) => Artifact.bytes(transfer, source)),
@@ -126,17 +127,10 @@ const refOf = (operation: string, reference: string): Effect.Effect<RunRef.RunRe
     }))
 }
 
-const checkExpiry = (
-  operation: string,
-  expiresIn: Duration.Input | undefined
-): Effect.Effect<number | undefined, BadRequestError> => {
-  if (expiresIn === undefined) return Effect.succeed(undefined)
-  const seconds = Option.map(Options.durationOf(expiresIn), (duration) => Math.ceil(Duration.toSeconds(duration)))
-  return Option.isSome(seconds) && Number.isSafeInteger(seconds.value) && seconds.value > 0
-    ? Effect.succeed(seconds.value)
-    : Effect.fail(badRequest({
-      operation,
-      parameter: "expiresIn",
-      message: `expiresIn is ${quote(expiresIn)}; it must be a duration above zero.`
-    }))
-}
+const secondsOf = (expiresIn: unknown): number =>
+  Option.match(Options.durationOf(expiresIn), {
+    onNone: () => NaN,
+    onSome: (duration) => Math.ceil(Duration.toSeconds(duration))
+  })
+
+const isExpiry = (expiresIn: unknown): boolean => Number.isSafeInteger(secondsOf(expiresIn)) && secondsOf(expiresIn) > 0

@@ -641,8 +641,9 @@ export const places: ReadonlyArray<Place> = [
     name: "whole: a document of JSON that is no success ends no stream",
     mutant: {
       file: reader,
-      find: "Option.isSome(answer) && answer.value._tag === \"Succeeded\"",
-      replace: "Option.isNone(answer) || answer.value._tag === \"Succeeded\""
+      find:
+        "Option.isSome(answer) && Result.isSuccess(answer.value.outcome)\n        ? final(reader, answer.value.outcome.success)",
+      replace: "Option.isSome(answer) ? final(reader, Result.getOrElse(answer.value.outcome, () => undefined))"
     },
     inputs: {
       "a run that runs": isInterrupted(JSON.stringify({ id: "r", status: "running", output_content: null }), "", {

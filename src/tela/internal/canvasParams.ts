@@ -152,23 +152,23 @@ const taskNames = [...executeNames, ...pollNames, ...createdNames, "label"]
 const lookUpNames = [...pollNames, "isTask", "skipResultValidation", "output"]
 
 /** Fails where parameters belong to another mode. */
-const checkMode = (operation: string, params: AnyParams, isTask: boolean): Effect.Effect<void, BadRequestError> => {
-  const wrong = (parameter: string, message: string) => Effect.fail(badRequest({ operation, parameter, message }))
-  for (const mode of ["async", "stream"] as const) {
-    if (params[mode] !== undefined && typeof params[mode] !== "boolean") {
-      return wrong(mode, `${mode} is ${quote(params[mode])}. It must be true or false.`)
+const checkMode = (operation: string, params: AnyParams, isTask: boolean): Effect.Effect<void, BadRequestError> =>
+  Effect.gen(function*() {
+    const { async, stream } = params
+    const wrong = (parameter: string, message: string) => badRequest({ operation, parameter, message })
+    yield* Options.checkKind(operation, "async", async, Predicate.isBoolean, "true or false")
+    yield* Options.checkKind(operation, "stream", stream, Predicate.isBoolean, "true or false")
+    if (async === true && stream === true) {
+      return yield* wrong("stream", "async and stream are both true. An execution has one mode.")
     }
-  }
-  if (params.async === true && params.stream === true) {
-    return wrong("stream", "async and stream are both true. An execution has one mode.")
-  }
-  if (isTask) {
-    return params.async === false || params.stream === true
-      ? wrong(params.stream === true ? "stream" : "async", "a task is always asynchronous, and does not stream.")
-      : Effect.void
-  }
-  const created = createdNames.find((name) => params[name as keyof AnyParams] !== undefined)
-  return created !== undefined && params.async !== true
-    ? wrong(created, `${created} needs an asynchronous execution. Set async to true.`)
-    : Effect.void
-}
+    if (isTask && (async === false || stream === true)) {
+      return yield* wrong(
+        stream === true ? "stream" : "async",
+        "a task is always asynchronous, and does not stream."
+      )
+    }
+    const created = createdNames.find((name) => params[name as keyof AnyParams] !== undefined)
+    if (created !== undefined && async !== true && !isTask) {
+      return yield* wrong(created, `${created} needs an asynchronous execution. Set async to true.`)
+    }
+  })

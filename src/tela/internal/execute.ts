@@ -18,8 +18,8 @@ import { follow } from "./follow.ts"
 import { validated } from "./output.ts"
 import { makePolicy, positive } from "./policy.ts"
 import { type Job, operation, prepare, spanAttributes } from "./request.ts"
-import { decodeCreated, executionFailed, source } from "./snapshot.ts"
-import { decodeSync, failedAnswer } from "./syncAnswer.ts"
+import { decodeCreated, source } from "./snapshot.ts"
+import { decodeSync, failedAnswer, outputOf, refOf } from "./syncAnswer.ts"
 
 /** Executes, and waits for the response. */
 export const executeSync = <Output>(
@@ -35,22 +35,18 @@ export const executeSync = <Output>(
       { operation, request, decode: decodeSync, timeout },
       runtime
     ).pipe(Effect.catch(failedAnswer))
-    const id = value.id ?? requestId ?? "unknown"
-    const ref = RunRef.make({ provider, kind: "sync", id, requestId })
+    const ref = refOf("sync", value.id, requestId)
     yield* Telemetry.countCreated(provider)
     const { finishReason } = value
-    const judged: Effect.Effect<Output, RunFailedError | InvalidOutputError> = value._tag === "Failed"
-      ? Effect.fail(executionFailed(ref, value.raw, requestId, value.errors))
-      : validated(validate, value.output, { ref, requestId, finishReason })
-    const result = yield* Effect.onExit(
-      judged,
-      (exit) => Telemetry.endedAlone({ provider, started, id: value.id }, exit)
+    const result = yield* outputOf(value, ref, requestId).pipe(
+      Effect.flatMap((output) => validated(validate, output, { ref, requestId, finishReason })),
+      Effect.onExit((exit) => Telemetry.endedAlone({ provider, started, id: value.id }, exit))
     )
     return {
       isSync: true as const,
       isAsync: false as const,
       isStream: false as const,
-      id,
+      id: ref.id,
       status: Effect.succeed("succeeded" as const),
       requestId: Effect.succeed(requestId),
       variables,

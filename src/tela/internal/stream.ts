@@ -11,7 +11,7 @@ import type { StreamError, StreamPart } from "../TelaStream.ts"
 import { positive } from "./policy.ts"
 import { type Job, operation, prepare, spanAttributes } from "./request.ts"
 import { read } from "./streamReader.ts"
-import { failedStream } from "./syncAnswer.ts"
+import { failedAnswer, outputOf, refOf } from "./syncAnswer.ts"
 
 /** Executes and streams. Each run of the stream is a new execution. */
 export const executeStream = <Output>(job: Job<Output>): Stream.Stream<StreamPart<Output>, StreamError> =>
@@ -33,7 +33,15 @@ export const executeStream = <Output>(job: Job<Output>): Stream.Stream<StreamPar
           timeout: Duration.min(limits["first-event"], limits.total)
         },
         runtime
-      ).pipe(Effect.catch(failedStream))
+      ).pipe(
+        Effect.catch((error) =>
+          Effect.flatMap(
+            failedAnswer(error),
+            ({ requestId, value }) =>
+              Effect.andThen(outputOf(value, refOf("stream", value.id, requestId), requestId), Effect.fail(error))
+          )
+        )
+      )
       yield* Telemetry.countCreated(provider)
       return Stream.fromPull(Effect.succeed(yield* read({ opened, validate, limits, started })))
     }))

@@ -15,6 +15,7 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Body from "../../internal/http/body.ts"
@@ -32,19 +33,37 @@ import { excerpt, failed, interrupted, type Limits, notEvents, whyLate, whyOpen 
 import * as Fold from "./streamFold.ts"
 import { decodeSync } from "./syncAnswer.ts"
 
-/** What a stream is read with. */
-export interface Reading<Output> {
+type Parts<Output> = Pull.Pull<readonly [StreamPart<Output>, ...Array<StreamPart<Output>>], StreamError>
+
+/** What changes while a stream is read. */
+const initial = <Output>() => ({
+  /** Reads the next piece of the body. */
+  readMore: constVoid,
+  /** What has been read and not been handed on. */
+  parts: [] as Array<StreamPart<Output>>,
+  /** How the stream ends, once that is certain. The consumer gets it after the parts. */
+  ending: undefined as Parts<Output> | undefined,
+  /** Whether the consumer has got the end. */
+  hasEnded: false,
+  /** Resumes the consumer, while it waits. */
+  consumer: undefined as ((parts: Parts<Output>) => void) | undefined,
+  /** Whether the last piece of the body held more than keep-alives. */
+  isAlive: false,
+  /** The beginning of the body, up to the first chunk. */
+  head: "",
+  /** What the server takes its time for. */
+  phase: "first-event" as "first-event" | "idle",
+  /** When the consumer asked for the next piece. */
+  askedAt: 0
+})
+
+/** A stream that is being read. */
+interface Reader<Output> extends ReturnType<typeof initial<Output>> {
   readonly opened: Http.Opened
   readonly validate: Validate<Output>
   readonly limits: Limits
   /** When the execution began, in Unix milliseconds. */
   readonly started: number
-}
-
-type Parts<Output> = Pull.Pull<readonly [StreamPart<Output>, ...Array<StreamPart<Output>>], StreamError>
-
-/** A stream that is being read. */
-interface Reader<Output> extends Reading<Output> {
   readonly timers: TimerQueue.TimerQueue
   /** When the execution began, in the milliseconds of `timers`. */
   readonly startedAt: number
@@ -59,32 +78,16 @@ interface Reader<Output> extends Reading<Output> {
   readonly next: Parts<Output>
   /** Waits for the body. */
   readonly waiting: Parts<Output>
-  /** Reads the next piece of the body. */
-  readMore: () => void
-  /** What has been read and not been handed on. */
-  parts: Array<StreamPart<Output>>
-  /** How the stream ends, once that is certain. The consumer gets it after the parts. */
-  ending: Parts<Output> | undefined
-  /** Whether the consumer has got the end. */
-  hasEnded: boolean
-  /** Resumes the consumer, while it waits. */
-  consumer: ((parts: Parts<Output>) => void) | undefined
-  /** Whether the last piece of the body held more than keep-alives. */
-  isAlive: boolean
-  /** The beginning of the body, up to the first chunk. */
-  head: string
-  /** What the server takes its time for. */
-  phase: "first-event" | "idle"
-  /** How many milliseconds the server has left for it. The time of the consumer does not count. */
+  /** How many milliseconds the server has left for what it does. The time of the consumer does not count. */
   patience: number
-  /** When the consumer asked for the next piece. */
-  askedAt: number
 }
+
+/** What a stream is read with. */
+type Reading<Output> = Pick<Reader<Output>, "opened" | "validate" | "limits" | "started">
 
 /** Opens the body, and returns what the consumer pulls: an array of parts for each piece of the body. */
 export const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>, never, Scope.Scope> =>
   Effect.uninterruptible(Effect.gen(function*() {
-    const { response } = reading.opened
     const timers = yield* Effect.withFiber((fiber) => Effect.succeed(TimerQueue.of(fiber)))
     const reader = make(reading, timers, yield* Clock.currentTimeMillis)
     yield* Effect.addFinalizer(() => {
@@ -92,6 +95,7 @@ export const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Outp
       // The consumer left before the end
       return end(reader, Exit.interrupt())
     })
+    const { response } = reading.opened
     const body = Body.fetchBody(response)
     reader.readMore = body === undefined || body === "taken"
       ? yield* openStream(reader, Body.stream(response))
@@ -103,10 +107,12 @@ const make = <Output>(reading: Reading<Output>, timers: TimerQueue.TimerQueue, n
   const { limits, opened, started } = reading
   const sinceSent = now - opened.sentAt
   const reader: Reader<Output> = {
+    ...initial<Output>(),
     ...reading,
     timers,
     startedAt: timers.now() - (now - started),
     deadline: timers.now() + Duration.toMillis(limits.total) - sinceSent,
+    patience: Duration.toMillis(limits["first-event"]) - sinceSent,
     said: Fold.initial(opened.requestId),
     parser: Sse.make((event, data) => take(reader, event, data), {
       maxLength: opened.maxBytes,
@@ -121,17 +127,7 @@ const make = <Output>(reading: Reading<Output>, timers: TimerQueue.TimerQueue, n
       reader.readMore()
       // What arrives after the consumer was interrupted is for its next pull
       return Effect.sync(() => void release(reader))
-    }),
-    readMore: constVoid,
-    parts: [],
-    ending: undefined,
-    hasEnded: false,
-    consumer: undefined,
-    isAlive: false,
-    head: "",
-    phase: "first-event",
-    patience: Duration.toMillis(limits["first-event"]) - sinceSent,
-    askedAt: 0
+    })
   }
   return reader
 }
@@ -322,8 +318,8 @@ const whole = <Output>(reader: Reader<Output>, document: unknown): Parts<Output>
   Effect.flatMap(
     Effect.option(decodeSync(document)),
     (answer) =>
-      Option.isSome(answer) && answer.value._tag === "Succeeded"
-        ? final(reader, answer.value.output)
+      Option.isSome(answer) && Result.isSuccess(answer.value.outcome)
+        ? final(reader, answer.value.outcome.success)
         : Effect.fail(interrupted(reader, "end", whyOpen(reader.said, false, reader.opened.response)))
   )
 

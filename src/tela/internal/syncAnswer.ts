@@ -1,5 +1,6 @@
 /** The response to a synchronous execution: how it is decoded, and which responses say that the execution failed. */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as RunRef from "../../internal/ref.ts"
 import type { CreateOutcomeUnknownError, FileInputError, RequestError, RunFailedError } from "../../RunError.ts"
@@ -8,15 +9,9 @@ import * as Wire from "../TelaSchema.ts"
 import { errorIn, isAnswer, outcomeOf, reasonOf } from "./endMark.ts"
 import { decodeWhole, executionFailed, failureOf, field, isWorkflow } from "./snapshot.ts"
 
-/** What a response says of the execution. */
-export type SyncAnswer =
-  | AnswerOf<{ readonly _tag: "Succeeded"; readonly output: unknown }>
-  | FailedAnswer
-
-/** A response that says that the execution failed, with the provider's reasons. */
-export type FailedAnswer = AnswerOf<{ readonly _tag: "Failed"; readonly errors: ReadonlyArray<string> }>
-
-type AnswerOf<Outcome> = Outcome & {
+/** A response, with the output, or the provider's reasons if it says that the execution failed. */
+export interface SyncAnswer {
+  readonly outcome: Result.Result<unknown, ReadonlyArray<string>>
   readonly id: string | undefined
   readonly finishReason: string | undefined
   readonly raw: unknown
@@ -32,7 +27,7 @@ export const decodeSync = (body: unknown): Effect.Effect<SyncAnswer, Schema.Sche
   if (isWorkflow(body) || isRun(body)) {
     return Effect.andThen(
       decodeStatus(isWorkflow(body) ? "completed" : "succeeded")(body),
-      Effect.map(decodeWhole("execution")(body), ({ output }) => answer(body, { _tag: "Succeeded", output }))
+      Effect.map(decodeWhole("execution")(body), ({ output }) => answer(body, Result.succeed(output)))
     )
   }
   return Effect.map(Effect.andThen(decodeEnded(body), decodeChat(body)), ({ choices }) => {
@@ -42,19 +37,19 @@ export const decodeSync = (body: unknown): Effect.Effect<SyncAnswer, Schema.Sche
     const errors = errorIn({ error: choice.error })
     return errors !== undefined || outcomeOf(reason, true) !== "success"
       ? failed(body, errors ?? [], finishReason)
-      : answer(body, { _tag: "Succeeded", output: choice.message.content }, finishReason)
+      : answer(body, Result.succeed(choice.message.content), finishReason)
   })
 }
 
-const answer = <const Outcome>(body: unknown, outcome: Outcome, finishReason?: string): AnswerOf<Outcome> => ({
-  ...outcome,
+const answer = (body: unknown, outcome: SyncAnswer["outcome"], finishReason?: string): SyncAnswer => ({
+  outcome,
   id: textIn(body, "id") || undefined,
   finishReason,
   raw: body
 })
 
-const failed = (body: unknown, errors: ReadonlyArray<string>, finishReason?: string): FailedAnswer =>
-  answer(body, { _tag: "Failed", errors: errors.length === 0 ? failureOf(body) : errors }, finishReason)
+const failed = (body: unknown, errors: ReadonlyArray<string>, finishReason?: string): SyncAnswer =>
+  answer(body, Result.fail(errors.length === 0 ? failureOf(body) : errors), finishReason)
 
 /**
  * Recovers from an error whose response says that the execution ran and failed. Any other response of 5xx may come from a proxy,
@@ -62,7 +57,7 @@ const failed = (body: unknown, errors: ReadonlyArray<string>, finishReason?: str
  */
 export const failedAnswer = <E extends RequestError | CreateOutcomeUnknownError | FileInputError>(
   error: E
-): Effect.Effect<{ readonly value: FailedAnswer; readonly requestId: string | undefined }, E> => {
+): Effect.Effect<{ readonly value: SyncAnswer; readonly requestId: string | undefined }, E> => {
   if (error._tag === "FileInputError" || !saysThatItFailed(error.body)) return Effect.fail(error)
   const { body, providerMessage, requestId } = error
   const errors = failureOf(body)
@@ -72,19 +67,17 @@ export const failedAnswer = <E extends RequestError | CreateOutcomeUnknownError 
   })
 }
 
-/** Fails with a `RunFailedError` where the response to a streamed execution says that the execution failed. */
-export const failedStream = <E extends RequestError | CreateOutcomeUnknownError | FileInputError>(
-  error: E
-): Effect.Effect<never, E | RunFailedError> =>
-  Effect.flatMap(failedAnswer(error), ({ requestId, value: { errors, id, raw } }) =>
-    Effect.fail(
-      executionFailed(
-        RunRef.make({ provider, kind: "stream", id: id ?? requestId ?? "unknown" }),
-        raw,
-        requestId,
-        errors
-      )
-    ))
+/** Fails if the response says that the execution failed. */
+export const outputOf = (
+  { outcome, raw }: SyncAnswer,
+  ref: RunRef.RunRef,
+  requestId: string | undefined
+): Effect.Effect<unknown, RunFailedError> =>
+  Effect.mapError(Effect.fromResult(outcome), (errors) => executionFailed(ref, raw, requestId, errors))
+
+/** Names an execution that cannot be looked up. */
+export const refOf = (kind: "sync" | "stream", id: string | undefined, requestId: string | undefined): RunRef.RunRef =>
+  RunRef.make({ provider, kind, id: id ?? requestId ?? "unknown", requestId })
 
 /** Whether a response is a failed run, or an error whose code or name says that a run failed (assumed: none is documented). */
 const saysThatItFailed = (body: unknown): boolean =>
