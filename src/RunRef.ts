@@ -1,6 +1,6 @@
 /**
  * A `RunRef` names a run. It is plain data: it exists as soon as the provider accepted the run, before any waiting, and
- * it is all that another process needs to go on.
+ * it is all that another process needs to continue.
  *
  * @since 0.1.0
  */

@@ -1,36 +1,35 @@
 /**
- * Runs that survive the program: what it intended to create, what it created, and what has ended.
+ * Runs that survive the process: which were intended, which were created, and which have finished.
  *
  * **Details**
  *
- * A process can end between the moment a provider starts a run and the moment the program learns of it. A
- * {@link RunStore} therefore writes down an *intent* before the create and the *ref* after it, in any `KeyValueStore`:
- * memory, a directory, a database.
+ * A process can end after the provider has started a run and before the program has its response. A {@link RunStore} therefore
+ * stores an *intent* before the create and the *ref* after it, in any `KeyValueStore`: memory, a directory, a database.
  *
- * | under the key there is | `runOnce(key, create)` | it is unfinished |
+ * | state of the key | `runOnce(key, create)` | is unfinished |
  * | --- | --- | --- |
- * | nothing | intent, create, ref: gives the new ref | |
- * | `Creating`: this process is at it | waits, then gives that ref | yes |
- * | `Created`: a ref | gives the ref, and makes no request | yes |
- * | `Unknown`: an intent, and no ref | fails with `CreateOutcomeUnknownError` | yes |
- * | `Finished`: a ref, and its end | gives the ref, and makes no request | |
+ * | none | stores the intent, creates the run, stores and returns its ref | |
+ * | `Creating`: this process creates the run now | waits, then returns that ref | yes |
+ * | `Created`: there is a ref | returns the ref, and makes no request | yes |
+ * | `Unknown`: there is an intent and no ref | fails with `CreateOutcomeUnknownError` | yes |
+ * | `Finished`: there is a ref, and the run is marked as finished | returns the ref, and makes no request | |
  *
- * For an `Unknown` one, look for the run at the provider, and choose: `attach(key, ref)` if it is there,
- * `runOnce(key, create, { onUnknown: "retry" })` to start another one, `forget(key)` to leave it. A request can outlive the
+ * If the state is `Unknown`, look for the run at the provider. Then call `attach(key, ref)` if you find it,
+ * `runOnce(key, create, { onUnknown: "retry" })` to create another run, or `forget(key)` to give it up. A request can outlive the
  * process that sent it, so look some time after `intendedAt`, not at once.
  *
- * An entry that is whole is never written over. Each state has an entry of its own: the new one is written first, the old one is
- * removed then, and the most advanced one counts. So a process may be killed between or inside any two writes; an entry
- * that was cut is seen, and the one before it still counts.
+ * The store never overwrites a complete record. Each state has its own record: the store writes the new one first, then removes the
+ * old one, and the most advanced record counts. A process may therefore be killed between two writes or inside one: the store
+ * recognises a record that was cut short, and the record before it still counts.
  *
  * **Gotchas**
  *
- * - A key needs one owner at a time. Within a `RunStore` that is seen to; but a `KeyValueStore` cannot compare and set, so
- *   two processes, or two `RunStore`s, that run the same key at the same moment may both create.
+ * - A key needs one owner at a time. One `RunStore` takes care of that. A `KeyValueStore` cannot compare and set, so two processes,
+ *   or two `RunStore`s, that run the same key at the same time may both create a run.
  * - What the `KeyValueStore` has accepted counts as written. `KeyValueStore.layerFileSystem` leaves it to the operating
- *   system to bring it to the disk: a killed process loses nothing, a power cut may lose the last moments.
- * - Refs are stored, and nothing secret: no API key, prompt or file. The keys are stored as they are.
- * - Finished runs stay, a small entry each, so that their keys are not run again. `forget` removes them.
+ *   system to write it to the disk: a killed process loses nothing, a power cut may lose the last moments.
+ * - The store holds refs and nothing secret: no API key, prompt or file. Keys are stored unchanged.
+ * - Finished runs stay in the store, so that their keys are not run again. `forget` removes them.
  *
  * **Example** (A program that may be killed at any time)
  *
@@ -49,7 +48,7 @@
  *
  * const program = Effect.gen(function*() {
  *   const first = yield* report
- *   // The same key, so the same run: after a restart, or as here after its end
+ *   // The same key, so the same run: after a restart, or as here after the run has finished
  *   const second = yield* report
  *   console.log(first.run_id === second.run_id) // => true
  * })
@@ -93,15 +92,15 @@ import {
 export { type Entry, RunStoreError, type UnfinishedEntry }
 
 /**
- * How {@link Service.runOnce} deals with what it finds.
+ * Options for {@link Service.runOnce}.
  *
  * @category options
  * @since 0.1.0
  */
 export interface RunOnceOptions {
   /**
-   * What to do where an earlier create had an unknown outcome: fail with `CreateOutcomeUnknownError`, or create once more
-   * and accept that there may be two runs.
+   * What to do if an earlier create had an unknown outcome: fail with `CreateOutcomeUnknownError`, or create again and accept that
+   * there may be two runs.
    *
    * @default "fail"
    */
@@ -109,21 +108,20 @@ export interface RunOnceOptions {
 }
 
 /**
- * What the store offers. A key is any text, and names one piece of work for good: `"report-2026-07"`.
+ * The operations of the store. A key is any text, and names one piece of work forever: `"report-2026-07"`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Service {
   /**
-   * Gives the ref of the run under the key, and creates the run if there is none.
+   * Returns the ref of the run under the key, and creates the run if there is none.
    *
    * **Details**
    *
-   * `create` is what makes the run: Spine's `runs.create(params)`, Tela's `canvas.execute(variables, { async: true })`, or
-   * anything else that brings a `ref`. From the start of `create` until the ref is stored nothing is interrupted, so that no answer
-   * is lost. That takes as long as `create` does, which a client bounds with its `requestTimeout`, and as long as the storage does,
-   * which nothing bounds.
+   * `create` creates the run: Spine's `runs.create(params)`, Tela's `canvas.execute(variables, { async: true })`, or any other
+   * effect whose result has a `ref`. From the start of `create` until the ref is stored, interruption waits, so that no response
+   * is lost. A client bounds the time of `create` with its `requestTimeout`; nothing bounds the time that the storage takes.
    *
    * If `create` fails with the error of a client's create operation that surely made no run (a refused request, a failed upload
    * before it, a connection that was never made), the key is free again. If a client created the run and a later step of `create`
@@ -131,13 +129,13 @@ export interface Service {
    *
    * **Gotchas**
    *
-   * The key is freed only by the very error that a create operation failed with in `create`, such as `runs.create`,
-   * `canvas.execute` or `tasks.create`. For every other error the store assumes that a run was created: that of a look-up before
-   * the create, an error of your program, and what `Effect.mapError` or `Effect.runPromise` made of the error. A create that runs
-   * elsewhere, in a fiber forked before or by `Effect.runPromise`, is not seen.
+   * Only the error value with which a create operation in `create` failed, such as `runs.create`, `canvas.execute` or
+   * `tasks.create`, frees the key. For every other error the store assumes that a run was created: the error of a look-up before
+   * the create, an error of your program, and the results of `Effect.mapError` or `Effect.runPromise`. The store does not see a
+   * create that runs elsewhere: in a fiber that was forked before, or by `Effect.runPromise`.
    *
-   * A create cannot run its own key: a call of the store for that key in `create` is a `BadRequestError`. A wait for another key,
-   * which a call in `create` makes, can be interrupted.
+   * A create cannot run its own key: a call of the store for that key in `create` is a `BadRequestError`. A wait for another key
+   * that a call in `create` causes can be interrupted.
    */
   readonly runOnce: <A extends { readonly ref: RunRef }, E, R>(
     key: string,
@@ -145,36 +143,36 @@ export interface Service {
     options?: RunOnceOptions
   ) => Effect.Effect<RunRef, E | BadRequestError | CreateOutcomeUnknownError | RunStoreError, R>
   /**
-   * Follows the run under the key with `wait`, and marks it finished when that has succeeded, or has failed because the
-   * run has ended badly (a `RunFailedError` or `InvalidOutputError` of this library with the `ref` of this run). After any other
-   * failure it stays unfinished.
+   * Waits for the run under the key with `wait`, and marks it as finished if `wait` succeeds, or fails because the run failed (a
+   * `RunFailedError` or `InvalidOutputError` of this library with the `ref` of this run). After any other failure the run stays
+   * unfinished.
    *
    * **Details**
    *
-   * `wait` may do more than wait: with the downloads and the bookkeeping in it, the run is finished when they are done. If the
+   * `wait` may do more than wait. If it includes the downloads and the bookkeeping, the run is finished when they are done. If the
    * key has another run when `wait` ends than when it began, that run stays unfinished.
    */
   readonly track: <A, E, R>(
     key: string,
     wait: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | BadRequestError | RunStoreError, R>
-  /** Marks the run under the key as finished. It is listed no more, and `runOnce` goes on giving its ref. */
+  /** Marks the run under the key as finished. `unfinished` does not list it, and `runOnce` still returns its ref. */
   readonly complete: (key: string) => Effect.Effect<void, BadRequestError | RunStoreError>
-  /** Brings a run in under a key: one that was found at the provider after its create had an unknown outcome. */
+  /** Stores a run under a key, such as a run that was found at the provider after its create had an unknown outcome. */
   readonly attach: (key: string, ref: RunRef) => Effect.Effect<void, BadRequestError | RunStoreError>
-  /** Removes all that is known under the key, so that it can be run again. The run itself goes on. */
+  /** Removes all records of the key, so that it can be run again. The run itself continues at the provider. */
   readonly forget: (key: string) => Effect.Effect<void, BadRequestError | RunStoreError>
-  /** What is known under the key, or `undefined`. */
+  /** Returns the entry of the key, or `undefined`. */
   readonly get: (key: string) => Effect.Effect<Entry | undefined, BadRequestError | RunStoreError>
   /**
-   * Everything that a program has to care for, oldest first: what to wait for, and what to decide about.
+   * Lists the entries that need attention, oldest first: runs to wait for, and unknown outcomes to decide about.
    *
    * **Details**
    *
-   * It lists the names of all entries, and reads those that are unfinished. One that cannot be read fails the list, as it
-   * may be a run.
+   * It lists the names of all records, and reads the unfinished ones. If one of them cannot be read, the list fails, because that
+   * record may stand for a run.
    *
-   * **Example** (Picking up at start)
+   * **Example** (Resuming all runs at start)
    *
    * ```ts
    * import { Effect } from "effect"
@@ -205,11 +203,11 @@ export interface Service {
 export class RunStore extends Context.Service<RunStore, Service>()("canvas-runs/RunStore") {}
 
 /**
- * Makes a store on the `KeyValueStore` at hand.
+ * Makes a store on the `KeyValueStore` of the context.
  *
  * **Details**
  *
- * Its entries begin with `canvas-runs/`, so that the `KeyValueStore` can hold other things too.
+ * The names of its records begin with `canvas-runs/`, so that the `KeyValueStore` can hold other data too.
  *
  * @category constructors
  * @since 0.1.0
@@ -226,7 +224,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
 
   const get = (operation: string, key: string) => Effect.flatMap(subjectOf(operation, key), records.read)
 
-  /** What an operation does with a key, and with what is known under it. */
+  /** Runs an operation on a key, one at a time for each key. */
   const withKey = <A, E, R>(
     operation: string,
     key: string,
@@ -236,7 +234,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
       Telemetry.span(operation, { "run.key": key })
     )
 
-  /** `of` is the run that has ended, where that is known: it may be another one than that of the key. */
+  /** `of` is the run that finished, if that is known: it may be another run than the one of the key. */
   const complete = (operation: string, key: string, of?: RunRef) =>
     withKey(
       operation,
@@ -367,7 +365,7 @@ const isSameRun = (self: RunRef, that: RunRef): boolean =>
   self.provider === that.provider && self.kind === that.kind && self.id.toLowerCase() === that.id.toLowerCase()
 
 /**
- * A layer with the store, on the `KeyValueStore` at hand.
+ * A layer with the store, on the `KeyValueStore` of the context.
  *
  * **Example** (Runs in a directory)
  *
@@ -396,7 +394,7 @@ const isSameRun = (self: RunRef, that: RunRef): boolean =>
 export const layer: Layer.Layer<RunStore, never, KeyValueStore.KeyValueStore> = Layer.effect(RunStore, make)
 
 /**
- * A layer with a store in memory, which ends with the process: for tests, and for `runOnce` within one process.
+ * A layer with a store in memory, for tests, and for `runOnce` within one process.
  *
  * @category layers
  * @since 0.1.0

@@ -1,20 +1,19 @@
 /**
- * Webhooks and polling, for the same run: whichever tells of its end first.
+ * Webhooks and polling for the same run: the first signal that it has ended counts.
  *
  * **Details**
  *
  * A {@link Webhooks} hub connects the route that receives webhooks with the waits that they are about. Give it to a
  * client, and to the provider's route (`Spine.layerWebhookRoute`, `Tela.layerWebhookRoute`). While a wait runs,
  *
- * - it still polls, but once a minute unless it is told otherwise, since webhooks are expected to come first. For Tela this holds
- *   for an execution whose call had a `webhookUrl`: whether one that is looked up has a webhook is not known, so it is polled every
- *   second;
- * - a webhook which says that its run has ended makes it poll at once. The webhook itself is never the answer: not every
+ * - the wait still polls, once a minute unless its options say otherwise, because webhooks are expected to arrive first. For Tela
+ *   this applies to an execution whose call had a `webhookUrl`. An execution that was looked up is polled every second, because it is
+ *   not known whether it has a webhook;
+ * - a webhook that says that the run has ended makes the wait poll at once. The webhook itself is never the answer: not every
  *   provider signs its webhooks, and the response to a poll is complete;
- * - the first such webhook of a wait makes it poll at once, and each later one no sooner than a second after the last poll, or 100
- *   milliseconds where the provider signs its webhooks: a sender that knows the token cannot make a wait flood the provider;
- * - a webhook that is lost costs only delay, a duplicate delivery does nothing, and one that comes before the wait is
- *   remembered.
+ * - each later webhook of this kind makes the wait poll no sooner than one second after the last poll, or 100 milliseconds if the
+ *   provider signs its webhooks. A sender that knows the token can therefore not flood the provider;
+ * - a lost webhook costs only delay, a duplicate delivery does nothing, and a webhook that arrives before the wait is remembered.
  *
  * @since 0.1.0
  */
@@ -51,7 +50,8 @@ export const make = (options?: {
   }
   return Effect.sync(() => {
     const seen = new Set<string>()
-    const ends = new Map<string, number>()
+    /** The number of the last completion signal of each run. */
+    const signals = new Map<string, number>()
     const waiting = new Map<string, { readonly end: Deferred.Deferred<number>; waiters: number }>()
     let count = 0
 
@@ -65,9 +65,9 @@ export const make = (options?: {
           if (!delivery.isTerminal) return true
           const key = runKeyOf(delivery.provider, delivery.runId)
           // Taken out first, so that the oldest comes first in the order of insertion
-          ends.delete(key)
-          ends.set(key, ++count)
-          if (ends.size > capacity) ends.delete(ends.keys().next().value!)
+          signals.delete(key)
+          signals.set(key, ++count)
+          if (signals.size > capacity) signals.delete(signals.keys().next().value!)
           const entry = waiting.get(key)
           if (entry === undefined) return true
           waiting.delete(key)
@@ -77,7 +77,7 @@ export const make = (options?: {
       ended: (provider, runId, after = 0) =>
         Effect.suspend(() => {
           const key = runKeyOf(provider, runId)
-          const number = ends.get(key)
+          const number = signals.get(key)
           if (number !== undefined && number > after) return Effect.succeed(number)
           const entry = waiting.get(key) ?? { end: Deferred.makeUnsafe<number>(), waiters: 0 }
           entry.waiters++

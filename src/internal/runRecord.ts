@@ -11,7 +11,7 @@ import { quote } from "./describe.ts"
 import { RunRef } from "./ref.ts"
 
 /**
- * What is known under a key. Times are Unix milliseconds.
+ * The state of a key. Times are Unix milliseconds.
  *
  * @category models
  * @since 0.1.0
@@ -25,24 +25,24 @@ export type Entry = UnfinishedEntry | {
 }
 
 /**
- * An {@link Entry} that a program has to care for.
+ * An {@link Entry} that needs attention: a run to wait for, or an unknown outcome to decide about.
  *
  * @category models
  * @since 0.1.0
  */
 export type UnfinishedEntry =
   | {
-    /** The create is under way, in this process. */
+    /** This process creates the run now. */
     readonly _tag: "Creating"
     readonly key: string
-    /** When the intent was written; absent where it cannot be read. */
+    /** When the intent was written; absent if it cannot be read. */
     readonly intendedAt?: number
   }
   | {
-    /** There was an intent, and no ref came after it: a run may exist. */
+    /** There is an intent, and no ref: a run may exist. */
     readonly _tag: "Unknown"
     readonly key: string
-    /** When the intent was written; absent where it cannot be read. */
+    /** When the intent was written; absent if it cannot be read. */
     readonly intendedAt?: number
   }
   | {
@@ -53,7 +53,7 @@ export type UnfinishedEntry =
     readonly intendedAt: number
   }
 
-/** In the order of a run's life, which is the order of writing, reading and removing. */
+/** In the order of a run's life, in which the store writes, reads and removes them. */
 export const states = ["intent", "created", "finished"] as const
 
 export type State = typeof states[number]
@@ -111,7 +111,7 @@ export const decode = (text: unknown, key: string | undefined): Result.Result<St
 const isNewer = (json: unknown): boolean =>
   Predicate.hasProperty(json, "version") && Predicate.isNumber(json.version) && json.version > version
 
-/** What the records of a key say. `isCreating` is whether this process is creating the run now. */
+/** Derives the entry of a key from its records. `isCreating` is whether this process creates the run now. */
 export const entryOf = (
   key: string,
   { created, finished, intent }: { readonly [S in State]: Stored | undefined },
@@ -134,7 +134,7 @@ export const entryOf = (
 export const isUnfinished = (entry: Entry | undefined): entry is UnfinishedEntry =>
   entry !== undefined && entry._tag !== "Finished"
 
-/** Oldest first, and of the same moment by key. */
+/** Orders entries by age, the oldest first, and those of the same time by key. */
 export const byAge = (self: UnfinishedEntry, that: UnfinishedEntry): number =>
   (self.intendedAt ?? 0) - (that.intendedAt ?? 0) || (self.key < that.key ? -1 : 1)
 
@@ -162,7 +162,7 @@ const maxName = 140
 /** Stands between the beginning of a long name and the digest of all of it; short names do not have it. */
 const hashMark = "~"
 
-/** The name of a key: characters that differ on every storage, also on one that ignores case. */
+/** Encodes a key in characters that are distinct on every storage, also on one that ignores case. */
 export const nameOf = (key: string): Effect.Effect<string> => {
   const name = key.replace(
     /[^a-z0-9_-]/g,

@@ -107,7 +107,7 @@ const showText = (text: string): string => {
   return hidden.length <= maxMessage ? hidden : `${hidden.slice(0, maxMessage - 500)} […] ${hidden.slice(-480)}`
 }
 
-/** What is changed in a field, by its name. The snapshots and the output of a run are the caller's own, and keep their links. */
+/** How a field is shown, by its name. The snapshots and the output of a run belong to the caller, and keep their links. */
 const show: Readonly<Record<string, (value: never) => unknown>> = {
   message: showText,
   providerMessage: showText,

@@ -5,7 +5,7 @@ import type * as Effect from "effect/Effect"
 import type { BadRequestError } from "../RunError.ts"
 
 /**
- * What a webhook says of a run, once it has been verified.
+ * What a verified webhook says about a run.
  *
  * @category models
  * @since 0.1.0
@@ -29,7 +29,7 @@ export interface Delivery {
  * @since 0.1.0
  */
 export interface Service {
-  /** Passes a delivery on, and says whether it was new. What is no delivery is a `BadRequestError`. */
+  /** Passes a delivery on, and returns whether it was new. A value that is no delivery is a `BadRequestError`. */
   readonly deliver: (delivery: Delivery) => Effect.Effect<boolean, BadRequestError>
   /**
    * Waits for a delivery which says that a run has ended, and returns its number. The hub numbers such deliveries from 1 on, and

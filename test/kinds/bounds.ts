@@ -172,8 +172,8 @@ export const places: ReadonlyArray<Place> = [
     inputs: { "one": forgets(1, 1), "three": forgets(3, 3) }
   },
   {
-    name: "bounds: the hub remembers so many ends",
-    mutant: { file: hub, find: "if (ends.size > capacity)", replace: "if (ends.size > 1e9)" },
+    name: "bounds: the hub remembers a limited number of completion signals",
+    mutant: { file: hub, find: "if (signals.size > capacity)", replace: "if (ends.size > 1e9)" },
     inputs: { "one": forgetsEnd(1, 1), "four": forgetsEnd(4, 9) }
   },
   {

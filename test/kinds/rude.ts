@@ -371,7 +371,7 @@ export const places: ReadonlyArray<Place> = [
   place(
     "earlyWebhooks",
     "a webhook that came before the wait wakes it",
-    { file: webhooks, find: "ends.set(key, ++count)", replace: "++count" },
+    { file: webhooks, find: "signals.set(key, ++count)", replace: "++count" },
     { journey: "a webhook ends a wait" },
     { journey: "a webhook ends a wait", over: "undici" }
   ),

@@ -15,14 +15,14 @@ import type { Entry } from "../runRecord.ts"
 import { type KeySubject, type Records, type RunStoreError, storeError, warnOfFailure } from "./records.ts"
 
 /**
- * Makes what runs one operation at a time for each key. `creating` has the names of the keys that this process is creating a run
- * for.
+ * Makes the function that runs one operation at a time for each key. `creating` has the names of the keys for which this process
+ * creates a run now.
  */
 export const makeExclusive = Effect.fnUntraced(function*(creating: ReadonlySet<string>) {
   const locks = yield* Scope.provide(RcMap.make({ lookup: (_name: string) => Semaphore.make(1) }), Scope.makeUnsafe())
   return Effect.fnUntraced(function*<A, E, R>({ key, name, operation }: KeySubject, use: Effect.Effect<A, E, R>) {
     if (isCreatedBy(yield* Create.CurrentAccount, creating, name)) {
-      // The create that makes the call is told that nothing was created here
+      // Noted as an error of a create operation, so that the create that makes the call knows that nothing was created here
       return yield* Create.operation(Effect.fail(badRequest({
         operation,
         parameter: "key",
@@ -84,9 +84,9 @@ export const createOnce = Effect.fnUntraced(function*<A extends { readonly ref: 
     Effect.tapCause((cause) => {
       const [ref] = account.refs
       if (ref !== undefined && account.open === 1) return warnOfFailure(keep(ref))
-      // What an earlier create has left in doubt, a later one does not clear up
+      // A later create does not clear up the unknown outcome of an earlier one
       if (earlier !== undefined || account.open > 0 || !cause.reasons.every(isWithoutRun(account))) return Effect.void
-      // The create of another key that this one runs in learns of it too
+      // The create of another key in which this one runs has to know it too
       for (const reason of cause.reasons.filter(Cause.isFailReason)) account.outer?.failures.add(reason.error)
       return tidyIntent
     })
@@ -107,7 +107,7 @@ export const createOnce = Effect.fnUntraced(function*<A extends { readonly ref: 
   return ref
 })
 
-/** Whether a create operation failed with this. */
+/** Whether a create operation failed with this error. */
 const isWithoutRun = (account: Create.Account) => (reason: Cause.Reason<unknown>): boolean =>
   Cause.isFailReason(reason) && account.failures.has(reason.error)
 

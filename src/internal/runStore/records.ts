@@ -13,9 +13,9 @@ import { Defect, TaggedError } from "../taggedError.ts"
  *
  * **Details**
  *
- * With `reason` `"storage"` the `KeyValueStore` failed and `cause` is its error; with `"record"` an entry is there and is
- * not ours, or is a newer version's. Where a run was created before the store failed, `ref` is that run: **keep it**, and
- * bring it in with `attach` when the store works again.
+ * If `reason` is `"storage"`, the `KeyValueStore` failed and `cause` is its error. If it is `"record"`, there is a record that is
+ * not one of canvas-runs, or that a newer version wrote. If a run was created before the store failed, `ref` is that run: **keep
+ * it**, and store it with `attach` when the store works again.
  *
  * @category errors
  * @since 0.1.0
@@ -25,9 +25,9 @@ export class RunStoreError extends TaggedError<RunStoreError>()("RunStoreError",
   /** The call that failed, such as `"RunStore.runOnce"`. */
   operation: Schema.String,
   reason: Schema.Literals(["storage", "record"]),
-  /** The key it was about, where it was about one. */
+  /** The key that the call was about, if it was about one. */
   key: Schema.optionalKey(Schema.String),
-  /** The run it was about, where one exists. */
+  /** The run that the call was about, if there is one. */
   ref: Schema.optionalKey(RunRef),
   cause: Schema.optionalKey(Defect)
 }) {
@@ -37,7 +37,7 @@ export class RunStoreError extends TaggedError<RunStoreError>()("RunStoreError",
   }
 }
 
-/** What an operation is about. The key is not known where only the name was listed. */
+/** The key that an operation is about. It is not known if only its name was listed. */
 export interface Subject {
   readonly operation: string
   readonly name: string
@@ -64,9 +64,9 @@ export const make = (storage: KeyValueStore.KeyValueStore, creating: ReadonlySet
     access(subject, state, "removed", (location) => storage.remove(location))
 
   return {
-    /** Reads what is known under a key. */
+    /** Reads the entry of a key. */
     read: Effect.fnUntraced(function*(subject: Subject): Effect.fn.Return<RunRecord.Entry | undefined, RunStoreError> {
-      // In the order of writing, so that an entry which moves on meanwhile is met in its new place
+      // In the order of writing, so that a record that is moved at the same time is found in its new place
       const intent = yield* readRecord(subject, "intent")
       const isCreating = creating.has(subject.name)
       const created = yield* readRecord(subject, "created")
@@ -107,7 +107,7 @@ export const warnOfFailure = <E extends { readonly message: string }, R>(
 const entry = ({ key, name }: Subject): string =>
   key === undefined ? `the entry ${name}` : `the entry of ${JSON.stringify(key)}`
 
-/** Does something with the record of a state. */
+/** Uses the storage for the record of one state. */
 const access = <A>(
   subject: Subject,
   state: RunRecord.State,
@@ -126,7 +126,7 @@ const access = <A>(
 
 type About = Pick<Subject, "operation"> & Partial<Subject>
 
-/** Asks the `KeyValueStore`. What it fails, dies or throws with is a failure of the storage: a run may be under way. */
+/** Asks the `KeyValueStore`. A failure, a defect and a throw are all failures of the storage, because there may be a run. */
 const ask = <A>(about: About, what: string, question: () => Effect.Effect<A, unknown>, advice = "", ref?: RunRef) =>
   Effect.catchCause(Effect.suspend(question), (reasons) => {
     if (Cause.hasInterruptsOnly(reasons)) return Effect.failCause(reasons as Cause.Cause<never>)
