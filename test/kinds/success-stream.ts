@@ -641,9 +641,8 @@ export const places: ReadonlyArray<Place> = [
     name: "whole: a document of JSON that is no success ends no stream",
     mutant: {
       file: reader,
-      find:
-        "Option.isSome(answer) && Result.isSuccess(answer.value.outcome)\n        ? final(reader, answer.value.outcome.success)",
-      replace: "Option.isSome(answer) ? final(reader, Result.getOrElse(answer.value.outcome, () => undefined))"
+      find: "Option.isSome(answer) && Result.isSuccess(answer.value.outcome)",
+      replace: "Option.isNone(answer) || Result.isSuccess(answer.value.outcome)"
     },
     inputs: {
       "a run that runs": isInterrupted(JSON.stringify({ id: "r", status: "running", output_content: null }), "", {
