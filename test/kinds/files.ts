@@ -2,7 +2,7 @@
  * Every place that takes a file, a name, a length or a link from outside. Without its guard, a wrong file would be taken for the
  * right one, two versions would be mixed, a name would lead elsewhere, or a link would be shown.
  */
-import { assert } from "@effect/vitest"
+import { assert, vi } from "@effect/vitest"
 import { Effect, Result, Schedule, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { runInNewContext } from "node:vm"
@@ -808,6 +808,14 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
+    name: "uploads: a file that stops leaves the outcome of a create open, where its length was not announced",
+    mutant: { file: "src/spine/internal/create.ts", find: " && FetchPlatform.announcesLength(body)", replace: "" },
+    inputs: {
+      "a file that falls silent": unannounced(cut()),
+      "a file that fails": unannounced(Stream.concat(Stream.make(bytes("x")), Stream.fail("gone")))
+    }
+  },
+  {
     name: "uploads: a web stream that never finishes its cancellation is left alone",
     mutant: {
       file: fileInput,
@@ -947,6 +955,24 @@ function silent(use: Effect.Effect<unknown, unknown, Spine.SpineClient | Tela.Te
       assert.instanceOf(error, RunError.FileInputError)
       assert.deepStrictEqual([error.file, error.reason, error.reached], ["b.txt", "read", reached])
     })
+}
+
+/** As on Deno, whose fetch sends a stream without its length. */
+function unannounced(data: Stream.Stream<Uint8Array, unknown>) {
+  return () =>
+    Effect.gen(function*() {
+      const versions = { ...process.versions, deno: "2.5.0" }
+      yield* Effect.acquireRelease(
+        Effect.sync(() => vi.stubGlobal("process", Object.create(process, { versions: { value: versions } }))),
+        () => Effect.sync(() => vi.unstubAllGlobals())
+      )
+      const error = yield* Effect.flip(create([{ data, size: 9, filename: "b.txt" }])).pipe(
+        Effect.provide(clients({ uploadIdleTimeout: "50 millis" })),
+        Effect.provideService(HttpClient.HttpClient, received().client)
+      )
+      assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+      assert.instanceOf(error.cause, RunError.FileInputError)
+    }).pipe(Effect.scoped)
 }
 
 const notRead: Multipart.Reading = { filename: undefined, error: undefined }

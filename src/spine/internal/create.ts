@@ -151,7 +151,12 @@ const send = (
           return reading.error === undefined ? error : new CreateOutcomeUnknownError({
             ...error,
             message: error.message,
-            cause: reading.error
+            // Of this create that is not known
+            cause: new FileInputError({
+              ...reading.error,
+              message: reading.error.message.replace(" Nothing was created.", ""),
+              reached: true
+            })
           })
         }
         const broken = fileErrorOf(error)

@@ -1,6 +1,6 @@
 /** Uploads that take longer than a request may, and uploads that stand still. */
 import { NodeHttpClient } from "@effect/platform-node"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Fiber, Latch, Layer, Redacted, Schedule, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
@@ -255,6 +255,25 @@ describe("a file that falls silent in the middle of an upload", () => {
         assert.deepStrictEqual(requests, ["/v3/files", "/store"])
       }).pipe(Effect.scoped, Effect.provide(layer)))
   }
+
+  it.effect("D6: where no length is announced, a silent file leaves the outcome unknown, and the message names the file", () =>
+    Effect.gen(function*() {
+      // As on Deno, whose fetch sends a stream without its length
+      const versions = { ...process.versions, deno: "2.5.0" }
+      yield* Effect.acquireRelease(
+        Effect.sync(() => vi.stubGlobal("process", Object.create(process, { versions: { value: versions } }))),
+        () => Effect.sync(() => vi.unstubAllGlobals())
+      )
+      const data = Stream.concat(Stream.make(piece), Stream.never)
+      const result = yield* create(slow(Effect.void), [{ filename: "b.txt", size: 5000, data }])
+      const error = result._tag === "Failure" ? result.failure : undefined
+      assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+      assert.include(error.message, "b.txt gave no bytes for 1m (uploadIdleTimeout). Check what its bytes come from")
+      assert.notInclude(error.message, "Nothing was created")
+      const { cause } = error
+      assert.instanceOf(cause, RunError.FileInputError)
+      assert.notInclude(cause.message, "Nothing was created")
+    }).pipe(Effect.scoped))
 
   it.effect("D6: a server that takes no more of a stream is named, and not the file", () =>
     Effect.gen(function*() {
