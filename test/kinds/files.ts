@@ -25,6 +25,7 @@ const fileName = "src/internal/fileName.ts"
 const fileInput = "src/FileInput.ts"
 const binary = "src/internal/binary.ts"
 const telaFile = "src/tela/internal/files.ts"
+const telaUpload = "src/tela/internal/uploads.ts"
 
 const content = "0123456789abcdefghij"
 
@@ -787,7 +788,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "uploads: the address is one of http",
     mutant: {
-      file: telaFile,
+      file: telaUpload,
       find: "if (typeof url === \"string\") return Effect.fail(failed(url, {}, \"Check the base URL of the client.\"))",
       replace: "if (typeof url === \"string\") return Effect.void"
     },
@@ -833,7 +834,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "uploads: a page is no confirmation",
-    mutant: { file: telaFile, find: "Transfer.isPage(response)", replace: "Effect.succeed(false)" },
+    mutant: { file: telaUpload, find: "if (!(yield* Transfer.isPage(response))) return", replace: "return" },
     inputs: {
       "of XHTML": notUploaded(() => new Response("x", { headers: { "content-type": "application/xhtml+xml" } })),
       "created": notUploaded(() => new Response("x", { status: 201, headers: { "content-type": "TEXT/HTML" } }))
@@ -841,7 +842,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "uploads: only a status of success is one",
-    mutant: { file: telaFile, find: "response.status < 200 || response.status >= 300", replace: "false" },
+    mutant: { file: telaUpload, find: "if (status >= 200 && status < 300)", replace: "if (true)" },
     inputs: {
       "304": notUploaded(() => new Response(null, { status: 304 })),
       "507": notUploaded(() => new Response("", { status: 507 }))

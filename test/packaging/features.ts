@@ -19,7 +19,8 @@ const features: ReadonlyArray<Feature> = [
   },
   {
     name: "uploads: files of any shape, checked and streamed",
-    modules: /FileInput|fileLimits|binary|payload|multipart|upload$|tela\/internal\/(?:files|variables)|TelaFile/
+    modules:
+      /FileInput|fileLimits|binary|payload|multipart|upload$|tela\/internal\/(?:files|uploads|variables)|TelaFile/
   },
   {
     name: "streaming executions: SSE, chunks, deltas, validated end",

@@ -568,10 +568,10 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   // Jobs: files
   mutant(
-    "src/tela/internal/files.ts",
+    "src/tela/internal/uploads.ts",
     "jobs: a create goes without its file",
-    "    yield* put(transfer, upload, uploadUrl, variable)\n",
-    "    yield* Effect.ignore(put(transfer, upload, uploadUrl, variable))\n"
+    "    yield* put(transfer, file, uploadUrl, variable)\n",
+    "    yield* Effect.ignore(put(transfer, file, uploadUrl, variable))\n"
   ),
   mutant(
     "src/internal/ref.ts",

@@ -1,13 +1,13 @@
 /** What an `ArtifactError` says: which file, what went wrong, and what to do. */
 import { ArtifactError } from "../../RunError.ts"
+import type { Failure } from "../http/retry.ts"
+import type { Loose } from "../loose.ts"
 import type { ArtifactSource } from "./source.ts"
 
 /** The parts of a file that its errors name. */
 export type Named = Pick<ArtifactSource, "name" | "ref">
 
-type Fields = Partial<
-  Pick<ArtifactError, "status" | "expectedBytes" | "receivedBytes" | "isRetryable" | "retryAfter" | "cause">
->
+type Fields = Partial<Failure> & Loose<Pick<ArtifactError, "status" | "expectedBytes" | "receivedBytes" | "cause">>
 
 export const make = (
   { name, ref }: Named,
@@ -39,12 +39,12 @@ export const interrupted = (
   source: Named,
   receivedBytes: number,
   what: string,
-  { cause, words }: { readonly cause?: Error; readonly words: string } = { words: "" }
+  { cause, words }: { readonly cause?: Error | undefined; readonly words: string } = { words: "" }
 ): ArtifactError =>
   make(source, "interrupted", `After ${receivedBytes} bytes, ${what}${words}. Read it again.`, {
     isRetryable: true,
     receivedBytes,
-    ...(cause === undefined ? undefined : { cause })
+    cause
   })
 
 /** The file is shorter or longer than `expectedBytes`. Without that number it is longer than the server knew. */
@@ -56,6 +56,6 @@ export const wrongSize = (source: Named, receivedBytes: number, expectedBytes: n
     `${expectedBytes ?? "More"} bytes were announced, and ${receivedBytes} arrived. ${
       isRetryable ? "Read it again." : "Retrieve the run again, in case the file was replaced."
     }`,
-    { receivedBytes, isRetryable, ...(expectedBytes === undefined ? undefined : { expectedBytes }) }
+    { receivedBytes, isRetryable, expectedBytes }
   )
 }

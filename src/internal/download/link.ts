@@ -120,8 +120,8 @@ const send = (
         : Effect.succeed(response)
     ),
     Effect.mapError((error) => {
-      const { words, ...cause } = Transfer.cleanCause(causeOf(error), url.href)
-      return Errors.unavailable(source, `its server gave no answer${words}`, { isRetryable: true, ...cause })
+      const { cause, words } = Transfer.cleanCause(causeOf(error), url.href)
+      return Errors.unavailable(source, `its server gave no answer${words}`, { isRetryable: true, cause })
     })
   )
 }

@@ -89,7 +89,13 @@ const interpret = <E, R>(
     const { received, source, version } = download
     const { headers, status } = response
     const etag = strongEtag(headers)
-    const chunks = chunksOf(download, response)
+    const chunks = Stream.mapError(Body.stream(response), ({ reason: { cause } }) =>
+      Errors.interrupted(
+        source,
+        download.received,
+        "the connection broke",
+        Transfer.cleanCause(cause, download.link)
+      ))
     if (status === 200) {
       if (isPage(source, headers)) {
         return yield* Errors.unavailable(
@@ -135,23 +141,6 @@ const interpret = <E, R>(
       ? yield* Errors.unavailable(source, "its server answered with a part of it only", { status })
       : yield* Errors.unavailable(source, Transfer.wordsOf(status), yield* Transfer.refusal(response))
   })
-
-/** The chunks of the body, which may have none. */
-const chunksOf = <E, R>(
-  download: Download<E, R>,
-  response: HttpClientResponse.HttpClientResponse
-): Stream.Stream<Uint8Array, ArtifactError> =>
-  Stream.catch(Body.stream(response), ({ reason }) =>
-    reason._tag === "EmptyBodyError"
-      ? Stream.empty
-      : Stream.fail(
-        Errors.interrupted(
-          download.source,
-          download.received,
-          "the connection broke",
-          Transfer.cleanCause(reason.cause, download.link)
-        )
-      ))
 
 /** Whether a page is sent in place of the file, such as a login page of a proxy. */
 const isPage = (source: ArtifactSource<unknown, unknown>, headers: Headers.Headers): boolean => {

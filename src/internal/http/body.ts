@@ -11,6 +11,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Binary from "../binary.ts"
 import { quote } from "../describe.ts"
 
 /** The response of a fetch, which may be one that only resembles the platform's. */
@@ -40,7 +41,7 @@ export const fetchBody = (
 
 /**
  * Returns the chunks of a body. Where a fetch gives no web stream, as `node-fetch` and React Native, the body is read from
- * its async iterable, or else as a whole.
+ * its async iterable, or else as a whole. A response without a body has no chunks.
  */
 export const stream = (
   response: HttpClientResponse.HttpClientResponse
@@ -61,7 +62,7 @@ export const stream = (
       )
       return Stream.fromPull(Effect.catchDefect(pull, (cause) => Effect.fail(failed(cause))))
     }
-  ))
+  )).pipe(Stream.catchIf(({ reason }) => reason._tag === "EmptyBodyError", () => Stream.empty))
 }
 
 /** The pieces of a body as the HTTP client gives them. Some clients throw, or give what is not bytes. */
@@ -96,12 +97,11 @@ const whole = (web: FetchResponse): Promise<Uint8Array> =>
     ? web.text().then(toBytes)
     : Promise.reject(new TypeError("the response of this fetch has no body, no arrayBuffer() and no text()"))
 
-/** The bytes of a piece of a body. It throws a TypeError for what is none, as an odd client may give. */
+/** The bytes of a piece of a body. Throws a TypeError for a piece that is not bytes, which an odd client may give. */
 const toBytes = (piece: unknown): Uint8Array => {
   if (piece instanceof Uint8Array) return piece
   if (typeof piece === "string") return new TextEncoder().encode(piece)
-  if (ArrayBuffer.isView(piece)) return new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength)
-  if (Predicate.hasProperty(piece, "byteLength")) return new Uint8Array(piece as ArrayBuffer)
+  if (Binary.isBytes(piece)) return Binary.bytesOf(piece)
   throw new TypeError(`the HTTP client gave a piece of the body that is not bytes: ${quote(piece)}`)
 }
 
@@ -172,10 +172,9 @@ export const readText = (
     }
     return Effect.map(
       // A web stream that is read by hand would not stop an upload that is still under way
-      body !== undefined && !isUpload ? takeWeb(response, body, take) : stream(response).pipe(
-        Stream.runForEachWhile((piece) => Effect.sync(() => take(piece))),
-        Effect.catchIf((error) => error.reason._tag === "EmptyBodyError", () => Effect.void)
-      ),
+      body !== undefined && !isUpload
+        ? takeWeb(response, body, take)
+        : Stream.runForEachWhile(stream(response), (piece) => Effect.sync(() => take(piece))),
       () => bytes > maxBytes ? undefined : text + decoder.decode()
     )
   })

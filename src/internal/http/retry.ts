@@ -9,7 +9,7 @@ import * as Schedule from "effect/Schedule"
 /** The parts of an error that decide about a retry. */
 export interface Failure {
   readonly isRetryable: boolean
-  readonly retryAfter?: Duration.Duration
+  readonly retryAfter?: Duration.Duration | undefined
 }
 
 /** Repeats an effect while its failure may be repeated and the schedule continues. */

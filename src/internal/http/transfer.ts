@@ -67,12 +67,11 @@ export const refusal = (response: HttpClientResponse.HttpClientResponse): Effect
 > =>
   Effect.map(Clock.currentTimeMillis, (now) => {
     const { headers, status } = response
-    const retryAfter = parseRetryAfter(headers, now)
     return {
       status,
       // 202 promises the file for later
       isRetryable: status >= 500 || status === 202 || status === 408 || status === 425 || status === 429,
-      ...(retryAfter === undefined ? undefined : { retryAfter })
+      retryAfter: parseRetryAfter(headers, now)
     }
   })
 

@@ -159,7 +159,6 @@ const openStream = <Output>(
       Effect.andThen(
         Stream.runForEachArray(stream, (pieces) => Effect.andThen(Effect.sync(() => feed(reader, pieces)), asked))
       ),
-      Effect.catchIf(({ reason }) => reason._tag === "EmptyBodyError", () => Effect.void),
       Effect.matchEffect({
         onFailure: ({ reason }) => Effect.sync(() => breakOff(reader, reason.cause)),
         onSuccess: () => Effect.sync(() => finish(reader))

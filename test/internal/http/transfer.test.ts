@@ -139,7 +139,7 @@ describe("a refusal of a server of files", () => {
   ) {
     it.effect(`with ${status} is ${isRetryable ? "transient" : "final"}`, () =>
       Effect.gen(function*() {
-        assert.deepStrictEqual(yield* refusal(status), { status, isRetryable })
+        assert.deepStrictEqual(yield* refusal(status), { status, isRetryable, retryAfter: undefined })
       }))
   }
 

@@ -1,0 +1,158 @@
+/** Uploads of files to the vault: a signed address from the API, and the bytes to that address. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpBody from "effect/http/HttpBody"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as FileInput from "../../FileInput.ts"
+import * as Body from "../../internal/http/body.ts"
+import type * as Http from "../../internal/http/call.ts"
+import * as Causes from "../../internal/http/causes.ts"
+import type { FileTransfer } from "../../internal/http/client.ts"
+import * as FetchPlatform from "../../internal/http/fetchPlatform.ts"
+import { type Failure, retrying } from "../../internal/http/retry.ts"
+import { causeOf, execute } from "../../internal/http/send.ts"
+import * as Transfer from "../../internal/http/transfer.ts"
+import * as Upload from "../../internal/http/upload.ts"
+import { Id } from "../../internal/id.ts"
+import type { Loose } from "../../internal/loose.ts"
+import { FileInputError, type RequestError } from "../../RunError.ts"
+
+/** The API, and the client that sends bytes. */
+export interface Uploader {
+  readonly api: Http.Api
+  readonly transfer: FileTransfer
+}
+
+/** The version of the API that the upload of files was written for. */
+const compatibilityDate = "2025-07-23"
+
+const decodeCreated = Schema.decodeUnknownEffect(Schema.Struct({ id: Id, uploadUrl: Schema.String }))
+
+/** Uploads the file that stands at `variable`, and returns the reference to it. */
+export const upload = (
+  { api, transfer }: Uploader,
+  operation: string,
+  file: FileInput.UploadFile,
+  variable: string
+): Effect.Effect<string, RequestError | FileInputError> =>
+  Effect.gen(function*() {
+    const { value: { id, uploadUrl } } = yield* api.call({
+      operation: `${operation}: upload of ${variable}`,
+      // A record without bytes is harmless, so this may be repeated
+      request: HttpClientRequest.post("/v3/files", {
+        headers: { "x-compatibility-date": compatibilityDate },
+        body: HttpBody.jsonUnsafe({ fileName: file.filename })
+      }),
+      decode: decodeCreated
+    })
+    yield* put(transfer, file, uploadUrl, variable)
+    return `vault://${id}`
+  })
+
+/** The error of a file, with the variable that it stands in. */
+export const withVariable = (error: FileInputError, variable: string): FileInputError =>
+  new FileInputError({ ...error, variable, message: `${variable}: ${error.message}` })
+
+const put = (
+  transfer: FileTransfer,
+  file: FileInput.UploadFile,
+  link: string,
+  variable: string
+): Effect.Effect<void, FileInputError> => {
+  const { contentType, data, filename, size } = file
+  const { idleTimeout, uploadIdleTimeout } = transfer
+  const failed = (
+    what: string,
+    fields: Partial<Failure> & Loose<Pick<FileInputError, "status" | "cause">>,
+    advice = fields.isRetryable === true ? "Try again later." : "A repetition fails as well."
+  ) =>
+    new FileInputError({
+      message: `${variable}: ${filename} could not be uploaded: ${what}. Nothing was executed. ${advice}`,
+      file: filename,
+      reason: "upload",
+      variable,
+      reached: false,
+      isRetryable: false,
+      ...fields
+    })
+  const redirected = (status?: number) =>
+    failed(
+      "its server redirects the upload, which is not followed",
+      { status },
+      "Look for a proxy that answers in the server's place."
+    )
+  const url = Transfer.resolveLink(link, transfer.baseUrl)
+  if (typeof url === "string") return Effect.fail(failed(url, {}, "Check the base URL of the client."))
+  let fileError: FileInputError | undefined
+  const body = Stream.isStream(data)
+    ? HttpBody.stream(Stream.tapError(data, (error) => Effect.sync(() => fileError = error)), contentType, size)
+    : data instanceof Uint8Array
+    ? HttpBody.uint8Array(data, contentType)
+    : HttpBody.raw(data, { contentType, contentLength: size })
+  const send = (request: HttpClientRequest.HttpClientRequest) =>
+    Effect.mapError(execute(transfer.client, request), (error) => {
+      if (HttpClientError.isHttpClientError(error) && Causes.isRefusedRedirect(error)) return redirected()
+      const { cause, words } = Transfer.cleanCause(causeOf(error), url.href)
+      return failed(`its server gave no answer${words}`, { isRetryable: true, cause })
+    })
+  const silent = (awaited: Upload.Awaited) =>
+    awaited === "file"
+      ? withVariable(FileInput.silentError(filename, uploadIdleTimeout), variable)
+      : failed(
+        awaited === "server"
+          ? `its server took no more of it for ${Duration.format(uploadIdleTimeout)} (uploadIdleTimeout)`
+          : `its server gave no answer within ${Duration.format(idleTimeout)}`,
+        { isRetryable: true }
+      )
+  const attempt = Effect.gen(function*() {
+    const response = yield* Upload.whileMoving(
+      HttpClientRequest.put(url, { body }),
+      { idleMillis: Duration.toMillis(uploadIdleTimeout), responseMillis: Duration.toMillis(idleTimeout) },
+      send,
+      (awaited) => Effect.fail(silent(awaited))
+    )
+    const { status } = response
+    if (status >= 200 && status < 300) {
+      if (!(yield* Transfer.isPage(response))) return
+      return yield* failed("its server, or a proxy in its place, answered with a page of HTML", {
+        status,
+        isRetryable: true
+      })
+    }
+    yield* Body.discard(response)
+    // A browser reports a redirect as status 0
+    if (status === 0 || status >= 300 && status < 400) return yield* redirected(status)
+    const refusal = yield* Transfer.refusal(response)
+    // A server without chunked bodies does not get them later
+    const isRetryable = refusal.isRetryable && status !== 501
+    return yield* failed(Transfer.wordsOf(status), { ...refusal, isRetryable }, adviceOn[status])
+  }).pipe(
+    // However the server takes a body that broke off, the file is the reason
+    Effect.mapError((error) => fileError === undefined ? error : withVariable(fileError, variable)),
+    // The address is a secret while it is valid
+    Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
+    Effect.provideService(FetchHttpClient.RequestInit, FetchPlatform.uploadInit(body))
+  )
+  // A stream may give its bytes only once
+  return Stream.isStream(data) ? attempt : retrying(attempt, transfer, (error) => error.isRetryable)
+}
+
+const expired = "The address to upload to has expired or does not allow it: execute again for another one."
+const needsLength = "It needs a content-length, which this platform does not send for a stream: give a Blob or bytes."
+
+/** What to do about an upload that the server refuses, by the status. */
+const adviceOn: { readonly [status: number]: string | undefined } = {
+  400: expired,
+  401: expired,
+  403: expired,
+  404: expired,
+  410: expired,
+  411: needsLength,
+  413: "The file is larger than the server accepts: send a smaller one.",
+  501: needsLength
+}
