@@ -100,7 +100,7 @@ describe("a busy event loop", () => {
     assert.strictEqual(told, 300)
   })
 
-  it("C9: waits go on when the scheduler of the first of them is stopped", () => {
+  it("C9: waits continue when the scheduler of the first of them is stopped", () => {
     const busy = Busy.make()
     const other = Busy.make()
     // The same clock, and a scheduler that nobody runs any more

@@ -60,7 +60,7 @@ const socketsOf = <E>(options: {
   }).pipe(Effect.scoped)
 
 describe("the sockets of three hundred waits", () => {
-  it.live("are as many with fetch, which knows no bound", () =>
+  it.live("are one for each wait with fetch, which has no limit", () =>
     Effect.gen(function*() {
       assert.isAtLeast(yield* socketsOf({ client: FetchHttpClient.layer, atOnce: runs.length, wait: each }), 300)
     }))

@@ -51,7 +51,7 @@ const gapsOf = ({ polls }: Provider): ReadonlyArray<number> =>
   [...polls.values()].flatMap((at) => at.slice(1).map((time, index) => time - at[index]!))
 
 describe(`${count} runs in one process`, { timeout: size(60_000, 300_000) }, () => {
-  it.effect("take turns under a limit, and each is told of once", () =>
+  it.effect("share a rate limit, and each is reported once", () =>
     Effect.gen(function*() {
       const provider = makeProvider({ endsAt: (index) => 120_000 + (index * 7919) % 60_000, latency: "300 millis" })
       const limiter = yield* RateLimiter.RateLimiter
@@ -80,7 +80,7 @@ describe(`${count} runs in one process`, { timeout: size(60_000, 300_000) }, () 
 
   const pause = { from: 100_000, until: 160_000 }
 
-  it.effect("come back under the limit after the process was stopped for a minute", () =>
+  it.effect("poll under the limit again after the process was suspended for a minute", () =>
     Effect.gen(function*() {
       const provider = makeProvider({ endsAt: () => pause.until, latency: "300 millis" })
       const clock = stopped(yield* Clock.Clock, pause.from, pause.until)
@@ -96,7 +96,7 @@ describe(`${count} runs in one process`, { timeout: size(60_000, 300_000) }, () 
       assert.isAtMost(mostWithin(provider.arrivals, 1000), limit)
     }).pipe(Effect.provide([limiters, patientClock])))
 
-  it.effect("come back spread after that even where no limit is set", () =>
+  it.effect("spread their polls after that even without a limit", () =>
     Effect.gen(function*() {
       const provider = makeProvider({ endsAt: () => pause.until, latency: "10 millis" })
       const clock = stopped(yield* Clock.Clock, pause.from, pause.until)
@@ -122,8 +122,8 @@ describe(`${count} runs in one process`, { timeout: size(60_000, 300_000) }, () 
     }).pipe(Effect.provide(patientClock)))
 })
 
-describe(`${waits} waits of their own`, { timeout: size(60_000, 300_000) }, () => {
-  it.effect("come back under the limit when all were told to stay away until the same moment", () =>
+describe(`${waits} separate waits`, { timeout: size(60_000, 300_000) }, () => {
+  it.effect("poll under the limit when all got the same Retry-After", () =>
     Effect.gen(function*() {
       const until = 45_000
       const provider = makeProvider({
@@ -146,7 +146,7 @@ describe(`${waits} waits of their own`, { timeout: size(60_000, 300_000) }, () =
       assert.isAtMost(mostWithin(provider.arrivals, 1000), limit)
     }).pipe(Effect.provide([limiters, patientClock])))
 
-  it.effect("leave the turn of who gave up to the next", () =>
+  it.effect("leave the slot of a wait that gave up to the next one", () =>
     Effect.gen(function*() {
       const provider = makeProvider({ endsAt: () => 0 })
       const limiter = yield* RateLimiter.RateLimiter
@@ -163,7 +163,7 @@ describe(`${waits} waits of their own`, { timeout: size(60_000, 300_000) }, () =
       assert.deepStrictEqual(provider.arrivals.slice(3), [3000])
     }).pipe(Effect.provide([limiters, patientClock])))
 
-  it.effect("get their turns though each gives up before one is free", () =>
+  it.effect("get their slots even if others give up before one is free", () =>
     Effect.gen(function*() {
       const provider = makeProvider({ endsAt: () => 0 })
       const limiter = yield* RateLimiter.RateLimiter
@@ -179,23 +179,24 @@ describe(`${waits} waits of their own`, { timeout: size(60_000, 300_000) }, () =
 })
 
 describe("two processes", () => {
-  it.effect("stay under one limit together, and share it evenly, by one store", () =>
+  it.effect("stay under one limit together, and share it evenly, with one store of the limiter", () =>
     Effect.gen(function*() {
       const store = yield* RateLimiter.RateLimiterStore
       const provider = makeProvider({ endsAt: () => 60_000, latency: "50 millis" })
-      const processes = yield* Effect.forEach([runs.slice(0, 150), runs.slice(150, 300)], (own) =>
-        Effect.gen(function*() {
-          // Each has a limiter of its own; the store is all that they share
-          const limiter = yield* Effect.provideService(RateLimiter.make, RateLimiter.RateLimiterStore, store)
-          const spine = yield* spineOn(provider, { rateLimit: { limiter, limit: 20, window: "1 second" } })
-          return yield* Effect.forkChild(Stream.runCollect(spine.runs.completions(own, { pollInterval: "1 second" })))
-        }))
+      const processes = yield* Effect.forEach(
+        [runs.slice(0, 150), runs.slice(150, 300)],
+        (own) =>
+          Effect.gen(function*() {
+            // Each has a limiter of its own; the store is all that they share
+            const limiter = yield* Effect.provideService(RateLimiter.make, RateLimiter.RateLimiterStore, store)
+            const spine = yield* spineOn(provider, { rateLimit: { limiter, limit: 20, window: "1 second" } })
+            return yield* Effect.forkChild(Stream.runCollect(spine.runs.completions(own, { pollInterval: "1 second" })))
+          })
+      )
       yield* TestClock.adjust("5 minutes")
       const told = yield* Effect.forEach(processes, Fiber.join)
       assert.deepStrictEqual(
-        told.map(({ length }) =>
-          length
-        ),
+        told.map(({ length }) => length),
         [150, 150]
       )
       assert.isAtMost(mostWithin(provider.arrivals, 1000), 20)

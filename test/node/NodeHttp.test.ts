@@ -141,7 +141,7 @@ describe("compressed responses", () => {
       }))
   }
 
-  it.effect("D4: an encoding that is not known is named by the error, and the request is not repeated", () =>
+  it.effect("D4: an unknown encoding is named by the error, and the request is not repeated", () =>
     Effect.gen(function*() {
       for (const encoding of ["compress", "gzip, dcz", "gzip, gzip, gzip, gzip"]) {
         let requests = 0
@@ -162,7 +162,7 @@ describe("compressed responses", () => {
       }
     }))
 
-  it.effect("D4: a file in an encoding that is not known is an error that names it", () =>
+  it.effect("D4: a file in an unknown encoding is an error that names it", () =>
     Effect.gen(function*() {
       const { baseUrl } = yield* serve((_, response) => {
         response.writeHead(200, { "content-type": "text/csv", "content-encoding": "compress" }).end("abc")
@@ -185,7 +185,7 @@ describe("compressed responses", () => {
       assert.include(error.message, `content-encoding "compress"`)
     }))
 
-  it.effect("D4: what is no compression leaves the body as it is, such as aws-chunked of S3", () =>
+  it.effect("D4: an encoding that is not a compression, such as aws-chunked of S3, leaves the body as it is", () =>
     Effect.gen(function*() {
       for (const encoding of ["aws-chunked", "none", "utf-8", "", "constructor"]) {
         const { baseUrl } = yield* serve((_, response) => {
@@ -195,7 +195,7 @@ describe("compressed responses", () => {
       }
     }))
 
-  it.effect("D4: a client that does not decode is no way to save compressed bytes as the file", () =>
+  it.effect("D4: with a client that does not decode, compressed bytes are not saved as the file", () =>
     Effect.gen(function*() {
       const { baseUrl } = yield* serve((_, response) => {
         response.writeHead(200, { "content-type": "text/csv", "content-encoding": "gzip" }).end(zlib.gzipSync("abc"))
@@ -413,13 +413,13 @@ describe("proxies", () => {
       assert.strictEqual(proxy.requests.length, 1)
     }))
 
-  it.effect("D7: a proxy that is not there is a connection that was never made", () =>
+  it.effect("D7: a proxy that does not listen is a connection that was never made", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(retrieve(hidden, { proxy: "http://127.0.0.1:1" }))
       assert.deepInclude(error, { _tag: "TransportError", reached: false })
     }))
 
-  it.effect("a proxy that asks for credentials is told them in its address, as the error says", () =>
+  it.effect("a proxy that asks for credentials gets them from its address, as the error advises", () =>
     Effect.gen(function*() {
       const asked: Array<string | undefined> = []
       const server = createServer((request, response) => {
@@ -472,7 +472,7 @@ describe("proxies", () => {
       }))
   }
 
-  it("D7: a proxy may be a host and a port, and what is no address is refused without being shown", () => {
+  it("D7: a proxy may be a host and a port, and a value that is not an address is refused without being shown", () => {
     const read = (option: unknown, process: Partial<Parameters<typeof proxiesOf>[1]> = {}) =>
       proxiesOf(option, { env: {}, execArgv: [], ...process })
     assert.deepStrictEqual(
@@ -586,7 +586,7 @@ describe("options", () => {
       }))
   }
 
-  it.effect("that are undefined count as left out", () =>
+  it.effect("that are undefined count as absent", () =>
     Effect.gen(function*() {
       const { baseUrl } = yield* serve(json)
       const nothing = undefined as never
@@ -595,8 +595,8 @@ describe("options", () => {
     }))
 })
 
-describe("what is asked for", () => {
-  it.effect("compression where JSON is wanted, and not of files, of parts of them, and of streams", () =>
+describe("Accept-Encoding", () => {
+  it.effect("asks for compression of JSON, and not of files, parts of files and streams", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []
       const { baseUrl } = yield* serve((request, response) => {

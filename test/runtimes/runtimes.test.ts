@@ -19,7 +19,7 @@ const failed = (results: ReadonlyArray<Program.StepResult>) =>
   results.flatMap(({ failure, step }) => failure === undefined ? [] : [step])
 
 describe("the program for all runtimes", () => {
-  it.live("finds everything in order here", () =>
+  it.live("passes on this Node", () =>
     Effect.gen(function*() {
       const baseUrl = yield* Emulators.scripted
       const results = [
@@ -30,7 +30,7 @@ describe("the program for all runtimes", () => {
       assert.deepStrictEqual(results.map(({ step }) => step), [...stepNames])
     }).pipe(Effect.provide(Emulators.layer)))
 
-  it.live("sees what did not arrive as it should", () =>
+  it.live("fails at each step whose values arrive changed", () =>
     Effect.gen(function*() {
       const { baseUrl } = yield* CombinedEmulatorServer.CombinedEmulatorServer
       const spine = yield* SpineEmulator.SpineEmulator
@@ -61,7 +61,7 @@ describe("the table of runtimes", () => {
       steps: steps.map((result) => result.step === "stream up" ? { ...result, failure } : result)
     }, 100)
 
-  it("takes a step that the platform lacks for well only if it fails as foreseen", () => {
+  it("counts a step that the platform lacks as passed only if it fails as documented", () => {
     const foreseen = withUpload("it cannot")
     assert.strictEqual(foreseen.cells["stream up"], "lacks")
     assert.deepStrictEqual(foreseen.failures, [])
@@ -73,13 +73,13 @@ describe("the table of runtimes", () => {
     }
   })
 
-  it("takes a step that was not performed for failed", () => {
+  it("counts a step that was not performed as failed", () => {
     const row = rowOf(runtime, { version: "1.2.3", steps: steps.slice(1) }, 100)
     assert.strictEqual(row.cells["create"], "FAILED")
     assert.include(row.failures, "some: create: it was not performed")
   })
 
-  it("has a line of every runtime, those that did not start among them", () => {
+  it("has a line for every runtime, also for those that did not start", () => {
     const rows: ReadonlyArray<Row> = [withUpload("it cannot"), brokenRow(runtime, new Error("it is not there"), 5)]
     const lines = table(rows).split("\n")
     assert.strictEqual(lines.length, 4)
@@ -132,8 +132,8 @@ const thrownBy = async (code: string, conditions?: ReadonlyArray<string>): Promi
     (error: { readonly message: string }) => error.message
   )
 
-describe("what needs Node", () => {
-  it("says so in a page, and names what to use there", async () => {
+describe("modules that need Node", () => {
+  it("fail in a page with an error that names the alternative there", async () => {
     for (const module of ["canvas-runs/node", "canvas-runs/node/NodeHttp"]) {
       const name = module.endsWith("NodeHttp") ? "layer" : "NodeHttp"
       const message = await thrownBy(`import { ${name} } from "${module}"; export const used = ${name}`)
@@ -149,7 +149,7 @@ describe("what needs Node", () => {
     }
   })
 
-  it("says so on Bun, whose undici has no client", async () => {
+  it("fail on Bun, whose undici has no client, with an error that names the alternative", async () => {
     const message = await thrownBy("import { NodeHttp } from \"canvas-runs/node\"; export const used = NodeHttp", [
       "bun",
       "node"
@@ -157,7 +157,7 @@ describe("what needs Node", () => {
     assert.match(message, /FetchHttpClient/)
   })
 
-  it("says so on a Node that is too old", () => {
+  it("fail on a Node that is too old with an error that names the version", () => {
     for (const version of ["20.20.2", "22.18.0", "18.0.0", undefined]) {
       assert.throws(() => checkNode(version), /needs Node 22\.19 or newer/)
     }
@@ -165,7 +165,7 @@ describe("what needs Node", () => {
     for (const version of ["22.19.0", "22.23.3", "24.0.0", "26.10.0"]) checkNode(version)
   })
 
-  it("is stood in for under all of its names", () => {
+  it("have a replacement with all of their exports", () => {
     const namesIn = (file: string) =>
       [...readFileSync(new URL(`../../src/${file}`, import.meta.url), "utf8").matchAll(/^export const (\w+)/gm)].map(
         ([, name]) => name
@@ -178,7 +178,7 @@ describe("what needs Node", () => {
     )
   })
 
-  it("is not needed by anything else", async () => {
+  it("are imported by no other module", async () => {
     const page = await inPage(`
       export * as All from "canvas-runs"
       export * as Spine from "canvas-runs/spine"

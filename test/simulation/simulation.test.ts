@@ -10,7 +10,7 @@ import * as Simulate from "./simulate.ts"
 describe("the seeded simulation", () => {
   const seeds = size(150, 1000)
 
-  it("keeps every promise for a short set of seeds, and puts each to the test", { timeout: 300_000 }, async () => {
+  it("keeps every promise for a short set of seeds, and exercises each promise", { timeout: 300_000 }, async () => {
     const report = await Simulate.simulate({ from: 0, seeds, maxFailures: 3 })
     assert.strictEqual(report.failures.length, 0, report.failures.map(Simulate.explain).join("\n\n"))
     assert.strictEqual(report.seeds, seeds)
@@ -18,7 +18,7 @@ describe("the seeded simulation", () => {
     assert.sameMembers(Object.keys(report.checks), Object.keys(Oracle.promises))
   })
 
-  it("repeats itself: a seed is enough to see a failure again", async () => {
+  it("is repeatable: a seed reproduces a failure", async () => {
     const once = await Simulate.simulate({ from: 40, seeds: 20, maxFailures: 1 })
     const twice = await Simulate.simulate({ from: 40, seeds: 20, maxFailures: 1 })
     assert.deepStrictEqual(once, twice)
@@ -104,7 +104,7 @@ describe("the judge of a shared run", () => {
 })
 
 describe("the mutants", () => {
-  it("are all about source that is there, once (`npm run simulate -- --mutants` tries them out)", async () => {
+  it("each quote source text that occurs exactly once (`npm run mutants` applies them)", async () => {
     for (const mutant of Mutants.mutants) {
       assert.strictEqual(await Mutants.occurrences(mutant), 1, `${mutant.file}: ${mutant.breaks}`)
     }

@@ -32,7 +32,7 @@ const completed = (
 const layers = (options?: SpineEmulator.Options) => Layer.merge(live({}, options), NodeFileSystem.layer)
 
 describe("artifacts", () => {
-  it.effect("promise 11: downloads without sending the API key", () =>
+  it.effect("promise 11: are downloaded without the API key", () =>
     Effect.gen(function*() {
       const { artifact, emulator, run, spine } = yield* completed()
       assert.strictEqual(text(yield* spine.artifacts.download(run, artifact)), "0123456789")
@@ -40,7 +40,7 @@ describe("artifacts", () => {
       assert.notInclude(JSON.stringify(request), apiKey)
     }).pipe(Effect.provide(layers())))
 
-  it.effect("streams", () =>
+  it.effect("are streamed", () =>
     Effect.gen(function*() {
       const stream = Stream.make(new Uint8Array(1000), new Uint8Array(500))
       const { artifact, run, spine } = yield* completed([{ name: "big.bin", content: { size: 1500, stream } }])
@@ -48,7 +48,7 @@ describe("artifacts", () => {
       assert.deepStrictEqual(sizes, [1000, 500])
     }).pipe(Effect.provide(layers())))
 
-  it.effect("asks for a new link when the old one has expired, once", () =>
+  it.effect("are downloaded by a new link when the old one has expired, once", () =>
     Effect.gen(function*() {
       const { artifact, emulator, run, spine } = yield* completed()
       yield* TestClock.adjust("61 minutes")
@@ -64,7 +64,7 @@ describe("artifacts", () => {
       assert.strictEqual((yield* emulator.requests).length, 3)
     }).pipe(Effect.provide(layers())))
 
-  it.effect("says so when the run no longer lists the artifact", () =>
+  it.effect("fail with an error that says that the run no longer lists the artifact", () =>
     Effect.gen(function*() {
       const { artifact, emulator, run, spine } = yield* completed()
       yield* emulator.expireArtifacts
@@ -73,7 +73,7 @@ describe("artifacts", () => {
       assert.strictEqual(error.reason, "expired")
     }).pipe(Effect.provide(layers())))
 
-  it.effect("tries again after what passes, and fails with what stays", () =>
+  it.effect("are requested again after a transient failure, and not after a permanent one", () =>
     Effect.gen(function*() {
       const { artifact, emulator, run, spine } = yield* completed()
       yield* emulator.fault(onDownload(Fault.status(503)), onDownload(Fault.dropInside(4)))
@@ -85,7 +85,7 @@ describe("artifacts", () => {
       assert.strictEqual(silent.reason, "unavailable")
     }).pipe(Effect.provide(layers())))
 
-  it.effect("waits as long as the server asks before it tries again, up to the ceiling", () =>
+  it.effect("are requested again no sooner than the server asks, up to the ceiling", () =>
     Effect.gen(function*() {
       const { artifact, emulator, run, spine } = yield* completed()
       const starts = Effect.map(emulator.requests, (requests) =>
@@ -114,7 +114,7 @@ describe("artifacts", () => {
       assert.deepStrictEqual([error.status, Duration.toSeconds(error.retryAfter!)], [429, 25])
     }).pipe(Effect.provide(Layer.merge(live({ retryAfterCeiling: "30 seconds" }), NodeFileSystem.layer))))
 
-  it.effect("tries a 425 again, and gives up at once on what will not pass", () =>
+  it.effect("are requested again after a 425, and not after a permanent failure", () =>
     Effect.gen(function*() {
       const { artifact, emulator, run, spine } = yield* completed()
       yield* emulator.fault(onDownload(Fault.status(425)), onDownload(Fault.status(425)))
@@ -129,7 +129,7 @@ describe("artifacts", () => {
       assert.strictEqual((yield* emulator.requests).length, 1)
     }).pipe(Effect.provide(layers())))
 
-  it.effect("checks the size, whether the file is shorter or longer than announced", () =>
+  it.effect("fail if the file is shorter or longer than announced", () =>
     Effect.gen(function*() {
       const { artifact, emulator, run, spine } = yield* completed()
       const longer = yield* Effect.flip(spine.artifacts.download(run, { ...artifact, size_bytes: 9 }))
@@ -144,7 +144,7 @@ describe("artifacts", () => {
       assert.deepStrictEqual([shorter.expectedBytes, shorter.receivedBytes], [10, 4])
     }).pipe(Effect.provide(layers())))
 
-  it.effect("refuses links that are no http addresses", () =>
+  it.effect("are refused if their link is not an http address", () =>
     Effect.gen(function*() {
       const { artifact, run, spine } = yield* completed()
       for (const download_url of ["file:///etc/passwd", "javascript:alert(1)", "http://", ""]) {
@@ -154,7 +154,7 @@ describe("artifacts", () => {
       }
     }).pipe(Effect.provide(layers())))
 
-  it.effect("writes a file into the folder, which it makes", () =>
+  it.effect("are written into the folder, which is created", () =>
     Effect.scoped(Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem
       const { artifact, run, spine } = yield* completed()
@@ -178,7 +178,7 @@ describe("artifacts", () => {
       ["", "artifact"]
     ] as const
   ) {
-    it.effect(`writes an artifact called ${JSON.stringify(name)} as ${expected}, inside the folder`, () =>
+    it.effect(`named ${JSON.stringify(name)} are written as ${expected}, inside the folder`, () =>
       Effect.scoped(Effect.gen(function*() {
         const fs = yield* FileSystem.FileSystem
         const { artifact, run, spine } = yield* completed()
@@ -189,7 +189,7 @@ describe("artifacts", () => {
       })).pipe(Effect.provide(layers())))
   }
 
-  it.effect("writes nowhere, and asks for nothing, where the folder is none", () =>
+  it.effect("are not requested if the folder is not a folder", () =>
     Effect.gen(function*() {
       const { artifact, emulator, run, spine } = yield* completed()
       for (const directory of ["", "  ", undefined as never, 5 as never]) {
@@ -209,7 +209,7 @@ describe("artifacts", () => {
       assert.deepStrictEqual(yield* emulator.requests, [])
     }).pipe(Effect.provide(layers())))
 
-  it.effect("leaves nothing behind when a download fails, and keeps what was there", () =>
+  it.effect("leave no partial file when a download fails, and keep an older file", () =>
     Effect.scoped(Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem
       const { artifact, emulator, run, spine } = yield* completed()
@@ -229,7 +229,7 @@ describe("artifacts", () => {
       assert.strictEqual(yield* fs.readFileString(`${directory}/report.txt`), "before")
     })).pipe(Effect.provide(layers())))
 
-  it.effect("leaves nothing behind when it is interrupted", () =>
+  it.effect("leave no partial file when the download is interrupted", () =>
     Effect.scoped(Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem
       const started = yield* Deferred.make<void>()
@@ -248,7 +248,7 @@ describe("artifacts", () => {
       assert.deepStrictEqual(yield* fs.readDirectory(directory), [])
     })).pipe(Effect.provide(layers())))
 
-  it.effect("says where it could not write", () =>
+  it.effect("fail with an error that names the path that could not be written", () =>
     Effect.scoped(Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem
       const { artifact, run, spine } = yield* completed()
@@ -260,7 +260,7 @@ describe("artifacts", () => {
       assert.include(error.message, `${directory}/file`)
     })).pipe(Effect.provide(layers())))
 
-  it.effect("writes all artifacts of a run, and numbers those of the same name", () =>
+  it.effect("of a run are all written, and numbered if they have the same name", () =>
     Effect.scoped(Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem
       const { run, spine } = yield* completed([
@@ -311,7 +311,7 @@ describe("redirected downloads", () => {
       size_bytes: 10
     })
 
-    it.live(`through ${name} arrive, without the API key, and hold no connection for the redirect`, () =>
+    it.live(`through ${name} arrive, without the API key, and keep no connection open for the redirect`, () =>
       Effect.scoped(Effect.gen(function*() {
         const seen: Array<http.IncomingHttpHeaders> = []
         const store = yield* serve((request, response) => {
@@ -346,7 +346,7 @@ describe("redirected downloads", () => {
         ))
       })))
 
-    it.live(`through ${name} lead nowhere but to http addresses, and do not go in circles`, () =>
+    it.live(`through ${name} follow only http addresses, and end after ten redirects`, () =>
       Effect.scoped(Effect.gen(function*() {
         const hits: Array<string> = []
         const front = yield* serve((request, response) => {

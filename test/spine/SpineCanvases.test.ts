@@ -68,7 +68,7 @@ describe("canvases", () => {
       assert.deepStrictEqual(yield* emulator.requests, [])
     }).pipe(Effect.provide(live())))
 
-  it.effect("tells an unknown canvas by NotFoundError, in the provider's words", () =>
+  it.effect("an unknown canvas is a NotFoundError in the provider's words", () =>
     Effect.gen(function*() {
       const { canvases } = yield* running
       const error = yield* Effect.flip(canvases.getDag(idle))
@@ -76,7 +76,7 @@ describe("canvases", () => {
       assert.strictEqual(error.providerMessage, `Canvas not found: ${idle}`)
     }).pipe(Effect.provide(live())))
 
-  it.effect("decodes what is absent, null or new", () =>
+  it.effect("absent, null and unknown fields decode", () =>
     Effect.gen(function*() {
       const { canvases, canvasId, emulator } = yield* running
       yield* emulator.fault(Fault.status(200, {

@@ -83,7 +83,7 @@ describe("errors by status", () => {
       }))
   }
 
-  it.effect("an HTML page with a status of failure is that failure, with the page's beginning", () =>
+  it.effect("an HTML page with a status of failure is the error of that status, with the beginning of the page", () =>
     Effect.gen(function*() {
       const error = yield* retrieveWith(Fault.html("<html>Bad gateway</html>", 502))
       assert.strictEqual(error._tag, "ServerError")
@@ -135,7 +135,7 @@ describe("errors by status", () => {
       }))
   }
 
-  it.effect("promise 9: a body that says that it is an error is a refusal, whatever its status", () =>
+  it.effect("promise 9: a body that reports an error is a refusal, with any status", () =>
     Effect.gen(function*() {
       const body = { success: false, error: "no such thing" }
       const error = yield* retrieveWith(
@@ -147,7 +147,7 @@ describe("errors by status", () => {
       assert.include(error.message, "no such thing")
     }))
 
-  it.effect("keeps only the beginning of a long answer", () =>
+  it.effect("an error keeps only the beginning of a long response", () =>
     Effect.gen(function*() {
       const error = yield* retrieveWith(Fault.html(`<html>${"x".repeat(1_000_000)}`))
       assert.isBelow(JSON.stringify(error).length, 10_000)
@@ -200,7 +200,7 @@ describe("errors by status", () => {
       assert.isUndefined(error.body)
     }))
 
-  it.effect("an unknown host is a TransportError that reached nobody", () =>
+  it.effect("an unknown host is a TransportError with reached: false", () =>
     Effect.gen(function*() {
       const error = yield* retrieveWith(Fault.hang, { baseUrl: "https://spine.invalid" })
       assert.instanceOf(error, RunError.TransportError)
@@ -226,7 +226,7 @@ describe("retries of safe requests", () => {
       return { exit, at: (yield* emulator.requests).map(({ receivedAt }) => receivedAt) }
     }).pipe(Effect.provide(live(options)))
 
-  it.effect("makes two, within half a second and one second", () =>
+  it.effect("are two, within half a second and one second", () =>
     Effect.gen(function*() {
       const { at, exit } = yield* times([Fault.status(503).pipe(Fault.times(9))])
       assert.strictEqual(at.length, 3)
@@ -237,12 +237,12 @@ describe("retries of safe requests", () => {
       assert.closeTo(Duration.toMillis(error.elapsed), at[2]!, 0.001)
     }))
 
-  it.effect("makes none for what stays", () =>
+  it.effect("are not made for a permanent failure", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* times([Fault.status(400)])).at.length, 1)
     }))
 
-  it.effect("takes any schedule, which sees the errors", () =>
+  it.effect("follow any schedule, which gets the errors as input", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []
       const retry = Schedule.spaced("1 minute").pipe(
@@ -284,14 +284,14 @@ describe("retries of safe requests", () => {
       [{ "retry-after-ms": "soon", "retry-after": "20" }, 20]
     ] as const
   ) {
-    it.effect(`promise 2: waits ${seconds} s for ${JSON.stringify(header).slice(0, 70)}`, () =>
+    it.effect(`promise 2: wait ${seconds} s for ${JSON.stringify(header).slice(0, 70)}`, () =>
       Effect.gen(function*() {
         const { at } = yield* times([Fault.status(429, { headers: header })], once)
         assert.deepStrictEqual(at, [0, seconds * 1000])
       }))
   }
 
-  it.effect("promise 2: the ceiling is the caller's to set", () =>
+  it.effect("promise 2: wait no longer than the retryAfterCeiling of the caller", () =>
     Effect.gen(function*() {
       const { at } = yield* times([Fault.status(429, { headers: { "retry-after": "999" } })], {
         ...once,
@@ -302,7 +302,7 @@ describe("retries of safe requests", () => {
 })
 
 describe("promise 11: secrets", () => {
-  it.effect("no secret appears in any error, however the provider words it", () =>
+  it.effect("no secret appears in any error, in whatever form the provider echoes it", () =>
     Effect.gen(function*() {
       const echo = JSON.stringify({ success: false, error: `bad key ${apiKey}`, headers: { "x-api-key": apiKey } })
       for (
@@ -330,7 +330,7 @@ describe("promise 11: secrets", () => {
       }
     }))
 
-  it.effect("no secret appears in spans, logs or refs, and none of the links that are as good as one", () =>
+  it.effect("no secret and no signed link appears in spans, logs or refs", () =>
     Effect.gen(function*() {
       const { spans, tracer } = recordSpans()
       const logs: Array<unknown> = []
@@ -470,7 +470,7 @@ describe("configuration", () => {
       )
     ))
 
-  it.effect("layerFetch brings fetch", () =>
+  it.effect("layerFetch needs no HttpClient, and uses fetch", () =>
     Effect.gen(function*() {
       const { control, handler } = SpineEmulator.toWebHandler()
       const fetch: typeof globalThis.fetch = (input, init) => handler(new Request(input as URL, init))
@@ -546,7 +546,7 @@ describe("configuration", () => {
       assert.deepStrictEqual(urls, ["v1", "v1", "v1"])
     }))
 
-  it.effect("rateLimit spreads requests, and the wait for a turn is not the request's time", () =>
+  it.effect("rateLimit spreads requests, and the wait for a slot does not count as time of the request", () =>
     Effect.gen(function*() {
       const limiter = yield* RateLimiter.RateLimiter
       const layer = live({ requestTimeout: "1 second", rateLimit: { limiter, limit: 2, window: "1 minute" } })
@@ -570,7 +570,7 @@ describe("configuration", () => {
       ["and whose time is still to come is the next one's", 5000, 6000, [0, 10_000, 20_000]]
     ] as const
   ) {
-    it.effect(`rateLimit: a turn that a waiter left ${name}`, () =>
+    it.effect(`rateLimit: a slot that a waiter left ${name}`, () =>
       Effect.gen(function*() {
         const limiter = yield* RateLimiter.RateLimiter
         const at = yield* Effect.gen(function*() {
@@ -588,7 +588,7 @@ describe("configuration", () => {
 })
 
 describe("layerTest", () => {
-  it.effect("answers from the handlers given", () =>
+  it.effect("answers from the given handlers", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* retrieve).status, "running")
     }).pipe(Effect.provide(Spine.layerTest({
@@ -698,7 +698,7 @@ describe("telemetry", () => {
       }
     }))
 
-  it.effect("opens spans only when somebody collects them", () =>
+  it.effect("opens spans only when a tracer collects them", () =>
     Effect.gen(function*() {
       let spans = 0
       const layer = live({

@@ -36,7 +36,7 @@ describe("F18: a key that changes while the program runs", () => {
       )
     }))
 
-  it.effect("F18: the key in force is scrubbed from errors, whichever it is", () =>
+  it.effect("F18: errors hide the key that was valid when they occurred", () =>
     Effect.gen(function*() {
       const key = yield* Ref.make(first)
       yield* withKey(
@@ -55,7 +55,7 @@ describe("F18: a key that changes while the program runs", () => {
       )
     }))
 
-  it.effect("F18: a key that cannot be read is a TransportError that reached nothing, which a wait survives", () =>
+  it.effect("F18: a key that cannot be read is a TransportError with reached: false, which a wait survives", () =>
     Effect.gen(function*() {
       let asked = 0
       yield* withKey(
@@ -133,7 +133,7 @@ describe("F18: a key that changes while the program runs", () => {
 })
 
 describe("D11: a base URL that ends in /v1", () => {
-  it.effect("D11: is accepted, and a 404 names the part of the path that stands there twice", () =>
+  it.effect("D11: is accepted, and a 404 names the part of the path that occurs twice", () =>
     withKey(
       Redacted.make(first),
       Effect.gen(function*() {

@@ -68,7 +68,7 @@ describe("options of the client", () => {
       assert.strictEqual((yield* emulator.requests).filter(({ method }) => method === "GET").length, 2)
     }).pipe(Effect.provide(Layer.provideMerge(live(), Webhooks.layer))))
 
-  it.effect("F7: a rate limit without a limiter takes the limiter of the context, and asks for one where there is none", () =>
+  it.effect("F7: a rate limit without a limiter takes the limiter of the context, and fails with advice if there is none", () =>
     Effect.gen(function*() {
       const layer = Spine.layer({ apiKey: Redacted.make(apiKey), rateLimit: { limit: 10, window: "1 second" } })
       const error = failure(yield* build(layer))
@@ -136,7 +136,7 @@ describe("options of a wait", () => {
       }).pipe(Effect.provide(live())))
   }
 
-  it("F2: options that are passed on, a boolean resolveOnFailure and an array of blocks compile", () => {
+  it("F2: optional options, a boolean resolveOnFailure and an array of blocks compile", () => {
     const program = (
       runs: Spine.Runs,
       options?: Spine.WaitOptions,

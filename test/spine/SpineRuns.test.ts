@@ -11,7 +11,7 @@ const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const polling = /^\/v1\/run\//
 
 describe("runs.create", () => {
-  it.effect("sends everything it is given as one multipart form, and returns the run with its ref", () =>
+  it.effect("sends all parameters as one multipart form, and returns the run with its ref", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
@@ -103,7 +103,7 @@ describe("runs.create", () => {
       }).pipe(Effect.provide(live())))
   }
 
-  it("does not compile with what would be refused", () => {
+  it("does not compile with parameters that would be refused", () => {
     type Params = Spine.CreateRunParams
     expectTypeOf<{ prompt: string; template: "poem" }>().not.toExtend<Params>()
     expectTypeOf<{ prompt: string; blocks: ["poem-block"] }>().not.toExtend<Params>()
@@ -192,7 +192,7 @@ describe("promise 12: a create is never repeated unless the first try surely did
     ["no answer comes", Fault.hang, 0]
   ]
   for (const [name, fault, runs] of ambiguous) {
-    it.effect(`fails with CreateOutcomeUnknownError after one request when ${name}`, () =>
+    it.effect(`is a CreateOutcomeUnknownError after one request when ${name}`, () =>
       Effect.gen(function*() {
         const spine = yield* Spine.SpineClient
         const emulator = yield* SpineEmulator.SpineEmulator
@@ -213,7 +213,7 @@ describe("promise 12: a create is never repeated unless the first try surely did
       "RateLimitError"
     ]] as const
   ) {
-    it.effect(`fails with ${tag} after one request when the answer is ${status}, since no run exists`, () =>
+    it.effect(`is a ${tag} after one request when the status is ${status}, since no run exists`, () =>
       Effect.gen(function*() {
         const spine = yield* Spine.SpineClient
         const emulator = yield* SpineEmulator.SpineEmulator
@@ -224,7 +224,7 @@ describe("promise 12: a create is never repeated unless the first try surely did
       }).pipe(Effect.provide(live())))
   }
 
-  it.effect("tries again when the connection was never made, and says so when it never is", () =>
+  it.effect("is repeated when the connection was never made, and its error says so when it never is", () =>
     Effect.gen(function*() {
       let refusals = 2
       const refused = Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:1"), { code: "ECONNREFUSED" })
@@ -251,7 +251,7 @@ describe("promise 12: a create is never repeated unless the first try surely did
       assert.strictEqual(error.attempts, 3)
     }))
 
-  it.effect("with retryCreates, tries again, and still says that a run may exist when that fails", () =>
+  it.effect("is repeated with retryCreates, and its error still says that a run may exist", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
@@ -270,7 +270,7 @@ describe("promise 12: a create is never repeated unless the first try surely did
 })
 
 describe("runs.retrieve", () => {
-  it.effect("takes an id, a ref, a created run and a snapshot", () =>
+  it.effect("accepts an id, a ref, a created run and a snapshot", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const created = yield* spine.runs.create({ prompt: "x" })
@@ -309,7 +309,7 @@ describe("runs.retrieve", () => {
       assert.isString(second.canvas_id)
     }).pipe(Effect.provide(live())))
 
-  it.effect("keeps fields that are not known, and takes null for absent", () =>
+  it.effect("keeps unknown fields, and reads null as absent", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
@@ -370,7 +370,7 @@ describe("runs.waitForCompletion", () => {
       assert.deepStrictEqual(polls.slice(0, 3).map(({ receivedAt }) => receivedAt), [0, 5000, 10_000])
     }).pipe(Effect.provide(live())))
 
-  it.effect("plays a run of 90 minutes, by id alone", () =>
+  it.effect("follows a run of 90 minutes, by its id alone", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
@@ -383,7 +383,7 @@ describe("runs.waitForCompletion", () => {
       assert.strictEqual((yield* emulator.requests).length, 1 + 181)
     }).pipe(Effect.provide(live())))
 
-  it.effect("gives up after 15 minutes, with all it takes to go on", () =>
+  it.effect("gives up after 15 minutes, with all that is needed to continue", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
@@ -472,7 +472,7 @@ describe("runs.waitForCompletion", () => {
       }).pipe(Effect.provide(live())))
   }
 
-  it.effect("promise 4: survives what passes, with the retries of each request, and ends at once on 401", () =>
+  it.effect("promise 4: survives transient failures, with the retries of each request, and ends at once on 401", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
@@ -522,7 +522,7 @@ describe("runs.waitForCompletion", () => {
       assert.strictEqual(success(exit).status, "completed")
     }).pipe(Effect.provide(live())))
 
-  it.effect("promise 5: goes on through statuses that nobody knows", () =>
+  it.effect("promise 5: continues through unknown statuses", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
@@ -547,7 +547,7 @@ describe("runs.waitForCompletion", () => {
       )
     }).pipe(Effect.provide(live())))
 
-  it.effect("promise 10: a ref that went through JSON is as good as the first", () =>
+  it.effect("promise 10: a ref that went through JSON works like the original", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const created = yield* spine.runs.create({ prompt: "x" })
@@ -564,7 +564,7 @@ describe("runs.waitForCompletion", () => {
 })
 
 describe("runs.watch, polls and share", () => {
-  it.effect("promise 8: shows progress as it changes, and does not take a clock for a change", () =>
+  it.effect("promise 8: emits each change of progress, and does not count elapsed time as a change", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
@@ -617,7 +617,7 @@ describe("runs.watch, polls and share", () => {
 })
 
 describe("runs.run", () => {
-  it.effect("creates and waits, and hands over the ref in between", () =>
+  it.effect("creates and waits, and calls onCreated with the ref in between", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const refs: Array<RunRef.RunRef> = []
@@ -633,7 +633,7 @@ describe("runs.run", () => {
       assert.deepStrictEqual(refs.map((ref) => ref.id), [run.run_id])
     }).pipe(Effect.provide(live())))
 
-  it.effect("promise 12: loses no run to an interruption while it is created, when somebody wants its ref", () =>
+  it.effect("promise 12: an interruption during the create waits until onCreated has the ref", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
@@ -690,7 +690,7 @@ describe("runs.run", () => {
       assert.strictEqual(runId, id)
     }).pipe(Effect.provide(live())))
 
-  it.effect("carries the ref in every failure after the creation", () =>
+  it.effect("has the ref in every failure after the creation", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
@@ -702,7 +702,7 @@ describe("runs.run", () => {
 })
 
 describe("promise 6: interruption", () => {
-  it.effect("sends nothing more, and closes the request under way", () =>
+  it.effect("sends no more requests, and closes the one under way", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator

@@ -131,7 +131,7 @@ describe("a finished run", () => {
     ["neither duration nor canvas", { duration_ms: undefined, canvas_id: undefined }]
   ]
   for (const [what, fields] of odd) {
-    it.effect(`B6: can be read with ${what}, and raw has it all`, () =>
+    it.effect(`B6: can be read with ${what}, and raw has the whole response`, () =>
       Effect.gen(function*() {
         const data = JSON.parse(JSON.stringify({ ...completed, ...fields })) as unknown
         const { runs } = yield* spineOf(data)
@@ -161,7 +161,7 @@ describe("a finished run", () => {
       ])
     }))
 
-  it.effect("B6: a size of a file that is no number of bytes is absent", () =>
+  it.effect("B6: a size of a file that is not a number of bytes is absent", () =>
     Effect.gen(function*() {
       const { runs } = yield* spineOf({
         ...completed,
@@ -188,7 +188,7 @@ describe("a finished run", () => {
       ["null", null, []]
     ] as const
   ) {
-    it.effect(`B6: what went wrong can be read when the errors of a partial and a failed run are ${what}`, () =>
+    it.effect(`B6: has readable errors when those of a partial and a failed run are ${what}`, () =>
       Effect.gen(function*() {
         const partial = yield* Effect.flatMap(
           spineOf({ ...completed, status: "partial", errors }),
@@ -215,7 +215,7 @@ describe("a finished run", () => {
       ["a status that is no text", { status: 1 }]
     ] as const
   ) {
-    it.effect(`is an InvalidResponseError with ${what}, which a client acts on`, () =>
+    it.effect(`is an InvalidResponseError with ${what}, which the client needs`, () =>
       Effect.gen(function*() {
         const { runs } = yield* spineOf({ ...completed, ...fields })
         assert.instanceOf(yield* Effect.flip(runs.retrieve(id)), RunError.InvalidResponseError)
@@ -223,7 +223,7 @@ describe("a finished run", () => {
   }
 })
 
-it.effect("a change of raw or of a clock alone is no change of a snapshot, whatever the status", () =>
+it.effect("a change of raw or of elapsed time alone is no change of a snapshot, with any status", () =>
   Effect.gen(function*() {
     let poll = 0
     const progress = (tasks: number) => ({ tasks_completed: tasks, tasks_total: 2, elapsed_ms: poll })
@@ -257,7 +257,7 @@ it.effect("a change of raw or of a clock alone is no change of a snapshot, whate
     ])
   }))
 
-it.effect("raw is not in what a run encodes to", () =>
+it.effect("raw is not part of an encoded run", () =>
   Effect.gen(function*() {
     const run = yield* Schema.decodeUnknownEffect(Spine.Run)(completed)
     assert.deepStrictEqual(yield* Schema.encodeEffect(Spine.Run)(run), completed)

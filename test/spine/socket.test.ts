@@ -79,7 +79,7 @@ describe("on a socket", () => {
         )
       })).pipe(Effect.provide(layer(client))))
 
-    it.live(`through ${name}: promise 12: knows a connection that was never made from one that broke`, () =>
+    it.live(`through ${name}: promise 12: a connection that was never made and one that broke are different errors`, () =>
       Effect.gen(function*() {
         const spine = yield* Spine.SpineClient
         const emulator = yield* SpineEmulator.SpineEmulator
@@ -134,7 +134,7 @@ describe("on a socket", () => {
       })))
   }
 
-  it.live("node:http cannot send a Blob, and says so before anything is created", () =>
+  it.live("through node:http: a Blob is refused before a run is created", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const error = yield* Effect.flip(spine.runs.create({ prompt: "x", files: [new Blob(["a"])] }))

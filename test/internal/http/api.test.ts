@@ -238,7 +238,7 @@ describe("a response", () => {
       })
     }))
 
-  it.effect("loses a key of 12 characters or more, and keeps a shorter one, which could be a word", () =>
+  it.effect("is shown without a key of 12 characters or more, and keeps a shorter one, which could be a word", () =>
     Effect.gen(function*() {
       for (const [secret, shown] of [["elevenchars", "an elevenchars"], ["twelve-chars", "an <redacted>"]] as const) {
         const credential = { header: "x-key", value: Redacted.make(secret) }
@@ -264,7 +264,7 @@ describe("a response", () => {
       assert.strictEqual(answer.requestId, "req <redacted>")
     }))
 
-  it.effect("that begins gives its headers at once, with the time of the request", () =>
+  it.effect("that is read piece by piece gives its headers at once, with the time of the request", () =>
     Effect.gen(function*() {
       yield* TestClock.adjust("5 seconds")
       const { http } = client(() => new Response(silentBody(), { headers: { "x-request-id": `req ${key}` } }))
@@ -300,7 +300,7 @@ describe("a response", () => {
 })
 
 describe("an error", () => {
-  it.effect("has the operation, the try, the time, the run, and all that the response said", () =>
+  it.effect("has the operation, the attempt, the time, the run, and all fields of the response", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(failureOf(
         () => json({ error: "in words", code: "c1" }, 500, { "x-request-id": "req_1", "retry-after-ms": "250" }),
@@ -324,7 +324,7 @@ describe("an error", () => {
       })
     }))
 
-  it.effect("has no field for what the response did not say", () =>
+  it.effect("has no field for what the response lacked", () =>
     Effect.gen(function*() {
       const error = yield* failureOf(new Response("", { status: 500 }))
       assert.deepStrictEqual(Object.keys(error).filter((name) => name !== "message").sort(), [
@@ -360,7 +360,7 @@ describe("an error", () => {
       assert.isUndefined(cut.providerMessage)
     }))
 
-  it.effect("keeps 2048 characters of a text, and says how many there were", () =>
+  it.effect("keeps 2048 characters of a text, and gives its length", () =>
     Effect.gen(function*() {
       const whole = yield* failureOf(new Response("y".repeat(2048), { status: 400 }))
       assert.strictEqual(whole.body, "y".repeat(2048))
@@ -388,7 +388,7 @@ describe("an error", () => {
     [599, "ServerError", true, ["599"]]
   ]
   for (const [status, tag, isRetryable, words] of statuses) {
-    it.effect(`of status ${status} is ${tag}, says so and quotes the provider`, () =>
+    it.effect(`of status ${status} is ${tag}, names the status and quotes the provider`, () =>
       Effect.gen(function*() {
         const error = yield* failureOf(() => json({ error: "in words" }, status))
         assert.strictEqual<string>(error._tag, tag)
@@ -407,7 +407,7 @@ describe("an error", () => {
       }))
   }
 
-  it.effect("of a rate limit says how long to wait, where the provider says it", () =>
+  it.effect("of a rate limit has the pause that the provider asks for", () =>
     Effect.gen(function*() {
       const error = yield* failureOf(json({}, 429, { "retry-after": "90" }))
       assert.include(error.message, "Wait 1m 30s.")
@@ -423,7 +423,7 @@ describe("an error", () => {
     }))
 })
 
-describe("a response that is no answer", () => {
+describe("a response that does not answer the request", () => {
   for (
     const [what, response, isRetryable, words] of [
       ["an empty body", new Response(" \n"), true, "the answer is empty, not JSON"],
@@ -452,7 +452,7 @@ describe("a response that is no answer", () => {
       ["a redirect", new Response(null, { status: 302 }), false, "redirects without saying where to"]
     ] as const
   ) {
-    it.effect(`is named: ${what}`, () =>
+    it.effect(`is an error that names the fault: ${what}`, () =>
       Effect.gen(function*() {
         const error = yield* failureOf(response)
         assert.instanceOf(error, RunError.InvalidResponseError)
@@ -468,7 +468,7 @@ describe("a response that is no answer", () => {
       }))
   }
 
-  it.effect("may have a status below 200, or 0: a client of the program can give any", () =>
+  it.effect("with a status below 200, or 0, from a client of the program is an error too", () =>
     Effect.gen(function*() {
       const response = { request: HttpClientRequest.get("/"), headers: Headers.empty, stream: Stream.empty }
       for (const [status, words] of [[199, "has status 199, which is neither"], [0, "redirects without"]] as const) {
@@ -478,7 +478,7 @@ describe("a response that is no answer", () => {
       }
     }))
 
-  it.effect("says what does not fit, quotes the provider, and hides the key", () =>
+  it.effect("is an error that names what does not fit, quotes the provider, and hides the key", () =>
     Effect.gen(function*() {
       const decode = Schema.decodeUnknownEffect(Schema.Struct({ a: Schema.Number, b: Schema.String }))
       const body = { error: `words ${key}\n${"z".repeat(300)}`, a: key }
@@ -491,7 +491,7 @@ describe("a response that is no answer", () => {
       assert.notInclude(inspect(error), key)
     }))
 
-  it.effect("may be one that is not stored whole yet, where the call says so: then a repetition may decode", () =>
+  it.effect("is a retryable error if the call says that the resource may not be stored yet", () =>
     Effect.gen(function*() {
       const decode = Schema.decodeUnknownEffect(Schema.Struct({ value: Schema.String }))
       const isStale = (body: unknown) => (body as { readonly state?: string }).state === "pending"
@@ -509,7 +509,7 @@ describe("a response that is no answer", () => {
       }
     }))
 
-  it.effect("is a refusal where its body says so, unless it decodes", () =>
+  it.effect("is a refusal if its body reports an error, unless it decodes", () =>
     Effect.gen(function*() {
       const describeError = (body: unknown) => {
         const { error, isRefusal } = body as { readonly error: string; readonly isRefusal?: boolean }
@@ -533,7 +533,7 @@ describe("a response that is no answer", () => {
       assert.deepStrictEqual(value, { value: "x" })
     }))
 
-  it.effect("may be nested too deep to decode; any other defect of the decoder stays a defect", () =>
+  it.effect("is an error if it is nested too deep to decode; any other defect of the decoder stays a defect", () =>
     Effect.gen(function*() {
       const deep = yield* failureOf(json([]), {}, {
         decode: () => Effect.die(new RangeError("Maximum call stack size exceeded"))
@@ -668,7 +668,7 @@ describe("a redirect", () => {
       assert.strictEqual(sent.length, 2)
     }))
 
-  it.effect("is one by its status alone: other responses may have a location", () =>
+  it.effect("is recognised by its status alone: other responses may have a location", () =>
     Effect.gen(function*() {
       for (const [status, tag] of [[201, undefined], [400, "BadRequestError"]] as const) {
         const { http, sent } = client(() => json({}, status, { location: "/b" }))
@@ -735,7 +735,7 @@ describe("a redirect", () => {
 })
 
 describe("a request that takes too long", () => {
-  it.effect("is RequestTimeoutError, which names the time and what was missing", () =>
+  it.effect("is a RequestTimeoutError that names the time and the part of the response that was missing", () =>
     Effect.gen(function*() {
       const silent = yield* finish(failureOf("silence", {}, { ref }))
       assert.instanceOf(silent, RunError.RequestTimeoutError)
@@ -750,7 +750,7 @@ describe("a request that takes too long", () => {
       assert.include(stalled.message, "status 202, and no complete body within 10s")
     }))
 
-  it.effect("has not reached the provider where no byte of it was written", () =>
+  it.effect("has not reached the provider if no byte of it was written", () =>
     Effect.gen(function*() {
       const unwritten: Sends = { ...makeSends(), count: 1, watched: 1 }
       const error = yield* finish(failureOf("silence", {}, { sends: unwritten }))
@@ -769,7 +769,7 @@ describe("a request that takes too long", () => {
       assert.include(begun.message, "status 200, and no complete body within 10s. Try again")
     }))
 
-  it.effect("has the error of its status, where that is a failure", () =>
+  it.effect("fails with the error of its status, if that is a failure", () =>
     Effect.gen(function*() {
       const error = yield* finish(failureOf(new Response(silentBody(), { status: 403 })))
       assert.instanceOf(error, RunError.PermissionDeniedError)
@@ -786,7 +786,7 @@ describe("a request that takes too long", () => {
       assert.strictEqual(Duration.toSeconds(upload.elapsed), 22)
     }))
 
-  it.effect("names the time without progress for an upload, and the time without an answer after it", () =>
+  it.effect("names the time without progress during an upload, and the time without an answer after it", () =>
     Effect.gen(function*() {
       const request = (stream: Stream.Stream<Uint8Array>) => ({
         request: HttpClientRequest.put("/v1/file", { body: HttpBody.stream(stream) }),
@@ -811,7 +811,7 @@ describe("a request that takes too long", () => {
 })
 
 describe("a client that fails", () => {
-  it.effect("is TransportError with the code, the cause and what all causes say", () =>
+  it.effect("fails with a TransportError that has the code, the cause and the messages of all causes", () =>
     Effect.gen(function*() {
       const cause = new TypeError("fetch failed", {
         cause: Object.assign(new Error("read\n ECONNRESET"), { code: "ECONNRESET" })
@@ -823,7 +823,7 @@ describe("a client that fails", () => {
       assert.include(error.message, "things.get: no answer: fetch failed: read ECONNRESET. Check the network")
     }))
 
-  it.effect("while the body arrives has reached the provider", () =>
+  it.effect("while the body arrives is an error that reached the provider", () =>
     Effect.gen(function*() {
       const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" })
       const error = yield* failureOf(new Response(brokenBody(refused)))
@@ -840,7 +840,7 @@ describe("a client that fails", () => {
       assert.deepInclude(other, { status: 200, reached: true })
     }))
 
-  it.effect("before the connection was made has not reached the provider, unless it may have sent the request before", () =>
+  it.effect("before the connection was made is an error that did not reach the provider, unless an earlier attempt may have", () =>
     Effect.gen(function*() {
       const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" })
       const never = yield* failureOf(refused)
@@ -853,7 +853,7 @@ describe("a client that fails", () => {
       assert.isTrue(again._tag === "TransportError" && again.reached)
     }))
 
-  it.effect("says the first code, message or name that it finds", () =>
+  it.effect("is reported with the first code, message or name that its error has", () =>
     Effect.gen(function*() {
       const says = (cause: unknown) =>
         Effect.map(
@@ -885,7 +885,7 @@ describe("a client that fails", () => {
       }
     }))
 
-  it.effect("says its description where it has no cause", () =>
+  it.effect("is reported with the description of its error if that has no cause", () =>
     Effect.gen(function*() {
       const http = HttpClient.make((request) =>
         Effect.fail(
@@ -899,7 +899,7 @@ describe("a client that fails", () => {
       assert.isFalse("cause" in error)
     }))
 
-  it.effect("by a limit of its dispatcher says which", () =>
+  it.effect("by a limit of its dispatcher is an error that names the limit", () =>
     Effect.gen(function*() {
       const error = yield* failureOf(Object.assign(new Error("Body Timeout"), { code: "UND_ERR_BODY_TIMEOUT" }))
       assert.include(error.message, "This is a limit of the dispatcher")
@@ -907,7 +907,7 @@ describe("a client that fails", () => {
     }))
 
   for (const Reason of [HttpClientError.InvalidUrlError, HttpClientError.EncodeError]) {
-    it.effect(`before it sent anything, with ${Reason.name}, is BadRequestError`, () =>
+    it.effect(`before it sent anything, with ${Reason.name}, is a BadRequestError`, () =>
       Effect.gen(function*() {
         for (const [cause, words] of [[new Error(`bad ${key}`), "bad <redacted>"], [undefined, Reason.name]] as const) {
           const http = HttpClient.make((request) =>
@@ -921,14 +921,14 @@ describe("a client that fails", () => {
       }))
   }
 
-  it.effect("with an error of this library fails with it", () =>
+  it.effect("with an error of this library passes that error on", () =>
     Effect.gen(function*() {
       const own = new RunError.ServerError({ message: "m", operation: "o", attempts: 7, elapsed: Duration.zero })
       const http = HttpClient.make(() => Effect.fail(own as unknown as HttpClientError.HttpClientError))
       assert.strictEqual(yield* Effect.flip(make(http).call(call())), own)
     }))
 
-  it.effect("with an error of another kind may have reached the provider", () =>
+  it.effect("with an error of another kind is an error that may have reached the provider", () =>
     Effect.gen(function*() {
       const own = Object.assign(new Error("circuit open"), { code: "ECONNREFUSED" })
       const http = HttpClient.make(() => Effect.fail(own as unknown as HttpClientError.HttpClientError))
@@ -948,7 +948,7 @@ describe("a client that fails", () => {
       ["headers that are a text", { status: 200, headers: "x" }, "gave no response"]
     ] as const
   ) {
-    it.effect(`by giving ${what} is TransportError`, () =>
+    it.effect(`by returning ${what} is a TransportError`, () =>
       Effect.gen(function*() {
         const http = giving(response)
         const error = yield* Effect.flip(make(http).call(call()))
@@ -958,7 +958,7 @@ describe("a client that fails", () => {
       }))
   }
 
-  it.effect("by throwing is TransportError with what it threw", () =>
+  it.effect("by throwing is a TransportError whose cause is what it threw", () =>
     Effect.gen(function*() {
       const thrown = new TypeError("boom")
       const http = HttpClient.transform(
@@ -973,7 +973,7 @@ describe("a client that fails", () => {
       assert.include(error.message, "boom")
     }))
 
-  it.effect("to send a Blob is BadRequestError, and by another bad argument TransportError", () =>
+  it.effect("to send a Blob is a BadRequestError, and by another bad argument a TransportError", () =>
     Effect.gen(function*() {
       const request = HttpClientRequest.put("/v1/file", { body: HttpBody.raw(new Blob(["x"])) })
       const http = (code: string) =>
@@ -990,7 +990,7 @@ describe("a client that fails", () => {
       assert.instanceOf(failed, RunError.ServerError)
     }))
 
-  it("gives its cause, or the error itself where the client fails with another kind of error", () => {
+  it("keeps the cause of its error, or the error itself if that is of another kind", () => {
     const cause = new Error("x")
     assert.strictEqual(causeOf(transportError(HttpClientRequest.get("/"), cause)), cause)
     assert.strictEqual(causeOf(cause), cause)
@@ -1004,7 +1004,7 @@ describe("the cause of a failure", () => {
   const nest = (depth: number, innermost: unknown): Error =>
     new Error(`level ${depth}`, { cause: depth === 1 ? innermost : nest(depth - 1, innermost) })
 
-  it.effect("is kept as it is where no part of it shows the key or a signature", () =>
+  it.effect("is kept as it is if no part of it shows the key or a signature", () =>
     Effect.gen(function*() {
       const clean = [
         nest(3, "down"),
@@ -1016,7 +1016,7 @@ describe("the cause of a failure", () => {
       for (const cause of clean) assert.strictEqual(yield* kept(cause), cause)
     }))
 
-  it.effect("is replaced by what it says without the key and without signatures", () =>
+  it.effect("is replaced by its text without the key and without signatures", () =>
     Effect.gen(function*() {
       const link = "https://store.test/f?signature=abc"
       const unclean: ReadonlyArray<readonly [Error, string]> = [
@@ -1035,7 +1035,7 @@ describe("the cause of a failure", () => {
       }
     }))
 
-  it.effect("is replaced where it is too deep to be searched", () =>
+  it.effect("is replaced if it is too deep to be searched", () =>
     Effect.gen(function*() {
       const cause = nest(9, "down")
       assert.notStrictEqual(yield* kept(cause), cause)
@@ -1051,7 +1051,7 @@ describe("the cause of a failure", () => {
 })
 
 describe("a request that starts a run", () => {
-  it.effect("is sent once, whatever its client does, and says so", () =>
+  it.effect("is sent once, with any client, and its error says so", () =>
     Effect.gen(function*() {
       const { http, sent } = client(() => json({}, 503))
       const twice = HttpClient.retryTransient(http, { times: 2 })
@@ -1089,7 +1089,7 @@ describe("a request that starts a run", () => {
 })
 
 describe("a retry", () => {
-  it.effect("follows the schedule, while the failure is one that may pass", () =>
+  it.effect("follows the schedule while the failure is transient", () =>
     Effect.gen(function*() {
       const { http, sent } = client((index) => json({}, index === 2 ? 400 : 503))
       const error = yield* finish(Effect.flip(make(http, { retry: Schedule.recurs(5) }).call(call())))
@@ -1099,7 +1099,7 @@ describe("a retry", () => {
       assert.deepInclude(ending, { _tag: "ServerError", attempts: 3 })
     }))
 
-  it.effect("is made for the failures that the call says, where it says which", () =>
+  it.effect("is made only for the failures that the call lists, if it lists any", () =>
     Effect.gen(function*() {
       const { http, sent } = client((index) => index < 2 ? json({}, 400) : json({}, 503))
       const retryWhile = (error: RunError.RequestError) => error._tag === "BadRequestError"
@@ -1110,7 +1110,7 @@ describe("a retry", () => {
       assert.strictEqual(sent.length, 3)
     }))
 
-  it.effect("of a beginning answer is made like that of a whole one", () =>
+  it.effect("of a response that is read piece by piece is made like any other", () =>
     Effect.gen(function*() {
       const { http, sent } = client((index) => index === 0 ? json({}, 503) : json({}))
       yield* finish(make(http, { retry: Schedule.recurs(1) }).open(call()))
@@ -1125,7 +1125,7 @@ describe("a retry", () => {
       ["at most the ceiling for Retry-After", "100", "30 seconds", 30_000]
     ] as const
   ) {
-    it.effect(`waits for ${what}, and says that it tries again`, () =>
+    it.effect(`waits for ${what}, and logs that it tries again`, () =>
       Effect.gen(function*() {
         const logged: Array<unknown> = []
         const { http, sent } = client((index) =>
@@ -1172,7 +1172,7 @@ describe("the longest time of a call", () => {
 })
 
 describe("a key that changes", () => {
-  it.effect("is asked for each call, and goes out and is hidden with that call", () =>
+  it.effect("is read for each call, and is sent with and hidden from the errors of that call", () =>
     Effect.gen(function*() {
       const keys = ["first-key-0123456789", "first-key-0123456789", "second-key-0123456789"]
       const asked: Array<string> = []

@@ -176,14 +176,14 @@ const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   })
 
 describe("the pause between two polls", () => {
-  it.effect("is what the schedule says, however long the clock has run", () =>
+  it.effect("is that of the schedule, at any time on the clock", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const loop: Loop = yield* PollLoop.make(replying(queue, ["running"]), policy(), queue.timers)
       assert.deepStrictEqual(yield* pauses(queue, loop, 3), [5000, 5000, 5000])
     }))
 
-  it.effect("is 100 ms where the schedule says less than 1 ms", () =>
+  it.effect("is 100 ms if the schedule gives less than 1 ms", () =>
     Effect.gen(function*() {
       for (const [scheduled, pause] of [[0, 100], [0.9, 100], [1, 1], [2, 2]] as const) {
         const queue = manualQueue()
@@ -193,7 +193,7 @@ describe("the pause between two polls", () => {
       }
     }))
 
-  it.effect("is shorter by what the last wake-up was late, up to 50 ms", () =>
+  it.effect("is shortened by the delay of the last wake-up, up to 50 ms", () =>
     Effect.gen(function*() {
       for (const [late, pause] of [[-2000, 5000], [0, 5000], [30, 4970], [50, 4950], [800, 4950]] as const) {
         const queue = manualQueue()
@@ -204,7 +204,7 @@ describe("the pause between two polls", () => {
       }
     }))
 
-  it.effect("is at least half of what the schedule says, however late the last wake-up was", () =>
+  it.effect("is at least half of that of the schedule, however late the last wake-up was", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const loop: Loop = yield* PollLoop.make(
@@ -273,7 +273,7 @@ describe("the last poll before the deadline", () => {
       return { planned, polls: loop.polls, now: queue.now - 7000 }
     })
 
-  it.effect("begins 100 ms before it, and what is left after it is waited for", () =>
+  it.effect("begins 100 ms before the deadline, and the wait lasts until the deadline", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* untilDeadline(60_000, 10_000, ["running"]),
@@ -281,7 +281,7 @@ describe("the last poll before the deadline", () => {
       )
     }))
 
-  it.effect("is the poll that is planned for exactly that time", () =>
+  it.effect("is the poll that the schedule plans for exactly that time", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* untilDeadline(9900, 10_000, ["running"]),
@@ -289,7 +289,7 @@ describe("the last poll before the deadline", () => {
       )
     }))
 
-  it.effect("comes after one that is planned for any time before", () =>
+  it.effect("follows a poll that the schedule plans for any time before", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* untilDeadline(9800, 10_000, ["running"]),
@@ -297,7 +297,7 @@ describe("the last poll before the deadline", () => {
       )
     }))
 
-  it.effect("has twice as much time as the slowest poll took, be it an answer or a failure", () =>
+  it.effect("has twice the time of the slowest poll, whether that succeeded or failed", () =>
     Effect.gen(function*() {
       for (const reply of ["running", serverError]) {
         const { planned } = yield* untilDeadline(5000, 10_000, [{ reply, takes: 400 }, "running"])
@@ -306,13 +306,13 @@ describe("the last poll before the deadline", () => {
       }
     }))
 
-  it.effect("has at most half of the time that is left", () =>
+  it.effect("has at most half of the remaining time", () =>
     Effect.gen(function*() {
       const { planned } = yield* untilDeadline(60_000, 10_000, [{ reply: "running", takes: 4000 }, "running"])
       assert.deepStrictEqual(planned, [3000, 3000])
     }))
 
-  it.effect("is not made once the deadline has come, and the schedule is not asked", () =>
+  it.effect("is not made after the deadline, and the schedule is not stepped", () =>
     Effect.gen(function*() {
       for (const [elapsed, polls] of [[9999, 2], [10_000, 1], [10_001, 1]] as const) {
         let asked = 0
@@ -334,7 +334,7 @@ describe("the last poll before the deadline", () => {
       }
     }))
 
-  it.effect("is the first one too, which is made even if it begins after the deadline", () =>
+  it.effect("is made even if it is the first one and begins after the deadline", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const loop: Loop = yield* PollLoop.make(
@@ -374,7 +374,7 @@ describe("the last poll before the deadline", () => {
     }))
 })
 
-describe("a schedule that is no function of the state", () => {
+describe("a schedule that has a state", () => {
   it.effect("keeps its own state from pause to pause, and ends the wait when it ends", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
@@ -390,7 +390,7 @@ describe("a schedule that is no function of the state", () => {
       assert.include(error.message, "give a schedule with more polls")
     }))
 
-  it.effect("may take until the deadline to find its pause, and the last poll is planned for what is left then", () =>
+  it.effect("may take until the deadline to find its pause, and the last poll gets the time that is left then", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const thinking = Schedule.spaced("5 seconds").pipe(
@@ -408,7 +408,7 @@ describe("a schedule that is no function of the state", () => {
       assert.strictEqual(yield* pollAndPlan(loop), 1900)
     }))
 
-  it.effect("that finds its pause after the deadline leads to no pause", () =>
+  it.effect("that finds its pause after the deadline ends the wait without a pause", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const slow = Schedule.spaced("5 seconds").pipe(
@@ -442,7 +442,7 @@ describe("a schedule that is no function of the state", () => {
     }))
 })
 
-describe("what a schedule is told", () => {
+describe("the input of a schedule", () => {
   /** The states that a schedule was given, each after a pause of 5 seconds. */
   const statesOf = (replies: ReadonlyArray<Reply>, about: RunRef.RunRef = ref) =>
     Effect.gen(function*() {
@@ -461,7 +461,7 @@ describe("what a schedule is told", () => {
       return states
     })
 
-  it.effect("is the ref, the last snapshot, the polls, the failures in a row, and the times since the start and until the deadline", () =>
+  it.effect("has the ref, the last snapshot, the polls, the failures in a row, and the times since the start and until the deadline", () =>
     Effect.gen(function*() {
       const states = yield* statesOf(["running", serverError, serverError, "queued"])
       assert.deepStrictEqual(states.map(({ snapshot }) => snapshot?.status), [
@@ -483,7 +483,7 @@ describe("what a schedule is told", () => {
       assert.isUndefined(states[0]!.progress)
     }))
 
-  it.effect("is the progress, and the time since a part of it changed", () =>
+  it.effect("has the progress, and the time since a part of it changed", () =>
     Effect.gen(function*() {
       const at = (completed: number, total: number) => ({ status: "running", progress: { completed, total } })
       const states = yield* statesOf(["running", at(0, 5), at(0, 5), at(1, 5), at(1, 5), at(1, 6), at(1, 6), "running"])
@@ -503,13 +503,13 @@ describe("what a schedule is told", () => {
       )
     }))
 
-  it.effect("is the time since the wait began where no progress was seen", () =>
+  it.effect("has the time since the wait began if no progress was seen", () =>
     Effect.gen(function*() {
       const states = yield* statesOf(["running", "running"])
       assert.deepStrictEqual(states.map(({ sinceProgress }) => Duration.toMillis(sinceProgress)), [0, 5000])
     }))
 
-  it.effect("is the estimate, and the age by the time of day, which is 0 for a run from the future", () =>
+  it.effect("has the estimate, and the age by the time of day, which is 0 for a run from the future", () =>
     Effect.gen(function*() {
       yield* TestClock.setTime(10_000)
       const about = (createdAt: number) => RunRef.make({ ...ref, createdAt, estimatedDurationMs: 900_000 })
@@ -559,7 +559,7 @@ describe("the snapshot of a sleeping loop", () => {
       assert.isFalse(yield* keeps(17_500, { retryAfterCeiling }))
     }))
 
-  it.effect("is kept where a poll may take any time, and where the schedule may look at it", () =>
+  it.effect("is kept if a poll may take any time, and if the schedule may read it", () =>
     Effect.gen(function*() {
       assert.isTrue(yield* keeps(3_600_000, { longest: undefined }))
       assert.isTrue(yield* keeps(3_600_000, { schedule: Polling.make(() => 1000) }))
@@ -568,7 +568,7 @@ describe("the snapshot of a sleeping loop", () => {
 })
 
 describe("a push", () => {
-  it.effect("that comes while the loop sleeps wakes it at once", () =>
+  it.effect("wakes a sleeping loop at once", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const { loop, push, woken } = yield* listening(queue, ["running"])
@@ -595,7 +595,7 @@ describe("a push", () => {
       }
     }))
 
-  it.effect("never makes a poll later than it is due, and does not count where it changes nothing", () =>
+  it.effect("never delays a poll, and does not count if it changes nothing", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const { loop, push, woken } = yield* listening(queue, [{ reply: "running", retryAfter: 9000 }, "running"])
@@ -610,7 +610,7 @@ describe("a push", () => {
       assert.strictEqual(woken(), 1, "the first that counts wakes at once")
     }))
 
-  it.effect("wakes at most once a second if it proves nothing, and ten times a second if it proves the end", () =>
+  it.effect("wakes at most once a second without a terminal status, and ten times a second with one", () =>
     Effect.gen(function*() {
       for (const [isPushProof, gap] of [[false, 1000], [true, 100]] as const) {
         const queue = manualQueue()
@@ -628,7 +628,7 @@ describe("a push", () => {
       }
     }))
 
-  it.effect("during a poll leads to another 100 ms later, and from the second on 1 second later unless it proves the end", () =>
+  it.effect("during a poll leads to another poll 100 ms later, and from the second push on 1 second later unless it has a terminal status", () =>
     Effect.gen(function*() {
       for (const [isPushProof, gap] of [[false, 1000], [true, 100]] as const) {
         const queue = manualQueue()
@@ -658,7 +658,7 @@ describe("a push", () => {
       assert.strictEqual(yield* plan(loop), 40)
     }))
 
-  it.effect("that proves the end makes the polls after it hurry, each pause twice as long as the last", () =>
+  it.effect("with a terminal status shortens the pauses after it, each twice as long as the last", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const { loop, push } = yield* listening(queue, ["running"], { isPushProof: true })
@@ -668,7 +668,7 @@ describe("a push", () => {
       assert.deepStrictEqual(yield* pauses(queue, loop, 4), [1000, 2000, 4000, 5000])
     }))
 
-  it.effect("that proves nothing makes no poll hurry", () =>
+  it.effect("without a terminal status shortens no pause", () =>
     Effect.gen(function*() {
       for (const isPushProof of [false, undefined]) {
         const queue = manualQueue()
@@ -690,7 +690,7 @@ describe("a push", () => {
       assert.strictEqual(yield* pollAndPlan(loop), 2900)
     }))
 
-  it.effect("during the last poll leads to another", () =>
+  it.effect("during the last poll leads to another poll", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const { loop, push } = yield* listening(queue, ["running"], {
@@ -703,7 +703,7 @@ describe("a push", () => {
       assert.strictEqual(yield* plan(loop), 50)
     }))
 
-  it.effect("for a row that waits for room leaves it in its place, and its next poll is not the last", () =>
+  it.effect("for a run that waits for a free poll keeps its place, and its next poll is not the last", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const { loop, push, woken } = yield* listening(queue, ["running"], { policy: { timeout: Duration.seconds(4) } })
@@ -721,7 +721,7 @@ describe("a push", () => {
 })
 
 describe("listening for pushes", () => {
-  it.effect("goes on after each push, and stops with the loop", () =>
+  it.effect("continues after each push, and stops with the loop", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const sent = pushes()
@@ -792,12 +792,12 @@ describe("listening for pushes", () => {
       assert.strictEqual((messages[0] as ReadonlyArray<unknown>).length, 1, "the cause is logged as the cause")
     }))
 
-  it.effect("that is interrupted is not worth a log", () =>
+  it.effect("that is interrupted is not logged", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* listen(() => Effect.interrupt), [])
     }))
 
-  it.effect("ends at a number that is no new push, which does not wake the loop", () =>
+  it.effect("ends with a count that is not a new push, which does not wake the loop", () =>
     Effect.gen(function*() {
       for (const numbers of [[0], [-1], [Number.NaN], [1, 1], [2, 1]]) {
         const queue = manualQueue()
@@ -821,7 +821,7 @@ describe("listening for pushes", () => {
     }))
 })
 
-describe("after a pause of the whole process", () => {
+describe("a pause of the whole process", () => {
   /** A loop that sleeps in a crowd of so many, is due at 12_345, and wakes late. */
   const late = (by: number, sleepers: number, others: Partial<RunSource.Policy<Snapshot>> = {}) =>
     Effect.gen(function*() {
@@ -839,7 +839,7 @@ describe("after a pause of the whole process", () => {
       return { loop, queue }
     })
 
-  it.effect("a poll that is due is put off, by when it was due within as many ms as there are sleepers above 64", () =>
+  it.effect("delays a due poll by its due time modulo as many ms as there are sleepers above 64", () =>
     Effect.gen(function*() {
       const { loop, queue } = yield* late(5000, 164)
       assert.isTrue(Pause.putOff(loop))
@@ -847,7 +847,7 @@ describe("after a pause of the whole process", () => {
       assert.deepStrictEqual(queue.added, [45])
     }))
 
-  it.effect("a poll is put off by less time than the pause took", () =>
+  it.effect("delays a poll by less than the pause took", () =>
     Effect.gen(function*() {
       const { loop, queue } = yield* late(1100, 5064)
       assert.isTrue(Pause.putOff(loop))
@@ -855,7 +855,7 @@ describe("after a pause of the whole process", () => {
       assert.deepStrictEqual(queue.added, [245])
     }))
 
-  it.effect("a pause is one of a second or more", () =>
+  it.effect("counts as such from one second on", () =>
     Effect.gen(function*() {
       const short = yield* late(999, 164)
       assert.isFalse(Pause.putOff(short.loop))
@@ -863,7 +863,7 @@ describe("after a pause of the whole process", () => {
       assert.isTrue(Pause.putOff((yield* late(1000, 164)).loop))
     }))
 
-  it.effect("a poll is put off once, and again after the next pause", () =>
+  it.effect("delays a poll once, and again after the next pause", () =>
     Effect.gen(function*() {
       const { loop, queue } = yield* late(5000, 164)
       assert.isTrue(Pause.putOff(loop))
@@ -874,7 +874,7 @@ describe("after a pause of the whole process", () => {
       assert.isTrue(Pause.putOff(loop))
     }))
 
-  it.effect("few loops poll at once", () =>
+  it.effect("does not delay the polls of few loops", () =>
     Effect.gen(function*() {
       for (const sleepers of [1, 64]) {
         const { loop, queue } = yield* late(5000, sleepers)
@@ -888,7 +888,7 @@ describe("after a pause of the whole process", () => {
       }
     }))
 
-  it.effect("no poll is put off to the time of the last one", () =>
+  it.effect("delays no poll to the time of the last one", () =>
     Effect.gen(function*() {
       // It would be put off by 45 ms. With 90 ms left the last poll begins after 45 ms
       const close = yield* late(2000, 164, { timeout: Duration.millis(5345 + 2000 + 90) })
@@ -897,13 +897,13 @@ describe("after a pause of the whole process", () => {
       assert.isTrue(Pause.putOff(far.loop))
     }))
 
-  it.effect("the last poll is not put off", () =>
+  it.effect("does not delay the last poll", () =>
     Effect.gen(function*() {
       const { loop } = yield* late(2000, 164, { schedule: Polling.fixed("1 minute"), timeout: Duration.millis(5445) })
       assert.isFalse(Pause.putOff(loop))
     }))
 
-  it.effect("a fiber that is woken while its poll is put off sleeps on", () =>
+  it.effect("lets a fiber that is woken during the delay sleep on", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       queue.sleepers = 164
@@ -924,7 +924,7 @@ describe("after a pause of the whole process", () => {
     }))
 })
 
-describe("a row that waits for room", () => {
+describe("a run that waits for a free poll", () => {
   const row = (queue: Queue): Effect.Effect<Loop> => PollLoop.make(replying(queue, ["running"]), policy(), queue.timers)
 
   it.effect("has the timer of its deadline", () =>
@@ -949,7 +949,7 @@ describe("a row that waits for room", () => {
       assert.deepStrictEqual(queue.added, [0])
     }))
 
-  it.effect("has no timer once it has room", () =>
+  it.effect("has no timer once it may poll", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const loop = yield* row(queue)
@@ -967,7 +967,7 @@ describe("a row that waits for room", () => {
 describe("a loop on the timer queue of its fiber", () => {
   const answer = (status: string) => ({ value: { status }, requestId: undefined, retryAfter: undefined })
 
-  it.effect("polls at the time of the schedule, turn by turn", () =>
+  it.effect("polls at the times of the schedule, poll by poll", () =>
     Effect.gen(function*() {
       const times: Array<number> = []
       const source = replying(manualQueue(), [], {
@@ -988,7 +988,7 @@ describe("a loop on the timer queue of its fiber", () => {
       )
     }))
 
-  it.effect("goes on after failures and unfinished answers, and returns the end with the ref and the request's id", () =>
+  it.effect("continues after failures and unfinished answers, and returns the end with the ref and the request id", () =>
     Effect.gen(function*() {
       for (const status of ["done", "failed"]) {
         const queue = manualQueue()
@@ -1006,7 +1006,7 @@ describe("a loop on the timer queue of its fiber", () => {
       }
     }))
 
-  it.effect("that is stopped leaves the timers of others alone, whether it slept or not", () =>
+  it.effect("that is stopped does not affect the timers of others, whether it slept or not", () =>
     Effect.gen(function*() {
       const queue = yield* Effect.withFiber((fiber) => Effect.succeed(TimerQueue.of(fiber)))
       const woken: Array<number> = []
@@ -1054,7 +1054,7 @@ describe("a failed poll", () => {
       assert.strictEqual(yield* Effect.flip(PollLoop.poll(loop)), conflict)
     }))
 
-  it.effect("is survived as often in a row as the budget says", () =>
+  it.effect("is survived as often in a row as the error budget allows", () =>
     Effect.gen(function*() {
       for (const errorBudget of [0, 2]) {
         const queue = manualQueue()
@@ -1068,7 +1068,7 @@ describe("a failed poll", () => {
       }
     }))
 
-  it.effect("is returned with the error where it is survived", () =>
+  it.effect("that is survived is returned with its error", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const loop: Loop = yield* PollLoop.make(replying(queue, [serverError]), policy(), queue.timers)
@@ -1116,7 +1116,7 @@ describe("a RunTimeoutError", () => {
   const timedOut = (loop: Loop, reason: "deadline" | "schedule" = "deadline") =>
     Effect.flip(PollHistory.timedOut(loop, reason))
 
-  it.effect("of a wait without an answer says so, and has no history and no snapshot", () =>
+  it.effect("of a wait without an answer states that, and has no history and no snapshot", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const loop: Loop = yield* PollLoop.make(replying(queue, ["running"]), policy(), queue.timers)
@@ -1153,7 +1153,7 @@ describe("a RunTimeoutError", () => {
       assert.deepStrictEqual(error.history, [{ elapsedMs: 0, outcome: "running", polls: 1 }])
     }))
 
-  it.effect("says of a schedule that it has no more polls", () =>
+  it.effect("states that the schedule has ended", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const loop: Loop = yield* PollLoop.make(replying(queue, ["running"]), policy(), queue.timers)
@@ -1163,7 +1163,7 @@ describe("a RunTimeoutError", () => {
       assert.strictEqual(error.reason, "schedule")
     }))
 
-  it.effect("recounts polls in a row with one outcome as one, with the time of the last", () =>
+  it.effect("lists polls in a row with one outcome as one, with the time of the last", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const loop: Loop = yield* PollLoop.make(
@@ -1179,7 +1179,7 @@ describe("a RunTimeoutError", () => {
       ])
     }))
 
-  it.effect("recounts the last 20 changes of outcome", () =>
+  it.effect("lists the last 20 changes of outcome", () =>
     Effect.gen(function*() {
       for (const [changes, first] of [[20, "0"], [21, "1"], [23, "3"]] as const) {
         const queue = manualQueue()
@@ -1196,7 +1196,7 @@ describe("a RunTimeoutError", () => {
       }
     }))
 
-  it.effect("shortens a long status, and quotes one that is no text", () =>
+  it.effect("shortens a long status, and quotes one that is not a string", () =>
     Effect.gen(function*() {
       for (
         const [status, outcome] of [["x".repeat(400), `${"x".repeat(300)}… (400 characters)`], [

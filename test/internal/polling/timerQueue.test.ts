@@ -58,7 +58,7 @@ const Step = Schema.Union([
 
 describe("the shared timer", () => {
   it.effect.prop(
-    "wakes what a sorted list would, when it would",
+    "wakes the same fibers at the same times as a sorted list",
     { steps: Schema.Array(Step).check(Schema.isMaxLength(300)) },
     ({ steps }) =>
       Effect.gen(function*() {
@@ -111,7 +111,7 @@ describe("the shared timer", () => {
       }).pipe(Effect.provide(TestClock.layer()))
   )
 
-  it.effect("wakes a crowd together, in order, and none before its time", () =>
+  it.effect("wakes many fibers together, in order, and none before its time", () =>
     Effect.gen(function*() {
       const counted = counting(yield* Clock.Clock)
       const self = yield* Effect.provideService(timers, Clock.Clock, counted.clock)
@@ -156,7 +156,7 @@ describe("the shared timer", () => {
     }))
 
   // TODO: fails where the clock's sleep ends at once: what then sleeps is noted as asleep after it has woken
-  it.effect("goes on after one that is due at once", () =>
+  it.effect("continues after a timer that is due at once", () =>
     Effect.gen(function*() {
       const self = yield* timers
       const { make, woken } = notes(self)
@@ -167,7 +167,7 @@ describe("the shared timer", () => {
       assert.deepStrictEqual(woken.map(({ at, name }) => [name, at]), [[1, 0], [2, 1000]])
     }))
 
-  it.effect("believes a clock in its sleeps whose time stands still", () =>
+  it.effect("trusts the sleep of a clock whose time stands still", () =>
     Effect.gen(function*() {
       const counted = counting(yield* Clock.Clock)
       const still: Clock.Clock = {
@@ -184,7 +184,7 @@ describe("the shared timer", () => {
       assert.isAtMost(counted.sleeps(), 10)
     }))
 
-  it.effect("sleeps in pieces where a platform's timer is too short, and not in a hot loop", () =>
+  it.effect("sleeps in pieces if the platform's timer has a maximum, and not in a hot loop", () =>
     Effect.gen(function*() {
       const counted = counting(yield* Clock.Clock)
       const self = yield* Effect.provideService(timers, Clock.Clock, counted.clock)
@@ -203,7 +203,7 @@ describe("the shared timer", () => {
 })
 
 describe("sleep", () => {
-  it.effect("ends when it is due, and lets go of its timer when it is interrupted", () =>
+  it.effect("ends when it is due, and removes its timer when it is interrupted", () =>
     Effect.gen(function*() {
       const self = yield* timers
       const ended: Array<number> = []
@@ -220,7 +220,7 @@ describe("sleep", () => {
       assert.deepStrictEqual(ended, [1000, 2000])
     }))
 
-  it.effect("of no time or of all time needs no timer", () =>
+  it.effect("needs no timer for zero and for infinity", () =>
     Effect.gen(function*() {
       const self = yield* timers
       yield* TimerQueue.sleep(0)
@@ -237,7 +237,7 @@ describe("sleep", () => {
 describe("within", () => {
   const orElse = () => Effect.succeed("late")
 
-  it.effect("gives what comes in time, at once or later, and lets go of its timer", () =>
+  it.effect("returns a value that arrives in time, at once or later, and removes its timer", () =>
     Effect.gen(function*() {
       const self = yield* timers
       assert.strictEqual(yield* TimerQueue.within(Effect.succeed("now"), 1000, orElse), "now")
@@ -252,7 +252,7 @@ describe("within", () => {
       assert.strictEqual(self.size(), 0)
     }))
 
-  it.effect("interrupts what is late, and goes on once that has ended", () =>
+  it.effect("interrupts an effect that is late, and continues once that has ended", () =>
     Effect.gen(function*() {
       const events: Array<string> = []
       const slow = Effect.onInterrupt(
@@ -273,7 +273,7 @@ describe("within", () => {
       assert.deepStrictEqual(events, ["cleaned up", "late"])
     }))
 
-  it.effect("interrupts what it waits for when it is interrupted itself", () =>
+  it.effect("interrupts its effect when it is interrupted itself", () =>
     Effect.gen(function*() {
       const self = yield* timers
       let interrupted = 0
@@ -287,8 +287,8 @@ describe("within", () => {
     }))
 })
 
-describe("a watchman", () => {
-  it.effect("says once when what is expected is late, and not while it comes, nor while nothing is expected", () =>
+describe("a watchdog", () => {
+  it.effect("reports once when an expected event is late, and not while events arrive or none is expected", () =>
     Effect.gen(function*() {
       const self = yield* timers
       const late: Array<number> = []

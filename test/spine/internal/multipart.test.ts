@@ -63,7 +63,7 @@ describe("multipart bodies", () => {
       })
   )
 
-  it.effect("file names with quotes, umlauts and percent signs arrive", () =>
+  it.effect("file names with quotes, umlauts and percent signs arrive unchanged", () =>
     Effect.gen(function*() {
       for (const name of ["über uns.txt", "100%.txt", "日本語.pdf", "a;b=c.txt"]) {
         const form = yield* parse(yield* encode([file(new Uint8Array(1), 1, name)]))
@@ -73,7 +73,7 @@ describe("multipart bodies", () => {
       assert.include(["say \"hi\".txt", "say %22hi%22.txt"], (form.get("files") as File).name)
     }))
 
-  it.effect("small bytes are one piece, large ones a Blob, and a stream makes it a stream", () =>
+  it.effect("a form of small bytes is one piece, of large ones a Blob, and of a stream a stream", () =>
     Effect.gen(function*() {
       const small = yield* encode([file(new Uint8Array(1000), 1000)])
       assert.strictEqual(small._tag, "Uint8Array")
