@@ -10,12 +10,17 @@ const maxLength = 300
  * throw, no prototype, or a cycle.
  */
 export const messageOf = (thrown: unknown): string =>
-  Option.getOrElse(read(thrown), () => "a value that has no text").slice(0, maxLength)
+  (attempt(() => {
+    const message = Predicate.hasProperty(thrown, "message") ? thrown.message : thrown
+    return typeof message === "string" ? message : JSON.stringify(message) ?? String(message)
+  }) ?? "a value that has no text").slice(0, maxLength)
 
-const read = Option.liftThrowable((thrown: unknown): string => {
-  const message = Predicate.hasProperty(thrown, "message") ? thrown.message : thrown
-  return typeof message === "string" ? message : JSON.stringify(message) ?? String(message)
-})
+/** The result of reading a value of the caller, or `undefined` if that throws. */
+export const attempt = <A>(read: () => A): A | undefined => Option.getOrUndefined(Option.liftThrowable(read)())
+
+/** A member of a value. `undefined` if there is none, or if it throws. */
+export const memberOf = (value: unknown, key: string): unknown =>
+  attempt(() => Predicate.hasProperty(value, key) ? value[key] : undefined)
 
 /** The beginning of a text that is too long for a message. Never its end, which could be a part of a secret that is not whole. */
 export const shorten = (text: string, length = maxLength): string =>
@@ -45,7 +50,7 @@ export const quote = (value: unknown): string => {
     case "function":
       return "a function"
     case "object":
-      return value === null ? "null" : Option.getOrElse(isArray(value), () => false) ? "an array" : "an object"
+      return value === null ? "null" : attempt(() => Array.isArray(value)) ? "an array" : "an object"
     default:
       return String(value)
   }
@@ -64,5 +69,3 @@ export const quoteLink = (value: unknown): string =>
 
 /** The longest part of a link that is quoted: a `data:` link holds a whole file. */
 const maxLink = 100
-
-const isArray = Option.liftThrowable((value: object) => Array.isArray(value))

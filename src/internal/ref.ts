@@ -1,9 +1,8 @@
 /** The parts of `RunRef` that the errors of this library are built on. */
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
-import { quote } from "./describe.ts"
+import { attempt, memberOf, quote } from "./describe.ts"
 import type { Loose } from "./loose.ts"
 
 /** A field without which a run can still be waited for: it is absent where what was stored does not fit. */
@@ -82,11 +81,8 @@ export const make = (fields: Loose<Omit<RunRef, "version">>): RunRef => {
  *
  * @internal
  */
-export const read = (value: unknown): RunRef | undefined => Option.getOrUndefined(Option.flatten(readOption(value)))
-
-const readOption = Option.liftThrowable((value: unknown): Option.Option<RunRef> =>
-  isRef(value) && isData(value) ? Option.some(value) : decode(value)
-)
+export const read = (value: unknown): RunRef | undefined =>
+  attempt(() => isRef(value) && isData(value) ? value : Option.getOrUndefined(decode(value)))
 
 /** Whether every field is a value: a getter could throw, or return something else, when it is read again. */
 const isData = (value: object): boolean =>
@@ -103,8 +99,8 @@ const decode = Schema.decodeUnknownOption(RunRef)
  * @internal
  */
 export const describe = (value: unknown): string => {
-  const part = (key: string) => quote(Option.getOrUndefined(propertyOf(value, key)))
-  return Option.isSome(propertyOf(value, "provider")) && Predicate.hasProperty(value, "provider")
+  const part = (key: string) => quote(memberOf(value, key))
+  return memberOf(value, "provider") !== undefined
     ? `a ref with provider ${part("provider")}, kind ${part("kind")}, id ${part("id")} and version ${part("version")}`
     : quote(value)
 }
@@ -116,16 +112,12 @@ export const describe = (value: unknown): string => {
  */
 export const nearest = (value: unknown): RunRef => {
   const text = (key: string) => {
-    const part = Option.getOrUndefined(propertyOf(value, key))
+    const part = memberOf(value, key)
     return typeof part === "string" && part !== "" ? part : "unknown"
   }
   const id = typeof value === "string" && value !== "" ? value : text("id")
   return { version: 1, provider: text("provider"), kind: text("kind"), id }
 }
-
-const propertyOf = Option.liftThrowable((value: unknown, key: string): unknown =>
-  Predicate.hasProperty(value, key) ? value[key] : undefined
-)
 
 /**
  * The words that messages use for a run.

@@ -7,12 +7,11 @@ import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Formatter from "effect/Formatter"
 import { identity } from "effect/Function"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as RunRef from "./ref.ts"
-import { messageOf } from "./describe.ts"
+import { attempt, memberOf, messageOf } from "./describe.ts"
 import type { Loose } from "./loose.ts"
 import { cutDeep, hideLinks, hideLinksIn } from "./secret.ts"
 
@@ -78,9 +77,9 @@ export const isOurs = <const Tag extends string>(
 const fitting = (fields: Schema.Struct.Fields, input: unknown): Record<string, unknown> => {
   const out: Record<string, unknown> = {}
   for (const [name, field] of Object.entries(fields)) {
-    const value = Option.getOrUndefined(valueOf(input, name))
+    const value = memberOf(input, name)
     const isOptional = field.ast.context?.isOptional === true
-    if (Option.getOrElse(fits(field, value), () => false)) {
+    if (attempt(() => Schema.is(field as Schema.Codec<unknown>)(value)) === true) {
       // A required field of any value may be missing
       if (value !== undefined || !isOptional) out[name] = shown(name, value)
     } else if (name === "ref") {
@@ -120,17 +119,9 @@ const show: Readonly<Record<string, (value: never) => unknown>> = {
   received: cutDeep
 }
 
-const valueOf = Option.liftThrowable((input: unknown, name: string): unknown =>
-  Predicate.hasProperty(input, name) ? input[name] : undefined
-)
-
-const fits = Option.liftThrowable((field: Schema.Constraint, value: unknown): boolean =>
-  Schema.is(field as Schema.Codec<unknown>)(value)
-)
-
 /** What takes the place of a required field that does not fit, by its name. In place of a text it is {@link messageOf} of the value. */
 const substitutes: Readonly<Record<string, (value: unknown) => unknown>> = {
-  errors: (value) => Option.getOrElse(texts(value), () => []),
+  errors: (value) => attempt(() => Array.from(value as Iterable<unknown>, messageOf)) ?? [],
   attempts: () => 0,
   polls: () => 0,
   history: () => [],
@@ -142,21 +133,15 @@ const substitutes: Readonly<Record<string, (value: unknown) => unknown>> = {
   isRetryable: () => false
 }
 
-const texts = Option.liftThrowable((value: unknown): ReadonlyArray<string> =>
-  Array.from(value as Iterable<unknown>, messageOf)
-)
-
 /** A schema of any value. `encode` may throw: then the message of the value is what is written. */
 const total = (
   decode: (json: Schema.Json) => unknown,
   encode: (value: unknown) => Schema.Json
-): Schema.Codec<unknown, Schema.Json> => {
-  const attempt = Option.liftThrowable(encode)
-  return Schema.Json.pipe(Schema.decodeTo(Schema.Unknown, {
+): Schema.Codec<unknown, Schema.Json> =>
+  Schema.Json.pipe(Schema.decodeTo(Schema.Unknown, {
     decode: SchemaGetter.transform(decode),
-    encode: SchemaGetter.transform((value: unknown) => Option.getOrElse(attempt(value), () => messageOf(value)))
+    encode: SchemaGetter.transform((value: unknown) => attempt(() => encode(value)) ?? messageOf(value))
   }))
-}
 
 /** Any value. In JSON it is as much of the value as can be written: cycles are left out, and a BigInt is a text. */
 export const Anything: Schema.Unknown = /*#__PURE__*/ total(

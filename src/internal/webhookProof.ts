@@ -1,10 +1,9 @@
 /** What the verification of a webhook starts from: the secret, the body, and the error if one of them proves nothing. */
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import { ConfigError, WebhookSignatureError } from "../RunError.ts"
 import * as Binary from "./binary.ts"
-import { quote } from "./describe.ts"
+import { attempt, quote } from "./describe.ts"
 import * as Options from "./options.ts"
 import { textOf } from "./secret.ts"
 
@@ -33,7 +32,7 @@ export const checkSecret = (secret: Redacted.Redacted<string>): Effect.Effect<st
 
 /** The bytes of a body. A body that was parsed has none, and neither has a buffer that was transferred. */
 export const bytesOf = (payload: unknown): Effect.Effect<Uint8Array, WebhookSignatureError> => {
-  const bytes = Option.getOrUndefined(readBytes(payload))
+  const bytes = attempt(() => readBytes(payload))
   if (bytes !== undefined) return Effect.succeed(bytes)
   const given = Options.is(Binary.isBytes, payload)
     ? "a buffer that was transferred and has no bytes"
@@ -43,10 +42,10 @@ export const bytesOf = (payload: unknown): Effect.Effect<Uint8Array, WebhookSign
   )
 }
 
-const readBytes = Option.liftThrowable((payload: unknown): Uint8Array | undefined => {
+const readBytes = (payload: unknown): Uint8Array | undefined => {
   if (typeof payload === "string") return new TextEncoder().encode(payload)
   if (!Binary.isBytes(payload)) return undefined
   // Throws where the buffer is detached, in which case its length is 0
   const whole = new Uint8Array(ArrayBuffer.isView(payload) ? payload.buffer : payload)
   return whole.byteLength === 0 ? whole : Binary.bytesOf(payload)
-})
+}

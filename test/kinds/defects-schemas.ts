@@ -179,8 +179,8 @@ export const places: ReadonlyArray<Place> = [
     name: "messageOf: whatever is thrown has a text",
     mutant: {
       file: describe,
-      find: "Option.getOrElse(read(thrown), () => \"a value that has no text\")",
-      replace: "String((thrown as Error).message ?? thrown)"
+      find: "(attempt(() => {",
+      replace: "(((read: () => string) => read())(() => {"
     },
     inputs: {
       "Object.create(null) is thrown": () => isInvalidOutput(standard(throwing(Object.create(null)))),

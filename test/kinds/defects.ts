@@ -628,7 +628,7 @@ export const places: ReadonlyArray<Place> = [
     name: "a field of an error that does not fit is left out or replaced",
     mutant: {
       file: taggedError,
-      find: "if (Option.getOrElse(fits(field, value), () => false)) {",
+      find: "if (attempt(() => Schema.is(field as Schema.Codec<unknown>)(value)) === true) {",
       replace: "if (field !== undefined) {"
     },
     inputs: {
@@ -651,7 +651,7 @@ export const places: ReadonlyArray<Place> = [
     name: "the fields of an error are read where that may throw",
     mutant: {
       file: taggedError,
-      find: "const value = Option.getOrUndefined(valueOf(input, name))",
+      find: "const value = memberOf(input, name)",
       replace: "const value = (input as Record<string, unknown>)[name]"
     },
     inputs: {
@@ -667,7 +667,7 @@ export const places: ReadonlyArray<Place> = [
     name: "what an error holds is encoded as far as it can be",
     mutant: {
       file: taggedError,
-      find: "Option.getOrElse(attempt(value), () => messageOf(value))",
+      find: "attempt(() => encode(value)) ?? messageOf(value)",
       replace: "encode(value)"
     },
     inputs: Object.fromEntries(
