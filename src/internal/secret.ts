@@ -114,45 +114,24 @@ export const hideLinksIn = (value: unknown): unknown =>
 /** The levels of a value that an error keeps: `JSON.stringify` and others fail on many thousands. */
 const maxLevels = 500
 
+/** Replaces what is nested deeper than an error can be printed with. */
+export const cutDeep = (value: unknown): unknown => mapDeep(value, identity)
+
 const isNode = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !ArrayBuffer.isView(value)
 
-/** Replaces what is nested deeper than an error can be printed with. */
-export const cutDeep = (value: unknown): unknown =>
-  Option.getOrElse(isDeep(value), () => false) ? mapDeep(value, (part) => part) : value
-
-const isDeep = Option.liftThrowable((value: unknown): boolean => {
-  const seen = new Set<unknown>()
-  let level = [value].filter(isNode)
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > maxLevels) return true
-    const next: Array<object> = []
-    for (const node of level) {
-      for (const part of Object.values(node)) {
-        if (!isNode(part) || seen.has(part)) continue
-        seen.add(part)
-        next.push(part)
-      }
-    }
-    level = next
-  }
-  return false
-})
-
-/** Copies the objects and arrays of a value as deep as an error keeps them, each once. */
+/** Copies the objects and arrays of a value as deep as an error keeps them, each once. The value itself, if that changes nothing. */
 const mapDeep = (value: unknown, map: (leaf: unknown) => unknown): unknown => {
   const copies = new Map<object, unknown>()
+  let isChanged = false
   const copy = (value: unknown, depth: number): unknown => {
-    if (!isNode(value)) return map(value)
-    if (depth > maxLevels) return "<nested too deep>"
-    if (copies.has(value)) return copies.get(value)
-    if (Array.isArray(value)) {
-      const items: Array<unknown> = []
-      copies.set(value, items)
-      for (const item of value as ReadonlyArray<unknown>) items.push(copy(item, depth + 1))
-      return items
+    if (!isNode(value) || depth > maxLevels) {
+      const mapped = isNode(value) ? "<nested too deep>" : map(value)
+      isChanged ||= !Object.is(mapped, value)
+      return mapped
     }
-    const members: Record<string, unknown> = {}
+    if (copies.has(value)) return copies.get(value)
+    const members: object = Array.isArray(value) ? [] : {}
     copies.set(value, members)
     for (const [key, member] of Object.entries(value)) {
       // A member may have the name __proto__
@@ -165,5 +144,6 @@ const mapDeep = (value: unknown, map: (leaf: unknown) => unknown): unknown => {
     }
     return members
   }
-  return Option.getOrElse(Option.liftThrowable(copy)(value, 0), () => value)
+  const mapped = Option.liftThrowable(copy)(value, 0)
+  return isChanged ? Option.getOrElse(mapped, () => value) : value
 }

@@ -48,43 +48,41 @@ export const countPoll = (ref: RunRef.RunRef, context: Context.Context<never>): 
 
 const pollCounters = new Map<string, Metric.Counter<number>>()
 
-/** Opens a span if anybody collects spans. */
+/** Opens a span if spans are collected. */
 export const span =
   (name: string, attributes: Record<string, unknown>) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.withFiber((fiber) => spanOf(fiber, self, name, () => attributes))
 
-/** The same where the fiber is known. */
+/** {@link span} in a fiber that is known. */
 export const spanOf = <A, E, R>(
   fiber: Fiber.Fiber<unknown, unknown>,
   self: Effect.Effect<A, E, R>,
   name: string,
-  attributes: () => Record<string, unknown>
+  attributes: () => Record<string, unknown>,
+  kind: Tracer.SpanKind = "internal"
 ): Effect.Effect<A, E, R> =>
   isTraced(fiber)
-    ? Effect.withSpan(self, name, { attributes: attributes(), captureStackTrace: false }) as Effect.Effect<A, E, R>
+    ? Effect.withSpan(self, name, { kind, attributes: attributes(), captureStackTrace: false }) as Effect.Effect<
+      A,
+      E,
+      R
+    >
     : self
 
-/** The same for one request; only its error, which holds no secret, is shown. */
-export const requestSpan = (
-  request: HttpClientRequest.HttpClientRequest
-): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> => {
-  return <A, E, R>(self: Effect.Effect<A, E, R>) =>
-    Effect.withFiber((fiber): Effect.Effect<A, E, R> => {
-      if (!isTraced(fiber)) return self
-      const url = URL.canParse(request.url) ? new URL(request.url) : undefined
-      return Effect.withSpan(self, `http.client ${request.method}`, {
-        kind: "client",
-        attributes: {
-          "http.request.method": request.method,
-          ...(url === undefined ? undefined : { "server.address": url.host, "url.path": url.pathname })
-        },
-        captureStackTrace: false
-      }) as Effect.Effect<A, E, R>
-    })
-}
+/** {@link span} for one request. Only its error is shown, which holds no secret. */
+export const requestSpan = <A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  { method, url }: HttpClientRequest.HttpClientRequest
+): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) =>
+    spanOf(fiber, self, `http.client ${method}`, () => {
+      const { host, pathname } = URL.canParse(url) ? new URL(url) : {}
+      return { "http.request.method": method, "server.address": host, "url.path": pathname }
+    }, "client")
+  )
 
-/** Opens a span around a whole stream if anybody collects spans. */
+/** {@link span} around a whole stream. */
 export const streamSpan =
   (name: string, attributes: Record<string, unknown>) =>
   <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>

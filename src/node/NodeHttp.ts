@@ -25,8 +25,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { Readable } from "node:stream"
-import { quote } from "../internal/describe.ts"
-import { durationOf, faultOf } from "../internal/options.ts"
+import * as CallOptions from "../internal/options.ts"
 import * as Sends from "../internal/http/sends.ts"
 import { ConfigError } from "../RunError.ts"
 import * as Connect from "./internal/connect.ts"
@@ -157,23 +156,17 @@ const optionNames: ReadonlyArray<keyof Options> = [
 /** Checks the options, and reads the environment. */
 const check = (options: Options | undefined): Effect.Effect<Settings, ConfigError> =>
   Effect.gen(function*() {
-    const fault = faultOf("options", options, optionNames)
-    if (fault !== undefined) return yield* new ConfigError(fault)
     const { allowH2 = false, bodyTimeout, connect, connections = 64, headersTimeout, keepAlive = "2 minutes", proxy } =
-      options ??
-        {}
-    if (!(Number.isSafeInteger(connections) && connections > 0)) {
-      return yield* refused("connections", connections, "a whole number, 1 or more")
-    }
-    if (typeof allowH2 !== "boolean") {
-      return yield* refused("allowH2", allowH2, "true or false")
-    }
-    if (connect !== undefined && !isOptions(connect)) {
-      return yield* refused("connect", connect, "an object of options for connections, such as { ca }")
-    }
-    if (connect?.timeout !== undefined && !(Number.isFinite(connect.timeout) && connect.timeout! >= 0)) {
-      return yield* refused("connect.timeout", connect.timeout, "a number of milliseconds")
-    }
+      yield* CallOptions.copyConfig("options", options, optionNames)
+    yield* CallOptions.checkConfig("connections", connections, CallOptions.isCount, "a whole number, 1 or more")
+    yield* CallOptions.checkConfig("allowH2", allowH2, Predicate.isBoolean, "true or false")
+    yield* CallOptions.checkConfig(
+      "connect",
+      connect,
+      isOptions,
+      "an object of options for connections, such as { ca }"
+    )
+    yield* CallOptions.checkConfig("connect.timeout", connect?.timeout, isMillis, "a number of milliseconds")
     const connectFault = connect === undefined ? undefined : Connect.faultOf(connect)
     if (connectFault !== undefined) return yield* new ConfigError(connectFault)
     const proxies = proxiesOf(proxy)
@@ -195,14 +188,12 @@ const check = (options: Options | undefined): Effect.Effect<Settings, ConfigErro
 
 const isOptions = (value: unknown): boolean => Predicate.isObject(value) && !Array.isArray(value)
 
-const refused = (option: string, value: unknown, expected: string): ConfigError =>
-  new ConfigError({ option, message: `${option} is ${quote(value)}; it must be ${expected}.` })
+const isMillis = (value: unknown): boolean => Number.isFinite(value) && (value as number) >= 0
 
 const millisOf = (option: string, input: Duration.Input): Effect.Effect<number, ConfigError> => {
-  const millis = Option.match(durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })
-  return millis > 0 && millis < Infinity
-    ? Effect.succeed(Math.ceil(millis))
-    : Effect.fail(refused(option, input, "a finite duration above zero"))
+  const millis = Option.match(CallOptions.durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })
+  const isKind = () => millis > 0 && millis < Infinity
+  return Effect.as(CallOptions.checkConfig(option, input, isKind, "a finite duration above zero"), Math.ceil(millis))
 }
 
 /** Brings the account of a create from its fiber to the dispatcher, which gets the options of a request with all their members. */

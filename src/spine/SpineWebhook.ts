@@ -13,7 +13,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { quote } from "../internal/describe.ts"
+import { parseJson, quote } from "../internal/describe.ts"
 import * as Hmac from "../internal/hmac.ts"
 import * as Options from "../internal/options.ts"
 import { open, openLiterals, sideField, sideFieldOr } from "../internal/responseSchema.ts"
@@ -279,7 +279,6 @@ const readHeader = Effect.fnUntraced(function*(header: unknown) {
 
 const decodeWebhookRun = Schema.decodeUnknownOption(WebhookRun)
 const decodeEnvelope = Schema.decodeUnknownOption(Event)
-const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
 
 /** The status of a run by the type of an event about it. */
 const statusOf = { "run.started": "running", "run.completed": "completed", "run.failed": "failed" } as const

@@ -12,7 +12,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
-import { quote } from "../internal/describe.ts"
+import { parseJson, quote } from "../internal/describe.ts"
 import * as Hmac from "../internal/hmac.ts"
 import * as Options from "../internal/options.ts"
 import type * as Webhooks from "../internal/webhookHub.ts"
@@ -92,7 +92,7 @@ export const constructEvent = (
     if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(nonce)))) {
       return yield* invalid("mismatch", `The ${webhookHeader} header was made with another secret.`)
     }
-    const json = parseJson(yield* bytesOf(payload))
+    const json = parseJson(new TextDecoder().decode(yield* bytesOf(payload)))
     const snapshot = Option.isNone(json) ? Option.none() : yield* Effect.option(decodeExecution(json.value))
     // The hub keeps ids, so one that is no id is refused
     return Option.isSome(snapshot) && /^[\w.-]{1,200}$/.test(snapshot.value.id)
@@ -185,5 +185,3 @@ const headerOf = Option.liftThrowable((headers: unknown): unknown =>
 /** Keeps tokens apart from anything else that is made with the same secret. */
 const purpose = "canvas-runs tela webhook "
 const deliveryPurpose = "canvas-runs tela delivery "
-
-const parseJson = Option.liftThrowable((bytes: Uint8Array): unknown => JSON.parse(new TextDecoder().decode(bytes)))

@@ -160,7 +160,7 @@ const attemptOnce = <A>(
       exchange,
       timedOut
     )
-  const traced = call.isPoll === true && !options.tracePolls ? timely : Telemetry.requestSpan(request)(timely)
+  const traced = call.isPoll === true && !options.tracePolls ? timely : Telemetry.requestSpan(timely, request)
   return options.slot === undefined ? traced : Effect.andThen(options.slot, traced)
 }
 

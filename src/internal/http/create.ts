@@ -6,11 +6,9 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Struct from "effect/Struct"
-import type { Answer } from "../../RunSource.ts"
 import { CreateOutcomeUnknownError, OnCreatedError, type OnCreatedErrorOf, type RequestError } from "../../RunError.ts"
 import * as RunRef from "../ref.ts"
 import { messageOf, quote } from "../describe.ts"
-import type * as Http from "./call.ts"
 import * as Sends from "./sends.ts"
 import * as Telemetry from "../telemetry.ts"
 
@@ -53,27 +51,6 @@ export const accepted = (ref: RunRef.RunRef): Effect.Effect<void> =>
     Telemetry.countCreated(ref.provider)
   )
 
-/** Calls once, unless the connection was never made, or the caller accepts a second run. */
-export const create = <A>(
-  api: Http.Api,
-  call: Http.Call<A>,
-  options: {
-    /** Repeats also what may have created a run. */
-    readonly retryCreates: boolean
-    /** Whether the body surely was not sent whole, so that the provider cannot have taken the request, and is not sent again. */
-    readonly isIncomplete?: ((error: RequestError) => boolean) | undefined
-  }
-): Effect.Effect<Answer<A>, RequestError | CreateOutcomeUnknownError> =>
-  track(options, (tracked) => api.call({ ...call, ...tracked, isSentOnce: !options.retryCreates }))
-
-/** The same for a call whose answer is read piece by piece. */
-export const open = (
-  api: Http.Api,
-  call: Http.OpenCall,
-  options: { readonly retryCreates: boolean }
-): Effect.Effect<Http.Opened, RequestError | CreateOutcomeUnknownError> =>
-  track(options, (tracked) => api.open({ ...call, ...tracked, isSentOnce: !options.retryCreates }))
-
 /**
  * Runs the caller's `onCreated` after `create`. Without `onCreated` an interruption takes effect at once. With it, the
  * interruption waits until the creation has its response and `onCreated` has run, so that no run is created that the caller
@@ -114,9 +91,22 @@ export const thenOnCreated = <A extends { readonly ref: RunRef.RunRef }, E, R, E
     )
   }))
 
-const track = <A>(
-  options: { readonly retryCreates: boolean; readonly isIncomplete?: ((error: RequestError) => boolean) | undefined },
-  run: (tracked: Required<Pick<Http.Call<A>, "retryWhile" | "sends">>) => Effect.Effect<A, RequestError>
+/** How a call that creates a run is made. */
+interface Once {
+  readonly isSentOnce: boolean
+  readonly retryWhile: (error: RequestError) => boolean
+  readonly sends: Sends.Sends
+}
+
+/** Sends a call that creates a run once, unless the connection was never made, or the program accepts a second run. */
+export const create = <A>(
+  options: {
+    /** Repeats also what may have created a run. */
+    readonly retryCreates: boolean
+    /** Whether the body surely was not sent whole, so that the provider cannot have taken the request, and is not sent again. */
+    readonly isIncomplete?: ((error: RequestError) => boolean) | undefined
+  },
+  send: (once: Once) => Effect.Effect<A, RequestError>
 ): Effect.Effect<A, RequestError | CreateOutcomeUnknownError> =>
   Effect.flatMap(CurrentAccount, (account) => {
     let mayExist = false
@@ -126,7 +116,8 @@ const track = <A>(
     // Until the failure says otherwise: an interruption has no error
     if (account !== undefined) account.open++
     return Effect.mapError(
-      run({
+      send({
+        isSentOnce: !options.retryCreates,
         sends,
         retryWhile: (error) => {
           const count = Sends.isUnwritten(sends) ? 0 : sends.count
@@ -193,7 +184,7 @@ const outcomeUnknown = (error: RequestError, repeats: number): CreateOutcomeUnkn
       ? `A run may exist, and may be billed: the HTTP client repeated the request to create it, sent it ${repeats} times, and ` +
         `shows the last answer alone: ${error.message} Look for the run at the provider before you create another, and leave the ` +
         "repetition of requests to this library (options retry and retryCreates)."
-      : `A run may exist, and may be billed: the request to create it went out, and then: ${error.message} ` +
+      : `A run may exist, and may be billed: the request to create it may have reached the provider, and then: ${error.message} ` +
         "It was not repeated for that reason. Look for the run at the provider before you create another.",
     cause: error
   })

@@ -127,24 +127,25 @@ const send = (
     const fileErrorOf = (error: { readonly cause?: unknown }): FileInputError | undefined =>
       reading.error ?? (Causes.isUnreadableBlob(error.cause) ? FileInput.readError("a Blob", error.cause) : undefined)
     const { requestId, value } = yield* Create.create(
-      api,
-      {
-        operation: "runs.create",
-        request: HttpClientRequest.post("/v1/run", { body }),
-        decode: decodeCreated,
-        isUpload: true,
-        onSilentFile: () => {
-          const filename = reading.filename ?? "a file"
-          reading.error = FileInput.silentError(filename, uploadIdleTimeout)
-          return `${filename} gave no bytes for ${Duration.format(uploadIdleTimeout)} (uploadIdleTimeout). ` +
-            FileInput.silentAdvice
-        }
-      },
       {
         retryCreates,
         // Where the length is not announced, the client alone knows that more was to come
         isIncomplete: (error) => fileErrorOf(error) !== undefined && FetchPlatform.announcesLength(body)
-      }
+      },
+      (once) =>
+        api.call({
+          operation: "runs.create",
+          request: HttpClientRequest.post("/v1/run", { body }),
+          decode: decodeCreated,
+          isUpload: true,
+          onSilentFile: () => {
+            const filename = reading.filename ?? "a file"
+            reading.error = FileInput.silentError(filename, uploadIdleTimeout)
+            return `${filename} gave no bytes for ${Duration.format(uploadIdleTimeout)} (uploadIdleTimeout). ` +
+              FileInput.silentAdvice
+          },
+          ...once
+        })
     ).pipe(
       Effect.mapError((error): CreateError => {
         if (error._tag === "CreateOutcomeUnknownError") {

@@ -31,9 +31,8 @@ export const executeSync = <Output>(
     const { request, variables } = yield* prepare(job, "sync")
     const started = yield* Clock.currentTimeMillis
     const { requestId, value } = yield* Create.create(
-      runtime.api,
-      { operation, request, decode: decodeSync, timeout },
-      runtime
+      runtime,
+      (once) => runtime.api.call({ operation, request, decode: decodeSync, timeout, ...once })
     ).pipe(Effect.catch(failedAnswer))
     const ref = refOf("sync", value.id, requestId)
     yield* Telemetry.countCreated(provider)
@@ -68,7 +67,10 @@ const create = <Output, E, R>(job: Job<Output, E, R>) =>
     const { request, variables } = yield* prepare(job, "async")
     const createdAt = yield* Clock.currentTimeMillis
     const kind = target.applicationId === undefined ? "execution" : "task"
-    const created = yield* Create.create(runtime.api, { operation, request, decode: decodeCreated(kind) }, runtime)
+    const created = yield* Create.create(
+      runtime,
+      (once) => runtime.api.call({ operation, request, decode: decodeCreated(kind), ...once })
+    )
       .pipe(
         Effect.map(({ requestId, value }) => {
           const { id, task } = value

@@ -1,7 +1,7 @@
 /** The output of an execution, converted by the schema of the caller. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { shorten } from "../../internal/describe.ts"
+import { parseJson, shorten } from "../../internal/describe.ts"
 import type * as RunRef from "../../internal/ref.ts"
 import { InvalidOutputError } from "../../RunError.ts"
 import * as AnySchema from "./anySchema.ts"
@@ -46,5 +46,3 @@ const validateText = <Output>(validate: Validate<Output>, output: unknown): Effe
         onNone: () => Effect.fail(issue),
         onSome: (json) => Effect.mapError(validate(json), () => issue)
       }))
-
-const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))

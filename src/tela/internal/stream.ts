@@ -25,23 +25,21 @@ export const executeStream = <Output>(job: Job<Output>): Stream.Stream<StreamPar
       }
       const started = yield* Clock.currentTimeMillis
       const { request } = yield* prepare(job, "stream")
-      const opened = yield* Create.open(
-        runtime.api,
-        {
+      const opened = yield* Create.create(runtime, (once) =>
+        runtime.api.open({
           operation,
           request: HttpClientRequest.setHeader(request, "accept", "text/event-stream, application/json"),
-          timeout: Duration.min(limits["first-event"], limits.total)
-        },
-        runtime
-      ).pipe(
-        Effect.catch((error) =>
-          Effect.flatMap(
-            failedAnswer(error),
-            ({ requestId, value }) =>
-              Effect.andThen(outputOf(value, refOf("stream", value.id, requestId), requestId), Effect.fail(error))
+          timeout: Duration.min(limits["first-event"], limits.total),
+          ...once
+        })).pipe(
+          Effect.catch((error) =>
+            Effect.flatMap(
+              failedAnswer(error),
+              ({ requestId, value }) =>
+                Effect.andThen(outputOf(value, refOf("stream", value.id, requestId), requestId), Effect.fail(error))
+            )
           )
         )
-      )
       yield* Telemetry.countCreated(provider)
       return Stream.fromPull(Effect.succeed(yield* read({ opened, validate, limits, started })))
     }))

@@ -257,10 +257,10 @@ const create = (
         tags
       }))
     )
+    const request = HttpClientRequest.post("/task", { body })
     const { value } = yield* Create.create(
-      runtime.api,
-      { operation, request: HttpClientRequest.post("/task", { body }), decode: decodeCreated(tasks.length) },
-      runtime
+      runtime,
+      (once) => runtime.api.call({ operation, request, decode: decodeCreated(tasks.length), ...once })
     )
     yield* Effect.forEach(value, () => Telemetry.countCreated(provider), { discard: true })
     return value

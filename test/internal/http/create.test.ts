@@ -2,7 +2,6 @@ import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Cause, Context, Duration, Effect, Exit, Fiber, Latch, Logger, References } from "effect"
 import { RunError, RunRef } from "canvas-runs"
 import * as Create from "../../../src/internal/http/create.ts"
-import type * as Http from "../../../src/internal/http/call.ts"
 import { CurrentSends, make as makeSends, type Sends } from "../../../src/internal/http/sends.ts"
 
 const { thenOnCreated } = Create
@@ -114,29 +113,19 @@ describe("a create", () => {
   const fields = { operation: "runs.create", attempts: 2, elapsed: Duration.seconds(3), message: "test" }
 
   /** Fails with the error, after it has asked whether to repeat the request, and says what it was asked and told. */
-  const failing = (error: RunError.RequestError, options: Parameters<typeof Create.create>[2]) =>
+  const failing = (error: RunError.RequestError, options: Parameters<typeof Create.create>[0]) =>
     Effect.gen(function*() {
       const account: Create.Account = { open: 0, refs: [], failures: new Set(), key: undefined, outer: undefined }
       let isRepeated: boolean | undefined
       let isSentOnce: boolean | undefined
-      const fail = (call: Pick<Http.OpenCall, "isSentOnce" | "retryWhile">) =>
+      const create = Create.create(options, (once) =>
         Effect.suspend(() => {
-          isRepeated = call.retryWhile?.(error)
-          isSentOnce = call.isSentOnce
+          isRepeated = once.retryWhile(error)
+          isSentOnce = once.isSentOnce
           return Effect.fail(error)
-        })
-      const api: Http.Api = { longest: 0, call: fail, open: fail }
-      const creates: ReadonlyArray<Effect.Effect<unknown, RunError.RequestError | RunError.CreateOutcomeUnknownError>> =
-        [
-          Create.create(api, {} as Http.Call<unknown>, options),
-          Create.open(api, {} as Http.OpenCall, options)
-        ]
-      const outcomes = yield* Effect.forEach(creates, (create) =>
-        Effect.map(
-          Effect.flip(Effect.provideService(create, Create.CurrentAccount, account)),
-          (error) => ({ error, isRepeated, isSentOnce })
-        ))
-      return { outcomes, account }
+        }))
+      const failed = yield* Effect.flip(Effect.provideService(create, Create.CurrentAccount, account))
+      return { outcome: { error: failed, isRepeated, isSentOnce }, account }
     })
 
   it.effect("that leaves a doubt says all that its failure says, and nothing that it does not", () =>
@@ -150,22 +139,21 @@ describe("a create", () => {
       }
       for (const extra of [said, {}]) {
         const cause = new RunError.ServerError({ ...fields, ...extra })
-        const { account, outcomes } = yield* failing(cause, { retryCreates: false })
-        for (const { error, isRepeated, isSentOnce } of outcomes) {
-          assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
-          assert.deepInclude(error, {
-            operation: "runs.create",
-            attempts: 2,
-            elapsed: Duration.seconds(3),
-            cause,
-            ...extra
-          })
-          for (const name of Object.keys(said)) assert.strictEqual(name in error, name in extra, name)
-          assert.include(error.message, "was not repeated")
-          assert.isFalse(isRepeated)
-          assert.isTrue(isSentOnce)
-        }
-        assert.strictEqual(account.open, 2)
+        const { account, outcome } = yield* failing(cause, { retryCreates: false })
+        const { error, isRepeated, isSentOnce } = outcome
+        assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+        assert.deepInclude(error, {
+          operation: "runs.create",
+          attempts: 2,
+          elapsed: Duration.seconds(3),
+          cause,
+          ...extra
+        })
+        for (const name of Object.keys(said)) assert.strictEqual(name in error, name in extra, name)
+        assert.include(error.message, "was not repeated")
+        assert.isFalse(isRepeated)
+        assert.isTrue(isSentOnce)
+        assert.strictEqual(account.open, 1)
       }
     }))
 
@@ -179,10 +167,8 @@ describe("a create", () => {
           [new RunError.RateLimitError(fields), false]
         ] as const
       ) {
-        const { account, outcomes } = yield* failing(error, { retryCreates: false })
-        for (const outcome of outcomes) {
-          assert.deepStrictEqual(outcome, { error, isRepeated: isRepeatedFor, isSentOnce: true })
-        }
+        const { account, outcome } = yield* failing(error, { retryCreates: false })
+        assert.deepStrictEqual(outcome, { error, isRepeated: isRepeatedFor, isSentOnce: true })
         assert.strictEqual(account.open, 0)
       }
       for (
@@ -192,20 +178,17 @@ describe("a create", () => {
           new RunError.RequestTimeoutError(fields)
         ]
       ) {
-        for (const { isRepeated } of (yield* failing(error, { retryCreates: false })).outcomes) {
-          assert.isFalse(isRepeated, error._tag)
-        }
+        assert.isFalse((yield* failing(error, { retryCreates: false })).outcome.isRepeated, error._tag)
       }
     }))
 
   it.effect("is repeated after a doubt when the caller accepts a second run", () =>
     Effect.gen(function*() {
-      const { outcomes } = yield* failing(new RunError.ServerError(fields), { retryCreates: true })
-      for (const { error, isRepeated, isSentOnce } of outcomes) {
-        assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
-        assert.isTrue(isRepeated)
-        assert.isFalse(isSentOnce)
-      }
+      const { outcome } = yield* failing(new RunError.ServerError(fields), { retryCreates: true })
+      const { error, isRepeated, isSentOnce } = outcome
+      assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+      assert.isTrue(isRepeated)
+      assert.isFalse(isSentOnce)
     }))
 
   it.effect("that the HTTP client sent several times is in doubt, says how often, and is not taken for incomplete", () =>
@@ -215,16 +198,17 @@ describe("a create", () => {
       const sentTimes = (times: number, failure: RunError.RequestError = refused, retryCreates = false) =>
         Effect.gen(function*() {
           let isRepeated: boolean | undefined
-          const call = ({ retryWhile, sends }: Pick<Http.Call<unknown>, "retryWhile" | "sends">) =>
-            Effect.suspend(() => {
-              assert.isFalse(sends?.isOwnFetch)
-              for (let sent = 0; sent < times; sent++) sends!.count++
-              isRepeated = retryWhile?.(failure)
-              assert.strictEqual(sends?.count, 0)
-              return Effect.fail(failure)
-            })
-          const api: Http.Api = { longest: 0, call, open: call }
-          const create = Create.create(api, {} as Http.Call<unknown>, { retryCreates, isIncomplete: () => true })
+          const create = Create.create(
+            { retryCreates, isIncomplete: () => true },
+            ({ retryWhile, sends }) =>
+              Effect.suspend(() => {
+                assert.isFalse(sends.isOwnFetch)
+                for (let sent = 0; sent < times; sent++) sends.count++
+                isRepeated = retryWhile(failure)
+                assert.strictEqual(sends.count, 0)
+                return Effect.fail(failure)
+              })
+          )
           return { error: yield* Effect.flip(create), isRepeated }
         })
       const { error, isRepeated } = yield* sentTimes(3)
@@ -240,38 +224,30 @@ describe("a create", () => {
   it.effect("is in doubt also when nothing asked whether to repeat it", () =>
     Effect.gen(function*() {
       const fail = () => Effect.fail(new RunError.ServerError(fields))
-      const api: Http.Api = { longest: 0, call: fail, open: fail }
-      const error = yield* Effect.flip(Create.open(api, {} as Http.OpenCall, { retryCreates: false }))
+      const error = yield* Effect.flip(Create.create({ retryCreates: false }, fail))
       assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
     }))
 
   it.effect("stays in doubt when the last attempt never reached the provider, but an earlier one may have", () =>
     Effect.gen(function*() {
       const last = new RunError.TransportError({ ...fields, reached: false })
-      const api: Http.Api = {
-        longest: 0,
-        call: (call) =>
-          Effect.suspend(() => {
-            call.retryWhile?.(new RunError.ServerError(fields))
-            return Effect.fail(last)
-          }),
-        open: () => Effect.fail(last)
-      }
-      const error = yield* Effect.flip(Create.create(api, {} as Http.Call<unknown>, { retryCreates: true }))
-      assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
-      assert.strictEqual(yield* Effect.flip(Create.open(api, {} as Http.OpenCall, { retryCreates: true })), last)
+      const doubted = Create.create({ retryCreates: true }, ({ retryWhile }) =>
+        Effect.suspend(() => {
+          retryWhile(new RunError.ServerError(fields))
+          return Effect.fail(last)
+        }))
+      assert.instanceOf(yield* Effect.flip(doubted), RunError.CreateOutcomeUnknownError)
+      assert.strictEqual(yield* Effect.flip(Create.create({ retryCreates: true }, () => Effect.fail(last))), last)
     }))
 
   it.effect("whose body was not sent whole leaves no doubt, and is not repeated", () =>
     Effect.gen(function*() {
       const broken = new RunError.TransportError({ ...fields, reached: true })
-      const { account, outcomes } = yield* failing(broken, {
+      const { account, outcome } = yield* failing(broken, {
         retryCreates: true,
         isIncomplete: (error) => error === broken
       })
-      for (const outcome of outcomes) {
-        assert.deepStrictEqual(outcome, { error: broken, isRepeated: false, isSentOnce: false })
-      }
+      assert.deepStrictEqual(outcome, { error: broken, isRepeated: false, isSentOnce: false })
       assert.strictEqual(account.open, 0)
     }))
 
