@@ -358,7 +358,7 @@ describe("webhooks and polling race", () => {
       assert.strictEqual(yield* pollsIn10s(tela.getExecution(created.ref, { pollingTimeout: "10 minutes" })), 10)
     }).pipe(Effect.provide(telaLayer)))
 
-  it.effect("a webhook that is lost costs only delay", () =>
+  it.effect("a webhook that is lost only delays the end of the wait", () =>
     Effect.gen(function*() {
       const { created, polls, spine } = yield* start("150 seconds")
       assert.strictEqual(success(yield* finish(spine.runs.waitForCompletion(created))).status, "completed")
@@ -374,7 +374,7 @@ describe("webhooks and polling race", () => {
       assert.strictEqual((yield* polls).length, 1)
     }).pipe(Effect.provide(spineLayer)))
 
-  it.effect("a webhook ahead of the provider's own answer makes the polls hurry, and no loop", () =>
+  it.effect("a webhook ahead of the provider's answer shortens the pauses of polls, without a hot loop", () =>
     Effect.gen(function*() {
       const { created, polls, spine, webhooks } = yield* start("70 seconds")
       const fiber = yield* Effect.forkChild(spine.runs.waitForCompletion(created))

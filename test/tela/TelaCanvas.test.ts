@@ -64,7 +64,7 @@ const differences = (schemas: Tela.Schemas<never, never> | object) =>
   }).pipe(Effect.provide(live))
 
 describe("canvas.get", () => {
-  it.effect("finds a canvas by its id, with its version and its name", () =>
+  it.effect("returns a canvas by its id, with its version and its name", () =>
     Effect.gen(function*() {
       const { canvas, tela } = yield* setup
       const found = success(yield* finish(tela.canvas.get({ id: canvas.id, input: Input, output: Output })))
@@ -78,7 +78,7 @@ describe("canvas.get", () => {
       assert.isNumber(result.total)
     }).pipe(Effect.provide(live)))
 
-  it.effect("finds a version, and an application", () =>
+  it.effect("returns a version, and an application", () =>
     Effect.gen(function*() {
       const { canvas, tela } = yield* setup
       const version = success(yield* finish(tela.canvas.get({ versionId: canvas.versionIds[0]! })))
@@ -92,14 +92,14 @@ describe("canvas.get", () => {
       )
     }).pipe(Effect.provide(live)))
 
-  it.effect("knows a workflow, whose output it does not judge", () =>
+  it.effect("returns a workflow without comparing its output", () =>
     Effect.gen(function*() {
       const { tela } = yield* setup
       const found = success(yield* finish(tela.canvas.get({ id: TelaEmulator.workflowCanvasId, output: Output })))
       assert.isTrue(found.isWorkflow)
     }).pipe(Effect.provide(live)))
 
-  it.effect("is a NotFoundError for a canvas that nobody knows", () =>
+  it.effect("is a NotFoundError for an unknown canvas", () =>
     Effect.gen(function*() {
       const { tela } = yield* setup
       assert.instanceOf(
@@ -145,7 +145,7 @@ describe("canvas.get", () => {
       assert.include(yield* differences({ output: Schema.String }), "object on the canvas and string")
     }))
 
-  it.effect("checks Zod schemas alike", () =>
+  it.effect("compares Zod schemas in the same way", () =>
     Effect.gen(function*() {
       assert.include(
         yield* differences({ output: z.object({ total: z.string() }) }),
@@ -157,7 +157,7 @@ describe("canvas.get", () => {
       )
     }))
 
-  it.effect("compares what travels: what a Zod schema takes of the output, and what it gives for the input", () =>
+  it.effect("compares the encoded side of Zod schemas: the input type for outputs, and the output type for inputs", () =>
     Effect.gen(function*() {
       const { canvas, tela } = yield* setup
       const found = success(
@@ -184,7 +184,7 @@ describe("canvas.get", () => {
       )
     }).pipe(Effect.provide(live)))
 
-  it.effect("a canvas that answers with text takes no other output schema", () =>
+  it.effect("refuses an output schema other than text for a canvas that answers with text", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       const { id } = yield* emulator.canvas({ title: "Stories" })

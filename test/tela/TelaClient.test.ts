@@ -55,7 +55,7 @@ describe("the credential", () => {
       Layer.provideMerge(Tela.layer({ jwt: Redacted.make("aaa.bbb.ccc") }), TelaEmulator.layerTest())
     )))
 
-  it.effect("checkCredential tells whether the provider takes it", () =>
+  it.effect("checkCredential reports whether the provider accepts it", () =>
     Effect.gen(function*() {
       const { emulator } = yield* setup
       assert.isUndefined(yield* checked)
@@ -65,7 +65,7 @@ describe("the credential", () => {
       assert.deepStrictEqual([error.operation, error.providerCode], ["checkCredential", "UNAUTHORIZED"])
     }).pipe(Effect.provide(live())))
 
-  it.effect("goes nowhere else, whatever the provider redirects to", () =>
+  it.effect("is sent to no other origin when the provider redirects", () =>
     Effect.gen(function*() {
       const location = "https://evil.example/"
       const { layer: http, requests } = answering(() => new Response(null, { status: 307, headers: { location } }))
@@ -80,7 +80,7 @@ describe("the credential", () => {
 })
 
 describe("promise 11: secrets", () => {
-  it.effect("no secret appears in any error, however the provider words it", () =>
+  it.effect("no secret appears in any error, in whatever form the provider echoes it", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       const body = { code: "X", message: `bad key ${apiKey}`, status: 401, name: "Error", details: { apiKey } }
@@ -119,7 +119,7 @@ describe("promise 11: secrets", () => {
       }
     }).pipe(Effect.provide(live({ retry: Schedule.recurs(0) }))))
 
-  it.effect("no secret appears in spans or logs, and none of the links that are as good as one", () =>
+  it.effect("no secret and no signed link appears in spans or logs", () =>
     Effect.gen(function*() {
       const { spans, tracer } = recordSpans()
       const logs: Array<unknown> = []
@@ -214,7 +214,7 @@ describe("configuration", () => {
       assert.strictEqual(error.option, "baseUrl")
     }))
 
-  it.effect("what is given to layerConfig wins over the environment, whichever kind of credential it is", () =>
+  it.effect("options of layerConfig win over the environment, with either kind of credential", () =>
     Effect.gen(function*() {
       const values = { TELA_API_KEY: "from-env", TELA_JWT: "from.env" }
       yield* Effect.scoped(Layer.build(Tela.layerConfig({ jwt: Redacted.make("a.b.c") }).pipe(env(values))))
@@ -244,7 +244,7 @@ describe("configuration", () => {
       ))
   }
 
-  it.effect("layerFetch brings fetch", () =>
+  it.effect("layerFetch needs no HttpClient, and uses fetch", () =>
     Effect.gen(function*() {
       const { control, dispose, handler } = TelaEmulator.toWebHandler()
       const fetch: typeof globalThis.fetch = (input, init) => handler(new Request(input as URL, init))
@@ -303,7 +303,7 @@ describe("configuration", () => {
 describe("layerTest", () => {
   const execution = { result: { total: 42 } }
 
-  it.effect("answers from the handlers given", () =>
+  it.effect("answers from the given handlers", () =>
     Effect.gen(function*() {
       const tela = yield* Tela.TelaClient
       assert.strictEqual((yield* tela.tasks.get("1")).name, "Task 1")
@@ -404,7 +404,7 @@ describe("layerTest", () => {
       }
     }).pipe(Effect.provide(Tela.layerTest({}))))
 
-  it.effect("leaves the members of a handler's canvas that are missing to die", () =>
+  it.effect("dies on a member that is missing from a handler's canvas", () =>
     Effect.gen(function*() {
       const { canvas } = yield* Tela.TelaClient
       const made = canvas.make({ id: canvasId })

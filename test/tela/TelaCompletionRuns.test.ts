@@ -21,7 +21,7 @@ const executed = (count: number) =>
   })
 
 describe("completion runs", () => {
-  it.effect("list returns a page of runs in camelCase, what changed last first", () =>
+  it.effect("list returns a page of runs in camelCase, the last changed first", () =>
     Effect.gen(function*() {
       const { ids, runs } = yield* executed(3)
       yield* TestClock.adjust("1 minute")
@@ -34,7 +34,7 @@ describe("completion runs", () => {
       assert.deepStrictEqual((yield* runs.list({ limit: 2, offset: 2 })).data.map(({ id }) => id), [ids[0]])
     }).pipe(Effect.provide(live())))
 
-  it.effect("list finds what the filters ask for", () =>
+  it.effect("list returns the runs that match the filters", () =>
     Effect.gen(function*() {
       const { ids, runs } = yield* executed(4)
       const found = (filters: Tela.CompletionRunFilters) =>
@@ -46,7 +46,7 @@ describe("completion runs", () => {
       assert.deepStrictEqual(yield* found({ createdAtUntil: new Date(0) }), [ids[0]])
     }).pipe(Effect.provide(live())))
 
-  it.effect("list writes filters in the wire's names", () =>
+  it.effect("list sends filters under the wire's names", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       yield* Effect.flip(tela.completionRuns.list({ promptApplicationId: unknownId, tags: ["a", "b"], limit: 100 }))
@@ -58,7 +58,7 @@ describe("completion runs", () => {
       })
     }).pipe(Effect.provide(live())))
 
-  it.effect("a canvas that is not known is a NotFoundError, and a role too low a PermissionDeniedError", () =>
+  it.effect("an unknown canvas is a NotFoundError, and a role too low a PermissionDeniedError", () =>
     Effect.gen(function*() {
       const { emulator, tela: { completionRuns } } = yield* setup
       assert.instanceOf(yield* Effect.flip(completionRuns.list({ promptId: unknownId })), RunError.NotFoundError)
@@ -77,7 +77,7 @@ describe("completion runs", () => {
       assert.strictEqual((yield* emulator.requests).length, 1)
     }).pipe(Effect.provide(live())))
 
-  it.effect("stream shows each run once while others come to the front", () =>
+  it.effect("stream emits each run once while other runs move to the front", () =>
     Effect.gen(function*() {
       const { ids, runs } = yield* executed(9)
       const { tela } = yield* setup
@@ -99,7 +99,7 @@ describe("completion runs", () => {
       assert.includeMembers([...seen], ids)
     }).pipe(Effect.provide(live())))
 
-  it.effect("stream goes on after a page that fails for a passing reason", () =>
+  it.effect("stream continues after a page with a transient failure", () =>
     Effect.gen(function*() {
       const { emulator, runs } = yield* executed(5)
       yield* emulator.fault(Fault.status(503).pipe(Fault.skip(1)))
@@ -117,13 +117,13 @@ describe("completion runs", () => {
       assert.isUndefined(total)
     }).pipe(Effect.provide(scripted(() => [{ id: "1", status: "succeeded", prompt_version_id: "v", extra_field: 1 }]))))
 
-  it.effect("an answer that is no list is an InvalidResponseError", () =>
+  it.effect("an answer that is not a list is an InvalidResponseError", () =>
     Effect.gen(function*() {
       const { completionRuns } = yield* Tela.TelaClient
       assert.instanceOf(yield* Effect.flip(completionRuns.list()), RunError.InvalidResponseError)
     }).pipe(Effect.provide(scripted(() => ({ runs: [] })))))
 
-  it.effect("refuses before any request what cannot be asked for", () =>
+  it.effect("list and stream refuse invalid filters before any request", () =>
     Effect.gen(function*() {
       const { tela: { completionRuns } } = yield* setup
       const { actual, expected, requests } = yield* refusals([
@@ -142,7 +142,7 @@ describe("completion runs", () => {
       assert.strictEqual(requests, 0)
     }).pipe(Effect.provide(live())))
 
-  it.effect("runs of an application are there too", () =>
+  it.effect("list returns runs of an application too", () =>
     Effect.gen(function*() {
       const { tela } = yield* setup
       const execution = yield* tela.canvas.make({ applicationId }).execute({})
@@ -151,7 +151,7 @@ describe("completion runs", () => {
       assert.deepStrictEqual(data.map(({ id }) => id), [task.completionRunId])
     }).pipe(Effect.provide(live())))
 
-  it.effect("tells a failure with the page's operation", () =>
+  it.effect("a failure names the operation of its page", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       yield* emulator.fault(Fault.status(500).pipe(Fault.times(2)))

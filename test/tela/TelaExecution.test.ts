@@ -26,7 +26,7 @@ const setup = Effect.gen(function*() {
 const invoice = { total: 42, currency: "BRL" }
 
 describe("synchronous executions", () => {
-  it.effect("return the validated output, the request id and the answer as it came", () =>
+  it.effect("return the validated output, the request id and the raw answer", () =>
     Effect.gen(function*() {
       const { canvas, emulator } = yield* setup
       yield* emulator.script({ output: invoice })
@@ -46,7 +46,7 @@ describe("synchronous executions", () => {
       assert.deepStrictEqual(run!.request.variables, { user_name: "Ada", nested: { snake_case: 1, camelCase: 2 } })
     }).pipe(Effect.provide(live())))
 
-  it.effect("send everything under the wire's names, and the user's data as it is", () =>
+  it.effect("send parameters under the wire's names, and variables unchanged", () =>
     Effect.gen(function*() {
       const { emulator, text } = yield* setup
       success(
@@ -92,7 +92,7 @@ describe("synchronous executions", () => {
       assert.deepStrictEqual((yield* emulator.runs).map((run) => run.request.version_id), [versionId, versionId])
     }).pipe(Effect.provide(live())))
 
-  it.effect("an output that does not fit is an InvalidOutputError with the output as it came", () =>
+  it.effect("fail with an InvalidOutputError that has the raw output when it does not fit", () =>
     Effect.gen(function*() {
       const { canvas, emulator } = yield* setup
       yield* emulator.script({ output: { total: "a lot" } })
@@ -103,7 +103,7 @@ describe("synchronous executions", () => {
       assert.isString(error.requestId)
     }).pipe(Effect.provide(live())))
 
-  it.effect("skipResultValidation takes the output as it is", () =>
+  it.effect("return the raw output with skipResultValidation", () =>
     Effect.gen(function*() {
       const { canvas, emulator } = yield* setup
       yield* emulator.script({ output: { total: "a lot" } })
@@ -112,7 +112,7 @@ describe("synchronous executions", () => {
       assert.deepStrictEqual(result, { total: "a lot" })
     }).pipe(Effect.provide(live())))
 
-  it.effect("understand the other shape of workflows", () =>
+  it.effect("read the shape of workflows", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       yield* emulator.script({ output: invoice })
@@ -122,7 +122,7 @@ describe("synchronous executions", () => {
       assert.isArray(((yield* execution.rawResult) as { steps: unknown }).steps)
     }).pipe(Effect.provide(live())))
 
-  it.effect("wait ten minutes by default, and as long as they are told", () =>
+  it.effect("wait ten minutes by default, or as long as the caller says", () =>
     Effect.gen(function*() {
       const { emulator, text } = yield* setup
       yield* emulator.script({ timeline: Timeline.make({ duration: "9 minutes" }) })
@@ -140,7 +140,7 @@ describe("synchronous executions", () => {
       assert.strictEqual((yield* emulator.requests).length, 1)
     }).pipe(Effect.provide(live())))
 
-  it.effect("show the provider's code and words", () =>
+  it.effect("have the provider's code and words in their errors", () =>
     Effect.gen(function*() {
       const { tela } = yield* setup
       const error = failure(yield* finish(tela.canvas.make({ id: TelaEmulator.unknownCanvasId }).execute({})))
@@ -151,7 +151,7 @@ describe("synchronous executions", () => {
 })
 
 describe("schemas", () => {
-  it.effect("an Effect Schema for the input encodes the variables, and refuses what does not fit before any request", () =>
+  it.effect("an Effect Schema for the input encodes the variables, and refuses values that do not fit before any request", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       const canvas = tela.canvas.make({
@@ -224,7 +224,7 @@ describe("asynchronous executions", () => {
       })
     }).pipe(Effect.provide(live())))
 
-  it.effect("stop being followed after 60 seconds by default, and go on at the provider", () =>
+  it.effect("time out after 60 seconds by default, and continue at the provider", () =>
     Effect.gen(function*() {
       const { canvas, emulator } = yield* setup
       yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: "2 minutes" }) })
@@ -247,7 +247,7 @@ describe("asynchronous executions", () => {
       ["1d", "2d", 3]
     ] as const
   ) {
-    it.effect(`take ${String(interval)} and ${timeout} for interval and timeout`, () =>
+    it.effect(`accept ${String(interval)} and ${timeout} as interval and timeout`, () =>
       Effect.gen(function*() {
         const { emulator, text } = yield* setup
         yield* emulator.script({ timeline: Timeline.make({ duration: Infinity }) })
@@ -258,7 +258,7 @@ describe("asynchronous executions", () => {
       }).pipe(Effect.provide(live())))
   }
 
-  it.effect("take any schedule", () =>
+  it.effect("accept any schedule", () =>
     Effect.gen(function*() {
       const { emulator, text } = yield* setup
       yield* emulator.script({ timeline: Timeline.make({ duration: "9 seconds" }) })
@@ -273,7 +273,7 @@ describe("asynchronous executions", () => {
       ])
     }).pipe(Effect.provide(live())))
 
-  it.effect("tell events: each poll with its request id, changes of status, and success with the last request id", () =>
+  it.effect("emit events: each poll with its request id, changes of status, and success with the last request id", () =>
     Effect.gen(function*() {
       const { canvas, emulator } = yield* setup
       yield* emulator.script({
@@ -293,7 +293,7 @@ describe("asynchronous executions", () => {
       assert.deepStrictEqual(events.at(-1), { _tag: "success", result: invoice, requestId: polls.at(-1) })
     }).pipe(Effect.provide(live())))
 
-  it.effect("an output that does not fit makes the status failed, whatever the provider says", () =>
+  it.effect("get the status failed from an output that does not fit, even if the provider reports success", () =>
     Effect.gen(function*() {
       const { canvas, emulator } = yield* setup
       yield* emulator.script({ output: { total: "a lot" } })
@@ -311,7 +311,7 @@ describe("asynchronous executions", () => {
       assert.isDefined(success(yield* finish(execution.rawResult)), "the raw result needs no validation")
     }).pipe(Effect.provide(live())))
 
-  it.effect("a run that the provider finished as failed is a RunFailedError with its whole answer", () =>
+  it.effect("fail with a RunFailedError that has the whole answer when the provider reports failed", () =>
     Effect.gen(function*() {
       const { tela } = yield* setup
       const execution = yield* tela.canvas.make({ id: TelaEmulator.failingCanvasId }).execute({}, { async: true })
@@ -324,7 +324,7 @@ describe("asynchronous executions", () => {
       assert.strictEqual(events.at(-1)!._tag, "error")
     }).pipe(Effect.provide(live())))
 
-  it.effect("poll follows in the background until the scope closes", () =>
+  it.effect("poll in the background until the scope closes", () =>
     Effect.gen(function*() {
       const { emulator, text } = yield* setup
       yield* emulator.script({ timeline: Timeline.make({ duration: "20 seconds" }) })
@@ -395,7 +395,7 @@ describe("asynchronous executions", () => {
       assert.deepStrictEqual(done, ["created"])
     }).pipe(Effect.provide(live())))
 
-  it.effect("A8: the status is the latest known, whoever has waited", () =>
+  it.effect("A8: the status is the latest that any wait has seen", () =>
     Effect.gen(function*() {
       const { canvas, emulator } = yield* setup
       for (
@@ -412,7 +412,7 @@ describe("asynchronous executions", () => {
       }
     }).pipe(Effect.provide(live())))
 
-  it.effect("A8: the output is validated once, however many ask", () =>
+  it.effect("A8: the output is validated once for any number of waits", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       let validations = 0
@@ -427,7 +427,7 @@ describe("asynchronous executions", () => {
       assert.strictEqual(validations, 1)
     }).pipe(Effect.provide(live())))
 
-  it.effect("promise 7: all who follow one share its polls", () =>
+  it.effect("promise 7: all followers of an execution share its polls", () =>
     Effect.gen(function*() {
       const { canvas, emulator } = yield* setup
       yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: "10 seconds" }) })
@@ -546,7 +546,7 @@ describe("one call that executes and waits", () => {
     }).pipe(Effect.provide(live())))
 })
 
-describe("F13: spans and counts of asynchronous executions", () => {
+describe("F13: telemetry of asynchronous executions", () => {
   it.effect("the span names the canvas or the application, and the run; each run counts as created and as ended", () =>
     Effect.gen(function*() {
       const { canvas, emulator, workstation } = yield* setup
@@ -645,7 +645,7 @@ describe("synchronous executions that fail", () => {
 })
 
 describe("getExecution", () => {
-  it.effect("A8: one that the provider calls succeeded is validated at once, without another request", () =>
+  it.effect("A8: validates the output of a succeeded execution at once, without another request", () =>
     Effect.gen(function*() {
       const { canvas, emulator } = yield* setup
       for (
@@ -699,7 +699,7 @@ describe("getExecution", () => {
       assert.strictEqual(early._tag === "RunTimeoutError" ? early.polls : early, 3)
     }).pipe(Effect.provide(live())))
 
-  it.effect("promise 9: an answer about another execution is an InvalidResponseError", () =>
+  it.effect("promise 9: fails with an InvalidResponseError on an answer about another execution", () =>
     Effect.gen(function*() {
       const tela = yield* Tela.TelaClient
       const error = failure(yield* finish(tela.getExecution(canvasId)))
@@ -713,7 +713,7 @@ describe("getExecution", () => {
       output_content: { content: "another's" }
     })))))
 
-  it.effect("gives the result of one that has ended without polling, and without events", () =>
+  it.effect("returns the result of a finished execution without polling and without events", () =>
     Effect.gen(function*() {
       const { canvas, emulator } = yield* setup
       yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: "1 second" }) })
@@ -728,7 +728,7 @@ describe("getExecution", () => {
       assert.strictEqual((yield* emulator.requests).length, 1)
     }).pipe(Effect.provide(live())))
 
-  it.effect("promise 10: follows one that is under way, from a ref that went through JSON", () =>
+  it.effect("promise 10: follows a running execution from a ref that went through JSON", () =>
     Effect.gen(function*() {
       const { canvas, emulator } = yield* setup
       yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: "10 seconds" }) })
@@ -739,7 +739,7 @@ describe("getExecution", () => {
       assert.strictEqual(yield* found.requestId, ref.requestId)
     }).pipe(Effect.provide(live())))
 
-  it.effect("refuses what is no id, and refs of others", () =>
+  it.effect("refuses malformed ids, and refs of other kinds and providers", () =>
     Effect.gen(function*() {
       const { canvas, emulator } = yield* setup
       for (
@@ -759,7 +759,7 @@ describe("getExecution", () => {
       assert.deepStrictEqual(yield* emulator.requests, [])
     }).pipe(Effect.provide(live())))
 
-  it.effect("is a NotFoundError for one that nobody knows", () =>
+  it.effect("is a NotFoundError for an unknown execution", () =>
     Effect.gen(function*() {
       const { canvas } = yield* setup
       assert.instanceOf(failure(yield* finish(canvas.getExecution(canvasId))), RunError.NotFoundError)
@@ -767,7 +767,7 @@ describe("getExecution", () => {
 })
 
 describe("workstations", () => {
-  it.effect("create a task, whose output is there before a person has approved it", () =>
+  it.effect("create a task, whose output is available before a person has approved it", () =>
     Effect.gen(function*() {
       const { emulator, workstation } = yield* setup
       yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: "5 seconds" }) })
@@ -786,7 +786,7 @@ describe("workstations", () => {
       assert.strictEqual(found.task!.status, "validating")
     }).pipe(Effect.provide(live())))
 
-  it.effect("a task that fails is a RunFailedError", () =>
+  it.effect("fail with a RunFailedError when the task fails", () =>
     Effect.gen(function*() {
       const { emulator, workstation } = yield* setup
       yield* emulator.script({ timeline: Timeline.make({ duration: "5 seconds", outcome: "failed" }) })
@@ -796,7 +796,7 @@ describe("workstations", () => {
 })
 
 describe("types", () => {
-  it("reject what does not exist for a mode", () => {
+  it("reject members that a mode does not have", () => {
     const use = (
       canvas: Tela.Canvas<{ readonly a: string }, number>,
       workstation: Tela.Workstation<{ readonly a: string }, number>

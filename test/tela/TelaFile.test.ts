@@ -25,7 +25,7 @@ const execute = (variables: Tela.Variables) =>
 const onUpload = (fault: Fault.Fault) => fault.pipe(Fault.on("PUT", /./))
 
 describe("files in variables", () => {
-  it.effect("links are sent as they are, with what is to be read of them", () =>
+  it.effect("links are sent unchanged, with their options", () =>
     Effect.gen(function*() {
       const { emulator, exit, sent } = yield* execute({
         a: Tela.file("https://example.com/a.pdf", { range: [0, 3], parserType: "tela-pdf-parser" }),
@@ -130,7 +130,7 @@ describe("files in variables", () => {
       ["variables that contain themselves", circular, "variables.self.again.self"]
     ] as const
   ) {
-    it.effect(`refuse ${name}, and say where it stands, before any request`, () =>
+    it.effect(`are refused with their place, before any request: ${name}`, () =>
       Effect.gen(function*() {
         const { emulator, exit } = yield* execute({ fine: Tela.file(bytes("fine")), ...variables })
         const error = failure(exit)
@@ -141,14 +141,14 @@ describe("files in variables", () => {
       }).pipe(Effect.provide(live)))
   }
 
-  it.effect("an upload that passes on the next try is tried again", () =>
+  it.effect("an upload that fails transiently is tried again", () =>
     Effect.gen(function*() {
       const emulator = yield* TelaEmulator.TelaEmulator
       yield* emulator.fault(onUpload(Fault.status(503)), onUpload(Fault.drop))
       success((yield* execute({ a: Tela.file(bytes("one")) })).exit)
     }).pipe(Effect.provide(live)))
 
-  it.effect("an upload that fails names the variable, and nothing is executed", () =>
+  it.effect("a failed upload names the variable, and nothing is executed", () =>
     Effect.gen(function*() {
       const emulator = yield* TelaEmulator.TelaEmulator
       yield* emulator.fault(onUpload(Fault.status(403)))
@@ -179,7 +179,7 @@ describe("files in variables", () => {
       }
     }).pipe(Effect.provide(live)))
 
-  it.effect("at most four are uploaded at once", () =>
+  it.effect("at most four files are uploaded at once", () =>
     Effect.gen(function*() {
       const emulator = yield* TelaEmulator.TelaEmulator
       yield* emulator.fault(onUpload(Fault.delay("10 seconds")).pipe(Fault.times(10)))
@@ -191,7 +191,7 @@ describe("files in variables", () => {
     }).pipe(Effect.provide(live)))
 })
 
-describe("variables that are no object of variables", () => {
+describe("variables that are not an object of variables", () => {
   const file = Tela.file("https://example.com/a.pdf")
   class Written {
     readonly n = 1
@@ -220,7 +220,7 @@ describe("variables that are no object of variables", () => {
     ["an instance without members of its own", new Token()]
   ]
   for (const [name, variables] of notVariables) {
-    it.effect(`refuse ${name} before any request, and the same in a task`, () =>
+    it.effect(`${name} is refused before any request, and the same in a task`, () =>
       Effect.gen(function*() {
         const { emulator, exit } = yield* execute(variables as Tela.Variables)
         const tela = yield* Tela.TelaClient
@@ -253,7 +253,7 @@ describe("variables that are no object of variables", () => {
       }
     }).pipe(Effect.provide(live)))
 
-  it.effect("an instance with members is its members, and a toJSON that returns undefined leaves its member out", () =>
+  it.effect("an instance is sent as its members, and a toJSON that returns undefined omits its member", () =>
     Effect.gen(function*() {
       class Invoice {
         readonly total = 4

@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { applicationId, canvasId, live, refusals, setup } from "../support/tela.ts"
 
-it.effect("what belongs to another mode of execution is refused by its name, and nothing is sent", () =>
+it.effect("an option of another mode of execution is refused by its name, and nothing is sent", () =>
   Effect.gen(function*() {
     const { tela } = yield* setup
     const canvas = tela.canvas.make({ id: canvasId })

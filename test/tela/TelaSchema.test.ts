@@ -23,8 +23,8 @@ const odd = {
   promptVersionId: []
 }
 
-describe("B6: a side field that does not decode is absent, and raw has the response unchanged", () => {
-  it.effect("an execution", () =>
+describe("B6: a field that does not decode is absent and kept in raw", () => {
+  it.effect("of an execution", () =>
     Effect.gen(function*() {
       const body = { ...run, ...odd, output_content: { ...run.output_content, role: 5, tool_calls: "none" } }
       const tela = yield* Effect.provide(Tela.TelaClient, scripted(() => body))
@@ -33,7 +33,7 @@ describe("B6: a side field that does not decode is absent, and raw has the respo
       assert.deepStrictEqual(success(yield* finish(execution.rawResult)), body)
     }))
 
-  it.effect("a task, its look-up and its list", () =>
+  it.effect("of a task, its look-up and its list", () =>
     Effect.gen(function*() {
       const body = { ...task, ...odd }
       const tela = yield* Effect.provide(
@@ -50,7 +50,7 @@ describe("B6: a side field that does not decode is absent, and raw has the respo
       assert.deepStrictEqual(success(yield* finish(execution.result)), { total: 42 })
     }))
 
-  it.effect("the list of completion runs", () =>
+  it.effect("of the list of completion runs", () =>
     Effect.gen(function*() {
       const body = { ...run, ...odd }
       const tela = yield* Effect.provide(Tela.TelaClient, scripted(() => [body]))
@@ -68,7 +68,7 @@ describe("B6: a side field that does not decode is absent, and raw has the respo
       "a status behind __proto__": JSON.parse(`{"id":"${canvasId}","__proto__":{"status":"succeeded"}}`) as unknown
     })
   ) {
-    it.effect(`what the client acts on has to decode: ${name} is an InvalidResponseError`, () =>
+    it.effect(`of a field that the client needs is an InvalidResponseError: ${name}`, () =>
       Effect.gen(function*() {
         const tela = yield* Effect.provide(Tela.TelaClient, scripted(() => body))
         const error = failure(yield* finish(tela.canvas.make({ id: canvasId }).getExecution(canvasId)))
@@ -77,7 +77,7 @@ describe("B6: a side field that does not decode is absent, and raw has the respo
       }))
   }
 
-  it.effect("files of a task that do not decode are no empty list", () =>
+  it.effect("of the files of a task is not an empty list", () =>
     Effect.gen(function*() {
       const tela = yield* Effect.provide(
         Tela.TelaClient,

@@ -59,7 +59,7 @@ const interrupted = (exit: Parameters<typeof failure>[0]) => {
 
 for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onOther]] as const) {
   describe(`streamed executions, with a body ${body}`, () => {
-    it.effect("give increments, the message so far, and the validated output last", () =>
+    it.effect("emit increments, the message so far, and the validated output last", () =>
       Effect.gen(function*() {
         const { emulator, exit, parts } = yield* run({ pieces: ["Once ", "upon ", "a time"] }, {}, Schema.String)
         success(exit)
@@ -80,7 +80,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         assert.strictEqual((yield* emulator.streams)[0]!.state, "ended")
       }).pipe(Effect.provide(live)))
 
-    it.effect("F1: show structured output as it becomes parsable, which is unknown because nothing has validated it", () =>
+    it.effect("F1: emit partial structured output as it becomes parsable, typed unknown because it is not validated", () =>
       Effect.gen(function*() {
         const story = { title: "A", words: ["b", "c"] }
         const { exit, parts } = yield* run(
@@ -101,7 +101,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         expectTypeOf<Extract<Tela.StreamPart<typeof Story.Type>, { _tag: "delta" }>["structured"]>().toBeUnknown()
       }).pipe(Effect.provide(live)))
 
-    it.effect("an output that does not fit is an InvalidOutputError after all that came", () =>
+    it.effect("fail with an InvalidOutputError after all parts when the output does not fit", () =>
       Effect.gen(function*() {
         const { exit, parts } = yield* run({ pieces: [{ structured: { title: 1 } }] }, {}, Story)
         const error = failure(exit)
@@ -110,7 +110,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         assert.isAbove(parts.length, 0)
       }).pipe(Effect.provide(live)))
 
-    it.effect("text that is JSON is taken for the structured output, if the server parses nothing", () =>
+    it.effect("read text that is JSON as the structured output if the server does not parse it", () =>
       Effect.gen(function*() {
         const { exit, parts } = yield* run({ pieces: ["{\"title\":\"A\",", "\"words\":[]}"] }, {}, Story)
         success(exit)
@@ -149,7 +149,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         assert.deepInclude(event, { event: "usage", data: { some_tokens: 3 } })
       }).pipe(Effect.provide(live)))
 
-    it.effect("a stream without an end mark is interrupted, and what had arrived is in the error", () =>
+    it.effect("fail as interrupted without an end mark, with the received parts in the error", () =>
       Effect.gen(function*() {
         const { exit, parts } = yield* run({ pieces: ["a", { structured: { x: 1 } }, "b"], end: "none" })
         const error = interrupted(exit)
@@ -159,7 +159,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         assert.strictEqual(parts.length, 3, "and all of it was handed on before")
       }).pipe(Effect.provide(live)))
 
-    it.effect("a connection that breaks is interrupted", () =>
+    it.effect("fail as interrupted when the connection breaks", () =>
       Effect.gen(function*() {
         const { exit, parts } = yield* run({ pieces: ["a", "b", { drop: true }] })
         assert.strictEqual(interrupted(exit).reason, "transport")
@@ -173,7 +173,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         ["an error event with a message", { errorEvent: { message: "out of tokens" } }]
       ] as const
     ) {
-      it.effect(`${name} is a RunFailedError with the provider's words, after what stood before it`, () =>
+      it.effect(`fail with a RunFailedError in the provider's words, after the parts before it: ${name}`, () =>
         Effect.gen(function*() {
           const { exit, parts } = yield* run({ pieces: ["a", piece, "b"] })
           const error = failure(exit)
@@ -183,7 +183,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         }).pipe(Effect.provide(live)))
     }
 
-    it.effect("what is no JSON and what is no chunk interrupt the stream, after what stood before", () =>
+    it.effect("fail as interrupted on data that is not JSON or not a chunk, after the parts before it", () =>
       Effect.gen(function*() {
         for (
           const raw of ["data: {\"choices\":\n\n", "data: [1]\n\n", "data: {\"choices\":3}\n\n"]
@@ -194,7 +194,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         }
       }).pipe(Effect.provide(live)))
 
-    it.effect("chunks need none of their members", () =>
+    it.effect("accept chunks without any of their members", () =>
       Effect.gen(function*() {
         const raw = [
           "data: {}\n\n",
@@ -208,7 +208,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         assert.deepStrictEqual((parts.at(-1) as { message: string }).message, "xy")
       }).pipe(Effect.provide(live)))
 
-    it.effect("an end mark or a last event without its closing blank line counts", () =>
+    it.effect("read an end mark and a last event without the closing blank line", () =>
       Effect.gen(function*() {
         const chunk = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n"
         success((yield* run({ pieces: [{ raw: `${chunk}data: [DONE]` }], end: "none" })).exit)
@@ -218,7 +218,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         assert.deepStrictEqual(deltas(parts), ["x", "y"])
       }).pipe(Effect.provide(live)))
 
-    it.effect("time limits: the first event, silence, in which keep-alives do not count, and the whole", () =>
+    it.effect("have time limits for the first event, for silence, in which keep-alives do not count, and for the whole", () =>
       Effect.gen(function*() {
         const silent = interrupted((yield* run({ pieces: [{ pause: "10 minutes" }, "a"] })).exit)
         assert.strictEqual(silent.reason, "first-event")
@@ -241,7 +241,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         success((yield* run({ pieces: slow })).exit)
       }).pipe(Effect.provide(live)))
 
-    it.effect("the time limits begin when the request is sent, and not with the upload of its files", () =>
+    it.effect("start their time limits when the request is sent, and not with the upload of its files", () =>
       Effect.gen(function*() {
         const tela = yield* Tela.TelaClient
         const emulator = yield* TelaEmulator.TelaEmulator
@@ -254,7 +254,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         success(yield* finish(Stream.runDrain(stream)))
       }).pipe(Effect.provide(live)))
 
-    it.effect("what arrives after a consumer gave up a pull is for its next pull", () =>
+    it.effect("keep what arrives after an interrupted pull for the next pull", () =>
       Effect.gen(function*() {
         const tela = yield* Tela.TelaClient
         const emulator = yield* TelaEmulator.TelaEmulator
@@ -272,7 +272,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         assert.deepStrictEqual(success(yield* finish(Fiber.join(heard))), ["a", "b"])
       }).pipe(Effect.provide(live)))
 
-    it.effect("a consumer that leaves closes the connection", () =>
+    it.effect("close the connection when the consumer leaves", () =>
       Effect.gen(function*() {
         const tela = yield* Tela.TelaClient
         const emulator = yield* TelaEmulator.TelaEmulator
@@ -286,7 +286,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         assert.strictEqual((yield* emulator.streams)[1]!.state, "abandoned")
       }).pipe(Effect.provide(live)))
 
-    it.effect("a slow consumer is waited for, and the time it takes is not the server's silence", () =>
+    it.effect("wait for a slow consumer, whose time does not count as silence of the server", () =>
       Effect.gen(function*() {
         const tela = yield* Tela.TelaClient
         const emulator = yield* TelaEmulator.TelaEmulator
@@ -307,7 +307,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         assert.strictEqual(seen.join(""), "abcdfinal")
       }).pipe(Effect.provide(live)))
 
-    it.effect("nothing is read before it is asked for, and of a consumer that leaves nothing stays behind", () =>
+    it.effect("read nothing before it is pulled, and leave nothing behind when the consumer leaves", () =>
       Effect.gen(function*() {
         let asked = 0
         let cancelled = 0
@@ -355,7 +355,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         assert.strictEqual(sleepers, 0)
       }))
 
-    it.effect("promise 12: a stream whose beginning is lost may have been executed", () =>
+    it.effect("promise 12: fail with an unknown outcome when the beginning of the response is lost", () =>
       Effect.gen(function*() {
         const tela = yield* Tela.TelaClient
         const emulator = yield* TelaEmulator.TelaEmulator
@@ -370,7 +370,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
 }
 
 describe("a streamed execution", () => {
-  it.effect("a body that dies interrupts the stream, with what it died of", () =>
+  it.effect("is interrupted by a body that dies, with the defect as its cause", () =>
     Effect.gen(function*() {
       const bug = new Error("a bug of the HTTP client")
       const http = HttpClient.transformResponse(
@@ -415,7 +415,7 @@ describe("the short way for common chunks", () => {
     }
   }
 
-  it("is taken by nothing that the schema refuses, nor by an error, and reads the same", () => {
+  it("is taken only for chunks that the schema accepts and that are no errors, and reads the same", () => {
     const decode = Schema.decodeUnknownOption(StreamChunk)
     const read = (chunk: StreamChunk) => ({
       id: chunk.id,
@@ -440,7 +440,7 @@ describe("the short way for common chunks", () => {
     assert.isAbove(refused, 1000)
   })
 
-  it.effect("an error beside a chunk is an error", () =>
+  it.effect("is not taken for a chunk with an error beside it", () =>
     Effect.gen(function*() {
       const raw = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}],\"error\":\"out of tokens\"}\n\n"
       const { exit, parts } = yield* run({ pieces: ["a", { raw }] })

@@ -31,7 +31,7 @@ const queries = Effect.gen(function*() {
 })
 
 describe("creating tasks", () => {
-  it.effect("creates tasks of one application with one request, in the provider's names", () =>
+  it.effect("creates tasks of one application with one request, under the provider's names", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       const tasks = yield* tela.tasks.create(applicationId, [
@@ -72,7 +72,7 @@ describe("creating tasks", () => {
       >()
     }).pipe(Effect.provide(live())))
 
-  it.effect("uploads files first, and one that several tasks share once", () =>
+  it.effect("uploads files first, and a file that several tasks share only once", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       const file = Tela.file(new File(["# Notes"], "notes.md"))
@@ -88,7 +88,7 @@ describe("creating tasks", () => {
       }
     }).pipe(Effect.provide(live())))
 
-  it.effect("tells by its code that variables do not fit the application", () =>
+  it.effect("fails with the provider's code when variables do not fit the application", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       const canvas = yield* emulator.canvas({ variables: [{ name: "city" }] })
@@ -112,7 +112,7 @@ describe("creating tasks", () => {
       assert.instanceOf(failure(yield* finish(create)), RunError.UsageLimitError)
     }).pipe(Effect.provide(live())))
 
-  it.effect("an answer with fewer tasks than were asked for is an outcome that is not known", () =>
+  it.effect("has an unknown outcome when the answer has fewer tasks than were requested", () =>
     Effect.gen(function*() {
       const tela = yield* Tela.TelaClient
       const error = yield* Effect.flip(tela.tasks.create(applicationId, [
@@ -122,7 +122,7 @@ describe("creating tasks", () => {
       assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
     }).pipe(Effect.provide(scripted(() => [{ id: "1", name: "x", status: "running" }]))))
 
-  it.effect("takes a single task for a list of one", () =>
+  it.effect("reads a single task as a list of one", () =>
     Effect.gen(function*() {
       const tela = yield* Tela.TelaClient
       const [task] = yield* tela.tasks.create(applicationId, [{ name: "x", variables: {} }])
@@ -145,7 +145,7 @@ describe("reading tasks", () => {
       assert.property(analysed, "analytics", "what is not documented is kept")
     }).pipe(Effect.provide(live())))
 
-  it.effect("tells an unknown task by NotFoundError, with its ref", () =>
+  it.effect("get of an unknown task is a NotFoundError with its ref", () =>
     Effect.gen(function*() {
       const { tela } = yield* setup
       const error = yield* Effect.flip(tela.tasks.get(unknownId))
@@ -154,7 +154,7 @@ describe("reading tasks", () => {
       assert.strictEqual(error.providerMessage, `Task not found: ${unknownId}`)
     }).pipe(Effect.provide(live())))
 
-  it.effect("getOutput is none until there is an output", () =>
+  it.effect("getOutput is None until there is an output", () =>
     Effect.gen(function*() {
       const { emulator, task, tasks } = yield* running
       assert.deepStrictEqual(yield* tasks.getOutput(task.id), Option.none())
@@ -206,7 +206,7 @@ describe("reading tasks", () => {
       assert.deepStrictEqual(yield* tasks.getInputFiles("1"), [])
     }).pipe(Effect.provide(scripted(() => ({ id: "1", status: "running", inputContent: null })))))
 
-  it.effect("progress tells how far the tasks of an application are", () =>
+  it.effect("progress returns the progress of the tasks of an application", () =>
     Effect.gen(function*() {
       const { task, tasks } = yield* running
       yield* TestClock.adjust("6 seconds")
@@ -231,7 +231,7 @@ describe("listing tasks", () => {
       assert.strictEqual((yield* tela.tasks.list()).data.length, 5)
     }).pipe(Effect.provide(live())))
 
-  it.effect("writes each filter as the wire has it", () =>
+  it.effect("list sends each filter under the wire's name", () =>
     Effect.gen(function*() {
       const { tela } = yield* setup
       yield* tela.tasks.list({
@@ -272,7 +272,7 @@ describe("listing tasks", () => {
       ])
     }).pipe(Effect.provide(live())))
 
-  it.effect("finds what the filters ask for", () =>
+  it.effect("list returns the tasks that match the filters", () =>
     Effect.gen(function*() {
       const { tela } = yield* setup
       const [a, b] = yield* tela.tasks.create(applicationId, [
@@ -292,7 +292,7 @@ describe("listing tasks", () => {
       assert.isUndefined(light!.outputContent)
     }).pipe(Effect.provide(live())))
 
-  it.effect("takes a bare array for a page without a total", () =>
+  it.effect("list reads a bare array as a page without a total", () =>
     Effect.gen(function*() {
       const { tela } = yield* setup
       yield* tela.tasks.create(applicationId, named(3))
@@ -303,7 +303,7 @@ describe("listing tasks", () => {
   describe("stream", () => {
     const offsets = Effect.map(queries, (all) => all.map(({ limit, offset }) => [limit, offset].join("@")))
 
-    it.effect("reads all pages, and none before it is needed", () =>
+    it.effect("reads all pages, each when it is needed", () =>
       Effect.gen(function*() {
         const { emulator, tela } = yield* setup
         yield* tela.tasks.create(applicationId, named(7))
@@ -339,7 +339,7 @@ describe("listing tasks", () => {
         assert.deepStrictEqual(yield* offsets, ["3@0", "3@3", "3@6"])
       }).pipe(Effect.provide(live({}, { bareLists: true }))))
 
-    it.effect("shows each task once while new ones push the others back", () =>
+    it.effect("emits each task once while new tasks move the others back", () =>
       Effect.gen(function*() {
         const { tela } = yield* setup
         const before = yield* tela.tasks.create(applicationId, named(20))
@@ -353,7 +353,7 @@ describe("listing tasks", () => {
         assert.includeMembers([...seen], before.map(({ id }) => id))
       }).pipe(Effect.provide(live())))
 
-    it.effect("fails with the page that fails, after the pages before", () =>
+    it.effect("fails when a page fails, after the pages before", () =>
       Effect.gen(function*() {
         const { emulator, tela } = yield* setup
         yield* tela.tasks.create(applicationId, named(6))
@@ -378,7 +378,7 @@ describe("listing tasks", () => {
     })
 
     it.effect.prop(
-      "shows all rows once, in order, however large pages are and whether or not there is a total",
+      "emits all rows once, in order, with any page size, with and without a total",
       [provider],
       ([{ count, most, pageSize, tells }]) =>
         Effect.gen(function*() {
@@ -392,7 +392,7 @@ describe("listing tasks", () => {
         })))
     )
 
-    it.effect("fails with an empty page before the total, and ends where the total shrinks to what was read", () =>
+    it.effect("fails on an empty page before the total, and ends if the total shrinks to what was read", () =>
       Effect.gen(function*() {
         const count = (totals: ReadonlyArray<number>) =>
           Effect.flatMap(Tela.TelaClient, ({ tasks }) => Stream.runCount(tasks.stream({ pageSize: 3 }))).pipe(
@@ -408,7 +408,7 @@ describe("listing tasks", () => {
       }))
 
     it.effect.prop(
-      "ends although the provider ignores offset, and perhaps limit, and fails where its total shows that rows are missing",
+      "ends if the provider ignores offset or limit, and fails if its total shows that rows are missing",
       [provider, Schema.Boolean],
       ([{ count, pageSize, tells }, ignoresLimit]) => {
         let requests = 0
@@ -437,7 +437,7 @@ describe("listing tasks", () => {
 })
 
 describe("changing tasks", () => {
-  it.effect("update changes what is given, and leaves the rest", () =>
+  it.effect("update changes the given fields, and keeps the others", () =>
     Effect.gen(function*() {
       const { emulator, task, tasks } = yield* reviewable()
       const updated = yield* tasks.update(task.id, { name: "Renamed", tags: ["x", "y"] })
@@ -446,7 +446,7 @@ describe("changing tasks", () => {
       assert.deepStrictEqual((yield* emulator.requests)[0]!.json, { name: "Renamed", tags: ["x", "y"] })
     }).pipe(Effect.provide(live())))
 
-  it.effect("approve completes a task, and twice is as good as once", () =>
+  it.effect("approve completes a task, and may be repeated", () =>
     Effect.gen(function*() {
       const { emulator, task, tasks } = yield* reviewable()
       const approved = yield* tasks.approve(task.id)
@@ -455,13 +455,13 @@ describe("changing tasks", () => {
       assert.strictEqual((yield* tasks.approve(task.id)).approvedAt, approved.approvedAt)
     }).pipe(Effect.provide(live())))
 
-  it.effect("rename gives another name", () =>
+  it.effect("rename changes the name", () =>
     Effect.gen(function*() {
       const { task, tasks } = yield* reviewable()
       assert.strictEqual((yield* tasks.rename(task.id, "Other")).name, "Other")
     }).pipe(Effect.provide(live())))
 
-  it.effect("setOutputContent sends a whole output, and the original is kept", () =>
+  it.effect("setOutputContent replaces the whole output, and the original is kept", () =>
     Effect.gen(function*() {
       const { emulator, task, tasks } = yield* reviewable("draft")
       const updated = yield* tasks.setOutputContent(task.id, "final")
@@ -473,7 +473,7 @@ describe("changing tasks", () => {
       assert.deepStrictEqual((yield* emulator.requests)[0]!.json, { outputContent: { content: "final" } })
     }).pipe(Effect.provide(live())))
 
-  it.effect("patchOutputContent is laid over the output by the provider", () =>
+  it.effect("patchOutputContent is merged into the output by the provider", () =>
     Effect.gen(function*() {
       const { task, tasks } = yield* reviewable()
       const updated = yield* tasks.patchOutputContent(task.id, { total: 42, customer: { tags: ["c"] } })
@@ -519,7 +519,7 @@ describe("changing tasks", () => {
       assert.deepStrictEqual((yield* emulator.requests).map(({ method }) => method), ["GET"])
     }).pipe(Effect.provide(live())))
 
-  it("updateOutputContent fails and needs what the function's effect does", () => {
+  it("updateOutputContent has the failures and services of the function's effect", () => {
     class Prices extends Context.Service<Prices, number>()("Prices") {}
     const program = (tasks: Tela.Tasks) =>
       tasks.updateOutputContent("1", (content) => {
@@ -531,7 +531,7 @@ describe("changing tasks", () => {
     expectTypeOf(plain).returns.toEqualTypeOf<Effect.Effect<Tela.Task, RunError.RequestError>>()
   })
 
-  it.effect("tells by its code that a running task cannot be changed", () =>
+  it.effect("a change of a running task fails with the provider's code", () =>
     Effect.gen(function*() {
       const { task, tasks } = yield* running
       for (const change of [tasks.approve(task.id), tasks.rename(task.id, "x"), tasks.setOutputContent(task.id, 1)]) {
@@ -550,7 +550,7 @@ describe("changing tasks", () => {
       ["429", Fault.status(429), { rename: true, content: true }]
     ] as const
   ) {
-    it.effect(`after ${name}, ${again.content ? "all changes are" : "only a change of no output is"} repeated`, () =>
+    it.effect(`after ${name}, ${again.content ? "all changes are repeated" : "only changes without an output are repeated"}`, () =>
       Effect.gen(function*() {
         const { emulator, task, tasks } = yield* reviewable()
         const attempt = (change: Effect.Effect<unknown, RunError.RequestError>) =>
@@ -583,7 +583,7 @@ describe("changing tasks", () => {
     }).pipe(Effect.provide(live(noRetries))))
 })
 
-describe("what is refused before any request", () => {
+describe("a call that is refused before any request", () => {
   it.effect("names the parameter", () =>
     Effect.gen(function*() {
       const { tela: { tasks } } = yield* setup
@@ -634,7 +634,7 @@ describe("what is refused before any request", () => {
       assert.strictEqual(requests, 0)
     }).pipe(Effect.provide(live())))
 
-  it.effect("tells where to turn instead", () =>
+  it.effect("names the call to use instead", () =>
     Effect.gen(function*() {
       const { tela: { tasks } } = yield* setup
       const error = yield* Effect.flip(tasks.patchOutputField("1", "lines.0", 1))

@@ -25,7 +25,7 @@ const times = (method: string) =>
     }))
 
 describe("uploads", () => {
-  it.effect("wait as long as the server asks before they are tried again, up to the ceiling", () =>
+  it.effect("are tried again no sooner than the server asks, up to the ceiling", () =>
     Effect.gen(function*() {
       const { emulator } = yield* setup
       yield* emulator.fault(
@@ -36,7 +36,7 @@ describe("uploads", () => {
       assert.deepStrictEqual(yield* times("PUT"), [[0, 429], [20_000, 503], [50_000, 200]])
     }).pipe(Effect.provide(live({ retryAfterCeiling: "30 seconds" }))))
 
-  it.effect("are tried again after a 425, and say what the server asked when they fail for good", () =>
+  it.effect("are tried again after a 425, and their last error has the pause that the server asked for", () =>
     Effect.gen(function*() {
       const { emulator } = yield* setup
       yield* emulator.fault(onUpload(Fault.status(425)), onUpload(Fault.status(425)))
@@ -60,7 +60,7 @@ describe("uploads", () => {
         ["a stream", { data: Stream.make(new Uint8Array(1000)), size: 1000, filename: "a.pdf" }]
       ] as const
     ) {
-      it.live(`of ${what} through ${name} that are redirected say so, and are not tried again`, () =>
+      it.live(`of ${what} through ${name} that are redirected fail with that reason, and are not tried again`, () =>
         Effect.scoped(Effect.gen(function*() {
           const requests: Array<string> = []
           const { baseUrl } = yield* serve((request, response) => {
@@ -86,7 +86,7 @@ describe("uploads", () => {
 })
 
 describe("a page in place of a stream", () => {
-  it.effect("promise 12: leaves it open whether a run exists, and says what came", () =>
+  it.effect("promise 12: leaves it open whether a run exists, and the error quotes the page", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       yield* emulator.fault(Fault.html("<!doctype html><title>Sign in</title>"))
@@ -109,7 +109,7 @@ describe("the polls of an execution", () => {
       return yield* tela.canvas.make({ id: canvasId }).execute({}, { pollingTimeout: "10m", ...params, async: true })
     })
 
-  it.effect("put up with 404 as long as notFoundGrace says", () =>
+  it.effect("survive 404 for the time of notFoundGrace", () =>
     Effect.gen(function*() {
       const { emulator } = yield* setup
       const missing = (count: number) => onPoll(Fault.status(404)).pipe(Fault.times(count))
@@ -125,7 +125,7 @@ describe("the polls of an execution", () => {
       assert.deepStrictEqual((yield* times("GET")).map(([at]) => at), [0, 1000, 2000, 3000, 4000, 5000, 6000])
     }).pipe(Effect.provide(live())))
 
-  it.effect("a look-up right after the creation waits as long as the 404 asks, and no longer than notFoundGrace", () =>
+  it.effect("begin with a look-up that repeats a 404 after its Retry-After, and no longer than notFoundGrace", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       const { ref } = yield* start({})
@@ -141,7 +141,7 @@ describe("the polls of an execution", () => {
       assert.deepStrictEqual((yield* times("GET")).map(([at]) => at), [0, 6000, 12_000, 18_000])
     }).pipe(Effect.provide(live())))
 
-  it.effect("a look-up by an id alone repeats a 404 only as long as a notFoundGrace that is given", () =>
+  it.effect("begin with a look-up that, by an id alone, repeats a 404 only with a notFoundGrace option", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       const { ref: { id } } = yield* start({})
@@ -157,7 +157,7 @@ describe("the polls of an execution", () => {
       assert.strictEqual((yield* times("GET")).length, 7)
     }).pipe(Effect.provide(live())))
 
-  it.effect("a look-up is not repeated past pollingTimeout", () =>
+  it.effect("begin with a look-up that is not repeated after pollingTimeout", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       yield* emulator.fault(onPoll(Fault.status(404)).pipe(Fault.times(Infinity)))
@@ -167,7 +167,7 @@ describe("the polls of an execution", () => {
       assert.deepStrictEqual((yield* times("GET")).map(([at]) => at), [0, 1000, 2000])
     }).pipe(Effect.provide(live())))
 
-  it.effect("wait no longer for Retry-After than retryAfterCeiling says", () =>
+  it.effect("wait no longer for Retry-After than retryAfterCeiling", () =>
     Effect.gen(function*() {
       // Without retries of each request, which have the client's own ceiling
       const { emulator } = yield* setup

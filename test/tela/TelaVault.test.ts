@@ -24,7 +24,7 @@ const layers = (client?: Partial<Tela.Options>, options?: TelaEmulator.Options) 
   Layer.merge(live(client, options), NodeFileSystem.layer)
 
 describe("the vault", () => {
-  it.effect("resolve finds the link, until when it is good, and what the file is", () =>
+  it.effect("resolve returns the link, its expiry, and the metadata of the file", () =>
     Effect.gen(function*() {
       const { emulator, reference, vault } = yield* uploaded()
       const { expiresAt, metadata, url } = yield* vault.resolve(reference)
@@ -37,7 +37,7 @@ describe("the vault", () => {
       assert.strictEqual(request!.headers["authorization"], `Bearer ${apiKey}`)
     }).pipe(Effect.provide(layers())))
 
-  it.effect("resolve asks for as long a link as it is told", () =>
+  it.effect("resolve asks for a link with the given lifetime", () =>
     Effect.gen(function*() {
       const { emulator, reference, vault } = yield* uploaded()
       const now = yield* emulator.now
@@ -46,7 +46,7 @@ describe("the vault", () => {
       assert.strictEqual(new URL((yield* emulator.requests)[0]!.url).search, "?expiresIn=90")
     }).pipe(Effect.provide(layers())))
 
-  it.effect("promise 11: downloads from the link without the API key", () =>
+  it.effect("promise 11: download sends no API key to the link", () =>
     Effect.gen(function*() {
       const { emulator, reference, vault } = yield* uploaded()
       assert.strictEqual(text(yield* vault.download(reference)), "0123456789")
@@ -56,14 +56,14 @@ describe("the vault", () => {
       assert.deepStrictEqual(others, [])
     }).pipe(Effect.provide(layers())))
 
-  it.effect("streams", () =>
+  it.effect("stream reads a file piece by piece", () =>
     Effect.gen(function*() {
       const { reference, vault } = yield* uploaded("x".repeat(100_000))
       const size = yield* Stream.runFold(vault.stream(reference), () => 0, (size, chunk) => size + chunk.length)
       assert.strictEqual(size, 100_000)
     }).pipe(Effect.provide(layers())))
 
-  it.effect("asks for another link when the first is refused, once", () =>
+  it.effect("download asks for another link when the first is refused, once", () =>
     Effect.gen(function*() {
       const { emulator, reference, vault } = yield* uploaded()
       yield* emulator.fault(onDownload(Fault.status(403)))
@@ -80,7 +80,7 @@ describe("the vault", () => {
       ])
     }).pipe(Effect.provide(layers())))
 
-  it.effect("repeats a download that breaks off, and asks for a fresh link where the old one expired meanwhile", () =>
+  it.effect("download continues after a break, with a fresh link if the old one has expired", () =>
     Effect.gen(function*() {
       const { emulator, reference, vault } = yield* uploaded()
       yield* emulator.fault(onDownload(Fault.dropInside(4)))
@@ -93,7 +93,7 @@ describe("the vault", () => {
       { fileLifetime: "1 minute" }
     ))))
 
-  it.effect("checks that what arrives is as long as the vault says", () =>
+  it.effect("download checks the size that the vault reports", () =>
     Effect.gen(function*() {
       const { emulator, reference, vault } = yield* uploaded()
       yield* emulator.fault(onDownload(Fault.truncate(4)).pipe(Fault.times(9)))
@@ -102,7 +102,7 @@ describe("the vault", () => {
       assert.deepStrictEqual([error.reason, error.expectedBytes, error.receivedBytes], ["size", 10, 4])
     }).pipe(Effect.provide(layers())))
 
-  it.effect("writes into the folder, under the file's own name made safe, or under another", () =>
+  it.effect("toFile writes into the folder, under the sanitised name of the file or under another", () =>
     Effect.scoped(Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem
       const { reference, vault } = yield* uploaded("0123456789", "re:port?.txt")
@@ -114,7 +114,7 @@ describe("the vault", () => {
       assert.deepStrictEqual((yield* fs.readDirectory(directory)).toSorted(), ["other.txt", "re_port_.txt"])
     })).pipe(Effect.provide(layers())))
 
-  it.effect("writes nowhere, and asks for nothing, where the folder or the name is none", () =>
+  it.effect("toFile refuses an invalid folder or name before any request", () =>
     Effect.gen(function*() {
       const { emulator, tela: { vault } } = yield* setup
       for (
@@ -135,7 +135,7 @@ describe("the vault", () => {
       assert.deepStrictEqual(yield* emulator.requests, [])
     }).pipe(Effect.provide(layers())))
 
-  it.effect("a file that the vault does not have is a NotFoundError, whatever was to be done with it", () =>
+  it.effect("an unknown file is a NotFoundError in every call", () =>
     Effect.gen(function*() {
       const { tela: { vault } } = yield* setup
       const reference = `vault://${unknownId}`
@@ -153,7 +153,7 @@ describe("the vault", () => {
       }
     }).pipe(Effect.provide(layers())))
 
-  it.effect("needs no metadata, and names the file by its id then", () =>
+  it.effect("toFile uses the id as the name of a file without metadata", () =>
     Effect.scoped(Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem
       const { vault } = yield* Tela.TelaClient
@@ -165,7 +165,7 @@ describe("the vault", () => {
       Effect.provide(NodeFileSystem.layer)
     ))
 
-  it.effect("refuses before any request what is no reference", () =>
+  it.effect("every call refuses a malformed reference before any request", () =>
     Effect.gen(function*() {
       const { tela: { vault } } = yield* setup
       const { actual, expected, requests } = yield* refusals([
@@ -183,7 +183,7 @@ describe("the vault", () => {
       assert.strictEqual(requests, 0)
     }).pipe(Effect.provide(layers())))
 
-  it.effect("a link that has expired is not what resolve gives", () =>
+  it.effect("resolve returns no expired link", () =>
     Effect.gen(function*() {
       const { reference, vault } = yield* uploaded()
       const first = yield* vault.resolve(reference)

@@ -44,7 +44,7 @@ describe("versions", () => {
       assert.deepStrictEqual([promoted.id, promoted.promoted], [v2, true])
     }).pipe(Effect.provide(live())))
 
-  it.effect("promoted needs no more than an id, a canvas and variables", () =>
+  it.effect("promoted decodes a version with only an id, a canvas and variables", () =>
     Effect.gen(function*() {
       const { versions } = yield* Tela.TelaClient
       assert.deepStrictEqual((yield* versions.promoted("c")) as unknown, {
@@ -89,7 +89,7 @@ describe("environments", () => {
       assert.strictEqual(all[0]!.activePublication!.versionId, v2)
     }).pipe(Effect.provide(live())))
 
-  it.effect("list takes a page too", () =>
+  it.effect("list accepts a page too", () =>
     Effect.gen(function*() {
       const { environments } = yield* Tela.TelaClient
       assert.deepStrictEqual((yield* environments.list("c")) as unknown, [{ id: "1", name: "production" }])
@@ -118,7 +118,7 @@ describe("environments", () => {
       assert.strictEqual((yield* tela.environments.resolve(id, name)).id, v1)
     }).pipe(Effect.provide(live())))
 
-  it.effect("an environment that is not there, or serves nothing, is a NotFoundError", () =>
+  it.effect("an environment that does not exist, or serves nothing, is a NotFoundError", () =>
     Effect.gen(function*() {
       const { environments, id } = yield* published
       for (const name of ["nowhere", "archive"]) {
@@ -128,7 +128,7 @@ describe("environments", () => {
 })
 
 describe("versions and environments", () => {
-  it.effect("refuse before any request what cannot be asked for", () =>
+  it.effect("refuse invalid parameters before any request", () =>
     Effect.gen(function*() {
       const { tela: { environments, versions } } = yield* setup
       const { actual, expected, requests } = yield* refusals([
@@ -146,7 +146,7 @@ describe("versions and environments", () => {
       assert.strictEqual(requests, 0)
     }).pipe(Effect.provide(live())))
 
-  it.effect("tell what is unknown by NotFoundError, with their operation", () =>
+  it.effect("fail with a NotFoundError for unknown ids, with their operation", () =>
     Effect.gen(function*() {
       const { tela: { environments, versions } } = yield* setup
       for (

@@ -82,7 +82,7 @@ describe("A4: errors inside a stream", () => {
       }))
   }
 
-  it.effect("an event that is named as a failure is one without data too", () =>
+  it.effect("an event named as a failure is a failure without data too", () =>
     Effect.gen(function*() {
       for (const name of ["error", "ERROR", "failed", "cancelled"]) {
         for (const rest of [`\n${lo}${stop}${done}`, ""]) {
@@ -97,7 +97,7 @@ describe("A4: errors inside a stream", () => {
       assert.strictEqual(finalOf(yield* streamed(`${hel}event: ping\n\nevent: errors\n\n${lo}${done}`)).result, "Hello")
     }))
 
-  it.effect("a last chunk of an unknown form is no end, and the error keeps it", () =>
+  it.effect("a last chunk of an unknown form does not end the stream, and is kept in the error", () =>
     Effect.gen(function*() {
       for (const unknown of [{ detail: "Internal error" }, { message: "Endpoint request timed out" }, { ok: false }]) {
         const error = interruptionOf(yield* streamed(hel + event(unknown) + done))
@@ -132,7 +132,7 @@ describe("A4: errors inside a stream", () => {
       }
     }))
 
-  it.effect("B10: a synchronous answer is a success only if its status, where it has one, says so", () =>
+  it.effect("B10: a synchronous answer with a status is a success only if that status is one", () =>
     Effect.gen(function*() {
       const completion = (status: unknown) =>
         Effect.map(synchronous({ id: "x", status, choices: [{ message: { content: "Hi" } }] }), outcomeOf)
@@ -164,7 +164,7 @@ describe("A4: errors inside a stream", () => {
       assert.strictEqual(outcomeOf(yield* run("succeeded", { output_content: "Hi" })), "CreateOutcomeUnknownError")
     }))
 
-  it.effect("a synchronous workflow that still runs is no success", () =>
+  it.effect("a synchronous workflow that is still running is not a success", () =>
     Effect.gen(function*() {
       const workflow = (status: string) => synchronous({ id: "w", status, steps: [{ output: { a: 1 } }] })
       assert.strictEqual(outcomeOf(yield* workflow("completed")), "success")
@@ -175,9 +175,9 @@ describe("A4: errors inside a stream", () => {
     }))
 })
 
-describe("A5: what is an error, and what is none", () => {
+describe("A5: the member error of a chunk", () => {
   for (const none of [false, null, "", " ", 0, []]) {
-    it.effect(`"error": ${JSON.stringify(none)} is no error`, () =>
+    it.effect(`with the value ${JSON.stringify(none)} is not an error`, () =>
       Effect.gen(function*() {
         const body = { error: none, choices: [{ delta: { content: "Hi" }, finish_reason: "stop", error: none }] }
         assert.strictEqual(finalOf(yield* streamed(event(body) + done)).result, "Hi")
@@ -186,7 +186,7 @@ describe("A5: what is an error, and what is none", () => {
       }))
   }
 
-  it.effect("an error without words is a RunFailedError that says so and holds the partial text", () =>
+  it.effect("without a message is a RunFailedError that states that and holds the partial text", () =>
     Effect.gen(function*() {
       for (const lost of [{ error: {} }, { error: true }, { errors: [{}] }, { error: { message: "" } }]) {
         const error = reportOf(yield* streamed(hel + event(lost) + done))
@@ -233,13 +233,13 @@ describe("A6: events with names", () => {
       assert.deepStrictEqual(stream.parts.flatMap((part) => part._tag === "event" ? [part.data] : []), [null])
     }))
 
-  it.effect("text in events of an unknown form is no empty success, however long it is", () =>
+  it.effect("text in events of an unknown form is not an empty success, of any length", () =>
     Effect.gen(function*() {
       const long = event({ text: "x".repeat(100_000) }, "delta") + stop + done
       assert.strictEqual(interruptionOf(yield* streamed(long)).reason, "end")
     }))
 
-  it.effect("text that only stands in events of an unknown form is in the error", () =>
+  it.effect("text that is only in events of an unknown form is in the error", () =>
     Effect.gen(function*() {
       const named = event({ text: "Hello" }, "delta") + event("world", "delta")
       for (const end of [done, stop, stop + done]) {
@@ -257,7 +257,7 @@ describe("A6: events with names", () => {
       assert.deepStrictEqual(interruptionOf(yield* streamed(event(unknown) + done)).received.unread, [unknown])
     }))
 
-  it.effect("an event with a name belongs to the caller, and is no error of a stream that has output", () =>
+  it.effect("an event with a name is passed to the caller, and is no error of a stream that has output", () =>
     Effect.gen(function*() {
       const stream = yield* streamed(hel + event({ error: "a tool failed" }, "tool") + lo + event({}, "usage") + done)
       assert.strictEqual(finalOf(stream).result, "Hello")
@@ -297,7 +297,7 @@ describe("chunks in other forms", () => {
       assert.strictEqual(finalOf(yield* streamed(legacy("", { finish_reason: "stop" }) + done)).result, "")
     }))
 
-  it.effect("members that are not known, and text that is none, change nothing", () =>
+  it.effect("unknown members, and text of a wrong type, change nothing", () =>
     Effect.gen(function*() {
       const more = { reasoning_content: "hm", tool_calls: [{ index: 0 }], text: 7, refusal: null }
       const body = event({ usage: { n: 1 }, choices: [{ delta: { content: "Hello", ...more }, text: {}, seed: 1 }] })
@@ -367,7 +367,7 @@ describe("structured output", () => {
   const partial = told("{\"total\":4", { total: 4 })
 
   for (const empty of [{}, [], "", null]) {
-    it.effect(`an empty one, ${JSON.stringify(empty)}, in the last message says that the output cannot be parsed`, () =>
+    it.effect(`an empty one, ${JSON.stringify(empty)}, in the last message means that the output cannot be parsed`, () =>
       Effect.gen(function*() {
         for (
           const end of [
@@ -392,7 +392,7 @@ describe("structured output", () => {
         assert.deepInclude(interruptionOf(yield* streamed(silent + done)).received, { structured: { total: 4 } })
       }))
 
-    it.effect(`an empty one, ${JSON.stringify(empty)}, is no output beside text, between two others, and after the end`, () =>
+    it.effect(`an empty one, ${JSON.stringify(empty)}, is ignored beside text, between two others, and after the end`, () =>
       Effect.gen(function*() {
         assert.strictEqual(finalOf(yield* streamed(told("Hi", empty, "stop") + done)).result, "Hi")
         for (
@@ -406,7 +406,7 @@ describe("structured output", () => {
       }))
   }
 
-  it.effect("a message that does not name the structured output says nothing of it", () =>
+  it.effect("a message without structured output does not change it", () =>
     Effect.gen(function*() {
       for (const message of [null, {}, { content: null }, { content: "" }]) {
         const body = told(null, { total: 42 }) + event({ choices: [{ delta: {}, finish_reason: "stop" }], message })
@@ -442,7 +442,7 @@ describe("D13: keep-alives", () => {
       }))
   }
 
-  it.effect("a text before [DONE] is no success without a reason of the model, and one before a chunk changes nothing", () =>
+  it.effect("a text before [DONE] is not a success without a finish reason, and one before a chunk changes nothing", () =>
     Effect.gen(function*() {
       for (const data of texts) {
         const error = interruptionOf(yield* streamed(hel + event(data) + done))
@@ -465,7 +465,7 @@ describe("D13: keep-alives", () => {
       }
     }))
 
-  it.effect("keep-alives of any form are no sign that the model works, so the idle timeout passes", () =>
+  it.effect("keep-alives of any form do not reset the idle timeout", () =>
     Effect.gen(function*() {
       const { emulator, tela } = { tela: yield* Tela.TelaClient, emulator: yield* TelaEmulator.TelaEmulator }
       for (
@@ -571,7 +571,7 @@ describe("rude servers", () => {
       ]
     ] as ReadonlyArray<readonly [title: string, body: string, result?: unknown]>
   ) {
-    it.effect(`success: ${title}`, () =>
+    it.effect(`end as a success: ${title}`, () =>
       Effect.gen(function*() {
         for (const size of [1, 13, 100_000]) {
           assert.deepStrictEqual(finalOf(yield* streamed(cut(body, size))).result, result ?? "Hello", `by ${size}`)
@@ -598,7 +598,7 @@ describe("rude servers", () => {
       ["JSON lines without an end", "{\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\n"]
     ] as const
   ) {
-    it.effect(`no success: ${title}`, () =>
+    it.effect(`do not end as a success: ${title}`, () =>
       Effect.gen(function*() {
         for (const size of [1, 13, 100_000]) {
           assert.strictEqual(interruptionOf(yield* streamed(cut(body, size))).reason, "end", `by ${size}`)
@@ -647,7 +647,7 @@ describe("rude servers", () => {
     }))
 })
 
-describe("any stream", () => {
+describe("any generated stream", () => {
   const words = ["a", "bc", "é", "🙂"]
   /** What a server may send, and what it means. */
   const sends = {
@@ -690,7 +690,7 @@ describe("any stream", () => {
   }
 
   it.effect.prop(
-    "ends as the rules say, and its parts do not depend on where the network cuts it, nor on how it ends its lines",
+    "ends as the rules say, with the same parts wherever the network cuts it and however its lines end",
     [
       Schema.Array(Schema.Literals(Object.keys(sends) as [Sent, ...Array<Sent>])),
       Schema.Literals([1, 2, 3, 5, 8, 40]),
@@ -710,7 +710,7 @@ describe("any stream", () => {
   )
 })
 
-describe("F13: what is told of an execution", () => {
+describe("F13: telemetry of an execution", () => {
   const tracing = recordSpans
 
   it.effect("the span of a stream covers the whole stream, and names the canvas, the mode and the outcome", () =>
@@ -782,7 +782,7 @@ describe("F13: what is told of an execution", () => {
     }).pipe(Effect.provide(live()), Effect.provideService(Metric.MetricRegistry, new Map())))
 })
 
-describe("bodies that are no stream", () => {
+describe("bodies that are not event streams", () => {
   const json = { headers: { "content-type": "application/json; charset=utf-8" } }
   const output = Schema.Struct({ total: Schema.Finite })
   const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
@@ -849,7 +849,7 @@ describe("bodies that are no stream", () => {
       "{\"message\": \"cut o"
     ]
   ) {
-    it.effect(`the text ${JSON.stringify(text)} is in the error, and in its received`, () =>
+    it.effect(`the text ${JSON.stringify(text)} is in the error, and in its field received`, () =>
       Effect.gen(function*() {
         for (const end of ["close", "break"] as const) {
           for (const size of [1, 13, 100_000]) {
@@ -864,7 +864,7 @@ describe("bodies that are no stream", () => {
       }))
   }
 
-  it.effect("no more than the beginning of a text is kept, and no API key in it", () =>
+  it.effect("only the beginning of a text is kept, without the API key", () =>
     Effect.gen(function*() {
       const text = `key ${apiKey} ${"x".repeat(50_000)}`
       const { unread } = interruptionOf(yield* streamed(cut(text, 1000))).received

@@ -38,7 +38,7 @@ const strict = (refusal: 411 | 501) =>
 
 describe("D2: a store that refuses a body without content-length", () => {
   for (const [name, client] of [["fetch", FetchHttpClient.layer], ["undici", NodeHttp.layer()]] as const) {
-    it.live(`D2: takes a file from disk that is uploaded through ${name}`, () =>
+    it.live(`D2: accepts a file from disk that is uploaded through ${name}`, () =>
       Effect.scoped(Effect.gen(function*() {
         const { bodies, baseUrl } = yield* strict(411)
         const fs = yield* FileSystem.FileSystem
@@ -55,7 +55,7 @@ describe("D2: a store that refuses a body without content-length", () => {
         ])
       })).pipe(Effect.provide(NodeFileSystem.layer)))
 
-    it.live(`D2: takes the form of a Spine run with streamed files through ${name}`, () =>
+    it.live(`D2: accepts the form of a Spine run with streamed files through ${name}`, () =>
       Effect.scoped(Effect.gen(function*() {
         const { bodies, baseUrl } = yield* strict(501)
         const file: FileInput.FileInput = {
@@ -73,7 +73,7 @@ describe("D2: a store that refuses a body without content-length", () => {
         assert.isAbove(bodies[0]!.bytes.length, 100_003)
       })))
 
-    it.live(`D2: a stream of another length than announced is a FileInputError through ${name}`, () =>
+    it.live(`D2: gets nothing of a stream of another length than announced, which is a FileInputError through ${name}`, () =>
       Effect.scoped(Effect.gen(function*() {
         const { bodies, baseUrl } = yield* strict(411)
         for (const size of [9, 11]) {

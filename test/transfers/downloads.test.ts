@@ -55,7 +55,7 @@ describe("D9: a download that breaks", () => {
         ])
       }))
 
-    it.live(`D9: ${name}: skips what it has where the server ignores ranges and sends the same version`, () =>
+    it.live(`D9: ${name}: skips the bytes it has if the server ignores ranges and sends the same version`, () =>
       Effect.gen(function*() {
         const whole = { body: content, headers: { etag: "\"v1\"" } }
         const { client } = makeStore((_, index) => index === 1 ? { ...whole, breakAfter: 7 } : whole)
@@ -82,7 +82,7 @@ describe("D9: a download that breaks", () => {
         }
       }))
 
-    it.live(`D9: ${name}: does not continue on a weak ETag, nor without one`, () =>
+    it.live(`D9: ${name}: does not continue with a weak ETag, nor without one`, () =>
       Effect.gen(function*() {
         for (const headers of [{ etag: "W/\"v1\"" }, { etag: "v1" }, undefined]) {
           const whole: Behaviour = { body: content, ...(headers === undefined ? undefined : { headers }) }
@@ -107,7 +107,7 @@ describe("D9: a download that breaks", () => {
         ["says not which part it is", "bytes */20", "\"v1\""]
       ] as const
     ) {
-      it.live(`D9: ${name}: takes no part that ${what}`, () =>
+      it.live(`D9: ${name}: refuses a part that ${what}`, () =>
         Effect.gen(function*() {
           const { client } = makeStore((request, index) =>
             index === 1
@@ -123,7 +123,7 @@ describe("D9: a download that breaks", () => {
         }))
     }
 
-    it.live(`D9: ${name}: of a file larger than a buffer continues within it`, () =>
+    it.live(`D9: ${name}: continues within a file that is larger than a buffer`, () =>
       Effect.gen(function*() {
         const large = "0123456789abcdef".repeat(200_000)
         const { client, requests } = makeStore((request, index) => ({
@@ -136,7 +136,7 @@ describe("D9: a download that breaks", () => {
       }))
   }
 
-  it.live("D9: goes on while the server gives the rest in parts, without a retry", () =>
+  it.live("D9: continues without a retry while the server sends the rest in parts", () =>
     Effect.gen(function*() {
       const size = 64 * 1024
       const large = "0123456789abcdef".repeat(16 * 1024)
@@ -154,7 +154,7 @@ describe("D9: a download that breaks", () => {
       assert.strictEqual(requests.length, large.length / size)
     }))
 
-  it.live("D9: asks for a fresh link where the old one expired meanwhile, and continues with that", () =>
+  it.live("D9: continues with a fresh link if the old one has expired meanwhile", () =>
     Effect.gen(function*() {
       const { client, requests } = makeStore((request, index) =>
         index === 2
@@ -169,7 +169,7 @@ describe("D9: a download that breaks", () => {
       ])
     }))
 
-  it.live("D9: is whole where it broke after its last byte", () =>
+  it.live("D9: is complete if it broke after its last byte", () =>
     Effect.gen(function*() {
       const { client } = makeStore((request, index) =>
         index === 1
@@ -179,7 +179,7 @@ describe("D9: a download that breaks", () => {
       assert.strictEqual(yield* ways.stream(optionsOn(client), sourceOf({ size: 20 })), content)
     }))
 
-  it.live("D9: begins again where the file is shorter by now", () =>
+  it.live("D9: begins again if the file has become shorter", () =>
     Effect.gen(function*() {
       const { client } = makeStore((request, index) =>
         index === 1
@@ -248,7 +248,7 @@ describe("D8: a signed link that has expired", () => {
       }))
   }
 
-  it.live("B3: is replaced where the client fails with every status that is not a success", () =>
+  it.live("B3: is replaced with a client that fails on every status that is not a success", () =>
     Effect.gen(function*() {
       const { client } = makeStore((request) => request.url.includes("/fresh") ? { body: content } : { status: 403 })
       const options = optionsOn(HttpClient.filterStatusOk(client))
@@ -259,7 +259,7 @@ describe("D8: a signed link that has expired", () => {
 describe("D5: a file that its server compresses", () => {
   const compressed = gzipSync(content.repeat(100))
   for (const [name, client] of [["fetch", FetchHttpClient.layer]] as const) {
-    it.live(`D5: is read through ${name} whatever size was announced`, () =>
+    it.live(`D5: is read through ${name} with any announced size`, () =>
       Effect.scoped(Effect.gen(function*() {
         const { baseUrl } = yield* serve((_, response) =>
           response.writeHead(200, { "content-encoding": "gzip", "content-length": compressed.length }).end(compressed)
@@ -273,7 +273,7 @@ describe("D5: a file that its server compresses", () => {
       })).pipe(Effect.provide(client)))
   }
 
-  it.live("D5: is asked for as a whole when it breaks, because a position in it is none in the file", () =>
+  it.live("D5: is requested as a whole when it breaks, because compressed positions are not positions in the file", () =>
     Effect.gen(function*() {
       const headers = { etag: "\"v1\"", "content-encoding": "br" }
       const { client, requests } = makeStore((_, index) => ({
@@ -286,7 +286,7 @@ describe("D5: a file that its server compresses", () => {
     }))
 })
 
-describe("a server that sends something else", () => {
+describe("a server that sends something other than the file", () => {
   const failing = (behaviour: Behaviour, source: Partial<Artifact.ArtifactSource> = {}) =>
     Effect.gen(function*() {
       const { client } = makeStore(() => behaviour)
@@ -306,7 +306,7 @@ describe("a server that sends something else", () => {
       }
     }))
 
-  it.live("a part that was not asked for, or no content at all, is no file", () =>
+  it.live("a part that was not requested, or no content, is not the file", () =>
     Effect.gen(function*() {
       const headers = { "content-range": "bytes 0-9/20" }
       assert.strictEqual((yield* failing({ status: 206, body: content.slice(0, 10), headers })).reason, "unavailable")
@@ -315,7 +315,7 @@ describe("a server that sends something else", () => {
       assert.strictEqual((yield* failing({ status: 416 })).status, 416)
     }))
 
-  it.live("a page of HTML is no file, unless the file is one", () =>
+  it.live("a page of HTML is not the file, unless the file is HTML", () =>
     Effect.gen(function*() {
       const page: Behaviour = {
         body: "<title>Sign in</title>",
@@ -333,7 +333,7 @@ describe("a server that sends something else", () => {
       assert.include(yield* ways.bytes(optionsOn(makeStore(() => mistaken).client), sourceOf({ size: 22 })), "Sign in")
     }))
 
-  it.live("an empty file is a file", () =>
+  it.live("an empty file is accepted", () =>
     Effect.gen(function*() {
       for (const read of Object.values(ways)) {
         assert.strictEqual(yield* read(optionsOn(makeStore(() => ({})).client), sourceOf()), "")
@@ -362,7 +362,7 @@ describe("links", () => {
       }
     }))
 
-  it.live("E4: what is neither an address nor a path is refused without a request, and so is one with a password", () =>
+  it.live("E4: a link that is neither an address nor a path, or has a password, is refused without a request", () =>
     Effect.gen(function*() {
       for (
         const url of [
@@ -464,7 +464,7 @@ describe("redirects of a download", () => {
     })
 
   for (const [name, client] of [["fetch", FetchHttpClient.layer], ["undici", NodeHttp.layer()]] as const) {
-    it.live(`ten are followed through ${name}, to other hosts too, where the key is not sent`, () =>
+    it.live(`are followed ten times through ${name}, also to other hosts, which get no key`, () =>
       Effect.scoped(Effect.gen(function*() {
         const { keys, read, seen } = yield* reading((path, { other, own }) => {
           const count = Number(/^\/(\d+)/.exec(path)?.[1] ?? 0)
@@ -514,7 +514,7 @@ describe("redirects of a download", () => {
         ]
       ] as const
     ) {
-      it.live(`${what} through ${name} says so, and is not tried again`, () =>
+      it.live(`with ${what} through ${name} are an error that says so, and are not tried again`, () =>
         Effect.scoped(Effect.gen(function*() {
           const { read, seen } = yield* reading(behave)
           const error = artifactError(yield* Effect.flip(read))
@@ -526,7 +526,7 @@ describe("redirects of a download", () => {
     }
   }
 
-  it.live("a browser, which hides where they lead, is asked to follow them itself", () =>
+  it.live("are followed by a browser itself, which hides their target", () =>
     Effect.gen(function*() {
       const modes: Array<unknown> = []
       const browser = Layer.provide(
@@ -563,7 +563,7 @@ describe("E3: a file system that refuses", () => {
       ["ENOTDIR", "same name"]
     ] as const
   ) {
-    it.live(`E3: ${code} is said, with what to do`, () =>
+    it.live(`E3: with ${code} is an error that names it and says what to do`, () =>
       Effect.gen(function*() {
         const failure = Effect.fail(PlatformError.systemError({
           _tag: "Unknown",
@@ -592,7 +592,7 @@ describe("E3: a file system that refuses", () => {
   }
 })
 
-describe("what is in the way of a file", () => {
+describe("an existing entry at the path of a download", () => {
   const writing = (options: Artifact.Options, directory: string) =>
     Effect.flip(Artifact.toFile(options, sourceOf(), { directory }))
 
@@ -623,7 +623,7 @@ describe("what is in the way of a file", () => {
       }
     })).pipe(Effect.provide(NodeFileSystem.layer)))
 
-  it.live("a file is replaced, and so is a link, but not what the link leads to", () =>
+  it.live("a file is replaced, and so is a link, but not the target of the link", () =>
     Effect.scoped(Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem
       const directory = yield* fs.makeTempDirectoryScoped()
@@ -642,7 +642,7 @@ describe("what is in the way of a file", () => {
       }
     })).pipe(Effect.provide(NodeFileSystem.layer)))
 
-  it.live("a folder that is missing on a read-only file system says so, though Node says that it does not exist", () =>
+  it.live("a missing folder on a read-only file system is reported as read-only, though Node reports ENOENT", () =>
     Effect.gen(function*() {
       const made: Array<unknown> = []
       const failing = (code: string, path: string) =>
@@ -677,9 +677,9 @@ describe("what is in the way of a file", () => {
     }))
 })
 
-describe("an announced size that is none", () => {
+describe("an invalid announced size", () => {
   for (const size of [-1, 1.5, NaN, Infinity, 2 ** 60, "3" as never, null as never]) {
-    it.live(`${String(size)} counts as not announced`, () =>
+    it.live(`of ${String(size)} counts as not announced`, () =>
       Effect.gen(function*() {
         for (const read of Object.values(ways)) {
           const options = optionsOn(makeStore(() => ({ body: content, headers: { "content-length": "20" } })).client, 0)

@@ -62,7 +62,7 @@ for (const [name, client] of [["fetch", FetchHttpClient.layer], ["undici", Layer
     for (const [what, file] of Object.entries(files)) {
       for (const isRead of [true, false]) {
         const rest = isRead ? "read" : "left"
-        it.live(`refuses a create with ${what}, whose rest is ${rest}, with its status`, () =>
+        it.live(`fails a create with ${what}, whose rest is ${rest}, with the error of its status`, () =>
           Effect.gen(function*() {
             const { baseUrl, uploads } = yield* answeringEarly(
               isRead ? "402 Payment Required" : "413 Too Large",
@@ -76,7 +76,7 @@ for (const [name, client] of [["fetch", FetchHttpClient.layer], ["undici", Layer
             assert.deepStrictEqual(uploads, ["POST /v1/run"])
           }).pipe(Effect.scoped, Effect.provide(client)))
 
-        it.live(`refuses an upload to Tela of ${what}, whose rest is ${rest}, with its status`, () =>
+        it.live(`fails an upload to Tela of ${what}, whose rest is ${rest}, with the error of its status`, () =>
           Effect.gen(function*() {
             const status = isRead ? 403 : 413
             const { baseUrl, uploads } = yield* answeringEarly(`${status} Refused`, isRead)

@@ -146,7 +146,7 @@ describe("B8: a file that cannot be read, in a create", () => {
     })))
 })
 
-describe("E8: what is taken for a file", () => {
+describe("E8: values of the type of a file", () => {
   const on = <A, E>(use: Effect.Effect<A, E, Spine.SpineClient | Tela.TelaClient>) =>
     Effect.scoped(Effect.gen(function*() {
       const { baseUrl, received } = yield* provider
@@ -228,7 +228,7 @@ describe("E8: what is taken for a file", () => {
     }))
 })
 
-describe("E1: variables that JSON would not carry", () => {
+describe("E1: variables that JSON cannot represent", () => {
   const file = () => Tela.file(bytes("scan"), { name: "scan.txt" })
   const sent = (variables: unknown) =>
     Effect.scoped(Effect.gen(function*() {
@@ -315,7 +315,7 @@ describe("E1: variables that JSON would not carry", () => {
       ["an object that doubles 30 times", { a: shared }, undefined]
     ] as const
   ) {
-    it.live(`E1: ${what} is refused with its place, and nothing is sent`, () =>
+    it.live(`E1: ${what} is refused with its path, and nothing is sent`, () =>
       Effect.gen(function*() {
         const { error, received } = yield* sent({ fine: file(), ...variables })
         const { parameter: found } = refusal(error)
@@ -368,7 +368,7 @@ describe("C4: deep variables", () => {
 })
 
 describe("C8: the brand of a file", () => {
-  it.live("C8: cannot come from JSON, and is the same for every copy of the package", () =>
+  it.live("C8: cannot come from JSON, and is shared by every copy of the package", () =>
     Effect.scoped(Effect.gen(function*() {
       const { baseUrl, received } = yield* provider
       const brands = Reflect.ownKeys(Tela.file("https://x.example/")).filter((name) => typeof name === "symbol")
@@ -400,7 +400,7 @@ describe("E5: an upload that is refused", () => {
     })
   const refusedWith = (...given: Parameters<typeof answered>) => Effect.map(answered(...given), fileError)
 
-  it.live("E5: its message says to try again where isRetryable is true, and only there", () =>
+  it.live("E5: advises in its message to try again only if isRetryable is true", () =>
     Effect.gen(function*() {
       for (
         const status of [400, 401, 402, 403, 404, 405, 408, 409, 410, 411, 413, 415, 425, 429, 500, 501, 502, 503, 504]

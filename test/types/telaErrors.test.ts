@@ -30,7 +30,7 @@ const calls: ReadonlyArray<readonly [call: string, ...named: ReadonlyArray<strin
   ["tela.canvas.make({ id: \"x\", output: { type: \"object\" } })", "'string' is not assignable"]
 ]
 
-it("F3: the compiler names the property that is wrong or missing, and nothing about iterators", async () => {
+it("F3: a compiler error names the property that is wrong or missing, and no iterators", async () => {
   const lines = calls.map(([call]) =>
     `export const _ = Effect.gen(function*() { return yield* Effect.succeed(${call}) })`
   )

@@ -23,7 +23,7 @@ declare class Store {
 const compiled = (_use: (canvas: Tela.Canvas<Letter, Invoice>, tela: Tela.Service) => void): void => {}
 
 describe("types of Tela executions", () => {
-  it("F1: the result is unknown unless skipResultValidation surely is false", () =>
+  it("F1: the result is unknown unless skipResultValidation is certainly false", () =>
     compiled((canvas, tela) => {
       const letter: Letter = { topic: "the sea" }
       const flag = {} as boolean
@@ -53,7 +53,7 @@ describe("types of Tela executions", () => {
       >()
     }))
 
-  it("F2: optional parameters are passed on, interfaces are variables, and a mode may be known only when it runs", () =>
+  it("F2: optional parameters, interfaces as variables, and a mode that is known only at run time compile", () =>
     compiled((canvas, tela) => {
       const letter: Letter = { topic: "the sea" }
       const untyped = tela.canvas.make({ id: "x" })
@@ -155,7 +155,7 @@ describe("types of Tela executions", () => {
       void canvas.execute(letter, { webhookUrl: "https://example.com" })
     }))
 
-  it("a canvas or an application of which only the running program knows is made and looked up", () =>
+  it("a target that is a canvas or an application at run time compiles", () =>
     compiled((_, tela) => {
       const which = {} as { readonly id: string } | { readonly applicationId: string }
       expectTypeOf(tela.canvas.make(which)).toEqualTypeOf<Tela.Canvas | Tela.Workstation>()
@@ -169,7 +169,7 @@ describe("types of Tela executions", () => {
       void tela.canvas.make({ id: "x", applicationId: "y" })
     }))
 
-  it("arrays, functions and dates are no variables", () =>
+  it("arrays, functions and dates are not accepted as variables", () =>
     compiled((_, tela) => {
       const canvas = tela.canvas.make({ id: "x" })
       class Model {

@@ -111,7 +111,7 @@ describe("webhooks and polls, end to end", () => {
       }))
   }
 
-  it.effect("the end that overtakes the start is the end", () =>
+  it.effect("an end that overtakes the start ends the wait", () =>
     Effect.gen(function*() {
       const w = yield* world({
         spine: {
@@ -153,7 +153,7 @@ describe("webhooks and polls, end to end", () => {
       assert.deepStrictEqual(w.arrivals.filter(({ path }) => path === "/tela").map(({ at }) => at), [150_000, 151_000])
     }))
 
-  it.effect("a receiver that is down for a while is told again", () =>
+  it.effect("a receiver that is down for a while gets the webhook again", () =>
     Effect.gen(function*() {
       const w = yield* world({ spine: { script }, receiver: (index) => [204, 503, 0, undefined][index] })
       const { ended } = yield* waitSpine(w)
@@ -175,7 +175,7 @@ describe("webhooks and polls, end to end", () => {
       assert.strictEqual(yield* execution.status, "failed")
     }))
 
-  it.effect("W5: a partial run that nobody tells of is found by polling, and at once if somebody does", () =>
+  it.effect("W5: a partial run without a webhook is found by polling, and with one at once", () =>
     Effect.gen(function*() {
       const partial = { timeline: Timeline.make({ duration: "90 seconds", outcome: "partial" }) }
       for (const [partialWebhooks, expected] of [[false, 120_000], [true, 90_000]] as const) {
@@ -188,14 +188,14 @@ describe("webhooks and polls, end to end", () => {
       }
     }))
 
-  it.effect("W3: a nested webhook is as good as a flat one", () =>
+  it.effect("W3: a nested webhook works like a flat one", () =>
     Effect.gen(function*() {
       const w = yield* world({ spine: { script, nestedWebhooks: true } })
       const { ended } = yield* waitSpine(w)
       assert.strictEqual((yield* ended).at, 150_000)
     }))
 
-  it.effect("a webhook ahead of what polls can see makes them hurry, and no loop", () =>
+  it.effect("a webhook ahead of the polls shortens their pauses, without a hot loop", () =>
     Effect.gen(function*() {
       const timeline = Timeline.make({
         duration: "65 seconds",
@@ -207,7 +207,7 @@ describe("webhooks and polls, end to end", () => {
       assert.deepStrictEqual(yield* polls(w.spineEmulator), [0, 60_000, 65_000, 66_000, 68_000, 72_000])
     }))
 
-  it.effect("a hundred waits share a hub, and each hears only of its own run", () =>
+  it.effect("a hundred waits share a hub, and each gets only the webhooks of its run", () =>
     Effect.gen(function*() {
       const count = 100
       let made = 0
@@ -228,7 +228,7 @@ describe("webhooks and polls, end to end", () => {
       })
     }))
 
-  it.effect("waits that come and go leave the others theirs, and one that comes after the end has it at once", () =>
+  it.effect("waits that end early do not affect others, and a wait that starts after the end returns at once", () =>
     Effect.gen(function*() {
       const w = yield* world({ spine: { script } })
       const { ended, run_id } = yield* waitSpine(w)
@@ -256,7 +256,7 @@ describe("webhooks and polls, end to end", () => {
       assert.deepStrictEqual([outcome(exit), Math.round(at)], ["RunTimeoutError", 300_000])
     }))
 
-  it.effect("a webhook that arrives while a poll fails is not forgotten", () =>
+  it.effect("a webhook that arrives while a poll fails still wakes the wait", () =>
     Effect.gen(function*() {
       const w = yield* world({ spine: { script } })
       const { ended } = yield* waitSpine(w)
@@ -268,7 +268,7 @@ describe("webhooks and polls, end to end", () => {
       assert.isBelow(at, 160_000)
     }))
 
-  it.effect("onEvent is told of the test event, which wakes nobody", () =>
+  it.effect("onEvent gets the test event, which wakes no wait", () =>
     Effect.gen(function*() {
       const w = yield* world({ spine: { script } })
       const { ended } = yield* waitSpine(w)
@@ -280,7 +280,7 @@ describe("webhooks and polls, end to end", () => {
       assert.deepStrictEqual(yield* polls(w.spineEmulator), [...minutes(0, 1, 2), 150_000])
     }))
 
-  it.effect("an output that does not fit its schema is told at once, as it would be by a poll", () =>
+  it.effect("an output that does not fit its schema fails the wait at once, as after a poll", () =>
     Effect.gen(function*() {
       const w = yield* world({ tela: { script: { ...script, output: { total: "x" } } } })
       const canvas = w.tela.canvas.make({
@@ -299,7 +299,7 @@ describe("webhooks and polls, end to end", () => {
       assert.deepStrictEqual([outcome(exit), at], ["InvalidOutputError", 150_000])
     }))
 
-  it.effect("the task of a Tela application is followed, too", () =>
+  it.effect("a wait for the task of a Tela application is woken too", () =>
     Effect.gen(function*() {
       const w = yield* world({ tela: { script: { ...script, output: "done" } } })
       const task = yield* w.tela.canvas.make({ applicationId }).execute({}, {
@@ -314,7 +314,7 @@ describe("webhooks and polls, end to end", () => {
       assert.strictEqual(at, 150_000)
     }))
 
-  it.effect("what a webhook says is what its body said", () =>
+  it.effect("an event has the content of its webhook's body", () =>
     Effect.gen(function*() {
       const w = yield* world({ spine: { script } })
       const { ended, run_id } = yield* waitSpine(w)

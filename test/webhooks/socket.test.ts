@@ -84,7 +84,7 @@ describe("webhooks on sockets", () => {
       assert.deepStrictEqual(w.events, ["run.started", "run.completed"])
     }))
 
-  it.live("that are lost or refused cost only delay", () =>
+  it.live("that are lost or refused only delay the end of a wait", () =>
     Effect.gen(function*() {
       const w = yield* setup
       const wait = Effect.fnUntraced(function*() {

@@ -94,7 +94,7 @@ const look = (shape: Shape, depth: number): unknown => {
   }
 }
 
-it("sees in an Effect Schema what its JSON Schema says, as far as a canvas is compared by it", () => {
+it("compares an Effect Schema like its JSON Schema", () => {
   for (const [name, schema] of Object.entries(schemas)) {
     const { definitions, schema: root } = Schema.toJsonSchemaDocument(schema)
     assert.deepStrictEqual(
@@ -130,14 +130,14 @@ describe("a plain object of schemas", () => {
       assert.deepStrictEqual(yield* AnySchema.decode({ total: z.number() })({ total: 3, more: true }), { total: 3 })
     }))
 
-  it.effect("keeps a field that came as undefined, and adds none that did not come", () =>
+  it.effect("keeps a field that is undefined, and adds no absent field", () =>
     Effect.gen(function*() {
       const fields = { note: z.string().optional() }
       assert.deepStrictEqual(yield* AnySchema.encode(fields)({}), {})
       assert.deepStrictEqual(yield* AnySchema.encode(fields)({ note: undefined }), { note: undefined })
     }))
 
-  it.effect("says of every field what does not fit", () =>
+  it.effect("reports every field that does not fit", () =>
     Effect.gen(function*() {
       const { issue } = yield* outcome(AnySchema.decode(mixed)({ date: 5, total: "3", note: 7 })) as Effect.Effect<
         { readonly issue: string }
@@ -148,7 +148,7 @@ describe("a plain object of schemas", () => {
       }
     }))
 
-  it("has a shape with its fields, of which those that may be undefined are not required", () => {
+  it("has a shape with its fields, where those that may be undefined are not required", () => {
     const { properties, types } = shapeOf({ ...mixed, when: z.date() }, "output")
     assert.deepStrictEqual(types, ["object"])
     assert.deepStrictEqual(
@@ -162,7 +162,7 @@ describe("a plain object of schemas", () => {
     )
   })
 
-  it("reads a field whose schema has definitions of its own, and leaves one open that has no JSON Schema", () => {
+  it("reads a field whose schema has definitions, and accepts any value for one without a JSON Schema", () => {
     const tree: z.ZodType = z.lazy(() => z.object({ children: z.array(tree) }))
     const unknown = { "~standard": { version: 1, vendor: "own", validate: (value: unknown) => ({ value }) } } as const
     const { properties } = shapeOf({ tree: z.object({ tree }), unknown }, "input")
@@ -173,7 +173,7 @@ describe("a plain object of schemas", () => {
   })
 })
 
-it("says what was given instead of a schema", () => {
+it("a value that is not a schema is refused with its description", () => {
   const throwing = Object.defineProperty({}, "field", { enumerable: true, get: () => assert.fail("read") }) as unknown
   const faults: ReadonlyArray<readonly [unknown, string | undefined]> = [
     [{ total: Schema.Number, note: z.string() }, undefined],

@@ -55,7 +55,7 @@ describe("A1, A2, A3: the end of an answer", () => {
           ["a stream whose last blank line is missing", chunks.trimEnd(), "close", row.closed]
         ] as const
       ) {
-        it.effect(`${title}: ${how} is ${expected}, wherever it is cut`, () =>
+        it.effect(`${title}: ${how} is ${expected}, cut at any place`, () =>
           Effect.gen(function*() {
             for (const size of [1, 7, 10_000]) {
               const stream = yield* streamed(cut(body, size), { end, output: Schema.String })
@@ -115,7 +115,7 @@ describe("A1, A2, A3: the end of an answer", () => {
       }
     }))
 
-  it.effect("a reason that ends the stream is not undone by chunks that come after it", () =>
+  it.effect("a reason that ends the stream is not undone by later chunks", () =>
     Effect.gen(function*() {
       for (const later of ["", "usage"]) {
         const body = chunk("Hello", "stop") + chunk("", later) + event({ choices: [], usage: { total_tokens: 5 } })

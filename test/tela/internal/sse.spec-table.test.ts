@@ -255,7 +255,7 @@ describe("the event stream format", () => {
     })
   }
 
-  it("a line of a megabyte, at once and in pieces", () => {
+  it("reads a line of a megabyte, at once and in pieces", () => {
     const text = "abcdefghij".repeat(100_000)
     const whole = encoder.encode(`data: ${text}\n\n`)
     const pieces = Array.from(
@@ -269,7 +269,7 @@ describe("the event stream format", () => {
     }
   })
 
-  it("ten thousand events at once, and each in chunks of its own", () => {
+  it("reads ten thousand events at once, and each in separate chunks", () => {
     const texts = Array.from({ length: 10_000 }, (_, index) => `event: e${index % 7}\r\ndata: ${index}\r\n\r\n`)
     const expected = texts.map((_, index) => message(String(index), `e${index % 7}`))
     assert.deepStrictEqual(parse([encoder.encode(texts.join(""))]).events, expected)
@@ -319,7 +319,7 @@ describe("eventsource-parser", () => {
   // Fewer for the mutation tester, which runs this for each mutant
   const streams = process.env["MUTATION_TESTS"] === undefined ? 2000 : 100
 
-  it(`finds the same events in ${streams} streams, wherever they are cut`, () => {
+  it(`finds the same events in ${streams} streams, cut at any place`, () => {
     let events = 0
     for (let seed = 1; seed <= streams; seed++) {
       const draw = Random.make(seed)

@@ -76,7 +76,7 @@ const cases: ReadonlyArray<readonly [string, string, ReadonlyArray<Event>]> = [
 
 describe("server-sent events", () => {
   for (const [name, text, expected] of cases) {
-    it(`${name}, cut anywhere`, () => {
+    it(`are the same wherever the stream is cut: ${name}`, () => {
       const whole = bytes(text)
       for (let cut = 0; cut <= whole.length; cut++) {
         assert.deepStrictEqual(parse([whole.subarray(0, cut), whole.subarray(cut)]).fed, expected, `cut at ${cut}`)
@@ -85,14 +85,14 @@ describe("server-sent events", () => {
     })
   }
 
-  it("a name without data is an event if the caller says so", () => {
+  it("a name without data is an event if the caller accepts that", () => {
     const text = "event: error\n\nevent: x\n\ndata: a\n\nevent: error\n: b\n\nevent: error"
     const isWhole = (event: string) => event === "error"
     const error = { event: "error", data: "" }
     assert.deepStrictEqual(parse([bytes(text)], { isWhole }), { fed: [error, message("a"), error], rest: [error] })
   })
 
-  it("what an end leaves unfinished is handed over apart", () => {
+  it("an unfinished event at the end is returned separately", () => {
     assert.deepStrictEqual(parse([bytes("data: a\n\ndata: b")]), { fed: [message("a")], rest: [message("b")] })
     assert.deepStrictEqual(parse([bytes("data: a\n\ndata: b\n")]), { fed: [message("a")], rest: [message("b")] })
     assert.deepStrictEqual(parse([bytes("data: a\n\n: comment")]), { fed: [message("a")], rest: [] })
@@ -141,7 +141,7 @@ describe("server-sent events", () => {
     assert.strictEqual(fed[0]!.data.length, 10_000_000)
   })
 
-  it("an event without data counts only where its name is said to be whole", () => {
+  it("an event without data counts only if its name is complete", () => {
     const text = bytes("event: x\n\nevent: y\n\ndata: a\n\n")
     for (const options of [undefined, {}, { isWhole: () => false }]) {
       assert.deepStrictEqual(parse([text], options).fed, [message("a")])
@@ -152,7 +152,7 @@ describe("server-sent events", () => {
     ])
   })
 
-  it("what is to be cleaned is cleaned wherever it stands, and however it is cut", () => {
+  it("secrets are removed at any place, however the stream is cut", () => {
     const secret = "key-0123456789"
     const clean = (text: string) => text.replaceAll(secret, "<redacted>")
     const whole = bytes(
@@ -173,7 +173,7 @@ describe("server-sent events", () => {
     }
   })
 
-  it("events of one line that arrive together are cleaned together, which is faster", () => {
+  it("events of one line that arrive together are searched for secrets together, which is faster", () => {
     let cleaned = 0
     const clean = (text: string) => {
       cleaned++
@@ -185,7 +185,7 @@ describe("server-sent events", () => {
     assert.strictEqual(cleaned, 2)
   })
 
-  it("what has not ended counts, in one piece or in many, until it ends", () => {
+  it("an event that has not ended counts towards the limit, in one piece or in many", () => {
     for (
       const [text, isTooLong] of [
         ["data: 12345", true],

@@ -104,7 +104,7 @@ describe("execute with stream: true", () => {
       }
     }).pipe(Effect.provide(live())))
 
-  it.effect("rawResult has the chunks unchanged, and needs no valid output", () =>
+  it.effect("rawResult emits the chunks unchanged, and needs no valid output", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       yield* emulator.script({ stream: { pieces: ["no ", "JSON", { event: "usage", data: { tokens: 1 } }] } })
@@ -116,7 +116,7 @@ describe("execute with stream: true", () => {
       assert.strictEqual(yield* execution.status, "succeeded")
     }).pipe(Effect.provide(live())))
 
-  it.effect("is failed when its output does not fit, when it breaks, and when its consumer has had enough", () =>
+  it.effect("has the status failed when its output does not fit, when it breaks, and when its consumer leaves", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       const canvas = tela.canvas.make({ id: canvasId, output: Invoice })
@@ -143,7 +143,7 @@ describe("execute with stream: true", () => {
       assert.strictEqual(yield* whole.status, "succeeded")
     }).pipe(Effect.provide(live())))
 
-  it.effect("F11: cancel ends the consumer with a StreamInterruptedError that has what had arrived", () =>
+  it.effect("F11: cancel fails the consumer with a StreamInterruptedError that has the received parts", () =>
     Effect.gen(function*() {
       const { emulator, execution } = yield* start()
       const reader = yield* Effect.forkChild(Effect.exit(Stream.runDrain(execution.result)))
@@ -178,7 +178,7 @@ describe("execute with stream: true", () => {
     }
   }
 
-  it.effect("F11: one that is cancelled before it starts is never sent", () =>
+  it.effect("F11: a stream that is cancelled before it starts is never sent", () =>
     Effect.gen(function*() {
       const { emulator, execution } = yield* start()
       yield* execution.cancel
@@ -197,7 +197,7 @@ describe("execute with stream: true", () => {
       assert.strictEqual(yield* execution.status, "succeeded")
     }).pipe(Effect.provide(live())))
 
-  it.effect("canvas.stream is cold: each run is an execution of its own", () =>
+  it.effect("canvas.stream is cold: each run is a separate execution", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       const stream = tela.canvas.make({ id: canvasId }).stream({})
