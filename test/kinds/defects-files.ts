@@ -5,7 +5,7 @@
 import { assert } from "@effect/vitest"
 import { Effect, Result, Stream } from "effect"
 import { FileInput, RunError, type Tela } from "canvas-runs"
-import * as FileName from "../../src/internal/fileName.ts"
+import * as FileName from "../../src/internal/files/fileName.ts"
 import { isUnreadableBlob } from "../../src/internal/http/causes.ts"
 import * as Transfer from "../../src/internal/http/transfer.ts"
 import * as Variables from "../../src/tela/internal/variables.ts"
@@ -16,7 +16,7 @@ import { answering, json } from "../support/http.ts"
 const variables = "src/tela/internal/variables.ts"
 const causes = "src/internal/http/causes.ts"
 const fileInput = "src/FileInput.ts"
-const fileName = "src/internal/fileName.ts"
+const fileName = "src/internal/files/fileName.ts"
 
 /** The variables are refused at that place, and nothing is sent. */
 const refusedAt = (make: () => unknown, parameter: string) => () =>
@@ -150,7 +150,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "files: a stream that dies is a file that cannot be read",
     mutant: {
-      file: fileInput,
+      file: "src/internal/files/uploadFile.ts",
       find: "Cause.hasInterruptsOnly(cause)\n",
       replace: "true\n"
     },
@@ -181,8 +181,8 @@ export const places: ReadonlyArray<Place> = [
     name: "files: a property that throws is a file that cannot be read",
     mutant: {
       file: fileInput,
-      find: "Effect.try({\n      try: () => describe(input),",
-      replace: "((options) => Effect.sync(() => (void options, describe(input))))({"
+      find: "Effect.try({\n      try: () => Content.read(input),",
+      replace: "((options) => Effect.sync(() => (void options, Content.read(input))))({"
     },
     inputs: {
       "a getter": unreadable(() => ({

@@ -7,7 +7,7 @@ import { Effect, Result, Schedule, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { runInNewContext } from "node:vm"
 import { Artifact, FileInput, RunError, Spine, Tela } from "canvas-runs"
-import * as FileName from "../../src/internal/fileName.ts"
+import * as FileName from "../../src/internal/files/fileName.ts"
 import * as Multipart from "../../src/spine/internal/multipart.ts"
 import * as Transfer from "../../src/internal/http/transfer.ts"
 import { type Behaviour, makeStore, optionsOn, part, type Received, sourceOf } from "../support/fileStore.ts"
@@ -21,8 +21,10 @@ const download = "src/internal/download/download.ts"
 const open = "src/internal/download/open.ts"
 const links = "src/internal/download/link.ts"
 const transfer = "src/internal/http/transfer.ts"
-const fileName = "src/internal/fileName.ts"
+const fileName = "src/internal/files/fileName.ts"
 const fileInput = "src/FileInput.ts"
+const contentFile = "src/internal/files/content.ts"
+const uploadFile = "src/internal/files/uploadFile.ts"
 const binary = "src/internal/binary.ts"
 const telaFile = "src/tela/internal/files.ts"
 const telaUpload = "src/tela/internal/uploads.ts"
@@ -604,7 +606,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "files: a content type is one",
-    mutant: { file: fileInput, find: "contentType !== undefined && !mediaType.test(contentType)", replace: "false" },
+    mutant: {
+      file: fileInput,
+      find: "contentType !== undefined && !MediaType.isMediaType(contentType)",
+      replace: "false"
+    },
     inputs: {
       "a header": refused(() =>
         create([{ data: bytes("x"), filename: "a.txt", contentType: "text/plain\r\nX-Evil: 1" }])
@@ -634,7 +640,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "files: a stream is not longer than it says",
     mutant: {
-      file: fileInput,
+      file: uploadFile,
       find: "seen > size ? Effect.fail(wrong()) : Effect.succeed(bytes)",
       replace: "Effect.succeed(bytes)"
     },
@@ -668,7 +674,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "files: a stream is not shorter than it says",
-    mutant: { file: fileInput, find: "seen === size ? Stream.empty : Stream.fail(wrong())", replace: "Stream.empty" },
+    mutant: { file: uploadFile, find: "seen === size ? Stream.empty : Stream.fail(wrong())", replace: "Stream.empty" },
     inputs: {
       "by one byte": unreadable({ data: Stream.make(bytes("ab")), size: 3, filename: "a" }, "size"),
       "by all": unreadable({ data: new Blob([]).stream(), size: 3, filename: "a" }, "size")
@@ -676,7 +682,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "files: a chunk is bytes",
-    mutant: { file: fileInput, find: "if (!Binary.isBytes(chunk))", replace: "if (false)" },
+    mutant: { file: uploadFile, find: "if (!Binary.isBytes(chunk))", replace: "if (false)" },
     inputs: {
       "a number": unreadable({ data: Stream.make(1), size: 1, filename: "a" }, "read"),
       "a list of numbers": unreadable({ data: Stream.make([1, 2]), size: 2, filename: "a" }, "read")
@@ -686,7 +692,7 @@ export const places: ReadonlyArray<Place> = [
     name: "files: the beginning is read before the request is sent",
     mutant: {
       file: "src/spine/internal/multipart.ts",
-      find: "Effect.map(FileInput.begin(part.file, idleTimeout), (file) => ({ ...part, file }))",
+      find: "Effect.map(UploadFile.begin(part.file, idleTimeout), (file) => ({ ...part, file }))",
       replace: "Effect.succeed(part)"
     },
     inputs: {
@@ -730,7 +736,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "files: a Blob of another realm is read, and not taken for text",
     mutant: {
-      file: fileInput,
+      file: contentFile,
       find: "data: data instanceof Blob ? data : fromReadable(() => (data as Blob).stream()),",
       replace: "data: data as Blob,"
     },
@@ -754,7 +760,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "files: a format that the provider does not document is refused",
     mutant: {
-      file: "src/internal/fileLimits.ts",
+      file: "src/internal/files/fileLimits.ts",
       find: "!limits.types.test(type) && !limits.extensions.has(extension) && !(isUntyped && extension === \"\")",
       replace: "false"
     },
@@ -765,7 +771,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "files: an extension that the provider does not document is refused where the type is not known",
-    mutant: { file: "src/internal/fileLimits.ts", find: "isUntyped && extension === \"\"", replace: "isUntyped" },
+    mutant: { file: "src/internal/files/fileLimits.ts", find: "isUntyped && extension === \"\"", replace: "isUntyped" },
     inputs: {
       "a library for Spine": refused(() => create([{ data: new Uint8Array([0]), filename: "a.DLL" }])),
       "a stream for Tela": refused(() =>
@@ -775,7 +781,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "files: a size that the provider does not document is refused",
-    mutant: { file: "src/internal/fileLimits.ts", find: "size > limits.maxBytes", replace: "false" },
+    mutant: { file: "src/internal/files/fileLimits.ts", find: "size > limits.maxBytes", replace: "false" },
     inputs: {
       "one byte too many": refused(() =>
         execute({ a: Tela.file({ data: Stream.make(new Uint8Array(1)), size: 5 * 1024 ** 4 + 1, filename: "a.pdf" }) })
@@ -819,7 +825,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "uploads: a web stream that never finishes its cancellation is left alone",
     mutant: {
-      file: fileInput,
+      file: contentFile,
       find: "cancel: () => void reader.cancel().catch(constVoid)",
       replace: "cancel: () => reader.cancel()"
     },

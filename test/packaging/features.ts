@@ -15,12 +15,12 @@ const features: ReadonlyArray<Feature> = [
   { name: "modules of Effect that the program did not have", modules: /^node_modules\/effect\/|^effect\// },
   {
     name: "downloads: ranges, fresh links, safe names, directories",
-    modules: /Artifact|internal\/download|internal\/fileName|transfer$/
+    modules: /Artifact|internal\/download|internal\/files\/fileName|transfer$/
   },
   {
     name: "uploads: files of any shape, checked and streamed",
     modules:
-      /FileInput|fileLimits|binary|payload|multipart|upload$|tela\/internal\/(?:files|uploads|variables)|TelaFile/
+      /FileInput|internal\/files\/(?!fileName)|binary|payload|multipart|upload$|tela\/internal\/(?:files|uploads|variables)|TelaFile/
   },
   {
     name: "streaming executions: SSE, chunks, deltas, validated end",

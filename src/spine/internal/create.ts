@@ -5,11 +5,12 @@ import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
 import * as FileInput from "../../FileInput.ts"
+import * as UploadFile from "../../internal/files/uploadFile.ts"
 import * as Binary from "../../internal/binary.ts"
 import * as Create from "../../internal/http/create.ts"
 import { quote } from "../../internal/describe.ts"
 import * as FetchPlatform from "../../internal/http/fetchPlatform.ts"
-import * as FileLimits from "../../internal/fileLimits.ts"
+import * as FileLimits from "../../internal/files/fileLimits.ts"
 import type * as Http from "../../internal/http/call.ts"
 import * as Multipart from "./multipart.ts"
 import * as Options from "../../internal/options.ts"
@@ -125,7 +126,7 @@ const send = (
     const body = yield* Multipart.body(yield* Multipart.begin(parts, uploadIdleTimeout), reading)
     // A file that fails in the middle of its form. The client fails with an error of its own, by which a Blob can be told
     const fileErrorOf = (error: { readonly cause?: unknown }): FileInputError | undefined =>
-      reading.error ?? (Causes.isUnreadableBlob(error.cause) ? FileInput.readError("a Blob", error.cause) : undefined)
+      reading.error ?? (Causes.isUnreadableBlob(error.cause) ? UploadFile.readError("a Blob", error.cause) : undefined)
     const { requestId, value } = yield* Create.create(
       {
         retryCreates,
@@ -140,9 +141,9 @@ const send = (
           isUpload: true,
           onSilentFile: () => {
             const filename = reading.filename ?? "a file"
-            reading.error = FileInput.silentError(filename, uploadIdleTimeout)
+            reading.error = UploadFile.silentError(filename, uploadIdleTimeout)
             return `${filename} gave no bytes for ${Duration.format(uploadIdleTimeout)} (uploadIdleTimeout). ` +
-              FileInput.silentAdvice
+              UploadFile.silentAdvice
           },
           ...once
         })

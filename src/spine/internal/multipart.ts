@@ -4,14 +4,15 @@ import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
 import * as Stream from "effect/Stream"
 import type * as Scope from "effect/Scope"
-import * as FileInput from "../../FileInput.ts"
+import { fromReadable } from "../../internal/files/content.ts"
+import * as UploadFile from "../../internal/files/uploadFile.ts"
 import * as Binary from "../../internal/binary.ts"
 import type { FileInputError } from "../../RunError.ts"
 
 /** A part: a text field, or a file. */
 export type Part =
   | { readonly name: string; readonly value: string }
-  | { readonly name: string; readonly file: FileInput.UploadFile }
+  | { readonly name: string; readonly file: UploadFile.UploadFile }
 
 /** Reads the beginning of each file, so that one that cannot be read fails before a request is sent. */
 export const begin = (
@@ -23,7 +24,7 @@ export const begin = (
     (part): Effect.Effect<Part, FileInputError, Scope.Scope> =>
       "value" in part
         ? Effect.succeed(part)
-        : Effect.map(FileInput.begin(part.file, idleTimeout), (file) => ({ ...part, file }))
+        : Effect.map(UploadFile.begin(part.file, idleTimeout), (file) => ({ ...part, file }))
   )
 
 /** Bodies up to this size are sent as one piece, which every HTTP client can do. */
@@ -44,7 +45,7 @@ export interface Reading {
 export const body = (parts: ReadonlyArray<Part>, reading: Reading): Effect.Effect<HttpBody.HttpBody> =>
   Effect.map(boundary, (boundary) => {
     const contentType = `multipart/form-data; boundary=${boundary}`
-    const segments: Array<FileInput.UploadFile["data"]> = []
+    const segments: Array<UploadFile.UploadFile["data"]> = []
     const names = new Map<unknown, string>()
     let length = 0
     const text = (value: string) => {
@@ -97,12 +98,9 @@ const boundary = Effect.sync(() => {
   return `canvas-runs-${Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("")}`
 })
 
-const streamOf = (segment: FileInput.UploadFile["data"]): Stream.Stream<Uint8Array, FileInputError> =>
+const streamOf = (segment: UploadFile.UploadFile["data"]): Stream.Stream<Uint8Array, FileInputError> =>
   segment instanceof Uint8Array
     ? Stream.make(segment)
     : segment instanceof Blob
-    ? Stream.fromReadableStream({
-      evaluate: () => segment.stream(),
-      onError: (cause) => FileInput.readError("a Blob", cause)
-    })
+    ? Stream.mapError(fromReadable(() => segment.stream()), (cause) => UploadFile.readError("a Blob", cause))
     : segment

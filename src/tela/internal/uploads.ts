@@ -8,7 +8,7 @@ import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as FileInput from "../../FileInput.ts"
+import * as UploadFile from "../../internal/files/uploadFile.ts"
 import * as Body from "../../internal/http/body.ts"
 import type * as Http from "../../internal/http/call.ts"
 import * as Causes from "../../internal/http/causes.ts"
@@ -37,7 +37,7 @@ const decodeCreated = Schema.decodeUnknownEffect(Schema.Struct({ id: Id, uploadU
 export const upload = (
   { api, transfer }: Uploader,
   operation: string,
-  file: FileInput.UploadFile,
+  file: UploadFile.UploadFile,
   variable: string
 ): Effect.Effect<string, RequestError | FileInputError> =>
   Effect.gen(function*() {
@@ -60,7 +60,7 @@ export const withVariable = (error: FileInputError, variable: string): FileInput
 
 const put = (
   transfer: FileTransfer,
-  file: FileInput.UploadFile,
+  file: UploadFile.UploadFile,
   link: string,
   variable: string
 ): Effect.Effect<void, FileInputError> => {
@@ -102,7 +102,7 @@ const put = (
     })
   const silent = (awaited: Upload.Awaited) =>
     awaited === "file"
-      ? withVariable(FileInput.silentError(filename, uploadIdleTimeout), variable)
+      ? withVariable(UploadFile.silentError(filename, uploadIdleTimeout), variable)
       : failed(
         awaited === "server"
           ? `its server took no more of it for ${Duration.format(uploadIdleTimeout)} (uploadIdleTimeout)`

@@ -3,8 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Redacted } from "effect"
 import { HttpClient } from "effect/http"
 import { Spine } from "canvas-runs"
-import * as FileName from "../../src/internal/fileName.ts"
-import { makeStore } from "../support/fileStore.ts"
+import * as FileName from "../../../src/internal/files/fileName.ts"
+import { makeStore } from "../../support/fileStore.ts"
 
 describe("E2: names of files", () => {
   for (

@@ -1,7 +1,7 @@
 /** Limits of files that a provider documents, checked before anything is sent. */
 import * as Effect from "effect/Effect"
-import type { UploadFile } from "../FileInput.ts"
-import { badRequest, type BadRequestError } from "../RunError.ts"
+import type { UploadFile } from "./uploadFile.ts"
+import { badRequest, type BadRequestError } from "../../RunError.ts"
 
 export interface FileLimits {
   readonly provider: string
