@@ -120,7 +120,7 @@ describe("names and content types", () => {
 })
 
 describe("fromPath", () => {
-  it.effect("reads a file as it is sent, whatever its size", () =>
+  it.effect("reads a file of any size while it is sent", () =>
     Effect.scoped(Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem
       const path = `${yield* fs.makeTempDirectoryScoped()}/data.json`

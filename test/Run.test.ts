@@ -111,7 +111,7 @@ describe("the poll loop", () => {
       assert.strictEqual(Duration.toSeconds(second.remaining), 15 * 60 - 10)
     }))
 
-  it.effect("promise 1: takes any schedule, whatever its error and its services", () =>
+  it.effect("promise 1: accepts a schedule with any error and any services", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted(["running"])
       const schedule = Schedule.spaced("1 second").pipe(

@@ -132,7 +132,7 @@ describe("constructing an error never fails", () => {
   })
 
   for (const [Class, fields] of classes) {
-    it(`C1: ${Class.identifier} exists whatever a field holds, and is read back from JSON`, () => {
+    it(`C1: ${Class.identifier} can be constructed with any value in any field, and is read back from JSON`, () => {
       const json = Schema.toCodecJson(Class)
       const check = (fields: unknown, context: string) => {
         const error = new Class(fields)
@@ -155,7 +155,7 @@ describe("constructing an error never fails", () => {
     })
   }
 
-  it("C1: what fits is kept, and of a ref what names the run", () => {
+  it("C1: fields that fit are kept, and the id of a ref", () => {
     const odd = { ...request, status: NaN, requestId: 5, ref: { ...ref, createdAt: undefined, requestId: null } }
     const error = new RunError.ServerError(odd as never)
     assert.strictEqual(error.message, "m")

@@ -406,7 +406,7 @@ describe("webhooks and polling race", () => {
       assert.deepStrictEqual(yield* polls, [0, 5000, 10_000])
     }).pipe(Effect.provide(spineLayer)))
 
-  it.effect("promise 3: the deadline holds whatever webhooks do", () =>
+  it.effect("promise 3: the deadline holds with any webhooks", () =>
     Effect.gen(function*() {
       const { created, spine, webhooks } = yield* start(Infinity)
       const fiber = yield* Effect.forkChild(spine.runs.waitForCompletion(created, { timeout: "2 minutes" }))

@@ -334,7 +334,7 @@ describe("other answers of a provider", () => {
       }))
   }
 
-  it.live("an echo of the key in a body is not shown in an error, whatever the status", () =>
+  it.live("an echo of the key in a body is not shown in an error of any status", () =>
     Effect.gen(function*() {
       const { subjects } = yield* recorded
       for (const status of [...statuses, ...moreStatuses].filter((status) => status !== 204 && status !== 304)) {

@@ -63,7 +63,7 @@ describe("compressed responses", () => {
         assert.include(error.message, "no such run")
       }))
 
-    it.effect(`D4: a file in ${name} is decoded, whatever size is announced`, () =>
+    it.effect(`D4: a file in ${name} is decoded with any announced size`, () =>
       Effect.gen(function*() {
         const text = "a,b\n1,2\n".repeat(1000)
         const file = encode(text)

@@ -21,7 +21,7 @@ const transportCode = (error: HttpClientError.HttpClientError) =>
 const poll = Effect.map(spine.get(nowhere), (response) => response.status)
 
 describe("faults in memory", () => {
-  it.effect("hit the requests that match, after those that are spared, as often as they were told", () =>
+  it.effect("hit the matching requests, after the spared ones, as often as configured", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* emulator.fault(Fault.status(503).pipe(Fault.on("GET", "/v1/run/"), Fault.skip(1), Fault.times(2)))
@@ -29,14 +29,14 @@ describe("faults in memory", () => {
       assert.deepStrictEqual(yield* Effect.all([poll, poll, poll, poll]), [404, 503, 503, 404])
     }).pipe(emulated))
 
-  it.effect("are met one per request, in the order they were added", () =>
+  it.effect("apply one per request, in the order they were added", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* emulator.fault(Fault.status(500), Fault.status(502).pipe(Fault.times(2)))
       assert.deepStrictEqual(yield* Effect.all([poll, poll, poll, poll]), [500, 502, 502, 404])
     }).pipe(emulated))
 
-  it.effect("last for ever if told so, until they are cleared", () =>
+  it.effect("apply without end if configured so, until they are cleared", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* emulator.fault(Fault.status(500).pipe(Fault.times(Infinity)))
@@ -66,7 +66,7 @@ describe("faults in memory", () => {
       assert.strictEqual((yield* spine.get(nowhere)).headers["x-request-id"], "mine")
     }).pipe(emulated))
 
-  it.effect("L1: can say 429 with Retry-After", () =>
+  it.effect("L1: can answer 429 with Retry-After", () =>
     Effect.gen(function*() {
       yield* (yield* control).fault(Fault.status(429, { headers: { "retry-after": "20" } }))
       const response = yield* spine.get(nowhere)
@@ -91,7 +91,7 @@ describe("faults in memory", () => {
       )
     }).pipe(emulated))
 
-  it.effect("T3: can create a run and then say 500", () =>
+  it.effect("T3: can create a run and then answer 500", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* emulator.fault(Fault.handleThenStatus(500).pipe(Fault.on("POST")))
@@ -159,7 +159,7 @@ describe("faults in memory", () => {
 })
 
 describe("two emulators in one program", () => {
-  it.effect("do not share anything", () =>
+  it.effect("share no state", () =>
     Effect.gen(function*() {
       yield* spine.created()
       yield* Effect.gen(function*() {
@@ -182,7 +182,7 @@ describe("the web handler", () => {
     return form
   }
 
-  it("takes a run from its creation to its files, with nothing but web standards", async () => {
+  it("serves a run from its creation to its files, with only web standards", async () => {
     const { control, dispose, handler } = SpineEmulator.toWebHandler()
     const created = await (await handler(request("/v1/run", { method: "POST", body: form() }))).json()
     await Effect.runPromise(control.advance("1 hour"))
@@ -201,7 +201,7 @@ describe("the web handler", () => {
     await dispose()
   })
 
-  it("answers late what it has handled at once, if it is told to", async () => {
+  it("can delay the response to a request that it has handled at once", async () => {
     const { control, handler } = SpineEmulator.toWebHandler()
     await Effect.runPromise(control.fault(Fault.answerLate("1 hour")))
     const controller = new AbortController()
@@ -217,7 +217,7 @@ describe("the web handler", () => {
     assert.strictEqual((await handler(request("/v1/run", { method: "POST" }))).status, 400)
   })
 
-  it("rejects when the connection drops, and errs in the body when it drops there", async () => {
+  it("rejects when the connection drops, and fails in the body when it drops there", async () => {
     const { control, handler } = SpineEmulator.toWebHandler()
     await Effect.runPromise(control.fault(Fault.drop, Fault.dropInside(4)))
     const failure = await handler(request(nowhere)).then(() => assert.fail(), (error: unknown) => error)

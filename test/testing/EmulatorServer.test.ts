@@ -23,7 +23,7 @@ const create = (url: string) =>
   })
 
 describe("EmulatorServer", () => {
-  it.live("answers pages of other origins when it is asked to, and keeps their preflights to itself", () =>
+  it.live("answers pages of other origins if configured so, and records no preflights", () =>
     Effect.gen(function*() {
       const { baseUrl } = yield* SpineEmulatorServer.SpineEmulatorServer
       const asked = yield* preflight(`${baseUrl}/v1/run`)
@@ -41,7 +41,7 @@ describe("EmulatorServer", () => {
       assert.deepStrictEqual((yield* emulator.requests).map(({ method }) => method), ["POST"])
     }).pipe(Effect.provide(SpineEmulatorServer.layer({ cors: true }))))
 
-  it.live("says nothing to pages of other origins unless it is asked to", () =>
+  it.live("sends no CORS headers unless configured so", () =>
     Effect.gen(function*() {
       const { baseUrl } = yield* SpineEmulatorServer.SpineEmulatorServer
       for (const answer of [yield* preflight(`${baseUrl}/v1/run`), yield* create(`${baseUrl}/v1/run`)]) {

@@ -2,13 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Fault from "../../src/testing/Fault.ts"
 
 describe("Fault", () => {
-  it("happens once, to any request, unless told otherwise", () => {
+  it("happens once, to any request, by default", () => {
     const { method, path, skip, times } = Fault.status(503)
     assert.deepStrictEqual({ method, path, skip, times }, { method: undefined, path: undefined, skip: 0, times: 1 })
     assert.isTrue(Fault.matches(Fault.drop, { method: "PUT", path: "/anything" }))
   })
 
-  it("is meant for one method, a prefix of the path, or a pattern in it", () => {
+  it("can be limited to a method, and to a prefix of the path or a pattern in it", () => {
     const prefix = Fault.drop.pipe(Fault.on("get", "/v1/run/"))
     assert.isTrue(Fault.matches(prefix, { method: "GET", path: "/v1/run/1" }))
     assert.isFalse(Fault.matches(prefix, { method: "POST", path: "/v1/run/1" }))
@@ -26,7 +26,7 @@ describe("Fault", () => {
     assert.strictEqual(JSON.parse(JSON.stringify(fault)).action._tag, "Hang")
   })
 
-  it("sends text and bytes as they are, and everything else as JSON", () => {
+  it("sends text and bytes unchanged, and other values as JSON", () => {
     const bodies = [
       Fault.status(400, { body: "plain" }),
       Fault.status(400, { body: new Uint8Array([1]) }),

@@ -77,13 +77,13 @@ describe("OfficeFiles", () => {
       assert.strictEqual([...parts.keys()].filter((path) => /slides\/slide\d+\.xml$/.test(path)).length, 4)
     }))
 
-  it("is written without waiting for anything, so that it can be made under the TestClock", () => {
+  it("is written synchronously, so that it can be made under the TestClock", () => {
     assert.isAbove(Effect.runSync(OfficeFiles.docx(content)).length, 500)
     assert.isAbove(Effect.runSync(OfficeFiles.xlsx(content)).length, 500)
     assert.isAbove(Effect.runSync(OfficeFiles.pptx(content)).length, 500)
   })
 
-  it("escapes what a web page says", () => {
+  it("escapes the text of a web page", () => {
     const page = new TextDecoder().decode(OfficeFiles.html(content))
     assert.isTrue(page.startsWith("<!doctype html>"))
     assert.include(page, "<h1>Fish &amp; &lt;Chips&gt; &quot;now&quot;</h1>")

@@ -16,7 +16,7 @@ const { emulated, file, other, prompt, raw, refusal } = spine
 const control = SpineEmulator.SpineEmulator
 
 describe("the emulator", () => {
-  it.effect("R10: answers 404 for a route that is not there", () =>
+  it.effect("R10: answers 404 for an unknown route", () =>
     Effect.gen(function*() {
       for (
         const path of [
@@ -35,7 +35,7 @@ describe("the emulator", () => {
       }
     }).pipe(emulated()))
 
-  it.effect("R10: answers 405 for a method that is not there", () =>
+  it.effect("R10: answers 405 for an unknown method", () =>
     Effect.gen(function*() {
       const http = yield* HttpClient.HttpClient
       assert.deepStrictEqual(yield* raw(spine.get("/v1/run")), refusal(405, "Method not allowed"))
@@ -85,13 +85,13 @@ describe("the emulator", () => {
       assert.deepStrictEqual(yield* emulator.requests, [])
     }).pipe(emulated()))
 
-  it.effect("makes the same ids again from the same seed", () =>
+  it.effect("generates the same ids from the same seed", () =>
     Effect.gen(function*() {
       const ids = Effect.map(spine.created(), (run) => run.run_id).pipe(emulated(), Random.withSeed("seed"))
       assert.strictEqual(yield* ids, yield* ids)
     }))
 
-  it.effect("plays a polled run of ninety minutes in no time, to the poll", () =>
+  it.effect("runs ninety minutes on the TestClock, with the exact number of polls", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* emulator.script({ timeline: Timeline.make({ duration: "90 minutes" }) })

@@ -93,7 +93,7 @@ describe("the emulator on a socket", () => {
       assert.strictEqual(requests[0]?.headers["x-api-key"], spine.key)
     }).pipe(served()))
 
-  it.live("refuses what it refuses in memory, in the same words", () =>
+  it.live("refuses the same requests as in memory, in the same words", () =>
     Effect.gen(function*() {
       const url = yield* baseUrl
       const answer = (path: string, init?: RequestInit) => fetched(`${url}${path}`, init)
@@ -129,7 +129,7 @@ describe("the emulator on a socket", () => {
       assert.strictEqual(yield* status("GET http://other/v2"), "421")
     }).pipe(served()))
 
-  it.live("refuses an upload over the limit and goes on serving", () =>
+  it.live("refuses an upload over the limit and continues to serve", () =>
     Effect.gen(function*() {
       const url = yield* baseUrl
       const large = new File([new Uint8Array(3_000_000)], "a.txt")
@@ -186,7 +186,7 @@ describe("the emulator on a socket", () => {
       assert.strictEqual((yield* emulator.runs).length, 1)
     }).pipe(served()))
 
-  it.live("destroys the socket inside the answer, after as many bytes as it was told", () =>
+  it.live("destroys the socket inside the response, after the configured number of bytes", () =>
     Effect.gen(function*() {
       const url = yield* baseUrl
       const emulator = yield* control
@@ -200,17 +200,19 @@ describe("the emulator on a socket", () => {
       const empty = yield* listenTo(`${url}${nowhere}`)
       assert.deepStrictEqual([empty.status, empty.body, empty.code], [404, "", "ECONNRESET"])
       const failure = yield* emulator.fault(Fault.dropInside(10)).pipe(
-        Effect.andThen(Effect.promise(() =>
-          fetch(`${url}${nowhere}`, { headers }).then((response) => response.text()).then(
-            () => "complete",
-            () => "broken"
+        Effect.andThen(
+          Effect.promise(() =>
+            fetch(`${url}${nowhere}`, { headers }).then((response) => response.text()).then(
+              () => "complete",
+              () => "broken"
+            )
           )
-        ))
+        )
       )
       assert.strictEqual(failure, "broken")
     }).pipe(served()))
 
-  it.live("acts out the faults that need no broken connection", () =>
+  it.live("applies the faults that need no broken connection", () =>
     Effect.gen(function*() {
       const url = yield* baseUrl
       const emulator = yield* control
@@ -228,7 +230,7 @@ describe("the emulator on a socket", () => {
       assert.strictEqual((yield* send(`${url}${nowhere}`)).status, 404)
     }).pipe(served()))
 
-  it.live("answers late what it has handled at once, if it is told to", () =>
+  it.live("can delay the response to a request that it has handled at once", () =>
     Effect.gen(function*() {
       const url = yield* baseUrl
       const emulator = yield* control

@@ -10,7 +10,7 @@ const { completions, emulated, other, refusal } = tela
 const control = TelaEmulator.TelaEmulator
 
 describe("every response", () => {
-  it.effect("rule 1: an error says its status, a code, a message and its name", () =>
+  it.effect("rule 1: an error has its status, a code, a message and its name", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* tela.raw(tela.send("GET", `${completions}/${other}`)),
@@ -24,7 +24,7 @@ describe("every response", () => {
       assert.deepStrictEqual([put.status, put.headers["allow"]], [405, "POST, GET"])
     }).pipe(emulated()))
 
-  it.effect("rule 1: so does one that a fault brings about, and 429 says when to come back (assumption 19)", () =>
+  it.effect("rule 1: an error of a fault has the same members, and 429 has Retry-After (assumption 19)", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* emulator.fault(Fault.status(402), Fault.status(418), Fault.status(429))
@@ -37,7 +37,7 @@ describe("every response", () => {
       assert.deepStrictEqual([slow.status, slow.headers["retry-after"]], [429, "1"])
     }).pipe(emulated()))
 
-  it.effect("rule 2: has an x-request-id that is never the same, errors and streams too", () =>
+  it.effect("rule 2: has a unique x-request-id, also for errors and streams", () =>
     Effect.gen(function*() {
       const body = { canvas_id: tela.canvasId }
       const answers = [
@@ -53,7 +53,7 @@ describe("every response", () => {
 })
 
 describe("authentication", () => {
-  it.effect("rule 5: takes any bearer key or data token, and nothing else outside the vault", () =>
+  it.effect("rule 5: accepts any bearer key or data token, and nothing else outside the vault", () =>
     Effect.gen(function*() {
       const answer = (authorization: string | null, headers = {}) =>
         Effect.map(tela.send("GET", "/api-key", { authorization, headers }), (response) => response.status)
@@ -71,7 +71,7 @@ describe("authentication", () => {
       )
     }).pipe(emulated()))
 
-  it.effect("takes only the keys it was given, if it was given any, until they are revoked", () =>
+  it.effect("accepts only configured keys, if there are any, until they are revoked", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       const answer = (key: string) =>
@@ -84,7 +84,7 @@ describe("authentication", () => {
       assert.strictEqual(yield* answer("b"), 401)
     }).pipe(emulated({ apiKeys: ["a", "b"] })))
 
-  it.effect("looks at the key before it looks at the body", () =>
+  it.effect("checks the key before the body", () =>
     Effect.gen(function*() {
       const [status] = yield* refusal("POST", completions, { text: "{", authorization: null })
       assert.strictEqual(status, 401)
@@ -92,7 +92,7 @@ describe("authentication", () => {
 })
 
 describe("scripts", () => {
-  it.effect("hold for the runs created after them, and go over what the canvas and the options say", () =>
+  it.effect("apply to the runs created after them, and override the canvas and the options", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       const { id } = yield* emulator.canvas({ script: () => ({ output: "canvas" }) })

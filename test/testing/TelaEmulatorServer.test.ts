@@ -112,7 +112,7 @@ describe("the emulator on a socket", () => {
       assert.deepStrictEqual([task.status, waiting.status, approved.status], ["running", "validating", "completed"])
     }).pipe(served()))
 
-  it.live("refuses what it refuses in memory, in the same words", () =>
+  it.live("refuses the same requests as in memory, in the same words", () =>
     Effect.gen(function*() {
       const url = yield* baseUrl
       const answer = (path: string, init?: RequestInit) =>
@@ -137,7 +137,7 @@ describe("the emulator on a socket", () => {
       assert.deepStrictEqual(yield* answer("/nowhere"), tela.refused(404, "NOT_FOUND", "There is nothing here"))
     }).pipe(served()))
 
-  it.live("rule 10: hands out upload URLs on its own origin, which refuse a key", () =>
+  it.live("rule 10: gives upload URLs on its own origin, which refuse a key", () =>
     Effect.gen(function*() {
       const url = yield* baseUrl
       const { call } = yield* plain
@@ -152,7 +152,7 @@ describe("the emulator on a socket", () => {
       assert.strictEqual(yield* status({ body: "x" }), 200)
     }).pipe(served({ fileSize: 1_000_000 })))
 
-  it.live("sends each piece of a stream when it is due, and breaks off where it was told", () =>
+  it.live("sends each piece of a stream when it is due, and breaks off at the configured place", () =>
     Effect.gen(function*() {
       const { stream } = yield* plain
       const emulator = yield* control
@@ -172,7 +172,7 @@ describe("the emulator on a socket", () => {
       assert.deepStrictEqual((yield* emulator.streams).map((stream) => stream.state), ["dropped", "ended"])
     }).pipe(served()))
 
-  it.live("sees that a client has left a stream", () =>
+  it.live("notices that a client has left a stream", () =>
     Effect.gen(function*() {
       const url = yield* baseUrl
       const emulator = yield* control
@@ -194,7 +194,7 @@ describe("the emulator on a socket", () => {
       assert.strictEqual(yield* state, "abandoned")
     }).pipe(served()))
 
-  it.live("acts out faults", () =>
+  it.live("applies faults", () =>
     Effect.gen(function*() {
       const { call } = yield* plain
       yield* (yield* control).fault(Fault.status(429), Fault.drop)
@@ -207,7 +207,7 @@ describe("the emulator on a socket", () => {
 })
 
 describe("both emulators on one socket", () => {
-  it.live("are told apart by the path, and controlled apart", () =>
+  it.live("are selected by the path, and controlled separately", () =>
     Effect.gen(function*() {
       const { baseUrl: url } = yield* CombinedEmulatorServer.CombinedEmulatorServer
       const spine = yield* SpineEmulator.SpineEmulator

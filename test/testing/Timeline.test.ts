@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Timeline from "../../src/testing/Timeline.ts"
 
 describe("Timeline", () => {
-  it("runs for twelve minutes in five tasks and completes, unless told otherwise", () => {
+  it("runs for twelve minutes in five tasks and completes, by default", () => {
     const timeline = Timeline.make()
     assert.deepStrictEqual(Timeline.at(timeline, 0), {
       phase: "running",
@@ -45,7 +45,7 @@ describe("Timeline", () => {
     assert.deepStrictEqual(state.progress, { completed: 5, total: 5 })
   })
 
-  it("names another status inside a window, and the later window wins", () => {
+  it("has another status inside a window, and the later window wins", () => {
     const timeline = Timeline.make({
       duration: "1 minute",
       statuses: [
@@ -58,7 +58,7 @@ describe("Timeline", () => {
     assert.deepStrictEqual(statuses, ["queued", "queued", "paused", "queued", undefined, "archived", "archived"])
   })
 
-  it("takes its progress from the script, backwards too", () => {
+  it("has the progress of the script, also backwards", () => {
     const timeline = Timeline.make({
       duration: "1 minute",
       progress: (elapsed) => ({ completed: elapsed < 30_000 ? 4 : 2, total: 8 })
@@ -69,7 +69,7 @@ describe("Timeline", () => {
     )
   })
 
-  it("takes a clock that stands before the start for the start", () => {
+  it("reads a time before the start as the start", () => {
     const state = Timeline.at(Timeline.make(), -5)
     assert.deepStrictEqual([state.elapsedMillis, state.progress.completed], [0, 0])
   })

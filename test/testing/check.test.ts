@@ -37,9 +37,9 @@ const wrong: Readonly<Record<string, readonly [() => unknown, ...Array<string>]>
   ]
 }
 
-describe("what a test gives to the test kit", () => {
+describe("arguments of the test kit", () => {
   for (const [name, [make, ...words]] of Object.entries(wrong)) {
-    it(`${name} is refused in words`, () => {
+    it(`${name} is refused with a message that names it`, () => {
       let thrown: unknown
       try {
         make()
@@ -51,7 +51,7 @@ describe("what a test gives to the test kit", () => {
     })
   }
 
-  it("the ends of what is allowed are taken", () => {
+  it("the limits of allowed ranges are accepted", () => {
     assert.deepStrictEqual(Rude.only(), [])
     assert.deepStrictEqual(Rude.only("gzip"), ["gzip"])
     assert.strictEqual(Fault.times(Fault.drop, Infinity).times, Infinity)

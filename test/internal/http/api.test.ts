@@ -178,7 +178,7 @@ describe("a request", () => {
       assert.strictEqual(seen[1], other)
     }))
 
-  it.effect("tells fetch not to follow redirects, and not to copy the body of an upload", () =>
+  it.effect("is sent with the options of fetch that follow no redirect and copy no body of an upload", () =>
     Effect.gen(function*() {
       const redirects: Array<unknown> = []
       const http = HttpClient.make((request) =>

@@ -173,7 +173,7 @@ describe("the limits of Node's fetch", () => {
   /** Whether a body has the canvas's id. A MockAgent shows the bytes that fetch was given. */
   const isAboutCanvas = (body: unknown) => body instanceof Uint8Array && Buffer.from(body).includes(canvasId)
 
-  it.effect("D1: a MockAgent of the program answers every request, and sees their bodies", () =>
+  it.effect("D1: a MockAgent of the program answers every request, and gets their bodies", () =>
     Effect.gen(function*() {
       const agent = new undici.MockAgent()
       agent.disableNetConnect()
@@ -197,7 +197,7 @@ describe("the limits of Node's fetch", () => {
       yield* Effect.promise(() => agent.close())
     }))
 
-  it.effect("D1: another fetch than the platform's is given no dispatcher", () =>
+  it.effect("D1: a fetch other than the platform's gets no dispatcher", () =>
     Effect.gen(function*() {
       const inits: Array<Record<string, unknown>> = []
       yield* retrieve(onFetch((_, init) => {
@@ -225,7 +225,7 @@ describe("the limits of Node's fetch", () => {
 })
 
 describe("caches", () => {
-  it.effect("D3: polls reach the provider though fetch caches GETs unless it is told not to, as Next.js does", () =>
+  it.effect("D3: polls reach the provider even if fetch caches GETs by default, as in Next.js", () =>
     Effect.gen(function*() {
       const cached = new Map<string, Response>()
       let sent = 0
@@ -244,7 +244,7 @@ describe("caches", () => {
       assert.deepStrictEqual([run.status, sent], ["completed", 3])
     }))
 
-  it.effect("D3: no request header is added for it, which a browser would ask the provider about beforehand", () =>
+  it.effect("D3: no request header is added for that, because browsers would send a preflight", () =>
     Effect.gen(function*() {
       const names: Array<string> = []
       yield* retrieve(onFetch((_, { headers }) => {
@@ -254,7 +254,7 @@ describe("caches", () => {
       assert.deepStrictEqual(names, ["accept", "x-api-key"])
     }))
 
-  it.effect("D3: a platform that throws on the option, as workerd did until 2024-11, is not given it", () =>
+  it.effect("D3: a platform that throws on the option, as workerd did until 2024-11, does not get it", () =>
     Effect.gen(function*() {
       class OldRequest extends Request {
         constructor(url: string, init?: RequestInit) {

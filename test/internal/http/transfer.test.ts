@@ -69,7 +69,7 @@ describe("the cause of a failure about a link", () => {
     assert.strictEqual(wordsOf(Object.assign(new Error("no code"), { code: 7 })), " (no code)")
   })
 
-  it("is followed by what to do about it, where the cause tells", () => {
+  it("is followed by advice if the cause allows one", () => {
     const cause = new Error("Proxy Authentication Required (407)")
     assert.strictEqual(wordsOf(cause), ` (Proxy Authentication Required (407)). ${proxyAdvice}`)
   })

@@ -23,7 +23,7 @@ const served = (options: SpineEmulatorServer.Options, hosts: ReadonlyArray<strin
 const statusOf = (response: string) => Number(response.split(" ")[1])
 
 describe("E7: the emulator on a socket", () => {
-  it.live("answers to loopback hosts alone, and says how to allow another", () =>
+  it.live("answers only to loopback hosts, and explains how to allow another", () =>
     Effect.gen(function*() {
       const [local, address, rebound, none, tricky] = yield* served({ cors: true }, [
         "localhost:PORT",
@@ -41,7 +41,7 @@ describe("E7: the emulator on a socket", () => {
       assert.include(rebound!, "allowedHosts")
     }))
 
-  it.live("answers to the names that it was given", () =>
+  it.live("answers to the configured names", () =>
     Effect.gen(function*() {
       const names = ["emulator:4010", "EMULATOR", "other"]
       const named = yield* served({ allowedHosts: ["Emulator"] }, names)
@@ -50,7 +50,7 @@ describe("E7: the emulator on a socket", () => {
       assert.deepStrictEqual(all.map(statusOf), [401, 401, 401])
     }))
 
-  it("answers to every address, and to no further name, where it listens on all", () => {
+  it("answers to every address, and to no other name, if it listens on all", () => {
     const allows = (host: string) => hosts.isAllowed(host, { listening: "0.0.0.0", allowed: [] })
     assert.deepStrictEqual(["192.168.1.5:4010", "[fd00::1]:4010", "laptop.local", "1.2.3.4.example"].map(allows), [
       true,

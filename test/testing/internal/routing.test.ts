@@ -80,13 +80,13 @@ describe("routing", () => {
       yield* answers([409, "running", null], "DELETE", "/run/1")
     }))
 
-  it.effect("knows HEAD and OPTIONS only where a route has them", () =>
+  it.effect("answers HEAD and OPTIONS only if a route has them", () =>
     Effect.gen(function*() {
       yield* answers([405, "", "POST"], "HEAD", "/run")
       yield* answers([405, "method", "GET"], "OPTIONS", "/file/1/a")
     }))
 
-  it.effect("lets a parameter be empty only where the table says so", () =>
+  it.effect("allows an empty parameter only if the table does", () =>
     Effect.gen(function*() {
       yield* answers([404, "nothing", null], "GET", "/run/")
       yield* answers([404, "nothing", null], "GET", "/file//a")

@@ -9,7 +9,7 @@ const { emulated, file, finished, other, part, raw, refusal, succeeded } = spine
 const control = SpineEmulator.SpineEmulator
 
 describe("the canvas", () => {
-  it.effect("R8: refuses malformed ids and does not know others", () =>
+  it.effect("R8: refuses malformed ids, and answers 404 for unknown ones", () =>
     Effect.gen(function*() {
       yield* spine.created()
       const [run] = yield* (yield* control).runs
@@ -31,7 +31,7 @@ describe("the canvas", () => {
       )
     }).pipe(emulated()))
 
-  it.effect("B7: is there from the start, and empty", () =>
+  it.effect("B7: exists from the start, and is empty", () =>
     Effect.gen(function*() {
       yield* spine.created()
       const [run] = yield* (yield* control).runs
@@ -65,7 +65,7 @@ describe("the canvas", () => {
       assert.deepStrictEqual(yield* statuses("4 minutes"), ["completed", "completed", "completed"])
     }).pipe(emulated({ script: { timeline: Timeline.make({ tasks: 3 }) } })))
 
-  it.effect("B2, B3: gives sources to research, links to references, text to the rest, and null or [] otherwise", () =>
+  it.effect("B2, B3: has sources for research, links for references, text for other blocks, and null or [] otherwise", () =>
     Effect.gen(function*() {
       const run = yield* succeeded({}, part("blocks", `["web-block","table-block","document-block"]`), file("a.md"))
       const response = yield* spine.get(`/v1/canvas/${run.canvas_id}/dag`)
@@ -98,7 +98,7 @@ describe("the canvas", () => {
       assert.deepStrictEqual([done.completed.length, done.not_completed.length], [5, 0])
     }).pipe(emulated()))
 
-  it.effect("B5: leaves a task that failed among those not completed", () =>
+  it.effect("B5: keeps a failed task among those not completed", () =>
     Effect.gen(function*() {
       const run = yield* finished({ timeline: Timeline.make({ duration: 0, outcome: "failed", tasks: 2 }) })
       const tree = yield* spine.tasks(run.canvas_id!)
@@ -107,7 +107,7 @@ describe("the canvas", () => {
       assert.strictEqual((yield* spine.dag(run.canvas_id!)).nodes.at(-1)?.status, "error")
     }).pipe(emulated()))
 
-  it.effect("B6: shows one task with its children, and these without theirs", () =>
+  it.effect("B6: shows one task with its children, without grandchildren", () =>
     Effect.gen(function*() {
       const run = yield* succeeded()
       const [root] = (yield* spine.tasks(run.canvas_id)).completed

@@ -28,7 +28,7 @@ describe("POST /v1/run", () => {
       })
     }).pipe(emulated()))
 
-  it.effect("K3: promises the duration that the script says", () =>
+  it.effect("K3: estimates the duration of the script", () =>
     Effect.gen(function*() {
       const run = yield* spine.created()
       assert.strictEqual(run.estimated_duration_ms, 120_000)
@@ -46,13 +46,13 @@ describe("POST /v1/run", () => {
       assert.deepStrictEqual(yield* raw(spine.create([prompt], "sk_other_1")), refusal(401, "Invalid API key"))
     }).pipe(emulated()))
 
-  it.effect("accepts only the keys it was given, if it was given any", () =>
+  it.effect("accepts only configured keys, if there are any", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* spine.create([prompt], "secret")).status, 200)
       assert.strictEqual((yield* spine.create([prompt])).status, 401)
     }).pipe(emulated({ apiKeys: ["secret"] })))
 
-  it.effect("K1: refuses a revoked key at once, or as soon as the provider's cache has let it go", () =>
+  it.effect("K1: refuses a revoked key at once, or when the provider's cache has expired", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* emulator.revokeKey("sk_spine_a")
@@ -84,7 +84,7 @@ describe("POST /v1/run", () => {
       assert.deepStrictEqual(yield* raw(spine.post(HttpBody.text("", spine.multipartType))), broken)
     }).pipe(emulated()))
 
-  it.effect("refuses a template it does not know, and lists those it does", () =>
+  it.effect("refuses an unknown template, and lists the known ones", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* raw(spine.create([prompt, part("template", "poem")])),
@@ -95,7 +95,7 @@ describe("POST /v1/run", () => {
       )
     }).pipe(emulated()))
 
-  it.effect("R6: refuses block types it does not know, in the order sent, and lists those it does", () =>
+  it.effect("R6: refuses unknown block types, in the order sent, and lists the known ones", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* raw(spine.create([prompt, part("blocks", `["zig-block","text-block","a-block",7]`)])),
@@ -121,7 +121,7 @@ describe("POST /v1/run", () => {
       )
     }).pipe(emulated()))
 
-  it.effect("R4: checks the template even if blocks win over it", () =>
+  it.effect("R4: checks the template even if blocks override it", () =>
     Effect.gen(function*() {
       const blocks = part("blocks", `["text-block"]`)
       assert.strictEqual((yield* spine.create([prompt, blocks, part("template", "poem")])).status, 400)
@@ -130,14 +130,14 @@ describe("POST /v1/run", () => {
       assert.deepStrictEqual(run.result.artifacts, [])
     }).pipe(emulated()))
 
-  it.effect("accepts every template and every block type there is", () =>
+  it.effect("accepts every template and every block type", () =>
     Effect.gen(function*() {
       for (const template of SpineSchema.Template.literals) yield* spine.created(part("template", template))
       yield* spine.created(part("blocks", JSON.stringify(SpineSchema.BlockType.literals)))
       assert.strictEqual((yield* (yield* control).runs).length, SpineSchema.Template.literals.length + 1)
     }).pipe(emulated()))
 
-  it.effect("R7: looks at the key first, then at the ids in the path, the body, and last at what exists", () =>
+  it.effect("R7: checks the key first, then the ids in the path, the body, and last whether the resource exists", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* spine.get("/v1/run/nonsense", "bad")).status, 401)
       assert.strictEqual((yield* spine.get("/v1/run/nonsense")).status, 400)
@@ -159,7 +159,7 @@ describe("POST /v1/run", () => {
       assert.deepStrictEqual(yield* raw(spine.create([prompt, prompt])), refusal(400, "Repeated field: prompt"))
     }).pipe(emulated()))
 
-  it.effect("answers with an x-request-id that is never the same", () =>
+  it.effect("answers with a unique x-request-id", () =>
     Effect.gen(function*() {
       const ids = [yield* spine.create([prompt]), yield* spine.create([]), yield* spine.get("/nowhere")].map(
         (response) => response.headers["x-request-id"]
@@ -193,7 +193,7 @@ describe("uploads", () => {
       yield* spine.created(...extensions.map((extension) => file(`a.${extension}`)))
     }).pipe(emulated()))
 
-  it.effect("F2: refuses types that are not documented, unless it is told to accept them", () =>
+  it.effect("F2: refuses undocumented types, unless it is configured to accept them", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* raw(spine.create([prompt, file("deck.pptx")])),
@@ -244,7 +244,7 @@ describe("uploads", () => {
       assert.isBelow(sent, 40)
     }).pipe(emulated()))
 
-  it.effect("refuses a file under another name, and files without a file name", () =>
+  it.effect("refuses a file in another field, and files without a file name", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* raw(spine.create([prompt, { ...file("a.txt"), name: "file" }])),
@@ -275,7 +275,7 @@ describe("uploads", () => {
       assert.strictEqual(runs.length, bodies.length)
     }).pipe(emulated()))
 
-  it.effect("B4: shows uploads as completed blocks from the start, whatever blocks were asked for", () =>
+  it.effect("B4: shows uploads as completed blocks from the start, for any requested blocks", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* spine.created(part("blocks", `["text-block"]`), file("photo.PNG"), file("notes.md"))

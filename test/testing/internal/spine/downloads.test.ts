@@ -78,7 +78,7 @@ describe("artifacts", () => {
       }
     }).pipe(emulated()))
 
-  it.effect("A1: refuse a request that leaks the API key", () =>
+  it.effect("A1: refuse a request with the API key", () =>
     Effect.gen(function*() {
       const run = yield* succeeded()
       assert.deepStrictEqual(
@@ -87,7 +87,7 @@ describe("artifacts", () => {
       )
     }).pipe(emulated()))
 
-  it.effect("A1: expire after an hour, and are signed anew at every look at the run", () =>
+  it.effect("A1: expire after an hour, and have a new signature at every poll", () =>
     Effect.gen(function*() {
       const run = yield* succeeded()
       const url = run.result.artifacts[0]!.download_url
@@ -119,7 +119,7 @@ describe("artifacts", () => {
       }
     }).pipe(emulated()))
 
-  it.effect("expire at once when a test says so, and after the lifetime in the options", () =>
+  it.effect("expire at once on demand, and after the lifetime in the options", () =>
     Effect.gen(function*() {
       const run = yield* succeeded()
       yield* (yield* control).expireArtifacts
@@ -130,7 +130,7 @@ describe("artifacts", () => {
       assert.strictEqual((yield* spine.download(again.result.artifacts[0]!.download_url)).status, 403)
     }).pipe(emulated({ artifactLifetime: "1 minute" })))
 
-  it.effect("are what the script brings along: texts, bytes, and streams with their size", () =>
+  it.effect("have the content of the script: texts, bytes, and streams with their size", () =>
     Effect.gen(function*() {
       const chunk = new Uint8Array(1_000_000).fill(7)
       const run = yield* succeeded({

@@ -9,7 +9,7 @@ const { emulated, finished, part, raw, refusal, succeeded } = spine
 const control = SpineEmulator.SpineEmulator
 
 describe("GET /v1/run/{run_id}", () => {
-  it.effect("R9: takes ids of any version in any case, and refuses everything else", () =>
+  it.effect("R9: accepts ids of any UUID version in any case, and refuses everything else", () =>
     Effect.gen(function*() {
       const { run_id } = yield* spine.created()
       assert.strictEqual((yield* spine.run(run_id.toUpperCase())).run_id, run_id)
@@ -21,7 +21,7 @@ describe("GET /v1/run/{run_id}", () => {
       }
     }).pipe(emulated()))
 
-  it.effect("does not know a run of another account, nor its canvas", () =>
+  it.effect("answers 404 for a run of another account, and for its canvas", () =>
     Effect.gen(function*() {
       const { run_id } = yield* spine.created()
       const [run] = yield* (yield* control).runs
@@ -37,7 +37,7 @@ describe("GET /v1/run/{run_id}", () => {
       assert.strictEqual((yield* spine.get(`/v1/canvas/${run!.canvasId}/tasks`, stranger)).status, 404)
     }).pipe(emulated()))
 
-  it.effect("S1: leaves the canvas_id out on the first poll and shows it from then on", () =>
+  it.effect("S1: omits the canvas_id on the first poll and shows it from then on", () =>
     Effect.gen(function*() {
       const { run_id } = yield* spine.created()
       const first = yield* spine.get(`/v1/run/${run_id}`)
@@ -49,7 +49,7 @@ describe("GET /v1/run/{run_id}", () => {
       assert.strictEqual((yield* spine.run(run_id)).canvas_id, run?.canvasId)
     }).pipe(emulated()))
 
-  it.effect("S1: shows the canvas_id from the first poll, after the third, or never, if told so", () =>
+  it.effect("S1: can show the canvas_id from the first poll, after the third, or never", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       const seen = Effect.fnUntraced(function*(canvasIdAfter: number | "never") {
@@ -77,7 +77,7 @@ describe("GET /v1/run/{run_id}", () => {
       assert.strictEqual((yield* spine.run(run_id)).status, "completed")
     }).pipe(emulated()))
 
-  it.effect("goes faster with speed, and ahead with advance, without a change in what it reports", () =>
+  it.effect("runs faster with speed, and moves on with advance, with the same reports", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       const { run_id } = yield* spine.created()
@@ -90,7 +90,7 @@ describe("GET /v1/run/{run_id}", () => {
       assert.strictEqual(done.status === "completed" && done.duration_ms, 720_000)
     }).pipe(emulated({ speed: 10 })))
 
-  it.effect("S3, S7: shows a completed run with its result and nothing that does not apply", () =>
+  it.effect("S3, S7: shows a completed run with its result and no other fields", () =>
     Effect.gen(function*() {
       const run = yield* succeeded()
       assert.hasAllKeys(run, ["run_id", "status", "canvas_id", "duration_ms", "result", "metadata", "raw"])
@@ -128,7 +128,7 @@ describe("GET /v1/run/{run_id}", () => {
       })
     }).pipe(emulated()))
 
-  it.effect("says what the script says: output, price, models, errors, and statuses that nobody knows", () =>
+  it.effect("shows the script's output, price, models, errors, and unknown statuses", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       const done = yield* succeeded({ finalOutput: "42", credits: 7, models: ["a/b"], artifacts: [] })
@@ -153,7 +153,7 @@ describe("GET /v1/run/{run_id}", () => {
       assert.strictEqual((yield* spine.run(run_id)).status, "running")
     }).pipe(emulated()))
 
-  it.effect("is scripted by what was asked for, on top of the script in the options", () =>
+  it.effect("is scripted by its request, on top of the script in the options", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* emulator.script((request) =>

@@ -37,7 +37,7 @@ const verified = (call: receiver.Call) =>
 const deliveries = Effect.map(Effect.flatMap(control, (emulator) => emulator.deliveries), receiver.summary)
 
 describe("Spine webhooks", () => {
-  it("are signed here without a promise, as they are elsewhere with one", async () => {
+  it("are signed without a promise in this test, with the same signature as with one", async () => {
     const real = await vi.importActual<typeof Hmac>("../../../../src/internal/hmac.ts")
     const body = new TextEncoder().encode("body")
     const tag = Effect.runSync(SyncHmac.sign("key", "1.", body))
@@ -46,7 +46,7 @@ describe("Spine webhooks", () => {
     assert.isTrue(Effect.runSync(SyncHmac.verifyAny("key", [tag], "1.", body)))
   })
 
-  it.effect("section 8: tell of a start and an end, flat, with every header, signed over the raw body", () =>
+  it.effect("section 8: report a start and an end, flat, with every header, signed over the raw body", () =>
     called({}, [], (calls) =>
       Effect.gen(function*() {
         const { run_id } = yield* spine.created()
@@ -96,7 +96,7 @@ describe("Spine webhooks", () => {
         )
       })))
 
-  it.effect("W3: can be nested, as the answer to a poll is", () =>
+  it.effect("W3: can be nested, like the answer to a poll", () =>
     called({ nestedWebhooks: true, script: { canvasIdAfter: 0 } }, [], (calls) =>
       Effect.gen(function*() {
         const { run_id } = yield* spine.created()
@@ -113,7 +113,7 @@ describe("Spine webhooks", () => {
         assert.strictEqual(calls[0]?.body.data.object.canvas_id, canvas_id)
       })))
 
-  it.effect("W4: tell of a run that failed, and of why", () =>
+  it.effect("W4: report a failed run with its reason", () =>
     called(
       {
         script: {
@@ -136,7 +136,7 @@ describe("Spine webhooks", () => {
         })
     ))
 
-  it.effect("W5: tell nothing of a run that ends partial, unless the emulator is told to", () =>
+  it.effect("W5: do not report a partial run, unless the emulator is configured to", () =>
     Effect.gen(function*() {
       const script = { timeline: Timeline.make({ duration: "1 second", outcome: "partial" }) }
       const types = (options: SpineEmulator.Options, expected: ReadonlyArray<unknown>) =>
@@ -150,7 +150,7 @@ describe("Spine webhooks", () => {
       yield* types({ partialWebhooks: true }, [["run.started", "running"], ["run.completed", "partial"]])
     }))
 
-  it.effect("go to whoever subscribes to them, and the test event goes to all", () => {
+  it.effect("go to their subscribers, and the test event goes to all", () => {
     const at = (port: number) => `http://localhost:${port}/`
     return called(
       {
@@ -191,7 +191,7 @@ describe("Spine webhooks", () => {
     )
   })
 
-  it.effect("W6: are tried again after 1, 5 and 30 seconds, with the same id and a fresh time", () =>
+  it.effect("W6: are tried again after 1, 5 and 30 seconds, with the same id and a new time", () =>
     called(
       { script: { timeline: Timeline.make({ duration: Infinity }) } },
       [500, 0, 302, 204],
@@ -210,7 +210,7 @@ describe("Spine webhooks", () => {
         })
     ))
 
-  it.effect("W6: are given up after the last try; the pauses can be scaled", () =>
+  it.effect("W6: end after the last try; the pauses can be scaled", () =>
     called({ webhookRetries: ["10 millis"] }, [500, 500, 204], (calls) =>
       Effect.gen(function*() {
         yield* (yield* control).ping
@@ -219,7 +219,7 @@ describe("Spine webhooks", () => {
         assert.deepStrictEqual(yield* deliveries, [["webhook.ping", "failed", 500, 2]])
       })))
 
-  it.effect("follow the emulator's clock, when that is moved, and its speed", () =>
+  it.effect("follow the clock and the speed of the emulator", () =>
     called({ speed: 10 }, [500], (calls) =>
       Effect.gen(function*() {
         const emulator = yield* control
@@ -234,7 +234,7 @@ describe("Spine webhooks", () => {
         assert.match(calls[2]?.headers["spine-signature"] ?? "", /^t=0,/)
       })))
 
-  it.effect("tell whoever comes later of the ends of runs that were there before", () =>
+  it.effect("report earlier runs to later subscribers when they end", () =>
     called({ webhooks: [] }, [], (calls) =>
       Effect.gen(function*() {
         const emulator = yield* control
@@ -251,7 +251,7 @@ describe("Spine webhooks", () => {
         ]])
       })))
 
-  it.effect("the timeline's word for the status does not stop them: they can be ahead of the polls", () =>
+  it.effect("can be ahead of the polls, whose status comes from the timeline", () =>
     called(
       {
         script: {
@@ -286,8 +286,8 @@ const mishaps: ReadonlyArray<WebhookDelivery.Mishap | undefined> = [
   { copies: 3, delay: "1 second", gap: "2 seconds" }
 ]
 
-describe("what goes wrong with webhooks", () => {
-  it.effect("they are lost, late, doubled, and overtake each other", () =>
+describe("faults of webhooks", () => {
+  it.effect("lose, delay, duplicate and reorder webhooks", () =>
     called(
       {
         deliveryScript: ({ index }) => mishaps[index]
@@ -315,7 +315,7 @@ describe("what goes wrong with webhooks", () => {
         })
     ))
 
-  it.effect("an answer that is lost makes them come again", () =>
+  it.effect("repeat a webhook whose answer is lost", () =>
     called({ deliveryScript: { unanswered: 2 } }, [], (calls) =>
       Effect.gen(function*() {
         yield* (yield* control).ping
@@ -324,26 +324,28 @@ describe("what goes wrong with webhooks", () => {
         assert.deepStrictEqual(yield* deliveries, [["webhook.ping", "delivered", 204, 3]])
       })))
 
-  it.effect("one copy that arrives is enough, and none that does is a failure", () =>
+  it.effect("count a webhook as delivered if one copy arrives, and as failed if none does", () =>
     Effect.gen(function*() {
       const outcome = (statuses: ReadonlyArray<number>, status: string) =>
-        called({ webhookRetries: [], deliveryScript: { copies: 2, gap: "1 second" } }, statuses, () =>
-          Effect.gen(function*() {
-            yield* (yield* control).ping
-            yield* TestClock.adjust("1 minute")
-            assert.deepStrictEqual(
-              (yield* deliveries).map(([, status]) =>
-                status
-              ),
-              [status]
-            )
-          }))
+        called(
+          { webhookRetries: [], deliveryScript: { copies: 2, gap: "1 second" } },
+          statuses,
+          () =>
+            Effect.gen(function*() {
+              yield* (yield* control).ping
+              yield* TestClock.adjust("1 minute")
+              assert.deepStrictEqual(
+                (yield* deliveries).map(([, status]) => status),
+                [status]
+              )
+            })
+        )
       yield* outcome([204, 500], "delivered")
       yield* outcome([500, 204], "delivered")
       yield* outcome([500, 500], "failed")
     }))
 
-  it.effect("can be scripted anew, for what is due from then on", () =>
+  it.effect("can be changed, for webhooks that are due from then on", () =>
     called({}, [], (calls) =>
       Effect.gen(function*() {
         const emulator = yield* control
@@ -358,7 +360,7 @@ describe("what goes wrong with webhooks", () => {
 })
 
 describe("the options of the emulator", () => {
-  it.effect("the script can depend on the request, under what the service is told", () =>
+  it.effect("let the script depend on the request, and script(...) of the service override it", () =>
     called(
       {
         script: ({ prompt }) => ({
@@ -383,7 +385,7 @@ describe("the options of the emulator", () => {
         })
     ))
 
-  it.effect("a late answer: the request is handled at once", () =>
+  it.effect("can delay a response, whose request is handled at once", () =>
     called({ webhooks: [] }, [], () =>
       Effect.gen(function*() {
         const emulator = yield* control

@@ -26,7 +26,7 @@ const status = <E, R>(response: Effect.Effect<ReadonlyArray<unknown>, E, R>) =>
   Effect.map(response, ([status]) => status)
 
 describe("canvases that nobody has registered", () => {
-  it.effect("are there under any UUID, as canvas, version or app, and stay what they are", () =>
+  it.effect("exist under any UUID, as canvas, version or app, and stay what they are", () =>
     Effect.gen(function*() {
       const canvas = yield* json("GET", `/prompt/${other}`)
       assert.deepStrictEqual([canvas.id, canvas.title], [other, "Untitled canvas"])
@@ -47,7 +47,7 @@ describe("canvases that nobody has registered", () => {
       ])
     }).pipe(emulated()))
 
-  it.effect("are not there if only registered ones are to be", () =>
+  it.effect("do not exist with the option onlyRegistered", () =>
     Effect.gen(function*() {
       for (const path of [`/prompt/${other}`, `/prompt-version/${other}`, `/prompt-application/${other}`]) {
         assert.strictEqual(yield* status(refusal("GET", path)), 404)
@@ -56,7 +56,7 @@ describe("canvases that nobody has registered", () => {
       assert.strictEqual((yield* json("GET", `/prompt/${id}`)).title, "Invoices")
     }).pipe(emulated({ onlyRegistered: true, canvases: [invoices] })))
 
-  it.effect("are never there under the reserved id, nor under an id that is none", () =>
+  it.effect("never exist under the reserved id, nor under a malformed id", () =>
     Effect.gen(function*() {
       const unknown = TelaEmulator.unknownCanvasId
       for (const target of [{ canvas_id: unknown }, { version_id: unknown }, { application_id: unknown }]) {
@@ -88,7 +88,7 @@ describe("reserved canvases", () => {
 })
 
 describe("a registered canvas", () => {
-  it.effect("section 5: runs what its environments serve, or exactly the version asked for", () =>
+  it.effect("section 5: runs the version that its environments serve, or exactly the requested version", () =>
     Effect.gen(function*() {
       const version = (body: tela.Json) =>
         Effect.map(
@@ -124,7 +124,7 @@ describe("a registered canvas", () => {
       assert.deepStrictEqual([yield* answer(v1), yield* answer(v2), yield* answer(v3)], [404, 200, 200])
     }).pipe(emulated({ canvases: [invoices], onlyPublished: true })))
 
-  it.effect("refuses variables under other names, and the lack of one it requires", () =>
+  it.effect("refuses variables with unknown names, and a missing required one", () =>
     Effect.gen(function*() {
       const answer = (variables: tela.Json) => refusal("POST", tela.completions, { body: { canvas_id: id, variables } })
       assert.deepStrictEqual(yield* answer({}), [400, "BAD_REQUEST", "Missing required variable: invoice"])
@@ -134,7 +134,7 @@ describe("a registered canvas", () => {
       )
     }).pipe(emulated({ canvases: [invoices] })))
 
-  it.effect("shows what a client needs: variables, the schema of the output, versions", () =>
+  it.effect("shows its variables, the schema of its output, and its versions", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       const made = yield* emulator.canvas(invoices)
@@ -187,7 +187,7 @@ describe("a registered canvas", () => {
       })
     }).pipe(emulated()))
 
-  it.effect("lists its versions, newest first, light, numbered and whole", () =>
+  it.effect("lists its versions, newest first, as a light list, by number and in full", () =>
     Effect.gen(function*() {
       const history = yield* json("GET", `/prompt-version/history?promptId=${id}&limit=2`)
       assert.deepStrictEqual(history.data.map((version: tela.Json) => version.id), [v3, v2])
@@ -215,7 +215,7 @@ describe("a registered canvas", () => {
       canvases: [{ id, versionIds: [v1], environments: { production: null }, applicationId: app }]
     })))
 
-  it.effect("is listed with its project, and with its versions if they are asked for", () =>
+  it.effect("is listed with its project, and with its versions on request", () =>
     Effect.gen(function*() {
       const query = `projectId=${other}`
       const [plain] = (yield* json("GET", `/prompt?${query}`)) as ReadonlyArray<tela.Json>
@@ -250,7 +250,7 @@ describe("environments", () => {
       canvases: [{ ...invoices, environments: { staging: v3, a: null, production: v2 } }]
     })))
 
-  it.effect("say which version they serve", () =>
+  it.effect("show the version that they serve", () =>
     Effect.gen(function*() {
       const served = (name: string) => json("GET", `/environment/version?${resource}&envName=${name}`)
       assert.strictEqual((yield* served("staging")).id, v3)
@@ -265,7 +265,7 @@ describe("environments", () => {
       )
     }).pipe(emulated({ canvases: [invoices] })))
 
-  it.effect("serve what is published to them, from the next run on", () =>
+  it.effect("serve a version that is published to them, from the next run on", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       const before = yield* publish({ envName: "production", versionId: v2 })
@@ -286,7 +286,7 @@ describe("environments", () => {
       })
     }).pipe(emulated({ canvases: [invoices] })))
 
-  it.effect("refuse what is not there, and requests that do not say enough", () =>
+  it.effect("refuse unknown ids and incomplete requests", () =>
     Effect.gen(function*() {
       const answer = (body: tela.Json) =>
         refusal("POST", "/environment/publish-by-name", { body: { resourceType: "prompt", resourceId: id, ...body } })

@@ -66,21 +66,21 @@ describe("POST /v2/chat/completions", () => {
       assert.strictEqual(body.prompt_version_id, canvas.id)
     }).pipe(emulated()))
 
-  it.effect("is asynchronous with a webhook_url, without being told so", () =>
+  it.effect("is asynchronous with a webhook_url, even without async", () =>
     Effect.gen(function*() {
       const body = yield* tela.run({ webhook_url: "https://example.com/hook" })
       assert.strictEqual(body.status, "created")
       assert.strictEqual(body.raw_input["webhook_url"], "https://example.com/hook")
     }).pipe(emulated()))
 
-  it.effect("says created at first, however short the run", () =>
+  it.effect("reports created at first, for any length of the run", () =>
     Effect.gen(function*() {
       const body = yield* tela.run({ async: true })
       assert.deepStrictEqual([body.status, body.output_content], ["created", null])
       assert.strictEqual((yield* tela.poll(body.id)).status, "succeeded")
     }).pipe(emulated({ script: { timeline: Timeline.make({ duration: 0 }) } })))
 
-  it.effect("rule 9: never takes two equal requests for one", () =>
+  it.effect("rule 9: creates two runs for two equal requests", () =>
     Effect.gen(function*() {
       const first = yield* tela.run({ async: true })
       const second = yield* tela.run({ async: true })
@@ -88,7 +88,7 @@ describe("POST /v2/chat/completions", () => {
       assert.strictEqual((yield* (yield* control).runs).length, 2)
     }).pipe(emulated()))
 
-  it.effect("rule 4: accepts members it does not know, and assumption 21: keeps tags and label", () =>
+  it.effect("rule 4: accepts unknown members, and assumption 21: keeps tags and label", () =>
     Effect.gen(function*() {
       const run = yield* tela.run({ async: true, long_response: true, input: {}, tags: ["a", "b"], label: "x" })
       assert.deepStrictEqual([run.tags, run.label], [["a", "b"], "x"])
@@ -104,7 +104,7 @@ describe("POST /v2/chat/completions", () => {
       }
     }).pipe(emulated()))
 
-  it.effect("refuses members of the wrong type, and says which", () =>
+  it.effect("refuses members of the wrong type, and names them", () =>
     Effect.gen(function*() {
       const cases: ReadonlyArray<readonly [tela.Json, string]> = [
         [{ canvas_id: 7 }, "canvas_id must be a string"],
@@ -140,7 +140,7 @@ describe("POST /v2/chat/completions", () => {
       assert.deepStrictEqual(yield* (yield* control).runs, [])
     }).pipe(emulated()))
 
-  it.effect("F15: takes null for any optional member, as the public client's types allow", () =>
+  it.effect("F15: accepts null for any optional member, as the public client's types allow", () =>
     Effect.gen(function*() {
       const none = {
         version_id: null,
@@ -207,7 +207,7 @@ describe("POST /v2/chat/completions", () => {
       }
     }).pipe(emulated()))
 
-  it.effect("refuses a file that no URL leads to, at any depth", () =>
+  it.effect("refuses a file without a valid URL, at any depth", () =>
     Effect.gen(function*() {
       const message = "file_url must be an http(s) URL, a data: URL in base64 or vault://<file id>"
       for (const file_url of ["", "report.pdf", "ftp://x/y", "vault://x", "data:text/plain,x", "http://"]) {
@@ -227,7 +227,7 @@ describe("POST /v2/chat/completions", () => {
 })
 
 describe("a synchronous execution", () => {
-  it.effect("is held back as long as a scripted run takes, and no longer than the emulator's clock says", () =>
+  it.effect("is answered after the scripted time, on the clock of the emulator", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(tela.run({}))
       yield* TestClock.adjust("89 minutes")
@@ -248,7 +248,7 @@ describe("a synchronous execution", () => {
       )
     }).pipe(emulated()))
 
-  it.effect("is text or an object, whatever was scripted", () =>
+  it.effect("is text or an object, as scripted", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       const contents: Array<unknown> = []
@@ -290,7 +290,7 @@ describe("a workflow", () => {
       assert.strictEqual((yield* tela.poll(id)).output_content.content, "The emulator was given a: b.")
     }).pipe(emulated()))
 
-  it.effect("says that it failed in the answer", () =>
+  it.effect("reports its failure in the answer", () =>
     Effect.gen(function*() {
       yield* (yield* control).script({ failure: {} })
       const run = yield* tela.run({ canvas_id })
@@ -301,7 +301,7 @@ describe("a workflow", () => {
 describe("GET /v1/completion-run", () => {
   const list = (query = "") => tela.json("GET", `/v1/completion-run${query}`)
 
-  it.effect("assumption 15: lists what can be looked up, last change first, page by page", () =>
+  it.effect("assumption 15: lists the runs that can be looked up, the last changed first, page by page", () =>
     Effect.gen(function*() {
       const ids: Array<string> = []
       for (let n = 0; n < 12; n++) {
@@ -327,7 +327,7 @@ describe("GET /v1/completion-run", () => {
       ])
     }).pipe(emulated()))
 
-  it.effect("assumption 16: takes filters, and refuses what it cannot read or find", () =>
+  it.effect("assumption 16: applies filters, and refuses malformed and unknown ones", () =>
     Effect.gen(function*() {
       yield* tela.run({ async: true, tags: ["a"] })
       yield* TestClock.adjust("1 minute")

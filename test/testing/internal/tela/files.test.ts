@@ -23,7 +23,7 @@ const runRefusal = (variables: tela.Json) =>
   refusal("POST", tela.completions, { body: { canvas_id: tela.canvasId, variables } })
 
 describe("uploads, current", () => {
-  it.effect("take a name, then bytes at a URL of another origin, and give a file to run with", () =>
+  it.effect("accept a name, then bytes at a URL of another origin, and give a file to run with", () =>
     Effect.gen(function*() {
       const { id, uploadUrl } = yield* announce()
       assert.isTrue(uploadUrl.startsWith(`${TelaEmulator.defaultFileOrigin}/_files/`))
@@ -47,7 +47,7 @@ describe("uploads, current", () => {
       assert.strictEqual(bytes, "Hello")
     }).pipe(emulated()))
 
-  it.effect("rule 6: require x-compatibility-date, and assumption 26: say so", () =>
+  it.effect("rule 6: require x-compatibility-date, and assumption 26: name it in the error", () =>
     Effect.gen(function*() {
       const expected = [400, "MISSING_COMPATIBILITY_DATE", "The header x-compatibility-date is required"]
       assert.deepStrictEqual(yield* refusal("POST", "/v3/files", { body: { fileName: "x" } }), expected)
@@ -60,7 +60,7 @@ describe("uploads, current", () => {
       assert.strictEqual((yield* send("GET", "/task", { headers: dated })).status, 200)
     }).pipe(emulated()))
 
-  it.effect("refuse a file without a name, and know no file they were not told of", () =>
+  it.effect("refuse a file without a name, and a file that was not announced", () =>
     Effect.gen(function*() {
       for (const body of [{}, { fileName: " " }, { fileName: 7 }, { filename: "x" }]) {
         const [status] = yield* refusal("POST", "/v3/files", { body, headers: dated })
@@ -94,7 +94,7 @@ describe("presigned URLs", () => {
       assert.strictEqual(status, 400)
     }).pipe(emulated()))
 
-  it.effect("rule 10: refuse after their expiry, and whatever was not handed out", () =>
+  it.effect("rule 10: refuse after their expiry, and refuse unknown links", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       const first = yield* announce()
@@ -111,7 +111,7 @@ describe("presigned URLs", () => {
       assert.deepStrictEqual(yield* tela.raw(send("GET", download, { authorization: null })), expected)
     }).pipe(emulated({ fileLifetime: "10 minutes" })))
 
-  it.effect("take bytes as they stream in, up to a size", () =>
+  it.effect("accept streamed bytes up to a size", () =>
     Effect.gen(function*() {
       const http = yield* HttpClient.HttpClient
       let sent = 0
@@ -152,7 +152,7 @@ describe("presigned URLs", () => {
       assert.strictEqual((yield* put(uploadUrl, "x")).status, 200)
     }).pipe(emulated()))
 
-  it.effect("point to the origin that they are told to", () =>
+  it.effect("point to the configured origin", () =>
     Effect.gen(function*() {
       const { uploadUrl } = yield* announce()
       assert.isTrue(uploadUrl.startsWith("https://bucket.test/_files/"))
@@ -161,7 +161,7 @@ describe("presigned URLs", () => {
 })
 
 describe("uploads, older", () => {
-  it.effect("take no body, and give one URL to put and one to run with", () =>
+  it.effect("accept no body, and give one URL to upload to and one to run with", () =>
     Effect.gen(function*() {
       const body = yield* json("POST", "/v2/file", { headers: { "content-type": "application/json" } })
       assert.deepStrictEqual(Object.keys(body), ["upload_url", "download_url"])
@@ -176,7 +176,7 @@ describe("uploads, older", () => {
 })
 
 describe("files in variables", () => {
-  it.effect("section 7.2: must be there when they are used: announced and uploaded", () =>
+  it.effect("section 7.2: must be announced and uploaded before they are used", () =>
     Effect.gen(function*() {
       const { id } = yield* announce()
       assert.deepStrictEqual(
@@ -237,7 +237,7 @@ describe("the vault", () => {
   const vault = "/_services/vault/files"
   const bare = { authorization: tela.key }
 
-  it.effect("rule 5: takes the bare key as well as a bearer", () =>
+  it.effect("rule 5: accepts the bare key as well as a bearer", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* send("POST", vault, { ...bare, body: {} })).status, 200)
       assert.strictEqual((yield* send("POST", vault, { body: {} })).status, 200)
@@ -245,7 +245,7 @@ describe("the vault", () => {
       assert.strictEqual((yield* send("POST", vault, { body: {}, authorization: "Bearer" })).status, 401)
     }).pipe(emulated()))
 
-  it.effect("section 7.4: creates, describes, renews, hands out, renames and deletes a file", () =>
+  it.effect("section 7.4: creates, describes, renews, serves, renames and deletes a file", () =>
     Effect.gen(function*() {
       const created = yield* json("POST", vault, { ...bare, body: { fileName: "a.txt", mimeType: "text/markdown" } })
       const { id } = created
@@ -269,7 +269,7 @@ describe("the vault", () => {
       assert.strictEqual((yield* runRefusal({ doc: { file_url: `vault://${id}` } }))[0], 404)
     }).pipe(emulated()))
 
-  it.effect("names a file after its SHA-256 if it is told that", () =>
+  it.effect("names a file by its SHA-256 if that is given", () =>
     Effect.gen(function*() {
       const sha256sum = "ab".repeat(32)
       const { id, uploadUrl } = yield* json("POST", vault, { ...bare, body: { sha256sum } })
@@ -294,7 +294,7 @@ describe("the vault", () => {
       assert.deepStrictEqual(yield* names("?offset=1"), ["c"])
     }).pipe(emulated()))
 
-  it.effect("refuses what it cannot read or find", () =>
+  it.effect("refuses malformed and unknown references", () =>
     Effect.gen(function*() {
       const answer = (body: unknown, path = "") => refusal("POST", `${vault}${path}`, { ...bare, body })
       assert.strictEqual((yield* answer({ size: "x" }))[0], 400)

@@ -10,7 +10,7 @@ const control = TelaEmulator.TelaEmulator
 describe("the default output", () => {
   const content = (body: tela.Json) => Effect.map(tela.run(body), (run) => run.choices[0].message.content)
 
-  it.effect("is a text that repeats what was given", () =>
+  it.effect("is a text that repeats the variables", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* content({}), "The emulator was given nothing.")
       assert.strictEqual(
@@ -27,7 +27,7 @@ describe("the default output", () => {
       )
     }).pipe(emulated()))
 
-  it.effect("assumption 22: is an object after the schema of the request", () =>
+  it.effect("assumption 22: is an object that fits the schema of the request", () =>
     Effect.gen(function*() {
       const schema = {
         type: "object",
@@ -82,7 +82,7 @@ describe("the default output", () => {
       )
     }).pipe(emulated()))
 
-  it.effect("is an object after the schema of the canvas, unless the request switches that off", () =>
+  it.effect("is an object that fits the schema of the canvas, unless the request switches that off", () =>
     Effect.gen(function*() {
       const { id } = yield* (yield* control).canvas({
         structuredOutput: { type: "object", properties: { total: { type: "number" } } }
@@ -97,7 +97,7 @@ describe("the default output", () => {
       assert.isTrue((yield* tela.poll(run.id)).output_content.has_structured_output)
     }).pipe(emulated()))
 
-  it.effect("ends, even for a schema that contains itself", () =>
+  it.effect("is finite, even for a recursive schema", () =>
     Effect.gen(function*() {
       const schema = { type: "object", properties: { child: { $ref: "#" } } }
       const body = { override: { type: "chat", structured_output: { enabled: true, schema } } }

@@ -12,7 +12,7 @@ const control = TelaEmulator.TelaEmulator
 describe("a run", () => {
   const statusOf = (id: string) => Effect.map(tela.poll(id), (run) => [run.status, run.updated_at])
 
-  it.effect("rule 7: is created, runs and succeeds in the course of time, and says when", () =>
+  it.effect("rule 7: is created, runs and succeeds over time, with the times of each", () =>
     Effect.gen(function*() {
       const { id } = yield* tela.run({ async: true, variables: { a: "b" } })
       assert.deepStrictEqual(yield* statusOf(id), ["created", "1970-01-01T00:00:00.000Z"])
@@ -35,7 +35,7 @@ describe("a run", () => {
       assert.deepStrictEqual(run.raw_output, { content: "The emulator was given a: b." })
     }).pipe(emulated()))
 
-  it.effect("assumption 12: stays created as long as it was told", () =>
+  it.effect("assumption 12: stays created for the configured time", () =>
     Effect.gen(function*() {
       const { id } = yield* tela.run({ async: true })
       yield* TestClock.adjust("59 seconds")
@@ -44,7 +44,7 @@ describe("a run", () => {
       assert.strictEqual((yield* tela.poll(id)).status, "running")
     }).pipe(emulated({ script: { timeline: Timeline.make({ duration: "2 minutes" }), createdFor: "1 minute" } })))
 
-  it.effect("rule 7: moves with polls, if it was told so", () =>
+  it.effect("rule 7: can progress with polls instead of time", () =>
     Effect.gen(function*() {
       const { id } = yield* tela.run({ async: true })
       const seen: Array<string> = []
@@ -58,14 +58,14 @@ describe("a run", () => {
       assert.strictEqual((yield* (yield* control).runs)[0]?.polls, 7)
     }).pipe(emulated({ script: { polls: { created: 2, running: 3 } } })))
 
-  it.effect("rule 8: goes on when nobody looks", () =>
+  it.effect("rule 8: continues without polls", () =>
     Effect.gen(function*() {
       yield* tela.run({ async: true })
       yield* TestClock.adjust("5 seconds")
       assert.deepStrictEqual((yield* (yield* control).runs).map((run) => run.status), ["succeeded"])
     }).pipe(emulated()))
 
-  it.effect("goes as many times faster as the speed says", () =>
+  it.effect("runs faster by the factor of the speed", () =>
     Effect.gen(function*() {
       const { id } = yield* tela.run({ async: true })
       yield* TestClock.adjust("499 millis")
@@ -74,14 +74,14 @@ describe("a run", () => {
       assert.deepStrictEqual(yield* statusOf(id), ["succeeded", "1970-01-01T00:00:00.500Z"])
     }).pipe(emulated({ speed: 10 })))
 
-  it.effect("ends with the emulator's clock, if that one is moved", () =>
+  it.effect("ends when the clock of the emulator is advanced", () =>
     Effect.gen(function*() {
       const { id } = yield* tela.run({ async: true })
       yield* (yield* control).advance("5 seconds")
       assert.strictEqual((yield* tela.poll(id)).status, "succeeded")
     }).pipe(emulated()))
 
-  it.effect("assumption 2: says what went wrong in raw_output when it failed", () =>
+  it.effect("assumption 2: has its error in raw_output when it failed", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* emulator.script({ timeline: Timeline.make({ duration: 0, outcome: "failed", errors: ["Too long"] }) })
@@ -99,7 +99,7 @@ describe("a run", () => {
       })
     }).pipe(emulated()))
 
-  it.effect("can name statuses that nobody knows, and bumps updated_at with them", () =>
+  it.effect("can have unknown statuses, which change updated_at", () =>
     Effect.gen(function*() {
       const { id } = yield* tela.run({ async: true })
       assert.deepStrictEqual(yield* statusOf(id), ["queued", "1970-01-01T00:00:00.000Z"])
@@ -133,7 +133,7 @@ describe("a run", () => {
       )
     ))
 
-  it.effect("section 3.5: cannot be looked up if it was synchronous or streamed", () =>
+  it.effect("section 3.5: cannot be looked up if it is synchronous or streamed", () =>
     Effect.gen(function*() {
       const { id } = yield* tela.run({})
       yield* tela.streamText({})
@@ -146,7 +146,7 @@ describe("a run", () => {
       }
     }).pipe(emulated()))
 
-  it.effect("is recorded with what was asked for, and its request with its body", () =>
+  it.effect("is recorded with its parameters, and its request with its body", () =>
     Effect.gen(function*() {
       const body = { version_id: other, variables: { a: 1 }, tags: ["t"], async: true }
       yield* tela.json("POST", completions, { body })

@@ -59,7 +59,7 @@ describe("a stream", () => {
       assert.strictEqual(new Set(data.slice(0, 6).map((chunk) => chunk.id)).size, 1)
     }).pipe(emulated()))
 
-  it.effect("assumption 4: repeats what was said in every chunk, and the structured content once it is whole", () =>
+  it.effect("assumption 4: repeats the text so far in every chunk, and the structured content once it is complete", () =>
     Effect.gen(function*() {
       const schema = { type: "object", properties: { total: { type: "number" }, ok: { type: "boolean" } } }
       const data = tela.dataOf(
@@ -75,7 +75,7 @@ describe("a stream", () => {
       assert.strictEqual(chunks[1].message.content, `{"total":4`)
     }).pipe(emulated()))
 
-  it.effect("sends what its script says, piece by piece", () =>
+  it.effect("sends the pieces of its script", () =>
     Effect.gen(function*() {
       const text = yield* tela.streamText({})
       assert.isTrue(text.startsWith(": hello\n\nretry: 500\n\ndata: {"))
@@ -144,7 +144,7 @@ describe("a stream", () => {
       assert.strictEqual(deltas(tela.dataOf(text)).join(""), "Olá, 世界 🎉")
     }).pipe(scripted({ chunkBytes: 3 }, { output: "Olá, 世界 🎉" })))
 
-  it.effect("rests between the pieces on the clock of the program", () =>
+  it.effect("pauses between the pieces on the clock of the program", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []
       const fiber = yield* Effect.forkChild(
@@ -164,7 +164,7 @@ describe("a stream", () => {
       assert.deepStrictEqual(seen, ["a", "b", "c", null, null])
     }).pipe(scripted({ pause: "1 second", pieces: ["a", "b", { pause: "1 minute" }, "c"] })))
 
-  it.effect("rule 11: breaks off where it was told", () =>
+  it.effect("rule 11: breaks off at the configured place", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       const received = Effect.gen(function*() {
@@ -185,14 +185,14 @@ describe("a stream", () => {
       assert.deepStrictEqual((yield* emulator.streams).map((stream) => stream.state), ["dropped", "dropped", "dropped"])
     }).pipe(emulated()))
 
-  it.effect("tells of an execution that fails inside itself, and ends without [DONE]", () =>
+  it.effect("reports a failed execution in an event, and ends without [DONE]", () =>
     Effect.gen(function*() {
       const data = tela.dataOf(yield* tela.streamText({ canvas_id: TelaEmulator.failingCanvasId }))
       assert.strictEqual(data.length, 2)
       assert.deepStrictEqual(data[1], { error: { code: "EXECUTION_FAILED", message: "The execution failed" } })
     }).pipe(emulated()))
 
-  it.effect("is abandoned when the client leaves, and not when it has seen the end", () =>
+  it.effect("is abandoned when the client leaves, and not when it has received the end", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* Stream.runDrain(Stream.take((yield* open()).stream, 2))

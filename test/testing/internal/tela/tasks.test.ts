@@ -80,7 +80,7 @@ describe("POST /task", () => {
       assert.strictEqual((yield* (yield* control).tasks).length, 100)
     }).pipe(emulated()))
 
-  it.effect("refuses what does not say enough, or says it in the wrong type", () =>
+  it.effect("refuses incomplete tasks, and members of the wrong type", () =>
     Effect.gen(function*() {
       const cases: ReadonlyArray<readonly [unknown, string, string]> = [
         ["x", "BAD_REQUEST", "A task must be a JSON object"],
@@ -124,7 +124,7 @@ describe("POST /task", () => {
       canvases: [{ applicationId, variables: [{ name: "doc", type: "file" }, { name: "note", required: false }] }]
     })))
 
-  it.effect("assumption 23: shows files as lists, and does not run without them", () =>
+  it.effect("assumption 23: shows files as lists, and requires them", () =>
     Effect.gen(function*() {
       const file = { file_url: "https://x.y/a.pdf" }
       const { rawInput } = yield* create({
@@ -140,7 +140,7 @@ describe("POST /task", () => {
       assert.strictEqual((yield* refusal("POST", "/task", { body: task({ rawInput: { variables } }) }))[0], 404)
     }).pipe(emulated()))
 
-  it.effect("runs nothing if it brings its output along", () =>
+  it.effect("runs nothing if the request has the output", () =>
     Effect.gen(function*() {
       const created = yield* create({
         outputContent: { content: { total: 1 } },
@@ -155,7 +155,7 @@ describe("POST /task", () => {
       assert.deepStrictEqual([approved.status, approved.approvedAt], ["completed", "2026-01-01T00:00:00.000Z"])
     }).pipe(emulated()))
 
-  it.effect("assumption 20: can be told that the workspace has reached its limit", () =>
+  it.effect("assumption 20: can report that the workspace has reached its limit", () =>
     Effect.gen(function*() {
       yield* (yield* control).fault(Fault.status(402).pipe(Fault.on("POST", "/task")))
       assert.strictEqual((yield* refusal("POST", "/task", { body: task() }))[1], "USAGE_LIMIT_REACHED")
@@ -207,7 +207,7 @@ describe("a task", () => {
       assert.strictEqual((yield* patch(id, { status: "completed" })).approvedAt, "1970-01-01T00:00:06.000Z")
     }).pipe(emulated()))
 
-  it.effect("assumption 8: completes by itself, if it is told to", () =>
+  it.effect("assumption 8: can complete without approval", () =>
     Effect.gen(function*() {
       const { id } = yield* create()
       yield* TestClock.adjust("5 seconds")
@@ -215,7 +215,7 @@ describe("a task", () => {
       assert.deepStrictEqual([task.status, task.approvedAt], ["completed", null])
     }).pipe(emulated({ autoComplete: true })))
 
-  it.effect("fails with its run, and is not approved then", () =>
+  it.effect("fails with its run, and cannot be approved then", () =>
     Effect.gen(function*() {
       const { id } = yield* create({ promptApplicationId: TelaEmulator.failingCanvasId })
       yield* TestClock.adjust("5 seconds")
@@ -227,14 +227,14 @@ describe("a task", () => {
       )
     }).pipe(emulated()))
 
-  it.effect("says running at first, however short its run", () =>
+  it.effect("reports running at first, for any length of its run", () =>
     Effect.gen(function*() {
       const created = yield* create()
       assert.deepStrictEqual([created.status, created.outputContent], ["running", null])
       assert.strictEqual((yield* get(created.id)).status, "validating")
     }).pipe(emulated({ script: { timeline: Timeline.make({ duration: 0 }) } })))
 
-  it.effect("rule 7: moves with polls, if it was told so, and can name other statuses", () =>
+  it.effect("rule 7: can progress with polls, and have other statuses", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* emulator.script({ polls: { created: 1, running: 1 } })
@@ -305,7 +305,7 @@ describe("PATCH /task/{id}", () => {
       )
     }).pipe(emulated()))
 
-  it.effect("rule 12: refuses to change a task that runs", () =>
+  it.effect("rule 12: refuses to change a running task", () =>
     Effect.gen(function*() {
       const { id } = yield* create()
       for (const body of [{ name: "x" }, { status: "completed" }, { outputContent: { content: 1 } }]) {
@@ -316,7 +316,7 @@ describe("PATCH /task/{id}", () => {
       }
     }).pipe(emulated()))
 
-  it.effect("refuses every other status, wrong types, and tasks that are not there", () =>
+  it.effect("refuses every other status, wrong types, and unknown tasks", () =>
     Effect.gen(function*() {
       const { id } = yield* reviewed(1)
       assert.deepStrictEqual(
@@ -330,7 +330,7 @@ describe("PATCH /task/{id}", () => {
 })
 
 describe("POST /task/{id}/rerun", () => {
-  it.effect("assumption 28: runs a failed task again, and one that waits, but no other", () =>
+  it.effect("assumption 28: runs a failed task again, and one that waits for approval, but no other", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       const rerun = (id: string) => json("POST", `/task/${id}/rerun`)
@@ -378,7 +378,7 @@ describe("GET /task", () => {
       assert.deepStrictEqual(page.meta, { total: 3, limit: 2, offset: 1, currentPage: 1, totalPages: 2 })
     }).pipe(emulated()))
 
-  it.effect("section 8.4: takes filters and an order", () =>
+  it.effect("section 8.4: applies filters and an order", () =>
     Effect.gen(function*() {
       const [first, second] = yield* three
       const cases: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
@@ -407,7 +407,7 @@ describe("GET /task", () => {
       }
     }).pipe(emulated()))
 
-  it.effect("can leave out what went in and came out", () =>
+  it.effect("can omit inputs and outputs", () =>
     Effect.gen(function*() {
       yield* create()
       const [row] = (yield* list("?excludeInputOutputColumns=true")).data
@@ -421,7 +421,7 @@ describe("GET /task", () => {
       assert.deepStrictEqual(tasks.map((task) => task.name), ["Invoice 1"])
     }).pipe(emulated({ bareLists: true })))
 
-  it.effect("tells the progress of an app's tasks", () =>
+  it.effect("returns the progress of the tasks of an app", () =>
     Effect.gen(function*() {
       const { id, promptVersionId } = yield* create()
       yield* reviewed(1)
@@ -439,7 +439,7 @@ describe("GET /task", () => {
       )
     }).pipe(emulated()))
 
-  it.effect("is what the control service sees too", () =>
+  it.effect("lists the same tasks as the control service", () =>
     Effect.gen(function*() {
       const { completionRunId, id } = yield* create({ tags: ["a"] })
       assert.deepStrictEqual(yield* (yield* control).tasks, [

@@ -67,7 +67,7 @@ describe("the webhook of a single run", () => {
         ])
       })))
 
-  it.effect("is called when polls have moved the run to its end", () =>
+  it.effect("is called when polls have progressed the run to its end", () =>
     called({ script: { polls: { created: 0, running: 1 } } }, [], (calls) =>
       Effect.gen(function*() {
         const { id } = yield* tela.run({ webhook_url: hook })
@@ -79,7 +79,7 @@ describe("the webhook of a single run", () => {
         assert.strictEqual(calls.length, 1)
       })))
 
-  it.effect("assumption 13: is not called again when it fails, unless the emulator is told to", () =>
+  it.effect("assumption 13: is not called again when it fails, unless the emulator is configured to", () =>
     Effect.gen(function*() {
       yield* called({}, [500], (calls) =>
         Effect.gen(function*() {
@@ -102,7 +102,7 @@ describe("the webhook of a single run", () => {
         }))
     }))
 
-  it.effect("is recorded and not called if it is meant for another machine", () =>
+  it.effect("is recorded and not called if its URL is on another machine", () =>
     called({}, [], (calls) =>
       Effect.gen(function*() {
         const urls = [
@@ -121,7 +121,7 @@ describe("the webhook of a single run", () => {
         )
       })))
 
-  it.effect("may go to other hosts, if the emulator is told which", () =>
+  it.effect("may go to other hosts if the emulator allows them", () =>
     called({ webhookHosts: ["hooks.test"] }, [], (calls) =>
       Effect.gen(function*() {
         yield* tela.run({ webhook_url: "https://hooks.test/a" })
@@ -247,7 +247,7 @@ describe("subscriptions", () => {
         ])
       })))
 
-  it.effect("are read and changed, and hide their sensitive headers", () =>
+  it.effect("can be read and changed, and hide their sensitive headers", () =>
     called({}, [], () =>
       Effect.gen(function*() {
         const created = yield* subscribe()
@@ -300,7 +300,7 @@ describe("subscriptions", () => {
         assert.strictEqual((yield* refusal("POST", `/webhook/${id}/test`, { body: {} }))[0], 400)
       })))
 
-  it.effect("refuse what does not say enough, and are not there under other ids", () =>
+  it.effect("refuse incomplete requests, and are not found under other ids", () =>
     called({}, [], () =>
       Effect.gen(function*() {
         const cases: ReadonlyArray<readonly [tela.Json, string]> = [
