@@ -73,12 +73,12 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
-import { quote } from "./internal/describe.ts"
 import * as Options from "./internal/options.ts"
 import { describe, format, read as readRef, type RunRef } from "./internal/ref.ts"
-import { byAge, type Entry, isUnfinished, nameOf, states, type UnfinishedEntry } from "./internal/runRecord.ts"
-import { createOnce, makeExclusive, outcomeUnknown } from "./internal/runStore/createOnce.ts"
-import { type KeySubject, make as makeRecords, RunStoreError, warnOfFailure } from "./internal/runStore/records.ts"
+import { byAge, type Entry, isUnfinished, states, type UnfinishedEntry } from "./internal/runRecord.ts"
+import { createOnce, outcomeUnknown } from "./internal/runStore/createOnce.ts"
+import { make as makeWithKey, subjectOf } from "./internal/runStore/keys.ts"
+import { make as makeRecords, RunStoreError, warnOfFailure } from "./internal/runStore/records.ts"
 import { isOurs } from "./internal/taggedError.ts"
 import * as Telemetry from "./internal/telemetry.ts"
 import {
@@ -215,24 +215,9 @@ export class RunStore extends Context.Service<RunStore, Service>()("canvas-runs/
 export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = Effect.gen(function*() {
   const creating = new Set<string>()
   const records = makeRecords(yield* KeyValueStore.KeyValueStore, creating)
-  const exclusive = yield* makeExclusive(creating)
-
-  const subjectOf = (operation: string, key: string): Effect.Effect<KeySubject, BadRequestError> =>
-    typeof key === "string"
-      ? Effect.map(nameOf(key), (name) => ({ operation, name, key }))
-      : Effect.fail(badRequest({ operation, parameter: "key", message: `the key is ${quote(key)}; it must be text.` }))
+  const withKey = yield* makeWithKey(creating)
 
   const get = (operation: string, key: string) => Effect.flatMap(subjectOf(operation, key), records.read)
-
-  /** Runs an operation on a key, one at a time for each key. */
-  const withKey = <A, E, R>(
-    operation: string,
-    key: string,
-    use: (subject: KeySubject) => Effect.Effect<A, E, R>
-  ): Effect.Effect<A, E | BadRequestError, R> =>
-    Effect.flatMap(subjectOf(operation, key), (subject) => exclusive(subject, use(subject))).pipe(
-      Telemetry.span(operation, { "run.key": key })
-    )
 
   /** `of` is the run that finished, if that is known: it may be another run than the one of the key. */
   const complete = (operation: string, key: string, of?: RunRef) =>

@@ -996,7 +996,7 @@ describe("errors of the store", () => {
         [attach("taken", refOf("run-8")), "RunStore.attach", "key", /test run run-9 under "taken"/],
         [runOnce("b", create, { onUnknown: "again" as never }), "RunStore.runOnce", "onUnknown", /"again"/],
         [runOnce("b", create, 7 as never), "RunStore.runOnce", "options", /options must be an object/],
-        [runOnce(7 as never, create), "RunStore.runOnce", "key", /the key is 7; it must be text/],
+        [runOnce(7 as never, create), "RunStore.runOnce", "key", /key is 7; it must be text/],
         [runOnce("b", 7 as never), "RunStore.runOnce", "create", /an Effect/],
         [track("b", 7 as never), "RunStore.track", "wait", /an Effect/],
         [runOnce("b", create, { onUnknow: "fail" } as never), "RunStore.runOnce", "onUnknow", /Did you mean onUnknown/]

@@ -143,7 +143,7 @@ export const byAge = (self: UnfinishedEntry, that: UnfinishedEntry): number =>
 const prefixOf = (state: State): string => `canvas-runs/${state}/`
 
 /** Where the storage holds the record of a state. */
-export const locationOf = (state: State, name: string): string => `${prefixOf(state)}${name}`
+export const locationOf = ({ name }: { readonly name: string }, state: State): string => `${prefixOf(state)}${name}`
 
 /** The names of the keys that may be unfinished, among all locations of the storage. */
 export const unfinishedNames = (locations: ReadonlyArray<string>): ReadonlySet<string> =>

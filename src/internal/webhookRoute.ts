@@ -15,11 +15,19 @@ import * as CallOptions from "./options.ts"
 import * as Webhooks from "./webhookHub.ts"
 import { checkSecret } from "./webhookProof.ts"
 
-/** What the routes of both providers take. */
+/** The options of the routes of both providers. */
 export interface Options<Event, R> {
+  /** The path of the route, such as `"/webhooks"`. */
   readonly path: HttpRouter.PathInput
+  /** The secret that proves the webhooks: Spine's `whsec_…` of the endpoint, or the secret that `Tela.webhookHeaders` was given. */
   readonly secret: Redacted.Redacted<string>
+  /**
+   * The longest body, in bytes.
+   *
+   * @default 1 MiB for Spine, 16 MiB for Tela
+   */
   readonly maxBodyBytes?: number | undefined
+  /** Runs after the response, for each new delivery. Its services are those of the layer's context, and its failure is logged. */
   readonly onEvent?: ((event: Event) => Effect.Effect<unknown, unknown, R>) | undefined
 }
 

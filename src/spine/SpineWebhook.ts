@@ -201,33 +201,24 @@ export const signWebhook = (
   })
 
 /**
- * A route that receives the webhooks of a workspace: verified, told apart from duplicate deliveries, answered fast, and passed on to the
- * waits that they are about.
+ * A route that receives the webhooks of a workspace. It verifies each delivery, recognises duplicates, answers at once, and wakes the
+ * waits for the run.
  *
  * **Details**
  *
- * It answers 204 for a delivery that it took and for a duplicate, 400 for a signature that does not match, 413 for a body
- * over the limit, and 408 for a body that does not arrive within 30 seconds. `onEvent` runs after the response; if it fails, dies or throws, that is logged. The layer fails with a
- * `ConfigError` where the secret, the tolerance or the limit cannot be used.
+ * It answers 204 for a new delivery and for a duplicate, 400 for a signature that does not match, 413 for a body over the limit, and
+ * 408 for a body that does not arrive within 30 seconds. `onEvent` runs after the response. If it fails, dies or throws, the route
+ * logs that. The layer fails with a `ConfigError` if the secret, the tolerance or the limit cannot be used.
  *
  * @category webhooks
  * @since 0.1.0
  */
-export const layerWebhookRoute = <R = never>(options: {
-  readonly path: HttpRouter.PathInput
-  /** The secret of the endpoint, `whsec_…`. */
-  readonly secret: Redacted.Redacted<string>
-  /** @default "300 seconds" */
-  readonly tolerance?: Duration.Input | undefined
-  /**
-   * The longest body, in bytes.
-   *
-   * @default 1 MiB
-   */
-  readonly maxBodyBytes?: number | undefined
-  /** Runs after the response, for each new delivery. Its services are those of the layer's context, and its failure is logged. */
-  readonly onEvent?: ((event: WebhookEvent) => Effect.Effect<unknown, unknown, R>) | undefined
-}): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks | R> =>
+export const layerWebhookRoute = <R = never>(
+  options: Route.Options<WebhookEvent, R> & {
+    /** @default "300 seconds" */
+    readonly tolerance?: Duration.Input | undefined
+  }
+): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks | R> =>
   Route.layer(options, {
     otherOptions: ["tolerance"],
     check: checkTolerance,

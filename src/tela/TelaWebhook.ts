@@ -101,14 +101,14 @@ export const constructEvent = (
   })
 
 /**
- * A route that receives the webhooks of executions: verified, told apart from duplicate deliveries, answered fast, and passed on to the
- * waits that they are about.
+ * A route that receives the webhooks of executions. It verifies each delivery, recognises duplicates, answers at once, and wakes the
+ * waits for the execution.
  *
  * **Details**
  *
- * It answers 204 for a delivery that it took and for a duplicate, 400 for one without a valid token, 413 for a body over the
- * limit, and 408 for a body that does not arrive within 30 seconds. `onEvent` runs after the response; if it fails, dies or throws, that is logged. The layer fails with a `ConfigError`
- * where the secret or the limit cannot be used.
+ * It answers 204 for a new delivery and for a duplicate, 400 for one without a valid token, 413 for a body over the limit, and 408
+ * for a body that does not arrive within 30 seconds. `onEvent` runs after the response. If it fails, dies or throws, the route logs
+ * that. The layer fails with a `ConfigError` if the secret or the limit cannot be used.
  *
  * A delivery makes the wait for its execution poll once, and is never the result itself. Only a delivery with the same token and
  * the same body is a duplicate, so a made-up one hides no genuine one.
@@ -116,19 +116,9 @@ export const constructEvent = (
  * @category webhooks
  * @since 0.1.0
  */
-export const layerWebhookRoute = <R = never>(options: {
-  readonly path: HttpRouter.PathInput
-  /** The secret that {@link webhookHeaders} was given. */
-  readonly secret: Redacted.Redacted<string>
-  /**
-   * The longest body, in bytes.
-   *
-   * @default 16 MiB
-   */
-  readonly maxBodyBytes?: number | undefined
-  /** Runs after the response, for each new delivery. Its services are those of the layer's context, and its failure is logged. */
-  readonly onEvent?: ((event: ExecutionSnapshot) => Effect.Effect<unknown, unknown, R>) | undefined
-}): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks | R> =>
+export const layerWebhookRoute = <R = never>(
+  options: Route.Options<ExecutionSnapshot, R>
+): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks | R> =>
   Route.layer(options, {
     otherOptions: [],
     check: () => Effect.void,

@@ -413,9 +413,9 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "RunStore: a key that is no text is refused",
     mutant: {
-      file: "src/RunStore.ts",
-      find: "typeof key === \"string\"",
-      replace: "key !== null as never"
+      file: "src/internal/runStore/keys.ts",
+      find: "Options.checkKind(operation, \"key\", key ?? null, Predicate.isString, \"text\")",
+      replace: "Effect.void"
     },
     inputs: Object.fromEntries([Symbol("k"), 5, {}].map((key) => [
       String(key),
@@ -423,7 +423,7 @@ export const places: ReadonlyArray<Place> = [
         failsWith(
           Effect.flatMap(storing({}), (store) => store.runOnce(key as never, Effect.succeed(runs))),
           "BadRequestError",
-          "the key is"
+          "key is"
         )
     ]))
   },

@@ -4,6 +4,7 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/RunStore.ts": ["test/RunStore.test.ts"],
   "src/internal/runRecord.ts": ["test/RunStore.test.ts"],
   "src/internal/runStore/createOnce.ts": ["test/RunStore.test.ts"],
+  "src/internal/runStore/keys.ts": ["test/RunStore.test.ts"],
   "src/internal/runStore/records.ts": ["test/RunStore.test.ts"],
   "src/internal/http/create.ts": [
     "test/internal/http/create.test.ts",

@@ -1,51 +1,15 @@
-/** The create of a `RunStore`: an intent before it, a ref after it, and one create at a time for each key. */
+/** The create of a `RunStore`: an intent before it, and the ref after it. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import * as RcMap from "effect/RcMap"
-import * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
-import { badRequest, CreateOutcomeUnknownError } from "../../RunError.ts"
-import * as Create from "../http/create.ts"
+import { CreateOutcomeUnknownError } from "../../RunError.ts"
 import { quote } from "../describe.ts"
+import * as Create from "../http/create.ts"
 import { describe, read as readRef, type RunRef } from "../ref.ts"
 import type { Entry } from "../runRecord.ts"
 import { type KeySubject, type Records, type RunStoreError, storeError, warnOfFailure } from "./records.ts"
-
-/**
- * Makes the function that runs one operation at a time for each key. `creating` has the names of the keys for which this process
- * creates a run now.
- */
-export const makeExclusive = Effect.fnUntraced(function*(creating: ReadonlySet<string>) {
-  const locks = yield* Scope.provide(RcMap.make({ lookup: (_name: string) => Semaphore.make(1) }), Scope.makeUnsafe())
-  return Effect.fnUntraced(function*<A, E, R>({ key, name, operation }: KeySubject, use: Effect.Effect<A, E, R>) {
-    if (isCreatedBy(yield* Create.CurrentAccount, creating, name)) {
-      // Noted as an error of a create operation, so that the create that makes the call knows that nothing was created here
-      return yield* Create.operation(Effect.fail(badRequest({
-        operation,
-        parameter: "key",
-        message: `${JSON.stringify(key)} is the key of the create that makes this call, which would wait for itself. ` +
-          "Use another key, or make the call after the create."
-      })))
-    }
-    return yield* Effect.acquireUseRelease(
-      Scope.make(),
-      (scope) => {
-        const lock = Effect.flatMap(RcMap.get(locks, name), (semaphore) => semaphore.takeScoped(1))
-        // Also where the caller cannot be interrupted: two creates that each run the other's key would wait forever
-        return Effect.andThen(Effect.interruptible(Scope.provide(lock, scope)), use)
-      },
-      Scope.close
-    )
-  })
-})
-
-/** Whether the create for this key is under way, and the fiber is part of it. */
-const isCreatedBy = (account: Create.Account | undefined, store: object, name: string): boolean =>
-  account !== undefined &&
-  (account.key?.store === store && account.key.name === name || isCreatedBy(account.outer, store, name))
 
 /**
  * Runs `create`, and stores its ref. Runs where it cannot be interrupted. `earlier` is what an earlier create left, whose outcome

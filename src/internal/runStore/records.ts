@@ -52,7 +52,7 @@ export interface KeySubject extends Subject {
 export const make = (storage: KeyValueStore.KeyValueStore, creating: ReadonlySet<string>) => {
   const readRecord = (subject: Subject, state: RunRecord.State) =>
     Effect.flatMap(
-      access(subject, state, "read", (location) => storage.get(location)),
+      ask(subject, `${entry(subject)} could not be read`, () => storage.get(RunRecord.locationOf(subject, state))),
       (text: unknown) =>
         Effect.mapError(
           Effect.fromResult(RunRecord.decode(text, subject.key)),
@@ -61,7 +61,7 @@ export const make = (storage: KeyValueStore.KeyValueStore, creating: ReadonlySet
     )
 
   const remove = (subject: Subject, state: RunRecord.State) =>
-    access(subject, state, "removed", (location) => storage.remove(location))
+    ask(subject, `${entry(subject)} could not be removed`, () => storage.remove(RunRecord.locationOf(subject, state)))
 
   return {
     /** Reads the entry of a key. */
@@ -80,11 +80,10 @@ export const make = (storage: KeyValueStore.KeyValueStore, creating: ReadonlySet
       return RunRecord.entryOf(key, { intent, created, finished }, isCreating)
     }),
     write: (subject: KeySubject, state: RunRecord.State, fields: RunRecord.Fields) =>
-      access(
+      ask(
         subject,
-        state,
-        "written",
-        (location) => storage.set(location, RunRecord.encode(subject.key, fields)),
+        `${entry(subject)} could not be written`,
+        () => storage.set(RunRecord.locationOf(subject, state), RunRecord.encode(subject.key, fields)),
         state === "created" ? " Keep this error's ref, and attach it when the store works again." : "",
         fields.ref
       ),
@@ -106,23 +105,6 @@ export const warnOfFailure = <E extends { readonly message: string }, R>(
 
 const entry = ({ key, name }: Subject): string =>
   key === undefined ? `the entry ${name}` : `the entry of ${JSON.stringify(key)}`
-
-/** Uses the storage for the record of one state. */
-const access = <A>(
-  subject: Subject,
-  state: RunRecord.State,
-  done: string,
-  use: (location: string) => Effect.Effect<A, unknown>,
-  advice?: string,
-  ref?: RunRef
-) =>
-  ask(
-    subject,
-    `${entry(subject)} could not be ${done}`,
-    () => use(RunRecord.locationOf(state, subject.name)),
-    advice,
-    ref
-  )
 
 type About = Pick<Subject, "operation"> & Partial<Subject>
 
