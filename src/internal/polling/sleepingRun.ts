@@ -11,15 +11,17 @@
  * | {@link sharedPolicy}: equal options share one policy and one schedule | 630 | the policy is shared anyway |
  * | {@link withDelay}: a schedule that is a function of the state is called as one, and has no state of its own | 460 | 460 |
  * | {@link sleep}: a fiber is woken with its next step, and keeps no stack and no finalizer | 390 | no fiber |
+ * | {@link apart}: a fiber that sleeps has not polled itself, so its stack has never been large | 210 | no fiber |
  * | {@link needsSnapshot}: the snapshot is dropped where no one can ask for it | 370 | 370 |
  * | A source of Spine is a class: it keeps its ref, and makes everything else when it is read | 190 | no source |
  * | {@link flags}: bits in place of booleans | 30 | 30 |
  * | {@link listeners}: no field for what hardly any wait has | 20 | 20 |
  * | `TimerQueue`: whole milliseconds, which V8 stores without an object | 50 | 50 |
  */
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import type * as Pull from "effect/Pull"
 import type * as Schedule from "effect/Schedule"
 import type { PollRecord } from "../../RunError.ts"
@@ -142,6 +144,16 @@ export const resume = (loop: AnyLoop): void => {
   loop.resume = undefined
   resume!(next!(loop as never) as Effect.Effect<never>)
 }
+
+/** Runs a poll in a fiber of its own. The stack of a fiber is an array that grows while a request is made, and never shrinks. */
+export const apart = <A, E, R>(poll: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.contextWith((context: Context.Context<R>) =>
+    Effect.callback((resume) => {
+      const fiber = Effect.runForkWith(context)(poll)
+      fiber.addObserver(resume)
+      return Fiber.interrupt(fiber)
+    })
+  )
 
 /** From the state of a wait to the milliseconds until its next poll. */
 export type Delay<Snapshot = unknown> = (state: RunSource.PollState<Snapshot>, random: number) => number
