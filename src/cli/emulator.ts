@@ -2,7 +2,6 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
-import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
@@ -10,7 +9,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
 import * as CombinedEmulatorServer from "../testing/CombinedEmulatorServer.ts"
 import * as Rude from "../testing/Rude.ts"
 import * as SpineEmulator from "../testing/SpineEmulator.ts"
@@ -98,32 +96,11 @@ const emulator = Command.make(
         "What the server is rude about: all, none, a number that selects about half of all names, or names such as " +
           "gzip,oddIds; listed in the documentation of Rude"
       ),
-      Flag.mapEffect((text) =>
-        Option.match(parseRude(text), {
-          onNone: () =>
-            Effect.fail(
-              new CliError.InvalidValue({
-                option: "rude",
-                value: text,
-                expected: `all, none, a number, or some of ${Rude.names.join(", ")}`,
-                kind: "flag"
-              })
-            ),
-          onSome: Effect.succeed
-        })
-      ),
+      Flag.filterMap(parseRude, () => `all, none, a number, or some of ${Rude.names.join(", ")}`),
       Flag.withDefault(Rude.none)
     ),
     script: Flag.FileParse("script", { format: "json" }).pipe(
-      Flag.mapEffect((content) =>
-        Effect.mapError(decode(content), (error) =>
-          new CliError.InvalidValue({
-            option: "script",
-            value: "the file",
-            expected: SchemaIssue.makeFormatterDefault()(error.issue),
-            kind: "flag"
-          }))
-      ),
+      Flag.mapTryCatch(decode, (error) => error instanceof Error ? error.message : String(error)),
       Flag.withDescription(
         "A JSON file that says what runs do, such as " +
           "{\"spine\":{\"runs\":[{\"prompt\":\"words of it\",\"outcome\":\"partial\"}]}," +

@@ -43,8 +43,8 @@ const ScriptFile = Schema.Struct({
 
 export type ScriptFile = typeof ScriptFile.Type
 
-/** Decodes what the file holds. A member that has no meaning is refused, as it is a typo. */
-export const decode = Schema.decodeUnknownEffect(ScriptFile, { onExcessProperty: "error", errors: "all" })
+/** Decodes the content of the file, or throws. A member that has no meaning is refused, because it is a typo. */
+export const decode = Schema.decodeUnknownSync(ScriptFile, { onExcessProperty: "error", errors: "all" })
 
 /** What a run of Spine with that prompt does. */
 export const spineScript = (

@@ -22,7 +22,6 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { Readable } from "node:stream"
 import * as CallOptions from "../internal/options.ts"
@@ -129,10 +128,10 @@ export interface Options {
  */
 export const layer = (options?: Options): Layer.Layer<HttpClient.HttpClient, ConfigError> =>
   Layer.unwrap(
-    Effect.map(check(options), ({ agent, limits, proxies }) =>
+    Effect.map(check(options), (settings) =>
       Layer.effect(HttpClient.HttpClient, Effect.map(HttpClient.HttpClient, adapt)).pipe(
         Layer.provide(NodeHttpClient.layerUndiciNoDispatcher),
-        Layer.provide(Layer.effect(NodeHttpClient.Dispatcher, makeDispatcher(agent, limits, proxies)))
+        Layer.provide(Layer.effect(NodeHttpClient.Dispatcher, makeDispatcher(settings)))
       ))
   )
 
@@ -169,8 +168,7 @@ const check = (options: Options | undefined): Effect.Effect<Settings, ConfigErro
     yield* CallOptions.checkConfig("connect.timeout", connect?.timeout, isMillis, "a number of milliseconds")
     const connectFault = connect === undefined ? undefined : Connect.faultOf(connect)
     if (connectFault !== undefined) return yield* new ConfigError(connectFault)
-    const proxies = proxiesOf(proxy)
-    if (Result.isFailure(proxies)) return yield* new ConfigError(proxies.failure)
+    const proxies = yield* Effect.mapError(Effect.fromResult(proxiesOf(proxy)), (fault) => new ConfigError(fault))
     return {
       agent: {
         keepAliveTimeout: yield* millisOf("keepAlive", keepAlive),
@@ -182,7 +180,7 @@ const check = (options: Options | undefined): Effect.Effect<Settings, ConfigErro
         headersTimeout: headersTimeout === undefined ? 0 : yield* millisOf("headersTimeout", headersTimeout),
         bodyTimeout: bodyTimeout === undefined ? 0 : yield* millisOf("bodyTimeout", bodyTimeout)
       },
-      proxies: proxies.success
+      proxies
     }
   })
 
@@ -248,11 +246,7 @@ const readOnce = (body: Body): Body =>
  * Makes the dispatcher of one layer, and destroys it with the layer. Limits are set on each request, because Effect's client sets
  * an hour for the headers there.
  */
-const makeDispatcher = (
-  agent: Settings["agent"],
-  limits: Settings["limits"],
-  proxies: Settings["proxies"]
-): Effect.Effect<Undici.Dispatcher, never, Scope.Scope> =>
+const makeDispatcher = ({ agent, limits, proxies }: Settings): Effect.Effect<Undici.Dispatcher, never, Scope.Scope> =>
   Effect.gen(function*() {
     const undici = yield* Effect.promise(() => import("@effect/platform-node/Undici"))
     const acquire = (dispatcher: Undici.Dispatcher) =>

@@ -32,17 +32,13 @@ export const proxiesOf = (
     [...execArgv, ...(env["NODE_OPTIONS"] ?? "").split(" ")].includes("--use-env-proxy")
   const choice = option === undefined ? asksForProxies ? "environment" : false : option
   if (choice === false) return Result.succeed(undefined)
-  const noProxy = variable("NO_PROXY")
-  if (choice !== "environment") {
-    return Result.map(
-      checkOption(choice),
-      (proxy) => ({ httpProxy: proxy, httpsProxy: proxy, noProxy })
-    )
-  }
   return Result.gen(function*() {
-    const httpProxy = yield* checkProxy("HTTP_PROXY", variable("HTTP_PROXY"))
-    const httpsProxy = yield* checkProxy("HTTPS_PROXY", variable("HTTPS_PROXY"))
-    return { httpProxy, httpsProxy, noProxy }
+    const proxyIn = (name: string) => choice === "environment" ? checkProxy(name, variable(name)) : checkOption(choice)
+    return {
+      httpProxy: yield* proxyIn("HTTP_PROXY"),
+      httpsProxy: yield* proxyIn("HTTPS_PROXY"),
+      noProxy: variable("NO_PROXY")
+    }
   })
 }
 
