@@ -1,4 +1,4 @@
 import { places } from "./bounds.ts"
 import { describeKind } from "./kind.ts"
 
-describeKind("more is read, kept or quoted than has a bound", places)
+describeKind("foreign data is read, kept or quoted without a limit", places)

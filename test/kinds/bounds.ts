@@ -126,7 +126,7 @@ const refusedWith = (body: string) => () =>
 
 export const places: ReadonlyArray<Place> = [
   {
-    name: "bounds: an answer that announces too much is not read",
+    name: "bounds: an answer whose announced length is over the limit is not read",
     mutant: {
       file: "src/internal/http/body.ts",
       find: "if (length !== undefined && length > maxBytes)",
@@ -138,12 +138,12 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "bounds: an answer that announces nothing is read so far and no further",
+    name: "bounds: an answer without an announced length is read to the limit and no further",
     mutant: { file: "src/internal/http/body.ts", find: "if (bytes > maxBytes) return false\n", replace: "" },
     inputs: { "of 200": endless(200), "of an error": endless(503), "of a refusal": endless(402) }
   },
   {
-    name: "bounds: an answer that was cut off there is not taken for the whole",
+    name: "bounds: an answer that is cut at the limit is an error",
     mutant: { file: "src/internal/http/body.ts", find: "bytes > maxBytes ? undefined : text", replace: "text" },
     inputs: Object.fromEntries([" ", "x"].map((text) => [
       `of ${JSON.stringify(text)}`,
@@ -155,7 +155,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "bounds: an event of a stream that does not end is not collected",
+    name: "bounds: an endless event of a stream is not collected",
     mutant: {
       file: "src/tela/internal/sse.ts",
       find: "isTooLong: () => pending.length + dataLength > maxLength,",
@@ -167,7 +167,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "bounds: the hub remembers so many deliveries",
+    name: "bounds: the hub remembers a limited number of deliveries",
     mutant: { file: hub, find: "if (seen.size > capacity)", replace: "if (seen.size > 1e9)" },
     inputs: { "one": forgets(1, 1), "three": forgets(3, 3) }
   },
@@ -177,7 +177,7 @@ export const places: ReadonlyArray<Place> = [
     inputs: { "one": forgetsEnd(1, 1), "four": forgetsEnd(4, 9) }
   },
   {
-    name: "bounds: the hub keeps so much of an id",
+    name: "bounds: the hub keeps a limited part of an id",
     mutant: { file: hub, find: "id.length > maxId ?", replace: "id.length > 1e9 ?" },
     inputs: Object.fromEntries([1000, 100_000].map((length) => [
       `of ${length} characters`,
@@ -191,7 +191,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "bounds: a message quotes so much of a value",
+    name: "bounds: a message quotes a limited part of a value",
     mutant: { file: describe, find: "JSON.stringify(value.slice(0, maxLength))", replace: "JSON.stringify(value)" },
     inputs: {
       "an id": isShort(Effect.flatMap(spineWith(options), ({ runs }) => runs.retrieve(`/${long}` as never))),
@@ -201,7 +201,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "bounds: a message quotes so much of what the caller threw",
+    name: "bounds: a message quotes a limited part of an error of the caller",
     mutant: {
       file: describe,
       find: "\"a value that has no text\").slice(0, maxLength)",
@@ -227,7 +227,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "bounds: an error keeps so much of a body",
+    name: "bounds: an error keeps a limited part of a body",
     mutant: { file: "src/internal/http/response.ts", find: "clean.length > maxBodyLength ? undefined :", replace: "" },
     inputs: {
       "of one text": refusedWith(JSON.stringify({ success: false, error: { message: long } })),

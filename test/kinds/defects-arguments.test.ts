@@ -1,4 +1,4 @@
 import { places } from "./defects-arguments.ts"
 import { describeKind } from "./kind.ts"
 
-describeKind("defects of arguments and of services of the caller", places)
+describeKind("an argument or a service of the caller causes a defect", places)

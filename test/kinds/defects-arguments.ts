@@ -186,7 +186,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "Options.is: a value that throws when it is looked at is of no kind",
+    name: "Options.is: a value that throws when it is inspected is of no known class",
     mutant: {
       file: options,
       find: "Result.getOrElse(Result.try(() => isKind(value)), () => false)",
@@ -206,7 +206,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "Options.durationOf: an object without a unit is no duration",
+    name: "Options.durationOf: an object without a unit is not a duration",
     mutant: { file: options, find: " || is(isWithoutUnit, input)", replace: "" },
     inputs: {
       "a unit that there is not": () =>
@@ -224,7 +224,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "Options.durationOf: NaN is no duration",
+    name: "Options.durationOf: NaN is not a duration",
     mutant: { file: options, find: "Number.isNaN(input) || is", replace: "is" },
     inputs: {
       "a timeout": () =>
@@ -260,7 +260,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "failed: a failure of retrieve that is no object ends the wait as it is",
+    name: "failed: a failure of retrieve that is not an object ends the wait unchanged",
     mutant: {
       file: pollLoop,
       find: "const { retryAfter, tag } = Decide.readFailure(error)",
@@ -277,7 +277,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "phaseOf: a phase that there is not is a defect in words",
+    name: "phaseOf: an unknown phase is a defect that names it",
     mutant: {
       file: decide,
       find: "if (tag === \"Pending\" || tag === \"Succeeded\" || tag === \"Failed\") return phase as PhaseOf<S>",
@@ -296,7 +296,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "floorOf: a Retry-After that is no duration is none",
+    name: "floorOf: a Retry-After that is not a duration is ignored",
     mutant: {
       file: decide,
       find: "Option.match(durationOf(retryAfter), {",
@@ -312,7 +312,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "runFailed: errors that are no list of texts are none, or quoted",
+    name: "runFailed: errors that are not a list of texts are omitted or quoted",
     mutant: {
       file: "src/internal/runFailed.ts",
       find: "Array.isArray(phase.errors) ? phase.errors as ReadonlyArray<string> : []",
@@ -329,7 +329,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "Polling.make: what is no duration is taken as a minute",
+    name: "Polling.make: a value that is not a duration is read as a minute",
     mutant: {
       file: "src/Polling.ts",
       find: "typeof input === \"number\" ? input : toMillis(input)",
@@ -347,7 +347,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "reserveTurn: a delay without end limits nothing",
+    name: "the rate limiter: an infinite delay does not limit requests",
     mutant: {
       file: "src/internal/http/rateLimit.ts",
       find: "Option.filter(Options.durationOf(consumed?.delay), Duration.isFinite)",
@@ -359,7 +359,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "RunStore: what the storage fails or dies with is a RunStoreError",
+    name: "RunStore: a failure or a defect of the storage is a RunStoreError",
     mutant: {
       file: "src/internal/runStore/records.ts",
       find: "if (Cause.hasInterruptsOnly(reasons)) return",
@@ -394,7 +394,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "RunStore: an entry that is no text is refused and not taken for a torn one",
+    name: "RunStore: an entry that is not a text is refused and not read as a truncated one",
     mutant: {
       file: "src/internal/runRecord.ts",
       find: "if (typeof text !== \"string\") return",
@@ -411,7 +411,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "RunStore: a key that is no text is refused",
+    name: "RunStore: a key that is not a text is refused",
     mutant: {
       file: "src/internal/runStore/keys.ts",
       find: "Options.checkKind(operation, \"key\", key ?? null, Predicate.isString, \"text\")",
@@ -428,7 +428,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "bytesOf: a buffer that was transferred is no payload",
+    name: "bytesOf: a transferred buffer is refused as a payload",
     mutant: {
       file: "src/internal/webhookProof.ts",
       find: "const whole = new Uint8Array(ArrayBuffer.isView(payload) ? payload.buffer : payload)",

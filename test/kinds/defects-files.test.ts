@@ -1,4 +1,4 @@
 import { places } from "./defects-files.ts"
 import { describeKind } from "./kind.ts"
 
-describeKind("what moves files runs a caller's code, or descends into data from outside", places)
+describeKind("a transfer of a file runs code of the caller, or descends into foreign data, without a guard", places)

@@ -62,7 +62,7 @@ const chained = (length: number): Error => {
 
 export const places: ReadonlyArray<Place> = [
   {
-    name: "variables: deep ones are refused",
+    name: "variables: deeply nested variables are refused",
     mutant: { file: variables, find: "if (depth >= maxDepth)", replace: "if (false)" },
     inputs: {
       "lists and objects in turn": problem(() => ({ v: nested(60_000, (inner) => [{ inner }]) }), "500 levels"),
@@ -73,7 +73,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "variables: those that contain themselves are refused",
+    name: "variables: circular variables are refused",
     mutant: { file: variables, find: "if (above.has(value)) return fail(place, \"contains itself.\")", replace: "" },
     inputs: {
       "a list": () =>
@@ -119,7 +119,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "variables: what a caller's code throws is refused with its place",
+    name: "variables: a getter or a toJSON that throws is refused with its path",
     mutant: {
       file: variables,
       find: "Result.try(() => visit(variables, undefined, 0).value)",
@@ -199,7 +199,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "files: bytes whose buffer is gone are empty",
+    name: "files: bytes whose buffer was transferred are empty",
     mutant: { file: "src/internal/binary.ts", find: "if (!(u.byteLength > 0)) return new Uint8Array(0)", replace: "" },
     inputs: {
       "a view": emptied((buffer) => new Uint16Array(buffer)),
@@ -207,7 +207,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "causes: one that causes itself is put into words",
+    name: "causes: a circular cause has a description",
     mutant: { file: causes, find: "depth > 4 || cause === undefined", replace: "cause === undefined" },
     inputs: {
       "a circle": () =>
@@ -217,7 +217,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "causes: one that causes itself is no Blob",
+    name: "causes: a circular cause is not reported as an unreadable Blob",
     mutant: { file: causes, find: "depth > 4 || cause === undefined", replace: "cause === undefined" },
     inputs: {
       "a circle": () => Effect.sync(() => assert.isFalse(isUnreadableBlob(cyclic()))),
@@ -225,7 +225,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "names: many equal ones take time in proportion to their number",
+    name: "names: many equal names take time in proportion to their number",
     mutant: { file: fileName, find: "next.set(key, number)", replace: "" },
     inputs: {
       "6,000 names": distinct(6000, () => "report.txt"),
@@ -233,7 +233,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "names: a number is not cut off by a long extension",
+    name: "names: a long extension does not cut off the number",
     mutant: { file: fileName, find: "dot > 0 && safe.length - dot <= maxExtension ?", replace: "dot > 0 ?" },
     inputs: {
       "of Latin letters": distinct(2000, () => `a.${"x".repeat(198)}`),

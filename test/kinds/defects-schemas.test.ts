@@ -1,4 +1,4 @@
 import { places } from "./defects-schemas.ts"
 import { describeKind } from "./kind.ts"
 
-describeKind("defects of the caller's schemas and functions", places)
+describeKind("a schema or a function of the caller causes a defect", places)

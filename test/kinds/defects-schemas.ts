@@ -153,7 +153,7 @@ const hasTheRef = (onCreated: () => unknown) =>
 
 export const places: ReadonlyArray<Place> = [
   {
-    name: "convert: a schema that throws says that the value does not fit",
+    name: "convert: a schema that throws means that the value does not fit",
     mutant: {
       file: schemas,
       find: ".pipe(Effect.catchDefect((defect) => Effect.fail(`the schema threw: ${messageOf(defect)}`)))",
@@ -176,7 +176,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "messageOf: whatever is thrown has a text",
+    name: "messageOf: any thrown value has a text",
     mutant: {
       file: describe,
       find: "(attempt(() => {",
@@ -213,7 +213,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "judge: a result without a value and without issues is no success",
+    name: "judge: a result without a value and without issues is not a success",
     mutant: {
       file: schemas,
       find: "Predicate.hasProperty(result, \"value\") && !Predicate.isPromiseLike(result)",
@@ -227,7 +227,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "judge: issues in any form are no success",
+    name: "judge: issues in any form are not a success",
     mutant: {
       file: schemas,
       find: "Array.isArray(result.issues) && result.issues.length > 0",
@@ -256,7 +256,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "checkSchemas: what is no schema is refused before any request",
+    name: "checkSchemas: a value that is not a schema is refused before any request",
     mutant: {
       file: canvases,
       find: "schema === undefined ? undefined : AnySchema.faultOf(schema)",
@@ -273,7 +273,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "faultOf: an object that cannot be read is no schema",
+    name: "faultOf: an object that cannot be read is not a schema",
     mutant: {
       file: schemas,
       find: "Option.getOrElse(readFault(schema), () => \"an object that cannot be read\")",
@@ -305,7 +305,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "compare: a JSON Schema that is none is not compared",
+    name: "compare: an invalid JSON Schema is not compared",
     mutant: {
       file: shape,
       find: "Option.getOrElse(Option.liftThrowable(differences)(), () => [])",
@@ -350,7 +350,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "updateOutputContent: a Promise is no output",
+    name: "updateOutputContent: a Promise is refused as an output",
     mutant: { file: tasks, find: "if (Predicate.isPromiseLike(updated)) {", replace: "if (updated === decodeTask) {" },
     inputs: {
       "an async function": () => changesNothing((content) => Promise.resolve(content), "Promise"),

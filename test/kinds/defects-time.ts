@@ -374,7 +374,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a schedule that finds no pause is bounded by the deadline",
+    name: "a schedule that never returns a pause is bounded by the deadline",
     mutant: {
       file: loop,
       find: "Pull.matchEffect(TimerQueue.within(next, left, () => timedOut(loop, \"deadline\")), {",
@@ -390,7 +390,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a pause of less than a millisecond is none",
+    name: "a pause of less than a millisecond is replaced by the minimum",
     mutant: { file: pause, find: "let millis = scheduled >= 1 ?", replace: "let millis = scheduled > 0 ?" },
     inputs: {
       "a schedule of 10 nanoseconds": pauses(Polling.make(() => 10n)),
@@ -408,7 +408,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "pushes make a wait poll once in a while at most",
+    name: "pushes wake a wait at a limited rate",
     mutant: {
       file: pause,
       find: "Math.max(loop.floor, has(loop, \"wasPushed\") ? pushGap(loop) : 0)",
@@ -446,7 +446,7 @@ export const places: ReadonlyArray<Place> = [
     )
   },
   {
-    name: "an answer is let go of without waiting, whatever its cancel does",
+    name: "an unread answer is cancelled without waiting for its cancel",
     mutant: {
       file: "src/internal/http/body.ts",
       find: "new Promise((resolve) => resolve((reader ?? body).cancel())).catch(constVoid)",
@@ -470,7 +470,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "any other body is let go of in the background",
+    name: "an unread body of another kind is released in the background",
     mutant: {
       file: "src/internal/http/body.ts",
       find: "(scope, exit) => inBackground(Scope.close(scope, exit))",
@@ -516,7 +516,7 @@ export const places: ReadonlyArray<Place> = [
     )
   },
   {
-    name: "a stream lets go of its body without waiting",
+    name: "a stream cancels its body without waiting",
     mutant: {
       file: "src/tela/internal/streamReader.ts",
       find: "Effect.sync(cancel)",
@@ -563,7 +563,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "empty pieces of a file are no progress",
+    name: "empty pieces of a file do not count as progress",
     mutant: {
       file: "src/internal/download/download.ts",
       find: "if (chunk.length === 0) return Effect.void",
@@ -596,7 +596,7 @@ export const places: ReadonlyArray<Place> = [
     )
   },
   {
-    name: "a client of the program that throws, or gives no response, is a failure of the transport",
+    name: "a client of the program that throws, or returns no response, is a failure of the transport",
     mutant: {
       file: "src/internal/http/send.ts",
       find: "Effect.catchDefect((cause) =>",

@@ -1,4 +1,4 @@
 import { places } from "./defects.ts"
 import { describeKind } from "./kind.ts"
 
-describeKind("what the caller or the server can make fail is no defect, and nothing hangs", places)
+describeKind("a failure that a caller or a server can cause is a defect or a hang", places)

@@ -287,7 +287,7 @@ const webhookProof = "src/internal/webhookProof.ts"
 
 export const places: ReadonlyArray<Place> = [
   {
-    name: "completions call the source of a target inside its turn",
+    name: "completions call the source of a target inside its slot",
     mutant: {
       file: completions,
       find: "Effect.suspend(() => options.source(row.target as Target)),",
@@ -317,7 +317,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "completions fail with the defect of a turn",
+    name: "completions fail with the defect of a poll",
     mutant: {
       file: completions,
       find: "if (Exit.isFailure(exit) && !isClosed) Queue.failCauseUnsafe(queue, exit.cause)",
@@ -349,7 +349,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a row that waits for room times out at its deadline",
+    name: "a run that waits for a free poll times out at its deadline",
     mutant: { file: completions, find: "PollLoop.watchQueued(row)", replace: "" },
     inputs: Object.fromEntries(
       ([
@@ -391,7 +391,7 @@ export const places: ReadonlyArray<Place> = [
     )
   },
   {
-    name: "what listens for pushes runs apart from the polls",
+    name: "the listener for pushes runs in a separate fiber",
     mutant: { file: loop, find: "Effect.suspend(() => pushed(after)),", replace: "pushed(after)," },
     inputs: {
       "a wait goes on when pushed throws": () =>
@@ -406,7 +406,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a push that is no new one ends the listening",
+    name: "a push with an old count ends the listening",
     mutant: { file: loop, find: "number > after ?", replace: "after > -1 ?" },
     inputs: Object.fromEntries([1, 0, Number.NaN, undefined].map((number) => [
       `pushed that gives ${number} each time is asked twice at most`,
@@ -424,7 +424,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "a push does not go below Retry-After",
+    name: "a push does not shorten Retry-After",
     mutant: { file: loop, find: "if (millis > 0) return loop.timers.add(loop, millis)", replace: "" },
     inputs: {
       "of one minute": () =>
@@ -440,7 +440,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a wait is put off once at most",
+    name: "a suspended process delays a wait at most once",
     mutant: { file: pause, find: "|| wasPutOff ||", replace: "||" },
     inputs: {
       "C2: 2000 waits are polled all the time, with turns of 2 s": pollsInTurns(2000, 2000),
@@ -448,7 +448,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a wait is never put off to its deadline",
+    name: "a suspended process never delays a wait to its deadline",
     mutant: { file: pause, find: " || millis >= lastStart(loop, timeLeft(loop))", replace: "" },
     inputs: {
       "C2: a pause until shortly before the deadline": endsAfterPause(7800),
@@ -456,7 +456,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "timers that are due wake in as much time as others take",
+    name: "due timers get as much time as other work",
     mutant: { file: timers, find: " && now() - time >= share", replace: "" },
     inputs: {
       "C2: 5000 timers, turns of 2 s with three rests between": endsInTurns(2000, 3, 5000),
@@ -464,7 +464,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a fiber sleeps by its own scheduler",
+    name: "a fiber sleeps on its own scheduler",
     mutant: {
       file: timers,
       find: "const scheduler = fiber.getRef(Scheduler.Scheduler)",
@@ -578,7 +578,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "stop takes no end from a slow reader",
+    name: "stop does not take the terminal snapshot from a slow reader",
     mutant: { file: run, find: "ending === undefined || last !== undefined", replace: "ending === undefined" },
     inputs: Object.fromEntries(["watch", "polls"].map((what) => [
       `F11: a slow reader of ${what} gets the end, although the loop is stopped before it reads that`,
@@ -664,7 +664,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "what an error holds is encoded as far as it can be",
+    name: "the fields of an error are encoded as far as possible",
     mutant: {
       file: taggedError,
       find: "attempt(() => encode(value)) ?? messageOf(value)",
@@ -686,7 +686,7 @@ export const places: ReadonlyArray<Place> = [
     )
   },
   {
-    name: "RunRef.make leaves out what does not fit",
+    name: "RunRef.make omits fields that do not fit",
     mutant: { file: "src/internal/ref.ts", find: "return read(ref) ?? ref", replace: "return ref" },
     inputs: Object.fromEntries(
       [{ createdAt: Number.POSITIVE_INFINITY }, { requestId: 5 }, { estimatedDurationMs: undefined }].map((fields) => [
@@ -696,7 +696,7 @@ export const places: ReadonlyArray<Place> = [
     )
   },
   {
-    name: "a stored ref is read although its side fields do not fit",
+    name: "a stored ref is read even if its optional fields do not fit",
     mutant: {
       file: "src/internal/ref.ts",
       find: "createdAt: side(Schema.Finite),",
@@ -708,7 +708,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "a value in a message is not looked into",
+    name: "a value in a message is not inspected deeply",
     mutant: {
       file: "src/internal/describe.ts",
       find: "return value === null ? \"null\" :",
@@ -728,7 +728,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "the grace of a 404 ends though the clock of the ref is ahead",
+    name: "the grace period of a 404 ends even if the clock of the ref is ahead",
     mutant: { file: "src/internal/polling/decide.ts", find: " && elapsed <= grace", replace: "" },
     inputs: {
       "D10: by a day": () => notFoundFor(86_400_000),
@@ -825,7 +825,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "onEvent runs apart from the response",
+    name: "onEvent does not delay the response",
     mutant: {
       file: route,
       find: "Effect.suspend(() => effectOf(onEvent(event))),",
@@ -914,7 +914,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a payload that is no bytes is refused",
+    name: "a payload that is neither text nor bytes is refused",
     mutant: {
       file: webhookProof,
       find: "if (bytes !== undefined) return",
@@ -930,7 +930,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "a signature header that is no text is refused",
+    name: "a signature header that is not a text is refused",
     mutant: { file: spineWebhook, find: "if (typeof header !== \"string\") {", replace: "if (header === false) {" },
     inputs: Object.fromEntries([["t=1", "v1=2"], 5].map((header) => [
       `${header}`,
@@ -942,7 +942,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "a token header that is no text is refused",
+    name: "a token header that is not a text is refused",
     mutant: { file: telaWebhook, find: "typeof header === \"string\" ?", replace: "header !== \"\" ?" },
     inputs: Object.fromEntries([Object.create(null), Symbol("x")].map((header, index) => [
       `value ${index}`,
@@ -954,7 +954,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "the slot of the rate limiter is left whatever happens in it",
+    name: "the slot of the rate limiter is released after a failure, a defect and an interruption",
     mutant: {
       file: "src/internal/http/rateLimit.ts",
       find: "Effect.ensuring(restore(take), Effect.sync(leave))",

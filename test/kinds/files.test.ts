@@ -1,4 +1,4 @@
 import { places } from "./files.ts"
 import { describeKind } from "./kind.ts"
 
-describeKind("a file, a name, a length or a link from outside is taken as it comes", places)
+describeKind("a file, a name, a length or a link from outside is used unchecked", places)

@@ -200,7 +200,7 @@ const clean = (cause: unknown) => () =>
 
 export const places: ReadonlyArray<Place> = [
   {
-    name: "downloads: the announced size is no check of a compressed file",
+    name: "downloads: the announced size does not apply to a compressed file",
     mutant: {
       file: open,
       find: "isEncoded ? undefined : sizeOf(source) ?? total",
@@ -222,7 +222,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "downloads: more bytes than announced are not handed on",
+    name: "downloads: bytes beyond the announced size are not returned",
     mutant: { file: download, find: "(expected ?? Infinity)", replace: "Infinity" },
     inputs: {
       "one byte too many": fails("size", "", () => ({ body: content }), { size: 19 }),
@@ -230,7 +230,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "downloads: fewer bytes than announced are not the file",
+    name: "downloads: fewer bytes than announced are an error",
     mutant: {
       file: download,
       find: "skip > 0 || expected !== undefined && download.received !== expected",
@@ -307,7 +307,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "downloads: a part of the compressed file is no part of the file",
+    name: "downloads: a part of the compressed file is not used as a part of the file",
     mutant: {
       file: open,
       find: "part.first === received && !isCompressed(headers)",
@@ -339,7 +339,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "downloads: a weak ETag names no version",
+    name: "downloads: a weak ETag does not identify a version",
     mutant: { file: open, find: "/^\"[^\"]*\"$/.test(", replace: "/\"/.test(" },
     inputs: {
       "in lower case": fails("interrupted", "0123", ...breaksOnce("w/\"v1\"")),
@@ -347,7 +347,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "downloads: a part that was not asked for is no file",
+    name: "downloads: a part that was not requested is an error",
     mutant: {
       file: open,
       find: "if (status === 200) {",
@@ -363,7 +363,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "downloads: nothing is left only where the file ends with the bytes received",
+    name: "downloads: the file is complete only if it ends with the received bytes",
     mutant: { file: open, find: "part?.total !== received", replace: "false" },
     inputs: {
       "a shorter file": fails(
@@ -375,7 +375,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "downloads: only 200 brings a file",
+    name: "downloads: only status 200 starts a file",
     mutant: { file: open, find: "if (status === 200) {", replace: "if (status < 300 && status !== 206) {" },
     inputs: {
       "203 with a body": fails("unavailable", "", () => ({ status: 203, body: content })),
@@ -384,7 +384,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "downloads: a page in place of the file is no file",
+    name: "downloads: a page of HTML in place of the file is an error",
     mutant: { file: open, find: "if (isPage(source, headers))", replace: "if (false)" },
     inputs: {
       "of XHTML, for a table": fails("unavailable", "", () => page({ "content-type": "application/xhtml+xml" }), {
@@ -456,7 +456,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "downloads: only what redirects is followed",
+    name: "downloads: only redirects are followed",
     mutant: { file: links, find: "if (!isRedirect(status))", replace: "if (status < 300 || status > 399)" },
     inputs: {
       "300, with a choice": fails(
@@ -480,7 +480,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "links: an address is one of http",
+    name: "links: an address has the protocol http or https",
     mutant: { file: transfer, find: "|| !/^https?:/.test(url.protocol)", replace: "" },
     inputs: {
       "a file": link("file:///etc/passwd", undefined),
@@ -497,7 +497,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "links: a path is one below the base URL",
+    name: "links: a path stays below the base URL",
     mutant: {
       file: transfer,
       find: "const prefix = baseUrl.pathname.replace(/\\/$/, \"\")",
@@ -510,7 +510,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "links: no address is left in a cause",
+    name: "links: a cause contains no address",
     mutant: {
       file: transfer,
       find: ".replaceAll(/[\\w+.-]+:\\/\\/\\S+|\\S*\\/\\S*[?&=]\\S*/g, \"<link>\")",
@@ -523,7 +523,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "links: no part of the link is left in a cause",
+    name: "links: a cause contains no part of the link",
     mutant: {
       file: transfer,
       find: "partsOf(link).reduce((text, part) => text.replaceAll(part, \"<link>\"), said)",
@@ -535,7 +535,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "names: those of devices are changed",
+    name: "names: names of devices are changed",
     mutant: { file: fileName, find: "reserved.test(safe) ? `_${safe}` : safe", replace: "safe" },
     inputs: {
       "with a superscript digit and two extensions": named("lpt².tar.gz", "_lpt².tar.gz"),
@@ -543,7 +543,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "names: characters that no file system takes are replaced",
+    name: "names: characters that no file system accepts are replaced",
     mutant: { file: fileName, find: ".replaceAll(/[<>:\"|?*]/g, \"_\")", replace: "" },
     inputs: {
       "a stream of NTFS": named("report.txt:hidden", "report.txt_hidden"),
@@ -559,7 +559,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "names: folders are not part of them",
+    name: "names: folders are removed from names",
     mutant: {
       file: fileName,
       find: "path.slice(Math.max(path.lastIndexOf(\"/\"), path.lastIndexOf(\"\\\\\")) + 1)",
@@ -571,7 +571,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "names: they are short enough for a file system",
+    name: "names: long names are shortened for file systems",
     mutant: { file: fileName, find: "if (bytes > limit) break", replace: "" },
     inputs: {
       "of four bytes a character": () =>
@@ -585,7 +585,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "names: those that a file system takes for one are numbered",
+    name: "names: names that a file system cannot distinguish are numbered",
     mutant: {
       file: fileName,
       find: "name.normalize(\"NFC\").toLowerCase().toUpperCase().normalize(\"NFC\")",
@@ -605,7 +605,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "files: a content type is one",
+    name: "files: a malformed content type is refused",
     mutant: {
       file: fileInput,
       find: "contentType !== undefined && !MediaType.isMediaType(contentType)",
@@ -619,7 +619,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "files: an empty one is refused",
+    name: "files: an empty file is refused",
     mutant: { file: fileInput, find: "if (size === 0)", replace: "if (size === -1)" },
     inputs: {
       "a Blob": refused(() => create([new Blob([])])),
@@ -629,7 +629,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "files: a size is a number of bytes",
+    name: "files: a size that is not a number of bytes is refused",
     mutant: { file: fileInput, find: "!Number.isSafeInteger(size) || size < 0", replace: "false" },
     inputs: {
       "half a byte": refused(() => create([{ data: Stream.empty, size: 0.5, filename: "a" }])),
@@ -638,7 +638,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "files: a stream is not longer than it says",
+    name: "files: a stream that is longer than its size is an error",
     mutant: {
       file: uploadFile,
       find: "seen > size ? Effect.fail(wrong()) : Effect.succeed(bytes)",
@@ -673,7 +673,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "files: a stream is not shorter than it says",
+    name: "files: a stream that is shorter than its size is an error",
     mutant: { file: uploadFile, find: "seen === size ? Stream.empty : Stream.fail(wrong())", replace: "Stream.empty" },
     inputs: {
       "by one byte": unreadable({ data: Stream.make(bytes("ab")), size: 3, filename: "a" }, "size"),
@@ -681,7 +681,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "files: a chunk is bytes",
+    name: "files: a chunk that is not bytes is an error",
     mutant: { file: uploadFile, find: "if (!Binary.isBytes(chunk))", replace: "if (false)" },
     inputs: {
       "a number": unreadable({ data: Stream.make(1), size: 1, filename: "a" }, "read"),
@@ -726,7 +726,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "files: a view is its own bytes, and not those around it",
+    name: "files: a view is sent without the bytes around it",
     mutant: { file: binary, find: "new Uint8Array(buffer, offset, u.byteLength)", replace: "new Uint8Array(buffer)" },
     inputs: {
       "of another realm": content_(foreign("new Uint8Array([1, 97, 98, 2]).subarray(1, 3)"), "ab"),
@@ -734,7 +734,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "files: a Blob of another realm is read, and not taken for text",
+    name: "files: a Blob of another realm is read, and not sent as text",
     mutant: {
       file: contentFile,
       find: "data: data instanceof Blob ? data : fromReadable(() => (data as Blob).stream()),",
@@ -746,7 +746,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "files: the list is a list",
+    name: "files: a value that is not a list of files is refused",
     mutant: {
       file: "src/spine/internal/create.ts",
       find: "Predicate.isIterable(value) && typeof value !== \"string\" && !Binary.isBytes(value)",
@@ -770,7 +770,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "files: an extension that the provider does not document is refused where the type is not known",
+    name: "files: an extension that the provider does not document is refused if the type is unknown",
     mutant: { file: "src/internal/files/fileLimits.ts", find: "isUntyped && extension === \"\"", replace: "isUntyped" },
     inputs: {
       "a library for Spine": refused(() => create([{ data: new Uint8Array([0]), filename: "a.DLL" }])),
@@ -792,7 +792,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "uploads: the address is one of http",
+    name: "uploads: an address without http or https is refused",
     mutant: {
       file: telaUpload,
       find: "if (typeof url === \"string\") return Effect.fail(failed(url, {}, \"Check the base URL of the client.\"))",
@@ -804,7 +804,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "uploads: a file that falls silent is named, and not its server",
+    name: "uploads: a silent file is reported, and not its server",
     mutant: { file: "src/internal/http/upload.ts", find: "report(\"file\")", replace: "report(\"server\")" },
     inputs: {
       "in a create of Spine": silent(create([{ data: cut(), size: 9, filename: "b.txt" }]), true),
@@ -815,7 +815,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "uploads: a file that stops leaves the outcome of a create open, where its length was not announced",
+    name: "uploads: a file without an announced length that stops leaves the outcome of a create unknown",
     mutant: { file: "src/spine/internal/create.ts", find: " && FetchPlatform.announcesLength(body)", replace: "" },
     inputs: {
       "a file that falls silent": unannounced(cut()),
@@ -823,7 +823,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "uploads: a web stream that never finishes its cancellation is left alone",
+    name: "uploads: the cancellation of a web stream is not awaited",
     mutant: {
       file: contentFile,
       find: "cancel: () => void reader.cancel().catch(constVoid)",
@@ -839,7 +839,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "uploads: a page is no confirmation",
+    name: "uploads: a page of HTML does not confirm an upload",
     mutant: { file: telaUpload, find: "if (!(yield* Transfer.isPage(response))) return", replace: "return" },
     inputs: {
       "of XHTML": notUploaded(() => new Response("x", { headers: { "content-type": "application/xhtml+xml" } })),
@@ -847,7 +847,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "uploads: only a status of success is one",
+    name: "uploads: only a status of success confirms an upload",
     mutant: { file: telaUpload, find: "if (status >= 200 && status < 300)", replace: "if (true)" },
     inputs: {
       "304": notUploaded(() => new Response(null, { status: 304 })),
@@ -855,7 +855,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "uploads: a file of Tela is made by Tela.file",
+    name: "uploads: an object that only resembles a Tela.file is refused",
     mutant: {
       file: "src/tela/TelaFile.ts",
       find: "Symbol.for(\"canvas-runs/tela/TelaFile\")",
@@ -871,7 +871,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "uploads: a link in variables is one",
+    name: "uploads: an invalid link in variables is refused",
     mutant: {
       file: telaFile,
       find: "URL.canParse(source) && /^(?:https?|data|vault):/i.test(source)",

@@ -452,7 +452,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "of several addresses, each has to have refused",
+    name: "a connection to several addresses counts as refused only if each address refused",
     mutant: { file: neverSent, find: "errors.every((error)", replace: "errors.some((error)" },
     inputs: {
       "one refused, one timed out while it was read": creates(
@@ -467,7 +467,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "an error with a code of its own is not explained by an older one in its cause",
+    name: "an error with a code is not explained by an older code in its cause",
     mutant: { file: neverSent, find: "typeof code !== \"string\" && neverSent", replace: "neverSent" },
     inputs: {
       "an aborted connection after one that was refused": creates(
@@ -538,7 +538,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a known status decides although its body is missing",
+    name: "a known status decides even if its body is missing",
     mutant: {
       file: http,
       find: "!Response.isSuccess(attempt.response.status)\n    ? Response.fail",
@@ -555,7 +555,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a document that arrived whole counts, although its body does not end",
+    name: "a complete document counts even if its body does not end",
     mutant: { file: http, find: "Response.isWholeDocument(attempt.text)", replace: "false" },
     inputs: {
       "of Spine, then a reset": creates(() => new Response(brokenBody(coded("ECONNRESET"), createdBySpine)), {
@@ -600,7 +600,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "only what was never sent is repeated by itself",
+    name: "only a request that was never sent is repeated automatically",
     mutant: { file: create, find: "(options.retryCreates || neverSent(error))", replace: "true" },
     inputs: {
       "502": creates(({ index }) => index === 0 ? json({}, 502) : accepted(), {
@@ -615,7 +615,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "an earlier attempt that may have made a run is not forgotten",
+    name: "an earlier attempt that may have made a run still counts",
     mutant: { file: create, find: "mayExist ||= mayHaveCreated(error)", replace: "" },
     inputs: {
       "500, then 403": creates(({ index }) => json({}, index === 0 ? 500 : 403), {
@@ -643,7 +643,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a timeout leaves open what the provider has done",
+    name: "a timeout leaves the outcome unknown",
     mutant: {
       file: create,
       find: "return error.reached ?? true",
@@ -655,7 +655,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a status that says that the request was not processed leaves no doubt",
+    name: "a status for an unprocessed request means that no run exists",
     mutant: { file: create, find: "!unprocessed.has(error.status ?? 0)", replace: "true" },
     inputs: {
       "505": creates(() => json({}, 505), { tag: "ServerError" }),
@@ -682,7 +682,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a body that says itself that it is an error leaves no run, whatever its status",
+    name: "a body that reports an error means that no run exists, with any status",
     mutant: {
       file: "src/internal/http/response.ts",
       find: "?.isRefusal === true",
@@ -731,7 +731,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a refusal of a second try says nothing about the first one",
+    name: "a refusal of a second try decides nothing about the first",
     mutant: { file: createOnce, find: "earlier !== undefined || account.open", replace: "account.open" },
     inputs: {
       "a lost create, then 402": leaves(
@@ -757,7 +757,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a file that could not be sent whole leaves no run",
+    name: "a file that could not be sent completely means that no run exists",
     mutant: { file: create, find: "mayHaveCreated(error) && !isIncomplete(error)", replace: "mayHaveCreated(error)" },
     inputs: {
       "a file that could not be read to its end": leaves(undefined, sendingFile(Stream.fail("no disk"))),
@@ -765,7 +765,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "what fails before the request of a create leaves no run, whatever its own request may have done",
+    name: "a failure before the request of a create means that no run exists",
     mutant: { file: create, find: "account.failures.add(error)", replace: "error" },
     inputs: {
       "a page of a proxy to an upload": leaves(undefined, uploads(() => new Response("<html>", { status: 200 }))),
@@ -797,7 +797,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "of requests that the HTTP client repeated below, the last one does not decide",
+    name: "the last of several requests that the HTTP client sent does not decide",
     mutant: { file: create, find: "if (count > 1) {", replace: "if (count > 99) {" },
     inputs: {
       "fetch in HttpClient.transform, a reset, then 429": repeats(fetching, throughTransform, 429),
@@ -852,7 +852,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a client that went away may have left a run",
+    name: "a client that was closed may have left a run",
     mutant: { file: create, find: "return error.status === 499", replace: "return false" },
     inputs: {
       "499 to a Spine create": creates(() => json({}, 499), { tag: "CreateOutcomeUnknownError", requests: 1 }),
@@ -882,7 +882,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "an end that names no run ends no entry",
+    name: "a terminal state without a run ends no entry",
     mutant: { file: store, find: "error.ref !== undefined && (begun", replace: "(error.ref === undefined || begun" },
     inputs: {
       "an output of a stream that does not fit": tracks("Created", () => Effect.fail(unfit)),
@@ -893,7 +893,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "an end of a run of another kind ends no entry",
+    name: "a terminal state of a run of another kind ends no entry",
     mutant: { file: store, find: "self.kind === that.kind && ", replace: "" },
     inputs: {
       "a failed task": tracks("Created", () => Effect.fail(failed({ ...refOf("r"), kind: "task" }))),
@@ -960,7 +960,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a request that was not written is surely not sent, whatever failed",
+    name: "a request that was not written is surely not sent, with any failure",
     mutant: {
       file: "src/internal/http/errors.ts",
       find: "Sends.isUnwritten(sends) || neverSent(cause)",

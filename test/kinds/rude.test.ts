@@ -4,9 +4,9 @@ import { describeKind } from "./kind.ts"
 import { places } from "./rude.ts"
 
 // The contract under rudeness has the same tests
-describeKind("tolerance of rude servers", places, { isRepeated: true })
+describeKind("a deviation of a rude server is not tolerated", places, { isRepeated: true })
 
-it("has a tolerance, and a mutant without it, for every rudeness", () => {
+it("every rudeness has a tolerance, and a mutant without it", () => {
   const covered = new Set(places.map(({ name }) => name.split(":")[0]!))
   assert.deepStrictEqual(Rude.names.filter((name) => !covered.has(name)), [])
 })

@@ -89,7 +89,7 @@ const proxyHides = (proxy: string) => () =>
 
 export const places: ReadonlyArray<Place> = [
   {
-    name: "secrets: the body of an error has no key",
+    name: "secrets: the body of an error does not contain the key",
     mutant: {
       file: "src/internal/http/response.ts",
       find: "const clean = attempt.cleaner.key(text ?? \"\")",
@@ -101,7 +101,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "secrets: the key is known in HTML",
+    name: "secrets: the key is recognised in HTML",
     mutant: {
       file: secret,
       find: "...htmlQuotes.map(([double, single]) => inHtml(secret, double, single)),",
@@ -113,7 +113,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "secrets: the key is known in a URL",
+    name: "secrets: the key is recognised in a URL",
     mutant: { file: secret, find: "    inUrl,\n", replace: "" },
     inputs: {
       "in a query": errorsHide(echo(`GET /?key=${encodeURIComponent(key)}`), part),
@@ -121,7 +121,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "secrets: the key is known in base64",
+    name: "secrets: the key is recognised in base64",
     mutant: { file: secret, find: "[0, 1, 2].flatMap((offset) => inBase64(secret, offset))", replace: "[]" },
     inputs: Object.fromEntries(["", "a", "ab"].map((before) => [
       `after ${before.length} bytes`,
@@ -129,7 +129,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "secrets: a cause of the transport has no key",
+    name: "secrets: a cause of the transport does not contain the key",
     mutant: {
       file: "src/internal/http/errors.ts",
       find: "isClean(cause, cleaner) ? cause :",
@@ -142,7 +142,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "secrets: the id of a request is no key",
+    name: "secrets: the id of a request does not contain the key",
     mutant: { file: "src/internal/http/response.ts", find: "undefined : cleaner.text(id)", replace: "undefined : id" },
     inputs: {
       "as it is": errorsHide(refusal("{}", { "x-request-id": `req-${key}` }), part),
@@ -150,7 +150,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "secrets: the host of a redirect is no key",
+    name: "secrets: the host of a redirect does not contain the key",
     mutant: { file: "src/internal/secret.ts", find: "squeeze(host).includes(squeeze(secret)) ?", replace: "false ?" },
     inputs: Object.fromEntries([302, 308].map((status) => [
       `of ${status}`,
@@ -158,7 +158,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "secrets: a quotation has no signature of a link",
+    name: "secrets: a quotation does not contain the signature of a link",
     mutant: {
       file: "src/internal/secret.ts",
       find: "text: (text) => hideLinks(scrub(text)),",
@@ -189,7 +189,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "secrets: why a key could not be had is not shown",
+    name: "secrets: the failure of the effect that reads the key is not shown",
     mutant: {
       file: "src/internal/http/credential.ts",
       find: "`failed${kindOf(Cause.squash(cause))}`",
@@ -202,7 +202,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "secrets: a proxy that is no address is not shown",
+    name: "secrets: an invalid address of a proxy is not shown",
     mutant: {
       file: "src/node/internal/proxies.ts",
       find: "message: `${option} ${fault};",

@@ -64,7 +64,7 @@ const asksLimiter = (
 
 export const places: ReadonlyArray<Place> = [
   {
-    name: "services: the hub of the context is used where no option gives one",
+    name: "services: the hub of the context is used without the option",
     mutant: {
       file: client,
       find: "options.webhooks ?? Option.getOrUndefined(yield* Effect.serviceOption(Webhooks.Webhooks))",
@@ -76,7 +76,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "services: the limiter of the context is used where no option gives one",
+    name: "services: the limiter of the context is used without the option",
     mutant: {
       file: "src/internal/http/rateLimit.ts",
       find: "options.limiter ?? Option.getOrUndefined(yield* Effect.serviceOption(RateLimiter.RateLimiter))",

@@ -1,4 +1,4 @@
 import { describeKind } from "./kind.ts"
 import { places } from "./success-executions.ts"
 
-describeKind("success of executions and tasks", places)
+describeKind("an execution or a task is wrongly counted as succeeded or as ended", places)

@@ -187,7 +187,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "runStatus: the words of tasks and workflows are no end of an execution",
+    name: "runStatus: a status of tasks or workflows does not end an execution",
     mutant: {
       file: snapshots,
       find: "const runStatus: StatusTable = { ",
@@ -200,7 +200,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "workflowStatus: a workflow that runs is no success, although it has steps with outputs",
+    name: "workflowStatus: a running workflow is not a success, even with outputs of steps",
     mutant: {
       file: snapshots,
       find: "{ running: \"running\", completed: \"succeeded\"",
@@ -226,7 +226,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "taskStatus: a cancelled task has failed, whatever its output is",
+    name: "taskStatus: a cancelled task has failed, with any output",
     mutant: { file: snapshots, find: "cancelled: \"failed\"", replace: "cancelled: \"running\"" },
     inputs: {
       "a cancelled task is a RunFailedError": () => failsWith("RunFailedError", [task("cancelled")], { isTask: true }),
@@ -235,7 +235,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "decodeSync: a workflow succeeds synchronously only if it says completed",
+    name: "decodeSync: a workflow succeeds synchronously only with the status completed",
     mutant: {
       file: answers,
       find: "      decodeStatus(isWorkflow(body) ? \"completed\" : \"succeeded\")(body),\n",
@@ -249,7 +249,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "decodeSync: a run succeeds synchronously only if it says succeeded",
+    name: "decodeSync: a run succeeds synchronously only with the status succeeded",
     mutant: {
       file: answers,
       find: "      decodeStatus(isWorkflow(body) ? \"completed\" : \"succeeded\")(body),\n",
@@ -263,7 +263,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "decodeSync: a completion whose status is no success leaves the outcome open",
+    name: "decodeSync: a completion with a status other than success leaves the outcome unknown",
     mutant: {
       file: answers,
       find: "Effect.andThen(decodeEnded(body), decodeChat(body))",
@@ -319,7 +319,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "saysThatItFailed: no other word of a 5xx ends an execution",
+    name: "saysThatItFailed: no other status in a 5xx ends an execution",
     mutant: {
       file: answers,
       find: "/^(?:execution|run|completion|workflow)[_-]?failed(?:[_-]?error)?$/i",
@@ -333,7 +333,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "retrieve: an answer about another execution is no answer",
+    name: "retrieve: an answer about another execution is an error",
     mutant: {
       file: snapshots,
       find: "about(ref, decodeWhole(kind))",
@@ -347,7 +347,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "decodeWhole: a success without an output is none, in any form of the response",
+    name: "decodeWhole: a success without an output is not a success, in any form of the response",
     mutant: {
       file: snapshots,
       find: "hasNoOutput(kind, body) ? noOutput(body) : Effect.void,",
@@ -444,7 +444,7 @@ export const places: ReadonlyArray<Place> = [
     control: () => Effect.andThen(isCreated([execution("created")]), isCreated([task("running")], "task"))
   },
   {
-    name: "decodeCreated: an error or a completion names no execution, whatever its id is",
+    name: "decodeCreated: an error or a completion names no execution, with any id",
     mutant: {
       file: snapshots,
       find: " && errorIn(body) === undefined && !Array.isArray(field(body, \"choices\"))",
@@ -491,7 +491,7 @@ export const places: ReadonlyArray<Place> = [
     control: () => failsWith("InvalidOutputError", [execution("succeeded", "{\"total\":")])
   },
   {
-    name: "status: a success that the provider reports is one only with a valid output",
+    name: "status: a reported success counts only with a valid output",
     mutant: {
       file: following,
       find: "onFailure: () => \"failed\" as const",

@@ -118,7 +118,7 @@ const listEnds = (total: number, next: ReadonlyArray<object>, expected: "Success
 
 export const places: ReadonlyArray<Place> = [
   {
-    name: "a list of Tela is complete only at its total",
+    name: "a list of Tela is complete only with its total",
     mutant: {
       file: "src/tela/internal/paginate.ts",
       find: "seen.size < total && !hasGrown",
@@ -144,7 +144,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a poll of Spine answers about the run that was asked for",
+    name: "a poll of Spine accepts only an answer about its run",
     mutant: {
       file: "src/spine/internal/source.ts",
       find: "about(\"run_id\", ref.id, decodeRun)",
@@ -160,7 +160,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a call about a Tela task answers about the task that was asked for",
+    name: "a call about a Tela task accepts only an answer about that task",
     mutant: {
       file: "src/tela/internal/tasks.ts",
       find: "about(ref, decode), {",
@@ -173,7 +173,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a call about a canvas of Spine answers about the canvas or task that was asked for",
+    name: "a call about a canvas of Spine accepts only an answer about that canvas or task",
     mutant: {
       file: "src/spine/internal/about.ts",
       find: "value[name].toLowerCase() === id.toLowerCase()",
@@ -218,7 +218,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a failed run of Spine says why, also in one text",
+    name: "a failed run of Spine has its reasons, also from a single text",
     mutant: {
       file: "src/spine/internal/source.ts",
       find: "Predicate.isString(run.raw.error)",
@@ -247,7 +247,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "tasks of Tela are created only if the answer has as many different ones",
+    name: "tasks of Tela are created only if the answer has as many different tasks",
     mutant: {
       file: "src/tela/internal/tasks.ts",
       find: "Schema.isMaxLength(count), areDifferent",

@@ -1,4 +1,4 @@
 import { describeKind } from "./kind.ts"
 import { places } from "./success-stream.ts"
 
-describeKind("a stream or a synchronous answer is taken for a success, or for complete, that is not", places)
+describeKind("a stream or a synchronous answer is wrongly counted as a success or as complete", places)

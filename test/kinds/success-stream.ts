@@ -72,7 +72,7 @@ const workflow = (status: string) => ({ id: "wf-7", status, steps: [{ output: { 
 
 export const places: ReadonlyArray<Place> = [
   {
-    name: "reasonOf: a reason that is not known ends nothing",
+    name: "reasonOf: an unknown reason does not end the stream",
     mutant: { file: endMark, find: "?? \"other\"", replace: "?? \"end\"" },
     inputs: {
       "\"model_length\" at the end of the file": isInterrupted(part + chunk("9", "model_length"), "12 of 9"),
@@ -80,7 +80,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "reasonOf: an empty reason ends nothing",
+    name: "reasonOf: an empty reason does not end the stream",
     mutant: { file: endMark, find: "[\"\", \"none\"]", replace: "[\"\", \"end\"]" },
     inputs: {
       "a tab in every chunk": isInterrupted(chunk("12 of ", "\t") + chunk("9", "\t"), "12 of 9"),
@@ -88,7 +88,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "outcomeOf: a reason that is a failure is none of the successes",
+    name: "outcomeOf: a reason of failure is not a success",
     mutant: { file: endMark, find: "said === \"failure\" ? \"failure\" :", replace: "" },
     inputs: {
       "a synchronous answer that was cancelled": syncFails(sync("12", { finish_reason: "Cancelled" }), []),
@@ -96,7 +96,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "outcomeOf: the end of the file alone is no success",
+    name: "outcomeOf: the end of the body alone is not a success",
     mutant: { file: endMark, find: "? \"success\" : \"open\"", replace: "? \"success\" : \"success\"" },
     inputs: {
       "one chunk": isInterrupted(part, "12 of "),
@@ -104,7 +104,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "errorIn: an empty object is an error whose words were lost",
+    name: "errorIn: an empty object is an error without a message",
     mutant: {
       file: endMark,
       find: "value !== false && value !== 0",
@@ -124,7 +124,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "errorIn: an object that calls itself an error is one",
+    name: "errorIn: an object whose object or type is error is an error",
     mutant: { file: endMark, find: "object === \"error\" || type === \"error\" ||", replace: "" },
     inputs: {
       "by object, beside choices": hasFailed(part + event({ object: "error", message: "no", choices: [] }) + done, [
@@ -173,7 +173,7 @@ export const places: ReadonlyArray<Place> = [
     control: succeeds(event({ success: true, choices: [{ delta: { content: "12" }, finish_reason: "stop" }] }), "12")
   },
   {
-    name: "isCommonChunk: the short way is closed for a chunk that has a word on success",
+    name: "isCommonChunk: a chunk with the field success takes the full path",
     mutant: { file: fold, find: " &&\n    success === undefined", replace: "" },
     inputs: {
       "false": hasFailed(event({ success: false, choices: [{ delta: { content: "9" } }] }) + done, []),
@@ -184,7 +184,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "isCommonChunk: the short way is closed for a chunk that has a status",
+    name: "isCommonChunk: a chunk with a status takes the full path",
     mutant: { file: fold, find: " && status === undefined", replace: "" },
     inputs: {
       "failed": hasFailed(event({ status: "failed", choices: [{ delta: { content: "9" } }] }) + done, ["failed"]),
@@ -228,7 +228,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "isCommonChunk: the short way is closed for a chunk that lists errors",
+    name: "isCommonChunk: a chunk with errors takes the full path",
     mutant: { file: fold, find: "errors === undefined && ", replace: "" },
     inputs: {
       "beside text": hasFailed(event({ choices: [{ delta: { content: "9" } }], errors: ["x"] }) + done, ["x"]),
@@ -240,7 +240,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "isCommonChunk: nor for one that calls itself an error",
+    name: "isCommonChunk: a chunk whose object or type is error takes the full path",
     mutant: { file: fold, find: "object !== \"error\" && type === undefined", replace: "true" },
     inputs: {
       "by its object": hasFailed(
@@ -275,7 +275,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "take: a choice with another index says nothing of the answer",
+    name: "take: a choice with another index is not part of the answer",
     mutant: { file: fold, find: "chunk.choices?.find(isAnswer)", replace: "chunk.choices?.[0]" },
     inputs: {
       "its end": isInterrupted(choice(0, "12") + choice(1, "13", "stop"), "12"),
@@ -306,7 +306,7 @@ export const places: ReadonlyArray<Place> = [
     control: succeeds(of("x", "1") + of("", "2") + of(null, "3") + of("x", "", "stop"), "123")
   },
   {
-    name: "ownerOf: a chunk without an id is part of the completion, and says that ids name completions",
+    name: "ownerOf: a chunk without an id is part of the completion, and means that ids name completions",
     mutant: { file: fold, find: "id != null && id !== \"\" && id !== completionId", replace: "id !== completionId" },
     inputs: {
       "null after an id": succeeds(of("x", "1") + of(null, "2") + of(null, "3", "stop"), "123"),
@@ -315,7 +315,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "ownerOf: where the first three ids differ, they name chunks",
+    name: "ownerOf: three different first ids name chunks",
     mutant: {
       file: fold,
       find: "    if (held !== undefined) {\n      said.idsName",
@@ -332,7 +332,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "ownerOf: two ids alone may be two completions, so [DONE] is no success",
+    name: "ownerOf: two different ids may be two completions, so [DONE] is not a success",
     mutant: { file: fold, find: "    said.held = { id, raw, text }\n", replace: "    return \"this\"\n" },
     inputs: {
       "an end in the second": isInterrupted(of("x", "12") + of("y", "3", "stop") + done, "12"),
@@ -340,7 +340,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "take: an empty structured output at the end says that there is none",
+    name: "take: an empty structured output at the end means that the output cannot be parsed",
     mutant: { file: fold, find: "    said.isStructuredStale = true\n", replace: "" },
     inputs: {
       "null with stop, after an object": succeeds(
@@ -364,7 +364,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "take: an empty message says nothing of the text so far",
+    name: "take: an empty message does not replace the text so far",
     mutant: { file: fold, find: "whole?.content || said.message", replace: "whole?.content ?? said.message" },
     inputs: {
       "in the last chunk": succeeds(
@@ -379,7 +379,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "take: an empty structured output is none",
+    name: "take: an empty structured output before the end is ignored",
     mutant: {
       file: fold,
       find: "isStructured(whole?.structured_content)",
@@ -430,7 +430,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "keep: what is too long to be kept still counts",
+    name: "keep: text that is too long to be kept still counts",
     mutant: {
       file: fold,
       find: "said.unreadLength += length\n",
@@ -442,7 +442,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "isSuccess: [DONE] after a chunk that was not understood is no success",
+    name: "isSuccess: [DONE] after an unknown chunk is not a success",
     mutant: { file: fold, find: "said.unknown === undefined && hasOutput(said)", replace: "hasOutput(said)" },
     inputs: {
       "a text": isInterrupted(part + event({ info: "shutting down" }) + done, "12 of "),
@@ -450,7 +450,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "isSuccess: [DONE] without output is no success",
+    name: "isSuccess: [DONE] without output is not a success",
     mutant: {
       file: fold,
       find: "said.unknown === undefined && hasOutput(said)",
@@ -462,7 +462,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "isSuccess: a stop without output is no success beside events that may hold it",
+    name: "isSuccess: a stop without output is not a success beside events that may have it",
     mutant: { file: fold, find: "(hasOutput(said) || said.unreadLength === 0 ||", replace: "(true ||" },
     inputs: {
       "JSON": isInterrupted(event({ t: "12" }, "token") + chunk("", "stop"), ""),
@@ -478,7 +478,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "step: a keep-alive ends nothing",
+    name: "step: a keep-alive does not end the stream",
     mutant: {
       file: fold,
       find: "said.skipped++\n  if (!isKeepAlive",
@@ -490,7 +490,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "step: a text that is no keep-alive is no last word before [DONE]",
+    name: "step: a text other than a keep-alive before [DONE] is not a success",
     mutant: { file: fold, find: "if (!isKeepAlive(text))", replace: "if (said.chunks < 0)" },
     inputs: {
       "a gateway's words": isInterrupted(`${part}${event("upstream connect error")}${done}`, "12 of "),
@@ -566,7 +566,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "readChunk: a chunk that is cut off is no end",
+    name: "readChunk: a truncated chunk does not end the stream",
     mutant: { file: fold, find: "return said.isCutOff ? skipped :", replace: "return said.isCutOff ? done :" },
     inputs: {
       "in a reason": isInterrupted(`${part}data: {"choices":[{"finish_reason":"st`, "12 of "),
@@ -590,7 +590,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "finish: the end of the body is not [DONE]",
+    name: "finish: the end of the body does not count as [DONE]",
     mutant: { file: reader, find: "conclude(reader, false)", replace: "conclude(reader, true)" },
     inputs: {
       "after text": isInterrupted(chunk("12"), "12"),
@@ -598,7 +598,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "breakOff: a connection that breaks before the end is no success",
+    name: "breakOff: a connection that breaks before the end is not a success",
     mutant: {
       file: reader,
       find: "if (Fold.isSuccess(reader.said, false)) return finish(reader)\n  failWith(",
@@ -610,7 +610,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "watchdog: silence before the end is no success",
+    name: "watchdog: silence before the end is not a success",
     mutant: {
       file: reader,
       find: "if (Fold.isSuccess(reader.said, false)) return finish(reader)\n  failWith(",
@@ -625,7 +625,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "conclude: an event that looks like a whole answer ends no stream of events",
+    name: "conclude: an event that looks like a whole answer does not end a stream of events",
     mutant: { file: reader, find: " && !isDone && isJson(opened.response)", replace: "" },
     inputs: {
       "a completion": isInterrupted(event(sync("12")), "12"),
@@ -638,7 +638,7 @@ export const places: ReadonlyArray<Place> = [
     control: succeeds(JSON.stringify(sync("12")), "12", { headers: { "content-type": "application/json" } })
   },
   {
-    name: "whole: a document of JSON that is no success ends no stream",
+    name: "whole: a document of JSON without a success does not end the stream",
     mutant: {
       file: reader,
       find: "Option.isSome(answer) && Result.isSuccess(answer.value.outcome)",

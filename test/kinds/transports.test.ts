@@ -1,4 +1,4 @@
 import { describeKind } from "./kind.ts"
 import { places } from "./transports.ts"
 
-describeKind("the client works with what each platform and transport has", places)
+describeKind("a platform or a transport is used as if it were another one", places)

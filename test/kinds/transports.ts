@@ -190,7 +190,7 @@ const untouched = "undefined undefined"
 
 export const places: ReadonlyArray<Place> = [
   {
-    name: "Fetch is told not to follow redirects, which would carry the key to any origin",
+    name: "Fetch does not follow redirects, which would carry the key to any origin",
     mutant: {
       file: platform,
       find: `const plain: RequestInit = { redirect: "manual" }`,
@@ -207,7 +207,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "Fetch is told not to follow redirects of an upload either",
+    name: "Fetch follows no redirects of an upload either",
     mutant: { file: platform, find: `redirect: "error", window: null`, replace: `window: null` },
     inputs: Object.fromEntries([
       [307, "a stream", { data: Stream.make(new Uint8Array(3)), size: 3, filename: "a.txt" }] as const,
@@ -226,7 +226,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "A fetch that caches is told not to",
+    name: "A fetch with a cache does not cache polls",
     mutant: { file: platform, find: `knowsNoStore ? "no-store" : undefined`, replace: "undefined" },
     inputs: {
       "each of two retrievals reaches the provider": () => {
@@ -240,7 +240,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "Only the platform's own fetch is given a dispatcher",
+    name: "Only the platform's own fetch gets a dispatcher",
     mutant: {
       file: platform,
       find: "!isNode() || !isPlatformFetch || ",
@@ -283,7 +283,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "A limit that the program's dispatcher has stays",
+    name: "A limit of the program's dispatcher is kept",
     mutant: { file: platform, find: "bodyTimeout === undefined && headersTimeout === undefined", replace: "true" },
     inputs: {
       "of 0, which is no limit": () =>
@@ -347,7 +347,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "Chunks that are strings are taken as UTF-8",
+    name: "Chunks that are strings are read as UTF-8",
     mutant: {
       file: "src/internal/http/body.ts",
       find: `if (typeof piece === "string") return new TextEncoder().encode(piece)`,
@@ -359,7 +359,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "A response that has text() alone is read by it",
+    name: "A response with only text() is read by it",
     mutant: {
       file: "src/internal/http/body.ts",
       find: ": web.text !== undefined\n    ? web.text().then(toBytes)\n",
@@ -371,7 +371,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "A body that another reader has begun is not begun again",
+    name: "A body that another reader has started is not read again",
     mutant: {
       file: "src/internal/http/body.ts",
       find: `web?.bodyUsed === true || isWebStream(body) && body.locked ? "taken" : `,
@@ -392,7 +392,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "A small length is no bound for a body that was decoded",
+    name: "A small length does not limit a decoded body",
     mutant: { file: "src/internal/http/body.ts", find: `headers["content-encoding"] === undefined && `, replace: "" },
     inputs: Object.fromEntries(["gzip", "br"].map((encoding) => [
       `${encoding} of 20 bytes that decodes to a megabyte is read no further than maxResponseBytes`,
@@ -410,7 +410,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "An answer that the client left compressed is named, and not asked for again",
+    name: "An answer that the client left compressed is an error, and is not requested again",
     mutant: { file: "src/internal/http/response.ts", find: "if (encoding !== undefined) {", replace: "if (false) {" },
     inputs: Object.fromEntries(["br", "x-gzip"].map((encoding) => [
       `in ${encoding}, by a client that decodes nothing`,
@@ -470,7 +470,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "Undici's requests have no limit that was not asked for",
+    name: "Undici's requests have no limit by default",
     mutant: {
       file: "src/node/NodeHttp.ts",
       find: "const request = { ...options, ...limits }",
@@ -495,7 +495,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "An authority without a certificate is refused when the layer is built, though Node takes it",
+    name: "An authority without a certificate is refused when the layer is built, although Node accepts it",
     mutant: { file: connect, find: "!isCertificates(ca)", replace: "false" },
     inputs: {
       "a certificate in DER form": refusesConnect({ ca: new X509Certificate(tls.ca).raw }, "connect.ca"),
@@ -503,7 +503,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "A misspelled option of connections is refused when the layer is built, though Node takes it",
+    name: "A misspelled option of connections is refused when the layer is built, although Node accepts it",
     mutant: { file: connect, find: "if (near !== undefined) {", replace: "if (false) {" },
     inputs: {
       "of TLS": refusesConnect({ serverName: "localhost" }, "connect.serverName"),
@@ -511,7 +511,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "A TLS option that Node does not take is refused when the layer is built",
+    name: "A TLS option that Node does not accept is refused when the layer is built",
     mutant: {
       file: connect,
       find: "Result.try(() => createSecureContext(connect))",
@@ -523,7 +523,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "This machine is called without the proxy",
+    name: "Loopback hosts are called without the proxy",
     mutant: {
       file: "src/node/NodeHttp.ts",
       find: "proxied !== direct && isLoopback(new URL(String(options.origin)).hostname)",
@@ -541,7 +541,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "A proxy of the environment may be named without its protocol",
+    name: "A proxy of the environment may have no protocol",
     mutant: {
       file: "src/node/internal/proxies.ts",
       find: `value.includes("://") ? value : \`http://\${value}\``,
@@ -557,7 +557,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "The proxies of the environment are used only where Node is told to",
+    name: "The proxies of the environment are used only with NODE_USE_ENV_PROXY",
     mutant: {
       file: "src/node/internal/proxies.ts",
       find: `asksForProxies ? "environment" : false`,
