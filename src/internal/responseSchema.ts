@@ -3,6 +3,7 @@
  * means the same as no field at all.
  */
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -23,36 +24,31 @@ export interface Open<Fields extends Schema.Struct.Fields> extends
   >
 {}
 
+/** A field that may be absent or `null`, and decodes to what `decode` makes of it. */
+const nullish = (
+  schema: Schema.Constraint,
+  to: Schema.Constraint,
+  decode: (value: Option.Option<unknown>) => Option.Option<unknown>
+): never =>
+  Schema.optionalKey(Schema.NullishOr(schema)).pipe(
+    Schema.decodeTo(to, {
+      decode: SchemaGetter.transformOptional((value) => decode(Option.filter(value, Predicate.isNotNullish))),
+      encode: SchemaGetter.passthrough()
+    } as never)
+  ) as never
+
 /** An optional field that is left out of the decoded value when the server sends `null`. Any other value has to decode. */
 export const absentable = <S extends Schema.Constraint>(
   schema: S
 ): Schema.decodeTo<Schema.optionalKey<Schema.toType<S>>, Schema.optionalKey<Schema.NullishOr<S>>> =>
-  Schema.optionalKey(Schema.NullishOr(schema)).pipe(
-    Schema.decodeTo(
-      Schema.optionalKey(Schema.toType(schema)),
-      {
-        decode: SchemaGetter.transformOptional(Option.filter(Predicate.isNotNullish)),
-        encode: SchemaGetter.passthrough()
-      } as never
-    )
-  ) as never
+  nullish(schema, Schema.optionalKey(Schema.toType(schema)), identity)
 
 /** A field that decodes to `fallback` when the server leaves it out or sends `null`. */
 export const withFallback = <S extends Schema.Constraint>(
   schema: S,
   fallback: S["Type"]
 ): Schema.decodeTo<Schema.toType<S>, Schema.optionalKey<Schema.NullishOr<S>>> =>
-  Schema.optionalKey(Schema.NullishOr(schema)).pipe(
-    Schema.decodeTo(
-      Schema.toType(schema),
-      {
-        decode: SchemaGetter.transformOptional((value: Option.Option<unknown>) =>
-          Option.some(Option.isSome(value) && Predicate.isNotNullish(value.value) ? value.value : fallback)
-        ),
-        encode: SchemaGetter.passthrough()
-      } as never
-    )
-  ) as never
+  nullish(schema, Schema.toType(schema), (value) => Option.orElseSome(value, () => fallback))
 
 /**
  * An optional field that the client does not act on: it is left out of the decoded value when the server sends `null`, or a

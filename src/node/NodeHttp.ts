@@ -24,7 +24,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import { Readable } from "node:stream"
-import * as CallOptions from "../internal/options.ts"
+import { checkConfig, copyConfig, durationOf, isCount } from "../internal/options.ts"
 import * as Sends from "../internal/http/sends.ts"
 import { ConfigError } from "../RunError.ts"
 import * as Connect from "./internal/connect.ts"
@@ -156,16 +156,16 @@ const optionNames: ReadonlyArray<keyof Options> = [
 const check = (options: Options | undefined): Effect.Effect<Settings, ConfigError> =>
   Effect.gen(function*() {
     const { allowH2 = false, bodyTimeout, connect, connections = 64, headersTimeout, keepAlive = "2 minutes", proxy } =
-      yield* CallOptions.copyConfig("options", options, optionNames)
-    yield* CallOptions.checkConfig("connections", connections, CallOptions.isCount, "a whole number, 1 or more")
-    yield* CallOptions.checkConfig("allowH2", allowH2, Predicate.isBoolean, "true or false")
-    yield* CallOptions.checkConfig(
+      yield* copyConfig("options", options, optionNames)
+    yield* checkConfig("connections", connections, isCount, "a whole number, 1 or more")
+    yield* checkConfig("allowH2", allowH2, Predicate.isBoolean, "true or false")
+    yield* checkConfig(
       "connect",
       connect,
       isOptions,
       "an object of options for connections, such as { ca }"
     )
-    yield* CallOptions.checkConfig("connect.timeout", connect?.timeout, isMillis, "a number of milliseconds")
+    yield* checkConfig("connect.timeout", connect?.timeout, isMillis, "a number of milliseconds")
     const connectFault = connect === undefined ? undefined : Connect.faultOf(connect)
     if (connectFault !== undefined) return yield* new ConfigError(connectFault)
     const proxies = yield* Effect.mapError(Effect.fromResult(proxiesOf(proxy)), (fault) => new ConfigError(fault))
@@ -189,9 +189,9 @@ const isOptions = (value: unknown): boolean => Predicate.isObject(value) && !Arr
 const isMillis = (value: unknown): boolean => Number.isFinite(value) && (value as number) >= 0
 
 const millisOf = (option: string, input: Duration.Input): Effect.Effect<number, ConfigError> => {
-  const millis = Option.match(CallOptions.durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })
+  const millis = Option.match(durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })
   const isKind = () => millis > 0 && millis < Infinity
-  return Effect.as(CallOptions.checkConfig(option, input, isKind, "a finite duration above zero"), Math.ceil(millis))
+  return Effect.as(checkConfig(option, input, isKind, "a finite duration above zero"), Math.ceil(millis))
 }
 
 /** Brings the account of a create from its fiber to the dispatcher, which gets the options of a request with all their members. */

@@ -350,8 +350,8 @@ export const places: ReadonlyArray<Place> = [
     name: "the rate limiter: an infinite delay does not limit requests",
     mutant: {
       file: "src/internal/http/rateLimit.ts",
-      find: "Option.filter(Options.durationOf(consumed?.delay), Duration.isFinite)",
-      replace: "Options.durationOf(consumed?.delay)"
+      find: "Option.filter(durationOf(consumed?.delay), Duration.isFinite)",
+      replace: "durationOf(consumed?.delay)"
     },
     inputs: {
       "an infinite duration": () => limitedTo(Duration.infinity),

@@ -67,7 +67,7 @@ export const places: ReadonlyArray<Place> = [
     name: "services: the hub of the context is used without the option",
     mutant: {
       file: client,
-      find: "options.webhooks ?? Option.getOrUndefined(yield* Effect.serviceOption(Webhooks.Webhooks))",
+      find: "options.webhooks ?? Option.getOrUndefined(yield* Effect.serviceOption(Webhooks))",
       replace: "options.webhooks"
     },
     inputs: {

@@ -312,8 +312,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     "src/internal/http/errors.ts",
     "the cause of a broken connection is kept as it came",
-    "{ cause: scrubCause(cause, cleaner) }",
-    "{ cause }"
+    "scrubCause(cause, cleaner) : undefined",
+    "cause : undefined"
   ),
   mutant(
     http,

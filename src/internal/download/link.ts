@@ -7,6 +7,7 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import type { ArtifactError } from "../../RunError.ts"
 import * as Body from "../http/body.ts"
 import * as FetchPlatform from "../http/fetchPlatform.ts"
+import { isRedirect } from "../http/redirects.ts"
 import { causeOf, execute } from "../http/send.ts"
 import * as Transfer from "../http/transfer.ts"
 import * as Errors from "./errors.ts"
@@ -100,10 +101,6 @@ const follow = (
       url = target
     }
   })
-
-/** The statuses that a fetch follows. */
-const isRedirect = (status: number): boolean =>
-  status === 301 || status === 302 || status === 303 || status === 307 || status === 308
 
 const send = (
   source: Errors.Named,

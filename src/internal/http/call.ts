@@ -124,7 +124,7 @@ export interface CallFields {
   readonly operation: string
   readonly attempts: number
   readonly elapsed: Duration.Duration
-  readonly ref?: RunRef
+  readonly ref: RunRef | undefined
 }
 
 /** What an error of an attempt says. */
@@ -132,5 +132,5 @@ export const fieldsOf = ({ attempts, call, clock, started }: Attempt): CallField
   operation: call.operation,
   attempts,
   elapsed: Duration.millis(clock.currentTimeMillisUnsafe() - started),
-  ...(call.ref === undefined ? undefined : { ref: call.ref })
+  ref: call.ref
 })

@@ -7,24 +7,24 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
-import type * as Artifact from "../download/source.ts"
 import { type ClientOptions, defaultRetry } from "../../ClientOptions.ts"
 import { ConfigError } from "../../RunError.ts"
-import * as Webhooks from "../webhookHub.ts"
 import { messageOf, quoteLink } from "../describe.ts"
-import * as Options from "../options.ts"
+import type * as Download from "../download/source.ts"
+import { checkConfig, copyConfig, durationConfig, is, isCount } from "../options.ts"
+import { type Service as Hub, Webhooks } from "../webhookHub.ts"
 import * as Api from "./api.ts"
 import type * as Call from "./call.ts"
 import { checkSecret, currentKey, type Secret } from "./credential.ts"
 import * as RateLimit from "./rateLimit.ts"
 
-/** What the transfer of a file takes, either way. */
-export interface FileTransfer extends Artifact.Options {
+/** Options of downloads and uploads of files. */
+export interface FileTransfer extends Download.Options {
   /** How long an upload may make no progress. */
   readonly uploadIdleTimeout: Duration.Duration
 }
 
-/** Checks the options, and makes what calls the API and what transfers files without a credential. */
+/** Checks the options, and makes the API and the options of transfers, which have no credential. */
 export const make = (
   options: ClientOptions & Pick<Call.Options, "describeError"> & {
     readonly provider: string
@@ -44,7 +44,7 @@ export const make = (
     readonly transfer: FileTransfer
     readonly retryCreates: boolean
     readonly skipFileValidation: boolean
-    readonly webhooks: Webhooks.Service | undefined
+    readonly webhooks: Hub | undefined
   },
   ConfigError,
   HttpClient.HttpClient
@@ -52,33 +52,31 @@ export const make = (
   Effect.gen(function*() {
     const client = yield* HttpClient.HttpClient
     const baseUrl = options.baseUrl ?? options.defaultBaseUrl
-    yield* Options.checkConfig(
+    yield* checkConfig(
       "baseUrl",
       baseUrl,
       isBaseUrl,
       `an http(s) address without a user, a password, "?" or "#", such as "${options.defaultBaseUrl}"`,
       quoteLink
     )
-    const requestTimeout = yield* Options.durationConfig("requestTimeout", options.requestTimeout ?? "60 seconds")
-    const uploadIdleTimeout = options.uploadIdleTimeout === undefined
-      ? requestTimeout
-      : yield* Options.durationConfig("uploadIdleTimeout", options.uploadIdleTimeout)
-    const retryAfterCeiling = yield* Options.durationConfig(
+    const requestTimeout = yield* durationConfig("requestTimeout", options.requestTimeout ?? "60 seconds")
+    const uploadIdleTimeout = yield* durationConfig("uploadIdleTimeout", options.uploadIdleTimeout ?? requestTimeout)
+    const retryAfterCeiling = yield* durationConfig(
       "retryAfterCeiling",
       options.retryAfterCeiling ?? "1 minute"
     )
-    yield* Options.checkConfig("retry", options.retry, Schedule.isSchedule, "a Schedule, such as Schedule.recurs(3)")
-    yield* Options.checkConfig("transformClient", options.transformClient, Predicate.isFunction, "a function")
-    yield* Options.checkConfig("webhooks", options.webhooks, isHub, "a hub, as Webhooks.make makes it")
+    yield* checkConfig("retry", options.retry, Schedule.isSchedule, "a Schedule, such as Schedule.recurs(3)")
+    yield* checkConfig("transformClient", options.transformClient, Predicate.isFunction, "a function")
+    yield* checkConfig("webhooks", options.webhooks, isHub, "a hub, as Webhooks.make makes it")
     const maxResponseBytes = options.maxResponseBytes ?? 32 * 1024 * 1024
-    yield* Options.checkConfig(
+    yield* checkConfig(
       "maxResponseBytes",
       maxResponseBytes,
-      Options.isCount,
+      isCount,
       "a whole number of bytes above zero"
     )
-    const { header, option, prefix, value: secret, whereToGetOne } = options.credential
-    const credential = { header, ...(prefix === undefined ? undefined : { prefix }) }
+    const { credential } = options
+    const { option, value: secret, whereToGetOne } = credential
     const apiOptions = {
       client: yield* transform(client, options.transformClient),
       slot: yield* RateLimit.make(options.provider, options.rateLimit),
@@ -91,7 +89,7 @@ export const make = (
       maxResponseBytes,
       describeError: options.describeError
     }
-    const api = Options.is(Effect.isEffect, secret)
+    const api = is(Effect.isEffect, secret)
       ? Api.makeWithKey(
         { ...apiOptions, credential },
         currentKey(option, secret as Exclude<Secret, Redacted.Redacted>, whereToGetOne, requestTimeout)
@@ -105,7 +103,7 @@ export const make = (
       transfer: { ...apiOptions, client, idleTimeout: requestTimeout },
       retryCreates: options.retryCreates === true,
       skipFileValidation: options.skipFileValidation === true,
-      webhooks: options.webhooks ?? Option.getOrUndefined(yield* Effect.serviceOption(Webhooks.Webhooks))
+      webhooks: options.webhooks ?? Option.getOrUndefined(yield* Effect.serviceOption(Webhooks))
     }
   })
 
@@ -129,8 +127,7 @@ const optionNames: ReadonlyArray<keyof ClientOptions> = [
 export const readOptions = <O>(
   options: O,
   credentials: ReadonlyArray<string>
-): Effect.Effect<NonNullable<O>, ConfigError> =>
-  Options.copyConfig("options", options, [...credentials, ...optionNames])
+): Effect.Effect<NonNullable<O>, ConfigError> => copyConfig("options", options, [...credentials, ...optionNames])
 
 const isHub = (value: unknown): boolean =>
   Predicate.hasProperty(value, "ended") && Predicate.isFunction(value.ended) && Predicate.hasProperty(value, "deliver")
@@ -149,27 +146,23 @@ const transform = (
       })
   }).pipe(
     Effect.tap((changed) =>
-      Options.checkConfig("transformClient's result", changed ?? null, HttpClient.isHttpClient, "an HttpClient")
+      checkConfig("transformClient's result", changed ?? null, HttpClient.isHttpClient, "an HttpClient")
     )
   )
 
 /** Takes a value as it is, or reads it from the configuration. */
 export const fromConfig = <A>(option: string, value: A | Config.Config<A>): Effect.Effect<A, ConfigError> =>
-  Options.is(Config.isConfig, value)
-    ? Effect.mapError(
-      value as Config.Config<A>,
-      () =>
-        new ConfigError({ message: `${option}: the Config could not be read. Set the variable that it names.`, option })
-    )
+  is(Config.isConfig, value)
+    ? read(value as Config.Config<A>, option, ": the Config could not be read. Set the variable that it names.")
     : Effect.succeed(value as A)
 
-/** Reads a configuration value, or says which one is missing. What is there is not shown: it may be a secret. */
+/** Reads a configuration value. */
 export const readConfig = <A>(option: string, config: Config.Config<A>): Effect.Effect<A, ConfigError> =>
-  Effect.mapError(
-    config,
-    () =>
-      new ConfigError({ message: `${option} is not set. Set it in the environment, or give it to the layer.`, option })
-  )
+  read(config, option, " is not set. Set it in the environment, or give it to the layer.")
+
+/** The value is not shown: it may be a secret. */
+const read = <A>(config: Config.Config<A>, option: string, why: string): Effect.Effect<A, ConfigError> =>
+  Effect.mapError(config, () => new ConfigError({ option, message: option + why }))
 
 const isBaseUrl = (baseUrl: unknown): boolean => {
   if (typeof baseUrl !== "string" || !URL.canParse(baseUrl)) return false

@@ -13,11 +13,11 @@ import type { Awaited } from "./upload.ts"
 /** What an error says of a response. */
 export interface ResponseFields extends CallFields {
   readonly status: number
-  readonly body?: unknown
-  readonly requestId?: string
-  readonly retryAfter?: Duration.Duration
-  readonly providerMessage?: string
-  readonly providerCode?: string
+  readonly body: unknown
+  readonly requestId: string | undefined
+  readonly retryAfter: Duration.Duration | undefined
+  readonly providerMessage: string | undefined
+  readonly providerCode: string | undefined
 }
 
 type ErrorClass = new(
@@ -102,9 +102,12 @@ export const statusError = (fields: ResponseFields, url: string, missing = ""): 
   return new Class({ ...fields, sent: true, message: `${fields.operation}: ${what}${says}. ${advice}`.trimEnd() })
 }
 
-/** What an error says of a body of which only a part arrived. */
-const textField = ({ cleaner, text }: Attempt) =>
-  text === "" ? undefined : { body: shorten(cleaner.text(text), bodyLength) }
+/** What an error says of an attempt whose response did not arrive, or not whole. */
+const brokenFields = (attempt: Attempt) => ({
+  ...fieldsOf(attempt),
+  status: attempt.response?.status,
+  body: attempt.text === "" ? undefined : shorten(attempt.cleaner.text(attempt.text), bodyLength)
+})
 
 /** How much of a body that is not JSON an error keeps. */
 export const bodyLength = 2048
@@ -115,7 +118,7 @@ export const transportError = (attempt: Attempt, error: unknown): RunError.Reque
   // A client may have been made to fail with errors of its own, against its type
   const reason = HttpClientError.isHttpClientError(error) ? error.reason : { _tag: "Unknown", cause: error } as const
   const { cause } = reason
-  const fields = { ...fieldsOf(attempt), ...textField(attempt) }
+  const fields = brokenFields(attempt)
   if (reason._tag === "InvalidUrlError" || reason._tag === "EncodeError") {
     return new RunError.BadRequestError({
       ...fields,
@@ -125,7 +128,6 @@ export const transportError = (attempt: Attempt, error: unknown): RunError.Reque
   }
   const said = Causes.describe(cause) ?? ("description" in reason ? reason.description : undefined)
   const code = Causes.codeOf(cause)
-  const isUnsent = Sends.isUnwritten(sends) || neverSent(cause) && !Sends.isRepeated(sends)
   // Node's own HTTP client throws when it is given a Blob
   if (attempt.call.isUpload === true && code === "ERR_INVALID_ARG_TYPE") {
     return new RunError.BadRequestError({
@@ -135,15 +137,15 @@ export const transportError = (attempt: Attempt, error: unknown): RunError.Reque
       sent: false
     })
   }
+  const isUnsent = Sends.isUnwritten(sends) || neverSent(cause) && !Sends.isRepeated(sends)
   return new RunError.TransportError({
     ...fields,
     message: `${operation}: ${response === undefined ? "no answer" : "the answer broke off"}: ${
       cleaner.text(said ?? "the connection failed")
     }. ${Causes.adviceFor(cause) ?? "Check the network, then try again"}.`,
     reached: response !== undefined || reason._tag !== "TransportError" || !isUnsent,
-    ...(code === undefined ? undefined : { code }),
-    ...(cause instanceof Error ? { cause: scrubCause(cause, cleaner) } : undefined),
-    ...(response === undefined ? undefined : { status: response.status })
+    code,
+    cause: cause instanceof Error ? scrubCause(cause, cleaner) : undefined
   })
 }
 
@@ -167,10 +169,8 @@ export const timeoutError = (
     ? "Check the network, the proxy, and whether other requests take all connections, then try again."
     : "Try again, or give it a longer timeout."
   return new RunError.RequestTimeoutError({
-    ...fieldsOf(attempt),
-    ...textField(attempt),
-    ...(response === undefined ? undefined : { status: response.status }),
-    ...(isUnsent ? { reached: false } : undefined),
+    ...brokenFields(attempt),
+    reached: isUnsent ? false : undefined,
     message: `${operation}: ${silent ?? `${what}. ${advice}`}`
   })
 }

@@ -8,7 +8,7 @@ import * as Predicate from "effect/Predicate"
 import type { ClientOptions } from "../../ClientOptions.ts"
 import { ConfigError } from "../../RunError.ts"
 import { quote } from "../describe.ts"
-import * as Options from "../options.ts"
+import { checkConfig, copyConfig, durationConfig, durationOf, isCount } from "../options.ts"
 
 /** Checks the option `rateLimit`, and returns the effect that waits for a slot. */
 export const make = Effect.fnUntraced(function*(
@@ -17,7 +17,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Effect.Effect<void> | undefined, ConfigError> {
   if (given === undefined) return undefined
   const options = yield* Effect.mapError(
-    Options.copyConfig("rateLimit", given, ["limiter", "limit", "window", "key"]),
+    copyConfig("rateLimit", given, ["limiter", "limit", "window", "key"]),
     (error) => new ConfigError({ ...error, message: error.message, option: `rateLimit.${error.option}` })
   )
   const limiter = options.limiter ?? Option.getOrUndefined(yield* Effect.serviceOption(RateLimiter.RateLimiter))
@@ -29,15 +29,15 @@ export const make = Effect.fnUntraced(function*(
       option: "rateLimit.limiter"
     })
   }
-  yield* Options.checkConfig("rateLimit.limiter", limiter, isLimiter, "a RateLimiter of effect/persistence")
-  yield* Options.checkConfig(
+  yield* checkConfig("rateLimit.limiter", limiter, isLimiter, "a RateLimiter of effect/persistence")
+  yield* checkConfig(
     "rateLimit.limit",
     options.limit ?? null,
-    Options.isCount,
+    isCount,
     "a whole number of requests above zero"
   )
-  yield* Options.checkConfig("rateLimit.key", options.key, Predicate.isString, "text")
-  const window = yield* Options.durationConfig("rateLimit.window", options.window)
+  yield* checkConfig("rateLimit.key", options.key, Predicate.isString, "text")
+  const window = yield* durationConfig("rateLimit.window", options.window)
   return makeSlots(reserveSlot(provider, options, limiter, window))
 })
 
@@ -140,7 +140,7 @@ const reserveSlot = (
   ).pipe(
     Effect.flatMap((consumed) =>
       // An infinite delay would hang every request
-      Option.match(Option.filter(Options.durationOf(consumed?.delay), Duration.isFinite), {
+      Option.match(Option.filter(durationOf(consumed?.delay), Duration.isFinite), {
         onNone: () => Effect.die(new TypeError(`the delay is ${quote(consumed?.delay)}; it must be a finite duration`)),
         onSome: Effect.succeed
       })

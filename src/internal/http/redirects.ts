@@ -28,6 +28,10 @@ export const follow = (
       )
   })
 
+/** Whether a status is one of the redirects that a fetch follows. */
+export const isRedirect = (status: number): boolean =>
+  status === 301 || status === 302 || status === 303 || status === 307 || status === 308
+
 const targetOf = ({ headers: { location }, request }: HttpClientResponse.HttpClientResponse): URL | undefined =>
   location !== undefined && URL.canParse(location, request.url) ? new URL(location, request.url) : undefined
 

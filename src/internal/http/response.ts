@@ -33,19 +33,18 @@ const maxBodyLength = 65_536
 
 /** What an error says of a response. `text` is its body, `undefined` if it did not arrive. */
 const responseFields = (attempt: Responded, text: string | undefined): ResponseFields => {
-  const requestId = requestIdOf(attempt)
-  const retryAfter = retryAfterOf(attempt)
   const clean = attempt.cleaner.key(text ?? "")
   const body = clean.length > maxBodyLength ? undefined : Option.getOrUndefined(parseJson(clean))
   const described = attempt.options.describeError(body)
+  const excerpt = shorten(clean, bodyLength)
   return {
     ...fieldsOf(attempt),
     status: attempt.response.status,
-    ...(text === undefined ? undefined : { body: body ?? shorten(clean, bodyLength) }),
-    ...(requestId === undefined ? undefined : { requestId }),
-    ...(retryAfter === undefined ? undefined : { retryAfter }),
-    ...(body === undefined ? undefined : { providerMessage: described?.message ?? shorten(clean, bodyLength) }),
-    ...(described?.code === undefined ? undefined : { providerCode: described.code })
+    body: text === undefined ? undefined : body ?? excerpt,
+    requestId: requestIdOf(attempt),
+    retryAfter: retryAfterOf(attempt),
+    providerMessage: body === undefined ? undefined : described?.message ?? excerpt,
+    providerCode: described?.code
   }
 }
 
@@ -66,7 +65,7 @@ const invalid = (
       ...fields,
       isRetryable,
       message: `${fields.operation}: ${what} ${says}${advice}`,
-      ...(contentType === undefined ? undefined : { contentType: shorten(attempt.cleaner.text(contentType)) })
+      contentType: contentType === undefined ? undefined : shorten(attempt.cleaner.text(contentType))
     })
   )
 }
@@ -82,23 +81,18 @@ export const fail = (
 ): Effect.Effect<never, RequestError> => {
   const response = attempt.response
   const { status } = response
-  switch (status) {
-    case 0:
-    case 301:
-    case 302:
-    case 303:
-    case 307:
-    case 308:
-      // A browser reports a redirect that it was told not to follow as status 0
-      return invalid(attempt, text, `the provider redirects ${Redirects.describe(response, attempt)}.`)
-    case 304:
-      return invalid(
-        attempt,
-        text,
-        "the response is 304 (not modified), although this client keeps no copy that it could refer to.",
-        true,
-        "Check whether a cache between this client and the provider answers: it must not."
-      )
+  // A browser reports a redirect that it was told not to follow as status 0
+  if (status === 0 || Redirects.isRedirect(status)) {
+    return invalid(attempt, text, `the provider redirects ${Redirects.describe(response, attempt)}.`)
+  }
+  if (status === 304) {
+    return invalid(
+      attempt,
+      text,
+      "the response is 304 (not modified), although this client keeps no copy that it could refer to.",
+      true,
+      "Check whether a cache between this client and the provider answers: it must not."
+    )
   }
   if (isSuccess(status)) return notJson(attempt, text ?? "")
   return status < 400
