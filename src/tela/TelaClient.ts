@@ -35,7 +35,6 @@ import type * as Stream from "effect/Stream"
 import type { ClientOptions } from "../ClientOptions.ts"
 import type { AnySchema } from "./internal/anySchema.ts"
 import * as Client from "../internal/http/client.ts"
-import type { Secret } from "../internal/http/credential.ts"
 import * as Mock from "../internal/mock.ts"
 import {
   ConfigError,
@@ -162,11 +161,19 @@ export type Options =
 export const make = (options: Options): Effect.Effect<Service, ConfigError, HttpClient.HttpClient> =>
   Effect.gen(function*() {
     const checked = yield* Client.readOptions(options ?? null, ["apiKey", "jwt"])
+    const { apiKey, jwt } = checked
+    if (apiKey !== undefined && jwt !== undefined) {
+      return yield* new ConfigError({
+        message: "Both an API key and a JWT were given. Give one of them.",
+        option: "apiKey"
+      })
+    }
+    const credential = jwt === undefined ? { option: "apiKey", value: apiKey } : { option: "jwt", value: jwt }
     const { api, transfer, ...settings } = yield* Client.make({
       ...checked,
       provider,
       defaultBaseUrl: "https://api.tela.com",
-      credential: { header: "authorization", prefix: "Bearer ", whereToGetOne, ...yield* chooseCredential(checked) },
+      credential: { header: "authorization", prefix: "Bearer ", whereToGetOne, ...credential },
       describeError
     })
     const runtime = { api, transfer, ...settings }
@@ -441,16 +448,6 @@ const readCredential = Effect.gen(function*() {
   }
   return { apiKey, jwt }
 })
-
-/** Takes the API key or the JWT, whichever was given. */
-const chooseCredential = (
-  { apiKey, jwt }: { readonly apiKey?: Secret | undefined; readonly jwt?: Secret | undefined }
-): Effect.Effect<{ readonly option: string; readonly value: Secret | undefined }, ConfigError> =>
-  apiKey !== undefined && jwt !== undefined
-    ? Effect.fail(
-      new ConfigError({ message: "Both an API key and a JWT were given. Give one of them.", option: "apiKey" })
-    )
-    : Effect.succeed(jwt !== undefined ? { option: "jwt", value: jwt } : { option: "apiKey", value: apiKey })
 
 const whereToGetOne =
   "Create a key in Tela's workspace settings and set TELA_API_KEY (or TELA_JWT), or pass Redacted.make(key)."

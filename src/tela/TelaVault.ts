@@ -103,10 +103,10 @@ export const make = (api: Http.Api, transfer: Artifact.Options): Vault => {
     stream: (reference) =>
       Stream.unwrap(Effect.map(source("vault.stream", reference), (source) => Artifact.stream(transfer, source))),
     toFile: (reference, target) =>
-      Effect.flatMap(
-        File.checkTarget("vault.toFile", target),
-        (target) => Effect.flatMap(source("vault.toFile", reference), (source) => File.write(transfer, source, target))
-      )
+      Effect.gen(function*() {
+        const checked = yield* File.checkTarget("vault.toFile", target)
+        return yield* File.write(transfer, yield* source("vault.toFile", reference), checked)
+      })
   }
 }
 

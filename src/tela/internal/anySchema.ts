@@ -5,6 +5,7 @@
  * does not fit, and never a defect.
  */
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -100,23 +101,17 @@ const convertFields = (fields: Fields, codec: Codec, value: unknown): Effect.Eff
   if (standard.length === 0) return convert(struct, codec)(value)
   if (!Predicate.isObject(value)) return Effect.fail("it is not an object")
   const record = value as Readonly<Record<string, unknown>>
-  return Effect.gen(function*() {
-    const known = standard.length === Object.keys(fields).length
-      ? Result.succeed({})
-      : yield* Effect.result(convert(struct, codec)(record))
-    const others = yield* Effect.forEach(standard, ([name, schema]) =>
-      Effect.result(
-        Effect.mapBoth(convert(schema, codec)(record[name]), {
-          onFailure: (issue) => `${JSON.stringify(name)}: ${issue}`,
-          onSuccess: (field) => field === undefined && !Object.hasOwn(record, name) ? {} : { [name]: field }
-        })
-      ))
-    const parts = [known, ...others]
-    const issues = parts.flatMap((part) => Result.isFailure(part) ? [part.failure] : [])
-    return issues.length > 0
-      ? yield* Effect.fail(issues.join("; "))
-      : Object.assign({}, ...parts.flatMap((part) => Result.isSuccess(part) ? [part.success] : [])) as unknown
-  })
+  const conversions = standard.map(([name, schema]) =>
+    Effect.mapBoth(convert(schema, codec)(record[name]), {
+      onFailure: (issue) => `${JSON.stringify(name)}: ${issue}`,
+      onSuccess: (field): unknown => field === undefined && !Object.hasOwn(record, name) ? {} : { [name]: field }
+    })
+  )
+  if (standard.length < Object.keys(fields).length) conversions.unshift(convert(struct, codec)(record))
+  return Effect.flatMap(Effect.partition(conversions, identity), ([parts, issues]) =>
+    issues.length > 0
+      ? Effect.fail(issues.join("; "))
+      : Effect.succeed(Object.assign({}, ...parts) as unknown))
 }
 
 /** Separates the fields into a struct of the Effect Schemas, and the Standard Schemas. */

@@ -45,7 +45,7 @@ export const page = <Given extends object, A>(
 (filters) =>
   Effect.gen(function*() {
     const operation = `${list.service}.${method}`
-    const given = yield* copy(list, operation, filters, ["limit", "offset"])
+    const given = yield* Options.copy(operation, "filters", filters, [...Object.keys(list.filters), "limit", "offset"])
     const { limit, offset } = given
     yield* checkRange(operation, { limit, offset }, list.maxLimit)
     return yield* request(list, operation, given, { limit, offset })
@@ -60,7 +60,7 @@ export const methods = <Given extends object, A extends { readonly id: string }>
   stream: (filters) =>
     Stream.unwrap(Effect.gen(function*() {
       const operation = `${list.service}.stream`
-      const given = yield* copy(list, operation, filters, ["pageSize"])
+      const given = yield* Options.copy(operation, "filters", filters, [...Object.keys(list.filters), "pageSize"])
       const { pageSize = defaultPageSize } = given
       yield* checkRange(operation, { pageSize }, list.maxLimit)
       return allRows(operation, pageSize, (range) => request(list, operation, given, range))
@@ -69,14 +69,6 @@ export const methods = <Given extends object, A extends { readonly id: string }>
 
 /** How many rows a page has when a stream requests it. */
 const defaultPageSize = 50
-
-const copy = <Given, A, O>(
-  { filters }: List<Given, A>,
-  operation: string,
-  given: O,
-  rangeNames: ReadonlyArray<string>
-): Effect.Effect<NonNullable<O>, BadRequestError> =>
-  Options.copy(operation, "filters", given, [...Object.keys(filters), ...rangeNames])
 
 /** Checks the filters, and requests a page. */
 const request = <Given, A>(

@@ -35,14 +35,6 @@ export const make = <Output>(
     })
     const cancelled = yield* Deferred.make<never, StreamInterruptedError>()
 
-    const start = Effect.flatMap(Clock.currentTimeMillis, (startedAt) =>
-      Ref.modify(state, (state): [boolean, State] =>
-        state.status === "created" ? [true, { ...state, status: "streaming", startedAt }] : [false, state]))
-
-    const note = (part: StreamPart<unknown>) =>
-      Ref.update(state, (state) =>
-        after(state, part))
-
     const end = (exit: Exit.Exit<unknown, StreamError>) =>
       Ref.update(state, (state): State =>
         state.status === "streaming"
@@ -52,21 +44,24 @@ export const make = <Output>(
     const once = <A>(stream: Stream.Stream<StreamPart<A>, StreamError>): Stream.Stream<StreamPart<A>, StreamError> => {
       // Each pull starts at once, and one at a time. `Stream.interruptWhen` forks the stream, and reads ahead of the consumer
       const followed = Stream.transformPull(
-        Stream.tap(stream, note),
+        Stream.tap(stream, (part) => Ref.update(state, (state) => after(state, part))),
         (pull) => Effect.succeed(Effect.raceFirst(pull, Deferred.await(cancelled)))
       ).pipe(Stream.onExit(end))
-      return Stream.unwrap(
-        Effect.gen(function*() {
-          if (yield* Deferred.isDone(cancelled)) return yield* Deferred.await(cancelled)
-          return (yield* start) ? followed : yield* repeated
-        })
-      )
+      return Stream.unwrap(Effect.gen(function*() {
+        if (yield* Deferred.isDone(cancelled)) return yield* Deferred.await(cancelled)
+        const startedAt = yield* Clock.currentTimeMillis
+        const previous = yield* Ref.getAndUpdate(state, (state): State =>
+          state.status === "created" ? { ...state, status: "streaming", startedAt } : state)
+        return previous.status === "created" ? followed : yield* repeated
+      }))
     }
 
     const cancel = Effect.gen(function*() {
       const now = yield* Clock.currentTimeMillis
       const { received, requestId, startedAt, status } = yield* Ref.get(state)
-      if (status === "succeeded" || status === "failed") return
+      if (status === "succeeded" || status === "failed") {
+        return
+      }
       yield* Ref.update(state, (state) => ({ ...state, status: "failed" as const }))
       yield* Deferred.fail(
         cancelled,
@@ -88,7 +83,8 @@ export const make = <Output>(
       isStream: true as const,
       params: params as DynamicStreamParams,
       variables,
-      requestId: Effect.map(Ref.get(state), ({ requestId }) => requestId),
+      requestId: Effect.map(Ref.get(state), ({ requestId }) =>
+        requestId),
       status: Effect.map(Ref.get(state), ({ status }) => status),
       result: once(open(validate)),
       rawResult: Effect.map(

@@ -81,16 +81,12 @@ export const make = (runtime: Runtime): Tasks => {
     rename: (task, name) => write("tasks.rename", task, { name }),
     setOutputContent: (task, content) => writeContent("tasks.setOutputContent", task, content),
     patchOutputContent: (task, partial) =>
-      Effect.andThen(
-        Options.checkKind(
-          "tasks.patchOutputContent",
-          "partial",
-          partial ?? null,
-          Predicate.isObject,
-          "an object with the fields to change. To send a whole output, use setOutputContent"
-        ),
-        writeContent("tasks.patchOutputContent", task, partial)
-      ),
+      Effect.gen(function*() {
+        const operation = "tasks.patchOutputContent"
+        const expected = "an object with the fields to change. To send a whole output, use setOutputContent"
+        yield* Options.checkKind(operation, "partial", partial ?? null, Predicate.isObject, expected)
+        return yield* writeContent(operation, task, partial)
+      }),
     patchOutputField: (task, path, value) =>
       Effect.flatMap(
         nest("tasks.patchOutputField", path, value),
@@ -231,20 +227,16 @@ const outputOf = ({ outputContent }: Wire.Task): Option.Option<unknown> => {
 const create = (
   runtime: Runtime,
   applicationId: string,
-  given: ReadonlyArray<NewTask>
+  newTasks: ReadonlyArray<NewTask>
 ): Effect.Effect<ReadonlyArray<Wire.Task>, CreateError> =>
   Effect.gen(function*() {
     const operation = "tasks.create"
     const promptApplicationId = yield* checkId(operation, "applicationId", applicationId)
-    const tasks = yield* Options.reading(operation, "tasks", () => checkTasks(operation, given))
+    const tasks = yield* Options.reading(operation, "tasks", () => checkTasks(operation, newTasks))
     yield* Effect.annotateCurrentSpan("task.count", tasks.length)
     // Files are found in all tasks at once, so that one that several share is uploaded once
-    const variables = (yield* Files.resolve(
-      runtime,
-      operation,
-      tasks.map(({ variables }) => variables),
-      "tasks"
-    )) as ReadonlyArray<unknown>
+    const given = tasks.map(({ variables }) => variables)
+    const variables = (yield* Files.resolve(runtime, operation, given, "tasks")) as ReadonlyArray<unknown>
     const body = yield* jsonBody(
       operation,
       "tasks",
@@ -274,20 +266,15 @@ const checkTasks = (operation: string, given: unknown): Effect.Effect<ReadonlyAr
   if (tasks.length < 1 || tasks.length > maxTasks) {
     return wrong(`there are ${tasks.length} tasks. One request creates 1 to ${maxTasks}.`)
   }
-  return Effect.forEach(tasks, (task, index) => {
-    const place = `tasks[${index}]`
-    return Effect.tap(
-      Options.copyRequired(operation, place, task, taskNames),
-      ({ name, tags, webhookUrl }) =>
-        Effect.andThen(
-          Options.checkText(operation, `${place}.name`, name ?? null),
-          Effect.andThen(
-            Options.checkKind(operation, `${place}.tags`, tags, Paginate.isTexts, "an array of texts"),
-            Options.checkUrl(operation, `${place}.webhookUrl`, webhookUrl)
-          )
-        )
-    )
-  })
+  return Effect.forEach(tasks, (given, index) =>
+    Effect.gen(function*() {
+      const place = `tasks[${index}]`
+      const task = yield* Options.copyRequired(operation, place, given, taskNames)
+      yield* Options.checkText(operation, `${place}.name`, task.name ?? null)
+      yield* Options.checkKind(operation, `${place}.tags`, task.tags, Paginate.isTexts, "an array of texts")
+      yield* Options.checkUrl(operation, `${place}.webhookUrl`, task.webhookUrl)
+      return task
+    }))
 }
 
 const taskNames: ReadonlyArray<keyof NewTask> = ["name", "variables", "webhookUrl", "tags", "metadata", "outputContent"]
