@@ -17,7 +17,6 @@
  *
  * @since 0.1.0
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
@@ -52,7 +51,7 @@ export const make = (options?: {
     const seen = new Set<string>()
     /** The number of the last completion signal of each run. */
     const signals = new Map<string, number>()
-    const waiting = new Map<string, { readonly end: Deferred.Deferred<number>; waiters: number }>()
+    const waiting = new Map<string, Set<(signal: Effect.Effect<number>) => void>>()
     let count = 0
 
     return {
@@ -68,26 +67,22 @@ export const make = (options?: {
           signals.delete(key)
           signals.set(key, ++count)
           if (signals.size > capacity) signals.delete(signals.keys().next().value!)
-          const entry = waiting.get(key)
-          if (entry === undefined) return true
+          const waits = waiting.get(key)
           waiting.delete(key)
-          Deferred.doneUnsafe(entry.end, Effect.succeed(count))
+          waits?.forEach((resume) => resume(Effect.succeed(count)))
           return true
         }),
       ended: (provider, runId, after = 0) =>
-        Effect.suspend(() => {
+        Effect.callback((resume) => {
           const key = runKeyOf(provider, runId)
           const number = signals.get(key)
-          if (number !== undefined && number > after) return Effect.succeed(number)
-          const entry = waiting.get(key) ?? { end: Deferred.makeUnsafe<number>(), waiters: 0 }
-          entry.waiters++
-          waiting.set(key, entry)
-          return Effect.ensuring(
-            Deferred.await(entry.end),
-            Effect.sync(() => {
-              if (--entry.waiters === 0 && waiting.get(key) === entry) waiting.delete(key)
-            })
-          )
+          if (number !== undefined && number > after) return resume(Effect.succeed(number))
+          const waits = waiting.get(key) ?? new Set()
+          waiting.set(key, waits.add(resume))
+          return Effect.sync(() => {
+            waits.delete(resume)
+            if (waits.size === 0 && waiting.get(key) === waits) waiting.delete(key)
+          })
         })
     }
   })

@@ -173,7 +173,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "bounds: the hub remembers a limited number of completion signals",
-    mutant: { file: hub, find: "if (signals.size > capacity)", replace: "if (ends.size > 1e9)" },
+    mutant: { file: hub, find: "if (signals.size > capacity)", replace: "if (signals.size > 1e9)" },
     inputs: { "one": forgetsEnd(1, 1), "four": forgetsEnd(4, 9) }
   },
   {

@@ -381,7 +381,7 @@ export const places: ReadonlyArray<Place> = [
     {
       file: webhooks,
       find: "if (!delivery.isTerminal) return true",
-      replace: "if (!delivery.isTerminal) return ends.delete(keyOf(delivery.provider, delivery.runId)) || true"
+      replace: "if (!delivery.isTerminal) return signals.delete(keyOf(delivery.provider, delivery.runId)) || true"
     },
     { journey: "webhooks that came before" },
     { journey: "webhooks that came before", over: "fetch" }
