@@ -1,8 +1,9 @@
-/** The one rule for ids of runs, canvases, tasks and the like, from a caller or from a provider. */
+/** The rules for ids of runs, canvases and tasks, from a caller or from a provider, and for refs from a caller. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { badRequest, type BadRequestError } from "../RunError.ts"
 import { quote } from "./describe.ts"
+import * as RunRef from "./ref.ts"
 
 /**
  * Whether an id can be one segment of a path: whatever a provider answers with can then be asked about, and nothing else. No
@@ -29,4 +30,20 @@ export const checkId = (operation: string, parameter: string, id: unknown): Effe
         : "Give 1 to 200 characters without spaces and without any of / \\ ? # %."
     }`
   }))
+}
+
+/** Checks a ref of the caller: the provider and the kind that an operation is about, and an id that fits into a path. */
+export const checkRef = (
+  operation: string,
+  parameter: string,
+  given: unknown,
+  provider: string,
+  kinds: ReadonlyArray<string>
+): Effect.Effect<RunRef.RunRef, BadRequestError> => {
+  const ref = RunRef.read(given)
+  if (ref?.provider === provider && kinds.includes(ref.kind)) {
+    return Effect.as(checkId(operation, "ref.id", ref.id), ref)
+  }
+  const message = `this is ${RunRef.describe(given)}, not a ref of a ${provider} ${kinds.join(" or ")} in version 1.`
+  return Effect.fail(badRequest({ operation, parameter, message }))
 }

@@ -490,7 +490,12 @@ export const mutants: ReadonlyArray<Mutant> = [
     "if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(nonce)))) {",
     "if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(nonce))) && key === \"\") {"
   ),
-  mutant("src/Webhooks.ts", "jobs: a push wakes nobody", "waits?.forEach((resume) => resume(Effect.succeed(count)))", ""),
+  mutant(
+    "src/Webhooks.ts",
+    "jobs: a push wakes nobody",
+    "waits?.forEach((resume) => resume(Effect.succeed(count)))",
+    ""
+  ),
   mutant(
     "src/Webhooks.ts",
     "jobs: a push wakes the waits for other runs",

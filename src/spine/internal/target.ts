@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { quote } from "../../internal/describe.ts"
-import { checkId } from "../../internal/id.ts"
+import { checkId, checkRef } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
 import * as RunRef from "../../internal/ref.ts"
 import { badRequest, type BadRequestError } from "../../RunError.ts"
@@ -14,16 +14,7 @@ export const refOf = (operation: string, run: RunTarget): Effect.Effect<RunRef.R
   Options.reading(operation, "run", () => refIn(operation, run))
 
 const refIn = (operation: string, run: RunTarget): Effect.Effect<RunRef.RunRef, BadRequestError> => {
-  if (Predicate.hasProperty(run, "provider")) {
-    const ref = RunRef.read(run)
-    return ref?.provider === provider && ref.kind === "run"
-      ? Effect.as(checkId(operation, "ref.id", ref.id), ref)
-      : Effect.fail(badRequest({
-        operation,
-        parameter: "run",
-        message: `this is ${RunRef.describe(run)}, not a ref of a spine run in version 1.`
-      }))
-  }
+  if (Predicate.hasProperty(run, "provider")) return checkRef(operation, "run", run, provider, ["run"])
   if (Predicate.hasProperty(run, "ref") && Predicate.isNotNullish(run.ref)) {
     const named = Predicate.hasProperty(run, "run_id") ? run.run_id : undefined
     return Effect.flatMap(

@@ -2,10 +2,10 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { checkId } from "../../internal/id.ts"
+import { checkId, checkRef } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
 import * as RunRef from "../../internal/ref.ts"
-import { badRequest, type BadRequestError } from "../../RunError.ts"
+import type { BadRequestError } from "../../RunError.ts"
 import { provider } from "../TelaExecution.ts"
 
 /** Reads the id or the ref of an execution or a task. `kind` is the kind of an id alone, and `kinds` are those that a ref may have. */
@@ -16,27 +16,10 @@ export const refOf = (
   kind: string,
   kinds: ReadonlyArray<string> = [kind]
 ): Effect.Effect<RunRef.RunRef, BadRequestError> =>
-  Options.reading(operation, parameter, () => refIn(operation, parameter, target, kind, kinds))
-
-const refIn = (
-  operation: string,
-  parameter: string,
-  target: unknown,
-  kind: string,
-  kinds: ReadonlyArray<string>
-): Effect.Effect<RunRef.RunRef, BadRequestError> => {
-  if (!Predicate.isObject(target)) {
-    return Effect.map(checkId(operation, "id", target), (id) => RunRef.make({ provider, kind, id }))
-  }
-  const ref = RunRef.read(target)
-  return ref?.provider === provider && kinds.includes(ref.kind)
-    ? Effect.as(checkId(operation, "ref.id", ref.id), ref)
-    : Effect.fail(badRequest({
-      operation,
-      parameter,
-      message: `this is ${RunRef.describe(target)}, not a ref of a tela ${kinds.join(" or ")} in version 1.`
-    }))
-}
+  Options.reading(operation, parameter, () =>
+    Predicate.isObject(target)
+      ? checkRef(operation, parameter, target, provider, kinds)
+      : Effect.map(checkId(operation, "id", target), (id) => RunRef.make({ provider, kind, id })))
 
 /**
  * Decodes a response about the execution or the task of `ref`. A response with another id, such as one from a cache, is invalid
