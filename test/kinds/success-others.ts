@@ -191,8 +191,8 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a ref of another kind names no run of Spine",
     mutant: {
-      file: "src/spine/internal/target.ts",
-      find: "ref?.provider === provider && ref.kind === \"run\"",
+      file: "src/internal/id.ts",
+      find: "ref?.provider === provider && kinds.includes(ref.kind)",
       replace: "ref?.provider === provider"
     },
     inputs: {
