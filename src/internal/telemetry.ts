@@ -102,22 +102,23 @@ interface Wait {
   readonly polls: number
 }
 
-type End = Exit.Exit<{ readonly phase: { readonly _tag: string } }, unknown>
-
-const outcomeOf = (end: End): string => Exit.isSuccess(end) ? end.value.phase._tag : failureName(end.cause)
-
-/** Counts and times the end of a wait, and tells its span. */
-export const ended = (loop: Wait, end: End): Effect.Effect<void> =>
-  Effect.andThen(
-    Effect.annotateCurrentSpan({ "run.outcome": outcomeOf(end), "run.polls": loop.polls }),
-    endedOfMany(loop, end)
-  )
-
-/** The same for a wait that shares its span with others. */
-export const endedOfMany = (loop: Wait, end: End): Effect.Effect<void> =>
-  Effect.suspend(() =>
-    record(loop.source.ref.provider, RunRef.format(loop.source.ref), outcomeOf(end), loop.timers.now() - loop.started)
-  )
+/**
+ * Counts and times the end of a wait, and sets its outcome on the current span, unless many waits share that. `undefined` is no end.
+ */
+export const ended = (
+  loop: Wait,
+  end: Exit.Exit<{ readonly phase: { readonly _tag: string } } | undefined, unknown>,
+  sharesSpan = false
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const outcome = Exit.isSuccess(end) ? end.value?.phase._tag : failureName(end.cause)
+    if (outcome === undefined) return Effect.void
+    const { polls, source: { ref }, started, timers } = loop
+    const recorded = record(ref.provider, RunRef.format(ref), outcome, timers.now() - started)
+    return sharesSpan
+      ? recorded
+      : Effect.andThen(Effect.annotateCurrentSpan({ "run.outcome": outcome, "run.polls": polls }), recorded)
+  })
 
 /** An execution that is not polled: its answer, or its stream, is its end. */
 interface Unpolled {

@@ -46,7 +46,7 @@ const lastStart = ({ slowest }: Pick<AnyLoop, "slowest">, left: number): number 
   left - Math.min(Math.max(2 * slowest, 100), left / 2)
 
 /** The time over which many runs spread what would otherwise come at one moment. */
-const spread = (timers: TimerQueue.TimerQueue): number => Math.max(0, timers.size() - TimerQueue.crowd)
+const spread = (timers: TimerQueue.TimerQueue): number => Math.max(0, timers.size() - TimerQueue.coalescingThreshold)
 
 /** A process that was suspended for so long finds everything due at once. */
 const suspendedMillis = 1000

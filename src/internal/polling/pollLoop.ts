@@ -100,7 +100,7 @@ export const poll = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>): Po
     const began = timers.now()
     const left = timeLeft(loop)
     if (left <= 0 && loop.polls > 0) return timedOut(loop, "deadline")
-    loop.late = loop.polls === 0 ? 0 : Math.min(TimerQueue.crowdMillis, Math.max(0, began - loop.due))
+    loop.late = loop.polls === 0 ? 0 : Math.min(TimerQueue.coalescingWindow, Math.max(0, began - loop.due))
     loop.polls++
     unset(loop, "isPushed")
     Telemetry.countPoll(source.ref, fiber.context)

@@ -1,7 +1,7 @@
 /**
- * Sleeps for many on one timer. A fiber in `Effect.sleep` holds a timer of its own and twice the memory of one that is merely
- * parked; with thousands of waiting runs it is these that cost. All that sleep on the same `Clock` share a heap of due times
- * here, and one fiber that sleeps on that clock until the earliest of them, so a `TestClock` drives them as it would each.
+ * One shared timer for all sleeping fibers. A fiber in `Effect.sleep` holds a timer and twice the memory of a fiber that is merely
+ * parked, which counts with thousands of waiting runs. All that sleep on the same `Clock` share a heap of due times here, and one
+ * fiber that sleeps on that clock until the earliest of them, so a `TestClock` drives them as it would drive each.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -54,11 +54,11 @@ const isWorker = (globalThis as { readonly navigator?: { readonly userAgent?: st
 const byClock = new WeakMap<Clock.Clock, WeakMap<Scheduler.Scheduler, TimerQueue>>()
 
 /**
- * From so many sleepers on, those that are due within so many milliseconds of each other wake together: to wake for each
- * alone takes a fifth more CPU time per poll, all else included.
+ * From so many sleepers on, those that are due within so many milliseconds of each other wake together. To wake for each alone takes
+ * about 20 % more CPU time per poll.
  */
-export const crowd = 64
-export const crowdMillis = 50
+export const coalescingThreshold = 64
+export const coalescingWindow = 50
 
 /** How many wake between two looks at the clock. */
 const batch = 64
@@ -155,7 +155,10 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): TimerQueue =>
     // Nearly always, and without a look at the clock
     if (sleeping !== undefined && sleeping.until <= first.due) return
     const time = now()
-    const until = Math.min(time + longest, heap.length < crowd ? first.due : Math.max(first.due, time + crowdMillis))
+    const until = Math.min(
+      time + longest,
+      heap.length < coalescingThreshold ? first.due : Math.max(first.due, time + coalescingWindow)
+    )
     if (sleeping !== undefined && sleeping.until <= until) return
     disarm()
     const mine: { readonly until: number; fiber: Fiber.Fiber<void> | undefined } = { until, fiber: undefined }
@@ -202,40 +205,33 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): TimerQueue =>
   }
 }
 
-/** A timer that resumes a fiber. */
-interface Sleeper extends Timer {
-  resume: (effect: Effect.Effect<void>) => void
-}
-
-const resume = (sleeper: Sleeper) => sleeper.resume(Effect.void)
-
 /** `Effect.sleep`, on the shared timer. */
 export const sleep = (millis: number): Effect.Effect<void> =>
   Effect.withFiber((fiber) =>
     millis <= 0 ? Effect.yieldNow : millis === Infinity ? Effect.never : Effect.callback<void>((callback) => {
       const timers = of(fiber)
-      const sleeper: Sleeper = { due: 0, index: -1, wake: resume, resume: callback }
-      timers.add(sleeper, millis)
-      return Effect.sync(() => timers.remove(sleeper))
+      const timer: Timer = { due: 0, index: -1, wake: () => callback(Effect.void) }
+      timers.add(timer, millis)
+      return Effect.sync(() => timers.remove(timer))
     })
   )
 
 /**
- * Watches over something that comes in pieces. A timeout around each piece would cost two fibers a piece; this costs nothing
- * as long as they come, since its timer is not set anew for each.
+ * An idle timeout over something that comes in pieces. A timeout around each piece would cost two fibers a piece. A watchdog costs
+ * nothing as long as pieces come, because its timer is not set again for each.
  */
-export interface Watchman extends Timer {
-  /** The next piece is waited for, and for no longer than this. */
+export interface Watchdog extends Timer {
+  /** Waits for the next piece, for at most so many milliseconds. */
   readonly expect: (millis: number) => void
-  /** Nothing is waited for. */
+  /** Waits for nothing. */
   readonly rest: () => void
   readonly stop: () => void
 }
 
-/** `isLate` is called when what is expected has not come in time. */
-export const watchman = (timers: TimerQueue, isLate: () => void): Watchman => {
+/** Makes a watchdog that calls `isLate` when what it expects has not come in time. */
+export const watchdog = (timers: TimerQueue, isLate: () => void): Watchdog => {
   let deadline = Infinity
-  const self: Watchman = {
+  const self: Watchdog = {
     due: 0,
     index: -1,
     wake: () => {
@@ -264,27 +260,16 @@ export const watchman = (timers: TimerQueue, isLate: () => void): Watchman => {
 
 /** Runs an effect under a watchdog. If the watchdog is late, the effect is interrupted, and `orElse` takes its place. */
 export const watching = <A, E, R, E2, R2>(
-  use: (watchdog: Watchman) => Effect.Effect<A, E, R>,
+  use: (watchdog: Watchdog) => Effect.Effect<A, E, R>,
   orElse: () => Effect.Effect<A, E2, R2>
 ): Effect.Effect<A, E | E2, R | R2> =>
   Effect.withFiber((fiber) => {
     const late = Deferred.makeUnsafe<void>()
-    const watchdog = watchman(of(fiber), () => Deferred.doneUnsafe(late, Effect.void))
-    return Effect.raceFirst(use(watchdog), Effect.flatMap(Deferred.await(late), orElse)).pipe(
-      Effect.ensuring(Effect.sync(watchdog.stop))
+    const self = watchdog(of(fiber), () => Deferred.doneUnsafe(late, Effect.void))
+    return Effect.raceFirst(use(self), Effect.flatMap(Deferred.await(late), orElse)).pipe(
+      Effect.ensuring(Effect.sync(self.stop))
     )
   })
-
-/** A timer that interrupts a fiber. */
-interface Guard extends Timer {
-  readonly fiber: Fiber.Fiber<unknown, unknown>
-  hasFired: boolean
-}
-
-const fire = (guard: Guard) => {
-  guard.hasFired = true
-  guard.fiber.interruptUnsafe()
-}
 
 /**
  * `Effect.timeoutOrElse` on the shared timer, with one fiber in place of two: every request has a timeout, and hardly any
@@ -301,12 +286,20 @@ export const within = <A, E, R, E2, R2>(
       const exit = fiber.pollUnsafe()
       if (exit !== undefined) return callback(exit)
       const timers = of(parent)
-      const guard: Guard = { due: 0, index: -1, wake: fire, fiber, hasFired: false }
+      let isLate = false
+      const timer: Timer = {
+        due: 0,
+        index: -1,
+        wake: () => {
+          isLate = true
+          fiber.interruptUnsafe()
+        }
+      }
       fiber.addObserver((exit) => {
-        timers.remove(guard)
-        callback(guard.hasFired && Exit.hasInterrupts(exit) ? orElse() : exit)
+        timers.remove(timer)
+        callback(isLate && Exit.hasInterrupts(exit) ? orElse() : exit)
       })
-      timers.add(guard, millis)
+      timers.add(timer, millis)
       return Fiber.interrupt(fiber)
     })
   )

@@ -71,7 +71,7 @@ interface Reader<Output> extends ReturnType<typeof initial<Output>> {
   readonly deadline: number
   readonly said: Fold.Said
   readonly parser: Sse.SseParser
-  readonly watchdog: TimerQueue.Watchman
+  readonly watchdog: TimerQueue.Watchdog
   /** Decodes the beginning of the body. */
   readonly decoder: TextDecoder
   /** What the consumer pulls. */
@@ -119,7 +119,7 @@ const make = <Output>(reading: Reading<Output>, timers: TimerQueue.TimerQueue, n
       clean: opened.clean,
       isWhole: (event) => reasonOf(event) === "failure"
     }),
-    watchdog: TimerQueue.watchman(timers, () => timeOut(reader)),
+    watchdog: TimerQueue.watchdog(timers, () => timeOut(reader)),
     decoder: new TextDecoder(),
     next: Effect.suspend(() => nextParts(reader)),
     waiting: Effect.callback((resume) => {

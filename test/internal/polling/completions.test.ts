@@ -273,7 +273,7 @@ describe("completions", () => {
         for (const [index, at] of rest.entries()) {
           const late = at - first! - (index + 1) * interval(id)
           assert.isAtLeast(late, 0, "never early")
-          assert.isAtMost(late, TimerQueue.crowdMillis)
+          assert.isAtMost(late, TimerQueue.coalescingWindow)
           latest = Math.max(latest, late)
         }
       }

@@ -822,7 +822,7 @@ describe("listening for pushes", () => {
 })
 
 describe("a pause of the whole process", () => {
-  /** A loop that sleeps in a crowd of so many, is due at 12_345, and wakes late. */
+  /** A loop that sleeps among so many, is due at 12_345, and wakes late. */
   const late = (by: number, sleepers: number, others: Partial<RunSource.Policy<Snapshot>> = {}) =>
     Effect.gen(function*() {
       const queue = manualQueue()

@@ -70,7 +70,7 @@ describe("the shared timer", () => {
         const check = () => {
           const now = self.now()
           const due = woken.splice(0)
-          // From a crowd on, what is due soon is woken together, and never before its time
+          // From the coalescing threshold on, what is due soon is woken together, and never before its time
           for (const { at, due: dueAt } of due) {
             assert.isAtLeast(at, dueAt)
             assert.isAtMost(at, dueAt + 20)
@@ -122,8 +122,8 @@ describe("the shared timer", () => {
       yield* TestClock.adjust("3 seconds")
       assert.strictEqual(woken.length, 1000)
       assert.isTrue(woken.every(({ at, due }, index) => at >= due && (index === 0 || due >= woken[index - 1]!.due)))
-      // One each for the last few, which are no crowd
-      assert.isAtMost(counted.sleeps() - before, 1000 / 20 + TimerQueue.crowd + 1)
+      // One each for the last few, which are fewer than the coalescing threshold
+      assert.isAtMost(counted.sleeps() - before, 1000 / 20 + TimerQueue.coalescingThreshold + 1)
       assert.strictEqual(counted.asleep(), 0)
     }))
 
@@ -292,28 +292,28 @@ describe("a watchdog", () => {
     Effect.gen(function*() {
       const self = yield* timers
       const late: Array<number> = []
-      const watchman = TimerQueue.watchman(self, () => {
+      const watchdog = TimerQueue.watchdog(self, () => {
         late.push(self.now())
       })
       const start = self.now()
       for (let piece = 0; piece < 5; piece++) {
-        watchman.expect(1000)
+        watchdog.expect(1000)
         yield* TestClock.adjust("900 millis")
-        watchman.rest()
+        watchdog.rest()
         yield* TestClock.adjust("2 seconds")
       }
       assert.isEmpty(late)
-      watchman.expect(5000)
-      watchman.expect(1000)
+      watchdog.expect(5000)
+      watchdog.expect(1000)
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(late.map((at) => at - start), [5 * 2900 + 1000])
-      watchman.expect(1000)
+      watchdog.expect(1000)
       yield* TestClock.adjust("1 minute")
       assert.lengthOf(late, 2)
-      watchman.expect(1000)
-      watchman.stop()
+      watchdog.expect(1000)
+      watchdog.stop()
       assert.strictEqual(self.size(), 0)
-      watchman.expect(Infinity)
+      watchdog.expect(Infinity)
       yield* TestClock.adjust("1 minute")
       assert.lengthOf(late, 2)
     }))
