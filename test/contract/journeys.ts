@@ -197,7 +197,7 @@ export const journeys: Readonly<Record<string, Journey>> = {
     }
   }).pipe(Effect.scoped),
 
-  "Spine: a run that failed and one that is partial say so, with the words": Effect.gen(function*() {
+  "Spine: a failed run and a partial run have the provider's words": Effect.gen(function*() {
     const { runs } = yield* Spine.SpineClient
     const error = yield* Effect.flip(runs.run({ prompt: `${SpineEmulator.failingPrompt} no luck` }, wait))
     assert.instanceOf(error, RunError.RunFailedError)
@@ -218,7 +218,7 @@ export const journeys: Readonly<Record<string, Journey>> = {
     assert.strictEqual(task.task_id, tasks.completed[0]!.task_id)
   }),
 
-  "Spine: a webhook ends a wait that would not poll for long": Effect.gen(function*() {
+  "Spine: a webhook ends a wait whose next poll is far away": Effect.gen(function*() {
     const { spine: { runs } } = yield* Notified
     const emulator = yield* SpineEmulator.SpineEmulator
     yield* emulator.script({ timeline: Timeline.make({ duration: "5 minutes" }), finalOutput: text })
@@ -229,7 +229,7 @@ export const journeys: Readonly<Record<string, Journey>> = {
     assert.deepStrictEqual([run.status, run.result.final_output], ["completed", text])
   }),
 
-  "Spine: webhooks that came before the wait count, and each event is told once": Effect.gen(function*() {
+  "Spine: webhooks that came before the wait count, and each event is reported once": Effect.gen(function*() {
     const { spine: { runs }, told } = yield* Notified
     const emulator = yield* SpineEmulator.SpineEmulator
     yield* emulator.script({ timeline: minute, finalOutput: text })
@@ -252,7 +252,7 @@ export const journeys: Readonly<Record<string, Journey>> = {
     assert.deepStrictEqual((yield* tela.canvas.make({ ...canvas, output: Score }).execute({})).result, score)
   }),
 
-  "Tela: an asynchronous execution is polled to its end, and a failed one says why": Effect.gen(function*() {
+  "Tela: an asynchronous execution is polled to its end, and a failed one has its reasons": Effect.gen(function*() {
     const tela = yield* Tela.TelaClient
     const emulator = yield* TelaEmulator.TelaEmulator
     yield* emulator.script({ timeline: minute, output: score })
@@ -284,7 +284,7 @@ export const journeys: Readonly<Record<string, Journey>> = {
     }
   }),
 
-  "Tela: a stream that is cut or that fails is no success": Effect.gen(function*() {
+  "Tela: a stream that is cut or that fails is not a success": Effect.gen(function*() {
     const tela = yield* Tela.TelaClient
     const emulator = yield* TelaEmulator.TelaEmulator
     const streamed = Effect.flip(Stream.runDrain(tela.canvas.make(canvas).stream({})))

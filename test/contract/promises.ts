@@ -77,7 +77,7 @@ export const promises = (provider: Provider, rude: Rude.Rude): ReadonlyArray<Kep
   )
 
   keeps(
-    "wait, promise 1: polls at once, then as told, until the run has ended",
+    "wait, promise 1: polls at once, then by its schedule, until the run has ended",
     on(Effect.gen(function*() {
       const { handle, polls } = yield* created(minute, everyFive)
       assert.isDefined(success(yield* finish(handle.wait)))

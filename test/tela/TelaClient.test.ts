@@ -208,7 +208,7 @@ describe("configuration", () => {
       assert.strictEqual(error.message, "Both TELA_API_KEY and TELA_JWT are set. Unset one of them.")
     }))
 
-  it.effect("layerConfig refuses a base URL that is none", () =>
+  it.effect("layerConfig refuses an invalid base URL", () =>
     Effect.gen(function*() {
       const error = yield* build(Tela.layerConfig().pipe(env({ TELA_API_KEY: "k", TELA_BASE_URL: "nowhere" })))
       assert.strictEqual(error.option, "baseUrl")

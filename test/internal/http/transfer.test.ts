@@ -240,7 +240,7 @@ describe("a page of HTML in place of an answer", () => {
     ["{}", {}, false]
   ]
   for (const [body, headers, expected] of rows) {
-    it.effect(`${JSON.stringify(body)} with ${JSON.stringify(headers)} ${expected ? "is one" : "is none"}`, () =>
+    it.effect(`${JSON.stringify(body)} with ${JSON.stringify(headers)} ${expected ? "counts" : "does not count"}`, () =>
       Effect.gen(function*() {
         assert.strictEqual(yield* isPage(body, headers), expected)
       }))

@@ -25,7 +25,7 @@ const invoices = {
 const status = <E, R>(response: Effect.Effect<ReadonlyArray<unknown>, E, R>) =>
   Effect.map(response, ([status]) => status)
 
-describe("canvases that nobody has registered", () => {
+describe("canvases that are not registered", () => {
   it.effect("exist under any UUID, as canvas, version or app, and stay what they are", () =>
     Effect.gen(function*() {
       const canvas = yield* json("GET", `/prompt/${other}`)
