@@ -1,5 +1,5 @@
 /** Effects that need time on a `TestClock`, and what they end with. */
-import { Cause, type Duration, Effect, Exit, Option } from "effect"
+import { Cause, type Duration, Effect, Exit, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
 
 /** Runs the effect to its end, and advances the clock as far as it takes. */
@@ -13,6 +13,20 @@ export const finish = <A, E, R>(
     yield* Effect.repeat(Effect.yieldNow, { times: 50 })
     yield* TestClock.adjust(adjust)
     return fiber.pollUnsafe() ?? Exit.die(new Error("the effect has not ended"))
+  })
+
+/**
+ * Runs the effect to its end, and advances the clock in steps with a turn of the event loop between: for bytes that arrive through
+ * promises, for which the clock does not wait.
+ */
+export const finishInSteps = <A, E, R>(effect: Effect.Effect<A, E, R>, step: Duration.Input): Effect.Effect<A, E, R> =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(effect)
+    for (let count = 0; count < 200 && fiber.pollUnsafe() === undefined; count++) {
+      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      yield* TestClock.adjust(step)
+    }
+    return yield* Fiber.join(fiber)
   })
 
 /** The value of an effect that has to succeed. */

@@ -34,41 +34,18 @@ import type * as Call from "../../../src/internal/http/call.ts"
 import { parseRetryAfter } from "../../../src/internal/http/retry.ts"
 import { causeOf } from "../../../src/internal/http/send.ts"
 import { CurrentSends, make as makeSends, type Sends } from "../../../src/internal/http/sends.ts"
+import { type Answer, answering, type Asked, brokenBody, json, transportError } from "../../support/http.ts"
+import { finishInSteps } from "../../support/results.ts"
 
 const key = "k-Secret/0123456789"
 const ref = RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" })
 
-type Answer = Response | Error | "silence"
-
-/** A client that notes the requests, and gives the n-th answer to the n-th of them. */
-const client = (answer: (index: number) => Answer) => {
-  const sent: Array<HttpClientRequest.HttpClientRequest> = []
-  const http = HttpClient.make((request) =>
-    Effect.suspend(() => {
-      sent.push(request)
-      const response = answer(sent.length - 1)
-      return response === "silence"
-        ? Effect.never
-        : response instanceof Error
-        ? Effect.fail(transportError(request, response))
-        : Effect.succeed(HttpClientResponse.fromWeb(request, response))
-    })
-  )
-  return { http, sent }
-}
-
-const transportError = (request: HttpClientRequest.HttpClientRequest, cause: unknown) =>
-  new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
-
-/** A client that gives a value for a response, whatever it is. */
+/** A client that returns this value as its response. */
 const giving = (response: unknown) =>
   HttpClient.transform(
-    client(() => json({})).http,
+    answering(() => json({})).client,
     () => Effect.succeed(response as HttpClientResponse.HttpClientResponse)
   )
-
-const json = (body: unknown, status = 200, headers: Record<string, string> = {}) =>
-  new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", ...headers } })
 
 const make = (http: HttpClient.HttpClient, options: Partial<Call.Options> = {}) =>
   Http.make({
@@ -100,36 +77,20 @@ const call = (fields: Partial<Call.Call<unknown>> = {}): Call.Call<unknown> => (
 
 /** What the call fails with when this is the answer. */
 const failureOf = (
-  answer: Answer | ((index: number) => Answer),
+  answer: Answer | ((asked: Asked) => Answer),
   options: Partial<Call.Options> = {},
   fields: Partial<Call.Call<unknown>> = {}
-) => Effect.flip(make(client(typeof answer === "function" ? answer : () => answer).http, options).call(call(fields)))
+) =>
+  Effect.flip(make(answering(typeof answer === "function" ? answer : () => answer).client, options).call(call(fields)))
 
-/** Runs with all the time there is. */
-const finish = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function*() {
-    const fiber = yield* Effect.forkChild(effect)
-    for (let step = 0; step < 30 && fiber.pollUnsafe() === undefined; step++) {
-      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
-      yield* TestClock.adjust("1 second")
-    }
-    return yield* Fiber.join(fiber)
-  })
-
-const brokenBody = (cause: unknown = new Error("read ECONNRESET")) =>
-  new ReadableStream<Uint8Array>({
-    start: (controller) => controller.enqueue(new TextEncoder().encode("{")),
-    pull: (controller) => controller.error(cause)
-  })
-
-const silentBody = () =>
-  new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(new TextEncoder().encode("{")) })
+/** Ends the effect, in steps of a second. */
+const finish = <A, E, R>(effect: Effect.Effect<A, E, R>) => finishInSteps(effect, "1 second")
 
 describe("a request", () => {
   it.effect("goes to the base URL and the path, with the key, and asks for JSON unless it is read piece by piece", () =>
     Effect.gen(function*() {
       for (const base of ["https://api.test/base/", "https://api.test/base"]) {
-        const { http, sent } = client(() => json({}))
+        const { client: http, requests: sent } = answering(() => json({}))
         const api = make(http, { baseUrl: new URL(base) })
         yield* api.call(call())
         yield* api.open(call())
@@ -142,7 +103,7 @@ describe("a request", () => {
 
   it.effect("has the prefix of the key where there is one", () =>
     Effect.gen(function*() {
-      const { http, sent } = client(() => json({}))
+      const { client: http, requests: sent } = answering(() => json({}))
       const value = Redacted.make(key)
       yield* make(http, { credential: { header: "authorization", prefix: "Bearer ", value } }).call(call())
       assert.strictEqual(sent[0]?.headers["authorization"], `Bearer ${key}`)
@@ -151,7 +112,7 @@ describe("a request", () => {
   it.effect("waits for a slot of the rate limit before each attempt", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
-      const { http } = client((index) => {
+      const { client: http } = answering(({ index }) => {
         log.push("sent")
         return index === 0 ? json({}, 503) : json({})
       })
@@ -206,7 +167,7 @@ describe("the span of a request", () => {
           return new Tracer.NativeSpan(options)
         }
       })
-      yield* Effect.provideService(self(make(client(() => json({})).http, { tracePolls })), Tracer.Tracer, tracer)
+      yield* Effect.provideService(self(make(answering(() => json({})).client, { tracePolls })), Tracer.Tracer, tracer)
       return names
     })
 
@@ -224,14 +185,14 @@ describe("the span of a request", () => {
 describe("a response", () => {
   it.effect("gives the decoded value, the request id and the Retry-After", () =>
     Effect.gen(function*() {
-      const { http } = client(() => json({ n: "1" }, 202, { "x-request-id": "req_1", "retry-after": "3" }))
+      const { client: http } = answering(() => json({ n: "1" }, 202, { "x-request-id": "req_1", "retry-after": "3" }))
       const decode = Schema.decodeUnknownEffect(Schema.Struct({ n: Schema.NumberFromString }))
       assert.deepStrictEqual(yield* make(http).call({ ...call(), decode }), {
         value: { n: 1 },
         requestId: "req_1",
         retryAfter: Duration.seconds(3)
       })
-      assert.deepStrictEqual(yield* make(client(() => json([])).http).call(call()), {
+      assert.deepStrictEqual(yield* make(answering(() => json([])).client).call(call()), {
         value: [],
         requestId: undefined,
         retryAfter: undefined
@@ -242,7 +203,7 @@ describe("a response", () => {
     Effect.gen(function*() {
       for (const [secret, shown] of [["elevenchars", "an elevenchars"], ["twelve-chars", "an <redacted>"]] as const) {
         const credential = { header: "x-key", value: Redacted.make(secret) }
-        const api = make(client(() => json(`an ${secret}`)).http, { credential })
+        const api = make(answering(() => json(`an ${secret}`)).client, { credential })
         assert.strictEqual((yield* api.call(call())).value, shown)
         const opened = yield* api.open(call())
         assert.strictEqual(opened.clean(`an ${secret}`), shown)
@@ -260,14 +221,16 @@ describe("a response", () => {
       assert.instanceOf(error, RunError.InvalidResponseError)
       assert.strictEqual(error.requestId, "req <redacted>")
       assert.strictEqual(error.contentType, "text/x; k=<redacted>")
-      const answer = yield* make(client(() => json({}, 200, { "x-request-id": `req ${key}` })).http).call(call())
+      const answer = yield* make(answering(() => json({}, 200, { "x-request-id": `req ${key}` })).client).call(call())
       assert.strictEqual(answer.requestId, "req <redacted>")
     }))
 
   it.effect("that is read piece by piece gives its headers at once, with the time of the request", () =>
     Effect.gen(function*() {
       yield* TestClock.adjust("5 seconds")
-      const { http } = client(() => new Response(silentBody(), { headers: { "x-request-id": `req ${key}` } }))
+      const { client: http } = answering(() =>
+        new Response(brokenBody(), { headers: { "x-request-id": `req ${key}` } })
+      )
       const opened = yield* make(http, { maxResponseBytes: 77 }).open(call())
       assert.deepInclude(opened, { sentAt: 5000, requestId: "req <redacted>", maxBytes: 77 })
       assert.strictEqual(opened.response.status, 200)
@@ -286,7 +249,7 @@ describe("a response", () => {
   ) {
     it.effect(`that is to be read piece by piece and is ${what} is ${tag}`, () =>
       Effect.gen(function*() {
-        const error = yield* Effect.flip(make(client(response).http).open(call()))
+        const error = yield* Effect.flip(make(answering(response).client).open(call()))
         assert.strictEqual(error._tag, tag)
       }))
   }
@@ -295,7 +258,7 @@ describe("a response", () => {
     Effect.gen(function*() {
       const response = new Response(new Uint8Array())
       assert.isNull(response.headers.get("content-type"))
-      assert.strictEqual((yield* make(client(() => response).http).open(call())).response.status, 200)
+      assert.strictEqual((yield* make(answering(() => response).client).open(call())).response.status, 200)
     }))
 })
 
@@ -399,7 +362,7 @@ describe("an error", () => {
         assert.strictEqual(silent._tag, tag)
         assert.notInclude(silent.message, "(")
         assert.notInclude(silent.message, "undefined")
-        const broken = yield* failureOf(() => new Response(brokenBody(), { status }))
+        const broken = yield* failureOf(() => new Response(brokenBody(new Error("read ECONNRESET")), { status }))
         assert.strictEqual(broken._tag, tag)
         assert.include(broken.message, "(the body of the response did not arrive: things.get: the answer broke off: ")
         assert.strictEqual(broken.message.replace(/ \(.*\)/, ""), silent.message)
@@ -482,7 +445,7 @@ describe("a response that does not answer the request", () => {
     Effect.gen(function*() {
       const decode = Schema.decodeUnknownEffect(Schema.Struct({ a: Schema.Number, b: Schema.String }))
       const body = { error: `words ${key}\n${"z".repeat(300)}`, a: key }
-      const error = yield* Effect.flip(make(client(() => json(body)).http).call({ ...call(), decode }))
+      const error = yield* Effect.flip(make(answering(() => json(body)).client).call({ ...call(), decode }))
       assert.instanceOf(error, RunError.InvalidResponseError)
       assert.isFalse(error.isRetryable)
       assert.include(error.message, "the promised form")
@@ -529,7 +492,7 @@ describe("a response that does not answer the request", () => {
         assert.include(error.message, "no credits")
       }
       const whole = { error: "no credits", isRefusal: true, value: "x" }
-      const { value } = yield* make(client(() => json(whole)).http, { describeError }).call(call({ decode }))
+      const { value } = yield* make(answering(() => json(whole)).client, { describeError }).call(call({ decode }))
       assert.deepStrictEqual(value, { value: "x" })
     }))
 
@@ -540,14 +503,16 @@ describe("a response that does not answer the request", () => {
       })
       assert.instanceOf(deep, RunError.InvalidResponseError)
       assert.include(deep.message, "it is nested too deep")
-      const exit = yield* Effect.exit(make(client(() => json([])).http).call(call({ decode: () => Effect.die("x") })))
+      const exit = yield* Effect.exit(
+        make(answering(() => json([])).client).call(call({ decode: () => Effect.die("x") }))
+      )
       assert.deepStrictEqual(exit, Exit.die("x"))
     }))
 
   it.effect("that is longer than may be read names the limit", () =>
     Effect.gen(function*() {
       const limit = { maxResponseBytes: 10 }
-      assert.strictEqual((yield* make(client(() => json("12345678")).http, limit).call(call())).value, "12345678")
+      assert.strictEqual((yield* make(answering(() => json("12345678")).client, limit).call(call())).value, "12345678")
       const error = yield* failureOf(json("123456789"), limit)
       assert.instanceOf(error, RunError.InvalidResponseError)
       assert.include(error.message, "longer than 10 bytes")
@@ -573,7 +538,9 @@ describe("a redirect", () => {
 
   it.effect("within the provider's origin is followed three times, with the key", () =>
     Effect.gen(function*() {
-      const { http, sent } = client((index) => index < 3 ? to(`/hop/${index + 1}?q=1`) : json("there"))
+      const { client: http, requests: sent } = answering(({ index }) =>
+        index < 3 ? to(`/hop/${index + 1}?q=1`) : json("there")
+      )
       assert.strictEqual((yield* make(http).call(call())).value, "there")
       assert.deepStrictEqual(sent.map(({ url }) => new URL(url).pathname), [
         "/base/v1/thing",
@@ -582,7 +549,7 @@ describe("a redirect", () => {
         "/hop/3"
       ])
       assert.isTrue(sent.every(({ headers }) => headers["x-key"] === key))
-      const { http: endless, sent: hops } = client(() => to("/round?signature=abc"))
+      const { client: endless, requests: hops } = answering(() => to("/round?signature=abc"))
       const error = yield* Effect.flip(make(endless).call(call()))
       assert.instanceOf(error, RunError.InvalidResponseError)
       assert.include(error.message, "redirects to /round, which is followed at most 3 times")
@@ -597,7 +564,7 @@ describe("a redirect", () => {
           isCancelled = true
         }
       })
-      const { http } = client((index) =>
+      const { client: http } = answering(({ index }) =>
         index === 0 ? new Response(body, { status: 302, headers: { location: "/x" } }) : json("there")
       )
       yield* make(http).call(call())
@@ -652,7 +619,7 @@ describe("a redirect", () => {
   ) {
     it.effect(`${what} is not followed`, () =>
       Effect.gen(function*() {
-        const { http, sent } = client(() => response)
+        const { client: http, requests: sent } = answering(() => response)
         const error = yield* Effect.flip(make(http).call(call({ request })))
         assert.instanceOf(error, RunError.InvalidResponseError)
         assert.include(error.message, words)
@@ -663,7 +630,7 @@ describe("a redirect", () => {
 
   it.effect("of a HEAD is followed", () =>
     Effect.gen(function*() {
-      const { http, sent } = client((index) => index === 0 ? to("/b") : json(1))
+      const { client: http, requests: sent } = answering(({ index }) => index === 0 ? to("/b") : json(1))
       yield* make(http).call(call({ request: HttpClientRequest.head("/a") }))
       assert.strictEqual(sent.length, 2)
     }))
@@ -671,13 +638,13 @@ describe("a redirect", () => {
   it.effect("is recognised by its status alone: other responses may have a location", () =>
     Effect.gen(function*() {
       for (const [status, tag] of [[201, undefined], [400, "BadRequestError"]] as const) {
-        const { http, sent } = client(() => json({}, status, { location: "/b" }))
+        const { client: http, requests: sent } = answering(() => json({}, status, { location: "/b" }))
         const exit = yield* Effect.result(make(http).call(call()))
         assert.strictEqual(exit._tag === "Failure" ? exit.failure._tag : undefined, tag)
         assert.strictEqual(sent.length, 1)
       }
       for (const status of [300, 399]) {
-        const { http, sent } = client((index) => index === 0 ? to("/b", status) : json({}))
+        const { client: http, requests: sent } = answering(({ index }) => index === 0 ? to("/b", status) : json({}))
         yield* make(http).call(call())
         assert.strictEqual(sent.length, 2)
       }
@@ -693,7 +660,9 @@ describe("a redirect", () => {
     it.effect("that fetch refused is requested without the body, so that the error names the target", () =>
       Effect.gen(function*() {
         const inits: Array<unknown> = []
-        const { http, sent } = client((index) => index === 0 ? refused() : to("https://login.test/"))
+        const { client: http, requests: sent } = answering(({ index }) =>
+          index === 0 ? refused() : to("https://login.test/")
+        )
         const noting = HttpClient.transform(http, (effect) =>
           Effect.andThen(
             Effect.map(
@@ -719,14 +688,14 @@ describe("a redirect", () => {
 
     it.effect("that fetch refused is reported without its target if the request without the body fails", () =>
       Effect.gen(function*() {
-        const error = yield* failureOf((index) => index === 0 ? refused() : new Error("down"), {}, upload)
+        const error = yield* failureOf(({ index }) => index === 0 ? refused() : new Error("down"), {}, upload)
         assert.instanceOf(error, RunError.InvalidResponseError)
         assert.include(error.message, "redirects without saying where to. Check")
       }))
 
     it.effect("is not followed, even if it is a GET", () =>
       Effect.gen(function*() {
-        const { http, sent } = client(() => to("/b"))
+        const { client: http, requests: sent } = answering(() => to("/b"))
         const error = yield* Effect.flip(make(http).call(call({ isUpload: true })))
         assert.instanceOf(error, RunError.InvalidResponseError)
         assert.strictEqual(sent.length, 1)
@@ -744,7 +713,7 @@ describe("a request that takes too long", () => {
       assert.isFalse("status" in silent)
       const own = yield* finish(failureOf("silence", {}, { timeout: Duration.seconds(2) }))
       assert.include(own.message, "no answer within 2s")
-      const stalled = yield* finish(failureOf(new Response(silentBody(), { status: 202 })))
+      const stalled = yield* finish(failureOf(new Response(brokenBody(), { status: 202 })))
       assert.instanceOf(stalled, RunError.RequestTimeoutError)
       assert.strictEqual(stalled.status, 202)
       assert.include(stalled.message, "status 202, and no complete body within 10s")
@@ -764,14 +733,14 @@ describe("a request that takes too long", () => {
         assert.isFalse("reached" in other)
         assert.include(other.message, "no answer within 10s. Try again")
       }
-      const begun = yield* finish(failureOf(new Response(silentBody()), {}, { sends: unwritten }))
+      const begun = yield* finish(failureOf(new Response(brokenBody()), {}, { sends: unwritten }))
       assert.isFalse("reached" in begun)
       assert.include(begun.message, "status 200, and no complete body within 10s. Try again")
     }))
 
   it.effect("fails with the error of its status, if that is a failure", () =>
     Effect.gen(function*() {
-      const error = yield* finish(failureOf(new Response(silentBody(), { status: 403 })))
+      const error = yield* finish(failureOf(new Response(brokenBody(), { status: 403 })))
       assert.instanceOf(error, RunError.PermissionDeniedError)
       assert.include(error.message, "(the body of the response did not arrive: it took longer than 10s)")
     }))
@@ -962,7 +931,7 @@ describe("a client that fails", () => {
     Effect.gen(function*() {
       const thrown = new TypeError("boom")
       const http = HttpClient.transform(
-        client(() => json({})).http,
+        answering(() => json({})).client,
         (): Effect.Effect<HttpClientResponse.HttpClientResponse> => {
           throw thrown
         }
@@ -986,7 +955,9 @@ describe("a client that fails", () => {
       assert.include(refused.message, "things.get: this HTTP client cannot send a Blob")
       const other = yield* Effect.flip(make(http("ERR_OTHER")).call(call({ request, isUpload: true })))
       assert.instanceOf(other, RunError.TransportError)
-      const failed = yield* Effect.flip(make(client(() => json({}, 500)).http).call(call({ request, isUpload: true })))
+      const failed = yield* Effect.flip(
+        make(answering(() => json({}, 500)).client).call(call({ request, isUpload: true }))
+      )
       assert.instanceOf(failed, RunError.ServerError)
     }))
 
@@ -1053,16 +1024,16 @@ describe("the cause of a failure", () => {
 describe("a request that starts a run", () => {
   it.effect("is sent once, with any client, and its error says so", () =>
     Effect.gen(function*() {
-      const { http, sent } = client(() => json({}, 503))
+      const { client: http, requests: sent } = answering(() => json({}, 503))
       const twice = HttpClient.retryTransient(http, { times: 2 })
       const error = yield* Effect.flip(make(twice).call(call({ isSentOnce: true, ref })))
       assert.instanceOf(error, RunError.TransportError)
       assert.deepInclude(error, { reached: true, operation: "things.get", attempts: 1, ref })
       assert.include(error.message, "things.get: the HTTP client wanted to send the request a second time")
       assert.strictEqual(sent.length, 1)
-      const safe = client(() => json({}, 503))
-      yield* Effect.flip(make(HttpClient.retryTransient(safe.http, { times: 2 })).call(call()))
-      assert.strictEqual(safe.sent.length, 3)
+      const safe = answering(() => json({}, 503))
+      yield* Effect.flip(make(HttpClient.retryTransient(safe.client, { times: 2 })).call(call()))
+      assert.strictEqual(safe.requests.length, 3)
     }))
 
   it.effect("counts no request that its client sent before, such as one for a token", () =>
@@ -1091,7 +1062,7 @@ describe("a request that starts a run", () => {
 describe("a retry", () => {
   it.effect("follows the schedule while the failure is transient", () =>
     Effect.gen(function*() {
-      const { http, sent } = client((index) => json({}, index === 2 ? 400 : 503))
+      const { client: http, requests: sent } = answering(({ index }) => json({}, index === 2 ? 400 : 503))
       const error = yield* finish(Effect.flip(make(http, { retry: Schedule.recurs(5) }).call(call())))
       assert.deepInclude(error, { _tag: "BadRequestError", attempts: 3 })
       assert.strictEqual(sent.length, 3)
@@ -1101,7 +1072,7 @@ describe("a retry", () => {
 
   it.effect("is made only for the failures that the call lists, if it lists any", () =>
     Effect.gen(function*() {
-      const { http, sent } = client((index) => index < 2 ? json({}, 400) : json({}, 503))
+      const { client: http, requests: sent } = answering(({ index }) => index < 2 ? json({}, 400) : json({}, 503))
       const retryWhile = (error: RunError.RequestError) => error._tag === "BadRequestError"
       const error = yield* finish(
         Effect.flip(make(http, { retry: Schedule.recurs(5) }).call(call({ retryWhile })))
@@ -1112,7 +1083,7 @@ describe("a retry", () => {
 
   it.effect("of a response that is read piece by piece is made like any other", () =>
     Effect.gen(function*() {
-      const { http, sent } = client((index) => index === 0 ? json({}, 503) : json({}))
+      const { client: http, requests: sent } = answering(({ index }) => index === 0 ? json({}, 503) : json({}))
       yield* finish(make(http, { retry: Schedule.recurs(1) }).open(call()))
       assert.strictEqual(sent.length, 2)
     }))
@@ -1128,7 +1099,7 @@ describe("a retry", () => {
     it.effect(`waits for ${what}, and logs that it tries again`, () =>
       Effect.gen(function*() {
         const logged: Array<unknown> = []
-        const { http, sent } = client((index) =>
+        const { client: http, requests: sent } = answering(({ index }) =>
           index === 0
             ? json({}, 503, retryAfter === undefined ? {} : { "retry-after": retryAfter })
             : json({})
@@ -1155,14 +1126,14 @@ describe("a retry", () => {
     Effect.gen(function*() {
       const defect = new Error("a schedule of the program's own")
       const retry = Schedule.fromStepWithMetadata(Effect.succeed(() => Effect.die(defect)))
-      const exit = yield* Effect.exit(make(client(() => json({}, 503)).http, { retry }).call(call()))
+      const exit = yield* Effect.exit(make(answering(() => json({}, 503)).client, { retry }).call(call()))
       assert.isTrue(Exit.isFailure(exit) && Cause.squash(exit.cause) === defect)
     }))
 })
 
 describe("the longest time of a call", () => {
   it("is known for the default schedule without a rate limit", () => {
-    const { http } = client(() => json({}))
+    const { client: http } = answering(() => json({}))
     assert.strictEqual(make(http, { retry: defaultRetry }).longest, 3 * 10_000 + 2 * 60_000)
     const impatient = { retry: defaultRetry, retryAfterCeiling: Duration.zero }
     assert.strictEqual(make(http, impatient).longest, 3 * 10_000 + 2 * 1000)
@@ -1176,7 +1147,7 @@ describe("a key that changes", () => {
     Effect.gen(function*() {
       const keys = ["first-key-0123456789", "first-key-0123456789", "second-key-0123456789"]
       const asked: Array<string> = []
-      const { http, sent } = client(() => json(`said ${keys.join(" ")}`))
+      const { client: http, requests: sent } = answering(() => json(`said ${keys.join(" ")}`))
       const api = Http.makeWithKey(
         {
           client: http,

@@ -7,9 +7,10 @@ import { TestClock } from "effect/testing"
 import { RunError, RunStore, Spine, Tela } from "canvas-runs"
 import { NodeHttp as NodeHttpLayer } from "canvas-runs/node"
 import { createHash } from "node:crypto"
-import * as NodeHttp from "node:http"
-import type { AddressInfo } from "node:net"
-import { sendJson, serve } from "../../support/servers.ts"
+import type * as NodeHttp from "node:http"
+import { finishInSteps } from "../../support/results.ts"
+import { onBody, sendJson, serve } from "../../support/servers.ts"
+import { acceptedRun } from "../../support/spine.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const MiB = 1024 * 1024
@@ -30,7 +31,7 @@ const takeSlowly = (body: unknown, pause: Effect.Effect<void>): Effect.Effect<nu
 
 const response = (url: URL) =>
   url.pathname === "/v1/run"
-    ? { success: true, data: { run_id: id, status: "running", poll_url: "" } }
+    ? acceptedRun(id)
     : url.pathname.endsWith("/v3/files")
     ? { id, uploadUrl: "https://store.test/put?signature=x", downloadUrl: "https://store.test/get" }
     : { id, status: "created", message: "ok" }
@@ -66,13 +67,7 @@ const create = (
       retry: Schedule.recurs(0),
       ...options
     })
-    const fiber = yield* Effect.forkChild(Effect.result(runs.create({ prompt: "x", files })))
-    // The pieces come through microtasks, which the clock of a test does not wait for
-    for (let step = 0; step < 200 && fiber.pollUnsafe() === undefined; step++) {
-      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
-      yield* TestClock.adjust("5 seconds")
-    }
-    return yield* Fiber.join(fiber)
+    return yield* finishInSteps(Effect.result(runs.create({ prompt: "x", files })), "5 seconds")
   }).pipe(Effect.provideService(HttpClient.HttpClient, client))
 
 describe("an upload that moves", () => {
@@ -131,14 +126,10 @@ describe("an upload of a Tela file", () => {
     Effect.gen(function*() {
       const tela = yield* Tela.make({ apiKey: Redacted.make("tela_upload"), retry: Schedule.recurs(2) })
       const canvas = tela.canvas.make({ id })
-      const fiber = yield* Effect.forkChild(
-        Effect.result(canvas.execute({ scan: Tela.file(data, { name: "a.pdf" }) }, { async: true }))
+      return yield* finishInSteps(
+        Effect.result(canvas.execute({ scan: Tela.file(data, { name: "a.pdf" }) }, { async: true })),
+        "5 seconds"
       )
-      for (let step = 0; step < 200 && fiber.pollUnsafe() === undefined; step++) {
-        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
-        yield* TestClock.adjust("5 seconds")
-      }
-      return yield* Fiber.join(fiber)
     }).pipe(Effect.provideService(HttpClient.HttpClient, client))
 
   it.effect("D6: a Blob that moves steadily for longer than the request timeout is put once", () =>
@@ -304,22 +295,8 @@ describe("on a socket", () => {
     answer: (request: NodeHttp.IncomingMessage, body: Buffer, response: NodeHttp.ServerResponse) => void
   ) =>
     Effect.map(
-      Effect.acquireRelease(
-        Effect.callback<NodeHttp.Server>((resume) => {
-          const server = NodeHttp.createServer((request, response) => {
-            const parts: Array<Buffer> = []
-            request.on("data", (part: Buffer) => parts.push(part))
-            request.on("end", () => answer(request, Buffer.concat(parts), response))
-          })
-          server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-        }),
-        (server) =>
-          Effect.sync(() => {
-            server.close()
-            server.closeAllConnections()
-          })
-      ),
-      (server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      serve((request, response) => onBody(request, (body) => answer(request, body, response))),
+      ({ baseUrl }) => baseUrl
     )
 
   for (const [name, layer] of [["fetch", FetchHttpClient.layer], ["undici", NodeHttpClient.layerUndici]] as const) {
@@ -330,8 +307,7 @@ describe("on a socket", () => {
         const baseUrl = yield* serving((request, body, response) => {
           length = request.headers["content-length"]
           received = body
-          response.setHeader("content-type", "application/json")
-          response.end(JSON.stringify({ success: true, data: { run_id: id, status: "running" } }))
+          sendJson(response, acceptedRun(id))
         })
         const { runs } = yield* Spine.make({ apiKey: Redacted.make("sk_spine_upload"), baseUrl })
         yield* runs.create({ prompt: "x", files: [new File([bytes], "a.txt")] })
