@@ -11,7 +11,7 @@ import * as Result from "effect/Result"
 import { badRequest, type BadRequestError, ConfigError } from "../RunError.ts"
 import { messageOf, quote, quoteLink } from "./describe.ts"
 
-/** What is wrong with an object of options, or `undefined`. */
+/** Why an object of options cannot be used. */
 export interface Fault {
   /** The option at fault. */
   readonly option: string
@@ -20,7 +20,7 @@ export interface Fault {
 
 /**
  * Copies the options that are in `known`, or returns the fault of the first that is not. An option that is `undefined` counts as
- * left out, and so do options as a whole.
+ * left out, and so do options as a whole, unless they are required.
  */
 export const read = <O>(
   what: string,
@@ -28,12 +28,9 @@ export const read = <O>(
   known: ReadonlyArray<string>,
   isRequired = false
 ): Result.Result<NonNullable<O>, Fault> =>
-  Result.flatMap(
-    Result.try({
-      try: () => readUnguarded<NonNullable<O>>(what, options, known, isRequired),
-      catch: (thrown): Fault => ({ option: what, message: unreadable(what, thrown) })
-    }),
-    (result) => result
+  Result.getOrElse(
+    Result.try(() => readUnguarded<NonNullable<O>>(what, options, known, isRequired)),
+    (thrown) => Result.fail({ option: what, message: unreadable(what, thrown) })
   )
 
 const readUnguarded = <O>(
@@ -42,27 +39,19 @@ const readUnguarded = <O>(
   known: ReadonlyArray<string>,
   isRequired: boolean
 ): Result.Result<O, Fault> => {
-  const copy: Record<string, unknown> = {}
-  if (options === undefined && !isRequired) return Result.succeed(copy as O)
+  if (options === undefined && !isRequired) return Result.succeed({} as O)
   if (!Predicate.isObject(options) || Array.isArray(options)) {
     return Result.fail({ option: what, message: `${what} must be an object, and is ${quote(options)}.` })
   }
   const given = options as Record<string, unknown>
-  for (const name of Object.keys(given)) {
-    if (known.includes(name) || given[name] === undefined) continue
-    const near = nearest(name, known)
-    return Result.fail({
-      option: name,
-      message: `${JSON.stringify(name.slice(0, maxName))} is not an option${
-        near === undefined ? `; the options are: ${known.join(", ")}.` : `. Did you mean ${near}?`
-      }`
-    })
+  const odd = Object.keys(given).find((name) => !known.includes(name) && given[name] !== undefined)
+  if (odd !== undefined) {
+    const near = nearest(odd, known)
+    const advice = near === undefined ? `; the options are: ${known.join(", ")}.` : `. Did you mean ${near}?`
+    return Result.fail({ option: odd, message: `${JSON.stringify(odd.slice(0, maxName))} is not an option${advice}` })
   }
-  for (const name of known) {
-    const value = given[name]
-    if (value !== undefined) copy[name] = value
-  }
-  return Result.succeed(copy as O)
+  const members = known.map((name) => [name, given[name]] as const)
+  return Result.succeed(Object.fromEntries(members.filter(([, value]) => value !== undefined)) as O)
 }
 
 const unreadable = (what: string, thrown: unknown): string =>
@@ -135,16 +124,7 @@ const isWithoutUnit = (input: unknown): boolean =>
   Predicate.isObject(input) && !Array.isArray(input) && !Duration.isDuration(input) &&
   !units.some((unit) => unit in input)
 
-const units = [
-  "weeks",
-  "days",
-  "hours",
-  "minutes",
-  "seconds",
-  "milliseconds",
-  "microseconds",
-  "nanoseconds"
-]
+const units = ["weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"]
 
 const readDuration = Option.liftThrowable(Duration.fromInput)
 

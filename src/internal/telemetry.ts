@@ -13,21 +13,11 @@ import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as RunRef from "./ref.ts"
 
-const created = Metric.counter("canvas_runs_created_total", {
-  description: "Runs created, by provider",
-  incremental: true
-})
+const counter = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
 
-const endedCount = Metric.counter("canvas_runs_ended_total", {
-  description: "Waits that ended, by provider and outcome",
-  incremental: true
-})
-
-const pollCount = Metric.counter("canvas_runs_polls_total", {
-  description: "Polls made, by provider",
-  incremental: true
-})
-
+const created = counter("canvas_runs_created_total", "Runs created, by provider")
+const endedCount = counter("canvas_runs_ended_total", "Waits that ended, by provider and outcome")
+const pollCount = counter("canvas_runs_polls_total", "Polls made, by provider")
 const waitTime = Metric.timer("canvas_runs_wait_duration", {
   description: "Time from the start of a wait to its end, by provider and outcome",
   boundaries: Metric.exponentialBoundaries({ start: 1000, factor: 2, count: 14 })
@@ -94,7 +84,7 @@ export const streamSpan =
       )
     ))
 
-/** What is told of a wait that ended. */
+/** A wait, as far as its end is recorded. */
 interface Wait {
   readonly source: { readonly ref: RunRef.RunRef }
   readonly timers: { readonly now: () => number }
@@ -120,16 +110,16 @@ export const ended = (
       : Effect.andThen(Effect.annotateCurrentSpan({ "run.outcome": outcome, "run.polls": polls }), recorded)
   })
 
-/** An execution that is not polled: its answer, or its stream, is its end. */
+/** An execution that is not polled: it ends with its response, or with its stream. */
 interface Unpolled {
   readonly provider: string
   /** When it began, in milliseconds of the clock. */
   readonly started: number
-  /** Its id, once the provider has told it. */
+  /** Its id, once it is known. */
   readonly id: string | undefined
 }
 
-/** Counts and times the end of an execution that is not polled, and sets its id and outcome on the current span. */
+/** {@link ended} for an execution that is not polled. */
 export const endedAlone = (
   { id, provider, started }: Unpolled,
   end: Exit.Exit<unknown, unknown>
@@ -137,7 +127,9 @@ export const endedAlone = (
   Effect.clockWith((clock) => {
     const outcome = Exit.isSuccess(end) ? "Succeeded" : failureName(end.cause)
     return Effect.andThen(
-      Effect.annotateCurrentSpan({ ...(id === undefined ? undefined : { "run.id": id }), "run.outcome": outcome }),
+      Effect.annotateCurrentSpan(
+        id === undefined ? { "run.outcome": outcome } : { "run.id": id, "run.outcome": outcome }
+      ),
       record(provider, `an execution of ${provider}`, outcome, clock.currentTimeMillisUnsafe() - started)
     )
   })
@@ -151,7 +143,7 @@ const record = (provider: string, name: string, outcome: string, elapsedMillis: 
     return Effect.logDebug(`${name}: ${outcome} after ${Duration.format(elapsed)}`)
   })
 
-/** What a span says of a run. */
+/** The attributes of a run in a span. */
 export const attributes = (ref: RunRef.RunRef): Record<string, unknown> => ({
   "run.provider": ref.provider,
   "run.kind": ref.kind,

@@ -133,8 +133,8 @@ export const places: ReadonlyArray<Place> = [
     name: "Options.read: options that throw when they are read are refused",
     mutant: {
       file: options,
-      find: "catch: (thrown): Fault => ({ option: what, message: unreadable(what, thrown) })",
-      replace: "catch: (thrown): Fault => { throw thrown }"
+      find: "(thrown) => Result.fail({ option: what, message: unreadable(what, thrown) })",
+      replace: "(thrown) => { throw thrown }"
     },
     inputs: {
       "a getter among the params of a create": () =>
@@ -153,8 +153,8 @@ export const places: ReadonlyArray<Place> = [
     name: "Options.read: each option is read twice at most, before the first request",
     mutant: {
       file: options,
-      find: "return Result.succeed(copy as O)\n}",
-      replace: "return Result.succeed(options as O)\n}"
+      find: "Result.succeed(Object.fromEntries(members.filter(([, value]) => value !== undefined)) as O)",
+      replace: "Result.succeed(options as O)"
     },
     inputs: {
       "a prompt that can be read twice": () =>
