@@ -38,8 +38,8 @@ export const interrupted = (
     reason,
     received: Fold.received(said, broken),
     elapsed: Duration.millis(timers.now() - startedAt),
-    ...(said.requestId === undefined ? undefined : { requestId: said.requestId }),
-    ...(cause instanceof Error ? { cause } : undefined)
+    requestId: said.requestId,
+    cause: cause instanceof Error ? cause : undefined
   })
 
 /** The error for a body that has no events, such as the text of a proxy. `head` is its beginning. */
@@ -61,7 +61,7 @@ export const failed = (
     ref: RunRef.make({ provider, kind: "stream", id: said.completionId || idIn(error) || said.requestId || "unknown" }),
     errors: words,
     run: { error, received: Fold.received(said) },
-    ...(said.requestId === undefined ? undefined : { requestId: said.requestId })
+    requestId: said.requestId
   })
 
 const idIn = (value: unknown): string | undefined =>

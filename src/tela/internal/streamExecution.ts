@@ -72,7 +72,7 @@ export const make = <Output>(
           reason: "cancelled",
           received,
           elapsed: Duration.millis(startedAt === undefined ? 0 : now - startedAt),
-          ...(requestId === undefined ? undefined : { requestId })
+          requestId
         })
       )
     })
