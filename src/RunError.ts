@@ -5,33 +5,33 @@
  *
  * | tag | when |
  * | --- | --- |
- * | {@link BadRequestError} | the request is wrong: refused here before it was sent, or by the provider (400, 422, and any other 4xx without a tag of its own) |
+ * | {@link BadRequestError} | the request is wrong: this library did not send it, or the provider refused it (400, 422, and any other 4xx that has no row here) |
  * | {@link RunTimeoutError} | the wait's deadline passed; the run itself may be fine |
  * | {@link WaitStoppedError} | another fiber stopped the wait: `stop` of a shared handle, or `cancel` of an execution |
  * | {@link RunFailedError} | the provider finished the run as failed |
  * | {@link AuthenticationError} | 401: the API key is missing, wrong or revoked |
  * | {@link UsageLimitError} | 402: credits or plan are used up |
  * | {@link PermissionDeniedError} | 403 |
- * | {@link NotFoundError} | 404: no such thing, or it belongs to another account |
+ * | {@link NotFoundError} | 404: not found, or owned by another account |
  * | {@link ConflictError} | 409, 423 |
  * | {@link RateLimitError} | 429 |
  * | {@link ServerError} | 5xx, and 425 |
- * | {@link TransportError} | no answer: the connection failed |
- * | {@link RequestTimeoutError} | no answer in time (also 408) |
- * | {@link InvalidResponseError} | an answer that does not decode |
+ * | {@link TransportError} | no response: the connection failed |
+ * | {@link RequestTimeoutError} | no response in time (also 408) |
+ * | {@link InvalidResponseError} | a response that does not decode |
  * | {@link InvalidOutputError} | the run succeeded, and its output does not fit the caller's schema |
  * | {@link StreamInterruptedError} | a stream ended without its end mark, or stalled |
- * | {@link CreateOutcomeUnknownError} | a create went out and its outcome is not known: a run may exist |
+ * | {@link CreateOutcomeUnknownError} | a create may have reached the provider, and its outcome is unknown: a run may exist |
  * | {@link OnCreatedError} | a run was created, and the caller's `onCreated` failed |
  * | {@link ArtifactError} | a file that a run produced could not be read or written whole |
  * | {@link FileInputError} | a file to upload could not be read |
- * | {@link WebhookSignatureError} | a webhook is not what it claims to be |
- * | {@link ConfigError} | a client cannot be made from what it was given |
+ * | {@link WebhookSignatureError} | a webhook is not genuine, or not readable |
+ * | {@link ConfigError} | a client cannot be made from its options |
  *
- * Every error has a `message` that says what to do and an `isRetryable` that says whether trying again can help; those
- * about a run carry its `ref`, so that no run is lost with an error. None of them holds a key: provider texts are searched for
- * the API key, and requests, with their headers, are never kept. What an error quotes (`message`, `providerMessage`, `issue`,
- * `errors` and `body`) has links without their query, which may be a signature.
+ * Every error has a `message` that says what to do, and an `isRetryable` that says whether trying again can help. Errors about a run
+ * have its `ref`, so that no run is lost with an error. No error holds a key: the API key is removed from the texts of the provider,
+ * and requests, with their headers, are never kept. What an error quotes (`message`, `providerMessage`, `issue`, `errors` and `body`)
+ * has links without their query, which may be a signature.
  *
  * `run`, `output`, `lastSnapshot` and `received` hold the results of the run unchanged. Any holder of the links in them can open
  * them. In these and in `body` only what is nested in more than 500 levels is replaced, by `"<nested too deep>"`.
@@ -121,7 +121,7 @@ export const PollRecord = Schema.Struct({
 export interface PollRecord extends Schema.Schema.Type<typeof PollRecord> {}
 
 /**
- * The wait is over and the run is not. The run goes on at the provider: wait again with `ref`.
+ * The wait ended before the run did. The run continues at the provider: wait again with `ref`.
  *
  * @category errors
  * @since 0.1.0
@@ -129,7 +129,7 @@ export interface PollRecord extends Schema.Schema.Type<typeof PollRecord> {}
 export class RunTimeoutError extends TransientError<RunTimeoutError>()("RunTimeoutError", {
   message: Schema.String,
   ref: RunRef,
-  /** What ended the wait: its deadline, or a schedule that had no more polls to make. */
+  /** What ended the wait: its deadline, or a schedule that had no polls left. */
   reason: Schema.Literals(["deadline", "schedule"]),
   /** Time from the start of the wait to this error. */
   elapsed: Schema.Duration,
@@ -137,12 +137,12 @@ export class RunTimeoutError extends TransientError<RunTimeoutError>()("RunTimeo
   polls: Schema.Finite,
   /** What the polls returned, oldest first, those in a row with one outcome as one; the last {@link maxPollRecords}. */
   history: Schema.Array(PollRecord),
-  /** The last snapshot, if any poll brought one. A run among `completions` whose polls waited long for room may lack it. */
+  /** The last snapshot, if a poll returned one. A run among `completions` may have had no poll in time. */
   lastSnapshot: Schema.optionalKey(Anything)
 }) {}
 
 /**
- * How many changes of outcome a {@link RunTimeoutError} recounts.
+ * How many changes of outcome the history of a {@link RunTimeoutError} holds.
  *
  * @category constants
  * @since 0.1.0
@@ -170,16 +170,16 @@ export class WaitStoppedError extends TransientError<WaitStoppedError>()("WaitSt
 export class RunFailedError extends PermanentError<RunFailedError>()("RunFailedError", {
   message: Schema.String,
   ref: RunRef,
-  /** The provider's words, one entry per thing that went wrong. */
+  /** The reasons that the provider gave, one entry each. */
   errors: Schema.Array(Schema.String),
-  /** The terminal snapshot, whole. */
+  /** The whole terminal snapshot. */
   run: Anything,
-  /** The provider's id of the request that told. */
+  /** The provider's id of the request whose response reported the failure. */
   requestId: Schema.optionalKey(Schema.String)
 }) {}
 
 /**
- * The run succeeded, and its output does not fit the caller's schema. The output is kept as it came.
+ * The run succeeded, and its output does not fit the caller's schema. The error holds the output unchanged.
  *
  * @category errors
  * @since 0.1.0
@@ -191,21 +191,21 @@ export class InvalidOutputError extends /*#__PURE__*/ PermanentError<InvalidOutp
   issue: Schema.String,
   /** The output as the provider sent it. */
   output: Anything,
-  /** Why the model stopped, where the provider says so: `"length"` and `"content_filter"` mean that the output was cut off. */
+  /** Why the model stopped, if the provider says so: `"length"` and `"content_filter"` mean that the output was cut off. */
   finishReason: /*#__PURE__*/ Schema.optionalKey(Schema.String),
   requestId: /*#__PURE__*/ Schema.optionalKey(Schema.String)
 }) {}
 
 /**
- * What had arrived when a stream broke.
+ * What a stream had delivered when it broke.
  *
  * @category models
  * @since 0.1.0
  */
 export const Received = /*#__PURE__*/ Schema.Struct({
-  /** All that had been said. */
+  /** The whole text so far. */
   message: Schema.String,
-  /** The structured output, as far as it had come. */
+  /** The structured output so far. */
   structured: Anything,
   chunks: Schema.Finite,
   /** How many events were skipped because they held no output, such as keep-alives. */
@@ -224,7 +224,7 @@ export const Received = /*#__PURE__*/ Schema.Struct({
 export interface Received extends Schema.Schema.Type<typeof Received> {}
 
 /**
- * A stream ended without its end mark, or stalled. What had arrived is kept.
+ * A stream ended without its end mark, or stalled. The error holds what had arrived.
  *
  * @category errors
  * @since 0.1.0
@@ -233,7 +233,7 @@ export class StreamInterruptedError
   extends /*#__PURE__*/ TransientError<StreamInterruptedError>()("StreamInterruptedError", {
     message: Schema.String,
     ref: /*#__PURE__*/ Schema.optionalKey(RunRef),
-    /** What ended it. */
+    /** What ended the stream. */
     reason: /*#__PURE__*/ Schema.Literals(["end", "idle", "first-event", "total", "transport", "cancelled"]),
     /** What had arrived. */
     received: Received,
@@ -255,9 +255,9 @@ export class ArtifactError extends TaggedError<ArtifactError>()("ArtifactError",
   artifact: Schema.String,
   reason: Schema.Literals(["expired", "unavailable", "interrupted", "size", "write"]),
   ref: Schema.optionalKey(RunRef),
-  /** The HTTP status, where there was an answer. */
+  /** The HTTP status, if there was a response. */
   status: Schema.optionalKey(Schema.Finite),
-  /** The bytes announced and the bytes received, where they differ. */
+  /** The bytes announced and the bytes received, if they differ. */
   expectedBytes: Schema.optionalKey(Schema.Finite),
   receivedBytes: Schema.optionalKey(Schema.Finite),
   /** How long the server asks to wait before the next try. */
@@ -267,7 +267,7 @@ export class ArtifactError extends TaggedError<ArtifactError>()("ArtifactError",
 }) {}
 
 /**
- * A file could not be read or uploaded, or is not as long as it was said to be. No run was created.
+ * A file could not be read or uploaded, or does not have the announced length. No run was created.
  *
  * @category errors
  * @since 0.1.0
@@ -282,7 +282,7 @@ export class FileInputError extends TaggedError<FileInputError>()("FileInputErro
    * because it was shorter than its `content-length`.
    */
   reached: Schema.Boolean,
-  /** Where it stands in the variables, such as `"invoices[2]"`. */
+  /** The place of the file in the variables, such as `"invoices[2]"`. */
   variable: Schema.optionalKey(Schema.String),
   /** The HTTP status of a refused upload. */
   status: Schema.optionalKey(Schema.Finite),
@@ -293,7 +293,7 @@ export class FileInputError extends TaggedError<FileInputError>()("FileInputErro
 }) {}
 
 /**
- * A webhook is not what it claims to be.
+ * A webhook is not genuine, or not readable.
  *
  * @category errors
  * @since 0.1.0
@@ -306,7 +306,7 @@ export class WebhookSignatureError
 {}
 
 /**
- * A client cannot be made from what it was given.
+ * A client cannot be made from its options.
  *
  * @category errors
  * @since 0.1.0
@@ -319,7 +319,7 @@ export class ConfigError extends PermanentError<ConfigError>()("ConfigError", {
 }) {}
 
 /**
- * What creating a run can fail with.
+ * The errors of creating a run.
  *
  * @category errors
  * @since 0.1.0
@@ -327,7 +327,7 @@ export class ConfigError extends PermanentError<ConfigError>()("ConfigError", {
 export type CreateError = RequestError | CreateOutcomeUnknownError | FileInputError
 
 /**
- * What watching a run can fail with.
+ * The errors of watching a run.
  *
  * @category errors
  * @since 0.1.0
@@ -335,7 +335,7 @@ export type CreateError = RequestError | CreateOutcomeUnknownError | FileInputEr
 export type WatchError = RequestError | RunTimeoutError
 
 /**
- * What waiting for a run can fail with.
+ * The errors of waiting for a run.
  *
  * @category errors
  * @since 0.1.0
@@ -343,7 +343,7 @@ export type WatchError = RequestError | RunTimeoutError
 export type WaitError = WatchError | RunFailedError
 
 /**
- * What reading an artifact can fail with.
+ * The errors of reading an artifact.
  *
  * @category errors
  * @since 0.1.0

@@ -1,26 +1,26 @@
-/** The errors of a request: what the caller, the provider or the network did wrong. `RunError` exports them. */
+/** The errors of a request. `RunError` exports them. */
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import { RunRef } from "./ref.ts"
 import { Anything, Defect, PermanentError, TaggedError, TransientError } from "./taggedError.ts"
 
-/** What every error about a request tells. */
+/** The fields of every error about a request. */
 const requestFields = {
   /** What happened, and what to do. */
   message: Schema.String,
   /** The call that failed, such as `"runs.create"`. */
   operation: Schema.String,
-  /** The run the call was about, where there is one. */
+  /** The run that the call was about, if there is one. */
   ref: Schema.optionalKey(RunRef),
-  /** The HTTP status, where there was an answer. */
+  /** The HTTP status, if there was a response. */
   status: Schema.optionalKey(Schema.Finite),
   /** The provider's id of the request, for its support. */
   requestId: Schema.optionalKey(Schema.String),
-  /** The provider's own words. */
+  /** The message of the provider. */
   providerMessage: Schema.optionalKey(Schema.String),
-  /** The provider's own code, where it has codes. */
+  /** The error code of the provider, if it has codes. */
   providerCode: Schema.optionalKey(Schema.String),
-  /** The answer's body: parsed JSON, or the beginning of the text. */
+  /** The body of the response: parsed JSON, or the beginning of the text. */
   body: Schema.optionalKey(Anything),
   /** How often the request was sent. */
   attempts: Schema.Finite,
@@ -31,7 +31,7 @@ const requestFields = {
 } as const
 
 /**
- * The request is wrong. `sent` tells who says so: `false` is this library, before any request was made.
+ * The request is wrong. If `sent` is `false`, this library found the mistake before it made any request.
  *
  * @category errors
  * @since 0.1.0
@@ -40,7 +40,7 @@ export class BadRequestError extends PermanentError<BadRequestError>()("BadReque
   ...requestFields,
   /** Whether a request was made. */
   sent: Schema.Boolean,
-  /** The parameter that is wrong, where that is known. */
+  /** The parameter that is wrong, if that is known. */
   parameter: Schema.optionalKey(Schema.String)
 }) {}
 
@@ -103,14 +103,14 @@ export class RateLimitError extends TransientError<RateLimitError>()("RateLimitE
 export class ServerError extends TransientError<ServerError>()("ServerError", requestFields) {}
 
 /**
- * No answer: the connection could not be made, or broke. `reached` tells which.
+ * There was no response: the connection could not be made, or broke. `reached` distinguishes the two.
  *
  * @category errors
  * @since 0.1.0
  */
 export class TransportError extends TransientError<TransportError>()("TransportError", {
   ...requestFields,
-  /** Whether the provider may have seen the request; `false` only where the connection surely was never made. */
+  /** Whether the provider may have seen the request; `false` only if the connection surely was never made. */
   reached: Schema.Boolean,
   /** The system's code, such as `"ECONNRESET"`. */
   code: Schema.optionalKey(Schema.String),
@@ -118,21 +118,21 @@ export class TransportError extends TransientError<TransportError>()("TransportE
 }) {}
 
 /**
- * No answer within the request timeout, or a 408.
+ * There was no response within the request timeout, or a response of 408.
  *
  * @category errors
  * @since 0.1.0
  */
 export class RequestTimeoutError extends TransientError<RequestTimeoutError>()("RequestTimeoutError", {
   ...requestFields,
-  /** `false` where the request surely was not sent, as there was no connection in time. Absent otherwise. */
+  /** `false` if the request surely was not sent, because there was no connection in time. Absent otherwise. */
   reached: Schema.optionalKey(Schema.Boolean)
 }) {}
 
 /**
- * An answer that is not what the API promises: an HTML login page, truncated JSON, a redirect to another origin, a field
- * that is missing. Retryable where the body is no JSON at all, which is a proxy or a cut, and where a run of Tela has succeeded and has
- * no output, which may be stored later. Not retryable where other JSON does not decode.
+ * The response is not what the API promises: an HTML login page, truncated JSON, a redirect to another origin, a field that is
+ * missing. It is retryable if the body is no JSON, because a proxy answered or the response was cut, and if a run of Tela has
+ * succeeded without an output, because the output may be stored later. It is not retryable if other JSON does not decode.
  *
  * @category errors
  * @since 0.1.0
@@ -144,7 +144,7 @@ export class InvalidResponseError extends TaggedError<InvalidResponseError>()("I
 }) {}
 
 /**
- * What a request can fail with.
+ * The errors of a request.
  *
  * @category errors
  * @since 0.1.0
@@ -163,12 +163,12 @@ export type RequestError =
   | InvalidResponseError
 
 /**
- * A create went out and its outcome is not known: **a run may exist and may be billed**. Creates are not repeated for
- * that reason, unless the caller asks for it.
+ * A request to create a run may have reached the provider, and its outcome is unknown: **a run may exist and may be billed**. For
+ * that reason creates are not repeated, unless the caller asks for it.
  *
  * **Details**
  *
- * `cause` is the {@link RequestError} of the last attempt: no answer, an answer of 5xx, or an answer that does not decode.
+ * `cause` is the {@link RequestError} of the last attempt: no response, a response of 5xx, or a response that does not decode.
  *
  * @category errors
  * @since 0.1.0
@@ -181,12 +181,12 @@ export class CreateOutcomeUnknownError
 {}
 
 /**
- * Makes the error for input that is wrong, before the request that it is for.
+ * Makes the error for wrong input, before the request that the input is for.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const badRequest = (options: {
+export const badRequest = ({ message, sent = false, ...fields }: {
   readonly operation: string
   readonly parameter: string
   readonly message: string
@@ -195,11 +195,9 @@ export const badRequest = (options: {
   readonly sent?: boolean | undefined
 }): BadRequestError =>
   new BadRequestError({
-    message: `${options.operation}: ${options.message}${options.sent === true ? "" : " No request was made."}`,
-    operation: options.operation,
-    parameter: options.parameter,
-    sent: options.sent ?? false,
+    ...fields,
+    message: `${fields.operation}: ${message}${sent ? "" : " No request was made."}`,
+    sent,
     attempts: 0,
-    elapsed: Duration.zero,
-    ref: options.ref
+    elapsed: Duration.zero
   })
