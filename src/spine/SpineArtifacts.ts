@@ -12,6 +12,7 @@ import * as KernelArtifact from "../Artifact.ts"
 import { quote } from "../internal/describe.ts"
 import * as File from "../internal/download/file.ts"
 import * as FileName from "../internal/files/fileName.ts"
+import type { RunRef } from "../internal/ref.ts"
 import * as Options from "../internal/options.ts"
 import * as Polling from "../Polling.ts"
 import { badRequest, type BadRequestError, type DownloadError } from "../RunError.ts"
@@ -66,26 +67,42 @@ export interface Artifacts {
   ) => Effect.Effect<ReadonlyArray<DownloadedArtifact>, DownloadError, FileSystem.FileSystem>
 }
 
-/** What is read of an artifact. */
+/** The parts of an artifact that a download needs. */
 type Named = Pick<Wire.Artifact, "id" | "name" | "download_url"> & { readonly size_bytes?: number | undefined }
 
-/** Copies what is needed of an artifact, which the caller may have made by hand. */
+/** Copies these parts of an artifact, which the caller may have made by hand. */
 const readArtifact = (operation: string, artifact: unknown): Effect.Effect<Named, BadRequestError> =>
   Options.reading(operation, "artifact", () => {
-    const wrong = (what: string) =>
-      Effect.fail(badRequest({
-        operation,
-        parameter: "artifact",
-        message: `artifact is ${quote(artifact)} ${what}. Give one of run.result.artifacts.`
-      }))
     const { download_url, id, name, size_bytes } = (Predicate.isObject(artifact) ? artifact : {}) as Partial<Named>
-    return typeof download_url !== "string"
-      ? wrong("without a download_url")
+    if (
+      typeof download_url === "string" && typeof name === "string" &&
+      (size_bytes === undefined || Number.isSafeInteger(size_bytes) && size_bytes >= 0)
+    ) {
+      return Effect.succeed({ id: id!, name, download_url, size_bytes })
+    }
+    const fault = typeof download_url !== "string"
+      ? "without a download_url"
       : typeof name !== "string"
-      ? wrong(`with the name ${quote(name)}, which must be text`)
-      : size_bytes !== undefined && !(Number.isSafeInteger(size_bytes) && size_bytes >= 0)
-      ? wrong(`with size_bytes ${quote(size_bytes)}, which must be a whole number, 0 or more`)
-      : Effect.succeed({ id: id!, name, download_url, size_bytes })
+      ? `with the name ${quote(name)}, which must be text`
+      : `with size_bytes ${quote(size_bytes)}, which must be a whole number, 0 or more`
+    return Effect.fail(badRequest({
+      operation,
+      parameter: "artifact",
+      message: `artifact is ${quote(artifact)} ${fault}. Give one of run.result.artifacts.`
+    }))
+  })
+
+/** Copies the list of artifacts of a run. */
+const readArtifacts = (operation: string, run: Wire.CompletedRun | Wire.PartialRun) =>
+  Options.reading(operation, "run", () => {
+    const artifacts: unknown = run.result?.artifacts
+    return Array.isArray(artifacts)
+      ? Effect.succeed(Array.from(artifacts as ReadonlyArray<Wire.Artifact>))
+      : Effect.fail(badRequest({
+        operation,
+        parameter: "run",
+        message: "this run has no result. Give a completed or partial run, as runs.waitForCompletion returns it."
+      }))
   })
 
 /**
@@ -94,29 +111,18 @@ const readArtifact = (operation: string, artifact: unknown): Effect.Effect<Named
  * @internal
  */
 export const make = (runs: Runs, options: KernelArtifact.Options): Artifacts => {
+  const sourceOf = (ref: RunRef, artifact: Named): KernelArtifact.ArtifactSource<DownloadError> => ({
+    name: artifact.name,
+    url: artifact.download_url,
+    size: artifact.size_bytes,
+    ref,
+    refresh: Effect.map(runs.retrieve(ref), (run) =>
+      run.status === "completed" || run.status === "partial"
+        ? run.result.artifacts.find(({ id }) => id === artifact.id)?.download_url
+        : undefined)
+  })
   const source = (operation: string, run: RunTarget, artifact: Wire.Artifact) =>
-    Effect.map(
-      Effect.all([refOf(operation, run), readArtifact(operation, artifact)]),
-      ([ref, artifact]): KernelArtifact.ArtifactSource<DownloadError> => ({
-        name: artifact.name,
-        url: artifact.download_url,
-        size: artifact.size_bytes,
-        ref,
-        refresh: Effect.map(runs.retrieve(ref), (run) =>
-          run.status === "completed" || run.status === "partial"
-            ? run.result.artifacts.find(({ id }) => id === artifact.id)?.download_url
-            : undefined)
-      })
-    )
-
-  const toFile: Artifacts["toFile"] = (run, artifact, target) =>
-    Effect.flatMap(
-      Effect.all([
-        source("artifacts.toFile", run, artifact),
-        File.checkTarget("artifacts.toFile", target)
-      ]),
-      ([source, target]) => File.write(options, source, target)
-    )
+    Effect.zipWith(refOf(operation, run), readArtifact(operation, artifact), sourceOf)
 
   return {
     download: (run, artifact) =>
@@ -125,7 +131,12 @@ export const make = (runs: Runs, options: KernelArtifact.Options): Artifacts => 
       Stream.unwrap(
         Effect.map(source("artifacts.stream", run, artifact), (source) => KernelArtifact.stream(options, source))
       ),
-    toFile,
+    toFile: (run, artifact, target) =>
+      Effect.gen(function*() {
+        const operation = "artifacts.toFile"
+        const file = yield* source(operation, run, artifact)
+        return yield* File.write(options, file, yield* File.checkTarget(operation, target))
+      }),
     toDirectory: (run, directory, given) =>
       Effect.gen(function*() {
         const operation = "artifacts.toDirectory"
@@ -133,24 +144,15 @@ export const make = (runs: Runs, options: KernelArtifact.Options): Artifacts => 
         yield* Polling.checkConcurrency(operation, concurrency)
         yield* File.checkTarget(operation, { directory })
         const ref = yield* refOf(operation, run)
-        const artifacts = yield* Options.reading(operation, "run", () => {
-          const artifacts: unknown = run.result?.artifacts
-          return Array.isArray(artifacts)
-            ? Effect.succeed(Array.from(artifacts as ReadonlyArray<Wire.Artifact>))
-            : Effect.fail(badRequest({
-              operation,
-              parameter: "run",
-              message: "this run has no result. Give a completed or partial run, as runs.waitForCompletion returns it."
-            }))
-        })
-        const read = yield* Effect.forEach(artifacts, (artifact) => readArtifact(operation, artifact))
-        const names = FileName.distinct(read.map(({ name }) => name), "artifact")
+        const artifacts = yield* readArtifacts(operation, run)
+        const files = yield* Effect.forEach(artifacts, (artifact) => readArtifact(operation, artifact))
+        const names = FileName.distinct(files.map(({ name }) => name), "artifact")
         return yield* Effect.forEach(
-          artifacts,
-          (artifact, index) =>
+          files,
+          (file, index) =>
             Effect.map(
-              toFile(ref, artifact, { directory, filename: names[index]! }),
-              (path): DownloadedArtifact => ({ artifact, path })
+              File.write(options, sourceOf(ref, file), { directory, filename: names[index]! }),
+              (path): DownloadedArtifact => ({ artifact: artifacts[index]!, path })
             ),
           { concurrency }
         )

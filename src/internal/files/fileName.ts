@@ -16,17 +16,11 @@ export const plain = (name: string): string =>
 const maxBytes = 200
 
 const shorten = (name: string, limit = maxBytes): string => {
-  let start = name.length
-  for (let bytes = 0; start > 0; start--) {
-    bytes += bytesOf(name.charCodeAt(start - 1))
-    if (bytes > limit) break
-  }
-  // Half a character is no character
-  return name.slice(/[\udc00-\udfff]/.test(name.charAt(start)) ? start + 1 : start)
+  const bytes = new TextEncoder().encode(name.slice(-limit))
+  if (bytes.length <= limit) return name.slice(-limit)
+  // The rest of a character that is cut is decoded as U+FFFD
+  return new TextDecoder().decode(bytes.subarray(-limit)).replace(/^\ufffd+/, "")
 }
-
-/** How many bytes a UTF-16 unit takes in UTF-8. The two of a pair take four. */
-const bytesOf = (unit: number): number => unit < 0x80 ? 1 : unit < 0x800 || unit >= 0xd800 && unit < 0xe000 ? 2 : 3
 
 /** Names that Windows keeps for devices, whatever their extension, with its superscript digits and with spaces at the end. */
 const reserved = /^(?:con|prn|aux|nul|conin\$|conout\$|clock\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(?:\..*)?$/i

@@ -11,12 +11,6 @@ import { type FileOptions, isTelaFile, type TelaFile } from "../TelaFile.ts"
 import * as Uploads from "./uploads.ts"
 import * as Variables from "./variables.ts"
 
-/** What a file is sent as. */
-interface FileReference {
-  readonly file_url: string
-  readonly options?: { readonly range?: readonly [number, number]; readonly parserType?: string }
-}
-
 /** The parts of a client that files need. */
 export interface Uploader extends Uploads.Uploader {
   readonly skipFileValidation: boolean
@@ -69,31 +63,22 @@ export const resolve = (
       })
     }
     // All files are looked at before the first byte is sent
-    const prepared = yield* Effect.forEach(
-      references,
-      ([file, { path, reference }], index) =>
-        Effect.gen(function*() {
-          const options = yield* readOptions(operation, file.options, path, parameterOf(path))
-          const ready = yield* prepare(uploader, operation, file.source, options, path, parameterOf(path), index + 1)
-          return { options, path, ready, reference }
-        })
-    )
-    yield* Effect.forEach(prepared, ({ options, path, ready, reference }) =>
+    const prepared = yield* Effect.forEach(references, ([file, { path, reference }], index) =>
       Effect.map(
-        typeof ready === "string" ? Effect.succeed(ready) : Uploads.upload(uploader, operation, ready, path),
-        (url) => Object.assign(reference, referenceOf(url, options))
+        prepare(uploader, file, { operation, path, parameter: parameterOf(path) }, index + 1),
+        (ready) => ({ ...ready, path, reference })
+      ))
+    yield* Effect.forEach(prepared, ({ file, options: { parserType, range }, path, reference }) =>
+      Effect.map(
+        typeof file === "string" ? Effect.succeed(file) : Uploads.upload(uploader, operation, file, path),
+        (file_url) =>
+          Object.assign(reference, {
+            file_url,
+            ...(range === undefined && parserType === undefined ? undefined : { options: { range, parserType } })
+          })
       ), { concurrency, discard: true })
     return copied.success
   })
-
-const referenceOf = (file_url: string, { parserType, range }: FileOptions): FileReference =>
-  range === undefined && parserType === undefined ? { file_url } : {
-    file_url,
-    options: {
-      ...(range === undefined ? undefined : { range }),
-      ...(parserType === undefined ? undefined : { parserType })
-    }
-  }
 
 /**
  * The formats of the provider's page about files, and text of every kind. The size is the limit of a file in the vault.
@@ -109,64 +94,74 @@ const limits: FileLimits.FileLimits = {
   maxBytes: 5 * 1024 ** 4
 }
 
-/** A link as it is, or a file in its normal form. */
+/** Where a file stands in the variables, for its errors. */
+interface Place {
+  readonly operation: string
+  readonly path: string
+  readonly parameter: string
+}
+
+const wrong = ({ operation, parameter, path }: Place, message: string): BadRequestError =>
+  badRequest({ operation, parameter, message: `${path} ${message}` })
+
+/** Checks a file: a link stays as it is, and a file to upload is brought into its normal form. */
 const prepare = (
   { skipFileValidation }: Uploader,
-  operation: string,
-  source: TelaFile["source"],
-  options: FileOptions,
-  path: string,
-  parameter: string,
+  { options: given, source }: TelaFile,
+  place: Place,
   index: number
-): Effect.Effect<string | FileInput.UploadFile, BadRequestError | FileInputError> => {
-  const wrong = (message: string) => Effect.fail(badRequest({ operation, parameter, message: `${path} ${message}` }))
-  if (typeof source === "string") {
-    return URL.canParse(source) && /^(?:https?|data|vault):/i.test(source)
-      ? Effect.succeed(source)
-      : wrong(
+): Effect.Effect<
+  { readonly file: string | FileInput.UploadFile; readonly options: FileOptions },
+  BadRequestError | FileInputError
+> =>
+  Effect.gen(function*() {
+    const { operation, parameter, path } = place
+    const options = yield* Options.reading(operation, parameter, () => readOptions(given, place))
+    if (typeof source === "string") {
+      if (URL.canParse(source) && /^(?:https?|data|vault):/i.test(source)) return { file: source, options }
+      return yield* wrong(
+        place,
         `is ${
           quoteLink(source)
         }, not a link. Give an https:, data: or vault: URL, or the bytes. For a file on disk, use Tela.fileFromPath.`
       )
-  }
-  return Effect.mapError(
-    Effect.tap(
-      FileInput.normalize(`${operation}: ${path}`, source, index, { filename: options.name }),
-      (ready) => skipFileValidation ? Effect.void : FileLimits.check(`${operation}: ${path}`, parameter, ready, limits)
-    ),
-    (error) =>
-      error._tag === "BadRequestError"
-        ? new BadRequestError({ ...error, operation, parameter, message: error.message })
-        : Uploads.withVariable(error, path)
-  )
-}
+    }
+    const step = `${operation}: ${path}`
+    const file = yield* FileInput.normalize(step, source, index, { filename: options.name }).pipe(
+      Effect.tap((file) => skipFileValidation ? Effect.void : FileLimits.check(step, parameter, file, limits)),
+      Effect.mapError((error) =>
+        error._tag === "BadRequestError"
+          ? new BadRequestError({ ...error, operation, parameter, message: error.message })
+          : Uploads.withVariable(error, path)
+      )
+    )
+    return { file, options }
+  })
 
 /** Copies the options of a file. */
-const readOptions = (
-  operation: string,
-  given: FileOptions,
-  path: string,
-  parameter: string
-): Effect.Effect<FileOptions, BadRequestError> =>
-  Options.reading(operation, parameter, () =>
-    Effect.gen(function*() {
-      const options = yield* Options.copy(operation, `options of ${path}`, given, ["name", "range", "parserType"])
-      const wrong = (message: string) => badRequest({ operation, parameter, message: `${path} ${message}` })
-      const { name, parserType } = options
-      for (const [option, value] of Object.entries({ name, parserType })) {
-        if (value !== undefined && typeof value !== "string") {
-          return yield* wrong(`has the ${option} ${quote(value)}; it must be text.`)
-        }
+const readOptions = (given: FileOptions, place: Place): Effect.Effect<FileOptions, BadRequestError> =>
+  Effect.gen(function*() {
+    const options = yield* Options.copy(place.operation, `options of ${place.path}`, given, [
+      "name",
+      "range",
+      "parserType"
+    ])
+    const { name, parserType, range: pages } = options
+    for (const [option, value] of Object.entries({ name, parserType })) {
+      if (value !== undefined && typeof value !== "string") {
+        return yield* wrong(place, `has the ${option} ${quote(value)}; it must be text.`)
       }
-      if (options.range === undefined) return options
-      const range: ReadonlyArray<unknown> = Array.isArray(options.range) ? Array.from(options.range) : []
-      const [first, last] = range
-      return Number.isSafeInteger(first) && Number.isSafeInteger(last) && range.length === 2 &&
-          (first as number) >= 0 && (last as number) >= (first as number)
-        ? { ...options, range: [first as number, last as number] as const }
-        : yield* wrong(
-          `has the range ${
-            Array.isArray(options.range) ? `[${range.map(quote).join(", ")}]` : quote(options.range)
-          }; it must be two page numbers, the first and the last, counted from 0.`
-        )
-    }))
+    }
+    if (pages === undefined) return options
+    const range: ReadonlyArray<unknown> = Array.isArray(pages) ? Array.from(pages) : []
+    const [first, last] = range
+    return Number.isSafeInteger(first) && Number.isSafeInteger(last) && range.length === 2 &&
+        (first as number) >= 0 && (last as number) >= (first as number)
+      ? { ...options, range: [first as number, last as number] as const }
+      : yield* wrong(
+        place,
+        `has the range ${
+          Array.isArray(pages) ? `[${range.map(quote).join(", ")}]` : quote(pages)
+        }; it must be two page numbers, the first and the last, counted from 0.`
+      )
+  })

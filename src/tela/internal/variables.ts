@@ -13,13 +13,9 @@ const maxDepth = 500
 const maxValues = 5_000_000
 
 /** What is wrong with a value, and where it stands, such as `invoices[2].scan`. */
-export class Problem {
+interface Problem {
   readonly path: string
   readonly message: string
-  constructor(path: string, message: string) {
-    this.path = path
-    this.message = message
-  }
 }
 
 /** Where a value stands. It is put into words only when they are needed. */
@@ -56,11 +52,13 @@ export const copy = (
   replace: (value: unknown, path: () => string) => object | undefined
 ): Result.Result<unknown, Problem> => {
   let current: Place | undefined
+  let problem: Problem | undefined
   const copies = new Map<object, Copied>()
   const above = new Set<object>()
 
   const fail = (place: Place | undefined, message: string): never => {
-    throw new Problem(wordsOf(place), message)
+    problem = { path: wordsOf(place), message }
+    throw new Error(message)
   }
 
   const visit = (given: unknown, place: Place | undefined, depth: number): Copied => {
@@ -105,45 +103,34 @@ export const copy = (
     const lost = whatJsonLoses(value)
     if (lost !== undefined) return fail(place, lost)
     above.add(value)
-    const copied = Array.isArray(value)
-      ? visitAll(value, value.keys(), [], place, depth)
-      : visitAll(value as Record<string, unknown>, Object.keys(value), {}, place, depth)
-    above.delete(value)
-    copies.set(value, copied)
-    return copied
-  }
-
-  const visitAll = <K extends string | number>(
-    from: { readonly [key in K]: unknown },
-    keys: Iterable<K>,
-    to: object,
-    place: Place | undefined,
-    depth: number
-  ): Copied => {
+    const to = Array.isArray(value) ? [] : {}
     let values = 1
     let height = 0
-    for (const key of keys) {
+    for (const key of Array.isArray(value) ? value.keys() : Object.keys(value)) {
       const at: Place = { above: place, key }
-      const copied = visit(from[key], at, depth + 1)
+      const copied = visit(value[key as keyof typeof value], at, depth + 1)
       values += copied.values
       height = Math.max(height, copied.height + 1)
       if (values > maxValues) fail(at, `makes the variables more than ${maxValues} values of JSON.`)
       // An assignment to "__proto__" would not make a property
       Object.defineProperty(to, key, { value: copied.value, enumerable: true, writable: true, configurable: true })
     }
-    return { value: to, values, height }
+    above.delete(value)
+    const copied: Copied = { value: to, values, height }
+    copies.set(value, copied)
+    return copied
   }
 
   return Result.mapError(
     // `toJSON`, getters and proxies are code of the caller
     Result.try(() => visit(variables, undefined, 0).value),
     (cause) =>
-      cause instanceof Problem
-        ? cause
-        : new Problem(
-          wordsOf(current),
-          `could not be read (${cause instanceof Error ? cause.message : `it threw a value of type ${typeof cause}`}).`
-        )
+      problem ?? {
+        path: wordsOf(current),
+        message: `could not be read (${
+          cause instanceof Error ? cause.message : `it threw a value of type ${typeof cause}`
+        }).`
+      }
   )
 }
 
