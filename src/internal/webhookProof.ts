@@ -38,7 +38,7 @@ export const bytesOf = (payload: unknown): Effect.Effect<Uint8Array, WebhookSign
     ? "a buffer that was transferred and has no bytes"
     : quote(payload)
   return Effect.fail(
-    invalid("body", `The payload is ${given}. Pass the bytes or the text of the body as they came.`)
+    invalid("body", `The payload is ${given}. Pass the bytes or the text of the body unchanged.`)
   )
 }
 

@@ -1,5 +1,5 @@
 /**
- * Spine webhooks: verified, decoded, and passed on to the waits that they are about.
+ * Spine webhooks: their verification and decoding, and the route that receives them.
  *
  * @see https://docs.getspine.ai/api-reference/concepts/webhooks
  * @since 0.1.0
@@ -24,11 +24,11 @@ import { ConfigError, type WebhookSignatureError } from "../RunError.ts"
 import { provider } from "./internal/source.ts"
 import { Artifact, RunErrorEntry } from "./SpineSchema.ts"
 
-/** The hub keeps ids, so a long one is refused. */
+/** The hub keeps ids, so their length is bounded. */
 const Id = Schema.NonEmptyString.check(Schema.isMaxLength(200))
 
 /**
- * What a webhook says of a run. Unlike the answer to a poll it is flat, and has no metadata: retrieve the run for those.
+ * What a webhook says about a run. Unlike the response to a poll it is flat and has no metadata: retrieve the run for those.
  *
  * **Details**
  *
@@ -55,7 +55,7 @@ export const WebhookRun = open({
 export interface WebhookRun extends Schema.Schema.Type<typeof WebhookRun> {}
 
 const Event = open({
-  /** Identifies the event; use it to notice duplicate deliveries. */
+  /** Identifies the event. Duplicate deliveries have the same id. */
   id: Id,
   /** Unix seconds. */
   created: sideFieldOr(Schema.Finite, 0),
@@ -66,7 +66,7 @@ const Event = open({
 })
 
 /**
- * A webhook: one about a run, or one of any other type, which is left open.
+ * A webhook about a run, or of any other type, whose `object` is not decoded.
  *
  * **Example** (Deciding by type)
  *
@@ -86,7 +86,7 @@ export type WebhookEvent =
     readonly created: number
     readonly livemode: boolean
     readonly api_version?: string
-    /** The body, as it came. */
+    /** The parsed body, unchanged. */
     readonly raw: unknown
   }
   & (
@@ -103,11 +103,10 @@ export type WebhookEvent =
  *
  * **Details**
  *
- * Give the body as it was received, byte for byte. Any of several signatures may match; they are compared in constant
- * time. A timestamp that is further away than the tolerance, in either direction, is refused. The time is that of the
- * program's `Clock`.
+ * Pass the body as it was received, byte for byte. Any of several signatures may match. They are compared in constant time. A
+ * timestamp that is further away than the tolerance, in either direction, is refused. The time is that of the program's `Clock`.
  *
- * That the key is the whole secret, `whsec_` and all, is assumed: the provider does not say.
+ * Assumed, because the provider does not say: the key is the whole secret, with its prefix `whsec_`.
  *
  * **Example** (Verifying what was signed)
  *
@@ -170,7 +169,7 @@ export const constructEvent = (
   })
 
 /**
- * Signs a body as the provider does: the value of a `Spine-Signature` header, for tests of what receives webhooks.
+ * Signs a body as the provider does, and returns the value of the `Spine-Signature` header. For tests of programs that receive webhooks.
  *
  * @category webhooks
  * @since 0.1.0
@@ -251,7 +250,7 @@ const checkTolerance = ({ tolerance }: { readonly tolerance?: Duration.Input | u
 
 const readHeader = Effect.fnUntraced(function*(header: unknown) {
   if (header === undefined || header === null || typeof header === "string" && header.trim() === "") {
-    return yield* invalid("missing", "There is no Spine-Signature header. Pass the header of the request as it came.")
+    return yield* invalid("missing", "There is no Spine-Signature header. Pass the header of the request unchanged.")
   }
   if (typeof header !== "string") {
     return yield* invalid("malformed", `The Spine-Signature header is ${quote(header)}; pass it as one text.`)

@@ -1,6 +1,6 @@
 /**
- * Tela webhooks. The provider does not sign them, so the sender proves itself with a header that it was given along with
- * the execution, and that no other sender can make.
+ * Tela webhooks. The provider does not sign them. The sender therefore proves itself with a header that the provider received
+ * together with the execution, and that no other sender can make.
  *
  * @see https://docs.tela.com/en/completion-api/async-and-webhooks
  * @since 0.1.0
@@ -31,8 +31,8 @@ import { type ExecutionSnapshot, provider } from "./TelaExecution.ts"
 export const webhookHeader = "x-canvas-runs-webhook"
 
 /**
- * Headers for one execution, as its `forwardHeaders`: the provider sends them along with the webhook. They hold a token
- * of their own, made with the secret, so that one that leaks proves nothing about another execution's secret.
+ * Makes headers for the `forwardHeaders` of one execution. The provider sends them with the webhook. They hold a token that is made
+ * with the secret and differs for each execution, so a token that leaks does not reveal the secret.
  *
  * **Example** (Asking for a webhook that can be trusted)
  *
@@ -71,12 +71,12 @@ export type RequestHeaders =
   | Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
 
 /**
- * Verifies a webhook and reads what it says of the execution.
+ * Verifies a webhook and decodes what it says about the execution.
  *
  * **Gotchas**
  *
- * The token proves that the sender was given it. It proves nothing about the body, which may be about another execution or made
- * up: retrieve the execution before you act on it, as waits do.
+ * The token proves that the provider gave it to the sender. It proves nothing about the body, which may be about another execution or
+ * forged: retrieve the execution before you act on it, as waits do.
  *
  * @category webhooks
  * @since 0.1.0
@@ -94,7 +94,7 @@ export const constructEvent = (
     }
     const json = parseJson(new TextDecoder().decode(yield* bytesOf(payload)))
     const snapshot = Option.isNone(json) ? Option.none() : yield* Effect.option(decodeExecution(json.value))
-    // The hub keeps ids, so one that is no id is refused
+    // The hub keeps ids, so only an id is taken
     return Option.isSome(snapshot) && /^[\w.-]{1,200}$/.test(snapshot.value.id)
       ? snapshot.value
       : yield* invalid("body", "The sender is the right one, and the body is not an execution.")
