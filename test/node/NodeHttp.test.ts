@@ -1,15 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { NodeHttpClient } from "@effect/platform-node"
 import { Effect, Layer, Option, Redacted, Result, Schedule, Stream } from "effect"
-import { FetchHttpClient } from "effect/http"
+import { type HttpClient } from "effect/http"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { inspect } from "node:util"
 import * as zlib from "node:zlib"
-import { Spine, Tela } from "canvas-runs"
+import { type RunError, Spine, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import { proxiesOf } from "../../src/node/internal/proxies.ts"
 import { identity, listen, serve, serveHttp2, serveProxy, serveTls, tls } from "../support/servers.ts"
 import { acceptedRun, completedRun } from "../support/spine.ts"
+import { transports } from "../support/transports.ts"
 
 const apiKey = Redacted.make("sk_spine_node_http")
 const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
@@ -24,6 +25,25 @@ const retrieve = (baseUrl: string, options?: NodeHttp.Options) =>
   Effect.provide(
     Spine.SpineClient.use((spine) => spine.runs.retrieve(runId)),
     Layer.provide(Spine.layer({ apiKey, baseUrl, retry }), NodeHttp.layer(options))
+  )
+
+/** Downloads a file of which this size is announced. */
+const download = (
+  baseUrl: string,
+  size_bytes: number,
+  client: Layer.Layer<HttpClient.HttpClient, RunError.ConfigError> = NodeHttp.layer()
+) =>
+  Effect.provide(
+    Spine.SpineClient.use((spine) =>
+      spine.artifacts.download(runId, {
+        id: canvasId,
+        type: "csv",
+        name: "a.csv",
+        download_url: `${baseUrl}/a.csv`,
+        size_bytes
+      })
+    ),
+    Layer.provide(Spine.layer({ apiKey, baseUrl }), client)
   )
 
 const json = (_: IncomingMessage, response: ServerResponse) => {
@@ -70,20 +90,8 @@ describe("compressed responses", () => {
         const { baseUrl } = yield* serve((_, response) => {
           response.writeHead(200, { "content-type": "text/csv", "content-encoding": encoding }).end(file)
         })
-        const client = Layer.provide(Spine.layer({ apiKey, baseUrl }), NodeHttp.layer())
         for (const size_bytes of [text.length, file.length]) {
-          const bytes = yield* Effect.provide(
-            Spine.SpineClient.use((spine) =>
-              spine.artifacts.download(runId, {
-                id: canvasId,
-                type: "csv",
-                name: "a.csv",
-                download_url: `${baseUrl}/a.csv`,
-                size_bytes
-              })
-            ),
-            client
-          )
+          const bytes = yield* download(baseUrl, size_bytes)
           assert.strictEqual(new TextDecoder().decode(bytes), text)
         }
       }))
@@ -168,18 +176,7 @@ describe("compressed responses", () => {
         response.writeHead(200, { "content-type": "text/csv", "content-encoding": "compress" }).end("abc")
       })
       const error = yield* Effect.flip(
-        Effect.provide(
-          Spine.SpineClient.use((spine) =>
-            spine.artifacts.download(runId, {
-              id: canvasId,
-              type: "csv",
-              name: "a.csv",
-              download_url: `${baseUrl}/a.csv`,
-              size_bytes: 3
-            })
-          ),
-          Layer.provide(Spine.layer({ apiKey, baseUrl }), NodeHttp.layer())
-        )
+        download(baseUrl, 3)
       )
       assert.strictEqual(error._tag, "ArtifactError")
       assert.include(error.message, `content-encoding "compress"`)
@@ -201,18 +198,7 @@ describe("compressed responses", () => {
         response.writeHead(200, { "content-type": "text/csv", "content-encoding": "gzip" }).end(zlib.gzipSync("abc"))
       })
       const error = yield* Effect.flip(
-        Effect.provide(
-          Spine.SpineClient.use((spine) =>
-            spine.artifacts.download(runId, {
-              id: canvasId,
-              type: "csv",
-              name: "a.csv",
-              download_url: `${baseUrl}/a.csv`,
-              size_bytes: zlib.gzipSync("abc").length
-            })
-          ),
-          Layer.provide(Spine.layer({ apiKey, baseUrl }), NodeHttpClient.layerUndici)
-        )
+        download(baseUrl, zlib.gzipSync("abc").length, NodeHttpClient.layerUndici)
       )
       assert.include(error.message, `content-encoding "gzip"`)
       assert.include(error.message, "NodeHttp.layer")
@@ -260,7 +246,7 @@ describe("TLS and HTTP/2", () => {
       assert.match(refused.message, /certificate is not valid at this time\. Check the clock/)
     }))
 
-  for (const [name, client] of [["undici", Layer.orDie(NodeHttp.layer())], ["fetch", FetchHttpClient.layer]] as const) {
+  for (const [name, client] of transports) {
     it.effect(`a certificate that is not trusted is an error of ${name} that says how to trust it, for runs and for files`, () =>
       Effect.gen(function*() {
         for (const options of [{}, identity("selfSigned")]) {

@@ -1,16 +1,16 @@
 import { NodeFileSystem, NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, FileSystem, Layer, Redacted, Schedule, Stream } from "effect"
-import { FetchHttpClient, HttpClient, type HttpClientResponse } from "effect/http"
+import { HttpClient, type HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import type * as http from "node:http"
 import { RunError, Spine } from "canvas-runs"
-import { NodeHttp } from "canvas-runs/node"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
 import { failure, finish, success } from "../support/results.ts"
 import { apiKey, live } from "../support/spine.ts"
 import { text } from "../support/bytes.ts"
 import { serve } from "../support/servers.ts"
+import { transports } from "../support/transports.ts"
 
 const onDownload = (fault: Fault.Fault) => fault.pipe(Fault.on("GET", /_artifacts|artifacts/))
 
@@ -297,11 +297,7 @@ const emptyRun = (artifact: Spine.Artifact): Spine.CompletedRun => ({
 
 describe("redirected downloads", () => {
   for (
-    const [name, client] of [
-      ["fetch", FetchHttpClient.layer],
-      ["undici", NodeHttp.layer()],
-      ["node:http", NodeHttpClient.layerNodeHttp]
-    ] as const
+    const [name, client] of [...transports, ["node:http", NodeHttpClient.layerNodeHttp] as const]
   ) {
     const link = (url: string): Spine.Artifact => ({
       id: "a",

@@ -1,12 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Redacted, Schedule, Stream } from "effect"
-import { FetchHttpClient } from "effect/http"
 import { RunError, Tela } from "canvas-runs"
-import { NodeHttp } from "canvas-runs/node"
 import { Fault, Timeline } from "canvas-runs/testing"
 import { failure, finish, success } from "../support/results.ts"
 import { apiKey, applicationId, canvasId, live, refusals, setup } from "../support/tela.ts"
 import { sendJson, serve } from "../support/servers.ts"
+import { transports } from "../support/transports.ts"
 
 const onUpload = (fault: Fault.Fault) => fault.pipe(Fault.on("PUT", /./))
 const onPoll = (fault: Fault.Fault) => fault.pipe(Fault.on("GET", "/v2/chat/completions/"))
@@ -52,7 +51,7 @@ describe("uploads", () => {
       assert.deepStrictEqual((yield* times("PUT")).map(([at]) => at), [0, 7000, 14_000])
     }).pipe(Effect.provide(live())))
 
-  for (const [name, client] of [["fetch", FetchHttpClient.layer], ["undici", NodeHttp.layer()]] as const) {
+  for (const [name, client] of transports) {
     for (
       const [what, data] of [
         ["bytes", new Uint8Array(1000)],

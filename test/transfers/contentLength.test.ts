@@ -2,12 +2,11 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Stream } from "effect"
-import { FetchHttpClient } from "effect/http"
 import { type FileInput, RunError, Spine, Tela } from "canvas-runs"
-import { NodeHttp } from "canvas-runs/node"
 import { onBody, sendJson, serve } from "../support/servers.ts"
 import { clients } from "../support/clients.ts"
 import { acceptedRun } from "../support/spine.ts"
+import { transports } from "../support/transports.ts"
 
 const runId = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 
@@ -37,7 +36,7 @@ const strict = (refusal: 411 | 501) =>
   })
 
 describe("D2: a store that refuses a body without content-length", () => {
-  for (const [name, client] of [["fetch", FetchHttpClient.layer], ["undici", NodeHttp.layer()]] as const) {
+  for (const [name, client] of transports) {
     it.live(`D2: accepts a file from disk that is uploaded through ${name}`, () =>
       Effect.scoped(Effect.gen(function*() {
         const { bodies, baseUrl } = yield* strict(411)

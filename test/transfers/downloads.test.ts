@@ -8,11 +8,11 @@ import type { RequestListener } from "node:http"
 import { createServer } from "node:net"
 import { gzipSync } from "node:zlib"
 import { Artifact, RunError, Spine } from "canvas-runs"
-import { NodeHttp } from "canvas-runs/node"
 import { type Behaviour, makeStore, optionsOn, part, type Received, sourceOf } from "../support/fileStore.ts"
 import { serve } from "../support/servers.ts"
 import { answering } from "../support/http.ts"
 import { text } from "../support/bytes.ts"
+import { transports } from "../support/transports.ts"
 
 const content = "0123456789abcdefghij"
 
@@ -191,7 +191,7 @@ describe("D9: a download that breaks", () => {
       assert.strictEqual(yield* ways.bytes(optionsOn(client), sourceOf()), "0123")
     }))
 
-  for (const [name, client] of [["fetch", FetchHttpClient.layer], ["undici", NodeHttp.layer()]] as const) {
+  for (const [name, client] of transports) {
     it.live(`D9: continues over a socket through ${name}`, () =>
       Effect.scoped(Effect.gen(function*() {
         const large = Buffer.alloc(300_000, "0123456789abcdef")
@@ -463,7 +463,7 @@ describe("redirects of a download", () => {
       return { read, seen, keys }
     })
 
-  for (const [name, client] of [["fetch", FetchHttpClient.layer], ["undici", NodeHttp.layer()]] as const) {
+  for (const [name, client] of transports) {
     it.live(`are followed ten times through ${name}, also to other hosts, which get no key`, () =>
       Effect.scoped(Effect.gen(function*() {
         const { keys, read, seen } = yield* reading((path, { other, own }) => {

@@ -1,11 +1,10 @@
 /** Servers that answer while the body of an upload is still being sent, and take no more of it. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted, Schedule, Stream } from "effect"
-import { FetchHttpClient } from "effect/http"
+import { Effect, Redacted, Schedule, Stream } from "effect"
 import * as net from "node:net"
 import { RunError, Spine, Tela } from "canvas-runs"
-import { NodeHttp } from "canvas-runs/node"
 import { listen } from "../support/servers.ts"
+import { transports } from "../support/transports.ts"
 
 /** More than the buffers of a connection hold, so that the body is not sent whole before the answer. */
 const size = 16 * 1024 * 1024
@@ -57,7 +56,7 @@ const files = {
   }
 }
 
-for (const [name, client] of [["fetch", FetchHttpClient.layer], ["undici", Layer.orDie(NodeHttp.layer())]] as const) {
+for (const [name, client] of transports) {
   describe(`an answer through ${name} before the body has been sent`, () => {
     for (const [what, file] of Object.entries(files)) {
       for (const isRead of [true, false]) {

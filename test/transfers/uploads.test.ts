@@ -7,12 +7,12 @@ import { runInNewContext } from "node:vm"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { FileInput, RunError, RunStore, Spine, Tela } from "canvas-runs"
-import { NodeHttp } from "canvas-runs/node"
 import { onBody, sendJson, serve } from "../support/servers.ts"
 import { clients } from "../support/clients.ts"
 import { answering, json } from "../support/http.ts"
 import { bytes } from "../support/bytes.ts"
 import { acceptedRun } from "../support/spine.ts"
+import { transports } from "../support/transports.ts"
 
 const runId = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 
@@ -78,7 +78,7 @@ describe("B8: a file that cannot be read, in a create", () => {
   const dying: FileInput.FileInput = { data: Stream.die(broken), size: 3, filename: "dying.bin" }
   const text = { data: Stream.make("text"), size: 4, filename: "text.bin" }
 
-  for (const [name, client] of [["fetch", FetchHttpClient.layer], ["undici", NodeHttp.layer()]] as const) {
+  for (const [name, client] of transports) {
     for (
       const [what, file] of [
         ["a stream that fails at once", failingAfter(0)],

@@ -1,16 +1,15 @@
 /** Uploads that take longer than a request may, and uploads that stand still. */
-import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it, vi } from "@effect/vitest"
-import { Effect, Fiber, Latch, Layer, Redacted, Schedule, Stream } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientResponse } from "effect/http"
+import { Effect, Fiber, Latch, type Layer, Redacted, Schedule, Stream } from "effect"
+import { HttpClient, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { RunError, RunStore, Spine, Tela } from "canvas-runs"
-import { NodeHttp as NodeHttpLayer } from "canvas-runs/node"
 import { createHash } from "node:crypto"
 import type * as NodeHttp from "node:http"
 import { finishInSteps } from "../../support/results.ts"
 import { onBody, sendJson, serve } from "../../support/servers.ts"
 import { acceptedRun } from "../../support/spine.ts"
+import { transports } from "../../support/transports.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const MiB = 1024 * 1024
@@ -203,9 +202,7 @@ describe("a file that falls silent in the middle of an upload", () => {
       return yield* Fiber.join(fiber)
     })
 
-  for (
-    const [name, layer] of [["fetch", FetchHttpClient.layer], ["undici", Layer.orDie(NodeHttpLayer.layer())]] as const
-  ) {
+  for (const [name, layer] of transports) {
     for (const [what, data] of Object.entries(silent)) {
       it.effect(`D6: ${what} in a create through ${name} is a FileInputError that names it, and its key is free`, () =>
         Effect.gen(function*() {
@@ -299,7 +296,7 @@ describe("on a socket", () => {
       ({ baseUrl }) => baseUrl
     )
 
-  for (const [name, layer] of [["fetch", FetchHttpClient.layer], ["undici", NodeHttpClient.layerUndici]] as const) {
+  for (const [name, layer] of transports) {
     it.live(`a Blob through ${name} arrives whole, with its length`, () =>
       Effect.gen(function*() {
         let length: string | undefined
