@@ -217,9 +217,8 @@ export const share = <S extends RunSource.Any, SE, SR>(
 ): Effect.Effect<SharedRun<S, RunSource.Error<S> | RunTimeoutError | SE>, never, RunSource.Services<S> | SR> =>
   Effect.map(Effect.context<RunSource.Services<S> | SR>(), (context) => {
     type LoopError = RunSource.Error<S> | RunTimeoutError | WaitStoppedError | SE
-    type Waiter = Queue.Queue<PollOf<S>, LoopError>
     interface Loop {
-      readonly waiters: Set<Waiter>
+      readonly waiters: Set<Queue.Queue<PollOf<S>, LoopError>>
       /** The latest poll, for a waiter that joins later. */
       latest: PollOf<S> | undefined
       fiber: Fiber.Fiber<void> | undefined
@@ -228,8 +227,8 @@ export const share = <S extends RunSource.Any, SE, SR>(
     let last: PollOf<S> | undefined
     let loop: Loop | undefined
 
-    // Not `Stream.share`, with which 4 of the 81 tests of this module fail: a waiter that joins a loop that has failed gets the old
-    // failure, and `stop` cannot fail the waiters. A queue per waiter, because a PubSub is 11 % of the size of this library
+    // By hand, because with `Stream.share` 4 of 81 tests fail; and a queue per waiter, because a PubSub is 11 % of the size of this
+    // library
     const run = (self: Loop) =>
       polls(source, policy).pipe(
         Stream.runForEach((poll) =>
@@ -277,19 +276,11 @@ export const share = <S extends RunSource.Any, SE, SR>(
         ? Stream.make(last)
         : Stream.unwrap(Effect.map(attach, ({ waiter }) => Stream.fromQueue(waiter))).pipe(Stream.takeUntil(isTerminal))
     )
-    const ended: Effect.Effect<PollLoop.Ended<S>, LoopError> = Effect.flatMap(
-      Stream.runLast(shared),
-      (poll) =>
-        Option.isSome(poll) && poll.value._tag === "Snapshot"
-          ? Effect.succeed(
-            {
-              ref: source.ref,
-              phase: phaseOf(source, { value: poll.value.snapshot }),
-              requestId: poll.value.requestId
-            } as PollLoop.Ended<S>
-          )
-          : Effect.die(new Error("a shared poll loop ended before its run"))
-    )
+    const ended = Effect.map(Stream.runLast(shared), (last) => {
+      // Polls that do not fail end with the terminal snapshot
+      const { requestId, snapshot } = Option.getOrThrow(last) as Extract<PollOf<S>, { readonly _tag: "Snapshot" }>
+      return { ref: source.ref, phase: phaseOf(source, { value: snapshot }), requestId } as PollLoop.Ended<S>
+    })
     return {
       ref: source.ref,
       polls: shared,
@@ -315,7 +306,7 @@ const follow = <S extends RunSource.Any, SE, SR, A, E2>(
   source: S,
   policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>,
   judge: (end: PollLoop.Ended<S>) => Effect.Effect<A, E2>
-): Effect.Effect<A, RunSource.Error<S> | E2 | RunTimeoutError | SE, RunSource.Services<S> | SR> =>
+): PollLoop.Polling<A, S, E2 | SE, SR> =>
   Effect.flatMap(PollLoop.make(source, policy), (loop) =>
     Effect.withFiber((fiber) =>
       Effect.flatMap(

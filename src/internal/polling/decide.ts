@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as RunSource from "../../RunSource.ts"
-import { quote } from "../describe.ts"
+import { memberOf, quote } from "../describe.ts"
 import { durationOf } from "../options.ts"
 import { format, type RunRef } from "../ref.ts"
 import { isOurs } from "../taggedError.ts"
@@ -32,16 +32,10 @@ export const phaseOf = <S extends RunSource.Any>(
 }
 
 /** The members of a failure that the loop reads. A source may fail with anything, such as `null`. */
-export const readFailure = (error: unknown) =>
-  Option.getOrElse(partsOf(error), () => ({ isRetryable: false, retryAfter: undefined, tag: "Error" }))
-
-const partsOf = Option.liftThrowable((error: unknown) => {
-  const { _tag: tag = "Error", isRetryable, retryAfter } = error as {
-    readonly _tag?: unknown
-    readonly isRetryable?: unknown
-    readonly retryAfter?: unknown
-  }
-  return { isRetryable: isRetryable === true, retryAfter, tag }
+export const readFailure = (error: unknown) => ({
+  tag: memberOf(error, "_tag") ?? "Error",
+  isRetryable: memberOf(error, "isRetryable") === true,
+  retryAfter: memberOf(error, "retryAfter")
 })
 
 /**

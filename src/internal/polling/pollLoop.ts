@@ -24,7 +24,7 @@ import * as SleepingRun from "./sleepingRun.ts"
 import * as TimerQueue from "./timerQueue.ts"
 
 /** An effect that polls a run of the kind `S`, paced by a schedule that may fail with `SE` and needs `SR`. */
-type Polling<A, S extends RunSource.Any, SE = never, SR = never> = Effect.Effect<
+export type Polling<A, S extends RunSource.Any, SE = never, SR = never> = Effect.Effect<
   A,
   RunSource.Error<S> | RunTimeoutError | SE,
   RunSource.Services<S> | SR

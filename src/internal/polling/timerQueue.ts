@@ -71,7 +71,7 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): TimerQueue =>
   // Nothing else of the first caller, such as its context or its tracer: it would be held for as long as the clock
   const fork = Effect.runForkWith(Context.make(Scheduler.Scheduler, scheduler))
   const origin = clock.monotonicTimeNanosUnsafe()
-  // A clock whose sleeps and whose time disagree is believed in its sleeps
+  // If a clock's sleep and its time disagree, the sleep is trusted
   let atLeast = 0
   let sleeping: { readonly until: number; readonly fiber: Fiber.Fiber<void> | undefined } | undefined
   let isWaking = false
@@ -87,21 +87,14 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): TimerQueue =>
     heap[index] = timer
     timer.index = index
   }
-  const up = (timer: Timer, from: number) => {
+  /** Moves a timer from a free place to where it belongs, up or down. */
+  const sift = (timer: Timer, from: number) => {
     let index = from
-    while (index > 0) {
-      const parent = (index - 1) >> 1
-      if (heap[parent]!.due <= timer.due) break
+    for (let parent = (index - 1) >> 1; index > 0 && heap[parent]!.due > timer.due; parent = (index - 1) >> 1) {
       place(heap[parent]!, index)
       index = parent
     }
-    place(timer, index)
-  }
-  const down = (timer: Timer, from: number) => {
-    let index = from
-    while (true) {
-      let child = 2 * index + 1
-      if (child >= heap.length) break
+    for (let child = 2 * index + 1; child < heap.length; child = 2 * index + 1) {
       if (child + 1 < heap.length && heap[child + 1]!.due < heap[child]!.due) child++
       if (heap[child]!.due >= timer.due) break
       place(heap[child]!, index)
@@ -113,9 +106,7 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): TimerQueue =>
     const { index } = timer
     const last = heap.pop()!
     timer.index = -1
-    if (last === timer) return
-    if (index > 0 && heap[(index - 1) >> 1]!.due > last.due) up(last, index)
-    else down(last, index)
+    if (last !== timer) sift(last, index)
   }
 
   const disarm = () => {
@@ -182,7 +173,7 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): TimerQueue =>
     add: (timer, millis) => {
       timer.due = now() + whole(millis)
       heap.push(timer)
-      up(timer, heap.length - 1)
+      sift(timer, heap.length - 1)
       arm()
     },
     remove: (timer) => {
