@@ -1,4 +1,4 @@
-/** Words for values of the caller. */
+/** Text for messages, from values of the caller and of servers. */
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 

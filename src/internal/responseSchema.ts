@@ -1,6 +1,6 @@
 /**
- * Schema building blocks for answers of a server that is allowed to change: fields it adds are kept, and a `null`
- * means the same as no field at all.
+ * Building blocks for the schemas of responses. The server may change: fields that it adds are kept, and `null` counts as an absent
+ * field.
  */
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"

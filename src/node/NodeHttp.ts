@@ -25,7 +25,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import { Readable } from "node:stream"
 import { checkConfig, copyConfig, durationOf, isCount } from "../internal/options.ts"
-import * as Sends from "../internal/http/sends.ts"
+import * as SentRequests from "../internal/http/sentRequests.ts"
 import { ConfigError } from "../RunError.ts"
 import * as Connect from "./internal/connect.ts"
 import { acceptEncoding, decode } from "./internal/decode.ts"
@@ -198,14 +198,14 @@ const millisOf = (option: string, input: Duration.Input): Effect.Effect<number, 
 const counted = Symbol("canvas-runs/node/Sends")
 
 interface Counted {
-  readonly [counted]?: Sends.Sends
+  readonly [counted]?: SentRequests.SentRequests
 }
 
 /** Decodes responses, and counts the requests of a create, so that it is known whether one of them was written. */
 const adapt = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
   client.pipe(
     HttpClient.transform((response) =>
-      Effect.flatMap(Sends.CurrentSends, (sends) => {
+      Effect.flatMap(SentRequests.CurrentSentRequests, (sends) => {
         const decoded = Effect.flatMap(response, decode)
         if (sends === undefined) return decoded
         sends.count++
@@ -262,7 +262,7 @@ const makeDispatcher = ({ agent, limits, proxies }: Settings): Effect.Effect<Und
     return proxied.compose((dispatch) => (options: Undici.Dispatcher.DispatchOptions & Counted, handler) => {
       const request = { ...options, ...limits }
       if (request[counted] !== undefined) {
-        Sends.watch(request[counted], handler)
+        SentRequests.watch(request[counted], handler)
         request.body = readOnce(request.body ?? null)
       }
       return proxied !== direct && isLoopback(new URL(String(options.origin)).hostname)

@@ -829,7 +829,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "requests that prepare a create are not counted as the create",
-    mutant: { file: "src/internal/http/send.ts", find: "if (sends !== undefined) Sends.reset(sends)", replace: "" },
+    mutant: {
+      file: "src/internal/http/send.ts",
+      find: "if (sends !== undefined) SentRequests.reset(sends)",
+      replace: ""
+    },
     inputs: {
       "a token before a create that is refused": prepares(400, "BadRequestError"),
       "a token before a create that meets a limit": prepares(402, "UsageLimitError")
@@ -838,7 +842,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a failed connection of the program's own fetch proves nothing",
     mutant: {
-      file: "src/internal/http/sends.ts",
+      file: "src/internal/http/sentRequests.ts",
       find: "sends.count > 1 || sends.isOwnFetch",
       replace: "sends.count > 1"
     },
@@ -928,7 +932,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a request counts as sent when undici has begun to write it",
-    mutant: { file: "src/internal/http/sends.ts", find: "sends.isWritten = true\n", replace: "" },
+    mutant: { file: "src/internal/http/sentRequests.ts", find: "sends.isWritten = true\n", replace: "" },
     inputs: {
       "through fetch": endsOn(fetching, "http", "CreateOutcomeUnknownError"),
       "through undici": endsOn(node, "http", "CreateOutcomeUnknownError"),
@@ -963,7 +967,7 @@ export const places: ReadonlyArray<Place> = [
     name: "a request that was not written is surely not sent, with any failure",
     mutant: {
       file: "src/internal/http/errors.ts",
-      find: "Sends.isUnwritten(sends) || neverSent(cause)",
+      find: "SentRequests.isUnwritten(sends) || neverSent(cause)",
       replace: "neverSent(cause)"
     },
     inputs: {
@@ -980,7 +984,7 @@ export const places: ReadonlyArray<Place> = [
     name: "a request that times out before it was written is surely not sent",
     mutant: {
       file: "src/internal/http/errors.ts",
-      find: "response === undefined && Sends.isUnwritten(sends)",
+      find: "response === undefined && SentRequests.isUnwritten(sends)",
       replace: "false"
     },
     inputs: {

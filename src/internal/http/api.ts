@@ -27,7 +27,7 @@ import * as Redirects from "./redirects.ts"
 import * as Response from "./response.ts"
 import { retrying } from "./retry.ts"
 import { clientOf, execute } from "./send.ts"
-import * as Sends from "./sends.ts"
+import * as SentRequests from "./sentRequests.ts"
 import * as Upload from "./upload.ts"
 
 /** Makes the value of a call from a response. */
@@ -134,7 +134,9 @@ const attemptOnce = <A>(
           ? execute(client, request)
           : Redirects.follow(client, request, options.baseUrl)
         return Effect.flatMap(
-          call.sends === undefined ? response : Effect.provideService(response, Sends.CurrentSends, call.sends),
+          call.sends === undefined
+            ? response
+            : Effect.provideService(response, SentRequests.CurrentSentRequests, call.sends),
           (response) => receive(Object.assign(attempt, { response, headers: response.headers }), receiver)
         )
       }),

@@ -13,7 +13,7 @@ import type { RequestError } from "../../RunError.ts"
 import type { Answer } from "../../RunSource.ts"
 import type { RunRef } from "../ref.ts"
 import type { Cleaner } from "../secret.ts"
-import type * as Sends from "./sends.ts"
+import type * as SentRequests from "./sentRequests.ts"
 
 /** What a provider's client sets up once. */
 export interface Options {
@@ -64,7 +64,7 @@ export interface Call<A> {
   /** Whether it starts a run, so that a client that repeats failed requests must not repeat it. */
   readonly isSentOnce?: boolean | undefined
   /** Counts how often the HTTP client sends the request in one attempt. */
-  readonly sends?: Sends.Sends | undefined
+  readonly sends?: SentRequests.SentRequests | undefined
   /** How long it may take, where that differs from other calls. */
   readonly timeout?: Duration.Duration | undefined
 }

@@ -9,7 +9,7 @@ import * as Struct from "effect/Struct"
 import { CreateOutcomeUnknownError, OnCreatedError, type OnCreatedErrorOf, type RequestError } from "../../RunError.ts"
 import * as RunRef from "../ref.ts"
 import { messageOf, quote } from "../describe.ts"
-import * as Sends from "./sends.ts"
+import * as SentRequests from "./sentRequests.ts"
 import * as Telemetry from "../telemetry.ts"
 
 /**
@@ -35,7 +35,7 @@ export const CurrentAccount = Context.Reference<Account | undefined>("canvas-run
 })
 
 /**
- * Notes the error of an operation that creates a run: the checks, the uploads and the create. Where no create is open, the error
+ * Records the error of an operation that creates a run: the checks, the uploads and the create. Where no create is open, the error
  * says that this operation made no run, whatever the error says of its own request.
  */
 export const operation = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -53,8 +53,8 @@ export const accepted = (ref: RunRef.RunRef): Effect.Effect<void> =>
 
 /**
  * Runs the caller's `onCreated` after `create`. Without `onCreated` an interruption takes effect at once. With it, the
- * interruption waits until the creation has its response and `onCreated` has run, so that no run is created that the caller
- * does not learn of.
+ * interruption waits until the creation has its response and `onCreated` has run, so that the caller
+ * learns of every run.
  */
 export const thenOnCreated = <A extends { readonly ref: RunRef.RunRef }, E, R, E2 = never, R2 = never>(
   create: Effect.Effect<A, E, R>,
@@ -95,13 +95,13 @@ export const thenOnCreated = <A extends { readonly ref: RunRef.RunRef }, E, R, E
 interface Once {
   readonly isSentOnce: boolean
   readonly retryWhile: (error: RequestError) => boolean
-  readonly sends: Sends.Sends
+  readonly sends: SentRequests.SentRequests
 }
 
 /** Sends a call that creates a run once, unless the connection was never made, or the program accepts a second run. */
 export const create = <A>(
   options: {
-    /** Repeats also what may have created a run. */
+    /** Whether to repeat also a create that may have made a run. */
     readonly retryCreates: boolean
     /** Whether the body surely was not sent whole, so that the provider cannot have taken the request, and is not sent again. */
     readonly isIncomplete?: ((error: RequestError) => boolean) | undefined
@@ -111,7 +111,7 @@ export const create = <A>(
   Effect.flatMap(CurrentAccount, (account) => {
     let mayExist = false
     let repeats = 0
-    const sends = Sends.make()
+    const sends = SentRequests.make()
     const isIncomplete = (error: RequestError) => repeats === 0 && options.isIncomplete?.(error) === true
     // Until the failure says otherwise: an interruption has no error
     if (account !== undefined) account.open++
@@ -120,8 +120,8 @@ export const create = <A>(
         isSentOnce: !options.retryCreates,
         sends,
         retryWhile: (error) => {
-          const count = Sends.isUnwritten(sends) ? 0 : sends.count
-          Sends.reset(sends)
+          const count = SentRequests.isUnwritten(sends) ? 0 : sends.count
+          SentRequests.reset(sends)
           // The client shows the last of its requests, and an earlier one may have created a run
           if (count > 1) {
             repeats = Math.max(repeats, count)
@@ -154,7 +154,7 @@ export const mayHaveCreated = (error: RequestError): boolean => {
     case "InvalidResponseError":
       return !unprocessed.has(error.status ?? 0)
     case "BadRequestError":
-      // A proxy reports that the client went away, and the provider may go on
+      // A proxy reports that the client closed the connection, and the provider may continue
       return error.status === 499
     default:
       return false

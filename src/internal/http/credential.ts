@@ -9,10 +9,10 @@ import { badRequest, ConfigError, type RequestError, TransportError } from "../.
 import * as Options from "../options.ts"
 import { textOf } from "../secret.ts"
 
-/** A secret, or what gives the one that is valid now. */
+/** A secret, or an effect that returns the one that is valid now. */
 export type Secret = Redacted.Redacted<string> | Effect.Effect<Redacted.Redacted<string>, unknown>
 
-/** Asks for the secret that is valid now. Its failure is that of the call that needs it, and no request is made. */
+/** Asks for the secret that is valid now. If that fails, the call that needs it fails before any request. */
 export const currentKey = (
   option: string,
   secret: Effect.Effect<Redacted.Redacted<string>, unknown>,
@@ -48,7 +48,7 @@ export const currentKey = (
   )
 }
 
-/** The tag or the name of an error. Its message is not shown: what reads keys may write them there. */
+/** The tag or the name of an error. Its message is not shown, because code that reads keys may write them into it. */
 const kindOf = (error: unknown): string =>
   Option.getOrElse(
     Option.liftThrowable((error: unknown) => {
@@ -58,7 +58,7 @@ const kindOf = (error: unknown): string =>
     () => ""
   )
 
-/** Checks a secret, and never shows it. */
+/** Checks a secret. Its error does not show it. */
 export const checkSecret = (
   option: string,
   secret: unknown,

@@ -7,7 +7,7 @@ import type { Cleaner } from "../secret.ts"
 import { type Attempt, type CallFields, fieldsOf } from "./call.ts"
 import * as Causes from "./causes.ts"
 import { neverSent } from "./neverSent.ts"
-import * as Sends from "./sends.ts"
+import * as SentRequests from "./sentRequests.ts"
 import type { Awaited } from "./upload.ts"
 
 /** What an error says of a response. */
@@ -137,7 +137,7 @@ export const transportError = (attempt: Attempt, error: unknown): RunError.Reque
       sent: false
     })
   }
-  const isUnsent = Sends.isUnwritten(sends) || neverSent(cause) && !Sends.isRepeated(sends)
+  const isUnsent = SentRequests.isUnwritten(sends) || neverSent(cause) && !SentRequests.isRepeated(sends)
   return new RunError.TransportError({
     ...fields,
     message: `${operation}: ${response === undefined ? "no answer" : "the answer broke off"}: ${
@@ -156,7 +156,7 @@ export const timeoutError = (
   awaited: Awaited
 ): RunError.RequestTimeoutError => {
   const { call: { onSilentFile, operation, sends }, options, response } = attempt
-  const isUnsent = response === undefined && Sends.isUnwritten(sends)
+  const isUnsent = response === undefined && SentRequests.isUnwritten(sends)
   const silent = response === undefined && awaited === "file" ? onSilentFile?.() : undefined
   const what = response !== undefined
     ? `status ${response.status}, and no complete body within ${Duration.format(timeout)}`

@@ -6,7 +6,7 @@ import type * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import * as Sends from "./sends.ts"
+import * as SentRequests from "./sentRequests.ts"
 
 /** The parts of the global scope that tell the platforms apart. */
 const platform = globalThis as {
@@ -75,14 +75,14 @@ const isUntouched = (dispatcher: object | undefined): boolean => {
  * Sends each request through the dispatcher that Node's fetch would have used, and lifts undici's default limits from it: the
  * client has its own timeouts. Proxies, mocks and certificates of that dispatcher apply, and so do limits that it sets.
  */
-const makePatient = (sends: Sends.Sends | undefined): Dispatcher => ({
+const makePatient = (sends: SentRequests.SentRequests | undefined): Dispatcher => ({
   dispatch: (options, handler) => {
     // The fetch of undici 8 has handlers that only the newer dispatchers know
     const isNewer = "onRequestStart" in handler
     const dispatcher = (isNewer ? globalDispatcher(1) : undefined) ?? globalDispatcher(0)!
     // undici 8 wraps its dispatcher for the fetch of older versions
     const inner = dispatcher.constructor.name === "Dispatcher1Wrapper" ? globalDispatcher(1) : dispatcher
-    if (sends !== undefined && isUntouched(inner)) Sends.watch(sends, handler)
+    if (sends !== undefined && isUntouched(inner)) SentRequests.watch(sends, handler)
     return dispatcher.dispatch(
       hasDefaultLimits(inner) ? { ...options, headersTimeout: 0, bodyTimeout: 0 } : options,
       handler
@@ -104,7 +104,7 @@ const patientDispatcher = makePatient(undefined)
 const dispatcher = (): Dispatcher | undefined => {
   const fiber = Fiber.getCurrent()
   const isPlatformFetch = fiber?.getRef(FetchHttpClient.Fetch) === globalThis.fetch
-  const sends = fiber?.getRef(Sends.CurrentSends)
+  const sends = fiber?.getRef(SentRequests.CurrentSentRequests)
   if (sends !== undefined) {
     sends.count++
     sends.isOwnFetch ||= !isPlatformFetch

@@ -1,8 +1,7 @@
 /**
- * Proof that no byte of a request was written to a connection of the provider's. A create may be repeated, and a key of the
- * run store freed, only on this proof, so it holds nothing that can also happen after the first byte. Not in the list for that
- * reason: `UND_ERR_DESTROYED` (also for requests in flight), `UND_ERR_SOCKET`, `ECONNRESET`, `EPIPE`, and the codes of OpenSSL
- * for wrong records and alerts.
+ * Proof that no byte of a request was written to a connection to the provider. Only with this proof is a create repeated, or a key
+ * of the run store freed, so the lists hold only errors that cannot occur after the first byte. That excludes `UND_ERR_DESTROYED`
+ * (also for requests in flight), `UND_ERR_SOCKET`, `ECONNRESET`, `EPIPE`, and the codes of OpenSSL for wrong records and alerts.
  */
 import * as Predicate from "effect/Predicate"
 
@@ -12,7 +11,7 @@ const connectErrors = new WeakSet<object>()
 let isWatching = false
 
 /**
- * Starts to note the errors of connections that fail. undici, on which Node's fetch is built, publishes each on a channel of
+ * Starts to collect the errors of connections that fail. undici, on which Node's fetch is built, publishes each on a channel of
  * `node:diagnostics_channel`, and fails the waiting requests with the same object. Other runtimes have no such channel.
  */
 export const watchConnections = (): void => {
@@ -58,9 +57,9 @@ const connectCodes: ReadonlySet<string> = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
 ])
 
-/** Words for the same, where there is no code of its own. */
+/** Messages of such errors that have no code of their own. */
 const connectMessages: ReadonlyArray<RegExp> = [
-  // A port that fetch refuses to call: Node, Deno
+  // A port that fetch does not call: Node, Deno
   /bad port$/,
   /^Fetch failed: Requests to port \d+ are blocked/,
   // Deno's fetch; its other kinds are SendRequest and the like

@@ -7,7 +7,7 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Predicate from "effect/Predicate"
 import { TransportError } from "../../RunError.ts"
 import { type Attempt, fieldsOf } from "./call.ts"
-import * as Sends from "./sends.ts"
+import * as SentRequests from "./sentRequests.ts"
 
 /**
  * Sends a request. A client may fail with a response whose status it does not accept, as `HttpClient.filterStatusOk` does: such
@@ -54,7 +54,7 @@ export const clientOf = (attempt: Attempt): HttpClient.HttpClient => {
       if (!isSent) {
         isSent = true
         // The client may have sent requests to prepare this one, such as one for a token
-        if (sends !== undefined) Sends.reset(sends)
+        if (sends !== undefined) SentRequests.reset(sends)
         return Effect.succeed(request)
       }
       return Effect.fail(

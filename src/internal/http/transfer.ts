@@ -1,4 +1,4 @@
-/** What downloads and uploads of files have in common: links, statuses, and causes of failures that keep links secret. */
+/** Shared by downloads and uploads of files: links, statuses, and causes of failures that keep links secret. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
@@ -45,7 +45,7 @@ export const cleanCause = (cause: unknown, link: string): { readonly cause?: Err
   return { cause: new Error(text), words: advice === undefined ? ` (${text})` : ` (${text}). ${advice}` }
 }
 
-/** What must not be shown of a link. Short parts are no secrets, and could be words of a message. */
+/** The parts of a link that must not be shown. Parts of less than 6 characters are not secrets, and could be words of a message. */
 const partsOf = (link: string): ReadonlyArray<string> => {
   const url = URL.canParse(link) ? new URL(link) : undefined
   return [
@@ -55,13 +55,13 @@ const partsOf = (link: string): ReadonlyArray<string> => {
     .filter((part) => part.length >= 6)
 }
 
-/** What a status means, where it is not one of the file's server. */
+/** Describes the status of a response that is not a success. */
 export const wordsOf = (status: number): string =>
   status === 407
     ? `a proxy asks for credentials (407). ${Causes.proxyAdvice}`
     : `its server answered with ${status}`
 
-/** What a refusal says about trying again, for the error. */
+/** The fields of an error about a response that is not a success. */
 export const refusal = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<
   Failure & { readonly status: number }
 > =>
@@ -85,7 +85,7 @@ export const isPage = (response: HttpClientResponse.HttpClientResponse): Effect.
       !/^(?:|text\/plain\b.*|application\/octet-stream\b.*)$/i.test(type.trim())
     ? Effect.as(Body.discard(response), /html/i.test(type))
     : Stream.runHead(Body.stream(response)).pipe(
-      // The server has taken the file by its status, whatever becomes of the body
+      // By its status the server has accepted the file, even if the body of its response fails
       Effect.timeoutOption(headTimeout),
       Effect.map((head) => Option.isSome(Option.filter(Option.flatten(head), beginsPage))),
       Effect.catch(() => Effect.succeed(false))

@@ -33,7 +33,11 @@ import * as Http from "../../../src/internal/http/api.ts"
 import type * as Call from "../../../src/internal/http/call.ts"
 import { parseRetryAfter } from "../../../src/internal/http/retry.ts"
 import { causeOf } from "../../../src/internal/http/send.ts"
-import { CurrentSends, make as makeSends, type Sends } from "../../../src/internal/http/sends.ts"
+import {
+  CurrentSentRequests,
+  make as makeSentRequests,
+  type SentRequests
+} from "../../../src/internal/http/sentRequests.ts"
 import { type Answer, answering, type Asked, brokenBody, json, transportError } from "../../support/http.ts"
 import { finishInSteps } from "../../support/results.ts"
 
@@ -123,18 +127,18 @@ describe("a request", () => {
 
   it.effect("gives the client the counter of its sends, if the call has one", () =>
     Effect.gen(function*() {
-      const seen: Array<Sends | undefined> = []
+      const seen: Array<SentRequests | undefined> = []
       const http = HttpClient.make((request) =>
-        Effect.map(CurrentSends, (sends) => {
+        Effect.map(CurrentSentRequests, (sends) => {
           seen.push(sends)
           return HttpClientResponse.fromWeb(request, json({}))
         })
       )
-      const sends: Sends = makeSends()
-      const other: Sends = makeSends()
+      const sends: SentRequests = makeSentRequests()
+      const other: SentRequests = makeSentRequests()
       const api = make(http)
       yield* api.call(call({ sends }))
-      yield* Effect.provideService(api.call(call()), CurrentSends, other)
+      yield* Effect.provideService(api.call(call()), CurrentSentRequests, other)
       assert.strictEqual(seen[0], sends)
       assert.strictEqual(seen[1], other)
     }))
@@ -721,12 +725,16 @@ describe("a request that takes too long", () => {
 
   it.effect("has not reached the provider if no byte of it was written", () =>
     Effect.gen(function*() {
-      const unwritten: Sends = { ...makeSends(), count: 1, watched: 1 }
+      const unwritten: SentRequests = { ...makeSentRequests(), count: 1, watched: 1 }
       const error = yield* finish(failureOf("silence", {}, { sends: unwritten }))
       assert.instanceOf(error, RunError.RequestTimeoutError)
       assert.isFalse(error.reached)
       assert.include(error.message, "things.get: no connection within 10s, so that the request was not sent. Check")
-      const sends: ReadonlyArray<Sends | undefined> = [{ ...unwritten, isWritten: true }, makeSends(), undefined]
+      const sends: ReadonlyArray<SentRequests | undefined> = [
+        { ...unwritten, isWritten: true },
+        makeSentRequests(),
+        undefined
+      ]
       for (const written of sends) {
         const other = yield* finish(failureOf("silence", {}, { sends: written }))
         assert.instanceOf(other, RunError.RequestTimeoutError)
@@ -814,10 +822,10 @@ describe("a client that fails", () => {
       const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" })
       const never = yield* failureOf(refused)
       assert.isTrue(never._tag === "TransportError" && !never.reached)
-      const unwritten: Sends = { ...makeSends(), count: 1, watched: 1 }
+      const unwritten: SentRequests = { ...makeSentRequests(), count: 1, watched: 1 }
       const proven = yield* failureOf(new Error("reset"), {}, { sends: unwritten })
       assert.isTrue(proven._tag === "TransportError" && !proven.reached)
-      const sends: Sends = { ...makeSends(), count: 2 }
+      const sends: SentRequests = { ...makeSentRequests(), count: 2 }
       const again = yield* failureOf(refused, {}, { sends })
       assert.isTrue(again._tag === "TransportError" && again.reached)
     }))
@@ -1038,7 +1046,7 @@ describe("a request that starts a run", () => {
 
   it.effect("counts no request that its client sent before, such as one for a token", () =>
     Effect.gen(function*() {
-      const sends: Sends = makeSends()
+      const sends: SentRequests = makeSentRequests()
       const counted: Array<number> = []
       const http = HttpClient.mapRequestEffect(
         HttpClient.make((request) =>

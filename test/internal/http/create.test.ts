@@ -2,7 +2,11 @@ import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Cause, Context, Duration, Effect, Exit, Fiber, Latch, Logger, References } from "effect"
 import { RunError, RunRef } from "canvas-runs"
 import * as Create from "../../../src/internal/http/create.ts"
-import { CurrentSends, make as makeSends, type Sends } from "../../../src/internal/http/sends.ts"
+import {
+  CurrentSentRequests,
+  make as makeSentRequests,
+  type SentRequests
+} from "../../../src/internal/http/sentRequests.ts"
 
 const { thenOnCreated } = Create
 
@@ -285,8 +289,8 @@ describe("a create", () => {
   it("shares its account and its count of requests with another copy of the package", () => {
     const defaultValue = () => undefined
     const account: Create.Account = { open: 0, refs: [], failures: new Set(), key: undefined, outer: undefined }
-    const sends: Sends = { ...makeSends(), count: 2 }
-    const services = Context.make(Create.CurrentAccount, account).pipe(Context.add(CurrentSends, sends))
+    const sends: SentRequests = { ...makeSentRequests(), count: 2 }
+    const services = Context.make(Create.CurrentAccount, account).pipe(Context.add(CurrentSentRequests, sends))
     const other = (name: string) => Context.get(services, Context.Reference<unknown>(name, { defaultValue }))
     assert.strictEqual(other("canvas-runs/internal/CreateAccount"), account)
     assert.strictEqual(other("canvas-runs/internal/Sends"), sends)

@@ -1,8 +1,8 @@
-/** How often the HTTP client really sends one request. An `HttpClient` of the program may repeat it below this library. */
+/** Counts how often the HTTP client sends one request. An `HttpClient` of the program may repeat it below this library. */
 import * as Context from "effect/Context"
 import * as Predicate from "effect/Predicate"
 
-export interface Sends {
+export interface SentRequests {
   /** How many times a client of this package, or Effect's fetch client, has sent the request. Other clients count nothing. */
   count: number
   /** Whether a fetch of the program sent it, which may have sent it several times. */
@@ -14,25 +14,25 @@ export interface Sends {
 }
 
 /** Its key is text, so that all loaded copies of this package share it. */
-export const CurrentSends = Context.Reference<Sends | undefined>("canvas-runs/internal/Sends", {
+export const CurrentSentRequests = Context.Reference<SentRequests | undefined>("canvas-runs/internal/Sends", {
   defaultValue: () => undefined
 })
 
-export const make = (): Sends => ({ count: 0, isOwnFetch: false, watched: 0, isWritten: false })
+export const make = (): SentRequests => ({ count: 0, isOwnFetch: false, watched: 0, isWritten: false })
 
 /** Forgets what has been sent so far. */
-export const reset = (sends: Sends): void => {
+export const reset = (sends: SentRequests): void => {
   sends.count = 0
   sends.watched = 0
   sends.isWritten = false
 }
 
 /** Whether the last failure says nothing about the request as a whole, because the request may have been sent before. */
-export const isRepeated = (sends: Sends | undefined): boolean =>
+export const isRepeated = (sends: SentRequests | undefined): boolean =>
   sends !== undefined && (sends.count > 1 || sends.isOwnFetch)
 
 /** Whether no byte of the request has been written, which is proof that it was not sent, whatever the failure is. */
-export const isUnwritten = (sends: Sends | undefined): boolean =>
+export const isUnwritten = (sends: SentRequests | undefined): boolean =>
   sends !== undefined && sends.count > 0 && sends.watched >= sends.count && !sends.isWritten && !sends.isOwnFetch
 
 /** How handlers of undici are told that a request is about to be written, up to version 7 and from version 8 on. */
@@ -43,7 +43,7 @@ const starts = ["onConnect", "onRequestStart"] as const
  * the first byte, on HTTP/1.1 and HTTP/2 alike, and not while it resolves a name, connects, shakes hands, opens a tunnel of a
  * proxy, or waits for a free connection.
  */
-export const watch = (sends: Sends, handler: object): void => {
+export const watch = (sends: SentRequests, handler: object): void => {
   if (!Object.isExtensible(handler)) return
   for (const name of starts) {
     const start = Predicate.hasProperty(handler, name) ? handler[name] : undefined
