@@ -14,12 +14,11 @@ import * as Wire from "../TelaCanvasSchema.ts"
 import * as AnySchema from "./anySchema.ts"
 import * as Params from "./canvasParams.ts"
 import { compare } from "./compareSchemas.ts"
-import { executeAsync, executeSync, run } from "./execute.ts"
+import { executeAsync, executeStream, executeSync, run } from "./execute.ts"
 import { getExecution } from "./follow.ts"
 import { get } from "./get.ts"
 import { validateWith } from "./output.ts"
 import type { Job, Runtime } from "./request.ts"
-import { executeStream } from "./stream.ts"
 import * as StreamExecutions from "./streamExecution.ts"
 
 /** Makes `tela.canvas`. */
@@ -67,20 +66,13 @@ const look = (runtime: Runtime, given: Params.AnyOptions) =>
 /** What a look-up adds to the options of a canvas. */
 type Known = Partial<Pick<Canvas, "id" | "versionId" | "name" | "isWorkflow" | "version">>
 
-/** A canvas, or an application, as its methods need it. */
-interface Described {
-  readonly runtime: Runtime
-  /** The options of the caller. Their faults are reported before the first request. */
-  readonly read: Params.ReadOptions
-  readonly options: Params.AnyOptions
-  readonly isTask: boolean
-}
-
 const build = (runtime: Runtime, given: Params.AnyOptions, known: Known): Canvas | Workstation => {
+  // The faults of the options are reported before the first request
   const read = Params.readOptions(given)
   const options = Result.getOrElse(read, (): Params.AnyOptions => ({}))
   const isTask = options.applicationId !== undefined
-  const canvas: Described = { runtime, read, options, isTask }
+  const prepare = (method: string, variables: unknown, params: Params.AnyParams | undefined, mode: Params.Mode) =>
+    Create.operation(prepareJob(runtime, read, `canvas.${method}`, variables, params, mode))
   return {
     id: known.id ?? options.id,
     versionId: known.versionId ?? options.versionId,
@@ -89,15 +81,13 @@ const build = (runtime: Runtime, given: Params.AnyOptions, known: Known): Canvas
     isWorkflow: known.isWorkflow,
     version: known.version,
     isWorkstation: isTask,
-    execute: (variables: unknown, params?: Params.AnyParams) => execute(canvas, variables, params),
+    execute: (variables: unknown, params?: Params.AnyParams) =>
+      Effect.flatMap(prepare("execute", variables, params, {}), (job) => Create.operation(execute(job))),
     run: (variables: unknown, params?: Params.AnyParams) =>
-      Create.operation(Effect.flatMap(prepare(canvas, "canvas.run", variables, params, { async: true }), run)),
+      Effect.flatMap(prepare("run", variables, params, { async: true }), (job) => Create.operation(run(job))),
     ...(isTask ? undefined : {
       stream: (variables: unknown, params?: Params.AnyParams) =>
-        Stream.unwrap(Effect.map(
-          Create.operation(prepare(canvas, "canvas.stream", variables, params, { stream: true })),
-          executeStream
-        ))
+        Stream.unwrap(Effect.map(prepare("stream", variables, params, { stream: true }), executeStream))
     }),
     getExecution: (id: string | RunRef, params?: GetExecutionParams) =>
       getExecution(runtime, "canvas.getExecution", id, params, options)
@@ -105,17 +95,18 @@ const build = (runtime: Runtime, given: Params.AnyOptions, known: Known): Canvas
 }
 
 /** Checks everything that can be checked before a request, and encodes the variables. */
-const prepare = (
-  { isTask, options, read, runtime }: Described,
+const prepareJob = (
+  runtime: Runtime,
+  read: Params.ReadOptions,
   operation: string,
   variables: unknown,
   given: Params.AnyParams | undefined,
   mode: Params.Mode
 ): Effect.Effect<Job<never>, BadRequestError> =>
   Effect.gen(function*() {
-    const { input, output } = options
-    yield* Params.checkOptions(operation, read)
-    const params = yield* Params.checkExecution(operation, variables, given, mode, isTask)
+    const target = yield* Params.checkOptions(operation, read)
+    const { applicationId, input, output } = target
+    const params = yield* Params.checkExecution(operation, variables, given, mode, applicationId !== undefined)
     const encoded = input === undefined
       ? variables
       : yield* Effect.mapError(AnySchema.encode(input)(variables), (issue) =>
@@ -125,17 +116,13 @@ const prepare = (
           message: `the variables do not fit the input schema: ${issue}.`
         }))
     const validate = validateWith(output, params.skipResultValidation)
-    return { runtime, target: options, params, variables: encoded, validate }
+    return { runtime, target, params, variables: encoded, validate }
   })
 
 /** Executes in the mode that the parameters name. */
-const execute = (canvas: Described, variables: unknown, params: Params.AnyParams | undefined) =>
-  Create.operation(Effect.flatMap(
-    prepare(canvas, "canvas.execute", variables, params, {}),
-    (job): Effect.Effect<Execution<unknown>, SyncError | OnCreatedErrorOf<unknown>, unknown> =>
-      job.params.stream === true
-        ? StreamExecutions.make(job, (validate) => executeStream({ ...job, validate }))
-        : job.params.async === true || canvas.isTask
-        ? executeAsync(job)
-        : executeSync(job)
-  ))
+const execute = (job: Job<never>): Effect.Effect<Execution<unknown>, SyncError | OnCreatedErrorOf<unknown>, unknown> =>
+  job.params.stream === true
+    ? StreamExecutions.make(job, (validate) => executeStream({ ...job, validate }))
+    : job.params.async === true || job.target.applicationId !== undefined
+    ? executeAsync(job)
+    : executeSync(job)

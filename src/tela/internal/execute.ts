@@ -1,6 +1,9 @@
-/** Executions in the synchronous and the asynchronous mode. Streams are in `stream.ts`. */
+/** Executions in each of the modes: synchronous, asynchronous and streamed. */
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Stream from "effect/Stream"
 import * as Create from "../../internal/http/create.ts"
 import * as Options from "../../internal/options.ts"
 import * as RunRef from "../../internal/ref.ts"
@@ -14,11 +17,13 @@ import {
   provider,
   type SyncExecution
 } from "../TelaExecution.ts"
+import type { StreamError, StreamPart } from "../TelaStream.ts"
 import { follow } from "./follow.ts"
 import { validated } from "./output.ts"
 import { makePolicy, positive } from "./policy.ts"
 import { type Job, operation, prepare, spanAttributes } from "./request.ts"
 import { decodeCreated, source } from "./snapshot.ts"
+import { read } from "./streamReader.ts"
 import { decodeSync, failedAnswer, outputOf, refOf } from "./syncAnswer.ts"
 
 /** Executes, and waits for the response. */
@@ -37,7 +42,7 @@ export const executeSync = <Output>(
     const ref = refOf("sync", value.id, requestId)
     yield* Telemetry.countCreated(provider)
     const { finishReason } = value
-    const result = yield* outputOf(value, ref, requestId).pipe(
+    const result = yield* outputOf(value, ref).pipe(
       Effect.flatMap((output) => validated(validate, output, { ref, requestId, finishReason })),
       Effect.onExit((exit) => Telemetry.endedAlone({ provider, started, id: value.id }, exit))
     )
@@ -107,3 +112,35 @@ export const run = <Output, E, R>(job: Job<Output, E, R>): Effect.Effect<Output,
       )
   )
 }
+
+/** Executes and streams. Each run of the stream is a new execution. */
+export const executeStream = <Output>(job: Job<Output>): Stream.Stream<StreamPart<Output>, StreamError> =>
+  Stream.unwrap(
+    Create.operation(Effect.gen(function*() {
+      const { params, runtime, validate } = job
+      const limits = {
+        "first-event": yield* positive(operation, "firstEventTimeout", params.firstEventTimeout ?? "5 minutes"),
+        idle: yield* positive(operation, "idleTimeout", params.idleTimeout ?? "1 minute"),
+        total: yield* positive(operation, "timeout", params.timeout ?? Infinity)
+      }
+      const started = yield* Clock.currentTimeMillis
+      const { request } = yield* prepare(job, "stream")
+      const opened = yield* Create.create(runtime, (once) =>
+        runtime.api.open({
+          operation,
+          request: HttpClientRequest.setHeader(request, "accept", "text/event-stream, application/json"),
+          timeout: Duration.min(limits["first-event"], limits.total),
+          ...once
+        })).pipe(
+          Effect.catch((error) =>
+            Effect.flatMap(
+              failedAnswer(error),
+              ({ requestId, value }) =>
+                Effect.andThen(outputOf(value, refOf("stream", value.id, requestId)), Effect.fail(error))
+            )
+          )
+        )
+      yield* Telemetry.countCreated(provider)
+      return Stream.fromPull(Effect.succeed(yield* read({ opened, validate, limits, started })))
+    }))
+  ).pipe(Telemetry.streamSpan("TelaCanvas.execute", spanAttributes(job, "stream")))

@@ -80,23 +80,21 @@ interface Known<Output> {
 }
 
 /** An execution that is followed. */
-interface Followed<Output> extends Pick<Known<Output>, "ref" | "validate"> {
+interface Followed<Output> extends Known<Output> {
   /** The latest snapshot. */
   readonly latest: Ref.Ref<ExecutionSnapshot>
   /** The validated output, once it has been requested. */
-  readonly validation: Ref.Ref<Exit.Exit<Output, InvalidOutputError> | undefined>
+  readonly validation: Ref.Ref<Validation<Output>>
 }
+
+type Validation<Output> = Exit.Exit<Output, InvalidOutputError> | undefined
 
 /** Makes the value that the caller holds. Nothing is polled until its result is requested. */
 export const follow = <Output>(known: Known<Output>): Effect.Effect<AsyncExecution<Output>> =>
   Effect.gen(function*() {
-    const { params, policy, ref, requestId, runtime, snapshot, validate, variables, wasLookedUp } = known
-    const followed: Followed<Output> = {
-      ref,
-      validate,
-      latest: yield* Ref.make(snapshot),
-      validation: yield* Ref.make<Exit.Exit<Output, InvalidOutputError> | undefined>(undefined)
-    }
+    const { params, policy, ref, requestId, runtime, snapshot, variables, wasLookedUp } = known
+    const latest = yield* Ref.make(snapshot)
+    const followed: Followed<Output> = { ...known, latest, validation: yield* Ref.make<Validation<Output>>(undefined) }
     const origin = source(runtime.api, ref, runtime.webhooks, snapshot.task?.completionRunId)
     const hadEnded = snapshot.status === "succeeded" || snapshot.status === "failed"
     const shared = yield* Run.share<Source, never, never>(
@@ -104,7 +102,7 @@ export const follow = <Output>(known: Known<Output>): Effect.Effect<AsyncExecuti
         ...origin,
         retrieve: hadEnded
           ? Effect.succeed({ value: snapshot, requestId: snapshot.requestId, retryAfter: undefined })
-          : Effect.tap(origin.retrieve, ({ value }) => Ref.set(followed.latest, value))
+          : Effect.tap(origin.retrieve, ({ value }) => Ref.set(latest, value))
       },
       policy
     )

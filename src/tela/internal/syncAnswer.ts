@@ -68,12 +68,8 @@ export const failedAnswer = <E extends RequestError | CreateOutcomeUnknownError 
 }
 
 /** Fails if the response says that the execution failed. */
-export const outputOf = (
-  { outcome, raw }: SyncAnswer,
-  ref: RunRef.RunRef,
-  requestId: string | undefined
-): Effect.Effect<unknown, RunFailedError> =>
-  Effect.mapError(Effect.fromResult(outcome), (errors) => executionFailed(ref, raw, requestId, errors))
+export const outputOf = ({ outcome, raw }: SyncAnswer, ref: RunRef.RunRef): Effect.Effect<unknown, RunFailedError> =>
+  Effect.mapError(Effect.fromResult(outcome), (errors) => executionFailed(ref, raw, ref.requestId, errors))
 
 /** Names an execution that cannot be looked up. */
 export const refOf = (kind: "sync" | "stream", id: string | undefined, requestId: string | undefined): RunRef.RunRef =>
