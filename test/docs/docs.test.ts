@@ -63,7 +63,7 @@ beforeAll(async () => {
     SPINE_BASE_URL: baseUrl,
     NODE_COMPILE_CACHE: `${tmpdir()}/canvas-runs-examples`
   }
-  together = await runTogether(examples.map(({ file }) => file))
+  together = await runTogether(examples.filter(({ isAlone }) => !isAlone).map(({ file }) => file))
 }, 90_000)
 
 afterAll(() => service.dispose())
@@ -82,7 +82,7 @@ const missing = ({ expected }: Example, output: string): string | undefined => {
   })
 }
 
-describe("every example of the docstrings and the README runs, and prints what it says", { timeout: 60_000 }, () => {
+describe("every example of the docstrings, the README and the guides runs, and prints what it says", { timeout: 60_000 }, () => {
   it("one process runs most of them and exits by itself, with no handle left that keeps it alive", () => {
     assert.strictEqual(together.code, 0)
     const alone = examples.filter((example) => !isRight(example))

@@ -1,10 +1,12 @@
 /**
- * Turns the TypeScript examples of the README and of every docstring into files that are type-checked and run.
+ * Turns the TypeScript examples of the README, of the guides in `docs` and of every docstring into files that are type-checked
+ * and run.
  *
  * A line that ends in `// => text` must print or be what the text says: `console.log(...)` lines print it, and any other
- * expression is compared with it, as JSON. White space does not count.
+ * expression is compared with it, as JSON. White space does not count. A block marked "```ts alone" runs in a process of its own,
+ * because it ends the process or sends it a signal.
  */
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -15,6 +17,8 @@ export interface Example {
   readonly file: string
   /** What its `// =>` comments promise, in order. */
   readonly expected: ReadonlyArray<string>
+  /** Whether it needs a process of its own. */
+  readonly isAlone: boolean
 }
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..")
@@ -26,15 +30,16 @@ const fence = /^```ts(?: (?<flags>.*))?$/
 const blocks = (
   source: string,
   isMarkdown: boolean
-): ReadonlyArray<{ readonly line: number; readonly code: string }> => {
-  const found: Array<{ line: number; code: string }> = []
-  let current: { line: number; code: Array<string> } | undefined
+): ReadonlyArray<{ readonly line: number; readonly code: string; readonly isAlone: boolean }> => {
+  const found: Array<{ line: number; code: string; isAlone: boolean }> = []
+  let current: { line: number; code: Array<string>; isAlone: boolean } | undefined
   for (const [index, raw] of source.split("\n").entries()) {
     const line = isMarkdown ? raw : raw.replace(/^\s*\* ?/, "")
     if (current === undefined) {
-      if ((isMarkdown || /^\s*\*/.test(raw)) && fence.test(line.trim())) current = { line: index + 1, code: [] }
+      const flags = isMarkdown || /^\s*\*/.test(raw) ? fence.exec(line.trim()) : null
+      if (flags !== null) current = { line: index + 1, code: [], isAlone: flags.groups!["flags"] === "alone" }
     } else if (line.trim() === "```") {
-      found.push({ line: current.line, code: current.code.join("\n") })
+      found.push({ ...current, code: current.code.join("\n") })
       current = undefined
     } else current.code.push(line)
   }
@@ -59,15 +64,15 @@ const instrument = (code: string): { readonly code: string; readonly expected: R
 export const extract = (): ReadonlyArray<Example> => {
   rmSync(target, { recursive: true, force: true })
   mkdirSync(target, { recursive: true })
-  const sources = [...globSync("src/**/*.ts", { cwd: root }).sort(), "README.md"].filter((file) =>
-    existsSync(join(root, file))
+  const sources = ["src/**/*.ts", "README.md", "docs/*.md"].flatMap((pattern) =>
+    globSync(pattern, { cwd: root }).sort()
   )
   const examples = sources.flatMap((source) =>
-    blocks(readFileSync(join(root, source), "utf8"), source.endsWith(".md")).map(({ code, line }): Example => {
+    blocks(readFileSync(join(root, source), "utf8"), source.endsWith(".md")).map(({ code, isAlone, line }): Example => {
       const file = join(target, `${source.replaceAll(/[/.]/g, "-")}-${line}.ts`)
       const instrumented = instrument(code)
       writeFileSync(file, `${instrumented.code}\nexport {}\n`)
-      return { origin: `${source}:${line}`, file, expected: instrumented.expected }
+      return { origin: `${source}:${line}`, file, expected: instrumented.expected, isAlone }
     })
   )
   writeFileSync(

@@ -30,10 +30,10 @@ export const faultsOf = (directory: string): ReadonlyArray<string> => {
   const files = new Set(filesOf(directory))
   const manifest = JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as Manifest
   const packages = [...Object.keys(manifest.dependencies ?? {}), ...Object.keys(manifest.peerDependencies ?? {})]
-  const wanted = ["LICENSE", "README.md", "package.json"]
+  const wanted = ["LICENSE", "README.md", "docs/README.md", "package.json"]
   for (const name of wanted) if (!files.has(name)) faults.push(`${name} is not in the package`)
   for (const name of files) {
-    if (!wanted.includes(name) && !/^dist\/.*\.(?:js|d\.ts)(?:\.map)?$|^src\/.*\.ts$/.test(name)) {
+    if (!wanted.includes(name) && !/^dist\/.*\.(?:js|d\.ts)(?:\.map)?$|^src\/.*\.ts$|^docs\/[\w-]+\.md$/.test(name)) {
       faults.push(`${name} is in the package, and nobody needs it`)
     }
   }

@@ -50,7 +50,7 @@ export const stage = async (): Promise<Stage> => {
   const remove = () => rmSync(temporary, { recursive: true, force: true })
   try {
     const source = join(temporary, "source")
-    for (const name of ["src", "package.json", "tsconfig.json", "README.md", "LICENSE"]) {
+    for (const name of ["src", "docs", "package.json", "tsconfig.json", "README.md", "LICENSE"]) {
       cpSync(join(root, name), join(source, name), { recursive: true })
     }
     symlinkSync(join(root, "node_modules"), join(source, "node_modules"), "junction")
