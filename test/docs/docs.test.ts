@@ -82,7 +82,9 @@ const missing = ({ expected }: Example, output: string): string | undefined => {
   })
 }
 
-describe("every example of the docstrings, the README and the guides runs, and prints what it says", { timeout: 60_000 }, () => {
+describe("every example of the docstrings, the README and the guides runs, and prints what it says", {
+  timeout: 60_000
+}, () => {
   it("one process runs most of them and exits by itself, with no handle left that keeps it alive", () => {
     assert.strictEqual(together.code, 0)
     const alone = examples.filter((example) => !isRight(example))
