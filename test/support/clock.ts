@@ -1,7 +1,7 @@
 import { TestClock } from "effect/testing"
 
 /**
- * A `TestClock` for tests that do much at one moment. After a second of real time the default one stops waiting for the fibers that
- * it has woken, and moves on; a busy machine may need longer for ten thousand of them.
+ * A `TestClock` for tests that wake many fibers at one moment. The default clock waits one second of real time for the fibers that
+ * it has woken, and then advances; a busy machine may need longer for ten thousand fibers.
  */
 export const patientClock = TestClock.layer({ warningDelay: "10 minutes" })

@@ -1,8 +1,9 @@
+/** A store of files in memory, and what a download from it needs. */
 import { Duration, Effect, FileSystem, Schedule } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { type Artifact, RunRef } from "canvas-runs"
 
-/** What a store does with one request, with the bytes after which the connection breaks. */
+/** How a store answers one request. `breakAfter` is the number of bytes after which the connection breaks. */
 export interface Behaviour {
   readonly status?: number
   readonly body?: string | Uint8Array
@@ -16,7 +17,7 @@ export interface Received {
   readonly ifRange: string | undefined
 }
 
-/** A store in memory that does with each request what the function says, and keeps what it received. */
+/** A store in memory that answers each request as the function says, and records the requests. */
 export const makeStore = (behave: (request: Received, index: number) => Behaviour) => {
   const requests: Array<Received> = []
   const client = HttpClient.make((request, url) =>
@@ -37,7 +38,7 @@ export const makeStore = (behave: (request: Received, index: number) => Behaviou
   return { requests, client }
 }
 
-/** A body that breaks after these bytes. They are surely read before. */
+/** A body that breaks after these bytes, when the reader has read them. */
 const breaking = (bytes: Uint8Array): ReadableStream<Uint8Array> => {
   let isGiven = bytes.length === 0
   return new ReadableStream({
@@ -49,7 +50,7 @@ const breaking = (bytes: Uint8Array): ReadableStream<Uint8Array> => {
   }, { highWaterMark: 0 })
 }
 
-/** Answers a request for a part of the file as a store does that serves ranges. */
+/** The answer of a store that supports ranges. */
 export const part = (content: string, request: Received, etag = "\"v1\""): Behaviour => {
   const first = Number(/^bytes=(\d+)-$/.exec(request.range ?? "")?.[1] ?? NaN)
   return Number.isNaN(first) || request.ifRange !== etag
@@ -61,7 +62,7 @@ export const part = (content: string, request: Received, etag = "\"v1\""): Behav
     }
 }
 
-/** Reads without pauses between attempts, of which there are `retries + 1` at most. */
+/** Options for at most `retries + 1` attempts without pauses between. */
 export const optionsOn = (client: HttpClient.HttpClient, retries = 3): Artifact.Options => ({
   client,
   baseUrl: new URL("https://api.example"),
@@ -79,7 +80,7 @@ export const sourceOf = (source: Partial<Artifact.ArtifactSource> = {}): Artifac
   ...source
 })
 
-/** An open file of a file system that does nothing but write. */
+/** An open file that supports only writing. */
 export const openFile = (file: Partial<Pick<FileSystem.File, "writeAll" | "truncate">>): FileSystem.File => ({
   [FileSystem.FileTypeId]: FileSystem.FileTypeId,
   stat: Effect.die("stat"),

@@ -1,4 +1,4 @@
-/** A seeded source of chance: the same seed draws the same numbers, on every machine. */
+/** A seeded random generator: the same seed draws the same numbers on every machine. */
 
 export interface Draw {
   /** From 0 up to 1. */
@@ -40,7 +40,7 @@ export const make = (seed: number): Draw => {
   }
 }
 
-/** Neighbouring seeds must not start alike. */
+/** Mixes the seed, so that neighbouring seeds begin with different numbers. */
 const mix = (seed: number): number => {
   let h = seed | 0
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)

@@ -1,6 +1,6 @@
 import type { Reporter, TestModule } from "vitest/node"
 
-/** Closes a run with one plain line that any tool can read: `N passed, N failed`. */
+/** Ends a run with one line for scripts: `N passed, N failed`. */
 export default class PlainSummary implements Reporter {
   onTestRunEnd(modules: ReadonlyArray<TestModule>, unhandledErrors: ReadonlyArray<unknown>): void {
     let passed = 0
@@ -16,7 +16,7 @@ export default class PlainSummary implements Reporter {
         else if (state === "failed") failed++
         else skipped++
       }
-      // A file that could not be loaded holds no test, and is a failure all the same.
+      // A file that could not be loaded has no tests, and counts as a failure
       if (module.state() === "failed" && (own === 0 || module.errors().length > 0)) failed++
     }
     process.on("exit", () => {

@@ -1,23 +1,23 @@
-/** Effects that need time on a `TestClock`, and what they end with. */
+/** Effects that need time on a `TestClock`, and their results. */
 import { Cause, type Duration, Effect, Exit, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
 
-/** Runs the effect to its end, and advances the clock as far as it takes. */
+/** Runs the effect, advances the clock, and returns how the effect has ended. */
 export const finish = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   adjust: Duration.Input = "4 hours"
 ): Effect.Effect<Exit.Exit<A, E>, never, R> =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(effect)
-    // The clock waits for the fibers that it wakes, but not for one that has only just been started
+    // The clock waits for fibers that it wakes, but not for a fiber that has just been started
     yield* Effect.repeat(Effect.yieldNow, { times: 50 })
     yield* TestClock.adjust(adjust)
     return fiber.pollUnsafe() ?? Exit.die(new Error("the effect has not ended"))
   })
 
 /**
- * Runs the effect to its end, and advances the clock in steps with a turn of the event loop between: for bytes that arrive through
- * promises, for which the clock does not wait.
+ * Runs the effect to its end, and advances the clock in steps. Between the steps the event loop runs once, for bytes that arrive
+ * through promises: the clock does not wait for promises.
  */
 export const finishInSteps = <A, E, R>(effect: Effect.Effect<A, E, R>, step: Duration.Input): Effect.Effect<A, E, R> =>
   Effect.gen(function*() {

@@ -1,6 +1,6 @@
 import * as Random from "./random.ts"
 
-/** As many as `count` of them, in the order in which the seed draws them. */
+/** `count` of the elements, in the order in which the seed draws them. */
 export const kept = <A>(all: ReadonlyArray<A>, count: number, seed: string): ReadonlyArray<A> => {
   const draw = Random.make(Number(seed))
   const left = [...all]

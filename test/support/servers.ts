@@ -71,7 +71,7 @@ export const serve = (handler: http.RequestListener) =>
     baseUrl: `http://127.0.0.1:${listening.port}`
   }))
 
-/** Reads the whole body of a request. A request that breaks off has none. */
+/** Reads the whole body of a request. A request that breaks off has no body. */
 export const onBody = (request: http.IncomingMessage, use: (body: Buffer) => void): void => {
   const chunks: Array<Buffer> = []
   request.on("data", (chunk: Buffer) => chunks.push(chunk)).on("end", () => use(Buffer.concat(chunks)))
@@ -88,7 +88,7 @@ export const serveTls = (handler: http.RequestListener, options?: https.ServerOp
     baseUrl: `https://127.0.0.1:${listening.port}`
   }))
 
-/** Answers requests over TLS, with HTTP/2 where the client offers it and with HTTP/1.1 otherwise. */
+/** Answers requests over TLS, with HTTP/2 if the client offers it and with HTTP/1.1 otherwise. */
 export const serveHttp2 = (
   handler: (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse) => void
 ) =>
@@ -98,8 +98,8 @@ export const serveHttp2 = (
   )
 
 /**
- * A forward proxy, for absolute addresses and for CONNECT. Every request leads to a port of loopback, whatever its host, so
- * that a test can use names that do not exist.
+ * A forward proxy, for absolute addresses and for CONNECT. It sends every request to one port of loopback, for
+ * any host, so that a test can use names that do not exist.
  */
 export const serveProxy = (port: number) =>
   Effect.gen(function*() {

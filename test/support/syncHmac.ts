@@ -1,8 +1,8 @@
 /**
- * HMAC without a promise, to put in the place of `src/internal/hmac.ts`: the `TestClock` waits for no promise.
+ * HMAC without promises, as a mock of `src/internal/hmac.ts`: the `TestClock` does not wait for promises.
  *
  * ```ts
- * vi.mock("../../src/internal/hmac.ts", () => import("./syncHmac.ts"))
+ * vi.mock("../../src/internal/hmac.ts", () => import("../support/syncHmac.ts"))
  * ```
  */
 import * as Effect from "effect/Effect"

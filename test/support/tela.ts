@@ -23,14 +23,14 @@ export const setup = Effect.gen(function*() {
   return { tela: yield* Tela.TelaClient, emulator: yield* TelaEmulator.TelaEmulator }
 })
 
-/** The client on a provider that answers every request with what `answer` makes of its address. */
+/** The client on a provider that answers every request with `answer(url)` as JSON. */
 export const scripted = (answer: (url: URL) => unknown): Layer.Layer<Tela.TelaClient> =>
   Layer.provide(
     Layer.orDie(Tela.layer({ apiKey: Redacted.make(apiKey) })),
     answering(({ url }) => json(answer(url))).layer
   )
 
-/** The parameter that each call is refused for, before any request. */
+/** For each call the parameter that its error names, and how many requests were sent. */
 export const refusals = Effect.fnUntraced(function*(
   calls: ReadonlyArray<readonly [Effect.Effect<unknown, unknown>, parameter: string]>
 ) {

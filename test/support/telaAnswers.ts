@@ -1,4 +1,4 @@
-/** The client on a server that answers one execution with exactly the bytes that a test says. */
+/** The client of Tela on a server that answers one execution with exact bytes. */
 import { Effect, type Exit, Layer, Redacted, type Schema, Stream } from "effect"
 import { type RunError, Tela } from "canvas-runs"
 import { failure, success } from "./results.ts"
@@ -75,7 +75,7 @@ export const finalOf = ({ exit, parts }: Streamed) => {
 export const textOf = ({ parts }: Streamed): string =>
   parts.map((part) => part._tag === "delta" ? part.content : "").join("")
 
-/** What the provider said of a failure that it reported. */
+/** The error of an execution that the provider reported as failed. */
 export const reportOf = ({ exit }: { readonly exit: Exit.Exit<unknown, { readonly _tag: string }> }) => {
   const error = failure(exit)
   if (error._tag !== "RunFailedError") throw new Error(`failed with ${error._tag}: ${String(error)}`)
@@ -107,7 +107,7 @@ export const chunk = (content: string | null, finish_reason?: string | null, mor
 
 export const done = "data: [DONE]\n\n"
 
-/** The same bytes in pieces of that many bytes. */
+/** The body in pieces of `size` bytes. */
 export const cut = (body: string, size: number): ReadonlyArray<Uint8Array> => {
   const bytes = new TextEncoder().encode(body)
   return Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) => bytes.subarray(n * size, (n + 1) * size))

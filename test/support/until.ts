@@ -1,9 +1,6 @@
 import { Effect } from "effect"
 
-/**
- * Waits until a condition holds, in real time, and for as long as the test may take: a busy machine needs longer than an idle
- * one, and that is no failure.
- */
+/** Waits in real time until a condition holds. The timeout of the test is the only limit, so a busy machine fails no test. */
 export const until = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
   Effect.gen(function*() {
     while (!(yield* condition)) yield* Effect.sleep("5 millis")
