@@ -106,16 +106,15 @@ export const fromPath = (
   options?: { readonly filename?: string | undefined; readonly contentType?: string | undefined }
 ): Effect.Effect<StreamedFile, FileInputError, FileSystem.FileSystem> =>
   Effect.gen(function*() {
-    const wrong = (name: string, value: unknown) =>
-      readError(Predicate.isString(path) ? path : "the file", new TypeError(`${name} is ${quote(value)}, not text`))
-    if (!Predicate.isString(path)) return yield* wrong("its path", path)
-    if (path === "") return yield* readError("the file", new TypeError("its path is \"\", which names none"))
+    const isPath = Predicate.isString(path) && path !== ""
+    const wrong = (what: string) => readError(isPath ? path : "the file", new TypeError(what))
+    if (!isPath) return yield* wrong(`its path is ${quote(path)}, ${path === "" ? "which names none" : "not text"}`)
     const checked = yield* Effect.mapError(
       Effect.fromResult(Options.read("options", options, ["filename", "contentType"])),
-      ({ message }) => readError(path, new TypeError(message))
+      ({ message }) => wrong(message)
     )
     for (const [name, value] of Object.entries(checked)) {
-      if (!Predicate.isString(value)) return yield* wrong(`its ${name}`, value)
+      if (!Predicate.isString(value)) return yield* wrong(`its ${name} is ${quote(value)}, not text`)
     }
     const fs = yield* FileSystem.FileSystem
     const filename = checked.filename ?? FileName.lastSegment(path)

@@ -37,5 +37,6 @@ export const isBlob = (u: unknown): u is Blob =>
   u instanceof Blob ||
   /^(?:Blob|File)$/.test(tagOf(u)) && Predicate.hasProperty(u, "stream") && typeof u.stream === "function"
 
+/** Whether it can be read like a web stream. */
 export const isReadable = (u: unknown): u is ReadableStream<Uint8Array> =>
   Predicate.hasProperty(u, "getReader") && typeof u.getReader === "function"

@@ -332,7 +332,7 @@ export const places: ReadonlyArray<Place> = [
     name: "A body without a reader is read from its iterable, or as a whole",
     mutant: {
       file: "src/internal/http/body.ts",
-      find: "if (web === undefined || isWebStream(web.body)) return response.stream",
+      find: "if (web === undefined || Binary.isReadable(web.body)) return response.stream",
       replace: "if (web === undefined || web.body != null) return response.stream"
     },
     inputs: {
@@ -374,7 +374,7 @@ export const places: ReadonlyArray<Place> = [
     name: "A body that another reader has started is not read again",
     mutant: {
       file: "src/internal/http/body.ts",
-      find: `web?.bodyUsed === true || isWebStream(body) && body.locked ? "taken" : `,
+      find: `web?.bodyUsed === true || Binary.isReadable(body) && body.locked ? "taken" : `,
       replace: ""
     },
     inputs: Object.fromEntries(["text", "arrayBuffer"].map((reader) => [

@@ -64,10 +64,12 @@ const read = <E, R>(download: Download<E, R>): Effect.Effect<void, ArtifactError
           watchdog.rest()
           const fresh = chunk.subarray(skip)
           skip -= chunk.length - fresh.length
-          const error = count(download, fresh.length)
-          return error === undefined
-            ? Effect.map(fresh.length === 0 ? Effect.void : reader.take(fresh), () => watchdog.expect(idleMillis))
-            : Effect.fail(error)
+          download.received += fresh.length
+          download.furthest = Math.max(download.furthest, download.received)
+          const expected = expectedBytes(download)
+          return download.received > (expected ?? Infinity)
+            ? Effect.fail(Errors.wrongSize(source, download.received, expected))
+            : Effect.map(fresh.length === 0 ? Effect.void : reader.take(fresh), () => watchdog.expect(idleMillis))
         })
       },
       () =>
@@ -85,13 +87,3 @@ const read = <E, R>(download: Download<E, R>): Effect.Effect<void, ArtifactError
         : Effect.void
     })))
   })
-
-/** Counts bytes. Returns an error if they are more than the file has. */
-const count = <E, R>(download: Download<E, R>, bytes: number): ArtifactError | undefined => {
-  download.received += bytes
-  download.furthest = Math.max(download.furthest, download.received)
-  const expected = expectedBytes(download)
-  return download.received > (expected ?? Infinity)
-    ? Errors.wrongSize(download.source, download.received, expected)
-    : undefined
-}

@@ -26,37 +26,13 @@ export const request = <E, R>(
   headers: Headers.Input
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, ArtifactError | E, R> =>
   Effect.gen(function*() {
-    const { source } = file
-    const expired = (status: number, what: string) => Effect.fail(Errors.make(source, "expired", what, { status }))
-    const first = yield* get(file, headers)
-    if (!isRefusal(first.status)) return first
-    yield* Body.discard(first)
-    const link = yield* source.refresh
-    if (link === undefined) {
-      return yield* expired(first.status, "Its link is refused, and the run no longer lists it. The file is gone.")
-    }
-    file.link = link
-    const second = yield* get(file, headers)
-    if (!isRefusal(second.status)) return second
-    yield* Body.discard(second)
-    return yield* expired(
-      second.status,
-      `Its link was refused with ${first.status}, and a fresh one with ${second.status}. Ask the provider whether the file still exists.`
-    )
-  })
-
-/** How stores refuse a link that has expired: S3 with 400 or 403, GCS with 400, Azure with 403, others with 401, 404 or 410. */
-const isRefusal = (status: number): boolean =>
-  status === 400 || status === 401 || status === 403 || status === 404 || status === 410
-
-const get = <E, R>(
-  { link, options: { baseUrl, client, idleTimeout }, source }: Linked<E, R>,
-  headers: Headers.Input
-): Effect.Effect<HttpClientResponse.HttpClientResponse, ArtifactError> => {
-  const url = Transfer.resolveLink(link, baseUrl)
-  return typeof url === "string" ?
-    Effect.fail(Errors.unavailable(source, url)) :
-    follow(source, client, url, headers).pipe(
+    const { options: { baseUrl, client, idleTimeout }, source } = file
+    const get = Effect.suspend(() => {
+      const url = Transfer.resolveLink(file.link, baseUrl)
+      return typeof url === "string"
+        ? Effect.fail(Errors.unavailable(source, url))
+        : follow(source, client, url, headers)
+    }).pipe(
       Effect.timeoutOrElse({
         duration: idleTimeout,
         orElse: () =>
@@ -69,7 +45,27 @@ const get = <E, R>(
       // The link is a secret while it is valid, and a span of the client would show it
       Effect.provideContext(FetchPlatform.context(undefined))
     )
-}
+    const expired = (status: number, what: string) => Errors.make(source, "expired", what, { status })
+    const first = yield* get
+    if (!isRefusal(first.status)) return first
+    yield* Body.discard(first)
+    const link = yield* source.refresh
+    if (link === undefined) {
+      return yield* expired(first.status, "Its link is refused, and the run no longer lists it. The file is gone.")
+    }
+    file.link = link
+    const second = yield* get
+    if (!isRefusal(second.status)) return second
+    yield* Body.discard(second)
+    return yield* expired(
+      second.status,
+      `Its link was refused with ${first.status}, and a fresh one with ${second.status}. Ask the provider whether the file still exists.`
+    )
+  })
+
+/** How stores refuse a link that has expired: S3 with 400 or 403, GCS with 400, Azure with 403, others with 401, 404 or 410. */
+const isRefusal = (status: number): boolean =>
+  status === 400 || status === 401 || status === 403 || status === 404 || status === 410
 
 /** How many redirects of a link are followed. */
 const maxRedirects = 10
@@ -84,11 +80,24 @@ const follow = (
   Effect.gen(function*() {
     const visited: Array<string> = []
     for (let url = link;;) {
-      const response = yield* send(source, client, url, headers)
+      const { href } = url
+      const request = HttpClientRequest.get(url, { headers })
+      const response = yield* execute(client, request).pipe(
+        // A browser hides where a redirect leads, and follows as many as it likes when it is asked again
+        Effect.flatMap((response) =>
+          response.status === 0
+            ? Effect.provideContext(execute(client, request), FetchPlatform.following)
+            : Effect.succeed(response)
+        ),
+        Effect.mapError((error) => {
+          const { cause, words } = Transfer.cleanCause(causeOf(error), href)
+          return Errors.unavailable(source, `its server gave no answer${words}`, { isRetryable: true, cause })
+        })
+      )
       const { headers: { location }, status } = response
       if (!isRedirect(status)) return response
       yield* Body.discard(response)
-      const wrong = (what: string) => Effect.fail(Errors.unavailable(source, what, { status }))
+      const wrong = (what: string) => Errors.unavailable(source, what, { status })
       if (location === undefined) return yield* wrong(`its server redirects with ${status}, without a location`)
       const target = Transfer.checkAddress("location", location, url)
       if (typeof target === "string") return yield* wrong(`its server redirects with ${status}, and ${target}`)
@@ -97,28 +106,7 @@ const follow = (
           `it leads to more than ${maxRedirects} redirects${visited.includes(target.href) ? ", in a circle" : ""}`
         )
       }
-      visited.push(url.href)
+      visited.push(href)
       url = target
     }
   })
-
-const send = (
-  source: Errors.Named,
-  client: Options["client"],
-  url: URL,
-  headers: Headers.Input
-): Effect.Effect<HttpClientResponse.HttpClientResponse, ArtifactError> => {
-  const request = HttpClientRequest.get(url, { headers })
-  return execute(client, request).pipe(
-    // A browser hides where a redirect leads, and follows as many as it likes when it is asked again
-    Effect.flatMap((response) =>
-      response.status === 0
-        ? Effect.provideContext(execute(client, request), FetchPlatform.following)
-        : Effect.succeed(response)
-    ),
-    Effect.mapError((error) => {
-      const { cause, words } = Transfer.cleanCause(causeOf(error), url.href)
-      return Errors.unavailable(source, `its server gave no answer${words}`, { isRetryable: true, cause })
-    })
-  )
-}

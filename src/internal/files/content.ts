@@ -9,7 +9,7 @@ import * as Binary from "../binary.ts"
 export interface Content {
   readonly data: Uint8Array | Blob | Stream.Stream<Uint8Array, unknown>
   readonly size: number
-  readonly contentType: string | undefined
+  readonly contentType?: string | undefined
 }
 
 /** Reads a value. If it is not a file, `hint` says what it is and what to give. */
@@ -32,22 +32,20 @@ export const read = (
 const ofData = (data: unknown, size: unknown): Content | undefined => {
   if (Binary.isBytes(data)) {
     const bytes = Binary.bytesOf(data)
-    return { data: bytes, size: bytes.byteLength, contentType: undefined }
+    return { data: bytes, size: bytes.byteLength }
   }
-  if (Stream.isStream(data) || Binary.isReadable(data)) {
-    return size === undefined ? undefined : {
-      data: Stream.isStream(data) ? data as Stream.Stream<Uint8Array, unknown> : fromReadable(() => data),
-      size: size as number,
-      contentType: undefined
+  if (Binary.isBlob(data)) {
+    return {
+      // The platform reads its own Blobs itself, and takes those of another realm for text
+      data: data instanceof Blob ? data : fromReadable(() => (data as Blob).stream()),
+      size: data.size,
+      contentType: data.type === "" ? undefined : data.type
     }
   }
-  if (!Binary.isBlob(data)) return undefined
-  return {
-    // The platform reads its own Blobs itself, and takes those of another realm for text
-    data: data instanceof Blob ? data : fromReadable(() => (data as Blob).stream()),
-    size: data.size,
-    contentType: data.type === "" ? undefined : data.type
-  }
+  const stream = Binary.isReadable(data) ? fromReadable(() => data) : data
+  return size !== undefined && Stream.isStream(stream)
+    ? { data: stream as Stream.Stream<Uint8Array, unknown>, size: size as number }
+    : undefined
 }
 
 /** Reads a web stream, which is asked for when the reading begins. */

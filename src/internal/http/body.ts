@@ -24,9 +24,6 @@ interface FetchResponse {
 const isFetch = (response: HttpClientResponse.HttpClientResponse): boolean =>
   Option.isSome(HttpClientResponse.toWeb(response))
 
-const isWebStream = (body: FetchResponse["body"]): body is ReadableStream<Uint8Array> =>
-  Predicate.hasProperty(body, "getReader") && Predicate.isFunction(body.getReader)
-
 /**
  * Returns the body of a fetch's response, to be read by {@link openWeb}; or "taken" if other code has begun to read it, such as a
  * client that logs responses. Other clients, and a fetch whose body is not a web stream, have none.
@@ -36,7 +33,11 @@ export const fetchBody = (
 ): ReadableStream<Uint8Array> | "taken" | undefined => {
   const web = Option.getOrUndefined(HttpClientResponse.toWeb(response))
   const body: FetchResponse["body"] = web?.body
-  return web?.bodyUsed === true || isWebStream(body) && body.locked ? "taken" : isWebStream(body) ? body : undefined
+  return web?.bodyUsed === true || Binary.isReadable(body) && body.locked
+    ? "taken"
+    : Binary.isReadable(body)
+    ? body
+    : undefined
 }
 
 /**
@@ -70,7 +71,7 @@ const bodyOf = (
   response: HttpClientResponse.HttpClientResponse
 ): Stream.Stream<Uint8Array | string, HttpClientError.HttpClientError> => {
   const web: FetchResponse | undefined = Option.getOrUndefined(HttpClientResponse.toWeb(response))
-  if (web === undefined || isWebStream(web.body)) return response.stream
+  if (web === undefined || Binary.isReadable(web.body)) return response.stream
   const failed = decodeError(response)
   return isAsyncIterable(web.body)
     ? Stream.fromAsyncIterable(web.body, failed)
