@@ -21,11 +21,7 @@
  * | {@link InvalidResponseError} | a response that does not decode |
  * | {@link InvalidOutputError} | the run succeeded, and its output does not fit the caller's schema |
  * | {@link StreamInterruptedError} | a stream ended without its end mark, or stalled |
-<<<<<<< HEAD
  * | {@link CreateOutcomeUnknownError} | a create may have reached the provider, and its outcome is unknown: a run may exist |
-=======
- * | {@link CreateOutcomeUnknownError} | a create may have reached the provider, and its outcome is not known: a run may exist |
->>>>>>> 606a31c (Name the count of sent requests for what it is, and mend comments)
  * | {@link OnCreatedError} | a run was created, and the caller's `onCreated` failed |
  * | {@link ArtifactError} | a file that a run produced could not be read or written whole |
  * | {@link FileInputError} | a file to upload could not be read |
