@@ -85,7 +85,7 @@ export interface Service {
      * **Details**
      *
      * An execution that has ended has its `status` and `result` without another request. Any other is polled when its result is
-     * asked for: every second for 60 seconds by default, counted from then; `pollingInterval` and `pollingTimeout` change that.
+     * requested: every second for 60 seconds by default, counted from then; `pollingInterval` and `pollingTimeout` change that.
      *
      * @see https://docs.tela.com/api-reference/completion/get
      */
@@ -267,7 +267,7 @@ export const layerFetch = (
 ): Layer.Layer<TelaClient, ConfigError> => Layer.provide(layerConfig(options), FetchHttpClient.layer)
 
 /**
- * What a canvas of a test does, whichever kind of canvas it stands for.
+ * What a canvas of a test does, for any kind of canvas.
  *
  * @category testing
  * @since 0.1.0
@@ -305,7 +305,7 @@ export interface TestCanvas {
 }
 
 /**
- * Which canvas a test is asked for.
+ * The options that a test's `canvas.get` or `canvas.make` is called with.
  *
  * @category testing
  * @since 0.1.0
@@ -344,13 +344,13 @@ export interface TestHandlers {
 }
 
 /**
- * A client made of the handlers given, for tests that want no wire at all. A method without a handler dies with its name.
+ * A client made of handlers, for tests without HTTP. A method without a handler dies with its name.
  *
  * **Details**
  *
  * What a handler of `canvas` returns is taken as it is: no schema is applied to variables or output.
  *
- * **Example** (Testing without a wire)
+ * **Example** (Testing without HTTP)
  *
  * ```ts
  * import { Effect } from "effect"

@@ -14,11 +14,11 @@ import * as Page from "./TelaPage.ts"
 import * as Wire from "./TelaSchema.ts"
 
 /**
- * Which runs are asked for; all of them by default.
+ * Which runs to list. The default is all runs.
  *
  * **Gotchas**
  *
- * The provider documents the first three filters. The others are assumed to be called so.
+ * The provider documents the first three filters. The names of the others are assumed.
  *
  * @category models
  * @since 0.1.0
@@ -45,7 +45,7 @@ export interface CompletionRunFilters {
  */
 export interface CompletionRuns {
   /**
-   * One page, what changed last first: up to 100 runs, and 10 unless `limit` is given.
+   * Returns one page, with the latest change first: up to 100 runs, and 10 by default.
    *
    * @see https://docs.tela.com/api-reference/completion-run/get-v1-completion-run
    */
@@ -53,13 +53,11 @@ export interface CompletionRuns {
     filters?: CompletionRunFilters & Page.PageParams
   ) => Effect.Effect<Page.Page<Wire.CompletionRun>, RequestError>
   /**
-   * All runs, a page at a time as they are read, and each once, although runs that change while this reads move to the
-   * front of the list.
+   * Emits all runs, each once, and requests a page when it is needed. Runs that change meanwhile move to the front of the list.
    *
    * **Gotchas**
    *
-   * A run that changes is shown as it was when its page was read. One that is deleted while this reads may let another be
-   * skipped.
+   * A run that changes is emitted as it was when its page was read. If a run is deleted meanwhile, another one may be skipped.
    */
   readonly stream: (
     filters?: CompletionRunFilters & Page.StreamPageParams

@@ -41,7 +41,7 @@ export const provider = "tela"
 export type ExecutionStatus = "created" | "running" | "succeeded" | "failed" | "unknown"
 
 /**
- * What the provider said of an execution, or of a task, at one poll.
+ * What the provider reported of an execution, or of a task, at one poll.
  *
  * @category models
  * @since 0.1.0
@@ -49,17 +49,17 @@ export type ExecutionStatus = "created" | "running" | "succeeded" | "failed" | "
 export interface ExecutionSnapshot {
   readonly id: string
   readonly kind: "execution" | "task"
-  /** `unknown` is a status that this library does not know; waiting goes on. */
+  /** `unknown` is a status that this library does not know. The wait continues. */
   readonly status: ExecutionStatus
-  /** The status in the provider's word. */
+  /** The status as the provider names it. */
   readonly providerStatus: string
   /** The output, once there is one. */
   readonly output: unknown
   /** The task, if it is one. */
   readonly task: Wire.Task | undefined
-  /** The provider's id of the request that told. */
+  /** The provider's id of the request that returned this snapshot. */
   readonly requestId: string | undefined
-  /** The answer as it came. */
+  /** The response, unchanged. */
   readonly raw: unknown
 }
 
@@ -116,9 +116,9 @@ export interface SyncParams<Skip extends boolean = boolean> extends ExecuteParam
   readonly async?: false | undefined
   readonly stream?: false | undefined
   /**
-   * How long to wait for the answer, which comes when the execution has ended. Node's own limit of 300 seconds is lifted,
-   * except where your program uses a fetch or a dispatcher class of its own: there, use `NodeHttp.layer` of `canvas-runs/node`,
-   * or `async: true`.
+   * How long to wait for the response, which the provider sends when the execution has ended. Node's own limit of 300 seconds is
+   * lifted, unless your program uses another fetch or dispatcher class. Then use `NodeHttp.layer` of `canvas-runs/node`, or
+   * `async: true`.
    *
    * @default "10 minutes"
    */
@@ -170,7 +170,7 @@ export interface PollParams {
 }
 
 /**
- * Where to tell that an execution has ended.
+ * Where the provider reports that an execution has ended.
  *
  * @category models
  * @since 0.1.0

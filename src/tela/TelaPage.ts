@@ -1,5 +1,5 @@
 /**
- * Pages of lists, and which page is requested.
+ * Pages of lists.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ import { sideField } from "../internal/responseSchema.ts"
  */
 export interface Page<A> {
   readonly data: ReadonlyArray<A>
-  /** How many there are in all, where the provider tells. */
+  /** How many rows the list has, if the provider reports it. */
   readonly total: number | undefined
 }
 
@@ -47,16 +47,16 @@ export const decodePage = <A>(
 }
 
 /**
- * Which page of a list is asked for.
+ * Which page of a list to read.
  *
  * @category models
  * @since 0.1.0
  */
 export interface PageParams {
-  /** How many rows the page has at most. The default is the provider's. */
+  /** The most rows of the page. The default is the provider's. */
   readonly limit?: number | undefined
   /**
-   * How many rows come before it.
+   * How many rows of the list to skip.
    *
    * @default 0
    */
@@ -64,14 +64,14 @@ export interface PageParams {
 }
 
 /**
- * How a stream goes through a list.
+ * How a stream reads a list.
  *
  * @category models
  * @since 0.1.0
  */
 export interface StreamPageParams {
   /**
-   * How many rows are asked for at once.
+   * How many rows a request reads.
    *
    * @default 50
    */

@@ -243,7 +243,7 @@ export const Task = withRaw(open({
 export interface Task extends Schema.Schema.Type<typeof Task> {}
 
 /**
- * What the client reads of one chunk of a stream; the rest is passed on as it came.
+ * What the client reads of one chunk of a stream. The `raw` of a part has the whole chunk.
  *
  * @see https://docs.tela.com/en/completion-api/streaming
  * @category schemas

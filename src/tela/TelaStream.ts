@@ -1,5 +1,5 @@
 /**
- * Streamed executions of Tela canvases: what the model says, as it says it.
+ * Streamed executions of Tela canvases: the output while the model writes it.
  *
  * **Details**
  *
@@ -82,8 +82,8 @@ export interface StreamParams<Skip extends boolean = boolean> extends ExecutePar
  *
  * **Details**
  *
- * `delta`s come as the model speaks, `event`s are what the server sent under a name of its own, and a stream that ends
- * well ends with one `final`, which holds the validated output.
+ * A `delta` is new text of the model, an `event` is what the server sent under another name, and a stream that succeeds ends with
+ * one `final`, which holds the validated output.
  *
  * @category models
  * @since 0.1.0

@@ -66,7 +66,7 @@ export interface NewTask {
 }
 
 /**
- * Which tasks are asked for; all of them by default.
+ * Which tasks to list. The default is all tasks.
  *
  * @see https://docs.tela.com/api-reference/task/get-task
  * @category models
@@ -88,17 +88,17 @@ export interface TaskFilters {
   readonly updatedAtUntil?: DateTime.DateTime.Input | undefined
   readonly approvedAtSince?: DateTime.DateTime.Input | undefined
   readonly approvedAtUntil?: DateTime.DateTime.Input | undefined
-  /** What the list is ordered by; which fields it can be is not documented. */
+  /** The field that orders the list. The provider does not document which fields it can be. */
   readonly orderBy?: "createdAt" | "updatedAt" | "approvedAt" | (string & {}) | undefined
   readonly order?: "asc" | "desc" | undefined
-  /** Passed on as it is: what it does is not documented. */
+  /** Sent as it is. The provider does not document what it does. */
   readonly objectLinks?: string | undefined
   /** Leaves inputs and outputs out of the rows, which makes the list much smaller. */
   readonly excludeInputOutputColumns?: boolean | undefined
 }
 
 /**
- * Whose progress is asked for.
+ * The tasks whose progress to list.
  *
  * @category models
  * @since 0.1.0
@@ -109,7 +109,7 @@ export interface TaskProgressFilters extends Page.PageParams {
 }
 
 /**
- * A change of a task: what is absent stays.
+ * A change of a task. Fields that are absent stay as they are.
  *
  * @see https://docs.tela.com/api-reference/task/patch-task-id
  * @category models
@@ -117,9 +117,9 @@ export interface TaskProgressFilters extends Page.PageParams {
  */
 export interface TaskPatch {
   readonly name?: string | undefined
-  /** Replace the tags there are. */
+  /** Replaces all tags. */
   readonly tags?: ReadonlyArray<string> | undefined
-  /** Laid over the output there is. */
+  /** Merged into the present output. */
   readonly outputContent?: { readonly content: unknown } | undefined
   /** Approves the task. */
   readonly status?: "completed" | undefined
@@ -130,13 +130,12 @@ export interface TaskPatch {
  *
  * **Details**
  *
- * What changes an output is repeated only if it surely was not carried out: the connection was never made, or the answer
- * is 429. Repeating it could overwrite a change that was made in between, and would be recorded as another edit. Other
- * changes lead to the same whether they are made once or twice, and are repeated like reads; a repeated approval may be
- * announced to webhooks twice.
+ * A change of an output is repeated only if the provider surely did not carry it out: the connection was never made, or the
+ * response is 429. A repetition could overwrite a change that was made in between, and would be recorded as another edit. Other
+ * changes are idempotent, and are repeated like reads. A repeated approval may reach webhooks twice.
  *
- * The provider lays an output that is sent over the one that is there, for tasks of canvases and workflows: keys that are
- * not sent stay, and an array of another length replaces the whole array. For tasks of agents it replaces the output.
+ * For tasks of canvases and workflows, the provider merges the output that is sent into the present one: keys that are not sent
+ * stay, and an array of another length replaces the whole array. For tasks of agents, it replaces the output.
  *
  * **Gotchas**
  *
@@ -147,13 +146,13 @@ export interface TaskPatch {
  */
 export interface Tasks {
   /**
-   * Creates 1 to 100 tasks of one application, all with one request. It is not repeated unless it surely did not reach
-   * the provider, because each one that does may start, and bill, all of the runs.
+   * Creates 1 to 100 tasks of one application with one request. The request is repeated only if it surely did not reach the
+   * provider, because each request may start, and bill, all of the runs.
    *
    * **Details**
    *
-   * Variables that the application does not take are a `BadRequestError` with the `providerCode` `"INVALID_SCHEMA"`. To
-   * wait for the output of one, go on with the `getExecution` of the application's canvas.
+   * Variables that the application does not take are a `BadRequestError` with the `providerCode` `"INVALID_SCHEMA"`. To wait for
+   * the output of a task, pass its id to `getExecution` of the application's canvas.
    *
    * @see https://docs.tela.com/api-reference/task/post-task
    */
@@ -162,7 +161,7 @@ export interface Tasks {
     tasks: NewTasks
   ) => Effect.Effect<{ readonly [Index in keyof NewTasks]: Wire.Task }, CreateError>
   /**
-   * One task. `includeAnalytics` adds fields that are kept but have no type here, because they are not documented.
+   * Returns one task. `includeAnalytics` adds fields that are kept but have no type here, because they are not documented.
    *
    * @see https://docs.tela.com/api-reference/task/get-task-id
    */
@@ -171,41 +170,41 @@ export interface Tasks {
     options?: { readonly includeAnalytics?: boolean | undefined }
   ) => Effect.Effect<Wire.Task, RequestError>
   /**
-   * One page of tasks.
+   * Returns one page of tasks.
    *
    * @see https://docs.tela.com/api-reference/task/get-task
    */
   readonly list: (filters?: TaskFilters & Page.PageParams) => Effect.Effect<Page.Page<Wire.Task>, RequestError>
   /**
-   * All tasks, a page at a time as they are read, and each once.
+   * Emits all tasks, each once, and requests a page when it is needed.
    *
    * **Gotchas**
    *
-   * A task that is deleted, or no longer matches, while this reads may let another be skipped. Change what you filter by
-   * only after everything has been read.
+   * If a task is deleted or no longer matches meanwhile, another one may be skipped. Change what you filter by only after all tasks
+   * have been read.
    */
   readonly stream: (filters?: TaskFilters & Page.StreamPageParams) => Stream.Stream<Wire.Task, RequestError>
-  /** How far the tasks of an application are. */
+  /** Returns how far the tasks of an application are. */
   readonly progress: (filters?: TaskProgressFilters) => Effect.Effect<Page.Page<Wire.TaskProgress>, RequestError>
   /**
-   * Changes a task, and returns it as it is then.
+   * Changes a task, and returns the changed task.
    *
    * @see https://docs.tela.com/api-reference/task/patch-task-id
    */
   readonly update: (task: TaskTarget, patch: TaskPatch) => Effect.Effect<Wire.Task, RequestError>
   /** Approves the output of a task that is `validating`, which makes it `completed`. */
   readonly approve: (task: TaskTarget) => Effect.Effect<Wire.Task, RequestError>
-  /** Gives a task another name. */
+  /** Renames a task. */
   readonly rename: (task: TaskTarget, name: string) => Effect.Effect<Wire.Task, RequestError>
-  /** Sends a whole output, text or an object. Keys that are not in it stay, as {@link Tasks} tells. */
+  /** Sends a whole output, text or an object. Keys that are not in it stay, as {@link Tasks} says. */
   readonly setOutputContent: (task: TaskTarget, content: unknown) => Effect.Effect<Wire.Task, RequestError>
   /**
    * Sends the part of an output that changes.
    *
    * **Gotchas**
    *
-   * For the task of an agent the part becomes all there is. Use {@link Tasks.updateOutputContent} there, and to change
-   * one item of an array.
+   * For the task of an agent, the part replaces the whole output. Use {@link Tasks.updateOutputContent} there, and to change one
+   * item of an array.
    */
   readonly patchOutputContent: (
     task: TaskTarget,
@@ -214,28 +213,28 @@ export interface Tasks {
   /** Changes one field, named by its path, such as `"customer.address.city"`; a path leads through objects only. */
   readonly patchOutputField: (task: TaskTarget, path: string, value: unknown) => Effect.Effect<Wire.Task, RequestError>
   /**
-   * Reads the output, lets a function, or an effect, make another one of it, and sends that whole. It is the way to
-   * change a single item of an array.
+   * Reads the output, passes it to `update`, and sends the whole result. Use it to change a single item of an array. `update`
+   * returns the new output, or an Effect of it.
    *
    * **Gotchas**
    *
    * - An `update` that throws, or returns a Promise, is a `BadRequestError`, and changes nothing.
    * - A change by another client between the read and the write is overwritten: the provider offers no way to detect it.
-   * - A key that the function leaves out stays, as {@link Tasks} tells. Give it a `null` instead.
+   * - A key that `update` leaves out stays, as {@link Tasks} says. Set it to `null` instead.
    */
   readonly updateOutputContent: <B>(
     task: TaskTarget,
     update: (content: unknown) => B
   ) => Effect.Effect<Wire.Task, RequestError | Effect.Error<B>, Effect.Services<B>>
-  /** The files that a task was given. */
+  /** Returns the files that a task was given. */
   readonly getInputFiles: (task: TaskTarget) => Effect.Effect<ReadonlyArray<Wire.InputFile>, RequestError>
   /**
-   * The output of the task, with later edits, once there is one.
+   * Returns the output of the task, with later edits, once there is one.
    *
    * **Details**
    *
-   * It is the `content` of the output. How the output of a workflow looks is not documented: where it lists `steps` it is
-   * the output of the last one, and where it has neither it is all that there is.
+   * That is the `content` of the output. The form of a workflow's output is not documented: if it lists `steps`, the result is the
+   * output of the last step, and without `content` and `steps` it is the whole output.
    */
   readonly getOutput: (task: TaskTarget) => Effect.Effect<Option.Option<unknown>, RequestError>
 }

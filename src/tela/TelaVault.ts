@@ -1,9 +1,9 @@
 /**
- * The files behind `vault://` references: what was uploaded for an execution, and what one made.
+ * The files behind `vault://` references: uploads for executions, and files that executions produced.
  *
  * **Details**
  *
- * A reference is resolved to a signed link, which is asked for with the API key and read without it.
+ * A reference is resolved to a signed link. The request for the link has the API key, and the request for the file has not.
  *
  * @since 0.1.0
  */
@@ -33,7 +33,7 @@ import * as Wire from "./TelaSchema.ts"
  */
 export interface Vault {
   /**
-   * Finds the link that a reference stands for, what it is called, and how large it is.
+   * Resolves a reference to a signed link, with the name and the size of the file.
    *
    * **Gotchas**
    *
@@ -42,13 +42,13 @@ export interface Vault {
   readonly resolve: (
     reference: string,
     options?: {
-      /** How long the link shall be good. The default is the provider's. */
+      /** How long the link is valid. The default is the provider's. */
       readonly expiresIn?: Duration.Input | undefined
     }
   ) => Effect.Effect<Wire.VaultLink, RequestError>
-  /** The whole file in memory. */
+  /** Returns the whole file, in memory. */
   readonly download: (reference: string) => Effect.Effect<Uint8Array<ArrayBuffer>, DownloadError>
-  /** The bytes as they arrive. */
+  /** Emits the bytes as they arrive. */
   readonly stream: (reference: string) => Stream.Stream<Uint8Array, DownloadError>
   /** Writes the file into a folder, under its own name made safe, or under `filename`. Returns the path. */
   readonly toFile: (

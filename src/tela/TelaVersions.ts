@@ -22,22 +22,22 @@ import * as Page from "./TelaPage.ts"
  * @since 0.1.0
  */
 export interface Versions {
-  /** One version, with its variables and its settings. */
+  /** Returns one version, with its variables and its settings. */
   readonly get: (versionId: string) => Effect.Effect<Wire.CanvasVersion, RequestError>
   /**
-   * The newest version of a canvas, published or not.
+   * Returns the newest version of a canvas, published or not.
    *
    * @see https://docs.tela.com/api-reference/prompt-version/get-prompt-id-latest-version
    */
   readonly latest: (canvasId: string) => Effect.Effect<Wire.CanvasVersion, RequestError>
   /**
-   * The version that production serves, with its variables. A `NotFoundError` tells that there is none.
+   * Returns the version that production serves, with its variables. If there is none, it fails with a `NotFoundError`.
    *
    * @see https://docs.tela.com/api-reference/prompt-version/get-prompt-id-promoted-version
    */
   readonly promoted: (canvasId: string) => Effect.Effect<Wire.CanvasVersion, RequestError>
   /**
-   * One page of the versions of a canvas, newest first: up to 100, and 20 unless `limit` is given.
+   * Returns one page of the versions of a canvas, newest first: up to 100, and 20 by default.
    *
    * @see https://docs.tela.com/api-reference/prompt-version/get-prompt-version-history
    */
@@ -52,22 +52,22 @@ export interface Versions {
  *
  * **Gotchas**
  *
- * How the provider calls the parameters of these requests is assumed, after the body that publishes a version:
- * `resourceType`, `resourceId` and `envName`.
+ * The names of the parameters of these requests are assumed, after the body that publishes a version: `resourceType`, `resourceId`
+ * and `envName`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Environments {
   /**
-   * The environments of a canvas: `production`, which every canvas has, then the others by name.
+   * Returns the environments of a canvas: `production`, which every canvas has, then the others by name.
    *
    * @see https://docs.tela.com/api-reference/environment/get-environment
    */
   readonly list: (canvasId: string) => Effect.Effect<ReadonlyArray<Wire.Environment>, RequestError>
   /**
-   * The version that an environment serves, which is what an execution with that `environmentName` runs. A
-   * `NotFoundError` tells that there is no such environment, or that it serves nothing.
+   * Returns the version that an environment serves, which an execution with that `environmentName` runs. It fails with a
+   * `NotFoundError` if there is no such environment, or if it serves no version.
    *
    * @see https://docs.tela.com/api-reference/environment/get-environment-version
    */

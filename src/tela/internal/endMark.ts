@@ -40,7 +40,7 @@ export const outcomeOf = (reason: unknown, isComplete: boolean): "success" | "fa
   return said === "failure" ? "failure" : said === "end" || isComplete ? "success" : "open"
 }
 
-/** Whether a choice is the answer. The others, of a canvas that asks for several, have another index. */
+/** Whether a choice is the answer. If a canvas requests several choices, the others have another index. */
 export const isAnswer = ({ index }: { readonly index?: unknown }): boolean => typeof index !== "number" || index === 0
 
 /**

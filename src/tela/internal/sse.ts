@@ -22,9 +22,9 @@ export type Emit = (event: string, data: string) => void
 /** Reads events from bytes, and emits each as soon as it is complete. */
 export interface SseParser {
   readonly feed: (bytes: Uint8Array) => void
-  /** Emits what an end at this point leaves: the last event, if its closing blank line is all it lacks. */
+  /** Ends the text. Emits the last event, although its closing blank line is missing. */
   readonly end: () => void
-  /** Whether what has not ended is longer than allowed, so that no more should be read. */
+  /** Whether the unfinished line or event is longer than allowed. Then no more should be read. */
   readonly isTooLong: () => boolean
 }
 
@@ -40,15 +40,15 @@ export const make = (emit: Emit, options?: {
   const clean = options?.clean ?? identity
   const decode = makeDecoder()
   let isStart = true
-  // Ropes, which the engine makes flat once, when they are looked into
+  // The strings below are ropes: the engine flattens each once, when it is read
   /** A line that has not ended. */
   let pending = ""
   let event = ""
   /** The lines of data, each with a line feed before it. */
   let data = ""
-  /** How much was read for it. */
+  /** The length of its lines, with the names of fields. */
   let dataLength = 0
-  /** Whether the data is a JSON document that stands over several lines, as a server sends that answers with no stream. */
+  /** Whether the data is a JSON document over several lines, as some servers send instead of a stream. */
   let isDocument = false
   /** The last character was a carriage return, so a line feed that follows belongs to it. */
   let afterReturn = false
@@ -76,7 +76,7 @@ export const make = (emit: Emit, options?: {
     }
     if (text === "") return dispatch()
     const first = text.charCodeAt(0)
-    // One JSON document per line is no event stream, and is what some servers send
+    // Some servers send one JSON document per line, which is no event stream
     if (first === 123 /* { */ || isDoneMark(text)) {
       dispatch()
       if (text.trimEnd() === "{") {
@@ -112,8 +112,7 @@ export const make = (emit: Emit, options?: {
     }
     let feed = find(text, "\n", start)
     let carriage = find(text, "\r", start)
-    // Nearly all events are one line of data, and stand in one chunk: they are taken without a look at their fields, and
-    // cleaned all at once
+    // Nearly all events are one line of data within one chunk. They are cleaned at once, and their fields are not parsed
     const isPlain = carriage === Infinity && clean(text) === text
     while (feed < Infinity || carriage < Infinity) {
       if (
@@ -151,7 +150,7 @@ export const make = (emit: Emit, options?: {
   }
 }
 
-/** Where a character stands, at `from` or after it, or `Infinity`. */
+/** The index of a character, at `from` or after it, or `Infinity`. */
 const find = (text: string, character: string, from: number): number => {
   const at = text.indexOf(character, from)
   return at === -1 ? Infinity : at
@@ -162,7 +161,7 @@ const makeDecoder = (): (bytes?: Uint8Array) => string => {
   const streaming = new TextDecoder("utf-8", { ignoreBOM: true })
   const whole = new TextDecoder("utf-8", { ignoreBOM: true })
   let isBetween = true
-  // A decoder that need not remember is the faster one, and nothing is to be remembered after an ASCII character
+  // A decoder without state is faster, and after an ASCII character there is no state
   return (bytes) => {
     if (bytes === undefined) return streaming.decode()
     const wasBetween = isBetween

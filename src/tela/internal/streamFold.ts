@@ -31,7 +31,7 @@ export const initial = (requestId: string | undefined) => ({
   structured: undefined as unknown,
   /** Whether a later message, up to the end, said that there is no structured output, as it does while that cannot be parsed. */
   isStructuredStale: false,
-  /** The length of the message when the structured output was last told. */
+  /** The length of the message when the last structured output arrived. */
   structuredAt: 0,
   chunks: 0,
   /** The first chunk, if there was no other. */
@@ -149,13 +149,13 @@ const take = (said: Said, chunk: Wire.StreamChunk, raw: unknown, text: string): 
     const owner = ownerOf(said, chunk.id, raw, text)
     if (owner !== "this") return owner
   }
-  const told = choice?.finish_reason ?? choice?.finishReason
-  const reason = reasonOf(told)
+  const given = choice?.finish_reason ?? choice?.finishReason
+  const reason = reasonOf(given)
   const words = choice?.error == null ? undefined : errorIn({ error: choice.error })
   if (words !== undefined || reason === "failure") return { _tag: "failed", words: words ?? [], error: raw, text }
 
   const content = choice?.delta?.content || textIn(choice?.delta) || textIn(choice)
-  const finishReason = reason === "none" ? undefined : told!
+  const finishReason = reason === "none" ? undefined : given!
   const whole = chunk.message ?? (choice?.message == null ? undefined : wholeOf(choice.message.content))
   said.chunks++
   said.onlyChunk = said.chunks === 1 ? raw : undefined

@@ -129,7 +129,7 @@ const decodeInput = Schema.decodeUnknownEffect(Wire.TaskInput)
 const decodeInputFiles = (body: unknown) =>
   Effect.map(decodeInput(body), ({ inputContent }) => inputContent?.files ?? [])
 
-/** A task that is listed twice stands in the place of one that may not exist. */
+/** If a task is listed twice, another one is missing. */
 const areDifferent = Schema.makeFilter(
   (tasks: ReadonlyArray<unknown>) =>
     new Set(tasks.map((task, index) => Predicate.hasProperty(task, "id") ? task.id : index)).size === tasks.length,
@@ -234,7 +234,7 @@ const create = (
     const promptApplicationId = yield* checkId(operation, "applicationId", applicationId)
     const tasks = yield* Options.reading(operation, "tasks", () => checkTasks(operation, newTasks))
     yield* Effect.annotateCurrentSpan("task.count", tasks.length)
-    // Files are found in all tasks at once, so that one that several share is uploaded once
+    // Resolved for all tasks at once, so that a file that several tasks share is uploaded once
     const given = tasks.map(({ variables }) => variables)
     const variables = (yield* Files.resolve(runtime, operation, given, "tasks")) as ReadonlyArray<unknown>
     const body = yield* jsonBody(
