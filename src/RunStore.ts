@@ -273,23 +273,20 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
         })
       ),
     track: (key, wait) =>
-      Effect.flatMap(
-        Effect.andThen(
-          Options.checkKind("RunStore.track", "wait", wait ?? null, Effect.isEffect, "an Effect"),
-          get("RunStore.track", key)
-        ),
-        (entry) => {
-          const begun = entry !== undefined && "ref" in entry ? entry.ref : undefined
-          return wait.pipe(
-            Effect.tapError((error) =>
-              isEnd(error) && error.ref !== undefined && (begun === undefined || isSameRun(error.ref, begun))
-                ? warnOfFailure(complete("RunStore.track", key, error.ref))
-                : Effect.void
-            ),
-            Effect.tap(() => complete("RunStore.track", key, begun))
-          )
-        }
-      ),
+      Effect.gen(function*() {
+        const operation = "RunStore.track"
+        yield* Options.checkKind(operation, "wait", wait ?? null, Effect.isEffect, "an Effect")
+        const entry = yield* get(operation, key)
+        const begun = entry !== undefined && "ref" in entry ? entry.ref : undefined
+        return yield* wait.pipe(
+          Effect.tapError((error) =>
+            isEnd(error) && error.ref !== undefined && (begun === undefined || isSameRun(error.ref, begun))
+              ? warnOfFailure(complete(operation, key, error.ref))
+              : Effect.void
+          ),
+          Effect.tap(() => complete(operation, key, begun))
+        )
+      }),
     complete: (key) => complete("RunStore.complete", key),
     attach: (key, given) =>
       withKey(

@@ -16,11 +16,11 @@ describe("HMAC-SHA256", () => {
   it.effect("gives the values of RFC 4231", () =>
     Effect.gen(function*() {
       assert.strictEqual(
-        yield* Hmac.sign("\u000b".repeat(20), "Hi ", bytes("There")),
+        yield* Hmac.sign("\u000b".repeat(20), ["Hi ", bytes("There")]),
         "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
       )
       assert.strictEqual(
-        yield* Hmac.sign("Jefe", "what do ya want ", bytes("for nothing?")),
+        yield* Hmac.sign("Jefe", ["what do ya want ", bytes("for nothing?")]),
         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
       )
     }))

@@ -10,35 +10,31 @@ const layer = Mac.layerWebCrypto.pipe(Layer.provide(SecureRandom.layerWebCrypto)
 
 const encoder = new TextEncoder()
 
-/** Uses a text as the key, and the bytes that are signed: a text, and a body after it. */
+/** What is signed: texts and bytes, one after the other. */
+export type Parts = ReadonlyArray<string | Uint8Array>
+
 const withKey = <A>(
   secret: string,
-  prefix: string,
-  body: Uint8Array,
+  parts: Parts,
   use: (mac: Mac.Mac["Service"], key: Mac.Key, data: Uint8Array) => Effect.Effect<A, unknown>
 ): Effect.Effect<A> =>
   Effect.gen(function*() {
     const mac = yield* Mac.Mac
     const key = yield* Mac.key(Mac.hmacSha256, encoder.encode(secret))
-    return yield* use(mac, key, Binary.concatenate([encoder.encode(prefix), body]))
+    const data = Binary.concatenate(parts.map((part) => typeof part === "string" ? encoder.encode(part) : part))
+    return yield* use(mac, key, data)
   }).pipe(Effect.orDie, Effect.provide(layer))
 
-/** Signs `prefix` and `body` with a text as the key. The signature is in hexadecimal digits. */
-export const sign = (secret: string, prefix: string, body: Uint8Array): Effect.Effect<string> =>
-  withKey(secret, prefix, body, (mac, key, data) => Effect.map(mac.sign(key, data), Hex.encode))
+/** Signs `parts` with a text as the key. The signature is in hexadecimal digits. */
+export const sign = (secret: string, parts: Parts): Effect.Effect<string> =>
+  withKey(secret, parts, (mac, key, data) => Effect.map(mac.sign(key, data), Hex.encode))
 
-/** Whether any of the signatures is that of `prefix` and `body`, each compared in constant time. */
-export const verifyAny = (
-  secret: string,
-  signatures: ReadonlyArray<string>,
-  prefix: string,
-  body: Uint8Array
-): Effect.Effect<boolean> =>
-  withKey(secret, prefix, body, (mac, key, data) =>
+/** Whether any of the signatures is that of `parts`, each compared in constant time. */
+export const verifyAny = (secret: string, signatures: ReadonlyArray<string>, parts: Parts): Effect.Effect<boolean> =>
+  withKey(secret, parts, (mac, key, data) =>
     Effect.map(
-      Effect.forEach(
-        signatures,
-        (signature) => Effect.flatMap(Effect.fromResult(Hex.decode(signature)), (tag) => mac.verify(key, tag, data))
-      ),
-      (results) => results.includes(true)
+      Effect.forEach(signatures, (signature) =>
+        Effect.flatMap(Effect.fromResult(Hex.decode(signature)), (tag) => mac.verify(key, tag, data))),
+      (results) =>
+        results.includes(true)
     ))

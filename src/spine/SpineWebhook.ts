@@ -144,7 +144,7 @@ export const constructEvent = (
     const tolerance = yield* checkTolerance(yield* Options.copyConfig("options", options, ["tolerance"]))
     const { signatures, timestamp } = yield* readHeader(signatureHeader)
     const bytes = yield* bytesOf(payload)
-    if (!(yield* Hmac.verifyAny(key, signatures, `${timestamp}.`, bytes))) {
+    if (!(yield* Hmac.verifyAny(key, signatures, [`${timestamp}.`, bytes]))) {
       return yield* invalid(
         "mismatch",
         "No signature matches. Check the secret, and that the body is passed as it was received, not parsed and written again."
@@ -196,7 +196,7 @@ export const signWebhook = (
       bytesOf(payload),
       ({ message }) => new ConfigError({ message, option: "payload" })
     )
-    return `t=${timestamp},v1=${yield* Hmac.sign(key, `${timestamp}.`, bytes)}`
+    return `t=${timestamp},v1=${yield* Hmac.sign(key, [`${timestamp}.`, bytes])}`
   })
 
 /**

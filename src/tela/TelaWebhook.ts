@@ -57,7 +57,7 @@ export const webhookHeaders = (
     const key = yield* checkSecret(secret)
     const numbers = yield* Effect.all([Random.nextInt, Random.nextInt, Random.nextInt])
     const nonce = numbers.map((n) => Math.abs(n).toString(36)).join("")
-    return { [webhookHeader]: `${nonce}.${yield* Hmac.sign(key, purpose, new TextEncoder().encode(nonce))}` }
+    return { [webhookHeader]: `${nonce}.${yield* Hmac.sign(key, [purpose, nonce])}` }
   })
 
 /**
@@ -89,7 +89,7 @@ export const constructEvent = (
   Effect.gen(function*() {
     const key = yield* checkSecret(secret)
     const [nonce, signature] = yield* readToken(headers)
-    if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(nonce)))) {
+    if (!(yield* Hmac.verifyAny(key, [signature], [purpose, nonce]))) {
       return yield* invalid("mismatch", `The ${webhookHeader} header was made with another secret.`)
     }
     const json = parseJson(new TextDecoder().decode(yield* bytesOf(payload)))
@@ -127,7 +127,7 @@ export const layerWebhookRoute = <R = never>(
       Effect.gen(function*() {
         const event = yield* constructEvent(body, headers, secret)
         // Tela gives its webhooks no id, and only the token is proved: all of the body identifies a delivery, with its token
-        const digest = yield* Hmac.sign(Redacted.value(secret), `${deliveryPurpose}${headers[webhookHeader]} `, body)
+        const digest = yield* Hmac.sign(Redacted.value(secret), [`${deliveryPurpose}${headers[webhookHeader]} `, body])
         return {
           event,
           delivery: {

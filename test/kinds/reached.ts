@@ -871,8 +871,8 @@ export const places: ReadonlyArray<Place> = [
     name: "a wait that succeeded is about the run that its key had when it began",
     mutant: {
       file: store,
-      find: "complete(\"RunStore.track\", key, begun)",
-      replace: "complete(\"RunStore.track\", key)"
+      find: "complete(operation, key, begun)",
+      replace: "complete(operation, key)"
     },
     inputs: {
       "another run was attached": tracks(

@@ -468,15 +468,15 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     store,
     "jobs: an end is not stored",
-    "Effect.tap(() => complete(\"RunStore.track\", key, begun))",
+    "Effect.tap(() => complete(operation, key, begun))",
     "Effect.tap(() => Effect.void)"
   ),
   // Jobs: pushes
   mutant(
     "src/spine/SpineWebhook.ts",
     "jobs: a forged push is taken",
-    "if (!(yield* Hmac.verifyAny(key, signatures, `${timestamp}.`, bytes))) {",
-    "if (!(yield* Hmac.verifyAny(key, signatures, `${timestamp}.`, bytes)) && key === \"\") {"
+    "if (!(yield* Hmac.verifyAny(key, signatures, [`${timestamp}.`, bytes]))) {",
+    "if (!(yield* Hmac.verifyAny(key, signatures, [`${timestamp}.`, bytes])) && key === \"\") {"
   ),
   mutant(
     "src/spine/SpineWebhook.ts",
@@ -487,8 +487,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     "src/tela/TelaWebhook.ts",
     "jobs: a push with a token of another secret is taken",
-    "if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(nonce)))) {",
-    "if (!(yield* Hmac.verifyAny(key, [signature], purpose, new TextEncoder().encode(nonce))) && key === \"\") {"
+    "if (!(yield* Hmac.verifyAny(key, [signature], [purpose, nonce]))) {",
+    "if (!(yield* Hmac.verifyAny(key, [signature], [purpose, nonce])) && key === \"\") {"
   ),
   mutant(
     "src/Webhooks.ts",

@@ -9,10 +9,10 @@ import * as Effect from "effect/Effect"
 import { createHmac } from "node:crypto"
 import type * as Hmac from "../../src/internal/hmac.ts"
 
-const tag = (secret: string, prefix: string, body: Uint8Array): string =>
-  createHmac("sha256", secret).update(prefix).update(body).digest("hex")
+const tag = (secret: string, parts: Hmac.Parts): string =>
+  parts.reduce((hmac, part) => hmac.update(part), createHmac("sha256", secret)).digest("hex")
 
-export const sign: typeof Hmac.sign = (secret, prefix, body) => Effect.sync(() => tag(secret, prefix, body))
+export const sign: typeof Hmac.sign = (secret, parts) => Effect.sync(() => tag(secret, parts))
 
-export const verifyAny: typeof Hmac.verifyAny = (secret, signatures, prefix, body) =>
-  Effect.sync(() => signatures.some((signature) => signature.toLowerCase() === tag(secret, prefix, body)))
+export const verifyAny: typeof Hmac.verifyAny = (secret, signatures, parts) =>
+  Effect.sync(() => signatures.some((signature) => signature.toLowerCase() === tag(secret, parts)))

@@ -105,6 +105,6 @@ export const make = (
 // W6: each try has its own time. It is the program's time, as the receiver compares it with that.
 const sign = Effect.fnUntraced(function*(secret: string, text: string) {
   const timestamp = Math.floor((yield* Clock.currentTimeMillis) / 1000)
-  const signature = yield* Hmac.sign(secret, `${timestamp}.`, new TextEncoder().encode(text))
+  const signature = yield* Hmac.sign(secret, [`${timestamp}.`, text])
   return { "spine-signature": `t=${timestamp},v1=${signature}` }
 })
