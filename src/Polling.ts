@@ -365,7 +365,7 @@ export const makePolicy = <Snapshot, E = never, R = never>(
       retryAfterCeiling: yield* positive(operation, "retryAfterCeiling", checked.retryAfterCeiling ?? "1 minute"),
       timeoutSource: `${names.timeout} (${words(timeout)}${checked.timeout === undefined ? ", the default" : ""})`
     }
-    yield* check("errorBudget", errorBudget, isWhole(0), "a whole number, 0 or more")
+    yield* check("errorBudget", errorBudget, isBudget, "a whole number, 0 or more")
     yield* check("schedule", schedule, Schedule.isSchedule, "a Schedule, such as Schedule.spaced(\"5 seconds\")")
     if (schedule !== undefined) {
       if (pollInterval === undefined) {
@@ -401,6 +401,8 @@ export const readOptions = <O>(
 
 const optionNames = ["pollInterval", "timeout", "schedule", "errorBudget", "notFoundGrace", "retryAfterCeiling"]
 
+const isBudget = (value: unknown): boolean => value === 0 || CallOptions.isCount(value)
+
 /** `"15 minutes"` rather than `"15m"` where one unit is enough. */
 const words = (duration: Duration.Duration): string => {
   const text = Duration.format(duration)
@@ -410,16 +412,13 @@ const words = (duration: Duration.Duration): string => {
 
 const unitNames: Readonly<Record<string, string>> = { ms: "millisecond", s: "second", m: "minute", h: "hour", d: "day" }
 
-const isWhole = (least: number) => (value: unknown): boolean =>
-  Number.isSafeInteger(value) && (value as number) >= least
-
 /**
  * Checks how many polls may be under way at once.
  *
  * @internal
  */
 export const checkConcurrency = (operation: string, input: number | undefined): Effect.Effect<void, BadRequestError> =>
-  CallOptions.checkKind(operation, "concurrency", input, isWhole(1), "a whole number, 1 or more")
+  CallOptions.checkKind(operation, "concurrency", input, CallOptions.isCount, "a whole number, 1 or more")
 
 /**
  * Reads a duration that must be longer than zero.

@@ -42,7 +42,6 @@ import { quote } from "./internal/describe.ts"
 import { phaseOf } from "./internal/polling/decide.ts"
 import * as PollLoop from "./internal/polling/pollLoop.ts"
 import type { AnyLoop, Loop } from "./internal/polling/sleepingRun.ts"
-import { runFailed } from "./internal/runFailed.ts"
 import * as Telemetry from "./internal/telemetry.ts"
 import { type RunFailedError, type RunTimeoutError, WaitStoppedError } from "./RunError.ts"
 import { format, type RunRef } from "./internal/ref.ts"
@@ -130,7 +129,7 @@ export const wait = <S extends RunSource.Any, SE, SR>(
   RunSource.Success<S>,
   RunSource.Error<S> | RunTimeoutError | RunFailedError | SE,
   RunSource.Services<S> | SR
-> => follow(source, policy, succeedOrFail)
+> => follow(source, policy, PollLoop.successOf)
 
 /**
  * Waits for many runs, and tells of each as it ends. Where {@link wait} keeps a fiber for each run, this keeps a row in a
@@ -174,7 +173,7 @@ export const completions = <
 > => {
   const concurrency = options?.concurrency ?? 128
   if (!(concurrency >= 1)) throw new RangeError(`concurrency is ${quote(concurrency)}; it must be a number, 1 or more.`)
-  return Completions.make({ targets, source, policy, judge: succeedOrFail, concurrency })
+  return Completions.make({ targets, source, policy, concurrency })
 }
 
 /**
@@ -286,7 +285,7 @@ export const share = <S extends RunSource.Any, SE, SR>(
       polls: shared,
       watch: changes(shared),
       settle: Effect.map(ended, ({ phase }) => phase.run),
-      wait: Effect.flatMap(ended, succeedOrFail),
+      wait: Effect.flatMap(ended, PollLoop.successOf),
       stop: turn(Effect.suspend(() => {
         const ending = loop
         if (ending === undefined || last !== undefined) return Effect.void
@@ -321,13 +320,6 @@ const endOf = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>) =>
     PollLoop.stop(loop)
     return Telemetry.ended(loop, exit)
   })
-
-const succeedOrFail = <S extends RunSource.Any>(
-  { phase, ref, requestId }: PollLoop.Ended<S>
-): Effect.Effect<RunSource.Success<S>, RunFailedError> =>
-  phase._tag === "Succeeded" ? Effect.succeed(phase.run) : Effect.fail(
-    runFailed(ref, phase, requestId, "Start a new one, or look at its partial work with this error's ref.")
-  )
 
 const either = <S extends RunSource.Any>(
   { phase }: PollLoop.Ended<S>

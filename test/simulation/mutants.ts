@@ -176,7 +176,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(run, "watch does not show the first snapshot", "let isFirst = true", "let isFirst = false"),
   mutant(run, "polling goes on after the end", "ended ? Cause.done() :", "false ? Cause.done() :"),
   mutant(
-    run,
+    loop,
     "a failed run is a success",
     "phase._tag === \"Succeeded\" ? Effect.succeed(phase.run)",
     "phase._tag !== undefined ? Effect.succeed(phase.run)"
@@ -365,14 +365,14 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     spineSource,
     "an unknown status is an end",
-    "case \"unknown\":\n      return { _tag: \"Pending\" }",
-    "case \"unknown\":\n      return { _tag: \"Succeeded\", run: run as never }"
+    "case \"unknown\":\n          return { _tag: \"Pending\" }",
+    "case \"unknown\":\n          return { _tag: \"Succeeded\", run: run as never }"
   ),
   mutant(
     spineSource,
     "a partial run is a failure",
-    "    case \"partial\":\n      return { _tag: \"Succeeded\", run }",
-    "      return { _tag: \"Succeeded\", run }\n    case \"partial\":"
+    "        case \"partial\":\n          return { _tag: \"Succeeded\", run }",
+    "          return { _tag: \"Succeeded\", run }\n        case \"partial\":"
   ),
   mutant(
     create,

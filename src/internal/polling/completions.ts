@@ -3,6 +3,7 @@
  * poll, by the loop of every wait, has a fiber for as long as it takes.
  */
 import type * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -10,7 +11,7 @@ import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import type * as RunSource from "../../RunSource.ts"
-import type { RunTimeoutError } from "../../RunError.ts"
+import type { RunFailedError, RunTimeoutError } from "../../RunError.ts"
 import * as RunRef from "../ref.ts"
 import * as Pause from "./pause.ts"
 import { timedOut } from "./pollHistory.ts"
@@ -22,38 +23,25 @@ import * as TimerQueue from "./timerQueue.ts"
 /** The least time that a `source` is given, in milliseconds: it names the run in the error of a deadline that has passed. */
 const graceMillis = 1000
 
-export const make = <
-  Target,
-  S extends RunSource.Any,
-  SE,
-  SR,
-  SourceError,
-  A,
-  JudgeError,
-  InputError,
-  InputServices
->(options: {
+export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, InputError, InputServices>(options: {
   readonly targets: Stream.Stream<Target, InputError, InputServices>
   readonly source: (target: Target) => Effect.Effect<S, SourceError>
   readonly policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>
-  readonly judge: (end: PollLoop.Ended<S>) => Effect.Effect<A, JudgeError>
-  /** How many turns may be under way at once. The others wait, in the order in which they were due. */
+  /** How many polls may be under way at once. The others wait, in the order in which they were due. */
   readonly concurrency: number
-}): Stream.Stream<
-  RunSource.Completion<Target, A, RunSource.Error<S> | RunTimeoutError | SE | SourceError | JudgeError>,
-  InputError,
-  RunSource.Services<S> | SR | InputServices
-> => {
-  type Failure = RunSource.Error<S> | RunTimeoutError | SE | SourceError | JudgeError
+}) => {
+  type Success = RunSource.Success<S>
+  type Failure = RunSource.Error<S> | RunTimeoutError | RunFailedError | SE | SourceError
+  type Services = RunSource.Services<S> | SR
   type Row = Loop<S, SE, SR>
 
-  // A slow reader slows the polling: a turn whose completion is not taken yet keeps its slot
+  // A slow reader slows the polling: a poll whose completion is not taken yet keeps its slot
   return Stream.callback(
-    (queue: Queue.Queue<RunSource.Completion<Target, A, Failure>, InputError | Cause.Done>) =>
+    (queue: Queue.Queue<RunSource.Completion<Target, Success, Failure>, InputError | Cause.Done>) =>
       Effect.withFiber((parent) => {
-        // Not when all are let go: by then this fiber has ended, and knows no clock
+        // Not at the release: by then this fiber has ended, and knows no clock
         const timers = TimerQueue.of(parent)
-        const fork = Effect.runForkWith(parent.context as never)
+        const fork = Effect.runForkWith(parent.context as Context.Context<Services>)
         const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
         let waiting: Array<Row> = []
         let started = 0
@@ -65,7 +53,7 @@ export const make = <
         let isWhole = false
         let isClosed = false
 
-        /** What has waited longest, but every other turn is for a new run, of which one at a time is let in. */
+        /** What has waited longest, but every other poll is the first of a new run, and one new run at a time is let in. */
         const next = (): (() => void) | undefined => {
           if (isClosed || running >= options.concurrency) return undefined
           // Those that met their deadline while they waited are gone
@@ -75,7 +63,7 @@ export const make = <
             wasDue = true
             started++
             PollLoop.dequeue(row)
-            return () => start(turn(row))
+            return () => start(pollOnce(row))
           }
           const begin = arriving
           arriving = undefined
@@ -83,30 +71,30 @@ export const make = <
           return begin
         }
 
-        /** Starts what is due, as long as there is room. A turn that ends at once must not start the next inside it. */
+        /** Starts what is due, as long as there is room. A poll that ends at once must not start the next inside it. */
         const startDue = () => {
           if (isStarting) return
           isStarting = true
           for (let start = next(); start !== undefined; start = next()) start()
           isStarting = false
-          // Where more is due than there is room for, the queue never runs empty
+          // If more is due than there is room for, the queue never runs empty
           if (started === 0 || 2 * started < waiting.length) return
           waiting = waiting.slice(started)
           started = 0
         }
 
-        const forkHeld = (effect: Effect.Effect<void>): Fiber.Fiber<void> => {
+        const forkHeld = (effect: Effect.Effect<void, never, Services>): Fiber.Fiber<void> => {
           const fiber = fork(effect)
           fibers.add(fiber)
           fiber.addObserver(() => fibers.delete(fiber))
           return fiber
         }
 
-        const start = (turn: Effect.Effect<void, never, RunSource.Services<S> | SR>) => {
+        const start = (poll: Effect.Effect<void, never, Services>) => {
           running++
-          forkHeld(turn as Effect.Effect<void>).addObserver((exit) => {
+          forkHeld(poll).addObserver((exit) => {
             running--
-            // A defect; all that a server or a wrong input can cause is a completion
+            // A defect. Whatever a server or a wrong input can cause is a completion
             if (Exit.isFailure(exit) && !isClosed) Queue.failCauseUnsafe(queue, exit.cause)
             startDue()
           })
@@ -114,7 +102,7 @@ export const make = <
 
         const wake = (row: Row) => {
           // The deadline of a row that waits for room: it times out without a poll, which needs no room
-          if (PollLoop.dequeue(row)) return start(turn(row))
+          if (PollLoop.dequeue(row)) return start(pollOnce(row))
           if (Pause.putOff(row)) return
           PollLoop.enqueue(row)
           waiting.push(row)
@@ -129,11 +117,11 @@ export const make = <
             row.timers.add(row, millis)
           })
 
-        /** The caller's function runs inside the turn, so that what it throws ends the stream, and within the deadline. */
+        /** The caller's function runs inside the poll, so that what it throws ends the stream, and within the deadline. */
         const sourceOf = (row: Row): Effect.Effect<Row["source"], SourceError | RunTimeoutError> =>
           TimerQueue.within(
             Effect.suspend(() => options.source(row.target as Target)),
-            // A turn that begins after the deadline gives the error of the deadline, with the ref of the source
+            // A poll that begins after the deadline gives the error of the deadline, with the ref of the source
             Math.max(timeLeft(row), graceMillis),
             () => {
               row.source = { ref: RunRef.nearest(row.target) } as Row["source"]
@@ -142,7 +130,7 @@ export const make = <
           )
 
         /** Polls once. Then either the next poll is planned, or the run is over. */
-        const turn = (row: Row): Effect.Effect<void, never, RunSource.Services<S> | SR> =>
+        const pollOnce = (row: Row): Effect.Effect<void, never, Services> =>
           Effect.gen(function*() {
             const source = row.source = yield* sourceOf(row)
             if (row.polls === 0) PollLoop.listen(row, forkHeld)
@@ -151,10 +139,10 @@ export const make = <
               return ended === undefined ? Effect.as(PollLoop.plan(row, sleep), undefined) : Effect.succeed(ended)
             })
             const ended = yield* Effect.onExit(polled, (exit) => Telemetry.ended(row, exit, true))
-            if (ended !== undefined) yield* finish(row, Result.succeed(yield* options.judge(ended)))
+            if (ended !== undefined) yield* finish(row, Result.succeed(yield* PollLoop.successOf(ended)))
           }).pipe(Effect.catch((error) => finish(row, Result.fail(error))))
 
-        const finish = (row: Row, result: Result.Result<A, Failure>) =>
+        const finish = (row: Row, result: Result.Result<Success, Failure>) =>
           Effect.map(Queue.offer(queue, { target: row.target as Target, result }), () => {
             PollLoop.stop(row)
             rows--
@@ -174,7 +162,7 @@ export const make = <
                 Effect.flatMap(PollLoop.make(undefined as never as Row["source"], options.policy, timers), (row) => {
                   row.target = target
                   row.wake = wake
-                  return turn(row)
+                  return pollOnce(row)
                 })
               )
               resume(Effect.void)

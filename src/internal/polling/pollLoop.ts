@@ -12,9 +12,10 @@ import type * as Fiber from "effect/Fiber"
 import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
-import type { RunTimeoutError } from "../../RunError.ts"
+import type { RunFailedError, RunTimeoutError } from "../../RunError.ts"
 import type * as RunSource from "../../RunSource.ts"
 import type { RunRef } from "../ref.ts"
+import { runFailed } from "../runFailed.ts"
 import * as Telemetry from "../telemetry.ts"
 import * as Decide from "./decide.ts"
 import * as Pause from "./pause.ts"
@@ -50,6 +51,14 @@ export const endedBy = <S extends RunSource.Any>(
   result.phase === undefined || result.phase._tag === "Pending"
     ? undefined
     : { ref, phase: result.phase, requestId: result.answer.requestId }
+
+/** The run that succeeded, or the error for the run that failed. */
+export const successOf = <S extends RunSource.Any>(
+  { phase, ref, requestId }: Ended<S>
+): Effect.Effect<RunSource.Success<S>, RunFailedError> =>
+  phase._tag === "Succeeded" ? Effect.succeed(phase.run) : Effect.fail(
+    runFailed(ref, phase, requestId, "Start a new one, or look at its partial work with this error's ref.")
+  )
 
 /** A loop that starts now. Its caller runs {@link stop} when it is over or interrupted. */
 export const make = <S extends RunSource.Any, SE, SR>(

@@ -3,14 +3,13 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as Create from "../../internal/http/create.ts"
-import { quote } from "../../internal/describe.ts"
 import type * as Http from "../../internal/http/call.ts"
 import * as Options from "../../internal/options.ts"
 import * as Telemetry from "../../internal/telemetry.ts"
 import * as Webhooks from "../../internal/webhookHub.ts"
 import * as Polling from "../../Polling.ts"
 import * as Run from "../../Run.ts"
-import { badRequest, type WaitError } from "../../RunError.ts"
+import type { WaitError } from "../../RunError.ts"
 import { defaultWait, type Runs, type RunTarget, type WaitOptions } from "../SpineRuns.ts"
 import type * as Wire from "../SpineSchema.ts"
 import * as SpineCreate from "./create.ts"
@@ -82,21 +81,15 @@ export const make = (
           const { concurrency, ...rest } = yield* Polling.readOptions(operation, wait, ["concurrency"])
           const policy = yield* Polling.makePolicy(operation, rest as NonNullable<typeof wait>, defaults)
           yield* Polling.checkConcurrency(operation, concurrency)
-          const targets = yield* Options.reading(operation, "runs", () =>
-            Stream.isStream(runs) || Predicate.isIterable(runs) && typeof runs !== "string"
-              ? Effect.succeed(runs)
-              : Effect.fail(badRequest({
-                operation,
-                parameter: "runs",
-                message: `runs is ${quote(runs)}; it must be an array, another iterable, or a Stream of runs.`
-              })))
-          return Run.completions(
-            Stream.isStream(targets) ? targets : Stream.fromIterable(targets),
-            (run) =>
-              sourceOf(operation, run),
-            policy,
-            { concurrency }
+          yield* Options.checkKind(
+            operation,
+            "runs",
+            runs ?? null,
+            isMany,
+            "an array, another iterable, or a Stream of runs"
           )
+          const targets = Stream.isStream(runs) ? runs : Stream.fromIterable(runs)
+          return Run.completions(targets, (run) => sourceOf(operation, run), policy, { concurrency })
         })
       ),
     share: (run, wait) =>
@@ -114,3 +107,6 @@ export const make = (
       )
   }
 }
+
+const isMany = (runs: unknown): boolean =>
+  Stream.isStream(runs) || Predicate.isIterable(runs) && typeof runs !== "string"

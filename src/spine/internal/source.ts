@@ -51,7 +51,20 @@ export const make = (api: Http.Api, webhooks: Webhooks.Service | undefined): (re
       return Equal.equals(withoutClock(previous), withoutClock(next))
     }
     classify(run: Wire.Run): ReturnType<Source["classify"]> {
-      return classify(run)
+      switch (run.status) {
+        case "completed":
+        case "partial":
+          return { _tag: "Succeeded", run }
+        case "failed":
+          return { _tag: "Failed", run, errors: run.errors.map(({ error }) => error) }
+        case "running":
+          return {
+            _tag: "Pending",
+            progress: { completed: run.progress.tasks_completed, total: run.progress.tasks_total }
+          }
+        case "unknown":
+          return { _tag: "Pending" }
+      }
     }
   }
   return (ref) => new RunOf(ref)
@@ -83,23 +96,6 @@ const decodeRun = (body: unknown): Effect.Effect<Wire.Run, Schema.SchemaError> =
         ? { ...run, errors: [{ error: run.raw.error }] }
         : run
   )
-
-const classify: Source["classify"] = (run) => {
-  switch (run.status) {
-    case "completed":
-    case "partial":
-      return { _tag: "Succeeded", run }
-    case "failed":
-      return { _tag: "Failed", run, errors: run.errors.map(({ error }) => error) }
-    case "running":
-      return {
-        _tag: "Pending",
-        progress: { completed: run.progress.tasks_completed, total: run.progress.tasks_total }
-      }
-    case "unknown":
-      return { _tag: "Pending" }
-  }
-}
 
 const withoutClock = (run: Wire.Run): object => {
   // A run whose status is not known keeps its progress as it came
