@@ -22,19 +22,19 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
     "test/internal/http/clients.test.ts"
   ],
   "src/internal/http/errors.ts": [
-    "test/internal/http/api.test.ts",
+    "test/internal/http/errors.test.ts",
     "test/internal/http/clients.test.ts"
   ],
   "src/internal/http/redirects.ts": [
-    "test/internal/http/api.test.ts",
+    "test/internal/http/redirects.test.ts",
     "test/internal/http/clients.test.ts"
   ],
   "src/internal/http/response.ts": [
-    "test/internal/http/api.test.ts",
+    "test/internal/http/response.test.ts",
     "test/internal/http/clients.test.ts"
   ],
   "src/internal/http/retry.ts": [
-    "test/internal/http/api.test.ts",
+    "test/internal/http/retry.test.ts",
     "test/internal/http/clients.test.ts"
   ],
   "src/internal/polling/decide.ts": ["test/internal/polling/pollLoop.test.ts"],

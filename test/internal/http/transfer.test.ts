@@ -1,9 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Schedule } from "effect"
+import { Duration, Effect, Fiber } from "effect"
 import { HttpClientRequest, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
-import { isUnreadableBlob, proxyAdvice } from "../../../src/internal/http/causes.ts"
-import { retrying } from "../../../src/internal/http/retry.ts"
+import { proxyAdvice } from "../../../src/internal/http/causes.ts"
 import * as Transfer from "../../../src/internal/http/transfer.ts"
 
 describe("the address of a link", () => {
@@ -147,65 +146,6 @@ describe("a refusal of a server of files", () => {
     Effect.gen(function*() {
       const { retryAfter } = yield* refusal(503, { "retry-after": "7" })
       assert.strictEqual(retryAfter && Duration.toSeconds(retryAfter), 7)
-    }))
-})
-
-describe("a Blob that cannot be read", () => {
-  const unreadable = new DOMException("the file has changed", "NotReadableError")
-  const wrapped = (times: number): Error =>
-    times === 0 ? unreadable : new Error("fetch failed", { cause: wrapped(times - 1) })
-
-  it("is found below as many as four other errors", () => {
-    for (const times of [0, 1, 2, 3, 4]) assert.isTrue(isUnreadableBlob(wrapped(times)), `${times}`)
-    assert.isFalse(isUnreadableBlob(wrapped(5)))
-  })
-
-  it("is not found where another error is the cause", () => {
-    for (const cause of [undefined, "NotReadableError", { name: "NotReadableError" }, new Error("NotReadableError")]) {
-      assert.isFalse(isUnreadableBlob(cause))
-    }
-    assert.isFalse(isUnreadableBlob(new Error("x", { cause: new TypeError("y") })))
-  })
-})
-
-describe("attempts at a transfer", () => {
-  interface Failed {
-    readonly isRetryable: boolean
-    readonly retryAfter?: Duration.Duration
-  }
-  const mayRetry = (error: unknown) => typeof error === "object" && (error as Failed).isRetryable
-
-  /** When each attempt was made, in seconds, if each fails with the error. */
-  const attempts = (error: unknown) =>
-    Effect.gen(function*() {
-      const at: Array<number> = []
-      const attempt = Effect.gen(function*() {
-        at.push((yield* TestClock.testClockWith((clock) => Effect.succeed(clock.currentTimeMillisUnsafe()))) / 1000)
-        return yield* Effect.fail(error)
-      })
-      const retry = Schedule.max([Schedule.spaced("2 seconds"), Schedule.recurs(2)])
-      const fiber = yield* Effect.forkChild(
-        Effect.flip(retrying(attempt, { retry, retryAfterCeiling: Duration.seconds(60) }, mayRetry))
-      )
-      yield* TestClock.adjust("1 hour")
-      assert.strictEqual(yield* Fiber.join(fiber), error)
-      return at
-    })
-
-  it.effect("follow the schedule, and start no sooner than the server asks, up to the ceiling", () =>
-    Effect.gen(function*() {
-      const after = (seconds: number) => ({ isRetryable: true, retryAfter: Duration.seconds(seconds) })
-      assert.deepStrictEqual(yield* attempts({ isRetryable: true }), [0, 2, 4])
-      const start = 3600
-      assert.deepStrictEqual((yield* attempts(after(1))).map((at) => at - start), [0, 2, 4])
-      assert.deepStrictEqual((yield* attempts(after(10))).map((at) => at - 2 * start), [0, 10, 20])
-      assert.deepStrictEqual((yield* attempts(after(100))).map((at) => at - 3 * start), [0, 60, 120])
-    }))
-
-  it.effect("are not repeated after a final failure, or one of another kind", () =>
-    Effect.gen(function*() {
-      assert.lengthOf(yield* attempts({ isRetryable: false }), 1)
-      assert.lengthOf(yield* attempts("of the program"), 1)
     }))
 })
 
