@@ -1,6 +1,6 @@
 /** A call without a provider, and an API to make it with. */
 import { Duration, Effect, Redacted, Schedule } from "effect"
-import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
+import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { RunRef } from "canvas-runs"
 import * as Http from "../../../src/internal/http/api.ts"
 import type * as Call from "../../../src/internal/http/call.ts"

@@ -1,7 +1,7 @@
 /** The errors of a call: by status, without a response, and after the timeout. */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Schedule, Stream } from "effect"
-import { Headers, HttpBody, HttpClient, HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
+import { Headers, HttpBody, HttpClient, HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { RunError } from "canvas-runs"
 import { inspect } from "node:util"
