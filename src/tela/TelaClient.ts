@@ -234,9 +234,7 @@ export interface ConfigOptions extends Omit<ClientOptions, "baseUrl"> {
  * @category layers
  * @since 0.1.0
  */
-export const layerConfig = (
-  options?: ConfigOptions
-): Layer.Layer<TelaClient, ConfigError, HttpClient.HttpClient> =>
+export const layerConfig = (options?: ConfigOptions): Layer.Layer<TelaClient, ConfigError, HttpClient.HttpClient> =>
   Layer.effect(
     TelaClient,
     Effect.gen(function*() {
@@ -262,9 +260,8 @@ export const layerConfig = (
  * @category layers
  * @since 0.1.0
  */
-export const layerFetch = (
-  options?: Parameters<typeof layerConfig>[0]
-): Layer.Layer<TelaClient, ConfigError> => Layer.provide(layerConfig(options), FetchHttpClient.layer)
+export const layerFetch = (options?: ConfigOptions): Layer.Layer<TelaClient, ConfigError> =>
+  Layer.provide(layerConfig(options), FetchHttpClient.layer)
 
 /**
  * What a canvas of a test does, for any kind of canvas.

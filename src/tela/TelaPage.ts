@@ -40,10 +40,7 @@ export const decodePage = <A>(
   return (body) =>
     Array.isArray(body)
       ? Effect.map(decodeArray(body), (data) => ({ data, total: undefined }))
-      : Effect.map(decodeEnvelope(body), ({ data, meta, metadata }) => ({
-        data,
-        total: (meta ?? metadata)?.total
-      }))
+      : Effect.map(decodeEnvelope(body), ({ data, meta, metadata }) => ({ data, total: (meta ?? metadata)?.total }))
 }
 
 /**

@@ -294,10 +294,12 @@ const decodeErrorBody = Schema.decodeUnknownOption(ErrorBody)
  * @since 0.1.0
  */
 export const describeError = (body: unknown): { readonly message?: string; readonly code?: string } | undefined =>
-  Option.getOrUndefined(Option.map(decodeErrorBody(body), ({ code, message }) => ({
-    ...(message === undefined ? undefined : { message }),
-    ...(code === undefined ? undefined : { code: String(code) })
-  })))
+  Option.getOrUndefined(
+    Option.map(
+      decodeErrorBody(body),
+      ({ code, ...body }) => code === undefined ? body : { ...body, code: String(code) }
+    )
+  )
 
 /**
  * A file that an execution or a task was given.

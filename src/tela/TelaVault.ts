@@ -79,14 +79,13 @@ export const make = (api: Http.Api, transfer: Artifact.Options): Vault => {
     Effect.gen(function*() {
       const ref = yield* refOf(operation, reference)
       const { metadata, url } = yield* link(operation, ref)
-      const source: Artifact.ArtifactSource<RequestError> = {
+      return {
         name: metadata?.originalFileName ?? ref.id,
         url,
         size: metadata?.size,
         ref,
         refresh: Effect.map(link(operation, ref), ({ url }) => url)
-      }
-      return source
+      } satisfies Artifact.ArtifactSource<RequestError>
     })
 
   return {

@@ -162,10 +162,7 @@ const checkMode = (operation: string, params: AnyParams, isTask: boolean): Effec
       return yield* wrong("stream", "async and stream are both true. An execution has one mode.")
     }
     if (isTask && (async === false || stream === true)) {
-      return yield* wrong(
-        stream === true ? "stream" : "async",
-        "a task is always asynchronous, and does not stream."
-      )
+      return yield* wrong(stream === true ? "stream" : "async", "a task is always asynchronous, and does not stream.")
     }
     const created = createdNames.find((name) => params[name as keyof AnyParams] !== undefined)
     if (created !== undefined && async !== true && !isTask) {

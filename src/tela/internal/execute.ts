@@ -79,13 +79,7 @@ const create = <Output, E, R>(job: Job<Output, E, R>) =>
       .pipe(
         Effect.map(({ requestId, value }) => {
           const { id, task } = value
-          const ref = RunRef.make({
-            provider,
-            kind,
-            id,
-            createdAt,
-            requestId
-          })
+          const ref = RunRef.make({ provider, kind, id, createdAt, requestId })
           return { id, ref, requestId, task, snapshot: { ...value, requestId } }
         }),
         Effect.tap(({ id, ref }) => Effect.andThen(Create.accepted(ref), Effect.annotateCurrentSpan("run.id", id))),

@@ -213,9 +213,7 @@ const nest = (
     ? Effect.fail(
       badRequest({ operation, parameter: "value", message: "value is undefined. To empty a field, give null." })
     )
-    : Effect.succeed(
-      keys.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Record<string, unknown>
-    )
+    : Effect.succeed(keys.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Record<string, unknown>)
 }
 
 const outputOf = ({ outputContent }: Wire.Task): Option.Option<unknown> => {
