@@ -445,7 +445,7 @@ const messages: Readonly<
   "a key of the store that is a symbol": [
     ({ store }) => store.get(Symbol("k") as never),
     "BadRequestError",
-    "the key is Symbol(k)"
+    "key is Symbol(k)"
   ],
   "a timestamp that is text": [
     () => Spine.signWebhook("{}", secret, { timestamp: "now" as never }),
