@@ -1,19 +1,19 @@
 /**
- * Reads what a run produced: as bytes, as a stream, or into a file.
+ * Downloads the files that a run produced: as bytes, as a stream, or into a folder.
  *
  * **Details**
  *
  * - A link that is refused with 400, 401, 403, 404 or 410 is replaced by a fresh one, once per attempt.
  * - No credential is sent: the links are signed, and may lead to any host.
- * - At most 10 redirects are followed. A browser hides where they lead, so there its own limit applies.
+ * - At most 10 redirects are followed. A browser hides the targets of redirects, so its own limit applies there.
  * - A download that breaks continues where it broke, with `Range` and `If-Range`, if the server names the version of the file by
- *   a strong ETag. It begins again if the file has changed. Two versions are never mixed. A `stream`, whose bytes are handed on
- *   already, continues too, and fails if the file has changed.
- * - The bytes are counted. A file that is shorter or longer than announced is an `ArtifactError`, except where the server
- *   compresses it (`content-encoding`): then the announced size may be that of the compressed file.
+ *   a strong ETag. If the file has changed, the download starts from the beginning. Two versions are never mixed. A `stream`, which
+ *   has delivered bytes already, continues too, and fails if the file has changed.
+ * - The bytes are counted. A file that is shorter or longer than announced is an `ArtifactError`, unless the server compresses it
+ *   (`content-encoding`): then the announced size may be that of the compressed file.
  * - A page of HTML in place of another file, such as a login page, is an `ArtifactError`.
- * - A file appears under its final name only when it is whole. Its name is made safe, so that it is written into the given
- *   folder whatever the provider calls it.
+ * - A file appears under its final name only when it is complete. Its name is made safe, so that it is always written into the
+ *   given folder.
  * - Memory does not grow with the size of the file, except for `bytes`.
  *
  * @since 0.1.0
@@ -31,8 +31,8 @@ import type { ArtifactError, BadRequestError } from "./RunError.ts"
 export type { ArtifactSource, Options, Target } from "./internal/download/source.ts"
 
 /**
- * The bytes as they arrive. The stream survives interruptions of the connection if the server names the version of the file by
- * a strong ETag. Otherwise, and if the file changes meanwhile, it fails, because its beginning has been handed on.
+ * Streams the bytes. The stream survives interruptions of the connection if the server names the version of the file by a strong
+ * ETag. Otherwise, and if the file changes meanwhile, it fails, because its beginning has been delivered.
  *
  * @category reading
  * @since 0.1.0
@@ -53,7 +53,7 @@ export const stream = <E, R>(
   )
 
 /**
- * The whole artifact in memory.
+ * Returns the whole artifact in memory.
  *
  * @category reading
  * @since 0.1.0
@@ -74,8 +74,9 @@ export const bytes = <E, R>(
   })
 
 /**
- * Writes the artifact into a folder, which is made if it does not exist, under its own name made safe, or under `filename`. A
- * file of that name is replaced; a folder, a device or a pipe of that name is an `ArtifactError`. Returns the path.
+ * Writes the artifact into a folder, and returns the path. The folder is created if it does not exist. The file gets the
+ * artifact's own name made safe, or `filename`. A file of that name is replaced; a folder, a device or a pipe of that name is an
+ * `ArtifactError`.
  *
  * @category reading
  * @since 0.1.0

@@ -1,11 +1,11 @@
 /**
- * Files to send along with a run.
+ * Files that are sent with a run.
  *
  * **Details**
  *
- * A name and a content type are found for each file: what the caller says wins, then the `File`'s name and the `Blob`'s
- * type, then the type by extension, then by the first bytes. Names are reduced to their last path segment and made safe
- * for a header. Bytes are sent as they are read, never gathered: the memory an upload takes does not depend on its size.
+ * Each file gets a name and a content type: those that the caller gives, else the `File`'s name and the `Blob`'s type, else the
+ * type by extension, else by the first bytes. Names are reduced to their last path segment and made safe for a header. Bytes are
+ * sent as they are read, so the memory of an upload does not depend on its size.
  *
  * Bytes, Blobs and web streams of another realm (an iframe, `node:vm`, a DOM emulation) are accepted too.
  *
@@ -130,7 +130,7 @@ export const fromPath = (
   })
 
 /**
- * Brings a file into its normal form, or says what is wrong with it. `index` numbers files that have no name.
+ * Brings a file into its normal form, or fails with the reason why it cannot be sent. `index` numbers files without a name.
  *
  * @category normalizing
  * @since 0.1.0

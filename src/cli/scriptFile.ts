@@ -9,7 +9,7 @@ import * as Timeline from "../testing/Timeline.ts"
 const behaviour = {
   /** From start to end, such as `"10 seconds"`. */
   duration: Schema.optionalKey(Schema.DurationFromString),
-  /** What went wrong, for a run that ends `partial` or `failed`. */
+  /** The errors of a run that ends `partial` or `failed`. */
   errors: Schema.optionalKey(Schema.Array(Schema.String))
 }
 
@@ -31,7 +31,7 @@ const TelaCanvas = Schema.Struct({
   output: Schema.optionalKey(Schema.Json),
   /** A JSON Schema. Without `output`, runs answer with a value that fits it. */
   structuredOutput: Schema.optionalKey(Schema.Record(Schema.String, Schema.Json)),
-  /** What a stream sends, piece by piece. */
+  /** The pieces that a stream sends. */
   pieces: Schema.optionalKey(Schema.Array(Schema.String)),
   ...behaviour
 })
@@ -46,7 +46,7 @@ export type ScriptFile = typeof ScriptFile.Type
 /** Decodes the content of the file, or throws. A member that has no meaning is refused, because it is a typo. */
 export const decode = Schema.decodeUnknownSync(ScriptFile, { onExcessProperty: "error", errors: "all" })
 
-/** What a run of Spine with that prompt does. */
+/** The script of a Spine run with that prompt. */
 export const spineScript = (
   file: ScriptFile,
   defaultDuration: Duration.Input

@@ -1,12 +1,12 @@
 /** Bytes, Blobs and web streams of any realm: an iframe, `node:vm`, a DOM emulation. */
 import * as Predicate from "effect/Predicate"
 
-/** The class of an object by its own account, which is the same in every realm. */
+/** The class that an object names as its own, which is the same in every realm. */
 export const tagOf = (u: unknown): string => Object.prototype.toString.call(u).slice(8, -1)
 
 const isBuffer = (u: unknown): u is ArrayBufferLike => /^(?:Shared)?ArrayBuffer$/.test(tagOf(u))
 
-/** Whether it is a buffer or a view of one. */
+/** Whether a value is a buffer or a view of one. */
 export const isBytes = (u: unknown): u is ArrayBufferView | ArrayBufferLike => ArrayBuffer.isView(u) || isBuffer(u)
 
 /** The bytes. Memory that can be shared or resized is copied, because the platform does not send it. */
@@ -32,11 +32,11 @@ export const concatenate = (chunks: ReadonlyArray<Uint8Array>): Uint8Array<Array
   return whole
 }
 
-/** Whether it can be read like a Blob. */
+/** Whether a value can be read like a Blob. */
 export const isBlob = (u: unknown): u is Blob =>
   u instanceof Blob ||
   /^(?:Blob|File)$/.test(tagOf(u)) && Predicate.hasProperty(u, "stream") && typeof u.stream === "function"
 
-/** Whether it can be read like a web stream. */
+/** Whether a value can be read like a web stream. */
 export const isReadable = (u: unknown): u is ReadableStream<Uint8Array> =>
   Predicate.hasProperty(u, "getReader") && typeof u.getReader === "function"

@@ -135,7 +135,7 @@ export const layer = (options?: Options): Layer.Layer<HttpClient.HttpClient, Con
       ))
   )
 
-/** What the options say, in the words of undici. */
+/** The options in the form that undici takes. */
 interface Settings {
   readonly agent: Undici.Agent.Options
   readonly limits: { readonly headersTimeout: number; readonly bodyTimeout: number }

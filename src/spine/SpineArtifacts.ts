@@ -1,5 +1,5 @@
 /**
- * The files that Spine runs make.
+ * The files that Spine runs produce.
  *
  * @see https://docs.getspine.ai/api-reference/concepts/polling-and-status
  * @since 0.1.0
@@ -32,12 +32,12 @@ export interface DownloadedArtifact {
 }
 
 /**
- * Reading artifacts.
+ * Downloads artifacts.
  *
  * **Details**
  *
- * The run is named along with the artifact so that an expired link can be replaced. That the links are signed, need no
- * API key and expire is assumed: the provider does not say.
+ * Each verb takes the run as well, so that an expired link can be replaced. The provider does not document the links: this library
+ * assumes that they are signed, need no API key, and expire.
  *
  * @category models
  * @since 0.1.0
@@ -54,8 +54,8 @@ export interface Artifacts {
     target: KernelArtifact.Target
   ) => Effect.Effect<string, DownloadError, FileSystem.FileSystem>
   /**
-   * Writes all artifacts of a run into a folder, a few at a time. Names that a file system could take for the same, as those
-   * that differ in case only, are numbered.
+   * Writes all artifacts of a run into a folder, a few at a time. Names that a file system could consider equal, such as
+   * names that differ in case only, are numbered.
    */
   readonly toDirectory: (
     run: Wire.CompletedRun | Wire.PartialRun,

@@ -48,7 +48,7 @@ export interface FileOptions {
  */
 export interface TelaFile {
   readonly [TypeId]: typeof TypeId
-  /** A link, or what is to be uploaded. */
+  /** A link, or the file to upload. */
   readonly source: string | FileInput.FileInput
   readonly options: FileOptions
 }

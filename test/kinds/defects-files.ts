@@ -74,7 +74,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "variables: circular variables are refused",
-    mutant: { file: variables, find: "if (above.has(value)) return fail(place, \"contains itself.\")", replace: "" },
+    mutant: { file: variables, find: "if (above.has(value)) return fail(\"contains itself.\")", replace: "" },
     inputs: {
       "a list": () =>
         Effect.sync(() => {
@@ -122,8 +122,8 @@ export const places: ReadonlyArray<Place> = [
     name: "variables: a getter or a toJSON that throws is refused with its path",
     mutant: {
       file: variables,
-      find: "Result.try(() => visit(variables, undefined, 0).value)",
-      replace: "Result.succeed(visit(variables, undefined, 0).value)"
+      find: "Result.try(() => visit(variables).value)",
+      replace: "Result.succeed(visit(variables).value)"
     },
     inputs: {
       "a proxy that is revoked": refusedAt(() => {

@@ -33,7 +33,7 @@ export const download = <E, R, E2, R2>(
     const mayContinue = (error: unknown): error is ArtifactError =>
       error instanceof ArtifactError && error.isRetryable &&
       (state.received === 0 || state.version !== undefined || reader.restart !== undefined)
-    /** Whether the file has ended, or only come further. */
+    /** Succeeds with true at the end of the file, and with false after a failure that followed some progress. */
     const attempt = Effect.suspend(() => {
       const before = state.furthest
       return Effect.as(read(state), true).pipe(

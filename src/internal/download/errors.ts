@@ -1,4 +1,4 @@
-/** What an `ArtifactError` says: which file, what went wrong, and what to do. */
+/** Makes each kind of `ArtifactError`. */
 import { ArtifactError } from "../../RunError.ts"
 import type { Failure } from "../http/retry.ts"
 import type { Loose } from "../loose.ts"

@@ -13,23 +13,23 @@ import * as Errors from "./errors.ts"
 import { sizeOf } from "./open.ts"
 import type { ArtifactSource, Options, Target } from "./source.ts"
 
-/** Reads where an artifact is to be written, before any request. */
+/** Checks where an artifact is to be written, before any request. */
 export const checkTarget = (operation: string, target: Target): Effect.Effect<Target, BadRequestError> =>
-  Effect.tap(
-    CallOptions.copyRequired(operation, "target", target, ["directory", "filename"]),
-    ({ directory, filename }) =>
-      Effect.andThen(
-        CallOptions.checkKind(
-          operation,
-          "directory",
-          directory ?? null,
-          // The current folder is rarely meant by a path that is empty
-          (value) => typeof value === "string" && value.trim() !== "",
-          "the path of a folder, such as \".\" for the current one"
-        ),
-        CallOptions.checkKind(operation, "filename", filename, Predicate.isString, "the name of a file, as text")
-      )
-  )
+  Effect.gen(function*() {
+    const checked = yield* CallOptions.copyRequired(operation, "target", target, ["directory", "filename"])
+    const isFolder = (value: unknown) => typeof value === "string" && value.trim() !== ""
+    const folder = "the path of a folder, such as \".\" for the current one"
+    // An empty path rarely means the current folder
+    yield* CallOptions.checkKind(operation, "directory", checked.directory ?? null, isFolder, folder)
+    yield* CallOptions.checkKind(
+      operation,
+      "filename",
+      checked.filename,
+      Predicate.isString,
+      "the name of a file, as text"
+    )
+    return checked
+  })
 
 /** Writes the file to a checked target, and returns its path. */
 export const write = <E, R>(
@@ -96,7 +96,7 @@ export const write = <E, R>(
 
 const pieceBytes = 1024 * 1024
 
-/** What may stand where the file was to be. A link counts as what it leads to. */
+/** Words for an obstacle at the path of the file. A link counts as its target. */
 const obstacles: { readonly [type in FileSystem.File.Type]?: string } = {
   Directory: "a folder",
   FIFO: "a named pipe",
@@ -140,7 +140,7 @@ const explanations: ReadonlyArray<readonly [codes: string, problem: string, advi
   ]
 ]
 
-/** What the file system says, and what to do about it. */
+/** Explains a failure of the file system, and says what to do about it. */
 const explain = (error: PlatformError.PlatformError): string => {
   const code = codeOf(error)
   const found = explanations.find(([codes]) => typeof code === "string" && codes.split(" ").includes(code))

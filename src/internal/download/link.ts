@@ -1,4 +1,4 @@
-/** Requests of a link: redirects are followed, and a link that is refused is replaced by a fresh one. */
+/** Requests a link: follows redirects, and replaces a link that the server rejects by a fresh one. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
@@ -20,7 +20,7 @@ export interface Linked<E, R> {
   link: string
 }
 
-/** Requests the file. If the link is refused, requests it once more with a fresh link. */
+/** Requests the file. If the server rejects the link, requests the file once more with a fresh link. */
 export const request = <E, R>(
   file: Linked<E, R>,
   headers: Headers.Input
@@ -63,11 +63,11 @@ export const request = <E, R>(
     )
   })
 
-/** How stores refuse a link that has expired: S3 with 400 or 403, GCS with 400, Azure with 403, others with 401, 404 or 410. */
+/** The statuses for an expired link: S3 has 400 or 403, GCS 400, Azure 403, others 401, 404 or 410. */
 const isRefusal = (status: number): boolean =>
   status === 400 || status === 401 || status === 403 || status === 404 || status === 410
 
-/** How many redirects of a link are followed. */
+/** The largest number of redirects that are followed. */
 const maxRedirects = 10
 
 /** Sends the request, and follows redirects. An unread body would hold its connection until it is collected. */

@@ -13,7 +13,7 @@ import type { ArtifactSource } from "./source.ts"
 /** Takes the bytes of a file. */
 export interface Reader<E, R> {
   readonly take: (chunk: Uint8Array) => Effect.Effect<unknown, E, R>
-  /** Forgets all bytes, because the file is read from its beginning again. `undefined` if they have been handed on. */
+  /** Forgets all bytes, because the file is read from its beginning again. `undefined` if they have been delivered. */
   readonly restart: Effect.Effect<unknown, E, R> | undefined
 }
 
@@ -43,7 +43,7 @@ export const sizeOf = ({ size }: Pick<ArtifactSource, "size">): number | undefin
 /** The bytes that a response brings. */
 interface Opened {
   readonly chunks: Stream.Stream<Uint8Array, ArtifactError>
-  /** How many of them, from the first one on, the reader has already. */
+  /** The number of bytes at the beginning that the reader has already. */
   readonly skip: number
 }
 
@@ -142,13 +142,13 @@ const interpret = <E, R>(
       : yield* Errors.unavailable(source, Transfer.wordsOf(status), yield* Transfer.refusal(response))
   })
 
-/** Whether a page is sent in place of the file, such as a login page of a proxy. */
+/** Whether the body is a page in place of the file, such as the login page of a proxy. */
 const isPage = (source: ArtifactSource<unknown, unknown>, headers: Headers.Headers): boolean => {
   const isHtml = (type: string | undefined) => type !== undefined && /html/i.test(type)
   const extension = /\.(\w+)$/.exec(source.name)?.[1]
   return isHtml(headers["content-type"]) &&
     !(isHtml(source.contentType) || /^[xs]?html?$/i.test(extension ?? "html") && source.contentType === undefined) &&
-    // A file of the right size is the file, whatever its server calls it
+    // A body of the right size is the file, even if the server gives it a wrong type
     (sizeOf(source) === undefined || wholeNumber(headers["content-length"]) !== sizeOf(source))
 }
 

@@ -1,4 +1,4 @@
-/** What a download reads, and how. The module `Artifact` exports these types. */
+/** The types of the module `Artifact`, below the engine that uses them. */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"

@@ -1,4 +1,4 @@
-/** What a value holds that a caller gives as a file. The caller may be untyped. */
+/** Reads the value that a caller gives as a file. The caller may be untyped. */
 import * as Effect from "effect/Effect"
 import { constVoid } from "effect/Function"
 import * as Predicate from "effect/Predicate"
@@ -48,7 +48,7 @@ const ofData = (data: unknown, size: unknown): Content | undefined => {
     : undefined
 }
 
-/** Reads a web stream, which is asked for when the reading begins. */
+/** Streams a web stream, which `evaluate` returns when the stream starts. */
 export const fromReadable = (evaluate: () => ReadableStream<Uint8Array>): Stream.Stream<Uint8Array, unknown> =>
   Stream.fromReadableStream({
     evaluate: () => {

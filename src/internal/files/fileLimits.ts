@@ -7,11 +7,11 @@ export interface FileLimits {
   readonly provider: string
   /** The media types, without parameters. */
   readonly types: RegExp
-  /** Extensions that are accepted whatever the media type. */
+  /** Extensions that are accepted with every media type. */
   readonly extensions: ReadonlySet<string>
   /** The accepted formats in words. */
   readonly formats: string
-  /** The largest size in bytes, where the provider documents one. */
+  /** The largest size in bytes. `Infinity` if the provider documents none. */
   readonly maxBytes: number
 }
 

@@ -1,6 +1,6 @@
-/** File names from elsewhere, made harmless. */
+/** Safe names for files that are named by others. */
 
-/** What follows the last slash or backslash. */
+/** The part of a path after its last slash or backslash. */
 export const lastSegment = (path: string): string =>
   path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1)
 
@@ -31,16 +31,16 @@ export const writable = (name: string, fallback: string): string => {
   return safe === "" ? fallback : reserved.test(safe) ? `_${safe}` : safe
 }
 
-/** What a file system compares that ignores case and the difference between composed and decomposed characters. */
+/** The form by which a file system compares names that ignores case, and how characters are composed. */
 const folded = (name: string): string => name.normalize("NFC").toLowerCase().toUpperCase().normalize("NFC")
 
 /** Bytes that a name keeps free for its number. */
 const numberBytes = 10
 
-/** What follows a dot further from the end is no extension, and is not kept behind the number. */
+/** A longer text after a dot is not an extension, and is not kept behind the number. */
 const maxExtension = 20
 
-/** Makes each name writable, and numbers those that a file system could take for the same. */
+/** Makes each name writable, and numbers names that a file system could consider equal. */
 export const distinct = (names: ReadonlyArray<string>, fallback: string): ReadonlyArray<string> => {
   const taken = new Set<string>()
   /** The next number for each name, so that many equal names do not try all numbers before theirs. */

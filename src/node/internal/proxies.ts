@@ -1,4 +1,4 @@
-/** Which proxies requests are sent through. */
+/** The proxies that requests are sent through. */
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as nodeProcess from "node:process"

@@ -1,4 +1,4 @@
-/** What `canvas-runs/node` says where it cannot work. */
+/** The message of `canvas-runs/node` on a platform where it cannot work. */
 export const message = (here: string): string =>
   `canvas-runs/node needs Node 22.19 or newer, or Deno; ${here}. Use fetch: FetchHttpClient.layer of effect/http, which ` +
   "Spine.layerFetch and Tela.layerFetch bring along."

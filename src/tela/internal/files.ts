@@ -16,7 +16,7 @@ export interface Uploader extends Uploads.Uploader {
   readonly skipFileValidation: boolean
 }
 
-/** How many files of one execution are uploaded at once. */
+/** The number of files of one execution that are uploaded at once. */
 const concurrency = 4
 
 /** Checks the files in the variables, uploads those that are not links, and puts references in their place. */
@@ -24,7 +24,7 @@ export const resolve = (
   uploader: Uploader,
   operation: string,
   variables: unknown,
-  /** What `variables` are: those of one execution, or a list with those of each task. */
+  /** `variables` belong to one execution, or are a list with the variables of each task. */
   of: "execution" | "tasks" = "execution"
 ): Effect.Effect<unknown, RequestError | FileInputError> =>
   Effect.gen(function*() {

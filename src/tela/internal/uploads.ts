@@ -132,7 +132,7 @@ const put = (
     const isRetryable = refusal.isRetryable && status !== 501
     return yield* failed(Transfer.wordsOf(status), { ...refusal, isRetryable }, adviceOn[status])
   }).pipe(
-    // However the server takes a body that broke off, the file is the reason
+    // Whatever the server answers to a body that broke off, the file is the reason
     Effect.mapError((error) => fileError === undefined ? error : withVariable(fileError, variable)),
     // The address is a secret while it is valid
     Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
