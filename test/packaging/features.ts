@@ -28,7 +28,7 @@ const features: ReadonlyArray<Feature> = [
   },
   {
     name: "typed output: schemas of any library, compared with the canvas",
-    modules: /anySchema|compareSchemas|tela\/internal\/output/
+    modules: /anySchema|compareSchemas|schemaShape|tela\/internal\/output/
   },
   { name: "fetch on every runtime: no 300 s limit, no cache, lengths", modules: /fetchPlatform/ },
   {
