@@ -318,7 +318,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     http,
     "the key travels under another name",
-    "{ [credential.header]:",
+    "{ [header]:",
     "{ [\"x-key\"]:"
   ),
   mutant(

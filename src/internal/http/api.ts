@@ -14,7 +14,7 @@ import * as Redacted from "effect/Redacted"
 import { defaultRetry } from "../../ClientOptions.ts"
 import type { RequestError } from "../../RunError.ts"
 import * as TimerQueue from "../polling/timerQueue.ts"
-import { cleaner as makeCleaner } from "../secret.ts"
+import { type Cleaner, cleaner as makeCleaner } from "../secret.ts"
 import { isRunError } from "../taggedError.ts"
 import * as Telemetry from "../telemetry.ts"
 import * as Body from "./body.ts"
@@ -40,80 +40,62 @@ interface Receiver<A> {
 
 export const make = (options: Options): Api => {
   watchConnections()
-  const { credential } = options
-  const secret = Redacted.value(credential.value)
-  const cleaner = makeCleaner(secret)
+  const { header, key, prefix = "" } = options
   const base = options.baseUrl.href.replace(/\/$/, "")
-  const authorization = { [credential.header]: `${credential.prefix ?? ""}${secret}` }
-  const authorizationForJson = { ...authorization, accept: "application/json" }
+  const keyFor = Redacted.isRedacted(key) ? () => Effect.succeed(key) : key
+  let last: { readonly secret: string; readonly cleaner: Cleaner } | undefined
+  const cleanerOf = (secret: string): Cleaner => {
+    if (last?.secret !== secret) last = { secret, cleaner: makeCleaner(secret) }
+    return last.cleaner
+  }
 
   const run = <A>(
     call: Attempt["call"],
-    headers: Record<string, string>,
+    accept: { readonly accept?: string },
     receiver: Receiver<A>
   ): Effect.Effect<A, RequestError> =>
-    Effect.clockWith((clock) => {
-      const started = clock.currentTimeMillisUnsafe()
-      const request = HttpClientRequest.setHeaders(HttpClientRequest.prependUrl(call.request, base), headers)
-      let attempts = 0
-      const attempt = Effect.suspend(() =>
-        attemptOnce(
-          { options, cleaner, call, clock, started, attempts: ++attempts, sentAt: 0, response: undefined, text: "" },
-          request,
-          receiver
+    Effect.flatMap(keyFor(call.operation), (key) =>
+      Effect.clockWith((clock) => {
+        const secret = Redacted.value(key)
+        const cleaner = cleanerOf(secret)
+        const started = clock.currentTimeMillisUnsafe()
+        const headers = { [header]: prefix + secret, ...accept }
+        const request = HttpClientRequest.setHeaders(HttpClientRequest.prependUrl(call.request, base), headers)
+        let attempts = 0
+        const attempt = Effect.suspend(() =>
+          attemptOnce(
+            { options, cleaner, call, clock, started, attempts: ++attempts, sentAt: 0, response: undefined, text: "" },
+            request,
+            receiver
+          )
         )
-      )
-      return retrying(
-        attempt,
-        options,
-        call.retryWhile ?? ((error) => error.isRetryable),
-        (error) => Effect.logDebug(`${error.operation}: ${error._tag}, trying again`)
-      ).pipe(Effect.provideContext(FetchPlatform.context(call.isUpload === true ? call.request.body : undefined)))
-    })
+        return retrying(
+          attempt,
+          options,
+          call.retryWhile ?? ((error) => error.isRetryable),
+          (error) => Effect.logDebug(`${error.operation}: ${error._tag}, trying again`)
+        ).pipe(Effect.provideContext(FetchPlatform.context(call.isUpload === true ? call.request.body : undefined)))
+      }))
 
   return {
-    longest: options.slot === undefined && options.retry === defaultRetry
+    // How long a key takes, or a slot, or a schedule of the program, is not known
+    longest: Redacted.isRedacted(key) && options.slot === undefined && options.retry === defaultRetry
       ? 3 * Duration.toMillis(options.requestTimeout) + 2 * Math.max(1000, Duration.toMillis(options.retryAfterCeiling))
       : Infinity,
     call: (call) =>
-      run(call, authorizationForJson, { decode: (attempt, text) => Response.decode(attempt, call, text) }),
+      run(call, { accept: "application/json" }, { decode: (attempt, text) => Response.decode(attempt, call, text) }),
     open: (call) =>
-      run(call, authorization, {
+      run(call, {}, {
         open: (attempt): Opened | undefined =>
           !Response.isSuccess(attempt.response.status) || Response.isHtml(attempt.headers) ? undefined : {
             response: attempt.response,
             sentAt: attempt.sentAt,
             requestId: Response.requestIdOf(attempt),
-            clean: cleaner.answer,
+            clean: attempt.cleaner.answer,
             maxBytes: options.maxResponseBytes
           },
         decode: (attempt, text = "") => Response.fail(attempt, text)
       })
-  }
-}
-
-/**
- * An API whose key may change while the program runs. `key` is asked for each call, and the retries of a call use the key that it
- * began with.
- */
-export const makeWithKey = (
-  options: Omit<Options, "credential"> & { readonly credential: Omit<Options["credential"], "value"> },
-  key: (operation: string) => Effect.Effect<Redacted.Redacted<string>, RequestError>
-): Api => {
-  let last: { readonly key: string; readonly api: Api } | undefined
-  const withKey = <A, E>(operation: string, use: (api: Api) => Effect.Effect<A, E>) =>
-    Effect.flatMap(key(operation), (value) => {
-      const text = Redacted.value(value)
-      if (last?.key !== text) {
-        last = { key: text, api: make({ ...options, credential: { ...options.credential, value } }) }
-      }
-      return use(last.api)
-    })
-  return {
-    // How long a key takes is not known
-    longest: Infinity,
-    call: (call) => withKey(call.operation, (api) => api.call(call)),
-    open: (call) => withKey(call.operation, (api) => api.open(call))
   }
 }
 

@@ -15,13 +15,21 @@ import type { RunRef } from "../ref.ts"
 import type { Cleaner } from "../secret.ts"
 import type * as SentRequests from "./sentRequests.ts"
 
+/** A key, or a function that returns the one that is valid now, which is called once for each call. */
+export type Key =
+  | Redacted.Redacted<string>
+  | ((operation: string) => Effect.Effect<Redacted.Redacted<string>, RequestError>)
+
 /** What a provider's client sets up once. */
 export interface Options {
   readonly client: HttpClient.HttpClient
   /** The provider's origin, and a path prefix if it has one. */
   readonly baseUrl: URL
-  /** The header that carries the key, and the key. */
-  readonly credential: { readonly header: string; readonly prefix?: string; readonly value: Redacted.Redacted<string> }
+  /** The header that carries the key. */
+  readonly header: string
+  /** What stands before the key in the header. */
+  readonly prefix?: string
+  readonly key: Key
   readonly requestTimeout: Duration.Duration
   /** How long the body of an upload may make no progress. */
   readonly uploadIdleTimeout: Duration.Duration

@@ -5,7 +5,6 @@ import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import type * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import { type ClientOptions, defaultRetry } from "../../ClientOptions.ts"
 import { ConfigError } from "../../RunError.ts"
@@ -15,7 +14,7 @@ import { checkConfig, copyConfig, durationConfig, is, isCount } from "../options
 import { type Service as Hub, Webhooks } from "../webhookHub.ts"
 import * as Api from "./api.ts"
 import type * as Call from "./call.ts"
-import { checkSecret, currentKey, type Secret } from "./credential.ts"
+import { type Credential, keyOf } from "./credential.ts"
 import * as RateLimit from "./rateLimit.ts"
 
 /** Options of downloads and uploads of files. */
@@ -29,14 +28,7 @@ export const make = (
   options: ClientOptions & Pick<Call.Options, "describeError"> & {
     readonly provider: string
     readonly defaultBaseUrl: string
-    readonly credential: {
-      readonly header: string
-      readonly prefix?: string
-      /** The name of the option that holds the secret. */
-      readonly option: string
-      readonly value: Secret | undefined
-      readonly whereToGetOne: string
-    }
+    readonly credential: Credential
   }
 ): Effect.Effect<
   {
@@ -75,8 +67,6 @@ export const make = (
       isCount,
       "a whole number of bytes above zero"
     )
-    const { credential } = options
-    const { option, value: secret, whereToGetOne } = credential
     const apiOptions = {
       client: yield* transform(client, options.transformClient),
       slot: yield* RateLimit.make(options.provider, options.rateLimit),
@@ -89,17 +79,9 @@ export const make = (
       maxResponseBytes,
       describeError: options.describeError
     }
-    const api = is(Effect.isEffect, secret)
-      ? Api.makeWithKey(
-        { ...apiOptions, credential },
-        currentKey(option, secret as Exclude<Secret, Redacted.Redacted>, whereToGetOne, requestTimeout)
-      )
-      : Api.make({
-        ...apiOptions,
-        credential: { ...credential, value: yield* checkSecret(option, secret, whereToGetOne) }
-      })
+    const { credential } = options
     return {
-      api,
+      api: Api.make({ ...apiOptions, ...credential, key: yield* keyOf(credential, requestTimeout) }),
       transfer: { ...apiOptions, client, idleTimeout: requestTimeout },
       retryCreates: options.retryCreates === true,
       skipFileValidation: options.skipFileValidation === true,

@@ -5,47 +5,56 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
-import { badRequest, ConfigError, type RequestError, TransportError } from "../../RunError.ts"
+import { badRequest, ConfigError, TransportError } from "../../RunError.ts"
 import * as Options from "../options.ts"
 import { textOf } from "../secret.ts"
+import type { Key } from "./call.ts"
 
 /** A secret, or an effect that returns the one that is valid now. */
 export type Secret = Redacted.Redacted<string> | Effect.Effect<Redacted.Redacted<string>, unknown>
 
-/** Asks for the secret that is valid now. If that fails, the call that needs it fails before any request. */
-export const currentKey = (
-  option: string,
-  secret: Effect.Effect<Redacted.Redacted<string>, unknown>,
-  whereToGetOne: string,
-  timeout: Duration.Duration
-) =>
-(operation: string): Effect.Effect<Redacted.Redacted<string>, RequestError> => {
-  const unavailable = (why: string) =>
-    new TransportError({
-      operation,
-      message:
-        `${operation}: the effect given as ${option} ${why}. No request was made. Try again, or check where the key is kept.`,
-      reached: false,
-      attempts: 0,
-      elapsed: Duration.zero
-    })
-  return Effect.suspend(() => secret).pipe(
-    Effect.catchCause((cause) =>
-      Cause.hasInterrupts(cause)
-        ? Effect.interrupt
-        : Effect.fail(unavailable(`failed${kindOf(Cause.squash(cause))}`))
-    ),
-    Effect.timeoutOrElse({
-      duration: timeout,
-      orElse: () => Effect.fail(unavailable(`gave no key within ${Duration.format(timeout)}`))
-    }),
-    Effect.flatMap((value) =>
-      Effect.mapError(
-        checkSecret(option, value, whereToGetOne),
-        ({ message }) => badRequest({ operation, parameter: option, message })
+/** The key of a client, as its options give it. */
+export interface Credential {
+  readonly header: string
+  readonly prefix?: string
+  /** The name of the option that holds the secret. */
+  readonly option: string
+  readonly value: Secret | undefined
+  readonly whereToGetOne: string
+}
+
+/** Checks the key. One that comes from an effect is checked for each call, which fails before any request if the effect fails. */
+export const keyOf = (credential: Credential, timeout: Duration.Duration): Effect.Effect<Key, ConfigError> => {
+  const { option, value } = credential
+  if (!Options.is(Effect.isEffect, value)) return checkSecret(credential, value)
+  return Effect.succeed((operation) => {
+    const unavailable = (why: string) =>
+      Effect.fail(
+        new TransportError({
+          operation,
+          message:
+            `${operation}: the effect given as ${option} ${why}. No request was made. Try again, or check where the key is kept.`,
+          reached: false,
+          attempts: 0,
+          elapsed: Duration.zero
+        })
+      )
+    return Effect.suspend(() => value as Effect.Effect<unknown, unknown>).pipe(
+      Effect.catchCause((cause) =>
+        Cause.hasInterrupts(cause) ? Effect.interrupt : unavailable(`failed${kindOf(Cause.squash(cause))}`)
+      ),
+      Effect.timeoutOrElse({
+        duration: timeout,
+        orElse: () => unavailable(`gave no key within ${Duration.format(timeout)}`)
+      }),
+      Effect.flatMap((secret) =>
+        Effect.mapError(
+          checkSecret(credential, secret),
+          ({ message }) => badRequest({ operation, parameter: option, message })
+        )
       )
     )
-  )
+  })
 }
 
 /** The tag or the name of an error. Its message is not shown, because code that reads keys may write them into it. */
@@ -59,10 +68,9 @@ const kindOf = (error: unknown): string =>
   )
 
 /** Checks a secret. Its error does not show it. */
-export const checkSecret = (
-  option: string,
-  secret: unknown,
-  whereToGetOne: string
+const checkSecret = (
+  { option, whereToGetOne }: Credential,
+  secret: unknown
 ): Effect.Effect<Redacted.Redacted<string>, ConfigError> => {
   const value = textOf(secret)
   const wrong = secret === undefined || secret === null

@@ -31,8 +31,7 @@ describe("a request", () => {
   it.effect("has the prefix of the key where there is one", () =>
     Effect.gen(function*() {
       const { client: http, requests: sent } = answering(() => json({}))
-      const value = Redacted.make(key)
-      yield* make(http, { credential: { header: "authorization", prefix: "Bearer ", value } }).call(call())
+      yield* make(http, { header: "authorization", prefix: "Bearer ", key: Redacted.make(key) }).call(call())
       assert.strictEqual(sent[0]?.headers["authorization"], `Bearer ${key}`)
     }))
 
@@ -126,21 +125,20 @@ describe("a key that changes", () => {
       const keys = ["first-key-0123456789", "first-key-0123456789", "second-key-0123456789"]
       const asked: Array<string> = []
       const { client: http, requests: sent } = answering(() => json(`said ${keys.join(" ")}`))
-      const api = Http.makeWithKey(
-        {
-          client: http,
-          baseUrl: new URL("https://api.test"),
-          credential: { header: "authorization", prefix: "Bearer " },
-          requestTimeout: Duration.seconds(10),
-          uploadIdleTimeout: Duration.seconds(4),
-          retry: defaultRetry,
-          retryAfterCeiling: Duration.minutes(1),
-          maxResponseBytes: 1000,
-          tracePolls: false,
-          describeError: () => undefined
-        },
-        (operation) => Effect.sync(() => Redacted.make(keys[asked.push(operation) - 1]!))
-      )
+      const api = Http.make({
+        client: http,
+        baseUrl: new URL("https://api.test"),
+        header: "authorization",
+        prefix: "Bearer ",
+        key: (operation) => Effect.sync(() => Redacted.make(keys[asked.push(operation) - 1]!)),
+        requestTimeout: Duration.seconds(10),
+        uploadIdleTimeout: Duration.seconds(4),
+        retry: defaultRetry,
+        retryAfterCeiling: Duration.minutes(1),
+        maxResponseBytes: 1000,
+        tracePolls: false,
+        describeError: () => undefined
+      })
       assert.strictEqual(api.longest, Infinity)
       assert.strictEqual((yield* api.call(call())).value, "said <redacted> <redacted> second-key-0123456789")
       const opened = yield* api.open(call({ operation: "things.open" }))

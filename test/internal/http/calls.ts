@@ -21,7 +21,8 @@ export const make = (http: HttpClient.HttpClient, options: Partial<Call.Options>
   Http.make({
     client: http,
     baseUrl: new URL("https://api.test/base/"),
-    credential: { header: "x-key", value: Redacted.make(key) },
+    header: "x-key",
+    key: Redacted.make(key),
     requestTimeout: Duration.seconds(10),
     uploadIdleTimeout: Duration.seconds(4),
     retry: Schedule.recurs(0),

@@ -28,13 +28,13 @@ describe("a response", () => {
   it.effect("is shown without a key of 12 characters or more, and keeps a shorter one, which could be a word", () =>
     Effect.gen(function*() {
       for (const [secret, shown] of [["elevenchars", "an elevenchars"], ["twelve-chars", "an <redacted>"]] as const) {
-        const credential = { header: "x-key", value: Redacted.make(secret) }
-        const api = make(answering(() => json(`an ${secret}`)).client, { credential })
+        const options = { key: Redacted.make(secret) }
+        const api = make(answering(() => json(`an ${secret}`)).client, options)
         assert.strictEqual((yield* api.call(call())).value, shown)
         const opened = yield* api.open(call())
         assert.strictEqual(opened.clean(`an ${secret}`), shown)
         // What an error says is searched for any key
-        const error = yield* failureOf(json({ error: `an ${secret}` }, 400), { credential })
+        const error = yield* failureOf(json({ error: `an ${secret}` }, 400), options)
         assert.strictEqual(error.providerMessage, "an <redacted>")
         assert.deepStrictEqual(error.body, { error: "an <redacted>" })
       }
