@@ -47,29 +47,22 @@ export const checkOptions = (operation: string, read: ReadOptions): Effect.Effec
         message: "the canvas has no name, or two. Give its id or a version's id, or the applicationId alone."
       })
     }
-    yield* checkSchemas(operation, { input: options.input, output: options.output })
+    yield* checkSchema(operation, "input", options.input)
+    yield* checkSchema(operation, "output", options.output)
     yield* Effect.forEach(given, (name) => checkId(operation, name, options[name]), { discard: true })
     return options
   })
 
-/** Checks the schemas of the caller. A value that is no schema would otherwise be found after the execution is billed. */
-const checkSchemas = (
-  operation: string,
-  schemas: { readonly [parameter: string]: unknown }
-): Effect.Effect<void, BadRequestError> => {
-  for (const [parameter, schema] of Object.entries(schemas)) {
-    const fault = schema === undefined ? undefined : AnySchema.faultOf(schema)
-    if (fault !== undefined) {
-      return Effect.fail(badRequest({
-        operation,
-        parameter,
-        message:
-          `the ${parameter} schema is ${fault}. Pass an Effect Schema, a Standard Schema such as a Zod schema, or a ` +
-          "plain object of such schemas, for example { total: Schema.Number }."
-      }))
-    }
-  }
-  return Effect.void
+/** Checks a schema of the caller. A value that is no schema would otherwise be found after the execution is billed. */
+const checkSchema = (operation: string, parameter: string, schema: unknown): Effect.Effect<void, BadRequestError> => {
+  const fault = schema === undefined ? undefined : AnySchema.faultOf(schema)
+  return fault === undefined ? Effect.void : Effect.fail(badRequest({
+    operation,
+    parameter,
+    message:
+      `the ${parameter} schema is ${fault}. Pass an Effect Schema, a Standard Schema such as a Zod schema, or a ` +
+      "plain object of such schemas, for example { total: Schema.Number }."
+  }))
 }
 
 /** The parameters of every mode. */
@@ -91,7 +84,7 @@ export const checkLookUp = (
   Effect.gen(function*() {
     const params = yield* Options.copy(operation, "params", given, lookUpNames)
     const { output } = canvas ?? params
-    yield* checkSchemas(operation, { output })
+    yield* checkSchema(operation, "output", output)
     const isTask = params.isTask ?? canvas?.applicationId !== undefined
     yield* Options.checkKind(operation, "isTask", isTask, Predicate.isBoolean, "true or false")
     return {
