@@ -129,12 +129,12 @@ const attemptOnce = <A>(
         return withoutBody(attempt, receiver, failure.message, failure)
       }
     )
-  const timedOut = (awaited: Upload.Awaited = "response") =>
+  const timedOut = (awaited: Upload.Awaited = "response", limit = timeout) =>
     withoutBody(
       attempt,
       receiver,
-      `it took longer than ${Duration.format(timeout)}`,
-      timeoutError(attempt, timeout, awaited)
+      `it took longer than ${Duration.format(limit)}`,
+      timeoutError(attempt, limit, awaited)
     )
   const timely = call.isUpload !== true
     ? TimerQueue.within(exchange(request), Duration.toMillis(timeout), timedOut)

@@ -155,7 +155,7 @@ export const timeoutError = (
   timeout: Duration.Duration,
   awaited: Awaited
 ): RunError.RequestTimeoutError => {
-  const { call: { onSilentFile, operation, sends }, options, response } = attempt
+  const { call: { onSilentFile, operation, sends }, response } = attempt
   const isUnsent = response === undefined && SentRequests.isUnwritten(sends)
   const silent = response === undefined && awaited === "file" ? onSilentFile?.() : undefined
   const what = response !== undefined
@@ -163,7 +163,7 @@ export const timeoutError = (
     : isUnsent
     ? `no connection within ${Duration.format(timeout)}, so that the request was not sent`
     : awaited !== "response"
-    ? `the upload made no progress for ${Duration.format(options.uploadIdleTimeout)} (uploadIdleTimeout)`
+    ? `the upload made no progress for ${Duration.format(timeout)} (uploadIdleTimeout)`
     : `no answer within ${Duration.format(timeout)}`
   const advice = isUnsent
     ? "Check the network, the proxy, and whether other requests take all connections, then try again."

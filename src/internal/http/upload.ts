@@ -1,4 +1,5 @@
 /** Uploads of any size: bounded in the time without progress, not in the time of the whole transfer. */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -14,27 +15,31 @@ export type Awaited = "file" | "server" | "response"
 /**
  * Sends a request whose body may be large. Progress is each piece that the client asks for, and each that the body gives.
  * `idleMillis` bounds the time between two steps of progress, `responseMillis` the time before the first piece and the time from
- * the last piece to the end of `send`. A client that does not show progress has more time, by the size of the body. `orElse` is
- * told what the upload waited for. It is "file" only for a body that is a stream: the pieces of a Blob come from the platform.
+ * the last piece to the end of `send`. A client that does not show progress has more time, by the size of the body. `orElse`
+ * gets what the upload waited for, and the limit that passed. The upload waits for "file" only if its body is a stream: the pieces
+ * of a Blob come from the platform.
  */
 export const whileMoving = <A, E, R, E2, R2>(
   request: HttpClientRequest.HttpClientRequest,
   limits: { readonly idleMillis: number; readonly responseMillis: number },
   send: (request: HttpClientRequest.HttpClientRequest) => Effect.Effect<A, E, R>,
-  orElse: (awaited: Awaited) => Effect.Effect<A, E2, R2>
+  orElse: (awaited: Awaited, limit: Duration.Duration) => Effect.Effect<A, E2, R2>
 ): Effect.Effect<A, E | E2, R | R2> =>
   Effect.suspend(() => {
     let awaited: Awaited = "response"
+    let limit = limits.responseMillis
     return TimerQueue.watching(
       (watchdog) => {
         const body = observed(request.body, (next) => {
           awaited = next
-          watchdog.expect(next === "response" ? limits.responseMillis : limits.idleMillis)
+          limit = next === "response" ? limits.responseMillis : limits.idleMillis
+          watchdog.expect(limit)
         })
-        watchdog.expect(limits.responseMillis + (body === undefined ? allowanceMillis(request.body) : 0))
+        if (body === undefined) limit += allowanceMillis(request.body)
+        watchdog.expect(limit)
         return send(body === undefined ? request : HttpClientRequest.setBody(request, body))
       },
-      () => orElse(awaited)
+      () => orElse(awaited, Duration.millis(Math.round(limit)))
     )
   })
 

@@ -100,13 +100,13 @@ const put = (
       const { cause, words } = Transfer.cleanCause(causeOf(error), url.href)
       return failed(`its server gave no answer${words}`, { isRetryable: true, cause })
     })
-  const silent = (awaited: Upload.Awaited) =>
+  const silent = (awaited: Upload.Awaited, limit: Duration.Duration) =>
     awaited === "file"
-      ? withVariable(UploadFile.silentError(filename, uploadIdleTimeout), variable)
+      ? withVariable(UploadFile.silentError(filename, limit), variable)
       : failed(
         awaited === "server"
-          ? `its server took no more of it for ${Duration.format(uploadIdleTimeout)} (uploadIdleTimeout)`
-          : `its server gave no answer within ${Duration.format(idleTimeout)}`,
+          ? `its server took no more of it for ${Duration.format(limit)} (uploadIdleTimeout)`
+          : `its server gave no answer within ${Duration.format(limit)}`,
         { isRetryable: true }
       )
   const attempt = Effect.gen(function*() {
@@ -114,7 +114,7 @@ const put = (
       HttpClientRequest.put(url, { body }),
       { idleMillis: Duration.toMillis(uploadIdleTimeout), responseMillis: Duration.toMillis(idleTimeout) },
       send,
-      (awaited) => Effect.fail(silent(awaited))
+      (awaited, limit) => Effect.fail(silent(awaited, limit))
     )
     const { status } = response
     if (status >= 200 && status < 300) {

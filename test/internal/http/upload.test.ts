@@ -146,7 +146,9 @@ describe("an upload of a Tela file", () => {
       const inTime = yield* execute(slow(Effect.sleep("4 minutes")), new Uint8Array(12 * MiB))
       assert.strictEqual(inTime._tag, "Success", String(inTime._tag === "Failure" && inTime.failure.message))
       const late = yield* execute(slow(Effect.sleep("5 minutes")), new Uint8Array(12 * MiB))
-      assert.isTrue(late._tag === "Failure" && late.failure instanceof RunError.FileInputError)
+      assert(late._tag === "Failure")
+      assert.instanceOf(late.failure, RunError.FileInputError)
+      assert.include(late.failure.message, "within 4m 8s")
     }))
 })
 
