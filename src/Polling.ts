@@ -12,8 +12,8 @@
  *   one of 100 milliseconds;
  * - the provider's `Retry-After` is a floor, at most {@link Policy.retryAfterCeiling};
  * - the deadline is a bound on everything, and the last sleep is cut short so that one more poll fits;
- * - a poll that fails for a passing reason spends one of {@link Policy.errorBudget} consecutive failures, and any answer
- *   fills the budget up again; 404 within {@link Policy.notFoundGrace} counts as passing.
+ * - a poll that fails with a transient failure spends one of {@link Policy.errorBudget} consecutive failures, and any answer
+ *   refills the budget; 404 within {@link Policy.notFoundGrace} is followed by another poll and spends nothing.
  *
  * **Example** (A schedule that looks at the run)
  *
@@ -56,7 +56,7 @@ export type Options<Snapshot = unknown, E = never, R = never> =
      */
     readonly timeout?: Duration.Input | undefined
     /**
-     * How many polls in a row may fail for a passing reason (transport, 408, 429, 5xx, an answer that is not JSON).
+     * How many polls in a row may fail with a transient failure (transport, 408, 429, 5xx, an answer that is not JSON).
      *
      * @default 5
      */

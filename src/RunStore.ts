@@ -14,6 +14,8 @@
  * | `Unknown`: there is an intent and no ref | fails with `CreateOutcomeUnknownError` | yes |
  * | `Finished`: there is a ref, and the run is marked as finished | returns the ref, and makes no request | |
  *
+ * Nothing resumes by itself: at the start of a program, wait for the runs that `unfinished` lists.
+ *
  * If the state is `Unknown`, look for the run at the provider. Then call `attach(key, ref)` if you find it,
  * `runOnce(key, create, { onUnknown: "retry" })` to create another run, or `forget(key)` to give it up. A request can outlive the
  * process that sent it, so look some time after `intendedAt`, not at once.

@@ -63,11 +63,14 @@ export interface Call<A> {
   readonly ref?: RunRef | undefined
   /** Which failures may be repeated. The default is all that are retryable, which is right for a safe request. */
   readonly retryWhile?: ((error: RequestError) => boolean) | undefined
-  /** Whether the body is too large for the platform to keep a copy of it. */
+  /**
+   * Whether the body may hold files. Then `uploadIdleTimeout` bounds the time without progress instead of `requestTimeout` the
+   * whole, and redirects are not followed, so that the platform keeps no copy of the body.
+   */
   readonly isUpload?: boolean | undefined
   /** Is called when the file that an upload reads gave no bytes for `uploadIdleTimeout`. Returns the words of the error. */
   readonly onSilentFile?: (() => string) | undefined
-  /** Whether it is one of the many polls of a wait. */
+  /** Whether it is a poll of a wait, which has a span with `tracePolls` alone. It is retried like any other call. */
   readonly isPoll?: boolean | undefined
   /** Whether it starts a run, so that a client that repeats failed requests must not repeat it. */
   readonly isSentOnce?: boolean | undefined

@@ -1,4 +1,7 @@
-/** When a failed request is sent again: by the client's schedule, and no sooner than the server asks. */
+/**
+ * When a failed request is sent again: by the client's schedule, and no sooner than the server asks. Whether a wait survives a poll
+ * that failed after these retries is decided in `polling/decide.ts`.
+ */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -97,6 +97,7 @@ export const follow = <Output>(known: Known<Output>): Effect.Effect<AsyncExecuti
     const followed: Followed<Output> = { ...known, latest, validation: yield* Ref.make<Validation<Output>>(undefined) }
     const origin = source(runtime.api, ref, runtime.webhooks, snapshot.task?.completionRunId)
     const hadEnded = snapshot.status === "succeeded" || snapshot.status === "failed"
+    // A source that is a plain object can be copied; an instance of a class would lose its getters
     const shared = yield* Run.share<Source, never, never>(
       {
         ...origin,
