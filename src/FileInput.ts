@@ -146,21 +146,15 @@ export const normalize = (
 ): Effect.Effect<UploadFile, BadRequestError | FileInputError> =>
   Effect.gen(function*() {
     const { filename: renamed } = yield* Options.copy(operation, "options", options, ["filename"])
+    yield* Options.checkKind(operation, "filename", renamed, Predicate.isString, "text")
     const read = yield* Effect.try({
       try: () => Content.read(input),
       // A property of the caller's object may be a getter
-      catch: (cause) => readError(Predicate.isString(renamed) ? renamed : `file ${index}`, cause)
+      catch: (cause) => readError(renamed ?? `file ${index}`, cause)
     })
     const filename = renamed ?? read.filename
     const label = filename ?? `file ${index}`
     const wrong = (message: string) => badRequest({ operation, parameter: "files", message: `${label} ${message}` })
-    if (filename !== undefined && !Predicate.isString(filename)) {
-      return yield* badRequest({
-        operation,
-        parameter: "files",
-        message: `file ${index} has the filename ${quote(filename)}; it must be text.`
-      })
-    }
     if ("hint" in read) return yield* wrong(read.hint)
     const { contentType, data, size } = read
     if (size === 0) return yield* wrong("is empty.")
