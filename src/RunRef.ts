@@ -6,8 +6,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { quote, shorten } from "./internal/describe.ts"
+import { oneLine, quote, shorten } from "./internal/describe.ts"
+import * as Options from "./internal/options.ts"
 import { RunRef } from "./internal/ref.ts"
 import { badRequest, type BadRequestError } from "./RunError.ts"
 
@@ -31,27 +33,23 @@ export { format, make, RunRef } from "./internal/ref.ts"
  * @category decoding
  * @since 0.1.0
  */
-export const parse = (json: string): Effect.Effect<RunRef, BadRequestError> => {
-  const wrong = (message: string) => badRequest({ operation: "RunRef.parse", parameter: "json", message })
-  return typeof json === "string"
-    ? decodeRef(json).pipe(
-      Effect.mapError((error) => {
-        const written = Option.getOrUndefined(decodeVersion(json))?.version
-        return wrong(
-          written === undefined || written === version
-            ? `the text is not a RunRef that this version of canvas-runs can read (${
-              shorten(error.message.replaceAll("\n", " "))
-            }). It may have been written by a newer version, or by something else.`
-            : `the text is a RunRef with the version ${
-              quote(written)
-            }, and this version of canvas-runs reads version ${version}. ` +
-              "If a newer version of canvas-runs wrote it, use that version to read it."
-        )
-      })
-    )
-    : Effect.fail(wrong(`json is ${quote(json)}; it must be the JSON text of a RunRef.`))
-}
+export const parse = (json: string): Effect.Effect<RunRef, BadRequestError> =>
+  Effect.andThen(
+    Options.checkKind(operation, "json", json ?? null, Predicate.isString, "the JSON text of a RunRef"),
+    Effect.mapError(decodeRef(json), (error) => {
+      const written = Option.getOrUndefined(decodeVersion(json))?.version
+      const message = written === undefined || written === version
+        ? `the text is not a RunRef that this version of canvas-runs can read (${oneLine(shorten(error.message))}). ` +
+          "It may have been written by a newer version, or by something else."
+        : `the text is a RunRef with the version ${
+          quote(written)
+        }, and this version of canvas-runs reads version ${version}. ` +
+          "If a newer version of canvas-runs wrote it, use that version to read it."
+      return badRequest({ operation, parameter: "json", message })
+    })
+  )
 
+const operation = "RunRef.parse"
 const version = 1
 
 const decodeRef = Schema.decodeUnknownEffect(Schema.fromJsonString(RunRef))

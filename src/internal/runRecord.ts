@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { quote } from "./describe.ts"
+import { oneLine, quote } from "./describe.ts"
 import { RunRef } from "./ref.ts"
 
 /**
@@ -99,7 +99,7 @@ export const decode = (text: unknown, key: string | undefined): Result.Result<St
     Result.mapError((error) =>
       isNewer(json.success)
         ? "was written by a newer version of canvas-runs, which is needed to read it"
-        : `is not one of canvas-runs (${error.message.replaceAll("\n", " ")})`
+        : `is not one of canvas-runs (${oneLine(error.message)})`
     ),
     Result.filterOrFail(
       (record) => key === undefined || record.key === key,
