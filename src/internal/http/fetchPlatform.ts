@@ -143,12 +143,23 @@ export const announcesLength = (body: HttpBody.HttpBody): boolean =>
   body.contentLength !== undefined && isLikeNode() && platform.process?.versions?.deno === undefined
 
 /**
- * Returns the options of fetch for a large body. The length of a stream is announced: Node and Bun send it, and fail the
- * request if the stream is longer or shorter. Deno, workerd and browsers ignore it.
+ * Requests have no trace headers, which mean nothing to the provider and break preflight requests of browsers, and no spans of the
+ * HTTP client, which show headers and causes unchanged, and so could show the key.
  */
-export const uploadInit = (body: HttpBody.HttpBody): RequestInit => {
+const quietly = (init: RequestInit): Context.Context<never> =>
+  Context.make(FetchHttpClient.RequestInit, withPlatform(init)).pipe(
+    Context.add(HttpClient.TracerDisabledWhen, () => true)
+  )
+
+const quiet = quietly(plain)
+
+/**
+ * The context of requests with a large body. The length of a stream is announced: Node and Bun send it, and fail the request if the
+ * stream is longer or shorter. Deno, workerd and browsers ignore it.
+ */
+export const uploading = (body: HttpBody.HttpBody): Context.Context<never> => {
   const init = isLikeNode() ? nodeUpload : plain
-  return withPlatform(
+  return quietly(
     body._tag === "Stream" && body.contentLength !== undefined
       ? { ...init, headers: [[contentLength, String(body.contentLength)]] }
       : init
@@ -156,20 +167,11 @@ export const uploadInit = (body: HttpBody.HttpBody): RequestInit => {
 }
 
 /**
- * No trace headers towards the provider, for whom they mean nothing and whose browser preflight they break; and none of
- * the client's own spans, which show headers and causes as they came, and so could show the key.
- */
-const quietly = (init: RequestInit): Context.Context<never> =>
-  Context.make(FetchHttpClient.RequestInit, init).pipe(Context.add(HttpClient.TracerDisabledWhen, () => true))
-
-const quiet = quietly(withPlatform(plain))
-
-/**
- * Makes the requests of an effect with the options of the provider's API, and without spans of the HTTP client. `upload` is a
- * body that the platform must not keep a copy of. Bytes are small, and Node tells where a request with a copy is redirected to.
+ * The context of requests to the provider's API. `upload` is a body of which the platform must not keep a copy. Bytes are small, and
+ * Node reports where a request with a copy is redirected to.
  */
 export const context = (upload: HttpBody.HttpBody | undefined): Context.Context<never> =>
-  upload === undefined || upload._tag === "Uint8Array" ? quiet : quietly(uploadInit(upload))
+  upload === undefined || upload._tag === "Uint8Array" ? quiet : uploading(upload)
 
-/** Makes the requests of an effect as {@link context} does, and lets the platform follow redirects: for signed links alone. */
-export const following: Context.Context<never> = quietly(withPlatform({}))
+/** The context of requests whose redirects the platform follows: for signed links alone, which carry no key. */
+export const following: Context.Context<never> = quietly({})

@@ -83,10 +83,7 @@ const observed = (body: HttpBody.HttpBody, report: (awaited: Awaited) => void): 
         })
       )
   })
-  return HttpBody.raw(copy, {
-    ...(body.contentType === undefined ? undefined : { contentType: body.contentType }),
-    ...(body.contentLength === undefined ? undefined : { contentLength: body.contentLength })
-  })
+  return HttpBody.raw(copy, body)
 }
 
 /** undici and Node's fetch read a Blob by its `stream` method; other platforms read the bytes behind it. */

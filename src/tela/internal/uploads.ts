@@ -1,9 +1,7 @@
 /** Uploads of files to the vault: a signed address from the API, and the bytes to that address. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpBody from "effect/http/HttpBody"
-import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Schema from "effect/Schema"
@@ -135,8 +133,7 @@ const put = (
     // Whatever the server answers to a body that broke off, the file is the reason
     Effect.mapError((error) => fileError === undefined ? error : withVariable(fileError, variable)),
     // The address is a secret while it is valid
-    Effect.provideService(HttpClient.TracerDisabledWhen, () => true),
-    Effect.provideService(FetchHttpClient.RequestInit, FetchPlatform.uploadInit(body))
+    Effect.provideContext(FetchPlatform.uploading(body))
   )
   // A stream may give its bytes only once
   return Stream.isStream(data) ? attempt : retrying(attempt, transfer, (error) => error.isRetryable)
