@@ -256,7 +256,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "checkSchemas: a value that is not a schema is refused before any request",
+    name: "checkSchema: a value that is not a schema is refused before any request",
     mutant: {
       file: canvases,
       find: "schema === undefined ? undefined : AnySchema.faultOf(schema)",

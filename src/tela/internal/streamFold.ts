@@ -161,13 +161,7 @@ const take = (said: Said, chunk: Wire.StreamChunk, raw: unknown, text: string): 
   said.onlyChunk = said.chunks === 1 ? raw : undefined
   // A message without text says nothing of the text so far
   said.message = whole?.content || said.message + content
-  if (isStructured(whole?.structured_content)) {
-    said.structured = whole!.structured_content
-    said.isStructuredStale = false
-    said.structuredAt = said.message.length
-  } else if (whole?.structured_content !== undefined && reasonOf(said.finishReason) !== "end") {
-    said.isStructuredStale = true
-  }
+  addStructured(said, whole)
   if (reason === "end" || finishReason !== undefined && reasonOf(said.finishReason) !== "end") {
     said.finishReason = finishReason
   }
@@ -184,6 +178,17 @@ const take = (said: Said, chunk: Wire.StreamChunk, raw: unknown, text: string): 
     finishReason,
     requestId: said.requestId,
     raw
+  }
+}
+
+/** Adds the structured output of a message. An empty one says that there is none. */
+const addStructured = (said: Said, whole: Wire.StreamChunk["message"]): void => {
+  if (isStructured(whole?.structured_content)) {
+    said.structured = whole!.structured_content
+    said.isStructuredStale = false
+    said.structuredAt = said.message.length
+  } else if (whole?.structured_content !== undefined && reasonOf(said.finishReason) !== "end") {
+    said.isStructuredStale = true
   }
 }
 
