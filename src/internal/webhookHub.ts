@@ -1,4 +1,8 @@
-/** The service between the route that receives webhooks and the waits that they are about. */
+/**
+ * The service between the route that receives webhooks and the waits for the runs. `webhookRoute.ts` verifies a webhook and delivers
+ * it to the hub. The source of a run (`RunSource.ended`) waits at the hub for it, and `polling/pause.ts` decides how soon the wait polls
+ * then.
+ */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"

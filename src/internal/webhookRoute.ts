@@ -1,4 +1,4 @@
-/** The route that receives webhooks of any provider. */
+/** The route that receives the webhooks of a provider, and delivers them to the hub. */
 import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
