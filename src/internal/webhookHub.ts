@@ -1,6 +1,6 @@
 /**
  * The service between the route that receives webhooks and the waits for the runs. `webhookRoute.ts` verifies a webhook and delivers
- * it to the hub. The source of a run (`RunSource.ended`) waits at the hub for it, and `polling/pause.ts` decides how soon the wait polls
+ * it to the hub. The source of a run (`RunSource.pushed`) waits at the hub for it, and `polling/pause.ts` decides how soon the wait polls
  * then.
  */
 import * as Context from "effect/Context"
