@@ -4,6 +4,7 @@ import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as Create from "../../internal/http/create.ts"
 import type * as Http from "../../internal/http/call.ts"
+import { checkId } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
 import * as Telemetry from "../../internal/telemetry.ts"
 import * as Webhooks from "../../internal/webhookHub.ts"
@@ -25,8 +26,9 @@ export const make = (
 ): Runs => {
   const { webhooks } = options
   const defaults = webhooks === undefined ? defaultWait : { ...defaultWait, pollInterval: Webhooks.pollInterval }
-  const sourceOfRef = Source.make(api, webhooks)
-  const sourceOf = (operation: string, run: RunTarget) => Effect.map(refOf(operation, run), sourceOfRef)
+  const makeSource = Source.make(api, webhooks)
+  const sourceOf = (operation: string, run: RunTarget) =>
+    Effect.map(typeof run === "string" ? checkId(operation, "run_id", run) : refOf(operation, run), makeSource)
 
   const prepare = <E, R>(operation: string, run: RunTarget, wait: WaitOptions<E, R> | undefined) =>
     Effect.all([sourceOf(operation, run), Polling.makePolicy(operation, wait, defaults)])
@@ -103,7 +105,7 @@ export const make = (
           yield* Options.checkOnCreated("runs.run", onCreated)
           return { created: Create.thenOnCreated(create(params), onCreated), policy }
         })),
-        ({ created, policy }) => Effect.flatMap(created, ({ ref }) => Run.wait(sourceOfRef(ref), policy))
+        ({ created, policy }) => Effect.flatMap(created, ({ ref }) => Run.wait(makeSource(ref), policy))
       )
   }
 }

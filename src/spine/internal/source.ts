@@ -23,12 +23,21 @@ export const provider = "spine"
 /** The kind of run that Spine has. */
 export interface Source extends RunSource<Wire.Run, Wire.CompletedRun | Wire.PartialRun, Wire.FailedRun> {}
 
-/** Makes what makes the source of a run. A source keeps its ref alone, so that a sleeping run is small. */
-export const make = (api: Http.Api, webhooks: Webhooks.Service | undefined): (ref: RunRef.RunRef) => Source => {
+/**
+ * Makes what makes the source of a run from its ref, or from its id if no more is known. A source keeps that alone, so that a sleeping
+ * run is small.
+ */
+export const make = (
+  api: Http.Api,
+  webhooks: Webhooks.Service | undefined
+): (run: RunRef.RunRef | string) => Source => {
   class RunOf implements Source {
-    readonly ref: RunRef.RunRef
-    constructor(ref: RunRef.RunRef) {
-      this.ref = ref
+    readonly run: RunRef.RunRef | string
+    constructor(run: RunRef.RunRef | string) {
+      this.run = run
+    }
+    get ref() {
+      return typeof this.run === "string" ? refOfId(this.run) : this.run
     }
     get retrieve() {
       return retrieve(api, this.ref, true)
@@ -67,8 +76,11 @@ export const make = (api: Http.Api, webhooks: Webhooks.Service | undefined): (re
       }
     }
   }
-  return (ref) => new RunOf(ref)
+  return (run) => new RunOf(run)
 }
+
+/** The ref of a run of which only the id is known. */
+export const refOfId = (id: string): RunRef.RunRef => ({ version: 1, provider, kind: "run", id })
 
 /** Asks for a run once. */
 export const retrieve = (

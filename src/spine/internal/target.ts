@@ -7,7 +7,7 @@ import * as Options from "../../internal/options.ts"
 import * as RunRef from "../../internal/ref.ts"
 import { badRequest, type BadRequestError } from "../../RunError.ts"
 import type { RunTarget } from "../SpineRuns.ts"
-import { provider } from "./source.ts"
+import { provider, refOfId } from "./source.ts"
 
 /** Finds the ref that a target names. */
 export const refOf = (operation: string, run: RunTarget): Effect.Effect<RunRef.RunRef, BadRequestError> =>
@@ -32,5 +32,5 @@ const refIn = (operation: string, run: RunTarget): Effect.Effect<RunRef.RunRef, 
     )
   }
   const id = Predicate.hasProperty(run, "run_id") ? run.run_id : run
-  return Effect.map(checkId(operation, "run_id", id), (id) => ({ version: 1, provider, kind: "run", id }))
+  return Effect.map(checkId(operation, "run_id", id), refOfId)
 }
