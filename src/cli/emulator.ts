@@ -109,8 +109,8 @@ const emulator = Command.make(
       Flag.withDefault<ScriptFile>({})
     )
   },
-  Effect.fnUntraced(function*({ allowHost, host, port, rude, script, speed }) {
-    return yield* CombinedEmulatorServer.CombinedEmulatorServer.pipe(
+  ({ allowHost, host, port, rude, script, speed }) =>
+    CombinedEmulatorServer.CombinedEmulatorServer.pipe(
       Effect.tap(({ baseUrl }) => Console.log(`listening on ${baseUrl}\n${help(baseUrl, script, rude)}`)),
       Effect.andThen(Effect.never),
       Effect.provide(CombinedEmulatorServer.layer({
@@ -126,7 +126,6 @@ const emulator = Command.make(
         }
       }))
     )
-  })
 ).pipe(Command.withDescription("Serves the APIs of Spine and Tela from memory, with runs that take a few seconds"))
 
 emulator.pipe(

@@ -1,5 +1,6 @@
 /** Limits of files that a provider documents, checked before anything is sent. */
 import * as Effect from "effect/Effect"
+import { essenceOf } from "./mediaType.ts"
 import type { UploadFile } from "./uploadFile.ts"
 import { badRequest, type BadRequestError } from "../../RunError.ts"
 
@@ -25,7 +26,7 @@ export const check = (
   { contentType, filename, size }: UploadFile,
   limits: FileLimits
 ): Effect.Effect<void, BadRequestError> => {
-  const type = contentType.split(";")[0]!.trim().toLowerCase()
+  const type = essenceOf(contentType)
   // The end of "Dr. Who" and of "report.2024" is none
   const extension = /[^.]\.((?=\d*[a-z])[a-z\d]{1,10})$/.exec(filename.toLowerCase())?.[1] ?? ""
   const isUntyped = type === "application/octet-stream"

@@ -41,9 +41,12 @@ export const byExtension = (filename: string): string | undefined => {
   return Object.hasOwn(types, extension) ? types[extension] : undefined
 }
 
+/** A media type in lower case, without its parameters. */
+export const essenceOf = (contentType: string): string => contentType.split(";")[0]!.trim().toLowerCase()
+
 /** The extension of files of a media type, with its dot; empty if it is not known. */
 export const extensionOf = (contentType: string): string => {
-  const type = contentType.split(";")[0]!.trim().toLowerCase()
+  const type = essenceOf(contentType)
   const found = Object.entries(types).find(([, value]) => value === type)
   return found === undefined ? "" : `.${found[0]}`
 }
