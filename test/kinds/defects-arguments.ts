@@ -350,8 +350,8 @@ export const places: ReadonlyArray<Place> = [
     name: "the rate limiter: an infinite delay does not limit requests",
     mutant: {
       file: "src/internal/http/rateLimit.ts",
-      find: "Option.filter(durationOf(consumed?.delay), Duration.isFinite)",
-      replace: "durationOf(consumed?.delay)"
+      find: "Option.isSome(delay) && Duration.isFinite(delay.value)",
+      replace: "Option.isSome(delay)"
     },
     inputs: {
       "an infinite duration": () => limitedTo(Duration.infinity),

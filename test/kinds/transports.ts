@@ -362,7 +362,7 @@ export const places: ReadonlyArray<Place> = [
     name: "A response with only text() is read by it",
     mutant: {
       file: "src/internal/http/body.ts",
-      find: ": web.text !== undefined\n    ? web.text().then(toBytes)\n",
+      find: "web.text?.() ??",
       replace: ""
     },
     inputs: {

@@ -220,7 +220,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     "        isStale,\n",
     "        true,\n"
   ),
-  mutant("src/internal/http/errors.ts", "500 is a bad request", "return status >= 500", "return status > 500"),
+  mutant("src/internal/http/errors.ts", "500 is a bad request", "status >= 500", "status > 500"),
   mutant(
     "src/internal/http/errors.ts",
     "a refused connection counts as made",
@@ -512,14 +512,14 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     "src/internal/http/rateLimit.ts",
     "jobs: a turn of long ago is used",
-    "readyAt !== undefined && readyAt > now()",
-    "readyAt !== undefined"
+    "readyAt === undefined || readyAt <= now()",
+    "readyAt === undefined"
   ),
   mutant(
     "src/internal/http/rateLimit.ts",
     "jobs: nobody waits for a turn",
-    "return millis > 0 ? Effect.sleep(millis) : Effect.void",
-    "return Effect.void"
+    "if (millis > 0) yield* Effect.sleep(millis)",
+    ""
   ),
   mutant(
     "src/internal/http/rateLimit.ts",

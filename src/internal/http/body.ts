@@ -92,11 +92,10 @@ const isAsyncIterable = (body: FetchResponse["body"]): body is AsyncIterable<Uin
   Predicate.hasProperty(body, Symbol.asyncIterator)
 
 const whole = (web: FetchResponse): Promise<Uint8Array> =>
-  web.arrayBuffer !== undefined
-    ? web.arrayBuffer().then(toBytes)
-    : web.text !== undefined
-    ? web.text().then(toBytes)
-    : Promise.reject(new TypeError("the response of this fetch has no body, no arrayBuffer() and no text()"))
+  Promise.resolve(
+    web.arrayBuffer?.() ?? web.text?.() ??
+      Promise.reject(new TypeError("the response of this fetch has no body, no arrayBuffer() and no text()"))
+  ).then(toBytes)
 
 /** The bytes of a piece of a body. Throws a TypeError for a piece that is not bytes, which an odd client may give. */
 const toBytes = (piece: unknown): Uint8Array => {

@@ -20,75 +20,49 @@ export interface ResponseFields extends CallFields {
   readonly providerCode: string | undefined
 }
 
-type ErrorClass = new(
-  fields: ResponseFields & { readonly message: string; readonly sent: true }
-) => RunError.RequestError
+/** The class of an error, what went wrong, and what to do. */
+type Meaning = readonly [
+  error: new(fields: ResponseFields & { readonly message: string; readonly sent: true }) => RunError.RequestError,
+  what: string,
+  advice: string
+]
 
-/** The class of the error for a status, what went wrong, and what to do. */
-const meaningOf = (
-  status: number,
-  { retryAfter }: ResponseFields,
-  url: string
-): readonly [ErrorClass, what: string, advice: string] => {
-  switch (status) {
-    case 401:
-      return [RunError.AuthenticationError, "the API key was refused", "Check it, and that it is not revoked."]
-    case 402:
-      return [RunError.UsageLimitError, "credits or plan are used up", "Top up, or start fewer runs."]
-    case 403:
-      return [
-        RunError.PermissionDeniedError,
-        "this API key may not do that",
-        "Use one that may, or ask who manages the account."
-      ]
-    case 404: {
-      const twice = doubledIn(url)
-      return [
-        RunError.NotFoundError,
-        "not found, or owned by another account",
-        twice === undefined
-          ? "Check the id and the API key."
-          : `The path begins with "${twice}${twice}": leave "${twice}" out of the base URL, or check the id and the API key.`
-      ]
-    }
-    case 407:
-      return [RunError.BadRequestError, "a proxy asks for credentials", `${Causes.proxyAdvice}.`]
-    case 408:
-      return [RunError.RequestTimeoutError, "the provider gave up waiting for the request", "Try again."]
-    case 409:
-      return [
-        RunError.ConflictError,
-        "the request conflicts with the state of what it is about",
-        "Look at that state first."
-      ]
-    case 410:
-      return [
-        RunError.BadRequestError,
-        "gone: it existed, and the provider no longer has it",
-        "Check the id: what was deleted or has expired does not come back."
-      ]
-    case 423:
-      return [
-        RunError.ConflictError,
-        "locked: what the request is about is in use, or was locked by its owner",
-        "Try again when it is unlocked."
-      ]
-    case 425:
-      return [RunError.ServerError, "the provider asks to try again later", ""]
-    case 429:
-      return [
-        RunError.RateLimitError,
-        "too many requests",
-        retryAfter === undefined ? "Slow down." : `Wait ${Duration.format(retryAfter)}.`
-      ]
-  }
-  return status >= 500
+const meanings: { readonly [status: number]: Meaning } = {
+  401: [RunError.AuthenticationError, "the API key was refused", "Check it, and that it is not revoked."],
+  402: [RunError.UsageLimitError, "credits or plan are used up", "Top up, or start fewer runs."],
+  403: [
+    RunError.PermissionDeniedError,
+    "this API key may not do that",
+    "Use another, or ask the owner of the account."
+  ],
+  404: [RunError.NotFoundError, "not found, or owned by another account", "Check the id and the API key."],
+  407: [RunError.BadRequestError, "a proxy asks for credentials", `${Causes.proxyAdvice}.`],
+  408: [RunError.RequestTimeoutError, "the provider gave up waiting for the request", "Try again."],
+  409: [RunError.ConflictError, "the request conflicts with the state of its subject", "Look at that state first."],
+  410: [RunError.BadRequestError, "gone: deleted, or expired", "Check the id: it does not come back."],
+  423: [RunError.ConflictError, "locked: in use, or locked by its owner", "Try again when it is unlocked."],
+  425: [RunError.ServerError, "the provider asks to try again later", ""],
+  429: [RunError.RateLimitError, "too many requests", "Slow down."]
+}
+
+const meaningOf = ({ retryAfter, status }: ResponseFields, url: string): Meaning => {
+  const [error, what, advice] = meanings[status] ?? (status >= 500
     ? [RunError.ServerError, `the provider failed with ${status}`, "Try again later."]
     : [
       RunError.BadRequestError,
       `the provider refused the request with ${status}`,
       "Change the request: a repetition fails as well."
-    ]
+    ])
+  const twice = status === 404 ? doubledIn(url) : undefined
+  return [
+    error,
+    what,
+    twice !== undefined
+      ? `The path begins with "${twice}${twice}": leave "${twice}" out of the base URL, or check the id and the API key.`
+      : status === 429 && retryAfter !== undefined
+      ? `Wait ${Duration.format(retryAfter)}.`
+      : advice
+  ]
 }
 
 /** The first part of a path that stands there twice, as "/v1" does where the base URL ends in it although each path begins with it. */
@@ -97,7 +71,7 @@ const doubledIn = (url: string): string | undefined =>
 
 /** The error for a status that is not a success. `missing` says why the response has no body. */
 export const statusError = (fields: ResponseFields, url: string, missing = ""): RunError.RequestError => {
-  const [Class, what, advice] = meaningOf(fields.status, fields, url)
+  const [Class, what, advice] = meaningOf(fields, url)
   const says = fields.providerMessage === undefined ? missing : ` (${shorten(oneLine(fields.providerMessage))})`
   return new Class({ ...fields, sent: true, message: `${fields.operation}: ${what}${says}. ${advice}`.trimEnd() })
 }

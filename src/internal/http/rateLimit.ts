@@ -1,5 +1,6 @@
 /** Keeps the requests of a client under a limit. */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -69,20 +70,18 @@ const makeSlots = (reserve: Effect.Effect<Duration.Duration>): Effect.Effect<voi
     go()
   }
 
-  const take = Effect.clockWith((clock) => {
+  const take = Effect.gen(function*() {
+    const clock = yield* Clock.Clock
     // Unlike the time of day, it does not jump when the system's time is set
     const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
     // A reservation of the past is not used: the bucket has filled up since, so it would exceed the limit by one
-    const reserved = readyAt !== undefined && readyAt > now() ? Effect.void : Effect.map(reserve, (delay) => {
+    if (readyAt === undefined || readyAt <= now()) {
+      const delay = yield* reserve
       readyAt = now() + Duration.toMillis(delay)
-    })
-    const wait = Effect.suspend(() => {
-      const millis = readyAt! - now()
-      return millis > 0 ? Effect.sleep(millis) : Effect.void
-    })
-    return Effect.map(Effect.andThen(reserved, wait), () => {
-      readyAt = undefined
-    })
+    }
+    const millis = readyAt - now()
+    if (millis > 0) yield* Effect.sleep(millis)
+    readyAt = undefined
   })
 
   // Interrupted only where it waits, so that the request at the front always leaves the queue
@@ -128,23 +127,20 @@ const reserveSlot = (
 ): Effect.Effect<Duration.Duration> => {
   const burst = Math.floor(limit / 10)
   const bucket = Math.max(1, burst)
-  // The program's own limiter may throw, or return anything
-  return Effect.suspend(() =>
-    limiter.consume({
+  return Effect.gen(function*() {
+    // The program's own limiter may throw, or return anything
+    const consumed = yield* limiter.consume({
       key: key ?? `canvas-runs/${provider}`,
       algorithm: "token-bucket",
       limit: bucket,
       window: Duration.times(window, bucket / (limit - burst)),
       onExceeded: "delay"
     })
-  ).pipe(
-    Effect.flatMap((consumed) =>
-      // An infinite delay would hang every request
-      Option.match(Option.filter(durationOf(consumed?.delay), Duration.isFinite), {
-        onNone: () => Effect.die(new TypeError(`the delay is ${quote(consumed?.delay)}; it must be a finite duration`)),
-        onSome: Effect.succeed
-      })
-    ),
+    const delay = durationOf(consumed?.delay)
+    // An infinite delay would hang every request
+    if (Option.isSome(delay) && Duration.isFinite(delay.value)) return delay.value
+    return yield* Effect.die(new TypeError(`the delay is ${quote(consumed?.delay)}; it must be a finite duration`))
+  }).pipe(
     Effect.catchCause((cause) =>
       Cause.hasInterruptsOnly(cause)
         ? Effect.failCause(cause as Cause.Cause<never>)
