@@ -51,7 +51,7 @@ export type { Policy, PollSchedule, PollState } from "./RunSource.ts"
 export type Options<Snapshot = unknown, E = never, R = never> =
   & {
     /**
-     * Bounds the whole wait, sleeps and requests alike; `Infinity` waits for ever. The run goes on at the provider when
+     * Bounds the whole wait, sleeps and requests alike; `Infinity` is no bound. The run continues at the provider when
      * it passes. The default is the provider's.
      */
     readonly timeout?: Duration.Input | undefined
@@ -99,7 +99,7 @@ export type Options<Snapshot = unknown, E = never, R = never> =
  *
  * **Details**
  *
- * `random` is at least 0 and less than 1, anew for each poll, and comes from Effect's `Random`, so a seed repeats it.
+ * `random` is at least 0 and less than 1, a new one for each poll, and comes from Effect's `Random`, so a seed repeats it.
  *
  * **Gotchas**
  *

@@ -14,7 +14,7 @@
  * 4. transient failures spend a budget that any answer refills; 404 is tolerated for a while after creation, and at most that
  *    long after the first poll;
  * 5. an unknown status is not an end;
- * 6. nothing goes on after interruption, an end or the deadline: no request, timer, fiber or socket;
+ * 6. after interruption, an end or the deadline there is no request, timer, fiber or socket left;
  * 7. those who share a handle ({@link share}) share one loop, and a failed loop is never handed to a new waiter;
  * 8. {@link watch} never repeats an unchanged snapshot and never reorders; {@link polls} has them all;
  * 9. success is reported only if the provider said so and its answer decodes;
@@ -75,11 +75,11 @@ export const polls = <S extends RunSource.Any, SE, SR>(
         void,
         RunSource.Services<S> | SR
       > =>
-        ended ? Cause.done() : Effect.map(next, (turn): readonly [PollOf<S>] => {
+        ended ? Cause.done() : Effect.map(next, (result): readonly [PollOf<S>] => {
           const at = { poll: loop.polls, elapsed: Duration.millis(loop.timers.now() - loop.started) }
-          if (turn.phase === undefined) return [{ _tag: "Failure", error: turn.error, ...at }]
-          const { requestId, value: snapshot } = turn.answer
-          ended = turn.phase._tag !== "Pending"
+          if (result.phase === undefined) return [{ _tag: "Failure", error: result.error, ...at }]
+          const { requestId, value: snapshot } = result.answer
+          ended = result.phase._tag !== "Pending"
           const changed = ended || previous === undefined || !isUnchanged(source, previous, snapshot)
           previous = snapshot
           return [{ _tag: "Snapshot", snapshot, changed, terminal: ended, requestId, ...at }]
@@ -132,12 +132,12 @@ export const wait = <S extends RunSource.Any, SE, SR>(
 > => follow(source, policy, PollLoop.successOf)
 
 /**
- * Waits for many runs, and tells of each as it ends. Where {@link wait} keeps a fiber for each run, this keeps a row in a
+ * Waits for many runs, and reports each as it ends. Where {@link wait} keeps a fiber for each run, this keeps a row in a
  * table, so a process can wait for a hundred thousand.
  *
  * **Details**
  *
- * A run that failed, and one whose wait failed, is a completion as well: the stream goes on with the others. It fails only
+ * A run that failed, and one whose wait failed, is a completion as well: the stream continues with the others. It fails only
  * if `targets` does; a defect, such as a `source` or a schedule's function that throws, ends it too. A run that meets its
  * deadline while it waits for room is a completion at once, without another poll. Each run has the whole `policy`, its deadline
  * counted from its first poll. At most `concurrency` polls are under way at once; when more are due they take their turns in
@@ -247,9 +247,9 @@ export const share = <S extends RunSource.Any, SE, SR>(
     }
 
     // The loop starts with the first waiter and stops with the last; one at a time, or two of them would start two
-    const turn = Semaphore.makeUnsafe(1).withPermits(1)
+    const oneAtATime = Semaphore.makeUnsafe(1).withPermits(1)
     const attach = Effect.acquireRelease(
-      turn(Effect.map(Queue.unbounded<PollOf<S>, LoopError>(), (waiter) => {
+      oneAtATime(Effect.map(Queue.unbounded<PollOf<S>, LoopError>(), (waiter) => {
         if (loop !== undefined) {
           if (loop.latest !== undefined) Queue.offerUnsafe(waiter, loop.latest)
           loop.waiters.add(waiter)
@@ -262,7 +262,7 @@ export const share = <S extends RunSource.Any, SE, SR>(
         return { joined, waiter }
       })),
       ({ joined, waiter }) =>
-        turn(Effect.suspend(() => {
+        oneAtATime(Effect.suspend(() => {
           joined.waiters.delete(waiter)
           if (joined.waiters.size > 0) return Effect.void
           if (loop === joined) loop = undefined
@@ -286,7 +286,7 @@ export const share = <S extends RunSource.Any, SE, SR>(
       watch: changes(shared),
       settle: Effect.map(ended, ({ phase }) => phase.run),
       wait: Effect.flatMap(ended, PollLoop.successOf),
-      stop: turn(Effect.suspend(() => {
+      stop: oneAtATime(Effect.suspend(() => {
         const ending = loop
         if (ending === undefined || last !== undefined) return Effect.void
         // What a waiter has not read yet is dropped, so that it ends at once

@@ -168,15 +168,15 @@ export interface Runs {
     options?: WaitOptions<E, R>
   ) => Stream.Stream<RunSource.Poll<Wire.Run>, WatchError | E, R>
   /**
-   * Waits for many runs, and tells of each as it ends, with its result or what went wrong with it. It costs a fifth of the
-   * memory of a `waitForCompletion` for each, and the stream goes on when one of them fails.
+   * Waits for many runs, and reports each as it ends, with its result or what went wrong with it. It costs about 20 % of the
+   * memory of a `waitForCompletion` for each, and the stream continues when one of them fails.
    *
    * **Details**
    *
    * `runs` may be a stream, so that runs are waited for as they are created. Each has the whole `timeout`, counted from its
    * first poll. At most `concurrency` polls are under way at once (128 by default); when more are due, they take turns.
    *
-   * **Example** (Two runs, told of as they end)
+   * **Example** (Two runs, reported as they end)
    *
    * ```ts
    * import { Console, Effect, Result, Stream } from "effect"

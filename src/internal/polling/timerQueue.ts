@@ -23,7 +23,7 @@ export interface Timer {
 }
 
 export interface TimerQueue {
-  /** Milliseconds since the first use on this clock. Unlike the time of day, it goes on evenly when the system's time is set. */
+  /** Milliseconds since the first use on this clock. Unlike the time of day, it is even when the system's time is set. */
   readonly now: () => number
   /** How many sleep. */
   readonly size: () => number

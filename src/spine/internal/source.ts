@@ -23,10 +23,7 @@ export const provider = "spine"
 /** The kind of run that Spine has. */
 export interface Source extends RunSource<Wire.Run, Wire.CompletedRun | Wire.PartialRun, Wire.FailedRun> {}
 
-/**
- * Makes what makes the source of a run from its ref, or from its id if no more is known. A source keeps that alone, so that a sleeping
- * run is small.
- */
+/** Makes sources of runs. A source keeps the ref or the id of its run and nothing else, so that a sleeping run is small. */
 export const make = (
   api: Http.Api,
   webhooks: Webhooks.Service | undefined
