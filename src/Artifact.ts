@@ -23,7 +23,7 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import * as Binary from "./internal/binary.ts"
-import { download } from "./internal/download/download.ts"
+import { downloadTo } from "./internal/download/download.ts"
 import * as File from "./internal/download/file.ts"
 import type { ArtifactSource, Options, Target } from "./internal/download/source.ts"
 import type { ArtifactError, BadRequestError } from "./RunError.ts"
@@ -43,7 +43,7 @@ export const stream = <E, R>(
 ): Stream.Stream<Uint8Array, ArtifactError | E, R> =>
   Stream.callback<Uint8Array, ArtifactError | E, R>(
     (queue) =>
-      download(options, source, { take: (chunk) => Queue.offer(queue, chunk), restart: undefined }).pipe(
+      downloadTo(options, source, { take: (chunk) => Queue.offer(queue, chunk), restart: undefined }).pipe(
         Effect.matchCauseEffect({
           onFailure: (cause) => Queue.failCause(queue, cause),
           onSuccess: () => Queue.end(queue)
@@ -65,7 +65,7 @@ export const bytes = <E, R>(
   Effect.suspend(() => {
     let chunks: Array<Uint8Array> = []
     return Effect.map(
-      download(options, source, {
+      downloadTo(options, source, {
         take: (chunk) => Effect.sync(() => chunks.push(chunk)),
         restart: Effect.sync(() => chunks = [])
       }),

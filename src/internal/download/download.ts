@@ -13,7 +13,7 @@ import type { ArtifactSource, Options } from "./source.ts"
 const progressBytes = 64 * 1024
 
 /** Reads the file to its end, in as many attempts as the options allow. */
-export const download = <E, R, E2, R2>(
+export const downloadTo = <E, R, E2, R2>(
   options: Options,
   source: ArtifactSource<E, R>,
   reader: Reader<E2, R2>
@@ -59,7 +59,7 @@ const read = <E, R>(download: Download<E, R>): Effect.Effect<void, ArtifactError
       (watchdog) => {
         watchdog.expect(idleMillis)
         return Stream.runForEach(opened.chunks, (chunk): Effect.Effect<void, ArtifactError | E, R> => {
-          // No progress, however many there are
+          // Any number of empty chunks is no progress
           if (chunk.length === 0) return Effect.void
           watchdog.rest()
           const fresh = chunk.subarray(skip)

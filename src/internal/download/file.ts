@@ -8,7 +8,7 @@ import * as Random from "effect/Random"
 import type { ArtifactError, BadRequestError } from "../../RunError.ts"
 import * as FileName from "../files/fileName.ts"
 import * as CallOptions from "../options.ts"
-import { download } from "./download.ts"
+import { downloadTo } from "./download.ts"
 import * as Errors from "./errors.ts"
 import { sizeOf } from "./open.ts"
 import type { ArtifactSource, Options, Target } from "./source.ts"
@@ -84,7 +84,7 @@ export const write = <E, R>(
         filled = 0
         return onDisk(file.truncate())
       })
-      yield* download(options, source, { take, restart })
+      yield* downloadTo(options, source, { take, restart })
       if (filled > 0) yield* flush
     })
     yield* Effect.scoped(fill).pipe(
