@@ -9,7 +9,7 @@ import type * as HttpClient from "effect/http/HttpClient"
 import type * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
-import type * as Webhooks from "./internal/webhookHub.ts"
+import type * as Webhooks from "./internal/webhooks/hub.ts"
 import type { ArtifactError, FileInputError, RequestError } from "./RunError.ts"
 
 /**

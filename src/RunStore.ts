@@ -77,10 +77,10 @@ import * as Layer from "effect/Layer"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Options from "./internal/options.ts"
 import { describe, format, read as readRef, type RunRef } from "./internal/ref.ts"
-import { byAge, type Entry, isUnfinished, states, type UnfinishedEntry } from "./internal/runRecord.ts"
-import { createOnce, outcomeUnknown } from "./internal/runStore/createOnce.ts"
-import { make as makeWithKey, subjectOf } from "./internal/runStore/keys.ts"
-import { make as makeRecords, RunStoreError, warnOfFailure } from "./internal/runStore/records.ts"
+import { byAge, type Entry, isUnfinished, states, type UnfinishedEntry } from "./internal/runStore/record.ts"
+import { createOnce, intentWithoutRef } from "./internal/runStore/createOnce.ts"
+import { makeLocks, subjectOf } from "./internal/runStore/keys.ts"
+import { make as makeRecords, RunStoreError, warnOfFailure } from "./internal/runStore/storage.ts"
 import { isOurs } from "./internal/taggedError.ts"
 import * as Telemetry from "./internal/telemetry.ts"
 import {
@@ -217,7 +217,7 @@ export class RunStore extends Context.Service<RunStore, Service>()("canvas-runs/
 export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = Effect.gen(function*() {
   const creating = new Set<string>()
   const records = makeRecords(yield* KeyValueStore.KeyValueStore, creating)
-  const withKey = yield* makeWithKey(creating)
+  const withKey = yield* makeLocks(creating)
 
   const get = (operation: string, key: string) => Effect.flatMap(subjectOf(operation, key), records.read)
 
@@ -265,7 +265,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
           yield* Options.checkKind(operation, "onUnknown", onUnknown, isOnUnknown, "\"fail\" or \"retry\"")
           const entry = yield* records.read(subject)
           if (entry !== undefined && "ref" in entry) return entry.ref
-          if (entry !== undefined && onUnknown !== "retry") return yield* outcomeUnknown(subject, entry)
+          if (entry !== undefined && onUnknown !== "retry") return yield* intentWithoutRef(subject, entry)
           return yield* Effect.acquireUseRelease(
             Effect.sync(() => creating.add(subject.name)),
             () =>

@@ -22,10 +22,10 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import { quote } from "./internal/describe.ts"
 import * as Options from "./internal/options.ts"
-import { type Delivery, type Service, Webhooks } from "./internal/webhookHub.ts"
+import { type Delivery, type Service, Webhooks } from "./internal/webhooks/hub.ts"
 import type { BadRequestError } from "./RunError.ts"
 
-export { type Delivery, pollInterval, type Service, Webhooks } from "./internal/webhookHub.ts"
+export { type Delivery, pollInterval, type Service, Webhooks } from "./internal/webhooks/hub.ts"
 
 /**
  * Creates a hub. It lives in memory: a webhook that reaches another process does not help the waits of this one, which keep

@@ -6,7 +6,7 @@ import { Spine, Tela, Webhooks } from "canvas-runs"
 import * as Random from "../support/random.ts"
 import { anyJson, mutate } from "./support.ts"
 
-vi.mock("../../src/internal/hmac.ts", () => import("../support/syncHmac.ts"))
+vi.mock("../../src/internal/webhooks/hmac.ts", () => import("../support/syncHmac.ts"))
 
 const secret = Redacted.make("whsec_hostile")
 const telaSecret = Redacted.make("tela hostile")

@@ -361,7 +361,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "RunStore: a failure or a defect of the storage is a RunStoreError",
     mutant: {
-      file: "src/internal/runStore/records.ts",
+      file: "src/internal/runStore/storage.ts",
       find: "if (Cause.hasInterruptsOnly(reasons)) return",
       replace: "return"
     },
@@ -396,7 +396,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "RunStore: an entry that is not a text is refused and not read as a truncated one",
     mutant: {
-      file: "src/internal/runRecord.ts",
+      file: "src/internal/runStore/record.ts",
       find: "if (typeof text !== \"string\") return",
       replace: "if (text === key) return"
     },
@@ -430,7 +430,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "bytesOf: a transferred buffer is refused as a payload",
     mutant: {
-      file: "src/internal/webhookProof.ts",
+      file: "src/internal/webhooks/proof.ts",
       find: "const whole = new Uint8Array(ArrayBuffer.isView(payload) ? payload.buffer : payload)",
       replace: "const whole = Binary.bytesOf(payload)"
     },

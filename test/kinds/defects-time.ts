@@ -422,7 +422,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a promise that onEvent returns is awaited",
     mutant: {
-      file: "src/internal/webhookRoute.ts",
+      file: "src/internal/webhooks/route.ts",
       find: "Predicate.isPromiseLike(returned) ? Effect.promise(() => Promise.resolve(returned)) : returned",
       replace: "returned"
     },

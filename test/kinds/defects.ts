@@ -282,8 +282,8 @@ const taggedError = "src/internal/taggedError.ts"
 const timers = "src/internal/polling/timerQueue.ts"
 const spineWebhook = "src/spine/SpineWebhook.ts"
 const telaWebhook = "src/tela/TelaWebhook.ts"
-const route = "src/internal/webhookRoute.ts"
-const webhookProof = "src/internal/webhookProof.ts"
+const route = "src/internal/webhooks/route.ts"
+const webhookProof = "src/internal/webhooks/proof.ts"
 
 export const places: ReadonlyArray<Place> = [
   {

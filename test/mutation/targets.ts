@@ -2,19 +2,19 @@
 export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/tela/internal/sse.ts": ["test/tela/internal/sse.test.ts", "test/tela/internal/sse.spec-table.test.ts"],
   "src/RunStore.ts": ["test/RunStore.test.ts"],
-  "src/internal/runRecord.ts": ["test/RunStore.test.ts"],
+  "src/internal/runStore/record.ts": ["test/RunStore.test.ts"],
   "src/internal/runStore/createOnce.ts": ["test/RunStore.test.ts"],
   "src/internal/runStore/keys.ts": ["test/RunStore.test.ts"],
-  "src/internal/runStore/records.ts": ["test/RunStore.test.ts"],
+  "src/internal/runStore/storage.ts": ["test/RunStore.test.ts"],
   "src/internal/http/create.ts": [
     "test/internal/http/create.test.ts",
     "test/kinds/reached.test.ts",
     "test/spine/SpineRuns.test.ts",
     "test/tela/TelaExecution.test.ts"
   ],
-  "src/internal/hmac.ts": ["test/Webhooks.test.ts"],
-  "src/internal/webhookProof.ts": ["test/Webhooks.test.ts"],
-  "src/internal/webhookRoute.ts": ["test/Webhooks.test.ts"],
+  "src/internal/webhooks/hmac.ts": ["test/Webhooks.test.ts"],
+  "src/internal/webhooks/proof.ts": ["test/Webhooks.test.ts"],
+  "src/internal/webhooks/route.ts": ["test/Webhooks.test.ts"],
   "src/spine/SpineWebhook.ts": ["test/Webhooks.test.ts"],
   "src/tela/TelaWebhook.ts": ["test/Webhooks.test.ts"],
   "src/internal/http/api.ts": [

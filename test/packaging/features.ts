@@ -51,7 +51,7 @@ const features: ReadonlyArray<Feature> = [
     name: "polling: schedules, one loop, shared and joint waits",
     modules: /internal\/polling\/|Polling$|dist\/Run$|RunSource|tela\/internal\/policy/
   },
-  { name: "webhooks that wake a wait", modules: /Webhooks|internal\/webhookHub/ },
+  { name: "webhooks that wake a wait", modules: /Webhooks|internal\/webhooks\// },
   {
     name: "Tela's tasks, versions, vault and lists",
     modules: /TelaVault|TelaVersions|TelaTasks|TelaCompletionRuns|TelaPage|internal\/(?:tasks|paginate|get)$/

@@ -75,9 +75,9 @@ export const programs = ["spine", "tela"] as const
 
 export type Program = (typeof programs)[number]
 
-/** Modules that a program pays for only if it imports them. The key of the hub's service is in `internal/webhookHub.js`. */
+/** Modules that a program pays for only if it imports them. The key of the hub's service is in `internal/webhooks/hub.js`. */
 export const onlyIfImported =
-  /^canvas-runs\/dist\/(?:.*Webhook.*|RunStore\.js|internal\/(?:runRecord|runStore\/.*|webhookProof|webhookRoute|hmac)\.js|testing\/.*|node\/.*)$/
+  /^canvas-runs\/dist\/(?:.*Webhook.*|RunStore\.js|internal\/(?:runStore\/.*|webhooks\/(?:proof|route|hmac)\.js)|testing\/.*|node\/.*)$/
 
 export const measureSizes = async (project: string): Promise<ReadonlyArray<Added>> => {
   const directory = join(project, "programs")

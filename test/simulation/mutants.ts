@@ -454,7 +454,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   mutant(create, "jobs: a failed upload leaves the key taken", "account.failures.add(error)", "error"),
   mutant(
-    "src/internal/runRecord.ts",
+    "src/internal/runStore/record.ts",
     "jobs: the intent counts more than the ref",
     "if (created?.ref !== undefined) {",
     "if (intent === undefined && created?.ref !== undefined) {"

@@ -1,13 +1,13 @@
 /**
- * HMAC without promises, as a mock of `src/internal/hmac.ts`: the `TestClock` does not wait for promises.
+ * HMAC without promises, as a mock of `src/internal/webhooks/hmac.ts`: the `TestClock` does not wait for promises.
  *
  * ```ts
- * vi.mock("../../src/internal/hmac.ts", () => import("../support/syncHmac.ts"))
+ * vi.mock("../../src/internal/webhooks/hmac.ts", () => import("../support/syncHmac.ts"))
  * ```
  */
 import * as Effect from "effect/Effect"
 import { createHmac } from "node:crypto"
-import type * as Hmac from "../../src/internal/hmac.ts"
+import type * as Hmac from "../../src/internal/webhooks/hmac.ts"
 
 const tag = (secret: string, parts: Hmac.Parts): string =>
   parts.reduce((hmac, part) => hmac.update(part), createHmac("sha256", secret)).digest("hex")

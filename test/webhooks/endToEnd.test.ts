@@ -6,7 +6,7 @@ import { type Spine, Tela } from "canvas-runs"
 import { Fault, Timeline, type WebhookDelivery } from "canvas-runs/testing"
 import { applicationId, executeTela, outcome, polls, start, telaSecret, telaUrl, type World, world } from "./support.ts"
 
-vi.mock("../../src/internal/hmac.ts", () => import("../support/syncHmac.ts"))
+vi.mock("../../src/internal/webhooks/hmac.ts", () => import("../support/syncHmac.ts"))
 
 const minutes = (...list: ReadonlyArray<number>) => list.map((minute) => minute * 60_000)
 

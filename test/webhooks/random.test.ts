@@ -6,7 +6,7 @@ import { Fault, Timeline, type WebhookDelivery } from "canvas-runs/testing"
 import * as Random from "../support/random.ts"
 import { type Arrival, executeTela, outcome, spineSecret, start, world } from "./support.ts"
 
-vi.mock("../../src/internal/hmac.ts", () => import("../support/syncHmac.ts"))
+vi.mock("../../src/internal/webhooks/hmac.ts", () => import("../support/syncHmac.ts"))
 
 const seeds = 200
 const batch = 50

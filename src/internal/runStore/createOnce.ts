@@ -8,8 +8,8 @@ import { CreateOutcomeUnknownError } from "../../RunError.ts"
 import { quote } from "../describe.ts"
 import * as Create from "../http/create.ts"
 import { describe, read as readRef, type RunRef } from "../ref.ts"
-import type { Entry } from "../runRecord.ts"
-import { type KeySubject, type Records, type RunStoreError, storeError, warnOfFailure } from "./records.ts"
+import type { Entry } from "./record.ts"
+import { type KeySubject, type Records, type RunStoreError, storeError, warnOfFailure } from "./storage.ts"
 
 /**
  * Runs `create`, and stores its ref. Runs where it cannot be interrupted. `earlier` is what an earlier create left, whose outcome
@@ -76,7 +76,7 @@ const isWithoutRun = (account: Create.Account) => (reason: Cause.Reason<unknown>
   Cause.isFailReason(reason) && account.failures.has(reason.error)
 
 /** The error about a key with an intent and no ref. */
-export const outcomeUnknown = Effect.fnUntraced(function*({ key, operation }: KeySubject, { intendedAt }: Entry) {
+export const intentWithoutRef = Effect.fnUntraced(function*({ key, operation }: KeySubject, { intendedAt }: Entry) {
   const now = yield* Clock.currentTimeMillis
   return yield* new CreateOutcomeUnknownError({
     message:

@@ -7,9 +7,9 @@ import * as Semaphore from "effect/Semaphore"
 import { badRequest, type BadRequestError } from "../../RunError.ts"
 import * as Create from "../http/create.ts"
 import * as Options from "../options.ts"
-import { nameOf } from "../runRecord.ts"
+import { nameOf } from "./record.ts"
 import * as Telemetry from "../telemetry.ts"
-import type { KeySubject } from "./records.ts"
+import type { KeySubject } from "./storage.ts"
 
 /** Checks and names the key of an operation. */
 export const subjectOf = (operation: string, key: string): Effect.Effect<KeySubject, BadRequestError> =>
@@ -19,7 +19,7 @@ export const subjectOf = (operation: string, key: string): Effect.Effect<KeySubj
   )
 
 /** `creating` has the names of the keys for which this process creates a run now. */
-export const make = Effect.fnUntraced(function*(creating: ReadonlySet<string>) {
+export const makeLocks = Effect.fnUntraced(function*(creating: ReadonlySet<string>) {
   const locks = yield* Scope.provide(RcMap.make({ lookup: (_name: string) => Semaphore.make(1) }), Scope.makeUnsafe())
 
   /** Runs an operation on a key while no other one runs. */

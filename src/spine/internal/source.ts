@@ -8,7 +8,7 @@ import type * as Http from "../../internal/http/call.ts"
 import type * as RunRef from "../../internal/ref.ts"
 import type { Answer, RunSource } from "../../RunSource.ts"
 import type { RequestError } from "../../RunError.ts"
-import type * as Webhooks from "../../internal/webhookHub.ts"
+import type * as Webhooks from "../../internal/webhooks/hub.ts"
 import * as Wire from "../SpineSchema.ts"
 import { about } from "./about.ts"
 

@@ -1,7 +1,7 @@
 /** How long an execution may take, and how it is polled. Durations are in Tela's form, such as `"5m"`, or in Effect's. */
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import * as WebhookHub from "../../internal/webhookHub.ts"
+import * as WebhookHub from "../../internal/webhooks/hub.ts"
 import * as Polling from "../../Polling.ts"
 import type { BadRequestError } from "../../RunError.ts"
 import type * as RunSource from "../../RunSource.ts"

@@ -1,7 +1,7 @@
 /** The webhooks of the Spine emulator. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Hmac from "../../../internal/hmac.ts"
+import * as Hmac from "../../../internal/webhooks/hmac.ts"
 import type { WebhookEndpoint, WebhookEvent } from "../../SpineScript.ts"
 import type * as Provider from "../provider.ts"
 import type { Downloads } from "./downloads.ts"

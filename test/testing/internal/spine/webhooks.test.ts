@@ -5,12 +5,12 @@ import { TestClock } from "effect/testing"
 import { vi } from "vitest"
 import { Spine } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline, type WebhookDelivery } from "canvas-runs/testing"
-import * as Hmac from "../../../../src/internal/hmac.ts"
+import * as Hmac from "../../../../src/internal/webhooks/hmac.ts"
 import * as SyncHmac from "../../../support/syncHmac.ts"
 import * as receiver from "../../receiver.ts"
 import * as spine from "../../spine.ts"
 
-vi.mock("../../../../src/internal/hmac.ts", () => import("../../../support/syncHmac.ts"))
+vi.mock("../../../../src/internal/webhooks/hmac.ts", () => import("../../../support/syncHmac.ts"))
 
 const control = SpineEmulator.SpineEmulator
 const url = "http://127.0.0.1:9/hook"
@@ -38,7 +38,7 @@ const deliveries = Effect.map(Effect.flatMap(control, (emulator) => emulator.del
 
 describe("Spine webhooks", () => {
   it("are signed without a promise in this test, with the same signature as with one", async () => {
-    const real = await vi.importActual<typeof Hmac>("../../../../src/internal/hmac.ts")
+    const real = await vi.importActual<typeof Hmac>("../../../../src/internal/webhooks/hmac.ts")
     const body = new TextEncoder().encode("body")
     const tag = Effect.runSync(SyncHmac.sign("key", ["1.", body]))
     assert.deepStrictEqual(await Effect.runPromise(real.sign("key", ["1.", body])), tag)

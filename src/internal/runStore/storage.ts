@@ -5,7 +5,7 @@ import type * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Schema from "effect/Schema"
 import { messageOf } from "../describe.ts"
 import { format, RunRef } from "../ref.ts"
-import * as RunRecord from "../runRecord.ts"
+import * as RunRecord from "./record.ts"
 import { Defect, TaggedError } from "../taggedError.ts"
 
 /**

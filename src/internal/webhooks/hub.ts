@@ -1,12 +1,12 @@
 /**
- * The service between the route that receives webhooks and the waits for the runs. `webhookRoute.ts` verifies a webhook and delivers
+ * The service between the route that receives webhooks and the waits for the runs. `route.ts` verifies a webhook and delivers
  * it to the hub. The source of a run (`RunSource.pushed`) waits at the hub for it, and `polling/pause.ts` decides how soon the wait polls
  * then.
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type { BadRequestError } from "../RunError.ts"
+import type { BadRequestError } from "../../RunError.ts"
 
 /**
  * What a verified webhook says about a run.

@@ -10,10 +10,10 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
-import type { ConfigError, WebhookSignatureError } from "../RunError.ts"
-import * as CallOptions from "./options.ts"
-import * as Webhooks from "./webhookHub.ts"
-import { checkSecret } from "./webhookProof.ts"
+import type { ConfigError, WebhookSignatureError } from "../../RunError.ts"
+import * as CallOptions from "../options.ts"
+import * as Webhooks from "./hub.ts"
+import { checkSecret } from "./proof.ts"
 
 /** The options of the routes of both providers. */
 export interface Options<Event, R> {

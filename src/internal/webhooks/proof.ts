@@ -1,11 +1,11 @@
 /** What the verification of a webhook starts from: the secret, the body, and the error if one of them proves nothing. */
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
-import { ConfigError, WebhookSignatureError } from "../RunError.ts"
-import * as Binary from "./binary.ts"
-import { attempt, quote } from "./describe.ts"
-import * as Options from "./options.ts"
-import { textOf } from "./secret.ts"
+import { ConfigError, WebhookSignatureError } from "../../RunError.ts"
+import * as Binary from "../binary.ts"
+import { attempt, quote } from "../describe.ts"
+import * as Options from "../options.ts"
+import { textOf } from "../secret.ts"
 
 export const invalid = (reason: WebhookSignatureError["reason"], message: string): WebhookSignatureError =>
   new WebhookSignatureError({ reason, message })

@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { oneLine, quote } from "./describe.ts"
-import { RunRef } from "./ref.ts"
+import { oneLine, quote } from "../describe.ts"
+import { RunRef } from "../ref.ts"
 
 /**
  * The state of a key. Times are Unix milliseconds.
