@@ -1,6 +1,9 @@
-import { type Duration, Effect, Layer, Redacted, Schedule, Stream } from "effect"
+import { Context, type Duration, Effect, Layer, Redacted, Schedule, Stream } from "effect"
+import { HttpClient } from "effect/http"
 import { type RunError, type RunRef, Spine, Tela } from "canvas-runs"
-import { type Emulator, type Rude, SpineEmulator, TelaEmulator, type Timeline } from "canvas-runs/testing"
+import { Emulator, Rude, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
+import * as OwnProvider from "../../examples/28-own-provider.ts"
+import * as Acme from "../../examples/support/acme.ts"
 import { unknownStatus } from "../../src/testing/internal/rude/http.ts"
 
 /** How a run is followed, in the words of every provider. */
@@ -41,17 +44,41 @@ export interface Provider {
   readonly looksUp: boolean
 }
 
+/** The service of the example of an own provider, and the client that the example makes for it. */
+class AcmeService extends Context.Service<AcmeService, {
+  readonly service: Effect.Success<ReturnType<typeof Acme.make>>
+  readonly client: Effect.Success<ReturnType<typeof OwnProvider.make>>
+}>()("test/contract/AcmeService") {}
+
 /** Everything that any provider needs. */
-export type Env = Spine.SpineClient | SpineEmulator.SpineEmulator | Tela.TelaClient | TelaEmulator.TelaEmulator
+export type Env =
+  | AcmeService
+  | Spine.SpineClient
+  | SpineEmulator.SpineEmulator
+  | Tela.TelaClient
+  | TelaEmulator.TelaEmulator
 
 const spineSecret = "sk_spine_contract_secret"
 const telaSecret = "tela_contract_secret"
+const acmeSecret = "acme_contract_secret"
 
-// Both clients are there for each provider, so that the types of the suite stay simple. Retries are left to the loop.
+const acmeLayer = Layer.effect(
+  AcmeService,
+  Effect.gen(function*() {
+    const service = yield* Acme.make(Timeline.make())
+    const client = yield* OwnProvider.make(Redacted.make(acmeSecret)).pipe(
+      Effect.provideService(HttpClient.HttpClient, Emulator.toHttpClient(service.emulator))
+    )
+    return { service, client }
+  })
+)
+
+// All clients are there for each provider, so that the types of the suite stay simple. Retries are left to the loop.
 const noRetry = { retry: Schedule.recurs(0) }
 
 const layerOf = (rude: Rude.Rude): Layer.Layer<Env> =>
   Layer.mergeAll(
+    acmeLayer,
     Layer.orDie(Spine.layer({ apiKey: Redacted.make(spineSecret), ...noRetry })).pipe(
       Layer.provideMerge(SpineEmulator.layerTest({ rude }))
     ),
@@ -132,7 +159,32 @@ const telaHandle = (client: Tela.Service, ref: RunRef.RunRef, follow: Follow, is
     })
   )
 
-/** Every kind of run that there is, on servers that are rude in that way. */
+const acmeHandle = (
+  client: AcmeService["Service"]["client"],
+  ref: RunRef.RunRef,
+  { errorBudget, interval, timeout }: Follow
+) =>
+  Effect.map(
+    client.share(ref, { pollInterval: interval, timeout, errorBudget }),
+    ({ wait, watch }): Handle => ({ wait, statuses: Stream.changes(Stream.map(watch, ({ status }) => status)) })
+  )
+
+/** The provider of the example, on its polite service. */
+export const ownProvider: Provider = {
+  name: "the provider of the example",
+  secret: acmeSecret,
+  layer: layerOf(Rude.none),
+  emulator: AcmeService.use(({ service }) => Effect.succeed(service.emulator)),
+  script: (timeline) => AcmeService.use(({ service }) => service.setScript(timeline)),
+  create: AcmeService.use(({ client }) =>
+    Effect.map(client.create("x"), (ref): Created => ({ ref, share: (follow) => acmeHandle(client, ref, follow) }))
+  ),
+  resume: (ref, follow) => AcmeService.use(({ client }) => acmeHandle(client, ref, follow)),
+  pollPath: /^\/jobs\//,
+  looksUp: false
+}
+
+/** Every kind of run of Spine and Tela, on servers that are rude in that way. */
 export const providers = (rude: Rude.Rude): ReadonlyArray<Provider> => {
   const layer = layerOf(rude)
   return [

@@ -239,6 +239,10 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     ])
   })
 
+  it("28-own-provider waits for a job of its own service", async () => {
+    assert.deepStrictEqual(await linesOf("28-own-provider.ts"), ["42"])
+  })
+
   it("22-many-runs prints each run as it ends, and counts the failed ones", async () => {
     assert.deepStrictEqual(await linesOf("22-many-runs.ts"), [
       "100 of 300",

@@ -1,0 +1,84 @@
+/** What the guides say beside their code blocks, which `docs.test.ts` runs. */
+import { assert, describe, it } from "@effect/vitest"
+import { existsSync, globSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { spineAssumptions, telaAssumptions } from "../live/assumptions.ts"
+
+const root = fileURLToPath(new URL("../../", import.meta.url))
+const read = (file: string) => readFileSync(root + file, "utf8")
+const guides = globSync("docs/*.md", { cwd: root }).sort()
+
+/** What GitHub makes of a heading. */
+const anchorOf = (heading: string) =>
+  heading.toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, "").trim().replaceAll(" ", "-")
+const anchorsOf = (file: string) => [...read(file).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading]) => anchorOf(heading!))
+
+describe("the guides", () => {
+  it("are all in the index", () => {
+    const index = read("docs/README.md")
+    assert.isAtLeast(guides.length, 10)
+    for (const guide of guides) {
+      if (guide !== "docs/README.md") assert.include(index, `](${guide.slice("docs/".length)})`)
+    }
+  })
+
+  it("link to files and headings that exist", () => {
+    for (const guide of [...guides, "README.md"]) {
+      for (const [, target] of read(guide).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+        const [path, anchor] = target!.split("#")
+        const file = path === "" ? guide : guide.startsWith("docs/") ? `docs/${path}` : path!
+        assert.isTrue(existsSync(root + file), `${guide} links to ${target}`)
+        if (anchor !== undefined) assert.include(anchorsOf(file), anchor, `${guide} links to ${target}`)
+      }
+    }
+  })
+
+  it("quote the example of an own provider unchanged, in at most 80 lines", () => {
+    const example = read("examples/28-own-provider.ts")
+    assert.include(read("docs/providers.md"), `\`\`\`typescript\n${example}\`\`\``)
+    assert.isAtMost(example.trimEnd().split("\n").length, 80)
+  })
+
+  describe("name each assumption about the providers", () => {
+    const rows = (provider: "Spine" | "Tela") => {
+      const [, section] = read("docs/assumptions.md").split(`\n## ${provider}\n`)
+      return new Map(
+        [...section!.split("\n## ")[0]!.matchAll(/^\| ([A-Z]?\d+) \|(.*)\| (yes|no) \|$/gm)].map(
+          ([, mark, cells, live]) => [mark!, { cells: cells!, isLive: live === "yes" }]
+        )
+      )
+    }
+    const spine = rows("Spine")
+    const tela = rows("Tela")
+    const testing = globSync("src/testing/**/*.ts", { cwd: root }).map(read).join("\n")
+    const cited = (pattern: RegExp) => new Set([...testing.matchAll(pattern)].map(([, mark]) => mark!))
+
+    it("that the code cites", () => {
+      const marks = cited(/(?:\/\/|\*) .*?\b([RSABFLTWK]\d{1,2})\b/g)
+      const numbers = cited(/assumption (\d+)/g)
+      assert.isAtLeast(marks.size, 20)
+      assert.isAtLeast(numbers.size, 8)
+      assert.deepStrictEqual([...marks].filter((mark) => !spine.has(mark)), [])
+      assert.deepStrictEqual([...numbers].filter((mark) => !tela.has(mark)), [])
+    })
+
+    it("and say which ones `npm run live` checks", () => {
+      const live = (all: typeof spine) => [...all].flatMap(([mark, { isLive }]) => isLive ? [mark] : []).sort()
+      const checked = (all: typeof spineAssumptions) =>
+        all.flatMap(({ mark }) => /^[A-Z]?\d+$/.test(mark) ? [mark] : []).sort()
+      assert.deepStrictEqual(live(spine), checked(spineAssumptions))
+      assert.deepStrictEqual(live(tela), checked(telaAssumptions))
+    })
+
+    it("with switches of the emulators that exist", () => {
+      const names = [...spine.values(), ...tela.values()].flatMap(({ cells }) =>
+        [...cells.matchAll(/\((?:`\w+`(?:, )?)+/g)].flatMap(([names]) =>
+          [...names.matchAll(/`(\w+)`/g)].map(([, name]) => name!)
+        )
+      )
+      assert.isAtLeast(names.length, 15)
+      const unknown = names.filter((name) => !new RegExp(`\\b${name}\\b`).test(testing))
+      assert.deepStrictEqual(unknown, [])
+    })
+  })
+})
