@@ -53,8 +53,8 @@ export const accepted = (ref: RunRef.RunRef): Effect.Effect<void> =>
 
 /**
  * Runs the caller's `onCreated` after `create`. Without `onCreated` an interruption takes effect at once. With it, the
- * interruption waits until the creation has its response and `onCreated` has run, so that the caller
- * learns of every run.
+ * interruption waits until the creation has its response and `onCreated` has run, so that the
+ * caller learns of every run.
  */
 export const thenOnCreated = <A extends { readonly ref: RunRef.RunRef }, E, R, E2 = never, R2 = never>(
   create: Effect.Effect<A, E, R>,
@@ -82,10 +82,14 @@ export const thenOnCreated = <A extends { readonly ref: RunRef.RunRef }, E, R, E
       Effect.tapCause((cause) =>
         Cause.hasFails(cause) ? Effect.void : Effect.andThen(
           Effect.annotateCurrentSpan("run.id", ref.id),
-          Effect.logError(`${RunRef.format(ref)} was created, and onCreated died. The run exists and is billed.`, cause)
-            .pipe(
-              Effect.annotateLogs("ref", ref)
-            )
+          Effect.annotateLogs(
+            Effect.logError(
+              `${RunRef.format(ref)} was created, and onCreated died. The run exists and is billed.`,
+              cause
+            ),
+            "ref",
+            ref
+          )
         )
       )
     )
@@ -170,16 +174,8 @@ const unprocessed: ReadonlySet<number> = new Set([307, 308, 425, 501, 505, 511])
 
 const outcomeUnknown = (error: RequestError, repeats: number): CreateOutcomeUnknownError =>
   new CreateOutcomeUnknownError({
-    ...Struct.pick(error, [
-      "operation",
-      "attempts",
-      "elapsed",
-      "status",
-      "requestId",
-      "providerMessage",
-      "providerCode",
-      "body"
-    ]),
+    // The caller decides about another create, and not when the provider asks for it
+    ...Struct.omit(error, ["_tag", "retryAfter"]),
     message: repeats > 0
       ? `A run may exist, and may be billed: the HTTP client repeated the request to create it, sent it ${repeats} times, and ` +
         `shows the last answer alone: ${error.message} Look for the run at the provider before you create another, and leave the ` +
