@@ -53,7 +53,7 @@ describe("narrate", () => {
       assert.strictEqual(yield* narrate("tides", () => {}), "Once upon... (transport)")
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("does not wait for ever for a stream that falls silent", () =>
+  it.effect("ends when a stream falls silent", () =>
     Effect.gen(function*() {
       const emulator = yield* TelaEmulator.TelaEmulator
       // Keep-alives are no words

@@ -243,7 +243,7 @@ describe("runOnce", () => {
     ["RequestTimeoutError", Effect.fail(new RunError.RequestTimeoutError(fields))],
     ["TransportError after the request", Effect.fail(new RunError.TransportError({ ...fields, reached: true }))],
     ["an error about a run that exists", Effect.fail(new RunError.NotFoundError({ ...fields, ref: refOf("run-1") }))],
-    ["an error of somebody else", Effect.fail({ _tag: "TimeoutError" })],
+    ["an error of the program", Effect.fail({ _tag: "TimeoutError" })],
     ...withoutRun.map((error) => [`${error._tag} of a call that creates nothing`, Effect.fail(error)] as const),
     ...withoutRun.map((error) =>
       [
@@ -945,9 +945,9 @@ describe("a storage that fails", () => {
 describe("an entry that this version cannot read", () => {
   const entries: ReadonlyArray<readonly [string, unknown, string]> = [
     ["of a newer version", { version: 2, key: "a", anything: true }, "newer version"],
-    ["of somebody else", { hello: "world" }, "not one of canvas-runs"],
+    ["of another program", { hello: "world" }, "not one of canvas-runs"],
     ["with a ref of a newer version", { version: 1, key: "a", intendedAt: 0, ref: { version: 2 } }, "not one of"],
-    ["with a time that is none", { version: 1, key: "a", intendedAt: 1e300 }, "not one of canvas-runs"],
+    ["with an invalid time", { version: 1, key: "a", intendedAt: 1e300 }, "not one of canvas-runs"],
     ["that is a number", 7, "not one of canvas-runs"]
   ]
   for (const [name, value, says] of entries) {

@@ -99,15 +99,15 @@ describe("names of options and filters, at every call that takes some", () => {
       spine,
       ({ runs }) => runs.run({ prompt: "x" }, { onCreated: loose(null) })
     ),
-    "runs.run with a schedule that is none": Effect.flatMap(
+    "runs.run with an invalid schedule": Effect.flatMap(
       spine,
       ({ runs }) => runs.run({ prompt: "x" }, { schedule: loose(5) })
     ),
-    "runs.waitForCompletion with a schedule that is none": Effect.flatMap(
+    "runs.waitForCompletion with an invalid schedule": Effect.flatMap(
       spine,
       ({ runs }) => runs.waitForCompletion(id, { schedule: loose(Promise.resolve()) })
     ),
-    "canvas.run with a schedule that is none": Effect.flatMap(
+    "canvas.run with an invalid schedule": Effect.flatMap(
       tela,
       ({ canvas }) => canvas.make({ id }).run({}, { schedule: loose({}) })
     ),

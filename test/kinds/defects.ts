@@ -394,12 +394,12 @@ export const places: ReadonlyArray<Place> = [
     name: "the listener for pushes runs in a separate fiber",
     mutant: { file: loop, find: "Effect.suspend(() => pushed(after)),", replace: "pushed(after)," },
     inputs: {
-      "a wait goes on when pushed throws": () =>
+      "a wait continues when pushed throws": () =>
         Effect.map(
           exitOf(Effect.flatMap(policy(), (policy) => Run.wait(source({ pushed: boom }), policy))),
           (exit) => failsWith(exit, "RunTimeoutError")
         ),
-      "completions go on when pushed throws": () =>
+      "completions continue when pushed throws": () =>
         Effect.map(exitOf(completing(() => Effect.succeed(source({ pushed: boom })))), (exit) => {
           assert.isTrue(Exit.isSuccess(exit), String(exit))
         })
@@ -471,7 +471,7 @@ export const places: ReadonlyArray<Place> = [
       replace: "const scheduler = ((clock as any).first ??= fiber.getRef(Scheduler.Scheduler)) as Scheduler.Scheduler"
     },
     inputs: Object.fromEntries(["wait", "sleep"].map((what) => [
-      `C9: a ${what} goes on when the scheduler of the first sleeper has stopped`,
+      `C9: a ${what} continues when the scheduler of the first sleeper has stopped`,
       () =>
         Effect.sync(() => {
           const busy = Busy.make()

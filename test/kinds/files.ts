@@ -371,7 +371,7 @@ export const places: ReadonlyArray<Place> = [
         content.slice(0, 7),
         thenAnswers({ status: 416, headers: { "content-range": "bytes */5" } })
       ),
-      "a size that is not told": fails("interrupted", content.slice(0, 7), thenAnswers({ status: 416 }))
+      "an unknown size": fails("interrupted", content.slice(0, 7), thenAnswers({ status: 416 }))
     }
   },
   {

@@ -847,7 +847,7 @@ export const places: ReadonlyArray<Place> = [
       replace: "sends.count > 1"
     },
     inputs: {
-      "a fetch that tries again at an address where nobody listens": ownFetch((url, init) =>
+      "a fetch that tries again at an address without a server": ownFetch((url, init) =>
         fetch(url, init).catch(() => fetch("http://127.0.0.1:1/", init))
       ),
       "a fetch that names its failures itself": ownFetch(() =>

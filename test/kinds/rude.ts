@@ -88,7 +88,7 @@ export const places: ReadonlyArray<Place> = [
   ),
   place(
     "noContentType",
-    "a stream is read whatever its content type",
+    "a stream is read with any content type",
     { file: response, find: isPage, replace: `!/json|event-stream/.test(headers["content-type"] ?? "")` },
     ...streams
   ),
@@ -155,7 +155,7 @@ export const places: ReadonlyArray<Place> = [
   ),
   place(
     "unknownFields",
-    "members that nobody knows are kept",
+    "unknown members are kept",
     {
       file: "src/spine/SpineSchema.ts",
       find: "Schema.decodeUnknownEffect(Schema.Struct({ success: Schema.Literal(true), data }))",
@@ -363,7 +363,7 @@ export const places: ReadonlyArray<Place> = [
   ),
   place(
     "repeatedWebhooks",
-    "a webhook that is delivered again is not told again",
+    "a webhook that is delivered again is not reported again",
     { file: webhooks, find: "if (seen.has(id)) return false", replace: "" },
     { journey: "webhooks that came before" },
     { journey: "webhooks that came before", over: "undici" }

@@ -138,8 +138,8 @@ export const places: ReadonlyArray<Place> = [
       replace: "true"
     },
     inputs: {
-      "an empty object is none": needsOutput("completed", {}),
-      "two nulls are none": needsOutput("completed", { final_output: null, artifacts: null }),
+      "an empty object is not an output": needsOutput("completed", {}),
+      "two nulls are not an output": needsOutput("completed", { final_output: null, artifacts: null }),
       "nor is one of other names, of a partial run": needsOutput("partial", { output: "the answer" })
     }
   },
@@ -151,7 +151,7 @@ export const places: ReadonlyArray<Place> = [
       replace: "decodeRun"
     },
     inputs: {
-      "a wait is told the end of another run": isRefused(run, spine(({ runs }) => runs.waitForCompletion(asked))),
+      "a wait gets the end of another run": isRefused(run, spine(({ runs }) => runs.waitForCompletion(asked))),
       "a failure of another run is no failure of this one": isRefused(
         (id) => run(id, "failed"),
         spine(({ runs }) => runs.waitForCompletion(asked, { resolveOnFailure: true }))

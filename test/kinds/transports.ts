@@ -564,7 +564,7 @@ export const places: ReadonlyArray<Place> = [
       replace: `"environment"`
     },
     inputs: Object.fromEntries(["0", "true"].map((value) => [
-      `NODE_USE_ENV_PROXY is ${value}, which tells Node nothing`,
+      `NODE_USE_ENV_PROXY is ${value}, which Node ignores`,
       async () =>
         assert.isUndefined(
           Result.getOrThrow(

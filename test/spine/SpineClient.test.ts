@@ -421,11 +421,11 @@ describe("configuration", () => {
       ["a blank key", { apiKey: Redacted.make("  ") }, "apiKey"],
       ["a key with a line break", { apiKey: Redacted.make("sk_spine_planted\n") }, "apiKey"],
       ["a key that is not redacted", { apiKey: "sk_spine_planted" }, "apiKey"],
-      ["a base URL that is none", { apiKey: Redacted.make("k"), baseUrl: "api.getspine.ai" }, "baseUrl"],
+      ["an invalid base URL", { apiKey: Redacted.make("k"), baseUrl: "api.getspine.ai" }, "baseUrl"],
       ["a base URL of another scheme", { apiKey: Redacted.make("k"), baseUrl: "ftp://api.getspine.ai" }, "baseUrl"],
       ["a base URL with a password", { apiKey: Redacted.make("k"), baseUrl: "https://a:b@api.getspine.ai" }, "baseUrl"],
       ["a timeout of zero", { apiKey: Redacted.make("k"), requestTimeout: 0 }, "requestTimeout"],
-      ["a timeout that is none", { apiKey: Redacted.make("k"), requestTimeout: "soon" }, "requestTimeout"]
+      ["an invalid timeout", { apiKey: Redacted.make("k"), requestTimeout: "soon" }, "requestTimeout"]
     ] as const
   ) {
     it.effect(`${name} is a ConfigError that shows no secret`, () =>

@@ -176,7 +176,7 @@ describe("configuration", () => {
       ["a key with a line break", { apiKey: Redacted.make("tela_planted\n") }, "apiKey"],
       ["a key that is not redacted", { apiKey: "tela_planted" }, "apiKey"],
       ["a JWT with a space", { jwt: Redacted.make("planted jwt") }, "jwt"],
-      ["a base URL that is none", { ...key, baseUrl: "api.tela.com" }, "baseUrl"],
+      ["an invalid base URL", { ...key, baseUrl: "api.tela.com" }, "baseUrl"],
       ["a base URL with a password", { ...key, baseUrl: "https://a:planted@api.tela.com" }, "baseUrl"],
       ["a timeout of zero", { ...key, requestTimeout: 0 }, "requestTimeout"]
     ] as const

@@ -466,7 +466,7 @@ describe("asynchronous executions", () => {
       ["a webhook that is no URL", { webhookUrl: "/hook" }, "webhookUrl"],
       ["a header with a line break", { forwardHeaders: { a: "1\r\nb: 2" } }, "forwardHeaders"],
       ["a header with a broken name", { forwardHeaders: { "a b": "1" } }, "forwardHeaders"],
-      ["an interval that is none", { pollingInterval: "soon" }, "pollingInterval"],
+      ["an invalid interval", { pollingInterval: "soon" }, "pollingInterval"],
       ["a timeout of zero", { pollingTimeout: "0s" }, "pollingTimeout"]
     ] as const
   ) {

@@ -309,10 +309,10 @@ describe("E1: variables that JSON cannot represent", () => {
       ["a symbol", { a: Symbol("x") }, "variables.a"],
       ["undefined in a list", { a: [undefined] }, "variables.a[0]"],
       ["a hole in a list", { a: Object.assign([], { length: 2 ** 31 }) }, "variables.a[0]"],
-      ["a getter that throws", { a: throwing }, "variables.a"],
+      ["a getter that throws", { a: throwing }, "variables.a.deep"],
       ["toJSON that throws", { a: { toJSON: () => assert.fail("no") } }, "variables.a"],
       ["toJSON of what is no JSON", { a: { toJSON: () => ({ b: NaN }) } }, "variables.a.b"],
-      ["an object that doubles 30 times", { a: shared }, undefined]
+      ["an object that holds itself twice at each of 30 levels", { a: shared }, undefined]
     ] as const
   ) {
     it.live(`E1: ${what} is refused with its path, and nothing is sent`, () =>
@@ -440,7 +440,7 @@ describe("E5: an upload that is refused", () => {
   for (
     const [what, body] of [
       ["an element of another name", "<htmlish>"],
-      ["text that tells of a page", "not a <html>"],
+      ["text that mentions a page", "not a <html>"],
       ["XML", "<?xml version=\"1.0\"?><ok/>"],
       ["a body that breaks", new ReadableStream({ start: (controller) => controller.error(new Error("broken")) })]
     ] as const

@@ -66,7 +66,7 @@ const clients = { undici, fetch: fetching }
 /** The port of a server that listens until the scope closes. */
 const portOf = (server: Net.Server) => Effect.map(listen(server), ({ port }) => port)
 
-/** A port on which nobody listens. */
+/** A port without a server. */
 const closedPort = Effect.scoped(Effect.suspend(() => portOf(Net.createServer())))
 
 const answering = (certificate: Parameters<typeof identity>[0], options: Https.ServerOptions = {}) =>
@@ -109,9 +109,9 @@ const http = (server: () => Net.Server) =>
   Effect.map(Effect.suspend(() => portOf(server())), (port) => `http://localhost:${port}`)
 
 const never: ReadonlyArray<Situation> = [
-  { name: "nobody listens", url: Effect.map(closedPort, (port) => `http://127.0.0.1:${port}`) },
+  { name: "no server listens", url: Effect.map(closedPort, (port) => `http://127.0.0.1:${port}`) },
   {
-    name: "nobody listens on any of several addresses",
+    name: "no server listens on any of several addresses",
     url: Effect.map(closedPort, (port) => `http://several.test:${port}`),
     options: {
       connect: {

@@ -132,9 +132,9 @@ const table: ReadonlyArray<Case> = [
   { name: "a value that is a colon", chunks: ["data::\n\n"], events: [message(":")] },
   { name: "space before the colon belongs to the name", chunks: ["data : a\ndata: b\n\n"], events: [message("b")] },
   { name: "space before the name belongs to the name", chunks: [" data: a\ndata: b\n\n"], events: [message("b")] },
-  { name: "names are told apart by case", chunks: ["Data: a\nDATA: b\nEvent: x\ndata: c\n\n"], events: [message("c")] },
+  { name: "names are case-sensitive", chunks: ["Data: a\nDATA: b\nEvent: x\ndata: c\n\n"], events: [message("c")] },
   { name: "names that only begin alike", chunks: ["dat: a\ndatas: b\nevents: x\ndata: c\n\n"], events: [message("c")] },
-  { name: "fields nobody knows", chunks: ["foo: bar\nfoo\nx:y\ndata: a\n\n"], events: [message("a")] },
+  { name: "unknown fields", chunks: ["foo: bar\nfoo\nx:y\ndata: a\n\n"], events: [message("a")] },
   { name: "a field without a colon has an empty value", chunks: ["data\ndata: a\n\n"], events: [message("\na")] },
   {
     name: "empty lines of data are kept",
