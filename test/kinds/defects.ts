@@ -28,6 +28,7 @@ import { quote } from "../../src/internal/describe.ts"
 import * as TimerQueue from "../../src/internal/polling/timerQueue.ts"
 import * as Busy from "../manyRuns/busy.ts"
 import { finish } from "../support/results.ts"
+import { sleep } from "../support/timers.ts"
 import type { Place } from "./kind.ts"
 import { answering, json } from "../support/http.ts"
 
@@ -482,7 +483,7 @@ export const places: ReadonlyArray<Place> = [
           )
           const effect: Effect.Effect<unknown, unknown> = what === "wait"
             ? Run.wait(source(), busyPolicy)
-            : TimerQueue.sleep(8000)
+            : sleep(8000)
           Effect.runForkWith(stopped)(effect)
           const fibers = Array.from({ length: 100 }, () => Effect.runForkWith(busy.context)(effect))
           for (let turn = 0; turn < 100; turn++) busy.turn(100)
@@ -503,7 +504,7 @@ export const places: ReadonlyArray<Place> = [
         onTestClock(Effect.gen(function*() {
           const self = TimerQueue.of((yield* Effect.withFiber(Effect.succeed)) as Fiber.Fiber<unknown, unknown>)
           for (let index = 0; index < count; index++) self.add({ due: 0, index: -1, wake: boom }, 1000 + index)
-          const sleeper = yield* Effect.forkChild(TimerQueue.sleep(5000))
+          const sleeper = yield* Effect.forkChild(sleep(5000))
           yield* TestClock.adjust("10 seconds")
           assert.isDefined(sleeper.pollUnsafe())
         }))

@@ -196,17 +196,6 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): TimerQueue =>
   }
 }
 
-/** `Effect.sleep`, on the shared timer. */
-export const sleep = (millis: number): Effect.Effect<void> =>
-  Effect.withFiber((fiber) =>
-    millis <= 0 ? Effect.yieldNow : millis === Infinity ? Effect.never : Effect.callback<void>((callback) => {
-      const timers = of(fiber)
-      const timer: Timer = { due: 0, index: -1, wake: () => callback(Effect.void) }
-      timers.add(timer, millis)
-      return Effect.sync(() => timers.remove(timer))
-    })
-  )
-
 /**
  * An idle timeout over something that comes in pieces. A timeout around each piece would cost two fibers a piece. A watchdog costs
  * nothing as long as pieces come, because its timer is not set again for each.

@@ -202,38 +202,6 @@ describe("the shared timer", () => {
     }))
 })
 
-describe("sleep", () => {
-  it.effect("ends when it is due, and removes its timer when it is interrupted", () =>
-    Effect.gen(function*() {
-      const self = yield* timers
-      const ended: Array<number> = []
-      const sleeper = (millis: number) =>
-        Effect.forkChild(Effect.andThen(TimerQueue.sleep(millis), Effect.sync(() => ended.push(millis))))
-      yield* sleeper(2000)
-      yield* sleeper(1000)
-      const given = yield* sleeper(3000)
-      yield* Effect.yieldNow
-      assert.strictEqual(self.size(), 3)
-      yield* Fiber.interrupt(given)
-      assert.strictEqual(self.size(), 2)
-      yield* TestClock.adjust("1 minute")
-      assert.deepStrictEqual(ended, [1000, 2000])
-    }))
-
-  it.effect("needs no timer for zero and for infinity", () =>
-    Effect.gen(function*() {
-      const self = yield* timers
-      yield* TimerQueue.sleep(0)
-      yield* TimerQueue.sleep(-1)
-      const fiber = yield* Effect.forkChild(TimerQueue.sleep(Infinity))
-      yield* Effect.yieldNow
-      assert.strictEqual(self.size(), 0)
-      yield* TestClock.adjust("1000 days")
-      assert.isUndefined(fiber.pollUnsafe())
-      yield* Fiber.interrupt(fiber)
-    }))
-})
-
 describe("within", () => {
   const orElse = () => Effect.succeed("late")
 
