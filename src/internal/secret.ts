@@ -1,16 +1,15 @@
 /** Removes keys and the signatures of links from text that came from outside. */
 import { identity } from "effect/Function"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { attempt } from "./describe.ts"
 import * as RegularExpression from "effect/RegExp"
 
 /** The text that is redacted. `undefined` for anything else, and for one that has been wiped. */
-export const textOf = (secret: unknown): string | undefined => Option.getOrUndefined(readSecret(secret))
-
-const readSecret = Option.liftThrowable((secret: unknown): string | undefined => {
-  const value: unknown = Redacted.isRedacted(secret) ? Redacted.value(secret) : undefined
-  return typeof value === "string" ? value : undefined
-})
+export const textOf = (secret: unknown): string | undefined =>
+  attempt(() => {
+    const value: unknown = Redacted.isRedacted(secret) ? Redacted.value(secret) : undefined
+    return typeof value === "string" ? value : undefined
+  })
 
 /**
  * Makes a function that replaces the key in a text by `<redacted>`: as it is, and as servers and proxies write it when they
@@ -143,6 +142,6 @@ const mapDeep = (value: unknown, map: (leaf: unknown) => unknown): unknown => {
     }
     return members
   }
-  const mapped = Option.liftThrowable(copy)(value, 0)
-  return isChanged ? Option.getOrElse(mapped, () => value) : value
+  const mapped = attempt(() => copy(value, 0))
+  return isChanged && mapped !== undefined ? mapped : value
 }

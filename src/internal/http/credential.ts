@@ -2,10 +2,10 @@
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { badRequest, ConfigError, TransportError } from "../../RunError.ts"
+import { attempt } from "../describe.ts"
 import * as Options from "../options.ts"
 import { textOf } from "../secret.ts"
 import type { Key } from "./call.ts"
@@ -59,13 +59,10 @@ export const keyOf = (credential: Credential, timeout: Duration.Duration): Effec
 
 /** The tag or the name of an error. Its message is not shown, because code that reads keys may write them into it. */
 const kindOf = (error: unknown): string =>
-  Option.getOrElse(
-    Option.liftThrowable((error: unknown) => {
-      const kind = Predicate.hasProperty(error, "_tag") ? error._tag : error instanceof Error ? error.name : undefined
-      return typeof kind === "string" && /^[A-Za-z]\w{0,40}$/.test(kind) ? ` (${kind})` : ""
-    })(error),
-    () => ""
-  )
+  attempt(() => {
+    const kind = Predicate.hasProperty(error, "_tag") ? error._tag : error instanceof Error ? error.name : undefined
+    return typeof kind === "string" && /^[A-Za-z]\w{0,40}$/.test(kind) ? ` (${kind})` : ""
+  }) ?? ""
 
 /** Checks a secret. Its error does not show it. */
 const checkSecret = (

@@ -4,8 +4,8 @@ import * as Fiber from "effect/Fiber"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import { attempt } from "../describe.ts"
 import * as SentRequests from "./sentRequests.ts"
 
 /** The parts of the global scope that tell the platforms apart. */
@@ -28,9 +28,7 @@ const isNode = (): boolean =>
  */
 let knowsNoStore: boolean | undefined
 const noStore = (): RequestCache | undefined => {
-  knowsNoStore ??= Option.isSome(
-    Option.liftThrowable(() => new Request("http://localhost", { cache: "no-store" }))()
-  )
+  knowsNoStore ??= attempt(() => new Request("http://localhost", { cache: "no-store" })) !== undefined
   return knowsNoStore ? "no-store" : undefined
 }
 
