@@ -754,7 +754,9 @@ export const places: ReadonlyArray<Place> = [
     },
     inputs: {
       "a File alone": refused(() => create(new File(["x"], "a.txt"))),
-      "a number": refused(() => create(3))
+      "a number": refused(() => create(3)),
+      "text that is empty": refused(() => create("")),
+      "no bytes": refused(() => create(new Uint8Array(0)))
     }
   },
   {
