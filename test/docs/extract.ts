@@ -61,22 +61,24 @@ const instrument = (code: string): { readonly code: string; readonly expected: R
   return { code: lines.join("\n"), expected }
 }
 
-export const extract = (): ReadonlyArray<Example> => {
-  rmSync(target, { recursive: true, force: true })
-  mkdirSync(target, { recursive: true })
-  const sources = ["src/**/*.ts", "README.md", "docs/*.md"].flatMap((pattern) =>
-    globSync(pattern, { cwd: root }).sort()
-  )
+/** Writes the examples of all sources, or of those that the patterns name, into a directory, which is emptied. */
+export const extract = (
+  directory = target,
+  patterns: ReadonlyArray<string> = ["src/**/*.ts", "README.md", "docs/*.md"]
+): ReadonlyArray<Example> => {
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(directory, { recursive: true })
+  const sources = patterns.flatMap((pattern) => globSync(pattern, { cwd: root }).sort())
   const examples = sources.flatMap((source) =>
     blocks(readFileSync(join(root, source), "utf8"), source.endsWith(".md")).map(({ code, isAlone, line }): Example => {
-      const file = join(target, `${source.replaceAll(/[/.]/g, "-")}-${line}.ts`)
+      const file = join(directory, `${source.replaceAll(/[/.]/g, "-")}-${line}.ts`)
       const instrumented = instrument(code)
       writeFileSync(file, `${instrumented.code}\nexport {}\n`)
       return { origin: `${source}:${line}`, file, expected: instrumented.expected, isAlone }
     })
   )
   writeFileSync(
-    join(target, "tsconfig.json"),
+    join(directory, "tsconfig.json"),
     JSON.stringify({
       extends: join(root, "tsconfig.json"),
       compilerOptions: {

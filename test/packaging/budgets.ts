@@ -13,5 +13,5 @@ export const size: Readonly<Record<Program, { readonly target: number } & Readon
 /** Type instantiations that a typical user's file adds. */
 export const instantiations = 25_000
 
-/** Bytes of the tarball. */
-export const tarball = 820_000
+/** Bytes of the tarball; 25,000 are the guides. */
+export const tarball = 850_000

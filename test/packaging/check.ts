@@ -8,6 +8,7 @@ import { statSync } from "node:fs"
 import { parseArgs } from "node:util"
 import * as budgets from "./budgets.ts"
 import { faultsOf } from "./contents.ts"
+import { checkExamples } from "./examples.ts"
 import { attribute } from "./features.ts"
 import { type Added, measureSizes, onlyIfImported } from "./size.ts"
 import { entryPointsOf, root, run, stage } from "./stage.ts"
@@ -65,6 +66,10 @@ try {
     const keep = (error: Error) => faults.push(error.message)
     await checkDeclarations(staged.project).catch(keep)
     await checkWrongProgram(staged.project).catch(keep)
+    await checkExamples(staged.project).then(
+      (count) => console.log(`${count} examples of the README and the guides compile and run with the package`),
+      keep
+    )
     await run("publint", ["run", staged.tarball, "--strict"], root).catch(keep)
     // ESM alone: whoever requires it from CommonJS needs a Node that can require ESM
     const rules = ["--profile", "esm-only", "--no-definitely-typed", "--no-color"]
