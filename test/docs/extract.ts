@@ -3,7 +3,7 @@
  * and run.
  *
  * A line that ends in `// => text` must print or be what the text says: `console.log(...)` lines print it, and any other
- * expression is compared with it, as JSON. White space does not count. A block marked "```ts alone" runs in a process of its own,
+ * expression is compared with it, as JSON. White space does not count. A block marked "```ts alone" runs in a separate process,
  * because it ends the process or sends it a signal.
  */
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -17,7 +17,7 @@ export interface Example {
   readonly file: string
   /** What its `// =>` comments promise, in order. */
   readonly expected: ReadonlyArray<string>
-  /** Whether it needs a process of its own. */
+  /** Whether it needs a separate process. */
   readonly isAlone: boolean
 }
 

@@ -1,4 +1,4 @@
-/** Runs examples in processes of their own, and compares what they print with what they promise. */
+/** Runs examples in child processes, and compares what they print with what they promise. */
 import { fork, spawn } from "node:child_process"
 import { tmpdir } from "node:os"
 import { Timeline } from "canvas-runs/testing"
@@ -30,7 +30,7 @@ interface Ended {
   readonly errors: string
 }
 
-/** Runs one example in a process of its own, as a reader would. */
+/** Runs one example in a separate process, as a reader would. */
 export const runAlone = (file: string, { env, execArgv }: Options): Promise<Ended> =>
   new Promise((resolve) => {
     const child = spawn(process.execPath, [...execArgv, file], { env })
