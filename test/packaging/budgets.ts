@@ -1,17 +1,17 @@
 /**
- * What the check holds the package to: some three per cent above what is reached, so that a change that costs more is a
+ * What the check holds the package to: some two per cent above what is reached, so that a change that costs more is a
  * decision. What was set out for is `target`; a budget above it says that it was missed.
  */
 import { type Bundler, type Program } from "./size.ts"
 
 /** Bytes, minified and gzipped, that a program adds to one that uses Effect already. */
 export const size: Readonly<Record<Program, { readonly target: number } & Readonly<Record<Bundler, number>>>> = {
-  spine: { target: 8 * 1024, esbuild: 42_400, rolldown: 41_000 },
-  tela: { target: 10 * 1024, esbuild: 61_300, rolldown: 59_500 }
+  spine: { target: 8 * 1024, esbuild: 42_000, rolldown: 40_600 },
+  tela: { target: 10 * 1024, esbuild: 60_200, rolldown: 58_400 }
 }
 
 /** Type instantiations that a typical user's file adds. */
 export const instantiations = 25_000
 
-/** Bytes of the tarball; 25,000 are the guides. */
-export const tarball = 850_000
+/** Bytes of the tarball; some 40,000 are the guides. */
+export const tarball = 870_000

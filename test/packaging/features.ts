@@ -60,7 +60,7 @@ const features: ReadonlyArray<Feature> = [
     name: "the provider's verbs and wire data",
     modules: /\/(?:spine|tela)\/|responseSchema|ClientOptions|internal\/mock/
   },
-  { name: "the measured program itself", modules: /^programs\// }
+  { name: "the measured program itself", modules: /^programs\/|^rolldown\// }
 ]
 
 /** Bytes of each feature, minified, and its share of the gzipped size; and the modules of none. */
