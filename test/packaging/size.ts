@@ -29,7 +29,11 @@ export interface Added {
 export type Bundler = "esbuild" | "rolldown"
 
 const moduleName = (path: string): string =>
-  path.replaceAll("\\", "/").replace(/^.*\/node_modules\//, "").replace(/^.*\/programs\//, "programs/")
+  // Rolldown puts a NUL before the names of its own modules
+  path.replaceAll("\0", "").replaceAll("\\", "/").replace(/^.*\/node_modules\//, "").replace(
+    /^.*\/programs\//,
+    "programs/"
+  )
 
 const sizes = (code: Uint8Array, modules: Iterable<readonly [string, number]>): Bundle => ({
   min: code.byteLength,
