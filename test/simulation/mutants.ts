@@ -675,7 +675,7 @@ export const main = async (
 
 export const copyRepository = async (): Promise<string> => {
   const copy = await mkdtemp(join(tmpdir(), "canvas-runs-mutants-"))
-  for (const part of ["src", "test", "package.json", "tsconfig.json", "vitest.config.ts"]) {
+  for (const part of ["examples", "src", "test", "package.json", "tsconfig.json", "vitest.config.ts"]) {
     await cp(join(root, part), join(copy, part), { recursive: true })
   }
   await symlink(join(root, "node_modules"), join(copy, "node_modules"))
