@@ -16,6 +16,8 @@ export const plain = (name: string): string =>
 const maxBytes = 200
 
 const shorten = (name: string, limit = maxBytes): string => {
+  // A UTF-16 unit takes 3 bytes at most
+  if (name.length * 3 <= limit) return name
   const bytes = new TextEncoder().encode(name.slice(-limit))
   if (bytes.length <= limit) return name.slice(-limit)
   // The rest of a character that is cut is decoded as U+FFFD
