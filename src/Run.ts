@@ -18,7 +18,10 @@
  * 7. those who share a handle ({@link share}) share one loop, and a failed loop is never handed to a new waiter;
  * 8. {@link watch} never repeats an unchanged snapshot and never reorders; {@link polls} has them all;
  * 9. success is reported only if the provider said so and its answer decodes;
- * 10. a ref that was stored and read back is as good as the first.
+ * 10. a ref that was stored and read back is as good as the first;
+ * 11. no secret is in an error, a span or a log.
+ *
+ * How runs are created is the twelfth promise: a create is repeated only if it surely did not reach the provider.
  *
  * **Gotchas**
  *

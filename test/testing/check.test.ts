@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration } from "effect"
-import { Fault, Rude, Timeline } from "canvas-runs/testing"
+import { Duration, Effect } from "effect"
+import { Fault, Rude, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
+
+const plain = { duration: 0 } as never
 
 /** What is given to the test kit, with the words that the error must have. */
 const wrong: Readonly<Record<string, readonly [() => unknown, ...Array<string>]>> = {
@@ -34,6 +36,20 @@ const wrong: Readonly<Record<string, readonly [() => unknown, ...Array<string>]>
   "a status until no time": [
     () => Timeline.make({ statuses: [{ from: 0, to: "soon" as never, status: "queued" }] }),
     "to of a status is \"soon\""
+  ],
+  "a timeline in the options that is a plain object": [
+    () => Effect.runSync(Effect.provide(Effect.void, SpineEmulator.layer({ script: { timeline: plain } }))),
+    "timeline of a script is",
+    "Timeline.make"
+  ],
+  "a timeline of a test that is a plain object": [
+    () =>
+      Effect.runSync(
+        TelaEmulator.TelaEmulator.use(({ script }) => script({ timeline: plain })).pipe(
+          Effect.provide(TelaEmulator.layer())
+        )
+      ),
+    "timeline of a script is"
   ]
 }
 

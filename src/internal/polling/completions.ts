@@ -57,7 +57,7 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
         const next = (): (() => void) | undefined => {
           if (isClosed || running >= options.concurrency) return undefined
           // Those that met their deadline while they waited are gone
-          while (started < waiting.length && !PollLoop.isWaiting(waiting[started]!)) started++
+          while (started < waiting.length && !PollLoop.isQueued(waiting[started]!)) started++
           const row = waiting[started]
           if (row !== undefined && (arriving === undefined || !wasDue)) {
             wasDue = true

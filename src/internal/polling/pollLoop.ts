@@ -230,9 +230,9 @@ const listenAlone = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>): Ef
 const push = (loop: AnyLoop, isProof: boolean): void => {
   if (isProof) loop.hurry = 1
   // A poll is due or under way, or the consumer does not pull
-  if (isWaiting(loop) || loop.index === -1) {
+  if (isQueued(loop) || loop.index === -1) {
     unset(loop, "isLast")
-    return isWaiting(loop) ? undefined : set(loop, "isPushed")
+    return isQueued(loop) ? undefined : set(loop, "isPushed")
   }
   const millis = Pause.afterPush(loop)
   // A push makes the next poll earlier, and never later: what is planned fits into the deadline
@@ -248,16 +248,16 @@ const push = (loop: AnyLoop, isProof: boolean): void => {
 export const enqueue = (loop: AnyLoop): void => set(loop, "isQueued")
 
 /** Whether a run awaited together waits for room. */
-export const isWaiting = (loop: AnyLoop): boolean => has(loop, "isQueued")
+export const isQueued = (loop: AnyLoop): boolean => has(loop, "isQueued")
 
 /** Wakes a run that still waits for room at its deadline. */
 export const watchQueued = (loop: AnyLoop): void => {
-  if (isWaiting(loop)) loop.timers.add(loop, Math.max(0, timeLeft(loop)))
+  if (isQueued(loop)) loop.timers.add(loop, Math.max(0, timeLeft(loop)))
 }
 
 /** Ends the waiting for room, and returns whether the run still waited. */
 export const dequeue = (loop: AnyLoop): boolean => {
-  const was = isWaiting(loop)
+  const was = isQueued(loop)
   unset(loop, "isQueued")
   loop.timers.remove(loop)
   return was

@@ -68,7 +68,10 @@ export const make = <S extends RunSource.Any, SE, SR>(
   floor: 0,
   /** See {@link flags}. */
   flags: 0,
-  /** Above 0 once a push has proved that the run has ended. While a poll does not know of the end yet, those after it hurry. */
+  /**
+   * 0 until a signed push said that the run has ended, then 1 more for each pause after a poll: those pauses are at most 0.5, 1,
+   * 2 ... seconds, until a poll shows the end.
+   */
   hurry: 0,
   snapshot: undefined as RunSource.Snapshot<S> | undefined,
   completed: undefined as number | undefined,

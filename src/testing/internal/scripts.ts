@@ -1,5 +1,7 @@
 /** Scripts of runs: what the emulator's option says, and what a test has set over it. */
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import { quote } from "../../internal/describe.ts"
 
 type Given<Request, Script> = Script | ((request: Request) => Script)
 
@@ -11,6 +13,7 @@ export interface Scripts<Request, Script> {
 }
 
 export const make = <Request, Script extends object>(initial: Given<Request, Script>): Scripts<Request, Script> => {
+  checkTimeline(initial)
   let current: Given<Request, Script> | undefined
   return {
     of: (request, ...middle) =>
@@ -24,6 +27,7 @@ export const make = <Request, Script extends object>(initial: Given<Request, Scr
       ),
     set: (script) =>
       Effect.sync(() => {
+        checkTimeline(script)
         current = script
       })
   }
@@ -31,7 +35,16 @@ export const make = <Request, Script extends object>(initial: Given<Request, Scr
 
 /** The script for a request, where a function may give it. */
 export const resolve = <Request, Script extends object>(script: Given<Request, Script>, request: Request): Script =>
-  typeof script === "function" ? (script as (request: Request) => Script)(request) : script
+  typeof script === "function" ? checkTimeline((script as (request: Request) => Script)(request)) : script
+
+/** A plain object such as `{ duration: 0 }`, which JavaScript lets through, would fail inside the emulator at the first poll. */
+const checkTimeline = <Script>(script: Script): Script => {
+  const timeline = Predicate.hasProperty(script, "timeline") ? script.timeline : undefined
+  if (timeline !== undefined && !Predicate.hasProperty(timeline, "durationMillis")) {
+    throw new RangeError(`The timeline of a script is ${quote(timeline)}; make it with Timeline.make.`)
+  }
+  return script
+}
 
 const definedOnly = (script: object): object =>
   Object.fromEntries(Object.entries(script).filter(([, value]) => value !== undefined))
