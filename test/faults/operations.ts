@@ -1,5 +1,5 @@
 /** Every public operation of both clients, and which of its requests the faults happen to. */
-import { Clock, type Duration, Effect, Exit, type FileSystem, type Layer, Option, Schema, Stream } from "effect"
+import { Clock, type Duration, Effect, Exit, type FileSystem, type Layer, Option, Schema, Stream, Struct } from "effect"
 import type { KeyValueStore } from "effect/persistence"
 import { RunError, RunRef, RunStore, Spine, Tela, type Webhooks } from "canvas-runs"
 import { fileBytes, ids, type Model, output, secrets } from "./provider.ts"
@@ -201,7 +201,9 @@ const spineOperations: ReadonlyArray<Operation> = [
     "wait",
     "runs.waitForCompletion by id",
     spinePolls,
-    ({ runs }, caller) => Effect.map(runs.waitForCompletion(ids.run, spineWait(caller)), ended)
+    // Without the option a bare id has no grace for 404
+    ({ runs }, caller) =>
+      Effect.map(runs.waitForCompletion(ids.run, Struct.omit(spineWait(caller), ["notFoundGrace"])), ended)
   ),
   spine(
     "wait",

@@ -17,8 +17,6 @@ import * as SpineCreate from "./create.ts"
 import * as Source from "./source.ts"
 import { refOf } from "./target.ts"
 
-const { provider } = Source
-
 /** Makes the calls about runs on an API. */
 export const make = (
   api: Http.Api,
@@ -37,7 +35,7 @@ export const make = (
     SpineCreate.create(api, params, options).pipe(
       Create.operation,
       Effect.tap((created) => Effect.annotateCurrentSpan("run.id", created.run_id)),
-      Telemetry.span("SpineRuns.create", { "run.provider": provider })
+      Telemetry.span("SpineRuns.create", { "run.provider": Source.provider })
     )
 
   const waitForCompletion = <E, R>(
