@@ -171,16 +171,15 @@ export const plan = <S extends RunSource.Any, SE, SR, A, E2, R2>(
   sleep: (loop: Loop<S, SE, SR>, millis: number) => Effect.Effect<A, E2, R2>
 ): Effect.Effect<A, E2 | RunTimeoutError | SE, R2 | SR> =>
   Effect.withFiber((fiber): Effect.Effect<A, E2 | RunTimeoutError | SE, R2 | SR> => {
-    const { policy: { schedule, timeout } } = loop
-    const waited = elapsed(loop)
-    const left = Duration.toMillis(timeout) - waited
+    const { policy: { schedule } } = loop
+    const left = timeLeft(loop)
     // A consumer that came back late
     if (left <= 0) return timedOut(loop, "deadline")
     // The last poll has been made. The rest of the time is waited for
     if (has(loop, "isLast")) return sleep(loop, left)
     const random = fiber.getRef(Random.Random).nextDoubleUnsafe()
     const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-    const state = Pause.stateOf(loop, waited, now)
+    const state = Pause.stateOf(loop, elapsed(loop), now)
     const delay = delayOf(schedule)
     if (delay !== undefined) {
       const millis = Pause.afterPoll(loop, left, delay(state, random), random)

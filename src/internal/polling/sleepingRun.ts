@@ -126,8 +126,12 @@ export const unset = (loop: Pick<AnyLoop, "flags">, flag: Flag): void => {
 /** The time since the start of the wait. */
 export const elapsed = (loop: AnyLoop): number => loop.timers.now() - loop.started
 
-/** The time until the deadline. */
-export const timeLeft = (loop: AnyLoop): number => Duration.toMillis(loop.policy.timeout) - elapsed(loop)
+/**
+ * The time until the deadline. It is taken from the moment of the deadline: the time that has passed is rounded, and a sleep until
+ * `timeout - elapsed` could end a trace before the deadline, with time for one more poll again and again.
+ */
+export const timeLeft = ({ policy, started, timers }: AnyLoop): number =>
+  started + Duration.toMillis(policy.timeout) - timers.now()
 
 /** Parks the fiber. {@link resume} wakes it with its next step. It has no finalizer: an interruption is the caller's to clean up. */
 export const sleep = <S extends RunSource.Any, SE, SR, A, E, R>(

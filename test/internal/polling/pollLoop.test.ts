@@ -253,9 +253,10 @@ describe("the pause between two polls", () => {
 
 describe("the last poll before the deadline", () => {
   /** The pauses of a loop with this interval, time and these replies, and how many polls it made until it timed out. */
-  const untilDeadline = (interval: number, timeout: number, replies: ReadonlyArray<Reply>) =>
+  const untilDeadline = (interval: number, timeout: number, replies: ReadonlyArray<Reply>, start = 7000) =>
     Effect.gen(function*() {
       const queue = manualQueue()
+      queue.now = start
       const loop: Loop = yield* PollLoop.make(
         replying(queue, replies),
         policy({ schedule: Polling.fixed(interval), timeout: Duration.millis(timeout) }),
@@ -269,8 +270,8 @@ describe("the last poll before the deadline", () => {
           planned.push(exit.value)
           wakeUp(queue, loop)
         }
-      } while (Exit.isSuccess(exit))
-      return { planned, polls: loop.polls, now: queue.now - 7000 }
+      } while (Exit.isSuccess(exit) && loop.polls < 100)
+      return { planned, polls: loop.polls, now: queue.now - start }
     })
 
   it.effect("begins 100 ms before the deadline, and the wait lasts until the deadline", () =>
@@ -279,6 +280,14 @@ describe("the last poll before the deadline", () => {
         yield* untilDeadline(60_000, 10_000, ["running"]),
         { planned: [9900, 100], polls: 2, now: 10_000 }
       )
+    }))
+
+  it.effect("is made once, at whatever fraction of a millisecond the wait began", () =>
+    Effect.gen(function*() {
+      for (let index = 0; index < 1000; index++) {
+        const { polls } = yield* untilDeadline(5000, 23_569, ["running"], 1001.001 * index)
+        assert.strictEqual(polls, 6, `began at ${1001.001 * index} ms`)
+      }
     }))
 
   it.effect("is the poll that the schedule plans for exactly that time", () =>
