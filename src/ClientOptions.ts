@@ -62,9 +62,9 @@ export interface ClientOptions {
    *
    * **Gotchas**
    *
-   * Where the HTTP client shows no progress, the whole upload may take `requestTimeout` and one second for each 64 KiB. That is
-   * so for bytes in memory everywhere, and on Bun, on Deno, in Workers and in browsers also for a `Blob` and for a Spine form
-   * without streams.
+   * Where the HTTP client shows no progress, the whole upload may take `requestTimeout` and one second for each 64 KiB beyond
+   * 256 KiB. That is so for bytes in memory that are uploaded to Tela, and on Bun, on Deno, in Workers and in browsers also for a
+   * `Blob` and for a Spine form without streams.
    *
    * @default the `requestTimeout`
    */

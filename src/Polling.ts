@@ -12,7 +12,7 @@
  *   one of 100 milliseconds;
  * - the provider's `Retry-After` is a floor, at most {@link Policy.retryAfterCeiling};
  * - the deadline is a bound on everything, and the last sleep is cut short so that one more poll fits;
- * - a poll that fails with a transient failure spends one of {@link Policy.errorBudget} consecutive failures, and any answer
+ * - a poll that fails with a transient failure spends one of {@link Policy.errorBudget} consecutive failures, and any snapshot
  *   refills the budget; 404 within {@link Policy.notFoundGrace} is followed by another poll and spends nothing.
  *
  * **Example** (A schedule that looks at the run)

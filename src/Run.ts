@@ -11,7 +11,7 @@
  * 2. `Retry-After` is a floor, within a ceiling and the time left;
  * 3. the deadline bounds everything, also where the event loop is busy, and the last sleep is shortened so that one more poll
  *    fits;
- * 4. transient failures spend a budget that any answer refills; 404 is tolerated for a while after creation, and at most that
+ * 4. transient failures spend a budget that any snapshot refills; 404 is tolerated for a while after creation, and at most that
  *    long after the first poll;
  * 5. an unknown status is not an end;
  * 6. after interruption, an end or the deadline there is no request, timer, fiber or socket left;

@@ -65,7 +65,7 @@ export interface PollError {
 }
 
 /**
- * What a provider supplies for one run. It is a table, not a loop.
+ * What a provider supplies for one run. It is a set of functions, not a loop.
  *
  * @category models
  * @since 0.1.0
@@ -257,7 +257,7 @@ export interface Policy<Snapshot = unknown, E = never, R = never> {
    * is not known. Left out, it is 30 seconds after a known creation, and 404 ends the wait at once where none is known.
    */
   readonly notFoundGrace?: Duration.Duration | undefined
-  /** The longest `Retry-After` that is honoured. */
+  /** The longest `Retry-After` that is honoured between two polls. The client has an option of this name for retries within one poll. */
   readonly retryAfterCeiling: Duration.Duration
   /** The option that set `timeout`, with its value, for messages: `"timeout (15 minutes, the default)"`. */
   readonly timeoutSource?: string | undefined

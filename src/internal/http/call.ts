@@ -64,8 +64,8 @@ export interface Call<A> {
   /** Which failures may be repeated. The default is all that are retryable, which is right for a safe request. */
   readonly retryWhile?: ((error: RequestError) => boolean) | undefined
   /**
-   * Whether the body may hold files. Then `uploadIdleTimeout` bounds the time without progress instead of `requestTimeout` the
-   * whole, and redirects are not followed, so that the platform keeps no copy of the body.
+   * Whether the body may hold files. Then `uploadIdleTimeout` bounds the time without progress, and `requestTimeout` the time
+   * before the first piece and after the last. Redirects are not followed, so that the platform keeps no copy of the body.
    */
   readonly isUpload?: boolean | undefined
   /** Is called when the file that an upload reads gave no bytes for `uploadIdleTimeout`. Returns the words of the error. */

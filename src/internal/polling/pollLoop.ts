@@ -2,7 +2,8 @@
  * The poll loop. Whatever follows a run polls it here, whether a fiber waits for one run or a table holds a hundred thousand.
  *
  * One round is {@link poll}, whose result `decide.ts` judges, then {@link plan}, which asks the schedule and `pause.ts` how long to
- * sleep, then a sleep, which a push may cut short. What a wait keeps between two polls is a `Loop` of `sleepingRun.ts`.
+ * sleep, then the sleep. A push (a webhook that says that the run has ended) may cut the sleep short. What a wait keeps between two
+ * polls is a `Loop` of `sleepingRun.ts`.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"

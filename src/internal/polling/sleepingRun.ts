@@ -69,8 +69,8 @@ export const make = <S extends RunSource.Any, SE, SR>(
   /** See {@link flags}. */
   flags: 0,
   /**
-   * 0 until a signed push said that the run has ended, then 1 more for each pause after a poll: those pauses are at most 0.5, 1,
-   * 2 ... seconds, until a poll shows the end.
+   * 0 until a signed push said that the run has ended, then 1 more for each pause after a poll: those pauses are at most 1, 2,
+   * 4 ... seconds, until a poll shows the end.
    */
   hurry: 0,
   snapshot: undefined as RunSource.Snapshot<S> | undefined,

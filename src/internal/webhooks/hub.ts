@@ -1,7 +1,7 @@
 /**
  * The service between the route that receives webhooks and the waits for the runs. `route.ts` verifies a webhook and delivers
- * it to the hub. The source of a run (`RunSource.pushed`) waits at the hub for it, and `polling/pause.ts` decides how soon the wait polls
- * then.
+ * it to the hub. The source of a run (`RunSource.pushed`) waits at the hub for it, `listen` and `push` of
+ * `polling/pollLoop.ts` wake the wait, and `polling/pause.ts` decides how soon it polls. `Webhooks.ts` makes the hub.
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
