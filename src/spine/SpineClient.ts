@@ -89,15 +89,15 @@ export interface Options extends ClientOptions {
 export const make = (options: Options): Effect.Effect<Service, ConfigError, HttpClient.HttpClient> =>
   Effect.gen(function*() {
     const checked = yield* Client.readOptions(options ?? null, ["apiKey"])
-    const { api, transfer, ...runtime } = yield* Client.make({
+    const client = yield* Client.make({
       ...checked,
       provider,
       defaultBaseUrl: "https://api.getspine.ai",
       credential: { header: "x-api-key", option: "apiKey", value: checked.apiKey, whereToGetOne },
       describeError
     })
-    const runs = RunCalls.make(api, { ...runtime, uploadIdleTimeout: transfer.uploadIdleTimeout })
-    return { runs, canvases: SpineCanvases.make(api), artifacts: SpineArtifacts.make(runs, transfer) }
+    const runs = RunCalls.make(client)
+    return { runs, canvases: SpineCanvases.make(client.api), artifacts: SpineArtifacts.make(runs, client.transfer) }
   })
 
 /**

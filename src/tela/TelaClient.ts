@@ -169,23 +169,23 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, Http
       })
     }
     const credential = jwt === undefined ? { option: "apiKey", value: apiKey } : { option: "jwt", value: jwt }
-    const { api, transfer, ...settings } = yield* Client.make({
+    const client = yield* Client.make({
       ...checked,
       provider,
       defaultBaseUrl: "https://api.tela.com",
       credential: { header: "authorization", prefix: "Bearer ", whereToGetOne, ...credential },
       describeError
     })
-    const runtime = { api, transfer, ...settings }
+    const { api } = client
     return {
-      canvas: Canvases.make(runtime),
+      canvas: Canvases.make(client),
       getExecution: ((id: string | RunRef, params?: GetExecutionParams & { readonly output?: unknown }) =>
-        getExecution(runtime, "getExecution", id, params)) as Service["getExecution"],
-      tasks: Tasks.make(runtime),
+        getExecution(client, "getExecution", id, params)) as Service["getExecution"],
+      tasks: Tasks.make(client),
       completionRuns: TelaCompletionRuns.make(api),
       versions: TelaVersions.make(api),
       environments: TelaVersions.makeEnvironments(api),
-      vault: TelaVault.make(api, transfer),
+      vault: TelaVault.make(api, client.transfer),
       checkCredential: get(api, "checkCredential", "/api-key", () =>
         Effect.void)
     }

@@ -1,6 +1,5 @@
 /** Makes a provider's client from the options of the program: checks them, and reads them from the configuration. */
 import * as Config from "effect/Config"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Option from "effect/Option"
@@ -9,19 +8,12 @@ import * as Schedule from "effect/Schedule"
 import { type ClientOptions, defaultRetry } from "../../ClientOptions.ts"
 import { ConfigError } from "../../RunError.ts"
 import { messageOf, quoteLink } from "../describe.ts"
-import type * as Download from "../download/source.ts"
 import { checkConfig, copyConfig, durationConfig, is, isCount } from "../options.ts"
-import { type Service as Hub, Webhooks } from "../webhooks/hub.ts"
+import { Webhooks } from "../webhooks/hub.ts"
 import * as Api from "./api.ts"
 import type * as Call from "./call.ts"
 import { type Credential, keyOf } from "./credential.ts"
 import * as RateLimit from "./rateLimit.ts"
-
-/** Options of downloads and uploads of files. */
-export interface FileTransfer extends Download.Options {
-  /** How long an upload may make no progress. */
-  readonly uploadIdleTimeout: Duration.Duration
-}
 
 /** Checks the options, and makes the API and the options of transfers, which have no credential. */
 export const make = (
@@ -30,17 +22,7 @@ export const make = (
     readonly defaultBaseUrl: string
     readonly credential: Credential
   }
-): Effect.Effect<
-  {
-    readonly api: Call.Api
-    readonly transfer: FileTransfer
-    readonly retryCreates: boolean
-    readonly skipFileValidation: boolean
-    readonly webhooks: Hub | undefined
-  },
-  ConfigError,
-  HttpClient.HttpClient
-> =>
+) =>
   Effect.gen(function*() {
     const client = yield* HttpClient.HttpClient
     const baseUrl = options.baseUrl ?? options.defaultBaseUrl
@@ -72,6 +54,7 @@ export const make = (
       slot: yield* RateLimit.make(options.provider, options.rateLimit),
       baseUrl: new URL(baseUrl),
       requestTimeout,
+      /** How long an upload may make no progress. */
       uploadIdleTimeout,
       retry: options.retry ?? defaultRetry,
       retryAfterCeiling,
@@ -88,6 +71,9 @@ export const make = (
       webhooks: options.webhooks ?? Option.getOrUndefined(yield* Effect.serviceOption(Webhooks))
     }
   })
+
+/** A provider's API, the options of transfers of files, and the settings of the caller. */
+export type Client = Effect.Success<ReturnType<typeof make>>
 
 /** The names of {@link ClientOptions}, and those of one provider. */
 const optionNames: ReadonlyArray<keyof ClientOptions> = [

@@ -11,7 +11,7 @@ import * as Create from "../../internal/http/create.ts"
 import { quote } from "../../internal/describe.ts"
 import * as FetchPlatform from "../../internal/http/fetchPlatform.ts"
 import * as FileLimits from "../../internal/files/fileLimits.ts"
-import type * as Http from "../../internal/http/call.ts"
+import type { Client } from "../../internal/http/client.ts"
 import * as Multipart from "./multipart.ts"
 import * as Options from "../../internal/options.ts"
 import * as RunRef from "../../internal/ref.ts"
@@ -27,20 +27,9 @@ import type { CreatedRun, CreateRunParams } from "../SpineRuns.ts"
 import * as Wire from "../SpineSchema.ts"
 import { provider } from "./source.ts"
 
-export interface CreateOptions {
-  readonly retryCreates: boolean
-  readonly skipFileValidation: boolean
-  /** How long a file may give no bytes. */
-  readonly uploadIdleTimeout: Duration.Duration
-}
-
 /** Creates a run. */
-export const create = (
-  api: Http.Api,
-  params: CreateRunParams,
-  options: CreateOptions
-): Effect.Effect<CreatedRun, CreateError> =>
-  Effect.flatMap(checkParams(params, options.skipFileValidation), (parts) => send(api, parts, options))
+export const create = (client: Client, params: CreateRunParams): Effect.Effect<CreatedRun, CreateError> =>
+  Effect.flatMap(checkParams(params, client.skipFileValidation), (parts) => send(client, parts))
 
 const paramNames: ReadonlyArray<keyof CreateRunParams> = [
   "prompt",
@@ -116,9 +105,8 @@ const isList = (value: unknown): boolean =>
 const decodeCreated = Wire.decodeAnswer(Wire.CreateRunResponse)
 
 const send = (
-  api: Http.Api,
-  parts: ReadonlyArray<Multipart.Part>,
-  { retryCreates, uploadIdleTimeout }: CreateOptions
+  { api, retryCreates, transfer: { uploadIdleTimeout } }: Client,
+  parts: ReadonlyArray<Multipart.Part>
 ): Effect.Effect<CreatedRun, CreateError> =>
   Effect.gen(function*() {
     const createdAt = yield* Clock.currentTimeMillis

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as Create from "../../internal/http/create.ts"
-import type * as Http from "../../internal/http/call.ts"
+import type { Client } from "../../internal/http/client.ts"
 import { checkId } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
 import * as Telemetry from "../../internal/telemetry.ts"
@@ -18,11 +18,8 @@ import * as Source from "./source.ts"
 import { refOf } from "./target.ts"
 
 /** Makes the calls about runs on an API. */
-export const make = (
-  api: Http.Api,
-  options: SpineCreate.CreateOptions & { readonly webhooks: Webhooks.Service | undefined }
-): Runs => {
-  const { webhooks } = options
+export const make = (client: Client): Runs => {
+  const { api, webhooks } = client
   const defaults = webhooks === undefined ? defaultWait : { ...defaultWait, pollInterval: Webhooks.pollInterval }
   const makeSource = Source.make(api, webhooks)
   const sourceOf = (operation: string, run: RunTarget) =>
@@ -32,7 +29,7 @@ export const make = (
     Effect.all([sourceOf(operation, run), Polling.makePolicy(operation, wait, defaults)])
 
   const create: Runs["create"] = (params) =>
-    SpineCreate.create(api, params, options).pipe(
+    SpineCreate.create(client, params).pipe(
       Create.operation,
       Effect.tap((created) => Effect.annotateCurrentSpan("run.id", created.run_id)),
       Telemetry.span("SpineRuns.create", { "run.provider": Source.provider })

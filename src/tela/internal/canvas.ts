@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import type { Client } from "../../internal/http/client.ts"
 import * as Create from "../../internal/http/create.ts"
 import type * as Http from "../../internal/http/call.ts"
 import type { RunRef } from "../../internal/ref.ts"
@@ -18,13 +19,13 @@ import { executeAsync, executeStream, executeSync, run } from "./execute.ts"
 import { getExecution } from "./follow.ts"
 import { get } from "./get.ts"
 import { validateWith } from "./output.ts"
-import type { Job, Runtime } from "./request.ts"
+import type { Job } from "./request.ts"
 import * as StreamExecutions from "./streamExecution.ts"
 
 /** Makes `tela.canvas`. */
-export const make = (runtime: Runtime): Canvases => ({
-  get: ((options: Params.AnyOptions) => look(runtime, options)) as Canvases["get"],
-  make: ((options: Params.AnyOptions) => build(runtime, options, {})) as unknown as Canvases["make"]
+export const make = (client: Client): Canvases => ({
+  get: ((options: Params.AnyOptions) => look(client, options)) as Canvases["get"],
+  make: ((options: Params.AnyOptions) => build(client, options, {})) as unknown as Canvases["make"]
 })
 
 const decodeCanvas = Schema.decodeUnknownEffect(Wire.CanvasInfo)
@@ -32,10 +33,10 @@ const decodeVersion = Schema.decodeUnknownEffect(Wire.CanvasVersion)
 const decodeApplication = Schema.decodeUnknownEffect(Wire.Application)
 
 /** Looks up a canvas, and compares its form with the schemas of the caller. */
-const look = (runtime: Runtime, given: Params.AnyOptions) =>
+const look = (client: Client, given: Params.AnyOptions) =>
   Effect.gen(function*() {
     const operation = "canvas.get"
-    const read = <A>(path: string, decode: Http.Call<A>["decode"]) => get(runtime.api, operation, path, decode)
+    const read = <A>(path: string, decode: Http.Call<A>["decode"]) => get(client.api, operation, path, decode)
     const options = yield* Params.checkOptions(operation, Params.readOptions(given))
     const { promptId, promptVersionId, title } = options.applicationId !== undefined
       ? yield* read(`/prompt-application/${options.applicationId}`, decodeApplication)
@@ -54,7 +55,7 @@ const look = (runtime: Runtime, given: Params.AnyOptions) =>
         sent: true
       })
     }
-    return build(runtime, options, {
+    return build(client, options, {
       id: canvas.id,
       versionId: found.id,
       name: title ?? canvas.title,
@@ -66,13 +67,13 @@ const look = (runtime: Runtime, given: Params.AnyOptions) =>
 /** What a look-up adds to the options of a canvas. */
 type Known = Partial<Pick<Canvas, "id" | "versionId" | "name" | "isWorkflow" | "version">>
 
-const build = (runtime: Runtime, given: Params.AnyOptions, known: Known): Canvas | Workstation => {
+const build = (client: Client, given: Params.AnyOptions, known: Known): Canvas | Workstation => {
   // The faults of the options are reported before the first request
   const read = Params.readOptions(given)
   const options = Result.getOrElse(read, (): Params.AnyOptions => ({}))
   const isTask = options.applicationId !== undefined
   const prepare = (method: string, variables: unknown, params: Params.AnyParams | undefined, mode: Params.Mode) =>
-    Create.operation(prepareJob(runtime, read, `canvas.${method}`, variables, params, mode))
+    Create.operation(prepareJob(client, read, `canvas.${method}`, variables, params, mode))
   return {
     id: known.id ?? options.id,
     versionId: known.versionId ?? options.versionId,
@@ -90,13 +91,13 @@ const build = (runtime: Runtime, given: Params.AnyOptions, known: Known): Canvas
         Stream.unwrap(Effect.map(prepare("stream", variables, params, { stream: true }), executeStream))
     }),
     getExecution: (id: string | RunRef, params?: GetExecutionParams) =>
-      getExecution(runtime, "canvas.getExecution", id, params, options)
+      getExecution(client, "canvas.getExecution", id, params, options)
   } as unknown as Canvas | Workstation
 }
 
 /** Checks everything that can be checked before a request, and encodes the variables. */
 const prepareJob = (
-  runtime: Runtime,
+  client: Client,
   read: Params.ReadOptions,
   operation: string,
   variables: unknown,
@@ -116,7 +117,7 @@ const prepareJob = (
           message: `the variables do not fit the input schema: ${issue}.`
         }))
     const validate = validateWith(output, params.skipResultValidation)
-    return { runtime, target, params, variables: encoded, validate }
+    return { client, target, params, variables: encoded, validate }
   })
 
 /** Executes in the mode that the parameters name. */

@@ -31,13 +31,13 @@ export const executeSync = <Output>(
   job: Job<Output>
 ): Effect.Effect<SyncExecution<Output>, ExecuteError | RunFailedError | InvalidOutputError> =>
   Effect.gen(function*() {
-    const { params, runtime, validate } = job
+    const { client, params, validate } = job
     const timeout = yield* positive(operation, "timeout", params.timeout ?? "10 minutes")
     const { request, variables } = yield* prepare(job, "sync")
     const started = yield* Clock.currentTimeMillis
     const { requestId, value } = yield* Create.create(
-      runtime,
-      (once) => runtime.api.call({ operation, request, decode: decodeSync, timeout, ...once })
+      client,
+      (once) => client.api.call({ operation, request, decode: decodeSync, timeout, ...once })
     ).pipe(Effect.catch(failedAnswer))
     const ref = refOf("sync", value.id, requestId)
     yield* Telemetry.countCreated(provider)
@@ -65,16 +65,16 @@ export const executeSync = <Output>(
 /** Creates an execution, or a task, and checks first how it will be polled. */
 const create = <Output, E, R>(job: Job<Output, E, R>) =>
   Effect.gen(function*() {
-    const { params, runtime, target } = job
+    const { client, params, target } = job
     yield* Options.checkOnCreated(operation, params.onCreated)
-    const isWebhookExpected = params.webhookUrl !== undefined && runtime.webhooks !== undefined
+    const isWebhookExpected = params.webhookUrl !== undefined && client.webhooks !== undefined
     const policy = yield* makePolicy(operation, params, isWebhookExpected)
     const { request, variables } = yield* prepare(job, "async")
     const createdAt = yield* Clock.currentTimeMillis
     const kind = target.applicationId === undefined ? "execution" : "task"
     const created = yield* Create.create(
-      runtime,
-      (once) => runtime.api.call({ operation, request, decode: decodeCreated(kind), ...once })
+      client,
+      (once) => client.api.call({ operation, request, decode: decodeCreated(kind), ...once })
     )
       .pipe(
         Effect.map(({ requestId, value }) => {
@@ -96,12 +96,12 @@ export const executeAsync = <Output, E, R>(
 
 /** Creates an execution, or a task, polls it until it ends, and returns its output. */
 export const run = <Output, E, R>(job: Job<Output, E, R>): Effect.Effect<Output, CanvasRunError<E>, R> => {
-  const { runtime, validate } = job
+  const { client, validate } = job
   return Effect.flatMap(
     create(job),
     ({ policy, ref, task }) =>
       Effect.flatMap(
-        Run.wait(source(runtime.api, ref, runtime.webhooks, task?.completionRunId), policy),
+        Run.wait(source(client.api, ref, client.webhooks, task?.completionRunId), policy),
         ({ output, requestId }) => validated(validate, output, { ref, requestId })
       )
   )
@@ -111,7 +111,7 @@ export const run = <Output, E, R>(job: Job<Output, E, R>): Effect.Effect<Output,
 export const executeStream = <Output>(job: Job<Output>): Stream.Stream<StreamPart<Output>, StreamError> =>
   Stream.unwrap(
     Create.operation(Effect.gen(function*() {
-      const { params, runtime, validate } = job
+      const { client, params, validate } = job
       const limits = {
         "first-event": yield* positive(operation, "firstEventTimeout", params.firstEventTimeout ?? "5 minutes"),
         idle: yield* positive(operation, "idleTimeout", params.idleTimeout ?? "1 minute"),
@@ -119,8 +119,8 @@ export const executeStream = <Output>(job: Job<Output>): Stream.Stream<StreamPar
       }
       const started = yield* Clock.currentTimeMillis
       const { request } = yield* prepare(job, "stream")
-      const opened = yield* Create.create(runtime, (once) =>
-        runtime.api.open({
+      const opened = yield* Create.create(client, (once) =>
+        client.api.open({
           operation,
           request: HttpClientRequest.setHeader(request, "accept", "text/event-stream, application/json"),
           timeout: Duration.min(limits["first-event"], limits.total),

@@ -5,23 +5,19 @@ import * as Result from "effect/Result"
 import * as FileInput from "../../FileInput.ts"
 import { quote, quoteLink } from "../../internal/describe.ts"
 import * as FileLimits from "../../internal/files/fileLimits.ts"
+import type { Client } from "../../internal/http/client.ts"
 import * as Options from "../../internal/options.ts"
 import { badRequest, BadRequestError, type FileInputError, type RequestError } from "../../RunError.ts"
 import { type FileOptions, isTelaFile, type TelaFile } from "../TelaFile.ts"
 import * as Uploads from "./uploads.ts"
 import * as Variables from "./variables.ts"
 
-/** The parts of a client that files need. */
-export interface Uploader extends Uploads.Uploader {
-  readonly skipFileValidation: boolean
-}
-
 /** The number of files of one execution that are uploaded at once. */
 const concurrency = 4
 
 /** Checks the files in the variables, uploads those that are not links, and puts references in their place. */
 export const resolve = (
-  uploader: Uploader,
+  client: Client,
   operation: string,
   variables: unknown,
   /** `variables` belong to one execution, or are a list with the variables of each task. */
@@ -65,12 +61,12 @@ export const resolve = (
     // All files are looked at before the first byte is sent
     const prepared = yield* Effect.forEach(references, ([file, { path, reference }], index) =>
       Effect.map(
-        prepare(uploader, file, { operation, path, parameter: parameterOf(path) }, index + 1),
+        prepare(client, file, { operation, path, parameter: parameterOf(path) }, index + 1),
         (ready) => ({ ...ready, path, reference })
       ))
     yield* Effect.forEach(prepared, ({ file, options: { parserType, range }, path, reference }) =>
       Effect.map(
-        typeof file === "string" ? Effect.succeed(file) : Uploads.upload(uploader, operation, file, path),
+        typeof file === "string" ? Effect.succeed(file) : Uploads.upload(client, operation, file, path),
         (file_url) =>
           Object.assign(reference, {
             file_url,
@@ -106,7 +102,7 @@ const wrong = ({ operation, parameter, path }: Place, message: string): BadReque
 
 /** Checks a file: a link stays as it is, and a file to upload is brought into its normal form. */
 const prepare = (
-  { skipFileValidation }: Uploader,
+  { skipFileValidation }: Client,
   { options: given, source }: TelaFile,
   place: Place,
   index: number

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
+import type { Client } from "../../internal/http/client.ts"
 import { graceOf } from "../../internal/polling/decide.ts"
 import type * as RunRef from "../../internal/ref.ts"
 import * as Run from "../../Run.ts"
@@ -22,12 +23,11 @@ import { type AnyOptions, type AnyParams, checkLookUp } from "./canvasParams.ts"
 import { type Validate, validated } from "./output.ts"
 import { makePolicy } from "./policy.ts"
 import { refOf } from "./ref.ts"
-import type { Runtime } from "./request.ts"
 import { executionFailed, retrieve, type Source, source } from "./snapshot.ts"
 
 /** Looks up an execution, or a task. Without the options of a canvas, the parameters have the schema of its output. */
 export const getExecution = (
-  runtime: Pick<Runtime, "api" | "webhooks">,
+  client: Pick<Client, "api" | "webhooks">,
   operation: string,
   id: string | RunRef.RunRef,
   given: (GetExecutionParams & { readonly output?: unknown }) | undefined,
@@ -43,7 +43,7 @@ export const getExecution = (
       (ref.createdAt ?? started) + graceOf(policy, ref),
       started + Duration.toMillis(policy.timeout)
     )
-    const lookUp: ReturnType<typeof retrieve> = Effect.catch(retrieve(runtime.api, ref, operation), (error) => {
+    const lookUp: ReturnType<typeof retrieve> = Effect.catch(retrieve(client.api, ref, operation), (error) => {
       const asked = Duration.min(error.retryAfter ?? Duration.zero, policy.retryAfterCeiling)
       const pause = Duration.max(asked, Duration.seconds(1))
       return Effect.flatMap(Clock.currentTimeMillis, (now) =>
@@ -53,7 +53,7 @@ export const getExecution = (
     })
     const { value } = yield* lookUp
     return yield* follow({
-      runtime,
+      client,
       ref,
       snapshot: value,
       policy,
@@ -67,7 +67,7 @@ export const getExecution = (
 
 /** An execution, or a task, to follow. */
 interface Known<Output> {
-  readonly runtime: Pick<Runtime, "api" | "webhooks">
+  readonly client: Pick<Client, "api" | "webhooks">
   readonly ref: RunRef.RunRef
   /** The first snapshot. */
   readonly snapshot: ExecutionSnapshot
@@ -92,10 +92,10 @@ type Validation<Output> = Exit.Exit<Output, InvalidOutputError> | undefined
 /** Makes the value that the caller holds. Nothing is polled until its result is requested. */
 export const follow = <Output>(known: Known<Output>): Effect.Effect<AsyncExecution<Output>> =>
   Effect.gen(function*() {
-    const { params, policy, ref, requestId, runtime, snapshot, variables, wasLookedUp } = known
+    const { client, params, policy, ref, requestId, snapshot, variables, wasLookedUp } = known
     const latest = yield* Ref.make(snapshot)
     const followed: Followed<Output> = { ...known, latest, validation: yield* Ref.make<Validation<Output>>(undefined) }
-    const origin = source(runtime.api, ref, runtime.webhooks, snapshot.task?.completionRunId)
+    const origin = source(client.api, ref, client.webhooks, snapshot.task?.completionRunId)
     const hadEnded = snapshot.status === "succeeded" || snapshot.status === "failed"
     // A source that is a plain object can be copied; an instance of a class would lose its getters
     const shared = yield* Run.share<Source, never, never>(

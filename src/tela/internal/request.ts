@@ -4,24 +4,18 @@ import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Predicate from "effect/Predicate"
 import { quote } from "../../internal/describe.ts"
+import type { Client } from "../../internal/http/client.ts"
 import * as Options from "../../internal/options.ts"
 import { badRequest, type BadRequestError, type FileInputError, type RequestError } from "../../RunError.ts"
-import type * as Webhooks from "../../internal/webhooks/hub.ts"
 import { provider } from "../TelaExecution.ts"
 import type * as Wire from "../TelaSchema.ts"
 import type { AnyParams, Target } from "./canvasParams.ts"
 import * as Files from "./files.ts"
 import type { Validate } from "./output.ts"
 
-/** The settings of a client that its requests need. */
-export interface Runtime extends Files.Uploader {
-  readonly retryCreates: boolean
-  readonly webhooks: Webhooks.Service | undefined
-}
-
 /** An execution to start. Its parameters are checked, and its variables are encoded. */
 export interface Job<Output, E = unknown, R = unknown> {
-  readonly runtime: Runtime
+  readonly client: Client
   readonly target: Target
   readonly variables: unknown
   readonly params: AnyParams<E, R>
@@ -35,7 +29,7 @@ type Mode = "sync" | "async" | "stream"
 
 /** Checks the values of the parameters, uploads the files, and returns the request with the variables as they are sent. */
 export const prepare = (
-  { params, runtime, target, variables }: Job<unknown>,
+  { client, params, target, variables }: Job<unknown>,
   mode: Mode
 ): Effect.Effect<
   { readonly request: HttpClientRequest.HttpClientRequest; readonly variables: unknown },
@@ -52,7 +46,7 @@ export const prepare = (
       ? undefined
       : encodeOverride(yield* Options.copy(operation, "override", params.override, overrideNames))
     const headers = yield* Options.reading(operation, "forwardHeaders", () => forwardedHeaders(params.forwardHeaders))
-    const resolved = yield* Files.resolve(runtime, operation, variables)
+    const resolved = yield* Files.resolve(client, operation, variables)
     const body = yield* jsonBody(operation, "params", {
       ...targetFields(target, params),
       variables: resolved,

@@ -4,6 +4,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import type { Client } from "../../internal/http/client.ts"
 import * as Create from "../../internal/http/create.ts"
 import { messageOf, quote } from "../../internal/describe.ts"
 import { checkId } from "../../internal/id.ts"
@@ -18,12 +19,12 @@ import * as Files from "./files.ts"
 import { get } from "./get.ts"
 import * as Paginate from "./paginate.ts"
 import { about, refOf } from "./ref.ts"
-import { jsonBody, type Runtime } from "./request.ts"
+import { jsonBody } from "./request.ts"
 import { decodeCreatedTask, outputIn } from "./snapshot.ts"
 
 /** Makes `tela.tasks`. */
-export const make = (runtime: Runtime): Tasks => {
-  const { api } = runtime
+export const make = (client: Client): Tasks => {
+  const { api } = client
   const list = { api, service: "tasks" }
 
   const read = <A>(
@@ -60,7 +61,7 @@ export const make = (runtime: Runtime): Tasks => {
     write(operation, target, { outputContent: { content } })
 
   return {
-    create: ((applicationId, tasks) => Create.operation(create(runtime, applicationId, tasks))) as Tasks["create"],
+    create: ((applicationId, tasks) => Create.operation(create(client, applicationId, tasks))) as Tasks["create"],
     get: (task, options) =>
       Effect.gen(function*() {
         const operation = "tasks.get"
@@ -223,7 +224,7 @@ const outputOf = ({ outputContent }: Wire.Task): Option.Option<unknown> => {
 }
 
 const create = (
-  runtime: Runtime,
+  client: Client,
   applicationId: string,
   newTasks: ReadonlyArray<NewTask>
 ): Effect.Effect<ReadonlyArray<Wire.Task>, CreateError> =>
@@ -234,7 +235,7 @@ const create = (
     yield* Effect.annotateCurrentSpan("task.count", tasks.length)
     // Resolved for all tasks at once, so that a file that several tasks share is uploaded once
     const given = tasks.map(({ variables }) => variables)
-    const variables = (yield* Files.resolve(runtime, operation, given, "tasks")) as ReadonlyArray<unknown>
+    const variables = (yield* Files.resolve(client, operation, given, "tasks")) as ReadonlyArray<unknown>
     const body = yield* jsonBody(
       operation,
       "tasks",
@@ -249,8 +250,8 @@ const create = (
     )
     const request = HttpClientRequest.post("/task", { body })
     const { value } = yield* Create.create(
-      runtime,
-      (once) => runtime.api.call({ operation, request, decode: decodeCreated(tasks.length), ...once })
+      client,
+      (once) => client.api.call({ operation, request, decode: decodeCreated(tasks.length), ...once })
     )
     yield* Effect.forEach(value, () => Telemetry.countCreated(provider), { discard: true })
     return value

@@ -8,9 +8,8 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as UploadFile from "../../internal/files/uploadFile.ts"
 import * as Body from "../../internal/http/body.ts"
-import type * as Http from "../../internal/http/call.ts"
 import * as Causes from "../../internal/http/causes.ts"
-import type { FileTransfer } from "../../internal/http/client.ts"
+import type { Client } from "../../internal/http/client.ts"
 import * as FetchPlatform from "../../internal/http/fetchPlatform.ts"
 import { type Failure, retrying } from "../../internal/http/retry.ts"
 import { causeOf, execute } from "../../internal/http/send.ts"
@@ -20,12 +19,6 @@ import { Id } from "../../internal/id.ts"
 import type { Loose } from "../../internal/loose.ts"
 import { FileInputError, type RequestError } from "../../RunError.ts"
 
-/** The API, and the client that sends bytes. */
-export interface Uploader {
-  readonly api: Http.Api
-  readonly transfer: FileTransfer
-}
-
 /** The version of the API that the upload of files was written for. */
 const compatibilityDate = "2025-07-23"
 
@@ -33,7 +26,7 @@ const decodeCreated = Schema.decodeUnknownEffect(Schema.Struct({ id: Id, uploadU
 
 /** Uploads the file that stands at `variable`, and returns the reference to it. */
 export const upload = (
-  { api, transfer }: Uploader,
+  { api, transfer }: Client,
   operation: string,
   file: UploadFile.UploadFile,
   variable: string
@@ -57,7 +50,7 @@ export const withVariable = (error: FileInputError, variable: string): FileInput
   new FileInputError({ ...error, variable, message: `${variable}: ${error.message}` })
 
 const put = (
-  transfer: FileTransfer,
+  transfer: Client["transfer"],
   file: UploadFile.UploadFile,
   link: string,
   variable: string
