@@ -32,7 +32,7 @@ describe(title, { timeout: 60_000 }, () => {
     it(example.origin, async () => {
       if (Running.isRight(example, together)) return
       // Alone as a reader runs it, because another example may have been in its way
-      const { code, errors, output } = await Running.runAlone(example.file, { env, execArgv })
+      const { code, errors, output } = await Running.runAlone(example, { env, execArgv })
       assert.strictEqual(code, 0, errors)
       assert.strictEqual(Running.missing(example, output), undefined, `it printed:\n${output}`)
     })

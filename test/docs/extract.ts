@@ -4,7 +4,7 @@
  *
  * A line that ends in `// => text` must print or be what the text says: `console.log(...)` lines print it, and any other
  * expression is compared with it, as JSON. White space does not count. A block marked "```ts alone" runs in a separate process,
- * because it ends the process or sends it a signal.
+ * because it ends the process or sends it a signal. A block marked "```ts test" has tests, which Vitest runs.
  */
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -17,27 +17,32 @@ export interface Example {
   readonly file: string
   /** What its `// =>` comments promise, in order. */
   readonly expected: ReadonlyArray<string>
-  /** Whether it needs a separate process. */
-  readonly isAlone: boolean
+  /** Whether it needs a separate process, or Vitest. */
+  readonly kind: "together" | "alone" | "test"
 }
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..")
 const target = join(root, "test/docs/.generated")
 
-const fence = /^```ts(?: (?<flags>.*))?$/
+const fence = /^```ts(?: (?<kind>alone|test))?$/
 
 /** The code blocks of one file, with the line each starts at. */
 const blocks = (
   source: string,
   isMarkdown: boolean
-): ReadonlyArray<{ readonly line: number; readonly code: string; readonly isAlone: boolean }> => {
-  const found: Array<{ line: number; code: string; isAlone: boolean }> = []
-  let current: { line: number; code: Array<string>; isAlone: boolean } | undefined
+): ReadonlyArray<Pick<Example, "kind"> & { readonly line: number; readonly code: string }> => {
+  const found: Array<Pick<Example, "kind"> & { line: number; code: string }> = []
+  let current: Pick<Example, "kind"> & { line: number; code: Array<string> } | undefined
   for (const [index, raw] of source.split("\n").entries()) {
     const line = isMarkdown ? raw : raw.replace(/^\s*\* ?/, "")
     if (current === undefined) {
-      const flags = isMarkdown || /^\s*\*/.test(raw) ? fence.exec(line.trim()) : null
-      if (flags !== null) current = { line: index + 1, code: [], isAlone: flags.groups!["flags"] === "alone" }
+      const opening = isMarkdown || /^\s*\*/.test(raw) ? fence.exec(line.trim()) : null
+      if (opening === null) continue
+      current = {
+        line: index + 1,
+        code: [],
+        kind: opening.groups!["kind"] as "alone" | "test" | undefined ?? "together"
+      }
     } else if (line.trim() === "```") {
       found.push({ ...current, code: current.code.join("\n") })
       current = undefined
@@ -66,15 +71,16 @@ export const extract = (
   directory = target,
   patterns: ReadonlyArray<string> = ["src/**/*.ts", "README.md", "docs/*.md"]
 ): ReadonlyArray<Example> => {
+  const isSource = directory === target
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory, { recursive: true })
   const sources = patterns.flatMap((pattern) => globSync(pattern, { cwd: root }).sort())
   const examples = sources.flatMap((source) =>
-    blocks(readFileSync(join(root, source), "utf8"), source.endsWith(".md")).map(({ code, isAlone, line }): Example => {
+    blocks(readFileSync(join(root, source), "utf8"), source.endsWith(".md")).map(({ code, kind, line }): Example => {
       const file = join(directory, `${source.replaceAll(/[/.]/g, "-")}-${line}.ts`)
       const instrumented = instrument(code)
       writeFileSync(file, `${instrumented.code}\nexport {}\n`)
-      return { origin: `${source}:${line}`, file, expected: instrumented.expected, isAlone }
+      return { origin: `${source}:${line}`, file, expected: instrumented.expected, kind }
     })
   )
   writeFileSync(
@@ -90,6 +96,17 @@ export const extract = (
       include: ["*.ts"],
       exclude: []
     })
+  )
+  // For the blocks that are tests. The root's configuration looks for other files
+  const conditions = ["canvas-runs:source", "module", "node", "development|production"]
+  writeFileSync(
+    join(directory, "vitest.config.mjs"),
+    `export default ${
+      JSON.stringify({
+        ssr: { resolve: { conditions: isSource ? conditions : conditions.slice(1) } },
+        test: { include: ["*.ts"], testTimeout: 60_000 }
+      })
+    }\n`
   )
   return examples
 }

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { spineAssumptions, telaAssumptions } from "../live/assumptions.ts"
+import { llms } from "./llms.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const read = (file: string) => readFileSync(root + file, "utf8")
@@ -23,7 +24,8 @@ describe("the guides", () => {
   })
 
   it("link to files and headings that exist", () => {
-    for (const guide of [...guides, "README.md"]) {
+    const others = ["README.md", "AGENTS.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "llms.txt"]
+    for (const guide of [...guides, ...others]) {
       for (const [, target] of read(guide).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
         const [path, anchor] = target!.split("#")
         const file = path === "" ? guide : guide.startsWith("docs/") ? `docs/${path}` : path!
@@ -31,6 +33,12 @@ describe("the guides", () => {
         if (anchor !== undefined) assert.include(anchorsOf(file), anchor, `${guide} links to ${target}`)
       }
     }
+  })
+
+  it("are in llms.txt, which `npm run llms` writes", () => {
+    const text = read("llms.txt")
+    assert.strictEqual(text, llms())
+    for (const guide of guides) if (guide !== "docs/README.md") assert.include(text, `](${guide})`)
   })
 
   it("quote the example of an own provider unchanged, in at most 80 lines", () => {

@@ -1,6 +1,8 @@
 /** Runs examples in child processes, and compares what they print with what they promise. */
 import { fork, spawn } from "node:child_process"
+import { basename, dirname } from "node:path"
 import { tmpdir } from "node:os"
+import { fileURLToPath } from "node:url"
 import { Timeline } from "canvas-runs/testing"
 import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
 import type { Example } from "./extract.ts"
@@ -30,10 +32,18 @@ interface Ended {
   readonly errors: string
 }
 
-/** Runs one example in a separate process, as a reader would. */
-export const runAlone = (file: string, { env, execArgv }: Options): Promise<Ended> =>
+const vitest = fileURLToPath(new URL("../../node_modules/vitest/vitest.mjs", import.meta.url))
+
+/** The arguments of Node that run an example in a separate process, as a reader would. */
+const argumentsOf = ({ file, kind }: Example): ReadonlyArray<string> =>
+  kind === "test"
+    ? [vitest, "run", "--root", dirname(file), "--config", "vitest.config.mjs", basename(file)]
+    : [file]
+
+/** Runs one example in a separate process. */
+export const runAlone = (example: Example, { env, execArgv }: Options): Promise<Ended> =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, [...execArgv, file], { env })
+    const child = spawn(process.execPath, [...execArgv, ...argumentsOf(example)], { env })
     let output = ""
     let errors = ""
     child.stdout.on("data", (chunk) => output += chunk)
@@ -57,7 +67,7 @@ export const runTogether = (
 ): Promise<Together> =>
   new Promise((resolve) => {
     const ran = new Map<string, Ran>()
-    const files = examples.filter(({ isAlone }) => !isAlone).map(({ file }) => file)
+    const files = examples.filter(({ kind }) => kind === "together").map(({ file }) => file)
     const child = fork(script, files, {
       env,
       execArgv: [...execArgv],

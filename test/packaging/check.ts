@@ -70,11 +70,12 @@ try {
       (count) => console.log(`${count} examples of the README and the guides compile and run with the package`),
       keep
     )
+    await run("npm", ["publish", staged.tarball, "--dry-run", "--offline", "--loglevel=error"], root).catch(keep)
     await run("publint", ["run", staged.tarball, "--strict"], root).catch(keep)
     // ESM alone: whoever requires it from CommonJS needs a Node that can require ESM
     const rules = ["--profile", "esm-only", "--no-definitely-typed", "--no-color"]
     await run("attw", [staged.tarball, ...rules, "--entrypoints", ...entries], root).catch(keep)
-    console.log(`${entries.length} entry points: declarations, publint, attw (ESM only)`)
+    console.log(`${entries.length} entry points: declarations, publint, attw (ESM only), npm publish --dry-run`)
   }
   const [sizes] = await Promise.all([measureSizes(staged.project), lint()])
   sizes.forEach(holdSize)

@@ -30,11 +30,32 @@ export const faultsOf = (directory: string): ReadonlyArray<string> => {
   const files = new Set(filesOf(directory))
   const manifest = JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as Manifest
   const packages = [...Object.keys(manifest.dependencies ?? {}), ...Object.keys(manifest.peerDependencies ?? {})]
-  const wanted = ["LICENSE", "README.md", "docs/README.md", "package.json"]
+  const wanted = [
+    "AGENTS.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "SECURITY.md",
+    "docs/README.md",
+    "examples/01-first-run.ts",
+    "llms.txt",
+    "package.json"
+  ]
   for (const name of wanted) if (!files.has(name)) faults.push(`${name} is not in the package`)
   for (const name of files) {
-    if (!wanted.includes(name) && !/^dist\/.*\.(?:js|d\.ts)(?:\.map)?$|^src\/.*\.ts$|^docs\/[\w-]+\.md$/.test(name)) {
+    if (
+      !wanted.includes(name) &&
+      !/^dist\/.*\.(?:js|d\.ts)(?:\.map)?$|^(?:src|examples)\/.*\.ts$|^docs\/[\w-]+\.md$/.test(name)
+    ) {
       faults.push(`${name} is in the package, and nobody needs it`)
+    }
+  }
+  for (const file of files) {
+    if (!/\.md$|^llms\.txt$/.test(file)) continue
+    for (const [, target] of readFileSync(join(directory, file), "utf8").matchAll(/\]\((?!https?:)([^)#\s]+)/g)) {
+      const path = posix.join(posix.dirname(file), target!)
+      if (!existsSync(join(directory, path))) faults.push(`${file} links to ${target}, which is not in the package`)
     }
   }
 

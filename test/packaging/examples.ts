@@ -38,7 +38,7 @@ export const checkExamples = async (project: string): Promise<number> => {
     const together = await Running.runTogether(examples, { ...options, script })
     for (const example of examples) {
       if (Running.isRight(example, together)) continue
-      const { code, errors, output } = await Running.runAlone(example.file, options)
+      const { code, errors, output } = await Running.runAlone(example, options)
       if (code === 0 && Running.missing(example, output) === undefined) continue
       throw new Error(`${example.origin} is wrong with the packed package; it printed:\n${output}${errors}`)
     }

@@ -50,7 +50,11 @@ export const stage = async (): Promise<Stage> => {
   const remove = () => rmSync(temporary, { recursive: true, force: true })
   try {
     const source = join(temporary, "source")
-    for (const name of ["src", "docs", "package.json", "tsconfig.json", "README.md", "LICENSE"]) {
+    const { files } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+      readonly files: ReadonlyArray<string>
+    }
+    const shipped = files.filter((name) => name !== "dist" && !name.startsWith("!"))
+    for (const name of [...shipped, "README.md", "package.json", "tsconfig.json"]) {
       cpSync(join(root, name), join(source, name), { recursive: true })
     }
     symlinkSync(join(root, "node_modules"), join(source, "node_modules"), "junction")
@@ -66,7 +70,7 @@ export const stage = async (): Promise<Stage> => {
     const directory = join(project, "node_modules", "canvas-runs")
     mkdirSync(directory, { recursive: true })
     await run("tar", ["-xzf", tarball, "--strip-components=1", "-C", directory], temporary)
-    for (const name of ["effect", "@effect", "@types"]) {
+    for (const name of ["effect", "@effect", "@types", "vitest"]) {
       symlinkSync(join(root, "node_modules", name), join(project, "node_modules", name), "junction")
     }
     writeFileSync(join(project, "package.json"), JSON.stringify({ name: "project", private: true, type: "module" }))
