@@ -63,11 +63,7 @@ export interface Vault {
  * @internal
  */
 export const make = (api: Http.Api, transfer: Artifact.Options): Vault => {
-  const link = (
-    operation: string,
-    ref: RunRef.RunRef,
-    expiresIn?: number
-  ): Effect.Effect<Wire.VaultLink, RequestError> =>
+  const link = (operation: string, ref: RunRef.RunRef, expiresIn?: number) =>
     get(api, operation, `/_services/vault/files/${ref.id}`, decodeLink, {
       ref,
       span: "TelaVault.resolve",

@@ -8,7 +8,7 @@ import * as Create from "../../internal/http/create.ts"
 import type * as Http from "../../internal/http/call.ts"
 import type { RunRef } from "../../internal/ref.ts"
 import * as Telemetry from "../../internal/telemetry.ts"
-import { badRequest, type BadRequestError, type OnCreatedErrorOf } from "../../RunError.ts"
+import { badRequest, type OnCreatedErrorOf } from "../../RunError.ts"
 import type { Canvas, Canvases, Execution, SyncError, Workstation } from "../TelaCanvas.ts"
 import { type GetExecutionParams, provider } from "../TelaExecution.ts"
 import * as Wire from "../TelaCanvasSchema.ts"
@@ -72,8 +72,24 @@ const build = (client: Client, given: Params.AnyOptions, known: Known): Canvas |
   const read = Params.readOptions(given)
   const options = Result.getOrElse(read, (): Params.AnyOptions => ({}))
   const isTask = options.applicationId !== undefined
-  const prepare = (method: string, variables: unknown, params: Params.AnyParams | undefined, mode: Params.Mode) =>
-    Create.operation(prepareJob(client, read, `canvas.${method}`, variables, params, mode))
+  // Checks everything that can be checked before a request, and encodes the variables
+  const prepare = (method: string, variables: unknown, given: Params.AnyParams | undefined, mode: Params.Mode) =>
+    Create.operation(Effect.gen(function*() {
+      const operation = `canvas.${method}`
+      const target = yield* Params.checkOptions(operation, read)
+      const { applicationId, input, output } = target
+      const params = yield* Params.checkExecution(operation, variables, given, mode, applicationId !== undefined)
+      const encoded = input === undefined
+        ? variables
+        : yield* Effect.mapError(AnySchema.encode(input)(variables), (issue) =>
+          badRequest({
+            operation,
+            parameter: "variables",
+            message: `the variables do not fit the input schema: ${issue}.`
+          }))
+      const validate = validateWith(output, params.skipResultValidation)
+      return { client, target, params, variables: encoded, validate }
+    }))
   return {
     id: known.id ?? options.id,
     versionId: known.versionId ?? options.versionId,
@@ -94,31 +110,6 @@ const build = (client: Client, given: Params.AnyOptions, known: Known): Canvas |
       getExecution(client, "canvas.getExecution", id, params, options)
   } as unknown as Canvas | Workstation
 }
-
-/** Checks everything that can be checked before a request, and encodes the variables. */
-const prepareJob = (
-  client: Client,
-  read: Params.ReadOptions,
-  operation: string,
-  variables: unknown,
-  given: Params.AnyParams | undefined,
-  mode: Params.Mode
-): Effect.Effect<Job<never>, BadRequestError> =>
-  Effect.gen(function*() {
-    const target = yield* Params.checkOptions(operation, read)
-    const { applicationId, input, output } = target
-    const params = yield* Params.checkExecution(operation, variables, given, mode, applicationId !== undefined)
-    const encoded = input === undefined
-      ? variables
-      : yield* Effect.mapError(AnySchema.encode(input)(variables), (issue) =>
-        badRequest({
-          operation,
-          parameter: "variables",
-          message: `the variables do not fit the input schema: ${issue}.`
-        }))
-    const validate = validateWith(output, params.skipResultValidation)
-    return { client, target, params, variables: encoded, validate }
-  })
 
 /** Executes in the mode that the parameters name. */
 const execute = (job: Job<never>): Effect.Effect<Execution<unknown>, SyncError | OnCreatedErrorOf<unknown>, unknown> =>

@@ -106,10 +106,7 @@ const prepare = (
   { options: given, source }: TelaFile,
   place: Place,
   index: number
-): Effect.Effect<
-  { readonly file: string | FileInput.UploadFile; readonly options: FileOptions },
-  BadRequestError | FileInputError
-> =>
+) =>
   Effect.gen(function*() {
     const { operation, parameter, path } = place
     const options = yield* Options.reading(operation, parameter, () => readOptions(given, place))

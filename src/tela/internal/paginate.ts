@@ -41,8 +41,8 @@ export interface List<Given, A> {
 export const page = <Given extends object, A>(
   list: List<Given, A>,
   method: string
-): (filters?: Given & Page.PageParams) => Effect.Effect<Page.Page<A>, RequestError> =>
-(filters) =>
+) =>
+(filters?: Given & Page.PageParams) =>
   Effect.gen(function*() {
     const operation = `${list.service}.${method}`
     const given = yield* Options.copy(operation, "filters", filters, [...Object.keys(list.filters), "limit", "offset"])

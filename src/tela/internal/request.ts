@@ -6,7 +6,7 @@ import * as Predicate from "effect/Predicate"
 import { quote } from "../../internal/describe.ts"
 import type { Client } from "../../internal/http/client.ts"
 import * as Options from "../../internal/options.ts"
-import { badRequest, type BadRequestError, type FileInputError, type RequestError } from "../../RunError.ts"
+import { badRequest, type BadRequestError } from "../../RunError.ts"
 import { provider } from "../TelaExecution.ts"
 import type * as Wire from "../TelaSchema.ts"
 import type { AnyParams, Target } from "./canvasParams.ts"
@@ -31,10 +31,7 @@ type Mode = "sync" | "async" | "stream"
 export const prepare = (
   { client, params, target, variables }: Job<unknown>,
   mode: Mode
-): Effect.Effect<
-  { readonly request: HttpClientRequest.HttpClientRequest; readonly variables: unknown },
-  RequestError | FileInputError
-> =>
+) =>
   Effect.gen(function*() {
     yield* Options.checkUrl(operation, "webhookUrl", params.webhookUrl)
     for (const name of ["label", "environmentName", "versionId"] as const) {
