@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { spineAssumptions, telaAssumptions } from "../live/assumptions.ts"
+import * as View from "../../examples/support/view.ts"
 import { llms } from "./llms.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
@@ -13,6 +14,30 @@ const guides = globSync("docs/*.md", { cwd: root }).sort()
 const anchorOf = (heading: string) =>
   heading.toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, "").trim().replaceAll(" ", "-")
 const anchorsOf = (file: string) => [...read(file).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading]) => anchorOf(heading!))
+
+describe("the README", () => {
+  it("shows the live view as the demo draws it", () => {
+    const [, picture] = /\n```\n([\s\S]*?)\n```\n/.exec(read("README.md"))!
+    const lines = picture!.split("\n")
+    assert.isAtLeast(lines.length, 5)
+    for (const line of lines) {
+      const { completed, name, note, seconds, status, total } =
+        /^(?<name>\w+) +[█░]+ +(?<status>\w+) +(?:(?<completed>\d+)\/(?<total>\d+) tasks)? +(?<seconds>[\d.]+) s(?:  (?<note>.+))?$/
+          .exec(line)!.groups!
+      const isDone = total === undefined && status === "succeeded"
+      const row = {
+        ...View.row(name!, 0),
+        status: status!,
+        completed: isDone ? 1 : Number(completed ?? 0),
+        total: isDone ? 1 : Number(total ?? 0),
+        unit: total === undefined ? undefined : "tasks",
+        note
+      }
+      const now = Number(seconds) * 1000
+      assert.strictEqual(line, View.progress(row, { now, columns: 120, nameWidth: 7, paint: View.plain }))
+    }
+  })
+})
 
 describe("the guides", () => {
   it("are all in the index", () => {

@@ -1,6 +1,6 @@
 /**
- * What the check holds the package to: some two per cent above what is reached, so that a change that costs more is a
- * decision. What was set out for is `target`; a budget above it says that it was missed.
+ * The budgets of the package. They are about 2 % above the current figures, so that a change that costs more is a
+ * decision. `target` is the original aim; a budget above it says that the aim was missed.
  */
 import { type Bundler, type Program } from "./size.ts"
 

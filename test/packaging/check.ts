@@ -4,7 +4,8 @@
  *     npm run package              everything
  *     npm run size                 sizes alone, with the modules that make them up
  */
-import { statSync } from "node:fs"
+import { statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { parseArgs } from "node:util"
 import * as budgets from "./budgets.ts"
 import { faultsOf } from "./contents.ts"
@@ -72,10 +73,19 @@ try {
     )
     await run("npm", ["publish", staged.tarball, "--dry-run", "--offline", "--loglevel=error"], root).catch(keep)
     await run("publint", ["run", staged.tarball, "--strict"], root).catch(keep)
-    // ESM alone: whoever requires it from CommonJS needs a Node that can require ESM
+    // Node can require ES modules, but none that awaits at its top level
+    const required = entries.filter((entry) => entry !== "./package.json").map((entry) =>
+      entry.replace(".", "canvas-runs")
+    )
+    const program = join(staged.project, "require.cjs")
+    writeFileSync(program, required.map((name) => `require("${name}")`).join("\n"))
+    await run("node", [program], staged.project).catch(keep)
+    // ESM only: the rules for CommonJS do not apply
     const rules = ["--profile", "esm-only", "--no-definitely-typed", "--no-color"]
     await run("attw", [staged.tarball, ...rules, "--entrypoints", ...entries], root).catch(keep)
-    console.log(`${entries.length} entry points: declarations, publint, attw (ESM only), npm publish --dry-run`)
+    console.log(
+      `${entries.length} entry points: declarations, publint, attw (ESM only), require, npm publish --dry-run`
+    )
   }
   const [sizes] = await Promise.all([measureSizes(staged.project), lint()])
   sizes.forEach(holdSize)

@@ -1,4 +1,4 @@
-/** What is in the package: whether each import finds its file, and each map the place that it speaks of. */
+/** The files of the package: whether each import and each link finds its file, and each source map the place that it names. */
 import { existsSync, readFileSync } from "node:fs"
 import { SourceMap, type SourceMapPayload } from "node:module"
 import { dirname, join, posix } from "node:path"
@@ -24,7 +24,7 @@ const exportsOf = (
     return found === null ? [] : [{ name: found[1]!, line, column: found.indices![1]![0] }]
   })
 
-/** What is wrong with the package, in sentences; nothing if it is as it should be. */
+/** The faults of the package, in sentences. */
 export const faultsOf = (directory: string): ReadonlyArray<string> => {
   const faults: Array<string> = []
   const files = new Set(filesOf(directory))
@@ -48,7 +48,7 @@ export const faultsOf = (directory: string): ReadonlyArray<string> => {
       !wanted.includes(name) &&
       !/^dist\/.*\.(?:js|d\.ts)(?:\.map)?$|^(?:src|examples)\/.*\.ts$|^docs\/[\w-]+\.md$/.test(name)
     ) {
-      faults.push(`${name} is in the package, and nobody needs it`)
+      faults.push(`${name} is in the package, but matches no known kind of file`)
     }
   }
   for (const file of files) {

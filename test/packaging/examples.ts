@@ -7,7 +7,7 @@ import { extract } from "../docs/extract.ts"
 import * as Running from "../docs/running.ts"
 import { root, run } from "./stage.ts"
 
-/** Compiles and runs the examples in a project that has the package. Fails with what is wrong, and returns how many there are. */
+/** Compiles and runs the examples in a project that has the package. Returns their number. Fails with the first one that is wrong. */
 export const checkExamples = async (project: string): Promise<number> => {
   const directory = join(project, "examples")
   const examples = extract(directory, ["README.md", "docs/*.md"])

@@ -70,7 +70,7 @@ export const stage = async (): Promise<Stage> => {
     const directory = join(project, "node_modules", "canvas-runs")
     mkdirSync(directory, { recursive: true })
     await run("tar", ["-xzf", tarball, "--strip-components=1", "-C", directory], temporary)
-    for (const name of ["effect", "@effect", "@types", "vitest"]) {
+    for (const name of ["effect", "@effect", "@types", "vitest", "zod"]) {
       symlinkSync(join(root, "node_modules", name), join(project, "node_modules", name), "junction")
     }
     writeFileSync(join(project, "package.json"), JSON.stringify({ name: "project", private: true, type: "module" }))
