@@ -233,6 +233,12 @@ export const places: ReadonlyArray<Place> = [
           "BadRequestError",
           "timeout is NaN"
         ),
+      "a grace, which may be zero": () =>
+        failsWith(
+          Effect.flatMap(spine, ({ runs }) => runs.waitForCompletion(id, { notFoundGrace: NaN })),
+          "BadRequestError",
+          "notFoundGrace is NaN"
+        ),
       "a tolerance": () =>
         failsWith(
           Spine.constructEvent("{}", "t=1,v1=0", Redacted.make("s"), { tolerance: NaN }),

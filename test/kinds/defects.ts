@@ -288,22 +288,6 @@ const webhookProof = "src/internal/webhooks/proof.ts"
 
 export const places: ReadonlyArray<Place> = [
   {
-    name: "completions call the source of a target inside its slot",
-    mutant: {
-      file: completions,
-      find: "Effect.suspend(() => options.source(row.target as Target)),",
-      replace: "options.source(row.target as Target),"
-    },
-    inputs: {
-      "C3: a source that throws at its second call fails the stream": () =>
-        Effect.map(exitOf(completing(secondCall(boom))), isBoom),
-      "C3: a source that throws for one of many fails the stream": () =>
-        Effect.map(exitOf(completing((call) => call === 7 ? boom() : Effect.succeed(source()), { ids: 5 })), isBoom),
-      "C3: a source that dies fails the stream": () =>
-        Effect.map(exitOf(completing(secondCall(() => Effect.die(new Error("boom"))))), isBoom)
-    }
-  },
-  {
     name: "completions bound the source of a target by its deadline",
     mutant: { file: completions, find: "Math.max(timeLeft(row), graceMillis),", replace: "Infinity," },
     inputs: {
@@ -325,6 +309,12 @@ export const places: ReadonlyArray<Place> = [
       replace: ""
     },
     inputs: {
+      "C3: a source that throws at its second call fails the stream": () =>
+        Effect.map(exitOf(completing(secondCall(boom))), isBoom),
+      "C3: a source that throws for one of many fails the stream": () =>
+        Effect.map(exitOf(completing((call) => call === 7 ? boom() : Effect.succeed(source()), { ids: 5 })), isBoom),
+      "C3: a source that dies fails the stream": () =>
+        Effect.map(exitOf(completing(secondCall(() => Effect.die(new Error("boom"))))), isBoom),
       "C3: classify that throws": () =>
         Effect.map(exitOf(completing(() => Effect.succeed(source({ classify: boom })))), isBoom),
       "C3: status that throws": () =>

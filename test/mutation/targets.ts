@@ -13,17 +13,26 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
     "test/tela/TelaExecution.test.ts"
   ],
   "src/internal/webhooks/hmac.ts": ["test/Webhooks.test.ts"],
-  "src/internal/webhooks/proof.ts": ["test/Webhooks.test.ts"],
+  "src/internal/webhooks/proof.ts": [
+    "test/Webhooks.test.ts",
+    "test/hostile/webhooks.test.ts",
+    "test/kinds/defects-arguments.test.ts"
+  ],
   "src/internal/webhooks/route.ts": ["test/Webhooks.test.ts"],
   "src/spine/SpineWebhook.ts": ["test/Webhooks.test.ts"],
   "src/tela/TelaWebhook.ts": ["test/Webhooks.test.ts"],
   "src/internal/http/api.ts": [
     "test/internal/http/api.test.ts",
-    "test/internal/http/clients.test.ts"
+    "test/internal/http/clients.test.ts",
+    "test/internal/http/upload.test.ts",
+    "test/internal/http/redirects.test.ts",
+    "test/kinds/reached.test.ts"
   ],
   "src/internal/http/errors.ts": [
     "test/internal/http/errors.test.ts",
-    "test/internal/http/clients.test.ts"
+    "test/internal/http/clients.test.ts",
+    "test/internal/http/upload.test.ts",
+    "test/internal/http/redirects.test.ts"
   ],
   "src/internal/http/redirects.ts": [
     "test/internal/http/redirects.test.ts",
@@ -31,16 +40,23 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
   ],
   "src/internal/http/response.ts": [
     "test/internal/http/response.test.ts",
-    "test/internal/http/clients.test.ts"
+    "test/internal/http/clients.test.ts",
+    "test/kinds/reached.test.ts"
   ],
   "src/internal/http/retry.ts": [
     "test/internal/http/retry.test.ts",
     "test/internal/http/clients.test.ts"
   ],
-  "src/internal/polling/decide.ts": ["test/internal/polling/pollLoop.test.ts"],
+  "src/internal/polling/decide.ts": [
+    "test/internal/polling/pollLoop.test.ts",
+    "test/kinds/defects-arguments.test.ts"
+  ],
   "src/internal/polling/pause.ts": ["test/internal/polling/pollLoop.test.ts"],
   "src/internal/polling/pollHistory.ts": ["test/internal/polling/pollLoop.test.ts"],
-  "src/internal/polling/pollLoop.ts": ["test/internal/polling/pollLoop.test.ts"],
+  "src/internal/polling/pollLoop.ts": [
+    "test/internal/polling/pollLoop.test.ts",
+    "test/Run.test.ts"
+  ],
   "src/internal/http/transfer.ts": [
     "test/internal/http/transfer.test.ts",
     "test/Artifact.test.ts",

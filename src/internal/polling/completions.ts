@@ -120,7 +120,7 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
         /** The caller's function runs inside the poll, so that what it throws ends the stream, and within the deadline. */
         const sourceOf = (row: Row): Effect.Effect<Row["source"], SourceError | RunTimeoutError> =>
           TimerQueue.within(
-            Effect.suspend(() => options.source(row.target as Target)),
+            options.source(row.target as Target),
             // A poll that begins after the deadline gives the error of the deadline, with the ref of the source
             Math.max(timeLeft(row), graceMillis),
             () => {
