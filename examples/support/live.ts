@@ -9,15 +9,26 @@ import { SpineEmulator } from "canvas-runs/testing"
 import * as FastClock from "./fastClock.ts"
 
 export interface Options {
-  /** What runs do if the emulator runs them: without it, twelve minutes to a good end. */
+  /** What the emulator's runs do. By default they complete after twelve minutes. */
   readonly script?: SpineEmulator.Script | ((request: SpineEmulator.CreateRequest) => SpineEmulator.Script) | undefined
   /**
-   * How many runs the example starts, for the warning that they cost money.
+   * How many runs the example starts. The warning that they cost money says it.
    *
    * @default 1
    */
   readonly runs?: number | undefined
   readonly rateLimit?: Spine.Options["rateLimit"]
+  /** Requests a span for each poll. */
+  readonly tracePolls?: boolean | undefined
+  /** Where the emulator sends its webhooks. The real service is told the address in its developer portal. */
+  readonly webhooks?: SpineEmulator.WebhookEndpoint | undefined
+  /**
+   * How many times as fast as real time the emulated runs and the program go. An example that meets the real world, such as a
+   * socket, needs 1.
+   *
+   * @default 1000
+   */
+  readonly speed?: number | undefined
 }
 
 /** Whether there is a key for the real service. */
@@ -27,7 +38,7 @@ export const isReal: Effect.Effect<boolean> = Config.String("SPINE_API_KEY").pip
   Effect.orDie
 )
 
-/** The client, for an example that works with either. The emulator answers in memory, on a clock a thousand times as fast. */
+/** The client on the real service or on the emulator, which answers in memory. */
 export const live = (options: Options = {}): Layer.Layer<Spine.SpineClient, RunError.ConfigError> =>
   Layer.unwrap(Effect.map(isReal, (real) => real ? layerReal(options) : emulated(options)))
 
@@ -35,19 +46,29 @@ export const live = (options: Options = {}): Layer.Layer<Spine.SpineClient, RunE
 export const emulated = (
   options: Options = {}
 ): Layer.Layer<Spine.SpineClient | SpineEmulator.SpineEmulator, RunError.ConfigError> =>
-  // The emulator takes every key of this form. A request takes real time, and the fast clock would have it time out
-  Spine.layer({ apiKey: Redacted.make("sk_spine_example"), requestTimeout: "2 hours", rateLimit: options.rateLimit })
-    .pipe(
-      Layer.provideMerge(
-        Layer.effectDiscard(SpineEmulator.SpineEmulator.use((emulator) => emulator.script(options.script ?? {})))
-      ),
-      Layer.provideMerge(SpineEmulator.layerTest()),
-      Layer.provideMerge(FastClock.layer(1000))
-    )
+  Spine.layer({
+    // The emulator takes every key of this form
+    apiKey: Redacted.make("sk_spine_example"),
+    // A request takes real time, which the fast clock multiplies
+    requestTimeout: "2 hours",
+    rateLimit: options.rateLimit,
+    tracePolls: options.tracePolls
+  }).pipe(
+    Layer.provideMerge(
+      Layer.effectDiscard(SpineEmulator.SpineEmulator.use((emulator) =>
+        Effect.andThen(
+          emulator.script(options.script ?? {}),
+          options.webhooks === undefined ? Effect.void : emulator.webhooks(options.webhooks)
+        )
+      ))
+    ),
+    Layer.provideMerge(SpineEmulator.layerTest()),
+    Layer.provideMerge(options.speed === 1 ? Layer.empty : FastClock.layer(options.speed ?? 1000))
+  )
 
 /** The real service, after a warning that leaves time to stop. */
-export const layerReal = ({ rateLimit, runs = 1 }: Options) =>
-  Layer.tap(Spine.layerFetch({ rateLimit }), () =>
+export const layerReal = ({ rateLimit, runs = 1, tracePolls }: Options) =>
+  Layer.tap(Spine.layerFetch({ rateLimit, tracePolls }), () =>
     Console.log(
       `SPINE_API_KEY is set, so this starts ${runs === 1 ? "a real run" : `${runs} real runs`} in five seconds. ` +
         "Runs take many minutes and cost money; Ctrl-C to stop now."
