@@ -3,7 +3,8 @@ import { defineConfig } from "vitest/config"
 
 const conditions = ["canvas-runs:source"]
 
-const include = ["test/**/*.test.ts"]
+// Examples of tests are tests
+const include = ["test/**/*.test.ts", "examples/*.test.ts"]
 const exclude = ["**/node_modules/**"]
 
 /** Files that replace a module or the platform's dispatcher of requests, which no other file may see. */

@@ -1,4 +1,8 @@
-/** From a prompt to a result: starts a run, waits for its end, and reads what it made. */
+/**
+ * From a prompt to a result: starts a run, waits until it ends, and prints the result and the files.
+ *
+ * Run: `npm run example examples/01-first-run.ts`
+ */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect } from "effect"
 import { Spine } from "canvas-runs"

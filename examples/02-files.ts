@@ -1,6 +1,8 @@
 /**
- * Files to work with, in every shape they may be at hand: bytes, a `File`, a stream whose size is known, and a path. The
- * last two are read while they are sent, so a large file takes no more memory than a small one.
+ * Files in every shape: bytes, a `File`, a stream with a known size, and a path. The last two are read while they are sent, so a
+ * large file takes no more memory than a small one.
+ *
+ * Run: `npm run example examples/02-files.ts`
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, Stream } from "effect"

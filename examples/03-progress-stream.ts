@@ -1,24 +1,31 @@
 /**
- * Progress as a `Stream`: every change of a run as it comes, ending with the terminal one. What is true for streams is
- * true here: interrupt it, fold it, merge it with others.
+ * Progress as a `Stream`: each change of a run, ending with the terminal snapshot. You can interrupt it, fold it, or merge it
+ * with others, like every stream.
+ *
+ * Run: `npm run example examples/03-progress-stream.ts`
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Console, Effect, Stream } from "effect"
-import { Spine } from "canvas-runs"
+import { Clock, Console, Effect, Stream } from "effect"
+import { RunRef, Spine } from "canvas-runs"
 import { live } from "./support/live.ts"
+import * as View from "./support/view.ts"
 
 const describe = (run: Spine.Run): string => {
   switch (run.status) {
-    case "running":
-      return `running: ${run.progress.tasks_completed} of ${run.progress.tasks_total} tasks`
+    case "running": {
+      const { tasks_completed: done, tasks_total: total } = run.progress
+      return `${View.bar(done, total, 20)} ${done} of ${total} tasks`
+    }
     case "completed":
-      return `completed with ${run.result.artifacts.length} files`
+      return `completed with ${View.count(run.result.artifacts.length, "file")}`
     case "partial":
-      return `partial with ${run.result.artifacts.length} files, but ${run.errors.map(({ error }) => error).join("; ")}`
+      return `partial with ${View.count(run.result.artifacts.length, "file")}: ${
+        run.errors.map(({ error }) => error).join("; ")
+      }`
     case "failed":
       return `failed: ${run.errors.map(({ error }) => error).join("; ")}`
     case "unknown":
-      // Not an end: the provider may say more tomorrow than it does today
+      // A status that this version does not know is not terminal, so the wait continues
       return run.provider_status
   }
 }
@@ -26,12 +33,19 @@ const describe = (run: Spine.Run): string => {
 const program = Effect.gen(function*() {
   const spine = yield* Spine.SpineClient
   const created = yield* spine.runs.create({ prompt: "Design a deck on Q3 sales", template: "slides" })
+  yield* Console.log(RunRef.format(created.ref))
+  const startedAt = yield* Clock.currentTimeMillis
 
   yield* spine.runs.watch(created, { pollInterval: "10 seconds", timeout: "2 hours" }).pipe(
     Stream.map(describe),
     // A run can change in ways that are not described, as when its canvas appears
     Stream.changes,
-    Stream.runForEach((line) => Console.log(line))
+    Stream.runForEach((line) =>
+      Effect.flatMap(
+        Clock.currentTimeMillis,
+        (now) => Console.log(`${View.time(now - startedAt).padStart(11)}  ${line}`)
+      )
+    )
   )
 })
 

@@ -1,6 +1,8 @@
 /**
- * Everything that goes wrong has a tag, and the types say which tags there are. This example makes the emulator fail in
- * six ways and decides what to do about each; no error is handled twice, and none is forgotten.
+ * Every failure has a tag, and the types list the tags that are possible. This example makes the emulator fail in six ways and
+ * decides what to do about each. It always uses the emulator, because the real service does not fail on demand.
+ *
+ * Run: `npm run example examples/04-failures.ts`
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Duration, Effect } from "effect"

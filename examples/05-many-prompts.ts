@@ -1,6 +1,8 @@
 /**
- * Many prompts, a few at a time: at most four runs are under way, each result is there as soon as it is ready, and one
- * failure does not stop the others.
+ * Many prompts, a few at a time: at most four runs are under way, each result is printed when it is ready, and one failure does
+ * not stop the others.
+ *
+ * Run: `npm run example examples/05-many-prompts.ts`
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Result, Stream } from "effect"

@@ -1,6 +1,8 @@
 /**
- * A process that stops loses nothing: a `RunRef` is plain data, exists before any waiting, and is all that another
- * process needs to go on. Here two programs share one file and nothing else.
+ * A wait that continues in another process. A `RunRef` is plain data, exists before the wait, and is all that the other process
+ * needs. Here two programs share one file and nothing else.
+ *
+ * Run: `npm run example examples/06-resume.ts`
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, FileSystem } from "effect"
@@ -21,7 +23,7 @@ const second = Effect.fn("second")(function*(file: string) {
   const spine = yield* Spine.SpineClient
   const fs = yield* FileSystem.FileSystem
   const ref = yield* Effect.flatMap(fs.readFileString(file), RunRef.parse)
-  yield* Console.log(`second process: going on with ${RunRef.format(ref)}`)
+  yield* Console.log(`second process: continuing ${RunRef.format(ref)}`)
   const run = yield* spine.runs.waitForCompletion(ref, { timeout: "2 hours" })
   yield* Console.log(`second process: ${run.status} with ${run.result.artifacts.length} files`)
 })

@@ -1,6 +1,8 @@
 /**
- * From a world of promises: an `AbortSignal` stops the waiting at once, with every timer and socket it had. The run goes
- * on at the provider, because no provider lets go of a run it has accepted; its ref leads back to it.
+ * Promises: an `AbortSignal` stops the wait at once, with all its timers and sockets. The run continues at the provider, which
+ * has no way to stop one. Its ref starts another wait.
+ *
+ * Run: `npm run example examples/07-abort-signal.ts`
  */
 import { ManagedRuntime } from "effect"
 import { RunRef, Spine } from "canvas-runs"
@@ -20,12 +22,12 @@ const controller = new AbortController()
 setTimeout(() => controller.abort(), 300)
 
 await runtime.runPromise(wait, { signal: controller.signal }).then(
-  () => console.log("it was faster than we were"),
+  () => console.log("the run ended first"),
   () => console.log(`stopped waiting for ${RunRef.format(ref)}`)
 )
 
 const now = await runtime.runPromise(Spine.SpineClient.use((spine) => spine.runs.retrieve(ref)))
-console.log(`it goes on: ${now.status}`)
+console.log(`it continues: ${now.status}`)
 
 const run = await runtime.runPromise(wait)
 console.log(`picked up again: ${run.status}`)

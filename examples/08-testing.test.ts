@@ -1,6 +1,8 @@
 /**
- * Testing your own code: `digest` is what you wrote, the emulator is the provider, and the `TestClock` decides how fast
- * time goes, so a run of ninety minutes takes milliseconds and every failure can be had at will.
+ * A test of your own code. `digest` stands for your code, the emulator for the provider, and the `TestClock` decides how fast time
+ * passes: a run of 90 minutes takes milliseconds, and you choose each failure.
+ *
+ * Run: `npx vitest run examples/08-testing.test.ts`
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted } from "effect"

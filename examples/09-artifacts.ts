@@ -1,6 +1,8 @@
 /**
- * What a run made, three ways: all files into a folder, one into memory, one as a stream. Links that have expired are
- * renewed, and a file is there only when it is whole.
+ * The files that a run made, in three ways: all into a folder, one into memory, one as a stream. Expired links are renewed, and a
+ * file appears under its name only when it is complete.
+ *
+ * Run: `npm run example examples/09-artifacts.ts`
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, FileSystem, Stream } from "effect"

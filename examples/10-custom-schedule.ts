@@ -1,6 +1,8 @@
 /**
- * When to poll is a `Schedule`, which is told about the run before each delay: its progress, its age, the provider's
- * estimate. Two waiters follow the same run here, each at a pace of its own.
+ * When to poll is a `Schedule`, which sees the run before each delay: its progress, its age, the provider's estimate. Two waits
+ * follow the same run of 21 minutes here, each with its own schedule.
+ *
+ * Run: `npm run example examples/10-custom-schedule.ts`
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Duration, Effect, Schedule, Stream } from "effect"
@@ -27,16 +29,28 @@ const program = Effect.gen(function*() {
   const spine = yield* Spine.SpineClient
   const created = yield* spine.runs.create({ prompt: "Survey the literature on tides", template: "deep_research" })
 
+  /** A column for each half minute: `|` is a poll. */
+  const chart = (polls: ReadonlyArray<Duration.Duration>) =>
+    Array.from(
+      { length: 46 },
+      (_, column) => polls.some((poll) => Math.floor(Duration.toSeconds(poll) / 30) === column) ? "|" : "."
+    ).join("")
+
   const follow = (name: string, schedule: Polling.PollSchedule<Spine.Run>) =>
     spine.runs.polls(created, { schedule, timeout: "2 hours" }).pipe(
-      Stream.runLast,
-      Effect.flatMap(Effect.fromOption),
-      Effect.flatMap(({ elapsed, poll }) =>
-        Console.log(`${name}: ${poll} polls, done after ${Duration.format(elapsed)}`)
-      )
+      Stream.map(({ elapsed }) => elapsed),
+      Stream.runCollect,
+      Effect.map((polls) => {
+        const end = Duration.toSeconds(polls.at(-1) ?? Duration.zero) / 60
+        return `${name}  ${chart(polls)}  ${polls.length} polls, the end seen at ${end.toFixed(1)} min`
+      })
     )
 
-  yield* Effect.all([follow("backoff", backoff), follow("patient", patient)], { concurrency: "unbounded" })
+  yield* Console.log("minute   0         5         10        15        20")
+  const lines = yield* Effect.all([follow("backoff", backoff), follow("patient", patient)], {
+    concurrency: "unbounded"
+  })
+  yield* Console.log(lines.join("\n"))
 })
 
 program.pipe(

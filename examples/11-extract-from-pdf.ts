@@ -1,8 +1,10 @@
 /**
- * Typed data from a PDF. The file is uploaded with the execution, and what the canvas answers is checked: a result fits
- * the schema, and what does not fit is an error that holds the answer.
+ * Typed data from a PDF. The file is uploaded with the execution, and the answer of the canvas is validated: a result fits the
+ * schema, and an answer that does not fit is an error that holds it.
  *
  * The canvas takes a file, `document`, and answers with an object like `Invoice`.
+ *
+ * Run: `npm run example examples/11-extract-from-pdf.ts`
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, DateTime, Effect, Schema } from "effect"

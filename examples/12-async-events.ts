@@ -1,8 +1,10 @@
 /**
- * An execution that takes its time: it is created at once, and followed by polling for as long as somebody listens. Its
- * events are a `Stream`, a failure is the last of them, and its ref is enough to come back later.
+ * An execution that takes its time: it is created at once, and polled while its events are read. The events are a `Stream`, a
+ * failure is the last of them, and the ref is enough to come back later.
  *
  * The canvas takes a text, `topic`, and answers with text.
+ *
+ * Run: `npm run example examples/12-async-events.ts`
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Schema, Stream } from "effect"

@@ -1,8 +1,10 @@
 /**
- * Text on the terminal as the model writes it, and the validated whole at the end. A stream that breaks cannot be
- * resumed, so what had arrived travels in the error.
+ * Text on the terminal while the model writes it, and the validated whole at the end. A broken stream cannot be resumed, so its
+ * error holds what was received.
  *
  * The canvas takes a text, `topic`, and answers with text.
+ *
+ * Run: `npm run example examples/13-stream-to-terminal.ts`
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, Schema, Stream, Terminal } from "effect"

@@ -1,8 +1,10 @@
 /**
- * Structured output as it grows. Until the end its members may be missing at any depth, and nothing has validated it, so it
- * is decoded with a schema in which everything is optional. The last part holds the whole output, validated.
+ * Structured output while it grows. Until the end, members may be missing at any depth and nothing is validated, so the partial
+ * output is decoded with a schema in which everything is optional. The last part holds the whole output, validated.
  *
  * The canvas takes a text, `city`, and answers with an object like `Trip`.
+ *
+ * Run: `npm run example examples/14-structured-stream.ts`
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Option, Schema, Stream } from "effect"

@@ -1,14 +1,24 @@
 /**
- * Files anywhere in the variables: alone, in lists, deep inside, from a link, bytes, a `Blob` or a path. Each is uploaded
- * once, however often it is used, and before anything is executed. A path is read while it is sent.
+ * Files anywhere in the variables: alone, in lists, deep inside, from a link, bytes, a `Blob` or a path. Each is uploaded once,
+ * however often it is used, and before the execution. A path is read while it is sent.
  *
- * The canvas takes a file, `offer`, files, `annexes`, and whatever `brand` holds.
+ * The canvas takes a file, `offer`, files, `annexes`, and any object, `brand`.
+ *
+ * Run: `npm run example examples/15-files-in-variables.ts`
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Console, Effect, FileSystem } from "effect"
+import { Console, Effect, FileSystem, Predicate } from "effect"
 import { Tela } from "canvas-runs"
 import { canvasId, live } from "./support/liveTela.ts"
 import { pdf } from "./support/pdf.ts"
+import * as View from "./support/view.ts"
+
+/** Each file of the variables as it was sent: the place of its reference, and the address in it. */
+const references = (value: unknown, path = ""): ReadonlyArray<readonly [path: string, url: string]> => {
+  if (!Predicate.isObjectOrArray(value)) return []
+  if ("file_url" in value && Predicate.isString(value.file_url)) return [[path, value.file_url]]
+  return Object.entries(value).flatMap(([key, member]) => references(member, path === "" ? key : `${path}.${key}`))
+}
 
 const program = Effect.gen(function*() {
   const tela = yield* Tela.TelaClient
@@ -32,9 +42,12 @@ const program = Effect.gen(function*() {
     brand: { name: "Nordwind", marks: { light: logo, dark: logo } }
   })
 
-  // What was sent: references in place of the files
-  yield* Console.dir(variables, { depth: null })
-  yield* Console.log(result)
+  const sent = references(variables)
+  yield* Console.log(View.table([["place", "sent as"], ...sent]))
+  const urls = new Set(sent.map(([, url]) => url))
+  const uploads = [...urls].filter((url) => url.startsWith("vault:")).length
+  yield* Console.log(`\n${View.count(urls.size, "file")} in ${sent.length} places, ${View.count(uploads, "upload")}`)
+  yield* Console.log(`answer: ${result}`)
 }).pipe(Effect.scoped)
 
 program.pipe(

@@ -1,8 +1,10 @@
 /**
- * A conversation. The provider keeps none: each execution is sent the history so far, which is plain data. Settings of
- * the canvas can be changed for one execution, and tags tell later what it was for.
+ * A conversation. The provider keeps no history: each execution is sent the messages so far, which are plain data. An execution can
+ * override settings of the canvas, and tags tell later what it was for.
  *
  * The canvas takes a text, `product`, and answers with text.
+ *
+ * Run: `npm run example examples/16-chat-history.ts`
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Schema } from "effect"

@@ -1,8 +1,10 @@
 /**
- * A task for people: an application of a workstation runs its canvas, and the output waits to be reviewed. The program
- * has it at once, may correct it, and approves it, or leaves that to somebody at Tela.
+ * A task for people: an application of a workstation executes its canvas, and the output waits for a review. The program has the
+ * output at once, may correct it, and approves it, or leaves that to a person at Tela.
  *
  * The application (`TELA_APPLICATION_ID`) takes a file, `document`, and answers with an object like `Invoice`.
+ *
+ * Run: `npm run example examples/17-workstation-task.ts`
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Schema } from "effect"

@@ -1,8 +1,10 @@
 /**
- * Zod instead of Effect Schema, for the variables and for the output, with all that it can: defaults, refinements,
- * transformations. Whatever implements Standard Schema will do.
+ * Zod instead of Effect Schema, for the variables and the output, with defaults, refinements and transformations. Every library
+ * that implements Standard Schema works.
  *
  * The canvas takes a file, `document`, and a text, `language`, and answers with an object like `Invoice`.
+ *
+ * Run: `npm run example examples/18-zod.ts`
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect } from "effect"

@@ -1,6 +1,8 @@
 /**
- * Testing code that streams: `narrate` is what you wrote, and a script says what the provider sends, piece by piece and
- * pause by pause. The `TestClock` decides how fast time goes, so silence of minutes takes milliseconds.
+ * A test of code that streams. `narrate` stands for your code, and a script says what the provider sends, piece by piece and pause
+ * by pause. Under the `TestClock`, minutes of silence take milliseconds.
+ *
+ * Run: `npx vitest run examples/19-testing-streams.test.ts`
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, Schema, Stream } from "effect"

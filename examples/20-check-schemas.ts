@@ -1,9 +1,10 @@
 /**
- * Schemas that are checked against the canvas before anything is executed: `canvas.get` looks the canvas up, and refuses
- * schemas that its variables and its output would not fit, with every difference in one message. It belongs where a
- * program starts, as canvases are edited by other people than programs.
+ * Schemas that are checked against the canvas before anything is executed: `canvas.get` looks the canvas up, and fails with every
+ * difference in one message. Call it where your program starts, because people edit canvases.
  *
- * `canvas.make` takes the same options at their word, without a request.
+ * `canvas.make` takes the same options without a check or a request.
+ *
+ * Run: `npm run example examples/20-check-schemas.ts`
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Schema } from "effect"

@@ -1,6 +1,8 @@
 /**
- * A run of an hour is followed twice at once: every half minute, which notices its end 15 seconds late on average, and by
- * its estimate and its progress, which takes a fraction of the polls to be as late.
+ * Two waits for one run of an hour. The first polls every 30 seconds and notices the end 15 seconds late on average. The second uses
+ * the estimate and the progress, and needs a fraction of the polls for the same detection latency.
+ *
+ * Run: `npm run example examples/21-adaptive-polling.ts`
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Duration, Effect, Stream } from "effect"

@@ -1,6 +1,8 @@
 /**
- * Three hundred runs in one process: a row in a table for each, all polls under one rate limit, a few requests at a time, and
- * each result as soon as it is there.
+ * Three hundred runs in one process: a row in a table for each, one rate limit for all polls, a few requests at a time, and each
+ * result when it is ready.
+ *
+ * Run: `npm run example examples/22-many-runs.ts`
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Duration, Effect, Layer, Result, Stream } from "effect"

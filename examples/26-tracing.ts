@@ -33,7 +33,8 @@ const tree = (spans: ReadonlyArray<typeof Span.Type>, parent?: string, indent = 
     .flatMap(({ attributes, endTimeUnixNano, name, spanId, startTimeUnixNano }) => {
       const millis = Number((BigInt(endTimeUnixNano) - BigInt(startTimeUnixNano)) / 1_000_000n)
       const shown = attributes.map(({ key, value }) => `${key}=${JSON.stringify(Object.values(value)[0])}`)
-      return [`${indent}${name}, ${millis} ms  ${shown.join(" ")}`.trimEnd(), ...tree(spans, spanId, `${indent}  `)]
+      const line = `${indent}${name}, ${millis} ms  ${shown.join(" ")}`.trimEnd()
+      return [line].concat(tree(spans, spanId, `${indent}  `))
     })
 
 const receiver = HttpRouter.serve(

@@ -1,4 +1,4 @@
-/** A provider of your own, for a service with `POST /jobs` and `GET /jobs/{id}`. The kernel waits for its jobs. */
+/** A provider of your own, for a service of jobs. Run: `npm run example examples/28-own-provider.ts` */
 import { Clock, Console, Duration, Effect, Redacted, Schema } from "effect"
 import { HttpClient, HttpClientRequest as Request } from "effect/http"
 import { Polling, Run, RunError, RunRef, type RunSource } from "canvas-runs"

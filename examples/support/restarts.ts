@@ -14,7 +14,9 @@ const start = (
   killAt?: string
 ): Effect.Effect<string> =>
   Effect.callback<string>((resume) => {
-    const child = spawn(process.execPath, [...process.execArgv, ...args], {
+    // The condition with which the repository resolves "canvas-runs" to its sources
+    const options = process.execArgv.filter((option) => option.startsWith("--conditions"))
+    const child = spawn(process.execPath, [...options, ...args], {
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "inherit"]
     })

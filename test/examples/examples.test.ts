@@ -19,8 +19,11 @@ afterAll(() => rm(temporary, { recursive: true }))
 const environment = (added: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
   ...process.env,
   FORCE_COLOR: undefined,
+  OTEL_EXPORTER_OTLP_ENDPOINT: undefined,
+  PORT: undefined,
   SPINE_API_KEY: undefined,
   SPINE_BASE_URL: undefined,
+  SPINE_WEBHOOK_SECRET: undefined,
   TELA_API_KEY: undefined,
   TELA_APPLICATION_ID: undefined,
   TELA_BASE_URL: undefined,
@@ -91,12 +94,14 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     ])
   })
 
-  it("03-progress-stream shows each change once, and the end last", async () => {
-    const lines = await linesOf("03-progress-stream.ts")
-    assert.deepStrictEqual(lines, [
-      ...[0, 1, 2, 3, 4].map((done) => `running: ${done} of 5 tasks`),
-      "completed with 1 files"
+  it("03-progress-stream shows each change once with its time, and the terminal snapshot last", async () => {
+    const [run, ...lines] = await linesOf("03-progress-stream.ts")
+    assert.match(run ?? "", new RegExp(`^spine run ${uuid}$`))
+    assert.deepStrictEqual(lines.map((line) => line.replace(/^ *(?:\d+ min )?[\d.]+ s {2}/, "")), [
+      ...[0, 1, 2, 3, 4].map((done) => `${"█".repeat(4 * done)}${"░".repeat(20 - 4 * done)} ${done} of 5 tasks`),
+      "completed with 1 file"
     ])
+    assert.match(lines.at(-1) ?? "", /^1\d min/)
   })
 
   it("04-failures decides by tag", async () => {
@@ -129,7 +134,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
   it("07-abort-signal stops the wait and not the run", async () => {
     const lines = await linesOf("07-abort-signal.ts")
     assert.match(lines[0] ?? "", new RegExp(`^stopped waiting for spine run ${uuid}$`))
-    assert.deepStrictEqual(lines.slice(1), ["it goes on: running", "picked up again: completed"])
+    assert.deepStrictEqual(lines.slice(1), ["it continues: running", "picked up again: completed"])
   })
 
   it("09-artifacts reads files into a folder, into memory and as a stream", async () => {
@@ -144,12 +149,19 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     assert.match(lines[4] ?? "", /, (\d+) of \1 bytes$/)
   })
 
-  it("10-custom-schedule polls less where the estimate says that it is early", async () => {
+  it("10-custom-schedule draws the polls of two schedules, and the one that uses the estimate polls less", async () => {
     const lines = await linesOf("10-custom-schedule.ts")
-    const polls = (name: string) =>
-      Number(lines.map((line) => new RegExp(`^${name}: (\\d+) polls, done after `).exec(line)?.[1]).find(Boolean))
-    assert.isAtLeast(polls("patient"), 5)
-    assert.isBelow(polls("patient"), polls("backoff"))
+    const of = (name: string) => {
+      const [, chart = "", polls] = lines.map((line) =>
+        new RegExp(`^${name} +([|.]{46}) {2}(\\d+) polls, the end seen at [\\d.]+ min$`).exec(line)
+      )
+        .find(Boolean) ?? assert.fail(`nothing of ${name}`)
+      return { chart, polls: Number(polls) }
+    }
+    const [backoff, patient] = [of("backoff"), of("patient")]
+    assert.isAtLeast(patient.polls, 5)
+    assert.isBelow(patient.polls, backoff.polls)
+    assert.isTrue(patient.chart.startsWith("|...."))
   })
 
   it("11-extract-from-pdf has what the schema promises", async () => {
@@ -204,14 +216,23 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
 
   it("15-files-in-variables sends references, one for each file", async () => {
     const lines = await linesOf("15-files-in-variables.ts")
-    const links = lines.flatMap((line) => /'(\w+:\/\/[^']*)'/.exec(line)?.[1] ?? [])
-    assert.strictEqual(links.length, 6)
-    assert.include(links, "https://example.com/terms.pdf")
-    const [logo, light, dark] = links.slice(3)
-    assert.match(logo ?? "", new RegExp(`^vault://${uuid}$`))
-    assert.deepStrictEqual([light, dark], [logo, logo])
-    assert.strictEqual(new Set(links).size, 4)
-    assert.strictEqual(lines.at(-1), "Nordwind offers a tide clock for EUR 1,250.50.")
+    const sent = new Map(lines.slice(1, 7).map((line) => line.split(/ {2,}/) as [string, string]))
+    assert.deepStrictEqual([...sent.keys()], [
+      "offer",
+      "annexes.0",
+      "annexes.1",
+      "annexes.2",
+      "brand.marks.light",
+      "brand.marks.dark"
+    ])
+    assert.strictEqual(sent.get("annexes.0"), "https://example.com/terms.pdf")
+    assert.match(sent.get("offer") ?? "", new RegExp(`^vault://${uuid}$`))
+    assert.strictEqual(sent.get("brand.marks.light"), sent.get("annexes.2"))
+    assert.strictEqual(sent.get("brand.marks.dark"), sent.get("annexes.2"))
+    assert.deepStrictEqual(lines.slice(8), [
+      "4 files in 6 places, 3 uploads",
+      "answer: Nordwind offers a tide clock for EUR 1,250.50."
+    ])
   })
 
   it("16-chat-history continues a conversation", async () => {
@@ -268,10 +289,9 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
   it("21-adaptive-polling polls rarely at first, often at the end, and less than half as often in all", async () => {
     const lines = await linesOf("21-adaptive-polling.ts")
     const of = (name: string) => {
-      const [, polls, minutes] = lines.map((line) =>
-        new RegExp(`^${name}: (\\d+) polls, in the minutes ([\\d ]+)$`).exec(line)
-      ).find(Boolean) ??
-        assert.fail(`nothing of ${name}`)
+      const [, polls, minutes] =
+        lines.map((line) => new RegExp(`^${name}: (\\d+) polls, in the minutes ([\\d ]+)$`).exec(line)).find(Boolean) ??
+          assert.fail(`nothing of ${name}`)
       return { polls: Number(polls), minutes: minutes!.split(" ").map(Number) }
     }
     const [fixed, adaptive] = [of("fixed"), of("adaptive")]
@@ -279,6 +299,102 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     assert.isBelow(adaptive.polls, fixed.polls / 2)
     assert.isBelow(adaptive.minutes.filter((minute) => minute < 30).length, 10)
     assert.isAtLeast(adaptive.minutes.at(-1)!, 40)
+  })
+
+  it("23-webhook-server polls again when the webhook says that the run has ended", async () => {
+    const lines = await linesOf("23-webhook-server.ts")
+    assert.match(lines[0] ?? "", /^listening on http:\/\/127\.0\.0\.1:\d+\/webhooks\/spine$/)
+    assert.include(lines, "webhook: run.started")
+    const polls = lines.filter((line) => line.startsWith("poll ")).map((line) =>
+      /^poll (\d) after (\d+) s: (\w+)$/.exec(line) ?? assert.fail(line)
+    )
+    assert.deepStrictEqual(polls.map(([, poll, , status]) => `${poll} ${status}`), ["1 running", "2 completed"])
+    // The next poll without a webhook
+    assert.isBelow(Number(polls[1]?.[2]), 60)
+  })
+
+  it("24-run-store continues in new processes with the run of the process that was killed", async () => {
+    const lines = await linesOf("24-run-store.ts")
+    assert.strictEqual(new Set(lines.flatMap((line) => new RegExp(uuid).exec(line) ?? [])).size, 1)
+    assert.deepStrictEqual(lines.map((line) => line.replace(new RegExp(uuid), "ID")), [
+      "process 1: nothing is known of report-2026-07",
+      "process 1: waiting for spine run ID",
+      "process 1: killed by SIGKILL",
+      "process 2: report-2026-07 is Created",
+      "process 2: waiting for spine run ID",
+      "process 2: completed with 1 files",
+      "process 3: report-2026-07 is Finished",
+      "process 3: waiting for spine run ID",
+      "process 3: completed with 1 files",
+      "the provider has 1 run"
+    ])
+  })
+
+  it("25-config names what is missing or wrong, and lets the environment win over the file", async () => {
+    const outcomes = new Map(
+      (await linesOf("25-config.ts")).join("\n").split("\n\n").map((part) => {
+        const [title = "", ...outcome] = part.split("\n")
+        return [title, outcome.join("\n")]
+      })
+    )
+    assert.include(outcomes.get("no key"), "SPINE_API_KEY is not set")
+    assert.include(outcomes.get("a line break in the key"), "apiKey has characters that no key has")
+    assert.notInclude(outcomes.get("a line break in the key"), "sk_spine_example")
+    assert.include(outcomes.get("an address without a scheme"), "baseUrl is \"localhost\"")
+    assert.include(outcomes.get("a timeout without a unit"), "[\"REPORTS\"][\"TIMEOUT\"]")
+    assert.strictEqual(outcomes.get("a .env file"), "  completed, polled every 1s for at most 1h")
+    assert.strictEqual(
+      outcomes.get("a .env file and an environment variable"),
+      "  completed, polled every 200ms for at most 1h"
+    )
+  })
+
+  it("26-tracing sends a span for each call and each request to the receiver, as a tree", async () => {
+    const lines = await linesOf("26-tracing.ts")
+    const names = lines.map((line) => line.replace(/, \d+ ms.*/, ""))
+    assert.deepStrictEqual(names.slice(0, 4), [
+      "report",
+      "  SpineRuns.create",
+      "    http.client POST",
+      "  Run.wait"
+    ])
+    const polls = Number(/run\.outcome="Succeeded" run\.polls=(\d+)$/.exec(lines[3] ?? "")?.[1])
+    assert.isAtLeast(polls, 2)
+    assert.deepStrictEqual(names.slice(4), Array.from({ length: polls }, () => "    http.client GET"))
+  })
+
+  it("27-web-handler streams progress, and stops the wait of a client that leaves", async () => {
+    const lines = await linesOf("27-web-handler.ts")
+    const [stays, leaves] = [lines.indexOf("a client that stays"), lines.indexOf("a client that leaves")]
+    const statuses = (some: ReadonlyArray<string>) => some.flatMap((line) => /"status":"(\w+)"/.exec(line)?.[1] ?? [])
+    assert.match(lines[0] ?? "", /^no topic: 400, /)
+    assert.deepStrictEqual(statuses(lines.slice(stays, leaves)), [
+      ...Array.from({ length: 5 }, () => "running"),
+      "completed"
+    ])
+    assert.deepStrictEqual(lines.slice(leaves + 1).map((line) => line.replace(/\{.*/, "")), [
+      "  data: ",
+      "  (the wait has ended)",
+      "  the run continues: "
+    ])
+    assert.deepStrictEqual(statuses(lines.slice(leaves)), ["running", "running"])
+  })
+
+  it("are numbered without a gap, say how to run them, are short, and import only packages and their support", async () => {
+    const files = (await readdir(new URL("examples", root))).filter((file) => /^\d\d-.*\.ts$/.test(file)).sort()
+    assert.deepStrictEqual(
+      files.map((file) => Number(file.slice(0, 2))),
+      Array.from({ length: 28 }, (_, index) => index + 1)
+    )
+    for (const file of files) {
+      const text = await readFile(new URL(`examples/${file}`, root), "utf8")
+      const command = file.endsWith(".test.ts") ? "npx vitest run" : "npm run example"
+      assert.include(text.slice(0, text.indexOf("*/")), `Run: \`${command} examples/${file}\``)
+      assert.isAtMost(text.split("\n").length, 90, file)
+      for (const [, from = ""] of text.matchAll(/^(?:import|\}) .*from "(.*)"$/gm)) {
+        assert.match(from, /^(?:canvas-runs|effect|@effect\/[\w-]+|zod|node:|\.\/support\/)/, file)
+      }
+    }
   })
 
   it("print why Tela's real service is not used if a key is set without a canvas", async () => {
