@@ -14,15 +14,16 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
   ],
   "src/internal/webhooks/hmac.ts": ["test/Webhooks.test.ts"],
   "src/internal/webhooks/proof.ts": [
-    "test/Webhooks.test.ts",
-    "test/hostile/webhooks.test.ts",
-    "test/kinds/defects-arguments.test.ts"
+    "test/internal/webhooks/proof.test.ts",
+    "test/Webhooks.test.ts"
   ],
   "src/internal/webhooks/route.ts": ["test/Webhooks.test.ts"],
   "src/spine/SpineWebhook.ts": ["test/Webhooks.test.ts"],
   "src/tela/TelaWebhook.ts": ["test/Webhooks.test.ts"],
   "src/internal/http/api.ts": [
     "test/internal/http/api.test.ts",
+    "test/internal/http/errors.test.ts",
+    "test/internal/http/response.test.ts",
     "test/internal/http/clients.test.ts",
     "test/internal/http/upload.test.ts",
     "test/internal/http/redirects.test.ts",
@@ -40,6 +41,7 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
   ],
   "src/internal/http/response.ts": [
     "test/internal/http/response.test.ts",
+    "test/internal/http/errors.test.ts",
     "test/internal/http/clients.test.ts",
     "test/kinds/reached.test.ts"
   ],
@@ -48,8 +50,8 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
     "test/internal/http/clients.test.ts"
   ],
   "src/internal/polling/decide.ts": [
-    "test/internal/polling/pollLoop.test.ts",
-    "test/kinds/defects-arguments.test.ts"
+    "test/internal/polling/decide.test.ts",
+    "test/internal/polling/pollLoop.test.ts"
   ],
   "src/internal/polling/pause.ts": ["test/internal/polling/pollLoop.test.ts"],
   "src/internal/polling/pollHistory.ts": ["test/internal/polling/pollLoop.test.ts"],

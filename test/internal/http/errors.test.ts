@@ -1,7 +1,7 @@
 /** The errors of a call: by status, without a response, and after the timeout. */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Schedule, Stream } from "effect"
-import { Headers, HttpBody, HttpClient, HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import { Headers, HttpBody, HttpClient, HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { RunError } from "canvas-runs"
 import { inspect } from "node:util"
@@ -85,7 +85,7 @@ describe("an error", () => {
     [402, "UsageLimitError", false, ["used up"]],
     [403, "PermissionDeniedError", false, ["may not"]],
     [404, "NotFoundError", false, ["not found", "Check the id"]],
-    [407, "BadRequestError", false, ["proxy"]],
+    [407, "BadRequestError", false, ["proxy", "Put the proxy's credentials into its address"]],
     [408, "RequestTimeoutError", true, ["gave up waiting"]],
     [409, "ConflictError", false, ["conflicts"]],
     [410, "BadRequestError", false, ["gone", "Check the id"]],
@@ -105,6 +105,7 @@ describe("an error", () => {
         assert.strictEqual<string>(error._tag, tag)
         assert.deepInclude(error, { status, isRetryable })
         for (const part of ["things.get: ", "(in words)", ...words]) assert.include(error.message, part)
+        assert.strictEqual(error.message, error.message.trim())
         if (error._tag === "BadRequestError") assert.isTrue(error.sent)
         const silent = yield* failureOf(() => new Response("<p>", { status }))
         assert.strictEqual(silent._tag, tag)
@@ -124,10 +125,22 @@ describe("an error", () => {
       assert.include(error.message, "Wait 1m 30s.")
     }))
 
-  it.effect("of a path that begins with the same part twice names the base URL", () =>
+  it.effect("of status 425 gives no advice beyond what it says, and one of status 503 no pause", () =>
     Effect.gen(function*() {
-      const at = (path: string) =>
-        failureOf(json({}, 404), { baseUrl: new URL("https://api.test/v1") }, { request: HttpClientRequest.get(path) })
+      const early = yield* failureOf(json({ error: "in words" }, 425))
+      assert.strictEqual(early.message, "things.get: the provider asks to try again later (in words).")
+      const failing = yield* failureOf(json({ error: "in words" }, 503, { "retry-after": "90" }))
+      assert.strictEqual(failing.message, "things.get: the provider failed with 503 (in words). Try again later.")
+      assert.deepStrictEqual(failing.retryAfter, Duration.seconds(90))
+    }))
+
+  it.effect("of a path that begins with the same part twice names the base URL, if the path was not found", () =>
+    Effect.gen(function*() {
+      const at = (path: string, status = 404) =>
+        failureOf(json({}, status), { baseUrl: new URL("https://api.test/v1") }, {
+          request: HttpClientRequest.get(path)
+        })
+      assert.notInclude((yield* at("/v1/run/1", 403)).message, "leave")
       assert.include((yield* at("/v1/run/1")).message, `begins with "/v1/v1": leave "/v1" out of the base URL`)
       assert.include((yield* at("/v2/run/1")).message, "Check the id and the API key.")
       assert.notInclude((yield* at("/v11/run/1")).message, "leave")
@@ -190,6 +203,40 @@ describe("a request that takes too long", () => {
       assert.strictEqual(Duration.toSeconds(upload.elapsed), 22)
     }))
 
+  it.effect("names the file of an upload that gives no bytes, and not where the provider is waited for", () =>
+    Effect.gen(function*() {
+      const reading = HttpClient.make((request) =>
+        Effect.andThen(
+          request.body._tag === "Stream" ? Effect.orDie(Stream.runDrain(request.body.stream)) : Effect.void,
+          Effect.never
+        )
+      )
+      const uploading = (stream: Stream.Stream<Uint8Array>, answer = reading) =>
+        finish(Effect.flip(
+          make(answer).call(call({
+            request: HttpClientRequest.put("/v1/file", { body: HttpBody.stream(stream) }),
+            isUpload: true,
+            onSilentFile: () => "a.txt gave no bytes."
+          }))
+        ))
+      const piece = Stream.make(new Uint8Array(1))
+      const stuck = Stream.concat(piece, Stream.never)
+      const error = yield* uploading(stuck)
+      assert.instanceOf(error, RunError.RequestTimeoutError)
+      assert.strictEqual(error.message, "things.get: a.txt gave no bytes.")
+      assert.include((yield* uploading(piece)).message, "no answer within 10s")
+      // It answers while the file is read, and its answer stalls
+      const answering = HttpClient.make((request) =>
+        Effect.as(
+          request.body._tag === "Stream"
+            ? Effect.forkChild(Effect.exit(Stream.runDrain(request.body.stream)))
+            : Effect.void,
+          HttpClientResponse.fromWeb(request, new Response(brokenBody()))
+        )
+      )
+      assert.include((yield* uploading(stuck, answering)).message, "status 200, and no complete body within")
+    }))
+
   it.effect("names the time without progress during an upload, and the time without an answer after it", () =>
     Effect.gen(function*() {
       const request = (stream: Stream.Stream<Uint8Array>) => ({
@@ -242,6 +289,17 @@ describe("a client that fails", () => {
       )
       assert.instanceOf(other, RunError.TransportError)
       assert.deepInclude(other, { status: 200, reached: true })
+    }))
+
+  it.effect("while the body of a create arrives has the text that arrived, without the key, and no body if none arrived", () =>
+    Effect.gen(function*() {
+      const broken = (begin: string, fields: Parameters<typeof call>[0]) =>
+        failureOf(new Response(brokenBody(new Error("read ECONNRESET"), begin)), {}, fields)
+      const create = { sends: makeSentRequests() }
+      assert.strictEqual((yield* broken(`{"id":"${key}`, create)).body, "{\"id\":\"<redacted>")
+      assert.isFalse("body" in (yield* broken("", create)))
+      // Another call is repeated, so that its beginning is not kept
+      assert.isFalse("body" in (yield* broken("{\"id\":", {})))
     }))
 
   it.effect("before the connection was made is an error that did not reach the provider, unless an earlier attempt may have", () =>
@@ -390,6 +448,9 @@ describe("a client that fails", () => {
       assert.include(refused.message, "things.get: this HTTP client cannot send a Blob")
       const other = yield* Effect.flip(make(http("ERR_OTHER")).call(call({ request, isUpload: true })))
       assert.instanceOf(other, RunError.TransportError)
+      // What is no upload has no Blob
+      const plain = yield* Effect.flip(make(http("ERR_INVALID_ARG_TYPE")).call(call()))
+      assert.instanceOf(plain, RunError.TransportError)
       const failed = yield* Effect.flip(
         make(answering(() => json({}, 500)).client).call(call({ request, isUpload: true }))
       )

@@ -5,6 +5,7 @@ import { Headers, HttpClientRequest } from "effect/http"
 import { TestClock } from "effect/testing"
 import { RunError } from "canvas-runs"
 import { inspect } from "node:util"
+import { isWholeDocument } from "../../../src/internal/http/response.ts"
 import { answering, brokenBody, json } from "../../support/http.ts"
 import { call, failureOf, giving, key, make } from "./calls.ts"
 
@@ -223,6 +224,17 @@ describe("a response that does not answer the request", () => {
       assert.include(error.message, "Raise it")
     }))
 
+  it.effect("whose status is a failure has that error, without a body, also if it is longer than may be read", () =>
+    Effect.gen(function*() {
+      const { client: http } = answering(() => json("123456789", 403))
+      const api = make(http, { maxResponseBytes: 10 })
+      for (const self of [Effect.asVoid(api.call(call())), Effect.asVoid(api.open(call()))]) {
+        const error = yield* Effect.flip(self)
+        assert.instanceOf(error, RunError.PermissionDeniedError)
+        assert.strictEqual(error.body, "")
+      }
+    }))
+
   it.effect("that the client has left compressed names the encoding", () =>
     Effect.gen(function*() {
       const error = yield* failureOf(
@@ -233,4 +245,18 @@ describe("a response that does not answer the request", () => {
       assert.isFalse(error.isRetryable)
       assert.include(error.message, "Use fetch")
     }))
+})
+
+describe("a whole document", () => {
+  it("is a JSON object or array with nothing missing, and white space around it", () => {
+    for (const text of ["{}", "[]", "{\"a\":[1]}", "[{}]", " {}", "\n\t [1]\r\n"]) {
+      assert.isTrue(isWholeDocument(text), text)
+    }
+  })
+
+  it("is no text whose end may be missing, and none that is not JSON", () => {
+    for (const text of ["", " ", "{\"a\":", "[1", "[1]]", "x{}", "x[", "12", "true", "null", "\"{\"", "\"[]\""]) {
+      assert.isFalse(isWholeDocument(text), text)
+    }
+  })
 })
