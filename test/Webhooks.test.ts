@@ -695,6 +695,10 @@ describe("the wire form of Spine's events", () => {
         const header of [
           `t=x${time.slice(2)},${signature}`,
           `${time}x,${signature}`,
+          `x${time},${signature}`,
+          `tx${time.slice(1)},${signature}`,
+          `${time},x${signature}`,
+          `${time},v1x=${digits}`,
           `${time},v1=0${digits}`,
           `${time},v1=${digits}0`,
           `${time},v1=zz${digits}`
