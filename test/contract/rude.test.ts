@@ -24,7 +24,8 @@ const all = (transport: Transport, rude: Rude.Rude) =>
  * `npm run contract` runs all of it: each rudeness alone and all together, in memory and on sockets, and 200 combinations.
  * `npm test` takes the journeys under each alone in memory, and a sample of the rest.
  */
-describe("the contract, on a server that is rude", { timeout: 120_000 }, () => {
+// A cell waits for a second of pauses in real time, and shares nothing with the others
+describe("the contract, on a server that is rude", { concurrent: true, timeout: 120_000 }, () => {
   for (const [index, name] of Rude.names.entries()) {
     describe(`${name}: ${Rude.descriptions[name]}`, () => {
       it.live("memory", () => all("memory", [name]))
