@@ -3,6 +3,7 @@
  * memory of this process was above that of its idle state at most.
  */
 import { openSync, readSync, rmSync, truncateSync, writeFileSync } from "node:fs"
+import { basename, dirname, join } from "node:path"
 import { type Contender, contenders, isDownload, sizeOf } from "./transfersContenders.ts"
 import { block, isBlock } from "./transfersFile.ts"
 
@@ -34,7 +35,8 @@ const check = async (path: string, size: number): Promise<void> => {
 }
 
 // The code is loaded and the connection made before anything is measured
-const small = `${path}.small`
+// Of the same extension, which tells its type
+const small = join(dirname(path), `small-${basename(path)}`)
 if (!isDownload(contender)) {
   writeFileSync(small, "")
   truncateSync(small, block.length)
