@@ -147,7 +147,7 @@ export const CompletionRun = withRaw(renamed({
   id: Id,
   status: openLiterals(["created", "running", "succeeded", "failed"]),
   inputContent: sideField(Schema.Unknown),
-  outputContent: absentable(renamed({
+  outputContent: sideField(renamed({
     tool_calls: "toolCalls",
     has_structured_output: "hasStructuredOutput",
     input_messages: "inputMessages"
@@ -212,7 +212,7 @@ export const Task = withRaw(open({
     messages: sideField(Schema.Array(Schema.Unknown)),
     files: sideField(Schema.Array(Schema.Record(Schema.String, Schema.Unknown)))
   })),
-  outputContent: absentable(TaskOutput),
+  outputContent: sideField(TaskOutput),
   /** The output before any person edited it. */
   originalOutputContent: sideField(TaskOutput),
   createdBy: sideField(Schema.String),

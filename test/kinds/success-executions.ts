@@ -13,7 +13,6 @@ const snapshots = "src/tela/internal/snapshot.ts"
 const answers = "src/tela/internal/syncAnswer.ts"
 const following = "src/tela/internal/follow.ts"
 const modes = "src/tela/internal/execute.ts"
-const schemas = "src/tela/TelaSchema.ts"
 const outputs = "src/tela/internal/output.ts"
 
 const Output = Schema.Struct({ total: Schema.Number })
@@ -548,44 +547,6 @@ export const places: ReadonlyArray<Place> = [
           })
           assert.strictEqual(failure(yield* finish(workstation.run({})))._tag, "InvalidOutputError")
         }).pipe(Effect.provide(live()), Effect.provide(TestClock.layer()))
-    }
-  },
-  {
-    name: "CompletionRun: an output that cannot be read is not an absent one",
-    mutant: {
-      file: schemas,
-      find: "outputContent: absentable(renamed({",
-      replace: "outputContent: sideField(renamed({"
-    },
-    inputs: {
-      "an output_content that is text is an InvalidResponseError": () =>
-        failsWith("InvalidResponseError", [{ ...execution("succeeded"), output_content: "42" }], {
-          skipResultValidation: true
-        }),
-      "an outputContent that is a list is an InvalidResponseError": () =>
-        failsWith("InvalidResponseError", [{ id: canvasId, status: "succeeded", outputContent: [{ content: 1 }] }], {
-          skipResultValidation: true
-        })
-    }
-  },
-  {
-    name: "Task: an output that cannot be read is not an absent one",
-    mutant: {
-      file: schemas,
-      find: "outputContent: absentable(TaskOutput)",
-      replace: "outputContent: sideField(TaskOutput)"
-    },
-    inputs: {
-      "an output of a task that is text is an InvalidResponseError": () =>
-        failsWith("InvalidResponseError", [{ ...task("validating"), outputContent: "42" }], {
-          isTask: true,
-          skipResultValidation: true
-        }),
-      "an output of a task that is a number is an InvalidResponseError": () =>
-        failsWith("InvalidResponseError", [{ ...task("completed"), outputContent: 42 }], {
-          isTask: true,
-          skipResultValidation: true
-        })
     }
   },
   {

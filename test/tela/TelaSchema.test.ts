@@ -77,6 +77,25 @@ describe("B6: a field that does not decode is absent and kept in raw", () => {
       }))
   }
 
+  it.effect("of the output is no failure of an execution that has not succeeded", () =>
+    Effect.gen(function*() {
+      const bodies = [{ ...run, status: "running", output_content: "so far" }, {
+        ...run,
+        status: "failed",
+        output_content: [],
+        error: "out of credits"
+      }]
+      const tela = yield* Effect.provide(
+        Tela.TelaClient,
+        scripted(() => bodies.length > 1 ? bodies.shift() : bodies[0])
+      )
+      const execution = yield* tela.canvas.make({ id: canvasId }).getExecution(canvasId)
+      assert.strictEqual(yield* execution.status, "running")
+      const error = failure(yield* finish(execution.result))
+      assert.instanceOf(error, RunError.RunFailedError)
+      assert.deepStrictEqual(error.errors, ["out of credits"])
+    }))
+
   it.effect("of the files of a task is not an empty list", () =>
     Effect.gen(function*() {
       const tela = yield* Effect.provide(
