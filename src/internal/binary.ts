@@ -1,7 +1,7 @@
 /** Bytes, Blobs and web streams of any realm: an iframe, `node:vm`, a DOM emulation. */
 import * as Predicate from "effect/Predicate"
 
-/** The class that an object names as its own, which is the same in every realm. */
+/** The class name of an object, which is the same in every realm. */
 export const tagOf = (u: unknown): string => Object.prototype.toString.call(u).slice(8, -1)
 
 const isBuffer = (u: unknown): u is ArrayBufferLike => /^(?:Shared)?ArrayBuffer$/.test(tagOf(u))
@@ -11,7 +11,7 @@ export const isBytes = (u: unknown): u is ArrayBufferView | ArrayBufferLike => A
 
 /** The bytes. Memory that can be shared or resized is copied, because the platform does not send it. */
 export const bytesOf = (u: ArrayBufferView | ArrayBufferLike): Uint8Array => {
-  // A detached buffer has no bytes, and throws where it is read
+  // A detached buffer has no bytes, and throws when it is read
   if (!(u.byteLength > 0)) return new Uint8Array(0)
   const buffer = ArrayBuffer.isView(u) ? u.buffer : u
   const offset = ArrayBuffer.isView(u) ? u.byteOffset : 0

@@ -2,7 +2,7 @@
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 
-/** The longest text that is quoted from a value. */
+/** The length of the longest text that is quoted from a value. */
 const maxLength = 300
 
 /**
@@ -22,17 +22,20 @@ export const attempt = <A>(read: () => A): A | undefined => Option.getOrUndefine
 export const memberOf = (value: unknown, key: string): unknown =>
   attempt(() => Predicate.hasProperty(value, key) ? value[key] : undefined)
 
-/** The beginning of a text that is too long for a message. Never its end, which could be a part of a secret that is not whole. */
+/**
+ * The beginning of a text that is too long for a message. The end is not quoted: it could be a part of a secret, which redaction
+ * would not recognise.
+ */
 export const shorten = (text: string, length = maxLength): string =>
   text.length <= length ? text : `${text.slice(0, length)}… (${text.length} characters)`
 
 /** A text on one line. */
 export const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").trim()
 
-/** Parses JSON, if it is JSON. */
+/** Parses a text, if it is JSON. */
 export const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
 
-/** What went wrong, in the words of a message: the first reasons, and how many there are. */
+/** The reasons of a failure as text for a message: the first ones, and how many there are. */
 export const reasons = (errors: ReadonlyArray<string>): string =>
   `${errors.slice(0, maxReasons).map((error) => shorten(typeof error === "string" ? error : quote(error))).join("; ")}${
     errors.length > maxReasons ? `; and ${errors.length - maxReasons} more, in this error's errors` : ""
@@ -40,7 +43,7 @@ export const reasons = (errors: ReadonlyArray<string>): string =>
 
 const maxReasons = 5
 
-/** A value in the words of a message. It never throws, and looks into no object: that could throw, or not end. */
+/** A value as text for a message. It never throws, and does not read the members of an object: that could throw, or not end. */
 export const quote = (value: unknown): string => {
   switch (typeof value) {
     case "string":
@@ -56,7 +59,7 @@ export const quote = (value: unknown): string => {
   }
 }
 
-/** A link in the words of a message: its beginning, without user, query and fragment, which may hold secrets. */
+/** A link as text for a message: its beginning, without user, query and fragment, which may hold secrets. */
 export const quoteLink = (value: unknown): string =>
   typeof value === "string"
     ? quote(

@@ -6,9 +6,9 @@ import { quote } from "./describe.ts"
 import * as RunRef from "./ref.ts"
 
 /**
- * Whether an id can be one segment of a path: whatever a provider answers with can then be asked about, and nothing else. No
- * slashes, no characters that end a path, no percent sign that would be decoded, no spaces, no control characters and halves of
- * surrogate pairs, and not only dots.
+ * Whether an id can be one segment of a path. Then a request with the id is about this run, and about nothing else. No slashes,
+ * no characters that end a path, no percent sign that would be decoded, no spaces, no control characters and halves of surrogate
+ * pairs, and not only dots.
  */
 export const isId = (id: unknown): id is string =>
   typeof id === "string" && /^[^\s\p{C}/\\?#%]{1,200}$/u.test(id) && !/^\.+$/.test(id)

@@ -1,10 +1,10 @@
-/** Services for tests that are made of some of their members. */
+/** Services for tests that consist of some of their members. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 
-/** A service with these members. Any other member dies with its name when it is used, as with `Layer.mock`. */
+/** A service with these members. Using any other member is a defect that names the member, as with `Layer.mock`. */
 export const make = <S extends object>(
   name: string,
   members: object | undefined

@@ -1,6 +1,6 @@
 /**
- * Reads what a caller passes. TypeScript reports a misspelled option only in a literal, and JavaScript never: such an option would
- * be ignored, and its default applied without a word. A getter or a Proxy of the caller runs code, which may throw, and may
+ * Reads what a caller passes. TypeScript reports a misspelled option only in a literal, and JavaScript never: such an option
+ * would be ignored, and its default applied silently. A getter or a Proxy of the caller runs code, which may throw, and may
  * return something else the next time: options are copied once, inside a guard.
  */
 import * as Duration from "effect/Duration"
@@ -94,8 +94,8 @@ export const copyRequired = <O>(
 ): Effect.Effect<NonNullable<O>, BadRequestError> => copy(operation, what, options, known, true)
 
 /**
- * Runs what reads an argument of the caller. Where that throws, as a revoked Proxy does, the call fails with the words of the
- * throw, before any request.
+ * Runs a function that reads an argument of the caller. If it throws, as a revoked Proxy does, the call fails with the message of
+ * the thrown value, before any request.
  */
 export const reading = <A, E, R>(
   operation: string,
@@ -107,13 +107,13 @@ export const reading = <A, E, R>(
     (thrown) => Effect.fail(badRequest({ operation, parameter, message: unreadable(parameter, thrown) }))
   )
 
-/** Whether a value is of a kind. A value that throws when it is looked at, as a revoked Proxy does, is of none. */
+/** Whether a value is of a kind. A value that throws when it is read, as a revoked Proxy does, is of no kind. */
 export const is = (isKind: (value: unknown) => boolean, value: unknown): boolean =>
   Result.getOrElse(Result.try(() => isKind(value)), () => false)
 
 /**
  * Reads a duration. `Duration` takes `NaN` and any object without a unit for zero, such as a `Promise`, a `Date` and
- * `{ second: 5 }`: they are none here. An object that throws is none either.
+ * `{ second: 5 }`: here they are not durations. An object that throws is not a duration either.
  */
 export const durationOf = (input: unknown): Option.Option<Duration.Duration> =>
   Number.isNaN(input) || is(isWithoutUnit, input)
@@ -172,13 +172,13 @@ export const durationConfig = (option: string, input: unknown): Effect.Effect<Du
 /** Whether a value is a whole number above zero. */
 export const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) > 0
 
-/** Fails where text is something else, or blank. */
+/** Fails where a value is not text, or is blank. */
 export const checkText = (operation: string, parameter: string, value: unknown): Effect.Effect<void, BadRequestError> =>
   checkKind(operation, parameter, value, isText, "text that is not blank")
 
 const isText = (value: unknown): value is string => typeof value === "string" && value.trim() !== ""
 
-/** Fails where a value is no absolute URL. The query of a URL may hold a secret, so it is not shown. */
+/** Fails where a value is not an absolute URL. The query of a URL may hold a secret, so it is not shown. */
 export const checkUrl = (operation: string, parameter: string, value: unknown): Effect.Effect<void, BadRequestError> =>
   check(
     rejectFor(operation),
@@ -191,11 +191,11 @@ export const checkUrl = (operation: string, parameter: string, value: unknown): 
 
 const isUrl = (value: unknown): boolean => typeof value === "string" && URL.canParse(value)
 
-/** Fails where `onCreated` is no function: after the create it would be too late. */
+/** Fails where `onCreated` is not a function: after the create it would be too late. */
 export const checkOnCreated = (operation: string, onCreated: unknown): Effect.Effect<void, BadRequestError> =>
   checkKind(operation, "onCreated", onCreated, Predicate.isFunction, "a function that returns an Effect")
 
-/** No option has a longer name. */
+/** The length of the longest option name. */
 const maxName = 64
 
 /** The known name that a caller most likely meant: other SDKs write `timeoutMs`, `baseURL`, `asynch`, `webhook`. */

@@ -5,7 +5,7 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import { attempt, memberOf, quote } from "./describe.ts"
 import type { Loose } from "./loose.ts"
 
-/** A field without which a run can still be waited for: it is absent where what was stored does not fit. */
+/** A field without which a run can still be waited for: a stored value that does not fit decodes as absent. */
 const side = <S extends Schema.Codec<unknown>>(schema: S): Schema.optionalKey<S> =>
   Schema.optionalKey(Schema.Unknown).pipe(Schema.decodeTo(
     Schema.optionalKey(schema),
@@ -16,14 +16,14 @@ const side = <S extends Schema.Codec<unknown>>(schema: S): Schema.optionalKey<S>
   )) as never
 
 /**
- * The schema of a {@link RunRef}. What it encodes to is what it is: `JSON.stringify(ref)` loses nothing.
+ * The schema of a {@link RunRef}. The encoded form is the ref itself, so `JSON.stringify(ref)` loses nothing.
  *
  * **Details**
  *
  * `version` guards what is stored: a ref written by a later version of this library does not decode here. An optional field whose
  * value does not fit, such as a `createdAt` of `null`, decodes as absent.
  *
- * @see {@link module:RunRef.parse} for reading one back from JSON, with an error that says what is wrong
+ * @see {@link module:RunRef.parse} for reading one back from JSON, with an error that names the fault
  * @category schemas
  * @since 0.1.0
  */
@@ -76,7 +76,7 @@ export const make = (fields: Loose<Omit<RunRef, "version">>): RunRef => {
 }
 
 /**
- * Reads a ref that a caller or a store gave, or returns `undefined` where it names no run. A ref that fits is returned itself: a
+ * Reads a ref that a caller or a store gave, or returns `undefined` if it names no run. A valid ref is returned without a copy: a
  * program may wait for very many, and holds each once.
  *
  * @internal
@@ -84,7 +84,7 @@ export const make = (fields: Loose<Omit<RunRef, "version">>): RunRef => {
 export const read = (value: unknown): RunRef | undefined =>
   attempt(() => isRef(value) && isData(value) ? value : Option.getOrUndefined(decode(value)))
 
-/** Whether every field is a value: a getter could throw, or return something else, when it is read again. */
+/** Whether every field is a plain value. A getter could throw, or return another value at the next read. */
 const isData = (value: object): boolean =>
   Object.keys(RunRef.fields).every((key) => {
     const descriptor = Object.getOwnPropertyDescriptor(value, key)
@@ -94,7 +94,7 @@ const isRef = Schema.is(RunRef)
 const decode = Schema.decodeUnknownOption(RunRef)
 
 /**
- * What a message says of a value that should be a ref and is none, or is another provider's.
+ * Describes, for a message, a value that should be a ref and is not, or is a ref of another provider.
  *
  * @internal
  */
@@ -106,7 +106,7 @@ export const describe = (value: unknown): string => {
 }
 
 /**
- * The ref for an error about something that is no ref: as much of it as is text.
+ * The ref for an error about a value that is not a ref. It has the fields of the value that are text.
  *
  * @internal
  */
@@ -120,7 +120,7 @@ export const nearest = (value: unknown): RunRef => {
 }
 
 /**
- * The words that messages use for a run.
+ * Describes a run as messages do.
  *
  * @category formatting
  * @since 0.1.0

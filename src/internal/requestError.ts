@@ -26,7 +26,7 @@ const requestFields = {
   attempts: Schema.Finite,
   /** Time from the first attempt to this error. */
   elapsed: Schema.Duration,
-  /** How long the provider asks to wait before the next try. */
+  /** How long the provider asks to wait before the next request. */
   retryAfter: Schema.optionalKey(Schema.Duration)
 } as const
 
@@ -61,7 +61,7 @@ export class AuthenticationError extends PermanentError<AuthenticationError>()("
 export class UsageLimitError extends PermanentError<UsageLimitError>()("UsageLimitError", requestFields) {}
 
 /**
- * 403: the key is good, and may not do this.
+ * 403: the key is valid, and has no permission for this call.
  *
  * @category errors
  * @since 0.1.0
@@ -79,7 +79,7 @@ export class PermissionDeniedError
 export class NotFoundError extends PermanentError<NotFoundError>()("NotFoundError", requestFields) {}
 
 /**
- * 409: the request does not fit the state of what it is about. 423: what it is about is locked.
+ * 409: the request does not fit the state of its target. 423: its target is locked.
  *
  * @category errors
  * @since 0.1.0
@@ -87,7 +87,7 @@ export class NotFoundError extends PermanentError<NotFoundError>()("NotFoundErro
 export class ConflictError extends PermanentError<ConflictError>()("ConflictError", requestFields) {}
 
 /**
- * 429: too many requests. `retryAfter` is what the provider asks for.
+ * 429: too many requests. `retryAfter` is how long the provider asks to wait.
  *
  * @category errors
  * @since 0.1.0
@@ -110,7 +110,7 @@ export class ServerError extends TransientError<ServerError>()("ServerError", re
  */
 export class TransportError extends TransientError<TransportError>()("TransportError", {
   ...requestFields,
-  /** Whether the provider may have seen the request; `false` only if the connection surely was never made. */
+  /** Whether the provider may have received the request; `false` only if the connection was certainly never made. */
   reached: Schema.Boolean,
   /** The system's code, such as `"ECONNRESET"`. */
   code: Schema.optionalKey(Schema.String),
@@ -125,13 +125,13 @@ export class TransportError extends TransientError<TransportError>()("TransportE
  */
 export class RequestTimeoutError extends TransientError<RequestTimeoutError>()("RequestTimeoutError", {
   ...requestFields,
-  /** `false` if the request surely was not sent, because there was no connection in time. Absent otherwise. */
+  /** `false` if the request was certainly not sent, because there was no connection in time. Absent otherwise. */
   reached: Schema.optionalKey(Schema.Boolean)
 }) {}
 
 /**
- * The response is not what the API promises: an HTML login page, truncated JSON, a redirect to another origin, a field that is
- * missing. It is retryable if the body is no JSON, because a proxy answered or the response was cut, and if a run of Tela has
+ * The response does not follow the API: an HTML login page, truncated JSON, a redirect to another origin, a field that is
+ * missing. It is retryable if the body is not JSON, because a proxy answered or the response was cut, and if a run of Tela has
  * succeeded without an output, because the output may be stored later. It is not retryable if other JSON does not decode.
  *
  * @category errors
@@ -191,7 +191,7 @@ export const badRequest = ({ message, sent = false, ...fields }: {
   readonly parameter: string
   readonly message: string
   readonly ref?: RunRef | undefined
-  /** Whether a request was made before, such as a look-up that shows what is wrong. */
+  /** Whether a request was made before, such as a look-up that shows the fault. */
   readonly sent?: boolean | undefined
 }): BadRequestError =>
   new BadRequestError({

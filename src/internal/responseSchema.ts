@@ -24,7 +24,7 @@ export interface Open<Fields extends Schema.Struct.Fields> extends
   >
 {}
 
-/** A field that may be absent or `null`, and decodes to what `decode` makes of it. */
+/** A field that may be absent or `null`, and decodes to the result of `decode`. */
 const nullish = (
   schema: Schema.Constraint,
   to: Schema.Constraint,
@@ -63,11 +63,11 @@ export const sideFieldOr = <S extends Schema.Constraint>(
   fallback: S["Type"]
 ): ReturnType<typeof withFallback<S>> => withFallback(lenient(schema), fallback)
 
-/** The schema itself to the types: what it decodes to is the same, and what does not decode counts as `null`. */
+/** To the type system the schema itself. A value that does not decode counts as `null`. */
 const lenient = <S extends Schema.Constraint>(schema: S): S =>
   Schema.NullOr(schema).pipe(Schema.catchDecoding(() => Effect.succeedSome(null))) as Schema.Constraint as S
 
-/** A number of bytes, or of anything else that is counted. */
+/** A count, such as a number of bytes. */
 export const Count: Schema.Int = /*#__PURE__*/ Schema.Int.check(/*#__PURE__*/ Schema.isGreaterThanOrEqualTo(0))
 
 /** One of the literals known today, or any other string: the set is the server's to extend. */
@@ -77,8 +77,8 @@ export const openLiterals = <const L extends ReadonlyArray<string>>(
   Schema.Union([Schema.Literals(literals as never), Schema.StringForLiteralAutocomplete]) as never
 
 /**
- * An open struct with other names on the wire: `names` maps wire names to ours. Decoding takes either spelling, encoding
- * writes the wire's, and no key that is not listed is touched.
+ * An open struct whose fields have other names in the response: `names` maps the response's names to ours. Decoding accepts
+ * either name, encoding writes the response's name, and keys that are not listed stay unchanged.
  */
 export const renamed = <const Fields extends Schema.Struct.Fields>(
   names: { readonly [wire: string]: keyof Fields & string },
@@ -99,8 +99,8 @@ export const renamed = <const Fields extends Schema.Struct.Fields>(
 }
 
 /**
- * Keeps what the server sent beside what it decodes to, as `raw`: an odd side field is absent from the one and readable in the
- * other. `raw` is not encoded.
+ * Adds the JSON that the server sent to the decoded value, as `raw`. A field that does not decode is absent from the decoded
+ * value and readable in `raw`. `raw` is not encoded.
  */
 export const withRaw = <A extends object, I>(schema: Schema.Codec<A, I>): Schema.Codec<A & Raw, I> => {
   const decode = SchemaParser.decodeUnknownEffect(schema)
@@ -116,8 +116,8 @@ export const withRaw = <A extends object, I>(schema: Schema.Codec<A, I>): Schema
   ) as never
 }
 
-/** What {@link withRaw} adds. */
+/** The field that {@link withRaw} adds. */
 export interface Raw {
-  /** What the server sent, unchanged. Absent only in a value that was not decoded from a response. */
+  /** The JSON that the server sent, unchanged. Absent only in a value that was not decoded from a response. */
   readonly raw?: unknown
 }

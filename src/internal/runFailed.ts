@@ -3,14 +3,14 @@ import { RunFailedError } from "../RunError.ts"
 import { reasons } from "./describe.ts"
 import { format, type RunRef } from "./ref.ts"
 
-/** `run` is what the error holds of the run, `errors` are the provider's reasons, and `advice` ends the message. */
+/** `run` is the part of the run that the error holds, `errors` are the provider's reasons, and `advice` ends the message. */
 export const runFailed = (
   ref: RunRef,
   phase: { readonly errors: ReadonlyArray<string>; readonly run: unknown },
   requestId: string | undefined,
   advice: string
 ): RunFailedError => {
-  // A source of a program in JavaScript may have none
+  // A source that a JavaScript program wrote may have no errors
   const errors = Array.isArray(phase.errors) ? phase.errors as ReadonlyArray<string> : []
   return new RunFailedError({
     message: `The ${format(ref)} failed: ${

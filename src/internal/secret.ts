@@ -4,7 +4,7 @@ import * as Redacted from "effect/Redacted"
 import { attempt } from "./describe.ts"
 import * as RegularExpression from "effect/RegExp"
 
-/** The text that is redacted. `undefined` for anything else, and for one that has been wiped. */
+/** The text inside a `Redacted`. `undefined` for anything else, and for a `Redacted` that has been wiped. */
 export const textOf = (secret: unknown): string | undefined =>
   attempt(() => {
     const value: unknown = Redacted.isRedacted(secret) ? Redacted.value(secret) : undefined
@@ -12,8 +12,8 @@ export const textOf = (secret: unknown): string | undefined =>
   })
 
 /**
- * Makes a function that replaces the key in a text by `<redacted>`: as it is, and as servers and proxies write it when they
- * echo a request in JSON, in an address, in HTML or in base64.
+ * Makes a function that replaces the key in a text by `<redacted>`: the key itself, and its forms in JSON, in an address, in HTML
+ * and in base64, which servers and proxies write when they echo a request.
  */
 const scrubber = (secret: string): (text: string) => string => {
   // One pattern for all forms. Every piece of a stream is searched, and a search for each form takes 2 to 6 times as long
@@ -21,7 +21,7 @@ const scrubber = (secret: string): (text: string) => string => {
   return (text) => text.replace(forms, "<redacted>")
 }
 
-/** Removes a key, and what else is secret, from text. */
+/** Removes a key and other secrets from text. */
 export interface Cleaner {
   /** Removes the key. */
   readonly key: (text: string) => string
@@ -73,7 +73,7 @@ const formsOf = (secret: string): ReadonlyArray<string> => {
 
 const hex = (char: string): string => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`
 
-/** How different libraries write the two quotes. */
+/** The escapes that different libraries write for the two quotes. */
 const htmlQuotes = [["&quot;", "&#39;"], ["&#34;", "&#x27;"], ["&quot;", "&apos;"], ["\"", "'"]] as const
 
 const inHtml = (text: string, double: string, single: string): string =>
@@ -89,11 +89,11 @@ const inBase64 = (secret: string, offset: number): ReadonlyArray<string> => {
 
 /**
  * Removes the query of every link, because any holder of a signed link can open it. Also removes the query of a path, and a
- * signature without a link. Recognises each as plain text and as encoded in JSON, in another link or in HTML.
+ * signature without a link. Recognises each in plain text and encoded in JSON, in another link or in HTML.
  */
 export const hideLinks = (text: string): string =>
   /[?=]|%3f|\\u003f/i.test(text)
-    // One pass over the words, so that the cost grows with the length and no faster
+    // One pass over the words, so that the cost is linear in the length
     ? text.replaceAll(/[^\s"'<>]+/g, hideLink).replaceAll(loneSignature, "$1=<redacted>")
     : text
 
@@ -109,16 +109,19 @@ const loneSignature = /(signature|credential|security-token|token|sig)=(?!<redac
 export const hideLinksIn = (value: unknown): unknown =>
   mapDeep(value, (part) => typeof part === "string" ? hideLinks(part) : part)
 
-/** The levels of a value that an error keeps: `JSON.stringify` and others fail on many thousands. */
+/** The depth to which an error keeps a value: `JSON.stringify` and others fail on many thousands of levels. */
 const maxLevels = 500
 
-/** Replaces what is nested deeper than an error can be printed with. */
+/** Replaces values that are nested too deep for an error to be printed. */
 export const cutDeep = (value: unknown): unknown => mapDeep(value, identity)
 
 const isNode = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !ArrayBuffer.isView(value)
 
-/** Copies the objects and arrays of a value as deep as an error keeps them, each once. The value itself, if that changes nothing. */
+/**
+ * Copies the objects and arrays of a value, each once, down to the depth that an error keeps. Returns the value itself if nothing
+ * changes.
+ */
 const mapDeep = (value: unknown, map: (leaf: unknown) => unknown): unknown => {
   const copies = new Map<object, unknown>()
   let isChanged = false

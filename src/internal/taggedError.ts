@@ -1,7 +1,6 @@
 /**
  * The classes of this library's errors, and how to recognise their instances. An error can be constructed from any fields:
- * `Schema.TaggedError` throws where a field does not fit its schema, and then the failure that the error reports is lost to a
- * defect.
+ * `Schema.TaggedError` throws if a field does not fit its schema. Then a defect would replace the failure that the error reports.
  */
 import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -50,11 +49,11 @@ const errorClass =
   }
 
 /**
- * Makes the class of an error: `Schema.TaggedError` whose instances {@link isOurs} recognises, as a program may have errors of
- * its own with the same tags. Constructing an error never fails: an optional field that does not fit is left out, and a required
- * one is replaced by what comes nearest.
+ * Makes the class of an error: `Schema.TaggedError` whose instances {@link isOurs} recognises, as a program may define errors
+ * with the same tags. Constructing an error never fails: an optional field that does not fit is left out, and a required one is
+ * replaced by the nearest valid value.
  *
- * What an error says is short and holds no signature of a link, also where it quotes others; its fields can be printed.
+ * The message is short and holds no signature of a link, also where it quotes other texts. All fields can be printed.
  */
 export const TaggedError = /*#__PURE__*/ errorClass({})
 
@@ -64,10 +63,10 @@ export const PermanentError = /*#__PURE__*/ errorClass({ isRetryable: false })
 /** {@link TaggedError} for an error after which trying again can help. */
 export const TransientError = /*#__PURE__*/ errorClass({ isRetryable: true })
 
-/** Whether an error was made by this library, in whichever copy of it. */
+/** Whether an error was made by this library, by any loaded copy of it. */
 export const isRunError = (error: unknown): boolean => Predicate.hasProperty(error, TypeId)
 
-/** Whether an error has one of these tags and was made by this library, in whichever copy of it. */
+/** Whether an error has one of these tags and was made by this library, by any loaded copy of it. */
 export const isOurs = <const Tag extends string>(
   error: unknown,
   ...tags: ReadonlyArray<Tag>
@@ -97,7 +96,7 @@ const fitting = (fields: Schema.Struct.Fields, input: unknown): Record<string, u
 /** A field as the error shows it. */
 const shown = (name: string, value: unknown): unknown => (show[name] ?? identity)(value as never)
 
-/** The longest message; each part that it quotes is far shorter. */
+/** The length of the longest message. Each part that a message quotes is far shorter. */
 const maxMessage = 3000
 
 const showText = (text: string): string => {
@@ -119,7 +118,10 @@ const show: Readonly<Record<string, (value: never) => unknown>> = {
   received: cutDeep
 }
 
-/** What takes the place of a required field that does not fit, by its name. In place of a text it is {@link messageOf} of the value. */
+/**
+ * The value that replaces a required field that does not fit, by the name of the field. A text is replaced by {@link messageOf}
+ * of the value.
+ */
 const substitutes: Readonly<Record<string, (value: unknown) => unknown>> = {
   errors: (value) => attempt(() => Array.from(value as Iterable<unknown>, messageOf)) ?? [],
   attempts: () => 0,
@@ -127,13 +129,13 @@ const substitutes: Readonly<Record<string, (value: unknown) => unknown>> = {
   history: () => [],
   elapsed: () => Duration.zero,
   received: () => ({ message: "", structured: undefined, chunks: 0 }),
-  // The answers that promise nothing
+  // The values that promise nothing
   sent: () => true,
   reached: () => true,
   isRetryable: () => false
 }
 
-/** A schema of any value. `encode` may throw: then the message of the value is what is written. */
+/** A schema of any value. `encode` may throw: then the message of the value is written. */
 const total = (
   decode: (json: Schema.Json) => unknown,
   encode: (value: unknown) => Schema.Json
@@ -143,7 +145,7 @@ const total = (
     encode: SchemaGetter.transform((value: unknown) => attempt(() => encode(value)) ?? messageOf(value))
   }))
 
-/** Any value. In JSON it is as much of the value as can be written: cycles are left out, and a BigInt is a text. */
+/** Any value. Its JSON has every part of the value that can be written: cycles are left out, and a BigInt is a text. */
 export const Anything: Schema.Unknown = /*#__PURE__*/ total(
   (json) => json,
   (value) => JSON.parse(Formatter.formatJson(value))

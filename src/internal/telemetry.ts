@@ -1,4 +1,6 @@
-/** Spans, metrics and logs. A span costs microseconds and kilobytes even without a collector, so none is opened then. */
+/**
+ * Spans, metrics and logs. A span costs microseconds and kilobytes even without a collector, so no span is opened without one.
+ */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -44,7 +46,7 @@ export const span =
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.withFiber((fiber) => spanOf(fiber, self, name, () => attributes))
 
-/** {@link span} in a fiber that is known. */
+/** {@link span} for a given fiber. */
 export const spanOf = <A, E, R>(
   fiber: Fiber.Fiber<unknown, unknown>,
   self: Effect.Effect<A, E, R>,
@@ -84,7 +86,7 @@ export const streamSpan =
       )
     ))
 
-/** A wait, as far as its end is recorded. */
+/** The parts of a wait that the record of its end needs. */
 interface Wait {
   readonly source: { readonly ref: RunRef.RunRef }
   readonly timers: { readonly now: () => number }
@@ -93,7 +95,8 @@ interface Wait {
 }
 
 /**
- * Counts and times the end of a wait, and sets its outcome on the current span, unless many waits share that. `undefined` is no end.
+ * Counts and times the end of a wait, and sets its outcome on the current span, unless many waits share the span. `undefined`
+ * means that the wait has not ended.
  */
 export const ended = (
   loop: Wait,

@@ -9,7 +9,10 @@ import * as Errors from "./errors.ts"
 import { type Download, expectedBytes, open, type Reader } from "./open.ts"
 import type { ArtifactSource, Options } from "./source.ts"
 
-/** An attempt that receives as many bytes does not count as a failure. A server may answer a range with a part of it. */
+/**
+ * An attempt that receives at least this many bytes does not count as a failure. A server may send only a part of the requested
+ * range.
+ */
 const progressBytes = 64 * 1024
 
 /** Reads the file to its end, in as many attempts as the options allow. */
@@ -33,7 +36,7 @@ export const downloadTo = <E, R, E2, R2>(
     const mayContinue = (error: unknown): error is ArtifactError =>
       error instanceof ArtifactError && error.isRetryable &&
       (state.received === 0 || state.version !== undefined || reader.restart !== undefined)
-    /** Succeeds with true at the end of the file, and with false after a failure that followed some progress. */
+    /** Succeeds with `true` at the end of the file, and with `false` after a failure that followed some progress. */
     const attempt = Effect.suspend(() => {
       const before = state.furthest
       return Effect.as(read(state), true).pipe(

@@ -96,7 +96,7 @@ export const write = <E, R>(
 
 const pieceBytes = 1024 * 1024
 
-/** Words for an obstacle at the path of the file. A link counts as its target. */
+/** Describes an obstacle at the path of the file. A link counts as its target. */
 const obstacles: { readonly [type in FileSystem.File.Type]?: string } = {
   Directory: "a folder",
   FIFO: "a named pipe",
@@ -104,8 +104,8 @@ const obstacles: { readonly [type in FileSystem.File.Type]?: string } = {
 }
 
 /**
- * Makes a folder and its parents. If one is missing on a read-only file system, Node says ENOENT and names it. An attempt to make
- * that one alone tells the reason.
+ * Makes a folder and its parents. If one is missing on a read-only file system, Node fails with ENOENT and names it. An attempt
+ * to make that one alone shows the reason.
  */
 const makeDirectory = (
   fs: FileSystem.FileSystem,

@@ -1,4 +1,4 @@
-/** Requests a link: follows redirects, and replaces a link that the server rejects by a fresh one. */
+/** Requests a link: follows redirects, and replaces a link that the server rejects with a fresh one. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
@@ -83,7 +83,8 @@ const follow = (
       const { href } = url
       const request = HttpClientRequest.get(url, { headers })
       const response = yield* execute(client, request).pipe(
-        // A browser hides where a redirect leads, and follows as many as it likes when it is asked again
+        // A browser hides the target of a redirect. A second request lets the browser follow redirects itself, as many as it
+        // allows
         Effect.flatMap((response) =>
           response.status === 0
             ? Effect.provideContext(execute(client, request), FetchPlatform.following)

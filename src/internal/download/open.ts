@@ -1,4 +1,4 @@
-/** The responses of a download: the whole file, the rest of it, or a refusal. */
+/** The responses of a download: the whole file, the rest of it, or an error. */
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
@@ -36,11 +36,11 @@ export interface Download<E, R> extends Link.Linked<E, R> {
 export const expectedBytes = <E, R>({ isEncoded, source, total }: Download<E, R>): number | undefined =>
   isEncoded ? undefined : sizeOf(source) ?? total
 
-/** The size that the provider tells. A value that is not a number of bytes, such as -1 for an unknown size, is ignored. */
+/** The size that the provider reports. A value that is not a number of bytes, such as -1 for an unknown size, is ignored. */
 export const sizeOf = ({ size }: Pick<ArtifactSource, "size">): number | undefined =>
   Number.isSafeInteger(size) && size! >= 0 ? size : undefined
 
-/** The bytes that a response brings. */
+/** The bytes that a response contains. */
 interface Opened {
   readonly chunks: Stream.Stream<Uint8Array, ArtifactError>
   /** The number of bytes at the beginning that the reader has already. */
@@ -79,7 +79,10 @@ const restart = <E, R>(download: Download<E, R>): Effect.Effect<unknown, Artifac
     return received > 0 && reader.restart !== undefined ? reader.restart : Effect.void
   })
 
-/** Decides what a response brings. `undefined`: the rest of another version than the one whose beginning was received. */
+/**
+ * Decides which bytes a response contains. Returns `undefined` for the rest of a version other than the one whose beginning was
+ * received.
+ */
 const interpret = <E, R>(
   download: Download<E, R>,
   response: HttpClientResponse.HttpClientResponse,
@@ -124,7 +127,7 @@ const interpret = <E, R>(
     }
     const part = contentRange(headers)
     if (status === 206 && isRange) {
-      // A part that does not say how large the file is could end before the file does
+      // A partial response without the size of the file could end before the file does
       download.total ??= part?.total
       const { total } = download
       const isTheRest = part !== undefined && part.first === received && !isCompressed(headers) &&
@@ -162,7 +165,7 @@ const strongEtag = (headers: Headers.Headers): string | undefined =>
 const wholeNumber = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 
-/** The part of the file that a response has. */
+/** The part of the file that a response contains. */
 const contentRange = (
   headers: Headers.Headers
 ): { readonly first: number | undefined; readonly total: number | undefined } | undefined => {

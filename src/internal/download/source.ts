@@ -1,4 +1,4 @@
-/** The types of the module `Artifact`, below the engine that uses them. */
+/** The types of the module `Artifact`. They are here because the download code uses them too. */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
@@ -17,9 +17,9 @@ export interface ArtifactSource<E = never, R = never> {
   readonly name: string
   /** The link. A path such as `/v1/artifacts/a` or `v1/artifacts/a` is resolved against `baseUrl` of the options. */
   readonly url: string
-  /** The size in bytes, if the provider tells it. A value that is not a whole number, 0 or more, counts as not told. */
+  /** The size in bytes, if the provider reports it. A value that is not a whole number, 0 or more, counts as absent. */
   readonly size: number | undefined
-  /** The media type, if the provider tells it. */
+  /** The media type, if the provider reports it. */
   readonly contentType?: string | undefined
   readonly ref: RunRef
   /** Asks for a fresh link. Returns `undefined` if the file no longer exists. */
@@ -35,9 +35,9 @@ export interface ArtifactSource<E = never, R = never> {
 export interface Options {
   /** A client that adds no credentials. */
   readonly client: HttpClient.HttpClient
-  /** The URL against which links that are paths are resolved. */
+  /** The base URL for links that are paths. */
   readonly baseUrl?: URL | undefined
-  /** How long the server may be silent, before the response and within it. */
+  /** How long the server may send nothing, before the response and within it. */
   readonly idleTimeout: Duration.Duration
   /**
    * Delays between attempts after transient failures. The schedule restarts after each attempt that received 64 KiB or more, so
@@ -55,7 +55,7 @@ export interface Options {
  * @since 0.1.0
  */
 export interface Target {
-  /** The folder, which is made if it does not exist. */
+  /** The folder. It is created if it does not exist. */
   readonly directory: string
   /** The name of the file. The default is the artifact's own name, made safe. */
   readonly filename?: string | undefined

@@ -5,14 +5,14 @@ import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as Binary from "../binary.ts"
 
-/** The bytes of a file, and what is known about them. */
+/** The bytes of a file, with their size, name and type where these are known. */
 export interface Content {
   readonly data: Uint8Array | Blob | Stream.Stream<Uint8Array, unknown>
   readonly size: number
   readonly contentType?: string | undefined
 }
 
-/** Reads a value. If it is not a file, `hint` says what it is and what to give. */
+/** Reads a value. If it is not a file, `hint` describes the value and says which kind of value to pass. */
 export const read = (
   input: unknown
 ): (Content | { readonly hint: string }) & { readonly filename: string | undefined } => {
@@ -36,7 +36,7 @@ const ofData = (data: unknown, size: unknown): Content | undefined => {
   }
   if (Binary.isBlob(data)) {
     return {
-      // The platform reads its own Blobs itself, and takes those of another realm for text
+      // The platform reads its own Blobs itself, but turns a Blob of another realm into text
       data: data instanceof Blob ? data : fromReadable(() => (data as Blob).stream()),
       size: data.size,
       contentType: data.type === "" ? undefined : data.type

@@ -1,4 +1,4 @@
-/** Limits of files that a provider documents, checked before anything is sent. */
+/** Limits of files that a provider documents. They are checked before anything is sent. */
 import * as Effect from "effect/Effect"
 import { essenceOf } from "./mediaType.ts"
 import type { UploadFile } from "./uploadFile.ts"
@@ -27,7 +27,7 @@ export const check = (
   limits: FileLimits
 ): Effect.Effect<void, BadRequestError> => {
   const type = essenceOf(contentType)
-  // The end of "Dr. Who" and of "report.2024" is none
+  // The ends of "Dr. Who" and of "report.2024" are not extensions
   const extension = /[^.]\.((?=\d*[a-z])[a-z\d]{1,10})$/.exec(filename.toLowerCase())?.[1] ?? ""
   const isUntyped = type === "application/octet-stream"
   const wrong = size > limits.maxBytes

@@ -44,7 +44,7 @@ export const byExtension = (filename: string): string | undefined => {
 /** A media type in lower case, without its parameters. */
 export const essenceOf = (contentType: string): string => contentType.split(";")[0]!.trim().toLowerCase()
 
-/** The extension of files of a media type, with its dot; empty if it is not known. */
+/** The file extension for a media type, with its dot; empty if it is not known. */
 export const extensionOf = (contentType: string): string => {
   const type = essenceOf(contentType)
   const found = Object.entries(types).find(([, value]) => value === type)

@@ -11,7 +11,7 @@ import * as Binary from "../binary.ts"
 import { messageOf } from "../describe.ts"
 
 /**
- * A file with everything that sending it takes.
+ * A file with everything that is needed to send it.
  *
  * @category models
  * @since 0.1.0
@@ -24,8 +24,8 @@ export interface UploadFile {
 }
 
 /**
- * Reads the beginning of a file, so that one that cannot be read fails before a request is sent. Returns the file with the
- * first chunk of its stream already pulled. The scope closes the stream. A file that gives nothing for `idleTimeout` fails.
+ * Reads the beginning of a file, so that one that cannot be read fails before a request is sent. Returns the file with the first
+ * chunk of its stream already pulled. The scope closes the stream. A file whose stream gives no bytes for `idleTimeout` fails.
  */
 export const begin = (
   file: UploadFile,
@@ -48,7 +48,7 @@ const pullFirst = (file: UploadFile): Effect.Effect<UploadFile, FileInputError, 
     let isFirst = true
     return {
       ...file,
-      // A repetition reads the stream from its beginning, as the stream allows
+      // A repetition reads the stream from its beginning, if the stream allows that
       data: Stream.suspend(() => {
         if (!isFirst || first === undefined) return data
         isFirst = false
@@ -117,7 +117,7 @@ export const exactly = (
         `was announced with ${size} bytes and has ${seen > size ? "more" : `only ${seen}`}`,
         "Give the size of the stream in bytes."
       )
-    // Some streams throw as they begin, which only an effect around them can catch
+    // Some streams throw when they start, and only an effect around them can catch that
     return Stream.unwrap(Effect.succeed(self)).pipe(
       Stream.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause)

@@ -78,7 +78,7 @@ export const make = (options: Options): Api => {
       }))
 
   return {
-    // How long a key takes, or a slot, or a schedule of the program, is not known
+    // Unknown: how long an effect takes that returns the key, a slot, or a schedule of the program
     longest: Redacted.isRedacted(key) && options.slot === undefined && options.retry === defaultRetry
       ? 3 * Duration.toMillis(options.requestTimeout) + 2 * Math.max(1000, Duration.toMillis(options.retryAfterCeiling))
       : Infinity,
@@ -156,7 +156,7 @@ const receive = <A>(
   const opened = receiver.open?.(attempt)
   if (opened !== undefined) return Effect.succeed(opened)
   const { call, headers, options, response } = attempt
-  // Other calls are repeated, so that the beginning of their response is not needed
+  // Other calls are repeated, so the beginning of their response is not needed
   const keep = call.sends === undefined ? undefined : (piece: string) => {
     attempt.text += piece
   }
@@ -167,8 +167,8 @@ const receive = <A>(
 }
 
 /**
- * Ends an attempt whose body did not arrive, or not whole, with the error for that, unless more is known: a status that is not a
- * success decides alone, and the connection may have broken after the last byte of the document.
+ * Ends an attempt whose body did not arrive completely. It fails with the error for that, with two exceptions: a status that is
+ * not a success decides alone, and a connection may have broken after the last byte of the document.
  */
 const withoutBody = <A>(
   attempt: Attempt,

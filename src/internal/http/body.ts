@@ -25,7 +25,7 @@ const isFetch = (response: HttpClientResponse.HttpClientResponse): boolean =>
   Option.isSome(HttpClientResponse.toWeb(response))
 
 /**
- * Returns the body of a fetch's response, to be read by {@link openWeb}; or "taken" if other code has begun to read it, such as a
+ * Returns the body of a fetch's response, for {@link openWeb} to read; or "taken" if other code has begun to read it, such as a
  * client that logs responses. Other clients, and a fetch whose body is not a web stream, have none.
  */
 export const fetchBody = (
@@ -66,7 +66,7 @@ export const stream = (
   )).pipe(Stream.catchIf(({ reason }) => reason._tag === "EmptyBodyError", () => Stream.empty))
 }
 
-/** The pieces of a body as the HTTP client gives them. Some clients throw, or give what is not bytes. */
+/** The pieces of a body as the HTTP client gives them. Some clients throw, or give pieces that are not bytes. */
 const bodyOf = (
   response: HttpClientResponse.HttpClientResponse
 ): Stream.Stream<Uint8Array | string, HttpClientError.HttpClientError> => {
@@ -83,7 +83,7 @@ const inBackground = (release: Effect.Effect<unknown, unknown>): Effect.Effect<v
   Effect.asVoid(Effect.forkDetach(Effect.ignoreCause(release), { startImmediately: true }))
 
 /**
- * How many pieces of a body are read in one turn of the event loop at most. A body that always has its next piece ready would
+ * The most pieces of a body that are read in one iteration of the event loop. A body that always has its next piece ready would
  * otherwise keep every timer from firing, and so could last longer than any timeout.
  */
 const piecesPerTurn = 64
@@ -148,14 +148,14 @@ export const readText = (
   headers: Headers.Headers,
   maxBytes: number,
   isUpload = false,
-  /** Is given each piece of the text when it arrives, in case the rest does not. */
+  /** Receives each piece of the text when it arrives, in case the rest never arrives. */
   onText?: (text: string) => void
 ): Effect.Effect<string | undefined, HttpClientError.HttpClientError> => {
   const length = /^\d+$/.test(headers["content-length"] ?? "") ? Number(headers["content-length"]) : undefined
   if (length !== undefined && length > maxBytes) return Effect.as(discard(response), undefined)
   const body = fetchBody(response)
   if (body === "taken") return Effect.map(response.text, (text) => text.length > maxBytes ? undefined : text)
-  // Only a length of the very bytes that arrive is a bound; compressed ones can grow without end
+  // A length is a bound only for an uncompressed body: compressed bytes can expand without limit
   const isBounded = length !== undefined && headers["content-encoding"] === undefined && !isFetch(response)
   if (isBounded && onText === undefined) return response.text
   return Effect.suspend(() => {
@@ -206,7 +206,7 @@ const takeWeb = (
     })
   )
 
-/** What happens to the pieces of a body. */
+/** Receives the pieces of a body. */
 interface Sink {
   readonly onPiece: (piece: Uint8Array) => void
   readonly onEnd: () => void

@@ -27,13 +27,13 @@ export interface Options {
   readonly baseUrl: URL
   /** The header that carries the key. */
   readonly header: string
-  /** What stands before the key in the header. */
+  /** The text before the key in the header. */
   readonly prefix?: string
   readonly key: Key
   readonly requestTimeout: Duration.Duration
   /** How long the body of an upload may make no progress. */
   readonly uploadIdleTimeout: Duration.Duration
-  /** Paces and ends the retries of safe requests. */
+  /** The delays and the limit of retries of safe requests. */
   readonly retry: Schedule.Schedule<unknown, RequestError>
   readonly retryAfterCeiling: Duration.Duration
   /** The longest response that is read. */
@@ -42,7 +42,7 @@ export interface Options {
   readonly slot?: Effect.Effect<void> | undefined
   /** Whether a poll has a span. */
   readonly tracePolls: boolean
-  /** What the body of an error says. `isRefusal` means that the body itself says that it is an error, whatever its status. */
+  /** Reads the body of an error. `isRefusal` means that the body itself reports an error, also with a status of success. */
   readonly describeError: (
     body: unknown
   ) => { readonly message?: string; readonly code?: string; readonly isRefusal?: boolean } | undefined
@@ -61,7 +61,9 @@ export interface Call<A> {
   readonly isStale?: ((body: unknown) => boolean) | undefined
   /** The run it is about. */
   readonly ref?: RunRef | undefined
-  /** Which failures may be repeated. The default is all that are retryable, which is right for a safe request. */
+  /**
+   * The failures after which the request may be repeated. By default all that are retryable, which is right for a safe request.
+   */
   readonly retryWhile?: ((error: RequestError) => boolean) | undefined
   /**
    * Whether the body may hold files. Then `uploadIdleTimeout` bounds the time without progress, and `requestTimeout` the time
@@ -76,7 +78,7 @@ export interface Call<A> {
   readonly isSentOnce?: boolean | undefined
   /** Counts how often the HTTP client sends the request in one attempt. */
   readonly sends?: SentRequests.SentRequests | undefined
-  /** How long it may take, where that differs from other calls. */
+  /** The timeout of this call, where it differs from other calls. */
   readonly timeout?: Duration.Duration | undefined
 }
 
@@ -124,13 +126,13 @@ export interface Attempt {
 /** An attempt whose response has begun to arrive. */
 export interface Responded extends Attempt {
   readonly response: HttpClientResponse.HttpClientResponse
-  /** The headers of the response, which makes them anew each time. */
+  /** The headers of the response. They are kept here because the response copies them at each read. */
   readonly headers: Headers.Headers
 }
 
 export const hasResponse = (attempt: Attempt): attempt is Responded => attempt.response !== undefined
 
-/** What every error of a call says. */
+/** The fields of every error of a call. */
 export interface CallFields {
   readonly operation: string
   readonly attempts: number
@@ -138,7 +140,7 @@ export interface CallFields {
   readonly ref: RunRef | undefined
 }
 
-/** What an error of an attempt says. */
+/** The fields of an error of an attempt. */
 export const fieldsOf = ({ attempts, call, clock, started }: Attempt): CallFields => ({
   operation: call.operation,
   attempts,

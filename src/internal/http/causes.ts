@@ -1,4 +1,4 @@
-/** The error of an HTTP client and the chain of its causes: what they say, and what to do about it. */
+/** The error of an HTTP client and the chain of its causes: their text, and advice for the reader of the message. */
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as Predicate from "effect/Predicate"
 import { oneLine } from "../describe.ts"
@@ -29,8 +29,8 @@ export const describe = (cause: unknown, withCodes = false): string | undefined 
 }
 
 /**
- * Whether fetch gave up because it was redirected and told not to follow. The words are those of Node, Bun and Deno: the
- * standard has none for it.
+ * Whether fetch failed because of a redirect that it was told not to follow. The messages are those of Node, Bun and Deno: the
+ * standard defines none.
  */
 export const isRefusedRedirect = ({ reason }: HttpClientError.HttpClientError): boolean =>
   chainOf(reason.cause).some((part) =>
@@ -41,7 +41,7 @@ export const isRefusedRedirect = ({ reason }: HttpClientError.HttpClientError): 
 export const isUnreadableBlob = (cause: unknown): boolean =>
   chainOf(cause).some((part) => part instanceof Error && part.name === "NotReadableError")
 
-/** What to do about a failure of the transport, by its code. */
+/** Advice for a failure of the transport, by its code. */
 const adviceByCode = (code: unknown): string | undefined => {
   switch (code) {
     case "UND_ERR_HEADERS_TIMEOUT":
@@ -70,12 +70,12 @@ const adviceByCode = (code: unknown): string | undefined => {
   }
 }
 
-/** What to do about a proxy that asks for credentials. */
+/** Advice for a proxy that asks for credentials. */
 export const proxyAdvice =
   "Put the proxy's credentials into its address, http://user:password@host:port, which is the option proxy of NodeHttp.layer, or " +
   "HTTP_PROXY and HTTPS_PROXY"
 
-/** Returns what to do about a request without a response, if an error or one of its causes is known. */
+/** Returns advice for a request without a response, if an error or one of its causes is known. */
 export const adviceFor = (cause: unknown): string | undefined => {
   for (const part of chainOf(cause)) {
     const { code, message } = part as Readonly<Record<string, unknown>>

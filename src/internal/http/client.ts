@@ -1,4 +1,4 @@
-/** Makes a provider's client from the options of the program: checks them, and reads them from the configuration. */
+/** Makes a provider's client from the options of the program. Checks them, or reads them from the configuration. */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"

@@ -35,8 +35,8 @@ export const CurrentAccount = Context.Reference<Account | undefined>("canvas-run
 })
 
 /**
- * Records the error of an operation that creates a run: the checks, the uploads and the create. Where no create is open, the error
- * says that this operation made no run, whatever the error says of its own request.
+ * Records the error of an operation that creates a run: the checks, the uploads and the create. Where no create is open, the
+ * error says that this operation made no run, even if a request of the operation reached the server.
  */
 export const operation = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(CurrentAccount, (account) =>
@@ -64,7 +64,7 @@ export const thenOnCreated = <A extends { readonly ref: RunRef.RunRef }, E, R, E
     const { ref } = created
     return Effect.suspend((): Effect.Effect<unknown, E2 | TypeError, R2> => {
       const stored: unknown = onCreated(created)
-      // JavaScript may return anything, and anything else would end the fiber without a cause
+      // JavaScript may return anything, and a value that is not an effect would end the fiber without a cause
       return Effect.isEffect(stored)
         ? stored as Effect.Effect<unknown, E2, R2>
         : Effect.fail(new TypeError(`it returned ${quote(stored)}, and not an Effect`))
@@ -102,12 +102,17 @@ interface Once {
   readonly sends: SentRequests.SentRequests
 }
 
-/** Sends a call that creates a run once, unless the connection was never made, or the program accepts a second run. */
+/**
+ * Sends a call that creates a run. It is sent once, unless the connection was never made, or the program accepts a second run.
+ */
 export const create = <A>(
   options: {
-    /** Whether to repeat also a create that may have made a run. */
+    /** Whether to repeat a create even if it may have made a run. */
     readonly retryCreates: boolean
-    /** Whether the body surely was not sent whole, so that the provider cannot have taken the request, and is not sent again. */
+    /**
+     * Whether the body was certainly not sent completely. Then the provider cannot have accepted the request, and the request is
+     * not repeated.
+     */
     readonly isIncomplete?: ((error: RequestError) => boolean) | undefined
   },
   send: (once: Once) => Effect.Effect<A, RequestError>
@@ -117,7 +122,7 @@ export const create = <A>(
     let repeats = 0
     const sends = SentRequests.make()
     const isIncomplete = (error: RequestError) => repeats === 0 && options.isIncomplete?.(error) === true
-    // Until the failure says otherwise: an interruption has no error
+    // The default until a failure shows more: an interruption has no error
     if (account !== undefined) account.open++
     return Effect.mapError(
       send({
@@ -126,7 +131,7 @@ export const create = <A>(
         retryWhile: (error) => {
           const count = SentRequests.isUnwritten(sends) ? 0 : sends.count
           SentRequests.reset(sends)
-          // The client shows the last of its requests, and an earlier one may have created a run
+          // The client reports its last request, and an earlier one may have created a run
           if (count > 1) {
             repeats = Math.max(repeats, count)
             mayExist = true
@@ -166,15 +171,15 @@ export const mayHaveCreated = (error: RequestError): boolean => {
 }
 
 /**
- * Statuses below 400 or from 500 on that say that the request was not processed: redirects that keep the method (the others may
- * lead to what was created), "too early", "not implemented", an HTTP version that is not supported, and a network that wants a
- * login.
+ * The statuses below 400 or from 500 on which mean that the request was not processed: redirects that keep the method (the others
+ * may lead to what was created), "too early", "not implemented", an HTTP version that is not supported, and a network that wants
+ * a login.
  */
 const unprocessed: ReadonlySet<number> = new Set([307, 308, 425, 501, 505, 511])
 
 const outcomeUnknown = (error: RequestError, repeats: number): CreateOutcomeUnknownError =>
   new CreateOutcomeUnknownError({
-    // The caller decides about another create, and not when the provider asks for it
+    // The caller decides whether and when to create again, not the provider's `Retry-After`
     ...Struct.omit(error, ["_tag", "retryAfter"]),
     message: repeats > 0
       ? `A run may exist, and may be billed: the HTTP client repeated the request to create it, sent it ${repeats} times, and ` +

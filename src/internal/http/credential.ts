@@ -1,4 +1,4 @@
-/** The API key of a client: one that is given, or an effect that gives the one that is valid now. */
+/** The API key of a client: a fixed key, or an effect that returns the key that is valid now. */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import * as Options from "../options.ts"
 import { textOf } from "../secret.ts"
 import type { Key } from "./call.ts"
 
-/** A secret, or an effect that returns the one that is valid now. */
+/** A secret, or an effect that returns the secret that is valid now. */
 export type Secret = Redacted.Redacted<string> | Effect.Effect<Redacted.Redacted<string>, unknown>
 
 /** The key of a client, as its options give it. */
@@ -23,7 +23,7 @@ export interface Credential {
   readonly whereToGetOne: string
 }
 
-/** Checks the key. One that comes from an effect is checked for each call, which fails before any request if the effect fails. */
+/** Checks the key. A key from an effect is checked for each call. If the effect fails, the call fails before any request. */
 export const keyOf = (credential: Credential, timeout: Duration.Duration): Effect.Effect<Key, ConfigError> => {
   const { option, value } = credential
   if (!Options.is(Effect.isEffect, value)) return checkSecret(credential, value)
@@ -84,7 +84,7 @@ const checkSecret = (
     }: it must be a Redacted string`
     : value.trim() === ""
     ? "is empty"
-    // fetch would refuse it with an error that shows it
+    // fetch would reject it with an error that shows the key
     : !/^[\u0021-\u007e]+$/.test(value)
     ? "has characters that no key has, such as a space or a line break"
     : undefined

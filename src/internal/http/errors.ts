@@ -1,4 +1,6 @@
-/** The errors of requests: of a status that is not a success, of a request without a response, and of one that took too long. */
+/**
+ * The errors of requests: for a status that is not a success, for a request without a response, and for one that took too long.
+ */
 import * as Duration from "effect/Duration"
 import * as HttpClientError from "effect/http/HttpClientError"
 import * as RunError from "../../RunError.ts"
@@ -10,7 +12,7 @@ import { neverSent } from "./neverSent.ts"
 import * as SentRequests from "./sentRequests.ts"
 import type { Awaited } from "./upload.ts"
 
-/** What an error says of a response. */
+/** The part of an error's fields that comes from a response. */
 export interface ResponseFields extends CallFields {
   readonly status: number
   readonly body: unknown
@@ -65,7 +67,9 @@ const meaningOf = ({ retryAfter, status }: ResponseFields, url: string): Meaning
   ]
 }
 
-/** The first part of a path that stands there twice, as "/v1" does where the base URL ends in it although each path begins with it. */
+/**
+ * The first segment of a path, if it occurs twice, as "/v1" does where the base URL ends in it although each path begins with it.
+ */
 const doubledIn = (url: string): string | undefined =>
   URL.canParse(url) ? /(\/[^/]+)\1\//.exec(new URL(url).pathname)?.[1] : undefined
 
@@ -76,7 +80,7 @@ export const statusError = (fields: ResponseFields, url: string, missing = ""): 
   return new Class({ ...fields, sent: true, message: `${fields.operation}: ${what}${says}. ${advice}`.trimEnd() })
 }
 
-/** What an error says of an attempt whose response did not arrive, or not whole. */
+/** The fields of an error about an attempt whose response did not arrive completely. */
 const brokenFields = (attempt: Attempt) => ({
   ...fieldsOf(attempt),
   status: attempt.response?.status,
@@ -89,7 +93,7 @@ export const bodyLength = 2048
 /** The error for a request without a complete response. The client's own error holds the request's headers, so it is not kept. */
 export const transportError = (attempt: Attempt, error: unknown): RunError.RequestError => {
   const { call: { operation, sends }, cleaner, response } = attempt
-  // A client may have been made to fail with errors of its own, against its type
+  // A client of the program may fail with errors that its type does not declare
   const reason = HttpClientError.isHttpClientError(error) ? error.reason : { _tag: "Unknown", cause: error } as const
   const { cause } = reason
   const fields = brokenFields(attempt)
@@ -159,7 +163,7 @@ export const redirectError = (attempt: Attempt, where: string): RunError.Invalid
     message: `${attempt.call.operation}: the provider redirects ${where}. ${wrongServer}`
   })
 
-/** The cause as it is, or what it says without the key. */
+/** The cause unchanged, or its text without the key. */
 const scrubCause = (cause: Error, cleaner: Cleaner): Error =>
   isClean(cause, cleaner) ? cause : new Error(cleaner.text(Causes.describe(cause) ?? cause.name))
 

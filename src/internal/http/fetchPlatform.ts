@@ -1,4 +1,4 @@
-/** What each platform's `fetch` is told about a request. */
+/** The options that each platform's `fetch` gets with a request. */
 import * as Context from "effect/Context"
 import * as Fiber from "effect/Fiber"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
@@ -58,10 +58,10 @@ const hasDefaultLimits = (dispatcher: object | undefined, depth = 0): boolean =>
       : depth < 2 && key.description?.endsWith("agent") === true && hasDefaultLimits(value, depth + 1)
   })
 
-/** Dispatchers of undici that tell the handler of a request before they write it. One of the program's need not. */
+/** Dispatchers of undici that notify the handler of a request before they write it. A dispatcher of the program may not do so. */
 const untouched: ReadonlySet<string> = new Set(["Agent", "DispatcherBase", "EnvHttpProxyAgent", "ProxyAgent"])
 
-/** Whether a dispatcher is undici's own, without a `dispatch` of the program's, such as one of an interceptor. */
+/** Whether a dispatcher is undici's own, with its original `dispatch`: an interceptor would have replaced it. */
 const isUntouched = (dispatcher: object | undefined): boolean => {
   let owner: object | null = dispatcher === undefined ? null : Object.getPrototypeOf(dispatcher) as object | null
   while (owner !== null && !Object.hasOwn(owner, "dispatch")) owner = Object.getPrototypeOf(owner) as object | null
@@ -91,12 +91,12 @@ const makePatient = (sends: SentRequests.SentRequests | undefined): Dispatcher =
   }
 })
 
-/** For requests that are not counted, which are nearly all. */
+/** For requests that are not counted, which is nearly all of them. */
 const patientDispatcher = makePatient(undefined)
 
 /**
- * Returns the dispatcher for a request that is about to be sent, if the platform's own fetch sends it. Another fetch might take it
- * for something else. The HTTP client reads its options once for each request that it sends, in the fiber that knows which fetch it
+ * Returns the dispatcher for a request that is about to be sent, if the platform's own fetch sends it. Another fetch could
+ * misunderstand it. The HTTP client reads its options once for each request that it sends, in the fiber that knows which fetch it
  * uses, so this is also where sent requests are counted.
  */
 const dispatcher = (): Dispatcher | undefined => {
@@ -121,7 +121,7 @@ const withPlatform = (init: RequestInit): RequestInit =>
     dispatcher: { get: dispatcher, enumerable: true }
   })
 
-// A redirect is looked at before the credential goes anywhere. Fetch by itself would carry it along to any origin.
+// A redirect is checked before the credential is sent to its target. Fetch would send the credential to any origin.
 const plain: RequestInit = { redirect: "manual" }
 
 // Node's fetch keeps a second copy of a body in memory to be able to repeat it after a redirect, except for requests with
@@ -135,7 +135,10 @@ const nodeUpload: RequestInit = { redirect: "error", window: null }
  */
 const contentLength = Object.assign(Object("Content-Length") as string, { toLowerCase: () => "Content-Length" })
 
-/** Whether `fetch` sends the body with its length. It does so for all but streams; for these only Node and Bun do. */
+/**
+ * Whether `fetch` sends the body with its length. Every platform does so for all bodies but streams; for streams only Node and
+ * Bun do.
+ */
 export const announcesLength = (body: HttpBody.HttpBody): boolean =>
   body._tag !== "Stream" ||
   body.contentLength !== undefined && isLikeNode() && platform.process?.versions?.deno === undefined

@@ -57,7 +57,7 @@ const connectCodes: ReadonlySet<string> = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
 ])
 
-/** Messages of such errors that have no code of their own. */
+/** Messages of such errors without a code. */
 const connectMessages: ReadonlyArray<RegExp> = [
   // A port that fetch does not call: Node, Deno
   /bad port$/,
@@ -70,7 +70,7 @@ const connectMessages: ReadonlyArray<RegExp> = [
   /^Client network socket disconnected before secure TLS connection was established$/,
   // A server that refuses an HTTP/2 stream has not processed it (RFC 9113, section 8.7)
   /NGHTTP2_REFUSED_STREAM/,
-  // undici, for the streams that a server that shuts down says it has not processed (RFC 9113, section 6.8)
+  // undici, for streams that a server did not process before it shut down (RFC 9113, section 6.8)
   /^HTTP\/2: "GOAWAY" frame received with code \d+$/
 ]
 
@@ -83,6 +83,6 @@ export const neverSent = (cause: unknown, depth = 0): boolean => {
   if (Array.isArray(errors)) return errors.length > 0 && errors.every((error) => neverSent(error, depth + 1))
   if (syscall === "connect" || typeof code === "string" && connectCodes.has(code)) return true
   if (typeof message === "string" && connectMessages.some((words) => words.test(message))) return true
-  // An error with a code of its own says what happened; what caused it may be older
+  // An error with a code says what happened; its cause may be older
   return typeof code !== "string" && neverSent(inner, depth + 1)
 }

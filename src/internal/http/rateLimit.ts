@@ -54,7 +54,7 @@ const isLimiter = (value: unknown): boolean =>
  */
 const makeSlots = (reserve: Effect.Effect<Duration.Duration>): Effect.Effect<void> => {
   const waiting = new Set<() => void>()
-  // Kept between calls: finding the front of a set anew takes longer the more waiters have left it
+  // Kept between calls: a new iterator takes longer to find the front of a set, the more waiters have left it
   let order = waiting.values()
   let isTaken = false
   let readyAt: number | undefined
@@ -74,7 +74,7 @@ const makeSlots = (reserve: Effect.Effect<Duration.Duration>): Effect.Effect<voi
     const clock = yield* Clock.Clock
     // Unlike the time of day, it does not jump when the system's time is set
     const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-    // A reservation of the past is not used: the bucket has filled up since, so it would exceed the limit by one
+    // A reservation from the past is not used: the bucket has filled up since, so one more request would exceed the limit
     if (readyAt === undefined || readyAt <= now()) {
       const delay = yield* reserve
       readyAt = now() + Duration.toMillis(delay)
@@ -84,7 +84,7 @@ const makeSlots = (reserve: Effect.Effect<Duration.Duration>): Effect.Effect<voi
     readyAt = undefined
   })
 
-  // Interrupted only where it waits, so that the request at the front always leaves the queue
+  // Interruptible only while it waits, so that the request at the front always leaves the queue
   return Effect.uninterruptibleMask((restore) => {
     const takeAndLeave = Effect.ensuring(restore(take), Effect.sync(leave))
     if (!isTaken) {
@@ -113,9 +113,9 @@ const makeSlots = (reserve: Effect.Effect<Duration.Duration>): Effect.Effect<voi
 }
 
 /**
- * Reserves a slot, and returns how long it takes until then. At most `limit` requests in any window: up to 10 % may burst, and the
- * bucket refills as much more slowly. A bucket of the whole limit would let through twice as many, and so would a fixed window at
- * its edge.
+ * Reserves a slot, and returns how long it takes until then. At most `limit` requests in any window: up to 10 % may burst, and
+ * the bucket refills at 90 % of the limit's rate. A bucket of the whole limit, or a fixed window at its edge, would let through
+ * twice as many.
  *
  * A limiter whose store fails limits nothing: it must not stop the polls of a paid run.
  */

@@ -35,7 +35,7 @@ export const isRedirect = (status: number): boolean =>
 const targetOf = ({ headers: { location }, request }: HttpClientResponse.HttpClientResponse): URL | undefined =>
   location !== undefined && URL.canParse(location, request.url) ? new URL(location, request.url) : undefined
 
-/** Where a redirect leads, if it stays with the provider and the request is safe to repeat there. */
+/** The target of a redirect, if it is of the provider and the request is safe to repeat there. */
 const sameOriginTarget = (response: HttpClientResponse.HttpClientResponse, baseUrl: URL): URL | undefined => {
   if (response.status < 300 || response.status >= 400) return undefined
   const { method } = response.request
@@ -44,7 +44,7 @@ const sameOriginTarget = (response: HttpClientResponse.HttpClientResponse, baseU
   return target?.origin === baseUrl.origin ? target : undefined
 }
 
-/** Where a redirect leads, and why it is not followed. A query is not shown: it could be signed. */
+/** The target of a redirect, and why it is not followed. The query is not shown: it could hold a signature. */
 export const describe = (
   response: HttpClientResponse.HttpClientResponse,
   { cleaner, options: { baseUrl } }: Attempt
@@ -59,5 +59,5 @@ export const describe = (
     : `${cleaner.host(target.origin)}, where the API key is not sent`
 }
 
-/** What an error says of a redirect without a location. */
+/** The text of an error about a redirect without a location. */
 export const unknown = "without saying where to"

@@ -1,4 +1,4 @@
-/** From a response to the value of its call, or to the error that says why there is none. */
+/** Turns a response into the value of its call, or into the error that says why there is none. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
@@ -15,7 +15,7 @@ import { parseRetryAfter } from "./retry.ts"
 
 export const isSuccess = (status: number): boolean => status >= 200 && status < 300
 
-/** Whether a type says that the body is HTML, as that of a page which a proxy sends in the provider's place. */
+/** Whether a content type is HTML. A proxy sends such a page in place of the provider's response. */
 export const isHtml = (headers: Headers.Headers): boolean => /html/i.test(headers["content-type"] ?? "")
 
 /** Whether a text is a whole JSON document: the connection may break after its last byte. */
@@ -31,7 +31,7 @@ const retryAfterOf = ({ clock, headers }: Responded) => parseRetryAfter(headers,
 /** The longest JSON body that an error keeps whole. */
 const maxBodyLength = 65_536
 
-/** What an error says of a response. `text` is its body, `undefined` if it did not arrive. */
+/** The fields of an error about a response. `text` is the body, `undefined` if it did not arrive. */
 const responseFields = (attempt: Responded, text: string | undefined): ResponseFields => {
   const clean = attempt.cleaner.key(text ?? "")
   const body = clean.length > maxBodyLength ? undefined : Option.getOrUndefined(parseJson(clean))
@@ -81,7 +81,7 @@ export const fail = (
 ): Effect.Effect<never, RequestError> => {
   const response = attempt.response
   const { status } = response
-  // A browser reports a redirect that it was told not to follow as status 0
+  // If a browser is told not to follow a redirect, it reports the redirect as status 0
   if (status === 0 || Redirects.isRedirect(status)) {
     return invalid(attempt, text, `the provider redirects ${Redirects.describe(response, attempt)}.`)
   }
@@ -149,7 +149,7 @@ export const decode = <A>(
         return Effect.fail(statusError(responseFields(attempt, text), ""))
       }
       const error = Cause.squash(cause)
-      // A RangeError is the stack's end
+      // A RangeError means that the stack is full
       if (!Cause.hasFails(cause) && !(error instanceof RangeError)) {
         return Effect.failCause(cause as Cause.Cause<never>)
       }

@@ -16,7 +16,7 @@ export interface Failure {
 }
 
 /**
- * Repeats an effect while its failure may be repeated and the schedule continues. `Effect.retry` takes 3 µs to set up, so it begins
+ * Repeats an effect while its failure is retryable and the schedule continues. `Effect.retry` takes 3 µs to set up, so it begins
  * with the first failure: nearly all calls succeed.
  */
 export const retrying = <A, E, R>(
@@ -36,7 +36,7 @@ export const retrying = <A, E, R>(
       return current
     })
     return Effect.retry(attempt, {
-      // The schedule sees only what `while` lets through
+      // The schedule gets only the errors that `while` lets through
       schedule: Schedule.modifyDelay(retry as Schedule.Schedule<unknown, E>, ({ duration, input }) => {
         const { retryAfter } = input as Partial<Failure>
         return Effect.as(

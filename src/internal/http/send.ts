@@ -1,4 +1,4 @@
-/** Sends one request through the HTTP client of the program, whatever that client does. */
+/** Sends one request through the HTTP client of the program, which may throw, fail outside its type or repeat requests. */
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
@@ -22,7 +22,7 @@ export const execute = (
       const response = HttpClientError.isHttpClientError(error) ? error.response : undefined
       return response === undefined ? Effect.fail(error) : Effect.succeed(response)
     }),
-    // A client of the program's own may throw, or give anything
+    // A client of the program may throw, or return anything
     Effect.flatMap((response) =>
       Predicate.isObject(response) && typeof response.status === "number" && Predicate.isObject(response.headers)
         ? Effect.succeed(response)

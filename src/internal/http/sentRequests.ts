@@ -5,11 +5,11 @@ import * as Predicate from "effect/Predicate"
 export interface SentRequests {
   /** How many times a client of this package, or Effect's fetch client, has sent the request. Other clients count nothing. */
   count: number
-  /** Whether a fetch of the program sent it, which may have sent it several times. */
+  /** Whether a fetch of the program sent it. Such a fetch may have sent it several times. */
   isOwnFetch: boolean
-  /** How many of these undici has taken, which tells when it begins to write one. */
+  /** How many of these undici has accepted. undici reports when it begins to write one. */
   watched: number
-  /** Whether undici has begun to write one of them. */
+  /** Whether undici has begun to write any of them. */
   isWritten: boolean
 }
 
@@ -20,7 +20,7 @@ export const CurrentSentRequests = Context.Reference<SentRequests | undefined>("
 
 export const make = (): SentRequests => ({ count: 0, isOwnFetch: false, watched: 0, isWritten: false })
 
-/** Forgets what has been sent so far. */
+/** Resets the counts. */
 export const reset = (sends: SentRequests): void => {
   sends.count = 0
   sends.watched = 0
@@ -31,11 +31,11 @@ export const reset = (sends: SentRequests): void => {
 export const isRepeated = (sends: SentRequests | undefined): boolean =>
   sends !== undefined && (sends.count > 1 || sends.isOwnFetch)
 
-/** Whether no byte of the request has been written, which is proof that it was not sent, whatever the failure is. */
+/** Whether no byte of the request has been written, which proves that it was not sent, with any failure. */
 export const isUnwritten = (sends: SentRequests | undefined): boolean =>
   sends !== undefined && sends.count > 0 && sends.watched >= sends.count && !sends.isWritten && !sends.isOwnFetch
 
-/** How handlers of undici are told that a request is about to be written, up to version 7 and from version 8 on. */
+/** The method that undici calls on a handler before it writes the request, up to version 7 and from version 8 on. */
 const starts = ["onConnect", "onRequestStart"] as const
 
 /**

@@ -9,8 +9,8 @@ import * as Causes from "./causes.ts"
 import { type Failure, parseRetryAfter } from "./retry.ts"
 
 /**
- * Returns the address that a link names, or says what is wrong with it. A path, with a slash at its beginning or without, is one
- * of the API at `baseUrl`, below the path prefix that `baseUrl` may have.
+ * Returns the address that a link names, or the reason why the link is not valid. A path, with a slash at its beginning or
+ * without, is one of the API at `baseUrl`, below the path prefix that `baseUrl` may have.
  */
 export const resolveLink = (link: string, baseUrl: URL | undefined): URL | string => {
   const text = link.trim()
@@ -33,8 +33,8 @@ export const checkAddress = (what: "link" | "location", address: string, base?: 
 
 /**
  * Returns the `cause` field of an error about a link, and the words for it. Runtimes put the address of a request into their
- * messages and properties, and this one is a secret: the cause is made anew from messages and codes, without anything that
- * looks like an address or repeats a part of `link`.
+ * messages and properties, and this address is a secret. So the cause is a new object of messages and codes, without any text
+ * that looks like an address or repeats a part of `link`.
  */
 export const cleanCause = (cause: unknown, link: string): { readonly cause?: Error; readonly words: string } => {
   const said = cause instanceof Error ? Causes.describe(cause, true) : undefined
@@ -85,14 +85,14 @@ export const isPage = (response: HttpClientResponse.HttpClientResponse): Effect.
       !/^(?:|text\/plain\b.*|application\/octet-stream\b.*)$/i.test(type.trim())
     ? Effect.as(Body.discard(response), /html/i.test(type))
     : Stream.runHead(Body.stream(response)).pipe(
-      // By its status the server has accepted the file, even if the body of its response fails
+      // The status says that the server has accepted the file, even if the body of its response fails
       Effect.timeoutOption(headTimeout),
       Effect.map((head) => Option.isSome(Option.filter(Option.flatten(head), beginsPage))),
       Effect.catch(() => Effect.succeed(false))
     )
 }
 
-/** How long the beginning of a body is waited for. */
+/** How long to wait for the beginning of a body. */
 const headTimeout = "2 seconds"
 
 const beginsPage = (bytes: Uint8Array): boolean =>

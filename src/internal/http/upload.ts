@@ -1,4 +1,4 @@
-/** Uploads of any size: bounded in the time without progress, not in the time of the whole transfer. */
+/** Uploads of any size. The limit is on the time without progress, not on the time of the whole transfer. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"
@@ -13,7 +13,7 @@ import * as TimerQueue from "../polling/timerQueue.ts"
 export type Awaited = "file" | "server" | "response"
 
 /**
- * Sends a request whose body may be large. Progress is each piece that the client asks for, and each that the body gives.
+ * Sends a request whose body may be large. Each piece that the client asks for, and each piece that the body gives, is progress.
  * `idleMillis` bounds the time between two steps of progress, `responseMillis` the time before the first piece and the time from
  * the last piece to the end of `send`. A client that does not show progress has more time, by the size of the body. `orElse`
  * gets what the upload waited for, and the limit that passed. The upload waits for "file" only if its body is a stream: the pieces
@@ -50,7 +50,7 @@ const smallBytes = 256 * 1024
 const allowanceMillis = (body: HttpBody.HttpBody): number =>
   Math.max(0, (("contentLength" in body ? body.contentLength : undefined) ?? 0) - smallBytes) / 65.536
 
-/** The body, which reports what is waited for from each step on; `undefined` if that is not possible. */
+/** Returns a body that reports at each step of progress what the upload waits for next; `undefined` if that is not possible. */
 const observed = (body: HttpBody.HttpBody, report: (awaited: Awaited) => void): HttpBody.HttpBody | undefined => {
   if (body._tag === "Stream") {
     return HttpBody.stream(
@@ -69,7 +69,7 @@ const observed = (body: HttpBody.HttpBody, report: (awaited: Awaited) => void): 
   }
   if (body._tag !== "Raw" || !(body.body instanceof Blob) || !readsBlobsAsStreams()) return undefined
   const blob = body.body
-  // The same bytes, so that clients still see a Blob of known length
+  // A Blob of the same bytes, so that clients still know its length
   const copy = blob.slice(0, blob.size, blob.type)
   Object.defineProperty(copy, "stream", {
     value: () =>

@@ -1,13 +1,13 @@
 /**
- * When an adaptive schedule polls next: pure statistics, from what is known of a run to a time in milliseconds. The reasoning
- * stands in the docstring of `Polling.adaptive`.
+ * Computes when an adaptive schedule polls next: pure statistics, from the age and the progress of a run to a time in
+ * milliseconds. The docstring of `Polling.adaptive` gives the reasoning.
  */
 import * as Duration from "effect/Duration"
 import type { PollState, Progress } from "../../RunSource.ts"
 
 /** Times are in milliseconds. */
 export interface Options {
-  /** How long earlier runs of the kind took; with none, the provider's estimate counts. */
+  /** How long earlier runs of the same kind took. Without any, the provider's estimate is used. */
   readonly pastDurations: ReadonlyArray<number>
   /** The mean time from the end of a run to the poll that notices it. */
   readonly targetLatency: number
@@ -15,7 +15,7 @@ export interface Options {
   readonly max: number
 }
 
-/** Returns a function from what is known of a run to the time until its next poll. */
+/** Returns a function from the age and the progress of a run to the time until its next poll. */
 export const make = (options: Options): (state: PollState) => number => {
   const { pastDurations } = options
   const learnt = pastDurations.length === 0 ? undefined : aboutEach(pastDurations)
@@ -27,18 +27,18 @@ export const make = (options: Options): (state: PollState) => number => {
   }
 }
 
-/** When a run ends, by what is known of its duration alone. Times are in milliseconds. */
+/** When a run ends, estimated from durations alone, without its progress. Times are in milliseconds. */
 interface DurationModel {
-  /** The chance per millisecond that a run of this age ends now. */
+  /** The probability per millisecond that a run of this age ends now (the hazard rate). */
   readonly hazard: (age: number) => number
   /** The mean of `1 / sqrt(h)` over the ages at which runs end: polls at the rate `sqrt(h)` are late by half of that. */
   readonly spread: number
   readonly median: number
-  /** How many tasks done are worth as much evidence of the pace as the median is. */
+  /** The number of finished tasks that says as much about the speed of the run as the median duration does. */
   readonly weight: number
 }
 
-/** Runs of any duration: at any age as much time again, plus 15 minutes, is as likely to be enough as not. */
+/** Runs of unknown duration: at any age, the run ends within its age plus 15 minutes with a probability of 50 %. */
 const anyDuration: DurationModel = {
   hazard: (age) => 1 / (900_000 + age),
   spread: Math.sqrt(1_200_000),
@@ -47,8 +47,8 @@ const anyDuration: DurationModel = {
 }
 
 /**
- * Runs about as long as one of `durations`, within a factor of `exp(spread)` in two of three cases, and a share of `others`
- * that may take any time, and so keep the hazard from vanishing before and after.
+ * Runs about as long as one of `durations`, within a factor of `exp(spread)` in two of three cases, and a share of `others` that
+ * may take any time. That share keeps the hazard above zero at other ages.
  */
 const about = (durations: ReadonlyArray<number>, spread: number, others: number): DurationModel => {
   const median = durations[durations.length >> 1]!
@@ -96,7 +96,7 @@ const stretched = (model: DurationModel, unit: number): DurationModel => ({
   weight: model.weight
 })
 
-/** The chance of more than `x` under the normal distribution, whose density there is `bell`. */
+/** The probability of more than `x` under the normal distribution, whose density at `x` is `bell`. */
 const upperTail = (x: number, bell: number): number => {
   const t = 1 / (1 + 0.2316419 * Math.abs(x))
   const tail = bell * t *
@@ -104,29 +104,32 @@ const upperTail = (x: number, bell: number): number => {
   return x > 0 ? tail : 1 - tail
 }
 
-/** Providers' estimates are right within a factor of 1.6 in two of three cases, and say nothing in one of twelve. */
+/** Providers' estimates are right within a factor of 1.6 in two of three cases, and are useless in one of twelve. */
 const aboutOne = (): DurationModel => one ??= about([1], 0.45, 0.08)
 let one: DurationModel | undefined
 
-/** The more alike and the more they are, the narrower each counts; a run unlike all of them counts as one of them. */
+/**
+ * The more durations there are, and the more alike they are, the narrower is the distribution around each. A run unlike all of
+ * them has the weight of one of them.
+ */
 const aboutEach = (durations: ReadonlyArray<number>): DurationModel => {
   const sorted = [...durations].sort((a, b) => a - b)
-  // More do not say more
+  // More durations add no information
   const some = sorted.length <= 128
     ? sorted
     : Array.from({ length: 128 }, (_, index) => sorted[Math.floor((index + 0.5) / 128 * sorted.length)]!)
   const logs = some.map(Math.log)
   const mean = logs.reduce((sum, log) => sum + log, 0) / logs.length
   const deviation = Math.sqrt(logs.reduce((sum, log) => sum + (log - mean) ** 2, 0) / logs.length)
-  // One or two of a duration are no reason to expect exactly that
+  // One or two equal durations are no reason to expect exactly that duration
   const spread = Math.max(0.02, 0.45 / durations.length, 0.5 * deviation * durations.length ** -0.2)
   return about(some, spread, 1 / (durations.length + 1))
 }
 
 /**
- * What is left of a run, by its progress: `tasks` done one after the other, each memoryless, at a pace that is known from
- * `weight` tasks done in `span` as a gamma distribution. Then time and tasks done are all that there is to know of the
- * past, and nothing has to be remembered from poll to poll.
+ * The remaining time of a run, estimated from its progress. The `tasks` are done one after the other, and each is memoryless.
+ * Their speed has a gamma distribution, from `weight` tasks done in `span`. In this model the elapsed time and the number of
+ * finished tasks are all that matters of the past, so nothing is stored from poll to poll.
  */
 interface Rest {
   readonly tasks: number
@@ -142,7 +145,7 @@ const restOf = (model: DurationModel, progress: Progress | undefined, age: numbe
     return undefined
   }
   const total = Math.min(Math.ceil(progress.total), maxTasks)
-  // The last one counts as under way for as long as the run goes on
+  // The last task counts as unfinished until the run ends
   const completed = Math.min(Math.floor(progress.completed * total / progress.total), total - 1)
   return {
     tasks: total - completed,
@@ -152,10 +155,10 @@ const restOf = (model: DurationModel, progress: Progress | undefined, age: numbe
   }
 }
 
-/** The hazard of the end after another `time`. */
+/** The hazard rate of the end after another `time`. */
 const hazardOf = ({ span, tasks, weight }: Rest, time: number): number => {
   const odds = (span + time) / time
-  // One over the chance that all tasks but one are done, given that not all are
+  // 1 divided by the probability that all tasks but one are done, given that not all are
   let sum = 1
   for (let left = tasks - 1, term = 1; left > 0 && term > sum * 1e-4; left--) {
     term *= left / (weight + left - 1) * odds
@@ -165,7 +168,7 @@ const hazardOf = ({ span, tasks, weight }: Rest, time: number): number => {
   return (weight + tasks - 1) / (span + time) / sum
 }
 
-/** Progress is believed until its pause is as unlikely as this, by its pace. */
+/** Progress is trusted until a pause as long as the current one is this improbable at the speed so far. */
 const unlikely = 0.02
 
 const untilNextPoll = (
@@ -173,7 +176,7 @@ const untilNextPoll = (
   model: DurationModel,
   { max, min, targetLatency }: Pick<Options, "max" | "min" | "targetLatency">
 ): number => {
-  // A server's clock may be behind; the run is at least as old as the wait
+  // The server's clock may be behind; the run is at least as old as the wait
   const age = Math.max(Duration.toMillis(state.elapsed), state.age === undefined ? 0 : Duration.toMillis(state.age))
   const rest = restOf(model, state.progress, age)
   let trust = 0
@@ -183,7 +186,7 @@ const untilNextPoll = (
     const quiet = Math.min(age, Duration.toMillis(state.sinceProgress))
     trust = 1 / (1 + ((rest.span / (rest.span - quiet)) ** rest.weight * unlikely) ** 2)
     scale = rest.span / rest.weight
-    // A last task is seldom known to be the last, so be a bit more eager than for one that is
+    // Whether a task is the last is seldom certain, so poll slightly more often than if it were
     restRate = trust * (1.4 / (2 * targetLatency)) ** 2 * scale
   }
   const modelRate = trust > 0.999 ? 0 : (1 - trust) * (model.spread / (2 * targetLatency)) ** 2
@@ -192,7 +195,7 @@ const untilNextPoll = (
       (modelRate === 0 ? 0 : modelRate * model.hazard(age + time)) +
         (rest === undefined ? 0 : restRate * hazardOf(rest, time))
     )
-  // Adds up the rate until it makes one poll
+  // Integrates the poll rate until it amounts to one poll
   let time = 0
   let polls = 0
   let before = rate(0)

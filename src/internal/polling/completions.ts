@@ -27,7 +27,7 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
   readonly targets: Stream.Stream<Target, InputError, InputServices>
   readonly source: (target: Target) => Effect.Effect<S, SourceError>
   readonly policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>
-  /** How many polls may be under way at once. The others wait, in the order in which they were due. */
+  /** How many polls may be under way at once. The others wait in the order in which they were due. */
   readonly concurrency: number
 }) => {
   type Success = RunSource.Success<S>
@@ -39,7 +39,7 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
   return Stream.callback(
     (queue: Queue.Queue<RunSource.Completion<Target, Success, Failure>, InputError | Cause.Done>) =>
       Effect.withFiber((parent) => {
-        // Not at the release: by then this fiber has ended, and knows no clock
+        // Read here and not in the release: by then this fiber has ended, and has no clock
         const timers = TimerQueue.of(parent)
         const fork = Effect.runForkWith(parent.context as Context.Context<Services>)
         const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
@@ -53,10 +53,13 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
         let isWhole = false
         let isClosed = false
 
-        /** What has waited longest, but every other poll is the first of a new run, and one new run at a time is let in. */
+        /**
+         * Takes the row that has waited longest. Every other poll is the first poll of a new run, and one new run at a time is
+         * admitted.
+         */
         const next = (): (() => void) | undefined => {
           if (isClosed || running >= options.concurrency) return undefined
-          // Those that met their deadline while they waited are gone
+          // Rows whose deadline passed while they waited have been removed
           while (started < waiting.length && !PollLoop.isQueued(waiting[started]!)) started++
           const row = waiting[started]
           if (row !== undefined && (arriving === undefined || !wasDue)) {
@@ -71,13 +74,16 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
           return begin
         }
 
-        /** Starts what is due, as long as there is room. A poll that ends at once must not start the next inside it. */
+        /**
+         * Starts the polls that are due, as long as there is room. A poll that ends at once must not start the next one inside
+         * its own call.
+         */
         const startDue = () => {
           if (isStarting) return
           isStarting = true
           for (let start = next(); start !== undefined; start = next()) start()
           isStarting = false
-          // If more is due than there is room for, the queue never runs empty
+          // If more polls are due than there is room for, the queue never becomes empty
           if (started === 0 || 2 * started < waiting.length) return
           waiting = waiting.slice(started)
           started = 0
@@ -101,7 +107,7 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
         }
 
         const wake = (row: Row) => {
-          // The deadline of a row that waits for room: it times out without a poll, which needs no room
+          // The deadline of a row that waits for room. It times out without a poll, so it needs no room
           if (PollLoop.dequeue(row)) return start(pollOnce(row))
           if (Pause.putOff(row)) return
           PollLoop.enqueue(row)
@@ -117,7 +123,7 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
             row.timers.add(row, millis)
           })
 
-        /** The caller's function runs inside the poll, so that what it throws ends the stream, and within the deadline. */
+        /** Calls the caller's function inside the poll. So the deadline bounds it, and a throw in it ends the stream. */
         const sourceOf = (row: Row): Effect.Effect<Row["source"], SourceError | RunTimeoutError> =>
           TimerQueue.within(
             options.source(row.target as Target),
@@ -153,7 +159,7 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
           if (isWhole && rows === 0) Queue.endUnsafe(queue)
         }
 
-        /** Its time begins with its first poll, which may have to wait for room. */
+        /** The time of a run starts with its first poll, which may have to wait for room. */
         const admit = (target: Target) =>
           Effect.callback<void>((resume) => {
             rows++

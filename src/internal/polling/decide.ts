@@ -11,8 +11,8 @@ import { isOurs } from "../taggedError.ts"
 export type PhaseOf<S extends RunSource.Any> = RunSource.Phase<RunSource.Success<S>, RunSource.Failure<S>>
 
 /**
- * Returns what an answer means, by its source. A source that returns anything else is a mistake of the program, and no error of a
- * wait says so: it is a defect, as is what `classify` throws.
+ * Returns the phase that the source reads from an answer. A source that returns anything but a phase, or whose `classify` throws,
+ * is a mistake of the program. The errors of a wait do not cover that, so it is a defect.
  */
 export const phaseOf = <S extends RunSource.Any>(
   source: S,
@@ -59,7 +59,7 @@ export const afterFailure = (
   }
 ): "poll again" | "spend and poll again" | "end the wait" => {
   const grace = graceOf(policy, ref)
-  // The clock that dated the ref may be ahead, so the grace period also counts from the first poll
+  // The clock that wrote the ref's `createdAt` may be ahead, so the grace period also counts from the first poll
   const isReplicaLag = isOurs(error, "NotFoundError") && grace > 0 && elapsed <= grace &&
     (ref.createdAt === undefined || now - ref.createdAt <= grace)
   if (isReplicaLag) return "poll again"
@@ -77,7 +77,7 @@ export const graceOf = (
 
 const defaultGrace = 30_000
 
-/** The least time until the next poll by a `Retry-After`, in milliseconds. One that is no duration changes nothing. */
+/** The least time until the next poll by a `Retry-After`, in milliseconds. A value that is not a duration is ignored. */
 export const floorOf = (
   { retryAfterCeiling }: Pick<RunSource.Policy, "retryAfterCeiling">,
   retryAfter: unknown

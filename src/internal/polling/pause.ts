@@ -4,7 +4,7 @@ import type * as RunSource from "../../RunSource.ts"
 import { type AnyLoop, elapsed, has, set, timeLeft, unset } from "./sleepingRun.ts"
 import * as TimerQueue from "./timerQueue.ts"
 
-/** The pause where a schedule has none, or one of less than a millisecond: a provider is never asked without a pause. */
+/** The pause where a schedule has none, or one of less than a millisecond: a wait never polls without a pause. */
 const breather = 100
 
 /** Returns the pause after a poll, given what the schedule says. */
@@ -14,13 +14,13 @@ export const afterPoll = (
   scheduled: number,
   random: number
 ): number => {
-  // What runs waited for each other does not add up
+  // Waits of other runs in the same process are not added up
   let millis = scheduled >= 1 ? Math.max(scheduled - loop.late, scheduled / 2) : breather
   if (has(loop, "isPushed")) {
     millis = Math.min(millis, has(loop, "wasPushed") ? pushGap(loop) : breather)
     set(loop, "wasPushed")
   } else if (loop.hurry > 0) millis = Math.min(millis, 500 * 2 ** loop.hurry++)
-  // Many runs that are told to wait until the same moment must not come back at it
+  // Many runs with the same `Retry-After` must not poll at the same moment
   if (loop.floor > millis) millis = loop.floor + random * Math.min(millis, spread(loop.timers))
   const last = lastStart(loop, left)
   if (millis < last) return millis
@@ -28,7 +28,7 @@ export const afterPoll = (
   return Math.max(0, last)
 }
 
-/** Returns the pause that is left when a push comes while a run sleeps. */
+/** Returns the rest of the pause when a push arrives while a run sleeps. */
 export const afterPush = (loop: AnyLoop): number =>
   loop.outcomeAt + Math.max(loop.floor, has(loop, "wasPushed") ? pushGap(loop) : 0) - elapsed(loop)
 
@@ -39,21 +39,21 @@ export const afterPush = (loop: AnyLoop): number =>
 const pushGap = ({ hurry }: Pick<AnyLoop, "hurry">): number => hurry > 0 ? breather : 10 * breather
 
 /**
- * The longest sleep that leaves room for the last poll: twice the slowest poll seen, and never more than half of what is left. No
- * poll is planned for later.
+ * The longest sleep that leaves room for the last poll: twice the slowest poll seen, and never more than half of the time until
+ * the deadline. No poll is planned for later.
  */
 const lastStart = ({ slowest }: Pick<AnyLoop, "slowest">, left: number): number =>
   left - Math.min(Math.max(2 * slowest, 100), left / 2)
 
-/** The time over which many runs spread what would otherwise come at one moment. */
+/** The time over which many runs spread polls that would otherwise start at one moment. */
 const spread = (timers: TimerQueue.TimerQueue): number => Math.max(0, timers.size() - TimerQueue.coalescingThreshold)
 
 /** A process that was suspended for so long finds everything due at once. */
 const suspendedMillis = 1000
 
 /**
- * Puts a poll off that is due after the process was suspended, so that what was due at different times stays at different times.
- * Each poll is put off once at most, and never to its deadline: in a process whose event loop is always busy, every wake-up is late.
+ * Delays a poll that is due after the process was suspended, so that polls that were due at different times stay apart. Each poll
+ * is delayed once at most, and never up to its deadline: in a process whose event loop is always busy, every wake-up is late.
  */
 export const putOff = (loop: AnyLoop): boolean => {
   const late = loop.timers.now() - loop.due
@@ -68,7 +68,7 @@ export const putOff = (loop: AnyLoop): boolean => {
   return true
 }
 
-/** Returns what a schedule is given after a poll. `now` is the time of day, in Unix milliseconds. */
+/** Returns the input of a schedule after a poll. `now` is the time of day, in Unix milliseconds. */
 export const stateOf = <Snapshot>(
   loop: AnyLoop & { readonly snapshot: Snapshot | undefined },
   elapsed: number,

@@ -1,4 +1,4 @@
-/** The outcomes of the polls of a wait, and the error that reports them when the wait ends without an end of its run. */
+/** The outcomes of the polls of a wait, and the error that reports them when the wait ends before its run. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { maxPollRecords, type PollRecord, RunTimeoutError } from "../../RunError.ts"
@@ -32,7 +32,7 @@ const lastRecord = (loop: AnyLoop, outcome: string): PollRecord => ({
 export const timedOut = (
   loop: AnyLoop,
   reason: RunTimeoutError["reason"],
-  /** Whether a poll is interrupted. How often its request was retried is not known here. */
+  /** Whether a poll is interrupted. This module does not know how often the request of the poll was retried. */
   isPolling = false
 ): Effect.Effect<never, RunTimeoutError> =>
   Effect.suspend(() => {

@@ -1,9 +1,9 @@
 /**
- * The poll loop. Whatever follows a run polls it here, whether a fiber waits for one run or a table holds a hundred thousand.
+ * The poll loop. All waits poll here, whether a fiber waits for one run or a table holds a hundred thousand.
  *
- * One round is {@link poll}, whose result `decide.ts` judges, then {@link plan}, which asks the schedule and `pause.ts` how long to
- * sleep, then the sleep. A push (a webhook that says that the run has ended) may cut the sleep short. What a wait keeps between two
- * polls is a `Loop` of `sleepingRun.ts`.
+ * One round is {@link poll}, whose result `decide.ts` judges, then {@link plan}, which asks the schedule and `pause.ts` how long
+ * to sleep, then the sleep. A push (a webhook that says that the run has ended) may cut the sleep short. The state of a wait
+ * between two polls is a `Loop` of `sleepingRun.ts`.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -32,7 +32,7 @@ export type Polling<A, S extends RunSource.Any, SE = never, SR = never> = Effect
   RunSource.Services<S> | SR
 >
 
-/** What one poll returned: an answer and what it means, or a failure that the wait survives. */
+/** The result of one poll: an answer with its phase, or a failure that the wait survives. */
 export type PollResult<S extends RunSource.Any> =
   | { readonly phase: Decide.PhaseOf<S>; readonly answer: RunSource.Answer<RunSource.Snapshot<S>> }
   | { readonly phase: undefined; readonly error: RunSource.Error<S> }
@@ -44,7 +44,7 @@ export interface Ended<S extends RunSource.Any> {
   readonly requestId: string | undefined
 }
 
-/** The end of the run, if that is what a poll returned. */
+/** The end of the run, if the poll returned it. */
 export const endedBy = <S extends RunSource.Any>(
   { ref }: Pick<S, "ref">,
   result: PollResult<S>
@@ -61,7 +61,7 @@ export const successOf = <S extends RunSource.Any>(
     runFailed(ref, phase, requestId, "Start a new one, or look at its partial work with this error's ref.")
   )
 
-/** A loop that starts now. Its caller runs {@link stop} when it is over or interrupted. */
+/** A loop that starts now. The caller runs {@link stop} when the loop is over or interrupted. */
 export const make = <S extends RunSource.Any, SE, SR>(
   source: S,
   policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>,
@@ -176,7 +176,7 @@ export const plan = <S extends RunSource.Any, SE, SR, A, E2, R2>(
     const left = timeLeft(loop)
     // A consumer that came back late
     if (left <= 0) return timedOut(loop, "deadline")
-    // The last poll has been made. The rest of the time is waited for
+    // The last poll has been made: sleep until the deadline
     if (has(loop, "isLast")) return sleep(loop, left)
     const random = fiber.getRef(Random.Random).nextDoubleUnsafe()
     const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
@@ -212,7 +212,7 @@ export const listen = <S extends RunSource.Any, SE, SR>(
   const next = (after: number): Effect.Effect<void> =>
     Effect.flatMap(
       Effect.suspend(() => pushed(after)),
-      // Any other number is no new push, and to ask again at once would never end
+      // Any other number is not a new push, and asking again at once would never end
       (number) =>
         number > after ? Effect.andThen(Effect.sync(() => push(loop, isPushProof === true)), next(number)) : Effect.void
     )
@@ -223,7 +223,7 @@ export const listen = <S extends RunSource.Any, SE, SR>(
   SleepingRun.listeners.set(loop, fork(listening))
 }
 
-/** {@link listen} for a loop that is run by a fiber of its own. */
+/** {@link listen}, if the loop has a separate fiber. */
 const listenAlone = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>): Effect.Effect<void> =>
   Effect.withFiber((fiber) => Effect.succeed(listen(loop, Effect.runForkWith(fiber.context))))
 
@@ -235,7 +235,7 @@ const push = (loop: AnyLoop, isProof: boolean): void => {
     return isQueued(loop) ? undefined : set(loop, "isPushed")
   }
   const millis = Pause.afterPush(loop)
-  // A push makes the next poll earlier, and never later: what is planned fits into the deadline
+  // A push makes the next poll earlier, and never later: the planned poll is before the deadline
   if (loop.timers.now() + millis >= loop.due) return
   unset(loop, "isLast")
   set(loop, "wasPushed")
@@ -244,10 +244,10 @@ const push = (loop: AnyLoop, isProof: boolean): void => {
   loop.wake(loop)
 }
 
-/** Notes that a run awaited together waits for room to poll. */
+/** Notes that a run awaited together with others waits for room to poll. */
 export const enqueue = (loop: AnyLoop): void => set(loop, "isQueued")
 
-/** Whether a run awaited together waits for room. */
+/** Whether a run awaited together with others waits for room. */
 export const isQueued = (loop: AnyLoop): boolean => has(loop, "isQueued")
 
 /** Wakes a run that still waits for room at its deadline. */
@@ -255,7 +255,7 @@ export const watchQueued = (loop: AnyLoop): void => {
   if (isQueued(loop)) loop.timers.add(loop, Math.max(0, timeLeft(loop)))
 }
 
-/** Ends the waiting for room, and returns whether the run still waited. */
+/** Marks the run as no longer waiting for room, and returns whether it did wait. */
 export const dequeue = (loop: AnyLoop): boolean => {
   const was = isQueued(loop)
   unset(loop, "isQueued")

@@ -3,19 +3,19 @@
  * sleep. A sleeping wait is a parked fiber and one plain object, which is its own timer; a run that is awaited together with others
  * is the object alone.
  *
- * A sleeping wait takes 1,330 bytes of heap, and a run awaited together 250; a loop of promises takes 1,735. Each of these means
- * saves so much (`npm run bench -- --only waiting`):
+ * A sleeping wait takes 1,330 bytes of heap, and a run awaited together 250; a loop of promises takes 1,735. The table shows how
+ * much each technique saves (`npm run bench -- --only waiting`):
  *
- * | means | bytes per wait | bytes per run awaited together |
+ * | technique | bytes per wait | bytes per run awaited together |
  * | --- | --- | --- |
  * | {@link sharedPolicy}: equal options share one policy and one schedule | 630 | the policy is shared anyway |
- * | {@link withDelay}: a schedule that is a function of the state is called as one, and has no state of its own | 460 | 460 |
- * | {@link sleep}: a fiber is woken with its next step, and keeps no stack and no finalizer | 390 | no fiber |
- * | {@link apart}: a fiber that sleeps has not polled itself, so its stack has never been large | 210 | no fiber |
+ * | {@link withDelay}: a schedule that is a function of the input is called directly, and keeps no state per wait | 460 | 460 |
+ * | {@link sleep}: the wake-up passes the fiber its next step, so it keeps no stack and no finalizer | 390 | no fiber |
+ * | {@link apart}: another fiber polls, so the stack of the sleeping fiber has never been large | 210 | no fiber |
  * | {@link needsSnapshot}: the snapshot is dropped where no one can ask for it | 370 | 370 |
- * | A source of Spine is a class: it keeps the ref or the id, and makes everything else when it is read | 250 | no source |
+ * | A source of Spine is a class: it keeps the ref or the id, and computes everything else on access | 250 | no source |
  * | {@link flags}: bits in place of booleans | 30 | 30 |
- * | {@link listeners}: no field for what hardly any wait has | 20 | 20 |
+ * | {@link listeners}: no field for pushes, which hardly any wait has | 20 | 20 |
  * | `TimerQueue`: whole milliseconds, which V8 stores without an object | 50 | 50 |
  */
 import type * as Context from "effect/Context"
@@ -47,44 +47,47 @@ export const make = <S extends RunSource.Any, SE, SR>(
   wake,
   /** A run awaited together has its source only while it polls. */
   source,
-  /** What the caller gave to name a run that is awaited together. */
+  /** The caller's input that names a run awaited together with others. */
   target: undefined as unknown,
   policy,
   timers,
-  /** The state of a schedule that is stepped, from the first pause on. */
+  /** The state of a schedule that is run step by step, from the first pause on. */
   step: undefined as Step<RunSource.Snapshot<S>, SE, SR> | undefined,
   started: timers.now(),
-  /** Wakes the fiber that sleeps, with its next step. */
+  /** Wakes the sleeping fiber with its next step. */
   resume: undefined as ((effect: Effect.Effect<never>) => void) | undefined,
   next: undefined as ((loop: never) => Effect.Effect<unknown, unknown, unknown>) | undefined,
   polls: 0,
-  /** How much later than it was due the last poll began. */
+  /** The time between the due time of the last poll and its start. */
   late: 0,
   /** Transient failures in a row. */
   failures: 0,
   /** How long the slowest poll took. */
   slowest: 0,
-  /** The time that the provider asks to wait at least. */
+  /** The least time to wait that the provider asked for. */
   floor: 0,
   /** See {@link flags}. */
   flags: 0,
   /**
-   * 0 until a signed push said that the run has ended, then 1 more for each pause after a poll: those pauses are at most 1, 2,
-   * 4 ... seconds, until a poll shows the end.
+   * 0 until a signed push says that the run has ended. Then each pause after a poll adds 1, and those pauses are at most 1, 2, 4
+   * ... seconds, until a poll shows the end.
    */
   hurry: 0,
   snapshot: undefined as RunSource.Snapshot<S> | undefined,
   completed: undefined as number | undefined,
   total: undefined as number | undefined,
   progressAt: 0,
-  /** The outcome of the last poll, how many in a row had it, and how long after the start the last was; then those before. */
+  /**
+   * The outcome of the last poll, how many polls in a row had it, and the time of the last one since the start; then the same for
+   * earlier outcomes.
+   */
   outcome: undefined as string | undefined,
   outcomes: 0,
   outcomeAt: 0,
   history: undefined as Array<PollRecord> | undefined
 })
 
-/** Where a wait stands. */
+/** The state of a wait. */
 export interface Loop<S extends RunSource.Any, SE, SR> extends ReturnType<typeof make<S, SE, SR>> {}
 
 /** A loop of any kind of run. */
@@ -99,11 +102,11 @@ export const listeners = new WeakMap<AnyLoop, Fiber.Fiber<void>>()
 
 /** The bits of {@link Loop.flags}. */
 export const flags = {
-  /** The poll for which the last sleep was shortened has been planned. */
+  /** The next poll is one for which the last sleep was shortened. */
   isLast: 1,
   /** A push came while a poll was under way, so its answer may be from before the push. */
   isPushed: 2,
-  /** The poll that is due has been put off once, after the process was suspended. */
+  /** The poll that is due has been delayed once, after the process was suspended. */
   isPutOff: 4,
   /** A run awaited together waits for room to poll. Its timer then is that of its deadline. */
   isQueued: 8,
@@ -127,13 +130,15 @@ export const unset = (loop: Pick<AnyLoop, "flags">, flag: Flag): void => {
 export const elapsed = (loop: AnyLoop): number => loop.timers.now() - loop.started
 
 /**
- * The time until the deadline. It is taken from the moment of the deadline: the time that has passed is rounded, and a sleep until
- * `timeout - elapsed` could end a trace before the deadline, with time for one more poll again and again.
+ * The time until the deadline. It is computed from the moment of the deadline. Elapsed time is rounded, so a sleep of
+ * `timeout - elapsed` could end slightly before the deadline, and leave time for one more poll again and again.
  */
 export const timeLeft = ({ policy, started, timers }: AnyLoop): number =>
   started + Duration.toMillis(policy.timeout) - timers.now()
 
-/** Parks the fiber. {@link resume} wakes it with its next step. It has no finalizer: an interruption is the caller's to clean up. */
+/**
+ * Parks the fiber. {@link resume} wakes it with its next step. It has no finalizer: the caller cleans up after an interruption.
+ */
 export const sleep = <S extends RunSource.Any, SE, SR, A, E, R>(
   loop: Loop<S, SE, SR>,
   millis: number,
@@ -145,14 +150,14 @@ export const sleep = <S extends RunSource.Any, SE, SR, A, E, R>(
     loop.timers.add(loop, millis)
   })
 
-/** Wakes the fiber that sleeps. */
+/** Wakes the sleeping fiber. */
 export const resume = (loop: AnyLoop): void => {
   const { next, resume } = loop
   loop.resume = undefined
   resume!(next!(loop as never) as Effect.Effect<never>)
 }
 
-/** Runs a poll in a fiber of its own. The stack of a fiber is an array that grows while a request is made, and never shrinks. */
+/** Runs a poll in a separate fiber. The stack of a fiber is an array that grows during a request, and never shrinks. */
 export const apart = <A, E, R>(poll: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.contextWith((context: Context.Context<R>) =>
     Effect.callback((resume) => {
@@ -162,7 +167,7 @@ export const apart = <A, E, R>(poll: Effect.Effect<A, E, R>): Effect.Effect<A, E
     })
   )
 
-/** From the state of a wait to the milliseconds until its next poll. */
+/** A function from the state of a wait to the milliseconds until its next poll. */
 export type Delay<Snapshot = unknown> = (state: RunSource.PollState<Snapshot>, random: number) => number
 
 interface Marks {
@@ -170,7 +175,7 @@ interface Marks {
   readonly "~canvas-runs/Polling/ignoresSnapshot"?: boolean
 }
 
-/** Marks a schedule with the function that it is, and whether that function never reads the snapshot. */
+/** Marks a schedule with the function that computes its pauses, and whether that function never reads the snapshot. */
 export const withDelay = <S extends Schedule.Schedule<Duration.Duration, never>, Snapshot>(
   schedule: S,
   delay: Delay<Snapshot>,
@@ -184,14 +189,14 @@ export const withDelay = <S extends Schedule.Schedule<Duration.Duration, never>,
     } satisfies Marks
   )
 
-/** The function that a schedule is. A schedule that was built by a combinator has none, and is stepped. */
+/** The function of a schedule made by {@link withDelay}. A schedule built with a combinator has none, and is run step by step. */
 export const delayOf = <Snapshot, E, R>(
   schedule: RunSource.PollSchedule<Snapshot, E, R>
 ): Delay<Snapshot> | undefined => (schedule as Marks)["~canvas-runs/Polling/delay"] as Delay<Snapshot> | undefined
 
 /**
- * Whether the schedule or the error of a timeout may read the snapshot. As long as more polls will follow than may fail, however
- * long each takes, a later one brings another.
+ * Whether the schedule or the error of a timeout may read the snapshot. It may not while more polls will follow than the error
+ * budget allows to fail: then a later poll returns another snapshot.
  */
 export const needsSnapshot = (
   { policy, source }: {

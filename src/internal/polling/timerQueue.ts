@@ -1,7 +1,8 @@
 /**
- * One shared timer for all sleeping fibers. A fiber in `Effect.sleep` holds a timer and twice the memory of a fiber that is merely
- * parked, which counts with thousands of waiting runs. All that sleep on the same `Clock` share a heap of due times here, and one
- * fiber that sleeps on that clock until the earliest of them, so a `TestClock` drives them as it would drive each.
+ * One shared timer for all sleeping fibers. A fiber in `Effect.sleep` holds a timer and twice the memory of a fiber that is
+ * merely parked, which counts with thousands of waiting runs. All fibers that sleep on the same `Clock` share a heap of due
+ * times, and one fiber that sleeps on that clock until the earliest of them. So a `TestClock` drives them as if each had its own
+ * timer.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -16,16 +17,16 @@ import * as Scheduler from "effect/Scheduler"
 export interface Timer {
   /** When, in the milliseconds of {@link TimerQueue.now}. */
   due: number
-  /** Its place in the heap; -1 when it is in none. */
+  /** Its index in the heap; -1 when it is not in one. */
   index: number
   /** A method, so that an implementation may narrow the type of `self`. */
   wake(self: Timer): void
 }
 
 export interface TimerQueue {
-  /** Milliseconds since the first use on this clock. Unlike the time of day, it is even when the system's time is set. */
+  /** Milliseconds since the first use on this clock. Unlike the time of day, it does not jump when the system's time is set. */
   readonly now: () => number
-  /** How many sleep. */
+  /** The number of entries. */
   readonly size: () => number
   readonly add: (timer: Timer, millis: number) => void
   readonly remove: (timer: Timer) => void
@@ -33,9 +34,9 @@ export interface TimerQueue {
 }
 
 /**
- * The timers of the clock and the scheduler that a fiber runs on. A fiber never sleeps by the scheduler of another one, which may
- * be stopped at any time. A Worker of Cloudflare drops the timers of a request that has been answered,
- * so nothing there may sleep on one that another has set.
+ * The timer queue for the clock and the scheduler of a fiber. A fiber never sleeps on the scheduler of another fiber, which may
+ * be stopped at any time. A Cloudflare Worker drops the timers of a request that has been answered, so there a request may not
+ * use a timer that another request has set.
  */
 export const of = (fiber: Fiber.Fiber<unknown, unknown>): TimerQueue => {
   const clock = fiber.getRef(Clock.Clock)
@@ -54,21 +55,21 @@ const isWorker = (globalThis as { readonly navigator?: { readonly userAgent?: st
 const byClock = new WeakMap<Clock.Clock, WeakMap<Scheduler.Scheduler, TimerQueue>>()
 
 /**
- * From so many sleepers on, those that are due within so many milliseconds of each other wake together. To wake for each alone takes
- * about 20 % more CPU time per poll.
+ * The coalescing threshold and the coalescing window: from this number of sleepers on, entries that are due within this many
+ * milliseconds wake together. Waking for each alone takes about 20 % more CPU time per poll.
  */
 export const coalescingThreshold = 64
 export const coalescingWindow = 50
 
-/** How many wake between two looks at the clock. */
+/** How many entries wake between two readings of the clock. */
 const batch = 64
 
-/** The longest that a platform's timer can be set to. */
+/** The longest delay of a platform's timer, in milliseconds. */
 const longest = 2 ** 31 - 1
 
 const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): TimerQueue => {
   const heap: Array<Timer> = []
-  // Nothing else of the first caller, such as its context or its tracer: it would be held for as long as the clock
+  // Nothing else of the first caller's context, such as its tracer: it would be kept as long as the clock
   const fork = Effect.runForkWith(Context.make(Scheduler.Scheduler, scheduler))
   const origin = clock.monotonicTimeNanosUnsafe()
   // If a clock's sleep and its time disagree, the sleep is trusted
@@ -76,8 +77,8 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): TimerQueue =>
   let sleeping: { readonly until: number; readonly fiber: Fiber.Fiber<void> | undefined } | undefined
   let isWaking = false
 
-  // A platform's timers know no fraction of a millisecond, and a number without one takes no memory of its own. A clock of a
-  // test may go by any step.
+  // A platform's timers have no fractions of a millisecond, and V8 stores a whole number without an object. A test clock may
+  // advance by any step.
   const isReal = clock === Context.get(Context.empty(), Clock.Clock)
   const whole = (millis: number): number => isReal ? Math.ceil(millis) : millis
 
@@ -87,7 +88,7 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): TimerQueue =>
     heap[index] = timer
     timer.index = index
   }
-  /** Moves a timer from a free place to where it belongs, up or down. */
+  /** Moves a timer from a free index of the heap up or down to its right place. */
   const sift = (timer: Timer, from: number) => {
     let index = from
     for (let parent = (index - 1) >> 1; index > 0 && heap[parent]!.due > timer.due; parent = (index - 1) >> 1) {
@@ -115,8 +116,9 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): TimerQueue =>
   }
 
   /**
-   * Wakes all that are due, and lets others run between batches. It takes as much time before it yields as the last yield took:
-   * where others hold the event loop for seconds, a yield after each batch would delay the rest past their deadlines.
+   * Wakes all entries that are due, and yields to other fibers between batches. It works for as long as the last yield took
+   * before it yields again: where other fibers hold the event loop for seconds, a yield after each batch would delay the rest
+   * past their deadlines.
    */
   const wakeDue = (share: number): Effect.Effect<void> =>
     Effect.suspend(() => {
@@ -132,18 +134,18 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): TimerQueue =>
       return Effect.flatMap(Effect.yieldNow, () => wakeDue(now() - yielded))
     })
 
-  // Whatever one of them did, the others go on
+  // If one of them throws, the others still wake
   const armAgain = Effect.sync(() => {
     isWaking = false
     arm()
   })
 
-  /** Sleeps until the earliest is due, unless that is what is slept for. */
+  /** Sleeps until the earliest entry is due, unless the shared fiber already sleeps until then. */
   const arm = () => {
     if (isWaking) return
     const first = heap[0]
     if (first === undefined) return disarm()
-    // Nearly always, and without a look at the clock
+    // The usual case, without reading the clock
     if (sleeping !== undefined && sleeping.until <= first.due) return
     const time = now()
     const until = Math.min(
@@ -163,7 +165,7 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): TimerQueue =>
         return Effect.ensuring(wakeDue(0), armAgain)
       })
     ))
-    // A clock of a test may have ended its sleep by now
+    // A test clock may have ended the sleep by now
     mine.fiber = fiber
   }
 
@@ -187,7 +189,7 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): TimerQueue =>
         timer.index = -1
         return false
       })
-      // What is in order of due times is a heap
+      // An array in order of due times is a heap
       kept.sort((a, b) => a.due - b.due)
       heap.length = 0
       for (const timer of kept) place(timer, heap.length)
@@ -197,8 +199,8 @@ const make = (clock: Clock.Clock, scheduler: Scheduler.Scheduler): TimerQueue =>
 }
 
 /**
- * An idle timeout over something that comes in pieces. A timeout around each piece would cost two fibers a piece. A watchdog costs
- * nothing as long as pieces come, because its timer is not set again for each.
+ * An idle timeout for something that arrives in pieces. A timeout around each piece would cost two fibers per piece. A watchdog
+ * costs nothing while pieces arrive, because its timer is not set again for each.
  */
 export interface Watchdog extends Timer {
   /** Waits for the next piece, for at most so many milliseconds. */
@@ -208,7 +210,7 @@ export interface Watchdog extends Timer {
   readonly stop: () => void
 }
 
-/** Makes a watchdog that calls `isLate` when what it expects has not come in time. */
+/** Makes a watchdog that calls `isLate` when the next piece has not arrived in time. */
 export const watchdog = (timers: TimerQueue, isLate: () => void): Watchdog => {
   let deadline = Infinity
   const self: Watchdog = {
@@ -238,7 +240,7 @@ export const watchdog = (timers: TimerQueue, isLate: () => void): Watchdog => {
   return self
 }
 
-/** Runs an effect under a watchdog. If the watchdog is late, the effect is interrupted, and `orElse` takes its place. */
+/** Runs an effect under a watchdog. When the idle timeout has passed, the effect is interrupted, and `orElse` takes its place. */
 export const watching = <A, E, R, E2, R2>(
   use: (watchdog: Watchdog) => Effect.Effect<A, E, R>,
   orElse: () => Effect.Effect<A, E2, R2>
@@ -252,8 +254,8 @@ export const watching = <A, E, R, E2, R2>(
   })
 
 /**
- * `Effect.timeoutOrElse` on the shared timer, with one fiber in place of two: every request has a timeout, and hardly any
- * meets it.
+ * `Effect.timeoutOrElse` on the shared timer, with one fiber in place of two: every request has a timeout, and hardly any request
+ * times out.
  */
 export const within = <A, E, R, E2, R2>(
   self: Effect.Effect<A, E, R>,

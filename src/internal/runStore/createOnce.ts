@@ -12,8 +12,8 @@ import type { Entry } from "./record.ts"
 import { type KeySubject, type Records, type RunStoreError, storeError, warnOfFailure } from "./storage.ts"
 
 /**
- * Runs `create`, and stores its ref. Runs where it cannot be interrupted. `earlier` is what an earlier create left, whose outcome
- * is unknown, and `restore` makes interruptible what the caller may interrupt.
+ * Runs `create`, and stores its ref. Runs in an uninterruptible region. `earlier` is the intent of an earlier create with an
+ * unknown outcome, and `restore` makes the steps interruptible that the caller may interrupt.
  */
 export const createOnce = Effect.fnUntraced(function*<A extends { readonly ref: RunRef }, E, R>(
   records: Records,
@@ -50,7 +50,7 @@ export const createOnce = Effect.fnUntraced(function*<A extends { readonly ref: 
       if (ref !== undefined && account.open === 1) return warnOfFailure(keep(ref))
       // A later create does not clear up the unknown outcome of an earlier one
       if (earlier !== undefined || account.open > 0 || !cause.reasons.every(isWithoutRun(account))) return Effect.void
-      // The create of another key in which this one runs has to know it too
+      // If this create runs inside that of another key, that create has to know it too
       for (const reason of cause.reasons.filter(Cause.isFailReason)) account.outer?.failures.add(reason.error)
       return tidyIntent
     })

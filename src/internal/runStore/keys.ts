@@ -27,7 +27,7 @@ export const makeLocks = Effect.fnUntraced(function*(creating: ReadonlySet<strin
     Effect.gen(function*() {
       const subject = yield* subjectOf(operation, key)
       if (isCreatedBy(yield* Create.CurrentAccount, creating, subject.name)) {
-        // Noted as an error of a create operation, so that the create that makes the call knows that nothing was created here
+        // Recorded as an error of a create operation, so that a surrounding create knows that nothing was created here
         return yield* Create.operation(Effect.fail(badRequest({
           operation,
           parameter: "key",
@@ -40,7 +40,7 @@ export const makeLocks = Effect.fnUntraced(function*(creating: ReadonlySet<strin
       return yield* Effect.acquireUseRelease(
         Scope.make(),
         (scope) =>
-          // Also where the caller cannot be interrupted: two creates that each run the other's key would wait forever
+          // Interruptible even if the caller is not: two creates that each run the other's key would deadlock
           Effect.andThen(Effect.interruptible(Scope.provide(lock, scope)), use(subject)),
         Scope.close
       )

@@ -1,5 +1,5 @@
 /**
- * What a `RunStore` persists about a key: a record for each state that the key has reached, each under a name of its own. The
+ * What a `RunStore` persists about a key: a record for each state that the key has reached, each under a different name. The
  * record of a new state is written before the record of the state before it is removed, and the most advanced record counts.
  */
 import * as Digest from "effect/crypto/Digest"
@@ -53,7 +53,7 @@ export type UnfinishedEntry =
     readonly intendedAt: number
   }
 
-/** In the order of a run's life, in which the store writes, reads and removes them. */
+/** The states in the order in which a run reaches them. The store writes, reads and removes records in this order. */
 export const states = ["intent", "created", "finished"] as const
 
 export type State = typeof states[number]
@@ -78,7 +78,7 @@ interface RunRecord extends Schema.Schema.Type<typeof RunRecord> {}
 /** The fields of a record beside the key. */
 export type Fields = Omit<RunRecord, "version" | "key">
 
-/** A record, or what is left of one whose writing was cut short, which has no field that can be read. */
+/** A record, or an incomplete one whose writing was cut short, which has no readable field. */
 export type Stored = RunRecord | { readonly [Field in keyof RunRecord]?: undefined }
 
 export const encode = (key: string, fields: Fields): string => JSON.stringify({ version, key, ...fields })
@@ -87,8 +87,8 @@ const parseJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknow
 const decodeRecord = Schema.decodeUnknownResult(RunRecord)
 
 /**
- * Decodes what the storage holds. `key` is the key that it must belong to, if that is known. A failure says what is wrong with
- * the record. JSON ends with its last brace, so a record that was cut short is never JSON.
+ * Decodes what the storage holds. `key` is the key that it must belong to, if that is known. A failure names the fault of the
+ * record. JSON ends with its last brace, so a record that was cut short is never JSON.
  */
 export const decode = (text: unknown, key: string | undefined): Result.Result<Stored | undefined, string> => {
   if (Predicate.isNullish(text)) return Result.succeed(undefined)
@@ -134,7 +134,7 @@ export const entryOf = (
 export const isUnfinished = (entry: Entry | undefined): entry is UnfinishedEntry =>
   entry !== undefined && entry._tag !== "Finished"
 
-/** Orders entries by age, the oldest first, and those of the same time by key. */
+/** Orders entries by age, the oldest first, and entries of the same time by key. */
 export const byAge = (self: UnfinishedEntry, that: UnfinishedEntry): number =>
   (self.intendedAt ?? 0) - (that.intendedAt ?? 0) || (self.key < that.key ? -1 : 1)
 
@@ -159,7 +159,7 @@ export const unfinishedNames = (locations: ReadonlyArray<string>): ReadonlySet<s
  */
 const maxName = 140
 
-/** Stands between the beginning of a long name and the digest of all of it; short names do not have it. */
+/** Separates the beginning of a long name from the digest of the whole name. Short names do not contain it. */
 const hashMark = "~"
 
 /** Encodes a key in characters that are distinct on every storage, also on one that ignores case. */
@@ -176,7 +176,7 @@ export const nameOf = (key: string): Effect.Effect<string> => {
     )
 }
 
-/** The key of a short name. `undefined` for a long one, whose key is only in its records. */
+/** The key of a short name. `undefined` for a long name, whose key is only in its records. */
 export const keyOf = (name: string): string | undefined =>
   name.includes(hashMark) ? undefined : name.replace(
     /!([a-z])|\(([0-9a-f]+)\)/g,

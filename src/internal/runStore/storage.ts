@@ -9,7 +9,7 @@ import * as RunRecord from "./record.ts"
 import { Defect, TaggedError } from "../taggedError.ts"
 
 /**
- * The store could not be read or written, or holds what this version of canvas-runs cannot read.
+ * The store could not be read or written, or holds a record that this version of canvas-runs cannot read.
  *
  * **Details**
  *
@@ -31,7 +31,7 @@ export class RunStoreError extends TaggedError<RunStoreError>()("RunStoreError",
   ref: Schema.optionalKey(RunRef),
   cause: Schema.optionalKey(Defect)
 }) {
-  /** Trying again never creates a second run. */
+  /** A second attempt never creates a second run. */
   get isRetryable(): boolean {
     return this.reason === "storage"
   }
@@ -48,7 +48,7 @@ export interface KeySubject extends Subject {
   readonly key: string
 }
 
-/** `creating` has the names of the keys that this process is creating a run for: their intents are not of unknown outcome. */
+/** `creating` has the names of the keys for which this process creates a run now: the outcome of their intents is not unknown. */
 export const make = (storage: KeyValueStore.KeyValueStore, creating: ReadonlySet<string>) => {
   const readRecord = (subject: Subject, state: RunRecord.State) =>
     Effect.flatMap(
@@ -98,7 +98,7 @@ export const make = (storage: KeyValueStore.KeyValueStore, creating: ReadonlySet
 
 export type Records = ReturnType<typeof make>
 
-/** Logs a failure in place of failing with it. */
+/** Logs a failure instead of failing with it. */
 export const warnOfFailure = <E extends { readonly message: string }, R>(
   self: Effect.Effect<void, E, R>
 ): Effect.Effect<void, never, R> => Effect.catch(self, (error) => Effect.logWarning(`canvas-runs: ${error.message}`))

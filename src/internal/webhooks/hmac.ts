@@ -10,7 +10,7 @@ const layer = Mac.layerWebCrypto.pipe(Layer.provide(SecureRandom.layerWebCrypto)
 
 const encoder = new TextEncoder()
 
-/** What is signed: texts and bytes, one after the other. */
+/** The signed content: texts and bytes, one after the other. */
 export type Parts = ReadonlyArray<string | Uint8Array>
 
 const withKey = <A>(
@@ -29,7 +29,7 @@ const withKey = <A>(
 export const sign = (secret: string, parts: Parts): Effect.Effect<string> =>
   withKey(secret, parts, (mac, key, data) => Effect.map(mac.sign(key, data), Hex.encode))
 
-/** Whether any of the signatures is that of `parts`, each compared in constant time. */
+/** Whether any of the signatures is the one of `parts`. Each is compared in constant time. */
 export const verifyAny = (secret: string, signatures: ReadonlyArray<string>, parts: Parts): Effect.Effect<boolean> =>
   withKey(secret, parts, (mac, key, data) =>
     Effect.map(

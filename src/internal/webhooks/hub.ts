@@ -18,8 +18,8 @@ export interface Delivery {
   readonly provider: string
   readonly runId: string
   /**
-   * Identifies the delivery: a second one with the same id is a duplicate. It must follow from what was proved, so that a
-   * forged delivery never makes a genuine one a duplicate.
+   * Identifies the delivery: a second one with the same id is a duplicate. Derive it from verified data, so that a forged
+   * delivery never makes a genuine one a duplicate.
    */
   readonly eventId: string
   /** Whether the delivery says that the run has ended. Only such a delivery makes a wait poll. */
@@ -33,7 +33,7 @@ export interface Delivery {
  * @since 0.1.0
  */
 export interface Service {
-  /** Passes a delivery on, and returns whether it was new. A value that is no delivery is a `BadRequestError`. */
+  /** Passes a delivery on, and returns whether it was new. Fails with a `BadRequestError` for a value that is not a delivery. */
   readonly deliver: (delivery: Delivery) => Effect.Effect<boolean, BadRequestError>
   /**
    * Waits for a delivery which says that a run has ended, and returns its number. The hub numbers such deliveries from 1 on, and
@@ -51,7 +51,7 @@ export interface Service {
 export class Webhooks extends Context.Service<Webhooks, Service>()("canvas-runs/Webhooks") {}
 
 /**
- * How often a wait polls while webhooks are expected, unless it is told otherwise.
+ * The default webhook poll interval: how often a wait polls while webhooks are expected.
  *
  * @category constants
  * @since 0.1.0

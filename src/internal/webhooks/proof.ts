@@ -1,4 +1,4 @@
-/** What the verification of a webhook starts from: the secret, the body, and the error if one of them proves nothing. */
+/** The inputs for the verification of a webhook: the secret, the body, and the error if one of them is not usable. */
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import { ConfigError, WebhookSignatureError } from "../../RunError.ts"
@@ -11,8 +11,8 @@ export const invalid = (reason: WebhookSignatureError["reason"], message: string
   new WebhookSignatureError({ reason, message })
 
 /**
- * Checks a secret of webhooks, and never shows it. One that was read from a file often ends with a line break, and then every
- * genuine webhook is refused; an empty key is refused by the platform's crypto with a defect.
+ * Checks a secret of webhooks, and never shows it. A secret from a file often ends with a line break, and then every genuine
+ * webhook would be rejected. The platform's crypto rejects an empty key with a defect.
  */
 export const checkSecret = (secret: Redacted.Redacted<string>): Effect.Effect<string, ConfigError> => {
   const value = textOf(secret)
@@ -30,7 +30,7 @@ export const checkSecret = (secret: Redacted.Redacted<string>): Effect.Effect<st
     )
 }
 
-/** The bytes of a body. A body that was parsed has none, and neither has a buffer that was transferred. */
+/** The bytes of a body. A parsed body has none, and a transferred buffer has none either. */
 export const bytesOf = (payload: unknown): Effect.Effect<Uint8Array, WebhookSignatureError> => {
   const bytes = attempt(() => readBytes(payload))
   if (bytes !== undefined) return Effect.succeed(bytes)
@@ -45,7 +45,7 @@ export const bytesOf = (payload: unknown): Effect.Effect<Uint8Array, WebhookSign
 const readBytes = (payload: unknown): Uint8Array | undefined => {
   if (typeof payload === "string") return new TextEncoder().encode(payload)
   if (!Binary.isBytes(payload)) return undefined
-  // Throws where the buffer is detached, in which case its length is 0
+  // Throws if the buffer is detached, whose length is 0
   const whole = new Uint8Array(ArrayBuffer.isView(payload) ? payload.buffer : payload)
   return whole.byteLength === 0 ? whole : Binary.bytesOf(payload)
 }

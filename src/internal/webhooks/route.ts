@@ -31,7 +31,7 @@ export interface Options<Event, R> {
   readonly onEvent?: ((event: Event) => Effect.Effect<unknown, unknown, R>) | undefined
 }
 
-/** How the route of a provider differs from the others. */
+/** The parts of a route that differ between providers. */
 export interface Provider<O, Event> {
   /** The names of the options that only this provider has, and their check when the route is made. */
   readonly otherOptions: ReadonlyArray<keyof O & string>
@@ -43,7 +43,7 @@ export interface Provider<O, Event> {
   >
 }
 
-/** What `onEvent` returned, which a program in JavaScript may have made an async function. Its rejection must not end the process. */
+/** The result of `onEvent`. A JavaScript program may pass an async function, and its rejection must not end the process. */
 const effectOf = <R>(returned: Effect.Effect<unknown, unknown, R>): Effect.Effect<unknown, unknown, R> =>
   Predicate.isPromiseLike(returned) ? Effect.promise(() => Promise.resolve(returned)) : returned
 
@@ -72,7 +72,7 @@ export const layer = <Event, R, O extends Options<Event, R>>(
       // 413 for one that is too long, 400 for one that broke off
       if (body._tag === "Failure") return yield* HttpServerRespondable.toResponse(body.failure)
       if (Option.isNone(body.success)) return HttpServerResponse.empty({ status: 408 })
-      // A server of the program's own may not keep the limit
+      // A server of the program may ignore the limit
       if (body.success.value.byteLength > limit) return HttpServerResponse.empty({ status: 413 })
       const verified = yield* Effect.result(
         provider.verify(options, new Uint8Array(body.success.value), request.headers)
@@ -83,7 +83,7 @@ export const layer = <Event, R, O extends Options<Event, R>>(
       }
       const { delivery, event } = verified.success
       const isNew = yield* Effect.orDie(webhooks.deliver(delivery))
-      // The sender waits for the response, and must not wait for what is done with the event
+      // The sender waits for the response, and must not wait for `onEvent`
       if (isNew && onEvent !== undefined) {
         yield* Effect.forkDetach(
           // Suspended, as it may throw. The delivery counts as taken by now, and a repetition as a duplicate
