@@ -1,4 +1,4 @@
-/** Checks the options of connections, whose mistakes Node takes in silence: they would show in the first request only. */
+/** Checks the options of connections. Node accepts mistakes in them silently, and fails only at the first request. */
 import * as Result from "effect/Result"
 import { Buffer } from "node:buffer"
 import { X509Certificate } from "node:crypto"
@@ -18,8 +18,8 @@ const names: ReadonlyArray<string> = (
 ).split(" ")
 
 /**
- * Returns what is wrong with the options of connections, or `undefined`. A name that is not documented is left to Node, which may
- * be newer, unless it is close to one that is.
+ * Returns the first fault in the options of connections, or `undefined`. A name that is not documented is passed on, because Node
+ * may be newer, unless it resembles a documented name.
  */
 export const faultOf = (connect: object): Fault | undefined => {
   for (const [name, value] of Object.entries(connect)) {
@@ -54,7 +54,9 @@ export const faultOf = (connect: object): Fault | undefined => {
   })
 }
 
-/** Whether each part holds certificates that can be read. Node skips what it cannot read, and then trusts no server. */
+/**
+ * Whether each part holds certificates that can be read. Node skips a certificate that it cannot read, and then trusts no server.
+ */
 const isCertificates = (ca: unknown): boolean =>
   Array.isArray(ca)
     ? ca.length > 0 && ca.every(isCertificates)

@@ -1,6 +1,7 @@
 /**
- * Decodes compressed responses of undici, which hands them on as they are. undici's own interceptor for this prints a warning,
- * leaves errors compressed, and removes the header by which readers see that the announced size is that of the compressed body.
+ * Decodes compressed responses of undici, which returns them compressed. undici's own interceptor for this prints a warning,
+ * leaves errors compressed, and removes the `content-encoding` header. Without that header, readers cannot know that the
+ * announced size is the size of the compressed body.
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Effect from "effect/Effect"
@@ -18,7 +19,7 @@ const undecodable: ReadonlySet<number> = new Set([204, 205, 206, 304])
 /** The most encodings of one response. A response with more of them is not decoded, because it is an attack. */
 const maxEncodings = 3
 
-/** Decodes "deflate", which has a zlib header by its standard and none from some servers. */
+/** Decodes "deflate". By its standard it has a zlib header, but some servers send none. */
 const inflate = (): Duplex =>
   Duplex.from(async function*(chunks: AsyncIterable<Uint8Array>) {
     const iterator = chunks[Symbol.asyncIterator]()
@@ -41,13 +42,13 @@ const decoders: { readonly [encoding: string]: (() => Duplex) | undefined } = {
   zstd: "createZstdDecompress" in zlib ? () => zlib.createZstdDecompress() : undefined
 }
 
-/** The compressions to ask for, which servers know under these names. */
+/** The compressions to ask for, by their names in `accept-encoding`. */
 export const acceptEncoding = ["gzip", "deflate", "br", "zstd"].filter((encoding) => decoders[encoding] !== undefined)
   .join(", ")
 
 /**
- * Decodes the body of a response if all of its compressions are known, and leaves it as it is otherwise. The headers stay.
- * A decoded response is a web response, so that it is read as one of fetch.
+ * Decodes the body of a response if all of its compressions are known, and returns it unchanged otherwise. The headers stay. A
+ * decoded response is a web response, so that it is read like a response of fetch.
  */
 export const decode = (
   response: HttpClientResponse.HttpClientResponse

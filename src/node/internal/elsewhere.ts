@@ -1,7 +1,6 @@
 /**
- * Stands in for `canvas-runs/node` and its modules where the `exports` of the package find no Node. It has their names,
- * so that an import of one gets as far as the message. Bun gets it too: what it has under the name of undici lacks the
- * client.
+ * Replaces `canvas-runs/node` and its modules where the `exports` of the package find no Node. It exports the same names, so that
+ * an import of one shows the message. Bun gets it too, because Bun's own `undici` module lacks the client.
  */
 import { message } from "./requirement.ts"
 

@@ -12,21 +12,21 @@ export interface Proxies {
   readonly noProxy: string
 }
 
-/** The part of the process that decides. */
+/** The part of the process that the proxies depend on. */
 interface Process {
   readonly env: { readonly [name: string]: string | undefined }
   readonly execArgv: ReadonlyArray<string>
 }
 
 /**
- * Returns the proxies that an option asks for, or the environment where it leaves that open; `undefined` for none. A proxy that
- * is no address is a fault.
+ * Returns the proxies of the option, or those of the environment if the option allows that; `undefined` for none. A proxy that is
+ * not an address is a fault.
  */
 export const proxiesOf = (
   option: unknown,
   { env, execArgv }: Process = nodeProcess
 ): Result.Result<Proxies | undefined, Fault> => {
-  // The lower case is the older one, and the one that a web server cannot be made to set by a request
+  // The lower case is older, and a request to a web server cannot set it (CGI sets `HTTP_PROXY` from a header)
   const variable = (name: string) => env[name.toLowerCase()] ?? env[name] ?? ""
   const asksForProxies = env["NODE_USE_ENV_PROXY"] === "1" ||
     [...execArgv, ...(env["NODE_OPTIONS"] ?? "").split(" ")].includes("--use-env-proxy")

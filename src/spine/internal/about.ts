@@ -1,11 +1,11 @@
-/** Responses that must be about what was asked for. */
+/** Checks that a response is about the id of the request. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { decodeAnswer } from "../SpineSchema.ts"
 
 /**
- * Decodes a response about the id that was asked for, in any case. A response about another id, such as one from a cache, says
- * nothing about this one (promise 9).
+ * Decodes a response, and compares its id with the requested one, ignoring case. A response about another id, such as one from a
+ * cache, says nothing about the requested one (promise 9).
  */
 export const about = <Name extends string, A extends { readonly [N in Name]: string }>(
   name: Name,

@@ -1,4 +1,4 @@
-/** Creating a run: the checks of what it is asked for, and the request. */
+/** Creates a run: checks the parameters, and makes the request. */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -112,13 +112,13 @@ const send = (
     const createdAt = yield* Clock.currentTimeMillis
     const reading: Multipart.Reading = { filename: undefined, error: undefined }
     const body = yield* Multipart.body(yield* Multipart.begin(parts, uploadIdleTimeout), reading)
-    // A file that fails in the middle of its form. The client fails with an error of its own, by which a Blob can be told
+    // A file fails in the middle of the form. The client fails with a different error, by which a failed Blob is recognised
     const fileErrorOf = (error: { readonly cause?: unknown }): FileInputError | undefined =>
       reading.error ?? (Causes.isUnreadableBlob(error.cause) ? UploadFile.readError("a Blob", error.cause) : undefined)
     const { requestId, value } = yield* Create.create(
       {
         retryCreates,
-        // Where the length is not announced, the client alone knows that more was to come
+        // If the length is not announced, only the client knows that the body was incomplete
         isIncomplete: (error) => fileErrorOf(error) !== undefined && FetchPlatform.announcesLength(body)
       },
       (once) =>
@@ -141,7 +141,7 @@ const send = (
           return reading.error === undefined ? error : new CreateOutcomeUnknownError({
             ...error,
             message: error.message,
-            // Of this create that is not known
+            // For this create that is not known
             cause: new FileInputError({
               ...reading.error,
               message: reading.error.message.replace(" Nothing was created.", ""),
@@ -154,7 +154,7 @@ const send = (
           ...broken,
           message: broken.message,
           // Multipart.begin has read the first chunk of each file by now, so the request was under way. Only the client can know
-          // that it had not left yet
+          // that it had not been sent yet
           reached: error._tag !== "TransportError" && error._tag !== "RequestTimeoutError" || error.reached !== false
         })
       })

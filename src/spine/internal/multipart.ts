@@ -30,17 +30,17 @@ export const begin = (
 /** Bodies up to this size are sent as one piece, which every HTTP client can do. */
 const smallBytes = 256 * 1024
 
-/** What is known of the files of a body while it is sent. */
+/** The state of the files of a body while it is sent. */
 export interface Reading {
   /** The name of the file that is being read. */
   filename: string | undefined
-  /** Why a file could not be read. Clients report that in words of their own. */
+  /** Why a file could not be read. Clients report that with other errors. */
   error: FileInputError | undefined
 }
 
 /**
- * Makes the body. `Blob` is what lets fetch announce a length and read lazily; a file that is a stream makes the body a
- * stream, which fetch sends in chunks and other clients with its length. `reading` is kept up to date while a stream is sent.
+ * Makes the body. A `Blob` lets fetch announce a length and read lazily. A file that is a stream makes the body a stream, which
+ * fetch sends in chunks and other clients send with its length. `reading` is kept up to date while a stream is sent.
  */
 export const body = (parts: ReadonlyArray<Part>, reading: Reading): Effect.Effect<HttpBody.HttpBody> =>
   Effect.map(boundary, (boundary) => {
@@ -89,10 +89,10 @@ export const body = (parts: ReadonlyArray<Part>, reading: Reading): Effect.Effec
 
 const encoder = new TextEncoder()
 
-/** As browsers do it: the characters that would end the value are percent-encoded, all others travel as UTF-8. */
+/** Encodes a name like browsers: the characters that would end the value are percent-encoded, all others are sent as UTF-8. */
 const quoted = (value: string): string => value.replaceAll("\r", "%0D").replaceAll("\n", "%0A").replaceAll("\"", "%22")
 
-/** Not to be guessed, or a file could contain the end of its own part. */
+/** The boundary must be hard to guess, or a file could contain the end of its part. */
 const boundary = Effect.sync(() => {
   const random = crypto.getRandomValues(new Uint8Array(16))
   return `canvas-runs-${Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("")}`

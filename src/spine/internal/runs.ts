@@ -47,7 +47,7 @@ export const make = (client: Client): Runs => {
         const [source, policy] = yield* prepare<E, R>(operation, run, rest as WaitOptions<E, R>)
         return { source, policy, isSettled: resolveOnFailure === true }
       }),
-      // Not in the generator, which would be held while the run is waited for
+      // Not in the generator, which would stay in memory during the wait
       ({ isSettled, policy, source }): Effect.Effect<Wire.TerminalRun, WaitError | E, R> =>
         isSettled ? Run.settle(source, policy) : Run.wait(source, policy)
     )

@@ -1,4 +1,4 @@
-/** What Spine supplies for a run that is waited for: how to ask for it, and what an answer means. */
+/** The source of a run of Spine: how its state is requested, and which phase a response means. */
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -52,7 +52,7 @@ export const make = (
     status(run: Wire.Run): string {
       return run.status === "unknown" ? run.provider_status : run.status
     }
-    /** The time a run has taken changes with every poll, and tells nothing new; `raw` has it, too. */
+    /** The time that a run has taken changes with every poll, so it does not count as a change. `raw` has it, too. */
     unchanged(previous: Wire.Run, next: Wire.Run): boolean {
       return Equal.equals(withoutClock(previous), withoutClock(next))
     }
@@ -76,10 +76,10 @@ export const make = (
   return (run) => new RunOf(run)
 }
 
-/** The ref of a run of which only the id is known. */
+/** The ref of a run whose id alone is known. */
 export const refOfId = (id: string): RunRef.RunRef => ({ version: 1, provider, kind: "run", id })
 
-/** Asks for a run once. */
+/** Requests the state of a run once. */
 export const retrieve = (
   api: Http.Api,
   ref: RunRef.RunRef,
@@ -95,7 +95,7 @@ export const retrieve = (
 
 const decodeAnyRun = Wire.decodeAnswer(Wire.Run)
 
-/** Reads the reason of a failure also where it is one text, `error`, and not the list `errors`. */
+/** Reads the reason of a failure, also if it is one text, `error`, instead of the list `errors`. */
 const decodeRun = (body: unknown): Effect.Effect<Wire.Run, Schema.SchemaError> =>
   Effect.map(
     decodeAnyRun(body),
@@ -107,7 +107,7 @@ const decodeRun = (body: unknown): Effect.Effect<Wire.Run, Schema.SchemaError> =
   )
 
 const withoutClock = (run: Wire.Run): object => {
-  // A run whose status is not known keeps its progress as it came
+  // A run whose status is not known keeps its progress unchanged
   const progress: unknown = "progress" in run ? run.progress : undefined
   return Predicate.isObject(progress)
     ? { ...run, raw: undefined, progress: { ...progress, elapsed_ms: 0 } }

@@ -1,8 +1,8 @@
 /**
  * Schemas of the caller: Effect Schemas, Standard Schemas, or a plain object of either, behind one interface.
  *
- * Schemas are code of the caller that meets data of the server. Whatever a schema throws or returns becomes text that says what
- * does not fit, and never a defect.
+ * A schema is code of the caller that reads data of the server. If it throws or returns anything unexpected, the result is a text
+ * about the value that does not fit, and never a defect.
  */
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
@@ -17,7 +17,7 @@ import { messageOf } from "../../internal/describe.ts"
 /** An Effect Schema that needs no services, or any implementation of Standard Schema, such as a Zod schema. */
 export type Single = Schema.Codec<any, any> | StandardSchemaV1<any, any> // oxlint-disable-line typescript/no-explicit-any -- schemas of any type
 
-/** A plain object of schemas, which is read as a struct with these fields. */
+/** A plain object of schemas, which is treated as a struct with these fields. */
 export interface Fields {
   readonly [field: string]: Single
 }
@@ -48,7 +48,7 @@ type Optional<T> =
   & { readonly [K in keyof T as undefined extends T[K] ? never : K]: T[K] }
   & { readonly [K in keyof T as undefined extends T[K] ? K : never]?: T[K] }
 
-/** What is wrong with a value that was given as a schema, or `undefined`. */
+/** The fault of a value that was given as a schema, or `undefined`. */
 export const faultOf = (schema: unknown): string | undefined =>
   Option.getOrElse(readFault(schema), () => "an object that cannot be read")
 
@@ -78,10 +78,10 @@ const isStandard = (schema: unknown): schema is StandardSchemaV1 =>
 
 type Convert = (value: unknown) => Effect.Effect<unknown, string>
 
-/** Converts a caller's value to the value that is sent, or says what does not fit. */
+/** Converts a caller's value to the value that is sent, or describes the part that does not fit. */
 export const encode = (schema: AnySchema): Convert => convert(schema, Schema.encodeUnknownEffect)
 
-/** Converts a received value to the caller's value, or says what does not fit. */
+/** Converts a received value to the caller's value, or describes the part that does not fit. */
 export const decode = (schema: AnySchema): Convert => convert(schema, Schema.decodeUnknownEffect)
 
 type Codec = (schema: Schema.Codec<unknown>) => (value: unknown) => Effect.Effect<unknown, Schema.SchemaError>
@@ -146,7 +146,7 @@ const validate = (schema: StandardSchemaV1, value: unknown): Effect.Effect<unkno
     : Effect.fromResult(judge(result))
 }
 
-/** A schema has to say `value` or `issues`: a result that says neither is no success. */
+/** A schema has to return `value` or `issues`: a result with neither is not a success. */
 const judge = (result: unknown): Result.Result<unknown, string> =>
   !Predicate.hasProperty(result, "issues") || Predicate.isNullish(result.issues)
     ? Predicate.hasProperty(result, "value") && !Predicate.isPromiseLike(result)

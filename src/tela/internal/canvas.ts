@@ -64,7 +64,7 @@ const look = (client: Client, given: Params.AnyOptions) =>
     })
   }).pipe(Telemetry.span("TelaCanvas.get", { "run.provider": provider }))
 
-/** What a look-up adds to the options of a canvas. */
+/** The fields that a look-up adds to the options of a canvas. */
 type Known = Partial<Pick<Canvas, "id" | "versionId" | "name" | "isWorkflow" | "version">>
 
 const build = (client: Client, given: Params.AnyOptions, known: Known): Canvas | Workstation => {

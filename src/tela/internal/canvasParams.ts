@@ -22,7 +22,7 @@ export interface Target {
 /** The options of a canvas, of a version or of an application. */
 export interface AnyOptions extends Target, Schemas<AnySchema.AnySchema, AnySchema.AnySchema> {}
 
-/** The options as they could be read. A caller in JavaScript may pass anything. */
+/** The options after they have been copied. A caller in JavaScript may pass values of any type. */
 export type ReadOptions = Result.Result<AnyOptions, Options.Fault>
 
 /** Copies the options. */
@@ -53,7 +53,7 @@ export const checkOptions = (operation: string, read: ReadOptions): Effect.Effec
     return options
   })
 
-/** Checks a schema of the caller. A value that is no schema would otherwise be found after the execution is billed. */
+/** Checks a schema of the caller. A value that is not a schema would otherwise be found after the execution is billed. */
 const checkSchema = (operation: string, parameter: string, schema: unknown): Effect.Effect<void, BadRequestError> => {
   const fault = schema === undefined ? undefined : AnySchema.faultOf(schema)
   return fault === undefined ? Effect.void : Effect.fail(badRequest({
@@ -74,7 +74,7 @@ export interface AnyParams<E = unknown, R = unknown>
   readonly label?: string | undefined
 }
 
-/** Copies and checks the parameters of looking up an execution. */
+/** Copies and checks the parameters of a look-up of an execution. */
 export const checkLookUp = (
   operation: string,
   given: (GetExecutionParams & { readonly output?: unknown }) | undefined,
@@ -123,7 +123,7 @@ export const checkExecution = (
 
 const isVariables = (variables: unknown): boolean => Predicate.isObject(variables) && !(variables instanceof Date)
 
-/** A `Date` is an object for the compiler and for JavaScript. */
+/** A `Date` is an object both to the compiler and in JavaScript. */
 const nameOf = (variables: unknown): string =>
   Options.is((variables) => variables instanceof Date, variables) ? "a Date" : quote(variables)
 

@@ -5,8 +5,8 @@ import type * as AnySchema from "./anySchema.ts"
 import { type JsonSchema, ofJson, type Property, type Shape, shapeOf } from "./schemaShape.ts"
 
 /**
- * Describes every difference between the caller's schemas and the canvas. There is none where they agree, or where a schema does
- * not tell its shape.
+ * Describes every difference between the caller's schemas and the canvas. There is none where they agree, or where the shape of a
+ * schema is not known.
  */
 export const compare = (
   version: Wire.CanvasVersion,
@@ -21,7 +21,7 @@ export const compare = (
     : untrusted(() => compareOutput(version, shapeOf(output, "output"))))
 ]
 
-/** A JSON Schema comes from the provider or from a schema library. There may be none, or it may refer to itself without end. */
+/** A JSON Schema comes from the provider or from a schema library. It may be missing, or it may refer to itself without end. */
 const untrusted = (differences: () => ReadonlyArray<string>): ReadonlyArray<string> =>
   Option.getOrElse(Option.liftThrowable(differences)(), () => [])
 
@@ -53,7 +53,7 @@ const compareInput = ({ variables }: Wire.CanvasVersion, { properties }: Shape):
   ]
 }
 
-/** Whether this is what files are sent as. */
+/** Whether a schema describes the form in which files are sent. */
 const isFile = ({ properties }: Shape): boolean => properties?.has("file_url") === true
 
 const compareOutput = ({ configuration }: Wire.CanvasVersion, shape: Shape): ReadonlyArray<string> => {
@@ -68,7 +68,7 @@ const compareOutput = ({ configuration }: Wire.CanvasVersion, shape: Shape): Rea
     : [`the canvas answers with text, and the output schema is of ${shape.types.join(" or ")}`]
 }
 
-/** What the canvas may answer with must be what the caller's schema takes. */
+/** The caller's schema must accept each output that the canvas may return. */
 const compareShapes = (place: string, remote: Shape, local: Shape): ReadonlyArray<string> => {
   if (remote.types.length === 0 || local.types.length === 0) return []
   const isTaken = (type: string) => local.types.includes(type) || type === "integer" && local.types.includes("number")

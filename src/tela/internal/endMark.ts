@@ -8,13 +8,13 @@
  * | any other text | success | no end |
  * | empty, `null` or absent | success | no end |
  *
- * `finishReason` is read like `finish_reason`. A stream is complete once `[DONE]` has arrived. A synchronous answer is complete because
- * it is one JSON document. An error in the answer, `success: false`, or a `status` that is a failure, is a failure whatever the reason
- * says.
+ * `finishReason` is read like `finish_reason`. A stream is complete once `[DONE]` has arrived. A synchronous answer is complete
+ * because it is one JSON document. An error in the answer, `success: false`, or a `status` that is a failure, is a failure with
+ * any `finish_reason`.
  */
 import * as Predicate from "effect/Predicate"
 
-/** What a `finish_reason` says. The same words are used as names of events and as statuses. */
+/** The meanings of a `finish_reason`. The same words are used as names of events and as statuses. */
 export type Reason = "end" | "failure" | "other" | "none"
 
 const reasons: ReadonlyMap<string, Reason> = new Map<string, Reason>([
@@ -44,8 +44,8 @@ export const outcomeOf = (reason: unknown, isComplete: boolean): "success" | "fa
 export const isAnswer = ({ index }: { readonly index?: unknown }): boolean => typeof index !== "number" || index === 0
 
 /**
- * Returns the provider's words if the JSON of an answer or of a chunk reports an error, and `undefined` if it does not. An
- * error without words gives an empty list.
+ * Returns the provider's error texts if the JSON of an answer or of a chunk reports an error, and `undefined` if it does not. An
+ * error without a text gives an empty list.
  */
 export const errorIn = (json: unknown): ReadonlyArray<string> | undefined => {
   if (!Predicate.isObject(json)) return undefined
@@ -69,7 +69,7 @@ export const errorIn = (json: unknown): ReadonlyArray<string> | undefined => {
 /** `false`, `0`, `""` and a list of such say that there is no error. `{}` is what JSON makes of an `Error` object. */
 const isError = (value: unknown): boolean => Array.isArray(value) ? value.some(isErrorItem) : isErrorItem(value)
 
-// A list in a list is not looked into, because a server may nest them without end
+// A list in a list is not read, because a server may nest lists without end
 const isErrorItem = (value: unknown): boolean =>
   Array.isArray(value)
     ? value.length > 0
@@ -82,7 +82,7 @@ const isEmptyObject = (value: unknown): boolean => Predicate.isObject(value) && 
 const isErrorStatus = (value: unknown): boolean =>
   (typeof value === "number" || typeof value === "string") && /^[45]\d\d$/.test(`${value}`)
 
-/** Where an error keeps its words, the best place first. */
+/** The fields that may hold the text of an error, the best one first. */
 const places = ["message", "error", "errors", "detail", "description", "reason", "type", "code", "status"]
 
 const maxWords = 20

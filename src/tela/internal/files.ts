@@ -30,7 +30,7 @@ export const resolve = (
         : path === ""
         ? "variables"
         : `variables.${path}`
-    // Each stands in the copy of the variables, and is filled in when the file has been uploaded
+    // Each reference is already in the copy of the variables, and is filled in when the file has been uploaded
     const references = new Map<TelaFile, { readonly path: string; readonly reference: object }>()
     const copied = Variables.copy(variables, (value, path) => {
       if (!isTelaFile(value)) return undefined
@@ -58,7 +58,7 @@ export const resolve = (
         }. Pass an object with a member for each variable.`
       })
     }
-    // All files are looked at before the first byte is sent
+    // All files are checked before the first byte is sent
     const prepared = yield* Effect.forEach(references, ([file, { path, reference }], index) =>
       Effect.map(
         prepare(client, file, { operation, path, parameter: parameterOf(path) }, index + 1),
@@ -90,7 +90,7 @@ const limits: FileLimits.FileLimits = {
   maxBytes: 5 * 1024 ** 4
 }
 
-/** Where a file stands in the variables, for its errors. */
+/** The place of a file in the variables, for its errors. */
 interface Place {
   readonly operation: string
   readonly path: string

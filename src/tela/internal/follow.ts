@@ -128,7 +128,7 @@ export const follow = <Output>(known: Known<Output>): Effect.Effect<AsyncExecuti
     }
   })
 
-/** Validates the output of a snapshot that is a success, once for all who ask. */
+/** Validates the output of a successful snapshot, once for all consumers. */
 const outputOf = <Output>(
   { ref, validate, validation }: Followed<Output>,
   { output, requestId }: ExecutionSnapshot

@@ -14,7 +14,7 @@ export const get = <A>(
   path: string,
   decode: Http.Call<A>["decode"],
   { ref, span, ...options }: HttpClientRequest.Options.NoUrl & {
-    /** Names what the request is about. */
+    /** Names the target of the request. */
     readonly ref?: RunRef
     /** The name of the span of the request. Without a name it has none. */
     readonly span?: string

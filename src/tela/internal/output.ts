@@ -6,7 +6,7 @@ import type * as RunRef from "../../internal/ref.ts"
 import { InvalidOutputError } from "../../RunError.ts"
 import * as AnySchema from "./anySchema.ts"
 
-/** Converts what the provider sent as output to the type of the caller, or says what does not fit. */
+/** Converts the provider's output to the type of the caller, or describes the part that does not fit. */
 export type Validate<Output> = (output: unknown) => Effect.Effect<Output, string>
 
 /** Validates with the schema of the caller. Without one, or with `skip`, the output stays as the provider sent it. */

@@ -13,7 +13,7 @@ import { badRequest, type BadRequestError, InvalidResponseError, type RequestErr
 import type * as Page from "../TelaPage.ts"
 import { get } from "./get.ts"
 
-/** Checks the value of a filter, and returns it as the query has it. An array becomes a parameter for each of its items. */
+/** Checks the value of a filter, and returns its form in the query. An array becomes a parameter for each of its items. */
 export type Filter = (
   operation: string,
   parameter: string,
@@ -136,7 +136,7 @@ const allRows = <A extends { readonly id: string }, R>(
       }))
   })
 
-/** Checks how many rows are requested, and from which on. */
+/** Checks the limit and the offset. */
 export const checkRange = (
   operation: string,
   given: { readonly [parameter: string]: number | undefined },
@@ -169,7 +169,7 @@ export const id: Filter = checkId
 /** Text, sent as it is. */
 export const text = kind(Predicate.isString, "text")
 
-/** An array of texts, which are as many parameters. */
+/** An array of texts, each sent as a separate parameter. */
 export const texts = kind(isTexts, "an array of texts")
 
 /** `true` or `false`. */
@@ -185,7 +185,7 @@ export const moment: Filter = (operation, parameter, value) =>
 
 const readMoment = Option.liftThrowable((value: DateTime.DateTime.Input) => DateTime.make(value))
 
-/** A list in one parameter, separated by commas, which no item may have. */
+/** A list in one parameter, separated by commas. No item may contain a comma. */
 export const list: Filter = (operation, parameter, values) => {
   const wrong = (message: string) =>
     Effect.fail(badRequest({ operation, parameter, message: `${parameter} ${message}` }))

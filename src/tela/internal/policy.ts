@@ -1,4 +1,4 @@
-/** How long an execution may take, and how it is polled. Durations are in Tela's form, such as `"5m"`, or in Effect's. */
+/** The timeout of an execution, and how it is polled. Durations are in Tela's form, such as `"5m"`, or in Effect's. */
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as WebhookHub from "../../internal/webhooks/hub.ts"
@@ -22,7 +22,7 @@ export const positive = (
   input: TelaDuration
 ): Effect.Effect<Duration.Duration, BadRequestError> => Polling.positive(operation, parameter, duration(input))
 
-/** Checks the parameters, and makes the policy. Polls are rarer where a webhook is expected. */
+/** Checks the parameters, and makes the policy. Polls are less frequent if a webhook is expected. */
 export const makePolicy = (
   operation: string,
   params: PollParams,

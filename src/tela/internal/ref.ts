@@ -1,4 +1,4 @@
-/** Names of executions and tasks that a caller gives, and responses that are about what they name. */
+/** Reads the ids and refs of executions and tasks, and checks that a response is about the named one. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -32,6 +32,6 @@ export const about =
       ? decode(body)
       : Effect.andThen(Schema.decodeUnknownEffect(Schema.Struct({ id: Schema.Literal(ref.id) }))(body), decode(body))
 
-/** Whether a response has the id of `ref`, in any case. */
+/** Whether a response has the id of `ref`, ignoring case. */
 export const isAbout = (ref: RunRef.RunRef, body: unknown): boolean =>
   Predicate.hasProperty(body, "id") && typeof body.id === "string" && body.id.toLowerCase() === ref.id.toLowerCase()

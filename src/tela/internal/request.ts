@@ -72,7 +72,7 @@ export const spanAttributes = (
     }).filter(([, value]) => value !== undefined)
   )
 
-/** A body of JSON. `parameter` names the value of the caller that it is made of. */
+/** A body of JSON. `parameter` names the caller's value from which it is made. */
 export const jsonBody = (
   operation: string,
   parameter: string,

@@ -1,6 +1,6 @@
 /**
- * The shape of a schema: what a schema of the caller and that of a canvas are compared by. `Schema.toJsonSchemaDocument` says far
- * more, and is a sixth of a program that uses Tela.
+ * The shape of a schema, by which the caller's schema and that of a canvas are compared. `Schema.toJsonSchemaDocument` returns
+ * far more, and is about 17 % of the code of a program that uses Tela.
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -10,7 +10,7 @@ import * as AnySchema from "./anySchema.ts"
 
 /** The members of a shape are functions, because a schema may contain itself. */
 export interface Shape {
-  /** The JSON types of its values. None if the schema does not say. */
+  /** The JSON types of its values. Empty if the schema does not say. */
   readonly types: ReadonlyArray<string>
   readonly properties?: ReadonlyMap<string, Property> | undefined
   readonly items?: (() => Shape) | undefined
@@ -35,7 +35,7 @@ export const shapeOf = (schema: AnySchema.AnySchema, of: "input" | "output"): Sh
   const json = (schema as unknown as StandardJSONSchemaV1)["~standard"].jsonSchema[of === "input" ? "output" : "input"](
     {
       target: "draft-2020-12",
-      // Zod leaves a type without a JSON Schema open, and does not give up on the whole schema
+      // Zod then writes `{}` for a type without a JSON Schema, instead of throwing for the whole schema
       libraryOptions: { unrepresentable: "any" }
     }
   ) as JsonSchema
@@ -145,7 +145,7 @@ const ofValues = (values: ReadonlyArray<unknown>): Shape =>
 
 const unique = (types: ReadonlyArray<string>): Shape => ({ types: Array.from(new Set(types)) })
 
-/** As much of a JSON Schema as its shape needs. */
+/** The parts of a JSON Schema that its shape needs. */
 export interface JsonSchema {
   readonly type?: string | ReadonlyArray<string>
   readonly properties?: { readonly [name: string]: JsonSchema }

@@ -24,11 +24,11 @@ export const source = (
   api: Http.Api,
   ref: RunRef.RunRef,
   webhooks?: Webhooks.Service,
-  /** The id in its webhook. The webhook of a task has the id of the run that works for it. */
+  /** The id in its webhook. The webhook of a task has the id of the run that does the work of the task. */
   announcedId: string = ref.id
 ): Source => ({
   ref,
-  // Tela does not sign its webhooks, so one proves nothing about the execution
+  // Tela does not sign its webhooks, so a webhook proves nothing about the execution
   pushed: webhooks === undefined ? undefined : (after) => webhooks.ended(provider, announcedId, after),
   // Each poll makes its request, so that a sleeping wait does not hold one
   retrieve: Effect.suspend(() => retrieve(api, ref)),
@@ -82,7 +82,7 @@ export const executionFailed = (
   errors = failureOf(raw)
 ): RunFailedError => runFailed(ref, { errors, run: raw }, requestId, "The provider's response is in this error's run.")
 
-/** A member of a value of any form. */
+/** Reads a member of an unknown value. */
 export const field = (value: unknown, key: string): unknown =>
   Predicate.hasProperty(value, key) ? value[key] : undefined
 
@@ -139,8 +139,8 @@ export const outputIn = (output: unknown): unknown => {
 }
 
 /**
- * Decodes the state, and fails where it is a success without an output (promise 9). An output of `null` is one that the schema of the
- * caller judges.
+ * Decodes the state, and fails where it is a success without an output (promise 9). An output of `null` counts as present, and
+ * the caller's schema decides whether it fits.
  */
 export const decodeWhole =
   (kind: ExecutionSnapshot["kind"]) => (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.SchemaError> =>
@@ -184,8 +184,8 @@ const snapshotOf = (
 })
 
 /**
- * Decodes the response to a creation: the execution or the task, or a list of one. Its id is enough to follow it. If anything else
- * is missing, or is not as documented, or if there is a success without output, its status is assumed to be `created` until the
+ * Decodes the response to a creation: the execution or the task, or a list of one. Its id is enough to follow it. If any other
+ * field is missing or not as documented, or if there is a success without output, its status is assumed to be `created` until the
  * first poll. A response that reports an error, or that is a completion, names no execution.
  */
 export const decodeCreated =

@@ -1,4 +1,4 @@
-/** The errors of a streamed execution, which hold what had arrived, and their messages. */
+/** The errors of a streamed execution, with the output received so far, and their messages. */
 import * as Duration from "effect/Duration"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Predicate from "effect/Predicate"
@@ -10,7 +10,7 @@ import { RunFailedError, StreamInterruptedError } from "../../RunError.ts"
 import { provider } from "../TelaExecution.ts"
 import * as Fold from "./streamFold.ts"
 
-/** How long the server may take, by the reason of the error where it takes longer. */
+/** The limits of the server's time, by the reason of the error when one has passed. */
 export type Limits = Readonly<Record<"first-event" | "idle" | "total", Duration.Duration>>
 
 /** The stream that an error is about. */
@@ -20,7 +20,7 @@ interface Streamed {
   readonly startedAt: number
 }
 
-/** The error for a stream that has not said its end. `broken` is the event that could not be read. */
+/** The error for a stream without an end mark. `broken` is the event that could not be read. */
 export const interrupted = (
   { said, startedAt, timers }: Streamed,
   reason: StreamInterruptedError["reason"],
@@ -28,7 +28,7 @@ export const interrupted = (
   { broken, cause, had = describe(said) }: {
     readonly broken?: unknown
     readonly cause?: unknown
-    /** What had been received, in words. */
+    /** A description of the output received so far. */
     readonly had?: string
   } = {}
 ): StreamInterruptedError =>
@@ -72,7 +72,7 @@ const describe = ({ chunks, message, skipped }: Fold.Said): string =>
     skipped === 0 ? "" : ` and ${skipped} skipped ${skipped === 1 ? "event" : "events"}`
   }`
 
-/** Why an end is no success. */
+/** Why an end is not a success. */
 export const whyOpen = (said: Fold.Said, isDone: boolean, response: HttpClientResponse.HttpClientResponse): string => {
   if (said.unknown !== undefined) {
     const { raw, text, why } = said.unknown

@@ -1,4 +1,4 @@
-/** A streamed execution as a value: its stream runs once, and its state is known outside the stream. */
+/** A streamed execution as a value: its stream runs once, and its state can be read outside the stream. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"

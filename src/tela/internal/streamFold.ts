@@ -1,15 +1,17 @@
 /**
- * What a streamed execution has said, folded from its events one by one. Nothing in here reads, waits or knows the time.
+ * The state of a streamed execution, folded from its events one by one. This module is pure: it neither reads, waits nor uses a
+ * clock.
  *
  * **Details**
  *
  * - A chunk is an event without a name whose data is a JSON object. An event with a name is a chunk if its data has choices, or
  *   if an event of that name had some before; otherwise it belongs to the caller.
- * - Data without a name that is empty, a JSON scalar, or text that begins with neither `{` nor `[` is skipped and counted. Text that
- *   is more than a time or a word for "alive" may be an error of a proxy: like a chunk of an unknown form, it is no last word before `[DONE]`.
+ * - Data without a name that is empty, a JSON scalar, or text that begins with neither `{` nor `[` is skipped and counted. Text
+ *   that is neither a time nor a word for "alive" may be an error of a proxy. If it is the last event before `[DONE]`, the stream
+ *   has not ended well. The same holds for a chunk of an unknown form.
  * - Several JSON documents in one event, one per line, are as many chunks.
- * - The first `id` names the completion. A chunk with another one belongs to another completion, and is not read. If the first three
- *   ids differ, the server gives each chunk an id, and none names the completion. Until then the second is held back.
+ * - The first `id` names the completion. A chunk with another id belongs to another completion, and is not read. If the first
+ *   three ids differ, the server gives each chunk an id, and none names the completion. Until then the second is held back.
  * - The choice with the index 0, or without an index, is the answer. Others are not read.
  * - Only `[DONE]` and the rules of `endMark` end a stream.
  */
@@ -40,17 +42,17 @@ export const initial = (requestId: string | undefined) => ({
   skipped: 0,
   /** The first id of a chunk that says something. */
   completionId: undefined as string | undefined,
-  /** What the ids of chunks name, once that is certain. */
+  /** Whether the ids of chunks name completions or chunks, once that is certain. */
   idsName: undefined as "completion" | "chunk" | undefined,
-  /** The first chunk whose id differs, until it is certain what ids name. */
+  /** The first chunk whose id differs, kept until it is certain what the ids name. */
   held: undefined as { readonly id: string; readonly raw: unknown; readonly text: string } | undefined,
   /** The last `finish_reason` that is not empty. One that ends the stream is not replaced by one that does not. */
   finishReason: undefined as string | undefined,
   /** The last chunk and its text, if it could not be read, or the last text that is no keep-alive. */
   unknown: undefined as { readonly raw: unknown; readonly text: string; readonly why: string } | undefined,
-  /** What arrived before the first text, and could be output in a form that this client does not read. */
+  /** The events before the first text that could be output in a form that this client does not read. */
   unread: [] as Array<unknown>,
-  /** How many characters that was, which may be more than is kept. */
+  /** The number of characters of those events, which may be more than is kept. */
   unreadLength: 0,
   /** The name of the last event that had choices. Other events of that name are chunks too. */
   chunkName: undefined as string | undefined,
@@ -58,10 +60,10 @@ export const initial = (requestId: string | undefined) => ({
   isCutOff: false
 })
 
-/** What has been said so far. `step` changes it. */
+/** The state so far. `step` changes it. */
 export interface Said extends ReturnType<typeof initial> {}
 
-/** What one event means. */
+/** The meaning of one event. */
 export type Step =
   | Extract<StreamPart<never>, { readonly _tag: "delta" | "event" }>
   /** A keep-alive, or the beginning of an event that was cut off. */
@@ -72,7 +74,7 @@ export type Step =
   | { readonly _tag: "done" }
   /** The provider reports a failure, with these words. */
   | { readonly _tag: "failed"; readonly words: ReadonlyArray<string>; readonly error: unknown; readonly text: string }
-  /** The event is no JSON, or no chunk. */
+  /** The event is not JSON, or not a chunk. */
   | { readonly _tag: "unreadable"; readonly why: string; readonly data: unknown; readonly text: string }
 
 const skipped: Step = { _tag: "skipped" }
@@ -110,13 +112,13 @@ export const step = (said: Said, event: string, data: string): Step => {
   return skipped
 }
 
-/** Nothing, a JSON scalar, a number, a time, or a word for "alive". Any other text may be an error of a proxy. */
+/** An empty text, a JSON scalar, a number, a time, or a word for "alive". Any other text may be an error of a proxy. */
 const isKeepAlive = (text: string): boolean =>
   /^"?[\d\s.:,/+TZ-]*"?$/.test(text) ||
   /^"?:?\s*(null|true|false|ping|pong|heart[-_ ]?beat|keep[-_ ]?alive|alive|no-?op|ok|open|connected|processing|waiting)\W*$/i
     .test(text)
 
-/** The lines of data that is no JSON document, if each line but empty ones is a JSON object or `[DONE]`. */
+/** The lines of data that is not one JSON document, if each line except empty ones is a JSON object or `[DONE]`. */
 const linesOf = (text: string): ReadonlyArray<string> | undefined => {
   const lines = text.split("\n").filter((line) => line.trim() !== "")
   return lines.length > 1 && lines.every((line) => isDoneMark(line) || Predicate.isObject(parseJson(line)))
@@ -142,7 +144,7 @@ const readChunk = (said: Said, raw: unknown, text: string): Step => {
     : take(said, chunk, raw, text)
 }
 
-/** Adds a chunk to what has been said. */
+/** Adds a chunk to the state. */
 const take = (said: Said, chunk: Wire.StreamChunk, raw: unknown, text: string): Step => {
   const choice = chunk.choices?.find(isAnswer)
   if (choice !== undefined || chunk.message != null) {
@@ -159,7 +161,7 @@ const take = (said: Said, chunk: Wire.StreamChunk, raw: unknown, text: string): 
   const whole = chunk.message ?? (choice?.message == null ? undefined : wholeOf(choice.message.content))
   said.chunks++
   said.onlyChunk = said.chunks === 1 ? raw : undefined
-  // A message without text says nothing of the text so far
+  // A message without text leaves the text so far unchanged
   said.message = whole?.content || said.message + content
   addStructured(said, whole)
   if (reason === "end" || finishReason !== undefined && reasonOf(said.finishReason) !== "end") {
@@ -181,7 +183,7 @@ const take = (said: Said, chunk: Wire.StreamChunk, raw: unknown, text: string): 
   }
 }
 
-/** Adds the structured output of a message. An empty one says that there is none. */
+/** Adds the structured output of a message. An empty one means that there is none. */
 const addStructured = (said: Said, whole: Wire.StreamChunk["message"]): void => {
   if (isStructured(whole?.structured_content)) {
     said.structured = whole!.structured_content
@@ -192,7 +194,7 @@ const addStructured = (said: Said, whole: Wire.StreamChunk["message"]): void => 
   }
 }
 
-/** Returns "this" if a chunk belongs to the completion that is read, and otherwise what to do instead. */
+/** Returns "this" if a chunk belongs to the completion that is read, and another instruction if it does not. */
 const ownerOf = (said: Said, id: string | null | undefined, raw: unknown, text: string): "this" | Step => {
   if (said.idsName === "chunk") return "this"
   const { completionId, held } = said
@@ -245,15 +247,15 @@ const hasOutput = (said: Said): boolean => said.message !== "" || structuredOf(s
 const structuredOf = (said: Said): unknown => said.isStructuredStale ? undefined : said.structured
 
 /**
- * Whether the stream succeeded, when it ends after what has been said. Without output it did only if a reason says so, and
- * if the output cannot have been in what was not read.
+ * Whether the stream succeeded, if it ends in this state. Without output it succeeded only if a `finish_reason` says so, and if
+ * no skipped event can have held the output.
  */
 export const isSuccess = (said: Said, isDone: boolean): boolean =>
   outcomeOf(said.finishReason, isDone && said.unknown === undefined && hasOutput(said)) === "success" &&
   (hasOutput(said) || said.unreadLength === 0 || said.finishReason?.trim().toLowerCase() !== "stop")
 
 /**
- * The output: structured where the server sent that, and the text otherwise. Text that grew after the last structured
+ * The output: the structured output if the server sent one, and the text otherwise. Text that grew after the last structured
  * output, and is JSON itself, is newer.
  */
 export const outputOf = (said: Said): unknown => {
@@ -263,7 +265,7 @@ export const outputOf = (said: Said): unknown => {
   return typeof json === "object" && json !== null ? json : said.structured
 }
 
-/** What has been said, for an error. `broken` is the event that could not be read. */
+/** The output so far, for an error. `broken` is the event that could not be read. */
 export const received = (said: Said, broken?: unknown): Received => {
   const unread = [
     ...hasOutput(said) ? [] : said.unread,
@@ -283,7 +285,7 @@ export const received = (said: Said, broken?: unknown): Received => {
 
 const notJson = Symbol("notJson")
 
-// Once per event: an Option, or a function that catches for another, would cost 10 % of the parsing
+// This runs once per event: an Option, or a helper function that catches, would cost 10 % of the parsing time
 const parseJson = (text: string): unknown => {
   try {
     return JSON.parse(text)
@@ -292,12 +294,12 @@ const parseJson = (text: string): unknown => {
   }
 }
 
-// The schema's interpreter costs half of the parsing, so it judges only what is rare
+// The schema's interpreter takes half of the parsing time, so it runs only for rare forms
 const decodeChunk = Schema.decodeUnknownOption(Wire.StreamChunk)
 
 /**
- * Whether this, which comes out of JSON, reports no error and surely fits the schema as it is: it has one choice, whose delta
- * has a content, and no message or one with a content. What has a content is no array.
+ * Whether a parsed JSON value reports no error and certainly fits the schema unchanged: it has one choice, whose delta has a
+ * `content`, and no message or one with a `content`. A value with a `content` is not an array.
  */
 export const isCommonChunk = (raw: unknown): raw is Wire.StreamChunk => {
   if (typeof raw !== "object" || raw === null) return false
@@ -330,6 +332,6 @@ const hasContent = (value: unknown): boolean => {
 
 const isTextOrNullish = (value: unknown): boolean => value == null || typeof value === "string"
 
-/** An empty object or list, or no object at all, is what a server sends that has nothing to show. */
+/** Servers that have no structured output send an empty object or list, or a value that is not an object. */
 const isStructured = (value: unknown): boolean =>
   typeof value === "object" && value !== null && Object.keys(value).length > 0

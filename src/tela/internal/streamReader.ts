@@ -1,9 +1,9 @@
 /**
- * Reads the body of a streamed execution. A piece of the body takes this way: `openWeb` reads it, `sse.ts` finds its events,
+ * Reads the body of a streamed execution. The path of a piece of the body: `openWeb` reads it, `sse.ts` finds its events,
  * `streamFold.ts` makes a part of each event, and `nextParts` hands the parts to the consumer.
  *
- * All that changes is in one {@link Reader}, which the functions here are given. The body is read only when the consumer pulls, and
- * a watchdog bounds the time that the server takes.
+ * All mutable state is in one {@link Reader}, which these functions receive. The body is read only when the consumer pulls, and a
+ * watchdog bounds the time that the server takes.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -35,25 +35,25 @@ import { decodeSync } from "./syncAnswer.ts"
 
 type Parts<Output> = Pull.Pull<readonly [StreamPart<Output>, ...Array<StreamPart<Output>>], StreamError>
 
-/** What changes while a stream is read. */
+/** The mutable state of a stream that is being read. */
 const initial = <Output>() => ({
   /** Reads the next piece of the body. */
   readMore: constVoid,
-  /** What has been read and not been handed on. */
+  /** The parts that have been read and not been handed to the consumer. */
   parts: [] as Array<StreamPart<Output>>,
   /** How the stream ends, once that is certain. The consumer gets it after the parts. */
   ending: undefined as Parts<Output> | undefined,
-  /** Whether the consumer has got the end. */
+  /** Whether the consumer has received the end. */
   hasEnded: false,
-  /** Resumes the consumer, while it waits. */
+  /** Resumes the consumer; present while it waits. */
   consumer: undefined as ((parts: Parts<Output>) => void) | undefined,
   /** Whether the last piece of the body held more than keep-alives. */
   isAlive: false,
   /** The beginning of the body, up to the first chunk. */
   head: "",
-  /** What the server takes its time for. */
+  /** The step of the server that the reader waits for. */
   phase: "first-event" as "first-event" | "idle",
-  /** When the consumer asked for the next piece. */
+  /** When the wait for the next piece began. */
   askedAt: 0
 })
 
@@ -78,11 +78,11 @@ interface Reader<Output> extends ReturnType<typeof initial<Output>> {
   readonly next: Parts<Output>
   /** Waits for the body. */
   readonly waiting: Parts<Output>
-  /** How many milliseconds the server has left for what it does. The time of the consumer does not count. */
+  /** How many milliseconds the server has left. The time of the consumer does not count. */
   patience: number
 }
 
-/** What a stream is read with. */
+/** The inputs of a stream that is read. */
 type Reading<Output> = Pick<Reader<Output>, "opened" | "validate" | "limits" | "started">
 
 /** Opens the body, and returns what the consumer pulls: an array of parts for each piece of the body. */
@@ -125,7 +125,7 @@ const make = <Output>(reading: Reading<Output>, timers: TimerQueue.TimerQueue, n
     waiting: Effect.callback((resume) => {
       reader.consumer = resume
       reader.readMore()
-      // What arrives after the consumer was interrupted is for its next pull
+      // Parts that arrive after the consumer was interrupted are for its next pull
       return Effect.sync(() => void release(reader))
     })
   }
@@ -171,8 +171,8 @@ const openStream = <Output>(
   })
 
 /**
- * Hands on what has been read, then how the stream ends, or else waits for the body. Parts before a failure in the same piece are
- * handed on first, so that the outcome does not depend on how the network cut the stream.
+ * Hands the parts that have been read to the consumer, then the end of the stream. Without either, waits for the body. Parts
+ * before a failure in the same piece are handed on first, so that the outcome does not depend on how the network cut the stream.
  */
 const nextParts = <Output>(reader: Reader<Output>): Parts<Output> => {
   const { deadline, ending, parts, patience, timers, watchdog } = reader
@@ -188,14 +188,14 @@ const nextParts = <Output>(reader: Reader<Output>): Parts<Output> => {
 
 const isNonEmpty = <A>(parts: ReadonlyArray<A>): parts is readonly [A, ...Array<A>] => parts.length > 0
 
-/** Records the end that the consumer gets, once. */
+/** Records once the end that the consumer receives. */
 const end = <Output>(reader: Reader<Output>, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
   if (reader.hasEnded) return Effect.void
   reader.hasEnded = true
   return Telemetry.endedAlone({ provider, started: reader.started, id: reader.said.completionId }, exit)
 }
 
-/** Reads pieces of the body. The consumer is answered if they hold a part, or the end. */
+/** Reads pieces of the body. The consumer is resumed if they hold a part, or the end. */
 const feed = <Output>(reader: Reader<Output>, pieces: ReadonlyArray<Uint8Array>): void => {
   const { decoder, parser, said, timers } = reader
   for (const piece of pieces) {
@@ -272,7 +272,7 @@ const timeOut = <Output>(reader: Reader<Output>): void => {
   giveUp(reader, reason, whyLate(reader.limits, reason))
 }
 
-/** Ends a stream whose body did not end. If the model has said its end, only the connection was at fault. */
+/** Ends a stream whose body did not end. If the model has sent an end mark, only the connection was at fault. */
 const giveUp = <Output>(
   reader: Reader<Output>,
   reason: StreamInterruptedError["reason"],
@@ -312,7 +312,7 @@ const final = <Output>(reader: Reader<Output>, output: unknown): Parts<Output> =
     )
   })
 
-/** A body of JSON that is one document, as of a proxy that waits for the whole answer, is read as a synchronous answer. */
+/** A body that is one JSON document is read as a synchronous answer: a proxy may wait for the whole answer. */
 const whole = <Output>(reader: Reader<Output>, document: unknown): Parts<Output> =>
   Effect.flatMap(
     Effect.option(decodeSync(document)),
@@ -350,10 +350,10 @@ const failWith = <Output>(reader: Reader<Output>, error: StreamInterruptedError 
   reader.ending ??= Effect.fail(error)
 }
 
-/** Lets the consumer take what has been read. */
+/** Lets the consumer take the parts that have been read. */
 const answer = <Output>(reader: Reader<Output>): void => release(reader)?.(reader.next)
 
-/** Returns what resumes the consumer, which no longer waits. */
+/** Returns the function that resumes the consumer, and marks the consumer as no longer waiting. */
 const release = <Output>(reader: Reader<Output>): Reader<Output>["consumer"] => {
   const { consumer, watchdog } = reader
   reader.consumer = undefined

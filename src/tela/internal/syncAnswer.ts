@@ -53,7 +53,7 @@ const failed = (body: unknown, errors: ReadonlyArray<string>, finishReason?: str
 
 /**
  * Recovers from an error whose response says that the execution ran and failed. Any other response of 5xx may come from a proxy,
- * while the execution goes well.
+ * while the execution succeeds.
  */
 export const failedAnswer = <E extends RequestError | CreateOutcomeUnknownError | FileInputError>(
   error: E
@@ -95,7 +95,7 @@ const decodeChat = Schema.decodeUnknownEffect(Wire.ChatCompletion)
 
 const decodeStatus = (status: string) => Schema.decodeUnknownEffect(Schema.Struct({ status: Schema.Literal(status) }))
 
-/** A completion has no status, so any text that is no success may say that it has not ended. */
+/** A completion has no status, so any text that is not a success may mean that it has not ended. */
 const decodeEnded = Schema.decodeUnknownEffect(Schema.Struct({
   status: Schema.optionalKey(
     Schema.Unknown.check(

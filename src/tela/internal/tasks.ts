@@ -126,7 +126,7 @@ const decodePage = Page.decodePage(Wire.Task)
 const decodeProgress = Page.decodePage(Wire.TaskProgress)
 const decodeInput = Schema.decodeUnknownEffect(Wire.TaskInput)
 
-/** Decodes the files, which other readers of a task skip if they do not decode. */
+/** Decodes the files. Other functions that read a task skip files that do not decode. */
 const decodeInputFiles = (body: unknown) =>
   Effect.map(decodeInput(body), ({ inputContent }) => inputContent?.files ?? [])
 
@@ -137,7 +137,10 @@ const areDifferent = Schema.makeFilter(
   { expected: "a list of different tasks" }
 )
 
-/** The response is a list, or a task alone. A list of another length does not say which tasks are missing, so it does not decode. */
+/**
+ * The response is a list, or a single task. A list of the wrong length does not say which tasks are missing, so it does not
+ * decode.
+ */
 const decodeCreated = (count: number) => {
   const decode = Schema.decodeUnknownEffect(
     Schema.Array(Schema.Unknown).check(Schema.isMinLength(count), Schema.isMaxLength(count), areDifferent)
@@ -196,7 +199,7 @@ const checkPatch = (operation: string, given: TaskPatch): Effect.Effect<TaskPatc
       : { ...patch, outputContent }
   })
 
-/** Turns a path and a value into the object that has the value there, and nothing else. */
+/** Turns a path and a value into an object that has only this value, at this path. */
 const nest = (
   operation: string,
   path: string,

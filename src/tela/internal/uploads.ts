@@ -45,7 +45,7 @@ export const upload = (
     return `vault://${id}`
   })
 
-/** The error of a file, with the variable that it stands in. */
+/** The error of a file, with the variable that contains it. */
 export const withVariable = (error: FileInputError, variable: string): FileInputError =>
   new FileInputError({ ...error, variable, message: `${variable}: ${error.message}` })
 
@@ -119,11 +119,11 @@ const put = (
     // A browser reports a redirect as status 0
     if (status === 0 || status >= 300 && status < 400) return yield* redirected(status)
     const refusal = yield* Transfer.refusal(response)
-    // A server without chunked bodies does not get them later
+    // A server that does not accept chunked bodies does not accept them on a retry
     const isRetryable = refusal.isRetryable && status !== 501
     return yield* failed(Transfer.wordsOf(status), { ...refusal, isRetryable }, adviceOn[status])
   }).pipe(
-    // Whatever the server answers to a body that broke off, the file is the reason
+    // For any response of the server to a body that broke off, the file is the reason
     Effect.mapError((error) => fileError === undefined ? error : withVariable(fileError, variable)),
     // The address is a secret while it is valid
     Effect.provideContext(FetchPlatform.uploading(body))
@@ -135,7 +135,7 @@ const put = (
 const expired = "The address to upload to has expired or does not allow it: execute again for another one."
 const needsLength = "It needs a content-length, which this platform does not send for a stream: give a Blob or bytes."
 
-/** What to do about an upload that the server refuses, by the status. */
+/** Advice for an upload that the server rejects, by the status. */
 const adviceOn: { readonly [status: number]: string | undefined } = {
   400: expired,
   401: expired,

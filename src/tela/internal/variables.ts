@@ -1,4 +1,4 @@
-/** The variables of an execution as JSON writes them, checked for what JSON would lose without a word. */
+/** The variables of an execution as JSON writes them, checked for values that JSON would lose silently. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
@@ -9,7 +9,7 @@ import * as Binary from "../../internal/binary.ts"
 /** Deeper data overflows the stack of some JSON parsers. */
 const maxDepth = 500
 
-/** JSON writes an object as often as it is referred to, so that 25 arrays of two can make 33 million values. */
+/** JSON writes an object each time that it is referenced, so 25 nested arrays of two can make 33 million values. */
 const maxValues = 5_000_000
 
 /** A value that cannot be sent, and its place, such as `invoices[2].scan`. */
@@ -28,9 +28,9 @@ interface Copied {
 const leaf = (value: unknown): Copied => ({ value, values: 1, height: 0 })
 
 /**
- * Copies the variables as JSON would write them. Where `replace` returns an object for a value, that stands in its place; `path`
- * puts the place of the value into words. Fails where JSON would write `null`, `{}` or nothing. The time is linear in the size of
- * the variables, also where many places hold the same object.
+ * Copies the variables as JSON would write them. Where `replace` returns an object for a value, the object takes the place of the
+ * value; `path` returns the place as text. Fails where JSON would write `null`, `{}` or nothing. The time is linear in the size
+ * of the variables, also where many places hold the same object.
  */
 export const copy = (
   variables: unknown,
@@ -135,7 +135,7 @@ const whatItIs = (value: object): string | undefined =>
     ? "is an Effect, not its result. Run it first, with yield*."
     : undefined
 
-/** Says what JSON would lose of an object. */
+/** Describes the parts of an object that JSON would lose. */
 const whatJsonLoses = (value: object): string | undefined => {
   const prototype: unknown = Object.getPrototypeOf(value)
   const isPlain = Array.isArray(value) || prototype === null || Object.getPrototypeOf(prototype) === null
