@@ -730,7 +730,7 @@ export const places: ReadonlyArray<Place> = [
     name: "a Tela push causes one poll and no more",
     mutant: {
       file: "src/tela/internal/snapshot.ts",
-      find: "  // Tela does not sign its webhooks, so one proves nothing about the execution\n",
+      find: "  // Tela does not sign its webhooks, so a webhook proves nothing about the execution\n",
       replace: "  isPushProof: true,\n"
     },
     inputs: Object.fromEntries([1, 3].map((pushes) => [

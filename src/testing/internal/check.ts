@@ -1,4 +1,6 @@
-/** Checks what a test gives to the test kit. A script that means nothing would make a test pass, or wait for its timeout. */
+/**
+ * Checks the values that a test gives to the test kit. A meaningless script would make a test pass, or wait until its timeout.
+ */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -19,11 +21,11 @@ export const countOrAll = (what: string, value: number): number =>
     ? value
     : refuse(what, value, "a whole number, 0 or more, or Infinity")
 
-/** The seed of what is random. */
+/** The seed for random values. */
 export const seed = (value: number): number =>
   Number.isSafeInteger(value) ? value : refuse("the seed", value, "a whole number")
 
-/** A status that a response can have. */
+/** An HTTP status that a response can have. */
 export const status = (what: string, value: number): number =>
   Number.isInteger(value) && value >= 200 && value <= 599
     ? value

@@ -6,6 +6,6 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value
 })
 
-/** The checksum of these bytes, after others of which it continues the checksum. */
+/** The checksum of these bytes. It continues the checksum of earlier bytes. */
 export const crc32 = (bytes: Uint8Array, before = 0): number =>
   (bytes.reduce((crc, byte) => table[(crc ^ byte) & 0xff]! ^ (crc >>> 8), before ^ 0xffffffff) ^ 0xffffffff) >>> 0

@@ -1,4 +1,4 @@
-/** The sending of webhooks, for every provider. */
+/** Sends webhooks, for every provider. */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -72,7 +72,7 @@ export const make = Effect.fnUntraced(function*(
       Effect.catch(() => Effect.succeed(undefined))
     )
 
-  /** Repeats until the response is a success, and returns whether one was. */
+  /** Repeats until a response is a success, and returns whether one was. */
   const attempt = Effect.fnUntraced(function*(delivery: Recorded, call: Call, unanswered: number) {
     const body = JSON.stringify(call.body)
     for (let tries = 1;; tries++) {

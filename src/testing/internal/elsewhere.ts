@@ -1,6 +1,6 @@
 /**
- * Stands in for the emulators' servers where the `exports` of the package find no Node. It has the names of all of them,
- * so that an import of one gets as far as the message.
+ * Replaces the emulators' servers where the `exports` of the package find no Node. It exports the names of all of them, so that
+ * an import of one shows the message.
  */
 const elsewhere = (): never => {
   throw new Error(

@@ -1,10 +1,10 @@
-/** The ends of runs on an emulator's clock, which a test can move without moving the program's clock. */
+/** Waits for the ends of runs on an emulator's clock, which a test can move without moving the program's clock. */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 
 export interface Ends<Run> {
-  /** Waits for a time of the emulator's clock. `Infinity` never comes. */
+  /** Waits for a time of the emulator's clock. `Infinity` waits forever. */
   readonly until: (at: number) => Effect.Effect<void>
   /** Waits until time ends a run, and returns the time then. */
   readonly ended: (run: Run) => Effect.Effect<number>
@@ -12,14 +12,14 @@ export interface Ends<Run> {
   readonly onEnd: (run: Run, action: Effect.Effect<void>) => Effect.Effect<void>
   /** Performs the action of a run now, if the run has ended and the action is still due. */
   readonly check: (run: Run) => Effect.Effect<void>
-  /** Must follow each move of the emulator's clock. */
+  /** Call it after each move of the emulator's clock. */
   readonly moved: Effect.Effect<void>
 }
 
 export const make = <Run>(options: {
   readonly scope: Scope.Scope
   readonly now: Effect.Effect<number>
-  /** When time alone ends a run. */
+  /** The time at which a run ends without any request. */
   readonly endsAt: (run: Run) => number
   readonly hasEnded: (run: Run, now: number) => boolean
 }): Ends<Run> => {

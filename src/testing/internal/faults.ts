@@ -1,4 +1,4 @@
-/** The faults that an emulator was given: which request meets which of them, and what happens to its response. */
+/** The faults of an emulator: which request meets which fault, and what happens to its response. */
 import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
@@ -34,7 +34,7 @@ export const make = (): Faults => {
   }
 }
 
-/** What becomes of a request that meets a fault. `handled` is what the provider would do with it. */
+/** The outcome of a request that meets a fault. `handled` is how the provider handles the request. */
 export const act = <R>(
   action: Fault.Action,
   handled: Effect.Effect<Response, never, R>,

@@ -8,7 +8,7 @@ export interface File {
   readonly contentType: string
   readonly size: number
   readonly content: Uint8Array | Stream.Stream<Uint8Array, unknown>
-  /** Differs whenever the bytes differ. */
+  /** The ETag. It differs whenever the bytes differ. */
   readonly etag: string
 }
 
@@ -55,7 +55,7 @@ const disposition = (name: string): string =>
     encodeURIComponent(name).replace(/['()*]/g, (char) => `%${char.charCodeAt(0).toString(16)}`)
   }`
 
-/** The bytes that are asked for, `end` exclusive; `undefined` for all of them. */
+/** The requested bytes, `end` exclusive; `undefined` for all of them. */
 const parseRange = (
   header: string | undefined,
   size: number

@@ -1,6 +1,6 @@
 /**
- * gzip without compression: stored blocks in a gzip frame. Each chunk is sent at once, which `CompressionStream` does not
- * do, and it takes no promise, so the `TestClock` sees it.
+ * gzip without compression: stored blocks in a gzip frame. Unlike `CompressionStream` it sends each chunk at once, and it uses no
+ * promise, so the `TestClock` waits for it.
  */
 import * as Stream from "effect/Stream"
 import { crc32 } from "./crc32.ts"
@@ -17,7 +17,7 @@ export const gzip = <E, R>(self: Stream.Stream<Uint8Array, E, R>): Stream.Stream
     return Stream.succeed(header).pipe(
       Stream.concat(blocks),
       Stream.concat(Stream.suspend(() => Stream.succeed(trailer(crc, size)))),
-      // One by one, or a chunk would wait for the next
+      // Chunks are emitted one by one, or a chunk would wait for the next
       Stream.rechunk(1)
     )
   })
@@ -44,7 +44,7 @@ const stored = (bytes: Uint8Array): Uint8Array => {
 const trailer = (crc: number, size: number): Uint8Array => {
   const result = new Uint8Array(13)
   const view = new DataView(result.buffer)
-  // An empty block that is the last
+  // An empty block marked as the last
   view.setUint8(0, 1)
   view.setUint16(3, 0xffff, true)
   view.setUint32(5, crc, true)

@@ -8,7 +8,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 
 const loopback = new Set(["localhost", "127.0.0.1", "[::1]"])
 
-/** Whether a server that listens on `listening` answers for that host. */
+/** Whether a server that listens on `listening` accepts that host. */
 export const isAllowed = (
   header: string | undefined,
   options: { readonly listening: string; readonly allowed: ReadonlyArray<string> }
@@ -17,7 +17,7 @@ export const isAllowed = (
   const { hostname } = new URL(`http://${header}`)
   return loopback.has(hostname) || hostname === bracketed(options.listening.toLowerCase()) ||
     options.allowed.some((allowed) => allowed === "*" || bracketed(allowed.toLowerCase()) === hostname) ||
-    // A server that listens on all addresses is called by any of them. Only a name can be rebound.
+    // A server that listens on all addresses accepts any address as the host. Only a name can be rebound.
     wildcards.has(options.listening) && isAddress(hostname)
 }
 

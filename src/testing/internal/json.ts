@@ -1,4 +1,4 @@
-/** JSON as emulators read it. */
+/** Reads JSON for the emulators. */
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 

@@ -1,4 +1,4 @@
-/** Links to files that are good for a time, each with a token that cannot be guessed. */
+/** Links to files that expire, each with a token that cannot be guessed. */
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as rude from "./rude/http.ts"
 import type { Has } from "./rude/json.ts"
@@ -18,9 +18,9 @@ export interface Links<Target> {
     lifetimeMillis: number
   ) => { readonly token: string; readonly expiresAt: number }
   readonly find: (token: string) => Link<Target> | undefined
-  /** The response to the use of a link that a rude server lets expire early. */
+  /** The response to a request for a link that a rude server lets expire early. */
   readonly expiredEarly: (fileId: string, token: string) => HttpServerResponse.HttpServerResponse | undefined
-  /** Lets every link expire. */
+  /** Makes every link expire. */
   readonly expireAll: () => void
 }
 
@@ -29,7 +29,10 @@ export const make = <Target>(options: {
   readonly uuid: () => string
   /** The origin of the API. */
   readonly origin: string
-  /** Where links point to. Without it they point to the default for requests in memory, and else to the server itself. */
+  /**
+   * The origin that links point to. Without it they point to the default origin for requests in memory, and to the server itself
+   * otherwise.
+   */
   readonly fileOrigin: string | undefined
   readonly defaultFileOrigin: string
 }): Links<Target> => {
@@ -38,7 +41,8 @@ export const make = <Target>(options: {
     originFor: (requested) =>
       options.fileOrigin ?? (requested === options.origin ? options.defaultFileOrigin : requested),
     add: (target, now, lifetimeMillis) => {
-      // An unknown token is refused, so expired links can go: those at the front, as most live equally long.
+      // An unknown token is rejected, so expired links can be deleted. They are at the front, because most links live equally
+      // long.
       for (const [token, { expiresAt }] of links) {
         if (expiresAt > now) break
         links.delete(token)

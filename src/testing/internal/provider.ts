@@ -30,19 +30,19 @@ export interface Options<Request, Script> {
 /** What differs from provider to provider. */
 export interface Provider<Run> extends Pick<Emulator.Options, "errorBody" | "errorHeaders" | "rudeProfile"> {
   readonly defaultOrigin: string
-  /** Where links to files point to, if the user says so. In memory they point to the default otherwise. */
+  /** The origin of links to files, if the user sets one. In memory the default is used otherwise. */
   readonly fileOrigin: string | undefined
   readonly defaultFileOrigin: string
-  /** The keys that are accepted where the user lists none. */
+  /** The keys that are accepted if the user lists none. */
   readonly isApiKey: (key: string) => boolean
-  /** How long to rest before each further attempt of a webhook. */
+  /** The pause before each further attempt of a webhook. */
   readonly webhookPauses: ReadonlyArray<Duration.Input>
   readonly endsAt: (run: Run) => number
   readonly hasEnded: (run: Run, now: number) => boolean
   readonly serve: routing.Serve
 }
 
-/** What the parts of an emulator share. */
+/** The values that the parts of an emulator share. */
 export interface Shared<Request, Script, Run, Target> {
   readonly has: Has
   readonly uuid: () => string

@@ -20,7 +20,7 @@ export interface Recording extends Mutable<Omit<ReceivedRequest, "fields" | "fil
   files: Array<ReceivedFile>
 }
 
-/** The recording as it is now. */
+/** The current state of the recording. */
 export const snapshot = (recording: Recording): ReceivedRequest => ({
   ...recording,
   fields: { ...recording.fields },
@@ -61,7 +61,7 @@ export const readForm = Effect.fnUntraced(function*(
       recording.fields[part.key] = part.value
       return Effect.void
     }),
-    // A file stays a file, whatever its type.
+    // A part with a file name stays a file, with any type.
     Effect.provideService(Multipart.FieldMimeTypes, []),
     Effect.catchTag("MultipartError", () => Effect.fail(new FormError({ reason: "Malformed" })))
   )

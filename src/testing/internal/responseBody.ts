@@ -23,7 +23,7 @@ export const takeBytes = (bytes: number) => <E>(self: Stream.Stream<Uint8Array, 
     Stream.filter((chunk) => chunk.length > 0)
   )
 
-/** The response with another body. Its headers stay, but for a length that is not given. */
+/** The response with another body. Its headers stay, except the length if none is given. */
 export const withBody = (
   response: HttpServerResponse.HttpServerResponse,
   body: Stream.Stream<Uint8Array, unknown>,

@@ -5,12 +5,12 @@ import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as Scope from "effect/Scope"
 import type { Exchange } from "../Exchange.ts"
 
-/** A request that is not served, with the response that says why. */
+/** A request that is rejected, with the response that says why. */
 export class Refusal extends Data.TaggedError("Refusal")<{
   readonly response: HttpServerResponse.HttpServerResponse
 }> {}
 
-/** Answers a request. The parameters of the path are as they were sent: still percent-encoded. */
+/** Answers a request. The parameters of the path are still percent-encoded. */
 export type Handler<Parameter extends string = never> = (
   exchange: Exchange,
   parameters: { readonly [P in Parameter]: string },
@@ -42,12 +42,12 @@ export const routes = <Access extends string, Place extends string>(
 export interface Table<Access> {
   /** The first route that fits a request serves it, so fixed names go before parameters. */
   readonly routes: ReadonlyArray<Route<Access>>
-  /** Whether a parameter may be empty, as in `/v1/run/`. Where it may not, no route fits such a path. */
+  /** Whether a parameter may be empty, as in `/v1/run/`. If it may not, no route fits such a path. */
   readonly emptyParameters: boolean
   /** Returns the API key of a request, or `""` where the access needs none. */
   readonly authenticate: (exchange: Exchange, access: Access) => Effect.Effect<string, Refusal>
   readonly notFound: () => Refusal
-  /** Refuses a method. `allow` lists the methods that the path has. */
+  /** Rejects a method. `allow` lists the methods that the path has. */
   readonly notAllowed: (allow: string) => Refusal
 }
 

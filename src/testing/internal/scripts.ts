@@ -1,4 +1,4 @@
-/** Scripts of runs: what the emulator's option says, and what a test has set over it. */
+/** Scripts of runs: the emulator's option, and the scripts that a test sets over it. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { quote } from "../../internal/describe.ts"
@@ -6,9 +6,9 @@ import { quote } from "../../internal/describe.ts"
 type Given<Request, Script> = Script | ((request: Request) => Script)
 
 export interface Scripts<Request, Script> {
-  /** The script of a run. A script in the middle wins over the emulator's option, and loses to what a test has set. */
+  /** The script of a run. Scripts in `middle` win over the emulator's option, and lose to a script that a test has set. */
   readonly of: (request: Request, ...middle: ReadonlyArray<Script>) => Script
-  /** Sets what the runs created from now on will do. */
+  /** Sets the script of the runs created from now on. */
   readonly set: (script: Given<Request, Script>) => Effect.Effect<void>
 }
 

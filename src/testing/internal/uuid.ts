@@ -15,6 +15,6 @@ export const make = (random: Random.Random): string => {
 export const isUuid = (text: string): boolean =>
   /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text)
 
-/** Makes ids of runs and the like: UUIDs, or texts of another form where the server is rude. */
+/** Makes ids of runs and other objects: UUIDs, or texts of another form if the server is rude. */
 export const ids = (has: Has, uuid: () => string) => (kind: string): string =>
   has("oddIds") ? `${kind}_${uuid().replaceAll("-", ".")}` : uuid()

@@ -1,4 +1,4 @@
-/** An emulator that needs a scope, as a function from `Request` to `Response` that has its own. */
+/** Turns an emulator that needs a scope into a function from `Request` to `Response` that owns the scope. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"

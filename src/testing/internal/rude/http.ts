@@ -1,4 +1,4 @@
-/** Rudeness that concerns requests and responses, whatever the provider. `tela/rudeStream.ts` has that of event streams. */
+/** Rudeness in requests and responses, for every provider. `tela/rudeStream.ts` has the rudeness of event streams. */
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Headers from "effect/http/Headers"
@@ -16,9 +16,9 @@ export interface Profile {
   readonly members: Members
   readonly isPoll: (request: Target) => boolean
   readonly isCreate: (request: Target) => boolean
-  /** Whether the JSON at that path may have odd members: what belongs to a run. */
+  /** Whether the JSON at that path may have odd members, as the JSON of a run may. */
   readonly hasOddMembers: (path: string) => boolean
-  /** Adds the oddities of this provider's JSON alone. */
+  /** Adds the oddities that only this provider's JSON can have. */
   readonly adjust: (body: unknown, context: Adjusting) => unknown
 }
 
@@ -42,7 +42,7 @@ export const noProfile: Profile = {
   adjust: identity
 }
 
-/** The words of a text, for the members of a {@link Profile}. */
+/** The words of a text as a set, for the members of a {@link Profile}. */
 export const words = (text: string): ReadonlySet<string> => new Set(text.split(" "))
 
 /** The status that `unknownStatuses` names. */
@@ -158,12 +158,12 @@ export const make = (selected: Rude.Rude, profile: Profile, notFound: () => Resp
   }
 }
 
-/** The statuses with which the first link of a file is refused, by rudeness. */
+/** The statuses with which the first link of a file is rejected, by rudeness. */
 const linkStatuses = [["expiredLinks400", 400], ["expiredLinks401", 401], ["expiredLinks403", 403]] as const
 
 /**
- * Returns the response to the use of a link to a file, if the link is refused. The link of a file that is used first counts as
- * expired for good. The number of links made before does not matter, as it depends on the number of polls.
+ * Returns the response to a request for a link to a file, if the link is rejected. The first link of a file that is used counts
+ * as expired from then on. The number of links made before does not matter, because it depends on the number of polls.
  */
 export const makeLinks = (has: Has): (fileId: string, link: string) => Response | undefined => {
   const firstUsed = new Map<string, { readonly link: string; readonly status: number }>()
@@ -202,7 +202,7 @@ const pause = 10
 
 const oddRetryAfters = ["soon", "-1", "Thu, 99 Foo 2026", "0x10", "1e400"]
 
-/** The query parameter of a URL that a request was redirected to. */
+/** The query parameter that marks a URL as the target of a redirect. */
 const moved = "moved"
 
 const redirect = (url: URL): Response => {
@@ -215,7 +215,7 @@ const isZippable = (request: HttpServerRequest.HttpServerRequest, response: Resp
   /\bgzip\b/.test(request.headers["accept-encoding"] ?? "") && request.headers["range"] === undefined &&
   response.body._tag !== "Empty" && response.status !== 416
 
-/** A response whose body has a type shows it in its headers, so the body must have none either. */
+/** The type of a body appears in the headers of the response, so the body must have no type either. */
 const withoutType = (response: Response): Response => {
   const length = response.headers["content-length"]
   const body = HttpBody.stream(bodyStream(response), "", length === undefined ? undefined : Number(length))

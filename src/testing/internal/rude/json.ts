@@ -5,7 +5,7 @@ import type * as Rude from "../../Rude.ts"
 /** Whether a rudeness is selected. */
 export type Has = (name: Rude.Name) => boolean
 
-/** The members of a provider's JSON that must stay. */
+/** The members of a provider's JSON that must stay unchanged. */
 export interface Members {
   /** Members that a client needs in order to act. */
   readonly essential: ReadonlySet<string>
@@ -18,8 +18,8 @@ const shapes = ["missingFields", "nullFields", "textNumbers", "numericTexts", "o
 type Shape = typeof shapes[number]
 
 /**
- * The selected way in which side members are odd. Where several are selected, `key` decides, so that one run looks the same
- * in each answer.
+ * The selected way in which side members are odd. If several are selected, `key` decides, so that a run looks the same in each
+ * response.
  */
 export const shapeOf = (has: Has, key: string): Shape | undefined => {
   const selected = shapes.filter(has)

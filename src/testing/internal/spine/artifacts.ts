@@ -36,7 +36,7 @@ export const make = Effect.fnUntraced(function*(
       const type = typeOf(artifact)
       const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content
       return {
-        // The last blocks of the plan stand for these files.
+        // The last blocks of the plan have these files.
         id: blocks[index]!.id,
         type,
         name,

@@ -1,4 +1,4 @@
-/** Reads the form of `POST /v1/run`, and refuses what Spine refuses. */
+/** Reads the form of `POST /v1/run`, and rejects the forms that Spine rejects. */
 import * as Effect from "effect/Effect"
 import * as SpineSchema from "../../../spine/SpineSchema.ts"
 import type { Exchange, FormError, FormLimits, ReceivedFile } from "../../Exchange.ts"

@@ -127,7 +127,9 @@ export interface VisibleBlock extends PlannedBlock {
 
 const withStatus = (block: PlannedBlock, status: VisibleBlock["status"]): VisibleBlock => ({ ...block, status })
 
-/** The blocks that exist so far, with their status. One more than the running one is known, as the plan reaches ahead. */
+/**
+ * The blocks that exist so far, with their status. The block after the running one is known too, because the plan reaches ahead.
+ */
 export const visibleBlocks = (plan: Plan, state: Timeline.State): ReadonlyArray<VisibleBlock> => {
   const uploads = plan.uploads.map((block) => withStatus(block, "completed"))
   if (state.endedAtMillis !== undefined) {
@@ -182,7 +184,7 @@ export const visibleTasks = (plan: Plan, state: Timeline.State): ReadonlyArray<W
   )
 }
 
-// The last child of a task has its status; all children before are completed.
+// The last child of a task has the status of the task; all children before it are completed.
 const renderTask = (task: PlannedTask, status: TaskStatus): WireTask => ({
   task_id: task.id,
   name: task.name,

@@ -65,7 +65,7 @@ export const make = Effect.fnUntraced(function*(options: {
   }
 })
 
-/** The timeline with the outcome that the prompt asks for, if it begins with a text that is reserved for that. */
+/** The timeline with the outcome that the prompt selects, if the prompt begins with a reserved text. */
 const withReservedOutcome = (prompt: string, timeline: Timeline.Timeline): Timeline.Timeline => {
   const text = prompt.trim()
   for (const [outcome, reserved] of [["failed", failingPrompt], ["partial", partialPrompt]] as const) {
@@ -165,7 +165,7 @@ export const poll = Effect.fnUntraced(function*(run: Run, now: number, linkTo: L
 export interface Runs {
   readonly all: () => Iterable<Run>
   readonly add: (run: Run) => void
-  /** Finds a run of that API key. For every other key it does not exist. */
+  /** Finds a run of that API key. For every other key the run does not exist. */
   readonly find: (by: "run" | "canvas", id: string, apiKey: string) => Effect.Effect<Run, routing.Refusal>
 }
 

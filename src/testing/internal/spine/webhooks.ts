@@ -90,7 +90,7 @@ export const make = (
     ping: Effect.suspend(() => emit("webhook.ping", undefined, {})),
     setEndpoints: (...next) =>
       Effect.flatMap(now, (now) => {
-        // The ends of runs that were created without an endpoint are not awaited yet.
+        // Runs that were created without an endpoint have no pending wait for their end.
         const unawaited = endpoints.length > 0 ? [] : Array.from(runs.all())
         endpoints = next
         return Effect.forEach(
@@ -102,7 +102,7 @@ export const make = (
   }
 }
 
-// W6: each try has its own time. It is the program's time, as the receiver compares it with that.
+// W6: each attempt has its own timestamp. It is the program's time, because the receiver compares it with the program's time.
 const sign = Effect.fnUntraced(function*(secret: string, text: string) {
   const timestamp = Math.floor((yield* Clock.currentTimeMillis) / 1000)
   const signature = yield* Hmac.sign(secret, [`${timestamp}.`, text])

@@ -1,4 +1,4 @@
-/** What every part of the Spine emulator sends on the wire. */
+/** Responses that all parts of the Spine emulator share. */
 import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as routing from "../routing.ts"

@@ -1,4 +1,4 @@
-/** The canvases of the Tela emulator with their versions and environments, and the version that a request means. */
+/** The canvases of the Tela emulator with their versions and environments, and the version that a request names. */
 import * as Effect from "effect/Effect"
 import type { Exchange } from "../../Exchange.ts"
 import type * as TelaScript from "../../TelaScript.ts"
@@ -41,13 +41,13 @@ export interface Canvas {
   readonly script: TelaScript.Canvas["script"]
   readonly output: TelaScript.Output | undefined
   readonly createdAt: number
-  /** Whether the canvas came into being with the first request for it. */
+  /** Whether the first request for the canvas created it. */
   readonly implicit: boolean
   readonly versions: Array<Version>
   readonly environments: Map<string, Environment>
 }
 
-/** The ids and names in a request that say which version is to run. */
+/** The ids and names in a request that select the version to run. */
 export interface Target {
   readonly canvas_id?: string | undefined
   readonly version_id?: string | undefined
@@ -100,7 +100,7 @@ export const wrongVariables = ({ variables: declared }: Canvas, variables: JsonO
   return stray === undefined ? undefined : `Unknown variable: ${stray}`
 }
 
-/** Lets an environment serve a version from now on. */
+/** Makes an environment serve a version from now on. */
 export const publish = (environment: Environment, versionId: string, at: Moment) => {
   const active = environment.publications.at(-1)
   if (active !== undefined) active.unpublishedAt = at.now
@@ -233,7 +233,7 @@ const withId = (id: string, canvas: TelaScript.Canvas): TelaScript.Canvas => ({
   ...canvas
 })
 
-/** The canvases that are always there. */
+/** The canvases that always exist. */
 export const reserved: ReadonlyArray<TelaScript.Canvas> = [
   withId(failingCanvasId, { title: "Failing canvas", script: { failure: {} } }),
   withId(workflowCanvasId, { title: "Workflow", isWorkflow: true })

@@ -18,7 +18,7 @@ export interface Options {
   readonly creditsUsed: boolean
 }
 
-/** What completions need of the other parts of the emulator. */
+/** The functions of other parts of the emulator that completions need. */
 export interface Context {
   readonly canvases: canvases.Canvases
   readonly runs: ReadonlyMap<string, runs.Run>

@@ -8,7 +8,7 @@ export interface FileRef {
   readonly mimeType: string | undefined
 }
 
-/** Every object with a `file_url`, in their order. */
+/** Every object with a `file_url`, in order. */
 export const inValue = (value: unknown): ReadonlyArray<FileRef> => {
   if (Array.isArray(value)) return value.flatMap(inValue)
   if (!isObject(value)) return []

@@ -43,7 +43,7 @@ export interface Files {
     readonly url: string
     readonly expiresAt: string
   }
-  /** The files in the variables and messages of a run, or the refusal of a file that does not exist. */
+  /** The files in the variables and messages of a run, or the error response for a file that does not exist. */
   readonly inputs: (
     request: Pick<TelaScript.RunRequest, "variables" | "messages">
   ) => Effect.Effect<ReadonlyArray<InputFile>, routing.Refusal>

@@ -1,4 +1,4 @@
-/** Lists: what a query selects, and a page of the result. */
+/** Lists: selects rows by a query, and returns a page of them. */
 import * as Effect from "effect/Effect"
 import type { Refusal } from "../routing.ts"
 import * as wire from "./wire.ts"

@@ -1,8 +1,8 @@
-/** Rudeness of event streams: pure functions of what a polite server would send. */
+/** Rudeness of event streams: pure functions of the events that a polite server would send. */
 import * as Predicate from "effect/Predicate"
 import type { Has } from "../rude/json.ts"
 
-/** The text of one event, with its fields as they may be. */
+/** The text of one event, with its fields in any allowed form. */
 export const event = (has: Has, newline: string, data: string, name: string | undefined): string => {
   const colon = has("eventFields") ? ":" : ": "
   return [
@@ -37,7 +37,7 @@ export const chunks = (has: Has, chunk: Chunk): ReadonlyArray<unknown> => {
         delta: { content: choice.delta.content },
         ...(isLast ? { finish_reason: choice.finish_reason } : finish)
       }],
-      // A structured output is nowhere else
+      // No other chunk has the structured output
       ...(Predicate.isNotNullish(chunk.message.structured_content)
         ? { message: { structured_content: chunk.message.structured_content } }
         : {})

@@ -1,4 +1,4 @@
-/** The bodies that create runs of the Tela emulator, and the refusal of invalid ones. */
+/** Reads the bodies that create runs of the Tela emulator, and rejects invalid ones. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as TelaScript from "../../TelaScript.ts"
@@ -33,7 +33,7 @@ export const parse = Effect.fnUntraced(
   }
 )
 
-/** The part of a valid body that says what a canvas is to do. */
+/** The part of a valid body that describes the execution. */
 export const contentOf = (body: JsonObject): Omit<TelaScript.RunRequest, "mode"> => {
   const text = (name: string) => body[name] as string | undefined
   return {
@@ -50,7 +50,7 @@ export const contentOf = (body: JsonObject): Omit<TelaScript.RunRequest, "mode">
   }
 }
 
-// Assumption 37: members that exclude each other are refused.
+// Assumption 37: members that exclude each other are rejected.
 const wrongTarget = (body: JsonObject): string | undefined => {
   const { application_id, canvas_id, environment_name, version_id } = body
   if (canvas_id === undefined && version_id === undefined && application_id === undefined) {
@@ -73,7 +73,7 @@ const wrongTarget = (body: JsonObject): string | undefined => {
   return body["webhook_url"] === undefined ? undefined : "stream excludes webhook_url"
 }
 
-/** The first mistake in the part of a body that says what a canvas is to do. */
+/** The first mistake in the part of a body that describes the execution. */
 export const wrongContent = (body: JsonObject): string | undefined => {
   const wrong = wire.wrongMember(body, {
     variables: "object",

@@ -13,14 +13,14 @@ export type Phase = "created" | "running" | "succeeded" | "failed"
 
 export interface State {
   readonly phase: Phase
-  /** The phase, or the status that the timeline sets in its place. */
+  /** The phase, or the status that the timeline sets instead. */
   readonly status: string
   /** The time of the last transition. */
   readonly updatedAt: number
   readonly endedAt: number | undefined
 }
 
-/** A file that the variables or the messages refer to, as the run shows it. */
+/** A file that the variables or the messages refer to, in the form in which the run shows it. */
 export interface InputFile {
   readonly name: string
   readonly used_at: "variables" | "messages"
@@ -56,7 +56,7 @@ export interface Run {
   readonly failure: { readonly code: string; readonly message: string } | undefined
   readonly steps: ReadonlyArray<Step>
   polls: number
-  /** The phase at the last poll, for a run that moves with polls. */
+  /** The phase at the last poll, for a run that advances with each poll. */
   seen: { readonly phase: Phase; readonly at: number }
 }
 
@@ -170,7 +170,7 @@ export const stateOf = (run: Run, now: number): State => {
   }
 }
 
-/** The state in the response to the creation: `created`, however short the run is. */
+/** The state in the response to the creation: `created`, even for a run of zero duration. */
 export const firstState = (run: Run): State => {
   const state = stateOf(run, run.createdAt)
   return isOver(state.phase)
@@ -183,14 +183,14 @@ export const elapsedMillis = (run: Run, now: number): number =>
   // Rounding of the product must not lose a millisecond.
   Math.floor((now - run.createdAt) * run.speed + 1e-6)
 
-/** When time alone ends a run: `Infinity` for a run that moves with polls. */
+/** The time at which a run ends without any request: `Infinity` for a run that advances with each poll. */
 export const endsAt = (run: Run): number =>
   movesWithPolls(run) ? Infinity : run.createdAt + Math.ceil(run.timeline.durationMillis / run.speed)
 
 const movesWithPolls = ({ request, script }: Run): boolean =>
   script.polls !== undefined && (request.mode === "async" || request.mode === "task")
 
-/** Counts a poll, and moves a run that moves with polls (rule 7). */
+/** Counts a poll, and advances a run that advances with each poll (rule 7). */
 export const poll = (run: Run, now: number): void => {
   const created = run.script.polls?.created ?? 1
   const running = run.script.polls?.running ?? 1
@@ -251,7 +251,7 @@ export const shown = (run: Run, state: State) => ({
   ...(run.request.label === undefined ? {} : { label: run.request.label })
 })
 
-/** The same in camel case, as the list of runs has it, and perhaps a single run (assumption 1). */
+/** The same in camel case, the form of the list of runs, and perhaps of a single run (assumption 1). */
 export const shownInCamelCase = (run: Run, state: State): Record<string, unknown> => {
   const snake = shown(run, state)
   const { output_content: output } = snake
@@ -266,7 +266,7 @@ export const shownInCamelCase = (run: Run, state: State): Record<string, unknown
   }
 }
 
-/** Section 3.3, for a workflow that is over. */
+/** Section 3.3, for a workflow that has ended. */
 export const shownWorkflow = (run: Run, state: State) => ({
   id: run.id,
   promptVersionId: run.version.id,

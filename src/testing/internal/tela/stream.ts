@@ -34,7 +34,7 @@ export const respond = (
     return bytes
   }
   const body = Stream.fromIterable(planned).pipe(
-    // One by one: in a chunk, a piece would wait for the pause after it.
+    // Pieces are emitted one by one: in an array, a piece would wait for the pause after it.
     Stream.rechunk(1),
     Stream.mapEffect((frame) =>
       "pause" in frame
@@ -139,7 +139,7 @@ const plan = (
 
 const defaultPieces = (run: runs.Run): ReadonlyArray<TelaScript.StreamPiece> => {
   const text = Predicate.isString(run.output) ? run.output : JSON.stringify(run.output)
-  // Split by code points: half of one cannot be sent.
+  // Split by code points: half of a code point cannot be sent.
   const points = Array.from(text)
   const size = Math.max(1, Math.ceil(points.length / 5))
   const pieces = Array.from(

@@ -1,4 +1,4 @@
-/** The bodies that create tasks of the Tela emulator, and the refusal of invalid ones. */
+/** Reads the bodies that create tasks of the Tela emulator, and rejects invalid ones. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as TelaScript from "../../TelaScript.ts"
@@ -10,7 +10,7 @@ import * as fileRefs from "./fileRefs.ts"
 import * as runRequests from "./runRequest.ts"
 import * as wire from "./wire.ts"
 
-/** A task that is to be created. */
+/** A task to create. */
 export interface NewTask {
   readonly request: TelaScript.RunRequest
   readonly echo: JsonObject
@@ -68,7 +68,7 @@ export const parse = Effect.fnUntraced(function*(item: unknown): Effect.fn.Retur
   }
 })
 
-/** Rule 12: what a canvas with declared variables refuses. */
+/** Rule 12: the variables that a canvas with declared variables rejects. */
 export const checkVariables = (
   { variables }: TelaScript.RunRequest,
   canvas: canvases.Canvas,

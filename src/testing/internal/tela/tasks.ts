@@ -1,4 +1,4 @@
-/** The tasks of the Tela emulator: runs that an app owns and people review. */
+/** The tasks of the Tela emulator: runs that belong to an app and that people review. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type { Exchange } from "../../Exchange.ts"
@@ -60,7 +60,7 @@ export interface Tasks {
   readonly routes: ReadonlyArray<routing.Route<wire.Access>>
   readonly all: () => Iterable<Task>
   readonly create: completions.Context["createTask"]
-  /** Takes an approval back, and returns the task if it was approved. */
+  /** Revokes an approval, and returns the task if it was approved. */
   readonly revokeApproval: (id: string, now: number) => Task | undefined
   readonly status: (task: Task, now: number) => string
   readonly shown: (task: Task, now: number) => Record<string, unknown>
@@ -126,7 +126,7 @@ export const make = (options: Options, context: Context): Tasks => {
     originalOutputContent: task.originalOutputContent ?? produced(task, now)
   })
 
-  // A task is running at first, however short its run.
+  // A task is running at first, even if its run has zero duration.
   const justCreated = (task: Task): Record<string, unknown> => {
     const row = shown(task, task.createdAt)
     return task.run === undefined || !runs.isOver(runs.stateOf(task.run, task.createdAt).phase)
@@ -174,7 +174,7 @@ export const make = (options: Options, context: Context): Tasks => {
     return found
   })
 
-  // Assumption 6: the task itself, not an array of it.
+  // Assumption 6: the task itself, not an array with it.
   const create: Tasks["create"] = Effect.fnUntraced(function*(exchange, request, echo) {
     const found = yield* target(exchange, request)
     const task = yield* add(exchange, { request, echo: taskRequests.withFileLists(echo) }, found)
@@ -189,7 +189,7 @@ export const make = (options: Options, context: Context): Tasks => {
     if (new Set(given.map(({ request }) => request.application_id?.toLowerCase())).size > 1) {
       return yield* wire.badRequest("The tasks must share one promptApplicationId")
     }
-    // Either all tasks are created or none.
+    // All tasks are created, or none.
     const checked = yield* Effect.forEach(
       given,
       (item) => Effect.map(target(exchange, item.request), (found) => ({ item, found }))

@@ -63,7 +63,7 @@ export const make = (
         id: task["id"],
         title: task["name"],
         description: "",
-        // Assumption 9: the real status, whatever the event is called.
+        // Assumption 9: the actual status, which may differ from the name of the event.
         status: task["status"],
         reference: task["reference"]
       },

@@ -1,4 +1,4 @@
-/** What every part of the Tela emulator reads and sends on the wire. */
+/** Helpers for requests and responses that all parts of the Tela emulator share. */
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -10,7 +10,7 @@ import { Refusal } from "../routing.ts"
 /** How a request proves who sent it: with a bearer token, with the looser header of the vault, or with the token in its URL. */
 export type Access = "bearer" | "vault" | "token"
 
-/** The API key that a request carries, or `""`. Rule 5. */
+/** The API key of a request, or `""`. Rule 5. */
 export const apiKey = (headers: Headers.Headers, access: Access): string => {
   const { authorization, "x-data-token": dataToken = "" } = headers
   if (authorization === undefined) return dataToken
@@ -18,7 +18,7 @@ export const apiKey = (headers: Headers.Headers, access: Access): string => {
     (access === "vault" && !/^Bearer *$/i.test(authorization) ? authorization : "")
 }
 
-/** Rule 1: the status is in the body too. */
+/** Rule 1: the body has the status too. */
 const error = (status: number, code: string, message: string) => ({ code, message, status, name: "Error" })
 
 /** The body of an error that a fault asks for. */
@@ -66,7 +66,7 @@ export const readObject = Effect.fnUntraced(function*(
   return isObject(body) ? present(body) : yield* badRequest("The body must be a JSON object")
 })
 
-/** The members that are not `null`: an optional member may be `null`, which means the same as leaving it out. */
+/** The members that are not `null`. An optional member of `null` means the same as an absent one. */
 export const present = (body: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null))
 
@@ -81,8 +81,8 @@ const kinds: { readonly [K in Kind]: { readonly name: string; readonly is: (valu
 }
 
 /**
- * The first member of an object that has the wrong type, in words. Members that are not listed may have any type, and each
- * may be `null`.
+ * Describes the first member of an object that has the wrong type. Members that are not listed may have any type, and each may be
+ * `null`.
  */
 export const wrongMember = (body: JsonObject, members: Readonly<Record<string, Kind>>): string | undefined => {
   for (const [name, kind] of Object.entries(members)) {
@@ -95,7 +95,7 @@ export const wrongMember = (body: JsonObject, members: Readonly<Record<string, K
 
 const camel = (name: string): string => name.replace(/_([a-z0-9])/g, (_, char: string) => char.toUpperCase())
 
-/** The object with its own keys in camel case; what is below them stays. */
+/** The object with its own keys in camel case. Nested objects stay unchanged. */
 export const camelKeys = (value: JsonObject): Record<string, unknown> =>
   Object.fromEntries(Object.entries(value).map(([key, value]) => [camel(key), value]))
 
