@@ -1,4 +1,4 @@
-// Runs before every script: an older Node fails later, in ways that do not say why.
+// Runs before every script: an older Node fails later, with errors that do not name the reason.
 const major = Number(process.versions.node.split(".")[0])
 if (major < 22) {
   process.stderr.write(

@@ -1,5 +1,5 @@
 /**
- * From a prompt to a result: starts a run, waits until it ends, and prints the result and the files.
+ * From a prompt to a result: starts a run, waits for it, and prints the result and the files.
  *
  * Run: `npm run example examples/01-first-run.ts`
  */

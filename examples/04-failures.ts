@@ -19,17 +19,17 @@ const ask = Effect.fn("ask")(
   Effect.catchTags({
     // Our mistake. `sent: false` says that it was found before anything was sent
     BadRequestError: (error) => Effect.succeed(`fix ${error.parameter ?? "the request"} (sent: ${error.sent})`),
-    // The provider's verdict, in its words
+    // The provider's reasons
     RunFailedError: (error) => Effect.succeed(`give up: ${error.errors.join("; ")}`),
-    // Only the wait is over: the ref is all that is needed to wait again
+    // Only the wait is over: to wait again you need nothing but the ref
     RunTimeoutError: (error) => Effect.succeed(`come back later to ${RunRef.format(error.ref)}`),
     RateLimitError: (error) =>
       Effect.succeed(`try again in ${Duration.format(error.retryAfter ?? Duration.minutes(1))}`),
-    // Never repeat this one blindly: a run may exist, and cost money
+    // Never repeat this create blindly: a run may exist, and cost money
     CreateOutcomeUnknownError: () => Effect.succeed("look into the portal before you start another"),
     UsageLimitError: (error) => Effect.succeed(`top up: ${error.providerMessage}`)
   }),
-  // The rest, such as no network, or a key that was revoked
+  // Other errors, such as no network, or a revoked key
   Effect.catch((error) => Effect.succeed(`${error._tag}: ${error.message}`))
 )
 

@@ -38,7 +38,7 @@ const program = Effect.gen(function*() {
 program.pipe(
   Effect.provide(live({
     runs: cities.length,
-    // Those with a longer name take longer, and Athens does not work out
+    // A longer name means a longer run, and the run for Athens fails
     script: ({ prompt }) => ({
       timeline: Timeline.make({
         duration: `${prompt.length - 35} minutes`,

@@ -1,6 +1,6 @@
 /**
  * A wait that continues in another process. A `RunRef` is plain data, exists before the wait, and is all that the other process
- * needs. Here two programs share one file and nothing else.
+ * needs. Here two programs share only one file.
  *
  * Run: `npm run example examples/06-resume.ts`
  */
@@ -9,7 +9,7 @@ import { Console, Effect, FileSystem } from "effect"
 import { RunRef, Spine } from "canvas-runs"
 import { live } from "./support/live.ts"
 
-/** Starts a run, saves its ref, and ends. */
+/** Creates a run, saves its ref, and returns. */
 const first = Effect.fn("first")(function*(file: string) {
   const spine = yield* Spine.SpineClient
   const fs = yield* FileSystem.FileSystem
@@ -18,7 +18,7 @@ const first = Effect.fn("first")(function*(file: string) {
   yield* Console.log(`first process: saved ${RunRef.format(created.ref)}`)
 })
 
-/** Knows only the file. */
+/** Needs only the file. */
 const second = Effect.fn("second")(function*(file: string) {
   const spine = yield* Spine.SpineClient
   const fs = yield* FileSystem.FileSystem

@@ -27,7 +27,7 @@ const TestLayer = Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
 )
 
 describe("digest", () => {
-  it.effect("returns what a run of ninety minutes made", () =>
+  it.effect("returns the result of a run of ninety minutes", () =>
     Effect.gen(function*() {
       const emulator = yield* SpineEmulator.SpineEmulator
       yield* emulator.script({ timeline: Timeline.make({ duration: "90 minutes" }), finalOutput: "# Tides" })
@@ -40,7 +40,7 @@ describe("digest", () => {
       assert.strictEqual(run?.request.prompt, "Write a digest on tides")
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("survives an outage", () =>
+  it.effect("survives three failed polls", () =>
     Effect.gen(function*() {
       const emulator = yield* SpineEmulator.SpineEmulator
       yield* emulator.script({ finalOutput: "# Tides" })
@@ -53,7 +53,7 @@ describe("digest", () => {
       assert.strictEqual(yield* Fiber.join(fiber), "# Tides")
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("says which run is late", () =>
+  it.effect("names the run that is late", () =>
     Effect.gen(function*() {
       const emulator = yield* SpineEmulator.SpineEmulator
       yield* emulator.script({ timeline: Timeline.make({ duration: "3 hours" }) })

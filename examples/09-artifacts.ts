@@ -1,6 +1,6 @@
 /**
- * The files that a run made, in three ways: all into a folder, one into memory, one as a stream. Expired links are renewed, and a
- * file appears under its name only when it is complete.
+ * Downloads the files of a run in three ways: all into a folder, one into memory, one as a stream. Expired links are renewed, and
+ * a file appears under its name only when it is complete.
  *
  * Run: `npm run example examples/09-artifacts.ts`
  */
@@ -18,7 +18,7 @@ const program = Effect.gen(function*() {
     { timeout: "2 hours" }
   )
 
-  // Everything, a few at a time, with names made safe
+  // All files, a few at a time, under safe names
   const directory = yield* fs.makeTempDirectoryScoped()
   for (const { path } of yield* spine.artifacts.toDirectory(run, directory)) {
     const { size } = yield* fs.stat(path)

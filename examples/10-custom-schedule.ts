@@ -1,6 +1,6 @@
 /**
- * When to poll is a `Schedule`, which sees the run before each delay: its progress, its age, the provider's estimate. Two waits
- * follow the same run of 21 minutes here, each with its own schedule.
+ * A `Schedule` decides when to poll. Before each delay it gets the state of the run: its progress, its age, the provider's
+ * estimate. Here two waits follow the same run of 21 minutes, each with another schedule.
  *
  * Run: `npm run example examples/10-custom-schedule.ts`
  */
@@ -10,7 +10,7 @@ import { Polling, Spine } from "canvas-runs"
 import { Timeline } from "canvas-runs/testing"
 import { live } from "./support/live.ts"
 
-/** Grows from 15 seconds to a minute, as Spine's documentation asks for. */
+/** Grows from 15 seconds to a minute, as Spine's documentation recommends. */
 const backoff = Polling.backoff({ initial: "15 seconds", factor: 1.5, max: "1 minute" })
 
 /** Every five minutes while the end is far away by the provider's estimate, and every 20 seconds near it. */
@@ -42,7 +42,7 @@ const program = Effect.gen(function*() {
       Stream.runCollect,
       Effect.map((polls) => {
         const end = Duration.toSeconds(polls.at(-1) ?? Duration.zero) / 60
-        return `${name}  ${chart(polls)}  ${polls.length} polls, the end seen at ${end.toFixed(1)} min`
+        return `${name}  ${chart(polls)}  ${polls.length} polls, noticed the end at ${end.toFixed(1)} min`
       })
     )
 

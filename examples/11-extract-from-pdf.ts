@@ -1,6 +1,6 @@
 /**
  * Typed data from a PDF. The file is uploaded with the execution, and the answer of the canvas is validated: a result fits the
- * schema, and an answer that does not fit is an error that holds it.
+ * schema, and an answer that does not fit is an error with the answer in it.
  *
  * The canvas takes a file, `document`, and answers with an object like `Invoice`.
  *
@@ -12,7 +12,7 @@ import { Tela } from "canvas-runs"
 import { canvasId, live } from "./support/liveTela.ts"
 import { pdf } from "./support/pdf.ts"
 
-/** Text on the wire can be more than text here. */
+/** The response has text, and the schema turns it into dates and numbers. */
 const Invoice = Schema.Struct({
   number: Schema.String,
   supplier: Schema.String,

@@ -1,6 +1,6 @@
 /**
- * An execution that takes its time: it is created at once, and polled while its events are read. The events are a `Stream`, a
- * failure is the last of them, and the ref is enough to come back later.
+ * A long execution: it is created at once, and polled while its events are read. The events are a `Stream`, a failure is the last
+ * event, and the ref is enough to continue later.
  *
  * The canvas takes a text, `topic`, and answers with text.
  *
@@ -36,7 +36,7 @@ const program = Effect.gen(function*() {
 
   yield* Stream.runForEach(execution.events, (event) => Console.log(describe(event)))
 
-  // Here or in another process: what has ended is looked up once, and has its result
+  // Here or in another process: one look-up of an ended execution returns its result
   const again = yield* canvas.getExecution(execution.ref)
   yield* Console.log(`looked up: ${yield* again.result}`)
 })
@@ -45,7 +45,7 @@ program.pipe(
   Effect.provide(live({
     canvas: {
       output: ({ variables }) => `All about ${variables["topic"]}.`,
-      // Moved on by polls, so that it goes the same way each time
+      // Each poll advances it, so that every run of the example prints the same
       script: { polls: { created: 1, running: 3 } }
     }
   })),

@@ -1,5 +1,5 @@
 /**
- * Text on the terminal while the model writes it, and the validated whole at the end. A broken stream cannot be resumed, so its
+ * Text on the terminal while the model writes it, and the validated output at the end. A broken stream cannot be resumed, so its
  * error holds what was received.
  *
  * The canvas takes a text, `topic`, and answers with text.
@@ -22,7 +22,7 @@ const program = Effect.gen(function*() {
         case "delta":
           return terminal.display(part.content)
         case "event":
-          // What the server sends under a name of its own
+          // An event of the server with another name
           return Effect.void
         case "final":
           return Console.log(`\n\n${part.result.split(/\s+/).length} words, by request ${part.requestId}`)

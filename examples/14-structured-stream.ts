@@ -16,7 +16,7 @@ const Trip = Schema.Struct({
   days: Schema.Array(Schema.Struct({ place: Schema.String, hours: Schema.Finite }))
 })
 
-/** What can be shown of a trip that is not complete. */
+/** Shows the parts of a trip that have arrived. */
 const Sketch = Schema.Struct({
   title: Schema.optionalKey(Schema.String),
   days: Schema.optionalKey(Schema.Array(Schema.Struct({
@@ -48,7 +48,7 @@ const program = Effect.gen(function*() {
           return `${part.result.days.reduce((sum, { hours }) => sum + hours, 0)} hours in all`
       }
     }),
-    // Many parts say nothing new
+    // Many parts add nothing to the sketch
     Stream.changes,
     Stream.runForEach((line) => Console.log(line))
   )

@@ -1,6 +1,6 @@
 /**
- * Files anywhere in the variables: alone, in lists, deep inside, from a link, bytes, a `Blob` or a path. Each is uploaded once,
- * however often it is used, and before the execution. A path is read while it is sent.
+ * Files anywhere in the variables: alone, in lists, deep inside, from a link, bytes, a `Blob` or a path. Each is uploaded before
+ * the execution, and only once, even if it is used several times. A path is read while it is sent.
  *
  * The canvas takes a file, `offer`, files, `annexes`, and any object, `brand`.
  *
@@ -13,7 +13,7 @@ import { canvasId, live } from "./support/liveTela.ts"
 import { pdf } from "./support/pdf.ts"
 import * as View from "./support/view.ts"
 
-/** Each file of the variables as it was sent: the place of its reference, and the address in it. */
+/** Each file in the variables of the request: the place of its reference, and the address in it. */
 const references = (value: unknown, path = ""): ReadonlyArray<readonly [path: string, url: string]> => {
   if (!Predicate.isObjectOrArray(value)) return []
   if ("file_url" in value && Predicate.isString(value.file_url)) return [[path, value.file_url]]
@@ -31,7 +31,7 @@ const program = Effect.gen(function*() {
   const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
   const logo = Tela.file(new Blob([Buffer.from(pixel, "base64")], { type: "image/png" }))
   const { result, variables } = yield* canvas.execute({
-    // The first page only
+    // Only the first page
     offer: yield* Tela.fileFromPath(path, { range: [0, 0], parserType: "tela-pdf-parser" }),
     annexes: [
       // A link is passed on, and read by the provider

@@ -1,6 +1,6 @@
 /**
- * A conversation. The provider keeps no history: each execution is sent the messages so far, which are plain data. An execution can
- * override settings of the canvas, and tags tell later what it was for.
+ * A conversation. The provider keeps no history: each execution is sent the messages so far, which are plain data. An execution
+ * can override settings of the canvas, and tags mark its purpose for later.
  *
  * The canvas takes a text, `product`, and answers with text.
  *

@@ -34,7 +34,7 @@ const program = Effect.gen(function*() {
     yield* Console.log(`- ${author} changed ${path}, which was ${JSON.stringify(previousValue)}`)
   }
 
-  // The task is what was approved; it is validated like any output
+  // The approved output is validated like any other
   const approved = yield* invoices.getExecution(execution.ref)
   yield* Console.log(`to be paid: ${JSON.stringify(yield* approved.result)}`)
 })

@@ -1,6 +1,6 @@
 /**
- * A test of code that streams. `narrate` stands for your code, and a script says what the provider sends, piece by piece and pause
- * by pause. Under the `TestClock`, minutes of silence take milliseconds.
+ * A test of code that streams. `narrate` stands for your code, and a script lists the pieces that the provider sends and the
+ * pauses between them. Under the `TestClock`, minutes of silence take milliseconds.
  *
  * Run: `npx vitest run examples/19-testing-streams.test.ts`
  */
@@ -10,7 +10,7 @@ import { TestClock } from "effect/testing"
 import { Tela } from "canvas-runs"
 import { TelaEmulator } from "canvas-runs/testing"
 
-/** Shows a text while it is written, and makes the best of one that breaks off. */
+/** Shows a text while it is written, and returns the part that arrived if the stream breaks off. */
 const narrate = Effect.fn("narrate")(
   function*(topic: string, show: (text: string) => void) {
     const tela = yield* Tela.TelaClient
@@ -31,7 +31,7 @@ const TestLayer = Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
 )
 
 describe("narrate", () => {
-  it.effect("shows each piece when it comes, and returns the whole", () =>
+  it.effect("shows each piece when it arrives, and returns the whole text", () =>
     Effect.gen(function*() {
       const emulator = yield* TelaEmulator.TelaEmulator
       yield* emulator.script({ stream: { pieces: ["Once ", "upon ", "a time"], pause: "10 seconds" } })
@@ -47,7 +47,7 @@ describe("narrate", () => {
       assert.deepStrictEqual(run?.request.variables, { topic: "tides" })
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("keeps what had come when the connection breaks", () =>
+  it.effect("keeps the received text when the connection breaks", () =>
     Effect.gen(function*() {
       const emulator = yield* TelaEmulator.TelaEmulator
       yield* emulator.script({ stream: { pieces: ["Once ", "upon", { drop: true }] } })
@@ -55,10 +55,10 @@ describe("narrate", () => {
       assert.strictEqual(yield* narrate("tides", () => {}), "Once upon... (transport)")
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("ends when a stream falls silent", () =>
+  it.effect("returns when the stream is silent for too long", () =>
     Effect.gen(function*() {
       const emulator = yield* TelaEmulator.TelaEmulator
-      // Keep-alives are no words
+      // Keep-alives are not text
       yield* emulator.script({
         stream: { pieces: ["Once", { pause: "20 seconds" }, { comment: "keep-alive" }, { pause: "1 hour" }, "upon"] }
       })

@@ -11,13 +11,13 @@ import { Console, Effect, Schema } from "effect"
 import { Tela } from "canvas-runs"
 import { canvasId, live } from "./support/liveTela.ts"
 
-/** As the program was written, some time ago. */
+/** The schema in the program, written some time ago. */
 const before = {
   input: Schema.Struct({ document: Schema.String, tone: Schema.String }),
   output: Schema.Struct({ total: Schema.String, lines: Schema.Array(Schema.Struct({ price: Schema.Finite })) })
 }
 
-/** As the canvas is now. */
+/** The current schema of the canvas. */
 const now = {
   input: Schema.Struct({ document: Tela.FileSchema, language: Schema.String }),
   output: Schema.Struct({ total: Schema.Finite, lines: Schema.Array(Schema.Struct({ amount: Schema.Finite })) })
@@ -41,7 +41,7 @@ program.pipe(
     canvas: {
       title: "Invoices",
       variables: [{ name: "document", type: "file" }, { name: "language" }],
-      // The canvas is what the newer schemas say
+      // The canvas has the newer schemas
       structuredOutput: Schema.toJsonSchemaDocument(now.output).schema,
       output: { total: 1250.5, lines: [{ amount: 1200 }, { amount: 50.5 }] }
     }

@@ -1,6 +1,6 @@
 /**
- * Three hundred runs in one process: a row in a table for each, one rate limit for all polls, a few requests at a time, and each
- * result when it is ready.
+ * Waits for three hundred runs in one process. All polls share one rate limit, a few requests are under way at a time, and each
+ * result is printed when it is ready.
  *
  * Run: `npm run example examples/22-many-runs.ts`
  */
@@ -13,10 +13,10 @@ import { isReal, live } from "./support/live.ts"
 
 const program = Effect.gen(function*() {
   const spine = yield* Spine.SpineClient
-  // The real service would start as many runs as this, for money
+  // The real service would start three hundred runs, which cost money
   const count = (yield* isReal) ? 3 : 300
 
-  // Runs are waited for from the moment they are created. A create that fails would end the stream, so it is left out
+  // The wait for a run starts when the run is created. A failed create would end the stream, so it is filtered out
   const created = Stream.range(1, count).pipe(
     Stream.mapEffect(
       (number) => Effect.result(spine.runs.create({ prompt: `Describe the tide at station ${number}` })),
@@ -32,7 +32,7 @@ const program = Effect.gen(function*() {
   yield* spine.runs.completions(created, { pollInterval: "30 seconds", timeout: "2 hours", concurrency: 32 }).pipe(
     Stream.runForEach(({ result, target }) => {
       done++
-      // The ref of whatever went wrong is at hand, to store it or to wait again
+      // Each failure has the ref of its run, to store it or to wait again
       if (Result.isFailure(result)) failures.push(`${result.failure._tag}: ${target.ref.id}`)
       return done % 100 === 0 ? Console.log(`${done} of ${count}`) : Effect.void
     })
@@ -40,7 +40,7 @@ const program = Effect.gen(function*() {
   yield* Console.log(`${done} runs, ${done - failures.length} completed, ${failures.length} failed`)
 })
 
-// For several processes that share a key: RateLimiter.layerStoreRedis in place of layerStoreMemory
+// If several processes share a key: RateLimiter.layerStoreRedis instead of layerStoreMemory
 const limiter = RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
 
 const main = Layer.unwrap(
@@ -48,7 +48,7 @@ const main = Layer.unwrap(
     live({
       runs: 3,
       rateLimit: { limiter, limit: 20, window: "1 second" },
-      // Every fiftieth does not work out
+      // Every fiftieth run fails
       script: ({ prompt }) => {
         const number = Number(prompt.split(" ").at(-1))
         return {

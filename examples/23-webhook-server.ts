@@ -1,6 +1,6 @@
 /**
- * A server that receives Spine's webhooks. A webhook ends a wait of the same process: without one, this wait would poll once a
- * minute.
+ * A server that receives Spine's webhooks. A webhook ends a wait in the same process early: without webhooks, this wait would
+ * poll once a minute.
  *
  * Run: `npm run example examples/23-webhook-server.ts`. The emulator sends its webhooks through a loopback socket. The real
  * service needs `SPINE_API_KEY`, `SPINE_WEBHOOK_SECRET` and a fixed `PORT`; enter the public address of the route in Spine's
@@ -23,7 +23,7 @@ const route = Layer.unwrap(Effect.map(secret, (secret) =>
   Spine.layerWebhookRoute({
     path,
     secret,
-    // For a duplicate delivery it is not called
+    // Not called for a duplicate delivery
     onEvent: (event) => Console.log(`webhook: ${event.type}`)
   })))
 

@@ -1,6 +1,6 @@
 /**
- * A process that is killed and started again pays for no run twice. The store keeps what was started in files: the same key is
- * the same run, before and after the restart.
+ * A process that is killed and started again pays for each run only once. The store keeps the started runs in files: the same key
+ * is the same run, before and after the restart.
  *
  * Run: `npm run example examples/24-run-store.ts`. It starts itself three times, and kills the first process while it waits. An
  * emulator on a loopback socket outlives them. With `SPINE_API_KEY` set, the real service does the run, for money.
@@ -11,16 +11,16 @@ import { KeyValueStore } from "effect/persistence"
 import { RunRef, RunStore, Spine } from "canvas-runs"
 import { threeTimes } from "./support/restarts.ts"
 
-/** Names one piece of work: every process that uses this key means the same run. */
+/** Names one piece of work: every process that uses this key gets the same run. */
 const key = "report-2026-07"
 
-/** What each process does. It does not know whether it is the first. */
+/** The program of each process. It does not know whether it is the first. */
 const report = Effect.gen(function*() {
   const store = yield* RunStore.RunStore
   const spine = yield* Spine.SpineClient
 
   const before = yield* store.get(key)
-  yield* Console.log(before === undefined ? `nothing is known of ${key}` : `${key} is ${before._tag}`)
+  yield* Console.log(before === undefined ? `no entry for ${key}` : `${key} is ${before._tag}`)
 
   // Creates the run only if there is none under the key
   const ref = yield* store.runOnce(key, spine.runs.create({ prompt: "The report of July", template: "report" }))

@@ -1,6 +1,6 @@
 /**
- * A client that is configured from outside: by environment variables or a `.env` file, beside the settings of your
- * program. A value that is missing or wrong is a `ConfigError` at the start, before any request.
+ * A client that is configured by environment variables or a `.env` file, together with the settings of your program. A missing or
+ * wrong value is a `ConfigError` at the start, before any request.
  *
  * Run: `npm run example examples/25-config.ts`. It always uses the emulator.
  */
@@ -9,7 +9,10 @@ import { Config, ConfigProvider, Console, Duration, Effect, FileSystem } from "e
 import { Spine } from "canvas-runs"
 import { SpineEmulator } from "canvas-runs/testing"
 
-/** The key comes from `SPINE_API_KEY`, unless there is `apiKey: Config.Redacted("ANOTHER_NAME")`. The address has a name of its own. */
+/**
+ * The key comes from `SPINE_API_KEY`, unless you pass `apiKey: Config.Redacted("ANOTHER_NAME")`. The address is read from a
+ * variable of your choice.
+ */
 const client = Spine.layerConfig({
   baseUrl: Config.withDefault(Config.String("REPORTS_SPINE_URL"), "https://api.getspine.ai"),
   requestTimeout: "30 seconds"
@@ -28,7 +31,7 @@ const report = Effect.gen(function*() {
   return `${run.status}, polled every ${Duration.format(pollInterval)} for at most ${Duration.format(timeout)}`
 })
 
-/** Runs the program with the values of a provider. */
+/** Runs the program with the values of a `ConfigProvider`. */
 const runWith = (title: string, provider: ConfigProvider.ConfigProvider) =>
   report.pipe(
     Effect.provide(client),
@@ -58,7 +61,7 @@ const program = Effect.gen(function*() {
 }).pipe(Effect.scoped)
 
 program.pipe(
-  // In your program: FetchHttpClient.layer in place of the emulator, and nothing in place of the provider
+  // In your program: FetchHttpClient.layer instead of the emulator, and no ConfigProvider: the default reads the environment
   Effect.provide([SpineEmulator.layerTest({ speed: 10_000 }), NodeServices.layer]),
   NodeRuntime.runMain
 )

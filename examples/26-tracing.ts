@@ -3,7 +3,7 @@
  * opens. A layer with Effect's own exporter sends them to a collector.
  *
  * Run: `npm run example examples/26-tracing.ts`. A receiver in this process, on a loopback socket, prints the spans as a tree.
- * With `OTEL_EXPORTER_OTLP_ENDPOINT` set, such as `http://localhost:4318`, they go there.
+ * With `OTEL_EXPORTER_OTLP_ENDPOINT` set, such as `http://localhost:4318`, they go to that collector.
  */
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer, Option, Schema } from "effect"
@@ -14,7 +14,7 @@ import { Spine } from "canvas-runs"
 import { Timeline } from "canvas-runs/testing"
 import { live } from "./support/live.ts"
 
-/** What the receiver reads of a request with spans. */
+/** The part of an OTLP request that the receiver reads. */
 const Span = Schema.Struct({
   spanId: Schema.String,
   parentSpanId: Schema.optionalKey(Schema.String),

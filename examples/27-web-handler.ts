@@ -1,9 +1,9 @@
 /**
- * A handler for a web server: `POST /reports` starts a run and streams its progress as server-sent events. If the client leaves,
- * the wait ends at once, and the run continues. `GET /reports/:id` shows it.
+ * A handler for a web server: `POST /reports` starts a run and streams its progress as server-sent events. If the client
+ * disconnects, the wait stops at once, and the run continues. `GET /reports/:id` shows it.
  *
- * `handler` is a function from `Request` to `Response`, as Bun, Deno, Workers and Next.js take it. An aborted `signal` of the
- * request interrupts what the route does.
+ * `handler` is a function from `Request` to `Response`, the form that Bun, Deno, Workers and Next.js accept. An aborted `signal`
+ * of the request interrupts the route.
  *
  * Run: `npm run example examples/27-web-handler.ts`. With `SPINE_API_KEY` set, it starts two real runs.
  */
@@ -14,7 +14,7 @@ import { live } from "./support/live.ts"
 
 const ReportRequest = Schema.Struct({ topic: Schema.NonEmptyString })
 
-/** What the client is shown of a run. */
+/** The fields of a run that the client gets. */
 const view = (run: Spine.Run) =>
   run.status === "running"
     ? { id: run.run_id, status: run.status, done: run.progress.tasks_completed, of: run.progress.tasks_total }
@@ -31,7 +31,7 @@ const routes = HttpRouter.use(Effect.fnUntraced(function*(router) {
       const created = yield* spine.runs.create({ prompt: `Write a report on ${topic}`, template: "report" })
       const events = spine.runs.watch(created, { pollInterval: "15 seconds", timeout: "2 hours" }).pipe(
         Stream.map((run) => `data: ${JSON.stringify(view(run))}\n\n`),
-        // A run can change in ways that the view does not show
+        // A snapshot can differ from the last one in fields that the view does not have
         Stream.changes,
         Stream.ensuring(Console.log("  (the wait has ended)")),
         Stream.encodeText

@@ -5,14 +5,14 @@ import { Polling, Run, RunError, RunRef, type RunSource } from "canvas-runs"
 import { layer, origin } from "./support/acme.ts"
 
 const { Finite, String } = Schema
-/** The status is `running`, `succeeded`, `failed`, or a word that the service adds later. */
+/** The status is `running`, `succeeded`, `failed`, or a status that the service adds later. */
 const Job = Schema.Struct({ id: String, status: String, done: Finite, total: Finite, output: String })
 interface Job extends Schema.Schema.Type<typeof Job> {}
 const decodeJob = Schema.decodeUnknownEffect(Schema.fromJsonString(Job))
 
 export const make = Effect.fn("Acme.make")(function*(apiKey: Redacted.Redacted<string>) {
   const client = HttpClient.mapRequest(yield* HttpClient.HttpClient, Request.bearerToken(Redacted.value(apiKey)))
-  /** Its errors keep neither the request, which has the key, nor the body, which may quote the key. */
+  /** The errors contain neither the request, which has the key, nor the body, which may quote the key. */
   const call = (operation: string, request: Request.HttpClientRequest, ref?: RunRef.RunRef) => {
     const about = { operation, ref, attempts: 1, elapsed: Duration.zero }
     const message = `${operation}: the response is not the job. Check the address of the service.`

@@ -4,8 +4,8 @@
  *
  * Without keys, emulators do the work, on one loopback socket and through the same clients. With `SPINE_API_KEY`, or
  * `TELA_API_KEY` and `TELA_CANVAS_ID`, the real service does it: one run each, because runs cost money, or
- * `npm run demo -- --all` for all of them. A provider without a key is left out then, for what is real and what is
- * emulated do not belong in one summary.
+ * `npm run demo -- --all` for all of them. Then a provider without a key is left out, so that a summary does not mix real and
+ * emulated runs.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Cause, Console, Data, Duration, Effect, FileSystem, Option, Ref, Stdio } from "effect"
@@ -19,7 +19,7 @@ import * as View from "./support/view.ts"
 
 class Unexpected extends Data.TaggedError("Unexpected")<{ readonly message: string }> {}
 
-/** A job that has been done. */
+/** A finished job. */
 interface Done extends Outcome, Label {
   readonly millis: number
 }
@@ -27,7 +27,9 @@ interface Done extends Outcome, Label {
 const timed = <E, R>(label: Label, job: Effect.Effect<Outcome, E, R>): Effect.Effect<Done, E, R> =>
   Effect.map(Effect.timed(job), ([time, outcome]) => ({ ...label, ...outcome, millis: Duration.toMillis(time) }))
 
-/** What is to be done: side by side, and then, for its text does not go with bars that are redrawn, by itself. */
+/**
+ * The jobs that run at the same time, and the one that runs alone after them: its streamed text would disturb the redrawn bars.
+ */
 interface Program {
   readonly real: boolean
   readonly spine: typeof DemoSpine.jobs
@@ -47,7 +49,7 @@ const sideBySide = Effect.fn("sideBySide")(
   Effect.scoped
 )
 
-/** Does the jobs. However it is stopped, it says which runs go on without it. */
+/** Runs the jobs. If it is stopped, it lists the runs that continue at the providers. */
 const performAll = Effect.fn("performAll")(function*(program: Program, directory: string) {
   const underWay = yield* Ref.make<ReadonlyArray<RunRef.RunRef>>([])
   const done: Array<Done> = yield* sideBySide(program, { directory, underWay }).pipe(
@@ -63,7 +65,7 @@ const leave = Effect.fnUntraced(function*(refs: ReadonlyArray<RunRef.RunRef>) {
   yield* Console.log(
     `\nStopped with ${
       View.count(refs.length, "run")
-    } under way. The emulators end here too, but the real services go on ` +
+    } under way. The emulators end here too, but the real services continue ` +
       "with what they have accepted: RunRef.parse reads a ref back; Spine's runs.waitForCompletion (06-resume.ts) and " +
       "Tela's canvas.getExecution (12-async-events.ts) take it."
   )
@@ -135,7 +137,7 @@ const main = Effect.gen(function*() {
   yield* Effect.provide(demo(program), Providers.layerReal(runs))
 })
 
-/** An error that was foreseen speaks for itself; any other is shown whole. */
+/** An expected error has a readable message; any other is shown with its cause. */
 const describe = (cause: Cause.Cause<{ readonly message: string }>): string =>
   Option.match(Cause.findErrorOption(cause), {
     onSome: (error) => error.message,

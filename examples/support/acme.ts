@@ -1,4 +1,4 @@
-/** The service that `28-own-provider.ts` speaks to: a made-up provider of long jobs, played in memory. */
+/** The service of `28-own-provider.ts`: an invented provider of long jobs, emulated in memory. */
 import { Effect, Layer } from "effect"
 import { HttpClient, HttpServerResponse } from "effect/http"
 import { Emulator, Timeline } from "canvas-runs/testing"
@@ -7,7 +7,7 @@ export const origin = "https://acme.example"
 
 const { jsonUnsafe } = HttpServerResponse
 
-/** Makes the service, with a way to script what its next jobs do. */
+/** Makes the service, with a method that scripts its next jobs. */
 export const make = Effect.fnUntraced(function*(timeline: Timeline.Timeline) {
   let script = timeline
   const jobs = new Map<string, { readonly createdAt: number; readonly timeline: Timeline.Timeline }>()

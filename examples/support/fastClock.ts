@@ -2,12 +2,12 @@
 import { Clock, Duration, Effect, Layer } from "effect"
 
 /**
- * The longest step of real time that counts, in milliseconds. A machine that is busy for longer delays the example, and
- * skips none of the events in it.
+ * The longest step of real time that counts, in milliseconds. If the machine is busy for longer, the example is delayed, but
+ * skips no events.
  */
 const longestStep = 5
 
-/** Everything under this layer sees time pass `speed` times faster: sleeps, schedules, timeouts and timestamps. */
+/** For a program with this layer, time passes `speed` times faster: sleeps, schedules, timeouts and timestamps. */
 export const layer = (speed: number): Layer.Layer<never> =>
   Layer.effect(
     Clock.Clock,

@@ -1,7 +1,7 @@
 /**
- * Where the examples find Spine: the real service if `SPINE_API_KEY` is set, and otherwise an emulator in this process.
+ * The Spine of the examples: the real service if `SPINE_API_KEY` is set, and otherwise an emulator in this process.
  *
- * A program of your own needs one line instead of this file: `Effect.provide(Spine.layerFetch())`.
+ * Your program needs one line instead of this file: `Effect.provide(Spine.layerFetch())`.
  */
 import { Config, Console, Effect, Layer, Redacted } from "effect"
 import { type RunError, Spine } from "canvas-runs"
@@ -9,7 +9,7 @@ import { SpineEmulator } from "canvas-runs/testing"
 import * as FastClock from "./fastClock.ts"
 
 export interface Options {
-  /** What the emulator's runs do. By default they complete after twelve minutes. */
+  /** The script of the emulator's runs. By default they complete after twelve minutes. */
   readonly script?: SpineEmulator.Script | ((request: SpineEmulator.CreateRequest) => SpineEmulator.Script) | undefined
   /**
    * How many runs the example starts. The warning that they cost money says it.
@@ -20,11 +20,11 @@ export interface Options {
   readonly rateLimit?: Spine.Options["rateLimit"]
   /** Requests a span for each poll. */
   readonly tracePolls?: boolean | undefined
-  /** Where the emulator sends its webhooks. The real service is told the address in its developer portal. */
+  /** The address for the emulator's webhooks. For the real service you enter the address in its developer portal. */
   readonly webhooks?: SpineEmulator.WebhookEndpoint | undefined
   /**
-   * How many times as fast as real time the emulated runs and the program go. An example that meets the real world, such as a
-   * socket, needs 1.
+   * How many times faster than real time the emulated runs and the program run. An example that uses real I/O, such as a socket,
+   * needs 1.
    *
    * @default 1000
    */
@@ -42,14 +42,14 @@ export const isReal: Effect.Effect<boolean> = Config.String("SPINE_API_KEY").pip
 export const live = (options: Options = {}): Layer.Layer<Spine.SpineClient, RunError.ConfigError> =>
   Layer.unwrap(Effect.map(isReal, (real) => real ? layerReal(options) : emulated(options)))
 
-/** The client on the emulator, for an example that needs a provider it can control. */
+/** The client with the emulator, for an example that controls the provider. */
 export const emulated = (
   options: Options = {}
 ): Layer.Layer<Spine.SpineClient | SpineEmulator.SpineEmulator, RunError.ConfigError> =>
   Spine.layer({
     // The emulator takes every key of this form
     apiKey: Redacted.make("sk_spine_example"),
-    // A request takes real time, which the fast clock multiplies
+    // A request takes real time, which the fast clock would multiply
     requestTimeout: "2 hours",
     rateLimit: options.rateLimit,
     tracePolls: options.tracePolls

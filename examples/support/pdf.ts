@@ -1,4 +1,4 @@
-/** A PDF of one page, for examples that need a document and not a library that writes them. */
+/** A PDF of one page, for examples that need a document without a library for PDF. */
 
 /** Writes lines of ASCII text onto a page, and returns the file. */
 export const pdf = (lines: ReadonlyArray<string>): Uint8Array => {

@@ -1,4 +1,4 @@
-/** Runs an example as several processes, which share a directory and nothing else. */
+/** Runs an example as several processes, which share only a directory. */
 import { Console, Effect, FileSystem } from "effect"
 import { SpineEmulator, Timeline } from "canvas-runs/testing"
 import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
@@ -6,7 +6,7 @@ import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { isReal } from "./live.ts"
 
-/** Starts the file with the arguments, prints what it says, and kills it at the text `killAt`. Returns how it ended. */
+/** Starts the file with the arguments, prints its output, and kills it at the text `killAt`. Returns its exit code or signal. */
 const start = (
   name: string,
   args: ReadonlyArray<string>,

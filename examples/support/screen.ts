@@ -3,7 +3,7 @@ import { Clock, Config, Console, Effect, type Scope, Stdio, Terminal } from "eff
 import * as View from "./view.ts"
 
 export interface Screen {
-  /** Says what is new about a run. */
+  /** Shows a change of a run. */
   readonly update: (name: string, change: Partial<View.Row>) => Effect.Effect<void>
 }
 
@@ -40,7 +40,7 @@ const makeBars = Effect.fnUntraced(function*(
   const rows = new Map(names.map((name) => [name, View.row(name, startedAt)]))
   const nameWidth = Math.max(...names.map((name) => name.length))
   const paint = (yield* variable("NO_COLOR")) === "" ? View.colored : View.plain
-  // Whoever closes the terminal does not want to hear of it
+  // A closed terminal is not an error to report
   const write = (text: string) => Effect.ignore(terminal.display(text))
 
   let drawn = 0
@@ -48,7 +48,7 @@ const makeBars = Effect.fnUntraced(function*(
     const now = yield* Clock.currentTimeMillis
     const columns = (yield* terminal.columns) || 80
     const lines = Array.from(rows.values(), (row) => View.progress(row, { now, columns, nameWidth, paint }))
-    // Up to the first line, and each line is cleared before it is written anew
+    // Moves up to the first line, and clears each line before it is written again
     yield* write((drawn === 0 ? "" : `\u001b[${drawn}A`) + lines.map((line) => `\r\u001b[2K${line}\n`).join(""))
     drawn = lines.length
   })

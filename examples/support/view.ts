@@ -1,24 +1,24 @@
-/** How the demo looks: pure functions from what is known to text. */
+/** The output of the demo: pure functions from the state of runs to text. */
 import { ByteSize } from "effect"
 import { styleText } from "node:util"
 
-/** What is known of one run. */
+/** The state of one run. */
 export interface Row {
   readonly name: string
   /** The run's status, or what the demo is doing about it. */
   readonly status: string
   readonly completed: number
   readonly total: number
-  /** What is counted, such as tasks, where the count says something. */
+  /** The counted things, such as tasks, if there are any. */
   readonly unit?: string | undefined
   /** In milliseconds, as is `endedAt`. */
   readonly startedAt: number
   readonly endedAt?: number | undefined
-  /** What else there is to say: the files, or why it failed. */
+  /** Other details: the files, or why it failed. */
   readonly note?: string | undefined
 }
 
-/** A run of which nothing is known. */
+/** A run without any state yet. */
 export const row = (name: string, startedAt: number): Row => ({
   name,
   status: "waiting",
@@ -48,7 +48,7 @@ export const size = (bytes: number): string =>
 /** `1 file`, `2 files`. */
 export const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
 
-/** A bar of `width` characters. What nobody knows the total of is empty. */
+/** A bar of `width` characters. It is empty if the total is not known. */
 export const bar = (completed: number, total: number, width: number): string => {
   const share = total > 0 ? Math.min(1, Math.max(0, completed / total)) : 0
   const full = Math.floor(share * width)
@@ -93,7 +93,7 @@ export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n")
 }
 
-/** What it came to, in a line. */
+/** The outcome of all runs, in one line. */
 export const summary = (options: {
   readonly statuses: ReadonlyArray<string>
   readonly artifacts: number

@@ -153,7 +153,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     const lines = await linesOf("10-custom-schedule.ts")
     const of = (name: string) => {
       const [, chart = "", polls] = lines.map((line) =>
-        new RegExp(`^${name} +([|.]{46}) {2}(\\d+) polls, the end seen at [\\d.]+ min$`).exec(line)
+        new RegExp(`^${name} +([|.]{46}) {2}(\\d+) polls, noticed the end at [\\d.]+ min$`).exec(line)
       )
         .find(Boolean) ?? assert.fail(`nothing of ${name}`)
       return { chart, polls: Number(polls) }
@@ -317,7 +317,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     const lines = await linesOf("24-run-store.ts")
     assert.strictEqual(new Set(lines.flatMap((line) => new RegExp(uuid).exec(line) ?? [])).size, 1)
     assert.deepStrictEqual(lines.map((line) => line.replace(new RegExp(uuid), "ID")), [
-      "process 1: nothing is known of report-2026-07",
+      "process 1: no entry for report-2026-07",
       "process 1: waiting for spine run ID",
       "process 1: killed by SIGKILL",
       "process 2: report-2026-07 is Created",
@@ -411,7 +411,7 @@ describe.concurrent("the demo", { timeout: 180_000 }, () => {
     assert.strictEqual(code, 0)
     assert.match(stdout, /emulators of Spine and Tela do the work: they listen on http:\/\/127\.0\.0\.1:\d+\n/)
 
-    // Plain lines: side by side, each change once
+    // Plain lines: concurrent jobs, each change once
     assert.strictEqual(stdout, stripVTControlCharacters(stdout))
     const changes = stdout.split("\n").filter((line) => line.startsWith("[")).map((line) =>
       line.slice(line.indexOf("]") + 2)

@@ -1,40 +1,40 @@
-/** What the demo knows of its jobs, whichever provider does them. */
+/** The jobs of the demo, for both providers. */
 import type { Effect, Ref } from "effect"
 import type { RunRef, RunSource } from "canvas-runs"
 import type * as Screen from "../screen.ts"
 
-/** What a job is called, and how it is meant to end. */
+/** The name of a job, and its intended end. */
 export interface Label {
   readonly name: string
   readonly provider: "Spine" | "Tela sync" | "Tela async" | "Tela stream"
-  /** The status in which it ends on the emulator. */
+  /** Its terminal status on the emulator. */
   readonly expected: string
 }
 
-/** A job that is shown on the screen with others, from what is asked for to what comes of it. */
+/** A job that is shown on the screen with others, from its input to its outcome. */
 export interface Job<E, R> extends Label {
   readonly perform: (setting: Setting) => Effect.Effect<Outcome, E, R>
 }
 
-/** What became of a job. A run that fails is an outcome; anything else that goes wrong is not. */
+/** The outcome of a job. A failed run is an outcome; any other failure is not. */
 export interface Outcome {
-  /** In the provider's word. */
+  /** The status as the provider reports it. */
   readonly status: string
   readonly tasks?: RunSource.Progress | undefined
   readonly canvasId?: string | undefined
   readonly credits?: number | undefined
   readonly files: ReadonlyArray<{ readonly path: string; readonly bytes: number }>
-  /** What else there is to say. */
+  /** Other details. */
   readonly note: string
 }
 
-/** What jobs that are done side by side have in common. */
+/** The state that concurrent jobs share. */
 export interface Setting {
-  /** Whether the real services do them, which takes longer. */
+  /** Whether the real services run them, which takes longer. */
   readonly real: boolean
   readonly screen: Screen.Screen
-  /** For the files that the jobs make. */
+  /** The folder for the files of the jobs. */
   readonly directory: string
-  /** The runs that were created and have not been dealt with. */
+  /** The runs that were created and have not finished. */
   readonly underWay: Ref.Ref<ReadonlyArray<RunRef.RunRef>>
 }

@@ -1,4 +1,4 @@
-/** Who takes part in the demo, and where they are found. */
+/** The providers of the demo, and their addresses. */
 import { Console, Effect, Layer, Redacted } from "effect"
 import { Spine, Tela } from "canvas-runs"
 import { SpineEmulator } from "canvas-runs/testing"
@@ -8,10 +8,10 @@ import * as LiveTela from "../liveTela.ts"
 import * as DemoSpine from "./spine.ts"
 import * as DemoTela from "./tela.ts"
 
-/** Which of the real services there are keys for. */
+/** The real services for which there are keys. */
 export const real = Effect.all({ spine: Live.isReal, tela: LiveTela.isReal() })
 
-/** The clients with nothing between them and the network: both emulators are on one loopback socket, in real time. */
+/** The clients, which use the real network and real time: both emulators listen on one loopback socket. */
 export const layerEmulated = Layer.unwrap(
   Effect.gen(function*() {
     const { baseUrl } = yield* CombinedEmulatorServer.CombinedEmulatorServer
@@ -30,7 +30,7 @@ export const layerEmulated = Layer.unwrap(
   Layer.provide(CombinedEmulatorServer.layer())
 )
 
-/** The real services for which there are runs to start. The client of another has no methods, and is not asked. */
+/** The clients of the real services that have runs to start. The client of a service without runs is never called. */
 export const layerReal = (runs: { readonly spine: number; readonly tela: number }) =>
   Layer.mergeAll(
     runs.spine === 0 ? Spine.layerTest({}) : Live.layerReal({ runs: runs.spine }),

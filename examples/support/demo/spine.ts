@@ -5,7 +5,7 @@ import { type SpineEmulator, Timeline } from "canvas-runs/testing"
 import * as View from "../view.ts"
 import type { Job, Outcome, Setting } from "./job.ts"
 
-/** A run, and what the emulator makes of it. */
+/** A run, and its script on the emulator. */
 interface Plan {
   readonly name: string
   readonly params: Spine.CreateRunParams
@@ -53,14 +53,14 @@ const plans: ReadonlyArray<Plan> = [
         tasks: 5,
         outcome: "failed",
         errors: ["The agents ran out of sources"],
-        // It breaks off in the middle
+        // The run ends in the middle
         progress: (elapsed) => ({ completed: Math.min(2, Math.floor(elapsed / 1000)), total: 5 })
       })
     }
   }
 ]
 
-/** What the emulator makes of each run. */
+/** The script of each run on the emulator. */
 export const script = ({ prompt }: SpineEmulator.CreateRequest): SpineEmulator.Script =>
   plans.find(({ params }) => params.prompt === prompt)?.script ?? {}
 
@@ -69,14 +69,14 @@ const perform = Effect.fn("perform")(function*({ name, params }: Plan, { directo
   const spine = yield* Spine.SpineClient
   const show = (change: Partial<View.Row>) => screen.update(name, change)
 
-  // Not to be interrupted: a run whose creation is abandoned half way may exist, and nobody would know its id
+  // Uninterruptible: an interrupted create may have made a run whose id is lost
   yield* show({ status: "creating" })
   const { ref } = yield* spine.runs.create(params).pipe(
     Effect.tap(({ ref }) => Ref.update(underWay, (refs) => [...refs, ref])),
     Effect.uninterruptible
   )
 
-  // One shows the run and the other waits for its end, and for both together it is polled once
+  // One fiber shows the run and the other waits for its end. Both share the polls
   const shared = yield* spine.runs.share(ref, real ? patient : brisk)
   let tasks: RunSource.Progress = { completed: 0, total: 0 }
   const showProgress = Stream.runForEach(shared.watch, (run) => {

@@ -1,6 +1,6 @@
 /**
- * The demo's Tela executions, one in each mode: one that is waited for, one that is polled, and one that is streamed. All
- * are of one canvas, which takes a file, `document`, and answers with an object like `Invoice`.
+ * The demo's Tela executions, one in each mode: synchronous, polled and streamed. All are of one canvas, which takes a file,
+ * `document`, and answers with an object like `Invoice`.
  */
 import { Clock, Effect, Ref, Schema, Stream, Terminal } from "effect"
 import { Tela } from "canvas-runs"
@@ -28,7 +28,7 @@ const answer =
   "by when it has to be paid, so thirty days are usual. A clock this dear should come with a guarantee; the invoice " +
   "is silent about that, too."
 
-/** The canvas as the emulator has it. */
+/** The canvas on the emulator. */
 export const canvas: LiveTela.Options["canvas"] = {
   title: "Invoices",
   variables: [{ name: "document", type: "file" }],
@@ -45,7 +45,7 @@ export const canvas: LiveTela.Options["canvas"] = {
       : { stream: { pieces: answer.split(/(?<= )/), pause: "50 millis" } }
 }
 
-/** Shows a job on the screen, with what it came to. A failed execution is an outcome. */
+/** Shows a job on the screen, with its outcome. A failed execution is an outcome. */
 const shown = (
   name: string,
   { screen }: Setting
@@ -88,7 +88,7 @@ const executeAsync = Effect.fn("executeAsync")(function*(setting: Setting) {
   const tela = yield* Tela.TelaClient
   const canvas = tela.canvas.make({ id: yield* LiveTela.canvasId, output: Invoice })
 
-  // Not to be interrupted, or an execution may exist of which nobody knows the id
+  // Uninterruptible: an interrupted create may have made an execution whose id is lost
   yield* screen.update("receipt", { status: "creating" })
   const execution = yield* canvas.execute(
     { document: receipt },
@@ -102,7 +102,7 @@ const executeAsync = Effect.fn("executeAsync")(function*(setting: Setting) {
   yield* Stream.runForEach(
     execution.events,
     (event) =>
-      // The end is shown with what came of it
+      // The end is shown with its outcome
       event._tag === "statusChange" && event.status === "running"
         ? screen.update("receipt", { status: event.status })
         : Effect.void
@@ -112,7 +112,7 @@ const executeAsync = Effect.fn("executeAsync")(function*(setting: Setting) {
   return outcome
 })
 
-/** Asks a question about a file, and prints the answer as it arrives, for which it needs the terminal to itself. */
+/** Asks a question about a file, and prints the answer as it arrives. Nothing else may print at the same time. */
 export const executeStream = Effect.gen(function*() {
   const tela = yield* Tela.TelaClient
   const terminal = yield* Terminal.Terminal
@@ -136,7 +136,7 @@ export const executeStream = Effect.gen(function*() {
   return { status: "succeeded", files: [], note } satisfies Outcome
 })
 
-/** The jobs that are done side by side, the one that is waited for last. */
+/** The concurrent jobs, the synchronous one last. */
 export const jobs = [
   { name: "receipt", provider: "Tela async", expected: "succeeded", perform: executeAsync },
   { name: "invoice", provider: "Tela sync", expected: "succeeded", perform: executeSync }
