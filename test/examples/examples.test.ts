@@ -166,11 +166,16 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
 
   it("11-extract-from-pdf has what the schema promises", async () => {
     const lines = await linesOf("11-extract-from-pdf.ts")
-    assert.deepStrictEqual(lines.map((line) => line.replace(new RegExp(uuid), "ID")), [
-      "Nordwind Ltd, NW-117: 1250.50 EUR",
-      "due 2026-03-01 if we want the discount",
-      "Tela's support will ask for the request: ID"
-    ])
+    assert.deepStrictEqual(
+      lines.map((line) =>
+        line.replace(new RegExp(uuid), "ID")
+      ),
+      [
+        "Nordwind Ltd, NW-117: 1250.50 EUR",
+        "due 2026-03-01 if we want the discount",
+        "Tela's support will ask for the request: ID"
+      ]
+    )
   })
 
   it("12-async-events shows polls, changes and the end, and reads the result again without polling", async () => {
