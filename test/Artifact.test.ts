@@ -17,7 +17,7 @@ const source = (size: number | undefined): Artifact.ArtifactSource => ({
   refresh: Effect.succeed(undefined)
 })
 
-/** Answers with that body, and never tries again. */
+/** Downloads a response with that body, without retries. */
 const options = (body: () => BodyInit | null): Artifact.Options => ({
   client: answering(() => new Response(body())).client,
   idleTimeout: Duration.minutes(1),
@@ -28,7 +28,7 @@ const options = (body: () => BodyInit | null): Artifact.Options => ({
 const bytes = (length: number): Uint8Array<ArrayBuffer> =>
   Uint8Array.from({ length }, (_, index) => Math.imul(index, 2654435761) >>> 13)
 
-/** A body in chunks of those sizes, over and over. */
+/** A body in chunks of those sizes, repeated. */
 const inChunks = (whole: Uint8Array<ArrayBuffer>, sizes: ReadonlyArray<number>) => (): ReadableStream => {
   let offset = 0
   let turn = 0
@@ -40,7 +40,7 @@ const inChunks = (whole: Uint8Array<ArrayBuffer>, sizes: ReadonlyArray<number>) 
   })
 }
 
-/** A body that says so much, and then nothing more. */
+/** A body that sends these bytes and then stalls. */
 const silentAfter = (length: number) => () =>
   new ReadableStream({
     start(controller) {
@@ -82,7 +82,7 @@ describe("writing an artifact to a file", () => {
     }
   }
 
-  /** A file system whose one file takes its time to be written, and what happens to it. */
+  /** A file system whose one file is written slowly, with a log of the operations on it. */
   const slow = (writeAll: Effect.Effect<void, PlatformError.PlatformError>) => {
     const log: Array<string> = []
     const say = (what: string) => Effect.sync(() => void log.push(what))
@@ -99,7 +99,7 @@ describe("writing an artifact to a file", () => {
   const toFile = (body: () => BodyInit, size?: number) =>
     Artifact.toFile(options(body), source(size), { directory: "x" })
 
-  it.effect("a slow disk is not taken for a silent server", () =>
+  it.effect("a slow disk does not count as a silent server", () =>
     Effect.gen(function*() {
       const { layer, log } = slow(Effect.sleep("10 minutes"))
       success(yield* finish(Effect.provide(toFile(inChunks(bytes(3 * mebibyte), [65_536])), layer)))

@@ -17,7 +17,7 @@ const read = (data: FileInput.UploadFile["data"]): Effect.Effect<Uint8Array, Run
     : Stream.mkUint8Array(data)
 
 describe("names and content types", () => {
-  it.effect("a name and a type of the caller win over those of the file", () =>
+  it.effect("a name and a type of the caller have priority over those of the file", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* described({
@@ -108,7 +108,7 @@ describe("names and content types", () => {
       Effect.gen(function*() {
         const result = yield* Effect.result(normalize({ data: bytes("x"), filename, contentType }))
         if (result._tag === "Success") {
-          // oxlint-disable-next-line no-control-regex -- control characters are what must not be there
+          // oxlint-disable-next-line no-control-regex -- the test looks for control characters
           assert.notMatch(result.success.filename, /[\u0000-\u001f\u007f/\\]/)
           assert.isAbove(result.success.filename.length, 0)
           assert.match(result.success.contentType, /^[^\s/]+\/[^\r\n/]+$/)

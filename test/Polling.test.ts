@@ -18,7 +18,7 @@ const state: Polling.PollState = {
   remaining: Duration.infinity
 }
 
-/** The first delays of a schedule, in milliseconds, in the state that each poll leaves behind. */
+/** The first delays of a schedule, in milliseconds, with the state after each poll as its input. */
 const delays = <E>(
   schedule: Polling.PollSchedule<unknown, E>,
   count: number,
@@ -34,7 +34,7 @@ const delays = <E>(
     return all
   })
 
-/** The same by the function that the schedule carries. */
+/** The same from the function of the schedule. */
 const delaysUnstepped = (
   schedule: Polling.PollSchedule,
   count: number,
@@ -72,7 +72,7 @@ describe("schedules", () => {
   const Positive = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100_000 }))
 
   it.effect.prop(
-    "backoff with jitter stays within a fifth of itself, and never turns into a hot loop",
+    "backoff with jitter stays within 20 % of the delay, and never becomes a hot loop",
     [Positive, Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10 })), Positive],
     ([initial, factor, max]) =>
       Effect.gen(function*() {
@@ -88,7 +88,7 @@ describe("schedules", () => {
   )
 
   it.effect.prop(
-    "give the same delays whether they are stepped or called as a function",
+    "give the same delays when they are run step by step and when their function is called",
     [Positive, Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4 })), Schema.String],
     ([millis, factor, seed]) =>
       Effect.gen(function*() {
@@ -132,7 +132,7 @@ describe("schedules", () => {
       assert.deepStrictEqual(yield* delays(Polling.make(() => Infinity), 1), [Infinity])
     }))
 
-  it.effect("combine like any schedule, and no longer carry their function then", () =>
+  it.effect("combine like any schedule, and a combined one has no function", () =>
     Effect.gen(function*() {
       const twice = Polling.fixed("1 second").pipe(Schedule.upTo({ times: 2 }))
       const backoff = Polling.backoff({ initial: "2 seconds", jitter: false })
@@ -148,7 +148,7 @@ describe("schedules", () => {
       }
     }))
 
-  it("refuse options that make no sense, and name them", () => {
+  it("reject invalid options, and name them", () => {
     const refused: ReadonlyArray<readonly [() => unknown, RegExp]> = [
       [() => Polling.fixed(0), /^interval is 0; /],
       [() => Polling.fixed(Number.NaN), /^interval is NaN; /],
@@ -176,7 +176,7 @@ describe("schedules", () => {
     assert.throws(() => Polling.make(undefined as never), TypeError, /^delay is undefined; it must be a function/)
   })
 
-  it("read the result of a function as a minute if it is not a duration, as with an async function", () => {
+  it("use a minute if a function returns no duration, as an async function does", () => {
     for (const returned of [Promise.resolve(1), {}, { second: 5 }, new Date(), "soon", null, Number.NaN]) {
       const delay = delayOf(Polling.make(() => returned as never)) ?? assert.fail("it carries no function")
       assert.strictEqual(delay(state, 0), 60_000, String(returned))
@@ -253,7 +253,7 @@ describe("adaptive", () => {
       })
   )
 
-  it("is rare while the estimate is far, frequent around it, and rarer again long after", () => {
+  it("polls rarely long before the estimated end, often around it, and rarely again long after it", () => {
     const estimate = 900
     const before = [0.2, 0.4, 0.6, 0.8, 1].map((share) => ask({ age: share * estimate, estimate }))
     assertRising(before.toReversed())
@@ -290,7 +290,7 @@ describe("adaptive", () => {
     assert.strictEqual(delay(known, 0), delay({ ...known, age: Duration.zero }, 0))
   })
 
-  it("with past durations of two kinds, is frequent at either and rare between", () => {
+  it("with two groups of past durations, polls often near each and rarely between them", () => {
     const pastDurations = Array.from(
       { length: 50 },
       (_, index) => `${index % 2 === 0 ? 60 + index : 1200 + 8 * index} seconds` as const
@@ -298,17 +298,17 @@ describe("adaptive", () => {
     const [first, between, second] = [80, 300, 1400].map((age) => ask({ age, estimate: 300 }, { pastDurations }))
     assert.isAbove(between!, first! * 10)
     assert.isAbove(between!, second! * 5)
-    // Longer than any of them: not known any more
+    // Longer than any of them: the end is unknown again
     assertRising([6, 12, 24].map((hours) => ask({ age: hours * 3600 }, { pastDurations })))
   })
 
-  it("polls less for a longer target latency", () => {
+  it("polls less often for a longer target latency", () => {
     for (const known of [{}, { age: 300 }, { age: 900, estimate: 900 }, { age: 600, done: 9, of: 12 }]) {
       assertRising([0.5, 2.5, 10, 60].map((lateness) => ask(known, { targetLatency: lateness * 1000 })))
     }
   })
 
-  /** Follows runs to their ends; the mean polls, and the mean time until the end is noticed. */
+  /** Follows runs to their ends. Returns the mean number of polls, and the mean detection latency. */
   const follow = (
     schedule: Polling.PollSchedule,
     runs: ReadonlyArray<{ readonly tasks: ReadonlyArray<number>; readonly isTold: boolean }>,
@@ -342,7 +342,7 @@ describe("adaptive", () => {
     ([one, other]) => Math.sqrt(-2 * Math.log(1 - one)) * Math.cos(2 * Math.PI * other)
   )
 
-  it.effect("meets its target latency on average, with fewer polls than a fixed interval of the same latency", () =>
+  it.effect("meets its target latency on average, with fewer polls than a fixed interval with the same detection latency", () =>
     Effect.gen(function*() {
       const runs = yield* Effect.forEach(
         Array.from({ length: 400 }),
@@ -361,7 +361,7 @@ describe("adaptive", () => {
       assert.isBelow(taught.polls, 0.8 * 957 / 5)
     }).pipe(Random.withSeed("lateness")))
 
-  it.effect("needs less than a third of the polls of a fixed interval of the same latency when progress is known", () =>
+  it.effect("if progress is known, needs less than a third of the polls of a fixed interval with the same detection latency", () =>
     Effect.gen(function*() {
       const runs = yield* Effect.forEach(Array.from({ length: 400 }), () =>
         Effect.gen(function*() {
@@ -378,7 +378,7 @@ describe("adaptive", () => {
       }
     }).pipe(Random.withSeed("progress")))
 
-  it.effect("follows a run of two hours with a tenth of the polls, and notices its end in seconds", () =>
+  it.effect("follows a run of two hours with 10 % of the polls of a fixed interval, and notices its end within seconds", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
@@ -419,7 +419,7 @@ describe("adaptive", () => {
 describe("makePolicy", () => {
   const defaults = { pollInterval: "5 seconds", timeout: "15 minutes" } as const
 
-  it.effect("fills in the defaults of options that are left out", () =>
+  it.effect("uses the defaults for options that are left out", () =>
     Effect.gen(function*() {
       const policy = yield* Polling.makePolicy("test", undefined, defaults)
       assert.strictEqual(Duration.toMinutes(policy.timeout), 15)
@@ -430,7 +430,7 @@ describe("makePolicy", () => {
     }))
 
   it.effect.prop(
-    "reads any number as a duration, or reports that it is not one",
+    "reads a number as a duration, or fails with a BadRequestError",
     [Schema.Number],
     ([timeout]) =>
       Effect.gen(function*() {

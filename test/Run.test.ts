@@ -25,7 +25,7 @@ const notFound = new RunError.NotFoundError({ ...fields, status: 404 })
 const rateLimited = (seconds: number) =>
   new RunError.RateLimitError({ ...fields, status: 429, retryAfter: Duration.seconds(seconds) })
 
-/** A source that answers with the given replies in turn, the last one for ever, and notes when it was asked. */
+/** A source that returns the given replies one after the other, repeats the last one, and records the time of each poll. */
 const scripted = (replies: ReadonlyArray<Reply>, ref?: Partial<RunRef.RunRef>) => {
   const asked: Array<number> = []
   const interrupted: Array<number> = []
@@ -209,14 +209,14 @@ describe("the poll loop", () => {
       assert.deepStrictEqual(error.lastSnapshot, seen)
     }))
 
-  it.effect("promise 3: leaves the last poll as much time as earlier polls have taken", () =>
+  it.effect("promise 3: leaves enough time for the last poll, by the duration of earlier polls", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted([
         { reply: "running", takes: "2 seconds" },
         { reply: "done", takes: "2 seconds" }
       ])
       const exit = yield* finish(Run.wait(source, yield* policy({ pollInterval: "1 minute", timeout: "1 minute" })))
-      assert.isTrue(Exit.isSuccess(exit), "the last poll had the time to bring the end")
+      assert.isTrue(Exit.isSuccess(exit), "the last poll had enough time to return the end")
       assert.deepStrictEqual(asked, [0, 56_000])
     }))
 
@@ -269,7 +269,7 @@ describe("the poll loop", () => {
       assert.deepStrictEqual(unsteady.history.at(-1), { elapsedMs: 59_900, outcome: "running", polls: 1 })
     }))
 
-  it.effect("promise 3: shows the last snapshot even if as many polls as may fail have failed since", () =>
+  it.effect("promise 3: shows the last snapshot even if the polls since then have used up the error budget", () =>
     Effect.gen(function*() {
       const failures = Array.from({ length: 5 }, () => serverError)
       for (const [timeout, polls] of [["25500 millis", 7], ["1 hour", 721]] as const) {
@@ -282,7 +282,7 @@ describe("the poll loop", () => {
       }
     }))
 
-  it.effect("promise 4: survives as many failures in a row as the error budget allows, and any answer refills it", () =>
+  it.effect("promise 4: survives as many failures in a row as the error budget allows, and any answer resets the count", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted([serverError, serverError, "running", serverError, serverError, "done"])
       const exit = yield* finish(Run.wait(source, yield* policy({ errorBudget: 2 })))
@@ -355,7 +355,7 @@ describe("the poll loop", () => {
       assert.strictEqual(none.asked.length, 1)
     }))
 
-  it.effect("promise 5: an unknown status is shown and does not end the wait, which keeps its schedule and deadline", () =>
+  it.effect("promise 5: an unknown status is emitted and does not end the wait, which keeps its schedule and deadline", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted(["running", "paused-by-moonlight"])
       const seen: Array<Snapshot> = []
@@ -395,7 +395,7 @@ describe("the poll loop", () => {
       assert.strictEqual(asked.length, 3)
     }))
 
-  it.effect("promise 7: shares one loop among the waiters of a handle, and stops it with the last of them", () =>
+  it.effect("promise 7: shares one loop among the waiters of a handle, and stops it when the last waiter leaves", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted(["running"])
       const shared = yield* Run.share(source, yield* policy())
@@ -411,7 +411,7 @@ describe("the poll loop", () => {
       assert.strictEqual(asked.length, 4, "none is left")
     }))
 
-  it.effect("promise 7: brings a late waiter up to date, and remembers the end", () =>
+  it.effect("promise 7: gives a late waiter the latest snapshot, and keeps the terminal one", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted(["running", "running", "done"])
       const shared = yield* Run.share(source, yield* policy())
@@ -465,7 +465,7 @@ describe("the poll loop", () => {
       )
     }))
 
-  it.effect("promise 8: polls has every poll in order, with the failures that were survived", () =>
+  it.effect("promise 8: polls emits every poll in order, with the transient failures", () =>
     Effect.gen(function*() {
       const { source } = scripted(["running", "running", serverError, "done"])
       const exit = yield* finish(Stream.runCollect(Run.polls(source, yield* policy())))
@@ -488,7 +488,7 @@ describe("the poll loop", () => {
       )
     }))
 
-  it.effect("promise 8: a slow consumer slows the polling and loses nothing", () =>
+  it.effect("promise 8: a slow consumer slows the polling and loses no poll", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted([
         { status: "running", done: 1 },
@@ -509,7 +509,7 @@ describe("the poll loop", () => {
       assert.deepStrictEqual(asked, [0, 65_000, 130_000])
     }))
 
-  it.effect("promise 9: a run that the provider finished as failed is a RunFailedError with its words and its snapshot", () =>
+  it.effect("promise 9: a run that failed at the provider is a RunFailedError with the provider's reasons and the snapshot", () =>
     Effect.gen(function*() {
       const { source } = scripted(["running", "failed"])
       const error = failure(yield* finish(Run.wait(source, yield* policy())))
@@ -546,7 +546,7 @@ describe("refs", () => {
     ["a stranger", JSON.stringify({ id: "1" })],
     ["an empty id", JSON.stringify({ version: 1, provider: "test", kind: "run", id: "" })],
     ["no JSON", "run 1"]
-  ])("are refused with a sentence when they are of %s", ([, json]) =>
+  ])("are rejected with a readable message when they are of %s", ([, json]) =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(RunRef.parse(json!))
       assert.instanceOf(error, RunError.BadRequestError)
@@ -556,7 +556,7 @@ describe("refs", () => {
 })
 
 describe("interruption", () => {
-  it.effect("promise 6: a stream that is left early polls no more", () =>
+  it.effect("promise 6: a stream whose consumer leaves early stops polling", () =>
     Effect.gen(function*() {
       const { asked, source } = scripted(["running"])
       const stopped = yield* Deferred.make<void>()

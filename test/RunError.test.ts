@@ -10,7 +10,7 @@ cyclic.self = cyclic
 const revoked = Proxy.revocable({}, {})
 revoked.revoke()
 
-/** Values that a server, a program without `exactOptionalPropertyTypes` or a program in JavaScript can put into a field. */
+/** The values that a server, a program without `exactOptionalPropertyTypes` or a JavaScript program can put into a field. */
 const hostile: ReadonlyArray<unknown> = [
   undefined,
   null,
@@ -155,7 +155,7 @@ describe("constructing an error never fails", () => {
     })
   }
 
-  it("C1: fields that fit are kept, and the id of a ref", () => {
+  it("C1: valid fields and the id of a ref are kept", () => {
     const odd = { ...request, status: NaN, requestId: 5, ref: { ...ref, createdAt: undefined, requestId: null } }
     const error = new RunError.ServerError(odd as never)
     assert.strictEqual(error.message, "m")
@@ -171,7 +171,7 @@ describe("constructing an error never fails", () => {
     assert.strictEqual(unnamed.run, cyclic)
   })
 
-  it.effect("C1: an error is a failure of Effect like any other", () =>
+  it.effect("C1: an error can be yielded as a failure in Effect.gen", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Effect.gen(function*() {
         return yield* new RunError.NotFoundError({ ...request, status: NaN })

@@ -29,7 +29,7 @@ const refOf = (id: string) => RunRef.make({ provider: "test", kind: "run", id })
 const fields = { operation: "runs.create", attempts: 1, elapsed: Duration.zero, message: "test" }
 const noAnswer = new RunError.CreateOutcomeUnknownError({ ...fields, cause: new Error("no answer") })
 
-/** A create that counts how often it was run, and makes `run-1`, `run-2`, and so on, unless told otherwise. */
+/** A create that counts its executions, and returns `run-1`, `run-2`, and so on, unless `result` returns something else. */
 const creating = <E = never>(
   result: (count: number) => Effect.Effect<{ readonly ref: RunRef.RunRef }, E> = (count) =>
     Effect.succeed({ ref: refOf(`run-${count}`) })
@@ -38,7 +38,7 @@ const creating = <E = never>(
   return { counter, create: Effect.suspend(() => result(++counter.count)) }
 }
 
-/** A Spine client of one copy of the package, whose requests are answered like this. */
+/** A Spine client of one copy of the package, with this response to each request. */
 const clientOn = (
   { make }: Pick<typeof Spine, "make">,
   answer: (asked: Asked) => Answer
@@ -52,7 +52,7 @@ const clientOn = (
 const createOn = (copy: Pick<typeof Spine, "make">, answer: () => Response | Error) =>
   Effect.flatMap(clientOn(copy, answer), ({ runs }) => runs.create({ prompt: "x" }))
 
-/** A storage whose content outlives those who use it, and whose operations can be tampered with. */
+/** A storage whose content outlives the stores that use it, and whose operations a test can replace. */
 const makeDisk = (tamper: {
   readonly set?: (key: string, value: string) => Effect.Effect<void, KeyValueStore.KeyValueStoreError>
   readonly remove?: (key: string) => Effect.Effect<void, KeyValueStore.KeyValueStoreError>
@@ -76,7 +76,7 @@ const storeOn = (storage: KeyValueStore.KeyValueStore): Effect.Effect<RunStore.S
 
 const diskFull = Effect.fail(new KeyValueStore.KeyValueStoreError({ method: "set", message: "disk full" }))
 
-/** What is logged while an effect runs. */
+/** Returns the messages that are logged while an effect runs. */
 const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     const lines: Array<string> = []
@@ -85,7 +85,7 @@ const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   })
 
 describe("runOnce", () => {
-  it.effect("creates a run once, and returns its ref without a request from then on, even when the run has ended", () =>
+  it.effect("creates a run once, and later returns its ref without a request, even when the run has ended", () =>
     Effect.gen(function*() {
       const store = yield* RunStore.RunStore
       const { counter, create } = creating()
@@ -185,7 +185,7 @@ describe("runOnce", () => {
       assert.deepStrictEqual(exit, Exit.succeed(refOf("run-1")))
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
-  it.effect("a caller that is interrupted while another one creates ends at once", () =>
+  it.effect("a caller that is interrupted while another one creates the run returns at once", () =>
     Effect.gen(function*() {
       const { runOnce } = yield* RunStore.RunStore
       const { counter, create } = creating(() => Effect.delay(Effect.succeed({ ref: refOf("run-1") }), "1 minute"))
@@ -218,7 +218,7 @@ describe("runOnce", () => {
     ["a refused connection", Object.assign(new Error("refused"), { code: "ECONNREFUSED" })]
   ]
   for (const [what, answer] of answers) {
-    it.effect(`frees the key after a create that failed with ${what}, which surely made no run`, () =>
+    it.effect(`frees the key after a create that failed with ${what}, which certainly made no run`, () =>
       Effect.gen(function*() {
         const { content, store } = makeDisk()
         const { runOnce } = yield* store
@@ -307,7 +307,7 @@ describe("runOnce", () => {
       assert.strictEqual(counter.count, 1)
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
-  it.effect("B2: a refused create of another loaded copy of this package frees the key like one of this copy", () =>
+  it.effect("B2: a rejected create of another loaded copy of this package frees the key like one of this copy", () =>
     Effect.gen(function*() {
       vi.resetModules()
       const copy = yield* Effect.promise(() => import("canvas-runs/spine"))
@@ -318,11 +318,11 @@ describe("runOnce", () => {
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
   const lookUps: ReadonlyArray<readonly [string, (spine: Spine.Service) => Effect.Effect<unknown, unknown>]> = [
-    ["canvases.getDag that is refused", ({ canvases }) => canvases.getDag("c1")],
-    ["runs.retrieve of no id", ({ runs }) => runs.retrieve("no id")]
+    ["a rejected canvases.getDag", ({ canvases }) => canvases.getDag("c1")],
+    ["runs.retrieve without an id", ({ runs }) => runs.retrieve("no id")]
   ]
   for (const [what, lookUp] of lookUps) {
-    it.effect(`a run that is created outside of the effect, and then ${what}, keeps the key`, () =>
+    it.effect(`a run that was created outside of the effect, followed by ${what}, keeps the key`, () =>
       Effect.gen(function*() {
         const { get, runOnce } = yield* RunStore.RunStore
         const spine = yield* clientOn(Spine, ({ request: { method } }) =>
@@ -369,7 +369,7 @@ describe("runOnce", () => {
     ["forget", (store) => store.forget("a")]
   ]
   for (const [name, call] of calls) {
-    it.effect(`a create that calls ${name} for its own key fails, and does not wait for itself`, () =>
+    it.effect(`a create that calls ${name} for its own key fails, instead of waiting for itself`, () =>
       Effect.gen(function*() {
         const store = yield* RunStore.RunStore
         const nested = Effect.andThen(call(store), Effect.die("it did not wait"))
@@ -383,7 +383,7 @@ describe("runOnce", () => {
       }).pipe(Effect.provide(RunStore.layerMemory)))
   }
 
-  it.effect("a create that surely made no run frees its key, and the key of the create that it runs in", () =>
+  it.effect("a create that certainly made no run frees its key, and the key of the create that it runs in", () =>
     Effect.gen(function*() {
       const { get, runOnce } = yield* RunStore.RunStore
       const refused = createOn(Spine, () => Response.json({ success: false, error: "no key" }, { status: 401 }))
@@ -408,7 +408,7 @@ describe("runOnce", () => {
       assert.isUndefined(yield* get("a"))
       assert.deepStrictEqual([counter.count, content.size], [0, 0])
       assert.deepStrictEqual(yield* runOnce("a", create), refOf("run-1"))
-      // Where the caller cannot be interrupted, the write is not either
+      // If the caller is uninterruptible, so is the write
       answer = Effect.sleep("1 minute")
       const held = yield* Effect.forkChild(Effect.uninterruptible(runOnce("b", create)))
       yield* Effect.forkChild(Fiber.interrupt(held))
@@ -432,7 +432,7 @@ describe("runOnce", () => {
       assert.deepStrictEqual([...content.keys()], [])
     }))
 
-  it.effect("a create in doubt leaves nothing but its intent", () =>
+  it.effect("a create with an unknown outcome leaves only its intent", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       const { get, runOnce } = yield* store
@@ -482,7 +482,7 @@ describe("runOnce", () => {
       }
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
-  it.effect("a refusal of the second try decides nothing about the first", () =>
+  it.effect("if the second attempt is rejected, the outcome of the first stays unknown", () =>
     Effect.gen(function*() {
       const { get, runOnce } = yield* RunStore.RunStore
       const refused = createOn(Spine, () => new Response(null, { status: 429 }))
@@ -494,7 +494,7 @@ describe("runOnce", () => {
     }).pipe(Effect.provide(RunStore.layerMemory)))
 })
 
-describe("what the provider's clients make", () => {
+describe("runs of the provider's clients", () => {
   const spine = Layer.orDie(
     Spine.layer({ apiKey: Redacted.make("sk_spine_stored_secret"), requestTimeout: "30 seconds" })
   )
@@ -507,7 +507,7 @@ describe("what the provider's clients make", () => {
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       const spine = yield* Spine.SpineClient
-      const create = spine.runs.create({ prompt: "a prompt that nobody else shall read" })
+      const create = spine.runs.create({ prompt: "a private prompt" })
       const ref = yield* Effect.flatMap(store, ({ runOnce }) => runOnce("report", create))
       const text = JSON.stringify([...content])
       assert.include(text, ref.id)
@@ -544,7 +544,7 @@ describe("what the provider's clients make", () => {
 
   const steps: ReadonlyArray<readonly [string, (spine: Spine.Service) => Effect.Effect<unknown, unknown>]> = [
     ["fails with an error of the program", () => Effect.fail(new Error("the database is down"))],
-    ["is refused by the provider", (spine) => spine.runs.create({ prompt: " " })],
+    ["is rejected by the provider", (spine) => spine.runs.create({ prompt: " " })],
     ["dies", () => Effect.die("bug")],
     ["times out", () => Effect.fail(new Cause.TimeoutError())]
   ]
@@ -564,7 +564,7 @@ describe("what the provider's clients make", () => {
       }).pipe(Effect.provide([spine, RunStore.layerMemory])))
   }
 
-  it.effect("B2: a create that made two runs and failed leaves open which of them the key is for", () =>
+  it.effect("B2: a create that made two runs and failed does not choose one of them for the key", () =>
     Effect.gen(function*() {
       const { get, runOnce } = yield* RunStore.RunStore
       const spine = yield* Spine.SpineClient
@@ -573,7 +573,7 @@ describe("what the provider's clients make", () => {
       assert.strictEqual((yield* get("a"))?._tag, "Unknown")
     }).pipe(Effect.provide([spine, RunStore.layerMemory])))
 
-  it.effect("B2: a refusal of a second create does not free the key of the first one, whose outcome is unknown", () =>
+  it.effect("B2: a rejected second create does not free the key of the first one, whose outcome is unknown", () =>
     Effect.gen(function*() {
       const { get, runOnce } = yield* RunStore.RunStore
       const spine = yield* Spine.SpineClient
@@ -587,7 +587,7 @@ describe("what the provider's clients make", () => {
       assert.deepStrictEqual(yield* get("a"), { _tag: "Unknown", key: "a", intendedAt: 0 })
     }).pipe(Effect.provide([spine, RunStore.layerMemory])))
 
-  it.effect("is waited for no longer than the client's request timeout, though nothing is interrupted", () =>
+  it.effect("is waited for no longer than the client's request timeout, without an interruption", () =>
     Effect.gen(function*() {
       const { runOnce } = yield* RunStore.RunStore
       const spine = yield* Spine.SpineClient
@@ -674,7 +674,7 @@ describe("the end of a run", () => {
         let exit: Exit.Exit<unknown, unknown> | undefined
         const lines = yield* logged(Effect.map(Effect.exit(track("a", wait)), (ended) => exit = ended))
         assert.deepStrictEqual(exit, yield* Effect.exit(wait))
-        assert.deepStrictEqual(lines, [], "there is nothing to warn of")
+        assert.deepStrictEqual(lines, [], "no warning is logged")
         assert.strictEqual((yield* get("a"))?._tag, isEnd ? "Finished" : "Created")
         assert.strictEqual((yield* unfinished).length, isEnd ? 0 : 1)
       }).pipe(Effect.provide(RunStore.layerMemory)))
@@ -686,7 +686,7 @@ describe("the end of a run", () => {
       ["fails with the end of its run", Effect.fail(failed)]
     ] as const
   ) {
-    it.effect(`a wait that ${what} marks no other run that took the key meanwhile`, () =>
+    it.effect(`a wait that ${what} does not mark another run that has taken the key since`, () =>
       Effect.gen(function*() {
         const { attach, forget, get, runOnce, track } = yield* RunStore.RunStore
         yield* runOnce("a", creating().create)
@@ -697,14 +697,14 @@ describe("the end of a run", () => {
       }).pipe(Effect.provide(RunStore.layerMemory)))
   }
 
-  it.effect("a wait that creates the run of its key first marks it finished", () =>
+  it.effect("a wait that first creates the run of its key marks it finished", () =>
     Effect.gen(function*() {
       const { get, runOnce, track } = yield* RunStore.RunStore
       yield* track("a", runOnce("a", creating().create))
       assert.strictEqual((yield* get("a"))?._tag, "Finished")
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
-  it.effect("a wait that creates the run of its key first marks it finished with an error about that run too", () =>
+  it.effect("a wait that first creates the run of its key marks it finished also after an error about that run", () =>
     Effect.gen(function*() {
       const { get, runOnce, track } = yield* RunStore.RunStore
       const wait = Effect.andThen(runOnce("a", creating().create), Effect.fail(failed))
@@ -770,13 +770,13 @@ describe("a reader of an entry that changes", () => {
       yield* Effect.repeat(Effect.yieldNow, { times: 100 })
       yield* Fiber.interruptAll(lookers)
       assert.deepStrictEqual(seen, ["nothing", "Creating", "Created", "Finished"])
-      // Only the process that creates knows that somebody is at it
+      // Only the process that creates the run knows that a create is under way
       assert.deepStrictEqual(seenByOther, ["nothing", "Unknown", "Created", "Finished"])
     }))
 })
 
 describe("attach", () => {
-  it.effect("stores a run that was created elsewhere, and never replaces another run", () =>
+  it.effect("stores a run that was created without the store, and never replaces another run", () =>
     Effect.gen(function*() {
       const { attach, complete, runOnce, unfinished } = yield* RunStore.RunStore
       const { counter, create } = creating()
@@ -794,7 +794,7 @@ describe("attach", () => {
 })
 
 describe("unfinished", () => {
-  it.effect("lists runs to wait for and creates to decide about, oldest first, and no finished ones", () =>
+  it.effect("lists runs to wait for and creates with unknown outcomes, oldest first, and no finished runs", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       const { complete, runOnce, unfinished } = yield* store
@@ -867,7 +867,7 @@ describe("keys", () => {
       assert.strictEqual((yield* fs.readDirectory(`${parent}/runs`)).length, keys.length)
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
 
-  it.effect("that the storage confuses are an error, and never return the run of another key", () =>
+  it.effect("that the storage does not distinguish are an error, and never return the run of another key", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       const { runOnce } = yield* store
@@ -915,7 +915,7 @@ describe("a storage that fails", () => {
       assert.strictEqual(counter.count, 1)
     }))
 
-  it.effect("while it removes old files is not reported: the files that stay do no harm", () =>
+  it.effect("while it removes old files is not reported: remaining files are harmless", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk({ remove: () => diskFull })
       const { complete, forget, get, runOnce, unfinished } = yield* store
@@ -952,7 +952,7 @@ describe("an entry that this version cannot read", () => {
   ]
   for (const [name, value, says] of entries) {
     for (const state of ["intent", "created", "finished"]) {
-      it.effect(`${name}, as ${state}: is a typed error, and is neither run nor written over`, () =>
+      it.effect(`${name}, as ${state}: is a typed error, and is neither executed nor overwritten`, () =>
         Effect.gen(function*() {
           const { content, store } = makeDisk()
           const text = JSON.stringify(value)
@@ -982,7 +982,7 @@ describe("an entry that this version cannot read", () => {
 })
 
 describe("errors of the store", () => {
-  it.effect("a bad request names the call and the parameter, and says what was found under the key", () =>
+  it.effect("a bad request names the call and the parameter, and describes the entry of the key", () =>
     Effect.gen(function*() {
       const { attach, complete, runOnce, track } = yield* RunStore.RunStore
       const { counter, create } = creating()
@@ -1051,7 +1051,7 @@ describe("errors of the store", () => {
       assert.match(created.message, /attach it when the store works again\.$/)
     }))
 
-  it.effect("an entry that is not readable is no error about a cause or a ref", () =>
+  it.effect("the error about an unreadable entry has neither a cause nor a ref", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       content.set("canvas-runs/intent/a", "7")
@@ -1062,7 +1062,7 @@ describe("errors of the store", () => {
       assert.deepInclude(noRef, { _tag: "RunStoreError", reason: "record" })
     }))
 
-  it.effect("an unknown outcome names the time since when it is unknown, or that this time is unknown", () =>
+  it.effect("an unknown outcome names the time of its intent, or says that this time is unknown", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       const { runOnce } = yield* store
@@ -1079,7 +1079,7 @@ describe("errors of the store", () => {
       assert.deepStrictEqual(yield* doubtAbout("torn"), [0, "Error: the intent cannot be read"])
     }))
 
-  it.effect("a write that the storage refuses at the end is logged, and the original failure stays", () =>
+  it.effect("a write that the storage rejects at the end is logged, and the original failure is kept", () =>
     Effect.gen(function*() {
       const { store } = makeDisk({
         set: (key) => key.includes("finished") || key.includes("created/b") ? diskFull : Effect.void
@@ -1128,7 +1128,7 @@ describe("files that an interrupted write left in the storage", () => {
   const record = (fields: object) => JSON.stringify({ version: 1, key: "a", intendedAt: 5, ...fields })
   const ref = JSON.parse(JSON.stringify(refOf("run-1"))) as object
 
-  it.effect("an entry without a ref is read as an intent, and one without an end time gets its start time", () =>
+  it.effect("an entry without a ref is read as an intent, and one without an end time gets its start time as its end", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       const { get } = yield* store
@@ -1169,7 +1169,7 @@ describe("files that an interrupted write left in the storage", () => {
       assert.deepStrictEqual([...content.keys()], ["canvas-runs/finished/a"])
     }))
 
-  it.effect("half an intent that the storage refused is removed", () =>
+  it.effect("an incomplete intent is removed when the storage rejects its write", () =>
     Effect.gen(function*() {
       const content = new Map<string, string>()
       const { storage } = makeDisk()
@@ -1182,7 +1182,7 @@ describe("files that an interrupted write left in the storage", () => {
       assert.strictEqual(content.size, 0)
     }))
 
-  it.effect("a second try does not change the intent of the first one", () =>
+  it.effect("a second attempt does not change the intent of the first one", () =>
     Effect.gen(function*() {
       let isFull = false
       const { store } = makeDisk({ set: (key) => isFull && key.includes("intent") ? diskFull : Effect.void })
@@ -1216,7 +1216,7 @@ describe("files that an interrupted write left in the storage", () => {
       assert.deepStrictEqual((yield* unfinished).map(({ key }) => key), ["a", "b", "c", "d"])
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
-  it.effect("a key of 140 characters is a name as it is, and forgetting it gives nothing back", () =>
+  it.effect("a key of 140 characters is its own name in the storage, and forgetting it returns nothing", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       const { forget, runOnce } = yield* store
@@ -1226,7 +1226,7 @@ describe("files that an interrupted write left in the storage", () => {
       assert.isUndefined(yield* forget(key))
     }))
 
-  it.effect("a third caller waits for the second one, which creates after the refusal of the first", () =>
+  it.effect("a third caller waits for the second one, which creates the run after the first was rejected", () =>
     Effect.gen(function*() {
       const { runOnce } = yield* RunStore.RunStore
       const { counter, create } = creating((count) =>
@@ -1249,8 +1249,8 @@ describe("files that an interrupted write left in the storage", () => {
 })
 
 /**
- * A process that is killed at its n-th step. Steps are the operations on the storage, and the request and the answer of
- * a create. A write may be cut: nothing, a part or all but the last character of it is there.
+ * A process that is killed at its n-th step. Steps are the operations on the storage, and the request and the answer of a create.
+ * A write may be cut: the storage then has nothing, a part, or all but the last character of it.
  */
 type Cut = "before" | "empty" | "half" | "almost" | "after"
 
@@ -1307,7 +1307,7 @@ const makeProcess = (world: World, killAt: { readonly step: number; readonly cut
   return { steps: () => steps, storage, create, store: storeOn(storage) }
 }
 
-/** What a program does from its start to its end. It says what it has met. */
+/** The program from its start to its end. It returns the outcome that it saw. */
 const program = (process: ReturnType<typeof makeProcess>) =>
   Effect.gen(function*() {
     const store = yield* process.store
@@ -1319,7 +1319,7 @@ const program = (process: ReturnType<typeof makeProcess>) =>
 
 const isKilled = <A, E>(exit: Exit.Exit<A, E>): boolean => Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)
 
-/** Starts the program once more, with nobody to kill it, and holds it to what it must keep. */
+/** Starts the program once more without killing it, and asserts its promises. */
 const checkRecovery = Effect.fnUntraced(function*(world: World, where: string) {
   const before = [...world.runs]
   const process = makeProcess(world, undefined)
@@ -1333,7 +1333,7 @@ const checkRecovery = Effect.fnUntraced(function*(world: World, where: string) {
   assert.strictEqual(ref.failure._tag, "CreateOutcomeUnknownError", where)
   assert.deepStrictEqual(listed, ["Unknown"], `${where}: it is listed`)
   assert.deepStrictEqual(world.runs, before, `${where}: nothing was created`)
-  // The one who decides looks at the provider
+  // The operator looks at the provider to decide
   const store = yield* process.store
   if (before.length === 1) yield* store.attach("a", refOf(before[0]!))
   const decided = yield* store.runOnce("a", process.create, { onUnknown: "retry" })
@@ -1346,8 +1346,8 @@ const checkRecovery = Effect.fnUntraced(function*(world: World, where: string) {
   return "reported"
 })
 
-describe("a process that is killed", () => {
-  it.effect("at any step, and again at any step of the next start, loses no run, creates none twice, and reports each unknown outcome", () =>
+describe("a killed process", () => {
+  it.effect("at any step, and again at any step of the next start, loses no run, creates no run twice, and reports each unknown outcome", () =>
     Effect.gen(function*() {
       const tally = { killed: 0, killedTwice: 0, known: 0, reported: 0 }
       const lives = (world: World) => {
@@ -1375,7 +1375,7 @@ describe("a process that is killed", () => {
           }
         }
       }
-      // Of all the places to be killed at, only those from the intent to the ref leave a doubt
+      // Only a kill between the intent and the ref leaves an unknown outcome
       assert.isAbove(tally.known, tally.reported)
       assert.isAbove(tally.reported, 10)
       assert.isAbove(tally.killedTwice, 3000)
@@ -1393,7 +1393,7 @@ describe("a process that is killed", () => {
         Effect.gen(function*() {
           const prepared = Effect.gen(function*() {
             const world: World = { content: new Map(), runs: [] }
-            // What is left over from earlier kills stays in the way
+            // Files that remain from earlier kills stay in the storage
             for (let life = 0; life < 2; life++) {
               const process = makeProcess(world, undefined)
               const store = yield* process.store
@@ -1448,9 +1448,9 @@ describe("a process that is killed", () => {
     }))
 })
 
-describe("C1: refs with fields that do not fit", () => {
+describe("C1: refs with invalid fields", () => {
   const odd = { ...refOf("run-1"), createdAt: NaN, requestId: null, estimatedDurationMs: undefined } as never
-  it.effect("C1: a ref is stored without the fields that do not fit, and lists as unfinished", () =>
+  it.effect("C1: a ref is stored without its invalid fields, and is listed as unfinished", () =>
     Effect.gen(function*() {
       const store = yield* RunStore.RunStore
       assert.deepStrictEqual(yield* store.runOnce("a", Effect.succeed({ ref: odd })), refOf("run-1"))
@@ -1461,7 +1461,7 @@ describe("C1: refs with fields that do not fit", () => {
       )
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
-  it.effect("C1: one stored ref with null fields does not fail the list of all", () =>
+  it.effect("C1: a stored ref with null fields does not fail the whole list", () =>
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       const service = yield* store
@@ -1476,7 +1476,7 @@ describe("C1: refs with fields that do not fit", () => {
       )
     }))
 
-  it.effect("C1: a create whose ref names no run is an error that says so, and attach refuses such a ref", () =>
+  it.effect("C1: a create whose ref names no run is an error that says so, and attach rejects such a ref", () =>
     Effect.gen(function*() {
       const store = yield* RunStore.RunStore
       for (const ref of [undefined, {}, { ...refOf("x"), id: "" }, { ...refOf("x"), id: 1n }]) {

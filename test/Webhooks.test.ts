@@ -57,7 +57,7 @@ describe("Spine.constructEvent", () => {
     ["an empty header", vector.body, " ", "whsec_emulator_0001", "missing"],
     ["a header without a time", vector.body, vector.header.replace("t=", "x="), "whsec_emulator_0001", "malformed"],
     ["a header without a signature", vector.body, "t=1767225600", "whsec_emulator_0001", "malformed"],
-    ["a signature that is no hex", vector.body, "t=1767225600,v1=zz", "whsec_emulator_0001", "malformed"],
+    ["a signature that is not hexadecimal", vector.body, "t=1767225600,v1=zz", "whsec_emulator_0001", "malformed"],
     [
       "a signature of another scheme",
       vector.body,
@@ -73,7 +73,7 @@ describe("Spine.constructEvent", () => {
       "malformed"
     ],
     [
-      "another time than was signed",
+      "a time other than the signed one",
       vector.body,
       vector.header.replace("5600", "5601"),
       "whsec_emulator_0001",
@@ -84,7 +84,7 @@ describe("Spine.constructEvent", () => {
     ["a secret without its prefix", vector.body, vector.header, "emulator_0001", "mismatch"]
   ]
   for (const [name, body, header, key, reason] of wrong) {
-    it.effect(`refuses ${name}, and shows no secret`, () =>
+    it.effect(`rejects ${name}, and shows no secret`, () =>
       Effect.gen(function*() {
         yield* TestClock.setTime(vector.time * 1000)
         const error = yield* Effect.flip(Spine.constructEvent(body, header, Redacted.make(key)))
@@ -111,7 +111,7 @@ describe("Spine.constructEvent", () => {
       }
     }))
 
-  it.effect("refuses an event that is older or newer than the tolerance", () =>
+  it.effect("rejects an event that is older or newer than the tolerance", () =>
     Effect.gen(function*() {
       for (
         const [seconds, tolerance, isFine] of [
@@ -192,7 +192,7 @@ describe("Spine.constructEvent", () => {
       }
     }))
 
-  it.effect("passes unknown event types through, and refuses a body that does not fit its type", () =>
+  it.effect("decodes unknown event types, and rejects a body that does not fit its type", () =>
     Effect.gen(function*() {
       const tomorrow = yield* construct(event("run.paused", { anything: 1 }))
       assert.deepInclude(tomorrow, { _tag: "other", type: "run.paused", object: { anything: 1 } })
@@ -226,7 +226,7 @@ describe("Tela.constructEvent", () => {
       assert.deepInclude(snapshot, { id: "1", status: "succeeded", output: "x" })
       assert.notInclude(JSON.stringify(headers), Redacted.value(key))
       const again = yield* Tela.webhookHeaders(key)
-      assert.notDeepEqual(headers, again, "each execution has a token of its own")
+      assert.notDeepEqual(headers, again, "each execution has a different token")
       for (
         const [given, reason] of [
           [{}, "missing"],
@@ -261,7 +261,7 @@ describe("Tela.constructEvent", () => {
       assert.include(yield* wordsFor({}), `There is no ${Tela.webhookHeader} header.`)
     }))
 
-  it.effect("refuses a parsed body, without its content in the error", () =>
+  it.effect("rejects a parsed body, without its content in the error", () =>
     Effect.gen(function*() {
       const headers = yield* Tela.webhookHeaders(key)
       for (const payload of [JSON.parse(body), 5, null, undefined]) {
@@ -324,7 +324,7 @@ describe("webhooks and polling race", () => {
       return { spine, emulator, webhooks, created, polls }
     })
 
-  it.effect("polls are rarer while webhooks are expected, and a webhook ends the wait at once", () =>
+  it.effect("polls are less frequent while webhooks are expected, and a webhook ends the wait at once", () =>
     Effect.gen(function*() {
       const { created, polls, spine, webhooks } = yield* start("130 seconds")
       const fiber = yield* Effect.forkChild(spine.runs.waitForCompletion(created))
@@ -336,7 +336,7 @@ describe("webhooks and polling race", () => {
       assert.deepStrictEqual(yield* polls, [0, 60_000, 120_000, 130_000])
     }).pipe(Effect.provide(spineLayer)))
 
-  it.effect("Tela: polls are rarer only for an execution whose call had a webhookUrl", () =>
+  it.effect("Tela: polls are less frequent only for an execution whose call had a webhookUrl", () =>
     Effect.gen(function*() {
       const tela = yield* Tela.TelaClient
       const emulator = yield* TelaEmulator.TelaEmulator
@@ -365,7 +365,7 @@ describe("webhooks and polling race", () => {
       assert.deepStrictEqual(yield* polls, [0, 60_000, 120_000, 180_000])
     }).pipe(Effect.provide(spineLayer)))
 
-  it.effect("a webhook that comes before the wait is remembered", () =>
+  it.effect("a webhook that arrives before the wait starts is kept for it", () =>
     Effect.gen(function*() {
       const { created, polls, spine, webhooks } = yield* start("1 second")
       yield* webhooks.deliver(delivery(created.run_id))
@@ -445,9 +445,9 @@ describe("webhooks and polling race", () => {
       yield* TestClock.adjust("2 seconds")
       yield* push("made up")
       yield* TestClock.adjust("4 seconds")
-      yield* push("made up, too")
+      yield* push("invented, too")
       yield* TestClock.adjust("5 seconds")
-      assert.isUndefined(fiber.pollUnsafe(), "a push is no answer")
+      assert.isUndefined(fiber.pollUnsafe(), "a push is not an answer")
       assert.deepStrictEqual(yield* polls, [0, 2000, 6000])
       yield* push("genuine")
       yield* Fiber.join(fiber)
@@ -468,7 +468,7 @@ describe("webhooks and polling race", () => {
       assert.lengthOf(yield* polls, 2)
     }).pipe(Effect.provide(telaLayer)))
 
-  it.effect("A7: pushes wake every wait for the execution, and one that never polls again forgets them", () =>
+  it.effect("A7: pushes wake every wait for the execution, and a wait that never polls again ignores them", () =>
     Effect.gen(function*() {
       const hub = yield* Webhooks.make({ capacity: 2 })
       const ended = (after?: number) => Effect.forkChild(hub.ended("tela", "x", after))
@@ -478,7 +478,7 @@ describe("webhooks and polling race", () => {
         hub.deliver({ provider: "tela", runId, eventId, isTerminal: true })
       yield* deliver("x", "1")
       assert.deepStrictEqual([yield* Fiber.join(one), yield* Fiber.join(two)], [1, 1])
-      assert.strictEqual(yield* hub.ended("tela", "x"), 1, "remembered for a wait that begins later")
+      assert.strictEqual(yield* hub.ended("tela", "x"), 1, "kept for a wait that starts later")
       const later = yield* ended(1)
       yield* Effect.yieldNow
       assert.isUndefined(later.pollUnsafe())
@@ -532,7 +532,7 @@ describe("the route", () => {
       yield* Effect.promise(dispose)
     }))
 
-  it.live("answers before onEvent runs, refuses deliveries without a proof, and recognises duplicate deliveries", () =>
+  it.live("answers before onEvent runs, rejects deliveries without a proof, and recognises duplicate deliveries", () =>
     Effect.gen(function*() {
       const { dispose, handler } = HttpRouter.toWebHandler(routes.pipe(Layer.provide(Webhooks.layer)), {
         disableLogger: true
@@ -563,7 +563,7 @@ describe("the route", () => {
       const laterSignature = yield* Spine.signWebhook(later, secret)
       assert.strictEqual(yield* post("/spine", later, { "spine-signature": laterSignature }), 204)
       yield* until(Effect.sync(() => events.includes("run.started")))
-      assert.deepStrictEqual(events, ["run.completed", "run.started"], "once, although it came twice")
+      assert.deepStrictEqual(events, ["run.completed", "run.started"], "once, although it arrived twice")
 
       const run = JSON.stringify({ id: "1", status: "failed" })
       const headers = yield* Tela.webhookHeaders(Redacted.make("tela"))
@@ -573,13 +573,13 @@ describe("the route", () => {
     }))
 })
 
-describe("the wire form of Spine's events", () => {
+describe("the schema of Spine's events", () => {
   const sign = (body: string, timestamp?: number) => Spine.signWebhook(body, secret, { timestamp })
   const construct = (body: string) => Effect.flatMap(sign(body), (header) => Spine.constructEvent(body, header, secret))
   const reasonFor = (payload: unknown, header: unknown) =>
     Effect.map(Effect.flip(Spine.constructEvent(payload as never, header as never, secret)), reasonOf)
 
-  it.effect("fields that are left out or null have neutral values", () =>
+  it.effect("fields that are absent or null get neutral values", () =>
     Effect.gen(function*() {
       const event = yield* construct(JSON.stringify({ id: "evt_1", type: "webhook.ping", livemode: null }))
       assert.deepStrictEqual(event, {
@@ -599,7 +599,7 @@ describe("the wire form of Spine's events", () => {
       )
     }))
 
-  it.effect("B6: an odd side field is absent, and the rest of a signed event stays readable", () =>
+  it.effect("B6: an optional field that does not decode is absent, and the rest of a signed event stays readable", () =>
     Effect.gen(function*() {
       const odd = {
         id: "evt_1",
@@ -630,7 +630,7 @@ describe("the wire form of Spine's events", () => {
       })
     }))
 
-  it.effect("without a status the type of the event decides", () =>
+  it.effect("without a status, the type of the event decides", () =>
     Effect.gen(function*() {
       for (const [type, status] of [["started", "running"], ["completed", "completed"], ["failed", "failed"]]) {
         for (const given of [undefined, null, 5]) {
@@ -706,7 +706,7 @@ describe("the wire form of Spine's events", () => {
       ) {
         assert.strictEqual(yield* reasonFor(vector.body, header), "malformed", header)
       }
-      // Upper case says the same number
+      // Upper case digits mean the same number
       yield* Spine.constructEvent(vector.body, `${time},v1=${digits.toUpperCase()}`, secret)
     }))
 
@@ -717,7 +717,7 @@ describe("the wire form of Spine's events", () => {
       assert.strictEqual(yield* reasonFor(vector.body, `${time},${"v0=x,".repeat(1000)}${signature}`), "malformed")
     }))
 
-  it.effect("one that is too old says how old it is", () =>
+  it.effect("the error about an old event says how old it is", () =>
     Effect.gen(function*() {
       yield* TestClock.setTime((vector.time + 400) * 1000)
       const error = yield* Effect.flip(Spine.constructEvent(vector.body, vector.header, secret))
@@ -755,7 +755,7 @@ describe("the wire form of Spine's events", () => {
 describe("a route and the hub", () => {
   const telaSecret = Redacted.make("tela")
 
-  /** The statuses of the answers and the deliveries that reach the hub, for bodies that are posted to a route. */
+  /** Posts bodies to a route, and returns the statuses of the responses and the deliveries at the hub. */
   const posted = (
     route: Layer.Layer<never, RunError.ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks>,
     requests: ReadonlyArray<{ readonly body: string; readonly headers: Readonly<Record<string, string>> }>
@@ -824,7 +824,7 @@ describe("a route and the hub", () => {
       assert.deepStrictEqual(deliveries.map(({ isTerminal }) => isTerminal), cases.map(([, , ends]) => ends))
     }))
 
-  it.live("Spine: the route refuses an event that is older than its tolerance", () =>
+  it.live("Spine: the route rejects an event that is older than its tolerance", () =>
     Effect.gen(function*() {
       const request = yield* spineRequest({ type: "webhook.ping" }, Math.floor(Date.now() / 1000) - 1800)
       const route = (tolerance?: Duration.Input) => Spine.layerWebhookRoute({ path: "/hook", secret, tolerance })
@@ -832,7 +832,7 @@ describe("a route and the hub", () => {
       assert.deepStrictEqual((yield* posted(route("1 hour"), [request])).statuses, [204])
     }))
 
-  it.live("Tela: the route delivers the execution, an id made of the token and the body, and whether it has ended", () =>
+  it.live("Tela: the route delivers the execution, an id from the token and the body, and whether the execution has ended", () =>
     Effect.gen(function*() {
       const [one, other] = [yield* Tela.webhookHeaders(telaSecret), yield* Tela.webhookHeaders(telaSecret)]
       const bodyOf = (status: string, extra?: object) => JSON.stringify({ id: "x", status, ...extra })
@@ -882,7 +882,7 @@ it("a hub with an invalid capacity is a RangeError that names it", () => {
 })
 
 describe("a Spine event", () => {
-  /** How many ends the hub knows of the run after an event about it. */
+  /** The number of ended deliveries that the hub has for the run after an event about it. */
   const wakes = (type: string, object: object) =>
     Effect.gen(function*() {
       const hub = yield* Webhooks.make()
@@ -902,7 +902,7 @@ describe("a Spine event", () => {
       return isWoken
     })
 
-  it.live("wakes the wait for its run, in any spelling of the id, and by any event type with a terminal status", () =>
+  it.live("wakes the wait for its run, with the id in any case, and with any event type that has a terminal status", () =>
     Effect.gen(function*() {
       assert.isTrue(yield* wakes("run.completed", { run_id: "AB-1" }))
       assert.isTrue(yield* wakes("run.partial", { run_id: "ab-1", status: "partial" }))
@@ -949,7 +949,7 @@ describe("a webhook whose body does not arrive", () => {
 })
 
 describe("the limits of a route", () => {
-  /** What posts to a route with a limit. */
+  /** A function that posts to a route with a limit. */
   const opened = (maxBodyBytes: number) =>
     Effect.acquireRelease(
       Effect.sync(() =>
@@ -1001,7 +1001,7 @@ describe("the limits of a route", () => {
       assert.include(yield* faultOf(Spine.layerWebhookRoute(other)), `options are: ${names}, tolerance.`)
     }))
 
-  it.live("a path may be any", () =>
+  it.live("any path is allowed", () =>
     Effect.gen(function*() {
       const { dispose, handler } = HttpRouter.toWebHandler(
         Spine.layerWebhookRoute({ path: "*", secret }).pipe(Layer.provide(Webhooks.layer)),
@@ -1013,7 +1013,7 @@ describe("the limits of a route", () => {
       yield* Effect.promise(dispose)
     }))
 
-  it.live("a body may be as long as the limit, whether its length is announced or not", () =>
+  it.live("a body may be as long as the limit, with and without an announced length", () =>
     Effect.gen(function*() {
       const headers = { "spine-signature": yield* Spine.signWebhook(body, secret) }
       const length = { "content-length": String(body.length) }
@@ -1022,12 +1022,12 @@ describe("the limits of a route", () => {
         assert.strictEqual((yield* post(body, headers)).status, status, "not announced")
         assert.strictEqual((yield* post(body, { ...headers, ...length })).status, status, "announced")
       }
-      // A length that is announced and over the limit is refused before the body is read and its signature looked at
+      // An announced length over the limit is rejected before the body is read and its signature is checked
       const post = yield* opened(1000)
       assert.strictEqual((yield* post(body, { ...headers, "content-length": "1001" })).status, 413)
     }).pipe(Effect.scoped))
 
-  it.live("a body over the limit is refused even if the server does not check its length", () =>
+  it.live("a body over the limit is rejected even if the server does not check its length", () =>
     Effect.gen(function*() {
       const headers = { "spine-signature": yield* Spine.signWebhook(body, secret) }
       const post = (maxBodyBytes: number) =>
@@ -1104,14 +1104,14 @@ describe("the memory of the hub", () => {
       }
       yield* Effect.sleep(0)
       collect()
-      // Registers and frames of what runs here may still hold a few. A hub that kept bodies would hold as many as its capacity
+      // Registers and stack frames may still hold a few bodies. A hub that kept bodies would hold as many as its capacity
       assert.isBelow(bodies.filter((body) => body.deref() !== undefined).length, 5)
       assert.strictEqual(yield* hub.ended("spine", "19"), 20)
       assert.isFalse(yield* hub.deliver(delivery("19", "19")))
-      assert.isTrue(yield* hub.deliver(delivery("0", "0")), "forgotten, so it is new")
+      assert.isTrue(yield* hub.deliver(delivery("0", "0")), "dropped, so it counts as new")
     }))
 
-  it.live("C13: the routes refuse ids that no provider sends", () =>
+  it.live("C13: the routes reject ids that no provider sends", () =>
     Effect.gen(function*() {
       const long = "x".repeat(1000)
       const body = JSON.stringify({
