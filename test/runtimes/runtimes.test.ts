@@ -92,7 +92,7 @@ describe("the table of runtimes", () => {
   it("pins every runtime that npm carries", () => {
     assert.deepStrictEqual(
       runtimes.map(({ name }) => name),
-      ["node-20", "node-22", "node-24", "node-26", "bun", "deno", "workerd", "chromium"]
+      ["node-20.3", "node-20", "node-22", "node-24", "node-26", "bun", "deno", "workerd", "chromium"]
     )
     for (const { name, package: spec } of runtimes) {
       if (name !== "chromium") assert.match(spec!, /^[a-z]+@\d+\.\d+\.\d+$/)

@@ -59,8 +59,12 @@ export interface Stage {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-const node = (version: string, nodeOnly: Expected = { node: true, server: true }): Runtime => ({
-  name: `node-${version.split(".")[0]}`,
+const node = (
+  version: string,
+  nodeOnly: Expected = { node: true, server: true },
+  name = `node-${version.split(".")[0]}`
+): Runtime => ({
+  name,
   package: `node@${version}`,
   run: (stage, runtime) => onCommand(stage, runtime, "node", []),
   nodeOnly
@@ -68,7 +72,17 @@ const node = (version: string, nodeOnly: Expected = { node: true, server: true }
 
 /** Every version is named here and nowhere else. */
 export const runtimes: ReadonlyArray<Runtime> = [
-  // Its undici works from Node 22.19 on
+  // The undici client of `canvas-runs/node` needs Node 22.19. Node 20.3.0 is the oldest version that `engines` of
+  // `package.json` allows
+  {
+    ...node("20.3.0", { node: false, server: true }, "node-20.3"),
+    lacks: {
+      "server entry": {
+        failure: /other side closed/,
+        because: "the server of @effect/platform-node sets content-length as text, which it compares with a number"
+      }
+    }
+  },
   node("20.20.2", { node: false, server: true }),
   node("22.23.3"),
   node("24.21.0"),
