@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
 import { absentable, open, openLiterals, sideField, sideFieldOr, withFallback } from "../internal/responseSchema.ts"
 
 /**
@@ -46,12 +47,10 @@ export const CanvasVersion = open({
       schema: absentable(Schema.Record(Schema.String, Schema.Unknown))
     }))
   })),
-  promoted: sideField(Schema.Boolean),
-  draft: sideField(Schema.Boolean),
+  ...Struct.Record(["promoted", "draft"], sideField(Schema.Boolean)),
   isWorkflow: withFallback(Schema.Boolean, false),
   versionIndex: sideField(Schema.Finite),
-  createdAt: sideField(Schema.String),
-  updatedAt: sideField(Schema.String)
+  ...Struct.Record(["createdAt", "updatedAt"], sideField(Schema.String))
 })
 
 /**
@@ -70,8 +69,7 @@ export interface CanvasVersion extends Schema.Schema.Type<typeof CanvasVersion> 
 export const CanvasInfo = open({
   id: Schema.NonEmptyString,
   title: sideFieldOr(Schema.String, ""),
-  projectId: sideField(Schema.String),
-  workspaceId: sideField(Schema.String)
+  ...Struct.Record(["projectId", "workspaceId"], sideField(Schema.String))
 })
 
 /**
@@ -110,11 +108,9 @@ export const CanvasVersionSummary = open({
   id: Schema.NonEmptyString,
   promptId: sideField(Schema.String),
   title: sideField(Schema.String),
-  promoted: sideField(Schema.Boolean),
-  draft: sideField(Schema.Boolean),
+  ...Struct.Record(["promoted", "draft"], sideField(Schema.Boolean)),
   versionIndex: sideField(Schema.Finite),
-  createdAt: sideField(Schema.String),
-  updatedAt: sideField(Schema.String)
+  ...Struct.Record(["createdAt", "updatedAt"], sideField(Schema.String))
 })
 
 /**
@@ -136,12 +132,9 @@ export const Environment = open({
   /** The version that it serves, if it serves any. */
   currentVersion: absentable(CanvasVersion),
   activePublication: sideField(open({
-    id: sideField(Schema.String),
-    versionId: sideField(Schema.String),
-    publishedAt: sideField(Schema.String)
+    ...Struct.Record(["id", "versionId", "publishedAt"], sideField(Schema.String))
   })),
-  createdAt: sideField(Schema.String),
-  updatedAt: sideField(Schema.String)
+  ...Struct.Record(["createdAt", "updatedAt"], sideField(Schema.String))
 })
 
 /**

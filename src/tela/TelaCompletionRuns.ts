@@ -7,6 +7,7 @@
 import type * as DateTime from "effect/DateTime"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
+import * as Struct from "effect/Struct"
 import type * as Http from "../internal/http/call.ts"
 import * as Paginate from "./internal/paginate.ts"
 import type { RequestError } from "../RunError.ts"
@@ -75,11 +76,8 @@ export const make = (api: Http.Api): CompletionRuns =>
     service: "completionRuns",
     path: "/v1/completion-run",
     filters: {
-      promptId: Paginate.id,
-      promptVersionId: Paginate.id,
-      promptApplicationId: Paginate.id,
-      createdAtSince: Paginate.moment,
-      createdAtUntil: Paginate.moment,
+      ...Struct.Record(["promptId", "promptVersionId", "promptApplicationId"], Paginate.id),
+      ...Struct.Record(["createdAtSince", "createdAtUntil"], Paginate.moment),
       status: Paginate.text,
       tags: Paginate.list
     },

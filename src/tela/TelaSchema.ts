@@ -12,6 +12,7 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
 import { Id } from "../internal/id.ts"
 import {
   absentable,
@@ -105,12 +106,9 @@ export const WorkflowRun = open({
   id: Schema.String,
   promptVersionId: sideField(Schema.String),
   status: openLiterals(["running", "completed", "failed"]),
-  startedAt: sideField(Schema.String),
-  completedAt: sideField(Schema.String),
+  ...Struct.Record(["startedAt", "completedAt"], sideField(Schema.String)),
   steps: Schema.Array(open({
-    id: sideField(Schema.String),
-    name: sideField(Schema.String),
-    actionId: sideField(Schema.String),
+    ...Struct.Record(["id", "name", "actionId"], sideField(Schema.String)),
     input: Schema.optionalKey(Schema.Unknown),
     output: Schema.optionalKey(Schema.Unknown)
   }))
@@ -160,13 +158,9 @@ export const CompletionRun = withRaw(renamed({
     inputMessages: sideField(Schema.Unknown),
     information: sideField(Schema.Record(Schema.String, Schema.Unknown))
   })),
-  rawInput: sideField(Schema.Unknown),
-  rawOutput: sideField(Schema.Unknown),
-  promptVersionId: sideField(Schema.String),
-  promptApplicationId: sideField(Schema.String),
-  workspaceId: sideField(Schema.String),
-  createdAt: sideField(Schema.String),
-  updatedAt: sideField(Schema.String),
+  ...Struct.Record(["rawInput", "rawOutput"], sideField(Schema.Unknown)),
+  ...Struct.Record(["promptVersionId", "promptApplicationId", "workspaceId"], sideField(Schema.String)),
+  ...Struct.Record(["createdAt", "updatedAt"], sideField(Schema.String)),
   tags: sideField(Schema.Array(Schema.String))
 }))
 
@@ -215,14 +209,9 @@ export const Task = withRaw(open({
   outputContent: sideField(TaskOutput),
   /** The output before any person edited it. */
   originalOutputContent: sideField(TaskOutput),
-  createdBy: sideField(Schema.String),
-  approvedBy: sideField(Schema.String),
-  approvedAt: sideField(Schema.String),
-  completionRunId: sideField(Schema.String),
-  workflowRunId: sideField(Schema.String),
-  promptVersionId: sideField(Schema.String),
-  promptApplicationId: sideField(Schema.String),
-  workspaceId: sideField(Schema.String),
+  ...Struct.Record(["createdBy", "approvedBy", "approvedAt"], sideField(Schema.String)),
+  ...Struct.Record(["completionRunId", "workflowRunId"], sideField(Schema.String)),
+  ...Struct.Record(["promptVersionId", "promptApplicationId", "workspaceId"], sideField(Schema.String)),
   metadata: sideField(open({
     editedFields: sideField(Schema.Array(open({
       path: Schema.String,
@@ -232,8 +221,7 @@ export const Task = withRaw(open({
     })))
   })),
   tags: sideFieldOr(Schema.Array(Schema.String), []),
-  createdAt: sideField(Schema.String),
-  updatedAt: sideField(Schema.String)
+  ...Struct.Record(["createdAt", "updatedAt"], sideField(Schema.String))
 }))
 
 /**
@@ -344,9 +332,7 @@ export const TaskProgress = open({
   promptApplicationId: sideField(Schema.String),
   status: openLiterals(["created", "running", "validating", "completed", "failed", "cancelled"]),
   progress: sideField(open({
-    currentStep: sideField(Schema.Finite),
-    totalSteps: sideField(Schema.Finite),
-    percentage: sideField(Schema.Finite)
+    ...Struct.Record(["currentStep", "totalSteps", "percentage"], sideField(Schema.Finite))
   })),
   currentStepInfo: Schema.optionalKey(Schema.Unknown)
 })
@@ -369,8 +355,7 @@ export const VaultMetadata = open({
   mimeType: sideField(Schema.String),
   /** In bytes. */
   size: sideField(Count),
-  createdAt: sideField(Schema.String),
-  uploadedAt: sideField(Schema.String)
+  ...Struct.Record(["createdAt", "uploadedAt"], sideField(Schema.String))
 })
 
 /**

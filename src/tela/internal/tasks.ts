@@ -4,6 +4,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
 import type { Client } from "../../internal/http/client.ts"
 import * as Create from "../../internal/http/create.ts"
 import { messageOf, quote } from "../../internal/describe.ts"
@@ -156,24 +157,12 @@ const wasNotCarriedOut = (error: RequestError): boolean =>
   error._tag === "RateLimitError" || error._tag === "TransportError" && !error.reached
 
 const filters: Paginate.Filters<TaskFilters> = {
-  promptApplicationId: Paginate.id,
-  promptVersionId: Paginate.id,
-  completionRunId: Paginate.id,
-  createdAtSince: Paginate.moment,
-  createdAtUntil: Paginate.moment,
-  updatedAtSince: Paginate.moment,
-  updatedAtUntil: Paginate.moment,
-  approvedAtSince: Paginate.moment,
-  approvedAtUntil: Paginate.moment,
-  ids: Paginate.list,
-  tags: Paginate.list,
-  createdBy: Paginate.texts,
-  approvedBy: Paginate.texts,
-  status: Paginate.text,
-  taskName: Paginate.text,
-  orderBy: Paginate.text,
-  order: Paginate.text,
-  objectLinks: Paginate.text,
+  ...Struct.Record(["promptApplicationId", "promptVersionId", "completionRunId"], Paginate.id),
+  ...Struct.Record(["createdAtSince", "createdAtUntil", "updatedAtSince", "updatedAtUntil"], Paginate.moment),
+  ...Struct.Record(["approvedAtSince", "approvedAtUntil"], Paginate.moment),
+  ...Struct.Record(["ids", "tags"], Paginate.list),
+  ...Struct.Record(["createdBy", "approvedBy"], Paginate.texts),
+  ...Struct.Record(["status", "taskName", "orderBy", "order", "objectLinks"], Paginate.text),
   excludeInputOutputColumns: Paginate.flag
 }
 
