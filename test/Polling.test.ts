@@ -164,7 +164,7 @@ describe("schedules", () => {
       [() => Polling.adaptive({ pastDurations: ["5 minutes", 0] }), /^pastDurations is 0; /],
       [() => Polling.adaptive({ pastDurations: [Infinity] }), /^pastDurations is Infinity; it must be finite/],
       [() => Polling.adaptive({ pastDurations: 5 as never }), /^pastDurations is 5; it must be an array/],
-      [() => Polling.adaptive({ lateness: 5 } as never), /^"lateness" is not an option/],
+      [() => Polling.adaptive({ latency: 5 } as never), /^"latency" is not an option/],
       [() => Polling.backoff({ inital: 5 } as never), /^"inital" is not an option. Did you mean initial\?/],
       [() => Polling.backoff(5 as never), /^options must be an object, and is 5/],
       [() => Polling.backoff({ initial: { second: 5 } as never }), /^initial is an object; /],
@@ -226,7 +226,7 @@ describe("adaptive", () => {
   it.effect.prop(
     "stays between its floor and its ceiling for any state",
     [Anything, Anything, Anything, Anything, Anything, Share, Millis, Millis],
-    ([age, since, estimate, completed, total, random, lateness, bound]) =>
+    ([age, since, estimate, completed, total, random, latency, bound]) =>
       Effect.sync(() => {
         const known: Polling.PollState = {
           ...state,
@@ -239,9 +239,9 @@ describe("adaptive", () => {
         for (
           const told of [known, { ...known, progress: undefined }, { ...known, estimate: undefined, age: undefined }]
         ) {
-          for (const pastDurations of [undefined, [bound], [lateness, bound, 60_000]]) {
+          for (const pastDurations of [undefined, [bound], [latency, bound, 60_000]]) {
             const delay = delayOf(
-              Polling.adaptive({ targetLatency: lateness, min: bound, max: bound * 10, pastDurations })
+              Polling.adaptive({ targetLatency: latency, min: bound, max: bound * 10, pastDurations })
             )!(
               told,
               random
@@ -304,7 +304,7 @@ describe("adaptive", () => {
 
   it("polls less often for a longer target latency", () => {
     for (const known of [{}, { age: 300 }, { age: 900, estimate: 900 }, { age: 600, done: 9, of: 12 }]) {
-      assertRising([0.5, 2.5, 10, 60].map((lateness) => ask(known, { targetLatency: lateness * 1000 })))
+      assertRising([0.5, 2.5, 10, 60].map((latency) => ask(known, { targetLatency: latency * 1000 })))
     }
   })
 
@@ -348,18 +348,18 @@ describe("adaptive", () => {
         Array.from({ length: 400 }),
         () => Effect.map(normal, (normal) => ({ tasks: [900 * Math.exp(0.35 * normal)], isTold: false }))
       )
-      for (const lateness of [2.5, 20]) {
-        const ours = yield* follow(Polling.adaptive({ targetLatency: lateness * 1000 }), runs, 900)
-        const fixed = yield* follow(Polling.fixed(lateness * 2000), runs, 900)
-        assert.closeTo(ours.late, lateness, lateness * 0.15)
-        assert.closeTo(fixed.late, lateness, lateness * 0.15)
+      for (const latency of [2.5, 20]) {
+        const ours = yield* follow(Polling.adaptive({ targetLatency: latency * 1000 }), runs, 900)
+        const fixed = yield* follow(Polling.fixed(latency * 2000), runs, 900)
+        assert.closeTo(ours.late, latency, latency * 0.15)
+        assert.closeTo(fixed.late, latency, latency * 0.15)
         assert.isBelow(ours.polls, fixed.polls * 0.8)
       }
       const pastDurations = runs.slice(0, 100).map(({ tasks }) => Duration.seconds(tasks[0]!))
       const taught = yield* follow(Polling.adaptive({ pastDurations }), runs.slice(100), undefined)
       assert.closeTo(taught.late, 2.5, 0.4)
       assert.isBelow(taught.polls, 0.8 * 957 / 5)
-    }).pipe(Random.withSeed("lateness")))
+    }).pipe(Random.withSeed("latency")))
 
   it.effect("if progress is known, needs less than a third of the polls of a fixed interval with the same detection latency", () =>
     Effect.gen(function*() {

@@ -1,9 +1,9 @@
 /**
- * `npm run bench`: what canvas-runs costs, beside what a user would pick instead, measured in one run on loopback.
+ * `npm run bench`: measures canvas-runs and its alternatives side by side, in one run on loopback.
  *
  *     npm run bench                       every benchmark
- *     npm run bench -- --only streams     one, or several with commas
- *     npm run bench -- --quick            few repetitions: to see that it works, not to quote
+ *     npm run bench -- --only streams     one benchmark, or several separated by commas
+ *     npm run bench -- --quick            few repetitions: a check that it works, with figures too rough to quote
  *     npm run bench -- --json             one JSON object on standard output
  *     npm run bench -- --save             writes test/bench/results.md
  */
@@ -43,7 +43,7 @@ const digits = (value: number): string =>
 const show = ({ max, median, min, values }: Sample): string =>
   values.length === 1 ? digits(median) : `${digits(median)} [${digits(min)}–${digits(max)}]`
 
-/** A target, what was reached, and whether that is enough. */
+/** A target, the measured value, and whether it meets the target. */
 const judge = (result: Result, target: Target) => {
   const peer = target.peer === undefined ? undefined : result.peers[target.peer]
   if (target.peer !== undefined && peer === undefined) throw new Error(`${result.measure}: no peer ${target.peer}`)
@@ -102,7 +102,7 @@ if (flags.json) {
   log(`\n${met} of ${verdicts.length} targets met (${machine})`)
 }
 
-/** One section per benchmark; those that were not run stay as they are. */
+/** One section per benchmark. Sections of benchmarks that were not run stay unchanged. */
 const save = () => {
   const file = new URL("results.md", import.meta.url)
   const sections = new Map<string, string>()

@@ -1,7 +1,7 @@
-/** What a benchmark measures with, and what it hands over. */
+/** Tools for measuring, and the form of the results. */
 import { fork } from "node:child_process"
 
-/** The values of one contender's repetitions. */
+/** The values of the repetitions of one contender. */
 export interface Sample {
   readonly median: number
   readonly min: number
@@ -9,7 +9,7 @@ export interface Sample {
   readonly values: ReadonlyArray<number>
 }
 
-/** A bound, as a ratio to a peer of the same run, or as a bare figure where there is no peer. */
+/** A bound on the ratio to a peer of the same run, or on the value itself if there is no peer. */
 export interface Target {
   readonly peer?: string
   readonly atMost?: number
@@ -18,26 +18,26 @@ export interface Target {
 
 /** One row of the report. */
 export interface Result {
-  /** What was measured, in words. */
+  /** A description of the measured value. */
   readonly measure: string
   readonly unit: string
   readonly ours: Sample
   readonly peers: Readonly<Record<string, Sample>>
   readonly targets: ReadonlyArray<Target>
-  /** What a reader must know to read the row, such as the bound that theory sets. */
+  /** Background that a reader needs for the row, such as a theoretical bound. */
   readonly note?: string
 }
 
-/** What `--only` names. */
+/** The name for `--only`. */
 export interface Benchmark {
   readonly name: string
   readonly run: (options: Options) => Promise<ReadonlyArray<Result>>
 }
 
 export interface Options {
-  /** Fewer and shorter repetitions: enough to see that it works, too few to quote. */
+  /** Fewer and shorter repetitions: a check that it works, with figures too rough to quote. */
   readonly quick: boolean
-  /** Tells how far it is. */
+  /** Prints the progress. */
   readonly progress: (text: string) => void
 }
 
@@ -54,8 +54,8 @@ export const sample = (values: ReadonlyArray<number>): Sample => {
 }
 
 /**
- * Runs every contender once a round, each round in another order, so that a machine whose speed drifts is as fast for one
- * as for the other.
+ * Runs every contender once per round, in a different order each round. So a drift in the machine's speed affects all contenders
+ * alike.
  */
 export const interleave = async <K extends string>(
   rounds: number,
@@ -72,15 +72,18 @@ export const interleave = async <K extends string>(
   return Object.fromEntries(names.map((name) => [name, sample(values.get(name)!)])) as Record<K, Sample>
 }
 
-/** Ours against a peer: the median of the ratios of each round, since a round's conditions are the same for both. */
+/**
+ * The ratio of ours to a peer: the median of the ratios of all rounds, because the conditions within a round are the same for
+ * both.
+ */
 export const ratio = (ours: Sample, peer: Sample): number =>
   ours.values.length === peer.values.length
     ? sample(ours.values.map((value, round) => value / peer.values[round]!)).median
     : ours.median / peer.median
 
 /**
- * Runs a module in a Node process of its own, and takes what it sends with `process.send`. A process that ends without
- * having sent anything is an error.
+ * Runs a module in a separate Node process, and returns the message that it sends with `process.send`. A process that exits
+ * without sending a message is an error.
  */
 export const inChild = <A>(
   module: URL,
@@ -104,7 +107,7 @@ export const inChild = <A>(
         : resolve(answer.value))
   })
 
-/** Heap in use, in bytes, once the garbage is gone. Needs `--expose-gc`. */
+/** Heap in use after garbage collection, in bytes. Needs `--expose-gc`. */
 export const heapUsed = async (): Promise<number> => {
   for (let i = 0; i < 8; i++) {
     globalThis.gc!()

@@ -1,6 +1,6 @@
 /**
- * How many polls a run takes, and how late its end is noticed: `Polling.adaptive` against fixed and growing intervals, on
- * families of simulated runs. Nothing sleeps; the schedules are asked as a wait asks them.
+ * The number of polls per run and the detection latency: `Polling.adaptive` against fixed and growing intervals, on families of
+ * simulated runs. Nothing sleeps: the benchmark calls the schedules as a wait does.
  */
 import { Duration } from "effect"
 import { Polling, RunRef } from "canvas-runs"
@@ -17,7 +17,7 @@ interface Waited {
 
 const ref = RunRef.make({ provider: "bench", kind: "run", id: "1" })
 
-/** Follows a run to its end; the same seed brings the same jitter. */
+/** Follows a run to its end. The same seed gives the same jitter. */
 const follow = (schedule: Polling.PollSchedule, life: Life, seed: number): Waited => {
   const delay = delayOf(schedule)
   if (delay === undefined) throw new Error("the schedule cannot be asked")
@@ -29,7 +29,7 @@ const follow = (schedule: Polling.PollSchedule, life: Life, seed: number): Waite
   let changed = 0
   let progress = life.shown?.(0)
   while (now < life.length) {
-    // The clocks of a wait count milliseconds
+    // A wait measures time in whole milliseconds
     const elapsed = Duration.millis(Math.round(now * 1000))
     const state: Polling.PollState = {
       ref,
@@ -60,7 +60,7 @@ const mean = (values: ReadonlyArray<number>): number => values.reduce((sum, valu
 const percentile95 = (values: ReadonlyArray<number>): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length * 0.95)]!
 
-/** Batches of the runs, so that the report shows by how much the mean polls vary. */
+/** The runs are divided into batches, so that the report shows how much the mean number of polls varies. */
 const batches = 4
 
 const summarise = (schedule: Polling.PollSchedule, lives: ReadonlyArray<Life>) => {
@@ -81,28 +81,28 @@ const summarise = (schedule: Polling.PollSchedule, lives: ReadonlyArray<Life>) =
 type Adaptive = (targetLatency: number) => Polling.PollSchedule
 
 /** The floor leaves room for the peer that polls each second. */
-const adaptive = (pastDurations?: ReadonlyArray<Duration.Duration>): Adaptive => (lateness) =>
-  Polling.adaptive({ targetLatency: lateness * 1000, min: "50 millis", pastDurations })
+const adaptive = (pastDurations?: ReadonlyArray<Duration.Duration>): Adaptive => (targetLatency) =>
+  Polling.adaptive({ targetLatency: targetLatency * 1000, min: "50 millis", pastDurations })
 
 /**
- * The adaptive schedule with the lateness that makes its mean delay the one asked for. What is left, 2 percent where there are
- * runs enough, is made up for in the polls, which times the delay are constant for so small a change.
+ * Finds the target latency that gives the adaptive schedule the requested mean delay. A difference remains: 2 % if there are
+ * enough runs. The number of polls is corrected for it: for so small a change, polls times delay is constant.
  */
 const matched = (adaptive: Adaptive, lives: ReadonlyArray<Life>, delay: number) => {
-  let lateness = delay
-  let closest: (ReturnType<typeof summarise> & { readonly lateness: number; readonly excess: number }) | undefined
+  let targetLatency = delay
+  let closest: (ReturnType<typeof summarise> & { readonly targetLatency: number; readonly excess: number }) | undefined
   for (let tries = 0; tries < 20; tries++) {
-    const found = summarise(adaptive(lateness), lives)
+    const found = summarise(adaptive(targetLatency), lives)
     const excess = found.delay / delay
     if (closest === undefined || Math.abs(excess - 1) < Math.abs(closest.excess - 1)) {
-      closest = { ...found, lateness, excess }
+      closest = { ...found, targetLatency, excess }
     }
     if (Math.abs(excess - 1) < 0.02) break
-    // Smaller steps with time, as the delay need not be smooth
-    lateness /= excess ** (1 / (1 + tries / 4))
+    // The steps become smaller, because the delay need not be a smooth function
+    targetLatency /= excess ** (1 / (1 + tries / 4))
   }
   const { excess, ...found } = closest!
-  if (Math.abs(excess - 1) > 0.1) throw new Error(`no lateness makes the mean delay ${delay} s`)
+  if (Math.abs(excess - 1) > 0.1) throw new Error(`no target latency makes the mean delay ${delay} s`)
   return { ...found, polls: sample(found.polls.values.map((polls) => polls * excess)) }
 }
 
@@ -118,8 +118,8 @@ const digits = (value: number): string => value >= 100 ? value.toFixed(0) : valu
 const constant = (value: number): Sample => sample(Array.from({ length: batches }, () => value))
 
 /**
- * Half the polls, or a quarter of those of 5 s fixed where estimates can be trusted. Where no schedule can reach that, 1.2
- * times the fewest that any can.
+ * 50 % of the polls, or 25 % of those of 5 s fixed if the estimates are reliable. If no schedule can reach that, 1.2 times the
+ * theoretical minimum.
  */
 const targetOf = (family: Family, peer: string, polls: number, bound: number | undefined): Target => {
   const wanted = family.trusty && peer === "5 s fixed" ? 0.25 : 0.5
@@ -135,43 +135,43 @@ const compare = (
   all: ReadonlyArray<Life>,
   bound: Bound | undefined
 ): Result => {
-  // Whoever polls each second has made enough polls after a quarter of the runs
+  // A peer that polls each second has made enough polls after 25 % of the runs
   const lives = peer === "1 s fixed" ? all.slice(0, all.length / 4) : all
   const theirs = summarise(peers[peer]!, lives)
   const ours = matched(adaptive, lives, theirs.delay)
   const least = bound?.(theirs.delay)
   return {
-    measure: `${measure}, as late as ${peer}`,
+    measure: `${measure}, with the detection latency of ${peer}`,
     unit: "polls per run",
     ours: ours.polls,
     peers: { [peer]: theirs.polls, ...(least === undefined ? undefined : { bound: constant(least) }) },
     targets: [targetOf(family, peer, mean(theirs.polls.values), least)],
     note: `mean delay ${digits(ours.delay)} s and ${digits(theirs.delay)} s, p95 ${digits(ours.late)} s and ${
       digits(theirs.late)
-    } s, at a lateness of ${digits(ours.lateness)} s; ${
+    } s, with a target latency of ${digits(ours.targetLatency)} s; ${
       least === undefined
         ? "no bound is known"
-        : `no schedule can do with less than ${digits(least / mean(theirs.polls.values))} of ${peer}${remark}`
+        : `no schedule needs less than ${digits(least / mean(theirs.polls.values))} of ${peer}${remark}`
     }`
   }
 }
 
-/** What comes out for a range of latenesses, beside the least that is possible at the delays that come out. */
+/** The results for a range of target latencies, beside the theoretical minimum for the resulting delays. */
 const frontier = (
   measure: string,
   adaptive: Adaptive,
   lives: ReadonlyArray<Life>,
   bound: Bound | undefined
 ): string => {
-  const points = [1, 2.5, 5, 15, 30, 60].map((lateness) => {
-    const { delay, late, polls } = summarise(adaptive(lateness), lives)
-    return `${lateness} s: ${digits(mean(polls.values))} polls, ${digits(delay)} s late, p95 ${digits(late)} s` +
+  const points = [1, 2.5, 5, 15, 30, 60].map((targetLatency) => {
+    const { delay, late, polls } = summarise(adaptive(targetLatency), lives)
+    return `${targetLatency} s: ${digits(mean(polls.values))} polls, ${digits(delay)} s late, p95 ${digits(late)} s` +
       (bound === undefined ? "" : `, bound ${digits(bound(delay))}`)
   })
   return [`frontier, ${measure}`, ...points].join("\n      ")
 }
 
-/** How many earlier runs teach the schedule. */
+/** The number of earlier runs that the schedule learns from. */
 const lessons = 100
 
 export const benchmark: Benchmark = {
@@ -192,11 +192,11 @@ export const benchmark: Benchmark = {
       }
     }
     const estimated = families.flatMap((family) =>
-      family.knowledge._tag === "Lengths" && family.hints === "estimate" ? [family.knowledge.cdf] : []
+      family.knowledge._tag === "Durations" && family.hints === "estimate" ? [family.knowledge.cdf] : []
     )
     const loss =
-      `, and none that is not told which of the ${estimated.length} families with an estimate alone it has before ` +
-      `it with less than ${digits(ignorance(estimated))} of the bounds of all`
+      `, and no schedule that does not know which of the ${estimated.length} families with only an estimate the run is from ` +
+      `needs less than ${digits(ignorance(estimated))} of the bounds of all`
     for (const family of families) {
       const random = seeded(2026)
       const lives = Array.from({ length: quick ? 200 : 1200 }, () => family.draw(random))
@@ -207,7 +207,7 @@ export const benchmark: Benchmark = {
         ? ", if progress never halted"
         : ""
       measureAll(family.name, family, adaptive(), remark, lives)
-      if (knowledge._tag === "Lengths" && (hints === "estimate" || hints === "none")) {
+      if (knowledge._tag === "Durations" && (hints === "estimate" || hints === "none")) {
         const pastDurations = Array.from({ length: lessons }, () => Duration.seconds(family.draw(random).length))
         measureAll(`${family.name}, ${lessons} past durations`, family, adaptive(pastDurations), "", lives)
       }

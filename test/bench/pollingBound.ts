@@ -1,10 +1,10 @@
 /**
- * The fewest polls that any schedule can do with at a mean delay, if it knows everything but the run at hand.
+ * The minimum number of polls of any schedule for a mean delay, if it knows everything except the run itself.
  *
- * For a price of delay, dynamic programming finds the least cost, polls plus price times delay, of any schedule that
- * decides by what it has seen. A schedule with the mean delay `d` and `p` polls costs `p + price * d`, so `p` is at least
- * the least cost less `price * d`, at every price. The best of these bounds is the one returned; the first poll, which is
- * always made at once, counts.
+ * For a price of delay, dynamic programming finds the least cost of any schedule that decides by its previous polls. The cost is
+ * polls plus price times delay. A schedule with the mean delay `d` and `p` polls costs `p + price * d`, so `p` is at least the
+ * least cost less `price * d`, at every price. The best of these bounds is the one returned; the first poll, which is always made
+ * at once, counts.
  */
 import type { Knowledge } from "./pollingFamilies.ts"
 
@@ -14,7 +14,7 @@ export type Bound = (delay: number) => number
 export const boundOf = (knowledge: Knowledge): Bound | undefined => {
   const known = bounds.get(knowledge)
   if (known !== undefined || knowledge._tag === "None") return known
-  const bound = dual(knowledge._tag === "Lengths" ? costByLengths(knowledge.cdf) : costByTasks(knowledge))
+  const bound = dual(knowledge._tag === "Durations" ? costByDurations(knowledge.cdf) : costByTasks(knowledge))
   bounds.set(knowledge, bound)
   return bound
 }
@@ -22,18 +22,18 @@ export const boundOf = (knowledge: Knowledge): Bound | undefined => {
 const bounds = new Map<Knowledge, Bound>()
 
 /**
- * How much a schedule loses at least, in polls at the same delay, that is not told from which of several distributions a
- * run is: the least cost for their mixture, by the mean of the least costs for each. Both polls and delay make up the cost,
- * so at the same delay it is the square.
+ * The minimum loss, in polls at the same delay, of a schedule that does not know from which of several distributions a run is:
+ * the least cost for their mixture, divided by the mean of the least costs for each. Both polls and delay contribute to the cost,
+ * so at the same delay the loss is the square.
  */
 export const ignorance = (cdfs: ReadonlyArray<(seconds: number) => number>): number => {
   const price = 10
-  const apart = cdfs.reduce((sum, cdf) => sum + costByLengths(cdf)(price), 0) / cdfs.length
-  const mixed = costByLengths((seconds) => cdfs.reduce((sum, cdf) => sum + cdf(seconds), 0) / cdfs.length)(price)
+  const apart = cdfs.reduce((sum, cdf) => sum + costByDurations(cdf)(price), 0) / cdfs.length
+  const mixed = costByDurations((seconds) => cdfs.reduce((sum, cdf) => sum + cdf(seconds), 0) / cdfs.length)(price)
   return (mixed / apart) ** 2
 }
 
-/** Prices a fifth apart miss the best bound by less than 0.3 %. What is maximised is concave in the price. */
+/** Prices 20 % apart miss the best bound by less than 0.3 %. The bound is concave in the price. */
 const dual = (cost: (price: number) => number): Bound => {
   const costs = new Map<number, number>()
   return (delay) => {
@@ -54,11 +54,11 @@ const dual = (cost: (price: number) => number): Bound => {
 }
 
 /**
- * Polls at any of a grid of times. From a poll at `i`, the next one at `j` costs `S(i)`, one poll if the run goes on, plus
- * the price of the delay of those that end between them: `t(j) (F(j) - F(i)) - (M(j) - M(i))`, where `M` sums the lengths.
- * Only `-t(j) F(i)` mixes both, so the least is on the lower hull of lines in `F(i)`, and all of it takes linear time.
+ * Polls at any of a grid of times. From a poll at `i`, the next one at `j` costs `S(i)` (one poll if the run has not ended), plus
+ * the price of the delay of the runs that end between them: `t(j) (F(j) - F(i)) - (M(j) - M(i))`, where `M` sums the durations.
+ * Only `-t(j) F(i)` mixes both, so the minimum is on the lower hull of lines in `F(i)`, and the algorithm takes linear time.
  */
-const costByLengths = (cdf: (seconds: number) => number) => {
+const costByDurations = (cdf: (seconds: number) => number) => {
   const step = 0.1
   let horizon = 60
   while (1 - cdf(horizon) > 1e-7 && horizon < 6 * 3600) horizon += 60
@@ -72,7 +72,7 @@ const costByLengths = (cdf: (seconds: number) => number) => {
   const slopes = new Float64Array(cells + 1)
   const offsets = new Float64Array(cells + 1)
   return (price: number): number => {
-    // The lines that may be least for some x up to here: from `head` to `tail`, by rising slope
+    // The lines that may be the minimum for some x up to here: from `head` to `tail`, by rising slope
     let head = 0
     let tail = -1
     let least = 0
@@ -88,7 +88,7 @@ const costByLengths = (cdf: (seconds: number) => number) => {
       tail++
       slopes[tail] = slope
       offsets[tail] = offset
-      // x falls, so a line that a less steep one undercuts is done with
+      // x falls, so a line that is above a less steep one is dropped
       const x = done[i]!
       while (head < tail && slopes[head + 1]! * x + offsets[head + 1]! <= slopes[head]! * x + offsets[head]!) head++
       least = 1 - x + price * moment[i]! + slopes[head]! * x + offsets[head]!
@@ -98,9 +98,9 @@ const costByLengths = (cdf: (seconds: number) => number) => {
 }
 
 /**
- * For tasks whose pace is gamma distributed, the time and the tasks done by then are all that can be known. So the least
- * cost is a function of these, tabulated over time and found from the end backwards; delays until the next poll are tried
- * in steps of a twelfth.
+ * For tasks whose speed is gamma distributed, the time and the number of finished tasks are all that a schedule can know. So the
+ * least cost is a function of these two, tabulated over time and computed from the end backwards. Delays until the next poll are
+ * tried in steps of 8 %.
  */
 const costByTasks = (
   { shape, span, tasks }: { readonly tasks: number; readonly shape: number; readonly span: number }
@@ -110,7 +110,7 @@ const costByTasks = (
   const times: Array<number> = []
   for (let time = 0; time < span * tasks * 10; time += Math.max(4, time * 0.01)) times.push(time)
   const last = times.length - 1
-  /** The row at or before a time, and how far it is to the next. */
+  /** The row at or before a time, and the fraction of the distance to the next row. */
   const rowOf = (time: number, from: number): readonly [number, number] => {
     if (time >= times[last]!) return [last - 1, 1]
     let low = from
@@ -136,7 +136,7 @@ const costByTasks = (
         for (const delay of delays) {
           const share = delay / (span + time + delay)
           const [next, part] = rowOf(time + delay, row)
-          // The chance of so many more tasks done, and what is to come then; `same` stays at this very entry
+          // The probability of `more` finished tasks, and the cost after that; `same` is the probability of staying at this entry
           let chance = (1 - share) ** weight
           let open = 0
           let cost = 0

@@ -1,4 +1,4 @@
-/** Families of runs to wait for: how long they take, what the provider says of that, and what an oracle could know. */
+/** Families of simulated runs: their durations, the provider's estimates, and the knowledge of an oracle. */
 import type { RunSource } from "canvas-runs"
 
 /** A number that is at least 0 and less than 1. */
@@ -8,17 +8,17 @@ export type Random = () => number
 export interface Life {
   readonly length: number
   readonly estimate: number | undefined
-  /** When the tasks end, in order; the last one ends the run. */
+  /** The end times of the tasks, in order. The last one ends the run. */
   readonly tasks: ReadonlyArray<number>
-  /** What a poll sees while so many tasks are done; nothing if left out. */
+  /** The progress that a poll shows for a number of finished tasks; without it, polls show none. */
   readonly shown: ((completed: number) => RunSource.Progress) | undefined
 }
 
-/** What is known of a family to an oracle that knows nothing of the run at hand. */
+/** The knowledge of an oracle that knows the family of a run, and nothing else about the run. */
 export type Knowledge =
-  /** The distribution of lengths; what a poll shows tells nothing. */
-  | { readonly _tag: "Lengths"; readonly cdf: (seconds: number) => number }
-  /** Tasks end one after another, memoryless, at a pace that is gamma distributed: `shape` of them in `span` seconds. */
+  /** The distribution of durations; polls add no information. */
+  | { readonly _tag: "Durations"; readonly cdf: (seconds: number) => number }
+  /** Tasks end one after another and are memoryless. Their speed is gamma distributed: `shape` tasks in `span` seconds. */
   | { readonly _tag: "Tasks"; readonly tasks: number; readonly shape: number; readonly span: number }
   | { readonly _tag: "None" }
 
@@ -26,9 +26,9 @@ export interface Family {
   readonly name: string
   readonly draw: (random: Random) => Life
   readonly knowledge: Knowledge
-  /** What a schedule is told of a run. */
+  /** The information that a schedule gets about a run. */
   readonly hints: "none" | "estimate" | "progress" | "halting progress"
-  /** Whether the provider's estimate is right within a factor of 2 for 19 runs of 20. */
+  /** Whether the provider's estimate is right within a factor of 2 for 95 % of the runs. */
   readonly trusty: boolean
 }
 
@@ -73,7 +73,7 @@ const mixed = (share: number, one: Lengths, other: Lengths): Lengths => ({
   cdf: (seconds) => share * one.cdf(seconds) + (1 - share) * other.cdf(seconds)
 })
 
-/** Drawn again while longer. */
+/** Durations above this are drawn again. */
 const upTo = (most: number, lengths: Lengths): Lengths => ({
   draw: (random) => {
     for (;;) {
@@ -96,7 +96,7 @@ const ofLengths = (
   name,
   trusty: options.trusty ?? false,
   hints: options.isStuck === true ? "progress" : options.estimate === undefined ? "none" : "estimate",
-  knowledge: { _tag: "Lengths", cdf: lengths.cdf },
+  knowledge: { _tag: "Durations", cdf: lengths.cdf },
   draw: (random) => {
     const length = lengths.draw(random)
     const completed = Math.floor(random() * count)
@@ -109,7 +109,7 @@ const ofLengths = (
   }
 })
 
-/** The shape of the pace's distribution; the estimate is the mean length. */
+/** The shape of the distribution of the speed; the estimate is the mean duration. */
 const shape = 8
 const span = estimate * (shape - 1) / count
 const pace: Knowledge = { _tag: "Tasks", tasks: count, shape, span }
@@ -135,7 +135,7 @@ const ofTasks = (name: string, options: { readonly isEstimated: boolean; readonl
   }
 })
 
-/** Tasks of very uneven length on three workers, in a time that varies as the log-normal family does. */
+/** Tasks of very different durations on three workers. The total varies like that of the log-normal family. */
 const ofLanes = (name: string): Family => {
   const lanes = 3
   const shares = (random: Random): ReadonlyArray<number> => {

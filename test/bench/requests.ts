@@ -1,13 +1,13 @@
 /**
- * What a request costs: CPU time of the client over loopback and in memory, and the connections that polls use. Every client
- * has a process of its own that stays, and does a batch of requests in each round.
+ * The cost of a request: CPU time of the client over loopback and in memory, and the connections that polls use. Every client
+ * runs in a separate process for all rounds, and makes a batch of requests in each.
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { type Benchmark, interleave, type Options, ratio, type Result, sample } from "./measure.ts"
 import type { Batch, Measured } from "./requests/child.ts"
 import type { Contender } from "./requests/contenders.ts"
 
-/** Waits for the next message of a process that must not end before. */
+/** Waits for the next message of a process. Fails if the process exits before. */
 const message = <A>(child: ChildProcess): Promise<A> =>
   new Promise((resolve, reject) => {
     const ended = (code: number | null) => reject(new Error(`${child.spawnargs.slice(2).join(" ")} ended with ${code}`))
@@ -24,7 +24,7 @@ const start = (module: string, args: ReadonlyArray<string>): ChildProcess =>
     stdio: ["ignore", "inherit", "inherit", "ipc"]
   })
 
-/** Starts a server, and says what it has counted since it was last asked. */
+/** Starts a server. The returned function reads the counts since its last call. */
 const withServer = async <A>(
   args: ReadonlyArray<string>,
   use: (
@@ -46,7 +46,7 @@ const withServer = async <A>(
 
 type Run = (contender: Contender, batch: Batch) => Promise<Measured>
 
-/** Starts the clients, each in its process. */
+/** Starts the clients, each in a separate process. */
 const withClients = async <A>(
   contenders: ReadonlyArray<Contender>,
   origin: string,
@@ -64,7 +64,7 @@ const withClients = async <A>(
   }
 }
 
-/** Warms every client up, and then has each do its batch once a round. */
+/** Warms every client up, and then runs the batch of each once per round. */
 const rounds = async <C extends Contender>(
   contenders: ReadonlyArray<C>,
   run: Run,
@@ -93,7 +93,7 @@ const loopback = ({ progress, quick }: Options): Promise<ReadonlyArray<Result>> 
     "Effect's HttpClient on fetch",
     "undici.request"
   ] as const
-  // Code is compiled for long after the first thousand requests, and short batches see the same machine
+  // Compilation continues long after the first thousand requests, and short batches run under the same conditions
   const size = { count: quick ? 3 : 31, warmUp: quick ? 1 : 12 }
   const batch = { requests: quick ? 500 : 1500, atOnce: 64 }
   return withServer([], (origin, counts) =>
@@ -102,7 +102,7 @@ const loopback = ({ progress, quick }: Options): Promise<ReadonlyArray<Result>> 
       const measured = await rounds(contenders, run, { ...size, batch: () => batch })
       const asked = (size.count + size.warmUp) * batch.requests * contenders.length
       const { requests } = await counts()
-      if (requests !== asked) throw new Error(`the server has seen ${requests} requests of ${asked}`)
+      if (requests !== asked) throw new Error(`the server received ${requests} requests of ${asked}`)
       const { "canvas-runs on fetch": _fetch, "canvas-runs on undici": _undici, ...peers } = measured
       const row = (contender: typeof contenders[number], atMost: number): Result => ({
         measure: `CPU per request over loopback, 64 at once, ${contender}`,
@@ -142,7 +142,7 @@ const memory = (length: "length" | "no length", { progress, quick }: Options): P
     progress(`in memory, ${label}, ${size.count} rounds`)
     const { "canvas-runs on fetch": ours, ...others } = await rounds(contenders, run, {
       ...size,
-      // As long as the others with as few requests
+      // The same time as the others, with fewer requests
       batch: (contender) => ({
         requests: contender === "@meistrari/tela-sdk-js" ? requests / 40 : requests,
         atOnce: 1
@@ -158,7 +158,7 @@ const memory = (length: "length" | "no length", { progress, quick }: Options): P
   })
 }
 
-/** Each client polls a server of its own, all at the same time. */
+/** Each client polls a separate server, all at the same time. */
 const connections = async ({ progress, quick }: Options): Promise<Result> => {
   const batch = { requests: quick ? 3 : 4, atOnce: 1, apartMillis: 5000 }
   progress(`${batch.requests} polls 5 s apart`)
@@ -167,7 +167,7 @@ const connections = async ({ progress, quick }: Options): Promise<Result> => {
       withClients([contender], origin, async (run) => {
         await run(contender, batch)
         const { connections, requests } = await counts()
-        if (requests !== batch.requests) throw new Error(`${contender} has made ${requests} polls of ${batch.requests}`)
+        if (requests !== batch.requests) throw new Error(`${contender} made ${requests} polls of ${batch.requests}`)
         return sample([connections])
       }))
   const [undici, fetch, raw] = await Promise.all([

@@ -1,6 +1,6 @@
 /**
- * What it costs to have canvas-runs in a program: the time to import it, and the bytes that it adds to a bundle. Both are
- * measured on the package as it is published, built and packed into an empty project.
+ * The cost of adding canvas-runs to a program: the time to import it, and the bytes that it adds to a bundle. Both are measured
+ * on the published form of the package, installed in an empty project.
  */
 import { fork } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
@@ -11,7 +11,9 @@ import { type Added, measureSizes } from "../packaging/size.ts"
 import { type Stage, stage } from "../packaging/stage.ts"
 import { type Benchmark, interleave, type Options, type Result, sample } from "./measure.ts"
 
-/** The modules of other packages that a compiled module of ours imports, itself or through others of ours. */
+/**
+ * The modules of other packages that a compiled module of canvas-runs imports, directly or through other modules of canvas-runs.
+ */
 const reached = (entry: string): ReadonlyArray<string> => {
   const files = new Set<string>()
   const others = new Set<string>()
@@ -27,7 +29,7 @@ const reached = (entry: string): ReadonlyArray<string> => {
   return [...others].toSorted()
 }
 
-/** Milliseconds that a fresh process takes to import a module. Without flags: a user's Node has none. */
+/** The time that a fresh process takes to import a module, in milliseconds. It has no flags, like a user's Node. */
 const importTime = (probe: string, module: string): Promise<number> =>
   new Promise((resolve, reject) => {
     const child = fork(probe, [module], { execArgv: [], stdio: ["ignore", "inherit", "inherit", "ipc"] })
@@ -62,7 +64,7 @@ const importing = async (
   const effects = write(`${provider}-effects.mjs`, modules.map((module) => `import ${JSON.stringify(module)}`))
   const ours = write(`${provider}-ours.mjs`, [`import "canvas-runs/${provider}"`])
   progress(`importing canvas-runs/${provider}`)
-  // Once each, so that the files are in the cache of the system
+  // A first import of each, so that the files are in the system's cache
   await importTime(probe, effects)
   await importTime(probe, ours)
   const times = await interleave(quick ? 5 : 31, {

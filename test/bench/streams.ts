@@ -1,6 +1,6 @@
 /**
- * Streams: the time that an event takes from bytes to a typed part, beside the readers of others and beside `JSON.parse`,
- * and the memory that a long stream takes.
+ * Streams: the time per event from bytes to a typed part, beside other readers and beside `JSON.parse`, and the memory for a long
+ * stream.
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { type Benchmark, inChild, interleave, type Options, type Result, sample } from "./measure.ts"
@@ -8,7 +8,7 @@ import * as Bodies from "./streamsBodies.ts"
 import type { Measured } from "./streamsMemory.ts"
 import * as Readers from "./streamsReaders.ts"
 
-/** A reading of the tokens, cut into pieces of the given size. */
+/** Reads the stream of tokens, cut into pieces of the given size. */
 const reading = (reader: Readers.Reader, tokens: Bodies.Tokens, size: number) => {
   const pieces = Bodies.cut(tokens.bytes, size)
   return Readers.timed(tokens, () => reader(() => Bodies.body(pieces)))
@@ -16,7 +16,7 @@ const reading = (reader: Readers.Reader, tokens: Bodies.Tokens, size: number) =>
 
 const speed = async ({ progress, quick }: Options): Promise<ReadonlyArray<Result>> => {
   const many = Bodies.tokens(quick ? 10_000 : 50_000)
-  // The provider's own SDK needs most of a millisecond for each
+  // The provider's own SDK needs almost a millisecond for each event
   const few = Bodies.tokens(quick ? 50 : 300)
   const rounds = quick ? 2 : 5
   const results: Array<Result> = []
@@ -71,8 +71,8 @@ const speed = async ({ progress, quick }: Options): Promise<ReadonlyArray<Result
 }
 
 /**
- * Many events at once: ten times as many should cost ten times as much. Each number has processes of its own, or the few
- * would also pay for what the many leave behind to be collected.
+ * Many events at once: ten times as many events should take ten times as long. Each number of events has separate processes, so
+ * that small streams do not pay for the garbage of large ones.
  */
 const linear = async ({ progress, quick }: Options): Promise<Result> => {
   progress("100,000 events in one chunk")
@@ -99,7 +99,7 @@ const linear = async ({ progress, quick }: Options): Promise<Result> => {
 
 const memoryModule = new URL("streamsMemory.ts", import.meta.url)
 
-/** The server of {@link memory}, in a process of its own. */
+/** The server of {@link memory}, in a separate process. */
 const serve = (bytes: number): Promise<{ readonly url: string; readonly server: ChildProcess }> =>
   new Promise((resolve, reject) => {
     const server = fork(new URL("streamsServer.ts", import.meta.url), [String(bytes)], {
@@ -111,9 +111,9 @@ const serve = (bytes: number): Promise<{ readonly url: string; readonly server: 
   })
 
 /**
- * The most memory that a process takes which reads a long stream, and stalls in the middle of it: as Node is, and with the
- * engine's young generation held at 16 MiB. Left alone that may double at some point of so long a stream, which adds some
- * 100 MiB once and for all and has nothing to do with what a reader keeps.
+ * The peak memory of a process that reads a long stream and stalls in the middle of it: with Node's defaults, and with the
+ * engine's young generation limited to 16 MiB. Without the limit the young generation may double once during so long a stream.
+ * That adds about 100 MiB, and does not depend on the reader.
  */
 const memory = async ({ progress, quick }: Options): Promise<ReadonlyArray<Result>> => {
   const bytes = quick ? 128 * 2 ** 20 : 3 * 2 ** 30
@@ -137,9 +137,8 @@ const memory = async ({ progress, quick }: Options): Promise<ReadonlyArray<Resul
         ours: mebibytes(ours.peak),
         peers: { "raw reader loop": mebibytes(byHand.peak), "ours, first half": mebibytes(ours.early) },
         targets: [{ peer: "raw reader loop", atMost: 1.25 }, { peer: "ours, first half", atMost: 1.1 }],
-        note:
-          `While the consumer stalled for 3 s in the middle the server got rid of ${ahead} MiB. Each event brings the ` +
-          "whole structured output so far, so that nothing has to be kept; of text every character is."
+        note: `While the consumer stalled for 3 s in the middle, the server sent ${ahead} MiB. Each event has the ` +
+          "whole structured output so far, so a reader keeps no earlier event. Of text, a reader keeps every character."
       })
     }
     return results

@@ -1,4 +1,4 @@
-/** Reads streams that arrive in one chunk, over and over, and tells the CPU time per event. */
+/** Reads streams that arrive in one chunk, again and again, and reports the CPU time per event. */
 import { sample } from "./measure.ts"
 import { body, tokens } from "./streamsBodies.ts"
 import { byArray, byHand, timed } from "./streamsReaders.ts"
@@ -9,6 +9,6 @@ const sent = tokens(Number(events))
 const read = timed(sent, () => (name === "byArray" ? byArray : byHand)(() => body([sent.bytes])))
 const times: Array<number> = []
 for (let done = 0; done < Number(total); done += sent.events) times.push(await read())
-// The first third warms up
+// The first third is the warm-up
 process.send!(sample(times.slice(Math.ceil(times.length / 3))).median)
 process.disconnect()

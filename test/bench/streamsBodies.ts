@@ -1,11 +1,11 @@
-/** The streams that are read: what they say, and how they are cut. */
+/** The streams that are read: their events, and the sizes of their pieces. */
 
 /** A stream of one text, token by token, in the form of Tela's chunks: 107 bytes per event on average. */
 export interface Tokens {
   readonly events: number
-  /** The length of all that is said. */
+  /** The length of the whole text. */
   readonly characters: number
-  /** What stands in each event. */
+  /** The text of each event. */
   readonly payloads: ReadonlyArray<string>
   readonly bytes: Uint8Array<ArrayBuffer>
 }
@@ -27,11 +27,11 @@ export const tokens = (events: number): Tokens => {
   }
 }
 
-/** The bytes in pieces of the given size; no copy is made. */
+/** The bytes in pieces of the given size, without copies. */
 export const cut = (bytes: Uint8Array<ArrayBuffer>, size: number): ReadonlyArray<Uint8Array<ArrayBuffer>> =>
   Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) => bytes.subarray(index * size, (index + 1) * size))
 
-/** A body that hands over one piece whenever it is asked. */
+/** A body that returns one piece per pull. */
 export const body = (pieces: ReadonlyArray<Uint8Array<ArrayBuffer>>): ReadableStream<Uint8Array<ArrayBuffer>> => {
   let next = 0
   return new ReadableStream({

@@ -1,15 +1,15 @@
-/** Reads one long stream over loopback, stalls in the middle of it, and tells what memory that took. */
+/** Reads one long stream over loopback, stalls in the middle of it, and reports the memory used. */
 import { Effect, Redacted, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { Tela } from "canvas-runs"
 
-/** What was measured; memory in bytes. */
+/** The results; memory is in bytes. */
 export interface Measured {
   readonly events: number
-  /** The most memory of the process until the middle of the stream, and in all. */
+  /** The peak memory of the process up to the middle of the stream, and overall. */
   readonly early: number
   readonly peak: number
-  /** What the server got rid of while nobody read. */
+  /** The bytes that the server sent during the stall. */
   readonly ahead: number
 }
 
@@ -23,7 +23,7 @@ let events = 0
 let early = 0
 let ahead = 0
 
-/** Half-way: the time to see what the first half took, and to stop for a while. */
+/** Half-way: reads the memory of the first half, and stalls. */
 const stall = async () => {
   early = peak()
   const before = await sent()
@@ -35,7 +35,7 @@ const post = () => fetch(url, { method: "POST", body: "{}" })
 
 const readers: Record<string, () => Promise<void>> = {
   ours: async () => {
-    // Known from the first event: the length of all of them is the same
+    // Known from the first event: all events have the same length
     let half = Infinity
     await Tela.TelaClient.pipe(
       Effect.flatMap((tela) =>

@@ -1,4 +1,4 @@
-/** Those who read a stream of chunks to its end, each by its own public means. */
+/** The readers, each of which reads a stream of chunks to its end with its public API. */
 import { createTelaClient } from "@meistrari/tela-sdk-js"
 import { Effect, Layer, Redacted, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
@@ -8,7 +8,7 @@ import { Tela } from "canvas-runs"
 import { cpuMicros } from "./measure.ts"
 import { body, type Tokens } from "./streamsBodies.ts"
 
-/** What was read. */
+/** The counts of a reading. */
 export interface Read {
   readonly events: number
   readonly characters: number
@@ -16,7 +16,7 @@ export interface Read {
 
 export type Reader = (body: () => ReadableStream<Uint8Array<ArrayBuffer>>) => Promise<Read>
 
-/** What a reader looks at in a chunk. */
+/** The parts of a chunk that a reader reads. */
 interface Chunk {
   readonly choices?: ReadonlyArray<{ readonly delta?: { readonly content?: string | null } }>
 }
@@ -33,7 +33,7 @@ type Consume = (
   take: (part: Tela.StreamPart<unknown>) => void
 ) => Effect.Effect<void, Tela.StreamError>
 
-// One client for all streams, as in a program; what fetch answers with is laid down before each
+// One client for all streams, as in a program. The response of fetch is set before each stream
 let answer: () => ReadableStream<Uint8Array<ArrayBuffer>> = () => body([])
 const tela = Tela.TelaClient.pipe(
   Effect.provide(
@@ -58,11 +58,11 @@ const ours = (consume: Consume): Reader => async (body) => {
       characters += part.content.length
     } else if (part._tag === "final") end = part.message
   }))
-  if (end?.length !== characters) throw new Error("the final message is not what was said")
+  if (end?.length !== characters) throw new Error("the final message is not the text of the events")
   return { events, characters }
 }
 
-/** A chunk's parts at a time. */
+/** All parts of a chunk at a time. */
 export const byArray = ours((stream, take) =>
   Stream.runForEachArray(stream, (parts) => Effect.sync(() => parts.forEach(take)))
 )
@@ -98,7 +98,7 @@ export const eventsourceParser: Reader = async (body) => {
   }
 }
 
-/** Its client takes the global fetch when it is made, so each stream has a client of its own. */
+/** Its client reads the global fetch when it is made, so each stream has a new client. */
 export const telaSdk: Reader = async (body) => {
   const { fetch } = globalThis
   globalThis.fetch = () => Promise.resolve(response(body()))
@@ -110,7 +110,7 @@ export const telaSdk: Reader = async (body) => {
   }
 }
 
-/** What is written where there is no library: a reader, a decoder, a search for the blank line, `JSON.parse`. */
+/** A loop without a library: a reader, a decoder, a search for the blank line, `JSON.parse`. */
 export const byHand: Reader = async (body) => {
   const reader = response(body()).body!.getReader()
   const decoder = new TextDecoder()
@@ -133,7 +133,7 @@ export const byHand: Reader = async (body) => {
   }
 }
 
-/** The ceiling: the payloads as strings, each parsed. */
+/** The theoretical limit: the payloads as strings, each parsed. */
 export const parseOnly = (payloads: ReadonlyArray<string>): Read => {
   let events = 0
   let characters = 0
@@ -145,8 +145,8 @@ export const parseOnly = (payloads: ReadonlyArray<string>): Read => {
 }
 
 /**
- * CPU time per event of one reading, of the whole process. What was read must be what was sent. No collection is forced
- * before it: a full one drops the shapes of parsed objects, and with them the code that was compiled for them.
+ * CPU time of the whole process per event of one reading. Fails if the reading differs from the stream. No garbage collection is
+ * forced before it: a full one drops the shapes of parsed objects, and with them the code that was compiled for them.
  */
 export const timed = (tokens: Tokens, read: () => Read | Promise<Read>) => async (): Promise<number> => {
   const before = cpuMicros()

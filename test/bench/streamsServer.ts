@@ -1,4 +1,4 @@
-/** A server that streams the given number of bytes, as fast as they are taken, and tells how many it got rid of. */
+/** A server that streams the given number of bytes as fast as the client reads them, and reports how many it sent. */
 import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 

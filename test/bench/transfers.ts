@@ -1,6 +1,6 @@
 /**
- * Moving a file of 1 GiB: what it takes in memory, and how fast it goes. Every transfer runs in a process of its own, against
- * a server in another one; the file that is sent is sparse, so that no disk is measured.
+ * Transfers of a file of 1 GiB: their memory and throughput. Every transfer runs in a separate process, with the server in
+ * another one. The uploaded file is sparse, so that the disk is not measured.
  */
 import { fork } from "node:child_process"
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs"
@@ -28,7 +28,7 @@ const blobs = [
 ] as const
 const downloads = ["download on fetch", "download on undici"] as const
 
-/** Each contender once a round, each round in another order. */
+/** Runs each contender once per round, in a different order each round. */
 const measure = async (
   contenders: ReadonlyArray<Contender>,
   rounds: number,
@@ -85,7 +85,7 @@ export const benchmark: Benchmark = {
     const of = await measure([form, pipe, ...uploads, piped, ...downloads], rounds, size, progress)
     const ofBlobs = await measure([form, ...blobs], 1, size, progress)
     const what = quick ? "64 MiB" : "1 GiB"
-    const smallFile = quick ? { note: "64 MiB are too few to compare memory by ratio." } : undefined
+    const smallFile = quick ? { note: "64 MiB are too few for a memory ratio." } : undefined
 
     const memory = (ours: Contender, peer: Contender, measured: typeof of, atMost?: number): Result => ({
       measure: `${ours} of ${what}: peak memory over idle`,

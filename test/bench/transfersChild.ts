@@ -1,6 +1,6 @@
 /**
- * Lets one contender transfer one file: `CONTENDER ORIGIN PATH SIZE`. Tells how long it took, and by how much the resident
- * memory of this process was above that of its idle state at most.
+ * Runs one transfer of one contender: `CONTENDER ORIGIN PATH SIZE`. Reports its time, and the peak of this process's resident
+ * memory above its idle state.
  */
 import { openSync, readSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
@@ -17,7 +17,7 @@ const [contender, origin, path, sizeText] = process.argv.slice(2) as [Contender,
 const size = Number(sizeText)
 const transfer = contenders[contender](origin)
 
-/** What arrived must be what was sent. */
+/** Fails if the received bytes differ from the sent ones. */
 const check = async (path: string, size: number): Promise<void> => {
   if (isDownload(contender)) {
     if (sizeOf(path) !== size) throw new Error(`${contender}: ${sizeOf(path)} bytes arrived, not ${size}`)
@@ -25,17 +25,16 @@ const check = async (path: string, size: number): Promise<void> => {
     const piece = new Uint8Array(4096)
     for (const offset of [0, Math.floor(size / 3), Math.max(0, size - piece.length)]) {
       const read = readSync(file, piece, 0, piece.length, offset)
-      if (!isBlock(piece.subarray(0, read), offset)) throw new Error(`${contender}: other bytes at ${offset}`)
+      if (!isBlock(piece.subarray(0, read), offset)) throw new Error(`${contender}: wrong bytes at ${offset}`)
     }
     return
   }
   const { received } = await (await fetch(`${origin}/received`)).json() as { readonly received: number }
-  // A form has a head and a foot
+  // A form has bytes before and after the file
   if (received < size || received > size + 2000) throw new Error(`${contender}: ${received} bytes arrived, not ${size}`)
 }
 
-// The code is loaded and the connection made before anything is measured
-// Of the same extension, which tells its type
+// Loads the code and makes the connection before the measurement Of the same extension, which tells its type
 const small = join(dirname(path), `small-${basename(path)}`)
 if (!isDownload(contender)) {
   writeFileSync(small, "")

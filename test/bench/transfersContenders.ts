@@ -1,4 +1,4 @@
-/** Those who send a file of the disk, or fetch one onto it, each by its own public means. */
+/** The contenders that upload a file from the disk, or download one onto it, each with its public API. */
 import { NodeFileSystem } from "@effect/platform-node"
 import { Effect, Layer, ManagedRuntime, Redacted } from "effect"
 import { FetchHttpClient, type HttpClient } from "effect/http"
@@ -19,7 +19,7 @@ const clientLayers = (): Record<"fetch" | "undici", Layer.Layer<HttpClient.HttpC
   undici: Layer.orDie(NodeHttp.layer())
 })
 
-/** The library, with the time a transfer may take out of the way. */
+/** The library, with timeouts that no transfer reaches. */
 const ours = (
   origin: string,
   client: "fetch" | "undici",
@@ -114,5 +114,5 @@ export type Contender = keyof typeof contenders
 export const isDownload = (contender: Contender): boolean =>
   contender.startsWith("download") || contender === "fetch piped to a file"
 
-/** The size of what was downloaded, or `undefined` if there is no such file. */
+/** The size of the downloaded file, or `undefined` if there is no such file. */
 export const sizeOf = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.size

@@ -1,7 +1,7 @@
 /**
- * As much of both providers as sending and fetching a file takes, in a process of its own, at the cost of the bytes alone:
+ * A server in a separate process with the endpoints of both providers for uploads and downloads. It does no other work:
  * `POST /v1/run`, `POST /v3/files`, `PUT /put`, `POST /v2/chat/completions`, `GET /artifact/BYTES`, and `GET /received`, which
- * tells how many bytes the last body of a file had. It sends its origin when it listens.
+ * returns the number of bytes of the last uploaded file. It sends its origin when it listens.
  */
 import { createServer, type IncomingMessage } from "node:http"
 import type { AddressInfo } from "node:net"

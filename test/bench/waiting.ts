@@ -1,13 +1,13 @@
-/** What a run costs while it is waited for: the heap it holds, the CPU time of its polls, and how late its end is noticed. */
+/** The cost of a wait: its heap, the CPU time of its polls, and its detection latency. */
 import { fork } from "node:child_process"
 import { once } from "node:events"
 import { type Benchmark, inChild, type Options, type Result, type Sample, sample } from "./measure.ts"
 import type { Measured, Task } from "./waiting/child.ts"
 import type { Contender, Transport } from "./waiting/contenders.ts"
-import type { Lateness, LatenessTask } from "./waiting/lateness.ts"
+import type { DetectionLatency, LatencyTask } from "./waiting/detectionLatency.ts"
 
 const child = new URL("waiting/child.ts", import.meta.url)
-const lateness = new URL("waiting/lateness.ts", import.meta.url)
+const detectionLatency = new URL("waiting/detectionLatency.ts", import.meta.url)
 
 const withServer = async <A>(use: (baseUrl: string) => Promise<A>): Promise<A> => {
   const server = fork(new URL("waiting/server.ts", import.meta.url), { execArgv: ["--conditions=canvas-runs:source"] })
@@ -19,7 +19,7 @@ const withServer = async <A>(use: (baseUrl: string) => Promise<A>): Promise<A> =
   }
 }
 
-/** Measures each contender once a round, in another order each time. */
+/** Measures each contender once per round, in a different order each time. */
 const rounds = async <K extends string, A>(
   count: number,
   contenders: Readonly<Record<K, () => Promise<A>>>,
@@ -52,7 +52,7 @@ const heap = async (runs: number, { progress, quick }: Options): Promise<Readonl
         } satisfies Task
       )
     ])
-  // Heap is the same each time, to a few bytes
+  // The heap differs by only a few bytes between rounds
   const measured = await rounds(quick || runs > 10_000 ? 1 : 2, {
     loop: measure("promise loop"),
     wait: measure("wait"),
@@ -113,10 +113,10 @@ const cpu = (runs: number, { progress, quick }: Options): Promise<ReadonlyArray<
 
 const late = (runs: number, { progress }: Options): Promise<ReadonlyArray<Result>> =>
   withServer(async (baseUrl) => {
-    progress(`lateness of ${runs} waits`)
+    progress(`detection latency of ${runs} waits`)
     const measure = (contender: Contender, transport: Transport) => () =>
-      inChild<Lateness>(lateness, [
-        JSON.stringify({ contender, transport, baseUrl, runs, interval: 5000 } satisfies LatenessTask)
+      inChild<DetectionLatency>(detectionLatency, [
+        JSON.stringify({ contender, transport, baseUrl, runs, interval: 5000 } satisfies LatencyTask)
       ])
     const measured = await rounds(1, {
       loop: measure("promise loop", "fetch"),
@@ -130,7 +130,7 @@ const late = (runs: number, { progress }: Options): Promise<ReadonlyArray<Result
       ours: ours as Sample,
       peers,
       targets: [{ peer: "promise loop on fetch", atMost: 1 }],
-      note: "Both poll every 5 s, so an end is noticed up to 5 s late whoever waits."
+      note: "Both poll every 5 s, so both notice an end up to 5 s late."
     }))
   })
 

@@ -43,7 +43,7 @@ describe("npm run emulator", () => {
       const body = new FormData()
       body.append("prompt", "Hello")
       const created = await (await fetch(`${url}/v1/run`, { method: "POST", headers, body })).json()
-      // Three seconds at a thousand times the speed
+      // Three milliseconds: three seconds at a thousand times the speed
       const poll = async () => (await (await fetch(`${url}${created.data.poll_url}`, { headers })).json()).data.status
       await vi.waitUntil(async () => await poll() === "completed", 15_000)
       const completion = await (await fetch(`${url}/v2/chat/completions`, {
@@ -57,7 +57,7 @@ describe("npm run emulator", () => {
     })
   }
 
-  it("refuses an invalid port and an invalid speed", async () => {
+  it("rejects an invalid port and an invalid speed", async () => {
     const codes = await Promise.all([
       ended(start("--port", "70000")),
       ended(start("--port", "0", "--speed", "0"))
@@ -65,7 +65,7 @@ describe("npm run emulator", () => {
     for (const code of codes) assert.notStrictEqual(code, 0)
   })
 
-  it("refuses an unknown rudeness, and lists the known ones", async () => {
+  it("rejects an unknown rudeness, and lists the known ones", async () => {
     const child = start("--port", "0", "--rude", "gzip,gzap")
     let text = ""
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => text += chunk.toString())
@@ -73,7 +73,7 @@ describe("npm run emulator", () => {
     assert.match(text, /--rude[^]*gzip,gzap[^]*noContentLength/)
   })
 
-  it("F12: fails a run, ends one partial and gives a canvas a structured output, on request, and lists how", async () => {
+  it("F12: fails a run, ends one as partial and gives a canvas a structured output, as scripted, and lists the scripts", async () => {
     const folder = await mkdtemp(join(tmpdir(), "emulator-"))
     const script = join(folder, "script.json")
     await writeFile(
@@ -143,7 +143,7 @@ describe("npm run emulator", () => {
     }
   })
 
-  it("F12: names the place of a mistake in a script file", async () => {
+  it("F12: the error about a mistake in a script file names its place", async () => {
     const folder = await mkdtemp(join(tmpdir(), "emulator-"))
     const script = join(folder, "script.json")
     await writeFile(script, "{\"spin\":{},\"spine\":{\"runs\":[{\"outcome\":\"faild\"}]}}")

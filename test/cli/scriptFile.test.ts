@@ -15,7 +15,7 @@ it("the first entry whose prompt is part of the run's prompt applies, and one wi
   assert.strictEqual(script({ prompt: "anything" }).estimatedDuration, "10 seconds")
 })
 
-it("a run or canvas without an entry behaves as the emulator does by default", () => {
+it("a run or canvas without an entry has the emulator's default behaviour", () => {
   const none = ScriptFile.decode({})
   assert.strictEqual(ScriptFile.spineScript(none, "10 seconds")({ prompt: "anything" }).finalOutput, undefined)
   assert.deepStrictEqual(ScriptFile.telaCanvases(none, "10 seconds"), [])
@@ -47,7 +47,7 @@ it("a canvas whose output is an object has a structured output, and one with pie
   assert.deepStrictEqual(structured!.structuredOutput, schema)
 })
 
-it("an unknown member is refused as a typo", () => {
+it("an unknown member is rejected as a typo", () => {
   for (
     const file of [
       { spine: { runs: [{ finalOuput: "a" }] } },

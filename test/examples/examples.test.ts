@@ -265,7 +265,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     ])
   })
 
-  it("28-own-provider waits for a job of its own service", async () => {
+  it("28-own-provider waits for a job of the invented service", async () => {
     assert.deepStrictEqual(await linesOf("28-own-provider.ts"), ["42"])
   })
 

@@ -45,7 +45,7 @@ describe("a busy event loop", () => {
     { count: 1500, turn: 2000, interval: 3000, timeout: 8000 },
     { count: 5000, turn: 2000, interval: 3000, timeout: 20_000 }
   )
-  let process: Promise<BusyTurns.Lateness>
+  let process: Promise<BusyTurns.Delays>
   beforeAll(() => {
     process = BusyTurns.run(turns)
     // The test that awaits it says why it failed

@@ -7,7 +7,7 @@
 import { Effect } from "effect"
 import { Run, RunRef, type RunSource } from "canvas-runs"
 import * as Polling from "canvas-runs/Polling"
-import type { BusyTurns, Lateness } from "./busyTurns.ts"
+import type { BusyTurns, Delays } from "./busyTurns.ts"
 
 interface Snapshot {
   readonly status: "running"
@@ -27,24 +27,24 @@ const restsSince = (due: number): number => {
   return first === -1 ? 0 : begins.length - 1 - first
 }
 
-const follow = async ({ count, interval, timeout, turn }: BusyTurns): Promise<Lateness> => {
+const follow = async ({ count, interval, timeout, turn }: BusyTurns): Promise<Delays> => {
   const policy = Effect.runSync(
     Polling.makePolicy("test", { timeout, pollInterval: interval }, { pollInterval: interval, timeout })
   )
-  const lateness = { polls: 0, latestPoll: 0, timeouts: 0, latestTimeout: 0 }
+  const delays = { polls: 0, latestPoll: 0, timeouts: 0, latestTimeout: 0 }
   const started = performance.now()
   for (let index = 0; index < count; index++) {
     let polled: number | undefined
     /** A poll that is due, and is made now or never. */
     const noteDue = () => {
-      if (polled !== undefined) lateness.latestPoll = Math.max(lateness.latestPoll, restsSince(polled + interval))
+      if (polled !== undefined) delays.latestPoll = Math.max(delays.latestPoll, restsSince(polled + interval))
     }
     const source: RunSource.RunSource<Snapshot, never, never> = {
       ref: RunRef.make({ provider: "test", kind: "run", id: `${index}` }),
       retrieve: Effect.sync(() => {
         noteDue()
         polled = performance.now()
-        lateness.polls++
+        delays.polls++
         return { value: { status: "running" }, requestId: undefined, retryAfter: undefined }
       }),
       classify: () => ({ _tag: "Pending" }),
@@ -54,19 +54,19 @@ const follow = async ({ count, interval, timeout, turn }: BusyTurns): Promise<La
     const begun = performance.now()
     Effect.runFork(Run.wait(source, policy)).addObserver(() => {
       noteDue()
-      lateness.latestTimeout = Math.max(lateness.latestTimeout, restsSince(begun + timeout))
-      lateness.timeouts++
+      delays.latestTimeout = Math.max(delays.latestTimeout, restsSince(begun + timeout))
+      delays.timeouts++
     })
   }
-  while (lateness.timeouts < count && performance.now() < started + timeout + 3 * turn) {
+  while (delays.timeouts < count && performance.now() < started + timeout + 3 * turn) {
     begins.push(performance.now())
     for (let pass = 0; pass < passes; pass++) await new Promise(setImmediate)
     // Holds the event loop, and takes no CPU time
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, turn)
   }
-  return lateness
+  return delays
 }
 
 process.once("message", (turns: BusyTurns) => {
-  void follow(turns).then((lateness) => process.send!(lateness, () => process.disconnect()))
+  void follow(turns).then((delays) => process.send!(delays, () => process.disconnect()))
 })

@@ -10,20 +10,20 @@ export interface BusyTurns {
 }
 
 /** In rests of the event loop after the first in which it was possible. */
-export interface Lateness {
+export interface Delays {
   readonly polls: number
   readonly latestPoll: number
   readonly timeouts: number
   readonly latestTimeout: number
 }
 
-export const run = (turns: BusyTurns): Promise<Lateness> =>
+export const run = (turns: BusyTurns): Promise<Delays> =>
   new Promise((resolve, reject) => {
     const child = fork(new URL("busyChild.ts", import.meta.url), { execArgv: ["--conditions=canvas-runs:source"] })
-    let lateness: Lateness | undefined
-    child.once("message", (message) => lateness = message as Lateness)
+    let delays: Delays | undefined
+    child.once("message", (message) => delays = message as Delays)
     child.once("error", reject)
     child.once("exit", (code) =>
-      lateness === undefined ? reject(new Error(`the busy process ended with ${code}`)) : resolve(lateness))
+      delays === undefined ? reject(new Error(`the busy process ended with ${code}`)) : resolve(delays))
     child.send(turns)
   })

@@ -1,6 +1,6 @@
 /**
- * One client in a process of its own: `CONTENDER ORIGIN`, or `length` or `no length` for the origin, to be answered in memory.
- * It does each batch that it is told to, and answers with the CPU time that a request took.
+ * One client in a separate process. Its arguments are `CONTENDER ORIGIN`, where the origin `length` or `no length` means
+ * responses in memory. It makes each batch that it is sent, and replies with the CPU time per request.
  */
 import { cpuMicros } from "../measure.ts"
 import { answered, type Contender, inMemory, make } from "./contenders.ts"
@@ -8,7 +8,7 @@ import { answered, type Contender, inMemory, make } from "./contenders.ts"
 export interface Batch {
   readonly requests: number
   readonly atOnce: number
-  /** Between two requests. Without, they follow one another. */
+  /** The pause between two requests. Without it there is none. */
   readonly apartMillis?: number
 }
 
@@ -31,7 +31,7 @@ const run = async (batch: Batch): Promise<Measured> => {
   }
   const micros = (cpuMicros() - before) / batch.requests
   if (answersItself && answered - answeredBefore !== batch.requests) {
-    throw new Error(`${contender} asked ${answered - answeredBefore} times in place of ${batch.requests}`)
+    throw new Error(`${contender} sent ${answered - answeredBefore} requests instead of ${batch.requests}`)
   }
   return micros
 }

@@ -1,4 +1,4 @@
-/** The clients that are compared. Each asks for the same run, over and over, and must be told the same each time. */
+/** The clients that are compared. Each requests the same run again and again, and checks each response. */
 import { createHttpPoller, type OperationState } from "@azure/core-lro"
 import { createFalClient } from "@fal-ai/client"
 import { createTelaClient } from "@meistrari/tela-sdk-js"
@@ -11,10 +11,10 @@ import Replicate from "replicate"
 import { Agent, request } from "undici"
 import { answer, runId } from "../waiting/run.ts"
 
-/** Makes so many requests, so many of them at once. */
+/** Makes `requests` requests, `concurrency` of them at once. */
 export type Requests = (count: number, atOnce: number) => Promise<void>
 
-/** Where the requests go: to a server, or no further than a function that makes a `Response`. */
+/** The target of the requests: a server, or a function that makes a `Response` in memory. */
 export type To =
   | { readonly baseUrl: string }
   | { readonly baseUrl: string; readonly fetch: typeof fetch }
@@ -26,7 +26,7 @@ const body = answer(id)
 /** How many requests the function below has answered. */
 export let answered = 0
 
-/** A `fetch` that answers at once, as a server does with or without saying how long the answer is. */
+/** A `fetch` that answers at once, with or without a `content-length`. */
 export const inMemory = (length: "length" | "no length"): To => {
   const headers: Record<string, string> = {
     "content-type": "application/json",
@@ -43,7 +43,7 @@ export const inMemory = (length: "length" | "no length"): To => {
   }
 }
 
-/** What every client has to find in the answer. */
+/** The fields that every client must find in the response. */
 interface Told {
   readonly run_id: unknown
   readonly status: unknown
@@ -76,7 +76,7 @@ const apiKey = headers["x-api-key"]
 
 const fetchOf = (to: To): typeof fetch => "fetch" in to ? to.fetch : fetch
 
-/** What the SDKs of other providers hand on: the answer as it is. */
+/** The result of the SDKs of other providers: the response unchanged. */
 const dataOf = (answer: unknown): Told => (answer as { readonly data: Told }).data
 
 const spine = (to: To, transport: "fetch" | "undici"): Promise<Spine.SpineClient["Service"]> =>
@@ -90,14 +90,14 @@ const spine = (to: To, transport: "fetch" | "undici"): Promise<Spine.SpineClient
     )
   ).runPromise(Effect.service(Spine.SpineClient))
 
-/** Effect's own client, without a span for each request: what the library stands on, before it does anything. */
+/** Effect's own client, without a span for each request: the base of the library, without its additions. */
 const effectClient = (to: To): Promise<HttpClient.HttpClient> =>
   Effect.service(HttpClient.HttpClient).pipe(
     Effect.provide(Layer.provide(FetchHttpClient.layer, Layer.succeed(FetchHttpClient.Fetch, fetchOf(to)))),
     Effect.runPromise
   )
 
-/** What a user writes by hand around `fetch`. */
+/** The loop that a user writes by hand around `fetch`. */
 const byHand = (to: To) => {
   const fetch = fetchOf(to)
   return async (url: string): Promise<Told> => {
@@ -193,7 +193,7 @@ const makers = {
     return promises(async () => dataOf(await client.responses.retrieve(id)))
   },
   "@meistrari/tela-sdk-js": async (to) => {
-    // It takes the global one
+    // It uses the global fetch
     globalThis.fetch = fetchOf(to)
     const client = createTelaClient({ apiKey, baseURL: to.baseUrl })
     return promises(async () => {

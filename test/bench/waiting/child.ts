@@ -1,7 +1,6 @@
 /**
- * Measures one way to wait, in a process of its own. It starts the waits spread over some time, so that polls are spread,
- * too; takes the heap that each holds while it sleeps; and then, if it is to, the CPU time of each poll while nothing else
- * happens.
+ * Measures one way to wait, in a separate process. It starts the waits over some time, so that their polls are spread. Then it
+ * measures the heap of each sleeping wait and, if requested, the CPU time per poll while nothing else runs.
  */
 import { cpuMicros, heapUsed } from "../measure.ts"
 import { type Contender, make, polls, type Transport } from "./contenders.ts"
@@ -29,14 +28,14 @@ const sleep = (millis: number) => new Promise((resolve) => setTimeout(resolve, m
 const unexpected = () => {
   throw new Error("a run that never ends has ended")
 }
-// Round trip, so that they are flat strings, as ids from a server are
+// A round trip through a buffer makes them flat strings, like ids from a server
 const ids = (count: number): ReadonlyArray<string> =>
   JSON.parse(JSON.stringify(Array.from({ length: count }, (_, i) => runId(i))))
 
 const start = await make(contender, transport, baseUrl, interval)
 
-// Code and connections are warm before anything is counted. What a process compiles once is no part of what a run holds, so
-// heap takes more of it; where CPU time counts, these few go on polling beside the others.
+// Code and connections are warm before the measurement. Code that is compiled once is not part of the heap of a run, so the heap
+// measurement warms up with more runs. For CPU time, these few continue to poll beside the others.
 const warmUp = seconds === 0 ? await start(ids(5000), 4000, unexpected) : await start(ids(500), 2000, unexpected)
 await sleep(1000)
 
@@ -61,5 +60,5 @@ if (seconds > 0) {
   if (made < 0.8 * runs * seconds * 1000 / interval) throw new Error(`${made} polls in ${seconds} s are too few`)
 }
 process.send!({ heapPerRun, cpuPerPoll, polls: made } satisfies Measured)
-// What can cancel the waits is part of what they cost
+// The functions that cancel the waits are part of their cost
 process.exit(warmUp === handles ? 1 : 0)

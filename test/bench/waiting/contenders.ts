@@ -8,10 +8,10 @@ import { answer } from "./run.ts"
 
 export type Transport = "memory" | "fetch" | "undici"
 
-/** Starts to wait for a run, and gives what can cancel that. */
+/** Starts to wait for a run, and returns a function that cancels the wait. */
 type Wait = (id: string, ended: (output: string) => void) => object
 
-/** `body` of an answer, with the status checked. */
+/** The body of a response whose status has been checked. */
 type Get = (url: string, signal: AbortSignal) => Promise<unknown>
 
 const headers = { "x-api-key": "sk_spine_benchmark_0001", accept: "application/json" }
@@ -57,7 +57,7 @@ const sleep = (millis: number, signal: AbortSignal): Promise<void> =>
     signal.addEventListener("abort", abort, { once: true })
   })
 
-/** What a user writes by hand: a loop around fetch, cancelled by an `AbortController`. */
+/** The loop that a user writes by hand around fetch, cancelled by an `AbortController`. */
 const promiseLoop = (transport: Transport, baseUrl: string, interval: number): Wait => {
   const retrieve = get(transport)
   const wait = async (id: string, signal: AbortSignal): Promise<string> => {
@@ -93,7 +93,7 @@ const client = (transport: Transport, baseUrl: string): Promise<Spine.SpineClien
   )
 }
 
-/** `waitForCompletion`, at an interval or with a schedule of the user's own. */
+/** `waitForCompletion`, with an interval or with a schedule of the user. */
 const single = (spine: Spine.SpineClient["Service"], options: Spine.WaitOptions): Wait => (id, ended) => {
   const fiber = Effect.runFork(spine.runs.waitForCompletion(id, options))
   fiber.addObserver((exit) => {
@@ -107,7 +107,7 @@ const single = (spine: Spine.SpineClient["Service"], options: Spine.WaitOptions)
 const together =
   (spine: Spine.SpineClient["Service"], options: Spine.WaitOptions): Start => (ids, spreadMillis, ended) => {
     const started = performance.now()
-    // As many of the ids as are due by now
+    // As many of the ids as have to start by now
     const due = Effect.sync(() => Math.ceil((performance.now() - started) / spreadMillis * ids.length))
     let given = 0
     const arriving = Stream.fromEffectSchedule(due, Schedule.spaced("5 millis")).pipe(
@@ -128,7 +128,9 @@ export const contenders = ["promise loop", "wait", "wait, own schedule", "comple
 
 export type Contender = typeof contenders[number]
 
-/** Starts all of these waits, evenly spread over some time, and resolves when all are started, with what can cancel them. */
+/**
+ * Starts all of these waits, evenly spread over some time. When all have started, resolves with the functions that cancel them.
+ */
 export type Start = (
   ids: ReadonlyArray<string>,
   spreadMillis: number,

@@ -1,6 +1,6 @@
-/** A run as the provider shows it, of about the size of a real one. */
+/** The provider's JSON of a run, about as large as a real one. */
 
-/** The id of a run that ends `millis` after the start; without, it never ends. */
+/** The id of a run that ends `millis` after the start. Without `millis` it never ends. */
 export const runId = (index: number, millis = 99_999_999): string =>
   `6f1c1d5e-2b7e-4a0c-9a53-${index.toString(16).padStart(4, "0").slice(-4)}${String(millis).padStart(8, "0")}`
 
@@ -9,7 +9,7 @@ export const endOf = (id: string): number => {
   return millis === 99_999_999 ? Infinity : millis
 }
 
-/** What the provider answers: the run is running, or it has ended at that time. */
+/** The provider's response: the run is running, or it ended at that time. */
 export const answer = (id: string, endedAt?: number): string =>
   JSON.stringify({
     success: true,

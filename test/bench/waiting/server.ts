@@ -1,13 +1,13 @@
 /**
- * A provider that costs next to nothing, in a process of its own: `GET /v1/run/ID` says that the run is running, until it
- * ends. A run ends when the last eight digits of its id say, in milliseconds after the server was told to start (`POST
- * /start`); with all nines it never does.
+ * A provider that uses almost no CPU time, in a separate process: `GET /v1/run/ID` says that the run is running, until it ends.
+ * The last eight digits of a run's id are the time of its end, in milliseconds after `POST /start`. A run with all nines never
+ * ends.
  */
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { answer, endOf } from "./run.ts"
 
-// Without a hint a server says nothing about how long it keeps connections, and keeps them
+// Without a hint the server does not announce how long it keeps connections, and keeps them
 const sendsHint = process.argv[2] !== "no-hint"
 let started = Infinity
 let connections = 0

@@ -1,8 +1,8 @@
-/** Measures how long after a run's end its wait returns, by the clock of this machine, which the server shares. */
+/** Measures how long after a run's end its wait returns, by the clock of this machine. The server uses the same clock. */
 import { type Contender, make, type Transport } from "./contenders.ts"
 import { runId } from "./run.ts"
 
-export interface LatenessTask {
+export interface LatencyTask {
   readonly contender: Contender
   readonly transport: Transport
   readonly baseUrl: string
@@ -10,14 +10,14 @@ export interface LatenessTask {
   readonly interval: number
 }
 
-export interface Lateness {
+export interface DetectionLatency {
   readonly p99: number
 }
 
-const { baseUrl, contender, interval, runs, transport }: LatenessTask = JSON.parse(process.argv[2]!)
+const { baseUrl, contender, interval, runs, transport }: LatencyTask = JSON.parse(process.argv[2]!)
 
-// Runs end evenly over ten seconds, after all of them have been polled once; in an order that has nothing to do with the
-// order in which they were started
+// Runs end evenly over ten seconds, after all of them have been polled once, in an order that is unrelated to the order of their
+// starts
 const ids = Array.from({ length: runs }, (_, i) => runId(i, 7000 + Math.floor(((i * 7919) % runs) / runs * 10_000)))
 const start = await make(contender, transport, baseUrl, interval)
 await fetch(`${baseUrl}/start`, { method: "POST" })
@@ -29,5 +29,5 @@ await new Promise<void>((resolve, reject) => {
   }).catch(reject)
 })
 delays.sort((a, b) => a - b)
-process.send!({ p99: delays[Math.floor(delays.length * 0.99)]! } satisfies Lateness)
+process.send!({ p99: delays[Math.floor(delays.length * 0.99)]! } satisfies DetectionLatency)
 process.exit()
