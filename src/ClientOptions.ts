@@ -128,6 +128,7 @@ export interface ClientOptions {
     readonly limiter?: RateLimiter.RateLimiter | undefined
     /** How many requests any window may have. */
     readonly limit: number
+    /** The length of the window. */
     readonly window: Duration.Input
     /** Whom the limit is for. The default is the provider. */
     readonly key?: string | undefined

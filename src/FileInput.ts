@@ -26,7 +26,7 @@ import { badRequest, type BadRequestError, type FileInputError } from "./RunErro
 export type { UploadFile } from "./internal/files/uploadFile.ts"
 
 /**
- * A file: bytes, a `Blob` or `File`, or either of them, or a `Stream` whose size is known, with a name.
+ * A file to send: bytes, a `Blob` or a `File`; or an object with a name and bytes, a `Blob`, or a stream of known size.
  *
  * **Example** (The shapes)
  *
@@ -50,14 +50,20 @@ export type { UploadFile } from "./internal/files/uploadFile.ts"
 export type FileInput = Uint8Array | Blob | NamedFile | StreamedFile
 
 /**
- * Bytes with a name.
+ * Bytes or a `Blob` with a name.
  *
  * @category models
  * @since 0.1.0
  */
 export interface NamedFile {
+  /** The bytes, which are sent unchanged. */
   readonly data: ArrayBufferView | ArrayBufferLike | Blob
+  /** The name. Only its last path segment is sent. */
   readonly filename: string
+  /**
+   * The media type, such as `"application/pdf"`. The default is the `Blob`'s type, or else follows from the name or the first
+   * bytes.
+   */
   readonly contentType?: string | undefined
 }
 
@@ -73,10 +79,13 @@ export interface NamedFile {
  * @since 0.1.0
  */
 export interface StreamedFile {
+  /** The bytes, as a `Stream` or as a web stream. */
   readonly data: Stream.Stream<Uint8Array, unknown> | ReadableStream<Uint8Array>
   /** The number of bytes in the stream. A stream that turns out shorter or longer is a `FileInputError`. */
   readonly size: number
+  /** The name. Only its last path segment is sent. */
   readonly filename: string
+  /** The media type, such as `"application/pdf"`. The default follows from the name, because a stream is read only once. */
   readonly contentType?: string | undefined
 }
 
@@ -103,7 +112,16 @@ export interface StreamedFile {
  */
 export const fromPath = (
   path: string,
-  options?: { readonly filename?: string | undefined; readonly contentType?: string | undefined }
+  options?: {
+    /**
+     * The name of the file.
+     *
+     * @default the last segment of the path
+     */
+    readonly filename?: string | undefined
+    /** The media type, such as `"application/pdf"`. The default follows from the name. */
+    readonly contentType?: string | undefined
+  }
 ): Effect.Effect<StreamedFile, FileInputError, FileSystem.FileSystem> =>
   Effect.gen(function*() {
     const isPath = Predicate.isString(path) && path !== ""

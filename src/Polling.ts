@@ -175,13 +175,29 @@ export const fixed = (interval: Duration.Input): Schedule.Schedule<Duration.Dura
  * @since 0.1.0
  */
 export const backoff = (options?: {
-  /** @default "2 seconds" */
+  /**
+   * The time between the first two polls.
+   *
+   * @default "2 seconds"
+   */
   readonly initial?: Duration.Input | undefined
-  /** @default 2 */
+  /**
+   * How many times longer each delay is than the one before; 1 or more.
+   *
+   * @default 2
+   */
   readonly factor?: number | undefined
-  /** @default "30 seconds" */
+  /**
+   * The longest time between two polls, before jitter.
+   *
+   * @default "30 seconds"
+   */
   readonly max?: Duration.Input | undefined
-  /** @default true */
+  /**
+   * Whether each delay is changed at random by up to 20 %, so that runs that started together are not polled together.
+   *
+   * @default true
+   */
   readonly jitter?: boolean | undefined
 }): Schedule.Schedule<Duration.Duration> => {
   checkNames(options, ["initial", "factor", "max", "jitter"])
@@ -276,7 +292,11 @@ export const adaptive = (options?: {
    * @default "5 minutes"
    */
   readonly max?: Duration.Input | undefined
-  /** @default true */
+  /**
+   * Whether each delay is changed at random by up to 20 %, so that runs that started together are not polled together.
+   *
+   * @default true
+   */
   readonly jitter?: boolean | undefined
 }): Schedule.Schedule<Duration.Duration, PollState> => {
   checkNames(options, ["targetLatency", "pastDurations", "min", "max", "jitter"])
@@ -343,10 +363,17 @@ export const makePolicy = <Snapshot, E = never, R = never>(
   operation: string,
   options: Options<Snapshot, E, R> | undefined,
   defaults: {
+    /** The time between polls without `pollInterval` and `schedule`. */
     readonly pollInterval: Duration.Input
+    /** The deadline without `timeout`. */
     readonly timeout: Duration.Input
-    /** What the options are called where errors name them, if not so. */
-    readonly names?: { readonly pollInterval: string; readonly timeout: string } | undefined
+    /** The names of the two options in errors, if the operation calls them otherwise. */
+    readonly names?: {
+      /** The name of `pollInterval`. */
+      readonly pollInterval: string
+      /** The name of `timeout`. */
+      readonly timeout: string
+    } | undefined
   }
 ): Effect.Effect<Policy<Snapshot, E, R>, BadRequestError> =>
   Effect.gen(function*() {

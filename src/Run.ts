@@ -162,7 +162,11 @@ export const completions = <
   source: (target: Target) => Effect.Effect<S, SourceError>,
   policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>,
   options?: {
-    /** @default 128 */
+    /**
+     * How many polls may be under way at once.
+     *
+     * @default 128
+     */
     readonly concurrency?: number | undefined
   }
 ): Stream.Stream<
@@ -186,6 +190,7 @@ export const completions = <
  * @since 0.1.0
  */
 export interface SharedRun<S extends RunSource.Any, E> {
+  /** The run. */
   readonly ref: RunRef
   /** Every poll from the latest on. */
   readonly polls: Stream.Stream<PollOf<S>, E | WaitStoppedError>

@@ -34,7 +34,7 @@
  * has links without their query, which may be a signature.
  *
  * `run`, `output`, `lastSnapshot` and `received` hold the results of the run unchanged. Any holder of the links in them can open
- * them. In these and in `body` only what is nested in more than 500 levels is replaced, by `"<nested too deep>"`.
+ * them. In these and in `body`, a value that is nested in more than 500 levels is replaced by `"<nested too deep>"`.
  *
  * **Example** (Deciding by tag)
  *
@@ -84,6 +84,7 @@ export * from "./internal/requestError.ts"
  * @since 0.1.0
  */
 export class OnCreatedError extends /*#__PURE__*/ PermanentError<OnCreatedError>()("OnCreatedError", {
+  /** What happened, and how to keep the run. */
   message: Schema.String,
   /** The run that was created. */
   ref: RunRef,
@@ -97,7 +98,10 @@ export class OnCreatedError extends /*#__PURE__*/ PermanentError<OnCreatedError>
  * @category errors
  * @since 0.1.0
  */
-export type OnCreatedErrorOf<E> = [E] extends [never] ? never : OnCreatedError & { readonly cause: E }
+export type OnCreatedErrorOf<E> = [E] extends [never] ? never : OnCreatedError & {
+  /** The failure of `onCreated`, unchanged. */
+  readonly cause: E
+}
 
 /**
  * Polls in a row with the same outcome, in the account of a {@link RunTimeoutError}.
@@ -127,7 +131,9 @@ export interface PollRecord extends Schema.Schema.Type<typeof PollRecord> {}
  * @since 0.1.0
  */
 export class RunTimeoutError extends TransientError<RunTimeoutError>()("RunTimeoutError", {
+  /** What happened, and what to do. */
   message: Schema.String,
+  /** The run, which continues at the provider. */
   ref: RunRef,
   /** What ended the wait: its deadline, or a schedule that had no polls left. */
   reason: Schema.Literals(["deadline", "schedule"]),
@@ -157,7 +163,9 @@ export const maxPollRecords = 20
  * @since 0.1.0
  */
 export class WaitStoppedError extends TransientError<WaitStoppedError>()("WaitStoppedError", {
+  /** What happened, and what to do. */
   message: Schema.String,
+  /** The run, which continues at the provider. */
   ref: RunRef
 }) {}
 
@@ -168,7 +176,9 @@ export class WaitStoppedError extends TransientError<WaitStoppedError>()("WaitSt
  * @since 0.1.0
  */
 export class RunFailedError extends PermanentError<RunFailedError>()("RunFailedError", {
+  /** Which run failed, and the reasons that the provider gave. */
   message: Schema.String,
+  /** The run that failed. */
   ref: RunRef,
   /** The reasons that the provider gave, one entry each. */
   errors: Schema.Array(Schema.String),
@@ -185,7 +195,9 @@ export class RunFailedError extends PermanentError<RunFailedError>()("RunFailedE
  * @since 0.1.0
  */
 export class InvalidOutputError extends /*#__PURE__*/ PermanentError<InvalidOutputError>()("InvalidOutputError", {
+  /** What happened, and what to do. */
   message: Schema.String,
+  /** The run that succeeded, if it has a known id. */
   ref: /*#__PURE__*/ Schema.optionalKey(RunRef),
   /** What does not fit, and where. */
   issue: Schema.String,
@@ -193,6 +205,7 @@ export class InvalidOutputError extends /*#__PURE__*/ PermanentError<InvalidOutp
   output: Anything,
   /** Why the model stopped, if the provider says so: `"length"` and `"content_filter"` mean that the output was cut off. */
   finishReason: /*#__PURE__*/ Schema.optionalKey(Schema.String),
+  /** The provider's id of the request whose response had the output. */
   requestId: /*#__PURE__*/ Schema.optionalKey(Schema.String)
 }) {}
 
@@ -207,6 +220,7 @@ export const Received = /*#__PURE__*/ Schema.Struct({
   message: Schema.String,
   /** The structured output so far. */
   structured: Anything,
+  /** How many chunks of output had arrived. */
   chunks: Schema.Finite,
   /** How many events were skipped because they held no output, such as keep-alives. */
   skipped: /*#__PURE__*/ Schema.optionalKey(Schema.Finite),
@@ -231,14 +245,19 @@ export interface Received extends Schema.Schema.Type<typeof Received> {}
  */
 export class StreamInterruptedError
   extends /*#__PURE__*/ TransientError<StreamInterruptedError>()("StreamInterruptedError", {
+    /** What happened, and what to do. */
     message: Schema.String,
+    /** The run whose output was streamed, if it has a known id. */
     ref: /*#__PURE__*/ Schema.optionalKey(RunRef),
     /** What ended the stream. */
     reason: /*#__PURE__*/ Schema.Literals(["end", "idle", "first-event", "total", "transport", "cancelled"]),
     /** What had arrived. */
     received: Received,
+    /** Time from the start of the stream to this error. */
     elapsed: Schema.Duration,
+    /** The provider's id of the request. */
     requestId: /*#__PURE__*/ Schema.optionalKey(Schema.String),
+    /** The error of the connection, if there was one. */
     cause: /*#__PURE__*/ Schema.optionalKey(Defect)
   })
 {}
@@ -250,19 +269,28 @@ export class StreamInterruptedError
  * @since 0.1.0
  */
 export class ArtifactError extends TaggedError<ArtifactError>()("ArtifactError", {
+  /** What happened, and what to do. */
   message: Schema.String,
   /** The artifact's name, as the provider gave it. */
   artifact: Schema.String,
+  /**
+   * `"expired"`: the link is refused, and so is a fresh one. `"unavailable"`: the server has no file to give. `"interrupted"`:
+   * the download broke off. `"size"`: the file is shorter or longer than announced. `"write"`: the file could not be written.
+   */
   reason: Schema.Literals(["expired", "unavailable", "interrupted", "size", "write"]),
+  /** The run that produced the file, if there is one. */
   ref: Schema.optionalKey(RunRef),
   /** The HTTP status, if there was a response. */
   status: Schema.optionalKey(Schema.Finite),
-  /** The bytes announced and the bytes received, if they differ. */
+  /** The bytes announced, if they differ from the bytes received. */
   expectedBytes: Schema.optionalKey(Schema.Finite),
+  /** The bytes received, if they differ from the bytes announced, or if the download broke off. */
   receivedBytes: Schema.optionalKey(Schema.Finite),
   /** How long the server asks to wait before the next try. */
   retryAfter: Schema.optionalKey(Schema.Duration),
+  /** Whether reading the file again can help. */
   isRetryable: Schema.Boolean,
+  /** The error that caused this one, if there is one. */
   cause: Schema.optionalKey(Defect)
 }) {}
 
@@ -273,9 +301,14 @@ export class ArtifactError extends TaggedError<ArtifactError>()("ArtifactError",
  * @since 0.1.0
  */
 export class FileInputError extends TaggedError<FileInputError>()("FileInputError", {
+  /** What happened, and what to do. */
   message: Schema.String,
   /** The file's name. */
   file: Schema.String,
+  /**
+   * `"read"`: the file could not be read. `"size"`: a stream does not have the announced length. `"upload"`: the file could not
+   * be uploaded.
+   */
   reason: Schema.Literals(["read", "size", "upload"]),
   /**
    * Whether the request that creates the run had begun when the file failed. The provider cannot have taken it for complete,
@@ -288,7 +321,9 @@ export class FileInputError extends TaggedError<FileInputError>()("FileInputErro
   status: Schema.optionalKey(Schema.Finite),
   /** How long the server asks to wait before the next try. */
   retryAfter: Schema.optionalKey(Schema.Duration),
+  /** Whether sending the same file again can help. */
   isRetryable: Schema.Boolean,
+  /** The error that caused this one, if there is one. */
   cause: Schema.optionalKey(Defect)
 }) {}
 
@@ -300,7 +335,12 @@ export class FileInputError extends TaggedError<FileInputError>()("FileInputErro
  */
 export class WebhookSignatureError
   extends /*#__PURE__*/ PermanentError<WebhookSignatureError>()("WebhookSignatureError", {
+    /** What happened, and what to do. */
     message: Schema.String,
+    /**
+     * `"missing"`: the request has no proof. `"malformed"`: the proof cannot be read. `"mismatch"`: it was made with another
+     * secret, or for another body. `"stale"`: it is too old, or from the future. `"body"`: the body cannot be read.
+     */
     reason: /*#__PURE__*/ Schema.Literals(["missing", "malformed", "mismatch", "stale", "body"])
   })
 {}
@@ -312,9 +352,11 @@ export class WebhookSignatureError
  * @since 0.1.0
  */
 export class ConfigError extends PermanentError<ConfigError>()("ConfigError", {
+  /** What happened, and what to do. */
   message: Schema.String,
   /** The option or environment variable that is wrong. */
   option: Schema.String,
+  /** The error that caused this one, if there is one. */
   cause: Schema.optionalKey(Defect)
 }) {}
 

@@ -1,11 +1,11 @@
 /**
- * What a provider supplies for one run. Everything that follows a run, such as `Run.wait`, is written once for every
+ * The functions that a provider supplies for one run. `Run.wait` and the others that follow a run work with any
  * {@link RunSource}.
  *
  * **Details**
  *
- * A kind of run has one type, that of its source. What belongs to the kind is read from it: {@link Snapshot}, {@link Success},
- * {@link Failure}, {@link Error} and {@link Services}.
+ * Each kind of run has one type, that of its source. {@link Snapshot}, {@link Success}, {@link Failure}, {@link Error} and
+ * {@link Services} read the other types from it.
  *
  * @since 0.1.0
  */
@@ -17,12 +17,13 @@ import type { RunRef } from "./internal/ref.ts"
 import type { RequestError } from "./RunError.ts"
 
 /**
- * The value of one answer, and what came beside it.
+ * A response value with its request id and `Retry-After`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Answer<out A> {
+  /** The decoded response. */
   readonly value: A
   /** The provider's id of the request. */
   readonly requestId: string | undefined
@@ -37,20 +38,39 @@ export interface Answer<out A> {
  * @since 0.1.0
  */
 export interface Progress {
+  /** How many parts of the work are done. */
   readonly completed: number
+  /** How many parts there are in all. */
   readonly total: number
 }
 
 /**
- * What a snapshot means.
+ * The meaning of a snapshot: the run is pending, succeeded or failed.
  *
  * @category models
  * @since 0.1.0
  */
 export type Phase<Success, Failure> =
-  | { readonly _tag: "Pending"; readonly progress?: Progress | undefined }
-  | { readonly _tag: "Succeeded"; readonly run: Success }
-  | { readonly _tag: "Failed"; readonly run: Failure; readonly errors: ReadonlyArray<string> }
+  | {
+    /** The run has not ended. */
+    readonly _tag: "Pending"
+    /** How much of the work is done, if the snapshot says so. */
+    readonly progress?: Progress | undefined
+  }
+  | {
+    /** The provider reported success. */
+    readonly _tag: "Succeeded"
+    /** The terminal snapshot. */
+    readonly run: Success
+  }
+  | {
+    /** The provider ended the run as failed. */
+    readonly _tag: "Failed"
+    /** The terminal snapshot. */
+    readonly run: Failure
+    /** The reasons that the provider gave, one entry each. */
+    readonly errors: ReadonlyArray<string>
+  }
 
 /**
  * The members of an error that decide whether a wait survives a failed poll.
@@ -59,8 +79,11 @@ export type Phase<Success, Failure> =
  * @since 0.1.0
  */
 export interface PollError {
+  /** The tag, which the history of a `RunTimeoutError` names. */
   readonly _tag: string
+  /** Whether the failure is transient: then the wait polls again, within the error budget. */
   readonly isRetryable: boolean
+  /** How long the provider asks to wait before the next request. */
   readonly retryAfter?: Duration.Duration
 }
 
@@ -77,26 +100,28 @@ export interface RunSource<
   E extends PollError = RequestError,
   R = never
 > {
+  /** The run. */
   readonly ref: RunRef
-  /** Asks once. A failure without the members of a `RunError`, such as `null`, is not retryable, and ends the wait as it is. */
+  /** Requests the state of the run once. A failure without the members of a {@link PollError}, such as `null`, ends the wait unchanged. */
   readonly retrieve: Effect.Effect<Answer<Snapshot>, E, R>
   /**
-   * Says what an answer means. An unknown status is `Pending`. What it throws, and a phase with another `_tag`, is a mistake of the
-   * program, which no error of a wait describes: the wait dies with it.
+   * Returns the phase that a snapshot means. An unknown status is `Pending`. A function that throws, or that returns another
+   * `_tag`, ends the wait with a defect.
    */
   readonly classify: (snapshot: Snapshot) => Phase<Success, Failure>
-  /** The word for the snapshot's status, for messages and telemetry. */
+  /** Returns the status of a snapshot as one word, for messages and telemetry. */
   readonly status: (snapshot: Snapshot) => string
-  /** Whether nothing that matters has changed from one snapshot to the next; a clock that went on does not matter. */
+  /** Returns whether two snapshots in a row show the same state. Ignore what changes with every poll, such as the age of the run. */
   readonly unchanged: (previous: Snapshot, next: Snapshot) => boolean
   /**
    * Waits for a push of the provider, such as a webhook, which says that the run has ended, and returns its number. Pushes are
-   * numbered from 1 on, and only one with a number above `after` counts. A push is a reason to poll at once and never an answer.
+   * numbered from 1 on, and only one with a number above `after` counts. A push makes the wait poll at once, and is never the
+   * result.
    */
   readonly pushed?: ((after: number) => Effect.Effect<number>) | undefined
   /**
-   * Whether a push proves that the run has ended, because it is signed. Then polls that do not know of the end yet are repeated
-   * soon. Otherwise each push causes one poll.
+   * Whether a push proves that the run has ended, because it is signed. Then a poll that still reports a pending run is
+   * repeated soon. Otherwise each push causes one poll.
    *
    * @default false
    */
@@ -144,7 +169,7 @@ export type Success<S extends Any> = Extract<ReturnType<S["classify"]>, { readon
 export type Failure<S extends Any> = Extract<ReturnType<S["classify"]>, { readonly _tag: "Failed" }>["run"]
 
 /**
- * How a poll of this kind of run may fail.
+ * The errors of a poll of this kind of run.
  *
  * @category models
  * @since 0.1.0
@@ -152,7 +177,7 @@ export type Failure<S extends Any> = Extract<ReturnType<S["classify"]>, { readon
 export type Error<S extends Any> = Effect.Error<S["retrieve"]>
 
 /**
- * What a poll of this kind of run needs from the context.
+ * The services that a poll of this kind of run needs.
  *
  * @category models
  * @since 0.1.0
@@ -160,7 +185,8 @@ export type Error<S extends Any> = Effect.Error<S["retrieve"]>
 export type Services<S extends Any> = Effect.Services<S["retrieve"]>
 
 /**
- * The outcome of one poll. A failure among them is one that the wait survived; a fatal one ends the stream instead.
+ * The outcome of one poll: a snapshot, or a transient failure after which the wait continues. A fatal failure ends the stream
+ * instead.
  *
  * @category models
  * @since 0.1.0
@@ -168,8 +194,9 @@ export type Services<S extends Any> = Effect.Services<S["retrieve"]>
 export type Poll<Snapshot, E = RequestError> =
   | {
     readonly _tag: "Snapshot"
+    /** What the provider reported. */
     readonly snapshot: Snapshot
-    /** `false` where the snapshot says the same as the one before. */
+    /** `false` if the snapshot shows the same state as the one before. */
     readonly changed: boolean
     /** Whether the run has ended. */
     readonly terminal: boolean
@@ -177,12 +204,16 @@ export type Poll<Snapshot, E = RequestError> =
     readonly poll: number
     /** Time since the wait began. */
     readonly elapsed: Duration.Duration
+    /** The provider's id of the request. */
     readonly requestId: string | undefined
   }
   | {
     readonly _tag: "Failure"
+    /** The transient failure. */
     readonly error: E
+    /** 1 for the first poll. */
     readonly poll: number
+    /** Time since the wait began. */
     readonly elapsed: Duration.Duration
   }
 
@@ -193,41 +224,43 @@ export type Poll<Snapshot, E = RequestError> =
  * @since 0.1.0
  */
 export interface Completion<out Target, out A, out E> {
-  /** What was given to name the run. */
+  /** The value that named the run. */
   readonly target: Target
+  /** The snapshot of a run that succeeded, or the error of the wait. */
   readonly result: Result.Result<A, E>
 }
 
 /**
- * What a schedule is given after each poll.
+ * The state of a wait after a poll, which its schedule gets.
  *
  * @category models
  * @since 0.1.0
  */
 export interface PollState<out Snapshot = unknown> {
+  /** The run. */
   readonly ref: RunRef
-  /** The last snapshot; `undefined` until a poll has brought one. */
+  /** The last snapshot; `undefined` until a poll has succeeded. */
   readonly snapshot: Snapshot | undefined
-  /** The progress in that snapshot, if it tells any. */
+  /** The progress in that snapshot, if it reports any. */
   readonly progress: Progress | undefined
-  /** Time since a poll found that the progress had changed; since the wait began, if none did. */
+  /** Time since the poll that last found a change of the progress; since the wait began, if none has. */
   readonly sinceProgress: Duration.Duration
-  /** Polls made so far, this one included. */
+  /** How many polls were made, this one included. */
   readonly polls: number
-  /** How many polls in a row have failed, but for a 404 within the grace; 0 after an answer. */
+  /** How many polls in a row have failed; 0 after a snapshot. A 404 within the grace period does not count. */
   readonly failures: number
   /** Time since the wait began. */
   readonly elapsed: Duration.Duration
-  /** Time since the run was created, where that is known. */
+  /** Time since the run was created, if that time is known. */
   readonly age: Duration.Duration | undefined
-  /** How long the provider expected the run to take, where it said. */
+  /** How long the provider expected the run to take, if it said so. */
   readonly estimate: Duration.Duration | undefined
-  /** Time left until the deadline; infinite without one. */
+  /** Time until the deadline; infinite without a deadline. */
   readonly remaining: Duration.Duration
 }
 
 /**
- * A schedule for polls: its delays count, its output is ignored. When it ends before the run does, the wait ends with a
+ * A schedule for polls. Its delays count, and its output is ignored. If it ends before the run does, the wait ends with a
  * `RunTimeoutError` whose reason is `"schedule"`.
  *
  * @category models
@@ -241,12 +274,13 @@ export type PollSchedule<Snapshot = unknown, E = never, R = never> = Schedule.Sc
 >
 
 /**
- * Everything that decides how a run is waited for.
+ * When to poll a run, and when to give up: the checked form of `Polling.Options`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Policy<Snapshot = unknown, E = never, R = never> {
+  /** When to poll. Its delays count from the end of one poll to the start of the next. */
   readonly schedule: PollSchedule<Snapshot, E, R>
   /** Bounds the whole wait, sleeps and requests alike. `Duration.infinity` is no bound. */
   readonly timeout: Duration.Duration

@@ -114,6 +114,7 @@ export class TransportError extends TransientError<TransportError>()("TransportE
   reached: Schema.Boolean,
   /** The system's code, such as `"ECONNRESET"`. */
   code: Schema.optionalKey(Schema.String),
+  /** The error of the HTTP client, if there is one. */
   cause: Schema.optionalKey(Defect)
 }) {}
 
@@ -139,7 +140,9 @@ export class RequestTimeoutError extends TransientError<RequestTimeoutError>()("
  */
 export class InvalidResponseError extends TaggedError<InvalidResponseError>()("InvalidResponseError", {
   ...requestFields,
+  /** Whether the same request can succeed later. */
   isRetryable: Schema.Boolean,
+  /** The `content-type` of the response, if it has one. */
   contentType: Schema.optionalKey(Schema.String)
 }) {}
 
@@ -176,6 +179,7 @@ export type RequestError =
 export class CreateOutcomeUnknownError
   extends PermanentError<CreateOutcomeUnknownError>()("CreateOutcomeUnknownError", {
     ...requestFields,
+    /** The {@link RequestError} of the last attempt. */
     cause: Defect
   })
 {}
@@ -187,9 +191,13 @@ export class CreateOutcomeUnknownError
  * @since 0.1.0
  */
 export const badRequest = ({ message, sent = false, ...fields }: {
+  /** The call that is wrong, such as `"runs.create"`. The message begins with it. */
   readonly operation: string
+  /** The parameter that is wrong. */
   readonly parameter: string
+  /** What is wrong, and what to do. Whether a request was made is added to it. */
   readonly message: string
+  /** The run that the call was about, if there is one. */
   readonly ref?: RunRef | undefined
   /** Whether a request was made before, such as a look-up that shows the fault. */
   readonly sent?: boolean | undefined

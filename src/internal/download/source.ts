@@ -21,6 +21,7 @@ export interface ArtifactSource<E = never, R = never> {
   readonly size: number | undefined
   /** The media type, if the provider reports it. */
   readonly contentType?: string | undefined
+  /** The run that produced the file. */
   readonly ref: RunRef
   /** Asks for a fresh link. Returns `undefined` if the file no longer exists. */
   readonly refresh: Effect.Effect<string | undefined, E, R>

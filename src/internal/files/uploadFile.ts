@@ -17,9 +17,13 @@ import { messageOf } from "../describe.ts"
  * @since 0.1.0
  */
 export interface UploadFile {
+  /** The name, safe for a header. */
   readonly filename: string
+  /** The media type, such as `"application/pdf"`. */
   readonly contentType: string
+  /** The size in bytes. */
   readonly size: number
+  /** The bytes, or a stream of exactly `size` bytes. */
   readonly data: Uint8Array | Blob | Stream.Stream<Uint8Array, FileInputError>
 }
 

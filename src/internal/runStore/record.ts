@@ -18,9 +18,13 @@ import { RunRef } from "../ref.ts"
  */
 export type Entry = UnfinishedEntry | {
   readonly _tag: "Finished"
+  /** The key of the run. */
   readonly key: string
+  /** The run. */
   readonly ref: RunRef
+  /** When the intent was written. */
   readonly intendedAt: number
+  /** When the run was marked as finished. */
   readonly finishedAt: number
 }
 
@@ -34,6 +38,7 @@ export type UnfinishedEntry =
   | {
     /** This process creates the run now. */
     readonly _tag: "Creating"
+    /** The key of the run. */
     readonly key: string
     /** When the intent was written; absent if it cannot be read. */
     readonly intendedAt?: number
@@ -41,6 +46,7 @@ export type UnfinishedEntry =
   | {
     /** There is an intent, and no ref: a run may exist. */
     readonly _tag: "Unknown"
+    /** The key of the run. */
     readonly key: string
     /** When the intent was written; absent if it cannot be read. */
     readonly intendedAt?: number
@@ -48,8 +54,11 @@ export type UnfinishedEntry =
   | {
     /** There is a run, and it has not been marked as finished. */
     readonly _tag: "Created"
+    /** The key of the run. */
     readonly key: string
+    /** The run to wait for. */
     readonly ref: RunRef
+    /** When the intent was written, or when the run was attached. */
     readonly intendedAt: number
   }
 

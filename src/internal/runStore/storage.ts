@@ -21,14 +21,17 @@ import { Defect, TaggedError } from "../taggedError.ts"
  * @since 0.1.0
  */
 export class RunStoreError extends TaggedError<RunStoreError>()("RunStoreError", {
+  /** What happened, and what to do. */
   message: Schema.String,
   /** The call that failed, such as `"RunStore.runOnce"`. */
   operation: Schema.String,
+  /** `"storage"`: the `KeyValueStore` failed. `"record"`: there is a record that cannot be read. */
   reason: Schema.Literals(["storage", "record"]),
   /** The key that the call was about, if it was about one. */
   key: Schema.optionalKey(Schema.String),
   /** The run that the call was about, if there is one. */
   ref: Schema.optionalKey(RunRef),
+  /** The error of the `KeyValueStore`, if it failed. */
   cause: Schema.optionalKey(Defect)
 }) {
   /** A second attempt never creates a second run. */

@@ -15,7 +15,9 @@ import type { BadRequestError } from "../../RunError.ts"
  * @since 0.1.0
  */
 export interface Delivery {
+  /** The provider of the run, as its `RunRef` has it, such as `"spine"`. */
   readonly provider: string
+  /** The provider's id of the run. Its case does not matter. */
   readonly runId: string
   /**
    * Identifies the delivery: a second one with the same id is a duplicate. Derive it from verified data, so that a forged
