@@ -1,23 +1,39 @@
 /**
  * The Tela client: a service, and the layers that make it.
  *
+ * **When to use**
+ *
+ * | layer | use it |
+ * | --- | --- |
+ * | {@link layerFetch} | in a program: it reads `TELA_API_KEY`, and uses fetch |
+ * | {@link layerConfig} | with another `HttpClient`, such as `NodeHttp.layer` |
+ * | {@link layer} | if the program has the key already |
+ * | {@link layer} on `TelaEmulator.layerTest()` | in tests of the whole client, without a network |
+ * | {@link layerTest} | in tests with handlers, without HTTP |
+ *
  * **Example** (Validated output from a canvas)
  *
  * ```ts
- * import { Effect, Schema } from "effect"
+ * import { Effect, Redacted, Schema } from "effect"
  * import { Tela } from "canvas-runs"
+ * import { TelaEmulator } from "canvas-runs/testing"
  *
  * const Invoice = Schema.Struct({ total: Schema.Number, currency: Schema.String })
  *
  * const program = Effect.gen(function*() {
  *   const tela = yield* Tela.TelaClient
- *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11", output: Invoice })
+ *   const canvas = tela.canvas.make({ id: TelaEmulator.invoiceCanvas.id, output: Invoice })
  *   const { result } = yield* canvas.execute({ document: Tela.file("https://example.com/invoice.pdf") })
  *   return `${result.total} ${result.currency}`
  * })
  *
- * // Reads TELA_API_KEY, and uses fetch
- * const main = program.pipe(Effect.provide(Tela.layerFetch()))
+ * // The real service: program.pipe(Effect.provide(Tela.layerFetch()))
+ * const test = program.pipe(
+ *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+ *   Effect.provide(TelaEmulator.layerTest({ canvases: [TelaEmulator.invoiceCanvas] }))
+ * )
+ *
+ * console.log(await Effect.runPromise(test)) // => 42 BRL
  * ```
  *
  * @see https://docs.tela.com/api-reference/introduction
@@ -69,14 +85,16 @@ import * as TelaVault from "./TelaVault.ts"
 import * as TelaVersions from "./TelaVersions.ts"
 
 /**
- * What the client offers.
+ * The members of the client.
  *
+ * @see {@link TelaClient} for the service
  * @category models
  * @since 0.1.0
  */
 export interface Service {
-  /** Canvases and applications, which execute. */
+  /** Looks up or names canvases and applications, which execute. */
   readonly canvas: TelaCanvas.Canvases
+  /** Looks up an execution, or a task, without a canvas. */
   readonly getExecution: {
     /**
      * Looks up an asynchronous execution by its id or ref, or with `isTask` a task. Its `result` is validated with the `output`
@@ -85,7 +103,35 @@ export interface Service {
      * **Details**
      *
      * An execution that has ended has its `status` and `result` without another request. Any other is polled when its result is
-     * requested: every second for 60 seconds by default, counted from then; `pollingInterval` and `pollingTimeout` change that.
+     * requested: every second for 60 seconds by default, counted from then. `pollingInterval` and `pollingTimeout` change that. An
+     * id that is not found is a `NotFoundError`. The provider keeps no synchronous and no streamed executions.
+     *
+     * **When to use**
+     *
+     * If the program has a ref and no canvas. `canvas.getExecution` validates with the schema of its canvas.
+     *
+     * **Example** (Resuming an execution by its ref)
+     *
+     * ```ts
+     * import { Effect, Redacted, Schema } from "effect"
+     * import { Tela } from "canvas-runs"
+     * import { TelaEmulator, Timeline } from "canvas-runs/testing"
+     *
+     * const main = Effect.gen(function*() {
+     *   const tela = yield* Tela.TelaClient
+     *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
+     *   const { ref } = yield* canvas.execute({ topic: "tides" }, { async: true })
+     *   const execution = yield* tela.getExecution(ref, { output: { total: Schema.Number }, pollingTimeout: "2h" })
+     *   return yield* execution.result
+     * }).pipe(
+     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+     *   Effect.provide(TelaEmulator.layerTest({
+     *     script: { timeline: Timeline.make({ duration: 0 }), output: { total: 42 } }
+     *   }))
+     * )
+     *
+     * console.log(await Effect.runPromise(main)) // => { total: 42 }
+     * ```
      *
      * @see https://docs.tela.com/api-reference/completion/get
      */
@@ -97,31 +143,58 @@ export interface Service {
       }
     ): Effect.Effect<AsyncExecution<TelaCanvas.Result<TelaCanvas.OutputOf<Out>, Skip>>, RequestError>
   }
-  /** Executions of applications, which people review. */
+  /** Creates, reads, changes and approves tasks: the executions of applications, which people review. */
   readonly tasks: TelaTasks.Tasks
-  /** What has been executed. */
+  /** Lists the asynchronous executions of the workspace. */
   readonly completionRuns: TelaCompletionRuns.CompletionRuns
-  /** Versions of canvases. */
+  /** Reads the versions of canvases. */
   readonly versions: TelaVersions.Versions
-  /** Which version is served where. */
+  /** Reads the environments of canvases: which version is served where. */
   readonly environments: TelaVersions.Environments
-  /** The files behind `vault://` references. */
+  /** Reads the files behind `vault://` references. */
   readonly vault: TelaVault.Vault
-  /** Asks the provider whether it takes the credential. It fails with an `AuthenticationError` where it does not. */
+  /**
+   * Checks the credential with one request, `GET /api-key`. A credential that the provider does not accept is an
+   * `AuthenticationError`.
+   *
+   * **Example** (Refusing to start with a wrong key)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Tela } from "canvas-runs"
+   * import { TelaEmulator } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const tela = yield* Tela.TelaClient
+   *   yield* tela.checkCredential
+   *   return "ready"
+   * }).pipe(
+   *   Effect.catchTag("AuthenticationError", (error) => Effect.succeed(error.status)),
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("wrong") })),
+   *   Effect.provide(TelaEmulator.layerTest({ apiKeys: ["right"] }))
+   * )
+   *
+   * console.log(await Effect.runPromise(main)) // => 401
+   * ```
+   */
   readonly checkCredential: Effect.Effect<void, RequestError>
 }
 
 /**
- * The Tela client.
+ * The Tela client, as a service.
  *
+ * @see {@link layerFetch} for a layer that needs nothing else
  * @category services
  * @since 0.1.0
  */
 export class TelaClient extends Context.Service<TelaClient, Service>()("canvas-runs/tela/TelaClient") {}
 
 /**
- * How a client is made: with an API key or a JWT, not both.
+ * The options of a client: those of every client, the API's origin, and either an API key or a JWT. Both together are a
+ * `ConfigError`.
  *
+ * @see {@link module:ClientOptions} for timeouts, retries, limits and webhooks
+ * @see https://docs.tela.com/api-reference/introduction
  * @category models
  * @since 0.1.0
  */
@@ -143,18 +216,41 @@ export type Options =
        * `TransportError` with `reached: false`, which a wait survives like other transient failures.
        */
       readonly apiKey: Redacted.Redacted<string> | Effect.Effect<Redacted.Redacted<string>, unknown>
+      /** Not allowed beside an API key. */
       readonly jwt?: undefined
     }
     | {
+      /** Not allowed beside a JWT. */
       readonly apiKey?: undefined
-      /** A token of a signed-in user, or an `Effect` that gives the one that is valid now, as with `apiKey`. */
+      /** A token of a signed-in user, or an `Effect` that returns the one that is valid now, as with `apiKey`. */
       readonly jwt: Redacted.Redacted<string> | Effect.Effect<Redacted.Redacted<string>, unknown>
     }
   )
 
 /**
- * Makes a client on the `HttpClient` at hand.
+ * Makes a client on the `HttpClient` of the context. Options that are wrong are a `ConfigError`.
  *
+ * **When to use**
+ *
+ * For several accounts in one program. For one account, a layer is simpler.
+ *
+ * **Example** (A client for each account)
+ *
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Tela } from "canvas-runs"
+ * import { TelaEmulator } from "canvas-runs/testing"
+ *
+ * const main = Effect.gen(function*() {
+ *   const clients = yield* Effect.forEach(["key_a", "key_b"], (key) => Tela.make({ apiKey: Redacted.make(key) }))
+ *   yield* Effect.forEach(clients, (tela) => tela.checkCredential, { discard: true })
+ *   return clients.length
+ * })
+ *
+ * console.log(await Effect.runPromise(Effect.provide(main, TelaEmulator.layerTest()))) // => 2
+ * ```
+ *
+ * @see {@link layer} for a layer
  * @category constructors
  * @since 0.1.0
  */
@@ -192,8 +288,30 @@ export const make = (options: Options): Effect.Effect<Service, ConfigError, Http
   })
 
 /**
- * A layer with the client, on the `HttpClient` at hand.
+ * Creates a layer with the client, on the `HttpClient` of the context. Options that are wrong are a `ConfigError`.
  *
+ * **Example** (A client on the emulator)
+ *
+ * ```ts
+ * import { Effect, Layer, Redacted } from "effect"
+ * import { Tela } from "canvas-runs"
+ * import { TelaEmulator } from "canvas-runs/testing"
+ *
+ * const TelaTest = Tela.layer({ apiKey: Redacted.make("tela_test"), requestTimeout: "10 seconds" }).pipe(
+ *   Layer.provide(TelaEmulator.layerTest({ script: { output: "Twice a day" } }))
+ * )
+ *
+ * const main = Effect.gen(function*() {
+ *   const tela = yield* Tela.TelaClient
+ *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
+ *   return (yield* canvas.execute({ topic: "tides" })).result
+ * })
+ *
+ * console.log(await Effect.runPromise(Effect.provide(main, TelaTest))) // => Twice a day
+ * ```
+ *
+ * @see {@link layerConfig} for the key from the environment
+ * @see {@link make} for the client without a layer
  * @category layers
  * @since 0.1.0
  */
@@ -201,36 +319,59 @@ export const layer = (options: Options): Layer.Layer<TelaClient, ConfigError, Ht
   Layer.effect(TelaClient, make(options))
 
 /**
- * Options of {@link layerConfig}: those of the client, where credentials and address may also be a `Config`.
+ * Options of {@link layerConfig} and {@link layerFetch}: those of the client, where the credential and the address may also be a
+ * `Config`.
  *
+ * @see {@link Options} for the options of {@link layer}
  * @category models
  * @since 0.1.0
  */
 export interface ConfigOptions extends Omit<ClientOptions, "baseUrl"> {
-  /** @default Config.Redacted("TELA_API_KEY"), unless there is a `jwt` */
+  /**
+   * A key of the workspace, an `Effect` that returns one, or a `Config`.
+   *
+   * @default Config.Redacted("TELA_API_KEY"), unless there is a `jwt`
+   */
   readonly apiKey?: Options["apiKey"] | Config.Config<Redacted.Redacted<string>>
-  /** @default Config.Redacted("TELA_JWT"), unless there is an `apiKey` */
+  /**
+   * A token of a signed-in user, an `Effect` that returns one, or a `Config`.
+   *
+   * @default Config.Redacted("TELA_JWT"), unless there is an `apiKey`
+   */
   readonly jwt?: Options["jwt"] | Config.Config<Redacted.Redacted<string>>
-  /** @default Config.String("TELA_BASE_URL"), or the provider's address */
+  /**
+   * The API's origin, or a `Config` of it.
+   *
+   * @default Config.String("TELA_BASE_URL"), and "https://api.tela.com" if that is not set
+   */
   readonly baseUrl?: string | Config.Config<string> | undefined
 }
 
 /**
  * Creates a layer with the client, configured by `TELA_API_KEY` or `TELA_JWT` (exactly one of them) and `TELA_BASE_URL`. Options
- * given here win.
+ * given here win. A variable that is missing is a `ConfigError`.
  *
  * **Example** (A key under another name)
  *
  * ```ts
- * import { Config, Layer } from "effect"
- * import { FetchHttpClient } from "effect/http"
+ * import { Config, ConfigProvider, Effect } from "effect"
  * import { Tela } from "canvas-runs"
+ * import { TelaEmulator } from "canvas-runs/testing"
  *
- * const layer = Tela.layerConfig({ apiKey: Config.Redacted("ACME_TELA_KEY") }).pipe(
- *   Layer.provide(FetchHttpClient.layer)
+ * const main = Effect.gen(function*() {
+ *   const tela = yield* Tela.TelaClient
+ *   return yield* Effect.as(tela.checkCredential, "accepted")
+ * }).pipe(
+ *   Effect.provide(Tela.layerConfig({ apiKey: Config.Redacted("ACME_TELA_KEY") })),
+ *   Effect.provide(TelaEmulator.layerTest({ apiKeys: ["key_of_acme"] })),
+ *   Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: { ACME_TELA_KEY: "key_of_acme" } })))
  * )
+ *
+ * console.log(await Effect.runPromise(main)) // => accepted
  * ```
  *
+ * @see {@link layerFetch} for the same with fetch
+ * @see {@link layer} for a key that the program has already
  * @category layers
  * @since 0.1.0
  */
@@ -255,8 +396,33 @@ export const layerConfig = (options?: ConfigOptions): Layer.Layer<TelaClient, Co
   )
 
 /**
- * Everything at once: {@link layerConfig} and fetch.
+ * Creates a layer with the client, configured like {@link layerConfig}, on fetch.
  *
+ * **When to use**
+ *
+ * In most programs. For many polls on Node, {@link layerConfig} with `NodeHttp.layer` of `canvas-runs/node` costs less: it keeps
+ * connections open between polls.
+ *
+ * **Example** (A program without a key)
+ *
+ * ```ts
+ * import { ConfigProvider, Effect } from "effect"
+ * import { Tela } from "canvas-runs"
+ *
+ * const main = Effect.gen(function*() {
+ *   const tela = yield* Tela.TelaClient
+ *   yield* tela.checkCredential
+ *   return "ready"
+ * }).pipe(
+ *   Effect.provide(Tela.layerFetch()),
+ *   Effect.catchTag("ConfigError", (error) => Effect.succeed(`set ${error.option}`)),
+ *   Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: {} })))
+ * )
+ *
+ * console.log(await Effect.runPromise(main)) // => set TELA_API_KEY
+ * ```
+ *
+ * @see {@link layerConfig} for another `HttpClient`
  * @category layers
  * @since 0.1.0
  */
@@ -264,18 +430,24 @@ export const layerFetch = (options?: ConfigOptions): Layer.Layer<TelaClient, Con
   Layer.provide(layerConfig(options), FetchHttpClient.layer)
 
 /**
- * What a canvas of a test does, for any kind of canvas.
+ * The handlers of a test's canvas, or of its workstation. A method without a handler dies with its name.
  *
+ * @see {@link layerTest} for an example
  * @category testing
  * @since 0.1.0
  */
 export interface TestCanvas {
+  /** The `id` of the canvas. The default is that of the options. */
   readonly id?: string | undefined
+  /** The `versionId` of the canvas. The default is that of the options. */
   readonly versionId?: string | undefined
+  /** The `applicationId` of the workstation. The default is that of the options, which alone decides `isWorkstation`. */
   readonly applicationId?: string | undefined
+  /** The `name` of the canvas. */
   readonly name?: string | undefined
+  /** The `isWorkflow` of the canvas. */
   readonly isWorkflow?: boolean | undefined
-  /** Answers `execute`, except where it streams. What it leaves out of an execution is absent. */
+  /** Answers `execute`, unless it streams. Members that it leaves out of the execution are absent. */
   readonly execute?:
     | ((
       variables: unknown,
@@ -293,6 +465,7 @@ export interface TestCanvas {
   readonly stream?:
     | ((variables: unknown, params: StreamParams) => Stream.Stream<StreamPart<unknown>, StreamError>)
     | undefined
+  /** Answers `getExecution`. Members that it leaves out of the execution are absent. */
   readonly getExecution?:
     | ((
       id: string | RunRef,
@@ -308,44 +481,64 @@ export interface TestCanvas {
  * @since 0.1.0
  */
 export interface TestCanvasOptions extends TelaCanvas.Schemas<AnySchema, AnySchema> {
+  /** The id of the canvas. */
   readonly id?: string | undefined
+  /** The id of the version. */
   readonly versionId?: string | undefined
+  /** The id of the application. */
   readonly applicationId?: string | undefined
 }
 
 /**
  * Some of the client's methods, for a test.
  *
+ * @see {@link layerTest} for an example
  * @category testing
  * @since 0.1.0
  */
 export interface TestHandlers {
+  /** Answers `canvas.get` and `canvas.make`. */
   readonly canvas?: {
+    /** Answers `canvas.get` with the handlers of the canvas. */
     readonly get?: ((options: TestCanvasOptions) => Effect.Effect<TestCanvas, RequestError>) | undefined
+    /** Answers `canvas.make` with the handlers of the canvas. Without it a canvas has no handlers. */
     readonly make?: ((options: TestCanvasOptions) => TestCanvas) | undefined
   } | undefined
+  /** Answers methods of `tasks`. */
   readonly tasks?:
     | Partial<Omit<TelaTasks.Tasks, "create">> & {
+      /** Answers `tasks.create`. */
       readonly create?: (
         applicationId: string,
         tasks: ReadonlyArray<TelaTasks.NewTask>
       ) => Effect.Effect<ReadonlyArray<Task>, CreateError>
     }
     | undefined
+  /** Answers methods of `completionRuns`. */
   readonly completionRuns?: Partial<TelaCompletionRuns.CompletionRuns> | undefined
+  /** Answers methods of `versions`. */
   readonly versions?: Partial<TelaVersions.Versions> | undefined
+  /** Answers methods of `environments`. */
   readonly environments?: Partial<TelaVersions.Environments> | undefined
+  /** Answers methods of `vault`. */
   readonly vault?: Partial<TelaVault.Vault> | undefined
+  /** Answers `getExecution`. Members that it leaves out of the execution are absent. */
   readonly getExecution?: TestCanvas["getExecution"]
+  /** Answers `checkCredential`. */
   readonly checkCredential?: Service["checkCredential"] | undefined
 }
 
 /**
- * A client made of handlers, for tests without HTTP. A method without a handler dies with its name.
+ * Creates a layer with a client that consists of handlers, for tests without HTTP. A method without a handler dies with its name.
+ *
+ * **When to use**
+ *
+ * To decide what one call returns. `TelaEmulator.layerTest` of `canvas-runs/testing` tests the whole client instead: requests,
+ * schemas, polling and errors.
  *
  * **Details**
  *
- * What a handler of `canvas` returns is taken as it is: no schema is applied to variables or output.
+ * The client returns what a handler of `canvas` returns. It applies no schema to variables or output.
  *
  * **Example** (Testing without HTTP)
  *
