@@ -43,11 +43,9 @@ export const stream = <E, R>(
 ): Stream.Stream<Uint8Array, ArtifactError | E, R> =>
   Stream.callback<Uint8Array, ArtifactError | E, R>(
     (queue) =>
-      downloadTo(options, source, { take: (chunk) => Queue.offer(queue, chunk), restart: undefined }).pipe(
-        Effect.matchCauseEffect({
-          onFailure: (cause) => Queue.failCause(queue, cause),
-          onSuccess: () => Queue.end(queue)
-        })
+      Queue.into(
+        downloadTo(options, source, { take: (chunk) => Queue.offer(queue, chunk), restart: undefined }),
+        queue
       ),
     { bufferSize: 4, strategy: "suspend" }
   )

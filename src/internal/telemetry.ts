@@ -55,11 +55,7 @@ export const spanOf = <A, E, R>(
   kind: Tracer.SpanKind = "internal"
 ): Effect.Effect<A, E, R> =>
   isTraced(fiber)
-    ? Effect.withSpan(self, name, { kind, attributes: attributes(), captureStackTrace: false }) as Effect.Effect<
-      A,
-      E,
-      R
-    >
+    ? Effect.withSpan(self, name, { kind, attributes: attributes(), captureStackTrace: false }) as typeof self
     : self
 
 /** {@link span} for one request. Only its error is shown, which holds no secret. */
@@ -81,7 +77,7 @@ export const streamSpan =
     Stream.unwrap(Effect.withFiber((fiber) =>
       Effect.succeed(
         isTraced(fiber)
-          ? Stream.withSpan(self, name, { attributes, captureStackTrace: false }) as Stream.Stream<A, E, R>
+          ? Stream.withSpan(self, name, { attributes, captureStackTrace: false }) as typeof self
           : self
       )
     ))

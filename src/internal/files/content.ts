@@ -18,10 +18,7 @@ export const read = (
 ): (Content | { readonly hint: string }) & { readonly filename: string | undefined } => {
   const own = ofData(input, undefined)
   if (own !== undefined) return { ...own, filename: nameOf(input) }
-  const { contentType, data, filename: name, size } = (Predicate.isObject(input) ? input : {}) as Record<
-    string,
-    unknown
-  >
+  const { contentType, data, filename: name, size }: Record<string, unknown> = Predicate.isObject(input) ? input : {}
   const filename = typeof name === "string" ? name : undefined
   const content = ofData(data, size)
   return content === undefined

@@ -6,7 +6,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Body from "./body.ts"
 import * as Causes from "./causes.ts"
-import { type Failure, parseRetryAfter } from "./retry.ts"
+import { parseRetryAfter } from "./retry.ts"
 
 /**
  * Returns the address that a link names, or the reason why the link is not valid. A path, with a slash at its beginning or
@@ -62,18 +62,13 @@ export const wordsOf = (status: number): string =>
     : `its server answered with ${status}`
 
 /** The fields of an error about a response that is not a success. */
-export const refusal = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<
-  Failure & { readonly status: number }
-> =>
-  Effect.map(Clock.currentTimeMillis, (now) => {
-    const { headers, status } = response
-    return {
-      status,
-      // 202 promises the file for later
-      isRetryable: status >= 500 || status === 202 || status === 408 || status === 425 || status === 429,
-      retryAfter: parseRetryAfter(headers, now)
-    }
-  })
+export const refusal = ({ headers, status }: HttpClientResponse.HttpClientResponse) =>
+  Effect.map(Clock.currentTimeMillis, (now) => ({
+    status,
+    // 202 promises the file for later
+    isRetryable: status >= 500 || status === 202 || status === 408 || status === 425 || status === 429,
+    retryAfter: parseRetryAfter(headers, now)
+  }))
 
 /**
  * Whether a response is a page of HTML, such as that of a proxy which answers in the server's place, by its content type or, where

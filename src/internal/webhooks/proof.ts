@@ -46,6 +46,6 @@ const readBytes = (payload: unknown): Uint8Array | undefined => {
   if (typeof payload === "string") return new TextEncoder().encode(payload)
   if (!Binary.isBytes(payload)) return undefined
   // Throws if the buffer is detached, whose length is 0
-  const whole = new Uint8Array(ArrayBuffer.isView(payload) ? payload.buffer : payload)
-  return whole.byteLength === 0 ? whole : Binary.bytesOf(payload)
+  void new Uint8Array(ArrayBuffer.isView(payload) ? payload.buffer : payload)
+  return Binary.bytesOf(payload)
 }

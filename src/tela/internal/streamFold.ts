@@ -299,13 +299,11 @@ const decodeChunk = Schema.decodeUnknownOption(Wire.StreamChunk)
 
 /**
  * Whether a parsed JSON value reports no error and certainly fits the schema unchanged: it has one choice, whose delta has a
- * `content`, and no message or one with a `content`. A value with a `content` is not an array.
+ * `content`, and no message or one with a `content`.
  */
 export const isCommonChunk = (raw: unknown): raw is Wire.StreamChunk => {
-  if (typeof raw !== "object" || raw === null) return false
-  const { choices, error, errors, id, message, object, status, success, type } = raw as {
-    [K in keyof Wire.StreamChunk | "error" | "errors" | "object" | "status" | "success" | "type"]?: unknown
-  }
+  if (!Predicate.isObject(raw)) return false
+  const { choices, error, errors, id, message, object, status, success, type } = raw
   return error == null && errors === undefined && object !== "error" && type === undefined && status === undefined &&
     success === undefined &&
     isTextOrNullish(id) &&
@@ -314,21 +312,13 @@ export const isCommonChunk = (raw: unknown): raw is Wire.StreamChunk => {
 }
 
 const isCommonChoice = (choice: unknown): boolean => {
-  if (typeof choice !== "object" || choice === null) return false
-  const { delta, finish_reason, finishReason, message } = choice as {
-    readonly delta?: unknown
-    readonly finish_reason?: unknown
-    readonly finishReason?: unknown
-    readonly message?: unknown
-  }
+  if (!Predicate.isObject(choice)) return false
+  const { delta, finish_reason, finishReason, message } = choice
   return message === undefined && finishReason === undefined && isTextOrNullish(finish_reason) && hasContent(delta)
 }
 
-const hasContent = (value: unknown): boolean => {
-  if (typeof value !== "object" || value === null) return false
-  const { content } = value as { readonly content?: unknown }
-  return typeof content === "string" || content === null
-}
+const hasContent = (value: unknown): boolean =>
+  Predicate.isObject(value) && (typeof value["content"] === "string" || value["content"] === null)
 
 const isTextOrNullish = (value: unknown): boolean => value == null || typeof value === "string"
 
