@@ -1,6 +1,6 @@
 /**
- * What a program does with each provider, from the first request to the last byte, on the real clock: in memory, or over a
- * socket with one of the platform's clients. The same journeys for a polite and for a rude server.
+ * Complete uses of each provider, from the first request to the last byte, on the real clock: in memory, or over a socket with
+ * one of the platform's clients. The journeys are the same for a polite and for a rude server.
  */
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert } from "@effect/vitest"
@@ -24,7 +24,7 @@ import { unknownStatus } from "../../src/testing/internal/rude/http.ts"
 
 export type Transport = "memory" | "fetch" | "undici"
 
-/** A client that waits for webhooks, too, and the ids of the events that its route was told, in order. */
+/** A client that also waits for webhooks, and the ids of the events that its route received, in order. */
 class Notified
   extends Context.Service<Notified, { readonly spine: Spine.Service; readonly told: ReadonlyArray<string> }>()(
     "test/contract/Notified"
@@ -44,10 +44,10 @@ const telaKey = Redacted.make("tela_journey_key")
 const webhook = { url: "http://127.0.0.1:9/hook", secret: "whsec_journeys" }
 const retry = Schedule.recurs(3)
 
-/** A minute passes in 30 ms. */
+/** The clock is fast: a minute takes 30 ms. */
 const speed = 2000
 
-/** The programs' side: clients on that transport. */
+/** The clients of the programs, on that transport. */
 const clients = (
   hub: Webhooks.Service,
   told: ReadonlyArray<string>,
@@ -87,7 +87,7 @@ const receiver = Effect.fnUntraced(function*(hub: Webhooks.Service, told: Array<
   )
 })
 
-/** The origins of both providers in memory, which are served by one client. */
+/** The origins of both providers in memory. One client serves both. */
 const inMemory = Layer.effect(
   HttpClient.HttpClient,
   Effect.gen(function*() {
@@ -97,7 +97,7 @@ const inMemory = Layer.effect(
   })
 )
 
-/** Asks for what fetch asks for by itself. */
+/** Adds the `accept-encoding` header that fetch adds. */
 const compressing = Layer.effect(
   HttpClient.HttpClient,
   Effect.map(
@@ -153,7 +153,7 @@ const sameBytes = (actual: Uint8Array, expected: string | Uint8Array, what: stri
 
 type Journey = Effect.Effect<void, unknown, Env>
 
-/** Every journey, by a sentence that says what it shows. */
+/** Every journey, by a sentence that describes it. */
 export const journeys: Readonly<Record<string, Journey>> = {
   "Spine: a run is created with files, watched to its end, and its output read": Effect.gen(function*() {
     const { runs } = yield* Spine.SpineClient
@@ -197,7 +197,7 @@ export const journeys: Readonly<Record<string, Journey>> = {
     }
   }).pipe(Effect.scoped),
 
-  "Spine: a failed run and a partial run have the provider's words": Effect.gen(function*() {
+  "Spine: a failed run and a partial run have the provider's reasons": Effect.gen(function*() {
     const { runs } = yield* Spine.SpineClient
     const error = yield* Effect.flip(runs.run({ prompt: `${SpineEmulator.failingPrompt} no luck` }, wait))
     assert.instanceOf(error, RunError.RunFailedError)
@@ -222,7 +222,7 @@ export const journeys: Readonly<Record<string, Journey>> = {
     const { spine: { runs } } = yield* Notified
     const emulator = yield* SpineEmulator.SpineEmulator
     yield* emulator.script({ timeline: Timeline.make({ duration: "5 minutes" }), finalOutput: text })
-    // The first poll of the wait fails, whatever the webhooks do
+    // The first poll of the wait fails, with or without webhooks
     yield* emulator.fault(Fault.status(503).pipe(Fault.on("GET", "/v1/run/"), Fault.times(4)))
     // Without a webhook the next poll is a minute away
     const run = yield* Effect.timeout(runs.run({ prompt: "x" }, { timeout: "1 hour" }), "6 seconds")
@@ -266,13 +266,13 @@ export const journeys: Readonly<Record<string, Journey>> = {
     assert.include(error.message, "out of tokens")
   }),
 
-  "Tela: a stream gives the whole text once, in order, and ends with it": Effect.gen(function*() {
+  "Tela: a stream gives the whole text once, in order, and its last part has the whole": Effect.gen(function*() {
     const tela = yield* Tela.TelaClient
     const emulator = yield* TelaEmulator.TelaEmulator
     yield* emulator.script({ output: text })
     const parts = Array.from(yield* Stream.runCollect(tela.canvas.make(canvas).stream({})))
     const final = parts.at(-1)
-    if (final?._tag !== "final") return assert.fail("the last part is no final")
+    if (final?._tag !== "final") return assert.fail("the last part is not final")
     assert.deepStrictEqual([final.result, final.finishReason], [text, "stop"])
     assert.strictEqual(parts.map((part) => part._tag === "delta" ? part.content : "").join(""), text)
     yield* emulator.canvas({ ...canvas, structuredOutput: { type: "object" }, output: score })
@@ -292,7 +292,7 @@ export const journeys: Readonly<Record<string, Journey>> = {
       yield* emulator.script({ stream: { pieces: ["Once ", "upon ", "a"], ...script } })
       const cut = yield* streamed
       assert.instanceOf(cut, RunError.StreamInterruptedError)
-      // A connection that breaks may take with it what the platform had not decompressed
+      // If the connection breaks, bytes that the platform has not decompressed may be lost
       if ("end" in script) assert.include(JSON.stringify(cut.received), "Once upon a")
     }
     yield* emulator.script({ failure: { message: "out of tokens" } })
@@ -301,7 +301,7 @@ export const journeys: Readonly<Record<string, Journey>> = {
     assert.include(failed.message, "out of tokens")
   }),
 
-  "Tela: a task is followed until its output is there, listed and approved": Effect.gen(function*() {
+  "Tela: a task is followed until it has an output, and is then listed and approved": Effect.gen(function*() {
     const tela = yield* Tela.TelaClient
     yield* (yield* TelaEmulator.TelaEmulator).script({ timeline: minute, output: score })
     const execution = yield* tela.canvas.make({ ...application, output: Score }).execute({}, poll)
@@ -329,10 +329,10 @@ export const journeys: Readonly<Record<string, Journey>> = {
   })
 }
 
-/** What failed, and how. */
+/** The failed tests, with their causes. */
 export type Failures = ReadonlyArray<readonly [name: string, why: unknown]>
 
-/** Runs what has one of the names, a few at a time. */
+/** Runs the tests whose names are selected, a few at a time. */
 const check = <R>(
   all: ReadonlyArray<readonly [name: string, test: Effect.Effect<void, unknown, R>]>,
   only: (name: string) => boolean,
@@ -351,7 +351,7 @@ const check = <R>(
   )
 }
 
-/** Takes the journeys, each on a server of its own. */
+/** Runs the journeys, each on a separate server. */
 export const travel = (
   transport: Transport,
   rude: Rude.Rude,
@@ -365,7 +365,7 @@ export const travel = (
     4
   )
 
-/** Keeps the promises of every provider, in memory on the `TestClock`. */
+/** Tests the promises of every provider, in memory on the `TestClock`. */
 export const keep = (rude: Rude.Rude, only: (name: string) => boolean = () => true): Effect.Effect<Failures> =>
   check(
     providers(rude).flatMap((provider) =>

@@ -1,4 +1,6 @@
-/** What every provider's client promises, as programs on the `TestClock`: the same for a polite and for a rude server. */
+/**
+ * The promises of every provider's client, as programs on the `TestClock`. They are the same for a polite and for a rude server.
+ */
 import { assert } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
@@ -8,7 +10,7 @@ import { Fault, type Rude, Timeline } from "canvas-runs/testing"
 import { failure, finish, success } from "../support/results.ts"
 import type { Env, Follow, Provider } from "./providers.ts"
 
-/** One promise, kept. */
+/** The test of one promise. */
 export interface Kept {
   readonly name: string
   readonly test: Effect.Effect<void, unknown>
@@ -23,7 +25,7 @@ export const promises = (provider: Provider, rude: Rude.Rude): ReadonlyArray<Kep
   const keeps = (name: string, test: Effect.Effect<void, unknown>) => all.push({ name, test })
   const on = <A, E>(effect: Effect.Effect<A, E, Env>) => Effect.provide(effect, provider.layer)
 
-  // A slow server takes some of the clock's time, which would otherwise stand still
+  // A slow server waits on the clock, which would otherwise stand still
   const isSlow = rude.includes("slow") || rude.includes("earlyWebhooks") || rude.includes("notFoundAtFirst")
   const passing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     isSlow ? Effect.map(finish(effect, "2 seconds"), success) : effect
@@ -31,7 +33,7 @@ export const promises = (provider: Provider, rude: Rude.Rude): ReadonlyArray<Kep
   const sameTimes = (actual: ReadonlyArray<number>, expected: ReadonlyArray<number>) =>
     assert.deepStrictEqual(actual.map(seconds), expected.map(seconds))
 
-  /** Creates a run that does what the timeline says, and forgets the requests that took. */
+  /** Creates a run with the timeline, and clears the list of requests. */
   const created = (timeline: Timeline.Timeline, follow: Follow) =>
     Effect.gen(function*() {
       yield* provider.script(timeline)
@@ -62,7 +64,7 @@ export const promises = (provider: Provider, rude: Rude.Rude): ReadonlyArray<Kep
   )
 
   keeps(
-    "create, promise 12: is not repeated when it may have happened",
+    "create, promise 12: is not repeated if a run may exist",
     on(Effect.gen(function*() {
       const emulator = yield* provider.emulator
       for (
@@ -100,7 +102,7 @@ export const promises = (provider: Provider, rude: Rude.Rude): ReadonlyArray<Kep
   )
 
   keeps(
-    "wait, promise 2: Retry-After is a floor within its ceiling",
+    "wait, promise 2: waits at least Retry-After, up to its ceiling",
     on(Effect.gen(function*() {
       const { emulator, handle, onPoll, polls } = yield* created(minute, everyFive)
       yield* emulator.fault(
@@ -113,7 +115,7 @@ export const promises = (provider: Provider, rude: Rude.Rude): ReadonlyArray<Kep
   )
 
   keeps(
-    "deadline, promise 3: bounds the wait, and its error resumes it",
+    "deadline, promise 3: bounds the wait, and the ref in its error starts another wait",
     on(Effect.gen(function*() {
       const { handle, polls, ref } = yield* created(minute, {
         interval: "7 seconds",
@@ -139,13 +141,13 @@ export const promises = (provider: Provider, rude: Rude.Rude): ReadonlyArray<Kep
   )
 
   keeps(
-    "budget, promise 4: survives what passes, and any answer fills it up",
+    "budget, promise 4: survives transient failures, and any answer refills it",
     on(Effect.gen(function*() {
       const { emulator, handle, onPoll } = yield* created(minute, { ...everyFive, errorBudget: 2 })
       yield* emulator.fault(
         onPoll(Fault.status(500)),
         onPoll(Fault.drop),
-        // An answer in between
+        // A successful poll in between
         onPoll(Fault.delay(0)),
         onPoll(Fault.status(502)),
         onPoll(Fault.dropInside(5))
@@ -155,7 +157,7 @@ export const promises = (provider: Provider, rude: Rude.Rude): ReadonlyArray<Kep
   )
 
   keeps(
-    "budget, promise 4: fails when it is overspent, with the ref",
+    "budget, promise 4: fails with the ref when it is exceeded",
     on(Effect.gen(function*() {
       const { emulator, handle, onPoll, polls, ref } = yield* created(minute, {
         ...everyFive,
@@ -182,21 +184,21 @@ export const promises = (provider: Provider, rude: Rude.Rude): ReadonlyArray<Kep
   }
 
   keeps(
-    "budget, promise 4: 404 is replica lag for a while after the creation, and then a fact",
+    "budget, promise 4: a 404 is replica lag within the grace period, and final after it",
     on(Effect.gen(function*() {
       const { emulator, handle, onPoll, polls } = yield* created(endless, everyFive)
       yield* emulator.fault(onPoll(Fault.status(404)).pipe(Fault.times(Infinity)))
       assert.instanceOf(failure(yield* finish(handle.wait)), RunError.NotFoundError)
       const times = [0, 5000, 10_000, 15_000, 20_000, 25_000, 30_000, 35_000]
       const actual = yield* polls
-      // Counted from the creation, which a slow server puts before the first poll
+      // Counted from the creation. With a slow server that is before the first poll
       sameTimes(actual, isSlow ? times.slice(0, actual.length) : times)
       assert.isAtLeast(actual.length, 7)
     }))
   )
 
   keeps(
-    "unknown status, promise 5: is no end, and is shown",
+    "unknown status, promise 5: is emitted and is not terminal",
     on(Effect.gen(function*() {
       const { handle } = yield* created(
         Timeline.make({
@@ -207,7 +209,7 @@ export const promises = (provider: Provider, rude: Rude.Rude): ReadonlyArray<Kep
       )
       const statuses = success(yield* finish(Stream.runCollect(handle.statuses)))
       assert.include(statuses.slice(0, -1), "pondering")
-      // Unless another unknown status takes the place of a "running"
+      // Unless a rude server replaces "running" by another unknown status
       if (rude.includes("unknownStatuses")) return
       assert.deepStrictEqual(statuses.slice(0, 3), ["running", "pondering", "running"])
       assert.strictEqual(statuses.length, 4)
@@ -215,7 +217,7 @@ export const promises = (provider: Provider, rude: Rude.Rude): ReadonlyArray<Kep
   )
 
   keeps(
-    "watch, promise 8: repeats nothing",
+    "watch, promise 8: emits no snapshot twice",
     on(Effect.gen(function*() {
       const { handle, polls } = yield* created(minute, everyFive)
       const statuses = success(yield* finish(Stream.runCollect(handle.statuses)))
@@ -225,7 +227,7 @@ export const promises = (provider: Provider, rude: Rude.Rude): ReadonlyArray<Kep
   )
 
   keeps(
-    "interrupt, promise 6: nothing is sent afterwards",
+    "interrupt, promise 6: no request is sent afterwards",
     on(Effect.gen(function*() {
       const { handle, polls } = yield* created(endless, everyFive)
       const fiber = yield* Effect.forkChild(handle.wait)
@@ -237,7 +239,7 @@ export const promises = (provider: Provider, rude: Rude.Rude): ReadonlyArray<Kep
   )
 
   keeps(
-    "resume, promise 10: a ref that went through JSON gives the same outcome",
+    "resume, promise 10: a ref that was encoded as JSON gives the same outcome",
     on(Effect.gen(function*() {
       const { handle, ref } = yield* created(minute, everyFive)
       const fiber = yield* Effect.forkChild(handle.wait)
@@ -252,7 +254,7 @@ export const promises = (provider: Provider, rude: Rude.Rude): ReadonlyArray<Kep
   )
 
   keeps(
-    "sharing, promise 7: all who hold a handle cost one loop",
+    "sharing, promise 7: all waiters of a handle share one loop",
     on(Effect.gen(function*() {
       const { handle, polls } = yield* created(minute, everyFive)
       const all = Effect.all([handle.wait, handle.wait, Stream.runCollect(handle.statuses), handle.wait], {
@@ -260,7 +262,7 @@ export const promises = (provider: Provider, rude: Rude.Rude): ReadonlyArray<Kep
       })
       success(yield* finish(all))
       assert.strictEqual((yield* polls).length, 13)
-      assert.isDefined(success(yield* finish(handle.wait)), "and the end is remembered")
+      assert.isDefined(success(yield* finish(handle.wait)), "and the terminal snapshot is kept")
       assert.strictEqual((yield* polls).length, 13)
     }))
   )

@@ -6,7 +6,7 @@ import * as OwnProvider from "../../examples/28-own-provider.ts"
 import * as Acme from "../../examples/support/acme.ts"
 import { unknownStatus } from "../../src/testing/internal/rude/http.ts"
 
-/** How a run is followed, in the words of every provider. */
+/** The operations on a run that every provider has. */
 export interface Follow {
   readonly interval?: Duration.Input
   readonly timeout?: Duration.Input
@@ -16,41 +16,41 @@ export interface Follow {
 /** A run that was created. */
 export interface Created {
   readonly ref: RunRef.RunRef
-  /** Waits for it; the same handle for all who ask. */
+  /** A handle on the run; the same for all callers. */
   readonly share: (follow: Follow) => Effect.Effect<Handle, RunError.RequestError>
 }
 
-/** A handle on a run, whose followers share its polls. */
+/** A handle on a run, whose waiters share its polls. */
 export interface Handle {
   readonly wait: Effect.Effect<unknown, RunError.WaitError | RunError.WaitStoppedError | RunError.InvalidOutputError>
-  /** The words of the statuses, as they change. */
+  /** The statuses, as they change. */
   readonly statuses: Stream.Stream<string, RunError.WatchError | RunError.WaitStoppedError>
 }
 
-/** A kind of run, as the contract sees it. */
+/** A kind of run, in the form that the contract needs. */
 export interface Provider {
   readonly name: string
   readonly secret: string
   readonly layer: Layer.Layer<Env>
   readonly emulator: Effect.Effect<Emulator.Emulator, never, Env>
-  /** Sets what the runs created from now on do. */
+  /** Sets the script of the runs created from now on. */
   readonly script: (timeline: Timeline.Timeline) => Effect.Effect<void, never, Env>
   readonly create: Effect.Effect<Created, RunError.CreateError, Env>
-  /** Goes on from a ref. */
+  /** Continues from a ref. */
   readonly resume: (ref: RunRef.RunRef, follow: Follow) => Effect.Effect<Handle, RunError.RequestError, Env>
   /** The path that runs are polled at. */
   readonly pollPath: RegExp
-  /** The first poll after a resumption looks the run up, where the provider has executions that are looked up. */
+  /** Whether continuing from a ref starts with a look-up, as Tela's executions do. */
   readonly looksUp: boolean
 }
 
-/** The service of the example of an own provider, and the client that the example makes for it. */
+/** The service of the example of a new provider, and the example's client for it. */
 class AcmeService extends Context.Service<AcmeService, {
   readonly service: Effect.Success<ReturnType<typeof Acme.make>>
   readonly client: Effect.Success<ReturnType<typeof OwnProvider.make>>
 }>()("test/contract/AcmeService") {}
 
-/** Everything that any provider needs. */
+/** The services that any provider needs. */
 export type Env =
   | AcmeService
   | Spine.SpineClient
@@ -73,7 +73,7 @@ const acmeLayer = Layer.effect(
   })
 )
 
-// All clients are there for each provider, so that the types of the suite stay simple. Retries are left to the loop.
+// Each provider gets all clients, which keeps the types of the suite simple. Only the poll loop retries.
 const noRetry = { retry: Schedule.recurs(0) }
 
 const layerOf = (rude: Rude.Rude): Layer.Layer<Env> =>
@@ -87,7 +87,7 @@ const layerOf = (rude: Rude.Rude): Layer.Layer<Env> =>
     )
   )
 
-/** The statuses as they change, without the one that a rude server puts between. */
+/** The statuses as they change, without the one that a rude server inserts. */
 const changing = <E>(statuses: Stream.Stream<string, E>): Stream.Stream<string, E> =>
   Stream.changes(Stream.filter(statuses, (status) => status !== unknownStatus))
 
@@ -136,7 +136,7 @@ const tela = (
   script: (timeline) => TelaEmulator.TelaEmulator.use((emulator) => emulator.script({ timeline, createdFor: 0 })),
   create: Effect.gen(function*() {
     const client = yield* Tela.TelaClient
-    // The parameters of an execution are given when it is created, so a handle of other parameters looks it up
+    // The parameters of an execution belong to its creation, so a handle with other parameters looks it up
     const { ref } = yield* execute(client, {})
     return { ref, share: (follow) => telaHandle(client, ref, follow, isTask) }
   }),
@@ -169,7 +169,7 @@ const acmeHandle = (
     ({ wait, watch }): Handle => ({ wait, statuses: Stream.changes(Stream.map(watch, ({ status }) => status)) })
   )
 
-/** The provider of the example, on its polite service. */
+/** The provider of the example, with its polite service. */
 export const ownProvider: Provider = {
   name: "the provider of the example",
   secret: acmeSecret,
@@ -184,7 +184,7 @@ export const ownProvider: Provider = {
   looksUp: false
 }
 
-/** Every kind of run of Spine and Tela, on servers that are rude in that way. */
+/** Every kind of run of Spine and Tela, on servers with that rudeness. */
 export const providers = (rude: Rude.Rude): ReadonlyArray<Provider> => {
   const layer = layerOf(rude)
   return [

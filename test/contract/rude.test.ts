@@ -21,11 +21,11 @@ const all = (transport: Transport, rude: Rude.Rude) =>
   })
 
 /**
- * `npm run contract` runs all of it: each rudeness alone and all together, in memory and on sockets, and 200 combinations.
- * `npm test` takes the journeys under each alone in memory, and a sample of the rest.
+ * `npm run contract` runs everything: each rudeness alone and all together, in memory and on sockets, and 200 combinations.
+ * `npm test` runs the journeys with each rudeness alone in memory, and a sample of the rest.
  */
-// A cell waits for a second of pauses in real time, and shares nothing with the others
-describe("the contract, on a server that is rude", { concurrent: true, timeout: 120_000 }, () => {
+// Each test sleeps about a second of real time, and shares no state with the others
+describe("the contract on a rude server", { concurrent: true, timeout: 120_000 }, () => {
   for (const [index, name] of Rude.names.entries()) {
     describe(`${name}: ${Rude.descriptions[name]}`, () => {
       it.live("memory", () => all("memory", [name]))
@@ -38,15 +38,15 @@ describe("the contract, on a server that is rude", { concurrent: true, timeout: 
   }
 
   for (const transport of ["memory", "fetch", "undici"] as const) {
-    it.live(`about everything at once keeps the contract: ${transport}`, () => all(transport, Rude.all))
+    it.live(`with every rudeness at once keeps the contract: ${transport}`, () => all(transport, Rude.all))
     if (isFull || transport !== "memory") {
-      it.live(`about nothing keeps the contract: ${transport}`, () => all(transport, Rude.none))
+      it.live(`with no rudeness keeps the contract: ${transport}`, () => all(transport, Rude.none))
     }
   }
 
   const count = isFull ? 200 : sampleSeed === undefined ? 3 : 12
   const seeds = Array.from({ length: count }, (_, index) => (sampleSeed ?? 0) + index)
   for (const seed of seeds) {
-    it.live(`about the selection of seed ${seed} keeps the contract: memory`, () => all("memory", Rude.sample(seed)))
+    it.live(`with the selection of seed ${seed} keeps the contract: memory`, () => all("memory", Rude.sample(seed)))
   }
 })

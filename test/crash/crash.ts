@@ -10,7 +10,7 @@ const { values } = parseArgs({
   options: {
     kills: { type: "string", default: "300" },
     seed: { type: "string", default: "1" },
-    /** How many programs are killed side by side. */
+    /** How many programs run at the same time. */
     lanes: { type: "string", default: "2" }
   }
 })
@@ -28,8 +28,8 @@ const program = Effect.gen(function*() {
     }
   })
   yield* Console.log(
-    `${report.starts} starts in ${seconds()} s. Of the ambiguous, ${report.attached} had a run, which was attached; ` +
-      `${report.ambiguous - report.attached} had none, and were run again.`
+    `${report.starts} starts in ${seconds()} s. Of the unknown outcomes, ${report.attached} had a run, which was attached; ` +
+      `${report.ambiguous - report.attached} had none, and the create was repeated.`
   )
   yield* Console.log(summary(report))
   if (!isGood(report)) {

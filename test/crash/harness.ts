@@ -1,10 +1,11 @@
 /**
- * Kills a program at random points, hundreds of times, and compares what the provider has with what the program knows.
+ * Kills a program at random points, hundreds of times, and compares the runs at the provider with the entries of the program's
+ * store.
  *
- * The provider is the Spine emulator on a loopback socket, with late, lost and broken answers. The program is
- * `worker.ts`, a process of its own on a directory of its own. It is started with some keys, killed with `SIGKILL`, and
- * started again, until it ends by itself. Then somebody decides about what it reported, and it goes on, until each of
- * its keys has ended.
+ * The provider is the Spine emulator on a loopback socket, with late, lost and broken responses. The program is `worker.ts`, a
+ * separate process with a separate directory. It is started with some keys, killed with `SIGKILL`, and started again, until it
+ * exits by itself. Then the harness decides about each unknown outcome that it reported, like an operator, and the program
+ * continues until each of its keys has finished.
  */
 import { NodeServices } from "@effect/platform-node"
 import { Data, Deferred, Duration, Effect, FileSystem, Layer, Random } from "effect"
@@ -19,7 +20,7 @@ import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
 export interface Options {
   readonly kills: number
   readonly seed: number
-  /** How many programs live, and die, at the same time. */
+  /** How many programs run at the same time. */
   readonly lanes: number
   readonly onKill?: ((kills: number) => void) | undefined
 }
@@ -28,19 +29,19 @@ export interface Report {
   readonly kills: number
   /** How often a worker was started. */
   readonly starts: number
-  /** The runs that the provider has. */
+  /** The number of runs at the provider. */
   readonly runs: number
-  /** Runs that the program does not know of, and did not report. */
+  /** Runs that the program's store does not list, and that it did not report. */
   readonly lost: ReadonlyArray<string>
   /** Keys with more than one run. */
   readonly duplicated: ReadonlyArray<string>
-  /** How many times the program said that it does not know. */
+  /** How many unknown outcomes the program reported. */
   readonly ambiguous: number
-  /** Those of them where there was a run, and it was attached. */
+  /** The unknown outcomes with a run, which was attached. */
   readonly attached: number
-  /** What it did not know, and did not say. */
+  /** The keys with an unknown outcome that it did not report. */
   readonly unreported: ReadonlyArray<string>
-  /** Keys that did not end. */
+  /** Keys that did not finish. */
   readonly unfinished: ReadonlyArray<string>
 }
 
@@ -60,7 +61,7 @@ export const crash = (options: Options) =>
     const duplicated = new Set<string>()
     const unreported = new Set<string>()
     const unfinished = new Set<string>()
-    /** Told when the provider has created a run, before it answers. */
+    /** Called when the provider has created a run, before its response. */
     const onCreate = new Map<string, () => void>()
 
     yield* emulator.script(({ prompt }) => {
@@ -75,10 +76,10 @@ export const crash = (options: Options) =>
     const lane = Effect.fnUntraced(function*(lane: number) {
       const directory = `${root}/lane-${lane}`
       const storage = yield* Layer.build(KeyValueStore.layerFileSystem(directory))
-      // Each look is that of a new process; it is taken only while no worker lives
+      // Each read uses a new store, as a new process would; it happens only while no worker runs
       const look = Effect.provide(RunStore.make, storage)
 
-      /** What must hold whenever the program is dead: the provider has no run that the store does not account for. */
+      /** Checks the invariant after each kill: the store accounts for every run of the provider. */
       const inspect = Effect.fnUntraced(function*(keys: ReadonlyArray<string>) {
         const store = yield* look
         for (const key of keys) {
@@ -90,7 +91,7 @@ export const crash = (options: Options) =>
         }
       })
 
-      /** Starts the worker, and perhaps kills it. Gives what it reported, and whether it came to its end. */
+      /** Starts the worker, and perhaps kills it. Returns its reports, and whether it exited by itself. */
       const live = Effect.fnUntraced(function*(keys: ReadonlyArray<string>) {
         const plan = tally.planned < options.kills ? yield* randomPlan : undefined
         if (plan !== undefined) tally.planned++
@@ -118,7 +119,7 @@ export const crash = (options: Options) =>
           tally.kills++
           options.onKill?.(tally.kills)
         } else {
-          // This one lived to its end, and another one has to go in its place
+          // This process exited by itself, so another one has to be killed instead
           if (plan !== undefined) tally.planned--
           if (code !== 0) {
             return yield* new WorkerFailed({ message: `the worker ended with ${code}:\n${output}${errors}` })
@@ -135,7 +136,7 @@ export const crash = (options: Options) =>
         while (!isOver) {
           const { isKilled, reported } = yield* live(keys)
           if (isKilled) continue
-          // It has ended by itself: everything has ended, or was reported
+          // It exited by itself: every key has finished or was reported
           const store = yield* look
           const entries = yield* Effect.forEach(keys, (key) => store.get(key))
           for (const [index, key] of keys.entries()) {
@@ -143,7 +144,7 @@ export const crash = (options: Options) =>
             if (entry?._tag === "Unknown" ? !reported.includes(key) : entry?._tag !== "Finished") unreported.add(key)
           }
           isOver = reported.length === 0
-          // Somebody decides, and not before the last request has come to its end
+          // The decision comes after the last request has ended
           if (!isOver) yield* Effect.sleep(2 * longestDelay)
           for (const key of reported) {
             tally.ambiguous++
@@ -186,13 +187,13 @@ export const crash = (options: Options) =>
     Effect.provide([SpineEmulatorServer.layer(), NodeServices.layer])
   )
 
-/** Whether everything was kept that is promised. */
+/** Whether all promises were kept. */
 export const isGood = (report: Report): boolean =>
   [report.lost, report.duplicated, report.unreported, report.unfinished].every(({ length }) => length === 0)
 
 export const summary = (report: Report): string =>
   `kills ${report.kills}, runs ${report.runs}, lost ${report.lost.length}, duplicated ${report.duplicated.length}, ` +
-  `reported ambiguous ${report.ambiguous}`
+  `unknown outcomes reported ${report.ambiguous}`
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -218,7 +219,7 @@ const start = (args: ReadonlyArray<string>, onEnd: (ended: Ended) => void): Chil
   return worker
 }
 
-/** When to kill: while it starts, while it works, or just when the provider has created a run. */
+/** When to kill the worker: while it starts, while it works, or just when the provider has created a run. */
 type Plan =
   | { readonly _tag: "Start" | "Ready"; readonly millis: number }
   | { readonly _tag: "Creation"; readonly nth: number; readonly millis: number }
@@ -230,7 +231,7 @@ const randomPlan: Effect.Effect<Plan> = Effect.gen(function*() {
   return {
     _tag: "Creation",
     nth: yield* Random.nextIntBetween(1, 4),
-    // Most of them before, or just as, the answer is written down
+    // Most kills come before, or just when, the response is stored
     millis: (yield* Random.nextBoolean) ? 0 : yield* Random.nextIntBetween(1, 12)
   }
 })
@@ -244,7 +245,7 @@ const randomFault: Effect.Effect<Fault.Fault> = Effect.gen(function*() {
   )
 })
 
-/** By cumulative share. */
+/** The choice by cumulative share. */
 const faults: ReadonlyArray<readonly [number, Fault.Fault]> = [
   [0.04, Fault.dropAfter],
   [0.07, Fault.drop],

@@ -1,7 +1,7 @@
 /**
- * The process that is killed: a program as a user would write it. It picks up what is unfinished, runs once what it was
- * given, and waits for all of it. What it cannot know, it reports on a line of its output: the only thing that the one
- * who kills it believes it.
+ * The process that is killed: a program like one of a user. It continues unfinished entries, creates a run for each of its keys
+ * once, and waits for all of them. It reports each unknown outcome on a line of its output, which is all that the harness reads
+ * from it.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
@@ -36,13 +36,13 @@ const program = Effect.gen(function*() {
       const entry = entries.get(key)
       if (entry?._tag === "Created") return yield* wait(key, entry.ref)
       const ref = yield* store.runOnce(key, runs.create({ prompt: key })).pipe(
-        // Refused, so there is no run and the key is free
+        // Rejected, so there is no run and the key is free
         Effect.retry({ while: ({ _tag }) => _tag === "RateLimitError", schedule: Schedule.spaced("5 millis") }),
         Effect.catchTag(
           "CreateOutcomeUnknownError",
           (error) =>
             error.operation === "RunStore.runOnce" && entry?._tag !== "Unknown"
-              ? new NotListed({ message: `${key} is of unknown outcome, and was not listed` })
+              ? new NotListed({ message: `${key} has an unknown outcome, and was not listed` })
               : Effect.as(Console.log(`unknown ${key}`), undefined)
         )
       )

@@ -19,10 +19,10 @@ beforeAll(async () => {
 
 afterAll(() => service.dispose())
 
-const title = "every example of the docstrings, the README and the guides runs, and prints what it says"
+const title = "every example of the docstrings, the README and the guides runs, and prints the promised output"
 
 describe(title, { timeout: 60_000 }, () => {
-  it("one process runs most of them and exits by itself, with no handle left that keeps it alive", () => {
+  it("one process runs most of them and exits by itself, without a handle that keeps it alive", () => {
     assert.strictEqual(together.code, 0)
     const alone = examples.filter((example) => !Running.isRight(example, together))
     assert.isAtMost(alone.length, examples.length / 4, alone.map(({ origin }) => origin).join(", "))
@@ -31,7 +31,7 @@ describe(title, { timeout: 60_000 }, () => {
   for (const example of examples) {
     it(example.origin, async () => {
       if (Running.isRight(example, together)) return
-      // Alone as a reader runs it, because another example may have been in its way
+      // Alone, as a reader runs it, because another example may have interfered
       const { code, errors, output } = await Running.runAlone(example, { env, execArgv })
       assert.strictEqual(code, 0, errors)
       assert.strictEqual(Running.missing(example, output), undefined, `it printed:\n${output}`)

@@ -2,20 +2,21 @@
  * Turns the TypeScript examples of the README, of the guides in `docs` and of every docstring into files that are type-checked
  * and run.
  *
- * A line that ends in `// => text` must print or be what the text says: `console.log(...)` lines print it, and any other
- * expression is compared with it, as JSON. White space does not count. A block marked "```ts alone" runs in a separate process,
- * because it ends the process or sends it a signal. A block marked "```ts test" has tests, which Vitest runs.
+ * text` must print or be what the text says: => A line that ends in `// => text` must print the text, or have it as its value: =>
+ * text` must print or be what the text says: `console.log(...)` lines print it, and any other expression is compared with it, as
+ * JSON. White space does not count. A block marked "```ts alone" runs in a separate process, because it ends the process or sends
+ * it a signal. A block marked "```ts test" has tests, which Vitest runs.
  */
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 export interface Example {
-  /** Where it stands, as `file:line`. */
+  /** Its place, as `file:line`. */
   readonly origin: string
   /** The file it was written to. */
   readonly file: string
-  /** What its `// =>` comments promise, in order. */
+  /** The texts of its `// =>` comments, in order. */
   readonly expected: ReadonlyArray<string>
   /** Whether it needs a separate process, or Vitest. */
   readonly kind: "together" | "alone" | "test"
@@ -51,7 +52,10 @@ const blocks = (
   return found
 }
 
-/** Makes `expression // => text` print its value, so that all promises are kept in the same way. */
+/**
+ * text` print its value, so that all promises are kept in the same way. => Makes `expression // => text` print its value, so that
+ * all promised texts are compared in the same way. => text` print its value, so that all promises are kept in the same way.
+ */
 const instrument = (code: string): { readonly code: string; readonly expected: ReadonlyArray<string> } => {
   const expected: Array<string> = []
   const lines = code.split("\n").map((line) => {
@@ -66,7 +70,7 @@ const instrument = (code: string): { readonly code: string; readonly expected: R
   return { code: lines.join("\n"), expected }
 }
 
-/** Writes the examples of all sources, or of those that the patterns name, into a directory, which is emptied. */
+/** Writes the examples of all sources, or of those that match the patterns, into a directory, which is emptied first. */
 export const extract = (
   directory = target,
   patterns: ReadonlyArray<string> = ["src/**/*.ts", "README.md", "docs/*.md"]
@@ -97,7 +101,7 @@ export const extract = (
       exclude: []
     })
   )
-  // For the blocks that are tests. The root's configuration looks for other files
+  // For the blocks that are tests. The root's configuration has other files
   const conditions = ["canvas-runs:source", "module", "node", "development|production"]
   writeFileSync(
     join(directory, "vitest.config.mjs"),

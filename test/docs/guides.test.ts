@@ -1,4 +1,4 @@
-/** What the guides say beside their code blocks, which `docs.test.ts` runs. */
+/** The text of the guides. `docs.test.ts` runs their code blocks. */
 import { assert, describe, it } from "@effect/vitest"
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -10,13 +10,13 @@ const root = fileURLToPath(new URL("../../", import.meta.url))
 const read = (file: string) => readFileSync(root + file, "utf8")
 const guides = globSync("docs/*.md", { cwd: root }).sort()
 
-/** What GitHub makes of a heading. */
+/** The anchor that GitHub makes from a heading. */
 const anchorOf = (heading: string) =>
   heading.toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, "").trim().replaceAll(" ", "-")
 const anchorsOf = (file: string) => [...read(file).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading]) => anchorOf(heading!))
 
 describe("the README", () => {
-  it("shows the live view as the demo draws it", () => {
+  it("show the live view exactly as the demo draws it", () => {
     const [, picture] = /\n```\n([\s\S]*?)\n```\n/.exec(read("README.md"))!
     const lines = picture!.split("\n")
     assert.isAtLeast(lines.length, 5)

@@ -30,7 +30,7 @@ const modules = (...patterns: ReadonlyArray<string>) =>
     .filter((file) => !file.endsWith("/index.ts"))
     .map((file) => `- [${file.slice("src/".length, -".ts".length)}](${file}): ${summaryOf(file)}`)
 
-/** What `llms.txt` has to be. */
+/** The expected content of `llms.txt`. */
 export const llms = (): string =>
   [
     "# canvas-runs",

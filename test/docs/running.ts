@@ -1,4 +1,4 @@
-/** Runs examples in child processes, and compares what they print with what they promise. */
+/** Runs examples in child processes, and compares their output with their `// =>` comments. */
 import { fork, spawn } from "node:child_process"
 import { basename, dirname } from "node:path"
 import { tmpdir } from "node:os"
@@ -8,7 +8,7 @@ import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
 import type { Example } from "./extract.ts"
 import type { Ran } from "./together.ts"
 
-/** What the examples take for the real service: runs end at once. */
+/** The emulator that the examples use as the real service. Its runs end at once. */
 export const service = SpineEmulatorServer.layer({ script: { timeline: Timeline.make({ duration: 0 }) } })
 
 /** The environment that lets the examples find the service. */
@@ -51,7 +51,7 @@ export const runAlone = (example: Example, { env, execArgv }: Options): Promise<
     child.on("close", (code) => resolve({ code, output, errors }))
   })
 
-/** What one process printed for many examples. */
+/** The output of one process for many examples. */
 export interface Together {
   readonly code: number | null
   readonly ran: ReadonlyMap<string, Ran>
@@ -82,7 +82,7 @@ export const runTogether = (
 /** Quotes and white space do not count: a value may be written as JSON or as code. */
 const bare = (text: string) => text.replaceAll(/[\s"']/g, "")
 
-/** The first promised text that was not printed, in the order of the promises. */
+/** The first promised text that was not printed, in order. */
 export const missing = ({ expected }: Example, output: string): string | undefined => {
   const printed = bare(output)
   let from = 0
@@ -93,7 +93,7 @@ export const missing = ({ expected }: Example, output: string): string | undefin
   })
 }
 
-/** Whether an example did what it says beside the others. */
+/** Whether an example printed its promised texts in the common process. */
 export const isRight = (example: Example, { ran }: Together): boolean => {
   const own = ran.get(example.file)
   return own !== undefined && own.error === undefined && missing(example, own.output) === undefined

@@ -1,9 +1,9 @@
 /**
- * Runs examples one after the other in this process, which loads Effect once for all of them, and sends what each printed.
- * The process ends by itself, unless an example leaves something behind that keeps it alive.
+ * Runs examples one after the other in this process, which loads Effect once for all of them, and sends the output of each. The
+ * process exits by itself, unless an example leaves a handle that keeps it alive.
  */
 
-/** What one example printed, and the error that ended it. */
+/** The output of one example, and the error that ended it. */
 export interface Ran {
   readonly file: string
   readonly output: string

@@ -11,11 +11,11 @@ import { mark } from "./mark.ts"
 
 const root = new URL("../../", import.meta.url)
 
-/** Whatever the examples leave behind is in here. */
+/** The directory for all files of the examples. */
 const temporary = await mkdtemp(`${tmpdir()}/canvas-runs-test-`)
 afterAll(() => rm(temporary, { recursive: true }))
 
-/** What the examples find in their environment: no keys, and no colours. */
+/** The environment of the examples: no keys, and no colours. */
 const environment = (added: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
   ...process.env,
   FORCE_COLOR: undefined,
@@ -37,7 +37,7 @@ const environment = (added: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
 
 interface Ended {
   readonly code: number | null
-  /** What had been written after each write. */
+  /** The output after each write. */
   readonly writes: ReadonlyArray<string>
   readonly stdout: string
   readonly stderr: string
@@ -50,7 +50,7 @@ const unmarked = (marked: string): Pick<Ended, "stdout" | "writes"> => {
   return { stdout: pieces.join(""), writes: pieces.map((_, index) => pieces.slice(0, index + 1).join("")) }
 }
 
-/** A waiting example takes no CPU time, but starting one does. */
+/** Only a few start at a time: a waiting example takes no CPU time, but a starting one does. */
 const turn = Semaphore.makeUnsafe(4)
 
 const run = (file: string, env?: NodeJS.ProcessEnv): Promise<Ended> =>
@@ -65,7 +65,7 @@ const run = (file: string, env?: NodeJS.ProcessEnv): Promise<Ended> =>
     })
   ).pipe(Semaphore.withPermits(turn, 1), Effect.runPromise)
 
-/** Runs an example to a good end, and returns the lines it wrote. */
+/** Runs an example, which must succeed, and returns its lines. */
 const linesOf = async (file: string): Promise<ReadonlyArray<string>> => {
   const { code, stderr, stdout } = await run(file)
   assert.strictEqual(stderr, "")
@@ -149,7 +149,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     assert.match(lines[4] ?? "", /, (\d+) of \1 bytes$/)
   })
 
-  it("10-custom-schedule draws the polls of two schedules, and the one that uses the estimate polls less", async () => {
+  it("10-custom-schedule draws the polls of two schedules, and the one that uses the estimate polls less often", async () => {
     const lines = await linesOf("10-custom-schedule.ts")
     const of = (name: string) => {
       const [, chart = "", polls] = lines.map((line) =>
@@ -164,7 +164,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     assert.isTrue(patient.chart.startsWith("|...."))
   })
 
-  it("11-extract-from-pdf has what the schema promises", async () => {
+  it("11-extract-from-pdf prints the decoded output", async () => {
     const lines = await linesOf("11-extract-from-pdf.ts")
     assert.deepStrictEqual(
       lines.map((line) =>
@@ -194,7 +194,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
       "done: All about tides. (request ID)",
       "looked up: All about tides."
     ])
-    // The creation, each poll, and the success with the id of the poll that told of it
+    // The creation, each poll, and the success with the request id of the poll that found it
     const told = requests.filter((id) => id !== undefined)
     assert.strictEqual(new Set(told).size, told.length - 1)
     assert.strictEqual(told.at(-1), told.at(-2))
@@ -335,7 +335,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     ])
   })
 
-  it("25-config names what is missing or wrong, and lets the environment win over the file", async () => {
+  it("25-config names the missing or wrong variable, and prefers the environment over the file", async () => {
     const outcomes = new Map(
       (await linesOf("25-config.ts")).join("\n").split("\n\n").map((part) => {
         const [title = "", ...outcome] = part.split("\n")
@@ -402,7 +402,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     }
   })
 
-  it("print why Tela's real service is not used if a key is set without a canvas", async () => {
+  it("print why Tela's real service is not used when a key is set without a canvas", async () => {
     const { code, stdout } = await run("16-chat-history.ts", { TELA_API_KEY: "tela_test" })
     assert.strictEqual(code, 0)
     assert.match(stdout, /^TELA_API_KEY is set, but TELA_CANVAS_ID is not, .*\nuser {6}How often/)
@@ -424,13 +424,13 @@ describe.concurrent("the demo", { timeout: 180_000 }, () => {
     assert.strictEqual(new Set(changes).size, changes.length)
     const reportEnds = changes.findIndex((change) => change.startsWith("report: completed"))
     assert.isBelow(changes.indexOf("memo: running, 0/5 tasks"), reportEnds)
-    // A busy machine may sleep through some of the eight
+    // A busy machine may miss some of the eight
     assert.isNotEmpty(changes.filter((change) => /^report: running, [1-7]\/8 tasks$/.test(change)))
     assert.include(changes, "sales: completed, 6/6 tasks, 2 files")
     assert.include(changes, "launch: partial, 3/4 tasks, 2 files; yt-block: the video is private")
     assert.include(changes, "memo: failed, 2/5 tasks, The agents ran out of sources")
 
-    // An execution that is polled, and one that is waited for
+    // A polled execution, and a synchronous one
     assert.deepStrictEqual(changes.filter((change) => change.startsWith("receipt")), [
       "receipt: creating",
       "receipt: created",
@@ -442,7 +442,7 @@ describe.concurrent("the demo", { timeout: 180_000 }, () => {
       "invoice: succeeded, NW-117 of Nordwind Ltd: 1250.50 EUR"
     ])
 
-    // A text that came in pieces, when the others were done
+    // A text in pieces, after the other jobs
     assert.match(stdout, /about invoice\.pdf\?\n\n {2}Nordwind asks .* silent about that, too\.\n/)
     const unfinished = writes.filter((stdout) => /Nordwind asks .*$/.test(stdout) && !stdout.includes("that, too."))
     assert.isAtLeast(unfinished.length, 20)
@@ -512,7 +512,7 @@ describe.concurrent("the demo", { timeout: 180_000 }, () => {
       return { ended, modes: (yield* emulator.runs).map(({ request }) => request.mode) }
     })
     const { ended, modes } = await Effect.runPromise(Effect.provide(server, TelaEmulatorServer.layer()))
-    // Only one, as they cost money
+    // Only one, because they cost money
     assert.deepStrictEqual(modes, ["sync"])
     assert.strictEqual(ended.code, 1)
     assert.match(

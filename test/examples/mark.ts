@@ -1,2 +1,2 @@
-/** What ends each write: a character that no example writes. */
+/** The mark after each write: a character that no example writes. */
 export const mark = "\u001e"

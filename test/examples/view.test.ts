@@ -64,7 +64,7 @@ describe("View", () => {
     assert.strictEqual(stripVTControlCharacters(colored), View.progress(row, options))
   })
 
-  it("gives each outcome a colour of its own", () => {
+  it("gives each outcome a different colour", () => {
     const lines = ["running", "completed", "succeeded", "partial", "failed"].map((status) =>
       View.progress({ ...row, status }, { ...options, paint: (format, text) => `<${format}>${text}` })
     )
@@ -105,7 +105,7 @@ describe("View", () => {
     )
   })
 
-  it("sums up in a line", () => {
+  it("sums up all runs in one line", () => {
     assert.strictEqual(
       View.summary({
         statuses: ["completed", "failed", "completed", "partial"],
@@ -135,7 +135,7 @@ describe("Screen", () => {
       )
     )
 
-  it.effect("redraws its lines in place, and gives the cursor back", () => {
+  it.effect("redraws its lines in place, and shows the cursor again at the end", () => {
     const written: Array<string> = []
     return Effect.gen(function*() {
       yield* Effect.scoped(Effect.gen(function*() {
