@@ -252,7 +252,10 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
      */
     <Skip extends boolean = false>(
       variables: Input,
-      params: StreamParams<Skip> & { readonly stream: true }
+      params: StreamParams<Skip> & {
+        /** Makes the execution stream. */
+        readonly stream: true
+      }
     ): Effect.Effect<StreamExecution<Result<Output, Skip>>, BadRequestError>
     /**
      * Executes the canvas in a mode that only the running program knows. The execution's `isSync`, `isAsync` and `isStream` say
@@ -840,5 +843,19 @@ export interface Canvases {
  * @since 0.1.0
  */
 export type CanvasOrVersion =
-  | { readonly id: string; readonly versionId?: string | undefined; readonly applicationId?: undefined }
-  | { readonly versionId: string; readonly id?: string | undefined; readonly applicationId?: undefined }
+  | {
+    /** The id of the canvas. */
+    readonly id: string
+    /** The id of the version to execute. The default is the version that production serves. */
+    readonly versionId?: string | undefined
+    /** Not allowed beside a canvas. */
+    readonly applicationId?: undefined
+  }
+  | {
+    /** The id of the version to execute. */
+    readonly versionId: string
+    /** The id of the canvas. */
+    readonly id?: string | undefined
+    /** Not allowed beside a version. */
+    readonly applicationId?: undefined
+  }

@@ -183,6 +183,22 @@ export interface Service {
 /**
  * The Tela client, as a service.
  *
+ * **Example** (Using the client of the context)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Tela } from "canvas-runs"
+ *
+ * const isReady = Effect.gen(function*() {
+ *   const tela = yield* Tela.TelaClient
+ *   return yield* Effect.as(tela.checkCredential, "ready")
+ * })
+ *
+ * const test = Tela.layerTest({ checkCredential: Effect.void })
+ *
+ * console.log(await Effect.runPromise(Effect.provide(isReady, test))) // => ready
+ * ```
+ *
  * @see {@link layerFetch} for a layer that needs nothing else
  * @category services
  * @since 0.1.0

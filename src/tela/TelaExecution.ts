@@ -354,8 +354,18 @@ export type OptionalModeParams<Skip extends boolean = boolean> =
   & ExecuteParams<Skip>
   & VersionParams
   & (
-    | { readonly async?: boolean | undefined; readonly stream?: false | undefined }
-    | { readonly async?: false | undefined; readonly stream?: boolean | undefined }
+    | {
+      /** Whether the execution is asynchronous. */
+      readonly async?: boolean | undefined
+      /** Not allowed beside `async`. */
+      readonly stream?: false | undefined
+    }
+    | {
+      /** Not allowed beside `stream`. */
+      readonly async?: false | undefined
+      /** Whether the execution streams. */
+      readonly stream?: boolean | undefined
+    }
   )
 
 /**
@@ -450,10 +460,30 @@ export interface SyncExecution<out Output> extends ExecutionInfo {
  * @since 0.1.0
  */
 export type ExecutionEvent<Output> =
-  | { readonly _tag: "statusChange"; readonly status: ExecutionStatus }
-  | { readonly _tag: "poll"; readonly snapshot: ExecutionSnapshot; readonly requestId: string | undefined }
-  | { readonly _tag: "success"; readonly result: Output; readonly requestId: string | undefined }
-  | { readonly _tag: "error"; readonly error: ResultError }
+  | {
+    readonly _tag: "statusChange"
+    /** The new status. It is `failed` if the output does not fit its schema. */
+    readonly status: ExecutionStatus
+  }
+  | {
+    readonly _tag: "poll"
+    /** The state that the provider reported. */
+    readonly snapshot: ExecutionSnapshot
+    /** The provider's id of the poll's request. */
+    readonly requestId: string | undefined
+  }
+  | {
+    readonly _tag: "success"
+    /** The validated output. */
+    readonly result: Output
+    /** The provider's id of the last poll's request. */
+    readonly requestId: string | undefined
+  }
+  | {
+    readonly _tag: "error"
+    /** Why there is no result. */
+    readonly error: ResultError
+  }
 
 /**
  * The errors of the result of an asynchronous execution: those of a wait, `WaitStoppedError` after `cancel`, and
