@@ -1,13 +1,13 @@
-/** What faults do to an answer. Each takes the good answer, and says what happens instead. */
+/** The effects of faults on a response. Each function takes the good response, and returns the faulty one. */
 import { gzipSync } from "node:zlib"
-import { bytesOf, type Host, json, type Part, type Play, type Received, type Sending, sizeOf, whole } from "./wire.ts"
+import { bytesOf, type Host, json, type Part, type Play, type Received, type Sending, sizeOf, whole } from "./play.ts"
 
-/** What a fault can look at. */
+/** The inputs of a fault. */
 export interface Scene {
   readonly received: Received
-  /** Where everybody lives. */
+  /** The origin of each host. */
   readonly origins: Readonly<Record<Host, string>>
-  /** The credential, for servers that repeat in their answers what they were sent. */
+  /** The credential, for servers that echo the request in their responses. */
   readonly secret: string
 }
 
@@ -39,11 +39,11 @@ const head = (sending: Sending, bytes: number): ReadonlyArray<Part> => {
   return parts
 }
 
-/** Part of the body, and then the connection is closed, reset, or kept without another byte. */
+/** Sends a part of the body. Then the connection is closed, reset, or kept open without another byte. */
 export const breakOff = (bytes: number, ending: "cut" | "reset" | "silence"): Act => (good) =>
   send({ ...good, parts: head(good, bytes), ending })
 
-/** The body, as many bytes at a time. */
+/** The body, in pieces of this many bytes. */
 export const slices = (bytes: number): Act => (good) =>
   send({
     ...good,
@@ -53,13 +53,13 @@ export const slices = (bytes: number): Act => (good) =>
 export const cut = (bytes: Uint8Array, size: number): Array<Uint8Array> =>
   Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) => bytes.subarray(index * size, (index + 1) * size))
 
-/** A body that is shorter than it was, and says so. */
+/** A shorter body, with the right length. */
 export const truncate = (bytes: number): Act => (good) => {
   const parts = head(good, bytes)
   return send({ ...good, parts, length: good.length === undefined ? undefined : sizeOf(parts) })
 }
 
-/** A refusal in either provider's form, which repeats the credential it was sent. */
+/** An error response in the form of either provider, which echoes the credential of the request. */
 const refusal = (status: number, secret: string) => ({
   success: false,
   error: `HTTP ${status} for ${secret}`,
@@ -76,7 +76,7 @@ export const page = (status: number): Act => (_, { secret }) =>
 
 export const body = (text: string, contentType = "application/json"): Act => () => send(whole(200, text, contentType))
 
-/** The good answer, compressed. */
+/** The good response, compressed. */
 export const gzip: Act = (good) => {
   const bytes = new Uint8Array(gzipSync(bytesOf(good)))
   return send({
@@ -87,7 +87,7 @@ export const gzip: Act = (good) => {
   })
 }
 
-/** Garbage that claims to be compressed. */
+/** Random bytes with a `content-encoding`. */
 export const brokenGzip: Act = (good) =>
   send({
     ...good,
@@ -96,7 +96,7 @@ export const brokenGzip: Act = (good) =>
     length: 64
   })
 
-/** A body without end: blanks, beat by beat. */
+/** An endless body: spaces, one piece per beat. */
 export const endless = (status: number): Act => (good) =>
   send({
     status,
@@ -109,9 +109,9 @@ export const endless = (status: number): Act => (good) =>
 export const redirect = (status: number, to: (scene: Scene) => string): Act => (_, scene) =>
   send(whole(status, "", "text/plain", { location: to(scene) }))
 
-/** Another answer altogether. */
+/** A completely different response. */
 export const instead = (sending: Sending): Act => () => send(sending)
 
-/** The good answer with another content type. */
+/** The good response with another content type. */
 export const typed = (contentType: string): Act => (good) =>
   send({ ...good, headers: { ...good.headers, "content-type": contentType } })

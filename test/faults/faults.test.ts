@@ -1,4 +1,4 @@
-/** The fault matrix in short. All of it: `npm run faults`. */
+/** A part of the fault matrix. The whole matrix: `npm run faults`. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { expected, type Fault, faults } from "./matrix.ts"
@@ -15,15 +15,15 @@ const representatives = new Set(
   )
 )
 
-/** Faults that all operations are tried with. */
+/** The faults that are tried with all operations. */
 const common = new Set(["reset after the request: accepted, the answer lost", "silence", "401", "HTML with 200"])
 
 const isShort = (operation: Operation, fault: Fault) => representatives.has(operation) || common.has(fault.name)
 
-/** One cell for each fault, taking the kinds in turn. */
+/** One cell for each fault, with another kind of operation each time. */
 const socketCells: ReadonlyArray<Cell> = faults.flatMap((fault, index) => {
   const turn = (kind: Kind) => (kinds.indexOf(kind) + index) % kinds.length
-  // Proxies are the undici client's
+  // Only the undici client has proxies
   const transport = fault.on?.includes("fetch") === false ? "undici" as const : "fetch" as const
   const cells = operations.map((operation) => ({ operation, fault, transport }))
     .filter((cell) => representatives.has(cell.operation) && applies(cell))
@@ -31,7 +31,7 @@ const socketCells: ReadonlyArray<Cell> = faults.flatMap((fault, index) => {
   return cells.slice(0, 1)
 })
 
-/** Two cells for each fault, taking what goes around the clients in turn. */
+/** Two cells for each fault, with other operations around the clients each time. */
 const aroundCells: ReadonlyArray<Cell> = faults.flatMap((fault, index) => {
   const cells = aroundOperations.map((operation) => ({ operation, fault, transport: "memory" as const })).filter(
     applies
@@ -42,11 +42,11 @@ const aroundCells: ReadonlyArray<Cell> = faults.flatMap((fault, index) => {
 const check = (cells: ReadonlyArray<Cell>) =>
   Effect.map(runAll(cells), (outcomes) => {
     assert.deepStrictEqual(redCells(outcomes), [], totals(outcomes))
-    assert.deepStrictEqual(mendedCells(outcomes), [], "these are to be taken out of knownDefects")
+    assert.deepStrictEqual(mendedCells(outcomes), [], "remove these from knownDefects")
   })
 
 describe("the fault matrix", () => {
-  it("has an expectation for every operation under every fault, and names no other", () => {
+  it("has an expectation for every operation under every fault, and for nothing else", () => {
     const names = new Set(operations.map(({ name }) => name))
     assert.strictEqual(names.size, operations.length)
     assert.strictEqual(new Set(faults.map(({ name }) => name)).size, faults.length)
@@ -65,7 +65,7 @@ describe("the fault matrix", () => {
   )
 
   it.live(
-    "holds in memory for stores, webhooks, rate limits and repeated creates, each under some faults",
+    "holds in memory for stores, webhooks, rate limits and repeated creates, each under several faults",
     () => check(aroundCells),
     300_000
   )

@@ -3,8 +3,8 @@
  *
  *     node --conditions=canvas-runs:source test/faults/faults.ts [--only TEXT] [--memory | --socket] [--sample SEED]
  *
- * `--only` takes what is in the name of an operation or a fault, and `--sample` 300 cells that the seed draws. It ends with 1 if
- * any cell is red.
+ * `--only` selects operations and faults by a part of their name, and `--sample` runs 300 cells that the seed draws. It exits
+ * with 1 if any cell is red.
  */
 import { Effect } from "effect"
 import { parseArgs } from "node:util"
@@ -13,7 +13,7 @@ import { type Fault, faults, legend } from "./matrix.ts"
 import { type Operation, operations } from "./operations.ts"
 import { type Outcome } from "./run.ts"
 import { cellsOf, mendedCells, runAll, totals } from "./suite.ts"
-import type { Transport } from "./wire.ts"
+import type { Transport } from "./play.ts"
 
 const { values } = parseArgs({
   options: {
@@ -46,7 +46,7 @@ const printTable = (transport: Transport, outcomes: ReadonlyArray<Outcome>) => {
   const rows = operations.filter((operation) => mine.some(({ cell }) => cell.operation === operation))
   console.log(bold(`\n${titles[transport]}: ${rows.length} operations, ${columns.length} faults\n`))
   const label = Math.max(0, ...rows.map(({ name }) => name.length)) + 1
-  // As many columns at once as a line has room for
+  // As many columns at once as fit into a line
   const perBlock = Math.max(10, Math.floor(((process.stdout.columns ?? 240) - label) / (width + 1)))
   for (let start = 0; start < columns.length; start += perBlock) {
     const block = columns.slice(start, start + perBlock)

@@ -1,10 +1,10 @@
 /**
- * The table: what each kind of operation does under each fault.
+ * The table: the outcome of each kind of operation under each fault.
  *
- * A row is a fault. Its columns are the kinds of operations in the order of `kinds`; `except` names operations of a kind
- * that differ. A cell is an outcome from the legend, and how many requests reach the server, where that matters: `Tr2` is a
- * `TransportError` after the request and one repetition, `ok1` a success with one request and the same result as without
- * any fault. `--` is a fault that this kind cannot meet; `a|b` is either, where it depends on the HTTP client, or on time.
+ * A row is a fault. Its columns are the kinds of operations in the order of `kinds`; `except` names operations of a kind that
+ * differ. A cell is an outcome from the legend, with the number of requests that reach the server if that matters: `Tr2` is a
+ * `TransportError` after the request and one repetition, `ok1` a success with one request and the same result as without a fault.
+ * `--` is a fault that this kind cannot meet. `a|b` is either outcome, where it depends on the HTTP client or on time.
  *
  * Nothing here is computed from the library. The clients repeat safe requests once; waits survive one failed poll in a row.
  */
@@ -33,7 +33,7 @@ import {
 } from "./acts.ts"
 import { type Kind, kinds, type Operation } from "./operations.ts"
 import { endMark, eventStream, sse, type State, streamChunks } from "./provider.ts"
-import { encode, type Transport } from "./wire.ts"
+import { encode, type Transport } from "./play.ts"
 
 /** The outcomes, by their abbreviations. */
 export const legend = {
@@ -60,35 +60,35 @@ export const legend = {
 } as const
 export type Code = keyof typeof legend
 
-/** How a cell is to come out: any of these. `undefined` is a cell that does not apply. */
+/** The expected outcomes of a cell: any of these. `undefined` is a cell that does not apply. */
 export type Expected = ReadonlyArray<{ readonly code: Code; readonly requests: number | undefined }> | undefined
 
 export interface Fault {
   readonly name: string
   /** What happens to the requests that are hit. */
   readonly act?: Act
-  /** How many requests are hit, after how many that are not; all of them by default. */
+  /** How many requests are hit (all by default), after how many that are not. */
   readonly hits?: number
   readonly after?: number
-  /** What the run is doing at each poll, in place of running twice and then being done. */
+  /** The state of the run at each poll. By default it is running at two polls and then completed. */
   readonly states?: (poll: number) => State
-  /** What the consumer of a stream does, or the caller. */
+  /** The behaviour of the consumer of a stream, or of the caller. */
   readonly caller?: "slow" | "leaves" | "interrupts" | "closes the client"
-  /** How the host that is called speaks TLS: with a certificate that no client trusts, or not at all. */
+  /** The TLS of the called host: a certificate that no client trusts, or none. */
   readonly tls?: "untrusted" | "expired" | "none"
-  /** What the proxy does that the client is told to use. */
+  /** The behaviour of the proxy that the client uses. */
   readonly proxy?: "refuses" | "asks for a password" | "cuts"
-  /** How long a turn of the program's event loop takes, in milliseconds: no timer comes before its end. */
+  /** How long the program's event loop is blocked at a time, in milliseconds. Timers fire only between two blocks. */
   readonly turnMillis?: number
-  /** What a success results in, where it is not the same as without the fault. */
+  /** The result of a success, where it differs from the result without the fault. */
   readonly result?: string | undefined
-  /** Seconds between the first request and the next, for what repeats in time. Seen in memory, on the `TestClock`. */
+  /** Seconds between the first request and the next, for operations that repeat. Measured in memory, on the `TestClock`. */
   readonly gap?: number
-  /** The client's limit, where it is not one MiB. */
+  /** The client's `maxResponseBytes`, where it is not 1 MiB. */
   readonly maxResponseBytes?: number
   /** The transports that can play it. */
   readonly on?: ReadonlyArray<Transport>
-  /** What a machine may need more time for: on sockets, all times of the client are longer. */
+  /** Whether the machine may need more time: on sockets, all times of the client are then longer. */
   readonly isSlow?: boolean
   readonly outcomes: string
   readonly except?: Readonly<Record<string, string>>
@@ -98,17 +98,17 @@ export interface Fault {
 
 const socket: ReadonlyArray<Transport> = ["fetch", "undici"]
 
-// What exceptions are about
+// Groups of operations for exceptions
 const streamedDownloads = (outcome: string) => ({ "spine artifacts.stream": outcome, "tela vault.stream": outcome })
 const watched = (outcome: string) => ({
   "spine runs.watch": outcome,
   "spine runs.polls": outcome,
   "tela execution.watch": outcome
 })
-/** An execution that has just been created is looked up every second, as often as the grace period of the transport allows. */
+/** A new execution is looked up every second, as long as the grace period of the transport lasts. */
 const lookUp = (outcome: string) => ({ "tela canvas.getExecution": outcome })
 const byId = (outcome: string) => ({ "spine runs.waitForCompletion by id": outcome })
-/** Its answer has no form to be wrong. */
+/** Its response has no body that could be wrong. */
 const checkCredential = (outcome: string) => ({ "tela checkCredential": outcome })
 const telaWaits = (outcome: string) => ({
   "tela execute async: result": outcome,
@@ -130,7 +130,7 @@ const [firstChunk] = streamChunks as [string]
 const events = (text: string | ReadonlyArray<Uint8Array>): Act => instead(eventStream(text))
 
 const onlyWaits = "only waits follow a run"
-const onlyDirect = "a file is asked for through the API first"
+const onlyDirect = "a file is requested through the API first"
 const onlyStreams = "only a streamed execution has a stream of events"
 
 export const faults: ReadonlyArray<Fault> = [
@@ -141,7 +141,7 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "reset before the request",
     act: resetBefore,
-    // It may come before or after the client takes the connection for made, and then the client cannot know
+    // The reset may arrive before or after the client considers the connection established, so the client cannot know
     outcomes: "                                                     Tr0  Tr0|Cu0 Tr0  Tr0  Ar0      Fi0    Tr0|Cu0"
   },
   {
@@ -176,7 +176,7 @@ export const faults: ReadonlyArray<Fault> = [
     why: onlyWaits
   },
   ...(["untrusted", "expired", "none"] as const).map((tls): Fault => ({
-    name: `TLS: ${tls === "none" ? "the host speaks none" : `the certificate is ${tls}`}`,
+    name: `TLS: ${tls === "none" ? "the host has none" : `the certificate is ${tls}`}`,
     tls,
     on: socket,
     outcomes: "                                                     Tr0  Tr0    Tr0   Tr0  Ar0      Fi0    Tr0"
@@ -204,13 +204,13 @@ export const faults: ReadonlyArray<Fault> = [
   },
   // --- time ---
   {
-    name: "turns of 2 s",
+    name: "event loop blocked for 2 s",
     turnMillis: 2000,
     on: ["memory"],
     outcomes: "                                                     ok1  ok1    ok1   ok3  ok1      ok1    ok1"
   },
   {
-    name: "silence, with turns of 2 s",
+    name: "silence, with the event loop blocked for 2 s",
     act: silence,
     turnMillis: 2000,
     on: ["memory"],
@@ -221,7 +221,7 @@ export const faults: ReadonlyArray<Fault> = [
     act: silence,
     caller: "closes the client",
     on: socket,
-    // fetch has nothing to close; undici gives up what is under way, and then refuses
+    // fetch has nothing to close; undici aborts the requests under way, and then rejects new ones
     outcomes: "                                                     To2|Tr1 Cu1 To1|Tr1 To4|Tr1 Ar2|Ar1 Fi2|Fi1 Cu1"
   },
   { name: "silence", act: silence, outcomes: "                      To2  Cu1    To1   To4  Ar2      Fi2    Cu1" },
@@ -281,7 +281,7 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "cut before the last byte",
     act: breakOff(-1, "cut"),
-    // Of a stream, the end of the execution is known by then
+    // For a stream, the end of the execution is known by then
     outcomes: "                                                     Tr2  Cu1    Tr1   Tr4  Ar2      --     ok1",
     except: streamedDownloads("Ar1"),
     why: "the answer to an upload has no body"
@@ -293,9 +293,9 @@ export const faults: ReadonlyArray<Fault> = [
   { name: "402", act: status(402), outcomes: "                      Ul1  Ul1    Ul1   Ul1  Ar1      Fi1    Ul1" },
   { name: "403", act: status(403), outcomes: "                      Pd1  Pd1    Pd1   Pd1  Ar2      Fi1    Pd1" },
   {
-    name: "404 for ever",
+    name: "404 forever",
     act: status(404),
-    // A wait tolerates it for a while after the creation
+    // A wait tolerates a 404 within the grace period
     outcomes: "                                                     Nf1  Nf1    Nf1   Nf   Ar2      Fi1    Nf1",
     except: { ...byId("Nf1"), ...lookUp("Nf") }
   },
@@ -324,7 +324,7 @@ export const faults: ReadonlyArray<Fault> = [
   { name: "410", act: status(410), outcomes: "                      Br1  Br1    Br1   Br1  Ar2      Fi1    Br1" },
   { name: "422", act: status(422), outcomes: "                      Br1  Br1    Br1   Br1  Ar1      Fi1    Br1" },
   { name: "425", act: status(425), outcomes: "                      Se2  Se1    Se1   Se4  Ar2      Fi2    Se1" },
-  { name: "429 for ever", act: status(429), outcomes: "             Rl2  Rl1    Rl2   Rl4  Ar2      Fi2    Rl1" },
+  { name: "429 forever", act: status(429), outcomes: "             Rl2  Rl1    Rl2   Rl4  Ar2      Fi2    Rl1" },
   { name: "500", act: status(500), outcomes: "                      Se2  Cu1    Se1   Se4  Ar2      Fi2    Cu1" },
   { name: "501", act: status(501), outcomes: "                      Se2  Se1    Se1   Se4  Ar2      Fi1    Se1" },
   { name: "502", act: page(502), outcomes: "                        Se2  Cu1    Se1   Se4  Ar2      Fi2    Cu1" },
@@ -352,7 +352,7 @@ export const faults: ReadonlyArray<Fault> = [
     outcomes: "                                                     --   --     --    Au2  --       --     --",
     why: onlyWaits
   },
-  // --- Retry-After, on a 429 that passes; half a second is the pace without one, and ten are the ceiling ---
+  // --- Retry-After, on a transient 429; the delay without one is half a second, and the ceiling is ten seconds ---
   ...([
     ["0", 0.5],
     ["1", 1],
@@ -389,7 +389,7 @@ export const faults: ReadonlyArray<Fault> = [
     act: circle,
     outcomes: "                                                     Ir4  Cu1    Ir1   Ir4  Ar       Fi1|Fi2 Cu1",
     except: {
-      // What is not a GET is not sent twice
+      // A request that is not a GET is not sent twice
       "tela execute with a file: announce": "Ir1",
       "tela tasks.update": "Ir1",
       "tela tasks.approve": "Ir1",
@@ -400,14 +400,14 @@ export const faults: ReadonlyArray<Fault> = [
   },
   // --- uploads ---
   {
-    name: "a store that refuses chunked uploads",
+    name: "a store that rejects chunked uploads",
     act: (good, scene) =>
       scene.received.headers["transfer-encoding"] === "chunked" ||
         scene.received.headers["content-length"] === undefined
         ? status(411)(good, scene)
         : { _tag: "Send", sending: good },
     on: socket,
-    why: "only an upload has a body of its own",
+    why: "only an upload has a large request body",
     outcomes: "                                                     --   --     --    --   --       ok1    --"
   },
   // --- what is in the answer ---
@@ -424,7 +424,7 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "truncated JSON",
     act: truncate(-2),
-    // Of a stream, only the line break after its end mark is gone
+    // Of a stream, only the line break after its end mark is missing
     outcomes: "                                                     Ir2  Cu1    Ir1   Ir4  Ar2      --     ok1",
     except: streamedDownloads("Ar1"),
     why: "the answer to an upload has no body"
@@ -455,7 +455,7 @@ export const faults: ReadonlyArray<Fault> = [
     why: "the answer to an upload has no body"
   },
   {
-    name: "gzip, though nobody asked for it",
+    name: "gzip, although the client did not accept it",
     act: gzip,
     on: socket,
     outcomes:
@@ -471,7 +471,7 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "an answer without end",
     act: endless(200),
-    // Not of keep-alives, and nothing that is an event
+    // Neither keep-alives nor events
     outcomes: "                                                     Ir1  Cu1    Ir1   Ir1  Ar1      ok1    Si1"
   },
   {
@@ -486,9 +486,9 @@ export const faults: ReadonlyArray<Fault> = [
   },
   // --- runs ---
   ...([
-    ["queued for ever", () => ({ is: "queued" }), "Rt", {}],
-    ["running for ever", () => running, "Rt", {}],
-    ["an unknown status for ever", () => ({ is: "unknown" }), "Rt", {}],
+    ["queued forever", () => ({ is: "queued" }), "Rt", {}],
+    ["running forever", () => running, "Rt", {}],
+    ["an unknown status forever", () => ({ is: "unknown" }), "Rt", {}],
     ["an unknown status, then completed", (poll) => poll < 3 ? { is: "unknown" } : done, "ok3", {}],
     [
       "a status that goes backwards",
@@ -501,7 +501,7 @@ export const faults: ReadonlyArray<Fault> = [
       "completed without output",
       (poll) => poll < 3 ? running : { is: "completed without output" },
       "Ir3",
-      // Tela may not have stored it yet, so it is asked again
+      // Tela may not have stored the output yet, so the client asks again
       telaWaits("Ir6")
     ],
     [
@@ -527,7 +527,7 @@ export const faults: ReadonlyArray<Fault> = [
     ["stream: finish reason, no end mark", events(sse(streamChunks)), "ok1"],
     ["stream: error event, then end", events(`${sse([firstChunk])}event: error\ndata: {"message":"no"}\n\n`), "Rf1"],
     ["stream: error in the data, then end", events(sse([firstChunk, `{"error":{"message":"no"}}`])), "Rf1"],
-    ["stream: what is not JSON", events(sse([firstChunk, "{not json"])), "Si1"],
+    ["stream: an event that is not JSON", events(sse([firstChunk, "{not json"])), "Si1"],
     ["stream: end mark, then silence", instead({ ...eventStream(all), ending: "silence" }), "ok1"],
     ["stream: finish reason, then reset", instead({ ...eventStream(sse(streamChunks)), ending: "reset" }), "ok1"],
     ["stream: some events, then silence", instead({ ...eventStream(sse([firstChunk])), ending: "silence" }), "Si1"],
@@ -580,7 +580,7 @@ export const faults: ReadonlyArray<Fault> = [
     caller: "slow",
     outcomes: "                                                     --   --     --    --   --       --     ok1",
     except: { "tela tasks.stream": "ok1", "tela completionRuns.stream": "ok1" },
-    why: "nothing is handed over piece by piece"
+    why: "nothing is delivered piece by piece"
   },
   {
     name: "a consumer that leaves early, of a stream without end",
@@ -594,7 +594,7 @@ export const faults: ReadonlyArray<Fault> = [
     result: "*",
     outcomes: "                                                     --   --     --    --   --       --     ok1",
     except: streamedDownloads("ok1"),
-    why: "nothing is handed over piece by piece"
+    why: "nothing is delivered piece by piece"
   }
 ]
 
@@ -606,7 +606,7 @@ function chunk(content: string): string {
   return JSON.stringify({ choices: [{ delta: { content } }] })
 }
 
-/** One every five beats, for longer than any timeout. */
+/** One keep-alive every five beats, for longer than any timeout. */
 function keepAlives(): Act {
   return instead({
     ...eventStream(Array.from({ length: 20 }, () => encode(": keep-alive\n\n"))),
@@ -615,9 +615,7 @@ function keepAlives(): Act {
   })
 }
 
-/**
- * Cells that show a defect of the library, by operation and fault, and what it is. They stay red until it is mended.
- */
+/** Cells that show a known defect of the library, by operation and fault, with a description. They stay red until it is fixed. */
 export const knownDefects: ReadonlyArray<{
   readonly fault: string
   readonly operations: RegExp
@@ -625,7 +623,7 @@ export const knownDefects: ReadonlyArray<{
   readonly what: string
 }> = []
 
-/** How a cell is to come out. */
+/** The expected outcome of a cell. */
 export const expected = (
   fault: Fault,
   operation: Pick<Operation, "name" | "kind" | "like" | "client">
@@ -634,7 +632,7 @@ export const expected = (
   if (own !== undefined) return parse(fault, own)
   const of = (kind: Kind) => parse(fault, fault.outcomes.trim().split(/\s+/)[kinds.indexOf(kind)])
   if (operation.client !== "repeated creates") return of(operation.kind)
-  // It fails as any other create, and is repeated as a read is
+  // It fails like any other create, and is repeated like a read
   const [asCreate, asRead] = [of("create"), of("read")]
   if (asCreate === undefined || asRead === undefined) return undefined
   const good = asRead.filter(({ code }) => code === "ok")
@@ -646,11 +644,13 @@ export const expected = (
 }
 
 const parse = (fault: Fault, text: string | undefined): Expected => {
-  if (text === undefined) throw new Error(`"${fault.name}" does not say something of each kind`)
+  if (text === undefined) throw new Error(`"${fault.name}" has no outcome for a kind`)
   if (text === "--") return undefined
   return text.split("|").map((either) => {
     const match = /^([a-zA-Z]{2})(\d*)$/.exec(either)
-    if (match === null || !Object.hasOwn(legend, match[1]!)) throw new Error(`"${fault.name}": what is "${either}"?`)
+    if (match === null || !Object.hasOwn(legend, match[1]!)) {
+      throw new Error(`"${fault.name}": "${either}" is not in the legend`)
+    }
     return { code: match[1] as Code, requests: match[2] === "" ? undefined : Number(match[2]) }
   })
 }

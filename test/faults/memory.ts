@@ -1,8 +1,8 @@
-/** Plays the script in memory, on the clock of the program: an hour of silence costs nothing. */
+/** Plays the script in memory, on the `TestClock`: an hour of silence takes no time. */
 import { Clock, Effect, Exit, Stream } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpServerResponse } from "effect/http"
 import type { Stage } from "./stage.ts"
-import type { Host, Sending } from "./wire.ts"
+import type { Host, Sending } from "./play.ts"
 
 export const origins = {
   api: "https://api.faults.test",
@@ -12,11 +12,11 @@ export const origins = {
 
 export interface MemoryTransport {
   readonly client: HttpClient.HttpClient
-  /** What is still under way. */
+  /** The responses that are still open. */
   readonly open: () => ReadonlyArray<string>
-  /** Counts all that has happened: a program that is still busy makes it grow. */
+  /** Counts all activity. The count grows while the program is busy. */
   readonly activity: () => number
-  /** Counts what the program does by itself. */
+  /** Counts the actions of the program. */
   readonly note: () => void
 }
 
@@ -62,7 +62,7 @@ export const make = (stage: Stage): MemoryTransport => {
             contentType: sending.headers["content-type"],
             contentLength: sending.length
           })
-          // An answer that is complete, or whose connection is gone, holds nothing open if nobody reads it
+          // A response that is complete, or whose connection is closed, keeps nothing open if it is not read
           if (sending.ending !== "silence" && sending.ending !== "endless") open.delete(exchange)
           return HttpServerResponse.toClientResponse(response, { request })
         }
@@ -107,7 +107,7 @@ const bodyOf = (stage: Stage, { ending, parts }: Sending): Stream.Stream<Uint8Ar
   const once: Stream.Stream<Uint8Array> = Stream.fromIterable(parts).pipe(
     Stream.rechunk(1),
     Stream.mapEffect((part) =>
-      typeof part === "number" ? Effect.as(Effect.sleep(part * stage.pace.beatMillis), empty) : Effect.succeed(part)
+      typeof part === "number" ? Effect.as(Effect.sleep(part * stage.timing.beatMillis), empty) : Effect.succeed(part)
     ),
     Stream.filter((bytes) => bytes.length > 0)
   )
@@ -127,6 +127,6 @@ const bodyOf = (stage: Stage, { ending, parts }: Sending): Stream.Stream<Uint8Ar
 
 const empty = new Uint8Array(0)
 
-/** What Node's fetch says of a body that breaks off. */
+/** The error of Node's fetch for a body that breaks off. */
 const terminated = (code: string, message: string) =>
   new TypeError("terminated", { cause: Object.assign(new Error(message), { code }) })

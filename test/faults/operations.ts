@@ -1,28 +1,28 @@
-/** Every public operation of both clients, and which of its requests the faults happen to. */
+/** Every public operation of both clients, and the requests of each that meet the faults. */
 import { Clock, type Duration, Effect, Exit, type FileSystem, type Layer, Option, Schema, Stream, Struct } from "effect"
 import type { KeyValueStore } from "effect/persistence"
 import { RunError, RunRef, RunStore, Spine, Tela, type Webhooks } from "canvas-runs"
 import { fileBytes, ids, type Model, output, secrets } from "./provider.ts"
-import { beats, encode, type Transport } from "./wire.ts"
+import { beats, encode, type Transport } from "./play.ts"
 
-/** What an operation does, which decides how it takes a fault. */
+/** The kind of an operation, which decides its outcome under a fault. */
 export const kinds = ["read", "create", "write", "wait", "download", "upload", "stream"] as const
 export type Kind = typeof kinds[number]
 
-/** What the caller of an operation does beside calling it. */
+/** The actions of the caller besides the call. */
 export interface Caller {
   readonly filesOrigin: string
-  /** A time given in beats. */
+  /** Converts beats to a duration. */
   readonly beats: (count: number) => Duration.Duration
-  /** How what arrives is consumed. */
+  /** Consumes a stream. */
   readonly consume: <A, E, R>(stream: Stream.Stream<A, E, R>) => Stream.Stream<A, E, R>
-  /** Where a store of runs keeps its entries: in memory, or in files. */
+  /** The storage of run stores: in memory, or in files. */
   readonly storage: Readonly<Record<"memory" | "files", Layer.Layer<KeyValueStore.KeyValueStore>>>
-  /** Where webhooks come in. */
+  /** The hub for webhooks. */
   readonly hub: Webhooks.Service
 }
 
-/** What the client is told beside its times. */
+/** The options of the client besides its times. */
 export type Client = "webhooks" | "rate limit" | "repeated creates"
 
 export type Env = Spine.SpineClient | Tela.TelaClient | FileSystem.FileSystem
@@ -35,16 +35,16 @@ export interface Operation {
   readonly target: RegExp
   /** How many requests go to the target's host before the first target. */
   readonly before: number
-  /** How many requests like the targets are none, because they come before what this is about. */
+  /** How many requests that match `target` are not targets, because they come before the tested one. */
   readonly spared: number
-  /** What is polled, where something is. */
+  /** The kind of run that is polled, if any. */
   readonly model: Model | undefined
   readonly client: Client | undefined
-  /** The operation whose exceptions hold for this one too. */
+  /** The operation whose exceptions apply to this one too. */
   readonly like: string | undefined
   /** The transports that it is tried on; all of them by default. */
   readonly on: ReadonlyArray<Transport> | undefined
-  /** What it results in; the same each time, as long as nothing is lost or changed. */
+  /** Runs the operation. Its result is the same each time, unless a fault loses or changes data. */
   readonly run: (caller: Caller) => Effect.Effect<unknown, unknown, Env>
 }
 
@@ -122,7 +122,7 @@ const completedRun = (caller: Caller): Spine.CompletedRun => ({
 
 const ended = (run: Spine.CompletedRun | Spine.PartialRun) => run.result.final_output
 
-/** A followed run that fails is the last snapshot, and no failure of what follows it. */
+/** A failed run is the last snapshot of a `watch`, not a failure of the stream. */
 const lastStatus = <E, R>(stream: Stream.Stream<Spine.Run, E, R>) =>
   Effect.map(Stream.runCollect(stream), (runs) => runs.at(-1)?.status)
 
@@ -201,7 +201,7 @@ const spineOperations: ReadonlyArray<Operation> = [
     "wait",
     "runs.waitForCompletion by id",
     spinePolls,
-    // Without the option a bare id has no grace for 404
+    // Without the option a bare id has no grace period for a 404
     ({ runs }, caller) =>
       Effect.map(runs.waitForCompletion(ids.run, Struct.omit(spineWait(caller), ["notFoundGrace"])), ended)
   ),
@@ -568,7 +568,7 @@ const telaOperations: ReadonlyArray<Operation> = [
   )
 ]
 
-// --- What goes around the clients ---
+// --- Stores, webhooks and limits around the clients ---
 
 const memory: ReadonlyArray<Transport> = ["memory"]
 const memoryAndFetch: ReadonlyArray<Transport> = ["memory", "fetch"]
@@ -577,7 +577,7 @@ const key = "report-2026-07"
 
 const errorOf = (exit: Exit.Exit<unknown, unknown>): unknown => Option.getOrUndefined(Exit.findErrorOption(exit))
 
-/** Runs the effect, after which the store must say of the run what the exit says. */
+/** Runs the effect, and fails if the store's entry does not match the exit. */
 const accounted = <A, E, R>(
   store: RunStore.Service,
   effect: Effect.Effect<A, E, R>,
@@ -586,10 +586,10 @@ const accounted = <A, E, R>(
   Effect.onExit(effect, (exit) =>
     Effect.map(Effect.orDie(store.get(key)), (entry) => {
       const tag = expected(exit)
-      if (entry?._tag !== tag) throw new Error(`The store says ${entry?._tag}, and not ${tag}, after ${String(exit)}`)
+      if (entry?._tag !== tag) throw new Error(`The store has ${entry?._tag} instead of ${tag} after ${String(exit)}`)
     }))
 
-/** Makes a run under a key. Only a create that surely made none leaves the key free. */
+/** Makes a run under a key. Only a create that certainly made no run leaves the key free. */
 const once = <A extends { readonly ref: RunRef.RunRef }, E, R>(
   store: RunStore.Service,
   create: Effect.Effect<A, E, R>
@@ -601,7 +601,7 @@ const once = <A extends { readonly ref: RunRef.RunRef }, E, R>(
       ? "Unknown"
       : undefined)
 
-/** Makes a run under a key, and asks for it once more, which must not make another. */
+/** Makes a run under a key twice. The second call must not make another run. */
 const onlyOnce = <A extends { readonly ref: RunRef.RunRef }, E, R>(
   storage: Layer.Layer<KeyValueStore.KeyValueStore>,
   create: Effect.Effect<A, E, R>
@@ -609,11 +609,11 @@ const onlyOnce = <A extends { readonly ref: RunRef.RunRef }, E, R>(
   Effect.gen(function*() {
     const store = yield* RunStore.make
     const ref = yield* once(store, create)
-    const again = yield* store.runOnce(key, Effect.die("the run is made again"))
+    const again = yield* store.runOnce(key, Effect.die("a second run was made"))
     return [ref.id, again.id]
   }).pipe(Effect.provide(storage))
 
-/** Makes a run under a key and waits for it. It is finished only when its end is known, good or bad. */
+/** Makes a run under a key and waits for it. It is finished only when its terminal state is known, success or failure. */
 const tracked = <A extends { readonly ref: RunRef.RunRef }, B, E, E2, R, R2>(
   storage: Layer.Layer<KeyValueStore.KeyValueStore>,
   create: Effect.Effect<A, E, R>,
@@ -629,10 +629,10 @@ const tracked = <A extends { readonly ref: RunRef.RunRef }, B, E, E2, R, R2>(
     })
   }).pipe(Effect.provide(storage))
 
-/** Longer than what is left after two polls: only webhooks make a wait with it end in time. */
+/** Longer than the time left after two polls: with this interval a wait ends in time only through webhooks. */
 const rarely = ({ beats: time }: Caller) => time(beats.waitTimeout / 2.5)
 
-/** Waits while webhooks come that say that the run has ended: before the first poll, during polls and between them. */
+/** Waits while webhooks about the end of the run arrive: before the first poll, during polls and between them. */
 const whilePushed = <A, E, R>(
   { beats: time, hub }: Caller,
   provider: "spine" | "tela",
@@ -648,7 +648,7 @@ const whilePushed = <A, E, R>(
   return Effect.andThen(push(0), Effect.raceFirst(wait, Effect.andThen(pushes, Effect.never)))
 }
 
-/** The call comes second, and has to wait for its slot. After it, slots must be free again. */
+/** The call is the second one, and has to wait for its slot. After it, slots must be free again. */
 const limited = <A, E, R, B, E2, R2>(call: Effect.Effect<A, E, R>, other: Effect.Effect<B, E2, R2>) =>
   Effect.gen(function*() {
     const [, exit] = yield* Effect.all([other, Effect.exit(call)], { concurrency: "unbounded" })

@@ -1,5 +1,5 @@
-/** What both providers answer when nothing goes wrong. */
-import { encode, json, type Received, type Sending, whole } from "./wire.ts"
+/** The good responses of both providers. */
+import { encode, json, type Received, type Sending, whole } from "./play.ts"
 
 export const ids = {
   run: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11",
@@ -12,35 +12,35 @@ export const ids = {
   file: "e4d5f6a7-b8c9-4d0e-9f1a-3b4c5d6e7f80"
 } as const
 
-/** What must never be seen outside of a request. */
+/** The credential, which must not appear outside of requests. */
 export const secrets = {
   spine: "sk_spine_planted_secret_4711",
   tela: "tela_planted_secret_4711",
-  /** The signature of a link: a secret for as long as the link is good. */
+  /** The signature of a link: a secret while the link is valid. */
   link: "planted_signature_4711"
 } as const
 
 export type Model = "spine run" | "tela execution" | "tela task"
 
-/** What a run is doing. */
+/** The state of a run. */
 export type State =
   | { readonly is: "queued" | "running" | "completed" | "failed" | "unknown" | "completed without output" }
   | { readonly is: "running"; readonly done: number; readonly of: number }
 
 export const output = { answer: "Grüße, 42 🎈" } as const
 
-/** The file that runs make. */
+/** The file that each run makes. */
 export const fileBytes = encode("0123456789abcdef".repeat(256))
 
 export interface Provider {
   readonly filesOrigin: string
-  /** What a run is doing at its n-th poll. */
+  /** The state of a run at its n-th poll. */
   readonly stateAt: (poll: number) => State
 }
 
 const link = ({ filesOrigin }: Provider, path: string): string => `${filesOrigin}${path}?signature=${secrets.link}`
 
-/** The words of each provider for what a run is doing. */
+/** The statuses of each provider for the states of a run. */
 export const snapshot = (provider: Provider, model: Model, state: State): unknown => {
   const done = "done" in state ? state : { done: 1, of: 5 }
   switch (model) {
@@ -115,7 +115,7 @@ const task = (status: string, hasOutput = true) => ({
 const version = { id: ids.version, promptId: ids.canvas, variables: [], configuration: {}, isWorkflow: false }
 const page = (row: unknown) => ({ data: [row], meta: { total: 1 } })
 
-/** A streamed answer, as one chunk of the completion per event. */
+/** A streamed response, with one chunk of the completion per event. */
 export const streamChunks: ReadonlyArray<string> = (() => {
   let said = ""
   const pieces = ["Grüße, ", "42 ", "🎈"].map((content) => {
@@ -142,7 +142,7 @@ export const eventStream = (text: string | ReadonlyArray<Uint8Array>, contentTyp
   ending: "end"
 })
 
-/** The answer to a request, which is the `count`-th of its method and path. */
+/** The response to the `count`-th request with this method and path. */
 export const answer = (provider: Provider, { body, host, method, path }: Received, count: number): Sending => {
   const [route] = path.split("?", 1)
   if (host === "elsewhere") return whole(200, fileBytes, "application/octet-stream")

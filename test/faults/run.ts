@@ -1,4 +1,4 @@
-/** Runs one cell: an operation under a fault on a transport, and says whether it came out as the table has it. */
+/** Runs one cell, an operation under a fault on a transport, and compares the outcome with the table. */
 import { NodeFileSystem, NodeHttpClient } from "@effect/platform-node"
 import {
   Cause,
@@ -31,44 +31,44 @@ import { type Caller, type Operation } from "./operations.ts"
 import { secrets } from "./provider.ts"
 import * as Socket from "./socket.ts"
 import * as Stage from "./stage.ts"
-import { beats, type Host, type Pace, type Transport } from "./wire.ts"
+import { beats, type Host, type Timing, type Transport } from "./play.ts"
 
 export interface Cell {
   readonly operation: Operation
-  /** Without one, everything goes well, and what comes out is what a success under a fault is compared with. */
+  /** The fault. Without one, the result is the reference for a success under a fault. */
   readonly fault: Fault | undefined
   readonly transport: Transport
-  /** Whether it is run again with longer beats. */
+  /** Whether this is a repetition with longer beats. */
   readonly isSlowed?: boolean
 }
 
-/** What is wrong with a cell. */
+/** A problem of a cell. */
 export type Problem = "defect" | "hang" | "leak" | "untyped" | "secret" | "unexpected"
 
 export interface Outcome {
   readonly cell: Cell
-  /** What came out, such as `Tr2`. */
+  /** The actual outcome, such as `Tr2`. */
   readonly actual: string
   readonly expected: string
   readonly problems: ReadonlyArray<{ readonly problem: Problem; readonly detail: string }>
-  /** What is known to be wrong with it. */
+  /** The known defect of the cell. */
   readonly known: string | undefined
-  /** What a success resulted in. */
+  /** The result of a success. */
   readonly result: unknown
-  /** Whether the cell was run once more. */
+  /** Whether the cell was repeated. */
   readonly isSecond?: boolean
 }
 
-/** How many times longer a beat is for a cell that is run once more, so that no stall of the machine reaches a timeout. */
+/** The factor for the beats of a repeated cell, so that no stall of the machine reaches a timeout. */
 const slownessOf = ({ fault, isSlowed }: Cell): number => isSlowed !== true ? 1 : fault?.isSlow === true ? 2 : 10
 
-const paces: Readonly<Record<Transport, Pace>> = {
+const timings: Readonly<Record<Transport, Timing>> = {
   memory: { beatMillis: 1000 },
   fetch: { beatMillis: 15 },
   undici: { beatMillis: 15 }
 }
 
-/** What the machine may need for a cell beyond the times that the client was told. */
+/** The time that the machine may need for a cell beyond the times of the client. */
 const watchdog: Readonly<Record<Transport, Duration.Input>> = {
   memory: "30 seconds",
   fetch: "15 seconds",
@@ -78,12 +78,12 @@ const watchdog: Readonly<Record<Transport, Duration.Input>> = {
 const watchdogOf = (cell: Cell): Duration.Duration =>
   Duration.times(Duration.fromInputUnsafe(watchdog[cell.transport]), slownessOf(cell))
 
-const paceOf = (cell: Cell): Pace => ({ beatMillis: slownessOf(cell) * paces[cell.transport].beatMillis })
+const timingOf = (cell: Cell): Timing => ({ beatMillis: slownessOf(cell) * timings[cell.transport].beatMillis })
 
-const timesOf = ({ beatMillis }: Pace, isSlow: boolean) => (count: number): Duration.Duration =>
+const timesOf = ({ beatMillis }: Timing, isSlow: boolean) => (count: number): Duration.Duration =>
   Duration.millis(count * beatMillis * (isSlow && beatMillis < 1000 ? 10 : 1))
 
-/** A folder in memory: what is in it at the end can be looked at. */
+/** A folder in memory, whose files can be listed at the end. */
 const makeDisk = () => {
   const files = new Map<string, number>()
   const fileSystem = FileSystem.makeNoop({
@@ -167,14 +167,14 @@ const clientOptions = (
 
 const perform = (
   cell: Cell,
-  pace: Pace,
+  timing: Timing,
   origins: Readonly<Record<Host, string>>,
   onElement: () => void = () => {}
 ) => {
   const { fault, operation, transport } = cell
   const hub = Effect.runSync(Webhooks.make())
-  // What goes well may take its time: the first of all cells also loads and compiles
-  const time = timesOf(pace, fault === undefined || fault.isSlow === true)
+  // Without a fault the times are long: the first cell also loads and compiles code
+  const time = timesOf(timing, fault === undefined || fault.isSlow === true)
   const caller: Caller = {
     filesOrigin: origins.files,
     beats: time,
@@ -208,9 +208,9 @@ const perform = (
   return { exit, disk }
 }
 
-/** What a cell came to, before it is judged. */
+/** The outcome of a cell, before the comparison. */
 interface Ended {
-  /** None, if it has not ended. */
+  /** `undefined` if the cell has not ended. */
   readonly exit: Exit.Exit<unknown, unknown> | undefined
   readonly stage: Stage.Stage
   readonly open: ReadonlyArray<string>
@@ -219,15 +219,15 @@ interface Ended {
 
 const inMemory = (cell: Cell): Effect.Effect<Ended> =>
   Effect.gen(function*() {
-    // Times in headers are of this century
+    // HTTP dates need a current year
     yield* TestClock.setTime(Date.UTC(2026, 0, 1))
     const stage = Stage.make(cell.operation, cell.fault, {
-      pace: paces.memory,
+      timing: timings.memory,
       secret: secrets[cell.operation.provider],
       origins: () => Memory.origins
     })
     const transport = Memory.make(stage)
-    const { disk, exit } = perform(cell, paces.memory, Memory.origins, transport.note)
+    const { disk, exit } = perform(cell, timings.memory, Memory.origins, transport.note)
     const fiber = yield* Effect.forkChild(
       Effect.provideService(
         cell.fault?.turnMillis === undefined ? exit : inTurns(exit, cell.fault.turnMillis),
@@ -235,7 +235,7 @@ const inMemory = (cell: Cell): Effect.Effect<Ended> =>
         transport.client
       )
     )
-    // The clock waits for those it wakes, but not for what has only just been started
+    // The clock waits for fibers that it wakes, but not for fibers that have only just been started
     let seen = -1
     while (transport.activity() !== seen) {
       seen = transport.activity()
@@ -251,7 +251,7 @@ const inMemory = (cell: Cell): Effect.Effect<Ended> =>
     }
   }).pipe(Effect.provide(patientClock))
 
-/** Lets every sleep end with the turn of the event loop in which it would. */
+/** Rounds every sleep up to the end of the current block of the event loop. */
 const inTurns = <A, E, R>(effect: Effect.Effect<A, E, R>, turnMillis: number): Effect.Effect<A, E, R> =>
   Effect.clockWith((clock) =>
     Effect.provideService(effect, Clock.Clock, {
@@ -269,7 +269,7 @@ const onSocket = (cell: Cell, layer: Layer.Layer<HttpClient.HttpClient>): Effect
   Effect.scoped(Effect.gen(function*() {
     const { server, stage } = yield* Socket.listen((origins) =>
       Stage.make(cell.operation, cell.fault, {
-        pace: paceOf(cell),
+        timing: timingOf(cell),
         secret: secrets[cell.operation.provider],
         origins
       })
@@ -286,9 +286,9 @@ const onSocket = (cell: Cell, layer: Layer.Layer<HttpClient.HttpClient>): Effect
         yield* Scope.close(scope, Exit.void)
       }))
     }
-    // A proxy is not asked for what is on this machine
+    // Requests to this machine bypass a proxy
     const origins = proxy === undefined ? server.origins : { ...server.origins, api: "http://provider.invalid" }
-    const { disk, exit } = perform(cell, paceOf(cell), origins)
+    const { disk, exit } = perform(cell, timingOf(cell), origins)
     const ended = yield* Effect.timeoutOption(Effect.provide(exit, context), watchdogOf(cell))
     // A connection takes a moment to close, and several on a busy machine
     for (let tries = 0; tries < 1000 && server.open().length > 0; tries++) yield* Effect.sleep("10 millis")
@@ -315,7 +315,7 @@ const show = (outcome: Expected): string =>
     ? "--"
     : outcome.map(({ code, requests }) => `${code}${requests ?? ""}`).join("|")
 
-/** Everything that anybody could print of an error. */
+/** All texts that a program could print from an error. */
 const printed = (error: unknown): string =>
   [
     inspect(error, { depth: 20, showHidden: true, maxStringLength: null, maxArrayLength: null }),
@@ -342,7 +342,7 @@ const judge = (cell: Cell, ended: Ended, baseline: unknown): Outcome => {
     if (fault !== undefined && fault.result !== "*") {
       const should = fault.result ?? baseline
       if (JSON.stringify(result) !== JSON.stringify(should)) {
-        add("unexpected", `it results in ${JSON.stringify(result)} and not in ${JSON.stringify(should)}`)
+        add("unexpected", `the result is ${JSON.stringify(result)} instead of ${JSON.stringify(should)}`)
       }
     }
   } else if (Cause.hasDies(exit.cause)) add("defect", Cause.pretty(exit.cause))
@@ -368,7 +368,7 @@ const judge = (cell: Cell, ended: Ended, baseline: unknown): Outcome => {
   if (leftFiles.length > 0) add("leak", `left on the disk: ${leftFiles.join(", ")}`)
   for (const { headers, host, method, path } of stage.received) {
     if (host !== "api" && ("x-api-key" in headers || "authorization" in headers)) {
-      add("secret", `the API key went along with ${method} ${host} ${path}`)
+      add("secret", `the API key was sent with ${method} ${host} ${path}`)
     }
   }
   const actual = `${code ?? "??"}${requests}`
@@ -382,7 +382,7 @@ const judge = (cell: Cell, ended: Ended, baseline: unknown): Outcome => {
     transport === "memory" && fault?.gap !== undefined && gap !== undefined && gap !== fault.gap * 1000 &&
     (operation.kind === "read" || operation.kind === "write" || operation.kind === "wait")
   ) {
-    add("unexpected", `it waits ${gap} ms before it asks again, and not ${fault.gap * 1000}`)
+    add("unexpected", `it waits ${gap} ms before the next request instead of ${fault.gap * 1000}`)
   }
   return {
     cell,
@@ -428,11 +428,11 @@ const baseline = (cell: Cell): Effect.Effect<unknown> =>
     })
   })
 
-/** Whether a cell has anything to say. */
+/** Whether a cell applies. */
 export const applies = ({ fault, operation, transport }: Cell & { readonly fault: Fault }): boolean =>
   (fault.on ?? [transport]).includes(transport) && (operation.on ?? [transport]).includes(transport) &&
   expected(fault, operation) !== undefined &&
-  // A host has one way of speaking TLS, and a client one proxy
+  // A host has one TLS mode, and a client one proxy
   !((fault.tls ?? fault.proxy) !== undefined && operation.before > 0) &&
   // The name of a host cannot vanish between two requests
   !(fault.act === noSuchHost && transport !== "memory" && operation.before > 0)
@@ -451,7 +451,7 @@ export const runCell = (cell: Cell): Effect.Effect<Outcome> =>
       expected: cell.fault === undefined ? "ok" : show(expected(cell.fault, cell.operation)),
       problems: [
         Exit.isSuccess(exit)
-          ? { problem: "hang" as const, detail: "the watchdog has ended it" }
+          ? { problem: "hang" as const, detail: "the watchdog stopped it" }
           : { problem: "defect" as const, detail: Cause.pretty(exit.cause) }
       ],
       known: undefined,

@@ -1,14 +1,14 @@
-/** Plays the script on loopback sockets, byte by byte: what only a real connection can do. */
+/** Plays the script on loopback sockets, byte by byte, including faults that only a real connection can have. */
 import { Effect, type Scope } from "effect"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import { identity } from "../support/servers.ts"
 import type { Stage } from "./stage.ts"
-import { encode, type Host, type Play, type Sending } from "./wire.ts"
+import { encode, type Host, type Play, type Sending } from "./play.ts"
 
 export interface SocketServer {
   readonly origins: Readonly<Record<Host, string>>
-  /** Connections that are open, by what they were last asked. */
+  /** The open connections, each with its last request. */
   readonly open: () => ReadonlyArray<string>
 }
 
@@ -43,9 +43,9 @@ const listenOn = (stage: Stage, host: Host, open: Map<net.Socket, string>): Effe
           readRequest(socket, (method, path, headers, body) => {
             open.set(socket, `${method} ${host} ${path}`)
             const play = stage.handle({ host, method, path, headers, body, at: Date.now() })
-            // The next connection is refused, because nobody listens any more
+            // The next connection is refused, because the server no longer listens
             if (stage.beforeConnection(host, connections) === "refuse") server.close()
-            void perform(socket, play, stage.pace.beatMillis)
+            void perform(socket, play, stage.timing.beatMillis)
           })
         }
         const speaks = stage.tls(host)
@@ -71,7 +71,7 @@ const listenOn = (stage: Stage, host: Host, open: Map<net.Socket, string>): Effe
       `${stage.tls(host) === undefined ? "http" : "https"}://127.0.0.1:${(server.address() as net.AddressInfo).port}`
   )
 
-/** A proxy that is no help. */
+/** A faulty proxy. */
 export const listenAsProxy = (
   fault: "refuses" | "asks for a password" | "cuts"
 ): Effect.Effect<string, never, Scope.Scope> =>
@@ -85,7 +85,7 @@ export const listenAsProxy = (
               socket.end("HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
             } else if (!bytes.toString("latin1").startsWith("CONNECT")) socket.resetAndDestroy()
             else {
-              // The tunnel stands, and the request goes into it
+              // The tunnel is open, and the request is sent through it
               socket.once("data", () => socket.resetAndDestroy())
               socket.write("HTTP/1.1 200 Connection established\r\n\r\n")
             }
@@ -104,7 +104,7 @@ export const listenAsProxy = (
 
 let quietPort = 20_000
 
-/** A port that the system gives to nobody who asks for any, so that it stays closed once it is closed. */
+/** A port outside the range that the system assigns, so that it stays closed. */
 const nextQuietPort = (): number => {
   quietPort = quietPort === 29_999 ? 20_000 : quietPort + 1
   return quietPort
@@ -112,14 +112,14 @@ const nextQuietPort = (): number => {
 
 type OnRequest = (method: string, path: string, headers: Readonly<Record<string, string>>, body: string) => void
 
-/** Reads one request, its body too. */
+/** Reads one request with its body. */
 const readRequest = (socket: net.Socket, onRequest: OnRequest): void => {
   let bytes = Buffer.alloc(0)
   let isDone = false
   socket.on("data", (chunk) => {
     if (isDone) return
     bytes = Buffer.concat([bytes, chunk as Buffer])
-    // The first byte of TLS, to a server that speaks none
+    // The first byte of TLS, to a server without TLS
     if (bytes[0] === 22) {
       isDone = true
       socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
@@ -144,7 +144,7 @@ const readRequest = (socket: net.Socket, onRequest: OnRequest): void => {
   })
 }
 
-/** The body in these chunks, once the last of them is there. */
+/** The body of these chunks, once the last chunk has arrived. */
 const unchunked = (bytes: Buffer): Buffer | undefined => {
   const pieces: Array<Buffer> = []
   let at = 0
@@ -160,7 +160,7 @@ const unchunked = (bytes: Buffer): Buffer | undefined => {
   }
 }
 
-/** A connection is closed after its answer, so that one which stays open is one that the client has not let go. */
+/** Each connection is closed after its response, so that an open connection is one that the client has not released. */
 const head = ({ headers, length, status }: Sending, connection = "close"): string =>
   [
     `HTTP/1.1 ${status} Whatever`,
@@ -196,7 +196,7 @@ const perform = async (socket: net.Socket, play: Play, beatMillis: number): Prom
       socket.resetAndDestroy()
       return
     default:
-      // Nothing, for ever
+      // Sends nothing, forever
   }
 }
 
@@ -219,7 +219,7 @@ const send = async (socket: net.Socket, sending: Sending, beatMillis: number): P
       socket.end()
       return
     case "reset":
-      // What was written is read first: a reset overtakes what the other side has not read yet
+      // Waits until the client has read: a reset discards the bytes that the client has not read yet
       await pause(beatMillis)
       socket.resetAndDestroy()
       return
@@ -232,7 +232,7 @@ const chunked = (bytes: Uint8Array): Uint8Array =>
 
 const lastChunk = encode("0\r\n\r\n")
 
-/** Writes, and waits until the system has taken it and others had their turn. */
+/** Writes, and waits until the system has accepted the bytes and other callbacks have run. */
 const write = (socket: net.Socket, bytes: Uint8Array): Promise<void> =>
   new Promise((resolve) => {
     if (socket.destroyed) return resolve()

@@ -1,28 +1,28 @@
-/** The server's side of one cell: which requests meet the fault, and what was received. */
+/** The server's side of one cell: selects the requests that meet the fault, and records all requests. */
 import { noSuchHost, refuse, resetBefore } from "./acts.ts"
 import type { Fault } from "./matrix.ts"
 import type { Operation } from "./operations.ts"
 import { answer, type Provider, type State } from "./provider.ts"
-import type { Host, Pace, Play, Received } from "./wire.ts"
+import type { Host, Play, Received, Timing } from "./play.ts"
 
-/** What becomes of a connection. */
+/** The fate of a connection. */
 export type Early = "refuse" | "no such host" | "reset" | undefined
 
 export interface Stage {
-  readonly pace: Pace
-  /** What happens to a request before any of it is read: on a socket, to its connection. */
+  readonly timing: Timing
+  /** The fate of a request before any of it is read: on a socket, that of its connection. */
   readonly beforeRequest: (
     host: Host,
     method: string,
     path: string
   ) => Early
-  /** Whether a host is not there, or resets, once so many requests to it have been answered. */
+  /** Whether a host is unreachable or resets, after this many connections. */
   readonly beforeConnection: (host: Host, connections: number) => Early
-  /** How a host speaks TLS, where it is expected to. */
+  /** The TLS mode of a host, if it uses TLS. */
   readonly tls: (host: Host) => Fault["tls"]
   readonly handle: (received: Received) => Play
   readonly received: ReadonlyArray<Received>
-  /** The requests that the fault is about, hit or spared. */
+  /** The target requests of the fault, hit or not. */
   readonly targets: ReadonlyArray<Received>
 }
 
@@ -32,7 +32,7 @@ export const make = (
   operation: Operation,
   fault: Fault | undefined,
   options: {
-    readonly pace: Pace
+    readonly timing: Timing
     readonly secret: string
     readonly origins: () => Readonly<Record<Host, string>>
   }
@@ -40,7 +40,7 @@ export const make = (
   const received: Array<Received> = []
   const targets: Array<Received> = []
   const counts = new Map<string, number>()
-  // A run that is not waited for has ended
+  // A run without a wait has ended
   const stateAt = operation.kind !== "wait" ? (): State => ({ is: "completed" }) : fault?.states ?? usual
   let spared = 0
   const isLikeTarget = (host: Host, method: string, path: string) => operation.target.test(`${method} ${host} ${path}`)
@@ -48,7 +48,7 @@ export const make = (
   const after = fault?.after ?? 0
   const hits = fault?.hits ?? Infinity
 
-  // What happens to a connection needs no request to be known
+  // The fate of a connection does not depend on a request
   const act = fault?.act
   const early: Early = act === refuse
     ? "refuse"
@@ -59,7 +59,7 @@ export const make = (
     : undefined
 
   return {
-    pace: options.pace,
+    timing: options.timing,
     received,
     targets,
     beforeRequest: (host, method, path) =>
@@ -83,7 +83,7 @@ export const make = (
       const play: Play = isHit
         ? fault.act!(good, { received: request, origins, secret: options.secret })
         : { _tag: "Send", sending: good }
-      // A poll that fails tells nothing of the run, so the run is no further at the next
+      // A failed poll does not advance the run
       if (isWhole(play) && !isSpared) counts.set(route, count)
       return play
     }

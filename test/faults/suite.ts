@@ -1,11 +1,11 @@
-/** Which cells there are, and running many of them. */
+/** Lists the cells, and runs many of them. */
 import { Effect } from "effect"
 import { type Fault, faults } from "./matrix.ts"
 import { type Operation, operations } from "./operations.ts"
 import { applies, type Cell, type Outcome, type Problem, runCell } from "./run.ts"
-import type { Transport } from "./wire.ts"
+import type { Transport } from "./play.ts"
 
-/** The cells that apply, of the operations and faults that are wanted. */
+/** The cells that apply, of the selected operations and faults. */
 export const cellsOf = (
   transports: ReadonlyArray<Transport>,
   isWanted: (operation: Operation, fault: Fault, transport: Transport) => boolean = () => true
@@ -36,10 +36,10 @@ export const runAll = (
       each,
       { concurrency }
     )
-    // What takes much of the machine is run last, so that nothing else runs out of time
+    // Expensive cells run last, so that no other cell runs out of time
     const slow = yield* Effect.forEach(cells.filter(isSlow), each, { concurrency: 4 })
-    // A machine that stalls for longer than the client's timeouts changes how often a request is sent. Such a cell is run
-    // once more, alone and with longer timeouts; nothing but an unexpected outcome is given that chance.
+    // A machine that stalls for longer than the client's timeouts changes how often a request is sent. So a cell with an
+    // unexpected outcome is run once more, alone and with longer timeouts.
     const again = yield* Effect.forEach(
       [...socket, ...slow],
       (outcome) =>
@@ -52,7 +52,7 @@ export const runAll = (
   })
 }
 
-/** All problems, and how the totals call them. */
+/** All problems, with their names in the totals. */
 const problems: ReadonlyArray<readonly [Problem, string]> = [
   ["defect", "defects"],
   ["hang", "hangs"],
@@ -72,11 +72,11 @@ export const totals = (outcomes: ReadonlyArray<Outcome>): string => {
     (second === 0 ? "" : ` (${second} on a stalled machine, run once more)`)
 }
 
-/** Cells that are red and were not known to be. */
+/** Red cells that are not in `knownDefects`. */
 export const redCells = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray<string> =>
   outcomes.filter(({ known, problems }) => problems.length > 0 && known === undefined).map(describe)
 
-/** Cells that are said to be red and are not. */
+/** Cells of `knownDefects` that are not red. */
 export const mendedCells = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray<string> =>
   outcomes.filter(({ known, problems }) => problems.length === 0 && known !== undefined).map(describe)
 

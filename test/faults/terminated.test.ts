@@ -13,21 +13,21 @@ const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 interface Ended {
   readonly code: number | null
   readonly output: string
-  /** Whether the connection was closed before the answer was whole. */
+  /** Whether the connection was closed before the response was complete. */
   readonly wasAborted: boolean
   readonly requests: number
   readonly entry: RunStore.Entry | undefined
 }
 
-/** Sends a SIGTERM while a request is under way, and looks at what is left of it. */
+/** Sends a SIGTERM while a request is under way, and returns the outcome. */
 const terminated = (
   mode: "create" | "sync" | "stream",
   options: {
-    /** What the server sends before. */
+    /** The bytes that the server sends before the signal. */
     readonly before?: (response: http.ServerResponse) => void
-    /** What it sends once the signal has been sent; nothing by default. */
+    /** The bytes that it sends after the signal; nothing by default. */
     readonly after?: (response: http.ServerResponse) => void
-    /** What the process has to have printed before. */
+    /** The text that the process has to print before the signal. */
     readonly until?: string
     /** In milliseconds. */
     readonly requestTimeout?: number
@@ -62,7 +62,7 @@ const terminated = (
     child.stdout.on("data", take)
     child.stderr.on("data", take)
     child.on("close", (code) => Deferred.doneUnsafe(ended, Effect.succeed({ code, output })))
-    // One that ends before it has sent anything says why
+    // A process that exits before it has sent anything reports why
     const response = yield* Effect.raceFirst(
       Deferred.await(arrived),
       Effect.flatMap(Deferred.await(ended), ({ output }) => Effect.die(new Error(output)))
@@ -93,7 +93,7 @@ describe("a SIGTERM while a request is under way", () => {
     }), 60_000)
 
   it.live(
-    "a create of the store that is never answered ends with its timeout, and is unknown",
+    "a create of the store without a response ends with its timeout, and its outcome is unknown",
     () =>
       Effect.gen(function*() {
         const { entry, requests, wasAborted } = yield* terminated("create", { requestTimeout: 500 })
@@ -109,7 +109,7 @@ describe("a SIGTERM while a request is under way", () => {
       assert.include(output, "interrupted")
     }), 60_000)
 
-  it.live("a stream is aborted at once, though it has begun", () =>
+  it.live("a stream that has begun is aborted at once", () =>
     Effect.gen(function*() {
       const { output, requests, wasAborted } = yield* terminated("stream", {
         before: (response) => {

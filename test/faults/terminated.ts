@@ -1,4 +1,4 @@
-/** The process that is sent a SIGTERM: it makes one request of the kind that it is told, and says what came of it. */
+/** The process that receives the SIGTERM: it makes one request of the given kind, and prints the outcome. */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"

@@ -1,12 +1,12 @@
-/** What a server can do with a request, as plain data that both transports play: in memory and on a socket. */
+/** The actions of a server on a request, as plain data that both transports play: in memory and on a socket. */
 
-/** What carries requests: nothing but memory, or one of the clients for HTTP. */
+/** The transport of requests: memory, or one of the HTTP clients. */
 export type Transport = "memory" | "fetch" | "undici"
 
-/** Who is called: the provider's API, the host of its files, or somebody else. */
+/** The called host: the provider's API, the host of its files, or a third party. */
 export type Host = "api" | "files" | "elsewhere"
 
-/** A request, as the server saw it. */
+/** A request, as the server received it. */
 export interface Received {
   readonly host: Host
   readonly method: string
@@ -17,40 +17,40 @@ export interface Received {
   readonly at: number
 }
 
-/** Bytes, or a pause in beats. What a beat is says the {@link Pace}. */
+/** Bytes, or a pause in beats. {@link Timing} has the length of a beat. */
 export type Part = Uint8Array | number
 
-/** An answer, and how it is sent. */
+/** A response, and how it is sent. */
 export interface Sending {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly parts: ReadonlyArray<Part>
-  /** What `content-length` says; without one the body is chunked. */
+  /** The `content-length`; without one the body is chunked. */
   readonly length: number | undefined
   /**
-   * - `end`: as announced;
-   * - `cut`: the connection is closed in good order, before what was announced is there;
+   * - `end`: the body is complete, as announced;
+   * - `cut`: the connection is closed normally, before the announced bytes have been sent;
    * - `reset`: the connection is reset;
-   * - `silence`: nothing comes any more, and the connection stays;
-   * - `endless`: the parts are repeated for ever.
+   * - `silence`: no more bytes are sent, and the connection stays open;
+   * - `endless`: the parts are repeated forever.
    */
   readonly ending: "end" | "cut" | "reset" | "silence" | "endless"
 }
 
-/** What happens to a request. */
+/** The action on a request. */
 export type Play =
   | { readonly _tag: "Send"; readonly sending: Sending }
-  /** Two whole answers to one request, on a connection that stays open. */
+  /** Two complete responses to one request, on a connection that stays open. */
   | { readonly _tag: "SendTwice"; readonly sending: Sending }
-  /** The headers come a byte at a time, and never all of them. */
+  /** The headers are sent a byte at a time, and never completely. */
   | { readonly _tag: "SlowHeaders" }
   | { readonly _tag: "Silence" }
   | { readonly _tag: "Refuse" }
   | { readonly _tag: "NoSuchHost" }
   | { readonly _tag: "Reset"; readonly when: "before" | "after" | "headers" }
 
-/** How long things take: a second of the `TestClock`, or little real time. */
-export interface Pace {
+/** The length of a beat: a second of the `TestClock`, or a few milliseconds of real time. */
+export interface Timing {
   readonly beatMillis: number
 }
 
@@ -62,9 +62,9 @@ export const beats = {
   pollInterval: 5,
   waitTimeout: 150,
   notFoundGrace: 30,
-  /** What a slow consumer takes for each part: longer than any timeout allows the server. */
+  /** The time of a slow consumer per part: longer than any timeout for the server. */
   slowConsumer: 30,
-  /** When a caller gives up. */
+  /** When the caller interrupts. */
   patience: 10
 } as const
 
@@ -78,7 +78,7 @@ export const sizeOf = (parts: ReadonlyArray<Part>): number =>
 export const bytesOf = (sending: Sending): Uint8Array =>
   new Uint8Array(Buffer.concat(sending.parts.filter((part) => typeof part !== "number")))
 
-/** An answer of known length, sent whole. */
+/** A response of known length, sent completely. */
 export const whole = (
   status: number,
   body: string | Uint8Array,
