@@ -342,16 +342,15 @@ const positiveMillis = (parameter: string, input: Duration.Input, isFinite = fal
   const millis = toMillis(input)
   if (millis > 0 && !(isFinite && millis === Infinity)) return millis
   throw new RangeError(
-    `${parameter} is ${quote(input)}; it must be ${millis === Infinity ? "finite" : positiveDuration}. ${durationForms}`
+    `${parameter} is ${quote(input)}; it must be ${
+      millis === Infinity ? "finite" : CallOptions.positiveDuration
+    }. ${CallOptions.durationForms}`
   )
 }
 
 /** `NaN` where the input is no duration. */
 const toMillis = (input: unknown): number =>
   Option.match(CallOptions.durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })
-
-const positiveDuration = "a positive duration"
-const durationForms = "Write \"5 seconds\", or milliseconds as a number."
 
 /**
  * Turns what a caller gave into a {@link Policy}, or says which option is wrong.
@@ -378,18 +377,19 @@ export const makePolicy = <Snapshot, E = never, R = never>(
 ): Effect.Effect<Policy<Snapshot, E, R>, BadRequestError> =>
   Effect.gen(function*() {
     const checked: Options<Snapshot, E, R> = yield* readOptions(operation, options)
-    const { errorBudget = 5, notFoundGrace, pollInterval, schedule } = checked
+    const { errorBudget = 5, notFoundGrace, pollInterval, retryAfterCeiling = "1 minute", schedule } = checked
     const names = defaults.names ?? { pollInterval: "pollInterval", timeout: "timeout" }
     const check = (parameter: string, value: unknown, isKind: (value: unknown) => boolean, expected: string) =>
       CallOptions.checkKind(operation, parameter, value, isKind, expected)
-    const timeout = yield* positive(operation, names.timeout, checked.timeout ?? defaults.timeout)
+    const { timeout: given = defaults.timeout } = checked
+    const timeout = yield* positive(operation, names.timeout, given)
     const settings = {
       timeout,
       errorBudget,
       notFoundGrace: notFoundGrace === undefined
         ? undefined
         : yield* readDuration(operation, "notFoundGrace", notFoundGrace, (millis) => millis >= 0, "a duration"),
-      retryAfterCeiling: yield* positive(operation, "retryAfterCeiling", checked.retryAfterCeiling ?? "1 minute"),
+      retryAfterCeiling: yield* positive(operation, "retryAfterCeiling", retryAfterCeiling),
       timeoutSource: `${names.timeout} (${words(timeout)}${checked.timeout === undefined ? ", the default" : ""})`
     }
     yield* check("errorBudget", errorBudget, isBudget, "a whole number, 0 or more")
@@ -457,7 +457,7 @@ export const positive = (
   parameter: string,
   input: Duration.Input
 ): Effect.Effect<Duration.Duration, BadRequestError> =>
-  readDuration(operation, parameter, input, (millis) => millis > 0, positiveDuration)
+  readDuration(operation, parameter, input, (millis) => millis > 0, CallOptions.positiveDuration)
 
 const readDuration = (
   operation: string,
@@ -472,6 +472,6 @@ const readDuration = (
       badRequest({
         operation,
         parameter,
-        message: `${parameter} is ${quote(input)}; it must be ${expected}. ${durationForms}`
+        message: `${parameter} is ${quote(input)}; it must be ${expected}. ${CallOptions.durationForms}`
       })
   )

@@ -35,7 +35,7 @@ export { format, make, RunRef } from "./internal/ref.ts"
  */
 export const parse = (json: string): Effect.Effect<RunRef, BadRequestError> =>
   Effect.andThen(
-    Options.checkKind(operation, "json", json ?? null, Predicate.isString, "the JSON text of a RunRef"),
+    Options.checkGiven(operation, "json", json, Predicate.isString, "the JSON text of a RunRef"),
     Effect.mapError(decodeRef(json), (error) => {
       const written = Option.getOrUndefined(decodeVersion(json))?.version
       const message = written === undefined || written === version

@@ -260,7 +260,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
         Effect.fnUntraced(function*(subject) {
           const { operation } = subject
           const options = yield* Options.copy(operation, "options", given, ["onUnknown"])
-          yield* Options.checkKind(operation, "create", create ?? null, Effect.isEffect, "an Effect")
+          yield* Options.checkGiven(operation, "create", create, Effect.isEffect, "an Effect")
           const onUnknown: unknown = options.onUnknown
           yield* Options.checkKind(operation, "onUnknown", onUnknown, isOnUnknown, "\"fail\" or \"retry\"")
           const entry = yield* records.read(subject)
@@ -277,7 +277,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
     track: (key, wait) =>
       Effect.gen(function*() {
         const operation = "RunStore.track"
-        yield* Options.checkKind(operation, "wait", wait ?? null, Effect.isEffect, "an Effect")
+        yield* Options.checkGiven(operation, "wait", wait, Effect.isEffect, "an Effect")
         const entry = yield* get(operation, key)
         const begun = entry !== undefined && "ref" in entry ? entry.ref : undefined
         return yield* wait.pipe(

@@ -92,12 +92,12 @@ export const make = (options?: {
 const readDelivery = (given: Delivery): Effect.Effect<Delivery, BadRequestError> =>
   Options.reading(operation, "delivery", () =>
     Effect.gen(function*() {
-      yield* Options.checkKind(operation, "delivery", given ?? null, Predicate.isObject, "an object")
+      yield* Options.checkGiven(operation, "delivery", given, Predicate.isObject, "an object")
       const { eventId, isTerminal, provider, runId } = given
       for (const [name, value] of Object.entries({ provider, runId, eventId })) {
-        yield* Options.checkText(operation, name, value ?? null)
+        yield* Options.checkText(operation, name, value)
       }
-      yield* Options.checkKind(operation, "isTerminal", isTerminal ?? null, Predicate.isBoolean, "true or false")
+      yield* Options.checkGiven(operation, "isTerminal", isTerminal, Predicate.isBoolean, "true or false")
       return { provider, runId, eventId, isTerminal }
     }))
 

@@ -1,4 +1,5 @@
 /** Text for messages, from values of the caller and of servers. */
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 
@@ -53,11 +54,20 @@ export const quote = (value: unknown): string => {
     case "function":
       return "a function"
     case "object":
-      return value === null ? "null" : attempt(() => Array.isArray(value)) ? "an array" : "an object"
+      return value === null ? "null" : attempt(() => kindOf(value)) ?? "an object"
     default:
       return String(value)
   }
 }
+
+const kindOf = (value: object): string =>
+  Array.isArray(value)
+    ? "an array"
+    : Effect.isEffect(value)
+    ? "an Effect that has not run"
+    : Predicate.isPromiseLike(value)
+    ? "a Promise that has not been awaited"
+    : "an object"
 
 /** A link as text for a message: its beginning, without user, query and fragment, which may hold secrets. */
 export const quoteLink = (value: unknown): string =>

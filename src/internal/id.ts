@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { badRequest, type BadRequestError } from "../RunError.ts"
 import { quote } from "./describe.ts"
+import { is } from "./options.ts"
 import * as RunRef from "./ref.ts"
 
 /**
@@ -27,6 +28,8 @@ export const checkId = (operation: string, parameter: string, id: unknown): Effe
     message: `${parameter} is ${quote(id)}, which is not an id. ${
       isJson
         ? "It is the JSON of a ref: read it with RunRef.parse, and pass the ref."
+        : is(Effect.isEffect, id)
+        ? "Run it with yield*, and pass its result."
         : "Give 1 to 200 characters without spaces and without any of / \\ ? # %."
     }`
   }))

@@ -26,10 +26,11 @@ export const read = <O>(
   what: string,
   options: O,
   known: ReadonlyArray<string>,
-  isRequired = false
+  isRequired = false,
+  show = quote
 ): Result.Result<NonNullable<O>, Fault> =>
   Result.getOrElse(
-    Result.try(() => readUnguarded<NonNullable<O>>(what, options, known, isRequired)),
+    Result.try(() => readUnguarded<NonNullable<O>>(what, options, known, isRequired, show)),
     (thrown) => Result.fail({ option: what, message: unreadable(what, thrown) })
   )
 
@@ -37,18 +38,21 @@ const readUnguarded = <O>(
   what: string,
   options: unknown,
   known: ReadonlyArray<string>,
-  isRequired: boolean
+  isRequired: boolean,
+  show: typeof quote
 ): Result.Result<O, Fault> => {
   if (options === undefined && !isRequired) return Result.succeed({} as O)
   if (!Predicate.isObject(options) || Array.isArray(options)) {
-    return Result.fail({ option: what, message: `${what} must be an object, and is ${quote(options)}.` })
+    return Result.fail({ option: what, message: `${what} must be an object, and is ${show(options)}.` })
   }
   const given = options as Record<string, unknown>
   const odd = Object.keys(given).find((name) => !known.includes(name) && given[name] !== undefined)
   if (odd !== undefined) {
     const near = nearest(odd, known)
     const advice = near === undefined ? `; the options are: ${known.join(", ")}.` : `. Did you mean ${near}?`
-    return Result.fail({ option: odd, message: `${JSON.stringify(odd.slice(0, maxName))} is not an option${advice}` })
+    const where = what === "options" ? "" : ` of ${what}`
+    const message = `${JSON.stringify(odd.slice(0, maxName))} is not an option${where}${advice}`
+    return Result.fail({ option: odd, message })
   }
   const members = known.map((name) => [name, given[name]] as const)
   return Result.succeed(Object.fromEntries(members.filter(([, value]) => value !== undefined)) as O)
@@ -75,15 +79,21 @@ export const copy = <O>(
 ): Effect.Effect<NonNullable<O>, BadRequestError> =>
   Effect.suspend(() => Effect.mapError(Effect.fromResult(read(what, options, known, isRequired)), rejectFor(operation)))
 
-/** {@link copy} for the options of a client, of a route, or of another part that is configured. */
+/** {@link copy} for the options of a client, of a route, or of another part that is configured. A text could be a key. */
 export const copyConfig = <O>(
   what: string,
   options: O,
-  known: ReadonlyArray<string>
+  known: ReadonlyArray<string>,
+  isRequired = false
 ): Effect.Effect<NonNullable<O>, ConfigError> =>
   Effect.suspend(() =>
-    Effect.mapError(Effect.fromResult(read(what, options, known)), (fault) => new ConfigError(fault))
+    Effect.mapError(
+      Effect.fromResult(read(what, options, known, isRequired, hideText)),
+      (fault) => new ConfigError(fault)
+    )
   )
+
+const hideText = (value: unknown): string => typeof value === "string" ? "text" : quote(value)
 
 /** {@link copy} for an object that must be given. */
 export const copyRequired = <O>(
@@ -128,8 +138,8 @@ const units = ["weeks", "days", "hours", "minutes", "seconds", "milliseconds", "
 
 const readDuration = Option.liftThrowable(Duration.fromInput)
 
-/** Whether a value is of its kind, or left out. Otherwise `reject` makes the error from the fault. */
-const check = <E>(
+/** Whether a value is of its kind. Otherwise `reject` makes the error from the fault. */
+const checkRequired = <E>(
   reject: (fault: Fault) => E,
   option: string,
   value: unknown,
@@ -137,9 +147,13 @@ const check = <E>(
   expected: string,
   show = quote
 ): Effect.Effect<void, E> =>
-  value === undefined || is(isKind, value)
+  is(isKind, value)
     ? Effect.void
     : Effect.fail(reject({ option, message: `${option} is ${show(value)}; it must be ${expected}.` }))
+
+/** {@link checkRequired} for a value that may be left out. */
+const check: typeof checkRequired = (reject, option, value, ...kind) =>
+  value === undefined ? Effect.void : checkRequired(reject, option, value, ...kind)
 
 /** Fails where a value is not of its kind. `undefined` counts as left out. */
 export const checkKind = (
@@ -150,6 +164,10 @@ export const checkKind = (
   expected: string
 ): Effect.Effect<void, BadRequestError> => check(rejectFor(operation), parameter, value, isKind, expected)
 
+/** {@link checkKind} for a value that must be given. */
+export const checkGiven: typeof checkKind = (operation, parameter, value, ...kind) =>
+  checkRequired(rejectFor(operation), parameter, value, ...kind)
+
 /** {@link checkKind} for an option of a client, of a route, or of another part that is configured. */
 export const checkConfig = (
   option: string,
@@ -159,22 +177,32 @@ export const checkConfig = (
   show = quote
 ): Effect.Effect<void, ConfigError> => check((fault) => new ConfigError(fault), option, value, isKind, expected, show)
 
+/** {@link checkConfig} for a value that must be given. */
+export const checkGivenConfig: typeof checkConfig = (option, value, ...kind) =>
+  checkRequired((fault) => new ConfigError(fault), option, value, ...kind)
+
 /** Reads a duration of a configuration, which must be longer than zero. */
 export const durationConfig = (option: string, input: unknown): Effect.Effect<Duration.Duration, ConfigError> =>
   Option.match(Option.filter(durationOf(input), Duration.isPositive), {
     onNone: () =>
       Effect.fail(
-        new ConfigError({ option, message: `${option} is ${quote(input)}; it must be a duration above zero.` })
+        new ConfigError({
+          option,
+          message: `${option} is ${quote(input)}; it must be ${positiveDuration}. ${durationForms}`
+        })
       ),
     onSome: Effect.succeed
   })
+
+export const positiveDuration = "a positive duration"
+export const durationForms = "Write \"5 seconds\", or milliseconds as a number."
 
 /** Whether a value is a whole number above zero. */
 export const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) > 0
 
 /** Fails where a value is not text, or is blank. */
 export const checkText = (operation: string, parameter: string, value: unknown): Effect.Effect<void, BadRequestError> =>
-  checkKind(operation, parameter, value, isText, "text that is not blank")
+  checkGiven(operation, parameter, value, isText, "text that is not blank")
 
 const isText = (value: unknown): value is string => typeof value === "string" && value.trim() !== ""
 

@@ -80,15 +80,17 @@ const readArtifact = (operation: string, artifact: unknown): Effect.Effect<Named
     ) {
       return Effect.succeed({ id: id!, name, download_url, size_bytes })
     }
-    const fault = typeof download_url !== "string"
-      ? "without a download_url"
+    const fault = !Predicate.isObject(artifact)
+      ? `artifact is ${quote(artifact)}`
+      : typeof download_url !== "string"
+      ? `artifact.download_url is ${quote(download_url)}`
       : typeof name !== "string"
-      ? `with the name ${quote(name)}, which must be text`
-      : `with size_bytes ${quote(size_bytes)}, which must be a whole number, 0 or more`
+      ? `artifact.name is ${quote(name)}`
+      : `artifact.size_bytes is ${quote(size_bytes)}`
     return Effect.fail(badRequest({
       operation,
       parameter: "artifact",
-      message: `artifact is ${quote(artifact)} ${fault}. Give one of run.result.artifacts.`
+      message: `${fault}. Give one of run.result.artifacts.`
     }))
   })
 
@@ -101,7 +103,9 @@ const readArtifacts = (operation: string, run: Wire.CompletedRun | Wire.PartialR
       : Effect.fail(badRequest({
         operation,
         parameter: "run",
-        message: "this run has no result. Give a completed or partial run, as runs.waitForCompletion returns it."
+        message: `run is ${
+          quote(run)
+        } without result.artifacts. Give a completed or partial run, as runs.waitForCompletion returns it.`
       }))
   })
 

@@ -26,7 +26,6 @@ import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type { ClientOptions } from "../ClientOptions.ts"
 import * as Client from "../internal/http/client.ts"
@@ -87,8 +86,13 @@ export interface Options extends ClientOptions {
  * @since 0.1.0
  */
 export const make = (options: Options): Effect.Effect<Service, ConfigError, HttpClient.HttpClient> =>
+  Client.about(name, () => build(options))
+
+const name = "Spine client"
+
+const build = (options: Options) =>
   Effect.gen(function*() {
-    const checked = yield* Client.readOptions(options ?? null, ["apiKey"])
+    const checked = yield* Client.readOptions(options, ["apiKey"], true)
     const client = yield* Client.make({
       ...checked,
       provider,
@@ -145,18 +149,16 @@ export const layerConfig = (
 ): Layer.Layer<SpineClient, ConfigError, HttpClient.HttpClient> =>
   Layer.effect(
     SpineClient,
-    Effect.gen(function*() {
-      const checked = yield* Client.readOptions(options, ["apiKey"])
-      const apiKey = checked.apiKey === undefined
-        ? yield* Client.readConfig("SPINE_API_KEY", Config.Redacted("SPINE_API_KEY"))
-        : yield* Client.fromConfig("apiKey", checked.apiKey)
-      const baseUrl = checked.baseUrl === undefined
-        ? Option.getOrUndefined(
-          yield* Client.readConfig("SPINE_BASE_URL", Config.option(Config.String("SPINE_BASE_URL")))
-        )
-        : yield* Client.fromConfig("baseUrl", checked.baseUrl)
-      return yield* make({ ...checked, apiKey, baseUrl })
-    })
+    Client.about(name, (variables) =>
+      Effect.gen(function*() {
+        const { apiKey = Config.Redacted("SPINE_API_KEY"), baseUrl = variableOfBaseUrl, ...rest } = yield* Client
+          .readOptions(options, ["apiKey"])
+        return yield* build({
+          ...rest,
+          apiKey: yield* Client.readConfig<Options["apiKey"]>(variables, "apiKey", apiKey),
+          baseUrl: yield* Client.readConfig(variables, "baseUrl", baseUrl)
+        })
+      }))
   )
 
 /**
@@ -212,10 +214,12 @@ export const layerTest = (handlers: TestHandlers): Layer.Layer<SpineClient> =>
   Layer.effect(
     SpineClient,
     Effect.all({
-      runs: Mock.make<SpineRuns.Runs>("SpineClient.runs", handlers.runs),
-      canvases: Mock.make<SpineCanvases.Canvases>("SpineClient.canvases", handlers.canvases),
-      artifacts: Mock.make<SpineArtifacts.Artifacts>("SpineClient.artifacts", handlers.artifacts)
+      runs: Mock.make<SpineRuns.Runs>("SpineClient.runs", handlers?.runs),
+      canvases: Mock.make<SpineCanvases.Canvases>("SpineClient.canvases", handlers?.canvases),
+      artifacts: Mock.make<SpineArtifacts.Artifacts>("SpineClient.artifacts", handlers?.artifacts)
     })
   )
 
-const whereToGetOne = "Create one in Spine's developer portal and set SPINE_API_KEY, or pass Redacted.make(key)."
+const variableOfBaseUrl = /*#__PURE__*/ Config.withDefault(/*#__PURE__*/ Config.String("SPINE_BASE_URL"), undefined)
+
+const whereToGetOne = "Create a key in Spine's developer portal."

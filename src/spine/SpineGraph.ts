@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as Graph from "effect/Graph"
+import { quote } from "../internal/describe.ts"
 import type { Block, Canvas, Edge } from "./SpineCanvasSchema.ts"
 
 /**
@@ -34,8 +35,11 @@ import type { Block, Canvas, Edge } from "./SpineCanvasSchema.ts"
  * @category converting
  * @since 0.1.0
  */
-export const fromCanvas = (canvas: Canvas): Graph.DirectedGraph<Block, Edge> =>
-  Graph.directed((graph) => {
+export const fromCanvas = (canvas: Canvas): Graph.DirectedGraph<Block, Edge> => {
+  if (!Array.isArray(canvas?.nodes) || !Array.isArray(canvas.edges)) {
+    throw new TypeError(`canvas is ${quote(canvas)}; it must be a canvas, as canvases.getDag returns it.`)
+  }
+  return Graph.directed((graph) => {
     const indexes = new Map(canvas.nodes.map((block) => [block.id, Graph.addNode(graph, block)]))
     for (const edge of canvas.edges) {
       const source = indexes.get(edge.source_id)
@@ -43,3 +47,4 @@ export const fromCanvas = (canvas: Canvas): Graph.DirectedGraph<Block, Edge> =>
       if (source !== undefined && target !== undefined) Graph.addEdge(graph, source, target, edge)
     }
   })
+}

@@ -271,8 +271,13 @@ export type Options =
  * @since 0.1.0
  */
 export const make = (options: Options): Effect.Effect<Service, ConfigError, HttpClient.HttpClient> =>
+  Client.about(name, () => build(options))
+
+const name = "Tela client"
+
+const build = (options: Options): Effect.Effect<Service, ConfigError, HttpClient.HttpClient> =>
   Effect.gen(function*() {
-    const checked = yield* Client.readOptions(options ?? null, ["apiKey", "jwt"])
+    const checked = yield* Client.readOptions(options, ["apiKey", "jwt"], true)
     const { apiKey, jwt } = checked
     if (apiKey !== undefined && jwt !== undefined) {
       return yield* new ConfigError({
@@ -394,21 +399,24 @@ export interface ConfigOptions extends Omit<ClientOptions, "baseUrl"> {
 export const layerConfig = (options?: ConfigOptions): Layer.Layer<TelaClient, ConfigError, HttpClient.HttpClient> =>
   Layer.effect(
     TelaClient,
-    Effect.gen(function*() {
-      const checked = yield* Client.readOptions(options, ["apiKey", "jwt"])
-      const credential = checked.apiKey !== undefined || checked.jwt !== undefined
-        ? {
-          apiKey: yield* Client.fromConfig("apiKey", checked.apiKey),
-          jwt: yield* Client.fromConfig("jwt", checked.jwt)
-        }
-        : yield* readCredential
-      const baseUrl = checked.baseUrl === undefined
-        ? Option.getOrUndefined(
-          yield* Client.readConfig("TELA_BASE_URL", Config.option(Config.String("TELA_BASE_URL")))
-        )
-        : yield* Client.fromConfig("baseUrl", checked.baseUrl)
-      return yield* make({ ...checked, ...credential, baseUrl } as Options)
-    })
+    Client.about(name, (variables) =>
+      Effect.gen(function*() {
+        const { apiKey, baseUrl = variableOfBaseUrl, jwt, ...rest } = yield* Client.readOptions(options, [
+          "apiKey",
+          "jwt"
+        ])
+        const credential = apiKey !== undefined || jwt !== undefined
+          ? {
+            apiKey: yield* Client.readConfig(variables, "apiKey", apiKey),
+            jwt: yield* Client.readConfig(variables, "jwt", jwt)
+          }
+          : yield* readCredential(variables)
+        return yield* build({
+          ...rest,
+          ...credential,
+          baseUrl: yield* Client.readConfig(variables, "baseUrl", baseUrl)
+        } as Options)
+      }))
   )
 
 /**
@@ -635,19 +643,21 @@ export const layerTest = (handlers: TestHandlers): Layer.Layer<TelaClient> =>
     })
   )
 
-const readCredential = Effect.gen(function*() {
+const variableOfBaseUrl = /*#__PURE__*/ Config.withDefault(/*#__PURE__*/ Config.String("TELA_BASE_URL"), undefined)
+
+const readCredential = Effect.fnUntraced(function*(variables: Client.Variables) {
   // A variable that is empty is as good as none
-  const read = (name: string) =>
+  const read = (option: string, name: string) =>
     Effect.map(
-      Client.readConfig(name, Config.option(Config.Redacted(name))),
+      Client.readConfig(variables, option, Config.option(Config.Redacted(name))),
       (value) => Option.getOrUndefined(Option.filter(value, (secret) => Redacted.value(secret) !== ""))
     )
-  const apiKey = yield* read("TELA_API_KEY")
-  const jwt = yield* read("TELA_JWT")
+  const apiKey = yield* read("apiKey", "TELA_API_KEY")
+  const jwt = yield* read("jwt", "TELA_JWT")
   if ((apiKey === undefined) === (jwt === undefined)) {
     return yield* new ConfigError({
       message: apiKey === undefined
-        ? `Neither TELA_API_KEY nor TELA_JWT is set. ${whereToGetOne}`
+        ? `Neither TELA_API_KEY nor TELA_JWT is set. ${whereToGetOne} Then set TELA_API_KEY, or give apiKey to the layer.`
         : "Both TELA_API_KEY and TELA_JWT are set. Unset one of them.",
       option: "TELA_API_KEY"
     })
@@ -655,5 +665,4 @@ const readCredential = Effect.gen(function*() {
   return { apiKey, jwt }
 })
 
-const whereToGetOne =
-  "Create a key in Tela's workspace settings and set TELA_API_KEY (or TELA_JWT), or pass Redacted.make(key)."
+const whereToGetOne = "Create a key in Tela's workspace settings."

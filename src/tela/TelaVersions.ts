@@ -126,7 +126,7 @@ export const makeEnvironments = (api: Http.Api): Environments => {
     list: (canvasId) => Effect.map(read("list", canvasId, "/environment", decodeEnvironments), ({ data }) => data),
     resolve: (canvasId, envName) =>
       Effect.andThen(
-        Options.checkText("environments.resolve", "environmentName", envName ?? null),
+        Options.checkText("environments.resolve", "environmentName", envName),
         read("resolve", canvasId, "/environment/version", decodeVersion, { envName })
       )
   }

@@ -373,7 +373,7 @@ const messages: Readonly<
   "a task without a name": [
     ({ tela }) => tela.tasks.create(id, [{ variables: {} } as never]),
     "BadRequestError",
-    "tasks[0].name is null"
+    "tasks[0].name is undefined"
   ],
   "a path of a field that is a symbol": [
     ({ tela }) => tela.tasks.patchOutputField(id, Symbol("a") as never, 1),
@@ -385,11 +385,15 @@ const messages: Readonly<
     "BadRequestError",
     "path is an array"
   ],
-  "a delivery that is undefined": [({ hub }) => hub.deliver(undefined as never), "BadRequestError", "delivery is null"],
+  "a delivery that is undefined": [
+    ({ hub }) => hub.deliver(undefined as never),
+    "BadRequestError",
+    "delivery is undefined"
+  ],
   "a delivery without ids": [
     ({ hub }) => hub.deliver({ provider: "p", isTerminal: true } as never),
     "BadRequestError",
-    "runId is null"
+    "runId is undefined"
   ],
   "a folder that is a number": [
     ({ spine }) => spine.artifacts.toFile(id, artifact, { directory: 5 as never }),
@@ -404,12 +408,12 @@ const messages: Readonly<
   "an artifact with a name that is a number": [
     ({ spine }) => spine.artifacts.download(id, { ...artifact, name: 5 as never }),
     "BadRequestError",
-    "with the name 5"
+    "artifact.name is 5"
   ],
   "an artifact with a negative size": [
     ({ spine }) => spine.artifacts.stream(id, { ...artifact, size_bytes: -1 }),
     "BadRequestError",
-    "with size_bytes -1"
+    "artifact.size_bytes is -1"
   ],
   "options of a folder that are null": [
     ({ spine }) => spine.artifacts.toDirectory(completed, "d", null as never),
@@ -490,7 +494,7 @@ const messages: Readonly<
   "an onEvent that is an Effect": [
     () => routed(Tela.layerWebhookRoute({ path: "/hooks", secret, onEvent: Effect.void as never })),
     "ConfigError",
-    "onEvent is an object"
+    "onEvent is an Effect that has not run"
   ],
   "params that throw": [
     ({ spine }) => spine.runs.create(throwing("prompt")),
@@ -531,7 +535,7 @@ const messages: Readonly<
   "a key that is a promise": [
     () => Spine.make({ apiKey: Promise.resolve("sk_spine_abc") as never }),
     "ConfigError",
-    "apiKey is an object"
+    "apiKey is a Promise that has not been awaited"
   ],
   "blocks that are text": [
     ({ spine }) => spine.runs.create({ prompt: "x", blocks: "image-block" as never }),

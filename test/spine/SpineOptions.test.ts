@@ -44,7 +44,7 @@ describe("options of the client", () => {
       const env = (values: Record<string, string>) => ConfigProvider.layer(ConfigProvider.fromEnv({ env: values }))
       success(yield* build(Layer.provide(layer, env({ ACME_KEY: apiKey, ACME_URL: "https://acme.example" }))))
       const error = failure(yield* build(Layer.provide(layer, env({ ACME_URL: "https://acme.example" }))))
-      assert.strictEqual(error.option, "apiKey")
+      assert.strictEqual(error.option, "ACME_KEY")
       const wrong = failure(yield* build(Layer.provide(layer, env({ ACME_KEY: apiKey, ACME_URL: "acme" }))))
       assert.strictEqual(wrong.option, "baseUrl")
     }))

@@ -205,7 +205,7 @@ describe("configuration", () => {
   it.effect("layerConfig refuses both variables at once", () =>
     Effect.gen(function*() {
       const error = yield* build(Tela.layerConfig().pipe(env({ TELA_API_KEY: "planted", TELA_JWT: "planted" })))
-      assert.strictEqual(error.message, "Both TELA_API_KEY and TELA_JWT are set. Unset one of them.")
+      assert.strictEqual(error.message, "Tela client: Both TELA_API_KEY and TELA_JWT are set. Unset one of them.")
     }))
 
   it.effect("layerConfig refuses an invalid base URL", () =>

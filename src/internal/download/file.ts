@@ -20,7 +20,7 @@ export const checkTarget = (operation: string, target: Target): Effect.Effect<Ta
     const isFolder = (value: unknown) => typeof value === "string" && value.trim() !== ""
     const folder = "the path of a folder, such as \".\" for the current one"
     // An empty path rarely means the current folder
-    yield* CallOptions.checkKind(operation, "directory", checked.directory ?? null, isFolder, folder)
+    yield* CallOptions.checkGiven(operation, "directory", checked.directory, isFolder, folder)
     yield* CallOptions.checkKind(
       operation,
       "filename",

@@ -1,5 +1,6 @@
 /** Makes a provider's client from the options of the program. Checks them, or reads them from the configuration. */
 import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Option from "effect/Option"
@@ -8,7 +9,7 @@ import * as Schedule from "effect/Schedule"
 import { type ClientOptions, defaultRetry } from "../../ClientOptions.ts"
 import { ConfigError } from "../../RunError.ts"
 import { messageOf, quoteLink } from "../describe.ts"
-import { checkConfig, copyConfig, durationConfig, is, isCount } from "../options.ts"
+import { checkConfig, checkGivenConfig, copyConfig, durationConfig, is, isCount } from "../options.ts"
 import { Webhooks } from "../webhooks/hub.ts"
 import * as Api from "./api.ts"
 import type * as Call from "./call.ts"
@@ -94,8 +95,10 @@ const optionNames: ReadonlyArray<keyof ClientOptions> = [
 /** Copies the options of a client, and fails where they have an unknown name. */
 export const readOptions = <O>(
   options: O,
-  credentials: ReadonlyArray<string>
-): Effect.Effect<NonNullable<O>, ConfigError> => copyConfig("options", options, [...credentials, ...optionNames])
+  credentials: ReadonlyArray<string>,
+  isRequired = false
+): Effect.Effect<NonNullable<O>, ConfigError> =>
+  copyConfig("options", options, [...credentials, ...optionNames], isRequired)
 
 const isHub = (value: unknown): boolean =>
   Predicate.hasProperty(value, "ended") && Predicate.isFunction(value.ended) && Predicate.hasProperty(value, "deliver")
@@ -114,23 +117,55 @@ const transform = (
       })
   }).pipe(
     Effect.tap((changed) =>
-      checkConfig("transformClient's result", changed ?? null, HttpClient.isHttpClient, "an HttpClient")
+      checkGivenConfig("transformClient's result", changed, HttpClient.isHttpClient, "an HttpClient")
     )
   )
 
-/** Takes a value as it is, or reads it from the configuration. */
-export const fromConfig = <A>(option: string, value: A | Config.Config<A>): Effect.Effect<A, ConfigError> =>
-  is(Config.isConfig, value)
-    ? read(value as Config.Config<A>, option, ": the Config could not be read. Set the variable that it names.")
-    : Effect.succeed(value as A)
+/** The variables that options were read from, by option. */
+export type Variables = Map<string, string>
 
-/** Reads a configuration value. */
-export const readConfig = <A>(option: string, config: Config.Config<A>): Effect.Effect<A, ConfigError> =>
-  read(config, option, " is not set. Set it in the environment, or give it to the layer.")
+/** Takes a value as it is, or reads it from the configuration. The error does not show the value: it may be a secret. */
+export const readConfig = <A>(
+  variables: Variables,
+  option: string,
+  value: A | Config.Config<A>
+): Effect.Effect<A, ConfigError> =>
+  !is(Config.isConfig, value) ? Effect.succeed(value as A) : Effect.gen(function*() {
+    const provider = yield* ConfigProvider.ConfigProvider
+    const isSet = new Map<string, boolean>()
+    const recording = ConfigProvider.make((path) =>
+      Effect.map(provider.load(path), (node) => {
+        isSet.set(path.join("_"), node !== undefined)
+        variables.set(option, Array.from(isSet.keys()).join(" or "))
+        return node
+      })
+    )
+    return yield* Effect.mapError((value as Config.Config<A>).parse(recording), () => {
+      const name = variables.get(option) ?? option
+      const fault = Array.from(isSet.values()).includes(false) ? "is not set. Set it" : "cannot be read. Correct it"
+      return new ConfigError({
+        option: name,
+        message: `${name} ${fault} in the environment, or give ${option} to the layer.`
+      })
+    })
+  })
 
-/** The value is not shown: it may be a secret. */
-const read = <A>(config: Config.Config<A>, option: string, why: string): Effect.Effect<A, ConfigError> =>
-  Effect.mapError(config, () => new ConfigError({ option, message: option + why }))
+/** Makes a client. Its errors name the client, and the variable in place of the option that was read from it. */
+export const about = <A, R>(
+  client: string,
+  use: (variables: Variables) => Effect.Effect<A, ConfigError, R>
+): Effect.Effect<A, ConfigError, R> =>
+  Effect.suspend(() => {
+    const variables: Variables = new Map()
+    return Effect.mapError(use(variables), (error) => {
+      const { message, option } = error
+      const name = message.startsWith(option) ? variables.get(option) ?? option : ""
+      return new ConfigError({
+        ...error,
+        message: `${client}: ${name}${name === "" ? message : message.slice(option.length)}`
+      })
+    })
+  })
 
 const isBaseUrl = (baseUrl: unknown): boolean => {
   if (typeof baseUrl !== "string" || !URL.canParse(baseUrl)) return false

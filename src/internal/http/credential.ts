@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { badRequest, ConfigError, TransportError } from "../../RunError.ts"
-import { attempt } from "../describe.ts"
+import { attempt, quote } from "../describe.ts"
 import * as Options from "../options.ts"
 import { textOf } from "../secret.ts"
 import type { Key } from "./call.ts"
@@ -71,17 +71,17 @@ const checkSecret = (
 ): Effect.Effect<Redacted.Redacted<string>, ConfigError> => {
   const value = textOf(secret)
   const wrong = secret === undefined || secret === null
-    ? "is missing: it must be a Redacted string"
+    ? "is missing: it must be a Redacted string, such as Redacted.make(key)"
     : typeof secret === "string"
-    ? "is plain text: wrap it with Redacted.make, which keeps it out of logs"
+    ? "is plain text: read it with Config.Redacted or wrap it with Redacted.make, which keep it out of logs"
     : typeof value !== "string"
     ? `is ${
       Options.is(Redacted.isRedacted, secret)
         ? "a Redacted value that holds no text, or has been wiped"
         : typeof secret === "object"
-        ? "an object"
+        ? quote(secret)
         : `a ${typeof secret}`
-    }: it must be a Redacted string`
+    }: it must be a Redacted string, such as Redacted.make(key)`
     : value.trim() === ""
     ? "is empty"
     // fetch would reject it with an error that shows the key

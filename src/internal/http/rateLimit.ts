@@ -9,7 +9,7 @@ import * as Predicate from "effect/Predicate"
 import type { ClientOptions } from "../../ClientOptions.ts"
 import { ConfigError } from "../../RunError.ts"
 import { quote } from "../describe.ts"
-import { checkConfig, copyConfig, durationConfig, durationOf, isCount } from "../options.ts"
+import { checkConfig, checkGivenConfig, copyConfig, durationConfig, durationOf, isCount } from "../options.ts"
 
 /** Checks the option `rateLimit`, and returns the effect that waits for a slot. */
 export const make = Effect.fnUntraced(function*(
@@ -31,12 +31,7 @@ export const make = Effect.fnUntraced(function*(
     })
   }
   yield* checkConfig("rateLimit.limiter", limiter, isLimiter, "a RateLimiter of effect/persistence")
-  yield* checkConfig(
-    "rateLimit.limit",
-    options.limit ?? null,
-    isCount,
-    "a whole number of requests above zero"
-  )
+  yield* checkGivenConfig("rateLimit.limit", options.limit, isCount, "a whole number of requests above zero")
   yield* checkConfig("rateLimit.key", options.key, Predicate.isString, "text")
   const window = yield* durationConfig("rateLimit.window", options.window)
   return makeSlots(reserveSlot(provider, options, limiter, window))

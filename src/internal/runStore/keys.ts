@@ -14,7 +14,7 @@ import type { KeySubject } from "./storage.ts"
 /** Checks and names the key of an operation. */
 export const subjectOf = (operation: string, key: string): Effect.Effect<KeySubject, BadRequestError> =>
   Effect.andThen(
-    Options.checkKind(operation, "key", key ?? null, Predicate.isString, "text"),
+    Options.checkGiven(operation, "key", key, Predicate.isString, "text"),
     Effect.map(Effect.suspend(() => nameOf(key)), (name) => ({ operation, name, key }))
   )
 

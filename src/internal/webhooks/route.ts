@@ -56,9 +56,9 @@ export const layer = <Event, R, O extends Options<Event, R>>(
   provider: Provider<NoInfer<O>, Event>
 ): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks | R> =>
   Layer.effectDiscard(Effect.gen(function*() {
-    const options = yield* CallOptions.copyConfig("options", given ?? null, [...optionNames, ...provider.otherOptions])
+    const options = yield* CallOptions.copyConfig("options", given, [...optionNames, ...provider.otherOptions], true)
     const { maxBodyBytes: limit = provider.maxBodyBytes, onEvent, path, secret } = options
-    yield* CallOptions.checkConfig("path", path ?? null, isPath, "the path of the route, such as \"/webhooks\"")
+    yield* CallOptions.checkGivenConfig("path", path, isPath, "the path of the route, such as \"/webhooks\"")
     yield* CallOptions.checkConfig("onEvent", onEvent, Predicate.isFunction, "a function")
     yield* CallOptions.checkConfig("maxBodyBytes", limit, CallOptions.isCount, "a whole number of bytes above zero")
     yield* checkSecret(secret)

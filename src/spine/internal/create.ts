@@ -66,9 +66,7 @@ const checkParams = (
     const params = yield* Options.copyRequired(operation, "params", given, paramNames)
     const { agent_instructions, prompt, template, webhook_url } = params
     const wrong = (parameter: string, message: string) => badRequest({ operation, parameter, message })
-    if (!Predicate.isString(prompt) || prompt.trim() === "") {
-      return yield* wrong("prompt", `prompt is ${quote(prompt)}; it must be text that is not blank.`)
-    }
+    yield* Options.checkText(operation, "prompt", prompt)
     yield* Options.checkKind(operation, "template", template, isOneOf(templates), `one of ${templates.join(", ")}`)
     yield* Options.checkKind(operation, "blocks", params.blocks, Array.isArray, "an array of block types")
     const blocks = params.blocks === undefined ? undefined : Array.from(params.blocks)

@@ -78,13 +78,7 @@ export const make = (client: Client): Runs => {
           const { concurrency, ...rest } = yield* Polling.readOptions(operation, wait, ["concurrency"])
           const policy = yield* Polling.makePolicy(operation, rest as NonNullable<typeof wait>, defaults)
           yield* Polling.checkConcurrency(operation, concurrency)
-          yield* Options.checkKind(
-            operation,
-            "runs",
-            runs ?? null,
-            isMany,
-            "an array, another iterable, or a Stream of runs"
-          )
+          yield* Options.checkGiven(operation, "runs", runs, isMany, "an array, another iterable, or a Stream of runs")
           const targets = Stream.isStream(runs) ? runs : Stream.fromIterable(runs)
           return Run.completions(targets, (run) => sourceOf(operation, run), policy, { concurrency })
         })

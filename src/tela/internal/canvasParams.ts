@@ -27,7 +27,7 @@ export type ReadOptions = Result.Result<AnyOptions, Options.Fault>
 
 /** Copies the options. */
 export const readOptions = (given: AnyOptions): ReadOptions =>
-  Options.read("options", given ?? null, [...targetNames, "input", "output"])
+  Options.read("options", given, [...targetNames, "input", "output"], true)
 
 const targetNames = ["applicationId", "versionId", "id"] as const
 

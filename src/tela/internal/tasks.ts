@@ -86,7 +86,7 @@ export const make = (client: Client): Tasks => {
       Effect.gen(function*() {
         const operation = "tasks.patchOutputContent"
         const expected = "an object with the fields to change. To send a whole output, use setOutputContent"
-        yield* Options.checkKind(operation, "partial", partial ?? null, Predicate.isObject, expected)
+        yield* Options.checkGiven(operation, "partial", partial, Predicate.isObject, expected)
         return yield* writeContent(operation, task, partial)
       }),
     patchOutputField: (task, path, value) =>
@@ -97,7 +97,7 @@ export const make = (client: Client): Tasks => {
     updateOutputContent: (<E, R>(target: TaskTarget, update: (content: unknown) => unknown) =>
       Effect.gen(function*() {
         const operation = "tasks.updateOutputContent"
-        yield* Options.checkKind(operation, "update", update ?? null, Predicate.isFunction, "a function")
+        yield* Options.checkGiven(operation, "update", update, Predicate.isFunction, "a function")
         const { outputContent } = yield* read(operation, target, decodeTask)
         const wrong = (message: string) => badRequest({ operation, parameter: "update", message, sent: true })
         const updated = yield* Effect.try({
@@ -261,7 +261,7 @@ const checkTasks = (operation: string, given: unknown): Effect.Effect<ReadonlyAr
     Effect.gen(function*() {
       const place = `tasks[${index}]`
       const task = yield* Options.copyRequired(operation, place, given, taskNames)
-      yield* Options.checkText(operation, `${place}.name`, task.name ?? null)
+      yield* Options.checkText(operation, `${place}.name`, task.name)
       yield* Options.checkKind(operation, `${place}.tags`, task.tags, Paginate.isTexts, "an array of texts")
       yield* Options.checkUrl(operation, `${place}.webhookUrl`, task.webhookUrl)
       return task

@@ -1,0 +1,139 @@
+/** Every public function, called wrongly as programs do it, and what its user reads. */
+import { assert, expect, it } from "@effect/vitest"
+import { Cause, ConfigProvider, Effect, Exit, Fiber, FileSystem, Layer, Random, Result, Stream } from "effect"
+import * as effect from "effect"
+import { FetchHttpClient, HttpClient, HttpRouter } from "effect/http"
+import { KeyValueStore } from "effect/persistence"
+import { TestClock } from "effect/testing"
+import * as canvasRuns from "canvas-runs"
+import * as SpineGraph from "canvas-runs/spine/SpineGraph"
+import * as TelaPage from "canvas-runs/tela/TelaPage"
+import * as testing from "canvas-runs/testing"
+import { RunError, RunStore, Webhooks } from "canvas-runs"
+import { calls, withoutWrongCalls } from "./calls.ts"
+import { functionNames } from "./functions.ts"
+import * as World from "./world.ts"
+
+const modules = { ...effect, FetchHttpClient, KeyValueStore, ...canvasRuns, ...testing, SpineGraph, TelaPage }
+
+/** Evaluates the text of a call as JavaScript, which no compiler has seen. */
+const evaluate = (world: World.World, text: string): unknown => {
+  const scope = { ...modules, ...world }
+  // oxlint-disable-next-line no-new-func -- the texts are those of this folder
+  return new Function(...Object.keys(scope), `return (${text})`)(...Object.values(scope))
+}
+
+type Services = FileSystem.FileSystem | HttpClient.HttpClient | HttpRouter.HttpRouter | Webhooks.Webhooks
+
+const environment = ConfigProvider.fromEnv({
+  env: { EMPTY: "", SPACED: "sk spaced", TELA_API_KEY: "a", TELA_JWT: "b" }
+})
+
+const files = Layer.succeed(
+  FileSystem.FileSystem,
+  FileSystem.makeNoop({ makeDirectory: () => Effect.void, remove: () => Effect.void })
+)
+
+const services = (world: World.World) =>
+  Layer.mergeAll(
+    Layer.succeed(HttpClient.HttpClient, world.http),
+    ConfigProvider.layer(environment),
+    HttpRouter.layer,
+    Webhooks.layer,
+    files
+  )
+
+/** Runs what a call returned: an Effect, a Stream or a Layer. */
+const runReturned = (returned: unknown): Effect.Effect<unknown, unknown, Services> =>
+  Stream.isStream(returned)
+    ? Stream.runCollect(returned as Stream.Stream<unknown, unknown, Services>)
+    : Layer.isLayer(returned)
+    ? Effect.scoped(Layer.build(returned as Layer.Layer<unknown, unknown, Services>))
+    : Effect.isEffect(returned)
+    ? returned as Effect.Effect<unknown, unknown, Services>
+    : Effect.succeed(returned)
+
+/** Runs an effect to its end, and moves the clock until then. */
+const toEnd = <A, E, R>(self: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(self)
+    yield* Effect.yieldNow
+    while (fiber.pollUnsafe() === undefined) {
+      yield* TestClock.adjust("5 seconds")
+      // Web Crypto answers on its own threads
+      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    }
+    return yield* Fiber.await(fiber)
+  })
+
+const errorClasses = Object.values({ ...RunError, RunStoreError: RunStore.RunStoreError }).filter((value) =>
+  typeof value === "function" && value.prototype instanceof Error
+) as unknown as ReadonlyArray<new() => Error>
+
+/** What a call ended with. */
+interface Outcome {
+  readonly text: string
+  readonly fault: string | undefined
+}
+
+const describeThrown = (thrown: unknown): string =>
+  thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)
+
+/** What the user of a call reads, and what is wrong with that. */
+const outcomeOf = (world: World.World, text: string) =>
+  Effect.gen(function*() {
+    world.requests.length = 0
+    const called = Result.try(() => evaluate(world, text))
+    if (Result.isFailure(called)) {
+      const isOurs = /; it must be /.test(String(called.failure))
+      return outcome(`throws ${describeThrown(called.failure)}`, isOurs ? undefined : "an error of JavaScript")
+    }
+    const exit = yield* toEnd(Effect.provide(runReturned(called.success), services(world)))
+    if (Exit.isSuccess(exit)) {
+      return outcome(`returns ${typeof exit.value} ${JSON.stringify(exit.value)}`, "it is not refused")
+    }
+    const error = Cause.findErrorOption(exit.cause)
+    if (error._tag === "None") {
+      const defect = Cause.squash(exit.cause)
+      // A double without the method is a fault of the test, and not of the program that is tested
+      const isMissing = defect instanceof Error && defect.name === "UnimplementedError"
+      return outcome(`dies with ${describeThrown(defect)}`, isMissing ? undefined : "a defect")
+    }
+    const requests = world.requests.length === 0 ? "" : `\n  (requests: ${world.requests.join(", ")})`
+    return outcome(
+      `${describeThrown(error.value)}${requests}`,
+      errorClasses.some((Class) => error.value instanceof Class) ? undefined : "an error without a type"
+    )
+  })
+
+const outcome = (text: string, fault: string | undefined): Outcome => ({
+  text,
+  fault: text.includes(World.key) ? "a secret" : fault
+})
+
+it.effect("every public function is called wrongly in three ways, and its messages are those of the snapshot", () =>
+  Effect.gen(function*() {
+    const world = yield* World.make
+    const names = yield* Effect.promise(() => functionNames(world))
+    const blocks: Array<string> = []
+    const faults: Array<string> = []
+    for (const [name, texts] of Object.entries(calls)) {
+      const lines: Array<string> = []
+      for (const text of texts) {
+        const { fault, text: line } = yield* outcomeOf(world, text)
+        if (fault !== undefined) faults.push(`${text}: ${fault}: ${line}`)
+        lines.push(`${text}\n  ${line}\n`)
+      }
+      blocks.push(`## ${name}\n\n${lines.join("\n")}`)
+    }
+    yield* Effect.promise(() => expect(blocks.join("\n")).toMatchFileSnapshot("./messages.snapshot.txt"))
+    assert.deepStrictEqual(faults, [], "these calls do not fail with an error of this library")
+    const fewer = names.filter((name) =>
+      /^spine\./.test(name) && (calls[name]?.length ?? 0) < 3 && !(name in withoutWrongCalls)
+    )
+    assert.deepStrictEqual(fewer, [], "these functions have fewer than three wrong calls")
+    const unknown = [...Object.keys(calls), ...Object.keys(withoutWrongCalls)].filter((name) =>
+      !names.includes(name) && !name.includes(":")
+    )
+    assert.deepStrictEqual(unknown, [], "these are no public functions")
+  }).pipe(Random.withSeed("messages")))

@@ -1,0 +1,123 @@
+/** What the wrong calls are made with: clients on emulators, handles, and providers that answer badly. */
+import { Effect, Layer, Redacted, Schedule, Schema } from "effect"
+import { HttpClient, HttpClientResponse } from "effect/http"
+import { KeyValueStore, RateLimiter } from "effect/persistence"
+import { RunRef, RunStore, Spine, Tela, Webhooks } from "canvas-runs"
+import { Emulator, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
+import { type Answer, transportError } from "../support/http.ts"
+
+/** The key of every client. No message may have it. */
+export const key = "sk_spine_planted_secret_of_messages"
+
+const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
+
+/** How a provider can answer a request. */
+const answers = {
+  400: () => Response.json({ error: { code: "BAD", message: "prompt is too long" } }, { status: 400 }),
+  401: () => Response.json({ error: { message: `the key ${key} is revoked` } }, { status: 401 }),
+  402: () => Response.json({ error: { message: "no credits are left" } }, { status: 402 }),
+  403: () => Response.json({ error: { message: "this key reads only" } }, { status: 403 }),
+  404: () => Response.json({ error: { message: "not found" } }, { status: 404 }),
+  409: () => Response.json({ error: { message: "the task is completed" } }, { status: 409 }),
+  422: () => Response.json({ error: { message: "topic is not a variable" } }, { status: 422 }),
+  429: () => Response.json({ error: { message: "slow down" } }, { status: 429, headers: { "retry-after": "30" } }),
+  500: () => Response.json({ error: { message: "out of memory" } }, { status: 500 }),
+  503: () => new Response("", { status: 503 }),
+  html: () => new Response("<html><h1>Welcome to the proxy</h1></html>", { headers: { "content-type": "text/html" } }),
+  truncated: () => new Response("{\"success\": true, \"da", { headers: { "content-type": "application/json" } }),
+  empty: () => new Response("", { headers: { "content-type": "application/json" } }),
+  odd: () => Response.json({ success: true, data: { id: 5 } }),
+  redirect: () => new Response("", { status: 308, headers: { location: "https://login.example/?token=abc" } }),
+  refused: () => Object.assign(new TypeError("fetch failed"), { cause: systemError("ECONNREFUSED") }),
+  reset: () => Object.assign(new TypeError("fetch failed"), { cause: systemError("ECONNRESET") }),
+  silence: () => "silence" as const
+} satisfies Record<string | number, () => Answer>
+
+const systemError = (code: string) => Object.assign(new Error(`connect ${code} 192.0.2.1:443`), { code })
+
+/** The clients, and what the calls are about. */
+export type World = Effect.Success<typeof make>
+
+/** Makes everything that a call can name. */
+export const make = Effect.gen(function*() {
+  /** The requests of the call that runs, as text. */
+  const requests: Array<string> = []
+  const record = (client: HttpClient.HttpClient) =>
+    HttpClient.make((request, url) => {
+      requests.push(`${request.method} ${url.pathname}`)
+      return client.execute(request)
+    })
+
+  const emulators = [
+    yield* SpineEmulator.make({ script: { timeline: Timeline.make({ duration: "1 minute" }) } }),
+    yield* TelaEmulator.make({ script: { timeline: Timeline.make({ duration: "30 seconds" }), output: "a poem" } })
+  ] as const
+  const emulated = emulators.map((emulator) => [emulator.origins, Emulator.toHttpClient(emulator)] as const)
+  const http = record(
+    HttpClient.make((request, url) =>
+      (emulated.find(([origins]) => origins.includes(url.origin)) ?? emulated[0]!)[1].execute(request)
+    )
+  )
+
+  const clients = (client: HttpClient.HttpClient) =>
+    Effect.all({
+      spine: Spine.make({ apiKey: Redacted.make(key), retry: Schedule.recurs(0) }),
+      tela: Tela.make({ apiKey: Redacted.make(key), retry: Schedule.recurs(0) })
+    }).pipe(Effect.provideService(HttpClient.HttpClient, client), Effect.orDie)
+
+  const { spine, tela } = yield* clients(http)
+  const Letter = Schema.Struct({ topic: Schema.String })
+  const canvasOf = (tela: Tela.Service) => tela.canvas.make({ id, input: Letter, output: Schema.String })
+  const made = yield* emulators[1].canvas({ variables: [{ name: "topic", required: true }] })
+  const canvas = tela.canvas.make({ id: made.id, input: Letter, output: Schema.String })
+
+  /** Clients of providers that answer each request like this. */
+  const answered = (kind: keyof typeof answers) => {
+    const client = record(HttpClient.make((request) => {
+      const answer: Answer = answers[kind]()
+      return answer === "silence"
+        ? Effect.never
+        : answer instanceof Error
+        ? Effect.fail(transportError(request, answer))
+        : Effect.succeed(HttpClientResponse.fromWeb(request, answer))
+    }))
+    const { spine, tela } = Effect.runSync(clients(client))
+    return { spine, tela, canvas: canvasOf(tela) }
+  }
+
+  const run = yield* spine.runs.create({ prompt: "x" })
+  const failing = yield* spine.runs.create({ prompt: SpineEmulator.failingPrompt })
+  const ref = RunRef.make({ provider: "spine", kind: "run", id: run.run_id })
+  const created = yield* canvas.execute({ topic: "the sea" }, { async: true })
+  const artifact: Spine.Artifact = {
+    id: "a",
+    name: "chart.png",
+    type: "image",
+    download_url: "https://files.example/chart.png?signature=abc"
+  } as Spine.Artifact
+
+  return {
+    spine,
+    tela,
+    canvas,
+    workstation: tela.canvas.make({ applicationId: made.applicationId, input: Letter, output: Schema.String }),
+    answered,
+    store: yield* RunStore.make,
+    hub: yield* Webhooks.make(),
+    /** A run that completes after a minute, and one that fails. */
+    ref,
+    failing: failing.ref,
+    execution: created,
+    telaRef: created.ref,
+    shared: yield* spine.runs.share(ref),
+    artifact,
+    id,
+    bytes: new Uint8Array([97, 98, 99]),
+    secret: Redacted.make("a secret of webhooks"),
+    made,
+    Letter,
+    limiter: Layer.provide(RateLimiter.layer, RateLimiter.layerStoreMemory),
+    http,
+    requests
+  }
+}).pipe(Effect.provide(KeyValueStore.layerMemory))
