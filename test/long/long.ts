@@ -3,9 +3,9 @@
  * line.
  *
  * - `-- --only NAME` (may be repeated) picks parts.
- * - `-- --sample SEED --minutes 10` runs a part of each part that the seed picks, for at most so many minutes in all. The same
- *   seed picks the same. It fails only if something is wrong: when the time is over, the part that runs is cut short, and those
- *   after it are not begun. A part hangs, which is a failure, if it prints no line for 4 minutes.
+ * - `-- --sample SEED --minutes 10` runs a sample of each part, chosen by the seed, for at most this many minutes in all. It
+ *   fails only if a part fails: when the time is over, the running part is cut short, and the parts after it are not started. A
+ *   part that prints no line for 4 minutes hangs, which is a failure.
  */
 import { spawn } from "node:child_process"
 import { globSync, readFileSync } from "node:fs"
@@ -21,11 +21,11 @@ interface Part {
   /** The arguments of Node. */
   readonly full: ReadonlyArray<string>
   /**
-   * The same for a sample, which takes at most half a minute on two idle cores and prints a line every few seconds. Without one,
-   * the part is none of a sample.
+   * The arguments for a sample, which takes at most half a minute on two idle cores and prints a line every few seconds. A part
+   * without them is not in samples.
    */
   readonly sample?: (draw: Random.Draw, seed: string) => ReadonlyArray<string>
-  /** The size of the tests that it runs, in its environment. The other parts bring their own. */
+  /** The size of the tests, in the environment. The other parts set it themselves. */
   readonly env?: (sample: string | undefined) => Readonly<Record<string, string>>
 }
 
@@ -62,7 +62,7 @@ const parts: ReadonlyArray<Part> = [
   {
     name: "tests",
     full: vitest(...sized),
-    // The simulation is a part of its own
+    // The simulation is a separate part
     sample: (draw) => vitest(draw.pick(sized.filter((file) => !file.includes("/simulation/")))),
     env: () => fullSize
   },
@@ -74,7 +74,7 @@ const parts: ReadonlyArray<Part> = [
   {
     name: "simulate",
     full: script("test/simulation/simulate.ts", "--seeds", String(simulatedSeeds)),
-    // Seeds of the full size, so that one which fails tells of a change
+    // The seeds of the full size, so that a failing one shows a change
     sample: (draw) =>
       script("test/simulation/simulate.ts", "--from", String(draw.int(0, simulatedSeeds - 300)), "--seeds", "300")
   },
@@ -86,7 +86,7 @@ const parts: ReadonlyArray<Part> = [
   {
     name: "transfers",
     full: script("test/long/transfers.ts"),
-    // Every way, and a file that is kept in memory takes more than the limit
+    // Every kind of transfer, with a size that exceeds the limit if the file is kept in memory
     sample: () => script("test/long/transfers.ts", "--mebibytes", "256")
   },
   {
@@ -101,7 +101,7 @@ const parts: ReadonlyArray<Part> = [
   },
   {
     name: "runtimes",
-    // It installs runtimes from the registry, and a sample must not fail because of that
+    // It installs runtimes from the registry, whose failure must not fail a sample
     full: script("test/runtimes/runtimes.ts")
   }
 ]
@@ -126,16 +126,16 @@ if (unknown !== undefined) throw new Error(`There is no part ${unknown}, but ${n
 const millis = minutes * 60_000
 const deadline = values.sample === undefined ? Number.POSITIVE_INFINITY : performance.now() + millis
 
-/** How long a part of a sample may print nothing. The longest that one takes is ten seconds on two idle cores. */
+/** How long a part of a sample may print nothing. The longest silence is ten seconds on two idle cores. */
 const longestSilence = 4 * 60_000
 
 interface Outcome {
   readonly status: "passed" | "FAILED" | "cut short"
-  /** The last line that it printed, which has its figures. */
+  /** The last line of its output, which has its figures. */
   readonly figures: string
 }
 
-/** Runs one part with its output indented, so that no line of it is taken for the closing line of all. */
+/** Runs one part with its output indented, so that none of its lines looks like the closing line of the whole. */
 const run = (part: Part): Promise<Outcome> =>
   new Promise((resolve, reject) => {
     const { sample } = values
@@ -150,16 +150,16 @@ const run = (part: Part): Promise<Outcome> =>
         ...part.env?.(sample)
       },
       stdio: ["ignore", "pipe", "pipe"],
-      // Its group is stopped with it
+      // Stops the part with its process group
       detached: true
     })
     const stop = () => {
       try {
         process.kill(-child.pid!, "SIGKILL")
       } catch {
-        // It has just ended
+        // The process has just ended
       }
-      // What it has started and does not end holds nothing up
+      // A process that the part started and left running does not delay the others
       child.stdout.destroy()
       child.stderr.destroy()
     }
@@ -204,7 +204,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => 
 const chosen = parts.filter(({ name, sample }) =>
   (values.only === undefined || values.only.includes(name)) && (values.sample === undefined || sample !== undefined)
 )
-// A sample that is cut short leaves out other parts each time
+// A random order, so that a sample that is cut short leaves out other parts each time
 const inOrder = values.sample === undefined ? chosen : kept(chosen, chosen.length, values.sample)
 const lines: Array<string> = []
 const counts = { passed: 0, FAILED: 0, "cut short": 0 }

@@ -1,6 +1,6 @@
 /**
- * Moves one file of 1 GiB in every way that the library has, and fails if that takes more than 250 MB of memory, which is
- * about three times what it takes. `--mebibytes N` sets the size, and `--only TEXT` takes what is in the name of a way.
+ * Moves one file of 1 GiB with every kind of transfer of the library, and fails above 250 MB of memory, about three times the
+ * usual value. `--mebibytes N` sets the size, and `--only TEXT` selects transfers by a part of their name.
  */
 import { fork } from "node:child_process"
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs"
@@ -32,7 +32,7 @@ try {
     server.once("exit", (code) => reject(new Error(`the server ended with ${code}`)))
   })
   const source = join(directory, "source.pdf")
-  // Sparse: it takes no room on the disk
+  // A sparse file, which takes no space on the disk
   writeFileSync(source, "")
   truncateSync(source, size)
   for (const name of ours) {

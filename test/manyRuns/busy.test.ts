@@ -1,4 +1,4 @@
-/** Waits in a process whose event loop is held by other code. */
+/** Waits in a process whose event loop is blocked by other code. */
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Option, Scheduler, Stream } from "effect"
 import { Run, RunError, RunRef, type RunSource } from "canvas-runs"
@@ -26,7 +26,7 @@ const policy = Effect.runSync(
   })
 )
 
-/** Starts waits, and returns the time when each ended with its timeout. */
+/** Starts waits, and returns the time when each failed with its timeout. */
 const waiting = (busy: Busy.Busy, count: number) => {
   const ended: Array<number> = []
   for (let id = 0; id < count; id++) {
@@ -40,7 +40,7 @@ const waiting = (busy: Busy.Busy, count: number) => {
 }
 
 describe("a busy event loop", () => {
-  // It takes seconds and hardly any CPU time, so it runs beside the other tests
+  // It takes seconds but hardly any CPU time, so it runs concurrently with the other tests
   const turns = size(
     { count: 1500, turn: 2000, interval: 3000, timeout: 8000 },
     { count: 5000, turn: 2000, interval: 3000, timeout: 20_000 }
@@ -48,23 +48,23 @@ describe("a busy event loop", () => {
   let process: Promise<BusyTurns.Delays>
   beforeAll(() => {
     process = BusyTurns.run(turns)
-    // The test that awaits it says why it failed
+    // The test that awaits it reports the failure
     process.catch(() => {})
   })
 
   for (
     const [turn, passes, count] of [[2000, 3, 5000], [2000, 1, 2000], [1500, 2, 3000], [7000, 1, 1000]] as const
   ) {
-    it(`C2: ${count} waits end by their deadline, with turns of ${turn} ms and ${passes} rests between`, () => {
+    it(`C2: ${count} waits end by their deadline, with the event loop blocked for ${turn} ms at a time and ${passes} passes between`, () => {
       const busy = Busy.make()
       const ended = waiting(busy, count)
-      // The deadline is at 8 s. One turn may begin just before it, and the timeouts need one more to run in
+      // The deadline is at 8 s. One block may begin just before it, and the timeouts may need one more
       while (busy.now() < 8000 + 2 * turn) busy.turn(turn, passes)
       assert.strictEqual(ended.length, count)
     })
   }
 
-  it("C2: waits that are put off after a pause are polled once each, and by their deadline", () => {
+  it("C2: waits that are delayed after a suspension are polled once each, before their deadline", () => {
     const busy = Busy.make()
     const ended = waiting(busy, 500)
     busy.turn(6500)
@@ -74,12 +74,12 @@ describe("a busy event loop", () => {
     assert.isAtMost(Math.max(...ended), 8100)
   })
 
-  it("C2: runs awaited together end by their deadline though there is room for one poll at a time", () => {
+  it("C2: runs awaited together end by their deadline with room for one poll at a time", () => {
     const busy = Busy.make()
     const slow = (id: string) =>
       Effect.succeed({
         ...source(id),
-        // A poll that takes ten turns
+        // A poll that takes ten blocks of the event loop
         retrieve: Effect.andThen(Effect.repeat(Effect.yieldNow, { times: 10 }), source(id).retrieve)
       })
     const ids = Array.from({ length: 300 }, (_, id) => `${id}`)
@@ -94,7 +94,7 @@ describe("a busy event loop", () => {
           })
       )
     )
-    // All have begun by then
+    // All waits have started by then
     for (let turn = 0; turn < 400; turn++) busy.turn(5)
     while (busy.now() < 16_000) busy.turn(2000)
     assert.strictEqual(told, 300)
@@ -103,7 +103,7 @@ describe("a busy event loop", () => {
   it("C9: waits continue when the scheduler of the first of them is stopped", () => {
     const busy = Busy.make()
     const other = Busy.make()
-    // The same clock, and a scheduler that nobody runs any more
+    // The same clock, with a scheduler that no longer runs
     const stopped = Context.add(busy.context, Scheduler.Scheduler, Context.get(other.context, Scheduler.Scheduler))
     Effect.runForkWith(stopped)(Run.wait(source("first"), policy))
     const ended = waiting(busy, 300)
@@ -112,7 +112,7 @@ describe("a busy event loop", () => {
   })
 
   it(
-    `C2: in a process with turns of ${turns.turn} ms, ${turns.count} waits are held back for one rest at most, and not past their deadline`,
+    `C2: in a process whose event loop is blocked for ${turns.turn} ms at a time, ${turns.count} waits are delayed by one pause at most, and not past their deadline`,
     async () => {
       const { latestPoll, latestTimeout, polls, timeouts } = await process
       assert.strictEqual(timeouts, turns.count)

@@ -1,13 +1,13 @@
-/** A process whose event loop is busy, on a clock of its own: no real time passes, and every order of events is repeatable. */
+/** A process whose event loop is busy, on a simulated clock: no real time passes, and the order of events is repeatable. */
 import { Clock, Context, Duration, Effect, Scheduler } from "effect"
 import { sleepingBy } from "./support.ts"
 
 export interface Busy {
-  /** What fibers in this process run on. */
+  /** The services of fibers in this process. */
   readonly context: Context.Context<never>
-  /** Milliseconds since the start. */
+  /** The simulated time, in milliseconds since the start. */
   readonly now: () => number
-  /** Lets other code hold the event loop for so long, and then gives each queued task a chance, `passes` times. */
+  /** Blocks the event loop for this long, and then runs the queued tasks `passes` times. */
   readonly turn: (millis: number, passes?: number) => void
 }
 

@@ -1,8 +1,9 @@
 /**
- * A process whose event loop is really held, again and again, for a turn of so many milliseconds, with a short rest between.
- * Its waits have a deadline. It sends back how many rests after the first that was possible each poll and each timeout came.
+ * A process whose event loop is blocked in real time, again and again for `turn` milliseconds, with a short pause between. Its
+ * waits have a deadline. It sends back the delay of each poll and each timeout, as a number of pauses after the first possible
+ * one.
  *
- * Rests are counted and not milliseconds, so a slow machine changes nothing.
+ * Counting pauses instead of milliseconds makes the result independent of the machine's speed.
  */
 import { Effect } from "effect"
 import { Run, RunRef, type RunSource } from "canvas-runs"
@@ -13,15 +14,15 @@ interface Snapshot {
   readonly status: "running"
 }
 
-/** So many passes of the event loop are a rest: enough for all that is due. */
+/** The number of passes of the event loop in a pause, which is enough for all due tasks. */
 const passes = 200
 
-/** Timers that are due within 50 ms of each other wake together, and the machine takes a moment. */
+/** Timers within the coalescing window of 50 ms wake together, and the machine adds some time. */
 const slack = 100
 
 const begins: Array<number> = []
 
-/** How many rests after the first that begins when this is due. */
+/** The number of pauses between the first one after the due time and now. */
 const restsSince = (due: number): number => {
   const first = begins.findIndex((at) => at >= due + slack)
   return first === -1 ? 0 : begins.length - 1 - first
@@ -35,7 +36,7 @@ const follow = async ({ count, interval, timeout, turn }: BusyTurns): Promise<De
   const started = performance.now()
   for (let index = 0; index < count; index++) {
     let polled: number | undefined
-    /** A poll that is due, and is made now or never. */
+    /** Records the delay of the poll that was due last. */
     const noteDue = () => {
       if (polled !== undefined) delays.latestPoll = Math.max(delays.latestPoll, restsSince(polled + interval))
     }
@@ -61,7 +62,7 @@ const follow = async ({ count, interval, timeout, turn }: BusyTurns): Promise<De
   while (delays.timeouts < count && performance.now() < started + timeout + 3 * turn) {
     begins.push(performance.now())
     for (let pass = 0; pass < passes; pass++) await new Promise(setImmediate)
-    // Holds the event loop, and takes no CPU time
+    // Blocks the event loop without CPU time
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, turn)
   }
   return delays

@@ -1,15 +1,15 @@
-/** Waits in a process of its own whose event loop is held, and how late they were. */
+/** Runs waits in a separate process whose event loop is blocked, and returns their delays. */
 import { fork } from "node:child_process"
 
 export interface BusyTurns {
   readonly count: number
-  /** How long the event loop is held at once, in milliseconds. */
+  /** How long the event loop is blocked at a time, in milliseconds. */
   readonly turn: number
   readonly interval: number
   readonly timeout: number
 }
 
-/** In rests of the event loop after the first in which it was possible. */
+/** The largest delays, as a number of pauses after the first possible one. */
 export interface Delays {
   readonly polls: number
   readonly latestPoll: number

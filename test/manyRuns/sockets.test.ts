@@ -1,4 +1,4 @@
-/** How many sockets hundreds of waits open. */
+/** The number of sockets that hundreds of waits open. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted, Stream } from "effect"
 import { FetchHttpClient, type HttpClient } from "effect/http"
@@ -11,7 +11,7 @@ import { completedRun, runningRun } from "../support/spine.ts"
 
 const runs = Array.from({ length: 300 }, (_, index) => runId(index))
 
-/** Answers once so many requests wait for an answer, until the last polls come. Every run is over at its second poll. */
+/** Answers once this many requests wait for a response, until the last polls arrive. Every run is terminal at its second poll. */
 const serving = (atOnce: number) =>
   Effect.gen(function*() {
     let open = 0
@@ -75,7 +75,7 @@ describe("the sockets of three hundred waits", () => {
       for (const client of [NodeHttp.layer(), FetchHttpClient.layer]) {
         const most = yield* socketsOf({ client, atOnce: 8, wait: together })
         assert.isAtLeast(most, 8)
-        // One may be opened before it is known that another is free
+        // A socket may be opened before the client knows that another is free
         assert.isAtMost(most, 16)
       }
     }))

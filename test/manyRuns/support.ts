@@ -3,14 +3,14 @@ import { HttpClient, type HttpClientRequest, type HttpClientResponse, HttpServer
 import { RateLimiter } from "effect/persistence"
 import { Spine } from "canvas-runs"
 
-/** A limiter with a store that is in this process alone. */
+/** A limiter with a store in this process. */
 export const limiters = RateLimiter.layer.pipe(Layer.provideMerge(RateLimiter.layerStoreMemory))
 
 export interface Provider {
   readonly client: HttpClient.HttpClient
-  /** When requests arrived, in order, whoever they were about. */
+  /** The arrival times of all requests, in order. */
   readonly arrivals: Array<number>
-  /** The same by run. */
+  /** The same for each run. */
   readonly polls: Map<string, Array<number>>
   /** The most requests that were under way at one moment. */
   readonly most: () => number
@@ -21,14 +21,14 @@ export interface Provider {
 export const runId = (index: number): string => `6f1c1d5e-2b7e-4a0c-9a53-${index.toString(16).padStart(12, "0")}`
 
 /**
- * Spine's answers to polls, and nothing else of it. The emulator takes a millisecond of real time for each, which is most of a
- * minute for the polls of ten thousand runs.
+ * Only Spine's responses to polls. The emulator takes a millisecond of real time for each, which would be most of a minute for
+ * the polls of ten thousand runs.
  */
 export const makeProvider = (options: {
-  /** When a run ends. */
+  /** The time at which a run ends. */
   readonly endsAt: (index: number) => number
   readonly latency?: Duration.Input
-  /** Until when all are told to stay away. */
+  /** The time until which all polls get a 429. */
   readonly busyUntil?: (now: number) => number | undefined
 }): Provider => {
   const arrivals: Array<number> = []
@@ -37,7 +37,7 @@ export const makeProvider = (options: {
   let underWay = 0
   let most = 0
 
-  // No response of the platform's: its body is read through promises, for which the test clock does not wait
+  // Not a `Response` of the platform: its body is read through promises, for which the test clock does not wait
   const answer = (
     request: HttpClientRequest.HttpClientRequest,
     id: string,
@@ -86,7 +86,7 @@ export const makeProvider = (options: {
   return { client, arrivals, polls, most: () => most, underWay: () => underWay }
 }
 
-/** A client of it. */
+/** A client of this provider. */
 export const spineOn = (provider: Provider, options?: Partial<Spine.Options>) =>
   Effect.provide(
     Spine.SpineClient.use(Effect.succeed),
@@ -95,7 +95,7 @@ export const spineOn = (provider: Provider, options?: Partial<Spine.Options>) =>
     )
   )
 
-/** The most of these moments that fall into any time as long as the window, its end not included, but for rounding. */
+/** The largest number of these times in any window, whose end is exclusive, with a tolerance for rounding. */
 export const mostWithin = (moments: ReadonlyArray<number>, window: number): number => {
   let first = 0
   let most = 0
@@ -106,7 +106,7 @@ export const mostWithin = (moments: ReadonlyArray<number>, window: number): numb
   return most
 }
 
-/** A clock with another way to sleep. */
+/** A clock with another `sleep`. */
 export const sleepingBy = (clock: Clock.Clock, sleep: Clock.Clock["sleep"]): Clock.Clock => ({
   currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
   currentTimeMillis: clock.currentTimeMillis,
@@ -117,7 +117,7 @@ export const sleepingBy = (clock: Clock.Clock, sleep: Clock.Clock["sleep"]): Clo
   sleep
 })
 
-/** A clock on which nothing wakes for some time, and all that was due then wakes at its end: that of a stopped process. */
+/** The clock of a suspended process: for some time no sleep ends, and then all sleeps that were due end at once. */
 export const stopped = (clock: Clock.Clock, from: number, until: number): Clock.Clock =>
   sleepingBy(clock, (duration) =>
     Effect.suspend(() => {

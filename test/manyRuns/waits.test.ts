@@ -1,4 +1,4 @@
-/** Thousands of waits in one process: what they share of a rate limit, and what a stopped process does to them. */
+/** Thousands of waits in one process: they share a rate limit, and the process may be suspended. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, type Duration, Effect, Fiber, Result, Schedule, Stream } from "effect"
 import { RateLimiter } from "effect/persistence"
@@ -10,22 +10,22 @@ import { limiters, makeProvider, mostWithin, type Provider, runId, spineOn, stop
 
 const count = size(1000, 10_000)
 
-/** The most polls in a second: one for each run takes more than fifty seconds. */
+/** The limit on polls per second: one poll of each run takes more than fifty seconds. */
 const limit = count / 50
 
-/** How many waits have a loop each. */
+/** The number of separate waits, each with its own loop. */
 const waits = count / 5
 
-/** In how many batches they come. */
+/** The number of batches in which they start. */
 const batches = 100
 
-/** The client spreads runs so that about a thousand come in a second, and these take some seconds. */
+/** The client spreads polls to about a thousand per second, so these runs take some seconds. */
 const spread = size(3000, 10_000)
 
 const all = Array.from({ length: Math.max(count, spread) }, (_, index) => runId(index))
 const runs = all.slice(0, count)
 
-/** Waits for all, and checks that each is told of once. */
+/** Waits for all runs, and checks that each is reported once. */
 const completeAll = (
   spine: Spine.Service,
   options: { readonly pollInterval: Duration.Input; readonly timeout: Duration.Input },
@@ -37,7 +37,7 @@ const completeAll = (
     yield* spine.runs.completions(targets, options).pipe(
       Stream.runForEach(({ result, target }) =>
         Effect.sync(() => {
-          assert.isFalse(told.has(target), "a run is told of once")
+          assert.isFalse(told.has(target), "each run is reported once")
           told.add(target)
           assert.strictEqual(Result.getOrThrow(result).result.final_output, target)
         })
@@ -46,7 +46,7 @@ const completeAll = (
     assert.strictEqual(told.size, total)
   })
 
-/** The times between the polls of each run. */
+/** The intervals between the polls of each run. */
 const gapsOf = ({ polls }: Provider): ReadonlyArray<number> =>
   [...polls.values()].flatMap((at) => at.slice(1).map((time, index) => time - at[index]!))
 
@@ -56,7 +56,7 @@ describe(`${count} runs in one process`, { timeout: size(60_000, 300_000) }, () 
       const provider = makeProvider({ endsAt: (index) => 120_000 + (index * 7919) % 60_000, latency: "300 millis" })
       const limiter = yield* RateLimiter.RateLimiter
       const spine = yield* spineOn(provider, { rateLimit: { limiter, limit, window: "1 second" } })
-      // What is wanted is a thousand polls a second
+      // The schedules ask for a thousand polls per second
       const fiber = yield* Effect.forkChild(completeAll(spine, { pollInterval: "10 seconds", timeout: "1 hour" }))
       yield* TestClock.adjust("10 minutes")
       yield* Fiber.join(fiber)
@@ -101,7 +101,7 @@ describe(`${count} runs in one process`, { timeout: size(60_000, 300_000) }, () 
       const provider = makeProvider({ endsAt: () => pause.until, latency: "10 millis" })
       const clock = stopped(yield* Clock.Clock, pause.from, pause.until)
       const spine = yield* spineOn(provider)
-      // They come over forty seconds, and all are due again while the process stands still
+      // The runs start over forty seconds, and all are due again while the process is suspended
       const arriving = Stream.range(0, batches - 1).pipe(
         Stream.schedule(Schedule.spaced("400 millis")),
         Stream.flatMap((batch) =>
@@ -118,12 +118,12 @@ describe(`${count} runs in one process`, { timeout: size(60_000, 300_000) }, () 
       const after = provider.arrivals.filter((at) => at > pause.from)
       assert.strictEqual(after.length, spread)
       assert.isAtLeast(after[0]!, pause.until - 1)
-      assert.isAtMost(mostWithin(after, 1000), 2000, `${spread} come over ${spread / 1000} seconds`)
+      assert.isAtMost(mostWithin(after, 1000), 2000, `${spread} polls spread over ${spread / 1000} seconds`)
     }).pipe(Effect.provide(patientClock)))
 })
 
 describe(`${waits} separate waits`, { timeout: size(60_000, 300_000) }, () => {
-  it.effect("poll under the limit when all got the same Retry-After", () =>
+  it.effect("poll under the limit after the same Retry-After for all", () =>
     Effect.gen(function*() {
       const until = 45_000
       const provider = makeProvider({
@@ -142,7 +142,11 @@ describe(`${waits} separate waits`, { timeout: size(60_000, 300_000) }, () => {
       )
       yield* TestClock.adjust("5 minutes")
       yield* Fiber.join(fiber)
-      assert.isAtLeast(provider.arrivals.filter((at) => at >= 14_700 && at < until).length, waits, "all are told so")
+      assert.isAtLeast(
+        provider.arrivals.filter((at) => at >= 14_700 && at < until).length,
+        waits,
+        "all got the Retry-After"
+      )
       assert.isAtMost(mostWithin(provider.arrivals, 1000), limit)
     }).pipe(Effect.provide([limiters, patientClock])))
 
@@ -187,7 +191,7 @@ describe("two processes", () => {
         [runs.slice(0, 150), runs.slice(150, 300)],
         (own) =>
           Effect.gen(function*() {
-            // Each has a limiter of its own; the store is all that they share
+            // Each client has a separate limiter; they share only the store
             const limiter = yield* Effect.provideService(RateLimiter.make, RateLimiter.RateLimiterStore, store)
             const spine = yield* spineOn(provider, { rateLimit: { limiter, limit: 20, window: "1 second" } })
             return yield* Effect.forkChild(Stream.runCollect(spine.runs.completions(own, { pollInterval: "1 second" })))
@@ -200,7 +204,7 @@ describe("two processes", () => {
         [150, 150]
       )
       assert.isAtMost(mostWithin(provider.arrivals, 1000), 20)
-      // Eighteen a second come evenly, and two more may go at once
+      // Eighteen requests per second are evenly spaced, and two more may burst
       assert.isAtLeast(provider.arrivals.filter((at) => at < 60_000).length, 18 * 60)
       const polls = [runs.slice(0, 150), runs.slice(150, 300)].map((own) =>
         own.reduce((sum, run) => sum + provider.polls.get(run)!.filter((at) => at < 60_000).length, 0)
