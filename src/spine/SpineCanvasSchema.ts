@@ -20,6 +20,7 @@ export const Block = open({
   name: sideFieldOr(Schema.String, ""),
   type: sideFieldOr(openLiterals(BlockType.literals), "unknown"),
   /** A block that failed is `error`, whereas a run that failed is `failed`. */
+  // B1: open, as is the status of a task
   status: sideFieldOr(openLiterals(["idle", "running", "completed", "error"]), "unknown"),
   /** The whole textual output. */
   content: sideField(Schema.String),

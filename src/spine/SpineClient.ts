@@ -222,4 +222,6 @@ export const layerTest = (handlers: TestHandlers): Layer.Layer<SpineClient> =>
 
 const variableOfBaseUrl = /*#__PURE__*/ Config.withDefault(/*#__PURE__*/ Config.String("SPINE_BASE_URL"), undefined)
 
+// T8. Its siblings, about which the documentation of the provider's SDK is silent as well: T1 and T2 (`defaultRetry`), T3
+// (`retryCreates`), T9 (`transformClient`), T10 (an error body that is not JSON)
 const whereToGetOne = "Create a key in Spine's developer portal."

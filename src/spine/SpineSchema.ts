@@ -221,6 +221,7 @@ export interface RunMetadata extends Schema.Schema.Type<typeof RunMetadata> {}
  * @since 0.1.0
  */
 export const RunErrorEntry = open({
+  // S5: other members are kept
   /** The provider's words. */
   error: sideFieldOr(Schema.String, "")
 })
@@ -336,6 +337,7 @@ export const FailedRun = open({
  */
 export interface FailedRun extends Schema.Schema.Type<typeof FailedRun>, Raw {}
 
+// S6
 const knownStatuses: ReadonlySet<string> = new Set(["running", "completed", "partial", "failed"])
 
 /**

@@ -151,6 +151,7 @@ export const constructEvent = (
       )
     }
     const age = (yield* Clock.currentTimeMillis) / 1000 - Number(timestamp)
+    // W7
     if (Math.abs(age) > Duration.toSeconds(tolerance)) {
       return yield* invalid(
         "stale",
@@ -282,6 +283,7 @@ const decodeEvent = (text: string): Option.Option<WebhookEvent> =>
       Option.flatMap(decodeEnvelope(raw), ({ data: { object }, type, ...event }): Option.Option<WebhookEvent> =>
         isRunType(type)
           ? Option.map(decodeRun(type, object), (run) => ({ ...event, _tag: "run", type, run, raw }))
+          // W8: a progress event, which the documentation mentions and does not describe, is one of these
           : Option.some({ ...event, _tag: "other", type, object, raw }))
   )
 

@@ -15,6 +15,8 @@
  * assumption's id (`R1`, `S1` and so on). Texts of errors that Spine does not publish are inventions: a client must not
  * depend on them.
  *
+ * There is no rate limit, and credits are never used up (L1, L2): script 429 and 402 with a `Fault`.
+ *
  * **Gotchas**
  *
  * - The emulator is strict where a lenient one would hide a mistake: a download that carries `X-API-KEY` is refused, as

@@ -361,6 +361,7 @@ export const make = Effect.fnUntraced(function*(
     webhookPauses: webhooks.pauses(options.webhookAttempts ?? 1),
     errorBody,
     // Assumption 19.
+    // Assumptions 19 and 20: 429 and 402 are answered only where a `Fault` says so
     errorHeaders: (status) => status === 429 ? { "retry-after": "1" } : {},
     rudeProfile,
     endsAt: runs.endsAt,

@@ -209,8 +209,8 @@ export const spineUncheckable: Readonly<Record<string, string>> = {
   "F1-F4": "need uploads up to the limits, which cost credits",
   "L1, L2": "need a load, or an account without credits",
   "T1-T10": "are about the client",
-  "W1-W9": "need a webhook registered in the portal and a public address",
-  "K1, K2, K4": "need the portal, or are about documentation"
+  "W1-W8": "need a webhook registered in the portal and a public address",
+  "K1, K2": "need the portal"
 }
 
 const tela = (mark: string, assumption: string, judge: Assumption["judge"]): Assumption => ({

@@ -65,6 +65,7 @@ const checkParams = (
     const operation = "runs.create"
     const params = yield* Options.copyRequired(operation, "params", given, paramNames)
     const { agent_instructions, prompt, template, webhook_url } = params
+    // T7
     const wrong = (parameter: string, message: string) => badRequest({ operation, parameter, message })
     yield* Options.checkText(operation, "prompt", prompt)
     yield* Options.checkKind(operation, "template", template, isOneOf(templates), `one of ${templates.join(", ")}`)
@@ -86,6 +87,7 @@ const checkParams = (
     yield* Options.checkKind(operation, "files", files, isList, "an array of files")
     let index = 0
     for (const file of files) {
+      // F3, F4: a name is made up where there is none, and both name and type are sent
       const ready = yield* FileInput.normalize(operation, file, ++index)
       if (!skipFileValidation) yield* FileLimits.check(operation, "files", ready, limits)
       parts.push({ name: "files", file: ready })

@@ -26,6 +26,7 @@ export const make = (client: Client): Runs => {
     Effect.map(typeof run === "string" ? checkId(operation, "run_id", run) : refOf(operation, run), makeSource)
 
   const prepare = <E, R>(operation: string, run: RunTarget, wait: WaitOptions<E, R> | undefined) =>
+    // T4, T5, T6: `Run` decides about a failed poll, about the time of the first one, and about interruption
     Effect.all([sourceOf(operation, run), Polling.makePolicy(operation, wait, defaults)])
 
   const create: Runs["create"] = (params) =>

@@ -35,6 +35,7 @@ export const executeSync = <Output>(
     const timeout = yield* positive(operation, "timeout", params.timeout ?? "10 minutes")
     const { request, variables } = yield* prepare(job, "sync")
     const started = yield* Clock.currentTimeMillis
+    // Assumption 17: the provider documents no idempotency, so an execution is sent once
     const { requestId, value } = yield* Create.create(
       client,
       (once) => client.api.call({ operation, request, decode: decodeSync, timeout, ...once })

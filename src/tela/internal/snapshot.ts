@@ -112,7 +112,7 @@ const statusIn = (table: StatusTable, status: string, body: unknown): ExecutionS
   return said === "succeeded" && errorIn(body) !== undefined ? "failed" : said
 }
 
-/** Whether a response has the form of a workflow's run. */
+/** Whether a response has the form of a workflow's run: it has steps (assumption 11). */
 export const isWorkflow = (body: unknown): boolean => Array.isArray(field(body, "steps"))
 
 /** Decodes the response to a creation or to a poll, and the body of a webhook. */

@@ -34,7 +34,7 @@ export const upload = (
   Effect.gen(function*() {
     const { value: { id, uploadUrl } } = yield* api.call({
       operation: `${operation}: upload of ${variable}`,
-      // A record without bytes is harmless, so this may be repeated
+      // Assumption 24. A record without bytes is harmless, so this may be repeated
       request: HttpClientRequest.post("/v3/files", {
         headers: { "x-compatibility-date": compatibilityDate },
         body: HttpBody.jsonUnsafe({ fileName: file.filename })

@@ -73,6 +73,7 @@ export const make = (settings: Settings, shared: Shared): Api => {
         if (key === "") return wire.refuse(401, "X-API-KEY header required")
         return keys.accepts(key, now) ? Effect.succeed(key) : wire.refuse(401, "Invalid API key")
       },
+      // R10
       notFound: () => wire.refuse(404, "Not found"),
       notAllowed: (allow) => wire.refuse(405, "Method not allowed", { allow })
     })

@@ -11,6 +11,7 @@ export interface ArtifactFile {
   readonly type: string
   readonly name: string
   readonly contentType: string
+  /** `size_bytes` of the run, and the length of the download (A2). */
   readonly size: number
   readonly content: Uint8Array | Stream.Stream<Uint8Array>
 }

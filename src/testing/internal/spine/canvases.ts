@@ -27,7 +27,7 @@ export const makeRoutes = (options: {
       nodes: blocks.map((block) => {
         const file = artifacts.find((file) => file.id === block.id)
         const isCompleted = block.status === "completed"
-        // B2, B3: null and [] where nothing applies.
+        // B2, B3: null and [] where nothing applies. B4: an upload is a block from the start, without content.
         return {
           id: block.id,
           name: block.name,
@@ -53,7 +53,7 @@ export const makeRoutes = (options: {
   const getTasks: routing.Handler<"id"> = Effect.fnUntraced(function*({ now }, { id }, apiKey) {
     const run = yield* find(id, apiKey)
     const tasks = Plan.visibleTasks(run.plan, Runs.stateOf(run, now))
-    // B5: the status of a root decides for all its descendants.
+    // B5: the status of a root decides for all its descendants. B7: before the first block both lists are empty.
     return wire.ok({
       canvas_id: run.canvasId,
       completed: tasks.filter((task) => task.status === "completed"),

@@ -15,6 +15,7 @@ export const refuse = (status: number, error: string, headers?: Readonly<Record<
 
 export const badRequest = (error: string) => refuse(400, error)
 
+// R8
 export const notFound = (what: string, id: string) => refuse(404, `${what} not found: ${id}`)
 
 // R9: any version, any case.

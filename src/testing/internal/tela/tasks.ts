@@ -360,6 +360,7 @@ export const make = (options: Options, context: Context): Tasks => {
       "POST /task": createMany,
       "GET /task": list,
       "GET /task/progress": progress,
+      // Assumption 7
       "GET /task/:id": retrieve,
       "PATCH /task/:id": update,
       "POST /task/:id/rerun": rerun
