@@ -1,5 +1,24 @@
 /**
- * The list of what has been executed in the workspace.
+ * The asynchronous executions of the workspace, as a list.
+ *
+ * **Example** (The last runs that failed)
+ *
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Tela } from "canvas-runs"
+ * import { TelaEmulator } from "canvas-runs/testing"
+ *
+ * const main = Effect.gen(function*() {
+ *   const tela = yield* Tela.TelaClient
+ *   const page = yield* tela.completionRuns.list({ status: "failed", limit: 20 })
+ *   return page.data.map(({ id }) => id)
+ * }).pipe(
+ *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+ *   Effect.provide(TelaEmulator.layerTest()),
+ * )
+ *
+ * console.log(await Effect.runPromise(main)) // => []
+ * ```
  *
  * @see https://docs.tela.com/api-reference/completion-run/get-v1-completion-run
  * @since 0.1.0
@@ -15,7 +34,8 @@ import * as Page from "./TelaPage.ts"
 import * as Wire from "./TelaSchema.ts"
 
 /**
- * Which runs to list. The default is all runs.
+ * The filters of a list of runs. A run has to match all of them. The default is all runs. A value of the wrong type is a
+ * `BadRequestError` before any request.
  *
  * **Gotchas**
  *
@@ -25,22 +45,30 @@ import * as Wire from "./TelaSchema.ts"
  * @since 0.1.0
  */
 export interface CompletionRunFilters {
-  /** Those of a canvas. */
+  /** The id of the canvas. A canvas that the key cannot reach is a `NotFoundError`. */
   readonly promptId?: string | undefined
-  /** Those of a version of a canvas. */
+  /** The id of the version of a canvas. */
   readonly promptVersionId?: string | undefined
-  /** Those of an application. */
+  /** The id of the application. */
   readonly promptApplicationId?: string | undefined
+  /** The status, as the provider names it. */
   readonly status?: Wire.CompletionRun["status"] | undefined
-  /** Those with any of these tags. */
+  /** Tags, of which a run has any. No tag may have a comma. */
   readonly tags?: ReadonlyArray<string> | undefined
+  /** The earliest time of creation: a `DateTime`, a `Date`, an ISO text, or Unix milliseconds. */
   readonly createdAtSince?: DateTime.DateTime.Input | undefined
+  /** The latest time of creation. */
   readonly createdAtUntil?: DateTime.DateTime.Input | undefined
 }
 
 /**
- * The runs of the workspace. It takes a key with the role `member`.
+ * The runs of the workspace, as lists. A key without the role `member` is a `PermissionDeniedError`.
  *
+ * **When to use**
+ *
+ * To find executions whose refs are lost, by time and tags. To continue with one of them, pass its id to `tela.getExecution`.
+ *
+ * @see {@link module:TelaTasks} for the executions of applications
  * @category models
  * @since 0.1.0
  */
@@ -48,6 +76,28 @@ export interface CompletionRuns {
   /**
    * Returns one page, with the latest change first: up to 100 runs, and 10 by default.
    *
+   * **Example** (The runs with a tag)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Tela } from "canvas-runs"
+   * import { TelaEmulator } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const tela = yield* Tela.TelaClient
+   *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
+   *   yield* canvas.execute({ topic: "tides" }, { async: true, tags: ["nightly"] })
+   *   const page = yield* tela.completionRuns.list({ tags: ["nightly"], limit: 5 })
+   *   return [page.total, page.data.map(({ status }) => status)]
+   * }).pipe(
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+   *   Effect.provide(TelaEmulator.layerTest()),
+   * )
+   *
+   * console.log(await Effect.runPromise(main)) // => [1, ["created"]]
+   * ```
+   *
+   * @see {@link CompletionRuns.stream} for all pages
    * @see https://docs.tela.com/api-reference/completion-run/get-v1-completion-run
    */
   readonly list: (
@@ -59,6 +109,30 @@ export interface CompletionRuns {
    * **Gotchas**
    *
    * A run that changes is emitted as it was when its page was read. If a run is deleted meanwhile, another one may be skipped.
+   *
+   * **Example** (How many runs a canvas had)
+   *
+   * ```ts
+   * import { Effect, Redacted, Stream } from "effect"
+   * import { Tela } from "canvas-runs"
+   * import { TelaEmulator } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const tela = yield* Tela.TelaClient
+   *   const id = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
+   *   const canvas = tela.canvas.make({ id })
+   *   yield* Effect.repeat(canvas.execute({ topic: "tides" }, { async: true }), { times: 2 })
+   *   return yield* Stream.runCount(tela.completionRuns.stream({ promptId: id, pageSize: 100 }))
+   * }).pipe(
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+   *   Effect.provide(TelaEmulator.layerTest()),
+   * )
+   *
+   * console.log(await Effect.runPromise(main)) // => 3
+   * ```
+   *
+   * @see {@link CompletionRuns.list} for one page
+   * @see https://docs.tela.com/api-reference/completion-run/get-v1-completion-run
    */
   readonly stream: (
     filters?: CompletionRunFilters & Page.StreamPageParams

@@ -26,35 +26,42 @@ import type { FileInputError } from "../RunError.ts"
 const TypeId: unique symbol = Symbol.for("canvas-runs/tela/TelaFile")
 
 /**
- * How a file is to be read.
+ * Options of a file: its name, and how the provider reads it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface FileOptions {
-  /** The pages to read, from the first to the last, counted from zero. */
+  /** The pages to read, from the first to the last, counted from 0. Both are included. The default is all pages. */
   readonly range?: readonly [first: number, last: number] | undefined
-  /** The parser to use, such as `"tela-pdf-parser"`. */
+  /** The provider's parser, such as `"tela-pdf-parser"`. The default is the provider's. */
   readonly parserType?: string | undefined
-  /** The name to upload it under. */
+  /** The name under which the file is uploaded. It has no effect on a link. The default is that of the `File` or the path. */
   readonly name?: string | undefined
 }
 
 /**
- * A file in the variables of an execution.
+ * A file in the variables of an execution. {@link file} and {@link fileFromPath} make it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface TelaFile {
+  /** Distinguishes a file from other objects. */
   readonly [TypeId]: typeof TypeId
   /** A link, or the file to upload. */
   readonly source: string | FileInput.FileInput
+  /** The name, and how the provider reads the file. */
   readonly options: FileOptions
 }
 
 /**
  * Makes a file from a link (`https:`, `data:` or `vault:`), from bytes, a `Blob`, a `File`, or a `Stream` of known size.
+ *
+ * **Details**
+ *
+ * Nothing is checked or uploaded until an execution has the file among its variables. Then a link of another kind, or an option
+ * that is wrong, is a `BadRequestError`, and a file that cannot be read is a `FileInputError`.
  *
  * **Example** (Files from anywhere)
  *
@@ -69,6 +76,8 @@ export interface TelaFile {
  * console.log(Tela.isTelaFile(variables.contract)) // => true
  * ```
  *
+ * @see {@link fileFromPath} for a file on disk
+ * @see {@link module:FileInput} for a `Stream` of known size
  * @category constructors
  * @since 0.1.0
  */
@@ -79,8 +88,33 @@ export const file = (source: string | URL | FileInput.FileInput, options: FileOp
 })
 
 /**
- * Makes a file from a path, read as it is uploaded. Needs a `FileSystem`.
+ * Makes a file from a path. It is read while it is uploaded, so memory does not grow with its size. It needs a `FileSystem`, such
+ * as `NodeFileSystem.layer` of `@effect/platform-node`. A file that does not exist, or is not a file, is a `FileInputError`.
  *
+ * **Example** (A file on disk as a variable)
+ *
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { NodeFileSystem } from "@effect/platform-node"
+ * import { Tela } from "canvas-runs"
+ * import { TelaEmulator } from "canvas-runs/testing"
+ *
+ * const main = Effect.gen(function*() {
+ *   const tela = yield* Tela.TelaClient
+ *   const emulator = yield* TelaEmulator.TelaEmulator
+ *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
+ *   yield* canvas.execute({ notes: yield* Tela.fileFromPath("package.json", { name: "package.txt" }) })
+ *   return (yield* emulator.files).map(({ name }) => name)
+ * }).pipe(
+ *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+ *   Effect.provide(TelaEmulator.layerTest()),
+ *   Effect.provide(NodeFileSystem.layer)
+ * )
+ *
+ * console.log(await Effect.runPromise(main)) // => ["package.txt"]
+ * ```
+ *
+ * @see {@link file} for links, bytes and streams
  * @category constructors
  * @since 0.1.0
  */
@@ -97,6 +131,21 @@ export const fileFromPath = (
 const hasName = (options: unknown): boolean => Predicate.isString((options as FileOptions).name)
 
 /**
+ * Tests whether a value was made by {@link file} or {@link fileFromPath}.
+ *
+ * **Example** (A file in a Zod schema)
+ *
+ * ```ts
+ * import { z } from "zod"
+ * import { Tela } from "canvas-runs"
+ *
+ * const Variables = z.object({ document: z.custom<Tela.TelaFile>(Tela.isTelaFile) })
+ *
+ * Variables.safeParse({ document: Tela.file("https://example.com/invoice.pdf") }).success // => true
+ * Variables.safeParse({ document: "https://example.com/invoice.pdf" }).success // => false
+ * ```
+ *
+ * @see {@link FileSchema} for Effect Schemas
  * @category guards
  * @since 0.1.0
  */
@@ -105,6 +154,18 @@ export const isTelaFile = (u: unknown): u is TelaFile => Predicate.hasProperty(u
 /**
  * The schema of a file, for schemas of a canvas's input.
  *
+ * **Example** (A canvas that takes a document)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Tela } from "canvas-runs"
+ *
+ * const Variables = Schema.Struct({ document: Tela.FileSchema, language: Schema.String })
+ *
+ * Schema.is(Variables)({ document: Tela.file("vault://6f1c1d5e"), language: "en" }) // => true
+ * ```
+ *
+ * @see {@link isTelaFile} for Zod
  * @category schemas
  * @since 0.1.0
  */

@@ -8,13 +8,14 @@ import * as Schema from "effect/Schema"
 import { sideField } from "../internal/responseSchema.ts"
 
 /**
- * One page of a list. The provider shows pages as `{ data, meta }` in one place and as bare arrays in another, so either
- * decodes.
+ * One page of a list. The provider shows pages as `{ data, meta }` in one place and as bare arrays in another (assumption 15), so
+ * both decode.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Page<A> {
+  /** The rows, in the order of the provider. */
   readonly data: ReadonlyArray<A>
   /** How many rows the list has, if the provider reports it. */
   readonly total: number | undefined
@@ -23,7 +24,23 @@ export interface Page<A> {
 const PageMeta = Schema.Struct({ total: sideField(Schema.Finite) })
 
 /**
- * Makes a decoder for {@link Page}.
+ * Makes a decoder for a {@link Page} from the schema of its rows. `meta` or `metadata` may have the total. A body of another form
+ * is a `SchemaError`.
+ *
+ * **Example** (Both forms of a page)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Tela } from "canvas-runs"
+ *
+ * const decode = Tela.decodePage(Schema.Struct({ id: Schema.String }))
+ *
+ * const withTotal = await Effect.runPromise(decode({ data: [{ id: "a" }], meta: { total: 7 } }))
+ * const bare = await Effect.runPromise(decode([{ id: "a" }]))
+ *
+ * withTotal.total // => 7
+ * bare.data // => [{ id: "a" }]
+ * ```
  *
  * @category decoding
  * @since 0.1.0
@@ -44,13 +61,14 @@ export const decodePage = <A>(
 }
 
 /**
- * Which page of a list to read.
+ * The page of a list to read. A number that is not whole, or out of range, is a `BadRequestError` before any request.
  *
+ * @see {@link StreamPageParams} for all pages
  * @category models
  * @since 0.1.0
  */
 export interface PageParams {
-  /** The most rows of the page. The default is the provider's. */
+  /** The most rows of the page, 1 or more. The default and the maximum are those of the list. */
   readonly limit?: number | undefined
   /**
    * How many rows of the list to skip.
@@ -61,14 +79,15 @@ export interface PageParams {
 }
 
 /**
- * How a stream reads a list.
+ * The pages in which a stream reads a list.
  *
+ * @see {@link PageParams} for one page
  * @category models
  * @since 0.1.0
  */
 export interface StreamPageParams {
   /**
-   * How many rows a request reads.
+   * How many rows a request reads, 1 or more. The maximum is that of the list.
    *
    * @default 50
    */

@@ -26,8 +26,19 @@ import { provider } from "./TelaExecution.ts"
 import * as Wire from "./TelaSchema.ts"
 
 /**
- * Reading files of the vault. A reference looks like `vault://6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11`.
+ * Reads files of the vault. A reference looks like `vault://6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11`. Anything else is a
+ * `BadRequestError` before any request. A file that does not exist is a `NotFoundError`.
  *
+ * **When to use**
+ *
+ * | to get | use |
+ * | --- | --- |
+ * | a small file as bytes | `download` |
+ * | a file of any size on disk | `toFile` |
+ * | the bytes as they arrive | `stream` |
+ * | a link for a browser, or the name and the size | `resolve` |
+ *
+ * @see {@link module:Artifact} for how downloads resume
  * @category models
  * @since 0.1.0
  */
@@ -38,19 +49,125 @@ export interface Vault {
    * **Gotchas**
    *
    * Any holder of the link can open the file. Keep it out of logs.
+   *
+   * **Example** (The name and the size of a file)
+   *
+   * ```ts
+   * import { Effect, Redacted, Schema } from "effect"
+   * import { Tela } from "canvas-runs"
+   * import { TelaEmulator } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const tela = yield* Tela.TelaClient
+   *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11", output: { file_url: Schema.String } })
+   *   const { result } = yield* canvas.execute({ notes: Tela.file(new Blob(["high water"]), { name: "notes.txt" }) })
+   *   const { metadata } = yield* tela.vault.resolve(result.file_url, { expiresIn: "10 minutes" })
+   *   return [metadata?.originalFileName, metadata?.size]
+   * }).pipe(
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+   *   Effect.provide(TelaEmulator.layerTest({ script: { output: ({ variables }) => variables["notes"] } }))
+   * )
+   *
+   * console.log(await Effect.runPromise(main)) // => ["notes.txt", 10]
+   * ```
+   *
+   * @see {@link Vault.download} for the bytes
    */
   readonly resolve: (
     reference: string,
     options?: {
-      /** How long the link is valid. The default is the provider's. */
+      /** How long the link is valid, rounded up to whole seconds. The default is the provider's. */
       readonly expiresIn?: Duration.Input | undefined
     }
   ) => Effect.Effect<Wire.VaultLink, RequestError>
-  /** Returns the whole file, in memory. */
+  /**
+   * Returns the whole file, in memory. A download that breaks continues, and a link that has expired is replaced. A file that
+   * cannot be read whole is an `ArtifactError`.
+   *
+   * **Example** (A file that an execution produced)
+   *
+   * ```ts
+   * import { Effect, Redacted, Schema } from "effect"
+   * import { Tela } from "canvas-runs"
+   * import { TelaEmulator } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const tela = yield* Tela.TelaClient
+   *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11", output: { file_url: Schema.String } })
+   *   const { result } = yield* canvas.execute({ notes: Tela.file(new Blob(["high water"]), { name: "notes.txt" }) })
+   *   const bytes = yield* tela.vault.download(result.file_url)
+   *   return new TextDecoder().decode(bytes)
+   * }).pipe(
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+   *   Effect.provide(TelaEmulator.layerTest({ script: { output: ({ variables }) => variables["notes"] } }))
+   * )
+   *
+   * console.log(await Effect.runPromise(main)) // => high water
+   * ```
+   *
+   * @see {@link Vault.toFile} for large files
+   */
   readonly download: (reference: string) => Effect.Effect<Uint8Array<ArrayBuffer>, DownloadError>
-  /** Emits the bytes as they arrive. */
+  /**
+   * Emits the bytes as they arrive. The stream continues after an interruption of the connection if the server names the version of
+   * the file by a strong ETag. Otherwise it fails with an `ArtifactError`.
+   *
+   * **Example** (A file as a stream of text)
+   *
+   * ```ts
+   * import { Effect, Redacted, Schema, Stream } from "effect"
+   * import { Tela } from "canvas-runs"
+   * import { TelaEmulator } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const tela = yield* Tela.TelaClient
+   *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11", output: { file_url: Schema.String } })
+   *   const { result } = yield* canvas.execute({ notes: Tela.file(new Blob(["high water"]), { name: "notes.txt" }) })
+   *   return yield* tela.vault.stream(result.file_url).pipe(Stream.decodeText, Stream.mkString)
+   * }).pipe(
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+   *   Effect.provide(TelaEmulator.layerTest({ script: { output: ({ variables }) => variables["notes"] } }))
+   * )
+   *
+   * console.log(await Effect.runPromise(main)) // => high water
+   * ```
+   *
+   * @see {@link Vault.download} for all bytes at once
+   */
   readonly stream: (reference: string) => Stream.Stream<Uint8Array, DownloadError>
-  /** Writes the file into a folder, under its own name made safe, or under `filename`. Returns the path. */
+  /**
+   * Writes the file into a folder, which is created if it does not exist, and returns the path. The file gets its own name made
+   * safe, or `filename`, and replaces a file of that name. Memory does not grow with its size. It needs a `FileSystem`, such as
+   * `NodeFileSystem.layer` of `@effect/platform-node`.
+   *
+   * **Example** (A file in a folder)
+   *
+   * ```ts
+   * import { Effect, Redacted, Schema } from "effect"
+   * import { NodeFileSystem } from "@effect/platform-node"
+   * import { mkdtempSync } from "node:fs"
+   * import { tmpdir } from "node:os"
+   * import { basename } from "node:path"
+   * import { Tela } from "canvas-runs"
+   * import { TelaEmulator } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const tela = yield* Tela.TelaClient
+   *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11", output: { file_url: Schema.String } })
+   *   const { result } = yield* canvas.execute({ notes: Tela.file(new Blob(["high water"]), { name: "notes.txt" }) })
+   *   const path = yield* tela.vault.toFile(result.file_url, { directory: mkdtempSync(`${tmpdir()}/tides-`) })
+   *   return basename(path)
+   * }).pipe(
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+   *   Effect.provide(TelaEmulator.layerTest({ script: { output: ({ variables }) => variables["notes"] } })),
+   *   Effect.provide(NodeFileSystem.layer)
+   * )
+   *
+   * console.log(await Effect.runPromise(main)) // => notes.txt
+   * ```
+   *
+   * @see {@link Vault.stream} for the bytes without a file
+   */
   readonly toFile: (
     reference: string,
     target: Artifact.Target

@@ -2,6 +2,12 @@
  * Tela webhooks. The provider does not sign them. The sender therefore proves itself with a header that the provider received
  * together with the execution, and that no other sender can make.
  *
+ * **When to use**
+ *
+ * Without a public address, poll: a wait needs no webhook. For executions of many minutes, webhooks save polls: with
+ * {@link layerWebhookRoute} and a `Webhooks` hub a wait polls once a minute, and at once when a webhook arrives.
+ * {@link constructEvent} is for a server that has its own routes.
+ *
  * @see https://docs.tela.com/en/completion-api/async-and-webhooks
  * @since 0.1.0
  */
@@ -23,7 +29,7 @@ import { decodeExecution } from "./internal/snapshot.ts"
 import { type ExecutionSnapshot, provider } from "./TelaExecution.ts"
 
 /**
- * The header that proves a webhook.
+ * The name of the header that proves a webhook. {@link webhookHeaders} makes its value.
  *
  * @category constants
  * @since 0.1.0
@@ -32,21 +38,32 @@ export const webhookHeader = "x-canvas-runs-webhook"
 
 /**
  * Makes headers for the `forwardHeaders` of one execution. The provider sends them with the webhook. They hold a token that is made
- * with the secret and differs for each execution, so a token that leaks does not reveal the secret.
+ * with the secret and differs for each execution, so a token that leaks does not reveal the secret. An empty secret is a
+ * `ConfigError`.
  *
  * **Example** (Asking for a webhook that can be trusted)
  *
  * ```ts
  * import { Effect, Redacted } from "effect"
  * import { Tela } from "canvas-runs"
+ * import { TelaEmulator } from "canvas-runs/testing"
  *
- * const secret = Redacted.make("a long random text")
+ * const main = Effect.gen(function*() {
+ *   const tela = yield* Tela.TelaClient
+ *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
+ *   const forwardHeaders = yield* Tela.webhookHeaders(Redacted.make("a long random text"))
+ *   yield* canvas.execute({}, { async: true, webhookUrl: "https://example.com/tela", forwardHeaders })
+ *   return Object.keys(forwardHeaders)
+ * }).pipe(
+ *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+ *   Effect.provide(TelaEmulator.layerTest())
+ * )
  *
- * const start = (canvas: Tela.Canvas) =>
- *   Effect.flatMap(Tela.webhookHeaders(secret), (forwardHeaders) =>
- *     canvas.execute({}, { async: true, webhookUrl: "https://example.com/tela", forwardHeaders }))
+ * console.log(await Effect.runPromise(main)) // => ["x-canvas-runs-webhook"]
  * ```
  *
+ * @see {@link layerWebhookRoute} for receiving the webhook
+ * @see https://docs.tela.com/en/workstation/events/authentication
  * @category webhooks
  * @since 0.1.0
  */
@@ -67,17 +84,45 @@ export const webhookHeaders = (
  * @since 0.1.0
  */
 export type RequestHeaders =
-  | { readonly get: (name: string) => string | null }
+  | {
+    /** Returns the value of a header, or `null` if the request has no such header. */
+    readonly get: (name: string) => string | null
+  }
   | Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
 
 /**
- * Verifies a webhook and decodes what it says about the execution.
+ * Verifies a webhook, and decodes the state of the execution in its body. A webhook without a valid token, or whose body is not an
+ * execution, is a `WebhookSignatureError`. An empty secret is a `ConfigError`.
+ *
+ * **When to use**
+ *
+ * In a server that has its own routes. {@link layerWebhookRoute} also recognises duplicates and wakes the waits.
  *
  * **Gotchas**
  *
- * The token proves that the provider gave it to the sender. It proves nothing about the body, which may be about another execution or
- * forged: retrieve the execution before you act on it, as waits do.
+ * The token proves that the provider gave it to the sender. It proves nothing about the body, which may be forged, or about another
+ * execution: look the execution up before you act on it, as waits do.
  *
+ * **Example** (Verifying a webhook by hand)
+ *
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Tela } from "canvas-runs"
+ *
+ * const secret = Redacted.make("a long random text")
+ *
+ * const main = Effect.gen(function*() {
+ *   const headers = yield* Tela.webhookHeaders(secret)
+ *   const body = JSON.stringify({ id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11", status: "failed" })
+ *   const snapshot = yield* Tela.constructEvent(body, headers, secret)
+ *   const forged = yield* Effect.flip(Tela.constructEvent(body, {}, secret))
+ *   return [snapshot.status, forged.message.split(".")[0]]
+ * })
+ *
+ * console.log(await Effect.runPromise(main)) // => ["failed", "There is no x-canvas-runs-webhook header"]
+ * ```
+ *
+ * @see https://docs.tela.com/api-reference/completion/get
  * @category webhooks
  * @since 0.1.0
  */
@@ -101,8 +146,8 @@ export const constructEvent = (
   })
 
 /**
- * A route that receives the webhooks of executions. It verifies each delivery, recognises duplicates, answers at once, and wakes the
- * waits for the execution.
+ * Creates a route that receives the webhooks of executions. It verifies each delivery, recognises duplicates, answers at once, and
+ * wakes the waits for the execution.
  *
  * **Details**
  *
@@ -111,8 +156,30 @@ export const constructEvent = (
  * that. The layer fails with a `ConfigError` if the secret or the limit cannot be used.
  *
  * A delivery makes the wait for its execution poll once, and is never the result itself. Only a delivery with the same token and
- * the same body is a duplicate, so a made-up one hides no genuine one.
+ * the same body is a duplicate, so a forged delivery does not hide a genuine one.
  *
+ * **Example** (The route as a web handler)
+ *
+ * ```ts
+ * import { Effect, Layer, Redacted } from "effect"
+ * import { HttpRouter } from "effect/http"
+ * import { Tela, Webhooks } from "canvas-runs"
+ *
+ * const secret = Redacted.make("a long random text")
+ * const route = Tela.layerWebhookRoute({ path: "/webhooks/tela", secret })
+ * const { dispose, handler } = HttpRouter.toWebHandler(Layer.provide(route, Webhooks.layer), { disableLogger: true })
+ *
+ * const headers = await Effect.runPromise(Tela.webhookHeaders(secret))
+ * const body = JSON.stringify({ id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11", status: "failed" })
+ * const response = await handler(new Request("https://example.com/webhooks/tela", { method: "POST", headers, body }))
+ * await dispose()
+ *
+ * response.status // => 204
+ * ```
+ *
+ * @see {@link constructEvent} for a server that has its own routes
+ * @see {@link module:Webhooks} for the hub
+ * @see https://docs.tela.com/en/completion-api/async-and-webhooks
  * @category webhooks
  * @since 0.1.0
  */
