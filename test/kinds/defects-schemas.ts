@@ -244,8 +244,8 @@ export const places: ReadonlyArray<Place> = [
     name: "pathOf: the path of an issue may be anything",
     mutant: {
       file: schemas,
-      find: "messageOf(issue) + Option.getOrElse(pathOf(issue), () => \"\")",
-      replace: "messageOf(issue) + Option.getOrThrowWith(pathOf(issue), () => new Error(\"no path\"))"
+      find: "(attempt(() => pathOf(issue)) ?? \"\")",
+      replace: "pathOf(issue)"
     },
     inputs: {
       "a path with null keeps the message": () =>
@@ -293,8 +293,8 @@ export const places: ReadonlyArray<Place> = [
     name: "shapeOf: a field whose JSON Schema cannot be made is not compared",
     mutant: {
       file: "src/tela/internal/schemaShape.ts",
-      find: "Option.liftThrowable((field: StandardSchemaV1) => shapeOf(field, of))",
-      replace: "(field: StandardSchemaV1) => Option.some(shapeOf(field, of))"
+      find: "attempt(() => shapeOf(field, of)) ?? open",
+      replace: "shapeOf(field, of)"
     },
     inputs: {
       "that of a field throws, and the other fields are compared": () => {
@@ -308,7 +308,7 @@ export const places: ReadonlyArray<Place> = [
     name: "compare: an invalid JSON Schema is not compared",
     mutant: {
       file: shape,
-      find: "Option.getOrElse(Option.liftThrowable(differences)(), () => [])",
+      find: "attempt(differences) ?? []",
       replace: "differences()"
     },
     inputs: {
@@ -326,8 +326,8 @@ export const places: ReadonlyArray<Place> = [
     name: "takesUndefined: a field of a plain object may throw when it is asked whether it is optional",
     mutant: {
       file: schemas,
-      find: "Option.getOrElse(readTakesUndefined(schema), () => false)",
-      replace: "Option.getOrThrow(readTakesUndefined(schema))"
+      find: "attempt(() => Result.isSuccess(judge(schema[\"~standard\"].validate(undefined)))) === true",
+      replace: "Result.isSuccess(judge(schema[\"~standard\"].validate(undefined)))"
     },
     inputs: {
       "a field that throws on undefined is compared as required": () =>

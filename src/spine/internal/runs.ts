@@ -25,9 +25,15 @@ export const make = (client: Client): Runs => {
   const sourceOf = (operation: string, run: RunTarget) =>
     Effect.map(typeof run === "string" ? checkId(operation, "run_id", run) : refOf(operation, run), makeSource)
 
-  const prepare = <E, R>(operation: string, run: RunTarget, wait: WaitOptions<E, R> | undefined) =>
+  /** Checks the run and the options, and passes them to `use`. */
+  const prepare = <E, R, A>(
+    operation: string,
+    run: RunTarget,
+    wait: WaitOptions<E, R> | undefined,
+    use: (source: Source.Source, policy: Polling.Policy<Wire.Run, E, R>) => A
+  ) =>
     // T4, T5, T6: `Run` decides about a failed poll, about the time of the first one, and about interruption
-    Effect.all([sourceOf(operation, run), Polling.makePolicy(operation, wait, defaults)])
+    Effect.zipWith(sourceOf(operation, run), Polling.makePolicy(operation, wait, defaults), use)
 
   const create: Runs["create"] = (params) =>
     SpineCreate.create(client, params).pipe(
@@ -40,18 +46,16 @@ export const make = (client: Client): Runs => {
     run: RunTarget,
     wait?: WaitOptions<E, R> & { readonly resolveOnFailure?: boolean | undefined }
   ): Effect.Effect<Wire.TerminalRun, WaitError | E, R> =>
-    Effect.flatMap(
-      Effect.gen(function*() {
-        const operation = "runs.waitForCompletion"
-        const { resolveOnFailure, ...rest } = yield* Polling.readOptions(operation, wait, ["resolveOnFailure"])
-        yield* Options.checkKind(operation, "resolveOnFailure", resolveOnFailure, Predicate.isBoolean, "true or false")
-        const [source, policy] = yield* prepare<E, R>(operation, run, rest as WaitOptions<E, R>)
-        return { source, policy, isSettled: resolveOnFailure === true }
-      }),
-      // Not in the generator, which would stay in memory during the wait
-      ({ isSettled, policy, source }): Effect.Effect<Wire.TerminalRun, WaitError | E, R> =>
-        isSettled ? Run.settle(source, policy) : Run.wait(source, policy)
-    )
+    // The generator returns the wait and does not run it: it would stay in memory during the wait
+    Effect.flatten(Effect.gen(function*() {
+      const operation = "runs.waitForCompletion"
+      const { resolveOnFailure, ...rest } = yield* Polling.readOptions(operation, wait, ["resolveOnFailure"])
+      yield* Options.checkKind(operation, "resolveOnFailure", resolveOnFailure, Predicate.isBoolean, "true or false")
+      const options = rest as WaitOptions<E, R>
+      return resolveOnFailure === true
+        ? yield* prepare(operation, run, options, Run.settle)
+        : yield* prepare(operation, run, options, Run.wait)
+    }))
 
   return {
     create,
@@ -64,14 +68,8 @@ export const make = (client: Client): Runs => {
           )
       ),
     waitForCompletion: waitForCompletion as Runs["waitForCompletion"],
-    watch: (run, wait) =>
-      Stream.unwrap(
-        Effect.map(prepare("runs.watch", run, wait), ([source, policy]) => Run.watch(source, policy))
-      ),
-    polls: (run, wait) =>
-      Stream.unwrap(
-        Effect.map(prepare("runs.polls", run, wait), ([source, policy]) => Run.polls(source, policy))
-      ),
+    watch: (run, wait) => Stream.unwrap(prepare("runs.watch", run, wait, Run.watch)),
+    polls: (run, wait) => Stream.unwrap(prepare("runs.polls", run, wait, Run.polls)),
     completions: (runs, wait) =>
       Stream.unwrap(
         Effect.gen(function*() {
@@ -84,8 +82,7 @@ export const make = (client: Client): Runs => {
           return Run.completions(targets, (run) => sourceOf(operation, run), policy, { concurrency })
         })
       ),
-    share: (run, wait) =>
-      Effect.flatMap(prepare("runs.share", run, wait), ([source, policy]) => Run.share(source, policy)),
+    share: (run, wait) => Effect.flatten(prepare("runs.share", run, wait, Run.share)),
     run: (params, wait) =>
       // The options are checked first: a mistake in them must not cost a run
       Effect.flatMap(

@@ -12,7 +12,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
 import type { Simplify } from "effect/Types"
-import { messageOf } from "../../internal/describe.ts"
+import { attempt, messageOf } from "../../internal/describe.ts"
 
 /** An Effect Schema that needs no services, or any implementation of Standard Schema, such as a Zod schema. */
 export type Single = Schema.Codec<any, any> | StandardSchemaV1<any, any> // oxlint-disable-line typescript/no-explicit-any -- schemas of any type
@@ -127,11 +127,7 @@ export const partition = (fields: Fields) => {
 
 /** Whether a field with this schema may be absent. */
 export const takesUndefined = (schema: StandardSchemaV1): boolean =>
-  Option.getOrElse(readTakesUndefined(schema), () => false)
-
-const readTakesUndefined = Option.liftThrowable((schema: StandardSchemaV1): boolean =>
-  Result.isSuccess(judge(schema["~standard"].validate(undefined)))
-)
+  attempt(() => Result.isSuccess(judge(schema["~standard"].validate(undefined)))) === true
 
 const describeError = (error: Schema.SchemaError): string => error.message.replaceAll(/\s*\n\s*/g, " ")
 
@@ -158,13 +154,13 @@ const judge = (result: unknown): Result.Result<unknown, string> =>
         : "the schema gave no reason"
     )
 
-const describeIssue = (issue: unknown): string => messageOf(issue) + Option.getOrElse(pathOf(issue), () => "")
+const describeIssue = (issue: unknown): string => messageOf(issue) + (attempt(() => pathOf(issue)) ?? "")
 
-const pathOf = Option.liftThrowable((issue: unknown): string => {
+const pathOf = (issue: unknown): string => {
   const path = (issue as StandardSchemaV1.Issue).path ?? []
   return path.length === 0
     ? ""
     : ` at ${
       path.map((segment) => JSON.stringify(String(typeof segment === "object" ? segment.key : segment))).join(".")
     }`
-})
+}

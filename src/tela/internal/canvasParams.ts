@@ -99,7 +99,7 @@ export interface Mode {
   readonly stream?: boolean
 }
 
-/** Copies and checks the parameters of an execution, and checks its variables. */
+/** Copies and checks the parameters of an execution, and checks its mode and its variables. */
 export const checkExecution = (
   operation: string,
   variables: unknown,
@@ -110,13 +110,23 @@ export const checkExecution = (
   Effect.gen(function*() {
     const names = mode.stream ? streamNames : isTask ? taskNames : canvasNames
     const params = yield* Options.copy(operation, "params", given, names)
-    yield* checkMode(operation, { ...params, ...mode }, isTask)
+    const { async, stream } = { ...params, ...mode }
+    const wrong = (parameter: string, message: string) => badRequest({ operation, parameter, message })
+    yield* Options.checkKind(operation, "async", async, Predicate.isBoolean, "true or false")
+    yield* Options.checkKind(operation, "stream", stream, Predicate.isBoolean, "true or false")
+    if (async === true && stream === true) {
+      return yield* wrong("stream", "async and stream are both true. An execution has one mode.")
+    }
+    if (isTask && (async === false || stream === true)) {
+      return yield* wrong(stream === true ? "stream" : "async", "a task is always asynchronous, and does not stream.")
+    }
+    const created = createdNames.find((name) => params[name as keyof AnyParams] !== undefined)
+    if (created !== undefined && async !== true && !isTask) {
+      return yield* wrong(created, `${created} needs an asynchronous execution. Set async to true.`)
+    }
     if (!Options.is(isVariables, variables)) {
-      return yield* badRequest({
-        operation,
-        parameter: "variables",
-        message: `the variables are ${nameOf(variables)}. Pass an object with a member for each variable.`
-      })
+      const message = `the variables are ${nameOf(variables)}. Pass an object with a member for each variable.`
+      return yield* wrong("variables", message)
     }
     return params
   })
@@ -143,22 +153,3 @@ const streamNames = [...executeNames, ...versionNames, ...timeNames]
 const canvasNames = [...streamNames, ...pollNames, ...createdNames]
 const taskNames = [...executeNames, ...pollNames, ...createdNames, "label"]
 const lookUpNames = [...pollNames, "isTask", "skipResultValidation", "output"]
-
-/** Fails where parameters belong to another mode. */
-const checkMode = (operation: string, params: AnyParams, isTask: boolean): Effect.Effect<void, BadRequestError> =>
-  Effect.gen(function*() {
-    const { async, stream } = params
-    const wrong = (parameter: string, message: string) => badRequest({ operation, parameter, message })
-    yield* Options.checkKind(operation, "async", async, Predicate.isBoolean, "true or false")
-    yield* Options.checkKind(operation, "stream", stream, Predicate.isBoolean, "true or false")
-    if (async === true && stream === true) {
-      return yield* wrong("stream", "async and stream are both true. An execution has one mode.")
-    }
-    if (isTask && (async === false || stream === true)) {
-      return yield* wrong(stream === true ? "stream" : "async", "a task is always asynchronous, and does not stream.")
-    }
-    const created = createdNames.find((name) => params[name as keyof AnyParams] !== undefined)
-    if (created !== undefined && async !== true && !isTask) {
-      return yield* wrong(created, `${created} needs an asynchronous execution. Set async to true.`)
-    }
-  })

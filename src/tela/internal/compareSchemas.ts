@@ -1,5 +1,6 @@
 /** Compares the schemas that a caller gives with those of the canvas. */
-import * as Option from "effect/Option"
+import { attempt } from "../../internal/describe.ts"
+import type { Schemas } from "../TelaCanvas.ts"
 import type * as Wire from "../TelaCanvasSchema.ts"
 import type * as AnySchema from "./anySchema.ts"
 import { type JsonSchema, ofJson, type Property, type Shape, shapeOf } from "./schemaShape.ts"
@@ -10,10 +11,7 @@ import { type JsonSchema, ofJson, type Property, type Shape, shapeOf } from "./s
  */
 export const compare = (
   version: Wire.CanvasVersion,
-  { input, output }: {
-    readonly input?: AnySchema.AnySchema | undefined
-    readonly output?: AnySchema.AnySchema | undefined
-  }
+  { input, output }: Schemas<AnySchema.AnySchema, AnySchema.AnySchema>
 ): ReadonlyArray<string> => [
   ...(input === undefined ? [] : untrusted(() => compareInput(version, shapeOf(input, "input")))),
   ...(output === undefined || version.isWorkflow
@@ -22,8 +20,7 @@ export const compare = (
 ]
 
 /** A JSON Schema comes from the provider or from a schema library. It may be missing, or it may refer to itself without end. */
-const untrusted = (differences: () => ReadonlyArray<string>): ReadonlyArray<string> =>
-  Option.getOrElse(Option.liftThrowable(differences)(), () => [])
+const untrusted = (differences: () => ReadonlyArray<string>): ReadonlyArray<string> => attempt(differences) ?? []
 
 const compareInput = ({ variables }: Wire.CanvasVersion, { properties }: Shape): ReadonlyArray<string> => {
   if (properties === undefined) return ["the input schema is not of an object"]

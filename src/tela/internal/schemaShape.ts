@@ -2,10 +2,10 @@
  * The shape of a schema, by which the caller's schema and that of a canvas are compared. `Schema.toJsonSchemaDocument` returns
  * far more, and is about 17 % of the code of a program that uses Tela.
  */
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
-import type { StandardJSONSchemaV1, StandardSchemaV1 } from "effect/StandardSchema"
+import type { StandardJSONSchemaV1 } from "effect/StandardSchema"
+import { attempt } from "../../internal/describe.ts"
 import * as AnySchema from "./anySchema.ts"
 
 /** The members of a shape are functions, because a schema may contain itself. */
@@ -44,14 +44,13 @@ export const shapeOf = (schema: AnySchema.AnySchema, of: "input" | "output"): Sh
 
 const ofFields = (fields: AnySchema.Fields, of: "input" | "output"): Shape => {
   const { standard, struct } = AnySchema.partition(fields)
-  const read = Option.liftThrowable((field: StandardSchemaV1) => shapeOf(field, of))
   return {
     types: ["object"],
     properties: new Map([
       ...shapeOf(struct, of).properties ?? [],
       ...standard.map(([name, field]): [string, Property] => [
         name,
-        { shape: () => Option.getOrElse(read(field), () => open), isRequired: !AnySchema.takesUndefined(field) }
+        { shape: () => attempt(() => shapeOf(field, of)) ?? open, isRequired: !AnySchema.takesUndefined(field) }
       ])
     ])
   }
