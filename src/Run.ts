@@ -1,31 +1,43 @@
 /**
- * The kernel: following a run of any provider.
+ * The kernel: it follows a run of any provider, by polling.
+ *
+ * **When to use**
+ *
+ * The clients of Spine and Tela have these functions as methods, such as `spine.runs.watch`. Call the functions here for a
+ * provider of your own.
+ *
+ * | you want | call |
+ * | --- | --- |
+ * | the result of one run | {@link wait} |
+ * | the terminal snapshot, also of a failed run | {@link settle} |
+ * | to show each change | {@link watch} |
+ * | every poll, its failures included | {@link polls} |
+ * | the results of many runs | {@link completions} |
+ * | one run for several waiters | {@link share} |
  *
  * **Details**
  *
- * A provider describes a kind of run with a `RunSource`: its ref, how to ask for it once, and what an answer
- * means. From that, {@link polls}, {@link watch}, {@link settle} and {@link wait} follow it; all of them are the same
- * loop, and all keep the same promises:
+ * A provider describes a kind of run with a `RunSource`: its ref, how to request its state once, and what a response means. The
+ * functions above share one poll loop, and all keep the same promises:
  *
  * 1. the first poll is immediate, then the schedule decides;
  * 2. `Retry-After` is a floor, within a ceiling and the time left;
- * 3. the deadline bounds everything, also where the event loop is busy, and the last sleep is shortened so that one more poll
- *    fits;
+ * 3. the deadline bounds everything, also if the event loop is busy, and the last sleep is shortened so that one more poll fits;
  * 4. transient failures spend a budget that any snapshot refills; 404 is tolerated for a while after creation, and at most that
  *    long after the first poll;
- * 5. an unknown status is not an end;
- * 6. after interruption, an end or the deadline there is no request, timer, fiber or socket left;
- * 7. those who share a handle ({@link share}) share one loop, and a failed loop is never handed to a new waiter;
+ * 5. an unknown status is not terminal;
+ * 6. after interruption, a terminal snapshot or the deadline, no request, timer, fiber or socket is left;
+ * 7. waiters that share a handle ({@link share}) share one loop, and a failed loop is never handed to a new waiter;
  * 8. {@link watch} never repeats an unchanged snapshot and never reorders; {@link polls} has them all;
- * 9. success is reported only if the provider said so and its answer decodes;
- * 10. a ref that was stored and read back is as good as the first;
+ * 9. success is reported only if the provider said so and its response decodes;
+ * 10. a ref that was stored and read back works like the first;
  * 11. no secret is in an error, a span or a log.
  *
- * How runs are created is the twelfth promise: a create is repeated only if it surely did not reach the provider.
+ * The twelfth promise is about the creation of runs: a create is repeated only if it surely did not reach the provider.
  *
  * **Gotchas**
  *
- * No provider known here can cancel a run: interruption and the deadline stop the waiting, not the run.
+ * Neither provider can cancel a run: interruption and the deadline stop the waiting, not the run.
  *
  * @since 0.1.0
  */
@@ -51,12 +63,45 @@ import { format, type RunRef } from "./internal/ref.ts"
 import type * as RunSource from "./RunSource.ts"
 
 /**
- * Every poll of a run, changed or not, and the failures that were survived. It ends after the terminal snapshot.
+ * Streams every poll of a run, changed or not, and the transient failures after which the wait continued. The stream ends after
+ * the terminal snapshot.
+ *
+ * **When to use**
+ *
+ * Use it for a log or a metric of the polling itself. To show the state of the run, use {@link watch}.
  *
  * **Details**
  *
- * Polls are made as they are pulled: a slow consumer slows the polling, and loses nothing.
+ * Polls are made as they are pulled: a slow consumer slows the polling, and loses nothing. A fatal failure, a spent error budget
+ * and the deadline fail the stream.
  *
+ * **Example** (Seeing what did not change)
+ *
+ * ```ts
+ * import { Duration, Effect, Stream } from "effect"
+ * import { Polling, Run, RunRef, type RunSource } from "canvas-runs"
+ *
+ * const statuses = ["queued", "running", "running", "done"]
+ * const source: RunSource.RunSource<string, string, never, never> = {
+ *   ref: RunRef.make({ provider: "acme", kind: "job", id: "42" }),
+ *   retrieve: Effect.sync(() => ({ value: statuses.shift() ?? "done", requestId: undefined, retryAfter: undefined })),
+ *   status: (job) => job,
+ *   unchanged: (previous, next) => previous === next,
+ *   classify: (run) => run === "done" ? { _tag: "Succeeded", run } : { _tag: "Pending" }
+ * }
+ * const minute = Duration.minutes(1)
+ * const policy = { schedule: Polling.fixed("10 millis"), timeout: minute, errorBudget: 5, retryAfterCeiling: minute }
+ *
+ * const seen = await Effect.runPromise(Stream.runCollect(Run.polls(source, policy)))
+ *
+ * for (const poll of seen) {
+ *   if (poll._tag === "Snapshot") console.log(poll.snapshot, poll.changed)
+ * }
+ * // The third poll is the one that `watch` leaves out
+ * seen.length // => 4
+ * ```
+ *
+ * @see {@link watch} for the snapshots that changed
  * @category following
  * @since 0.1.0
  */
@@ -92,9 +137,38 @@ export const polls = <S extends RunSource.Any, SE, SR>(
   )).pipe(Telemetry.streamSpan("Run.polls", Telemetry.attributes(source.ref)))
 
 /**
- * The snapshots of a run that differ from the one before, ending with the terminal one, whatever it is: a failed run is
- * the last snapshot here, and not an error.
+ * Streams the snapshots of a run that differ from the one before. The last one is the terminal snapshot. For a failed run that
+ * is a snapshot too, and not an error.
  *
+ * **When to use**
+ *
+ * Use it to show the state of a run. For every poll and the failures between them, use {@link polls}; for the result alone, use
+ * {@link wait}.
+ *
+ * **Example** (The statuses of a job)
+ *
+ * ```ts
+ * import { Duration, Effect, Stream } from "effect"
+ * import { Polling, Run, RunRef, type RunSource } from "canvas-runs"
+ *
+ * const statuses = ["queued", "running", "running", "done"]
+ * const source: RunSource.RunSource<string, string, never, never> = {
+ *   ref: RunRef.make({ provider: "acme", kind: "job", id: "42" }),
+ *   retrieve: Effect.sync(() => ({ value: statuses.shift() ?? "done", requestId: undefined, retryAfter: undefined })),
+ *   status: (job) => job,
+ *   unchanged: (previous, next) => previous === next,
+ *   classify: (run) => run === "done" ? { _tag: "Succeeded", run } : { _tag: "Pending" }
+ * }
+ * const minute = Duration.minutes(1)
+ * const policy = { schedule: Polling.fixed("10 millis"), timeout: minute, errorBudget: 5, retryAfterCeiling: minute }
+ *
+ * const seen = await Effect.runPromise(Stream.runCollect(Run.watch(source, policy)))
+ *
+ * console.log(seen) // => ["queued", "running", "done"]
+ * ```
+ *
+ * @see {@link polls} for every poll
+ * @see {@link wait} for the result
  * @category following
  * @since 0.1.0
  */
@@ -107,6 +181,31 @@ export const watch = <S extends RunSource.Any, SE, SR>(
 /**
  * Waits for the terminal snapshot, whether the run succeeded or failed.
  *
+ * **When to use**
+ *
+ * Use it if a failed run is an ordinary result of your program. If it is an error, use {@link wait}.
+ *
+ * **Example** (A failed run as a value)
+ *
+ * ```ts
+ * import { Duration, Effect } from "effect"
+ * import { Polling, Run, RunRef, type RunSource } from "canvas-runs"
+ *
+ * const statuses = ["queued", "failed"]
+ * const source: RunSource.RunSource<string, string, string, never> = {
+ *   ref: RunRef.make({ provider: "acme", kind: "job", id: "42" }),
+ *   retrieve: Effect.sync(() => ({ value: statuses.shift() ?? "failed", requestId: undefined, retryAfter: undefined })),
+ *   status: (job) => job,
+ *   unchanged: (previous, next) => previous === next,
+ *   classify: (run) => run === "failed" ? { _tag: "Failed", run, errors: ["out of paper"] } : { _tag: "Pending" }
+ * }
+ * const minute = Duration.minutes(1)
+ * const policy = { schedule: Polling.fixed("10 millis"), timeout: minute, errorBudget: 5, retryAfterCeiling: minute }
+ *
+ * console.log(await Effect.runPromise(Run.settle(source, policy))) // => "failed"
+ * ```
+ *
+ * @see {@link wait} for a failed run as an error
  * @category following
  * @since 0.1.0
  */
@@ -120,8 +219,39 @@ export const settle = <S extends RunSource.Any, SE, SR>(
 > => follow(source, policy, either)
 
 /**
- * Waits for the run to succeed. A run that the provider finished as failed is a `RunFailedError`.
+ * Waits for the run to succeed, and returns its terminal snapshot. A run that the provider ended as failed is a
+ * `RunFailedError`.
  *
+ * **When to use**
+ *
+ * Use it for one run, or for some dozens with `Effect.forEach`. For thousands use {@link completions}, and if a failed run is no
+ * error use {@link settle}.
+ *
+ * **Example** (The result, or a typed error)
+ *
+ * ```ts
+ * import { Duration, Effect } from "effect"
+ * import { Polling, Run, RunRef, type RunSource } from "canvas-runs"
+ *
+ * const statuses = ["queued", "failed"]
+ * const source: RunSource.RunSource<string, string, string, never> = {
+ *   ref: RunRef.make({ provider: "acme", kind: "job", id: "42" }),
+ *   retrieve: Effect.sync(() => ({ value: statuses.shift() ?? "failed", requestId: undefined, retryAfter: undefined })),
+ *   status: (job) => job,
+ *   unchanged: (previous, next) => previous === next,
+ *   classify: (run) => run === "failed" ? { _tag: "Failed", run, errors: ["out of paper"] } : { _tag: "Pending" }
+ * }
+ * const minute = Duration.minutes(1)
+ * const policy = { schedule: Polling.fixed("10 millis"), timeout: minute, errorBudget: 5, retryAfterCeiling: minute }
+ *
+ * const main = Run.wait(source, policy).pipe(
+ *   Effect.catchTag("RunFailedError", ({ errors }) => Effect.succeed(`failed: ${errors.join(", ")}`))
+ * )
+ * console.log(await Effect.runPromise(main)) // => "failed: out of paper"
+ * ```
+ *
+ * @see {@link settle} for a failed run as a result
+ * @see {@link completions} for many runs
  * @category following
  * @since 0.1.0
  */
@@ -135,17 +265,51 @@ export const wait = <S extends RunSource.Any, SE, SR>(
 > => follow(source, policy, PollLoop.successOf)
 
 /**
- * Waits for many runs, and reports each as it ends. Where {@link wait} keeps a fiber for each run, this keeps a row in a
- * table, so a process can wait for a hundred thousand.
+ * Waits for many runs, and streams a completion for each as it ends.
+ *
+ * **When to use**
+ *
+ * Use it for hundreds of runs and more: {@link wait} keeps a fiber for each run, and this keeps a row in a table, so that a
+ * process can wait for a hundred thousand.
  *
  * **Details**
  *
- * A run that failed, and one whose wait failed, is a completion as well: the stream continues with the others. It fails only
- * if `targets` does; a defect, such as a `source` or a schedule's function that throws, ends it too. A run that meets its
- * deadline while it waits for room is a completion at once, without another poll. Each run has the whole `policy`, its deadline
- * counted from its first poll. At most `concurrency` polls are under way at once; when more are due they take their turns in
- * order, and the time between the polls of a run grows. A slow reader slows the polling, and loses nothing. A `concurrency` below 1 throws a `RangeError`.
+ * A failed run, and a run whose wait failed, is a completion too, and the stream continues with the others. The stream fails
+ * only if `targets` fails. A defect, such as that of a `source` or of a schedule's function that throws, also ends it.
  *
+ * `source` is called for each poll, and its result is not kept, so that a sleeping run takes little memory.
+ *
+ * Each run has the whole `policy`, and its deadline counts from its first poll. At most `concurrency` polls are under way at
+ * once. If more are due, they start in order, and the time between the polls of a run grows. A run whose deadline passes while
+ * it waits for a free place is a completion at once, without another poll. A slow reader slows the polling, and loses nothing.
+ *
+ * A `concurrency` below 1 throws a `RangeError`.
+ *
+ * **Example** (Two jobs, in the order in which they end)
+ *
+ * ```ts
+ * import { Duration, Effect, Result, Stream } from "effect"
+ * import { Polling, Run, RunRef, type RunSource } from "canvas-runs"
+ *
+ * const left: Record<string, number> = { large: 5, small: 2 }
+ * const source = (id: string): RunSource.RunSource<number, number, never, never> => ({
+ *   ref: RunRef.make({ provider: "acme", kind: "job", id }),
+ *   retrieve: Effect.sync(() => ({ value: left[id] = (left[id] ?? 1) - 1, requestId: undefined, retryAfter: undefined })),
+ *   status: String,
+ *   unchanged: (previous, next) => previous === next,
+ *   classify: (run) => run === 0 ? { _tag: "Succeeded", run } : { _tag: "Pending" }
+ * })
+ * const minute = Duration.minutes(1)
+ * const policy = { schedule: Polling.fixed("10 millis"), timeout: minute, errorBudget: 5, retryAfterCeiling: minute }
+ *
+ * const main = Run.completions(Stream.make("large", "small"), (id) => Effect.succeed(source(id)), policy).pipe(
+ *   Stream.map(({ result, target }) => `${target}: ${Result.isSuccess(result)}`),
+ *   Stream.runCollect
+ * )
+ * console.log(await Effect.runPromise(main)) // => ["small: true", "large: true"]
+ * ```
+ *
+ * @see {@link wait} for one run
  * @category following
  * @since 0.1.0
  */
@@ -184,21 +348,22 @@ export const completions = <
 }
 
 /**
- * One poll loop for all who hold it.
+ * A handle on a run. All its waiters share one poll loop.
  *
+ * @see {@link share}, which makes it
  * @category models
  * @since 0.1.0
  */
 export interface SharedRun<S extends RunSource.Any, E> {
   /** The run. */
   readonly ref: RunRef
-  /** Every poll from the latest on. */
+  /** Streams every poll, from the latest on. */
   readonly polls: Stream.Stream<PollOf<S>, E | WaitStoppedError>
-  /** The snapshots that differ, from the latest on. */
+  /** Streams the snapshots that differ from the one before, from the latest on. */
   readonly watch: Stream.Stream<RunSource.Snapshot<S>, E | WaitStoppedError>
-  /** The terminal snapshot. */
+  /** Waits for the terminal snapshot, whether the run succeeded or failed. */
   readonly settle: Effect.Effect<RunSource.Success<S> | RunSource.Failure<S>, E | WaitStoppedError>
-  /** The terminal snapshot of a run that succeeded. */
+  /** Waits for the run to succeed. A failed run is a `RunFailedError`. */
   readonly wait: Effect.Effect<RunSource.Success<S>, E | RunFailedError | WaitStoppedError>
   /**
    * Stops the loop. All waiters fail with a `WaitStoppedError`, and no fiber is interrupted. The run continues at the provider,
@@ -208,13 +373,46 @@ export interface SharedRun<S extends RunSource.Any, E> {
 }
 
 /**
- * A handle on a run for any number of waiters: they share one poll loop, which starts with the first of them and stops
- * with the last. Once the run has ended, its end is remembered and no request is made.
+ * Makes a handle on a run for any number of waiters. They share one poll loop, which starts with the first waiter and stops
+ * with the last. The handle keeps the terminal snapshot: once the run has ended, it makes no request.
+ *
+ * **When to use**
+ *
+ * Use it if several parts of a program follow the same run, such as a progress bar and the code that needs the result, or if
+ * another fiber has to stop the wait.
  *
  * **Details**
  *
- * The deadline counts from the start of the loop. Waiters that need their own bound add `Effect.timeout`.
+ * The deadline counts from the start of the loop. For a shorter deadline of one waiter, add `Effect.timeout`.
  *
+ * **Example** (A progress bar and the result)
+ *
+ * ```ts
+ * import { Duration, Effect, Fiber, Stream } from "effect"
+ * import { Polling, Run, RunRef, type RunSource } from "canvas-runs"
+ *
+ * const statuses = ["queued", "running", "running", "done"]
+ * const source: RunSource.RunSource<string, string, never, never> = {
+ *   ref: RunRef.make({ provider: "acme", kind: "job", id: "42" }),
+ *   retrieve: Effect.sync(() => ({ value: statuses.shift() ?? "done", requestId: undefined, retryAfter: undefined })),
+ *   status: (job) => job,
+ *   unchanged: (previous, next) => previous === next,
+ *   classify: (run) => run === "done" ? { _tag: "Succeeded", run } : { _tag: "Pending" }
+ * }
+ * const minute = Duration.minutes(1)
+ * const policy = { schedule: Polling.fixed("10 millis"), timeout: minute, errorBudget: 5, retryAfterCeiling: minute }
+ *
+ * const main = Effect.gen(function*() {
+ *   const run = yield* Run.share(source, policy)
+ *   const bar = yield* Effect.forkChild(Stream.runCollect(run.watch))
+ *   console.log(yield* run.wait) // => "done"
+ *   console.log(yield* Fiber.join(bar)) // => ["queued", "running", "done"]
+ * })
+ *
+ * await Effect.runPromise(main)
+ * ```
+ *
+ * @see {@link wait} for a single waiter
  * @category sharing
  * @since 0.1.0
  */
