@@ -3,27 +3,48 @@
  *
  * **Details**
  *
- * A schedule says when the next poll is due. Any `Schedule` will do: after each poll it is given a {@link PollState},
- * so it can look at the snapshot, the progress, the estimate and the time that passed. {@link fixed} and {@link backoff}
- * are the common ones, {@link adaptive} makes the most of what is known, and {@link make} turns a function into one.
- * Whatever the schedule says,
+ * A schedule says when the next poll is due. Any `Schedule` works: after each poll it gets a {@link PollState} with the snapshot,
+ * the progress, the estimate and the elapsed time.
  *
- * - the first poll is made at once, and where a schedule has no pause before the next, or one of less than a millisecond, there is
- *   one of 100 milliseconds;
+ * | the pace depends on | use |
+ * | --- | --- |
+ * | nothing: the same time between any two polls | {@link fixed}, or the option `pollInterval` |
+ * | the number of polls | {@link backoff} |
+ * | the estimate, the age and the progress of the run | {@link adaptive} |
+ * | anything else that is known of the run | {@link make} |
+ *
+ * With every schedule,
+ *
+ * - the first poll is immediate, and a pause of less than a millisecond becomes one of 100 milliseconds;
  * - the provider's `Retry-After` is a floor, at most {@link Policy.retryAfterCeiling};
- * - the deadline is a bound on everything, and the last sleep is cut short so that one more poll fits;
+ * - the deadline bounds everything, and the last sleep is shortened so that one more poll fits;
  * - a poll that fails with a transient failure spends one of {@link Policy.errorBudget} consecutive failures, and any snapshot
- *   refills the budget; 404 within {@link Policy.notFoundGrace} is followed by another poll and spends nothing.
+ *   refills the budget; a 404 within {@link Policy.notFoundGrace} is followed by another poll and spends nothing.
  *
- * **Example** (A schedule that looks at the run)
+ * **Example** (Every 30 seconds, and every 5 once 90 % of the tasks are done)
  *
  * ```ts
- * import { Polling } from "canvas-runs"
+ * import { Duration, Effect, Fiber, Redacted, Stream } from "effect"
+ * import { TestClock } from "effect/testing"
+ * import { Polling, Spine } from "canvas-runs"
+ * import { SpineEmulator, Timeline } from "canvas-runs/testing"
  *
- * // Every 30 seconds, and every 5 once nine tenths of the tasks are done
- * const eager = Polling.make(({ progress }) =>
+ * const schedule = Polling.make(({ progress }) =>
  *   progress !== undefined && progress.completed >= progress.total * 0.9 ? "5 seconds" : "30 seconds"
  * )
+ *
+ * const main = Effect.gen(function*() {
+ *   const { runs } = yield* Spine.SpineClient
+ *   const run = yield* runs.create({ prompt: "Tides" })
+ *   const fiber = yield* Effect.forkChild(Stream.runCollect(runs.polls(run, { schedule, timeout: "1 hour" })))
+ *   yield* TestClock.adjust("2 minutes")
+ *   const polls = yield* Fiber.join(fiber)
+ *   console.log(polls.map(({ elapsed }) => Duration.toSeconds(elapsed))) // => [0, 30, 60, 90, 95, 100]
+ * }).pipe(
+ *   Effect.provide([Spine.layer({ apiKey: Redacted.make("sk_spine_test") }), TestClock.layer()]),
+ *   Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: "100 seconds", tasks: 10 }) } }))
+ * )
+ * await Effect.runPromise(main)
  * ```
  *
  * @since 0.1.0
@@ -43,7 +64,7 @@ import type { Policy, PollSchedule, PollState } from "./RunSource.ts"
 export type { Policy, PollSchedule, PollState } from "./RunSource.ts"
 
 /**
- * How to wait for a run. Give `pollInterval` or `schedule`, not both.
+ * Options of every wait for a run. Give `pollInterval` or `schedule`, not both.
  *
  * @category models
  * @since 0.1.0
@@ -51,26 +72,26 @@ export type { Policy, PollSchedule, PollState } from "./RunSource.ts"
 export type Options<Snapshot = unknown, E = never, R = never> =
   & {
     /**
-     * Bounds the whole wait, sleeps and requests alike; `Infinity` is no bound. The run continues at the provider when
-     * it passes. The default is the provider's.
+     * The deadline, which bounds the whole wait, sleeps and requests alike. `Infinity` is no deadline. A wait that meets it fails
+     * with a `RunTimeoutError`, and the run continues at the provider. The default is the provider's.
      */
     readonly timeout?: Duration.Input | undefined
     /**
-     * How many polls in a row may fail with a transient failure (transport, 408, 429, 5xx, an answer that is not JSON).
+     * How many polls in a row may fail with a transient failure (transport, 408, 429, 5xx, a response that is not JSON).
      *
      * @default 5
      */
     readonly errorBudget?: number | undefined
     /**
-     * How long a run may answer 404, as it does while replicas catch up: counted from its creation, and from the first poll at
-     * the latest. A run that is named by its id alone has no known creation time: there 404 ends the wait at once unless this
-     * option is given, and the time counts from the first poll.
+     * How long the provider may answer 404 without ending the wait, as it does while replicas catch up. The time counts from the
+     * creation of the run, and from the first poll at the latest. For a run that is named by its id alone, the creation time is not
+     * known: then 404 ends the wait at once, unless this option is given.
      *
      * @default "30 seconds" after a known creation
      */
     readonly notFoundGrace?: Duration.Input | undefined
     /**
-     * The longest `Retry-After` that is honoured.
+     * The longest `Retry-After` that is honoured between two polls.
      *
      * @default "1 minute"
      */
@@ -78,47 +99,63 @@ export type Options<Snapshot = unknown, E = never, R = never> =
   }
   & (
     | {
-      /** Time between polls, a millisecond at least. The default is the provider's. */
+      /** The time between polls, at least 1 millisecond. The default is the provider's. */
       readonly pollInterval?: Duration.Input | undefined
       readonly schedule?: undefined
     }
     | {
       readonly pollInterval?: undefined
-      /** When to poll; any `Schedule`. */
+      /** When to poll: any `Schedule`. If it ends before the run does, the wait fails with a `RunTimeoutError`. */
       readonly schedule: PollSchedule<Snapshot, E, R>
     }
   )
 
 /**
- * A schedule that is a function from what is known of the run to the time until its next poll.
+ * Makes a schedule from a function that returns the time until the next poll.
  *
  * **When to use**
  *
- * Use it where the pace depends on the run and on nothing else. It never ends; combine it with `Schedule.upTo` or
- * `Schedule.recurs`, as any other schedule, to have it end.
+ * Use it if the pace depends on the run. If {@link adaptive} fits, use that. The schedule never ends. To end it, combine it with
+ * `Schedule.upTo` or `Schedule.recurs`, like any other schedule.
  *
  * **Details**
  *
- * `random` is at least 0 and less than 1, a new one for each poll, and comes from Effect's `Random`, so a seed repeats it.
+ * The function gets the state of the wait, and a number `random` that is at least 0 and less than 1. Each poll has a new number
+ * from Effect's `Random`, so a seed repeats it. A sleeping run keeps nothing else of such a schedule, so it takes little memory.
  *
  * **Gotchas**
  *
- * The function is called once per poll of every run that waits, and a wait keeps nothing else of the schedule: that makes
- * it the cheapest kind there is. A negative duration is taken as zero, and what is no duration as a
- * minute. What the function throws ends the wait as a defect.
+ * The function is called once for each poll of every waiting run. A negative duration counts as zero, and a value that is not a
+ * duration as one minute. A function that throws ends the wait with a defect.
  *
- * **Example** (A quarter of the run's age, between 2 seconds and 2 minutes)
+ * **Example** (Half of the run's age, between 2 seconds and 2 minutes)
  *
  * ```ts
- * import { Duration } from "effect"
- * import { Polling } from "canvas-runs"
+ * import { Duration, Effect, Fiber, Redacted, Stream } from "effect"
+ * import { TestClock } from "effect/testing"
+ * import { Polling, Spine } from "canvas-runs"
+ * import { SpineEmulator } from "canvas-runs/testing"
  *
- * const schedule = Polling.make(({ age, elapsed }, random) => {
- *   const quarter = Duration.toMillis(age ?? elapsed) * (0.2 + 0.1 * random)
- *   return Math.min(Math.max(quarter, 2000), 120_000)
+ * const schedule = Polling.make(({ age, elapsed }) => {
+ *   const half = Duration.toMillis(age ?? elapsed) / 2
+ *   return Math.min(Math.max(half, 2000), 120_000)
  * })
+ *
+ * const main = Effect.gen(function*() {
+ *   const { runs } = yield* Spine.SpineClient
+ *   const run = yield* runs.create({ prompt: "Tides" })
+ *   const fiber = yield* Effect.forkChild(Stream.runCollect(Stream.take(runs.polls(run, { schedule, timeout: "1 hour" }), 6)))
+ *   yield* TestClock.adjust("5 minutes")
+ *   const polls = yield* Fiber.join(fiber)
+ *   console.log(polls.map(({ elapsed }) => Duration.toSeconds(elapsed))) // => [0, 2, 4, 6, 9, 13.5]
+ * }).pipe(
+ *   Effect.provide([Spine.layer({ apiKey: Redacted.make("sk_spine_test") }), TestClock.layer()]),
+ *   Effect.provide(SpineEmulator.layerTest())
+ * )
+ * await Effect.runPromise(main)
  * ```
  *
+ * @see {@link adaptive} for a schedule that already knows estimates and progress
  * @category schedules
  * @since 0.1.0
  */
@@ -145,8 +182,38 @@ const pacedBy = <Snapshot>(delay: Delay<Snapshot>, ignoresSnapshot: boolean) =>
   )
 
 /**
- * Polls with the same time between any two.
+ * Makes a schedule with the same time between any two polls. An interval that is not a positive duration throws a `RangeError`.
  *
+ * **When to use**
+ *
+ * Use it where an option or a combinator takes a schedule. For a wait, the option `pollInterval` means the same.
+ *
+ * **Example** (A poll each minute)
+ *
+ * ```ts
+ * import { Effect, Fiber, Redacted, Stream } from "effect"
+ * import { TestClock } from "effect/testing"
+ * import { Polling, Spine } from "canvas-runs"
+ * import { SpineEmulator } from "canvas-runs/testing"
+ *
+ * const schedule = Polling.fixed("1 minute")
+ *
+ * const main = Effect.gen(function*() {
+ *   const { runs } = yield* Spine.SpineClient
+ *   const run = yield* runs.create({ prompt: "Tides" })
+ *   const fiber = yield* Effect.forkChild(Stream.runCollect(runs.polls(run, { schedule, timeout: "1 hour" })))
+ *   yield* TestClock.adjust("1 hour")
+ *   const polls = yield* Fiber.join(fiber)
+ *   // The run takes 12 minutes, and the first poll is immediate
+ *   console.log(polls.length) // => 13
+ * }).pipe(
+ *   Effect.provide([Spine.layer({ apiKey: Redacted.make("sk_spine_test") }), TestClock.layer()]),
+ *   Effect.provide(SpineEmulator.layerTest())
+ * )
+ * await Effect.runPromise(main)
+ * ```
+ *
+ * @see {@link backoff} for intervals that grow
  * @category schedules
  * @since 0.1.0
  */
@@ -156,21 +223,43 @@ export const fixed = (interval: Duration.Input): Schedule.Schedule<Duration.Dura
 }
 
 /**
- * Polls that grow further apart: `initial`, then `factor` times as long each time, up to `max`.
+ * Makes a schedule whose intervals grow: `initial`, then `factor` times as long each time, up to `max`.
+ *
+ * **When to use**
+ *
+ * Use it if nothing is known about the length of the run, or if the provider asks for it. If the provider reports an estimate or
+ * progress, {@link adaptive} needs fewer polls.
  *
  * **Details**
  *
- * With `jitter` (the default) each delay is stretched or shortened by up to a fifth, so that many runs started together
- * do not poll together. Options that make no sense, such as a `factor` below 1, throw a `RangeError`.
+ * An option out of its range, such as a `factor` below 1, throws a `RangeError`.
  *
  * **Example** (The pace that Spine's API documentation asks for)
  *
  * ```ts
- * import { Polling } from "canvas-runs"
+ * import { Duration, Effect, Fiber, Redacted, Stream } from "effect"
+ * import { TestClock } from "effect/testing"
+ * import { Polling, Spine } from "canvas-runs"
+ * import { SpineEmulator } from "canvas-runs/testing"
  *
- * const schedule = Polling.backoff({ initial: "15 seconds", factor: 1.5, max: "1 minute" })
+ * const schedule = Polling.backoff({ initial: "15 seconds", factor: 1.5, max: "1 minute", jitter: false })
+ *
+ * const main = Effect.gen(function*() {
+ *   const { runs } = yield* Spine.SpineClient
+ *   const run = yield* runs.create({ prompt: "Tides" })
+ *   const fiber = yield* Effect.forkChild(Stream.runCollect(Stream.take(runs.polls(run, { schedule, timeout: "1 hour" }), 5)))
+ *   yield* TestClock.adjust("5 minutes")
+ *   const polls = yield* Fiber.join(fiber)
+ *   console.log(polls.map(({ elapsed }) => Duration.toSeconds(elapsed))) // => [0, 15, 37.5, 71.25, 121.875]
+ * }).pipe(
+ *   Effect.provide([Spine.layer({ apiKey: Redacted.make("sk_spine_test") }), TestClock.layer()]),
+ *   Effect.provide(SpineEmulator.layerTest())
+ * )
+ * await Effect.runPromise(main)
  * ```
  *
+ * @see {@link fixed} for one interval
+ * @see {@link adaptive} for intervals that follow the run
  * @category schedules
  * @since 0.1.0
  */
@@ -213,71 +302,80 @@ export const backoff = (options?: {
 }
 
 /**
- * Polls that are rare while the end is far and frequent when it is near, by all that is known of the run: the provider's
- * estimate, the run's age, and the progress of its tasks.
+ * Makes a schedule that polls rarely while the run is far from its end, and often near its end. It uses the provider's estimate,
+ * the age of the run, and the progress of its tasks.
  *
  * **When to use**
  *
- * Use it for runs of minutes and more, above all where snapshots tell progress: with 12 tasks of uneven length it makes a
- * fifth of the polls of a fixed interval that notices the end as soon. With an estimate alone it makes two thirds of them.
+ * Use it for runs of minutes and more, above all if snapshots report progress. With 12 tasks of uneven length it needs about
+ * 20 % of the polls of a fixed interval for the same detection latency. With an estimate alone it needs about 67 %.
  *
  * **Details**
  *
- * `targetLatency` is the mean time from the end of a run to the poll that sees it. A fixed interval is late by
- * half of itself, so the default is as late as a poll every 5 seconds. Twice the latency takes about half the polls.
+ * `targetLatency` is the mean time from the end of a run to the poll that sees it. The mean latency of a fixed interval is half of
+ * the interval, so the default has the latency of a poll every 5 seconds. Twice the latency needs about half the polls.
  *
- * Where the run ends with the hazard rate `h`, which is the chance per second that it ends now if it has not yet, polling at
- * the rate `n` costs `n` polls a second and notices an end after `1 / 2n`. Whatever latency is worth in polls, the sum is
- * least where `n` is in proportion to `sqrt(h)`: the best interval is in proportion to `1 / sqrt(h)`. So the next poll is due
- * when this rate, as it is expected from now on, adds up to one poll. The hazard comes from what is known:
+ * The hazard rate `h` is the chance per second that a pending run ends now. Polling at the rate `n` costs `n` polls a second, and
+ * sees an end after `1 / 2n` on average. At any exchange rate between latency and polls, the sum is least if `n` is in proportion
+ * to `sqrt(h)`, so the best interval is in proportion to `1 / sqrt(h)`. The next poll is due when the expected rate adds up to
+ * one poll. The hazard rate is estimated from these facts:
  *
- * - With progress, the end is that of the last task. The pace is learnt from the tasks done by now, and begins as what the
- *   estimate says, which counts for five of them. Progress that pauses for longer than its pace explains loses its say.
- * - With an estimate alone, the run ends most likely around it, within a factor of 1.6 in two of three cases, but possibly
- *   at any time. One that stays much longer grows less urgent, as the square root of its age.
- * - With `pastDurations`, those of earlier runs of the kind, it ends as they did, and the estimate is not used. This is
- *   for providers that give no estimate, or a poor one: where runs take a third of it or three times as long, they halve
- *   the polls.
- * - With nothing to go by, the interval grows slowly, and has the target latency at the age of 5 minutes.
+ * - Progress: the run ends with its last task. The time for each task is learnt from the tasks that are done. It starts from the
+ *   estimate, which counts as much as five tasks. If progress stalls longer than its rate predicts, it is ignored.
+ * - An estimate alone: the run most likely ends around it, within a factor of 1.6 in two of three cases, but may end at any time.
+ *   For a run that takes much longer, the interval grows with the square root of its age.
+ * - `pastDurations`, those of earlier runs of the kind: the run ends as they did, and the estimate is not used. They are for
+ *   providers that give no estimate, or a poor one. If runs take a third of the estimate, or three times as long, they halve
+ *   the number of polls.
+ * - None of these: the interval grows slowly, and has the target latency at the age of 5 minutes.
  *
- * With `jitter` (the default) each delay is stretched or shortened by up to a fifth, so that many runs started together
- * do not poll together. `min` and `max` bound what comes out; `Retry-After` is a floor above both.
- *
- * Options that make no sense, such as a `min` above `max`, throw a `RangeError`.
+ * `min` and `max` bound the interval, and `Retry-After` is a floor above both. An option out of its range, such as a `min` above
+ * `max`, throws a `RangeError`.
  *
  * **Gotchas**
  *
- * The latency is a mean over runs, not a promise for each: a run that fails early, far from its estimate, is noticed late,
- * by up to `max`. And nothing beats a fixed interval by much where little is known of the end; if all that is known is that
- * runs end around the estimate within a factor of 2, then no schedule can do with less than 0.57 of its polls.
+ * The latency is a mean over runs, not a promise for each: the failure of a run that ends early, far from its estimate, is seen
+ * late, by up to `max`. And if little is known about the end, no schedule is much better than a fixed interval: if runs end
+ * around the estimate within a factor of 2 and nothing else is known, every schedule needs at least 57 % of its polls.
  *
- * **Example** (Half a minute late on average is good enough)
+ * **Example** (A mean latency of half a minute is enough)
  *
  * ```ts
- * import { Effect } from "effect"
+ * import { Effect, Fiber, Redacted, Stream } from "effect"
+ * import { TestClock } from "effect/testing"
  * import { Polling, Spine } from "canvas-runs"
+ * import { SpineEmulator } from "canvas-runs/testing"
+ *
+ * const schedule = Polling.adaptive({ targetLatency: "30 seconds", jitter: false })
  *
  * const main = Effect.gen(function*() {
- *   const spine = yield* Spine.SpineClient
- *   return yield* spine.runs.run({ prompt: "Compare three vector databases" }, {
- *     schedule: Polling.adaptive({ targetLatency: "30 seconds" }),
- *     timeout: "2 hours"
- *   })
- * })
+ *   const { runs } = yield* Spine.SpineClient
+ *   const run = yield* runs.create({ prompt: "Tides" })
+ *   const fiber = yield* Effect.forkChild(Stream.runCollect(runs.polls(run, { schedule, timeout: "1 hour" })))
+ *   yield* TestClock.adjust("1 hour")
+ *   const polls = yield* Fiber.join(fiber)
+ *   // A poll each minute has the same mean latency, and makes 13
+ *   console.log(polls.length) // => 7
+ * }).pipe(
+ *   Effect.provide([Spine.layer({ apiKey: Redacted.make("sk_spine_test") }), TestClock.layer()]),
+ *   Effect.provide(SpineEmulator.layerTest())
+ * )
+ * await Effect.runPromise(main)
  * ```
  *
+ * @see {@link make} for a schedule of your own
  * @category schedules
  * @since 0.1.0
  */
 export const adaptive = (options?: {
   /**
-   * How long after its end a run is noticed to have ended, on average.
+   * The mean time from the end of a run to the poll that sees it.
    *
    * @default "2.5 seconds"
    */
   readonly targetLatency?: Duration.Input | undefined
   /**
-   * How long earlier runs of the kind took. They take the place of the provider's estimate. A few dozen do.
+   * How long earlier runs of the kind took. They replace the provider's estimate. A few dozen are enough.
    */
   readonly pastDurations?: ReadonlyArray<Duration.Input> | undefined
   /**
@@ -353,7 +451,28 @@ const toMillis = (input: unknown): number =>
   Option.match(CallOptions.durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })
 
 /**
- * Turns what a caller gave into a {@link Policy}, or says which option is wrong.
+ * Checks the options of a wait, and makes a {@link Policy} of them. A wrong option is a `BadRequestError` that names it, and
+ * begins with `operation`.
+ *
+ * **When to use**
+ *
+ * Use it in a provider of your own, so that its waits take the same options as those of Spine and Tela.
+ *
+ * **Example** (The options of a caller, and the defaults of a provider)
+ *
+ * ```ts
+ * import { Duration, Effect } from "effect"
+ * import { Polling } from "canvas-runs"
+ *
+ * const defaults = { pollInterval: "5 seconds", timeout: "15 minutes" } as const
+ * const policyOf = (options?: Polling.Options) => Polling.makePolicy("jobs.wait", options, defaults)
+ *
+ * const { timeout } = await Effect.runPromise(policyOf({ timeout: "2 hours" }))
+ * Duration.format(timeout) // => "2h"
+ *
+ * const { parameter } = await Effect.runPromise(Effect.flip(policyOf({ errorBudget: -1 })))
+ * parameter // => "errorBudget"
+ * ```
  *
  * @category constructors
  * @since 0.1.0

@@ -88,8 +88,30 @@ export interface PollError {
 }
 
 /**
- * What a provider supplies for one run. It is a set of functions, not a loop.
+ * The functions that a provider supplies for one run. They hold no loop, no timer and no state.
  *
+ * **Example** (A source of jobs, and a wait for one)
+ *
+ * ```ts
+ * import { Duration, Effect } from "effect"
+ * import { Polling, Run, RunRef, type RunSource } from "canvas-runs"
+ *
+ * // In your program `retrieve` is a request to the provider
+ * const statuses = ["queued", "running", "done"]
+ * const source: RunSource.RunSource<string, string, never, never> = {
+ *   ref: RunRef.make({ provider: "acme", kind: "job", id: "42" }),
+ *   retrieve: Effect.sync(() => ({ value: statuses.shift() ?? "done", requestId: undefined, retryAfter: undefined })),
+ *   status: (job) => job,
+ *   unchanged: (previous, next) => previous === next,
+ *   classify: (run) => run === "done" ? { _tag: "Succeeded", run } : { _tag: "Pending" }
+ * }
+ * const minute = Duration.minutes(1)
+ * const policy = { schedule: Polling.fixed("10 millis"), timeout: minute, errorBudget: 5, retryAfterCeiling: minute }
+ *
+ * console.log(await Effect.runPromise(Run.wait(source, policy))) // => "done"
+ * ```
+ *
+ * @see {@link module:Run} for the functions that follow a source
  * @category models
  * @since 0.1.0
  */
@@ -107,11 +129,61 @@ export interface RunSource<
   /**
    * Returns the phase that a snapshot means. An unknown status is `Pending`. A function that throws, or that returns another
    * `_tag`, ends the wait with a defect.
+   *
+   * **Example** (Three phases)
+   *
+   * ```ts
+   * import type { RunSource } from "canvas-runs"
+   *
+   * interface Job { readonly status: string; readonly done: number; readonly total: number }
+   * type Source = RunSource.RunSource<Job, Job, Job>
+   *
+   * const classify: Source["classify"] = (run) =>
+   *   run.status === "succeeded"
+   *     ? { _tag: "Succeeded", run }
+   *     : run.status === "failed"
+   *     ? { _tag: "Failed", run, errors: ["the job failed"] }
+   *     : { _tag: "Pending", progress: { completed: run.done, total: run.total } }
+   *
+   * classify({ status: "succeeded", done: 4, total: 4 })._tag // => "Succeeded"
+   * classify({ status: "a later invention", done: 1, total: 4 })._tag // => "Pending"
+   * ```
    */
   readonly classify: (snapshot: Snapshot) => Phase<Success, Failure>
-  /** Returns the status of a snapshot as one word, for messages and telemetry. */
+  /**
+   * Returns the status of a snapshot as one word, for messages and telemetry.
+   *
+   * **Example** (The provider's own word)
+   *
+   * ```ts
+   * import type { RunSource } from "canvas-runs"
+   *
+   * interface Job { readonly status: string; readonly done: number; readonly total: number }
+   * type Source = RunSource.RunSource<Job, Job, Job>
+   *
+   * const status: Source["status"] = (job) => job.status
+   *
+   * status({ status: "queued", done: 0, total: 4 }) // => "queued"
+   * ```
+   */
   readonly status: (snapshot: Snapshot) => string
-  /** Returns whether two snapshots in a row show the same state. Ignore what changes with every poll, such as the age of the run. */
+  /**
+   * Returns whether two snapshots in a row show the same state. Ignore what changes with every poll, such as the age of the run.
+   *
+   * **Example** (A comparison of what a user sees)
+   *
+   * ```ts
+   * import type { RunSource } from "canvas-runs"
+   *
+   * interface Job { readonly status: string; readonly done: number; readonly total: number }
+   * type Source = RunSource.RunSource<Job, Job, Job>
+   *
+   * const unchanged: Source["unchanged"] = (previous, next) =>
+   *   previous.status === next.status && previous.done === next.done
+   *
+   * unchanged({ status: "running", done: 1, total: 4 }, { status: "running", done: 2, total: 4 }) // => false
+   * ```
+   */
   readonly unchanged: (previous: Snapshot, next: Snapshot) => boolean
   /**
    * Waits for a push of the provider, such as a webhook, which says that the run has ended, and returns its number. Pushes are
