@@ -1,4 +1,4 @@
-/** Every function of the clients and of the modules around them, called with arguments that no compiler would let pass. */
+/** Every function of the clients and of the modules around them, called with arguments that a compiler rejects. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, FileSystem, Layer, Option, Redacted, Stream } from "effect"
 import { HttpClient, HttpRouter } from "effect/http"
@@ -42,7 +42,7 @@ const throwing = (...names: ReadonlyArray<string>): never =>
     }]))
   ) as never
 
-/** The arguments of a call. Each may be replaced by anything. */
+/** The arguments of a call. A test may replace each by any value. */
 type Arguments = ReadonlyArray<unknown>
 
 interface World extends Clients {
@@ -50,7 +50,7 @@ interface World extends Clients {
   readonly store: RunStore.Service
 }
 
-/** The functions, with arguments that they take. */
+/** The functions, with valid arguments. */
 const functions: Readonly<Record<string, readonly [(world: World) => Function, Arguments]>> = {
   "runs.create": [({ spine }) => spine.runs.create, [{ prompt: "x", files: [bytes], blocks: ["image-block"] }]],
   "runs.retrieve": [({ spine }) => spine.runs.retrieve, [spineRef]],
@@ -178,7 +178,7 @@ const odd: Readonly<Record<string, () => unknown>> = {
   })
 }
 
-/** Where an odd value may stand: as an argument, or as a member of one. */
+/** The places for an odd value: an argument, or a member of one. */
 const places = (args: Arguments): ReadonlyArray<readonly [string, (value: unknown) => Arguments]> =>
   args.flatMap((argument, index) => {
     const at = (value: unknown): Arguments => args.map((other, i) => i === index ? value : other)
@@ -217,7 +217,7 @@ const files = Layer.succeed(
   })
 )
 
-/** Calls a function, and runs what it returns. A throw is a defect too. */
+/** Calls a function, and runs the returned effect. A throw counts as a defect. */
 const run = (call: () => unknown, http: HttpClient.HttpClient): Effect.Effect<Exit.Exit<unknown, unknown>> =>
   Effect.suspend(() => {
     const returned = call()
@@ -232,7 +232,7 @@ const errorClasses = Object.values({ ...RunError, RunStoreError: RunStore.RunSto
   typeof value === "function" && value.prototype instanceof Error
 ) as unknown as ReadonlyArray<new() => Error>
 
-/** Fails where a call ended with a defect, or with an error of no type. */
+/** Fails if a call ended with a defect, or with an untyped error. */
 const hasNoDefect = (exit: Exit.Exit<unknown, unknown>, context: string) => {
   if (Exit.isSuccess(exit)) return
   const error = Option.getOrElse(
@@ -242,7 +242,7 @@ const hasNoDefect = (exit: Exit.Exit<unknown, unknown>, context: string) => {
   assert.isTrue(errorClasses.some((Class) => error instanceof Class), `${context}: an error without a type`)
 }
 
-describe("arguments that no compiler would let pass", () => {
+describe("arguments that a compiler rejects", () => {
   for (const [name, [functionOf, args]] of Object.entries(functions)) {
     it.live(`${name} fails with a typed error, or accepts them`, () =>
       Effect.gen(function*() {
@@ -267,7 +267,7 @@ describe("arguments that no compiler would let pass", () => {
   }
 })
 
-/** What is passed, with the tag of its error and words that its message must have. A word after "!" must not be there. */
+/** The calls, each with the tag of its error and the texts that its message must have. A text after "!" must be absent. */
 const messages: Readonly<
   Record<
     string,
@@ -352,13 +352,13 @@ const messages: Readonly<
     "BadRequestError",
     "doc has the name 5"
   ],
-  "a path in place of a link": [
+  "a path instead of a link": [
     ({ tela }) => tela.canvas.make({ id }).execute({ doc: Tela.file("files/a.pdf") }),
     "BadRequestError",
     "doc is \"files/a.pdf\"",
     "Tela.fileFromPath"
   ],
-  "a long text in place of a link": [
+  "a long text instead of a link": [
     ({ tela }) => tela.canvas.make({ id }).execute({ doc: Tela.file("x".repeat(1000)) }),
     "BadRequestError",
     "doc is \"xxx",
@@ -542,7 +542,7 @@ const messages: Readonly<
     "BadRequestError",
     "blocks is \"image-block\"; it must be an array"
   ],
-  "a block that there is not": [
+  "an unknown block": [
     ({ spine }) => spine.runs.create({ prompt: "x", blocks: ["image-block", "imag" as never] }),
     "BadRequestError",
     "blocks[1] is \"imag\"",
@@ -592,7 +592,7 @@ const messages: Readonly<
     "BadRequestError",
     "the version 2, and this version of canvas-runs reads version 1"
   ],
-  "the JSON of a ref in place of the ref": [
+  "the JSON of a ref instead of the ref": [
     ({ spine }) => spine.runs.retrieve(JSON.stringify(spineRef)),
     "BadRequestError",
     "RunRef.parse"

@@ -60,12 +60,12 @@ const pieces = [
 
 const anyName = (draw: Random.Draw): string => Array.from({ length: draw.int(0, 6) }, () => draw.pick(pieces)).join("")
 
-/** The same without halves of characters, which file systems do not tell apart. */
+/** The same text without halves of characters, which file systems do not distinguish. */
 const anyWholeName = (draw: Random.Draw): string => anyName(draw).replaceAll("\ud800", "")
 
 // --- uploads ---
 
-/** What a request to create a run was sent with. */
+/** The request that creates a run. */
 const sent = Effect.fnUntraced(
   function*(params: Spine.CreateRunParams) {
     let body: Uint8Array | undefined
@@ -97,11 +97,11 @@ interface Part {
   readonly content: string
 }
 
-/** A character for each byte. */
+/** A text with one character per byte. */
 const latin = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1")
 const latinOf = (text: string): string => latin(new TextEncoder().encode(text))
 
-/** Reads `multipart/form-data` to the letter, byte for byte, and takes nothing that is not as it should be. */
+/** A strict parser of `multipart/form-data`, byte for byte, which accepts no deviation from the standard. */
 const parseStrictly = (body: Uint8Array, contentType: string): ReadonlyArray<Part> => {
   const boundary = /^multipart\/form-data; boundary=([\w-]{1,70})$/.exec(contentType)?.[1]
   if (boundary === undefined) return assert.fail(`the content type is ${contentType}`)
@@ -141,7 +141,7 @@ const parseStrictly = (body: Uint8Array, contentType: string): ReadonlyArray<Par
 }
 
 describe("names and types of uploads", () => {
-  it.live("make exactly the intended parts and headers, or are refused", () =>
+  it.live("make exactly the intended parts and headers, or are rejected", () =>
     Effect.gen(function*() {
       let refused = 0
       const types = [
@@ -202,7 +202,7 @@ describe("names and types of uploads", () => {
     }))
 
   for (const contentType of ["text/plain;\r\n\r\nx=y", "text/plain\r\n;x=y", "text/plain;\nX-Evil=\"a: b\""]) {
-    it.live(`the content type ${JSON.stringify(contentType)} is refused`, () =>
+    it.live(`the content type ${JSON.stringify(contentType)} is rejected`, () =>
       Effect.gen(function*() {
         const { body, exit } = yield* sent({
           prompt: "x",
@@ -213,7 +213,7 @@ describe("names and types of uploads", () => {
       }))
   }
 
-  it.live("a content type with a NUL is refused", () =>
+  it.live("a content type with a NUL is rejected", () =>
     Effect.gen(function*() {
       const { body } = yield* sent({
         prompt: "x",
@@ -222,7 +222,7 @@ describe("names and types of uploads", () => {
       assert.isUndefined(body)
     }))
 
-  it.live("names of forwarded headers and their values cannot make others", () =>
+  it.live("names and values of forwarded headers cannot add other headers", () =>
     Effect.gen(function*() {
       for (let seed = 1; seed <= 200; seed++) {
         const draw = Random.make(seed)
@@ -280,7 +280,7 @@ const runWith = (names: ReadonlyArray<string>): Spine.CompletedRun => ({
 
 const serving = answering(({ url }) => new Response(contentOf(Number(url.pathname.slice(1))))).client
 
-/** Downloads them all, and says which file has what: each must be a plain file, right inside the folder. */
+/** Downloads all of them, and returns the content of each file. Each must be a plain file directly inside the folder. */
 const download = (root: string, names: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     const folder = join(root, "inside")
@@ -298,7 +298,7 @@ describe("names of artifacts", () => {
       for (let seed = 1; seed <= 60; seed++) {
         const draw = Random.make(seed)
         const names = Array.from({ length: draw.int(1, 8) }, () => anyWholeName(draw))
-        // Equal names, and names that differ in case only
+        // Equal names, and names that differ only in case
         if (draw.chance(0.5)) names.push(names[0]!, names[0]!.toUpperCase())
         const context = `seed ${seed}: ${JSON.stringify(names)}`
         yield* withFolder((root) =>
@@ -346,7 +346,7 @@ describe("names of artifacts", () => {
       }
     }))
 
-  it.live("leave nothing behind when the download breaks off", () =>
+  it.live("leave no file behind when the download breaks off", () =>
     Effect.gen(function*() {
       const cut = answering(() => new Response("x")).client
       for (let seed = 1; seed <= 20; seed++) {

@@ -1,4 +1,4 @@
-/** What errors quote from providers: no signature of a link, nothing that is too long, and nothing that cannot be printed. */
+/** Texts of providers in errors: without signatures of links, short, and printable. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Redacted, Schedule, Stream, Tracer } from "effect"
 import { RunError, RunRef, Spine, Tela } from "canvas-runs"
@@ -43,25 +43,31 @@ const sse = (...data: ReadonlyArray<unknown>) =>
     headers: { "content-type": "text/event-stream" }
   })
 
-/** Where an error quotes a provider. */
+/** The places where an error quotes a provider. */
 const places: Readonly<
   Record<
     string,
     readonly [call: Effect.Effect<unknown, unknown, Spine.SpineClient | Tela.TelaClient>, (link: string) => Response]
   >
 > = {
-  "the message of a refusal": [retrieve, (link) => json({ success: false, error: `no access to ${link}.` }, 403)],
-  "the text of a refusal": [retrieve, (link) => new Response(`no access to ${link} now`, { status: 400 })],
+  "the message of an error response": [
+    retrieve,
+    (link) => json({ success: false, error: `no access to ${link}.` }, 403)
+  ],
+  "the text of an error response": [retrieve, (link) => new Response(`no access to ${link} now`, { status: 400 })],
   "the HTML of a refusal": [
     retrieve,
     (link) => new Response(`<html><a href="${link.replaceAll("&", "&amp;")}">x</a></html>`, { status: 400 })
   ],
-  "the depth of a refusal": [retrieve, (link) => json({ error: "no", details: [{ links: [{ url: link }] }] }, 400)],
+  "the depth of an error response": [
+    retrieve,
+    (link) => json({ error: "no", details: [{ links: [{ url: link }] }] }, 400)
+  ],
   "a run with an odd field": [
     retrieve,
     (link) => json({ success: true, data: { ...run, run_id: 5, result: { artifacts: [{ download_url: link }] } } })
   ],
-  "an answer without the promised member": [resolve, (link) => json({ link })],
+  "a response without a required member": [resolve, (link) => json({ link })],
   "the type of an answer": [retrieve, (link) => new Response("x", { headers: { "content-type": `x; y=${link}` } })]
 }
 
@@ -121,7 +127,7 @@ describe("What an error quotes", () => {
       assert.strictEqual(error.providerMessage, kept)
     }))
 
-  it.effect("A9: hides the signature of a link in the error frame of a stream", () =>
+  it.effect("A9: hides the signature of a link in the error event of a stream", () =>
     Effect.gen(function*() {
       for (const link of Object.values(links)) {
         const error = yield* Effect.flip(stream).pipe(
@@ -153,7 +159,7 @@ describe("What an error quotes", () => {
       assert.include(inspect(error.run, { depth: 9 }), links["of S3"]!)
     }))
 
-  it("A9: takes time in proportion to the text, for texts that are made to be slow", () => {
+  it("A9: takes linear time, also for texts that are designed to be slow", () => {
     for (
       const text of ["/".repeat(1e6), "?".repeat(1e6), "/?=".repeat(3e5), "signature".repeat(1e5), "sig=".repeat(2e5)]
     ) {
@@ -195,13 +201,13 @@ describe("An error about a deep value", () => {
         })
     }
     for (const [field, construct] of Object.entries(errors)) {
-      it(`C: can be printed, with 100,000 levels of ${which} in ${field}`, () => {
+      it(`C: can be printed with 100,000 levels of ${which} in ${field}`, () => {
         const error = construct(make(100_000))
         assert.include(JSON.stringify(error), "<nested too deep>")
         assert.isString(inspect(error, { depth: Infinity }))
         assert.isString(String(error))
       })
-      it(`C: keeps 400 levels of ${which} in ${field} as they are`, () => {
+      it(`C: keeps 400 levels of ${which} in ${field} unchanged`, () => {
         const text = JSON.stringify(construct(make(400)))
         assert.notInclude(text, "<nested too deep>")
         assert.include(text, JSON.stringify(make(400)))
@@ -231,9 +237,9 @@ describe("The message of an error", () => {
       wait,
       () => json({ success: true, data: { ...run, status: "failed", errors: [{ error: long }] } })
     ],
-    "an error frame with a long text": [stream, () => sse({ error: { message: long } })],
+    "an error event with a long text": [stream, () => sse({ error: { message: long } })],
     "an answer of a long type": [retrieve, () => new Response("x", { headers: { "content-type": `x/${long}` } })],
-    "a refusal with a long text": [retrieve, () => json({ error: long }, 400)]
+    "an error response with a long text": [retrieve, () => json({ error: long }, 400)]
   }
   for (const [what, [call, respond]] of Object.entries(failures)) {
     it.effect(`C: is short for ${what}, and ends with its advice`, () =>
@@ -253,7 +259,7 @@ describe("The message of an error", () => {
       assert.strictEqual(error.errors.length, 200_000)
     }))
 
-  it.effect("C: is short where a schema has 100,000 issues", () =>
+  it.effect("C: is short if a schema reports 100,000 issues", () =>
     Effect.gen(function*() {
       const output = {
         "~standard": {

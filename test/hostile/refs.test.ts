@@ -14,8 +14,8 @@ const ref = RunRef.make({
   estimatedDurationMs: 2
 })
 
-describe("refs from elsewhere", () => {
-  it.effect("a newer version is refused, and the error names a newer release as the likely origin", () =>
+describe("refs from other programs", () => {
+  it.effect("a newer version is rejected, and the error names a newer release as the likely origin", () =>
     Effect.gen(function*() {
       for (const version of [0, 2, 99, "1", null, undefined]) {
         const error = yield* Effect.flip(RunRef.parse(JSON.stringify({ ...ref, version })))
@@ -48,7 +48,7 @@ describe("refs from elsewhere", () => {
       assert.isAbove(read, 50)
     }))
 
-  it.effect("C1: optional fields that do not fit are left out of a ref, wherever it enters", () =>
+  it.effect("C1: invalid optional fields are left out of a ref, at every function that accepts one", () =>
     Effect.gen(function*() {
       const id = ref.id
       const odd = [
@@ -81,14 +81,14 @@ describe("refs from elsewhere", () => {
       }
     }))
 
-  it.effect("C1: a run is named by its id where its ref is undefined", () =>
+  it.effect("C1: a run whose ref is undefined is named by its id", () =>
     Effect.gen(function*() {
       const { spine } = yield* answered(() => new Response("{}", { status: 403 }))
       const error = yield* Effect.flip(spine.runs.retrieve({ run_id: ref.id, ref: undefined } as never))
       assert.strictEqual(error._tag, "PermissionDeniedError")
     }))
 
-  it.effect("C1: a value that is not a ref is refused, however odd it is", () =>
+  it.effect("C1: any value that is not a ref is rejected", () =>
     Effect.gen(function*() {
       const { spine, tela } = yield* answered(() => Response.json({}))
       const none: ReadonlyArray<unknown> = [null, 5n, Symbol("x"), {}, [], () => 1, { provider: Symbol("x") }, {
@@ -104,7 +104,7 @@ describe("refs from elsewhere", () => {
       }
     }))
 
-  it.effect("a ref of another provider, or one whose id is a path, is refused before any request", () =>
+  it.effect("a ref of another provider, or one whose id is a path, is rejected before any request", () =>
     Effect.gen(function*() {
       const { client, requests } = answering(() => Response.json({}))
       const { spine, tela } = yield* tryingOnce(client)

@@ -24,7 +24,7 @@ const recorded = Effect.suspend(() =>
   cached === undefined ? Effect.tap(recordings, (made) => Effect.sync(() => cached = made)) : Effect.succeed(cached)
 )
 
-// --- answers of all kinds ---
+// --- all kinds of responses ---
 
 const statuses = [200, 200, 200, 200, 201, 202, 204, 206, 300, 302, 304, 307, 308, 400, 401, 402, 403, 404, 408, 409]
 const moreStatuses = [410, 413, 422, 425, 429, 451, 500, 501, 502, 503, 504, 529, 599]
@@ -79,7 +79,7 @@ const anyText = (draw: Random.Draw): string => {
   }
 }
 
-/** A body that breaks off, or comes in pieces. */
+/** A body that breaks off, or arrives in pieces. */
 const inPieces = (draw: Random.Draw, bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> => {
   let at = 0
   const breaks = draw.chance(0.3) ? draw.int(0, bytes.length) : Infinity
@@ -101,7 +101,7 @@ const anyResponse = (draw: Random.Draw): Response => {
   return responseOf(draw, status, draw.chance(0.3) ? inPieces(draw, bytes) : bytes)
 }
 
-/** Valid answers, with something wrong in one of them. */
+/** Valid responses, with a fault in one of them. */
 const mutated = (draw: Random.Draw, answers: ReadonlyArray<Recorded>): ReadonlyArray<Response> => {
   const target = draw.int(0, answers.length - 1)
   return answers.map(({ contentType, status, text }, index) => {
@@ -134,7 +134,7 @@ const mutated = (draw: Random.Draw, answers: ReadonlyArray<Recorded>): ReadonlyA
 
 const seeds = 40
 
-describe("any answer of a provider", () => {
+describe("any response of a provider", () => {
   endpoints.forEach(({ call, name }, index) => {
     it.live(`${name}: gives a value or a typed failure`, () =>
       Effect.gen(function*() {
@@ -155,7 +155,7 @@ describe("any answer of a provider", () => {
       }))
   })
 
-  it.effect("waits and watches end with a value or a typed failure, too", () =>
+  it.effect("waits and watches end with a value or a typed failure", () =>
     Effect.gen(function*() {
       const { answers, subjects } = yield* recorded
       const bodies = [answers.get("Spine runs.retrieve")!, answers.get("Tela getExecution")!]
@@ -184,7 +184,7 @@ describe("any answer of a provider", () => {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** A body without an end, and how much of it was taken. */
+/** An endless body, and the number of bytes that were read. */
 const endless = (piece: string, headers: Record<string, string> = {}, status = 200) => {
   const chunk = encoder.encode(piece.repeat(Math.ceil(65_536 / piece.length)))
   const taken = { bytes: 0 }
@@ -204,16 +204,16 @@ const endless = (piece: string, headers: Record<string, string> = {}, status = 2
   return { client, taken }
 }
 
-/** What is read beyond the limit: a chunk that crosses it, and what the platform reads ahead. */
+/** The bytes that may be read beyond the limit: the rest of a chunk, and those that the platform reads ahead. */
 const slack = 4 * 65_536
 
-describe("answers without an end", () => {
+describe("endless responses", () => {
   const bounded = endpoints.filter(({ name }) =>
     !name.startsWith("Tela stream") && !name.endsWith("artifacts.download")
   )
 
   for (const [what, status] of [["good", 200], ["bad", 500]] as const) {
-    it.live(`a ${what} answer is read to the limit and no further, by every endpoint`, () =>
+    it.live(`every endpoint reads a ${what} response only up to the limit`, () =>
       Effect.gen(function*() {
         const { subjects } = yield* recorded
         for (const { call, name } of bounded) {
@@ -227,7 +227,7 @@ describe("answers without an end", () => {
       }))
   }
 
-  it.live("an artifact is read to its size and no further", () =>
+  it.live("an artifact is read only up to its size", () =>
     Effect.gen(function*() {
       const { subjects } = yield* recorded
       const { client, taken } = endless("x")
@@ -237,7 +237,7 @@ describe("answers without an end", () => {
       assert.isAtMost(taken.bytes, subjects.artifact.size_bytes! + slack)
     }))
 
-  it.live("an invalid length does not turn the limit off", () =>
+  it.live("an invalid length does not disable the limit", () =>
     Effect.gen(function*() {
       const { subjects } = yield* recorded
       const { client, taken } = endless("[1,", { "content-length": "x" })
@@ -247,7 +247,7 @@ describe("answers without an end", () => {
     }))
 
   for (const [what, piece] of [["line", "x"], ["event", "data: x\n"]] as const) {
-    it.live(`the ${what} of a stream is read to the limit and no further`, () =>
+    it.live(`the ${what} of a stream is read only up to the limit`, () =>
       Effect.gen(function*() {
         const { subjects } = yield* recorded
         const { client, taken } = endless(piece)
@@ -260,12 +260,12 @@ describe("answers without an end", () => {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-describe("answers that are deep", () => {
+describe("deeply nested responses", () => {
   const nested = (depth: number, open: string, core: string, close: string) =>
     open.repeat(depth) + core + close.repeat(depth)
   const json = (text: string) => answered(() => new Response(text))
 
-  it.live("are accepted or refused by every endpoint, if the depth is in an untyped field", () =>
+  it.live("are accepted or rejected by every endpoint, if the depth is in an untyped field", () =>
     Effect.gen(function*() {
       const { answers, subjects } = yield* recorded
       for (const { call, name } of endpoints) {
@@ -307,7 +307,7 @@ describe("answers that are deep", () => {
     }))
 })
 
-describe("other answers of a provider", () => {
+describe("other responses of a provider", () => {
   for (
     const [what, schema] of [
       ["a property that is null", { type: "object", properties: { total: null } }],

@@ -1,4 +1,4 @@
-/** Providers that answer whatever chance wants, and what a client may make of it: a value, or a failure with a type. */
+/** Providers with random responses, and the allowed results of a client: a value, or a typed failure. */
 import { assert } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Random as EffectRandom, Redacted, Schedule, Schema, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
@@ -9,7 +9,7 @@ import type * as Random from "../support/random.ts"
 import { clientsOn } from "../support/clients.ts"
 import { answering } from "../support/http.ts"
 
-/** The key of both clients, so that either may find it in what it is sent. */
+/** The key of both clients. Responses may contain it. */
 export const key = "sk_spine_planted_hostile_secret"
 export const maxResponseBytes = 1024 * 1024
 
@@ -20,7 +20,7 @@ export interface Clients {
   readonly tela: Tela.Service
 }
 
-/** What the calls are about. */
+/** The ids and arguments of the calls. */
 export interface Subjects {
   readonly run: string
   readonly canvas: string
@@ -34,7 +34,7 @@ export interface Subjects {
   readonly file: string
 }
 
-/** One call of every endpoint, and of what is built on several. */
+/** One call of every endpoint, and of every function that uses several. */
 export interface Endpoint {
   readonly name: string
   readonly call: (clients: Clients, subjects: Subjects) => Effect.Effect<unknown, unknown>
@@ -127,21 +127,21 @@ export const endpoints: ReadonlyArray<Endpoint> = [
   endpoint("Tela checkCredential", ({ tela }) => tela.checkCredential)
 ]
 
-/** Both clients on one transport, which they try once. */
+/** Both clients on one transport, without retries. */
 export const tryingOnce = (client: HttpClient.HttpClient, webhooks?: Webhooks.Service): Effect.Effect<Clients> =>
   clientsOn(client, { apiKey: Redacted.make(key), retry: Schedule.recurs(0), maxResponseBytes, webhooks })
 
-/** Both clients on a transport that answers each request like this. */
+/** Both clients on a transport with this response to each request. */
 export const answered = (...answer: Parameters<typeof answering>): Effect.Effect<Clients> =>
   tryingOnce(answering(...answer).client)
 
-// --- what a client may make of it ---
+// --- the allowed results ---
 
 const classes = Object.values(RunError).filter((value): value is typeof RunError.BadRequestError =>
   typeof value === "function" && value.prototype instanceof Error
 )
 
-/** Holds every promise about failures: a type, bounds, and no secret. */
+/** Asserts every promise about failures: a type, bounds, and no secret. */
 export const check = (exit: Exit.Exit<unknown, unknown>, context: string): "value" | "failure" => {
   if (Exit.isSuccess(exit)) return "value"
   const error = Option.getOrElse(
@@ -159,7 +159,7 @@ export const check = (exit: Exit.Exit<unknown, unknown>, context: string): "valu
   return "failure"
 }
 
-/** What may hold a secret: everything but what is too deep to be written. */
+/** All parts of an error that may hold a secret: everything except values that are too deep to be printed. */
 const shown = (error: unknown): string => {
   try {
     return JSON.stringify(error) ?? ""
@@ -168,22 +168,22 @@ const shown = (error: unknown): string => {
   }
 }
 
-// --- valid answers ---
+// --- valid responses ---
 
-/** What a provider answered. */
+/** The response of a provider. */
 export interface Recorded {
   readonly status: number
   readonly contentType: string
   readonly text: string
 }
 
-/** What there is at the providers, and what they answer to each call, in order. */
+/** The objects at the providers, and their responses to each call, in order. */
 export interface Recordings {
   readonly subjects: Subjects
   readonly answers: ReadonlyMap<string, ReadonlyArray<Recorded>>
 }
 
-/** Makes every call on the emulators, and keeps the answers. */
+/** Makes every call on the emulators, and records the responses. */
 export const recordings: Effect.Effect<Recordings> = Effect.gen(function*() {
   const atOnce = Timeline.make({ duration: 0 })
   const spineEmulator = yield* SpineEmulator.make({ script: { timeline: atOnce } })
@@ -240,14 +240,14 @@ export const recordings: Effect.Effect<Recordings> = Effect.gen(function*() {
   for (const { call, name } of endpoints) {
     recorded = []
     const exit = yield* Effect.exit(call(clients, subjects))
-    // The bytes of a download are not text, and do not survive being taken for it
+    // The bytes of a download are not text, and decoding would damage them
     if (Exit.isFailure(exit) && !name.endsWith("download")) return assert.fail(`${name}: ${Cause.pretty(exit.cause)}`)
     answers.set(name, recorded)
   }
   return { subjects, answers }
 }).pipe(Effect.scoped, Effect.orDie, EffectRandom.withSeed("hostile"))
 
-// --- chance ---
+// --- random values ---
 
 const keys = ["__proto__", "constructor", "toString", "id", "status", "data", "success", "error", "a", "", "\u0000"]
 const texts = [
@@ -310,7 +310,7 @@ const changeAt = (value: unknown, path: ReadonlyArray<string>, change: (value: u
 
 const absent = Symbol("absent")
 
-/** A value with something missing, replaced, wrapped, doubled or of another type. */
+/** A value with a part removed, replaced, wrapped, duplicated or changed to another type. */
 export const mutate = (draw: Random.Draw, value: unknown): unknown => {
   let mutated = value
   for (let times = draw.int(1, 3); times > 0; times--) {

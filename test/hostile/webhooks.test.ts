@@ -12,7 +12,7 @@ const secret = Redacted.make("whsec_hostile")
 const telaSecret = Redacted.make("tela hostile")
 const maxBodyBytes = 20_000
 
-/** Both routes in memory, and what the hub and the handlers are told. */
+/** Both routes in memory, and the calls of the hub and of the handlers. */
 const setup = Effect.gen(function*() {
   const delivered: Array<Webhooks.Delivery> = []
   let events = 0
@@ -101,7 +101,7 @@ const header = (draw: Random.Draw, signed: string): string => {
 }
 
 describe("any request to the routes of webhooks", () => {
-  it.live("without a proof is refused, and onEvent and the hub get nothing", () =>
+  it.live("without a valid signature or token is rejected, and onEvent and the hub get nothing", () =>
     Effect.gen(function*() {
       const { delivered, eventCount, post } = yield* setup
       const tela = yield* Tela.webhookHeaders(telaSecret)
@@ -122,7 +122,7 @@ describe("any request to the routes of webhooks", () => {
       assert.deepStrictEqual([delivered.length, eventCount()], [0, 0])
     }))
 
-  it.live("with a proof is accepted if it is an event, and refused otherwise", () =>
+  it.live("with a valid signature or token is accepted if it is an event, and rejected otherwise", () =>
     Effect.gen(function*() {
       const { delivered, eventCount, post } = yield* setup
       const headers = yield* Tela.webhookHeaders(telaSecret)
@@ -155,7 +155,7 @@ describe("any request to the routes of webhooks", () => {
       assert.isAtMost(eventCount(), delivered.length)
     }))
 
-  it.live("with a body over the limit is not read to its end, whether it announces its length or not", () =>
+  it.live("with a body over the limit is not read to its end, with and without an announced length", () =>
     Effect.gen(function*() {
       const { delivered, post } = yield* setup
       for (const path of ["/spine", "/tela"]) {
@@ -164,7 +164,7 @@ describe("any request to the routes of webhooks", () => {
           const [headers, status] of [
             [{}, 413],
             [{ "content-length": "x" }, 413],
-            // A body that is longer than it says is broken
+            // A body that is longer than its announced length is invalid
             [{ "content-length": "5" }, 400]
           ] as const
         ) {
@@ -183,7 +183,7 @@ describe("any request to the routes of webhooks", () => {
       assert.deepStrictEqual(delivered, [])
     }))
 
-  it.live("with a body as deep as the limit allows is no defect", () =>
+  it.live("with a body as deep as the limit allows is not a defect", () =>
     Effect.gen(function*() {
       const { post } = yield* setup
       const deep = `${"[".repeat(9000)}${"]".repeat(9000)}`

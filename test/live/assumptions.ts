@@ -1,13 +1,13 @@
 /**
- * The assumptions that the wire contracts mark, and how one cheap run can check each. `held` is undefined where nothing that was
- * seen decides it.
+ * The marked assumptions of the providers' contracts, and how one cheap run can check each. `held` is undefined if no exchange
+ * decides it.
  */
 import type { Exchange } from "./recorder.ts"
 import { pathOf } from "./redact.ts"
 
 export interface Verdict {
   readonly held: boolean | undefined
-  /** What was seen. It holds statuses, names of members and counts, and no contents. */
+  /** The observation. It has statuses, names of members and counts, and no contents. */
   readonly saw: string
 }
 
@@ -18,10 +18,10 @@ export interface Assumption {
   readonly judge: (seen: Seen) => Verdict
 }
 
-/** What the command has collected. */
+/** The data that the command has collected. */
 export interface Seen {
   readonly exchanges: ReadonlyArray<Exchange>
-  /** Steps of the command that were taken, with their outcomes by name. */
+  /** The outcomes of the steps that were run, by name. */
   readonly facts: Readonly<Record<string, unknown>>
 }
 
@@ -61,7 +61,7 @@ const only = (values: ReadonlyArray<unknown>, known: ReadonlyArray<string>): Ver
   values.length === 0
     ? unseen()
     : verdict(values.every((value) => known.includes(String(value))), [...new Set(values.map(String))].join(", "))
-/** Only a value of the contract's words is shown. */
+/** Shows a value only if the contract has it. */
 const typeName = (value: unknown): string => value === null ? "null" : Array.isArray(value) ? "array" : typeof value
 
 const nodes = (seen: Seen): ReadonlyArray<Record<string, unknown>> =>
@@ -97,10 +97,10 @@ export const spineAssumptions: ReadonlyArray<Assumption> = [
   ),
   spine(
     "R8",
-    "a canvas that is not there is 404",
+    "an unknown canvas is 404",
     (seen) => statuses(find(seen, "GET", "/v1/canvas/{id}/dag", probe("R8")), 404)
   ),
-  spine("R9", "a run id that is no UUID is 400, and real ids are UUIDs", (seen) => {
+  spine("R9", "a run id that is not a UUID is 400, and real ids are UUIDs", (seen) => {
     const refused = statuses(find(seen, "GET", "/v1/run/not-a-uuid", probe("R9")), 400)
     const isUuid = created(seen).every((exchange) => /^[0-9a-f-]{36}$/i.test(String(data(exchange)?.["run_id"])))
     return refused.held === undefined
@@ -175,7 +175,7 @@ export const spineAssumptions: ReadonlyArray<Assumption> = [
         [...new Set(values.map(typeName))].join(", ")
       )
   }),
-  spine("B6", "a single task lists its immediate children alone", (seen) => {
+  spine("B6", "a single task lists only its immediate children", (seen) => {
     const task = data(find(seen, "GET", "/v1/canvas/{id}/tasks/{id}", ({ status }) => status === 200)[0])
     const children = (task?.["children"] ?? []) as ReadonlyArray<Record<string, unknown>>
     return children.length === 0
@@ -202,7 +202,7 @@ export const spineAssumptions: ReadonlyArray<Assumption> = [
   })
 ]
 
-/** Marks of the Spine contract that no run of a client can check, and why. */
+/** The marks of the Spine contract that no run of a client can check, with the reasons. */
 export const spineUncheckable: Readonly<Record<string, string>> = {
   "R5, R6": "texts of errors, which the client never reads",
   "S5, B4, B5": "need a run that fails, has files or is interrupted",
@@ -340,7 +340,7 @@ export const telaAssumptions: ReadonlyArray<Assumption> = [
   })
 ]
 
-/** Marks of the Tela contract that one run of a client cannot check, and why. */
+/** The marks of the Tela contract that one run of a client cannot check, with the reasons. */
 export const telaUncheckable: Readonly<Record<string, string>> = {
   "2": "needs a run that fails",
   "5, 11": "need a workflow",

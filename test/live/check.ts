@@ -1,4 +1,4 @@
-/** One cheap run per provider and mode, and what it says about the assumptions of the wire contracts. */
+/** One cheap run per provider and mode, which checks the assumptions of the providers' contracts. */
 import { Context, Effect, FileSystem, Layer, Redacted, Ref, Result, Schema, Stream } from "effect"
 import { FetchHttpClient, HttpBody, HttpClient, HttpClientRequest } from "effect/http"
 import { Spine, Tela } from "canvas-runs"
@@ -33,28 +33,28 @@ export interface Options {
 
 export interface Report {
   readonly verdicts: ReadonlyArray<{ readonly assumption: Assumption; readonly verdict: Verdict }>
-  /** Marks that no run can check, and why. */
+  /** The marks that no run can check, with the reasons. */
   readonly uncheckable: ReadonlyArray<readonly [provider: string, marks: string, reason: string]>
   readonly exchanges: ReadonlyArray<Exchange>
-  /** Calls of the client that failed, which is worth a look whatever the assumptions say. */
+  /** Calls of the client that failed. They deserve attention even if all assumptions hold. */
   readonly failures: ReadonlyArray<string>
   readonly skipped: ReadonlyArray<string>
   readonly spent: number
 }
 
-/** What a step is assumed to cost at most, in credits. Neither provider publishes a price per run. */
+/** The assumed maximum cost of a step, in credits. Neither provider publishes a price per run. */
 const cost = { spineRun: 50, spineProbe: 50, telaRun: 5 }
 
 const missing = "00000000-0000-4000-8000-00000000dead"
 
-/** Collects what the steps find out. */
+/** Collects the results of the steps. */
 interface Notes {
   readonly facts: Record<string, unknown>
   readonly failures: Array<string>
   readonly skipped: Array<string>
 }
 
-/** Takes a step; its failure is noted, and the next step follows. */
+/** Runs a step. A failure is recorded, and the next step follows. */
 const attempt = <A, E, R>(
   notes: Notes,
   name: string,
@@ -135,7 +135,8 @@ const spineSteps = (account: SpineAccount, notes: Notes) =>
       })
     )
 
-    // Requests that should be refused. If the assumption is wrong they start runs, so they come last and count as if they did
+    // Requests that should be rejected. If that assumption is wrong they start runs, so they come last, and their cost counts as
+    // if they did
     const form = (fields: Record<string, string>) => {
       const data = new FormData()
       for (const [name, value] of Object.entries(fields)) data.append(name, value)
@@ -147,7 +148,7 @@ const spineSteps = (account: SpineAccount, notes: Notes) =>
       ["R4", form({ prompt: "Answer with: tide.", template: "no-such-template", blocks: "[\"text-block\"]" })]
     ] as const
     for (const [mark, request] of probes) {
-      // A refusal costs nothing
+      // A rejected request costs nothing
       yield* paidAttempt(
         notes,
         mark,
@@ -196,7 +197,7 @@ const telaSteps = (account: TelaAccount, notes: Notes) =>
     }
   })
 
-/** Takes all steps that the accounts and the limit allow, and judges the assumptions by what was seen. */
+/** Runs all steps that the accounts and the limit allow, and judges the assumptions by the exchanges. */
 export const check = (options: Options): Effect.Effect<Report> =>
   Effect.gen(function*() {
     const spent = yield* Ref.make(0)
@@ -278,7 +279,7 @@ export const fixtures = (exchanges: ReadonlyArray<Exchange>): ReadonlyMap<string
 
 const Stateful = Schema.Struct({ status: Schema.String })
 
-/** The status of a run, so that each state has a fixture of its own. */
+/** The status of a run, so that each state has a separate fixture. */
 const stateOf = (body: unknown): string | undefined => {
   const read = Schema.decodeUnknownResult(Schema.Union([Schema.Struct({ data: Stateful }), Stateful]))(body)
   if (Result.isFailure(read)) return undefined

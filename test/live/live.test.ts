@@ -30,8 +30,8 @@ const held = (report: Check.Report) =>
     report.verdicts.map(({ assumption, verdict }) => [`${assumption.provider} ${assumption.mark}`, verdict.held])
   )
 
-describe("contact with a service", () => {
-  it.live("every assumption that is seen holds on the emulator, and the report shows no secret and no contents", () =>
+describe("the check of a service", () => {
+  it.live("every checked assumption holds on the emulator, and the report shows no secret and no contents", () =>
     Effect.gen(function*() {
       const report = yield* Check.check({ ...(yield* accounts), limitCredits: 1000 })
       assert.deepStrictEqual(report.failures, [])
@@ -44,14 +44,14 @@ describe("contact with a service", () => {
       assert.notMatch(printed, /planted|tide/)
     }).pipe(Effect.provide(server)))
 
-  it.live("an assumption that does not hold is named with what was seen", () =>
+  it.live("an assumption that does not hold is reported with the observation", () =>
     Effect.gen(function*() {
       const emulator = yield* SpineEmulator.SpineEmulator
       yield* emulator.fault(Fault.status(403).pipe(Fault.on("GET", "/v1/canvas/")))
       const { spine } = yield* accounts
       const report = yield* Check.check({ spine, limitCredits: 1 })
       assert.isFalse(held(report)["spine R8"])
-      assert.include(Check.format(report), "DIFFERS   spine R8: a canvas that is not there is 404 (403)")
+      assert.include(Check.format(report), "DIFFERS   spine R8: an unknown canvas is 404 (403)")
     }).pipe(Effect.provide(server)))
 
   it.live("a limit below the cost of a step skips the step, and starts no run", () =>
@@ -66,7 +66,7 @@ describe("contact with a service", () => {
 })
 
 describe("redaction", () => {
-  it("keeps the form of every value and none of the contents", () => {
+  it("the redaction keeps the form of every value and none of the contents", () => {
     assert.deepStrictEqual(
       redact({
         id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11",

@@ -1,7 +1,8 @@
 /**
- * The command: `npm run live -- --limit-credits 100`. It checks the assumptions of the wire contracts against the real services
- * whose keys are set: `SPINE_API_KEY`; `TELA_API_KEY` with `TELA_CANVAS_ID`, and optionally `TELA_VARIABLES` (JSON) and
- * `TELA_APPLICATION_ID`. `SPINE_BASE_URL` and `TELA_BASE_URL` point elsewhere. **It starts runs that cost credits**, one per mode.
+ * The command: `npm run live -- --limit-credits 100`. It checks the assumptions of the providers' contracts against the real
+ * services whose keys are set: `SPINE_API_KEY`; `TELA_API_KEY` with `TELA_CANVAS_ID`, and optionally `TELA_VARIABLES` (JSON) and
+ * `TELA_APPLICATION_ID`. `SPINE_BASE_URL` and `TELA_BASE_URL` set other addresses. **It starts runs that cost credits**, one per
+ * mode.
  */
 import { NodeFileSystem } from "@effect/platform-node"
 import { Config, Effect, Option, Redacted } from "effect"

@@ -1,4 +1,4 @@
-/** A `fetch` that keeps what the provider answered, and the credits that may still be spent. */
+/** A `fetch` that records the provider's responses, and a budget of credits. */
 import { Context, Effect, Ref } from "effect"
 
 /** One request and its response. */
@@ -41,7 +41,7 @@ export const recorder = (baseUrl: string, real: typeof globalThis.fetch = global
   return { fetch, exchanges: Effect.promise(() => Promise.all(pending)) }
 }
 
-/** What the command may spend. */
+/** The credits that the command may spend. */
 export interface Budget {
   readonly limit: number
   readonly spent: Ref.Ref<number>
@@ -50,7 +50,7 @@ export interface Budget {
 export const Budget: Context.Service<Budget, Budget> = Context.Service<Budget>("test/live/Budget")
 
 /**
- * Runs a step that may cost credits only where its expected cost fits the limit. The real cost is known afterwards, if the
+ * Runs a step that may cost credits only if its expected cost is within the limit. The real cost is known afterwards, if the
  * provider reports it; otherwise the expected cost counts.
  */
 export const paid = <A, E, R>(

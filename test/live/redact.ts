@@ -1,17 +1,17 @@
-/** Response shapes without contents: what may be kept in the repository. */
+/** Removes the contents of responses, so that their shapes may be kept in the repository. */
 
-/** Members whose text is part of the contract: a closed set of words, and nothing that a person wrote. */
+/** Members whose text is part of the contract: a closed set of words, and not the text of a person. */
 const words = new Set(["status", "type", "role", "object", "finish_reason", "event"])
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
-/** Puts a value of the same form in place of every value: a UUID for a UUID, a link for a link, a number for a number. */
+/** Replaces every value by one of the same form: a UUID by a UUID, a link by a link, a number by a number. */
 export const redact = (value: unknown, member = ""): unknown => {
   if (typeof value === "string") return redactText(value, member)
   if (typeof value === "number") return Number.isInteger(value) ? 1 : 1.5
   if (Array.isArray(value)) return distinct(value.map((item) => redact(item, member)))
   if (typeof value !== "object" || value === null) return value
-  // Names that are not of the contract, such as those of variables, can be contents too
+  // Names outside the contract, such as those of variables, can be contents too
   return Object.fromEntries(
     Object.entries(value).map(([name, item], index) => [
       member === "variables" || !/^[a-z][\w$]*$/i.test(name) ? `member${index + 1}` : name,
@@ -33,12 +33,12 @@ const redactText = (text: string, member: string): string => {
   return "text"
 }
 
-/** Items of one form once. */
+/** Keeps one item of each form. */
 const distinct = (items: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
   const seen = new Map(items.map((item) => [JSON.stringify(item), item]))
   return [...seen.values()].slice(0, 4)
 }
 
-/** The path of a request with its ids taken out: the name of the fixture. */
+/** The path of a request without its ids: the name of the fixture. */
 export const pathOf = (url: URL): string =>
   url.pathname.split("/").map((part) => uuid.test(part) || /\d{4,}/.test(part) ? "{id}" : part).join("/")

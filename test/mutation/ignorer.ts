@@ -5,8 +5,8 @@ interface Node {
 }
 
 /**
- * Keeps the mutation tester from emptying sentences, as the wording of a message is not what the tests are about, and from changing
- * the literals of an open set, which are for types and documentation: it decodes any other string too.
+ * Prevents two kinds of mutants. Sentences are not emptied, because the tests do not check the wording of messages. Literals of
+ * an open set are not changed, because they only serve types and documentation: the set decodes any other string too.
  */
 export const strykerPlugins = [{
   kind: "Ignore",

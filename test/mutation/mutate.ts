@@ -1,11 +1,12 @@
 /**
- * The command: `npm run mutate -- src/tela/internal/sse.ts`, or without a file for all of `targets.ts`. It changes each expression of
- * the file in turn, in a copy of the repository, and runs the tests of the file: a mutant that no test notices has survived. The
- * score is the share of mutants that were noticed, before exclusions. `equivalent.json` lists mutants that change nothing
- * that can be observed, each with its reason. With `--lines 10-20` only these lines are changed.
+ * The command: `npm run mutate -- src/tela/internal/sse.ts`, or without a file for all of `targets.ts`. It changes one expression
+ * of the file after another, in a copy of the repository, and runs the tests of the file. A mutant that no test notices has
+ * survived. The score is the share of mutants that were noticed, before exclusions. `equivalent.json` lists mutants without an
+ * observable effect, each with its reason. With `--lines 10-20` only these lines are changed.
  *
- * Wording does not count: a text with white space in it is a sentence for people, and no mutant empties it. What stands inside
- * such a text, `${...}`, counts like other code, and so do texts without white space, such as tags and the names of headers.
+ * Wording does not count: a text with white space in it is a sentence for people, and no mutant empties it. Expressions inside
+ * such a text, `${...}`, are changed like other code, and so are texts without white space, such as tags and the names of
+ * headers.
  */
 import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
@@ -17,11 +18,13 @@ import { targets } from "./targets.ts"
 const here = fileURLToPath(new URL(".", import.meta.url))
 const root = fileURLToPath(new URL("../../", import.meta.url))
 
-/** The least share of mutants that the tests of a file have to notice, and the largest that may be listed as equivalent. */
+/**
+ * The minimum share of mutants that the tests of a file have to notice, and the maximum share that may be listed as equivalent.
+ */
 const leastKilled = 0.92
 const mostEquivalent = 0.05
 
-/** A mutant that cannot be observed: the line it changes, what the text becomes, and why nothing differs. */
+/** A mutant without an observable effect: the changed line, the replacement, and the reason. */
 interface Equivalent {
   readonly file: string
   readonly line: string
@@ -29,7 +32,7 @@ interface Equivalent {
   readonly reason: string
 }
 
-/** What Stryker says of one mutant. */
+/** Stryker's result for one mutant. */
 interface MutantResult {
   readonly fileName: string
   readonly mutatorName: string
@@ -70,11 +73,11 @@ const mutate = async (
     plugins: [join(here, "runner.ts"), join(here, "ignorer.ts")],
     ignorers: ["wording"],
     vitest: { configFile: "test/mutation/vitest.config.ts", related: false },
-    // Stryker would rewrite the project's own, which has comments of its own making
+    // Stryker would rewrite the project's own configuration, which has comments
     tsconfigFile: "no-tsconfig.json",
     coverageAnalysis: "perTest",
     concurrency: 2,
-    // For each mutant, beside the time that its tests take. What hangs for longer counts as noticed
+    // The time for each mutant, in addition to the time of its tests. A mutant that hangs for longer counts as noticed
     timeoutMS: 5000,
     reporters: ["dots"],
     tempDirName: join(root, "node_modules/.mutation"),
@@ -88,13 +91,13 @@ const mutate = async (
   return stryker.runMutationTest()
 }
 
-/** The text that a mutant takes the place of. */
+/** The text that a mutant replaces. */
 const originalOf = (lines: ReadonlyArray<string>, { location: { end, start } }: MutantResult): string => {
   const text = lines.slice(start.line - 1, end.line).join("\n")
   return text.slice(start.column, text.length - lines[end.line - 1]!.length + end.column)
 }
 
-/** Says what came out for a file, and whether that is enough. */
+/** Prints the result of a file, and returns whether it is sufficient. */
 const report = (
   file: string,
   lines: ReadonlyArray<string>,

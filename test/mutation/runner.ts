@@ -1,16 +1,16 @@
 /**
- * How the tests are run against a mutant: in a thread that stays, so that Effect and the library are loaded once and not for
- * each of many hundred mutants. A mutant is switched on when its tests begin.
+ * Runs the tests against mutants in a thread that is reused, so that Effect and the library are loaded once and not for each of
+ * many hundred mutants. A mutant is switched on when its tests begin.
  *
- * What a mutant broke in that thread must not count against the next one. So the test that noticed a mutant is run once more without it:
- * if it fails again, the mutant is judged in a new thread. A thread serves at most `maxUses` times.
+ * State that a mutant broke in that thread must not count against the next one. So the test that noticed a mutant runs once more
+ * without the mutant. If it fails again, the mutant is tested in a new thread. A thread serves at most `maxUses` times.
  */
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type PoolOptions, type PoolWorker, ThreadsPoolWorker, type WorkerRequest } from "vitest/node"
 import { slow } from "./targets.ts"
 
-/** How many runs a thread serves. Each leaves listeners, and perhaps fibers, in it. */
+/** The number of runs per thread. Each run leaves listeners, and perhaps fibers, in it. */
 const maxUses = 60
 
 let thread: { readonly worker: ThreadsPoolWorker; uses: number } | undefined
@@ -21,11 +21,11 @@ const dropThread = async () => {
   await dropped?.worker.stop()
 }
 
-/** What Vitest takes for a thread of its own. It stops without stopping the thread. */
+/** The worker that Vitest sees. Stopping it does not stop the thread. */
 const makeWorker = (options: PoolOptions): PoolWorker => {
   const listeners: Array<readonly [event: string, listener: (message: object) => void]> = []
   let own: ThreadsPoolWorker | undefined
-  // Vitest may still talk to a thread that was dropped
+  // Vitest may still send messages to a dropped thread
   const current = () => own === undefined || own !== thread?.worker ? undefined : own
   return {
     name: "kept",
@@ -99,7 +99,7 @@ const makeRunner = (options: Options, log: object): Runner => {
   const mutantRun = runner.mutantRun.bind(runner)
   const dispose = runner.dispose.bind(runner)
   return Object.assign(runner, {
-    // A test that is not said to cover a mutant is not run against it
+    // Only tests that are known to cover a mutant are run against it
     dryRun: async (run: object) => {
       const { mutantCoverage, tests, ...result } = await dryRun(run)
       if (tests === undefined || mutantCoverage === undefined) return { ...result, tests, mutantCoverage }

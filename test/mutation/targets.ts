@@ -1,4 +1,4 @@
-/** The tests that are run against the mutants of a file: the fewest and fastest that state what the file is for. */
+/** The tests that are run against the mutants of a file: the fewest and fastest that specify the file. */
 export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/tela/internal/sse.ts": ["test/tela/internal/sse.test.ts", "test/tela/internal/sse.spec-table.test.ts"],
   "src/RunStore.ts": ["test/RunStore.test.ts"],
@@ -69,7 +69,7 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
   ]
 }
 
-/** Parts of the names of tests that take too long to be run against each mutant. Others state the same in small. */
+/** Parts of the names of tests that are too slow to run for each mutant. Smaller tests check the same. */
 export const slow: ReadonlyArray<string> = [
   "ten thousand events at once",
   "at any step, and again at any step of the next start",

@@ -27,7 +27,7 @@ const retrieve = (baseUrl: string, options?: NodeHttp.Options) =>
     Layer.provide(Spine.layer({ apiKey, baseUrl, retry }), NodeHttp.layer(options))
   )
 
-/** Downloads a file of which this size is announced. */
+/** Downloads a file with this announced size. */
 const download = (
   baseUrl: string,
   size_bytes: number,
@@ -108,7 +108,7 @@ describe("compressed responses", () => {
       zstd: () => zlib.createZstdCompress()
     })
   ) {
-    it.live(`D4: events of a stream in ${encoding} are seen when they are sent`, () =>
+    it.live(`D4: events of a stream in ${encoding} are emitted when they are sent`, () =>
       Effect.gen(function*() {
         let sendRest = () => {}
         const { baseUrl } = yield* serve((_, response) => {
@@ -125,7 +125,7 @@ describe("compressed responses", () => {
             Stream.runForEach(tela.canvas.make({ id: canvasId }).stream({}), (part) =>
               Effect.sync(() => {
                 if (part._tag === "delta") contents.push(part.content)
-                // The rest is sent only after the first event has been seen
+                // The rest is sent only after the first event has been emitted
                 sendRest()
               }))
           ),
@@ -136,7 +136,7 @@ describe("compressed responses", () => {
   }
 
   for (const [name, encode] of Object.entries(encoders)) {
-    it.effect(`D4: a compressed response that is cut off is no success (${name})`, () =>
+    it.effect(`D4: a compressed response that is cut off is not a success (${name})`, () =>
       Effect.gen(function*() {
         const { baseUrl } = yield* serve((_, response) => {
           response.writeHead(200, {
@@ -205,7 +205,7 @@ describe("compressed responses", () => {
       assert.notInclude(error.message, "another link")
     }))
 
-  it.effect("D4: a decoded body longer than maxResponseBytes is not read further", () =>
+  it.effect("D4: reading stops when a decoded body is longer than maxResponseBytes", () =>
     Effect.gen(function*() {
       const { baseUrl } = yield* serve((_, response) => {
         response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" })
@@ -222,7 +222,7 @@ describe("compressed responses", () => {
 })
 
 describe("TLS and HTTP/2", () => {
-  it.effect("F16: a server whose certificate a private authority signed is called with connect.ca, and not without", () =>
+  it.effect("F16: a server with a certificate of a private authority is trusted with connect.ca, and not without it", () =>
     Effect.gen(function*() {
       const { baseUrl } = yield* serveTls(json)
       const refused = yield* Effect.flip(retrieve(baseUrl))
@@ -230,7 +230,7 @@ describe("TLS and HTTP/2", () => {
       assert.strictEqual((yield* retrieve(baseUrl, { connect: { ca: tls.ca } })).status, "completed")
     }))
 
-  it.effect("F16: a certificate that has expired is refused before the request is sent", () =>
+  it.effect("F16: a certificate that has expired is rejected before the request is sent", () =>
     Effect.gen(function*() {
       const { baseUrl } = yield* serveTls(json, identity("expired"))
       const refused = yield* Effect.flip(retrieve(baseUrl, { connect: { ca: tls.ca } }))
@@ -238,7 +238,7 @@ describe("TLS and HTTP/2", () => {
       assert.match(refused.message, /certificate is not valid at this time\. Check the clock.* renew it/)
     }))
 
-  it.effect("F16: a certificate that is not valid yet is refused before the request is sent", () =>
+  it.effect("F16: a certificate that is not valid yet is rejected before the request is sent", () =>
     Effect.gen(function*() {
       const { baseUrl } = yield* serveTls(json, { cert: tls.notYetValid })
       const refused = yield* Effect.flip(retrieve(baseUrl, { connect: { ca: tls.ca } }))
@@ -321,7 +321,7 @@ describe("TLS and HTTP/2", () => {
 describe("proxies", () => {
   const names = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "NODE_USE_ENV_PROXY"]
 
-  /** Runs an effect with these variables, and none of the others. */
+  /** Runs an effect with only these variables. */
   const withVariables = <A, E, R>(variables: Record<string, string>, effect: Effect.Effect<A, E, R>) =>
     Effect.acquireUseRelease(
       Effect.sync(() => {
@@ -342,7 +342,7 @@ describe("proxies", () => {
 
   const hidden = "http://provider.invalid"
 
-  it.effect("D7: the proxies of the environment are used where NODE_USE_ENV_PROXY is 1, and not otherwise", () =>
+  it.effect("D7: the proxies of the environment are used only if NODE_USE_ENV_PROXY is 1", () =>
     Effect.gen(function*() {
       const proxy = yield* serveProxy((yield* serve(json)).port)
       yield* withVariables(
@@ -366,7 +366,7 @@ describe("proxies", () => {
     Effect.gen(function*() {
       const { port } = yield* serveTls(json)
       const proxy = yield* serveProxy(port)
-      // The certificate is for localhost, so the name is one that resolves nowhere else
+      // Only the proxy can reach this name. The certificate is for localhost, hence `servername`
       const run = yield* retrieve("https://provider.invalid", {
         proxy: proxy.url,
         connect: { ca: tls.ca, servername: "localhost" }
@@ -399,7 +399,7 @@ describe("proxies", () => {
       assert.strictEqual(proxy.requests.length, 1)
     }))
 
-  it.effect("D7: a proxy that does not listen is a connection that was never made", () =>
+  it.effect("D7: a proxy that does not listen is reported as a connection that was never made", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(retrieve(hidden, { proxy: "http://127.0.0.1:1" }))
       assert.deepInclude(error, { _tag: "TransportError", reached: false })
@@ -437,7 +437,7 @@ describe("proxies", () => {
     }))
 
   for (const status of [403, 502]) {
-    it.effect(`D7: a proxy that answers a CONNECT with ${status} is named, and nothing was sent`, () =>
+    it.effect(`D7: the error about a proxy that answers a CONNECT with ${status} names the proxy and says that nothing was sent`, () =>
       Effect.gen(function*() {
         const server = createServer()
         server.on("connect", (_: IncomingMessage, socket) => {
@@ -458,7 +458,7 @@ describe("proxies", () => {
       }))
   }
 
-  it("D7: a proxy may be a host and a port, and a value that is not an address is refused without being shown", () => {
+  it("D7: a proxy may be a host and a port, and a value that is not an address is rejected without being shown", () => {
     const read = (option: unknown, process: Partial<Parameters<typeof proxiesOf>[1]> = {}) =>
       proxiesOf(option, { env: {}, execArgv: [], ...process })
     assert.deepStrictEqual(
@@ -548,7 +548,7 @@ describe("options", () => {
       )
     ] as const
   ) {
-    it.effect(`of ${inspect(options)} are refused`, () =>
+    it.effect(`of ${inspect(options)} are rejected`, () =>
       Effect.gen(function*() {
         const error = yield* faultOf(options)
         assert.strictEqual(error._tag, "ConfigError")
@@ -564,7 +564,7 @@ describe("options", () => {
       ["a name that a newer Node may know", { ca: tls.ca, quantumResistance: true }]
     ] as const
   ) {
-    it.effect(`of a connection are taken: ${what}`, () =>
+    it.effect(`of a connection are accepted: ${what}`, () =>
       Effect.gen(function*() {
         const { baseUrl } = yield* serveTls(json)
         const options = { connect } as NodeHttp.Options
@@ -582,7 +582,7 @@ describe("options", () => {
 })
 
 describe("Accept-Encoding", () => {
-  it.effect("asks for compression of JSON, and not of files, parts of files and streams", () =>
+  it.effect("requests compression of JSON, and not of files, parts of files and streams", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []
       const { baseUrl } = yield* serve((request, response) => {
@@ -632,7 +632,7 @@ describe("Accept-Encoding", () => {
 })
 
 describe("limits", () => {
-  it.effect("F16: there is no limit on headers and chunks unless one is asked for", () =>
+  it.effect("F16: there is no limit on headers and chunks unless an option sets one", () =>
     Effect.gen(function*() {
       const seen: Array<unknown> = []
       const { baseUrl } = yield* serve(json)

@@ -1,4 +1,4 @@
-/** Creates over HTTP/2, where undici repeats requests by itself that a server has not processed. */
+/** Creates over HTTP/2, where undici itself repeats requests that a server has not processed. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Schedule, Stream } from "effect"
 import * as http2 from "node:http2"
@@ -11,7 +11,7 @@ const runId = "7d0f3c1e-5b7a-4c39-9d57-1d1b0c6f2a11"
 
 type End = (stream: http2.ServerHttp2Stream, session: http2.ServerHttp2Session) => void
 
-/** A server that does this with the n-th POST once its headers have come. It answers everything else. */
+/** A server that acts on the n-th POST when its headers have arrived, and answers all other requests. */
 const serving = (end: End, isEnded: (index: number) => boolean = () => true) => {
   const posts: Array<string | undefined> = []
   const server = http2.createSecureServer(identity())
@@ -80,7 +80,7 @@ const maybe: Readonly<Record<string, End>> = {
 for (const [what, params] of Object.entries(bodies)) {
   describe(`a create of ${what} over HTTP/2`, () => {
     for (const [how, end] of Object.entries(unprocessed)) {
-      it.live(`is sent once when the server ${how}, and was surely not processed`, () =>
+      it.live(`is sent once when the server ${how}, and was certainly not processed`, () =>
         Effect.gen(function*() {
           const { baseUrl, posts } = yield* serving(end)
           const result = yield* create(baseUrl, params)
@@ -89,7 +89,7 @@ for (const [what, params] of Object.entries(bodies)) {
           assert.deepStrictEqual([error.reached, error.attempts, posts.length], [false, 1, 1])
         }).pipe(Effect.scoped))
 
-      it.live(`is repeated by the client's own schedule when the server ${how}, and makes one run`, () =>
+      it.live(`is repeated by the client's schedule when the server ${how}, and makes one run`, () =>
         Effect.gen(function*() {
           const { baseUrl, posts } = yield* serving(end, (index) => index === 1)
           const result = yield* create(baseUrl, params, 1)
