@@ -1,6 +1,11 @@
 /**
  * Downloads the files that a run produced: as bytes, as a stream, or into a folder.
  *
+ * **When to use**
+ *
+ * The clients have these functions as methods, such as `spine.artifacts.toFile` and `tela.vault.download`. Call the functions here
+ * for a provider of your own. {@link bytes} keeps the whole file in memory; {@link toFile} and {@link stream} do not.
+ *
  * **Details**
  *
  * - A link that is refused with 400, 401, 403, 404 or 410 is replaced by a fresh one, once per attempt.
@@ -31,9 +36,35 @@ import type { ArtifactError, BadRequestError } from "./RunError.ts"
 export type { ArtifactSource, Options, Target } from "./internal/download/source.ts"
 
 /**
- * Streams the bytes. The stream survives interruptions of the connection if the server names the version of the file by a strong
- * ETag. Otherwise, and if the file changes meanwhile, it fails, because its beginning has been delivered.
+ * Streams the bytes of an artifact. If the server names the version of the file by a strong ETag, the stream survives
+ * interruptions of the connection. Otherwise, and if the file changes meanwhile, it fails, because its beginning has been
+ * delivered.
  *
+ * **Example** (Counting the bytes of a file)
+ *
+ * ```ts
+ * import { Duration, Effect, Schedule, Stream } from "effect"
+ * import { HttpClient, HttpClientResponse } from "effect/http"
+ * import { Artifact, RunRef } from "canvas-runs"
+ *
+ * const client = HttpClient.make((request) =>
+ *   Effect.succeed(HttpClientResponse.fromWeb(request, new Response("a,b\n1,2\n")))
+ * )
+ * const minute = Duration.minutes(1)
+ * const options = { client, idleTimeout: minute, retry: Schedule.recurs(2), retryAfterCeiling: minute }
+ * const source: Artifact.ArtifactSource = {
+ *   name: "table.csv",
+ *   url: "https://files.example/table.csv?signature=1",
+ *   size: 8,
+ *   ref: RunRef.make({ provider: "acme", kind: "job", id: "42" }),
+ *   refresh: Effect.succeed("https://files.example/table.csv?signature=2")
+ * }
+ *
+ * const size = Artifact.stream(options, source).pipe(Stream.runFold(() => 0, (sum, chunk) => sum + chunk.length))
+ * console.log(await Effect.runPromise(size)) // => 8
+ * ```
+ *
+ * @see {@link toFile} for a file on disk
  * @category reading
  * @since 0.1.0
  */
@@ -51,8 +82,33 @@ export const stream = <E, R>(
   )
 
 /**
- * Returns the whole artifact in memory.
+ * Downloads the whole artifact into memory.
  *
+ * **Example** (A small table)
+ *
+ * ```ts
+ * import { Duration, Effect, Schedule } from "effect"
+ * import { HttpClient, HttpClientResponse } from "effect/http"
+ * import { Artifact, RunRef } from "canvas-runs"
+ *
+ * const client = HttpClient.make((request) =>
+ *   Effect.succeed(HttpClientResponse.fromWeb(request, new Response("a,b\n1,2\n")))
+ * )
+ * const minute = Duration.minutes(1)
+ * const options = { client, idleTimeout: minute, retry: Schedule.recurs(2), retryAfterCeiling: minute }
+ * const source: Artifact.ArtifactSource = {
+ *   name: "table.csv",
+ *   url: "https://files.example/table.csv?signature=1",
+ *   size: 8,
+ *   ref: RunRef.make({ provider: "acme", kind: "job", id: "42" }),
+ *   refresh: Effect.succeed("https://files.example/table.csv?signature=2")
+ * }
+ *
+ * const table = await Effect.runPromise(Artifact.bytes(options, source))
+ * new TextDecoder().decode(table).split("\n") // => ["a,b","1,2",""]
+ * ```
+ *
+ * @see {@link stream} for a file of any size
  * @category reading
  * @since 0.1.0
  */
@@ -76,6 +132,36 @@ export const bytes = <E, R>(
  * artifact's own name made safe, or `filename`. A file of that name is replaced; a folder, a device or a pipe of that name is an
  * `ArtifactError`.
  *
+ * **Example** (A file in the folder for temporary files)
+ *
+ * ```ts
+ * import { Duration, Effect, Schedule } from "effect"
+ * import { HttpClient, HttpClientResponse } from "effect/http"
+ * import { NodeFileSystem } from "@effect/platform-node"
+ * import { readFileSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ * import { Artifact, RunRef } from "canvas-runs"
+ *
+ * const client = HttpClient.make((request) =>
+ *   Effect.succeed(HttpClientResponse.fromWeb(request, new Response("a,b\n1,2\n")))
+ * )
+ * const minute = Duration.minutes(1)
+ * const options = { client, idleTimeout: minute, retry: Schedule.recurs(2), retryAfterCeiling: minute }
+ * const source: Artifact.ArtifactSource = {
+ *   name: "table.csv",
+ *   url: "https://files.example/table.csv?signature=1",
+ *   size: 8,
+ *   ref: RunRef.make({ provider: "acme", kind: "job", id: "42" }),
+ *   refresh: Effect.succeed("https://files.example/table.csv?signature=2")
+ * }
+ *
+ * const main = Artifact.toFile(options, source, { directory: tmpdir(), filename: "canvas-runs-table.csv" }).pipe(
+ *   Effect.provide(NodeFileSystem.layer)
+ * )
+ * console.log(readFileSync(await Effect.runPromise(main), "utf8")) // => a,b 1,2
+ * ```
+ *
+ * @see {@link bytes} for the contents in memory
  * @category reading
  * @since 0.1.0
  */

@@ -41,6 +41,8 @@ export type { UploadFile } from "./internal/files/uploadFile.ts"
  *   { data: new Uint8Array([37, 80, 68, 70]), filename: "paper.pdf", contentType: "application/pdf" },
  *   { data: Stream.make(new Uint8Array(1024), new Uint8Array(1024)), size: 2048, filename: "table.xlsx" }
  * ]
+ *
+ * files.length // => 5
  * ```
  *
  * @see {@link fromPath} for a file on disk
@@ -148,7 +150,27 @@ export const fromPath = (
   })
 
 /**
- * Brings a file into its normal form, or fails with the reason why it cannot be sent. `index` numbers files without a name.
+ * Checks a file, and gives it a name, a content type and a size. A file that cannot be sent is a `BadRequestError`, and one that
+ * cannot be read a `FileInputError`. `index` numbers the files without a name.
+ *
+ * **When to use**
+ *
+ * The clients do this. Call it in a provider of your own, before the request.
+ *
+ * **Example** (A name and a type from the first bytes)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { FileInput } from "canvas-runs"
+ *
+ * const pdf = new TextEncoder().encode("%PDF-1.7 ...")
+ * const file = await Effect.runPromise(FileInput.normalize("jobs.create", pdf, 1))
+ *
+ * console.log(file.filename, file.contentType, file.size) // => file-1.pdf application/pdf 12
+ *
+ * const error = await Effect.runPromise(Effect.flip(FileInput.normalize("jobs.create", new Uint8Array(), 2)))
+ * error._tag // => "BadRequestError"
+ * ```
  *
  * @category normalizing
  * @since 0.1.0

@@ -138,6 +138,30 @@ export interface Service {
    *
    * A create cannot run its own key: a call of the store for that key in `create` is a `BadRequestError`. A wait for another key
    * that a call in `create` causes can be interrupted.
+   *
+   * **Example** (Two calls, one run)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { RunRef, RunStore } from "canvas-runs"
+   *
+   * let created = 0
+   * // In your program: spine.runs.create({ prompt })
+   * const create = Effect.sync(() => ({
+   *   ref: RunRef.make({ provider: "spine", kind: "run", id: `6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a1${++created}` })
+   * }))
+   *
+   * const main = Effect.gen(function*() {
+   *   const store = yield* RunStore.RunStore
+   *   const first = yield* store.runOnce("report-2026-07", create)
+   *   const second = yield* store.runOnce("report-2026-07", create)
+   *   console.log(first.id === second.id, created) // => true 1
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(main, RunStore.layerMemory))
+   * ```
+   *
+   * @see {@link Service.track} for the wait
    */
   readonly runOnce: <A extends { readonly ref: RunRef }, E, R>(
     key: string,
@@ -153,18 +177,128 @@ export interface Service {
    *
    * `wait` may do more than wait. If it includes the downloads and the bookkeeping, the run is finished when they are done. If the
    * key has another run when `wait` ends than when it began, that run stays unfinished.
+   *
+   * **Example** (A wait that marks the run)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { RunRef, RunStore } from "canvas-runs"
+   *
+   * const ref = RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" })
+   *
+   * const main = Effect.gen(function*() {
+   *   const store = yield* RunStore.RunStore
+   *   yield* store.attach("report-2026-07", ref)
+   *
+   *   // In your program: spine.runs.waitForCompletion(ref)
+   *   const wait = Effect.succeed("the report")
+   *   console.log(yield* store.track("report-2026-07", wait)) // => "the report"
+   *   console.log((yield* store.get("report-2026-07"))?._tag) // => "Finished"
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(main, RunStore.layerMemory))
+   * ```
+   *
+   * @see {@link Service.complete} to mark a run by hand
    */
   readonly track: <A, E, R>(
     key: string,
     wait: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | BadRequestError | RunStoreError, R>
-  /** Marks the run under the key as finished. `unfinished` does not list it, and `runOnce` still returns its ref. */
+  /**
+   * Marks the run under the key as finished. `unfinished` does not list it, and `runOnce` still returns its ref.
+   *
+   * **When to use**
+   *
+   * Use it if the wait is not one effect that {@link Service.track} can take, for example if another process waits.
+   *
+   * **Example** (Marking a run by hand)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { RunRef, RunStore } from "canvas-runs"
+   *
+   * const ref = RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" })
+   *
+   * const main = Effect.gen(function*() {
+   *   const store = yield* RunStore.RunStore
+   *   yield* store.attach("report-2026-07", ref)
+   *   yield* store.complete("report-2026-07")
+   *   console.log((yield* store.unfinished).length) // => 0
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(main, RunStore.layerMemory))
+   * ```
+   */
   readonly complete: (key: string) => Effect.Effect<void, BadRequestError | RunStoreError>
-  /** Stores a run under a key, such as a run that was found at the provider after its create had an unknown outcome. */
+  /**
+   * Stores a run under a key, such as a run that was found at the provider after its create had an unknown outcome. If the key has
+   * another run, that is a `BadRequestError`.
+   *
+   * **Example** (A run that was found at the provider)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { RunRef, RunStore } from "canvas-runs"
+   *
+   * const ref = RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" })
+   *
+   * const main = Effect.gen(function*() {
+   *   const store = yield* RunStore.RunStore
+   *   yield* store.attach("report-2026-07", ref)
+   *   console.log((yield* store.get("report-2026-07"))?._tag) // => "Created"
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(main, RunStore.layerMemory))
+   * ```
+   */
   readonly attach: (key: string, ref: RunRef) => Effect.Effect<void, BadRequestError | RunStoreError>
-  /** Removes all records of the key, so that it can be run again. The run itself continues at the provider. */
+  /**
+   * Removes all records of the key, so that it can be run again. The run itself continues at the provider.
+   *
+   * **Example** (A key that can be run again)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { RunRef, RunStore } from "canvas-runs"
+   *
+   * const ref = RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" })
+   *
+   * const main = Effect.gen(function*() {
+   *   const store = yield* RunStore.RunStore
+   *   yield* store.attach("report-2026-07", ref)
+   *   yield* store.forget("report-2026-07")
+   *   console.log(yield* store.get("report-2026-07")) // => undefined
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(main, RunStore.layerMemory))
+   * ```
+   */
   readonly forget: (key: string) => Effect.Effect<void, BadRequestError | RunStoreError>
-  /** Returns the entry of the key, or `undefined`. */
+  /**
+   * Returns the entry of the key, or `undefined` if the key has none.
+   *
+   * **Example** (The state of a key)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { RunRef, RunStore } from "canvas-runs"
+   *
+   * const ref = RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" })
+   *
+   * const main = Effect.gen(function*() {
+   *   const store = yield* RunStore.RunStore
+   *   yield* store.attach("report-2026-07", ref)
+   *   const entry = yield* store.get("report-2026-07")
+   *   console.log(entry?._tag, entry?.key) // => Created report-2026-07
+   *   console.log(yield* store.get("report-2026-08")) // => undefined
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(main, RunStore.layerMemory))
+   * ```
+   *
+   * @see {@link Service.unfinished} for the entries of all keys that need attention
+   */
   readonly get: (key: string) => Effect.Effect<Entry | undefined, BadRequestError | RunStoreError>
   /**
    * Lists the entries that need attention, oldest first: runs to wait for, and unknown outcomes to decide about.
@@ -178,27 +312,58 @@ export interface Service {
    *
    * ```ts
    * import { Effect } from "effect"
-   * import { RunStore, Spine } from "canvas-runs"
+   * import { RunRef, RunStore } from "canvas-runs"
    *
-   * const pickUp = Effect.gen(function*() {
+   * // In your program: spine.runs.waitForCompletion(ref, { timeout: "2 hours" })
+   * const wait = (ref: RunRef.RunRef) => Effect.succeed(`the result of ${ref.id}`)
+   *
+   * const resume = Effect.gen(function*() {
    *   const store = yield* RunStore.RunStore
-   *   const spine = yield* Spine.SpineClient
-   *   yield* Effect.forEach(yield* store.unfinished, (entry) =>
+   *   return yield* Effect.forEach(yield* store.unfinished, (entry) =>
    *     entry._tag === "Created"
-   *       ? store.track(entry.key, spine.runs.waitForCompletion(entry.ref, { timeout: "2 hours" }))
-   *       : Effect.logWarning(`${entry.key} may have been created: look for it at the provider`), {
-   *     concurrency: "unbounded",
-   *     discard: true
+   *       ? store.track(entry.key, wait(entry.ref))
+   *       : Effect.succeed(`${entry.key} may have been created: look for it at the provider`), {
+   *     concurrency: "unbounded"
    *   })
    * })
+   *
+   * const main = Effect.gen(function*() {
+   *   const store = yield* RunStore.RunStore
+   *   // The program before this one stored a run, and was killed
+   *   yield* store.attach("report-2026-07", RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e" }))
+   *   console.log(yield* resume) // => ["the result of 6f1c1d5e"]
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(main, RunStore.layerMemory))
    * ```
    */
   readonly unfinished: Effect.Effect<ReadonlyArray<UnfinishedEntry>, RunStoreError>
 }
 
 /**
- * The store of runs.
+ * The store of runs, as a service.
  *
+ * **Example** (Using the store)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { RunRef, RunStore } from "canvas-runs"
+ *
+ * // In your program: spine.runs.create({ prompt })
+ * const create = Effect.succeed({
+ *   ref: RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11" })
+ * })
+ *
+ * const main = Effect.gen(function*() {
+ *   const store = yield* RunStore.RunStore
+ *   const ref = yield* store.runOnce("report-2026-07", create)
+ *   console.log(ref.provider) // => "spine"
+ * })
+ *
+ * await Effect.runPromise(Effect.provide(main, RunStore.layerMemory))
+ * ```
+ *
+ * @see {@link layer} and {@link layerMemory}, which provide it
  * @category services
  * @since 0.1.0
  */
@@ -207,9 +372,35 @@ export class RunStore extends Context.Service<RunStore, Service>()("canvas-runs/
 /**
  * Makes a store on the `KeyValueStore` of the context.
  *
+ * **When to use**
+ *
+ * Use it for a second store in one program. Otherwise use {@link layer}.
+ *
  * **Details**
  *
  * The names of its records begin with `canvas-runs/`, so that the `KeyValueStore` can hold other data too.
+ *
+ * **Example** (A store for each tenant)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { KeyValueStore } from "effect/persistence"
+ * import { RunRef, RunStore } from "canvas-runs"
+ *
+ * const storeOf = (tenant: string) =>
+ *   Effect.map(KeyValueStore.KeyValueStore, (store) => KeyValueStore.prefix(store, `${tenant}/`)).pipe(
+ *     Effect.flatMap((store) => Effect.provideService(RunStore.make, KeyValueStore.KeyValueStore, store))
+ *   )
+ *
+ * const main = Effect.gen(function*() {
+ *   const acme = yield* storeOf("acme")
+ *   yield* acme.attach("report", RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e" }))
+ *   console.log((yield* acme.get("report"))?._tag) // => "Created"
+ *   console.log(yield* (yield* storeOf("globex")).get("report")) // => undefined
+ * })
+ *
+ * await Effect.runPromise(Effect.provide(main, KeyValueStore.layerMemory))
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -349,7 +540,15 @@ const isSameRun = (self: RunRef, that: RunRef): boolean =>
   self.provider === that.provider && self.kind === that.kind && self.id.toLowerCase() === that.id.toLowerCase()
 
 /**
- * A layer with the store, on the `KeyValueStore` of the context.
+ * Creates a layer with the store, on the `KeyValueStore` of the context.
+ *
+ * **When to use**
+ *
+ * | the runs must survive | `KeyValueStore` |
+ * | --- | --- |
+ * | nothing: a test, or `runOnce` within one process | {@link layerMemory}, which brings it |
+ * | the process, on one machine | `KeyValueStore.layerFileSystem(directory)` of `effect/persistence` |
+ * | the machine | `KeyValueStore.layerSql` on a database, or another that your platform has |
  *
  * **Example** (Runs in a directory)
  *
@@ -378,7 +577,26 @@ const isSameRun = (self: RunRef, that: RunRef): boolean =>
 export const layer: Layer.Layer<RunStore, never, KeyValueStore.KeyValueStore> = Layer.effect(RunStore, make)
 
 /**
- * A layer with a store in memory, for tests, and for `runOnce` within one process.
+ * Creates a layer with a store in memory.
+ *
+ * **When to use**
+ *
+ * Use it for tests, and for `runOnce` within one process. The runs are forgotten when the process ends: for runs that survive it,
+ * use {@link layer}.
+ *
+ * **Example** (A test of a program that uses the store)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { RunStore } from "canvas-runs"
+ *
+ * const program = Effect.gen(function*() {
+ *   const store = yield* RunStore.RunStore
+ *   return (yield* store.unfinished).length
+ * })
+ *
+ * console.log(await Effect.runPromise(Effect.provide(program, RunStore.layerMemory))) // => 0
+ * ```
  *
  * @category layers
  * @since 0.1.0

@@ -51,7 +51,11 @@ export const RunRef = Schema.Struct({
 export interface RunRef extends Schema.Schema.Type<typeof RunRef> {}
 
 /**
- * Makes a ref. Providers do this; use it to name a run by hand.
+ * Makes a ref.
+ *
+ * **When to use**
+ *
+ * The clients make refs. Use this to name a run by hand, for example one that you found at the provider.
  *
  * **Details**
  *
@@ -120,8 +124,19 @@ export const nearest = (value: unknown): RunRef => {
 }
 
 /**
- * Describes a run as messages do.
+ * Returns the provider, kind and id of a run as one text, as messages have it.
  *
+ * **Example** (A line for a log)
+ *
+ * ```ts
+ * import { RunRef } from "canvas-runs"
+ *
+ * const ref = RunRef.make({ provider: "tela", kind: "execution", id: "0b8f6c1e-5d0a-4c57-8a0e-6f3d1d1f9a20" })
+ *
+ * RunRef.format(ref) // => "tela execution 0b8f6c1e-5d0a-4c57-8a0e-6f3d1d1f9a20"
+ * ```
+ *
+ * @see {@link module:RunRef.parse} for reading a ref; `JSON.stringify` writes it
  * @category formatting
  * @since 0.1.0
  */

@@ -185,7 +185,26 @@ export class CreateOutcomeUnknownError
 {}
 
 /**
- * Makes the error for wrong input, before the request that the input is for.
+ * Makes the error for wrong input, before the request that needs the input.
+ *
+ * **When to use**
+ *
+ * Use it in a provider of your own, so that wrong input has the same error as with Spine and Tela.
+ *
+ * **Example** (An option that is out of range)
+ *
+ * ```ts
+ * import { RunError } from "canvas-runs"
+ *
+ * const error = RunError.badRequest({
+ *   operation: "jobs.create",
+ *   parameter: "copies",
+ *   message: "copies is 0; it must be a whole number, 1 or more."
+ * })
+ *
+ * error.message // => "jobs.create: copies is 0; it must be a whole number, 1 or more. No request was made."
+ * error.isRetryable // => false
+ * ```
  *
  * @category constructors
  * @since 0.1.0
