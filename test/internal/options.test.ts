@@ -23,14 +23,14 @@ describe("options", () => {
       ["retrys", "retry"]
     ] as const
   ) {
-    it(`F10: ${name} is refused with a pointer to ${meant}`, () => {
+    it(`F10: ${name} is rejected with a suggestion of ${meant}`, () => {
       const fault = Options.faultOf("options", { [name]: 1 }, known)
       assert.strictEqual(fault?.option, name)
       assert.include(fault?.message, `Did you mean ${meant}?`)
     })
   }
 
-  it("F10: a name that resembles no option is refused with the list of options", () => {
+  it("F10: a name that resembles no option is rejected with the list of options", () => {
     const fault = Options.faultOf("options", { verbosity: 2 }, known)
     assert.strictEqual(fault?.message, `"verbosity" is not an option; the options are: ${known.join(", ")}.`)
   })
@@ -49,7 +49,7 @@ describe("options", () => {
       ["a number", 5, "is 5"]
     ] as const
   ) {
-    it(`${what} in place of an object is refused with a message that names it`, () => {
+    it(`${what} instead of an object is rejected with a message that names it`, () => {
       assert.include(Options.faultOf("options", options, known)?.message, words)
     })
   }
@@ -60,12 +60,12 @@ describe("options", () => {
   })
 })
 
-describe("names of options and filters, at every call that takes some", () => {
+describe("names of options and filters, at every call that accepts options", () => {
   const spine = Spine.SpineClient.use((spine) => Effect.succeed(spine))
   const tela = Tela.TelaClient.use((tela) => Effect.succeed(tela))
   const services = Layer.merge(Layer.provide(clients(), noRequests), RunStore.layerMemory)
   const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
-  // As a program in JavaScript calls them
+  // The calls of a JavaScript program
   const loose = (value: unknown) => value as never
 
   const calls: Readonly<Record<string, Effect.Effect<unknown, unknown, any>>> = { // oxlint-disable-line typescript/no-explicit-any -- of any client
@@ -91,7 +91,7 @@ describe("names of options and filters, at every call that takes some", () => {
         artifacts.toFile(id, loose({ name: "a", download_url: "https://example.com/a" }), loose({ folder: "/tmp" }))
     ),
     "artifacts.toDirectory": Effect.flatMap(spine, ({ artifacts }) => artifacts.toDirectory(loose(id), "/tmp")),
-    "runs.run with an onCreated that is no function": Effect.flatMap(
+    "runs.run with an onCreated that is not a function": Effect.flatMap(
       spine,
       ({ runs }) => runs.run({ prompt: "x" }, { onCreated: loose("store it") })
     ),
@@ -111,11 +111,11 @@ describe("names of options and filters, at every call that takes some", () => {
       tela,
       ({ canvas }) => canvas.make({ id }).run({}, { schedule: loose({}) })
     ),
-    "canvas.run with an onCreated that is no function": Effect.flatMap(
+    "canvas.run with an onCreated that is not a function": Effect.flatMap(
       tela,
       ({ canvas }) => canvas.make({ id }).run({}, { onCreated: loose({}) })
     ),
-    "canvas.execute with an onCreated that is no function": Effect.flatMap(
+    "canvas.execute with an onCreated that is not a function": Effect.flatMap(
       tela,
       ({ canvas }) => canvas.make({ id }).execute({}, { async: true, onCreated: loose(1) })
     ),
@@ -124,7 +124,7 @@ describe("names of options and filters, at every call that takes some", () => {
     ),
     "RunStore.runOnce of a Promise": RunStore.RunStore.use((store) => store.runOnce("k", loose(Promise.resolve()))),
     "RunStore.track of a Promise": RunStore.RunStore.use((store) => store.track("k", loose(Promise.resolve()))),
-    "RunStore.runOnce with another word": RunStore.RunStore.use((store) =>
+    "RunStore.runOnce with an unknown value": RunStore.RunStore.use((store) =>
       store.runOnce("k", Effect.die("not created"), loose({ onUnknown: "again" }))
     )
   }
@@ -161,7 +161,7 @@ describe("options of a client with a value of the wrong type", () => {
       }))
   }
 
-  it.effect("F10: no options at all are a ConfigError", () =>
+  it.effect("F10: missing options are a ConfigError", () =>
     Effect.gen(function*() {
       for (const layer of [Spine.layer(undefined as never), Tela.layer(undefined as never)]) {
         const error = yield* Effect.flip(
@@ -175,7 +175,7 @@ describe("options of a client with a value of the wrong type", () => {
 })
 
 describe("errors that are made from other errors", () => {
-  it.effect("a file that is shorter than announced keeps its words in a create of Spine", () =>
+  it.effect("the error about a file that is shorter than announced keeps its message in a create of Spine", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const data = Stream.make(new Uint8Array(2))

@@ -22,7 +22,7 @@ describe("E2: names of files", () => {
       "COM0"
     ]
   ) {
-    it(`E2: ${JSON.stringify(name)} is a device of Windows, and gets another name`, () => {
+    it(`E2: ${JSON.stringify(name)} is a Windows device, and is renamed`, () => {
       const safe = FileName.writable(name, "artifact")
       assert.strictEqual(safe, `_${name}`)
       assert.strictEqual(FileName.writable(safe, "artifact"), safe)
@@ -30,7 +30,7 @@ describe("E2: names of files", () => {
   }
 
   for (const name of ["console.txt", "com10.txt", "contract.pdf", "CONIN.txt", "COM⁴.txt"]) {
-    it(`E2: ${JSON.stringify(name)} is not a device of Windows`, () =>
+    it(`E2: ${JSON.stringify(name)} is not a Windows device`, () =>
       assert.strictEqual(FileName.writable(name, "artifact"), name))
   }
 
@@ -51,7 +51,7 @@ describe("E2: names of files", () => {
       ["long names with another beginning", Array.from({ length: 20 }, (_, n) => `${n % 10}${"x".repeat(199)}`)]
     ] as const
   ) {
-    it(`E2: names that are one with ${what} are made distinct`, () => {
+    it(`E2: names that are equal because of ${what} are made distinct`, () => {
       const made = FileName.distinct(names, "artifact")
       const keys = made.map((name) => name.normalize("NFD").toUpperCase().toLowerCase().normalize("NFD"))
       assert.strictEqual(new Set(keys).size, names.length, made.join(", "))
@@ -62,7 +62,7 @@ describe("E2: names of files", () => {
     })
   }
 
-  it("E2: names that differ stay as they are", () => {
+  it("E2: different names stay unchanged", () => {
     const names = ["a.txt", "b.txt", "a.pdf", "ä.txt", "a"]
     assert.deepStrictEqual(FileName.distinct(names, "artifact"), names)
   })
@@ -77,7 +77,7 @@ describe("C11: many equal names", () => {
     size_bytes: 1
   }))
 
-  it("C11: 20,000 of them take time in proportion to their number", () => {
+  it("C11: 20,000 of them take linear time", () => {
     for (const name of ["report.txt", `${"x".repeat(300)}.txt`]) {
       const made = FileName.distinct(Array<string>(20_000).fill(name), "artifact")
       assert.strictEqual(new Set(made).size, 20_000)

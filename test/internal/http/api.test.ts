@@ -1,4 +1,4 @@
-/** Calls of an API without a provider: what is sent, with which key, and within which limits. */
+/** Calls of an API without a provider: the requests, their key, and their limits. */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Option, Redacted, Schedule, Tracer } from "effect"
 import { FetchHttpClient, HttpBody, HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
@@ -14,7 +14,7 @@ import { answering, json } from "../../support/http.ts"
 import { call, finish, key, make } from "./calls.ts"
 
 describe("a request", () => {
-  it.effect("goes to the base URL and the path, with the key, and asks for JSON unless it is read piece by piece", () =>
+  it.effect("goes to the base URL and the path, with the key, and accepts only JSON unless its response is read piece by piece", () =>
     Effect.gen(function*() {
       for (const base of ["https://api.test/base/", "https://api.test/base"]) {
         const { client: http, requests: sent } = answering(() => json({}))
@@ -28,7 +28,7 @@ describe("a request", () => {
       }
     }))
 
-  it.effect("has the prefix of the key where there is one", () =>
+  it.effect("has the prefix of the key if there is one", () =>
     Effect.gen(function*() {
       const { client: http, requests: sent } = answering(() => json({}))
       yield* make(http, { header: "authorization", prefix: "Bearer ", key: Redacted.make(key) }).call(call())
@@ -65,7 +65,7 @@ describe("a request", () => {
       assert.strictEqual(seen[1], other)
     }))
 
-  it.effect("is sent with the options of fetch that follow no redirect and copy no body of an upload", () =>
+  it.effect("is sent with the fetch options that follow no redirect and copy no body of an upload", () =>
     Effect.gen(function*() {
       const redirects: Array<unknown> = []
       const http = HttpClient.make((request) =>
@@ -120,7 +120,7 @@ describe("the longest time of a call", () => {
 })
 
 describe("a key that changes", () => {
-  it.effect("is read for each call, and is sent with and hidden from the errors of that call", () =>
+  it.effect("is read for each call, is sent with it, and is hidden from its errors", () =>
     Effect.gen(function*() {
       const keys = ["first-key-0123456789", "first-key-0123456789", "second-key-0123456789"]
       const asked: Array<string> = []

@@ -46,7 +46,7 @@ export const call = (fields: Partial<Call.Call<unknown>> = {}): Call.Call<unknow
   ...fields
 })
 
-/** What the call fails with when this is the answer. */
+/** The error of the call for this response. */
 export const failureOf = (
   answer: Answer | ((asked: Asked) => Answer),
   options: Partial<Call.Options> = {},
@@ -54,5 +54,5 @@ export const failureOf = (
 ) =>
   Effect.flip(make(answering(typeof answer === "function" ? answer : () => answer).client, options).call(call(fields)))
 
-/** Ends the effect, in steps of a second. */
+/** Runs the effect to its end, in steps of a second on the `TestClock`. */
 export const finish = <A, E, R>(effect: Effect.Effect<A, E, R>) => finishInSteps(effect, "1 second")

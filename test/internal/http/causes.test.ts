@@ -1,4 +1,4 @@
-/** What the causes of a failed request say. */
+/** The causes of a failed request. */
 import { assert, describe, it } from "@effect/vitest"
 import { isUnreadableBlob } from "../../../src/internal/http/causes.ts"
 
@@ -7,12 +7,12 @@ describe("a Blob that cannot be read", () => {
   const wrapped = (times: number): Error =>
     times === 0 ? unreadable : new Error("fetch failed", { cause: wrapped(times - 1) })
 
-  it("is found below as many as four other errors", () => {
+  it("is found below up to four other errors", () => {
     for (const times of [0, 1, 2, 3, 4]) assert.isTrue(isUnreadableBlob(wrapped(times)), `${times}`)
     assert.isFalse(isUnreadableBlob(wrapped(5)))
   })
 
-  it("is not found where another error is the cause", () => {
+  it("is not found if the cause is another error", () => {
     for (const cause of [undefined, "NotReadableError", { name: "NotReadableError" }, new Error("NotReadableError")]) {
       assert.isFalse(isUnreadableBlob(cause))
     }

@@ -1,4 +1,4 @@
-/** How the clients read what a server or an HTTP client makes of one request. */
+/** How the clients read the outcome of one request, from a server or an HTTP client. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Redacted, Schedule, Stream } from "effect"
 import { HttpClient, HttpClientError } from "effect/http"
@@ -23,10 +23,10 @@ const spineOn = (client: HttpClient.HttpClient, options: Options = {}) =>
 const telaOn = (client: HttpClient.HttpClient) =>
   Effect.map(clientsOn(client, { apiKey: Redacted.make(key), retry: Schedule.recurs(2) }), ({ tela }) => tela)
 
-/** The error of an effect that needs time. */
+/** The error of an effect that sleeps. */
 const failing = <A, E>(effect: Effect.Effect<A, E>) => Effect.map(finish(effect), failure)
 
-describe("B3: a client that fails where the status is not a success", () => {
+describe("B3: an HTTP client that fails if the status is not a success", () => {
   const strict = (status: number, headers?: Record<string, string>) => {
     const { client, requests } = answering(() => json({ success: false, error: "in words" }, status, headers))
     return { client: HttpClient.filterStatusOk(client), requests }
@@ -42,7 +42,7 @@ describe("B3: a client that fails where the status is not a success", () => {
       [503, "ServerError", 3]
     ] as const
   ) {
-    it.effect(`${status} to a poll is a ${tag} with the provider's words, after ${requests} requests`, () =>
+    it.effect(`${status} to a poll is a ${tag} with the provider's message, after ${requests} requests`, () =>
       Effect.gen(function*() {
         const answered = strict(status)
         const { runs } = yield* spineOn(answered.client)
@@ -100,7 +100,7 @@ describe("B3: a client that fails where the status is not a success", () => {
     }))
 })
 
-describe("B3: a client that repeats requests", () => {
+describe("B3: an HTTP client that repeats requests", () => {
   const transient = (client: HttpClient.HttpClient) =>
     HttpClient.retryTransient(client, { times: 3, schedule: Schedule.spaced("1 second") })
 
@@ -110,7 +110,7 @@ describe("B3: a client that repeats requests", () => {
       ["a broken connection", () => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" })]
     ] as const
   ) {
-    it.effect(`sends a create once after ${what}, though the next one would be accepted`, () =>
+    it.effect(`sends a create once after ${what}, even if the next one would be accepted`, () =>
       Effect.gen(function*() {
         const { client, requests } = answering(({ index }) => index === 0 ? answer() : accepted())
         const { runs } = yield* spineOn(transient(client))
@@ -121,7 +121,7 @@ describe("B3: a client that repeats requests", () => {
       }))
   }
 
-  it.effect("sends a Tela stream once, and repeats what is safe", () =>
+  it.effect("sends a Tela stream once, and repeats safe requests", () =>
     Effect.gen(function*() {
       const { client, requests } = answering(() => json({}, 503))
       const tela = yield* telaOn(transient(client))
@@ -141,7 +141,7 @@ describe("B3: a client that repeats requests", () => {
     }))
 })
 
-it.effect("a client that fails with an error outside of its type leaves it open whether a run exists", () =>
+it.effect("after an HTTP client fails with an error outside of its type, a run may exist", () =>
   Effect.gen(function*() {
     const { client } = answering(accepted)
     const broken = HttpClient.transformResponse(
@@ -154,7 +154,7 @@ it.effect("a client that fails with an error outside of its type leaves it open 
     assert.include(error.message, "circuit open")
   }))
 
-describe("B4: a status that is known decides", () => {
+describe("B4: a known status decides without a body", () => {
   const body = (ending: "stalls" | "breaks") =>
     brokenBody(ending === "stalls" ? undefined : new Error("read ECONNRESET"))
 
@@ -263,10 +263,10 @@ describe("D12: statuses that are neither a result nor an error", () => {
     }))
 })
 
-describe("E7: the key, however a server echoes it", () => {
+describe("E7: the key in every form that a server may echo", () => {
   const base64 = (text: string) => Buffer.from(text).toString("base64")
   const echoes: ReadonlyArray<readonly [string, string]> = [
-    ["as it is", key],
+    ["unchanged", key],
     ["URL-encoded", encodeURIComponent(key)],
     ["URL-encoded in lower case", encodeURIComponent(key).replaceAll(/%../g, (code) => code.toLowerCase())],
     ["HTML-escaped", key.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")],
@@ -277,7 +277,7 @@ describe("E7: the key, however a server echoes it", () => {
     ["as a password of Basic", base64(`user:${key}`)],
     ["in base64url", Buffer.from(`x${key}`).toString("base64url")]
   ]
-  /** What nobody may see: the key, or enough of it to rebuild the rest. */
+  /** The texts that must not appear: the key, or a part of it that is long enough to guess the rest. */
   const leaks = (text: string) =>
     text.includes("http_secret") || text.includes(base64(key).slice(8, 28)) ||
     [1, 2].some((offset) => text.includes(base64(`${"x".repeat(offset)}${key}`).slice(8, 28)))
@@ -285,7 +285,7 @@ describe("E7: the key, however a server echoes it", () => {
   for (const [how, echo] of echoes) {
     it.effect(`is not in an error, which logs and spans show, when it is echoed ${how}`, () =>
       Effect.gen(function*() {
-        assert.isTrue(leaks(echo) || echo.includes("http%5fsecret"), "the echo itself is seen by this test")
+        assert.isTrue(leaks(echo) || echo.includes("http%5fsecret"), "the test finds the unredacted echo")
         const shown: Array<string> = []
         const { client } = answering(({ index }) =>
           [
@@ -327,7 +327,7 @@ describe("E7: the key, however a server echoes it", () => {
       assert.isFalse(leaks(inspect(yield* runs.waitForCompletion(id), { depth: 9 })))
     }))
 
-  it.effect("leaves a text that resembles a short key as it is", () =>
+  it.effect("leaves a text that resembles a short key unchanged", () =>
     Effect.gen(function*() {
       const { client } = answering(() => json({ success: false, error: "a test in dGVzdA== and %74est" }, 400))
       const { runs } = yield* spineOn(client, { apiKey: Redacted.make("te") })

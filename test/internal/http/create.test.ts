@@ -116,7 +116,7 @@ describe("thenOnCreated", () => {
 describe("a create", () => {
   const fields = { operation: "runs.create", attempts: 2, elapsed: Duration.seconds(3), message: "test" }
 
-  /** Fails with the error, after it has asked whether to repeat the request, and says what it was asked and told. */
+  /** A send that asks whether to repeat the request, and fails with the error. Records the options and the answer. */
   const failing = (error: RunError.RequestError, options: Parameters<typeof Create.create>[0]) =>
     Effect.gen(function*() {
       const account: Create.Account = { open: 0, refs: [], failures: new Set(), key: undefined, outer: undefined }
@@ -132,7 +132,7 @@ describe("a create", () => {
       return { outcome: { error: failed, isRepeated, isSentOnce }, account }
     })
 
-  it.effect("that leaves a doubt says all that its failure says, and nothing that it does not", () =>
+  it.effect("with an unknown outcome has all fields of its failure, and no others", () =>
     Effect.gen(function*() {
       const said = {
         status: 503,
@@ -161,13 +161,13 @@ describe("a create", () => {
       }
     }))
 
-  it.effect("is repeated, and leaves no doubt, where the request was never sent", () =>
+  it.effect("is repeated, and its outcome is known, if the request was never sent", () =>
     Effect.gen(function*() {
       for (
         const [error, isRepeatedFor] of [
           [new RunError.TransportError({ ...fields, reached: false }), true],
           [new RunError.RequestTimeoutError({ ...fields, reached: false }), true],
-          // A refusal is no proof of that, though no run was made
+          // An error response does not prove that, even if no run was made
           [new RunError.RateLimitError(fields), false]
         ] as const
       ) {
@@ -186,7 +186,7 @@ describe("a create", () => {
       }
     }))
 
-  it.effect("is repeated after a doubt when the caller accepts a second run", () =>
+  it.effect("is repeated after an unknown outcome when the caller accepts a second run", () =>
     Effect.gen(function*() {
       const { outcome } = yield* failing(new RunError.ServerError(fields), { retryCreates: true })
       const { error, isRepeated, isSentOnce } = outcome
@@ -195,7 +195,7 @@ describe("a create", () => {
       assert.isFalse(isSentOnce)
     }))
 
-  it.effect("that the HTTP client sent several times is in doubt, says how often, and is not taken for incomplete", () =>
+  it.effect("that the HTTP client sent several times has an unknown outcome, says how often it was sent, and does not count as incomplete", () =>
     Effect.gen(function*() {
       const refused = new RunError.BadRequestError({ ...fields, sent: true })
       const busy = new RunError.RateLimitError(fields)
@@ -220,19 +220,19 @@ describe("a create", () => {
       assert.include(error.message, "sent it 3 times")
       assert.isFalse(isRepeated)
       assert.deepStrictEqual(yield* sentTimes(1), { error: refused, isRepeated: false })
-      // One whose caller accepts a second run is repeated, unless its body was not sent whole
+      // If the caller accepts a second run, the create is repeated, unless its body was not sent completely
       assert.isTrue((yield* sentTimes(2, busy, true)).isRepeated)
       assert.isFalse((yield* sentTimes(1, busy, true)).isRepeated)
     }))
 
-  it.effect("is in doubt also when nothing asked whether to repeat it", () =>
+  it.effect("has an unknown outcome also if nothing asked whether to repeat it", () =>
     Effect.gen(function*() {
       const fail = () => Effect.fail(new RunError.ServerError(fields))
       const error = yield* Effect.flip(Create.create({ retryCreates: false }, fail))
       assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
     }))
 
-  it.effect("stays in doubt when the last attempt never reached the provider, but an earlier one may have", () =>
+  it.effect("still has an unknown outcome when the last attempt never reached the provider, but an earlier one may have", () =>
     Effect.gen(function*() {
       const last = new RunError.TransportError({ ...fields, reached: false })
       const doubted = Create.create({ retryCreates: true }, ({ retryWhile }) =>
@@ -244,7 +244,7 @@ describe("a create", () => {
       assert.strictEqual(yield* Effect.flip(Create.create({ retryCreates: true }, () => Effect.fail(last))), last)
     }))
 
-  it.effect("whose body was not sent whole leaves no doubt, and is not repeated", () =>
+  it.effect("whose body was not sent completely has made no run, and is not repeated", () =>
     Effect.gen(function*() {
       const broken = new RunError.TransportError({ ...fields, reached: true })
       const { account, outcome } = yield* failing(broken, {
@@ -255,13 +255,13 @@ describe("a create", () => {
       assert.strictEqual(account.open, 0)
     }))
 
-  it.effect("outside of a store has steps before it, whose failures stay what they are", () =>
+  it.effect("outside of a store keeps the failures of steps before it unchanged", () =>
     Effect.gen(function*() {
       const error = new Error("the upload failed")
       assert.strictEqual(yield* Effect.flip(Create.operation(Effect.fail(error))), error)
     }))
 
-  it("may have made a run, or surely has not, by the error that it failed with", () => {
+  it("may have made a run, or certainly has not, depending on its error", () => {
     const doubts: ReadonlyArray<readonly [RunError.RequestError, boolean]> = [
       [new RunError.TransportError({ ...fields, reached: true }), true],
       [new RunError.TransportError({ ...fields, reached: false }), false],

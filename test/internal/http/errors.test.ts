@@ -35,7 +35,7 @@ describe("an error", () => {
       })
     }))
 
-  it.effect("has no field for what the response lacked", () =>
+  it.effect("has no field without a value in the response", () =>
     Effect.gen(function*() {
       const error = yield* failureOf(new Response("", { status: 500 }))
       assert.deepStrictEqual(Object.keys(error).filter((name) => name !== "message").sort(), [
@@ -50,7 +50,7 @@ describe("an error", () => {
       assert.strictEqual(error.body, "")
     }))
 
-  it.effect("quotes the provider's words, or else the body", () =>
+  it.effect("quotes the provider's message, or the body if there is none", () =>
     Effect.gen(function*() {
       const silent = yield* failureOf(json({ other: "x" }, 400))
       assert.strictEqual(silent.providerMessage, "{\"other\":\"x\"}")
@@ -125,7 +125,7 @@ describe("an error", () => {
       assert.include(error.message, "Wait 1m 30s.")
     }))
 
-  it.effect("of status 425 gives no advice beyond what it says, and one of status 503 no pause", () =>
+  it.effect("of status 425 has only the advice in its message, and one of status 503 no pause", () =>
     Effect.gen(function*() {
       const early = yield* failureOf(json({ error: "in words" }, 425))
       assert.strictEqual(early.message, "things.get: the provider asks to try again later (in words).")
@@ -186,7 +186,7 @@ describe("a request that takes too long", () => {
       assert.include(begun.message, "status 200, and no complete body within 10s. Try again")
     }))
 
-  it.effect("fails with the error of its status, if that is a failure", () =>
+  it.effect("fails with the error of its status, if the status is a failure", () =>
     Effect.gen(function*() {
       const error = yield* finish(failureOf(new Response(brokenBody(), { status: 403 })))
       assert.instanceOf(error, RunError.PermissionDeniedError)
@@ -203,7 +203,7 @@ describe("a request that takes too long", () => {
       assert.strictEqual(Duration.toSeconds(upload.elapsed), 22)
     }))
 
-  it.effect("names the file of an upload that gives no bytes, and not where the provider is waited for", () =>
+  it.effect("names the file of an upload that gives no bytes, but not if the provider is slow", () =>
     Effect.gen(function*() {
       const reading = HttpClient.make((request) =>
         Effect.andThen(
@@ -225,7 +225,7 @@ describe("a request that takes too long", () => {
       assert.instanceOf(error, RunError.RequestTimeoutError)
       assert.strictEqual(error.message, "things.get: a.txt gave no bytes.")
       assert.include((yield* uploading(piece)).message, "no answer within 10s")
-      // It answers while the file is read, and its answer stalls
+      // The provider answers while the file is read, and its response stalls
       const answering = HttpClient.make((request) =>
         Effect.as(
           request.body._tag === "Stream"
@@ -237,7 +237,7 @@ describe("a request that takes too long", () => {
       assert.include((yield* uploading(stuck, answering)).message, "status 200, and no complete body within")
     }))
 
-  it.effect("names the time without progress during an upload, and the time without an answer after it", () =>
+  it.effect("names the time without progress during an upload, and the time without a response after it", () =>
     Effect.gen(function*() {
       const request = (stream: Stream.Stream<Uint8Array>) => ({
         request: HttpClientRequest.put("/v1/file", { body: HttpBody.stream(stream) }),
@@ -281,7 +281,7 @@ describe("a client that fails", () => {
       assert.instanceOf(error, RunError.TransportError)
       assert.deepInclude(error, { status: 200, reached: true })
       assert.include(error.message, "the answer broke off: ")
-      // A client may use the same kind of error for the request and for the body of its response
+      // A client may use the same error for the request and for the body of its response
       const request = HttpClientRequest.get("/")
       const stream = Stream.fail(transportError(request, refused))
       const other = yield* Effect.flip(
@@ -298,7 +298,7 @@ describe("a client that fails", () => {
       const create = { sends: makeSentRequests() }
       assert.strictEqual((yield* broken(`{"id":"${key}`, create)).body, "{\"id\":\"<redacted>")
       assert.isFalse("body" in (yield* broken("", create)))
-      // Another call is repeated, so that its beginning is not kept
+      // Another call is repeated, so the beginning of its body is not kept
       assert.isFalse("body" in (yield* broken("{\"id\":", {})))
     }))
 
@@ -347,7 +347,7 @@ describe("a client that fails", () => {
       }
     }))
 
-  it.effect("is reported with the description of its error if that has no cause", () =>
+  it.effect("is reported with the description of its error if the error has no cause", () =>
     Effect.gen(function*() {
       const http = HttpClient.make((request) =>
         Effect.fail(
@@ -383,7 +383,7 @@ describe("a client that fails", () => {
       }))
   }
 
-  it.effect("with an error of this library passes that error on", () =>
+  it.effect("with an error of this library fails with that error", () =>
     Effect.gen(function*() {
       const own = new RunError.ServerError({ message: "m", operation: "o", attempts: 7, elapsed: Duration.zero })
       const http = HttpClient.make(() => Effect.fail(own as unknown as HttpClientError.HttpClientError))
@@ -420,7 +420,7 @@ describe("a client that fails", () => {
       }))
   }
 
-  it.effect("by throwing is a TransportError whose cause is what it threw", () =>
+  it.effect("by throwing is a TransportError whose cause is the thrown value", () =>
     Effect.gen(function*() {
       const thrown = new TypeError("boom")
       const http = HttpClient.transform(
@@ -448,7 +448,7 @@ describe("a client that fails", () => {
       assert.include(refused.message, "things.get: this HTTP client cannot send a Blob")
       const other = yield* Effect.flip(make(http("ERR_OTHER")).call(call({ request, isUpload: true })))
       assert.instanceOf(other, RunError.TransportError)
-      // What is no upload has no Blob
+      // A call that is not an upload has no Blob
       const plain = yield* Effect.flip(make(http("ERR_INVALID_ARG_TYPE")).call(call()))
       assert.instanceOf(plain, RunError.TransportError)
       const failed = yield* Effect.flip(
@@ -471,7 +471,7 @@ describe("the cause of a failure", () => {
   const nest = (depth: number, innermost: unknown): Error =>
     new Error(`level ${depth}`, { cause: depth === 1 ? innermost : nest(depth - 1, innermost) })
 
-  it.effect("is kept as it is if no part of it shows the key or a signature", () =>
+  it.effect("is kept unchanged if no part of it shows the key or a signature", () =>
     Effect.gen(function*() {
       const clean = [
         nest(3, "down"),

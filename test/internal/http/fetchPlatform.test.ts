@@ -60,7 +60,7 @@ describe("the limits of Node's fetch", () => {
   const original = undici.getGlobalDispatcher()
   afterEach(() => undici.setGlobalDispatcher(original))
 
-  /** Records what a dispatcher was asked to send. */
+  /** Records the requests to a dispatcher. */
   const recording = (dispatcher: undici.Dispatcher) => {
     const sent: Array<undici.Dispatcher.DispatchOptions> = []
     return {
@@ -100,7 +100,7 @@ describe("the limits of Node's fetch", () => {
       }
     }))
 
-  it.effect("D1: where the program's dispatcher ends a request, the error names canvas-runs/node and async: true", () =>
+  it.effect("D1: if the program's dispatcher ends a request, the error names canvas-runs/node and async: true", () =>
     Effect.gen(function*() {
       const ended = (code: string) =>
         onFetch(() =>
@@ -135,7 +135,7 @@ describe("the limits of Node's fetch", () => {
       assert.match(stream.message, /limit of the dispatcher.* canvas-runs\/node.* async: true/)
     }))
 
-  it.effect("D1: a dispatcher that does not show its options receives requests as they are", () =>
+  it.effect("D1: a dispatcher that does not show its options receives requests unchanged", () =>
     Effect.gen(function*() {
       const { baseUrl } = yield* provider
       const sent: Array<undici.Dispatcher.DispatchOptions> = []
@@ -170,7 +170,7 @@ describe("the limits of Node's fetch", () => {
       }
     }))
 
-  /** Whether a body has the canvas's id. A MockAgent shows the bytes that fetch was given. */
+  /** Whether a body has the canvas's id. A MockAgent shows the bytes that fetch received. */
   const isAboutCanvas = (body: unknown) => body instanceof Uint8Array && Buffer.from(body).includes(canvasId)
 
   it.effect("D1: a MockAgent of the program answers every request, and gets their bodies", () =>
@@ -207,7 +207,7 @@ describe("the limits of Node's fetch", () => {
       assert.deepStrictEqual(inits.map(({ dispatcher }) => dispatcher), [undefined])
     }))
 
-  it.effect("D1: the fetch of another undici may take the place of the platform's", () =>
+  it.effect("D1: the fetch of another undici may replace the platform's", () =>
     Effect.gen(function*() {
       const { baseUrl } = yield* provider
       const { fetch } = globalThis
@@ -244,7 +244,7 @@ describe("caches", () => {
       assert.deepStrictEqual([run.status, sent], ["completed", 3])
     }))
 
-  it.effect("D3: no request header is added for that, because browsers would send a preflight", () =>
+  it.effect("D3: no request header disables the cache, because browsers would send a preflight", () =>
     Effect.gen(function*() {
       const names: Array<string> = []
       yield* retrieve(onFetch((_, { headers }) => {
@@ -254,7 +254,7 @@ describe("caches", () => {
       assert.deepStrictEqual(names, ["accept", "x-api-key"])
     }))
 
-  it.effect("D3: a platform that throws on the option, as workerd did until 2024-11, does not get it", () =>
+  it.effect("D3: a platform that throws on the cache option, as workerd did until 2024-11, does not get it", () =>
     Effect.gen(function*() {
       class OldRequest extends Request {
         constructor(url: string, init?: RequestInit) {
@@ -372,7 +372,7 @@ describe("responses that only resemble the platform's", () => {
       }
     }))
 
-  it.effect("C12: a body longer than maxResponseBytes is not read further", () =>
+  it.effect("C12: reading stops when a body is longer than maxResponseBytes", () =>
     Effect.gen(function*() {
       let given = 0
       let isClosed = false
@@ -400,7 +400,7 @@ describe("responses that only resemble the platform's", () => {
         )
       )
       assert.strictEqual(error._tag, "InvalidResponseError")
-      // Nobody waits for the end of a body that is left
+      // The client does not wait for the end of a cancelled body
       yield* Effect.yieldNow
       assert.deepStrictEqual([isClosed, given < 20], [true, true])
     }))

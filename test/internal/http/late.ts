@@ -1,6 +1,6 @@
 /**
- * A program that waits for late answers on Node's fetch, in a process where undici's timers run fast: its limit of 300 s passes
- * in a second. Prints how a plain fetch ended, and how calls of the clients ended that began before it.
+ * A program that waits for late responses on Node's fetch, in a process where undici's timers are accelerated: its limit of 300 s
+ * passes in a second. Prints the outcome of a plain fetch, and the outcomes of calls of the clients that started before it.
  */
 import { Effect, Layer, Redacted, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
@@ -8,7 +8,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Spine, Tela } from "canvas-runs"
 
-/** The time between two looks of undici at its timers, in milliseconds. */
+/** The time between two checks of undici's timers, in milliseconds. */
 const undiciTick = 499
 
 const setRealTimeout = globalThis.setTimeout
@@ -30,10 +30,10 @@ const created = { success: true, data: { run_id: "7d0f3c1e-5b7a-4c39-9d57-1d1b0c
 const chunk = (content: string, finish_reason: string | null) =>
   `data: ${JSON.stringify({ id: "1", choices: [{ index: 0, delta: { role: null, content }, finish_reason }] })}\n\n`
 
-/** What is sent to each request when the plain fetch has reached its limit. */
+/** The rest of each response, which is sent when the plain fetch has reached its limit. */
 const held: Array<() => void> = []
 
-/** Begins to answer, with the headers and the first chunk if the answer is a stream, and holds back the rest. */
+/** Starts the response, with the headers and the first chunk if it is a stream, and delays the rest. */
 const server = createServer((request, response) => {
   const parts: Array<Buffer> = []
   request.on("data", (part: Buffer) => parts.push(part)).on("end", () => {
@@ -50,7 +50,7 @@ const server = createServer((request, response) => {
   })
 })
 
-/** How a fetch without any option ends, which nothing answers. */
+/** The outcome of a fetch without options that gets no response. */
 let plain = ""
 const plainFetch = () =>
   fetch(baseUrl()).then(

@@ -1,4 +1,4 @@
-/** Real sockets: which failures of a connection prove that a create was never sent. */
+/** Tests on real sockets: which failures of a connection prove that a create was never sent. */
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope } from "effect"
@@ -18,7 +18,7 @@ import { transportError } from "../../support/http.ts"
 
 const { ca } = tls
 
-/** The options of a connection, for either client. */
+/** The options of a connection, for both clients. */
 interface Connecting {
   readonly connect?: Undici.buildConnector.BuildOptions
   readonly allowH2?: boolean
@@ -35,7 +35,7 @@ const undici = ({ proxy, ...options }: Connecting): Layer.Layer<HttpClient.HttpC
 
 const globalDispatcher = Symbol.for("undici.globalDispatcher.1")
 
-/** The platform's fetch, on an agent of the platform's own kind. */
+/** The platform's fetch, on an agent of the platform's undici. */
 const fetching = ({ allowH2 = false, connect }: Connecting): Layer.Layer<HttpClient.HttpClient> =>
   Layer.unwrap(Effect.gen(function*() {
     yield* Effect.promise(() => fetch("data:,loaded"))
@@ -163,7 +163,7 @@ const never: ReadonlyArray<Situation> = [
     url: https(() => Net.createServer((socket) => void socket.once("data", () => socket.end())))
   },
   {
-    name: "B7: HTTP/2 refuses the stream",
+    name: "B7: HTTP/2 rejects the stream",
     url: https(() => h2(Http2.constants.NGHTTP2_REFUSED_STREAM)),
     options: { allowH2: true }
   }
@@ -183,7 +183,7 @@ const maybe: ReadonlyArray<Situation> = [
     url: https(() => Tls.createServer(identity(), (socket) => void socket.once("data", () => socket.destroy())))
   },
   {
-    name: "the server wants a certificate of the client, in TLS 1.3, which it says after the request",
+    name: "the server wants a certificate of the client, in TLS 1.3, and says so after the request",
     url: https(() => answering("valid", { requestCert: true, ca }))
   },
   {
@@ -196,7 +196,7 @@ const maybe: ReadonlyArray<Situation> = [
 for (const [clientName, client] of Object.entries(clients)) {
   describe(`a create through ${clientName}`, () => {
     for (const { name, options = {}, url } of never) {
-      it.live(`was surely not sent when ${name}`, () =>
+      it.live(`was certainly not sent when ${name}`, () =>
         Effect.gen(function*() {
           const error = yield* createOn(client(options), yield* url)
           assert.instanceOf(error, RunError.TransportError, error.message)
@@ -220,7 +220,7 @@ describe("a create through a proxy", () => {
       ["cannot make the tunnel", "502 Bad Gateway"]
     ] as const
   ) {
-    it.live(`was surely not sent when the proxy ${name}`, () =>
+    it.live(`was certainly not sent when the proxy ${name}`, () =>
       Effect.gen(function*() {
         const proxy = yield* portOf(proxyAnswering(line))
         const error = yield* createOn(undici({ proxy: `http://127.0.0.1:${proxy}` }), "https://provider.test")
@@ -229,7 +229,7 @@ describe("a create through a proxy", () => {
       }).pipe(Effect.scoped))
   }
 
-  it.live("B7: was surely not sent when the proxy wants a password for a plain request", () =>
+  it.live("B7: was certainly not sent when the proxy wants a password for a plain request", () =>
     Effect.gen(function*() {
       const proxy = yield* portOf(proxyAnswering("407 Proxy Authentication Required"))
       const error = yield* createOn(undici({ proxy: `http://127.0.0.1:${proxy}` }), "http://provider.test")
@@ -237,7 +237,7 @@ describe("a create through a proxy", () => {
       assert.isFalse(error.reached)
     }).pipe(Effect.scoped))
 
-  it.live("B7: a 407 that the client hands on is a bad request that names the proxy", () =>
+  it.live("B7: a 407 that the HTTP client returns is a bad request that names the proxy", () =>
     Effect.gen(function*() {
       const port = yield* portOf(proxyAnswering(""))
       const error = yield* createOn(undici({}), `http://127.0.0.1:${port}`)
@@ -251,7 +251,7 @@ describe("a create that has no connection when it times out", () => {
     Layer.orDie(OurNodeHttp.layer({ ...options, connect: { ca, ...options.connect } }))
   const both = { undici: ours, fetch: fetching }
 
-  /** The time runs out when the function that `stage` is given has been called. */
+  /** The request times out when `stage` calls the function that it gets. */
   const timedOut = (
     client: (options: Connecting) => Layer.Layer<HttpClient.HttpClient>,
     stage: (onReached: () => void) => Effect.Effect<Connecting & { readonly url: string }, never, Scope.Scope>
@@ -301,14 +301,14 @@ describe("a create that has no connection when it times out", () => {
   ) {
     for (const [name, client] of Object.entries(both)) {
       if (only !== undefined && only !== name) continue
-      it.effect(`was surely not sent while ${name} ${what}`, () =>
+      it.effect(`was certainly not sent while ${name} ${what}`, () =>
         Effect.gen(function*() {
           isUnsent(yield* timedOut(client, stage))
         }).pipe(Effect.scoped))
     }
   }
 
-  it.effect("was surely not sent while another request has the only connection, and is sent when it is free", () =>
+  it.effect("was certainly not sent while another request has the only connection, and is sent when the connection is free", () =>
     Effect.gen(function*() {
       const received = yield* Deferred.make<NodeHttp.ServerResponse>()
       const seen: Array<string | undefined> = []
@@ -369,7 +369,7 @@ describe("a create that has no connection when it times out", () => {
     }
   }
 
-  it.effect("may have made a run when a dispatcher of the program's has it, which may send it as it likes", () =>
+  it.effect("may have made a run when a dispatcher of the program has it, which may have sent it", () =>
     Effect.gen(function*() {
       const scope = globalThis as unknown as Record<symbol, Undici.Dispatcher>
       const composed = (options: Connecting) =>
@@ -412,7 +412,7 @@ describe("a client that is closed", () => {
       assert.strictEqual((yield* get("a"))?._tag, "Unknown")
     }).pipe(Effect.provide(RunStore.layerMemory), Effect.scoped))
 
-  it.live("a create that begins while undici closes was surely not sent, and those in flight run to their end", () =>
+  it.live("a create that starts while undici closes was certainly not sent, and those in flight complete", () =>
     Effect.gen(function*() {
       const received = yield* Deferred.make<NodeHttp.ServerResponse>()
       const port = yield* portOf(
@@ -446,7 +446,7 @@ describe("errors without a connection behind them", () => {
   const causes: ReadonlyArray<readonly [string, unknown, boolean]> = [
     ["a refused connection", coded("ECONNREFUSED"), false],
     ["fetch's wrapping of one", new TypeError("fetch failed", { cause: coded("ECONNREFUSED") }), false],
-    ["a reset that was caused by a refused connection of before", coded("ECONNRESET", coded("ECONNREFUSED")), true],
+    ["a reset caused by an earlier refused connection", coded("ECONNRESET", coded("ECONNREFUSED")), true],
     [
       "two addresses that were refused",
       Object.assign(
@@ -466,7 +466,7 @@ describe("errors without a connection behind them", () => {
     ["a broken pipe", Object.assign(coded("EPIPE"), { syscall: "write" }), true],
     ["an unreachable host while connecting", Object.assign(coded("EHOSTUNREACH"), { syscall: "connect" }), false],
     ["an unreachable host while reading", Object.assign(coded("EHOSTUNREACH"), { syscall: "read" }), true],
-    ["a wrong record, which may come at any time", coded("ERR_SSL_WRONG_VERSION_NUMBER"), true],
+    ["a wrong record, which may arrive at any time", coded("ERR_SSL_WRONG_VERSION_NUMBER"), true],
     ["undici's own socket error", coded("UND_ERR_SOCKET"), true],
     ["Bun's refused connection", coded("ConnectionRefused"), false],
     [
@@ -479,12 +479,12 @@ describe("errors without a connection behind them", () => {
       new TypeError("error sending request for url (http://h/): client error (SendRequest): x"),
       true
     ],
-    ["a browser's error, which says nothing", new TypeError("Failed to fetch"), true],
+    ["a browser's error, which gives no reason", new TypeError("Failed to fetch"), true],
     ["no cause", undefined, true],
     ["a text", "ECONNREFUSED", true]
   ]
   for (const [name, cause, reached] of causes) {
-    it.live(`${name}: the request ${reached ? "may have been sent" : "was surely not sent"}`, () =>
+    it.live(`${name}: the request ${reached ? "may have been sent" : "was certainly not sent"}`, () =>
       Effect.gen(function*() {
         const error = yield* createOn(failing(cause), "https://provider.test")
         assert.strictEqual(error._tag, reached ? "CreateOutcomeUnknownError" : "TransportError")

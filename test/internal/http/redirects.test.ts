@@ -1,4 +1,4 @@
-/** Which redirects of a call are followed. */
+/** Tests which redirects of a call are followed. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { FetchHttpClient, HttpBody, HttpClient, HttpClientRequest } from "effect/http"
@@ -59,8 +59,8 @@ describe("a redirect", () => {
         to("http://login.test/"),
         "redirects to http://login.test, where the API key is not sent"
       ],
-      ["to another kind of address", HttpClientRequest.get("/a"), to("ftp://login.test/"), "one of http or https"],
-      ["to a kind like https", HttpClientRequest.get("/a"), to("xhttps://login.test/"), "one of http or https"],
+      ["to an address of another scheme", HttpClientRequest.get("/a"), to("ftp://login.test/"), "one of http or https"],
+      ["to a scheme like https", HttpClientRequest.get("/a"), to("xhttps://login.test/"), "one of http or https"],
       [
         "to another port",
         HttpClientRequest.get("/a"),
@@ -108,7 +108,7 @@ describe("a redirect", () => {
       assert.strictEqual(sent.length, 2)
     }))
 
-  it.effect("is recognised by its status alone: other responses may have a location", () =>
+  it.effect("is recognised only by its status: other responses may have a location", () =>
     Effect.gen(function*() {
       for (const [status, tag] of [[201, undefined], [400, "BadRequestError"]] as const) {
         const { client: http, requests: sent } = answering(() => json({}, status, { location: "/b" }))
@@ -130,7 +130,7 @@ describe("a redirect", () => {
     }
     const refused = () => new TypeError("fetch failed", { cause: new Error("unexpected redirect") })
 
-    it.effect("that fetch refused is requested without the body, so that the error names the target", () =>
+    it.effect("that fetch rejected is requested without the body, so that the error names the target", () =>
       Effect.gen(function*() {
         const inits: Array<unknown> = []
         const { client: http, requests: sent } = answering(({ index }) =>
@@ -159,7 +159,7 @@ describe("a redirect", () => {
         assert.strictEqual(inits[1], "manual")
       }))
 
-    it.effect("that fetch refused is reported without its target if the request without the body fails", () =>
+    it.effect("that fetch rejected is reported without its target if the request without the body fails", () =>
       Effect.gen(function*() {
         const error = yield* failureOf(({ index }) => index === 0 ? refused() : new Error("down"), {}, upload)
         assert.instanceOf(error, RunError.InvalidResponseError)

@@ -1,4 +1,4 @@
-/** How a response becomes the value of its call. */
+/** Turning a response into the value of its call. */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Redacted, Schema, Stream } from "effect"
 import { Headers, HttpClientRequest } from "effect/http"
@@ -34,7 +34,7 @@ describe("a response", () => {
         assert.strictEqual((yield* api.call(call())).value, shown)
         const opened = yield* api.open(call())
         assert.strictEqual(opened.clean(`an ${secret}`), shown)
-        // What an error says is searched for any key
+        // The text of an error is searched for any key
         const error = yield* failureOf(json({ error: `an ${secret}` }, 400), options)
         assert.strictEqual(error.providerMessage, "an <redacted>")
         assert.deepStrictEqual(error.body, { error: "an <redacted>" })
@@ -71,17 +71,17 @@ describe("a response", () => {
         "InvalidResponseError"
       ],
       ["a refusal", () => json({ error: "no" }, 403), "PermissionDeniedError"],
-      ["a refusal without a type", () => new Response(null, { status: 500 }), "ServerError"]
+      ["an error without a type", () => new Response(null, { status: 500 }), "ServerError"]
     ] as const
   ) {
-    it.effect(`that is to be read piece by piece and is ${what} is ${tag}`, () =>
+    it.effect(`that is requested piece by piece and is ${what} is ${tag}`, () =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(make(answering(response).client).open(call()))
         assert.strictEqual(error._tag, tag)
       }))
   }
 
-  it.effect("that is to be read piece by piece may be without a type", () =>
+  it.effect("that is requested piece by piece may have no type", () =>
     Effect.gen(function*() {
       const response = new Response(new Uint8Array())
       assert.isNull(response.headers.get("content-type"))
@@ -89,7 +89,7 @@ describe("a response", () => {
     }))
 })
 
-describe("a response that does not answer the request", () => {
+describe("a response without a usable body", () => {
   for (
     const [what, response, isRetryable, words] of [
       ["an empty body", new Response(" \n"), true, "the answer is empty, not JSON"],
@@ -114,7 +114,7 @@ describe("a response that does not answer the request", () => {
         "the answer is text of type unknown, not JSON"
       ],
       ["not modified", new Response(null, { status: 304 }), true, "304"],
-      ["a status that is neither", new Response(null, { status: 399 }), false, "status 399"],
+      ["a status that is neither a success nor an error", new Response(null, { status: 399 }), false, "status 399"],
       ["a redirect", new Response(null, { status: 302 }), false, "redirects without saying where to"]
     ] as const
   ) {
@@ -134,7 +134,7 @@ describe("a response that does not answer the request", () => {
       }))
   }
 
-  it.effect("with a status below 200, or 0, from a client of the program is an error too", () =>
+  it.effect("with a status below 200, or 0, from an HTTP client of the program is an error too", () =>
     Effect.gen(function*() {
       const response = { request: HttpClientRequest.get("/"), headers: Headers.empty, stream: Stream.empty }
       for (const [status, words] of [[199, "has status 199, which is neither"], [0, "redirects without"]] as const) {
@@ -144,7 +144,7 @@ describe("a response that does not answer the request", () => {
       }
     }))
 
-  it.effect("is an error that names what does not fit, quotes the provider, and hides the key", () =>
+  it.effect("is an error that names the field that does not fit, quotes the provider, and hides the key", () =>
     Effect.gen(function*() {
       const decode = Schema.decodeUnknownEffect(Schema.Struct({ a: Schema.Number, b: Schema.String }))
       const body = { error: `words ${key}\n${"z".repeat(300)}`, a: key }
@@ -175,7 +175,7 @@ describe("a response that does not answer the request", () => {
       }
     }))
 
-  it.effect("is a refusal if its body reports an error, unless it decodes", () =>
+  it.effect("is an error response if its body reports an error, unless it decodes", () =>
     Effect.gen(function*() {
       const describeError = (body: unknown) => {
         const { error, isRefusal } = body as { readonly error: string; readonly isRefusal?: boolean }
@@ -224,7 +224,7 @@ describe("a response that does not answer the request", () => {
       assert.include(error.message, "Raise it")
     }))
 
-  it.effect("whose status is a failure has that error, without a body, also if it is longer than may be read", () =>
+  it.effect("whose status is a failure has the error of the status, without a body, even if the body is too long", () =>
     Effect.gen(function*() {
       const { client: http } = answering(() => json("123456789", 403))
       const api = make(http, { maxResponseBytes: 10 })
@@ -235,7 +235,7 @@ describe("a response that does not answer the request", () => {
       }
     }))
 
-  it.effect("that the client has left compressed names the encoding", () =>
+  it.effect("that the HTTP client has not decompressed names the encoding", () =>
     Effect.gen(function*() {
       const error = yield* failureOf(
         new Response("\u001f", { headers: { "content-encoding": `compress, ${key}` } })
@@ -248,13 +248,13 @@ describe("a response that does not answer the request", () => {
 })
 
 describe("a whole document", () => {
-  it("is a JSON object or array with nothing missing, and white space around it", () => {
+  it("is a complete JSON object or array, with any white space around it", () => {
     for (const text of ["{}", "[]", "{\"a\":[1]}", "[{}]", " {}", "\n\t [1]\r\n"]) {
       assert.isTrue(isWholeDocument(text), text)
     }
   })
 
-  it("is no text whose end may be missing, and none that is not JSON", () => {
+  it("is not a text whose end may be missing, and not a text that is not JSON", () => {
     for (const text of ["", " ", "{\"a\":", "[1", "[1]]", "x{}", "x[", "12", "true", "null", "\"{\"", "\"[]\""]) {
       assert.isFalse(isWholeDocument(text), text)
     }

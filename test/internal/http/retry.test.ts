@@ -1,4 +1,4 @@
-/** When a call, or the transfer of a file, is attempted again. */
+/** Repetitions of a call, or of the transfer of a file. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, DateTime, Duration, Effect, Exit, Fiber, Logger, Option, References, Schedule } from "effect"
 import { Headers } from "effect/http"
@@ -30,7 +30,7 @@ describe("a retry", () => {
       assert.strictEqual(sent.length, 3)
     }))
 
-  it.effect("of a response that is read piece by piece is made like any other", () =>
+  it.effect("is made for a response that is read piece by piece too", () =>
     Effect.gen(function*() {
       const { client: http, requests: sent } = answering(({ index }) => index === 0 ? json({}, 503) : json({}))
       yield* finish(make(http, { retry: Schedule.recurs(1) }).open(call()))
@@ -39,13 +39,13 @@ describe("a retry", () => {
 
   for (
     const [what, retryAfter, ceiling, millis] of [
-      ["Retry-After where that is longer", "5", "1 minute", 5000],
-      ["the schedule where that is longer", "1", "1 minute", 2000],
+      ["Retry-After if it is longer", "5", "1 minute", 5000],
+      ["the schedule if it is longer", "1", "1 minute", 2000],
       ["the schedule alone without Retry-After", undefined, "1 minute", 2000],
       ["at most the ceiling for Retry-After", "100", "30 seconds", 30_000]
     ] as const
   ) {
-    it.effect(`waits for ${what}, and logs that it tries again`, () =>
+    it.effect(`waits for ${what}, and logs the repetition`, () =>
       Effect.gen(function*() {
         const logged: Array<unknown> = []
         const { client: http, requests: sent } = answering(({ index }) =>
@@ -73,7 +73,7 @@ describe("a retry", () => {
 
   it.effect("keeps a defect of the schedule", () =>
     Effect.gen(function*() {
-      const defect = new Error("a schedule of the program's own")
+      const defect = new Error("a schedule of the program")
       const retry = Schedule.fromStepWithMetadata(Effect.succeed(() => Effect.die(defect)))
       const exit = yield* Effect.exit(make(answering(() => json({}, 503)).client, { retry }).call(call()))
       assert.isTrue(Exit.isFailure(exit) && Cause.squash(exit.cause) === defect)
@@ -119,7 +119,7 @@ describe("attempts at a transfer", () => {
   }
   const mayRetry = (error: unknown) => typeof error === "object" && (error as Failed).isRetryable
 
-  /** When each attempt was made, in seconds, if each fails with the error. */
+  /** The time of each attempt, in seconds, if each fails with the error. */
   const attempts = (error: unknown) =>
     Effect.gen(function*() {
       const at: Array<number> = []
@@ -136,7 +136,7 @@ describe("attempts at a transfer", () => {
       return at
     })
 
-  it.effect("follow the schedule, and start no sooner than the server asks, up to the ceiling", () =>
+  it.effect("follow the schedule, and wait at least the server's Retry-After, up to the ceiling", () =>
     Effect.gen(function*() {
       const after = (seconds: number) => ({ isRetryable: true, retryAfter: Duration.seconds(seconds) })
       assert.deepStrictEqual(yield* attempts({ isRetryable: true }), [0, 2, 4])
@@ -146,7 +146,7 @@ describe("attempts at a transfer", () => {
       assert.deepStrictEqual((yield* attempts(after(100))).map((at) => at - 3 * start), [0, 60, 120])
     }))
 
-  it.effect("are not repeated after a final failure, or one of another kind", () =>
+  it.effect("are not repeated after a final failure, or after an error of another kind", () =>
     Effect.gen(function*() {
       assert.lengthOf(yield* attempts({ isRetryable: false }), 1)
       assert.lengthOf(yield* attempts("of the program"), 1)

@@ -1,4 +1,4 @@
-/** How often a request that creates a run is sent. */
+/** The number of times that a request that creates a run is sent. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
@@ -22,7 +22,7 @@ describe("a request that starts a run", () => {
       assert.strictEqual(safe.requests.length, 3)
     }))
 
-  it.effect("counts no request that its client sent before, such as one for a token", () =>
+  it.effect("does not count earlier requests of its HTTP client, such as one for a token", () =>
     Effect.gen(function*() {
       const sends: SentRequests = makeSentRequests()
       const counted: Array<number> = []

@@ -48,7 +48,7 @@ describe("the cause of a failure about a link", () => {
     assert.deepStrictEqual(Transfer.cleanCause(undefined, link), { words: "" })
   })
 
-  it("is a new error with the words of the old one and of what caused it, on one line, with their codes", () => {
+  it("is a new error with the messages of the old one and of its causes, on one line, with their codes", () => {
     const reset = Object.assign(new Error("socket hang up"), { code: "ECONNRESET" })
     const failed = new TypeError("fetch\n  failed", { cause: reset })
     const { cause, words } = Transfer.cleanCause(failed, link)
@@ -73,7 +73,7 @@ describe("the cause of a failure about a link", () => {
     assert.strictEqual(wordsOf(cause), ` (Proxy Authentication Required (407)). ${proxyAdvice}`)
   })
 
-  it("ends after five causes, even where they are a cycle", () => {
+  it("ends after five causes, even if they are a cycle", () => {
     const chain = (depth: number): Error => new Error(String(depth), depth === 9 ? {} : { cause: chain(depth + 1) })
     assert.strictEqual(wordsOf(chain(1)), " (1: 2: 3: 4: 5)")
     const cycle: Error & { cause?: unknown } = new Error("again")
@@ -81,7 +81,7 @@ describe("the cause of a failure about a link", () => {
     assert.strictEqual(wordsOf(cycle), " (again)")
   })
 
-  it("shows no part of the link that could be its secret, and keeps the short ones, which are words", () => {
+  it("shows no part of the link that could be its secret, and keeps short parts, which are words", () => {
     assert.strictEqual(wordsOf(new Error(`GET ${link} failed`)), " (GET <link> failed)")
     assert.strictEqual(wordsOf(new Error("signature abcdef123456 is wrong")), " (signature <link> is wrong)")
     assert.strictEqual(wordsOf(new Error("no such file: /path/of/file")), " (no such file: <link>)")
@@ -94,7 +94,7 @@ describe("the cause of a failure about a link", () => {
     assert.strictEqual(Transfer.cleanCause(new Error("at /a/b"), "/some/relative").words, " (at /a/b)")
   })
 
-  it("shows no other address, which may be where the link led to", () => {
+  it("shows no other address, which may be the target of the link", () => {
     for (
       const address of [
         "https://other.example/a",
@@ -112,8 +112,8 @@ describe("the cause of a failure about a link", () => {
   })
 })
 
-describe("a refusal of a server of files", () => {
-  it("is one of the server by its status, or one of a proxy on the way to it", () => {
+describe("an error response of a file server", () => {
+  it("is attributed to the server or to a proxy by its status", () => {
     assert.strictEqual(Transfer.wordsOf(403), "its server answered with 403")
     assert.strictEqual(Transfer.wordsOf(407), `a proxy asks for credentials (407). ${proxyAdvice}`)
   })
@@ -149,11 +149,11 @@ describe("a refusal of a server of files", () => {
     }))
 })
 
-describe("a page of HTML in place of an answer", () => {
+describe("an HTML page instead of a response", () => {
   const page = "  <!DOCTYPE html><title>Log in</title>"
   const isPage = (body: BodyInit | null, headers: Record<string, string> = {}) => {
     const response = new Response(body)
-    // A Response adds a content type of its own
+    // A Response adds a default content type
     response.headers.delete("content-type")
     for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
     return Transfer.isPage(HttpClientResponse.fromWeb(HttpClientRequest.put("https://store.example/a"), response))
@@ -171,7 +171,7 @@ describe("a page of HTML in place of an answer", () => {
     ["", {}, false],
     [null, {}, false],
     [page, { "content-length": "0" }, false],
-    // Its type says what it is
+    // Its type decides
     [page, { "content-type": "application/json" }, false],
     [page, { "content-type": "x-text/plain" }, false],
     [page, { "content-type": "text/plainer" }, false],
@@ -186,7 +186,7 @@ describe("a page of HTML in place of an answer", () => {
       }))
   }
 
-  it.effect("is not waited for longer than two seconds", () =>
+  it.effect("is waited for at most two seconds", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(isPage(new ReadableStream()), { startImmediately: true })
       yield* TestClock.adjust("2 seconds")

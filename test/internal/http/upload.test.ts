@@ -1,4 +1,4 @@
-/** Uploads that take longer than a request may, and uploads that stand still. */
+/** Uploads that take longer than the request timeout, and uploads without progress. */
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Fiber, Latch, type Layer, Redacted, Schedule, Stream } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
@@ -14,7 +14,7 @@ import { transports } from "../../support/transports.ts"
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const MiB = 1024 * 1024
 
-/** Takes a body piece by piece, as a slow server makes a client do it. */
+/** Reads a body piece by piece, like a client with a slow server. */
 const takeSlowly = (body: unknown, pause: Effect.Effect<void>): Effect.Effect<number> => {
   const pieces = Stream.isStream(body)
     ? body as Stream.Stream<Uint8Array>
@@ -69,8 +69,8 @@ const create = (
     return yield* finishInSteps(Effect.result(runs.create({ prompt: "x", files })), "5 seconds")
   }).pipe(Effect.provideService(HttpClient.HttpClient, client))
 
-describe("an upload that moves", () => {
-  it.effect("D6: a stream whose pieces take 40 seconds each is sent whole, though the request may take 60", () =>
+describe("an upload with progress", () => {
+  it.effect("D6: a stream whose pieces take 40 seconds each is sent completely, with a request timeout of 60 seconds", () =>
     Effect.gen(function*() {
       const taken: Array<number> = []
       const result = yield* create(slow(Effect.sleep("40 seconds"), taken), streamed(6, 1000))
@@ -78,7 +78,7 @@ describe("an upload that moves", () => {
       assert.isAbove(taken[0]!, 6000)
     }))
 
-  it.effect("D6: a Blob whose pieces take 40 seconds each is sent whole", () =>
+  it.effect("D6: a Blob whose pieces take 40 seconds each is sent completely", () =>
     Effect.gen(function*() {
       const taken: Array<number> = []
       const result = yield* create(slow(Effect.sleep("40 seconds"), taken), [new File([new Uint8Array(MiB)], "a.txt")])
@@ -86,7 +86,7 @@ describe("an upload that moves", () => {
       assert.isAbove(taken[0]!, MiB)
     }))
 
-  it.effect("D6: it stands still for longer than uploadIdleTimeout: a create has an unknown outcome that names the option", () =>
+  it.effect("D6: a create without progress for uploadIdleTimeout has an unknown outcome that names the option", () =>
     Effect.gen(function*() {
       const result = yield* create(slow(Effect.sleep("40 seconds")), streamed(6, 1000), {
         uploadIdleTimeout: "30 seconds"
@@ -104,7 +104,7 @@ describe("an upload that moves", () => {
       assert.strictEqual(result._tag, "Success", String(result._tag === "Failure" && result.failure.message))
     }))
 
-  it.effect("D6: after the last piece the response has the requestTimeout", () =>
+  it.effect("D6: after the last piece the requestTimeout applies to the response", () =>
     Effect.gen(function*() {
       const silent = HttpClient.make((request) =>
         request.body._tag === "Stream"
@@ -131,7 +131,7 @@ describe("an upload of a Tela file", () => {
       )
     }).pipe(Effect.provideService(HttpClient.HttpClient, client))
 
-  it.effect("D6: a Blob that moves steadily for longer than the request timeout is put once", () =>
+  it.effect("D6: a Blob with steady progress for longer than the request timeout is uploaded once", () =>
     Effect.gen(function*() {
       const taken: Array<number> = []
       const client = slow(Effect.sleep("40 seconds"), taken)
@@ -140,7 +140,7 @@ describe("an upload of a Tela file", () => {
       assert.strictEqual(taken.filter((length) => length === MiB).length, 1)
     }))
 
-  it.effect("D6: bytes, whose progress no client shows, have more time by their size", () =>
+  it.effect("D6: bytes, whose progress no HTTP client shows, have extra time by their size", () =>
     Effect.gen(function*() {
       // A minute, and a second for each 64 KiB beyond 256 KiB
       const inTime = yield* execute(slow(Effect.sleep("4 minutes")), new Uint8Array(12 * MiB))
@@ -152,15 +152,15 @@ describe("an upload of a Tela file", () => {
     }))
 })
 
-describe("a file that falls silent in the middle of an upload", () => {
+describe("a file that stalls in the middle of an upload", () => {
   const piece = new Uint8Array(1000)
   const pieces = (rest: Effect.Effect<never>) => Stream.concat(Stream.make(piece, piece), Stream.fromEffect(rest))
-  /** Files that give 2000 of 5000 bytes, then call back, and then give nothing. */
+  /** Files that give 2000 of 5000 bytes, then call back, and then stall. */
   const silent = {
     "a stream": (onSilence: () => void) => pieces(Effect.andThen(Effect.sync(onSilence), Effect.never)),
     "a stream whose reading cannot be interrupted": (onSilence: () => void) =>
       pieces(Effect.uninterruptible(Effect.andThen(Effect.sync(onSilence), Effect.never))),
-    "a web stream that never ends its cancellation": (onSilence: () => void) => {
+    "a web stream whose cancellation never ends": (onSilence: () => void) => {
       let count = 0
       return new ReadableStream<Uint8Array>({
         pull: (controller) => {
@@ -228,7 +228,7 @@ describe("a file that falls silent in the middle of an upload", () => {
         }).pipe(Effect.scoped, Effect.provide([layer, RunStore.layerMemory])))
     }
 
-    it.effect(`D6: a stream in a Tela variable, put through ${name}, is a FileInputError with the path of the variable`, () =>
+    it.effect(`D6: a stream in a Tela variable, uploaded through ${name}, is a FileInputError with the path of the variable`, () =>
       Effect.gen(function*() {
         const { baseUrl, isUploading, requests } = yield* reading
         const tela = yield* Tela.make({ apiKey: Redacted.make("tela_upload"), baseUrl })
@@ -246,9 +246,9 @@ describe("a file that falls silent in the middle of an upload", () => {
       }).pipe(Effect.scoped, Effect.provide(layer)))
   }
 
-  it.effect("D6: where no length is announced, a silent file leaves the outcome unknown, and the message names the file", () =>
+  it.effect("D6: if no length is announced, a stalled file makes the outcome unknown, and the message names the file", () =>
     Effect.gen(function*() {
-      // As on Deno, whose fetch sends a stream without its length
+      // Like Deno, whose fetch sends a stream without its length
       const versions = { ...process.versions, deno: "2.5.0" }
       yield* Effect.acquireRelease(
         Effect.sync(() => vi.stubGlobal("process", Object.create(process, { versions: { value: versions } }))),
@@ -265,7 +265,7 @@ describe("a file that falls silent in the middle of an upload", () => {
       assert.notInclude(cause.message, "Nothing was created")
     }).pipe(Effect.scoped))
 
-  it.effect("D6: a server that takes no more of a stream is named, and not the file", () =>
+  it.effect("D6: if a server stops reading a stream, the error names the server and not the file", () =>
     Effect.gen(function*() {
       const tela = yield* Tela.make({ apiKey: Redacted.make("tela_upload"), uploadIdleTimeout: "30 seconds" })
       const scan = Tela.file({ data: Stream.rechunk(Stream.make(piece, piece), 1), size: 2000, filename: "a.txt" })
@@ -299,7 +299,7 @@ describe("on a socket", () => {
     )
 
   for (const [name, layer] of transports) {
-    it.live(`a Blob through ${name} arrives whole, with its length`, () =>
+    it.live(`a Blob through ${name} arrives completely, with its length`, () =>
       Effect.gen(function*() {
         let length: string | undefined
         let received: Buffer | undefined

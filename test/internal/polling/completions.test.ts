@@ -15,7 +15,7 @@ interface Snapshot {
   readonly status: string
 }
 
-/** Sources whose runs end at the given times, in milliseconds, and what was asked of them and when. */
+/** Sources whose runs end at the given times, in milliseconds, with a log of their polls. */
 const scripted = (
   ends: Readonly<Record<string, number>>,
   options: {
@@ -61,7 +61,7 @@ const policy = <E = never, R = never>(options?: Polling.Options<Snapshot, E, R>)
 
 const idsOf = (told: ReadonlyArray<{ readonly target: string }>) => told.map(({ target }) => target)
 
-/** How many timers sleep on the clock of the test. */
+/** The number of sleeping timers on the test clock. */
 const sleeping = Effect.withFiber((fiber) => Effect.succeed(TimerQueue.of(fiber).size()))
 
 describe("completions", () => {
@@ -122,7 +122,7 @@ describe("completions", () => {
       const first = ["a", "b", "c"].map((id) => asked.find(([of]) => of === id)![1])
       assert.strictEqual(first[1]! - first[0]!, 10_000)
       assert.strictEqual(first[2]! - first[1]!, 10_000)
-      assert.deepStrictEqual(at.slice(0, 2), first.slice(0, 2), "the first is told of before the last is known")
+      assert.deepStrictEqual(at.slice(0, 2), first.slice(0, 2), "the first is emitted before the last target is known")
     }))
 
   it.effect("are empty for an empty input", () =>
@@ -147,7 +147,7 @@ describe("completions", () => {
       assert.strictEqual(yield* sleeping, 0)
     }))
 
-  it.effect("promise 6: leave no request, timer or fiber when the consumer has enough", () =>
+  it.effect("promise 6: leave no request, timer or fiber when the consumer stops early", () =>
     Effect.gen(function*() {
       const { asked, source, underWay } = scripted({ a: 7000, b: Infinity, c: Infinity }, { takes: "1 second" })
       const told = success(
@@ -165,7 +165,7 @@ describe("completions", () => {
     it.effect(`promise 6: leave no request, timer or fiber when they are interrupted while the runs are ${when}`, () =>
       Effect.gen(function*() {
         const { asked, source, underWay } = scripted({ a: Infinity, b: Infinity, c: Infinity }, { takes: "1 second" })
-        // More than there is room for
+        // More runs than the concurrency allows
         const fiber = yield* Effect.forkChild(
           Stream.runDrain(
             Run.completions(Stream.make("a", "b", "c"), source, yield* policy(), { concurrency: 2 })
@@ -186,7 +186,7 @@ describe("completions", () => {
     Effect.gen(function*() {
       const ids = Array.from({ length: 12 }, (_, index) => `run-${index}`)
       const { asked, most, source } = scripted(Object.fromEntries(ids.map((id) => [id, 60_000])), { takes: "1 second" })
-      // Twelve polls of a second, three at once, every second
+      // Twelve polls that take a second each, three at once, every second
       const told = success(
         yield* finish(
           Stream.runCollect(
@@ -258,9 +258,9 @@ describe("completions", () => {
       assert.strictEqual(new Set(idsOf(told)).size, 10_000)
     }).pipe(Effect.provide(patientClock)))
 
-  it.effect("of many runs share wake-ups, and the delays of coalescing do not add up", () =>
+  it.effect("of many runs share wake-ups, and the delays of coalescing do not accumulate", () =>
     Effect.gen(function*() {
-      // A hundred runs, seven milliseconds apart, and some seventy polls of each at an interval of its own
+      // A hundred runs, seven milliseconds apart, with about seventy polls of each at a different interval
       const ids = Array.from({ length: 100 }, (_, index) => `run-${index}`)
       const interval = (id: string) => 5000 + 37 * Number(id.slice(4))
       const schedule = Kernel.make(({ ref }) => interval(ref.id))
@@ -327,7 +327,7 @@ describe("completions", () => {
       assert.strictEqual(yield* sleeping, 0)
     }))
 
-  it.effect("refuse an invalid concurrency", () =>
+  it.effect("reject an invalid concurrency", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       for (const concurrency of [0, -1, 1.5, Number.NaN]) {

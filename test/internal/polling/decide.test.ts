@@ -17,7 +17,7 @@ describe("the phase of an answer", () => {
     return { given, read: () => Decide.phaseOf(source, answer as RunSource.Answer<unknown>) }
   }
 
-  it("is what the source makes of the answer's value", () => {
+  it("is the phase that the source reads from the answer's value", () => {
     for (const phase of [{ _tag: "Pending" }, { _tag: "Succeeded", run: 1 }, { _tag: "Failed", run: 1, errors: [] }]) {
       const { given, read } = phaseOf(phase)
       assert.strictEqual<unknown>(read(), phase)
@@ -46,7 +46,7 @@ describe("the phase of an answer", () => {
 })
 
 describe("the failure of a poll", () => {
-  it("is read from any error, and has the tag \"Error\" where that has none", () => {
+  it("is read from any error, and has the tag \"Error\" if the error has none", () => {
     for (const error of [null, undefined, "boom", new Error("boom"), {}]) {
       assert.deepStrictEqual(Decide.readFailure(error), { tag: "Error", isRetryable: false, retryAfter: undefined })
     }
@@ -57,7 +57,7 @@ describe("the failure of a poll", () => {
 })
 
 describe("the least time until the next poll", () => {
-  it("is that of the Retry-After, up to its ceiling, and 0 where it is missing, negative or no duration", () => {
+  it("is the Retry-After, up to its ceiling, and 0 if it is missing, negative or not a duration", () => {
     const floorOf = (retryAfter: unknown) => Decide.floorOf({ retryAfterCeiling: Duration.seconds(60) }, retryAfter)
     assert.strictEqual(floorOf(Duration.seconds(5)), 5000)
     assert.strictEqual(floorOf("2 minutes"), 60_000)

@@ -49,7 +49,7 @@ type Reply = string | Snapshot | RunSource.PollError | {
   readonly reply: string | RunSource.PollError
 }
 
-/** A source that gives these replies in turn, the last one again and again. Each takes its time on the manual queue. */
+/** A source that gives these replies one after the other, and repeats the last one. Each takes time on the manual queue. */
 const replying = (queue: Queue, replies: ReadonlyArray<Reply>, others: Partial<Source> = {}): Source => {
   let asked = 0
   return {
@@ -100,7 +100,7 @@ const plan = (loop: Loop) =>
 /** Polls, and plans the next poll. */
 const pollAndPlan = (loop: Loop) => Effect.andThen(PollLoop.poll(loop), plan(loop))
 
-/** Lets the time pass until the timer of the loop is due, and so much more. */
+/** Advances the time until the timer of the loop is due, and `late` more. */
 const wakeUp = (queue: Queue, loop: Loop, late = 0) => {
   queue.now = loop.due + late
   queue.timers.remove(loop)
@@ -160,7 +160,7 @@ const listening = (
     return { loop, push, woken: () => woken }
   })
 
-/** Checks that a wait failed because its deadline has come. */
+/** Checks that a wait failed because its deadline has passed. */
 const metDeadline = (error: unknown) => {
   assert.instanceOf(error, RunError.RunTimeoutError)
   assert.strictEqual(error.reason, "deadline")
@@ -204,7 +204,7 @@ describe("the pause between two polls", () => {
       }
     }))
 
-  it.effect("is at least half of that of the schedule, however late the last wake-up was", () =>
+  it.effect("is at least half of that of the schedule, after any delay of the last wake-up", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const loop: Loop = yield* PollLoop.make(
@@ -252,7 +252,7 @@ describe("the pause between two polls", () => {
 })
 
 describe("the last poll before the deadline", () => {
-  /** The pauses of a loop with this interval, time and these replies, and how many polls it made until it timed out. */
+  /** The pauses of a loop with this interval, timeout and these replies, and the number of polls until it timed out. */
   const untilDeadline = (interval: number, timeout: number, replies: ReadonlyArray<Reply>, start = 7000) =>
     Effect.gen(function*() {
       const queue = manualQueue()
@@ -282,7 +282,7 @@ describe("the last poll before the deadline", () => {
       )
     }))
 
-  it.effect("is made once, at whatever fraction of a millisecond the wait began", () =>
+  it.effect("is made once, if the wait began at any fraction of a millisecond", () =>
     Effect.gen(function*() {
       for (let index = 0; index < 1000; index++) {
         const { polls } = yield* untilDeadline(5000, 23_569, ["running"], 1001.001 * index)
@@ -399,7 +399,7 @@ describe("a schedule that has a state", () => {
       assert.include(error.message, "give a schedule with more polls")
     }))
 
-  it.effect("may take until the deadline to find its pause, and the last poll gets the time that is left then", () =>
+  it.effect("may take until the deadline to find its pause, and the last poll gets the remaining time", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const thinking = Schedule.spaced("5 seconds").pipe(
@@ -452,7 +452,7 @@ describe("a schedule that has a state", () => {
 })
 
 describe("the input of a schedule", () => {
-  /** The states that a schedule was given, each after a pause of 5 seconds. */
+  /** The inputs of a schedule, each after a pause of 5 seconds. */
   const statesOf = (replies: ReadonlyArray<Reply>, about: RunRef.RunRef = ref) =>
     Effect.gen(function*() {
       const states: Array<RunSource.PollState<Snapshot>> = []
@@ -531,7 +531,7 @@ describe("the input of a schedule", () => {
 })
 
 describe("the snapshot of a sleeping loop", () => {
-  /** Whether a loop that sleeps for 1 second keeps the snapshot, with so much time until its deadline. */
+  /** Whether a loop that sleeps for 1 second keeps the snapshot, with this much time until its deadline. */
   const keeps = (
     left: number,
     others: Partial<RunSource.Policy<Snapshot>> & { readonly longest?: number | undefined }
@@ -554,14 +554,14 @@ describe("the snapshot of a sleeping loop", () => {
       return loop.snapshot !== undefined
     })
 
-  it.effect("is kept while fewer polls may follow than may fail, with pauses of four times this one", () =>
+  it.effect("is kept while fewer polls may follow than the error budget allows to fail, with pauses of four times this one", () =>
     Effect.gen(function*() {
       const retryAfterCeiling = Duration.seconds(2)
       assert.isTrue(yield* keeps(14_499, { retryAfterCeiling }))
       assert.isFalse(yield* keeps(14_500, { retryAfterCeiling }))
     }))
 
-  it.effect("is kept while fewer polls may follow than may fail, with pauses of the longest Retry-After", () =>
+  it.effect("is kept while fewer polls may follow than the error budget allows to fail, with pauses of the longest Retry-After", () =>
     Effect.gen(function*() {
       const retryAfterCeiling = Duration.seconds(5)
       assert.isTrue(yield* keeps(17_499, { retryAfterCeiling }))
@@ -653,7 +653,7 @@ describe("a push", () => {
         assert.strictEqual(yield* polling(1), 100)
         assert.strictEqual(yield* polling(2), gap)
         assert.strictEqual(yield* polling(1), gap)
-        // The polls after it are those of the schedule again, or hurry
+        // The polls after it follow the schedule again, or are faster
         assert.strictEqual(yield* polling(0), isPushProof ? 1000 : 5000)
       }
     }))
@@ -688,7 +688,7 @@ describe("a push", () => {
       }
     }))
 
-  it.effect("before the last poll takes its place, and another last poll is planned", () =>
+  it.effect("before the last poll replaces it, and another last poll is planned", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const { loop, push, woken } = yield* listening(queue, ["running"], { policy: { timeout: Duration.seconds(4) } })
@@ -745,7 +745,7 @@ describe("listening for pushes", () => {
       PollLoop.stop(loop)
       assert.isFalse(sent.isHeard())
       assert.strictEqual(sent.interrupted(), 1)
-      // A second one finds nothing to stop
+      // A second stop finds nothing to stop
       PollLoop.stop(loop)
       assert.strictEqual(sent.interrupted(), 1)
     }))
@@ -758,7 +758,7 @@ describe("listening for pushes", () => {
       PollLoop.stop(loop)
     }))
 
-  it.effect("begins before the first poll, whether turns are made one by one or to the end", () =>
+  it.effect("begins before the first poll, with single polls and with a loop to the end", () =>
     Effect.gen(function*() {
       for (const follow of [PollLoop.next, PollLoop.end]) {
         const queue = manualQueue()
@@ -813,7 +813,7 @@ describe("listening for pushes", () => {
         let asked = 0
         const loop: Loop = yield* PollLoop.make(
           replying(queue, ["running"], {
-            pushed: () => asked < numbers.length ? Effect.succeed(numbers[asked++]!) : Effect.die("asked once more")
+            pushed: () => asked < numbers.length ? Effect.succeed(numbers[asked++]!) : Effect.die("called once more")
           }),
           policy(),
           queue.timers
@@ -830,8 +830,8 @@ describe("listening for pushes", () => {
     }))
 })
 
-describe("a pause of the whole process", () => {
-  /** A loop that sleeps among so many, is due at 12_345, and wakes late. */
+describe("a suspension of the whole process", () => {
+  /** A loop that sleeps among `count` others, is due at 12_345, and wakes late. */
   const late = (by: number, sleepers: number, others: Partial<RunSource.Policy<Snapshot>> = {}) =>
     Effect.gen(function*() {
       const queue = manualQueue()
@@ -889,7 +889,7 @@ describe("a pause of the whole process", () => {
         const { loop, queue } = yield* late(5000, sleepers)
         assert.isFalse(Pause.putOff(loop))
         assert.deepStrictEqual(queue.added, [])
-        // And they are not said to have been put off
+        // And their flag for a delay is not set
         yield* pollAndPlan(loop)
         queue.sleepers = 164
         wakeUp(queue, loop, 5000)
@@ -899,7 +899,7 @@ describe("a pause of the whole process", () => {
 
   it.effect("delays no poll to the time of the last one", () =>
     Effect.gen(function*() {
-      // It would be put off by 45 ms. With 90 ms left the last poll begins after 45 ms
+      // It would be delayed by 45 ms. With 90 ms left the last poll begins after 45 ms
       const close = yield* late(2000, 164, { timeout: Duration.millis(5345 + 2000 + 90) })
       assert.isFalse(Pause.putOff(close.loop))
       const far = yield* late(2000, 164, { timeout: Duration.millis(5345 + 2000 + 92) })
@@ -912,7 +912,7 @@ describe("a pause of the whole process", () => {
       assert.isFalse(Pause.putOff(loop))
     }))
 
-  it.effect("lets a fiber that is woken during the delay sleep on", () =>
+  it.effect("lets a fiber that is woken during the delay continue to sleep", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       queue.sleepers = 164
@@ -967,7 +967,7 @@ describe("a run that waits for a free poll", () => {
       assert.isTrue(PollLoop.dequeue(loop))
       assert.isFalse(PollLoop.isQueued(loop))
       assert.strictEqual(loop.index, -1)
-      assert.isFalse(PollLoop.dequeue(loop), "it waits no more")
+      assert.isFalse(PollLoop.dequeue(loop), "it no longer waits")
       PollLoop.watchQueued(loop)
       assert.strictEqual(queue.added.length, 1)
     }))
@@ -1015,7 +1015,7 @@ describe("a loop on the timer queue of its fiber", () => {
       }
     }))
 
-  it.effect("that is stopped does not affect the timers of others, whether it slept or not", () =>
+  it.effect("that is stopped does not affect the timers of others, asleep or not", () =>
     Effect.gen(function*() {
       const queue = yield* Effect.withFiber((fiber) => Effect.succeed(TimerQueue.of(fiber)))
       const woken: Array<number> = []
@@ -1063,7 +1063,7 @@ describe("a failed poll", () => {
       assert.strictEqual(yield* Effect.flip(PollLoop.poll(loop)), conflict)
     }))
 
-  it.effect("is survived as often in a row as the error budget allows", () =>
+  it.effect("does not end the loop, as often in a row as the error budget allows", () =>
     Effect.gen(function*() {
       for (const errorBudget of [0, 2]) {
         const queue = manualQueue()
@@ -1077,14 +1077,14 @@ describe("a failed poll", () => {
       }
     }))
 
-  it.effect("that is survived is returned with its error", () =>
+  it.effect("that does not end the loop is returned with its error", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const loop: Loop = yield* PollLoop.make(replying(queue, [serverError]), policy(), queue.timers)
       assert.deepStrictEqual(yield* PollLoop.poll(loop), { phase: undefined, error: serverError })
     }))
 
-  it.effect("with 404 is survived until the grace period after the creation and after the first poll has passed", () =>
+  it.effect("with 404 does not end the loop until the grace period after the creation and after the first poll has passed", () =>
     Effect.gen(function*() {
       yield* TestClock.setTime(1_000_000)
       for (
@@ -1125,7 +1125,7 @@ describe("a RunTimeoutError", () => {
   const timedOut = (loop: Loop, reason: "deadline" | "schedule" = "deadline") =>
     Effect.flip(PollHistory.timedOut(loop, reason))
 
-  it.effect("of a wait without an answer states that, and has no history and no snapshot", () =>
+  it.effect("of a wait without an answer says so, and has no history and no snapshot", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const loop: Loop = yield* PollLoop.make(replying(queue, ["running"]), policy(), queue.timers)
@@ -1162,7 +1162,7 @@ describe("a RunTimeoutError", () => {
       assert.deepStrictEqual(error.history, [{ elapsedMs: 0, outcome: "running", polls: 1 }])
     }))
 
-  it.effect("states that the schedule has ended", () =>
+  it.effect("says that the schedule has ended", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const loop: Loop = yield* PollLoop.make(replying(queue, ["running"]), policy(), queue.timers)
@@ -1172,7 +1172,7 @@ describe("a RunTimeoutError", () => {
       assert.strictEqual(error.reason, "schedule")
     }))
 
-  it.effect("lists polls in a row with one outcome as one, with the time of the last", () =>
+  it.effect("lists consecutive polls with the same outcome as one, with the time of the last", () =>
     Effect.gen(function*() {
       const queue = manualQueue()
       const loop: Loop = yield* PollLoop.make(

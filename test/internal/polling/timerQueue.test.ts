@@ -10,7 +10,7 @@ interface Noted extends TimerQueue.Timer {
   readonly name: number
 }
 
-/** Timers that note their names and the time when they wake. */
+/** Timers that record their names and the time when they wake. */
 const notes = (self: TimerQueue.TimerQueue) => {
   const woken: Array<{ readonly name: number; readonly at: number; readonly due: number }> = []
   const make = (name: number): Noted => ({
@@ -24,7 +24,7 @@ const notes = (self: TimerQueue.TimerQueue) => {
   return { woken, make }
 }
 
-/** The clock of the test, with what sleeps on it. */
+/** The test clock, with its sleeping fibers. */
 const counting = (clock: Clock.Clock) => {
   let asleep = 0
   let sleeps = 0
@@ -64,13 +64,13 @@ describe("the shared timer", () => {
       Effect.gen(function*() {
         const self = yield* timers
         const { make, woken } = notes(self)
-        // What a list would have: due times and names in the order of adding
+        // The expected entries: due times and names in the order of adding
         let expected: Array<{ readonly name: number; readonly due: number }> = []
         const known: Array<Noted> = []
         const check = () => {
           const now = self.now()
           const due = woken.splice(0)
-          // From the coalescing threshold on, what is due soon is woken together, and never before its time
+          // From the coalescing threshold on, timers that are due soon are woken together, and never before their time
           for (const { at, due: dueAt } of due) {
             assert.isAtLeast(at, dueAt)
             assert.isAtMost(at, dueAt + 20)
@@ -79,7 +79,7 @@ describe("the shared timer", () => {
           const names = new Set(due.map(({ name }) => name))
           assert.strictEqual(names.size, due.length, "each wakes once")
           for (const { due: at, name } of expected) {
-            if (at <= now - 20) assert.isTrue(names.has(name), "none is forgotten")
+            if (at <= now - 20) assert.isTrue(names.has(name), "none is lost")
             if (at > now) assert.isFalse(names.has(name), "none is early")
           }
           expected = expected.filter(({ name }) => !names.has(name))
@@ -122,7 +122,7 @@ describe("the shared timer", () => {
       yield* TestClock.adjust("3 seconds")
       assert.strictEqual(woken.length, 1000)
       assert.isTrue(woken.every(({ at, due }, index) => at >= due && (index === 0 || due >= woken[index - 1]!.due)))
-      // One each for the last few, which are fewer than the coalescing threshold
+      // One wake-up each for the last few, which are fewer than the coalescing threshold
       assert.isAtMost(counted.sleeps() - before, 1000 / 20 + TimerQueue.coalescingThreshold + 1)
       assert.strictEqual(counted.asleep(), 0)
     }))

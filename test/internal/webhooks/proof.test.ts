@@ -1,11 +1,11 @@
-/** What the verification of a webhook starts from: its secret and its body. */
+/** The inputs for the verification of a webhook: its secret and its body. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { RunError } from "canvas-runs"
 import { bytesOf, checkSecret } from "../../../src/internal/webhooks/proof.ts"
 
 describe("the secret of webhooks", () => {
-  it.effect("is returned as text if nothing is wrong with it, also with white space inside", () =>
+  it.effect("is returned as text if it is valid, also with white space inside", () =>
     Effect.gen(function*() {
       for (const text of ["whsec_1", "x", "two words"]) {
         assert.strictEqual(yield* checkSecret(Redacted.make(text)), text)
@@ -34,7 +34,7 @@ describe("the secret of webhooks", () => {
 })
 
 describe("the body of a webhook", () => {
-  it.effect("is read from text, from a buffer, and from a view, of which the bytes around it are no part", () =>
+  it.effect("is read from text, from a buffer, and from a view, without the bytes around the view", () =>
     Effect.gen(function*() {
       const { buffer } = Uint8Array.of(1, 2, 3, 4)
       const payloads: ReadonlyArray<readonly [unknown, ReadonlyArray<number>]> = [
@@ -49,7 +49,7 @@ describe("the body of a webhook", () => {
       for (const [payload, bytes] of payloads) assert.deepStrictEqual([...(yield* bytesOf(payload))], bytes)
     }))
 
-  it.effect("is a WebhookSignatureError that says what was given, if it has no bytes", () =>
+  it.effect("is a WebhookSignatureError that describes the value, if it has no bytes", () =>
     Effect.gen(function*() {
       const transferred = new Uint8Array(2)
       structuredClone(transferred.buffer, { transfer: [transferred.buffer] })
