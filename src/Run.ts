@@ -527,9 +527,7 @@ const endOf = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>) =>
     return Telemetry.ended(loop, exit)
   })
 
-const either = <S extends RunSource.Any>(
-  { phase }: PollLoop.Ended<S>
-): Effect.Effect<RunSource.Success<S> | RunSource.Failure<S>> => Effect.succeed(phase.run)
+const either = <S extends RunSource.Any>({ phase }: PollLoop.Ended<S>) => Effect.succeed(phase.run)
 
 const stopped = (ref: RunRef): WaitStoppedError =>
   new WaitStoppedError({

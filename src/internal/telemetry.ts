@@ -119,10 +119,7 @@ interface Unpolled {
 }
 
 /** {@link ended} for an execution that is not polled. */
-export const endedAlone = (
-  { id, provider, started }: Unpolled,
-  end: Exit.Exit<unknown, unknown>
-): Effect.Effect<void> =>
+export const endedAlone = ({ id, provider, started }: Unpolled, end: Exit.Exit<unknown, unknown>) =>
   Effect.clockWith((clock) => {
     const outcome = Exit.isSuccess(end) ? "Succeeded" : failureName(end.cause)
     return Effect.andThen(

@@ -288,10 +288,7 @@ const decodeEvent = (text: string): Option.Option<WebhookEvent> =>
   )
 
 /** The documentation calls the object a mirror of the poll's answer and shows a flat one, so either is taken. */
-const decodeRun = (
-  type: keyof typeof statusOf,
-  { error, result, ...rest }: Readonly<Record<string, unknown>>
-): Option.Option<WebhookRun> =>
+const decodeRun = (type: keyof typeof statusOf, { error, result, ...rest }: Readonly<Record<string, unknown>>) =>
   decodeWebhookRun({
     ...(Predicate.isObject(result) ? result : undefined),
     ...(typeof error === "string" ? { errors: [{ error }] } : undefined),

@@ -9,12 +9,7 @@ export type Named = Pick<ArtifactSource, "name" | "ref">
 
 type Fields = Partial<Failure> & Loose<Pick<ArtifactError, "status" | "expectedBytes" | "receivedBytes" | "cause">>
 
-export const make = (
-  { name, ref }: Named,
-  reason: ArtifactError["reason"],
-  what: string,
-  fields: Fields = {}
-): ArtifactError =>
+export const make = ({ name, ref }: Named, reason: ArtifactError["reason"], what: string, fields: Fields = {}) =>
   new ArtifactError({
     message: `The file ${JSON.stringify(name)} could not be ${reason === "write" ? "written" : "read"}. ${what}`,
     artifact: name,

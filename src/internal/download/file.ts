@@ -41,9 +41,7 @@ export const write = <E, R>(
     const fs = yield* FileSystem.FileSystem
     const path = `${directory.replace(/[/\\]+$/, "")}/${FileName.writable(filename ?? source.name, "artifact")}`
     const partial = `${path}.${Math.abs(yield* Random.nextInt).toString(36)}.partial`
-    const onDisk = <A, R>(
-      effect: Effect.Effect<A, PlatformError.PlatformError, R>
-    ): Effect.Effect<A, ArtifactError, R> =>
+    const onDisk = <A, R>(effect: Effect.Effect<A, PlatformError.PlatformError, R>) =>
       Effect.mapError(
         effect,
         (cause) => Errors.make(source, "write", `${explain(cause)} The path was to be ${path}.`, { cause })
@@ -107,10 +105,7 @@ const obstacles: { readonly [type in FileSystem.File.Type]?: string } = {
  * Makes a folder and its parents. If one is missing on a read-only file system, Node fails with ENOENT and names it. An attempt
  * to make that one alone shows the reason.
  */
-const makeDirectory = (
-  fs: FileSystem.FileSystem,
-  directory: string
-): Effect.Effect<void, PlatformError.PlatformError> => {
+const makeDirectory = (fs: FileSystem.FileSystem, directory: string) => {
   const all = fs.makeDirectory(directory, { recursive: true })
   return Effect.catch(all, (error) => {
     const { cause } = error.reason

@@ -71,12 +71,7 @@ const isRefusal = (status: number): boolean =>
 const maxRedirects = 10
 
 /** Sends the request, and follows redirects. An unread body would hold its connection until it is collected. */
-const follow = (
-  source: Errors.Named,
-  client: Options["client"],
-  link: URL,
-  headers: Headers.Input
-): Effect.Effect<HttpClientResponse.HttpClientResponse, ArtifactError> =>
+const follow = (source: Errors.Named, client: Options["client"], link: URL, headers: Headers.Input) =>
   Effect.gen(function*() {
     const visited: Array<string> = []
     for (let url = link;;) {

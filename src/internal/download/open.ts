@@ -83,11 +83,7 @@ const restart = <E, R>(download: Download<E, R>): Effect.Effect<unknown, Artifac
  * Decides which bytes a response contains. Returns `undefined` for the rest of a version other than the one whose beginning was
  * received.
  */
-const interpret = <E, R>(
-  download: Download<E, R>,
-  response: HttpClientResponse.HttpClientResponse,
-  isRange: boolean
-): Effect.Effect<Opened | undefined, ArtifactError | E, R> =>
+const interpret = <E, R>(download: Download<E, R>, response: HttpClientResponse.HttpClientResponse, isRange: boolean) =>
   Effect.gen(function*() {
     const { received, source, version } = download
     const { headers, status } = response
@@ -166,9 +162,7 @@ const wholeNumber = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 
 /** The part of the file that a response contains. */
-const contentRange = (
-  headers: Headers.Headers
-): { readonly first: number | undefined; readonly total: number | undefined } | undefined => {
+const contentRange = (headers: Headers.Headers) => {
   const found = /^bytes (?:(\d{1,15})-\d{1,15}|\*)\/(?:(\d{1,15})|\*)$/i.exec(headers["content-range"] ?? "")
   return found === null ? undefined : { first: wholeNumber(found[1]), total: wholeNumber(found[2]) }
 }

@@ -87,13 +87,7 @@ export const silentError = (filename: string, idleTimeout: Duration.Duration): F
 
 export const silentAdvice = "Check what its bytes come from, or raise the client's option uploadIdleTimeout."
 
-const failed = (
-  file: string,
-  reason: FileInputError["reason"],
-  what: string,
-  advice: string,
-  cause?: unknown
-): FileInputError =>
+const failed = (file: string, reason: FileInputError["reason"], what: string, advice: string, cause?: unknown) =>
   new FileInputError({
     message: `${file} ${what}. Nothing was created. ${advice}`,
     file,

@@ -49,11 +49,7 @@ export const make = (options: Options): Api => {
     return last.cleaner
   }
 
-  const run = <A>(
-    call: Attempt["call"],
-    accept: { readonly accept?: string },
-    receiver: Receiver<A>
-  ): Effect.Effect<A, RequestError> =>
+  const run = <A>(call: Attempt["call"], accept: { readonly accept?: string }, receiver: Receiver<A>) =>
     Effect.flatMap(keyFor(call.operation), (key) =>
       Effect.clockWith((clock) => {
         const secret = Redacted.value(key)
@@ -100,11 +96,7 @@ export const make = (options: Options): Api => {
 }
 
 /** Makes one attempt: waits for a slot, sends the request, and receives the response in time. */
-const attemptOnce = <A>(
-  attempt: Attempt,
-  request: HttpClientRequest.HttpClientRequest,
-  receiver: Receiver<A>
-): Effect.Effect<A, RequestError> => {
+const attemptOnce = <A>(attempt: Attempt, request: HttpClientRequest.HttpClientRequest, receiver: Receiver<A>) => {
   const { call, clock, options } = attempt
   const timeout = call.timeout ?? options.requestTimeout
   const exchange = (request: HttpClientRequest.HttpClientRequest) =>
@@ -149,10 +141,7 @@ const attemptOnce = <A>(
 }
 
 /** Reads a response and makes the value of the call from it. */
-const receive = <A>(
-  attempt: Responded,
-  receiver: Receiver<A>
-): Effect.Effect<A, RequestError | HttpClientError.HttpClientError> => {
+const receive = <A>(attempt: Responded, receiver: Receiver<A>) => {
   const opened = receiver.open?.(attempt)
   if (opened !== undefined) return Effect.succeed(opened)
   const { call, headers, options, response } = attempt
@@ -170,12 +159,7 @@ const receive = <A>(
  * Ends an attempt whose body did not arrive completely. It fails with the error for that, with two exceptions: a status that is
  * not a success decides alone, and a connection may have broken after the last byte of the document.
  */
-const withoutBody = <A>(
-  attempt: Attempt,
-  receiver: Receiver<A>,
-  why: string,
-  error: RequestError
-): Effect.Effect<A, RequestError> =>
+const withoutBody = <A>(attempt: Attempt, receiver: Receiver<A>, why: string, error: RequestError) =>
   !hasResponse(attempt)
     ? Effect.fail(error)
     : !Response.isSuccess(attempt.response.status)
@@ -188,10 +172,7 @@ const withoutBody = <A>(
  * Node's fetch refuses a redirect of an upload without saying where it leads. A request to the same address without the body
  * shows it: what redirects is in front of the provider, or is not the provider.
  */
-const redirected = (
-  attempt: Attempt,
-  { headers, url }: HttpClientRequest.HttpClientRequest
-): Effect.Effect<never, RequestError> =>
+const redirected = (attempt: Attempt, { headers, url }: HttpClientRequest.HttpClientRequest) =>
   execute(attempt.options.client, HttpClientRequest.get(url, { headers })).pipe(
     Effect.map((response) => Redirects.describe(response, attempt)),
     Effect.catch(() => Effect.succeed(Redirects.unknown)),

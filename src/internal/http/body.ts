@@ -67,9 +67,7 @@ export const stream = (
 }
 
 /** The pieces of a body as the HTTP client gives them. Some clients throw, or give pieces that are not bytes. */
-const bodyOf = (
-  response: HttpClientResponse.HttpClientResponse
-): Stream.Stream<Uint8Array | string, HttpClientError.HttpClientError> => {
+const bodyOf = (response: HttpClientResponse.HttpClientResponse) => {
   const web: FetchResponse | undefined = Option.getOrUndefined(HttpClientResponse.toWeb(response))
   if (web === undefined || Binary.isReadable(web.body)) return response.stream
   const failed = decodeError(response)

@@ -104,10 +104,7 @@ const isHub = (value: unknown): boolean =>
   Predicate.hasProperty(value, "ended") && Predicate.isFunction(value.ended) && Predicate.hasProperty(value, "deliver")
 
 /** The client with the caller's changes. */
-const transform = (
-  client: HttpClient.HttpClient,
-  transformClient: ClientOptions["transformClient"]
-): Effect.Effect<HttpClient.HttpClient, ConfigError> =>
+const transform = (client: HttpClient.HttpClient, transformClient: ClientOptions["transformClient"]) =>
   transformClient === undefined ? Effect.succeed(client) : Effect.try({
     try: () => transformClient(client),
     catch: (thrown) =>

@@ -128,11 +128,7 @@ export const transportError = (attempt: Attempt, error: unknown): RunError.Reque
 }
 
 /** The error for an attempt that took too long, by what it waited for. */
-export const timeoutError = (
-  attempt: Attempt,
-  timeout: Duration.Duration,
-  awaited: Awaited
-): RunError.RequestTimeoutError => {
+export const timeoutError = (attempt: Attempt, timeout: Duration.Duration, awaited: Awaited) => {
   const { call: { onSilentFile, operation, sends }, response } = attempt
   const isUnsent = response === undefined && SentRequests.isUnwritten(sends)
   const silent = response === undefined && awaited === "file" ? onSilentFile?.() : undefined

@@ -151,11 +151,7 @@ const succeeded = <S extends RunSource.Any, SE, SR>(
   return { phase, answer }
 }
 
-const failed = <S extends RunSource.Any, SE, SR>(
-  loop: Loop<S, SE, SR>,
-  error: RunSource.Error<S>,
-  now: number
-): Effect.Effect<PollResult<S>, RunSource.Error<S>> => {
+const failed = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>, error: RunSource.Error<S>, now: number) => {
   const { failures, policy, source: { ref } } = loop
   const { retryAfter, tag } = Decide.readFailure(error)
   loop.floor = Decide.floorOf(policy, retryAfter)

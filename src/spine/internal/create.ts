@@ -16,13 +16,7 @@ import * as Multipart from "./multipart.ts"
 import * as Options from "../../internal/options.ts"
 import * as RunRef from "../../internal/ref.ts"
 import * as Causes from "../../internal/http/causes.ts"
-import {
-  badRequest,
-  type BadRequestError,
-  type CreateError,
-  CreateOutcomeUnknownError,
-  FileInputError
-} from "../../RunError.ts"
+import { badRequest, type CreateError, CreateOutcomeUnknownError, FileInputError } from "../../RunError.ts"
 import type { CreatedRun, CreateRunParams } from "../SpineRuns.ts"
 import * as Wire from "../SpineSchema.ts"
 import { provider } from "./source.ts"
@@ -57,10 +51,7 @@ const limits: FileLimits.FileLimits = {
   maxBytes: Infinity
 }
 
-const checkParams = (
-  given: CreateRunParams,
-  skipFileValidation: boolean
-): Effect.Effect<ReadonlyArray<Multipart.Part>, BadRequestError | FileInputError> =>
+const checkParams = (given: CreateRunParams, skipFileValidation: boolean) =>
   Effect.gen(function*() {
     const operation = "runs.create"
     const params = yield* Options.copyRequired(operation, "params", given, paramNames)
@@ -104,10 +95,7 @@ const isList = (value: unknown): boolean =>
 
 const decodeCreated = Wire.decodeAnswer(Wire.CreateRunResponse)
 
-const send = (
-  { api, retryCreates, transfer: { uploadIdleTimeout } }: Client,
-  parts: ReadonlyArray<Multipart.Part>
-): Effect.Effect<CreatedRun, CreateError> =>
+const send = ({ api, retryCreates, transfer: { uploadIdleTimeout } }: Client, parts: ReadonlyArray<Multipart.Part>) =>
   Effect.gen(function*() {
     const createdAt = yield* Clock.currentTimeMillis
     const reading: Multipart.Reading = { filename: undefined, error: undefined }

@@ -15,10 +15,7 @@ export type Part =
   | { readonly name: string; readonly file: UploadFile.UploadFile }
 
 /** Reads the beginning of each file, so that one that cannot be read fails before a request is sent. */
-export const begin = (
-  parts: ReadonlyArray<Part>,
-  idleTimeout: Duration.Duration
-): Effect.Effect<ReadonlyArray<Part>, FileInputError, Scope.Scope> =>
+export const begin = (parts: ReadonlyArray<Part>, idleTimeout: Duration.Duration) =>
   Effect.forEach(
     parts,
     (part): Effect.Effect<Part, FileInputError, Scope.Scope> =>

@@ -58,10 +58,7 @@ export const prepare = (
   })
 
 /** The attributes of the span of an execution. */
-export const spanAttributes = (
-  { params, target: { applicationId, id, versionId } }: Job<unknown>,
-  mode: Mode
-): Record<string, unknown> =>
+export const spanAttributes = ({ params, target: { applicationId, id, versionId } }: Job<unknown>, mode: Mode) =>
   Object.fromEntries(
     Object.entries({
       "run.provider": provider,
@@ -73,11 +70,7 @@ export const spanAttributes = (
   )
 
 /** A body of JSON. `parameter` names the caller's value from which it is made. */
-export const jsonBody = (
-  operation: string,
-  parameter: string,
-  body: unknown
-): Effect.Effect<HttpBody.HttpBody, BadRequestError> =>
+export const jsonBody = (operation: string, parameter: string, body: unknown) =>
   Effect.mapError(
     HttpBody.json(body),
     () => badRequest({ operation, parameter, message: `${parameter} could not be written as JSON. Pass plain data.` })

@@ -50,10 +50,7 @@ export const notEvents = (streamed: Streamed, head: string): StreamInterruptedEr
   })
 
 /** The error for a stream in which the provider reported a failure. */
-export const failed = (
-  { said }: Streamed,
-  { error, text, words }: Extract<Fold.Step, { readonly _tag: "failed" }>
-): RunFailedError =>
+export const failed = ({ said }: Streamed, { error, text, words }: Extract<Fold.Step, { readonly _tag: "failed" }>) =>
   new RunFailedError({
     message: `The provider reported that the streamed execution failed: ${
       words.length > 0 ? reasons(words) : `it gave no reason${text === "" ? "" : ` and sent ${excerpt(text)}`}`

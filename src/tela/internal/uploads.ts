@@ -17,7 +17,7 @@ import * as Transfer from "../../internal/http/transfer.ts"
 import * as Upload from "../../internal/http/upload.ts"
 import { Id } from "../../internal/id.ts"
 import type { Loose } from "../../internal/loose.ts"
-import { FileInputError, type RequestError } from "../../RunError.ts"
+import { FileInputError } from "../../RunError.ts"
 
 /** The version of the API that the upload of files was written for. */
 const compatibilityDate = "2025-07-23"
@@ -25,12 +25,7 @@ const compatibilityDate = "2025-07-23"
 const decodeCreated = Schema.decodeUnknownEffect(Schema.Struct({ id: Id, uploadUrl: Schema.String }))
 
 /** Uploads the file that stands at `variable`, and returns the reference to it. */
-export const upload = (
-  { api, transfer }: Client,
-  operation: string,
-  file: UploadFile.UploadFile,
-  variable: string
-): Effect.Effect<string, RequestError | FileInputError> =>
+export const upload = ({ api, transfer }: Client, operation: string, file: UploadFile.UploadFile, variable: string) =>
   Effect.gen(function*() {
     const { value: { id, uploadUrl } } = yield* api.call({
       operation: `${operation}: upload of ${variable}`,
@@ -49,12 +44,7 @@ export const upload = (
 export const withVariable = (error: FileInputError, variable: string): FileInputError =>
   new FileInputError({ ...error, variable, message: `${variable}: ${error.message}` })
 
-const put = (
-  transfer: Client["transfer"],
-  file: UploadFile.UploadFile,
-  link: string,
-  variable: string
-): Effect.Effect<void, FileInputError> => {
+const put = (transfer: Client["transfer"], file: UploadFile.UploadFile, link: string, variable: string) => {
   const { contentType, data, filename, size } = file
   const { idleTimeout, uploadIdleTimeout } = transfer
   const failed = (
