@@ -8,129 +8,221 @@ import * as Struct from "effect/Struct"
 import { absentable, open, openLiterals, sideField, sideFieldOr, withFallback } from "../internal/responseSchema.ts"
 
 /**
- * A variable that a canvas takes.
+ * Decodes a variable that a canvas takes.
  *
+ * @see https://docs.tela.com/api-reference/prompt-version/get-prompt-id-promoted-version
  * @category schemas
  * @since 0.1.0
  */
 export const Variable = open({
+  /** The name: the key of the variable in `variables`. */
   name: Schema.String,
+  /** `text` or `file`, or a type that this library does not know. */
   type: openLiterals(["text", "file"]),
+  /** Whether an execution needs it. `false` if the provider does not say. */
   required: withFallback(Schema.Boolean, false),
+  /** What people wrote about it. */
   description: sideField(Schema.String)
 })
 
 /**
+ * A variable that a canvas takes.
+ *
+ * **Details**
+ *
+ * | member | what it is |
+ * | --- | --- |
+ * | `name` | the key of the variable in `variables` |
+ * | `type` | `text` or `file`, or a type that this library does not know |
+ * | `required` | whether an execution needs it; `false` if the provider does not say |
+ * | `description` | a description for people |
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Variable extends Schema.Schema.Type<typeof Variable> {}
 
 /**
- * One version of a canvas.
+ * Decodes one version of a canvas. Settings that do not decode are absent.
  *
  * @see https://docs.tela.com/api-reference/prompt-version/get-prompt-version-history
  * @category schemas
  * @since 0.1.0
  */
 export const CanvasVersion = open({
+  /** The id of the version. */
   id: Schema.NonEmptyString,
+  /** The id of the canvas. */
   promptId: Schema.String,
+  /** The title of the version. */
   title: sideField(Schema.String),
+  /** The variables that it takes. Empty if the provider sends none that can be read. */
   variables: withFallback(Schema.Array(Variable), []),
+  /** Its settings, if the provider sends any that can be read. */
   configuration: absentable(open({
+    /** The name of the model. */
     model: sideField(Schema.String),
+    /** `chat` or `completion`. */
     type: sideField(Schema.String),
+    /** From 0 to 1. */
     temperature: sideField(Schema.Finite),
+    /** The form of the output. Without it the output is text. */
     structuredOutput: absentable(open({
+      /** Whether the output is an object. */
       enabled: withFallback(Schema.Boolean, false),
+      /** The JSON Schema of the output. */
       schema: absentable(Schema.Record(Schema.String, Schema.Unknown))
     }))
   })),
   ...Struct.Record(["promoted", "draft"], sideField(Schema.Boolean)),
+  /** Whether it is a workflow, whose output is that of its last step. `false` if the provider does not say. */
   isWorkflow: withFallback(Schema.Boolean, false),
+  /** Its place among the versions of the canvas. 1 is the oldest. */
   versionIndex: sideField(Schema.Finite),
   ...Struct.Record(["createdAt", "updatedAt"], sideField(Schema.String))
 })
 
 /**
+ * One version of a canvas, as `tela.versions` and `canvas.version` have it.
+ *
+ * **Details**
+ *
+ * | member | what it is |
+ * | --- | --- |
+ * | `id`, `promptId` | the ids of the version and of its canvas |
+ * | `title` | the title of the version |
+ * | `variables` | the variables that it takes; empty if the provider sends none that can be read |
+ * | `configuration` | `model`, `type` (`chat` or `completion`), `temperature` (0 to 1) and `structuredOutput` (`enabled`, and the JSON Schema of the output in `schema`) |
+ * | `promoted` | whether production serves it |
+ * | `draft` | whether it was never published |
+ * | `isWorkflow` | whether it is a workflow; `false` if the provider does not say |
+ * | `versionIndex` | its place among the versions of the canvas, from 1 for the oldest |
+ * | `createdAt`, `updatedAt` | the times of creation and of the last change, in ISO 8601 |
+ *
  * @category models
  * @since 0.1.0
  */
 export interface CanvasVersion extends Schema.Schema.Type<typeof CanvasVersion> {}
 
 /**
- * A canvas, without its versions.
+ * Decodes a canvas, without its versions.
  *
  * @see https://docs.tela.com/api-reference/canvas/get-prompt-id
  * @category schemas
  * @since 0.1.0
  */
 export const CanvasInfo = open({
+  /** The id of the canvas. */
   id: Schema.NonEmptyString,
+  /** Its title. Empty if the provider sends none. */
   title: sideFieldOr(Schema.String, ""),
   ...Struct.Record(["projectId", "workspaceId"], sideField(Schema.String))
 })
 
 /**
+ * A canvas, without its versions.
+ *
+ * **Details**
+ *
+ * | member | what it is |
+ * | --- | --- |
+ * | `id` | the id of the canvas |
+ * | `title` | its title; empty if the provider sends none |
+ * | `projectId`, `workspaceId` | the ids of the project and the workspace that it belongs to |
+ *
  * @category models
  * @since 0.1.0
  */
 export interface CanvasInfo extends Schema.Schema.Type<typeof CanvasInfo> {}
 
 /**
- * A workstation application (assumed: its look-up is not documented).
+ * Decodes a workstation application. The provider does not document how one is looked up, so these members are assumed.
  *
  * @category schemas
  * @since 0.1.0
  */
 export const Application = open({
+  /** The id of the application. */
   id: Schema.NonEmptyString,
+  /** The id of its canvas. */
   promptId: Schema.String,
+  /** The id of the version that it executes. Without it, that is the version that production serves. */
   promptVersionId: absentable(Schema.String),
+  /** Its title. */
   title: sideField(Schema.String)
 })
 
 /**
+ * A workstation application.
+ *
+ * **Details**
+ *
+ * | member | what it is |
+ * | --- | --- |
+ * | `id` | the id of the application |
+ * | `promptId` | the id of its canvas |
+ * | `promptVersionId` | the id of the version that it executes; if absent, that is the version that production serves |
+ * | `title` | its title |
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Application extends Schema.Schema.Type<typeof Application> {}
 
 /**
- * A version of a canvas, as the history of versions has it: without its content.
+ * Decodes a version of a canvas in the history of versions, which leaves out its content.
  *
  * @see https://docs.tela.com/api-reference/prompt-version/get-prompt-version-history
  * @category schemas
  * @since 0.1.0
  */
 export const CanvasVersionSummary = open({
+  /** The id of the version. */
   id: Schema.NonEmptyString,
+  /** The id of the canvas. */
   promptId: sideField(Schema.String),
+  /** The title of the version. */
   title: sideField(Schema.String),
   ...Struct.Record(["promoted", "draft"], sideField(Schema.Boolean)),
+  /** Its place among the versions of the canvas. 1 is the oldest. */
   versionIndex: sideField(Schema.Finite),
   ...Struct.Record(["createdAt", "updatedAt"], sideField(Schema.String))
 })
 
 /**
+ * A version of a canvas without its content, as `tela.versions.history` returns it.
+ *
+ * **Details**
+ *
+ * | member | what it is |
+ * | --- | --- |
+ * | `id`, `promptId` | the ids of the version and of its canvas |
+ * | `title` | the title of the version |
+ * | `promoted` | whether production serves it |
+ * | `draft` | whether it was never published |
+ * | `versionIndex` | its place among the versions of the canvas, from 1 for the oldest |
+ * | `createdAt`, `updatedAt` | the times of creation and of the last change, in ISO 8601 |
+ *
  * @category models
  * @since 0.1.0
  */
 export interface CanvasVersionSummary extends Schema.Schema.Type<typeof CanvasVersionSummary> {}
 
 /**
- * An environment of a canvas, such as `production`.
+ * Decodes an environment of a canvas.
  *
  * @see https://docs.tela.com/api-reference/environment/get-environment
  * @category schemas
  * @since 0.1.0
  */
 export const Environment = open({
+  /** The id of the environment. */
   id: sideField(Schema.String),
+  /** Its name, such as `production`: the `environmentName` of an execution. */
   name: Schema.NonEmptyString,
   /** The version that it serves, if it serves any. */
   currentVersion: absentable(CanvasVersion),
+  /** The last publication to it. */
   activePublication: sideField(open({
     ...Struct.Record(["id", "versionId", "publishedAt"], sideField(Schema.String))
   })),
@@ -138,6 +230,18 @@ export const Environment = open({
 })
 
 /**
+ * An environment of a canvas, such as `production`.
+ *
+ * **Details**
+ *
+ * | member | what it is |
+ * | --- | --- |
+ * | `id` | the id of the environment |
+ * | `name` | its name: the `environmentName` of an execution |
+ * | `currentVersion` | the version that it serves, if it serves any |
+ * | `activePublication` | the last publication to it: its `id`, the `versionId`, and the time in `publishedAt` |
+ * | `createdAt`, `updatedAt` | the times of creation and of the last change, in ISO 8601 |
+ *
  * @category models
  * @since 0.1.0
  */
