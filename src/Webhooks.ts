@@ -1,6 +1,11 @@
 /**
  * Webhooks and polling for the same run: the first signal that it has ended counts.
  *
+ * **When to use**
+ *
+ * Use it if the provider can reach your program, and a wait should end within a second or with fewer polls. Without webhooks
+ * nothing is lost: polling alone finds every end.
+ *
  * **Details**
  *
  * A {@link Webhooks} hub connects the route that receives webhooks with the waits that they are about. Give it to a
@@ -28,8 +33,26 @@ import type { BadRequestError } from "./RunError.ts"
 export { type Delivery, pollInterval, type Service, Webhooks } from "./internal/webhooks/hub.ts"
 
 /**
- * Creates a hub. It lives in memory: a webhook that reaches another process does not help the waits of this one, which keep
+ * Creates a hub. It lives in memory: a webhook that reaches another process does not end the waits of this one, which keep
  * polling. A `capacity` that is not a whole number above 0 throws a `RangeError`.
+ *
+ * **When to use**
+ *
+ * Use it to give the hub to a client as the option `webhooks`. Otherwise use {@link layer}.
+ *
+ * **Example** (A small hub)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Webhooks } from "canvas-runs"
+ *
+ * const main = Effect.gen(function*() {
+ *   const hub = yield* Webhooks.make({ capacity: 100 })
+ *   return yield* hub.deliver({ provider: "acme", runId: "42", eventId: "event-1", isTerminal: true })
+ * })
+ *
+ * console.log(await Effect.runPromise(main)) // => true
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -116,8 +139,29 @@ const keyOf = (provider: string, id: string): string =>
 const runKeyOf = (provider: string, id: string): string => keyOf(provider, id.toLowerCase())
 
 /**
- * A layer with a hub.
+ * A layer with a hub of the default capacity. Provide it to the route and to the client together, so that they share one hub.
  *
+ * **Example** (A route and a client on one hub)
+ *
+ * ```ts
+ * import { Effect, Layer, Redacted } from "effect"
+ * import { HttpRouter } from "effect/http"
+ * import { Spine, Webhooks } from "canvas-runs"
+ * import { SpineEmulator } from "canvas-runs/testing"
+ *
+ * const secret = "whsec_example"
+ * const route = Spine.layerWebhookRoute({ path: "/webhooks/spine", secret: Redacted.make(secret) })
+ * const client = Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(Layer.provide(SpineEmulator.layerTest()))
+ *
+ * const app = HttpRouter.toWebHandler(Layer.mergeAll(route, client).pipe(Layer.provide(Webhooks.layer)), {
+ *   disableLogger: true
+ * })
+ * const response = await app.handler(new Request("http://localhost/webhooks/spine", { method: "POST", body: "forged" }))
+ * console.log(response.status) // => 400
+ * await app.dispose()
+ * ```
+ *
+ * @see {@link make} for a hub of another capacity
  * @category layers
  * @since 0.1.0
  */

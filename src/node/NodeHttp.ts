@@ -1,15 +1,24 @@
 /**
- * The HTTP client to use on Node: undici, with connections that outlive the time between two polls.
+ * An HTTP client for Node on undici, with connections that outlive the time between two polls.
+ *
+ * **When to use**
+ *
+ * | | this client | `FetchHttpClient` of `effect/http` |
+ * | --- | --- | --- |
+ * | runs on | Node 22.19 or newer, and Deno | every runtime |
+ * | needs `@effect/platform-node` | yes | no |
+ * | closes an idle connection after | 2 minutes, or `keepAlive` | 4 seconds, so that polls 5 seconds apart each make a connection |
+ * | ends a request on its own | no, unless you set `headersTimeout` or `bodyTimeout` | after 300 seconds without headers or between chunks |
+ * | CPU time for each request | about half | |
+ * | proxy, private certificate authority | options of {@link layer} | environment variables of Node |
+ *
+ * Use this client in a service on Node. `layerFetch` of each client, which uses fetch, is enough for a script, and works elsewhere.
  *
  * **Details**
  *
- * Node's own `fetch` closes a connection that is idle for four seconds, so that polls five seconds apart make a new one
- * each time, and it costs about twice as much per request. This client has no limit on the time until an answer or between two
- * chunks, unless it is asked for one. It decodes compressed responses (gzip, deflate, br, and zstd where Node has it), and asks
- * for them where a request accepts JSON. It sends
- * requests through the proxies of the environment if Node is told to do so by `NODE_USE_ENV_PROXY=1`. It needs
- * `@effect/platform-node`, and Node 22.19 or newer, or Deno. Anywhere else it throws an error that says so as it is loaded: use
- * `FetchHttpClient` of `effect/http`.
+ * It decodes compressed responses (gzip, deflate, br, and zstd if Node has it), and asks for them if a request accepts JSON. It
+ * sends requests through the proxies of the environment if Node was started with `NODE_USE_ENV_PROXY=1`. On other runtimes it
+ * throws an error when it is loaded, which names `FetchHttpClient`.
  *
  * @since 0.1.0
  */
@@ -44,38 +53,40 @@ checkNode(
  */
 export interface Options {
   /**
-   * How long an idle connection is kept open where the server does not say. Longer than the time between two polls, or
-   * each poll makes a connection.
+   * How long an idle connection is kept open, if the server does not say. It should be longer than the time between two polls:
+   * otherwise each poll makes a connection.
    *
    * @default "2 minutes"
    */
   readonly keepAlive?: Duration.Input | undefined
   /**
-   * The most connections to one origin. Requests beyond them wait for one that is free.
+   * The largest number of connections to one origin. Further requests wait for a free one.
    *
    * @default 64
    */
   readonly connections?: number | undefined
   /**
-   * How connections are made, as undici takes it: `ca` for a private certificate authority, `cert` and `key` for a client
+   * Options for connections, as undici takes them: `ca` for a private certificate authority, `cert` and `key` for a client
    * certificate, `timeout` in milliseconds, `socketPath`. With a proxy, these apply to the connection to the proxy and to the
    * one through it. Certificates and keys that cannot be read, and misspelled names, are a `ConfigError` when the layer is built.
    */
   readonly connect?: Exclude<Undici.Agent.Options["connect"], Function> | undefined
   /**
    * Whether HTTP/2 is used with servers that choose it. undici itself repeats a request that a server says it has not processed,
-   * but never one that creates a run: whether that is repeated is up to the options `retry` and `retryCreates` of the client.
+   * but never one that creates a run: the options `retry` and `retryCreates` of the client decide about that.
    *
-   * With HTTP/2 undici takes a response that the server cancels in the middle for a whole one, unless its length was announced. A
+   * **Gotchas**
+   *
+   * With HTTP/2, undici treats a response that the server cancels in the middle as complete, unless its length was announced. A
    * file of unknown size may then be cut without an error.
    *
    * @default false
    */
   readonly allowH2?: boolean | undefined
   /**
-   * The proxy that requests are sent through: the address of one (`http://user:password@host:port`), `"environment"` for those
-   * that `HTTP_PROXY` and `HTTPS_PROXY` name, or `false` for none. Hosts that `NO_PROXY` names are called directly, and so is
-   * this machine: `localhost`, `127.0.0.0/8`, and `::1`. The variables are read when the layer is built; lower case wins.
+   * The proxy for the requests: its address (`http://user:password@host:port`), `"environment"` for the proxies in `HTTP_PROXY`
+   * and `HTTPS_PROXY`, or `false` for none. Hosts in `NO_PROXY` and this machine (`localhost`, `127.0.0.0/8` and `::1`) are
+   * called directly. The variables are read when the layer is built. A name in lower case wins.
    *
    * @default "environment" if Node was started with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`, else false
    */
@@ -95,8 +106,8 @@ export interface Options {
 }
 
 /**
- * Creates a layer with an `HttpClient` on undici. An option that it does not know, or whose value makes no sense, is a
- * `ConfigError` when the layer is built.
+ * Creates a layer with an `HttpClient` on undici. An unknown option, or a value out of its range, is a `ConfigError` when the layer
+ * is built.
  *
  * **Example** (Waiting for a run over one connection)
  *
@@ -110,17 +121,21 @@ export interface Options {
  *   return yield* spine.runs.run({ prompt: "A market map of solid-state batteries" })
  * })
  *
+ * // Reads SPINE_API_KEY
  * const main = program.pipe(Effect.provide(Layer.provide(Spine.layerConfig(), NodeHttp.layer())))
+ * console.log((await Effect.runPromise(main)).status) // => "completed"
  * ```
  *
  * **Example** (A gateway with a private certificate authority, behind a proxy)
  *
  * ```ts
+ * import { Effect, Layer } from "effect"
  * import { NodeHttp } from "canvas-runs/node"
- * import { readFileSync } from "node:fs"
  *
- * const layer = (authority: string) =>
- *   NodeHttp.layer({ connect: { ca: readFileSync(authority) }, proxy: "http://proxy.example:3128" })
+ * const layer = (ca: string) => NodeHttp.layer({ connect: { ca }, proxy: "http://proxy.example:3128" })
+ *
+ * const error = await Effect.runPromise(Effect.flip(Effect.scoped(Layer.build(layer("not a certificate")))))
+ * console.log(error._tag, error.option) // => ConfigError connect.ca
  * ```
  *
  * @category layers

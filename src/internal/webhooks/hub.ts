@@ -29,24 +29,89 @@ export interface Delivery {
 }
 
 /**
- * The hub between a route and the waits.
+ * The hub between a route that receives webhooks and the waits for the runs.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Service {
-  /** Passes a delivery on, and returns whether it was new. Fails with a `BadRequestError` for a value that is not a delivery. */
+  /**
+   * Passes a delivery on to the waits, and returns whether it was new. A value that is not a delivery is a `BadRequestError`.
+   *
+   * **When to use**
+   *
+   * `Spine.layerWebhookRoute` and `Tela.layerWebhookRoute` do this. Use it in a route of your own, after you have verified the
+   * webhook.
+   *
+   * **Example** (A duplicate delivery)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Webhooks } from "canvas-runs"
+   *
+   * const delivery = { provider: "acme", runId: "42", eventId: "event-1", isTerminal: true }
+   *
+   * const main = Effect.gen(function*() {
+   *   const hub = yield* Webhooks.Webhooks
+   *   console.log(yield* hub.deliver(delivery)) // => true
+   *   console.log(yield* hub.deliver(delivery)) // => false
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(main, Webhooks.layer))
+   * ```
+   */
   readonly deliver: (delivery: Delivery) => Effect.Effect<boolean, BadRequestError>
   /**
    * Waits for a delivery which says that a run has ended, and returns its number. The hub numbers such deliveries from 1 on, and
-   * here only those above `after` count.
+   * only those with a number above `after` count; `after` is 0 by default.
+   *
+   * **When to use**
+   *
+   * The waits of the clients do this. Use it for `RunSource.pushed` in a provider of your own.
+   *
+   * **Example** (A delivery that arrived before the wait)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Webhooks } from "canvas-runs"
+   *
+   * const delivery = { provider: "acme", runId: "42", eventId: "event-1", isTerminal: true }
+   *
+   * const main = Effect.gen(function*() {
+   *   const hub = yield* Webhooks.Webhooks
+   *   yield* hub.deliver(delivery)
+   *   console.log(yield* hub.ended("acme", "42")) // => 1
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(main, Webhooks.layer))
+   * ```
    */
   readonly ended: (provider: string, runId: string, after?: number) => Effect.Effect<number>
 }
 
 /**
- * The hub between a route and the waits.
+ * The hub between a route that receives webhooks and the waits for the runs, as a service. A client that is made in a context with
+ * the hub uses it.
  *
+ * **Example** (A route of your own that passes a delivery on)
+ *
+ * ```ts
+ * import { Effect, Fiber } from "effect"
+ * import { Webhooks } from "canvas-runs"
+ *
+ * const delivery = { provider: "acme", runId: "42", eventId: "event-1", isTerminal: true }
+ *
+ * const main = Effect.gen(function*() {
+ *   const hub = yield* Webhooks.Webhooks
+ *   const wait = yield* Effect.forkChild(hub.ended("acme", "42"))
+ *   yield* hub.deliver(delivery)
+ *   console.log(yield* Fiber.join(wait)) // => 1
+ * })
+ *
+ * await Effect.runPromise(Effect.provide(main, Webhooks.layer))
+ * ```
+ *
+ * @see {@link module:Webhooks.layer}, which provides it
  * @category services
  * @since 0.1.0
  */
