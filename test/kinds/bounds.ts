@@ -1,6 +1,6 @@
 /**
- * Every place that bounds what is read, kept or quoted of foreign data. Without its guard, one answer, one event or many webhooks
- * would fill the memory, or one value of the caller a log.
+ * Every place that bounds how much foreign data is read, kept or quoted. Without its guard, one response, one event or many
+ * webhooks would fill the memory, or one value of the caller would fill a log.
  */
 import { assert } from "@effect/vitest"
 import { Effect, Redacted, Schedule, Stream } from "effect"
@@ -17,7 +17,7 @@ const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const maxResponseBytes = 10_000
 const options = { apiKey: Redacted.make("key_of_bounds"), maxResponseBytes, retry: Schedule.recurs(0) }
 
-/** The failures of a retrieval and of an execution, which are answered alike. */
+/** The failures of a retrieval and of an execution with the same response. */
 const failures = (client: HttpClient.HttpClient) =>
   Effect.gen(function*() {
     const { spine, tela } = yield* clientsOn(client, options)
@@ -27,7 +27,7 @@ const failures = (client: HttpClient.HttpClient) =>
     ]
   })
 
-/** A body of a fetch without an end that matters, and how many pieces of a kilobyte were asked for. */
+/** An endless body of a fetch, and the number of kilobyte pieces that were read. */
 const longBody = (pieces: number, text = "x") => {
   const seen = { pieces: 0 }
   const piece = new TextEncoder().encode(text.repeat(1000))
@@ -41,7 +41,9 @@ const longBody = (pieces: number, text = "x") => {
   return { seen, body }
 }
 
-/** A client of the program's, whose responses are no web responses, and announce their length. Their text is not asked for. */
+/**
+ * A client of the program whose responses are not web responses, and announce their length. Reading their text fails the test.
+ */
 const announced = (status: number, length: number) => () =>
   Effect.gen(function*() {
     let isRead = false
@@ -67,7 +69,7 @@ const endless = (status: number) => () =>
     assert.isAtMost(seen.pieces, 2 * (maxResponseBytes / 1000 + 3))
   })
 
-/** A stream of events fails when one of them is too long, though it has not ended. */
+/** A stream of events fails when an unfinished event is too long. */
 const events = (text: string) => () =>
   Effect.gen(function*() {
     const { body, seen } = longBody(5000, text)
@@ -85,7 +87,7 @@ const delivery = (eventId: string, runId = eventId): Webhooks.Delivery => ({
   isTerminal: true
 })
 
-/** After so many other deliveries the first one is new again. */
+/** After this many other deliveries the first one counts as new again. */
 const forgets = (capacity: number, others: number) => () =>
   Effect.gen(function*() {
     const { deliver } = yield* Webhooks.make({ capacity })
@@ -95,7 +97,7 @@ const forgets = (capacity: number, others: number) => () =>
     assert.isTrue(yield* deliver(delivery("first")))
   })
 
-/** After so many other ends the end of the first run is not known any more. */
+/** After this many other ended runs the end of the first run has been dropped. */
 const forgetsEnd = (capacity: number, others: number) => () =>
   Effect.gen(function*() {
     const { deliver, ended } = yield* Webhooks.make({ capacity })
@@ -138,7 +140,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "bounds: an answer without an announced length is read to the limit and no further",
+    name: "bounds: an answer without an announced length is read only up to the limit",
     mutant: { file: "src/internal/http/body.ts", find: "if (bytes > maxBytes) return false\n", replace: "" },
     inputs: { "of 200": endless(200), "of an error": endless(503), "of a refusal": endless(402) }
   },

@@ -1,6 +1,6 @@
 /**
- * The kind "a value of the caller, or of a service that the caller provides, is used before it is known to be what its type says":
- * options with getters, targets that are revoked Proxies, a store that fails with `null`.
+ * The kind "a value of the caller, or of a service that the caller provides, is used before it is known to have its declared
+ * type": options with getters, targets that are revoked Proxies, a store that fails with `null`.
  */
 import { assert } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Option, Redacted, type Scope } from "effect"
@@ -29,7 +29,7 @@ const boom = (): never => {
 /** An object with a member that throws when it is read. */
 const throwing = (name: string): never => Object.defineProperty({}, name, { enumerable: true, get: boom }) as never
 
-/** An object with a member that may be read so many times. */
+/** An object with a member that may be read this many times. */
 const readable = (name: string, value: unknown, times: number, rest: object = {}): never =>
   Object.defineProperty({ ...rest }, name, {
     enumerable: true,
@@ -43,7 +43,7 @@ const on = <A, E>(effect: Effect.Effect<A, E, HttpClient.HttpClient>) =>
 const spine = on(Effect.orDie(Spine.make({ apiKey: Redacted.make("k") })))
 const tela = on(Effect.orDie(Tela.make({ apiKey: Redacted.make("k") })))
 
-/** The call fails with this tag, and a message that has these words. */
+/** The call fails with this tag, and a message that contains this text. */
 const failsWith = (
   effect: Effect.Effect<unknown, unknown>,
   tag: string,
@@ -109,7 +109,7 @@ const runs = { ref }
 
 // --- limiters ---
 
-/** A call through a limiter that answers with this delay. */
+/** A call through a limiter that returns this delay. */
 const limitedTo = (delay: unknown) =>
   onTestClock(Effect.gen(function*() {
     const limited = yield* on(Effect.orDie(Spine.make({
@@ -130,7 +130,7 @@ const decide = "src/internal/polling/decide.ts"
 
 export const places: ReadonlyArray<Place> = [
   {
-    name: "Options.read: options that throw when they are read are refused",
+    name: "Options.read: options that throw when they are read are rejected",
     mutant: {
       file: options,
       find: "(thrown) => Result.fail({ option: what, message: unreadable(what, thrown) })",
@@ -170,7 +170,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "Options.reading: a target that throws when it is read is refused",
+    name: "Options.reading: a target that throws when it is read is rejected",
     mutant: {
       file: options,
       find: "(thrown) => Effect.fail(badRequest({ operation, parameter, message: unreadable(parameter, thrown) }))",
@@ -209,7 +209,7 @@ export const places: ReadonlyArray<Place> = [
     name: "Options.durationOf: an object without a unit is not a duration",
     mutant: { file: options, find: " || is(isWithoutUnit, input)", replace: "" },
     inputs: {
-      "a unit that there is not": () =>
+      "an unknown unit": () =>
         failsWith(
           Effect.flatMap(spine, ({ runs }) => runs.waitForCompletion(id, { notFoundGrace: { second: 5 } as never })),
           "BadRequestError",
@@ -233,7 +233,7 @@ export const places: ReadonlyArray<Place> = [
           "BadRequestError",
           "timeout is NaN"
         ),
-      "a grace, which may be zero": () =>
+      "a grace period, which may be zero": () =>
         failsWith(
           Effect.flatMap(spine, ({ runs }) => runs.waitForCompletion(id, { notFoundGrace: NaN })),
           "BadRequestError",
@@ -391,7 +391,7 @@ export const places: ReadonlyArray<Place> = [
           "RunStoreError",
           "could not be removed (boom)"
         ),
-      "keys that are no list": () =>
+      "keys that are not a list": () =>
         failsWith(
           Effect.flatMap(storing({ keys: Effect.succeed(5) }), (store) => store.unfinished),
           "RunStoreError",
@@ -400,7 +400,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "RunStore: an entry that is not a text is refused and not read as a truncated one",
+    name: "RunStore: an entry that is not a text is rejected and not read as a truncated one",
     mutant: {
       file: "src/internal/runStore/record.ts",
       find: "if (typeof text !== \"string\") return",
@@ -417,7 +417,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "RunStore: a key that is not a text is refused",
+    name: "RunStore: a key that is not a text is rejected",
     mutant: {
       file: "src/internal/runStore/keys.ts",
       find: "Options.checkGiven(operation, \"key\", key, Predicate.isString, \"text\")",
@@ -434,7 +434,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "bytesOf: a transferred buffer is refused as a payload",
+    name: "bytesOf: a transferred buffer is rejected as a payload",
     mutant: {
       file: "src/internal/webhooks/proof.ts",
       find: "void new Uint8Array(ArrayBuffer.isView(payload) ? payload.buffer : payload)",

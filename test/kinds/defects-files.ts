@@ -1,6 +1,6 @@
 /**
- * Every recursion over data from outside, and every call of a caller's function, stream or getter, in what moves files. Without
- * its guard, the caller's mistake or a hostile value would be a defect, a hang, or time that grows faster than the input.
+ * Every recursion over foreign data, and every call of a caller's function, stream or getter, in the transfer of files. Without
+ * its guard, a mistake of the caller or a hostile value would be a defect, a hang, or take more than linear time.
  */
 import { assert } from "@effect/vitest"
 import { Effect, Result, Stream } from "effect"
@@ -18,7 +18,7 @@ const causes = "src/internal/http/causes.ts"
 const fileInput = "src/FileInput.ts"
 const fileName = "src/internal/files/fileName.ts"
 
-/** The variables are refused at that place, and nothing is sent. */
+/** The variables are rejected at that place, and nothing is sent. */
 const refusedAt = (make: () => unknown, parameter: string) => () =>
   Effect.gen(function*() {
     const { client, requests } = answering(() => json({ id: "1", status: "created" }))
@@ -62,7 +62,7 @@ const chained = (length: number): Error => {
 
 export const places: ReadonlyArray<Place> = [
   {
-    name: "variables: deeply nested variables are refused",
+    name: "variables: deeply nested variables are rejected",
     mutant: { file: variables, find: "if (depth >= maxDepth)", replace: "if (false)" },
     inputs: {
       "lists and objects in turn": problem(() => ({ v: nested(60_000, (inner) => [{ inner }]) }), "500 levels"),
@@ -73,7 +73,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "variables: circular variables are refused",
+    name: "variables: circular variables are rejected",
     mutant: { file: variables, find: "if (above.has(value)) return fail(\"contains itself.\")", replace: "" },
     inputs: {
       "a list": () =>
@@ -108,7 +108,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "variables: more values than JSON could hold are refused",
+    name: "variables: more values than JSON can hold are rejected",
     mutant: { file: variables, find: "if (values > maxValues)", replace: "if (false)" },
     inputs: {
       "doubled 100 times": problem(() => ({ a: nested(100, (inner) => [inner, inner]) }), "5000000 values"),
@@ -119,7 +119,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "variables: a getter or a toJSON that throws is refused with its path",
+    name: "variables: a getter or a toJSON that throws is rejected with its path",
     mutant: {
       file: variables,
       find: "Result.try(() => visit(variables).value)",
@@ -225,7 +225,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "names: many equal names take time in proportion to their number",
+    name: "names: many equal names take linear time",
     mutant: { file: fileName, find: "next.set(key, number)", replace: "" },
     inputs: {
       "6,000 names": distinct(6000, () => "report.txt"),

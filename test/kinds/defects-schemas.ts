@@ -1,4 +1,4 @@
-/** Every call of a schema or a function of the caller in the Tela client. What it throws or returns is never a defect. */
+/** Every call of a schema or a function of the caller in the Tela client. Neither a throw nor a return value is ever a defect. */
 import { assert } from "@effect/vitest"
 import { Cause, Effect, Exit, Logger, Option, Schema, SchemaGetter } from "effect"
 import type { StandardSchemaV1 } from "effect/StandardSchema"
@@ -43,7 +43,7 @@ const isRefusedInput = (schema: unknown, variables: object = {}) =>
     assert.deepStrictEqual(yield* emulator.requests, [])
   }).pipe(Effect.provide(live()), Effect.provide(TestClock.layer()))
 
-/** Gives something else as a schema, to every call that takes one, and expects a `BadRequestError` before any request. */
+/** Passes a value that is not a schema to every call that accepts one, and expects a `BadRequestError` before any request. */
 const isNoSchema = (schema: unknown) =>
   Effect.gen(function*() {
     const { emulator, tela } = yield* setup
@@ -79,7 +79,7 @@ const transforming = (decode: (value: unknown) => unknown, encode = decode) =>
     Schema.decodeTo(Schema.Unknown, { decode: SchemaGetter.transform(decode), encode: SchemaGetter.transform(encode) })
   )
 
-/** A promise that is no instance of this realm's `Promise`. */
+/** A promise that is not an instance of this realm's `Promise`. */
 const thenable = (result: unknown): PromiseLike<unknown> =>
   ({ then: (resolve: (result: unknown) => void) => resolve(result) }) as never // oxlint-disable-line unicorn/no-thenable
 
@@ -113,7 +113,7 @@ const isLookedUp = (of: "input" | "output", jsonSchema: () => unknown) =>
     success(yield* finish(tela.canvas.get({ id: canvas.id, [of]: schema })))
   }).pipe(Effect.provide(live()), Effect.provide(TestClock.layer()))
 
-/** Corrects the output of a task, and expects a `BadRequestError` and an output that is as it was. */
+/** Corrects the output of a task, and expects a `BadRequestError` and an unchanged output. */
 const changesNothing = (update: (content: unknown) => unknown, issue: string) =>
   Effect.gen(function*() {
     const { tela } = yield* setup
@@ -163,7 +163,7 @@ export const places: ReadonlyArray<Place> = [
       "an Effect Schema whose transform throws on the output": () =>
         isInvalidOutput(transforming(throwing(new Error("cannot read the total"))), "cannot read the total"),
       "a Standard Schema that throws on the output": () => isInvalidOutput(standard(throwing("no")), "no"),
-      "a Zod schema whose transform reads a member that is not there": () =>
+      "a Zod schema whose transform reads a missing member": () =>
         isInvalidOutput(z.unknown().transform((value) => (value as { a: { b: string } }).a.b)),
       "an Effect Schema that throws on the variables": () => isRefusedInput(transforming(throwing(new Error("no")))),
       "variables with a getter that throws": () =>
@@ -190,7 +190,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "validate: anything with a then is waited for",
+    name: "validate: any value with a then is awaited",
     mutant: {
       file: schemas,
       find: "  return Predicate.isPromiseLike(result)\n",
@@ -256,7 +256,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "checkSchema: a value that is not a schema is refused before any request",
+    name: "checkSchema: a value that is not a schema is rejected before any request",
     mutant: {
       file: canvases,
       find: "schema === undefined ? undefined : AnySchema.faultOf(schema)",
@@ -344,13 +344,13 @@ export const places: ReadonlyArray<Place> = [
       replace: "try: ((value) => () => value)(update(outputContent?.content)),"
     },
     inputs: {
-      "it reads a member that is not there": () =>
+      "it reads a missing member": () =>
         changesNothing((content) => (content as { lines: Array<string> }).lines.length, "update threw"),
       "it throws an object without a prototype": () => changesNothing(throwing(Object.create(null)), "update threw")
     }
   },
   {
-    name: "updateOutputContent: a Promise is refused as an output",
+    name: "updateOutputContent: a Promise is rejected as an output",
     mutant: { file: tasks, find: "if (Predicate.isPromiseLike(updated)) {", replace: "if (updated === decodeTask) {" },
     inputs: {
       "an async function": () => changesNothing((content) => Promise.resolve(content), "Promise"),
@@ -383,7 +383,7 @@ export const places: ReadonlyArray<Place> = [
   }
 ]
 
-/** Looks a canvas up with a plain object that has this field: what else is wrong with the object is still found. */
+/** Looks a canvas up with a plain object that has this field, and another fault, which is still found. */
 const isComparedField = (field: StandardSchemaV1) =>
   Effect.gen(function*() {
     const { emulator, tela } = yield* setup

@@ -1,6 +1,6 @@
 /**
- * The kind "something from outside decides how long a call lasts": pauses, pushes, schedules, and bodies that are always ready, or
- * that cannot be let go of.
+ * The kind "something foreign decides how long a call lasts": pauses, pushes, schedules, and bodies that are always ready, or
+ * that cannot be released.
  */
 import { assert, vi } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Option, Queue, Redacted, Schedule, type Scope, Stream } from "effect"
@@ -62,13 +62,13 @@ const ways: Readonly<
 interface Case {
   readonly timeout: number
   readonly retryAfter: number | undefined
-  /** When pushes come. */
+  /** The times of pushes. */
   readonly pushes: ReadonlyArray<number>
   readonly isPushProof?: boolean
   readonly options?: Polling.Options<Snapshot>
 }
 
-/** When the wait polled, and when it ended, in milliseconds; to within a step of the clock. */
+/** The times of the polls and of the end of the wait, in milliseconds, accurate to a step of the clock. */
 const timesOf = (way: keyof typeof ways, { isPushProof = false, options, pushes, retryAfter, timeout }: Case) =>
   onTestClock(Effect.gen(function*() {
     const pushed = yield* Queue.unbounded<number>()
@@ -170,7 +170,7 @@ const apart = (isPushProof: boolean, gap: number) => () =>
     }
   )
 
-/** Numbers that are the same in each run. */
+/** Random numbers that are the same in each run. */
 const numbers = (seed: number) => {
   let state = seed
   return (below: number) => {
@@ -231,7 +231,7 @@ const routed = (onEvent: () => unknown) =>
     yield* Effect.promise(dispose)
   })
 
-/** The promise is listened to, so that its rejection does not end the process. */
+/** Handles the promise's rejection, so that it does not end the process. */
 const awaited = (make: () => Promise<unknown>) => () =>
   Effect.gen(function*() {
     let then: MockInstance | undefined
@@ -250,7 +250,7 @@ const part = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: "
 
 const http = (answer: () => Response) => answering(answer).layer
 
-/** A client that behaves as no client should. */
+/** A faulty client. */
 const odd = (execute: () => unknown) =>
   Layer.succeed(HttpClient.HttpClient, HttpClient.makeWith(() => execute() as never, Effect.succeed))
 
@@ -290,7 +290,7 @@ const streamed = (client: Client) =>
     Effect.provide(client)
   )
 
-/** The call fails with an error of this tag, and no defect; and for this reason. */
+/** The call fails with an error of this tag and this reason, and not with a defect. */
 const failsAs = (call: Effect.Effect<unknown, unknown>, tag: string, reason?: string) => () =>
   Effect.map(Effect.exit(call), (exit) => {
     const error = errorOf(exit) as { readonly _tag?: string; readonly reason?: string } | undefined
@@ -301,7 +301,7 @@ const failsAs = (call: Effect.Effect<unknown, unknown>, tag: string, reason?: st
 const response = (source: UnderlyingDefaultSource<unknown>, init?: ResponseInit) => () =>
   new Response(new ReadableStream(source as UnderlyingDefaultSource<Uint8Array>), init)
 
-/** A body that begins, and whose end is never confirmed. */
+/** A body that starts, and whose cancellation is never confirmed. */
 const unending = (cancel: () => unknown, text: string, init?: ResponseInit) =>
   http(
     response({ start: (controller) => controller.enqueue(bytes(text)), cancel: cancel as () => Promise<void> }, init)
@@ -314,7 +314,7 @@ const cancels: ReadonlyArray<readonly [string, () => unknown]> = [
   }]
 ]
 
-/** A retrieve of a body that never comes, whose reader is not the platform's, which would catch what `cancel` throws. */
+/** A retrieve whose body never arrives. Its reader is not the platform's, which would catch a throw of `cancel`. */
 const retrievedWith = (cancel: () => unknown) => () =>
   Effect.suspend(() => {
     let isAsked = false
@@ -349,7 +349,7 @@ const pieceOf = (piece: unknown) => http(response({ start: (controller) => contr
 
 export const places: ReadonlyArray<Place> = [
   {
-    name: "a push never makes the next poll later than it was planned",
+    name: "a push never makes the next poll later than planned",
     mutant: { file: loop, find: "if (loop.timers.now() + millis >= loop.due) return", replace: "" },
     inputs: {
       "wait: one push, Retry-After of a minute": endsInTime("wait", {
@@ -399,7 +399,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a pollInterval of less than a millisecond is refused",
+    name: "a pollInterval of less than a millisecond is rejected",
     mutant: { file: "src/Polling.ts", find: "millis >= 1", replace: "true" },
     inputs: {
       "0.001": refusedInterval(0.001),
@@ -488,7 +488,7 @@ export const places: ReadonlyArray<Place> = [
           })
       ] as const,
       [
-        `a refused download whose body's cancel ${name}`,
+        `a rejected download whose body's cancel ${name}`,
         failsAs(downloaded(unending(cancel, "abc", { status: 500 })), "ArtifactError")
       ] as const
     ]))
@@ -530,7 +530,7 @@ export const places: ReadonlyArray<Place> = [
     )
   },
   {
-    name: "a stream looks at the time while it reads what is ready",
+    name: "a stream yields to timers while it reads pieces that are ready",
     mutant: {
       file: "src/internal/http/body.ts",
       find: "if (++count % piecesPerTurn !== 0) return read()",
@@ -551,7 +551,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "an answer that is read looks at the time while pieces are ready",
+    name: "reading an answer yields to timers while pieces are ready",
     mutant: {
       file: "src/internal/http/body.ts",
       find: "if (++count % piecesPerTurn !== 0) return read()",
@@ -578,7 +578,7 @@ export const places: ReadonlyArray<Place> = [
           const body = response({
             pull: async (controller) => {
               if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause))
-              // Nothing may be added to a body that has been let go of
+              // Nothing may be added to a released body
               if (isLeft) return
               if (performance.now() > until) controller.error(new Error("too late"))
               else controller.enqueue(new Uint8Array(0))

@@ -1,6 +1,6 @@
 /**
- * The kind "something of the caller or the server runs where nothing catches it": a function of the caller, a guard flag, a
- * recursion, the construction of an error. In the kernel and the webhooks.
+ * The kind "a throw caused by the caller or the server is not caught": in a function of the caller, a guard flag, a recursion,
+ * the construction of an error. In the kernel and the webhooks.
  */
 import { assert } from "@effect/vitest"
 import {
@@ -61,7 +61,7 @@ const policy = <E = never, R = never>(options?: Kernel.Options<Snapshot, E, R>) 
 const onTestClock = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) =>
   Effect.provide(Effect.scoped(effect), TestClock.layer())
 
-/** Runs an effect to its end on a test clock, and fails where it does not end. */
+/** Runs an effect to its end on a test clock, and fails if it does not end. */
 const exitOf = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Exit.Exit<A, E>> => onTestClock(finish(effect))
 
 const boom = (): never => {
@@ -97,7 +97,7 @@ const secondCall = (then: () => Effect.Effect<Source>) => (call: number) =>
 const spineSecret = Redacted.make("whsec_kinds")
 const telaSecret = Redacted.make("kinds of tela")
 
-/** The routes of both providers, with what `onEvent` was told. */
+/** The routes of both providers, with the calls of `onEvent`. */
 const withRoutes = <A, E>(
   onEvent: ((event: unknown) => Effect.Effect<unknown, unknown>) | undefined,
   use: (world: {
@@ -172,7 +172,10 @@ const endsInTurns = (turn: number, passes: number, count: number) => () =>
     assert.strictEqual(ended.length, count)
   })
 
-/** Waits with an interval of 5 seconds in a busy process: each poll comes after one put-off at most, so after three turns. */
+/**
+ * Waits with an interval of 5 seconds in a busy process. Each poll is delayed once at most, so it comes after at most three
+ * blocks of the event loop.
+ */
 const pollsInTurns = (turn: number, count: number) => () =>
   Effect.sync(() => {
     const busy = Busy.make()
@@ -198,7 +201,7 @@ const endsAfterPause = (pause: number) => () =>
     assert.strictEqual(ended.length, 5000)
   })
 
-/** A 404 at every poll of a run whose ref says that it was created then. */
+/** A 404 at every poll of a run whose ref has this creation time. */
 const notFoundFor = (createdAt: number) =>
   onTestClock(Effect.gen(function*() {
     let polls = 0
@@ -291,11 +294,11 @@ export const places: ReadonlyArray<Place> = [
     name: "completions bound the source of a target by its deadline",
     mutant: { file: completions, find: "Math.max(timeLeft(row), graceMillis),", replace: "Infinity," },
     inputs: {
-      "C3: a source that never comes at its first call is a timeout": () =>
+      "C3: a source that never returns at its first call is a timeout": () =>
         Effect.map(exitOf(completing(() => Effect.never)), (exit) => {
           assert.strictEqual(Exit.isSuccess(exit) && exit.value[0]!.result._tag, "Failure")
         }),
-      "C3: a source that never comes at its second call is a timeout": () =>
+      "C3: a source that never returns at its second call is a timeout": () =>
         Effect.map(exitOf(completing(secondCall(() => Effect.never))), (exit) => {
           assert.strictEqual(Exit.isSuccess(exit) && exit.value[0]!.result._tag, "Failure")
         })
@@ -345,7 +348,7 @@ export const places: ReadonlyArray<Place> = [
     inputs: Object.fromEntries(
       ([
         [
-          "while a poll is cleaned up for long",
+          "while a poll has a long cleanup",
           (effect) => Effect.onInterrupt(effect, () => Effect.sleep("20 minutes"))
         ],
         [
@@ -373,7 +376,7 @@ export const places: ReadonlyArray<Place> = [
               )
             )
             yield* TestClock.adjust("61 seconds")
-            // The one whose poll holds the room is told of when that has ended
+            // The run whose poll has the slot is reported when the poll has ended
             assert.lengthOf(told, 2)
             yield* Fiber.interrupt(fiber).pipe(Effect.forkChild)
             yield* TestClock.adjust("1 hour")
@@ -400,7 +403,7 @@ export const places: ReadonlyArray<Place> = [
     name: "a push with an old count ends the listening",
     mutant: { file: loop, find: "number > after ?", replace: "after > -1 ?" },
     inputs: Object.fromEntries([1, 0, Number.NaN, undefined].map((number) => [
-      `pushed that gives ${number} each time is asked twice at most`,
+      `pushed that returns ${number} each time is called twice at most`,
       () => {
         let calls = 0
         const pushed = () => ++calls > 1000 ? Effect.never : Effect.succeed(number as number)
@@ -434,8 +437,8 @@ export const places: ReadonlyArray<Place> = [
     name: "a suspended process delays a wait at most once",
     mutant: { file: pause, find: "|| wasPutOff ||", replace: "||" },
     inputs: {
-      "C2: 2000 waits are polled all the time, with turns of 2 s": pollsInTurns(2000, 2000),
-      "C2: 1000 waits are polled all the time, with turns of 3 s": pollsInTurns(3000, 1000)
+      "C2: 2000 waits continue to poll, with the event loop blocked for 2 s at a time": pollsInTurns(2000, 2000),
+      "C2: 1000 waits continue to poll, with the event loop blocked for 3 s at a time": pollsInTurns(3000, 1000)
     }
   },
   {
@@ -450,8 +453,12 @@ export const places: ReadonlyArray<Place> = [
     name: "due timers get as much time as other work",
     mutant: { file: timers, find: " && now() - time >= share", replace: "" },
     inputs: {
-      "C2: 5000 timers, turns of 2 s with three rests between": endsInTurns(2000, 3, 5000),
-      "C2: 2000 timers, turns of 2 s with one rest between": endsInTurns(2000, 1, 2000)
+      "C2: 5000 timers, with the event loop blocked for 2 s at a time and three passes between": endsInTurns(
+        2000,
+        3,
+        5000
+      ),
+      "C2: 2000 timers, with the event loop blocked for 2 s at a time and one pass between": endsInTurns(2000, 1, 2000)
     }
   },
   {
@@ -504,7 +511,7 @@ export const places: ReadonlyArray<Place> = [
     name: "a failed shared loop is not handed to a new waiter",
     mutant: { file: run, find: "if (loop === self) loop = undefined\n", replace: "\n" },
     inputs: Object.fromEntries(["settle", "watch"].map((what) => [
-      `C10: a ${what} after a failure starts a new loop, although one reader is slow`,
+      `C10: a ${what} after a failure starts a new loop, even if one reader is slow`,
       () =>
         onTestClock(Effect.gen(function*() {
           let polls = 0
@@ -572,7 +579,7 @@ export const places: ReadonlyArray<Place> = [
     name: "stop does not take the terminal snapshot from a slow reader",
     mutant: { file: run, find: "ending === undefined || last !== undefined", replace: "ending === undefined" },
     inputs: Object.fromEntries(["watch", "polls"].map((what) => [
-      `F11: a slow reader of ${what} gets the end, although the loop is stopped before it reads that`,
+      `F11: a slow reader of ${what} gets the end, even if the loop is stopped before the reader gets there`,
       () =>
         onTestClock(Effect.gen(function*() {
           let polls = 0
@@ -602,7 +609,7 @@ export const places: ReadonlyArray<Place> = [
           const forever = (): boolean => forever() || true
           return forever()
         }],
-        ["a RangeError of the caller's own", () => {
+        ["a RangeError of the caller", () => {
           throw new RangeError("too deep")
         }]
       ] as ReadonlyArray<readonly [string, () => boolean]>).map(([title, unchanged]) => [
@@ -639,7 +646,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "the fields of an error are read where that may throw",
+    name: "the fields of an error are read safely even if that throws",
     mutant: {
       file: taggedError,
       find: "const value = memberOf(input, name)",
@@ -650,7 +657,7 @@ export const places: ReadonlyArray<Place> = [
         Effect.sync(() =>
           assert.instanceOf(new RunError.NotFoundError(hostileFields as never), RunError.NotFoundError)
         ),
-      "C1: no fields at all": () =>
+      "C1: an error without fields": () =>
         Effect.sync(() => assert.instanceOf(new RunError.ConfigError(undefined as never), RunError.ConfigError))
     }
   },
@@ -734,7 +741,7 @@ export const places: ReadonlyArray<Place> = [
       replace: "  isPushProof: true,\n"
     },
     inputs: Object.fromEntries([1, 3].map((pushes) => [
-      `A7: ${pushes} made up`,
+      `A7: ${pushes} invented`,
       () =>
         onTestClock(Effect.gen(function*() {
           const hub = yield* Webhooks.make()
@@ -770,7 +777,7 @@ export const places: ReadonlyArray<Place> = [
       replace: "eventId: `${event.id}/${event.providerStatus}`,"
     },
     inputs: {
-      "A7: a made-up body does not hide the genuine one": () =>
+      "A7: an invented body does not make the genuine one a duplicate": () =>
         withRoutes(undefined, ({ events, post }) =>
           Effect.gen(function*() {
             const headers = yield* Tela.webhookHeaders(telaSecret)
@@ -823,7 +830,7 @@ export const places: ReadonlyArray<Place> = [
       replace: "effectOf(onEvent(event)),"
     },
     inputs: Object.fromEntries(
-      ([["throws", boom], ["throws what has no text", () => {
+      ([["throws", boom], ["throws a value without a text", () => {
         throw Object.create(null)
       }]] as ReadonlyArray<readonly [string, () => never]>).map(([title, onEvent]) => [
         `C6: one that ${title} is answered 204, and its repetition is a duplicate`,
@@ -905,7 +912,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a payload that is neither text nor bytes is refused",
+    name: "a payload that is neither text nor bytes is rejected",
     mutant: {
       file: webhookProof,
       find: "if (bytes !== undefined) return",
@@ -921,7 +928,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "a signature header that is not a text is refused",
+    name: "a signature header that is not a text is rejected",
     mutant: { file: spineWebhook, find: "if (typeof header !== \"string\") {", replace: "if (header === false) {" },
     inputs: Object.fromEntries([["t=1", "v1=2"], 5].map((header) => [
       `${header}`,
@@ -933,7 +940,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "a token header that is not a text is refused",
+    name: "a token header that is not a text is rejected",
     mutant: { file: telaWebhook, find: "typeof header === \"string\" ?", replace: "header !== \"\" ?" },
     inputs: Object.fromEntries([Object.create(null), Symbol("x")].map((header, index) => [
       `value ${index}`,

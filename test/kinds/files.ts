@@ -1,6 +1,6 @@
 /**
- * Every place that takes a file, a name, a length or a link from outside. Without its guard, a wrong file would be taken for the
- * right one, two versions would be mixed, a name would lead elsewhere, or a link would be shown.
+ * Every place that accepts a file, a name, a length or a link from the caller or a server. Without its guard, a wrong file would
+ * count as the right one, two versions would be mixed, a name would lead outside its folder, or a link would be shown.
  */
 import { assert, vi } from "@effect/vitest"
 import { Effect, Result, Schedule, Stream } from "effect"
@@ -33,7 +33,7 @@ const content = "0123456789abcdefghij"
 
 // --- downloads ---
 
-/** What a stream hands on, and how it ends. Both are seen, also where it fails. */
+/** The bytes of a stream, and its end. Both are returned, also if the stream fails. */
 const streamed = (
   behave: (request: Received, index: number) => Behaviour,
   source: Partial<Artifact.ArtifactSource> = {},
@@ -69,7 +69,7 @@ const succeeds = (text: string, ...args: Parameters<typeof streamed>) => () =>
     assert.deepStrictEqual([error?.message, found], [undefined, text])
   })
 
-/** Breaks after seven bytes, and then answers like that. */
+/** Breaks after seven bytes, and then sends this response. */
 const thenAnswers = (second: Behaviour) => (request: Received, index: number): Behaviour =>
   index === 1 ? { ...part(content, request), breakAfter: 7 } : second
 
@@ -134,7 +134,7 @@ const execute = (variables: unknown) =>
     (tela) => tela.canvas.make({ id: "1" }).execute(variables as Tela.Variables, { async: true })
   )
 
-/** Is refused before any request. */
+/** The value is rejected before any request. */
 const refused = (use: () => Effect.Effect<unknown, unknown, Spine.SpineClient | Tela.TelaClient>) => () =>
   Effect.gen(function*() {
     const { error, requests } = yield* with_(received(), use())
@@ -300,7 +300,7 @@ export const places: ReadonlyArray<Place> = [
         content.slice(0, 7),
         thenAnswers(rest({ "content-range": "bytes 7-19/21" }))
       ),
-      "no size at all": fails("interrupted", content.slice(0, 7), (_, index) =>
+      "no size": fails("interrupted", content.slice(0, 7), (_, index) =>
         index === 1
           ? { body: content, headers: { etag: "\"v1\"" }, breakAfter: 7 }
           : rest({ "content-range": "bytes 7-12/*" }))
@@ -327,7 +327,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "downloads: a whole file in place of a part is skipped only in the same version",
+    name: "downloads: a whole file instead of a part is skipped only in the same version",
     mutant: { file: open, find: "received > 0 && etag === version", replace: "received > 0" },
     inputs: {
       "another version": fails(
@@ -384,7 +384,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "downloads: a page of HTML in place of the file is an error",
+    name: "downloads: a page of HTML instead of the file is an error",
     mutant: { file: open, find: "if (isPage(source, headers))", replace: "if (false)" },
     inputs: {
       "of XHTML, for a table": fails("unavailable", "", () => page({ "content-type": "application/xhtml+xml" }), {
@@ -398,7 +398,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "downloads: a link that is refused with 400 or 401 is replaced",
+    name: "downloads: a link that is rejected with 400 or 401 is replaced",
     mutant: { file: links, find: "status === 400 || status === 401 || ", replace: "" },
     inputs: {
       "400": succeeds(content, (_, index) => index === 1 ? { status: 400, body: "Bad Request" } : { body: content }),
@@ -605,7 +605,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "files: a malformed content type is refused",
+    name: "files: a malformed content type is rejected",
     mutant: {
       file: fileInput,
       find: "contentType !== undefined && !MediaType.isMediaType(contentType)",
@@ -619,7 +619,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "files: an empty file is refused",
+    name: "files: an empty file is rejected",
     mutant: { file: fileInput, find: "if (size === 0)", replace: "if (size === -1)" },
     inputs: {
       "a Blob": refused(() => create([new Blob([])])),
@@ -629,7 +629,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "files: a size that is not a number of bytes is refused",
+    name: "files: a size that is not a number of bytes is rejected",
     mutant: { file: fileInput, find: "!Number.isSafeInteger(size) || size < 0", replace: "false" },
     inputs: {
       "half a byte": refused(() => create([{ data: Stream.empty, size: 0.5, filename: "a" }])),
@@ -659,7 +659,7 @@ export const places: ReadonlyArray<Place> = [
           let chunks = 0
           const data = Stream.repeat(
             Stream.sync(() => {
-              if (++chunks > 100) assert.fail("it is read on")
+              if (++chunks > 100) assert.fail("reading continues")
               return bytes("x")
             }),
             Schedule.forever
@@ -746,7 +746,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "files: a value that is not a list of files is refused",
+    name: "files: a value that is not a list of files is rejected",
     mutant: {
       file: "src/spine/internal/create.ts",
       find: "Predicate.isIterable(value) && typeof value !== \"string\" && !Binary.isBytes(value)",
@@ -760,7 +760,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "files: a format that the provider does not document is refused",
+    name: "files: a format that the provider does not document is rejected",
     mutant: {
       file: "src/internal/files/fileLimits.ts",
       find: "!limits.types.test(type) && !limits.extensions.has(extension) && !(isUntyped && extension === \"\")",
@@ -772,7 +772,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "files: an extension that the provider does not document is refused if the type is unknown",
+    name: "files: an extension that the provider does not document is rejected if the type is unknown",
     mutant: { file: "src/internal/files/fileLimits.ts", find: "isUntyped && extension === \"\"", replace: "isUntyped" },
     inputs: {
       "a library for Spine": refused(() => create([{ data: new Uint8Array([0]), filename: "a.DLL" }])),
@@ -782,7 +782,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "files: a size that the provider does not document is refused",
+    name: "files: a size that the provider does not document is rejected",
     mutant: { file: "src/internal/files/fileLimits.ts", find: "size > limits.maxBytes", replace: "false" },
     inputs: {
       "one byte too many": refused(() =>
@@ -794,7 +794,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "uploads: an address without http or https is refused",
+    name: "uploads: an address without http or https is rejected",
     mutant: {
       file: telaUpload,
       find: "if (typeof url === \"string\") return Effect.fail(failed(url, {}, \"Check the base URL of the client.\"))",
@@ -806,7 +806,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "uploads: a silent file is reported, and not its server",
+    name: "uploads: a stalled file is reported, and not its server",
     mutant: { file: "src/internal/http/upload.ts", find: "report(\"file\")", replace: "report(\"server\")" },
     inputs: {
       "in a create of Spine": silent(create([{ data: cut(), size: 9, filename: "b.txt" }]), true),
@@ -820,7 +820,7 @@ export const places: ReadonlyArray<Place> = [
     name: "uploads: a file without an announced length that stops leaves the outcome of a create unknown",
     mutant: { file: "src/spine/internal/create.ts", find: " && FetchPlatform.announcesLength(body)", replace: "" },
     inputs: {
-      "a file that falls silent": unannounced(cut()),
+      "a file that stalls": unannounced(cut()),
       "a file that fails": unannounced(Stream.concat(Stream.make(bytes("x")), Stream.fail("gone")))
     }
   },
@@ -857,7 +857,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "uploads: an object that only resembles a Tela.file is refused",
+    name: "uploads: an object that only resembles a Tela.file is rejected",
     mutant: {
       file: "src/tela/TelaFile.ts",
       find: "Symbol.for(\"canvas-runs/tela/TelaFile\")",
@@ -873,7 +873,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "uploads: an invalid link in variables is refused",
+    name: "uploads: an invalid link in variables is rejected",
     mutant: {
       file: telaFile,
       find: "URL.canParse(source) && /^(?:https?|data|vault):/i.test(source)",
@@ -952,7 +952,7 @@ function uncancellable(): ReadableStream<Uint8Array> {
   })
 }
 
-/** The file is the reason, and its request is ended in time. */
+/** The error names the file, and its request is stopped in time. */
 function silent(use: Effect.Effect<unknown, unknown, Spine.SpineClient | Tela.TelaClient>, reached: boolean) {
   return () =>
     Effect.gen(function*() {
@@ -966,7 +966,7 @@ function silent(use: Effect.Effect<unknown, unknown, Spine.SpineClient | Tela.Te
     })
 }
 
-/** As on Deno, whose fetch sends a stream without its length. */
+/** Like Deno, whose fetch sends a stream without its length. */
 function unannounced(data: Stream.Stream<Uint8Array, unknown>) {
   return () =>
     Effect.gen(function*() {

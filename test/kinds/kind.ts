@@ -1,5 +1,5 @@
 /**
- * A kind of mistake, as the list of all places in the code that could make it. Each place names the guard that prevents the
+ * A kind of mistake, with the list of all places in the code that could make it. Each place has a guard that prevents the
  * mistake, inputs that would show it, and a mutant that removes the guard. `npm run mutants -- --kinds` applies each mutant and
  * expects the tests of its place to fail.
  */
@@ -20,18 +20,21 @@ export interface Place {
   /** A sentence that names the place and what its guard does. It is unique within the kind. */
   readonly name: string
   readonly mutant: Removal
-  /** What is given to the place, by a sentence that states the right outcome. Each fails without the guard, or a sibling does. */
+  /**
+   * Inputs of the place, each with a sentence that states the right outcome. Each fails without the guard, or another input of
+   * the place does.
+   */
   readonly inputs: Readonly<Record<string, () => Effect.Effect<unknown, unknown> | Promise<unknown>>>
-  /** What passes without the guard too, which shows that the mutant breaks nothing else. */
+  /** An input that passes without the guard too, which shows that the mutant breaks nothing else. */
   readonly control?: () => Effect.Effect<unknown, unknown>
 }
 
-/** The name of the test of a control. A mutant that fails it is too strong. */
+/** The name of the test of a control. A mutant with which it fails is too strong. */
 export const controlName = "the control passes, with the guard and without it"
 
 /**
  * Registers the tests of a kind. Each place needs two inputs at least, and a mutant that still fits the source. `isRepeated`
- * says that other tests of the suite hold without the mutants, so that these run for the mutants alone.
+ * means that other tests of the suite check the same, so that these run only for the mutants.
  */
 export const describeKind = (
   kind: string,
@@ -50,14 +53,18 @@ export const describeKind = (
         }
       })
     }
-    // The mutation tester runs the tests in a copy whose sources have another text
+    // The mutation tester runs the tests in a copy with changed sources
     it.skipIf(process.env["MUTATION_TESTS"] !== undefined)(
       "lists every place once, with two inputs at least and a mutant that fits the source",
       () => {
         assert.strictEqual(new Set(places.map(({ name }) => name)).size, places.length, "two places have one name")
         for (const { inputs, mutant, name } of places) {
           assert.isAtLeast(Object.keys(inputs).length, 2, name)
-          assert.strictEqual(occurrences(mutant), 1, `${mutant.file} has to hold this once: ${mutant.find} (${name})`)
+          assert.strictEqual(
+            occurrences(mutant),
+            1,
+            `${mutant.file} must contain this text once: ${mutant.find} (${name})`
+          )
         }
       }
     )
@@ -66,6 +73,6 @@ export const describeKind = (
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 
-/** How often a file holds the text of a guard. */
+/** How often a file contains the text of a guard. */
 export const occurrences = ({ file, find }: Removal): number =>
   readFileSync(`${root}${file}`, "utf8").split(find).length - 1

@@ -1,6 +1,6 @@
 /**
  * Every place that decides whether a request may have reached the provider, or whether a run may exist. Without its guard, a
- * second run would be created, or a certain outcome would be reported as unknown.
+ * second run would be created, or a known outcome would be reported as unknown.
  */
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert } from "@effect/vitest"
@@ -48,13 +48,13 @@ const creating = (client: HttpClient.HttpClient, more: { readonly retryCreates?:
 interface Expectation {
   readonly tag: string
   readonly requests?: number
-  /** What the client adds to the transport. */
+  /** Additions of the client to the transport. */
   readonly through?: (client: HttpClient.HttpClient) => HttpClient.HttpClient
   readonly retryCreates?: boolean
   readonly api?: "spine" | "tela"
 }
 
-/** A create that is answered like this fails like that. */
+/** A create with this response fails with this error. */
 const creates = (answer: (asked: Asked) => Answer, expected: Expectation) => () =>
   Effect.gen(function*() {
     const { client, requests } = answering(answer)
@@ -103,7 +103,7 @@ const fields = { operation: "runs.create", attempts: 1, elapsed: 0, message: "te
 const limited = new RunError.RateLimitError(fields)
 const refOf = (id: string) => RunRef.make({ provider: "test", kind: "run", id })
 
-/** What the store knows after runs of these creates under one key, each but the first with `onUnknown: "retry"`. */
+/** The entry of the store after these creates under one key, each but the first with `onUnknown: "retry"`. */
 const leaves = (
   entry: "Unknown" | "Created" | undefined,
   ...creates: ReadonlyArray<
@@ -123,7 +123,7 @@ const leaves = (
 
 type Creating = Effect.Effect<{ readonly ref: RunRef.RunRef }, unknown>
 
-/** A create whose file meets this. */
+/** A create whose upload of a file has this outcome. */
 const uploads = (
   answer: () => Answer,
   use: (canvas: Tela.Canvas, variables: Tela.Variables, tela: Tela.Service) => Effect.Effect<unknown, unknown> = (
@@ -168,7 +168,7 @@ const noPrompt: Creating = Effect.flatMap(
   ({ runs }) => runs.create({ prompt: " " })
 )
 
-/** What the store knows after a wait, which begins when the key has a run. */
+/** The entry of the store after a wait that starts when the key has a run. */
 const tracks = (entry: "Created", wait: (store: RunStore.Service) => Effect.Effect<unknown, unknown>) => () =>
   Effect.gen(function*() {
     const store = yield* RunStore.RunStore
@@ -240,7 +240,7 @@ const repeats = (
     assert.strictEqual((yield* get("a"))?._tag, "Unknown")
   }).pipe(Effect.provide([layer, RunStore.layerMemory]), Effect.scoped)
 
-/** A create whose client asks for a token first fails as without it. */
+/** A create whose client requests a token first fails as it does without the token. */
 const prepares = (status: number, tag: string) => () =>
   Effect.gen(function*() {
     const fetched: Array<string> = []
@@ -260,7 +260,7 @@ const prepares = (status: number, tag: string) => () =>
     assert.strictEqual(fetched.length, 2)
   })
 
-/** A create through a fetch of the program's has an unknown outcome, and is sent to the provider once. */
+/** A create through a fetch of the program has an unknown outcome, and is sent to the provider once. */
 const ownFetch = (own: (url: URL, init: RequestInit) => Promise<Response>) => () =>
   Effect.gen(function*() {
     const { baseUrl, seen } = yield* resetting(500)
@@ -281,13 +281,13 @@ const ownFetch = (own: (url: URL, init: RequestInit) => Promise<Response>) => ()
     Effect.scoped
   )
 
-// -- requests that are watched until they are written -------------------------------------------------------------------
+// -- requests that are observed until they are written -------------------------------------------------------------------
 
-/** Takes every connection, and never answers. */
+/** Accepts every connection, and never answers. */
 const silent = (begun: () => void) =>
   Net.createServer((socket) => void socket.on("error", () => {}).once("data", begun))
 
-/** A create that times out, or whose client closes, when the server has got something, ends like this. */
+/** The outcome of a create that times out, or whose client closes, after the server has received something. */
 const endsOn = (
   client: Layer.Layer<HttpClient.HttpClient>,
   protocol: "http" | "https",
@@ -317,7 +317,7 @@ const endsOn = (
     yield* Scope.close(scope, Exit.void)
   }).pipe(Effect.provide(TestClock.layer()), Effect.scoped)
 
-/** A create over HTTP/2, to a server that refuses each stream, is sent once. */
+/** A create over HTTP/2, to a server that rejects each stream, is sent once. */
 const refusedStream = (files?: Spine.CreateRunParams["files"]) => () =>
   Effect.gen(function*() {
     let posts = 0
@@ -338,7 +338,7 @@ const refusedStream = (files?: Spine.CreateRunParams["files"]) => () =>
     assert.deepStrictEqual([outcomeOf(exit), posts], ["TransportError", 1])
   }).pipe(Effect.provide(OurNodeHttp.layer({ connect: { ca: tls.ca }, allowH2: true })), Effect.scoped)
 
-/** Fetch, on a dispatcher of the program's, which sends requests in a way of its own. */
+/** Fetch, on a dispatcher of the program that sends requests by itself. */
 const onDispatcher = (make: (Agent: typeof Undici.Agent) => Undici.Dispatcher) =>
   Layer.effectDiscard(Effect.gen(function*() {
     yield* Effect.promise(() => fetch("data:,loaded"))
@@ -355,14 +355,14 @@ const onDispatcher = (make: (Agent: typeof Undici.Agent) => Undici.Dispatcher) =
     )
   })).pipe(Layer.provideMerge(fetching))
 
-/** Writes a request by itself, and tells its handler nothing. */
+/** Writes a request by itself, without notifying its handler. */
 const writes = ({ origin, path }: Undici.Dispatcher.DispatchOptions): boolean => {
   const request = NodeHttp.request(`${String(origin)}${path}`, { method: "POST" })
   request.on("error", () => {}).end()
   return true
 }
 
-/** Creates that the store can see, by their outcomes. */
+/** Creates with known outcomes for the store. */
 interface Parts {
   readonly ok: Effect.Effect<{ readonly ref: RunRef.RunRef }, unknown>
   readonly lost: Effect.Effect<unknown, unknown>
@@ -375,7 +375,7 @@ const parts: Effect.Effect<Parts, unknown> = Effect.gen(function*() {
   return {
     ok: yield* on(accepted),
     lost: yield* on(() => json({}, 500)),
-    refused: Effect.flatMap(refused, () => Effect.die("it is refused"))
+    refused: Effect.flatMap(refused, () => Effect.die("it is rejected"))
   }
 })
 
@@ -389,7 +389,7 @@ const brokenFile = new RunError.FileInputError({
 
 class OwnNotFoundError extends Data.TaggedError("NotFoundError")<{ readonly isRetryable: false }> {}
 
-/** A wait for a run whose polls fail with this ends after so many of them. */
+/** A wait whose polls fail with this error ends after this many polls. */
 const pollsEnd = (error: OwnNotFoundError | { readonly _tag: "NotFoundError"; readonly isRetryable: boolean }) => () =>
   Effect.gen(function*() {
     let polls = 0
@@ -433,7 +433,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "the list of codes holds none that can come after the first byte",
+    name: "the list of codes has none that can occur after the first byte",
     mutant: {
       file: neverSent,
       find: "  \"ECONNREFUSED\",\n",
@@ -507,7 +507,7 @@ export const places: ReadonlyArray<Place> = [
         requests: 1,
         through: HttpClient.retry(Schedule.recurs(2))
       }),
-      "a client that fails with each refusal and retries": creates(
+      "a client that fails with each error response and retries": creates(
         ({ index }) => index === 0 ? json({}, 500) : accepted(),
         {
           tag: "CreateOutcomeUnknownError",
@@ -567,7 +567,7 @@ export const places: ReadonlyArray<Place> = [
         api: "tela",
         requests: 1
       }),
-      "what arrived of one that is cut is in the error": () =>
+      "the received part of a cut document is in the error": () =>
         Effect.gen(function*() {
           const begin = createdByTela.slice(0, -1)
           const { tela } = yield* creating(answering(() => new Response(brokenBody(coded("ECONNRESET"), begin))).client)
@@ -575,14 +575,14 @@ export const places: ReadonlyArray<Place> = [
           assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
           assert.strictEqual(error.body, begin)
         }),
-      "not one that is cut in its last byte": creates(
+      "a document without its last byte does not count": creates(
         () => new Response(brokenBody(coded("ECONNRESET"), createdBySpine.slice(0, -1))),
         { tag: "CreateOutcomeUnknownError", requests: 1 }
       )
     }
   },
   {
-    name: "a POST is not repeated where it is redirected to",
+    name: "a POST is not repeated at the target of a redirect",
     mutant: {
       file: "src/internal/http/redirects.ts",
       find: "if (method !== \"GET\" && method !== \"HEAD\") return undefined",
@@ -636,7 +636,7 @@ export const places: ReadonlyArray<Place> = [
     mutant: { file: create, find: "      return error.reached\n", replace: "      return false\n" },
     inputs: {
       "a reset": creates(() => coded("ECONNRESET", { syscall: "read" }), { tag: "CreateOutcomeUnknownError" }),
-      "an error that says nothing": creates(() => new TypeError("Load failed"), {
+      "an error without a reason": creates(() => new TypeError("Load failed"), {
         tag: "CreateOutcomeUnknownError",
         api: "tela"
       })
@@ -696,7 +696,7 @@ export const places: ReadonlyArray<Place> = [
       "201 and no data": creates(() => json({ success: false, error: "", data: null }, 201), {
         tag: "BadRequestError"
       }),
-      "not where it does not say so": creates(() => json({ success: "no", error: "x" }), {
+      "not without a report of an error": creates(() => json({ success: "no", error: "x" }), {
         tag: "CreateOutcomeUnknownError"
       })
     }
@@ -705,11 +705,11 @@ export const places: ReadonlyArray<Place> = [
     name: "the store counts the creates that may have made a run",
     mutant: { file: createOnce, find: "account.open > 0 ||", replace: "" },
     inputs: {
-      "a lost create, then one that is refused": leaves(
+      "a lost create, then one that is rejected": leaves(
         "Unknown",
         ({ lost, refused }) => Effect.andThen(Effect.ignore(lost), refused)
       ),
-      "two runs, then a create that is refused": leaves(
+      "two runs, then a create that is rejected": leaves(
         "Unknown",
         ({ ok, refused }) => Effect.andThen(ok, Effect.andThen(ok, refused))
       )
@@ -724,14 +724,14 @@ export const places: ReadonlyArray<Place> = [
     },
     inputs: {
       "a step that fails": leaves("Created", ({ ok }) => Effect.andThen(ok, Effect.fail("no disk"))),
-      "a refused create, then one that is accepted, then a defect": leaves(
+      "a rejected create, then an accepted one, then a defect": leaves(
         "Created",
         ({ ok, refused }) => Effect.andThen(Effect.andThen(Effect.ignore(refused), ok), Effect.die("bug"))
       )
     }
   },
   {
-    name: "a refusal of a second try decides nothing about the first",
+    name: "a rejected second attempt leaves the outcome of the first unknown",
     mutant: { file: createOnce, find: "earlier !== undefined || account.open", replace: "account.open" },
     inputs: {
       "a lost create, then 402": leaves(
@@ -748,7 +748,7 @@ export const places: ReadonlyArray<Place> = [
     mutant: { file: createOnce, find: "account.failures.has(reason.error)", replace: "true" },
     inputs: {
       "a limit of another call": leaves("Unknown", Effect.fail(limited)),
-      "the refusal of a create, wrapped by the program": leaves(
+      "the error of a rejected create, wrapped by the program": leaves(
         "Unknown",
         ({ refused }) => Effect.mapError(refused, (cause) => new Error("refused", { cause }))
       ),
@@ -793,7 +793,7 @@ export const places: ReadonlyArray<Place> = [
         undefined,
         uploads(() => json({}, 500), (_, variables, tela) => tela.tasks.create(id, [{ name: "n", variables }]))
       ),
-      "a prompt that is refused here": leaves(undefined, noPrompt)
+      "a prompt that is rejected before the request": leaves(undefined, noPrompt)
     }
   },
   {
@@ -820,7 +820,7 @@ export const places: ReadonlyArray<Place> = [
     inputs: {
       "a reset, then 409": repeats(node, throughTransform, 409),
       "a reset, then a refused connection": repeats(node, throughMake, "refused"),
-      "two at once, of which the last is refused": repeats(
+      "two at once, of which the last is rejected": repeats(
         node,
         (send) => Effect.andThen(Effect.exit(send), send),
         400
@@ -835,22 +835,22 @@ export const places: ReadonlyArray<Place> = [
       replace: ""
     },
     inputs: {
-      "a token before a create that is refused": prepares(400, "BadRequestError"),
-      "a token before a create that meets a limit": prepares(402, "UsageLimitError")
+      "a token before a create that is rejected": prepares(400, "BadRequestError"),
+      "a token before a create that is rate limited": prepares(402, "UsageLimitError")
     }
   },
   {
-    name: "a failed connection of the program's own fetch proves nothing",
+    name: "a failed connection of a fetch of the program proves nothing",
     mutant: {
       file: "src/internal/http/sentRequests.ts",
       find: "sends.count > 1 || sends.isOwnFetch",
       replace: "sends.count > 1"
     },
     inputs: {
-      "a fetch that tries again at an address without a server": ownFetch((url, init) =>
+      "a fetch that repeats the request at an address without a server": ownFetch((url, init) =>
         fetch(url, init).catch(() => fetch("http://127.0.0.1:1/", init))
       ),
-      "a fetch that names its failures itself": ownFetch(() =>
+      "a fetch with custom errors": ownFetch(() =>
         Promise.reject(new TypeError("fetch failed", { cause: coded("ECONNREFUSED") }))
       )
     }
@@ -868,7 +868,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a wait that succeeded is about the run that its key had when it began",
+    name: "a wait that succeeded is about the run that its key had at the start",
     mutant: {
       file: store,
       find: "complete(operation, key, begun)",
@@ -940,7 +940,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a dispatcher of the program's is no proof that a request was not written",
+    name: "a dispatcher of the program does not prove that a request was not written",
     mutant: {
       file: "src/internal/http/fetchPlatform.ts",
       find: "sends !== undefined && isUntouched(inner)",
@@ -964,7 +964,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a request that was not written is surely not sent, with any failure",
+    name: "a request that was not written was certainly not sent, with any failure",
     mutant: {
       file: "src/internal/http/errors.ts",
       find: "SentRequests.isUnwritten(sends) || neverSent(cause)",
@@ -981,7 +981,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a request that times out before it was written is surely not sent",
+    name: "a request that times out before it is written was certainly not sent",
     mutant: {
       file: "src/internal/http/errors.ts",
       find: "response === undefined && SentRequests.isUnwritten(sends)",
@@ -996,13 +996,13 @@ export const places: ReadonlyArray<Place> = [
     name: "undici does not send a create again by itself",
     mutant: { file: "src/node/NodeHttp.ts", find: "request.body = readOnce(request.body ?? null)", replace: "" },
     inputs: {
-      "of JSON, whose stream is refused": refusedStream(),
-      "of a small form, whose stream is refused": refusedStream([{ data: new Uint8Array(3), filename: "a.txt" }]),
-      "of a form with a Blob, whose stream is refused": refusedStream([new File(["abc"], "a.txt")])
+      "of JSON, whose stream is rejected": refusedStream(),
+      "of a small form, whose stream is rejected": refusedStream([{ data: new Uint8Array(3), filename: "a.txt" }]),
+      "of a form with a Blob, whose stream is rejected": refusedStream([new File(["abc"], "a.txt")])
     }
   },
   {
-    name: "a stream that a server did not process before it shut down was surely not sent",
+    name: "a stream that a server did not process before it shut down was certainly not sent",
     mutant: { file: neverSent, find: "  /^HTTP\\/2: \"GOAWAY\" frame received with code \\d+$/\n", replace: "" },
     inputs: Object.fromEntries([0, 11].map((code) => [
       `with code ${code}`,

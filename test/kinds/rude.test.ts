@@ -3,7 +3,7 @@ import { Rude } from "canvas-runs/testing"
 import { describeKind } from "./kind.ts"
 import { places } from "./rude.ts"
 
-// The contract under rudeness has the same tests
+// The contract tests with rude servers check the same
 describeKind("a deviation of a rude server is not tolerated", places, { isRepeated: true })
 
 it("every rudeness has a tolerance, and a mutant without it", () => {

@@ -1,6 +1,6 @@
 /**
- * Every rudeness of a server, with the tolerance of the client that makes it harmless. Without that tolerance the client still
- * works with a polite server, which is what each control shows, and no longer with the rude one.
+ * Every rudeness of a server, with the tolerance of the client that makes it harmless. Without that tolerance the client fails
+ * with the rude server, but still works with a polite one, which each control shows.
  */
 import { assert } from "@effect/vitest"
 import { Cause, Effect } from "effect"
@@ -8,7 +8,7 @@ import { Rude } from "canvas-runs/testing"
 import { keep, type Transport, travel } from "../contract/journeys.ts"
 import type { Place, Removal } from "./kind.ts"
 
-/** Journeys, or promises, by words of their names. */
+/** Journeys or promises, selected by a part of their names. */
 type Shown =
   | { readonly journey: string; readonly over?: Transport }
   | { readonly promise: string }
@@ -59,7 +59,7 @@ const lenient =
 export const places: ReadonlyArray<Place> = [
   place(
     "gzip",
-    "the client on undici decodes what it asked to be compressed",
+    "the client on undici decodes compressed responses",
     {
       file: "src/node/NodeHttp.ts",
       find: "Effect.flatMap(response, decode)",
@@ -81,7 +81,7 @@ export const places: ReadonlyArray<Place> = [
   ),
   place(
     "slow",
-    "a response may take its time",
+    "a response may be slow",
     { file: "src/internal/http/client.ts", find: `options.requestTimeout ?? "60 seconds"`, replace: `"15 millis"` },
     { promise: "create: returns a plain ref" },
     { promise: "wait, promise 1" }
@@ -114,7 +114,7 @@ export const places: ReadonlyArray<Place> = [
   ),
   place(
     "oddRetryAfter",
-    "a Retry-After that makes no sense changes nothing",
+    "an invalid Retry-After is ignored",
     {
       file: "src/internal/http/retry.ts",
       find: "if (Result.isFailure(parsed)) return undefined",
@@ -138,13 +138,13 @@ export const places: ReadonlyArray<Place> = [
   ),
   place(
     "byteOrderMark",
-    "a byte order mark at the start of a stream is no text",
+    "a byte order mark at the start of a stream is not text",
     { file: sse, find: "if (text.charCodeAt(0) === 0xfeff) start = 1", replace: "" },
     ...streams
   ),
   place(
     "jsonWhitespace",
-    "white space around JSON is no text",
+    "white space around JSON is ignored",
     {
       file: "src/internal/describe.ts",
       find: "const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))",
@@ -167,7 +167,7 @@ export const places: ReadonlyArray<Place> = [
   ),
   place(
     "missingFields",
-    "what the client can do without may be missing",
+    "an optional field may be missing",
     {
       file: wire,
       find: "): ReturnType<typeof withFallback<S>> => withFallback(lenient(schema), fallback)",
@@ -178,7 +178,7 @@ export const places: ReadonlyArray<Place> = [
   ),
   place(
     "nullFields",
-    "what the client can do without may be null",
+    "an optional field may be null",
     {
       file: wire,
       find: `export const sideField = <S extends Schema.Constraint>(schema: S): ReturnType<typeof absentable<S>> =>
@@ -190,27 +190,27 @@ export const places: ReadonlyArray<Place> = [
   ),
   place(
     "textNumbers",
-    "a number that the client can do without may be text",
+    "an optional number may be text",
     { file: wire, find: lenient, replace: "schema" },
     { journey: "Spine: a run is created" },
     { promise: "wait, promise 1" }
   ),
   place(
     "numericTexts",
-    "a text that the client can do without may be a number",
+    "an optional text may be a number",
     { file: wire, find: lenient, replace: "schema" },
     ...runs
   ),
   place(
     "oddLists",
-    "a list that the client can do without may hold null",
+    "an optional list may contain null",
     { file: wire, find: lenient, replace: "schema" },
     { journey: "Spine: a run is created" },
     { promise: "wait, promise 1" }
   ),
   place(
     "oddIds",
-    "an id may be anything that fits into a path",
+    "an id may be any text that fits into a path",
     {
       file: "src/internal/id.ts",
       find: "/^[^\\s\\p{C}/\\\\?#%]{1,200}$/u.test(id)",
@@ -220,7 +220,7 @@ export const places: ReadonlyArray<Place> = [
   ),
   place(
     "unknownStatuses",
-    "a status that is not known is no end",
+    "an unknown status is not terminal",
     {
       file: "src/tela/internal/snapshot.ts",
       find: `    : { _tag: "Pending" }`,
@@ -245,14 +245,14 @@ export const places: ReadonlyArray<Place> = [
   ...([400, 401, 403] as const).map((status) =>
     place(
       `expiredLinks${status}`,
-      `a link that is refused with ${status} is replaced`,
+      `a link that is rejected with ${status} is replaced`,
       { file: "src/internal/download/link.ts", find: `status === ${status} || `, replace: "" },
       ...downloads
     )
   ),
   place(
     "relativeLinks",
-    "a link that is a path is one of the API",
+    "a link that is a path is resolved against the API",
     {
       file: "src/internal/http/transfer.ts",
       find: `if (baseUrl === undefined || text === "" ||`,
@@ -262,14 +262,14 @@ export const places: ReadonlyArray<Place> = [
   ),
   place(
     "brokenDownloads",
-    "a download that breaks continues where it broke",
+    "a broken download continues from the received bytes",
     { file: open, find: "const isRange = received > 0 && !isEncoded", replace: "const isRange = false" },
     { journey: "artifacts are downloaded" },
     { journey: "artifacts are downloaded", over: "undici" }
   ),
   place(
     "brokenDownloadsWithoutRanges",
-    "a download that begins again does not repeat what has arrived",
+    "a download that starts again does not repeat the received bytes",
     {
       file: open,
       find: "if (received > 0 && etag === version) return { chunks, skip: received }",
@@ -280,14 +280,14 @@ export const places: ReadonlyArray<Place> = [
   ),
   place(
     "emptyFinishReason",
-    "an empty finish_reason ends nothing",
+    "an empty finish_reason does not end a stream",
     { file: endMark, find: `["", "none"]`, replace: `["", "end"]` },
     { journey: "Tela: a stream that is cut" },
     { journey: "Tela: a stream that is cut", over: "fetch" }
   ),
   place(
     "sparseChunks",
-    "a message that no chunk repeats is put together from its pieces",
+    "a message that no chunk repeats is assembled from its pieces",
     {
       file: fold,
       find: "said.message = whole?.content || said.message + content",
@@ -297,7 +297,7 @@ export const places: ReadonlyArray<Place> = [
   ),
   place(
     "keepAlives",
-    "what is no JSON object is skipped",
+    "data that is not a JSON object is skipped",
     {
       file: fold,
       find: "const raw = /^[{[]/.test(text) ? parseJson(text) : undefined",
@@ -370,14 +370,14 @@ export const places: ReadonlyArray<Place> = [
   ),
   place(
     "earlyWebhooks",
-    "a webhook that came before the wait wakes it",
+    "a webhook that arrived before the wait wakes it",
     { file: webhooks, find: "signals.set(key, ++count)", replace: "++count" },
     { journey: "a webhook ends a wait" },
     { journey: "a webhook ends a wait", over: "undici" }
   ),
   place(
     "reorderedWebhooks",
-    "a webhook about the start of a run says nothing about its end",
+    "a webhook about the start of a run does not mark it as ended",
     {
       file: webhooks,
       find: "if (!delivery.isTerminal) return true",

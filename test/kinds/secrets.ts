@@ -1,6 +1,6 @@
 /**
- * Every place that takes a key, a link or a password out of what an error shows. Without its guard, a secret of the program would
- * be in a message, a cause, a field or a span.
+ * Every place that removes a key, a link or a password from an error. Without its guard, a secret of the program would be in a
+ * message, a cause, a field or a span.
  */
 import { assert } from "@effect/vitest"
 import { Effect, Layer, Redacted, Schedule } from "effect"
@@ -19,7 +19,7 @@ const key = "sk_planted<&>'key'_0001"
 const link = "https://files.example/a.csv?X-Amz-Signature=planted-signature&se=planted-expiry"
 const base64 = (text: string) => Buffer.from(text).toString("base64")
 
-/** All that a program or a log could show of an error. */
+/** All texts of an error that a program or a log could show. */
 const shown = (error: unknown): string =>
   inspect(error, { depth: Infinity, showHidden: true, maxStringLength: Infinity }) + JSON.stringify(error) +
   String(error)
@@ -36,7 +36,7 @@ const spineOn = (answer: () => Answer, apiKey: Spine.Options["apiKey"] = Redacte
     answering(answer).client
   )
 
-/** Neither an error of a look-up nor one of a create shows any of the parts. */
+/** Neither the error of a look-up nor that of a create shows any of the parts. */
 const errorsHide = (answer: () => Answer, ...parts: ReadonlyArray<string>) => () =>
   Effect.gen(function*() {
     const { runs } = yield* spineOn(answer)
@@ -61,7 +61,7 @@ const keysHide = (apiKey: Spine.Options["apiKey"], ...parts: ReadonlyArray<strin
     assert.include(["ConfigError", "BadRequestError", "TransportError"], error._tag)
   })
 
-/** A key that is too short to be taken out of answers is taken out of errors. */
+/** A key that is too short to be removed from responses is removed from errors. */
 const shortKeyHides = (answer: () => Answer) => () =>
   Effect.gen(function*() {
     const { runs } = yield* spineOn(answer, Redacted.make(part))
@@ -137,7 +137,7 @@ export const places: ReadonlyArray<Place> = [
     },
     inputs: {
       "in its message": errorsHide(() => new Error(`header x-api-key: ${key} is invalid`), part),
-      "in what caused it": errorsHide(() => new TypeError("fetch failed", { cause: new Error(key) }), part),
+      "in its cause": errorsHide(() => new TypeError("fetch failed", { cause: new Error(key) }), part),
       "in one of several causes": errorsHide(() => new AggregateError([new Error("a"), new Error(key)]), part)
     }
   },
@@ -145,7 +145,7 @@ export const places: ReadonlyArray<Place> = [
     name: "secrets: the id of a request does not contain the key",
     mutant: { file: "src/internal/http/response.ts", find: "undefined : cleaner.text(id)", replace: "undefined : id" },
     inputs: {
-      "as it is": errorsHide(refusal("{}", { "x-request-id": `req-${key}` }), part),
+      "unchanged": errorsHide(refusal("{}", { "x-request-id": `req-${key}` }), part),
       "in a URL": errorsHide(refusal("{}", { "x-request-id": encodeURIComponent(key) }, 500), part)
     }
   },
@@ -173,7 +173,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "secrets: a key that no header can carry is refused before a client shows it",
+    name: "secrets: a key that no header can carry is rejected before a client shows it",
     mutant: { file: "src/internal/http/credential.ts", find: "!/^[\\u0021-\\u007e]+$/.test(value)", replace: "false" },
     inputs: {
       "with a line break": () =>
@@ -181,7 +181,7 @@ export const places: ReadonlyArray<Place> = [
           assert.strictEqual(error._tag, "ConfigError")
           hides(error, [part])
         }),
-      "with a letter that is no ASCII": () =>
+      "with a letter that is not ASCII": () =>
         Effect.map(Effect.flip(spineOn(refusal("{}"), Redacted.make("plantedé"))), (error) => {
           assert.strictEqual(error._tag, "ConfigError")
           hides(error, [part])

@@ -1,4 +1,4 @@
-/** Every place that takes a service from the context where no option names one. Without it, the service would be ignored. */
+/** Every place that uses a service of the context if no option gives one. Without it, the service would be ignored. */
 import { assert } from "@effect/vitest"
 import { Duration, Effect, Redacted, Schedule, Stream } from "effect"
 import { HttpClient } from "effect/http"
@@ -13,10 +13,10 @@ const client = "src/internal/http/client.ts"
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const options = { apiKey: Redacted.make("key_of_services"), retry: Schedule.recurs(0) }
 
-/** A provider whose run ends at the second look. */
+/** A provider whose run is terminal at the second poll. */
 const provider = () => answering(({ index }) => json(index === 0 ? runningRun(id) : completedRun(id))).client
 
-/** A hub in the context is asked for the end of a run, and one in the options in its place. */
+/** A hub in the context is asked for the end of a run, and a hub in the options replaces it. */
 const asksHub = (wait: (spine: Spine.Service) => Effect.Effect<unknown, unknown>) => () =>
   Effect.gen(function*() {
     const asked: Array<string> = []
@@ -33,7 +33,7 @@ const asksHub = (wait: (spine: Spine.Service) => Effect.Effect<unknown, unknown>
     assert.deepStrictEqual(asked, [`context ${id}`, `option ${id}`])
   })
 
-/** A limiter in the context is asked before a request, and one in the options in its place. */
+/** A limiter in the context is asked before a request, and a limiter in the options replaces it. */
 const asksLimiter = (
   call: (
     options: { readonly rateLimit: NonNullable<Spine.Options["rateLimit"]> }

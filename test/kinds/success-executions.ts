@@ -1,4 +1,4 @@
-/** Every expression that decides that an execution or a task has succeeded, or has ended. */
+/** Every expression that decides whether an execution or a task has succeeded or ended. */
 import { assert } from "@effect/vitest"
 import { Effect, Fiber, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
@@ -17,7 +17,7 @@ const outputs = "src/tela/internal/output.ts"
 
 const Output = Schema.Struct({ total: Schema.Number })
 
-/** A provider that answers the first request with the first body, and all after the last with the last. */
+/** A provider that answers with these bodies in order, and repeats the last one. */
 const answered = <A, E>(
   bodies: ReadonlyArray<unknown>,
   use: (tela: Tela.Service) => Effect.Effect<A, E>,
@@ -72,7 +72,7 @@ const ended = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     return yield* Fiber.join(fiber)
   })
 
-/** The result of one that is looked up. */
+/** The result of an execution that is looked up. */
 const resultIs = (expected: unknown, bodies: ReadonlyArray<unknown>, params: Tela.GetExecutionParams = {}) =>
   answered(bodies, (tela) =>
     Effect.gen(function*() {
@@ -80,7 +80,7 @@ const resultIs = (expected: unknown, bodies: ReadonlyArray<unknown>, params: Tel
       assert.deepStrictEqual(yield* ended(result), expected)
     }))
 
-/** The result of one that is created: the first body answers the creation. */
+/** The result of a new execution: the first body answers the creation. */
 const executionIs = (bodies: ReadonlyArray<unknown>) =>
   answered(bodies, (tela) =>
     Effect.gen(function*() {
@@ -116,7 +116,7 @@ const isUnknown = (body: unknown, kind: "execution" | "task" = "execution") =>
       assert.strictEqual((yield* store.get("key"))?._tag, "Unknown")
     }).pipe(Effect.provide(RunStore.layerMemory)))
 
-/** The wait fails with an error that names what is missing, and holds the ref and the last response. */
+/** The wait fails with an error that names the missing field, and has the ref and the last response. */
 const hasNoOutput = (bodies: ReadonlyArray<unknown>, params: Tela.GetExecutionParams = {}) =>
   answered(bodies, (tela) =>
     Effect.gen(function*() {
@@ -169,8 +169,9 @@ export const places: ReadonlyArray<Place> = [
     },
     inputs: {
       "a status in capitals is polled until the deadline": () => isNoEnd([execution("SUCCEEDED")]),
-      "an execution that is created, with an output, is no success": () => isNoEnd([execution("created")]),
-      "an unknown status after a known one is no success": () => isNoEnd([execution("running"), execution("archived")])
+      "an execution that is created, with an output, is not a success": () => isNoEnd([execution("created")]),
+      "an unknown status after a known one is not a success": () =>
+        isNoEnd([execution("running"), execution("archived")])
     }
   },
   {
@@ -207,7 +208,7 @@ export const places: ReadonlyArray<Place> = [
     },
     inputs: {
       "a workflow that runs is polled further": () => isNoEnd([workflow("running")]),
-      "a workflow with the word of an execution is polled further": () => isNoEnd([workflow("succeeded")])
+      "a workflow with the status of an execution is polled further": () => isNoEnd([workflow("succeeded")])
     }
   },
   {
@@ -305,7 +306,7 @@ export const places: ReadonlyArray<Place> = [
     control: () => hasStatus("succeeded", { ...execution("succeeded"), error: null, errors: [] })
   },
   {
-    name: "saysThatItFailed: a run with the status failed has ended, also in an answer of 5xx",
+    name: "saysThatItFailed: a run with the status failed has ended, also in a response of 5xx",
     mutant: {
       file: answers,
       find: "/^failed$/i.test(textIn(body, \"status\")) ||",
@@ -378,7 +379,7 @@ export const places: ReadonlyArray<Place> = [
         }))
   },
   {
-    name: "isStale: an output that is stored later than the status is waited for",
+    name: "isStale: an output that is stored later than the status is awaited",
     mutant: { file: snapshots, find: "isAbout(ref, body) && hasNoOutput(kind, body),", replace: "false," },
     inputs: {
       "of an execution": () =>
@@ -400,7 +401,7 @@ export const places: ReadonlyArray<Place> = [
       failsWith("InvalidResponseError", [{ ...execution("succeeded"), id: "another" }, execution("succeeded")])
   },
   {
-    name: "decodeCreated: an id is enough to follow what was created",
+    name: "decodeCreated: an id is enough to follow a new execution",
     mutant: {
       file: snapshots,
       find: "isId(field(body, \"id\")) && errorIn(body) === undefined",
@@ -537,7 +538,7 @@ export const places: ReadonlyArray<Place> = [
             assert.strictEqual(failure(yield* finish(canvas.run({})))._tag, "InvalidOutputError")
           })
         ),
-      "run of a task fails when its output is another's": () =>
+      "run of a task fails when its output is of another task": () =>
         Effect.gen(function*() {
           const { emulator, tela } = yield* setup
           yield* emulator.script({ output: { sum: 1 } })

@@ -1,4 +1,4 @@
-/** Every place that reads an answer about one run or task: an answer about another one is no answer. */
+/** Every place that reads an answer about one run or task: an answer about another one is invalid. */
 import { assert } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Predicate, Stream } from "effect"
 import { RunError, RunRef, Spine, Tela } from "canvas-runs"
@@ -25,7 +25,7 @@ const task = (id: string) => ({
 const answered = (body: unknown) =>
   Layer.provide(clients(), answering(({ url }) => json(typeof body === "function" ? body(url) : body)).layer)
 
-/** Is refused where the answer is about another one, and taken where it is not. */
+/** The answer is rejected if it is about another run or task, and accepted otherwise. */
 const isRefused = (
   about: (id: string) => unknown,
   use: Effect.Effect<unknown, unknown, Spine.SpineClient | Tela.TelaClient>
@@ -44,7 +44,7 @@ const ofCanvas = (canvas_id: string) => ({ success: true, data: { canvas_id } })
 
 const refOf = (id: string) => RunRef.make({ provider: "spine", kind: "run", id })
 
-/** Is refused before a request. */
+/** The call is rejected before a request. */
 const isBadRequest = (use: (spine: Spine.Service) => Effect.Effect<unknown, unknown, FileSystem.FileSystem>) => () =>
   Effect.gen(function*() {
     const error = yield* Effect.flip(Effect.flatMap(Spine.SpineClient, use))
@@ -86,7 +86,7 @@ const createsTasks = (ids: ReadonlyArray<string>, expected: string) => () =>
 const withResult = (status: string, result: unknown) =>
   answered({ success: true, data: { run_id: asked, status, result, errors: [] } })
 
-/** A result without output does not decode, however the run is read, and one with either member does. */
+/** A result without output does not decode in any call, and one with either member does. */
 const needsOutput = (status: string, result: unknown) => () =>
   Effect.gen(function*() {
     const wait = spine(({ runs }) => runs.waitForCompletion(asked))
@@ -100,14 +100,14 @@ const needsOutput = (status: string, result: unknown) => () =>
     }
   })
 
-/** A list with `total` rows by its own word: three on its first page, and `next` on each later one. */
+/** A list that claims `total` rows, with three rows on its first page, and `next` on each later one. */
 const listEnds = (total: number, next: ReadonlyArray<object>, expected: "Success" | "Failure") => () =>
   Effect.gen(function*() {
     const rows = [1, 2, 3].map((index) => ({ id: `t${index}`, status: "running" }))
     let requests = 0
     const exit = yield* Effect.exit(Effect.provide(
       tela(({ tasks }) => Stream.runCount(tasks.stream({ pageSize: 3 }))),
-      // The last answer ends a stream that would never end
+      // The last answer ends a stream that would otherwise never end
       answered(({ searchParams }: URL) => ({
         data: searchParams.get("offset") === "0" ? rows : next,
         meta: { total: ++requests > 5 ? 0 : total }
@@ -140,7 +140,7 @@ export const places: ReadonlyArray<Place> = [
     inputs: {
       "an empty object is not an output": needsOutput("completed", {}),
       "two nulls are not an output": needsOutput("completed", { final_output: null, artifacts: null }),
-      "nor is one of other names, of a partial run": needsOutput("partial", { output: "the answer" })
+      "nor is one with other fields, of a partial run": needsOutput("partial", { output: "the answer" })
     }
   },
   {
@@ -152,7 +152,7 @@ export const places: ReadonlyArray<Place> = [
     },
     inputs: {
       "a wait gets the end of another run": isRefused(run, spine(({ runs }) => runs.waitForCompletion(asked))),
-      "a failure of another run is no failure of this one": isRefused(
+      "a failure of another run is not a failure of this one": isRefused(
         (id) => run(id, "failed"),
         spine(({ runs }) => runs.waitForCompletion(asked, { resolveOnFailure: true }))
       ),

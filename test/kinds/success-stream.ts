@@ -1,6 +1,6 @@
 /**
- * Every place that decides that a stream or a synchronous answer of Tela has ended, has succeeded, or has said all of its
- * output. Without its guard, "not failed" would be read as "succeeded", or a part of the output as the whole.
+ * Every place that decides whether a stream or a synchronous answer of Tela has ended, has succeeded, or is complete. Without its
+ * guard, "not failed" would be read as "succeeded", or a part of the output as the whole.
  */
 import { assert } from "@effect/vitest"
 import { Effect, Exit, Schema } from "effect"
@@ -31,7 +31,7 @@ const isInterrupted = (body: string, message: string, options?: Options) => () =
     assert.strictEqual(error.received.message, message)
   })
 
-/** The stream fails with these words of the provider. */
+/** The stream fails with this message of the provider. */
 const hasFailed = (body: string, words: ReadonlyArray<string>) => () =>
   Effect.gen(function*() {
     assert.deepStrictEqual(reportOf(yield* streamed(body)).errors, words)
@@ -144,7 +144,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "errorIn: a status that is a failure is one, beside choices too",
+    name: "errorIn: a status of failure is an error, also beside choices",
     mutant: {
       file: endMark,
       find: "reasonOf(status) === \"failure\" || isErrorStatus(status)",
@@ -281,7 +281,7 @@ export const places: ReadonlyArray<Place> = [
       "its end": isInterrupted(choice(0, "12") + choice(1, "13", "stop"), "12"),
       "its text, when it comes first": succeeds(choice(2, "13") + choice(0, "12") + choice(0, "", "stop"), "12"),
       "its failure": succeeds(choice(0, "12", "stop") + choice(3, "", "error") + done, "12"),
-      "where there is no other": isInterrupted(choice(1, "12", "stop"), "")
+      "without another choice": isInterrupted(choice(1, "12", "stop"), "")
     },
     control: succeeds(choice(0, "12") + chunk("", "stop", { index: null }) + done, "12")
   },
@@ -352,7 +352,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "take: a reason that ended the stream stays",
+    name: "take: a reason that ended the stream is kept",
     mutant: {
       file: fold,
       find: "reason === \"end\" || finishReason !== undefined && reasonOf(said.finishReason) !== \"end\"",
@@ -407,7 +407,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "take: a chunk without choices and message is remembered as not understood",
+    name: "take: a chunk without choices and message is recorded as not understood",
     mutant: {
       file: fold,
       find: "isKnown ? undefined : { raw, text, why: \"has an unknown form\" }",
@@ -522,7 +522,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "SSE dispatch: an event named as a failure needs no data",
+    name: "SSE dispatch: an event with the name of a failure needs no data",
     mutant: {
       file: reader,
       find: "isWhole: (event) => reasonOf(event) === \"failure\"",
@@ -534,7 +534,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "step: an event named as a failure is one",
+    name: "step: an event with the name of a failure is a failure",
     mutant: { file: fold, find: "isNamed && reasonOf(event) === \"failure\"", replace: "false" },
     inputs: {
       "cancelled": hasFailed(`${part}event: cancelled\ndata: {"message":"by an operator"}\n\n${done}`, [

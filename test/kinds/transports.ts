@@ -1,6 +1,6 @@
 /**
- * The kind "something is assumed of the platform or the transport": options of fetch, readers of bodies, encodings, limits,
- * dispatchers, redirects, proxies.
+ * The kind "a platform or a transport is assumed to behave like another one": options of fetch, readers of bodies, encodings,
+ * limits, dispatchers, redirects, proxies.
  */
 import { assert } from "@effect/vitest"
 import { Effect, Layer, Redacted, Result, Schedule, type Scope, Stream } from "effect"
@@ -34,7 +34,7 @@ const events = [
   `data: {"id":"1","choices":[{"index":0,"delta":{"content":"ne"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n`
 ]
 
-/** What the three calls below are answered with. */
+/** The responses to the three calls below. */
 const answerTo = (path: string) =>
   path.startsWith("/v1/run") ? spineRun : path.startsWith("/v2") ? completion : "a file"
 
@@ -90,7 +90,7 @@ const failsWith = <A, E extends { readonly message: string }, R>(effect: Effect.
 
 type Init = Record<string, unknown>
 
-/** A fetch of the program's. */
+/** A fetch of the program. */
 const onFetch = (fetch: (url: URL, init: Init) => unknown): Client =>
   Layer.provide(
     FetchHttpClient.layer,
@@ -111,7 +111,7 @@ const iterable = (...chunks: ReadonlyArray<unknown>) => ({
   }
 })
 
-/** A fetch that keeps the first response to each GET, unless it is told not to. */
+/** A fetch that caches the first response to each GET, unless its options forbid that. */
 const caching = () => {
   const cached = new Map<string, number>()
   let sent = 0
@@ -124,7 +124,7 @@ const caching = () => {
   return { client, sent: () => sent }
 }
 
-/** A fetch that follows redirects to other origins, unless it is told not to, and says who saw the key. */
+/** A fetch that follows redirects to other origins, unless its options forbid that, and records which hosts received the key. */
 const following = (seen: Array<string>, status: number) =>
   onFetch(({ host }, init) => {
     seen.push(host)
@@ -141,7 +141,7 @@ const sameServer = Effect.map(
   ({ baseUrl }) => baseUrl
 )
 
-/** Runs an effect with a dispatcher of the program's, and returns what that was asked to send. */
+/** Runs an effect with a dispatcher of the program, and returns the requests to it. */
 const withDispatcher = <E>(
   dispatcher: undici.Dispatcher,
   use: (baseUrl: string) => Effect.Effect<unknown, E, Scope.Scope>
@@ -172,7 +172,7 @@ const served = (headers: Record<string, string>, body: (text: string) => Uint8Ar
 
 const fetching = FetchHttpClient.layer
 
-/** Another client than fetch and undici, whose responses are no web responses. */
+/** A client other than fetch and undici, whose responses are not web responses. */
 const other = (headers: Record<string, string>, stream: Stream.Stream<Uint8Array>): Client =>
   Layer.succeed(
     HttpClient.HttpClient,
@@ -247,7 +247,7 @@ export const places: ReadonlyArray<Place> = [
       replace: "!isNode() || "
     },
     inputs: {
-      "a fetch around the platform's that has a dispatcher for itself keeps it": () =>
+      "a fetch around the platform's keeps the dispatcher that it sets": () =>
         Effect.gen(function*() {
           const baseUrl = yield* sameServer
           const client = onFetch((url, init) => {
@@ -256,7 +256,7 @@ export const places: ReadonlyArray<Place> = [
           })
           yield* is(retrieve(client, baseUrl), "completed")
         }).pipe(Effect.scoped),
-      "a download through a fetch of the program's has no dispatcher": () =>
+      "a download through a fetch of the program has no dispatcher": () =>
         is(
           download(onFetch((_, { dispatcher }) => new Response(dispatcher === undefined ? "a file" : "a dispatcher"))),
           "a file"
@@ -286,7 +286,7 @@ export const places: ReadonlyArray<Place> = [
     name: "A limit of the program's dispatcher is kept",
     mutant: { file: platform, find: "bodyTimeout === undefined && headersTimeout === undefined", replace: "true" },
     inputs: {
-      "of 0, which is no limit": () =>
+      "of 0, which means no limit": () =>
         is(
           withDispatcher(new undici.Agent({ headersTimeout: 0 }), (baseUrl) => retrieve(fetching, baseUrl)),
           untouched
@@ -339,7 +339,7 @@ export const places: ReadonlyArray<Place> = [
       "an iterable of Buffers, for a synchronous execution": () =>
         is(execute(like((text) => ({ body: iterable(Buffer.from(text)) }))), "done"),
       "an iterable, for a file": () => is(download(like((text) => ({ body: iterable(Buffer.from(text)) }))), "a file"),
-      "something that is no stream, beside arrayBuffer(), for a retrieval": () =>
+      "a body that is not a stream, beside arrayBuffer(), for a retrieval": () =>
         is(
           retrieve(like((text) => ({ body: {}, arrayBuffer: async () => new TextEncoder().encode(text).buffer }))),
           "completed"
@@ -395,7 +395,7 @@ export const places: ReadonlyArray<Place> = [
     name: "A small length does not limit a decoded body",
     mutant: { file: "src/internal/http/body.ts", find: `headers["content-encoding"] === undefined && `, replace: "" },
     inputs: Object.fromEntries(["gzip", "br"].map((encoding) => [
-      `${encoding} of 20 bytes that decodes to a megabyte is read no further than maxResponseBytes`,
+      `${encoding} of 20 bytes that decodes to a megabyte is read only up to maxResponseBytes`,
       () =>
         Effect.gen(function*() {
           let read = 0
@@ -495,7 +495,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "An authority without a certificate is refused when the layer is built, although Node accepts it",
+    name: "An authority without a certificate is rejected when the layer is built, although Node accepts it",
     mutant: { file: connect, find: "!isCertificates(ca)", replace: "false" },
     inputs: {
       "a certificate in DER form": refusesConnect({ ca: new X509Certificate(tls.ca).raw }, "connect.ca"),
@@ -503,7 +503,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "A misspelled option of connections is refused when the layer is built, although Node accepts it",
+    name: "A misspelled option of connections is rejected when the layer is built, although Node accepts it",
     mutant: { file: connect, find: "if (near !== undefined) {", replace: "if (false) {" },
     inputs: {
       "of TLS": refusesConnect({ serverName: "localhost" }, "connect.serverName"),
@@ -511,7 +511,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "A TLS option that Node does not accept is refused when the layer is built",
+    name: "A TLS option that Node does not accept is rejected when the layer is built",
     mutant: {
       file: connect,
       find: "Result.try(() => createSecureContext(connect))",
@@ -577,7 +577,7 @@ export const places: ReadonlyArray<Place> = [
     ]))
   },
   {
-    name: "A limit that a dispatcher reached is found in the causes of what fetch throws",
+    name: "A limit that a dispatcher reached is found in the causes of the error of fetch",
     mutant: {
       file: "src/internal/http/causes.ts",
       find: "const part of chainOf(cause)) {\n    const { code,",
