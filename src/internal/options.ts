@@ -80,12 +80,7 @@ export const copy = <O>(
   Effect.suspend(() => Effect.mapError(Effect.fromResult(read(what, options, known, isRequired)), rejectFor(operation)))
 
 /** {@link copy} for the options of a client, of a route, or of another part that is configured. A text could be a key. */
-export const copyConfig = <O>(
-  what: string,
-  options: O,
-  known: ReadonlyArray<string>,
-  isRequired = false
-): Effect.Effect<NonNullable<O>, ConfigError> =>
+export const copyConfig = <O>(what: string, options: O, known: ReadonlyArray<string>, isRequired = false) =>
   Effect.suspend(() =>
     Effect.mapError(
       Effect.fromResult(read(what, options, known, isRequired, hideText)),

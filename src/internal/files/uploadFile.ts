@@ -31,10 +31,7 @@ export interface UploadFile {
  * Reads the beginning of a file, so that one that cannot be read fails before a request is sent. Returns the file with the first
  * chunk of its stream already pulled. The scope closes the stream. A file whose stream gives no bytes for `idleTimeout` fails.
  */
-export const begin = (
-  file: UploadFile,
-  idleTimeout: Duration.Duration
-): Effect.Effect<UploadFile, FileInputError, Scope.Scope> =>
+export const begin = (file: UploadFile, idleTimeout: Duration.Duration) =>
   Effect.timeoutOrElse(pullFirst(file), {
     duration: idleTimeout,
     orElse: () => Effect.fail(silentError(file.filename, idleTimeout))
@@ -62,11 +59,7 @@ const pullFirst = (file: UploadFile): Effect.Effect<UploadFile, FileInputError, 
   })
 
 /** The first bytes of a file that can be read more than once. */
-export const head = (
-  data: Uint8Array | Blob,
-  length: number,
-  label: string
-): Effect.Effect<Uint8Array, FileInputError> =>
+export const head = (data: Uint8Array | Blob, length: number, label: string) =>
   data instanceof Uint8Array ? Effect.succeed(data.subarray(0, length)) : Effect.tryPromise({
     try: () => data.slice(0, length).arrayBuffer().then((buffer) => new Uint8Array(buffer)),
     catch: (cause) => readError(label, cause)

@@ -122,10 +122,7 @@ export const compressionsOf = (headers: Headers.Headers): ReadonlyArray<string> 
     .filter((encoding) => compressions.has(encoding)) ?? []
 
 /** Returns the `content-encoding` of a body that the HTTP client has left compressed. A fetch decodes, and other clients do not. */
-export const undecoded = (
-  response: HttpClientResponse.HttpClientResponse,
-  headers: Headers.Headers
-): string | undefined => {
+export const undecoded = (response: HttpClientResponse.HttpClientResponse, headers: Headers.Headers) => {
   const left = compressionsOf(headers).filter((encoding) => !fetchDecodes.has(encoding) || !isFetch(response))
   return left.length === 0 ? undefined : headers["content-encoding"]
 }

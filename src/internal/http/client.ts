@@ -93,11 +93,7 @@ const optionNames: ReadonlyArray<keyof ClientOptions> = [
 ]
 
 /** Copies the options of a client, and fails where they have an unknown name. */
-export const readOptions = <O>(
-  options: O,
-  credentials: ReadonlyArray<string>,
-  isRequired = false
-): Effect.Effect<NonNullable<O>, ConfigError> =>
+export const readOptions = <O>(options: O, credentials: ReadonlyArray<string>, isRequired = false) =>
   copyConfig("options", options, [...credentials, ...optionNames], isRequired)
 
 const isHub = (value: unknown): boolean =>

@@ -6,8 +6,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import type * as Http from "../../internal/http/call.ts"
 import type * as RunRef from "../../internal/ref.ts"
-import type { Answer, RunSource } from "../../RunSource.ts"
-import type { RequestError } from "../../RunError.ts"
+import type { RunSource } from "../../RunSource.ts"
 import type * as Webhooks from "../../internal/webhooks/hub.ts"
 import * as Wire from "../SpineSchema.ts"
 import { about } from "./about.ts"
@@ -80,11 +79,7 @@ export const make = (
 export const refOfId = (id: string): RunRef.RunRef => ({ version: 1, provider, kind: "run", id })
 
 /** Requests the state of a run once. */
-export const retrieve = (
-  api: Http.Api,
-  ref: RunRef.RunRef,
-  isPoll: boolean
-): Effect.Effect<Answer<Wire.Run>, RequestError> =>
+export const retrieve = (api: Http.Api, ref: RunRef.RunRef, isPoll: boolean) =>
   api.call({
     operation: "runs.retrieve",
     request: HttpClientRequest.get(`/v1/run/${ref.id}`),

@@ -52,12 +52,9 @@ export const page = <Given extends object, A>(
   })
 
 /** Returns the methods that read one page and all rows. */
-export const methods = <Given extends object, A extends { readonly id: string }>(list: List<Given, A>): {
-  readonly list: (filters?: Given & Page.PageParams) => Effect.Effect<Page.Page<A>, RequestError>
-  readonly stream: (filters?: Given & Page.StreamPageParams) => Stream.Stream<A, RequestError>
-} => ({
+export const methods = <Given extends object, A extends { readonly id: string }>(list: List<Given, A>) => ({
   list: page(list, "list"),
-  stream: (filters) =>
+  stream: (filters?: Given & Page.StreamPageParams) =>
     Stream.unwrap(Effect.gen(function*() {
       const operation = `${list.service}.stream`
       const given = yield* Options.copy(operation, "filters", filters, [...Object.keys(list.filters), "pageSize"])

@@ -1,10 +1,7 @@
 /** The timeout of an execution, and how it is polled. Durations are in Tela's form, such as `"5m"`, or in Effect's. */
 import * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
 import * as WebhookHub from "../../internal/webhooks/hub.ts"
 import * as Polling from "../../Polling.ts"
-import type { BadRequestError } from "../../RunError.ts"
-import type * as RunSource from "../../RunSource.ts"
 import type { ExecutionSnapshot, PollParams, TelaDuration } from "../TelaExecution.ts"
 
 /** Converts a duration in either form. */
@@ -16,18 +13,11 @@ export const duration = <D extends TelaDuration | undefined>(input: D): Duration
 const unitMillis = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** Reads a duration that must be above zero. */
-export const positive = (
-  operation: string,
-  parameter: string,
-  input: TelaDuration
-): Effect.Effect<Duration.Duration, BadRequestError> => Polling.positive(operation, parameter, duration(input))
+export const positive = (operation: string, parameter: string, input: TelaDuration) =>
+  Polling.positive(operation, parameter, duration(input))
 
 /** Checks the parameters, and makes the policy. Polls are less frequent if a webhook is expected. */
-export const makePolicy = (
-  operation: string,
-  params: PollParams,
-  isWebhookExpected: boolean
-): Effect.Effect<RunSource.Policy<ExecutionSnapshot>, BadRequestError> =>
+export const makePolicy = (operation: string, params: PollParams, isWebhookExpected: boolean) =>
   Polling.makePolicy<ExecutionSnapshot>(operation, {
     timeout: duration(params.pollingTimeout),
     errorBudget: params.errorBudget,

@@ -194,7 +194,7 @@ const nest = (
   path: string,
   value: unknown
 ): Effect.Effect<Record<string, unknown>, BadRequestError> => {
-  const wrong = (message: string) => Effect.fail(badRequest({ operation, parameter: "path", message }))
+  const wrong = (message: string, parameter = "path") => Effect.fail(badRequest({ operation, parameter, message }))
   const keys = typeof path === "string" ? path.split(".") : [""]
   if (keys.some((key) => key.trim() === "" || key === "__proto__")) {
     return wrong(`path is ${quote(path)}; it must be names of fields with dots between them, such as "customer.name".`)
@@ -203,9 +203,7 @@ const nest = (
     return wrong(`path is ${quote(path)}, which leads into an array. To change an item, use updateOutputContent.`)
   }
   return value === undefined
-    ? Effect.fail(
-      badRequest({ operation, parameter: "value", message: "value is undefined. To empty a field, give null." })
-    )
+    ? wrong("value is undefined. To empty a field, give null.", "value")
     : Effect.succeed(keys.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Record<string, unknown>)
 }
 
