@@ -189,6 +189,23 @@ export interface RunSource<
    * Waits for a push of the provider, such as a webhook, which says that the run has ended, and returns its number. Pushes are
    * numbered from 1 on, and only one with a number above `after` counts. A push makes the wait poll at once, and is never the
    * result.
+   *
+   * **Example** (The webhooks of a hub)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { type RunSource, Webhooks } from "canvas-runs"
+   *
+   * const main = Effect.gen(function*() {
+   *   const hub = yield* Webhooks.Webhooks
+   *   const pushed: RunSource.Any["pushed"] = (after) => hub.ended("acme", "42", after)
+   *
+   *   yield* hub.deliver({ provider: "acme", runId: "42", eventId: "event-1", isTerminal: true })
+   *   console.log(yield* pushed(0)) // => 1
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(main, Webhooks.layer))
+   * ```
    */
   readonly pushed?: ((after: number) => Effect.Effect<number>) | undefined
   /**

@@ -22,6 +22,7 @@ it("F4: what has no docstring or no example is found", () => {
     "Fields.bare: docstring",
     "Fields.nested.bare: docstring",
     "Failure.message: docstring",
+    "Failure.bare: docstring",
     "Service.method.bare: docstring",
     "Service.overloaded(): docstring",
     "Tag: example",
@@ -29,6 +30,7 @@ it("F4: what has no docstring or no example is found", () => {
     "Given.method: example",
     "Group.method: example",
     "run: example",
+    "silent: example",
     "effect: example",
     "overload: docstring"
   ])

@@ -3,10 +3,11 @@
  *
  * - A docstring is required on each export, on each member of an exported type, class or schema (nested types and the options of
  *   functions included), and on each call signature. A member whose only value is a literal, such as `_tag: "Failure"`, explains itself.
- * - An example (a block of TypeScript) is required for each function, layer, Effect and service that is exported, and for each
+ * - An example (a block of TypeScript that asserts its output) is required for each function, layer, Effect and service that is exported, and for each
  *   function that a program gets from them, such as a method of a service: in its docstring, or in that of one overload.
  *
- * Types, errors, schemas and other constants need no example. Functions that a caller writes, such as options, need none.
+ * Types, errors, schemas and other constants need no example. Functions that a caller writes, and members that may be
+ * absent, need none.
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs"
 import { join, relative } from "node:path"
@@ -47,7 +48,9 @@ const docstringOf = (node: Node): string | undefined =>
 /** A docstring that has more than tags. */
 const isDocumented = (node: Node): boolean => /\/\*\*[\s*]*[^\s*@/]/.test(docstringOf(node) ?? "")
 
-const hasExample = (node: Node): boolean => /^\s*\* ```ts\b/m.test(docstringOf(node) ?? "")
+/** An example that says what it prints, or that is a test. */
+const hasExample = (node: Node): boolean =>
+  /^\s*\* ```ts(?: test\n|(?: alone)?\n(?:(?!\s*\* ```).*\n)*?.*\/\/ => )/m.test(docstringOf(node) ?? "")
 
 const isInternal = (node: Node): boolean => docstringOf(node)?.includes("@internal") === true
 
@@ -55,6 +58,13 @@ const nameOf = (node: Node): string => {
   const name = (node as { readonly name?: Node }).name
   return name === undefined ? "()" : name.getText(name.getSourceFile())
 }
+
+/** What a function computes. */
+const isCode = (node: Node): boolean => Is.isArrowFunction(node.parent) && node === node.parent.body
+
+/** A type that is only compared with another. */
+const isCondition = (node: Node): boolean =>
+  Is.isConditionalTypeNode(node.parent) && (node === node.parent.checkType || node === node.parent.extendsType)
 
 const isType = (node: Node): boolean => Is.isInterfaceDeclaration(node) || Is.isTypeAliasDeclaration(node)
 
@@ -122,9 +132,7 @@ class Finder {
   #members(path: string, node: Node): void {
     node.forEachChild((child) => {
       if (Is.isTypeParameterDeclaration(child) || Is.isBlock(child)) return
-      const parent = child.parent
-      if (Is.isArrowFunction(parent) && child === parent.body) return
-      if (Is.isConditionalTypeNode(parent) && (child === parent.checkType || child === parent.extendsType)) return
+      if (isCode(child) || isCondition(child)) return
       // What is computed, but for the fields of schemas
       if (Is.isPropertyAssignment(child)) {
         if (!this.#isSchema(child.initializer)) return
@@ -137,7 +145,9 @@ class Finder {
       if (Is.isPropertySignatureDeclaration(child) || Is.isPropertyDeclaration(child)) {
         return this.#member(`${path}.${nameOf(child)}`, child, child.type !== undefined && this.#isLiteral(child.type))
       }
-      if (Is.isMethodSignatureDeclaration(child)) return this.#member(`${path}.${nameOf(child)}`, child, false)
+      if (
+        Is.isMethodSignatureDeclaration(child) || Is.isMethodDeclaration(child) || Is.isGetAccessorDeclaration(child)
+      ) return this.#member(`${path}.${nameOf(child)}`, child, false)
       if (Is.isCallSignatureDeclaration(child)) return this.#member(`${path}()`, child, false)
       this.#members(path, child)
     })
@@ -208,8 +218,7 @@ class Finder {
     if (Is.isTypeReferenceNode(node)) this.#reference(node.typeName)
     if (Is.isExpressionWithTypeArguments(node)) this.#reference(node.expression)
     node.forEachChild((child) => {
-      if (Is.isArrowFunction(node) && child === node.body) return
-      this.#outputs(child)
+      if (!isCode(child) && !isCondition(child)) this.#outputs(child)
     })
   }
 

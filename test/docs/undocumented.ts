@@ -23,7 +23,11 @@ export const Fields = Schema.Struct({
 export interface Fields extends Schema.Schema.Type<typeof Fields> {}
 
 /** Documented, and an error. */
-export class Failure extends Schema.TaggedError<Failure>()("Failure", { message: Schema.String }) {}
+export class Failure extends Schema.TaggedError<Failure>()("Failure", { message: Schema.String }) {
+  get bare(): number {
+    return 1
+  }
+}
 
 /** Documented. */
 export interface Service {
@@ -36,6 +40,7 @@ export interface Service {
      * Documented.
      *
      * ```ts
+     * overloaded(1) // => undefined
      * ```
      */
     (bare: number): void
@@ -68,6 +73,19 @@ export class Tag extends Context.Service<Tag, Service>()("test/Tag") {}
 /** Documented. */
 export const run = (callbacks: Callbacks): void => callbacks.callback()
 
+/**
+ * Documented, and the example asserts nothing.
+ *
+ * ```ts
+ * silent()
+ * ```
+ *
+ * ```typescript
+ * silent() // => undefined
+ * ```
+ */
+export const silent = (): void => {}
+
 /** Documented. */
 export const effect: Effect.Effect<void> = Effect.void
 
@@ -78,6 +96,7 @@ export const constant = 1
  * Documented.
  *
  * ```ts
+ * overload(1) // => undefined
  * ```
  */
 export function overload(bare: number): void
