@@ -64,10 +64,11 @@ const program = Effect.gen(function*() {
 }).pipe(Effect.withSpan("report"))
 
 program.pipe(
-  // `tracePolls` adds a span for each poll
+  // `tracePolls` adds a span for each poll. The tracer outlives the client, whose last spans it sends
   Effect.provide(
-    live({ speed: 1, tracePolls: true, script: { timeline: Timeline.make({ duration: "1500 millis" }) } })
+    live({ speed: 1, tracePolls: true, script: { timeline: Timeline.make({ duration: "1500 millis" }) } }).pipe(
+      Layer.provideMerge(Layer.provide(tracer, receiver))
+    )
   ),
-  Effect.provide(tracer.pipe(Layer.provide(receiver))),
   NodeRuntime.runMain
 )

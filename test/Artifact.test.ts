@@ -14,7 +14,7 @@ const source = (size: number | undefined): Artifact.ArtifactSource => ({
   url: "https://files.example/a",
   size,
   ref,
-  refresh: Effect.succeed(undefined)
+  refresh: Effect.undefined
 })
 
 /** Downloads a response with that body, without retries. */

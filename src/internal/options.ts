@@ -178,16 +178,14 @@ export const checkGivenConfig: typeof checkConfig = (option, value, ...kind) =>
 
 /** Reads a duration of a configuration, which must be longer than zero. */
 export const durationConfig = (option: string, input: unknown): Effect.Effect<Duration.Duration, ConfigError> =>
-  Option.match(Option.filter(durationOf(input), Duration.isPositive), {
-    onNone: () =>
-      Effect.fail(
-        new ConfigError({
-          option,
-          message: `${option} is ${quote(input)}; it must be ${positiveDuration}. ${durationForms}`
-        })
-      ),
-    onSome: Effect.succeed
-  })
+  Effect.mapError(
+    Effect.fromOption(Option.filter(durationOf(input), Duration.isPositive)),
+    () =>
+      new ConfigError({
+        option,
+        message: `${option} is ${quote(input)}; it must be ${positiveDuration}. ${durationForms}`
+      })
+  )
 
 export const positiveDuration = "a positive duration"
 export const durationForms = "Write \"5 seconds\", or milliseconds as a number."

@@ -41,9 +41,9 @@ export const make = (stage: Stage): MemoryTransport => {
       )
     return Effect.gen(function*() {
       const early = stage.beforeRequest(host, request.method, pathAndQuery)
-      if (early === "refuse") return yield* Effect.fail(broken(request, "ECONNREFUSED", "connect"))
-      if (early === "no such host") return yield* Effect.fail(broken(request, "ENOTFOUND", "getaddrinfo"))
-      if (early === "reset") return yield* Effect.fail(broken(request, "ECONNRESET", "read"))
+      if (early === "refuse") return yield* broken(request, "ECONNREFUSED", "connect")
+      if (early === "no such host") return yield* broken(request, "ENOTFOUND", "getaddrinfo")
+      if (early === "reset") return yield* broken(request, "ECONNRESET", "read")
       const play = stage.handle({
         host,
         method: request.method,
@@ -70,7 +70,7 @@ export const make = (stage: Stage): MemoryTransport => {
         case "SlowHeaders":
           return yield* Effect.never
         default:
-          return yield* Effect.fail(broken(request, "ECONNRESET", "read"))
+          return yield* broken(request, "ECONNRESET", "read")
       }
     }).pipe(Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : close))
   })

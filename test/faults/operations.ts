@@ -516,7 +516,7 @@ const telaOperations: ReadonlyArray<Operation> = [
     Effect.gen(function*() {
       const { events } = yield* executed(client, caller)
       const last = (yield* Stream.runCollect(caller.consume(events))).at(-1)
-      return last?._tag === "error" ? yield* Effect.fail(last.error) : last?._tag
+      return last?._tag === "error" ? yield* last.error : last?._tag
     }), { before: 1 }),
   tela(
     "wait",

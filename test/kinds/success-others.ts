@@ -209,7 +209,7 @@ export const places: ReadonlyArray<Place> = [
     name: "an id and a ref of two runs name no run of Spine",
     mutant: {
       file: "src/spine/internal/target.ts",
-      find: "Predicate.isNullish(named) || String(named).toLowerCase() === ref.id.toLowerCase()",
+      find: "Predicate.isNullish(named) || String(named).toLowerCase() === id.toLowerCase()",
       replace: "true"
     },
     inputs: {

@@ -321,7 +321,7 @@ describe("layerTest", () => {
             { id: "1", name: "a", status: "running", tags: [] },
             { id: "2", name: "b", status: "running", tags: [] }
           ),
-        getOutput: () => Effect.succeed(Option.some(1))
+        getOutput: () => Effect.succeedSome(1)
       },
       checkCredential: Effect.void
     }))))

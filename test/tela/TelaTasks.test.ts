@@ -524,7 +524,7 @@ describe("changing tasks", () => {
     const program = (tasks: Tela.Tasks) =>
       tasks.updateOutputContent("1", (content) => {
         expectTypeOf(content).toEqualTypeOf<unknown>()
-        return Effect.flatMap(Prices, (price) => price > 0 ? Effect.succeed(price) : Effect.fail("free" as const))
+        return Effect.filterOrFail(Prices, (price) => price > 0, () => "free" as const)
       })
     expectTypeOf(program).returns.toEqualTypeOf<Effect.Effect<Tela.Task, RunError.RequestError | "free", Prices>>()
     const plain = (tasks: Tela.Tasks) => tasks.updateOutputContent("1", () => 1)

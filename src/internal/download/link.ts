@@ -80,10 +80,9 @@ const follow = (source: Errors.Named, client: Options["client"], link: URL, head
       const response = yield* execute(client, request).pipe(
         // A browser hides the target of a redirect. A second request lets the browser follow redirects itself, as many as it
         // allows
-        Effect.flatMap((response) =>
-          response.status === 0
-            ? Effect.provideContext(execute(client, request), FetchPlatform.following)
-            : Effect.succeed(response)
+        Effect.filterOrElse(
+          ({ status }) => status !== 0,
+          () => Effect.provideContext(execute(client, request), FetchPlatform.following)
         ),
         Effect.mapError((error) => {
           const { cause, words } = Transfer.cleanCause(causeOf(error), href)

@@ -45,7 +45,7 @@ const pullFirst = (file: UploadFile): Effect.Effect<UploadFile, FileInputError, 
       return file
     }
     const pull = yield* Stream.toPull(data)
-    const first = yield* Pull.catchDone(pull, () => Effect.succeed(undefined))
+    const first = yield* Pull.catchDone(pull, () => Effect.undefined)
     let isFirst = true
     return {
       ...file,

@@ -175,7 +175,7 @@ const withoutBody = <A>(attempt: Attempt, receiver: Receiver<A>, why: string, er
 const redirected = (attempt: Attempt, { headers, url }: HttpClientRequest.HttpClientRequest) =>
   execute(attempt.options.client, HttpClientRequest.get(url, { headers })).pipe(
     Effect.map((response) => Redirects.describe(response, attempt)),
-    Effect.catch(() => Effect.succeed(Redirects.unknown)),
+    Effect.orElseSucceed(() => Redirects.unknown),
     Effect.provideContext(FetchPlatform.context(undefined)),
     Effect.flatMap((where) => Effect.fail(redirectError(attempt, where)))
   )

@@ -67,6 +67,7 @@ export const thenOnCreated = <A extends { readonly ref: RunRef.RunRef }, E, R, E
       // JavaScript may return anything, and a value that is not an effect would end the fiber without a cause
       return Effect.isEffect(stored)
         ? stored as Effect.Effect<unknown, E2, R2>
+        // @effect-diagnostics-next-line globalErrorInEffectFailure:off -- it becomes the cause of an OnCreatedError below
         : Effect.fail(new TypeError(`it returned ${quote(stored)}, and not an Effect`))
     }).pipe(
       Effect.mapError((cause) =>

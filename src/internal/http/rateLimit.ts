@@ -34,6 +34,7 @@ export const make = Effect.fnUntraced(function*(
   yield* checkGivenConfig("rateLimit.limit", options.limit, isCount, "a whole number of requests above zero")
   yield* checkConfig("rateLimit.key", options.key, Predicate.isString, "text")
   const window = yield* durationConfig("rateLimit.window", options.window)
+  // @effect-diagnostics-next-line returnEffectInGen:off -- each request runs the effect
   return makeSlots(reserveSlot(provider, options, limiter, window))
 })
 

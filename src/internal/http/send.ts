@@ -23,10 +23,10 @@ export const execute = (
       return response === undefined ? Effect.fail(error) : Effect.succeed(response)
     }),
     // A client of the program may throw, or return anything
-    Effect.flatMap((response) =>
-      Predicate.isObject(response) && typeof response.status === "number" && Predicate.isObject(response.headers)
-        ? Effect.succeed(response)
-        : Effect.die(new TypeError("the HTTP client gave no response"))
+    Effect.filterOrElse(
+      (response) =>
+        Predicate.isObject(response) && typeof response.status === "number" && Predicate.isObject(response.headers),
+      () => Effect.die(new TypeError("the HTTP client gave no response"))
     ),
     Effect.catchDefect((cause) =>
       Effect.fail(

@@ -83,7 +83,7 @@ export const isPage = (response: HttpClientResponse.HttpClientResponse): Effect.
       // The status says that the server has accepted the file, even if the body of its response fails
       Effect.timeoutOption(headTimeout),
       Effect.map((head) => Option.isSome(Option.filter(Option.flatten(head), beginsPage))),
-      Effect.catch(() => Effect.succeed(false))
+      Effect.orElseSucceed(() => false)
     )
 }
 

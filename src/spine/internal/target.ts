@@ -17,18 +17,17 @@ const refIn = (operation: string, run: RunTarget): Effect.Effect<RunRef.RunRef, 
   if (Predicate.hasProperty(run, "provider")) return checkRef(operation, "run", run, provider, ["run"])
   if (Predicate.hasProperty(run, "ref") && Predicate.isNotNullish(run.ref)) {
     const named = Predicate.hasProperty(run, "run_id") ? run.run_id : undefined
-    return Effect.flatMap(
+    return Effect.filterOrFail(
       refIn(operation, run.ref as RunRef.RunRef),
+      ({ id }) => Predicate.isNullish(named) || String(named).toLowerCase() === id.toLowerCase(),
       (ref) =>
-        Predicate.isNullish(named) || String(named).toLowerCase() === ref.id.toLowerCase()
-          ? Effect.succeed(ref)
-          : Effect.fail(badRequest({
-            operation,
-            parameter: "run",
-            message: `this names two runs: its run_id is ${quote(named)}, and its ref is ${
-              RunRef.format(ref)
-            }. Give one of the two.`
-          }))
+        badRequest({
+          operation,
+          parameter: "run",
+          message: `this names two runs: its run_id is ${quote(named)}, and its ref is ${
+            RunRef.format(ref)
+          }. Give one of the two.`
+        })
     )
   }
   const id = Predicate.hasProperty(run, "run_id") ? run.run_id : run

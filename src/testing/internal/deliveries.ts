@@ -69,7 +69,7 @@ export const make = Effect.fnUntraced(function*(
       client.execute,
       Effect.map((response): number | undefined => response.status),
       Effect.timeout(patience),
-      Effect.catch(() => Effect.succeed(undefined))
+      Effect.orElseSucceed(() => undefined)
     )
 
   /** Repeats until a response is a success, and returns whether one was. */

@@ -36,8 +36,10 @@ const summarize = (text: string) =>
     const { result } = yield* canvas.execute({ text })
     return result.points
   }).pipe(
-    Effect.catchTag("StreamInterruptedError", (error) => Effect.succeed([error.received.message])),
-    Effect.catchTag("InvalidOutputError", (error) => Effect.succeed([error.issue]))
+    Effect.catchTags({
+      StreamInterruptedError: ({ received }) => Effect.succeed([received.message]),
+      InvalidOutputError: ({ issue }) => Effect.succeed([issue])
+    })
   )
 
 export const program = Effect.gen(function*() {

@@ -13,7 +13,7 @@ export const values = (query: URLSearchParams, name: string): ReadonlyArray<stri
 /** A moment in a query, in milliseconds. */
 export const time = (query: URLSearchParams, name: string): Effect.Effect<number | undefined, Refusal> => {
   const value = query.get(name)
-  if (value === null) return Effect.succeed(undefined)
+  if (value === null) return Effect.undefined
   const millis = new Date(value).getTime()
   return Number.isNaN(millis) ? wire.badRequest(`${name} must be a date`) : Effect.succeed(millis)
 }

@@ -43,7 +43,7 @@ export const make = (files: Files): ReadonlyArray<routing.Route<wire.Access>> =>
 
   const expiresIn = ({ url }: Exchange): Effect.Effect<number | undefined, routing.Refusal> => {
     const text = url.searchParams.get("expiresIn")
-    if (text === null) return Effect.succeed(undefined)
+    if (text === null) return Effect.undefined
     return /^[1-9]\d{0,8}$/.test(text)
       ? Effect.succeed(Number(text) * 1000)
       : wire.badRequest("expiresIn must be a number of seconds")

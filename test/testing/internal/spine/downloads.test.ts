@@ -149,8 +149,9 @@ describe("artifacts", () => {
         run.result.artifacts.map(({ name, size_bytes, type }) => [name, type, size_bytes]),
         [["Übersicht \"1\".csv", "csv", 3], ["raw", "bin", 2], ["film.mp4", "video", 50_000_000]]
       )
-      const [csv, , film] = yield* Effect.all(
-        run.result.artifacts.map((artifact) => spine.download(artifact.download_url))
+      const [csv, , film] = yield* Effect.forEach(
+        run.result.artifacts,
+        ({ download_url }) => spine.download(download_url)
       )
       assert.strictEqual(yield* csv!.text, "a,b")
       assert.strictEqual(

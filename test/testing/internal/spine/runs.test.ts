@@ -55,7 +55,7 @@ describe("GET /v1/run/{run_id}", () => {
       const seen = Effect.fnUntraced(function*(canvasIdAfter: number | "never") {
         yield* emulator.script({ canvasIdAfter })
         const { run_id } = yield* spine.created()
-        const runs = yield* Effect.all([0, 1, 2, 3].map(() => spine.run(run_id)))
+        const runs = yield* Effect.forEach([0, 1, 2, 3], () => spine.run(run_id))
         return runs.map((run) => run.canvas_id !== undefined)
       })
       assert.deepStrictEqual(yield* seen(0), [true, true, true, true])
