@@ -343,7 +343,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
       })
     )
     assert.include(outcomes.get("no key"), "SPINE_API_KEY is not set")
-    assert.include(outcomes.get("a line break in the key"), "apiKey has characters that no key has")
+    assert.include(outcomes.get("a line break in the key"), "SPINE_API_KEY has characters that no key has")
     assert.notInclude(outcomes.get("a line break in the key"), "sk_spine_example")
     assert.include(outcomes.get("an address without a scheme"), "baseUrl is \"localhost\"")
     assert.include(outcomes.get("a timeout without a unit"), "[\"REPORTS\"][\"TIMEOUT\"]")
@@ -498,7 +498,7 @@ describe.concurrent("the demo", { timeout: 180_000 }, () => {
     })
     assert.strictEqual(code, 1)
     assert.match(stdout, /^TELA_API_KEY and TELA_CANVAS_ID are not both set, so Tela is left out\.\nOne run each, /)
-    assert.match(stderr, /^\nThe demo failed\. baseUrl is "nonsense".* http\(s\) .*\n$/)
+    assert.match(stderr, /^\nThe demo failed\. Spine client: SPINE_BASE_URL is "nonsense".* http\(s\) .*\n$/)
   })
 
   it("skips a provider without a key, and reports a canvas that does not fit", async () => {
