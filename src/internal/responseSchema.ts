@@ -70,6 +70,14 @@ const lenient = <S extends Schema.Constraint>(schema: S): S =>
 /** A count, such as a number of bytes. */
 export const Count: Schema.Int = /*#__PURE__*/ Schema.Int.check(/*#__PURE__*/ Schema.isGreaterThanOrEqualTo(0))
 
+/** The times of a record. Fields in `Struct.Record` would show no documentation. */
+export const times = {
+  /** When it was created, in ISO 8601. */
+  createdAt: /*#__PURE__*/ sideField(Schema.String),
+  /** When it was changed last, in ISO 8601. */
+  updatedAt: /*#__PURE__*/ sideField(Schema.String)
+}
+
 /** One of the literals known today, or any other string: the set is the server's to extend. */
 export const openLiterals = <const L extends ReadonlyArray<string>>(
   literals: L

@@ -4,8 +4,15 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import * as Struct from "effect/Struct"
-import { absentable, open, openLiterals, sideField, sideFieldOr, withFallback } from "../internal/responseSchema.ts"
+import {
+  absentable,
+  open,
+  openLiterals,
+  sideField,
+  sideFieldOr,
+  times,
+  withFallback
+} from "../internal/responseSchema.ts"
 
 /**
  * Decodes a variable that a canvas takes.
@@ -42,6 +49,21 @@ export const Variable = open({
  */
 export interface Variable extends Schema.Schema.Type<typeof Variable> {}
 
+/** The fields that a version has with its content and without it. */
+const version = {
+  /** The id of the version. */
+  id: Schema.NonEmptyString,
+  /** The title of the version. */
+  title: sideField(Schema.String),
+  /** Whether production serves it. */
+  promoted: sideField(Schema.Boolean),
+  /** Whether it was never published. */
+  draft: sideField(Schema.Boolean),
+  /** Its place among the versions of the canvas. 1 is the oldest. */
+  versionIndex: sideField(Schema.Finite),
+  ...times
+}
+
 /**
  * Decodes one version of a canvas. Settings that do not decode are absent.
  *
@@ -50,12 +72,9 @@ export interface Variable extends Schema.Schema.Type<typeof Variable> {}
  * @since 0.1.0
  */
 export const CanvasVersion = open({
-  /** The id of the version. */
-  id: Schema.NonEmptyString,
+  ...version,
   /** The id of the canvas. */
   promptId: Schema.String,
-  /** The title of the version. */
-  title: sideField(Schema.String),
   /** The variables that it takes. Empty if the provider sends none that can be read. */
   variables: withFallback(Schema.Array(Variable), []),
   /** Its settings, if the provider sends any that can be read. */
@@ -74,12 +93,8 @@ export const CanvasVersion = open({
       schema: absentable(Schema.Record(Schema.String, Schema.Unknown))
     }))
   })),
-  ...Struct.Record(["promoted", "draft"], sideField(Schema.Boolean)),
   /** Whether it is a workflow, whose output is that of its last step. `false` if the provider does not say. */
-  isWorkflow: withFallback(Schema.Boolean, false),
-  /** Its place among the versions of the canvas. 1 is the oldest. */
-  versionIndex: sideField(Schema.Finite),
-  ...Struct.Record(["createdAt", "updatedAt"], sideField(Schema.String))
+  isWorkflow: withFallback(Schema.Boolean, false)
 })
 
 /**
@@ -116,7 +131,10 @@ export const CanvasInfo = open({
   id: Schema.NonEmptyString,
   /** Its title. Empty if the provider sends none. */
   title: sideFieldOr(Schema.String, ""),
-  ...Struct.Record(["projectId", "workspaceId"], sideField(Schema.String))
+  /** The id of the project that it belongs to, if it belongs to one. */
+  projectId: sideField(Schema.String),
+  /** The id of the workspace. */
+  workspaceId: sideField(Schema.String)
 })
 
 /**
@@ -177,16 +195,9 @@ export interface Application extends Schema.Schema.Type<typeof Application> {}
  * @since 0.1.0
  */
 export const CanvasVersionSummary = open({
-  /** The id of the version. */
-  id: Schema.NonEmptyString,
+  ...version,
   /** The id of the canvas. */
-  promptId: sideField(Schema.String),
-  /** The title of the version. */
-  title: sideField(Schema.String),
-  ...Struct.Record(["promoted", "draft"], sideField(Schema.Boolean)),
-  /** Its place among the versions of the canvas. 1 is the oldest. */
-  versionIndex: sideField(Schema.Finite),
-  ...Struct.Record(["createdAt", "updatedAt"], sideField(Schema.String))
+  promptId: sideField(Schema.String)
 })
 
 /**
@@ -224,9 +235,14 @@ export const Environment = open({
   currentVersion: absentable(CanvasVersion),
   /** The last publication to it. */
   activePublication: sideField(open({
-    ...Struct.Record(["id", "versionId", "publishedAt"], sideField(Schema.String))
+    /** The id of the publication. */
+    id: sideField(Schema.String),
+    /** The id of the version that was published. */
+    versionId: sideField(Schema.String),
+    /** When it was published, in ISO 8601. */
+    publishedAt: sideField(Schema.String)
   })),
-  ...Struct.Record(["createdAt", "updatedAt"], sideField(Schema.String))
+  ...times
 })
 
 /**

@@ -12,7 +12,6 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Struct from "effect/Struct"
 import { Id } from "../internal/id.ts"
 import {
   absentable,
@@ -22,6 +21,7 @@ import {
   renamed,
   sideField,
   sideFieldOr,
+  times,
   withRaw
 } from "../internal/responseSchema.ts"
 
@@ -139,10 +139,18 @@ export const WorkflowRun = open({
   promptVersionId: sideField(Schema.String),
   /** `running`, `completed` or `failed`, or a status that this library does not know. */
   status: openLiterals(["running", "completed", "failed"]),
-  ...Struct.Record(["startedAt", "completedAt"], sideField(Schema.String)),
+  /** When it started, in ISO 8601. */
+  startedAt: sideField(Schema.String),
+  /** When it ended, in ISO 8601. */
+  completedAt: sideField(Schema.String),
   /** The steps, in order. The output of the last one is that of the workflow. */
   steps: Schema.Array(open({
-    ...Struct.Record(["id", "name", "actionId"], sideField(Schema.String)),
+    /** The id of the step. */
+    id: sideField(Schema.String),
+    /** The name of the step. */
+    name: sideField(Schema.String),
+    /** The id of the action that it runs. */
+    actionId: sideField(Schema.String),
     /** The input of the step. */
     input: Schema.optionalKey(Schema.Unknown),
     /** The output of the step. */
@@ -166,6 +174,16 @@ export const WorkflowRun = open({
  * @since 0.1.0
  */
 export interface WorkflowRun extends Schema.Schema.Type<typeof WorkflowRun> {}
+
+/** The version of a run or a task, and its owners. */
+const origin = {
+  /** The id of the version that is executed. */
+  promptVersionId: sideField(Schema.String),
+  /** The id of the application, if a task is executed. */
+  promptApplicationId: sideField(Schema.String),
+  /** The id of the workspace. */
+  workspaceId: sideField(Schema.String)
+}
 
 /**
  * Decodes an asynchronous run: the response to its creation and to each poll, and the body of its webhook.
@@ -219,9 +237,12 @@ export const CompletionRun = withRaw(renamed({
     /** Duration, costs and tokens. */
     information: sideField(Schema.Record(Schema.String, Schema.Unknown))
   })),
-  ...Struct.Record(["rawInput", "rawOutput"], sideField(Schema.Unknown)),
-  ...Struct.Record(["promptVersionId", "promptApplicationId", "workspaceId"], sideField(Schema.String)),
-  ...Struct.Record(["createdAt", "updatedAt"], sideField(Schema.String)),
+  /** The request that created the run. */
+  rawInput: sideField(Schema.Unknown),
+  /** The unprocessed output. That of a failed run may have the reasons. */
+  rawOutput: sideField(Schema.Unknown),
+  ...origin,
+  ...times,
   /** The tags that the execution was given. */
   tags: sideField(Schema.Array(Schema.String))
 }))
@@ -308,9 +329,17 @@ export const Task = withRaw(open({
   outputContent: sideField(TaskOutput),
   /** The output before any person edited it. */
   originalOutputContent: sideField(TaskOutput),
-  ...Struct.Record(["createdBy", "approvedBy", "approvedAt"], sideField(Schema.String)),
-  ...Struct.Record(["completionRunId", "workflowRunId"], sideField(Schema.String)),
-  ...Struct.Record(["promptVersionId", "promptApplicationId", "workspaceId"], sideField(Schema.String)),
+  /** Who created it. */
+  createdBy: sideField(Schema.String),
+  /** Who approved it, by e-mail address. */
+  approvedBy: sideField(Schema.String),
+  /** When it was approved, in ISO 8601. */
+  approvedAt: sideField(Schema.String),
+  /** The id of the run that works for it. */
+  completionRunId: sideField(Schema.String),
+  /** The id of the run of a workflow that works for it. */
+  workflowRunId: sideField(Schema.String),
+  ...origin,
   /** Data that was stored with the task, and its edits. */
   metadata: sideField(open({
     /** The edits of the output. */
@@ -327,7 +356,7 @@ export const Task = withRaw(open({
   })),
   /** Its tags. */
   tags: sideFieldOr(Schema.Array(Schema.String), []),
-  ...Struct.Record(["createdAt", "updatedAt"], sideField(Schema.String))
+  ...times
 }))
 
 /**
@@ -519,7 +548,12 @@ export const TaskProgress = open({
   status: openLiterals(["created", "running", "validating", "completed", "failed", "cancelled"]),
   /** How much is done. */
   progress: sideField(open({
-    ...Struct.Record(["currentStep", "totalSteps", "percentage"], sideField(Schema.Finite))
+    /** The number of the step that runs. */
+    currentStep: sideField(Schema.Finite),
+    /** How many steps there are. */
+    totalSteps: sideField(Schema.Finite),
+    /** How much is done, in percent. */
+    percentage: sideField(Schema.Finite)
   })),
   /** What the provider says about the step that runs. Its form is not documented. */
   currentStepInfo: Schema.optionalKey(Schema.Unknown)
@@ -557,7 +591,10 @@ export const VaultMetadata = open({
   mimeType: sideField(Schema.String),
   /** In bytes. */
   size: sideField(Count),
-  ...Struct.Record(["createdAt", "uploadedAt"], sideField(Schema.String))
+  /** When it was announced, in ISO 8601. */
+  createdAt: sideField(Schema.String),
+  /** When its bytes were uploaded, in ISO 8601. */
+  uploadedAt: sideField(Schema.String)
 })
 
 /**
