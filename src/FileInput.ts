@@ -1,11 +1,12 @@
 /**
- * Files that are sent with a run.
+ * Files to send with a run.
  *
  * **Details**
  *
- * Each file gets a name and a content type: those that the caller gives, else the `File`'s name and the `Blob`'s type, else the
- * type by extension, else by the first bytes. Names are reduced to their last path segment and made safe for a header. Bytes are
- * sent as they are read, so the memory of an upload does not depend on its size.
+ * Each file has a name and a content type. The name is the one given, or else that of the `File`. The content type is the first of
+ * these that is known: the one given, the type of the `Blob`, the type for the extension, the type for the first bytes. A name is
+ * reduced to its last path segment and made safe for a header. Bytes are sent as they are read, so the memory of an upload does
+ * not depend on its size.
  *
  * Bytes, Blobs and web streams of another realm (an iframe, `node:vm`, a DOM emulation) are accepted too.
  *
@@ -92,7 +93,8 @@ export interface StreamedFile {
 }
 
 /**
- * A file on disk, read as it is sent. Needs a `FileSystem`, such as `NodeFileSystem.layer` of `@effect/platform-node`.
+ * Returns a file on disk, which is read while it is sent. It needs a `FileSystem`, such as `NodeFileSystem.layer` of
+ * `@effect/platform-node`. A path that is not a readable file is a `FileInputError`.
  *
  * **Example** (Sending a file from disk)
  *

@@ -1,5 +1,5 @@
 /**
- * Everything that can go wrong, as tagged errors: catch one with `Effect.catchTag`, several with `Effect.catchTags`.
+ * All errors of this library, as tagged errors: catch one with `Effect.catchTag`, several with `Effect.catchTags`.
  *
  * **Details**
  *
@@ -79,6 +79,26 @@ export * from "./internal/requestError.ts"
  * A run was created, and then the caller's `onCreated` failed, for example because the database that stores refs was down.
  * **The run exists and is billed**: store `ref` another way, and wait for the run with it.
  *
+ * **Example** (A database that is down)
+ *
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Spine } from "canvas-runs"
+ * import { SpineEmulator, Timeline } from "canvas-runs/testing"
+ *
+ * const main = Effect.gen(function*() {
+ *   const { runs } = yield* Spine.SpineClient
+ *   const error = yield* Effect.flip(runs.run({ prompt: "Tides" }, { onCreated: () => Effect.fail("no database") }))
+ *   if (error._tag !== "OnCreatedError") return
+ *   console.log(error.cause) // => "no database"
+ *   console.log((yield* runs.waitForCompletion(error.ref)).status) // => "completed"
+ * }).pipe(
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+ *   Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+ * )
+ * await Effect.runPromise(main)
+ * ```
+ *
  * @see {@link OnCreatedErrorOf} for the type with the failure's own type
  * @category errors
  * @since 0.1.0
@@ -93,7 +113,7 @@ export class OnCreatedError extends /*#__PURE__*/ PermanentError<OnCreatedError>
 }) {}
 
 /**
- * The {@link OnCreatedError} of an `onCreated` that can fail with `E`; `never` for an `onCreated` that cannot fail.
+ * The {@link OnCreatedError} of an `onCreated` that can fail with `E`. It is `never` for an `onCreated` that cannot fail.
  *
  * @category errors
  * @since 0.1.0
@@ -104,17 +124,17 @@ export type OnCreatedErrorOf<E> = [E] extends [never] ? never : OnCreatedError &
 }
 
 /**
- * Polls in a row with the same outcome, in the account of a {@link RunTimeoutError}.
+ * Polls in a row with the same outcome, in the `history` of a {@link RunTimeoutError}.
  *
  * @category models
  * @since 0.1.0
  */
 export const PollRecord = Schema.Struct({
-  /** Milliseconds from the start of the wait to the last of them. */
+  /** Time from the start of the wait to the last of these polls, in milliseconds. */
   elapsedMs: Schema.Finite,
-  /** The status that came back, or the tag of the error. */
+  /** The status that the provider reported, or the tag of the error. */
   outcome: Schema.String,
-  /** How many in a row. */
+  /** How many polls had this outcome in a row. */
   polls: Schema.Finite
 })
 
@@ -127,6 +147,30 @@ export interface PollRecord extends Schema.Schema.Type<typeof PollRecord> {}
 /**
  * The wait ended before the run did. The run continues at the provider: wait again with `ref`.
  *
+ * **Example** (Waiting again)
+ *
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Spine } from "canvas-runs"
+ * import { SpineEmulator } from "canvas-runs/testing"
+ *
+ * const main = Effect.gen(function*() {
+ *   const { runs } = yield* Spine.SpineClient
+ *   const emulator = yield* SpineEmulator.SpineEmulator
+ *   const error = yield* Effect.flip(runs.run({ prompt: "Tides" }, { timeout: "20 millis" }))
+ *   if (error._tag !== "RunTimeoutError") return
+ *   console.log(error.reason, error.ref.kind) // => deadline run
+ *
+ *   yield* emulator.advance("1 hour")
+ *   console.log((yield* runs.waitForCompletion(error.ref)).status) // => "completed"
+ * }).pipe(
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+ *   Effect.provide(SpineEmulator.layerTest())
+ * )
+ * await Effect.runPromise(main)
+ * ```
+ *
+ * @see {@link WaitStoppedError} for a wait that another fiber stopped
  * @category errors
  * @since 0.1.0
  */
@@ -141,7 +185,10 @@ export class RunTimeoutError extends TransientError<RunTimeoutError>()("RunTimeo
   elapsed: Schema.Duration,
   /** How many polls were made. */
   polls: Schema.Finite,
-  /** What the polls returned, oldest first, those in a row with one outcome as one; the last {@link maxPollRecords}. */
+  /**
+   * The outcomes of the polls, oldest first. Polls in a row with one outcome are one record, and the last {@link maxPollRecords}
+   * records are kept.
+   */
   history: Schema.Array(PollRecord),
   /** The last snapshot, if a poll returned one. A run among `completions` may have had no poll in time. */
   lastSnapshot: Schema.optionalKey(Anything)
@@ -159,6 +206,28 @@ export const maxPollRecords = 20
  * Another fiber stopped the wait, with `stop` of a shared handle or `cancel` of an execution. The run continues at the provider,
  * and the same handle can be waited for again.
  *
+ * **Example** (Stopping all waiters of a handle)
+ *
+ * ```ts
+ * import { Effect, Fiber, Redacted } from "effect"
+ * import { Spine } from "canvas-runs"
+ * import { SpineEmulator } from "canvas-runs/testing"
+ *
+ * const main = Effect.gen(function*() {
+ *   const { runs } = yield* Spine.SpineClient
+ *   const handle = yield* runs.share(yield* runs.create({ prompt: "Tides" }))
+ *   const wait = yield* Effect.forkChild(Effect.flip(handle.wait))
+ *   yield* Effect.sleep("20 millis")
+ *   yield* handle.stop
+ *   console.log((yield* Fiber.join(wait))._tag) // => "WaitStoppedError"
+ * }).pipe(
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+ *   Effect.provide(SpineEmulator.layerTest())
+ * )
+ * await Effect.runPromise(main)
+ * ```
+ *
+ * @see {@link RunTimeoutError} for a wait whose deadline passed
  * @category errors
  * @since 0.1.0
  */
@@ -170,8 +239,30 @@ export class WaitStoppedError extends TransientError<WaitStoppedError>()("WaitSt
 }) {}
 
 /**
- * The provider finished the run as failed.
+ * The provider ended the run as failed.
  *
+ * **Example** (The reasons of the provider)
+ *
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Spine } from "canvas-runs"
+ * import { SpineEmulator, Timeline } from "canvas-runs/testing"
+ *
+ * const timeline = Timeline.make({ duration: 0, outcome: "failed", errors: ["out of luck"] })
+ *
+ * const main = Effect.gen(function*() {
+ *   const { runs } = yield* Spine.SpineClient
+ *   const error = yield* Effect.flip(runs.run({ prompt: "Tides" }))
+ *   if (error._tag !== "RunFailedError") return
+ *   console.log(error.errors) // => ["out of luck"]
+ * }).pipe(
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+ *   Effect.provide(SpineEmulator.layerTest({ script: { timeline } }))
+ * )
+ * await Effect.runPromise(main)
+ * ```
+ *
+ * @see {@link InvalidOutputError} for a run that succeeded with an output that does not fit
  * @category errors
  * @since 0.1.0
  */
@@ -191,6 +282,7 @@ export class RunFailedError extends PermanentError<RunFailedError>()("RunFailedE
 /**
  * The run succeeded, and its output does not fit the caller's schema. The error holds the output unchanged.
  *
+ * @see {@link RunFailedError} for a run that failed
  * @category errors
  * @since 0.1.0
  */
@@ -263,7 +355,7 @@ export class StreamInterruptedError
 {}
 
 /**
- * A file that a run produced could not be read or written whole. Nothing is left under its final name.
+ * A file that a run produced could not be read or written completely. No file is left under its final name.
  *
  * @category errors
  * @since 0.1.0
@@ -346,7 +438,20 @@ export class WebhookSignatureError
 {}
 
 /**
- * A client cannot be made from its options.
+ * A client cannot be made from its options. The layer of the client fails with it.
+ *
+ * **Example** (An address that is not a URL)
+ *
+ * ```ts
+ * import { Effect, Layer, Redacted } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ * import { Spine } from "canvas-runs"
+ *
+ * const layer = Spine.layer({ apiKey: Redacted.make("sk_spine_test"), baseUrl: "api.getspine.ai" })
+ *
+ * const error = await Effect.runPromise(Effect.flip(Effect.scoped(Layer.build(Layer.provide(layer, FetchHttpClient.layer)))))
+ * console.log(error._tag, error.option) // => ConfigError baseUrl
+ * ```
  *
  * @category errors
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * A `RunRef` names a run. It is plain data: it exists as soon as the provider accepted the run, before any waiting, and
- * it is all that another process needs to continue.
+ * A `RunRef` names a run. It is plain data that exists as soon as the provider has accepted the run, before any wait. Another
+ * process needs nothing else to continue.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ import { badRequest, type BadRequestError } from "./RunError.ts"
 export { format, make, RunRef } from "./internal/ref.ts"
 
 /**
- * Reads a ref from JSON text, or says what is wrong with it.
+ * Reads a ref from JSON text. Text that is not a ref, or is a ref of a newer version, is a `BadRequestError` that says why.
  *
  * **Example** (Resuming after a restart)
  *

@@ -124,7 +124,10 @@ export interface RunSource<
 > {
   /** The run. */
   readonly ref: RunRef
-  /** Requests the state of the run once. A failure without the members of a {@link PollError}, such as `null`, ends the wait unchanged. */
+  /**
+   * Requests the state of the run once. A failure without the members of a {@link PollError}, such as `null`, ends the wait
+   * unchanged.
+   */
   readonly retrieve: Effect.Effect<Answer<Snapshot>, E, R>
   /**
    * Returns the phase that a snapshot means. An unknown status is `Pending`. A function that throws, or that returns another
@@ -376,11 +379,14 @@ export interface Policy<Snapshot = unknown, E = never, R = never> {
   /** How many polls in a row may fail before the wait fails. */
   readonly errorBudget: number
   /**
-   * How long a run may answer 404 without ending the wait, counted from its creation, or from the first poll where the creation time
-   * is not known. Left out, it is 30 seconds after a known creation, and 404 ends the wait at once where none is known.
+   * How long the provider may answer 404 without ending the wait. The time counts from the creation of the run, and from the first
+   * poll at the latest. The default is 30 seconds for a run with a known creation time. For another run, 404 ends the wait at once.
    */
   readonly notFoundGrace?: Duration.Duration | undefined
-  /** The longest `Retry-After` that is honoured between two polls. The client has an option of this name for retries within one poll. */
+  /**
+   * The longest `Retry-After` that is honoured between two polls. The client has an option of this name for retries within one
+   * poll.
+   */
   readonly retryAfterCeiling: Duration.Duration
   /** The option that set `timeout`, with its value, for messages: `"timeout (15 minutes, the default)"`. */
   readonly timeoutSource?: string | undefined

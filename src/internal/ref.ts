@@ -30,17 +30,17 @@ const side = <S extends Schema.Codec<unknown>>(schema: S): Schema.optionalKey<S>
 export const RunRef = Schema.Struct({
   /** The version of this format. */
   version: Schema.Literal(1),
-  /** Who runs it, such as `"spine"`. */
+  /** The provider, such as `"spine"`. */
   provider: Schema.NonEmptyString,
-  /** What the provider calls it, such as `"run"`, `"execution"` or `"task"`. */
+  /** The provider's word for this kind of run, such as `"run"`, `"execution"` or `"task"`. */
   kind: Schema.NonEmptyString,
-  /** The provider's id. */
+  /** The provider's id of the run. */
   id: Schema.NonEmptyString,
-  /** When it was created, in Unix milliseconds; absent when it was created elsewhere and only its id is known. */
+  /** When the run was created, in Unix milliseconds; absent if only the id of the run is known. */
   createdAt: side(Schema.Finite),
-  /** The provider's id of the request that created it, for its support. */
+  /** The provider's id of the request that created the run, for its support. */
   requestId: side(Schema.String),
-  /** How long the provider expected it to take, in milliseconds. */
+  /** How long the provider expected the run to take, in milliseconds. */
   estimatedDurationMs: side(Schema.Finite)
 })
 

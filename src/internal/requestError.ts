@@ -173,6 +173,29 @@ export type RequestError =
  *
  * `cause` is the {@link RequestError} of the last attempt: no response, a response of 5xx, or a response that does not decode.
  *
+ * **Example** (A connection that broke after the request was sent)
+ *
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Spine } from "canvas-runs"
+ * import { Fault, SpineEmulator } from "canvas-runs/testing"
+ *
+ * const main = Effect.gen(function*() {
+ *   const { runs } = yield* Spine.SpineClient
+ *   const emulator = yield* SpineEmulator.SpineEmulator
+ *   yield* emulator.fault(Fault.dropAfter)
+ *
+ *   const error = yield* Effect.flip(runs.create({ prompt: "Tides" }))
+ *   // The client cannot know it, and the provider has created the run
+ *   console.log(error._tag, (yield* emulator.runs).length) // => CreateOutcomeUnknownError 1
+ * }).pipe(
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+ *   Effect.provide(SpineEmulator.layerTest())
+ * )
+ * await Effect.runPromise(main)
+ * ```
+ *
+ * @see {@link module:RunStore} for a store that remembers such a create
  * @category errors
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * What needs Node: loaded anywhere else, it throws an error that names what to use there.
+ * Modules that need Node. On another runtime, this entry point throws an error that names an alternative.
  *
  * @since 0.1.0
  */
