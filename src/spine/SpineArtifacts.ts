@@ -1,6 +1,7 @@
 /**
- * The files that Spine runs produce.
+ * Downloads the files that Spine runs produce.
  *
+ * @see {@link module:Artifact} for what every download does: fresh links, interrupted connections, safe names
  * @see https://docs.getspine.ai/api-reference/concepts/polling-and-status
  * @since 0.1.0
  */
@@ -21,47 +22,180 @@ import type { Runs, RunTarget } from "./SpineRuns.ts"
 import type * as Wire from "./SpineSchema.ts"
 
 /**
- * An artifact, and the file it was written to.
+ * An artifact, and the path of its file.
  *
  * @category models
  * @since 0.1.0
  */
 export interface DownloadedArtifact {
+  /** The artifact, as the run has it in `result.artifacts`. */
   readonly artifact: Wire.Artifact
+  /** The path of the file: the folder, and the artifact's name made safe. */
   readonly path: string
 }
 
 /**
  * Downloads artifacts.
  *
+ * **When to use**
+ *
+ * | method | use it if |
+ * | --- | --- |
+ * | `toDirectory` | you want all files of a run on disk |
+ * | `toFile` | you want one file on disk, or choose its name |
+ * | `stream` | you pass the bytes on, for example to a browser or to other storage. The file may have any size |
+ * | `download` | you want a small file in memory |
+ *
  * **Details**
  *
- * Each verb takes the run as well, so that an expired link can be replaced. The provider does not document the links: this library
- * assumes that they are signed, need no API key, and expire.
+ * Each method also takes the run, and retrieves it for a fresh link if a link is refused. The provider does not document its links.
+ * This library assumes that they are signed, need no API key, and expire.
  *
+ * Each fails with an `ArtifactError` if the file cannot be read or written whole, with a `BadRequestError` if an argument is wrong,
+ * and with the other errors of a request if the run cannot be retrieved.
+ *
+ * @see https://docs.getspine.ai/api-reference/concepts/polling-and-status
  * @category models
  * @since 0.1.0
  */
 export interface Artifacts {
-  /** The whole artifact in memory. */
+  /**
+   * Downloads the whole artifact into memory.
+   *
+   * **Example** (A small text file)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Spine } from "canvas-runs"
+   * import { SpineEmulator, Timeline } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const { artifacts, runs } = yield* Spine.SpineClient
+   *   const run = yield* runs.run({ prompt: "Tides" })
+   *   const bytes = yield* artifacts.download(run, run.result.artifacts[0]!)
+   *   console.log(new TextDecoder().decode(bytes)) // => "# Tides"
+   * })
+   *
+   * const script = { timeline: Timeline.make({ duration: 0 }), artifacts: [{ name: "tides.md", content: "# Tides" }] }
+   * await main.pipe(
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+   *   Effect.provide(SpineEmulator.layerTest({ script })),
+   *   Effect.runPromise
+   * )
+   * ```
+   *
+   * @see {@link Artifacts.stream} for a file of any size
+   */
   readonly download: (run: RunTarget, artifact: Wire.Artifact) => Effect.Effect<Uint8Array<ArrayBuffer>, DownloadError>
-  /** The bytes as they arrive. The stream survives interruptions of the connection if the server has strong ETags. */
+  /**
+   * Streams the bytes as they arrive. If the server names the version of the file by a strong ETag, the stream survives
+   * interruptions of the connection. Otherwise it fails with an `ArtifactError`.
+   *
+   * **Example** (Counting bytes without holding them)
+   *
+   * ```ts
+   * import { Effect, Redacted, Stream } from "effect"
+   * import { Spine } from "canvas-runs"
+   * import { SpineEmulator, Timeline } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const { artifacts, runs } = yield* Spine.SpineClient
+   *   const run = yield* runs.run({ prompt: "Tides" })
+   *   const bytes = artifacts.stream(run, run.result.artifacts[0]!)
+   *   console.log(yield* Stream.runFold(bytes, () => 0, (sum, chunk) => sum + chunk.length)) // => 7
+   * })
+   *
+   * const script = { timeline: Timeline.make({ duration: 0 }), artifacts: [{ name: "tides.md", content: "# Tides" }] }
+   * await main.pipe(
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+   *   Effect.provide(SpineEmulator.layerTest({ script })),
+   *   Effect.runPromise
+   * )
+   * ```
+   *
+   * @see {@link Artifacts.toFile} for a file on disk, which also survives a change of the file
+   */
   readonly stream: (run: RunTarget, artifact: Wire.Artifact) => Stream.Stream<Uint8Array, DownloadError>
-  /** Writes one artifact into a folder, under its own name made safe, or under `filename`. Returns the path. */
+  /**
+   * Writes one artifact into a folder, under its own name made safe, or under `filename`, and returns the path. The folder is
+   * created if it does not exist. A file of that name is replaced. The file appears only when it is complete.
+   *
+   * **Example** (A name of your own)
+   *
+   * ```ts
+   * import { NodeFileSystem } from "@effect/platform-node"
+   * import { Effect, FileSystem, Redacted } from "effect"
+   * import { Spine } from "canvas-runs"
+   * import { SpineEmulator, Timeline } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const { artifacts, runs } = yield* Spine.SpineClient
+   *   const fs = yield* FileSystem.FileSystem
+   *   const directory = yield* fs.makeTempDirectoryScoped()
+   *   const run = yield* runs.run({ prompt: "Tides" })
+   *   const path = yield* artifacts.toFile(run, run.result.artifacts[0]!, { directory, filename: "july.md" })
+   *   console.log(yield* fs.readFileString(path)) // => "# Tides"
+   * })
+   *
+   * const script = { timeline: Timeline.make({ duration: 0 }), artifacts: [{ name: "tides.md", content: "# Tides" }] }
+   * await main.pipe(
+   *   Effect.scoped,
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+   *   Effect.provide([SpineEmulator.layerTest({ script }), NodeFileSystem.layer]),
+   *   Effect.runPromise
+   * )
+   * ```
+   *
+   * @see {@link Artifacts.toDirectory} for all files of a run
+   * @see {@link Artifacts.stream} for bytes that are passed on
+   */
   readonly toFile: (
     run: RunTarget,
     artifact: Wire.Artifact,
     target: KernelArtifact.Target
   ) => Effect.Effect<string, DownloadError, FileSystem.FileSystem>
   /**
-   * Writes all artifacts of a run into a folder, a few at a time. Names that a file system could consider equal, such as
-   * names that differ in case only, are numbered.
+   * Writes all artifacts of a run into a folder, and returns their paths in the order of the artifacts. Names that a file system
+   * could consider equal, such as names that differ only in case, are numbered. The first file that cannot be written ends the
+   * call with its `ArtifactError`. Files that were complete by then stay.
+   *
+   * **Example** (Two files, one name)
+   *
+   * ```ts
+   * import { NodeFileSystem } from "@effect/platform-node"
+   * import { Effect, FileSystem, Redacted } from "effect"
+   * import { Spine } from "canvas-runs"
+   * import { SpineEmulator, Timeline } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const { artifacts, runs } = yield* Spine.SpineClient
+   *   const directory = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
+   *   const run = yield* runs.run({ prompt: "Tides" })
+   *   const files = yield* artifacts.toDirectory(run, directory)
+   *   console.log(files.map(({ path }) => path.slice(directory.length))) // => ["/tides.md", "/Tides-2.md"]
+   * })
+   *
+   * const named = ["tides.md", "Tides.md"].map((name) => ({ name, content: "# Tides" }))
+   * const script = { timeline: Timeline.make({ duration: 0 }), artifacts: named }
+   * await main.pipe(
+   *   Effect.scoped,
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+   *   Effect.provide([SpineEmulator.layerTest({ script }), NodeFileSystem.layer]),
+   *   Effect.runPromise
+   * )
+   * ```
+   *
+   * @see {@link Artifacts.toFile} for one file
    */
   readonly toDirectory: (
     run: Wire.CompletedRun | Wire.PartialRun,
     directory: string,
     options?: {
-      /** @default 4 */
+      /**
+       * How many files are downloaded at the same time.
+       *
+       * @default 4
+       */
       readonly concurrency?: number | undefined
     }
   ) => Effect.Effect<ReadonlyArray<DownloadedArtifact>, DownloadError, FileSystem.FileSystem>

@@ -1,5 +1,5 @@
 /**
- * Spine canvases: the blocks that a run made, and the tasks it made them with.
+ * Reads Spine canvases: the blocks that a run produces, and the tasks of its agents.
  *
  * @see https://docs.getspine.ai/sdks/typescript/canvas
  * @since 0.1.0
@@ -15,27 +15,104 @@ import * as Wire from "./SpineCanvasSchema.ts"
 import { decodeAnswer } from "./SpineSchema.ts"
 
 /**
- * The endpoints about canvases. A canvas id comes with a run's snapshots, soon after the run has started.
+ * The endpoints about canvases.
  *
+ * **Details**
+ *
+ * Each run has one canvas. Its id is the `canvas_id` of the run's snapshots, which the first polls may lack. An id that is not a
+ * UUID is a `BadRequestError`, and no request is made. A canvas or task that does not exist, or that belongs to another account, is a
+ * `NotFoundError`. Transient failures are retried, as the client's `retry` says.
+ *
+ * @see https://docs.getspine.ai/api-reference/concepts/canvases-and-runs
  * @category models
  * @since 0.1.0
  */
 export interface Canvases {
   /**
-   * The graph of blocks. It grows while the run works.
+   * Returns the graph of blocks. It grows while the run works, and may be empty at first.
    *
+   * **Example** (The blocks of a report)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Spine } from "canvas-runs"
+   * import { SpineEmulator, Timeline } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const { canvases, runs } = yield* Spine.SpineClient
+   *   const run = yield* runs.run({ prompt: "Tides", blocks: ["web-block", "document-block"] })
+   *   const canvas = yield* canvases.getDag(run.canvas_id ?? "")
+   *   console.log(canvas.nodes.map(({ status, type }) => `${type}: ${status}`).at(-1)) // => "document-block: completed"
+   * })
+   *
+   * const script = { timeline: Timeline.make({ duration: 0, tasks: 2 }) }
+   * await main.pipe(
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+   *   Effect.provide(SpineEmulator.layerTest({ script })),
+   *   Effect.runPromise
+   * )
+   * ```
+   *
+   * @see {@link module:SpineGraph} to walk or to draw the graph
    * @see https://docs.getspine.ai/api-reference/endpoints/get-canvas-dag
    */
   readonly getDag: (canvasId: string) => Effect.Effect<Wire.Canvas, RequestError>
   /**
-   * The tree of tasks, finished and unfinished.
+   * Returns the trees of tasks, finished and unfinished.
    *
+   * **Example** (The goals of a finished run)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Spine } from "canvas-runs"
+   * import { SpineEmulator, Timeline } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const { canvases, runs } = yield* Spine.SpineClient
+   *   const run = yield* runs.run({ prompt: "Tides" })
+   *   const tasks = yield* canvases.getTasks(run.canvas_id ?? "")
+   *   console.log(tasks.completed.length, tasks.not_completed.length) // => 2 0
+   * })
+   *
+   * const script = { timeline: Timeline.make({ duration: 0, tasks: 2 }) }
+   * await main.pipe(
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+   *   Effect.provide(SpineEmulator.layerTest({ script })),
+   *   Effect.runPromise
+   * )
+   * ```
+   *
+   * @see {@link Canvases.getTask} for one task
    * @see https://docs.getspine.ai/api-reference/canvas/get-task-tree
    */
   readonly getTasks: (canvasId: string) => Effect.Effect<Wire.TaskTree, RequestError>
   /**
-   * One task, with its immediate children.
+   * Returns one task with its immediate children.
    *
+   * **Example** (The first goal)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Spine } from "canvas-runs"
+   * import { SpineEmulator, Timeline } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const { canvases, runs } = yield* Spine.SpineClient
+   *   const { canvas_id = "" } = yield* runs.run({ prompt: "Tides" })
+   *   const [goal] = (yield* canvases.getTasks(canvas_id)).completed
+   *   const task = yield* canvases.getTask(canvas_id, goal!.task_id)
+   *   console.log(task.task_type, task.status) // => parent-task completed
+   * })
+   *
+   * const script = { timeline: Timeline.make({ duration: 0, tasks: 2 }) }
+   * await main.pipe(
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+   *   Effect.provide(SpineEmulator.layerTest({ script })),
+   *   Effect.runPromise
+   * )
+   * ```
+   *
+   * @see {@link Canvases.getTasks} for all of them
    * @see https://docs.getspine.ai/api-reference/canvas/get-a-single-task
    */
   readonly getTask: (canvasId: string, taskId: string) => Effect.Effect<Wire.Task, RequestError>
