@@ -55,8 +55,8 @@ import type * as Wire from "./TelaCanvasSchema.ts"
 import type { DynamicStreamParams, StreamError, StreamExecution, StreamParams, StreamPart } from "./TelaStream.ts"
 
 /**
- * The variables of a canvas without an input schema: an object with a member for each variable. Values are whatever JSON can
- * write, and files.
+ * The variables of a canvas without an input schema: an object with a member for each variable. The values are files, and all
+ * values that JSON can write.
  *
  * @see {@link module:TelaFile} for files in variables
  * @see https://docs.tela.com/en/completion-api/variables-and-files
@@ -111,7 +111,7 @@ export type Execution<Output> = SyncExecution<Output> | AsyncExecution<Output> |
  * | `execute` | the execution takes a few minutes at most, and may be lost with the process |
  * | `execute` with `async: true` | you also want its id, its ref, its events, or a webhook |
  * | `stream` | you show the text while the model writes it |
- * | `execute` with `stream: true` | you also want the status or the request id of the stream, or cancel it from elsewhere |
+ * | `execute` with `stream: true` | you also want the status or the request id of the stream, or cancel it from another fiber |
  *
  * **Gotchas**
  *
@@ -715,7 +715,7 @@ export interface Canvases {
       options: Schemas<In, Out> & CanvasOrVersion
     ): Effect.Effect<Canvas<VariablesOf<In>, OutputOf<Out>>, RequestError>
     /**
-     * Looks up a canvas or an application, whichever the options name. `isWorkstation` says which it is.
+     * Looks up the canvas or the application that the options name. `isWorkstation` says which it is.
      *
      * **Example** (A target from the configuration)
      *
@@ -806,7 +806,7 @@ export interface Canvases {
       options: Schemas<In, Out> & CanvasOrVersion
     ): Canvas<VariablesOf<In>, OutputOf<Out>>
     /**
-     * Names a canvas or an application without a request, whichever the options name. `isWorkstation` says which it is.
+     * Names the canvas or the application of the options without a request. `isWorkstation` says which it is.
      *
      * **Example** (A target from the configuration)
      *

@@ -28,7 +28,7 @@ export const Variable = open({
   type: openLiterals(["text", "file"]),
   /** Whether an execution needs it. `false` if the provider does not say. */
   required: withFallback(Schema.Boolean, false),
-  /** What people wrote about it. */
+  /** A description for people. */
   description: sideField(Schema.String)
 })
 

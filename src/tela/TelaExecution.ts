@@ -420,11 +420,11 @@ export interface ExecutionInfo {
  * @since 0.1.0
  */
 export interface SyncExecution<out Output> extends ExecutionInfo {
-  /** The mode. */
+  /** Always `true`. */
   readonly isSync: true
-  /** Not this mode. */
+  /** Always `false`. */
   readonly isAsync: false
-  /** Not this mode. */
+  /** Always `false`. */
   readonly isStream: false
   /** The id of the completion. It cannot be looked up. */
   readonly id: string
@@ -435,7 +435,7 @@ export interface SyncExecution<out Output> extends ExecutionInfo {
   /** The validated output. */
   readonly result: Output
   /**
-   * Why the model stopped, where the provider says so. `"length"` and `"content_filter"` mean that the output was cut off,
+   * Why the model stopped, if the provider says so. `"length"` and `"content_filter"` mean that the output was cut off,
    * although it fits the schema.
    */
   readonly finishReason: string | undefined
@@ -531,11 +531,11 @@ export type CanvasRunError<E = never> = ExecuteError | OnCreatedErrorOf<E> | Wai
  * @since 0.1.0
  */
 export interface AsyncExecution<out Output> extends ExecutionInfo {
-  /** Not this mode. */
+  /** Always `false`. */
   readonly isSync: false
-  /** The mode. */
+  /** Always `true`. */
   readonly isAsync: true
-  /** Not this mode. */
+  /** Always `false`. */
   readonly isStream: false
   /** The provider's id of the execution, or of the task. */
   readonly id: string
@@ -550,7 +550,7 @@ export interface AsyncExecution<out Output> extends ExecutionInfo {
   /** The task as it was created or looked up, if the execution is one. `tela.tasks.get(ref)` retrieves it again. */
   readonly task: Wire.Task | undefined
   /**
-   * The latest known status, without a request. It is `succeeded` only if the output is valid: where the provider has reported
+   * The latest known status, without a request. It is `succeeded` only if the output is valid: if the provider has reported
    * success, this validates the output first.
    */
   readonly status: Effect.Effect<ExecutionStatus>

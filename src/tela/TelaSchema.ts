@@ -59,7 +59,7 @@ export interface Override {
       readonly id: string
       /** The name that the model calls. */
       readonly name: string
-      /** What it does, for the model. */
+      /** A description for the model. */
       readonly description?: string | undefined
       /** A JSON Schema, sent as it is. */
       readonly parameters?: unknown
@@ -555,7 +555,7 @@ export const TaskProgress = open({
     /** How much is done, in percent. */
     percentage: sideField(Schema.Finite)
   })),
-  /** What the provider says about the step that runs. Its form is not documented. */
+  /** Data about the step that runs. Its form is not documented. */
   currentStepInfo: Schema.optionalKey(Schema.Unknown)
 })
 

@@ -158,7 +158,7 @@ export type StreamPart<Output> =
     /** The whole text. */
     readonly message: string
     /**
-     * Why the model stopped, where the server says so. `"length"` and `"content_filter"` mean that the output was cut off,
+     * Why the model stopped, if the server says so. `"length"` and `"content_filter"` mean that the output was cut off,
      * although it fits the schema.
      */
     readonly finishReason: string | undefined
@@ -202,11 +202,11 @@ export type StreamStatus = "created" | "streaming" | "succeeded" | "failed"
  * @since 0.1.0
  */
 export interface StreamExecution<out Output> extends ExecutionInfo {
-  /** Not this mode. */
+  /** Always `false`. */
   readonly isSync: false
-  /** Not this mode. */
+  /** Always `false`. */
   readonly isAsync: false
-  /** The mode. */
+  /** Always `true`. */
   readonly isStream: true
   /** The parameters of `execute`. */
   readonly params: StreamParams | DynamicStreamParams

@@ -170,7 +170,7 @@ export interface TaskPatch {
  *
  * **Details**
  *
- * A change of an output is repeated only if the provider surely did not carry it out: the connection was never made, or the
+ * A change of an output is repeated only if the provider certainly did not carry it out: the connection was never made, or the
  * response is 429. A repetition could overwrite a change that was made in between, and would be recorded as another edit. Other
  * changes are idempotent, and are repeated like reads. A repeated approval may reach webhooks twice.
  *

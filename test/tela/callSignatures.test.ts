@@ -28,9 +28,12 @@ for (
     [client, "Service", "getExecution", 1]
   ] as const
 ) {
-  it(`F4: an editor shows documentation for each call of ${interfaceName.replace(/<.*/, "")}.${member}`, () => {
+  it(`F4: an editor shows documentation and an example for each call of ${interfaceName.replace(/<.*/, "")}.${member}`, () => {
     const above = signaturesOf(source, interfaceName, member)
     assert.strictEqual(above.length, count)
-    for (const text of above) assert.match(text, /\*\/\s*$/, `a call signature without documentation:\n${text}`)
+    for (const text of above) {
+      assert.match(text, /\*\/\s*$/, `a call signature without documentation:\n${text}`)
+      assert.include(text, "```ts", "a call signature without an example")
+    }
   })
 }
