@@ -1,5 +1,5 @@
 /**
- * The proof that all this can fail: deliberate mistakes in the library, each of which the simulation or the tests of the
+ * The proof that the simulation can fail: deliberate mistakes in the library, each of which the simulation or the tests of the
  * kernel must catch. They are made in a copy of the repository, one at a time.
  */
 import { spawn } from "node:child_process"
@@ -9,7 +9,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { kept } from "../support/sample.ts"
 
-/** One mistake: a piece of source, what it becomes, and what that breaks. */
+/** One mistake: a piece of source, its replacement, and the resulting fault. */
 export interface Mutant {
   readonly file: string
   readonly find: string
@@ -56,7 +56,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     "failures < policy.errorBudget",
     "failures + 1 < policy.errorBudget"
   ),
-  mutant(loop, "an answer does not fill the budget up", "  loop.failures = 0\n", ""),
+  mutant(loop, "an answer does not refill the budget", "  loop.failures = 0\n", ""),
   mutant(
     decide,
     "final failures spend the budget",
@@ -69,10 +69,10 @@ export const mutants: ReadonlyArray<Mutant> = [
     "if (isReplicaLag) return \"poll again\"",
     "if (isReplicaLag) return failures < policy.errorBudget ? \"spend and poll again\" : \"end the wait\""
   ),
-  mutant(decide, "404 has no grace", "const isReplicaLag = isOurs", "const isReplicaLag = false && isOurs"),
+  mutant(decide, "404 has no grace period", "const isReplicaLag = isOurs", "const isReplicaLag = false && isOurs"),
   mutant(
     decide,
-    "404 has grace whatever the age of the run",
+    "404 has a grace period at any age of the run",
     "now - ref.createdAt <= grace",
     "true"
   ),
@@ -84,7 +84,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   mutant(
     loop,
-    "the deadline is not watched although a request may outlast it",
+    "the deadline does not bound a request that may outlast it",
     "left > (source.longest ?? Infinity)",
     "left > 0"
   ),
@@ -100,13 +100,23 @@ export const mutants: ReadonlyArray<Mutant> = [
     "return Math.max(0, last)",
     "return Math.max(0, left)"
   ),
-  mutant(loop, "a late consumer is polled for", "if (left <= 0) return timedOut(loop, \"deadline\")", ""),
-  mutant(pause, "the last poll is not the last", "  set(loop, \"isLast\")\n", ""),
-  mutant(pause, "a schedule without a pause hammers", "scheduled / 2) : breather", "scheduled / 2) : 0"),
-  mutant(sleepingRun, "a snapshot is let go though the next poll may never end", " + (source.longest ?? Infinity)", ""),
   mutant(
     loop,
-    "the room for the last poll forgets slow failures",
+    "a consumer that returns after the deadline causes a poll",
+    "if (left <= 0) return timedOut(loop, \"deadline\")",
+    ""
+  ),
+  mutant(pause, "another poll follows the last one", "  set(loop, \"isLast\")\n", ""),
+  mutant(pause, "a schedule without a pause makes a hot loop", "scheduled / 2) : breather", "scheduled / 2) : 0"),
+  mutant(
+    sleepingRun,
+    "a snapshot is dropped although the next poll may never end",
+    " + (source.longest ?? Infinity)",
+    ""
+  ),
+  mutant(
+    loop,
+    "the room for the last poll ignores slow failures",
     "onFailure: (error) => {\n        noteDuration()",
     "onFailure: (error) => {"
   ),
@@ -125,7 +135,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   mutant(
     pause,
-    "Retry-After takes the place of the schedule",
+    "Retry-After replaces the schedule",
     "if (loop.floor > millis) millis",
     "if (loop.floor > 0) millis"
   ),
@@ -141,40 +151,40 @@ export const mutants: ReadonlyArray<Mutant> = [
     "Math.round(elapsed(loop))",
     "Math.round(loop.timers.now())"
   ),
-  mutant(history, "the history has no end", "if (loop.history.length === maxPollRecords) loop.history.shift()", ""),
+  mutant(history, "the history is unbounded", "if (loop.history.length === maxPollRecords) loop.history.shift()", ""),
   mutant(
     history,
-    "the last snapshot is not told",
+    "the last snapshot is not in the error",
     "        lastSnapshot: snapshot\n",
     ""
   ),
   mutant(
     loop,
-    "the schedule sees no progress",
+    "the schedule gets no progress",
     "const progress = phase._tag === \"Pending\" ? phase.progress : undefined",
     "const progress = undefined as Progress | undefined"
   ),
   mutant(
     pause,
-    "the schedule sees the time since nothing",
+    "the schedule gets no time since the last progress",
     "remaining: Duration.millis(Duration.toMillis(policy.timeout) - elapsed)",
     "remaining: policy.timeout"
   ),
   // Sharing and streams
   mutant(run, "every waiter starts a loop", "if (loop !== undefined) {", "if (loop === null && loop !== undefined) {"),
-  mutant(run, "the loop survives its last waiter", "Fiber.interrupt(joined.fiber)", "Effect.void"),
+  mutant(run, "the loop continues without waiters", "Fiber.interrupt(joined.fiber)", "Effect.void"),
   mutant(run, "the first waiter to leave stops the loop", "if (joined.waiters.size > 0) return Effect.void", ""),
-  mutant(run, "the end is not remembered", "if (isTerminal(poll)) last = poll", ""),
+  mutant(run, "the terminal snapshot is not kept", "if (isTerminal(poll)) last = poll", ""),
   mutant(
     run,
-    "a late waiter is not brought up to date",
+    "a late waiter does not get the latest snapshot",
     "if (loop.latest !== undefined) Queue.offerUnsafe(waiter, loop.latest)",
     ""
   ),
   mutant(run, "a failed loop is handed to a new waiter", "if (loop === self) loop = undefined\n", "\n"),
-  mutant(run, "watch repeats what has not changed", "!(isFirst || poll.changed)", "false"),
-  mutant(run, "watch does not show the first snapshot", "let isFirst = true", "let isFirst = false"),
-  mutant(run, "polling goes on after the end", "ended ? Cause.done() :", "false ? Cause.done() :"),
+  mutant(run, "watch emits unchanged snapshots", "!(isFirst || poll.changed)", "false"),
+  mutant(run, "watch does not emit the first snapshot", "let isFirst = true", "let isFirst = false"),
+  mutant(run, "polling continues after the end", "ended ? Cause.done() :", "false ? Cause.done() :"),
   mutant(
     loop,
     "a failed run is a success",
@@ -204,19 +214,19 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(http, "attempts are not counted", "attempts: ++attempts", "attempts: 1"),
   mutant(
     http,
-    "a request may take for ever",
+    "a request may take forever",
     "TimerQueue.within(exchange(request), Duration.toMillis(timeout), timedOut)",
     "TimerQueue.within(exchange(request), Infinity, timedOut)"
   ),
   mutant(
     "src/internal/http/response.ts",
-    "a page that is no JSON ends the wait",
+    "a page that is not JSON ends the wait",
     "not JSON.`, true)",
     "not JSON.`, false)"
   ),
   mutant(
     "src/internal/http/response.ts",
-    "an answer of another form is asked for again",
+    "an answer of another form is requested again",
     "        isStale,\n",
     "        true,\n"
   ),
@@ -266,10 +276,10 @@ export const mutants: ReadonlyArray<Mutant> = [
     "text.replace(forms, \"<redacted>\")",
     "forms.source === \"\" ? \"\" : text"
   ),
-  mutant(secret, "the key is not known in JSON", "    inJson(secret),\n", ""),
+  mutant(secret, "the key is not recognised in JSON", "    inJson(secret),\n", ""),
   mutant(
     "src/internal/secret.ts",
-    "an answer keeps the key",
+    "a response keeps the key",
     "minKeyLength ? identity : scrub",
     "minKeyLength ? identity : identity"
   ),
@@ -287,7 +297,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   mutant(
     "src/internal/http/errors.ts",
-    "only the outermost cause is looked at",
+    "only the outermost cause is read",
     "[cause.message, cause.cause,",
     "[cause.message,"
   ),
@@ -305,25 +315,25 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   mutant(
     "src/internal/http/errors.ts",
-    "the message of a broken connection shows what it says",
+    "the message of a broken connection is shown unredacted",
     "cleaner.text(said ?? ",
     "(said ?? "
   ),
   mutant(
     "src/internal/http/errors.ts",
-    "the cause of a broken connection is kept as it came",
+    "the cause of a broken connection is kept unredacted",
     "scrubCause(cause, cleaner) : undefined",
     "cause : undefined"
   ),
   mutant(
     http,
-    "the key travels under another name",
+    "the key is sent in another header",
     "{ [header]:",
     "{ [\"x-key\"]:"
   ),
   mutant(
     "src/internal/http/redirects.ts",
-    "redirects are followed anywhere, key in hand",
+    "redirects are followed to any origin, with the key",
     "return target?.origin === baseUrl.origin ? target : undefined",
     "return target"
   ),
@@ -335,36 +345,36 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   mutant(
     "src/internal/http/redirects.ts",
-    "redirects at home are not followed",
+    "redirects within the origin are not followed",
     "const maxRedirects = 3",
     "const maxRedirects = 0"
   ),
   // Creating
   mutant(
     create,
-    "a create is repeated after any passing failure",
+    "a create is repeated after any transient failure",
     "(options.retryCreates || neverSent(error))",
     "true"
   ),
   mutant(
     create,
-    "a create that never left is not repeated",
+    "a create that was never sent is not repeated",
     "(options.retryCreates || neverSent(error))",
     "options.retryCreates"
   ),
-  mutant(create, "a first try that may have worked is forgotten", "mayExist ||= mayHaveCreated(error)", ""),
-  mutant(create, "a lost answer is no unknown outcome", "return error.reached\n", "return false\n"),
-  mutant(create, "a server error is no unknown outcome", "    case \"ServerError\":\n", ""),
+  mutant(create, "a first attempt that may have made a run is ignored", "mayExist ||= mayHaveCreated(error)", ""),
+  mutant(create, "a lost response is not an unknown outcome", "return error.reached\n", "return false\n"),
+  mutant(create, "a server error is not an unknown outcome", "    case \"ServerError\":\n", ""),
   mutant(
     create,
-    "an answer that does not decode is no unknown outcome",
+    "a response that does not decode is not an unknown outcome",
     "    case \"InvalidResponseError\":\n      return !unprocessed",
     "      return !unprocessed.has(error.status ?? 0)\n    case \"InvalidResponseError\":\n      return unprocessed"
   ),
   // Spine
   mutant(
     spineSource,
-    "an unknown status is an end",
+    "an unknown status is terminal",
     "case \"unknown\":\n          return { _tag: \"Pending\" }",
     "case \"unknown\":\n          return { _tag: \"Succeeded\", run: run as never }"
   ),
@@ -382,12 +392,12 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   mutant(
     spineSource,
-    "a clock that goes on is a change",
+    "elapsed time counts as a change",
     "Equal.equals(withoutClock(previous), withoutClock(next))",
     "Equal.equals(previous, next)"
   ),
-  mutant(spineCreate, "a ref does not know when its run was created", "      createdAt,\n", ""),
-  mutant(spineCreate, "a ref forgets the request", "      requestId,\n", ""),
+  mutant(spineCreate, "a ref has no creation time", "      createdAt,\n", ""),
+  mutant(spineCreate, "a ref has no request id", "      requestId,\n", ""),
   // Tela
   mutant(
     following,
@@ -395,7 +405,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     "      validated(validate, output, { ref, requestId }),\n      (exit)",
     "      Effect.succeed(output as Output),\n      (exit)"
   ),
-  mutant(following, "an execution that has ended is polled", "retrieve: hadEnded\n", "retrieve: false\n"),
+  mutant(following, "an ended execution is polled", "retrieve: hadEnded\n", "retrieve: false\n"),
   mutant(
     snapshots,
     "a status is looked up in the prototype",
@@ -404,7 +414,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   mutant(
     following,
-    "cancelling cancels nothing",
+    "cancel does not stop the waits",
     "cancel: shared.stop",
     "cancel: Effect.void"
   ),
@@ -461,38 +471,38 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   mutant(
     store,
-    "jobs: a wait that failed in passing counts as finished",
+    "jobs: a wait with a transient failure counts as finished",
     "isEnd(error) && error.ref !== undefined && (begun === undefined || isSameRun(error.ref, begun))",
     "true"
   ),
   mutant(
     store,
-    "jobs: an end is not stored",
+    "jobs: a terminal state is not stored",
     "Effect.tap(() => complete(operation, key, begun))",
     "Effect.tap(() => Effect.void)"
   ),
   // Jobs: pushes
   mutant(
     "src/spine/SpineWebhook.ts",
-    "jobs: a forged push is taken",
+    "jobs: a forged push is accepted",
     "if (!(yield* Hmac.verifyAny(key, signatures, [`${timestamp}.`, bytes]))) {",
     "if (!(yield* Hmac.verifyAny(key, signatures, [`${timestamp}.`, bytes])) && key === \"\") {"
   ),
   mutant(
     "src/spine/SpineWebhook.ts",
-    "jobs: an old push is taken",
+    "jobs: an old push is accepted",
     "if (Math.abs(age) > Duration.toSeconds(tolerance)) {",
     "if (Math.abs(age) > Duration.toMillis(tolerance)) {"
   ),
   mutant(
     "src/tela/TelaWebhook.ts",
-    "jobs: a push with a token of another secret is taken",
+    "jobs: a push with a token of another secret is accepted",
     "if (!(yield* Hmac.verifyAny(key, [signature], [purpose, nonce]))) {",
     "if (!(yield* Hmac.verifyAny(key, [signature], [purpose, nonce])) && key === \"\") {"
   ),
   mutant(
     "src/Webhooks.ts",
-    "jobs: a push wakes nobody",
+    "jobs: a push wakes no wait",
     "waits?.forEach((resume) => resume(Effect.succeed(count)))",
     ""
   ),
@@ -511,48 +521,48 @@ export const mutants: ReadonlyArray<Mutant> = [
   // Jobs: the rate limiter
   mutant(
     "src/internal/http/rateLimit.ts",
-    "jobs: a turn of long ago is used",
+    "jobs: an old slot is used",
     "readyAt === undefined || readyAt <= now()",
     "readyAt === undefined"
   ),
   mutant(
     "src/internal/http/rateLimit.ts",
-    "jobs: nobody waits for a turn",
+    "jobs: no request waits for a slot",
     "if (millis > 0) yield* Effect.sleep(millis)",
     ""
   ),
   mutant(
     "src/internal/http/rateLimit.ts",
-    "jobs: the whole limit may go at once",
+    "jobs: the whole limit may burst",
     "const bucket = Math.max(1, burst)",
     "const bucket = limit"
   ),
-  // Jobs: answers about the run, in the form that was asked for
+  // Jobs: answers about the run, in the requested form
   mutant(
     spineSource,
-    "jobs: the end of another run is taken",
+    "jobs: the end of another run is accepted",
     "about(\"run_id\", ref.id, decodeRun)",
     "decodeRun"
   ),
   mutant(
     snapshots,
-    "jobs: the end of another execution is taken",
+    "jobs: the end of another execution is accepted",
     "about(ref, decodeWhole(kind))",
     "decodeWhole(kind)"
   ),
   mutant(
     endMark,
-    "jobs: a stream that stops has ended",
+    "jobs: a stream that stops counts as ended",
     "said === \"end\" || isComplete ? \"success\" : \"open\"",
     "said === \"end\" || isComplete ? \"success\" : \"success\""
   ),
   mutant(
     endMark,
-    "jobs: an end that is an error is an end",
+    "jobs: an end with an error counts as a success",
     "  [\"error\", \"failure\"],\n",
     "  [\"error\", \"end\"],\n"
   ),
-  mutant(endMark, "jobs: only small letters are an end", "reason.trim().toLowerCase()", "reason.trim()"),
+  mutant(endMark, "jobs: only a lower-case end mark counts", "reason.trim().toLowerCase()", "reason.trim()"),
   mutant(
     answers,
     "jobs: an answer without a choice is a success",
@@ -561,20 +571,20 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   mutant(
     create,
-    "jobs: a create that was timed out has made no run",
+    "jobs: a create that timed out has made no run",
     "return error.reached ?? true",
     "return false"
   ),
   mutant(
     create,
-    "jobs: what was refused may have made a run",
+    "jobs: a rejected create may have made a run",
     "    default:\n      return false",
     "    default:\n      return true"
   ),
   // Jobs: files
   mutant(
     "src/tela/internal/uploads.ts",
-    "jobs: a create goes without its file",
+    "jobs: a create is sent without its file",
     "    yield* put(transfer, file, uploadUrl, variable)\n",
     "    yield* Effect.ignore(put(transfer, file, uploadUrl, variable))\n"
   ),
@@ -592,13 +602,13 @@ export const mutants: ReadonlyArray<Mutant> = [
   ),
   mutant(
     "src/Polling.ts",
-    "the budget is another one than promised",
+    "the default error budget is wrong",
     "errorBudget = 5",
     "errorBudget = 6"
   ),
   mutant(
     decide,
-    "the grace is another one than promised",
+    "the default grace period is wrong",
     "const defaultGrace = 30_000",
     "const defaultGrace = 3000"
   ),
@@ -611,7 +621,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   )
 ]
 
-/** The tests that are asked when the simulation has seen nothing. */
+/** The tests that run when the simulation has not caught the mutant. */
 const tests = [
   "test/Run.test.ts",
   "test/RunStore.test.ts",
@@ -622,7 +632,7 @@ const tests = [
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
-/** How often the text that a mutant replaces is there; it must be once. */
+/** How often the file contains the text that a mutant replaces; it must be once. */
 export const occurrences = async ({ file, find }: Mutant): Promise<number> =>
   (await readFile(join(root, file), "utf8")).split(find).length - 1
 
@@ -630,7 +640,7 @@ type Caught =
   | { readonly by: "simulation" | "tests"; readonly how: string }
   | { readonly by: "nothing"; readonly how: string }
 
-/** Makes every mistake in turn, and tells whether all were caught. */
+/** Makes one mistake after the other, and returns whether all were caught. */
 export const main = async (
   options: { readonly seeds: number; readonly only: string | undefined; readonly sample: string | undefined }
 ): Promise<boolean> => {
@@ -704,9 +714,9 @@ const simulateIn = async (copy: string, seeds: number): Promise<Caught> => {
     "1"
   ])
   if (status === 0) return { by: "nothing", how: "" }
-  if (status === undefined) return { by: "simulation", how: "it did not come to an end" }
+  if (status === undefined) return { by: "simulation", how: "it did not end" }
   const broken = /seed (\d+) breaks:\n\s+promise (\w+) \([^)]*\): (.*)/.exec(output)
-  // A mutant that cannot even be loaded proves nothing
+  // A mutant that cannot be loaded proves nothing
   if (broken === null) throw new Error(`the simulation itself failed:\n${output.slice(0, 4000)}`)
   return { by: "simulation", how: `seed ${broken[1]}, promise ${broken[2]}: ${broken[3]!.slice(0, 160)}` }
 }
@@ -720,13 +730,13 @@ const testIn = async (copy: string): Promise<Caught> => {
     ...tests
   ])
   if (status === 0) return { by: "nothing", how: "SURVIVED" }
-  if (status === undefined) return { by: "tests", how: "they did not come to an end" }
+  if (status === undefined) return { by: "tests", how: "they did not end" }
   const broken = /^not ok \d+ - (.*?)(?: # time.*)?$/m.exec(output)
   if (broken === null) throw new Error(`the tests could not be run:\n${output.slice(0, 4000)}`)
   return { by: "tests", how: broken[1]! }
 }
 
-/** Runs Node in a copy; no status if it had to be stopped. */
+/** Runs Node in a copy. There is no status if it had to be stopped. */
 export const execute = (
   cwd: string,
   args: ReadonlyArray<string>

@@ -1,13 +1,13 @@
 /**
- * What watches a program from the outside: a clock that counts the sleeps under way, a tracer and a logger that keep
- * everything, a counter of fibers, a registry of metrics.
+ * Observes a program: a clock that counts the sleeps under way, a tracer and a logger that keep everything, a counter of fibers,
+ * a registry of metrics.
  */
 import { Cause, Clock, Context, Effect, Logger, Metric, Random, References, Tracer } from "effect"
 import { inspect } from "node:util"
 import type * as Draw from "../support/random.ts"
 
 export interface Observer {
-  /** What the program under test runs in. */
+  /** The context of the program under test. */
   readonly context: Context.Context<never>
   readonly leftovers: () => Leftovers
   readonly spans: ReadonlyArray<Tracer.NativeSpan>
@@ -15,7 +15,7 @@ export interface Observer {
   readonly metrics: () => ReadonlyArray<Metric.Metric.Snapshot>
 }
 
-/** What is still there. After an end, all of it must be 0. */
+/** The resources in use. After the end of the program, all counts must be 0. */
 export interface Leftovers {
   readonly sleeps: number
   readonly fibers: number

@@ -1,9 +1,9 @@
 /**
- * The judge. It knows the true history (what the provider was asked, decided and answered, and when), plays the promises
- * of the design through it by itself, and compares: when each request was due, how the wait had to end, and with what.
+ * The judge. It knows the true history (the requests, decisions and responses of the provider, with their times), derives the
+ * promised behaviour from it, and compares: when each request was due, how the wait had to end, and with what result.
  *
- * It shares no code with the library. Where a promise leaves room, such as jitter, it allows a range, and goes on from
- * what was observed.
+ * It shares no code with the library. Where a promise allows a range, such as jitter, it accepts the range, and continues from
+ * the observed value.
  */
 import { Cause, Duration, Exit, Option, type Tracer } from "effect"
 import { inspect } from "node:util"
@@ -11,29 +11,29 @@ import type { Observer } from "./observer.ts"
 import type { PolicyPlan } from "./plan.ts"
 import { type Exchange, maxExchanges } from "./provider.ts"
 import type { Element, Follower, History, Process } from "./scenario.ts"
-import * as Wire from "./wire.ts"
+import * as Reading from "./reading.ts"
 
-/** What is promised. The numbers are those of the design, section 5. */
+/** The promises. Their numbers are those of the documentation. */
 export const promises = {
   1: "the first poll is immediate, then the schedule decides",
-  2: "Retry-After is a floor, within its ceiling and the time left",
-  3: "the deadline bounds everything, one more poll fits, and RunTimeoutError tells it all",
-  4: "passing failures spend a budget, 404 has its grace, and what is final ends the wait at once",
-  5: "a status nobody knows is no end",
-  6: "no request, timer or fiber after interruption, end or deadline; what was under way is aborted",
-  7: "those who share a handle cost one loop",
-  8: "watch repeats nothing and reorders nothing; polls has them all",
-  9: "success is what the provider said, and decodes",
-  10: "a ref that was stored gives the true outcome",
+  2: "a wait pauses at least Retry-After, up to its ceiling and the time left",
+  3: "the deadline bounds the wait, one more poll fits before it, and RunTimeoutError has the history",
+  4: "transient failures spend the error budget, a 404 has its grace period, and final failures end the wait at once",
+  5: "an unknown status is not terminal",
+  6: "no request, timer or fiber after interruption, end or deadline; requests under way are aborted",
+  7: "all waiters of a handle share one loop",
+  8: "watch emits each change once and in order; polls emits every poll",
+  9: "success is the provider's status, and its response decodes",
+  10: "a stored ref gives the true outcome",
   11: "no secret in errors, spans, logs and refs, and no key to another origin",
-  12: "a create is not repeated unless it never left; an unknown outcome is said to be unknown",
-  requests: "requests are bounded by a function of the time that passed",
+  12: "a create is repeated only if it was never sent; an unknown outcome is reported as unknown",
+  requests: "the number of requests is bounded by a function of the elapsed time",
   scopes: "every scope is closed: layers released, spans ended",
-  typed: "every outcome is a value or a typed error, and tells of the attempts made",
+  typed: "every outcome is a value or a typed error, with the number of attempts",
   time: "virtual time is bounded",
   metrics: "the counters agree with the history",
   store: "the store accounts for every run that exists, and for no other",
-  pushes: "a push is a reason to ask and never an answer, and a forged one is nothing",
+  pushes: "a push causes a poll and is never an answer, and a forged one is ignored",
   limit: "no window has more requests than the limit",
   files: "a create has its files, and a download is the whole file"
 } as const
@@ -47,13 +47,13 @@ export interface Violation {
 
 export interface Verdict {
   readonly violations: ReadonlyArray<Violation>
-  /** How often each promise was put to the test. */
+  /** How often each promise was tested. */
   readonly checks: Readonly<Record<string, number>>
   /** How the followers ended, by tag. */
   readonly outcomes: ReadonlyArray<string>
 }
 
-/** Times are sums of fractions; what is nearer than this is equal. */
+/** Times are sums of fractions. Times closer than this are equal. */
 const epsilon = 0.01
 
 const isAt = (a: number | undefined, b: number): boolean => a !== undefined && Math.abs(a - b) <= epsilon
@@ -81,7 +81,7 @@ interface Court {
   readonly history: History
   readonly check: Check
   readonly outcomes: Array<string>
-  /** How many polls there had to be, and how many creations succeeded. */
+  /** The expected number of polls, and the number of successful creates. */
   readonly polls: { count: number }
   readonly created: { count: number }
 }
@@ -94,29 +94,29 @@ interface Cursor {
 
 // -- one call -------------------------------------------------------------------------------------------------------
 
-/** What a call came to: an outcome, or a cut, when whoever made it was stopped before it had one. */
+/** The end of a call: an outcome, or a cut, if its caller was stopped before. */
 type Call =
   | {
     readonly _tag: "Outcome"
     readonly at: number
     readonly startedAt: number
     readonly attempts: number
-    readonly outcome: Wire.Outcome
+    readonly outcome: Reading.Outcome
     /** Whether an attempt before the last may have had an effect. */
     readonly mayHaveActed: boolean
   }
   | { readonly _tag: "Cut"; readonly startedAt: number | undefined; readonly attempts: number }
 
 interface CallRules {
-  /** Which promise says when the first request is due. */
+  /** The promise that determines when the first request is due. */
   readonly promise: PromiseName
-  readonly due: Wire.Range
-  /** When the call is stopped: the deadline, or an interruption. */
+  readonly due: Reading.Range
+  /** The time at which the call is stopped: the deadline, or an interruption. */
   readonly cutAt: number
-  readonly mayRetry: (outcome: Wire.Outcome) => boolean
+  readonly mayRetry: (outcome: Reading.Outcome) => boolean
 }
 
-/** Plays one call through: attempts, redirects and pauses between them. */
+/** Replays one call: attempts, redirects and the pauses between them. */
 const playCall = (court: Court, cursor: Cursor, rules: CallRules): Call => {
   const { check, history } = court
   const { client } = history.plan
@@ -134,7 +134,7 @@ const playCall = (court: Court, cursor: Cursor, rules: CallRules): Call => {
     if (attempt === undefined) return { _tag: "Cut", startedAt, attempts }
     const { at, outcome } = attempt
     const pause = outcome._tag === "Failed" && rules.mayRetry(outcome)
-      ? Wire.retryPause(client.retry, attempts)
+      ? Reading.retryPause(client.retry, attempts)
       : undefined
     if (pause === undefined) return { _tag: "Outcome", at, startedAt, attempts, outcome, mayHaveActed }
     mayHaveActed ||= outcome._tag === "Failed" && outcome.mayExist
@@ -150,16 +150,16 @@ const playCall = (court: Court, cursor: Cursor, rules: CallRules): Call => {
     first: Exchange,
     limit: number,
     cutAt: number
-  ): { readonly at: number; readonly outcome: Wire.Outcome } | undefined {
+  ): { readonly at: number; readonly outcome: Reading.Outcome } | undefined {
     let exchange = first
     for (let redirects = 0;; redirects++) {
       const { reply } = exchange
       const headAt = reply._tag === "Silent" ? Infinity : exchange.at + reply.after
       const target = reply._tag === "Answer" && exchange.method === "GET" && redirects < 3
-        ? Wire.redirectHome(history.provider.origin, exchange.url, reply)
+        ? Reading.redirectHome(history.provider.origin, exchange.url, reply)
         : undefined
       if (reply._tag === "Answer" && target !== undefined && headAt <= Math.min(limit, cutAt)) {
-        // The body of a redirect may be awaited, or left
+        // The client may read the body of a redirect, or not
         const stop = Math.min(limit, cutAt)
         const next = takeRequest(court, cursor, 1, [headAt, headAt + reply.bodyAfter], stop)
         if (next !== undefined) {
@@ -167,11 +167,11 @@ const playCall = (court: Court, cursor: Cursor, rules: CallRules): Call => {
           exchange = next
           continue
         }
-        return cutAt <= limit ? undefined : { at: limit, outcome: Wire.timedOut }
+        return cutAt <= limit ? undefined : { at: limit, outcome: Reading.timedOut }
       }
       const endsAt = reply._tag === "Answer" ? headAt + reply.bodyAfter : headAt
       const stoppedAt = Math.min(limit, cutAt)
-      // Of two things at the same instant either may come first
+      // Of two events at the same instant either may come first
       const isAborted = exchange.end?.how === "aborted" && isAt(exchange.end.at, stoppedAt)
       if (endsAt > stoppedAt || endsAt === stoppedAt && isAborted) {
         check(
@@ -183,34 +183,34 @@ const playCall = (court: Court, cursor: Cursor, rules: CallRules): Call => {
             }`
         )
         if (cutAt < limit) return undefined
-        // A status that is known decides, also when its body is late
+        // A known status decides, also if its body is late
         return reply._tag === "Answer" && headAt <= limit && !(reply.status >= 200 && reply.status < 300)
-          ? { at: limit, outcome: Wire.read(history.plan, exchange.method, { ...reply, body: "" }, limit) }
-          : { at: limit, outcome: Wire.timedOut }
+          ? { at: limit, outcome: Reading.read(history.plan, exchange.method, { ...reply, body: "" }, limit) }
+          : { at: limit, outcome: Reading.timedOut }
       }
       const outcome = reply._tag === "Silent"
-        ? Wire.timedOut
+        ? Reading.timedOut
         : reply._tag === "Broken"
-        ? Wire.brokenOff(reply.isConnected)
+        ? Reading.brokenOff(reply.isConnected)
         : reply.breaks
-        ? Wire.brokenOff(true)
-        : Wire.read(history.plan, exchange.method, reply, endsAt)
+        ? Reading.brokenOff(true)
+        : Reading.read(history.plan, exchange.method, reply, endsAt)
       return { at: endsAt, outcome }
     }
   }
 }
 
-/** The next request, if it came when it was due; none if whoever was to send it was stopped before. */
+/** The next request, if it was sent when it was due; none if its sender was stopped before. */
 const takeRequest = (
   court: Court,
   cursor: Cursor,
   promise: PromiseName,
-  [from, to]: Wire.Range,
+  [from, to]: Reading.Range,
   cutAt: number
 ): Exchange | undefined => {
   const exchange = cursor.exchanges[cursor.next]
   if (exchange === undefined || exchange.at > cutAt + epsilon) {
-    // Nothing came: right if there was no more time for it
+    // No request: right if there was no time left for it
     court.check(
       cutAt <= to ? 6 : promise,
       cutAt <= to + epsilon,
@@ -232,28 +232,28 @@ const takeRequest = (
 
 // -- one poll loop --------------------------------------------------------------------------------------------------
 
-/** How a loop had to end. */
+/** The expected end of a loop. */
 type End =
   & { readonly at: number }
   & (
-    | { readonly _tag: "Terminal"; readonly said: Wire.Said }
+    | { readonly _tag: "Terminal"; readonly said: Reading.Said }
     | { readonly _tag: "Error"; readonly error: string; readonly attempts: number }
     | {
       readonly _tag: "Timeout"
       readonly reason: "deadline" | "schedule"
       readonly polls: number
       readonly history: ReadonlyArray<{ readonly at: number; readonly outcome: string; readonly polls: number }>
-      readonly last: Wire.Said | undefined
+      readonly last: Reading.Said | undefined
     }
-    /** Whoever followed was interrupted, or had enough. */
+    /** The follower was interrupted, or left early. */
     | { readonly _tag: "Left" }
   )
 
-/** One poll that the wait survived, or the terminal one. */
+/** One poll that did not end the wait, or the terminal one. */
 interface Polled {
   readonly at: number
   readonly poll: number
-  readonly said: Wire.Said | undefined
+  readonly said: Reading.Said | undefined
   readonly error: string | undefined
   readonly isChanged: boolean
 }
@@ -261,12 +261,12 @@ interface Polled {
 interface LoopRules {
   readonly startedAt: number
   readonly policy: PolicyPlan
-  /** When the run was created, by the ref. */
+  /** The creation time of the run, by the ref. */
   readonly createdAt: number
   readonly cutAt: number
-  /** What is known before anything is asked (Tela). */
-  readonly known: Wire.Said | undefined
-  /** When the follower asks for more after a poll; at once if absent, never if `undefined`. */
+  /** The snapshot that is known before the first poll (Tela). */
+  readonly known: Reading.Said | undefined
+  /** The time when the follower pulls again after a poll; at once if absent, never if `undefined`. */
   readonly pull: ((polled: Polled) => number | undefined) | undefined
 }
 
@@ -277,7 +277,7 @@ interface Loop {
 
 const defaultTimeout = { spine: 15 * 60_000, tela: 60_000 }
 
-/** Plays a poll loop through, from its first poll to its end. */
+/** Replays a poll loop, from its first poll to its end. */
 const playLoop = (court: Court, process: Process, cursor: Cursor, rules: LoopRules): Loop => {
   const { check, history: { plan } } = court
   const { policy, startedAt } = rules
@@ -295,9 +295,9 @@ const playLoop = (court: Court, process: Process, cursor: Cursor, rules: LoopRul
   let slowest = 0
   let floor = 0
   let isLast = false
-  let last: Wire.Said | undefined
-  let progress: Wire.Said["progress"]
-  let due: Wire.Range = [now, now]
+  let last: Reading.Said | undefined
+  let progress: Reading.Said["progress"]
+  let due: Reading.Range = [now, now]
   let promise: PromiseName = 1
 
   const done = (end: End): Loop => {
@@ -329,7 +329,7 @@ const playLoop = (court: Court, process: Process, cursor: Cursor, rules: LoopRul
     }
     polls = counted
     now = call.at
-    // What is left of a shortened sleep is not jittered: the last poll is known by its time
+    // The rest of a shortened sleep has no jitter: the last poll is recognised by its time
     if (due[1] > due[0] && isAt(call.startedAt, due[1]) && promise === 3) isLast = true
     slowest = Math.max(slowest, now - call.startedAt)
     const { outcome } = call
@@ -337,7 +337,7 @@ const playLoop = (court: Court, process: Process, cursor: Cursor, rules: LoopRul
 
     let item: Polled
     if (outcome._tag === "Said") {
-      check(5, !outcome.isStrange || outcome.end === undefined, () => "a strange status was taken for an end")
+      check(5, !outcome.isStrange || outcome.end === undefined, () => "an unknown status was read as terminal")
       item = {
         at: now,
         poll: polls,
@@ -370,7 +370,7 @@ const playLoop = (court: Court, process: Process, cursor: Cursor, rules: LoopRul
       rules.cutAt < at ? done({ _tag: "Left", at: rules.cutAt }) : expired(reason, at)
     if (now >= deadline) return until(now, "deadline")
     if (isLast) return until(deadline, "deadline")
-    // Whoever leaves at this very moment may or may not have asked for more
+    // A follower that leaves at this very moment may or may not have pulled again
     if (now < rules.cutAt - epsilon) {
       judgeState(court, process, {
         now,
@@ -383,9 +383,9 @@ const playLoop = (court: Court, process: Process, cursor: Cursor, rules: LoopRul
         createdAt: rules.createdAt
       })
     }
-    const pause = Wire.pollPause(policy.pace, plan.api, polls, { progress, failures })
+    const pause = Reading.pollPause(policy.pace, plan.api, polls, { progress, failures })
     if (pause === undefined) return until(now, "schedule")
-    // Room for the last poll: twice the slowest one seen, 100 ms at least, never more than half of what is left
+    // Room for the last poll: twice the slowest poll so far, 100 ms at least, never more than half of the time left
     const left = deadline - now
     const latest = left === Infinity ? Infinity : left - Math.min(Math.max(2 * slowest, 100), left / 2)
     const from = Math.max(pause[0], floor)
@@ -401,18 +401,18 @@ const playLoop = (court: Court, process: Process, cursor: Cursor, rules: LoopRul
 }
 
 /**
- * The bound on requests. Polls are at least the shortest pause of the schedule apart, but for the first and the last;
- * each poll is one call of at most 1 + retries attempts; each attempt follows at most 3 redirects:
+ * The bound on requests. Except for the first and the last poll, polls are at least the shortest pause of the schedule apart.
+ * Each poll is one call of at most 1 + retries attempts, and each attempt follows at most 3 redirects:
  *
  *     requests(elapsed) <= (2 + elapsed / shortest pause) * (1 + retries) * (1 + 3)
  */
 const judgeRate = ({ check, history: { plan } }: Court, requests: number, elapsed: number, { pace }: PolicyPlan) => {
-  const polls = 2 + Math.floor(elapsed / Wire.shortestPause(pace, plan.api))
-  const bound = polls * (1 + Wire.maxRetries(plan.client.retry)) * 4
+  const polls = 2 + Math.floor(elapsed / Reading.shortestPause(pace, plan.api))
+  const bound = polls * (1 + Reading.maxRetries(plan.client.retry)) * 4
   check("requests", requests <= bound, () => `${requests} requests in ${elapsed} ms; the bound is ${bound}`)
 }
 
-/** Promise 1 says what a schedule sees. */
+/** Promise 1 defines the input of a schedule. */
 const judgeState = (
   { check }: Court,
   process: Process,
@@ -423,13 +423,13 @@ const judgeState = (
     readonly createdAt: number
     readonly polls: number
     readonly failures: number
-    readonly last: Wire.Said | undefined
-    readonly progress: Wire.Said["progress"]
+    readonly last: Reading.Said | undefined
+    readonly progress: Reading.Said["progress"]
   }
 ) => {
   if (process.policy.pace._tag !== "Adaptive") return
   const shown = process.states.find(({ at, state }) => isAt(at, own.now) && state.polls === own.polls)?.state
-  if (!check(1, shown !== undefined, () => `the schedule was not asked after poll ${own.polls}`)) return
+  if (!check(1, shown !== undefined, () => `the schedule was not stepped after poll ${own.polls}`)) return
   const remaining = Duration.toMillis(shown!.remaining)
   check(
     1,
@@ -440,7 +440,8 @@ const judgeState = (
       (shown!.snapshot === undefined) === (own.last === undefined) &&
       shown!.progress?.completed === own.progress?.completed &&
       shown!.progress?.total === own.progress?.total,
-    () => `after poll ${own.polls} the schedule was shown ${inspect(shown, { depth: 4 })}, and not ${inspect(own)}`
+    () =>
+      `after poll ${own.polls} the input of the schedule was ${inspect(shown, { depth: 4 })} instead of ${inspect(own)}`
   )
 }
 
@@ -460,13 +461,13 @@ const judgeProcess = (court: Court, process: Process): void => {
   check(
     12,
     creates.next === creates.exchanges.length,
-    () => `${creates.exchanges.length} creates were sent, where ${creates.next} had a reason`
+    () => `${creates.exchanges.length} creates were sent, and ${creates.next} were expected`
   )
   if (start === undefined) {
     check(
       6,
       process.followers.every(({ kind }) => kind === "wait") && polls.exchanges.length === polls.next,
-      () => `${polls.exchanges.length - polls.next} polls were sent where there was nothing to follow`
+      () => `${polls.exchanges.length - polls.next} polls were sent without a follower`
     )
   } else if (plan.program._tag === "Single" || process.resumed !== undefined) {
     judgeSingle(court, process, polls, start)
@@ -475,7 +476,7 @@ const judgeProcess = (court: Court, process: Process): void => {
   }
   check(6, polls.next === polls.exchanges.length, () => {
     const extra = polls.exchanges[polls.next]!
-    return `request ${extra.number} at ${clock(court, extra.at)} had no reason`
+    return `request ${extra.number} at ${clock(court, extra.at)} was not expected`
   })
 
   const { end, leftovers } = process
@@ -500,15 +501,15 @@ const judgeProcess = (court: Court, process: Process): void => {
       () => `request ${exchange.number} was left open`
     )
   }
-  check("typed", Exit.isSuccess(end.exit) || isTyped(end.exit), () => `it died: ${pretty(end.exit)}`)
+  check("typed", Exit.isSuccess(end.exit) || isTyped(end.exit), () => `it ended with a defect: ${pretty(end.exit)}`)
 }
 
-/** Where a run starts to be followed. */
+/** The start of following a run. */
 interface Start {
   readonly at: number
   readonly createdAt: number
   readonly ref: unknown
-  readonly known: Wire.Said | undefined
+  readonly known: Reading.Said | undefined
 }
 
 const isUninterruptible = ({ history: { plan } }: Court, process: Process): boolean =>
@@ -530,7 +531,7 @@ const judgeCreation = (court: Court, process: Process, cursor: Cursor, interrupt
     mayRetry: (outcome) => outcome._tag === "Failed" && (outcome.neverSent || retryCreates && outcome.isPassing)
   })
   const owned = provider.runs.length
-  if (!retryCreates) check(12, owned <= 1, () => `${owned} runs were created, and paid for`)
+  if (!retryCreates) check(12, owned <= 1, () => `${owned} runs were created and billed`)
 
   const end = step.end
   if (end === undefined) return undefined
@@ -549,7 +550,7 @@ const judgeCreation = (court: Court, process: Process, cursor: Cursor, interrupt
     const tag = isUnknown ? "CreateOutcomeUnknownError" : outcome.error
     court.outcomes.push(`create: ${tag}`)
     const error = errorOf(end.exit)
-    // One that could not be interrupted may end as what came first, or as interrupted
+    // An uninterruptible create may end with its outcome, or as interrupted
     if (error === undefined && cutAt === Infinity && interruptedAt < end.at) return undefined
     check(
       12,
@@ -562,12 +563,12 @@ const judgeCreation = (court: Court, process: Process, cursor: Cursor, interrupt
     check(
       12,
       owned === 0 || tagOf(error) === "CreateOutcomeUnknownError",
-      () => `a run exists at the provider, and the caller was told ${tagOf(error)}`
+      () => `a run exists at the provider, and the caller got ${tagOf(error)}`
     )
     check(
       "typed",
       field(error, "attempts") === call.attempts,
-      () => `the error tells of ${String(field(error, "attempts"))} attempts, and there were ${call.attempts}`
+      () => `the error has ${String(field(error, "attempts"))} attempts, and there were ${call.attempts}`
     )
     return undefined
   }
@@ -592,11 +593,11 @@ const judgeCreation = (court: Court, process: Process, cursor: Cursor, interrupt
         ? undefined
         : { estimatedDurationMs: plan.truth.estimate })
     }
-    check(10, isSame(ref, expected), () => `the ref is ${inspect(ref)}, and had to be ${inspect(expected)}`)
+    check(10, isSame(ref, expected), () => `the ref is ${inspect(ref)} instead of ${inspect(expected)}`)
   }
   const at = isRun && program.onCreated !== undefined ? process.onCreated?.endedAt : call.at
   if (isRun && program.onCreated !== undefined) {
-    check(6, isAt(process.onCreated?.startedAt, call.at) && at !== undefined, () => "onCreated did not run to its end")
+    check(6, isAt(process.onCreated?.startedAt, call.at) && at !== undefined, () => "onCreated did not complete")
   } else if (!isRun) {
     check(
       12,
@@ -628,7 +629,7 @@ const judgeLookup = (court: Court, process: Process, cursor: Cursor, cutAt: numb
     createdAt + grace,
     process.startedAt + (process.policy.timeout ?? defaultTimeout[court.history.plan.api])
   )
-  // A replica that does not know the execution yet is asked every second, or as rarely as it wants
+  // A replica that does not know the execution yet is polled every second, or less often by its Retry-After
   while (call._tag === "Outcome" && call.outcome._tag === "Failed" && call.outcome.error === "NotFoundError") {
     const next = call.at +
       Math.max(1000, Math.min(call.outcome.retryAfter ?? 0, process.policy.retryAfterCeiling ?? 60_000))
@@ -651,7 +652,7 @@ const judgeLookup = (court: Court, process: Process, cursor: Cursor, cutAt: numb
   return { at: call.at, createdAt, ref, known: call.outcome.end === undefined ? undefined : call.outcome }
 }
 
-/** One follower with a loop of its own. */
+/** One follower with a separate loop. */
 const judgeSingle = (court: Court, process: Process, cursor: Cursor, start: Start): void => {
   const { check } = court
   const follower = process.followers[0]
@@ -668,11 +669,11 @@ const judgeSingle = (court: Court, process: Process, cursor: Cursor, start: Star
     const isThere = check(
       8,
       isAt(element?.at, polled.at) || polled.at > interruptedAt - epsilon,
-      () => `poll ${polled.poll} at ${clock(court, polled.at)} was not shown`
+      () => `poll ${polled.poll} at ${clock(court, polled.at)} was not emitted`
     )
     if (!isThere || element === undefined) return undefined
     judgeElement(court, follower, element, polled, start)
-    // One who has had enough asks no more
+    // A follower that left early pulls no more
     return element.doneAt !== undefined && follower.consumer.leavesAfter !== shown ? element.doneAt : undefined
   }
   const loop = playLoop(court, process, cursor, {
@@ -686,33 +687,33 @@ const judgeSingle = (court: Court, process: Process, cursor: Cursor, start: Star
   check(
     8,
     !isStream || shown === follower.elements.length,
-    () => `${follower.elements.length} elements were shown, of ${shown}`
+    () => `${follower.elements.length} elements were emitted, of ${shown}`
   )
   const enough = follower.consumer.leavesAfter
   const left = enough !== undefined && follower.elements.length === enough
     ? follower.elements[enough - 1]!.doneAt
     : undefined
   if (left !== undefined) {
-    court.outcomes.push(`${follower.kind}: had enough`)
-    check(6, isAt(follower.end?.at, left), () => "a follower that had enough did not end")
+    court.outcomes.push(`${follower.kind}: left early`)
+    check(6, isAt(follower.end?.at, left), () => "a follower that left early did not end")
     return
   }
   judgeEnd(court, process, follower, loop.end, start, Math.max(interruptedAt, start.at))
 }
 
-/** Followers that come and go on one handle: one loop at a time, from the first of them to the last. */
+/** Followers that join and leave one handle: one loop at a time, from the first follower to the last. */
 const judgeShared = (court: Court, process: Process, cursor: Cursor, start: Start): void => {
   const { check } = court
   const interruptedAt = process.interruptedAt ?? Infinity
   const waiting = process.followers.filter(({ end }) => end !== undefined)
     .toSorted((a, b) => a.startedAt - b.startedAt)
   const endOf = (follower: Follower): number => follower.end!.at
-  /** The end that is remembered. */
+  /** The terminal snapshot that the handle keeps. */
   let remembered: Loop | undefined
 
   while (waiting.length > 0) {
     const first = waiting[0]!
-    // A handle that was cancelled can be waited for again
+    // A cancelled handle can be waited for again
     const cancelledAt = first.startedAt > (process.cancelledAt ?? Infinity)
       ? Infinity
       : process.cancelledAt ?? Infinity
@@ -721,7 +722,7 @@ const judgeShared = (court: Court, process: Process, cursor: Cursor, start: Star
       judgeMember(court, process, first, remembered, start, interruptedAt)
       continue
     }
-    // Whoever comes while somebody is there
+    // A follower that joins while another one is there
     let cutAt = endOf(first)
     for (const other of waiting) if (other.startedAt < cutAt) cutAt = Math.max(cutAt, endOf(other))
     const before = cursor.next
@@ -729,7 +730,7 @@ const judgeShared = (court: Court, process: Process, cursor: Cursor, start: Star
       startedAt: first.startedAt,
       policy: process.policy,
       createdAt: start.createdAt,
-      // Those who end with the loop do not stop it
+      // Followers that end with the loop do not stop it
       cutAt: Math.min(cutAt, cancelledAt) + epsilon / 2,
       known: start.known,
       pull: undefined
@@ -740,8 +741,8 @@ const judgeShared = (court: Court, process: Process, cursor: Cursor, start: Star
       () =>
         `a ${first.kind} began at ${clock(court, first.startedAt)}, when there was no loop to join, and made no poll`
     )
-    // A loop that is over is never joined, not even by one who comes the least fraction of a millisecond later. Those who come
-    // after a terminal end are judged by what is remembered
+    // An ended loop is never joined, not even by a follower that comes a fraction of a millisecond later. Followers that come
+    // after a terminal end are compared with the kept snapshot
     const members = waiting.filter(({ startedAt }) => startedAt <= Math.min(loop.end.at, cancelledAt))
     for (const member of members) {
       waiting.splice(waiting.indexOf(member), 1)
@@ -752,14 +753,14 @@ const judgeShared = (court: Court, process: Process, cursor: Cursor, start: Star
       check(
         7,
         sent === cursor.next - before,
-        () => `${members.length} followers cost ${sent} requests, and one loop costs ${cursor.next - before}`
+        () => `${members.length} followers made ${sent} requests, and one loop makes ${cursor.next - before}`
       )
     }
     if (loop.end._tag === "Terminal") remembered = loop
   }
 }
 
-/** One of those who share a loop. */
+/** One of the followers that share a loop. */
 const judgeMember = (
   court: Court,
   process: Process,
@@ -770,7 +771,7 @@ const judgeMember = (
 ): void => {
   const { check } = court
   const end = follower.end!
-  // A loop that is over is not stopped
+  // An ended loop is not stopped
   const cancelledAt = loop.end._tag === "Left" && follower.startedAt <= (process.cancelledAt ?? -Infinity)
     ? process.cancelledAt!
     : Infinity
@@ -780,11 +781,11 @@ const judgeMember = (
     check(
       6,
       Exit.hasInterrupts(end.exit) && isAt(end.at, Math.min(follower.leaveAt!, process.interruptedAt ?? Infinity)),
-      () => "what went on in the background did not end with its scope"
+      () => "the background fiber did not end with its scope"
     )
     return
   }
-  // The latest news, then all that follow
+  // The latest element, then all later ones
   const news = loop.polled.filter(({ at }) => at <= follower.startedAt).slice(-1)
     .concat(loop.polled.filter(({ at }) => at > follower.startedAt))
   const isOver = loop.end._tag === "Terminal" && loop.end.at < follower.startedAt
@@ -800,17 +801,17 @@ const judgeMember = (
       return true
     })
     const wanted = due.slice(0, follower.consumer.leavesAfter)
-    // One who is told to leave while it reads has not seen what waits
+    // A follower that is told to leave while it reads does not get the queued elements
     const isReading = follower.elements.length > 0 && follower.elements.at(-1)!.doneAt === undefined
     follower.elements.forEach((element, index) => {
       const polled = wanted[index]
-      if (check(8, polled !== undefined, () => `${follower.kind} showed more than there was`)) {
+      if (check(8, polled !== undefined, () => `${follower.kind} emitted more elements than expected`)) {
         judgeElement(court, follower, element, polled!, start)
       }
     })
     const seen = wanted.filter(({ at }) => Math.max(at, follower.startedAt) < end.at - epsilon)
     const lastDone = follower.elements.at(-1)?.doneAt
-    // What waits for a reader that is busy when the execution is cancelled is dropped
+    // Elements that wait for a busy reader when the execution is cancelled are dropped
     const wasBusy = lastDone !== undefined && lastDone > cancelledAt
     check(
       8,
@@ -820,10 +821,10 @@ const judgeMember = (
     check(
       6,
       follower.elements.every(({ at }) => at <= cancelledAt),
-      () => `${follower.kind} showed something after the execution was cancelled`
+      () => `${follower.kind} emitted an element after the execution was cancelled`
     )
     if (wasBusy) {
-      // A cancelled execution does not interrupt what its consumers do, only what they wait for
+      // A cancelled execution does not interrupt the work of its consumers, only their waits
       court.outcomes.push(`${follower.kind}: left`)
       check(6, isAt(end.at, lastDone), () => "a stream of a cancelled execution did not end")
       return
@@ -836,8 +837,8 @@ const judgeMember = (
     }
     const enough = follower.consumer.leavesAfter
     if (enough !== undefined && follower.elements.length === enough && follower.elements.at(-1)!.doneAt !== undefined) {
-      court.outcomes.push(`${follower.kind}: had enough`)
-      check(6, isAt(end.at, follower.elements.at(-1)!.doneAt!), () => "a follower that had enough did not end")
+      court.outcomes.push(`${follower.kind}: left early`)
+      check(6, isAt(end.at, follower.elements.at(-1)!.doneAt!), () => "a follower that left early did not end")
       return
     }
     if (follower.consumer.takes > 0 && leaveAt >= overAt) {
@@ -893,13 +894,13 @@ const judgeEvents = (
   })
   if (leaveAt < overAt || loop.end._tag === "Left") return
   outcomes.push(`events: ${tags.at(-1)}`)
-  check(8, polls.length === said.length, () => `${polls.length} of ${said.length} polls were told`)
+  check(8, polls.length === said.length, () => `${polls.length} of ${said.length} polls were emitted`)
   const { end } = loop
   const isGood = end._tag === "Terminal" && end.said.end === "success" && plan.truth.isOutputValid
   check(9, tags.at(-1) === (isGood ? "success" : "error"), () => `the last event is ${String(tags.at(-1))}`)
 }
 
-/** Promise 8: an element shows the poll that it is. */
+/** Promise 8: an element describes its poll. */
 const judgeElement = (court: Court, follower: Follower, { value }: Element, polled: Polled, start: Start): void => {
   const { check } = court
   const snapshot = follower.kind === "polls" ? field(value, "snapshot") : value
@@ -908,7 +909,7 @@ const judgeElement = (court: Court, follower: Follower, { value }: Element, poll
     check(
       8,
       field(value, "poll") === polled.poll,
-      () => `poll ${polled.poll} is shown as ${String(field(value, "poll"))}`
+      () => `poll ${polled.poll} is emitted as ${String(field(value, "poll"))}`
     )
     check(
       8,
@@ -918,13 +919,13 @@ const judgeElement = (court: Court, follower: Follower, { value }: Element, poll
     check(
       8,
       tagOf(value) === (polled.said === undefined ? "Failure" : "Snapshot"),
-      () => `poll ${polled.poll} is no ${tagOf(value)}`
+      () => `poll ${polled.poll} is not a ${tagOf(value)}`
     )
     if (polled.said === undefined) {
       check(
         4,
         tagOf(field(value, "error")) === polled.error,
-        () => `${tagOf(field(value, "error"))} is shown, and not ${polled.error}`
+        () => `the error is ${tagOf(field(value, "error"))} instead of ${polled.error}`
       )
       return
     }
@@ -933,22 +934,26 @@ const judgeElement = (court: Court, follower: Follower, { value }: Element, poll
       field(value, "changed") === polled.isChanged,
       () => `poll ${polled.poll} says changed: ${String(field(value, "changed"))}`
     )
-    check(8, field(value, "terminal") === (polled.said.end !== undefined), () => "an end is not shown as one")
+    check(
+      8,
+      field(value, "terminal") === (polled.said.end !== undefined),
+      () => "a terminal poll is not marked as terminal"
+    )
     check(
       8,
       field(value, "requestId") === polled.said.requestId,
-      () => "the request id is another one"
+      () => "the request id is wrong"
     )
   }
   check(
     polled.said?.isStrange === true ? 5 : 8,
     shows(court, snapshot, polled.said),
-    () => `poll ${polled.poll} is shown as ${inspect(snapshot)}, and not as ${inspect(polled.said?.data)}`
+    () => `poll ${polled.poll} is emitted as ${inspect(snapshot)} instead of ${inspect(polled.said?.data)}`
   )
 }
 
-/** Whether a snapshot of the library is what the provider said. */
-const shows = ({ history: { plan } }: Court, snapshot: unknown, said: Wire.Said | undefined): boolean => {
+/** Whether a snapshot of the library equals the provider's response. */
+const shows = ({ history: { plan } }: Court, snapshot: unknown, said: Reading.Said | undefined): boolean => {
   if (said === undefined) return false
   const word = plan.api === "tela"
     ? field(snapshot, "providerStatus")
@@ -967,7 +972,7 @@ const shows = ({ history: { plan } }: Court, snapshot: unknown, said: Wire.Said 
     )
 }
 
-/** Compares how a follower ended with how it had to. */
+/** Compares the end of a follower with the expected one. */
 const judgeEnd = (
   court: Court,
   process: Process,
@@ -982,7 +987,7 @@ const judgeEnd = (
     check("time", false, () => `a ${kind} never ended`)
     return
   }
-  // Whoever was stopped while reading what was already there
+  // The follower was stopped while it read buffered elements
   const expected: End = due.at > leaveAt + epsilon ? { _tag: "Left", at: leaveAt } : due
   const say = () =>
     `a ${kind} had to end at ${clock(court, expected.at)} with ${describe(expected)}; it ended at ${
@@ -1006,10 +1011,10 @@ const judgeEnd = (
       check(
         "typed",
         field(error, "attempts") === expected.attempts,
-        () => `the error tells of ${String(field(error, "attempts"))} attempts, and there were ${expected.attempts}`
+        () => `the error has ${String(field(error, "attempts"))} attempts, and there were ${expected.attempts}`
       )
       if (start.ref !== undefined) {
-        check(10, isSame(field(error, "ref"), start.ref), () => "the error's ref is another one")
+        check(10, isSame(field(error, "ref"), start.ref), () => "the error's ref is wrong")
       }
       return
     case "Timeout": {
@@ -1036,21 +1041,21 @@ const judgeEnd = (
         3,
         Array.isArray(told) && told.length === expected.history.length &&
           expected.history.every(({ at, outcome, polls }, index) =>
-            // Told in whole milliseconds
+            // In whole milliseconds
             Math.abs(Number(field(told[index], "elapsedMs")) - at) <= 0.5 + epsilon &&
             field(told[index], "outcome") === outcome && field(told[index], "polls") === polls
           ),
-        () => `the error recounts ${inspect(told)}, and not ${inspect(expected.history)}`
+        () => `the history of the error is ${inspect(told)} instead of ${inspect(expected.history)}`
       )
       check(
         3,
         last === undefined
           ? field(error, "lastSnapshot") === undefined
           : shows(court, field(error, "lastSnapshot"), last),
-        () => "the last snapshot is another one"
+        () => "the last snapshot is wrong"
       )
       if (start.ref !== undefined) {
-        check(10, isSame(field(error, "ref"), start.ref), () => "the error's ref is another one")
+        check(10, isSame(field(error, "ref"), start.ref), () => "the error's ref is wrong")
       }
       return
     }
@@ -1072,7 +1077,7 @@ const judgeEnd = (
           const isRight = plan.api === "spine"
             ? shows(court, value, said)
             : isSame(value, kind === "raw" ? said.data : said.output)
-          check(9, isRight, () => `${inspect(value)} is not what the provider said`)
+          check(9, isRight, () => `${inspect(value)} is not the provider's response`)
         }
         if (process.resumed !== undefined) {
           check(10, isTrue(court, said), () => `a resumed wait ended with ${said.status}, which is not the truth`)
@@ -1084,7 +1089,7 @@ const judgeEnd = (
       check(9, tagOf(error) === tag && isAt(end.at, expected.at), say)
       if (isFine) check(9, isSame(field(error, "output"), said.output), () => "the raw output was not kept")
       if (start.ref !== undefined) {
-        check(10, isSame(field(error, "ref"), start.ref), () => "the error's ref is another one")
+        check(10, isSame(field(error, "ref"), start.ref), () => "the error's ref is wrong")
       }
       if (process.resumed !== undefined) {
         check(10, isTrue(court, said), () => `a resumed wait ended with ${said.status}, which is not the truth`)
@@ -1094,8 +1099,8 @@ const judgeEnd = (
   }
 }
 
-/** Whether what was said is what the run really came to. */
-const isTrue = ({ history: { plan } }: Court, said: Wire.Said): boolean =>
+/** Whether a response has the true outcome of the run. */
+const isTrue = ({ history: { plan } }: Court, said: Reading.Said): boolean =>
   plan.api === "spine"
     ? said.status === plan.truth.outcome
     : said.status === (plan.truth.outcome === "failed" ? "failed" : "succeeded")
@@ -1114,7 +1119,7 @@ const describe = (end: End): string =>
 const judgeEverything = (court: Court): void => {
   const { check, history } = court
   const { observer, plan, processes, provider } = history
-  check("requests", provider.exchanges.length < maxExchanges, () => "the client asked without end")
+  check("requests", provider.exchanges.length < maxExchanges, () => "the client sent requests without end")
 
   for (const exchange of provider.exchanges) {
     check(
@@ -1161,7 +1166,7 @@ const judgeEverything = (court: Court): void => {
   check(
     "metrics",
     polls === court.polls.count,
-    () => `${polls} polls were counted, and there were ${court.polls.count}`
+    () => `${polls} polls were counted instead of ${court.polls.count}`
   )
   const created = total("canvas_runs_created_total")
   check(
@@ -1171,18 +1176,18 @@ const judgeEverything = (court: Court): void => {
   )
 }
 
-/** What spans and logs show, by what they are. */
+/** The texts of spans and logs, by their source. */
 export const shownOf = ({ logs, spans }: Observer): Array<readonly [string, () => string]> => [
   ...spans.map((span) => ["the span " + span.name, () => showSpan(span)] as const),
   ...logs.map((log) => ["a log", () => log] as const)
 ]
 
-/** What an exporter sends of a span: its name, attributes and events, and of a failure all that can be printed. */
+/** The parts of a span that an exporter sends: its name, attributes and events, and all texts of a failure. */
 const showSpan = ({ attributes, events, name, status }: Tracer.NativeSpan): string =>
   name + inspect([attributes, events], { depth: 12 }) +
   (status._tag === "Ended" && Exit.isFailure(status.exit) ? Cause.pretty(status.exit.cause) : "")
 
-/** All that anybody could print of a value. */
+/** All texts that a program could print from a value. */
 const showAll = (value: unknown): string => {
   const text = inspect(value, { depth: 20, showHidden: true, maxStringLength: null })
   try {
@@ -1192,7 +1197,7 @@ const showAll = (value: unknown): string => {
   }
 }
 
-/** Neither quoting nor the case of a host name hides a key. */
+/** Finds a key in quoted forms and in host names of any case. */
 export const plain = (text: string): string => text.replaceAll("\\", "").toLowerCase()
 
 const excerpt = (text: string, secret: string): string => {
@@ -1209,7 +1214,7 @@ const errorOf = (exit: Exit.Exit<unknown, unknown>): unknown => Option.getOrUnde
 
 const valueOf = (exit: Exit.Exit<unknown, unknown>): unknown => Exit.isSuccess(exit) ? exit.value : undefined
 
-/** Fails with an error that has a tag, or was interrupted; it did not die. */
+/** Whether the exit is an error with a tag or an interruption, and not a defect. */
 const isTyped = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && exit.cause.reasons.every((reason) => reason._tag !== "Die")
 
@@ -1229,7 +1234,7 @@ const canonical = (value: unknown): string | undefined =>
       ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => a < b ? -1 : 1))
       : part)
 
-/** Polls in a row with one outcome are one, at the time of the last of them. */
+/** Consecutive polls with one outcome count as one, at the time of the last. */
 const inARow = (
   record: ReadonlyArray<{ readonly at: number; readonly outcome: string }>
 ): Array<{ readonly at: number; readonly outcome: string; readonly polls: number }> => {

@@ -1,9 +1,9 @@
 /**
- * What a seed means, as plain data: the client's options, what the run really does, what goes wrong on the wire, what the
- * program does and when it is interrupted. Everything is drawn before anything runs.
+ * The plan of a seed, as plain data: the client's options, the true course of the run, the faults of requests, the actions of the
+ * program and its interruption. Everything is drawn before anything runs.
  *
- * All times are in milliseconds. Latencies end in .5, interruptions in .125, consumers in .25 and the request timeout in
- * .03125, so that no two of them ever fall on the same instant: what happens then would be a matter of taste.
+ * All times are in milliseconds. Latencies end in .5, interruptions in .125, consumers in .25 and the request timeout in .03125,
+ * so that no two of them ever fall on the same instant: the order of simultaneous events would be undefined.
  */
 import * as Random from "../support/random.ts"
 
@@ -12,16 +12,16 @@ export interface Plan {
   readonly api: "spine" | "tela"
   /** The planted API key. */
   readonly secret: string
-  /** Whether a tracer collects spans, or the native one throws them away. */
+  /** Whether a tracer collects spans, or the native one drops them. */
   readonly isTraced: boolean
   readonly client: ClientPlan
   readonly policy: PolicyPlan
   readonly truth: Truth
   readonly network: Network
   readonly program: Program
-  /** When the program is interrupted, counted from its start. */
+  /** The time of the program's interruption, from its start. */
   readonly interruptAt: number | undefined
-  /** A second process that goes on from the serialised ref, after a gap; if there is a ref. */
+  /** A second process that continues from the serialised ref, after a gap, if there is a ref. */
   readonly resume: { readonly gap: number; readonly policy: PolicyPlan; readonly network: Network } | undefined
 }
 
@@ -32,13 +32,13 @@ export interface ClientPlan {
   readonly retryCreates: boolean
 }
 
-/** How safe requests are repeated. `Default` is the library's: twice, within half a second and within one. */
+/** The retries of safe requests. `Default` is the library's: two, within half a second and within one. */
 export type Retry =
   | { readonly _tag: "Default" }
   | { readonly _tag: "None" }
   | { readonly _tag: "Spaced"; readonly every: number; readonly times: number }
 
-/** What is absent is left to the library's default. */
+/** An absent option has the library's default. */
 export interface PolicyPlan {
   readonly pace: Pace
   readonly timeout: number | undefined
@@ -47,7 +47,7 @@ export interface PolicyPlan {
   readonly retryAfterCeiling: number | undefined
 }
 
-/** When polls are due. */
+/** The schedule of polls. */
 export type Pace =
   | { readonly _tag: "Default" }
   | { readonly _tag: "Fixed"; readonly every: number }
@@ -63,7 +63,7 @@ export type Pace =
   /** A schedule that ends. */
   | { readonly _tag: "Finite"; readonly every: number; readonly times: number }
 
-/** What the run really does. */
+/** The true course of the run. */
 export interface Truth {
   /** `Infinity` for a run that never ends, 0 for one that has ended when its creation is answered. */
   readonly duration: number
@@ -73,7 +73,7 @@ export interface Truth {
   readonly canvasAfter: number
   readonly estimate: number | undefined
   readonly errors: ReadonlyArray<string>
-  /** A stretch in which the provider names a status that nobody knows. */
+  /** A period in which the provider reports an unknown status. */
   readonly strange: { readonly from: number; readonly to: number; readonly status: string } | undefined
   /** Whether the output fits the caller's schema (Tela). */
   readonly isOutputValid: boolean
@@ -81,13 +81,13 @@ export interface Truth {
   readonly lag: number
 }
 
-/** What goes wrong on the wire. */
+/** The faults of requests. */
 export interface Network {
-  /** The share of polls that go wrong. */
+  /** The share of faulty polls. */
   readonly faultRate: number
-  /** Requests in which nothing but passing failures happen, by their place among the polls. */
+  /** A range of polls, by number, that all have transient failures. */
   readonly outage: { readonly from: number; readonly to: number } | undefined
-  /** The share of creates that go wrong. */
+  /** The share of faulty creates. */
   readonly createFaultRate: number
   /** The share of answers that carry a `Retry-After`. */
   readonly retryAfterRate: number
@@ -95,7 +95,7 @@ export interface Network {
   readonly staleRate: number
   /** Whether the provider repeats the API key in what it says. */
   readonly echoes: boolean
-  /** How long an answer takes at most, as a rule. */
+  /** The usual maximum time of a response. */
   readonly latency: number
 }
 
@@ -104,11 +104,11 @@ export type Program =
   | {
     readonly _tag: "Single"
     readonly mode: "wait" | "settle" | "run" | "watch" | "polls"
-    /** `run`: what `onCreated` takes; absent without one. */
+    /** `run`: the duration of `onCreated`; absent without one. */
     readonly onCreated: number | undefined
     readonly consumer: Consumer
   }
-  /** Creates, then several followers that come and go on one handle. */
+  /** Creates, then several followers that join and leave one handle. */
   | {
     readonly _tag: "Shared"
     readonly waiters: ReadonlyArray<Waiter>
@@ -116,11 +116,11 @@ export type Program =
     readonly cancelAt: number | undefined
   }
 
-/** Who reads a stream. */
+/** The consumer of a stream. */
 export interface Consumer {
-  /** What each element takes. */
+  /** The time per element. */
   readonly takes: number
-  /** Leaves after so many elements. */
+  /** Leaves after this many elements. */
   readonly leavesAfter: number | undefined
 }
 
@@ -202,12 +202,12 @@ const drawPace = (draw: Random.Draw, api: Plan["api"]): Pace => {
       })
     ],
     [5, () => ({ _tag: "Adaptive", slow: every, fast: every / 4 })],
-    // Tela's own words for a schedule are the same; a finite one is tried on Spine
+    // Tela's options for a schedule are the same; finite schedules are tried on Spine
     [api === "spine" ? 1.5 : 0, () => ({ _tag: "Finite", every, times: draw.int(0, 12) })]
   ])()
 }
 
-/** The pace that the other times are scaled to. */
+/** The poll interval to which the other times are scaled. */
 const typicalDelay = (pace: Pace, api: Plan["api"]): number => {
   switch (pace._tag) {
     case "Default":

@@ -1,18 +1,18 @@
 /**
- * The simulated provider: an `HttpClient` in memory that speaks as much of Spine's and Tela's wire as a run needs, and
- * does to each request what chance says. It shares no code with the emulator of the test kit or with the client. What it
- * decided, when, and what became of it is the true history, which the oracle judges by.
+ * The simulated provider: an `HttpClient` in memory with the endpoints of Spine and Tela that a run needs, and with random
+ * faults. It shares no code with the emulator of the test kit or with the client. Its decisions, their times and their effects
+ * are the true history, which the oracle uses.
  */
 import { Effect, Exit, Stream } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
 import type { Network, Plan } from "./plan.ts"
 import * as Random from "../support/random.ts"
 
-/** What the provider does with one request. */
+/** The provider's action on one request. */
 export type Reply =
   | {
     readonly _tag: "Answer"
-    /** When the head arrives, and how long the body takes after that. */
+    /** The time until the headers arrive, and the time of the body after that. */
     readonly after: number
     readonly bodyAfter: number
     readonly status: number
@@ -20,26 +20,26 @@ export type Reply =
     readonly body: string
     /** The connection breaks inside the body. */
     readonly breaks: boolean
-    /** Whether the head tells the length of the body. */
+    /** Whether the headers have the length of the body. */
     readonly hasLength: boolean
   }
-  /** No answer: the connection was never made, or it broke. */
+  /** No response: the connection was never made, or it broke. */
   | { readonly _tag: "Broken"; readonly after: number; readonly isConnected: boolean }
   | { readonly _tag: "Silent" }
 
-/** One request and what became of it. */
+/** One request and its outcome. */
 export interface Exchange {
   readonly number: number
   readonly at: number
-  /** Which of the program's processes sent it. */
+  /** The process of the program that sent it. */
   readonly process: number
   readonly method: string
   readonly url: string
-  /** The run it asks for. */
+  /** The requested run. */
   readonly runId: string | undefined
   readonly isHome: boolean
   readonly hasCredential: boolean
-  /** Whether the secret is anywhere in it. */
+  /** Whether any part of the request contains the secret. */
   readonly hasSecret: boolean
   /** What chance chose, in a word. */
   readonly kind: string
@@ -63,13 +63,13 @@ export interface Provider {
   readonly client: (process: number, network: Network) => HttpClient.HttpClient
 }
 
-/** Time, as the provider needs it. */
+/** The provider's clock. */
 export interface Time {
   readonly now: () => number
   readonly sleep: (millis: number) => Effect.Effect<void>
 }
 
-/** No honest scenario comes near it; a client that polls without end is stopped here. */
+/** No valid scenario comes near it; a client that polls without end is stopped here. */
 export const maxExchanges = 2000
 
 export const make = (plan: Plan, time: Time): Provider => {
@@ -119,7 +119,7 @@ export const make = (plan: Plan, time: Time): Provider => {
   return { origin, exchanges, runs, client }
 }
 
-/** Does what was decided, and notes how it ended. */
+/** Performs the action, and records its end. */
 export const act = (
   request: HttpClientRequest.HttpClientRequest,
   exchange: Pick<Exchange, "number" | "reply" | "end">,
@@ -166,7 +166,7 @@ export const act = (
           new Response(null, { status, headers: { ...headers, ...lengths } })
         )
         const isFollowed = status >= 300 && status < 400
-        // What a client does with the body of a redirect is its own affair
+        // A client may read the body of a redirect or not
         if (isFollowed) finish("answered")
         const body = noteAbort(Effect.andThen(
           time.sleep(bodyAfter),
@@ -185,7 +185,7 @@ export const act = (
               : Effect.succeed(reply.body)
           })
         ))
-        // What `fromWeb` and a reader of its `Response` would do by promises, of which the clock knows nothing
+        // Like `fromWeb` with a reader of its `Response`, but without promises, for which the clock does not wait
         return Object.defineProperties(response, {
           "~effect/http/HttpClientResponse/WebSource": { value: () => undefined },
           text: { value: body },
@@ -199,7 +199,7 @@ const encoder = new TextEncoder()
 
 const encode = (text: string): Uint8Array => encoder.encode(text)
 
-/** What Node's fetch throws: an error within an error, the inner one with the code. Either may tell too much. */
+/** The error of Node's fetch: an error within an error, the inner one with the code. Both may contain secrets. */
 const brokenCause = (isConnected: boolean, secret: string, where: "inner" | "outer"): Error => {
   const code = isConnected ? "ECONNRESET" : "ECONNREFUSED"
   const says = (text: string, isHere: boolean) => isHere && secret !== "" ? `${text} with ${secret}` : text
@@ -215,12 +215,12 @@ interface Context {
   readonly url: URL
 }
 
-/** What differs between the providers. */
+/** The differences between the providers. */
 interface Words {
   readonly credential: { readonly header: string; readonly prefix: string }
   readonly created: (run: RunRecord) => unknown
   readonly snapshot: (run: RunRecord, now: number) => unknown
-  /** An answer that claims success and lacks what belongs to it. */
+  /** A response that claims success without its required fields. */
   readonly hollow: (id: string) => unknown
   readonly error: (message: string) => unknown
 }
@@ -238,7 +238,7 @@ const away = [
   "https://api.getspine.ai:8443/"
 ]
 
-/** How a poll is answered. */
+/** The response to a poll. */
 const drawPoll = (
   context: Context,
   words: Words,
@@ -250,9 +250,9 @@ const drawPoll = (
   const { outage } = network
   const passing = outage !== undefined && index >= outage.from && index < outage.to
   if (!passing && now - run.createdAt < plan.truth.lag) return { kind: "404 (lag)", reply: failed(context, words, 404) }
-  // Who is sent on is often sent on again
+  // A redirected request is often redirected again
   if (context.url.searchParams.has("hop") && draw.chance(0.6)) {
-    return { kind: "redirect home, again", reply: redirect(context, home) }
+    return { kind: "redirect within the origin, again", reply: redirect(context, home) }
   }
   if (passing || draw.chance(network.faultRate)) {
     const kind = draw.weighted<string>([
@@ -269,7 +269,7 @@ const drawPoll = (
       [2, "html"],
       [2, "truncated"],
       [1, "empty"],
-      [passing ? 0 : 5, "redirect home"],
+      [passing ? 0 : 5, "redirect within the origin"],
       ...(passing ? [] : fatalPolls)
     ])
     return { kind, reply: pollFault(context, words, run, kind) }
@@ -314,7 +314,7 @@ const pollFault = (context: Context, words: Words, run: RunRecord, kind: string)
     }
     case "empty":
       return { ...answer(context, 200, {}), body: "" }
-    case "redirect home":
+    case "redirect within the origin":
       return redirect(context, home)
     case "redirect away":
       return redirect(context, context.draw.pick(away))
@@ -327,7 +327,7 @@ const pollFault = (context: Context, words: Words, run: RunRecord, kind: string)
   }
 }
 
-/** How a create is answered, and whether a run comes of it. */
+/** The response to a create, and whether it makes a run. */
 const drawCreate = (
   context: Context,
   words: Words
@@ -349,7 +349,7 @@ const drawCreate = (
     [2, "truncated"],
     [1, "hollow success"],
     [1, "redirect away"],
-    [1, "redirect home"],
+    [1, "redirect within the origin"],
     [2, "429"],
     [1, "400"],
     [1, "401"],
@@ -457,7 +457,7 @@ const broken = (context: Context, isConnected: boolean): Reply => ({
 
 const echoed = ({ network, plan }: Context): string => network.echoes ? plan.secret : ""
 
-/** The answers of a run that tells the key: in the words of its failure, and as its status. */
+/** The responses of a run that echo the key: in the reasons of its failure, and as its status. */
 const blurted = (context: Context, body: unknown): unknown => {
   const { draw, network, plan } = context
   return network.echoes && draw.chance(0.3)
@@ -472,7 +472,7 @@ const blurted = (context: Context, body: unknown): unknown => {
     : body
 }
 
-/** `Retry-After` in every form, and in no form. */
+/** `Retry-After` in every valid form, and in invalid forms. */
 const drawRetryAfter = (draw: Random.Draw, now: number): Readonly<Record<string, string>> => {
   const date = (millis: number) => ({ "retry-after": new Date(now + millis).toUTCString() })
   return draw.weighted<() => Readonly<Record<string, string>>>([

@@ -1,6 +1,6 @@
 /**
- * Runs what a seed means: the real client on the simulated provider, under the `TestClock`, with everything that happens
- * noted. It judges nothing.
+ * Runs the plan of a seed: the real client on the simulated provider, under the `TestClock`, and records all events. It judges
+ * nothing.
  */
 import { Duration, Effect, Exit, Fiber, Layer, Option, Redacted, Schedule, Schema, Stream, Struct } from "effect"
 import { HttpClient } from "effect/http"
@@ -12,13 +12,13 @@ import type { ClientPlan, Consumer, Network, Pace, Plan, PolicyPlan, Waiter } fr
 import * as Provider from "./provider.ts"
 import * as Random from "../support/random.ts"
 
-/** All that happened. */
+/** The recorded events. */
 export interface History {
   readonly plan: Plan
   readonly provider: Provider.Provider
   readonly observer: Observer.Observer
   readonly processes: ReadonlyArray<Process>
-  /** When the clock was started, and where it stood when nothing was left to do. */
+  /** The times of the clock at the start, and when nothing was left to do. */
   readonly startedAt: number
   readonly endedAt: number | undefined
 }
@@ -38,40 +38,40 @@ export interface Process {
   cancelledAt: number | undefined
   interruptedAt: number | undefined
   end: { readonly at: number; readonly exit: Exit.Exit<unknown, unknown> } | undefined
-  /** What was left when it had ended. */
+  /** The resources in use after its end. */
   leftovers: Observer.Leftovers | undefined
-  /** How often its client was made and not yet released. */
+  /** How many of its clients were made and not yet released. */
   openLayers: number
-  /** What an adaptive schedule was shown. */
+  /** The inputs of an adaptive schedule. */
   readonly states: Array<{ readonly at: number; readonly state: Polling.PollState }>
 }
 
-/** Something that takes time and ends in some way. */
+/** An effect that takes time, with its end. */
 export interface Step<A> {
   readonly startedAt: number
   end: { readonly at: number; readonly exit: Exit.Exit<A, unknown> } | undefined
 }
 
-/** Somebody who waits for a run. */
+/** A waiter for a run. */
 export interface Follower extends Step<unknown> {
   readonly kind: Waiter["kind"]
   readonly consumer: Consumer
-  /** When it is told to leave. */
+  /** The time at which it is interrupted. */
   readonly leaveAt: number | undefined
   readonly elements: Array<Element>
 }
 
-/** An element of a stream: when it came, and when its consumer had done with it. */
+/** An element of a stream: when it was emitted, and when its consumer had finished with it. */
 export interface Element {
   readonly at: number
   readonly value: unknown
   doneAt: number | undefined
 }
 
-/** The first of January 2026: dates in `Retry-After` need a clock that is somewhere. */
+/** 1 January 2026: dates in `Retry-After` need a realistic clock. */
 const epoch = Date.UTC(2026, 0, 1)
 
-/** No honest scenario lasts longer. */
+/** No valid scenario lasts longer. */
 const horizon = Duration.days(60)
 
 export const run = (plan: Plan): Effect.Effect<History> => Effect.provide(simulate(plan), patientClock)
@@ -127,14 +127,14 @@ const simulate = (plan: Plan): Effect.Effect<History> =>
           }))
         }
         yield* Fiber.await(fiber)
-        // A fiber that is done has nothing left to do but to say so
+        // A fiber that has finished only has to report its end
         yield* Effect.repeat(Effect.yieldNow, { times: 3 })
         process.leftovers = observer.leftovers()
         return process
       })
 
     yield* Effect.forkChild(Effect.gen(function*() {
-      // From here on the clock knows of us, and waits
+      // From here on the clock waits for this fiber
       yield* time.sleep(1)
       const first = yield* process(undefined, plan.policy, plan.network, plan.interruptAt)
       const ref = savedRef(first)
@@ -144,7 +144,7 @@ const simulate = (plan: Plan): Effect.Effect<History> =>
       }
       endedAt = time.now()
     }))
-    // Whatever goes on after the end shows in the history
+    // Any activity after the end appears in the history
     yield* TestClock.adjust(horizon)
     return { plan, provider, observer, processes, startedAt: epoch + 1, endedAt }
   })
@@ -197,7 +197,7 @@ const clientOptions = ({ requestTimeout, retry, retryAfterCeiling, retryCreates 
   })
 } satisfies ClientOptions.ClientOptions)
 
-/** What the adaptive schedule makes of what it is shown. */
+/** The pauses of the adaptive schedule, as a function of its input. */
 const adaptiveDelay = (
   pace: Pace & { readonly _tag: "Adaptive" },
   state: { readonly progress: RunSource.Progress | undefined; readonly failures: number }
@@ -208,7 +208,7 @@ const adaptiveDelay = (
     ? pace.fast
     : pace.slow
 
-/** The schedule of a pace, in the library's words; `undefined` where an interval says it. */
+/** The library's schedule for a planned pace; `undefined` if an interval expresses it. */
 const scheduleOf = ({ process, time }: Stage, pace: Pace): Polling.PollSchedule | undefined => {
   switch (pace._tag) {
     case "Backoff":
@@ -357,7 +357,7 @@ const telaOptions = (stage: Stage): Tela.PollParams => {
   }
 }
 
-/** Creates a run, and notes the ref. */
+/** Creates a run, and records the ref. */
 const creating = <A extends { readonly ref: RunRef.RunRef }, E, R>(
   stage: Stage,
   create: Effect.Effect<A, E, R>
@@ -376,12 +376,12 @@ const noting = <A, E, R>(stage: Stage, step: Step<unknown>, effect: Effect.Effec
       step.end = { at: stage.time.now(), exit }
     }))
 
-/** Reads a stream to its end, at its consumer's pace. */
+/** Reads a stream to its end, at its consumer's speed. */
 type Collect = <A, E, R>(stream: Stream.Stream<A, E, R>) => Effect.Effect<void, E, R>
 
 const noConsumer: Consumer = { takes: 0, leavesAfter: undefined }
 
-/** Follows a run in some way, and notes what came of it. */
+/** Follows a run in some way, and records the outcome. */
 const follow = <A, E, R>(
   stage: Stage,
   kind: Waiter["kind"],
@@ -415,11 +415,11 @@ const follow = <A, E, R>(
     const followed = noting(stage, follower, use(collect))
     const bounded = staysFor === 0 ? followed : Effect.raceFirst(followed, time.sleep(staysFor))
     return Effect.catchCause(Effect.asVoid(bounded), (cause) =>
-      // An interruption of the process goes on; any other end of a follower is its own affair
+      // An interruption of the process propagates; any other end of a follower does not affect the others
       process.interruptedAt === undefined ? Effect.void : Effect.failCause(cause as never))
   })
 
-/** Lets followers come and go, each at its time. */
+/** Starts and stops followers, each at its time. */
 const together = <A, E, R>(
   stage: Stage,
   waiters: ReadonlyArray<Waiter>,

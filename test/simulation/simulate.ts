@@ -1,7 +1,7 @@
 /**
- * The command: `npm run simulate -- --seeds 1000 [--from 0]`, or `--seed 1234` to replay one, or `--mutants` to see that
- * all this can fail, or `--kinds` to remove each guard of `test/kinds`. `--max-failures` says when to give up, `--only` picks mutants
- * by a word of what they break.
+ * The command: `npm run simulate -- --seeds 1000 [--from 0]`, or `--seed 1234` to replay one, or `--mutants` to check that the
+ * simulation can fail, or `--kinds` to remove each guard of `test/kinds`. `--max-failures` sets the number of failures after
+ * which it stops, and `--only` selects mutants by a part of their description.
  */
 import { Duration, Effect, Exit, Option } from "effect"
 import { parseArgs } from "node:util"
@@ -14,7 +14,7 @@ import * as Oracle from "./oracle.ts"
 import * as Plan from "./plan.ts"
 import * as Scenario from "./scenario.ts"
 
-/** What many seeds came to. */
+/** The results of many seeds. */
 export interface Report {
   readonly seeds: number
   readonly requests: number
@@ -22,7 +22,7 @@ export interface Report {
   readonly outcomes: Readonly<Record<string, number>>
   readonly faults: Readonly<Record<string, number>>
   readonly checks: Readonly<Record<string, number>>
-  /** Promises that no seed put to the test. */
+  /** Promises that no seed tested. */
   readonly untested: ReadonlyArray<string>
   readonly failures: ReadonlyArray<Failure>
 }
@@ -30,11 +30,11 @@ export interface Report {
 export interface Failure {
   readonly seed: number
   readonly violations: ReadonlyArray<Oracle.Violation>
-  /** What happened. */
+  /** The history. */
   readonly story: ReadonlyArray<string>
 }
 
-/** What one seed came to, in one of the two scenarios: a run and those who follow it, or jobs of a service. */
+/** The result of one seed, in one of the two scenarios: a run and its followers, or jobs of a service. */
 interface Case {
   readonly verdict: Oracle.Verdict
   readonly kinds: ReadonlyArray<string>
@@ -63,7 +63,7 @@ const work = async (seed: number): Promise<Case> => {
   }
 }
 
-/** Runs seed after seed, each in both scenarios, and stops after so many failures. */
+/** Runs one seed after the other, each in both scenarios, and stops after `maxFailures` failures. */
 export const simulate = async (options: {
   readonly from: number
   readonly seeds: number
@@ -103,7 +103,7 @@ export const simulate = async (options: {
   }
 }
 
-/** What happened in a seed that failed, and how to see it again. */
+/** The history of a failed seed, and the command to replay it. */
 export const explain = ({ seed, story, violations }: Failure): string =>
   [
     `seed ${seed} breaks:`,
@@ -209,7 +209,7 @@ const say = (report: Report, wallMillis: number): string =>
     ),
     "",
     ...report.failures.map((failure) => `${explain(failure)}\n`),
-    ...report.untested.map((promise) => `promise ${promise} was never put to the test`),
+    ...report.untested.map((promise) => `promise ${promise} was never tested`),
     `${report.seeds} seeds, ${report.requests} requests, ${
       Math.round(Duration.toHours(report.virtualMillis))
     } virtual hours in ${(wallMillis / 1000).toFixed(1)} s (${(wallMillis / report.seeds).toFixed(1)} ms per seed)`,
@@ -243,7 +243,7 @@ const main = async (): Promise<void> => {
     from: Number(values.seed ?? values.from),
     seeds: values.seed === undefined ? Number(values.seeds ?? 1000) : 1,
     maxFailures: Number(values["max-failures"]),
-    // Who waits sees that it goes on
+    // Prints the progress of a long run
     onSeed: (done) => done % 100 === 99 && console.log(`${done + 1} seeds`)
   })
   console.log(say(report, performance.now() - started))

@@ -28,7 +28,7 @@ describe("the seeded simulation", () => {
 describe("the judge of a shared run", () => {
   const eager: Plan.Consumer = { takes: 0, leavesAfter: undefined }
 
-  /** A loop that fails at its deadline of 10 s, while a slow reader holds what it has read for 100 s. */
+  /** A loop that fails at its deadline of 10 s, while a slow reader keeps an element for 100 s. */
   const slowReader = (joinAt: ReadonlyArray<number>): Plan.Plan => ({
     ...Plan.make(1),
     api: "tela",
@@ -72,7 +72,7 @@ describe("the judge of a shared run", () => {
     resume: undefined
   })
 
-  it("expects a new loop for each waiter that joins after a failure, although a slow reader holds the failed loop", async () => {
+  it("expects a new loop for each waiter that joins after a failure, even if a slow reader holds the failed loop", async () => {
     const history = await Effect.runPromise(Scenario.run(slowReader([20_000.375, 40_000.5])))
     assert.deepStrictEqual(Oracle.judge(history).violations, [])
     // One loop for the slow reader, and one for each of the others

@@ -1,18 +1,18 @@
 /**
- * The judge of the jobs. It reads the provider's ledger: what each request did, and what its answer allows a client to
- * conclude. It shares no code with the library.
+ * The judge of the jobs. It reads the provider's ledger: the effect of each request, and the conclusion that its response allows.
+ * It shares no code with the library.
  */
 import { Cause, Exit, Option } from "effect"
 import { field, plain, pretty, type PromiseName, shownOf, tagOf, type Verdict } from "../oracle.ts"
-import * as Wire from "../wire.ts"
+import * as Reading from "../reading.ts"
 import { type Exchange, maxExchanges, outputOf, type RunRecord, type Verdict as Meaning } from "./provider.ts"
 import type { History, Process, Step, Work } from "./scenario.ts"
 
 const epsilon = 0.01
 
 /**
- * The least time between a poll and one that a push asks for, in milliseconds. Tela's pushes prove nothing about their run, and
- * whoever knows the token must not make a client flood the provider.
+ * The least time between a poll and one that a push asks for, in milliseconds. Tela's pushes prove nothing about their run, so a
+ * sender that knows the token must not be able to make a client flood the provider.
  */
 const pushGap = { spine: 100, tela: 1000 }
 
@@ -42,23 +42,23 @@ export const judge = (history: History): Verdict => {
   return { violations, checks, outcomes: court.outcomes }
 }
 
-// --- what a client may conclude ---
+// --- the conclusions of a client ---
 
-/** Whether a client got all of an answer, and lived to read it. */
+/** Whether a client received all of a response before its process ended. */
 const isDelivered = ({ history: { processes } }: Court, { end, process }: Exchange): boolean => {
   const owner = processes[process - 1]
   return end?.how === "answered" && end.at <= (owner?.end?.at ?? Infinity) + epsilon
 }
 
-/** What the client may conclude of a request. */
+/** The conclusion that a client may draw from a request. */
 const meaningOf = (court: Court, exchange: Exchange): Meaning => {
   const { end, reply, verdict } = exchange
-  // A connection that broke says what its verdict says
+  // A broken connection allows the conclusion of its verdict
   if (isDelivered(court, exchange) || end?.how === "broken") return verdict
   const hasBegun = reply._tag === "Answer" && end !== undefined && end.at >= exchange.at + reply.after
-  // Who knows how a stream ends does not wait for its connection
+  // A client that knows the end of a stream does not wait for its connection
   if (hasBegun && exchange.play.startsWith("stream")) return verdict
-  // A status that is known decides, also when its body is late; the body of the response to an upload is not read at all
+  // A known status decides, also if its body is late. The body of the response to an upload is not read at all
   const isKnown = hasBegun && (reply.status >= 300 || exchange.kind === "upload")
   return isKnown ? verdict : { _tag: "Unclear", error: "RequestTimeoutError" }
 }
@@ -126,7 +126,7 @@ const judgeProcess = (court: Court, process: Process): void => {
   const sent = history.provider.exchanges.filter((exchange) => exchange.process === process.number)
   const late = sent.find(({ at }) => at > end.at + epsilon)
   check(6, late === undefined, () => `request ${late!.number} was made after process ${process.number} had ended`)
-  // One that was killed leaves what it leaves
+  // A killed process may leave anything
   if (history.processes.some(({ stopped }) => stopped?.how === "kill")) return
   check(6, leftovers.sleeps === 0, () => `${leftovers.sleeps} timers were left at the end of process ${process.number}`)
   check(6, leftovers.fibers === 0, () => `${leftovers.fibers} fibers were left at the end of process ${process.number}`)
@@ -134,7 +134,7 @@ const judgeProcess = (court: Court, process: Process): void => {
   for (const { end, number } of sent) check(6, end !== undefined, () => `request ${number} was left open`)
 }
 
-/** Promise 12, and for what is answered at once promise 9. */
+/** Promise 12, and promise 9 for modes with an immediate output. */
 const judgeCreate = (court: Court, process: Process, work: Work): void => {
   const { check, history: { plan, processes } } = court
   const { create, job } = work
@@ -143,20 +143,20 @@ const judgeCreate = (court: Court, process: Process, work: Work): void => {
   check(
     12,
     plan.client.retryCreates
-      ? sent.length <= 1 + Wire.maxRetries(plan.client.retry)
+      ? sent.length <= 1 + Reading.maxRetries(plan.client.retry)
       : sent.slice(0, -1).every((_, index) => {
         const meaning = meanings[index]!
         return meaning._tag === "Refused" && !meaning.wasConnected
       }),
     () => `the create of ${job.key} was sent ${sent.length} times, after ${sent.map(({ play }) => play).join(", ")}`
   )
-  // What the store knew when this process began
+  // The entry of the store when this process started
   const before = processes[process.number - 2]?.known?.entries.get(job.key)
   if (before !== undefined && "ref" in before) {
     check("store", sent.length === 0, () => `${job.key} has a run in the store, and was created again`)
   }
   if (before?._tag === "Unknown" && plan.store?.onUnknown === "fail") {
-    check("store", sent.length === 0, () => `${job.key} is of unknown outcome, and was created again`)
+    check("store", sent.length === 0, () => `${job.key} has an unknown outcome, and was created again`)
   }
   if (create === undefined || isCut(create)) return
   const last = meanings.at(-1)
@@ -172,7 +172,7 @@ const judgeCreate = (court: Court, process: Process, work: Work): void => {
       check(
         "store",
         before !== undefined && "ref" in before && before.ref.id === id,
-        () => `${job.key} has a run from nowhere`
+        () => `${job.key} has an unknown run`
       )
     } else check(9, last?._tag === "Accepted" && last.id === id, say)
     return
@@ -186,18 +186,18 @@ const judgeCreate = (court: Court, process: Process, work: Work): void => {
   if (tag === "RunStoreError") {
     check("store", process.storageFaults > 0, say)
     const ref = field(errorOf(create), "ref")
-    // A run that was created is told of, though it cannot be stored
+    // A created run is reported even if it cannot be stored
     if (last?._tag === "Accepted") check("store", field(ref, "id") === last.id, say)
     return
   }
-  // It failed before there was anything to send
+  // It failed before any request
   if (last === undefined) return
-  // What an answer itself says of the execution is no failure to create it
+  // A failure that the response reports about the execution is not a failed create
   if (["RunFailedError", "InvalidOutputError", "StreamInterruptedError"].includes(tag)) return
   check(12, !mayExist && last._tag === "Refused" && last.error === tag, say)
 }
 
-/** Promise 9 for what is answered at once: in the form that was asked for, whole, and valid. */
+/** Promise 9 for modes with an immediate output: in the requested form, complete, and valid. */
 const judgeAnswer = (
   { check }: Court,
   exchange: Exchange | undefined,
@@ -229,14 +229,14 @@ const judgeAnswer = (
   }
 }
 
-/** Promises 9 and 3 for a run that is followed. */
+/** Promises 9 and 3 for a polled run. */
 const judgeWait = (court: Court, process: Process, work: Work): void => {
   const { check, history: { plan } } = court
   const { create, job, wait } = work
   if (wait === undefined || wait.end === undefined) return
   const id = field(field(valueOf(create), "ref"), "id")
   const run = runsOf(court, job.key).find((run) => run.id === id)
-  if (!check(9, run !== undefined, () => `${job.key} waits for ${String(id)}, which is no run of it`)) return
+  if (!check(9, run !== undefined, () => `${job.key} waits for ${String(id)}, which is not its run`)) return
   const polls = of(court, process, work, "poll").filter(({ at }) =>
     at >= wait.startedAt - epsilon && at <= wait.end!.at
   )
@@ -271,7 +271,7 @@ const judgeWait = (court: Court, process: Process, work: Work): void => {
     else check("typed", last !== undefined && "error" in last && last.error === tag, say)
   }
   if (plan.store !== undefined) {
-    check(10, isTrueEnd(tag, job.truth) || end === undefined, () => `${say()}, which is not the truth`)
+    check(10, isTrueEnd(tag, job.truth) || end === undefined, () => `${say()}, which is wrong`)
   }
 }
 
@@ -313,7 +313,7 @@ const judgeFiles = (court: Court, process: Process, work: Work): void => {
   )
 }
 
-/** What the store knows after a process is what the provider's ledger says. */
+/** The store after a process agrees with the provider's ledger. */
 const judgeKnown = (court: Court, process: Process, work: Work): void => {
   const { check, history } = court
   const { key } = work.job
@@ -325,10 +325,10 @@ const judgeKnown = (court: Court, process: Process, work: Work): void => {
   )
   const runs = runsOf(court, key).filter((run) => run.process <= process.number)
   const say = () =>
-    `the store says of ${key}: ${entry === undefined ? "nothing" : entry._tag}, and ${runs.length} runs exist`
+    `the store's entry of ${key}: ${entry === undefined ? "none" : entry._tag}, and ${runs.length} runs exist`
   check("store", entry !== undefined || runs.length === 0, say)
   const { download, wait, whole } = work
-  // A wait that has told the end of its run, and all that belongs to it, is over
+  // A wait that has returned the end of its run is over
   const isOver = wait !== undefined && !isCut(whole) &&
     (isSuccess(whole) ||
       (download === undefined && ["RunFailedError", "InvalidOutputError"].includes(tagOf(errorOf(whole)))))
@@ -343,30 +343,30 @@ const judgeKnown = (court: Court, process: Process, work: Work): void => {
       exchange.runId === entry.ref.id && isDelivered(court, exchange) &&
       (exchange.verdict._tag === "Done" || exchange.verdict._tag === "Failed")
     )
-    check("store", hasEnded, () => `${say()}, although nobody was told its end`)
+    check("store", hasEnded, () => `${say()}, although its end was not reported`)
     return
   }
   check("store", entry._tag === "Unknown", say)
   const mayExist = exchanges.some((exchange) =>
     exchange.kind === "create" && meaningOf(court, exchange)._tag !== "Refused"
   )
-  // A process that was killed cannot say whether it had sent its request
+  // A killed process cannot know whether it had sent its request
   const isExcused = history.processes.some(({ number, stopped, storageFaults }) =>
     number <= process.number && (stopped?.how === "kill" || storageFaults > 0)
   )
   check(12, mayExist || isExcused, () => `${say()}; no request can have made one`)
 }
 
-/** Promise 12: what a piece of work costs. */
+/** Promise 12: the cost of a piece of work. */
 const judgeSpending = (court: Court, key: string): void => {
   const { check, history: { plan, provider } } = court
   if (plan.client.retryCreates || plan.store?.onUnknown === "retry") return
   const runs = runsOf(court, key)
-  check(12, runs.length <= 1, () => `${runs.length} runs were created for ${key}, and paid for`)
+  check(12, runs.length <= 1, () => `${runs.length} runs were created for ${key} and billed`)
   const open = provider.exchanges.filter((exchange) =>
     exchange.kind === "create" && exchange.job === key && meaningOf(court, exchange)._tag !== "Refused"
   )
-  check(12, open.length <= 1, () => `the provider may have taken ${open.length} creates of ${key}`)
+  check(12, open.length <= 1, () => `the provider may have accepted ${open.length} creates of ${key}`)
 }
 
 /** No window has more requests than the limit. */
@@ -416,7 +416,7 @@ const judgePushes = (court: Court): void => {
       const all = of(court, process, work, "poll").filter(({ at }) =>
         at >= wait.startedAt - epsilon && at <= endsAt + epsilon
       )
-      // A download may ask for another link at the very end of the wait
+      // A download may request another link at the very end of the wait
       const isOver = (poll: Exchange) => job.hasArtifact && poll.at > endsAt - epsilon
       // Tela looks an execution up before it is waited for. The rate limiter may delay the first poll after that
       const polls = plan.api === "tela" ? all.slice(1) : all
@@ -436,7 +436,7 @@ const judgePushes = (court: Court): void => {
             } ms after the one before, and no push called for it`
         )
       })
-      // A true push is followed by a poll, unless one is under way or requests have to wait
+      // A genuine push is followed by a poll, unless one is under way or requests have to wait
       if (plan.rateLimit !== undefined) continue
       for (const { at, kind } of told) {
         if (kind !== "genuine" || at < wait.startedAt || at >= deadline - 1000) continue
@@ -450,7 +450,7 @@ const judgePushes = (court: Court): void => {
         check(
           "pushes",
           current.at >= at - 1 || polls.some((poll) => poll.at >= at - epsilon && poll.at <= latest),
-          () => `a push at ${at} told of the end of ${job.key}, and nobody asked`
+          () => `a push at ${at} reported the end of ${job.key}, and no poll followed`
         )
       }
     }
@@ -465,7 +465,7 @@ const judgeSecrets = ({ check, history }: Court): void => {
     check(
       11,
       isHome ? hasCredential : !hasSecret,
-      () => isHome ? `request ${number} has no key` : `the key went along with request ${number}`
+      () => isHome ? `request ${number} has no key` : `the key was sent to another origin with request ${number}`
     )
   }
   const needle = plain(plan.secret)

@@ -1,9 +1,9 @@
 /**
- * What a seed means for a service: pieces of work that are to be done once each, in any mode, by a program that may be
+ * The plan of a seed for a service: pieces of work that are to be done once each, in any mode, by a program that may be
  * interrupted or killed and starts again on the same storage. Everything is drawn before anything runs.
  *
  * All times are in milliseconds. Latencies end in .5, the ends of processes in .125, pushes in .25 and the request timeout in
- * .03125, so that no two of them ever fall on the same instant.
+ * .03125, so that no two of them ever coincide.
  */
 import type { ClientPlan } from "../plan.ts"
 import * as Random from "../../support/random.ts"
@@ -15,15 +15,15 @@ export interface Plan {
   readonly secret: string
   readonly isTraced: boolean
   readonly client: ClientPlan
-  /** How many requests any window may have. */
+  /** The limit of requests in any window. */
   readonly rateLimit: { readonly limit: number; readonly window: number } | undefined
   readonly wait: { readonly every: number; readonly timeout: number; readonly errorBudget: number }
   readonly jobs: ReadonlyArray<Job>
-  /** Where refs are kept; without one there is one process. */
+  /** The storage of refs; without one there is one process. */
   readonly store: Store | undefined
-  /** Whether pushes come in and race the polls. */
+  /** Whether pushes arrive and race the polls. */
   readonly hasWebhooks: boolean
-  /** One process after the other. The last one has no end. */
+  /** The processes, one after the other. The last one is not stopped. */
   readonly lives: ReadonlyArray<Life>
   readonly network: Network
 }
@@ -34,14 +34,14 @@ export interface Job {
   readonly mode: "run" | "async" | "sync" | "stream"
   readonly startAt: number
   readonly truth: Truth
-  /** Whether the execution is given a file, which is uploaded first (Tela). */
+  /** Whether the execution gets a file, which is uploaded first (Tela). */
   readonly hasFile: boolean
   /** Whether the run produces a file, which is downloaded (Spine). */
   readonly hasArtifact: boolean
   readonly pushes: ReadonlyArray<Push>
 }
 
-/** What a run of the job comes to. */
+/** The outcome of a run of the job. */
 export interface Truth {
   readonly duration: number
   readonly outcome: "completed" | "partial" | "failed"
@@ -49,11 +49,11 @@ export interface Truth {
 }
 
 /**
- * A push, and when it comes, counted from the end of the run.
+ * A push, with its time relative to the end of the run.
  *
  * - `genuine`: signed, about this run, and true;
- * - `duplicate`: the genuine one once more;
- * - `lying`: signed, and says that the run has ended before it has;
+ * - `duplicate`: the genuine push once more;
+ * - `lying`: signed, and reports the end of the run before it has ended;
  * - `other`: signed, and about another run;
  * - `forged`: signed with another secret;
  * - `stale`: signed long ago (Spine).
@@ -65,20 +65,20 @@ export interface Push {
 
 export interface Store {
   readonly onUnknown: "fail" | "retry"
-  /** The share of writes that fail, before or after they had their effect. */
+  /** The share of writes that fail, before or after they take effect. */
   readonly faultRate: number
 }
 
 export interface Life {
   /**
-   * How the process ends before its work is done: it is asked to, or it is gone from one moment to the next, which may be while
-   * it writes to the storage for the n-th time.
+   * How the process ends before its work is done: it is interrupted, or it is killed, possibly during its n-th write to the
+   * storage.
    */
   readonly end:
     | { readonly how: "interrupt" | "kill"; readonly at: number }
     | { readonly how: "kill"; readonly atWrite: number }
     | undefined
-  /** How long it takes until the next one starts. */
+  /** The time until the next process starts. */
   readonly gap: number
 }
 
@@ -88,7 +88,7 @@ export interface Network {
   readonly pollFaultRate: number
   readonly transferFaultRate: number
   readonly latency: number
-  /** Whether the provider repeats the API key in what it says. */
+  /** Whether the provider echoes the API key. */
   readonly echoes: boolean
 }
 
@@ -107,7 +107,7 @@ export const make = (seed: number): Plan => {
     isTraced: draw.chance(0.5),
     client: {
       requestTimeout: draw.int(2, 20) * 1000 + 0.03125,
-      // The time of a poll is its schedule's or a push's where nothing is repeated
+      // The schedule or a push determines the time of a poll if nothing is repeated
       retry: hasWebhooks ? { _tag: "None" } : draw.pick([{ _tag: "Default" }, { _tag: "None" }]),
       retryAfterCeiling: 60_000,
       retryCreates: draw.chance(0.15)

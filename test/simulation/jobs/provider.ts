@@ -1,26 +1,26 @@
 /**
- * The provider of the jobs: runs, executions in all modes, uploads and artifacts, in memory. It keeps a ledger of what each
- * request did and of what its answer allows a client to conclude, which the oracle judges by.
+ * The provider of the jobs: runs, executions in all modes, uploads and artifacts, in memory. It keeps a ledger for the oracle:
+ * the effect of each request, and the conclusion that its response allows.
  */
 import { Effect, Exit, Stream } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
-import * as Wire from "../provider.ts"
+import * as Simulated from "../provider.ts"
 import * as Random from "../../support/random.ts"
 import type { Job, Plan } from "./plan.ts"
 
-/** What an answer means to a client that receives it whole. */
+/** The meaning of a response to a client that receives it completely. */
 export type Verdict =
   /** The run was created. */
   | { readonly _tag: "Accepted"; readonly id: string }
-  /** It has not ended. */
+  /** The run has not ended. */
   | { readonly _tag: "Pending" }
-  /** It has succeeded, with this output. */
+  /** The run has succeeded, with this output. */
   | { readonly _tag: "Done"; readonly output: unknown; readonly isValid: boolean }
-  /** It has failed, in the provider's words. */
+  /** The run has failed, with the provider's reasons. */
   | { readonly _tag: "Failed" }
-  /** The provider did not take the request: there is no run. */
+  /** The provider did not accept the request: there is no run. */
   | { readonly _tag: "Refused"; readonly error: string; readonly wasConnected: boolean }
-  /** It says nothing of what became of the request. */
+  /** It leaves the outcome of the request unknown. */
   | { readonly _tag: "Unclear"; readonly error: string }
   /** A stream that stops before its end. */
   | { readonly _tag: "Interrupted" }
@@ -33,17 +33,17 @@ export interface Exchange {
   readonly process: number
   readonly kind: "create" | "poll" | "announce" | "upload" | "download"
   readonly job: string | undefined
-  /** The run that it asks for. */
+  /** The requested run. */
   readonly runId: string | undefined
   readonly isHome: boolean
   readonly hasCredential: boolean
   readonly hasSecret: boolean
-  /** What chance chose, in a word. */
+  /** The name of the drawn outcome. */
   readonly play: string
   /** The run that it created. */
   readonly created: string | undefined
   readonly verdict: Verdict
-  readonly reply: Wire.Reply
+  readonly reply: Simulated.Reply
   end: { readonly at: number; readonly how: "answered" | "broken" | "aborted" } | undefined
 }
 
@@ -62,7 +62,7 @@ export interface Provider {
   readonly client: (process: number, isAlive: () => boolean) => HttpClient.HttpClient
 }
 
-/** What a run produces: text that no other run has. */
+/** The output of a run: text that no other run has. */
 export const outputOf = (run: RunRecord): unknown =>
   run.job.mode === "run" ? `the answer of ${run.id}` : valid(`the answer of ${run.id}`)
 
@@ -71,15 +71,15 @@ const invalid = { answer: 7 }
 
 export const fileBytes = encode("0123456789abcdef".repeat(16))
 
-/** No honest scenario comes near it. */
+/** No valid scenario comes near it. */
 export const maxExchanges = 5000
 
 interface Play {
   readonly play: string
-  readonly reply: Wire.Reply
+  readonly reply: Simulated.Reply
   readonly verdict: Verdict
   readonly created?: string
-  /** A body that comes in pieces, for a stream or a file. */
+  /** A body in pieces, for a stream or a file. */
   readonly pieces?: Pieces
 }
 
@@ -92,11 +92,11 @@ interface Context {
   readonly plan: Plan
   readonly draw: Random.Draw
   readonly now: number
-  /** Whether who answers repeats the API key. */
+  /** Whether the response echoes the API key. */
   readonly echoes: boolean
 }
 
-export const make = (plan: Plan, time: Wire.Time, onRun: (run: RunRecord) => void): Provider => {
+export const make = (plan: Plan, time: Simulated.Time, onRun: (run: RunRecord) => void): Provider => {
   const origin = plan.api === "spine" ? "https://api.getspine.ai" : "https://api.tela.com"
   const draw = Random.make(plan.seed).fork(12)
   const exchanges: Array<Exchange> = []
@@ -145,8 +145,8 @@ export const make = (plan: Plan, time: Wire.Time, onRun: (run: RunRecord) => voi
         }
         exchanges.push(exchange)
         const answered = pieces === undefined
-          // Only the provider knows the key, and can repeat it
-          ? Wire.act(request, exchange, time, plan, { echoes: isHome && plan.network.echoes })
+          // Only the provider knows the key, and can echo it
+          ? Simulated.act(request, exchange, time, plan, { echoes: isHome && plan.network.echoes })
           : inPieces(request, exchange, time, pieces)
         return yield* answered
       })
@@ -168,7 +168,7 @@ const kindOf = (route: string): Exchange["kind"] =>
     ? "create"
     : "poll"
 
-/** The body of a request, as a server reads it. */
+/** The body of a request, as a server receives it. */
 const sent = ({ body }: HttpClientRequest.HttpClientRequest): Effect.Effect<string> =>
   body._tag === "Uint8Array"
     ? Effect.succeed(new TextDecoder().decode(body.body))
@@ -201,9 +201,9 @@ const playOf = (
   }
 }
 
-// --- what goes wrong with any request ---
+// --- faults of any request ---
 
-const silent: Wire.Reply = { _tag: "Silent" }
+const silent: Simulated.Reply = { _tag: "Silent" }
 
 const unclear = (error: string): Verdict => ({ _tag: "Unclear", error })
 
@@ -212,7 +212,7 @@ const refused = (error: string, wasConnected = true): Verdict => ({ _tag: "Refus
 const latency = ({ draw, plan: { network } }: Context): number =>
   network.latency === 0 || draw.chance(0.2) ? 0 : draw.int(0, network.latency) + 0.5
 
-const answer = (context: Context, status: number, body: unknown): Wire.Reply & { readonly _tag: "Answer" } => ({
+const answer = (context: Context, status: number, body: unknown): Simulated.Reply & { readonly _tag: "Answer" } => ({
   _tag: "Answer",
   after: latency(context),
   bodyAfter: context.draw.chance(0.2) ? latency(context) : 0,
@@ -226,7 +226,7 @@ const answer = (context: Context, status: number, body: unknown): Wire.Reply & {
   hasLength: context.draw.chance(0.5)
 })
 
-/** Statuses that say that nothing was done, and what the client calls them. */
+/** Statuses which mean that nothing was done, with the client's errors for them. */
 const refusals: Readonly<Record<number, string>> = {
   400: "BadRequestError",
   401: "AuthenticationError",
@@ -240,7 +240,7 @@ const refusals: Readonly<Record<number, string>> = {
   501: "ServerError"
 }
 
-/** Statuses that do not say what was done. */
+/** Statuses which leave open what was done. */
 const open: Readonly<Record<number, string>> = {
   302: "InvalidResponseError",
   408: "RequestTimeoutError",
@@ -261,7 +261,7 @@ const refusal = (context: Context, status: number): Play => ({
   verdict: refused(refusals[status]!)
 })
 
-/** What any request can meet: it leaves open what became of it, or surely nothing did. */
+/** The faults that any request can meet. They leave its outcome unknown, or prove that nothing was done. */
 const playFault = (context: Context): Play => {
   const { draw } = context
   const play = draw.weighted<string>([
@@ -322,7 +322,7 @@ const playFault = (context: Context): Play => {
 const playCreate = (context: Context, job: Job, startRun: (job: Job) => RunRecord): Play => {
   const { draw, plan: { network } } = context
   const isFaulty = draw.chance(network.createFaultRate)
-  // A request that leaves open what became of it may have been carried out
+  // A request with an unknown outcome may have been carried out
   const carriedOut = (play: Play): Play =>
     play.verdict._tag === "Unclear" && draw.chance(0.5)
       ? { ...play, play: `${play.play}, and a run exists`, created: startRun(job).id }
@@ -337,8 +337,8 @@ const playCreate = (context: Context, job: Job, startRun: (job: Job) => RunRecor
   return { ...made, created: run.id }
 }
 
-/** Breaks a good answer, so that it says nothing of the run. */
-const broken = (context: Context, reply: Wire.Reply & { readonly _tag: "Answer" }): Play => {
+/** Breaks a good response, so that it tells nothing about the run. */
+const broken = (context: Context, reply: Simulated.Reply & { readonly _tag: "Answer" }): Play => {
   const { draw } = context
   const play = draw.pick(["reset in body", "truncated"])
   return play === "truncated"
@@ -368,7 +368,7 @@ const playAccepted = (context: Context, run: RunRecord, isFaulty: boolean): Play
     }
 }
 
-/** The output of an execution that is answered at once. */
+/** The output of an execution with an immediate response. */
 const outputNow = (run: RunRecord): { readonly output: unknown; readonly isValid: boolean } =>
   run.job.truth.isOutputValid ? { output: outputOf(run), isValid: true } : { output: invalid, isValid: false }
 
@@ -432,7 +432,7 @@ const playStream = (context: Context, run: RunRecord, isFaulty: boolean): Play =
   const whole = deltas.map((delta) => chunk(delta))
   const done: Verdict = { _tag: "Done", output, isValid }
   const open = (play: string, events: ReadonlyArray<string>, ending: Pieces["ending"], verdict: Verdict): Play => {
-    // Shorter than the patience of the client
+    // Shorter than the timeout of the client
     const pause = Math.floor(client.requestTimeout / 8)
     return {
       play: `stream: ${play}`,
@@ -494,7 +494,7 @@ const playPoll = (context: Context, run: RunRecord): Play => {
         }
       case "hollow":
         return {
-          play: "an end without what belongs to it",
+          play: "a terminal state without its required fields",
           reply: answer(
             context,
             200,
@@ -530,7 +530,7 @@ const playPoll = (context: Context, run: RunRecord): Play => {
   }
 }
 
-/** What a poll says at the end. */
+/** The response of a poll at the end. */
 export const ended = (api: Plan["api"], run: RunRecord): Readonly<Record<string, unknown>> => {
   const { id, job: { hasArtifact, truth } } = run
   if (api === "tela") {
@@ -564,7 +564,7 @@ export const artifactOf = ({ id }: RunRecord) => ({
 
 // --- files ---
 
-const playTransfer = (context: Context, good: () => Wire.Reply): Play =>
+const playTransfer = (context: Context, good: () => Simulated.Reply): Play =>
   context.draw.chance(context.plan.network.transferFaultRate)
     ? playFault(context)
     : { play: "transferred", reply: good(), verdict: { _tag: "Transferred" } }
@@ -591,18 +591,18 @@ const playDownload = (context: Context): Play => {
   ])()
 }
 
-/** Sends the head of an answer, then its body piece by piece. */
+/** Sends the headers of a response, then its body piece by piece. */
 const inPieces = (
   request: HttpClientRequest.HttpClientRequest,
   exchange: Exchange,
-  time: Wire.Time,
+  time: Simulated.Time,
   { ending, parts }: Pieces
 ): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> => {
   const { reply } = exchange
   const finish = (how: "answered" | "broken" | "aborted") => {
     exchange.end ??= { at: time.now(), how }
   }
-  const { after, headers, status } = reply as Wire.Reply & { readonly _tag: "Answer" }
+  const { after, headers, status } = reply as Simulated.Reply & { readonly _tag: "Answer" }
   return Effect.map(time.sleep(after), () => {
     const response = HttpClientResponse.fromWeb(request, new Response(null, { status, headers: { ...headers } }))
     const broke = () =>
@@ -616,7 +616,7 @@ const inPieces = (
     const body = Stream.concat(
       pieces,
       Stream.suspend(() => {
-        // Only silence has no end that the provider knows of
+        // Only for silence the provider records no end
         if (ending === "silence") return Stream.never
         finish(ending === "close" ? "answered" : "broken")
         return ending === "close" ? Stream.empty : Stream.fail(broke())

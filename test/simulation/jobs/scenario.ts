@@ -12,7 +12,7 @@ import type { Job, Life, Plan, Push } from "./plan.ts"
 import * as Provider from "./provider.ts"
 import * as Storage from "./storage.ts"
 
-/** All that happened. */
+/** The recorded events. */
 export interface History {
   readonly plan: Plan
   readonly provider: Provider.Provider
@@ -27,11 +27,11 @@ export interface Process {
   readonly number: number
   readonly startedAt: number
   readonly works: Array<Work>
-  /** When it was asked to end, or was gone. */
+  /** When it was interrupted or killed. */
   stopped: { readonly at: number; readonly how: "interrupt" | "kill" } | undefined
   end: { readonly at: number; readonly exit: Exit.Exit<unknown, unknown> | undefined } | undefined
   leftovers: Observer.Leftovers | undefined
-  /** What the store knows when the process is over, and whether it failed to say so. */
+  /** The entries of the store after the process, and whether reading them failed. */
   known: Known | undefined
   /** Writes of the store that failed, by their keys. */
   storageFaults: number
@@ -42,21 +42,21 @@ export interface Known {
   readonly unfinished: ReadonlyArray<string>
 }
 
-/** Something that takes time and ends in some way. */
+/** An effect that takes time, with its end. */
 export interface Step<A> {
   readonly startedAt: number
   end: { readonly at: number; readonly exit: Exit.Exit<A, unknown> } | undefined
 }
 
-/** What one process did for one job. */
+/** The work of one process for one job. */
 export interface Work {
   readonly job: Job
-  /** Making the run: with a store, learning of it. For other modes all that there is. */
+  /** Making the run, or with a store looking it up. For modes without polling, everything. */
   create: Step<unknown> | undefined
   wait: Step<unknown> | undefined
   /** Reading its file. */
   download: Step<unknown> | undefined
-  /** The whole of it. */
+  /** The whole job. */
   whole: Step<unknown> | undefined
 }
 
@@ -72,7 +72,7 @@ export interface Arrival {
 
 const epoch = Date.UTC(2026, 0, 1)
 
-/** No honest scenario lasts longer. */
+/** No valid scenario lasts longer. */
 const horizon = Duration.days(2)
 
 export const run = (plan: Plan): Effect.Effect<History> => Effect.provide(simulate(plan), patientClock)
@@ -93,10 +93,10 @@ const simulate = (plan: Plan): Effect.Effect<History> =>
     const pushes: Array<Arrival> = []
     const storage = Storage.make(plan, draw, time)
     let endedAt: number | undefined
-    /** Takes pushes while a process is there. */
+    /** Receives pushes while a process runs. */
     let route: ((push: Push, run: Provider.RunRecord) => Effect.Effect<void>) | undefined
 
-    /** Grows with everything that happens. */
+    /** A count that grows with each event. */
     const happened = () =>
       provider.exchanges.length + processes.length +
       processes.filter(({ end }) => end !== undefined).length +
@@ -170,7 +170,7 @@ const simulate = (plan: Plan): Effect.Effect<History> =>
       })
 
     yield* Effect.forkChild(Effect.gen(function*() {
-      // From here on the clock knows of us, and waits
+      // From here on the clock waits for this fiber
       yield* time.sleep(1)
       for (const life of plan.lives) {
         yield* live(life)
@@ -183,9 +183,8 @@ const simulate = (plan: Plan): Effect.Effect<History> =>
   })
 
 /**
- * The `TestClock` waits for a fiber that it has woken, and for no promise. Verifying a push takes promises, so the fiber that
- * delivers it stays busy until that is over, and until nothing more happens because of it: processes that end and begin at the
- * same moment are woken by it in turn.
+ * The `TestClock` waits for a fiber that it has woken, but not for promises. Verifying a push uses promises, so the fiber that
+ * delivers it stays busy until the verification is over and has no more effects.
  */
 const whileTheClockStands = <A>(effect: Effect.Effect<A>, happened: () => number): Effect.Effect<A> =>
   Effect.gen(function*() {
@@ -206,7 +205,7 @@ interface Stage {
   readonly process: Process
 }
 
-/** What a new process would find. */
+/** The entries that a new process would read. */
 const look = (plan: Plan, storage: Layer.Layer<KeyValueStore.KeyValueStore>): Effect.Effect<Known> =>
   Effect.gen(function*() {
     const store = yield* RunStore.make
@@ -239,7 +238,7 @@ const layer = (
   )
 }
 
-/** All jobs at once, each on its own. */
+/** Runs all jobs at once, each in a separate fiber. */
 const program = (stage: Stage): Effect.Effect<void, never, Spine.SpineClient | Tela.TelaClient | RunStore.RunStore> =>
   Effect.forEach(stage.plan.jobs, (job) =>
     Effect.suspend(() => {
@@ -249,7 +248,7 @@ const program = (stage: Stage): Effect.Effect<void, never, Spine.SpineClient | T
         stage.plan.api === "spine" ? runSpine(stage, work) : runTela(stage, work)
       return Effect.andThen(
         stage.time.sleep(job.startAt),
-        // How a job ends is its own affair
+        // The failure of a job does not stop the others
         Effect.ignore(noting(stage, work, "whole", use))
       )
     }), { concurrency: "unbounded", discard: true })
@@ -265,12 +264,12 @@ const noting = <A, E, R>(
     if (process.stopped?.how !== "kill") work[name] = step
     return Effect.onExit(effect, (exit) =>
       Effect.sync(() => {
-        // What a process that is gone would have done does not count
+        // Later actions of a killed process do not count
         if (process.stopped?.how !== "kill") step.end = { at: time.now(), exit }
       }))
   })
 
-/** Makes the run and follows it, with the store or without. */
+/** Makes the run and follows it, with or without the store. */
 const makeAndFollow = <A extends { readonly ref: RunRef.RunRef }, B, E1, E2, R1, R2>(
   stage: Stage,
   work: Work,
@@ -381,7 +380,7 @@ const receiver = (plan: Plan, hub: Webhooks.Service, time: Time) =>
           Effect.provideService(HttpServerRequest.HttpServerRequest, HttpServerRequest.fromClientRequest(request)),
           Effect.scoped,
           Effect.orDie,
-          // What the route refuses it logs
+          // The route logs the deliveries that it rejects
           Effect.provideService(References.MinimumLogLevel, "None")
         )
         return { runId: named.id, status: response.status }

@@ -1,6 +1,6 @@
 /**
- * A storage that outlives the processes that write it. Writes take time, may fail before or after they had their effect, and
- * where a process is killed they are made, not made, or made in part.
+ * A storage that outlives the processes that write to it. Writes take time, may fail before or after they take effect, and if a
+ * process is killed they are complete, absent, or partial.
  */
 import { Effect, Layer } from "effect"
 import { KeyValueStore } from "effect/persistence"
@@ -9,21 +9,21 @@ import type * as Random from "../../support/random.ts"
 import type { Plan } from "./plan.ts"
 
 export interface Storage {
-  /** What one process writes to. It tells of each write that begins. */
+  /** The storage of one process. It reports the start of each write. */
   readonly layer: (
     process: { storageFaults: number },
     isAlive: () => boolean,
     onWrite: () => void
   ) => Layer.Layer<KeyValueStore.KeyValueStore>
-  /** Without faults: for who looks at it afterwards. */
+  /** Without faults, for reading the storage afterwards. */
   readonly sound: Layer.Layer<KeyValueStore.KeyValueStore>
-  /** Decides what becomes of the writes that are under way. */
+  /** Decides the fate of the writes that are under way. */
   readonly kill: () => void
 }
 
 export const make = ({ store }: Plan, draw: Random.Draw, time: Time): Storage => {
   const entries = new Map<string, string>()
-  /** What is under way, by its key: it is made as far as a share says. */
+  /** The writes under way, by key, with the share of the text that has been written. */
   const pending = new Map<string, (share: number) => void>()
 
   const layer = (
@@ -35,7 +35,7 @@ export const make = ({ store }: Plan, draw: Random.Draw, time: Time): Storage =>
   ) => {
     const failed = (method: string, key: string) =>
       Effect.fail(new KeyValueStore.KeyValueStoreError({ method, key, message: "the storage fails" }))
-    /** A process that is gone reads and writes nothing. */
+    /** A killed process reads and writes nothing. */
     const whileAlive = <A, E>(effect: Effect.Effect<A, E>) => Effect.suspend(() => isAlive() ? effect : Effect.never)
     const change = (method: string, key: string, apply: (share: number) => void) =>
       Effect.suspend(() => {

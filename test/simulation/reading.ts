@@ -1,35 +1,35 @@
 /**
- * How the oracle reads what the provider said. It is written from the promises and from RFC 9110, and shares no code with
- * the library.
+ * How the oracle reads the provider's responses. It is written from the promises and from RFC 9110, and shares no code with the
+ * library.
  */
 import type { Pace, Plan, Retry } from "./plan.ts"
 import type { Reply } from "./provider.ts"
 
-/** What one request came to. */
+/** The outcome of one request. */
 export type Outcome =
   | Said
   | {
     readonly _tag: "Failed"
     /** The tag of the error. */
     readonly error: string
-    /** Whether trying again can help. */
+    /** Whether a repetition can help. */
     readonly isPassing: boolean
     /** For a create: whether a run may exist. */
     readonly mayExist: boolean
-    /** Whether the connection was surely never made. */
+    /** Whether the connection was certainly never made. */
     readonly neverSent: boolean
     readonly retryAfter: number | undefined
   }
 
-/** An answer that decodes. */
+/** A response that decodes. */
 export interface Said {
   readonly _tag: "Said"
   readonly id: string
-  /** The provider's own word. */
+  /** The status as the provider reports it. */
   readonly status: string
   readonly end: "success" | "failure" | undefined
   readonly isStrange: boolean
-  /** What makes one snapshot differ from another: everything but the clock. */
+  /** The parts by which snapshots differ: everything but the elapsed time. */
   readonly key: string
   readonly progress: { readonly completed: number; readonly total: number } | undefined
   /** The output, where the run has succeeded. */
@@ -63,26 +63,26 @@ export const timedOut: Outcome = fail("RequestTimeoutError", { isPassing: true, 
 export const brokenOff = (isConnected: boolean): Outcome =>
   fail("TransportError", { isPassing: true, mayExist: isConnected, neverSent: !isConnected })
 
-/** What may be told of words that came with the key in them. */
+/** The allowed form of a message that contained the key. */
 const withoutKey = (text: string, secret: string): string => text.split(secret).join("<redacted>")
 
-/** Reads an answer that arrived whole at `now`. */
+/** Reads a response that arrived completely at `now`. */
 export const read = ({ api, secret }: Plan, method: string, answer: Answer, now: number): Outcome => {
   const retryAfter = retryAfterOf(answer.headers, now)
   const { status } = answer
   const id = answer.headers["x-request-id"]
   const requestId = id === undefined ? undefined : withoutKey(id, secret)
   if (status >= 300 && status < 400) {
-    // The two redirects that ask for the same request elsewhere have done nothing with it
+    // The two redirects that keep the method have not processed the request
     return fail("InvalidResponseError", { mayExist: status !== 307 && status !== 308, retryAfter })
   }
   if (status >= 200 && status < 300) {
     const body = parse(answer.body, secret)
     if (body === undefined) return fail("InvalidResponseError", { isPassing: true, mayExist: true, retryAfter })
-    // Spine's envelope of an error says itself that it is one
+    // Spine's envelope of an error reports the error itself
     if (api === "spine" && isErrorEnvelope(body.value)) return fail("BadRequestError", { retryAfter })
     const said = api === "spine" ? spineSays(method, body.value) : telaSays(body.value)
-    // Spine has an envelope that can say by itself that the request was refused
+    // Spine's envelope can report an error with any status
     if (api === "spine" && isJson(body.value) && body.value.success === false && typeof body.value.error === "string") {
       return fail("BadRequestError", { retryAfter })
     }
@@ -173,12 +173,12 @@ const telaSays = (body: unknown): Saying | undefined => {
   }
 }
 
-/** Promise 2: seconds, an HTTP date or milliseconds; what is none of these changes nothing. */
+/** Promise 2: seconds, an HTTP date or milliseconds; any other value is ignored. */
 const retryAfterOf = (headers: Readonly<Record<string, string>>, now: number): number | undefined => {
   const millis = headers["retry-after-ms"]
   if (millis !== undefined && /^\d+$/.test(millis)) return Number(millis)
   const value = headers["retry-after"]?.trim()
-  // A number of 400 digits is garbage
+  // A number of 400 digits is invalid
   if (value === undefined || value.length > 40) return undefined
   if (/^\d+$/.test(value)) return Number(value) * 1000
   if (!/^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/.test(value)) return undefined
@@ -186,7 +186,7 @@ const retryAfterOf = (headers: Readonly<Record<string, string>>, now: number): n
   return wait > 0 ? wait : undefined
 }
 
-/** Where a redirect leads, if a client with a key may follow it. */
+/** The target of a redirect, if a client with a key may follow it. */
 export const redirectHome = (origin: string, url: string, answer: Answer): string | undefined => {
   const { location } = answer.headers
   if (answer.status < 300 || answer.status >= 400 || location === undefined || !URL.canParse(location, url)) {
@@ -196,7 +196,7 @@ export const redirectHome = (origin: string, url: string, answer: Answer): strin
   return target.origin === origin ? target.href : undefined
 }
 
-/** From and to when something may happen. */
+/** The range of times of an event. */
 export type Range = readonly [from: number, to: number]
 
 /** The pause before a retry, the first being 1; `undefined` if there is none. */
@@ -245,7 +245,7 @@ export const pollPause = (
   }
 }
 
-/** The shortest pause that a pace can make. */
+/** The shortest pause of a schedule. */
 export const shortestPause = (pace: Pace, api: Plan["api"]): number => {
   switch (pace._tag) {
     case "Default":
