@@ -538,11 +538,7 @@ export const makePolicy = <Snapshot, E = never, R = never>(
  *
  * @internal
  */
-export const readOptions = <O>(
-  operation: string,
-  options: O,
-  others: ReadonlyArray<string> = []
-): Effect.Effect<NonNullable<O>, BadRequestError> =>
+export const readOptions = <O>(operation: string, options: O, others: ReadonlyArray<string> = []) =>
   CallOptions.copy(operation, "options", options, [...optionNames, ...others])
 
 const optionNames = ["pollInterval", "timeout", "schedule", "errorBudget", "notFoundGrace", "retryAfterCeiling"]
@@ -571,11 +567,7 @@ export const checkConcurrency = (operation: string, input: number | undefined): 
  *
  * @internal
  */
-export const positive = (
-  operation: string,
-  parameter: string,
-  input: Duration.Input
-): Effect.Effect<Duration.Duration, BadRequestError> =>
+export const positive = (operation: string, parameter: string, input: Duration.Input) =>
   readDuration(operation, parameter, input, (millis) => millis > 0, CallOptions.positiveDuration)
 
 const readDuration = (

@@ -102,11 +102,7 @@ export const copyRequired = <O>(
  * Runs a function that reads an argument of the caller. If it throws, as a revoked Proxy does, the call fails with the message of
  * the thrown value, before any request.
  */
-export const reading = <A, E, R>(
-  operation: string,
-  parameter: string,
-  evaluate: () => Effect.Effect<A, E, R>
-): Effect.Effect<A, E | BadRequestError, R> =>
+export const reading = <A, E, R>(operation: string, parameter: string, evaluate: () => Effect.Effect<A, E, R>) =>
   Effect.catchDefect(
     Effect.suspend(evaluate),
     (thrown) => Effect.fail(badRequest({ operation, parameter, message: unreadable(parameter, thrown) }))

@@ -136,10 +136,7 @@ const substitutes: Readonly<Record<string, (value: unknown) => unknown>> = {
 }
 
 /** A schema of any value. `encode` may throw: then the message of the value is written. */
-const total = (
-  decode: (json: Schema.Json) => unknown,
-  encode: (value: unknown) => Schema.Json
-): Schema.Codec<unknown, Schema.Json> =>
+const total = (decode: (json: Schema.Json) => unknown, encode: (value: unknown) => Schema.Json) =>
   Schema.Json.pipe(Schema.decodeTo(Schema.Unknown, {
     decode: SchemaGetter.transform(decode),
     encode: SchemaGetter.transform((value: unknown) => attempt(() => encode(value)) ?? messageOf(value))

@@ -103,7 +103,8 @@ const toBytes = (piece: unknown): Uint8Array => {
   throw new TypeError(`the HTTP client gave a piece of the body that is not bytes: ${quote(piece)}`)
 }
 
-const decodeError = (response: HttpClientResponse.HttpClientResponse) => (cause: unknown) =>
+/** Makes the error for a body that cannot be read. */
+export const decodeError = (response: HttpClientResponse.HttpClientResponse) => (cause: unknown) =>
   new HttpClientError.HttpClientError({
     reason: new HttpClientError.DecodeError({ request: response.request, response, cause })
   })

@@ -65,10 +65,7 @@ const kindOf = (error: unknown): string =>
   }) ?? ""
 
 /** Checks a secret. Its error does not show it. */
-const checkSecret = (
-  { option, whereToGetOne }: Credential,
-  secret: unknown
-): Effect.Effect<Redacted.Redacted<string>, ConfigError> => {
+const checkSecret = ({ option, whereToGetOne }: Credential, secret: unknown) => {
   const value = textOf(secret)
   const wrong = secret === undefined || secret === null
     ? "is missing: it must be a Redacted string, such as Redacted.make(key)"

@@ -74,11 +74,7 @@ const invalid = (
  * Fails with the error for a response that has no value: by its status, or because its body is not JSON. `missing` says why its
  * body did not arrive.
  */
-export const fail = (
-  attempt: Responded,
-  text: string | undefined,
-  missing?: string
-): Effect.Effect<never, RequestError> => {
+export const fail = (attempt: Responded, text: string | undefined, missing?: string) => {
   const response = attempt.response
   const { status } = response
   // If a browser is told not to follow a redirect, it reports the redirect as status 0

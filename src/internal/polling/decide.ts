@@ -78,10 +78,7 @@ export const graceOf = (
 const defaultGrace = 30_000
 
 /** The least time until the next poll by a `Retry-After`, in milliseconds. A value that is not a duration is ignored. */
-export const floorOf = (
-  { retryAfterCeiling }: Pick<RunSource.Policy, "retryAfterCeiling">,
-  retryAfter: unknown
-): number =>
+export const floorOf = ({ retryAfterCeiling }: Pick<RunSource.Policy, "retryAfterCeiling">, retryAfter: unknown) =>
   retryAfter === undefined ? 0 : Option.match(durationOf(retryAfter), {
     onNone: () => 0,
     onSome: (duration) => Math.max(0, Math.min(Duration.toMillis(duration), Duration.toMillis(retryAfterCeiling)))

@@ -6,12 +6,11 @@
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
-import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Stream from "effect/Stream"
 import { Duplex, pipeline, Readable } from "node:stream"
 import * as zlib from "node:zlib"
-import { compressionsOf } from "../../internal/http/body.ts"
+import { compressionsOf, decodeError } from "../../internal/http/body.ts"
 
 /** Statuses of responses without a body, and of one that is a part of a compressed file. */
 const undecodable: ReadonlySet<number> = new Set([204, 205, 206, 304])
@@ -50,9 +49,7 @@ export const acceptEncoding = ["gzip", "deflate", "br", "zstd"].filter((encoding
  * Decodes the body of a response if all of its compressions are known, and returns it unchanged otherwise. The headers stay. A
  * decoded response is a web response, so that it is read like a response of fetch.
  */
-export const decode = (
-  response: HttpClientResponse.HttpClientResponse
-): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> => {
+export const decode = (response: HttpClientResponse.HttpClientResponse) => {
   const { headers, request, status } = response
   const needed = compressionsOf(headers).map((encoding) => decoders[encoding])
   if (
@@ -71,7 +68,6 @@ export const decode = (
         request,
         new Response(Stream.toReadableStream(decoded), { status, headers: { ...headers } })
       ),
-    catch: (cause) =>
-      new HttpClientError.HttpClientError({ reason: new HttpClientError.DecodeError({ request, response, cause }) })
+    catch: decodeError(response)
   })
 }

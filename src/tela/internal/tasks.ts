@@ -189,11 +189,7 @@ const checkPatch = (operation: string, given: TaskPatch): Effect.Effect<TaskPatc
   })
 
 /** Turns a path and a value into an object that has only this value, at this path. */
-const nest = (
-  operation: string,
-  path: string,
-  value: unknown
-): Effect.Effect<Record<string, unknown>, BadRequestError> => {
+const nest = (operation: string, path: string, value: unknown) => {
   const wrong = (message: string, parameter = "path") => Effect.fail(badRequest({ operation, parameter, message }))
   const keys = typeof path === "string" ? path.split(".") : [""]
   if (keys.some((key) => key.trim() === "" || key === "__proto__")) {

@@ -12,12 +12,6 @@ const maxDepth = 500
 /** JSON writes an object each time that it is referenced, so 25 nested arrays of two can make 33 million values. */
 const maxValues = 5_000_000
 
-/** A value that cannot be sent, and its place, such as `invoices[2].scan`. */
-interface Problem {
-  readonly path: string
-  readonly message: string
-}
-
 /** A copy, the number of values it makes in JSON, and the number of levels below it. */
 interface Copied {
   readonly value: unknown
@@ -29,13 +23,10 @@ const leaf = (value: unknown): Copied => ({ value, values: 1, height: 0 })
 
 /**
  * Copies the variables as JSON would write them. Where `replace` returns an object for a value, the object takes the place of the
- * value; `path` returns the place as text. Fails where JSON would write `null`, `{}` or nothing. The time is linear in the size
- * of the variables, also where many places hold the same object.
+ * value; `path` returns the place as text, such as `invoices[2].scan`. Fails with the place where JSON would write `null`, `{}` or
+ * nothing. The time is linear in the size of the variables, also where many places hold the same object.
  */
-export const copy = (
-  variables: unknown,
-  replace: (value: unknown, path: () => string) => object | undefined
-): Result.Result<unknown, Problem> => {
+export const copy = (variables: unknown, replace: (value: unknown, path: () => string) => object | undefined) => {
   /** The keys that lead to the value being visited. A failure leaves them as they are. */
   const keys: Array<string | number> = []
   let message: string | undefined
