@@ -414,7 +414,7 @@ export const adaptive = (options?: {
   }, true)
 }
 
-/** Counts its own steps, so that it begins at its beginning wherever a combinator puts it, and paces retries as well. */
+/** Counts its own steps, so that it starts from the beginning in any combinator, and works for retries as well. */
 const counting = (delay: (polls: number, random: number) => number): Schedule.Schedule<Duration.Duration> =>
   withDelay(
     Schedule.fromStep(Effect.sync(() => {
@@ -446,7 +446,7 @@ const positiveMillis = (parameter: string, input: Duration.Input, isFinite = fal
   )
 }
 
-/** `NaN` where the input is no duration. */
+/** Returns `NaN` for an input that is not a duration. */
 const toMillis = (input: unknown): number =>
   Option.match(CallOptions.durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })
 
@@ -534,7 +534,7 @@ export const makePolicy = <Snapshot, E = never, R = never>(
   })
 
 /**
- * Copies the options of a wait, and those that the operation takes beside them.
+ * Copies the options of a wait, and `others`, which the operation takes too.
  *
  * @internal
  */
@@ -545,7 +545,7 @@ const optionNames = ["pollInterval", "timeout", "schedule", "errorBudget", "notF
 
 const isBudget = (value: unknown): boolean => value === 0 || CallOptions.isCount(value)
 
-/** `"15 minutes"` rather than `"15m"` where one unit is enough. */
+/** Writes `"15 minutes"` instead of `"15m"` if one unit is enough. */
 const words = (duration: Duration.Duration): string => {
   const text = Duration.format(duration)
   const [, count, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? []

@@ -428,7 +428,7 @@ export const share = <S extends RunSource.Any, SE, SR>(
       latest: PollOf<S> | undefined
       fiber: Fiber.Fiber<void> | undefined
     }
-    // The terminal poll, for those who come after the end
+    // The terminal poll, for waiters that start after the run has ended
     let last: PollOf<S> | undefined
     let loop: Loop | undefined
 
@@ -452,7 +452,7 @@ export const share = <S extends RunSource.Any, SE, SR>(
       for (const waiter of self.waiters) Queue.failCauseUnsafe(waiter, cause)
     }
 
-    // The loop starts with the first waiter and stops with the last; one at a time, or two of them would start two
+    // The loop starts with the first waiter and stops with the last. One at a time: otherwise two waiters could start two loops
     const oneAtATime = Semaphore.makeUnsafe(1).withPermits(1)
     const attach = Effect.acquireRelease(
       oneAtATime(Effect.map(Queue.unbounded<PollOf<S>, LoopError>(), (waiter) => {
@@ -506,7 +506,7 @@ export const share = <S extends RunSource.Any, SE, SR>(
 
 const stop = (loop: AnyLoop): Effect.Effect<void> => Effect.sync(() => PollLoop.stop(loop))
 
-/** Polls until the run is terminal, then maps its end. */
+/** Polls until the run is terminal, then maps the terminal state. */
 const follow = <S extends RunSource.Any, SE, SR, A, E2>(
   source: S,
   policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>,
@@ -520,7 +520,7 @@ const follow = <S extends RunSource.Any, SE, SR, A, E2>(
       )
     ))
 
-/** A function apart from {@link follow}: its closures are held while the run sleeps, and hold nothing but the loop. */
+/** Separate from {@link follow}, because its closures are kept while the run sleeps. Here they hold nothing but the loop. */
 const endOf = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>) =>
   Effect.onExit(Effect.suspend(() => PollLoop.end(loop)), (exit) => {
     PollLoop.stop(loop)

@@ -209,7 +209,7 @@ const millisOf = (option: string, input: Duration.Input): Effect.Effect<number, 
   return Effect.as(checkConfig(option, input, isKind, "a finite duration above zero"), Math.ceil(millis))
 }
 
-/** Brings the account of a create from its fiber to the dispatcher, which gets the options of a request with all their members. */
+/** The key under which the options of a request carry the count of a create's requests from its fiber to the dispatcher. */
 const counted = Symbol("canvas-runs/node/Sends")
 
 interface Counted {
@@ -235,8 +235,8 @@ const adapt = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
   )
 
 /**
- * Asks for compression where JSON is wanted. Not of files, whose length and ranges are those of the bytes that are sent, nor of
- * streams, whose events a compressing server may hold back.
+ * Asks for compressed JSON. It does not ask for compressed files, whose length and ranges count the bytes that are sent, nor for
+ * compressed streams, because a compressing server may hold back their events.
  */
 const acceptCompressed = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest =>
   /^application\/json$/i.test(request.headers["accept"] ?? "") && request.headers["accept-encoding"] === undefined &&
@@ -247,8 +247,8 @@ const acceptCompressed = (request: HttpClientRequest.HttpClientRequest): HttpCli
 type Body = NonNullable<Undici.Dispatcher.DispatchOptions["body"]> | null
 
 /**
- * The body of a create as a stream, which undici cannot read a second time. Over HTTP/2 it sends requests with other bodies again,
- * without a word, when the server refuses their streams or shuts down. Whether a create is repeated is up to its caller.
+ * The body of a create as a stream, which undici cannot read a second time. Over HTTP/2, undici silently repeats requests with other
+ * bodies if the server refuses their streams or shuts down. The caller decides whether a create is repeated.
  */
 const readOnce = (body: Body): Body =>
   body instanceof Uint8Array

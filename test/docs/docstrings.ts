@@ -2,12 +2,14 @@
  * Finds what an editor shows no documentation for.
  *
  * - A docstring is required on each export, on each member of an exported type, class or schema (nested types and the options of
- *   functions included), and on each call signature. A member whose only value is a literal, such as `_tag: "Failure"`, explains itself.
- * - An example (a block of TypeScript that asserts its output) is required for each function, layer, Effect and service that is exported, and for each
- *   function that a program gets from them, such as a method of a service: in its docstring, or in that of one overload.
+ *   functions included), and on each call signature. A member whose only value is a literal, such as `_tag: "Failure"`, explains
+ *   itself.
+ * - An example, which is a block of TypeScript that asserts its output, is required for each exported function, layer, Effect and
+ *   service, and for each function that a program gets from them, such as a method of a service. It is in the docstring, or in that
+ *   of one overload.
  *
- * Types, errors, schemas and other constants need no example. Functions that a caller writes, and members that may be
- * absent, need none.
+ * Types, errors, schemas and other constants need no example. Functions that a caller writes, and members that may be absent, need
+ * none either.
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs"
 import { join, relative } from "node:path"
