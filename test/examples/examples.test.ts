@@ -345,7 +345,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     assert.include(outcomes.get("no key"), "SPINE_API_KEY is not set")
     assert.include(outcomes.get("a line break in the key"), "SPINE_API_KEY has characters that no key has")
     assert.notInclude(outcomes.get("a line break in the key"), "sk_spine_example")
-    assert.include(outcomes.get("an address without a scheme"), "baseUrl is \"localhost\"")
+    assert.include(outcomes.get("an address without a scheme"), "REPORTS_SPINE_URL is \"localhost\"")
     assert.include(outcomes.get("a timeout without a unit"), "[\"REPORTS\"][\"TIMEOUT\"]")
     assert.strictEqual(outcomes.get("a .env file"), "  completed, polled every 1s for at most 1h")
     assert.strictEqual(
