@@ -344,6 +344,8 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
      * The stream is cold: each run of it is a new execution, which is billed. Run it once, and share what it emits with
      * `Stream.share` or `Stream.broadcast`. A retry of the stream executes again.
      *
+     * The provider does not document streams of workflows, and is assumed to refuse them (assumption 5).
+     *
      * **Example** (Text as it arrives)
      *
      * ```ts
@@ -446,7 +448,7 @@ export interface Workstation<in Input = Variables, out Output = unknown> {
   readonly execute: {
     /**
      * Creates a task, and returns it at once. Its `result` polls every second for 60 seconds by default, and succeeds once the
-     * task's status is `validating`, before a person has approved it.
+     * task's status is `validating`, before a person has approved it (assumption 8).
      *
      * **When to use**
      *

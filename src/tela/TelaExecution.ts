@@ -93,7 +93,7 @@ export interface ExecuteParams<Skip extends boolean = boolean> {
   readonly messages?: ReadonlyArray<Wire.Message> | undefined
   /** Changes settings of the canvas, such as the model, for this execution. */
   readonly override?: Wire.Override | undefined
-  /** Stored with the run. `tela.completionRuns` and `tela.tasks` filter by them. */
+  /** Stored with the run (assumption 21). `tela.completionRuns` and `tela.tasks` filter by them. */
   readonly tags?: ReadonlyArray<string> | undefined
   /**
    * Returns the output as the provider sent it, without validation. The type of the result is then `unknown`. It is also `unknown`
@@ -113,7 +113,10 @@ export interface ExecuteParams<Skip extends boolean = boolean> {
  * @since 0.1.0
  */
 export interface VersionParams {
-  /** The id of the version. It wins over `environmentName`. */
+  /**
+   * The id of the version. It wins over `environmentName`. The provider says both that an unpublished version can be executed, and
+   * that it cannot (assumption 36).
+   */
   readonly versionId?: string | undefined
   /** The environment whose version to execute, such as `"staging"`. One that does not exist is a `NotFoundError`. */
   readonly environmentName?: string | undefined

@@ -5,6 +5,9 @@
  *
  * A reference is resolved to a signed link. The request for the link has the API key, and the request for the file has not.
  *
+ * The provider's documentation does not describe how the vault is read. The requests are those of its published package
+ * `@meistrari/vault-sdk`, through the API's origin.
+ *
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"

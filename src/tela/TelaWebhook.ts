@@ -155,6 +155,8 @@ export const constructEvent = (
  * for a body that does not arrive within 30 seconds. `onEvent` runs after the response. If it fails, dies or throws, the route logs
  * that. The layer fails with a `ConfigError` if the secret or the limit cannot be used.
  *
+ * The provider does not document whether it repeats a webhook that was not accepted (assumption 13).
+ *
  * A delivery makes the wait for its execution poll once, and is never the result itself. Only a delivery with the same token and
  * the same body is a duplicate, so a forged delivery does not hide a genuine one.
  *
