@@ -1,6 +1,6 @@
 /**
- * The budgets of the package. They are about 2 % above the current figures, so that a change that costs more is a
- * decision. `target` is the original aim; a budget above it says that the aim was missed.
+ * The budgets of the package. They are about 2 % above the current figures, so that a change that costs more is a decision.
+ * `target` is the original aim; a budget above it means that the aim was missed.
  */
 import { type Bundler, type Program } from "./size.ts"
 
@@ -10,7 +10,7 @@ export const size: Readonly<Record<Program, { readonly target: number } & Readon
   tela: { target: 10 * 1024, esbuild: 60_200, rolldown: 58_400 }
 }
 
-/** Type instantiations that a typical user's file adds. */
+/** The type instantiations that a typical user's file adds. */
 export const instantiations = 25_000
 
 /** Bytes of the tarball. Some 33,000 are the guides, 28,000 the examples, and 12,000 the files for contributors and agents. */

@@ -1,8 +1,8 @@
 /**
- * `npm run package`: packs the package and judges it as its users get it, offline.
+ * `npm run package`: packs the package and checks it in the form that users get, offline.
  *
  *     npm run package              everything
- *     npm run size                 sizes alone, with the modules that make them up
+ *     npm run size                 only the sizes, with the modules that they consist of
  */
 import { statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -21,7 +21,7 @@ const faults: Array<string> = []
 
 const kib = (bytes: number): string => `${(bytes / 1024).toFixed(2)} KiB`
 
-/** Says what was measured, and keeps it as a fault where it is over its budget. */
+/** Prints a measured value, and records a fault if it is over its budget. */
 const hold = (what: string, value: number, budget: number, show: (value: number) => string, more = "") => {
   const line = `${what}: ${show(value)}, budget ${show(budget)}${more}`
   console.log(line)
@@ -73,7 +73,7 @@ try {
     )
     await run("npm", ["publish", staged.tarball, "--dry-run", "--offline", "--loglevel=error"], root).catch(keep)
     await run("publint", ["run", staged.tarball, "--strict"], root).catch(keep)
-    // Node can require ES modules, but none that awaits at its top level
+    // Node can require ES modules, except those that await at their top level
     const required = entries.filter((entry) => entry !== "./package.json").map((entry) =>
       entry.replace(".", "canvas-runs")
     )

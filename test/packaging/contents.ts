@@ -71,7 +71,7 @@ export const faultsOf = (directory: string): ReadonlyArray<string> => {
         const found = file.endsWith(".d.ts") ? target.replace(/\.(?:ts|js)$/, ".d.ts") : target
         if (!files.has(found)) faults.push(`${file} imports ${specifier}, which is not in the package`)
       } else if (!specifier.startsWith("node:") && !packages.some((name) => `${specifier}/`.startsWith(`${name}/`))) {
-        faults.push(`${file} imports ${specifier}, which is no dependency`)
+        faults.push(`${file} imports ${specifier}, which is not a dependency`)
       }
     }
 
@@ -83,14 +83,14 @@ export const faultsOf = (directory: string): ReadonlyArray<string> => {
     const payload = JSON.parse(readFileSync(join(directory, dirname(file), name), "utf8")) as SourceMapPayload
     const absent = payload.sources.filter((source) => !existsSync(join(directory, dirname(file), source)))
     if (absent.length > 0) {
-      faults.push(`${file} is mapped to ${absent.join(", ")}, which is not there`)
+      faults.push(`${file} is mapped to ${absent.join(", ")}, which does not exist`)
       continue
     }
     const map = new SourceMap(payload)
     for (const { column, line, name: exported } of exportsOf(code)) {
       const origin = map.findEntry(line, column)
       if (!("originalSource" in origin)) {
-        faults.push(`the map of ${file} does not know where ${exported} comes from`)
+        faults.push(`the map of ${file} has no source of ${exported}`)
         continue
       }
       const source = readFileSync(join(directory, dirname(file), origin.originalSource), "utf8").split("\n")
@@ -99,6 +99,6 @@ export const faultsOf = (directory: string): ReadonlyArray<string> => {
       else faults.push(`the map of ${file} puts ${exported} at "${at.slice(0, 30)}"`)
     }
   }
-  if (mapped === 0) faults.push("no map was followed")
+  if (mapped === 0) faults.push("no map was checked")
   return faults
 }

@@ -1,4 +1,4 @@
-/** Whether the examples of the README and the guides are right for the package as its users get it. */
+/** Checks the examples of the README and the guides against the packed package. */
 import { cpSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Effect, ManagedRuntime } from "effect"

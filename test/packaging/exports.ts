@@ -20,14 +20,14 @@ const kinds: ReadonlyArray<readonly [SymbolFlags, string]> = [
 
 const kindOf = (symbol: Symbol): string => {
   const found = kinds.filter(([flag]) => (symbol.flags & flag) !== 0).map(([, kind]) => kind)
-  if (found.length === 0) throw new Error(`${symbol.name} is of no known kind (${symbol.flags})`)
+  if (found.length === 0) throw new Error(`${symbol.name} has an unknown kind (${symbol.flags})`)
   return found.join(" + ")
 }
 
 const trimmed = (file: SourceFile, statement: Node): string =>
   file.text.slice(statement.pos, statement.end).trim().replace(/^(?:export )?(?:declare )?/, "")
 
-/** The statement that declares something, and with a class what it extends where the compiler had to name that. */
+/** The statement that declares a symbol, and for a class also its base class if the compiler had to name that. */
 const textOf = (node: Node): string => {
   let statement = node
   while (statement.parent.parent !== undefined) statement = statement.parent
@@ -40,7 +40,7 @@ const textOf = (node: Node): string => {
   return parent === undefined ? text : `${text}\n${parent}`
 }
 
-/** The public surface, as text that two versions can be compared by. */
+/** The public API as text, so that two versions can be compared. */
 export const publicExports = async (): Promise<string> => {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "canvas-runs-exports-")))
   const dist = join(directory, "dist")
@@ -88,7 +88,7 @@ export const publicExports = async (): Promise<string> => {
             const homes = new Set(
               declarations.map((node) => relative(directory, node.getSourceFile().fileName).split(sep).join("/"))
             )
-            // What an internal module declares is shown where it is exported, as no entry point of its own shows it
+            // Declarations of internal modules are shown where they are exported, because internal modules are not entry points
             return homes.has(here) || [...homes].every((home) => home.includes("/internal/"))
               ? declarations.map(textOf).join("\n")
               : `${kindOf(symbol)} ${exported.name} = ${[...homes].join(", ")}${

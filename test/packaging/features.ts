@@ -1,11 +1,11 @@
 /**
- * What each feature costs a program in bytes: the modules of a bundle, grouped by what they do for the user. The size report prints the
+ * The bytes that each feature adds to a program: the modules of a bundle, grouped by their use. The size report prints the
  * groups, and the check fails if a module belongs to none, so that no KiB is unexplained.
  */
 import type { Added } from "./size.ts"
 
 interface Feature {
-  /** What a user gets for it. */
+  /** The use of the feature. */
   readonly name: string
   /** Paths of modules, without their extension. The first feature that fits counts. */
   readonly modules: RegExp
@@ -32,7 +32,7 @@ const features: ReadonlyArray<Feature> = [
   },
   { name: "fetch on every runtime: no 300 s limit, no cache, lengths", modules: /fetchPlatform/ },
   {
-    name: "safe creates: proof of \"never sent\", onCreated, doubt",
+    name: "safe creates: proof of \"never sent\", onCreated, unknown outcomes",
     modules: /internal\/http\/(?:create|neverSent|sends)/
   },
   { name: "rate limits", modules: /rateLimit/ },
@@ -57,13 +57,13 @@ const features: ReadonlyArray<Feature> = [
     modules: /TelaVault|TelaVersions|TelaTasks|TelaCompletionRuns|TelaPage|internal\/(?:tasks|paginate|get)$/
   },
   {
-    name: "the provider's verbs and wire data",
+    name: "the provider's calls and response schemas",
     modules: /\/(?:spine|tela)\/|responseSchema|ClientOptions|internal\/mock/
   },
   { name: "the measured program itself", modules: /^programs\/|^rolldown\// }
 ]
 
-/** Bytes of each feature, minified, and its share of the gzipped size; and the modules of none. */
+/** The minified bytes of each feature, its share of the gzipped size, and the modules without a feature. */
 export const attribute = ({ gzip, min, modules }: Added): {
   readonly features: ReadonlyArray<readonly [name: string, min: number, gzip: number]>
   readonly unknown: ReadonlyArray<string>

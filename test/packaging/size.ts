@@ -1,6 +1,6 @@
 /**
- * What canvas-runs adds to a program that uses Effect already: the bundle of both less the bundle of the one, minified and
- * gzipped. The packages are the packed ones, so what is measured is what is published.
+ * The bytes that canvas-runs adds to a program that uses Effect already: the bundle with it less the bundle without it, minified
+ * and gzipped. The measurement uses the packed package, in its published form.
  */
 import { build, type Metafile } from "esbuild"
 import { cpSync, mkdirSync, writeFileSync } from "node:fs"
@@ -16,7 +16,7 @@ interface Bundle {
   readonly modules: ReadonlyMap<string, number>
 }
 
-/** What a program adds, and where it lies. */
+/** The bytes that a program adds, and their modules. */
 export interface Added {
   readonly bundler: Bundler
   readonly program: Program
@@ -74,7 +74,7 @@ const bundlers: Record<Bundler, (entry: string) => Promise<Bundle>> = {
   }
 }
 
-/** The programs that are added, each by itself. */
+/** The added programs, each measured separately. */
 export const programs = ["spine", "tela"] as const
 
 export type Program = (typeof programs)[number]

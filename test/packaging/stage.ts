@@ -1,6 +1,6 @@
 /**
- * The package as its users get it: built, packed, and unpacked into an empty project beside its peers. Everything happens in
- * a temporary directory, so that nothing depends on an older `dist`, and no other process finds it half written.
+ * The package in the form that users get: built, packed, and unpacked into an empty project beside its peers. Everything happens
+ * in a temporary directory, so that nothing depends on an older `dist`, and no other process reads an incomplete one.
  */
 import { execFile } from "node:child_process"
 import {
@@ -23,7 +23,7 @@ export const root = fileURLToPath(new URL("../..", import.meta.url))
 
 const exec = promisify(execFile)
 
-/** Runs a program that a dev dependency brings, and takes what it prints. A failure carries the output. */
+/** Runs a program of a dev dependency, and returns its output. A failure has the output too. */
 export const run = async (program: string, args: ReadonlyArray<string>, cwd: string): Promise<string> => {
   const local = join(root, "node_modules", ".bin", program)
   try {
@@ -40,7 +40,7 @@ export interface Stage {
   readonly tarball: string
   /** An empty project that has the package and its peers. */
   readonly project: string
-  /** The package in it. */
+  /** The package in the project. */
   readonly directory: string
   readonly remove: () => void
 }
@@ -103,13 +103,15 @@ const matches = (pattern: string, name: string): boolean => {
     : name === pattern
 }
 
-/** The entry points of the package, and their declarations: those that `exports` names, and each module that a pattern lets through. */
+/**
+ * The entry points of the package, and their declarations: those that `exports` names, and each module that a pattern matches.
+ */
 export const entryPointsOf = (directory: string): ReadonlyMap<string, string> => {
   const { exports } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as {
     readonly exports: Readonly<Record<string, Target>>
   }
   const declarations = filesOf(directory, "dist").filter((file) => file.endsWith(".d.ts")).map((file) => `./${file}`)
-  // As Node does it: a name as it stands, then the pattern with the longest beginning
+  // Like Node: first an exact name, then the pattern with the longest prefix
   const patterns = Object.keys(exports).toSorted((a, b) =>
     Number(a.includes("*")) - Number(b.includes("*")) || halves(b)[0].length - halves(a)[0].length ||
     b.length - a.length

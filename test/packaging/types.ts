@@ -1,9 +1,9 @@
-/** What the published declarations are to a user's compiler. */
+/** Checks the published declarations with a user's compiler. */
 import { cpSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { root, run } from "./stage.ts"
 
-/** Compiles files of a project as a strict user does, and takes what the compiler says about it. */
+/** Compiles files of a project with strict options, and returns the output of the compiler. */
 const compile = (project: string, name: string, options: object): Promise<string> => {
   const config = join(project, `tsconfig.${name}.json`)
   writeFileSync(config, JSON.stringify(options))
@@ -19,7 +19,7 @@ const strict = {
   noEmit: true
 }
 
-/** Fails if a declaration of the package, or of what it imports, does not hold by itself. */
+/** Fails if a declaration of the package, or of its dependencies, has errors. */
 export const checkDeclarations = async (project: string): Promise<void> => {
   await compile(project, "declarations", {
     compilerOptions: { ...strict, types: ["node"], skipLibCheck: false },
@@ -29,8 +29,8 @@ export const checkDeclarations = async (project: string): Promise<void> => {
 }
 
 /**
- * Fails if the published declarations let a wrong program compile: a type that is missing from them is `any` to a compiler that skips
- * the check of libraries, and then nothing is wrong any more.
+ * Fails if the published declarations let a wrong program compile: a missing type is `any` to a compiler that skips the check of
+ * libraries, and then wrong programs compile.
  */
 export const checkWrongProgram = async (project: string): Promise<void> => {
   mkdirSync(join(project, "programs"), { recursive: true })
@@ -42,8 +42,8 @@ export const checkWrongProgram = async (project: string): Promise<void> => {
 }
 
 /**
- * What a user's file costs the compiler, in type instantiations: they are the same on every machine, as times are not.
- * The cost of the program that is there without canvas-runs is taken off.
+ * The cost of a user's file for the compiler, in type instantiations, which unlike times are the same on every machine. The cost
+ * of the same program without canvas-runs is subtracted.
  */
 export const measureTypeCost = async (project: string): Promise<number> => {
   mkdirSync(join(project, "programs"), { recursive: true })
@@ -54,7 +54,7 @@ export const measureTypeCost = async (project: string): Promise<number> => {
       files: [`programs/${program}.ts`]
     })
     const found = /^Instantiations:\s+(\d+)$/m.exec(printed)
-    if (found === null) throw new Error(`tsc tells no instantiations:\n${printed}`)
+    if (found === null) throw new Error(`tsc printed no instantiations:\n${printed}`)
     return Number(found[1])
   }
   return await cost("typical") - await cost("app")

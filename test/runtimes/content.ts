@@ -1,6 +1,6 @@
-/** What the program and the emulator agree on, so that each can tell whether the other's bytes arrived. */
+/** The content that the program and the emulator share, so that each can check the bytes of the other. */
 
-/** Bytes that look random and are the same everywhere. */
+/** Pseudo-random bytes that are the same on every runtime. */
 export const bytesOf = (size: number, seed: number): Uint8Array<ArrayBuffer> => {
   const bytes = new Uint8Array(size)
   let state = seed
@@ -11,13 +11,13 @@ export const bytesOf = (size: number, seed: number): Uint8Array<ArrayBuffer> => 
   return bytes
 }
 
-/** The artifact that every Spine run makes: many chunks on every wire. */
+/** The artifact of every Spine run, which takes many chunks on every transport. */
 export const artifact = { name: "table.bin", size: 1_500_000, seed: 7 }
 
-/** What a streamed answer says, piece by piece; the emulator cuts it inside of characters. */
+/** The pieces of a streamed answer. The emulator cuts it inside of characters. */
 export const pieces: ReadonlyArray<string> = Array.from({ length: 40 }, (_, i) => `Stück ${i} — ✓ 🎈; `)
 
-/** What the emulator says of a file that it was sent. */
+/** The emulator's description of an uploaded file. */
 export interface Received {
   readonly name: string
   readonly type: string | undefined

@@ -1,4 +1,4 @@
-/** The emulators in a process of their own: runs take half a second, and say what files they were sent. */
+/** The emulators in a separate process. Runs take half a second, and report the files that they received. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect } from "effect"
 import { SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"

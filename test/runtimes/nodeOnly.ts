@@ -1,9 +1,9 @@
-/** The entry points that need Node: that each works where it can, and says why where it cannot. */
+/** Checks the entry points that need Node: each works where it can, and otherwise fails with the reason. */
 import { Effect } from "effect"
 import { HttpClient } from "effect/http"
 import { judge, type StepResult } from "./program.ts"
 
-/** What happens to the entry points on a runtime. */
+/** The behaviour of the entry points on a runtime. */
 export interface Expected {
   /** Whether `canvas-runs/node` works. */
   readonly node: boolean
@@ -14,12 +14,12 @@ export interface Expected {
 const loaded = <A>(load: () => Promise<A>): Effect.Effect<A, Error> =>
   Effect.tryPromise({ try: load, catch: (cause) => cause instanceof Error ? cause : new Error(String(cause)) })
 
-/** A refusal has to name the need, and what to use in place of what was refused. */
+/** The error has to name the requirement and the alternative. */
 const refused = (load: () => Promise<unknown>, need: RegExp, instead: RegExp): Effect.Effect<void, string> =>
   Effect.matchEffect(loaded(load), {
     onSuccess: () => Effect.fail("it was loaded"),
     onFailure: ({ message }) =>
-      need.test(message) && instead.test(message) ? Effect.void : Effect.fail(`it said: ${message}`)
+      need.test(message) && instead.test(message) ? Effect.void : Effect.fail(`the message was: ${message}`)
   })
 
 const status = (baseUrl: string) =>
@@ -49,7 +49,7 @@ const server = ({ server }: Expected) =>
     )
     : refused(() => import("canvas-runs/testing/CombinedEmulatorServer"), /need the sockets of Node/, /layerTest/)
 
-/** Performs the steps against the emulator at this address. */
+/** Runs the steps against the emulator at this address. */
 export const run = (expected: Expected, baseUrl: string): Promise<ReadonlyArray<StepResult>> =>
   Effect.runPromise(Effect.all([
     judge("node entry", node(expected, baseUrl)),

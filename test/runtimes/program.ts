@@ -1,10 +1,10 @@
 /**
- * What a user's program does, the same on every runtime: create, poll, stream, upload and download through fetch, and a
- * test under the `TestClock`. It judges for itself whether what came is what was to come.
+ * A user's program, the same on every runtime: create, poll, stream, upload and download through fetch, and a test under the
+ * `TestClock`. It checks its results itself.
  */
 import { Cause, Clock, type Duration, Effect, Exit, Fiber, Redacted, Schema, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
-// By module: the index of effect/testing needs node:assert, which no page has
+// Imported by module: the index of effect/testing needs node:assert, which a page does not have
 import * as TestClock from "effect/testing/TestClock"
 import { Polling } from "canvas-runs"
 import * as Spine from "canvas-runs/spine"
@@ -12,7 +12,7 @@ import * as Tela from "canvas-runs/tela"
 import { SpineEmulator, Timeline } from "canvas-runs/testing"
 import { artifact, bytesOf, pieces, type Received } from "./content.ts"
 
-/** How one step went: `undefined` if well, or else in words why not. */
+/** The result of one step: `undefined` for a success, or the reason of a failure. */
 export interface StepResult {
   readonly step: string
   readonly failure: string | undefined
@@ -22,7 +22,7 @@ export interface StepResult {
 const equal = (what: string, actual: unknown, expected: unknown): Effect.Effect<void, string> =>
   JSON.stringify(actual) === JSON.stringify(expected)
     ? Effect.void
-    : Effect.fail(`${what}: ${JSON.stringify(expected)} was expected, and it is ${JSON.stringify(actual)}`)
+    : Effect.fail(`${what}: expected ${JSON.stringify(expected)}, and got ${JSON.stringify(actual)}`)
 
 const sha256 = (bytes: Uint8Array<ArrayBuffer>): Effect.Effect<string> =>
   Effect.map(
@@ -154,7 +154,7 @@ const steps = Effect.gen(function*() {
     yield* equal("the end", last?._tag === "final" ? last.result : last?._tag, pieces.join(""))
   })
 
-  // Nothing here touches the network: a run of ninety minutes under a clock that is moved by hand
+  // No network: a run of ninety minutes under a test clock
   const testKit = Effect.gen(function*() {
     const emulator = yield* SpineEmulator.SpineEmulator
     const spine = yield* Spine.SpineClient
@@ -186,7 +186,7 @@ const steps = Effect.gen(function*() {
   ])
 })
 
-/** Performs a step, and says how it went. */
+/** Runs a step, and returns its result. */
 export const judge = <E, R>(step: string, self: Effect.Effect<void, E, R>): Effect.Effect<StepResult, never, R> =>
   Effect.gen(function*() {
     const started = yield* Clock.currentTimeMillis
@@ -201,9 +201,9 @@ export const judge = <E, R>(step: string, self: Effect.Effect<void, E, R>): Effe
 const describe = (error: unknown): string =>
   error instanceof Error ? `${error.name}: ${error.message}${because(error.cause)}` : String(error)
 
-const because = (cause: unknown): string => cause === undefined ? "" : `; because of ${describe(cause)}`
+const because = (cause: unknown): string => cause === undefined ? "" : `; caused by ${describe(cause)}`
 
-/** Performs all steps against the emulator at this address. */
+/** Runs all steps against the emulator at this address. */
 export const run = (baseUrl: string): Promise<ReadonlyArray<StepResult>> =>
   steps.pipe(
     Effect.provide([
@@ -216,7 +216,7 @@ export const run = (baseUrl: string): Promise<ReadonlyArray<StepResult>> =>
 
 let shared: Spine.Service | undefined
 
-/** What one request of a server does whose requests share a client: starts a run, and tells how it ended or what went wrong. */
+/** Handles one request of a server whose requests share a client: starts a run, and reports its end or the error. */
 export const serve = (baseUrl: string, timeout: Duration.Input): Promise<string> => {
   shared ??= Effect.runSync(
     Effect.service(Spine.SpineClient).pipe(

@@ -30,7 +30,7 @@ describe("the program for all runtimes", () => {
       assert.deepStrictEqual(results.map(({ step }) => step), [...stepNames])
     }).pipe(Effect.provide(Emulators.layer)))
 
-  it.live("fails at each step whose values arrive changed", () =>
+  it.live("fails at each step whose values are changed on the way", () =>
     Effect.gen(function*() {
       const { baseUrl } = yield* CombinedEmulatorServer.CombinedEmulatorServer
       const spine = yield* SpineEmulator.SpineEmulator
@@ -40,7 +40,7 @@ describe("the program for all runtimes", () => {
       yield* tela.script({ timeline, createdFor: 0, output: { files: [] }, stream: { pieces: ["other"] } })
       const results = [
         ...yield* Effect.promise(() => Program.run(baseUrl)),
-        // Both entries work here, which is not what is to be expected of a page
+        // Both entries work here, which differs from the expectation for a page
         ...yield* Effect.promise(() => NodeOnly.run({ node: false, server: false }, baseUrl))
       ]
       assert.deepStrictEqual(failed(results), [...stepNames].filter((step) => step !== "create" && step !== "test kit"))
@@ -53,7 +53,7 @@ describe("the table of runtimes", () => {
     name: "some",
     run: () => Promise.resolve({ version: "1.2.3", steps }),
     nodeOnly: { node: true, server: true },
-    lacks: { "stream up": { failure: /cannot/, because: "it has no such thing" } }
+    lacks: { "stream up": { failure: /cannot/, because: "it is not supported" } }
   }
   const withUpload = (failure: string | undefined) =>
     rowOf(runtime, {
@@ -65,7 +65,7 @@ describe("the table of runtimes", () => {
     const foreseen = withUpload("it cannot")
     assert.strictEqual(foreseen.cells["stream up"], "lacks")
     assert.deepStrictEqual(foreseen.failures, [])
-    assert.deepStrictEqual(foreseen.notes, ["some: stream up: it has no such thing"])
+    assert.deepStrictEqual(foreseen.notes, ["some: stream up: it is not supported"])
     for (const failure of ["something else", undefined]) {
       const row = withUpload(failure)
       assert.strictEqual(row.cells["stream up"], "FAILED")
@@ -73,20 +73,20 @@ describe("the table of runtimes", () => {
     }
   })
 
-  it("counts a step that was not performed as failed", () => {
+  it("counts a step that was not run as failed", () => {
     const row = rowOf(runtime, { version: "1.2.3", steps: steps.slice(1) }, 100)
     assert.strictEqual(row.cells["create"], "FAILED")
-    assert.include(row.failures, "some: create: it was not performed")
+    assert.include(row.failures, "some: create: it was not run")
   })
 
   it("has a line for every runtime, also for those that did not start", () => {
-    const rows: ReadonlyArray<Row> = [withUpload("it cannot"), brokenRow(runtime, new Error("it is not there"), 5)]
+    const rows: ReadonlyArray<Row> = [withUpload("it cannot"), brokenRow(runtime, new Error("it is not installed"), 5)]
     const lines = table(rows).split("\n")
     assert.strictEqual(lines.length, 4)
     assert.strictEqual(new Set(lines.map((line) => line.length)).size, 1)
     assert.match(lines[2]!, /^\| some +\| 1\.2\.3 +\| ok /)
     assert.match(lines[3]!, /^\| some +\| - +\| FAILED /)
-    assert.deepStrictEqual(rows[1]!.failures, ["some: it is not there"])
+    assert.deepStrictEqual(rows[1]!.failures, ["some: it is not installed"])
   })
 
   it("pins every runtime that npm carries", () => {
@@ -100,7 +100,7 @@ describe("the table of runtimes", () => {
   })
 })
 
-/** What a page gets, in a context that has nothing of Node. */
+/** Loads a bundle in a context without Node, like a page. */
 const inPage = async (code: string, conditions: ReadonlyArray<string> = []): Promise<unknown> => {
   const { outputFiles: [file] } = await build({
     stdin: { contents: code, resolveDir: import.meta.dirname },
@@ -133,7 +133,7 @@ const thrownBy = async (code: string, conditions?: ReadonlyArray<string>): Promi
   )
 
 describe("modules that need Node", () => {
-  it("fail in a page with an error that names the alternative there", async () => {
+  it("fail in a page with an error that names the alternative for pages", async () => {
     for (const module of ["canvas-runs/node", "canvas-runs/node/NodeHttp"]) {
       const name = module.endsWith("NodeHttp") ? "layer" : "NodeHttp"
       const message = await thrownBy(`import { ${name} } from "${module}"; export const used = ${name}`)

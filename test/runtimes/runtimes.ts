@@ -1,12 +1,12 @@
 /**
- * `npm run runtimes`: packs the package, installs it with `effect` into an empty project, and runs one program with it on
- * every runtime, against emulators in a process of their own. Prints a table, and exits with 1 if anything in it failed.
+ * `npm run runtimes`: packs the package, installs it with `effect` into an empty project, and runs one program with it on every
+ * runtime, against emulators in a separate process. Prints a table, and exits with 1 if anything in it failed.
  *
  * `-- --only NAME` (may be repeated) picks runtimes, and `-- --json` prints the results as JSON.
  *
- * Runtimes come from npm, each into a folder of its own; Chromium comes from the system, because npm has no package that
- * carries it. In the page, requests cross origins: the page is served by one server and calls another, which allows that
- * by CORS, as it would be for a user.
+ * Runtimes come from npm, each into a separate folder. Chromium comes from the system, because npm has no package with it. The
+ * requests of the page are cross-origin, as for a user: the page is served by one server and calls another, which allows that by
+ * CORS.
  */
 import { build, transform } from "esbuild"
 import { type ChildProcess, execFile, spawn } from "node:child_process"
@@ -31,13 +31,13 @@ const timeoutMillis = 120_000
 
 export interface Runtime {
   readonly name: string
-  /** The npm package that carries it, with its version; none for what the system has. */
+  /** The npm package of the runtime, with its version; none for a runtime of the system. */
   readonly package?: string
   /** Runs the program on it. */
   readonly run: (stage: Stage, runtime: Runtime) => Promise<Outcome>
-  /** What is to be expected of the entry points that need Node. */
+  /** The expected behaviour of the entry points that need Node. */
   readonly nodeOnly: Expected
-  /** Steps that the platform does not allow, with the words in which it must be said, and the reason. */
+  /** Steps that the platform does not allow, with the expected error and the reason. */
   readonly lacks?: { readonly [step: string]: { readonly failure: RegExp; readonly because: string } }
 }
 
@@ -46,11 +46,11 @@ export interface Outcome {
   readonly steps: ReadonlyArray<StepResult>
 }
 
-/** What was prepared for all runtimes. */
+/** The files that were prepared for all runtimes. */
 export interface Stage {
-  /** A folder that is removed in the end. */
+  /** A folder that is removed at the end. */
   readonly directory: string
-  /** The project with the package and `effect`, and nothing else. */
+  /** The project with only the package and `effect`. */
   readonly project: string
   /** The same with `@effect/platform-node`. */
   readonly projectWithNode: string
@@ -70,7 +70,7 @@ const node = (
   nodeOnly
 })
 
-/** Every version is named here and nowhere else. */
+/** All versions are defined here. */
 export const runtimes: ReadonlyArray<Runtime> = [
   // The undici client of `canvas-runs/node` needs Node 22.19. Node 20.3.0 is the oldest version that `engines` of
   // `package.json` allows
@@ -91,7 +91,7 @@ export const runtimes: ReadonlyArray<Runtime> = [
     name: "bun",
     package: "bun@1.4.5",
     run: (stage, runtime) => onCommand(stage, runtime, "bun", []),
-    // It has a module of its own under the name of undici, without the client
+    // Its built-in `undici` module has no client
     nodeOnly: { node: false, server: true }
   },
   {
@@ -113,13 +113,13 @@ export const runtimes: ReadonlyArray<Runtime> = [
     lacks: {
       "stream up": {
         failure: /^CreateOutcomeUnknownError: .*Failed to fetch/,
-        because: "it streams the body of a request over HTTP/2 alone, and the emulator speaks HTTP/1.1"
+        because: "it streams request bodies only over HTTP/2, and the emulator has HTTP/1.1"
       }
     }
   }
 ]
 
-/** The newest day whose behaviour workerd is asked for: what a project that starts today would ask for. */
+/** The compatibility date of workerd, like that of a new project. */
 const workerdDate = "2026-11-01"
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ const versionOf = async (name: string): Promise<string> => {
   return version as string
 }
 
-/** Builds and packs in a folder of its own, so that no file of an earlier build gets into the package. */
+/** Builds and packs in a separate folder, so that no file of an earlier build gets into the package. */
 const pack = async (directory: string): Promise<string> => {
   const folder = join(directory, "package")
   const manifest = await readFile(join(root, "package.json"), "utf8")
@@ -153,7 +153,7 @@ const pack = async (directory: string): Promise<string> => {
   return join(folder, packed!.filename)
 }
 
-/** An empty project with the packages given, and the program as JavaScript, which is what every runtime reads. */
+/** An empty project with the given packages, and the program as JavaScript, which every runtime reads. */
 const makeProject = async (folder: string, ...packages: ReadonlyArray<string>): Promise<string> => {
   await mkdir(folder)
   await writeFile(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }))
@@ -163,13 +163,13 @@ const makeProject = async (folder: string, ...packages: ReadonlyArray<string>): 
       loader: "ts",
       target: "es2022"
     })
-    // What TypeScript's build does to the ends of relative imports
+    // Rewrites the extensions of relative imports, as TypeScript's build does
     await writeFile(join(folder, `${name}.js`), code.replaceAll(/((?:from |import\()"\.\/\w+)\.ts"/g, "$1.js\""))
   }
   return folder
 }
 
-/** Where its executables are, once the package is installed in a folder of its own. */
+/** Installs the package in a separate folder, and returns the folder of its executables. */
 const install = async ({ directory }: Stage, { name, package: spec }: Runtime): Promise<string> => {
   const folder = join(directory, "runtimes", name)
   await mkdir(folder, { recursive: true })
@@ -190,7 +190,7 @@ const printed = (child: ChildProcess, from: Readable, pattern: RegExp): Promise<
       if (match !== null) resolve(match)
     })
     child.once("error", reject)
-    child.once("exit", (code) => reject(new Error(`it ended with ${code}: ${output}${errors}`)))
+    child.once("exit", (code) => reject(new Error(`it exited with ${code}: ${output}${errors}`)))
   })
 
 const stop = async (child: ChildProcess): Promise<void> => {
@@ -208,7 +208,7 @@ const withTimeout = async <A>(self: Promise<A>): Promise<A> => {
     return await Promise.race([
       self,
       new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`nothing came within ${timeoutMillis / 1000} s`)), timeoutMillis)
+        timer = setTimeout(() => reject(new Error(`no output within ${timeoutMillis / 1000} s`)), timeoutMillis)
       })
     ])
   } finally {
@@ -242,7 +242,7 @@ const onCommand = async (
   }
 }
 
-/** The program and all it needs in one file, for what reads no packages. */
+/** The program and its dependencies in one file, for runtimes that read no packages. */
 const bundle = async (project: string, entry: string, conditions: ReadonlyArray<string>): Promise<string> => {
   const { outputFiles: [file] } = await build({
     stdin: { contents: entry, resolveDir: project },
@@ -316,13 +316,13 @@ const config :Workerd.Config = (
       return response
     }
     const steps = await (await ask({ expected: runtime.nodeOnly })).json() as ReadonlyArray<StepResult>
-    // What a worker's request has set up ends with its answer, and must be nothing that another waits for
+    // Timers and sockets of a worker's request end with its response, so other requests must not wait for them
     const answers = ["150 millis", "20 seconds", "250 millis", "20 seconds"].map(async (timeout) =>
       (await ask({ timeout })).text()
     )
     const ends = (await Promise.all(answers)).join(", ")
     if (ends !== "RunTimeoutError, completed, RunTimeoutError, completed") {
-      throw new Error(`requests that overlap ended so: ${ends}`)
+      throw new Error(`concurrent requests ended with: ${ends}`)
     }
     return {
       version: /\d{4}-\d{2}-\d{2}|1\.\d+\.\d+/.exec(version.stdout)?.[0] ?? version.stdout.trim(),
@@ -398,15 +398,15 @@ const onChromium = async (stage: Stage, runtime: Runtime): Promise<Outcome> => {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What is shown of a runtime. */
+/** The row of a runtime. */
 export interface Row {
   readonly name: string
   readonly version: string
   readonly cells: { readonly [step: string]: "ok" | "FAILED" | "lacks" }
   readonly millis: number
-  /** Why something failed. */
+  /** The reasons of failures. */
   readonly failures: ReadonlyArray<string>
-  /** What the platform lacks. */
+  /** The steps that the platform lacks. */
   readonly notes: ReadonlyArray<string>
 }
 
@@ -424,19 +424,19 @@ export const stepNames = [
   "server entry"
 ] as const
 
-/** Judges an outcome: every step must be there, and a step that the platform lacks must fail as foreseen. */
+/** Judges an outcome: every step must have a result, and a step that the platform lacks must fail as expected. */
 export const rowOf = (runtime: Runtime, { steps, version }: Outcome, millis: number): Row => {
   const failures: Array<string> = []
   const notes: Array<string> = []
   const cellOf = (name: string): Row["cells"][string] => {
     const result = steps.find(({ step }) => step === name)
     const lack = runtime.lacks?.[name]
-    if (result === undefined) failures.push(`${runtime.name}: ${name}: it was not performed`)
+    if (result === undefined) failures.push(`${runtime.name}: ${name}: it was not run`)
     else if (lack !== undefined && result.failure !== undefined && lack.failure.test(result.failure)) {
       notes.push(`${runtime.name}: ${name}: ${lack.because}`)
       return "lacks"
     } else if (lack !== undefined) {
-      failures.push(`${runtime.name}: ${name}: it should fail by ${lack.failure}: ${result.failure ?? "it went well"}`)
+      failures.push(`${runtime.name}: ${name}: it should fail by ${lack.failure}: ${result.failure ?? "it succeeded"}`)
     } else if (result.failure !== undefined) failures.push(`${runtime.name}: ${name}: ${result.failure}`)
     else return "ok"
     return "FAILED"
@@ -445,7 +445,7 @@ export const rowOf = (runtime: Runtime, { steps, version }: Outcome, millis: num
   return { name: runtime.name, version, cells, millis, failures, notes }
 }
 
-/** A runtime on which nothing could be performed. */
+/** A runtime on which no step could run. */
 export const brokenRow = (runtime: Runtime, error: unknown, millis: number): Row => ({
   name: runtime.name,
   version: "-",

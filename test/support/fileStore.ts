@@ -1,4 +1,4 @@
-/** A store of files in memory, and what a download from it needs. */
+/** A store of files in memory, and helpers for downloads from it. */
 import { Duration, Effect, FileSystem, Schedule } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { type Artifact, RunRef } from "canvas-runs"

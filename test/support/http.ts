@@ -43,7 +43,7 @@ export const transportError = (request: HttpClientRequest.HttpClientRequest, cau
 export const json = (body: unknown, status = 200, headers: Readonly<Record<string, string>> = {}) =>
   Response.json(body, { status, headers })
 
-/** A body that begins, and then breaks with the cause, or stalls without one. */
+/** A body that starts, and then breaks with the cause, or stalls without one. */
 export const brokenBody = (cause?: unknown, begin = "{\"succ") =>
   new ReadableStream<Uint8Array>({
     start: (controller) => controller.enqueue(new TextEncoder().encode(begin)),

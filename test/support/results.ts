@@ -2,7 +2,7 @@
 import { Cause, type Duration, Effect, Exit, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
 
-/** Runs the effect, advances the clock, and returns how the effect has ended. */
+/** Runs the effect, advances the clock, and returns the exit of the effect. */
 export const finish = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   adjust: Duration.Input = "4 hours"
@@ -43,7 +43,7 @@ export const failure = <A, E>(exit: Exit.Exit<A, E>): E => {
   return error.value
 }
 
-/** How an effect has ended: `"success"`, the tag of its error, or its defect. */
+/** The outcome of an effect: `"success"`, the tag of its error, or its defect. */
 export const outcomeOf = (exit: Exit.Exit<unknown, unknown>): string => {
   if (Exit.isSuccess(exit)) return "success"
   const error = Cause.findErrorOption(exit.cause)

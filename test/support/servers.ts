@@ -31,9 +31,9 @@ export const identity = (certificate: Exclude<keyof typeof tls, "ca" | "key"> = 
 
 export interface Listening {
   readonly port: number
-  /** How many connections were made so far. */
+  /** The number of connections so far. */
   readonly connections: () => number
-  /** How many connections are open. */
+  /** The number of open connections. */
   readonly open: () => number
 }
 
@@ -71,7 +71,7 @@ export const serve = (handler: http.RequestListener) =>
     baseUrl: `http://127.0.0.1:${listening.port}`
   }))
 
-/** Reads the whole body of a request. A request that breaks off has no body. */
+/** Reads the whole body of a request. A broken request has no body. */
 export const onBody = (request: http.IncomingMessage, use: (body: Buffer) => void): void => {
   const chunks: Array<Buffer> = []
   request.on("data", (chunk: Buffer) => chunks.push(chunk)).on("end", () => use(Buffer.concat(chunks)))

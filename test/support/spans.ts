@@ -13,6 +13,6 @@ export const recordSpans = () => {
   return { spans, tracer }
 }
 
-/** What an exporter shows of the failure that a span has ended with. */
+/** The text that an exporter shows of a span's failure. */
 export const shownFailure = ({ status }: Tracer.Span): string =>
   status._tag === "Ended" && Exit.isFailure(status.exit) ? Cause.pretty(status.exit.cause) : ""

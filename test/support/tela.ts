@@ -1,4 +1,4 @@
-/** The client of Tela on its emulator, or on a provider that answers as the test says. */
+/** The client of Tela on its emulator, or on a provider whose responses the test sets. */
 import { Effect, Layer, Redacted } from "effect"
 import type { HttpClient } from "effect/http"
 import { RunError, Tela } from "canvas-runs"
@@ -30,7 +30,7 @@ export const scripted = (answer: (url: URL) => unknown): Layer.Layer<Tela.TelaCl
     answering(({ url }) => json(answer(url))).layer
   )
 
-/** For each call the parameter that its error names, and how many requests were sent. */
+/** For each call, the parameter that its error names, and the number of requests. */
 export const refusals = Effect.fnUntraced(function*(
   calls: ReadonlyArray<readonly [Effect.Effect<unknown, unknown>, parameter: string]>
 ) {

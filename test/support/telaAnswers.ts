@@ -14,7 +14,7 @@ export interface Options {
   readonly output?: Schema.Codec<unknown, unknown> | undefined
   readonly params?: Omit<Tela.StreamParams, "stream"> | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** What happens after the last byte: the server closes the connection, breaks it, or leaves it open. */
+  /** The action after the last byte: the server closes the connection, breaks it, or leaves it open. */
   readonly end?: "close" | "break" | "open" | undefined
 }
 
@@ -34,7 +34,7 @@ const bodyOf = (pieces: Pieces, end: Options["end"]): ReadableStream<Uint8Array>
   }, { highWaterMark: 0 })
 }
 
-/** The parts of a stream with this body, and how it ended. */
+/** The parts of a stream with this body, and its end. */
 export const streamed = (pieces: Pieces, { end, headers, output, params }: Options = {}) =>
   Effect.gen(function*() {
     const parts: Array<Tela.StreamPart<unknown>> = []
@@ -54,7 +54,7 @@ export const streamed = (pieces: Pieces, { end, headers, output, params }: Optio
 
 export type Streamed = Effect.Success<ReturnType<typeof streamed>>
 
-/** How a synchronous execution with this answer ended. */
+/** The end of a synchronous execution with this response. */
 export const synchronous = (answer: unknown, { output }: Pick<Options, "output"> = {}) =>
   Effect.gen(function*() {
     const tela = yield* Tela.TelaClient

@@ -1,4 +1,4 @@
-/** What the compiler tells a user: the errors of a small program, and the documentation that an editor shows. */
+/** The output of the compiler for a user: the errors of a small program, and the documentation that an editor shows. */
 import { execFile } from "node:child_process"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"

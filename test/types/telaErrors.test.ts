@@ -8,7 +8,7 @@ declare const tela: Tela.Service
 const variables = { topic: "the sea" }
 `
 
-/** A wrong call, and what the compiler has to name. */
+/** A wrong call, and the text that the compiler's error must have. */
 const calls: ReadonlyArray<readonly [call: string, ...named: ReadonlyArray<string>]> = [
   ["canvas.execute({ topik: \"x\" })", "'topik'", "'topic'"],
   ["canvas.execute({})", "'topic' is missing"],
@@ -18,7 +18,7 @@ const calls: ReadonlyArray<readonly [call: string, ...named: ReadonlyArray<strin
   ["canvas.execute(variables, { pollingInterval: 5 })", "'async' is missing"],
   ["canvas.execute(variables, { webhookUrl: \"https://x.example\" })", "'async' is missing"],
   ["canvas.execute(variables, { stream: true, webhookUrl: \"https://x.example\" })", "'webhookUrl' does not exist"],
-  // The error stands at the property async
+  // The error is at the property async
   ["canvas.execute(variables, { stream: true, async: true })", "'true' is not assignable to type 'false'"],
   ["canvas.execute(variables, { async: true, timeout: \"5m\" })", "'timeout' does not exist"],
   ["canvas.execute(variables, { async: true, pollingInterval: \"5 minuets\" })", "\"5 minuets\""],
@@ -30,7 +30,7 @@ const calls: ReadonlyArray<readonly [call: string, ...named: ReadonlyArray<strin
   ["tela.canvas.make({ id: \"x\", output: { type: \"object\" } })", "'string' is not assignable"]
 ]
 
-it("F3: a compiler error names the property that is wrong or missing, and no iterators", async () => {
+it("F3: a compiler error names the wrong or missing property, and no iterators", async () => {
   const lines = calls.map(([call]) =>
     `export const _ = Effect.gen(function*() { return yield* Effect.succeed(${call}) })`
   )

@@ -19,7 +19,7 @@ declare class Store {
   readonly Service: Context.Service.Shape<never>
 }
 
-/** Only compiled: the types are the test. */
+/** Only compiled, not run: the types are the test. */
 const compiled = (_use: (canvas: Tela.Canvas<Letter, Invoice>, tela: Tela.Service) => void): void => {}
 
 describe("types of Tela executions", () => {
@@ -127,7 +127,7 @@ describe("types of Tela executions", () => {
       expectTypeOf(both.run({})).toEqualTypeOf<
         Effect.Effect<{ readonly total: number; readonly name: string }, Tela.CanvasRunError>
       >()
-      // @ts-expect-error -- a JSON Schema is no schema here
+      // @ts-expect-error -- a JSON Schema is not accepted as a schema
       void tela.canvas.make({ id: "x", output: { type: "object" } })
       // @ts-expect-error -- neither is a function
       void tela.canvas.make({ id: "x", output: (value: unknown) => value })

@@ -14,14 +14,14 @@ interface Case {
   readonly name: string
   readonly mishap?: WebhookDelivery.Script
   readonly receiver?: (index: number) => number | undefined
-  /** When the wait ends, and when it polled until then; the run ends after 150 seconds. */
+  /** The times of the wait's polls and of its end. The run ends after 150 seconds. */
   readonly spine: readonly [at: number, polls: ReadonlyArray<number>]
   readonly tela: readonly [at: number, polls: ReadonlyArray<number>]
-  /** How many webhooks of the run's end arrived, whatever the answer. */
+  /** The number of webhooks about the run's end that arrived, with any response. */
   readonly arrivals: number
 }
 
-// A webhook of Spine lacks the metadata, so it is a reason to poll; one of Tela is the answer.
+// A webhook is never the answer: it only causes a poll
 const cases: ReadonlyArray<Case> = [
   {
     name: "a webhook that arrives ends the wait at once",
@@ -37,14 +37,14 @@ const cases: ReadonlyArray<Case> = [
     arrivals: 0
   },
   {
-    name: "a webhook that is late is still ahead of the next poll",
+    name: "a late webhook still arrives before the next poll",
     mishap: { delay: "20 seconds" },
     spine: [170_000, [...minutes(0, 1, 2), 170_000]],
     tela: [170_000, [...minutes(0, 1, 2), 170_000]],
     arrivals: 1
   },
   {
-    name: "a webhook that is later than the next poll changes nothing",
+    name: "a webhook after the next poll changes nothing",
     mishap: { delay: "10 minutes" },
     spine: [180_000, minutes(0, 1, 2, 3)],
     tela: [180_000, minutes(0, 1, 2, 3)],
@@ -58,7 +58,7 @@ const cases: ReadonlyArray<Case> = [
     arrivals: 3
   },
   {
-    name: "a webhook whose answer is lost comes again, and counts once",
+    name: "a webhook whose response is lost is sent again, and counts once",
     mishap: { unanswered: 1 },
     spine: [150_000, [...minutes(0, 1, 2), 150_000]],
     tela: [150_000, [...minutes(0, 1, 2), 150_000]],
@@ -111,7 +111,7 @@ describe("webhooks and polls, end to end", () => {
       }))
   }
 
-  it.effect("an end that overtakes the start ends the wait", () =>
+  it.effect("a webhook about the end that overtakes the one about the start ends the wait", () =>
     Effect.gen(function*() {
       const w = yield* world({
         spine: {
@@ -131,7 +131,7 @@ describe("webhooks and polls, end to end", () => {
       assert.deepStrictEqual(yield* polls(w.spineEmulator), [0, 10_000])
     }))
 
-  it.effect("a wrong secret is refused at each try, and the polls find the end", () =>
+  it.effect("with a wrong secret each webhook is rejected, and the polls find the end", () =>
     Effect.gen(function*() {
       const w = yield* world({ routeSecret: "whsec_another", spine: { script }, tela: { script, webhookAttempts: 2 } })
       const spine = yield* waitSpine(w)
@@ -157,7 +157,7 @@ describe("webhooks and polls, end to end", () => {
     Effect.gen(function*() {
       const w = yield* world({ spine: { script }, receiver: (index) => [204, 503, 0, undefined][index] })
       const { ended } = yield* waitSpine(w)
-      // 150, then after one second, and after ten more for the answer and five for the pause
+      // At 150 s, then after one second, and after ten more for the response and five for the pause
       assert.strictEqual((yield* ended).at, 166_000)
       assert.deepStrictEqual(yield* polls(w.spineEmulator), [...minutes(0, 1, 2), 166_000])
     }))
@@ -175,7 +175,7 @@ describe("webhooks and polls, end to end", () => {
       assert.strictEqual(yield* execution.status, "failed")
     }))
 
-  it.effect("W5: a partial run without a webhook is found by polling, and with one at once", () =>
+  it.effect("W5: the end of a partial run is found by polling without a webhook, and at once with one", () =>
     Effect.gen(function*() {
       const partial = { timeline: Timeline.make({ duration: "90 seconds", outcome: "partial" }) }
       for (const [partialWebhooks, expected] of [[false, 120_000], [true, 90_000]] as const) {
@@ -222,7 +222,7 @@ describe("webhooks and polls, end to end", () => {
         assert.strictEqual(at, seconds * 1000)
         const run = outcome(exit)
         assert.strictEqual(typeof run === "string" ? run : run.run_id, waits[index]!.run_id)
-        // The first at once, one a minute, and one at the end
+        // The first poll at once, one poll a minute, and one at the end
         const polls = runs.find(({ id }) => id === waits[index]!.run_id)!.polls
         assert.isAtMost(polls, Math.floor(seconds / 60) + 2)
       })
@@ -252,7 +252,7 @@ describe("webhooks and polls, end to end", () => {
       const { run_id } = yield* w.spine.runs.create({ prompt: "x" })
       const { ended } = yield* start(w.spine.runs.waitForCompletion(run_id, { timeout: "5 minutes" }))
       const { at, exit } = yield* ended
-      // The pauses before repetitions are of random length, and leave fractions on the clock
+      // The pauses before retries are random, and leave fractions on the clock
       assert.deepStrictEqual([outcome(exit), Math.round(at)], ["RunTimeoutError", 300_000])
     }))
 
@@ -261,7 +261,7 @@ describe("webhooks and polls, end to end", () => {
       const w = yield* world({ spine: { script } })
       const { ended } = yield* waitSpine(w)
       yield* TestClock.adjust("149 seconds")
-      // The poll that the webhook asks for fails, and so do its repetitions
+      // The poll that the webhook causes fails, and so do its retries
       yield* w.spineEmulator.fault(Fault.status(503).pipe(Fault.on("GET"), Fault.times(3)))
       const { at, exit } = yield* ended
       assert.strictEqual(exit._tag, "Success")

@@ -19,12 +19,12 @@ interface Planned {
   readonly ending: Timeline.Outcome
 }
 
-/** Everything that chance decides, from one number. */
+/** All random values of a test, from one seed. */
 const planOf = (seed: number) => {
   const draw = Random.make(seed)
   const runs = Array.from({ length: runsPerSeed }, (): Planned => ({
     provider: draw.pick(["spine", "tela"]),
-    // Often right on the beat of the polls, where webhook and poll meet
+    // Often exactly at the time of a poll, where webhook and poll meet
     duration: draw.chance(0.2) ? draw.int(0, 10) * interval : draw.int(0, 1_200_000),
     ending: draw.weighted([[3, "completed"], [1, "partial"], [1, "failed"]])
   }))
@@ -57,7 +57,7 @@ const planOf = (seed: number) => {
   }
 }
 
-/** When the route first took a webhook that tells of the run's end. */
+/** The time when the route first accepted a webhook about the run's end. */
 const firstHeard = (arrivals: ReadonlyArray<Arrival>, id: string): number =>
   Math.min(
     ...arrivals.filter(({ body, headers, status }) =>
@@ -120,7 +120,7 @@ const play = Effect.fnUntraced(function*(seed: number) {
     const nextPoll = Math.ceil(duration / interval) * interval
     const took = Math.round(at - began)
     if (plan.faults.length === 0) assert.strictEqual(took, Math.min(heard, nextPoll), about)
-    // A fault may cost a poll, or all tries of it
+    // A fault may fail a poll, or all its attempts
     else assert.isAtMost(took, nextPoll + plan.faults.length * interval, about)
     const made = requests.filter(({ method, path }) => method === "GET" && path.includes(id)).length
     assert.isAtMost(made, Math.floor(took / interval) + 2 + plan.faults.length, about)
@@ -137,7 +137,7 @@ describe("random webhooks", () => {
         Effect.gen(function*() {
           const told: Array<boolean> = []
           for (let seed = first; seed <= last; seed++) told.push(...yield* Effect.scoped(play(seed)))
-          // That both ways of learning of an end are taken keeps the test honest
+          // Asserts that the test covers both ways of noticing an end
           const byWebhook = told.filter(Boolean).length / told.length
           assert.isAbove(byWebhook, 0.15)
           assert.isBelow(byWebhook, 0.85)

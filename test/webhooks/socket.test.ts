@@ -11,7 +11,7 @@ import { until } from "../support/until.ts"
 const spineSecret = "whsec_socket"
 const telaSecret = Redacted.make("tela socket")
 
-/** The emulators on one socket, the routes on another, and clients that speak to them with fetch. */
+/** The emulators on one socket, the routes on another, and clients that call them with fetch. */
 const setup = Effect.gen(function*() {
   const events: Array<string> = []
   const hub = yield* Webhooks.make()
@@ -74,17 +74,17 @@ describe("webhooks on sockets", () => {
       yield* until(Effect.map(w.telaEmulator.requests, hasPolls))
       yield* w.spineEmulator.scriptDeliveries({ copies: 3, gap: "5 millis" })
       yield* Effect.all([w.spineEmulator.advance("90 minutes"), w.telaEmulator.advance("90 minutes")])
-      // If no webhook told of the end, these waits would outlast the test
+      // Without the webhooks these waits would outlast the test
       const [run, output] = yield* Effect.all([Fiber.join(spine), Fiber.join(tela)])
       assert.deepStrictEqual([run.status, output], ["completed", "done"])
-      // The waits end before the event hook runs, and deliveries are written down when they are answered
+      // The waits end before the event hook runs, and deliveries are recorded when their response arrives
       yield* until(Effect.sync(() => w.events.length >= 2))
       const deliveries = yield* w.spineEmulator.deliveries
       assert.deepStrictEqual(deliveries.map(({ event }) => event), ["run.started", "run.completed"])
       assert.deepStrictEqual(w.events, ["run.started", "run.completed"])
     }))
 
-  it.live("that are lost or refused only delay the end of a wait", () =>
+  it.live("that are lost or rejected only delay the end of a wait", () =>
     Effect.gen(function*() {
       const w = yield* setup
       const wait = Effect.fnUntraced(function*() {

@@ -1,4 +1,4 @@
-/** A client, a hub, a route and an emulator that calls it: all in memory, and all on the `TestClock`. */
+/** A client, a hub, a route and an emulator that calls the route: all in memory, and all on the `TestClock`. */
 import { Cause, Clock, Effect, Exit, Fiber, Layer, Redacted, References, type Scope } from "effect"
 import { HttpClient, HttpClientResponse, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
@@ -12,7 +12,7 @@ export const telaUrl = "http://127.0.0.1:9/tela"
 export const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
 export const applicationId = "5b8a3f8e-2b1c-4b8a-8d6f-3d1f0c2e4a55"
 
-/** A webhook that arrived, and how it was answered. */
+/** A webhook that arrived, and its response. */
 export interface Arrival {
   readonly at: number
   readonly path: string
@@ -24,9 +24,9 @@ export interface Arrival {
 export interface Options {
   readonly spine?: SpineEmulator.Options
   readonly tela?: TelaEmulator.Options
-  /** The secret that the route of Spine is given. */
+  /** The secret of Spine's route. */
   readonly routeSecret?: string
-  /** Answers instead of the route: with a status, or with `0` never. */
+  /** A replacement for the route's response: a status, or `0` for none. */
   readonly receiver?: (index: number) => number | undefined
 }
 
@@ -37,7 +37,7 @@ export interface World {
   readonly telaEmulator: TelaEmulator.Service
   readonly hub: Webhooks.Service
   readonly arrivals: ReadonlyArray<Arrival>
-  /** What `onEvent` was told, by both routes. */
+  /** The calls of `onEvent`, by both routes. */
   readonly events: ReadonlyArray<string>
 }
 
@@ -70,7 +70,7 @@ export const world = Effect.fnUntraced(function*(options: Options = {}): Effect.
           Effect.provideService(HttpServerRequest.HttpServerRequest, HttpServerRequest.fromClientRequest(request)),
           Effect.scoped,
           Effect.orDie,
-          // What the route refuses it logs
+          // The route logs the deliveries that it rejects
           Effect.provideService(References.MinimumLogLevel, "None")
         )
         : instead === 0
@@ -115,7 +115,7 @@ export const world = Effect.fnUntraced(function*(options: Options = {}): Effect.
   }
 })
 
-/** Executes a canvas, and asks for a webhook that can prove itself. */
+/** Executes a canvas, and requests a webhook with a token. */
 export const executeTela = Effect.fnUntraced(
   function*(tela: Tela.Service, params: Tela.PollParams & { readonly secret?: Redacted.Redacted<string> } = {}) {
     const { secret = telaSecret, ...rest } = params
@@ -129,20 +129,20 @@ export const executeTela = Effect.fnUntraced(
   }
 )
 
-/** When the requests for the state of runs were received. */
+/** The times of the requests for the state of runs. */
 export const polls = (emulator: Emulator.Emulator) =>
   Effect.map(
     emulator.requests,
     (requests) => requests.filter(({ method }) => method === "GET").map(({ receivedAt }) => receivedAt)
   )
 
-/** How a wait ended, and when. */
+/** The exit of a wait, and its time. */
 export interface Ended<A, E> {
   readonly exit: Exit.Exit<A, E>
   readonly at: number
 }
 
-/** Starts something; what is returned waits for its end, for as long as it takes on the clock. */
+/** Starts an effect. The returned effect waits for its end, for any time on the clock. */
 export const start = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.map(
     Effect.forkChild(
@@ -150,7 +150,7 @@ export const start = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     ),
     (fiber) => ({
       ended: Effect.gen(function*() {
-        // A turn for what has only just been started
+        // Lets fibers run that have just been started
         yield* TestClock.adjust(0)
         if (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("3 hours")
         return yield* Fiber.join(fiber)
@@ -159,7 +159,7 @@ export const start = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     })
   )
 
-/** The failure's tag, or the success. */
+/** The value of a success, or the tag of the failure. */
 export const outcome = <A, E extends { readonly _tag: string }>(exit: Exit.Exit<A, E>): A | string => {
   if (Exit.isSuccess(exit)) return exit.value
   const found = Cause.findErrorOption(exit.cause)

@@ -1,7 +1,6 @@
 /**
- * The program that canvas-runs is added to: a client for some job API, written by hand with Effect's Schema, Stream and
- * HttpClient as their guides show. It creates a job, polls it on a Schedule, reads a stream of lines, decodes every answer,
- * and logs.
+ * The program to which canvas-runs is added: a client for a job API, written by hand with Effect's Schema, Stream and HttpClient
+ * as in their guides. It creates a job, polls it on a Schedule, reads a stream of lines, decodes every answer, and logs.
  */
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"

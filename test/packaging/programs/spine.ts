@@ -1,4 +1,4 @@
-/** A program that uses Spine and nothing else of canvas-runs. */
+/** A program that uses only Spine of canvas-runs. */
 import { layerFetch, SpineClient } from "canvas-runs/spine"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"

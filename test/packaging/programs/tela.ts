@@ -1,4 +1,4 @@
-/** A program that uses Tela and nothing else of canvas-runs. */
+/** A program that uses only Tela of canvas-runs. */
 import { layerFetch, TelaClient } from "canvas-runs/tela"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"

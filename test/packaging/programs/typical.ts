@@ -1,4 +1,4 @@
-/** What a user's file looks like to the compiler: both clients, their errors by tag, a schema of one's own, a schedule. */
+/** A typical file of a user: both clients, their errors by tag, a schema, a schedule. */
 import { Polling, Spine, Tela } from "canvas-runs"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"

@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 
 const id = "3d8b2a70-6f0e-4d5b-9a35-0f6f8f0f1c11"
 
-/** Whether a type is `any`, to which everything can be assigned. */
+/** Whether a type is `any`, to which every value can be assigned. */
 type IsAny<A> = 0 extends 1 & A ? true : false
 const isFalse = <A extends false>(): A | undefined => undefined
 
