@@ -35,6 +35,8 @@ export const Block = open({
 })
 
 /**
+ * One node of a canvas, decoded.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -55,6 +57,8 @@ export const Edge = open({
 })
 
 /**
+ * An edge of a canvas, decoded.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -79,6 +83,8 @@ export const Canvas = open({
 })
 
 /**
+ * A canvas as a graph of blocks, decoded.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -161,6 +167,8 @@ export const TaskTree = open({
 })
 
 /**
+ * The tasks of a canvas, in two lists of trees, decoded.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -1,6 +1,16 @@
 /**
  * The Spine client: a service, and the layers that make it.
  *
+ * **When to use**
+ *
+ * | layer | use it if |
+ * | --- | --- |
+ * | {@link layerFetch} | the key is in the environment, and fetch is your transport |
+ * | {@link layerConfig} | the key is in the environment, and you choose the `HttpClient`, such as `NodeHttp.layer` |
+ * | {@link layer} | the program has the key |
+ * | {@link make} | you want several clients at once, such as one for each account |
+ * | {@link layerTest} | a test answers a few calls itself |
+ *
  * **Example** (A run from prompt to result)
  *
  * ```ts
@@ -10,11 +20,13 @@
  * const program = Effect.gen(function*() {
  *   const spine = yield* Spine.SpineClient
  *   const run = yield* spine.runs.run({ prompt: "Compare three vector databases" }, { timeout: "2 hours" })
- *   return run.result.final_output
+ *   return run.status
  * })
  *
  * // Reads SPINE_API_KEY, and uses fetch
  * const main = program.pipe(Effect.provide(Spine.layerFetch()))
+ *
+ * console.log(await Effect.runPromise(main)) // => "completed"
  * ```
  *
  * @see https://docs.getspine.ai/sdks/typescript/overview
@@ -45,13 +57,36 @@ import { describeError } from "./SpineSchema.ts"
  * @since 0.1.0
  */
 export interface Service {
+  /** Creates runs, waits for them and watches them. */
   readonly runs: SpineRuns.Runs
+  /** Reads the blocks and the tasks of runs. */
   readonly canvases: SpineCanvases.Canvases
+  /** Downloads the files of runs. */
   readonly artifacts: SpineArtifacts.Artifacts
 }
 
 /**
- * The Spine client.
+ * The Spine client, as a service of the context.
+ *
+ * **Example** (A function that needs the client)
+ *
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Spine } from "canvas-runs"
+ * import { SpineEmulator, Timeline } from "canvas-runs/testing"
+ *
+ * const report = (topic: string) =>
+ *   Effect.gen(function*() {
+ *     const spine = yield* Spine.SpineClient
+ *     return yield* spine.runs.run({ prompt: `A report about ${topic}`, template: "report" })
+ *   })
+ *
+ * const main = report("tides").pipe(
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+ *   Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+ * )
+ * console.log((await Effect.runPromise(main)).metadata?.template_used) // => "report"
+ * ```
  *
  * @category services
  * @since 0.1.0
@@ -59,20 +94,21 @@ export interface Service {
 export class SpineClient extends Context.Service<SpineClient, Service>()("canvas-runs/spine/SpineClient") {}
 
 /**
- * How a client is made.
+ * Options of {@link make} and {@link layer}.
  *
+ * @see https://docs.getspine.ai/sdks/typescript/authentication
  * @category models
  * @since 0.1.0
  */
 export interface Options extends ClientOptions {
   /**
-   * The key of the developer portal, `sk_spine_…`, sent to the provider's origin and nowhere else. An `Effect` is run for each
-   * call, so that a key can be rotated while the program runs. Its failure, or a key that takes longer than `requestTimeout`, is a
-   * `TransportError` with `reached: false`, which a wait survives like other transient failures.
+   * The key of the developer portal, `sk_spine_…`. It is sent to the origin of the API and nowhere else. An `Effect` runs for each
+   * call, so that a key can be rotated while the program runs. If it fails, or takes longer than `requestTimeout`, the call fails
+   * with a `TransportError` with `reached: false`, which a wait survives like other transient failures.
    */
   readonly apiKey: Redacted.Redacted<string> | Effect.Effect<Redacted.Redacted<string>, unknown>
   /**
-   * The API's origin, without `/v1`.
+   * The origin of the API, without `/v1`.
    *
    * @default "https://api.getspine.ai"
    */
@@ -80,8 +116,26 @@ export interface Options extends ClientOptions {
 }
 
 /**
- * Makes a client on the `HttpClient` at hand.
+ * Makes a client on the `HttpClient` of the context. An option that cannot be used is a `ConfigError`.
  *
+ * **Example** (Two accounts)
+ *
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Spine } from "canvas-runs"
+ * import { SpineEmulator } from "canvas-runs/testing"
+ *
+ * const main = Effect.gen(function*() {
+ *   const first = yield* Spine.make({ apiKey: Redacted.make("sk_spine_first") })
+ *   const second = yield* Spine.make({ apiKey: Redacted.make("sk_spine_second") })
+ *   const run = yield* first.runs.create({ prompt: "Tides" })
+ *   const error = yield* Effect.flip(second.runs.retrieve(run))
+ *   console.log(error._tag) // => "NotFoundError"
+ * })
+ * await Effect.runPromise(Effect.provide(main, SpineEmulator.layerTest()))
+ * ```
+ *
+ * @see {@link layer} for a single client
  * @category constructors
  * @since 0.1.0
  */
@@ -105,8 +159,26 @@ const build = (options: Options) =>
   })
 
 /**
- * A layer with the client, on the `HttpClient` at hand.
+ * Creates a layer with the client, on the `HttpClient` of the context. An option that cannot be used is a `ConfigError`.
  *
+ * **Example** (The client on the emulator)
+ *
+ * ```ts
+ * import { Effect, Layer, Redacted } from "effect"
+ * import { Spine } from "canvas-runs"
+ * import { SpineEmulator } from "canvas-runs/testing"
+ *
+ * const main = Effect.gen(function*() {
+ *   const spine = yield* Spine.SpineClient
+ *   const { status } = yield* spine.runs.create({ prompt: "Tides" })
+ *   console.log(status) // => "running"
+ * })
+ *
+ * const client = Spine.layer({ apiKey: Redacted.make("sk_spine_test"), requestTimeout: "10 seconds" })
+ * await Effect.runPromise(Effect.provide(main, Layer.provide(client, SpineEmulator.layerTest())))
+ * ```
+ *
+ * @see {@link layerConfig} to read the key from the environment
  * @category layers
  * @since 0.1.0
  */
@@ -120,27 +192,47 @@ export const layer = (options: Options): Layer.Layer<SpineClient, ConfigError, H
  * @since 0.1.0
  */
 export interface ConfigOptions extends Omit<Partial<Options>, "apiKey" | "baseUrl"> {
-  /** @default Config.Redacted("SPINE_API_KEY") */
+  /**
+   * The API key, an `Effect` that returns it, or the `Config` that it is read from.
+   *
+   * @default Config.Redacted("SPINE_API_KEY")
+   */
   readonly apiKey?: Options["apiKey"] | Config.Config<Redacted.Redacted<string>> | undefined
-  /** @default Config.String("SPINE_BASE_URL"), or the provider's address */
+  /**
+   * The origin of the API without `/v1`, or the `Config` that it is read from.
+   *
+   * @default Config.String("SPINE_BASE_URL"), or "https://api.getspine.ai" if that is not set
+   */
   readonly baseUrl?: string | Config.Config<string> | undefined
 }
 
 /**
- * Creates a layer with the client, configured by `SPINE_API_KEY` and `SPINE_BASE_URL`. Options given here win.
+ * Creates a layer with the client, on the `HttpClient` of the context. The key and the address come from `SPINE_API_KEY` and
+ * `SPINE_BASE_URL`, unless the options give them. A missing key is a `ConfigError` that names the variable.
  *
  * **Example** (A key under another name)
  *
  * ```ts
- * import { Config, Layer } from "effect"
- * import { FetchHttpClient } from "effect/http"
+ * import { Config, ConfigProvider, Effect } from "effect"
  * import { Spine } from "canvas-runs"
+ * import { SpineEmulator } from "canvas-runs/testing"
  *
- * const layer = Spine.layerConfig({ apiKey: Config.Redacted("ACME_SPINE_KEY") }).pipe(
- *   Layer.provide(FetchHttpClient.layer)
+ * const environment = ConfigProvider.layer(ConfigProvider.fromUnknown({ ACME_SPINE_KEY: "sk_spine_acme" }))
+ *
+ * const main = Effect.gen(function*() {
+ *   const spine = yield* Spine.SpineClient
+ *   const { status } = yield* spine.runs.create({ prompt: "Tides" })
+ *   console.log(status) // => "running"
+ * })
+ * await main.pipe(
+ *   Effect.provide(Spine.layerConfig({ apiKey: Config.Redacted("ACME_SPINE_KEY") })),
+ *   Effect.provide([SpineEmulator.layerTest(), environment]),
+ *   Effect.runPromise
  * )
  * ```
  *
+ * @see {@link layerFetch} to use fetch
+ * @see {@link module:NodeHttp} for the `HttpClient` of a service on Node
  * @category layers
  * @since 0.1.0
  */
@@ -162,8 +254,23 @@ export const layerConfig = (
   )
 
 /**
- * Everything at once: {@link layerConfig} and fetch.
+ * Creates a layer with the client and its transport: {@link layerConfig} on fetch. A missing key is a `ConfigError`.
  *
+ * **Example** (Without a key)
+ *
+ * ```ts
+ * import { ConfigProvider, Effect } from "effect"
+ * import { Spine } from "canvas-runs"
+ *
+ * const main = Effect.service(Spine.SpineClient).pipe(
+ *   Effect.provide(Spine.layerFetch()),
+ *   Effect.catchTag("ConfigError", (error) => Effect.succeed(error.option)),
+ *   Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({})))
+ * )
+ * console.log(await Effect.runPromise(main)) // => "SPINE_API_KEY"
+ * ```
+ *
+ * @see {@link layerConfig} for another `HttpClient`
  * @category layers
  * @since 0.1.0
  */
@@ -171,21 +278,30 @@ export const layerFetch = (options?: ConfigOptions): Layer.Layer<SpineClient, Co
   Layer.provide(layerConfig(options), FetchHttpClient.layer)
 
 /**
- * Some of the client's methods, for a test.
+ * The methods of the client that a test needs.
  *
  * @category testing
  * @since 0.1.0
  */
 export interface TestHandlers {
+  /** Methods of `spine.runs`. */
   readonly runs?: Partial<SpineRuns.Runs> | undefined
+  /** Methods of `spine.canvases`. */
   readonly canvases?: Partial<SpineCanvases.Canvases> | undefined
+  /** Methods of `spine.artifacts`. */
   readonly artifacts?: Partial<SpineArtifacts.Artifacts> | undefined
 }
 
 /**
- * A client made of the handlers given, for tests that want no wire at all. A method without a handler dies with its name.
+ * Creates a layer with a client that consists of the given methods. Using any other method is a defect that names it.
  *
- * **Example** (Testing without a wire)
+ * **When to use**
+ *
+ * Use it for a unit test of code that calls one or two methods, where you write their results yourself. Use `SpineEmulator.layerTest` to
+ * test with the real client: its requests, polls, retries, errors and downloads. The emulator needs no results from you, and plays
+ * a run of two hours in a millisecond.
+ *
+ * **Example** (A result without a request)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -206,7 +322,7 @@ export interface TestHandlers {
  * console.log(await Effect.runPromise(Effect.provide(status, test))) // => "failed"
  * ```
  *
- * @see {@link module:SpineEmulator} in `canvas-runs/testing` for tests of the whole client
+ * @see {@link module:SpineEmulator} in `canvas-runs/testing` for tests with the real client
  * @category testing
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * A Spine canvas as a graph of Effect's `Graph` module, which can walk it and draw it. A module of its own, so that only
- * those who import it carry it.
+ * Converts a Spine canvas to a graph of Effect's `Graph` module, which can walk it and draw it. It is a separate module, so that
+ * a program without graphs does not bundle `Graph`.
  *
  * @since 0.1.0
  */
@@ -9,8 +9,8 @@ import { quote } from "../internal/describe.ts"
 import type { Block, Canvas, Edge } from "./SpineCanvasSchema.ts"
 
 /**
- * Turns a canvas into a directed graph of its blocks. An edge from or to a block that the canvas does not hold, as can
- * happen while it grows, is left out.
+ * Converts a canvas to a directed graph of its blocks. An edge from or to a block that the canvas does not have yet is left out.
+ * A value without `nodes` and `edges` throws a `TypeError`.
  *
  * **Example** (Drawing a canvas with Mermaid)
  *
@@ -32,6 +32,7 @@ import type { Block, Canvas, Edge } from "./SpineCanvasSchema.ts"
  * console.log(drawing.includes("Report")) // => true
  * ```
  *
+ * @see {@link Canvas}, which `canvases.getDag` returns
  * @category converting
  * @since 0.1.0
  */

@@ -1,18 +1,19 @@
 /**
- * The data of Spine's runs, as it travels: names are the provider's own, in its snake_case.
+ * Schemas for the responses about Spine's runs. Names are the provider's own, in its snake_case.
  *
  * **Details**
  *
  * Decoding is strict about what a client acts on: ids, the status of a run, its output and the links of its files. A `completed`
- * run without a `result` that has an output does not decode. Everything else is lenient. A side field that is `null` or odd is absent, or has the
- * default that its documentation names. Fields that the provider may add later survive decoding (read them with a cast). Open sets
- * (artifact types, block and task status) are plain strings with suggestions. A run status that is not known today becomes
- * {@link UnknownRun} instead of a failure.
+ * run without a `result` that has an output does not decode. Everything else is lenient. A side field that is `null`, or has an
+ * unexpected value, is absent, or has the default that its documentation names. Fields that the provider may add later survive
+ * decoding (read them with a cast). Open sets (artifact types, block and task status) are plain strings with suggestions. A run
+ * status that is not known today becomes an {@link UnknownRun} instead of a failure.
  *
- * A created run and each snapshot of a run have `raw`, which is what the provider sent, unchanged. It is a plain member, so it is
- * in `JSON.stringify` and in comparisons; `Schema.encode` leaves it out, and whether a snapshot counts as changed does not
- * depend on it.
+ * A created run and each snapshot of a run have `raw`, the JSON that the provider sent, unchanged. It is a plain member, so
+ * `JSON.stringify` and comparisons include it. `Schema.encode` leaves it out, and it does not count in the decision whether a
+ * snapshot has changed.
  *
+ * @see {@link module:SpineCanvasSchema} for the responses about canvases
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -34,7 +35,7 @@ import {
 } from "../internal/responseSchema.ts"
 
 /**
- * The templates a run can be created with. Without one, Spine uses `auto`.
+ * The templates that a run can be created with. Without one, Spine uses `auto`.
  *
  * @see https://docs.getspine.ai/api-reference/concepts/templates
  * @category schemas
@@ -52,13 +53,15 @@ export const Template = Schema.Literals([
 ])
 
 /**
+ * The name of a template.
+ *
  * @category models
  * @since 0.1.0
  */
 export type Template = typeof Template.Type
 
 /**
- * The types of block that a canvas is made of. Given to `runs.create`, they win over the template.
+ * The types of block that a canvas consists of. If `runs.create` is given some, Spine ignores the template.
  *
  * @see https://docs.getspine.ai/api-reference/concepts/block-types
  * @category schemas
@@ -85,13 +88,15 @@ export const BlockType = Schema.Literals([
 ])
 
 /**
+ * The name of a type of block.
+ *
  * @category models
  * @since 0.1.0
  */
 export type BlockType = typeof BlockType.Type
 
 /**
- * The answer to `POST /v1/run`.
+ * The response to `POST /v1/run`.
  *
  * @see https://docs.getspine.ai/api-reference/endpoints/create-run
  * @category schemas
@@ -109,27 +114,32 @@ export const CreateRunResponse = withRaw(open({
 }))
 
 /**
+ * The response to `POST /v1/run`, decoded.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface CreateRunResponse extends Schema.Schema.Type<typeof CreateRunResponse> {}
 
 /**
- * How far a run is.
+ * The progress of a run.
  *
+ * @see https://docs.getspine.ai/api-reference/concepts/polling-and-status
  * @category schemas
  * @since 0.1.0
  */
 export const RunProgress = open({
-  /** Tasks that are finished. */
+  /** The number of tasks that are finished. */
   tasks_completed: sideFieldOr(Schema.Finite, 0),
-  /** Tasks known so far; it can grow while the run plans its work. */
+  /** The number of tasks known so far. It can grow while the run plans its work. */
   tasks_total: sideFieldOr(Schema.Finite, 0),
   /** Milliseconds since the run started. */
   elapsed_ms: sideFieldOr(Schema.Finite, 0)
 })
 
 /**
+ * The progress of a run, decoded.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -149,13 +159,15 @@ export const Artifact = open({
   type: sideFieldOr(openLiterals(["docx", "xlsx", "pptx", "html", "png"]), "unknown"),
   /** The file name, with its extension. Empty by default. */
   name: sideFieldOr(Schema.String, ""),
-  /** Where the file can be read, for a limited time (assumed: a signed URL that needs no API key). */
+  /** The link to the file, which works for a limited time (assumed: a signed URL that needs no API key). */
   download_url: Schema.String,
   /** The size of the file in bytes. */
   size_bytes: sideField(Count)
 })
 
 /**
+ * A file that a run produced, decoded.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -164,7 +176,7 @@ export interface Artifact extends Schema.Schema.Type<typeof Artifact> {}
 const output = open({
   /** The synthesized answer, in Markdown. */
   final_output: withFallback(Schema.String, ""),
-  /** The files that the run made; often none. */
+  /** The files that the run produced. Often none. */
   artifacts: withFallback(Schema.Array(Artifact), [])
 })
 
@@ -173,8 +185,9 @@ const output = open({
  *
  * **Details**
  *
- * Either member may be absent or `null`, but not both: a result without any output does not decode.
+ * The provider may leave out either member, or send `null` for it, but not for both: a result without any output does not decode.
  *
+ * @see https://docs.getspine.ai/api-reference/concepts/polling-and-status
  * @category schemas
  * @since 0.1.0
  */
@@ -188,45 +201,57 @@ export const RunResult = Schema.flip(
 )
 
 /**
+ * The output of a run, decoded.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface RunResult extends Schema.Schema.Type<typeof RunResult> {}
 
 /**
- * What a run used.
+ * The template and the models that a run used, and its price.
  *
+ * @see https://docs.getspine.ai/api-reference/concepts/polling-and-status
  * @category schemas
  * @since 0.1.0
  */
 export const RunMetadata = open({
-  /** The template sent, or `auto`. */
+  /** The template of the create, or `auto`. */
   template_used: sideFieldOr(Schema.String, "auto"),
-  /** Model names, as `vendor/model`. */
+  /** The names of the models, as `vendor/model`. None by default. */
   models_used: sideFieldOr(Schema.Array(Schema.String), []),
-  /** The price of the run: 1,000 credits are one US dollar. Absent where the provider does not say it as a number. */
+  /** The price of the run. 1,000 credits cost 1 US dollar. Absent unless the provider sends a number. */
   credits_consumed: sideField(Schema.Finite)
 })
 
 /**
+ * The template and the models that a run used, and its price, decoded.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface RunMetadata extends Schema.Schema.Type<typeof RunMetadata> {}
 
 /**
- * One thing that went wrong in a run.
+ * One error of a run.
+ *
+ * **Details**
+ *
+ * Other members that the provider sends are kept. In the `errors` of a run, an entry may also be plain text, and a single entry may
+ * stand in place of the list.
  *
  * @category schemas
  * @since 0.1.0
  */
 export const RunErrorEntry = open({
   // S5: other members are kept
-  /** The provider's words. */
+  /** The text of the provider, such as `"Agent execution failed"`. */
   error: sideFieldOr(Schema.String, "")
 })
 
 /**
+ * One error of a run, decoded.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -251,65 +276,83 @@ const entryOf = (value: unknown): RunErrorEntry =>
 /**
  * A run whose agents are working.
  *
+ * @see https://docs.getspine.ai/api-reference/concepts/polling-and-status
  * @category schemas
  * @since 0.1.0
  */
 export const RunningRun = open({
   status: Schema.Literal("running"),
+  /** The id of the run. */
   run_id: Id,
-  /** Missing on the first polls: the canvas is stored a moment after the run. */
+  /** The id of the canvas. The first polls may lack it, because the canvas is stored a moment after the run. */
   canvas_id: sideField(Schema.String),
+  /** The progress of the run. All zero by default. */
   progress: sideFieldOr(RunProgress, { tasks_completed: 0, tasks_total: 0, elapsed_ms: 0 })
 })
 
 /**
+ * A run whose agents are working, decoded.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface RunningRun extends Schema.Schema.Type<typeof RunningRun>, Raw {}
 
 /**
- * A run that finished with everything it was asked for.
+ * A run that finished without a failure.
  *
+ * @see https://docs.getspine.ai/api-reference/concepts/polling-and-status
  * @category schemas
  * @since 0.1.0
  */
 export const CompletedRun = open({
   status: Schema.Literal("completed"),
+  /** The id of the run. */
   run_id: Id,
-  /** Empty where the provider leaves it out. */
+  /** The id of the canvas. Empty by default. */
   canvas_id: sideFieldOr(Schema.String, ""),
-  /** Milliseconds from start to end. */
+  /** The time from start to end, in milliseconds. */
   duration_ms: sideField(Schema.Finite),
+  /** The text and the files of the run. */
   result: RunResult,
+  /** The template, the models and the price of the run. Without the provider's, the template is `"auto"` and the rest is absent. */
   metadata: sideFieldOr(RunMetadata, { template_used: "auto", models_used: [] })
 })
 
 /**
+ * A run that finished without a failure, decoded.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface CompletedRun extends Schema.Schema.Type<typeof CompletedRun>, Raw {}
 
 /**
- * A run of which some blocks failed, and whose result can be used.
+ * A run with a usable result, of which some blocks failed.
  *
+ * @see https://docs.getspine.ai/api-reference/concepts/polling-and-status
  * @category schemas
  * @since 0.1.0
  */
 export const PartialRun = open({
   status: Schema.Literal("partial"),
+  /** The id of the run. */
   run_id: Id,
+  /** The id of the canvas, if the provider sends it. */
   canvas_id: sideField(Schema.String),
-  /** Milliseconds from start to end. */
+  /** The time from start to end, in milliseconds. */
   duration_ms: sideField(Schema.Finite),
+  /** The text and the files of the run, as far as they were produced. */
   result: RunResult,
+  /** The template, the models and the price of the run, if the provider sends them. */
   metadata: sideField(RunMetadata),
-  /** What failed. */
+  /** The errors of the blocks that failed. None by default. */
   errors: errorEntries
 })
 
 /**
+ * A run with a usable result, of which some blocks failed, decoded.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -318,20 +361,25 @@ export interface PartialRun extends Schema.Schema.Type<typeof PartialRun>, Raw {
 /**
  * A run that ended without a usable result.
  *
+ * @see https://docs.getspine.ai/api-reference/concepts/polling-and-status
  * @category schemas
  * @since 0.1.0
  */
 export const FailedRun = open({
   status: Schema.Literal("failed"),
+  /** The id of the run. */
   run_id: Id,
+  /** The id of the canvas, if the provider sends it. */
   canvas_id: sideField(Schema.String),
-  /** Milliseconds from start to end. */
+  /** The time from start to end, in milliseconds. */
   duration_ms: sideField(Schema.Finite),
-  /** Why. */
+  /** The reasons. None by default. */
   errors: errorEntries
 })
 
 /**
+ * A run that ended without a usable result, decoded.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -341,28 +389,34 @@ export interface FailedRun extends Schema.Schema.Type<typeof FailedRun>, Raw {}
 const knownStatuses: ReadonlySet<string> = new Set(["running", "completed", "partial", "failed"])
 
 /**
- * A run in a state that this library does not know, such as one the provider adds tomorrow. It is not taken for an end:
- * waiting goes on until the status is known or the deadline passes.
+ * A run with a status that this library does not know, such as one that the provider adds later. It is not a terminal state: a wait
+ * continues until the status is terminal or the deadline passes.
  *
  * **Details**
  *
- * `status` is the literal `"unknown"`, so that narrowing keeps working, and `provider_status` is what was sent.
+ * `status` is the literal `"unknown"`, so that narrowing keeps working. `provider_status` is the status that the provider sent.
  *
  * @category schemas
  * @since 0.1.0
  */
 export const UnknownRun = open({
+  /** The status that the provider sent. */
   status: Schema.String.check(
     Schema.makeFilter((status: string) => !knownStatuses.has(status), { expected: "a status not known today" })
   ),
+  /** The id of the run. */
   run_id: Id,
+  /** The id of the canvas, if the provider sends it. */
   canvas_id: sideField(Schema.String)
 }).pipe(
   Schema.decodeTo(
     open({
       status: Schema.Literal("unknown"),
+      /** The status that the provider sent. */
       provider_status: Schema.String,
+      /** The id of the run. */
       run_id: Id,
+      /** The id of the canvas, if the provider sends it. */
       canvas_id: Schema.optionalKey(Schema.String)
     }),
     SchemaTransformation.transform({
@@ -373,13 +427,15 @@ export const UnknownRun = open({
 )
 
 /**
+ * A run with a status that this library does not know, decoded.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface UnknownRun extends Schema.Schema.Type<typeof UnknownRun>, Raw {}
 
 /**
- * What `GET /v1/run/{run_id}` says: a union that narrows on `status`.
+ * A snapshot of a run, as `GET /v1/run/{run_id}` returns it: a union that narrows on `status`.
  *
  * **Example** (Narrowing on the status)
  *
@@ -397,9 +453,11 @@ export interface UnknownRun extends Schema.Schema.Type<typeof UnknownRun>, Raw {
  *     case "failed":
  *       return run.errors.map((entry) => entry.error).join(", ")
  *     case "unknown":
- *       return `a status of tomorrow: ${run.provider_status}`
+ *       return `a status added later: ${run.provider_status}`
  *   }
  * }
+ *
+ * describe({ status: "failed", run_id: "1", errors: [{ error: "Agent execution failed" }] }) // => "Agent execution failed"
  * ```
  *
  * @see https://docs.getspine.ai/api-reference/endpoints/get-run
@@ -409,22 +467,47 @@ export interface UnknownRun extends Schema.Schema.Type<typeof UnknownRun>, Raw {
 export const Run = withRaw(Schema.Union([RunningRun, CompletedRun, PartialRun, FailedRun, UnknownRun]))
 
 /**
+ * A snapshot of a run, decoded: a union that narrows on `status`.
+ *
  * @category models
  * @since 0.1.0
  */
 export type Run = RunningRun | CompletedRun | PartialRun | FailedRun | UnknownRun
 
 /**
- * A run that has ended.
+ * A snapshot of a run that has ended.
  *
+ * @see {@link module:SpineRuns} for `isTerminal`, which narrows to it
  * @category models
  * @since 0.1.0
  */
 export type TerminalRun = CompletedRun | PartialRun | FailedRun
 
 /**
- * Makes a decoder for answers, which wrap their data in `{ success: true, data }`.
+ * Makes a decoder for responses, which wrap their data in `{ success: true, data }`. Any other body is a `SchemaError`.
  *
+ * **When to use**
+ *
+ * The client decodes its responses itself. Use it for responses that you stored or requested yourself.
+ *
+ * **Example** (A stored response)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Spine } from "canvas-runs"
+ *
+ * const decode = Spine.decodeAnswer(Spine.Run)
+ *
+ * const run = await Effect.runPromise(decode({
+ *   success: true,
+ *   data: { run_id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11", status: "running", progress: { tasks_completed: 2 } }
+ * }))
+ *
+ * run.status === "running" ? run.progress : undefined // => { tasks_completed: 2, tasks_total: 0, elapsed_ms: 0 }
+ * ```
+ *
+ * @see {@link describeError} for responses that report an error
+ * @see https://docs.getspine.ai/api-reference/errors
  * @category decoding
  * @since 0.1.0
  */
@@ -436,14 +519,30 @@ export const decodeAnswer = <A>(
 }
 
 /**
- * What the body of a refusal, `{ success: false, error }`, says.
+ * Reads the text of an error response, `{ success: false, error }`. A body without the text `error` gives `undefined`.
  *
+ * **Example** (The body of a 404)
+ *
+ * ```ts
+ * import { Spine } from "canvas-runs"
+ *
+ * Spine.describeError({ success: false, error: "Run not found: 42" }) // => { message: "Run not found: 42", isRefusal: true }
+ * Spine.describeError("<h1>Bad gateway</h1>") === undefined // => true
+ * ```
+ *
+ * @see {@link decodeAnswer} for responses that report success
+ * @see https://docs.getspine.ai/api-reference/errors
  * @category decoding
  * @since 0.1.0
  */
 export const describeError = (
   body: unknown
-): { readonly message?: string; readonly isRefusal: boolean } | undefined =>
+): {
+  /** The text of the provider. */
+  readonly message?: string
+  /** Whether `success` is `false`: then the body reports an error even if the HTTP status is one of success. */
+  readonly isRefusal: boolean
+} | undefined =>
   Predicate.hasProperty(body, "error") && typeof body.error === "string"
     ? { message: body.error, isRefusal: Predicate.hasProperty(body, "success") && body.success === false }
     : undefined
