@@ -60,6 +60,11 @@ describe("the guides", () => {
     }
   })
 
+  it("link to each example, or the README does", () => {
+    const texts = ["README.md", ...guides].map(read).join("\n")
+    for (const example of globSync("examples/[0-9]*.ts", { cwd: root })) assert.include(texts, `${example})`)
+  })
+
   it("are in llms.txt, which `npm run llms` writes", () => {
     const text = read("llms.txt")
     assert.strictEqual(text, llms())
