@@ -23,13 +23,17 @@
  *
  * @since 0.1.0
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
+import * as HttpClient from "effect/http/HttpClient"
 import * as Queue from "effect/Queue"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as Binary from "./internal/binary.ts"
 import { downloadTo } from "./internal/download/download.ts"
 import * as File from "./internal/download/file.ts"
+import { need } from "./internal/options.ts"
 import type { ArtifactSource, Options, Target } from "./internal/download/source.ts"
 import type { ArtifactError, BadRequestError } from "./RunError.ts"
 
@@ -71,8 +75,9 @@ export type { ArtifactSource, Options, Target } from "./internal/download/source
 export const stream = <E, R>(
   options: Options,
   source: ArtifactSource<E, R>
-): Stream.Stream<Uint8Array, ArtifactError | E, R> =>
-  Stream.callback<Uint8Array, ArtifactError | E, R>(
+): Stream.Stream<Uint8Array, ArtifactError | E, R> => {
+  check(options, source)
+  return Stream.callback<Uint8Array, ArtifactError | E, R>(
     (queue) =>
       Queue.into(
         downloadTo(options, source, { take: (chunk) => Queue.offer(queue, chunk), restart: undefined }),
@@ -80,6 +85,7 @@ export const stream = <E, R>(
       ),
     { bufferSize: 4, strategy: "suspend" }
   )
+}
 
 /**
  * Downloads the whole artifact into memory.
@@ -117,6 +123,7 @@ export const bytes = <E, R>(
   source: ArtifactSource<E, R>
 ): Effect.Effect<Uint8Array<ArrayBuffer>, ArtifactError | E, R> =>
   Effect.suspend(() => {
+    check(options, source)
     let chunks: Array<Uint8Array> = []
     return Effect.map(
       downloadTo(options, source, {
@@ -170,4 +177,23 @@ export const toFile = <E, R>(
   source: ArtifactSource<E, R>,
   target: Target
 ): Effect.Effect<string, ArtifactError | BadRequestError | E, R | FileSystem.FileSystem> =>
-  Effect.flatMap(File.checkTarget("Artifact.toFile", target), (target) => File.write(options, source, target))
+  Effect.flatMap(File.checkTarget("Artifact.toFile", target), (target) => {
+    check(options, source)
+    return File.write(options, source, target)
+  })
+
+/** The types are for the author of a provider, whose program may be JavaScript. */
+const check = (options: unknown, source: unknown): void => {
+  need("options", options, isOptions, "an object with client, idleTimeout, retry and retryAfterCeiling")
+  need("source", source, isSource, "an object with name, url, ref and the Effect refresh")
+}
+
+const isOptions = (options: unknown): boolean => {
+  const { client, idleTimeout, retry } = options as Options
+  return HttpClient.isHttpClient(client) && Duration.isDuration(idleTimeout) && Schedule.isSchedule(retry)
+}
+
+const isSource = (source: unknown): boolean => {
+  const { name, refresh, url } = source as ArtifactSource
+  return typeof name === "string" && typeof url === "string" && Effect.isEffect(refresh)
+}

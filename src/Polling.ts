@@ -52,6 +52,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { quote } from "./internal/describe.ts"
@@ -162,9 +163,7 @@ export type Options<Snapshot = unknown, E = never, R = never> =
 export const make = <Snapshot = unknown>(
   delay: (state: PollState<Snapshot>, random: number) => Duration.Input
 ): Schedule.Schedule<Duration.Duration, PollState<Snapshot>> => {
-  if (typeof delay !== "function") {
-    throw new TypeError(`delay is ${quote(delay)}; it must be a function from the state of a wait to a duration.`)
-  }
+  CallOptions.need("delay", delay, Predicate.isFunction, "a function from the state of a wait to a duration")
   const millis: Delay<Snapshot> = (state, random) => {
     const input = delay(state, random)
     // Duration reads numbers as well, and more slowly
@@ -289,11 +288,13 @@ export const backoff = (options?: {
    */
   readonly jitter?: boolean | undefined
 }): Schedule.Schedule<Duration.Duration> => {
-  checkNames(options, ["initial", "factor", "max", "jitter"])
+  CallOptions.readOrThrow(options, ["initial", "factor", "max", "jitter"])
   const initial = positiveMillis("initial", options?.initial ?? "2 seconds")
   const max = positiveMillis("max", options?.max ?? "30 seconds")
   const factor = options?.factor ?? 2
-  if (!(factor >= 1)) throw new RangeError(`factor is ${quote(factor)}; it must be a number, 1 or more.`)
+  if (!(typeof factor === "number" && factor >= 1)) {
+    throw new RangeError(`factor is ${quote(factor)}; it must be a number, 1 or more.`)
+  }
   const jitter = options?.jitter ?? true
   return counting((polls, random) => {
     const plain = Math.min(max, initial * factor ** (polls - 1))
@@ -397,7 +398,7 @@ export const adaptive = (options?: {
    */
   readonly jitter?: boolean | undefined
 }): Schedule.Schedule<Duration.Duration, PollState> => {
-  checkNames(options, ["targetLatency", "pastDurations", "min", "max", "jitter"])
+  CallOptions.readOrThrow(options, ["targetLatency", "pastDurations", "min", "max", "jitter"])
   const targetLatency = positiveMillis("targetLatency", options?.targetLatency ?? "2.5 seconds")
   const min = positiveMillis("min", options?.min ?? "1 second")
   const max = positiveMillis("max", options?.max ?? "5 minutes")
@@ -430,11 +431,6 @@ const step = (delay: (random: number) => number): Effect.Effect<[Duration.Durati
     const duration = Duration.millis(delay(random))
     return [duration, duration]
   })
-
-const checkNames = (options: unknown, known: ReadonlyArray<string>): void => {
-  const fault = CallOptions.faultOf("options", options, known)
-  if (fault !== undefined) throw new RangeError(fault.message)
-}
 
 const positiveMillis = (parameter: string, input: Duration.Input, isFinite = false): number => {
   const millis = toMillis(input)
@@ -495,6 +491,7 @@ export const makePolicy = <Snapshot, E = never, R = never>(
   }
 ): Effect.Effect<Policy<Snapshot, E, R>, BadRequestError> =>
   Effect.gen(function*() {
+    CallOptions.need("defaults", defaults, Predicate.isObject, "an object with pollInterval and timeout")
     const checked: Options<Snapshot, E, R> = yield* readOptions(operation, options)
     const { errorBudget = 5, notFoundGrace, pollInterval, retryAfterCeiling = "1 minute", schedule } = checked
     const names = defaults.names ?? { pollInterval: "pollInterval", timeout: "timeout" }

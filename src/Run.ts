@@ -48,12 +48,15 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Pull from "effect/Pull"
+import * as Predicate from "effect/Predicate"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as Completions from "./internal/polling/completions.ts"
 import { quote } from "./internal/describe.ts"
+import { need, readOrThrow } from "./internal/options.ts"
 import { phaseOf } from "./internal/polling/decide.ts"
 import * as PollLoop from "./internal/polling/pollLoop.ts"
 import type { AnyLoop, Loop } from "./internal/polling/sleepingRun.ts"
@@ -108,8 +111,9 @@ import type * as RunSource from "./RunSource.ts"
 export const polls = <S extends RunSource.Any, SE, SR>(
   source: S,
   policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>
-): Stream.Stream<PollOf<S>, RunSource.Error<S> | RunTimeoutError | SE, RunSource.Services<S> | SR> =>
-  Stream.scoped(Stream.fromPull(
+): Stream.Stream<PollOf<S>, RunSource.Error<S> | RunTimeoutError | SE, RunSource.Services<S> | SR> => {
+  checkWait(source, policy)
+  return Stream.scoped(Stream.fromPull(
     Effect.map(Effect.acquireRelease(PollLoop.make(source, policy), stop), (loop) => {
       const next = Effect.onExit(
         PollLoop.next(loop),
@@ -135,6 +139,7 @@ export const polls = <S extends RunSource.Any, SE, SR>(
       )
     })
   )).pipe(Telemetry.streamSpan("Run.polls", Telemetry.attributes(source.ref)))
+}
 
 /**
  * Streams the snapshots of a run that differ from the one before. The last one is the terminal snapshot. For a failed run that
@@ -342,7 +347,10 @@ export const completions = <
   InputError,
   RunSource.Services<S> | SR | InputServices
 > => {
-  const concurrency = options?.concurrency ?? 128
+  const { concurrency = 128 } = readOrThrow(options, ["concurrency"])
+  need("targets", targets, Stream.isStream, "a Stream")
+  need("source", source, Predicate.isFunction, "a function from a target to an Effect of a RunSource")
+  need("policy", policy, isPolicy, policyHint)
   if (!(concurrency >= 1)) throw new RangeError(`concurrency is ${quote(concurrency)}; it must be a number, 1 or more.`)
   return Completions.make({ targets, source, policy, concurrency })
 }
@@ -419,8 +427,9 @@ export interface SharedRun<S extends RunSource.Any, E> {
 export const share = <S extends RunSource.Any, SE, SR>(
   source: S,
   policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>
-): Effect.Effect<SharedRun<S, RunSource.Error<S> | RunTimeoutError | SE>, never, RunSource.Services<S> | SR> =>
-  Effect.map(Effect.context<RunSource.Services<S> | SR>(), (context) => {
+): Effect.Effect<SharedRun<S, RunSource.Error<S> | RunTimeoutError | SE>, never, RunSource.Services<S> | SR> => {
+  checkWait(source, policy)
+  return Effect.map(Effect.context<RunSource.Services<S> | SR>(), (context) => {
     type LoopError = RunSource.Error<S> | RunTimeoutError | WaitStoppedError | SE
     interface Loop {
       readonly waiters: Set<Queue.Queue<PollOf<S>, LoopError>>
@@ -503,6 +512,25 @@ export const share = <S extends RunSource.Any, SE, SR>(
       }))
     }
   })
+}
+
+/** The types are for the author of a provider, whose program may be JavaScript. */
+const checkWait = (source: unknown, policy: unknown): void => {
+  need("source", source, isSource, "a RunSource, with a ref, the Effect retrieve and the function classify")
+  need("policy", policy, isPolicy, policyHint)
+}
+
+const isSource = (source: unknown): boolean => {
+  const { classify, ref, retrieve } = source as RunSource.Any
+  return Predicate.isObject(ref) && Effect.isEffect(retrieve) && Predicate.isFunction(classify)
+}
+
+const isPolicy = (policy: unknown): boolean => {
+  const { schedule, timeout } = policy as RunSource.Policy
+  return Schedule.isSchedule(schedule) && Duration.isDuration(timeout)
+}
+
+const policyHint = "a policy, as Polling.makePolicy makes it"
 
 const stop = (loop: AnyLoop): Effect.Effect<void> => Effect.sync(() => PollLoop.stop(loop))
 
@@ -511,14 +539,16 @@ const follow = <S extends RunSource.Any, SE, SR, A, E2>(
   source: S,
   policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>,
   judge: (end: PollLoop.Ended<S>) => Effect.Effect<A, E2>
-): PollLoop.Polling<A, S, E2 | SE, SR> =>
-  Effect.flatMap(PollLoop.make(source, policy), (loop) =>
+): PollLoop.Polling<A, S, E2 | SE, SR> => {
+  checkWait(source, policy)
+  return Effect.flatMap(PollLoop.make(source, policy), (loop) =>
     Effect.withFiber((fiber) =>
       Effect.flatMap(
         Telemetry.spanOf(fiber, endOf(loop), "Run.wait", () => Telemetry.attributes(source.ref)),
         judge
       )
     ))
+}
 
 /** Separate from {@link follow}, because its closures are kept while the run sleeps. Here they hold nothing but the loop. */
 const endOf = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>) =>

@@ -66,7 +66,7 @@ export const make = (options?: {
    */
   readonly capacity?: number | undefined
 }): Effect.Effect<Service> => {
-  const capacity = options?.capacity ?? 10_000
+  const { capacity = 10_000 } = Options.readOrThrow(options, ["capacity"])
   if (!Number.isSafeInteger(capacity) || capacity < 1) {
     throw new RangeError(`capacity is ${quote(capacity)}; it must be a whole number, 1 or more.`)
   }
@@ -97,6 +97,8 @@ export const make = (options?: {
         }),
       ended: (provider, runId, after = 0) =>
         Effect.callback((resume) => {
+          Options.need("provider", provider, Predicate.isString, "text")
+          Options.need("runId", runId, Predicate.isString, "text")
           const key = runKeyOf(provider, runId)
           const number = signals.get(key)
           if (number !== undefined && number > after) return resume(Effect.succeed(number))

@@ -61,9 +61,14 @@ const readUnguarded = <O>(
 const unreadable = (what: string, thrown: unknown): string =>
   `${what} could not be read (${messageOf(thrown)}). Pass plain data, without getters and Proxies that throw.`
 
-/** Finds the first option that is not in `known`. An option that is `undefined` counts as left out. */
-export const faultOf = (what: string, options: unknown, known: ReadonlyArray<string>): Fault | undefined =>
-  Result.match(read(what, options, known), { onFailure: (fault) => fault, onSuccess: () => undefined })
+/** {@link read} for a function that returns no Effect: it throws a `RangeError`. */
+export const readOrThrow = <O>(options: O, known: ReadonlyArray<string>): NonNullable<O> =>
+  Result.getOrThrowWith(read("options", options, known), ({ message }) => new RangeError(message))
+
+/** Throws a `TypeError` for an argument that is not of its kind. For arguments that only a wrong program can give. */
+export const need = (name: string, value: unknown, isKind: (value: unknown) => boolean, expected: string): void => {
+  if (!is(isKind, value)) throw new TypeError(`${name} is ${quote(value)}; it must be ${expected}.`)
+}
 
 /** The error of an operation for a parameter at fault. */
 const rejectFor = (operation: string) => ({ message, option }: Fault): BadRequestError =>

@@ -140,4 +140,7 @@ export const nearest = (value: unknown): RunRef => {
  * @category formatting
  * @since 0.1.0
  */
-export const format = (ref: RunRef): string => `${ref.provider} ${ref.kind} ${ref.id}`
+export const format = (ref: RunRef): string => {
+  const { id, kind, provider } = nearest(ref)
+  return `${provider} ${kind} ${id}`
+}

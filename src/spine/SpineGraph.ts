@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as Graph from "effect/Graph"
-import { quote } from "../internal/describe.ts"
+import { need } from "../internal/options.ts"
 import type { Block, Canvas, Edge } from "./SpineCanvasSchema.ts"
 
 /**
@@ -37,9 +37,7 @@ import type { Block, Canvas, Edge } from "./SpineCanvasSchema.ts"
  * @since 0.1.0
  */
 export const fromCanvas = (canvas: Canvas): Graph.DirectedGraph<Block, Edge> => {
-  if (!Array.isArray(canvas?.nodes) || !Array.isArray(canvas.edges)) {
-    throw new TypeError(`canvas is ${quote(canvas)}; it must be a canvas, as canvases.getDag returns it.`)
-  }
+  need("canvas", canvas, isCanvas, "a canvas, as canvases.getDag returns it")
   return Graph.directed((graph) => {
     const indexes = new Map(canvas.nodes.map((block) => [block.id, Graph.addNode(graph, block)]))
     for (const edge of canvas.edges) {
@@ -49,3 +47,6 @@ export const fromCanvas = (canvas: Canvas): Graph.DirectedGraph<Block, Edge> => 
     }
   })
 }
+
+const isCanvas = (canvas: unknown): boolean =>
+  Array.isArray((canvas as Canvas).nodes) && Array.isArray((canvas as Canvas).edges)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer, Redacted, Stream } from "effect"
+import { Effect, FileSystem, Layer, Redacted, Result, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import { RunError, RunStore, Spine, Tela } from "canvas-runs"
 import { live } from "../support/spine.ts"
@@ -8,6 +8,9 @@ import { clients } from "../support/clients.ts"
 import { noRequests } from "../support/http.ts"
 
 const known = ["timeout", "pollInterval", "pollingInterval", "baseUrl", "async", "webhookUrl", "retry"]
+
+const faultOf = (what: string, options: unknown, known: ReadonlyArray<string>) =>
+  Result.getOrUndefined(Result.flip(Options.read(what, options, known)))
 
 describe("options", () => {
   for (
@@ -24,20 +27,20 @@ describe("options", () => {
     ] as const
   ) {
     it(`F10: ${name} is rejected with a suggestion of ${meant}`, () => {
-      const fault = Options.faultOf("options", { [name]: 1 }, known)
+      const fault = faultOf("options", { [name]: 1 }, known)
       assert.strictEqual(fault?.option, name)
       assert.include(fault?.message, `Did you mean ${meant}?`)
     })
   }
 
   it("F10: a name that resembles no option is rejected with the list of options", () => {
-    const fault = Options.faultOf("options", { verbosity: 2 }, known)
+    const fault = faultOf("options", { verbosity: 2 }, known)
     assert.strictEqual(fault?.message, `"verbosity" is not an option; the options are: ${known.join(", ")}.`)
   })
 
   it("an unknown option that is undefined counts as left out", () => {
-    assert.isUndefined(Options.faultOf("options", { signal: undefined, retry: undefined }, known))
-    assert.isUndefined(Options.faultOf("options", undefined, known))
+    assert.isUndefined(faultOf("options", { signal: undefined, retry: undefined }, known))
+    assert.isUndefined(faultOf("options", undefined, known))
   })
 
   for (
@@ -50,12 +53,12 @@ describe("options", () => {
     ] as const
   ) {
     it(`${what} instead of an object is rejected with a message that names it`, () => {
-      assert.include(Options.faultOf("options", options, known)?.message, words)
+      assert.include(faultOf("options", options, known)?.message, words)
     })
   }
 
   it("a very long name is cut in the message", () => {
-    const fault = Options.faultOf("options", { ["x".repeat(1_000_000)]: 1 }, known)
+    const fault = faultOf("options", { ["x".repeat(1_000_000)]: 1 }, known)
     assert.isBelow(fault!.message.length, 300)
   })
 })

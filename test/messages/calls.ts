@@ -203,6 +203,179 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `Spine.layerWebhookRoute({ path: "/hook", secret, onEvent: 5 })`,
     `Spine.layerWebhookRoute({ path: "/hook", secret, tolerance: "long" })`
   ],
+  "RunRef.make": [
+    `spine.runs.retrieve(RunRef.make())`,
+    `spine.runs.retrieve(RunRef.make({ provider: "spine", kind: "run" }))`,
+    `spine.runs.retrieve(RunRef.make({ provider: "spine", kind: "run", id: 5 }))`,
+    `spine.runs.retrieve(RunRef.make({ provider: "Spine", kind: "run", id }))`,
+    `spine.runs.retrieve(RunRef.make({ provider: "spine", kind: "run", id: "a/b" }))`
+  ],
+  "RunRef.parse": [
+    `RunRef.parse()`,
+    `RunRef.parse(id)`,
+    `RunRef.parse(ref)`,
+    `RunRef.parse("{}")`,
+    `RunRef.parse(JSON.stringify({ ...ref, version: 2 }))`,
+    `RunRef.parse(JSON.stringify({ ...ref, id: "" }))`
+  ],
+  "Polling.fixed": [
+    `Polling.fixed()`,
+    `Polling.fixed("5 minuts")`,
+    `Polling.fixed(0)`,
+    `Polling.fixed(NaN)`,
+    `Polling.fixed({ second: 5 })`
+  ],
+  "Polling.backoff": [
+    `Polling.backoff("2 seconds")`,
+    `Polling.backoff({ initial: "soon" })`,
+    `Polling.backoff({ factor: 0.5 })`,
+    `Polling.backoff({ factor: "2" })`,
+    `Polling.backoff({ factor: NaN })`,
+    `Polling.backoff({ maximum: "1 minute" })`,
+    `Polling.backoff({ max: -1 })`
+  ],
+  "Polling.adaptive": [
+    `Polling.adaptive({ min: "1 minute", max: "1 second" })`,
+    `Polling.adaptive({ pastDurations: "5 minutes" })`,
+    `Polling.adaptive({ pastDurations: ["5 minutes", "long"] })`,
+    `Polling.adaptive({ pastDurations: [Infinity] })`,
+    `Polling.adaptive({ latency: "1 second" })`
+  ],
+  "Polling.make": [
+    `Polling.make()`,
+    `Polling.make("5 seconds")`,
+    `Polling.make({ delay: () => 5000 })`
+  ],
+  "Polling.makePolicy": [
+    `Polling.makePolicy("acme.wait", { timeout: 0 }, { pollInterval: "1 second", timeout: "1 minute" })`,
+    `Polling.makePolicy("acme.wait", { every: 5 }, { pollInterval: "1 second", timeout: "1 minute" })`,
+    `Polling.makePolicy("acme.wait", {})`,
+    `Polling.makePolicy("acme.wait", {}, { pollInterval: "1 second" })`
+  ],
+  "Run.polls": [
+    `Run.polls()`,
+    `Run.polls(source)`,
+    `Run.polls(ref, policy)`
+  ],
+  "Run.watch": [
+    `Run.watch()`,
+    `Run.watch(source, { timeout: "1 minute" })`,
+    `Run.watch({ ...source, retrieve: undefined }, policy)`
+  ],
+  "Run.settle": [
+    `Run.settle()`,
+    `Run.settle(source)`,
+    `Run.settle({ ...source, classify: undefined }, policy)`
+  ],
+  "Run.wait": [
+    `Run.wait()`,
+    `Run.wait(source, "5 minutes")`,
+    `Run.wait({ ...source, retrieve: Promise.resolve() }, policy)`,
+    `Run.wait(source, { ...policy, timeout: "1 minute" })`
+  ],
+  "Run.completions": [
+    `Run.completions()`,
+    `Run.completions([id], () => Effect.succeed(source), policy)`,
+    `Run.completions(Stream.make(id), source, policy)`,
+    `Run.completions(Stream.make(id), () => Effect.succeed(source), policy, { concurrency: 0 })`
+  ],
+  "Run.share": [
+    `Run.share()`,
+    `Run.share(ref, policy)`,
+    `Run.share(source)`
+  ],
+  "FileInput.fromPath": [
+    `FileInput.fromPath()`,
+    `FileInput.fromPath("")`,
+    `FileInput.fromPath(new URL("file:///report.pdf"))`,
+    `FileInput.fromPath("report.pdf", "report.pdf")`,
+    `FileInput.fromPath("report.pdf", { name: "a.pdf" })`,
+    `FileInput.fromPath("report.pdf", { filename: 5 })`,
+    `FileInput.fromPath("missing.pdf")`
+  ],
+  "FileInput.normalize": [
+    `FileInput.normalize("acme.create", "report.pdf", 1)`,
+    `FileInput.normalize("acme.create", { data: bytes, filename: "a.pdf", contentType: "pdf" }, 1)`,
+    `FileInput.normalize("acme.create", { data: Stream.make(bytes), size: -1, filename: "a.pdf" }, 1)`,
+    `FileInput.normalize("acme.create", bytes, 1, { filename: 5 })`,
+    `FileInput.normalize("acme.create", Promise.resolve(bytes), 1)`
+  ],
+  "Artifact.bytes": [
+    `Artifact.bytes()`,
+    `Artifact.bytes(transfer, {})`,
+    `Artifact.bytes({}, artifactSource)`,
+    `Artifact.bytes(transfer, { ...artifactSource, url: "chart.png" })`
+  ],
+  "Artifact.stream": [
+    `Artifact.stream()`,
+    `Artifact.stream(transfer, { ...artifactSource, url: 5 })`,
+    `Artifact.stream(transfer, { ...artifactSource, refresh: undefined })`
+  ],
+  "Artifact.toFile": [
+    `Artifact.toFile(transfer, artifactSource)`,
+    `Artifact.toFile(transfer, artifactSource, "d")`,
+    `Artifact.toFile(transfer, artifactSource, { directory: "" })`,
+    `Artifact.toFile(transfer, {}, { directory: "d" })`
+  ],
+  "store.runOnce": [
+    `store.runOnce()`,
+    `store.runOnce("", spine.runs.create({ prompt: "x" }))`,
+    `store.runOnce("k", () => spine.runs.create({ prompt: "x" }))`,
+    `store.runOnce("k", Effect.runPromise(Effect.succeed({ ref })))`,
+    `store.runOnce("k", Effect.succeed({ ref }), "retry")`,
+    `store.runOnce("k", Effect.succeed({ ref }), { onUnknown: "again" })`,
+    `store.runOnce("k", Effect.succeed({ ref }), { onUnkown: "retry" })`,
+    `store.runOnce("a", Effect.succeed(id))`,
+    `store.runOnce("a", Effect.succeed({ ref }))`,
+    `Effect.andThen(Effect.ignore(store.runOnce("b", Effect.fail("out of luck"))), store.runOnce("b", Effect.succeed({ ref })))`,
+    `store.runOnce("c", store.runOnce("c", spine.runs.create({ prompt: "x" })))`
+  ],
+  "store.track": [
+    `store.track()`,
+    `store.track("a", ref)`,
+    `store.track("missing", Effect.void)`,
+    `store.track("a", () => spine.runs.waitForCompletion(ref))`
+  ],
+  "store.complete": [
+    `store.complete()`,
+    `store.complete("missing")`,
+    `store.complete("a")`,
+    `store.complete(ref)`
+  ],
+  "store.attach": [
+    `store.attach()`,
+    `store.attach("d", id)`,
+    `store.attach("d", { run_id: id })`,
+    `store.attach("d", spine.runs.create({ prompt: "x" }))`,
+    `Effect.andThen(store.attach("d", ref), store.attach("d", failing))`
+  ],
+  "store.forget": [
+    `store.forget()`,
+    `store.forget(null)`,
+    `store.forget(["a"])`
+  ],
+  "store.get": [
+    `store.get()`,
+    `store.get(5)`,
+    `store.get({ key: "a" })`
+  ],
+  "Webhooks.make": [
+    `Webhooks.make({ capacity: 0 })`,
+    `Webhooks.make({ capacity: "10" })`,
+    `Webhooks.make(10)`,
+    `Webhooks.make({ size: 10 })`
+  ],
+  "hub.deliver": [
+    `hub.deliver()`,
+    `hub.deliver({ provider: "spine", runId: id })`,
+    `hub.deliver({ provider: "spine", runId: "", eventId: "e", isTerminal: true })`,
+    `hub.deliver({ provider: "spine", runId: id, eventId: "e", isTerminal: "yes" })`
+  ],
+  "hub.ended": [
+    `hub.ended()`,
+    `hub.ended("spine")`,
+    `hub.ended("spine", 5)`
+  ],
   "SpineGraph.fromCanvas": [
     `SpineGraph.fromCanvas()`,
     `SpineGraph.fromCanvas({})`,
@@ -212,5 +385,9 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 /** Functions that take any input, with the reason. */
 export const withoutWrongCalls: Readonly<Record<string, string>> = {
-  "Spine.isTerminal": "tells for any run whether it has ended"
+  "Spine.isTerminal": "tells for any run whether it has ended",
+  "RunRef.format": "names anything, for logs and messages that must not fail",
+  "RunError.badRequest": "makes an error from any fields, because making an error must not fail",
+  "Spine.describeError": "reads any body of a response",
+  "Tela.describeError": "reads any body of a response"
 }

@@ -1,8 +1,8 @@
 /** What the wrong calls are made with: clients on emulators, handles, and providers that answer badly. */
-import { Effect, Layer, Redacted, Schedule, Schema } from "effect"
+import { Duration, Effect, Layer, Redacted, Schedule, Schema } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { KeyValueStore, RateLimiter } from "effect/persistence"
-import { RunRef, RunStore, Spine, Tela, Webhooks } from "canvas-runs"
+import { type Artifact, Polling, RunRef, type RunSource, RunStore, Spine, Tela, Webhooks } from "canvas-runs"
 import { Emulator, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
 import { type Answer, transportError } from "../support/http.ts"
 
@@ -96,9 +96,34 @@ export const make = Effect.gen(function*() {
     download_url: "https://files.example/chart.png?signature=abc"
   } as Spine.Artifact
 
+  const source: RunSource.RunSource<string, string, never> = {
+    ref: RunRef.make({ provider: "acme", kind: "job", id: "1" }),
+    retrieve: Effect.succeed({ value: "running", requestId: undefined, retryAfter: undefined }),
+    classify: () => ({ _tag: "Pending" }),
+    status: (status) => status,
+    unchanged: (previous, next) => previous === next
+  }
+  const artifactSource: Artifact.ArtifactSource = {
+    name: "chart.png",
+    url: "https://files.example/chart.png?signature=abc",
+    size: undefined,
+    ref,
+    refresh: Effect.undefined
+  }
+  const transfer: Artifact.Options = {
+    client: http,
+    idleTimeout: Duration.seconds(5),
+    retry: Schedule.recurs(0),
+    retryAfterCeiling: Duration.seconds(5)
+  }
+
   return {
     spine,
     tela,
+    source,
+    policy: yield* Polling.makePolicy("acme.wait", {}, { pollInterval: "1 second", timeout: "1 minute" }),
+    artifactSource,
+    transfer,
     canvas,
     workstation: tela.canvas.make({ applicationId: made.applicationId, input: Letter, output: Schema.String }),
     answered,
