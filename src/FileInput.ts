@@ -129,14 +129,14 @@ export const fromPath = (
 ): Effect.Effect<StreamedFile, FileInputError, FileSystem.FileSystem> =>
   Effect.gen(function*() {
     const isPath = Predicate.isString(path) && path !== ""
-    const wrong = (what: string) => readError(isPath ? path : "the file", new TypeError(what))
-    if (!isPath) return yield* wrong(`its path is ${quote(path)}, ${path === "" ? "which names none" : "not text"}`)
+    const wrong = (what: string) => readError(isPath ? path : "the file", new TypeError(what), "Correct the call.")
+    if (!isPath) return yield* wrong(`its path is ${quote(path)}; it must be text that is not empty`)
     const checked = yield* Effect.mapError(
       Effect.fromResult(Options.read("options", options, ["filename", "contentType"])),
-      ({ message }) => wrong(message)
+      ({ message }) => wrong(message.replace(/\.$/, ""))
     )
     for (const [name, value] of Object.entries(checked)) {
-      if (!Predicate.isString(value)) return yield* wrong(`its ${name} is ${quote(value)}, not text`)
+      if (!Predicate.isString(value)) return yield* wrong(`its ${name} is ${quote(value)}; it must be text`)
     }
     const fs = yield* FileSystem.FileSystem
     const filename = checked.filename ?? FileName.lastSegment(path)

@@ -402,7 +402,7 @@ export const adaptive = (options?: {
   const targetLatency = positiveMillis("targetLatency", options?.targetLatency ?? "2.5 seconds")
   const min = positiveMillis("min", options?.min ?? "1 second")
   const max = positiveMillis("max", options?.max ?? "5 minutes")
-  if (min > max) throw new RangeError(`min is longer than max (${min} ms and ${max} ms).`)
+  if (min > max) throw new RangeError(`min is longer than max (${min} ms and ${max} ms). Swap them, or leave one out.`)
   const jitter = options?.jitter ?? true
   if (options?.pastDurations !== undefined && !Array.isArray(options.pastDurations)) {
     throw new RangeError(`pastDurations is ${quote(options.pastDurations)}; it must be an array of durations.`)
@@ -517,7 +517,7 @@ export const makePolicy = <Snapshot, E = never, R = never>(
       return yield* badRequest({
         operation,
         parameter: "schedule",
-        message: `${names.pollInterval} and schedule were both given; they exclude each other.`
+        message: `${names.pollInterval} and schedule were both given; they exclude each other. Leave one of them out.`
       })
     }
     const interval = yield* readDuration(

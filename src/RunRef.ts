@@ -39,8 +39,8 @@ export const parse = (json: string): Effect.Effect<RunRef, BadRequestError> =>
     Effect.mapError(decodeRef(json), (error) => {
       const written = Option.getOrUndefined(decodeVersion(json))?.version
       const message = written === undefined || written === version
-        ? `the text is not a RunRef that this version of canvas-runs can read (${oneLine(shorten(error.message))}). ` +
-          "It may have been written by a newer version, or by something else."
+        ? `json is text of ${json.length} characters, which is not a RunRef (${oneLine(shorten(error.message))}). ` +
+          "Give the text that JSON.stringify(ref) made. A newer version of canvas-runs may have written it."
         : `the text is a RunRef with the version ${
           quote(written)
         }, and this version of canvas-runs reads version ${version}. ` +

@@ -425,7 +425,7 @@ export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = 
             operation,
             parameter: "key",
             message: entry === undefined
-              ? `there is no run under ${JSON.stringify(key)}.`
+              ? `there is no run under ${JSON.stringify(key)}. Check the key, or create the run with runOnce.`
               : `it is not known whether there is a run under ${JSON.stringify(key)}. Attach one, retry, or forget it.`
           })
         }

@@ -152,15 +152,15 @@ describe("fromPath", () => {
     Effect.gen(function*() {
       for (
         const [path, says] of [
-          ["", "its path is \"\", which names none"],
-          [undefined, "its path is undefined, not text"],
-          [new URL("file:///a.txt"), "its path is an object, not text"],
-          [new Uint8Array(1), "its path is an object, not text"]
+          ["", "its path is \"\"; it must be text"],
+          [undefined, "its path is undefined; it must be text"],
+          [new URL("file:///a.txt"), "its path is an object; it must be text"],
+          [new Uint8Array(1), "its path is an object; it must be text"]
         ] as const
       ) {
         const error = yield* Effect.flip(FileInput.fromPath(path as string))
         assert.instanceOf(error, RunError.FileInputError)
-        assert.include(error.message, `the file could not be read (${says})`)
+        assert.include(error.message, `the file could not be read (${says} that is not empty)`)
       }
     }).pipe(Effect.provide(NodeFileSystem.layer)))
 })

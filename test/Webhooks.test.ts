@@ -988,12 +988,27 @@ describe("the limits of a route", () => {
         )
       const given = { path: "/hook", secret } as const
       for (const layer of [Spine.layerWebhookRoute, Tela.layerWebhookRoute]) {
-        assert.match(yield* faultOf(layer({ ...given, path: "hook" as never })), /^path: path is "hook"; it must be/)
-        assert.match(yield* faultOf(layer({ ...given, path: "x/*" as never })), /^path: path is "x\/\*"; it must be/)
-        assert.match(yield* faultOf(layer({ ...given, path: 5 as never })), /^path: path is 5; it must be/)
-        assert.match(yield* faultOf(layer({ ...given, onEvent: 5 as never })), /^onEvent: onEvent is 5; it must be/)
-        assert.match(yield* faultOf(layer(null as never)), /^options: options must be an object/)
-        assert.match(yield* faultOf(layer(undefined as never)), /^options: options must be an object/)
+        assert.match(
+          yield* faultOf(layer({ ...given, path: "hook" as never })),
+          /^path: layerWebhookRoute: path is "hook"; it must be/
+        )
+        assert.match(
+          yield* faultOf(layer({ ...given, path: "x/*" as never })),
+          /^path: layerWebhookRoute: path is "x\/\*"; it must be/
+        )
+        assert.match(
+          yield* faultOf(layer({ ...given, path: 5 as never })),
+          /^path: layerWebhookRoute: path is 5; it must be/
+        )
+        assert.match(
+          yield* faultOf(layer({ ...given, onEvent: 5 as never })),
+          /^onEvent: layerWebhookRoute: onEvent is 5; it must be/
+        )
+        assert.match(yield* faultOf(layer(null as never)), /^options: layerWebhookRoute: options must be an object/)
+        assert.match(
+          yield* faultOf(layer(undefined as never)),
+          /^options: layerWebhookRoute: options must be an object/
+        )
       }
       const other = { ...given, unheardOf: 1 }
       const names = "path, secret, maxBodyBytes, onEvent"

@@ -47,6 +47,8 @@ export const checkRef = (
   if (ref?.provider === provider && kinds.includes(ref.kind)) {
     return Effect.as(checkId(operation, "ref.id", ref.id), ref)
   }
-  const message = `this is ${RunRef.describe(given)}, not a ref of a ${provider} ${kinds.join(" or ")} in version 1.`
+  const message = `${parameter} is ${RunRef.describe(given)}; it must be an id, or a ref of a ${provider} ${
+    kinds.join(" or ")
+  } in version 1.`
   return Effect.fail(badRequest({ operation, parameter, message }))
 }

@@ -50,7 +50,7 @@ const readUnguarded = <O>(
   if (odd !== undefined) {
     const near = nearest(odd, known)
     const advice = near === undefined ? `; the options are: ${known.join(", ")}.` : `. Did you mean ${near}?`
-    const where = what === "options" ? "" : ` of ${what}`
+    const where = what === "options" ? "" : ` of ${what.replace(/^options of /, "")}`
     const message = `${JSON.stringify(odd.slice(0, maxName))} is not an option${where}${advice}`
     return Result.fail({ option: odd, message })
   }
@@ -93,7 +93,8 @@ export const copyConfig = <O>(what: string, options: O, known: ReadonlyArray<str
     )
   )
 
-const hideText = (value: unknown): string => typeof value === "string" ? "text" : quote(value)
+/** {@link quote} for a value that may be a secret. */
+export const hideText = (value: unknown): string => typeof value === "string" ? "text" : quote(value)
 
 /** {@link copy} for an object that must be given. */
 export const copyRequired = <O>(
@@ -226,7 +227,7 @@ export const nearest = (name: string, known: ReadonlyArray<string>): string | un
   let best: { readonly name: string; readonly distance: number } | undefined
   for (const candidate of known) {
     const other = normalize(candidate)
-    const isPart = plain.length > 3 && (other.startsWith(plain) || plain.startsWith(other))
+    const isPart = plain.length > 3 && (other.includes(plain) || plain.includes(other))
     const distance = isPart ? 1 : editDistance(plain, other)
     if (distance <= Math.max(2, other.length / 3) && distance < Math.min(other.length, best?.distance ?? Infinity)) {
       best = { name: candidate, distance }

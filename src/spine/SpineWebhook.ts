@@ -155,7 +155,8 @@ export const constructEvent = (
     if (Math.abs(age) > Duration.toSeconds(tolerance)) {
       return yield* invalid(
         "stale",
-        `The webhook was signed ${Math.round(age)} seconds ago. Is the clock of this machine right?`
+        `The webhook was signed ${Math.round(age)} seconds ago, and the tolerance is ${Duration.format(tolerance)}. ` +
+          "Check the clock of this machine; for a delivery that waited in a queue, raise the tolerance."
       )
     }
     return yield* Effect.mapError(
@@ -163,7 +164,7 @@ export const constructEvent = (
       () =>
         invalid(
           "body",
-          "The signature matches, and the body is no event that can be read: it must be JSON with an id and a type, and for an " +
+          "The signature matches, and the body is not an event: it must be JSON with an id and a type, and for an " +
             "event about a run data.object must have the run_id."
         )
     )
@@ -263,7 +264,10 @@ const readHeader = Effect.fnUntraced(function*(header: unknown) {
   const timestamp = valuesOf(/^t\s*=\s*(\d{1,12})$/).at(-1)
   const signatures = valuesOf(/^v1\s*=\s*([0-9a-fA-F]{64})$/)
   if (timestamp === undefined || signatures.length === 0) {
-    return yield* invalid("malformed", "The Spine-Signature header is not of the form t=...,v1=...")
+    return yield* invalid(
+      "malformed",
+      "The Spine-Signature header is not of the form t=...,v1=... Pass the header of the request unchanged."
+    )
   }
   return { timestamp, signatures }
 })

@@ -620,10 +620,10 @@ export const layerTest = (handlers: TestHandlers): Layer.Layer<TelaClient> =>
               : execute(variables, params as SyncParams | AsyncParams)
         }
       }
-      const { get, make } = handlers.canvas ?? {}
-      const mock = <Name extends keyof Service>(name: Name, members: object | undefined = handlers[name]) =>
+      const { get, make } = handlers?.canvas ?? {}
+      const mock = <Name extends keyof Service>(name: Name, members: object | undefined = handlers?.[name]) =>
         Mock.make<Service[Name] & object>(`TelaClient.${name}`, members)
-      const { checkCredential, getExecution } = handlers
+      const { checkCredential, getExecution } = handlers ?? {}
 
       return yield* Mock.make<Service>("TelaClient", {
         canvas: yield* mock("canvas", {

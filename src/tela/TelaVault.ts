@@ -210,7 +210,7 @@ export const make = (api: Http.Api, transfer: Artifact.Options): Vault => {
         const operation = "vault.resolve"
         const ref = yield* refOf(operation, reference)
         const { expiresIn } = yield* Options.copy(operation, "options", options, ["expiresIn"])
-        yield* Options.checkKind(operation, "expiresIn", expiresIn, isExpiry, "a duration above zero")
+        yield* Options.checkKind(operation, "expiresIn", expiresIn, isExpiry, Options.positiveDuration)
         return yield* link(operation, ref, expiresIn === undefined ? undefined : secondsOf(expiresIn))
       }),
     download: (reference) =>
@@ -238,7 +238,7 @@ const refOf = (operation: string, reference: string): Effect.Effect<RunRef.RunRe
     : Effect.fail(badRequest({
       operation,
       parameter: "reference",
-      message: `${quote(reference)} is no reference of the form vault://id.`
+      message: `reference is ${quote(reference)}; it must have the form vault://id.`
     }))
 }
 

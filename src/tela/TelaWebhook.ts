@@ -135,14 +135,20 @@ export const constructEvent = (
     const key = yield* checkSecret(secret)
     const [nonce, signature] = yield* readToken(headers)
     if (!(yield* Hmac.verifyAny(key, [signature], [purpose, nonce]))) {
-      return yield* invalid("mismatch", `The ${webhookHeader} header was made with another secret.`)
+      return yield* invalid(
+        "mismatch",
+        `The ${webhookHeader} header was made with another secret. Use the one that Tela.webhookHeaders was given.`
+      )
     }
     const json = parseJson(new TextDecoder().decode(yield* bytesOf(payload)))
     const snapshot = Option.isNone(json) ? Option.none() : yield* Effect.option(decodeExecution(json.value))
     // The hub keeps ids, so only an id is taken
     return Option.isSome(snapshot) && /^[\w.-]{1,200}$/.test(snapshot.value.id)
       ? snapshot.value
-      : yield* invalid("body", "The sender is the right one, and the body is not an execution.")
+      : yield* invalid(
+        "body",
+        "The header is genuine, and the body is not an execution. Pass the body as it was received."
+      )
   })
 
 /**
@@ -223,12 +229,15 @@ const readToken = Effect.fnUntraced(function*(headers: unknown) {
   if (header === undefined || header === null) {
     return yield* invalid(
       "missing",
-      `There is no ${webhookHeader} header. Was the execution given Tela.webhookHeaders?`
+      `There is no ${webhookHeader} header. Create the execution with forwardHeaders from Tela.webhookHeaders.`
     )
   }
   const token = typeof header === "string" ? /^([0-9a-z]{1,60})\.([0-9a-f]{64})$/.exec(header) : null
   return token === null
-    ? yield* invalid("malformed", `The ${webhookHeader} header is not what Tela.webhookHeaders makes.`)
+    ? yield* invalid(
+      "malformed",
+      `The ${webhookHeader} header does not come from Tela.webhookHeaders. Pass the headers of the request unchanged.`
+    )
     : [token[1]!, token[2]!] as const
 })
 

@@ -420,7 +420,7 @@ export const places: ReadonlyArray<Place> = [
     name: "RunStore: a key that is not a text is rejected",
     mutant: {
       file: "src/internal/runStore/keys.ts",
-      find: "Options.checkText(operation, \"key\", key)",
+      find: "Options.checkGiven(operation, \"key\", key, Predicate.isString, \"text\")",
       replace: "Effect.void"
     },
     inputs: Object.fromEntries([Symbol("k"), 5, {}].map((key) => [

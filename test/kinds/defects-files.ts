@@ -74,7 +74,12 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "variables: circular variables are rejected",
-    mutant: { file: variables, find: "if (above.has(value)) return fail(\"contains itself.\")", replace: "" },
+    mutant: {
+      file: variables,
+      find:
+        "if (above.has(value)) return fail(\"contains itself, which JSON cannot write. Give data without cycles.\")",
+      replace: ""
+    },
     inputs: {
       "a list": () =>
         Effect.sync(() => {
@@ -83,7 +88,7 @@ export const places: ReadonlyArray<Place> = [
           const result = Variables.copy({ list }, () => undefined)
           assert.deepInclude(Result.isFailure(result) ? result.failure : undefined, {
             path: "list[0][0]",
-            message: "contains itself."
+            message: "contains itself, which JSON cannot write. Give data without cycles."
           })
         }),
       "by toJSON": () =>

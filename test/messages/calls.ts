@@ -319,7 +319,6 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   ],
   "store.runOnce": [
     `store.runOnce()`,
-    `store.runOnce("", spine.runs.create({ prompt: "x" }))`,
     `store.runOnce("k", () => spine.runs.create({ prompt: "x" }))`,
     `store.runOnce("k", Effect.runPromise(Effect.succeed({ ref })))`,
     `store.runOnce("k", Effect.succeed({ ref }), "retry")`,
@@ -376,6 +375,417 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `hub.ended("spine")`,
     `hub.ended("spine", 5)`
   ],
+  "Tela.make": [
+    `Tela.make()`,
+    `Tela.make({})`,
+    `Tela.make({ apiKey: secret, jwt: secret })`,
+    `Tela.make({ jwt: "sk_spine_planted_secret_of_messages" })`,
+    `Tela.make({ apiKey: 5 })`,
+    `Tela.make({ token: secret })`
+  ],
+  "Tela.layer": [
+    `Tela.layer()`,
+    `Tela.layer({ apiKey: secret, baseUrl: "https://me:abc@api.tela.com" })`,
+    `Tela.layer({ apiKey: secret, uploadIdleTimeout: "soon" })`,
+    `Tela.layer({ apiKey: secret, retryAfterCeiling: 0 })`,
+    `Tela.layer({ apiKey: secret, maxRetries: 3 })`
+  ],
+  "Tela.layerConfig": [
+    `Tela.layerConfig()`,
+    `Tela.layerConfig(secret)`,
+    `Tela.layerConfig({ apiKey: Config.Redacted("ACME_KEY") })`,
+    `Tela.layerConfig({ jwt: Config.Redacted("SPACED") })`,
+    `Tela.layerConfig({ apiKey: secret, jwt: Config.Redacted("SPACED") })`,
+    `Effect.provideService(Layer.build(Tela.layerConfig()), ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env: {} }))`
+  ],
+  "Tela.layerFetch": [
+    `Tela.layerFetch({ apiKey: "sk_spine_planted_secret_of_messages" })`,
+    `Tela.layerFetch({ url: "https://api.tela.com" })`,
+    `Tela.layerFetch({ apiKey: secret, requestTimeout: {} })`
+  ],
+  "Tela.layerTest": [
+    `Effect.provide(Tela.TelaClient.use((tela) => tela.tasks.get(id)), Tela.layerTest())`,
+    `Effect.provide(Tela.TelaClient.use((tela) => tela.canvas.get({ id })), Tela.layerTest({}))`,
+    `Effect.provide(Tela.TelaClient.use((tela) => tela.canvas.make({ id }).execute({})), Tela.layerTest({ canvas: {} }))`
+  ],
+  "Tela.file": [
+    `canvas.execute({ topic: Tela.file() })`,
+    `canvas.execute({ topic: Tela.file("report.pdf") })`,
+    `canvas.execute({ topic: Tela.file(5) })`,
+    `canvas.execute({ topic: Tela.file(FileInput.fromPath("report.pdf")) })`,
+    `untyped.execute({ doc: Tela.file("https://files.example/a.pdf", { range: [3, 1] }) })`,
+    `untyped.execute({ doc: Tela.file("https://files.example/a.pdf", { pages: [0, 1] }) })`,
+    `untyped.execute({ doc: Tela.file(bytes, { parserType: 5 }) })`,
+    `untyped.execute({ doc: Tela.file("report.pdf") })`,
+    `untyped.execute({ doc: Tela.file() })`,
+    `untyped.execute({ doc: Tela.file(FileInput.fromPath("report.pdf")) })`,
+    `untyped.execute({ docs: [Tela.file(bytes), bytes] })`
+  ],
+  "Tela.fileFromPath": [
+    `Tela.fileFromPath()`,
+    `Tela.fileFromPath("missing.pdf")`,
+    `Tela.fileFromPath("missing.pdf", { name: 5 })`
+  ],
+  "Tela.webhookHeaders": [
+    `Tela.webhookHeaders()`,
+    `Tela.webhookHeaders("a secret of webhooks")`,
+    `Tela.webhookHeaders(Redacted.make(" spaced "))`,
+    `Tela.webhookHeaders(Redacted.make(""))`
+  ],
+  "Tela.constructEvent": [
+    `Tela.constructEvent("{}")`,
+    `Tela.constructEvent("{}", "a.b", secret)`,
+    `Tela.constructEvent("{}", {}, secret)`,
+    `Tela.constructEvent("{}", { "x-canvas-runs-webhook": "abc" }, secret)`,
+    `Tela.constructEvent("{}", { "x-canvas-runs-webhook": "abc." + "0".repeat(64) }, secret)`,
+    `Effect.flatMap(Tela.webhookHeaders(secret), (headers) => Tela.constructEvent({ id: "1" }, headers, secret))`,
+    `Effect.flatMap(Tela.webhookHeaders(secret), (headers) => Tela.constructEvent("{}", headers, secret))`
+  ],
+  "Tela.layerWebhookRoute": [
+    `Tela.layerWebhookRoute()`,
+    `Tela.layerWebhookRoute({ path: "/hook" })`,
+    `Tela.layerWebhookRoute({ path: "/hook", secret, tolerance: "5 minutes" })`,
+    `Tela.layerWebhookRoute({ path: "/hook", secret, maxBodyBytes: "1 MB" })`
+  ],
+  "tela.canvas.get": [
+    `tela.canvas.get()`,
+    `tela.canvas.get(id)`,
+    `tela.canvas.get({})`,
+    `tela.canvas.get({ id: "a/b" })`,
+    `tela.canvas.get({ canvasId: id })`,
+    `tela.canvas.get({ id, applicationId: id })`,
+    `tela.canvas.get({ id, input: { type: "object" } })`,
+    `tela.canvas.get({ id, output: "text" })`,
+    `tela.canvas.get({ id: made.id, input: Schema.Struct({ subject: Schema.String }) })`,
+    `tela.canvas.get({ id: made.id, input: Schema.Struct({ topic: Schema.String, tone: Schema.String }) })`,
+    `tela.canvas.get({ id: made.id, input: Letter, output: Schema.Struct({ total: Schema.Finite }) })`
+  ],
+  "tela.canvas.make": [
+    `tela.canvas.make().execute({})`,
+    `tela.canvas.make(id).execute({})`,
+    `tela.canvas.make({ id: "" }).execute({})`,
+    `tela.canvas.make({ id, input: Letter, outputs: Schema.String }).execute({ topic: "x" })`,
+    `tela.canvas.make({ id, output: "text" }).execute({})`
+  ],
+  "canvas.execute": [
+    `canvas.execute()`,
+    `canvas.execute("the sea")`,
+    `canvas.execute({})`,
+    `canvas.execute({ topik: "the sea" })`,
+    `canvas.execute({ topic: 5 })`,
+    `canvas.execute([{ topic: "the sea" }])`,
+    `canvas.execute({ topic: "the sea" }, "async")`,
+    `canvas.execute({ topic: "the sea" }, { asynch: true })`,
+    `canvas.execute({ topic: "the sea" }, { async: "yes" })`,
+    `canvas.execute({ topic: "the sea" }, { async: true, stream: true })`,
+    `canvas.execute({ topic: "the sea" }, { webhookUrl: "https://app.example/hook" })`,
+    `canvas.execute({ topic: "the sea" }, { async: true, webhookUrl: "app.example/hook" })`,
+    `canvas.execute({ topic: "the sea" }, { async: true, pollingInterval: "5 minuts" })`,
+    `canvas.execute({ topic: "the sea" }, { async: true, pollingTimeout: -1 })`,
+    `canvas.execute({ topic: "the sea" }, { timeout: "5 minuts" })`,
+    `canvas.execute({ topic: "the sea" }, { stream: true, webhookUrl: "https://app.example/hook" })`,
+    `canvas.execute({ topic: "the sea" }, { messages: "hello" })`,
+    `canvas.execute({ topic: "the sea" }, { messages: [{ role: 5, content: "hello" }] })`,
+    `canvas.execute({ topic: "the sea" }, { override: { temprature: 1 } })`,
+    `canvas.execute({ topic: "the sea" }, { tags: "nightly" })`,
+    `canvas.execute({ topic: "the sea" }, { versionId: "a/b" })`,
+    `canvas.execute({ topic: "the sea" }, { versionId: id, environmentName: "production" })`,
+    `canvas.execute({ topic: "the sea" }, { async: true, forwardHeaders: { "x y": "z" } })`,
+    `canvas.execute({ topic: "the sea" }, { async: true, onCreated: ({ ref }) => ref })`,
+    `canvas.execute(Effect.succeed({ topic: "the sea" }))`,
+    `untyped.execute({ topic: Effect.succeed("the sea") })`,
+    `untyped.execute({ topic: Promise.resolve("the sea") })`,
+    `untyped.execute({ topic: NaN })`,
+    `untyped.execute({ topic: 5n })`,
+    `untyped.execute({ topic: secret })`,
+    `untyped.execute({ topic: new Map([["a", 1]]) })`,
+    `untyped.execute({ topic: cyclic })`,
+    `untyped.execute({ topic: bytes })`
+  ],
+  "canvas.run": [
+    `canvas.run()`,
+    `canvas.run({ topic: "the sea" }, { interval: 5 })`,
+    `canvas.run({ topic: "the sea" }, { schedule: Polling.fixed("1 second"), pollingInterval: 5 })`,
+    `canvas.run({ topic: "the sea" }, { onCreated: "log" })`
+  ],
+  "canvas.stream": [
+    `canvas.stream()`,
+    `canvas.stream({ topic: "the sea" }, { idleTimeoutMs: 5 })`,
+    `canvas.stream({ topic: "the sea" }, { idleTimeout: "long" })`,
+    `canvas.stream({ topic: "the sea" }, { async: true })`
+  ],
+  "canvas.getExecution": [
+    `canvas.getExecution()`,
+    `canvas.getExecution("")`,
+    `canvas.getExecution(ref)`,
+    `canvas.getExecution(id, { isTasks: true })`,
+    `canvas.getExecution(id, { isTask: "yes" })`,
+    `canvas.getExecution(id, { pollingTimeout: "long" })`,
+    `canvas.getExecution(canvas.execute({ topic: "the sea" }, { async: true }))`
+  ],
+  "tela.getExecution": [
+    `tela.getExecution()`,
+    `tela.getExecution("a b")`,
+    `tela.getExecution(id, { output: "text" })`,
+    `tela.getExecution(id, { outputs: Schema.String })`
+  ],
+  "workstation.execute": [
+    `workstation.execute()`,
+    `workstation.execute({ topic: "the sea" }, { stream: true })`,
+    `workstation.execute({ topic: "the sea" }, { label: 5 })`,
+    `workstation.execute({ topic: "the sea" }, { versionId: id })`,
+    `workstation.execute({ topic: "the sea" }, { messages: [{ role: "user", content: "hello" }], lable: "x" })`
+  ],
+  "workstation.run": [
+    `workstation.run()`,
+    `workstation.run({ topic: 5 })`,
+    `workstation.run({ topic: "the sea" }, { pollingTimeout: "long" })`
+  ],
+  "workstation.getExecution": [
+    `workstation.getExecution()`,
+    `workstation.getExecution(ref)`,
+    `workstation.getExecution(id, 5)`
+  ],
+  "tela.tasks.create": [
+    `tela.tasks.create()`,
+    `tela.tasks.create(id)`,
+    `tela.tasks.create(id, [])`,
+    `tela.tasks.create(id, { name: "a", variables: {} })`,
+    `tela.tasks.create(id, [{ variables: {} }])`,
+    `tela.tasks.create(id, [{ name: "a" }])`,
+    `tela.tasks.create(id, [{ name: "a", variables: "x" }])`,
+    `tela.tasks.create(id, [{ name: "a", variables: {}, label: "b" }])`,
+    `tela.tasks.create(id, [{ name: "a", variables: {}, tags: "b" }])`,
+    `tela.tasks.create(id, [{ name: "a", variables: { n: NaN } }])`,
+    `tela.tasks.create(id, [{ name: "a", variables: {}, webhookUrl: "/hook" }])`,
+    `tela.tasks.create("a/b", [{ name: "a", variables: {} }])`,
+    `tela.tasks.create(made.applicationId, [{ name: "a", variables: { subject: "x" } }])`
+  ],
+  "tela.tasks.get": [
+    `tela.tasks.get()`,
+    `tela.tasks.get(ref)`,
+    `tela.tasks.get(id, { includeAnalytics: "yes" })`,
+    `tela.tasks.get(id, { analytics: true })`
+  ],
+  "tela.tasks.list": [
+    `tela.tasks.list("completed")`,
+    `tela.tasks.list({ state: "completed" })`,
+    `tela.tasks.list({ limit: 0 })`,
+    `tela.tasks.list({ offset: -1 })`,
+    `tela.tasks.list({ createdAtSince: "yesterday" })`,
+    `tela.tasks.list({ tags: "nightly" })`,
+    `tela.tasks.list({ ids: id })`,
+    `tela.tasks.list({ order: "up" })`
+  ],
+  "tela.tasks.stream": [
+    `tela.tasks.stream({ limit: 10 })`,
+    `tela.tasks.stream({ pageSize: 0 })`,
+    `tela.tasks.stream(5)`
+  ],
+  "tela.tasks.progress": [
+    `tela.tasks.progress({ status: "completed" })`,
+    `tela.tasks.progress({ promptApplicationId: 5 })`,
+    `tela.tasks.progress({ limit: "10" })`
+  ],
+  "tela.tasks.update": [
+    `tela.tasks.update()`,
+    `tela.tasks.update(id)`,
+    `tela.tasks.update(id, {})`,
+    `tela.tasks.update(id, { status: "done" })`,
+    `tela.tasks.update(id, { title: "x" })`,
+    `tela.tasks.update(id, { tags: [5] })`,
+    `tela.tasks.update(id, { outputContent: "x" })`
+  ],
+  "tela.tasks.approve": [
+    `tela.tasks.approve()`,
+    `tela.tasks.approve("")`,
+    `tela.tasks.approve(telaRef)`
+  ],
+  "tela.tasks.rename": [
+    `tela.tasks.rename(id)`,
+    `tela.tasks.rename(id, " ")`,
+    `tela.tasks.rename(null, "x")`
+  ],
+  "tela.tasks.setOutputContent": [
+    `tela.tasks.setOutputContent(id)`,
+    `tela.tasks.setOutputContent("a/b", "x")`,
+    `tela.tasks.setOutputContent(id, cyclic)`
+  ],
+  "tela.tasks.patchOutputContent": [
+    `tela.tasks.patchOutputContent(id)`,
+    `tela.tasks.patchOutputContent(id, "x")`,
+    `tela.tasks.patchOutputContent(id, { total: NaN })`
+  ],
+  "tela.tasks.patchOutputField": [
+    `tela.tasks.patchOutputField(id)`,
+    `tela.tasks.patchOutputField(id, "", 1)`,
+    `tela.tasks.patchOutputField(id, "a..b", 1)`,
+    `tela.tasks.patchOutputField(id, ["a", "b"], 1)`,
+    `tela.tasks.patchOutputField(id, "a.b")`
+  ],
+  "tela.tasks.updateOutputContent": [
+    `tela.tasks.updateOutputContent(id)`,
+    `tela.tasks.updateOutputContent(id, { total: 1 })`,
+    `Effect.flatMap(tela.tasks.create(made.applicationId, [{ name: "a", variables: { topic: "x" }, outputContent: {} }]), ([task]) => tela.tasks.updateOutputContent(task.id, () => Promise.resolve({})))`,
+    `Effect.flatMap(tela.tasks.create(made.applicationId, [{ name: "a", variables: { topic: "x" }, outputContent: {} }]), ([task]) => tela.tasks.updateOutputContent(task.id, (content) => content.a.b))`
+  ],
+  "tela.tasks.getInputFiles": [
+    `tela.tasks.getInputFiles()`,
+    `tela.tasks.getInputFiles(5)`,
+    `tela.tasks.getInputFiles("a b")`
+  ],
+  "tela.tasks.getOutput": [
+    `tela.tasks.getOutput()`,
+    `tela.tasks.getOutput(ref)`,
+    `tela.tasks.getOutput(tela.tasks.get(id))`
+  ],
+  "tela.completionRuns.list": [
+    `tela.completionRuns.list(5)`,
+    `tela.completionRuns.list({ promptId: "a/b" })`,
+    `tela.completionRuns.list({ canvasId: id })`,
+    `tela.completionRuns.list({ createdAtUntil: NaN })`
+  ],
+  "tela.completionRuns.stream": [
+    `tela.completionRuns.stream({ offset: 5 })`,
+    `tela.completionRuns.stream({ pageSize: 1.5 })`,
+    `tela.completionRuns.stream({ status: 5 })`
+  ],
+  "tela.versions.get": [
+    `tela.versions.get()`,
+    `tela.versions.get("")`,
+    `tela.versions.get({ id })`
+  ],
+  "tela.versions.latest": [
+    `tela.versions.latest()`,
+    `tela.versions.latest(5)`,
+    `tela.versions.latest(canvas)`
+  ],
+  "tela.versions.promoted": [
+    `tela.versions.promoted()`,
+    `tela.versions.promoted("a#b")`,
+    `tela.versions.promoted(null)`
+  ],
+  "tela.versions.history": [
+    `tela.versions.history()`,
+    `tela.versions.history(id, { limit: 0 })`,
+    `tela.versions.history(id, { page: 2 })`,
+    `tela.versions.history(id, 10)`
+  ],
+  "tela.environments.list": [
+    `tela.environments.list()`,
+    `tela.environments.list(".")`,
+    `tela.environments.list({})`
+  ],
+  "tela.environments.resolve": [
+    `tela.environments.resolve(id)`,
+    `tela.environments.resolve(id, "")`,
+    `tela.environments.resolve("", "production")`
+  ],
+  "tela.vault.resolve": [
+    `tela.vault.resolve()`,
+    `tela.vault.resolve(id)`,
+    `tela.vault.resolve("vault://a/b")`,
+    `tela.vault.resolve("vault://" + id, { expiresIn: 0 })`,
+    `tela.vault.resolve("vault://" + id, { expires: "1 hour" })`
+  ],
+  "tela.vault.download": [
+    `tela.vault.download()`,
+    `tela.vault.download("https://files.example/a.pdf?signature=abc")`,
+    `tela.vault.download("vault://")`
+  ],
+  "tela.vault.stream": [
+    `tela.vault.stream()`,
+    `tela.vault.stream(5)`,
+    `tela.vault.stream("vault://a b")`
+  ],
+  "tela.vault.toFile": [
+    `tela.vault.toFile("vault://" + id)`,
+    `tela.vault.toFile("vault://" + id, "downloads")`,
+    `tela.vault.toFile("file:///a", { directory: "d" })`
+  ],
+  "Spine: what the provider answers": [
+    `answered(400).spine.runs.create({ prompt: "x" })`,
+    `answered(401).spine.runs.create({ prompt: "x" })`,
+    `answered(402).spine.runs.create({ prompt: "x" })`,
+    `answered(429).spine.runs.create({ prompt: "x" })`,
+    `answered(500).spine.runs.create({ prompt: "x" })`,
+    `answered("html").spine.runs.create({ prompt: "x" })`,
+    `answered("truncated").spine.runs.create({ prompt: "x" })`,
+    `answered("odd").spine.runs.create({ prompt: "x" })`,
+    `answered("redirect").spine.runs.create({ prompt: "x" })`,
+    `answered("refused").spine.runs.create({ prompt: "x" })`,
+    `answered("reset").spine.runs.create({ prompt: "x" })`,
+    `answered("silence").spine.runs.create({ prompt: "x" })`,
+    `answered(401).spine.runs.waitForCompletion(ref)`,
+    `answered(403).spine.runs.waitForCompletion(ref)`,
+    `answered(404).spine.runs.waitForCompletion(id)`,
+    `answered(404).spine.runs.waitForCompletion(ref)`,
+    `answered(429).spine.runs.waitForCompletion(ref, { timeout: "10 minutes" })`,
+    `answered(500).spine.runs.waitForCompletion(ref)`,
+    `answered(503).spine.runs.retrieve(ref)`,
+    `answered("html").spine.runs.retrieve(ref)`,
+    `answered("truncated").spine.runs.retrieve(ref)`,
+    `answered("empty").spine.runs.retrieve(ref)`,
+    `answered("odd").spine.runs.retrieve(ref)`,
+    `answered("redirect").spine.runs.retrieve(ref)`,
+    `answered("refused").spine.runs.retrieve(ref)`,
+    `answered("reset").spine.runs.retrieve(ref)`,
+    `answered("silence").spine.runs.waitForCompletion(ref, { timeout: "30 seconds" })`,
+    `spine.runs.run({ prompt: "x" }, { timeout: "10 seconds" })`,
+    `spine.runs.run({ prompt: "x" }, { schedule: Schedule.recurs(1) })`,
+    `spine.runs.waitForCompletion(failing)`,
+    `spine.runs.run({ prompt: "x" }, { onCreated: () => Effect.fail(new Error("the store is down")) })`,
+    `Effect.flatMap(Effect.flatMap(spine.runs.create({ prompt: "x" }), spine.runs.share), (run) => Effect.andThen(Effect.forkChild(Effect.delay(run.stop, "1 second")), run.wait))`,
+    `answered(404).spine.canvases.getDag(id)`,
+    `answered(404).spine.artifacts.download(ref, artifact)`,
+    `answered(500).spine.artifacts.download(ref, artifact)`,
+    `answered("refused").spine.artifacts.download(ref, artifact)`,
+    `answered("html").spine.artifacts.toFile(ref, { ...artifact, size_bytes: 5 }, { directory: "d" })`
+  ],
+  "Tela: what the provider answers": [
+    `answered(400).canvas.execute({ topic: "the sea" })`,
+    `answered(401).canvas.execute({ topic: "the sea" })`,
+    `answered(402).canvas.execute({ topic: "the sea" })`,
+    `answered(403).canvas.execute({ topic: "the sea" })`,
+    `answered(404).canvas.execute({ topic: "the sea" })`,
+    `answered(422).canvas.execute({ topic: "the sea" })`,
+    `answered(429).canvas.execute({ topic: "the sea" })`,
+    `answered(500).canvas.execute({ topic: "the sea" })`,
+    `answered(500).canvas.execute({ topic: "the sea" }, { async: true })`,
+    `answered("html").canvas.execute({ topic: "the sea" })`,
+    `answered("truncated").canvas.execute({ topic: "the sea" }, { async: true })`,
+    `answered("odd").canvas.execute({ topic: "the sea" })`,
+    `answered("odd").canvas.execute({ topic: "the sea" }, { async: true })`,
+    `answered("refused").canvas.execute({ topic: "the sea" })`,
+    `answered("reset").canvas.execute({ topic: "the sea" }, { async: true })`,
+    `answered("silence").canvas.execute({ topic: "the sea" })`,
+    `answered("silence").canvas.execute({ topic: "the sea" }, { async: true })`,
+    `answered(401).canvas.stream({ topic: "the sea" })`,
+    `answered(500).canvas.stream({ topic: "the sea" })`,
+    `answered("html").canvas.stream({ topic: "the sea" })`,
+    `answered("empty").canvas.stream({ topic: "the sea" })`,
+    `answered("truncated").canvas.stream({ topic: "the sea" })`,
+    `answered("silence").canvas.stream({ topic: "the sea" })`,
+    `answered(404).canvas.getExecution(id)`,
+    `answered("odd").canvas.getExecution(id)`,
+    `answered(404).tela.canvas.get({ id })`,
+    `answered(500).tela.canvas.get({ id })`,
+    `answered(404).tela.tasks.get(id)`,
+    `answered(409).tela.tasks.approve(id)`,
+    `answered(422).tela.tasks.create(id, [{ name: "a", variables: { subject: "x" } }])`,
+    `answered("truncated").tela.tasks.create(id, [{ name: "a", variables: {} }])`,
+    `answered("html").tela.tasks.list()`,
+    `answered(404).tela.versions.latest(id)`,
+    `answered(404).tela.environments.resolve(id, "staging")`,
+    `answered(404).tela.vault.download("vault://" + id)`,
+    `answered(401).tela.checkCredential`,
+    `canvas.run({ topic: "the sea" }, { pollingTimeout: "10s" })`,
+    `tela.canvas.make({ id: made.id, output: Schema.Finite }).run({ topic: "the sea" })`,
+    `tela.canvas.make({ id: TelaEmulator.failingCanvasId }).run({})`,
+    `tela.canvas.make({ id: TelaEmulator.failingCanvasId }).execute({})`,
+    `tela.canvas.make({ id: TelaEmulator.unknownCanvasId }).execute({})`,
+    `Effect.flatMap(canvas.execute({ topic: "the sea" }, { stream: true }), ({ result }) => Effect.andThen(Stream.runDrain(result), Stream.runDrain(result)))`
+  ],
   "SpineGraph.fromCanvas": [
     `SpineGraph.fromCanvas()`,
     `SpineGraph.fromCanvas({})`,
@@ -385,6 +795,9 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 /** Functions that take any input, with the reason. */
 export const withoutWrongCalls: Readonly<Record<string, string>> = {
+  "Tela.isTelaFile": "tells for any value whether it is a file",
+  "Spine.decodeAnswer": "decodes any body of a response, with the error of Effect's Schema",
+  "Tela.decodePage": "decodes any body of a response, with the error of Effect's Schema",
   "Spine.isTerminal": "tells for any run whether it has ended",
   "RunRef.format": "names anything, for logs and messages that must not fail",
   "RunError.badRequest": "makes an error from any fields, because making an error must not fail",

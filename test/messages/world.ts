@@ -9,31 +9,41 @@ import { type Answer, transportError } from "../support/http.ts"
 /** The key of every client. No message may have it. */
 export const key = "sk_spine_planted_secret_of_messages"
 
-const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
+/** The id that calls give. */
+export const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
+
+/** A refusal, in the form of either provider. */
+const refusal = (status: number, message: string, headers: Readonly<Record<string, string>> = {}) => () =>
+  Response.json({ success: false, error: message, message }, { status, headers })
+
+const ofType = (type: string, text: string) => () => new Response(text, { headers: { "content-type": type } })
+
+const unreachable = (code: string) => () =>
+  Object.assign(new TypeError("fetch failed"), {
+    cause: Object.assign(new Error(`connect ${code} 192.0.2.1:443`), { code })
+  })
 
 /** How a provider can answer a request. */
 const answers = {
-  400: () => Response.json({ error: { code: "BAD", message: "prompt is too long" } }, { status: 400 }),
-  401: () => Response.json({ error: { message: `the key ${key} is revoked` } }, { status: 401 }),
-  402: () => Response.json({ error: { message: "no credits are left" } }, { status: 402 }),
-  403: () => Response.json({ error: { message: "this key reads only" } }, { status: 403 }),
-  404: () => Response.json({ error: { message: "not found" } }, { status: 404 }),
-  409: () => Response.json({ error: { message: "the task is completed" } }, { status: 409 }),
-  422: () => Response.json({ error: { message: "topic is not a variable" } }, { status: 422 }),
-  429: () => Response.json({ error: { message: "slow down" } }, { status: 429, headers: { "retry-after": "30" } }),
-  500: () => Response.json({ error: { message: "out of memory" } }, { status: 500 }),
+  400: refusal(400, "the text is too long"),
+  401: refusal(401, `the key ${key} is revoked`),
+  402: refusal(402, "no credits are left"),
+  403: refusal(403, "this key reads only"),
+  404: refusal(404, "not found"),
+  409: refusal(409, "the task is completed"),
+  422: refusal(422, "subject is not a variable"),
+  429: refusal(429, "slow down", { "retry-after": "30" }),
+  500: refusal(500, "out of memory"),
   503: () => new Response("", { status: 503 }),
-  html: () => new Response("<html><h1>Welcome to the proxy</h1></html>", { headers: { "content-type": "text/html" } }),
-  truncated: () => new Response("{\"success\": true, \"da", { headers: { "content-type": "application/json" } }),
-  empty: () => new Response("", { headers: { "content-type": "application/json" } }),
-  odd: () => Response.json({ success: true, data: { id: 5 } }),
+  html: ofType("text/html", "<html><h1>Welcome to the proxy</h1></html>"),
+  truncated: ofType("application/json", "{\"success\": true, \"da"),
+  empty: ofType("application/json", ""),
+  odd: ofType("application/json", "{\"success\": true, \"data\": { \"id\": 5 }}"),
   redirect: () => new Response("", { status: 308, headers: { location: "https://login.example/?token=abc" } }),
-  refused: () => Object.assign(new TypeError("fetch failed"), { cause: systemError("ECONNREFUSED") }),
-  reset: () => Object.assign(new TypeError("fetch failed"), { cause: systemError("ECONNRESET") }),
+  refused: unreachable("ECONNREFUSED"),
+  reset: unreachable("ECONNRESET"),
   silence: () => "silence" as const
 } satisfies Record<string | number, () => Answer>
-
-const systemError = (code: string) => Object.assign(new Error(`connect ${code} 192.0.2.1:443`), { code })
 
 /** The clients, and what the calls are about. */
 export type World = Effect.Success<typeof make>
@@ -103,6 +113,8 @@ export const make = Effect.gen(function*() {
     status: (status) => status,
     unchanged: (previous, next) => previous === next
   }
+  const cyclic: { self?: unknown } = {}
+  cyclic.self = cyclic
   const artifactSource: Artifact.ArtifactSource = {
     name: "chart.png",
     url: "https://files.example/chart.png?signature=abc",
@@ -125,6 +137,7 @@ export const make = Effect.gen(function*() {
     artifactSource,
     transfer,
     canvas,
+    untyped: tela.canvas.make({ id: made.id }),
     workstation: tela.canvas.make({ applicationId: made.applicationId, input: Letter, output: Schema.String }),
     answered,
     store: yield* RunStore.make,
@@ -141,6 +154,7 @@ export const make = Effect.gen(function*() {
     secret: Redacted.make("a secret of webhooks"),
     made,
     Letter,
+    cyclic,
     limiter: Layer.provide(RateLimiter.layer, RateLimiter.layerStoreMemory),
     http,
     requests

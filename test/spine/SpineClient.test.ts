@@ -98,7 +98,7 @@ describe("errors by status", () => {
       [
         "cut JSON",
         Fault.status(200, { body: "{\"success\":tr", contentType: "application/json" }),
-        "broken JSON",
+        "text that breaks off or is malformed",
         true
       ],
       [

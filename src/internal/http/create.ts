@@ -186,7 +186,8 @@ const outcomeUnknown = (error: RequestError, repeats: number): CreateOutcomeUnkn
       ? `A run may exist, and may be billed: the HTTP client repeated the request to create it, sent it ${repeats} times, and ` +
         `shows the last answer alone: ${error.message} Look for the run at the provider before you create another, and leave the ` +
         "repetition of requests to this library (options retry and retryCreates)."
-      : `A run may exist, and may be billed: the request to create it may have reached the provider, and then: ${error.message} ` +
-        "It was not repeated for that reason. Look for the run at the provider before you create another.",
+      : `A run may exist, and may be billed: the request to create it may have reached the provider, and was not repeated. ${
+        error.message.replace(/ [^.()]*\btry again\b[^.()]*\.$/i, "")
+      } Look for the run at the provider before you create another.`,
     cause: error
   })

@@ -40,7 +40,11 @@ const meanings: { readonly [status: number]: Meaning } = {
   404: [RunError.NotFoundError, "not found, or owned by another account", "Check the id and the API key."],
   407: [RunError.BadRequestError, "a proxy asks for credentials", `${Causes.proxyAdvice}.`],
   408: [RunError.RequestTimeoutError, "the provider gave up waiting for the request", "Try again."],
-  409: [RunError.ConflictError, "the request conflicts with the state of its subject", "Look at that state first."],
+  409: [
+    RunError.ConflictError,
+    "the request conflicts with the present state of the run or task",
+    "Look at that state first."
+  ],
   410: [RunError.BadRequestError, "gone: deleted, or expired", "Check the id: it does not come back."],
   423: [RunError.ConflictError, "locked: in use, or locked by its owner", "Try again when it is unlocked."],
   425: [RunError.ServerError, "the provider asks to try again later", ""],
@@ -118,7 +122,7 @@ export const transportError = (attempt: Attempt, error: unknown): RunError.Reque
   const isUnsent = SentRequests.isUnwritten(sends) || neverSent(cause) && !SentRequests.isRepeated(sends)
   return new RunError.TransportError({
     ...fields,
-    message: `${operation}: ${response === undefined ? "no answer" : "the answer broke off"}: ${
+    message: `${operation}: ${response !== undefined ? "the answer broke off" : isUnsent ? "not sent" : "no answer"}: ${
       cleaner.text(said ?? "the connection failed")
     }. ${Causes.adviceFor(cause) ?? "Check the network, then try again"}.`,
     reached: response !== undefined || reason._tag !== "TransportError" || !isUnsent,

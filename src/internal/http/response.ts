@@ -114,7 +114,7 @@ const notJson = (attempt: Responded, text: string): Effect.Effect<never, Request
     : /^\s*<(!doctype|html)/i.test(text)
     ? "an HTML page"
     : /json/i.test(type)
-    ? "broken JSON"
+    ? "text that breaks off or is malformed"
     : `text of type ${shorten(attempt.cleaner.text(type))}`
   return invalid(attempt, text, `the answer is ${what}, not JSON.`, true)
 }

@@ -39,7 +39,7 @@ export const timedOut = (
     const { outcome, policy, polls, snapshot, source: { ref } } = loop
     const waited = Duration.millis(elapsed(loop))
     const [cause, advice] = reason === "deadline"
-      ? [`the time of ${policy.timeoutSource ?? "the timeout"} has passed`, "raise that option"]
+      ? [`${policy.timeoutSource ?? "the timeout"} has passed`, "raise that option"]
       : ["the schedule has no more polls", "give a schedule with more polls"]
     const count = `${polls} ${polls === 1 ? "poll" : "polls"} (last: ${outcome ?? "none finished"}${
       isPolling ? "; a poll was under way, and may have been retrying a failed request" : ""

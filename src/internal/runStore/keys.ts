@@ -1,5 +1,6 @@
 /** Operations on the keys of a `RunStore`: one at a time for each key. */
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as RcMap from "effect/RcMap"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
@@ -13,7 +14,7 @@ import type { KeySubject } from "./storage.ts"
 /** Checks and names the key of an operation. */
 export const subjectOf = (operation: string, key: string): Effect.Effect<KeySubject, BadRequestError> =>
   Effect.andThen(
-    Options.checkText(operation, "key", key),
+    Options.checkGiven(operation, "key", key, Predicate.isString, "text"),
     Effect.map(Effect.suspend(() => nameOf(key)), (name) => ({ operation, name, key }))
   )
 

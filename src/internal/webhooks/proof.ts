@@ -17,7 +17,7 @@ export const invalid = (reason: WebhookSignatureError["reason"], message: string
 export const checkSecret = (secret: Redacted.Redacted<string>): Effect.Effect<string, ConfigError> => {
   const value = textOf(secret)
   const wrong = typeof value !== "string"
-    ? "must be a Redacted string, as Redacted.make and Config.Redacted make it"
+    ? `is ${Options.hideText(secret)}: it must be a Redacted string, such as Redacted.make(secret)`
     : value === ""
     ? "is empty"
     : value.trim() !== value

@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
-import type { ConfigError, WebhookSignatureError } from "../../RunError.ts"
+import { ConfigError, type WebhookSignatureError } from "../../RunError.ts"
 import * as CallOptions from "../options.ts"
 import * as Webhooks from "./hub.ts"
 import { checkSecret } from "./proof.ts"
@@ -55,49 +55,53 @@ export const layer = <Event, R, O extends Options<Event, R>>(
   given: O & Options<Event, R>,
   provider: Provider<NoInfer<O>, Event>
 ): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks | R> =>
-  Layer.effectDiscard(Effect.gen(function*() {
-    const options = yield* CallOptions.copyConfig("options", given, [...optionNames, ...provider.otherOptions], true)
-    const { maxBodyBytes: limit = provider.maxBodyBytes, onEvent, path, secret } = options
-    yield* CallOptions.checkGivenConfig("path", path, isPath, "the path of the route, such as \"/webhooks\"")
-    yield* CallOptions.checkConfig("onEvent", onEvent, Predicate.isFunction, "a function")
-    yield* CallOptions.checkConfig("maxBodyBytes", limit, CallOptions.isCount, "a whole number of bytes above zero")
-    yield* checkSecret(secret)
-    yield* provider.check(options)
-    const router = yield* HttpRouter.HttpRouter
-    const webhooks = yield* Webhooks.Webhooks
-    const context = yield* Effect.context<R>()
+  Layer.effectDiscard(
+    Effect.gen(function*() {
+      const options = yield* CallOptions.copyConfig("options", given, [...optionNames, ...provider.otherOptions], true)
+      const { maxBodyBytes: limit = provider.maxBodyBytes, onEvent, path, secret } = options
+      yield* CallOptions.checkGivenConfig("path", path, isPath, "the path of the route, such as \"/webhooks\"")
+      yield* CallOptions.checkConfig("onEvent", onEvent, Predicate.isFunction, "a function")
+      yield* CallOptions.checkConfig("maxBodyBytes", limit, CallOptions.isCount, "a whole number of bytes above zero")
+      yield* checkSecret(secret)
+      yield* provider.check(options)
+      const router = yield* HttpRouter.HttpRouter
+      const webhooks = yield* Webhooks.Webhooks
+      const context = yield* Effect.context<R>()
 
-    const receive = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest) {
-      const body = yield* Effect.result(Effect.timeoutOption(request.arrayBuffer, bodyTimeout))
-      // 413 for one that is too long, 400 for one that broke off
-      if (body._tag === "Failure") return yield* HttpServerRespondable.toResponse(body.failure)
-      if (Option.isNone(body.success)) return HttpServerResponse.empty({ status: 408 })
-      // A server of the program may ignore the limit
-      if (body.success.value.byteLength > limit) return HttpServerResponse.empty({ status: 413 })
-      const verified = yield* Effect.result(
-        provider.verify(options, new Uint8Array(body.success.value), request.headers)
-      )
-      if (verified._tag === "Failure") {
-        yield* Effect.logWarning(`canvas-runs: a webhook was refused: ${verified.failure.message}`)
-        return HttpServerResponse.empty({ status: 400 })
-      }
-      const { delivery, event } = verified.success
-      const isNew = yield* Effect.orDie(webhooks.deliver(delivery))
-      // The sender waits for the response, and must not wait for `onEvent`
-      if (isNew && onEvent !== undefined) {
-        yield* Effect.forkDetach(
-          // Suspended, as it may throw. The delivery counts as taken by now, and a repetition as a duplicate
-          Effect.catchCause(
-            Effect.provideContext(Effect.suspend(() => effectOf(onEvent(event))), context),
-            (cause) => Effect.logError("canvas-runs: onEvent failed", cause)
-          )
+      const receive = Effect.fnUntraced(function*(request: HttpServerRequest.HttpServerRequest) {
+        const body = yield* Effect.result(Effect.timeoutOption(request.arrayBuffer, bodyTimeout))
+        // 413 for one that is too long, 400 for one that broke off
+        if (body._tag === "Failure") return yield* HttpServerRespondable.toResponse(body.failure)
+        if (Option.isNone(body.success)) return HttpServerResponse.empty({ status: 408 })
+        // A server of the program may ignore the limit
+        if (body.success.value.byteLength > limit) return HttpServerResponse.empty({ status: 413 })
+        const verified = yield* Effect.result(
+          provider.verify(options, new Uint8Array(body.success.value), request.headers)
         )
-      }
-      return HttpServerResponse.empty()
-    }, Effect.provideService(HttpServerRequest.MaxBodySize, ByteSize.bytes(limit)))
+        if (verified._tag === "Failure") {
+          yield* Effect.logWarning(`canvas-runs: a webhook was refused: ${verified.failure.message}`)
+          return HttpServerResponse.empty({ status: 400 })
+        }
+        const { delivery, event } = verified.success
+        const isNew = yield* Effect.orDie(webhooks.deliver(delivery))
+        // The sender waits for the response, and must not wait for `onEvent`
+        if (isNew && onEvent !== undefined) {
+          yield* Effect.forkDetach(
+            // Suspended, as it may throw. The delivery counts as taken by now, and a repetition as a duplicate
+            Effect.catchCause(
+              Effect.provideContext(Effect.suspend(() => effectOf(onEvent(event))), context),
+              (cause) => Effect.logError("canvas-runs: onEvent failed", cause)
+            )
+          )
+        }
+        return HttpServerResponse.empty()
+      }, Effect.provideService(HttpServerRequest.MaxBodySize, ByteSize.bytes(limit)))
 
-    yield* router.add("POST", path, receive)
-  }))
+      yield* router.add("POST", path, receive)
+    }).pipe(
+      Effect.mapError((error) => new ConfigError({ ...error, message: `layerWebhookRoute: ${error.message}` }))
+    )
+  )
 
 const optionNames: ReadonlyArray<keyof Options<unknown, unknown>> = ["path", "secret", "maxBodyBytes", "onEvent"]
 

@@ -51,7 +51,11 @@ const look = (client: Client, given: Params.AnyOptions) =>
       return yield* badRequest({
         operation,
         parameter: "schemas",
-        message: `the schemas given differ from the canvas "${canvas.title}": ${differences.join("; ")}.`,
+        message:
+          `the schemas given differ from the canvas "${canvas.title}": ${
+            differences.join("; ")
+          }. Change the schemas or the ` +
+          "canvas. Nothing was executed.",
         sent: true
       })
     }
@@ -85,7 +89,7 @@ const build = (client: Client, given: Params.AnyOptions, known: Known): Canvas |
           badRequest({
             operation,
             parameter: "variables",
-            message: `the variables do not fit the input schema: ${issue}.`
+            message: `the variables do not fit the input schema: ${issue}. Give what the schema asks for.`
           }))
       const validate = validateWith(output, params.skipResultValidation)
       return { client, target, params, variables: encoded, validate }

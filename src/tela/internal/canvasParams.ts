@@ -44,7 +44,9 @@ export const checkOptions = (operation: string, read: ReadOptions): Effect.Effec
       return yield* badRequest({
         operation,
         parameter: "id",
-        message: "the canvas has no name, or two. Give its id or a version's id, or the applicationId alone."
+        message: `the options have ${
+          given.length === 0 ? "no id" : given.join(" and ")
+        }. Give the id of a canvas, a versionId or both, or an applicationId alone.`
       })
     }
     yield* checkSchema(operation, "input", options.input)
@@ -115,10 +117,13 @@ export const checkExecution = (
     yield* Options.checkKind(operation, "async", async, Predicate.isBoolean, "true or false")
     yield* Options.checkKind(operation, "stream", stream, Predicate.isBoolean, "true or false")
     if (async === true && stream === true) {
-      return yield* wrong("stream", "async and stream are both true. An execution has one mode.")
+      return yield* wrong("stream", "async and stream are both true. An execution has one mode: leave one of them out.")
     }
     if (isTask && (async === false || stream === true)) {
-      return yield* wrong(stream === true ? "stream" : "async", "a task is always asynchronous, and does not stream.")
+      return yield* wrong(
+        stream === true ? "stream" : "async",
+        "a task is always asynchronous, and does not stream. Leave async and stream out."
+      )
     }
     const created = createdNames.find((name) => params[name as keyof AnyParams] !== undefined)
     if (created !== undefined && async !== true && !isTask) {
@@ -131,7 +136,9 @@ export const checkExecution = (
     return params
   })
 
-const isVariables = (variables: unknown): boolean => Predicate.isObject(variables) && !(variables instanceof Date)
+const isVariables = (variables: unknown): boolean =>
+  Predicate.isObject(variables) && !(variables instanceof Date) && !Effect.isEffect(variables) &&
+  !Predicate.isPromiseLike(variables)
 
 /** A `Date` is an object both to the compiler and in JavaScript. */
 const nameOf = (variables: unknown): string =>

@@ -54,7 +54,7 @@ export const resolve = (
         operation,
         parameter,
         message: `${parameter} ${
-          files.has(copy) ? "is a file" : `would be sent as ${quote(copy)}`
+          files.has(copy) ? "is a file" : `is ${quote(copy)}`
         }. Pass an object with a member for each variable.`
       })
     }

@@ -146,7 +146,7 @@ export const checkRange = (
       parameter,
       value,
       (value) => Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max,
-      `a whole number ${max === Number.MAX_SAFE_INTEGER ? `from ${min}` : `between ${min} and ${max}`}`
+      `a whole number ${max === Number.MAX_SAFE_INTEGER ? `that is ${min} or more` : `between ${min} and ${max}`}`
     )
   }, { discard: true })
 
@@ -155,6 +155,9 @@ const kind = <A extends string | boolean | ReadonlyArray<string>>(
   expected: string
 ): Filter =>
 (operation, parameter, value) => Effect.as(Options.checkKind(operation, parameter, value, isKind, expected), value as A)
+
+/** The kind that {@link isTexts} tells. */
+export const textsOnly = "an array in which each item is text"
 
 /** Whether a value is an array of texts. */
 export const isTexts = (value: unknown): value is ReadonlyArray<string> =>
@@ -167,7 +170,7 @@ export const id: Filter = checkId
 export const text = kind(Predicate.isString, "text")
 
 /** An array of texts, each sent as a separate parameter. */
-export const texts = kind(isTexts, "an array of texts")
+export const texts = kind(isTexts, textsOnly)
 
 /** `true` or `false`. */
 export const flag = kind(Predicate.isBoolean, "true or false")
@@ -176,7 +179,13 @@ export const flag = kind(Predicate.isBoolean, "true or false")
 export const moment: Filter = (operation, parameter, value) =>
   Option.match(Option.flatten(readMoment(value as DateTime.DateTime.Input)), {
     onNone: () =>
-      Effect.fail(badRequest({ operation, parameter, message: `${parameter} is ${quote(value)}, which is no date.` })),
+      Effect.fail(
+        badRequest({
+          operation,
+          parameter,
+          message: `${parameter} is ${quote(value)}; it must be a date, such as "2026-01-31T00:00:00Z".`
+        })
+      ),
     onSome: (moment) => Effect.succeed(DateTime.formatIso(moment))
   })
 
@@ -187,7 +196,7 @@ export const list: Filter = (operation, parameter, values) => {
   const wrong = (message: string) =>
     Effect.fail(badRequest({ operation, parameter, message: `${parameter} ${message}` }))
   return Options.reading(operation, parameter, () => {
-    if (!Array.isArray(values)) return wrong(`is ${quote(values)}; it must be an array of texts.`)
+    if (!Array.isArray(values)) return wrong(`is ${quote(values)}; it must be ${textsOnly}.`)
     const items: ReadonlyArray<unknown> = Array.from(values)
     const odd = items.findIndex((item) => typeof item !== "string" || item === "" || item.includes(","))
     return odd === -1

@@ -91,7 +91,9 @@ const forwardedHeaders = (given: unknown): Effect.Effect<Record<string, string>,
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(given)) {
     if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) {
-      return wrong(`forwardHeaders has the name ${quote(name)}, which no header can have.`)
+      return wrong(
+        `forwardHeaders has the name ${quote(name)}, which no header can have. Use letters, digits and hyphens.`
+      )
     }
     if (typeof value !== "string" || !/^[\t\u0020-\u007e]*$/.test(value)) {
       return wrong(

@@ -81,7 +81,7 @@ export const whyOpen = (said: Fold.Said, isDone: boolean, response: HttpClientRe
   const encoding = said.chunks === 0 ? response.headers["content-encoding"] : undefined
   return (isDone
     ? "it ended without output"
-    : `it ended without [DONE] and without a finish_reason that is an end${
+    : `it ended without [DONE] and without a finish_reason of a complete output${
       said.finishReason === undefined ? "" : ` (the last one is ${JSON.stringify(said.finishReason)})`
     }`) +
     (encoding === undefined

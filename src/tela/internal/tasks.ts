@@ -80,7 +80,8 @@ export const make = (client: Client): Tasks => {
     }, "progress"),
     update: (task, patch) => write("tasks.update", task, patch),
     approve: (task) => write("tasks.approve", task, { status: "completed" }),
-    rename: (task, name) => write("tasks.rename", task, { name }),
+    rename: (task, name) =>
+      Effect.andThen(Options.checkText("tasks.rename", "name", name), write("tasks.rename", task, { name })),
     setOutputContent: (task, content) => writeContent("tasks.setOutputContent", task, content),
     patchOutputContent: (task, partial) =>
       Effect.gen(function*() {
@@ -179,7 +180,7 @@ const checkPatch = (operation: string, given: TaskPatch): Effect.Effect<TaskPatc
       return yield* wrong("patch", "patch is empty. Give a name, tags, outputContent or a status to change.")
     }
     if (patch.name !== undefined) yield* Options.checkText(operation, "name", patch.name)
-    yield* Options.checkKind(operation, "tags", patch.tags, Paginate.isTexts, "an array of texts")
+    yield* Options.checkKind(operation, "tags", patch.tags, Paginate.isTexts, Paginate.textsOnly)
     yield* Options.checkKind(operation, "status", patch.status, (status) => status === "completed", "\"completed\"")
     if (patch.outputContent === undefined) return patch
     const outputContent = yield* Options.copy(operation, "outputContent", patch.outputContent, ["content"])
@@ -249,14 +250,14 @@ const checkTasks = (operation: string, given: unknown): Effect.Effect<ReadonlyAr
   if (!Array.isArray(given)) return wrong(`tasks is ${quote(given)}; it must be an array of tasks.`)
   const tasks: ReadonlyArray<NewTask> = Array.from(given)
   if (tasks.length < 1 || tasks.length > maxTasks) {
-    return wrong(`there are ${tasks.length} tasks. One request creates 1 to ${maxTasks}.`)
+    return wrong(`tasks has ${tasks.length} items; it must have 1 to ${maxTasks}. Send more in several calls.`)
   }
   return Effect.forEach(tasks, (given, index) =>
     Effect.gen(function*() {
       const place = `tasks[${index}]`
       const task = yield* Options.copyRequired(operation, place, given, taskNames)
       yield* Options.checkText(operation, `${place}.name`, task.name)
-      yield* Options.checkKind(operation, `${place}.tags`, task.tags, Paginate.isTexts, "an array of texts")
+      yield* Options.checkKind(operation, `${place}.tags`, task.tags, Paginate.isTexts, Paginate.textsOnly)
       yield* Options.checkUrl(operation, `${place}.webhookUrl`, task.webhookUrl)
       return task
     }))

@@ -52,14 +52,18 @@ export const copy = (variables: unknown, replace: (value: unknown, path: () => s
       case "object":
         return value === null ? leaf(null) : visitContainer(value)
       case "number":
-        return Number.isFinite(value) ? leaf(value) : fail(`is ${value}, which JSON writes as null.`)
+        return Number.isFinite(value)
+          ? leaf(value)
+          : fail(`is ${value}, which JSON writes as null. Give a finite number, or null.`)
       case "bigint":
         return fail(`is the bigint ${value}, which JSON cannot write. Give a number or text.`)
       case "function":
       case "symbol":
-        return fail(`is a ${typeof value}, which JSON leaves out.`)
+        return fail(`is a ${typeof value}, which JSON leaves out. Give its result, or leave it out.`)
       case "undefined":
-        return typeof keys.at(-1) === "number" ? fail("is undefined, which JSON writes as null.") : leaf(undefined)
+        return typeof keys.at(-1) === "number"
+          ? fail("is undefined, which JSON writes as null. Give null.")
+          : leaf(undefined)
       default:
         return leaf(value)
     }
@@ -70,7 +74,9 @@ export const copy = (variables: unknown, replace: (value: unknown, path: () => s
     // Some of these have a `toJSON`, for logs
     if (replace(value, path) !== undefined || whatItIs(value) !== undefined) return value
     if (/^(?:Number|String|Boolean)$/.test(Binary.tagOf(value))) return value.valueOf()
-    if (value instanceof Date && Number.isNaN(value.getTime())) return fail("is an invalid Date.")
+    if (value instanceof Date && Number.isNaN(value.getTime())) {
+      return fail("is an invalid Date. Give a valid one, or text.")
+    }
     const { toJSON } = value as { readonly toJSON?: unknown }
     return typeof toJSON === "function" ? toJSON.call(value, String(keys.at(-1) ?? "")) : value
   }
@@ -79,8 +85,8 @@ export const copy = (variables: unknown, replace: (value: unknown, path: () => s
     const depth = keys.length
     const known = copies.get(value)
     if (known !== undefined && depth + known.height <= maxDepth) return known
-    if (above.has(value)) return fail("contains itself.")
-    if (depth >= maxDepth) return fail(`is more than ${maxDepth} levels deep.`)
+    if (above.has(value)) return fail("contains itself, which JSON cannot write. Give data without cycles.")
+    if (depth >= maxDepth) return fail(`is more than ${maxDepth} levels deep. Give flatter data, or a file.`)
     const lost = whatJsonLoses(value)
     if (lost !== undefined) return fail(lost)
     above.add(value)
@@ -92,7 +98,9 @@ export const copy = (variables: unknown, replace: (value: unknown, path: () => s
       const copied = visit(value[key as keyof typeof value])
       values += copied.values
       height = Math.max(height, copied.height + 1)
-      if (values > maxValues) fail(`makes the variables more than ${maxValues} values of JSON.`)
+      if (values > maxValues) {
+        fail(`makes the variables more than ${maxValues} values of JSON. Give less data, or a file.`)
+      }
       // An assignment to "__proto__" would not make a property
       Object.defineProperty(to, key, { value: copied.value, enumerable: true, writable: true, configurable: true })
       keys.pop()
@@ -124,6 +132,8 @@ const whatItIs = (value: object): string | undefined =>
     ? "is a Redacted, which JSON writes as <redacted>. To send its value, pass Redacted.value(...)."
     : Effect.isEffect(value)
     ? "is an Effect, not its result. Run it first, with yield*."
+    : Predicate.isPromiseLike(value)
+    ? "is a Promise, not its result. Await it first."
     : undefined
 
 /** Describes the parts of an object that JSON would lose. */
@@ -131,5 +141,7 @@ const whatJsonLoses = (value: object): string | undefined => {
   const prototype: unknown = Object.getPrototypeOf(value)
   const isPlain = Array.isArray(value) || prototype === null || Object.getPrototypeOf(prototype) === null
   return whatItIs(value) ??
-    (isPlain || Object.keys(value).length > 0 ? undefined : `is a ${Binary.tagOf(value)}, which JSON writes as {}.`)
+    (isPlain || Object.keys(value).length > 0
+      ? undefined
+      : `is a ${Binary.tagOf(value)}, which JSON writes as {}. Give plain data.`)
 }

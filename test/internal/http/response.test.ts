@@ -99,7 +99,7 @@ describe("a response without a usable body", () => {
         "JSON that breaks off",
         new Response("{\"a\":", { headers: { "content-type": "application/JSON" } }),
         true,
-        "the answer is broken JSON, not JSON"
+        "the answer is text that breaks off or is malformed, not JSON"
       ],
       [
         "text",

@@ -164,7 +164,7 @@ const listening = (
 const metDeadline = (error: unknown) => {
   assert.instanceOf(error, RunError.RunTimeoutError)
   assert.strictEqual(error.reason, "deadline")
-  assert.include(error.message, "the time of the timeout has passed")
+  assert.include(error.message, "the timeout has passed")
 }
 
 /** The messages that are logged while an effect runs. */
@@ -1135,7 +1135,7 @@ describe("a RunTimeoutError", () => {
       assert.strictEqual(error.polls, 0)
       assert.include(
         error.message,
-        "had not ended after 0 and 0 polls (last: none finished): the time of the timeout has passed."
+        "had not ended after 0 and 0 polls (last: none finished): the timeout has passed."
       )
     }))
 
@@ -1152,7 +1152,7 @@ describe("a RunTimeoutError", () => {
       const error = yield* timedOut(loop)
       assert.include(
         error.message,
-        "The test run 1 had not ended after 3s and 1 poll (last: running): the time of timeout (15 minutes, the default) has passed."
+        "The test run 1 had not ended after 3s and 1 poll (last: running): timeout (15 minutes, the default) has passed."
       )
       assert.include(error.message, "raise that option")
       assert.strictEqual(error.reason, "deadline")

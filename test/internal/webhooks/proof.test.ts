@@ -14,9 +14,9 @@ describe("the secret of webhooks", () => {
 
   for (
     const [what, secret, words] of [
-      ["a text that is not redacted", "whsec_1", "must be a Redacted string"],
-      ["a redacted number", Redacted.make(5), "must be a Redacted string"],
-      ["undefined", undefined, "must be a Redacted string"],
+      ["a text that is not redacted", "whsec_1", "is text: it must be a Redacted string"],
+      ["a redacted number", Redacted.make(5), "is an object: it must be a Redacted string"],
+      ["undefined", undefined, "is undefined: it must be a Redacted string"],
       ["an empty text", Redacted.make(""), "is empty"],
       ["a text that ends with a line break", Redacted.make("whsec_1\n"), "begins or ends with white space"],
       ["a text that begins with a space", Redacted.make(" whsec_1"), "begins or ends with white space"]
