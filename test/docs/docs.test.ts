@@ -15,7 +15,7 @@ beforeAll(async () => {
   const { baseUrl } = await service.runPromise(Effect.service(SpineEmulatorServer.SpineEmulatorServer))
   env = Running.environment(baseUrl)
   together = await Running.runTogether(examples, { env, execArgv })
-}, 90_000)
+}, 180_000)
 
 afterAll(() => service.dispose())
 

@@ -72,7 +72,7 @@ export const runTogether = (
       env,
       execArgv: [...execArgv],
       silent: true,
-      timeout: 60_000,
+      timeout: 170_000,
       killSignal: "SIGKILL"
     })
     child.on("message", (message) => ran.set((message as Ran).file, message as Ran))
