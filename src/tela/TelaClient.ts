@@ -61,6 +61,7 @@ import {
 } from "../RunError.ts"
 import type { RunRef } from "../internal/ref.ts"
 import * as Canvases from "./internal/canvas.ts"
+import type { AnyOptions } from "./internal/canvasParams.ts"
 import { getExecution } from "./internal/follow.ts"
 import { get } from "./internal/get.ts"
 import * as StreamExecutions from "./internal/streamExecution.ts"
@@ -504,14 +505,7 @@ export interface TestCanvas {
  * @category testing
  * @since 0.1.0
  */
-export interface TestCanvasOptions extends TelaCanvas.Schemas<AnySchema, AnySchema> {
-  /** The id of the canvas. */
-  readonly id?: string | undefined
-  /** The id of the version. */
-  readonly versionId?: string | undefined
-  /** The id of the application. */
-  readonly applicationId?: string | undefined
-}
+export interface TestCanvasOptions extends AnyOptions {}
 
 /**
  * Some of the client's methods, for a test.

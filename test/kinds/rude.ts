@@ -281,7 +281,7 @@ export const places: ReadonlyArray<Place> = [
   place(
     "emptyFinishReason",
     "an empty finish_reason does not end a stream",
-    { file: endMark, find: `["", "none"]`, replace: `["", "end"]` },
+    { file: endMark, find: `word === "" ? "none"`, replace: `word === "" ? "end"` },
     { journey: "Tela: a stream that is cut" },
     { journey: "Tela: a stream that is cut", over: "fetch" }
   ),

@@ -73,7 +73,7 @@ const workflow = (status: string) => ({ id: "wf-7", status, steps: [{ output: { 
 export const places: ReadonlyArray<Place> = [
   {
     name: "reasonOf: an unknown reason does not end the stream",
-    mutant: { file: endMark, find: "?? \"other\"", replace: "?? \"end\"" },
+    mutant: { file: endMark, find: "? \"failure\" : \"other\"", replace: "? \"failure\" : \"end\"" },
     inputs: {
       "\"model_length\" at the end of the file": isInterrupted(part + chunk("9", "model_length"), "12 of 9"),
       "\"toString\" at the end of the file": isInterrupted(part + chunk("9", "toString"), "12 of 9")
@@ -81,7 +81,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "reasonOf: an empty reason does not end the stream",
-    mutant: { file: endMark, find: "[\"\", \"none\"]", replace: "[\"\", \"end\"]" },
+    mutant: { file: endMark, find: "word === \"\" ? \"none\"", replace: "word === \"\" ? \"end\"" },
     inputs: {
       "a tab in every chunk": isInterrupted(chunk("12 of ", "\t") + chunk("9", "\t"), "12 of 9"),
       "\"\" in the first chunk only": isInterrupted(chunk("12 of ", "") + chunk("9"), "12 of 9")

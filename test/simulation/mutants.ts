@@ -559,8 +559,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     endMark,
     "jobs: an end with an error counts as a success",
-    "  [\"error\", \"failure\"],\n",
-    "  [\"error\", \"end\"],\n"
+    "new Set([\"stop\", ",
+    "new Set([\"error\", \"stop\", "
   ),
   mutant(endMark, "jobs: only a lower-case end mark counts", "reason.trim().toLowerCase()", "reason.trim()"),
   mutant(

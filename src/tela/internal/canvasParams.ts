@@ -14,8 +14,11 @@ import { type Validate, validateWith } from "./output.ts"
 
 /** Names a canvas, one of its versions, or an application. */
 export interface Target {
+  /** The id of the canvas. */
   readonly id?: string | undefined
+  /** The id of the version. */
   readonly versionId?: string | undefined
+  /** The id of the application. */
   readonly applicationId?: string | undefined
 }
 

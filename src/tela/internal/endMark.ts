@@ -17,22 +17,14 @@ import * as Predicate from "effect/Predicate"
 /** The meanings of a `finish_reason`. The same words are used as names of events and as statuses. */
 export type Reason = "end" | "failure" | "other" | "none"
 
-const reasons: ReadonlyMap<string, Reason> = new Map<string, Reason>([
-  ["", "none"],
-  ["stop", "end"],
-  ["length", "end"],
-  ["content_filter", "end"],
-  ["tool_calls", "end"],
-  ["function_call", "end"],
-  ["error", "failure"],
-  ["failed", "failure"],
-  ["cancelled", "failure"],
-  ["canceled", "failure"]
-])
+const ends: ReadonlySet<string> = new Set(["stop", "length", "content_filter", "tool_calls", "function_call"])
+const failures: ReadonlySet<string> = new Set(["error", "failed", "cancelled", "canceled"])
 
 /** Classifies a `finish_reason`, in any case. */
-export const reasonOf = (reason: unknown): Reason =>
-  typeof reason === "string" ? reasons.get(reason.trim().toLowerCase()) ?? "other" : "none"
+export const reasonOf = (reason: unknown): Reason => {
+  const word = typeof reason === "string" ? reason.trim().toLowerCase() : ""
+  return word === "" ? "none" : ends.has(word) ? "end" : failures.has(word) ? "failure" : "other"
+}
 
 /** Whether the answer succeeded, failed, or has not ended, by the table above. */
 export const outcomeOf = (reason: unknown, isComplete: boolean): "success" | "failure" | "open" => {
