@@ -58,10 +58,16 @@ const errorClass =
 export const TaggedError = /*#__PURE__*/ errorClass({})
 
 /** {@link TaggedError} for an error after which trying again does not help. */
-export const PermanentError = /*#__PURE__*/ errorClass({ isRetryable: false })
+export const PermanentError = /*#__PURE__*/ errorClass({
+  /** Whether trying again can help: for this error it cannot. */
+  isRetryable: false
+})
 
 /** {@link TaggedError} for an error after which trying again can help. */
-export const TransientError = /*#__PURE__*/ errorClass({ isRetryable: true })
+export const TransientError = /*#__PURE__*/ errorClass({
+  /** Whether trying again can help: for this error it can. */
+  isRetryable: true
+})
 
 /** Whether an error was made by this library, by any loaded copy of it. */
 export const isRunError = (error: unknown): boolean => Predicate.hasProperty(error, TypeId)

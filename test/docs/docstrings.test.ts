@@ -21,6 +21,7 @@ it("F4: what has no docstring or no example is found", () => {
     "Options.onlyTags: docstring",
     "Fields.bare: docstring",
     "Fields.nested.bare: docstring",
+    "Fields.hidden: docstring",
     "Failure.message: docstring",
     "Failure.bare: docstring",
     "Service.method.bare: docstring",

@@ -61,6 +61,8 @@ const nameOf = (node: Node): string => {
   return name === undefined ? "()" : name.getText(name.getSourceFile())
 }
 
+const isLiteral = (type: string): boolean => /^(?:"[^"]*"|undefined)$/.test(type)
+
 /** What a function computes. */
 const isCode = (node: Node): boolean => Is.isArrowFunction(node.parent) && node === node.parent.body
 
@@ -81,6 +83,7 @@ class Finder {
   /** The declarations that were looked at for docstrings, and for functions. */
   readonly #documented = new Set<Node>()
   readonly #offered = new Set<Node>()
+  readonly #shownTypes = new Set<number>()
 
   constructor(project: Project) {
     this.#project = project
@@ -119,6 +122,25 @@ class Finder {
         this.#export(exported.name, declaration, others.some((node) => isDocumented(statementOf(node))))
       }
       this.#examples(exported.name, declarations)
+      const [type] = declarations.filter((node) => Is.isInterfaceDeclaration(node) || Is.isClassDeclaration(node))
+      if (type !== undefined && !isInternal(type)) this.#shown(exported.name, type)
+    }
+  }
+
+  /** Looks for the properties that a type has from somewhere else, such as a schema, and that show no docstring. */
+  #shown(path: string, type: Node): void {
+    const declared = this.#checker.getTypeAtLocation(type)
+    if (declared === undefined || this.#shownTypes.has(declared.id)) return
+    this.#shownTypes.add(declared.id)
+    for (const property of this.#checker.getPropertiesOfType(declared)) {
+      const isForeign = property.declarations.some(({ path }) => path.includes("/node_modules/"))
+      if (isForeign || this.#checker.getDocumentationCommentOfSymbol(property) !== "") continue
+      const [ownDeclaration] = property.declarations.map((handle) => handle.resolve(this.#project)!)
+      const name = `${path}.${property.name}`
+      // A declaration in the type itself, or in its schema, was looked at
+      if (ownDeclaration?.parent === type || this.missing.some((one) => one.name === name)) continue
+      const text = this.#checker.typeToString(this.#checker.getTypeOfSymbol(property)!)
+      if (!isLiteral(text)) this.#report(type, name, "docstring")
     }
   }
 
@@ -162,7 +184,7 @@ class Finder {
   }
 
   #isLiteral(type: Node): boolean {
-    return /^(?:"[^"]*"|undefined)$/.test(type.getText(type.getSourceFile()))
+    return isLiteral(type.getText(type.getSourceFile()))
   }
 
   #isSchema(node: Node): boolean {

@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
 
 export interface Options {
   readonly bare: number
@@ -16,7 +17,9 @@ export interface Options {
 export const Fields = Schema.Struct({
   bare: Schema.String,
   /** Documented. */
-  nested: Schema.Struct({ bare: Schema.String })
+  nested: Schema.Struct({ bare: Schema.String }),
+  // An editor shows no docstring for a key of a record
+  ...Struct.Record(["hidden"], Schema.String)
 })
 
 /** @category models */
