@@ -122,7 +122,7 @@ class Finder {
         this.#export(exported.name, declaration, others.some((node) => isDocumented(statementOf(node))))
       }
       this.#examples(exported.name, declarations)
-      const [type] = declarations.filter((node) => Is.isInterfaceDeclaration(node) || Is.isClassDeclaration(node))
+      const type = declarations.find((node) => Is.isInterfaceDeclaration(node) || Is.isClassDeclaration(node))
       if (type !== undefined && !isInternal(type)) this.#shown(exported.name, type)
     }
   }
