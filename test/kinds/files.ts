@@ -135,7 +135,7 @@ const execute = (variables: unknown) =>
   )
 
 /** The value is rejected before any request. */
-const refused = (use: () => Effect.Effect<unknown, unknown, Spine.SpineClient | Tela.TelaClient>) => () =>
+const isRejected = (use: () => Effect.Effect<unknown, unknown, Spine.SpineClient | Tela.TelaClient>) => () =>
   Effect.gen(function*() {
     const { error, requests } = yield* with_(received(), use())
     assert.instanceOf(error, RunError.BadRequestError)
@@ -612,18 +612,18 @@ export const places: ReadonlyArray<Place> = [
       replace: "false"
     },
     inputs: {
-      "a header": refused(() =>
+      "a header": isRejected(() =>
         create([{ data: bytes("x"), filename: "a.txt", contentType: "text/plain\r\nX-Evil: 1" }])
       ),
-      "no subtype": refused(() => create([{ data: bytes("x"), filename: "a.txt", contentType: "text" }]))
+      "no subtype": isRejected(() => create([{ data: bytes("x"), filename: "a.txt", contentType: "text" }]))
     }
   },
   {
     name: "files: an empty file is rejected",
     mutant: { file: fileInput, find: "if (size === 0)", replace: "if (size === -1)" },
     inputs: {
-      "a Blob": refused(() => create([new Blob([])])),
-      "a view of nothing": refused(() =>
+      "a Blob": isRejected(() => create([new Blob([])])),
+      "a view of nothing": isRejected(() =>
         execute({ a: Tela.file({ data: new DataView(new ArrayBuffer(4), 4), filename: "a" }) })
       )
     }
@@ -632,9 +632,9 @@ export const places: ReadonlyArray<Place> = [
     name: "files: a size that is not a number of bytes is rejected",
     mutant: { file: fileInput, find: "!Number.isSafeInteger(size) || size < 0", replace: "false" },
     inputs: {
-      "half a byte": refused(() => create([{ data: Stream.empty, size: 0.5, filename: "a" }])),
-      "text": refused(() => create([{ data: Stream.empty, size: "3", filename: "a" }])),
-      "NaN": refused(() => execute({ a: Tela.file({ data: Stream.empty, size: NaN, filename: "a" }) }))
+      "half a byte": isRejected(() => create([{ data: Stream.empty, size: 0.5, filename: "a" }])),
+      "text": isRejected(() => create([{ data: Stream.empty, size: "3", filename: "a" }])),
+      "NaN": isRejected(() => execute({ a: Tela.file({ data: Stream.empty, size: NaN, filename: "a" }) }))
     }
   },
   {
@@ -753,10 +753,10 @@ export const places: ReadonlyArray<Place> = [
       replace: "true"
     },
     inputs: {
-      "a File alone": refused(() => create(new File(["x"], "a.txt"))),
-      "a number": refused(() => create(3)),
-      "text that is empty": refused(() => create("")),
-      "no bytes": refused(() => create(new Uint8Array(0)))
+      "a File alone": isRejected(() => create(new File(["x"], "a.txt"))),
+      "a number": isRejected(() => create(3)),
+      "text that is empty": isRejected(() => create("")),
+      "no bytes": isRejected(() => create(new Uint8Array(0)))
     }
   },
   {
@@ -767,16 +767,16 @@ export const places: ReadonlyArray<Place> = [
       replace: "false"
     },
     inputs: {
-      "sound for Spine": refused(() => create([new File(["x"], "a.MP3")])),
-      "an archive for Tela": refused(() => execute({ a: Tela.file(bytes("PK\u0003\u0004")) }))
+      "sound for Spine": isRejected(() => create([new File(["x"], "a.MP3")])),
+      "an archive for Tela": isRejected(() => execute({ a: Tela.file(bytes("PK\u0003\u0004")) }))
     }
   },
   {
     name: "files: an extension that the provider does not document is rejected if the type is unknown",
     mutant: { file: "src/internal/files/fileLimits.ts", find: "isUntyped && extension === \"\"", replace: "isUntyped" },
     inputs: {
-      "a library for Spine": refused(() => create([{ data: new Uint8Array([0]), filename: "a.DLL" }])),
-      "a stream for Tela": refused(() =>
+      "a library for Spine": isRejected(() => create([{ data: new Uint8Array([0]), filename: "a.DLL" }])),
+      "a stream for Tela": isRejected(() =>
         execute({ a: Tela.file({ data: Stream.make(new Uint8Array(1)), size: 1, filename: "b.tar.gz" }) })
       )
     }
@@ -785,10 +785,10 @@ export const places: ReadonlyArray<Place> = [
     name: "files: a size that the provider does not document is rejected",
     mutant: { file: "src/internal/files/fileLimits.ts", find: "size > limits.maxBytes", replace: "false" },
     inputs: {
-      "one byte too many": refused(() =>
+      "one byte too many": isRejected(() =>
         execute({ a: Tela.file({ data: Stream.make(new Uint8Array(1)), size: 5 * 1024 ** 4 + 1, filename: "a.pdf" }) })
       ),
-      "the largest number": refused(() =>
+      "the largest number": isRejected(() =>
         execute({ a: [Tela.file({ data: Stream.empty, size: Number.MAX_SAFE_INTEGER, filename: "a.txt" })] })
       )
     }
@@ -880,8 +880,8 @@ export const places: ReadonlyArray<Place> = [
       replace: "true"
     },
     inputs: {
-      "a drive": refused(() => execute({ a: Tela.file("C:\\scan.pdf") })),
-      "a mail address": refused(() => execute({ a: Tela.file("mailto:a@b.example") }))
+      "a drive": isRejected(() => execute({ a: Tela.file("C:\\scan.pdf") })),
+      "a mail address": isRejected(() => execute({ a: Tela.file("mailto:a@b.example") }))
     }
   },
   {
@@ -1008,5 +1008,5 @@ function boundaries(count: number) {
 }
 
 function vault(reference: string) {
-  return refused(() => Effect.flatMap(Tela.TelaClient, (tela) => tela.vault.download(reference)))
+  return isRejected(() => Effect.flatMap(Tela.TelaClient, (tela) => tela.vault.download(reference)))
 }

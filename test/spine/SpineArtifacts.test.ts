@@ -14,7 +14,7 @@ import { transports } from "../support/transports.ts"
 
 const onDownload = (fault: Fault.Fault) => fault.pipe(Fault.on("GET", /_artifacts|artifacts/))
 
-/** A completed run with one artifact, unless scripted otherwise. */
+/** A completed run, by default with one artifact. */
 const completed = (
   artifacts: ReadonlyArray<SpineEmulator.ScriptedArtifact> = [{ name: "report.txt", content: "0123456789" }]
 ) =>
@@ -48,7 +48,7 @@ describe("artifacts", () => {
       assert.deepStrictEqual(sizes, [1000, 500])
     }).pipe(Effect.provide(layers())))
 
-  it.effect("are downloaded by a new link when the old one has expired, once", () =>
+  it.effect("are downloaded with a fresh link, once, when the old one has expired", () =>
     Effect.gen(function*() {
       const { artifact, emulator, run, spine } = yield* completed()
       yield* TestClock.adjust("61 minutes")
@@ -85,11 +85,13 @@ describe("artifacts", () => {
       assert.strictEqual(silent.reason, "unavailable")
     }).pipe(Effect.provide(layers())))
 
-  it.effect("are requested again no sooner than the server asks, up to the ceiling", () =>
+  it.effect("are requested again after at least the server's Retry-After, up to the ceiling", () =>
     Effect.gen(function*() {
       const { artifact, emulator, run, spine } = yield* completed()
-      const starts = Effect.map(emulator.requests, (requests) =>
-        requests.map(({ receivedAt, status }) => [receivedAt - requests[0]!.receivedAt, status]))
+      const starts = Effect.map(
+        emulator.requests,
+        (requests) => requests.map(({ receivedAt, status }) => [receivedAt - requests[0]!.receivedAt, status])
+      )
       yield* emulator.fault(
         onDownload(Fault.status(429, { headers: { "retry-after": "20" } })),
         onDownload(Fault.status(425, { headers: { "retry-after-ms": "7500" } }))
@@ -144,7 +146,7 @@ describe("artifacts", () => {
       assert.deepStrictEqual([shorter.expectedBytes, shorter.receivedBytes], [10, 4])
     }).pipe(Effect.provide(layers())))
 
-  it.effect("are refused if their link is not an http address", () =>
+  it.effect("are rejected if their link is not an http address", () =>
     Effect.gen(function*() {
       const { artifact, run, spine } = yield* completed()
       for (const download_url of ["file:///etc/passwd", "javascript:alert(1)", "http://", ""]) {
@@ -217,7 +219,7 @@ describe("artifacts", () => {
       yield* fs.writeFileString(`${directory}/report.txt`, "before")
       yield* emulator.fault(onDownload(Fault.dropInside(4)).pipe(Fault.times(9)))
       const fiber = yield* Effect.forkChild(Effect.flip(spine.artifacts.toFile(run, artifact, { directory })))
-      // File writes are real, so the clock is moved until the retries are through
+      // File writes take real time, so the clock advances until the retries are over
       while (fiber.pollUnsafe() === undefined) {
         yield* TestClock.adjust("1 second")
         yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
@@ -317,10 +319,10 @@ describe("redirected downloads", () => {
         })
         const front = yield* serve((request, response) => {
           seen.push(request.headers)
-          // A body that never ends, and that nobody will read
+          // A body that never ends and is not read
           response.writeHead(302, { location: `${store.baseUrl}/moved`, "content-length": 1000 }).write("moved")
         })
-        // Whoever holds the answers keeps the garbage collector from closing their connections
+        // A reference to the responses keeps the garbage collector from closing their connections
         const answers: Array<HttpClientResponse.HttpClientResponse> = []
         const holding = Layer.effect(
           HttpClient.HttpClient,

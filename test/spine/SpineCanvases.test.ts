@@ -48,7 +48,7 @@ describe("canvases", () => {
       assert.strictEqual(task.children!.length, root!.children!.length)
     }).pipe(Effect.provide(live())))
 
-  it.effect("refuses malformed ids before any request", () =>
+  it.effect("rejects malformed ids before any request", () =>
     Effect.gen(function*() {
       const { canvases, canvasId, emulator } = yield* running
       yield* emulator.clearRequests
@@ -68,7 +68,7 @@ describe("canvases", () => {
       assert.deepStrictEqual(yield* emulator.requests, [])
     }).pipe(Effect.provide(live())))
 
-  it.effect("an unknown canvas is a NotFoundError in the provider's words", () =>
+  it.effect("an unknown canvas is a NotFoundError with the provider's message", () =>
     Effect.gen(function*() {
       const { canvases } = yield* running
       const error = yield* Effect.flip(canvases.getDag(idle))

@@ -59,7 +59,7 @@ describe("errors by status", () => {
       [520, "ServerError", true]
     ] as const
   ) {
-    it.effect(`${status} is a ${tag} with the provider's words`, () =>
+    it.effect(`${status} is a ${tag} with the provider's message`, () =>
       Effect.gen(function*() {
         const body = { success: false, error: "in so many words" }
         const error = yield* retrieveWith(
@@ -135,7 +135,7 @@ describe("errors by status", () => {
       }))
   }
 
-  it.effect("promise 9: a body that reports an error is a refusal, with any status", () =>
+  it.effect("promise 9: a body that reports an error is an error response, with any status", () =>
     Effect.gen(function*() {
       const body = { success: false, error: "no such thing" }
       const error = yield* retrieveWith(
@@ -153,7 +153,7 @@ describe("errors by status", () => {
       assert.isBelow(JSON.stringify(error).length, 10_000)
     }))
 
-  it.effect("an answer over the limit is not read, announced or not, compressed or not", () =>
+  it.effect("a response over the limit is not read, with or without an announced length, compressed or not", () =>
     Effect.gen(function*() {
       const page = `<html>${"x".repeat(100_000)}`
       const announced = yield* retrieveWith(Fault.html(page), { maxResponseBytes: 50_000 })
@@ -291,7 +291,7 @@ describe("retries of safe requests", () => {
       }))
   }
 
-  it.effect("promise 2: wait no longer than the retryAfterCeiling of the caller", () =>
+  it.effect("promise 2: wait at most the retryAfterCeiling of the caller", () =>
     Effect.gen(function*() {
       const { at } = yield* times([Fault.status(429, { headers: { "retry-after": "999" } })], {
         ...once,
@@ -302,7 +302,7 @@ describe("retries of safe requests", () => {
 })
 
 describe("promise 11: secrets", () => {
-  it.effect("no secret appears in any error, in whatever form the provider echoes it", () =>
+  it.effect("no secret appears in any error, in any form that the provider may echo", () =>
     Effect.gen(function*() {
       const echo = JSON.stringify({ success: false, error: `bad key ${apiKey}`, headers: { "x-api-key": apiKey } })
       for (
@@ -498,7 +498,7 @@ describe("configuration", () => {
     expectTypeOf(Spine.layerTest).returns.toEqualTypeOf<Layer.Layer<Spine.SpineClient>>()
   })
 
-  it.effect("transformClient may read the answers", () =>
+  it.effect("transformClient may read the responses", () =>
     Effect.gen(function*() {
       const logged: Array<string> = []
       const run = { status: "running", run_id: id, progress: { tasks_completed: 0, tasks_total: 1, elapsed_ms: 0 } }
@@ -565,9 +565,9 @@ describe("configuration", () => {
 
   for (
     const [name, gaveUpAt, laterAt, expected] of [
-      ["long ago is not used beside a new one", 5000, 25_000, [0, 25_000, 35_000]],
-      ["just now is not used beside a new one", 9000, 20_000, [0, 20_000, 30_000]],
-      ["and whose time is still to come is the next one's", 5000, 6000, [0, 10_000, 20_000]]
+      ["long ago is not used together with a new one", 5000, 25_000, [0, 25_000, 35_000]],
+      ["just now is not used together with a new one", 9000, 20_000, [0, 20_000, 30_000]],
+      ["before its time is used by the next waiter", 5000, 6000, [0, 10_000, 20_000]]
     ] as const
   ) {
     it.effect(`rateLimit: a slot that a waiter left ${name}`, () =>
@@ -588,7 +588,7 @@ describe("configuration", () => {
 })
 
 describe("layerTest", () => {
-  it.effect("answers from the given handlers", () =>
+  it.effect("answers with the given handlers", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* retrieve).status, "running")
     }).pipe(Effect.provide(Spine.layerTest({
@@ -655,7 +655,7 @@ describe("telemetry", () => {
       assert.deepInclude(find("canvas_runs_wait_duration", "Succeeded")!.state, { count: 1, sum: 20_000 })
     }).pipe(Effect.provide(live()), Effect.provideService(Metric.MetricRegistry, new Map())))
 
-  it.effect("counts the runs that are watched and shared as it does those that are waited for", () =>
+  it.effect("counts watched and shared runs like awaited ones", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
@@ -669,10 +669,10 @@ describe("telemetry", () => {
       success(yield* finish(Fiber.join(watched)))
       const ended = (yield* Metric.snapshot).filter(({ id }) => id === "canvas_runs_ended_total")
       assert.deepStrictEqual(ended.map(({ attributes }) => attributes?.["outcome"]), ["Succeeded"])
-      assert.deepInclude(ended[0]!.state, { count: 2 }, "one loop for both who share it")
+      assert.deepInclude(ended[0]!.state, { count: 2 }, "one loop for both waiters")
     }).pipe(Effect.provide(live()), Effect.provideService(Metric.MetricRegistry, new Map())))
 
-  it.effect("opens a span per wait, and one per poll only when asked for", () =>
+  it.effect("opens a span per wait, and one per poll only with tracePolls", () =>
     Effect.gen(function*() {
       for (const tracePolls of [undefined, false, true]) {
         const names: Array<string> = []
@@ -691,8 +691,8 @@ describe("telemetry", () => {
         success(yield* finish(program).pipe(Effect.provide(live({ tracePolls })), Effect.withTracer(tracer)))
         const count = (name: string) => names.filter((other) => other === name).length
         assert.strictEqual(count("Run.wait"), 1)
-        assert.strictEqual(count("http.client POST"), 1, "a create is no poll")
-        // The one that was asked for by itself is no poll either
+        assert.strictEqual(count("http.client POST"), 1, "a create is not a poll")
+        // A single retrieve is not a poll either
         if (tracePolls === true) assert.isAbove(count("http.client GET"), 2)
         else assert.strictEqual(count("http.client GET"), 1)
       }

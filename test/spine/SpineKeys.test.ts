@@ -19,7 +19,7 @@ const withKey = <A, E>(
   )
 
 describe("F18: a key that changes while the program runs", () => {
-  it.effect("F18: each call asks the effect for the key", () =>
+  it.effect("F18: each call runs the effect for the key", () =>
     Effect.gen(function*() {
       const key = yield* Ref.make(first)
       yield* withKey(
@@ -55,7 +55,7 @@ describe("F18: a key that changes while the program runs", () => {
       )
     }))
 
-  it.effect("F18: a key that cannot be read is a TransportError with reached: false, which a wait survives", () =>
+  it.effect("F18: a key that cannot be read is a TransportError with reached: false, which does not end a wait", () =>
     Effect.gen(function*() {
       let asked = 0
       yield* withKey(
@@ -145,7 +145,7 @@ describe("D11: a base URL that ends in /v1", () => {
       { baseUrl: "https://api.getspine.ai/v1" }
     ))
 
-  it.effect("D11: a 404 of an ordinary path says nothing about the base URL", () =>
+  it.effect("D11: a 404 of an ordinary path does not mention the base URL", () =>
     withKey(
       Redacted.make(first),
       Effect.gen(function*() {

@@ -16,7 +16,7 @@ const build = <E>(layer: Layer.Layer<Spine.SpineClient, E, HttpClient.HttpClient
 
 describe("options of the client", () => {
   for (const baseUrl of ["https://api.getspine.ai/?", "https://api.getspine.ai/#", "http://:pw@api.getspine.ai"]) {
-    it.effect(`D11: the base URL ${baseUrl} is refused without showing a password`, () =>
+    it.effect(`D11: the base URL ${baseUrl} is rejected without showing a password`, () =>
       Effect.gen(function*() {
         const error = failure(yield* build(Spine.layer({ apiKey: Redacted.make(apiKey), baseUrl })))
         assert.instanceOf(error, RunError.ConfigError)
@@ -68,7 +68,7 @@ describe("options of the client", () => {
       assert.strictEqual((yield* emulator.requests).filter(({ method }) => method === "GET").length, 2)
     }).pipe(Effect.provide(Layer.provideMerge(live(), Webhooks.layer))))
 
-  it.effect("F7: a rate limit without a limiter takes the limiter of the context, and fails with advice if there is none", () =>
+  it.effect("F7: a rate limit without a limiter uses the limiter of the context, and fails with advice if there is none", () =>
     Effect.gen(function*() {
       const layer = Spine.layer({ apiKey: Redacted.make(apiKey), rateLimit: { limit: 10, window: "1 second" } })
       const error = failure(yield* build(layer))

@@ -67,9 +67,9 @@ describe("runs.create", () => {
     ["an unknown template", { prompt: "x", template: "poem" }, "template", "deep_research"],
     ["blocks: []", { prompt: "x", blocks: [] }, "blocks", "empty"],
     ["an unknown block", { prompt: "x", blocks: ["table-block", "poem-block"] }, "blocks", "poem-block"],
-    ["blocks that are no list", { prompt: "x", blocks: "table-block" }, "blocks", "table-block"],
-    ["instructions that are no text", { prompt: "x", agent_instructions: 3 }, "agent_instructions", "text"],
-    ["a webhook_url that is no URL", { prompt: "x", webhook_url: "/hook" }, "webhook_url", "URL"],
+    ["blocks that are not a list", { prompt: "x", blocks: "table-block" }, "blocks", "table-block"],
+    ["instructions that are not a text", { prompt: "x", agent_instructions: 3 }, "agent_instructions", "text"],
+    ["a webhook_url that is not a URL", { prompt: "x", webhook_url: "/hook" }, "webhook_url", "URL"],
     ["an empty file", { prompt: "x", files: [new Uint8Array(0)] }, "files", "empty"],
     [
       "an empty named file",
@@ -77,7 +77,7 @@ describe("runs.create", () => {
       "files",
       "a.txt is empty"
     ],
-    ["a file that is no file", { prompt: "x", files: ["notes.md"] }, "files", "file 1"],
+    ["a file that is not a file", { prompt: "x", files: ["notes.md"] }, "files", "file 1"],
     [
       "a content type with a line break",
       {
@@ -87,10 +87,10 @@ describe("runs.create", () => {
       "files",
       "content type"
     ],
-    ["a stream of no size", { prompt: "x", files: [{ data: Stream.empty, filename: "a" }] }, "files", "size"]
+    ["a stream without a size", { prompt: "x", files: [{ data: Stream.empty, filename: "a" }] }, "files", "size"]
   ]
   for (const [name, params, parameter, words] of refusals) {
-    it.effect(`refuses ${name} before any request`, () =>
+    it.effect(`rejects ${name} before any request`, () =>
       Effect.gen(function*() {
         const spine = yield* Spine.SpineClient
         const error = yield* Effect.flip(spine.runs.create(params as Spine.CreateRunParams))
@@ -103,7 +103,7 @@ describe("runs.create", () => {
       }).pipe(Effect.provide(live())))
   }
 
-  it("does not compile with parameters that would be refused", () => {
+  it("does not compile with parameters that would be rejected", () => {
     type Params = Spine.CreateRunParams
     expectTypeOf<{ prompt: string; template: "poem" }>().not.toExtend<Params>()
     expectTypeOf<{ prompt: string; blocks: ["poem-block"] }>().not.toExtend<Params>()
@@ -112,7 +112,7 @@ describe("runs.create", () => {
     expectTypeOf<{ prompt: string; blocks: ["table-block"]; template: "report" }>().toExtend<Params>()
   })
 
-  it.effect("sends a stream as it is, and reads it once", () =>
+  it.effect("sends a stream unchanged, and reads it once", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       let reads = 0
@@ -128,7 +128,7 @@ describe("runs.create", () => {
     }).pipe(Effect.provide(live())))
 
   for (const [name, size] of [["longer", 2], ["shorter", 4]] as const) {
-    it.effect(`fails with a FileInputError, and no doubt about a run, when a stream is ${name} than announced`, () =>
+    it.effect(`fails with a FileInputError that has created no run when a stream is ${name} than announced`, () =>
       Effect.gen(function*() {
         const spine = yield* Spine.SpineClient
         const error = yield* Effect.flip(
@@ -146,10 +146,10 @@ describe("runs.create", () => {
   for (
     const [name, data] of [
       ["a stream", Stream.never],
-      ["a stream that gives only nothing at first", Stream.concat(Stream.fromEffect(Effect.never), Stream.empty)]
+      ["a stream that starts with empty chunks only", Stream.concat(Stream.fromEffect(Effect.never), Stream.empty)]
     ] as const
   ) {
-    it.effect(`fails with a FileInputError before any request when ${name} never begins`, () =>
+    it.effect(`fails with a FileInputError before any request when ${name} gives no bytes`, () =>
       Effect.gen(function*() {
         const spine = yield* Spine.SpineClient
         const files = [{ data, size: 10, filename: "a.txt" }]
@@ -163,7 +163,7 @@ describe("runs.create", () => {
       }).pipe(Effect.provide(live())))
   }
 
-  it.effect("fails with a FileInputError that says why when a file cannot be read", () =>
+  it.effect("fails with a FileInputError that names the reason when a file cannot be read", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const error = yield* Effect.flip(
@@ -178,7 +178,7 @@ describe("runs.create", () => {
     }).pipe(Effect.provide(live())))
 })
 
-describe("promise 12: a create is never repeated unless the first try surely did not reach the provider", () => {
+describe("promise 12: a create is repeated only if the first attempt certainly did not reach the provider", () => {
   const ambiguous: ReadonlyArray<readonly [string, Fault.Fault, runs: number]> = [
     ["the connection breaks before the answer", Fault.drop, 0],
     ["the run is created and the answer lost", Fault.dropAfter, 1],
@@ -189,7 +189,7 @@ describe("promise 12: a create is never repeated unless the first try surely did
     ["the answer is empty", Fault.empty(), 0],
     ["the answer is cut", Fault.truncate(20), 1],
     ["the answer breaks off", Fault.dropInside(20), 1],
-    ["no answer comes", Fault.hang, 0]
+    ["no response arrives", Fault.hang, 0]
   ]
   for (const [name, fault, runs] of ambiguous) {
     it.effect(`is a CreateOutcomeUnknownError after one request when ${name}`, () =>
@@ -224,7 +224,7 @@ describe("promise 12: a create is never repeated unless the first try surely did
       }).pipe(Effect.provide(live())))
   }
 
-  it.effect("is repeated when the connection was never made, and its error says so when it never is", () =>
+  it.effect("is repeated when the connection was never made, and its error says so when all attempts fail", () =>
     Effect.gen(function*() {
       let refusals = 2
       const refused = Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:1"), { code: "ECONNREFUSED" })
@@ -257,7 +257,7 @@ describe("promise 12: a create is never repeated unless the first try surely did
       const emulator = yield* SpineEmulator.SpineEmulator
       yield* emulator.fault(Fault.dropAfter)
       const created = success(yield* finish(spine.runs.create({ prompt: "x" })))
-      assert.strictEqual((yield* emulator.runs).length, 2, "the price of retrying")
+      assert.strictEqual((yield* emulator.runs).length, 2, "the cost of retrying")
       assert.strictEqual((yield* emulator.runs)[1]!.id, created.run_id)
 
       yield* emulator.clearRequests
@@ -284,12 +284,12 @@ describe("runs.retrieve", () => {
   for (
     const [name, target] of [
       ["an id with a space", "task abc"],
-      ["an id that would lead elsewhere", "../canvas/x"],
+      ["an id that would change the path", "../canvas/x"],
       ["a ref of another provider", RunRef.make({ provider: "tela", kind: "execution", id })],
       ["a snapshot with a broken id", { run_id: "1/2" }]
     ] as const
   ) {
-    it.effect(`refuses ${name} before any request`, () =>
+    it.effect(`rejects ${name} before any request`, () =>
       Effect.gen(function*() {
         const spine = yield* Spine.SpineClient
         const error = yield* Effect.flip(spine.runs.retrieve(target))
@@ -383,7 +383,7 @@ describe("runs.waitForCompletion", () => {
       assert.strictEqual((yield* emulator.requests).length, 1 + 181)
     }).pipe(Effect.provide(live())))
 
-  it.effect("gives up after 15 minutes, with all that is needed to continue", () =>
+  it.effect("times out after 15 minutes, with the ref to continue", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
@@ -447,14 +447,14 @@ describe("runs.waitForCompletion", () => {
     const [name, options, parameter] of [
       ["an interval of zero", { pollInterval: 0 }, "pollInterval"],
       ["a text for resolveOnFailure", { resolveOnFailure: "yes" as never }, "resolveOnFailure"],
-      ["an interval that is no duration", { pollInterval: "5 parsecs" }, "pollInterval"],
+      ["an interval that is not a duration", { pollInterval: "5 parsecs" }, "pollInterval"],
       ["a negative timeout", { timeout: -1 }, "timeout"],
       ["a timeout of zero", { timeout: 0 }, "timeout"],
       ["half a failure", { errorBudget: 0.5 }, "errorBudget"],
       ["both an interval and a schedule", { pollInterval: 1, schedule: Schedule.forever }, "schedule"]
     ] as const
   ) {
-    it.effect(`refuses ${name} before any request, and before run creates anything`, () =>
+    it.effect(`rejects ${name} before any request, and before run creates anything`, () =>
       Effect.gen(function*() {
         const spine = yield* Spine.SpineClient
         for (
@@ -511,7 +511,7 @@ describe("runs.waitForCompletion", () => {
       assert.instanceOf(failure(yield* finish(spine.runs.waitForCompletion(created))), RunError.NotFoundError)
     }).pipe(Effect.provide(live())))
 
-  it.effect("promise 4: tolerates 404 for a run named by its id alone only where notFoundGrace is given", () =>
+  it.effect("promise 4: tolerates 404 for a run named only by its id if notFoundGrace is given", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
@@ -547,7 +547,7 @@ describe("runs.waitForCompletion", () => {
       )
     }).pipe(Effect.provide(live())))
 
-  it.effect("promise 10: a ref that went through JSON works like the original", () =>
+  it.effect("promise 10: a ref that was encoded as JSON works like the original", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const created = yield* spine.runs.create({ prompt: "x" })
@@ -557,7 +557,7 @@ describe("runs.waitForCompletion", () => {
       const ref = yield* RunRef.parse(JSON.stringify(created.ref))
       const resumed = success(yield* finish(spine.runs.waitForCompletion(ref)))
       const unbroken = success(yield* finish(spine.runs.waitForCompletion(created)))
-      // Each look at a run signs its links anew
+      // Each poll of a run signs its links again
       const withoutLinks = (run: typeof resumed) => JSON.stringify(run).replaceAll(/"download_url":"[^"]*"/g, "")
       assert.strictEqual(withoutLinks(resumed), withoutLinks(unbroken))
     }).pipe(Effect.provide(live())))
@@ -588,7 +588,7 @@ describe("runs.watch, polls and share", () => {
       assert.strictEqual(seen.at(-1)!.status, "failed")
     }).pipe(Effect.provide(live())))
 
-  it.effect("polls shows each poll with its request id", () =>
+  it.effect("polls emits each poll with its request id", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
@@ -602,7 +602,7 @@ describe("runs.watch, polls and share", () => {
       )
     }).pipe(Effect.provide(live())))
 
-  it.effect("promise 7: many waiters of a shared run cost one loop", () =>
+  it.effect("promise 7: many waiters of a shared run share one loop", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator
@@ -666,7 +666,7 @@ describe("runs.run", () => {
       assert.strictEqual((yield* emulator.requests).length, 1, "and the run is not polled")
     }).pipe(Effect.provide(live())))
 
-  it.effect("B11: an onCreated that throws keeps its defect, and the ref of the run is logged and on the span", () =>
+  it.effect("B11: an onCreated that throws keeps its defect, and the ref of the run is in the log and on the span", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator

@@ -1,4 +1,4 @@
-/** What of a response has to decode, and what may be odd. */
+/** Which fields of a response have to decode, and which may be odd. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Schedule, Schema, Stream } from "effect"
 import { HttpClient } from "effect/http"
@@ -46,7 +46,7 @@ describe("a create", () => {
       ["no status", { run_id: id }],
       ["null for everything but the id", { run_id: id, status: null, poll_url: null, estimated_duration_ms: null }],
       ["objects and lists for the hints", { run_id: id, status: { a: 1 }, poll_url: [], estimated_duration_ms: [9] }],
-      ["an estimate that is no number of JSON", { run_id: id, status: 7, estimated_duration_ms: "NaN" }]
+      ["an estimate that is not a JSON number", { run_id: id, status: 7, estimated_duration_ms: "NaN" }]
     ] as const
   ) {
     it.effect(`B5: keeps the run when the response has ${what}`, () =>
@@ -96,7 +96,7 @@ describe("ids", () => {
   for (
     const run_id of ["", ".", "..", "a/b", "a\\b", "a?b", "a#b", "a%2fb", "a b", "a\nb", "a\u200bb", "x".repeat(201)]
   ) {
-    it.effect(`B9: ${JSON.stringify(run_id).slice(0, 20)} is refused before a request`, () =>
+    it.effect(`B9: ${JSON.stringify(run_id).slice(0, 20)} is rejected before a request`, () =>
       Effect.gen(function*() {
         const urls: Array<string> = []
         const { canvases, runs } = yield* spineOf(completed, urls)
@@ -212,7 +212,7 @@ describe("a finished run", () => {
       ["a file without a link", { result: { final_output: "x", artifacts: [{ ...artifact, download_url: null }] } }],
       ["a file without an id", { result: { final_output: "x", artifacts: [{ ...artifact, id: undefined }] } }],
       ["no run id", { run_id: undefined }],
-      ["a status that is no text", { status: 1 }]
+      ["a status that is not a text", { status: 1 }]
     ] as const
   ) {
     it.effect(`is an InvalidResponseError with ${what}, which the client needs`, () =>
@@ -223,7 +223,7 @@ describe("a finished run", () => {
   }
 })
 
-it.effect("a change of raw or of elapsed time alone is no change of a snapshot, with any status", () =>
+it.effect("a change of only raw or elapsed time does not change a snapshot, with any status", () =>
   Effect.gen(function*() {
     let poll = 0
     const progress = (tasks: number) => ({ tasks_completed: tasks, tasks_total: 2, elapsed_ms: poll })
@@ -249,7 +249,7 @@ it.effect("a change of raw or of elapsed time alone is no change of a snapshot, 
     const seen = exit._tag === "Success" ? exit.value : []
     assert.deepStrictEqual(seen.map((run) => run.status === "unknown" ? run.provider_status : run.status), [
       "queued",
-      // What is no progress that this client knows may mean anything
+      // A field outside the known progress may mean anything
       "paused",
       "paused",
       "running",

@@ -29,7 +29,7 @@ const layer = (client: Layer.Layer<HttpClient.HttpClient>) =>
     Layer.provideMerge(NodeFileSystem.layer)
   )
 
-/** A server that counts the bytes of each request, and keeps none of them. `seen.onChunk` is called with the count so far. */
+/** A server that counts the bytes of each request, and drops them. `seen.onChunk` is called with the count so far. */
 const counting = Effect.gen(function*() {
   const counts: Array<number> = []
   const seen = { onChunk: (_count: number) => {} }
@@ -148,7 +148,7 @@ describe("on a socket", () => {
   const total = megabytes * megabyte
   for (const [name, client] of clients.slice(0, 2)) {
     it.live(
-      `through ${name}: an upload takes no memory for its size, as a stream or as a file on disk`,
+      `through ${name}: the memory of an upload does not grow with its size, as a stream or as a file on disk`,
       () =>
         Effect.scoped(Effect.gen(function*() {
           const { baseUrl, counts, seen } = yield* counting
@@ -168,7 +168,7 @@ describe("on a socket", () => {
           const context = yield* Layer.build(Layer.provide(Spine.layer({ apiKey, baseUrl }), client))
           const spine = Context.get(context, Spine.SpineClient)
           for (const file of files) {
-            // What is in use when nearly everything has been sent, without the garbage: on any machine, however busy
+            // The memory in use when almost everything has been sent, after garbage collection: independent of the machine's load
             const before = inUse()
             let held: number | undefined
             seen.onChunk = (count) => {
@@ -186,7 +186,7 @@ describe("on a socket", () => {
 
 /** Bytes in use in this process, once the garbage has been collected. */
 const inUse = (): number => {
-  // Buffers that the first collection frees are given back by the second
+  // The second collection returns buffers that the first one has freed
   for (let n = 0; n < 2; n++) collectGarbage()
   const { external, heapUsed } = process.memoryUsage()
   return heapUsed + external

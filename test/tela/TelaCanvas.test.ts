@@ -184,7 +184,7 @@ describe("canvas.get", () => {
       )
     }).pipe(Effect.provide(live)))
 
-  it.effect("refuses an output schema other than text for a canvas that answers with text", () =>
+  it.effect("rejects an output schema other than text for a canvas that answers with text", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       const { id } = yield* emulator.canvas({ title: "Stories" })
@@ -195,7 +195,7 @@ describe("canvas.get", () => {
     }).pipe(Effect.provide(live)))
 
   for (const options of [{}, { id: "a/b" }, { id: "" }, { applicationId: "x", id: "y" }, { versionId: ".." }]) {
-    it.effect(`refuses ${JSON.stringify(options)} before any request`, () =>
+    it.effect(`rejects ${JSON.stringify(options)} before any request`, () =>
       Effect.gen(function*() {
         const { emulator, tela } = yield* setup
         const error = yield* Effect.flip(tela.canvas.get(options as { id: string }))

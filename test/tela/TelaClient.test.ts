@@ -65,7 +65,7 @@ describe("the credential", () => {
       assert.deepStrictEqual([error.operation, error.providerCode], ["checkCredential", "UNAUTHORIZED"])
     }).pipe(Effect.provide(live())))
 
-  it.effect("is sent to no other origin when the provider redirects", () =>
+  it.effect("is not sent to another origin when the provider redirects", () =>
     Effect.gen(function*() {
       const location = "https://evil.example/"
       const { layer: http, requests } = answering(() => new Response(null, { status: 307, headers: { location } }))
@@ -80,7 +80,7 @@ describe("the credential", () => {
 })
 
 describe("promise 11: secrets", () => {
-  it.effect("no secret appears in any error, in whatever form the provider echoes it", () =>
+  it.effect("no secret appears in any error, in any form that the provider may echo", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       const body = { code: "X", message: `bad key ${apiKey}`, status: 401, name: "Error", details: { apiKey } }
@@ -202,19 +202,19 @@ describe("configuration", () => {
       }))
   }
 
-  it.effect("layerConfig refuses both variables at once", () =>
+  it.effect("layerConfig rejects both variables at once", () =>
     Effect.gen(function*() {
       const error = yield* build(Tela.layerConfig().pipe(env({ TELA_API_KEY: "planted", TELA_JWT: "planted" })))
       assert.strictEqual(error.message, "Tela client: Both TELA_API_KEY and TELA_JWT are set. Unset one of them.")
     }))
 
-  it.effect("layerConfig refuses an invalid base URL", () =>
+  it.effect("layerConfig rejects an invalid base URL", () =>
     Effect.gen(function*() {
       const error = yield* build(Tela.layerConfig().pipe(env({ TELA_API_KEY: "k", TELA_BASE_URL: "nowhere" })))
       assert.strictEqual(error.option, "baseUrl")
     }))
 
-  it.effect("options of layerConfig win over the environment, with either kind of credential", () =>
+  it.effect("options of layerConfig have priority over the environment, with either kind of credential", () =>
     Effect.gen(function*() {
       const values = { TELA_API_KEY: "from-env", TELA_JWT: "from.env" }
       yield* Effect.scoped(Layer.build(Tela.layerConfig({ jwt: Redacted.make("a.b.c") }).pipe(env(values))))
@@ -303,7 +303,7 @@ describe("configuration", () => {
 describe("layerTest", () => {
   const execution = { result: { total: 42 } }
 
-  it.effect("answers from the given handlers", () =>
+  it.effect("answers with the given handlers", () =>
     Effect.gen(function*() {
       const tela = yield* Tela.TelaClient
       assert.strictEqual((yield* tela.tasks.get("1")).name, "Task 1")

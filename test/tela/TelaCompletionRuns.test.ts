@@ -6,7 +6,7 @@ import { Fault } from "canvas-runs/testing"
 import { failure, finish } from "../support/results.ts"
 import { applicationId, canvasId, live, refusals, scripted, setup, unknownId } from "../support/tela.ts"
 
-/** As many asynchronous executions, a second apart. */
+/** This many asynchronous executions, a second apart. */
 const executed = (count: number) =>
   Effect.gen(function*() {
     const { emulator, tela } = yield* setup
@@ -46,7 +46,7 @@ describe("completion runs", () => {
       assert.deepStrictEqual(yield* found({ createdAtUntil: new Date(0) }), [ids[0]])
     }).pipe(Effect.provide(live())))
 
-  it.effect("list sends filters under the wire's names", () =>
+  it.effect("list sends filters under the provider's names", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       yield* Effect.flip(tela.completionRuns.list({ promptApplicationId: unknownId, tags: ["a", "b"], limit: 100 }))
@@ -58,7 +58,7 @@ describe("completion runs", () => {
       })
     }).pipe(Effect.provide(live())))
 
-  it.effect("an unknown canvas is a NotFoundError, and a role too low a PermissionDeniedError", () =>
+  it.effect("an unknown canvas is a NotFoundError, and an insufficient role is a PermissionDeniedError", () =>
     Effect.gen(function*() {
       const { emulator, tela: { completionRuns } } = yield* setup
       assert.instanceOf(yield* Effect.flip(completionRuns.list({ promptId: unknownId })), RunError.NotFoundError)
@@ -123,7 +123,7 @@ describe("completion runs", () => {
       assert.instanceOf(yield* Effect.flip(completionRuns.list()), RunError.InvalidResponseError)
     }).pipe(Effect.provide(scripted(() => ({ runs: [] })))))
 
-  it.effect("list and stream refuse invalid filters before any request", () =>
+  it.effect("list and stream reject invalid filters before any request", () =>
     Effect.gen(function*() {
       const { tela: { completionRuns } } = yield* setup
       const { actual, expected, requests } = yield* refusals([

@@ -46,7 +46,7 @@ describe("synchronous executions", () => {
       assert.deepStrictEqual(run!.request.variables, { user_name: "Ada", nested: { snake_case: 1, camelCase: 2 } })
     }).pipe(Effect.provide(live())))
 
-  it.effect("send parameters under the wire's names, and variables unchanged", () =>
+  it.effect("send parameters under the provider's names, and variables unchanged", () =>
     Effect.gen(function*() {
       const { emulator, text } = yield* setup
       success(
@@ -83,7 +83,7 @@ describe("synchronous executions", () => {
       })
     }).pipe(Effect.provide(live())))
 
-  it.effect("run exactly the version named", () =>
+  it.effect("run exactly the named version", () =>
     Effect.gen(function*() {
       const { emulator, tela, text } = yield* setup
       const versionId = "7c3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b22"
@@ -122,7 +122,7 @@ describe("synchronous executions", () => {
       assert.isArray(((yield* execution.rawResult) as { steps: unknown }).steps)
     }).pipe(Effect.provide(live())))
 
-  it.effect("wait ten minutes by default, or as long as the caller says", () =>
+  it.effect("have a timeout of ten minutes by default, or that of the caller", () =>
     Effect.gen(function*() {
       const { emulator, text } = yield* setup
       yield* emulator.script({ timeline: Timeline.make({ duration: "9 minutes" }) })
@@ -132,7 +132,7 @@ describe("synchronous executions", () => {
       assert.strictEqual(Duration.toMinutes(error.elapsed), 5)
     }).pipe(Effect.provide(live())))
 
-  it.effect("promise 12: are not repeated once they may have reached the provider", () =>
+  it.effect("promise 12: are not repeated if they may have reached the provider", () =>
     Effect.gen(function*() {
       const { emulator, text } = yield* setup
       yield* emulator.fault(Fault.dropAfter)
@@ -140,7 +140,7 @@ describe("synchronous executions", () => {
       assert.strictEqual((yield* emulator.requests).length, 1)
     }).pipe(Effect.provide(live())))
 
-  it.effect("have the provider's code and words in their errors", () =>
+  it.effect("have the provider's code and message in their errors", () =>
     Effect.gen(function*() {
       const { tela } = yield* setup
       const error = failure(yield* finish(tela.canvas.make({ id: TelaEmulator.unknownCanvasId }).execute({})))
@@ -151,7 +151,7 @@ describe("synchronous executions", () => {
 })
 
 describe("schemas", () => {
-  it.effect("an Effect Schema for the input encodes the variables, and refuses values that do not fit before any request", () =>
+  it.effect("an Effect Schema for the input encodes the variables, and rejects values that do not fit before any request", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       const canvas = tela.canvas.make({
@@ -205,7 +205,7 @@ describe("asynchronous executions", () => {
       const execution = yield* canvas.execute({}, { async: true })
       assert.deepStrictEqual([execution.isSync, execution.isAsync, execution.isStream], [false, true, false])
       assert.strictEqual(yield* execution.status, "created")
-      assert.strictEqual((yield* emulator.requests).length, 1, "nothing is polled until somebody asks")
+      assert.strictEqual((yield* emulator.requests).length, 1, "nothing is polled until the result is requested")
       assert.deepStrictEqual(success(yield* finish(execution.result)), invoice)
       assert.strictEqual(yield* execution.status, "succeeded")
       const [post, ...polls] = yield* emulator.requests
@@ -311,7 +311,7 @@ describe("asynchronous executions", () => {
       assert.isDefined(success(yield* finish(execution.rawResult)), "the raw result needs no validation")
     }).pipe(Effect.provide(live())))
 
-  it.effect("fail with a RunFailedError that has the whole answer when the provider reports failed", () =>
+  it.effect("fail with a RunFailedError that has the whole response when the provider reports failed", () =>
     Effect.gen(function*() {
       const { tela } = yield* setup
       const execution = yield* tela.canvas.make({ id: TelaEmulator.failingCanvasId }).execute({}, { async: true })
@@ -353,7 +353,7 @@ describe("asynchronous executions", () => {
       yield* TestClock.adjust("1 hour")
       assert.strictEqual((yield* emulator.requests).length, 1 + 6)
       assert.strictEqual((yield* emulator.runs)[0]!.status, "succeeded")
-      assert.strictEqual(yield* execution.status, "running", "what is known without a request")
+      assert.strictEqual(yield* execution.status, "running", "the status is known without a request")
     }).pipe(Effect.provide(live())))
 
   it.effect("F11: a fiber that reads events and is cancelled sees the error as the last event, and can wait again", () =>
@@ -370,7 +370,7 @@ describe("asynchronous executions", () => {
       assert.strictEqual(events.at(-1)!._tag, "success")
       assert.deepStrictEqual(success(yield* finish(execution.result)), invoice)
       yield* execution.cancel
-      assert.deepStrictEqual(yield* execution.result, invoice, "an end is remembered")
+      assert.deepStrictEqual(yield* execution.result, invoice, "the terminal state is kept")
     }).pipe(Effect.provide(live())))
 
   it.effect("F11: a reader that is busy when it is cancelled is not interrupted, and then sees the end", () =>
@@ -463,14 +463,14 @@ describe("asynchronous executions", () => {
 
   for (
     const [name, params, parameter] of [
-      ["a webhook that is no URL", { webhookUrl: "/hook" }, "webhookUrl"],
+      ["a webhook that is not a URL", { webhookUrl: "/hook" }, "webhookUrl"],
       ["a header with a line break", { forwardHeaders: { a: "1\r\nb: 2" } }, "forwardHeaders"],
       ["a header with a broken name", { forwardHeaders: { "a b": "1" } }, "forwardHeaders"],
       ["an invalid interval", { pollingInterval: "soon" }, "pollingInterval"],
       ["a timeout of zero", { pollingTimeout: "0s" }, "pollingTimeout"]
     ] as const
   ) {
-    it.effect(`refuse ${name} before any request`, () =>
+    it.effect(`reject ${name} before any request`, () =>
       Effect.gen(function*() {
         const { emulator, text } = yield* setup
         const error = yield* Effect.flip(text.execute({}, { async: true, ...params } as Tela.AsyncParams))
@@ -504,7 +504,7 @@ describe("one call that executes and waits", () => {
       assert.strictEqual(polls.length, 11)
     }).pipe(Effect.provide(live())))
 
-  it.effect("F9: a task runs the same way, and ends before a person has approved it", () =>
+  it.effect("F9: run returns the output of a task before a person has approved it", () =>
     Effect.gen(function*() {
       const { emulator, workstation } = yield* setup
       yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: "5 seconds" }) })
@@ -531,7 +531,7 @@ describe("one call that executes and waits", () => {
       }).pipe(Effect.provide(live())))
   }
 
-  it.effect("F9: a failure after the creation carries the ref, and a wrong parameter costs no execution", () =>
+  it.effect("F9: a failure after the creation has the ref, and a wrong parameter starts no execution", () =>
     Effect.gen(function*() {
       const { canvas, emulator } = yield* setup
       yield* emulator.script({ timeline: Timeline.make({ duration: "2 minutes" }) })
@@ -621,7 +621,7 @@ describe("synchronous executions that fail", () => {
 
   for (
     const [name, status, body] of [
-      ["500 without a word about the run", 500, { code: "INTERNAL_SERVER_ERROR", message: "failed", status: 500 }],
+      ["500 without a status of the run", 500, { code: "INTERNAL_SERVER_ERROR", message: "failed", status: 500 }],
       ["504 of a proxy", 504, { message: "upstream request failed" }],
       ["500 about an upload that failed", 500, { code: "UPLOAD_FAILED", message: "x", status: 500 }],
       ["200 with a run that is still running", 200, { id: "r1", status: "running" }]
@@ -635,7 +635,7 @@ describe("synchronous executions that fail", () => {
       }).pipe(Effect.provide(answered(status, body))))
   }
 
-  it.effect("B10: the emulator's failing canvas is a RunFailedError with the provider's words", () =>
+  it.effect("B10: the emulator's failing canvas is a RunFailedError with the provider's reasons", () =>
     Effect.gen(function*() {
       const { tela } = yield* setup
       const error = failure(yield* finish(tela.canvas.make({ id: TelaEmulator.failingCanvasId }).execute({})))
@@ -684,7 +684,7 @@ describe("getExecution", () => {
       assert.deepStrictEqual(success(yield* finish(skipped.result)), invoice)
     }).pipe(Effect.provide(live())))
 
-  it.effect("F8: tela.getExecution polls every second for 60 seconds by default, from when its result is asked for", () =>
+  it.effect("F8: tela.getExecution polls every second for 60 seconds by default, from the request for its result", () =>
     Effect.gen(function*() {
       const { emulator, tela, text } = yield* setup
       yield* emulator.script({ timeline: Timeline.make({ duration: Infinity }) })
@@ -728,7 +728,7 @@ describe("getExecution", () => {
       assert.strictEqual((yield* emulator.requests).length, 1)
     }).pipe(Effect.provide(live())))
 
-  it.effect("promise 10: follows a running execution from a ref that went through JSON", () =>
+  it.effect("promise 10: follows a running execution from a ref that was encoded as JSON", () =>
     Effect.gen(function*() {
       const { canvas, emulator } = yield* setup
       yield* emulator.script({ output: invoice, timeline: Timeline.make({ duration: "10 seconds" }) })
@@ -739,7 +739,7 @@ describe("getExecution", () => {
       assert.strictEqual(yield* found.requestId, ref.requestId)
     }).pipe(Effect.provide(live())))
 
-  it.effect("refuses malformed ids, and refs of other kinds and providers", () =>
+  it.effect("rejects malformed ids, and refs of other kinds and providers", () =>
     Effect.gen(function*() {
       const { canvas, emulator } = yield* setup
       for (

@@ -79,7 +79,7 @@ describe("files in variables", () => {
       assert.notInclude(JSON.stringify(put.headers), apiKey)
     }).pipe(Effect.provide(live)))
 
-  it.effect("the same file is uploaded once, wherever it stands", () =>
+  it.effect("the same file is uploaded once, even if it is in several places", () =>
     Effect.gen(function*() {
       const file = Tela.file(bytes("one"))
       const { emulator, exit, sent } = yield* execute({ a: file, b: [file, { c: file }] })
@@ -118,19 +118,19 @@ describe("files in variables", () => {
   for (
     const [name, variables, parameter] of [
       ["an empty file", { a: [Tela.file(new Uint8Array(0))] }, "variables.a[0]"],
-      ["a path in place of a link", { a: Tela.file("./paper.pdf") }, "variables.a"],
+      ["a path instead of a link", { a: Tela.file("./paper.pdf") }, "variables.a"],
       ["a link of another kind", { a: Tela.file("file:///etc/passwd") }, "variables.a"],
       [
         "a range that runs backwards",
         { a: { b: Tela.file("https://x.example/", { range: [3, 1] }) } },
         "variables.a.b"
       ],
-      ["bytes as they are", { a: { b: new Uint8Array(3) } }, "variables.a.b"],
-      ["a Blob as it is", { a: new Blob(["x"]) }, "variables.a"],
+      ["plain bytes", { a: { b: new Uint8Array(3) } }, "variables.a.b"],
+      ["a plain Blob", { a: new Blob(["x"]) }, "variables.a"],
       ["variables that contain themselves", circular, "variables.self.again.self"]
     ] as const
   ) {
-    it.effect(`are refused with their place, before any request: ${name}`, () =>
+    it.effect(`are rejected with their place, before any request: ${name}`, () =>
       Effect.gen(function*() {
         const { emulator, exit } = yield* execute({ fine: Tela.file(bytes("fine")), ...variables })
         const error = failure(exit)
@@ -141,7 +141,7 @@ describe("files in variables", () => {
       }).pipe(Effect.provide(live)))
   }
 
-  it.effect("an upload that fails transiently is tried again", () =>
+  it.effect("an upload with a transient failure is repeated", () =>
     Effect.gen(function*() {
       const emulator = yield* TelaEmulator.TelaEmulator
       yield* emulator.fault(onUpload(Fault.status(503)), onUpload(Fault.drop))
@@ -162,7 +162,7 @@ describe("files in variables", () => {
       assert.deepStrictEqual(yield* emulator.runs, [])
     }).pipe(Effect.provide(live)))
 
-  it.effect("a stream that breaks, or is not as long as it says, is a FileInputError that names the variable", () =>
+  it.effect("a stream that breaks, or differs from its announced length, is a FileInputError that names the variable", () =>
     Effect.gen(function*() {
       for (
         const [data, reason] of [
@@ -217,10 +217,10 @@ describe("variables that are not an object of variables", () => {
     ["a boxed text", Object("text")],
     ["a Map", new Map([["a", 1]])],
     ["an Error", new Error("a")],
-    ["an instance without members of its own", new Token()]
+    ["an instance without own members", new Token()]
   ]
   for (const [name, variables] of notVariables) {
-    it.effect(`${name} is refused before any request, and the same in a task`, () =>
+    it.effect(`${name} is rejected before any request, also in a task`, () =>
       Effect.gen(function*() {
         const { emulator, exit } = yield* execute(variables as Tela.Variables)
         const tela = yield* Tela.TelaClient
@@ -235,7 +235,7 @@ describe("variables that are not an object of variables", () => {
       }).pipe(Effect.provide(live)))
   }
 
-  it.effect("a Redacted is refused wherever it stands, and its value is in no message", () =>
+  it.effect("a Redacted is rejected at any place, and its value is in no message", () =>
     Effect.gen(function*() {
       const secret = Redacted.make("planted-secret-7", { label: "token" })
       const values: ReadonlyArray<readonly [object, string]> = [
@@ -268,7 +268,7 @@ describe("variables that are not an object of variables", () => {
 
 describe("ids of uploads", () => {
   for (const id of ["a/../b?x", "../b", "a b", "a%2fb", "..", ""]) {
-    it.effect(`the id ${JSON.stringify(id)} becomes no reference`, () =>
+    it.effect(`the id ${JSON.stringify(id)} does not become a reference`, () =>
       Effect.gen(function*() {
         const tela = yield* Tela.TelaClient
         const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })

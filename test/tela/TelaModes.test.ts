@@ -2,12 +2,12 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { applicationId, canvasId, live, refusals, setup } from "../support/tela.ts"
 
-it.effect("an option of another mode of execution is refused by its name, and nothing is sent", () =>
+it.effect("an option of another mode of execution is rejected by its name, and nothing is sent", () =>
   Effect.gen(function*() {
     const { tela } = yield* setup
     const canvas = tela.canvas.make({ id: canvasId })
     const application = tela.canvas.make({ applicationId })
-    // As a program without types, or with a wrong cast, calls it
+    // The call of a program without types, or with a wrong cast
     const execute = (of: object, params: unknown, variables: unknown = {}) =>
       (of as { readonly execute: (variables: unknown, params: unknown) => Effect.Effect<unknown, unknown> })
         .execute(variables, params)

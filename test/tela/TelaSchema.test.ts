@@ -9,7 +9,7 @@ const Invoice = Schema.Struct({ total: Schema.Number })
 const run = { id: canvasId, status: "succeeded", output_content: { content: { total: 42 } } }
 const task = { id: canvasId, status: "validating", outputContent: { content: { total: 42 } } }
 
-/** Side fields of types that the documentation does not promise. */
+/** Optional fields with types that differ from the documentation. */
 const odd = {
   created_at: 1_764_100_000,
   createdAt: { seconds: 1 },
@@ -77,7 +77,7 @@ describe("B6: a field that does not decode is absent and kept in raw", () => {
       }))
   }
 
-  it.effect("of the output is no failure of an execution that has not succeeded", () =>
+  it.effect("of the output does not fail an execution that has not succeeded", () =>
     Effect.gen(function*() {
       const bodies = [{ ...run, status: "running", output_content: "so far" }, {
         ...run,

@@ -28,7 +28,7 @@ const onOther = client.pipe(
 
 const Story = Schema.Struct({ title: Schema.String, words: Schema.Array(Schema.String) })
 
-/** The parts of a stream that sends the given pieces, and how it ended. */
+/** The parts of a stream that sends the given pieces, and its end. */
 const run = (
   stream: TelaScript.StreamScript,
   params: Omit<Tela.StreamParams, "stream"> = {},
@@ -57,7 +57,7 @@ const interrupted = (exit: Parameters<typeof failure>[0]) => {
   return error
 }
 
-for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onOther]] as const) {
+for (const [body, live] of [["of a fetch", onFetch], ["of another HTTP client", onOther]] as const) {
   describe(`streamed executions, with a body ${body}`, () => {
     it.effect("emit increments, the message so far, and the validated output last", () =>
       Effect.gen(function*() {
@@ -156,7 +156,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         assert.strictEqual(error.reason, "end")
         assert.deepStrictEqual(error.received, { message: "ab", structured: { x: 1 }, chunks: 3 })
         assert.isString(error.requestId)
-        assert.strictEqual(parts.length, 3, "and all of it was handed on before")
+        assert.strictEqual(parts.length, 3, "and all of it was emitted before")
       }).pipe(Effect.provide(live)))
 
     it.effect("fail as interrupted when the connection breaks", () =>
@@ -168,12 +168,12 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
 
     for (
       const [name, piece] of [
-        ["an error frame", { error: { message: "out of tokens", code: "X" } }],
+        ["an error object", { error: { message: "out of tokens", code: "X" } }],
         ["an error event", { errorEvent: { error: { message: "out of tokens" } } }],
         ["an error event with a message", { errorEvent: { message: "out of tokens" } }]
       ] as const
     ) {
-      it.effect(`fail with a RunFailedError in the provider's words, after the parts before it: ${name}`, () =>
+      it.effect(`fail with a RunFailedError with the provider's reasons, after the parts before it: ${name}`, () =>
         Effect.gen(function*() {
           const { exit, parts } = yield* run({ pieces: ["a", piece, "b"] })
           const error = failure(exit)
@@ -241,7 +241,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         success((yield* run({ pieces: slow })).exit)
       }).pipe(Effect.provide(live)))
 
-    it.effect("start their time limits when the request is sent, and not with the upload of its files", () =>
+    it.effect("start their time limits when the request is sent, not when the upload of files starts", () =>
       Effect.gen(function*() {
         const tela = yield* Tela.TelaClient
         const emulator = yield* TelaEmulator.TelaEmulator
@@ -307,7 +307,7 @@ for (const [body, live] of [["of a fetch", onFetch], ["of any other client", onO
         assert.strictEqual(seen.join(""), "abcdfinal")
       }).pipe(Effect.provide(live)))
 
-    it.effect("read nothing before it is pulled, and leave nothing behind when the consumer leaves", () =>
+    it.effect("read nothing before the first pull, and leave no fiber or timer when the consumer leaves", () =>
       Effect.gen(function*() {
         let asked = 0
         let cancelled = 0
@@ -390,13 +390,13 @@ describe("a streamed execution", () => {
     }))
 })
 
-describe("the short way for common chunks", () => {
+describe("the fast path for common chunks", () => {
   const anything = [null, "", "x", 0, true, [], {}, ["x"], [null], { content: "x" }, [{ content: "x" }], { content: 1 }]
   const texts = [undefined, null, "x", 1, {}, ["x"]]
   const deltaForms = [undefined, { content: null }, { content: "", role: "assistant" }, { content: {} }, ...anything]
   const messages = [undefined, { content: null, structured_content: { a: 1 } }, { structured_content: 1 }, ...anything]
 
-  /** Everything that the members can be, right or wrong, as JSON brings it. */
+  /** All values of the members, valid or not, that JSON can have. */
   const forms = function*(): Generator<unknown> {
     yield* anything
     for (const choices of [...anything, [{}, {}], [[{ delta: { content: "x" } }]]]) yield { choices }
@@ -415,7 +415,7 @@ describe("the short way for common chunks", () => {
     }
   }
 
-  it("is taken only for chunks that the schema accepts and that are no errors, and reads the same", () => {
+  it("is used only for chunks that the schema accepts and that are not errors, with the same result", () => {
     const decode = Schema.decodeUnknownOption(StreamChunk)
     const read = (chunk: StreamChunk) => ({
       id: chunk.id,
@@ -440,7 +440,7 @@ describe("the short way for common chunks", () => {
     assert.isAbove(refused, 1000)
   })
 
-  it.effect("is not taken for a chunk with an error beside it", () =>
+  it.effect("is not used for a chunk with an error beside it", () =>
     Effect.gen(function*() {
       const raw = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}],\"error\":\"out of tokens\"}\n\n"
       const { exit, parts } = yield* run({ pieces: ["a", { raw }] })

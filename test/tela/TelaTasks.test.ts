@@ -98,7 +98,7 @@ describe("creating tasks", () => {
       assert.isTrue(error.sent)
     }).pipe(Effect.provide(live())))
 
-  it.effect("promise 12: is not repeated unless it surely did not reach the provider", () =>
+  it.effect("promise 12: is repeated only if it certainly did not reach the provider", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       const create = tela.tasks.create(applicationId, [{ name: "x", variables: {} }])
@@ -142,7 +142,7 @@ describe("reading tasks", () => {
       yield* emulator.clearRequests
       const analysed = yield* tela.tasks.get(task.id, { includeAnalytics: true })
       assert.deepStrictEqual(yield* queries, [{ includeAnalytics: "true" }])
-      assert.property(analysed, "analytics", "what is not documented is kept")
+      assert.property(analysed, "analytics", "undocumented fields are kept")
     }).pipe(Effect.provide(live())))
 
   it.effect("get of an unknown task is a NotFoundError with its ref", () =>
@@ -170,7 +170,7 @@ describe("reading tasks", () => {
       ["the content of a canvas", { role: "assistant", content: { a: 1 } }, { a: 1 }],
       ["a null that is the content", { role: "assistant", content: null }, null],
       ["the output of a workflow's last step", { steps: [{ output: 1 }, { name: "Answer", output: 2 }] }, 2],
-      ["all there is, of anything else", { answer: 42 }, { answer: 42 }]
+      ["the whole value, for any other form", { answer: 42 }, { answer: 42 }]
     ] as const
   ) {
     it.effect(`getOutput is ${name}`, () =>
@@ -221,7 +221,7 @@ describe("listing tasks", () => {
   const named = (count: number) =>
     Array.from({ length: count }, (_, index) => ({ name: `Task ${index}`, variables: {}, outputContent: index }))
 
-  it.effect("list returns a page and how many there are", () =>
+  it.effect("list returns a page and the total", () =>
     Effect.gen(function*() {
       const { tela } = yield* setup
       yield* tela.tasks.create(applicationId, named(5))
@@ -231,7 +231,7 @@ describe("listing tasks", () => {
       assert.strictEqual((yield* tela.tasks.list()).data.length, 5)
     }).pipe(Effect.provide(live())))
 
-  it.effect("list sends each filter under the wire's name", () =>
+  it.effect("list sends each filter under the provider's name", () =>
     Effect.gen(function*() {
       const { tela } = yield* setup
       yield* tela.tasks.list({
@@ -285,8 +285,8 @@ describe("listing tasks", () => {
       assert.deepStrictEqual(yield* found({ tags: ["x", "z"] }), [a.id])
       assert.deepStrictEqual(yield* found({ ids: [b.id] }), [b.id])
       assert.deepStrictEqual(yield* found({ taskName: "bet" }), [b.id])
-      assert.deepStrictEqual(yield* found({ approvedBy: ["nobody", "noone"] }), [])
-      assert.deepStrictEqual(yield* found({ createdBy: ["nobody", TelaEmulator.user], ids: [a.id] }), [a.id])
+      assert.deepStrictEqual(yield* found({ approvedBy: ["unknown-1", "unknown-2"] }), [])
+      assert.deepStrictEqual(yield* found({ createdBy: ["unknown-1", TelaEmulator.user], ids: [a.id] }), [a.id])
       assert.deepStrictEqual(yield* found({ createdAtSince: 1 }), [])
       const [light] = (yield* tela.tasks.list({ ids: [b.id], excludeInputOutputColumns: true })).data
       assert.isUndefined(light!.outputContent)
@@ -344,7 +344,7 @@ describe("listing tasks", () => {
         const { tela } = yield* setup
         const before = yield* tela.tasks.create(applicationId, named(20))
         const seen = yield* tela.tasks.stream({ pageSize: 4, orderBy: "reference", order: "desc" }).pipe(
-          // More than a page is added while the first is worked on
+          // More than a page of tasks is added while the first page is processed
           Stream.tap(({ name }) => name === "Task 19" ? tela.tasks.create(applicationId, [...named(9)]) : Effect.void),
           Stream.map(({ id }) => id),
           Stream.runCollect
@@ -372,7 +372,7 @@ describe("listing tasks", () => {
     const provider = Schema.Struct({
       count: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 40 })),
       pageSize: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 12 })),
-      /** The most rows that the provider serves at once, whatever it is asked for. */
+      /** The most rows per page of the provider, for any requested limit. */
       most: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 12 })),
       tells: Schema.Boolean
     })
@@ -583,7 +583,7 @@ describe("changing tasks", () => {
     }).pipe(Effect.provide(live(noRetries))))
 })
 
-describe("a call that is refused before any request", () => {
+describe("a call that is rejected before any request", () => {
   it.effect("names the parameter", () =>
     Effect.gen(function*() {
       const { tela: { tasks } } = yield* setup
@@ -641,7 +641,7 @@ describe("a call that is refused before any request", () => {
       assert.include(error.message, "updateOutputContent")
     }).pipe(Effect.provide(live())))
 
-  it.effect("updateOutputContent refuses a function that returns nothing", () =>
+  it.effect("updateOutputContent rejects a function that returns nothing", () =>
     Effect.gen(function*() {
       const { emulator, task, tasks } = yield* reviewable()
       const error = yield* Effect.flip(tasks.updateOutputContent(task.id, () => undefined))

@@ -15,7 +15,7 @@ const upload = Effect.flatMap(
   ({ tela }) => finish(tela.canvas.make({ id: canvasId }).execute({ a: Tela.file(new Uint8Array([1, 2, 3])) }))
 )
 
-/** When each request of that method came, counted from the first, and how it was answered. */
+/** The time of each request of that method, relative to the first, and its response. */
 const times = (method: string) =>
   Effect.flatMap(setup, ({ emulator }) =>
     Effect.map(emulator.requests, (requests) => {
@@ -24,7 +24,7 @@ const times = (method: string) =>
     }))
 
 describe("uploads", () => {
-  it.effect("are tried again no sooner than the server asks, up to the ceiling", () =>
+  it.effect("are repeated after at least the server's Retry-After, up to the ceiling", () =>
     Effect.gen(function*() {
       const { emulator } = yield* setup
       yield* emulator.fault(
@@ -35,7 +35,7 @@ describe("uploads", () => {
       assert.deepStrictEqual(yield* times("PUT"), [[0, 429], [20_000, 503], [50_000, 200]])
     }).pipe(Effect.provide(live({ retryAfterCeiling: "30 seconds" }))))
 
-  it.effect("are tried again after a 425, and their last error has the pause that the server asked for", () =>
+  it.effect("are repeated after a 425, and their last error has the server's Retry-After", () =>
     Effect.gen(function*() {
       const { emulator } = yield* setup
       yield* emulator.fault(onUpload(Fault.status(425)), onUpload(Fault.status(425)))
@@ -59,7 +59,7 @@ describe("uploads", () => {
         ["a stream", { data: Stream.make(new Uint8Array(1000)), size: 1000, filename: "a.pdf" }]
       ] as const
     ) {
-      it.live(`of ${what} through ${name} that are redirected fail with that reason, and are not tried again`, () =>
+      it.live(`of ${what} through ${name} that are redirected fail with that reason, and are not repeated`, () =>
         Effect.scoped(Effect.gen(function*() {
           const requests: Array<string> = []
           const { baseUrl } = yield* serve((request, response) => {
@@ -84,8 +84,8 @@ describe("uploads", () => {
   }
 })
 
-describe("a page in place of a stream", () => {
-  it.effect("promise 12: leaves it open whether a run exists, and the error quotes the page", () =>
+describe("a page instead of a stream", () => {
+  it.effect("promise 12: has an unknown outcome, and the error quotes the page", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       yield* emulator.fault(Fault.html("<!doctype html><title>Sign in</title>"))
@@ -124,7 +124,7 @@ describe("the polls of an execution", () => {
       assert.deepStrictEqual((yield* times("GET")).map(([at]) => at), [0, 1000, 2000, 3000, 4000, 5000, 6000])
     }).pipe(Effect.provide(live())))
 
-  it.effect("begin with a look-up that repeats a 404 after its Retry-After, and no longer than notFoundGrace", () =>
+  it.effect("begin with a look-up that repeats a 404 after its Retry-After, for at most notFoundGrace", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       const { ref } = yield* start({})
@@ -140,7 +140,7 @@ describe("the polls of an execution", () => {
       assert.deepStrictEqual((yield* times("GET")).map(([at]) => at), [0, 6000, 12_000, 18_000])
     }).pipe(Effect.provide(live())))
 
-  it.effect("begin with a look-up that, by an id alone, repeats a 404 only with a notFoundGrace option", () =>
+  it.effect("begin with a look-up that, with only an id, repeats a 404 only with a notFoundGrace option", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       const { ref: { id } } = yield* start({})
@@ -166,9 +166,9 @@ describe("the polls of an execution", () => {
       assert.deepStrictEqual((yield* times("GET")).map(([at]) => at), [0, 1000, 2000])
     }).pipe(Effect.provide(live())))
 
-  it.effect("wait no longer for Retry-After than retryAfterCeiling", () =>
+  it.effect("wait for Retry-After at most retryAfterCeiling", () =>
     Effect.gen(function*() {
-      // Without retries of each request, which have the client's own ceiling
+      // Without retries of each request, which have the client's ceiling
       const { emulator } = yield* setup
       yield* emulator.fault(onPoll(Fault.status(429, { headers: { "retry-after": "3600" } })).pipe(Fault.times(2)))
       const execution = yield* start({ retryAfterCeiling: "7s" })
@@ -176,7 +176,7 @@ describe("the polls of an execution", () => {
       assert.deepStrictEqual((yield* times("GET")).slice(0, 4), [[0, 429], [7000, 429], [14_000, 200], [15_000, 200]])
     }).pipe(Effect.provide(live({ retry: Schedule.recurs(0) }))))
 
-  it.effect("refuse a pollingInterval and a schedule together before any request", () =>
+  it.effect("reject a pollingInterval and a schedule together before any request", () =>
     Effect.gen(function*() {
       const { emulator, tela } = yield* setup
       const canvas = tela.canvas.make({ id: canvasId })

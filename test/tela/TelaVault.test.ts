@@ -37,7 +37,7 @@ describe("the vault", () => {
       assert.strictEqual(request!.headers["authorization"], `Bearer ${apiKey}`)
     }).pipe(Effect.provide(layers())))
 
-  it.effect("resolve asks for a link with the given lifetime", () =>
+  it.effect("resolve requests a link with the given lifetime", () =>
     Effect.gen(function*() {
       const { emulator, reference, vault } = yield* uploaded()
       const now = yield* emulator.now
@@ -63,7 +63,7 @@ describe("the vault", () => {
       assert.strictEqual(size, 100_000)
     }).pipe(Effect.provide(layers())))
 
-  it.effect("download asks for another link when the first is refused, once", () =>
+  it.effect("download requests another link, once, when the first is rejected", () =>
     Effect.gen(function*() {
       const { emulator, reference, vault } = yield* uploaded()
       yield* emulator.fault(onDownload(Fault.status(403)))
@@ -114,7 +114,7 @@ describe("the vault", () => {
       assert.deepStrictEqual((yield* fs.readDirectory(directory)).toSorted(), ["other.txt", "re_port_.txt"])
     })).pipe(Effect.provide(layers())))
 
-  it.effect("toFile refuses an invalid folder or name before any request", () =>
+  it.effect("toFile rejects an invalid folder or name before any request", () =>
     Effect.gen(function*() {
       const { emulator, tela: { vault } } = yield* setup
       for (
@@ -165,7 +165,7 @@ describe("the vault", () => {
       Effect.provide(NodeFileSystem.layer)
     ))
 
-  it.effect("every call refuses a malformed reference before any request", () =>
+  it.effect("every call rejects a malformed reference before any request", () =>
     Effect.gen(function*() {
       const { tela: { vault } } = yield* setup
       const { actual, expected, requests } = yield* refusals([

@@ -77,7 +77,7 @@ describe("versions", () => {
 })
 
 describe("environments", () => {
-  it.effect("list returns production first, then the others by name, with what they serve", () =>
+  it.effect("list returns production first, then the others by name, with their versions", () =>
     Effect.gen(function*() {
       const { environments, id } = yield* published
       const all = yield* environments.list(id)
@@ -128,7 +128,7 @@ describe("environments", () => {
 })
 
 describe("versions and environments", () => {
-  it.effect("refuse invalid parameters before any request", () =>
+  it.effect("reject invalid parameters before any request", () =>
     Effect.gen(function*() {
       const { tela: { environments, versions } } = yield* setup
       const { actual, expected, requests } = yield* refusals([

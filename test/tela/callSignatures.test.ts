@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 
-/** The call signatures of a member that is written `readonly name: { ... }`, each with the lines above it. */
+/** The call signatures of a member of the form `readonly name: { ... }`, each with the lines above it. */
 const signaturesOf = (source: string, interfaceName: string, member: string): ReadonlyArray<string> => {
   const start = source.indexOf(`export interface ${interfaceName}`)
   const body = source.slice(start, source.indexOf("\n}\n", start))

@@ -1,4 +1,4 @@
-/** Streams as servers, gateways and proxies send them, beside what they should send. */
+/** Streams of real servers, gateways and proxies, which deviate from the specification. */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Metric, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
@@ -37,7 +37,7 @@ describe("A4: errors inside a stream", () => {
       ["an error of llama.cpp", event({ error: { code: 500, message: "slot busy", type: "server_error" } }), [
         "slot busy"
       ]],
-      ["an error in a field of its own", "error: {\"code\":500,\"message\":\"context too long\"}\n\n", [
+      ["an error in a separate field", "error: {\"code\":500,\"message\":\"context too long\"}\n\n", [
         "context too long"
       ]],
       ["a named error", event({ type: "error", error: { type: "overloaded_error", message: "Overloaded" } }, "error"), [
@@ -58,7 +58,7 @@ describe("A4: errors inside a stream", () => {
       ["a status in words", event({ status: "failed", message: "stopped by an admin" }), ["stopped by an admin"]],
       ["an error beside choices", event({ error: "bad", choices: [{ delta: { content: "lo" } }] }), ["bad"]],
       ["an error with a number", event({ error: 502 }), ["502"]],
-      ["an error that is true, with its words beside it", event({ error: true, message: "denied" }), ["denied"]],
+      ["an error that is true, with a message beside it", event({ error: true, message: "denied" }), ["denied"]],
       [
         "A2: an error of the choice",
         chunk("", "error", { error: { code: 502, message: "Provider disconnected" } }),
@@ -69,7 +69,7 @@ describe("A4: errors inside a stream", () => {
       ["JSON over several lines", `${JSON.stringify({ error: { message: "lines" } }, null, 2)}\n`, ["lines"]]
     ] as const
   ) {
-    it.effect(`${title} is a RunFailedError with the provider's words, and holds the text so far`, () =>
+    it.effect(`${title} is a RunFailedError with the provider's reasons and the text so far`, () =>
       Effect.gen(function*() {
         for (const size of [1, 100_000]) {
           const stream = yield* streamed(cut(hel + body + (title.includes("cut off") ? "" : done), size))
@@ -82,7 +82,7 @@ describe("A4: errors inside a stream", () => {
       }))
   }
 
-  it.effect("an event named as a failure is a failure without data too", () =>
+  it.effect("an event with the name of a failure is a failure, also without data", () =>
     Effect.gen(function*() {
       for (const name of ["error", "ERROR", "failed", "cancelled"]) {
         for (const rest of [`\n${lo}${stop}${done}`, ""]) {
@@ -110,7 +110,7 @@ describe("A4: errors inside a stream", () => {
       assert.deepStrictEqual(text.received.unread, ["{\"choices\":"])
     }))
 
-  it.effect("a chunk of an unknown form in the middle changes nothing", () =>
+  it.effect("a chunk of an unknown form in the middle is ignored", () =>
     Effect.gen(function*() {
       for (const unknown of [{ type: "ping" }, {}, { usage: { total_tokens: 3 } }]) {
         assert.strictEqual(finalOf(yield* streamed(hel + event(unknown) + lo + done)).result, "Hello")
@@ -118,7 +118,7 @@ describe("A4: errors inside a stream", () => {
       }
     }))
 
-  it.effect("B10: a synchronous answer that reports an error is a RunFailedError with the provider's words", () =>
+  it.effect("B10: a synchronous answer that reports an error is a RunFailedError with the provider's reasons", () =>
     Effect.gen(function*() {
       for (
         const [answer, words] of [
@@ -132,7 +132,7 @@ describe("A4: errors inside a stream", () => {
       }
     }))
 
-  it.effect("B10: a synchronous answer with a status is a success only if that status is one", () =>
+  it.effect("B10: a synchronous answer with a status is a success only if the status is a success", () =>
     Effect.gen(function*() {
       const completion = (status: unknown) =>
         Effect.map(synchronous({ id: "x", status, choices: [{ message: { content: "Hi" } }] }), outcomeOf)
@@ -186,7 +186,7 @@ describe("A5: the member error of a chunk", () => {
       }))
   }
 
-  it.effect("without a message is a RunFailedError that states that and holds the partial text", () =>
+  it.effect("without a message is a RunFailedError that says so and has the partial text", () =>
     Effect.gen(function*() {
       for (const lost of [{ error: {} }, { error: true }, { errors: [{}] }, { error: { message: "" } }]) {
         const error = reportOf(yield* streamed(hel + event(lost) + done))
@@ -257,7 +257,7 @@ describe("A6: events with names", () => {
       assert.deepStrictEqual(interruptionOf(yield* streamed(event(unknown) + done)).received.unread, [unknown])
     }))
 
-  it.effect("an event with a name is passed to the caller, and is no error of a stream that has output", () =>
+  it.effect("an event with a name is passed to the caller, and does not fail a stream that has output", () =>
     Effect.gen(function*() {
       const stream = yield* streamed(hel + event({ error: "a tool failed" }, "tool") + lo + event({}, "usage") + done)
       assert.strictEqual(finalOf(stream).result, "Hello")
@@ -267,7 +267,7 @@ describe("A6: events with names", () => {
       )
     }))
 
-  it.effect("a filter or a call of a tool explains why there is no text beside events", () =>
+  it.effect("a filter or a call of a tool is a success without text beside events", () =>
     Effect.gen(function*() {
       for (const reason of ["content_filter", "tool_calls", "length"]) {
         const body = event({ tokens: 3 }, "usage") + chunk(null, reason) + done
@@ -297,7 +297,7 @@ describe("chunks in other forms", () => {
       assert.strictEqual(finalOf(yield* streamed(legacy("", { finish_reason: "stop" }) + done)).result, "")
     }))
 
-  it.effect("unknown members, and text of a wrong type, change nothing", () =>
+  it.effect("unknown members, and text of a wrong type, are ignored", () =>
     Effect.gen(function*() {
       const more = { reasoning_content: "hm", tool_calls: [{ index: 0 }], text: 7, refusal: null }
       const body = event({ usage: { n: 1 }, choices: [{ delta: { content: "Hello", ...more }, text: {}, seed: 1 }] })
@@ -319,7 +319,7 @@ describe("chunks in other forms", () => {
     }))
 
   for (const reason of [5, true, { type: "stop" }, ["stop"]]) {
-    it.effect(`a finish_reason of ${JSON.stringify(reason)} is shown nowhere and ends nothing`, () =>
+    it.effect(`a finish_reason of ${JSON.stringify(reason)} is in no result and does not end the stream`, () =>
       Effect.gen(function*() {
         const odd = event({ choices: [{ delta: { content: "lo" }, finish_reason: reason }] })
         const ended = finalOf(yield* streamed(hel + odd + done))
@@ -353,7 +353,7 @@ describe("chunks in other forms", () => {
       }
     }))
 
-  it.effect("a chunk that is cut off after the end of the model changes nothing", () =>
+  it.effect("a chunk that is cut off after the model's end is ignored", () =>
     Effect.gen(function*() {
       assert.strictEqual(finalOf(yield* streamed(`${hel}${lo}${stop}data: {"choices":[{"del`)).result, "Hello")
     }))
@@ -442,7 +442,7 @@ describe("D13: keep-alives", () => {
       }))
   }
 
-  it.effect("a text before [DONE] is not a success without a finish reason, and one before a chunk changes nothing", () =>
+  it.effect("a text before [DONE] is not a success without a finish reason, and one before a chunk is ignored", () =>
     Effect.gen(function*() {
       for (const data of texts) {
         const error = interruptionOf(yield* streamed(hel + event(data) + done))
@@ -514,7 +514,7 @@ describe("rude servers", () => {
       ],
       ["a first chunk without choices", azure + hel + lo + stop + done],
       [
-        "a last chunk with nothing but a filter's verdict",
+        "a last chunk with only a filter's verdict",
         hel + lo + stop + event({ choices: [{ index: 0, finish_reason: null, content_filter_results: filtered }] }) +
         done
       ],
@@ -527,7 +527,7 @@ describe("rude servers", () => {
       ["an end mark between spaces", `${hel}${lo}data:   [DONE]  \n\n`],
       ["an end mark with more text", `${hel}${lo}data: [DONE] bye\n\n`],
       ["an end mark under a name", `${hel}${lo}event: done\ndata: [DONE]\n\n`],
-      ["an end mark that is no event", `${hel}${lo}[DONE]\n`],
+      ["an end mark that is not an event", `${hel}${lo}[DONE]\n`],
       ["CRLF and a byte order mark", `\ufeff${(hel + lo + stop + done).replaceAll("\n", "\r\n")}`],
       ["CR", (hel + lo + done).replaceAll("\n", "\r")],
       [
@@ -541,7 +541,7 @@ describe("rude servers", () => {
         event({ choices: [{ delta: { content: "Hello" } }], message: { content: "" } }) + done
       ],
       [
-        "an answer at once, as if no stream had been asked for",
+        "a whole answer, as without streaming",
         event({
           id: "x",
           choices: [{ index: 0, message: { role: "assistant", content: "Hello" }, finish_reason: "stop" }]
@@ -557,7 +557,7 @@ describe("rude servers", () => {
         { total: 4 }
       ],
       ["a proxy's page after the end", `${hel}${lo}${done}<html><body>502 Bad Gateway</body></html>\n`],
-      ["an index that is no number", event({ choices: [{ index: "0", delta: { content: "Hello" } }] }) + done],
+      ["an index that is not a number", event({ choices: [{ index: "0", delta: { content: "Hello" } }] }) + done],
       [
         "several choices in any order: the one with the index 0 is read",
         both("one ", "two ", null, "stop") + both("1", "2", "stop"),
@@ -606,7 +606,7 @@ describe("rude servers", () => {
       }))
   }
 
-  it.effect("an event that is nested very deep, or an empty id, is a typed failure and no defect", () =>
+  it.effect("an event that is nested very deep, or an empty id, is a typed failure and not a defect", () =>
     Effect.gen(function*() {
       const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`
       for (const id of ["\"\"", "null"]) {
@@ -649,7 +649,7 @@ describe("rude servers", () => {
 
 describe("any generated stream", () => {
   const words = ["a", "bc", "é", "🙂"]
-  /** What a server may send, and what it means. */
+  /** The events that a server may send, with their meanings. */
   const sends = {
     ...Object.fromEntries(words.map((word) => [`text ${word}`, chunk(word)])),
     "empty text": chunk("", ""),
@@ -666,7 +666,7 @@ describe("any generated stream", () => {
   }
   type Sent = keyof typeof sends
 
-  /** What the rules say, in the fewest words. */
+  /** A minimal implementation of the rules. */
   const expected = (sent: ReadonlyArray<Sent>): string => {
     let text = ""
     let isEnded = false
@@ -690,7 +690,7 @@ describe("any generated stream", () => {
   }
 
   it.effect.prop(
-    "ends as the rules say, with the same parts wherever the network cuts it and however its lines end",
+    "ends as the rules say, with the same parts for any cuts of the network and any line ends",
     [
       Schema.Array(Schema.Literals(Object.keys(sends) as [Sent, ...Array<Sent>])),
       Schema.Literals([1, 2, 3, 5, 8, 40]),
@@ -796,7 +796,7 @@ describe("bodies that are not event streams", () => {
       ["a workflow", { id, status: "completed", steps: [{ output: 1 }, { output: { total: 4 } }] }]
     ] as const
   ) {
-    it.effect(`${title} in a document of JSON is the output, wherever it is cut`, () =>
+    it.effect(`${title} in a document of JSON is the output, for any cut`, () =>
       Effect.gen(function*() {
         for (const text of [JSON.stringify(document), JSON.stringify(document, null, 2)]) {
           for (const size of [1, 13, 100_000]) {
@@ -806,7 +806,7 @@ describe("bodies that are not event streams", () => {
             outcomeOf((yield* streamed(text, { ...json, end: "break" })).exit),
             "StreamInterruptedError"
           )
-          // Server-sent events can end after any of them
+          // Server-sent events can end after any event
           assert.strictEqual(outcomeOf((yield* streamed(text)).exit), "StreamInterruptedError")
         }
       }))

@@ -36,7 +36,7 @@ describe("faults in memory", () => {
       assert.deepStrictEqual(yield* Effect.all([poll, poll, poll, poll]), [500, 502, 502, 404])
     }).pipe(emulated))
 
-  it.effect("apply without end if configured so, until they are cleared", () =>
+  it.effect("apply without limit if configured so, until they are cleared", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* emulator.fault(Fault.status(500).pipe(Fault.times(Infinity)))
@@ -74,7 +74,7 @@ describe("faults in memory", () => {
       assert.deepStrictEqual(yield* response.json, { success: false, error: "Too many requests" })
     }).pipe(emulated))
 
-  it.effect("can send an HTML page with 200, no body at all, and JSON that ends too early", () =>
+  it.effect("can send an HTML page with 200, no body at all, and truncated JSON", () =>
     Effect.gen(function*() {
       yield* (yield* control).fault(Fault.html("<h1>Sign in</h1>"), Fault.empty(), Fault.truncate(10))
       const html = yield* spine.get(nowhere)
@@ -99,7 +99,7 @@ describe("faults in memory", () => {
       assert.strictEqual((yield* emulator.runs).length, 1)
     }).pipe(emulated))
 
-  it.effect("can hold a request up, alone or before something worse", () =>
+  it.effect("can delay a request, alone or before another fault", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* emulator.fault(Fault.delay("10 seconds"), Fault.status(503).pipe(Fault.after("5 seconds")))
@@ -109,7 +109,7 @@ describe("faults in memory", () => {
       assert.deepStrictEqual(yield* Fiber.join(fiber), [[10_000, 404], [5000, 503]])
     }).pipe(emulated))
 
-  it.effect("can leave a request without an answer, which ends when the client gives up", () =>
+  it.effect("can leave a request without a response until the client gives up", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* emulator.fault(Fault.hang)
@@ -136,7 +136,7 @@ describe("faults in memory", () => {
       assert.deepStrictEqual((yield* emulator.requests).map((request) => request.status), [undefined])
     }).pipe(emulated))
 
-  it.effect("can break the connection inside the answer, after as many bytes as they say", () =>
+  it.effect("can break the connection inside the response, after the configured number of bytes", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* emulator.fault(Fault.dropInside(7), Fault.dropInside(0), Fault.dropInside(1_000_000))
@@ -231,7 +231,7 @@ describe("the web handler", () => {
     assert.strictEqual((inside as { code: string }).code, "ECONNRESET")
   })
 
-  it("gives up when its signal aborts or it is disposed of", async () => {
+  it("stops when its signal aborts or when it is disposed", async () => {
     const { control, dispose, handler } = SpineEmulator.toWebHandler()
     await Effect.runPromise(control.fault(Fault.hang.pipe(Fault.times(2))))
     const controller = new AbortController()

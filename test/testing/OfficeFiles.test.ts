@@ -6,7 +6,7 @@ import { unzip } from "./spine.ts"
 
 const content = { title: `Fish & <Chips> "now"`, paragraphs: ["One", "Two ✓ 漢字", "Bad \u0001 control"] }
 
-/** Every part must have a content type, and every relationship must lead to a part. */
+/** Every part must have a content type, and every relationship must name a part. */
 const assertPackage = (parts: ReadonlyMap<string, string>) => {
   const types = parts.get("[Content_Types].xml") ?? ""
   const rels = [...parts.keys()].filter((path) => path.endsWith(".rels"))
@@ -26,7 +26,7 @@ const assertPackage = (parts: ReadonlyMap<string, string>) => {
       assert.isTrue(parts.has(resolved), `${path} leads to ${resolved}`)
       targets.add(resolved)
     }
-    // Whoever refers to a relationship by id finds it.
+    // Every reference to a relationship by id finds it.
     const owner = path.replace("_rels/", "").replace(/\.rels$/, "")
     for (const [, id] of (parts.get(owner) ?? "").matchAll(/r:id="([^"]+)"/g)) assert.include(ids, id)
   }

@@ -43,20 +43,20 @@ describe("the emulator", () => {
       assert.deepStrictEqual([response.status, response.headers["allow"]], [405, "GET"])
     }).pipe(emulated()))
 
-  it.effect("does not answer for other origins: they are unknown hosts", () =>
+  it.effect("treats other origins as unknown hosts", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(spine.get("https://staging.getspine.ai/v1/run"))
       if (error._tag !== "HttpClientError" || error.reason._tag !== "TransportError") return assert.fail(String(error))
       assert.strictEqual((error.reason.cause as { code: string }).code, "ENOTFOUND")
     }).pipe(emulated()))
 
-  it.effect("answers for the origins in the options", () =>
+  it.effect("serves the origins in the options", () =>
     Effect.gen(function*() {
       const http = yield* HttpClient.HttpClient
       assert.strictEqual((yield* http.post("https://staging.getspine.ai/v1/run")).status, 401)
     }).pipe(emulated({ origin: "https://staging.getspine.ai" })))
 
-  it.effect("remembers each request: method, path, headers, form, status and time", () =>
+  it.effect("records each request: method, path, headers, form, status and time", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* TestClock.adjust("1 second")

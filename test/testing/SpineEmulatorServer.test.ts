@@ -31,7 +31,7 @@ const form = (...files: ReadonlyArray<File>) => {
 
 const send = (url: string, init: RequestInit = {}) => Effect.promise(() => fetch(url, { ...init, headers }))
 
-/** What arrives on the wire until the connection ends, and how it ended. */
+/** The bytes that arrive until the connection ends, and the kind of its end. */
 const listenTo = (url: string, options: { readonly method?: string; readonly body?: Uint8Array } = {}) =>
   Effect.callback<{
     readonly status: number | undefined
@@ -93,7 +93,7 @@ describe("the emulator on a socket", () => {
       assert.strictEqual(requests[0]?.headers["x-api-key"], spine.key)
     }).pipe(served()))
 
-  it.live("refuses the same requests as in memory, in the same words", () =>
+  it.live("rejects the same requests as in memory, with the same messages", () =>
     Effect.gen(function*() {
       const url = yield* baseUrl
       const answer = (path: string, init?: RequestInit) => fetched(`${url}${path}`, init)
@@ -129,7 +129,7 @@ describe("the emulator on a socket", () => {
       assert.strictEqual(yield* status("GET http://other/v2"), "421")
     }).pipe(served()))
 
-  it.live("refuses an upload over the limit and continues to serve", () =>
+  it.live("rejects an upload over the limit and continues to serve", () =>
     Effect.gen(function*() {
       const url = yield* baseUrl
       const large = new File([new Uint8Array(3_000_000)], "a.txt")

@@ -14,11 +14,11 @@ describe("every response", () => {
     Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* tela.raw(tela.send("GET", `${completions}/${other}`)),
-        tela.refused(404, "NOT_FOUND", `Run not found: ${other}`)
+        tela.errorResponse(404, "NOT_FOUND", `Run not found: ${other}`)
       )
       assert.deepStrictEqual(
         yield* tela.raw(tela.send("GET", "/nowhere")),
-        tela.refused(404, "NOT_FOUND", "There is nothing here")
+        tela.errorResponse(404, "NOT_FOUND", "There is nothing here")
       )
       const put = yield* tela.send("PUT", "/task")
       assert.deepStrictEqual([put.status, put.headers["allow"]], [405, "POST, GET"])
@@ -30,9 +30,12 @@ describe("every response", () => {
       yield* emulator.fault(Fault.status(402), Fault.status(418), Fault.status(429))
       assert.deepStrictEqual(
         yield* tela.raw(tela.send("POST", "/task")),
-        tela.refused(402, "USAGE_LIMIT_REACHED", "The workspace has reached its monthly usage limit")
+        tela.errorResponse(402, "USAGE_LIMIT_REACHED", "The workspace has reached its monthly usage limit")
       )
-      assert.deepStrictEqual(yield* tela.raw(tela.send("GET", "/task")), tela.refused(418, "HTTP_418", "HTTP 418"))
+      assert.deepStrictEqual(
+        yield* tela.raw(tela.send("GET", "/task")),
+        tela.errorResponse(418, "HTTP_418", "HTTP 418")
+      )
       const slow = yield* tela.send("GET", "/task")
       assert.deepStrictEqual([slow.status, slow.headers["retry-after"]], [429, "1"])
     }).pipe(emulated()))
@@ -106,7 +109,7 @@ describe("scripts", () => {
 })
 
 describe("the emulator in memory", () => {
-  it.effect("answers only for its own origins", () =>
+  it.effect("serves only its own origins", () =>
     Effect.gen(function*() {
       const http = yield* HttpClient.HttpClient
       const error = yield* Effect.flip(http.get("https://elsewhere.example/"))

@@ -16,7 +16,7 @@ const control = TelaEmulator.TelaEmulator
 const served = (options?: TelaEmulatorServer.Options) => Effect.provide(TelaEmulatorServer.layer(options))
 const baseUrl = Effect.map(TelaEmulatorServer.TelaEmulatorServer, (server) => server.baseUrl)
 
-/** A client as somebody writes it in an afternoon, in any language: `fetch`, JSON and a loop. */
+/** A simple client without a library: `fetch`, JSON and a loop. */
 const client = (baseUrl: string, apiKey = "plain-key") => {
   const call = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
     const response = await fetch(`${baseUrl}${path}`, {
@@ -86,7 +86,7 @@ describe("the emulator on a socket", () => {
         "The emulator was given topic: Effect."
       )
       const { run, seen } = yield* Effect.promise(() => tela.runAndPoll({ doc }))
-      // A busy machine may sleep while it is running
+      // A busy machine may miss the time in which it is running
       assert.deepStrictEqual(seen.filter((status) => status !== "running"), ["created", "succeeded"])
       assert.strictEqual(run.input_content.files[0].parsed_content, "Hello")
       const text = yield* Effect.promise(async () => {
@@ -112,7 +112,7 @@ describe("the emulator on a socket", () => {
       assert.deepStrictEqual([task.status, waiting.status, approved.status], ["running", "validating", "completed"])
     }).pipe(served()))
 
-  it.live("refuses the same requests as in memory, in the same words", () =>
+  it.live("rejects the same requests as in memory, with the same messages", () =>
     Effect.gen(function*() {
       const url = yield* baseUrl
       const answer = (path: string, init?: RequestInit) =>
@@ -124,20 +124,20 @@ describe("the emulator on a socket", () => {
       const headers = { authorization: "Bearer x" }
       assert.deepStrictEqual(
         yield* answer(tela.completions, { method: "POST" }),
-        tela.refused(401, "UNAUTHORIZED", "An API key is required")
+        tela.errorResponse(401, "UNAUTHORIZED", "An API key is required")
       )
       assert.deepStrictEqual(
         yield* answer(tela.completions, { method: "POST", headers }),
-        tela.refused(400, "BAD_REQUEST", "The body must be a JSON object")
+        tela.errorResponse(400, "BAD_REQUEST", "The body must be a JSON object")
       )
       assert.deepStrictEqual(
         yield* answer(tela.completions, { method: "POST", headers, body: "{" }),
-        tela.refused(400, "BAD_REQUEST", "Malformed JSON")
+        tela.errorResponse(400, "BAD_REQUEST", "Malformed JSON")
       )
-      assert.deepStrictEqual(yield* answer("/nowhere"), tela.refused(404, "NOT_FOUND", "There is nothing here"))
+      assert.deepStrictEqual(yield* answer("/nowhere"), tela.errorResponse(404, "NOT_FOUND", "There is nothing here"))
     }).pipe(served()))
 
-  it.live("rule 10: gives upload URLs on its own origin, which refuse a key", () =>
+  it.live("rule 10: gives upload URLs on its own origin, which reject a key", () =>
     Effect.gen(function*() {
       const url = yield* baseUrl
       const { call } = yield* plain

@@ -26,7 +26,7 @@ describe("Timeline", () => {
     assert.deepStrictEqual(state.progress, { completed: 2, total: 3 })
   })
 
-  it("stands still after its end", () => {
+  it("does not change after its end", () => {
     const timeline = Timeline.make({ duration: "1 minute", outcome: "failed" })
     assert.deepStrictEqual(Timeline.at(timeline, 60_000), Timeline.at(timeline, 10_000_000))
     assert.strictEqual(Timeline.at(timeline, 60_000).phase, "failed")

@@ -4,11 +4,11 @@ import { Fault, Rude, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/
 
 const plain = { duration: 0 } as never
 
-/** What is given to the test kit, with the words that the error must have. */
+/** Invalid values for the test kit, with the text that the error must have. */
 const wrong: Readonly<Record<string, readonly [() => unknown, ...Array<string>]>> = {
-  "a rudeness of another name": [() => Rude.only("gzipp" as never), "\"gzipp\"", "gzip"],
+  "a rudeness with an unknown name": [() => Rude.only("gzipp" as never), "\"gzipp\"", "gzip"],
   "a rudeness that is undefined": [() => Rude.only(undefined as never), "undefined"],
-  "a rudeness to leave out of another name": [() => Rude.except("gzip", "etag" as never), "\"etag\""],
+  "a rudeness to leave out with an unknown name": [() => Rude.except("gzip", "etag" as never), "\"etag\""],
   "a seed that is text": [() => Rude.sample("1" as never), "seed is \"1\""],
   "a seed that is a fraction": [() => Rude.sample(0.5), "seed is 0.5"],
   "a negative count": [() => Fault.drop.pipe(Fault.times(-1)), "times of a fault is -1"],
@@ -20,20 +20,20 @@ const wrong: Readonly<Record<string, readonly [() => unknown, ...Array<string>]>
   "a status of a page that is text": [() => Fault.html("<p>", "200" as never), "status of a fault is \"200\""],
   "a status of an empty answer that is a fraction": [() => Fault.empty(200.5), "status of a fault is 200.5"],
   "a negative number of bytes": [() => Fault.truncate(-4), "bytes of a fault is -4"],
-  "bytes without end": [() => Fault.dropInside(Infinity), "bytes of a fault is Infinity"],
+  "an infinite number of bytes": [() => Fault.dropInside(Infinity), "bytes of a fault is Infinity"],
   "a negative delay": [() => Fault.delay(-1), "delay of a fault is -1"],
-  "a delay in no unit": [() => Fault.answerLate("5 parsecs" as never), "delay of a fault is \"5 parsecs\""],
+  "a delay in an unknown unit": [() => Fault.answerLate("5 parsecs" as never), "delay of a fault is \"5 parsecs\""],
   "a pause that is NaN": [() => Fault.after(Fault.drop, NaN), "delay of a fault is NaN"],
   "a negative duration": [() => Timeline.make({ duration: -1 }), "duration of a timeline is -1"],
   "a duration that is text": [() => Timeline.make({ duration: "x" as never }), "duration of a timeline is \"x\""],
   "a negative number of tasks": [() => Timeline.make({ tasks: -1 }), "tasks of a timeline is -1"],
-  "an outcome that there is not": [() => Timeline.make({ outcome: "done" as never }), "\"done\"", "completed"],
+  "an unknown outcome": [() => Timeline.make({ outcome: "done" as never }), "\"done\"", "completed"],
   "errors that are text": [() => Timeline.make({ errors: "no" as never }), "errors of a timeline is \"no\""],
   "a status from a negative time": [
     () => Timeline.make({ statuses: [{ from: -5, status: "queued" }] }),
     "from of a status is -5"
   ],
-  "a status until no time": [
+  "a status until an invalid time": [
     () => Timeline.make({ statuses: [{ from: 0, to: "soon" as never, status: "queued" }] }),
     "to of a status is \"soon\""
   ],
@@ -55,7 +55,7 @@ const wrong: Readonly<Record<string, readonly [() => unknown, ...Array<string>]>
 
 describe("arguments of the test kit", () => {
   for (const [name, [make, ...words]] of Object.entries(wrong)) {
-    it(`${name} is refused with a message that names it`, () => {
+    it(`${name} is rejected with a message that names it`, () => {
       let thrown: unknown
       try {
         make()

@@ -14,7 +14,7 @@ export interface Call {
   readonly body: Json
 }
 
-/** A receiver of webhooks that answers with these statuses in turn, and then with the last argument. `0` never answers. */
+/** A receiver of webhooks that answers with these statuses in order, and then with the last argument. `0` never answers. */
 export const make = (statuses: ReadonlyArray<number>, otherwise: number) => {
   const calls: Array<Call> = []
   const client = HttpClient.make((request, url) =>

@@ -13,10 +13,10 @@ import * as Timeline from "../../src/testing/Timeline.ts"
 
 export { raw, uuid } from "./responses.ts"
 
-/** The least a client of Spine can be: no retries, no opinions, bytes as the test wrote them. */
+/** A minimal client of Spine: no retries, no checks, and exactly the bytes of the test. */
 
 export const key = "sk_spine_test"
-/** The id of nothing that exists. */
+/** An unknown id. */
 export const other = "00000000-0000-4000-8000-000000000000"
 export const origin = "https://api.getspine.ai"
 
@@ -73,7 +73,7 @@ export const get = Effect.fnUntraced(function*(path: string, apiKey = key) {
   )
 })
 
-/** What a download is: a request without a key. */
+/** A download: a request without a key. */
 export const download = (url: string) => HttpClient.get(url)
 
 const data = <A>(schema: Schema.ConstraintDecoder<A>) => {

@@ -7,12 +7,12 @@ import { type Json, raw } from "./responses.ts"
 
 export { type Json, raw, uuid } from "./responses.ts"
 
-/** The least a client of Tela can be: no retries, no opinions, bodies as the test wrote them. */
+/** A minimal client of Tela: no retries, no checks, and exactly the bodies of the test. */
 
 export const emulated = (options?: TelaEmulator.Options) => Effect.provide(TelaEmulator.layerTest(options))
 
 export const key = "tela-test-key"
-/** The id of nothing that exists. */
+/** An unknown id. */
 export const other = "33333333-3333-4333-8333-333333333333"
 export const origin = "https://api.tela.com"
 export const canvasId = "11111111-1111-4111-8111-111111111111"
@@ -20,7 +20,7 @@ export const applicationId = "22222222-2222-4222-8222-222222222222"
 
 export interface SendOptions {
   readonly body?: unknown
-  /** The body as it is. */
+  /** The body, unchanged. */
   readonly text?: string
   readonly bytes?: Uint8Array
   readonly headers?: Readonly<Record<string, string>>
@@ -42,7 +42,7 @@ export const send = Effect.fnUntraced(
   }
 )
 
-/** The parsed body of a good answer. */
+/** The parsed body of a successful response. */
 export const json = Effect.fnUntraced(
   function*(method: HttpMethod.HttpMethod, path: string, options?: SendOptions) {
     const { body, status } = yield* raw(send(method, path, options))
@@ -58,18 +58,18 @@ export const run = (body: Json, options?: SendOptions) =>
 
 export const poll = (id: string) => json("GET", `${completions}/${id}`)
 
-export const refused = (status: number, code: string, message: string) => ({
+export const errorResponse = (status: number, code: string, message: string) => ({
   status,
   body: { code, message, status, name: "Error" }
 })
 
-/** What a refused request says. */
+/** The error of a rejected request. */
 export const refusal = (method: HttpMethod.HttpMethod, path: string, options?: SendOptions) =>
   Effect.map(raw(send(method, path, options)), ({ body, status }) => [status, body.code, body.message])
 
 export const dated = { "x-compatibility-date": "2025-07-23" }
 
-/** Uploads as `/v3/files` wants it, and gives the reference. */
+/** Uploads a file through `/v3/files`, and returns the reference. */
 export const upload = Effect.fnUntraced(function*(fileName: string, content: string) {
   const { id, uploadUrl } = yield* json("POST", "/v3/files", { body: { fileName }, headers: dated })
   const put = yield* send("PUT", uploadUrl, { authorization: null, bytes: new TextEncoder().encode(content) })

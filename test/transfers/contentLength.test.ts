@@ -1,4 +1,4 @@
-/** Uploads of both clients to a store that refuses a body without `Content-Length`. */
+/** Uploads of both clients to a store that rejects a body without `Content-Length`. */
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Stream } from "effect"
@@ -10,7 +10,7 @@ import { transports } from "../support/transports.ts"
 
 const runId = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 
-/** Both providers and their store. Like S3, it refuses a body without an announced length. */
+/** Both providers and their store. Like S3, the store rejects a body without an announced length. */
 const strict = (refusal: 411 | 501) =>
   Effect.gen(function*() {
     const bodies: Array<{ readonly announced: string | undefined; readonly bytes: Buffer }> = []
@@ -35,7 +35,7 @@ const strict = (refusal: 411 | 501) =>
     return { baseUrl, bodies }
   })
 
-describe("D2: a store that refuses a body without content-length", () => {
+describe("D2: a store that rejects a body without content-length", () => {
   for (const [name, client] of transports) {
     it.live(`D2: accepts a file from disk that is uploaded through ${name}`, () =>
       Effect.scoped(Effect.gen(function*() {
@@ -72,7 +72,7 @@ describe("D2: a store that refuses a body without content-length", () => {
         assert.isAbove(bodies[0]!.bytes.length, 100_003)
       })))
 
-    it.live(`D2: gets nothing of a stream of another length than announced, which is a FileInputError through ${name}`, () =>
+    it.live(`D2: gets no complete body if a stream differs from its announced length, which is a FileInputError through ${name}`, () =>
       Effect.scoped(Effect.gen(function*() {
         const { bodies, baseUrl } = yield* strict(411)
         for (const size of [9, 11]) {

@@ -1,4 +1,4 @@
-/** Downloads of files as a provider and its store of files can make them fail. */
+/** Downloads of files with the faults of a provider and its file store. */
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, PlatformError, Redacted, Stream } from "effect"
@@ -41,7 +41,7 @@ const rangesOf = (requests: ReadonlyArray<Received>) => requests.map(({ ifRange,
 
 describe("D9: a download that breaks", () => {
   for (const [name, read] of Object.entries(ways)) {
-    it.live(`D9: ${name}: continues where it broke, with Range and If-Range`, () =>
+    it.live(`D9: ${name}: continues from the received bytes, with Range and If-Range`, () =>
       Effect.gen(function*() {
         const { client, requests } = makeStore((request, index) => ({
           ...part(content, request),
@@ -104,10 +104,10 @@ describe("D9: a download that breaks", () => {
         ["begins elsewhere", "bytes 6-19/20", "\"v1\""],
         ["is of a file of another size", "bytes 7-20/21", "\"v1\""],
         ["is of another version", "bytes 7-19/20", "\"v2\""],
-        ["says not which part it is", "bytes */20", "\"v1\""]
+        ["does not name its range", "bytes */20", "\"v1\""]
       ] as const
     ) {
-      it.live(`D9: ${name}: refuses a part that ${what}`, () =>
+      it.live(`D9: ${name}: rejects a part that ${what}`, () =>
         Effect.gen(function*() {
           const { client } = makeStore((request, index) =>
             index === 1
@@ -179,7 +179,7 @@ describe("D9: a download that breaks", () => {
       assert.strictEqual(yield* ways.stream(optionsOn(client), sourceOf({ size: 20 })), content)
     }))
 
-  it.live("D9: begins again if the file has become shorter", () =>
+  it.live("D9: starts again if the file has become shorter", () =>
     Effect.gen(function*() {
       const { client } = makeStore((request, index) =>
         index === 1
@@ -226,8 +226,8 @@ describe("D8: a signed link that has expired", () => {
       ["GCS", 400, "<Error><Code>ExpiredToken</Code><Message>Invalid argument.</Message></Error>"],
       ["Azure", 403, "<Error><Code>AuthenticationFailed</Code></Error>"],
       ["a gateway", 401, ""],
-      ["a store that forgets", 404, ""],
-      ["a store that says so", 410, ""]
+      ["a store that has deleted the link", 404, ""],
+      ["a store that reports the expiry", 410, ""]
     ] as const
   ) {
     it.live(`D8: is replaced once after ${status} of ${store}`, () =>
@@ -293,7 +293,7 @@ describe("a server that sends something other than the file", () => {
       return artifactError(yield* Effect.flip(ways.bytes(optionsOn(client, 0), sourceOf(source))))
     })
 
-  it.live("fewer bytes than it announced, or more, is an error of size", () =>
+  it.live("fewer or more bytes than announced are an error about the size", () =>
     Effect.gen(function*() {
       for (const length of ["21", "19"]) {
         const error = yield* failing({ body: content, headers: { "content-length": length } })
@@ -362,7 +362,7 @@ describe("links", () => {
       }
     }))
 
-  it.live("E4: a link that is neither an address nor a path, or has a password, is refused without a request", () =>
+  it.live("E4: a link that is neither an address nor a path, or has a password, is rejected without a request", () =>
     Effect.gen(function*() {
       for (
         const url of [
@@ -426,7 +426,7 @@ describe("links", () => {
 describe("redirects of a download", () => {
   const key = "sk_spine_redirected"
 
-  /** Reads an artifact through a client of the provider's, with two servers that do with each request what the function says. */
+  /** Reads an artifact through a client of the provider, with two servers whose responses the function decides. */
   const reading = (
     behave: (path: string, origins: { readonly own: string; readonly other: string }) => {
       readonly status: number
@@ -514,7 +514,7 @@ describe("redirects of a download", () => {
         ]
       ] as const
     ) {
-      it.live(`with ${what} through ${name} are an error that says so, and are not tried again`, () =>
+      it.live(`with ${what} through ${name} are an error that says so, and are not repeated`, () =>
         Effect.scoped(Effect.gen(function*() {
           const { read, seen } = yield* reading(behave)
           const error = artifactError(yield* Effect.flip(read))
@@ -552,7 +552,7 @@ describe("redirects of a download", () => {
     }))
 })
 
-describe("E3: a file system that refuses", () => {
+describe("E3: a file system that fails", () => {
   for (
     const [code, says] of [
       ["ENOSPC", "disk is full"],
@@ -563,7 +563,7 @@ describe("E3: a file system that refuses", () => {
       ["ENOTDIR", "same name"]
     ] as const
   ) {
-    it.live(`E3: with ${code} is an error that names it and says what to do`, () =>
+    it.live(`E3: with ${code} is an error that names the code and gives advice`, () =>
       Effect.gen(function*() {
         const failure = Effect.fail(PlatformError.systemError({
           _tag: "Unknown",
@@ -642,7 +642,7 @@ describe("an existing entry at the path of a download", () => {
       }
     })).pipe(Effect.provide(NodeFileSystem.layer)))
 
-  it.live("a missing folder on a read-only file system is reported as read-only, though Node reports ENOENT", () =>
+  it.live("a missing folder on a read-only file system is reported as read-only, although Node reports ENOENT", () =>
     Effect.gen(function*() {
       const made: Array<unknown> = []
       const failing = (code: string, path: string) =>

@@ -1,4 +1,4 @@
-/** Servers that answer while the body of an upload is still being sent, and take no more of it. */
+/** Servers that respond while the body of an upload is still being sent, and stop reading it. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Schedule, Stream } from "effect"
 import * as net from "node:net"
@@ -6,7 +6,7 @@ import { RunError, Spine, Tela } from "canvas-runs"
 import { listen } from "../support/servers.ts"
 import { transports } from "../support/transports.ts"
 
-/** More than the buffers of a connection hold, so that the body is not sent whole before the answer. */
+/** More than the buffers of a connection hold, so that the body is not sent completely before the response. */
 const size = 16 * 1024 * 1024
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
@@ -18,8 +18,8 @@ const json = (status: string, body: unknown) => {
 }
 
 /**
- * Answers with a status when the headers of an upload have come, and closes its half of the connection. It leaves the rest of the
- * body unread, or reads it without looking.
+ * Responds with a status when the headers of an upload have arrived, and closes its half of the connection. It leaves the rest of
+ * the body unread, or reads and drops it.
  */
 const answeringEarly = (status: string, isRead: boolean) => {
   const uploads: Array<string> = []
@@ -32,7 +32,7 @@ const answeringEarly = (status: string, isRead: boolean) => {
       if (!text.includes("\r\n\r\n")) return
       const line = text.slice(0, text.indexOf(" HTTP"))
       if (line === "POST /v3/files") {
-        // Its small body comes with the headers or after them
+        // The small body arrives with the headers or after them
         if (!text.endsWith("}")) return
         text = ""
         return void socket.write(json("200 OK", { id, uploadUrl: "/put" }))

@@ -1,4 +1,4 @@
-/** Files as arguments of both clients: what is refused, what is sent, and how an upload fails. */
+/** Files as arguments of both clients: rejected values, sent bytes, and failures of uploads. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
@@ -16,7 +16,7 @@ import { transports } from "../support/transports.ts"
 
 const runId = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 
-/** Both providers, which take every request, and what they received. */
+/** Both providers, which accept every request, with the received requests. */
 const provider = Effect.gen(function*() {
   const received: Array<{ readonly path: string; readonly body: Buffer }> = []
   const { baseUrl } = yield* serve((request, response) => {
@@ -118,7 +118,7 @@ describe("B8: a file that cannot be read, in a create", () => {
             Effect.provide(RunStore.layerMemory),
             Effect.provide(Layer.provide(clients({ baseUrl }), client))
           )
-          // The length was announced, so the provider cannot have taken it, and the key is free
+          // The length was announced, so the provider cannot have accepted the request, and the key is free
           for (const error of outcome) {
             assert.deepStrictEqual([fileError(error).reached, fileError(error).reason], [true, "read"])
           }
@@ -170,7 +170,7 @@ describe("E8: values of the type of a file", () => {
       ["an object for the list", { data: bytes("a"), filename: "a" }, "an array"]
     ] as const
   ) {
-    it.live(`E8: ${what} is refused with a hint, and nothing is sent`, () =>
+    it.live(`E8: ${what} is rejected with a hint, and nothing is sent`, () =>
       Effect.gen(function*() {
         const { error, received } = yield* on(create(files))
         assert.include(refusal(error).message, hint)
@@ -269,7 +269,7 @@ describe("E1: variables that JSON cannot represent", () => {
       }))
   }
 
-  it.live("E1: a Date and a URL are sent as text, and boxed values as what they box", () =>
+  it.live("E1: a Date and a URL are sent as text, and boxed values as their primitives", () =>
     Effect.gen(function*() {
       const { variables } = yield* sent({
         at: new Date(0),
@@ -311,11 +311,11 @@ describe("E1: variables that JSON cannot represent", () => {
       ["a hole in a list", { a: Object.assign([], { length: 2 ** 31 }) }, "variables.a[0]"],
       ["a getter that throws", { a: throwing }, "variables.a.deep"],
       ["toJSON that throws", { a: { toJSON: () => assert.fail("no") } }, "variables.a"],
-      ["toJSON of what is no JSON", { a: { toJSON: () => ({ b: NaN }) } }, "variables.a.b"],
+      ["toJSON with a value that is not JSON", { a: { toJSON: () => ({ b: NaN }) } }, "variables.a.b"],
       ["an object that holds itself twice at each of 30 levels", { a: shared }, undefined]
     ] as const
   ) {
-    it.live(`E1: ${what} is refused with its path, and nothing is sent`, () =>
+    it.live(`E1: ${what} is rejected with its path, and nothing is sent`, () =>
       Effect.gen(function*() {
         const { error, received } = yield* sent({ fine: file(), ...variables })
         const { parameter: found } = refusal(error)
@@ -382,7 +382,7 @@ describe("C8: the brand of a file", () => {
     })))
 })
 
-describe("E5: an upload that is refused", () => {
+describe("E5: an upload that is rejected", () => {
   const answered = (status: number, body: BodyInit = "", contentType = "text/html") =>
     Effect.gen(function*() {
       const { layer } = answering(({ request, url }) =>
@@ -415,7 +415,7 @@ describe("E5: an upload that is refused", () => {
       assert.include((yield* refusedWith(413)).message, "larger")
     }))
 
-  it.live("a page of HTML is no confirmation of an upload", () =>
+  it.live("a page of HTML does not confirm an upload", () =>
     Effect.gen(function*() {
       const error = yield* refusedWith(200, "<title>Sign in</title>")
       assert.include(error.message, "HTML")
@@ -429,7 +429,7 @@ describe("E5: an upload that is refused", () => {
       ["<!doctype HTML>", ""]
     ] as const
   ) {
-    it.live(`a page of HTML with the content type "${type}" is no confirmation of an upload`, () =>
+    it.live(`a page of HTML with the content type "${type}" does not confirm an upload`, () =>
       Effect.gen(function*() {
         const error = yield* refusedWith(200, body, type)
         assert.include(error.message, "HTML")
@@ -456,7 +456,7 @@ describe("E5: an upload that is refused", () => {
   for (
     const link of ["ftp://store.example/a", "https://planted:planted-password@store.example/a", "?planted-signature"]
   ) {
-    it.live(`E6: an address to upload to of the form ${link.split(":")[0]} is refused without showing it`, () =>
+    it.live(`E6: an upload address of the form ${link.split(":")[0]} is rejected without showing it`, () =>
       Effect.gen(function*() {
         const { layer } = answering(() => json({ id: "1", uploadUrl: link }))
         const error = fileError(
@@ -498,7 +498,7 @@ describe("E5: an upload that is refused", () => {
     }))
 })
 
-describe("F17: files beyond what a provider documents", () => {
+describe("F17: files outside the documented limits of a provider", () => {
   const video = { data: bytes("x"), filename: "a.webm" }
   const huge = { data: Stream.make(bytes("x")), size: 6 * 1024 ** 4, filename: "a.pdf" }
   for (
@@ -538,7 +538,7 @@ describe("F17: files beyond what a provider documents", () => {
       ["Markdown for Tela is sent", false, () => execute({ a: Tela.file(new File(["# x"], "a.md")) })]
     ] as const
   ) {
-    it.live(`F17: ${what}${refused ? " is refused before a request, unless the check is skipped" : ""}`, () =>
+    it.live(`F17: ${what}${refused ? " is rejected before a request, unless the check is skipped" : ""}`, () =>
       Effect.scoped(Effect.gen(function*() {
         const { baseUrl, received } = yield* provider
         const outcome = (skipFileValidation: boolean) =>

@@ -3,7 +3,7 @@ import { Effect, Schema, Stream } from "effect"
 import { type HttpBody } from "effect/http"
 import * as Multipart from "../../../src/spine/internal/multipart.ts"
 
-/** The body as a server reads it. The parser is the platform's own. */
+/** The body as a server reads it, with the platform's parser. */
 const parse = (body: HttpBody.HttpBody): Effect.Effect<FormData> =>
   Effect.gen(function*() {
     if (body._tag === "Empty") return yield* Effect.die("empty body")
@@ -14,7 +14,7 @@ const parse = (body: HttpBody.HttpBody): Effect.Effect<FormData> =>
       : body._tag === "Raw"
       ? yield* Effect.promise(async () => new Uint8Array(await (body.body as Blob).arrayBuffer()))
       : yield* Effect.die("unexpected body")
-    assert.strictEqual(body.contentLength, bytes.length, "the announced length is the real one")
+    assert.strictEqual(body.contentLength, bytes.length, "the announced length is the actual one")
     return yield* Effect.promise(() =>
       new Response(bytes as BodyInit, { headers: { "content-type": body.contentType! } }).formData()
     )
@@ -40,7 +40,7 @@ const read = (value: unknown) => Effect.promise(async () => new Uint8Array(await
 
 describe("multipart bodies", () => {
   it.effect.prop(
-    "a form is read back as it was written",
+    "a form is read back unchanged",
     [
       Schema.Array(Schema.Struct({ name: Schema.Literals(["prompt", "blocks"]), value: Schema.String })),
       Schema.Array(Schema.Uint8Array)
@@ -94,7 +94,7 @@ describe("multipart bodies", () => {
       )
     }))
 
-  it.effect("no two bodies have the same boundary", () =>
+  it.effect("two bodies have different boundaries", () =>
     Effect.gen(function*() {
       const types = yield* Effect.forEach(Array.from({ length: 100 }), () =>
         Effect.map(encode([]), (body) => body._tag === "Uint8Array" ? body.contentType : ""))

@@ -10,7 +10,7 @@ describe("a plain object of schemas", () => {
       Result.match({ onFailure: (issue) => ({ issue }), onSuccess: (value) => value })
     )
 
-  /** Names of fields are those of the caller, and half of them are Effect's own. */
+  /** Names of fields are chosen by the caller, and half of these are names of Effect's schemas too. */
   const mixed = { date: Schema.DateFromString, total: z.number(), note: z.string().optional() }
 
   it.effect("converts a field by the kind of schema that the field has, in both directions", () =>
@@ -47,7 +47,7 @@ describe("a plain object of schemas", () => {
     }))
 })
 
-it("a value that is not a schema is refused with its description", () => {
+it("a value that is not a schema is rejected with its description", () => {
   const throwing = Object.defineProperty({}, "field", { enumerable: true, get: () => assert.fail("read") }) as unknown
   const faults: ReadonlyArray<readonly [unknown, string | undefined]> = [
     [{ total: Schema.Number, note: z.string() }, undefined],

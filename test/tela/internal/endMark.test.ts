@@ -1,6 +1,6 @@
 /**
- * How an answer ends, as one table: what each `finish_reason` makes of a stream with `[DONE]`, of one whose connection is closed
- * without it or breaks, and of a synchronous answer, which is one whole document.
+ * The ends of answers, as one table: the outcome of each `finish_reason` for a stream with `[DONE]`, for one whose connection is
+ * closed without it or breaks, and for a synchronous answer, which is one complete document.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Schema } from "effect"
@@ -33,7 +33,7 @@ const answer = (reason: string | null | undefined, content: unknown = "Hello", n
   choices: [{ message: { content }, ...(reason === undefined ? undefined : { [name]: reason }) }]
 })
 
-/** The reason as the result shows it: one that says nothing is not shown. */
+/** The reason in the result: an empty reason is absent. */
 const shown = (reason: string | null | undefined) => reason == null || reason.trim() === "" ? undefined : reason
 
 describe("A1, A2, A3: the end of an answer", () => {
@@ -47,7 +47,7 @@ describe("A1, A2, A3: the end of an answer", () => {
           ["a stream that is closed", chunks, "close", row.closed],
           ["a stream that breaks", chunks, "break", row.closed],
           [
-            "a stream that calls it finishReason",
+            "a stream with the name finishReason",
             chunk("Hel") + chunk("lo", undefined, { finishReason: reason }),
             "close",
             row.closed
@@ -96,7 +96,7 @@ describe("A1, A2, A3: the end of an answer", () => {
       }
     }))
 
-  it.effect("a stream that only says [DONE] is a StreamInterruptedError, and so is one that says nothing before it", () =>
+  it.effect("a stream with only [DONE] is a StreamInterruptedError, and so is one without output before it", () =>
     Effect.gen(function*() {
       for (
         const body of [done, `: hi\n\n${done}`, event("ping") + done, chunk("") + done, chunk(null, "eos") + done, ""]

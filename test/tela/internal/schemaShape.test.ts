@@ -49,7 +49,7 @@ const schemas = {
   files: Schema.Struct({ documents: Schema.Array(Tela.FileSchema) })
 }
 
-/** What the comparison with a canvas looks at, so many levels down. */
+/** The parts of a JSON Schema that the comparison with a canvas reads, down to a number of levels. */
 const view = (
   schema: JsonSchema | undefined,
   definitions: { readonly [name: string]: JsonSchema },
@@ -81,7 +81,7 @@ const view = (
   }
 }
 
-/** The same of a shape. */
+/** The same parts of a shape. */
 const look = (shape: Shape, depth: number): unknown => {
   if (depth === 0) return undefined
   const properties = Array.from(shape.properties ?? [])

@@ -1,10 +1,9 @@
 /**
- * The event stream format of the HTML standard (section "Parsing an event stream"), as a table of chunks in and events
- * out, and a comparison with a parser that others have written.
+ * The event stream format of the HTML standard (section "Parsing an event stream"), as a table of chunks and their events, and a
+ * comparison with another parser.
  *
- * What this library does beyond the standard, or leaves out, is not in here: it takes a line that begins with `{` or
- * `[DONE]` for a message of its own, keeps no ids and no retry times, and hands over what an end cuts off, apart from
- * what was complete.
+ * Deviations of this library from the standard are not tested here: a line that begins with `{` or `[DONE]` is a separate
+ * message, ids and retry times are dropped, and an event that the end cuts off is returned separately from complete ones.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { createParser } from "eventsource-parser"
@@ -37,12 +36,12 @@ interface Case {
   readonly name: string
   readonly chunks: ReadonlyArray<string | Uint8Array>
   readonly events: ReadonlyArray<Event>
-  /** What only the end hands over: by the standard it is dropped. */
+  /** The events that are emitted only at the end. By the standard they are dropped. */
   readonly cutOff?: ReadonlyArray<Event>
 }
 
 const table: ReadonlyArray<Case> = [
-  // --- after the standard's own examples of how a stream is understood ---
+  // --- after the standard's examples ---
   {
     name: "three data fields are three lines of one message",
     chunks: ["data: ACME\ndata: +3\ndata: 17\n\n"],
@@ -82,8 +81,8 @@ const table: ReadonlyArray<Case> = [
     chunks: ["data: a\n\n\ufeffdata: b\n\ndata: c\n\n"],
     events: [message("a"), message("c")]
   },
-  { name: "a BOM in data stays", chunks: ["data: \ufeffa\n\n"], events: [message("\ufeffa")] },
-  { name: "nothing but a BOM", chunks: ["\ufeff"], events: [] },
+  { name: "a BOM in data is kept", chunks: ["data: \ufeffa\n\n"], events: [message("\ufeffa")] },
+  { name: "only a BOM", chunks: ["\ufeff"], events: [] },
   // --- ends of lines ---
   { name: "LF", chunks: ["data: a\n\n"], events: [message("a")] },
   { name: "CR", chunks: ["data: a\r\r"], events: [message("a")] },
@@ -97,7 +96,7 @@ const table: ReadonlyArray<Case> = [
     ]
   },
   {
-    name: "all in one stream",
+    name: "all line ends in one stream",
     chunks: ["event: x\rdata: a\ndata: b\r\n\ndata: c\r\r\ndata: d\n\r\n"],
     events: [message("a\nb", "x"), message("c"), message("d")]
   },
@@ -118,22 +117,26 @@ const table: ReadonlyArray<Case> = [
   },
   { name: "a CR at the very end closes an event", chunks: ["data: a\n\r"], events: [message("a")] },
   {
-    name: "other ends of lines are no ends",
+    name: "other line separators do not end a line",
     chunks: ["data: a\u2028b\u2029c\u0085d\u000be\u000cf\n\n"],
     events: [message("a\u2028b\u2029c\u0085d\u000be\u000cf")]
   },
   { name: "blank lines alone", chunks: ["\n\n\r\n\r\r\n\n"], events: [] },
   // --- fields ---
   { name: "only one leading space is dropped", chunks: ["data:   a\n\n"], events: [message("  a")] },
-  { name: "a tab is no space", chunks: ["data:\ta\n\n"], events: [message("\ta")] },
-  { name: "space at the end stays", chunks: ["data: a  \n\n"], events: [message("a  ")] },
+  { name: "a tab is not a space", chunks: ["data:\ta\n\n"], events: [message("\ta")] },
+  { name: "space at the end is kept", chunks: ["data: a  \n\n"], events: [message("a  ")] },
   { name: "a value of one space is empty", chunks: ["data: \n\n"], events: [message("")] },
   { name: "further colons belong to the value", chunks: ["data: a: b::c\n\n"], events: [message("a: b::c")] },
   { name: "a value that is a colon", chunks: ["data::\n\n"], events: [message(":")] },
   { name: "space before the colon belongs to the name", chunks: ["data : a\ndata: b\n\n"], events: [message("b")] },
   { name: "space before the name belongs to the name", chunks: [" data: a\ndata: b\n\n"], events: [message("b")] },
   { name: "names are case-sensitive", chunks: ["Data: a\nDATA: b\nEvent: x\ndata: c\n\n"], events: [message("c")] },
-  { name: "names that only begin alike", chunks: ["dat: a\ndatas: b\nevents: x\ndata: c\n\n"], events: [message("c")] },
+  {
+    name: "names with a common beginning",
+    chunks: ["dat: a\ndatas: b\nevents: x\ndata: c\n\n"],
+    events: [message("c")]
+  },
   { name: "unknown fields", chunks: ["foo: bar\nfoo\nx:y\ndata: a\n\n"], events: [message("a")] },
   { name: "a field without a colon has an empty value", chunks: ["data\ndata: a\n\n"], events: [message("\na")] },
   {
@@ -143,7 +146,7 @@ const table: ReadonlyArray<Case> = [
   },
   // --- event ---
   {
-    name: "an empty name is no name",
+    name: "an empty name counts as absent",
     chunks: ["event:\ndata: a\n\nevent\ndata: b\n\n"],
     events: [
       message("a"),
@@ -151,7 +154,7 @@ const table: ReadonlyArray<Case> = [
     ]
   },
   { name: "the last name counts", chunks: ["event: x\nevent: y\ndata: a\n\n"], events: [message("a", "y")] },
-  { name: "an empty name takes a name back", chunks: ["event: x\nevent:\ndata: a\n\n"], events: [message("a")] },
+  { name: "an empty name removes an earlier name", chunks: ["event: x\nevent:\ndata: a\n\n"], events: [message("a")] },
   { name: "a name may come after the data", chunks: ["data: a\nevent: x\n\n"], events: [message("a", "x")] },
   {
     name: "a name holds for one event only",
@@ -161,7 +164,7 @@ const table: ReadonlyArray<Case> = [
       message("b")
     ]
   },
-  { name: "a name without data is forgotten", chunks: ["event: x\n\ndata: a\n\n"], events: [message("a")] },
+  { name: "a name without data is dropped", chunks: ["event: x\n\ndata: a\n\n"], events: [message("a")] },
   { name: "only one space of a name is dropped", chunks: ["event:  x \ndata: a\n\n"], events: [message("a", " x ")] },
   {
     name: "a name may be any text",
@@ -171,8 +174,8 @@ const table: ReadonlyArray<Case> = [
     ]
   },
   // --- id and retry ---
-  { name: "an id with a NUL changes nothing", chunks: ["id: 1\u00002\ndata: a\n\n"], events: [message("a")] },
-  { name: "an id alone is no event", chunks: ["id: 1\n\nid\n\ndata: a\n\n"], events: [message("a")] },
+  { name: "an id with a NUL is ignored", chunks: ["id: 1\u00002\ndata: a\n\n"], events: [message("a")] },
+  { name: "an id alone is not an event", chunks: ["id: 1\n\nid\n\ndata: a\n\n"], events: [message("a")] },
   {
     name: "a retry time, a wrong one, and one without a value",
     chunks: ["retry: 10\nretry: 1s\nretry\ndata: a\n\n"],
@@ -180,10 +183,10 @@ const table: ReadonlyArray<Case> = [
       message("a")
     ]
   },
-  { name: "a retry time alone is no event", chunks: ["retry: 10\n\n"], events: [] },
+  { name: "a retry time alone is not an event", chunks: ["retry: 10\n\n"], events: [] },
   // --- comments ---
   {
-    name: "chunks of nothing but comments",
+    name: "chunks with only comments",
     chunks: [":\n", ": keep-alive\n", ":\n\n", "data: a\n\n"],
     events: [
       message("a")
@@ -193,10 +196,10 @@ const table: ReadonlyArray<Case> = [
   { name: "a comment that looks like data", chunks: [":data: a\n\n"], events: [] },
   { name: "comments that are never closed", chunks: [": a", ": b"], events: [] },
   // --- characters ---
-  { name: "NUL in data stays", chunks: ["data: a\u0000b\n\n"], events: [message("a\u0000b")] },
+  { name: "NUL in data is kept", chunks: ["data: a\u0000b\n\n"], events: [message("a\u0000b")] },
   { name: "characters of two, three and four bytes", chunks: ["data: é 日 🙂\n\n"], events: [message("é 日 🙂")] },
   {
-    name: "bytes that are no UTF-8 become replacement characters",
+    name: "bytes that are not UTF-8 become replacement characters",
     chunks: ["data: ", new Uint8Array([0xff, 0x61, 0xc3]), "\n\n"],
     events: [message("\ufffda\ufffd")]
   },
@@ -224,7 +227,7 @@ const table: ReadonlyArray<Case> = [
   },
   { name: "a field's name that is cut", chunks: ["data: a\n\ndat"], events: [message("a")], cutOff: [] },
   { name: "a name that no data follows", chunks: ["data: a\n\nevent: x"], events: [message("a")], cutOff: [] },
-  { name: "nothing at all", chunks: [], events: [] },
+  { name: "an empty stream", chunks: [], events: [] },
   { name: "empty chunks", chunks: ["", "data", "", ": a", "", "\n", "", "\n", ""], events: [message("a")] },
   // --- sizes ---
   {
@@ -282,7 +285,7 @@ describe("the event stream format", () => {
 const names = ["data", "data", "data", "event", "id", "retry", "foo", "", "Data", " data", "data "]
 const values = ["", "a", " a", "  a", "b:c", ":", "é", "日本", "🙂", "\u0000", "\ufeff", "\t", "x y", "12", "-"]
 
-/** A stream of lines that both parsers should understand alike: none begins with `{` or `[DONE]`. */
+/** A stream of lines that both parsers should read alike: none begins with `{` or `[DONE]`. */
 const streamOf = (draw: Random.Draw): string => {
   const end = () => draw.pick(["\n", "\r\n", "\r"])
   const line = () => {
@@ -291,7 +294,7 @@ const streamOf = (draw: Random.Draw): string => {
     return draw.chance(0.1) ? name : `${name}:${draw.chance(0.5) ? " " : ""}${value}`
   }
   const lines = Array.from({ length: draw.int(0, 30) }, () => `${draw.chance(0.3) ? "" : line()}${end()}`)
-  // The other parser waits for what may follow a carriage return at the end
+  // The other parser waits for a line feed after a carriage return at the end
   return `${draw.chance(0.1) ? "\ufeff" : ""}${lines.join("")}\n`
 }
 
@@ -306,7 +309,7 @@ const cut = (whole: Uint8Array, draw: Random.Draw): ReadonlyArray<Uint8Array> =>
   return pieces
 }
 
-/** What the other parser makes of it; bytes are decoded for it as `EventSource` does. */
+/** The events of the other parser. The bytes are decoded for it as `EventSource` does. */
 const reference = (pieces: ReadonlyArray<Uint8Array>): ReadonlyArray<Event> => {
   const events: Array<Event> = []
   const parser = createParser({ onEvent: ({ data, event }) => events.push(message(data, event)) })

@@ -25,7 +25,7 @@ const cases: ReadonlyArray<readonly [string, string, ReadonlyArray<Event>]> = [
   ["one event", "data: a\n\n", [message("a")]],
   ["several lines of data", "data: a\ndata: b\n\n", [message("a\nb")]],
   ["no space after the colon", "data:a\n\n", [message("a")]],
-  ["one space is taken off, and no more", "data:  a\n\n", [message(" a")]],
+  ["only one space is removed", "data:  a\n\n", [message(" a")]],
   ["an empty JSON document in a line of data", "data: {}\n\ndata: {}\n\n", [message("{}"), message("{}")]],
   ["an empty line of data", "data\n\ndata:\n\n", [message(""), message("")]],
   ["CRLF", "data: a\r\ndata: b\r\n\r\ndata: c\r\n\r\n", [message("a\nb"), message("c")]],
@@ -35,7 +35,7 @@ const cases: ReadonlyArray<readonly [string, string, ReadonlyArray<Event>]> = [
   ["comments", ": hi\ndata: a\n:\n\n:\n\n", [message("a")]],
   ["names", "event: x\ndata: a\n\ndata: b\n\n", [{ event: "x", data: "a" }, message("b")]],
   ["a name without data", "event: x\n\ndata: b\n\n", [message("b")]],
-  ["fields that are not known", "id: 1\nretry: 3000\nretry: soon\nfoo: bar\ndata: a\n\n", [message("a")]],
+  ["unknown fields", "id: 1\nretry: 3000\nretry: soon\nfoo: bar\ndata: a\n\n", [message("a")]],
   ["blank lines", "\n\n\ndata: a\n\n\n\n", [message("a")]],
   ["one JSON document per line", "{\"a\":1}\n{\"a\":2}\n[DONE]\n", [
     message("{\"a\":1}"),
@@ -60,7 +60,7 @@ const cases: ReadonlyArray<readonly [string, string, ReadonlyArray<Event>]> = [
     []
   ],
   ["an end mark that does not begin its line", "x [DONE]\n\ndata: a\n\n", [message("a")]],
-  ["an error in a field of its own", "data: a\nerror: {\"b\":1}\ndata: c\n\nerror:d\n", [
+  ["an error in a separate field", "data: a\nerror: {\"b\":1}\ndata: c\n\nerror:d\n", [
     message("a"),
     { event: "error", data: "{\"b\":1}" },
     message("c"),
@@ -76,7 +76,7 @@ const cases: ReadonlyArray<readonly [string, string, ReadonlyArray<Event>]> = [
 
 describe("server-sent events", () => {
   for (const [name, text, expected] of cases) {
-    it(`are the same wherever the stream is cut: ${name}`, () => {
+    it(`are the same for any cut of the stream: ${name}`, () => {
       const whole = bytes(text)
       for (let cut = 0; cut <= whole.length; cut++) {
         assert.deepStrictEqual(parse([whole.subarray(0, cut), whole.subarray(cut)]).fed, expected, `cut at ${cut}`)
@@ -101,7 +101,7 @@ describe("server-sent events", () => {
   })
 
   it.effect.prop(
-    "the events do not depend on where the stream is cut",
+    "the events do not depend on the cuts of the stream",
     [
       Schema.Array(
         Schema.Literals([
@@ -135,7 +135,7 @@ describe("server-sent events", () => {
       })
   )
 
-  it("a long line in many pieces costs no more than its length", () => {
+  it("a long line in many pieces takes linear time", () => {
     const piece = bytes("x".repeat(1000))
     const { fed } = parse([bytes("data: "), ...Array.from({ length: 10_000 }, () => piece), bytes("\n\n")])
     assert.strictEqual(fed[0]!.data.length, 10_000_000)
@@ -152,7 +152,7 @@ describe("server-sent events", () => {
     ])
   })
 
-  it("secrets are removed at any place, however the stream is cut", () => {
+  it("secrets are removed at any place, for any cut of the stream", () => {
     const secret = "key-0123456789"
     const clean = (text: string) => text.replaceAll(secret, "<redacted>")
     const whole = bytes(
@@ -181,7 +181,7 @@ describe("server-sent events", () => {
     }
     const text = "data: a\n\ndata: b\n\ndata: c\n\n"
     assert.strictEqual(parse([bytes(text)], { clean }).fed.length, 3)
-    // Once for the chunk, and once for the nothing that is left at the end
+    // Once for the chunk, and once for the empty rest at the end
     assert.strictEqual(cleaned, 2)
   })
 

@@ -21,7 +21,7 @@ const start = (params?: Tela.StreamParams<false>) =>
     return { emulator, execution: yield* canvas.execute({ a: 1 }, { ...params, stream: true }) }
   })
 
-/** A server on a socket that sends one chunk and then nothing, and tells when its connection closes. */
+/** A server on a socket that sends one chunk and then nothing, and reports the close of its connection. */
 const silent = Effect.gen(function*() {
   const closed = yield* Latch.make()
   const { baseUrl } = yield* serve((_, response) => {
@@ -161,7 +161,7 @@ describe("execute with stream: true", () => {
 
   for (const form of ["result", "rawResult", "canvas.stream"] as const) {
     for (const time of ["1 minute", "3 hours"] as const) {
-      it.effect(`${form} ends under one adjustment of the clock by ${time}, made right after it was forked`, () =>
+      it.effect(`${form} ends after one adjustment of the clock by ${time}, made right after it was forked`, () =>
         Effect.gen(function*() {
           const { tela } = yield* setup
           const canvas = tela.canvas.make({ id: canvasId })

@@ -33,14 +33,14 @@ describe("the download of an emulated file", () => {
     [{ range: "bytes=4-", "if-range": "\"b\"" }, [200, null, "0123456789"]]
   ]
   for (const [headers, expected] of cases) {
-    it.live(`honours ranges as HTTP says, in memory and streamed: ${JSON.stringify(headers)}`, () =>
+    it.live(`honours ranges as HTTP requires, in memory and streamed: ${JSON.stringify(headers)}`, () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* ask(file, headers), expected)
         assert.deepStrictEqual(yield* ask(streamed, headers), expected)
       }))
   }
 
-  it("names the bytes by an ETag that differs whenever they do", () => {
+  it("has an ETag that differs whenever the bytes differ", () => {
     const response = fileResponse.respond(Headers.empty, file)
     assert.deepStrictEqual([response.headers["etag"], response.headers["accept-ranges"]], ["\"a\"", "bytes"])
     assert.notStrictEqual(fileResponse.etagOf(content), fileResponse.etagOf(content.subarray(1)))

@@ -4,7 +4,7 @@ import { connect } from "node:net"
 import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
 import * as hosts from "../../../src/testing/internal/hosts.ts"
 
-/** The response to a request that names that host, on a connection of its own. */
+/** The response to a request that names that host, on a separate connection. */
 const ask = (baseUrl: string, host: string | undefined) =>
   Effect.callback<string>((resume) => {
     const socket = connect(Number(new URL(baseUrl).port), "127.0.0.1")

@@ -71,7 +71,7 @@ describe("routing", () => {
       yield* answers([200, `change {"id":"latest"} k`, null], "PATCH", "/run/latest")
     }))
 
-  it.effect("refuses a path first, then a method, then an API key, then in the handler", () =>
+  it.effect("rejects a path first, then a method, then an API key, then in the handler", () =>
     Effect.gen(function*() {
       yield* answers([404, "nothing", null], "GET", "/runs", { key: "" })
       yield* answers([405, "method", "GET, PATCH, DELETE"], "PUT", "/run/1", { key: "" })

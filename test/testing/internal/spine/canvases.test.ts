@@ -9,7 +9,7 @@ const { emulated, file, finished, other, part, raw, refusal, succeeded } = spine
 const control = SpineEmulator.SpineEmulator
 
 describe("the canvas", () => {
-  it.effect("R8: refuses malformed ids, and answers 404 for unknown ones", () =>
+  it.effect("R8: rejects malformed ids, and answers 404 for unknown ones", () =>
     Effect.gen(function*() {
       yield* spine.created()
       const [run] = yield* (yield* control).runs
@@ -81,7 +81,7 @@ describe("the canvas", () => {
       assert.strictEqual((yield* spine.download(String(document!["url"]))).status, 200)
     }).pipe(emulated()))
 
-  it.effect("B1, B5: has tasks in three levels, and puts a root with all below it by its own status", () =>
+  it.effect("B1, B5: has tasks in three levels, and sorts a root with its descendants by the status of the root", () =>
     Effect.gen(function*() {
       yield* spine.created()
       const [run] = yield* (yield* control).runs
@@ -98,7 +98,7 @@ describe("the canvas", () => {
       assert.deepStrictEqual([done.completed.length, done.not_completed.length], [5, 0])
     }).pipe(emulated()))
 
-  it.effect("B5: keeps a failed task among those not completed", () =>
+  it.effect("B5: lists a failed task among the tasks that are not completed", () =>
     Effect.gen(function*() {
       const run = yield* finished({ timeline: Timeline.make({ duration: 0, outcome: "failed", tasks: 2 }) })
       const tree = yield* spine.tasks(run.canvas_id!)

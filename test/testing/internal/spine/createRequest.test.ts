@@ -34,7 +34,7 @@ describe("POST /v1/run", () => {
       assert.strictEqual(run.estimated_duration_ms, 120_000)
     }).pipe(emulated({ script: { estimatedDuration: "2 minutes" } })))
 
-  it.effect("refuses a request without a key, with a blank one, and with one of another form", () =>
+  it.effect("rejects a request without a key, with a blank one, and with one of another form", () =>
     Effect.gen(function*() {
       const http = yield* HttpClient.HttpClient
       assert.deepStrictEqual(
@@ -52,7 +52,7 @@ describe("POST /v1/run", () => {
       assert.strictEqual((yield* spine.create([prompt])).status, 401)
     }).pipe(emulated({ apiKeys: ["secret"] })))
 
-  it.effect("K1: refuses a revoked key at once, or when the provider's cache has expired", () =>
+  it.effect("K1: rejects a revoked key at once, or when the provider's cache has expired", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* emulator.revokeKey("sk_spine_a")
@@ -63,7 +63,7 @@ describe("POST /v1/run", () => {
       assert.strictEqual((yield* spine.create([prompt], "sk_spine_b")).status, 401)
     }).pipe(emulated()))
 
-  it.effect("R2: refuses a prompt that is missing or blank", () =>
+  it.effect("R2: rejects a prompt that is missing or blank", () =>
     Effect.gen(function*() {
       const expected = refusal(400, "Missing required field: prompt")
       assert.deepStrictEqual(yield* raw(spine.create([part("template", "memo")])), expected)
@@ -71,7 +71,7 @@ describe("POST /v1/run", () => {
       assert.deepStrictEqual(yield* (yield* control).runs, [])
     }).pipe(emulated()))
 
-  it.effect("R3: refuses a body that is not a form, or a broken one", () =>
+  it.effect("R3: rejects a body that is not a form, or a broken one", () =>
     Effect.gen(function*() {
       const expected = refusal(400, "Content-Type must be multipart/form-data")
       assert.deepStrictEqual(yield* raw(spine.post(HttpBody.jsonUnsafe({ prompt: "x" }))), expected)
@@ -84,7 +84,7 @@ describe("POST /v1/run", () => {
       assert.deepStrictEqual(yield* raw(spine.post(HttpBody.text("", spine.multipartType))), broken)
     }).pipe(emulated()))
 
-  it.effect("refuses an unknown template, and lists the known ones", () =>
+  it.effect("rejects an unknown template, and lists the known ones", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* raw(spine.create([prompt, part("template", "poem")])),
@@ -95,7 +95,7 @@ describe("POST /v1/run", () => {
       )
     }).pipe(emulated()))
 
-  it.effect("R6: refuses unknown block types, in the order sent, and lists the known ones", () =>
+  it.effect("R6: rejects unknown block types, in the order sent, and lists the known ones", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* raw(spine.create([prompt, part("blocks", `["zig-block","text-block","a-block",7]`)])),
@@ -109,7 +109,7 @@ describe("POST /v1/run", () => {
       )
     }).pipe(emulated()))
 
-  it.effect("R5: refuses blocks that are not JSON, not an array, or empty", () =>
+  it.effect("R5: rejects blocks that are not JSON, not an array, or empty", () =>
     Effect.gen(function*() {
       const notArray = refusal(400, "Invalid blocks: must be a JSON array of block types")
       for (const blocks of ["[", "", "text-block", `"text-block"`, "{}", "null"]) {
@@ -154,7 +154,7 @@ describe("POST /v1/run", () => {
       assert.strictEqual(run?.request.agent_instructions, "Be brief.")
     }).pipe(emulated()))
 
-  it.effect("refuses a field that is sent twice", () =>
+  it.effect("rejects a field that is sent twice", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* raw(spine.create([prompt, prompt])), refusal(400, "Repeated field: prompt"))
     }).pipe(emulated()))
@@ -193,7 +193,7 @@ describe("uploads", () => {
       yield* spine.created(...extensions.map((extension) => file(`a.${extension}`)))
     }).pipe(emulated()))
 
-  it.effect("F2: refuses undocumented types, unless it is configured to accept them", () =>
+  it.effect("F2: rejects undocumented types, unless it is configured to accept them", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* raw(spine.create([prompt, file("deck.pptx")])),
@@ -210,7 +210,7 @@ describe("uploads", () => {
       assert.strictEqual((yield* spine.create([prompt, file("a", "x")])).status, 400)
     }).pipe(emulated()))
 
-  it.effect("F1: refuses a file, a total and a number of files over the limit", () =>
+  it.effect("F1: rejects a file, a total and a number of files over the limit", () =>
     Effect.gen(function*() {
       const fits = new Uint8Array(1000)
       assert.strictEqual((yield* spine.create([prompt, file("a.txt", fits)])).status, 200)
@@ -244,7 +244,7 @@ describe("uploads", () => {
       assert.isBelow(sent, 40)
     }).pipe(emulated()))
 
-  it.effect("refuses a file in another field, and files without a file name", () =>
+  it.effect("rejects a file in another field, and files without a file name", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* raw(spine.create([prompt, { ...file("a.txt"), name: "file" }])),

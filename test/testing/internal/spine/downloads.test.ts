@@ -78,7 +78,7 @@ describe("artifacts", () => {
       }
     }).pipe(emulated()))
 
-  it.effect("A1: refuse a request with the API key", () =>
+  it.effect("A1: reject a request with the API key", () =>
     Effect.gen(function*() {
       const run = yield* succeeded()
       assert.deepStrictEqual(
@@ -102,7 +102,7 @@ describe("artifacts", () => {
       assert.strictEqual((yield* spine.download(url)).status, 403)
     }).pipe(emulated()))
 
-  it.effect("A1: refuse a URL whose signature, expiry or file was changed", () =>
+  it.effect("A1: reject a URL whose signature, expiry or file was changed", () =>
     Effect.gen(function*() {
       const run = yield* succeeded()
       const [first, second] = run.result.artifacts

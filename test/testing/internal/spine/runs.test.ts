@@ -9,7 +9,7 @@ const { emulated, finished, part, raw, refusal, succeeded } = spine
 const control = SpineEmulator.SpineEmulator
 
 describe("GET /v1/run/{run_id}", () => {
-  it.effect("R9: accepts ids of any UUID version in any case, and refuses everything else", () =>
+  it.effect("R9: accepts ids of any UUID version in any case, and rejects everything else", () =>
     Effect.gen(function*() {
       const { run_id } = yield* spine.created()
       assert.strictEqual((yield* spine.run(run_id.toUpperCase())).run_id, run_id)
@@ -77,7 +77,7 @@ describe("GET /v1/run/{run_id}", () => {
       assert.strictEqual((yield* spine.run(run_id)).status, "completed")
     }).pipe(emulated()))
 
-  it.effect("runs faster with speed, and moves on with advance, with the same reports", () =>
+  it.effect("runs faster with speed, and advances with advance, with the same reports", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       const { run_id } = yield* spine.created()

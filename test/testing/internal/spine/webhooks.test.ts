@@ -179,7 +179,7 @@ describe("Spine webhooks", () => {
             [at(3), "webhook.ping"]
           ])
           assert.deepStrictEqual(calls[4]?.body.data, { object: {} })
-          assert.strictEqual(calls[4]?.body.id, calls[5]?.body.id, "one event, whoever is told")
+          assert.strictEqual(calls[4]?.body.id, calls[5]?.body.id, "one event for all subscribers")
           assert.notStrictEqual(calls[4]?.headers["spine-signature"], calls[5]?.headers["spine-signature"])
           const elsewhere = (yield* emulator.deliveries).filter((delivery) => delivery.url.includes("example.com"))
           assert.deepStrictEqual(elsewhere.map(({ attempts, status }) => [status, attempts]), [
@@ -191,7 +191,7 @@ describe("Spine webhooks", () => {
     )
   })
 
-  it.effect("W6: are tried again after 1, 5 and 30 seconds, with the same id and a new time", () =>
+  it.effect("W6: are repeated after 1, 5 and 30 seconds, with the same id and a new time", () =>
     called(
       { script: { timeline: Timeline.make({ duration: Infinity }) } },
       [500, 0, 302, 204],
@@ -199,7 +199,7 @@ describe("Spine webhooks", () => {
         Effect.gen(function*() {
           yield* spine.created()
           yield* TestClock.adjust("1 hour")
-          // The second was given ten seconds to answer.
+          // The second attempt had ten seconds for its response.
           assert.deepStrictEqual(calls.map(({ at }) => at), [0, 1000, 16_000, 46_000])
           assert.strictEqual(new Set(calls.map(({ text }) => text)).size, 1)
           assert.deepStrictEqual(
@@ -210,7 +210,7 @@ describe("Spine webhooks", () => {
         })
     ))
 
-  it.effect("W6: end after the last try; the pauses can be scaled", () =>
+  it.effect("W6: end after the last attempt; the pauses can be scaled", () =>
     called({ webhookRetries: ["10 millis"] }, [500, 500, 204], (calls) =>
       Effect.gen(function*() {
         yield* (yield* control).ping
@@ -230,7 +230,7 @@ describe("Spine webhooks", () => {
         yield* TestClock.adjust(0)
         assert.deepStrictEqual(typesOf(calls), ["run.started", "run.started", "run.completed"])
         assert.strictEqual(calls[2]?.body.created, 3672)
-        // It is still the time of those who receive it that the signature is for.
+        // The signature has the time of the receivers.
         assert.match(calls[2]?.headers["spine-signature"] ?? "", /^t=0,/)
       })))
 
@@ -315,7 +315,7 @@ describe("faults of webhooks", () => {
         })
     ))
 
-  it.effect("repeat a webhook whose answer is lost", () =>
+  it.effect("repeat a webhook whose response is lost", () =>
     called({ deliveryScript: { unanswered: 2 } }, [], (calls) =>
       Effect.gen(function*() {
         yield* (yield* control).ping

@@ -26,7 +26,7 @@ const status = <E, R>(response: Effect.Effect<ReadonlyArray<unknown>, E, R>) =>
   Effect.map(response, ([status]) => status)
 
 describe("canvases that are not registered", () => {
-  it.effect("exist under any UUID, as canvas, version or app, and stay what they are", () =>
+  it.effect("exist under any UUID, as canvas, version or app, and keep their kind", () =>
     Effect.gen(function*() {
       const canvas = yield* json("GET", `/prompt/${other}`)
       assert.deepStrictEqual([canvas.id, canvas.title], [other, "Untitled canvas"])
@@ -124,7 +124,7 @@ describe("a registered canvas", () => {
       assert.deepStrictEqual([yield* answer(v1), yield* answer(v2), yield* answer(v3)], [404, 200, 200])
     }).pipe(emulated({ canvases: [invoices], onlyPublished: true })))
 
-  it.effect("refuses variables with unknown names, and a missing required one", () =>
+  it.effect("rejects variables with unknown names, and a missing required one", () =>
     Effect.gen(function*() {
       const answer = (variables: tela.Json) => refusal("POST", tela.completions, { body: { canvas_id: id, variables } })
       assert.deepStrictEqual(yield* answer({}), [400, "BAD_REQUEST", "Missing required variable: invoice"])
@@ -286,7 +286,7 @@ describe("environments", () => {
       })
     }).pipe(emulated({ canvases: [invoices] })))
 
-  it.effect("refuse unknown ids and incomplete requests", () =>
+  it.effect("reject unknown ids and incomplete requests", () =>
     Effect.gen(function*() {
       const answer = (body: tela.Json) =>
         refusal("POST", "/environment/publish-by-name", { body: { resourceType: "prompt", resourceId: id, ...body } })

@@ -8,8 +8,8 @@ import * as Timeline from "../../../../src/testing/Timeline.ts"
 import * as tela from "../../tela.ts"
 
 const { completions, emulated, other, refusal, uuid } = tela
-const refusedRun = (body: tela.Json) => refused({ canvas_id: tela.canvasId, ...body })
-const refused = (body: unknown) => refusal("POST", completions, { body })
+const rejectedRun = (body: tela.Json) => rejected({ canvas_id: tela.canvasId, ...body })
+const rejected = (body: unknown) => refusal("POST", completions, { body })
 const control = TelaEmulator.TelaEmulator
 
 describe("POST /v2/chat/completions", () => {
@@ -94,7 +94,7 @@ describe("POST /v2/chat/completions", () => {
       assert.deepStrictEqual([run.tags, run.label], [["a", "b"], "x"])
     }).pipe(emulated()))
 
-  it.effect("refuses a body that is not a JSON object", () =>
+  it.effect("rejects a body that is not a JSON object", () =>
     Effect.gen(function*() {
       const wrong = (text: string) => refusal("POST", completions, { text })
       assert.deepStrictEqual(yield* wrong("{"), [400, "BAD_REQUEST", "Malformed JSON"])
@@ -104,7 +104,7 @@ describe("POST /v2/chat/completions", () => {
       }
     }).pipe(emulated()))
 
-  it.effect("refuses members of the wrong type, and names them", () =>
+  it.effect("rejects members of the wrong type, and names them", () =>
     Effect.gen(function*() {
       const cases: ReadonlyArray<readonly [tela.Json, string]> = [
         [{ canvas_id: 7 }, "canvas_id must be a string"],
@@ -135,7 +135,7 @@ describe("POST /v2/chat/completions", () => {
         [{ override: { structured_output: { schema: [] } } }, "override.structured_output.schema must be an object"]
       ]
       for (const [body, message] of cases) {
-        assert.deepStrictEqual(yield* refusedRun(body), [400, "BAD_REQUEST", message])
+        assert.deepStrictEqual(yield* rejectedRun(body), [400, "BAD_REQUEST", message])
       }
       assert.deepStrictEqual(yield* (yield* control).runs, [])
     }).pipe(emulated()))
@@ -177,13 +177,13 @@ describe("POST /v2/chat/completions", () => {
       ])
     }).pipe(emulated()))
 
-  it.effect("F15: keeps null where it is a value of the caller", () =>
+  it.effect("F15: keeps null if it is a value of the caller", () =>
     Effect.gen(function*() {
       yield* tela.run({ async: true, variables: { note: null } })
       assert.deepStrictEqual((yield* (yield* control).runs)[0]?.request.variables, { note: null })
     }).pipe(emulated()))
 
-  it.effect("assumption 37: refuses a request without a target, and targets and modes that exclude each other", () =>
+  it.effect("assumption 37: rejects a request without a target, and targets and modes that exclude each other", () =>
     Effect.gen(function*() {
       const cases: ReadonlyArray<readonly [tela.Json, string]> = [
         [{}, "One of canvas_id, version_id and application_id is required"],
@@ -203,24 +203,24 @@ describe("POST /v2/chat/completions", () => {
         [{ canvas_id: TelaEmulator.workflowCanvasId, stream: true }, "A workflow cannot be streamed"]
       ]
       for (const [body, message] of cases) {
-        assert.deepStrictEqual(yield* refused(body), [400, "BAD_REQUEST", message])
+        assert.deepStrictEqual(yield* rejected(body), [400, "BAD_REQUEST", message])
       }
     }).pipe(emulated()))
 
-  it.effect("refuses a file without a valid URL, at any depth", () =>
+  it.effect("rejects a file without a valid URL, at any depth", () =>
     Effect.gen(function*() {
       const message = "file_url must be an http(s) URL, a data: URL in base64 or vault://<file id>"
       for (const file_url of ["", "report.pdf", "ftp://x/y", "vault://x", "data:text/plain,x", "http://"]) {
-        assert.deepStrictEqual(yield* refusedRun({ variables: { a: { file_url } } }), [400, "BAD_REQUEST", message])
+        assert.deepStrictEqual(yield* rejectedRun({ variables: { a: { file_url } } }), [400, "BAD_REQUEST", message])
       }
       const deep = { variables: { a: [{ b: { files: [{ file_url: "x" }] } }] } }
-      assert.deepStrictEqual(yield* refusedRun(deep), [400, "BAD_REQUEST", message])
+      assert.deepStrictEqual(yield* rejectedRun(deep), [400, "BAD_REQUEST", message])
       assert.deepStrictEqual(
-        yield* refusedRun({ variables: { a: { file_url: 7 } } }),
+        yield* rejectedRun({ variables: { a: { file_url: 7 } } }),
         [400, "BAD_REQUEST", "file_url must be a string"]
       )
       assert.deepStrictEqual(
-        yield* refusedRun({ variables: { a: { file_url: "https://x.y/z", options: 1 } } }),
+        yield* rejectedRun({ variables: { a: { file_url: "https://x.y/z", options: 1 } } }),
         [400, "BAD_REQUEST", "options of a file must be an object"]
       )
     }).pipe(emulated()))
@@ -243,7 +243,7 @@ describe("a synchronous execution", () => {
   it.effect("is answered with 500 when it fails", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(
-        yield* refused({ canvas_id: TelaEmulator.failingCanvasId }),
+        yield* rejected({ canvas_id: TelaEmulator.failingCanvasId }),
         [500, "EXECUTION_FAILED", "The execution failed"]
       )
     }).pipe(emulated()))
@@ -290,7 +290,7 @@ describe("a workflow", () => {
       assert.strictEqual((yield* tela.poll(id)).output_content.content, "The emulator was given a: b.")
     }).pipe(emulated()))
 
-  it.effect("reports its failure in the answer", () =>
+  it.effect("reports its failure in the response", () =>
     Effect.gen(function*() {
       yield* (yield* control).script({ failure: {} })
       const run = yield* tela.run({ canvas_id })
@@ -327,7 +327,7 @@ describe("GET /v1/completion-run", () => {
       ])
     }).pipe(emulated()))
 
-  it.effect("assumption 16: applies filters, and refuses malformed and unknown ones", () =>
+  it.effect("assumption 16: applies filters, and rejects malformed and unknown ones", () =>
     Effect.gen(function*() {
       yield* tela.run({ async: true, tags: ["a"] })
       yield* TestClock.adjust("1 minute")

@@ -60,7 +60,7 @@ describe("uploads, current", () => {
       assert.strictEqual((yield* send("GET", "/task", { headers: dated })).status, 200)
     }).pipe(emulated()))
 
-  it.effect("refuse a file without a name, and a file that was not announced", () =>
+  it.effect("reject a file without a name, and a file that was not announced", () =>
     Effect.gen(function*() {
       for (const body of [{}, { fileName: " " }, { fileName: 7 }, { filename: "x" }]) {
         const [status] = yield* refusal("POST", "/v3/files", { body, headers: dated })
@@ -74,7 +74,7 @@ describe("uploads, current", () => {
 })
 
 describe("presigned URLs", () => {
-  it.effect("rule 10: refuse a request that carries a credential", () =>
+  it.effect("rule 10: reject a request with a credential", () =>
     Effect.gen(function*() {
       const { id, uploadUrl } = yield* announce()
       const leaks: ReadonlyArray<readonly [tela.SendOptions, string]> = [
@@ -84,7 +84,7 @@ describe("presigned URLs", () => {
       for (const [options, name] of leaks) {
         assert.deepStrictEqual(
           yield* tela.raw(put(uploadUrl, "x", options)),
-          tela.refused(400, "BAD_REQUEST", `A presigned URL must not be sent ${name}`)
+          tela.errorResponse(400, "BAD_REQUEST", `A presigned URL must not be sent ${name}`)
         )
       }
       assert.isUndefined((yield* (yield* control).files)[0]?.bytes)
@@ -94,13 +94,13 @@ describe("presigned URLs", () => {
       assert.strictEqual(status, 400)
     }).pipe(emulated()))
 
-  it.effect("rule 10: refuse after their expiry, and refuse unknown links", () =>
+  it.effect("rule 10: are rejected after their expiry, and so are unknown links", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       const first = yield* announce()
       yield* TestClock.adjust("10 minutes")
       const second = yield* announce()
-      const expected = tela.refused(403, "FORBIDDEN", "The URL is invalid or has expired")
+      const expected = tela.errorResponse(403, "FORBIDDEN", "The URL is invalid or has expired")
       assert.deepStrictEqual(yield* tela.raw(put(first.uploadUrl, "x")), expected)
       assert.strictEqual((yield* put(second.uploadUrl, "x")).status, 200)
       yield* emulator.expireFiles
@@ -294,7 +294,7 @@ describe("the vault", () => {
       assert.deepStrictEqual(yield* names("?offset=1"), ["c"])
     }).pipe(emulated()))
 
-  it.effect("refuses malformed and unknown references", () =>
+  it.effect("rejects malformed and unknown references", () =>
     Effect.gen(function*() {
       const answer = (body: unknown, path = "") => refusal("POST", `${vault}${path}`, { ...bare, body })
       assert.strictEqual((yield* answer({ size: "x" }))[0], 400)

@@ -82,7 +82,7 @@ describe("the default output", () => {
       )
     }).pipe(emulated()))
 
-  it.effect("is an object that fits the schema of the canvas, unless the request switches that off", () =>
+  it.effect("is an object that fits the schema of the canvas, unless the request disables that", () =>
     Effect.gen(function*() {
       const { id } = yield* (yield* control).canvas({
         structuredOutput: { type: "object", properties: { total: { type: "number" } } }

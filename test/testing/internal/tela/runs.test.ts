@@ -159,7 +159,7 @@ describe("a run", () => {
       assert.deepStrictEqual((yield* emulator.requests)[0]?.json, body)
     }).pipe(emulated()))
 
-  it.effect("is the same in every test that starts with the same random numbers", () =>
+  it.effect("is the same in every test with the same random numbers", () =>
     Effect.gen(function*() {
       const ids = Effect.map(tela.run({ async: true }), (run) => run.id).pipe(
         emulated(),

@@ -15,7 +15,7 @@ const scripted = (stream: TelaScript.StreamScript, script?: TelaScript.Script) =
 const open = (body: tela.Json = {}) =>
   tela.send("POST", tela.completions, { body: { canvas_id: tela.canvasId, stream: true, ...body } })
 
-/** What the chunks that have one add to the text. */
+/** The deltas of the chunks that have one. */
 const deltas = (data: ReadonlyArray<tela.Json>) => data.map((chunk) => chunk.choices?.[0].delta.content ?? null)
 
 describe("a stream", () => {
@@ -136,7 +136,7 @@ describe("a stream", () => {
       )
     }).pipe(scripted({ framing: "json-lines", pieces: ["Hi ", { comment: "x" }, "there", { error: "bad" }] })))
 
-  it.effect("can be cut into bytes anywhere", () =>
+  it.effect("can be cut between any bytes", () =>
     Effect.gen(function*() {
       const chunks = yield* Stream.runCollect((yield* open()).stream)
       assert.isTrue(chunks.every((chunk) => chunk.length <= 3))
@@ -192,7 +192,7 @@ describe("a stream", () => {
       assert.deepStrictEqual(data[1], { error: { code: "EXECUTION_FAILED", message: "The execution failed" } })
     }).pipe(emulated()))
 
-  it.effect("is abandoned when the client leaves, and not when it has received the end", () =>
+  it.effect("is abandoned when the client disconnects before the end", () =>
     Effect.gen(function*() {
       const emulator = yield* control
       yield* Stream.runDrain(Stream.take((yield* open()).stream, 2))

@@ -22,7 +22,7 @@ const get = (id: string) => json("GET", `/task/${id}`)
 const patch = (id: string, body: tela.Json) => json("PATCH", `/task/${id}`, { body })
 const refusedPatch = (id: string, body: tela.Json) => refusal("PATCH", `/task/${id}`, { body })
 
-/** A task with that output, waiting for a person. */
+/** A task with that output that waits for a person. */
 const reviewed = (content: unknown) => create({ outputContent: { content } })
 
 describe("POST /task", () => {
@@ -80,7 +80,7 @@ describe("POST /task", () => {
       assert.strictEqual((yield* (yield* control).tasks).length, 100)
     }).pipe(emulated()))
 
-  it.effect("refuses incomplete tasks, and members of the wrong type", () =>
+  it.effect("rejects incomplete tasks, and members of the wrong type", () =>
     Effect.gen(function*() {
       const cases: ReadonlyArray<readonly [unknown, string, string]> = [
         ["x", "BAD_REQUEST", "A task must be a JSON object"],
@@ -305,7 +305,7 @@ describe("PATCH /task/{id}", () => {
       )
     }).pipe(emulated()))
 
-  it.effect("rule 12: refuses to change a running task", () =>
+  it.effect("rule 12: rejects a change of a running task", () =>
     Effect.gen(function*() {
       const { id } = yield* create()
       for (const body of [{ name: "x" }, { status: "completed" }, { outputContent: { content: 1 } }]) {
@@ -316,7 +316,7 @@ describe("PATCH /task/{id}", () => {
       }
     }).pipe(emulated()))
 
-  it.effect("refuses every other status, wrong types, and unknown tasks", () =>
+  it.effect("rejects every other status, wrong types, and unknown tasks", () =>
     Effect.gen(function*() {
       const { id } = yield* reviewed(1)
       assert.deepStrictEqual(

@@ -95,7 +95,7 @@ describe("the webhook of a single run", () => {
           assert.deepStrictEqual(yield* deliveries, [["run", "pending", 500, 1]])
           yield* TestClock.adjust("1 second")
           assert.strictEqual(calls.length, 2)
-          // Ten seconds without an answer, and two before the next try.
+          // Ten seconds without a response, and two before the next attempt.
           yield* TestClock.adjust("12 seconds")
           assert.strictEqual(calls.length, 3)
           assert.deepStrictEqual(yield* deliveries, [["run", "delivered", 204, 3]])
@@ -130,7 +130,7 @@ describe("the webhook of a single run", () => {
         assert.deepStrictEqual(calls.map((call) => call.url), ["https://hooks.test/a"])
       })))
 
-  it.live("really arrives over a socket, and follows no redirect", () =>
+  it.live("arrives over a socket, and follows no redirect", () =>
     Effect.gen(function*() {
       const seen: Array<readonly [string | undefined, tela.Json]> = []
       const { baseUrl } = yield* serve((request, response) =>
@@ -188,7 +188,7 @@ describe("subscriptions", () => {
           id: call?.body.id,
           event: "task.completed",
           timestamp: "1970-01-01T00:00:05.000Z",
-          // Assumption 9: what the event is called is not what the task's status is.
+          // Assumption 9: the name of the event differs from the status of the task.
           task: { id, title: "Invoice 1", description: "", status: "validating", reference: 1 },
           inputContent: { files: [{ filename: "a.pdf", content: "Content of a.pdf", type: "file" }] },
           outputContent: { role: "assistant", content: "The emulator was given doc: a.pdf." }
@@ -211,7 +211,7 @@ describe("subscriptions", () => {
         assert.strictEqual(history.meta.total, 2)
       })))
 
-  it.effect("assumption 10: are called when an approval is taken back, under a name that can be chosen", () =>
+  it.effect("assumption 10: are called when an approval is revoked, under a configurable name", () =>
     Effect.gen(function*() {
       const revoked = (options: TelaEmulator.Options, event: string) =>
         called(options, [], (calls) =>
@@ -232,7 +232,7 @@ describe("subscriptions", () => {
       yield* revoked({ approvalRevokedEvent: "task.reopened" }, "task.reopened")
     }))
 
-  it.effect("are called when a task fails, only for their events, and not while they pause", () =>
+  it.effect("are called when a task fails, only for their events, and not while they are paused", () =>
     called({ script: { failure: {} } }, [], (calls) =>
       Effect.gen(function*() {
         yield* subscribe({ events: ["task.completed"] })
@@ -300,7 +300,7 @@ describe("subscriptions", () => {
         assert.strictEqual((yield* refusal("POST", `/webhook/${id}/test`, { body: {} }))[0], 400)
       })))
 
-  it.effect("refuse incomplete requests, and are not found under other ids", () =>
+  it.effect("reject incomplete requests, and are not found under other ids", () =>
     called({}, [], () =>
       Effect.gen(function*() {
         const cases: ReadonlyArray<readonly [tela.Json, string]> = [
