@@ -1,5 +1,5 @@
 /**
- * Spine runs: create, retrieve, wait, watch.
+ * Creates Spine runs, retrieves them, waits for them and watches them.
  *
  * @see https://docs.getspine.ai/sdks/typescript/runs
  * @since 0.1.0
@@ -27,102 +27,231 @@ import type * as Wire from "./SpineSchema.ts"
 export { provider } from "./internal/source.ts"
 
 /**
- * What a run is asked for.
+ * The parameters of a create. They are the parts of the form of `POST /v1/run`. A wrong parameter is a `BadRequestError`, and no
+ * request is made.
  *
  * @see https://docs.getspine.ai/api-reference/endpoints/create-run
  * @category models
  * @since 0.1.0
  */
 export interface CreateRunParams {
-  /** The instruction. */
+  /** The instruction. Not empty. */
   readonly prompt: string
   /**
-   * What kind of result to make. Ignored by the provider when `blocks` is given.
+   * The kind of result. The provider ignores it if `blocks` is given.
    *
+   * @see https://docs.getspine.ai/api-reference/concepts/templates
    * @default "auto"
    */
   readonly template?: Wire.Template | undefined
-  /** The types of block the agents may create; at least one, or the call is refused. Wins over `template`. */
+  /**
+   * The types of block that the agents may create, at least one. An empty array is a `BadRequestError`.
+   *
+   * @see https://docs.getspine.ai/api-reference/concepts/block-types
+   */
   readonly blocks?: ReadonlyArray<Wire.BlockType> | undefined
-  /** Guidance for all agents: tone, audience, citations. */
+  /** Guidance for all agents, such as tone, audience or citations. */
   readonly agent_instructions?: string | undefined
-  /** Passed on as it is. The provider reserves this field and does not honour it yet: use webhooks of its portal. */
+  /**
+   * Has no effect: the provider reserves this field and does not use it. Set up webhooks in its developer portal instead.
+   *
+   * @see https://docs.getspine.ai/api-reference/concepts/webhooks
+   */
   readonly webhook_url?: string | undefined
-  /** Files for the agents to work with. */
+  /**
+   * Files for the agents to work with. A type that the provider does not document is a `BadRequestError`, unless the client has
+   * `skipFileValidation`. The largest size depends on the plan and is not documented.
+   *
+   * @see {@link module:FileInput} for the forms of a file
+   * @see https://docs.getspine.ai/api-reference/concepts/file-uploads
+   */
   readonly files?: ReadonlyArray<FileInput.FileInput> | undefined
 }
 
 /**
- * A run that the provider accepted.
+ * A run that the provider accepted: its response, and a ref.
  *
+ * @see https://docs.getspine.ai/api-reference/endpoints/create-run
  * @category models
  * @since 0.1.0
  */
 export interface CreatedRun extends Wire.CreateRunResponse {
-  /** Plain data that names the run. Store it, and any process can go on from here. */
+  /** Plain data that names the run. Any process that has it can wait for the run. */
   readonly ref: RunRef.RunRef
 }
 
 /**
- * Any way to name a run: its id, its ref, or what `create` or `retrieve` returned.
+ * Any way to name a run: its id, its ref, or a value that `create` or `retrieve` returned. A ref of another provider, or a value that names
+ * two runs, is a `BadRequestError`.
+ *
+ * **Details**
+ *
+ * A ref also has the creation time. With it, a wait tolerates 404 for 30 seconds after the creation. For an id alone, 404 ends the
+ * wait at once.
  *
  * @category models
  * @since 0.1.0
  */
-export type RunTarget = string | RunRef.RunRef | { readonly run_id: string; readonly ref?: RunRef.RunRef }
+export type RunTarget = string | RunRef.RunRef | {
+  /** The id of the run. */
+  readonly run_id: string
+  /** The ref of the same run. */
+  readonly ref?: RunRef.RunRef
+}
 
 /**
- * How to wait for a Spine run: every 5 seconds for 15 minutes, as the provider's SDK does, unless told otherwise.
+ * Options of a wait for a Spine run. By default it polls every 5 seconds for 15 minutes, like the provider's SDK. With a `Webhooks`
+ * hub it polls once a minute, and as soon as a webhook says that the run has ended.
  *
  * **Gotchas**
  *
- * Runs take 10 to 20 minutes on average and up to two hours, so give a longer `timeout` for real work.
+ * Runs take 10 to 20 minutes on average and up to two hours, so give a longer `timeout` for real work. The deadline ends the wait
+ * and not the run: after a `RunTimeoutError`, wait again with its `ref`.
  *
+ * @see {@link module:Polling} for schedules
+ * @see https://docs.getspine.ai/api-reference/concepts/polling-and-status
  * @category models
  * @since 0.1.0
  */
 export type WaitOptions<E = never, R = never> = Polling.Options<Wire.Run, E, R>
 
 /**
- * The polls that {@link Runs.waitForCompletion} makes by default.
+ * The pace and the deadline of every wait by default, which are those of the provider's SDK.
  *
+ * @see https://docs.getspine.ai/sdks/typescript/runs
  * @category constants
  * @since 0.1.0
  */
-export const defaultWait: { readonly pollInterval: Duration.Input; readonly timeout: Duration.Input } = {
+export const defaultWait: {
+  /** The time from one poll to the next. */
+  readonly pollInterval: Duration.Input
+  /** The deadline of the whole wait. */
+  readonly timeout: Duration.Input
+} = {
   pollInterval: "5 seconds",
   timeout: "15 minutes"
 }
 
 /**
- * The endpoints about runs, and what is built on them.
+ * The endpoints about runs, and the waits that are built on them.
  *
+ * **When to use**
+ *
+ * | method | use it if |
+ * | --- | --- |
+ * | `run` | you want the result with one call |
+ * | `create`, then `waitForCompletion` | you store the ref between them, or wait in another process |
+ * | `retrieve` | you want the state now, without a wait |
+ * | `watch` | you show each change of the state |
+ * | `polls` | you log the polling itself, unchanged polls and survived failures included |
+ * | `completions` | you wait for many runs |
+ * | `share` | several parts of a program wait for one run, or another fiber has to stop the wait |
+ *
+ * **Details**
+ *
+ * A wrong argument is a `BadRequestError`, and no request is made. Every wait keeps the promises of the module `Run`.
+ *
+ * @see {@link module:Run} for the promises
  * @category models
  * @since 0.1.0
  */
 export interface Runs {
   /**
-   * Starts a run. The request is not repeated unless it surely did not reach the provider, because each one that does
-   * may start, and bill, a run of its own.
+   * Creates a run. The request is repeated only if it certainly did not reach the provider, because each request that does may start
+   * and bill another run. If that is not known, the failure is a `CreateOutcomeUnknownError`. A file that cannot be read is a
+   * `FileInputError`.
+   *
+   * **When to use**
+   *
+   * Use it to store the ref before you wait, or to wait elsewhere. To create and wait with one call, use `run`. To create a run at
+   * most once, also if the process is killed, use `RunStore.runOnce`.
    *
    * **Gotchas**
    *
-   * An interruption while the answer is under way may leave a run without a known id. `Effect.uninterruptible` waits for
-   * the answer instead, at most `requestTimeout`.
+   * An interruption before the response may leave a run whose id is not known. `Effect.uninterruptible` waits for the response, at
+   * most `requestTimeout`.
    *
+   * **Example** (A create, and a wait with the stored ref)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { RunRef, Spine } from "canvas-runs"
+   * import { SpineEmulator, Timeline } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const { runs } = yield* Spine.SpineClient
+   *   const { ref } = yield* runs.create({ prompt: "Tides", template: "report" })
+   *   const stored = JSON.stringify(ref)
+   *   // Later, in any process
+   *   const run = yield* runs.waitForCompletion(yield* RunRef.parse(stored))
+   *   console.log(run.status) // => "completed"
+   * }).pipe(
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+   *   Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+   * )
+   * await Effect.runPromise(main)
+   * ```
+   *
+   * @see {@link Runs.run} to create and wait
+   * @see {@link module:RunStore} to create a run at most once
    * @see https://docs.getspine.ai/api-reference/endpoints/create-run
    */
   readonly create: (params: CreateRunParams) => Effect.Effect<CreatedRun, CreateError>
   /**
-   * Asks once how a run is.
+   * Returns the state of a run now. It makes one request, and retries it after a transient failure, as the client's `retry` says. A
+   * run that does not exist, or that belongs to another account, is a `NotFoundError`.
    *
+   * **Example** (The progress of a run)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Spine } from "canvas-runs"
+   * import { SpineEmulator } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const { runs } = yield* Spine.SpineClient
+   *   const { run_id } = yield* runs.create({ prompt: "Tides" })
+   *   const run = yield* runs.retrieve(run_id)
+   *   run.status === "running" ? run.progress.tasks_total : undefined // => 5
+   * }).pipe(
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+   *   Effect.provide(SpineEmulator.layerTest())
+   * )
+   * await Effect.runPromise(main)
+   * ```
+   *
+   * @see {@link Runs.waitForCompletion} to wait for the end
    * @see https://docs.getspine.ai/api-reference/endpoints/get-run
    */
   readonly retrieve: (run: RunTarget) => Effect.Effect<Wire.Run, RequestError>
   /**
-   * Waits until the run has ended. A `partial` run is a result; a `failed` one is a `RunFailedError`, or with
-   * `resolveOnFailure` a result too.
+   * Waits until the run has ended, and returns its terminal snapshot. A `partial` run is a result. A `failed` run is a
+   * `RunFailedError`, or a result with `resolveOnFailure: true`. At the deadline the wait fails with a `RunTimeoutError`, and the run
+   * continues at the provider.
    *
+   * **Example** (A failed run, as an error and as a result)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Spine } from "canvas-runs"
+   * import { SpineEmulator, Timeline } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const { runs } = yield* Spine.SpineClient
+   *   const created = yield* runs.create({ prompt: "Tides" })
+   *   const error = yield* Effect.flip(runs.waitForCompletion(created))
+   *   console.log(error._tag) // => "RunFailedError"
+   *   const run = yield* runs.waitForCompletion(created, { resolveOnFailure: true })
+   *   console.log(run.status) // => "failed"
+   * }).pipe(
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+   *   Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0, outcome: "failed" }) } }))
+   * )
+   * await Effect.runPromise(main)
+   * ```
+   *
+   * @see {@link Runs.run} to create the run as well
+   * @see {@link Runs.completions} for many runs
    * @see https://docs.getspine.ai/sdks/typescript/runs
    */
   readonly waitForCompletion: {
@@ -132,7 +261,10 @@ export interface Runs {
      */
     <E = never, R = never>(
       run: RunTarget,
-      options: WaitOptions<E, R> & { readonly resolveOnFailure: true }
+      options: WaitOptions<E, R> & {
+        /** Returns a failed run as a result. */
+        readonly resolveOnFailure: true
+      }
     ): Effect.Effect<Wire.TerminalRun, WatchError | E, R>
     /**
      * Waits until the run has ended: by default every 5 seconds for at most 15 minutes. A `partial` run is a result; a `failed`
@@ -140,92 +272,251 @@ export interface Runs {
      */
     <E = never, R = never>(
       run: RunTarget,
-      options?: WaitOptions<E, R> & { readonly resolveOnFailure?: false | undefined }
+      options?: WaitOptions<E, R> & {
+        /**
+         * Whether a failed run is a result. If not, it is a `RunFailedError`.
+         *
+         * @default false
+         */
+        readonly resolveOnFailure?: false | undefined
+      }
     ): Effect.Effect<Wire.CompletedRun | Wire.PartialRun, WaitError | E, R>
-    /** Waits until the run has ended, where `resolveOnFailure` is known only at run time. */
+    /** Waits until the run has ended. Whether a failed run is a result is known only at run time. */
     <E = never, R = never>(
       run: RunTarget,
-      options: WaitOptions<E, R> & { readonly resolveOnFailure?: boolean | undefined }
+      options: WaitOptions<E, R> & {
+        /**
+         * Whether a failed run is a result. If not, it is a `RunFailedError`.
+         *
+         * @default false
+         */
+        readonly resolveOnFailure?: boolean | undefined
+      }
     ): Effect.Effect<Wire.TerminalRun, WaitError | E, R>
     // Last, so that `Effect.flatMap(created, runs.waitForCompletion)` is understood
     /** Waits until the run has ended: every 5 seconds for at most 15 minutes. A `failed` run is a `RunFailedError`. */
     (run: RunTarget): Effect.Effect<Wire.CompletedRun | Wire.PartialRun, WaitError>
   }
   /**
-   * The snapshots of a run that differ, as they come, ending with the terminal one; a failed run is the last of them.
+   * Streams the snapshots that differ from the one before. The last one is the terminal snapshot, also of a failed run: the stream
+   * does not fail with a `RunFailedError`.
+   *
+   * **When to use**
+   *
+   * Use it to show the state of a run. For unchanged polls and survived failures as well, use `polls`.
    *
    * **Gotchas**
    *
-   * The arrival of the `canvas_id` is a difference too: map to what you show, then `Stream.changes`.
+   * A `canvas_id` that appears is a difference too. Map to what you show, then use `Stream.changes`.
+   *
+   * **Example** (The status line of a terminal)
+   *
+   * ```ts
+   * import { Effect, Redacted, Stream } from "effect"
+   * import { Spine } from "canvas-runs"
+   * import { SpineEmulator } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const { runs } = yield* Spine.SpineClient
+   *   const emulator = yield* SpineEmulator.SpineEmulator
+   *   const created = yield* runs.create({ prompt: "Tides" })
+   *   const lines = yield* runs.watch(created, { pollInterval: "10 millis" }).pipe(
+   *     Stream.tap(() => emulator.advance("6 minutes")),
+   *     Stream.map((run) => run.status === "running" ? `${run.progress.tasks_completed} of 5` : run.status),
+   *     Stream.runCollect
+   *   )
+   *   console.log(lines) // => ["0 of 5", "2 of 5", "completed"]
+   * }).pipe(
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+   *   Effect.provide(SpineEmulator.layerTest())
+   * )
+   * await Effect.runPromise(main)
+   * ```
+   *
+   * @see {@link Runs.polls} for every poll
+   * @see {@link Runs.share} for several watchers of one run
    */
   readonly watch: <E = never, R = never>(
     run: RunTarget,
     options?: WaitOptions<E, R>
   ) => Stream.Stream<Wire.Run, WatchError | E, R>
-  /** Every poll of a run, changed or not, with the failures that the wait survived. */
+  /**
+   * Streams every poll of a run, changed or not, and the transient failures after which the wait continued. The last one has the
+   * terminal snapshot.
+   *
+   * **When to use**
+   *
+   * Use it for a log or a metric of the polling itself. To show the state of the run, use `watch`.
+   *
+   * **Example** (A wait that survives an overloaded provider)
+   *
+   * ```ts
+   * import { Effect, Redacted, Schedule, Stream } from "effect"
+   * import { Spine } from "canvas-runs"
+   * import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const client = yield* Spine.make({ apiKey: Redacted.make("sk_spine_test"), retry: Schedule.recurs(0) })
+   *   const emulator = yield* SpineEmulator.SpineEmulator
+   *   const created = yield* client.runs.create({ prompt: "Tides" })
+   *   yield* emulator.fault(Fault.status(503))
+   *   const polls = yield* Stream.runCollect(client.runs.polls(created, { pollInterval: "10 millis" }))
+   *   const seen = polls.map((poll) => poll._tag === "Failure" ? poll.error._tag : poll.snapshot.status)
+   *   console.log(seen) // => ["ServerError", "completed"]
+   * }).pipe(
+   *   Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+   * )
+   * await Effect.runPromise(main)
+   * ```
+   *
+   * @see {@link Runs.watch} for the snapshots that differ
+   */
   readonly polls: <E = never, R = never>(
     run: RunTarget,
     options?: WaitOptions<E, R>
   ) => Stream.Stream<RunSource.Poll<Wire.Run>, WatchError | E, R>
   /**
-   * Waits for many runs, and reports each as it ends, with its result or what went wrong with it. It costs about 20 % of the
-   * memory of a `waitForCompletion` for each, and the stream continues when one of them fails.
+   * Waits for many runs, and reports each as it ends, with its result or its error. A run that fails does not end the stream. It
+   * takes about 20 % of the memory of one `waitForCompletion` for each run.
+   *
+   * **When to use**
+   *
+   * Use it for hundreds or thousands of runs, or to handle each result as it arrives. For a few runs, `waitForCompletion` with
+   * `Effect.forEach` is simpler.
    *
    * **Details**
    *
-   * `runs` may be a stream, so that runs are waited for as they are created. Each has the whole `timeout`, counted from its
-   * first poll. At most `concurrency` polls are under way at once (128 by default); when more are due, they take turns.
+   * `runs` may be a stream, so that each run is waited for as soon as it is created. Each has the whole `timeout`, counted from its
+   * first poll. If the stream fails, so does the stream of completions.
    *
-   * **Example** (Two runs, reported as they end)
+   * **Example** (Two runs, of which one fails)
    *
    * ```ts
-   * import { Console, Effect, Result, Stream } from "effect"
+   * import { Effect, Redacted, Result, Stream } from "effect"
    * import { Spine } from "canvas-runs"
+   * import { SpineEmulator, Timeline } from "canvas-runs/testing"
    *
    * const main = Effect.gen(function*() {
    *   const { runs } = yield* Spine.SpineClient
-   *   const created = Stream.make("Solid-state batteries", "Sodium-ion batteries").pipe(
+   *   const created = Stream.make("Tides", `${SpineEmulator.failingPrompt}: no data`).pipe(
    *     Stream.mapEffect((prompt) => runs.create({ prompt }))
    *   )
-   *   yield* Stream.runForEach(runs.completions(created), ({ result, target }) =>
-   *     Console.log(target.run_id, Result.isSuccess(result) ? result.success.status : result.failure.message)
-   *   )
-   * })
+   *   const completions = yield* Stream.runCollect(runs.completions(created))
+   *   const outcomes = completions.map(({ result }) => Result.isSuccess(result) ? "ok" : result.failure._tag)
+   *   console.log(outcomes.sort()) // => ["RunFailedError", "ok"]
+   * }).pipe(
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+   *   Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+   * )
+   * await Effect.runPromise(main)
    * ```
+   *
+   * @see {@link Runs.waitForCompletion} for one run
    */
   readonly completions: <Target extends RunTarget, E = never, R = never, InputError = never, InputServices = never>(
     runs: Iterable<Target> & object | Stream.Stream<Target, InputError, InputServices>,
-    options?: WaitOptions<E, R> & { readonly concurrency?: number | undefined }
+    options?: WaitOptions<E, R> & {
+      /**
+       * How many polls may be under way at the same time. Polls that are due wait for each other.
+       *
+       * @default 128
+       */
+      readonly concurrency?: number | undefined
+    }
   ) => Stream.Stream<
     RunSource.Completion<Target, Wire.CompletedRun | Wire.PartialRun, WaitError | E>,
     InputError | BadRequestError,
     R | InputServices
   >
-  /** A handle whose waiters share one poll loop. */
+  /**
+   * Makes a handle on a run for several waiters, which share one poll loop. The loop starts with the first waiter and stops with the
+   * last. Once the run has ended, the handle makes no request.
+   *
+   * **When to use**
+   *
+   * Use it if several parts of a program follow the same run, such as a progress bar and the code that needs the result, or if
+   * another fiber has to stop the wait.
+   *
+   * **Example** (Two waiters, one poll)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Spine } from "canvas-runs"
+   * import { SpineEmulator, Timeline } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const { runs } = yield* Spine.SpineClient
+   *   const emulator = yield* SpineEmulator.SpineEmulator
+   *   const shared = yield* runs.share(yield* runs.create({ prompt: "Tides" }))
+   *   yield* Effect.all([shared.wait, shared.settle], { concurrency: "unbounded" })
+   *   console.log((yield* emulator.runs)[0]?.polls) // => 1
+   * }).pipe(
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+   *   Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+   * )
+   * await Effect.runPromise(main)
+   * ```
+   *
+   * @see {@link Runs.waitForCompletion} for a single waiter
+   */
   readonly share: <E = never, R = never>(
     run: RunTarget,
     options?: WaitOptions<E, R>
   ) => Effect.Effect<SharedRun<E>, BadRequestError, R>
   /**
-   * Creates a run and waits for it. Every failure after the creation carries the run's `ref`.
+   * Creates a run, waits until it has ended, and returns its terminal snapshot: `create`, then `waitForCompletion`. A `partial` run
+   * is a result, and a `failed` run is a `RunFailedError`. Every failure after the creation has the `ref` of the run.
+   *
+   * **When to use**
+   *
+   * Use it if one call in one process is enough. If the process may end before the run does, store the ref: with `onCreated`, with
+   * `create` and `waitForCompletion`, or with a `RunStore`.
    *
    * **Details**
    *
-   * `onCreated` runs between the creation and the first poll, to store the ref. With it, an interruption waits until the
-   * creation has its answer and `onCreated` has run, so that no run is lost to it; without it, the caller would not learn of the
-   * run, and an interruption takes effect at once. If `onCreated` fails, the failure is an `OnCreatedError` with the ref and
-   * the cause; if it dies, the ref is logged and the span of the caller carries it.
+   * An interruption takes effect at once. With `onCreated`, it waits until the create has its response and `onCreated` has run, so that no run
+   * is lost.
+   *
+   * **Example** (A run whose ref is stored before the wait)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Spine } from "canvas-runs"
+   * import { SpineEmulator, Timeline } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const { runs } = yield* Spine.SpineClient
+   *   const stored: Array<string> = []
+   *   const run = yield* runs.run({ prompt: "Tides" }, {
+   *     timeout: "2 hours",
+   *     onCreated: ({ ref }) => Effect.sync(() => stored.push(ref.id))
+   *   })
+   *   console.log(run.status, stored.includes(run.run_id)) // => completed true
+   * }).pipe(
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+   *   Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+   * )
+   * await Effect.runPromise(main)
+   * ```
+   *
+   * @see {@link Runs.create} and {@link Runs.waitForCompletion} to do the two separately
+   * @see {@link module:RunStore} for runs that survive the process
+   * @see https://docs.getspine.ai/sdks/typescript/runs
    */
   readonly run: <E = never, R = never, E2 = never, R2 = never>(
     params: CreateRunParams,
     options?: WaitOptions<E, R> & {
+      /**
+       * Runs between the creation and the first poll, for example to store the ref. If it fails, the failure is an `OnCreatedError`
+       * with the ref and the cause. If it dies, the ref is logged, and is an attribute of the caller's span.
+       */
       readonly onCreated?: ((created: CreatedRun) => Effect.Effect<unknown, E2, R2>) | undefined
     }
   ) => Effect.Effect<Wire.CompletedRun | Wire.PartialRun, CreateError | WaitError | OnCreatedErrorOf<E2> | E, R | R2>
 }
 
 /**
- * A handle on a Spine run whose waiters share one poll loop.
+ * A handle on a Spine run whose waiters share one poll loop, as `runs.share` makes it.
  *
  * @category models
  * @since 0.1.0
@@ -233,7 +524,7 @@ export interface Runs {
 export interface SharedRun<E = never> extends Run.SharedRun<Source, RequestError | RunTimeoutError | E> {}
 
 /**
- * Whether a snapshot is the last one of its run: `completed`, `partial` or `failed`.
+ * Returns whether a snapshot is the last one of its run: `completed`, `partial` or `failed`.
  *
  * **Example** (Stopping at the end of a run)
  *

@@ -1,5 +1,15 @@
 /**
- * Spine webhooks: their verification and decoding, and the route that receives them.
+ * Verifies and decodes Spine webhooks, and receives them with a route.
+ *
+ * **When to use**
+ *
+ * Without a public address, poll: a wait needs no webhook. With {@link layerWebhookRoute} and a `Webhooks` hub a wait polls once a minute,
+ * and at once when a webhook arrives. Use {@link constructEvent} in a server that has its own routes.
+ *
+ * **Details**
+ *
+ * The address of your route is set in Spine's developer portal, which shows the secret, `whsec_…`. The provider documents no webhook
+ * for a run that ends `partial`, and neither its retries nor their order. The waits therefore keep polling.
  *
  * @see https://docs.getspine.ai/api-reference/concepts/webhooks
  * @since 0.1.0
@@ -28,27 +38,37 @@ import { Artifact, RunErrorEntry } from "./SpineSchema.ts"
 const Id = Schema.NonEmptyString.check(Schema.isMaxLength(200))
 
 /**
- * What a webhook says about a run. Unlike the response to a poll it is flat and has no metadata: retrieve the run for those.
+ * The run in a webhook. Unlike the response to a poll it is flat and has no metadata. To get the metadata, retrieve the run.
  *
  * **Details**
  *
- * Only the run's id must decode. A side field that is `null` or odd is absent, and the event's `raw` has it. Without a status the
- * type of the event decides.
+ * Only the id of the run must decode. A side field that is `null`, or has an unexpected value, is absent, and the `raw` of the event
+ * has it. The documentation describes the object as the response to a poll and shows a flat one, so both forms decode.
  *
+ * @see https://docs.getspine.ai/api-reference/concepts/webhooks
  * @category schemas
  * @since 0.1.0
  */
 export const WebhookRun = open({
+  /** The id of the run. */
   run_id: Id,
+  /** The status of the run. If the object has none, the type of the event decides. */
   status: openLiterals(["running", "completed", "partial", "failed"]),
+  /** The id of the canvas. */
   canvas_id: sideField(Schema.String),
+  /** The time from start to end, in milliseconds. */
   duration_ms: sideField(Schema.Finite),
+  /** The answer of a completed run, in Markdown. */
   final_output: sideField(Schema.String),
+  /** The files of a completed run. */
   artifacts: sideField(Schema.Array(Artifact)),
+  /** The errors of a failed run. */
   errors: sideField(Schema.Array(RunErrorEntry))
 })
 
 /**
+ * The run in a webhook, decoded.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -66,7 +86,8 @@ const Event = open({
 })
 
 /**
- * A webhook about a run, or of any other type, whose `object` is not decoded.
+ * A webhook about a run, or of any other type, such as the portal's test event `webhook.ping`. The `object` of another type is not
+ * decoded.
  *
  * **Example** (Deciding by type)
  *
@@ -75,16 +96,24 @@ const Event = open({
  *
  * const describe = (event: Spine.WebhookEvent): string =>
  *   event._tag === "run" ? `${event.type}: ${event.run.status}` : `something else: ${event.type}`
+ *
+ * const event = { id: "evt_1", created: 1767225600, livemode: false, raw: {} }
+ * describe({ ...event, _tag: "other", type: "webhook.ping", object: {} }) // => "something else: webhook.ping"
  * ```
  *
+ * @see https://docs.getspine.ai/api-reference/concepts/webhooks
  * @category models
  * @since 0.1.0
  */
 export type WebhookEvent =
   & {
+    /** Identifies the event. Duplicate deliveries have the same id. */
     readonly id: string
+    /** When the event was created, in Unix seconds. 0 by default. */
     readonly created: number
+    /** Whether the event is from the provider's production, and not from development or staging. `false` by default. */
     readonly livemode: boolean
+    /** The version of the API that wrote the event, such as `"2026-04-01"`. */
     readonly api_version?: string
     /** The parsed body, unchanged. */
     readonly raw: unknown
@@ -92,21 +121,34 @@ export type WebhookEvent =
   & (
     | {
       readonly _tag: "run"
+      /** The change of the run. */
       readonly type: "run.started" | "run.completed" | "run.failed"
+      /** The run. */
       readonly run: WebhookRun
     }
-    | { readonly _tag: "other"; readonly type: string; readonly object: Readonly<Record<string, unknown>> }
+    | {
+      readonly _tag: "other"
+      /** The type of the event. */
+      readonly type: string
+      /** The `data.object` of the event, not decoded. Empty by default. */
+      readonly object: Readonly<Record<string, unknown>>
+    }
   )
 
 /**
- * Verifies a webhook and decodes it.
+ * Verifies a webhook by its signature, and decodes it. It makes no request. A webhook that is not genuine, too old or not readable is
+ * a `WebhookSignatureError`, whose `reason` says which. An empty secret or a wrong option is a `ConfigError`.
+ *
+ * **When to use**
+ *
+ * Use it in a server that has its own routes. {@link layerWebhookRoute} also recognises duplicates and wakes the waits.
  *
  * **Details**
  *
- * Pass the body as it was received, byte for byte. Any of several signatures may match. They are compared in constant time. A
- * timestamp that is further away than the tolerance, in either direction, is refused. The time is that of the program's `Clock`.
+ * Pass the body byte for byte, not parsed and written again, and the value of the `Spine-Signature` header. If the header has several
+ * signatures, one of them must match. They are compared in constant time. The time is that of the program's `Clock`.
  *
- * Assumed, because the provider does not say: the key is the whole secret, with its prefix `whsec_`.
+ * The provider does not document the key of the signature. This library assumes the whole secret, with its prefix `whsec_`.
  *
  * **Example** (Verifying what was signed)
  *
@@ -126,6 +168,7 @@ export type WebhookEvent =
  * console.log(await Effect.runPromise(program)) // => "webhook.ping"
  * ```
  *
+ * @see {@link signWebhook} for the other side
  * @see https://docs.getspine.ai/sdks/typescript/webhooks
  * @category webhooks
  * @since 0.1.0
@@ -135,7 +178,11 @@ export const constructEvent = (
   signatureHeader: string | null | undefined,
   secret: Redacted.Redacted<string>,
   options?: {
-    /** @default "300 seconds" */
+    /**
+     * How far the time of the signature may differ from now, in either direction.
+     *
+     * @default "300 seconds"
+     */
     readonly tolerance?: Duration.Input | undefined
   }
 ): Effect.Effect<WebhookEvent, WebhookSignatureError | ConfigError> =>
@@ -171,8 +218,27 @@ export const constructEvent = (
   })
 
 /**
- * Signs a body as the provider does, and returns the value of the `Spine-Signature` header. For tests of programs that receive webhooks.
+ * Signs a body as the provider does, and returns the value of the `Spine-Signature` header. An empty secret or a wrong option is a
+ * `ConfigError`.
  *
+ * **When to use**
+ *
+ * Use it to test a program that receives webhooks. `SpineEmulator` signs the webhooks that it sends by itself.
+ *
+ * **Example** (A fixed time)
+ *
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Spine } from "canvas-runs"
+ *
+ * const signed = Spine.signWebhook("{}", Redacted.make("whsec_example"), { timestamp: 1767225600 })
+ *
+ * const header = await Effect.runPromise(signed)
+ * header.slice(0, 16) // => "t=1767225600,v1="
+ * ```
+ *
+ * @see {@link constructEvent} for the verification
+ * @see https://docs.getspine.ai/api-reference/concepts/webhooks
  * @category webhooks
  * @since 0.1.0
  */
@@ -180,7 +246,7 @@ export const signWebhook = (
   payload: Uint8Array | ArrayBuffer | string,
   secret: Redacted.Redacted<string>,
   options?: {
-    /** In Unix seconds. The default is now. */
+    /** The time of the signature, in Unix seconds. The default is now, by the program's `Clock`. */
     readonly timestamp?: number | undefined
   }
 ): Effect.Effect<string, ConfigError> =>
@@ -202,8 +268,8 @@ export const signWebhook = (
   })
 
 /**
- * A route that receives the webhooks of a workspace. It verifies each delivery, recognises duplicates, answers at once, and wakes the
- * waits for the run.
+ * Creates a route that receives the webhooks of a workspace. It verifies each delivery, recognises duplicates, answers at once, and
+ * wakes the waits for the run.
  *
  * **Details**
  *
@@ -211,12 +277,40 @@ export const signWebhook = (
  * 408 for a body that does not arrive within 30 seconds. `onEvent` runs after the response. If it fails, dies or throws, the route
  * logs that. The layer fails with a `ConfigError` if the secret, the tolerance or the limit cannot be used.
  *
+ * A delivery that says that the run has ended makes the wait for it poll at once. It is never the result itself.
+ *
+ * **Example** (The route as a web handler)
+ *
+ * ```ts
+ * import { Effect, Layer, Redacted } from "effect"
+ * import { HttpRouter } from "effect/http"
+ * import { Spine, Webhooks } from "canvas-runs"
+ *
+ * const secret = Redacted.make("whsec_example")
+ * const route = Spine.layerWebhookRoute({ path: "/webhooks/spine", secret })
+ * const { dispose, handler } = HttpRouter.toWebHandler(Layer.provide(route, Webhooks.layer), { disableLogger: true })
+ *
+ * const body = JSON.stringify({ id: "evt_1", type: "webhook.ping", created: 1767225600, livemode: false, data: { object: {} } })
+ * const headers = { "spine-signature": await Effect.runPromise(Spine.signWebhook(body, secret)) }
+ * const response = await handler(new Request("https://example.com/webhooks/spine", { method: "POST", headers, body }))
+ * await dispose()
+ *
+ * response.status // => 204
+ * ```
+ *
+ * @see {@link constructEvent} for a server that has its own routes
+ * @see {@link module:Webhooks} for the hub
+ * @see https://docs.getspine.ai/api-reference/concepts/webhooks
  * @category webhooks
  * @since 0.1.0
  */
 export const layerWebhookRoute = <R = never>(
   options: Route.Options<WebhookEvent, R> & {
-    /** @default "300 seconds" */
+    /**
+     * How far the time of a signature may differ from now, in either direction.
+     *
+     * @default "300 seconds"
+     */
     readonly tolerance?: Duration.Input | undefined
   }
 ): Layer.Layer<never, ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks | R> =>

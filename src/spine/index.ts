@@ -1,5 +1,5 @@
 /**
- * Spine: everything about one provider, from one import.
+ * Exports everything about Spine from one module.
  *
  * @since 0.1.0
  */
