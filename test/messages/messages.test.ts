@@ -1,20 +1,14 @@
 /** Every public function, called wrongly as programs do it, and what its user reads. */
 import { assert, expect, it } from "@effect/vitest"
 import { Cause, ConfigProvider, Effect, Exit, Fiber, FileSystem, Layer, Random, Result, Stream } from "effect"
-import * as effect from "effect"
-import { FetchHttpClient, HttpClient, HttpRouter } from "effect/http"
-import { KeyValueStore } from "effect/persistence"
+import { HttpClient, HttpRouter } from "effect/http"
 import { TestClock } from "effect/testing"
-import * as canvasRuns from "canvas-runs"
-import * as SpineGraph from "canvas-runs/spine/SpineGraph"
-import * as TelaPage from "canvas-runs/tela/TelaPage"
-import * as testing from "canvas-runs/testing"
 import { RunError, RunStore, Webhooks } from "canvas-runs"
 import { calls, withoutWrongCalls } from "./calls.ts"
 import { functionNames } from "./functions.ts"
+import { modules } from "./modules.ts"
+import { errorsOf } from "../types/compiler.ts"
 import * as World from "./world.ts"
-
-const modules = { ...effect, FetchHttpClient, KeyValueStore, ...canvasRuns, ...testing, SpineGraph, TelaPage }
 
 /** Evaluates the text of a call as JavaScript, which no compiler has seen. */
 const evaluate = (world: World.World, text: string): unknown => {
@@ -22,6 +16,34 @@ const evaluate = (world: World.World, text: string): unknown => {
   // oxlint-disable-next-line no-new-func -- the texts are those of this folder
   return new Function(...Object.keys(scope), `return (${text})`)(...Object.values(scope))
 }
+
+/** What the compiler says about each call, by its text. Calls that compile are left out. */
+const compile = async (world: World.World, texts: ReadonlyArray<string>): Promise<ReadonlyMap<string, string>> => {
+  const words = new Set(texts.join(" ").match(/\w+/g))
+  const names = Object.keys({ ...modules, ...world }).filter((name) => words.has(name))
+  const program = [
+    "import { modules } from \"../../messages/modules.ts\"",
+    "import type { World } from \"../../messages/world.ts\"",
+    "declare const world: World",
+    `const { ${names.join(", ")} } = { ...modules, ...world }`,
+    ...texts.map((text, index) => `export const call${index} = ${text}`)
+  ]
+  const errors = await errorsOf(program.join("\n"))
+  const first = program.length - texts.length
+  // A word in a string may be the name of a module
+  const ofNames = Array.from({ length: first }, (_, index) => shownError(errors[index + 1] ?? "")).join("")
+  assert.strictEqual(ofNames, "", "the names of the calls")
+  return new Map(texts.flatMap((text, index) => {
+    const error = errors[first + index + 1]
+    return error === undefined ? [] : [[text, shownError(error)]]
+  }))
+}
+
+/** An error of the compiler, without those about names that are not used and without the members of long types. */
+const shownError = (error: string): string =>
+  error.split(/^(?=TS)/m).filter((part) => !part.startsWith("TS6133")).join("").trim()
+    .replaceAll(/^TS\d+: /gm, "").replaceAll(/(missing the following properties from type '[^']*').*/g, "$1")
+    .replaceAll("\n", "\n  ")
 
 type Services = FileSystem.FileSystem | HttpClient.HttpClient | HttpRouter.HttpRouter | Webhooks.Webhooks
 
@@ -135,17 +157,22 @@ it.effect("every public function is called wrongly in three ways, and its messag
   Effect.gen(function*() {
     const world = yield* World.make
     const names = yield* Effect.promise(() => functionNames(world))
-    const blocks: Array<string> = []
+    const compiled = yield* Effect.forkChild(Effect.promise(() => compile(world, Object.values(calls).flat())))
+    const outcomes = new Map<string, string>()
     const faults: Array<string> = []
-    for (const [name, texts] of Object.entries(calls)) {
-      const lines: Array<string> = []
-      for (const text of texts) {
-        const { fault, text: line } = yield* outcomeOf(world, text)
-        if (fault !== undefined) faults.push(`${text}: ${fault}: ${line}`)
-        lines.push(`${text}\n  ${line}\n`)
-      }
-      blocks.push(`## ${name}\n\n${lines.join("\n")}`)
+    for (const text of Object.values(calls).flat()) {
+      const { fault, text: line } = yield* outcomeOf(world, text)
+      if (fault !== undefined) faults.push(`${text}: ${fault}: ${line}`)
+      outcomes.set(text, line)
     }
+    const errors = yield* Fiber.join(compiled)
+    const blocks = Object.entries(calls).map(([name, texts]) => {
+      const lines = texts.map((text) => {
+        const error = errors.get(text)
+        return `${text}\n${error === undefined ? "" : `  tsc: ${error}\n`}  ${outcomes.get(text)}\n`
+      })
+      return `## ${name}\n\n${lines.join("\n")}`
+    })
     yield* Effect.promise(() => expect(blocks.join("\n")).toMatchFileSnapshot("./messages.snapshot.txt"))
     assert.deepStrictEqual(faults, [], "these calls do not fail with an error of this library")
     const fewer = names.filter((name) =>
