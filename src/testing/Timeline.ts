@@ -1,9 +1,9 @@
 /**
  * A script of what a run will do, as a pure function of the time since it started.
  *
- * Because nothing happens between two looks at a timeline, no fiber, timer or socket is needed to play it: a run of two
- * hours costs nothing until it is polled, and a program on the `TestClock` sees the same run as one on the real clock.
- * A timeline knows no provider. An emulator turns what {@link at} says into its provider's words.
+ * Nothing happens between two reads of a timeline, so it needs no fiber, timer or socket: a run of two hours costs nothing until it
+ * is polled, and a program on the `TestClock` sees the same run as one on the real clock. A timeline is the same for all
+ * providers. An emulator turns the {@link State} of a timeline into its provider's words.
  *
  * @since 0.1.0
  */
@@ -11,11 +11,7 @@ import type * as Duration from "effect/Duration"
 import * as Check from "./internal/check.ts"
 
 /**
- * How a run ends.
- *
- * **Details**
- *
- * `partial` is an end with a usable result and something missing.
+ * How a run ends. `partial` is an end with a usable result from which something is missing.
  *
  * @category models
  * @since 0.1.0
@@ -23,64 +19,89 @@ import * as Check from "./internal/check.ts"
 export type Outcome = "completed" | "partial" | "failed"
 
 /**
- * How much of a run is done.
+ * How much of the work of a run is done.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Progress {
+  /** How many tasks are done. */
   readonly completed: number
+  /** How many tasks there are in all. */
   readonly total: number
 }
 
 /**
- * A stretch of a run in which the provider names another status than it would by itself.
+ * A part of a run during which the provider reports another status than its own.
  *
  * @category models
  * @since 0.1.0
  */
 export interface StatusWindow {
+  /** The first millisecond of the window, counted from the start of the run. */
   readonly fromMillis: number
   /** The first millisecond that is no longer part of the window. */
   readonly toMillis: number
+  /** The status to report. */
   readonly status: string
 }
 
 /**
  * What a run will do.
  *
+ * @see {@link make}, which makes it
  * @category models
  * @since 0.1.0
  */
 export interface Timeline {
-  /** `Infinity` for a run that never ends. */
+  /** The time from start to end, in milliseconds; `Infinity` for a run that never ends. */
   readonly durationMillis: number
+  /** The number of tasks that the run consists of. */
   readonly tasks: number
+  /** How the run ends. */
   readonly outcome: Outcome
-  /** What the provider says went wrong. Without any, the emulator chooses its provider's usual words. */
+  /** The reasons of a failure. If there are none, the emulator uses its provider's usual words. */
   readonly errors: ReadonlyArray<string>
+  /** The other statuses that the provider reports. */
   readonly statuses: ReadonlyArray<StatusWindow>
+  /**
+   * Returns the progress after a time since the start, in milliseconds.
+   *
+   * **Example** (Half of the tasks after half of the time)
+   *
+   * ```ts
+   * import { Timeline } from "canvas-runs/testing"
+   *
+   * const timeline = Timeline.make({ duration: "10 minutes", tasks: 4 })
+   *
+   * timeline.progress(5 * 60_000) // => { completed: 2, total: 4 }
+   * ```
+   */
   readonly progress: (elapsedMillis: number) => Progress
 }
 
 /**
- * What a run is doing at one moment.
+ * The state of a run at one moment.
  *
  * @category models
  * @since 0.1.0
  */
 export interface State {
+  /** Whether the run is pending, and how it ended otherwise. */
   readonly phase: "running" | Outcome
-  /** The status to name instead of the one that belongs to the phase. */
+  /** The status to report instead of that of the phase. */
   readonly status: string | undefined
+  /** How much of the work is done. */
   readonly progress: Progress
-  /** Time since the start, which stands still once the run has ended. */
+  /** Time since the start, in milliseconds. It stops when the run ends. */
   readonly elapsedMillis: number
-  /** When it ended, counted from its start, or `undefined` while it runs. */
+  /** Time from the start to the end, in milliseconds; `undefined` while the run is pending. */
   readonly endedAtMillis: number | undefined
 }
 
 /**
+ * Options of {@link make}.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -97,27 +118,34 @@ export interface Options {
    * @default 5
    */
   readonly tasks?: number | undefined
-  /** @default "completed" */
+  /**
+   * How the run ends.
+   *
+   * @default "completed"
+   */
   readonly outcome?: Outcome | undefined
-  /** What went wrong, for a run that ends `partial` or `failed`. */
+  /** The reasons of the failure, for a run that ends `partial` or `failed`. */
   readonly errors?: ReadonlyArray<string> | undefined
   /**
-   * Statuses the provider names in a stretch of the run: an unknown one, or one that goes backwards. The last window
-   * that holds the moment counts, and a window without `to` never ends.
+   * Other statuses that the provider reports during parts of the run, such as an unknown one. The last window that contains the
+   * moment counts. A window without `to` never ends.
    */
   readonly statuses?:
     | ReadonlyArray<{
+      /** Where the part begins, as the time since the start of the run. */
       readonly from: Duration.Input
+      /** Where the part ends, as the time since the start of the run. */
       readonly to?: Duration.Input | undefined
+      /** The status to report. */
       readonly status: string
     }>
     | undefined
-  /** Replaces the even progress of a run whose tasks all take the same time. */
+  /** Replaces the progress, which is even by default, as if all tasks took the same time. */
   readonly progress?: ((elapsedMillis: number) => Progress) | undefined
 }
 
 /**
- * Writes the script of a run. An option that means nothing, such as a negative `duration`, throws a `RangeError`.
+ * Makes the script of a run. An option out of its range, such as a negative `duration`, throws a `RangeError`.
  *
  * **Example** (A run that is queued, works, and ends half well)
  *
@@ -160,7 +188,19 @@ export const make = (options: Options = {}): Timeline => {
 const outcomes: ReadonlyArray<Outcome> = ["completed", "partial", "failed"]
 
 /**
- * What a run is doing after that many milliseconds.
+ * Returns the state of a run after a time since its start, in milliseconds.
+ *
+ * **Example** (Before and after the end)
+ *
+ * ```ts
+ * import { Timeline } from "canvas-runs/testing"
+ *
+ * const timeline = Timeline.make({ duration: "10 minutes", outcome: "failed" })
+ *
+ * Timeline.at(timeline, 60_000).phase // => "running"
+ * Timeline.at(timeline, 11 * 60_000).phase // => "failed"
+ * Timeline.at(timeline, 11 * 60_000).elapsedMillis // => 600000
+ * ```
  *
  * @category accessors
  * @since 0.1.0

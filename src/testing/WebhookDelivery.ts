@@ -1,11 +1,11 @@
 /**
- * What an emulator calls by itself, and what goes wrong with it on the way: plain data for every provider.
+ * The webhooks that an emulator sends, and what goes wrong with them: plain data for every provider.
  *
- * A `Fault` is for requests that an emulator receives; a {@link Mishap} is for the webhooks that it sends. Webhooks get
- * lost, are late, come twice and overtake each other: give an emulator a {@link Script} that says which, as its
- * `deliveryScript` option or with the control service's `scriptDeliveries`.
+ * A `Fault` is for requests that an emulator receives; a {@link Mishap} is for the webhooks that it sends. Webhooks get lost, are
+ * late, arrive twice and overtake each other. A {@link Script} says which of them do. Give it to an emulator as the option
+ * `deliveryScript`, or with `scriptDeliveries` of the control service.
  *
- * **Example** (The first webhook is late, every third is lost, the others come twice)
+ * **Example** (The first webhook is late, every third is lost, the others arrive twice)
  *
  * ```ts
  * import type { WebhookDelivery } from "canvas-runs/testing"
@@ -27,63 +27,65 @@ import type * as Duration from "effect/Duration"
  * @since 0.1.0
  */
 export interface Delivery {
-  /** The event's id, where the provider gives it one: the same for all who are told. */
+  /** The id of the event, if the provider gives it one. It is the same for all endpoints. */
   readonly id: string
-  /** What it tells of: the provider's word, or `run` for the webhook of a single Tela run. */
+  /** The type of the event, as the provider names it, or `run` for the webhook of a single Tela run. */
   readonly event: string
-  /** The id of a Tela subscription. */
+  /** The id of the subscription, if it is one of Tela. */
   readonly webhookId: string | undefined
-  /** The id of the run or the task that it is about; none for a ping. */
+  /** The id of the run or the task that it is about; `undefined` for a ping. */
   readonly subjectId: string | undefined
+  /** The address that it is sent to. */
   readonly url: string
   /** The headers, as they were last sent. */
   readonly headers: Readonly<Record<string, string>>
+  /** The decoded body. */
   readonly body: unknown
   /** When it was due, on the emulator's clock. */
   readonly createdAt: number
   /**
-   * `delivered` is one that was answered with success at least once. `refused` is one that the emulator did not even
-   * try, as it was meant for somewhere else than this machine, and `lost` is one that a {@link Mishap} took.
+   * `delivered`: it was answered with success at least once. `failed`: all attempts failed. `refused`: the emulator did not send it,
+   * because its host is not this machine. `lost`: a {@link Mishap} lost it.
    */
   readonly status: "pending" | "delivered" | "failed" | "refused" | "lost"
-  /** The status of the last answer; `undefined` if there was none. */
+  /** The HTTP status of the last response; `undefined` if there was none. */
   readonly statusCode: number | undefined
-  /** How often it has left. */
+  /** How often it was sent. */
   readonly attempts: number
 }
 
 /**
- * A webhook that is about to leave.
+ * A webhook that is about to be sent.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Due extends Pick<Delivery, "event" | "subjectId" | "url"> {
-  /** How many were due before it. */
+  /** How many webhooks were due before it. */
   readonly index: number
 }
 
 /**
- * What goes wrong with one webhook. Times are of the emulator's clock.
+ * What goes wrong with one webhook. Times are those of the emulator's clock.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Mishap {
   /**
-   * It is never sent, and not tried again.
+   * Whether it is never sent.
    *
    * @default false
    */
   readonly lost?: boolean | undefined
   /**
-   * How long it is held up before it leaves. One that is held up longer than the next is overtaken by it.
+   * How long it is delayed before it is sent. A later webhook with a shorter delay overtakes it.
    *
    * @default 0
    */
   readonly delay?: Duration.Input | undefined
   /**
-   * How often it leaves, each time with retries of its own.
+   * How often it is sent, each time with separate retries.
    *
    * @default 1
    */
@@ -95,7 +97,7 @@ export interface Mishap {
    */
   readonly gap?: Duration.Input | undefined
   /**
-   * How many of its first tries arrive without the provider learning of it: each waits until it gives up, and is
+   * How many of the first attempts arrive without a response that the provider sees: each waits until its timeout, and is
    * repeated as if it had failed.
    *
    * @default 0
@@ -104,7 +106,7 @@ export interface Mishap {
 }
 
 /**
- * What goes wrong with webhooks: the same with all of them, or what a function says of each. `undefined` is nothing.
+ * What goes wrong with webhooks: the same with all of them, or what a function returns for each. `undefined` is nothing.
  *
  * @category models
  * @since 0.1.0
