@@ -133,15 +133,7 @@ export interface Responded extends Attempt {
 export const hasResponse = (attempt: Attempt): attempt is Responded => attempt.response !== undefined
 
 /** The fields of every error of a call. */
-export interface CallFields {
-  readonly operation: string
-  readonly attempts: number
-  readonly elapsed: Duration.Duration
-  readonly ref: RunRef | undefined
-}
-
-/** The fields of an error of an attempt. */
-export const fieldsOf = ({ attempts, call, clock, started }: Attempt): CallFields => ({
+export const fieldsOf = ({ attempts, call, clock, started }: Attempt) => ({
   operation: call.operation,
   attempts,
   elapsed: Duration.millis(clock.currentTimeMillisUnsafe() - started),

@@ -6,14 +6,14 @@ import * as HttpClientError from "effect/http/HttpClientError"
 import * as RunError from "../../RunError.ts"
 import { oneLine, shorten } from "../describe.ts"
 import type { Cleaner } from "../secret.ts"
-import { type Attempt, type CallFields, fieldsOf } from "./call.ts"
+import { type Attempt, fieldsOf } from "./call.ts"
 import * as Causes from "./causes.ts"
 import { neverSent } from "./neverSent.ts"
 import * as SentRequests from "./sentRequests.ts"
 import type { Awaited } from "./upload.ts"
 
 /** The part of an error's fields that comes from a response. */
-export interface ResponseFields extends CallFields {
+export interface ResponseFields extends ReturnType<typeof fieldsOf> {
   readonly status: number
   readonly body: unknown
   readonly requestId: string | undefined

@@ -171,11 +171,7 @@ const hazardOf = ({ span, tasks, weight }: Rest, time: number): number => {
 /** Progress is trusted until a pause as long as the current one is this improbable at the speed so far. */
 const unlikely = 0.02
 
-const untilNextPoll = (
-  state: PollState,
-  model: DurationModel,
-  { max, min, targetLatency }: Pick<Options, "max" | "min" | "targetLatency">
-): number => {
+const untilNextPoll = (state: PollState, model: DurationModel, { max, min, targetLatency }: Options): number => {
   // The server's clock may be behind; the run is at least as old as the wait
   const age = Math.max(Duration.toMillis(state.elapsed), state.age === undefined ? 0 : Duration.toMillis(state.age))
   const rest = restOf(model, state.progress, age)

@@ -67,10 +67,7 @@ export const afterFailure = (
 }
 
 /** How long 404 counts as replica lag, in milliseconds; 0 where it never does. */
-export const graceOf = (
-  { notFoundGrace }: Pick<RunSource.Policy, "notFoundGrace">,
-  { createdAt }: Pick<RunRef, "createdAt">
-): number => {
+export const graceOf = ({ notFoundGrace }: Pick<RunSource.Policy, "notFoundGrace">, { createdAt }: RunRef): number => {
   if (notFoundGrace !== undefined) return Duration.toMillis(notFoundGrace)
   return createdAt === undefined ? 0 : defaultGrace
 }

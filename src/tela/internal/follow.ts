@@ -129,10 +129,7 @@ export const follow = <Output>(known: Known<Output>): Effect.Effect<AsyncExecuti
   })
 
 /** Validates the output of a successful snapshot, once for all consumers. */
-const outputOf = <Output>(
-  { ref, validate, validation }: Followed<Output>,
-  { output, requestId }: ExecutionSnapshot
-): Effect.Effect<Output, InvalidOutputError> =>
+const outputOf = <Output>({ ref, validate, validation }: Followed<Output>, { output, requestId }: ExecutionSnapshot) =>
   Effect.flatMap(Ref.get(validation), (known) =>
     known ?? Effect.onExit(
       validated(validate, output, { ref, requestId }),

@@ -158,6 +158,4 @@ export interface JsonSchema {
   readonly $defs?: Definitions
 }
 
-interface Definitions {
-  readonly [name: string]: JsonSchema
-}
+type Definitions = Readonly<Record<string, JsonSchema>>

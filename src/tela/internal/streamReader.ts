@@ -133,10 +133,7 @@ const make = <Output>(reading: Reading<Output>, timers: TimerQueue.TimerQueue, n
 }
 
 /** Reads the body of a fetch by hand. */
-const openWeb = <Output>(
-  reader: Reader<Output>,
-  body: ReadableStream<Uint8Array>
-): Effect.Effect<() => void, never, Scope.Scope> =>
+const openWeb = <Output>(reader: Reader<Output>, body: ReadableStream<Uint8Array>) =>
   Effect.withFiber((fiber) => {
     const { cancel, next } = Body.openWeb(fiber, body, {
       onPiece: (piece) => feed(reader, [piece]),
@@ -148,10 +145,7 @@ const openWeb = <Output>(
   })
 
 /** Reads any other body in a fiber. A `TestClock` waits for a fiber, and not for a promise. */
-const openStream = <Output>(
-  reader: Reader<Output>,
-  stream: ReturnType<typeof Body.stream>
-): Effect.Effect<() => void, never, Scope.Scope> =>
+const openStream = <Output>(reader: Reader<Output>, stream: ReturnType<typeof Body.stream>) =>
   Effect.suspend(() => {
     const latch = Latch.makeUnsafe()
     const asked = Effect.andThen(latch.await, latch.close)
