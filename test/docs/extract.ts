@@ -2,10 +2,9 @@
  * Turns the TypeScript examples of the README, of the guides in `docs` and of every docstring into files that are type-checked
  * and run.
  *
- * text` must print or be what the text says: => A line that ends in `// => text` must print the text, or have it as its value: =>
- * text` must print or be what the text says: `console.log(...)` lines print it, and any other expression is compared with it, as
- * JSON. White space does not count. A block marked "```ts alone" runs in a separate process, because it ends the process or sends
- * it a signal. A block marked "```ts test" has tests, which Vitest runs.
+ * A line that ends in `// => text` must print the text, or have it as its value: `console.log(...)` lines print it, and any other
+ * expression is compared with it, as JSON. White space does not count. A block marked "```ts alone" runs in a separate process,
+ * because it ends the process or sends it a signal. A block marked "```ts test" has tests, which Vitest runs.
  */
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -52,10 +51,7 @@ const blocks = (
   return found
 }
 
-/**
- * text` print its value, so that all promises are kept in the same way. => Makes `expression // => text` print its value, so that
- * all promised texts are compared in the same way. => text` print its value, so that all promises are kept in the same way.
- */
+/** Makes `expression // => text` print its value, so that all promised texts are compared in the same way. */
 const instrument = (code: string): { readonly code: string; readonly expected: ReadonlyArray<string> } => {
   const expected: Array<string> = []
   const lines = code.split("\n").map((line) => {
