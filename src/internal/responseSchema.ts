@@ -89,10 +89,10 @@ export const openLiterals = <const L extends ReadonlyArray<string>>(
  * either name, encoding writes the response's name, and keys that are not listed stay unchanged.
  */
 export const renamed = <const Fields extends Schema.Struct.Fields>(
-  names: { readonly [wire: string]: keyof Fields & string },
+  names: { readonly [theirs: string]: keyof Fields & string },
   fields: Fields
 ): Schema.Codec<Schema.Struct<Fields>["Type"], { readonly [key: string]: unknown }> => {
-  const toWire = Object.fromEntries(Object.entries(names).map(([wire, ours]) => [ours, wire]))
+  const toTheirs = Object.fromEntries(Object.entries(names).map(([theirs, ours]) => [ours, theirs]))
   // Not by assignment: a key may be `__proto__`
   const rename = (table: Readonly<Record<string, string>>) => (record: { readonly [key: string]: unknown }) =>
     Object.fromEntries(
@@ -101,7 +101,7 @@ export const renamed = <const Fields extends Schema.Struct.Fields>(
   return Schema.Record(Schema.String, Schema.Unknown).pipe(
     Schema.decodeTo(
       open(fields),
-      { decode: SchemaGetter.transform(rename(names)), encode: SchemaGetter.transform(rename(toWire)) } as never
+      { decode: SchemaGetter.transform(rename(names)), encode: SchemaGetter.transform(rename(toTheirs)) } as never
     )
   ) as never
 }

@@ -19,7 +19,7 @@ import * as Polling from "../Polling.ts"
 import { badRequest, type BadRequestError, type DownloadError } from "../RunError.ts"
 import { refOf } from "./internal/target.ts"
 import type { Runs, RunTarget } from "./SpineRuns.ts"
-import type * as Wire from "./SpineSchema.ts"
+import type * as Data from "./SpineSchema.ts"
 
 /**
  * An artifact, and the path of its file.
@@ -29,7 +29,7 @@ import type * as Wire from "./SpineSchema.ts"
  */
 export interface DownloadedArtifact {
   /** The artifact, as the run has it in `result.artifacts`. */
-  readonly artifact: Wire.Artifact
+  readonly artifact: Data.Artifact
   /** The path of the file: the folder, and the artifact's name made safe. */
   readonly path: string
 }
@@ -86,7 +86,7 @@ export interface Artifacts {
    *
    * @see {@link Artifacts.stream} for a file of any size
    */
-  readonly download: (run: RunTarget, artifact: Wire.Artifact) => Effect.Effect<Uint8Array<ArrayBuffer>, DownloadError>
+  readonly download: (run: RunTarget, artifact: Data.Artifact) => Effect.Effect<Uint8Array<ArrayBuffer>, DownloadError>
   /**
    * Streams the bytes as they arrive. If the server names the version of the file by a strong ETag, the stream survives
    * interruptions of the connection. Otherwise it fails with an `ArtifactError`.
@@ -115,7 +115,7 @@ export interface Artifacts {
    *
    * @see {@link Artifacts.toFile} for a file on disk, which also survives a change of the file
    */
-  readonly stream: (run: RunTarget, artifact: Wire.Artifact) => Stream.Stream<Uint8Array, DownloadError>
+  readonly stream: (run: RunTarget, artifact: Data.Artifact) => Stream.Stream<Uint8Array, DownloadError>
   /**
    * Writes one artifact into a folder, under its own name made safe, or under `filename`, and returns the path. The folder is
    * created if it does not exist. A file of that name is replaced. The file appears only when it is complete.
@@ -151,7 +151,7 @@ export interface Artifacts {
    */
   readonly toFile: (
     run: RunTarget,
-    artifact: Wire.Artifact,
+    artifact: Data.Artifact,
     target: KernelArtifact.Target
   ) => Effect.Effect<string, DownloadError, FileSystem.FileSystem>
   /**
@@ -188,7 +188,7 @@ export interface Artifacts {
    * @see {@link Artifacts.toFile} for one file
    */
   readonly toDirectory: (
-    run: Wire.CompletedRun | Wire.PartialRun,
+    run: Data.CompletedRun | Data.PartialRun,
     directory: string,
     options?: {
       /**
@@ -202,7 +202,7 @@ export interface Artifacts {
 }
 
 /** The parts of an artifact that a download needs. */
-type Named = Pick<Wire.Artifact, "id" | "name" | "download_url"> & { readonly size_bytes?: number | undefined }
+type Named = Pick<Data.Artifact, "id" | "name" | "download_url"> & { readonly size_bytes?: number | undefined }
 
 /** Copies these parts of an artifact, which the caller may have made by hand. */
 const readArtifact = (operation: string, artifact: unknown): Effect.Effect<Named, BadRequestError> =>
@@ -229,11 +229,11 @@ const readArtifact = (operation: string, artifact: unknown): Effect.Effect<Named
   })
 
 /** Copies the list of artifacts of a run. */
-const readArtifacts = (operation: string, run: Wire.CompletedRun | Wire.PartialRun) =>
+const readArtifacts = (operation: string, run: Data.CompletedRun | Data.PartialRun) =>
   Options.reading(operation, "run", () => {
     const artifacts: unknown = run.result?.artifacts
     return Array.isArray(artifacts)
-      ? Effect.succeed(Array.from(artifacts as ReadonlyArray<Wire.Artifact>))
+      ? Effect.succeed(Array.from(artifacts as ReadonlyArray<Data.Artifact>))
       : Effect.fail(badRequest({
         operation,
         parameter: "run",
@@ -259,7 +259,7 @@ export const make = (runs: Runs, options: KernelArtifact.Options): Artifacts => 
         ? run.result.artifacts.find(({ id }) => id === artifact.id)?.download_url
         : undefined)
   })
-  const source = (operation: string, run: RunTarget, artifact: Wire.Artifact) =>
+  const source = (operation: string, run: RunTarget, artifact: Data.Artifact) =>
     Effect.zipWith(refOf(operation, run), readArtifact(operation, artifact), sourceOf)
 
   return {

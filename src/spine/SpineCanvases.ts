@@ -11,7 +11,7 @@ import { checkId } from "../internal/id.ts"
 import * as Telemetry from "../internal/telemetry.ts"
 import type { RequestError } from "../RunError.ts"
 import { about } from "./internal/about.ts"
-import * as Wire from "./SpineCanvasSchema.ts"
+import * as Data from "./SpineCanvasSchema.ts"
 import { decodeAnswer } from "./SpineSchema.ts"
 
 /**
@@ -56,7 +56,7 @@ export interface Canvases {
    * @see {@link module:SpineGraph} to walk or to draw the graph
    * @see https://docs.getspine.ai/api-reference/endpoints/get-canvas-dag
    */
-  readonly getDag: (canvasId: string) => Effect.Effect<Wire.Canvas, RequestError>
+  readonly getDag: (canvasId: string) => Effect.Effect<Data.Canvas, RequestError>
   /**
    * Returns the trees of tasks, finished and unfinished.
    *
@@ -85,7 +85,7 @@ export interface Canvases {
    * @see {@link Canvases.getTask} for one task
    * @see https://docs.getspine.ai/api-reference/canvas/get-task-tree
    */
-  readonly getTasks: (canvasId: string) => Effect.Effect<Wire.TaskTree, RequestError>
+  readonly getTasks: (canvasId: string) => Effect.Effect<Data.TaskTree, RequestError>
   /**
    * Returns one task with its immediate children.
    *
@@ -115,7 +115,7 @@ export interface Canvases {
    * @see {@link Canvases.getTasks} for all of them
    * @see https://docs.getspine.ai/api-reference/canvas/get-a-single-task
    */
-  readonly getTask: (canvasId: string, taskId: string) => Effect.Effect<Wire.Task, RequestError>
+  readonly getTask: (canvasId: string, taskId: string) => Effect.Effect<Data.Task, RequestError>
 }
 
 /**
@@ -154,6 +154,6 @@ export const make = (api: Http.Api): Canvases => {
   }
 }
 
-const decodeCanvas = decodeAnswer(Wire.Canvas)
-const decodeTaskTree = decodeAnswer(Wire.TaskTree)
-const decodeTask = decodeAnswer(Wire.Task)
+const decodeCanvas = decodeAnswer(Data.Canvas)
+const decodeTaskTree = decodeAnswer(Data.TaskTree)
+const decodeTask = decodeAnswer(Data.Task)

@@ -22,7 +22,7 @@ import type {
 } from "../RunError.ts"
 import type * as RunSource from "../RunSource.ts"
 import type { Source } from "./internal/source.ts"
-import type * as Wire from "./SpineSchema.ts"
+import type * as Data from "./SpineSchema.ts"
 
 export { provider } from "./internal/source.ts"
 
@@ -43,13 +43,13 @@ export interface CreateRunParams {
    * @see https://docs.getspine.ai/api-reference/concepts/templates
    * @default "auto"
    */
-  readonly template?: Wire.Template | undefined
+  readonly template?: Data.Template | undefined
   /**
    * The types of block that the agents may create, at least one. An empty array is a `BadRequestError`.
    *
    * @see https://docs.getspine.ai/api-reference/concepts/block-types
    */
-  readonly blocks?: ReadonlyArray<Wire.BlockType> | undefined
+  readonly blocks?: ReadonlyArray<Data.BlockType> | undefined
   /** Guidance for all agents, such as tone, audience or citations. */
   readonly agent_instructions?: string | undefined
   /**
@@ -75,7 +75,7 @@ export interface CreateRunParams {
  * @category models
  * @since 0.1.0
  */
-export interface CreatedRun extends Wire.CreateRunResponse {
+export interface CreatedRun extends Data.CreateRunResponse {
   /** Plain data that names the run. Any process that has it can wait for the run. */
   readonly ref: RunRef.RunRef
 }
@@ -113,7 +113,7 @@ export type RunTarget = string | RunRef.RunRef | {
  * @category models
  * @since 0.1.0
  */
-export type WaitOptions<E = never, R = never> = Polling.Options<Wire.Run, E, R>
+export type WaitOptions<E = never, R = never> = Polling.Options<Data.Run, E, R>
 
 /**
  * The pace and the deadline of every wait by default, which are those of the provider's SDK.
@@ -223,7 +223,7 @@ export interface Runs {
    * @see {@link Runs.waitForCompletion} to wait for the end
    * @see https://docs.getspine.ai/api-reference/endpoints/get-run
    */
-  readonly retrieve: (run: RunTarget) => Effect.Effect<Wire.Run, RequestError>
+  readonly retrieve: (run: RunTarget) => Effect.Effect<Data.Run, RequestError>
   /**
    * Waits until the run has ended, and returns its terminal snapshot. A `partial` run is a result. A `failed` run is a
    * `RunFailedError`, or a result with `resolveOnFailure: true`. At the deadline the wait fails with a `RunTimeoutError`, and the run
@@ -265,7 +265,7 @@ export interface Runs {
         /** Returns a failed run as a result. */
         readonly resolveOnFailure: true
       }
-    ): Effect.Effect<Wire.TerminalRun, WatchError | E, R>
+    ): Effect.Effect<Data.TerminalRun, WatchError | E, R>
     /**
      * Waits until the run has ended: by default every 5 seconds for at most 15 minutes. A `partial` run is a result; a `failed`
      * run is a `RunFailedError`.
@@ -280,7 +280,7 @@ export interface Runs {
          */
         readonly resolveOnFailure?: false | undefined
       }
-    ): Effect.Effect<Wire.CompletedRun | Wire.PartialRun, WaitError | E, R>
+    ): Effect.Effect<Data.CompletedRun | Data.PartialRun, WaitError | E, R>
     /** Waits until the run has ended. Whether a failed run is a result is known only at run time. */
     <E = never, R = never>(
       run: RunTarget,
@@ -292,10 +292,10 @@ export interface Runs {
          */
         readonly resolveOnFailure?: boolean | undefined
       }
-    ): Effect.Effect<Wire.TerminalRun, WaitError | E, R>
+    ): Effect.Effect<Data.TerminalRun, WaitError | E, R>
     // Last, so that `Effect.flatMap(created, runs.waitForCompletion)` is understood
     /** Waits until the run has ended: every 5 seconds for at most 15 minutes. A `failed` run is a `RunFailedError`. */
-    (run: RunTarget): Effect.Effect<Wire.CompletedRun | Wire.PartialRun, WaitError>
+    (run: RunTarget): Effect.Effect<Data.CompletedRun | Data.PartialRun, WaitError>
   }
   /**
    * Streams the snapshots that differ from the one before. The last one is the terminal snapshot, also of a failed run: the stream
@@ -339,7 +339,7 @@ export interface Runs {
   readonly watch: <E = never, R = never>(
     run: RunTarget,
     options?: WaitOptions<E, R>
-  ) => Stream.Stream<Wire.Run, WatchError | E, R>
+  ) => Stream.Stream<Data.Run, WatchError | E, R>
   /**
    * Streams every poll of a run, changed or not, and the transient failures after which the wait continued. The last one has the
    * terminal snapshot.
@@ -374,7 +374,7 @@ export interface Runs {
   readonly polls: <E = never, R = never>(
     run: RunTarget,
     options?: WaitOptions<E, R>
-  ) => Stream.Stream<RunSource.Poll<Wire.Run>, WatchError | E, R>
+  ) => Stream.Stream<RunSource.Poll<Data.Run>, WatchError | E, R>
   /**
    * Waits for many runs, and reports each as it ends, with its result or its error. A run that fails does not end the stream. It
    * takes about 20 % of the memory of one `waitForCompletion` for each run.
@@ -424,7 +424,7 @@ export interface Runs {
       readonly concurrency?: number | undefined
     }
   ) => Stream.Stream<
-    RunSource.Completion<Target, Wire.CompletedRun | Wire.PartialRun, WaitError | E>,
+    RunSource.Completion<Target, Data.CompletedRun | Data.PartialRun, WaitError | E>,
     InputError | BadRequestError,
     R | InputServices
   >
@@ -512,7 +512,7 @@ export interface Runs {
        */
       readonly onCreated?: ((created: CreatedRun) => Effect.Effect<unknown, E2, R2>) | undefined
     }
-  ) => Effect.Effect<Wire.CompletedRun | Wire.PartialRun, CreateError | WaitError | OnCreatedErrorOf<E2> | E, R | R2>
+  ) => Effect.Effect<Data.CompletedRun | Data.PartialRun, CreateError | WaitError | OnCreatedErrorOf<E2> | E, R | R2>
 }
 
 /**
@@ -543,5 +543,5 @@ export interface SharedRun<E = never> extends Run.SharedRun<Source, RequestError
  * @category guards
  * @since 0.1.0
  */
-export const isTerminal = (run: Wire.Run): run is Wire.TerminalRun =>
+export const isTerminal = (run: Data.Run): run is Data.TerminalRun =>
   run.status === "completed" || run.status === "partial" || run.status === "failed"

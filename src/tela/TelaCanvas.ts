@@ -51,7 +51,7 @@ import type {
   SyncParams,
   TaskParams
 } from "./TelaExecution.ts"
-import type * as Wire from "./TelaCanvasSchema.ts"
+import type * as Data from "./TelaCanvasSchema.ts"
 import type { DynamicStreamParams, StreamError, StreamExecution, StreamParams, StreamPart } from "./TelaStream.ts"
 
 /**
@@ -135,7 +135,7 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
   /** Whether the version that was looked up is a workflow. `undefined` if none was looked up. */
   readonly isWorkflow: boolean | undefined
   /** The version that was looked up, with the variables it takes and the form of its output. `undefined` if none was. */
-  readonly version: Wire.CanvasVersion | undefined
+  readonly version: Data.CanvasVersion | undefined
   /** Tells a canvas from a {@link Workstation}. */
   readonly isWorkstation: false
   /** Executes the canvas: synchronously, or with `async: true` or `stream: true` in another mode. */
@@ -441,7 +441,7 @@ export interface Workstation<in Input = Variables, out Output = unknown> {
   /** Whether the version that was looked up is a workflow. `undefined` if none was looked up. */
   readonly isWorkflow: boolean | undefined
   /** The version that was looked up, with the variables it takes and the form of its output. `undefined` if none was. */
-  readonly version: Wire.CanvasVersion | undefined
+  readonly version: Data.CanvasVersion | undefined
   /** Tells an application from a {@link Canvas}. */
   readonly isWorkstation: true
   /** Creates a task of the application. */

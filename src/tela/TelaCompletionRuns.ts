@@ -31,7 +31,7 @@ import type * as Http from "../internal/http/call.ts"
 import * as Paginate from "./internal/paginate.ts"
 import type { RequestError } from "../RunError.ts"
 import * as Page from "./TelaPage.ts"
-import * as Wire from "./TelaSchema.ts"
+import * as Data from "./TelaSchema.ts"
 
 /**
  * The filters of a list of runs. A run has to match all of them. The default is all runs. A value of the wrong type is a
@@ -52,7 +52,7 @@ export interface CompletionRunFilters {
   /** The id of the application. */
   readonly promptApplicationId?: string | undefined
   /** The status, as the provider names it. */
-  readonly status?: Wire.CompletionRun["status"] | undefined
+  readonly status?: Data.CompletionRun["status"] | undefined
   /** Tags, of which a run has any. No tag may have a comma. */
   readonly tags?: ReadonlyArray<string> | undefined
   /** The earliest time of creation: a `DateTime`, a `Date`, an ISO text, or Unix milliseconds. */
@@ -102,7 +102,7 @@ export interface CompletionRuns {
    */
   readonly list: (
     filters?: CompletionRunFilters & Page.PageParams
-  ) => Effect.Effect<Page.Page<Wire.CompletionRun>, RequestError>
+  ) => Effect.Effect<Page.Page<Data.CompletionRun>, RequestError>
   /**
    * Emits all runs, each once, and requests a page when it is needed. Runs that change meanwhile move to the front of the list.
    *
@@ -136,7 +136,7 @@ export interface CompletionRuns {
    */
   readonly stream: (
     filters?: CompletionRunFilters & Page.StreamPageParams
-  ) => Stream.Stream<Wire.CompletionRun, RequestError>
+  ) => Stream.Stream<Data.CompletionRun, RequestError>
 }
 
 /**
@@ -145,7 +145,7 @@ export interface CompletionRuns {
  * @internal
  */
 export const make = (api: Http.Api): CompletionRuns =>
-  Paginate.methods<CompletionRunFilters, Wire.CompletionRun>({
+  Paginate.methods<CompletionRunFilters, Data.CompletionRun>({
     api,
     service: "completionRuns",
     path: "/v1/completion-run",
@@ -155,7 +155,7 @@ export const make = (api: Http.Api): CompletionRuns =>
       status: Paginate.text,
       tags: Paginate.list
     },
-    decode: Page.decodePage(Wire.CompletionRun),
+    decode: Page.decodePage(Data.CompletionRun),
     span: "TelaCompletionRuns.list",
     maxLimit: 100
   })

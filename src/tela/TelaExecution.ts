@@ -20,7 +20,7 @@ import type {
   WaitStoppedError
 } from "../RunError.ts"
 import type * as RunSource from "../RunSource.ts"
-import type * as Wire from "./TelaSchema.ts"
+import type * as Data from "./TelaSchema.ts"
 
 /**
  * The name of this provider in a `RunRef`.
@@ -65,7 +65,7 @@ export interface ExecutionSnapshot {
   /** The output as the provider sent it, not validated. `undefined` until there is one. */
   readonly output: unknown
   /** The task, if the execution is one. */
-  readonly task: Wire.Task | undefined
+  readonly task: Data.Task | undefined
   /** The provider's id of the request that returned this snapshot. */
   readonly requestId: string | undefined
   /** The response, unchanged. */
@@ -90,9 +90,9 @@ export type TelaDuration = Duration.Input | `${number}${"ms" | "s" | "m" | "h" |
  */
 export interface ExecuteParams<Skip extends boolean = boolean> {
   /** The chat so far, in order, starting with the user. */
-  readonly messages?: ReadonlyArray<Wire.Message> | undefined
+  readonly messages?: ReadonlyArray<Data.Message> | undefined
   /** Changes settings of the canvas, such as the model, for this execution. */
-  readonly override?: Wire.Override | undefined
+  readonly override?: Data.Override | undefined
   /** Stored with the run (assumption 21). `tela.completionRuns` and `tela.tasks` filter by them. */
   readonly tags?: ReadonlyArray<string> | undefined
   /**
@@ -253,7 +253,7 @@ export interface CreatedExecution {
   /** The provider's id of the request that created it. */
   readonly requestId: string | undefined
   /** The task, if the execution is one. */
-  readonly task: Wire.Task | undefined
+  readonly task: Data.Task | undefined
 }
 
 /**
@@ -551,7 +551,7 @@ export interface AsyncExecution<out Output> extends ExecutionInfo {
     | TaskParams<boolean, unknown, unknown>
     | GetExecutionParams
   /** The task as it was created or looked up, if the execution is one. `tela.tasks.get(ref)` retrieves it again. */
-  readonly task: Wire.Task | undefined
+  readonly task: Data.Task | undefined
   /**
    * The latest known status, without a request. It is `succeeded` only if the output is valid: if the provider has reported
    * success, this validates the output first.

@@ -36,7 +36,7 @@ import type * as Stream from "effect/Stream"
 import type * as RunRef from "../internal/ref.ts"
 import type { CreateError, RequestError } from "../RunError.ts"
 import type * as Page from "./TelaPage.ts"
-import type * as Wire from "./TelaSchema.ts"
+import type * as Data from "./TelaSchema.ts"
 
 /**
  * Names a task: its id, or the ref of an execution that is a task. Anything else, such as the ref of an execution of a canvas, is a
@@ -79,7 +79,7 @@ export interface NewTask {
  */
 export interface TaskFilters {
   /** The status, as the provider names it. */
-  readonly status?: Wire.Task["status"] | undefined
+  readonly status?: Data.Task["status"] | undefined
   /** The ids of the tasks. */
   readonly ids?: ReadonlyArray<string> | undefined
   /** The name of the tasks. The provider does not document whether a part of it is enough. */
@@ -224,7 +224,7 @@ export interface Tasks {
   readonly create: <const NewTasks extends ReadonlyArray<NewTask>>(
     applicationId: string,
     tasks: NewTasks
-  ) => Effect.Effect<{ readonly [Index in keyof NewTasks]: Wire.Task }, CreateError>
+  ) => Effect.Effect<{ readonly [Index in keyof NewTasks]: Data.Task }, CreateError>
   /**
    * Returns one task.
    *
@@ -263,7 +263,7 @@ export interface Tasks {
        */
       readonly includeAnalytics?: boolean | undefined
     }
-  ) => Effect.Effect<Wire.Task, RequestError>
+  ) => Effect.Effect<Data.Task, RequestError>
   /**
    * Returns one page of tasks. The length of the page is `limit`, and the provider's default without it.
    *
@@ -292,7 +292,7 @@ export interface Tasks {
    * @see {@link Tasks.stream} for all pages
    * @see https://docs.tela.com/api-reference/task/get-task
    */
-  readonly list: (filters?: TaskFilters & Page.PageParams) => Effect.Effect<Page.Page<Wire.Task>, RequestError>
+  readonly list: (filters?: TaskFilters & Page.PageParams) => Effect.Effect<Page.Page<Data.Task>, RequestError>
   /**
    * Emits all tasks, each once, and requests a page when it is needed. It fails with an `InvalidResponseError` if the provider's
    * pages lack tasks of its total.
@@ -326,7 +326,7 @@ export interface Tasks {
    * @see {@link Tasks.list} for one page
    * @see https://docs.tela.com/api-reference/task/get-task
    */
-  readonly stream: (filters?: TaskFilters & Page.StreamPageParams) => Stream.Stream<Wire.Task, RequestError>
+  readonly stream: (filters?: TaskFilters & Page.StreamPageParams) => Stream.Stream<Data.Task, RequestError>
   /**
    * Returns one page of the progress of an application's tasks.
    *
@@ -353,7 +353,7 @@ export interface Tasks {
    *
    * @see https://docs.tela.com/api-reference/task/progress
    */
-  readonly progress: (filters?: TaskProgressFilters) => Effect.Effect<Page.Page<Wire.TaskProgress>, RequestError>
+  readonly progress: (filters?: TaskProgressFilters) => Effect.Effect<Page.Page<Data.TaskProgress>, RequestError>
   /**
    * Changes a task, and returns the changed task.
    *
@@ -381,7 +381,7 @@ export interface Tasks {
    *
    * @see https://docs.tela.com/api-reference/task/patch-task-id
    */
-  readonly update: (task: TaskTarget, patch: TaskPatch) => Effect.Effect<Wire.Task, RequestError>
+  readonly update: (task: TaskTarget, patch: TaskPatch) => Effect.Effect<Data.Task, RequestError>
   /**
    * Approves the output of a task that is `validating`, which makes it `completed`, and returns the task.
    *
@@ -409,7 +409,7 @@ export interface Tasks {
    *
    * @see https://docs.tela.com/api-reference/task/patch-task-id
    */
-  readonly approve: (task: TaskTarget) => Effect.Effect<Wire.Task, RequestError>
+  readonly approve: (task: TaskTarget) => Effect.Effect<Data.Task, RequestError>
   /**
    * Renames a task, and returns it.
    *
@@ -437,7 +437,7 @@ export interface Tasks {
    *
    * @see {@link Tasks.update} for several changes with one request
    */
-  readonly rename: (task: TaskTarget, name: string) => Effect.Effect<Wire.Task, RequestError>
+  readonly rename: (task: TaskTarget, name: string) => Effect.Effect<Data.Task, RequestError>
   /**
    * Sends a whole output, text or an object, and returns the task.
    *
@@ -469,7 +469,7 @@ export interface Tasks {
    *
    * @see {@link Tasks.patchOutputContent} for a part of an output
    */
-  readonly setOutputContent: (task: TaskTarget, content: unknown) => Effect.Effect<Wire.Task, RequestError>
+  readonly setOutputContent: (task: TaskTarget, content: unknown) => Effect.Effect<Data.Task, RequestError>
   /**
    * Sends the part of an output that changes, and returns the task.
    *
@@ -506,7 +506,7 @@ export interface Tasks {
   readonly patchOutputContent: (
     task: TaskTarget,
     partial: Readonly<Record<string, unknown>>
-  ) => Effect.Effect<Wire.Task, RequestError>
+  ) => Effect.Effect<Data.Task, RequestError>
   /**
    * Changes one field, named by its path, such as `"customer.address.city"`, and returns the task. A path leads through objects
    * only: a path with an index is a `BadRequestError`.
@@ -535,7 +535,7 @@ export interface Tasks {
    *
    * @see {@link Tasks.updateOutputContent} for an item of an array
    */
-  readonly patchOutputField: (task: TaskTarget, path: string, value: unknown) => Effect.Effect<Wire.Task, RequestError>
+  readonly patchOutputField: (task: TaskTarget, path: string, value: unknown) => Effect.Effect<Data.Task, RequestError>
   /**
    * Reads the output, passes it to `update`, sends the whole result, and returns the task. Use it to change a single item of an
    * array. `update` returns the new output, or an Effect of it, whose failure is a failure of this call and changes nothing.
@@ -576,7 +576,7 @@ export interface Tasks {
   readonly updateOutputContent: <B>(
     task: TaskTarget,
     update: (content: unknown) => B
-  ) => Effect.Effect<Wire.Task, RequestError | Effect.Error<B>, Effect.Services<B>>
+  ) => Effect.Effect<Data.Task, RequestError | Effect.Error<B>, Effect.Services<B>>
   /**
    * Returns the files in the variables and the messages of a task. A link among them may be a `vault://` reference.
    *
@@ -605,7 +605,7 @@ export interface Tasks {
    * @see {@link module:TelaVault} for reading `vault://` references
    * @see https://docs.tela.com/api-reference/task/get-task-id
    */
-  readonly getInputFiles: (task: TaskTarget) => Effect.Effect<ReadonlyArray<Wire.InputFile>, RequestError>
+  readonly getInputFiles: (task: TaskTarget) => Effect.Effect<ReadonlyArray<Data.InputFile>, RequestError>
   /**
    * Returns the output of the task, with later edits, once there is one. It does not wait, and validates nothing.
    *

@@ -26,7 +26,7 @@ import { badRequest, type BadRequestError, type DownloadError, type RequestError
 import * as RunRef from "../internal/ref.ts"
 import { get } from "./internal/get.ts"
 import { provider } from "./TelaExecution.ts"
-import * as Wire from "./TelaSchema.ts"
+import * as Data from "./TelaSchema.ts"
 
 /**
  * Reads files of the vault. A reference looks like `vault://6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11`. Anything else is a
@@ -82,7 +82,7 @@ export interface Vault {
       /** How long the link is valid, rounded up to whole seconds. The default is the provider's. */
       readonly expiresIn?: Duration.Input | undefined
     }
-  ) => Effect.Effect<Wire.VaultLink, RequestError>
+  ) => Effect.Effect<Data.VaultLink, RequestError>
   /**
    * Returns the whole file, in memory. A download that breaks continues, and a link that has expired is replaced. A file that
    * cannot be read whole is an `ArtifactError`.
@@ -228,7 +228,7 @@ export const make = (api: Http.Api, transfer: Artifact.Options): Vault => {
 /** The version of the API that reading from the vault was written for. */
 const compatibilityDate = "2025-05-19"
 
-const decodeLink = Schema.decodeUnknownEffect(Wire.VaultLink)
+const decodeLink = Schema.decodeUnknownEffect(Data.VaultLink)
 
 /** Names the file in errors and spans. */
 const refOf = (operation: string, reference: string): Effect.Effect<RunRef.RunRef, BadRequestError> => {

@@ -12,7 +12,7 @@ import * as Options from "../internal/options.ts"
 import { get } from "./internal/get.ts"
 import * as Paginate from "./internal/paginate.ts"
 import type { RequestError } from "../RunError.ts"
-import * as Wire from "./TelaCanvasSchema.ts"
+import * as Data from "./TelaCanvasSchema.ts"
 import * as Page from "./TelaPage.ts"
 
 /**
@@ -62,7 +62,7 @@ export interface Versions {
    *
    * @see https://docs.tela.com/api-reference/prompt-version/get-prompt-version-history
    */
-  readonly get: (versionId: string) => Effect.Effect<Wire.CanvasVersion, RequestError>
+  readonly get: (versionId: string) => Effect.Effect<Data.CanvasVersion, RequestError>
   /**
    * Returns the newest version of a canvas, published or not.
    *
@@ -88,7 +88,7 @@ export interface Versions {
    * @see {@link Versions.promoted} for the version that production serves
    * @see https://docs.tela.com/api-reference/prompt-version/get-prompt-id-latest-version
    */
-  readonly latest: (canvasId: string) => Effect.Effect<Wire.CanvasVersion, RequestError>
+  readonly latest: (canvasId: string) => Effect.Effect<Data.CanvasVersion, RequestError>
   /**
    * Returns the version that production serves, with its variables. If there is none, it fails with a `NotFoundError`.
    *
@@ -116,7 +116,7 @@ export interface Versions {
    * @see {@link Versions.latest} for the newest version
    * @see https://docs.tela.com/api-reference/prompt-version/get-prompt-id-promoted-version
    */
-  readonly promoted: (canvasId: string) => Effect.Effect<Wire.CanvasVersion, RequestError>
+  readonly promoted: (canvasId: string) => Effect.Effect<Data.CanvasVersion, RequestError>
   /**
    * Returns one page of the versions of a canvas, newest first: up to 100, and 20 by default. They come without their content:
    * `get` returns it.
@@ -147,7 +147,7 @@ export interface Versions {
   readonly history: (
     canvasId: string,
     page?: Page.PageParams
-  ) => Effect.Effect<Page.Page<Wire.CanvasVersionSummary>, RequestError>
+  ) => Effect.Effect<Page.Page<Data.CanvasVersionSummary>, RequestError>
 }
 
 /**
@@ -194,7 +194,7 @@ export interface Environments {
    *
    * @see https://docs.tela.com/api-reference/environment/get-environment
    */
-  readonly list: (canvasId: string) => Effect.Effect<ReadonlyArray<Wire.Environment>, RequestError>
+  readonly list: (canvasId: string) => Effect.Effect<ReadonlyArray<Data.Environment>, RequestError>
   /**
    * Returns the version that an environment serves, which an execution with that `environmentName` runs. An environment that does
    * not exist, or that serves no version, is a `NotFoundError`.
@@ -227,7 +227,7 @@ export interface Environments {
    * @see {@link Versions.promoted} for production
    * @see https://docs.tela.com/api-reference/environment/get-environment-version
    */
-  readonly resolve: (canvasId: string, environmentName: string) => Effect.Effect<Wire.CanvasVersion, RequestError>
+  readonly resolve: (canvasId: string, environmentName: string) => Effect.Effect<Data.CanvasVersion, RequestError>
 }
 
 /**
@@ -288,6 +288,6 @@ export const makeEnvironments = (api: Http.Api): Environments => {
   }
 }
 
-const decodeVersion = Schema.decodeUnknownEffect(Wire.CanvasVersion)
-const decodeHistory = Page.decodePage(Wire.CanvasVersionSummary)
-const decodeEnvironments = Page.decodePage(Wire.Environment)
+const decodeVersion = Schema.decodeUnknownEffect(Data.CanvasVersion)
+const decodeHistory = Page.decodePage(Data.CanvasVersionSummary)
+const decodeEnvironments = Page.decodePage(Data.Environment)

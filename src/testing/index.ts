@@ -19,13 +19,13 @@ export * as OfficeFiles from "./OfficeFiles.ts"
 /** What real servers do that a polite one would not. */
 export * as Rude from "./Rude.ts"
 
-/** Spine's side of the wire. */
+/** Spine's side of the responses. */
 export * as SpineEmulator from "./SpineEmulator.ts"
 
 /** What emulated Spine runs do, and who is told of them. */
 export * as SpineScript from "./SpineScript.ts"
 
-/** Tela's side of the wire. */
+/** Tela's side of the responses. */
 export * as TelaEmulator from "./TelaEmulator.ts"
 
 /** What emulated canvases are, and what their runs do. */

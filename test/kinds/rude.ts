@@ -38,7 +38,7 @@ const place = (name: Rude.Name, what: string, mutant: Removal, ...shown: readonl
 })
 
 const response = "src/internal/http/response.ts"
-const wire = "src/internal/responseSchema.ts"
+const responseSchema = "src/internal/responseSchema.ts"
 const sse = "src/tela/internal/sse.ts"
 const open = "src/internal/download/open.ts"
 const fold = "src/tela/internal/streamFold.ts"
@@ -169,7 +169,7 @@ export const places: ReadonlyArray<Place> = [
     "missingFields",
     "an optional field may be missing",
     {
-      file: wire,
+      file: responseSchema,
       find: "): ReturnType<typeof withFallback<S>> => withFallback(lenient(schema), fallback)",
       replace: "): ReturnType<typeof withFallback<S>> => schema as never"
     },
@@ -180,7 +180,7 @@ export const places: ReadonlyArray<Place> = [
     "nullFields",
     "an optional field may be null",
     {
-      file: wire,
+      file: responseSchema,
       find: `export const sideField = <S extends Schema.Constraint>(schema: S): ReturnType<typeof absentable<S>> =>
   absentable(lenient(schema))`,
       replace: "export const sideField = (schema: any): any => Schema.optionalKey(schema)"
@@ -191,20 +191,20 @@ export const places: ReadonlyArray<Place> = [
   place(
     "textNumbers",
     "an optional number may be text",
-    { file: wire, find: lenient, replace: "schema" },
+    { file: responseSchema, find: lenient, replace: "schema" },
     { journey: "Spine: a run is created" },
     { promise: "wait, promise 1" }
   ),
   place(
     "numericTexts",
     "an optional text may be a number",
-    { file: wire, find: lenient, replace: "schema" },
+    { file: responseSchema, find: lenient, replace: "schema" },
     ...runs
   ),
   place(
     "oddLists",
     "an optional list may contain null",
-    { file: wire, find: lenient, replace: "schema" },
+    { file: responseSchema, find: lenient, replace: "schema" },
     { journey: "Spine: a run is created" },
     { promise: "wait, promise 1" }
   ),

@@ -18,7 +18,7 @@ import * as RunRef from "../../internal/ref.ts"
 import * as Causes from "../../internal/http/causes.ts"
 import { badRequest, type CreateError, CreateOutcomeUnknownError, FileInputError } from "../../RunError.ts"
 import type { CreatedRun, CreateRunParams } from "../SpineRuns.ts"
-import * as Wire from "../SpineSchema.ts"
+import * as Data from "../SpineSchema.ts"
 import { provider } from "./source.ts"
 
 /** Creates a run. */
@@ -86,14 +86,14 @@ const checkParams = (given: CreateRunParams, skipFileValidation: boolean) =>
     return parts
   }).pipe((check) => Options.reading("runs.create", "params", () => check))
 
-const templates = Wire.Template.literals
-const blockTypes = Wire.BlockType.literals
+const templates = Data.Template.literals
+const blockTypes = Data.BlockType.literals
 const isOneOf = (words: ReadonlyArray<string>) => (value: unknown): boolean => words.includes(value as string)
 
 const isList = (value: unknown): boolean =>
   Predicate.isIterable(value) && typeof value !== "string" && !Binary.isBytes(value)
 
-const decodeCreated = Wire.decodeAnswer(Wire.CreateRunResponse)
+const decodeCreated = Data.decodeAnswer(Data.CreateRunResponse)
 
 const send = ({ api, retryCreates, transfer: { uploadIdleTimeout } }: Client, parts: ReadonlyArray<Multipart.Part>) =>
   Effect.gen(function*() {

@@ -12,7 +12,7 @@ import * as Polling from "../../Polling.ts"
 import * as Run from "../../Run.ts"
 import type { WaitError } from "../../RunError.ts"
 import { defaultWait, type Runs, type RunTarget, type WaitOptions } from "../SpineRuns.ts"
-import type * as Wire from "../SpineSchema.ts"
+import type * as Data from "../SpineSchema.ts"
 import * as SpineCreate from "./create.ts"
 import * as Source from "./source.ts"
 import { refOf } from "./target.ts"
@@ -30,7 +30,7 @@ export const make = (client: Client): Runs => {
     operation: string,
     run: RunTarget,
     wait: WaitOptions<E, R> | undefined,
-    use: (source: Source.Source, policy: Polling.Policy<Wire.Run, E, R>) => A
+    use: (source: Source.Source, policy: Polling.Policy<Data.Run, E, R>) => A
   ) =>
     // T4, T5, T6: `Run` decides about a failed poll, about the time of the first one, and about interruption
     Effect.zipWith(sourceOf(operation, run), Polling.makePolicy(operation, wait, defaults), use)
@@ -45,7 +45,7 @@ export const make = (client: Client): Runs => {
   const waitForCompletion = <E, R>(
     run: RunTarget,
     wait?: WaitOptions<E, R> & { readonly resolveOnFailure?: boolean | undefined }
-  ): Effect.Effect<Wire.TerminalRun, WaitError | E, R> =>
+  ): Effect.Effect<Data.TerminalRun, WaitError | E, R> =>
     // The generator returns the wait and does not run it: it would stay in memory during the wait
     Effect.flatten(Effect.gen(function*() {
       const operation = "runs.waitForCompletion"

@@ -8,7 +8,7 @@ import type * as Http from "../../internal/http/call.ts"
 import type * as RunRef from "../../internal/ref.ts"
 import type { RunSource } from "../../RunSource.ts"
 import type * as Webhooks from "../../internal/webhooks/hub.ts"
-import * as Wire from "../SpineSchema.ts"
+import * as Data from "../SpineSchema.ts"
 import { about } from "./about.ts"
 
 /**
@@ -20,7 +20,7 @@ import { about } from "./about.ts"
 export const provider = "spine"
 
 /** The kind of run that Spine has. */
-export interface Source extends RunSource<Wire.Run, Wire.CompletedRun | Wire.PartialRun, Wire.FailedRun> {}
+export interface Source extends RunSource<Data.Run, Data.CompletedRun | Data.PartialRun, Data.FailedRun> {}
 
 /** Makes sources of runs. A source keeps the ref or the id of its run and nothing else, so that a sleeping run is small. */
 export const make = (
@@ -48,14 +48,14 @@ export const make = (
     get longest() {
       return api.longest
     }
-    status(run: Wire.Run): string {
+    status(run: Data.Run): string {
       return run.status === "unknown" ? run.provider_status : run.status
     }
     /** The time that a run has taken changes with every poll, so it does not count as a change. `raw` has it, too. */
-    unchanged(previous: Wire.Run, next: Wire.Run): boolean {
+    unchanged(previous: Data.Run, next: Data.Run): boolean {
       return Equal.equals(withoutClock(previous), withoutClock(next))
     }
-    classify(run: Wire.Run): ReturnType<Source["classify"]> {
+    classify(run: Data.Run): ReturnType<Source["classify"]> {
       switch (run.status) {
         case "completed":
         case "partial":
@@ -88,10 +88,10 @@ export const retrieve = (api: Http.Api, ref: RunRef.RunRef, isPoll: boolean) =>
     isPoll
   })
 
-const decodeAnyRun = Wire.decodeAnswer(Wire.Run)
+const decodeAnyRun = Data.decodeAnswer(Data.Run)
 
 /** Reads the reason of a failure, also if it is one text, `error`, instead of the list `errors`. */
-const decodeRun = (body: unknown): Effect.Effect<Wire.Run, Schema.SchemaError> =>
+const decodeRun = (body: unknown): Effect.Effect<Data.Run, Schema.SchemaError> =>
   Effect.map(
     decodeAnyRun(body),
     (run) =>
@@ -101,7 +101,7 @@ const decodeRun = (body: unknown): Effect.Effect<Wire.Run, Schema.SchemaError> =
         : run
   )
 
-const withoutClock = (run: Wire.Run): object => {
+const withoutClock = (run: Data.Run): object => {
   // A run whose status is not known keeps its progress unchanged
   const progress: unknown = "progress" in run ? run.progress : undefined
   return Predicate.isObject(progress)

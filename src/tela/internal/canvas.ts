@@ -11,7 +11,7 @@ import * as Telemetry from "../../internal/telemetry.ts"
 import { badRequest, type OnCreatedErrorOf } from "../../RunError.ts"
 import type { Canvas, Canvases, Execution, SyncError, Workstation } from "../TelaCanvas.ts"
 import { type GetExecutionParams, provider } from "../TelaExecution.ts"
-import * as Wire from "../TelaCanvasSchema.ts"
+import * as Data from "../TelaCanvasSchema.ts"
 import * as AnySchema from "./anySchema.ts"
 import * as Params from "./canvasParams.ts"
 import { compare } from "./compareSchemas.ts"
@@ -28,9 +28,9 @@ export const make = (client: Client): Canvases => ({
   make: ((options: Params.AnyOptions) => build(client, options, {})) as unknown as Canvases["make"]
 })
 
-const decodeCanvas = Schema.decodeUnknownEffect(Wire.CanvasInfo)
-const decodeVersion = Schema.decodeUnknownEffect(Wire.CanvasVersion)
-const decodeApplication = Schema.decodeUnknownEffect(Wire.Application)
+const decodeCanvas = Schema.decodeUnknownEffect(Data.CanvasInfo)
+const decodeVersion = Schema.decodeUnknownEffect(Data.CanvasVersion)
+const decodeApplication = Schema.decodeUnknownEffect(Data.Application)
 
 /** Looks up a canvas, and compares its form with the schemas of the caller. */
 const look = (client: Client, given: Params.AnyOptions) =>

@@ -1,7 +1,7 @@
 /** Compares the schemas that a caller gives with those of the canvas. */
 import { attempt } from "../../internal/describe.ts"
 import type { Schemas } from "../TelaCanvas.ts"
-import type * as Wire from "../TelaCanvasSchema.ts"
+import type * as Data from "../TelaCanvasSchema.ts"
 import type * as AnySchema from "./anySchema.ts"
 import { type JsonSchema, ofJson, type Property, type Shape, shapeOf } from "./schemaShape.ts"
 
@@ -10,7 +10,7 @@ import { type JsonSchema, ofJson, type Property, type Shape, shapeOf } from "./s
  * schema is not known.
  */
 export const compare = (
-  version: Wire.CanvasVersion,
+  version: Data.CanvasVersion,
   { input, output }: Schemas<AnySchema.AnySchema, AnySchema.AnySchema>
 ): ReadonlyArray<string> => [
   ...(input === undefined ? [] : untrusted(() => compareInput(version, shapeOf(input, "input")))),
@@ -22,7 +22,7 @@ export const compare = (
 /** A JSON Schema comes from the provider or from a schema library. It may be missing, or it may refer to itself without end. */
 const untrusted = (differences: () => ReadonlyArray<string>): ReadonlyArray<string> => attempt(differences) ?? []
 
-const compareInput = ({ variables }: Wire.CanvasVersion, { properties }: Shape): ReadonlyArray<string> => {
+const compareInput = ({ variables }: Data.CanvasVersion, { properties }: Shape): ReadonlyArray<string> => {
   if (properties === undefined) return ["the input schema is not of an object"]
   const names = new Set(variables.map(({ name }) => name))
   return [
@@ -53,7 +53,7 @@ const compareInput = ({ variables }: Wire.CanvasVersion, { properties }: Shape):
 /** Whether a schema describes the form in which files are sent. */
 const isFile = ({ properties }: Shape): boolean => properties?.has("file_url") === true
 
-const compareOutput = ({ configuration }: Wire.CanvasVersion, shape: Shape): ReadonlyArray<string> => {
+const compareOutput = ({ configuration }: Data.CanvasVersion, shape: Shape): ReadonlyArray<string> => {
   const structured = configuration?.structuredOutput
   if (structured?.enabled === true) {
     return structured.schema === undefined

@@ -8,7 +8,7 @@ import type { Client } from "../../internal/http/client.ts"
 import * as Options from "../../internal/options.ts"
 import { badRequest, type BadRequestError } from "../../RunError.ts"
 import { provider } from "../TelaExecution.ts"
-import type * as Wire from "../TelaSchema.ts"
+import type * as Data from "../TelaSchema.ts"
 import type { AnyParams, Target } from "./canvasParams.ts"
 import * as Files from "./files.ts"
 import type { Validate } from "./output.ts"
@@ -73,7 +73,7 @@ export const jsonBody = (operation: string, parameter: string, body: unknown) =>
     () => badRequest({ operation, parameter, message: `${parameter} could not be written as JSON. Pass plain data.` })
   )
 
-const overrideNames: ReadonlyArray<keyof Wire.Override> = [
+const overrideNames: ReadonlyArray<keyof Data.Override> = [
   "type",
   "model",
   "temperature",
@@ -114,7 +114,7 @@ const targetFields = (target: Target, { environmentName, versionId = target.vers
     environment_name: versionId === undefined ? environmentName : undefined
   }
 
-const encodeOverride = ({ structuredOutput, ...override }: Wire.Override) => ({
+const encodeOverride = ({ structuredOutput, ...override }: Data.Override) => ({
   ...override,
   structured_output: structuredOutput
 })

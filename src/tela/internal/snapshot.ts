@@ -12,7 +12,7 @@ import type { RequestError, RunFailedError } from "../../RunError.ts"
 import type * as RunSource from "../../RunSource.ts"
 import type * as Webhooks from "../../internal/webhooks/hub.ts"
 import { type ExecutionSnapshot, type ExecutionStatus, provider } from "../TelaExecution.ts"
-import * as Wire from "../TelaSchema.ts"
+import * as Data from "../TelaSchema.ts"
 import { errorIn } from "./endMark.ts"
 import { about, isAbout } from "./ref.ts"
 
@@ -86,9 +86,9 @@ export const executionFailed = (
 export const field = (value: unknown, key: string): unknown =>
   Predicate.hasProperty(value, key) ? value[key] : undefined
 
-const decodeRun = Schema.decodeUnknownEffect(Wire.CompletionRun)
-const decodeWorkflow = Schema.decodeUnknownEffect(Wire.WorkflowRun)
-const decodeWireTask = Schema.decodeUnknownEffect(Wire.Task)
+const decodeRun = Schema.decodeUnknownEffect(Data.CompletionRun)
+const decodeWorkflow = Schema.decodeUnknownEffect(Data.WorkflowRun)
+const decodeWireTask = Schema.decodeUnknownEffect(Data.Task)
 
 type StatusTable = { readonly [status: string]: ExecutionStatus }
 
@@ -126,7 +126,7 @@ export const decodeExecution = (body: unknown): Effect.Effect<ExecutionSnapshot,
 const decodeTask = (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.SchemaError> =>
   Effect.map(decodeWireTask(body), taskSnapshot)
 
-const taskSnapshot = (task: Wire.Task): ExecutionSnapshot => ({
+const taskSnapshot = (task: Data.Task): ExecutionSnapshot => ({
   ...snapshotOf("task", task, taskStatus, outputIn(task.outputContent), task.raw),
   task
 })
@@ -204,7 +204,7 @@ export const decodeCreated =
   }
 
 /** Decodes one task of the response to a creation, by the rules of `decodeCreated`. */
-export const decodeCreatedTask = (body: unknown): Effect.Effect<Wire.Task, Schema.SchemaError> =>
+export const decodeCreatedTask = (body: unknown): Effect.Effect<Data.Task, Schema.SchemaError> =>
   Effect.catch(decodeWireTask(body), (error) =>
     isAccepted(body)
       ? Effect.map(

@@ -19,7 +19,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { Received } from "../../RunError.ts"
-import * as Wire from "../TelaSchema.ts"
+import * as Data from "../TelaSchema.ts"
 import type { StreamPart } from "../TelaStream.ts"
 import { errorIn, isAnswer, outcomeOf, reasonOf } from "./endMark.ts"
 import { isDoneMark } from "./sse.ts"
@@ -145,7 +145,7 @@ const readChunk = (said: Said, raw: unknown, text: string): Step => {
 }
 
 /** Adds a chunk to the state. */
-const take = (said: Said, chunk: Wire.StreamChunk, raw: unknown, text: string): Step => {
+const take = (said: Said, chunk: Data.StreamChunk, raw: unknown, text: string): Step => {
   const choice = chunk.choices?.find(isAnswer)
   if (choice !== undefined || chunk.message != null) {
     const owner = ownerOf(said, chunk.id, raw, text)
@@ -184,7 +184,7 @@ const take = (said: Said, chunk: Wire.StreamChunk, raw: unknown, text: string): 
 }
 
 /** Adds the structured output of a message. An empty one means that there is none. */
-const addStructured = (said: Said, whole: Wire.StreamChunk["message"]): void => {
+const addStructured = (said: Said, whole: Data.StreamChunk["message"]): void => {
   if (isStructured(whole?.structured_content)) {
     said.structured = whole!.structured_content
     said.isStructuredStale = false
@@ -230,7 +230,7 @@ const textIn = (place: { readonly text?: unknown } | null | undefined): string =
   typeof place?.text === "string" ? place.text : ""
 
 /** A server that ignores `stream` sends the whole answer in one chunk. Its content is a text or the structured output. */
-const wholeOf = (content: unknown): NonNullable<Wire.StreamChunk["message"]> =>
+const wholeOf = (content: unknown): NonNullable<Data.StreamChunk["message"]> =>
   content == null || typeof content === "string" ? { content } : { structured_content: content }
 
 const keep = (said: Said, unread: unknown, length: number): void => {
@@ -295,13 +295,13 @@ const parseJson = (text: string): unknown => {
 }
 
 // The schema's interpreter takes half of the parsing time, so it runs only for rare forms
-const decodeChunk = Schema.decodeUnknownOption(Wire.StreamChunk)
+const decodeChunk = Schema.decodeUnknownOption(Data.StreamChunk)
 
 /**
  * Whether a parsed JSON value reports no error and certainly fits the schema unchanged: it has one choice, whose delta has a
  * `content`, and no message or one with a `content`.
  */
-export const isCommonChunk = (raw: unknown): raw is Wire.StreamChunk => {
+export const isCommonChunk = (raw: unknown): raw is Data.StreamChunk => {
   if (!Predicate.isObject(raw)) return false
   const { choices, error, errors, id, message, object, status, success, type } = raw
   return error == null && errors === undefined && object !== "error" && type === undefined && status === undefined &&

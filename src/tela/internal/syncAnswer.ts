@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import * as RunRef from "../../internal/ref.ts"
 import type { CreateOutcomeUnknownError, FileInputError, RequestError, RunFailedError } from "../../RunError.ts"
 import { provider } from "../TelaExecution.ts"
-import * as Wire from "../TelaSchema.ts"
+import * as Data from "../TelaSchema.ts"
 import { errorIn, isAnswer, outcomeOf, reasonOf } from "./endMark.ts"
 import { decodeWhole, executionFailed, failureOf, field, isWorkflow } from "./snapshot.ts"
 
@@ -91,7 +91,7 @@ const textIn = (value: unknown, key: string): string => {
 const isRun = (body: unknown): boolean =>
   !Array.isArray(field(body, "choices")) && (field(body, "output_content") ?? field(body, "outputContent")) != null
 
-const decodeChat = Schema.decodeUnknownEffect(Wire.ChatCompletion)
+const decodeChat = Schema.decodeUnknownEffect(Data.ChatCompletion)
 
 const decodeStatus = (status: string) => Schema.decodeUnknownEffect(Schema.Struct({ status: Schema.Literal(status) }))
 

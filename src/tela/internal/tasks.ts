@@ -14,7 +14,7 @@ import * as Telemetry from "../../internal/telemetry.ts"
 import { badRequest, type BadRequestError, type CreateError, type RequestError } from "../../RunError.ts"
 import { provider } from "../TelaExecution.ts"
 import * as Page from "../TelaPage.ts"
-import * as Wire from "../TelaSchema.ts"
+import * as Data from "../TelaSchema.ts"
 import type { NewTask, TaskFilters, TaskPatch, TaskProgressFilters, Tasks, TaskTarget } from "../TelaTasks.ts"
 import * as Files from "./files.ts"
 import { get } from "./get.ts"
@@ -39,7 +39,7 @@ export const make = (client: Client): Tasks => {
       (ref) => get(api, operation, `/task/${ref.id}`, about(ref, decode), { urlParams, ref, span: "TelaTasks.get" })
     )
 
-  const write = (operation: string, target: TaskTarget, patch: TaskPatch): Effect.Effect<Wire.Task, RequestError> =>
+  const write = (operation: string, target: TaskTarget, patch: TaskPatch): Effect.Effect<Data.Task, RequestError> =>
     Effect.gen(function*() {
       const ref = yield* refOf(operation, "task", target, "task")
       const { name, outputContent, status, tags } = yield* Options.reading(
@@ -118,15 +118,15 @@ export const make = (client: Client): Tasks => {
   }
 }
 
-const decodeTask = Schema.decodeUnknownEffect(Wire.Task)
+const decodeTask = Schema.decodeUnknownEffect(Data.Task)
 const decodeCompleted = Schema.decodeUnknownEffect(Schema.Struct({ status: Schema.Literal("completed") }))
 
 /** A response with another status does not say that the task was approved. */
 const decodeApproved = (body: unknown) => Effect.andThen(decodeCompleted(body), decodeTask(body))
 
-const decodePage = Page.decodePage(Wire.Task)
-const decodeProgress = Page.decodePage(Wire.TaskProgress)
-const decodeInput = Schema.decodeUnknownEffect(Wire.TaskInput)
+const decodePage = Page.decodePage(Data.Task)
+const decodeProgress = Page.decodePage(Data.TaskProgress)
+const decodeInput = Schema.decodeUnknownEffect(Data.TaskInput)
 
 /** Decodes the files. Other functions that read a task skip files that do not decode. */
 const decodeInputFiles = (body: unknown) =>
@@ -204,7 +204,7 @@ const nest = (operation: string, path: string, value: unknown) => {
     : Effect.succeed(keys.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Record<string, unknown>)
 }
 
-const outputOf = ({ outputContent }: Wire.Task): Option.Option<unknown> => {
+const outputOf = ({ outputContent }: Data.Task): Option.Option<unknown> => {
   if (outputContent === undefined) return Option.none()
   const output = outputIn(outputContent)
   return Option.some(output === undefined ? outputContent : output)
@@ -214,7 +214,7 @@ const create = (
   client: Client,
   applicationId: string,
   newTasks: ReadonlyArray<NewTask>
-): Effect.Effect<ReadonlyArray<Wire.Task>, CreateError> =>
+): Effect.Effect<ReadonlyArray<Data.Task>, CreateError> =>
   Effect.gen(function*() {
     const operation = "tasks.create"
     const promptApplicationId = yield* checkId(operation, "applicationId", applicationId)

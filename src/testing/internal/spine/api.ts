@@ -11,7 +11,7 @@ import * as CreateRequests from "./createRequest.ts"
 import * as Downloads from "./downloads.ts"
 import * as Runs from "./runs.ts"
 import * as Webhooks from "./webhooks.ts"
-import * as wire from "./wire.ts"
+import * as responses from "./responses.ts"
 
 export interface Settings {
   readonly artifactLifetimeMillis: number
@@ -36,7 +36,7 @@ export const make = (settings: Settings, shared: Shared): Api => {
   const runs = Runs.makeRuns()
   const downloads = Downloads.make(shared.links, settings.artifactLifetimeMillis)
   const webhooks = Webhooks.make(settings, shared, runs, downloads)
-  const checkId = (name: string, id: string) => has("oddIds") ? Effect.void : wire.checkUuid(name, id)
+  const checkId = (name: string, id: string) => has("oddIds") ? Effect.void : responses.checkUuid(name, id)
 
   const createRun: routing.Handler = Effect.fnUntraced(function*(exchange, _, apiKey) {
     const request = yield* CreateRequests.read(exchange, settings.limits, settings.acceptAnyFileType)
@@ -45,13 +45,13 @@ export const make = (settings: Settings, shared: Shared): Api => {
     runs.add(run)
     yield* webhooks.created(run)
     yield* rudeDeliveries.beforeAnswer(has)
-    return wire.ok(Runs.shownAtFirst(run))
+    return responses.ok(Runs.shownAtFirst(run))
   })
 
   const getRun: routing.Handler<"id"> = Effect.fnUntraced(function*({ now, request }, { id }, apiKey) {
     yield* checkId("run_id", id)
     const run = yield* runs.find("run", id, apiKey)
-    return wire.ok(
+    return responses.ok(
       yield* Runs.poll(run, now, (file) => downloads.linkTo(file, Emulator.originOf(request), now))
     )
   })
@@ -60,7 +60,7 @@ export const make = (settings: Settings, shared: Shared): Api => {
     runs,
     webhooks,
     // R7: the route, then the key, the ids in the path, the body, and last whether the run, the canvas or the task exists.
-    serve: routing.make<wire.Access>({
+    serve: routing.make<responses.Access>({
       routes: [
         ...routing.routes("key", { "POST /v1/run": createRun, "GET /v1/run/:id": getRun }),
         ...canvases.makeRoutes({ runs, downloads, checkId }),
@@ -70,12 +70,12 @@ export const make = (settings: Settings, shared: Shared): Api => {
       authenticate: ({ now, request }, access) => {
         if (access === "signature") return Effect.succeed("")
         const key = request.headers["x-api-key"] ?? ""
-        if (key === "") return wire.refuse(401, "X-API-KEY header required")
-        return keys.accepts(key, now) ? Effect.succeed(key) : wire.refuse(401, "Invalid API key")
+        if (key === "") return responses.refuse(401, "X-API-KEY header required")
+        return keys.accepts(key, now) ? Effect.succeed(key) : responses.refuse(401, "Invalid API key")
       },
       // R10
-      notFound: () => wire.refuse(404, "Not found"),
-      notAllowed: (allow) => wire.refuse(405, "Method not allowed", { allow })
+      notFound: () => responses.refuse(404, "Not found"),
+      notAllowed: (allow) => responses.refuse(405, "Method not allowed", { allow })
     })
   }
 }

@@ -7,13 +7,13 @@ import { titleOf } from "./artifacts.ts"
 import type { Downloads } from "./downloads.ts"
 import * as Plan from "./plan.ts"
 import * as Runs from "./runs.ts"
-import * as wire from "./wire.ts"
+import * as responses from "./responses.ts"
 
 export const makeRoutes = (options: {
   readonly runs: Runs.Runs
   readonly downloads: Downloads
   readonly checkId: (name: string, id: string) => Effect.Effect<void, routing.Refusal>
-}): ReadonlyArray<routing.Route<wire.Access>> => {
+}): ReadonlyArray<routing.Route<responses.Access>> => {
   const find = (id: string, apiKey: string) =>
     Effect.andThen(options.checkId("canvas_id", id), options.runs.find("canvas", id, apiKey))
 
@@ -21,7 +21,7 @@ export const makeRoutes = (options: {
     const run = yield* find(id, apiKey)
     const blocks = Plan.visibleBlocks(run.plan, Runs.stateOf(run, now))
     const artifacts = Runs.hasEnded(run, now) ? yield* run.artifacts : []
-    return wire.ok({
+    return responses.ok({
       canvas_id: run.canvasId,
       canvas_name: titleOf(run.request),
       nodes: blocks.map((block) => {
@@ -54,7 +54,7 @@ export const makeRoutes = (options: {
     const run = yield* find(id, apiKey)
     const tasks = Plan.visibleTasks(run.plan, Runs.stateOf(run, now))
     // B5: the status of a root decides for all its descendants. B7: before the first block both lists are empty.
-    return wire.ok({
+    return responses.ok({
       canvas_id: run.canvasId,
       completed: tasks.filter((task) => task.status === "completed"),
       not_completed: tasks.filter((task) => task.status !== "completed")
@@ -63,12 +63,12 @@ export const makeRoutes = (options: {
 
   const getTask: routing.Handler<"id" | "taskId"> = Effect.fnUntraced(function*({ now }, { id, taskId }, apiKey) {
     yield* options.checkId("canvas_id", id)
-    yield* wire.checkUuid("task_id", taskId)
+    yield* responses.checkUuid("task_id", taskId)
     const run = yield* options.runs.find("canvas", id, apiKey)
     const task = Plan.findTask(Plan.visibleTasks(run.plan, Runs.stateOf(run, now)), taskId.toLowerCase())
-    if (task === undefined) return yield* wire.notFound("Task", taskId)
+    if (task === undefined) return yield* responses.notFound("Task", taskId)
     // B6: the children, without their children.
-    return wire.ok({ ...task, children: task.children.map(Plan.withoutChildren) })
+    return responses.ok({ ...task, children: task.children.map(Plan.withoutChildren) })
   })
 
   return routing.routes("key", {

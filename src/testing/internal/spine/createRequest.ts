@@ -6,40 +6,40 @@ import * as OfficeFiles from "../../OfficeFiles.ts"
 import type { CreateRequest } from "../../SpineScript.ts"
 import { parseJson } from "../json.ts"
 import type * as routing from "../routing.ts"
-import * as wire from "./wire.ts"
+import * as responses from "./responses.ts"
 
 export const read = Effect.fnUntraced(function*(
   exchange: Exchange,
   limits: FormLimits,
   acceptAnyFileType: boolean
 ): Effect.fn.Return<CreateRequest, routing.Refusal> {
-  const form = yield* Effect.mapError(exchange.form(limits), ({ reason }) => wire.refuse(...formErrors[reason]))
+  const form = yield* Effect.mapError(exchange.form(limits), ({ reason }) => responses.refuse(...formErrors[reason]))
   const fields = new Map(form.fields)
   const repeated = singleFields.find((name) => form.fields.filter(([field]) => field === name).length > 1)
-  if (repeated !== undefined) return yield* wire.badRequest(`Repeated field: ${repeated}`)
+  if (repeated !== undefined) return yield* responses.badRequest(`Repeated field: ${repeated}`)
 
   const prompt = fields.get("prompt")
   // R2
   if (prompt === undefined || prompt.trim() === "") {
-    return yield* wire.badRequest("Missing required field: prompt")
+    return yield* responses.badRequest("Missing required field: prompt")
   }
   // R4: checked even if blocks win over it.
   const template = fields.get("template")
   if (template !== undefined && !isTemplate(template)) {
-    return yield* wire.badRequest(
+    return yield* responses.badRequest(
       `Invalid template: ${template}. Valid templates: ${alphabetical(SpineSchema.Template.literals)}`
     )
   }
   const blocks = fields.get("blocks")
   const stray = form.files.find((file) => file.field !== "files")
-  if (stray !== undefined) return yield* wire.badRequest(`Unexpected file field: ${stray.field}`)
+  if (stray !== undefined) return yield* responses.badRequest(`Unexpected file field: ${stray.field}`)
   if (fields.has("files")) {
-    return yield* wire.badRequest("Invalid files: every part needs a file name")
+    return yield* responses.badRequest("Invalid files: every part needs a file name")
   }
   // F2
   const unsupported = acceptAnyFileType ? undefined : form.files.find((file) => kindOf(file) === "unsupported")
   if (unsupported !== undefined) {
-    return yield* wire.badRequest(`Unsupported file type: ${unsupported.name}`)
+    return yield* responses.badRequest(`Unsupported file type: ${unsupported.name}`)
   }
   return {
     prompt,
@@ -56,12 +56,12 @@ const parseBlocks = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ReadonlyArray<SpineSchema.BlockType>, routing.Refusal> {
   const blocks = parseJson(text)
   // R5
-  if (!Array.isArray(blocks)) return yield* wire.badRequest("Invalid blocks: must be a JSON array of block types")
-  if (blocks.length === 0) return yield* wire.badRequest("Invalid blocks: must not be empty")
+  if (!Array.isArray(blocks)) return yield* responses.badRequest("Invalid blocks: must be a JSON array of block types")
+  if (blocks.length === 0) return yield* responses.badRequest("Invalid blocks: must not be empty")
   // R6
   const invalid = blocks.filter((block: unknown) => !isBlockType(block))
   if (invalid.length > 0) {
-    return yield* wire.badRequest(
+    return yield* responses.badRequest(
       `Invalid block types: ${
         invalid.map((block) => typeof block === "string" ? block : JSON.stringify(block)).join(", ")
       }. Valid block types: ${alphabetical(SpineSchema.BlockType.literals)}`

@@ -8,7 +8,7 @@ import type * as routing from "../routing.ts"
 import * as Artifacts from "./artifacts.ts"
 import * as CreateRequests from "./createRequest.ts"
 import * as Plan from "./plan.ts"
-import * as wire from "./wire.ts"
+import * as responses from "./responses.ts"
 
 export interface Run {
   readonly id: string
@@ -181,7 +181,7 @@ export const makeRuns = (): Runs => {
       const run = byId[by].get(id.toLowerCase())
       return run !== undefined && run.apiKey === apiKey
         ? Effect.succeed(run)
-        : wire.notFound(by === "run" ? "Run" : "Canvas", id)
+        : responses.notFound(by === "run" ? "Run" : "Canvas", id)
     }
   }
 }

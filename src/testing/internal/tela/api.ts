@@ -15,7 +15,7 @@ import * as streams from "./stream.ts"
 import * as tasks from "./tasks.ts"
 import * as vault from "./vault.ts"
 import * as webhooks from "./webhooks.ts"
-import * as wire from "./wire.ts"
+import * as responses from "./responses.ts"
 
 export interface Settings extends canvases.Options, completions.Options, files.Settings, Omit<tasks.Options, "newId"> {
   readonly speed: number
@@ -98,10 +98,10 @@ export const make = (settings: Settings, shared: Shared): Api => {
     tasks: allTasks,
     files: stored.all,
     emit,
-    serve: routing.make<wire.Access>({
+    serve: routing.make<responses.Access>({
       routes: [
         ...routing.routes("bearer", {
-          "GET /api-key": () => Effect.succeed(wire.ok({ workspaceId, role: "member", email: user }))
+          "GET /api-key": () => Effect.succeed(responses.ok({ workspaceId, role: "member", email: user }))
         }),
         ...completions.make(settings, {
           canvases: known,
@@ -124,14 +124,14 @@ export const make = (settings: Settings, shared: Shared): Api => {
       emptyParameters: false,
       authenticate: ({ now, request }, access) => {
         if (access === "token") return Effect.succeed("")
-        const key = wire.apiKey(request.headers, access)
-        if (key.trim() === "") return wire.refuse(401, "UNAUTHORIZED", "An API key is required")
+        const key = responses.apiKey(request.headers, access)
+        if (key.trim() === "") return responses.refuse(401, "UNAUTHORIZED", "An API key is required")
         return keys.accepts(key, now)
           ? Effect.succeed(key)
-          : wire.refuse(401, "UNAUTHORIZED", "The API key is invalid")
+          : responses.refuse(401, "UNAUTHORIZED", "The API key is invalid")
       },
-      notFound: () => wire.refuse(404, "NOT_FOUND", "There is nothing here"),
-      notAllowed: (allow) => wire.refuse(405, "METHOD_NOT_ALLOWED", "Method not allowed", { allow })
+      notFound: () => responses.refuse(404, "NOT_FOUND", "There is nothing here"),
+      notAllowed: (allow) => responses.refuse(405, "METHOD_NOT_ALLOWED", "Method not allowed", { allow })
     })
   }
 }

@@ -6,15 +6,15 @@ import { user, workspaceId } from "../../TelaScript.ts"
 import * as routing from "../routing.ts"
 import * as canvases from "./canvases.ts"
 import * as lists from "./lists.ts"
-import * as wire from "./wire.ts"
+import * as responses from "./responses.ts"
 
-export const make = (known: canvases.Canvases, bareLists: boolean): ReadonlyArray<routing.Route<wire.Access>> => {
+export const make = (known: canvases.Canvases, bareLists: boolean): ReadonlyArray<routing.Route<responses.Access>> => {
   const newestFirst = (canvas: canvases.Canvas): ReadonlyArray<canvases.Version> => canvas.versions.toReversed()
 
   const queried = Effect.fnUntraced(function*(exchange: Exchange, name: string) {
     const id = exchange.url.searchParams.get(name)
     return id === null || id === ""
-      ? yield* wire.badRequest(`${name} is required`)
+      ? yield* responses.badRequest(`${name} is required`)
       : yield* known.find("canvas", id, exchange)
   })
 
@@ -22,7 +22,7 @@ export const make = (known: canvases.Canvases, bareLists: boolean): ReadonlyArra
     const type = exchange.url.searchParams.get("resourceType")
     return type === "prompt"
       ? yield* queried(exchange, "resourceId")
-      : yield* wire.badRequest(`resourceType must be "prompt"`)
+      : yield* responses.badRequest(`resourceType must be "prompt"`)
   })
 
   const listCanvases: routing.Handler = (exchange) =>
@@ -35,7 +35,7 @@ export const make = (known: canvases.Canvases, bareLists: boolean): ReadonlyArra
         flag: string,
         version: canvases.Version | undefined
       ) => query.get(flag) !== "true" ? {} : { [name]: version === undefined ? null : fullVersion(canvas, version) }
-      return wire.ok(
+      return responses.ok(
         Array.from(known.all())
           .filter((canvas) => projectId === null || canvas.projectId === projectId)
           .map((canvas) =>
@@ -51,45 +51,45 @@ export const make = (known: canvases.Canvases, bareLists: boolean): ReadonlyArra
   const history: routing.Handler = Effect.fnUntraced(function*(exchange) {
     const canvas = yield* queried(exchange, "promptId")
     const page = yield* lists.page(exchange.url.searchParams, { initial: 20, max: 100 })
-    return wire.ok(
+    return responses.ok(
       lists.envelope(newestFirst(canvas), page, (version) => lightVersion(canvas, version), bareLists)
     )
   })
 
   const publishByName: routing.Handler = Effect.fnUntraced(function*(exchange) {
-    const body = yield* wire.readObject(exchange)
+    const body = yield* responses.readObject(exchange)
     const { autoCreate, envName, resourceId, resourceType, versionId } = body
-    const wrong = wire.wrongMember(body, { autoCreate: "boolean" })
-    if (wrong !== undefined) return yield* wire.badRequest(wrong)
-    if (resourceType !== "prompt") return yield* wire.badRequest(`resourceType must be "prompt"`)
+    const wrong = responses.wrongMember(body, { autoCreate: "boolean" })
+    if (wrong !== undefined) return yield* responses.badRequest(wrong)
+    if (resourceType !== "prompt") return yield* responses.badRequest(`resourceType must be "prompt"`)
     if (!Predicate.isString(resourceId) || !Predicate.isString(envName) || !Predicate.isString(versionId)) {
-      return yield* wire.badRequest("resourceId, envName and versionId are required")
+      return yield* responses.badRequest("resourceId, envName and versionId are required")
     }
     const { canvas, version } = yield* known.resolve({ canvas_id: resourceId, version_id: versionId }, exchange)
     let environment = canvas.environments.get(envName)
     if (environment === undefined) {
-      if (autoCreate !== true) return yield* wire.notFound("Environment", envName)
+      if (autoCreate !== true) return yield* responses.notFound("Environment", envName)
       environment = known.addEnvironment(canvas, envName, exchange)
     }
     if (canvases.currentVersion(environment) !== version.id) {
       canvases.publish(environment, version.id, exchange)
       version.draft = false
     }
-    return wire.ok(shownEnvironment(canvas, environment))
+    return responses.ok(shownEnvironment(canvas, environment))
   })
 
   return routing.routes("bearer", {
     "GET /project": () =>
       Effect.sync(() =>
-        wire.ok(
+        responses.ok(
           Array.from(
             new Set([workspaceId, ...Array.from(known.all(), (canvas) => canvas.projectId)]),
             (id) => ({
               id,
               title: id === workspaceId ? "Emulated project" : id,
               workspaceId,
-              createdAt: wire.iso(0),
-              updatedAt: wire.iso(0),
+              createdAt: responses.iso(0),
+              updatedAt: responses.iso(0),
               deletedAt: null
             })
           )
@@ -97,16 +97,16 @@ export const make = (known: canvases.Canvases, bareLists: boolean): ReadonlyArra
       ),
     "GET /prompt": listCanvases,
     "GET /prompt/:id": (exchange, { id }) =>
-      Effect.map(known.find("canvas", id, exchange), (canvas) => wire.ok(shownCanvas(canvas))),
+      Effect.map(known.find("canvas", id, exchange), (canvas) => responses.ok(shownCanvas(canvas))),
     "GET /prompt/:id/promoted-version": Effect.fnUntraced(function*(exchange, { id }) {
       const canvas = yield* known.find("canvas", id, exchange)
-      return wire.ok(fullVersion(canvas, yield* known.served(canvas, canvases.production)))
+      return responses.ok(fullVersion(canvas, yield* known.served(canvas, canvases.production)))
     }),
     "GET /prompt/:id/latest-version": Effect.fnUntraced(function*(exchange, { id }) {
       const canvas = yield* known.find("canvas", id, exchange)
       const [newest, previous] = newestFirst(canvas)
-      if (newest === undefined) return yield* wire.notFound("Version", id)
-      return wire.ok({
+      if (newest === undefined) return yield* responses.notFound("Version", id)
+      return responses.ok({
         ...fullVersion(canvas, newest),
         versionIndex: newest.index,
         previousVersionId: previous?.id ?? null
@@ -116,21 +116,21 @@ export const make = (known: canvases.Canvases, bareLists: boolean): ReadonlyArra
     "GET /prompt-version/index-map": (exchange) =>
       Effect.map(
         queried(exchange, "promptId"),
-        (canvas) => wire.ok(newestFirst(canvas).map(({ id, index }) => ({ id, versionIndex: index })))
+        (canvas) => responses.ok(newestFirst(canvas).map(({ id, index }) => ({ id, versionIndex: index })))
       ),
     "GET /prompt-version": (exchange) =>
       Effect.map(
         queried(exchange, "promptId"),
-        (canvas) => wire.ok(newestFirst(canvas).map((version) => fullVersion(canvas, version)))
+        (canvas) => responses.ok(newestFirst(canvas).map((version) => fullVersion(canvas, version)))
       ),
     "GET /prompt-version/:id": Effect.fnUntraced(function*(exchange, { id }) {
       const canvas = yield* known.find("version", id, exchange)
-      return wire.ok(fullVersion(canvas, yield* known.versionOf(canvas, id)))
+      return responses.ok(fullVersion(canvas, yield* known.versionOf(canvas, id)))
     }),
     // An assumption of this library: how an app leads to its canvas is not documented.
     "GET /prompt-application/:id": Effect.fnUntraced(function*(exchange, { id }) {
       const { canvas, version } = yield* known.resolve({ application_id: id }, exchange)
-      return wire.ok({
+      return responses.ok({
         id: canvas.applicationId,
         promptId: canvas.id,
         promptVersionId: version.id,
@@ -140,7 +140,7 @@ export const make = (known: canvases.Canvases, bareLists: boolean): ReadonlyArra
     }),
     "GET /environment": (exchange) =>
       Effect.map(environmentCanvas(exchange), (canvas) =>
-        wire.ok(
+        responses.ok(
           Array.from(canvas.environments.values())
             .sort((a, b) =>
               Number(b.name === canvases.production) - Number(a.name === canvases.production) ||
@@ -150,9 +150,9 @@ export const make = (known: canvases.Canvases, bareLists: boolean): ReadonlyArra
         )),
     "GET /environment/version": Effect.fnUntraced(function*(exchange) {
       const name = exchange.url.searchParams.get("envName")
-      if (name === null || name === "") return yield* wire.badRequest("envName is required")
+      if (name === null || name === "") return yield* responses.badRequest("envName is required")
       const canvas = yield* environmentCanvas(exchange)
-      return wire.ok(fullVersion(canvas, yield* known.served(canvas, name)))
+      return responses.ok(fullVersion(canvas, yield* known.served(canvas, name)))
     }),
     "POST /environment/publish-by-name": publishByName
   })
@@ -165,8 +165,8 @@ const audit = (createdAt: number, updatedAt = createdAt) => ({
   createdBy: user,
   updatedBy: user,
   deletedBy: null,
-  createdAt: wire.iso(createdAt),
-  updatedAt: wire.iso(updatedAt),
+  createdAt: responses.iso(createdAt),
+  updatedAt: responses.iso(updatedAt),
   deletedAt: null
 })
 
@@ -227,8 +227,8 @@ const shownEnvironment = (canvas: canvases.Canvas, environment: canvases.Environ
     activePublication: publication === undefined ? null : {
       id: publication.id,
       versionId: publication.versionId,
-      publishedAt: wire.iso(publication.publishedAt),
-      unpublishedAt: wire.isoOrNull(publication.unpublishedAt)
+      publishedAt: responses.iso(publication.publishedAt),
+      unpublishedAt: responses.isoOrNull(publication.unpublishedAt)
     },
     ...audit(environment.createdAt, publication?.publishedAt)
   }

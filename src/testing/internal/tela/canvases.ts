@@ -6,7 +6,7 @@ import { failingCanvasId, unknownCanvasId, workflowCanvasId, workspaceId } from 
 import type { JsonObject } from "../json.ts"
 import type * as routing from "../routing.ts"
 import { isUuid } from "../uuid.ts"
-import * as wire from "./wire.ts"
+import * as responses from "./responses.ts"
 
 export interface Version {
   readonly id: string
@@ -160,7 +160,7 @@ export const make = (options: Options): Canvases => {
     const found = byId[kind].get(key(id))
     if (found !== undefined) return Effect.succeed(found)
     if (options.onlyRegistered || key(id) === unknownCanvasId || !(isUuid(id) || /^tela_ver_./.test(id))) {
-      return wire.notFound(nouns[kind], id)
+      return responses.notFound(nouns[kind], id)
     }
     return Effect.sync(() =>
       define(
@@ -173,13 +173,13 @@ export const make = (options: Options): Canvases => {
 
   const versionOf: Canvases["versionOf"] = (canvas, id) => {
     const version = canvas.versions.find((version) => key(version.id) === key(id))
-    return version === undefined ? wire.notFound("Version", id) : Effect.succeed(version)
+    return version === undefined ? responses.notFound("Version", id) : Effect.succeed(version)
   }
 
   const served: Canvases["served"] = (canvas, environment) => {
     const id = currentVersion(canvas.environments.get(environment))
     return id === undefined
-      ? wire.refuse(404, "NOT_FOUND", `The environment "${environment}" does not exist or serves no version`)
+      ? responses.refuse(404, "NOT_FOUND", `The environment "${environment}" does not exist or serves no version`)
       : versionOf(canvas, id)
   }
 
@@ -206,7 +206,7 @@ export const make = (options: Options): Canvases => {
     const version = yield* versionOf(canvas, version_id)
     // Assumption 36.
     return options.onlyPublished && !Object.values(published(canvas)).includes(version.id)
-      ? yield* wire.notFound("Version", version_id)
+      ? yield* responses.notFound("Version", version_id)
       : { canvas, version }
   })
 

@@ -10,7 +10,7 @@ import * as canvases from "./canvases.ts"
 import * as lists from "./lists.ts"
 import * as runRequests from "./runRequest.ts"
 import * as runs from "./runs.ts"
-import * as wire from "./wire.ts"
+import * as responses from "./responses.ts"
 
 export interface Options {
   readonly bareLists: boolean
@@ -38,34 +38,34 @@ export interface Context {
   readonly ends: Ends.Ends<runs.Run>
 }
 
-export const make = (options: Options, context: Context): ReadonlyArray<routing.Route<wire.Access>> => {
+export const make = (options: Options, context: Context): ReadonlyArray<routing.Route<responses.Access>> => {
   const create: routing.Handler = Effect.fnUntraced(function*(exchange) {
-    const body = yield* wire.readObject(exchange)
+    const body = yield* responses.readObject(exchange)
     const request = yield* runRequests.parse(body)
     const echo = echoOf(body)
     if (request.mode === "task") return yield* context.createTask(exchange, request, echo)
     const found = yield* context.canvases.resolve(request, exchange)
     // Assumption 5.
     if (request.mode === "stream" && found.canvas.isWorkflow) {
-      return yield* wire.badRequest("A workflow cannot be streamed")
+      return yield* responses.badRequest("A workflow cannot be streamed")
     }
     const wrong = canvases.wrongVariables(found.canvas, request.variables)
-    if (wrong !== undefined) return yield* wire.badRequest(wrong)
+    if (wrong !== undefined) return yield* responses.badRequest(wrong)
     const run = yield* context.start(exchange, request, echo, found)
     if (request.mode === "async") {
-      return wire.ok(runs.shown(run, runs.firstState(run)))
+      return responses.ok(runs.shown(run, runs.firstState(run)))
     }
     if (request.mode === "stream") return context.respond(run)
     const state = runs.stateOf(run, yield* context.ends.ended(run))
-    if (found.canvas.isWorkflow) return wire.ok(runs.shownWorkflow(run, state))
+    if (found.canvas.isWorkflow) return responses.ok(runs.shownWorkflow(run, state))
     // An assumption of ours: how a synchronous execution fails is not documented.
-    if (run.failure !== undefined) return yield* wire.refuse(500, run.failure.code, run.failure.message)
-    return wire.ok(runs.shownCompletion(run))
+    if (run.failure !== undefined) return yield* responses.refuse(500, run.failure.code, run.failure.message)
+    return responses.ok(runs.shownCompletion(run))
   })
 
   const retrieve: routing.Handler<"id"> = Effect.fnUntraced(function*(exchange, { id }) {
     const run = context.runs.get(id.toLowerCase())
-    if (run === undefined || !isRetrievable(run)) return yield* wire.notFound("Run", id)
+    if (run === undefined || !isRetrievable(run)) return yield* responses.notFound("Run", id)
     runs.poll(run, exchange.now)
     yield* context.ends.check(run)
     const state = runs.stateOf(run, exchange.now)
@@ -74,7 +74,7 @@ export const make = (options: Options, context: Context): ReadonlyArray<routing.
       : runs.shown(run, state)
     // Assumption 1.
     const credits = options.camelCaseRuns ? { creditsUsed: 1 } : options.creditsUsed ? { credits_used: 1 } : {}
-    return wire.ok({ ...shown, ...credits })
+    return responses.ok({ ...shown, ...credits })
   })
 
   const list: routing.Handler = Effect.fnUntraced(function*(exchange) {
@@ -82,7 +82,7 @@ export const make = (options: Options, context: Context): ReadonlyArray<routing.
     const page = yield* lists.page(query, { initial: 10, max: 100 })
     for (const [name, kind] of scopes) {
       const id = query.get(name)
-      if (id !== null && !context.canvases.knows(kind, id)) return yield* wire.notFound(name, id)
+      if (id !== null && !context.canvases.knows(kind, id)) return yield* responses.notFound(name, id)
     }
     const status = lists.values(query, "status")
     const tags = lists.values(query, "tags")
@@ -98,7 +98,7 @@ export const make = (options: Options, context: Context): ReadonlyArray<routing.
         (tags === undefined || tags.some((tag) => run.request.tags.includes(tag))) && created(run.createdAt)
       )
       .sort((a, b) => b.state.updatedAt - a.state.updatedAt || (a.run.id < b.run.id ? 1 : -1))
-    return wire.ok(lists.envelope(
+    return responses.ok(lists.envelope(
       found,
       page,
       ({ run, state }) => runs.shownInCamelCase(run, state),

@@ -9,7 +9,7 @@ import type * as Links from "../links.ts"
 import * as routing from "../routing.ts"
 import * as fileRefs from "./fileRefs.ts"
 import type { InputFile } from "./runs.ts"
-import * as wire from "./wire.ts"
+import * as responses from "./responses.ts"
 
 export interface StoredFile {
   readonly id: string
@@ -31,7 +31,7 @@ export interface Settings {
 }
 
 export interface Files {
-  readonly routes: ReadonlyArray<routing.Route<wire.Access>>
+  readonly routes: ReadonlyArray<routing.Route<responses.Access>>
   readonly all: () => Iterable<StoredFile>
   readonly create: (
     exchange: Emulator.Exchange,
@@ -64,7 +64,7 @@ export const make = (settings: Settings, links: Links.Links<Grant>): Files => {
     const { expiresAt, token } = links.add({ file, use }, exchange.now, lifetimeMillis)
     return {
       url: `${origin(exchange)}/_files/${use}s/${token}?expires=${expiresAt}`,
-      expiresAt: wire.iso(expiresAt)
+      expiresAt: responses.iso(expiresAt)
     }
   }
 
@@ -85,7 +85,7 @@ export const make = (settings: Settings, links: Links.Links<Grant>): Files => {
 
   const find: Files["find"] = (id) => {
     const file = files.get(id.toLowerCase())
-    return file === undefined || file.deletedAt !== undefined ? wire.notFound("File", id) : Effect.succeed(file)
+    return file === undefined || file.deletedAt !== undefined ? responses.notFound("File", id) : Effect.succeed(file)
   }
 
   const lookUp = (url: string): StoredFile | undefined => {
@@ -97,10 +97,10 @@ export const make = (settings: Settings, links: Links.Links<Grant>): Files => {
 
   const presigned = Effect.fnUntraced(function*({ now, request }: Emulator.Exchange, token: string, use: Grant["use"]) {
     const leaked = ["authorization", "x-data-token"].find((name) => request.headers[name] !== undefined)
-    if (leaked !== undefined) return yield* wire.badRequest(`A presigned URL must not be sent ${leaked}`)
+    if (leaked !== undefined) return yield* responses.badRequest(`A presigned URL must not be sent ${leaked}`)
     const link = links.find(token)
     return link === undefined || link.target.use !== use || now >= link.expiresAt
-      ? yield* wire.refuse(403, "FORBIDDEN", "The URL is invalid or has expired")
+      ? yield* responses.refuse(403, "FORBIDDEN", "The URL is invalid or has expired")
       : link.target
   })
 
@@ -110,13 +110,13 @@ export const make = (settings: Settings, links: Links.Links<Grant>): Files => {
     const length = headers["content-length"]
     if (length === undefined && settings.requireContentLength) {
       return yield* headers["transfer-encoding"] === undefined
-        ? wire.refuse(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
-        : wire.refuse(501, "NotImplemented", "A header you provided implies functionality that is not implemented")
+        ? responses.refuse(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
+        : responses.refuse(501, "NotImplemented", "A header you provided implies functionality that is not implemented")
     }
     if (length !== undefined && Number(length) > settings.fileSize) {
-      return yield* wire.bodyRefusal({ reason: "TooLarge" })
+      return yield* responses.bodyRefusal({ reason: "TooLarge" })
     }
-    const bytes = yield* Effect.mapError(exchange.bytes(settings.fileSize), wire.bodyRefusal)
+    const bytes = yield* Effect.mapError(exchange.bytes(settings.fileSize), responses.bodyRefusal)
     file.bytes = bytes
     file.mimeType = headers["content-type"] ?? file.mimeType
     file.uploadedAt = exchange.now
@@ -125,7 +125,7 @@ export const make = (settings: Settings, links: Links.Links<Grant>): Files => {
 
   const send = ({ request }: Emulator.Exchange, file: StoredFile) =>
     file.bytes === undefined
-      ? wire.notFound("File", file.id)
+      ? responses.notFound("File", file.id)
       : Effect.succeed(fileResponse.respond(request.headers, {
         name: file.name,
         contentType: file.mimeType ?? "application/octet-stream",
@@ -152,32 +152,32 @@ export const make = (settings: Settings, links: Links.Links<Grant>): Files => {
     const date = exchange.request.headers["x-compatibility-date"]
     // Assumption 26.
     if (date === undefined) {
-      return wire.refuse(400, "MISSING_COMPATIBILITY_DATE", "The header x-compatibility-date is required")
+      return responses.refuse(400, "MISSING_COMPATIBILITY_DATE", "The header x-compatibility-date is required")
     }
     return /^\d{4}-\d\d-\d\d$/.test(date) && !Number.isNaN(new Date(date).getTime())
       ? handle(exchange, parameters, apiKey)
-      : wire.badRequest("x-compatibility-date must be a date of the form YYYY-MM-DD")
+      : responses.badRequest("x-compatibility-date must be a date of the form YYYY-MM-DD")
   }
 
   const createV3 = dated(Effect.fnUntraced(function*(exchange) {
-    const { fileName } = yield* wire.readObject(exchange)
+    const { fileName } = yield* responses.readObject(exchange)
     if (!Predicate.isString(fileName) || fileName.trim() === "") {
-      return yield* wire.badRequest("fileName must be a text that is not empty")
+      return yield* responses.badRequest("fileName must be a text that is not empty")
     }
     const file = create(exchange, { via: "v3", name: fileName, mimeType: null, parentId: null })
-    return wire.ok({ id: file.id, uploadUrl: grant(exchange, file, "upload").url })
+    return responses.ok({ id: file.id, uploadUrl: grant(exchange, file, "upload").url })
   }))
 
   // An assumption of this library: the response of the look-up is not documented.
   const getV3 = dated<"id">((exchange, { id }) =>
     Effect.map(find(id), (file) =>
-      wire.ok({
+      responses.ok({
         id: file.id,
         fileName: file.name,
         mimeType: file.mimeType,
         size: file.bytes?.length ?? null,
-        createdAt: wire.iso(file.createdAt),
-        uploadedAt: wire.isoOrNull(file.uploadedAt),
+        createdAt: responses.iso(file.createdAt),
+        uploadedAt: responses.isoOrNull(file.uploadedAt),
         downloadUrl: file.bytes === undefined ? null : grant(exchange, file, "download").url
       }))
   )
@@ -185,7 +185,7 @@ export const make = (settings: Settings, links: Links.Links<Grant>): Files => {
   const createV2: routing.Handler = (exchange) =>
     Effect.sync(() => {
       const file = create(exchange, { via: "v2", name: "upload", mimeType: null, parentId: null })
-      return wire.ok({
+      return responses.ok({
         upload_url: grant(exchange, file, "upload").url,
         download_url: `${origin(exchange)}/_files/tmp/${file.id}/`
       })
@@ -204,7 +204,7 @@ export const make = (settings: Settings, links: Links.Links<Grant>): Files => {
     const isOurs = /^vault:/i.test(ref.url) || ref.url.includes("/_files/tmp/")
     if (isOurs && (file?.bytes === undefined || file.deletedAt !== undefined)) {
       const announced = file !== undefined && file.deletedAt === undefined
-      return yield* wire.notFound(announced ? "Bytes of file" : "File", ref.url)
+      return yield* responses.notFound(announced ? "Bytes of file" : "File", ref.url)
     }
     const mimeType = mimeTypeOf(ref) ?? ""
     const name = file?.name ?? ref.name

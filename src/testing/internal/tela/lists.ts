@@ -1,7 +1,7 @@
 /** Lists: selects rows by a query, and returns a page of them. */
 import * as Effect from "effect/Effect"
 import type { Refusal } from "../routing.ts"
-import * as wire from "./wire.ts"
+import * as responses from "./responses.ts"
 
 /** The comma-separated or repeated values of a parameter, under its name or its name with `[]`. */
 export const values = (query: URLSearchParams, name: string): ReadonlyArray<string> | undefined => {
@@ -15,7 +15,7 @@ export const time = (query: URLSearchParams, name: string): Effect.Effect<number
   const value = query.get(name)
   if (value === null) return Effect.undefined
   const millis = new Date(value).getTime()
-  return Number.isNaN(millis) ? wire.badRequest(`${name} must be a date`) : Effect.succeed(millis)
+  return Number.isNaN(millis) ? responses.badRequest(`${name} must be a date`) : Effect.succeed(millis)
 }
 
 /** Whether a moment lies between `<name>Since` and `<name>Until` of a query. */
@@ -35,7 +35,9 @@ export const page = Effect.fnUntraced(function*(
   const read = (name: string, initial: number) => {
     const text = query.get(name)
     if (text === null) return Effect.succeed(initial)
-    return /^-?\d{1,9}$/.test(text) ? Effect.succeed(Number(text)) : wire.badRequest(`${name} must be a whole number`)
+    return /^-?\d{1,9}$/.test(text)
+      ? Effect.succeed(Number(text))
+      : responses.badRequest(`${name} must be a whole number`)
   }
   const limit = yield* read("limit", limits.initial)
   const offset = yield* read("offset", 0)

@@ -6,12 +6,12 @@ import { isObject, type JsonObject } from "../json.ts"
 import type * as routing from "../routing.ts"
 import { isUuid } from "../uuid.ts"
 import * as fileRefs from "./fileRefs.ts"
-import * as wire from "./wire.ts"
+import * as responses from "./responses.ts"
 
 /** Reads the body of `POST /v2/chat/completions`. */
 export const parse = Effect.fnUntraced(
   function*(body: JsonObject): Effect.fn.Return<TelaScript.RunRequest, routing.Refusal> {
-    const wrong = wire.wrongMember(body, {
+    const wrong = responses.wrongMember(body, {
       canvas_id: "string",
       version_id: "string",
       application_id: "string",
@@ -20,7 +20,7 @@ export const parse = Effect.fnUntraced(
       async: "boolean",
       label: "string"
     }) ?? wrongTarget(body) ?? wrongContent(body)
-    if (wrong !== undefined) return yield* wire.badRequest(wrong)
+    if (wrong !== undefined) return yield* responses.badRequest(wrong)
     const request = contentOf(body)
     const mode: TelaScript.Mode = request.application_id !== undefined
       ? "task"
@@ -75,7 +75,7 @@ const wrongTarget = (body: JsonObject): string | undefined => {
 
 /** The first mistake in the part of a body that describes the execution. */
 export const wrongContent = (body: JsonObject): string | undefined => {
-  const wrong = wire.wrongMember(body, {
+  const wrong = responses.wrongMember(body, {
     variables: "object",
     override: "object",
     tags: "strings",
@@ -98,8 +98,8 @@ const isMessage = (value: unknown): boolean =>
 
 const wrongOverride = (given: unknown): string | undefined => {
   if (!isObject(given)) return undefined
-  const override = wire.present(given)
-  const wrong = wire.wrongMember(override, { model: "string", temperature: "number", structured_output: "object" })
+  const override = responses.present(given)
+  const wrong = responses.wrongMember(override, { model: "string", temperature: "number", structured_output: "object" })
   if (wrong !== undefined) return `override.${wrong}`
   const { functions, structured_output, temperature, type } = override
   if (type !== undefined && type !== "chat" && type !== "completion") {
@@ -112,6 +112,6 @@ const wrongOverride = (given: unknown): string | undefined => {
     return "override.functions must be an array of objects"
   }
   if (!isObject(structured_output)) return undefined
-  const inside = wire.wrongMember(structured_output, { enabled: "boolean", schema: "object" })
+  const inside = responses.wrongMember(structured_output, { enabled: "boolean", schema: "object" })
   return inside === undefined ? undefined : `override.structured_output.${inside}`
 }

@@ -7,7 +7,7 @@ import * as Timeline from "../../Timeline.ts"
 import { isObject, type JsonObject } from "../json.ts"
 import type * as canvases from "./canvases.ts"
 import { defaultOutput } from "./output.ts"
-import * as wire from "./wire.ts"
+import * as responses from "./responses.ts"
 
 export type Phase = "created" | "running" | "succeeded" | "failed"
 
@@ -243,8 +243,8 @@ export const shown = (run: Run, state: State) => ({
   prompt_version_id: run.version.id,
   prompt_application_id: run.applicationId,
   workspace_id: workspaceId,
-  created_at: wire.iso(run.createdAt),
-  updated_at: wire.iso(state.updatedAt),
+  created_at: responses.iso(run.createdAt),
+  updated_at: responses.iso(state.updatedAt),
   deleted_at: null,
   // Assumption 21.
   ...(run.request.tags.length > 0 ? { tags: run.request.tags } : {}),
@@ -256,13 +256,13 @@ export const shownInCamelCase = (run: Run, state: State): Record<string, unknown
   const snake = shown(run, state)
   const { output_content: output } = snake
   return {
-    ...wire.camelKeys(snake),
-    inputContent: { ...snake.input_content, files: run.files.map((file) => wire.camelKeys({ ...file })) },
+    ...responses.camelKeys(snake),
+    inputContent: { ...snake.input_content, files: run.files.map((file) => responses.camelKeys({ ...file })) },
     outputContent: output === null ? null : {
-      ...wire.camelKeys(output),
-      information: wire.camelKeys(output["information"] as JsonObject)
+      ...responses.camelKeys(output),
+      information: responses.camelKeys(output["information"] as JsonObject)
     },
-    rawInput: wire.camelKeys(run.echo)
+    rawInput: responses.camelKeys(run.echo)
   }
 }
 
@@ -271,8 +271,8 @@ export const shownWorkflow = (run: Run, state: State) => ({
   id: run.id,
   promptVersionId: run.version.id,
   status: state.phase === "failed" ? "failed" : isOver(state.phase) ? "completed" : "running",
-  startedAt: wire.iso(run.createdAt),
-  completedAt: wire.iso(state.endedAt ?? state.updatedAt),
+  startedAt: responses.iso(run.createdAt),
+  completedAt: responses.iso(state.endedAt ?? state.updatedAt),
   steps: run.steps
 })
 

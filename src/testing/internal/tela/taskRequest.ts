@@ -8,7 +8,7 @@ import { isUuid } from "../uuid.ts"
 import * as canvases from "./canvases.ts"
 import * as fileRefs from "./fileRefs.ts"
 import * as runRequests from "./runRequest.ts"
-import * as wire from "./wire.ts"
+import * as responses from "./responses.ts"
 
 /** A task to create. */
 export interface NewTask {
@@ -23,10 +23,10 @@ export interface NewTask {
 
 /** Reads one item of `POST /task`. */
 export const parse = Effect.fnUntraced(function*(item: unknown): Effect.fn.Return<NewTask, routing.Refusal> {
-  if (!isObject(item)) return yield* wire.badRequest("A task must be a JSON object")
-  const body = wire.present(item)
-  if (body["sourceType"] === "agent") return yield* wire.badRequest("The emulator has no agents")
-  const wrong = wire.wrongMember(body, {
+  if (!isObject(item)) return yield* responses.badRequest("A task must be a JSON object")
+  const body = responses.present(item)
+  if (body["sourceType"] === "agent") return yield* responses.badRequest("The emulator has no agents")
+  const wrong = responses.wrongMember(body, {
     promptApplicationId: "string",
     name: "string",
     rawInput: "object",
@@ -36,21 +36,21 @@ export const parse = Effect.fnUntraced(function*(item: unknown): Effect.fn.Retur
     metadata: "object",
     approvedAt: "string"
   })
-  if (wrong !== undefined) return yield* wire.badRequest(wrong)
+  if (wrong !== undefined) return yield* responses.badRequest(wrong)
   const { approvedAt, inputContent, metadata, name, outputContent, promptApplicationId, tags } = body
-  if (!Predicate.isString(promptApplicationId)) return yield* wire.badRequest("promptApplicationId is required")
-  if (!isUuid(promptApplicationId)) return yield* wire.badRequest("promptApplicationId must be a UUID")
-  if (!Predicate.isString(name)) return yield* wire.badRequest("name is required")
-  if (!isObject(body["rawInput"])) return yield* wire.badRequest("rawInput is required")
-  const rawInput = wire.present(body["rawInput"])
+  if (!Predicate.isString(promptApplicationId)) return yield* responses.badRequest("promptApplicationId is required")
+  if (!isUuid(promptApplicationId)) return yield* responses.badRequest("promptApplicationId must be a UUID")
+  if (!Predicate.isString(name)) return yield* responses.badRequest("name is required")
+  if (!isObject(body["rawInput"])) return yield* responses.badRequest("rawInput is required")
+  const rawInput = responses.present(body["rawInput"])
   const inside = runRequests.wrongContent(rawInput)
-  if (inside !== undefined) return yield* wire.badRequest(`rawInput: ${inside}`)
+  if (inside !== undefined) return yield* responses.badRequest(`rawInput: ${inside}`)
   if (!isObject(rawInput["variables"])) return yield* invalidSchema("rawInput.variables is required")
   if (Predicate.isString(approvedAt) && Number.isNaN(new Date(approvedAt).getTime())) {
-    return yield* wire.badRequest("approvedAt must be a date")
+    return yield* responses.badRequest("approvedAt must be a date")
   }
   if (isObject(outputContent) && !("content" in outputContent)) {
-    return yield* wire.badRequest("outputContent.content is required")
+    return yield* responses.badRequest("outputContent.content is required")
   }
   return {
     request: {
@@ -111,7 +111,7 @@ export const withFileLists = (echo: JsonObject): JsonObject => {
   }
 }
 
-const invalidSchema = (message: string) => wire.refuse(400, "INVALID_SCHEMA", message)
+const invalidSchema = (message: string) => responses.refuse(400, "INVALID_SCHEMA", message)
 
 /** The types of files that a task accepts (section 15). */
 const fileTypes: ReadonlySet<string> = new Set([

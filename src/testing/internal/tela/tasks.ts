@@ -15,7 +15,7 @@ import type * as fileRefs from "./fileRefs.ts"
 import * as lists from "./lists.ts"
 import * as runs from "./runs.ts"
 import * as taskRequests from "./taskRequest.ts"
-import * as wire from "./wire.ts"
+import * as responses from "./responses.ts"
 
 export interface Task {
   readonly id: string
@@ -57,7 +57,7 @@ export interface Context {
 }
 
 export interface Tasks {
-  readonly routes: ReadonlyArray<routing.Route<wire.Access>>
+  readonly routes: ReadonlyArray<routing.Route<responses.Access>>
   readonly all: () => Iterable<Task>
   readonly create: completions.Context["createTask"]
   /** Revokes an approval, and returns the task if it was approved. */
@@ -101,7 +101,7 @@ export const make = (options: Options, context: Context): Tasks => {
     status: status(task, now),
     createdBy: user,
     approvedBy: task.approvedAt === undefined ? null : user,
-    approvedAt: wire.isoOrNull(task.approvedAt),
+    approvedAt: responses.isoOrNull(task.approvedAt),
     completionRunId: task.run === undefined || task.canvas.isWorkflow ? null : task.run.id,
     workflowRunId: task.run === undefined || !task.canvas.isWorkflow ? null : task.run.id,
     sourceType: "prompt",
@@ -114,8 +114,8 @@ export const make = (options: Options, context: Context): Tasks => {
     metadata: task.metadata,
     tags: task.tags,
     ...(task.request.label === undefined ? {} : { label: task.request.label }),
-    createdAt: wire.iso(task.createdAt),
-    updatedAt: wire.iso(updatedAt(task, now))
+    createdAt: responses.iso(task.createdAt),
+    updatedAt: responses.iso(updatedAt(task, now))
   })
 
   const shown = (task: Task, now: number) => ({
@@ -178,16 +178,18 @@ export const make = (options: Options, context: Context): Tasks => {
   const create: Tasks["create"] = Effect.fnUntraced(function*(exchange, request, echo) {
     const found = yield* target(exchange, request)
     const task = yield* add(exchange, { request, echo: taskRequests.withFileLists(echo) }, found)
-    return wire.ok(justCreated(task))
+    return responses.ok(justCreated(task))
   })
 
   const createMany: routing.Handler = Effect.fnUntraced(function*(exchange) {
-    const body = yield* wire.readJson(exchange)
+    const body = yield* responses.readJson(exchange)
     const items: ReadonlyArray<unknown> = Array.isArray(body) ? body : [body]
-    if (items.length < 1 || items.length > 100) return yield* wire.badRequest("1 to 100 tasks can be created at once")
+    if (items.length < 1 || items.length > 100) {
+      return yield* responses.badRequest("1 to 100 tasks can be created at once")
+    }
     const given = yield* Effect.forEach(items, taskRequests.parse)
     if (new Set(given.map(({ request }) => request.application_id?.toLowerCase())).size > 1) {
-      return yield* wire.badRequest("The tasks must share one promptApplicationId")
+      return yield* responses.badRequest("The tasks must share one promptApplicationId")
     }
     // All tasks are created, or none.
     const checked = yield* Effect.forEach(
@@ -195,14 +197,14 @@ export const make = (options: Options, context: Context): Tasks => {
       (item) => Effect.map(target(exchange, item.request), (found) => ({ item, found }))
     )
     const created = yield* Effect.forEach(checked, ({ found, item }) => add(exchange, item, found))
-    return wire.ok(created.map(justCreated))
+    return responses.ok(created.map(justCreated))
   })
 
   // --- reading ---
 
   const find = (id: string): Effect.Effect<Task, routing.Refusal> => {
     const task = tasks.get(id.toLowerCase())
-    return task === undefined ? wire.notFound("Task", id) : Effect.succeed(task)
+    return task === undefined ? responses.notFound("Task", id) : Effect.succeed(task)
   }
 
   const retrieve: routing.Handler<"id"> = Effect.fnUntraced(function*(exchange, { id }) {
@@ -211,7 +213,7 @@ export const make = (options: Options, context: Context): Tasks => {
       runs.poll(task.run, exchange.now)
       yield* context.ends.check(task.run)
     }
-    return wire.ok({
+    return responses.ok({
       ...shown(task, exchange.now),
       ...(exchange.url.searchParams.get("includeAnalytics") === "true"
         ? { analytics: { edits: editedFields(task).length, duration: updatedAt(task, exchange.now) - task.createdAt } }
@@ -231,9 +233,9 @@ export const make = (options: Options, context: Context): Tasks => {
     const order = query.get("order") ?? "desc"
     const keyOf = sortKeys.get(orderBy)
     if (keyOf === undefined) {
-      return yield* wire.badRequest(`orderBy must be one of ${Array.from(sortKeys.keys()).join(", ")}`)
+      return yield* responses.badRequest(`orderBy must be one of ${Array.from(sortKeys.keys()).join(", ")}`)
     }
-    if (order !== "asc" && order !== "desc") return yield* wire.badRequest("order must be asc or desc")
+    if (order !== "asc" && order !== "desc") return yield* responses.badRequest("order must be asc or desc")
 
     const name = query.get("taskName")?.toLowerCase()
     const among = (parameter: string, value: string | undefined) => {
@@ -259,7 +261,7 @@ export const make = (options: Options, context: Context): Tasks => {
         return order === "asc" ? ascending : -ascending
       })
     const light = query.get("excludeInputOutputColumns") === "true"
-    return wire.ok(
+    return responses.ok(
       lists.envelope(found, page, ({ row, task }) => light ? row : shown(task, now), options.bareLists)
     )
   })
@@ -272,7 +274,7 @@ export const make = (options: Options, context: Context): Tasks => {
       (application === undefined || task.canvas.applicationId.toLowerCase() === application) &&
       (version === undefined || task.version.id.toLowerCase() === version)
     )
-    return wire.ok({
+    return responses.ok({
       data: found.slice(page.offset, page.offset + page.limit).map((task) => {
         const { completed, total } = task.run === undefined
           ? { completed: 1, total: 1 }
@@ -295,17 +297,17 @@ export const make = (options: Options, context: Context): Tasks => {
 
   // --- changing ---
 
-  const updateFailed = (message: string) => wire.refuse(400, "UPDATE_FAILED", message)
+  const updateFailed = (message: string) => responses.refuse(400, "UPDATE_FAILED", message)
 
   const update: routing.Handler<"id"> = Effect.fnUntraced(function*(exchange, { id }) {
     const { now } = exchange
     const task = yield* find(id)
-    const body = yield* wire.readObject(exchange)
-    const wrong = wire.wrongMember(body, { name: "string", tags: "strings", outputContent: "object" })
-    if (wrong !== undefined) return yield* wire.badRequest(wrong)
+    const body = yield* responses.readObject(exchange)
+    const wrong = responses.wrongMember(body, { name: "string", tags: "strings", outputContent: "object" })
+    if (wrong !== undefined) return yield* responses.badRequest(wrong)
     const { name, outputContent: patch, status: wanted, tags } = body
     if (wanted !== undefined && wanted !== "completed") {
-      return yield* wire.badRequest(`status must be "completed", which approves the task`)
+      return yield* responses.badRequest(`status must be "completed", which approves the task`)
     }
     const current = status(task, now)
     if (current !== "validating" && current !== "completed" && current !== "failed") {
@@ -326,7 +328,7 @@ export const make = (options: Options, context: Context): Tasks => {
           ...changes.map(({ path, previousValue }) => ({
             path,
             author: user,
-            editedAt: wire.iso(now),
+            editedAt: responses.iso(now),
             previousValue
           }))
         ]
@@ -337,7 +339,7 @@ export const make = (options: Options, context: Context): Tasks => {
       task.approvedAt = now
       yield* context.approved(task)
     }
-    return wire.ok(shown(task, now))
+    return responses.ok(shown(task, now))
   })
 
   // Assumption 28.
@@ -345,14 +347,14 @@ export const make = (options: Options, context: Context): Tasks => {
     const task = yield* find(id)
     const current = status(task, exchange.now)
     if (current !== "failed" && current !== "validating") {
-      return yield* wire.badRequest(`A task that is ${current} cannot be run again`)
+      return yield* responses.badRequest(`A task that is ${current} cannot be run again`)
     }
     task.run = yield* context.start(exchange, task.request, task.echo, task)
     task.outputContent = undefined
     task.originalOutputContent = undefined
     task.touchedAt = exchange.now
     yield* context.started(task)
-    return wire.ok(shown(task, exchange.now))
+    return responses.ok(shown(task, exchange.now))
   })
 
   return {

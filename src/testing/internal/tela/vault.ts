@@ -8,22 +8,22 @@ import { isObject } from "../json.ts"
 import * as routing from "../routing.ts"
 import type { Files, StoredFile } from "./files.ts"
 import * as lists from "./lists.ts"
-import * as wire from "./wire.ts"
+import * as responses from "./responses.ts"
 
-export const make = (files: Files): ReadonlyArray<routing.Route<wire.Access>> => {
+export const make = (files: Files): ReadonlyArray<routing.Route<responses.Access>> => {
   const create = Effect.fnUntraced(function*(exchange: Exchange, body: unknown) {
-    if (!isObject(body)) return yield* wire.badRequest("The body must be a JSON object")
+    if (!isObject(body)) return yield* responses.badRequest("The body must be a JSON object")
     const { fileName, mimeType, parentId, sha256sum } = body
-    const wrong = wire.wrongMember(body, {
+    const wrong = responses.wrongMember(body, {
       fileName: "string",
       sha256sum: "string",
       mimeType: "string",
       size: "number",
       parentId: "string"
     })
-    if (wrong !== undefined) return yield* wire.badRequest(wrong)
+    if (wrong !== undefined) return yield* responses.badRequest(wrong)
     if (Predicate.isString(sha256sum) && !/^[0-9a-f]{64}$/i.test(sha256sum)) {
-      return yield* wire.badRequest("sha256sum must be 64 hexadecimal digits")
+      return yield* responses.badRequest("sha256sum must be 64 hexadecimal digits")
     }
     if (Predicate.isString(parentId)) yield* files.find(parentId)
     const file = files.create(exchange, {
@@ -46,40 +46,40 @@ export const make = (files: Files): ReadonlyArray<routing.Route<wire.Access>> =>
     if (text === null) return Effect.undefined
     return /^[1-9]\d{0,8}$/.test(text)
       ? Effect.succeed(Number(text) * 1000)
-      : wire.badRequest("expiresIn must be a number of seconds")
+      : responses.badRequest("expiresIn must be a number of seconds")
   }
 
   return routing.routes("vault", {
     "POST /_services/vault/files": Effect.fnUntraced(function*(exchange) {
-      return wire.ok(yield* create(exchange, (yield* wire.readJson(exchange)) ?? {}))
+      return responses.ok(yield* create(exchange, (yield* responses.readJson(exchange)) ?? {}))
     }),
     "POST /_services/vault/files/bulk": Effect.fnUntraced(function*(exchange) {
-      const body = yield* wire.readJson(exchange)
-      if (!Array.isArray(body)) return yield* wire.badRequest("The body must be an array")
-      return wire.ok(yield* Effect.forEach(body, (item: unknown) => create(exchange, item)))
+      const body = yield* responses.readJson(exchange)
+      if (!Array.isArray(body)) return yield* responses.badRequest("The body must be an array")
+      return responses.ok(yield* Effect.forEach(body, (item: unknown) => create(exchange, item)))
     }),
     "PUT /_services/vault/files/:id": Effect.fnUntraced(function*(exchange, { id }) {
-      return wire.ok(uploadable(exchange, yield* files.find(id), yield* expiresIn(exchange)))
+      return responses.ok(uploadable(exchange, yield* files.find(id), yield* expiresIn(exchange)))
     }),
     "GET /_services/vault/files/:id": Effect.fnUntraced(function*(exchange, { id }) {
       const file = yield* files.find(id)
-      if (file.bytes === undefined) return yield* wire.notFound("File", id)
-      return wire.ok({
+      if (file.bytes === undefined) return yield* responses.notFound("File", id)
+      return responses.ok({
         ...files.grant(exchange, file, "download", yield* expiresIn(exchange)),
         metadata: metadata(file)
       })
     }),
     "GET /_services/vault/files/:id/metadata": (_exchange, { id }) =>
-      Effect.map(files.find(id), (file) => wire.ok(metadata(file))),
+      Effect.map(files.find(id), (file) => responses.ok(metadata(file))),
     "PATCH /_services/vault/files/:id": Effect.fnUntraced(function*(exchange, { id }) {
       const file = yield* files.find(id)
-      const body = yield* wire.readObject(exchange)
-      const wrong = wire.wrongMember(body, { fileName: "string", originalFileName: "string", mimeType: "string" })
-      if (wrong !== undefined) return yield* wire.badRequest(wrong)
+      const body = yield* responses.readObject(exchange)
+      const wrong = responses.wrongMember(body, { fileName: "string", originalFileName: "string", mimeType: "string" })
+      if (wrong !== undefined) return yield* responses.badRequest(wrong)
       const name = body["fileName"] ?? body["originalFileName"]
       if (Predicate.isString(name)) file.name = name
       if (Predicate.isString(body["mimeType"])) file.mimeType = body["mimeType"]
-      return wire.ok(metadata(file))
+      return responses.ok(metadata(file))
     }),
     "DELETE /_services/vault/files/:id": (exchange, { id }) =>
       Effect.map(files.find(id), (file) => {
@@ -93,7 +93,7 @@ export const make = (files: Files): ReadonlyArray<routing.Route<wire.Access>> =>
       const children = Array.from(files.all()).filter((file) =>
         file.parentId === parent.id && (file.deletedAt === undefined || query.get("includeDeleted") === "true")
       )
-      return wire.ok({ files: children.slice(offset, offset + limit).map(metadata) })
+      return responses.ok({ files: children.slice(offset, offset + limit).map(metadata) })
     })
   })
 }
@@ -102,13 +102,13 @@ const metadata = (file: StoredFile) => ({
   id: file.id,
   path: `/${file.id}`,
   workspaceId: workspaceId,
-  createdAt: wire.iso(file.createdAt),
+  createdAt: responses.iso(file.createdAt),
   parentId: file.parentId,
   originalFileName: file.name,
   mimeType: file.mimeType,
   size: file.bytes?.length ?? null,
   bucketName: "emulated",
   createdBy: user,
-  uploadedAt: wire.isoOrNull(file.uploadedAt),
-  deletedAt: wire.isoOrNull(file.deletedAt)
+  uploadedAt: responses.isoOrNull(file.uploadedAt),
+  deletedAt: responses.isoOrNull(file.deletedAt)
 })

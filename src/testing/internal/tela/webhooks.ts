@@ -10,7 +10,7 @@ import * as routing from "../routing.ts"
 import type * as canvases from "./canvases.ts"
 import * as lists from "./lists.ts"
 import type { Task } from "./tasks.ts"
-import * as wire from "./wire.ts"
+import * as responses from "./responses.ts"
 
 interface Subscription {
   readonly id: string
@@ -26,7 +26,7 @@ interface Subscription {
 }
 
 export interface Webhooks {
-  readonly routes: ReadonlyArray<routing.Route<wire.Access>>
+  readonly routes: ReadonlyArray<routing.Route<responses.Access>>
   /** Calls the webhook of a single run. */
   readonly call: (call: {
     readonly url: string
@@ -58,7 +58,7 @@ export const make = (
     return {
       id: uuid(),
       event,
-      timestamp: wire.iso(now),
+      timestamp: responses.iso(now),
       task: {
         id: task["id"],
         title: task["name"],
@@ -110,19 +110,19 @@ export const make = (
     ),
     sensitiveHeaders: subscription.sensitiveHeaders,
     isActive: subscription.isActive,
-    createdAt: wire.iso(subscription.createdAt),
-    updatedAt: wire.iso(subscription.updatedAt)
+    createdAt: responses.iso(subscription.createdAt),
+    updatedAt: responses.iso(subscription.updatedAt)
   })
 
   const find = (id: string): Effect.Effect<Subscription, routing.Refusal> => {
     const subscription = subscriptions.get(id.toLowerCase())
-    return subscription === undefined ? wire.notFound("Webhook", id) : Effect.succeed(subscription)
+    return subscription === undefined ? responses.notFound("Webhook", id) : Effect.succeed(subscription)
   }
 
   const read = Effect.fnUntraced(function*(exchange: Exchange) {
-    const body = yield* wire.readObject(exchange)
+    const body = yield* responses.readObject(exchange)
     const { events, headers, url } = body
-    const wrong = wire.wrongMember(body, {
+    const wrong = responses.wrongMember(body, {
       name: "string",
       url: "string",
       events: "strings",
@@ -130,13 +130,13 @@ export const make = (
       sensitiveHeaders: "strings",
       isActive: "boolean"
     })
-    if (wrong !== undefined) return yield* wire.badRequest(wrong)
+    if (wrong !== undefined) return yield* responses.badRequest(wrong)
     if (Predicate.isString(url) && !(/^https?:\/\//i.test(url) && URL.canParse(url))) {
-      return yield* wire.badRequest("url must be an http(s) URL")
+      return yield* responses.badRequest("url must be an http(s) URL")
     }
-    if (Array.isArray(events) && events.length === 0) return yield* wire.badRequest("events must not be empty")
+    if (Array.isArray(events) && events.length === 0) return yield* responses.badRequest("events must not be empty")
     if (isObject(headers) && !Object.values(headers).every(Predicate.isString)) {
-      return yield* wire.badRequest("headers must be texts")
+      return yield* responses.badRequest("headers must be texts")
     }
     const given = (name: string) => body[name] !== undefined
     return {
@@ -154,7 +154,7 @@ export const make = (
     const given = yield* read(exchange)
     const { events, name, url } = given
     if (name === undefined || url === undefined || events === undefined) {
-      return yield* wire.badRequest("name, url and events are required")
+      return yield* responses.badRequest("name, url and events are required")
     }
     const subscription: Subscription = {
       id: exchange.uuid(),
@@ -170,19 +170,19 @@ export const make = (
       events
     }
     subscriptions.set(subscription.id, subscription)
-    return wire.ok(shown(subscription))
+    return responses.ok(shown(subscription))
   })
 
   const change: routing.Handler<"id"> = Effect.fnUntraced(function*(exchange, { id }) {
     const subscription = yield* find(id)
     Object.assign(subscription, yield* read(exchange), { updatedAt: exchange.now })
-    return wire.ok(shown(subscription))
+    return responses.ok(shown(subscription))
   })
 
   const test: routing.Handler<"id"> = Effect.fnUntraced(function*(exchange, { id }) {
     const subscription = yield* find(id)
-    const { eventType, mockData } = yield* wire.readObject(exchange)
-    if (!Predicate.isString(eventType)) return yield* wire.badRequest("eventType is required")
+    const { eventType, mockData } = yield* responses.readObject(exchange)
+    if (!Predicate.isString(eventType)) return yield* responses.badRequest("eventType is required")
     const mock = isObject(mockData) && isObject(mockData["task"]) ? mockData["task"] : {}
     const { headers, url } = subscription
     const statusCode = yield* sendOnce({
@@ -197,14 +197,14 @@ export const make = (
         ...mock
       })
     })
-    return wire.ok({ success: isSuccess(statusCode), statusCode: statusCode ?? null })
+    return responses.ok({ success: isSuccess(statusCode), statusCode: statusCode ?? null })
   })
 
   const history: routing.Handler<"id"> = Effect.fnUntraced(function*(exchange, { id }) {
     const subscription = yield* find(id)
     const page = yield* lists.page(exchange.url.searchParams, { initial: 20, max: 100 })
     // Assumption 14.
-    return wire.ok(lists.envelope(
+    return responses.ok(lists.envelope(
       (yield* all).filter((delivery) => delivery.webhookId === subscription.id).toReversed(),
       page,
       (delivery) => ({
@@ -213,7 +213,7 @@ export const make = (
         status: delivery.status,
         statusCode: delivery.statusCode ?? null,
         attempts: delivery.attempts,
-        createdAt: wire.iso(delivery.createdAt)
+        createdAt: responses.iso(delivery.createdAt)
       }),
       bareLists
     ))
@@ -222,7 +222,7 @@ export const make = (
   return {
     routes: routing.routes("bearer", {
       "POST /prompt-application/:id/webhooks": subscribe,
-      "GET /webhook/:id": (_exchange, { id }) => Effect.map(find(id), (found) => wire.ok(shown(found))),
+      "GET /webhook/:id": (_exchange, { id }) => Effect.map(find(id), (found) => responses.ok(shown(found))),
       "PATCH /webhook/:id": change,
       "POST /webhook/:id/test": test,
       "GET /webhook/:id/deliveries": history
