@@ -1,11 +1,10 @@
 /**
- * What emulated canvases are, and what their runs do: plain data for the `TelaEmulator`.
+ * The emulated canvases, and scripts of what their runs do: plain data for the `TelaEmulator`.
  *
- * A {@link Script} says how long a run takes and how it ends, a {@link StreamScript} what a streamed one sends, piece by
- * piece, and a {@link Canvas} what there is to run. All of it can be left out: without a script a run takes five seconds
- * and answers with an echo of its variables.
+ * A {@link Script} says how long a run takes and how it ends, a {@link StreamScript} which pieces a streamed run sends, and a
+ * {@link Canvas} describes a canvas. Every part is optional: without a script a run takes five seconds and returns its variables.
  *
- * **Example** (A stream that breaks off)
+ * **Example** (A stream whose connection breaks)
  *
  * ```ts
  * import { TelaScript } from "canvas-runs/testing"
@@ -26,7 +25,7 @@ import type * as Duration from "effect/Duration"
 import type * as Timeline from "./Timeline.ts"
 
 /**
- * How an execution was asked for. A `task` is one that an app owns.
+ * The mode in which an execution was requested. A `task` is an execution that an app owns.
  *
  * @category models
  * @since 0.1.0
@@ -34,38 +33,51 @@ import type * as Timeline from "./Timeline.ts"
 export type Mode = "sync" | "async" | "stream" | "task"
 
 /**
- * A turn of the conversation that a client sent along.
+ * A message of the conversation that a client sent.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Message {
+  /** The author, such as `"user"`. */
   readonly role: string
+  /** The text, or its parts. */
   readonly content: unknown
 }
 
 /**
- * What a client asked for, in Tela's own names.
+ * The request of a client, in Tela's own names.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RunRequest {
+  /** The mode of the execution. */
   readonly mode: Mode
+  /** The id of the canvas, if the request has one. */
   readonly canvas_id: string | undefined
+  /** The id of the version, if the request has one. */
   readonly version_id: string | undefined
+  /** The id of the app, if the request has one. */
   readonly application_id: string | undefined
+  /** The environment whose version is to run, if the request has one. */
   readonly environment_name: string | undefined
+  /** The values of the variables. */
   readonly variables: Readonly<Record<string, unknown>>
+  /** The conversation; empty if there is none. */
   readonly messages: ReadonlyArray<Message>
+  /** The settings of the canvas that the request replaces. */
   readonly override: Readonly<Record<string, unknown>> | undefined
+  /** The tags. */
   readonly tags: ReadonlyArray<string>
+  /** The label of the run. */
   readonly label: string | undefined
+  /** The address for the webhook of this run. */
   readonly webhook_url: string | undefined
 }
 
 /**
- * What a run produces: a text, an object, or a function of what was asked for.
+ * The output of a run: a value, or a function from the request to a value.
  *
  * @category models
  * @since 0.1.0
@@ -80,34 +92,42 @@ export type Output =
   | ((request: RunRequest) => unknown)
 
 /**
- * What Tela says about a run that failed (assumption 2).
+ * The error of a run that failed (assumption 2).
  *
  * @category models
  * @since 0.1.0
  */
 export interface Failure {
-  /** @default "EXECUTION_FAILED" */
+  /**
+   * The error code.
+   *
+   * @default "EXECUTION_FAILED"
+   */
   readonly code?: string | undefined
-  /** @default the first error of the timeline, or "The execution failed" */
+  /**
+   * The message.
+   *
+   * @default the first error of the timeline, or "The execution failed"
+   */
   readonly message?: string | undefined
 }
 
 /**
- * One thing that happens in a stream.
+ * One piece of a stream.
  *
  * **Details**
  *
  * | piece | what is sent |
  * | --- | --- |
- * | a text | a chunk whose `delta.content` is that text |
+ * | a string | a chunk whose `delta.content` is that text |
  * | `structured` | a chunk whose `message.structured_content` is that value |
  * | `error` | `data: {"error": ...}` |
  * | `errorEvent` | `event: error` with that value |
  * | `event`, `data` | a named event |
  * | `comment` | a comment, such as a keep-alive |
  * | `retry` | a `retry:` line |
- * | `pause` | nothing, for a time of the program's clock |
- * | `raw` | that text as it is |
+ * | `pause` | nothing, for a time on the program's clock |
+ * | `raw` | that text, unchanged |
  * | `drop` | the connection breaks, and nothing after it is sent |
  *
  * @category models
@@ -115,27 +135,60 @@ export interface Failure {
  */
 export type StreamPiece =
   | string
-  | { readonly structured: unknown }
-  | { readonly error: unknown }
-  | { readonly errorEvent: unknown }
-  | { readonly event: string; readonly data: unknown }
-  | { readonly comment: string }
-  | { readonly retry: number }
-  | { readonly pause: Duration.Input }
-  | { readonly raw: string }
-  | { readonly drop: true }
+  | {
+    /** The structured content of a chunk. */
+    readonly structured: unknown
+  }
+  | {
+    /** The error of a chunk that has no output. */
+    readonly error: unknown
+  }
+  | {
+    /** The data of an event with the name `error`. */
+    readonly errorEvent: unknown
+  }
+  | {
+    /** The name of an event. */
+    readonly event: string
+    /** The data of that event. */
+    readonly data: unknown
+  }
+  | {
+    /** The text of a comment. */
+    readonly comment: string
+  }
+  | {
+    /** The value of a `retry:` line, in milliseconds. */
+    readonly retry: number
+  }
+  | {
+    /** How long nothing is sent. */
+    readonly pause: Duration.Input
+  }
+  | {
+    /** Text that is sent unchanged. */
+    readonly raw: string
+  }
+  | {
+    /** Breaks the connection. */
+    readonly drop: true
+  }
 
 /**
- * What a streamed run sends.
+ * The stream of a run.
  *
  * @category models
  * @since 0.1.0
  */
 export interface StreamScript {
-  /** @default the output in a handful of texts, or an error if the run fails */
+  /**
+   * The pieces, in the order in which they are sent.
+   *
+   * @default the output in a handful of texts, or an error if the run fails
+   */
   readonly pieces?: ReadonlyArray<StreamPiece> | undefined
   /**
-   * How long the stream rests between two pieces.
+   * The pause between two pieces.
    *
    * @default 0
    */
@@ -143,36 +196,39 @@ export interface StreamScript {
   /** Breaks the connection after that many pieces. */
   readonly dropAfter?: number | undefined
   /**
-   * What ends the stream: a chunk with a `finish_reason` and `[DONE]`, that chunk alone, or nothing at all.
+   * The end of the stream: a chunk with a `finish_reason` and `[DONE]`, that chunk alone, or nothing.
    *
    * @default "done", or "none" if the run fails
    */
   readonly end?: "done" | "stop" | "none" | undefined
   /**
-   * How chunks are told apart (assumption 3). In `json-lines` there are no comments, events and `retry:` lines.
+   * How chunks are separated (assumption 3). In `json-lines` there are no comments, events and `retry:` lines.
    *
    * @default "sse"
    */
   readonly framing?: "sse" | "json-lines" | undefined
-  /** @default "\n" */
+  /**
+   * The line break between and after the lines.
+   *
+   * @default "\n"
+   */
   readonly newline?: "\n" | "\r\n" | "\r" | undefined
-  /** Cuts what is sent into chunks of that many bytes, wherever that is. */
+  /** Cuts the bytes of the stream into chunks of this size, also inside a character or a line. */
   readonly chunkBytes?: number | undefined
 }
 
 /**
- * What a run will do. Everything that is left out is as its canvas or the emulator's own `script` option says, or has
- * its default.
+ * What a run will do. A member that is left out comes from the script of its canvas, from the emulator's option `script`, or from its
+ * default.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Script {
   /**
-   * How long the run takes and how it ends; `partial` counts as success. A synchronous answer is held back that long
-   * too.
+   * How long the run takes and how it ends. `partial` counts as success. A synchronous response is delayed by the same time.
    *
-   * @default 5 seconds, to a good end; a synchronous answer comes and a stream starts at once
+   * @default 5 seconds, with success; a synchronous response and a stream start at once
    */
   readonly timeline?: Timeline.Timeline | undefined
   /**
@@ -182,15 +238,23 @@ export interface Script {
    */
   readonly createdFor?: Duration.Input | undefined
   /**
-   * Lets polls move an asynchronous run instead of time (rule 7): how many of them see it `created`, and then `running`.
-   * The timeline still says how it ends.
+   * Lets polls move an asynchronous run instead of time (rule 7). The timeline still says how it ends.
    */
-  readonly polls?: { readonly created?: number | undefined; readonly running?: number | undefined } | undefined
-  /** @default an object after the structured output's schema if there is one, else a text; both echo the variables */
+  readonly polls?: {
+    /** How many polls report `created`. */
+    readonly created?: number | undefined
+    /** How many polls after these report `running`. */
+    readonly running?: number | undefined
+  } | undefined
+  /**
+   * The output of the run, if it succeeds.
+   *
+   * @default an object after the structured output's schema if there is one, else a text; both echo the variables
+   */
   readonly output?: Output | undefined
-  /** Lets the run fail. */
+  /** Makes the run fail with this error. */
   readonly failure?: Failure | undefined
-  /** What it sends if it is streamed. */
+  /** The stream, if the run is streamed. */
   readonly stream?: StreamScript | undefined
 }
 
@@ -201,64 +265,94 @@ export interface Script {
  * @since 0.1.0
  */
 export interface Variable {
+  /** The name. */
   readonly name: string
-  /** @default "text" */
+  /**
+   * The type of its value, in Tela's words.
+   *
+   * @default "text"
+   */
   readonly type?: string | undefined
-  /** @default true */
+  /**
+   * Whether a run must have a value for it.
+   *
+   * @default true
+   */
   readonly required?: boolean | undefined
-  /** @default "" */
+  /**
+   * The description that a person wrote.
+   *
+   * @default ""
+   */
   readonly description?: string | undefined
 }
 
 /**
- * A canvas that exists.
+ * A canvas of the emulated workspace.
  *
  * **Details**
  *
- * A canvas that declares variables refuses values under any other name, and the lack of one it requires. One that does
- * not takes everything.
+ * A canvas with `variables` refuses a request with a value for another name, or without a value for a required variable. A canvas
+ * without `variables` accepts all values.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Canvas {
-  /** @default a fresh UUID */
+  /**
+   * The id of the canvas.
+   *
+   * @default a fresh UUID
+   */
   readonly id?: string | undefined
   /**
-   * Its versions, the oldest first.
+   * The ids of its versions, oldest first.
    *
    * @default one, with a fresh UUID
    */
   readonly versionIds?: ReadonlyArray<string> | undefined
   /**
-   * The version that each environment serves. `production` is there in any case; `null` lets it serve none.
+   * The version that each environment serves, or `null` for none. There is always a `production`.
    *
    * @default the newest version in `production`
    */
   readonly environments?: Readonly<Record<string, string | null>> | undefined
   /**
-   * The Workstation app that runs it.
+   * The id of the Workstation app that runs it.
    *
    * @default a fresh UUID
    */
   readonly applicationId?: string | undefined
-  /** @default "Untitled canvas" */
+  /**
+   * The title.
+   *
+   * @default "Untitled canvas"
+   */
   readonly title?: string | undefined
-  /** @default the emulator's only project */
+  /**
+   * The project that it belongs to.
+   *
+   * @default the emulator's only project
+   */
   readonly projectId?: string | undefined
+  /** Its variables. Without them every value is accepted. */
   readonly variables?: ReadonlyArray<Variable> | undefined
-  /** The JSON Schema of its structured output. Without one it answers with a text. */
+  /** The JSON Schema of its structured output. Without one the output is text. */
   readonly structuredOutput?: Readonly<Record<string, unknown>> | undefined
-  /** @default false */
+  /**
+   * Whether it is a workflow.
+   *
+   * @default false
+   */
   readonly isWorkflow?: boolean | undefined
   /** What its runs do. */
   readonly script?: Script | ((request: RunRequest) => Script) | undefined
-  /** What its runs produce: short for `script: { output }`. */
+  /** The output of its runs: short for `script: { output }`. */
   readonly output?: Output | undefined
 }
 
 /**
- * A canvas whose runs fail. The same id is its version's and its app's.
+ * The id of a canvas whose runs fail. Its version and its app have the same id.
  *
  * @category constants
  * @since 0.1.0
@@ -266,7 +360,7 @@ export interface Canvas {
 export const failingCanvasId = "00000000-0000-4000-8000-0000000fa11e"
 
 /**
- * An id that is no canvas, no version and no app.
+ * An id that no canvas, version or app has.
  *
  * @category constants
  * @since 0.1.0
@@ -274,7 +368,7 @@ export const failingCanvasId = "00000000-0000-4000-8000-0000000fa11e"
 export const unknownCanvasId = "00000000-0000-4000-8000-000000000404"
 
 /**
- * A canvas that is a workflow. The same id is its version's and its app's.
+ * The id of a canvas that is a workflow. Its version and its app have the same id.
  *
  * @category constants
  * @since 0.1.0
@@ -282,13 +376,16 @@ export const unknownCanvasId = "00000000-0000-4000-8000-000000000404"
 export const workflowCanvasId = "00000000-0000-4000-8000-00000000f10e"
 
 /**
- * A canvas with a structured output, for the option `canvases`: it reads invoices, and answers
- * `{ total: 42, currency: "BRL" }` to everything. `npm run emulator` serves it.
+ * A canvas with a structured output, for the option `canvases`. It is named after the reading of invoices, and its output is always
+ * `{ total: 42, currency: "BRL" }`. `npm run emulator` serves it.
  *
  * @category constants
  * @since 0.1.0
  */
-export const invoiceCanvas: Canvas & { readonly id: string } = {
+export const invoiceCanvas: Canvas & {
+  /** The id of the canvas, its version and its app. */
+  readonly id: string
+} = {
   id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11",
   versionIds: ["0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"],
   applicationId: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11",
@@ -303,7 +400,7 @@ export const invoiceCanvas: Canvas & { readonly id: string } = {
 }
 
 /**
- * The workspace that everything belongs to.
+ * The id of the only workspace.
  *
  * @category constants
  * @since 0.1.0
@@ -311,7 +408,7 @@ export const invoiceCanvas: Canvas & { readonly id: string } = {
 export const workspaceId = "00000000-0000-4000-8000-000000000001"
 
 /**
- * Who everything is done by: the person behind every key.
+ * The only user, who owns every key.
  *
  * @category constants
  * @since 0.1.0
