@@ -1,10 +1,10 @@
 /**
  * Scripts of runs and endpoints of webhooks: plain data for the `SpineEmulator`.
  *
- * A {@link Script} says how long a run takes, how it ends and which files it makes. Every member is optional. Without a
- * script a run takes 12 minutes and makes the files that follow from its blocks.
+ * A {@link Script} says how long a run takes, how it ends and which files it produces. Every member is optional. Without a script a
+ * run takes 12 minutes and produces a file for each of its blocks that has one.
  *
- * **Example** (A run that makes one file)
+ * **Example** (A run that produces one file)
  *
  * ```ts
  * import { type SpineScript, Timeline } from "canvas-runs/testing"
@@ -26,60 +26,103 @@ import type { ReceivedFile } from "./Exchange.ts"
 import type * as Timeline from "./Timeline.ts"
 
 /**
- * The form of `POST /v1/run`, as the emulator read it.
+ * The form of `POST /v1/run`, as the emulator received it.
  *
+ * @see https://docs.getspine.ai/api-reference/endpoints/create-run
  * @category models
  * @since 0.1.0
  */
 export interface CreateRequest {
+  /** The instruction. */
   readonly prompt: string
+  /** The template; `undefined` if the form has none. */
   readonly template: SpineSchema.Template | undefined
+  /** The types of block; `undefined` if the form has none. */
   readonly blocks: ReadonlyArray<SpineSchema.BlockType> | undefined
+  /** The guidance for all agents. */
   readonly agent_instructions: string | undefined
+  /** The address of a webhook, which has no effect (K2). */
   readonly webhook_url: string | undefined
+  /** The uploads, in order. */
   readonly files: ReadonlyArray<ReceivedFile>
 }
 
 /**
- * A file that a scripted run makes.
+ * A file that a scripted run produces.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ScriptedArtifact {
+  /** The file name, with its extension. */
   readonly name: string
-  /** @default the extension of the name */
+  /**
+   * The `type` of the artifact.
+   *
+   * @default the extension of the name, or "bin" without one
+   */
   readonly type?: string | undefined
+  /**
+   * The media type of the download.
+   *
+   * @default that of the type if it is known, or "application/octet-stream"
+   */
   readonly contentType?: string | undefined
-  /** A file too large to hold in memory is a stream with its size. */
-  readonly content: string | Uint8Array | { readonly size: number; readonly stream: Stream.Stream<Uint8Array> }
+  /** The content. A file that is too large for the memory is a stream with its size. */
+  readonly content: string | Uint8Array | {
+    /** The number of bytes that the run announces. */
+    readonly size: number
+    /** The bytes. The stream runs for each download. */
+    readonly stream: Stream.Stream<Uint8Array>
+  }
 }
 
 /**
- * The behaviour of a run. A member that is left out is as in the emulator's own `script` option, or has its default.
+ * The behaviour of a run. A member that is absent is as in the `script` option of the emulator, or has its default.
  *
+ * @see {@link module:Timeline} for the course of a run
  * @category models
  * @since 0.1.0
  */
 export interface Script {
-  /** @default 12 minutes with five tasks, to a good end */
+  /**
+   * The duration, the progress and the outcome of the run.
+   *
+   * @default 12 minutes with five tasks, then "completed"
+   */
   readonly timeline?: Timeline.Timeline | undefined
   /**
-   * How many polls of the running run lack the `canvas_id` (S1). With `"never"` it is missing from the end as well.
+   * How many polls of the running run lack the `canvas_id` (S1). With `"never"` the terminal snapshot lacks it too.
    *
    * @default 1
    */
   readonly canvasIdAfter?: number | "never" | undefined
-  /** @default a text in Markdown that repeats the prompt */
+  /**
+   * The `final_output` of the run.
+   *
+   * @default a text in Markdown that repeats the prompt
+   */
   readonly finalOutput?: string | undefined
-  /** @default the files that follow from the blocks or the template */
+  /**
+   * The files of the run.
+   *
+   * @default a file for each block that has one, by the blocks or the template of the create
+   */
   readonly artifacts?: ReadonlyArray<ScriptedArtifact> | undefined
-  /** @default 45 */
+  /**
+   * The `credits_consumed` of the run.
+   *
+   * @default 45
+   */
   readonly credits?: number | undefined
-  /** @default ["anthropic/claude-sonnet-4-6"] */
+  /**
+   * The `models_used` of the run.
+   *
+   * @default ["anthropic/claude-sonnet-4-6"]
+   */
   readonly models?: ReadonlyArray<string> | undefined
   /**
-   * The estimate in the response to the creation (K3).
+   * The `estimated_duration_ms` in the response to the create (K3).
    *
    * @default "15 minutes"
    */
@@ -87,8 +130,8 @@ export interface Script {
 }
 
 /**
- * A prompt that begins with this text makes a run that fails, whatever its script says. The text after it becomes the
- * error of the run.
+ * A prompt that begins with this text makes a run that fails, also if its script says otherwise. The text after it is the error of
+ * the run.
  *
  * **Example** (A run that fails, on a server that cannot be scripted)
  *
@@ -107,8 +150,8 @@ export interface Script {
 export const failingPrompt = "emulator: fail"
 
 /**
- * A prompt that begins with this text makes a run that ends `partial`, whatever its script says. The text after it
- * becomes the error of the run.
+ * A prompt that begins with this text makes a run that ends `partial`, also if its script says otherwise. The text after it is the
+ * error of the run.
  *
  * @see {@link failingPrompt}
  * @category constants
@@ -117,15 +160,16 @@ export const failingPrompt = "emulator: fail"
 export const partialPrompt = "emulator: partial"
 
 /**
- * The types of events that are sent to webhooks.
+ * The types of the events that webhooks have.
  *
+ * @see https://docs.getspine.ai/api-reference/concepts/webhooks
  * @category models
  * @since 0.1.0
  */
 export type WebhookEvent = "run.started" | "run.completed" | "run.failed" | "webhook.ping"
 
 /**
- * A receiver of events, as it would stand in the workspace's developer portal.
+ * An endpoint that receives webhooks, as you enter it in the developer portal of the real service.
  *
  * **Example** (Receiving the test event without a socket)
  *
@@ -156,9 +200,9 @@ export type WebhookEvent = "run.started" | "run.completed" | "run.failed" | "web
  * @since 0.1.0
  */
 export interface WebhookEndpoint {
-  /** Must be on this machine, unless the options name other hosts. */
+  /** The address. Its host must be this machine, unless the `webhookHosts` of the emulator name others. */
   readonly url: string
-  /** What webhooks are signed with, all of it (W1). Spine's own begin with `whsec_`. */
+  /** The secret of the signatures, which is used whole (W1). Spine's own begin with `whsec_`. */
   readonly secret: string
   /**
    * The events that are sent to this endpoint.
