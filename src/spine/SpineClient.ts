@@ -1,6 +1,9 @@
 /**
  * The Spine client: a service, and the layers that make it.
  *
+ * Marks such as `T8` in the code cite an assumption about the provider,
+ * of which `docs/assumptions.md` has the list.
+ *
  * **When to use**
  *
  * | layer | use it if |

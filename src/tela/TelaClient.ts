@@ -1,6 +1,9 @@
 /**
  * The Tela client: a service, and the layers that make it.
  *
+ * Words such as "assumption 15" in the code cite an assumption about the
+ * provider, of which `docs/assumptions.md` has the list.
+ *
  * **When to use**
  *
  * | layer | use it |

@@ -19,8 +19,9 @@
  * A {@link Script} says what runs do, and a `Fault` what goes wrong. The {@link SpineEmulator} service sets them, and lists the requests
  * that were received. It also controls a server on a socket.
  *
- * Where Spine's documentation is silent, the emulator follows an assumption, and names the id of the assumption (`R1`, `S1` and so
- * on). Texts of errors that Spine does not publish are inventions: a client must not depend on them.
+ * Where Spine's documentation is silent, the emulator follows an assumption. Marks such as `R1` cite it, and
+ * `docs/assumptions.md` lists them all. Texts of errors that Spine does not publish are inventions: a client must not
+ * depend on them.
  *
  * There is no rate limit, and credits are never used up (L1, L2): script 429 and 402 with a `Fault`.
  *

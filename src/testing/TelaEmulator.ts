@@ -12,8 +12,8 @@
  * {@link unknownCanvasId} and {@link workflowCanvasId}. Everything else is scripted with `TelaScript`: what there is,
  * what runs do, and what a stream sends. What goes wrong on the way is a `Fault`.
  *
- * Where Tela's documentation is silent, the emulator follows an assumption, and the place that does says so with its
- * number. Beyond those of the wire contract it assumes that:
+ * Where Tela's documentation is silent, the emulator follows an assumption. Words such as "assumption 15" cite it, and
+ * `docs/assumptions.md` lists them all. It also assumes that:
  *
  * - `GET /prompt-application/{id}` leads from an app to its canvas;
  * - a synchronous execution that fails is answered with 500;
