@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as EmulatorServer from "./EmulatorServer.ts"
 import * as SpineEmulator from "./SpineEmulator.ts"
 import * as TelaEmulator from "./TelaEmulator.ts"
+import * as Check from "./internal/check.ts"
 
 /**
  * Where the server is listening.
@@ -83,7 +84,10 @@ export const layer = (
         return { baseUrl: yield* EmulatorServer.listen({ httpApp }, options) }
       })
     ),
-    Layer.mergeAll(SpineEmulator.layer(options?.spine), TelaEmulator.layer(options?.tela))
+    Layer.suspend(() => {
+      const { spine, tela } = Check.options(options, { ...Check.serverOptions, spine: true, tela: true })
+      return Layer.mergeAll(SpineEmulator.layer(spine), TelaEmulator.layer(tela))
+    })
   )
 
 // ---------------------------------------------------------------------------------------------------------------------

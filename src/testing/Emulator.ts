@@ -41,6 +41,8 @@ export {
   type ReceivedFile,
   type ReceivedRequest
 } from "./Exchange.ts"
+import * as Check from "./internal/check.ts"
+import * as Predicate from "effect/Predicate"
 
 /**
  * The part of an emulator that is the same for every provider.
@@ -103,6 +105,8 @@ export const make = Effect.fnUntraced(function*(
   options: Options,
   handle: (exchange: Exchange) => Effect.Effect<HttpServerResponse.HttpServerResponse, never, Scope.Scope>
 ): Effect.fn.Return<Emulator> {
+  Check.kind("options", options, isOptions, "an object with origins, requestIdHeader and errorBody")
+  Check.kind("handle", handle, Predicate.isFunction, "a function")
   const newId = yield* uuids
   const given = faults.make()
   let requests: Array<received.Recording> = []
@@ -202,10 +206,12 @@ export const uuids: Effect.Effect<() => string> = Effect.map(Random.Random, (ran
  * @category accessors
  * @since 0.1.0
  */
-export const originOf = (request: HttpServerRequest.HttpServerRequest): string =>
-  URL.canParse(request.originalUrl)
+export const originOf = (request: HttpServerRequest.HttpServerRequest): string => {
+  Check.kind("request", request, isRequest, "an HttpServerRequest")
+  return URL.canParse(request.originalUrl)
     ? new URL(request.originalUrl).origin
     : `http://${request.headers.host ?? "localhost"}`
+}
 
 /**
  * An `HttpClient` that hands requests to an emulator in memory.
@@ -223,8 +229,9 @@ export const originOf = (request: HttpServerRequest.HttpServerRequest): string =
  * @category converting
  * @since 0.1.0
  */
-export const toHttpClient = (emulator: Emulator): HttpClient.HttpClient =>
-  HttpClient.make((request, url) => {
+export const toHttpClient = (emulator: Emulator): HttpClient.HttpClient => {
+  Check.kind("emulator", emulator, isEmulator, emulatorHint)
+  return HttpClient.make((request, url) => {
     if (!emulator.origins.includes(url.origin)) {
       return Effect.fail(transportError(
         request,
@@ -239,6 +246,7 @@ export const toHttpClient = (emulator: Emulator): HttpClient.HttpClient =>
       Effect.mapError((cause) => transportError(request, cause))
     )
   })
+}
 
 /**
  * An emulator as a function from a web `Request` to a promise of a `Response`.
@@ -258,6 +266,7 @@ export const toWebHandler = (
   readonly handler: (request: Request) => Promise<Response>
   readonly dispose: () => Promise<void>
 } => {
+  Check.kind("emulator", emulator, isEmulator, emulatorHint)
   const scope = Scope.makeUnsafe()
   const run = Effect.runForkWith(context)
   return {
@@ -287,6 +296,20 @@ export const toWebHandler = (
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+const isOptions = (value: unknown): boolean => {
+  const { errorBody, origins } = value as Options
+  return Array.isArray(origins) && Predicate.isFunction(errorBody)
+}
+
+const isEmulator = (value: unknown): boolean => Effect.isEffect((value as Emulator).httpApp)
+
+const emulatorHint = "an emulator, as SpineEmulator.make returns it"
+
+const isRequest = (value: unknown): boolean => {
+  const { headers, originalUrl } = value as HttpServerRequest.HttpServerRequest
+  return Predicate.isString(originalUrl) && Predicate.isObject(headers)
+}
 
 const polite = (request: HttpServerRequest.HttpServerRequest): rude.Received => ({ request, respond: identity })
 

@@ -19,6 +19,8 @@ import * as Stream from "effect/Stream"
 import { createServer, type ServerResponse } from "node:http"
 import type * as Emulator from "./Emulator.ts"
 import * as hosts from "./internal/hosts.ts"
+import * as Check from "./internal/check.ts"
+import * as Predicate from "effect/Predicate"
 
 /**
  * Where to listen.
@@ -67,6 +69,9 @@ export const listen = Effect.fnUntraced(function*(
   emulator: Pick<Emulator.Emulator, "httpApp">,
   options: Options = {}
 ): Effect.fn.Return<string, ServeError, Scope.Scope> {
+  Check.kind("emulator", emulator, isEmulator, "an emulator")
+  Check.kind("options", options, Predicate.isObject, "an object")
+  Check.count("port", options.port ?? 0)
   const node = createServer()
   const host = options.host ?? "127.0.0.1"
   const server = yield* NodeHttpServer.make(() => node, {
@@ -81,6 +86,8 @@ export const listen = Effect.fnUntraced(function*(
 })
 
 // ---------------------------------------------------------------------------------------------------------------------
+
+const isEmulator = (value: unknown): boolean => Effect.isEffect((value as Emulator.Emulator).httpApp)
 
 // Interruptible, as a request may never be answered and the platform would wait for it.
 const socketApp = (emulator: Pick<Emulator.Emulator, "httpApp">) =>

@@ -30,6 +30,7 @@ import type * as Duration from "effect/Duration"
 import { dual } from "effect/Function"
 import { type Pipeable, Prototype as PipeablePrototype } from "effect/Pipeable"
 import * as Check from "./internal/check.ts"
+import * as Predicate from "effect/Predicate"
 
 /**
  * An answer that replaces the provider's.
@@ -121,7 +122,12 @@ export interface AnswerOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
-const answer = (status: number, options: AnswerOptions = {}): Answer => ({
+const answer = (status: number, given?: AnswerOptions): Answer => {
+  const options = Check.options(given, { body: true, contentType: true, headers: true })
+  return answerOf(status, options)
+}
+
+const answerOf = (status: number, options: AnswerOptions): Answer => ({
   status: Check.status("the status of a fault", status),
   headers: options.headers ?? {},
   body: "body" in options && options.body !== undefined
@@ -159,7 +165,13 @@ export const status = (status: number, options?: AnswerOptions): Fault =>
  * @since 0.1.0
  */
 export const html = (page: string, status = 200): Fault =>
-  make({ _tag: "Respond", answer: answer(status, { body: page, contentType: "text/html; charset=utf-8" }) })
+  make({
+    _tag: "Respond",
+    answer: answer(status, {
+      body: Check.kind("the page of a fault", page, Predicate.isString, "text"),
+      contentType: "text/html; charset=utf-8"
+    })
+  })
 
 /**
  * Answers with no body at all instead of handling the request.
@@ -259,8 +271,8 @@ export const on: {
 } = dual(
   (args) => typeof args[0] !== "string",
   (self: Fault, method: string, path?: string | RegExp): Fault => ({
-    ...self,
-    method: method === "*" ? undefined : method.toUpperCase(),
+    ...checked(self),
+    method: method === "*" ? undefined : Check.oneOf("the method of a fault", String(method).toUpperCase(), methods),
     path
   })
 )
@@ -277,7 +289,7 @@ export const skip: {
   /** Spares the first `count` requests that match. */
   (self: Fault, count: number): Fault
 } = dual(2, (self: Fault, count: number): Fault => ({
-  ...self,
+  ...checked(self),
   skip: Check.countOrAll("skip of a fault", count)
 }))
 
@@ -293,7 +305,7 @@ export const times: {
   /** Applies a fault to `count` requests; `Infinity` for all of them. */
   (self: Fault, count: number): Fault
 } = dual(2, (self: Fault, count: number): Fault => ({
-  ...self,
+  ...checked(self),
   times: Check.countOrAll("times of a fault", count)
 }))
 
@@ -309,7 +321,7 @@ export const after: {
   /** Applies a fault only after the request was held up for `duration` of the program's clock. */
   (self: Fault, duration: Duration.Input): Fault
 } = dual(2, (self: Fault, duration: Duration.Input): Fault => ({
-  ...self,
+  ...checked(self),
   delayMillis: Check.millis("the delay of a fault", duration)
 }))
 
@@ -319,7 +331,24 @@ export const after: {
  * @category predicates
  * @since 0.1.0
  */
-export const matches = (self: Fault, request: { readonly method: string; readonly path: string }): boolean =>
+export const matches = (self: Fault, request: { readonly method: string; readonly path: string }): boolean => {
+  Check.kind("request", request, isRequest, "an object with the texts method and path")
+  return matchesRequest(checked(self), request)
+}
+
+const matchesRequest = (self: Fault, request: { readonly method: string; readonly path: string }): boolean =>
   (self.method === undefined || self.method === request.method) &&
   (self.path === undefined ||
     (typeof self.path === "string" ? request.path.startsWith(self.path) : request.path.search(self.path) >= 0))
+
+const methods: ReadonlyArray<string> = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+
+const checked = (fault: Fault): Fault => Check.kind("fault", fault, isFault, "a fault, such as Fault.status(500)")
+
+const isFault = (value: unknown): boolean =>
+  Predicate.hasProperty(value, "action") && Predicate.hasProperty(value, "skip")
+
+const isRequest = (value: unknown): boolean => {
+  const { method, path } = value as { readonly method: unknown; readonly path: unknown }
+  return Predicate.isString(method) && Predicate.isString(path)
+}

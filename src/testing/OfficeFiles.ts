@@ -8,6 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Zip from "effect/encoding/Zip"
 import * as Stream from "effect/Stream"
 import { crc32 } from "./internal/crc32.ts"
+import * as Check from "./internal/check.ts"
+import * as Predicate from "effect/Predicate"
 
 /**
  * What a file says.
@@ -51,8 +53,9 @@ export const mediaTypes: { readonly [extension: string]: string } = {
  * @category constructors
  * @since 0.1.0
  */
-export const docx = (content: Content): Effect.Effect<Uint8Array> =>
-  officePackage("word/document.xml", `${mediaTypes.docx}.main+xml`, [
+export const docx = (content: Content): Effect.Effect<Uint8Array> => {
+  check(content)
+  return officePackage("word/document.xml", `${mediaTypes.docx}.main+xml`, [
     {
       path: "word/document.xml",
       content: `<w:document xmlns:w="${ns.word}"><w:body>${
@@ -67,6 +70,7 @@ export const docx = (content: Content): Effect.Effect<Uint8Array> =>
       }<w:sectPr><w:pgSz w:w="11906" w:h="16838"/></w:sectPr></w:body></w:document>`
     }
   ])
+}
 
 /**
  * An Excel workbook with one sheet: the title in the first row, then one paragraph per row.
@@ -74,8 +78,9 @@ export const docx = (content: Content): Effect.Effect<Uint8Array> =>
  * @category constructors
  * @since 0.1.0
  */
-export const xlsx = (content: Content): Effect.Effect<Uint8Array> =>
-  officePackage("xl/workbook.xml", `${mediaTypes.xlsx}.main+xml`, [
+export const xlsx = (content: Content): Effect.Effect<Uint8Array> => {
+  check(content)
+  return officePackage("xl/workbook.xml", `${mediaTypes.xlsx}.main+xml`, [
     {
       path: "xl/workbook.xml",
       content:
@@ -94,6 +99,7 @@ export const xlsx = (content: Content): Effect.Effect<Uint8Array> =>
       }</sheetData></worksheet>`
     }
   ])
+}
 
 /**
  * A PowerPoint deck with a title slide and one slide per paragraph.
@@ -102,6 +108,7 @@ export const xlsx = (content: Content): Effect.Effect<Uint8Array> =>
  * @since 0.1.0
  */
 export const pptx = (content: Content): Effect.Effect<Uint8Array> => {
+  check(content)
   const slides = [content.title, ...content.paragraphs]
   return officePackage("ppt/presentation.xml", `${mediaTypes.pptx}.main+xml`, [
     {
@@ -166,13 +173,15 @@ export const pptx = (content: Content): Effect.Effect<Uint8Array> => {
  * @category constructors
  * @since 0.1.0
  */
-export const html = (content: Content): Uint8Array =>
-  encoder.encode(
+export const html = (content: Content): Uint8Array => {
+  check(content)
+  return encoder.encode(
     `<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>${escapeXml(content.title)}</title>\n` +
       `</head>\n<body>\n<h1>${escapeXml(content.title)}</h1>\n${
         content.paragraphs.map((text) => `<p>${escapeXml(text)}</p>\n`).join("")
       }</body>\n</html>\n`
   )
+}
 
 /**
  * A square picture of one colour, in RGB.
@@ -185,6 +194,7 @@ export const png = (options: {
   readonly size: number
   readonly color: readonly [red: number, green: number, blue: number]
 }): Uint8Array => {
+  Check.kind("options", options, isPicture, "an object with the number size and the array color of three numbers")
   const size = Math.max(1, Math.min(1000, Math.floor(options.size)))
   const row = 1 + size * 3
   const pixels = new Uint8Array(row * size)
@@ -346,4 +356,17 @@ const zlibStored = (bytes: Uint8Array): Uint8Array => {
   const checksum = new Uint8Array(4)
   new DataView(checksum.buffer).setUint32(0, ((b << 16) | a) >>> 0)
   return concat([...chunks, checksum])
+}
+
+const check = (content: Content): Content =>
+  Check.kind("content", content, isContent, "an object with the text title and the array of texts paragraphs")
+
+const isContent = (value: unknown): boolean => {
+  const { paragraphs, title } = value as Content
+  return Predicate.isString(title) && Array.isArray(paragraphs) && paragraphs.every(Predicate.isString)
+}
+
+const isPicture = (value: unknown): boolean => {
+  const { color, size } = value as Parameters<typeof png>[0]
+  return Number.isFinite(size) && Array.isArray(color) && color.length === 3 && color.every(Predicate.isNumber)
 }

@@ -71,6 +71,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Emulator from "./Emulator.ts"
 import * as Provider from "./internal/provider.ts"
+import * as Check from "./internal/check.ts"
 import * as Api from "./internal/spine/api.ts"
 import type { ArtifactFile } from "./internal/spine/artifacts.ts"
 import { rudeProfile } from "./internal/spine/rudeProfile.ts"
@@ -438,8 +439,9 @@ export const defaultWebhookRetries: ReadonlyArray<Duration.Input> = ["1 second",
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*(
-  options: Options = {}
+  given?: Options
 ): Effect.fn.Return<Service, never, Scope.Scope> {
+  const options = Check.options(given, optionNames)
   const shared = yield* Provider.make<CreateRequest, Script, Runs.Run, ArtifactFile>(options, {
     defaultOrigin,
     fileOrigin: options.artifactOrigin,
@@ -482,6 +484,27 @@ export const make = Effect.fnUntraced(function*(
     ping: api.webhooks.ping
   }
 })
+
+// A server passes its options to its emulator
+const optionNames: Readonly<Record<keyof Options, true>> = {
+  ...Check.serverOptions,
+  origin: true,
+  artifactOrigin: true,
+  apiKeys: true,
+  script: true,
+  artifactLifetime: true,
+  limits: true,
+  acceptAnyFileType: true,
+  speed: true,
+  webhooks: true,
+  webhookClient: true,
+  webhookHosts: true,
+  webhookRetries: true,
+  nestedWebhooks: true,
+  partialWebhooks: true,
+  deliveryScript: true,
+  rude: true
+}
 
 /**
  * Creates a layer with the control service and without a transport, such as for {@link layerHttpClient} or for a server.

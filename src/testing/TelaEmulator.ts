@@ -62,6 +62,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Emulator from "./Emulator.ts"
 import * as Provider from "./internal/provider.ts"
+import * as Check from "./internal/check.ts"
 import * as Api from "./internal/tela/api.ts"
 import * as canvases from "./internal/tela/canvases.ts"
 import type { Grant } from "./internal/tela/files.ts"
@@ -351,8 +352,9 @@ export const defaultFileOrigin = "https://files.tela.emulator"
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*(
-  options: Options = {}
+  given?: Options
 ): Effect.fn.Return<Service, never, Scope.Scope> {
+  const options = Check.options(given, optionNames)
   const shared = yield* Provider.make<TelaScript.RunRequest, TelaScript.Script, runs.Run, Grant>(options, {
     defaultOrigin,
     fileOrigin: options.fileOrigin,
@@ -430,6 +432,32 @@ export const make = Effect.fnUntraced(function*(
     expireFiles: Effect.sync(shared.links.expireAll)
   }
 })
+
+// A server passes its options to its emulator
+const optionNames: Readonly<Record<keyof Options, true>> = {
+  ...Check.serverOptions,
+  origin: true,
+  fileOrigin: true,
+  apiKeys: true,
+  canvases: true,
+  onlyRegistered: true,
+  onlyPublished: true,
+  script: true,
+  speed: true,
+  camelCaseRuns: true,
+  creditsUsed: true,
+  bareLists: true,
+  autoComplete: true,
+  approvalRevokedEvent: true,
+  fileLifetime: true,
+  fileSize: true,
+  requireContentLength: true,
+  webhookClient: true,
+  webhookHosts: true,
+  webhookAttempts: true,
+  deliveryScript: true,
+  rude: true
+}
 
 /**
  * The control service, for whatever form the emulator is to take.

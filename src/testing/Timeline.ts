@@ -9,6 +9,7 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Check from "./internal/check.ts"
+import * as Predicate from "effect/Predicate"
 
 /**
  * How a run ends. `partial` is an end with a usable result from which something is missing.
@@ -168,7 +169,8 @@ export interface Options {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options = {}): Timeline => {
+export const make = (given?: Options): Timeline => {
+  const options = Check.options(given, optionNames)
   const durationMillis = Check.millis("the duration of a timeline", options.duration ?? "12 minutes")
   const tasks = Check.count("the number of tasks of a timeline", options.tasks ?? 5)
   return {
@@ -183,6 +185,15 @@ export const make = (options: Options = {}): Timeline => {
     })),
     progress: options.progress ?? evenProgress(durationMillis, tasks)
   }
+}
+
+const optionNames: Readonly<Record<keyof Options, true>> = {
+  duration: true,
+  tasks: true,
+  outcome: true,
+  errors: true,
+  statuses: true,
+  progress: true
 }
 
 const outcomes: ReadonlyArray<Outcome> = ["completed", "partial", "failed"]
@@ -206,6 +217,8 @@ const outcomes: ReadonlyArray<Outcome> = ["completed", "partial", "failed"]
  * @since 0.1.0
  */
 export const at = (self: Timeline, elapsedMillis: number): State => {
+  Check.kind("timeline", self, isTimeline, "a timeline, as Timeline.make returns it")
+  Check.kind("elapsedMillis", elapsedMillis, Predicate.isNumber, "a number of milliseconds")
   const ended = elapsedMillis >= self.durationMillis
   const elapsed = Math.max(0, ended ? self.durationMillis : elapsedMillis)
   return {
@@ -217,6 +230,9 @@ export const at = (self: Timeline, elapsedMillis: number): State => {
     endedAtMillis: ended ? self.durationMillis : undefined
   }
 }
+
+const isTimeline = (value: unknown): boolean =>
+  Predicate.isFunction((value as Timeline).progress) && Array.isArray((value as Timeline).statuses)
 
 // A run without end finishes a task a minute, and never the last one.
 const evenProgress = (durationMillis: number, tasks: number) => (elapsedMillis: number): Progress => ({

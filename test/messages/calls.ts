@@ -790,6 +790,221 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `SpineGraph.fromCanvas()`,
     `SpineGraph.fromCanvas({})`,
     `SpineGraph.fromCanvas(spine.canvases.getDag(id))`
+  ],
+  "SpineEmulator.make": [
+    `SpineEmulator.make("fast")`,
+    `SpineEmulator.make({ scripts: {} })`,
+    `SpineEmulator.make({ apiKeys: "sk" })`,
+    `SpineEmulator.make({ speed: 0 })`,
+    `SpineEmulator.make({ rude: "all" })`
+  ],
+  "SpineEmulator.layer": [
+    `SpineEmulator.layer(5)`,
+    `SpineEmulator.layer({ speed: "fast" })`,
+    `SpineEmulator.layer({ origins: [] })`
+  ],
+  "SpineEmulator.layerTest": [
+    `SpineEmulator.layerTest({ script: "slow" })`,
+    `SpineEmulator.layerTest({ script: { timeline: { duration: "1 minute" } } })`,
+    `SpineEmulator.layerTest({ apiKey: "sk" })`
+  ],
+  "SpineEmulator.toWebHandler": [
+    `SpineEmulator.toWebHandler("x")`,
+    `SpineEmulator.toWebHandler({ apiKeys: [5] })`,
+    `SpineEmulator.toWebHandler({ spede: 2 })`
+  ],
+  "TelaEmulator.make": [
+    `TelaEmulator.make("fast")`,
+    `TelaEmulator.make({ scripts: {} })`,
+    `TelaEmulator.make({ apiKeys: "sk" })`,
+    `TelaEmulator.make({ speed: 0 })`,
+    `TelaEmulator.make({ rude: "all" })`
+  ],
+  "TelaEmulator.layer": [
+    `TelaEmulator.layer(5)`,
+    `TelaEmulator.layer({ speed: "fast" })`,
+    `TelaEmulator.layer({ origins: [] })`
+  ],
+  "TelaEmulator.layerTest": [
+    `TelaEmulator.layerTest({ script: "slow" })`,
+    `TelaEmulator.layerTest({ script: { timeline: { duration: "1 minute" } } })`,
+    `TelaEmulator.layerTest({ apiKey: "sk" })`
+  ],
+  "TelaEmulator.toWebHandler": [
+    `TelaEmulator.toWebHandler("x")`,
+    `TelaEmulator.toWebHandler({ apiKeys: [5] })`,
+    `TelaEmulator.toWebHandler({ spede: 2 })`
+  ],
+  "SpineEmulatorServer.layer": [
+    `SpineEmulatorServer.layer("4010")`,
+    `SpineEmulatorServer.layer({ port: 70000 })`,
+    `SpineEmulatorServer.layer({ port: "4010" })`,
+    `SpineEmulatorServer.layer({ hots: "127.0.0.1" })`
+  ],
+  "TelaEmulatorServer.layer": [
+    `TelaEmulatorServer.layer("4010")`,
+    `TelaEmulatorServer.layer({ port: 70000 })`,
+    `TelaEmulatorServer.layer({ port: "4010" })`,
+    `TelaEmulatorServer.layer({ hots: "127.0.0.1" })`
+  ],
+  "CombinedEmulatorServer.layer": [
+    `CombinedEmulatorServer.layer("4010")`,
+    `CombinedEmulatorServer.layer({ port: 70000 })`,
+    `CombinedEmulatorServer.layer({ port: "4010" })`,
+    `CombinedEmulatorServer.layer({ hots: "127.0.0.1" })`
+  ],
+  "EmulatorServer.listen": [
+    `EmulatorServer.listen()`,
+    `EmulatorServer.listen({ httpApp: Effect.void }, { port: -1 })`,
+    `EmulatorServer.listen({ httpApp: Effect.void }, "4010")`
+  ],
+  "Emulator.make": [
+    `Emulator.make()`,
+    `Emulator.make({ origins: [] })`,
+    `Emulator.make({ origins: "https://x.example", requestIdHeader: "x-id", errorBody: () => ({}) }, () => Effect.void)`
+  ],
+  "Emulator.toHttpClient": [
+    `Emulator.toHttpClient()`,
+    `Emulator.toHttpClient(SpineEmulator.make())`,
+    `Emulator.toHttpClient({})`
+  ],
+  "Emulator.toWebHandler": [
+    `Emulator.toWebHandler()`,
+    `Emulator.toWebHandler(SpineEmulator.make())`,
+    `Emulator.toWebHandler({})`
+  ],
+  "Emulator.originOf": [
+    `Emulator.originOf()`,
+    `Emulator.originOf("https://x.example")`,
+    `Emulator.originOf({})`
+  ],
+  "Fault.status": [
+    `Fault.status()`,
+    `Fault.status(99)`,
+    `Fault.status("500")`,
+    `Fault.status(500, { retryAfter: -1 })`
+  ],
+  "Fault.handleThenStatus": [
+    `Fault.handleThenStatus()`,
+    `Fault.handleThenStatus(1000)`,
+    `Fault.handleThenStatus(NaN)`
+  ],
+  "Fault.html": [
+    `Fault.html()`,
+    `Fault.html("<html>", 0)`,
+    `Fault.html("<html>", "200")`
+  ],
+  "Fault.empty": [
+    `Fault.empty(0)`,
+    `Fault.empty("204")`,
+    `Fault.empty(null)`
+  ],
+  "Fault.truncate": [
+    `Fault.truncate()`,
+    `Fault.truncate(-1)`,
+    `Fault.truncate(0.5)`
+  ],
+  "Fault.dropInside": [
+    `Fault.dropInside()`,
+    `Fault.dropInside(-1)`,
+    `Fault.dropInside("10")`
+  ],
+  "Fault.delay": [
+    `Fault.delay()`,
+    `Fault.delay("long")`,
+    `Fault.delay(-1)`
+  ],
+  "Fault.answerLate": [
+    `Fault.answerLate()`,
+    `Fault.answerLate(NaN)`,
+    `Fault.answerLate({ second: 5 })`
+  ],
+  "Fault.after": [
+    `Fault.after(Fault.drop, "long")`,
+    `Fault.after(5, "1 second")`,
+    `Fault.after({}, "1 second")`
+  ],
+  "Fault.times": [
+    `Fault.times(Fault.drop, -1)`,
+    `Fault.times(Fault.drop, "2")`,
+    `Fault.times("drop", 2)`
+  ],
+  "Fault.skip": [
+    `Fault.skip(Fault.drop, -1)`,
+    `Fault.skip(Fault.drop, 0.5)`,
+    `Fault.skip(undefined, 2)`
+  ],
+  "Fault.on": [
+    `Fault.on(Fault.drop, 5, "/v1/run")`,
+    `Fault.on(Fault.drop, "GTE", "/v1/run")`,
+    `Fault.on(undefined, "GET", "/v1/run")`
+  ],
+  "Fault.matches": [
+    `Fault.matches()`,
+    `Fault.matches(Fault.drop)`,
+    `Fault.matches("drop", { method: "GET", path: "/" })`
+  ],
+  "Rude.only": [
+    `Rude.only("retryAfter")`,
+    `Rude.only(5)`,
+    `Rude.only(["all"])`
+  ],
+  "Rude.except": [
+    `Rude.except("nothing")`,
+    `Rude.except(null)`,
+    `Rude.except({})`
+  ],
+  "Rude.sample": [
+    `Rude.sample()`,
+    `Rude.sample(0.5)`,
+    `Rude.sample("seed")`
+  ],
+  "Timeline.make": [
+    `Timeline.make("1 minute")`,
+    `Timeline.make({ duration: "long" })`,
+    `Timeline.make({ tasks: -1 })`,
+    `Timeline.make({ outcome: "done" })`,
+    `Timeline.make({ errors: "out of luck" })`,
+    `Timeline.make({ durations: "1 minute" })`,
+    `Timeline.make({ statuses: [{ from: "long", status: "queued" }] })`
+  ],
+  "Timeline.at": [
+    `Timeline.at()`,
+    `Timeline.at({}, 5)`,
+    `Timeline.at(Timeline.make(), "5")`
+  ],
+  "OfficeFiles.docx": [
+    `OfficeFiles.docx()`,
+    `OfficeFiles.docx("title")`,
+    `OfficeFiles.docx({ title: "x" })`
+  ],
+  "OfficeFiles.xlsx": [
+    `OfficeFiles.xlsx()`,
+    `OfficeFiles.xlsx(5)`,
+    `OfficeFiles.xlsx({ title: "x", paragraphs: "y" })`
+  ],
+  "OfficeFiles.pptx": [
+    `OfficeFiles.pptx()`,
+    `OfficeFiles.pptx([])`,
+    `OfficeFiles.pptx({ title: 5, paragraphs: [] })`
+  ],
+  "OfficeFiles.html": [
+    `OfficeFiles.html()`,
+    `OfficeFiles.html("title")`,
+    `OfficeFiles.html({ title: "x", paragraphs: [5] })`
+  ],
+  "OfficeFiles.png": [
+    `OfficeFiles.png()`,
+    `OfficeFiles.png({ width: 1, height: 1 })`,
+    `OfficeFiles.png({ size: 10, color: "red" })`
+  ],
+  "NodeHttp.layer": [
+    `NodeHttp.layer("fast")`,
+    `NodeHttp.layer({ conections: 5 })`,
+    `NodeHttp.layer({ connections: 0 })`,
+    `NodeHttp.layer({ bodyTimeout: "long" })`,
+    `NodeHttp.layer({ proxy: 5 })`,
+    `NodeHttp.layer({ connect: { caa: "x" } })`
   ]
 }
 

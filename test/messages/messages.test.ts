@@ -176,7 +176,6 @@ it.effect("every public function is called wrongly in three ways, and its messag
     yield* Effect.promise(() => expect(blocks.join("\n")).toMatchFileSnapshot("./messages.snapshot.txt"))
     assert.deepStrictEqual(faults, [], "these calls do not fail with an error of this library")
     const fewer = names.filter((name) =>
-      !/^(?:testing|Fault|Emulator|Exchange|Rude|Office|Timeline|SpineEm|TelaEm|Node|Combined|EmulatorS)/.test(name) &&
       (calls[name]?.length ?? 0) < 3 &&
       !(name in withoutWrongCalls)
     )

@@ -5,7 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import { quote } from "../../internal/describe.ts"
-import { durationOf } from "../../internal/options.ts"
+import { durationOf, need, readOrThrow } from "../../internal/options.ts"
 
 const refuse = (what: string, value: unknown, expected: string): never => {
   throw new RangeError(`${what} is ${quote(value)}; it must be ${expected}.`)
@@ -40,6 +40,23 @@ export const millis = (what: string, input: Duration.Input): number => {
 /** One of some texts. */
 export const oneOf = <A extends string>(what: string, value: A, known: ReadonlyArray<A>): A =>
   known.includes(value) ? value : refuse(what, value, `one of: ${known.join(", ")}`)
+
+/** Options with no other names. The compiler reports an unknown name only in a literal. */
+export const options = <O extends object>(given: O | undefined, known: Readonly<Record<keyof O, true>>): O =>
+  readOrThrow(given, Object.keys(known)) as O
+
+/** The names that a server's options have beside those of its emulators. */
+export const serverOptions = { port: true, host: true, cors: true, allowedHosts: true } as const
+
+/** A number above 0. */
+export const positive = (what: string, value: number): number =>
+  typeof value === "number" && value > 0 ? value : refuse(what, value, "a number above 0")
+
+/** A value of a kind. */
+export const kind = <A>(what: string, value: A, isKind: (value: unknown) => boolean, expected: string): A => {
+  need(what, value, isKind, expected)
+  return value
+}
 
 /** An array of texts. */
 export const texts = (what: string, value: ReadonlyArray<string>): ReadonlyArray<string> =>

@@ -15,11 +15,14 @@ import * as rude from "./rude/http.ts"
 import type { Has } from "./rude/json.ts"
 import * as Scripts from "./scripts.ts"
 import { ids } from "./uuid.ts"
+import * as Check from "./check.ts"
+import * as Predicate from "effect/Predicate"
 
 /** The options that every emulator has. */
 export interface Options<Request, Script> {
   readonly origin?: string | undefined
   readonly apiKeys?: ReadonlyArray<string> | undefined
+  readonly speed?: number | undefined
   readonly script?: Script | ((request: Request) => Script) | undefined
   readonly webhookClient?: HttpClient.HttpClient | undefined
   readonly webhookHosts?: ReadonlyArray<string> | undefined
@@ -69,6 +72,10 @@ export const make = Effect.fnUntraced(function*<Request, Script extends object, 
   provider: Provider<Run>
 ): Effect.fn.Return<Shared<Request, Script, Run, Target>, never, Scope.Scope> {
   const { defaultFileOrigin, endsAt, fileOrigin, hasEnded } = provider
+  Check.texts("apiKeys", options.apiKeys ?? [])
+  Check.positive("speed", options.speed ?? 1)
+  Check.kind("rude", options.rude ?? [], Array.isArray, "an array of names, such as Rude.all")
+  Check.kind("script", options.script ?? {}, isScript, "an object, or a function that returns one")
   const scope = yield* Effect.scope
   const uuid = yield* Emulator.uuids
   const has = rude.hasOf(options.rude ?? [])
@@ -114,3 +121,5 @@ export const make = Effect.fnUntraced(function*<Request, Script extends object, 
     }
   }
 })
+
+const isScript = (script: unknown): boolean => Predicate.isObject(script) || Predicate.isFunction(script)
