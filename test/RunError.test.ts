@@ -151,7 +151,7 @@ describe("constructing an error never fails", () => {
         const { [name]: _, ...others } = fields
         check(others, `without ${name}`)
       }
-      for (const value of hostile) check(value, "in place of the fields")
+      for (const value of hostile) check(value, "instead of the fields")
     })
   }
 

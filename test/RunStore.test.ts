@@ -798,7 +798,7 @@ describe("unfinished", () => {
     Effect.gen(function*() {
       const { content, store } = makeDisk()
       const { complete, runOnce, unfinished } = yield* store
-      content.set("somebody else's", "value")
+      content.set("of another program", "value")
       content.set("canvas-runs/other", "value")
       for (const key of ["c", "b", "a", "finished"]) {
         yield* runOnce(key, key === "b" ? Effect.fail(noAnswer) : creating().create).pipe(Effect.ignore)
@@ -1204,7 +1204,7 @@ describe("files that an interrupted write left in the storage", () => {
       const read: Array<string> = []
       const { content, store } = makeDisk({ get: (key) => Effect.sync(() => void read.push(key)) })
       content.set("canvas-runs/finished/a", record({ ref }))
-      content.set("canvas-runs/somebody else's", "value")
+      content.set("canvas-runs/of another program", "value")
       assert.deepStrictEqual(yield* (yield* store).unfinished, [])
       assert.deepStrictEqual(read, [])
     }))

@@ -20,7 +20,7 @@ const side = <S extends Schema.Codec<unknown>>(schema: S): Schema.optionalKey<S>
  *
  * **Details**
  *
- * `version` guards what is stored: a ref written by a later version of this library does not decode here. An optional field whose
+ * `version` guards stored refs: a ref written by a later version of this library does not decode here. An optional field whose
  * value does not fit, such as a `createdAt` of `null`, decodes as absent.
  *
  * @see {@link module:RunRef.parse} for reading one back from JSON, with an error that names the fault

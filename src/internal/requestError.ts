@@ -237,7 +237,7 @@ export const badRequest = ({ message, sent = false, ...fields }: {
   readonly operation: string
   /** The parameter that is wrong. */
   readonly parameter: string
-  /** What is wrong, and what to do. Whether a request was made is added to it. */
+  /** The fault and the advice. The message also says whether a request was made. */
   readonly message: string
   /** The run that the call was about, if there is one. */
   readonly ref?: RunRef | undefined

@@ -287,7 +287,7 @@ export const faults: ReadonlyArray<Fault> = [
     why: "the answer to an upload has no body"
   },
   // --- statuses ---
-  // A refused link counts as expired, and is asked for once more
+  // A rejected link counts as expired, and is requested once more
   { name: "400", act: status(400), outcomes: "                      Br1  Br1    Br1   Br1  Ar2      Fi1    Br1" },
   { name: "401", act: status(401), outcomes: "                      Au1  Au1    Au1   Au1  Ar2      Fi1    Au1" },
   { name: "402", act: status(402), outcomes: "                      Ul1  Ul1    Ul1   Ul1  Ar1      Fi1    Ul1" },
@@ -410,7 +410,7 @@ export const faults: ReadonlyArray<Fault> = [
     why: "only an upload has a large request body",
     outcomes: "                                                     --   --     --    --   --       ok1    --"
   },
-  // --- what is in the answer ---
+  // --- the content of the response ---
   {
     name: "HTML with 200",
     act: page(200),

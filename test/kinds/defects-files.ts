@@ -65,7 +65,7 @@ export const places: ReadonlyArray<Place> = [
     name: "variables: deeply nested variables are rejected",
     mutant: { file: variables, find: "if (depth >= maxDepth)", replace: "if (false)" },
     inputs: {
-      "lists and objects in turn": problem(() => ({ v: nested(60_000, (inner) => [{ inner }]) }), "500 levels"),
+      "lists and objects alternately": problem(() => ({ v: nested(60_000, (inner) => [{ inner }]) }), "500 levels"),
       "toJSON in toJSON": problem(
         () => ({ v: nested(60_000, (inner) => ({ toJSON: () => ({ inner }) })) }),
         "500 levels"
@@ -234,7 +234,7 @@ export const places: ReadonlyArray<Place> = [
     mutant: { file: fileName, find: "next.set(key, number)", replace: "" },
     inputs: {
       "6,000 names": distinct(6000, () => "report.txt"),
-      "three names in turn": distinct(12_000, (n) => ["A.txt", "b.txt", "c"][n % 3]!)
+      "three names alternately": distinct(12_000, (n) => ["A.txt", "b.txt", "c"][n % 3]!)
     }
   },
   {

@@ -734,7 +734,7 @@ export const places: ReadonlyArray<Place> = [
     }
   },
   {
-    name: "a Tela push causes one poll and no more",
+    name: "a Tela push causes only one poll",
     mutant: {
       file: "src/tela/internal/snapshot.ts",
       find: "  // Tela does not sign its webhooks, so a webhook proves nothing about the execution\n",

@@ -1,4 +1,6 @@
-/** `npm run mutants -- --kinds`: removes each guard in turn, in a copy of the repository, and expects its tests to fail. */
+/**
+ * `npm run mutants -- --kinds`: removes one guard after the other, in a copy of the repository, and expects its tests to fail.
+ */
 import { readdirSync } from "node:fs"
 import { readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"

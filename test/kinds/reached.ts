@@ -195,7 +195,7 @@ const throughMake = {
   wrap: (client: HttpClient.HttpClient) => HttpClient.make((request) => once(accepting(client).execute(request)))
 }
 
-/** A server that resets its first connection, and then answers with a status or refuses to connect. */
+/** A server that resets its first connection, and then answers with a status or closes its port. */
 const resetting = (then: number | "refused") =>
   Effect.gen(function*() {
     const seen = { requests: 0 }

@@ -296,7 +296,7 @@ export const places: ReadonlyArray<Place> = [
       replace: "said"
     },
     inputs: {
-      "an execution that succeeded with an error in words": () =>
+      "an execution that succeeded with an error text": () =>
         failsWith("RunFailedError", [execution("running"), { ...execution("succeeded"), error: "evicted" }]),
       "a workflow that is completed with a list of errors": () =>
         failsWith("RunFailedError", [{ ...workflow("completed"), errors: [{ message: "step 2" }] }]),

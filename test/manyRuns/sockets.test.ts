@@ -65,12 +65,12 @@ describe("the sockets of three hundred waits", () => {
       assert.isAtLeast(yield* socketsOf({ client: FetchHttpClient.layer, atOnce: runs.length, wait: each }), 300)
     }))
 
-  it.live("are no more than the connections of the Node layer", () =>
+  it.live("are at most the connections of the Node layer", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* socketsOf({ client: NodeHttp.layer({ connections: 8 }), atOnce: 8, wait: each }), 8)
     }))
 
-  it.live("are no more than the polls that completions may have under way", () =>
+  it.live("are at most the polls that completions may have under way", () =>
     Effect.gen(function*() {
       for (const client of [NodeHttp.layer(), FetchHttpClient.layer]) {
         const most = yield* socketsOf({ client, atOnce: 8, wait: together })

@@ -29,7 +29,7 @@ export interface Added {
 export type Bundler = "esbuild" | "rolldown"
 
 const moduleName = (path: string): string =>
-  // Rolldown puts a NUL before the names of its own modules
+  // Rolldown puts a NUL before the names of its helper modules
   path.replaceAll("\0", "").replaceAll("\\", "/").replace(/^.*\/node_modules\//, "").replace(
     /^.*\/programs\//,
     "programs/"

@@ -658,7 +658,7 @@ const judgeSingle = (court: Court, process: Process, cursor: Cursor, start: Star
   const follower = process.followers[0]
   const interruptedAt = process.interruptedAt ?? Infinity
   if (follower === undefined) {
-    check(1, interruptedAt <= start.at + epsilon, () => "nobody followed the run")
+    check(1, interruptedAt <= start.at + epsilon, () => "the run had no follower")
     return
   }
   const isStream = follower.kind === "watch" || follower.kind === "polls"
@@ -673,7 +673,7 @@ const judgeSingle = (court: Court, process: Process, cursor: Cursor, start: Star
     )
     if (!isThere || element === undefined) return undefined
     judgeElement(court, follower, element, polled, start)
-    // A follower that left early pulls no more
+    // A follower that left early does not pull again
     return element.doneAt !== undefined && follower.consumer.leavesAfter !== shown ? element.doneAt : undefined
   }
   const loop = playLoop(court, process, cursor, {
@@ -1027,7 +1027,7 @@ const judgeEnd = (
         3,
         field(error, "reason") === reason && field(error, "polls") === polls,
         () =>
-          `the error tells of ${String(field(error, "polls"))} polls and ${
+          `the error has ${String(field(error, "polls"))} polls and ${
             String(field(error, "reason"))
           }; it was ${polls} and ${reason}`
       )

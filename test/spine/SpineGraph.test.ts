@@ -16,7 +16,7 @@ it.effect("a canvas is a graph in which each block comes after those that feed i
     const canvas = yield* spine.canvases.getDag(canvas_id!)
     const graph = fromCanvas({
       ...canvas,
-      edges: [...canvas.edges, { source_id: "nobody", target_id: canvas.nodes[0]!.id }]
+      edges: [...canvas.edges, { source_id: "unknown", target_id: canvas.nodes[0]!.id }]
     })
     assert.strictEqual(Graph.nodeCount(graph), canvas.nodes.length)
     assert.strictEqual(Graph.edgeCount(graph), canvas.edges.length)

@@ -702,7 +702,7 @@ describe("runs.run", () => {
 })
 
 describe("promise 6: interruption", () => {
-  it.effect("sends no more requests, and closes the one under way", () =>
+  it.effect("stops sending requests, and closes the one under way", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient
       const emulator = yield* SpineEmulator.SpineEmulator

@@ -88,9 +88,9 @@ describe("on a socket", () => {
         assert.instanceOf(broken, RunError.CreateOutcomeUnknownError)
         assert.strictEqual((yield* emulator.runs).length, 1)
 
-        const nobody = yield* Effect.scoped(Effect.map(counting, ({ baseUrl }) => baseUrl))
+        const closed = yield* Effect.scoped(Effect.map(counting, ({ baseUrl }) => baseUrl))
         const refused = yield* Effect.flatMap(Spine.SpineClient, (spine) => spine.runs.create({ prompt: "x" })).pipe(
-          Effect.provide(Spine.layer({ apiKey, baseUrl: nobody })),
+          Effect.provide(Spine.layer({ apiKey, baseUrl: closed })),
           Effect.provide(client),
           Effect.flip
         )

@@ -47,7 +47,7 @@ describe("A4: errors inside a stream", () => {
       ["a named error that is cut off", "event: error\ndata: {\"mess", ["{\"mess"]],
       ["an event that is named failed", event({ reason: "quota" }, "failed"), ["quota"]],
       [
-        "a status in words, beside choices",
+        "a status as text, beside choices",
         event({ status: "failed", message: "no", choices: [{ delta: { content: "" } }] }),
         [
           "no"
@@ -55,7 +55,7 @@ describe("A4: errors inside a stream", () => {
       ],
       ["an error by its type", event({ type: "error", message: "gone" }), ["gone"]],
       ["a status that is an error", event({ statusCode: 503, detail: "no capacity" }), ["no capacity"]],
-      ["a status in words", event({ status: "failed", message: "stopped by an admin" }), ["stopped by an admin"]],
+      ["a status as text", event({ status: "failed", message: "stopped by an admin" }), ["stopped by an admin"]],
       ["an error beside choices", event({ error: "bad", choices: [{ delta: { content: "lo" } }] }), ["bad"]],
       ["an error with a number", event({ error: 502 }), ["502"]],
       ["an error that is true, with a message beside it", event({ error: true, message: "denied" }), ["denied"]],

@@ -141,7 +141,7 @@ const interpret = <E, R>(download: Download<E, R>, response: HttpClientResponse.
       : yield* Errors.unavailable(source, Transfer.wordsOf(status), yield* Transfer.refusal(response))
   })
 
-/** Whether the body is a page in place of the file, such as the login page of a proxy. */
+/** Whether the body is a page instead of the file, such as the login page of a proxy. */
 const isPage = (source: ArtifactSource<unknown, unknown>, headers: Headers.Headers): boolean => {
   const isHtml = (type: string | undefined) => type !== undefined && /html/i.test(type)
   const extension = /\.(\w+)$/.exec(source.name)?.[1]

@@ -10,7 +10,7 @@ export interface FileLimits {
   readonly types: RegExp
   /** Extensions that are accepted with every media type. */
   readonly extensions: ReadonlySet<string>
-  /** The accepted formats in words. */
+  /** A description of the accepted formats. */
   readonly formats: string
   /** The largest size in bytes. `Infinity` if the provider documents none. */
   readonly maxBytes: number

@@ -143,7 +143,7 @@ export const readConfig = <A>(
     })
   })
 
-/** Makes a client. Its errors name the client, and the variable in place of the option that was read from it. */
+/** Makes a client. Its errors name the client, and for an option that was read from a variable they name the variable. */
 export const about = <A, R>(
   client: string,
   use: (variables: Variables) => Effect.Effect<A, ConfigError, R>

@@ -15,7 +15,7 @@ import { parseRetryAfter } from "./retry.ts"
 
 export const isSuccess = (status: number): boolean => status >= 200 && status < 300
 
-/** Whether a content type is HTML. A proxy sends such a page in place of the provider's response. */
+/** Whether a content type is HTML. A proxy sends such a page instead of the provider's response. */
 export const isHtml = (headers: Headers.Headers): boolean => /html/i.test(headers["content-type"] ?? "")
 
 /** Whether a text is a whole JSON document: the connection may break after its last byte. */

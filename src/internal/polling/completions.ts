@@ -100,7 +100,7 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
           running++
           forkHeld(poll).addObserver((exit) => {
             running--
-            // A defect. Whatever a server or a wrong input can cause is a completion
+            // A defect. Faults of a server or of an input are completions
             if (Exit.isFailure(exit) && !isClosed) Queue.failCauseUnsafe(queue, exit.cause)
             startDue()
           })

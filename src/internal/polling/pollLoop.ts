@@ -215,7 +215,7 @@ export const listen = <S extends RunSource.Any, SE, SR>(
   const listening = Effect.catchCause(next(0), (cause) =>
     Cause.hasInterruptsOnly(cause)
       ? Effect.void
-      : Effect.logError("canvas-runs: webhooks cannot be listened for any more; polling goes on", cause))
+      : Effect.logError("canvas-runs: listening for webhooks failed; polling continues", cause))
   SleepingRun.listeners.set(loop, fork(listening))
 }
 

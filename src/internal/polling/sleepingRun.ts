@@ -14,7 +14,7 @@
  * | {@link apart}: another fiber polls, so the stack of the sleeping fiber has never been large | 210 | no fiber |
  * | {@link needsSnapshot}: the snapshot is dropped where no one can ask for it | 370 | 370 |
  * | A source of Spine is a class: it keeps the ref or the id, and computes everything else on access | 250 | no source |
- * | {@link flags}: bits in place of booleans | 30 | 30 |
+ * | {@link flags}: bits instead of booleans | 30 | 30 |
  * | {@link listeners}: no field for pushes, which hardly any wait has | 20 | 20 |
  * | `TimerQueue`: whole milliseconds, which V8 stores without an object | 50 | 50 |
  */

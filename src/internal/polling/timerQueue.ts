@@ -254,7 +254,7 @@ export const watching = <A, E, R, E2, R2>(
   })
 
 /**
- * `Effect.timeoutOrElse` on the shared timer, with one fiber in place of two: every request has a timeout, and hardly any request
+ * `Effect.timeoutOrElse` on the shared timer, with one fiber instead of two: every request has a timeout, and hardly any request
  * times out.
  */
 export const within = <A, E, R, E2, R2>(

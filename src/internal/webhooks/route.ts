@@ -79,7 +79,7 @@ export const layer = <Event, R, O extends Options<Event, R>>(
           provider.verify(options, new Uint8Array(body.success.value), request.headers)
         )
         if (verified._tag === "Failure") {
-          yield* Effect.logWarning(`canvas-runs: a webhook was refused: ${verified.failure.message}`)
+          yield* Effect.logWarning(`canvas-runs: a webhook was rejected: ${verified.failure.message}`)
           return HttpServerResponse.empty({ status: 400 })
         }
         const { delivery, event } = verified.success

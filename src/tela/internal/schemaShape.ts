@@ -26,7 +26,7 @@ export interface Property {
 const open: Shape = { types: [] }
 
 /**
- * Returns the shape of what is sent and received: the result of a schema for input, and the source of a schema for output. The
+ * Returns the shape of the sent or received value: the result of a schema for input, and the source of a schema for output. The
  * encoded side of an Effect Schema is both. Throws where a Standard Schema has no JSON Schema.
  */
 export const shapeOf = (schema: AnySchema.AnySchema, of: "input" | "output"): Shape => {

@@ -24,7 +24,7 @@ export interface SseParser {
   readonly feed: (bytes: Uint8Array) => void
   /** Ends the text. Emits the last event, although its closing blank line is missing. */
   readonly end: () => void
-  /** Whether the unfinished line or event is longer than allowed. Then no more should be read. */
+  /** Whether the unfinished line or event is longer than allowed. Then reading should stop. */
   readonly isTooLong: () => boolean
 }
 

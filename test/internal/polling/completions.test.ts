@@ -182,7 +182,7 @@ describe("completions", () => {
       }))
   }
 
-  it.effect("keep to the limit of concurrent polls, and poll the runs in turn", () =>
+  it.effect("keep to the limit of concurrent polls, and poll the runs one after the other", () =>
     Effect.gen(function*() {
       const ids = Array.from({ length: 12 }, (_, index) => `run-${index}`)
       const { asked, most, source } = scripted(Object.fromEntries(ids.map((id) => [id, 60_000])), { takes: "1 second" })

@@ -797,7 +797,7 @@ describe("listening for pushes", () => {
     Effect.gen(function*() {
       const messages = yield* listen(() => Effect.die(new Error("the store is gone")))
       assert.strictEqual(messages.length, 1)
-      assert.include(String((messages[0] as ReadonlyArray<unknown>)[0]), "polling goes on")
+      assert.include(String((messages[0] as ReadonlyArray<unknown>)[0]), "polling continues")
       assert.strictEqual((messages[0] as ReadonlyArray<unknown>).length, 1, "the cause is logged as the cause")
     }))
 

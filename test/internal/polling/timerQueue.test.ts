@@ -155,7 +155,7 @@ describe("the shared timer", () => {
       assert.strictEqual(counted.asleep(), 0)
     }))
 
-  // TODO: fails where the clock's sleep ends at once: what then sleeps is noted as asleep after it has woken
+  // TODO: fails if the clock's sleep ends at once: the fiber is then recorded as asleep after it has woken
   it.effect("continues after a timer that is due at once", () =>
     Effect.gen(function*() {
       const self = yield* timers

@@ -184,7 +184,7 @@ const simulate = (plan: Plan): Effect.Effect<History> =>
 
 /**
  * The `TestClock` waits for a fiber that it has woken, but not for promises. Verifying a push uses promises, so the fiber that
- * delivers it stays busy until the verification is over and has no more effects.
+ * delivers it stays busy until the verification and its effects are over.
  */
 const whileTheClockStands = <A>(effect: Effect.Effect<A>, happened: () => number): Effect.Effect<A> =>
   Effect.gen(function*() {
@@ -406,7 +406,7 @@ const spinePush = (push: Push, run: Provider.RunRecord, object: unknown, now: nu
 
 const telaPush = (push: Push, ended: unknown) =>
   Effect.map(
-    Effect.orDie(Tela.webhookHeaders(push.kind === "forged" ? Redacted.make("of somebody else") : pushSecret)),
+    Effect.orDie(Tela.webhookHeaders(push.kind === "forged" ? Redacted.make("of another program") : pushSecret)),
     (headers) => post("/tela", JSON.stringify(ended), headers)
   )
 

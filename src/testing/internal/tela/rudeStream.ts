@@ -26,7 +26,7 @@ export interface Chunk {
   readonly message: { readonly structured_content: unknown }
 }
 
-/** The chunks that are sent in place of one chunk. */
+/** The chunks that are sent instead of one chunk. */
 export const chunks = (has: Has, chunk: Chunk): ReadonlyArray<unknown> => {
   const [choice] = chunk.choices
   const isLast = choice?.finish_reason != null
