@@ -1,16 +1,24 @@
 /**
- * Tela's side of the wire, for tests, examples and development without an account.
+ * An emulator of Tela, for tests, examples and development without an account.
  *
- * It speaks completions in all their modes, canvases with versions and environments, files, tasks, the list of runs and
- * webhooks, and plays runs on the clock of the program. It can be an `HttpClient` in memory ({@link layerTest}), a
- * function from `Request` to `Response` ({@link toWebHandler}), or a server on a loopback socket (`TelaEmulatorServer`).
+ * It has the completions in all their modes, canvases with versions and environments, files, tasks, the list of runs and webhooks.
+ * Runs follow the clock of the program.
+ *
+ * **When to use**
+ *
+ * | you want | use |
+ * | --- | --- |
+ * | a test, in memory | {@link layerTest} |
+ * | a function from `Request` to `Response` | {@link toWebHandler} |
+ * | a server on a socket, for other processes | `canvas-runs/testing/TelaEmulatorServer` |
+ * | to replace single calls, without HTTP | `Tela.layerTest` |
  *
  * **Details**
  *
- * Out of the box every UUID is a canvas, a version or an app, and a run answers with an echo of its variables: a text,
- * or an object after the schema of the structured output. Three ids are reserved: {@link failingCanvasId},
- * {@link unknownCanvasId} and {@link workflowCanvasId}. Everything else is scripted with `TelaScript`: what there is,
- * what runs do, and what a stream sends. What goes wrong on the way is a `Fault`.
+ * By default every UUID is a canvas, a version or an app, and the output of a run contains its variables. It is a text, or an object
+ * that fits the schema of the structured output. Three ids are reserved: {@link failingCanvasId}, {@link unknownCanvasId} and
+ * {@link workflowCanvasId}. `TelaScript` scripts the rest: the canvases, the runs and the streams. A `Fault` is what goes wrong
+ * with a request.
  *
  * Where Tela's documentation is silent, the emulator follows an assumption. Words such as "assumption 15" cite it, and
  * `docs/assumptions.md` lists them all. It also assumes that:
@@ -22,8 +30,8 @@
  *
  * **Gotchas**
  *
- * - The emulator is strict where a lenient one would hide a mistake: a presigned URL that is sent a credential refuses
- *   the request, and a file that was announced but never uploaded is not found.
+ * - The emulator is strict, so that it does not hide mistakes: a presigned URL refuses a request with a credential, and a file that
+ *   was announced but never uploaded is not found.
  * - Agents, batches, the vault's multipart uploads and permalinks are not emulated.
  *
  * **Example** (Running a canvas)
@@ -78,41 +86,50 @@ import type * as WebhookDelivery from "./WebhookDelivery.ts"
 export { failingCanvasId, invoiceCanvas, unknownCanvasId, user, workflowCanvasId, workspaceId } from "./TelaScript.ts"
 
 /**
- * A canvas that the emulator knows.
+ * A canvas of the emulator.
  *
  * @category models
  * @since 0.1.0
  */
 export interface EmulatedCanvas {
+  /** The id of the canvas. */
   readonly id: string
+  /** The id of the app that runs it. */
   readonly applicationId: string
+  /** The title. */
   readonly title: string
+  /** Whether it is a workflow. */
   readonly isWorkflow: boolean
-  /** The oldest first. */
+  /** The ids of its versions, oldest first. */
   readonly versionIds: ReadonlyArray<string>
-  /** The version that each environment serves. */
+  /** The version that each environment serves, or `null` for none. */
   readonly environments: Readonly<Record<string, string | null>>
 }
 
 /**
- * A run that the emulator has accepted, whatever its mode.
+ * A run of any mode that the emulator has accepted.
  *
  * @category models
  * @since 0.1.0
  */
 export interface EmulatedRun {
+  /** The id of the run. */
   readonly id: string
+  /** The id of its canvas. */
   readonly canvasId: string
+  /** The id of the version that it runs. */
   readonly versionId: string
+  /** The id of the app that it was requested for, or `null`. */
   readonly applicationId: string | null
+  /** The request that created it. */
   readonly request: TelaScript.RunRequest
   /** When it was created, on the emulator's clock. */
   readonly createdAt: number
   /** How often it was polled. */
   readonly polls: number
-  /** What it is doing now. */
+  /** Its status now. */
   readonly status: string
-  /** What it produces if it ends well. */
+  /** Its output, if it succeeds. */
   readonly output: unknown
 }
 
@@ -123,13 +140,17 @@ export interface EmulatedRun {
  * @since 0.1.0
  */
 export interface EmulatedTask {
+  /** The id of the task. */
   readonly id: string
+  /** The id of its app. */
   readonly applicationId: string
+  /** The name. */
   readonly name: string
-  /** What it is doing now. */
+  /** Its status now. */
   readonly status: string
-  /** The run that works for it; none if it was created with an output. */
+  /** The id of its run; `undefined` if it was created with an output. */
   readonly runId: string | undefined
+  /** The tags. */
   readonly tags: ReadonlyArray<string>
 }
 
@@ -140,31 +161,35 @@ export interface EmulatedTask {
  * @since 0.1.0
  */
 export interface EmulatedFile {
+  /** The id of the file. */
   readonly id: string
+  /** The file name. */
   readonly name: string
-  /** Which of the ways it came. */
+  /** The API that it was announced with. */
   readonly via: "v3" | "v2" | "vault"
+  /** The media type, if it is known. */
   readonly contentType: string | undefined
-  /** `undefined` as long as nothing was uploaded. */
+  /** The contents; `undefined` until they are uploaded. */
   readonly bytes: Uint8Array | undefined
 }
 
 /**
- * An answer that was streamed.
+ * The streamed response of a run.
  *
  * @category models
  * @since 0.1.0
  */
 export interface EmulatedStream {
+  /** The id of the run. */
   readonly runId: string
-  /** `abandoned` is what the client has left before its end, `dropped` what the script broke off. */
+  /** `ended`: it was sent completely. `dropped`: the script broke the connection. `abandoned`: the client left before the end. */
   readonly state: "open" | "ended" | "dropped" | "abandoned"
-  /** How many pieces have left, the end mark among them. */
+  /** How many pieces were sent, the end mark included. */
   readonly sent: number
 }
 
 /**
- * What a test can do to the provider.
+ * The control service: what a test can see of the provider, and do to it.
  *
  * @category models
  * @since 0.1.0
@@ -172,13 +197,57 @@ export interface EmulatedStream {
 export interface Service extends Emulator.Emulator {
   /** The origin of the API. */
   readonly origin: string
-  /** Adds a canvas, or replaces the one with its id. */
+  /**
+   * Adds a canvas, or replaces the one with its id.
+   *
+   * **Example** (A canvas with an output)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Tela } from "canvas-runs"
+   * import { TelaEmulator } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const emulator = yield* TelaEmulator.TelaEmulator
+   *   const tela = yield* Tela.TelaClient
+   *   const { id } = yield* emulator.canvas({ title: "Tides", output: "twice a day" })
+   *   const execution = yield* tela.canvas.make({ id }).execute({})
+   *   console.log(execution.result) // => "twice a day"
+   * }).pipe(
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+   *   Effect.provide(TelaEmulator.layerTest())
+   * )
+   * await Effect.runPromise(main)
+   * ```
+   */
   readonly canvas: (canvas?: TelaScript.Canvas) => Effect.Effect<EmulatedCanvas>
-  /** Sets what the runs created from now on will do, over what their canvas says. */
+  /**
+   * Sets what the runs that are created from now on will do. It takes precedence over the script of a canvas.
+   *
+   * **Example** (An output for each request)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Tela } from "canvas-runs"
+   * import { TelaEmulator } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const emulator = yield* TelaEmulator.TelaEmulator
+   *   const tela = yield* Tela.TelaClient
+   *   yield* emulator.script(({ variables }) => ({ output: `about ${variables["topic"]}` }))
+   *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
+   *   console.log((yield* canvas.execute({ topic: "tides" })).result) // => "about tides"
+   * }).pipe(
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+   *   Effect.provide(TelaEmulator.layerTest())
+   * )
+   * await Effect.runPromise(main)
+   * ```
+   */
   readonly script: (
     script: TelaScript.Script | ((request: TelaScript.RunRequest) => TelaScript.Script)
   ) => Effect.Effect<void>
-  /** The canvases there are, those that came into being with a request among them. */
+  /** The canvases, those included that a request made. */
   readonly canvases: Effect.Effect<ReadonlyArray<EmulatedCanvas>>
   /** The runs accepted so far, oldest first. */
   readonly runs: Effect.Effect<ReadonlyArray<EmulatedRun>>
@@ -190,25 +259,125 @@ export interface Service extends Emulator.Emulator {
   readonly streams: Effect.Effect<ReadonlyArray<EmulatedStream>>
   /** The webhooks due so far, oldest first. */
   readonly deliveries: Effect.Effect<ReadonlyArray<WebhookDelivery.Delivery>>
-  /** Sets what goes wrong with the webhooks that are due from now on. */
+  /**
+   * Sets what goes wrong with the webhooks that are due from now on.
+   *
+   * **Example** (A webhook that is lost)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Tela } from "canvas-runs"
+   * import { TelaEmulator } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const emulator = yield* TelaEmulator.TelaEmulator
+   *   const tela = yield* Tela.TelaClient
+   *   yield* emulator.scriptDeliveries({ lost: true })
+   *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
+   *   yield* canvas.run({ topic: "tides" }, { webhookUrl: "http://localhost/hook" })
+   *   console.log((yield* emulator.deliveries).map(({ status }) => status)) // => ["lost"]
+   * }).pipe(
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+   *   Effect.provide(TelaEmulator.layerTest({ script: { polls: { created: 0 } } }))
+   * )
+   * await Effect.runPromise(main)
+   * ```
+   */
   readonly scriptDeliveries: (script: WebhookDelivery.Script) => Effect.Effect<void>
-  /** Takes the approval of a task back, which only people can do, and says whether there was one. */
+  /**
+   * Takes back the approval of a task, which at the provider only people can do. Returns whether the task was approved.
+   *
+   * **Example** (An approval that is taken back)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Tela } from "canvas-runs"
+   * import { TelaEmulator } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const emulator = yield* TelaEmulator.TelaEmulator
+   *   const tela = yield* Tela.TelaClient
+   *   const [task] = yield* tela.tasks.create("9c1d0f4e-2b7e-4a0c-9a53-0d6a6f0c7a11", [
+   *     { name: "Invoice 7", variables: {}, outputContent: { total: 42 } }
+   *   ])
+   *   yield* tela.tasks.approve(task.id)
+   *   console.log(yield* emulator.revokeApproval(task.id)) // => true
+   *   console.log((yield* tela.tasks.get(task.id)).status) // => "validating"
+   * }).pipe(
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+   *   Effect.provide(TelaEmulator.layerTest())
+   * )
+   * await Effect.runPromise(main)
+   * ```
+   */
   readonly revokeApproval: (taskId: string) => Effect.Effect<boolean>
-  /** Lets every presigned URL handed out so far expire. */
+  /** Makes every presigned URL expire that was given out until now. */
   readonly expireFiles: Effect.Effect<void>
-  /** Revokes a key, a JWT or a data token: at once, or after a time. */
-  readonly revokeKey: (key: string, options?: { readonly after?: Duration.Input }) => Effect.Effect<void>
+  /**
+   * Revokes a key, a JWT or a data token.
+   *
+   * **Example** (A key that is not valid any longer)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Tela } from "canvas-runs"
+   * import { TelaEmulator } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const emulator = yield* TelaEmulator.TelaEmulator
+   *   const tela = yield* Tela.TelaClient
+   *   yield* emulator.revokeKey("tela_test")
+   *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
+   *   console.log((yield* Effect.flip(canvas.execute({ topic: "tides" })))._tag) // => "AuthenticationError"
+   * }).pipe(
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+   *   Effect.provide(TelaEmulator.layerTest())
+   * )
+   * await Effect.runPromise(main)
+   * ```
+   */
+  readonly revokeKey: (key: string, options?: {
+    /**
+     * The time until the key is not accepted.
+     *
+     * @default 0
+     */
+    readonly after?: Duration.Input
+  }) => Effect.Effect<void>
 }
 
 /**
  * The control service of the emulator.
  *
+ * **Example** (Looking at the runs)
+ *
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Tela } from "canvas-runs"
+ * import { TelaEmulator } from "canvas-runs/testing"
+ *
+ * const main = Effect.gen(function*() {
+ *   const emulator = yield* TelaEmulator.TelaEmulator
+ *   const tela = yield* Tela.TelaClient
+ *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
+ *   yield* canvas.execute({ topic: "tides" })
+ *   console.log((yield* emulator.runs).map(({ request }) => request.mode)) // => ["sync"]
+ * }).pipe(
+ *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+ *   Effect.provide(TelaEmulator.layerTest())
+ * )
+ * await Effect.runPromise(main)
+ * ```
+ *
+ * @see {@link layerTest}, which provides it
  * @category services
  * @since 0.1.0
  */
 export class TelaEmulator extends Context.Service<TelaEmulator, Service>()("canvas-runs/testing/TelaEmulator") {}
 
 /**
+ * Options of the emulator.
+ *
  * @category options
  * @since 0.1.0
  */
@@ -220,7 +389,7 @@ export interface Options {
    */
   readonly origin?: string | undefined
   /**
-   * Where presigned URLs point to.
+   * The origin of presigned URLs.
    *
    * @default "https://files.tela.emulator" in memory, and the server's own origin on a socket
    */
@@ -231,98 +400,98 @@ export interface Options {
    * @default all of them
    */
   readonly apiKeys?: ReadonlyArray<string> | undefined
-  /** Canvases that are there from the start. */
+  /** The canvases that exist from the start. */
   readonly canvases?: ReadonlyArray<TelaScript.Canvas> | undefined
   /**
-   * Refuses canvases, versions and apps that were not registered, instead of making them up.
+   * Whether only the canvases, versions and apps exist that were registered. With `false`, a request with another id makes one.
    *
    * @default false
    */
   readonly onlyRegistered?: boolean | undefined
   /**
-   * Finds a version by its id only if an environment serves it (assumption 36).
+   * Whether a version can be found by its id only if an environment serves it (assumption 36).
    *
    * @default false
    */
   readonly onlyPublished?: boolean | undefined
-  /** What runs do unless they are scripted otherwise. */
+  /** What runs do, unless their canvas or the control service says otherwise. */
   readonly script?: TelaScript.Script | ((request: TelaScript.RunRequest) => TelaScript.Script) | undefined
   /**
-   * How many times faster than scripted runs go. What they report about themselves stays as scripted.
+   * How many times faster than scripted the runs are. The times that they report stay as scripted.
    *
    * @default 1
    */
   readonly speed?: number | undefined
   /**
-   * Answers polls in camel case, with `creditsUsed` (assumption 1).
+   * Whether responses to polls are in camel case, with `creditsUsed` (assumption 1).
    *
    * @default false
    */
   readonly camelCaseRuns?: boolean | undefined
   /**
-   * Adds `credits_used` to the answers to polls (assumption 1).
+   * Whether responses to polls have `credits_used` (assumption 1).
    *
    * @default false
    */
   readonly creditsUsed?: boolean | undefined
   /**
-   * Answers with bare arrays where there would be a page with meta data (assumption 15).
+   * Whether lists are bare arrays instead of pages with meta data (assumption 15).
    *
    * @default false
    */
   readonly bareLists?: boolean | undefined
   /**
-   * Takes a task to `completed` as soon as its run has succeeded, without anybody's approval (assumption 8).
+   * Whether a task is `completed` as soon as its run has succeeded, without an approval (assumption 8).
    *
    * @default false
    */
   readonly autoComplete?: boolean | undefined
   /**
-   * What the event of an approval that is taken back is called (assumption 10).
+   * The type of the event for an approval that is taken back (assumption 10).
    *
    * @default "task.approval_revoked"
    */
   readonly approvalRevokedEvent?: string | undefined
   /**
-   * How long a presigned URL is good for.
+   * How long a presigned URL is valid.
    *
    * @default "1 hour"
    */
   readonly fileLifetime?: Duration.Input | undefined
   /**
-   * How many bytes a file may have.
+   * The largest size of a file, in bytes.
    *
    * @default 100 MB
    */
   readonly fileSize?: number | undefined
   /**
-   * Refuses uploads without `content-length`, as object stores do: chunked ones with 501, others with 411.
+   * Whether uploads without `content-length` are refused, as object stores do: chunked uploads with 501, others with 411.
    *
    * @default true
    */
   readonly requireContentLength?: boolean | undefined
   /**
-   * What calls webhooks.
+   * The client that sends webhooks.
    *
    * @default a client on `fetch`
    */
   readonly webhookClient?: HttpClient.HttpClient | undefined
   /**
-   * The hosts that webhooks may go to; to others they are recorded and not sent.
+   * The hosts that webhooks are sent to. Webhooks for other hosts are recorded and not sent.
    *
    * @default ["127.0.0.1", "localhost", "[::1]"]
    */
   readonly webhookHosts?: ReadonlyArray<string> | undefined
   /**
-   * How often a webhook that fails is tried (assumption 13).
+   * How often a webhook that fails is sent (assumption 13).
    *
    * @default 1
    */
   readonly webhookAttempts?: number | undefined
-  /** What goes wrong with webhooks unless they are scripted otherwise. */
+  /** What goes wrong with webhooks, unless the control service says otherwise. */
   readonly deliveryScript?: WebhookDelivery.Script | undefined
   /**
-   * What real servers do that this one would not do by itself.
+   * The habits of real servers that the emulator has too.
    *
    * @default Rude.none
    */
@@ -330,7 +499,7 @@ export interface Options {
 }
 
 /**
- * The default of the `origin` option: where the real service lives.
+ * The default of the option `origin`: the origin of the real service.
  *
  * @category constants
  * @since 0.1.0
@@ -338,7 +507,7 @@ export interface Options {
 export const defaultOrigin = "https://api.tela.com"
 
 /**
- * Where presigned URLs point to in memory, unless the options say otherwise.
+ * The default of the option `fileOrigin` in memory.
  *
  * @category constants
  * @since 0.1.0
@@ -346,7 +515,25 @@ export const defaultOrigin = "https://api.tela.com"
 export const defaultFileOrigin = "https://files.tela.emulator"
 
 /**
- * Makes an emulator. Until the scope closes, it waits for the ends of runs that have a webhook.
+ * Makes an emulator. Until the scope closes, it sends the webhooks of runs.
+ *
+ * **When to use**
+ *
+ * Use it to serve an emulator in another way, with its `httpApp`. Otherwise use {@link layerTest}.
+ *
+ * **Example** (The canvases of a new emulator)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { TelaEmulator } from "canvas-runs/testing"
+ *
+ * const main = Effect.gen(function*() {
+ *   const emulator = yield* TelaEmulator.make({ canvases: [TelaEmulator.invoiceCanvas] })
+ *   return (yield* emulator.canvases).some(({ title }) => title === "Invoice reader")
+ * })
+ *
+ * console.log(await Effect.runPromise(Effect.scoped(main))) // => true
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -460,7 +647,22 @@ const optionNames: Readonly<Record<keyof Options, true>> = {
 }
 
 /**
- * The control service, for whatever form the emulator is to take.
+ * Creates a layer with the control service alone.
+ *
+ * **When to use**
+ *
+ * Use it together with {@link layerHttpClient}, or to serve the emulator in another way. Otherwise use {@link layerTest}.
+ *
+ * **Example** (The origin of the API)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { TelaEmulator } from "canvas-runs/testing"
+ *
+ * const origin = TelaEmulator.TelaEmulator.use(({ origin }) => Effect.succeed(origin))
+ *
+ * console.log(await Effect.runPromise(Effect.provide(origin, TelaEmulator.layer()))) // => "https://api.tela.com"
+ * ```
  *
  * @category layers
  * @since 0.1.0
@@ -468,7 +670,24 @@ const optionNames: Readonly<Record<keyof Options, true>> = {
 export const layer = (options?: Options): Layer.Layer<TelaEmulator> => Layer.effect(TelaEmulator, make(options))
 
 /**
- * The emulator as an `HttpClient` in memory: no socket, no real time.
+ * A layer with an `HttpClient` that calls the emulator in memory, without a socket.
+ *
+ * **When to use**
+ *
+ * Use it if several clients share one emulator. Otherwise use {@link layerTest}.
+ *
+ * **Example** (A request without a key)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { HttpClient } from "effect/http"
+ * import { TelaEmulator } from "canvas-runs/testing"
+ *
+ * const main = Effect.map(HttpClient.get("https://api.tela.com/api-key"), ({ status }) => status)
+ * const layer = TelaEmulator.layerHttpClient.pipe(Layer.provide(TelaEmulator.layer()))
+ *
+ * console.log(await Effect.runPromise(Effect.provide(main, layer))) // => 401
+ * ```
  *
  * @category layers
  * @since 0.1.0
@@ -479,8 +698,29 @@ export const layerHttpClient: Layer.Layer<HttpClient.HttpClient, never, TelaEmul
 )
 
 /**
- * An `HttpClient` in memory, and the service that controls what it answers.
+ * Creates a layer with an `HttpClient` that calls the emulator in memory, and with the service that controls the emulator.
  *
+ * **Example** (A client on the emulator)
+ *
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Tela } from "canvas-runs"
+ * import { TelaEmulator } from "canvas-runs/testing"
+ *
+ * const main = Effect.gen(function*() {
+ *   const emulator = yield* TelaEmulator.TelaEmulator
+ *   const tela = yield* Tela.TelaClient
+ *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
+ *   console.log((yield* canvas.execute({ topic: "tides" })).result) // => "twice a day"
+ *   console.log((yield* emulator.runs).length) // => 1
+ * }).pipe(
+ *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+ *   Effect.provide(TelaEmulator.layerTest({ script: { output: "twice a day" } }))
+ * )
+ * await Effect.runPromise(main)
+ * ```
+ *
+ * @see {@link toWebHandler} for a function from `Request` to `Response`
  * @category layers
  * @since 0.1.0
  */
@@ -489,11 +729,11 @@ export const layerTest = (options?: Options): Layer.Layer<TelaEmulator | HttpCli
   Layer.provideMerge(Layer.fresh(layerHttpClient), layer(options))
 
 /**
- * The emulator as a function from a web `Request` to a promise of a `Response`, with the service that controls it.
+ * Makes an emulator as a function from a web `Request` to a promise of a `Response`, with the service that controls it.
  *
  * **Details**
  *
- * A dropped connection rejects, as it does with `fetch`.
+ * If the connection breaks, the promise is rejected, as that of `fetch` is.
  *
  * **Example** (Calling it without a server)
  *
@@ -512,8 +752,11 @@ export const layerTest = (options?: Options): Layer.Layer<TelaEmulator | HttpCli
  * @since 0.1.0
  */
 export const toWebHandler = (options?: Options): {
+  /** Answers a request. */
   readonly handler: (request: Request) => Promise<Response>
+  /** Stops the emulator, which sends no webhooks from then on. */
   readonly dispose: () => Promise<void>
+  /** The control service. */
   readonly control: Service
 } => webHandler.make(make(options))
 
