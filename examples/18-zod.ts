@@ -44,7 +44,7 @@ program.pipe(
     executions: 2,
     canvas: {
       variables: [{ name: "document", type: "file" }, { name: "language" }],
-      // It reads English well
+      // In another language it misreads the total
       output: ({ variables }) => ({
         supplier: "Nordwind Ltd ",
         due: "2026-03-15",

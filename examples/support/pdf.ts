@@ -1,4 +1,4 @@
-/** A PDF of one page, for examples that need a document without a library for PDF. */
+/** A PDF of one page. It saves the examples a library for PDF. */
 
 /** Writes lines of ASCII text onto a page, and returns the file. */
 export const pdf = (lines: ReadonlyArray<string>): Uint8Array => {
@@ -12,7 +12,7 @@ export const pdf = (lines: ReadonlyArray<string>): Uint8Array => {
     "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
   ]
 
-  // The table at the end says at which byte each object starts
+  // The table at the end lists the offset of each object
   let file = "%PDF-1.4\n"
   const offsets = objects.map((object, index) => {
     const offset = file.length

@@ -63,7 +63,7 @@ export const sideFieldOr = <S extends Schema.Constraint>(
   fallback: S["Type"]
 ): ReturnType<typeof withFallback<S>> => withFallback(lenient(schema), fallback)
 
-/** To the type system the schema itself. A value that does not decode counts as `null`. */
+/** Makes a schema that decodes invalid values as `null`. Its type stays that of the given schema. */
 const lenient = <S extends Schema.Constraint>(schema: S): S =>
   Schema.NullOr(schema).pipe(Schema.catchDecoding(() => Effect.succeedSome(null))) as Schema.Constraint as S
 

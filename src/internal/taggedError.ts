@@ -1,6 +1,7 @@
 /**
- * The classes of this library's errors, and how to recognise their instances. An error can be constructed from any fields:
- * `Schema.TaggedError` throws if a field does not fit its schema. Then a defect would replace the failure that the error reports.
+ * The classes of this library's errors, and how to recognise their instances. Unlike `Schema.TaggedError`, these classes accept
+ * any fields: `Schema.TaggedError` throws if a field does not fit, and then a defect would replace the failure that the error
+ * reports.
  */
 import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -85,7 +86,7 @@ const fitting = (fields: Schema.Struct.Fields, input: unknown): Record<string, u
     const value = memberOf(input, name)
     const isOptional = field.ast.context?.isOptional === true
     if (attempt(() => Schema.is(field as Schema.Codec<unknown>)(value)) === true) {
-      // A required field of any value may be missing
+      // A required field whose schema accepts any value may be absent
       if (value !== undefined || !isOptional) out[name] = shown(name, value)
     } else if (name === "ref") {
       const ref = RunRef.read(value) ?? (isOptional ? undefined : RunRef.nearest(value))
@@ -135,7 +136,7 @@ const substitutes: Readonly<Record<string, (value: unknown) => unknown>> = {
   history: () => [],
   elapsed: () => Duration.zero,
   received: () => ({ message: "", structured: undefined, chunks: 0 }),
-  // The values that promise nothing
+  // The cautious values: the request may have been sent, and a repetition does not help
   sent: () => true,
   reached: () => true,
   isRetryable: () => false

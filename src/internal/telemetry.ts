@@ -58,7 +58,7 @@ export const spanOf = <A, E, R>(
     ? Effect.withSpan(self, name, { kind, attributes: attributes(), captureStackTrace: false }) as typeof self
     : self
 
-/** {@link span} for one request. Only its error is shown, which holds no secret. */
+/** {@link span} for one request. The span shows nothing but the error, which has no secret. */
 export const requestSpan = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   { method, url }: HttpClientRequest.HttpClientRequest

@@ -80,7 +80,7 @@ const summarise = (schedule: Polling.PollSchedule, lives: ReadonlyArray<Life>) =
 
 type Adaptive = (targetLatency: number) => Polling.PollSchedule
 
-/** The floor leaves room for the peer that polls each second. */
+/** The minimum interval is low enough to match the peer that polls each second. */
 const adaptive = (pastDurations?: ReadonlyArray<Duration.Duration>): Adaptive => (targetLatency) =>
   Polling.adaptive({ targetLatency: targetLatency * 1000, min: "50 millis", pastDurations })
 

@@ -139,8 +139,8 @@ const postSpine = (
     (signature) => post("/spine", body, { "spine-signature": signature })
   )
 
-/** The `option` of the error with which a route cannot be made. */
-const refusedOption = (route: Layer.Layer<never, RunError.ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks>) =>
+/** Returns the `option` of the `ConfigError` of an invalid route. */
+const faultyOption = (route: Layer.Layer<never, RunError.ConfigError, HttpRouter.HttpRouter | Webhooks.Webhooks>) =>
   Layer.build(route).pipe(
     Effect.provide([Webhooks.layer, HttpRouter.layer]),
     Effect.scoped,
@@ -219,7 +219,7 @@ const notFoundFor = (createdAt: number) =>
     assert.isAtMost(polls, 8)
   }))
 
-/** A wait that is pushed at 10 s, after a first answer with a `Retry-After`; the times of its polls. */
+/** Returns the times of the polls of a wait that gets pushes from 10 s on, after a first answer with a `Retry-After`. */
 const pollsAfterPush = (retryAfter: Duration.Duration | undefined, pushes: number, until: Duration.Input) =>
   onTestClock(Effect.gen(function*() {
     const pushed = yield* Queue.unbounded<number>()
@@ -854,7 +854,7 @@ export const places: ReadonlyArray<Place> = [
           `C7: ${JSON.stringify(secret)}, for ${name}`,
           () =>
             Effect.map(
-              refusedOption(layer({ path: "/x", secret: Redacted.make(secret) })),
+              faultyOption(layer({ path: "/x", secret: Redacted.make(secret) })),
               (option) => assert.strictEqual(option, "secret")
             )
         ])
@@ -868,7 +868,7 @@ export const places: ReadonlyArray<Place> = [
       `C7: ${JSON.stringify(tolerance)}`,
       () =>
         Effect.map(
-          refusedOption(Spine.layerWebhookRoute({ path: "/x", secret: spineSecret, tolerance: tolerance as never })),
+          faultyOption(Spine.layerWebhookRoute({ path: "/x", secret: spineSecret, tolerance: tolerance as never })),
           (option) => assert.strictEqual(option, "tolerance")
         )
     ]))
@@ -884,7 +884,7 @@ export const places: ReadonlyArray<Place> = [
       `C7: ${maxBodyBytes}`,
       () =>
         Effect.map(
-          refusedOption(
+          faultyOption(
             Spine.layerWebhookRoute({ path: "/x", secret: spineSecret, maxBodyBytes: maxBodyBytes as number })
           ),
           (option) => assert.strictEqual(option, "maxBodyBytes")

@@ -86,7 +86,7 @@ const parts: ReadonlyArray<Part> = [
   {
     name: "transfers",
     full: script("test/long/transfers.ts"),
-    // Every kind of transfer, with a size that exceeds the limit if the file is kept in memory
+    // Every kind of transfer. A transfer that keeps a file of this size in memory exceeds the limit
     sample: () => script("test/long/transfers.ts", "--mebibytes", "256")
   },
   {
@@ -204,7 +204,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => 
 const chosen = parts.filter(({ name, sample }) =>
   (values.only === undefined || values.only.includes(name)) && (values.sample === undefined || sample !== undefined)
 )
-// A random order, so that a sample that is cut short leaves out other parts each time
+// In random order, so that a sample with too little time leaves out different parts each time
 const inOrder = values.sample === undefined ? chosen : kept(chosen, chosen.length, values.sample)
 const lines: Array<string> = []
 const counts = { passed: 0, FAILED: 0, "cut short": 0 }

@@ -132,7 +132,7 @@ describe("random webhooks", () => {
   for (let first = 1; first <= seeds; first += batch) {
     const last = first + batch - 1
     it.effect(
-      `seeds ${first} to ${last}: every wait ends with the right result, at the first webhook or poll that can show it, with at most a poll a minute and two more`,
+      `seeds ${first} to ${last}: every wait ends with the right result at the first possible webhook or poll, and polls at most once a minute and two more times`,
       () =>
         Effect.gen(function*() {
           const told: Array<boolean> = []

@@ -62,7 +62,7 @@ const read = <E, R>(download: Download<E, R>): Effect.Effect<void, ArtifactError
       (watchdog) => {
         watchdog.expect(idleMillis)
         return Stream.runForEach(opened.chunks, (chunk): Effect.Effect<void, ArtifactError | E, R> => {
-          // Any number of empty chunks is no progress
+          // Empty chunks do not count as progress
           if (chunk.length === 0) return Effect.void
           watchdog.rest()
           const fresh = chunk.subarray(skip)

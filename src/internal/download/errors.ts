@@ -42,7 +42,10 @@ export const interrupted = (
     cause
   })
 
-/** The file is shorter or longer than `expectedBytes`. Without that number it is longer than the server knew. */
+/**
+ * The file is shorter or longer than `expectedBytes`. Without `expectedBytes` it is longer than the size that the server
+ * announced.
+ */
 export const wrongSize = (source: Named, receivedBytes: number, expectedBytes: number | undefined): ArtifactError => {
   const isRetryable = receivedBytes < (expectedBytes ?? Infinity)
   return make(

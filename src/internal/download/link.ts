@@ -78,8 +78,7 @@ const follow = (source: Errors.Named, client: Options["client"], link: URL, head
       const { href } = url
       const request = HttpClientRequest.get(url, { headers })
       const response = yield* execute(client, request).pipe(
-        // A browser hides the target of a redirect. A second request lets the browser follow redirects itself, as many as it
-        // allows
+        // A browser hides the target of a redirect, so a second request lets the browser follow the redirects
         Effect.filterOrElse(
           ({ status }) => status !== 0,
           () => Effect.provideContext(execute(client, request), FetchPlatform.following)

@@ -7,8 +7,8 @@ import * as Stream from "effect/Stream"
 import * as TimerQueue from "../polling/timerQueue.ts"
 
 /**
- * What an upload waits for: the next piece of the caller's file, the server, which has not taken the last piece, or the response.
- * It waits for the response also before the client has asked for the first piece.
+ * What an upload waits for: "file" is the next piece of the caller's file, "server" is a server that has not accepted the last
+ * piece, and "response" is the response. Until the client asks for the first piece, it is "response".
  */
 export type Awaited = "file" | "server" | "response"
 
@@ -46,7 +46,7 @@ export const whileMoving = <A, E, R, E2, R2>(
 /** A body up to this size gets no extra time. */
 const smallBytes = 256 * 1024
 
-/** The extra time of a body whose progress cannot be seen: what it takes at 64 KiB a second. */
+/** The extra time of a body whose progress is not visible: its time at 64 KiB per second. */
 const allowanceMillis = (body: HttpBody.HttpBody): number =>
   Math.max(0, (("contentLength" in body ? body.contentLength : undefined) ?? 0) - smallBytes) / 65.536
 

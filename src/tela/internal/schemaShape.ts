@@ -26,8 +26,8 @@ export interface Property {
 const open: Shape = { types: [] }
 
 /**
- * Returns the shape of the sent or received value: the result of a schema for input, and the source of a schema for output. The
- * encoded side of an Effect Schema is both. Throws where a Standard Schema has no JSON Schema.
+ * Returns the shape of the value that is sent or received. Of an Effect Schema that is the encoded side. Of a Standard Schema it
+ * is the output side for input, and the input side for output. Throws where a Standard Schema has no JSON Schema.
  */
 export const shapeOf = (schema: AnySchema.AnySchema, of: "input" | "output"): Shape => {
   if (AnySchema.isFields(schema)) return ofFields(schema, of)

@@ -1,6 +1,7 @@
 /**
- * Which `Host` headers a server on this machine answers. A page of another origin can let its own name resolve to
- * 127.0.0.1 (DNS rebinding) and then read every response; its requests still carry that name.
+ * Accepts or rejects the `Host` header of a request to a server on this machine. By DNS rebinding, a page of another origin can
+ * make its own host name resolve to 127.0.0.1, and then read every response. Such requests have that host name, so they are
+ * rejected.
  */
 import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"

@@ -75,7 +75,7 @@ export const readBytes = (
   let size = 0
   return request.stream.pipe(
     Stream.catch((error) =>
-      // A web `Request` without a body is not broken.
+      // A web `Request` without a body fails here, but its body is empty, not broken
       (request.source as { readonly body?: unknown }).body === null ? Stream.empty : Stream.fail(error)
     ),
     Stream.mapError(() => new BodyError({ reason: "Broken" })),

@@ -107,7 +107,7 @@ const single = (spine: Spine.SpineClient["Service"], options: Spine.WaitOptions)
 const together =
   (spine: Spine.SpineClient["Service"], options: Spine.WaitOptions): Start => (ids, spreadMillis, ended) => {
     const started = performance.now()
-    // As many of the ids as have to start by now
+    // The number of ids whose waits have to start by now
     const due = Effect.sync(() => Math.ceil((performance.now() - started) / spreadMillis * ids.length))
     let given = 0
     const arriving = Stream.fromEffectSchedule(due, Schedule.spaced("5 millis")).pipe(

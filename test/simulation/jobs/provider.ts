@@ -71,7 +71,7 @@ const invalid = { answer: 7 }
 
 export const fileBytes = encode("0123456789abcdef".repeat(16))
 
-/** No valid scenario comes near it. */
+/** The maximum number of requests. No valid scenario reaches it. */
 export const maxExchanges = 5000
 
 interface Play {
@@ -471,7 +471,7 @@ const playStream = (context: Context, run: RunRecord, isFaulty: boolean): Play =
     () => open("closed before the end", whole, "close", stopped),
     () => open("silence before the end", some, "silence", stopped),
     () => open("the mark alone", [mark], "close", stopped),
-    () => open("closed after a half event", [...whole, "data: {\"choices\":[{\"del"], "close", stopped),
+    () => open("closed after half an event", [...whole, "data: {\"choices\":[{\"del"], "close", stopped),
     () => open("another form", [event(JSON.stringify({ id: run.id, status: "created" }))], "close", stopped)
   ])()
 }
@@ -616,7 +616,7 @@ const inPieces = (
     const body = Stream.concat(
       pieces,
       Stream.suspend(() => {
-        // Only for silence the provider records no end
+        // A silent response has no end to record
         if (ending === "silence") return Stream.never
         finish(ending === "close" ? "answered" : "broken")
         return ending === "close" ? Stream.empty : Stream.fail(broke())
