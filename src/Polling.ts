@@ -497,15 +497,16 @@ export const makePolicy = <Snapshot, E = never, R = never>(
     const names = defaults.names ?? { pollInterval: "pollInterval", timeout: "timeout" }
     const check = (parameter: string, value: unknown, isKind: (value: unknown) => boolean, expected: string) =>
       CallOptions.checkKind(operation, parameter, value, isKind, expected)
+    const reject = CallOptions.rejectFor(operation)
     const { timeout: given = defaults.timeout } = checked
-    const timeout = yield* positive(operation, names.timeout, given)
+    const timeout = yield* CallOptions.positive(operation, names.timeout, given)
     const settings = {
       timeout,
       errorBudget,
       notFoundGrace: notFoundGrace === undefined
         ? undefined
-        : yield* readDuration(operation, "notFoundGrace", notFoundGrace, (millis) => millis >= 0, "a duration"),
-      retryAfterCeiling: yield* positive(operation, "retryAfterCeiling", retryAfterCeiling),
+        : yield* CallOptions.readDuration(reject, "notFoundGrace", notFoundGrace, isAtLeast(0), "a duration"),
+      retryAfterCeiling: yield* CallOptions.positive(operation, "retryAfterCeiling", retryAfterCeiling),
       timeoutSource: `${names.timeout} (${words(timeout)}${checked.timeout === undefined ? ", the default" : ""})`
     }
     yield* check("errorBudget", errorBudget, isBudget, "a whole number, 0 or more")
@@ -520,11 +521,11 @@ export const makePolicy = <Snapshot, E = never, R = never>(
         message: `${names.pollInterval} and schedule were both given; they exclude each other. Leave one of them out.`
       })
     }
-    const interval = yield* readDuration(
-      operation,
+    const interval = yield* CallOptions.readDuration(
+      reject,
       names.pollInterval,
       pollInterval ?? defaults.pollInterval,
-      (millis) => millis >= 1,
+      isAtLeast(1),
       "a duration of a millisecond or longer"
     )
     return sharedPolicy(defaults, [settings, interval], () => ({ schedule: fixed(interval), ...settings }))
@@ -539,6 +540,8 @@ export const readOptions = <O>(operation: string, options: O, others: ReadonlyAr
   CallOptions.copy(operation, "options", options, [...optionNames, ...others])
 
 const optionNames = ["pollInterval", "timeout", "schedule", "errorBudget", "notFoundGrace", "retryAfterCeiling"]
+
+const isAtLeast = (millis: number) => (duration: Duration.Duration): boolean => Duration.toMillis(duration) >= millis
 
 const isBudget = (value: unknown): boolean => value === 0 || CallOptions.isCount(value)
 
@@ -558,28 +561,3 @@ const unitNames: Readonly<Record<string, string>> = { ms: "millisecond", s: "sec
  */
 export const checkConcurrency = (operation: string, input: number | undefined): Effect.Effect<void, BadRequestError> =>
   CallOptions.checkKind(operation, "concurrency", input, CallOptions.isCount, "a whole number, 1 or more")
-
-/**
- * Reads a duration that must be longer than zero.
- *
- * @internal
- */
-export const positive = (operation: string, parameter: string, input: Duration.Input) =>
-  readDuration(operation, parameter, input, (millis) => millis > 0, CallOptions.positiveDuration)
-
-const readDuration = (
-  operation: string,
-  parameter: string,
-  input: Duration.Input,
-  isFine: (millis: number) => boolean,
-  expected: string
-): Effect.Effect<Duration.Duration, BadRequestError> =>
-  Effect.mapError(
-    Effect.fromOption(Option.filter(CallOptions.durationOf(input), (duration) => isFine(Duration.toMillis(duration)))),
-    () =>
-      badRequest({
-        operation,
-        parameter,
-        message: `${parameter} is ${quote(input)}; it must be ${expected}. ${CallOptions.durationForms}`
-      })
-  )

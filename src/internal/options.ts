@@ -71,8 +71,10 @@ export const need = (name: string, value: unknown, isKind: (value: unknown) => b
 }
 
 /** The error of an operation for a parameter at fault. */
-const rejectFor = (operation: string) => ({ message, option }: Fault): BadRequestError =>
+export const rejectFor = (operation: string) => ({ message, option }: Fault): BadRequestError =>
   badRequest({ operation, parameter: option, message })
+
+const rejectConfig = (fault: Fault): ConfigError => new ConfigError(fault)
 
 /** Copies the options, and fails where they have a name that `operation` does not know. */
 export const copy = <O>(
@@ -87,22 +89,15 @@ export const copy = <O>(
 /** {@link copy} for the options of a client, of a route, or of another part that is configured. A text could be a key. */
 export const copyConfig = <O>(what: string, options: O, known: ReadonlyArray<string>, isRequired = false) =>
   Effect.suspend(() =>
-    Effect.mapError(
-      Effect.fromResult(read(what, options, known, isRequired, hideText)),
-      (fault) => new ConfigError(fault)
-    )
+    Effect.mapError(Effect.fromResult(read(what, options, known, isRequired, hideText)), rejectConfig)
   )
 
 /** {@link quote} for a value that may be a secret. */
 export const hideText = (value: unknown): string => typeof value === "string" ? "text" : quote(value)
 
 /** {@link copy} for an object that must be given. */
-export const copyRequired = <O>(
-  operation: string,
-  what: string,
-  options: O,
-  known: ReadonlyArray<string>
-): Effect.Effect<NonNullable<O>, BadRequestError> => copy(operation, what, options, known, true)
+export const copyRequired = <O>(operation: string, what: string, options: O, known: ReadonlyArray<string>) =>
+  copy(operation, what, options, known, true)
 
 /**
  * Runs a function that reads an argument of the caller. If it throws, as a revoked Proxy does, the call fails with the message of
@@ -125,7 +120,7 @@ export const is = (isKind: (value: unknown) => boolean, value: unknown): boolean
 export const durationOf = (input: unknown): Option.Option<Duration.Duration> =>
   Number.isNaN(input) || is(isWithoutUnit, input)
     ? Option.none()
-    : Option.flatten(readDuration(input as Duration.Input))
+    : Option.flatten(fromInput(input as Duration.Input))
 
 const isWithoutUnit = (input: unknown): boolean =>
   Predicate.isObject(input) && !Array.isArray(input) && !Duration.isDuration(input) &&
@@ -133,7 +128,7 @@ const isWithoutUnit = (input: unknown): boolean =>
 
 const units = ["weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"]
 
-const readDuration = Option.liftThrowable(Duration.fromInput)
+const fromInput = Option.liftThrowable(Duration.fromInput)
 
 /** Whether a value is of its kind. Otherwise `reject` makes the error from the fault. */
 const checkRequired = <E>(
@@ -172,22 +167,32 @@ export const checkConfig = (
   isKind: (value: unknown) => boolean,
   expected: string,
   show = quote
-): Effect.Effect<void, ConfigError> => check((fault) => new ConfigError(fault), option, value, isKind, expected, show)
+): Effect.Effect<void, ConfigError> => check(rejectConfig, option, value, isKind, expected, show)
 
 /** {@link checkConfig} for a value that must be given. */
 export const checkGivenConfig: typeof checkConfig = (option, value, ...kind) =>
-  checkRequired((fault) => new ConfigError(fault), option, value, ...kind)
+  checkRequired(rejectConfig, option, value, ...kind)
+
+/** Reads a duration of a kind. Otherwise `reject` makes the error from the fault. */
+export const readDuration = <E>(
+  reject: (fault: Fault) => E,
+  option: string,
+  input: unknown,
+  isKind: (duration: Duration.Duration) => boolean,
+  expected: string
+): Effect.Effect<Duration.Duration, E> =>
+  Effect.mapError(
+    Effect.fromOption(Option.filter(durationOf(input), isKind)),
+    () => reject({ option, message: `${option} is ${quote(input)}; it must be ${expected}. ${durationForms}` })
+  )
+
+/** Reads a duration of an operation, which must be longer than zero. */
+export const positive = (operation: string, parameter: string, input: unknown) =>
+  readDuration(rejectFor(operation), parameter, input, Duration.isPositive, positiveDuration)
 
 /** Reads a duration of a configuration, which must be longer than zero. */
 export const durationConfig = (option: string, input: unknown): Effect.Effect<Duration.Duration, ConfigError> =>
-  Effect.mapError(
-    Effect.fromOption(Option.filter(durationOf(input), Duration.isPositive)),
-    () =>
-      new ConfigError({
-        option,
-        message: `${option} is ${quote(input)}; it must be ${positiveDuration}. ${durationForms}`
-      })
-  )
+  readDuration(rejectConfig, option, input, Duration.isPositive, positiveDuration)
 
 export const positiveDuration = "a positive duration"
 export const durationForms = "Write \"5 seconds\", or milliseconds as a number."

@@ -400,7 +400,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a pollInterval of less than a millisecond is rejected",
-    mutant: { file: "src/Polling.ts", find: "millis >= 1", replace: "true" },
+    mutant: { file: "src/Polling.ts", find: "isAtLeast(1)", replace: "isAtLeast(0)" },
     inputs: {
       "0.001": refusedInterval(0.001),
       "1 nano": refusedInterval("1 nano"),

@@ -1,5 +1,6 @@
 /** The timeout of an execution, and how it is polled. Durations are in Tela's form, such as `"5m"`, or in Effect's. */
 import * as Duration from "effect/Duration"
+import * as Options from "../../internal/options.ts"
 import * as WebhookHub from "../../internal/webhooks/hub.ts"
 import * as Polling from "../../Polling.ts"
 import type { ExecutionSnapshot, PollParams, TelaDuration } from "../TelaExecution.ts"
@@ -14,7 +15,7 @@ const unitMillis = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** Reads a duration that must be above zero. */
 export const positive = (operation: string, parameter: string, input: TelaDuration) =>
-  Polling.positive(operation, parameter, duration(input))
+  Options.positive(operation, parameter, duration(input))
 
 /** Checks the parameters, and makes the policy. Polls are less frequent if a webhook is expected. */
 export const makePolicy = (operation: string, params: PollParams, isWebhookExpected: boolean) =>
