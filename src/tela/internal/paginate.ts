@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
-import { quote } from "../../internal/describe.ts"
+import { attempt, quote } from "../../internal/describe.ts"
 import type * as Http from "../../internal/http/call.ts"
 import { checkId } from "../../internal/id.ts"
 import * as Options from "../../internal/options.ts"
@@ -176,20 +176,14 @@ export const texts = kind(isTexts, textsOnly)
 export const flag = kind(Predicate.isBoolean, "true or false")
 
 /** A moment, sent in ISO 8601. */
-export const moment: Filter = (operation, parameter, value) =>
-  Option.match(Option.flatten(readMoment(value as DateTime.DateTime.Input)), {
-    onNone: () =>
-      Effect.fail(
-        badRequest({
-          operation,
-          parameter,
-          message: `${parameter} is ${quote(value)}; it must be a date, such as "2026-01-31T00:00:00Z".`
-        })
-      ),
-    onSome: (moment) => Effect.succeed(DateTime.formatIso(moment))
-  })
+export const moment: Filter = (operation, parameter, value) => {
+  const iso = isoOf(value)
+  const expected = "a date, such as \"2026-01-31T00:00:00Z\""
+  return Effect.as(Options.checkKind(operation, parameter, value, () => iso !== undefined, expected), iso!)
+}
 
-const readMoment = Option.liftThrowable((value: DateTime.DateTime.Input) => DateTime.make(value))
+const isoOf = (value: unknown): string | undefined =>
+  attempt(() => Option.getOrUndefined(Option.map(DateTime.make(value as DateTime.DateTime.Input), DateTime.formatIso)))
 
 /** A list in one parameter, separated by commas. No item may contain a comma. */
 export const list: Filter = (operation, parameter, values) => {
