@@ -1,6 +1,6 @@
 /**
  * The emulators of all providers on one loopback socket, which needs Node, Bun or Deno, and
- * `@effect/platform-node`. Loaded elsewhere, it throws an error that names what to use there.
+ * `@effect/platform-node`. On another runtime, this module throws an error that names an alternative.
  *
  * @since 0.1.0
  */
@@ -15,34 +15,51 @@ import * as TelaEmulator from "./TelaEmulator.ts"
 import * as Check from "./internal/check.ts"
 
 /**
- * Where the server is listening.
+ * The address of the server, as a service.
  *
+ * **Example** (A server on a free port)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as CombinedEmulatorServer from "canvas-runs/testing/CombinedEmulatorServer"
+ *
+ * const main = Effect.gen(function*() {
+ *   const { baseUrl } = yield* CombinedEmulatorServer.CombinedEmulatorServer
+ *   return new URL(baseUrl).hostname
+ * })
+ *
+ * console.log(await Effect.runPromise(Effect.provide(main, CombinedEmulatorServer.layer()))) // => "127.0.0.1"
+ * ```
+ *
+ * @see {@link layer}, which provides it
  * @category services
  * @since 0.1.0
  */
 export class CombinedEmulatorServer extends Context.Service<CombinedEmulatorServer, {
-  /** Such as `http://127.0.0.1:4010`, for clients of every provider. */
+  /** The origin of the server, such as `http://127.0.0.1:4010`, for clients of every provider. */
   readonly baseUrl: string
 }>()("canvas-runs/testing/CombinedEmulatorServer") {}
 
 /**
- * Where to listen, and what the emulators are like.
+ * Options of {@link layer}: the address to listen on, and those of each emulator.
  *
  * @category options
  * @since 0.1.0
  */
 export interface Options extends EmulatorServer.Options {
+  /** Options of the emulator of Spine. */
   readonly spine?: SpineEmulator.Options | undefined
+  /** Options of the emulator of Tela. */
   readonly tela?: TelaEmulator.Options | undefined
 }
 
 /**
- * Listens on a socket as long as the layer lives, and brings the services that control the emulators.
+ * Creates a layer that listens on a socket, and has the services that control the emulators.
  *
  * **Details**
  *
- * The path says which provider is meant: `/v1/run`, `/v1/canvas` and the artifacts are Spine's, and the rest is Tela's.
- * Each emulator has its own clock to advance, and records only its own requests.
+ * The path decides which emulator answers: `/v1/run`, `/v1/canvas` and the artifacts are Spine's, and all others are Tela's. Each
+ * emulator has a separate clock to advance, and records its own requests.
  *
  * **Example** (Two providers, one port)
  *

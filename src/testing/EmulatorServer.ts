@@ -1,6 +1,6 @@
 /**
- * Puts an emulator on a loopback socket, for clients in any language. It needs Node, Bun or Deno, and
- * `@effect/platform-node`; loaded elsewhere, it throws an error that names what to use there.
+ * Serves an emulator on a loopback socket, for clients in any language. It needs Node, Bun or Deno, and
+ * `@effect/platform-node`. On another runtime, this module throws an error that names an alternative.
  *
  * @since 0.1.0
  */
@@ -23,25 +23,33 @@ import * as Check from "./internal/check.ts"
 import * as Predicate from "effect/Predicate"
 
 /**
- * Where to listen.
+ * Options of a server: the address to listen on, and who may call it.
  *
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** @default any free port */
+  /**
+   * The port to listen on.
+   *
+   * @default any free port
+   */
   readonly port?: number | undefined
-  /** @default "127.0.0.1" */
+  /**
+   * The address to listen on.
+   *
+   * @default "127.0.0.1"
+   */
   readonly host?: string | undefined
   /**
-   * Lets pages of every origin call the emulator. Whether the provider lets them is another matter.
+   * Whether pages of every origin may call the emulator. The provider may not allow it.
    *
    * @default false
    */
   readonly cors?: boolean | undefined
   /**
-   * Host names under which the server may be called, beside `localhost`, `127.0.0.1`, `[::1]` and the option `host`. `"*"`
-   * allows every name, which lets any page that a browser on this machine shows read what the emulator holds.
+   * Host names under which the server may be called, in addition to `localhost`, `127.0.0.1`, `[::1]` and the option `host`. `"*"`
+   * allows every name. Then any page in a browser on this machine can read the data of the emulator.
    *
    * **Details**
    *
@@ -54,13 +62,32 @@ export interface Options {
 }
 
 /**
- * Listens until the scope closes, and says under which URL.
+ * Listens until the scope closes, and returns the origin of the server.
+ *
+ * **When to use**
+ *
+ * Use it for an emulator that you made. For those of this library, use the layer of `SpineEmulatorServer`, `TelaEmulatorServer` or
+ * `CombinedEmulatorServer`.
  *
  * **Details**
  *
- * A dropped connection is a destroyed socket: without a byte of the answer, or after the bytes that were to arrive. When
- * the scope closes, connections that are still open are closed with it, and requests that are still being handled are
- * interrupted.
+ * A connection that breaks is a destroyed socket: without a byte of the response, or after the bytes that were to arrive. When the
+ * scope closes, open connections are closed, and requests that are being handled are interrupted.
+ *
+ * **Example** (An emulator on a free port)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { TelaEmulator } from "canvas-runs/testing"
+ * import * as EmulatorServer from "canvas-runs/testing/EmulatorServer"
+ *
+ * const main = Effect.gen(function*() {
+ *   const baseUrl = yield* EmulatorServer.listen(yield* TelaEmulator.make())
+ *   return (yield* Effect.promise(() => fetch(`${baseUrl}/api-key`))).status
+ * })
+ *
+ * console.log(await Effect.runPromise(Effect.scoped(main))) // => 401
+ * ```
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,5 @@
 /**
- * Small files of the kinds that AI canvases produce: Word, Excel, PowerPoint, HTML and PNG. They are real: the programs
- * they are meant for open them.
+ * Small, valid files of the kinds that AI canvases produce: Word, Excel, PowerPoint, HTML and PNG.
  *
  * @since 0.1.0
  */
@@ -12,18 +11,20 @@ import * as Check from "./internal/check.ts"
 import * as Predicate from "effect/Predicate"
 
 /**
- * What a file says.
+ * The contents of a file.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Content {
+  /** The title. */
   readonly title: string
+  /** The text of each paragraph, sheet row or slide. */
   readonly paragraphs: ReadonlyArray<string>
 }
 
 /**
- * The media types of the files this module writes, by their extension.
+ * The media types of the files that this module makes, by their extension.
  *
  * @category constants
  * @since 0.1.0
@@ -37,7 +38,7 @@ export const mediaTypes: { readonly [extension: string]: string } = {
 }
 
 /**
- * A Word document with a title and paragraphs.
+ * Makes a Word document with a title and paragraphs.
  *
  * **Example** (The bytes of a document)
  *
@@ -73,7 +74,18 @@ export const docx = (content: Content): Effect.Effect<Uint8Array> => {
 }
 
 /**
- * An Excel workbook with one sheet: the title in the first row, then one paragraph per row.
+ * Makes an Excel workbook with one sheet: the title in the first row, then one paragraph in each row.
+ *
+ * **Example** (The bytes of a workbook)
+ *
+ * ```ts
+ * import { OfficeFiles } from "canvas-runs/testing"
+ * import { Effect } from "effect"
+ *
+ * const bytes = Effect.runSync(OfficeFiles.xlsx({ title: "Tides", paragraphs: ["high", "low"] }))
+ *
+ * new TextDecoder().decode(bytes.subarray(0, 2)) // => "PK"
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -102,7 +114,18 @@ export const xlsx = (content: Content): Effect.Effect<Uint8Array> => {
 }
 
 /**
- * A PowerPoint deck with a title slide and one slide per paragraph.
+ * Makes a PowerPoint deck with a title slide and one slide for each paragraph.
+ *
+ * **Example** (The bytes of a deck)
+ *
+ * ```ts
+ * import { OfficeFiles } from "canvas-runs/testing"
+ * import { Effect } from "effect"
+ *
+ * const bytes = Effect.runSync(OfficeFiles.pptx({ title: "Tides", paragraphs: ["high", "low"] }))
+ *
+ * new TextDecoder().decode(bytes.subarray(0, 2)) // => "PK"
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -168,7 +191,17 @@ export const pptx = (content: Content): Effect.Effect<Uint8Array> => {
 }
 
 /**
- * A web page with a title and paragraphs.
+ * Makes a web page with a title and paragraphs.
+ *
+ * **Example** (The text of a page)
+ *
+ * ```ts
+ * import { OfficeFiles } from "canvas-runs/testing"
+ *
+ * const page = new TextDecoder().decode(OfficeFiles.html({ title: "Q & A", paragraphs: ["All is well."] }))
+ *
+ * page.includes("<h1>Q &amp; A</h1>") // => true
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -184,7 +217,17 @@ export const html = (content: Content): Uint8Array => {
 }
 
 /**
- * A square picture of one colour, in RGB.
+ * Makes a square picture of one colour.
+ *
+ * **Example** (A red square)
+ *
+ * ```ts
+ * import { OfficeFiles } from "canvas-runs/testing"
+ *
+ * const bytes = OfficeFiles.png({ size: 16, color: [255, 0, 0] })
+ *
+ * new TextDecoder("latin1").decode(bytes.subarray(1, 4)) // => "PNG"
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -192,6 +235,7 @@ export const html = (content: Content): Uint8Array => {
 export const png = (options: {
   /** The length of a side in pixels, at most 1,000. */
   readonly size: number
+  /** The colour in RGB, each from 0 to 255. */
   readonly color: readonly [red: number, green: number, blue: number]
 }): Uint8Array => {
   Check.kind("options", options, isPicture, "an object with the number size and the array color of three numbers")

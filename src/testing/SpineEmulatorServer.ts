@@ -1,6 +1,6 @@
 /**
  * The Spine emulator on a loopback socket, which needs Node, Bun or Deno, and
- * `@effect/platform-node`. Loaded elsewhere, it throws an error that names what to use there.
+ * `@effect/platform-node`. On another runtime, this module throws an error that names an alternative.
  *
  * @since 0.1.0
  */
@@ -12,18 +12,33 @@ import * as EmulatorServer from "./EmulatorServer.ts"
 import * as SpineEmulator from "./SpineEmulator.ts"
 
 /**
- * Where the server is listening.
+ * The address of the server, as a service.
  *
+ * **Example** (A server on a free port)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
+ *
+ * const main = Effect.gen(function*() {
+ *   const { baseUrl } = yield* SpineEmulatorServer.SpineEmulatorServer
+ *   return new URL(baseUrl).hostname
+ * })
+ *
+ * console.log(await Effect.runPromise(Effect.provide(main, SpineEmulatorServer.layer()))) // => "127.0.0.1"
+ * ```
+ *
+ * @see {@link layer}, which provides it
  * @category services
  * @since 0.1.0
  */
 export class SpineEmulatorServer extends Context.Service<SpineEmulatorServer, {
-  /** Such as `http://127.0.0.1:4010`. */
+  /** The origin of the server, such as `http://127.0.0.1:4010`. */
   readonly baseUrl: string
 }>()("canvas-runs/testing/SpineEmulatorServer") {}
 
 /**
- * Where to listen, and what the emulator is like.
+ * Options of {@link layer}: the address to listen on, and those of the emulator.
  *
  * @category options
  * @since 0.1.0
@@ -31,12 +46,11 @@ export class SpineEmulatorServer extends Context.Service<SpineEmulatorServer, {
 export interface Options extends EmulatorServer.Options, SpineEmulator.Options {}
 
 /**
- * Listens on a socket as long as the layer lives, and brings the service that controls the emulator.
+ * Creates a layer that listens on a socket, and has the service that controls the emulator.
  *
  * **Details**
  *
- * Runs follow the clock of the program that builds the layer. To move time without waiting for it, use the control
- * service's `advance`.
+ * Runs follow the clock of the program that builds the layer. To move time without waiting, use `advance` of the control service.
  *
  * **Example** (A server for a client in any language)
  *
