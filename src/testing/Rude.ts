@@ -1,17 +1,21 @@
 /**
- * What real servers, gateways and stores do that a polite emulator would not: everything here is allowed by HTTP, by the
- * event stream format or by the providers' documentation, and each has broken clients.
+ * Peculiarities of real servers, gateways and stores that an emulator does not have by default. HTTP, the event stream format or the
+ * providers' documentation allow each of them, and each has broken clients.
  *
- * A {@link Rude} selects what an emulator does. It is a list of names, so it can be written into a file or given on the
- * command line (`npm run emulator -- --rude all`). {@link descriptions} says what each name does.
+ * A {@link Rude} selects the peculiarities of an emulator. It is a list of names, so it can be written into a file or given on the
+ * command line (`npm run emulator -- --rude all`). {@link descriptions} has a description of each name.
+ *
+ * **When to use**
+ *
+ * A peculiarity is not a failure: a correct client gets the same results with all of them. For what goes wrong, such as a connection that
+ * breaks, use `Fault`.
  *
  * **Details**
  *
- * Rudeness is no fault: a client that is right gets the same results under all of it. For what goes wrong, such as a
- * connection that breaks, see `Fault`. Some servers are rude in any case: emulated uploads need a `content-length`, optional
- * members may be `null`, files are served in ranges, and a server on a socket answers only to the names of this machine.
+ * Some peculiarities are always there: emulated uploads need a `content-length`, optional members may be `null`, files are served in
+ * ranges, and a server on a socket responds only under the names of this machine.
  *
- * **Example** (A program under every rudeness)
+ * **Example** (A program under every peculiarity)
  *
  * ```ts
  * import { Effect, Redacted } from "effect"
@@ -35,14 +39,14 @@
  * statuses // => ["completed", "completed", "completed"]
  * ```
  *
- * A name that is no rudeness, and a seed that is no whole number, throw a `RangeError`.
+ * A name that does not exist and a seed that is not a whole number throw a `RangeError`.
  *
  * @since 0.1.0
  */
 import * as Check from "./internal/check.ts"
 
 /**
- * What each rudeness does.
+ * The description of each peculiarity, by name.
  *
  * @category constants
  * @since 0.1.0
@@ -96,7 +100,7 @@ export const descriptions = {
 } as const
 
 /**
- * The name of a rudeness.
+ * The name of a peculiarity.
  *
  * @see {@link descriptions}
  * @category models
@@ -105,7 +109,7 @@ export const descriptions = {
 export type Name = keyof typeof descriptions
 
 /**
- * What an emulator is rude about: the names, in any order.
+ * The peculiarities of an emulator: their names, in any order.
  *
  * @category models
  * @since 0.1.0
@@ -113,7 +117,7 @@ export type Name = keyof typeof descriptions
 export type Rude = ReadonlyArray<Name>
 
 /**
- * Every name.
+ * All names.
  *
  * @category constants
  * @since 0.1.0
@@ -121,15 +125,16 @@ export type Rude = ReadonlyArray<Name>
 export const names: ReadonlyArray<Name> = Object.keys(descriptions) as Array<Name>
 
 /**
- * Every rudeness at once. Where two exclude each other, such as two ways to refuse a link, each has its share.
+ * All peculiarities at once. Where two exclude each other, such as two ways to reject a link, both occur in turn.
  *
+ * @see {@link only} and {@link except} for some of them
  * @category constructors
  * @since 0.1.0
  */
 export const all: Rude = names
 
 /**
- * No rudeness, which is the default of the emulators.
+ * No peculiarity, which is the default of the emulators.
  *
  * @category constructors
  * @since 0.1.0
@@ -137,7 +142,7 @@ export const all: Rude = names
 export const none: Rude = []
 
 /**
- * Only these.
+ * Selects the given peculiarities. A name that does not exist throws a `RangeError`.
  *
  * **Example** (Two of them)
  *
@@ -147,14 +152,26 @@ export const none: Rude = []
  * Rude.only("gzip", "oddIds") // => ["gzip", "oddIds"]
  * ```
  *
+ * @see {@link except} for all others
  * @category constructors
  * @since 0.1.0
  */
 export const only = (...chosen: ReadonlyArray<Name>): Rude => known(chosen)
 
 /**
- * All but these.
+ * Selects all peculiarities but the given ones. A name that does not exist throws a `RangeError`.
  *
+ * **Example** (All but one)
+ *
+ * ```ts
+ * import { Rude } from "canvas-runs/testing"
+ *
+ * const rude = Rude.except("slow")
+ *
+ * rude.length === Rude.names.length - 1 // => true
+ * ```
+ *
+ * @see {@link only} for the given ones
  * @category constructors
  * @since 0.1.0
  */
@@ -166,7 +183,7 @@ export const except = (...excluded: ReadonlyArray<Name>): Rude => {
 const known = (chosen: ReadonlyArray<Name>): Rude => chosen.map((name) => Check.oneOf("a rudeness", name, names))
 
 /**
- * About half of all, chosen by the seed: the same seed gives the same names.
+ * Selects about half of all peculiarities. The same seed selects the same names. A seed that is not a whole number throws a `RangeError`.
  *
  * **Example** (Many combinations in one test)
  *
