@@ -22,7 +22,7 @@ const program = Effect.gen(function*() {
         case "delta":
           return terminal.display(part.content)
         case "event":
-          // An event of the server with another name
+          // An event that the server sent under another name
           return Effect.void
         case "final":
           return Console.log(`\n\n${part.result.split(/\s+/).length} words, by request ${part.requestId}`)

@@ -7,9 +7,9 @@ import { is } from "./options.ts"
 import * as RunRef from "./ref.ts"
 
 /**
- * Whether an id can be one segment of a path. Then a request with the id is about this run, and about nothing else. No slashes,
- * no characters that end a path, no percent sign that would be decoded, no spaces, no control characters and halves of surrogate
- * pairs, and not only dots.
+ * Whether an id can be one segment of a path, so that it cannot change the target of a request. It has no slashes, no characters
+ * that end a path, no percent sign that would be decoded, no spaces, no control characters and no halves of surrogate pairs, and
+ * it is not only dots.
  */
 export const isId = (id: unknown): id is string =>
   typeof id === "string" && /^[^\s\p{C}/\\?#%]{1,200}$/u.test(id) && !/^\.+$/.test(id)

@@ -1,5 +1,5 @@
 /**
- * Finds what an editor shows no documentation for.
+ * Finds the parts of the API for which an editor shows no documentation.
  *
  * - A docstring is required on each export, on each member of an exported type, class or schema (nested types and the options of
  *   functions included), and on each call signature. A member whose only value is a literal, such as `_tag: "Failure"`, explains
@@ -28,11 +28,11 @@ import {
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 
-/** Something that has no docstring, or no example. */
+/** A part of the API without a docstring or an example. */
 export interface Missing {
   readonly file: string
   readonly line: number
-  /** Its name, with those of what it is a member of, such as `Runs.create`. */
+  /** Its name with the names of its parents, such as `Runs.create`. */
   readonly name: string
   readonly what: "docstring" | "example"
 }
@@ -50,7 +50,7 @@ const docstringOf = (node: Node): string | undefined =>
 /** A docstring that has more than tags. */
 const isDocumented = (node: Node): boolean => /\/\*\*[\s*]*[^\s*@/]/.test(docstringOf(node) ?? "")
 
-/** An example that says what it prints, or that is a test. */
+/** An example with its output in comments, or a test. */
 const hasExample = (node: Node): boolean =>
   /^\s*\* ```ts(?: test\n|(?: alone)?\n(?:(?!\s*\* ```).*\n)*?.*\/\/ => )/m.test(docstringOf(node) ?? "")
 
@@ -63,7 +63,7 @@ const nameOf = (node: Node): string => {
 
 const isLiteral = (type: string): boolean => /^(?:"[^"]*"|undefined)$/.test(type)
 
-/** What a function computes. */
+/** The body of a function. */
 const isCode = (node: Node): boolean => Is.isArrowFunction(node.parent) && node === node.parent.body
 
 /** A type that is only compared with another. */
@@ -80,7 +80,7 @@ class Finder {
   readonly missing: Array<Missing> = []
   readonly #project: Project
   readonly #checker: Checker
-  /** The declarations that were looked at for docstrings, and for functions. */
+  /** The declarations that were checked for docstrings, and for functions. */
   readonly #documented = new Set<Node>()
   readonly #offered = new Set<Node>()
   readonly #shownTypes = new Set<number>()
@@ -106,13 +106,13 @@ class Finder {
       .filter((node) => !Is.isSourceFile(node))
   }
 
-  /** Looks at everything that a module exports. */
+  /** Checks all exports of a module. */
   module(source: SourceFile): void {
     const symbol = this.#checker.getSymbolAtLocation(source)
     if (symbol === undefined) throw new Error(`${source.fileName} exports nothing`)
     for (const exported of this.#checker.getExportsOfModule(symbol)) {
       const all = this.#declarationsOf(exported)
-      // What implements overloads is not shown
+      // The implementation of overloads is not shown
       const declarations = all.filter((node) =>
         all.length === 1 || !Is.isFunctionDeclaration(node) || node.body === undefined
       )
@@ -127,7 +127,7 @@ class Finder {
     }
   }
 
-  /** Looks for the properties that a type has from somewhere else, such as a schema, and that show no docstring. */
+  /** Finds properties without a docstring that a type gets from another declaration, such as a schema. */
   #shown(path: string, type: Node): void {
     const declared = this.#checker.getTypeAtLocation(type)
     if (declared === undefined || this.#shownTypes.has(declared.id)) return
@@ -137,7 +137,7 @@ class Finder {
       if (isForeign || this.#checker.getDocumentationCommentOfSymbol(property) !== "") continue
       const [ownDeclaration] = property.declarations.map((handle) => handle.resolve(this.#project)!)
       const name = `${path}.${property.name}`
-      // A declaration in the type itself, or in its schema, was looked at
+      // A declaration in the type itself, or in its schema, has been checked
       if (ownDeclaration?.parent === type || this.missing.some((one) => one.name === name)) continue
       const text = this.#checker.typeToString(this.#checker.getTypeOfSymbol(property)!)
       if (!isLiteral(text)) this.#report(type, name, "docstring")
@@ -152,12 +152,12 @@ class Finder {
     this.#members(name, declaration)
   }
 
-  /** Looks for docstrings in the types and schemas that a declaration has, and not in what it computes. */
+  /** Checks the types and schemas in a declaration for docstrings, but not the bodies of functions. */
   #members(path: string, node: Node): void {
     node.forEachChild((child) => {
       if (Is.isTypeParameterDeclaration(child) || Is.isBlock(child)) return
       if (isCode(child) || isCondition(child)) return
-      // What is computed, but for the fields of schemas
+      // Bodies of functions, except the fields of schemas
       if (Is.isPropertyAssignment(child)) {
         if (!this.#isSchema(child.initializer)) return
         return this.#member(
@@ -192,7 +192,7 @@ class Finder {
     return type !== undefined && this.#checker.getPropertyOfType(type, "ast") !== undefined
   }
 
-  /** Looks for examples of what a program gets by a name: of the name, and of the methods of what it returns. */
+  /** Checks an exported name for examples: its own, and those of the methods of its result. */
   #examples(path: string, declarations: ReadonlyArray<Node>): void {
     const values = declarations.filter((node) => !isType(node))
     const [first] = values
@@ -236,7 +236,7 @@ class Finder {
     return type.getSymbol()?.name ?? ""
   }
 
-  /** Follows the types of what a program gets. */
+  /** Follows the types of the values that a program gets. */
   #outputs(node: Node): void {
     if (Is.isTypeParameterDeclaration(node) || Is.isParameterDeclaration(node) || Is.isBlock(node)) return
     if (Is.isTypeReferenceNode(node)) this.#reference(node.typeName)
@@ -282,7 +282,7 @@ class Finder {
 export const modules = (): ReadonlyArray<string> =>
   globSync("src/**/*.ts", { cwd: root }).filter((file) => !/\/(?:internal|cli)\//.test(file)).sort()
 
-/** Everything in these modules that has no docstring or no example. */
+/** All parts of these modules without a docstring or an example. */
 export const findMissing = (files: ReadonlyArray<string>): ReadonlyArray<Missing> => {
   const api = new API({ cwd: root })
   try {
@@ -296,14 +296,15 @@ export const findMissing = (files: ReadonlyArray<string>): ReadonlyArray<Missing
   }
 }
 
-/** What may still be missing, by file. The list only shrinks. */
+/** The allowed gaps, by file. The list only shrinks. */
 export const known = (): Record<string, ReadonlyArray<string>> => JSON.parse(readFileSync(listFile, "utf8"))
 
 export const describe = ({ name, what }: Missing): string => `${name}: ${what}`
 
 const listFile = join(root, "test/docs/docstrings.json")
 
-// `node test/docs/docstrings.ts src/tela` prints what is missing there; with `--shrink` it also takes what is there by now off the list
+// `node test/docs/docstrings.ts src/tela` prints the gaps in that folder. With `--shrink` it also removes filled gaps from the
+// list
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const under = process.argv.slice(2).find((argument) => !argument.startsWith("--")) ?? "src"
   const missing = findMissing(modules())

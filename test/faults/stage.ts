@@ -10,7 +10,7 @@ export type Early = "refuse" | "no such host" | "reset" | undefined
 
 export interface Stage {
   readonly timing: Timing
-  /** The fate of a request before any of it is read: on a socket, that of its connection. */
+  /** The fate of a request before any of it is read. On a socket, the connection has this fate. */
   readonly beforeRequest: (
     host: Host,
     method: string,

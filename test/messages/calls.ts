@@ -1,9 +1,9 @@
 /**
- * Wrong calls of each public function, as the text of a program. JavaScript runs each text, and the compiler reads it. What they
- * name is in `world.ts` and in the modules of Effect and of this package.
+ * Wrong calls of each public function, as the text of a program. JavaScript runs each text, and the compiler checks it. The names
+ * in them are those of `world.ts` and of the modules of Effect and of this package.
  */
 
-/** By function. A name with a colon is a group of calls that a provider, and not the caller, makes fail. */
+/** The calls by function. A name with a colon is a group of calls that fail because of the provider, not of the caller. */
 export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   "Spine.make": [
     `Spine.make()`,
@@ -703,7 +703,7 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `tela.vault.toFile("vault://" + id, "downloads")`,
     `tela.vault.toFile("file:///a", { directory: "d" })`
   ],
-  "Spine: what the provider answers": [
+  "Spine: faults of the provider": [
     `answered(400).spine.runs.create({ prompt: "x" })`,
     `answered(401).spine.runs.create({ prompt: "x" })`,
     `answered(402).spine.runs.create({ prompt: "x" })`,
@@ -742,7 +742,7 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `answered("refused").spine.artifacts.download(ref, artifact)`,
     `answered("html").spine.artifacts.toFile(ref, { ...artifact, size_bytes: 5 }, { directory: "d" })`
   ],
-  "Tela: what the provider answers": [
+  "Tela: faults of the provider": [
     `answered(400).canvas.execute({ topic: "the sea" })`,
     `answered(401).canvas.execute({ topic: "the sea" })`,
     `answered(402).canvas.execute({ topic: "the sea" })`,
@@ -1010,11 +1010,11 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 /** Functions that take any input, with the reason. */
 export const withoutWrongCalls: Readonly<Record<string, string>> = {
-  "Tela.isTelaFile": "tells for any value whether it is a file",
+  "Tela.isTelaFile": "returns whether any value is a file",
   "Spine.decodeAnswer": "decodes any body of a response, with the error of Effect's Schema",
   "Tela.decodePage": "decodes any body of a response, with the error of Effect's Schema",
-  "Spine.isTerminal": "tells for any run whether it has ended",
-  "RunRef.format": "names anything, for logs and messages that must not fail",
+  "Spine.isTerminal": "returns whether any run has ended",
+  "RunRef.format": "describes any value, for logs and messages that must not fail",
   "RunError.badRequest": "makes an error from any fields, because making an error must not fail",
   "Spine.describeError": "reads any body of a response",
   "Tela.describeError": "reads any body of a response"

@@ -1,4 +1,4 @@
-/** The public functions, by the names that programs call them by. */
+/** The public functions, by the names that programs use. */
 import { readFileSync } from "node:fs"
 import { Effect, Schema, Stream } from "effect"
 import * as root from "canvas-runs"
@@ -17,7 +17,7 @@ const exported = (): ReadonlyArray<readonly [entryPoint: string, names: Readonly
 const isFunction = (value: unknown): value is Function =>
   typeof value === "function" && !Schema.isSchema(value) && !/^class\b/.test(Function.prototype.toString.call(value))
 
-/** The exported functions. One that several modules export has the name that the barrels give it. */
+/** The exported functions. A function that several modules export has its name in the barrel. */
 const exportedFunctions = async (): Promise<ReadonlyMap<Function, string>> => {
   const found = new Map<Function, string>()
   for (const [namespace, members] of [...Object.entries(root), ...Object.entries(testing)]) {
@@ -32,7 +32,7 @@ const exportedFunctions = async (): Promise<ReadonlyMap<Function, string>> => {
       nameOnce(found, module[name], `${last}.${name}`)
     }
   }
-  // What is exported for other modules of this package alone is not in the declarations
+  // Exports that only other modules of this package use are not in the declarations
   return new Map([...found].filter(([value]) => listed.has(value)))
 }
 
@@ -48,7 +48,7 @@ const methodsOf = (path: string, value: unknown): ReadonlyArray<string> =>
     ? Object.entries(value).flatMap(([name, member]) => methodsOf(`${path}.${name}`, member))
     : []
 
-/** All public functions: what the entry points export, and the methods of what these functions make. */
+/** All public functions: those that the entry points export, and the methods of the values that these functions return. */
 export const functionNames = async (
   { canvas, hub, spine, store, tela, workstation }: World
 ): Promise<ReadonlyArray<string>> => [

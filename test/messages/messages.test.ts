@@ -1,4 +1,4 @@
-/** Every public function, called wrongly as programs do it, and what its user reads. */
+/** The messages of every public function for wrong calls of a program. */
 import { assert, expect, it } from "@effect/vitest"
 import { Cause, ConfigProvider, Effect, Exit, Fiber, FileSystem, Layer, Random, Result, Stream } from "effect"
 import { HttpClient, HttpRouter } from "effect/http"
@@ -17,7 +17,7 @@ const evaluate = (world: World.World, text: string): unknown => {
   return new Function(...Object.keys(scope), `return (${text})`)(...Object.values(scope))
 }
 
-/** What the compiler says about each call, by its text. Calls that compile are left out. */
+/** The compiler's errors for each call, by its text. Calls that compile are left out. */
 const compile = async (world: World.World, texts: ReadonlyArray<string>): Promise<ReadonlyMap<string, string>> => {
   const words = new Set(texts.join(" ").match(/\w+/g))
   const names = Object.keys({ ...modules, ...world }).filter((name) => words.has(name))
@@ -39,7 +39,7 @@ const compile = async (world: World.World, texts: ReadonlyArray<string>): Promis
   }))
 }
 
-/** An error of the compiler, without those about names that are not used and without the members of long types. */
+/** An error of the compiler, shortened: without errors about unused names, and without the members of long types. */
 const shownError = (error: string): string =>
   error.split(/^(?=TS)/m).filter((part) => !part.startsWith("TS6133")).join("").trim()
     .replaceAll(/^TS\d+: /gm, "").replaceAll(/(missing the following properties from type '[^']*').*/g, "$1")
@@ -65,7 +65,7 @@ const services = (world: World.World) =>
     files
   )
 
-/** Runs what a call returned: an Effect, a Stream or a Layer. */
+/** Runs the result of a call: an Effect, a Stream or a Layer. */
 const runReturned = (returned: unknown): Effect.Effect<unknown, unknown, Services> =>
   Stream.isStream(returned)
     ? Stream.runCollect(returned as Stream.Stream<unknown, unknown, Services>)
@@ -75,14 +75,14 @@ const runReturned = (returned: unknown): Effect.Effect<unknown, unknown, Service
     ? returned as Effect.Effect<unknown, unknown, Services>
     : Effect.succeed(returned)
 
-/** Runs an effect to its end, and moves the clock until then. */
+/** Runs an effect to its end, and advances the clock until then. */
 const toEnd = <A, E, R>(self: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(self)
     yield* Effect.yieldNow
     while (fiber.pollUnsafe() === undefined) {
       yield* TestClock.adjust("5 seconds")
-      // Web Crypto answers on its own threads
+      // Web Crypto runs on other threads
       yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
     }
     return yield* Fiber.await(fiber)
@@ -93,15 +93,15 @@ const errorClasses = Object.values({ ...RunError, RunStoreError: RunStore.RunSto
 ) as unknown as ReadonlyArray<new() => Error>
 
 /**
- * Whether a defect has words of this library. An engine ends no message with a full stop. A double without a method is a fault of
- * the test that made it, and not of the program that is tested.
+ * Whether a defect has a message of this library: messages of engines do not end with a full stop. A mock without a method is a
+ * fault of the test that made it, and not of the tested program.
  */
 const isOurs = (defect: unknown): boolean =>
   defect instanceof Error && (/[.?]$/.test(defect.message) || defect.name === "UnimplementedError")
 
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
 
-/** What a call ended with. */
+/** The end of a call. */
 interface Outcome {
   readonly text: string
   readonly fault: string | undefined
@@ -110,7 +110,7 @@ interface Outcome {
 const describeThrown = (thrown: unknown): string =>
   thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)
 
-/** What the user of a call reads, and what is wrong with that. */
+/** The message of a call, and the faults of that message. */
 const outcomeOf = (world: World.World, text: string) =>
   Effect.gen(function*() {
     world.requests.length = 0
@@ -123,7 +123,7 @@ const outcomeOf = (world: World.World, text: string) =>
     }
     const exit = yield* toEnd(Effect.provide(runReturned(called.success), services(world)))
     if (Exit.isSuccess(exit)) {
-      return outcome(`returns ${typeof exit.value} ${JSON.stringify(exit.value)}`, "it is not refused")
+      return outcome(`returns ${typeof exit.value} ${JSON.stringify(exit.value)}`, "it is not rejected")
     }
     const error = Cause.findErrorOption(exit.cause)
     if (error._tag === "None") {
@@ -147,7 +147,7 @@ const shownRequests = (requests: ReadonlyArray<string>): string =>
   }).join(", ")
 
 const outcome = (text: string, fault: string | undefined): Outcome => ({
-  // The emulators draw the ids. Only those that a call gives are shown
+  // The emulators draw random ids, so only ids of the call are shown
   text: text.replaceAll(uuid, (found) => found === World.id ? found : "<uuid>")
     .replaceAll(/\w+\.partial/g, "<random>.partial"),
   fault: text.includes(World.key) ? "a secret" : fault
@@ -183,5 +183,5 @@ it.effect("every public function is called wrongly in three ways, and its messag
     const unknown = [...Object.keys(calls), ...Object.keys(withoutWrongCalls)].filter((name) =>
       !names.includes(name) && !name.includes(":")
     )
-    assert.deepStrictEqual(unknown, [], "these are no public functions")
+    assert.deepStrictEqual(unknown, [], "these are not public functions")
   }).pipe(Random.withSeed("messages")))

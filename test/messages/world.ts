@@ -1,4 +1,4 @@
-/** What the wrong calls are made with: clients on emulators, handles, and providers that answer badly. */
+/** The values for the wrong calls: clients on emulators, handles, and providers with faulty responses. */
 import { Duration, Effect, Layer, Redacted, Schedule, Schema } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { KeyValueStore, RateLimiter } from "effect/persistence"
@@ -6,13 +6,13 @@ import { type Artifact, Polling, RunRef, type RunSource, RunStore, Spine, Tela, 
 import { Emulator, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
 import { type Answer, transportError } from "../support/http.ts"
 
-/** The key of every client. No message may have it. */
+/** The key of every client. No message may contain it. */
 export const key = "sk_spine_planted_secret_of_messages"
 
-/** The id that calls give. */
+/** The id in the calls. */
 export const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 
-/** A refusal, in the form of either provider. */
+/** An error response, in the form of both providers. */
 const refusal = (status: number, message: string, headers: Readonly<Record<string, string>> = {}) => () =>
   Response.json({ success: false, error: message, message }, { status, headers })
 
@@ -23,7 +23,7 @@ const unreachable = (code: string) => () =>
     cause: Object.assign(new Error(`connect ${code} 192.0.2.1:443`), { code })
   })
 
-/** How a provider can answer a request. */
+/** The possible responses of a provider. */
 const answers = {
   400: refusal(400, "the text is too long"),
   401: refusal(401, `the key ${key} is revoked`),
@@ -45,12 +45,12 @@ const answers = {
   silence: () => "silence" as const
 } satisfies Record<string | number, () => Answer>
 
-/** The clients, and what the calls are about. */
+/** The clients, and the objects of the calls. */
 export type World = Effect.Success<typeof make>
 
-/** Makes everything that a call can name. */
+/** Makes all values that a call can name. */
 export const make = Effect.gen(function*() {
-  /** The requests of the call that runs, as text. */
+  /** The requests of the running call, as text. */
   const requests: Array<string> = []
   const record = (client: HttpClient.HttpClient) =>
     HttpClient.make((request, url) => {
@@ -81,7 +81,7 @@ export const make = Effect.gen(function*() {
   const made = yield* emulators[1].canvas({ variables: [{ name: "topic", required: true }] })
   const canvas = tela.canvas.make({ id: made.id, input: Letter, output: Schema.String })
 
-  /** Clients of providers that answer each request like this. */
+  /** Clients of providers with this response to each request. */
   const answered = (kind: keyof typeof answers) => {
     const client = record(HttpClient.make((request) => {
       const answer: Answer = answers[kind]()

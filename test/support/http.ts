@@ -5,15 +5,15 @@ import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse
 /** A response, the cause of a transport error, or `"silence"` for a request that is never answered. */
 export type Answer = Response | Error | "silence"
 
-/** A request as {@link answering} hands it to a test. */
+/** A request that {@link answering} passes to a test. */
 export interface Asked {
-  /** How many requests came before this one. */
+  /** The number of earlier requests. */
   readonly index: number
   readonly request: HttpClientRequest.HttpClientRequest
   readonly url: URL
 }
 
-/** A client that answers each request with what the function returns, and the requests so far. */
+/** A client that answers each request with the result of the function, and the requests so far. */
 export const answering = (answer: (asked: Asked) => Answer) => {
   const requests: Array<HttpClientRequest.HttpClientRequest> = []
   const client = HttpClient.make((request, url) =>
@@ -50,7 +50,7 @@ export const brokenBody = (cause?: unknown, begin = "{\"succ") =>
     pull: (controller) => cause === undefined ? new Promise(() => {}) : controller.error(cause)
   })
 
-/** A response as clients other than fetch return it: no web response is behind it, and its body is this stream. */
+/** A response like those of clients other than fetch: it is not based on a web response, and its body is this stream. */
 export const withoutWeb = (response: HttpClientResponse.HttpClientResponse, stream = response.stream) =>
   Object.create(response, {
     "~effect/http/HttpClientResponse/WebSource": { value: () => undefined },

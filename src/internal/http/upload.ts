@@ -96,7 +96,7 @@ const readsBlobsAsStreams = (): boolean => {
       return new ReadableStream({ start: (controller) => controller.close() })
     }
   })
-  // Its body is made from the Blob at once
+  // The body is made at once, with `stream` if the platform uses it
   void new Response(probe)
   return isCalled
 }

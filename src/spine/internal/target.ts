@@ -1,4 +1,4 @@
-/** Any way to name a run becomes its ref. */
+/** Finds the ref of a run from any value that names the run. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { quote } from "../../internal/describe.ts"
@@ -9,7 +9,7 @@ import { badRequest, type BadRequestError } from "../../RunError.ts"
 import type { RunTarget } from "../SpineRuns.ts"
 import { provider, refOfId } from "./source.ts"
 
-/** Finds the ref that a target names. */
+/** Returns the ref of a target. */
 export const refOf = (operation: string, run: RunTarget): Effect.Effect<RunRef.RunRef, BadRequestError> =>
   Options.reading(operation, "run", () => refIn(operation, run))
 

@@ -25,7 +25,7 @@ interface Connecting {
   readonly proxy?: string
 }
 
-/** undici, as `NodeHttp.layer` makes it. */
+/** undici, in the configuration of `NodeHttp.layer`. */
 const undici = ({ proxy, ...options }: Connecting): Layer.Layer<HttpClient.HttpClient> =>
   proxy === undefined
     ? NodeHttpClient.layerUndiciOptions({ ...options, connect: { ca, ...options.connect } })
@@ -251,7 +251,7 @@ describe("a create that has no connection when it times out", () => {
     Layer.orDie(OurNodeHttp.layer({ ...options, connect: { ca, ...options.connect } }))
   const both = { undici: ours, fetch: fetching }
 
-  /** The request times out when `stage` calls the function that it gets. */
+  /** Makes the request time out when `stage` calls its argument. */
   const timedOut = (
     client: (options: Connecting) => Layer.Layer<HttpClient.HttpClient>,
     stage: (onReached: () => void) => Effect.Effect<Connecting & { readonly url: string }, never, Scope.Scope>

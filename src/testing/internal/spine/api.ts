@@ -59,7 +59,8 @@ export const make = (settings: Settings, shared: Shared): Api => {
   return {
     runs,
     webhooks,
-    // R7: the route, then the key, the ids in the path, the body, and last whether the run, the canvas or the task exists.
+    // R7: the order of the checks is the route, the key, the ids in the path, the body, and last the existence of the run, the
+    // canvas or the task.
     serve: routing.make<responses.Access>({
       routes: [
         ...routing.routes("key", { "POST /v1/run": createRun, "GET /v1/run/:id": getRun }),
