@@ -1,9 +1,8 @@
 /**
- * What every emulator of a provider needs: a record of the requests received, faults, a clock that can be moved, and
- * two ways to be called without a socket (`EmulatorServer` has the third).
+ * The common part of every emulator: a record of the requests, faults, a clock that can be moved, and two ways to call it without a
+ * socket. `EmulatorServer` serves it on a socket.
  *
- * A provider supplies one function from a request to its answer. All three ways call it through the same HTTP app, so
- * what is true in memory is true on a socket.
+ * A provider supplies one function from a request to a response. In memory and on a socket, the same HTTP app calls it.
  *
  * @since 0.1.0
  */
@@ -53,7 +52,7 @@ import * as Predicate from "effect/Predicate"
 export interface Emulator {
   /** The origins that the in-memory client answers for. */
   readonly origins: ReadonlyArray<string>
-  /** The provider, as an HTTP app. */
+  /** The provider, as an HTTP app. Serve it with any server of Effect. */
   readonly httpApp: Effect.Effect<
     HttpServerResponse.HttpServerResponse,
     ConnectionDropped,
@@ -61,42 +60,118 @@ export interface Emulator {
   >
   /** The requests received so far, oldest first. */
   readonly requests: Effect.Effect<ReadonlyArray<ReceivedRequest>>
-  /** Forgets the requests received so far. */
+  /** Removes the records of the requests. */
   readonly clearRequests: Effect.Effect<void>
-  /** Adds faults. A request meets the first one that matches and has not been used up. */
+  /**
+   * Adds faults. A request gets the first fault that matches it and is not used up.
+   *
+   * **Example** (Polls that fail twice)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Spine } from "canvas-runs"
+   * import { Fault, SpineEmulator } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const emulator = yield* SpineEmulator.SpineEmulator
+   *   const { runs } = yield* Spine.SpineClient
+   *   const run = yield* runs.create({ prompt: "Tides" })
+   *   yield* emulator.fault(Fault.status(503).pipe(Fault.times(2)))
+   *   yield* runs.retrieve(run)
+   *   const polls = (yield* emulator.requests).filter(({ method }) => method === "GET")
+   *   console.log(polls.map(({ status }) => status)) // => [503, 503, 200]
+   * }).pipe(
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+   *   Effect.provide(SpineEmulator.layerTest())
+   * )
+   * await Effect.runPromise(main)
+   * ```
+   */
   readonly fault: (...faults: ReadonlyArray<Fault.Fault>) => Effect.Effect<void>
   /** Removes every fault. */
   readonly clearFaults: Effect.Effect<void>
-  /** Moves the emulator's clock ahead of the program's, which is what there is to do when the two share no process. */
+  /**
+   * Moves the clock of the emulator ahead of that of the program.
+   *
+   * **When to use**
+   *
+   * Use it in a program on the real clock, above all for an emulator in another process. On the `TestClock`, use
+   * `TestClock.adjust`.
+   *
+   * **Example** (A run that takes an hour)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Spine } from "canvas-runs"
+   * import { SpineEmulator } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const emulator = yield* SpineEmulator.SpineEmulator
+   *   const { runs } = yield* Spine.SpineClient
+   *   const run = yield* runs.create({ prompt: "Tides" })
+   *   yield* emulator.advance("1 hour")
+   *   console.log((yield* runs.retrieve(run)).status) // => "completed"
+   * }).pipe(
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+   *   Effect.provide(SpineEmulator.layerTest())
+   * )
+   * await Effect.runPromise(main)
+   * ```
+   */
   readonly advance: (duration: Duration.Input) => Effect.Effect<void>
-  /** The time on the emulator's clock. */
+  /** The time on the emulator's clock, in Unix milliseconds. */
   readonly now: Effect.Effect<number>
 }
 
 /**
+ * Options of {@link make}.
+ *
  * @category options
  * @since 0.1.0
  */
 export interface Options {
+  /** The origins that the in-memory client answers for. */
   readonly origins: ReadonlyArray<string>
-  /** The header that carries a fresh id on every answer. */
+  /** The name of the header with the request id, which every response has. */
   readonly requestIdHeader: string
-  /** The body of a response with that status, unless a fault gives another. */
+  /** Returns the body of a response with an error status, unless the fault has a body. */
   readonly errorBody: (status: number) => unknown
-  /** The headers that go with it. */
+  /** Returns the headers of such a response. */
   readonly errorHeaders?: ((status: number) => Readonly<Record<string, string>>) | undefined
   /**
-   * What the emulator is rude about.
+   * The habits of real servers that the emulator has too.
    *
    * @default Rude.none
    */
   readonly rude?: Rude.Rude | undefined
-  /** What rudeness has to know of the provider. Without it only names that concern every provider have an effect. */
+  /** What these habits need to know of the provider. Without it, only those that every provider has take effect. */
   readonly rudeProfile?: rude.Profile | undefined
 }
 
 /**
- * Makes the common part of an emulator around a provider's own function.
+ * Makes the common part of an emulator from a function that answers requests as the provider does.
+ *
+ * **When to use**
+ *
+ * Use it to emulate a provider of your own, with the same faults, records and clock as `SpineEmulator` and `TelaEmulator`.
+ *
+ * **Example** (A provider that echoes)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { HttpServerResponse } from "effect/http"
+ * import { Emulator } from "canvas-runs/testing"
+ *
+ * const emulator = Emulator.make(
+ *   { origins: ["https://api.example"], requestIdHeader: "x-request-id", errorBody: (status) => ({ status }) },
+ *   ({ url }) => Effect.succeed(HttpServerResponse.text(`you asked for ${url.pathname}`))
+ * )
+ *
+ * const client = Emulator.toHttpClient(await Effect.runPromise(emulator))
+ * const main = Effect.flatMap(client.get("https://api.example/jobs/42"), ({ text }) => text)
+ *
+ * console.log(await Effect.runPromise(main)) // => "you asked for /jobs/42"
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -193,7 +268,18 @@ export const make = Effect.fnUntraced(function*(
 })
 
 /**
- * A source of UUIDs, from the `Random` that is current.
+ * Returns a function that makes a new UUID with each call, from the `Random` of the context.
+ *
+ * **Example** (The same UUIDs for the same seed)
+ *
+ * ```ts
+ * import { Effect, Random } from "effect"
+ * import { Emulator } from "canvas-runs/testing"
+ *
+ * const first = Effect.map(Emulator.uuids, (uuid) => uuid()).pipe(Random.withSeed("a seed"))
+ *
+ * console.log(await Effect.runPromise(first) === await Effect.runPromise(first)) // => true
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -201,7 +287,18 @@ export const make = Effect.fnUntraced(function*(
 export const uuids: Effect.Effect<() => string> = Effect.map(Random.Random, (random) => () => uuid.make(random))
 
 /**
- * The origin that a request was sent to.
+ * Returns the origin that a request was sent to.
+ *
+ * **Example** (The origin of a web request)
+ *
+ * ```ts
+ * import { HttpServerRequest } from "effect/http"
+ * import { Emulator } from "canvas-runs/testing"
+ *
+ * const request = HttpServerRequest.fromWeb(new Request("https://api.example/jobs/42"))
+ *
+ * Emulator.originOf(request) // => "https://api.example"
+ * ```
  *
  * @category accessors
  * @since 0.1.0
@@ -214,18 +311,33 @@ export const originOf = (request: HttpServerRequest.HttpServerRequest): string =
 }
 
 /**
- * An `HttpClient` that hands requests to an emulator in memory.
+ * Makes an `HttpClient` that calls an emulator in memory.
  *
  * **Details**
  *
- * A request is answered within the fiber that sends it, without a promise, a timer or a macrotask, so the `TestClock`
- * sees the whole of it. A request to any other origin fails the way an unknown host does.
+ * A request is answered in the fiber that sends it, without a promise, a timer or a macrotask, so that the `TestClock` controls all
+ * of it. A request to another origin fails like one to an unknown host.
  *
  * **Gotchas**
  *
- * A `Blob` or `FormData` can only be read through promises, which the `TestClock` does not wait for. Send bytes or a
- * `Stream` where that matters.
+ * A `Blob` or `FormData` can only be read with promises, which the `TestClock` does not wait for. If that matters, send bytes or a
+ * `Stream`.
  *
+ * **Example** (A request to an emulator of your own)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Emulator, TelaEmulator } from "canvas-runs/testing"
+ *
+ * const main = Effect.gen(function*() {
+ *   const client = Emulator.toHttpClient(yield* TelaEmulator.make())
+ *   return (yield* client.get("https://api.tela.com/api-key")).status
+ * })
+ *
+ * console.log(await Effect.runPromise(Effect.scoped(main))) // => 401
+ * ```
+ *
+ * @see {@link toWebHandler} for a function from `Request` to `Response`
  * @category converting
  * @since 0.1.0
  */
@@ -249,13 +361,33 @@ export const toHttpClient = (emulator: Emulator): HttpClient.HttpClient => {
 }
 
 /**
- * An emulator as a function from a web `Request` to a promise of a `Response`.
+ * Turns an emulator into a function from a web `Request` to a promise of a `Response`.
  *
  * **Details**
  *
- * A dropped connection rejects with a `TypeError` whose `cause` has the code `ECONNRESET`, as `fetch` does. After
- * `dispose`, requests that are still open reject too.
+ * If the connection breaks, the promise is rejected with a `TypeError` whose `cause` has the code `ECONNRESET`, as that of `fetch`
+ * is. `dispose` also rejects the promises of requests that are still open.
  *
+ * **Example** (A response without a server)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { HttpServerResponse } from "effect/http"
+ * import { Emulator } from "canvas-runs/testing"
+ *
+ * const emulator = Emulator.make(
+ *   { origins: ["https://api.example"], requestIdHeader: "x-request-id", errorBody: (status) => ({ status }) },
+ *   ({ url }) => Effect.succeed(HttpServerResponse.text(`you asked for ${url.pathname}`))
+ * )
+ *
+ * const { dispose, handler } = Emulator.toWebHandler(await Effect.runPromise(emulator))
+ * const response = await handler(new Request("https://api.example/jobs/42"))
+ *
+ * console.log(await response.text()) // => "you asked for /jobs/42"
+ * await dispose()
+ * ```
+ *
+ * @see {@link toHttpClient} for an `HttpClient`
  * @category converting
  * @since 0.1.0
  */
@@ -263,7 +395,9 @@ export const toWebHandler = (
   emulator: Emulator,
   context: Context.Context<never> = Context.empty()
 ): {
+  /** Answers a request. */
   readonly handler: (request: Request) => Promise<Response>
+  /** Stops the requests that are still open. */
   readonly dispose: () => Promise<void>
 } => {
   Check.kind("emulator", emulator, isEmulator, emulatorHint)
