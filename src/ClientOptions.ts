@@ -35,7 +35,7 @@ export type RetrySchedule = Schedule.Schedule<unknown, RetriedError>
  * **Example** (Four retries instead of two)
  *
  * ```ts
- * import { Effect, Redacted, Schedule } from "effect"
+ * import { Effect, Layer, Redacted, Schedule } from "effect"
  * import { type ClientOptions, Spine } from "canvas-runs"
  * import { Fault, SpineEmulator } from "canvas-runs/testing"
  *
@@ -48,8 +48,9 @@ export type RetrySchedule = Schedule.Schedule<unknown, RetriedError>
  *   yield* emulator.fault(Fault.status(503).pipe(Fault.times(4)))
  *   console.log((yield* runs.retrieve(run)).status) // => "running"
  * }).pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test"), retry })),
- *   Effect.provide(SpineEmulator.layerTest())
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test"), retry }).pipe(
+ *     Layer.provideMerge(SpineEmulator.layerTest())
+ *   ))
  * )
  * await Effect.runPromise(main)
  * ```

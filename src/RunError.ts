@@ -39,7 +39,7 @@
  * **Example** (Deciding by tag)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Spine } from "canvas-runs"
  * import { SpineEmulator, Timeline } from "canvas-runs/testing"
  *
@@ -59,8 +59,9 @@
  *   script: { timeline: Timeline.make({ duration: 0, outcome: "failed", errors: ["out of luck"] }) }
  * })
  * const main = outcome.pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
- *   Effect.provide(failing)
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+ *     Layer.provideMerge(failing)
+ *   ))
  * )
  *
  * console.log(await Effect.runPromise(main)) // => "failed: out of luck"
@@ -82,7 +83,7 @@ export * from "./internal/requestError.ts"
  * **Example** (A database that is down)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Spine } from "canvas-runs"
  * import { SpineEmulator, Timeline } from "canvas-runs/testing"
  *
@@ -93,8 +94,9 @@ export * from "./internal/requestError.ts"
  *   console.log(error.cause) // => "no database"
  *   console.log((yield* runs.waitForCompletion(error.ref)).status) // => "completed"
  * }).pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
- *   Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+ *     Layer.provideMerge(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+ *   ))
  * )
  * await Effect.runPromise(main)
  * ```
@@ -150,7 +152,7 @@ export interface PollRecord extends Schema.Schema.Type<typeof PollRecord> {}
  * **Example** (Waiting again)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Spine } from "canvas-runs"
  * import { SpineEmulator } from "canvas-runs/testing"
  *
@@ -164,8 +166,9 @@ export interface PollRecord extends Schema.Schema.Type<typeof PollRecord> {}
  *   yield* emulator.advance("1 hour")
  *   console.log((yield* runs.waitForCompletion(error.ref)).status) // => "completed"
  * }).pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
- *   Effect.provide(SpineEmulator.layerTest())
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+ *     Layer.provideMerge(SpineEmulator.layerTest())
+ *   ))
  * )
  * await Effect.runPromise(main)
  * ```
@@ -209,7 +212,7 @@ export const maxPollRecords = 20
  * **Example** (Stopping all waiters of a handle)
  *
  * ```ts
- * import { Effect, Fiber, Redacted } from "effect"
+ * import { Effect, Fiber, Layer, Redacted } from "effect"
  * import { Spine } from "canvas-runs"
  * import { SpineEmulator } from "canvas-runs/testing"
  *
@@ -221,8 +224,9 @@ export const maxPollRecords = 20
  *   yield* handle.stop
  *   console.log((yield* Fiber.join(wait))._tag) // => "WaitStoppedError"
  * }).pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
- *   Effect.provide(SpineEmulator.layerTest())
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+ *     Layer.provideMerge(SpineEmulator.layerTest())
+ *   ))
  * )
  * await Effect.runPromise(main)
  * ```
@@ -244,7 +248,7 @@ export class WaitStoppedError extends TransientError<WaitStoppedError>()("WaitSt
  * **Example** (The reasons of the provider)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Spine } from "canvas-runs"
  * import { SpineEmulator, Timeline } from "canvas-runs/testing"
  *
@@ -256,8 +260,9 @@ export class WaitStoppedError extends TransientError<WaitStoppedError>()("WaitSt
  *   if (error._tag !== "RunFailedError") return
  *   console.log(error.errors) // => ["out of luck"]
  * }).pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
- *   Effect.provide(SpineEmulator.layerTest({ script: { timeline } }))
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+ *     Layer.provideMerge(SpineEmulator.layerTest({ script: { timeline } }))
+ *   ))
  * )
  * await Effect.runPromise(main)
  * ```

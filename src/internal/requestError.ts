@@ -176,7 +176,7 @@ export type RequestError =
  * **Example** (A connection that broke after the request was sent)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Spine } from "canvas-runs"
  * import { Fault, SpineEmulator } from "canvas-runs/testing"
  *
@@ -189,8 +189,9 @@ export type RequestError =
  *   // The client cannot know it, and the provider has created the run
  *   console.log(error._tag, (yield* emulator.runs).length) // => CreateOutcomeUnknownError 1
  * }).pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
- *   Effect.provide(SpineEmulator.layerTest())
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+ *     Layer.provideMerge(SpineEmulator.layerTest())
+ *   ))
  * )
  * await Effect.runPromise(main)
  * ```

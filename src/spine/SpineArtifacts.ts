@@ -65,7 +65,7 @@ export interface Artifacts {
    * **Example** (A small text file)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Spine } from "canvas-runs"
    * import { SpineEmulator, Timeline } from "canvas-runs/testing"
    *
@@ -78,8 +78,9 @@ export interface Artifacts {
    *
    * const script = { timeline: Timeline.make({ duration: 0 }), artifacts: [{ name: "tides.md", content: "# Tides" }] }
    * await main.pipe(
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide(SpineEmulator.layerTest({ script })),
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge(SpineEmulator.layerTest({ script }))
+   *   )),
    *   Effect.runPromise
    * )
    * ```
@@ -94,7 +95,7 @@ export interface Artifacts {
    * **Example** (Counting bytes without holding them)
    *
    * ```ts
-   * import { Effect, Redacted, Stream } from "effect"
+   * import { Effect, Layer, Redacted, Stream } from "effect"
    * import { Spine } from "canvas-runs"
    * import { SpineEmulator, Timeline } from "canvas-runs/testing"
    *
@@ -107,8 +108,9 @@ export interface Artifacts {
    *
    * const script = { timeline: Timeline.make({ duration: 0 }), artifacts: [{ name: "tides.md", content: "# Tides" }] }
    * await main.pipe(
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide(SpineEmulator.layerTest({ script })),
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge(SpineEmulator.layerTest({ script }))
+   *   )),
    *   Effect.runPromise
    * )
    * ```
@@ -124,7 +126,7 @@ export interface Artifacts {
    *
    * ```ts
    * import { NodeFileSystem } from "@effect/platform-node"
-   * import { Effect, FileSystem, Redacted } from "effect"
+   * import { Effect, FileSystem, Layer, Redacted } from "effect"
    * import { Spine } from "canvas-runs"
    * import { SpineEmulator, Timeline } from "canvas-runs/testing"
    *
@@ -140,8 +142,9 @@ export interface Artifacts {
    * const script = { timeline: Timeline.make({ duration: 0 }), artifacts: [{ name: "tides.md", content: "# Tides" }] }
    * await main.pipe(
    *   Effect.scoped,
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide([SpineEmulator.layerTest({ script }), NodeFileSystem.layer]),
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge([SpineEmulator.layerTest({ script }), NodeFileSystem.layer])
+   *   )),
    *   Effect.runPromise
    * )
    * ```
@@ -163,7 +166,7 @@ export interface Artifacts {
    *
    * ```ts
    * import { NodeFileSystem } from "@effect/platform-node"
-   * import { Effect, FileSystem, Redacted } from "effect"
+   * import { Effect, FileSystem, Layer, Redacted } from "effect"
    * import { Spine } from "canvas-runs"
    * import { SpineEmulator, Timeline } from "canvas-runs/testing"
    *
@@ -179,8 +182,9 @@ export interface Artifacts {
    * const script = { timeline: Timeline.make({ duration: 0 }), artifacts: named }
    * await main.pipe(
    *   Effect.scoped,
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide([SpineEmulator.layerTest({ script }), NodeFileSystem.layer]),
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge([SpineEmulator.layerTest({ script }), NodeFileSystem.layer])
+   *   )),
    *   Effect.runPromise
    * )
    * ```

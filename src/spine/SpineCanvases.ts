@@ -34,7 +34,7 @@ export interface Canvases {
    * **Example** (The blocks of a report)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Spine } from "canvas-runs"
    * import { SpineEmulator, Timeline } from "canvas-runs/testing"
    *
@@ -47,8 +47,9 @@ export interface Canvases {
    *
    * const script = { timeline: Timeline.make({ duration: 0, tasks: 2 }) }
    * await main.pipe(
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide(SpineEmulator.layerTest({ script })),
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge(SpineEmulator.layerTest({ script }))
+   *   )),
    *   Effect.runPromise
    * )
    * ```
@@ -63,7 +64,7 @@ export interface Canvases {
    * **Example** (The goals of a finished run)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Spine } from "canvas-runs"
    * import { SpineEmulator, Timeline } from "canvas-runs/testing"
    *
@@ -76,8 +77,9 @@ export interface Canvases {
    *
    * const script = { timeline: Timeline.make({ duration: 0, tasks: 2 }) }
    * await main.pipe(
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide(SpineEmulator.layerTest({ script })),
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge(SpineEmulator.layerTest({ script }))
+   *   )),
    *   Effect.runPromise
    * )
    * ```
@@ -92,7 +94,7 @@ export interface Canvases {
    * **Example** (The first goal)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Spine } from "canvas-runs"
    * import { SpineEmulator, Timeline } from "canvas-runs/testing"
    *
@@ -106,8 +108,9 @@ export interface Canvases {
    *
    * const script = { timeline: Timeline.make({ duration: 0, tasks: 2 }) }
    * await main.pipe(
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide(SpineEmulator.layerTest({ script })),
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge(SpineEmulator.layerTest({ script }))
+   *   )),
    *   Effect.runPromise
    * )
    * ```

@@ -74,7 +74,7 @@ export interface Service {
  * **Example** (A function that needs the client)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Spine } from "canvas-runs"
  * import { SpineEmulator, Timeline } from "canvas-runs/testing"
  *
@@ -85,8 +85,9 @@ export interface Service {
  *   })
  *
  * const main = report("tides").pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
- *   Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+ *     Layer.provideMerge(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+ *   ))
  * )
  * console.log((await Effect.runPromise(main)).metadata?.template_used) // => "report"
  * ```
@@ -216,7 +217,7 @@ export interface ConfigOptions extends Omit<Partial<Options>, "apiKey" | "baseUr
  * **Example** (A key under another name)
  *
  * ```ts
- * import { Config, ConfigProvider, Effect } from "effect"
+ * import { Config, ConfigProvider, Effect, Layer } from "effect"
  * import { Spine } from "canvas-runs"
  * import { SpineEmulator } from "canvas-runs/testing"
  *
@@ -228,8 +229,9 @@ export interface ConfigOptions extends Omit<Partial<Options>, "apiKey" | "baseUr
  *   console.log(status) // => "running"
  * })
  * await main.pipe(
- *   Effect.provide(Spine.layerConfig({ apiKey: Config.Redacted("ACME_SPINE_KEY") })),
- *   Effect.provide([SpineEmulator.layerTest(), environment]),
+ *   Effect.provide(Spine.layerConfig({ apiKey: Config.Redacted("ACME_SPINE_KEY") }).pipe(
+ *     Layer.provideMerge([SpineEmulator.layerTest(), environment])
+ *   )),
  *   Effect.runPromise
  * )
  * ```

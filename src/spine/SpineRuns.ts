@@ -174,7 +174,7 @@ export interface Runs {
    * **Example** (A create, and a wait with the stored ref)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { RunRef, Spine } from "canvas-runs"
    * import { SpineEmulator, Timeline } from "canvas-runs/testing"
    *
@@ -186,8 +186,9 @@ export interface Runs {
    *   const run = yield* runs.waitForCompletion(yield* RunRef.parse(stored))
    *   console.log(run.status) // => "completed"
    * }).pipe(
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+   *   ))
    * )
    * await Effect.runPromise(main)
    * ```
@@ -204,7 +205,7 @@ export interface Runs {
    * **Example** (The progress of a run)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Spine } from "canvas-runs"
    * import { SpineEmulator } from "canvas-runs/testing"
    *
@@ -214,8 +215,9 @@ export interface Runs {
    *   const run = yield* runs.retrieve(run_id)
    *   run.status === "running" ? run.progress.tasks_total : undefined // => 5
    * }).pipe(
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide(SpineEmulator.layerTest())
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge(SpineEmulator.layerTest())
+   *   ))
    * )
    * await Effect.runPromise(main)
    * ```
@@ -232,7 +234,7 @@ export interface Runs {
    * **Example** (A failed run, as an error and as a result)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Spine } from "canvas-runs"
    * import { SpineEmulator, Timeline } from "canvas-runs/testing"
    *
@@ -244,8 +246,9 @@ export interface Runs {
    *   const run = yield* runs.waitForCompletion(created, { resolveOnFailure: true })
    *   console.log(run.status) // => "failed"
    * }).pipe(
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0, outcome: "failed" }) } }))
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0, outcome: "failed" }) } }))
+   *   ))
    * )
    * await Effect.runPromise(main)
    * ```
@@ -312,7 +315,7 @@ export interface Runs {
    * **Example** (The status line of a terminal)
    *
    * ```ts
-   * import { Effect, Redacted, Stream } from "effect"
+   * import { Effect, Layer, Redacted, Stream } from "effect"
    * import { Spine } from "canvas-runs"
    * import { SpineEmulator } from "canvas-runs/testing"
    *
@@ -327,8 +330,9 @@ export interface Runs {
    *   )
    *   console.log(lines) // => ["0 of 5", "2 of 5", "completed"]
    * }).pipe(
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide(SpineEmulator.layerTest())
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge(SpineEmulator.layerTest())
+   *   ))
    * )
    * await Effect.runPromise(main)
    * ```
@@ -392,7 +396,7 @@ export interface Runs {
    * **Example** (Two runs, of which one fails)
    *
    * ```ts
-   * import { Effect, Redacted, Result, Stream } from "effect"
+   * import { Effect, Layer, Redacted, Result, Stream } from "effect"
    * import { Spine } from "canvas-runs"
    * import { SpineEmulator, Timeline } from "canvas-runs/testing"
    *
@@ -405,8 +409,9 @@ export interface Runs {
    *   const outcomes = completions.map(({ result }) => Result.isSuccess(result) ? "ok" : result.failure._tag)
    *   console.log(outcomes.sort()) // => ["RunFailedError", "ok"]
    * }).pipe(
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+   *   ))
    * )
    * await Effect.runPromise(main)
    * ```
@@ -440,7 +445,7 @@ export interface Runs {
    * **Example** (Two waiters, one poll)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Spine } from "canvas-runs"
    * import { SpineEmulator, Timeline } from "canvas-runs/testing"
    *
@@ -451,8 +456,9 @@ export interface Runs {
    *   yield* Effect.all([shared.wait, shared.settle], { concurrency: "unbounded" })
    *   console.log((yield* emulator.runs)[0]?.polls) // => 1
    * }).pipe(
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+   *   ))
    * )
    * await Effect.runPromise(main)
    * ```
@@ -480,7 +486,7 @@ export interface Runs {
    * **Example** (A run whose ref is stored before the wait)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Spine } from "canvas-runs"
    * import { SpineEmulator, Timeline } from "canvas-runs/testing"
    *
@@ -493,8 +499,9 @@ export interface Runs {
    *   })
    *   console.log(run.status, stored.includes(run.run_id)) // => completed true
    * }).pipe(
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+   *   ))
    * )
    * await Effect.runPromise(main)
    * ```

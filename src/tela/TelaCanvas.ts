@@ -4,7 +4,7 @@
  * **Example** (Running a canvas and validating its output)
  *
  * ```ts
- * import { Effect, Redacted, Schema } from "effect"
+ * import { Effect, Layer, Redacted, Schema } from "effect"
  * import { Tela } from "canvas-runs"
  * import { TelaEmulator } from "canvas-runs/testing"
  *
@@ -12,13 +12,14 @@
  *   const tela = yield* Tela.TelaClient
  *   const canvas = yield* tela.canvas.get({
  *     id: TelaEmulator.invoiceCanvas.id,
- *     output: { total: Schema.Number, currency: Schema.String }
+ *     output: { total: Schema.Finite, currency: Schema.String }
  *   })
  *   const { result } = yield* canvas.execute({ document: Tela.file("https://example.com/invoice.pdf") })
  *   return `${result.total} ${result.currency}`
  * }).pipe(
- *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
- *   Effect.provide(TelaEmulator.layerTest({ canvases: [TelaEmulator.invoiceCanvas] }))
+ *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+ *     Layer.provideMerge(TelaEmulator.layerTest({ canvases: [TelaEmulator.invoiceCanvas] }))
+ *   ))
  * )
  *
  * console.log(await Effect.runPromise(main)) // => 42 BRL
@@ -157,18 +158,19 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
      * **Example** (A result with a type)
      *
      * ```ts
-     * import { Effect, Redacted, Schema } from "effect"
+     * import { Effect, Layer, Redacted, Schema } from "effect"
      * import { Tela } from "canvas-runs"
      * import { TelaEmulator } from "canvas-runs/testing"
      *
      * const main = Effect.gen(function*() {
      *   const tela = yield* Tela.TelaClient
-     *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11", output: { total: Schema.Number } })
+     *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11", output: { total: Schema.Finite } })
      *   const execution = yield* canvas.execute({ topic: "tides" }, { timeout: "2m" })
      *   return execution.result.total
      * }).pipe(
-     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-     *   Effect.provide(TelaEmulator.layerTest({ script: { output: { total: 42 } } }))
+     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+     *     Layer.provideMerge(TelaEmulator.layerTest({ script: { output: { total: 42 } } }))
+     *   ))
      * )
      *
      * console.log(await Effect.runPromise(main)) // => 42
@@ -192,7 +194,7 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
      * **Example** (An execution and its result)
      *
      * ```ts
-     * import { Effect, Redacted } from "effect"
+     * import { Effect, Layer, Redacted } from "effect"
      * import { Tela } from "canvas-runs"
      * import { TelaEmulator } from "canvas-runs/testing"
      *
@@ -202,8 +204,9 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
      *   const execution = yield* canvas.execute({ topic: "tides" }, { async: true, pollingInterval: 1 })
      *   return [execution.ref.kind, yield* execution.status, yield* execution.result]
      * }).pipe(
-     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-     *   Effect.provide(TelaEmulator.layerTest({ script: { polls: { running: 2 }, output: "Twice a day" } }))
+     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+     *     Layer.provideMerge(TelaEmulator.layerTest({ script: { polls: { running: 2 }, output: "Twice a day" } }))
+     *   ))
      * )
      *
      * console.log(await Effect.runPromise(main)) // => ["execution", "created", "Twice a day"]
@@ -228,7 +231,7 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
      * **Example** (The status beside the stream)
      *
      * ```ts
-     * import { Effect, Redacted, Stream } from "effect"
+     * import { Effect, Layer, Redacted, Stream } from "effect"
      * import { Tela } from "canvas-runs"
      * import { TelaEmulator } from "canvas-runs/testing"
      *
@@ -240,8 +243,9 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
      *   const parts = yield* Stream.runCollect(execution.result)
      *   return [before, yield* execution.status, parts.at(-1)?._tag]
      * }).pipe(
-     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-     *   Effect.provide(TelaEmulator.layerTest())
+     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+     *     Layer.provideMerge(TelaEmulator.layerTest())
+     *   ))
      * )
      *
      * console.log(await Effect.runPromise(main)) // => ["created", "succeeded", "final"]
@@ -264,7 +268,7 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
      * **Example** (A mode from the configuration)
      *
      * ```ts
-     * import { Effect, Redacted } from "effect"
+     * import { Effect, Layer, Redacted } from "effect"
      * import { Tela } from "canvas-runs"
      * import { TelaEmulator } from "canvas-runs/testing"
      *
@@ -276,8 +280,9 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
      *   const execution = yield* canvas.execute({ topic: "tides" }, settings)
      *   return execution.isAsync ? execution.ref.id : execution.isSync ? execution.result : "a stream"
      * }).pipe(
-     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-     *   Effect.provide(TelaEmulator.layerTest({ script: { output: "Twice a day" } }))
+     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+     *     Layer.provideMerge(TelaEmulator.layerTest({ script: { output: "Twice a day" } }))
+     *   ))
      * )
      *
      * console.log(await Effect.runPromise(main)) // => Twice a day
@@ -307,19 +312,20 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
      * **Example** (An output with one call)
      *
      * ```ts
-     * import { Effect, Redacted, Schema } from "effect"
+     * import { Effect, Layer, Redacted, Schema } from "effect"
      * import { Tela } from "canvas-runs"
      * import { TelaEmulator, Timeline } from "canvas-runs/testing"
      *
      * const main = Effect.gen(function*() {
      *   const tela = yield* Tela.TelaClient
-     *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11", output: { total: Schema.Number } })
+     *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11", output: { total: Schema.Finite } })
      *   return yield* canvas.run({ topic: "tides" }, { pollingTimeout: "15m" })
      * }).pipe(
-     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-     *   Effect.provide(TelaEmulator.layerTest({
-     *     script: { timeline: Timeline.make({ duration: 0 }), output: { total: 42 } }
-     *   }))
+     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+     *     Layer.provideMerge(TelaEmulator.layerTest({
+     *       script: { timeline: Timeline.make({ duration: 0 }), output: { total: 42 } }
+     *     }))
+     *   ))
      * )
      *
      * console.log(await Effect.runPromise(main)) // => { total: 42 }
@@ -349,7 +355,7 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
      * **Example** (Text as it arrives)
      *
      * ```ts
-     * import { Effect, Redacted, Stream } from "effect"
+     * import { Effect, Layer, Redacted, Stream } from "effect"
      * import { Tela } from "canvas-runs"
      * import { TelaEmulator } from "canvas-runs/testing"
      *
@@ -362,8 +368,9 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
      *     Stream.runCollect
      *   )
      * }).pipe(
-     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-     *   Effect.provide(TelaEmulator.layerTest({ script: { stream: { pieces: ["Tw", "ice"] } } }))
+     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+     *     Layer.provideMerge(TelaEmulator.layerTest({ script: { stream: { pieces: ["Tw", "ice"] } } }))
+     *   ))
      * )
      *
      * console.log(await Effect.runPromise(main)) // => ["Tw", "ice", "final"]
@@ -391,7 +398,7 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
      * **Example** (Continuing from a stored ref)
      *
      * ```ts
-     * import { Effect, Redacted } from "effect"
+     * import { Effect, Layer, Redacted } from "effect"
      * import { RunRef, Tela } from "canvas-runs"
      * import { TelaEmulator, Timeline } from "canvas-runs/testing"
      *
@@ -403,8 +410,9 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
      *   const execution = yield* canvas.getExecution(yield* RunRef.parse(stored))
      *   return yield* execution.result
      * }).pipe(
-     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-     *   Effect.provide(TelaEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }), output: "Twice a day" } }))
+     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+     *     Layer.provideMerge(TelaEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }), output: "Twice a day" } }))
+     *   ))
      * )
      *
      * console.log(await Effect.runPromise(main)) // => Twice a day
@@ -458,7 +466,7 @@ export interface Workstation<in Input = Variables, out Output = unknown> {
      * **Example** (A task that waits for its review)
      *
      * ```ts
-     * import { Effect, Redacted } from "effect"
+     * import { Effect, Layer, Redacted } from "effect"
      * import { Tela } from "canvas-runs"
      * import { TelaEmulator, Timeline } from "canvas-runs/testing"
      *
@@ -470,8 +478,9 @@ export interface Workstation<in Input = Variables, out Output = unknown> {
      *   const task = yield* tela.tasks.get(execution.ref)
      *   return [task.name, task.status, output]
      * }).pipe(
-     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-     *   Effect.provide(TelaEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }), output: "42 BRL" } }))
+     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+     *     Layer.provideMerge(TelaEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }), output: "42 BRL" } }))
+     *   ))
      * )
      *
      * console.log(await Effect.runPromise(main)) // => ["Invoice 17", "validating", "42 BRL"]
@@ -498,7 +507,7 @@ export interface Workstation<in Input = Variables, out Output = unknown> {
      * **Example** (An output before its review)
      *
      * ```ts
-     * import { Effect, Redacted, Schema } from "effect"
+     * import { Effect, Layer, Redacted, Schema } from "effect"
      * import { Tela } from "canvas-runs"
      * import { TelaEmulator, Timeline } from "canvas-runs/testing"
      *
@@ -506,14 +515,15 @@ export interface Workstation<in Input = Variables, out Output = unknown> {
      *   const tela = yield* Tela.TelaClient
      *   const app = tela.canvas.make({
      *     applicationId: "22222222-2222-4222-8222-222222222222",
-     *     output: { total: Schema.Number }
+     *     output: { total: Schema.Finite }
      *   })
      *   return yield* app.run({ invoice: 17 }, { label: "Invoice 17" })
      * }).pipe(
-     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-     *   Effect.provide(TelaEmulator.layerTest({
-     *     script: { timeline: Timeline.make({ duration: 0 }), output: { total: 42 } }
-     *   }))
+     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+     *     Layer.provideMerge(TelaEmulator.layerTest({
+     *       script: { timeline: Timeline.make({ duration: 0 }), output: { total: 42 } }
+     *     }))
+     *   ))
      * )
      *
      * console.log(await Effect.runPromise(main)) // => { total: 42 }
@@ -539,7 +549,7 @@ export interface Workstation<in Input = Variables, out Output = unknown> {
      * **Example** (Waiting for a task that was created before)
      *
      * ```ts
-     * import { Effect, Redacted } from "effect"
+     * import { Effect, Layer, Redacted } from "effect"
      * import { Tela } from "canvas-runs"
      * import { TelaEmulator, Timeline } from "canvas-runs/testing"
      *
@@ -550,8 +560,9 @@ export interface Workstation<in Input = Variables, out Output = unknown> {
      *   const execution = yield* app.getExecution(task.id)
      *   return yield* execution.result
      * }).pipe(
-     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-     *   Effect.provide(TelaEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }), output: "42 BRL" } }))
+     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+     *     Layer.provideMerge(TelaEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }), output: "42 BRL" } }))
+     *   ))
      * )
      *
      * console.log(await Effect.runPromise(main)) // => 42 BRL
@@ -568,7 +579,7 @@ export interface Workstation<in Input = Variables, out Output = unknown> {
 
 /**
  * The schemas of a canvas's variables and output. Each is an Effect Schema, an implementation of Standard Schema such as a Zod
- * schema, or a plain object of schemas such as `{ total: Schema.Number }`, which is read as a struct.
+ * schema, or a plain object of schemas such as `{ total: Schema.Finite }`, which is read as a struct.
  *
  * **Details**
  *
@@ -653,7 +664,7 @@ export interface Canvases {
      * **Example** (An application and its title)
      *
      * ```ts
-     * import { Effect, Redacted } from "effect"
+     * import { Effect, Layer, Redacted } from "effect"
      * import { Tela } from "canvas-runs"
      * import { TelaEmulator } from "canvas-runs/testing"
      *
@@ -662,8 +673,9 @@ export interface Canvases {
      *   const app = yield* tela.canvas.get({ applicationId: TelaEmulator.invoiceCanvas.id })
      *   return [app.name, app.isWorkstation]
      * }).pipe(
-     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-     *   Effect.provide(TelaEmulator.layerTest({ canvases: [TelaEmulator.invoiceCanvas] }))
+     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+     *     Layer.provideMerge(TelaEmulator.layerTest({ canvases: [TelaEmulator.invoiceCanvas] }))
+     *   ))
      * )
      *
      * console.log(await Effect.runPromise(main)) // => ["Invoice reader", true]
@@ -689,7 +701,7 @@ export interface Canvases {
      * **Example** (A schema that does not fit the canvas)
      *
      * ```ts
-     * import { Effect, Redacted, Schema } from "effect"
+     * import { Effect, Layer, Redacted, Schema } from "effect"
      * import { Tela } from "canvas-runs"
      * import { TelaEmulator } from "canvas-runs/testing"
      *
@@ -697,13 +709,14 @@ export interface Canvases {
      *   const tela = yield* Tela.TelaClient
      *   const canvas = yield* tela.canvas.get({
      *     id: TelaEmulator.invoiceCanvas.id,
-     *     output: { total: Schema.Number, taxes: Schema.Number }
+     *     output: { total: Schema.Finite, taxes: Schema.Finite }
      *   })
      *   return canvas.name
      * }).pipe(
      *   Effect.catchTag("BadRequestError", (error) => Effect.succeed(error.message.split(": ").at(-1))),
-     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-     *   Effect.provide(TelaEmulator.layerTest({ canvases: [TelaEmulator.invoiceCanvas] }))
+     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+     *     Layer.provideMerge(TelaEmulator.layerTest({ canvases: [TelaEmulator.invoiceCanvas] }))
+     *   ))
      * )
      *
      * const message = await Effect.runPromise(main)
@@ -722,7 +735,7 @@ export interface Canvases {
      * **Example** (A target from the configuration)
      *
      * ```ts
-     * import { Effect, Redacted } from "effect"
+     * import { Effect, Layer, Redacted } from "effect"
      * import { Tela } from "canvas-runs"
      * import { TelaEmulator } from "canvas-runs/testing"
      *
@@ -733,8 +746,9 @@ export interface Canvases {
      *   const canvas = yield* tela.canvas.get(target)
      *   return canvas.isWorkstation ? "an application" : canvas.version?.title
      * }).pipe(
-     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-     *   Effect.provide(TelaEmulator.layerTest({ canvases: [TelaEmulator.invoiceCanvas] }))
+     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+     *     Layer.provideMerge(TelaEmulator.layerTest({ canvases: [TelaEmulator.invoiceCanvas] }))
+     *   ))
      * )
      *
      * console.log(await Effect.runPromise(main)) // => "Invoice reader"
@@ -756,7 +770,7 @@ export interface Canvases {
      * **Example** (An application by its id)
      *
      * ```ts
-     * import { Effect, Redacted } from "effect"
+     * import { Effect, Layer, Redacted } from "effect"
      * import { Tela } from "canvas-runs"
      * import { TelaEmulator } from "canvas-runs/testing"
      *
@@ -766,8 +780,9 @@ export interface Canvases {
      *   const task = yield* app.execute({ invoice: 17 })
      *   return task.ref.kind
      * }).pipe(
-     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-     *   Effect.provide(TelaEmulator.layerTest())
+     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+     *     Layer.provideMerge(TelaEmulator.layerTest())
+     *   ))
      * )
      *
      * console.log(await Effect.runPromise(main)) // => "task"
@@ -783,7 +798,7 @@ export interface Canvases {
      * **Example** (Schemas in Zod, which the output is validated with)
      *
      * ```ts
-     * import { Effect, Redacted } from "effect"
+     * import { Effect, Layer, Redacted } from "effect"
      * import { z } from "zod"
      * import { Tela } from "canvas-runs"
      * import { TelaEmulator } from "canvas-runs/testing"
@@ -797,8 +812,9 @@ export interface Canvases {
      *   return yield* canvas.execute({ topic: "tides" })
      * }).pipe(
      *   Effect.catchTag("InvalidOutputError", (error) => Effect.succeed(error.output)),
-     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-     *   Effect.provide(TelaEmulator.layerTest({ script: { output: { total: "unknown" } } }))
+     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+     *     Layer.provideMerge(TelaEmulator.layerTest({ script: { output: { total: "unknown" } } }))
+     *   ))
      * )
      *
      * console.log(await Effect.runPromise(main)) // => { total: "unknown" }
@@ -813,7 +829,7 @@ export interface Canvases {
      * **Example** (A target from the configuration)
      *
      * ```ts
-     * import { Effect, Redacted } from "effect"
+     * import { Effect, Layer, Redacted } from "effect"
      * import { Tela } from "canvas-runs"
      * import { TelaEmulator } from "canvas-runs/testing"
      *
@@ -824,8 +840,9 @@ export interface Canvases {
      *   const canvas = tela.canvas.make(target)
      *   return canvas.isWorkstation ? canvas.applicationId : canvas.id
      * }).pipe(
-     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-     *   Effect.provide(TelaEmulator.layerTest())
+     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+     *     Layer.provideMerge(TelaEmulator.layerTest())
+     *   ))
      * )
      *
      * console.log(await Effect.runPromise(main)) // => "app-7"

@@ -17,11 +17,11 @@
  * **Example** (Validated output from a canvas)
  *
  * ```ts
- * import { Effect, Redacted, Schema } from "effect"
+ * import { Effect, Layer, Redacted, Schema } from "effect"
  * import { Tela } from "canvas-runs"
  * import { TelaEmulator } from "canvas-runs/testing"
  *
- * const Invoice = Schema.Struct({ total: Schema.Number, currency: Schema.String })
+ * const Invoice = Schema.Struct({ total: Schema.Finite, currency: Schema.String })
  *
  * const program = Effect.gen(function*() {
  *   const tela = yield* Tela.TelaClient
@@ -32,8 +32,9 @@
  *
  * // The real service: program.pipe(Effect.provide(Tela.layerFetch()))
  * const test = program.pipe(
- *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
- *   Effect.provide(TelaEmulator.layerTest({ canvases: [TelaEmulator.invoiceCanvas] }))
+ *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+ *     Layer.provideMerge(TelaEmulator.layerTest({ canvases: [TelaEmulator.invoiceCanvas] }))
+ *   ))
  * )
  *
  * console.log(await Effect.runPromise(test)) // => 42 BRL
@@ -117,7 +118,7 @@ export interface Service {
      * **Example** (Resuming an execution by its ref)
      *
      * ```ts
-     * import { Effect, Redacted, Schema } from "effect"
+     * import { Effect, Layer, Redacted, Schema } from "effect"
      * import { Tela } from "canvas-runs"
      * import { TelaEmulator, Timeline } from "canvas-runs/testing"
      *
@@ -125,13 +126,14 @@ export interface Service {
      *   const tela = yield* Tela.TelaClient
      *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
      *   const { ref } = yield* canvas.execute({ topic: "tides" }, { async: true })
-     *   const execution = yield* tela.getExecution(ref, { output: { total: Schema.Number }, pollingTimeout: "2h" })
+     *   const execution = yield* tela.getExecution(ref, { output: { total: Schema.Finite }, pollingTimeout: "2h" })
      *   return yield* execution.result
      * }).pipe(
-     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-     *   Effect.provide(TelaEmulator.layerTest({
-     *     script: { timeline: Timeline.make({ duration: 0 }), output: { total: 42 } }
-     *   }))
+     *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+     *     Layer.provideMerge(TelaEmulator.layerTest({
+     *       script: { timeline: Timeline.make({ duration: 0 }), output: { total: 42 } }
+     *     }))
+     *   ))
      * )
      *
      * console.log(await Effect.runPromise(main)) // => { total: 42 }
@@ -164,7 +166,7 @@ export interface Service {
    * **Example** (Refusing to start with a wrong key)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -174,8 +176,9 @@ export interface Service {
    *   return "ready"
    * }).pipe(
    *   Effect.catchTag("AuthenticationError", (error) => Effect.succeed(error.status)),
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("wrong") })),
-   *   Effect.provide(TelaEmulator.layerTest({ apiKeys: ["right"] }))
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("wrong") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest({ apiKeys: ["right"] }))
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => 401
@@ -379,7 +382,7 @@ export interface ConfigOptions extends Omit<ClientOptions, "baseUrl"> {
  * **Example** (A key under another name)
  *
  * ```ts
- * import { Config, ConfigProvider, Effect } from "effect"
+ * import { Config, ConfigProvider, Effect, Layer } from "effect"
  * import { Tela } from "canvas-runs"
  * import { TelaEmulator } from "canvas-runs/testing"
  *
@@ -387,9 +390,10 @@ export interface ConfigOptions extends Omit<ClientOptions, "baseUrl"> {
  *   const tela = yield* Tela.TelaClient
  *   return yield* Effect.as(tela.checkCredential, "accepted")
  * }).pipe(
- *   Effect.provide(Tela.layerConfig({ apiKey: Config.Redacted("ACME_TELA_KEY") })),
- *   Effect.provide(TelaEmulator.layerTest({ apiKeys: ["key_of_acme"] })),
- *   Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: { ACME_TELA_KEY: "key_of_acme" } })))
+ *   Effect.provide(Tela.layerConfig({ apiKey: Config.Redacted("ACME_TELA_KEY") }).pipe(
+ *     Layer.provideMerge(TelaEmulator.layerTest({ apiKeys: ["key_of_acme"] })),
+ *     Layer.provideMerge(ConfigProvider.layer(ConfigProvider.fromEnv({ env: { ACME_TELA_KEY: "key_of_acme" } })))
+ *   ))
  * )
  *
  * console.log(await Effect.runPromise(main)) // => accepted

@@ -4,7 +4,7 @@
  * **Example** (The last runs that failed)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Tela } from "canvas-runs"
  * import { TelaEmulator } from "canvas-runs/testing"
  *
@@ -13,8 +13,9 @@
  *   const page = yield* tela.completionRuns.list({ status: "failed", limit: 20 })
  *   return page.data.map(({ id }) => id)
  * }).pipe(
- *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
- *   Effect.provide(TelaEmulator.layerTest()),
+ *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+ *     Layer.provideMerge(TelaEmulator.layerTest())
+ *   )),
  * )
  *
  * console.log(await Effect.runPromise(main)) // => []
@@ -79,7 +80,7 @@ export interface CompletionRuns {
    * **Example** (The runs with a tag)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -90,8 +91,9 @@ export interface CompletionRuns {
    *   const page = yield* tela.completionRuns.list({ tags: ["nightly"], limit: 5 })
    *   return [page.total, page.data.map(({ status }) => status)]
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest()),
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   )),
    * )
    *
    * console.log(await Effect.runPromise(main)) // => [1, ["created"]]
@@ -113,7 +115,7 @@ export interface CompletionRuns {
    * **Example** (How many runs a canvas had)
    *
    * ```ts
-   * import { Effect, Redacted, Stream } from "effect"
+   * import { Effect, Layer, Redacted, Stream } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -124,8 +126,9 @@ export interface CompletionRuns {
    *   yield* Effect.repeat(canvas.execute({ topic: "tides" }, { async: true }), { times: 2 })
    *   return yield* Stream.runCount(tela.completionRuns.stream({ promptId: id, pageSize: 100 }))
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest()),
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   )),
    * )
    *
    * console.log(await Effect.runPromise(main)) // => 3

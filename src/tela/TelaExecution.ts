@@ -154,7 +154,7 @@ export interface SyncParams<Skip extends boolean = boolean> extends ExecuteParam
  * **Example** (Slower and slower polls, for up to two hours)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Polling, Tela } from "canvas-runs"
  * import { TelaEmulator } from "canvas-runs/testing"
  *
@@ -168,8 +168,9 @@ export interface SyncParams<Skip extends boolean = boolean> extends ExecuteParam
  *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
  *   return yield* canvas.run({ topic: "tides" }, polling)
  * }).pipe(
- *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
- *   Effect.provide(TelaEmulator.layerTest({ script: { polls: { running: 2 }, output: "Twice a day" } }))
+ *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+ *     Layer.provideMerge(TelaEmulator.layerTest({ script: { polls: { running: 2 }, output: "Twice a day" } }))
+ *   ))
  * )
  *
  * console.log(await Effect.runPromise(main)) // => Twice a day
@@ -262,7 +263,7 @@ export interface CreatedExecution {
  * **Example** (Storing the ref before the first poll)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Tela } from "canvas-runs"
  * import { TelaEmulator, Timeline } from "canvas-runs/testing"
  *
@@ -275,8 +276,9 @@ export interface CreatedExecution {
  *     onCreated: ({ ref }) => Effect.sync(() => stored.push(JSON.stringify(ref)))
  *   })
  * }).pipe(
- *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
- *   Effect.provide(TelaEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+ *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+ *     Layer.provideMerge(TelaEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+ *   ))
  * )
  *
  * await Effect.runPromise(main)
@@ -564,7 +566,7 @@ export interface AsyncExecution<out Output> extends ExecutionInfo {
    * **Example** (Polling while the program does something else)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator, Timeline } from "canvas-runs/testing"
    *
@@ -577,8 +579,9 @@ export interface AsyncExecution<out Output> extends ExecutionInfo {
    *   return [other, yield* execution.result]
    * }).pipe(
    *   Effect.scoped,
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }), output: "Twice a day" } }))
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }), output: "Twice a day" } }))
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => ["something else", "Twice a day"]
@@ -596,7 +599,7 @@ export interface AsyncExecution<out Output> extends ExecutionInfo {
    * **Example** (The statuses of an execution)
    *
    * ```ts
-   * import { Effect, Redacted, Stream } from "effect"
+   * import { Effect, Layer, Redacted, Stream } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -606,8 +609,9 @@ export interface AsyncExecution<out Output> extends ExecutionInfo {
    *   const execution = yield* canvas.execute({ topic: "tides" }, { async: true, pollingInterval: 1 })
    *   return yield* execution.watch.pipe(Stream.map(({ status }) => status), Stream.runCollect)
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest({ script: { polls: { created: 2, running: 3 } } }))
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest({ script: { polls: { created: 2, running: 3 } } }))
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => ["created", "running", "succeeded"]
@@ -622,7 +626,7 @@ export interface AsyncExecution<out Output> extends ExecutionInfo {
    * **Example** (The events of an execution that fails)
    *
    * ```ts
-   * import { Effect, Redacted, Stream } from "effect"
+   * import { Effect, Layer, Redacted, Stream } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -635,8 +639,9 @@ export interface AsyncExecution<out Output> extends ExecutionInfo {
    *     Stream.runCollect
    *   )
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest({ script: { polls: { created: 0, running: 1 } } }))
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest({ script: { polls: { created: 0, running: 1 } } }))
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => ["poll", "statusChange", "poll", "statusChange", "RunFailedError"]
@@ -651,7 +656,7 @@ export interface AsyncExecution<out Output> extends ExecutionInfo {
    * **Example** (Stopping the wait from another fiber)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -663,8 +668,9 @@ export interface AsyncExecution<out Output> extends ExecutionInfo {
    *   const error = yield* Effect.flip(execution.result)
    *   return error._tag
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => WaitStoppedError

@@ -94,7 +94,7 @@ export const file = (source: string | URL | FileInput.FileInput, options: FileOp
  * **Example** (A file on disk as a variable)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { NodeFileSystem } from "@effect/platform-node"
  * import { Tela } from "canvas-runs"
  * import { TelaEmulator } from "canvas-runs/testing"
@@ -106,9 +106,10 @@ export const file = (source: string | URL | FileInput.FileInput, options: FileOp
  *   yield* canvas.execute({ notes: yield* Tela.fileFromPath("package.json", { name: "package.txt" }) })
  *   return (yield* emulator.files).map(({ name }) => name)
  * }).pipe(
- *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
- *   Effect.provide(TelaEmulator.layerTest()),
- *   Effect.provide(NodeFileSystem.layer)
+ *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+ *     Layer.provideMerge(TelaEmulator.layerTest()),
+ *     Layer.provideMerge(NodeFileSystem.layer)
+ *   ))
  * )
  *
  * console.log(await Effect.runPromise(main)) // => ["package.txt"]

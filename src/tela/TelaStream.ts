@@ -4,7 +4,7 @@
  * **Example** (Showing text as it arrives)
  *
  * ```ts
- * import { Effect, Redacted, Stream } from "effect"
+ * import { Effect, Layer, Redacted, Stream } from "effect"
  * import { Tela } from "canvas-runs"
  * import { TelaEmulator } from "canvas-runs/testing"
  *
@@ -17,8 +17,9 @@
  *     Stream.mkString
  *   )
  * }).pipe(
- *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
- *   Effect.provide(TelaEmulator.layerTest({ script: { stream: { pieces: ["Once ", "upon a tide"] } } }))
+ *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+ *     Layer.provideMerge(TelaEmulator.layerTest({ script: { stream: { pieces: ["Once ", "upon a tide"] } } }))
+ *   ))
  * )
  *
  * const text = await Effect.runPromise(main)
@@ -223,7 +224,7 @@ export interface StreamExecution<out Output> extends ExecutionInfo {
    * **Example** (The chunks as the server sent them)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -233,8 +234,9 @@ export interface StreamExecution<out Output> extends ExecutionInfo {
    *   const execution = yield* canvas.execute({ topic: "tides" }, { stream: true })
    *   return (yield* execution.rawResult).length
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest({ script: { stream: { pieces: ["Once ", "upon a tide"] } } }))
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest({ script: { stream: { pieces: ["Once ", "upon a tide"] } } }))
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => 3
@@ -248,7 +250,7 @@ export interface StreamExecution<out Output> extends ExecutionInfo {
    * **Example** (Cancelling from another fiber)
    *
    * ```ts
-   * import { Effect, Redacted, Stream } from "effect"
+   * import { Effect, Layer, Redacted, Stream } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -261,8 +263,9 @@ export interface StreamExecution<out Output> extends ExecutionInfo {
    *     Effect.catchTag("StreamInterruptedError", (error) => Effect.succeed([error.reason, error.received.message]))
    *   )
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest({ script: { stream: { pieces: ["Once ", { pause: "1 hour" }, "upon a tide"] } } }))
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest({ script: { stream: { pieces: ["Once ", { pause: "1 hour" }, "upon a tide"] } } }))
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => ["cancelled", "Once "]

@@ -4,7 +4,7 @@
  * **Example** (Correcting and approving an output)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Tela } from "canvas-runs"
  * import { TelaEmulator } from "canvas-runs/testing"
  *
@@ -18,8 +18,9 @@
  * })
  *
  * const { outputContent, status } = await program.pipe(
- *   Effect.provide(Tela.layer({ apiKey: Redacted.make("key") })),
- *   Effect.provide(TelaEmulator.layerTest()),
+ *   Effect.provide(Tela.layer({ apiKey: Redacted.make("key") }).pipe(
+ *     Layer.provideMerge(TelaEmulator.layerTest())
+ *   )),
  *   Effect.runPromise
  * )
  *
@@ -198,7 +199,7 @@ export interface Tasks {
    * **Example** (Two tasks with one request)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -211,8 +212,9 @@ export interface Tasks {
    *   ])
    *   return tasks.map(({ name, status }) => `${name} ${status}`)
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => ["Invoice 17 running", "Invoice 18 running"]
@@ -231,7 +233,7 @@ export interface Tasks {
    * **Example** (Reading a task)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -243,8 +245,9 @@ export interface Tasks {
    *   const found = yield* tela.tasks.get(task.id)
    *   return [found.name, found.status]
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => ["Invoice 17", "validating"]
@@ -270,7 +273,7 @@ export interface Tasks {
    * **Example** (The tasks that wait for review)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -282,8 +285,9 @@ export interface Tasks {
    *   const page = yield* tela.tasks.list({ status: "validating", limit: 20 })
    *   return [page.total, page.data.map(({ name }) => name)]
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => [1, ["Invoice 17"]]
@@ -305,7 +309,7 @@ export interface Tasks {
    * **Example** (The names of all tasks of an application)
    *
    * ```ts
-   * import { Effect, Redacted, Stream } from "effect"
+   * import { Effect, Layer, Redacted, Stream } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -316,8 +320,9 @@ export interface Tasks {
    *   const tasks = tela.tasks.stream({ promptApplicationId: app, orderBy: "createdAt", order: "asc" })
    *   return yield* tasks.pipe(Stream.map(({ name }) => name), Stream.runCollect)
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => ["A", "B", "C"]
@@ -333,7 +338,7 @@ export interface Tasks {
    * **Example** (The progress of a task)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -344,8 +349,9 @@ export interface Tasks {
    *   const { data } = yield* tela.tasks.progress({ promptApplicationId: app })
    *   return data.map(({ progress, status }) => [status, progress?.percentage])
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => [["running", 0]]
@@ -360,7 +366,7 @@ export interface Tasks {
    * **Example** (Renaming and tagging with one request)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -372,8 +378,9 @@ export interface Tasks {
    *   const changed = yield* tela.tasks.update(task.id, { name: "Invoice 18", tags: ["paid"] })
    *   return [changed.name, changed.tags]
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => ["Invoice 18", ["paid"]]
@@ -388,7 +395,7 @@ export interface Tasks {
    * **Example** (Approving an output)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -400,8 +407,9 @@ export interface Tasks {
    *   const approved = yield* tela.tasks.approve(task.id)
    *   return approved.status
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => completed
@@ -416,7 +424,7 @@ export interface Tasks {
    * **Example** (Renaming a task)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -428,8 +436,9 @@ export interface Tasks {
    *   const renamed = yield* tela.tasks.rename(task.id, "Invoice 18")
    *   return renamed.name
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => Invoice 18
@@ -448,7 +457,7 @@ export interface Tasks {
    * **Example** (Replacing an output that is text)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -460,8 +469,9 @@ export interface Tasks {
    *   const { outputContent } = yield* tela.tasks.setOutputContent(task.id, "42 BRL")
    *   return outputContent?.content
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => 42 BRL
@@ -481,7 +491,7 @@ export interface Tasks {
    * **Example** (Correcting a nested field)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -494,8 +504,9 @@ export interface Tasks {
    *   const { outputContent } = yield* tela.tasks.patchOutputContent(task.id, partial)
    *   return outputContent?.content
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => { total: 41, customer: { name: "Ana", city: "Porto" } }
@@ -514,7 +525,7 @@ export interface Tasks {
    * **Example** (Correcting one field)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -526,8 +537,9 @@ export interface Tasks {
    *   const { outputContent } = yield* tela.tasks.patchOutputField(task.id, "customer.city", "Porto")
    *   return outputContent?.content
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => { customer: { name: "Ana", city: "Porto" } }
@@ -549,7 +561,7 @@ export interface Tasks {
    * **Example** (Correcting one item of an array)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -564,8 +576,9 @@ export interface Tasks {
    *   })
    *   return outputContent?.content
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => { lines: [10, 31] }
@@ -583,7 +596,7 @@ export interface Tasks {
    * **Example** (The links of the input)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -595,8 +608,9 @@ export interface Tasks {
    *   const files = yield* tela.tasks.getInputFiles(task.id)
    *   return files.map(({ url }) => url)
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => ["https://example.com/invoice.pdf"]
@@ -621,7 +635,7 @@ export interface Tasks {
    * **Example** (The corrected output)
    *
    * ```ts
-   * import { Effect, Option, Redacted } from "effect"
+   * import { Effect, Layer, Option, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -633,8 +647,9 @@ export interface Tasks {
    *   yield* tela.tasks.patchOutputField(task.id, "total", 42)
    *   return Option.getOrNull(yield* tela.tasks.getOutput(task.id))
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => { total: 42 }

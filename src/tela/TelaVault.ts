@@ -56,7 +56,7 @@ export interface Vault {
    * **Example** (The name and the size of a file)
    *
    * ```ts
-   * import { Effect, Redacted, Schema } from "effect"
+   * import { Effect, Layer, Redacted, Schema } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -67,8 +67,9 @@ export interface Vault {
    *   const { metadata } = yield* tela.vault.resolve(result.file_url, { expiresIn: "10 minutes" })
    *   return [metadata?.originalFileName, metadata?.size]
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest({ script: { output: ({ variables }) => variables["notes"] } }))
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest({ script: { output: ({ variables }) => variables["notes"] } }))
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => ["notes.txt", 10]
@@ -90,7 +91,7 @@ export interface Vault {
    * **Example** (A file that an execution produced)
    *
    * ```ts
-   * import { Effect, Redacted, Schema } from "effect"
+   * import { Effect, Layer, Redacted, Schema } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -101,8 +102,9 @@ export interface Vault {
    *   const bytes = yield* tela.vault.download(result.file_url)
    *   return new TextDecoder().decode(bytes)
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest({ script: { output: ({ variables }) => variables["notes"] } }))
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest({ script: { output: ({ variables }) => variables["notes"] } }))
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => high water
@@ -118,7 +120,7 @@ export interface Vault {
    * **Example** (A file as a stream of text)
    *
    * ```ts
-   * import { Effect, Redacted, Schema, Stream } from "effect"
+   * import { Effect, Layer, Redacted, Schema, Stream } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -128,8 +130,9 @@ export interface Vault {
    *   const { result } = yield* canvas.execute({ notes: Tela.file(new Blob(["high water"]), { name: "notes.txt" }) })
    *   return yield* tela.vault.stream(result.file_url).pipe(Stream.decodeText, Stream.mkString)
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest({ script: { output: ({ variables }) => variables["notes"] } }))
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest({ script: { output: ({ variables }) => variables["notes"] } }))
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => high water
@@ -146,7 +149,7 @@ export interface Vault {
    * **Example** (A file in a folder)
    *
    * ```ts
-   * import { Effect, Redacted, Schema } from "effect"
+   * import { Effect, Layer, Redacted, Schema } from "effect"
    * import { NodeFileSystem } from "@effect/platform-node"
    * import { mkdtempSync } from "node:fs"
    * import { tmpdir } from "node:os"
@@ -161,9 +164,10 @@ export interface Vault {
    *   const path = yield* tela.vault.toFile(result.file_url, { directory: mkdtempSync(`${tmpdir()}/tides-`) })
    *   return basename(path)
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest({ script: { output: ({ variables }) => variables["notes"] } })),
-   *   Effect.provide(NodeFileSystem.layer)
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest({ script: { output: ({ variables }) => variables["notes"] } })),
+   *     Layer.provideMerge(NodeFileSystem.layer)
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => notes.txt

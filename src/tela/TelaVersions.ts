@@ -39,7 +39,7 @@ export interface Versions {
    * **Example** (The variables of a version)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -48,13 +48,14 @@ export interface Versions {
    *   const version = yield* tela.versions.get("33333333-3333-4333-8333-333333333333")
    *   return version.variables.map(({ name, type }) => `${name}: ${type}`)
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest({
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest({
     canvases: [{
       versionIds: ["33333333-3333-4333-8333-333333333333"],
       variables: [{ name: "document", type: "file" }]
     }]
   }))
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => ["document: file"]
@@ -69,7 +70,7 @@ export interface Versions {
    * **Example** (Whether the newest version is published)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -78,8 +79,9 @@ export interface Versions {
    *   const latest = yield* tela.versions.latest(TelaEmulator.invoiceCanvas.id)
    *   return latest.promoted
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest({ canvases: [TelaEmulator.invoiceCanvas] }))
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest({ canvases: [TelaEmulator.invoiceCanvas] }))
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => true
@@ -95,7 +97,7 @@ export interface Versions {
    * **Example** (A canvas that was never published)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -104,10 +106,11 @@ export interface Versions {
    *   return yield* tela.versions.promoted("44444444-4444-4444-8444-444444444444")
    * }).pipe(
    *   Effect.catchTag("NotFoundError", (error) => Effect.succeed(error._tag)),
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest({
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest({
     canvases: [{ id: "44444444-4444-4444-8444-444444444444", environments: { production: null } }]
   }))
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => NotFoundError
@@ -124,7 +127,7 @@ export interface Versions {
    * **Example** (The two newest versions)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -133,10 +136,11 @@ export interface Versions {
    *   const page = yield* tela.versions.history("44444444-4444-4444-8444-444444444444", { limit: 2 })
    *   return [page.total, page.data.map(({ id }) => id)]
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest({
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest({
     canvases: [{ id: "44444444-4444-4444-8444-444444444444", versionIds: ["v1", "v2", "v3"] }]
   }))
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => [3, ["v3", "v2"]]
@@ -170,7 +174,7 @@ export interface Environments {
    * **Example** (What each environment serves)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -179,14 +183,15 @@ export interface Environments {
    *   const environments = yield* tela.environments.list("44444444-4444-4444-8444-444444444444")
    *   return environments.map(({ currentVersion, name }) => `${name} ${currentVersion?.id}`)
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest({
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest({
     canvases: [{
       id: "44444444-4444-4444-8444-444444444444",
       versionIds: ["v1", "v2"],
       environments: { production: "v1", staging: "v2" }
     }]
   }))
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => ["production v1", "staging v2"]
@@ -202,7 +207,7 @@ export interface Environments {
    * **Example** (The version behind an environment)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -211,14 +216,15 @@ export interface Environments {
    *   const version = yield* tela.environments.resolve("44444444-4444-4444-8444-444444444444", "staging")
    *   return version.id
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest({
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest({
     canvases: [{
       id: "44444444-4444-4444-8444-444444444444",
       versionIds: ["v1", "v2"],
       environments: { production: "v1", staging: "v2" }
     }]
   }))
+   *   ))
    * )
    *
    * console.log(await Effect.runPromise(main)) // => v2

@@ -44,7 +44,7 @@ export const webhookHeader = "x-canvas-runs-webhook"
  * **Example** (Asking for a webhook that can be trusted)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Tela } from "canvas-runs"
  * import { TelaEmulator } from "canvas-runs/testing"
  *
@@ -55,8 +55,9 @@ export const webhookHeader = "x-canvas-runs-webhook"
  *   yield* canvas.execute({}, { async: true, webhookUrl: "https://example.com/tela", forwardHeaders })
  *   return Object.keys(forwardHeaders)
  * }).pipe(
- *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
- *   Effect.provide(TelaEmulator.layerTest())
+ *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+ *     Layer.provideMerge(TelaEmulator.layerTest())
+ *   ))
  * )
  *
  * console.log(await Effect.runPromise(main)) // => ["x-canvas-runs-webhook"]
