@@ -11,7 +11,7 @@
  * Types, errors, schemas and other constants need no example. Functions that a caller writes, and members that may be absent, need
  * none either.
  */
-import { globSync, readFileSync, writeFileSync } from "node:fs"
+import { globSync } from "node:fs"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Node, SourceFile } from "typescript/unstable/ast"
@@ -296,26 +296,11 @@ export const findMissing = (files: ReadonlyArray<string>): ReadonlyArray<Missing
   }
 }
 
-/** The allowed gaps, by file. The list only shrinks. */
-export const known = (): Record<string, ReadonlyArray<string>> => JSON.parse(readFileSync(listFile, "utf8"))
+/** Describes a gap as `file:line: name has no docstring`. */
+export const describe = ({ file, line, name, what }: Missing): string => `${file}:${line}: ${name} has no ${what}`
 
-export const describe = ({ name, what }: Missing): string => `${name}: ${what}`
-
-const listFile = join(root, "test/docs/docstrings.json")
-
-// `node test/docs/docstrings.ts src/tela` prints the gaps in that folder. With `--shrink` it also removes filled gaps from the
-// list
+// `node test/docs/docstrings.ts src/tela` prints the gaps in that folder
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const under = process.argv.slice(2).find((argument) => !argument.startsWith("--")) ?? "src"
-  const missing = findMissing(modules())
-  for (const { file, line, name, what } of missing) {
-    if (file.startsWith(under)) console.log(`${file}:${line}: ${name} has no ${what}`)
-  }
-  if (process.argv.includes("--shrink")) {
-    const isMissing = new Set(missing.map((one) => `${one.file} ${describe(one)}`))
-    const left = Object.entries(known()).map(([file, names]) =>
-      [file, names.filter((name) => !file.startsWith(under) || isMissing.has(`${file} ${name}`))] as const
-    ).filter(([, names]) => names.length > 0)
-    writeFileSync(listFile, `${JSON.stringify(Object.fromEntries(left), undefined, 2)}\n`)
-  }
+  const under = process.argv[2] ?? "src"
+  for (const one of findMissing(modules())) if (one.file.startsWith(under)) console.log(describe(one))
 }
