@@ -8,7 +8,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -261,7 +261,7 @@ export const make = Effect.fnUntraced(function*(
     clearFaults: given.clear,
     advance: (duration) =>
       Effect.sync(() => {
-        ahead += Duration.toMillis(duration)
+        ahead += Check.millis("duration", duration)
       }),
     now
   }

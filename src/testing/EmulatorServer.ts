@@ -98,7 +98,7 @@ export const listen = Effect.fnUntraced(function*(
 ): Effect.fn.Return<string, ServeError, Scope.Scope> {
   Check.kind("emulator", emulator, isEmulator, "an emulator")
   Check.kind("options", options, Predicate.isObject, "an object")
-  Check.count("port", options.port ?? 0)
+  Check.port(options.port ?? 0)
   const node = createServer()
   const host = options.host ?? "127.0.0.1"
   const server = yield* NodeHttpServer.make(() => node, {

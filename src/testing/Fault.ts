@@ -482,7 +482,7 @@ export const on: {
 } = dual(
   (args) => typeof args[0] !== "string",
   (self: Fault, method: string, path?: string | RegExp): Fault => ({
-    ...checked(self),
+    ...Check.fault(self),
     method: method === "*" ? undefined : Check.oneOf("the method of a fault", String(method).toUpperCase(), methods),
     path
   })
@@ -520,7 +520,7 @@ export const skip: {
   /** Leaves the first `count` matching requests alone. */
   (self: Fault, count: number): Fault
 } = dual(2, (self: Fault, count: number): Fault => ({
-  ...checked(self),
+  ...Check.fault(self),
   skip: Check.countOrAll("skip of a fault", count)
 }))
 
@@ -555,7 +555,7 @@ export const times: {
   /** Applies a fault to `count` requests; `Infinity` for all of them. */
   (self: Fault, count: number): Fault
 } = dual(2, (self: Fault, count: number): Fault => ({
-  ...checked(self),
+  ...Check.fault(self),
   times: Check.countOrAll("times of a fault", count)
 }))
 
@@ -583,7 +583,7 @@ export const after: {
   /** Waits for `duration` of the program's clock before the action of a fault. */
   (self: Fault, duration: Duration.Input): Fault
 } = dual(2, (self: Fault, duration: Duration.Input): Fault => ({
-  ...checked(self),
+  ...Check.fault(self),
   delayMillis: Check.millis("the delay of a fault", duration)
 }))
 
@@ -611,8 +611,8 @@ export const matches = (
     readonly path: string
   }
 ): boolean => {
-  Check.kind("request", request, isRequest, "an object with the texts method and path")
-  return matchesRequest(checked(self), request)
+  Check.kind("request", request, isRequest, "an object such as { method: \"GET\", path: \"/v1/run/1\" }")
+  return matchesRequest(Check.fault(self), request)
 }
 
 const matchesRequest = (self: Fault, request: { readonly method: string; readonly path: string }): boolean =>
@@ -621,11 +621,6 @@ const matchesRequest = (self: Fault, request: { readonly method: string; readonl
     (typeof self.path === "string" ? request.path.startsWith(self.path) : request.path.search(self.path) >= 0))
 
 const methods: ReadonlyArray<string> = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
-
-const checked = (fault: Fault): Fault => Check.kind("fault", fault, isFault, "a fault, such as Fault.status(500)")
-
-const isFault = (value: unknown): boolean =>
-  Predicate.hasProperty(value, "action") && Predicate.hasProperty(value, "skip")
 
 const isRequest = (value: unknown): boolean => {
   const { method, path } = value as { readonly method: unknown; readonly path: unknown }

@@ -238,7 +238,7 @@ export const png = (options: {
   /** The colour in RGB, each from 0 to 255. */
   readonly color: readonly [red: number, green: number, blue: number]
 }): Uint8Array => {
-  Check.kind("options", options, isPicture, "an object with the number size and the array color of three numbers")
+  Check.kind("options", options, isPicture, "an object such as { size: 100, color: [255, 0, 0] }")
   const size = Math.max(1, Math.min(1000, Math.floor(options.size)))
   const row = 1 + size * 3
   const pixels = new Uint8Array(row * size)
@@ -403,7 +403,7 @@ const zlibStored = (bytes: Uint8Array): Uint8Array => {
 }
 
 const check = (content: Content): Content =>
-  Check.kind("content", content, isContent, "an object with the text title and the array of texts paragraphs")
+  Check.kind("content", content, isContent, "an object such as { title: \"Report\", paragraphs: [\"First\"] }")
 
 const isContent = (value: unknown): boolean => {
   const { paragraphs, title } = value as Content

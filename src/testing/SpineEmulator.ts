@@ -439,9 +439,9 @@ export const defaultWebhookRetries: ReadonlyArray<Duration.Input> = ["1 second",
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*(
-  given?: Options
+  options: Options = {}
 ): Effect.fn.Return<Service, never, Scope.Scope> {
-  const options = Check.options(given, optionNames)
+  options = Check.options(options, optionNames)
   const shared = yield* Provider.make<CreateRequest, Script, Runs.Run, ArtifactFile>(options, {
     defaultOrigin,
     fileOrigin: options.artifactOrigin,

@@ -67,6 +67,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as Emulator from "./Emulator.ts"
 import * as Provider from "./internal/provider.ts"
@@ -539,9 +540,9 @@ export const defaultFileOrigin = "https://files.tela.emulator"
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*(
-  given?: Options
+  options: Options = {}
 ): Effect.fn.Return<Service, never, Scope.Scope> {
-  const options = Check.options(given, optionNames)
+  options = Check.options(options, optionNames)
   const shared = yield* Provider.make<TelaScript.RunRequest, TelaScript.Script, runs.Run, Grant>(options, {
     defaultOrigin,
     fileOrigin: options.fileOrigin,
@@ -577,8 +578,11 @@ export const make = Effect.fnUntraced(function*(
 
   return {
     ...shared.control,
-    canvas: (canvas = {}) =>
-      Effect.map(shared.now, (now) => shownCanvas(api.canvases.define(canvas, { now, uuid: shared.uuid }))),
+    canvas: (given) =>
+      Effect.map(shared.now, (now) => {
+        const canvas = Check.options(given, canvasNames)
+        return shownCanvas(api.canvases.define(canvas, { now, uuid: shared.uuid }))
+      }),
     canvases: list(api.canvases.all, shownCanvas),
     runs: list(api.runs, (run, now): EmulatedRun => ({
       id: run.id,
@@ -612,6 +616,7 @@ export const make = Effect.fnUntraced(function*(
       sent: progress.pieces
     })),
     revokeApproval: Effect.fnUntraced(function*(taskId) {
+      Check.kind("taskId", taskId, Predicate.isString, "text")
       const task = api.tasks.revokeApproval(taskId, yield* shared.now)
       if (task !== undefined) yield* api.emit(options.approvalRevokedEvent ?? "task.approval_revoked", task)
       return task !== undefined
@@ -619,6 +624,20 @@ export const make = Effect.fnUntraced(function*(
     expireFiles: Effect.sync(shared.links.expireAll)
   }
 })
+
+const canvasNames: Readonly<Record<keyof TelaScript.Canvas, true>> = {
+  id: true,
+  versionIds: true,
+  environments: true,
+  applicationId: true,
+  title: true,
+  projectId: true,
+  variables: true,
+  structuredOutput: true,
+  isWorkflow: true,
+  script: true,
+  output: true
+}
 
 // A server passes its options to its emulator
 const optionNames: Readonly<Record<keyof Options, true>> = {

@@ -169,8 +169,8 @@ export interface Options {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (given?: Options): Timeline => {
-  const options = Check.options(given, optionNames)
+export const make = (options: Options = {}): Timeline => {
+  options = Check.options(options, optionNames)
   const durationMillis = Check.millis("the duration of a timeline", options.duration ?? "12 minutes")
   const tasks = Check.count("the number of tasks of a timeline", options.tasks ?? 5)
   return {

@@ -998,6 +998,71 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `OfficeFiles.png({ width: 1, height: 1 })`,
     `OfficeFiles.png({ size: 10, color: "red" })`
   ],
+  "spineEmulator.fault": [
+    `spineEmulator.fault("drop")`,
+    `spineEmulator.fault({ status: 500 })`,
+    `spineEmulator.fault([Fault.drop])`
+  ],
+  "spineEmulator.advance": [
+    `spineEmulator.advance()`,
+    `spineEmulator.advance("long")`,
+    `spineEmulator.advance(-1)`
+  ],
+  "spineEmulator.script": [
+    `spineEmulator.script()`,
+    `spineEmulator.script("slow")`,
+    `spineEmulator.script({ timeline: { duration: 0 } })`
+  ],
+  "spineEmulator.revokeKey": [
+    `spineEmulator.revokeKey()`,
+    `spineEmulator.revokeKey("sk", { after: "long" })`,
+    `spineEmulator.revokeKey("sk", { in: "1 minute" })`
+  ],
+  "spineEmulator.scriptDeliveries": [
+    `spineEmulator.scriptDeliveries()`,
+    `spineEmulator.scriptDeliveries("lost")`,
+    `spineEmulator.scriptDeliveries([])`
+  ],
+  "telaEmulator.fault": [
+    `telaEmulator.fault("drop")`,
+    `telaEmulator.fault({ status: 500 })`,
+    `telaEmulator.fault([Fault.drop])`
+  ],
+  "telaEmulator.advance": [
+    `telaEmulator.advance()`,
+    `telaEmulator.advance("long")`,
+    `telaEmulator.advance(-1)`
+  ],
+  "telaEmulator.script": [
+    `telaEmulator.script()`,
+    `telaEmulator.script("slow")`,
+    `telaEmulator.script({ timeline: { duration: 0 } })`
+  ],
+  "telaEmulator.revokeKey": [
+    `telaEmulator.revokeKey()`,
+    `telaEmulator.revokeKey("sk", { after: "long" })`,
+    `telaEmulator.revokeKey("sk", { in: "1 minute" })`
+  ],
+  "telaEmulator.scriptDeliveries": [
+    `telaEmulator.scriptDeliveries()`,
+    `telaEmulator.scriptDeliveries("lost")`,
+    `telaEmulator.scriptDeliveries([])`
+  ],
+  "spineEmulator.webhooks": [
+    `spineEmulator.webhooks("https://app.example/hook")`,
+    `spineEmulator.webhooks({ url: "/hook", secret: "s" })`,
+    `spineEmulator.webhooks({ url: "https://app.example/hook" })`
+  ],
+  "telaEmulator.canvas": [
+    `telaEmulator.canvas("x")`,
+    `telaEmulator.canvas({ name: "x" })`,
+    `telaEmulator.canvas(canvas.execute({ topic: "the sea" }))`
+  ],
+  "telaEmulator.revokeApproval": [
+    `telaEmulator.revokeApproval()`,
+    `telaEmulator.revokeApproval(5)`,
+    `telaEmulator.revokeApproval({ id })`
+  ],
   "NodeHttp.layer": [
     `NodeHttp.layer("fast")`,
     `NodeHttp.layer({ conections: 5 })`,

@@ -132,6 +132,8 @@ export const make = Effect.gen(function*() {
   return {
     spine,
     tela,
+    spineEmulator: emulators[0],
+    telaEmulator: emulators[1],
     source,
     policy: yield* Polling.makePolicy("acme.wait", {}, { pollInterval: "1 second", timeout: "1 minute" }),
     artifactSource,

@@ -510,7 +510,7 @@ describe("options", () => {
       [{ keepAliveTimeout: 5000 }, "keepAliveTimeout", "Did you mean keepAlive?"],
       [{ allowHTTP2: true }, "allowHTTP2", "Did you mean allowH2?"],
       [{ ca: "x" }, "ca", "the options are: keepAlive, connections, connect,"],
-      ["fast", "options", "options must be an object, and is \"fast\"."],
+      ["fast", "options", "options must be an object, and is text."],
       [[], "options", "options must be an object, and is an array."],
       [{ allowH2: "no" }, "allowH2", "allowH2 is \"no\"; it must be true or false."],
       [{ allowH2: null }, "allowH2", "allowH2 is null; it must be true or false."],

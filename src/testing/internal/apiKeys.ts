@@ -1,6 +1,8 @@
 /** The API keys that an emulator accepts. */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Check from "./check.ts"
 
 export interface ApiKeys {
   readonly accepts: (key: string, now: number) => boolean
@@ -14,7 +16,9 @@ export const make = (isKnown: (key: string) => boolean, now: Effect.Effect<numbe
     accepts: (key, now) => isKnown(key) && now < (revokedAt.get(key) ?? Infinity),
     revoke: (key, options) =>
       Effect.map(now, (now) => {
-        revokedAt.set(key, now + Duration.toMillis(options?.after ?? 0))
+        Check.kind("key", key, Predicate.isString, "text")
+        const { after = 0 } = Check.options(options, { after: true })
+        revokedAt.set(key, now + Check.millis("after", after))
       })
   }
 }

@@ -21,6 +21,12 @@ export const countOrAll = (what: string, value: number): number =>
     ? value
     : refuse(what, value, "a whole number, 0 or more, or Infinity")
 
+/** The port of a server. */
+export const port = (value: number): number =>
+  Number.isSafeInteger(value) && value >= 0 && value <= 65_535
+    ? value
+    : refuse("port", value, "a whole number from 0 to 65535")
+
 /** The seed for random values. */
 export const seed = (value: number): number =>
   Number.isSafeInteger(value) ? value : refuse("the seed", value, "a whole number")
@@ -58,6 +64,14 @@ export const kind = <A>(what: string, value: A, isKind: (value: unknown) => bool
   return value
 }
 
+/** A fault of `Fault.ts`. */
+export const fault = <A>(value: A): A => kind("fault", value, isFault, "a fault, such as Fault.status(500)")
+
+const isFault = (value: unknown): boolean =>
+  Predicate.hasProperty(value, "action") && Predicate.hasProperty(value, "skip")
+
 /** An array of texts. */
 export const texts = (what: string, value: ReadonlyArray<string>): ReadonlyArray<string> =>
-  Array.isArray(value) && value.every(Predicate.isString) ? value : refuse(what, value, "an array of texts")
+  Array.isArray(value) && value.every(Predicate.isString)
+    ? value
+    : refuse(what, value, "an array in which each item is text")

@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -10,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import type * as WebhookDelivery from "../WebhookDelivery.ts"
 import * as rude from "./rude/deliveries.ts"
 import type { Has } from "./rude/json.ts"
+import * as Check from "./check.ts"
 
 /** A webhook to be sent. */
 export interface Call extends
@@ -121,6 +123,7 @@ export const make = Effect.fnUntraced(function*(
     all: Effect.sync(() => deliveries.map(snapshot)),
     setScript: (next) =>
       Effect.sync(() => {
+        Check.kind("script", next, isScript, "an object, or a function that returns one")
         script = rude.script(options.has, next)
       }),
     send,
@@ -141,3 +144,5 @@ const fetchClient: Effect.Effect<HttpClient.HttpClient, never, Scope.Scope> = Ef
   ),
   Context.get(HttpClient.HttpClient)
 )
+
+const isScript = (script: unknown): boolean => Predicate.isObject(script) || Predicate.isFunction(script)

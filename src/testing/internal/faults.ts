@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Stream from "effect/Stream"
+import * as Check from "./check.ts"
 import { ConnectionDropped } from "../Exchange.ts"
 import * as Fault from "../Fault.ts"
 import { bodyStream, breakAfter, takeBytes } from "./responseBody.ts"
@@ -20,7 +21,7 @@ export const make = (): Faults => {
   return {
     add: (added) =>
       Effect.sync(() => {
-        faults.push(...added.map((fault) => ({ fault, seen: 0 })))
+        faults.push(...added.map((fault) => ({ fault: Check.fault(fault), seen: 0 })))
       }),
     clear: Effect.sync(() => {
       faults = []

@@ -16,7 +16,6 @@ import type { Has } from "./rude/json.ts"
 import * as Scripts from "./scripts.ts"
 import { ids } from "./uuid.ts"
 import * as Check from "./check.ts"
-import * as Predicate from "effect/Predicate"
 
 /** The options that every emulator has. */
 export interface Options<Request, Script> {
@@ -75,7 +74,6 @@ export const make = Effect.fnUntraced(function*<Request, Script extends object, 
   Check.texts("apiKeys", options.apiKeys ?? [])
   Check.positive("speed", options.speed ?? 1)
   Check.kind("rude", options.rude ?? [], Array.isArray, "an array of names, such as Rude.all")
-  Check.kind("script", options.script ?? {}, isScript, "an object, or a function that returns one")
   const scope = yield* Effect.scope
   const uuid = yield* Emulator.uuids
   const has = rude.hasOf(options.rude ?? [])
@@ -121,5 +119,3 @@ export const make = Effect.fnUntraced(function*<Request, Script extends object, 
     }
   }
 })
-
-const isScript = (script: unknown): boolean => Predicate.isObject(script) || Predicate.isFunction(script)

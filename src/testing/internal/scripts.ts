@@ -1,6 +1,7 @@
 /** Scripts of runs: the emulator's option, and the scripts that a test sets over it. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import * as Check from "./check.ts"
 import { quote } from "../../internal/describe.ts"
 
 type Given<Request, Script> = Script | ((request: Request) => Script)
@@ -39,6 +40,7 @@ export const resolve = <Request, Script extends object>(script: Given<Request, S
 
 /** A plain object such as `{ duration: 0 }`, which JavaScript lets through, would fail inside the emulator at the first poll. */
 const checkTimeline = <Script>(script: Script): Script => {
+  Check.kind("script", script, isScript, "an object, or a function that returns one")
   const timeline = Predicate.hasProperty(script, "timeline") ? script.timeline : undefined
   if (timeline !== undefined && !Predicate.hasProperty(timeline, "durationMillis")) {
     throw new RangeError(`The timeline of a script is ${quote(timeline)}; make it with Timeline.make.`)
@@ -48,3 +50,5 @@ const checkTimeline = <Script>(script: Script): Script => {
 
 const definedOnly = (script: object): object =>
   Object.fromEntries(Object.entries(script).filter(([, value]) => value !== undefined))
+
+const isScript = (script: unknown): boolean => Predicate.isObject(script) || Predicate.isFunction(script)

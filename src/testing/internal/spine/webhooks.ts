@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Hmac from "../../../internal/webhooks/hmac.ts"
 import type { WebhookEndpoint, WebhookEvent } from "../../SpineScript.ts"
+import * as Check from "../check.ts"
 import type * as Provider from "../provider.ts"
 import type { Downloads } from "./downloads.ts"
 import * as Runs from "./runs.ts"
@@ -29,7 +30,7 @@ export const make = (
   runs: Runs.Runs,
   downloads: Downloads
 ): Webhooks => {
-  let { endpoints } = settings
+  let endpoints = checked(settings.endpoints)
 
   const emit = Effect.fnUntraced(function*(
     type: WebhookEvent,
@@ -92,7 +93,7 @@ export const make = (
       Effect.flatMap(now, (now) => {
         // Runs that were created without an endpoint have no pending wait for their end.
         const unawaited = endpoints.length > 0 ? [] : Array.from(runs.all())
-        endpoints = next
+        endpoints = checked(next)
         return Effect.forEach(
           unawaited.filter((run) => !Runs.hasEnded(run, now)),
           (run) => ends.onEnd(run, sendEnd(run)),
@@ -108,3 +109,11 @@ const sign = Effect.fnUntraced(function*(secret: string, text: string) {
   const signature = yield* Hmac.sign(secret, [`${timestamp}.`, text])
   return { "spine-signature": `t=${timestamp},v1=${signature}` }
 })
+
+const checked = (endpoints: ReadonlyArray<WebhookEndpoint>): ReadonlyArray<WebhookEndpoint> => {
+  for (const { secret, url } of endpoints) {
+    Check.kind("url of an endpoint", url, (url) => typeof url === "string" && URL.canParse(url), "an absolute URL")
+    Check.kind("secret of an endpoint", secret, (secret) => typeof secret === "string" && secret !== "", "text")
+  }
+  return endpoints
+}
