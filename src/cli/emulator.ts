@@ -1,4 +1,7 @@
-/** `npm run emulator -- --port 4010`: the emulator on a socket, for clients in any language. */
+/**
+ * The command `npm run emulator -- --port 4010`, which serves the emulators of both providers on a socket, for clients in any
+ * language. `--help` lists its options.
+ */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
@@ -16,21 +19,22 @@ import * as TelaEmulator from "../testing/TelaEmulator.ts"
 import * as Timeline from "../testing/Timeline.ts"
 import { decode, type ScriptFile, spineScript, telaCanvases } from "./scriptFile.ts"
 
+/** Makes the text that is printed once the server listens: requests to try, and the scripts and peculiarities of this server. */
 const help = (baseUrl: string, script: ScriptFile, rude: Rude.Rude) => `
-Spine: any API key of the form sk_spine_... will do. Start a run:
+Spine: any API key of the form sk_spine_... works. Start a run:
 
   curl ${baseUrl}/v1/run -H "X-API-KEY: sk_spine_demo" -F prompt="Compare three vector databases" -F template=report
 
-Poll it with the poll_url of the answer, until its status is no longer "running":
+Poll it with the poll_url of the response, until its status is not "running":
 
   curl ${baseUrl}/v1/run/RUN_ID -H "X-API-KEY: sk_spine_demo"
 
-Download what it made from each download_url, without the key.
+Download its files from each download_url, without the key.
 
-A run that fails has a prompt that begins with: ${SpineEmulator.failingPrompt}
-A run that ends partial has a prompt that begins with: ${SpineEmulator.partialPrompt}
+A run fails if its prompt begins with: ${SpineEmulator.failingPrompt}
+A run ends partial if its prompt begins with: ${SpineEmulator.partialPrompt}
 
-Tela: any API key and any UUID will do. Run a canvas and wait, start a run to poll, or watch a stream:
+Tela: any API key and any UUID work. Run a canvas and wait, start a run to poll, or watch a stream:
 
   curl ${baseUrl}/v2/chat/completions -H "Authorization: Bearer demo" --json \\
     '{"canvas_id":"${canvasId}","variables":{"topic":"vector databases"}}'
@@ -44,11 +48,12 @@ A canvas with a structured output, ${
   JSON.stringify(TelaEmulator.invoiceCanvas.output)
 }: ${TelaEmulator.invoiceCanvas.id}
 A canvas that fails: ${TelaEmulator.failingCanvasId}
-A canvas that is not there: ${TelaEmulator.unknownCanvasId}
+A canvas that does not exist: ${TelaEmulator.unknownCanvasId}
 A workflow: ${TelaEmulator.workflowCanvasId}
 ${scripted(script)}${rude.map((name) => `Rude: ${Rude.descriptions[name]} (${name})\n`).join("")}
 Ctrl-C stops the emulator.`
 
+/** Describes the script of this server, one line for each entry. */
 const scripted = ({ spine, tela }: ScriptFile): string =>
   [
     ...(spine?.runs ?? []).map(({ outcome = "completed", prompt }) =>
@@ -61,6 +66,7 @@ const scripted = ({ spine, tela }: ScriptFile): string =>
     )
   ].join("")
 
+/** Reads the value of `--rude`. */
 const parseRude = (text: string): Option.Option<Rude.Rude> => {
   if (text === "all") return Option.some(Rude.all)
   if (text === "none") return Option.some(Rude.none)
@@ -68,6 +74,7 @@ const parseRude = (text: string): Option.Option<Rude.Rude> => {
   return Schema.decodeUnknownOption(Schema.Array(Schema.Literals(Rude.names)))(text.split(","))
 }
 
+/** The id of the canvas in the requests to try. */
 const canvasId = "11111111-1111-4111-8111-111111111111"
 
 const emulator = Command.make(
@@ -93,7 +100,7 @@ const emulator = Command.make(
     ),
     rude: Flag.String("rude").pipe(
       Flag.withDescription(
-        "What the server is rude about: all, none, a number that selects about half of all names, or names such as " +
+        "Peculiarities of real servers: all, none, a number that selects about half of all names, or names such as " +
           "gzip,oddIds; listed in the documentation of Rude"
       ),
       Flag.filterMap(parseRude, () => `all, none, a number, or some of ${Rude.names.join(", ")}`),
@@ -132,7 +139,7 @@ emulator.pipe(
   Command.run({ version: "0.1.0" }),
   Effect.provide(NodeServices.layer),
   NodeRuntime.runMain({
-    // To be stopped is how a server ends well.
+    // A server that is stopped has succeeded
     teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : 1)
   })
 )

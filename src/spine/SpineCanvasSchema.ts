@@ -1,6 +1,6 @@
 /**
- * Schemas for the responses about canvases: the graph of blocks that a run builds, and the trees of its tasks. They are as lenient as
- * those of runs: only ids must decode.
+ * Schemas for the responses about canvases: the graph of blocks that a run builds, and the trees of its tasks. They are as
+ * lenient as those of runs: only ids must decode.
  *
  * @see {@link module:SpineSchema} for the responses about runs
  * @since 0.1.0

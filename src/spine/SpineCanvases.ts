@@ -19,9 +19,9 @@ import { decodeAnswer } from "./SpineSchema.ts"
  *
  * **Details**
  *
- * Each run has one canvas. Its id is the `canvas_id` of the run's snapshots, which the first polls may lack. An empty id, or one that
- * does not fit into a path, is a `BadRequestError`, and no request is made. A canvas or task that does not exist, or that belongs to
- * another account, is a `NotFoundError`. Transient failures are retried, as the client's `retry` says.
+ * Each run has one canvas. Its id is the `canvas_id` of the run's snapshots, which the first polls may lack. An empty id, or one
+ * that does not fit into a path, is a `BadRequestError`, and no request is made. A canvas or task that does not exist, or that
+ * belongs to another account, is a `NotFoundError`. Transient failures are retried, as the client's `retry` says.
  *
  * @see https://docs.getspine.ai/api-reference/concepts/canvases-and-runs
  * @category models

@@ -302,9 +302,9 @@ export interface TestHandlers {
  *
  * **When to use**
  *
- * Use it for a unit test of code that calls one or two methods, where you write their results yourself. Use `SpineEmulator.layerTest` to
- * test with the real client: its requests, polls, retries, errors and downloads. The emulator needs no results from you, and plays
- * a run of two hours in a millisecond.
+ * Use it for a unit test of code that calls one or two methods, where you write their results yourself. Use
+ * `SpineEmulator.layerTest` to test with the real client: its requests, polls, retries, errors and downloads. The emulator needs
+ * no results from you, and plays a run of two hours in a millisecond.
  *
  * **Example** (A result without a request)
  *

@@ -81,8 +81,8 @@ export interface CreatedRun extends Data.CreateRunResponse {
 }
 
 /**
- * Any way to name a run: its id, its ref, or a value that `create` or `retrieve` returned. A ref of another provider, or a value that names
- * two runs, is a `BadRequestError`.
+ * Any way to name a run: its id, its ref, or a value that `create` or `retrieve` returned. A ref of another provider, or a value
+ * that names two runs, is a `BadRequestError`.
  *
  * **Details**
  *
@@ -157,9 +157,9 @@ export const defaultWait: {
  */
 export interface Runs {
   /**
-   * Creates a run. The request is repeated only if it certainly did not reach the provider, because each request that does may start
-   * and bill another run. If that is not known, the failure is a `CreateOutcomeUnknownError`. A file that cannot be read is a
-   * `FileInputError`.
+   * Creates a run. The request is repeated only if it certainly did not reach the provider, because each request that does may
+   * start and bill another run. If that is not known, the failure is a `CreateOutcomeUnknownError`. A file that cannot be read is
+   * a `FileInputError`.
    *
    * **When to use**
    *
@@ -228,8 +228,8 @@ export interface Runs {
   readonly retrieve: (run: RunTarget) => Effect.Effect<Data.Run, RequestError>
   /**
    * Waits until the run has ended, and returns its terminal snapshot. A `partial` run is a result. A `failed` run is a
-   * `RunFailedError`, or a result with `resolveOnFailure: true`. At the deadline the wait fails with a `RunTimeoutError`, and the run
-   * continues at the provider.
+   * `RunFailedError`, or a result with `resolveOnFailure: true`. At the deadline the wait fails with a `RunTimeoutError`, and the
+   * run continues at the provider.
    *
    * **Example** (A failed run, as an error and as a result)
    *
@@ -434,8 +434,8 @@ export interface Runs {
     R | InputServices
   >
   /**
-   * Makes a handle on a run for several waiters, which share one poll loop. The loop starts with the first waiter and stops with the
-   * last. Once the run has ended, the handle makes no request.
+   * Makes a handle on a run for several waiters, which share one poll loop. The loop starts with the first waiter and stops with
+   * the last. Once the run has ended, the handle makes no request.
    *
    * **When to use**
    *
@@ -480,8 +480,8 @@ export interface Runs {
    *
    * **Details**
    *
-   * An interruption takes effect at once. With `onCreated`, it waits until the create has its response and `onCreated` has run, so that no run
-   * is lost.
+   * An interruption takes effect at once. With `onCreated`, it waits until the create has its response and `onCreated` has run,
+   * so that no run is lost.
    *
    * **Example** (A run whose ref is stored before the wait)
    *

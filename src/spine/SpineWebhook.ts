@@ -3,13 +3,13 @@
  *
  * **When to use**
  *
- * Without a public address, poll: a wait needs no webhook. With {@link layerWebhookRoute} and a `Webhooks` hub a wait polls once a minute,
- * and at once when a webhook arrives. Use {@link constructEvent} in a server that has its own routes.
+ * Without a public address, poll: a wait needs no webhook. With {@link layerWebhookRoute} and a `Webhooks` hub a wait polls once
+ * a minute, and at once when a webhook arrives. Use {@link constructEvent} in a server that has its own routes.
  *
  * **Details**
  *
- * The address of your route is set in Spine's developer portal, which shows the secret, `whsec_…`. The provider documents no webhook
- * for a run that ends `partial`, and neither its retries nor their order. The waits therefore keep polling.
+ * The address of your route is set in Spine's developer portal, which shows the secret, `whsec_…`. The provider documents no
+ * webhook for a run that ends `partial`, and neither its retries nor their order. The waits therefore keep polling.
  *
  * @see https://docs.getspine.ai/api-reference/concepts/webhooks
  * @since 0.1.0
@@ -42,8 +42,8 @@ const Id = Schema.NonEmptyString.check(Schema.isMaxLength(200))
  *
  * **Details**
  *
- * Only the id of the run must decode. A side field that is `null`, or has an unexpected value, is absent, and the `raw` of the event
- * has it. The documentation describes the object as the response to a poll and shows a flat one, so both forms decode.
+ * Only the id of the run must decode. A side field that is `null`, or has an unexpected value, is absent, and the `raw` of the
+ * event has it. The documentation describes the object as the response to a poll and shows a flat one, so both forms decode.
  *
  * @see https://docs.getspine.ai/api-reference/concepts/webhooks
  * @category schemas
@@ -136,8 +136,8 @@ export type WebhookEvent =
   )
 
 /**
- * Verifies a webhook by its signature, and decodes it. It makes no request. A webhook that is not genuine, too old or not readable is
- * a `WebhookSignatureError`, whose `reason` says which. An empty secret or a wrong option is a `ConfigError`.
+ * Verifies a webhook by its signature, and decodes it. It makes no request. A webhook that is not genuine, too old or not
+ * readable is a `WebhookSignatureError`, whose `reason` says which. An empty secret or a wrong option is a `ConfigError`.
  *
  * **When to use**
  *
@@ -145,8 +145,8 @@ export type WebhookEvent =
  *
  * **Details**
  *
- * Pass the body byte for byte, not parsed and written again, and the value of the `Spine-Signature` header. If the header has several
- * signatures, one of them must match. They are compared in constant time. The time is that of the program's `Clock`.
+ * Pass the body byte for byte, not parsed and written again, and the value of the `Spine-Signature` header. If the header has
+ * several signatures, one of them must match. They are compared in constant time. The time is that of the program's `Clock`.
  *
  * The provider does not document the key of the signature. This library assumes the whole secret, with its prefix `whsec_`.
  *
@@ -273,9 +273,9 @@ export const signWebhook = (
  *
  * **Details**
  *
- * It answers 204 for a new delivery and for a duplicate, 400 for a signature that does not match, 413 for a body over the limit, and
- * 408 for a body that does not arrive within 30 seconds. `onEvent` runs after the response. If it fails, dies or throws, the route
- * logs that. The layer fails with a `ConfigError` if the secret, the tolerance or the limit cannot be used.
+ * It answers 204 for a new delivery and for a duplicate, 400 for a signature that does not match, 413 for a body over the limit,
+ * and 408 for a body that does not arrive within 30 seconds. `onEvent` runs after the response. If it fails, dies or throws, the
+ * route logs that. The layer fails with a `ConfigError` if the secret, the tolerance or the limit cannot be used.
  *
  * A delivery that says that the run has ended makes the wait for it poll at once. It is never the result itself.
  *

@@ -1,6 +1,11 @@
 /**
- * The emulators of all providers on one loopback socket, which needs Node, Bun or Deno, and
- * `@effect/platform-node`. On another runtime, this module throws an error that names an alternative.
+ * Serves the emulators of both providers on one loopback socket. It needs Node, Bun or Deno, and `@effect/platform-node`. On
+ * another runtime, this module throws an error that names an alternative.
+ *
+ * **When to use**
+ *
+ * Use it if one program uses both providers, as `npm run emulator` does. For one provider, use `SpineEmulatorServer` or
+ * `TelaEmulatorServer`.
  *
  * @since 0.1.0
  */

@@ -1,14 +1,15 @@
 /**
  * Failures between a client and a provider, as plain data that an emulator plays.
  *
- * A fault has an action: another response, a late one, none at all, or a connection that breaks before, after or inside the response.
- * {@link on}, {@link skip} and {@link times} select the requests that it applies to. Without them it applies once, to the next request.
- * Faults are given to the `fault` function of an emulator. A count, a status or a delay that is not possible throws a `RangeError`.
+ * A fault has an action: another response, a late one, none at all, or a connection that breaks before, after or inside the
+ * response. {@link on}, {@link skip} and {@link times} select the requests that it applies to. Without them it applies once, to
+ * the next request. Faults are given to the `fault` function of an emulator. A count, a status or a delay that is not possible
+ * throws a `RangeError`.
  *
  * **When to use**
  *
- * A fault is for what goes wrong. For what real servers may do, such as compressed responses and unknown fields, use `Rude`. For webhooks
- * that get lost or are late, use `WebhookDelivery`.
+ * A fault is for what goes wrong. For what real servers may do, such as compressed responses and unknown fields, use `Rude`. For
+ * webhooks that get lost or are late, use `WebhookDelivery`.
  *
  * **Example** (Two faults for one run)
  *
@@ -214,7 +215,8 @@ export const status = (status: number, options?: AnswerOptions): Fault =>
   make({ _tag: "Respond", answer: answer(status, options) })
 
 /**
- * Responds with a page of HTML, like a login page or the error page of a proxy, without handling the request. The default status is 200.
+ * Responds with a page of HTML, like a login page or the error page of a proxy, without handling the request. The default status
+ * is 200.
  *
  * **Example** (A proxy in between)
  *
@@ -360,8 +362,8 @@ export const hang: Fault = make({ _tag: "Hang" })
 export const drop: Fault = make({ _tag: "Drop" })
 
 /**
- * Handles the request, then breaks the connection without a response: a client that creates something with the request cannot know that
- * it exists.
+ * Handles the request, then breaks the connection without a response: a client that creates something with the request cannot
+ * know that it exists.
  *
  * @see {@link drop} to leave the request unhandled
  * @see {@link dropInside} to break the connection inside the response
@@ -424,8 +426,8 @@ export const dropInside = (bytes: number): Fault =>
 export const delay = (duration: Duration.Input): Fault => after(make({ _tag: "Handle" }), duration)
 
 /**
- * Handles the request at once, and sends the response after a time of the program's clock: a client that stops waiting cannot know that
- * the work was done.
+ * Handles the request at once, and sends the response after a time of the program's clock: a client that stops waiting cannot
+ * know that the work was done.
  *
  * **Example** (A create whose response comes too late)
  *
@@ -457,7 +459,8 @@ export const answerLate = (duration: Duration.Input): Fault =>
   make({ _tag: "HandleThenWait", millis: Check.millis("the delay of a fault", duration) })
 
 /**
- * Limits a fault to requests with that method (`"*"` for any) and that path: a prefix, or a pattern. Without a path, any path matches.
+ * Limits a fault to requests with that method (`"*"` for any) and that path: a prefix, or a pattern. Without a path, any path
+ * matches.
  *
  * **Example** (Polls only)
  *

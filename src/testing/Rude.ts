@@ -1,19 +1,19 @@
 /**
- * Peculiarities of real servers, gateways and stores that an emulator does not have by default. HTTP, the event stream format or the
- * providers' documentation allow each of them, and each has broken clients.
+ * Rudeness: peculiarities of real servers, gateways and stores that an emulator does not have by default. HTTP, the event stream
+ * format or the providers' documentation allow each of them, and each has broken clients.
  *
  * A {@link Rude} selects the peculiarities of an emulator. It is a list of names, so it can be written into a file or given on the
  * command line (`npm run emulator -- --rude all`). {@link descriptions} has a description of each name.
  *
  * **When to use**
  *
- * A peculiarity is not a failure: a correct client gets the same results with all of them. For what goes wrong, such as a connection that
- * breaks, use `Fault`.
+ * A peculiarity is not a failure: a correct client gets the same results with all of them. For what goes wrong, such as a
+ * connection that breaks, use `Fault`.
  *
  * **Details**
  *
- * Some peculiarities are always there: emulated uploads need a `content-length`, optional members may be `null`, files are served in
- * ranges, and a server on a socket responds only under the names of this machine.
+ * Some peculiarities are always there: emulated uploads need a `content-length`, optional members may be `null`, files are served
+ * in ranges, and a server on a socket responds only under the names of this machine.
  *
  * **Example** (A program under every peculiarity)
  *
@@ -183,7 +183,8 @@ export const except = (...excluded: ReadonlyArray<Name>): Rude => {
 const known = (chosen: ReadonlyArray<Name>): Rude => chosen.map((name) => Check.oneOf("a rudeness", name, names))
 
 /**
- * Selects about half of all peculiarities. The same seed selects the same names. A seed that is not a whole number throws a `RangeError`.
+ * Selects about half of all peculiarities. The same seed selects the same names. A seed that is not a whole number throws a
+ * `RangeError`.
  *
  * **Example** (Many combinations in one test)
  *

@@ -1,8 +1,8 @@
 /**
  * Plays Spine's side of the API, for tests, for examples and for development without an account.
  *
- * It has the five public endpoints and the downloads of artifacts, and rejects the requests that Spine rejects, with the same status and text.
- * Runs follow the clock of the program: with the `TestClock` a run of ninety minutes takes a millisecond.
+ * It has the five public endpoints and the downloads of artifacts, and rejects the requests that Spine rejects, with the same
+ * status and text. Runs follow the clock of the program: with the `TestClock` a run of ninety minutes takes a millisecond.
  *
  * **When to use**
  *
@@ -16,8 +16,8 @@
  *
  * **Details**
  *
- * A {@link Script} says what runs do, and a `Fault` what goes wrong. The {@link SpineEmulator} service sets them, and lists the requests
- * that were received. It also controls a server on a socket.
+ * A {@link Script} says what runs do, and a `Fault` what goes wrong. The {@link SpineEmulator} service sets them, and lists the
+ * requests that were received. It also controls a server on a socket.
  *
  * Where Spine's documentation is silent, the emulator follows an assumption. Marks such as `R1` cite it, and
  * `docs/assumptions.md` lists them all. Texts of errors that Spine does not publish are inventions: a client must not
@@ -27,8 +27,8 @@
  *
  * **Gotchas**
  *
- * - The emulator is strict where a lenient one would hide a mistake. It rejects a download that has the header `X-API-KEY`, and an upload
- *   under any other name than `files`.
+ * - The emulator is strict where a lenient one would hide a mistake. It rejects a download that has the header `X-API-KEY`, and
+ *   an upload under any other name than `files`.
  * - `webhook_url` has no effect (K2). Webhooks go to the endpoints of {@link Options}, as they go to those of the workspace at the
  *   provider. They are sent to this machine only, unless the options name other hosts.
  * - The platform's crypto signs webhooks with a promise. A test on the `TestClock` has to let it settle.
@@ -129,8 +129,8 @@ export interface Service extends Emulator.Emulator {
   /** Returns the runs accepted so far, oldest first. */
   readonly runs: Effect.Effect<ReadonlyArray<EmulatedRun>>
   /**
-   * Sets the script of the runs that are created from now on: one for all, or a function of the create. It wins over the `script` of
-   * the options, member by member.
+   * Sets the script of the runs that are created from now on: one for all, or a function of the create. It wins over the `script`
+   * of the options, member by member.
    *
    * **Example** (A result that depends on the prompt)
    *
@@ -195,7 +195,8 @@ export interface Service extends Emulator.Emulator {
     }
   ) => Effect.Effect<void>
   /**
-   * Replaces the endpoints that webhooks are sent to. They receive the events from now on, also those of runs that were created before.
+   * Replaces the endpoints that webhooks are sent to. They receive the events from now on, also those of runs that were created
+   * before.
    *
    * **Example** (An endpoint for all events)
    *
@@ -560,8 +561,8 @@ export const layerHttpClient: Layer.Layer<HttpClient.HttpClient, never, SpineEmu
  *
  * **When to use**
  *
- * Use it to test with the real client: its requests, polls, retries, errors and downloads. `Spine.layerTest` tests without the client.
- * For a client in another process, use `SpineEmulatorServer`.
+ * Use it to test with the real client: its requests, polls, retries, errors and downloads. `Spine.layerTest` tests without the
+ * client. For a client in another process, use `SpineEmulatorServer`.
  *
  * **Example** (A run of two hours, on the clock of the test)
  *

@@ -1,7 +1,14 @@
 /**
- * The Spine emulator on a loopback socket, which needs Node, Bun or Deno, and
- * `@effect/platform-node`. On another runtime, this module throws an error that names an alternative.
+ * Serves the Spine emulator on a loopback socket. It needs Node, Bun or Deno, and `@effect/platform-node`. On another runtime, this
+ * module throws an error that names an alternative.
  *
+ * **When to use**
+ *
+ * Use it for a client in another process or another language, or to test what happens on a socket. For a program in the same
+ * process, `SpineEmulator.layerTest` needs no socket, and follows the `TestClock`. `CombinedEmulatorServer` serves both
+ * providers.
+ *
+ * @see {@link module:SpineEmulator} for the emulator in memory
  * @since 0.1.0
  */
 import * as Context from "effect/Context"

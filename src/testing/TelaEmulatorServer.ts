@@ -1,7 +1,13 @@
 /**
- * The Tela emulator on a loopback socket, which needs Node, Bun or Deno, and
- * `@effect/platform-node`. On another runtime, this module throws an error that names an alternative.
+ * Serves the Tela emulator on a loopback socket. It needs Node, Bun or Deno, and `@effect/platform-node`. On another runtime, this
+ * module throws an error that names an alternative.
  *
+ * **When to use**
+ *
+ * Use it for a client in another process or another language, or to test what happens on a socket. For a program in the same
+ * process, `TelaEmulator.layerTest` needs no socket, and follows the `TestClock`. `CombinedEmulatorServer` serves both providers.
+ *
+ * @see {@link module:TelaEmulator} for the emulator in memory
  * @since 0.1.0
  */
 import * as Context from "effect/Context"

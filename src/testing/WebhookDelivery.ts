@@ -1,7 +1,7 @@
 /**
  * The webhooks that an emulator sends, and what goes wrong with them: plain data for every provider.
  *
- * A `Fault` is for requests that an emulator receives; a {@link Mishap} is for the webhooks that it sends. Webhooks get lost, are
+ * A `Fault` applies to requests that an emulator receives, and a {@link Mishap} to webhooks that it sends. Webhooks get lost, are
  * late, arrive twice and overtake each other. A {@link Script} says which of them do. Give it to an emulator as the option
  * `deliveryScript`, or with `scriptDeliveries` of the control service.
  *
@@ -41,11 +41,12 @@ export interface Delivery {
   readonly headers: Readonly<Record<string, string>>
   /** The decoded body. */
   readonly body: unknown
-  /** When it was due, on the emulator's clock. */
+  /** When it was due, in milliseconds of the emulator's clock. */
   readonly createdAt: number
   /**
-   * `delivered`: it was answered with success at least once. `failed`: all attempts failed. `refused`: the emulator did not send it,
-   * because its host is not this machine. `lost`: a {@link Mishap} lost it.
+   * The state of the delivery. `pending`: it waits for its delay, a response or the next attempt. `delivered`: it was answered
+   * with success at least once. `failed`: all attempts failed. `refused`: the emulator did not send it, because its host is not
+   * this machine. `lost`: a {@link Mishap} lost it.
    */
   readonly status: "pending" | "delivered" | "failed" | "refused" | "lost"
   /** The HTTP status of the last response; `undefined` if there was none. */

@@ -1,38 +1,39 @@
 /**
- * The provider's side of the wire, for tests and for development without an account.
+ * Emulators of the providers, for tests and for development without an account. The servers that put an emulator on a socket are
+ * separate modules, such as `canvas-runs/testing/SpineEmulatorServer`, because they need Node, Bun or Deno.
  *
  * @since 0.1.0
  */
 
-/** What every emulator has in common. */
+/** The part that all emulators have in common, for an emulator of your own. */
 export * as Emulator from "./Emulator.ts"
 
-/** A request that an emulator received. */
+/** The requests that an emulator receives. */
 export * as Exchange from "./Exchange.ts"
 
-/** What goes wrong between a client and a provider. */
+/** Failures between a client and a provider, such as a status, a delay or a broken connection. */
 export * as Fault from "./Fault.ts"
 
 /** Small real files of the kinds that AI canvases produce. */
 export * as OfficeFiles from "./OfficeFiles.ts"
 
-/** What real servers do that a polite one would not. */
+/** Peculiarities of real servers that an emulator does not have by default. */
 export * as Rude from "./Rude.ts"
 
-/** Spine's side of the responses. */
+/** The emulator of Spine. */
 export * as SpineEmulator from "./SpineEmulator.ts"
 
-/** What emulated Spine runs do, and who is told of them. */
+/** Scripts of Spine runs, and endpoints of webhooks. */
 export * as SpineScript from "./SpineScript.ts"
 
-/** Tela's side of the responses. */
+/** The emulator of Tela. */
 export * as TelaEmulator from "./TelaEmulator.ts"
 
-/** What emulated canvases are, and what their runs do. */
+/** Canvases of Tela, and scripts of their runs. */
 export * as TelaScript from "./TelaScript.ts"
 
-/** A script of what a run will do. */
+/** The course of a run: its duration, its progress and its outcome. */
 export * as Timeline from "./Timeline.ts"
 
-/** What an emulator calls by itself, and what goes wrong with it on the way. */
+/** The webhooks that an emulator sends, and what goes wrong with them. */
 export * as WebhookDelivery from "./WebhookDelivery.ts"
