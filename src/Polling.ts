@@ -511,16 +511,14 @@ export const makePolicy = <Snapshot, E = never, R = never>(
     }
     yield* check("errorBudget", errorBudget, isBudget, "a whole number, 0 or more")
     yield* check("schedule", schedule, Schedule.isSchedule, "a Schedule, such as Schedule.spaced(\"5 seconds\")")
-    if (schedule !== undefined) {
-      if (pollInterval === undefined) {
-        return sharedPolicy(schedule, [settings], () => ({ schedule, ...settings }))
-      }
+    if (schedule !== undefined && pollInterval !== undefined) {
       return yield* badRequest({
         operation,
         parameter: "schedule",
         message: `${names.pollInterval} and schedule were both given; they exclude each other. Leave one of them out.`
       })
     }
+    if (schedule !== undefined) return sharedPolicy(schedule, [settings], () => ({ schedule, ...settings }))
     const interval = yield* CallOptions.readDuration(
       reject,
       names.pollInterval,

@@ -25,7 +25,7 @@ import type * as Webhooks from "../internal/webhooks/hub.ts"
 import { bytesOf, checkSecret, invalid } from "../internal/webhooks/proof.ts"
 import * as Route from "../internal/webhooks/route.ts"
 import type { ConfigError, WebhookSignatureError } from "../RunError.ts"
-import { decodeExecution } from "./internal/snapshot.ts"
+import { decodeExecution } from "./internal/source.ts"
 import { type ExecutionSnapshot, provider } from "./TelaExecution.ts"
 
 /**

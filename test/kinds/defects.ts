@@ -736,7 +736,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "a Tela push causes only one poll",
     mutant: {
-      file: "src/tela/internal/snapshot.ts",
+      file: "src/tela/internal/source.ts",
       find: "  // Tela does not sign its webhooks, so a webhook proves nothing about the execution\n",
       replace: "  isPushProof: true,\n"
     },

@@ -222,7 +222,7 @@ export const places: ReadonlyArray<Place> = [
     "unknownStatuses",
     "an unknown status is not terminal",
     {
-      file: "src/tela/internal/snapshot.ts",
+      file: "src/tela/internal/source.ts",
       find: `    : { _tag: "Pending" }`,
       replace: `    : run.providerStatus === "running" || run.providerStatus === "created"
     ? { _tag: "Pending" }

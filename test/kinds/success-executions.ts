@@ -9,7 +9,7 @@ import type { Place } from "./kind.ts"
 import { clientsOn } from "../support/clients.ts"
 import { answering, json } from "../support/http.ts"
 
-const snapshots = "src/tela/internal/snapshot.ts"
+const snapshots = "src/tela/internal/source.ts"
 const answers = "src/tela/internal/syncAnswer.ts"
 const following = "src/tela/internal/follow.ts"
 const modes = "src/tela/internal/execute.ts"

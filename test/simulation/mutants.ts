@@ -35,7 +35,7 @@ const create = "src/internal/http/create.ts"
 const secret = "src/internal/secret.ts"
 const spineSource = "src/spine/internal/source.ts"
 const spineCreate = "src/spine/internal/create.ts"
-const snapshots = "src/tela/internal/snapshot.ts"
+const snapshots = "src/tela/internal/source.ts"
 const following = "src/tela/internal/follow.ts"
 const answers = "src/tela/internal/syncAnswer.ts"
 const store = "src/RunStore.ts"
@@ -107,7 +107,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     ""
   ),
   mutant(pause, "another poll follows the last one", "  set(loop, \"isLast\")\n", ""),
-  mutant(pause, "a schedule without a pause makes a hot loop", "scheduled / 2) : breather", "scheduled / 2) : 0"),
+  mutant(pause, "a schedule without a pause makes a hot loop", "scheduled / 2) : minPause", "scheduled / 2) : 0"),
   mutant(
     sleepingRun,
     "a snapshot is dropped although the next poll may never end",

@@ -5,21 +5,21 @@ import { type AnyLoop, elapsed, has, set, timeLeft, unset } from "./sleepingRun.
 import * as TimerQueue from "./timerQueue.ts"
 
 /** The pause where a schedule has none, or one of less than a millisecond: a wait never polls without a pause. */
-const breather = 100
+const minPause = 100
 
 /** Returns the pause after a poll, given what the schedule says. */
 export const afterPoll = (
-  loop: Pick<AnyLoop, "flags" | "floor" | "hurry" | "late" | "slowest" | "timers">,
+  loop: Pick<AnyLoop, "flags" | "floor" | "pausesSinceProof" | "late" | "slowest" | "timers">,
   left: number,
   scheduled: number,
   random: number
 ): number => {
   // Waits of other runs in the same process are not added up
-  let millis = scheduled >= 1 ? Math.max(scheduled - loop.late, scheduled / 2) : breather
+  let millis = scheduled >= 1 ? Math.max(scheduled - loop.late, scheduled / 2) : minPause
   if (has(loop, "isPushed")) {
-    millis = Math.min(millis, has(loop, "wasPushed") ? pushGap(loop) : breather)
+    millis = Math.min(millis, has(loop, "wasPushed") ? pushGap(loop) : minPause)
     set(loop, "wasPushed")
-  } else if (loop.hurry > 0) millis = Math.min(millis, 500 * 2 ** loop.hurry++)
+  } else if (loop.pausesSinceProof > 0) millis = Math.min(millis, 500 * 2 ** loop.pausesSinceProof++)
   // Many runs with the same `Retry-After` must not poll at the same moment
   if (loop.floor > millis) millis = loop.floor + random * Math.min(millis, spread(loop.timers))
   const last = lastStart(loop, left)
@@ -36,7 +36,8 @@ export const afterPush = (loop: AnyLoop): number =>
  * The pause between a poll and the next that a push asks for. A push that proves the end of the run is signed; others prove only
  * that the sender knows the token, and must not make this client flood the provider.
  */
-const pushGap = ({ hurry }: Pick<AnyLoop, "hurry">): number => hurry > 0 ? breather : 10 * breather
+const pushGap = ({ pausesSinceProof }: Pick<AnyLoop, "pausesSinceProof">): number =>
+  pausesSinceProof > 0 ? minPause : 10 * minPause
 
 /**
  * The longest sleep that leaves room for the last poll: twice the slowest poll seen, and never more than half of the time until

@@ -224,7 +224,7 @@ const listenAlone = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>): Ef
   Effect.withFiber((fiber) => Effect.succeed(listen(loop, Effect.runForkWith(fiber.context))))
 
 const push = (loop: AnyLoop, isProof: boolean): void => {
-  if (isProof) loop.hurry = 1
+  if (isProof) loop.pausesSinceProof = 1
   // A poll is due or under way, or the consumer does not pull
   if (isQueued(loop) || loop.index === -1) {
     unset(loop, "isLast")

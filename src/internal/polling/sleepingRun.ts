@@ -69,10 +69,10 @@ export const make = <S extends RunSource.Any, SE, SR>(
   /** See {@link flags}. */
   flags: 0,
   /**
-   * 0 until a signed push says that the run has ended. Then each pause after a poll adds 1, and those pauses are at most 1, 2, 4
+   * 0 until a signed push says that the run has ended, and 1 then. Each pause after a poll adds 1. These pauses are at most 1, 2, 4
    * ... seconds, until a poll shows the end.
    */
-  hurry: 0,
+  pausesSinceProof: 0,
   snapshot: undefined as RunSource.Snapshot<S> | undefined,
   completed: undefined as number | undefined,
   total: undefined as number | undefined,

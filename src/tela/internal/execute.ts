@@ -22,7 +22,7 @@ import { follow } from "./follow.ts"
 import { validated } from "./output.ts"
 import { makePolicy, positive } from "./policy.ts"
 import { type Job, operation, prepare, spanAttributes } from "./request.ts"
-import { decodeCreated, source } from "./snapshot.ts"
+import { decodeCreated, source } from "./source.ts"
 import { read } from "./streamReader.ts"
 import { decodeSync, failedAnswer, outputOf, refOf } from "./syncAnswer.ts"
 

@@ -23,7 +23,7 @@ import { type AnyOptions, type AnyParams, checkLookUp } from "./canvasParams.ts"
 import { type Validate, validated } from "./output.ts"
 import { makePolicy } from "./policy.ts"
 import { refOf } from "./ref.ts"
-import { executionFailed, retrieve, type Source, source } from "./snapshot.ts"
+import { executionFailed, retrieve, type Source, source } from "./source.ts"
 
 /** Looks up an execution, or a task. Without the options of a canvas, the parameters have the schema of its output. */
 export const getExecution = (

@@ -7,7 +7,7 @@ import type { CreateOutcomeUnknownError, FileInputError, RequestError, RunFailed
 import { provider } from "../TelaExecution.ts"
 import * as Data from "../TelaSchema.ts"
 import { errorIn, isAnswer, outcomeOf, reasonOf } from "./endMark.ts"
-import { decodeWhole, executionFailed, failureOf, field, isWorkflow } from "./snapshot.ts"
+import { decodeWhole, executionFailed, failureOf, field, isWorkflow } from "./source.ts"
 
 /** A response, with the output, or the provider's reasons if it says that the execution failed. */
 export interface SyncAnswer {

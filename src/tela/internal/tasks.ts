@@ -21,7 +21,7 @@ import { get } from "./get.ts"
 import * as Paginate from "./paginate.ts"
 import { about, refOf } from "./ref.ts"
 import { jsonBody } from "./request.ts"
-import { decodeCreatedTask, outputIn } from "./snapshot.ts"
+import { decodeCreatedTask, outputIn } from "./source.ts"
 
 /** Makes `tela.tasks`. */
 export const make = (client: Client): Tasks => {

@@ -1,4 +1,4 @@
-/** The state of an asynchronous execution, or of a task: how it is requested, decoded and classified. */
+/** The source of an execution, or a task, of Tela: how its state is requested, decoded and classified. */
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
@@ -123,9 +123,6 @@ export const decodeExecution = (body: unknown): Effect.Effect<ExecutionSnapshot,
     : Effect.map(decodeRun(body), (run) =>
       snapshotOf("execution", run, runStatus, run.outputContent?.content, body))
 
-const decodeTask = (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.SchemaError> =>
-  Effect.map(decodeWireTask(body), taskSnapshot)
-
 const taskSnapshot = (task: Data.Task): ExecutionSnapshot => ({
   ...snapshotOf("task", task, taskStatus, outputIn(task.outputContent), task.raw),
   task
@@ -146,7 +143,7 @@ export const decodeWhole =
   (kind: ExecutionSnapshot["kind"]) => (body: unknown): Effect.Effect<ExecutionSnapshot, Schema.SchemaError> =>
     Effect.andThen(
       hasNoOutput(kind, body) ? noOutput(body) : Effect.void,
-      kind === "task" ? decodeTask(body) : decodeExecution(body)
+      kind === "task" ? Effect.map(decodeWireTask(body), taskSnapshot) : decodeExecution(body)
     )
 
 /** Whether a response is a success without an output, which may be stored later. */
