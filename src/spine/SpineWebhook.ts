@@ -202,8 +202,8 @@ export const constructEvent = (
     if (Math.abs(age) > Duration.toSeconds(tolerance)) {
       return yield* invalid(
         "stale",
-        `The webhook was signed ${Math.round(age)} seconds ago, and the tolerance is ${Duration.format(tolerance)}. ` +
-          "Check the clock of this machine; for a delivery that waited in a queue, raise the tolerance."
+        `The webhook was signed ${Math.abs(Math.round(age))} seconds ${age < 0 ? "in the future" : "ago"}, and the ` +
+          `tolerance is ${Duration.format(tolerance)}. Check the clock of this machine, or raise the tolerance.`
       )
     }
     return yield* Effect.mapError(

@@ -184,7 +184,7 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `Spine.constructEvent("{}", "t=1,v1=" + "0".repeat(64), secret)`,
     `Spine.constructEvent("{}", "t=1,v1=" + "0".repeat(64), secret, { tolerance: 0 })`,
     `Spine.constructEvent("{}", "t=1,v1=" + "0".repeat(64), secret, { tolerence: 5 })`,
-    `Effect.flatMap(Spine.signWebhook("{}", secret, { timestamp: 1 }), (header) => Spine.constructEvent("{}", header, secret))`,
+    `Effect.flatMap(Spine.signWebhook("{}", secret, { timestamp: 1000 }), (header) => Spine.constructEvent("{}", header, secret))`,
     `Effect.flatMap(Spine.signWebhook("{}", secret), (header) => Spine.constructEvent("{}", header, secret))`
   ],
   "Spine.signWebhook": [
