@@ -197,7 +197,9 @@ const check = (options: Options | undefined): Effect.Effect<Settings, ConfigErro
       },
       proxies
     }
-  })
+  }).pipe(
+    Effect.mapError((error) => new ConfigError({ ...error, message: `NodeHttp.layer: ${error.message}` }))
+  )
 
 const isOptions = (value: unknown): boolean => Predicate.isObject(value) && !Array.isArray(value)
 

@@ -152,10 +152,10 @@ export const about = <A, R>(
     const variables: Variables = new Map()
     return Effect.mapError(use(variables), (error) => {
       const { message, option } = error
-      const name = message.startsWith(option) ? variables.get(option) ?? option : ""
+      const name = message.startsWith(option) ? variables.get(option) : undefined
       return new ConfigError({
         ...error,
-        message: `${client}: ${name}${name === "" ? message : message.slice(option.length)}`
+        message: `${client}: ${name === undefined ? message : message.replace(option, name)}`
       })
     })
   })
