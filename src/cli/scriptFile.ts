@@ -30,7 +30,7 @@ const SpineRun = Schema.Struct({
   prompt: Schema.optionalKey(Schema.NonEmptyString),
   /** How the run ends. The default is `"completed"`. */
   outcome: Schema.optionalKey(Schema.Literals(["completed", "partial", "failed"])),
-  /** The answer of the run, in Markdown. */
+  /** The text that the run produces, in Markdown. */
   finalOutput: Schema.optionalKey(Schema.String),
   /** The files of the run, as text. */
   artifacts: Schema.optionalKey(Schema.Array(Schema.Struct({ name: Schema.NonEmptyString, content: Schema.String }))),

@@ -48,7 +48,7 @@ export interface DownloadedArtifact {
  *
  * **Details**
  *
- * Each method also takes the run, and retrieves it for a fresh link if a link is refused. The provider does not document its links.
+ * Each method also takes the run, and retrieves it for a fresh link if a link is rejected. The provider does not document its links.
  * This library assumes that they are signed, need no API key, and expire.
  *
  * Each fails with an `ArtifactError` if the file cannot be read or written whole, with a `BadRequestError` if an argument is wrong,

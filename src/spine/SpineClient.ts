@@ -12,7 +12,7 @@
  * | {@link layerConfig} | the key is in the environment, and you choose the `HttpClient`, such as `NodeHttp.layer` |
  * | {@link layer} | the program has the key |
  * | {@link make} | you want several clients at once, such as one for each account |
- * | {@link layerTest} | a test answers a few calls itself |
+ * | {@link layerTest} | a test supplies the results of a few calls |
  *
  * **Example** (A run from prompt to result)
  *
@@ -343,6 +343,6 @@ export const layerTest = (handlers: TestHandlers): Layer.Layer<SpineClient> =>
 
 const variableOfBaseUrl = /*#__PURE__*/ Config.withDefault(/*#__PURE__*/ Config.String("SPINE_BASE_URL"), undefined)
 
-// T8. Its siblings, about which the documentation of the provider's SDK is silent as well: T1 and T2 (`defaultRetry`), T3
+// T8. The documentation of the provider's SDK does not describe these either: T1 and T2 (`defaultRetry`), T3
 // (`retryCreates`), T9 (`transformClient`), T10 (an error body that is not JSON)
 const whereToGetOne = "Create a key in Spine's developer portal."

@@ -296,7 +296,7 @@ export interface Runs {
         readonly resolveOnFailure?: boolean | undefined
       }
     ): Effect.Effect<Data.TerminalRun, WaitError | E, R>
-    // Last, so that `Effect.flatMap(created, runs.waitForCompletion)` is understood
+    // The last overload, because the compiler takes it for `Effect.flatMap(created, runs.waitForCompletion)`
     /** Waits until the run has ended: every 5 seconds for at most 15 minutes. A `failed` run is a `RunFailedError`. */
     (run: RunTarget): Effect.Effect<Data.CompletedRun | Data.PartialRun, WaitError>
   }

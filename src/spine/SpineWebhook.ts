@@ -58,7 +58,7 @@ export const WebhookRun = open({
   canvas_id: sideField(Schema.String),
   /** The time from start to end, in milliseconds. */
   duration_ms: sideField(Schema.Finite),
-  /** The answer of a completed run, in Markdown. */
+  /** The text of a completed run, in Markdown. */
   final_output: sideField(Schema.String),
   /** The files of a completed run. */
   artifacts: sideField(Schema.Array(Artifact)),
@@ -326,13 +326,13 @@ export const layerWebhookRoute = <R = never>(
   })
 
 const deliveryOf = (event: WebhookEvent): Webhooks.Delivery => {
-  // A type of tomorrow, such as "run.partial", may be about a run as well
+  // A type that the provider adds later, such as "run.partial", may be about a run too
   const run = event._tag === "run" ? event.run : Option.getOrUndefined(decodeWebhookRun(event.object))
   return {
     provider,
-    // An event about no run is about itself, so that its duplicates are recognised too
+    // An event without a run has its own id here, so that its duplicates are recognised too
     runId: run?.run_id ?? event.id,
-    // An id that comes again about another run, or with another status, is no duplicate
+    // A second event with the same id, but about another run or of another type, is not a duplicate
     eventId: run === undefined ? event.id : `${event.id}/${event.type}/${run.run_id}`,
     isTerminal: event.type === "run.completed" || event.type === "run.failed" ||
       run !== undefined && run.status !== "running"
@@ -354,7 +354,7 @@ const readHeader = Effect.fnUntraced(function*(header: unknown) {
   // Only an attacker sends a header with thousands of signatures
   const parts = header.slice(0, 4096).split(",")
   const valuesOf = (pattern: RegExp) => parts.flatMap((part) => pattern.exec(part.trim())?.[1] ?? [])
-  // Kept as text: its digits are what was signed
+  // Kept as text, because the signature covers these digits
   const timestamp = valuesOf(/^t\s*=\s*(\d{1,12})$/).at(-1)
   const signatures = valuesOf(/^v1\s*=\s*([0-9a-fA-F]{64})$/)
   if (timestamp === undefined || signatures.length === 0) {
@@ -381,7 +381,7 @@ const decodeEvent = (text: string): Option.Option<WebhookEvent> =>
       Option.flatMap(decodeEnvelope(raw), ({ data: { object }, type, ...event }): Option.Option<WebhookEvent> =>
         isRunType(type)
           ? Option.map(decodeRun(type, object), (run) => ({ ...event, _tag: "run", type, run, raw }))
-          // W8: a progress event, which the documentation mentions and does not describe, is one of these
+          // W8: also a progress event, which the documentation mentions and does not describe
           : Option.some({ ...event, _tag: "other", type, object, raw }))
   )
 

@@ -447,7 +447,7 @@ const isRequest = (value: unknown): boolean => {
 
 const polite = (request: HttpServerRequest.HttpServerRequest): rude.Received => ({ request, respond: identity })
 
-// A server must survive any target of a request, such as that of `OPTIONS *`.
+// A server must survive any target of a request, such as that of `OPTIONS *`
 const urlOf = (target: string): URL => {
   const url = target.startsWith("/") ? `http://emulator${target}` : target
   return new URL(URL.canParse(url) ? url : "http://emulator/")
@@ -456,7 +456,7 @@ const urlOf = (target: string): URL => {
 const transportError = (request: HttpClientRequest.HttpClientRequest, cause: unknown) =>
   new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
 
-// What a platform's client does with bodies that name their own content type, such as the boundary of a `FormData`.
+// As the client of a platform does for bodies that have their own content type, such as the boundary of a `FormData`
 const withStreamedBody = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest => {
   const { body } = request
   if (body._tag !== "FormData" && body._tag !== "Raw") return request

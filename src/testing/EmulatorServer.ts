@@ -116,7 +116,7 @@ export const listen = Effect.fnUntraced(function*(
 
 const isEmulator = (value: unknown): boolean => Effect.isEffect((value as Emulator.Emulator).httpApp)
 
-// Interruptible, as a request may never be answered and the platform would wait for it.
+// Interruptible, because a fault may leave a request without a response, and the platform waits for it
 const socketApp = (emulator: Pick<Emulator.Emulator, "httpApp">) =>
   Effect.interruptible(Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest
@@ -136,7 +136,7 @@ const socketApp = (emulator: Pick<Emulator.Emulator, "httpApp">) =>
     )
   }))
 
-// The headers stay as they are, whatever the new body says of itself.
+// The content type and the length of the response stay, also if those of the new body differ
 const withBody = (response: HttpServerResponse.HttpServerResponse, body: HttpBody.HttpBody) => {
   const replaced = HttpServerResponse.setBody(response, body)
   return ["content-type", "content-length"].reduce(
@@ -148,12 +148,12 @@ const withBody = (response: HttpServerResponse.HttpServerResponse, body: HttpBod
   )
 }
 
-// Pages may read every header of an answer: request ids and `Retry-After` are no use unseen.
+// A page can read only exposed headers. It needs request ids and `Retry-After`
 const allowPages = HttpMiddleware.cors({ exposedHeaders: ["*"] })
 
-// The platform interrupts the request when its socket closes, so nothing has to be answered any more.
+// The platform interrupts the request when its socket closes, so it needs no response
 const destroyed = ({ socket }: ServerResponse): Effect.Effect<never> =>
   Effect.callback(() => {
-    // Called once everything written before has been handed to the system.
+    // The callback runs once the operating system has all bytes that were written before
     socket?.write("", () => socket.destroy())
   })

@@ -122,7 +122,7 @@ export interface FormLimits {
  * @since 0.1.0
  */
 export class FormError extends Data.TaggedError("FormError")<{
-  /** What is wrong with the form. */
+  /** The fault of the form. */
   readonly reason: "NotMultipart" | "Malformed" | "FileTooLarge" | "TotalTooLarge" | "TooManyFiles"
 }> {}
 
@@ -133,7 +133,7 @@ export class FormError extends Data.TaggedError("FormError")<{
  * @since 0.1.0
  */
 export class BodyError extends Data.TaggedError("BodyError")<{
-  /** What is wrong with the body. `"Broken"`: the connection broke before its end. */
+  /** The fault of the body. `"Broken"`: the connection broke before its end. */
   readonly reason: "TooLarge" | "NotJson" | "Broken"
 }> {}
 

@@ -249,7 +249,7 @@ export const png = (options: {
   const view = new DataView(header.buffer)
   view.setUint32(0, size)
   view.setUint32(4, size)
-  // Eight bits per sample, red, green and blue.
+  // 8 bits for each of red, green and blue
   header.set([8, 2], 8)
   return concat([
     new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
@@ -323,7 +323,7 @@ const relationships = (entries: ReadonlyArray<{ readonly type: string; readonly 
     }</Relationships>`
   )
 
-// Stored, not deflated: `CompressionStream` would answer through promises.
+// Stored and not deflated, because `CompressionStream` returns promises
 const officePackage = (main: string, mainType: string, parts: ReadonlyArray<Part>): Effect.Effect<Uint8Array> =>
   Stream.fromIterable([
     {
@@ -355,7 +355,7 @@ const officePackage = (main: string, mainType: string, parts: ReadonlyArray<Part
     Effect.orDie
   )
 
-// XML has no way to write most control characters, not even escaped.
+// XML cannot have most control characters, not even escaped
 const escapeXml = (text: string): string =>
   // oxlint-disable-next-line no-control-regex
   text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "\ufffd")

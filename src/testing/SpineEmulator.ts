@@ -591,7 +591,7 @@ export const layerHttpClient: Layer.Layer<HttpClient.HttpClient, never, SpineEmu
  * @since 0.1.0
  */
 export const layerTest = (options?: Options): Layer.Layer<SpineEmulator | HttpClient.HttpClient> =>
-  // Fresh, as otherwise two emulators in one program would share the client of the first.
+  // Fresh, because otherwise two emulators in one program share the client of the first
   Layer.provideMerge(Layer.fresh(layerHttpClient), layer(options))
 
 /**

@@ -550,8 +550,7 @@ export const make = Effect.fnUntraced(function*(
     isApiKey: () => true,
     webhookPauses: webhooks.pauses(options.webhookAttempts ?? 1),
     errorBody,
-    // Assumption 19.
-    // Assumptions 19 and 20: 429 and 402 are answered only where a `Fault` says so
+    // Assumptions 19 and 20: only a `Fault` causes 429 and 402
     errorHeaders: (status) => status === 429 ? { "retry-after": "1" } : {},
     rudeProfile,
     endsAt: runs.endsAt,
@@ -744,7 +743,7 @@ export const layerHttpClient: Layer.Layer<HttpClient.HttpClient, never, TelaEmul
  * @since 0.1.0
  */
 export const layerTest = (options?: Options): Layer.Layer<TelaEmulator | HttpClient.HttpClient> =>
-  // Fresh, as otherwise two emulators in one program would share the client of the first.
+  // Fresh, because otherwise two emulators in one program share the client of the first
   Layer.provideMerge(Layer.fresh(layerHttpClient), layer(options))
 
 /**

@@ -117,7 +117,7 @@ export interface Failure {
  *
  * **Details**
  *
- * | piece | what is sent |
+ * | piece | sent |
  * | --- | --- |
  * | a string | a chunk whose `delta.content` is that text |
  * | `structured` | a chunk whose `message.structured_content` is that value |

@@ -234,7 +234,7 @@ export const at = (self: Timeline, elapsedMillis: number): State => {
 const isTimeline = (value: unknown): boolean =>
   Predicate.isFunction((value as Timeline).progress) && Array.isArray((value as Timeline).statuses)
 
-// A run without end finishes a task a minute, and never the last one.
+// A run that never ends finishes one task per minute, except the last one
 const evenProgress = (durationMillis: number, tasks: number) => (elapsedMillis: number): Progress => ({
   completed: durationMillis === Infinity
     ? Math.max(0, Math.min(tasks - 1, Math.floor(elapsedMillis / 60_000)))
