@@ -68,7 +68,7 @@ export interface Emulator {
    * **Example** (Polls that fail twice)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Spine } from "canvas-runs"
    * import { Fault, SpineEmulator } from "canvas-runs/testing"
    *
@@ -81,8 +81,9 @@ export interface Emulator {
    *   const polls = (yield* emulator.requests).filter(({ method }) => method === "GET")
    *   console.log(polls.map(({ status }) => status)) // => [503, 503, 200]
    * }).pipe(
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide(SpineEmulator.layerTest())
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge(SpineEmulator.layerTest())
+   *   ))
    * )
    * await Effect.runPromise(main)
    * ```
@@ -101,7 +102,7 @@ export interface Emulator {
    * **Example** (A run that takes an hour)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Spine } from "canvas-runs"
    * import { SpineEmulator } from "canvas-runs/testing"
    *
@@ -112,8 +113,9 @@ export interface Emulator {
    *   yield* emulator.advance("1 hour")
    *   console.log((yield* runs.retrieve(run)).status) // => "completed"
    * }).pipe(
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide(SpineEmulator.layerTest())
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge(SpineEmulator.layerTest())
+   *   ))
    * )
    * await Effect.runPromise(main)
    * ```

@@ -190,7 +190,7 @@ const answerOf = (status: number, options: AnswerOptions): Answer => ({
  * **Example** (An overloaded provider)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Spine } from "canvas-runs"
  * import { Fault, SpineEmulator } from "canvas-runs/testing"
  *
@@ -201,8 +201,9 @@ const answerOf = (status: number, options: AnswerOptions): Answer => ({
  *   const error = yield* Effect.flip(runs.create({ prompt: "Tides" }))
  *   console.log(error._tag, (yield* emulator.runs).length) // => RateLimitError 0
  * }).pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
- *   Effect.provide(SpineEmulator.layerTest())
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+ *     Layer.provideMerge(SpineEmulator.layerTest())
+ *   ))
  * )
  * await Effect.runPromise(main)
  * ```
@@ -221,7 +222,7 @@ export const status = (status: number, options?: AnswerOptions): Fault =>
  * **Example** (A proxy in between)
  *
  * ```ts
- * import { Effect, Redacted, Schedule } from "effect"
+ * import { Effect, Layer, Redacted, Schedule } from "effect"
  * import { Spine } from "canvas-runs"
  * import { Fault, SpineEmulator } from "canvas-runs/testing"
  *
@@ -233,8 +234,9 @@ export const status = (status: number, options?: AnswerOptions): Fault =>
  *   const error = yield* Effect.flip(runs.retrieve(created))
  *   console.log(error._tag) // => "InvalidResponseError"
  * }).pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test"), retry: Schedule.recurs(0) })),
- *   Effect.provide(SpineEmulator.layerTest())
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test"), retry: Schedule.recurs(0) }).pipe(
+ *     Layer.provideMerge(SpineEmulator.layerTest())
+ *   ))
  * )
  * await Effect.runPromise(main)
  * ```
@@ -258,7 +260,7 @@ export const html = (page: string, status = 200): Fault =>
  * **Example** (A success without a body)
  *
  * ```ts
- * import { Effect, Redacted, Schedule } from "effect"
+ * import { Effect, Layer, Redacted, Schedule } from "effect"
  * import { Spine } from "canvas-runs"
  * import { Fault, SpineEmulator } from "canvas-runs/testing"
  *
@@ -270,8 +272,9 @@ export const html = (page: string, status = 200): Fault =>
  *   const error = yield* Effect.flip(runs.retrieve(created))
  *   console.log(error._tag) // => "InvalidResponseError"
  * }).pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test"), retry: Schedule.recurs(0) })),
- *   Effect.provide(SpineEmulator.layerTest())
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test"), retry: Schedule.recurs(0) }).pipe(
+ *     Layer.provideMerge(SpineEmulator.layerTest())
+ *   ))
  * )
  * await Effect.runPromise(main)
  * ```
@@ -287,7 +290,7 @@ export const empty = (status = 200): Fault =>
  * **Example** (A run that exists in spite of an error)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Spine } from "canvas-runs"
  * import { Fault, SpineEmulator } from "canvas-runs/testing"
  *
@@ -298,8 +301,9 @@ export const empty = (status = 200): Fault =>
  *   const error = yield* Effect.flip(runs.create({ prompt: "Tides" }))
  *   console.log(error._tag, (yield* emulator.runs).length) // => CreateOutcomeUnknownError 1
  * }).pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
- *   Effect.provide(SpineEmulator.layerTest())
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+ *     Layer.provideMerge(SpineEmulator.layerTest())
+ *   ))
  * )
  * await Effect.runPromise(main)
  * ```
@@ -318,7 +322,7 @@ export const handleThenStatus = (status: number, options?: AnswerOptions): Fault
  * **Example** (Half a response)
  *
  * ```ts
- * import { Effect, Redacted, Schedule } from "effect"
+ * import { Effect, Layer, Redacted, Schedule } from "effect"
  * import { Spine } from "canvas-runs"
  * import { Fault, SpineEmulator } from "canvas-runs/testing"
  *
@@ -330,8 +334,9 @@ export const handleThenStatus = (status: number, options?: AnswerOptions): Fault
  *   const error = yield* Effect.flip(runs.retrieve(created))
  *   console.log(error._tag) // => "InvalidResponseError"
  * }).pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test"), retry: Schedule.recurs(0) })),
- *   Effect.provide(SpineEmulator.layerTest())
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test"), retry: Schedule.recurs(0) }).pipe(
+ *     Layer.provideMerge(SpineEmulator.layerTest())
+ *   ))
  * )
  * await Effect.runPromise(main)
  * ```
@@ -378,7 +383,7 @@ export const dropAfter: Fault = make({ _tag: "HandleThenDrop" })
  * **Example** (A download that is interrupted once)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Spine } from "canvas-runs"
  * import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
  *
@@ -392,8 +397,9 @@ export const dropAfter: Fault = make({ _tag: "HandleThenDrop" })
  *   const bytes = yield* artifacts.download(run, run.result.artifacts[0]!)
  *   console.log(bytes.length, (yield* emulator.requests).length) // => 7 4
  * }).pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
- *   Effect.provide(SpineEmulator.layerTest())
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+ *     Layer.provideMerge(SpineEmulator.layerTest())
+ *   ))
  * )
  * await Effect.runPromise(main)
  * ```
@@ -432,7 +438,7 @@ export const delay = (duration: Duration.Input): Fault => after(make({ _tag: "Ha
  * **Example** (A create whose response comes too late)
  *
  * ```ts
- * import { Effect, Fiber, Redacted } from "effect"
+ * import { Effect, Fiber, Layer, Redacted } from "effect"
  * import { TestClock } from "effect/testing"
  * import { Spine } from "canvas-runs"
  * import { Fault, SpineEmulator } from "canvas-runs/testing"
@@ -445,8 +451,9 @@ export const delay = (duration: Duration.Input): Fault => after(make({ _tag: "Ha
  *   yield* TestClock.adjust("60 seconds")
  *   console.log((yield* Fiber.join(create))._tag, (yield* emulator.runs).length) // => CreateOutcomeUnknownError 1
  * }).pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
- *   Effect.provide([SpineEmulator.layerTest(), TestClock.layer()])
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+ *     Layer.provideMerge([SpineEmulator.layerTest(), TestClock.layer()])
+ *   ))
  * )
  * await Effect.runPromise(main)
  * ```
@@ -497,7 +504,7 @@ export const on: {
  * **Example** (The second poll)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Spine } from "canvas-runs"
  * import { Fault, SpineEmulator } from "canvas-runs/testing"
  *
@@ -509,8 +516,9 @@ export const on: {
  *   console.log((yield* runs.retrieve(created)).status) // => "running"
  *   console.log((yield* Effect.flip(runs.retrieve(created)))._tag) // => "NotFoundError"
  * }).pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
- *   Effect.provide(SpineEmulator.layerTest())
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+ *     Layer.provideMerge(SpineEmulator.layerTest())
+ *   ))
  * )
  * await Effect.runPromise(main)
  * ```
@@ -533,7 +541,7 @@ export const skip: {
  * **Example** (An outage that a retry survives)
  *
  * ```ts
- * import { Effect, Redacted, Schedule } from "effect"
+ * import { Effect, Layer, Redacted, Schedule } from "effect"
  * import { Spine } from "canvas-runs"
  * import { Fault, SpineEmulator } from "canvas-runs/testing"
  *
@@ -544,8 +552,9 @@ export const skip: {
  *   yield* emulator.fault(Fault.status(503).pipe(Fault.times(2)))
  *   console.log((yield* runs.retrieve(created)).status) // => "running"
  * }).pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test"), retry: Schedule.recurs(2) })),
- *   Effect.provide(SpineEmulator.layerTest())
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test"), retry: Schedule.recurs(2) }).pipe(
+ *     Layer.provideMerge(SpineEmulator.layerTest())
+ *   ))
  * )
  * await Effect.runPromise(main)
  * ```

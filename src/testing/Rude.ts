@@ -18,7 +18,7 @@
  * **Example** (A program under every peculiarity)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Spine } from "canvas-runs"
  * import { Rude, SpineEmulator } from "canvas-runs/testing"
  *
@@ -30,8 +30,9 @@
  *
  * const under = (rude: Rude.Rude) =>
  *   program.pipe(
- *     Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
- *     Effect.provide(SpineEmulator.layerTest({ rude, speed: 1_000_000 }))
+ *     Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+ *       Layer.provideMerge(SpineEmulator.layerTest({ rude, speed: 1_000_000 }))
+ *     ))
  *   )
  *
  * const statuses = await Effect.runPromise(Effect.forEach([Rude.none, Rude.all, Rude.only("unknownFields")], under))

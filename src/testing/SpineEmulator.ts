@@ -135,7 +135,7 @@ export interface Service extends Emulator.Emulator {
    * **Example** (A result that depends on the prompt)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Spine } from "canvas-runs"
    * import { SpineEmulator, Timeline } from "canvas-runs/testing"
    *
@@ -149,8 +149,9 @@ export interface Service extends Emulator.Emulator {
    *   const run = yield* runs.run({ prompt: "tides" })
    *   console.log(run.result.final_output) // => "All about tides"
    * }).pipe(
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide(SpineEmulator.layerTest())
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge(SpineEmulator.layerTest())
+   *   ))
    * )
    * await Effect.runPromise(main)
    * ```
@@ -166,7 +167,7 @@ export interface Service extends Emulator.Emulator {
    * **Example** (A key that is revoked while the program runs)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Spine } from "canvas-runs"
    * import { SpineEmulator } from "canvas-runs/testing"
    *
@@ -177,8 +178,9 @@ export interface Service extends Emulator.Emulator {
    *   const error = yield* Effect.flip(runs.create({ prompt: "Tides" }))
    *   console.log(error._tag) // => "AuthenticationError"
    * }).pipe(
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide(SpineEmulator.layerTest())
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge(SpineEmulator.layerTest())
+   *   ))
    * )
    * await Effect.runPromise(main)
    * ```
@@ -201,7 +203,7 @@ export interface Service extends Emulator.Emulator {
    * **Example** (An endpoint for all events)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Spine } from "canvas-runs"
    * import { SpineEmulator } from "canvas-runs/testing"
    *
@@ -214,8 +216,9 @@ export interface Service extends Emulator.Emulator {
    *   const [delivery] = yield* emulator.deliveries
    *   console.log(delivery?.event, delivery?.status) // => run.started refused
    * }).pipe(
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide(SpineEmulator.layerTest())
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge(SpineEmulator.layerTest())
+   *   ))
    * )
    * await Effect.runPromise(main)
    * ```
@@ -233,7 +236,7 @@ export interface Service extends Emulator.Emulator {
    * **Example** (All webhooks get lost)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Spine } from "canvas-runs"
    * import { SpineEmulator } from "canvas-runs/testing"
    *
@@ -245,8 +248,9 @@ export interface Service extends Emulator.Emulator {
    *   yield* runs.create({ prompt: "Tides" })
    *   console.log((yield* emulator.deliveries)[0]?.status) // => "lost"
    * }).pipe(
-   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
-   *   Effect.provide(SpineEmulator.layerTest())
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+   *     Layer.provideMerge(SpineEmulator.layerTest())
+   *   ))
    * )
    * await Effect.runPromise(main)
    * ```
@@ -262,7 +266,7 @@ export interface Service extends Emulator.Emulator {
  * **Example** (The requests that a program makes)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Spine } from "canvas-runs"
  * import { SpineEmulator } from "canvas-runs/testing"
  *
@@ -273,8 +277,9 @@ export interface Service extends Emulator.Emulator {
  *   const [request] = yield* emulator.requests
  *   console.log(request?.method, request?.path, request?.fields.template) // => POST /v1/run report
  * }).pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
- *   Effect.provide(SpineEmulator.layerTest())
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+ *     Layer.provideMerge(SpineEmulator.layerTest())
+ *   ))
  * )
  * await Effect.runPromise(main)
  * ```
@@ -567,7 +572,7 @@ export const layerHttpClient: Layer.Layer<HttpClient.HttpClient, never, SpineEmu
  * **Example** (A run of two hours, on the clock of the test)
  *
  * ```ts
- * import { Effect, Fiber, Redacted } from "effect"
+ * import { Effect, Fiber, Layer, Redacted } from "effect"
  * import { TestClock } from "effect/testing"
  * import { Spine } from "canvas-runs"
  * import { SpineEmulator, Timeline } from "canvas-runs/testing"
@@ -578,9 +583,10 @@ export const layerHttpClient: Layer.Layer<HttpClient.HttpClient, never, SpineEmu
  *   yield* TestClock.adjust("2 hours")
  *   return (yield* Fiber.join(run)).status
  * }).pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
- *   Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: "2 hours" }) } })),
- *   Effect.provide(TestClock.layer())
+ *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+ *     Layer.provideMerge(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: "2 hours" }) } })),
+ *     Layer.provideMerge(TestClock.layer())
+ *   ))
  * )
  *
  * await Effect.runPromise(main) // => "completed"

@@ -204,7 +204,7 @@ export interface Service extends Emulator.Emulator {
    * **Example** (A canvas with an output)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -215,8 +215,9 @@ export interface Service extends Emulator.Emulator {
    *   const execution = yield* tela.canvas.make({ id }).execute({})
    *   console.log(execution.result) // => "twice a day"
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    * await Effect.runPromise(main)
    * ```
@@ -228,7 +229,7 @@ export interface Service extends Emulator.Emulator {
    * **Example** (An output for each request)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -239,8 +240,9 @@ export interface Service extends Emulator.Emulator {
    *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
    *   console.log((yield* canvas.execute({ topic: "tides" })).result) // => "about tides"
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    * await Effect.runPromise(main)
    * ```
@@ -266,7 +268,7 @@ export interface Service extends Emulator.Emulator {
    * **Example** (A webhook that is lost)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -278,8 +280,9 @@ export interface Service extends Emulator.Emulator {
    *   yield* canvas.run({ topic: "tides" }, { webhookUrl: "http://localhost/hook" })
    *   console.log((yield* emulator.deliveries).map(({ status }) => status)) // => ["lost"]
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest({ script: { polls: { created: 0 } } }))
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest({ script: { polls: { created: 0 } } }))
+   *   ))
    * )
    * await Effect.runPromise(main)
    * ```
@@ -291,7 +294,7 @@ export interface Service extends Emulator.Emulator {
    * **Example** (An approval that is taken back)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -305,8 +308,9 @@ export interface Service extends Emulator.Emulator {
    *   console.log(yield* emulator.revokeApproval(task.id)) // => true
    *   console.log((yield* tela.tasks.get(task.id)).status) // => "validating"
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    * await Effect.runPromise(main)
    * ```
@@ -320,7 +324,7 @@ export interface Service extends Emulator.Emulator {
    * **Example** (A key that is not valid any longer)
    *
    * ```ts
-   * import { Effect, Redacted } from "effect"
+   * import { Effect, Layer, Redacted } from "effect"
    * import { Tela } from "canvas-runs"
    * import { TelaEmulator } from "canvas-runs/testing"
    *
@@ -331,8 +335,9 @@ export interface Service extends Emulator.Emulator {
    *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
    *   console.log((yield* Effect.flip(canvas.execute({ topic: "tides" })))._tag) // => "AuthenticationError"
    * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+   *     Layer.provideMerge(TelaEmulator.layerTest())
+   *   ))
    * )
    * await Effect.runPromise(main)
    * ```
@@ -353,7 +358,7 @@ export interface Service extends Emulator.Emulator {
  * **Example** (Looking at the runs)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Tela } from "canvas-runs"
  * import { TelaEmulator } from "canvas-runs/testing"
  *
@@ -364,8 +369,9 @@ export interface Service extends Emulator.Emulator {
  *   yield* canvas.execute({ topic: "tides" })
  *   console.log((yield* emulator.runs).map(({ request }) => request.mode)) // => ["sync"]
  * }).pipe(
- *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
- *   Effect.provide(TelaEmulator.layerTest())
+ *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+ *     Layer.provideMerge(TelaEmulator.layerTest())
+ *   ))
  * )
  * await Effect.runPromise(main)
  * ```
@@ -721,7 +727,7 @@ export const layerHttpClient: Layer.Layer<HttpClient.HttpClient, never, TelaEmul
  * **Example** (A client on the emulator)
  *
  * ```ts
- * import { Effect, Redacted } from "effect"
+ * import { Effect, Layer, Redacted } from "effect"
  * import { Tela } from "canvas-runs"
  * import { TelaEmulator } from "canvas-runs/testing"
  *
@@ -732,8 +738,9 @@ export const layerHttpClient: Layer.Layer<HttpClient.HttpClient, never, TelaEmul
  *   console.log((yield* canvas.execute({ topic: "tides" })).result) // => "twice a day"
  *   console.log((yield* emulator.runs).length) // => 1
  * }).pipe(
- *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
- *   Effect.provide(TelaEmulator.layerTest({ script: { output: "twice a day" } }))
+ *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") }).pipe(
+ *     Layer.provideMerge(TelaEmulator.layerTest({ script: { output: "twice a day" } }))
+ *   ))
  * )
  * await Effect.runPromise(main)
  * ```
