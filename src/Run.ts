@@ -35,6 +35,8 @@
  *
  * The twelfth promise is about the creation of runs: a create is repeated only if it surely did not reach the provider.
  *
+ * A source or a policy that is not one, which only a JavaScript program can give, throws a `TypeError` that names it.
+ *
  * **Gotchas**
  *
  * Neither provider can cancel a run: interruption and the deadline stop the waiting, not the run.
