@@ -38,7 +38,7 @@ const program = Effect.gen(function*() {
 }).pipe(
   Effect.catchTag(
     "InvalidOutputError",
-    ({ issue, output }) => Console.log(`This is no invoice (${issue}): ${JSON.stringify(output)}`)
+    ({ issue, output }) => Console.log(`This is not an invoice (${issue}): ${JSON.stringify(output)}`)
   )
 )
 

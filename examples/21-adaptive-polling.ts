@@ -12,7 +12,7 @@ import { live } from "./support/live.ts"
 
 const fixed = Polling.fixed("30 seconds")
 
-/** For a provider that gives no estimate, `pastDurations` tells how long earlier runs took. */
+/** For a provider without estimates, pass the durations of earlier runs as `pastDurations`. */
 const adaptive = Polling.adaptive({ targetLatency: "15 seconds" })
 
 const program = Effect.gen(function*() {

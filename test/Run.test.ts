@@ -520,7 +520,7 @@ describe("the poll loop", () => {
       assert.include(error.message, "boom")
     }))
 
-  it.effect("settle returns a failed run as it is", () =>
+  it.effect("settle returns a failed run without an error", () =>
     Effect.gen(function*() {
       const exit = yield* finish(Run.settle(scripted(["failed"]).source, yield* policy()))
       assert.deepStrictEqual(exit, Exit.succeed<Snapshot>({ status: "failed" }))

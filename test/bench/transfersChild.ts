@@ -34,7 +34,7 @@ const check = async (path: string, size: number): Promise<void> => {
   if (received < size || received > size + 2000) throw new Error(`${contender}: ${received} bytes arrived, not ${size}`)
 }
 
-// Loads the code and makes the connection before the measurement Of the same extension, which tells its type
+// Loads the code and makes the connection before the measurement. The extension determines the media type
 const small = join(dirname(path), `small-${basename(path)}`)
 if (!isDownload(contender)) {
   writeFileSync(small, "")

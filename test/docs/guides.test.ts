@@ -96,7 +96,7 @@ describe("the guides", () => {
       [...new Set([...comments.matchAll(pattern)].flatMap(([marks]) => marks.match(/[A-Z]?\d+/g)!))].sort()
 
     it("that the code cites, and no others", () => {
-      // The storage service S3 is no mark
+      // The storage service S3 is not a mark
       assert.deepStrictEqual(cited(/\b[RSABFLTWK]\d{1,2}\b(?! (?:and other stores|has))/g), [...spine.keys()].sort())
       assert.deepStrictEqual(cited(/\bassumptions? \d+(?: and \d+)?/gi), [...tela.keys()].sort())
     })

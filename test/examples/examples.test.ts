@@ -519,7 +519,7 @@ describe.concurrent("the demo", { timeout: 180_000 }, () => {
       ended.stdout,
       /^SPINE_API_KEY is not set, so Spine is left out\.\nOne run each, .*\nTELA_API_KEY is set, /
     )
-    assert.match(ended.stdout, /^invoice +Tela sync +failed .* The answer is no invoice: Expected object$/m)
+    assert.match(ended.stdout, /^invoice +Tela sync +failed .* The answer is not an invoice: Expected object$/m)
     assert.match(ended.stdout, /\n1 run: 1 failed; /)
     assert.strictEqual(ended.stderr, "\nThe demo failed. \"invoice\" was not meant to end failed.\n")
   })

@@ -60,7 +60,7 @@ const shown = (
     Effect.catchTags({
       RunFailedError: ({ errors }) => Effect.succeed<Outcome>({ status: "failed", files: [], note: errors.join("; ") }),
       InvalidOutputError: ({ issue }) =>
-        Effect.succeed<Outcome>({ status: "failed", files: [], note: `The answer is no invoice: ${issue}` })
+        Effect.succeed<Outcome>({ status: "failed", files: [], note: `The answer is not an invoice: ${issue}` })
     }),
     Effect.tap(({ note, status }) =>
       Effect.flatMap(

@@ -117,7 +117,7 @@ const transform = (client: HttpClient.HttpClient, transformClient: ClientOptions
 /** The variables that options were read from, by option. */
 export type Variables = Map<string, string>
 
-/** Takes a value as it is, or reads it from the configuration. The error does not show the value: it may be a secret. */
+/** Returns a value unchanged, or reads it from the configuration. The error does not show the value: it may be a secret. */
 export const readConfig = <A>(
   variables: Variables,
   option: string,

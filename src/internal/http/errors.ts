@@ -131,7 +131,7 @@ export const transportError = (attempt: Attempt, error: unknown): RunError.Reque
   })
 }
 
-/** The error for an attempt that took too long, by what it waited for. */
+/** The error for an attempt that took too long. The message names what the attempt waited for. */
 export const timeoutError = (attempt: Attempt, timeout: Duration.Duration, awaited: Awaited) => {
   const { call: { onSilentFile, operation, sends }, response } = attempt
   const isUnsent = response === undefined && SentRequests.isUnwritten(sends)

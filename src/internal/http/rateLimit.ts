@@ -45,8 +45,7 @@ const isLimiter = (value: unknown): boolean =>
  * Waits for a slot, first in, first out. Only the first request in the queue asks the limiter for one: if all had reserved theirs in
  * advance, all would be due at once after the process was suspended. A slot whose request was interrupted goes to the next request.
  *
- * The queue is written by hand because Effect's `Semaphore` copies its waiters at each release: to drain 20,000 of them takes it
- * 25 seconds.
+ * The queue is not Effect's `Semaphore`, which copies its waiters at each release: it takes 25 seconds to drain 20,000 of them.
  */
 const makeSlots = (reserve: Effect.Effect<Duration.Duration>): Effect.Effect<void> => {
   const waiting = new Set<() => void>()

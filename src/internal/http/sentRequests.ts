@@ -39,9 +39,9 @@ export const isUnwritten = (sends: SentRequests | undefined): boolean =>
 const starts = ["onConnect", "onRequestStart"] as const
 
 /**
- * Watches a request that a dispatcher of undici is about to take. undici tells the handler of a request right before it writes
- * the first byte, on HTTP/1.1 and HTTP/2 alike, and not while it resolves a name, connects, shakes hands, opens a tunnel of a
- * proxy, or waits for a free connection.
+ * Watches a request that is passed to a dispatcher of undici. undici calls a method of the request's handler right before it
+ * writes the first byte, on HTTP/1.1 and HTTP/2 alike, and not while it resolves a name, connects, shakes hands, opens a tunnel
+ * of a proxy, or waits for a free connection.
  */
 export const watch = (sends: SentRequests, handler: object): void => {
   if (!Object.isExtensible(handler)) return

@@ -78,7 +78,7 @@ const checkParams = (given: CreateRunParams, skipFileValidation: boolean) =>
     yield* Options.checkKind(operation, "files", files, isList, "an array of files")
     let index = 0
     for (const file of files) {
-      // F3, F4: a name is made up where there is none, and both name and type are sent
+      // F3, F4: a missing name is generated, and both name and type are sent
       const ready = yield* FileInput.normalize(operation, file, ++index)
       if (!skipFileValidation) yield* FileLimits.check(operation, "files", ready, limits)
       parts.push({ name: "files", file: ready })

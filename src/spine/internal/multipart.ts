@@ -1,4 +1,4 @@
-/** `multipart/form-data` bodies (RFC 7578) of known length whose files are sent as they are read. */
+/** `multipart/form-data` bodies (RFC 7578) of known length whose files are streamed. */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpBody from "effect/http/HttpBody"

@@ -58,7 +58,7 @@ export const errorIn = (json: unknown): ReadonlyArray<string> | undefined => {
   return words.length > 0 || reported === json ? words : wordsOf({ message: json["message"], detail: json["detail"] })
 }
 
-/** `false`, `0`, `""` and a list of such say that there is no error. `{}` is what JSON makes of an `Error` object. */
+/** `false`, `0`, `""` and a list of these mean no error. `{}` is the JSON of an `Error` object. */
 const isError = (value: unknown): boolean => Array.isArray(value) ? value.some(isErrorItem) : isErrorItem(value)
 
 // A list in a list is not read, because a server may nest lists without end

@@ -100,7 +100,7 @@ interface Place {
 const wrong = ({ operation, parameter, path }: Place, message: string): BadRequestError =>
   badRequest({ operation, parameter, message: `${path} ${message}` })
 
-/** Checks a file: a link stays as it is, and a file to upload is brought into its normal form. */
+/** Checks a file. A link stays unchanged, and a file to upload is normalised. */
 const prepare = (
   { skipFileValidation }: Client,
   { options: given, source }: TelaFile,

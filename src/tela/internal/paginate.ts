@@ -156,7 +156,7 @@ const kind = <A extends string | boolean | ReadonlyArray<string>>(
 ): Filter =>
 (operation, parameter, value) => Effect.as(Options.checkKind(operation, parameter, value, isKind, expected), value as A)
 
-/** The kind that {@link isTexts} tells. */
+/** The kind of value that {@link isTexts} checks. */
 export const textsOnly = "an array in which each item is text"
 
 /** Whether a value is an array of texts. */
@@ -166,7 +166,7 @@ export const isTexts = (value: unknown): value is ReadonlyArray<string> =>
 /** An id. */
 export const id: Filter = checkId
 
-/** Text, sent as it is. */
+/** Text, sent unchanged. */
 export const text = kind(Predicate.isString, "text")
 
 /** An array of texts, each sent as a separate parameter. */

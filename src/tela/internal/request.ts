@@ -27,7 +27,7 @@ export const operation = "canvas.execute"
 
 type Mode = "sync" | "async" | "stream"
 
-/** Checks the values of the parameters, uploads the files, and returns the request with the variables as they are sent. */
+/** Checks the values of the parameters, uploads the files, and returns the request with the encoded variables. */
 export const prepare = ({ client, params, target, variables }: Job<unknown>, mode: Mode) =>
   Effect.gen(function*() {
     yield* Options.checkUrl(operation, "webhookUrl", params.webhookUrl)

@@ -31,14 +31,14 @@ export const initial = (requestId: string | undefined) => ({
   message: "",
   /** The last structured output that is not empty. */
   structured: undefined as unknown,
-  /** Whether a later message, up to the end, said that there is no structured output, as it does while that cannot be parsed. */
+  /** Whether a later message, up to the end, reported no structured output, as messages do while it cannot be parsed. */
   isStructuredStale: false,
   /** The length of the message when the last structured output arrived. */
   structuredAt: 0,
   chunks: 0,
   /** The first chunk, if there was no other. */
   onlyChunk: undefined as unknown,
-  /** How many events held nothing to read, such as keep-alives. */
+  /** The number of events without content, such as keep-alives. */
   skipped: 0,
   /** The first id of a chunk that says something. */
   completionId: undefined as string | undefined,
@@ -48,7 +48,7 @@ export const initial = (requestId: string | undefined) => ({
   held: undefined as { readonly id: string; readonly raw: unknown; readonly text: string } | undefined,
   /** The last `finish_reason` that is not empty. One that ends the stream is not replaced by one that does not. */
   finishReason: undefined as string | undefined,
-  /** The last chunk and its text, if it could not be read, or the last text that is no keep-alive. */
+  /** The last chunk and its text, if it could not be read, or the last text that is not a keep-alive. */
   unknown: undefined as { readonly raw: unknown; readonly text: string; readonly why: string } | undefined,
   /** The events before the first text that could be output in a form that this client does not read. */
   unread: [] as Array<unknown>,

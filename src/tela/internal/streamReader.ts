@@ -132,7 +132,7 @@ const make = <Output>(reading: Reading<Output>, timers: TimerQueue.TimerQueue, n
   return reader
 }
 
-/** Reads the body of a fetch by hand. */
+/** Reads the body of a fetch directly. */
 const openWeb = <Output>(reader: Reader<Output>, body: ReadableStream<Uint8Array>) =>
   Effect.withFiber((fiber) => {
     const { cancel, next } = Body.openWeb(fiber, body, {

@@ -27,7 +27,7 @@ const leaf = (value: unknown): Copied => ({ value, values: 1, height: 0 })
  * nothing. The time is linear in the size of the variables, also where many places hold the same object.
  */
 export const copy = (variables: unknown, replace: (value: unknown, path: () => string) => object | undefined) => {
-  /** The keys that lead to the value being visited. A failure leaves them as they are. */
+  /** The keys that lead to the value being visited. A failure leaves them unchanged. */
   const keys: Array<string | number> = []
   let message: string | undefined
   const copies = new Map<object, Copied>()

@@ -20,7 +20,7 @@ export interface Call extends
     "id" | "event" | "webhookId" | "subjectId" | "url" | "headers" | "body"
   >
 {
-  /** Makes headers for each attempt, from the body as it is sent. */
+  /** Makes the headers of each attempt from its body. */
   readonly sign?: ((body: string) => Effect.Effect<Readonly<Record<string, string>>>) | undefined
 }
 

@@ -9,7 +9,7 @@ export type Has = (name: Rude.Name) => boolean
 export interface Members {
   /** Members that a client needs in order to act. */
   readonly essential: ReadonlySet<string>
-  /** Members that belong to the user. Their values stay as they are. */
+  /** Members that belong to the user. Their values stay unchanged. */
   readonly opaque: ReadonlySet<string>
 }
 
