@@ -199,13 +199,15 @@ export const normalize = (
     const wrong = (message: string) => badRequest({ operation, parameter: "files", message: `${label} ${message}` })
     if ("hint" in read) return yield* wrong(read.hint)
     const { contentType, data, size } = read
-    if (size === 0) return yield* wrong("is empty.")
+    if (size === 0) return yield* wrong("is empty. Give a file with at least one byte, or leave it out.")
     if (!Number.isSafeInteger(size) || size < 0) {
       return yield* wrong(`has the size ${quote(size)}. Give the number of bytes in the stream as size.`)
     }
     if (contentType !== undefined && !MediaType.isMediaType(contentType)) {
       return yield* wrong(
-        `has the content type ${JSON.stringify(contentType)}, which is not of the form "type/subtype".`
+        `has the content type ${
+          JSON.stringify(contentType)
+        }, which is not of the form "type/subtype". Give one such as "application/pdf".`
       )
     }
     const named = filename === undefined ? undefined : FileName.plain(filename)

@@ -134,11 +134,19 @@ const outcomeOf = (world: World.World, text: string) =>
       return outcome(`dies with ${describeThrown(defect)}`, isOurs(defect) ? undefined : "a defect")
     }
     const requests = world.requests.length === 0 ? "" : `\n  (${shownRequests(world.requests)})`
-    return outcome(
-      `${describeThrown(error.value)}${requests}`,
-      errorClasses.some((Class) => error.value instanceof Class) ? undefined : "an error without a type"
-    )
+    return outcome(`${describeThrown(error.value)}${requests}`, faultOf(error.value, world.requests.length))
   })
+
+/** The fault of an error, if it has one: its type, its form, or its account of requests. */
+const faultOf = (error: unknown, requests: number): string | undefined => {
+  if (!errorClasses.some((Class) => error instanceof Class)) return "an error without a type"
+  const { message } = error as Error
+  if (!/[.?]$/.test(message) || /\[object|^undefined/.test(message)) return "a message that is no sentence"
+  if (!(error instanceof RunError.BadRequestError)) return undefined
+  if (!message.startsWith(`${error.operation}: `)) return "a message without its operation"
+  if (error.sent === message.endsWith(" No request was made.")) return "a message that contradicts `sent`"
+  return error.sent && requests === 0 ? "an error about a request that was not made" : undefined
+}
 
 /** The requests of a call. Polls are counted. */
 const shownRequests = (requests: ReadonlyArray<string>): string =>

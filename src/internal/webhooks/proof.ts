@@ -19,7 +19,7 @@ export const checkSecret = (secret: Redacted.Redacted<string>): Effect.Effect<st
   const wrong = typeof value !== "string"
     ? `is ${Options.hideText(secret)}: it must be a Redacted string, such as Redacted.make(secret)`
     : value === ""
-    ? "is empty"
+    ? "is empty. Give the secret of the endpoint"
     : value.trim() !== value
     ? "begins or ends with white space, such as a line break. Trim it"
     : undefined

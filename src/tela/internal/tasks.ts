@@ -103,7 +103,7 @@ export const make = (client: Client): Tasks => {
         const wrong = (message: string) => badRequest({ operation, parameter: "update", message, sent: true })
         const updated = yield* Effect.try({
           try: () => update(outputContent?.content),
-          catch: (thrown) => wrong(`update threw: ${messageOf(thrown)}. Nothing was changed.`)
+          catch: (thrown) => wrong(`update threw: ${messageOf(thrown)}. Correct it. Nothing was changed.`)
         })
         if (Predicate.isPromiseLike(updated)) {
           return yield* wrong(
