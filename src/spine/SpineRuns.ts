@@ -35,7 +35,7 @@ export { provider } from "./internal/source.ts"
  * @since 0.1.0
  */
 export interface CreateRunParams {
-  /** The instruction. Not empty. */
+  /** The instruction. It must not be blank. */
   readonly prompt: string
   /**
    * The kind of result. The provider ignores it if `blocks` is given.
@@ -116,7 +116,8 @@ export type RunTarget = string | RunRef.RunRef | {
 export type WaitOptions<E = never, R = never> = Polling.Options<Data.Run, E, R>
 
 /**
- * The pace and the deadline of every wait by default, which are those of the provider's SDK.
+ * The pace and the deadline of every wait by default, which are those of the provider's SDK. With a `Webhooks` hub the pace is 1
+ * minute.
  *
  * @see https://docs.getspine.ai/sdks/typescript/runs
  * @category constants
@@ -310,7 +311,8 @@ export interface Runs {
    *
    * **Gotchas**
    *
-   * A `canvas_id` that appears is a difference too. Map to what you show, then use `Stream.changes`.
+   * A `canvas_id` that appears is a difference too. Map to the part that you show, then use `Stream.changes`. Polls are made as the
+   * stream is read: a slow reader slows the polling, and loses nothing.
    *
    * **Example** (The status line of a terminal)
    *
@@ -391,7 +393,8 @@ export interface Runs {
    * **Details**
    *
    * `runs` may be a stream, so that each run is waited for as soon as it is created. Each has the whole `timeout`, counted from its
-   * first poll. If the stream fails, so does the stream of completions.
+   * first poll. A value that does not name a run is a completion with a `BadRequestError`. Only a failure of `runs`, or a wrong
+   * option, fails the stream.
    *
    * **Example** (Two runs, of which one fails)
    *

@@ -315,7 +315,7 @@ export const CompletedRun = open({
   duration_ms: sideField(Schema.Finite),
   /** The text and the files of the run. */
   result: RunResult,
-  /** The template, the models and the price of the run. Without the provider's, the template is `"auto"` and the rest is absent. */
+  /** The template, the models and the price of the run. By default the template is `"auto"`, with no models and no price. */
   metadata: sideFieldOr(RunMetadata, { template_used: "auto", models_used: [] })
 })
 

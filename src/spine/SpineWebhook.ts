@@ -43,7 +43,8 @@ const Id = Schema.NonEmptyString.check(Schema.isMaxLength(200))
  * **Details**
  *
  * Only the id of the run must decode. A side field that is `null`, or has an unexpected value, is absent, and the `raw` of the
- * event has it. The documentation describes the object as the response to a poll and shows a flat one, so both forms decode.
+ * event has it. The documentation describes the object as the response to a poll and shows a flat one, so {@link constructEvent}
+ * reads both.
  *
  * @see https://docs.getspine.ai/api-reference/concepts/webhooks
  * @category schemas
