@@ -219,7 +219,7 @@ export interface RunSource<
    */
   readonly isPushProof?: boolean | undefined
   /**
-   * The longest time that `retrieve` takes, in milliseconds, because of its own timeouts. While it runs, a later deadline needs no
+   * The longest time that `retrieve` takes, in milliseconds, by its own timeouts. While it runs, a later deadline needs no
    * timer, which saves a fiber for each poll.
    *
    * @default Infinity
