@@ -23,8 +23,8 @@ const bounds = new Map<Knowledge, Bound>()
 
 /**
  * The minimum loss, in polls at the same delay, of a schedule that does not know from which of several distributions a run is:
- * the least cost for their mixture, divided by the mean of the least costs for each. Both polls and delay contribute to the cost,
- * so at the same delay the loss is the square.
+ * the least cost for their mixture, divided by the mean of the least costs for each. The loss in cost applies to polls and delay
+ * alike, so at the same delay the loss in polls is its square.
  */
 export const ignorance = (cdfs: ReadonlyArray<(seconds: number) => number>): number => {
   const price = 10

@@ -73,6 +73,6 @@ export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
 export const slow: ReadonlyArray<string> = [
   "ten thousand events at once",
   "at any step, and again at any step of the next start",
-  "sends everything it is given as one multipart form",
+  "sends all parameters as one multipart form",
   "bytes in chunks of"
 ]

@@ -16,7 +16,7 @@ import * as Data from "../TelaSchema.ts"
 import { errorIn } from "./endMark.ts"
 import { about, isAbout } from "./ref.ts"
 
-/** An execution, or a task, as the kernel follows it. */
+/** The source of an execution, or of a task, for the kernel. */
 export interface Source extends RunSource.RunSource<ExecutionSnapshot, ExecutionSnapshot, ExecutionSnapshot> {}
 
 /** Describes an execution, or a task, to the kernel. */

@@ -4,9 +4,9 @@ import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 
 export interface Ends<Run> {
-  /** Waits for a time of the emulator's clock. `Infinity` waits forever. */
+  /** Waits until the emulator's clock shows a time. `Infinity` waits forever. */
   readonly until: (at: number) => Effect.Effect<void>
-  /** Waits until time ends a run, and returns the time then. */
+  /** Waits until a run ends without a request, and returns the time of its end. */
   readonly ended: (run: Run) => Effect.Effect<number>
   /** Performs an action when a run ends. */
   readonly onEnd: (run: Run, action: Effect.Effect<void>) => Effect.Effect<void>
