@@ -1,6 +1,6 @@
 /**
  * Files in every shape: bytes, a `File`, a stream with a known size, and a path. The last two are read while they are sent, so a
- * large file takes no more memory than a small one.
+ * large file takes as little memory as a small one.
  *
  * Run: `npm run example examples/02-files.ts`
  */
