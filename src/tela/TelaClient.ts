@@ -616,7 +616,7 @@ export const layerTest = (handlers: TestHandlers): Layer.Layer<TelaClient> =>
             params.stream === true
               ? StreamExecutions.make(
                 { params, variables, validate: Effect.succeed },
-                () => stream(variables, params) as Stream.Stream<StreamPart<never>, StreamError>
+                () => stream(variables, params)
               )
               : execute(variables, params as SyncParams | AsyncParams)
         }

@@ -116,7 +116,7 @@ const build = (client: Client, given: Params.AnyOptions, known: Known): Canvas |
 }
 
 /** Executes in the mode that the parameters name. */
-const execute = (job: Job<never>): Effect.Effect<Execution<unknown>, SyncError | OnCreatedErrorOf<unknown>, unknown> =>
+const execute = (job: Job): Effect.Effect<Execution<unknown>, SyncError | OnCreatedErrorOf<unknown>, unknown> =>
   job.params.stream === true
     ? StreamExecutions.make(job, (validate) => executeStream({ ...job, validate }))
     : job.params.async === true || job.target.applicationId !== undefined

@@ -71,8 +71,8 @@ const checkSchema = (operation: string, parameter: string, schema: unknown): Eff
 }
 
 /** The parameters of every mode. */
-export interface AnyParams<E = unknown, R = unknown>
-  extends Omit<DynamicParams<boolean, E, R>, "async" | "stream">, Omit<StreamParams, "async" | "stream">
+export interface AnyParams
+  extends Omit<DynamicParams<boolean, unknown, unknown>, "async" | "stream">, Omit<StreamParams, "async" | "stream">
 {
   readonly async?: boolean | undefined
   readonly stream?: boolean | undefined
@@ -85,7 +85,7 @@ export const checkLookUp = (
   given: (GetExecutionParams & { readonly output?: unknown }) | undefined,
   /** The options of a canvas, whose schema is used instead of the one in the parameters. */
   canvas: AnyOptions | undefined
-): Effect.Effect<{ readonly params: GetExecutionParams; readonly validate: Validate<never> }, BadRequestError> =>
+): Effect.Effect<{ readonly params: GetExecutionParams; readonly validate: Validate }, BadRequestError> =>
   Effect.gen(function*() {
     const params = yield* Options.copy(operation, "params", given, lookUpNames)
     const { output } = canvas ?? params

@@ -9,7 +9,8 @@ import * as Options from "../../internal/options.ts"
 import * as RunRef from "../../internal/ref.ts"
 import * as Telemetry from "../../internal/telemetry.ts"
 import * as Run from "../../Run.ts"
-import type { InvalidOutputError, OnCreatedErrorOf, RunFailedError } from "../../RunError.ts"
+import type { OnCreatedErrorOf } from "../../RunError.ts"
+import type { SyncError } from "../TelaCanvas.ts"
 import {
   type AsyncExecution,
   type CanvasRunError,
@@ -27,9 +28,7 @@ import { read } from "./streamReader.ts"
 import { decodeSync, failedAnswer, outputOf, refOf } from "./syncAnswer.ts"
 
 /** Executes, and waits for the response. */
-export const executeSync = <Output>(
-  job: Job<Output>
-): Effect.Effect<SyncExecution<Output>, ExecuteError | RunFailedError | InvalidOutputError> =>
+export const executeSync = (job: Job): Effect.Effect<SyncExecution<unknown>, SyncError> =>
   Effect.gen(function*() {
     const { client, params, validate } = job
     const timeout = yield* positive(operation, "timeout", params.timeout ?? "10 minutes")
@@ -64,7 +63,7 @@ export const executeSync = <Output>(
   }).pipe(Telemetry.span("TelaCanvas.execute", spanAttributes(job, "sync")))
 
 /** Creates an execution, or a task, and checks first how it will be polled. */
-const create = <Output, E, R>(job: Job<Output, E, R>) =>
+const create = (job: Job) =>
   Effect.gen(function*() {
     const { client, params, target } = job
     yield* Options.checkOnCreated(operation, params.onCreated)
@@ -90,13 +89,13 @@ const create = <Output, E, R>(job: Job<Output, E, R>) =>
   }).pipe(Telemetry.span("TelaCanvas.execute", spanAttributes(job, "async")))
 
 /** Creates an execution, or a task, that is polled when its result is requested. */
-export const executeAsync = <Output, E, R>(
-  job: Job<Output, E, R>
-): Effect.Effect<AsyncExecution<Output>, ExecuteError | OnCreatedErrorOf<E>, R> =>
+export const executeAsync = (
+  job: Job
+): Effect.Effect<AsyncExecution<unknown>, ExecuteError | OnCreatedErrorOf<unknown>, unknown> =>
   Effect.flatMap(create(job), (created) => follow({ ...job, ...created, wasLookedUp: false }))
 
 /** Creates an execution, or a task, polls it until it ends, and returns its output. */
-export const run = <Output, E, R>(job: Job<Output, E, R>): Effect.Effect<Output, CanvasRunError<E>, R> => {
+export const run = (job: Job): Effect.Effect<unknown, CanvasRunError<unknown>, unknown> => {
   const { client, validate } = job
   return Effect.flatMap(
     create(job),
@@ -109,7 +108,7 @@ export const run = <Output, E, R>(job: Job<Output, E, R>): Effect.Effect<Output,
 }
 
 /** Executes and streams. Each run of the stream is a new execution. */
-export const executeStream = <Output>(job: Job<Output>): Stream.Stream<StreamPart<Output>, StreamError> =>
+export const executeStream = (job: Job): Stream.Stream<StreamPart<unknown>, StreamError> =>
   Stream.unwrap(
     Create.operation(Effect.gen(function*() {
       const { client, params, validate } = job

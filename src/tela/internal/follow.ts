@@ -66,13 +66,13 @@ export const getExecution = (
   })
 
 /** An execution, or a task, to follow. */
-interface Known<Output> {
+interface Known {
   readonly client: Pick<Client, "api" | "webhooks">
   readonly ref: RunRef.RunRef
   /** The first snapshot. */
   readonly snapshot: ExecutionSnapshot
   readonly policy: RunSource.Policy<ExecutionSnapshot>
-  readonly validate: Validate<Output>
+  readonly validate: Validate
   readonly params: AnyParams | GetExecutionParams
   readonly requestId: string | undefined
   readonly variables: unknown
@@ -80,21 +80,21 @@ interface Known<Output> {
 }
 
 /** An execution that is followed. */
-interface Followed<Output> extends Known<Output> {
+interface Followed extends Known {
   /** The latest snapshot. */
   readonly latest: Ref.Ref<ExecutionSnapshot>
   /** The validated output, once it has been requested. */
-  readonly validation: Ref.Ref<Validation<Output>>
+  readonly validation: Ref.Ref<Validation>
 }
 
-type Validation<Output> = Exit.Exit<Output, InvalidOutputError> | undefined
+type Validation = Exit.Exit<unknown, InvalidOutputError> | undefined
 
 /** Makes the value that the caller holds. Nothing is polled until its result is requested. */
-export const follow = <Output>(known: Known<Output>): Effect.Effect<AsyncExecution<Output>> =>
+export const follow = (known: Known): Effect.Effect<AsyncExecution<unknown>> =>
   Effect.gen(function*() {
     const { client, params, policy, ref, requestId, snapshot, variables, wasLookedUp } = known
     const latest = yield* Ref.make(snapshot)
-    const followed: Followed<Output> = { ...known, latest, validation: yield* Ref.make<Validation<Output>>(undefined) }
+    const followed: Followed = { ...known, latest, validation: yield* Ref.make<Validation>(undefined) }
     const origin = source(client.api, ref, client.webhooks, snapshot.task?.completionRunId)
     const hadEnded = snapshot.status === "succeeded" || snapshot.status === "failed"
     // A source that is a plain object can be copied; an instance of a class would lose its getters
@@ -116,7 +116,7 @@ export const follow = <Output>(known: Known<Output>): Effect.Effect<AsyncExecuti
       ref,
       requestId: Effect.succeed(requestId),
       variables,
-      params: params as AsyncExecution<Output>["params"],
+      params: params as AsyncExecution<unknown>["params"],
       task: snapshot.task,
       status: statusOf(followed),
       poll: Effect.asVoid(Effect.forkScoped(Effect.ignore(result))),
@@ -129,14 +129,14 @@ export const follow = <Output>(known: Known<Output>): Effect.Effect<AsyncExecuti
   })
 
 /** Validates the output of a successful snapshot, once for all consumers. */
-const outputOf = <Output>({ ref, validate, validation }: Followed<Output>, { output, requestId }: ExecutionSnapshot) =>
+const outputOf = ({ ref, validate, validation }: Followed, { output, requestId }: ExecutionSnapshot) =>
   Effect.flatMap(Ref.get(validation), (known) =>
     known ?? Effect.onExit(
       validated(validate, output, { ref, requestId }),
       (exit) => Exit.hasInterrupts(exit) ? Effect.void : Ref.set(validation, exit)
     ))
 
-const statusOf = <Output>(followed: Followed<Output>): Effect.Effect<ExecutionStatus> =>
+const statusOf = (followed: Followed): Effect.Effect<ExecutionStatus> =>
   Effect.flatMap(Ref.get(followed.latest), (snapshot) =>
     snapshot.status !== "succeeded"
       ? Effect.succeed(snapshot.status)
@@ -146,27 +146,20 @@ const statusOf = <Output>(followed: Followed<Output>): Effect.Effect<ExecutionSt
       }))
 
 /** The polls as events. A failure is the last event. */
-const eventsOf = <Output>(
-  followed: Followed<Output>,
-  polls: Stream.Stream<RunSource.Poll<ExecutionSnapshot>, ResultError>
-): Stream.Stream<ExecutionEvent<Output>> =>
+const eventsOf = (followed: Followed, polls: Stream.Stream<RunSource.Poll<ExecutionSnapshot>, ResultError>) =>
   Stream.unwrap(Effect.map(Effect.flatMap(statusOf(followed), Ref.make), (seen) =>
     polls.pipe(
       Stream.mapEffect((poll) => eventsOfPoll(followed, seen, poll)),
       Stream.flattenIterable,
-      Stream.catch((error) => Stream.make<[ExecutionEvent<Output>]>({ _tag: "error", error }))
+      Stream.catch((error) => Stream.make<[ExecutionEvent<unknown>]>({ _tag: "error", error }))
     )))
 
 /** The events of one poll: the poll, a status other than the one seen last, and the end. */
-const eventsOfPoll = <Output>(
-  followed: Followed<Output>,
-  seen: Ref.Ref<ExecutionStatus>,
-  poll: RunSource.Poll<ExecutionSnapshot>
-): Effect.Effect<ReadonlyArray<ExecutionEvent<Output>>> =>
+const eventsOfPoll = (followed: Followed, seen: Ref.Ref<ExecutionStatus>, poll: RunSource.Poll<ExecutionSnapshot>) =>
   Effect.gen(function*() {
     if (poll._tag === "Failure") return []
     const { requestId, snapshot } = poll
-    const events: Array<ExecutionEvent<Output>> = [{ _tag: "poll", snapshot, requestId }]
+    const events: Array<ExecutionEvent<unknown>> = [{ _tag: "poll", snapshot, requestId }]
     const outcome = snapshot.status === "succeeded" ? yield* Effect.result(outputOf(followed, snapshot)) : undefined
     const current = outcome?._tag === "Failure" ? "failed" : snapshot.status
     if ((yield* Ref.getAndSet(seen, current)) !== current) events.push({ _tag: "statusChange", status: current })

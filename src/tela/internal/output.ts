@@ -7,25 +7,25 @@ import { InvalidOutputError } from "../../RunError.ts"
 import * as AnySchema from "./anySchema.ts"
 
 /** Converts the provider's output to the type of the caller, or describes the part that does not fit. */
-export type Validate<Output> = (output: unknown) => Effect.Effect<Output, string>
+export type Validate = (output: unknown) => Effect.Effect<unknown, string>
 
 /** Validates with the schema of the caller. Without one, or with `skip`, the output stays as the provider sent it. */
-export const validateWith = (schema: AnySchema.AnySchema | undefined, skip: boolean | undefined): Validate<never> =>
-  (schema === undefined || skip === true ? Effect.succeed : AnySchema.decode(schema)) as Validate<never>
+export const validateWith = (schema: AnySchema.AnySchema | undefined, skip: boolean | undefined): Validate =>
+  schema === undefined || skip === true ? Effect.succeed : AnySchema.decode(schema)
 
 /**
  * Validates the output of an execution that succeeded. Text that does not fit is read as JSON, because a server may send structured
  * output as text. The error for an output that does not fit holds it.
  */
-export const validated = <Output>(
-  validate: Validate<Output>,
+export const validated = (
+  validate: Validate,
   output: unknown,
   context: {
     readonly ref?: RunRef.RunRef | undefined
     readonly requestId: string | undefined
     readonly finishReason?: string | undefined
   }
-): Effect.Effect<Output, InvalidOutputError> =>
+): Effect.Effect<unknown, InvalidOutputError> =>
   Effect.mapError(validateText(validate, output), (issue) =>
     new InvalidOutputError({
       message:
@@ -38,7 +38,7 @@ export const validated = <Output>(
       ...context
     }))
 
-const validateText = <Output>(validate: Validate<Output>, output: unknown): Effect.Effect<Output, string> =>
+const validateText = (validate: Validate, output: unknown): Effect.Effect<unknown, string> =>
   typeof output !== "string"
     ? validate(output)
     : Effect.catch(validate(output), (issue) =>

@@ -14,12 +14,12 @@ import * as Files from "./files.ts"
 import type { Validate } from "./output.ts"
 
 /** An execution to start. Its parameters are checked, and its variables are encoded. */
-export interface Job<Output, E = unknown, R = unknown> {
+export interface Job {
   readonly client: Client
   readonly target: Target
   readonly variables: unknown
-  readonly params: AnyParams<E, R>
-  readonly validate: Validate<Output>
+  readonly params: AnyParams
+  readonly validate: Validate
 }
 
 /** The name of the operation in errors. */
@@ -28,7 +28,7 @@ export const operation = "canvas.execute"
 type Mode = "sync" | "async" | "stream"
 
 /** Checks the values of the parameters, uploads the files, and returns the request with the encoded variables. */
-export const prepare = ({ client, params, target, variables }: Job<unknown>, mode: Mode) =>
+export const prepare = ({ client, params, target, variables }: Job, mode: Mode) =>
   Effect.gen(function*() {
     yield* Options.checkUrl(operation, "webhookUrl", params.webhookUrl)
     for (const name of ["label", "environmentName", "versionId"] as const) {
@@ -55,7 +55,7 @@ export const prepare = ({ client, params, target, variables }: Job<unknown>, mod
   })
 
 /** The attributes of the span of an execution. */
-export const spanAttributes = ({ params, target: { applicationId, id, versionId } }: Job<unknown>, mode: Mode) =>
+export const spanAttributes = ({ params, target: { applicationId, id, versionId } }: Job, mode: Mode) =>
   Object.fromEntries(
     Object.entries({
       "run.provider": provider,

@@ -22,10 +22,10 @@ interface State {
 }
 
 /** Makes the value. `open` starts a new execution each time that its stream is run. */
-export const make = <Output>(
-  { params, validate, variables }: Pick<Job<Output>, "params" | "validate" | "variables">,
-  open: <A>(validate: Validate<A>) => Stream.Stream<StreamPart<A>, StreamError>
-): Effect.Effect<StreamExecution<Output>> =>
+export const make = (
+  { params, validate, variables }: Pick<Job, "params" | "validate" | "variables">,
+  open: (validate: Validate) => Stream.Stream<StreamPart<unknown>, StreamError>
+): Effect.Effect<StreamExecution<unknown>> =>
   Effect.gen(function*() {
     const state = yield* Ref.make<State>({
       status: "created",
@@ -41,7 +41,7 @@ export const make = <Output>(
           ? { ...state, status: "failed", requestId: state.requestId ?? requestIdIn(exit) }
           : state)
 
-    const once = <A>(stream: Stream.Stream<StreamPart<A>, StreamError>): Stream.Stream<StreamPart<A>, StreamError> => {
+    const once = (stream: ReturnType<typeof open>): ReturnType<typeof open> => {
       // Each pull starts at once, and one at a time. `Stream.interruptWhen` forks the stream, and reads ahead of the consumer
       const followed = Stream.transformPull(
         Stream.tap(stream, (part) => Ref.update(state, (state) => after(state, part))),

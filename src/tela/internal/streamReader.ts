@@ -33,20 +33,20 @@ import { excerpt, failed, interrupted, type Limits, notEvents, whyLate, whyOpen 
 import * as Fold from "./streamFold.ts"
 import { decodeSync } from "./syncAnswer.ts"
 
-type Parts<Output> = Pull.Pull<readonly [StreamPart<Output>, ...Array<StreamPart<Output>>], StreamError>
+type Parts = Pull.Pull<readonly [StreamPart<unknown>, ...Array<StreamPart<unknown>>], StreamError>
 
 /** The mutable state of a stream that is being read. */
-const initial = <Output>() => ({
+const initial = () => ({
   /** Reads the next piece of the body. */
   readMore: constVoid,
   /** The parts that have been read and not been handed to the consumer. */
-  parts: [] as Array<StreamPart<Output>>,
+  parts: [] as Array<StreamPart<unknown>>,
   /** How the stream ends, once that is certain. The consumer gets it after the parts. */
-  ending: undefined as Parts<Output> | undefined,
+  ending: undefined as Parts | undefined,
   /** Whether the consumer has received the end. */
   hasEnded: false,
   /** Resumes the consumer; present while it waits. */
-  consumer: undefined as ((parts: Parts<Output>) => void) | undefined,
+  consumer: undefined as ((parts: Parts) => void) | undefined,
   /** Whether the last piece of the body held more than keep-alives. */
   isAlive: false,
   /** The beginning of the body, up to the first chunk. */
@@ -58,9 +58,9 @@ const initial = <Output>() => ({
 })
 
 /** A stream that is being read. */
-interface Reader<Output> extends ReturnType<typeof initial<Output>> {
+interface Reader extends ReturnType<typeof initial> {
   readonly opened: Http.Opened
-  readonly validate: Validate<Output>
+  readonly validate: Validate
   readonly limits: Limits
   /** When the execution began, in Unix milliseconds. */
   readonly started: number
@@ -75,18 +75,18 @@ interface Reader<Output> extends ReturnType<typeof initial<Output>> {
   /** Decodes the beginning of the body. */
   readonly decoder: TextDecoder
   /** What the consumer pulls. */
-  readonly next: Parts<Output>
+  readonly next: Parts
   /** Waits for the body. */
-  readonly waiting: Parts<Output>
+  readonly waiting: Parts
   /** How many milliseconds the server has left. The time of the consumer does not count. */
   patience: number
 }
 
 /** The inputs of a stream that is read. */
-type Reading<Output> = Pick<Reader<Output>, "opened" | "validate" | "limits" | "started">
+type Reading = Pick<Reader, "opened" | "validate" | "limits" | "started">
 
 /** Opens the body, and returns what the consumer pulls: an array of parts for each piece of the body. */
-export const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Output>, never, Scope.Scope> =>
+export const read = (reading: Reading): Effect.Effect<Parts, never, Scope.Scope> =>
   Effect.uninterruptible(Effect.gen(function*() {
     const timers = yield* Effect.withFiber((fiber) => Effect.succeed(TimerQueue.of(fiber)))
     const reader = make(reading, timers, yield* Clock.currentTimeMillis)
@@ -103,11 +103,11 @@ export const read = <Output>(reading: Reading<Output>): Effect.Effect<Parts<Outp
     return reader.next
   }))
 
-const make = <Output>(reading: Reading<Output>, timers: TimerQueue.TimerQueue, now: number): Reader<Output> => {
+const make = (reading: Reading, timers: TimerQueue.TimerQueue, now: number): Reader => {
   const { limits, opened, started } = reading
   const sinceSent = now - opened.sentAt
-  const reader: Reader<Output> = {
-    ...initial<Output>(),
+  const reader: Reader = {
+    ...initial(),
     ...reading,
     timers,
     startedAt: timers.now() - (now - started),
@@ -133,7 +133,7 @@ const make = <Output>(reading: Reading<Output>, timers: TimerQueue.TimerQueue, n
 }
 
 /** Reads the body of a fetch directly. */
-const openWeb = <Output>(reader: Reader<Output>, body: ReadableStream<Uint8Array>) =>
+const openWeb = (reader: Reader, body: ReadableStream<Uint8Array>) =>
   Effect.withFiber((fiber) => {
     const { cancel, next } = Body.openWeb(fiber, body, {
       onPiece: (piece) => feed(reader, [piece]),
@@ -145,7 +145,7 @@ const openWeb = <Output>(reader: Reader<Output>, body: ReadableStream<Uint8Array
   })
 
 /** Reads any other body in a fiber. A `TestClock` waits for a fiber, and not for a promise. */
-const openStream = <Output>(reader: Reader<Output>, stream: ReturnType<typeof Body.stream>) =>
+const openStream = (reader: Reader, stream: ReturnType<typeof Body.stream>) =>
   Effect.suspend(() => {
     const latch = Latch.makeUnsafe()
     const asked = Effect.andThen(latch.await, latch.close)
@@ -168,7 +168,7 @@ const openStream = <Output>(reader: Reader<Output>, stream: ReturnType<typeof Bo
  * Hands the parts that have been read to the consumer, then the end of the stream. Without either, waits for the body. Parts
  * before a failure in the same piece are handed on first, so that the outcome does not depend on how the network cut the stream.
  */
-const nextParts = <Output>(reader: Reader<Output>): Parts<Output> => {
+const nextParts = (reader: Reader): Parts => {
   const { deadline, ending, parts, patience, timers, watchdog } = reader
   if (isNonEmpty(parts)) {
     reader.parts = []
@@ -183,14 +183,14 @@ const nextParts = <Output>(reader: Reader<Output>): Parts<Output> => {
 const isNonEmpty = <A>(parts: ReadonlyArray<A>): parts is readonly [A, ...Array<A>] => parts.length > 0
 
 /** Records once the end that the consumer receives. */
-const end = <Output>(reader: Reader<Output>, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
+const end = (reader: Reader, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
   if (reader.hasEnded) return Effect.void
   reader.hasEnded = true
   return Telemetry.endedAlone({ provider, started: reader.started, id: reader.said.completionId }, exit)
 }
 
 /** Reads pieces of the body. The consumer is resumed if they hold a part, or the end. */
-const feed = <Output>(reader: Reader<Output>, pieces: ReadonlyArray<Uint8Array>): void => {
+const feed = (reader: Reader, pieces: ReadonlyArray<Uint8Array>): void => {
   const { decoder, parser, said, timers } = reader
   for (const piece of pieces) {
     if (said.chunks === 0 && reader.head.length < maxHead) {
@@ -211,7 +211,7 @@ const feed = <Output>(reader: Reader<Output>, pieces: ReadonlyArray<Uint8Array>)
 }
 
 /** Takes one event of the body. */
-const take = <Output>(reader: Reader<Output>, event: string, data: string): void => {
+const take = (reader: Reader, event: string, data: string): void => {
   if (reader.ending !== undefined) return
   const { opened: { maxBytes }, said } = reader
   if (data.length > maxBytes) return failWith(reader, tooLong(reader))
@@ -243,7 +243,7 @@ const take = <Output>(reader: Reader<Output>, event: string, data: string): void
 const isKeepAlive = (event: string): boolean => /^(ping|heartbeat|keep-?alive)$/i.test(event)
 
 /** The body has ended. The last event may lack the blank line that closes it, or may be cut. */
-const finish = <Output>(reader: Reader<Output>): void => {
+const finish = (reader: Reader): void => {
   reader.said.isCutOff = true
   reader.parser.end()
   conclude(reader, false)
@@ -251,35 +251,30 @@ const finish = <Output>(reader: Reader<Output>): void => {
 }
 
 /** This library, or the HTTP client, has a fault. */
-const die = <Output>(reader: Reader<Output>, cause: Cause.Cause<never>): void => {
+const die = (reader: Reader, cause: Cause.Cause<never>): void => {
   reader.ending ??= Effect.failCause(cause)
   answer(reader)
 }
 
 /** The connection broke. */
-const breakOff = <Output>(reader: Reader<Output>, cause: unknown): void =>
+const breakOff = (reader: Reader, cause: unknown): void =>
   giveUp(reader, "transport", Causes.adviceFor(cause) ?? "the connection broke", cause)
 
 /** The server took too long. */
-const timeOut = <Output>(reader: Reader<Output>): void => {
+const timeOut = (reader: Reader): void => {
   const reason = reader.timers.now() >= reader.deadline ? "total" : reader.phase
   giveUp(reader, reason, whyLate(reader.limits, reason))
 }
 
 /** Ends a stream whose body did not end. If the model has sent an end mark, only the connection was at fault. */
-const giveUp = <Output>(
-  reader: Reader<Output>,
-  reason: StreamInterruptedError["reason"],
-  why: string,
-  cause?: unknown
-): void => {
+const giveUp = (reader: Reader, reason: StreamInterruptedError["reason"], why: string, cause?: unknown): void => {
   if (Fold.isSuccess(reader.said, false)) return finish(reader)
   failWith(reader, interrupted(reader, reason, why, { cause, broken: noEvents(reader) }))
   answer(reader)
 }
 
 /** Ends a stream that has sent `[DONE]` or will send nothing more. */
-const conclude = <Output>(reader: Reader<Output>, isDone: boolean): void => {
+const conclude = (reader: Reader, isDone: boolean): void => {
   const { opened, said } = reader
   const text = noEvents(reader)
   reader.ending ??= Fold.isSuccess(said, isDone)
@@ -293,7 +288,7 @@ const conclude = <Output>(reader: Reader<Output>, isDone: boolean): void => {
     )
 }
 
-const final = <Output>(reader: Reader<Output>, output: unknown): Parts<Output> =>
+const final = (reader: Reader, output: unknown): Parts =>
   Effect.suspend(() => {
     const { said: { finishReason, requestId }, validate } = reader
     const message = reader.said.message === "" && typeof output === "string" ? output : reader.said.message
@@ -307,7 +302,7 @@ const final = <Output>(reader: Reader<Output>, output: unknown): Parts<Output> =
   })
 
 /** A body that is one JSON document is read as a synchronous answer: a proxy may wait for the whole answer. */
-const whole = <Output>(reader: Reader<Output>, document: unknown): Parts<Output> =>
+const whole = (reader: Reader, document: unknown): Parts =>
   Effect.flatMap(
     Effect.option(decodeSync(document)),
     (answer) =>
@@ -320,7 +315,7 @@ const isJson = ({ headers }: HttpClientResponse.HttpClientResponse): boolean =>
   /^application\/(?:[\w.-]+\+)?json\b/i.test(headers["content-type"] ?? "")
 
 /** The beginning of a body without chunks that has a line which is neither a comment nor a field of an event. */
-const noEvents = <Output>({ head, opened, said }: Reader<Output>): string | undefined =>
+const noEvents = ({ head, opened, said }: Reader): string | undefined =>
   // Other characters are those of compressed bytes
   said.chunks === 0 && !/[\0-\b\ufffd]/.test(head) &&
     head.split(/[\r\n]+/).some((line) =>
@@ -332,7 +327,7 @@ const noEvents = <Output>({ head, opened, said }: Reader<Output>): string | unde
 /** How many characters of the beginning of a body are kept. An error holds half of them, so that no secret at its end is cut. */
 const maxHead = 4096
 
-const tooLong = <Output>(reader: Reader<Output>): StreamInterruptedError =>
+const tooLong = (reader: Reader): StreamInterruptedError =>
   interrupted(
     reader,
     "transport",
@@ -340,15 +335,15 @@ const tooLong = <Output>(reader: Reader<Output>): StreamInterruptedError =>
   )
 
 /** Ends the stream with an error, unless its end is certain already. */
-const failWith = <Output>(reader: Reader<Output>, error: StreamInterruptedError | RunFailedError): void => {
+const failWith = (reader: Reader, error: StreamInterruptedError | RunFailedError): void => {
   reader.ending ??= Effect.fail(error)
 }
 
 /** Lets the consumer take the parts that have been read. */
-const answer = <Output>(reader: Reader<Output>): void => release(reader)?.(reader.next)
+const answer = (reader: Reader): void => release(reader)?.(reader.next)
 
 /** Returns the function that resumes the consumer, and marks the consumer as no longer waiting. */
-const release = <Output>(reader: Reader<Output>): Reader<Output>["consumer"] => {
+const release = (reader: Reader): Reader["consumer"] => {
   const { consumer, watchdog } = reader
   reader.consumer = undefined
   watchdog.rest()
