@@ -141,12 +141,12 @@ export interface Options {
   /** Returns the headers of such a response. */
   readonly errorHeaders?: ((status: number) => Readonly<Record<string, string>>) | undefined
   /**
-   * The habits of real servers that the emulator has too.
+   * The peculiarities of real servers that the emulator has.
    *
    * @default Rude.none
    */
   readonly rude?: Rude.Rude | undefined
-  /** What these habits need to know of the provider. Without it, only those that every provider has take effect. */
+  /** The facts about the provider that peculiarities depend on. Without them, only those that every provider has take effect. */
   readonly rudeProfile?: rude.Profile | undefined
 }
 

@@ -89,6 +89,7 @@ export interface Options {
  * console.log(await Effect.runPromise(Effect.scoped(main))) // => 401
  * ```
  *
+ * @see {@link module:Emulator} for `toHttpClient` and `toWebHandler`, which need no socket
  * @category constructors
  * @since 0.1.0
  */

@@ -51,6 +51,7 @@ export const mediaTypes: { readonly [extension: string]: string } = {
  * new TextDecoder().decode(bytes.subarray(0, 2)) // => "PK"
  * ```
  *
+ * @see {@link html} for a page that a browser shows
  * @category constructors
  * @since 0.1.0
  */
@@ -87,6 +88,7 @@ export const docx = (content: Content): Effect.Effect<Uint8Array> => {
  * new TextDecoder().decode(bytes.subarray(0, 2)) // => "PK"
  * ```
  *
+ * @see {@link docx} for a document that Word opens
  * @category constructors
  * @since 0.1.0
  */
@@ -127,6 +129,7 @@ export const xlsx = (content: Content): Effect.Effect<Uint8Array> => {
  * new TextDecoder().decode(bytes.subarray(0, 2)) // => "PK"
  * ```
  *
+ * @see {@link docx} for a document that Word opens
  * @category constructors
  * @since 0.1.0
  */
@@ -203,6 +206,7 @@ export const pptx = (content: Content): Effect.Effect<Uint8Array> => {
  * page.includes("<h1>Q &amp; A</h1>") // => true
  * ```
  *
+ * @see {@link docx} for a document that Word opens
  * @category constructors
  * @since 0.1.0
  */
@@ -229,6 +233,7 @@ export const html = (content: Content): Uint8Array => {
  * new TextDecoder("latin1").decode(bytes.subarray(1, 4)) // => "PNG"
  * ```
  *
+ * @see {@link html} for a page that a browser shows
  * @category constructors
  * @since 0.1.0
  */

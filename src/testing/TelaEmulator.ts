@@ -15,10 +15,10 @@
  *
  * **Details**
  *
- * By default every UUID is a canvas, a version or an app, and the output of a run contains its variables. It is a text, or an object
- * that fits the schema of the structured output. Three ids are reserved: {@link failingCanvasId}, {@link unknownCanvasId} and
- * {@link workflowCanvasId}. `TelaScript` scripts the rest: the canvases, the runs and the streams. A `Fault` is what goes wrong
- * with a request.
+ * By default every UUID is a canvas, a version or an app, and the output of a run contains its variables. It is a text, or an
+ * object that fits the schema of the structured output. Three ids are reserved: {@link failingCanvasId}, {@link unknownCanvasId}
+ * and {@link workflowCanvasId}. `TelaScript` scripts the rest: the canvases, the runs and the streams. A `Fault` is what goes
+ * wrong with a request.
  *
  * Where Tela's documentation is silent, the emulator follows an assumption. Words such as "assumption 15" cite it, and
  * `docs/assumptions.md` lists them all. It also assumes that:
@@ -498,7 +498,7 @@ export interface Options {
   /** What goes wrong with webhooks, unless the control service says otherwise. */
   readonly deliveryScript?: WebhookDelivery.Script | undefined
   /**
-   * The habits of real servers that the emulator has too.
+   * The peculiarities of real servers that the emulator has.
    *
    * @default Rude.none
    */
@@ -542,6 +542,7 @@ export const defaultFileOrigin = "https://files.tela.emulator"
  * console.log(await Effect.runPromise(Effect.scoped(main))) // => true
  * ```
  *
+ * @see {@link layer} for the emulator as a service
  * @category constructors
  * @since 0.1.0
  */
@@ -688,6 +689,7 @@ const optionNames: Readonly<Record<keyof Options, true>> = {
  * console.log(await Effect.runPromise(Effect.provide(origin, TelaEmulator.layer()))) // => "https://api.tela.com"
  * ```
  *
+ * @see {@link layerTest} for the control service and an `HttpClient`
  * @category layers
  * @since 0.1.0
  */
@@ -713,6 +715,7 @@ export const layer = (options?: Options): Layer.Layer<TelaEmulator> => Layer.eff
  * console.log(await Effect.runPromise(Effect.provide(main, layer))) // => 401
  * ```
  *
+ * @see {@link layerTest} for both in one layer
  * @category layers
  * @since 0.1.0
  */
@@ -773,6 +776,7 @@ export const layerTest = (options?: Options): Layer.Layer<TelaEmulator | HttpCli
  * response.status // => 401
  * ```
  *
+ * @see {@link layerTest} for an Effect `HttpClient`
  * @category converting
  * @since 0.1.0
  */

@@ -218,8 +218,8 @@ export interface StreamScript {
 }
 
 /**
- * What a run will do. A member that is left out comes from the script of its canvas, from the emulator's option `script`, or from its
- * default.
+ * What a run will do. A member that is left out comes from the script of its canvas, from the emulator's option `script`, or from
+ * its default.
  *
  * @category models
  * @since 0.1.0
@@ -237,9 +237,7 @@ export interface Script {
    * @default "1 second"
    */
   readonly createdFor?: Duration.Input | undefined
-  /**
-   * Lets polls move an asynchronous run instead of time (rule 7). The timeline still says how it ends.
-   */
+  /** Makes the polls advance an asynchronous run, and not time. The timeline still decides how it ends. */
   readonly polls?: {
     /** How many polls report `created`. */
     readonly created?: number | undefined
@@ -268,7 +266,7 @@ export interface Variable {
   /** The name. */
   readonly name: string
   /**
-   * The type of its value, in Tela's words.
+   * The type of its value, as Tela names it.
    *
    * @default "text"
    */
@@ -280,7 +278,7 @@ export interface Variable {
    */
   readonly required?: boolean | undefined
   /**
-   * The description that a person wrote.
+   * The description.
    *
    * @default ""
    */
@@ -292,7 +290,7 @@ export interface Variable {
  *
  * **Details**
  *
- * A canvas with `variables` refuses a request with a value for another name, or without a value for a required variable. A canvas
+ * A canvas with `variables` rejects a request with a value for another name, or without a value for a required variable. A canvas
  * without `variables` accepts all values.
  *
  * @category models
@@ -354,6 +352,7 @@ export interface Canvas {
 /**
  * The id of a canvas whose runs fail. Its version and its app have the same id.
  *
+ * @see {@link unknownCanvasId} and {@link workflowCanvasId}
  * @category constants
  * @since 0.1.0
  */
@@ -376,7 +375,7 @@ export const unknownCanvasId = "00000000-0000-4000-8000-000000000404"
 export const workflowCanvasId = "00000000-0000-4000-8000-00000000f10e"
 
 /**
- * A canvas with a structured output, for the option `canvases`. It is named after the reading of invoices, and its output is always
+ * A canvas with a structured output, for the option `canvases`. Its title is "Invoice reader", and its output is always
  * `{ total: 42, currency: "BRL" }`. `npm run emulator` serves it.
  *
  * @category constants

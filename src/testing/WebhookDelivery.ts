@@ -107,8 +107,9 @@ export interface Mishap {
 }
 
 /**
- * What goes wrong with webhooks: the same with all of them, or what a function returns for each. `undefined` is nothing.
+ * What goes wrong with webhooks: the same with all of them, or the result of a function for each. `undefined` means nothing.
  *
+ * @see {@link module:Fault} for the requests that an emulator receives
  * @category models
  * @since 0.1.0
  */
