@@ -398,7 +398,7 @@ export interface SharedRun<S extends RunSource.Any, E> {
  * **Example** (A progress bar and the result)
  *
  * ```ts
- * import { Duration, Effect, Fiber, Stream } from "effect"
+ * import { Duration, Effect, Stream } from "effect"
  * import { Polling, Run, RunRef, type RunSource } from "canvas-runs"
  *
  * const statuses = ["queued", "running", "running", "done"]
@@ -414,9 +414,10 @@ export interface SharedRun<S extends RunSource.Any, E> {
  *
  * const main = Effect.gen(function*() {
  *   const run = yield* Run.share(source, policy)
- *   const bar = yield* Effect.forkChild(Stream.runCollect(run.watch))
- *   console.log(yield* run.wait) // => "done"
- *   console.log(yield* Fiber.join(bar)) // => ["queued", "running", "done"]
+ *   const bar = Stream.runCollect(run.watch)
+ *   const [seen, result] = yield* Effect.all([bar, run.wait], { concurrency: "unbounded" })
+ *   console.log(result) // => "done"
+ *   console.log(seen) // => ["queued", "running", "done"]
  * })
  *
  * await Effect.runPromise(main)

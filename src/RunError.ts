@@ -219,8 +219,7 @@ export const maxPollRecords = 20
  * const main = Effect.gen(function*() {
  *   const { runs } = yield* Spine.SpineClient
  *   const handle = yield* runs.share(yield* runs.create({ prompt: "Tides" }))
- *   const wait = yield* Effect.forkChild(Effect.flip(handle.wait))
- *   yield* Effect.sleep("20 millis")
+ *   const wait = yield* Effect.forkChild(Effect.flip(handle.wait), { startImmediately: true })
  *   yield* handle.stop
  *   console.log((yield* Fiber.join(wait))._tag) // => "WaitStoppedError"
  * }).pipe(
