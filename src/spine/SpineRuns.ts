@@ -159,8 +159,8 @@ export const defaultWait: {
 export interface Runs {
   /**
    * Creates a run. The request is repeated only if it certainly did not reach the provider, because each request that does may
-   * start and bill another run. If that is not known, the failure is a `CreateOutcomeUnknownError`. A file that cannot be read is
-   * a `FileInputError`.
+   * start and bill another run. The option `retryCreates` of the client changes that. If it is not known whether a run was created,
+   * the failure is a `CreateOutcomeUnknownError`. A file that cannot be read is a `FileInputError`.
    *
    * **When to use**
    *
