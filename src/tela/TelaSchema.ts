@@ -448,12 +448,10 @@ export const StreamChunk = Schema.Struct({
  */
 export interface StreamChunk extends Schema.Schema.Type<typeof StreamChunk> {}
 
-const ErrorBody = Schema.Struct({
+const decodeErrorBody = Schema.decodeUnknownOption(Schema.Struct({
   message: sideField(Schema.String),
   code: sideField(Schema.Union([Schema.String, Schema.Finite]))
-})
-
-const decodeErrorBody = Schema.decodeUnknownOption(ErrorBody)
+}))
 
 /**
  * Reads the message and the code from the body of an error response, `{ code, message, status, name }`. A code that is a number

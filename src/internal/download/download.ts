@@ -16,11 +16,7 @@ import type { ArtifactSource, Options } from "./source.ts"
 const progressBytes = 64 * 1024
 
 /** Reads the file to its end, in as many attempts as the options allow. */
-export const downloadTo = <E, R, E2, R2>(
-  options: Options,
-  source: ArtifactSource<E, R>,
-  reader: Reader<E2, R2>
-): Effect.Effect<void, ArtifactError | E | E2, R | R2> =>
+export const downloadTo = <E, R, E2, R2>(options: Options, source: ArtifactSource<E, R>, reader: Reader<E2, R2>) =>
   Effect.suspend(() => {
     const state: Download<E | E2, R | R2> = {
       options,

@@ -32,11 +32,7 @@ export const checkTarget = (operation: string, target: Target): Effect.Effect<Ta
   })
 
 /** Writes the file to a checked target, and returns its path. */
-export const write = <E, R>(
-  options: Options,
-  source: ArtifactSource<E, R>,
-  { directory, filename }: Target
-): Effect.Effect<string, ArtifactError | E, R | FileSystem.FileSystem> =>
+export const write = <E, R>(options: Options, source: ArtifactSource<E, R>, { directory, filename }: Target) =>
   Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem
     const path = `${directory.replace(/[/\\]+$/, "")}/${FileName.writable(filename ?? source.name, "artifact")}`

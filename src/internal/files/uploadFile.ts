@@ -94,11 +94,7 @@ const failed = (file: string, reason: FileInputError["reason"], what: string, ad
  * Fails a stream that is shorter or longer than `size`, which has been announced to the server. A stream that dies, or has chunks
  * that are not bytes, fails as well.
  */
-export const exactly = (
-  self: Stream.Stream<Uint8Array, unknown>,
-  size: number,
-  label: string
-): Stream.Stream<Uint8Array, FileInputError> =>
+export const exactly = (self: Stream.Stream<Uint8Array, unknown>, size: number, label: string) =>
   Stream.suspend(() => {
     let seen = 0
     const wrong = () =>

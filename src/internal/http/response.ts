@@ -5,7 +5,6 @@ import type * as Headers from "effect/http/Headers"
 import * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import { InvalidResponseError, type RequestError } from "../../RunError.ts"
-import type { Answer } from "../../RunSource.ts"
 import { oneLine, parseJson, shorten } from "../describe.ts"
 import * as Body from "./body.ts"
 import { type Call, fieldsOf, type Responded } from "./call.ts"
@@ -120,11 +119,7 @@ const notJson = (attempt: Responded, text: string): Effect.Effect<never, Request
 }
 
 /** The value of a response, from the text of its body: `undefined` if that is longer than the client reads. */
-export const decode = <A>(
-  attempt: Responded,
-  call: Call<A>,
-  text: string | undefined
-): Effect.Effect<Answer<A>, RequestError> => {
+export const decode = <A>(attempt: Responded, call: Call<A>, text: string | undefined) => {
   const { cleaner, options } = attempt
   if (!isSuccess(attempt.response.status)) return fail(attempt, text ?? "")
   if (text === undefined) {

@@ -8,7 +8,7 @@ import type * as Http from "../../internal/http/call.ts"
 import { isId } from "../../internal/id.ts"
 import type * as RunRef from "../../internal/ref.ts"
 import { runFailed } from "../../internal/runFailed.ts"
-import type { RequestError, RunFailedError } from "../../RunError.ts"
+import type { RunFailedError } from "../../RunError.ts"
 import type * as RunSource from "../../RunSource.ts"
 import type * as Webhooks from "../../internal/webhooks/hub.ts"
 import { type ExecutionSnapshot, type ExecutionStatus, provider } from "../TelaExecution.ts"
@@ -39,11 +39,7 @@ export const source = (
 })
 
 /** Requests the state once. Without an operation, it is one of the polls of a wait. */
-export const retrieve = (
-  api: Http.Api,
-  ref: RunRef.RunRef,
-  operation?: string
-): Effect.Effect<RunSource.Answer<ExecutionSnapshot>, RequestError> => {
+export const retrieve = (api: Http.Api, ref: RunRef.RunRef, operation?: string) => {
   const kind = ref.kind === "task" ? "task" : "execution"
   const answer = api.call({
     operation: operation ?? "execution.poll",

@@ -71,10 +71,10 @@ export const make = (client: Client): Tasks => {
         return yield* read(operation, task, decodeTask, { includeAnalytics })
       }),
     ...Paginate.methods({ ...list, path: "/task", filters, decode: decodePage, span: "TelaTasks.list" }),
-    progress: Paginate.page({
+    progress: Paginate.page<Omit<TaskProgressFilters, keyof Page.PageParams>, Data.TaskProgress>({
       ...list,
       path: "/task/progress",
-      filters: progressFilters,
+      filters: { promptApplicationId: Paginate.id, promptApplicationVersionId: Paginate.id },
       decode: decodeProgress,
       span: "TelaTasks.progress"
     }, "progress"),
@@ -165,11 +165,6 @@ const filters: Paginate.Filters<TaskFilters> = {
   ...Struct.Record(["createdBy", "approvedBy"], Paginate.texts),
   ...Struct.Record(["status", "taskName", "orderBy", "order", "objectLinks"], Paginate.text),
   excludeInputOutputColumns: Paginate.flag
-}
-
-const progressFilters: Paginate.Filters<Omit<TaskProgressFilters, keyof Page.PageParams>> = {
-  promptApplicationId: Paginate.id,
-  promptApplicationVersionId: Paginate.id
 }
 
 const checkPatch = (operation: string, given: TaskPatch): Effect.Effect<TaskPatch, BadRequestError> =>
