@@ -74,7 +74,7 @@ export const make = Effect.fn("Acme.make")(function*(apiKey: Redacted.Redacted<s
 
 const main = Effect.gen(function*() {
   const acme = yield* make(Redacted.make("acme_key"))
-  const { wait } = yield* acme.share(yield* acme.create("What is the answer?"), { pollInterval: "200 millis" })
+  const { wait } = yield* acme.share(yield* acme.create("Compute six times seven"), { pollInterval: "200 millis" })
   yield* Console.log((yield* wait).output)
 })
 if (import.meta.main) await Effect.runPromise(Effect.provide(main, layer))

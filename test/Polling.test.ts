@@ -237,13 +237,13 @@ describe("adaptive", () => {
           estimate: Duration.millis(estimate)
         }
         for (
-          const told of [known, { ...known, progress: undefined }, { ...known, estimate: undefined, age: undefined }]
+          const state of [known, { ...known, progress: undefined }, { ...known, estimate: undefined, age: undefined }]
         ) {
           for (const pastDurations of [undefined, [bound], [latency, bound, 60_000]]) {
             const delay = delayOf(
               Polling.adaptive({ targetLatency: latency, min: bound, max: bound * 10, pastDurations })
             )!(
-              told,
+              state,
               random
             )
             assert.isAtLeast(delay, bound)

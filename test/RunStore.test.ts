@@ -512,7 +512,7 @@ describe("runs of the provider's clients", () => {
       const text = JSON.stringify([...content])
       assert.include(text, ref.id)
       assert.notInclude(text, "sk_spine_stored_secret")
-      assert.notInclude(text, "nobody else")
+      assert.notInclude(text, "private prompt")
 
       const { track, unfinished } = yield* store
       const fiber = yield* Effect.forkChild(Effect.gen(function*() {

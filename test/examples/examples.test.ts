@@ -443,7 +443,7 @@ describe.concurrent("the demo", { timeout: 180_000 }, () => {
     ])
 
     // A text in pieces, after the other jobs
-    assert.match(stdout, /about invoice\.pdf\?\n\n {2}Nordwind asks .* silent about that, too\.\n/)
+    assert.match(stdout, /matter in invoice\.pdf\?\n\n {2}Nordwind asks .* silent about that, too\.\n/)
     const unfinished = writes.filter((stdout) => /Nordwind asks .*$/.test(stdout) && !stdout.includes("that, too."))
     assert.isAtLeast(unfinished.length, 20)
     assert.isTrue(unfinished.every((stdout) => stdout.includes("report: completed")))

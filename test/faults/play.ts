@@ -31,7 +31,7 @@ export interface Sending {
    * - `end`: the body is complete, as announced;
    * - `cut`: the connection is closed normally, before the announced bytes have been sent;
    * - `reset`: the connection is reset;
-   * - `silence`: no more bytes are sent, and the connection stays open;
+   * - `silence`: sending stops, and the connection stays open;
    * - `endless`: the parts are repeated forever.
    */
   readonly ending: "end" | "cut" | "reset" | "silence" | "endless"

@@ -119,10 +119,10 @@ export const executeStream = Effect.gen(function*() {
   const canvas = tela.canvas.make({ id: yield* LiveTela.canvasId })
   let pieces = 0
 
-  yield* terminal.display("\nWhat is there to know about invoice.pdf?\n\n  ")
+  yield* terminal.display("\nWhich facts matter in invoice.pdf?\n\n  ")
   const length = yield* canvas.stream(
     { document: invoice },
-    { messages: [{ role: "user", content: "What is there to know about this invoice? Answer in three sentences." }] }
+    { messages: [{ role: "user", content: "Which facts matter in this invoice? Answer in three sentences." }] }
   ).pipe(
     Stream.tap((part) => {
       if (part._tag !== "delta" || part.content === "") return Effect.void

@@ -28,7 +28,7 @@ const lastRecord = (loop: AnyLoop, outcome: string): PollRecord => ({
   polls: loop.outcomes
 })
 
-/** Fails because the deadline has passed, or because the schedule has no more polls. */
+/** Fails because the deadline has passed, or because the schedule has ended. */
 export const timedOut = (
   loop: AnyLoop,
   reason: RunTimeoutError["reason"],
@@ -40,7 +40,7 @@ export const timedOut = (
     const waited = Duration.millis(elapsed(loop))
     const [cause, advice] = reason === "deadline"
       ? [`${policy.timeoutSource ?? "the timeout"} has passed`, "raise that option"]
-      : ["the schedule has no more polls", "give a schedule with more polls"]
+      : ["the schedule has ended", "give a schedule with more polls"]
     const count = `${polls} ${polls === 1 ? "poll" : "polls"} (last: ${outcome ?? "none finished"}${
       isPolling ? "; a poll was under way, and may have been retrying a failed request" : ""
     })`

@@ -86,7 +86,7 @@ const put = (transfer: Client["transfer"], file: UploadFile.UploadFile, link: st
       ? withVariable(UploadFile.silentError(filename, limit), variable)
       : failed(
         awaited === "server"
-          ? `its server took no more of it for ${Duration.format(limit)} (uploadIdleTimeout)`
+          ? `its server stopped reading it for ${Duration.format(limit)} (uploadIdleTimeout)`
           : `its server gave no answer within ${Duration.format(limit)}`,
         { isRetryable: true }
       )

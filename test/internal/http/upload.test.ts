@@ -275,7 +275,7 @@ describe("a file that stalls in the middle of an upload", () => {
       })
       assert.instanceOf(error, RunError.FileInputError)
       assert.deepInclude(error, { reason: "upload", isRetryable: true })
-      assert.include(error.message, "scan: a.txt could not be uploaded: its server took no more of it for 30s")
+      assert.include(error.message, "scan: a.txt could not be uploaded: its server stopped reading it for 30s")
     }).pipe(Effect.provideService(HttpClient.HttpClient, slow(Effect.sleep("40 seconds")))))
 
   it.effect("D6: slow pieces of a file and a slow server do not add up", () =>

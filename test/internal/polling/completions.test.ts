@@ -137,11 +137,11 @@ describe("completions", () => {
       const { asked, source } = scripted({ a: 0, b: Infinity })
       const told: Array<string> = []
       const exit = yield* finish(
-        Run.completions(Stream.concat(Stream.make("a", "b"), Stream.fail("no more")), source, yield* policy()).pipe(
+        Run.completions(Stream.concat(Stream.make("a", "b"), Stream.fail("no targets")), source, yield* policy()).pipe(
           Stream.runForEach(({ target }) => Effect.sync(() => told.push(target)))
         )
       )
-      assert.strictEqual(failure(exit), "no more")
+      assert.strictEqual(failure(exit), "no targets")
       assert.deepStrictEqual(told, ["a"])
       assert.strictEqual(asked.length, 2)
       assert.strictEqual(yield* sleeping, 0)

@@ -1167,7 +1167,7 @@ describe("a RunTimeoutError", () => {
       const queue = manualQueue()
       const loop: Loop = yield* PollLoop.make(replying(queue, ["running"]), policy(), queue.timers)
       const error = yield* timedOut(loop, "schedule")
-      assert.include(error.message, "the schedule has no more polls.")
+      assert.include(error.message, "the schedule has ended.")
       assert.include(error.message, "give a schedule with more polls")
       assert.strictEqual(error.reason, "schedule")
     }))

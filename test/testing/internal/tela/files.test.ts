@@ -218,7 +218,7 @@ describe("files in messages", () => {
   it.effect("are the images in the parts of their contents", () =>
     Effect.gen(function*() {
       const image = (url: string) => [
-        { role: "user", content: [{ type: "text", text: "What is it?" }, { type: "image_url", image_url: { url } }] }
+        { role: "user", content: [{ type: "text", text: "Describe it." }, { type: "image_url", image_url: { url } }] }
       ]
       const run = yield* tela.run({ async: true, messages: image("https://x.y/cat") })
       assert.deepStrictEqual(run.input_content.files, [{
