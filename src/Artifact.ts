@@ -184,8 +184,8 @@ export const toFile = <E, R>(
 
 /** The types are for the author of a provider, whose program may be JavaScript. */
 const check = (options: unknown, source: unknown): void => {
-  need("options", options, isOptions, "an object with client, idleTimeout, retry and retryAfterCeiling")
-  need("source", source, isSource, "an object with name, url, ref and the Effect refresh")
+  need("options", options, isOptions, "Artifact.Options")
+  need("source", source, isSource, "an ArtifactSource")
 }
 
 const isOptions = (options: unknown): boolean => {

@@ -351,7 +351,7 @@ export const completions = <
 > => {
   const { concurrency = 128 } = readOrThrow(options, ["concurrency"])
   need("targets", targets, Stream.isStream, "a Stream")
-  need("source", source, Predicate.isFunction, "a function from a target to an Effect of a RunSource")
+  need("source", source, Predicate.isFunction, "a function")
   need("policy", policy, isPolicy, policyHint)
   if (!(concurrency >= 1)) throw new RangeError(`concurrency is ${quote(concurrency)}; it must be a number, 1 or more.`)
   return Completions.make({ targets, source, policy, concurrency })
@@ -519,7 +519,7 @@ export const share = <S extends RunSource.Any, SE, SR>(
 
 /** The types are for the author of a provider, whose program may be JavaScript. */
 const checkWait = (source: unknown, policy: unknown): void => {
-  need("source", source, isSource, "a RunSource, with a ref, the Effect retrieve and the function classify")
+  need("source", source, isSource, "a RunSource")
   need("policy", policy, isPolicy, policyHint)
 }
 
@@ -533,7 +533,7 @@ const isPolicy = (policy: unknown): boolean => {
   return Schedule.isSchedule(schedule) && Duration.isDuration(timeout)
 }
 
-const policyHint = "a policy, as Polling.makePolicy makes it"
+const policyHint = "made by Polling.makePolicy"
 
 const stop = (loop: AnyLoop): Effect.Effect<void> => Effect.sync(() => PollLoop.stop(loop))
 

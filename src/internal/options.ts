@@ -130,48 +130,38 @@ const units = ["weeks", "days", "hours", "minutes", "seconds", "milliseconds", "
 
 const fromInput = Option.liftThrowable(Duration.fromInput)
 
-/** Whether a value is of its kind. Otherwise `reject` makes the error from the fault. */
-const checkRequired = <E>(
-  reject: (fault: Fault) => E,
+/** The arguments of a check: an option, its value, the kind that it must be of, the name of that kind, and how to show the value. */
+type Check = readonly [
   option: string,
   value: unknown,
   isKind: (value: unknown) => boolean,
   expected: string,
-  show = quote
+  show?: typeof quote
+]
+
+/** Fails where a value is not of its kind. `reject` makes the error from the fault. */
+const check = <E>(
+  reject: (fault: Fault) => E,
+  ...[option, value, isKind, expected, show = quote]: Check
 ): Effect.Effect<void, E> =>
   is(isKind, value)
     ? Effect.void
     : Effect.fail(reject({ option, message: `${option} is ${show(value)}; it must be ${expected}.` }))
 
-/** {@link checkRequired} for a value that may be left out. */
-const check: typeof checkRequired = (reject, option, value, ...kind) =>
-  value === undefined ? Effect.void : checkRequired(reject, option, value, ...kind)
+/** Fails where a value of an operation is not of its kind. */
+export const checkGiven = (operation: string, ...args: Check): Effect.Effect<void, BadRequestError> =>
+  check(rejectFor(operation), ...args)
 
-/** Fails where a value is not of its kind. `undefined` counts as left out. */
-export const checkKind = (
-  operation: string,
-  parameter: string,
-  value: unknown,
-  isKind: (value: unknown) => boolean,
-  expected: string
-): Effect.Effect<void, BadRequestError> => check(rejectFor(operation), parameter, value, isKind, expected)
+/** {@link checkGiven} for a value that may be left out. */
+export const checkKind = (operation: string, ...args: Check): Effect.Effect<void, BadRequestError> =>
+  args[1] === undefined ? Effect.void : checkGiven(operation, ...args)
 
-/** {@link checkKind} for a value that must be given. */
-export const checkGiven: typeof checkKind = (operation, parameter, value, ...kind) =>
-  checkRequired(rejectFor(operation), parameter, value, ...kind)
+/** {@link checkGiven} for an option of a client, of a route, or of another part that is configured. */
+export const checkGivenConfig = (...args: Check): Effect.Effect<void, ConfigError> => check(rejectConfig, ...args)
 
-/** {@link checkKind} for an option of a client, of a route, or of another part that is configured. */
-export const checkConfig = (
-  option: string,
-  value: unknown,
-  isKind: (value: unknown) => boolean,
-  expected: string,
-  show = quote
-): Effect.Effect<void, ConfigError> => check(rejectConfig, option, value, isKind, expected, show)
-
-/** {@link checkConfig} for a value that must be given. */
-export const checkGivenConfig: typeof checkConfig = (option, value, ...kind) =>
-  checkRequired(rejectConfig, option, value, ...kind)
+/** {@link checkGivenConfig} for an option that may be left out. */
+export const checkConfig = (...args: Check): Effect.Effect<void, ConfigError> =>
+  args[1] === undefined ? Effect.void : checkGivenConfig(...args)
 
 /** Reads a duration of a kind. Otherwise `reject` makes the error from the fault. */
 export const readDuration = <E>(
@@ -208,14 +198,7 @@ const isText = (value: unknown): value is string => typeof value === "string" &&
 
 /** Fails where a value is not an absolute URL. The query of a URL may hold a secret, so it is not shown. */
 export const checkUrl = (operation: string, parameter: string, value: unknown): Effect.Effect<void, BadRequestError> =>
-  check(
-    rejectFor(operation),
-    parameter,
-    value,
-    isUrl,
-    "an absolute URL, such as \"https://example.com/hook\"",
-    quoteLink
-  )
+  checkKind(operation, parameter, value, isUrl, "an absolute URL, such as \"https://example.com/hook\"", quoteLink)
 
 const isUrl = (value: unknown): boolean => typeof value === "string" && URL.canParse(value)
 
