@@ -51,7 +51,6 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
@@ -167,7 +166,7 @@ export const make = <Snapshot = unknown>(
   const millis: Delay<Snapshot> = (state, random) => {
     const input = delay(state, random)
     // Duration reads numbers as well, and more slowly
-    const millis = typeof input === "number" ? input : toMillis(input)
+    const millis = typeof input === "number" ? input : CallOptions.millisOf(input)
     return Number.isNaN(millis) ? 60_000 : Math.max(0, millis)
   }
   return pacedBy(millis, false)
@@ -433,7 +432,7 @@ const step = (delay: (random: number) => number): Effect.Effect<[Duration.Durati
   })
 
 const positiveMillis = (parameter: string, input: Duration.Input, isFinite = false): number => {
-  const millis = toMillis(input)
+  const millis = CallOptions.millisOf(input)
   if (millis > 0 && !(isFinite && millis === Infinity)) return millis
   throw new RangeError(
     `${parameter} is ${quote(input)}; it must be ${
@@ -441,10 +440,6 @@ const positiveMillis = (parameter: string, input: Duration.Input, isFinite = fal
     }. ${CallOptions.durationForms}`
   )
 }
-
-/** Returns `NaN` for an input that is not a duration. */
-const toMillis = (input: unknown): number =>
-  Option.match(CallOptions.durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })
 
 /**
  * Checks the options of a wait, and makes a {@link Policy} of them. A wrong option is a `BadRequestError` that names it, and

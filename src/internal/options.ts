@@ -122,6 +122,10 @@ export const durationOf = (input: unknown): Option.Option<Duration.Duration> =>
     ? Option.none()
     : Option.flatten(fromInput(input as Duration.Input))
 
+/** The milliseconds of a duration, and `NaN` for a value that is not one. */
+export const millisOf = (input: unknown): number =>
+  Option.match(durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })
+
 const isWithoutUnit = (input: unknown): boolean =>
   Predicate.isObject(input) && !Array.isArray(input) && !Duration.isDuration(input) &&
   !units.some((unit) => unit in input)

@@ -24,16 +24,15 @@
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import type * as Undici from "@effect/platform-node/Undici"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import { Readable } from "node:stream"
-import { checkConfig, copyConfig, durationOf, isCount } from "../internal/options.ts"
+import { checkConfig, copyConfig, isCount, millisOf } from "../internal/options.ts"
 import * as SentRequests from "../internal/http/sentRequests.ts"
 import { ConfigError } from "../RunError.ts"
 import * as Connect from "./internal/connect.ts"
@@ -186,14 +185,14 @@ const check = (options: Options | undefined): Effect.Effect<Settings, ConfigErro
     const proxies = yield* Effect.mapError(Effect.fromResult(proxiesOf(proxy)), (fault) => new ConfigError(fault))
     return {
       agent: {
-        keepAliveTimeout: yield* millisOf("keepAlive", keepAlive),
+        keepAliveTimeout: yield* finiteMillis("keepAlive", keepAlive),
         connections,
         allowH2,
         ...(connect === undefined ? undefined : { connect })
       },
       limits: {
-        headersTimeout: headersTimeout === undefined ? 0 : yield* millisOf("headersTimeout", headersTimeout),
-        bodyTimeout: bodyTimeout === undefined ? 0 : yield* millisOf("bodyTimeout", bodyTimeout)
+        headersTimeout: headersTimeout === undefined ? 0 : yield* finiteMillis("headersTimeout", headersTimeout),
+        bodyTimeout: bodyTimeout === undefined ? 0 : yield* finiteMillis("bodyTimeout", bodyTimeout)
       },
       proxies
     }
@@ -205,8 +204,8 @@ const isOptions = (value: unknown): boolean => Predicate.isObject(value) && !Arr
 
 const isMillis = (value: unknown): boolean => Number.isFinite(value) && (value as number) >= 0
 
-const millisOf = (option: string, input: Duration.Input): Effect.Effect<number, ConfigError> => {
-  const millis = Option.match(durationOf(input), { onNone: () => NaN, onSome: Duration.toMillis })
+const finiteMillis = (option: string, input: Duration.Input): Effect.Effect<number, ConfigError> => {
+  const millis = millisOf(input)
   const isKind = () => millis > 0 && millis < Infinity
   return Effect.as(checkConfig(option, input, isKind, "a finite duration above zero"), Math.ceil(millis))
 }

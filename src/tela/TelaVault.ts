@@ -10,10 +10,9 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Artifact from "../Artifact.ts"
@@ -246,10 +245,6 @@ const refOf = (operation: string, reference: string): Effect.Effect<RunRef.RunRe
     }))
 }
 
-const secondsOf = (expiresIn: unknown): number =>
-  Option.match(Options.durationOf(expiresIn), {
-    onNone: () => NaN,
-    onSome: (duration) => Math.ceil(Duration.toSeconds(duration))
-  })
+const secondsOf = (expiresIn: unknown): number => Math.ceil(Options.millisOf(expiresIn) / 1000)
 
 const isExpiry = (expiresIn: unknown): boolean => Number.isSafeInteger(secondsOf(expiresIn)) && secondsOf(expiresIn) > 0

@@ -338,7 +338,7 @@ export const places: ReadonlyArray<Place> = [
     name: "Polling.make: a value that is not a duration is read as a minute",
     mutant: {
       file: "src/Polling.ts",
-      find: "typeof input === \"number\" ? input : toMillis(input)",
+      find: "typeof input === \"number\" ? input : CallOptions.millisOf(input)",
       replace: "typeof input === \"number\" ? input : Duration.toMillis(Duration.fromInputUnsafe(input))"
     },
     inputs: Object.fromEntries([undefined, "soon", Symbol("soon")].map((delay) => [
