@@ -9,6 +9,9 @@ import { type Answer, transportError } from "../support/http.ts"
 /** The key of every client. No message may contain it. */
 export const key = "sk_spine_planted_secret_of_messages"
 
+/** The secrets in the calls. */
+export const secrets = [key, "a secret of webhooks", "signature=abc", "me:abc", "token=abc", "sk spaced"]
+
 /** The id in the calls. */
 export const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 

@@ -9,7 +9,7 @@ import * as Schedule from "effect/Schedule"
 import { type ClientOptions, defaultRetry } from "../../ClientOptions.ts"
 import { ConfigError } from "../../RunError.ts"
 import { messageOf, quoteLink } from "../describe.ts"
-import { checkConfig, checkGivenConfig, copyConfig, durationConfig, is, isCount } from "../options.ts"
+import { checkConfig, checkGivenConfig, copyConfig, durationConfig, hideText, is, isCount } from "../options.ts"
 import { Webhooks } from "../webhooks/hub.ts"
 import * as Api from "./api.ts"
 import type * as Call from "./call.ts"
@@ -32,7 +32,8 @@ export const make = (
       baseUrl,
       isBaseUrl,
       `an http(s) address without a user, a password, "?" or "#", such as "${options.defaultBaseUrl}"`,
-      quoteLink
+      // A key in place of the address is not quoted
+      (value) => (/[./:]/.test(String(value)) ? quoteLink : hideText)(value)
     )
     const requestTimeout = yield* durationConfig("requestTimeout", options.requestTimeout ?? "60 seconds")
     const uploadIdleTimeout = yield* durationConfig("uploadIdleTimeout", options.uploadIdleTimeout ?? requestTimeout)
