@@ -37,7 +37,7 @@ import * as SentRequests from "../internal/http/sentRequests.ts"
 import { ConfigError } from "../RunError.ts"
 import * as Connect from "./internal/connect.ts"
 import { acceptEncoding, decode } from "./internal/decode.ts"
-import { isLoopback, type Proxies, proxiesOf } from "./internal/proxies.ts"
+import { isLoopback, proxiesOf } from "./internal/proxies.ts"
 import { checkNode } from "./internal/requirement.ts"
 
 checkNode(
@@ -150,11 +150,7 @@ export const layer = (options?: Options): Layer.Layer<HttpClient.HttpClient, Con
   )
 
 /** The options in the form that undici takes. */
-interface Settings {
-  readonly agent: Undici.Agent.Options
-  readonly limits: { readonly headersTimeout: number; readonly bodyTimeout: number }
-  readonly proxies: Proxies | undefined
-}
+type Settings = Effect.Success<ReturnType<typeof check>>
 
 const optionNames: ReadonlyArray<keyof Options> = [
   "keepAlive",
@@ -167,7 +163,7 @@ const optionNames: ReadonlyArray<keyof Options> = [
 ]
 
 /** Checks the options, and reads the environment. */
-const check = (options: Options | undefined): Effect.Effect<Settings, ConfigError> =>
+const check = (options: Options | undefined) =>
   Effect.gen(function*() {
     const { allowH2 = false, bodyTimeout, connect, connections = 64, headersTimeout, keepAlive = "2 minutes", proxy } =
       yield* copyConfig("options", options, optionNames)

@@ -6,7 +6,7 @@ import { quote } from "../../internal/describe.ts"
 import type { Fault } from "../../internal/options.ts"
 
 /** Proxies by the protocol of a request, and the hosts that are called directly, as `NO_PROXY` has them. */
-export interface Proxies {
+interface Proxies {
   readonly httpProxy: string
   readonly httpsProxy: string
   readonly noProxy: string

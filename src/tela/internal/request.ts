@@ -36,16 +36,14 @@ export const prepare = ({ client, params, target, variables }: Job, mode: Mode) 
     }
     yield* Options.checkKind(operation, "messages", params.messages, Array.isArray, "an array of messages")
     yield* Options.checkKind(operation, "tags", params.tags, Array.isArray, "an array of texts")
-    const override = params.override === undefined
-      ? undefined
-      : encodeOverride(yield* Options.copy(operation, "override", params.override, overrideNames))
+    const { structuredOutput, ...override } = yield* Options.copy(operation, "override", params.override, overrideNames)
     const headers = yield* Options.reading(operation, "forwardHeaders", () => forwardedHeaders(params.forwardHeaders))
     const resolved = yield* Files.resolve(client, operation, variables)
     const body = yield* jsonBody(operation, "params", {
       ...targetFields(target, params),
       variables: resolved,
       messages: params.messages,
-      override,
+      override: params.override === undefined ? undefined : { ...override, structured_output: structuredOutput },
       tags: params.tags,
       label: params.label,
       webhook_url: params.webhookUrl,
@@ -113,8 +111,3 @@ const targetFields = (target: Target, { environmentName, versionId = target.vers
     version_id: versionId,
     environment_name: versionId === undefined ? environmentName : undefined
   }
-
-const encodeOverride = ({ structuredOutput, ...override }: Data.Override) => ({
-  ...override,
-  structured_output: structuredOutput
-})
