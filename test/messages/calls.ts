@@ -482,6 +482,7 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `canvas.execute({ topic: "the sea" }, { async: true, webhookUrl: "app.example/hook" })`,
     `canvas.execute({ topic: "the sea" }, { async: true, pollingInterval: "5 minuts" })`,
     `canvas.execute({ topic: "the sea" }, { async: true, pollingTimeout: -1 })`,
+    `canvas.execute({ topic: "the sea" }, { async: true, timeout: "5m" })`,
     `canvas.execute({ topic: "the sea" }, { timeout: "5 minuts" })`,
     `canvas.execute({ topic: "the sea" }, { stream: true, webhookUrl: "https://app.example/hook" })`,
     `canvas.execute({ topic: "the sea" }, { messages: "hello" })`,
@@ -505,6 +506,7 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   "canvas.run": [
     `canvas.run()`,
     `canvas.run({ topic: "the sea" }, { interval: 5 })`,
+    `canvas.run({ topic: "the sea" }, { timeout: "5m" })`,
     `canvas.run({ topic: "the sea" }, { schedule: Polling.fixed("1 second"), pollingInterval: 5 })`,
     `canvas.run({ topic: "the sea" }, { onCreated: "log" })`
   ],

@@ -132,6 +132,10 @@ export const checkExecution = (
     if (created !== undefined && async !== true && !isTask) {
       return yield* wrong(created, `${created} needs an asynchronous execution. Set async to true.`)
     }
+    const timed = timeNames.find((name) => params[name as keyof AnyParams] !== undefined)
+    if (timed !== undefined && async === true) {
+      return yield* wrong(timed, `${timed} does not bound an asynchronous execution. Give pollingTimeout instead.`)
+    }
     if (!Options.is(isVariables, variables)) {
       const message = `the variables are ${nameOf(variables)}. Pass an object with a member for each variable.`
       return yield* wrong("variables", message)
