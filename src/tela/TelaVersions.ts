@@ -269,19 +269,13 @@ export const make = (api: Http.Api): Versions => {
  * @internal
  */
 export const makeEnvironments = (api: Http.Api): Environments => {
-  const read = <A>(
-    method: string,
-    canvasId: string,
-    path: string,
-    decode: Http.Call<A>["decode"],
-    urlParams: { readonly envName?: string } = {}
-  ) =>
+  const read = <A>(method: string, canvasId: string, path: string, decode: Http.Call<A>["decode"], envName?: string) =>
     Effect.flatMap(
       checkId(`environments.${method}`, "canvasId", canvasId),
       (resourceId) =>
         get(api, `environments.${method}`, path, decode, {
           span: `TelaEnvironments.${method}`,
-          urlParams: { resourceType: "prompt", resourceId, ...urlParams }
+          urlParams: { resourceType: "prompt", resourceId, envName }
         })
     )
   return {
@@ -289,7 +283,7 @@ export const makeEnvironments = (api: Http.Api): Environments => {
     resolve: (canvasId, envName) =>
       Effect.andThen(
         Options.checkText("environments.resolve", "environmentName", envName),
-        read("resolve", canvasId, "/environment/version", decodeVersion, { envName })
+        read("resolve", canvasId, "/environment/version", decodeVersion, envName)
       )
   }
 }

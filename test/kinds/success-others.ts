@@ -163,8 +163,8 @@ export const places: ReadonlyArray<Place> = [
     name: "a call about a Tela task accepts only an answer about that task",
     mutant: {
       file: "src/tela/internal/tasks.ts",
-      find: "about(ref, decode), {",
-      replace: "decode, {"
+      find: "about(ref, decode), options",
+      replace: "decode, options"
     },
     inputs: {
       "its output": isRefused(task, tela(({ tasks }) => tasks.getOutput(asked))),

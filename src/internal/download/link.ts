@@ -3,8 +3,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type * as HttpClientResponse from "effect/http/HttpClientResponse"
-import type { ArtifactError } from "../../RunError.ts"
 import * as Body from "../http/body.ts"
 import * as FetchPlatform from "../http/fetchPlatform.ts"
 import { isRedirect } from "../http/redirects.ts"
@@ -21,10 +19,7 @@ export interface Linked<E, R> {
 }
 
 /** Requests the file. If the server rejects the link, requests the file once more with a fresh link. */
-export const request = <E, R>(
-  file: Linked<E, R>,
-  headers: Headers.Input
-): Effect.Effect<HttpClientResponse.HttpClientResponse, ArtifactError | E, R> =>
+export const request = <E, R>(file: Linked<E, R>, headers: Headers.Input) =>
   Effect.gen(function*() {
     const { options: { baseUrl, client, idleTimeout }, source } = file
     const get = Effect.suspend(() => {

@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
+import type * as Http from "../../internal/http/call.ts"
 import type { Client } from "../../internal/http/client.ts"
 import * as Create from "../../internal/http/create.ts"
 import { messageOf, quote } from "../../internal/describe.ts"
@@ -28,16 +29,11 @@ export const make = (client: Client): Tasks => {
   const { api } = client
   const list = { api, service: "tasks" }
 
-  const read = <A>(
-    operation: string,
-    target: TaskTarget,
-    decode: (body: unknown) => Effect.Effect<A, Schema.SchemaError>,
-    urlParams: { readonly includeAnalytics?: boolean | undefined } = {}
-  ): Effect.Effect<A, RequestError> =>
-    Effect.flatMap(
-      refOf(operation, "task", target, "task"),
-      (ref) => get(api, operation, `/task/${ref.id}`, about(ref, decode), { urlParams, ref, span: "TelaTasks.get" })
-    )
+  const read = <A>(operation: string, target: TaskTarget, decode: Http.Call<A>["decode"], includeAnalytics?: boolean) =>
+    Effect.flatMap(refOf(operation, "task", target, "task"), (ref) => {
+      const options = { urlParams: { includeAnalytics }, ref, span: "TelaTasks.get" }
+      return get(api, operation, `/task/${ref.id}`, about(ref, decode), options)
+    })
 
   const write = (operation: string, target: TaskTarget, patch: TaskPatch): Effect.Effect<Data.Task, RequestError> =>
     Effect.gen(function*() {
@@ -68,7 +64,7 @@ export const make = (client: Client): Tasks => {
         const operation = "tasks.get"
         const { includeAnalytics } = yield* Options.copy(operation, "options", options, ["includeAnalytics"])
         yield* Options.checkKind(operation, "includeAnalytics", includeAnalytics, Predicate.isBoolean, "true or false")
-        return yield* read(operation, task, decodeTask, { includeAnalytics })
+        return yield* read(operation, task, decodeTask, includeAnalytics)
       }),
     ...Paginate.methods({ ...list, path: "/task", filters, decode: decodePage, span: "TelaTasks.list" }),
     progress: Paginate.page<Omit<TaskProgressFilters, keyof Page.PageParams>, Data.TaskProgress>({
