@@ -589,9 +589,7 @@ const isUnchanged = <S extends RunSource.Any>(
 }
 
 /** The first snapshot, then those that differ. */
-const changes = <Snapshot, E, R>(
-  self: Stream.Stream<RunSource.Poll<Snapshot, unknown>, E, R>
-): Stream.Stream<Snapshot, E, R> =>
+const changes = <Snapshot, E, R>(self: Stream.Stream<RunSource.Poll<Snapshot, unknown>, E, R>) =>
   Stream.suspend(() => {
     let isFirst = true
     return Stream.filterMap(self, (poll) => {

@@ -145,10 +145,7 @@ export const readConfig = <A>(
   })
 
 /** Makes a client. Its errors name the client, and for an option that was read from a variable they name the variable. */
-export const about = <A, R>(
-  client: string,
-  use: (variables: Variables) => Effect.Effect<A, ConfigError, R>
-): Effect.Effect<A, ConfigError, R> =>
+export const about = <A, R>(client: string, use: (variables: Variables) => Effect.Effect<A, ConfigError, R>) =>
   Effect.suspend(() => {
     const variables: Variables = new Map()
     return Effect.mapError(use(variables), (error) => {

@@ -101,12 +101,7 @@ const wrong = ({ operation, parameter, path }: Place, message: string): BadReque
   badRequest({ operation, parameter, message: `${path} ${message}` })
 
 /** Checks a file. A link stays unchanged, and a file to upload is normalised. */
-const prepare = (
-  { skipFileValidation }: Client,
-  { options: given, source }: TelaFile,
-  place: Place,
-  index: number
-) =>
+const prepare = ({ skipFileValidation }: Client, { options: given, source }: TelaFile, place: Place, index: number) =>
   Effect.gen(function*() {
     const { operation, parameter, path } = place
     const options = yield* Options.reading(operation, parameter, () => readOptions(given, place))
