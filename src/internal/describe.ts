@@ -70,15 +70,11 @@ const kindOf = (value: object): string =>
     : "an object"
 
 /** A link as text for a message: its beginning, without user, query and fragment, which may hold secrets. */
-export const quoteLink = (value: unknown): string =>
-  typeof value === "string"
-    ? quote(
-      value.replace(/^(\s*[^\s/?#]*:?\/\/)[^/?#]*@/, "$1<redacted>@").replace(/[?#].*$/s, "?<redacted>").slice(
-        0,
-        maxLink
-      )
-    )
-    : quote(value)
+export const quoteLink = (value: unknown): string => {
+  if (typeof value !== "string") return quote(value)
+  const address = value.replace(/^(\s*[^\s/?#]*:?\/\/)[^/?#]*@/, "$1<redacted>@").replace(/[?#].*$/s, "?<redacted>")
+  return quote(address.slice(0, maxLink))
+}
 
 /** The longest part of a link that is quoted: a `data:` link holds a whole file. */
 const maxLink = 100

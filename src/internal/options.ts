@@ -198,7 +198,8 @@ export const isCount = (value: unknown): boolean => Number.isSafeInteger(value) 
 export const checkText = (operation: string, parameter: string, value: unknown): Effect.Effect<void, BadRequestError> =>
   checkGiven(operation, parameter, value, isText, "text that is not blank")
 
-const isText = (value: unknown): value is string => typeof value === "string" && value.trim() !== ""
+/** Whether a value is text that is not blank. */
+export const isText = (value: unknown): value is string => typeof value === "string" && value.trim() !== ""
 
 /** Fails where a value is not an absolute URL. The query of a URL may hold a secret, so it is not shown. */
 export const checkUrl = (operation: string, parameter: string, value: unknown): Effect.Effect<void, BadRequestError> =>

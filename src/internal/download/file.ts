@@ -17,10 +17,9 @@ import type { ArtifactSource, Options, Target } from "./source.ts"
 export const checkTarget = (operation: string, target: Target): Effect.Effect<Target, BadRequestError> =>
   Effect.gen(function*() {
     const checked = yield* CallOptions.copyRequired(operation, "target", target, ["directory", "filename"])
-    const isFolder = (value: unknown) => typeof value === "string" && value.trim() !== ""
     const folder = "the path of a folder, such as \".\" for the current one"
     // An empty path rarely means the current folder
-    yield* CallOptions.checkGiven(operation, "directory", checked.directory, isFolder, folder)
+    yield* CallOptions.checkGiven(operation, "directory", checked.directory, CallOptions.isText, folder)
     yield* CallOptions.checkKind(
       operation,
       "filename",
