@@ -225,7 +225,7 @@ export const journeys: Readonly<Record<string, Journey>> = {
     // The first poll of the wait fails, with or without webhooks
     yield* emulator.fault(Fault.status(503).pipe(Fault.on("GET", "/v1/run/"), Fault.times(4)))
     // Without a webhook the next poll is a minute away
-    const run = yield* Effect.timeout(runs.run({ prompt: "x" }, { timeout: "1 hour" }), "6 seconds")
+    const run = yield* Effect.timeout(runs.run({ prompt: "x" }, { timeout: "1 hour" }), "40 seconds")
     assert.deepStrictEqual([run.status, run.result.final_output], ["completed", text])
   }),
 
@@ -237,7 +237,7 @@ export const journeys: Readonly<Record<string, Journey>> = {
     const attempts = Effect.map(emulator.deliveries, (all) => all.filter(({ status }) => status === "delivered").length)
     yield* Effect.repeat(Effect.andThen(Effect.sleep("5 millis"), attempts), { until: (delivered) => delivered === 2 })
     yield* emulator.fault(Fault.status(503).pipe(Fault.on("GET", "/v1/run/"), Fault.times(4)))
-    const run = yield* Effect.timeout(runs.waitForCompletion(ref, { timeout: "1 hour" }), "6 seconds")
+    const run = yield* Effect.timeout(runs.waitForCompletion(ref, { timeout: "1 hour" }), "40 seconds")
     assert.deepStrictEqual([run.status, run.result.final_output], ["completed", text])
     assert.deepStrictEqual([told.length, new Set(told).size], [2, 2])
   }),

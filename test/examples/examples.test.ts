@@ -345,7 +345,10 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     assert.include(outcomes.get("no key"), "SPINE_API_KEY is not set")
     assert.include(outcomes.get("a line break in the key"), "SPINE_API_KEY has characters that no key has")
     assert.notInclude(outcomes.get("a line break in the key"), "sk_spine_example")
-    assert.include(outcomes.get("an address without a scheme"), "REPORTS_SPINE_URL is \"localhost\"")
+    assert.include(
+      outcomes.get("an address without a scheme"),
+      "REPORTS_SPINE_URL is text; it must be an http(s) address"
+    )
     assert.include(outcomes.get("a timeout without a unit"), "[\"REPORTS\"][\"TIMEOUT\"]")
     assert.strictEqual(outcomes.get("a .env file"), "  completed, polled every 1s for at most 1h")
     assert.strictEqual(
@@ -498,7 +501,7 @@ describe.concurrent("the demo", { timeout: 180_000 }, () => {
     })
     assert.strictEqual(code, 1)
     assert.match(stdout, /^TELA_API_KEY and TELA_CANVAS_ID are not both set, so Tela is left out\.\nOne run each, /)
-    assert.match(stderr, /^\nThe demo failed\. Spine client: SPINE_BASE_URL is "nonsense".* http\(s\) .*\n$/)
+    assert.match(stderr, /^\nThe demo failed\. Spine client: SPINE_BASE_URL is text; it must be an http\(s\) .*\n$/)
   })
 
   it("skips a provider without a key, and reports a canvas that does not fit", async () => {
