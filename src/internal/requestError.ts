@@ -8,7 +8,10 @@ import { Anything, Defect, PermanentError, TaggedError, TransientError } from ".
 const requestFields = {
   /** What happened, and what to do. */
   message: Schema.String,
-  /** The call that failed, such as `"runs.create"`. */
+  /**
+   * The method that the program called, such as `"runs.run"`, or the request of a poll: `"runs.retrieve"` for Spine and
+   * `"execution.poll"` for Tela.
+   */
   operation: Schema.String,
   /** The run that the call was about, if there is one. */
   ref: Schema.optionalKey(RunRef),

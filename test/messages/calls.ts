@@ -508,13 +508,16 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `canvas.run({ topic: "the sea" }, { interval: 5 })`,
     `canvas.run({ topic: "the sea" }, { timeout: "5m" })`,
     `canvas.run({ topic: "the sea" }, { schedule: Polling.fixed("1 second"), pollingInterval: 5 })`,
-    `canvas.run({ topic: "the sea" }, { onCreated: "log" })`
+    `canvas.run({ topic: "the sea" }, { onCreated: "log" })`,
+    `canvas.run({ topic: "the sea" }, { webhookUrl: "nope" })`,
+    `canvas.run({ topic: "the sea" }, { pollingTimeout: -1 })`
   ],
   "canvas.stream": [
     `canvas.stream()`,
     `canvas.stream({ topic: "the sea" }, { idleTimeoutMs: 5 })`,
     `canvas.stream({ topic: "the sea" }, { idleTimeout: "long" })`,
-    `canvas.stream({ topic: "the sea" }, { async: true })`
+    `canvas.stream({ topic: "the sea" }, { async: true })`,
+    `canvas.stream({ topic: "the sea" }, { tags: "nightly" })`
   ],
   "canvas.getExecution": [
     `canvas.getExecution()`,

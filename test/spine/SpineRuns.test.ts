@@ -617,6 +617,21 @@ describe("runs.watch, polls and share", () => {
 })
 
 describe("runs.run", () => {
+  it.effect("is the operation in the errors of its create, as runs.create is in its own", () =>
+    Effect.gen(function*() {
+      const { runs } = yield* Spine.SpineClient
+      const emulator = yield* SpineEmulator.SpineEmulator
+      const methods: Record<string, (params: Spine.CreateRunParams) => Effect.Effect<unknown, unknown>> = {
+        "runs.run": runs.run,
+        "runs.create": runs.create
+      }
+      for (const [method, call] of Object.entries(methods)) {
+        assert.propertyVal(yield* Effect.flip(call({ prompt: " " })), "operation", method)
+        yield* emulator.fault(Fault.status(402))
+        assert.propertyVal(yield* Effect.flip(call({ prompt: "Tides" })), "operation", method)
+      }
+    }).pipe(Effect.provide(live())))
+
   it.effect("creates and waits, and calls onCreated with the ref in between", () =>
     Effect.gen(function*() {
       const spine = yield* Spine.SpineClient

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted, Schema } from "effect"
+import { Effect, Layer, Redacted, Schema, Stream } from "effect"
 import { z } from "zod"
 import { RunError, Tela } from "canvas-runs"
 import { TelaEmulator } from "canvas-runs/testing"
@@ -205,4 +205,28 @@ describe("canvas.get", () => {
         assert.deepStrictEqual(yield* emulator.requests, [])
       }).pipe(Effect.provide(live)))
   }
+})
+
+describe("the operation in errors", () => {
+  it.effect("is the method that the program called, in checks before the request and in responses", () =>
+    Effect.gen(function*() {
+      const { canvas } = yield* Tela.TelaClient
+      const { execute, run, stream } = canvas.make({ id: TelaEmulator.unknownCanvasId })
+      const wrong = (params: object) => params as { readonly tags: ReadonlyArray<string> }
+      const methods: Record<string, (variables: object, params: object) => Effect.Effect<unknown, unknown>> = {
+        "canvas.execute": (variables, params) => execute(variables, wrong(params)),
+        "canvas.run": (variables, params) => run(variables, wrong(params)),
+        "canvas.stream": (variables, params) => Stream.runDrain(stream(variables, wrong(params)))
+      }
+      for (const [method, call] of Object.entries(methods)) {
+        const errors = yield* Effect.forEach([
+          call({}, { bogus: 1 }),
+          call({}, { tags: "nightly" }),
+          call({ document: Tela.file("report.pdf") }, {}),
+          call({}, {})
+        ], Effect.flip)
+        for (const error of errors) assert.propertyVal(error, "operation", method)
+        assert.propertyVal(errors.at(-1), "_tag", "NotFoundError")
+      }
+    }).pipe(Effect.provide(live)))
 })

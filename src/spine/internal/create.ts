@@ -21,9 +21,13 @@ import type { CreatedRun, CreateRunParams } from "../SpineRuns.ts"
 import * as Data from "../SpineSchema.ts"
 import { provider } from "./source.ts"
 
-/** Creates a run. */
-export const create = (client: Client, params: CreateRunParams): Effect.Effect<CreatedRun, CreateError> =>
-  Effect.flatMap(checkParams(params, client.skipFileValidation), (parts) => send(client, parts))
+/** Creates a run. Errors name `operation`, the method that the program called. */
+export const create = (
+  client: Client,
+  operation: string,
+  params: CreateRunParams
+): Effect.Effect<CreatedRun, CreateError> =>
+  Effect.flatMap(checkParams(operation, params, client.skipFileValidation), (parts) => send(client, operation, parts))
 
 const paramNames: ReadonlyArray<keyof CreateRunParams> = [
   "prompt",
@@ -51,9 +55,8 @@ const limits: FileLimits.FileLimits = {
   maxBytes: Infinity
 }
 
-const checkParams = (given: CreateRunParams, skipFileValidation: boolean) =>
+const checkParams = (operation: string, given: CreateRunParams, skipFileValidation: boolean) =>
   Effect.gen(function*() {
-    const operation = "runs.create"
     const params = yield* Options.copyRequired(operation, "params", given, paramNames)
     const { agent_instructions, prompt, template, webhook_url } = params
     // T7
@@ -84,7 +87,7 @@ const checkParams = (given: CreateRunParams, skipFileValidation: boolean) =>
       parts.push({ name: "files", file: ready })
     }
     return parts
-  }).pipe((check) => Options.reading("runs.create", "params", () => check))
+  }).pipe((check) => Options.reading(operation, "params", () => check))
 
 const templates = Data.Template.literals
 const blockTypes = Data.BlockType.literals
@@ -95,7 +98,11 @@ const isList = (value: unknown): boolean =>
 
 const decodeCreated = Data.decodeAnswer(Data.CreateRunResponse)
 
-const send = ({ api, retryCreates, transfer: { uploadIdleTimeout } }: Client, parts: ReadonlyArray<Multipart.Part>) =>
+const send = (
+  { api, retryCreates, transfer: { uploadIdleTimeout } }: Client,
+  operation: string,
+  parts: ReadonlyArray<Multipart.Part>
+) =>
   Effect.gen(function*() {
     const createdAt = yield* Clock.currentTimeMillis
     const reading: Multipart.Reading = { filename: undefined, error: undefined }
@@ -111,7 +118,7 @@ const send = ({ api, retryCreates, transfer: { uploadIdleTimeout } }: Client, pa
       },
       (once) =>
         api.call({
-          operation: "runs.create",
+          operation,
           request: HttpClientRequest.post("/v1/run", { body }),
           decode: decodeCreated,
           isUpload: true,

@@ -11,7 +11,7 @@ import * as Webhooks from "../../internal/webhooks/hub.ts"
 import * as Polling from "../../Polling.ts"
 import * as Run from "../../Run.ts"
 import type { WaitError } from "../../RunError.ts"
-import { defaultWait, type Runs, type RunTarget, type WaitOptions } from "../SpineRuns.ts"
+import { type CreateRunParams, defaultWait, type Runs, type RunTarget, type WaitOptions } from "../SpineRuns.ts"
 import type * as Data from "../SpineSchema.ts"
 import * as SpineCreate from "./create.ts"
 import * as Source from "./source.ts"
@@ -25,18 +25,19 @@ export const make = (client: Client): Runs => {
   const sourceOf = (operation: string, run: RunTarget) =>
     Effect.map(typeof run === "string" ? checkId(operation, "run_id", run) : refOf(operation, run), makeSource)
 
-  /** Checks the run and the options, and passes them to `use`. */
+  /**
+   * Checks the run and the options, and passes them to `use`. For assumptions T4, T5 and T6 see the kernel: it treats a failed poll,
+   * the deadline and an interruption alike for all providers.
+   */
   const prepare = <E, R, A>(
     operation: string,
     run: RunTarget,
     wait: WaitOptions<E, R> | undefined,
     use: (source: Source.Source, policy: Polling.Policy<Data.Run, E, R>) => A
-  ) =>
-    // T4, T5, T6: `Run` decides about a failed poll, about the time of the first one, and about interruption
-    Effect.zipWith(sourceOf(operation, run), Polling.makePolicy(operation, wait, defaults), use)
+  ) => Effect.zipWith(sourceOf(operation, run), Polling.makePolicy(operation, wait, defaults), use)
 
-  const create: Runs["create"] = (params) =>
-    SpineCreate.create(client, params).pipe(
+  const create = (operation: string, params: CreateRunParams) =>
+    SpineCreate.create(client, operation, params).pipe(
       Create.operation,
       Effect.tap((created) => Effect.annotateCurrentSpan("run.id", created.run_id)),
       Telemetry.span("SpineRuns.create", { "run.provider": Source.provider })
@@ -58,7 +59,7 @@ export const make = (client: Client): Runs => {
     }))
 
   return {
-    create,
+    create: (params) => create("runs.create", params),
     retrieve: (run) =>
       Effect.flatMap(
         refOf("runs.retrieve", run),
@@ -87,10 +88,11 @@ export const make = (client: Client): Runs => {
       // The options are checked first: a mistake in them must not cost a run
       Effect.flatMap(
         Create.operation(Effect.gen(function*() {
-          const { onCreated, ...rest } = yield* Polling.readOptions("runs.run", wait, ["onCreated"])
-          const policy = yield* Polling.makePolicy("runs.run", rest as NonNullable<typeof wait>, defaults)
-          yield* Options.checkOnCreated("runs.run", onCreated)
-          return { created: Create.thenOnCreated(create(params), onCreated), policy }
+          const operation = "runs.run"
+          const { onCreated, ...rest } = yield* Polling.readOptions(operation, wait, ["onCreated"])
+          const policy = yield* Polling.makePolicy(operation, rest as NonNullable<typeof wait>, defaults)
+          yield* Options.checkOnCreated(operation, onCreated)
+          return { created: Create.thenOnCreated(create(operation, params), onCreated), policy }
         })),
         ({ created, policy }) => Effect.flatMap(created, ({ ref }) => Run.wait(makeSource(ref), policy))
       )

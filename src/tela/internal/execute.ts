@@ -22,7 +22,7 @@ import type { StreamError, StreamPart } from "../TelaStream.ts"
 import { follow } from "./follow.ts"
 import { validated } from "./output.ts"
 import { makePolicy, positive } from "./policy.ts"
-import { type Job, operation, prepare, spanAttributes } from "./request.ts"
+import { type Job, prepare, spanAttributes } from "./request.ts"
 import { decodeCreated, source } from "./source.ts"
 import { read } from "./streamReader.ts"
 import { decodeSync, failedAnswer, outputOf, refOf } from "./syncAnswer.ts"
@@ -30,7 +30,7 @@ import { decodeSync, failedAnswer, outputOf, refOf } from "./syncAnswer.ts"
 /** Executes, and waits for the response. */
 export const executeSync = (job: Job): Effect.Effect<SyncExecution<unknown>, SyncError> =>
   Effect.gen(function*() {
-    const { client, params, validate } = job
+    const { client, operation, params, validate } = job
     const timeout = yield* positive(operation, "timeout", params.timeout ?? "10 minutes")
     const { request, variables } = yield* prepare(job, "sync")
     const started = yield* Clock.currentTimeMillis
@@ -65,7 +65,7 @@ export const executeSync = (job: Job): Effect.Effect<SyncExecution<unknown>, Syn
 /** Creates an execution, or a task, and checks first how it will be polled. */
 const create = (job: Job) =>
   Effect.gen(function*() {
-    const { client, params, target } = job
+    const { client, operation, params, target } = job
     yield* Options.checkOnCreated(operation, params.onCreated)
     const isWebhookExpected = params.webhookUrl !== undefined && client.webhooks !== undefined
     const policy = yield* makePolicy(operation, params, isWebhookExpected)
@@ -111,7 +111,7 @@ export const run = (job: Job): Effect.Effect<unknown, CanvasRunError<unknown>, u
 export const executeStream = (job: Job): Stream.Stream<StreamPart<unknown>, StreamError> =>
   Stream.unwrap(
     Create.operation(Effect.gen(function*() {
-      const { client, params, validate } = job
+      const { client, operation, params, validate } = job
       const limits = {
         "first-event": yield* positive(operation, "firstEventTimeout", params.firstEventTimeout ?? "5 minutes"),
         idle: yield* positive(operation, "idleTimeout", params.idleTimeout ?? "1 minute"),

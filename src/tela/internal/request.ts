@@ -15,6 +15,8 @@ import type { Validate } from "./output.ts"
 
 /** An execution to start. Its parameters are checked, and its variables are encoded. */
 export interface Job {
+  /** The method that the program called, such as `"canvas.run"`. Errors name it. */
+  readonly operation: string
   readonly client: Client
   readonly target: Target
   readonly variables: unknown
@@ -22,13 +24,10 @@ export interface Job {
   readonly validate: Validate
 }
 
-/** The name of the operation in errors. */
-export const operation = "canvas.execute"
-
 type Mode = "sync" | "async" | "stream"
 
 /** Checks the values of the parameters, uploads the files, and returns the request with the encoded variables. */
-export const prepare = ({ client, params, target, variables }: Job, mode: Mode) =>
+export const prepare = ({ client, operation, params, target, variables }: Job, mode: Mode) =>
   Effect.gen(function*() {
     yield* Options.checkUrl(operation, "webhookUrl", params.webhookUrl)
     for (const name of ["label", "environmentName", "versionId"] as const) {
@@ -37,7 +36,8 @@ export const prepare = ({ client, params, target, variables }: Job, mode: Mode) 
     yield* Options.checkKind(operation, "messages", params.messages, Array.isArray, "an array of messages")
     yield* Options.checkKind(operation, "tags", params.tags, Array.isArray, "an array of texts")
     const { structuredOutput, ...override } = yield* Options.copy(operation, "override", params.override, overrideNames)
-    const headers = yield* Options.reading(operation, "forwardHeaders", () => forwardedHeaders(params.forwardHeaders))
+    const headers = yield* Options.reading(operation, "forwardHeaders", () =>
+      forwardedHeaders(operation, params.forwardHeaders))
     const resolved = yield* Files.resolve(client, operation, variables)
     const body = yield* jsonBody(operation, "params", {
       ...targetFields(target, params),
@@ -80,7 +80,10 @@ const overrideNames: ReadonlyArray<keyof Data.Override> = [
 ]
 
 /** The headers to forward, with the prefix that the provider removes. Messages do not show their values: they may be secrets. */
-const forwardedHeaders = (given: unknown): Effect.Effect<Record<string, string>, BadRequestError> => {
+const forwardedHeaders = (
+  operation: string,
+  given: unknown
+): Effect.Effect<Record<string, string>, BadRequestError> => {
   const wrong = (message: string) => Effect.fail(badRequest({ operation, parameter: "forwardHeaders", message }))
   if (given === undefined) return Effect.succeed({})
   if (!Predicate.isObject(given)) {

@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 import { badRequest, type Received, StreamInterruptedError } from "../../RunError.ts"
 import type { DynamicStreamParams, StreamError, StreamExecution, StreamPart, StreamStatus } from "../TelaStream.ts"
 import type { Validate } from "./output.ts"
-import { type Job, operation } from "./request.ts"
+import type { Job } from "./request.ts"
 
 interface State {
   readonly status: StreamStatus
@@ -98,7 +98,7 @@ export const make = (
 
 const repeated = Effect.suspend(() =>
   Effect.fail(badRequest({
-    operation,
+    operation: "canvas.execute",
     parameter: "stream",
     message: "the result of a streamed execution can be run once, and has been run before. Execute again, or use " +
       "canvas.stream, which starts a new execution each time that it is run."
