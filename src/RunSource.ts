@@ -219,8 +219,8 @@ export interface RunSource<
    */
   readonly isPushProof?: boolean | undefined
   /**
-   * The longest time that `retrieve` takes, in milliseconds, by its own timeouts. While it runs, a later deadline needs no
-   * timer, which saves a fiber for each poll.
+   * The longest time that `retrieve` takes, in milliseconds, by its own timeouts. If the deadline of the wait is later
+   * than that, a poll needs no timer, which saves a fiber.
    *
    * @default Infinity
    */

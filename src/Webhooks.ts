@@ -86,7 +86,7 @@ export const make = (options?: {
           if (seen.size > capacity) seen.delete(seen.values().next().value!)
           if (!delivery.isTerminal) return true
           const key = runKeyOf(delivery.provider, delivery.runId)
-          // Taken out first, so that the oldest comes first in the order of insertion
+          // Removed before it is inserted again, so that the map stays in the order of age
           signals.delete(key)
           signals.set(key, ++count)
           if (signals.size > capacity) signals.delete(signals.keys().next().value!)
@@ -131,8 +131,8 @@ const operation = "Webhooks.deliver"
 const maxId = 400
 
 /**
- * Providers send short ids. A longer one is cut, so that what the hub remembers is bounded in bytes, and copied, because a slice
- * of a string holds the whole.
+ * Providers send short ids. A longer one is cut, so that the memory of the hub is bounded. It is also copied, because a
+ * slice keeps the whole string in memory.
  */
 const keyOf = (provider: string, id: string): string =>
   `${provider}/${id.length > maxId ? Array.from(id.slice(0, maxId)).join("") : id}`

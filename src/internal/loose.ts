@@ -1,2 +1,2 @@
-/** The fields, where an optional one may also be `undefined`, which counts as left out. */
+/** The same fields, where an optional field may also be `undefined`. That counts as left out. */
 export type Loose<T> = { readonly [K in keyof T]: T[K] | ({} extends Pick<T, K> ? undefined : never) }

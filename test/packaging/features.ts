@@ -20,7 +20,7 @@ const features: ReadonlyArray<Feature> = [
   {
     name: "uploads: files of any shape, checked and streamed",
     modules:
-      /FileInput|internal\/files\/(?!fileName)|binary|payload|multipart|upload$|tela\/internal\/(?:files|uploads|variables)|TelaFile/
+      /FileInput|internal\/files\/(?!fileName)|binary|multipart|upload$|tela\/internal\/(?:files|uploads|variables)|TelaFile/
   },
   {
     name: "streaming executions: SSE, chunks, deltas, validated end",
@@ -33,7 +33,7 @@ const features: ReadonlyArray<Feature> = [
   { name: "fetch on every runtime: no 300 s limit, no cache, lengths", modules: /fetchPlatform/ },
   {
     name: "safe creates: proof of \"never sent\", onCreated, unknown outcomes",
-    modules: /internal\/http\/(?:create|neverSent|sends)/
+    modules: /internal\/http\/(?:create|neverSent|sentRequests)/
   },
   { name: "rate limits", modules: /rateLimit/ },
   { name: "requests: retries, redirects, decoding, errors with advice", modules: /internal\/http\// },
@@ -43,7 +43,7 @@ const features: ReadonlyArray<Feature> = [
   },
   {
     name: "arguments checked before a request",
-    modules: /internal\/(?:options|describe|advice)$|canvasParams|checks?$/
+    modules: /internal\/(?:options|describe)$|canvasParams|checks?$/
   },
   { name: "secrets kept out of errors, spans and logs", modules: /internal\/secret$/ },
   { name: "spans and metrics", modules: /telemetry/ },

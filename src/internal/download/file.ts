@@ -57,7 +57,7 @@ export const write = <E, R>(options: Options, source: ArtifactSource<E, R>, { di
     const fill = Effect.gen(function*() {
       const file = yield* onDisk(fs.open(partial, { flag: "w" }))
       let filled = 0
-      // A file must not be closed during a write, which cannot be stopped
+      // A write cannot be interrupted, and the file must not be closed before the write has ended
       const flush = Effect.uninterruptible(Effect.suspend(() => {
         const piece = buffer.subarray(0, filled)
         filled = 0
@@ -97,8 +97,8 @@ const obstacles: { readonly [type in FileSystem.File.Type]?: string } = {
 }
 
 /**
- * Makes a folder and its parents. If one is missing on a read-only file system, Node fails with ENOENT and names it. An attempt
- * to make that one alone shows the reason.
+ * Makes a folder and its parents. If one is missing on a read-only file system, Node fails with ENOENT and names it. A second
+ * attempt to make only the named folder fails with the real reason.
  */
 const makeDirectory = (fs: FileSystem.FileSystem, directory: string) => {
   const all = fs.makeDirectory(directory, { recursive: true })

@@ -28,7 +28,7 @@ export interface Download<E, R> extends Link.Linked<E, R> {
   version: string | undefined
   /** The size of that version, as its server announced it. */
   total: number | undefined
-  /** Whether the server compresses the file, so that its positions are not those of the bytes received. */
+  /** Whether the server compresses the file. Then the number of received bytes is no position in the file. */
   isEncoded: boolean
 }
 
@@ -68,7 +68,7 @@ export const open = <E, R>(download: Download<E, R>): Effect.Effect<Opened, Arti
 const restart = <E, R>(download: Download<E, R>): Effect.Effect<unknown, ArtifactError | E, R> =>
   Effect.suspend((): Effect.Effect<unknown, ArtifactError | E, R> => {
     const { reader, received, source } = download
-    // Without a version, a download whose bytes cannot be taken back does not continue
+    // The consumer already has the first bytes. Without a version the rest might be of another file, so the download fails
     download.version = undefined
     if (received > 0 && reader.restart === undefined) {
       return Effect.fail(Errors.interrupted(source, received, "the connection broke, and the file has changed since"))
@@ -80,8 +80,8 @@ const restart = <E, R>(download: Download<E, R>): Effect.Effect<unknown, Artifac
   })
 
 /**
- * Decides which bytes a response contains. Returns `undefined` for the rest of a version other than the one whose beginning was
- * received.
+ * Decides which bytes a response contains. Returns `undefined` if the response continues a version other than
+ * the one whose beginning was received.
  */
 const interpret = <E, R>(download: Download<E, R>, response: HttpClientResponse.HttpClientResponse, isRange: boolean) =>
   Effect.gen(function*() {

@@ -74,7 +74,7 @@ export const make = (options: Options): Api => {
       }))
 
   return {
-    // Unknown: how long an effect takes that returns the key, a slot, or a schedule of the program
+    // The bound is unknown if an effect of the program returns the key, a rate limit is waited for, or the program gives a schedule
     longest: Redacted.isRedacted(key) && options.slot === undefined && options.retry === defaultRetry
       ? 3 * Duration.toMillis(options.requestTimeout) + 2 * Math.max(1000, Duration.toMillis(options.retryAfterCeiling))
       : Infinity,
@@ -145,7 +145,7 @@ const receive = <A>(attempt: Responded, receiver: Receiver<A>) => {
   const opened = receiver.open?.(attempt)
   if (opened !== undefined) return Effect.succeed(opened)
   const { call, headers, options, response } = attempt
-  // Other calls are repeated, so the beginning of their response is not needed
+  // Calls other than creates are sent again, so the beginning of their response is not needed
   const keep = call.sends === undefined ? undefined : (piece: string) => {
     attempt.text += piece
   }

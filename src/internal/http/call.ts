@@ -72,7 +72,7 @@ export interface Call<A> {
   readonly isUpload?: boolean | undefined
   /** Is called when the file that an upload reads gave no bytes for `uploadIdleTimeout`. Returns the words of the error. */
   readonly onSilentFile?: (() => string) | undefined
-  /** Whether it is a poll of a wait, which has a span with `tracePolls` alone. It is retried like any other call. */
+  /** Whether it is a poll of a wait, which has a span only with `tracePolls`. It is retried like any other call. */
   readonly isPoll?: boolean | undefined
   /** Whether it starts a run, so that a client that repeats failed requests must not repeat it. */
   readonly isSentOnce?: boolean | undefined

@@ -111,8 +111,8 @@ export const create = <A>(
     /** Whether to repeat a create even if it may have made a run. */
     readonly retryCreates: boolean
     /**
-     * Whether the body was certainly not sent completely. Then the provider cannot have accepted the request, and the request is
-     * not repeated.
+     * Whether the body was certainly not sent completely. Then the provider has no complete request to accept. It is not
+     * repeated either, because the file that failed would fail again.
      */
     readonly isIncomplete?: ((error: RequestError) => boolean) | undefined
   },
@@ -123,7 +123,7 @@ export const create = <A>(
     let repeats = 0
     const sends = SentRequests.make()
     const isIncomplete = (error: RequestError) => repeats === 0 && options.isIncomplete?.(error) === true
-    // The default until a failure shows more: an interruption has no error
+    // Until a failure proves otherwise, a run may exist. An interruption has no error that could prove it
     if (account !== undefined) account.open++
     return Effect.mapError(
       send({

@@ -168,8 +168,8 @@ export const uploading = (body: HttpBody.HttpBody): Context.Context<never> => {
 }
 
 /**
- * The context of requests to the provider's API. `upload` is a body of which the platform must not keep a copy. Bytes are small, and
- * Node reports where a request with a copy is redirected to.
+ * The context of requests to the provider's API. `upload` is a body of which the platform must not keep a copy. For a body of bytes
+ * a copy is cheap, and with it Node reports the address of a redirect.
  */
 export const context = (upload: HttpBody.HttpBody | undefined): Context.Context<never> =>
   upload === undefined || upload._tag === "Uint8Array" ? quiet : uploading(upload)

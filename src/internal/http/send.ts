@@ -42,8 +42,8 @@ export const causeOf = (error: unknown): unknown =>
   HttpClientError.isHttpClientError(error) ? error.reason.cause : error
 
 /**
- * The client of an attempt. If the call starts a run, it sends one request only: a client that repeats failed requests, such as one
- * with `HttpClient.retryTransient`, asks for the request again each time, and each of them may start a run.
+ * The client of an attempt. For a call that starts a run it sends one request only. A client that repeats failed
+ * requests, such as one with `HttpClient.retryTransient`, would send another request, which may start a second run.
  */
 export const clientOf = (attempt: Attempt): HttpClient.HttpClient => {
   const { call: { isSentOnce, operation, sends }, options: { client } } = attempt

@@ -27,7 +27,7 @@ export const reset = (sends: SentRequests): void => {
   sends.isWritten = false
 }
 
-/** Whether the last failure says nothing about the request as a whole, because the request may have been sent before. */
+/** Whether the request may have been sent before the attempt that failed last. Then that failure proves nothing. */
 export const isRepeated = (sends: SentRequests | undefined): boolean =>
   sends !== undefined && (sends.count > 1 || sends.isOwnFetch)
 

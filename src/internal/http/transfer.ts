@@ -9,8 +9,8 @@ import * as Causes from "./causes.ts"
 import { parseRetryAfter } from "./retry.ts"
 
 /**
- * Returns the address that a link names, or the reason why the link is not valid. A path, with a slash at its beginning or
- * without, is one of the API at `baseUrl`, below the path prefix that `baseUrl` may have.
+ * Returns the address that a link names, or the reason why the link is not valid. A link that is only a path
+ * is resolved against `baseUrl`, including the path prefix of `baseUrl`, with or without a slash at its beginning.
  */
 export const resolveLink = (link: string, baseUrl: URL | undefined): URL | string => {
   const text = link.trim()

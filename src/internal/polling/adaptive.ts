@@ -31,14 +31,20 @@ export const make = (options: Options): (state: PollState) => number => {
 interface DurationModel {
   /** The probability per millisecond that a run of this age ends now (the hazard rate). */
   readonly hazard: (age: number) => number
-  /** The mean of `1 / sqrt(h)` over the ages at which runs end: polls at the rate `sqrt(h)` are late by half of that. */
+  /**
+   * The mean of `1 / sqrt(h)` over the ages at which runs end, where `h` is the hazard rate. A schedule that polls at the rate
+   * `sqrt(h)` has half of this mean as its detection latency.
+   */
   readonly spread: number
   readonly median: number
   /** The number of finished tasks that says as much about the speed of the run as the median duration does. */
   readonly weight: number
 }
 
-/** Runs of unknown duration: at any age, the run ends within its age plus 15 minutes with a probability of 50 %. */
+/**
+ * Runs of unknown duration: at any age, the run ends within its age plus 15 minutes with a probability of 50 %. This model has no
+ * mean, so `spread` and `median` are those that have the target latency at the age of 5 minutes.
+ */
 const anyDuration: DurationModel = {
   hazard: (age) => 1 / (900_000 + age),
   spread: Math.sqrt(1_200_000),
@@ -47,8 +53,8 @@ const anyDuration: DurationModel = {
 }
 
 /**
- * Runs about as long as one of `durations`, within a factor of `exp(spread)` in two of three cases, and a share of `others` that
- * may take any time. That share keeps the hazard above zero at other ages.
+ * A mixture of runs. Most take about as long as one of `durations`: within a factor of `exp(spread)` in two of three cases. The
+ * share `others` may take any time, which keeps the hazard above zero at all ages.
  */
 const about = (durations: ReadonlyArray<number>, spread: number, others: number): DurationModel => {
   const median = durations[durations.length >> 1]!
@@ -109,12 +115,12 @@ const aboutOne = (): DurationModel => one ??= about([1], 0.45, 0.08)
 let one: DurationModel | undefined
 
 /**
- * The more durations there are, and the more alike they are, the narrower is the distribution around each. A run unlike all of
- * them has the weight of one of them.
+ * The more durations there are, and the more alike they are, the narrower is the distribution around each. A run of any other
+ * duration is as likely as one of the given durations.
  */
 const aboutEach = (durations: ReadonlyArray<number>): DurationModel => {
   const sorted = [...durations].sort((a, b) => a - b)
-  // More durations add no information
+  // 128 quantiles describe the distribution well enough, however many durations there are
   const some = sorted.length <= 128
     ? sorted
     : Array.from({ length: 128 }, (_, index) => sorted[Math.floor((index + 0.5) / 128 * sorted.length)]!)
@@ -127,9 +133,9 @@ const aboutEach = (durations: ReadonlyArray<number>): DurationModel => {
 }
 
 /**
- * The remaining time of a run, estimated from its progress. The `tasks` are done one after the other, and each is memoryless.
- * Their speed has a gamma distribution, from `weight` tasks done in `span`. In this model the elapsed time and the number of
- * finished tasks are all that matters of the past, so nothing is stored from poll to poll.
+ * The remaining time of a run, estimated from its progress. The model: the `tasks` are done one after the other, and the time of
+ * each has an exponential distribution. Their speed has a gamma distribution, from `weight` tasks done in `span`. In this model
+ * the elapsed time and the number of finished tasks are all that matters of the past, so nothing is stored from poll to poll.
  */
 interface Rest {
   readonly tasks: number
@@ -150,7 +156,7 @@ const restOf = (model: DurationModel, progress: Progress | undefined, age: numbe
   return {
     tasks: total - completed,
     weight: model.weight + completed,
-    // So much that the run as a whole takes the median duration
+    // With this span, the expected duration of the whole run is the median
     span: model.median * (model.weight - 1 / 3) / (total - 1 / 3) + age
   }
 }
@@ -168,7 +174,7 @@ const hazardOf = ({ span, tasks, weight }: Rest, time: number): number => {
   return (weight + tasks - 1) / (span + time) / sum
 }
 
-/** Progress is trusted until a pause as long as the current one is this improbable at the speed so far. */
+/** Progress is trusted as long as a pause like the current one is more probable than this, at the speed so far. */
 const unlikely = 0.02
 
 const untilNextPoll = (state: PollState, model: DurationModel, { max, min, targetLatency }: Options): number => {
@@ -182,7 +188,7 @@ const untilNextPoll = (state: PollState, model: DurationModel, { max, min, targe
     const quiet = Math.min(age, Duration.toMillis(state.sinceProgress))
     trust = 1 / (1 + ((rest.span / (rest.span - quiet)) ** rest.weight * unlikely) ** 2)
     scale = rest.span / rest.weight
-    // Whether a task is the last is seldom certain, so poll slightly more often than if it were
+    // The number of tasks may grow, so poll slightly more often than the model asks for
     restRate = trust * (1.4 / (2 * targetLatency)) ** 2 * scale
   }
   const modelRate = trust > 0.999 ? 0 : (1 - trust) * (model.spread / (2 * targetLatency)) ** 2

@@ -20,7 +20,10 @@ import { type Loop, timeLeft } from "./sleepingRun.ts"
 import * as Telemetry from "../telemetry.ts"
 import * as TimerQueue from "./timerQueue.ts"
 
-/** The least time that a `source` is given, in milliseconds: it names the run in the error of a deadline that has passed. */
+/**
+ * The time that `source` has at least, in milliseconds, even if the deadline has passed: the `RunTimeoutError` needs the ref that
+ * `source` returns.
+ */
 const graceMillis = 1000
 
 export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, InputError, InputServices>(options: {
@@ -54,8 +57,8 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
         let isClosed = false
 
         /**
-         * Takes the row that has waited longest. Every other poll is the first poll of a new run, and one new run at a time is
-         * admitted.
+         * Takes the row that has waited longest. First polls of new runs and polls of known runs alternate, and one new run at a
+         * time is admitted.
          */
         const next = (): (() => void) | undefined => {
           if (isClosed || running >= options.concurrency) return undefined

@@ -42,7 +42,7 @@ export const readFailure = (error: unknown) => ({
  * Decides what follows a failed poll.
  *
  * - `"poll again"`: 404 within the grace period is replica lag, and costs nothing.
- * - `"spend and poll again"`: any other transient failure spends one of the consecutive failures of the error budget.
+ * - `"spend and poll again"`: any other transient failure reduces the error budget by one.
  * - `"end the wait"`: the budget is spent, or the failure is final.
  */
 export const afterFailure = (

@@ -14,7 +14,7 @@ export const afterPoll = (
   scheduled: number,
   random: number
 ): number => {
-  // Waits of other runs in the same process are not added up
+  // The pause counts from the time when the last poll was due. That poll may have begun later, together with the polls of other runs
   let millis = scheduled >= 1 ? Math.max(scheduled - loop.late, scheduled / 2) : minPause
   if (has(loop, "isPushed")) {
     millis = Math.min(millis, has(loop, "wasPushed") ? pushGap(loop) : minPause)

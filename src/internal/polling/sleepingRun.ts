@@ -69,8 +69,8 @@ export const make = <S extends RunSource.Any, SE, SR>(
   /** See {@link flags}. */
   flags: 0,
   /**
-   * 0 until a signed push says that the run has ended, and 1 then. Each pause after a poll adds 1. These pauses are at most 1, 2, 4
-   * ... seconds, until a poll shows the end.
+   * 0 until a signed push says that the run has ended, and 1 then. Each pause after a poll adds 1, unless a push ends it at once.
+   * These pauses are at most 1, 2, 4 ... seconds, until a poll shows the end.
    */
   pausesSinceProof: 0,
   snapshot: undefined as RunSource.Snapshot<S> | undefined,
@@ -102,7 +102,7 @@ export const listeners = new WeakMap<AnyLoop, Fiber.Fiber<void>>()
 
 /** The bits of {@link Loop.flags}. */
 export const flags = {
-  /** The next poll is one for which the last sleep was shortened. */
+  /** The next poll is the last before the deadline: the sleep before it was shortened so that it fits. */
   isLast: 1,
   /** A push came while a poll was under way, so its answer may be from before the push. */
   isPushed: 2,
@@ -130,8 +130,9 @@ export const unset = (loop: Pick<AnyLoop, "flags">, flag: Flag): void => {
 export const elapsed = (loop: AnyLoop): number => loop.timers.now() - loop.started
 
 /**
- * The time until the deadline. It is computed from the moment of the deadline. Elapsed time is rounded, so a sleep of
- * `timeout - elapsed` could end slightly before the deadline, and leave time for one more poll again and again.
+ * The time until the deadline. It is computed from the moment of the deadline. Differences of large
+ * clock values are rounded, so a sleep of `timeout - elapsed` could end slightly before the deadline, and one more poll would fit again
+ * and again.
  */
 export const timeLeft = ({ policy, started, timers }: AnyLoop): number =>
   started + Duration.toMillis(policy.timeout) - timers.now()
@@ -195,8 +196,8 @@ export const delayOf = <Snapshot, E, R>(
 ): Delay<Snapshot> | undefined => (schedule as Marks)["~canvas-runs/Polling/delay"] as Delay<Snapshot> | undefined
 
 /**
- * Whether the schedule or the error of a timeout may read the snapshot. It may not while more polls will follow than the error
- * budget allows to fail: then a later poll returns another snapshot.
+ * Whether the schedule or the error of a timeout may read the snapshot. It may not if more polls will follow than may fail,
+ * because then a later poll certainly returns another snapshot.
  */
 export const needsSnapshot = (
   { policy, source }: {

@@ -11,7 +11,8 @@
  *   has not ended well. The same holds for a chunk of an unknown form.
  * - Several JSON documents in one event, one per line, are as many chunks.
  * - The first `id` names the completion. A chunk with another id belongs to another completion, and is not read. If the first
- *   three ids differ, the server gives each chunk an id, and none names the completion. Until then the second is held back.
+ *   three ids differ, the server gives each chunk an id, and none names the completion. Until the third id arrives, the chunk with
+ *   the second id is held back.
  * - The choice with the index 0, or without an index, is the answer. Others are not read.
  * - Only `[DONE]` and the rules of `endMark` end a stream.
  */
@@ -31,7 +32,7 @@ export const initial = (requestId: string | undefined) => ({
   message: "",
   /** The last structured output that is not empty. */
   structured: undefined as unknown,
-  /** Whether a later message, up to the end, reported no structured output, as messages do while it cannot be parsed. */
+  /** Whether the messages since then have no structured output. A message has none while its text is not complete JSON. */
   isStructuredStale: false,
   /** The length of the message when the last structured output arrived. */
   structuredAt: 0,
@@ -50,7 +51,7 @@ export const initial = (requestId: string | undefined) => ({
   finishReason: undefined as string | undefined,
   /** The last chunk and its text, if it could not be read, or the last text that is not a keep-alive. */
   unknown: undefined as { readonly raw: unknown; readonly text: string; readonly why: string } | undefined,
-  /** The events before the first text that could be output in a form that this client does not read. */
+  /** Events of an unknown form before the first text. They may contain output that this client cannot read. */
   unread: [] as Array<unknown>,
   /** The number of characters of those events, which may be more than is kept. */
   unreadLength: 0,

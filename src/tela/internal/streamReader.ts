@@ -182,7 +182,7 @@ const nextParts = (reader: Reader): Parts => {
 
 const isNonEmpty = <A>(parts: ReadonlyArray<A>): parts is readonly [A, ...Array<A>] => parts.length > 0
 
-/** Records once the end that the consumer receives. */
+/** Records the end of the stream in the span and the metrics, once, as the consumer receives it. */
 const end = (reader: Reader, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
   if (reader.hasEnded) return Effect.void
   reader.hasEnded = true
@@ -316,7 +316,7 @@ const isJson = ({ headers }: HttpClientResponse.HttpClientResponse): boolean =>
 
 /** The beginning of a body without chunks that has a line which is neither a comment nor a field of an event. */
 const noEvents = ({ head, opened, said }: Reader): string | undefined =>
-  // Other characters are those of compressed bytes
+  // Text has none of these characters, so the body is compressed
   said.chunks === 0 && !/[\0-\b\ufffd]/.test(head) &&
     head.split(/[\r\n]+/).some((line) =>
       line.trim() !== "" && !/^\ufeff?(?::|(?:data|event|id|retry)(?::|$))/.test(line)
@@ -324,7 +324,10 @@ const noEvents = ({ head, opened, said }: Reader): string | undefined =>
     ? opened.clean(head).slice(0, maxHead / 2)
     : undefined
 
-/** How many characters of the beginning of a body are kept. An error holds half of them, so that no secret at its end is cut. */
+/**
+ * How many characters of the beginning of a body are kept. An error quotes the first half. Secrets are removed from the whole
+ * before that, so that none is cut at the end of the half.
+ */
 const maxHead = 4096
 
 const tooLong = (reader: Reader): StreamInterruptedError =>

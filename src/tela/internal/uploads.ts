@@ -19,7 +19,7 @@ import { Id } from "../../internal/id.ts"
 import type { Loose } from "../../internal/loose.ts"
 import { FileInputError } from "../../RunError.ts"
 
-/** The version of the API that the upload of files was written for. */
+/** The version of the API in the paths of uploads. */
 const compatibilityDate = "2025-07-23"
 
 const decodeCreated = Schema.decodeUnknownEffect(Schema.Struct({ id: Id, uploadUrl: Schema.String }))
@@ -46,7 +46,7 @@ export const withVariable = (error: FileInputError, variable: string): FileInput
 
 const put = (transfer: Client["transfer"], file: UploadFile.UploadFile, link: string, variable: string) => {
   const { contentType, data, filename, size } = file
-  const { idleTimeout, uploadIdleTimeout } = transfer
+  const { idleTimeout: responseTimeout, uploadIdleTimeout } = transfer
   const failed = (
     what: string,
     fields: Partial<Failure> & Loose<Pick<FileInputError, "status" | "cause">>,
@@ -93,7 +93,7 @@ const put = (transfer: Client["transfer"], file: UploadFile.UploadFile, link: st
   const attempt = Effect.gen(function*() {
     const response = yield* Upload.whileMoving(
       HttpClientRequest.put(url, { body }),
-      { idleMillis: Duration.toMillis(uploadIdleTimeout), responseMillis: Duration.toMillis(idleTimeout) },
+      { idleMillis: Duration.toMillis(uploadIdleTimeout), responseMillis: Duration.toMillis(responseTimeout) },
       send,
       (awaited, limit) => Effect.fail(silent(awaited, limit))
     )

@@ -71,7 +71,7 @@ export const copy = (variables: unknown, replace: (value: unknown, path: () => s
 
   /** Returns the value that JSON writes for an object. */
   const fromToJson = (value: object): unknown => {
-    // Some of these have a `toJSON`, for logs
+    // A recognised value, such as an Effect, may have a `toJSON` for logs, which is not its value
     if (replace(value, path) !== undefined || whatItIs(value) !== undefined) return value
     if (/^(?:Number|String|Boolean)$/.test(Binary.tagOf(value))) return value.valueOf()
     if (value instanceof Date && Number.isNaN(value.getTime())) {
