@@ -33,6 +33,10 @@
  * and requests, with their headers, are never kept. What an error quotes (`message`, `providerMessage`, `issue`, `errors` and `body`)
  * has links without their query, which may be a signature.
  *
+ * Each class is a schema, and so are the unions, such as {@link CreateError} and {@link WaitError}: `Schema.toCodecJson` writes an error as JSON
+ * and reads it back. In JSON a value of an error that JSON does not have, such as `NaN` or a `bigint`, is a similar one, and a `cause`
+ * that is not an error of a request or of a file is an `Error` with the same name and message.
+ *
  * `run`, `output`, `lastSnapshot` and `received` hold the results of the run unchanged. Any holder of the links in them can open
  * them. In these and in `body`, a value that is nested in more than 500 levels is replaced by `"<nested too deep>"`.
  *
@@ -71,10 +75,26 @@
  */
 import * as Schema from "effect/Schema"
 import { RunRef } from "./internal/ref.ts"
-import type { CreateOutcomeUnknownError, RequestError } from "./internal/requestError.ts"
+import { ErrorCause } from "./internal/createError.ts"
+import { RequestError } from "./internal/requestError.ts"
 import { Anything, Defect, PermanentError, TaggedError, TransientError } from "./internal/taggedError.ts"
 
-export * from "./internal/requestError.ts"
+export { CreateError, CreateOutcomeUnknownError, FileInputError } from "./internal/createError.ts"
+export {
+  AuthenticationError,
+  badRequest,
+  BadRequestError,
+  ConflictError,
+  InvalidResponseError,
+  NotFoundError,
+  PermissionDeniedError,
+  RateLimitError,
+  RequestError,
+  RequestTimeoutError,
+  ServerError,
+  TransportError,
+  UsageLimitError
+} from "./internal/requestError.ts"
 
 /**
  * A run was created, and then the caller's `onCreated` failed, for example because the database that stores refs was down.
@@ -111,7 +131,7 @@ export class OnCreatedError extends /*#__PURE__*/ PermanentError<OnCreatedError>
   /** The run that was created. */
   ref: RunRef,
   /** The failure of `onCreated`, unchanged. */
-  cause: Defect
+  cause: ErrorCause
 }) {}
 
 /**
@@ -354,7 +374,7 @@ export class StreamInterruptedError
     /** The provider's id of the request. */
     requestId: /*#__PURE__*/ Schema.optionalKey(Schema.String),
     /** The error of the connection, if there was one. */
-    cause: /*#__PURE__*/ Schema.optionalKey(Defect)
+    cause: /*#__PURE__*/ Schema.optionalKey(ErrorCause)
   })
 {}
 
@@ -387,40 +407,7 @@ export class ArtifactError extends TaggedError<ArtifactError>()("ArtifactError",
   /** Whether reading the file again can help. */
   isRetryable: Schema.Boolean,
   /** The error that caused this one, if there is one. */
-  cause: Schema.optionalKey(Defect)
-}) {}
-
-/**
- * A file could not be read or uploaded, or does not have the announced length. No run was created.
- *
- * @category errors
- * @since 0.1.0
- */
-export class FileInputError extends TaggedError<FileInputError>()("FileInputError", {
-  /** What happened, and what to do. */
-  message: Schema.String,
-  /** The file's name. */
-  file: Schema.String,
-  /**
-   * `"read"`: the file could not be read. `"size"`: a stream does not have the announced length. `"upload"`: the file could not
-   * be uploaded.
-   */
-  reason: Schema.Literals(["read", "size", "upload"]),
-  /**
-   * Whether the request that creates the run had begun when the file failed. The provider cannot have taken it for complete,
-   * because it was shorter than its `content-length`.
-   */
-  reached: Schema.Boolean,
-  /** The place of the file in the variables, such as `"invoices[2]"`. */
-  variable: Schema.optionalKey(Schema.String),
-  /** The HTTP status of a refused upload. */
-  status: Schema.optionalKey(Schema.Finite),
-  /** How long the server asks to wait before the next try. */
-  retryAfter: Schema.optionalKey(Schema.Duration),
-  /** Whether sending the same file again can help. */
-  isRetryable: Schema.Boolean,
-  /** The error that caused this one, if there is one. */
-  cause: Schema.optionalKey(Defect)
+  cause: Schema.optionalKey(ErrorCause)
 }) {}
 
 /**
@@ -470,12 +457,12 @@ export class ConfigError extends PermanentError<ConfigError>()("ConfigError", {
 }) {}
 
 /**
- * The errors of creating a run.
+ * The schema of the errors of watching a run.
  *
- * @category errors
+ * @category schemas
  * @since 0.1.0
  */
-export type CreateError = RequestError | CreateOutcomeUnknownError | FileInputError
+export const WatchError = /*#__PURE__*/ Schema.Union([RequestError, RunTimeoutError])
 
 /**
  * The errors of watching a run.
@@ -486,12 +473,28 @@ export type CreateError = RequestError | CreateOutcomeUnknownError | FileInputEr
 export type WatchError = RequestError | RunTimeoutError
 
 /**
+ * The schema of the errors of waiting for a run.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const WaitError = /*#__PURE__*/ Schema.Union([RequestError, RunTimeoutError, RunFailedError])
+
+/**
  * The errors of waiting for a run.
  *
  * @category errors
  * @since 0.1.0
  */
 export type WaitError = WatchError | RunFailedError
+
+/**
+ * The schema of the errors of reading an artifact.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const DownloadError = /*#__PURE__*/ Schema.Union([RequestError, ArtifactError])
 
 /**
  * The errors of reading an artifact.

@@ -20,7 +20,10 @@
  * `runOnce(key, create, { onUnknown: "retry" })` to create another run, or `forget(key)` to give it up. A request can outlive the
  * process that sent it, so look some time after `intendedAt`, not at once.
  *
- * The store never overwrites a complete record. Each state has its own record: the store writes the new one first, then removes the
+ * `reconcile` does this for you if the provider can list runs by a tag, as Tela can. Let `create` be a function, and give the run the tag
+ * that the function is given. The tag is stored with the intent. Spine has no list of runs: such entries have no `tag`, and you decide.
+ *
+ * The store overwrites no complete record except an intent, by that of a retry. Each state has its own record: the store writes the new one first, then removes the
  * old one, and the most advanced record counts. A process may therefore be killed between two writes or inside one: the store
  * recognises a record that was cut short, and the record before it still counts.
  *
@@ -70,43 +73,56 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
+import type { MigrationError } from "effect/sql/Migrator"
+import * as SqlClient from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { migrate } from "./internal/migrate.ts"
 import * as Options from "./internal/options.ts"
-import { describe, format, read as readRef, type RunRef } from "./internal/ref.ts"
-import { byAge, type Entry, isUnfinished, states, type UnfinishedEntry } from "./internal/runStore/record.ts"
-import { createOnce, intentWithoutRef } from "./internal/runStore/createOnce.ts"
-import { makeLocks, subjectOf } from "./internal/runStore/keys.ts"
-import { make as makeRecords, RunStoreError, warnOfFailure } from "./internal/runStore/storage.ts"
-import { isOurs } from "./internal/taggedError.ts"
-import * as Telemetry from "./internal/telemetry.ts"
-import {
-  badRequest,
-  type BadRequestError,
-  type CreateOutcomeUnknownError,
-  type InvalidOutputError,
-  type RunFailedError
-} from "./RunError.ts"
+import type { RunRef } from "./internal/ref.ts"
+import { DuplicateRunsError, RunStoreError } from "./internal/runStore/entries.ts"
+import * as KeyValueEntries from "./internal/runStore/keyValue.ts"
+import type { Entry, UnfinishedEntry } from "./internal/runStore/record.ts"
+import * as SqlEntries from "./internal/runStore/sql.ts"
+import * as Store from "./internal/runStore/store.ts"
+import type { Create, ListOptions, ReconcileOptions, RunOnceOptions } from "./internal/runStore/store.ts"
+import type { BadRequestError, ConfigError, CreateOutcomeUnknownError } from "./RunError.ts"
 
-export { type Entry, RunStoreError, type UnfinishedEntry }
+export {
+  type Create,
+  DuplicateRunsError,
+  type Entry,
+  type ListOptions,
+  type ReconcileOptions,
+  type RunOnceOptions,
+  RunStoreError,
+  type UnfinishedEntry
+}
 
 /**
- * Options for {@link Service.runOnce}.
+ * Options for {@link layerSql}.
  *
  * @category options
  * @since 0.1.0
  */
-export interface RunOnceOptions {
+export interface SqlOptions {
   /**
-   * What to do if an earlier create had an unknown outcome: fail with `CreateOutcomeUnknownError`, or create again and accept that
-   * there may be two runs.
+   * How long a create may take. While the intent of another process is younger, `runOnce` waits for its ref. An older intent without
+   * a ref is of unknown outcome. It must be longer than the client's `requestTimeout`, with its retries and uploads.
    *
-   * @default "fail"
+   * @default "2 minutes"
    */
-  readonly onUnknown?: "fail" | "retry" | undefined
+  readonly createTimeout?: Duration.Input | undefined
+  /**
+   * The name of the table.
+   *
+   * @default "canvas_runs"
+   */
+  readonly table?: string | undefined
 }
 
 /**
@@ -122,7 +138,8 @@ export interface Service {
    * **Details**
    *
    * `create` creates the run: Spine's `runs.create(params)`, Tela's `canvas.execute(variables, { async: true })`, or any other
-   * effect whose result has a `ref`. From the start of `create` until the ref is stored, interruption waits, so that no response
+   * effect whose result has a `ref`. It may be a function that is given a tag for the run, by which {@link Service.reconcile} finds
+   * the run: `(tag) => canvas.execute(variables, { async: true, tags: [tag] })`. From the start of `create` until the ref is stored, interruption waits, so that no response
    * is lost. A client bounds the time of `create` with its `requestTimeout`; nothing bounds the time that the storage takes.
    *
    * If `create` fails with the error of a client's create operation that surely made no run (a refused request, a failed upload
@@ -165,7 +182,7 @@ export interface Service {
    */
   readonly runOnce: <A extends { readonly ref: RunRef }, E, R>(
     key: string,
-    create: Effect.Effect<A, E, R>,
+    create: Create<A, E, R>,
     options?: RunOnceOptions
   ) => Effect.Effect<RunRef, E | BadRequestError | CreateOutcomeUnknownError | RunStoreError, R>
   /**
@@ -232,6 +249,26 @@ export interface Service {
    */
   readonly complete: (key: string) => Effect.Effect<void, BadRequestError | RunStoreError>
   /**
+   * Marks a key as one whose run the provider refused to create, for a program that must not try it again. The key must have no
+   * entry: no run, and no intent. `get` and `list` return it as `Refused`; `runOnce` still creates the run.
+   *
+   * **Example** (A key without a run)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { RunStore } from "canvas-runs"
+   *
+   * const main = Effect.gen(function*() {
+   *   const store = yield* RunStore.RunStore
+   *   yield* store.refuse("report-2026-07")
+   *   console.log((yield* store.get("report-2026-07"))?._tag) // => Refused
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(main, RunStore.layerMemory))
+   * ```
+   */
+  readonly refuse: (key: string) => Effect.Effect<void, BadRequestError | RunStoreError>
+  /**
    * Stores a run under a key, such as a run that was found at the provider after its create had an unknown outcome. If the key has
    * another run, that is a `BadRequestError`.
    *
@@ -253,6 +290,54 @@ export interface Service {
    * ```
    */
   readonly attach: (key: string, ref: RunRef) => Effect.Effect<void, BadRequestError | RunStoreError>
+  /**
+   * Resolves an unknown outcome: looks for the run by the tag of its create, and attaches it. If there is none, and the create was
+   * intended longer ago than `settlingTime`, the key is free again. Returns the entry as it is then.
+   *
+   * **Details**
+   *
+   * `lookup` returns all runs that have the tag, such as `tela.findByTag`. If it fails, the outcome stays unknown. Several runs with the
+   * tag are a `DuplicateRunsError` that names them. An entry in another state is returned unchanged, without a look-up, and so is an
+   * unknown outcome without a tag: its `create` was an effect, not a function of a tag.
+   *
+   * **Gotchas**
+   *
+   * A `create` that does not pass its tag on makes a run that no look-up finds, and the key is free though there is a run.
+   *
+   * **Example** (A response that was lost)
+   *
+   * ```ts
+   * import { Effect, Layer, Redacted } from "effect"
+   * import { RunStore, Tela } from "canvas-runs"
+   * import { Fault, TelaEmulator } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const store = yield* RunStore.RunStore
+   *   const tela = yield* Tela.TelaClient
+   *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
+   *
+   *   // The provider creates the run, and the connection breaks before its response
+   *   yield* (yield* TelaEmulator.TelaEmulator).fault(Fault.dropAfter)
+   *   const create = store.runOnce("tides", (tag) => canvas.execute({ topic: "tides" }, { async: true, tags: [tag] }))
+   *   console.log((yield* Effect.flip(create))._tag) // => CreateOutcomeUnknownError
+   *
+   *   for (const { key } of yield* store.list({ state: "Unknown" })) {
+   *     console.log((yield* store.reconcile(key, tela.findByTag))?._tag) // => Created
+   *   }
+   * })
+   *
+   * const tela = Tela.layer({ apiKey: Redacted.make("tela_test") })
+   * const layers = Layer.merge(tela, RunStore.layerMemory).pipe(Layer.provideMerge(TelaEmulator.layerTest()))
+   * await Effect.runPromise(Effect.provide(main, layers))
+   * ```
+   *
+   * @see {@link Service.attach} and {@link Service.forget} to decide by hand
+   */
+  readonly reconcile: <E, R>(
+    key: string,
+    lookup: (tag: string) => Effect.Effect<ReadonlyArray<RunRef>, E, R>,
+    options?: ReconcileOptions
+  ) => Effect.Effect<Entry | undefined, E | BadRequestError | DuplicateRunsError | RunStoreError, R>
   /**
    * Removes all records of the key, so that it can be run again. The run itself continues at the provider.
    *
@@ -338,6 +423,49 @@ export interface Service {
    * ```
    */
   readonly unfinished: Effect.Effect<ReadonlyArray<UnfinishedEntry>, RunStoreError>
+  /**
+   * Lists the entries that fit the options, oldest first. On a `KeyValueStore` it reads all entries of the state.
+   *
+   * **Example** (The finished runs of one provider)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { RunRef, RunStore } from "canvas-runs"
+   *
+   * const main = Effect.gen(function*() {
+   *   const store = yield* RunStore.RunStore
+   *   yield* store.attach("a", RunRef.make({ provider: "spine", kind: "run", id: "1" }))
+   *   yield* store.attach("b", RunRef.make({ provider: "spine", kind: "run", id: "2" }))
+   *   yield* store.complete("b")
+   *   const finished = yield* store.list({ state: "Finished", provider: "spine" })
+   *   console.log(finished.map(({ key }) => key)) // => ["b"]
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(main, RunStore.layerMemory))
+   * ```
+   *
+   * @see {@link Service.unfinished} for the entries that need attention
+   */
+  readonly list: (options?: ListOptions) => Effect.Effect<ReadonlyArray<Entry>, BadRequestError | RunStoreError>
+  /**
+   * Removes the entries that were marked as finished or refused longer ago than `olderThan`, and returns their number. Their keys can
+   * be run again.
+   *
+   * **Example** (Keeping thirty days)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { RunStore } from "canvas-runs"
+   *
+   * const main = Effect.gen(function*() {
+   *   const store = yield* RunStore.RunStore
+   *   console.log(yield* store.purge("30 days")) // => 0
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(main, RunStore.layerMemory))
+   * ```
+   */
+  readonly purge: (olderThan: Duration.Input) => Effect.Effect<number, BadRequestError | RunStoreError>
 }
 
 /**
@@ -405,139 +533,10 @@ export class RunStore extends Context.Service<RunStore, Service>()("canvas-runs/
  * @category constructors
  * @since 0.1.0
  */
-export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = Effect.gen(function*() {
-  const creating = new Set<string>()
-  const records = makeRecords(yield* KeyValueStore.KeyValueStore, creating)
-  const withKey = yield* makeLocks(creating)
-
-  const get = (operation: string, key: string) => Effect.flatMap(subjectOf(operation, key), records.read)
-
-  /** `of` is the run that finished, if that is known: it may be another run than the one of the key. */
-  const complete = (operation: string, key: string, of?: RunRef) =>
-    withKey(
-      operation,
-      key,
-      Effect.fnUntraced(function*(subject) {
-        const entry = yield* records.read(subject)
-        if (entry?._tag === "Finished") return
-        if (entry?._tag !== "Created") {
-          return yield* badRequest({
-            operation,
-            parameter: "key",
-            message: entry === undefined
-              ? `there is no run under ${JSON.stringify(key)}. Check the key, or create the run with runOnce.`
-              : `it is not known whether there is a run under ${JSON.stringify(key)}. Attach one, retry, or forget it.`
-          })
-        }
-        const { intendedAt, ref } = entry
-        if (of !== undefined && !isSameRun(of, ref)) {
-          return yield* Effect.logWarning(
-            `canvas-runs: ${operation}: the run that ended is ${format(of)}, and under ${
-              JSON.stringify(key)
-            } there is ${format(ref)}, which stays unfinished`
-          )
-        }
-        yield* records.write(subject, "finished", { intendedAt, ref, finishedAt: yield* Clock.currentTimeMillis })
-        yield* records.tidy(subject, "intent")
-        yield* records.tidy(subject, "created")
-      }, Effect.uninterruptible)
-    )
-
-  return {
-    runOnce: (key, create, given) =>
-      withKey(
-        "RunStore.runOnce",
-        key,
-        Effect.fnUntraced(function*(subject) {
-          const { operation } = subject
-          const options = yield* Options.copy(operation, "options", given, ["onUnknown"])
-          yield* Options.checkGiven(operation, "create", create, Effect.isEffect, "an Effect")
-          const onUnknown: unknown = options.onUnknown
-          yield* Options.checkKind(operation, "onUnknown", onUnknown, isOnUnknown, "\"fail\" or \"retry\"")
-          const entry = yield* records.read(subject)
-          if (entry !== undefined && "ref" in entry) return entry.ref
-          if (entry !== undefined && onUnknown !== "retry") return yield* intentWithoutRef(subject, entry)
-          return yield* Effect.acquireUseRelease(
-            Effect.sync(() => creating.add(subject.name)),
-            () =>
-              Effect.uninterruptibleMask((restore) => createOnce(records, creating, subject, create, entry, restore)),
-            () => Effect.sync(() => creating.delete(subject.name))
-          )
-        })
-      ),
-    track: (key, wait) =>
-      Effect.gen(function*() {
-        const operation = "RunStore.track"
-        yield* Options.checkGiven(operation, "wait", wait, Effect.isEffect, "an Effect")
-        const entry = yield* get(operation, key)
-        const begun = entry !== undefined && "ref" in entry ? entry.ref : undefined
-        return yield* wait.pipe(
-          Effect.tapError((error) =>
-            isEnd(error) && error.ref !== undefined && (begun === undefined || isSameRun(error.ref, begun))
-              ? warnOfFailure(complete(operation, key, error.ref))
-              : Effect.void
-          ),
-          Effect.tap(() => complete(operation, key, begun))
-        )
-      }),
-    complete: (key) => complete("RunStore.complete", key),
-    attach: (key, given) =>
-      withKey(
-        "RunStore.attach",
-        key,
-        Effect.fnUntraced(function*(subject) {
-          const { operation } = subject
-          const ref = readRef(given)
-          if (ref === undefined) {
-            return yield* badRequest({
-              operation,
-              parameter: "ref",
-              message: `ref is ${describe(given)}, which names no run. Make it with RunRef.make.`
-            })
-          }
-          const entry = yield* records.read(subject)
-          if (entry === undefined || !("ref" in entry)) {
-            const intendedAt = entry?.intendedAt ?? (yield* Clock.currentTimeMillis)
-            yield* records.write(subject, "created", { intendedAt, ref })
-            return yield* records.tidy(subject, "intent")
-          }
-          if (format(entry.ref) === format(ref)) return
-          return yield* badRequest({
-            operation,
-            parameter: "key",
-            message: `there is ${format(entry.ref)} under ${JSON.stringify(key)} already. Forget it first.`,
-            ref: entry.ref
-          })
-        }, Effect.uninterruptible)
-      ),
-    forget: (key) =>
-      withKey("RunStore.forget", key, (subject) =>
-        // The most advanced record counts, so it goes last: cut short, this has removed nothing yet
-        Effect.uninterruptible(
-          Effect.forEach(states, (state) => records.remove(subject, state), { discard: true })
-        )),
-    get: (key) => get("RunStore.get", key),
-    unfinished: records.unfinishedNames("RunStore.unfinished").pipe(
-      Effect.flatMap((names) =>
-        Effect.forEach(
-          names,
-          (name) => records.read({ operation: "RunStore.unfinished", name, key: undefined }),
-          { concurrency: 16 }
-        )
-      ),
-      Effect.map((entries) => entries.filter(isUnfinished).sort(byAge)),
-      Telemetry.span("RunStore.unfinished", {})
-    )
-  }
-})
-
-const isOnUnknown = (value: unknown): boolean => value === "fail" || value === "retry"
-
-const isEnd = (error: unknown): error is RunFailedError | InvalidOutputError =>
-  isOurs(error, "RunFailedError", "InvalidOutputError")
-
-const isSameRun = (self: RunRef, that: RunRef): boolean =>
-  self.provider === that.provider && self.kind === that.kind && self.id.toLowerCase() === that.id.toLowerCase()
+export const make: Effect.Effect<Service, never, KeyValueStore.KeyValueStore> = Effect.flatMap(
+  KeyValueStore.KeyValueStore,
+  (storage) => Store.make((creating) => KeyValueEntries.make(storage, creating))
+)
 
 /**
  * Creates a layer with the store, on the `KeyValueStore` of the context.
@@ -602,3 +601,54 @@ export const layer: Layer.Layer<RunStore, never, KeyValueStore.KeyValueStore> = 
  * @since 0.1.0
  */
 export const layerMemory: Layer.Layer<RunStore> = Layer.provide(layer, KeyValueStore.layerMemory)
+
+/**
+ * A layer with a store in a table of a SQL database, which several processes and machines may share. It is made for PostgreSQL and
+ * SQLite.
+ *
+ * **Details**
+ *
+ * A claim in the database, written before the create, decides which process creates the run of a key. A process that does not have it waits
+ * for the ref for as long as a create may take (`createTimeout`), and then fails with `CreateOutcomeUnknownError`. The clocks of the
+ * machines must agree within seconds.
+ *
+ * The layer creates the table and its indexes when it is built, and migrates those of an older version of canvas-runs.
+ *
+ * **Example** (A store in a file)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { RunStore } from "canvas-runs"
+ * import { NodeSqlite } from "canvas-runs/node"
+ *
+ * const store = Layer.provide(RunStore.layerSql({ createTimeout: "5 minutes" }), NodeSqlite.layer({ filename: ":memory:" }))
+ *
+ * const main = Effect.gen(function*() {
+ *   const { unfinished } = yield* RunStore.RunStore
+ *   console.log((yield* unfinished).length) // => 0
+ * })
+ *
+ * await Effect.runPromise(Effect.provide(main, store))
+ * ```
+ *
+ * @see NodeSqlite in `canvas-runs/node` for a database in one file
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerSql = (
+  options?: SqlOptions
+): Layer.Layer<RunStore, ConfigError | MigrationError | SqlError, SqlClient.SqlClient> =>
+  Layer.effect(
+    RunStore,
+    Effect.gen(function*() {
+      const { createTimeout = "2 minutes", table = "canvas_runs" } = yield* Options.copyConfig("options", options, [
+        "createTimeout",
+        "table"
+      ])
+      const timeout = yield* Options.durationConfig("createTimeout", createTimeout)
+      yield* Options.checkConfig("table", table, Options.isTable, "a name of letters, digits and _")
+      const sql = (yield* SqlClient.SqlClient).withoutTransforms()
+      yield* migrate(sql, table, SqlEntries.migrations(sql, table))
+      return yield* Store.make((creating) => SqlEntries.make(sql, table, timeout, creating))
+    })
+  )

@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 export * as Artifact from "./Artifact.ts"
+export * as Batch from "./Batch.ts"
+export * as Budget from "./Budget.ts"
 export * as ClientOptions from "./ClientOptions.ts"
 export * as FileInput from "./FileInput.ts"
 export * as Polling from "./Polling.ts"

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Schema } from "effect"
-import { RunError, RunRef, RunStore } from "canvas-runs"
+import { Duration, Effect, Equal, Schema } from "effect"
+import { RunError, RunRef, RunStore, Tela } from "canvas-runs"
+import { DurableRun } from "canvas-runs/workflow"
 
 const ref = RunRef.make({ provider: "spine", kind: "run", id: "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11", createdAt: 1 })
 
@@ -105,6 +106,7 @@ const classes: ReadonlyArray<readonly [Class: ErrorClass, fields: Readonly<Recor
   }],
   [RunError.WebhookSignatureError as unknown as ErrorClass, { message: "m", reason: "stale" }],
   [RunError.ConfigError as unknown as ErrorClass, { message: "m", option: "o", cause: "x" }],
+  [RunStore.DuplicateRunsError as unknown as ErrorClass, { message: "m", operation: "o", key: "k", refs: [ref, ref] }],
   [RunStore.RunStoreError as unknown as ErrorClass, {
     message: "m",
     operation: "o",
@@ -179,4 +181,97 @@ describe("constructing an error never fails", () => {
       assert.strictEqual(error._tag, "NotFoundError")
       assert.isFalse(error.isRetryable)
     }))
+})
+
+/** Values for the fields that hold anything, and for a ref, which the class may replace by a valid one. */
+const arbitraryFields: Readonly<Record<string, Schema.Top>> = {
+  message: Schema.String,
+  body: Schema.Json,
+  run: Schema.Json,
+  output: Schema.Json,
+  lastSnapshot: Schema.Json,
+  received: Schema.Struct({ message: Schema.String, structured: Schema.Json, chunks: Schema.Finite }),
+  ref: Schema.Struct({
+    version: Schema.Literal(1),
+    provider: Schema.NonEmptyString,
+    kind: Schema.NonEmptyString,
+    id: Schema.NonEmptyString,
+    createdAt: Schema.Finite
+  })
+}
+
+const writeAndRead = <A>(schema: Schema.Codec<A, unknown>, value: A): A => {
+  const json = Schema.toCodecJson(schema)
+  return Schema.decodeUnknownSync(json)(JSON.parse(JSON.stringify(Schema.encodeSync(json)(value))))
+}
+
+describe("an error in JSON", () => {
+  it("C1: an error is the same one under the schema of each union that it belongs to", () => {
+    const output = new RunError.InvalidOutputError({ message: "m", ref, issue: "i", output: 1 })
+    const unions = [Tela.ResultError, Tela.CanvasRunError, Tela.SyncError, Tela.StreamError, DurableRun.Error]
+    for (const union of unions) assert.instanceOf(writeAndRead<unknown>(union, output), RunError.InvalidOutputError)
+    const limited = new RunError.RateLimitError(request)
+    for (const union of [...unions, Tela.ExecuteError, RunError.WatchError, RunError.DownloadError]) {
+      assert.instanceOf(writeAndRead<unknown>(union, limited), RunError.RateLimitError)
+    }
+  })
+
+  for (const [Class] of classes) {
+    const fields = Object.fromEntries(
+      Object.entries(Class.fields)
+        .filter(([name]) => name !== "_tag" && name !== "cause")
+        .map(([name, field]) => [name, arbitraryFields[name] ?? field as Schema.Top])
+    )
+
+    it.effect.prop(
+      `C1: ${Class.identifier} is the same error after it was written and read`,
+      { given: Schema.Struct(fields) },
+      ({ given }) =>
+        Effect.sync(() => {
+          const error = new Class({ ...given, cause: new Error("the cause") })
+          const read = writeAndRead(Class, error)
+          assert.instanceOf(read, Class)
+          const { cause, ...others } = error as { readonly cause?: unknown }
+          const { cause: readCause, ...readOthers } = read as { readonly cause?: unknown }
+          // JSON has no -0, which is equal to 0 here
+          assert.isTrue(Equal.equals(readOthers, others), `${JSON.stringify(readOthers)} ${JSON.stringify(others)}`)
+          assert.strictEqual((readCause as Error | undefined)?.message, (cause as Error | undefined)?.message)
+        })
+    )
+  }
+
+  it("C1: a cause that is an error of a request or of a file keeps its class, at every depth", () => {
+    const server = new RunError.ServerError({ ...request, body: null })
+    const file = new RunError.FileInputError({
+      message: "m",
+      file: "f",
+      reason: "upload",
+      reached: true,
+      isRetryable: true,
+      cause: server
+    })
+    const error = writeAndRead(
+      RunError.CreateError,
+      new RunError.CreateOutcomeUnknownError({ ...request, cause: file })
+    )
+    assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+    assert.instanceOf(error.cause, RunError.FileInputError)
+    assert.instanceOf(error.cause.cause, RunError.ServerError)
+    assert.isNull(error.cause.cause.body)
+  })
+
+  it("C1: a value that JSON does not have becomes a similar one", () => {
+    const run = { missing: undefined, list: [undefined], number: NaN, big: 1n, date: new Date(0) }
+    const error = writeAndRead(
+      RunError.WaitError,
+      new RunError.RunFailedError({ message: "m", ref, errors: [], run })
+    )
+    assert.instanceOf(error, RunError.RunFailedError)
+    assert.deepStrictEqual(error.run, { list: [null], number: null, big: "1n", date: "1970-01-01T00:00:00.000Z" })
+    const empty = writeAndRead(
+      RunError.InvalidOutputError,
+      new RunError.InvalidOutputError({ message: "m", ref, issue: "i", output: undefined })
+    )
+    assert.isNull(empty.output)
+  })
 })

@@ -1182,14 +1182,19 @@ describe("files that an interrupted write left in the storage", () => {
       assert.strictEqual(content.size, 0)
     }))
 
-  it.effect("a second attempt does not change the intent of the first one", () =>
+  it.effect("a second attempt that cannot write its intent creates nothing, and leaves the first one", () =>
     Effect.gen(function*() {
       let isFull = false
       const { store } = makeDisk({ set: (key) => isFull && key.includes("intent") ? diskFull : Effect.void })
-      const { runOnce } = yield* store
+      const { get, runOnce } = yield* store
       yield* Effect.exit(runOnce("a", Effect.fail(noAnswer)))
+      const entry = yield* get("a")
       isFull = true
-      assert.deepStrictEqual(yield* runOnce("a", creating().create, { onUnknown: "retry" }), refOf("run-1"))
+      const { counter, create } = creating()
+      const error = yield* Effect.flip(runOnce("a", create, { onUnknown: "retry" }))
+      assert.strictEqual(error._tag, "RunStoreError")
+      assert.deepStrictEqual(yield* get("a"), entry)
+      assert.strictEqual(counter.count, 0)
     }))
 
   it.effect("a version that is not a number is not read as a newer one", () =>
@@ -1434,7 +1439,7 @@ describe("a killed process", () => {
       const world: World = { content: new Map(), runs: [] }
       yield* Effect.exit(
         Effect.flatMap(
-          makeProcess(world, { step: 3, cut: "half" }).store,
+          makeProcess(world, { step: 4, cut: "half" }).store,
           ({ runOnce }) => runOnce(key, Effect.die("it was killed before"))
         )
       )

@@ -194,6 +194,9 @@ export const durationForms = "Write \"5 seconds\", or milliseconds as a number."
 /** Whether a value is a whole number above zero. */
 export const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) > 0
 
+/** Whether a value is the name of a table that needs no quotes, with room for an ending. */
+export const isTable = (value: unknown): boolean => Predicate.isString(value) && /^[a-z_][a-z0-9_]{0,40}$/i.test(value)
+
 /** Fails where a value is not text, or is blank. */
 export const checkText = (operation: string, parameter: string, value: unknown): Effect.Effect<void, BadRequestError> =>
   checkGiven(operation, parameter, value, isText, "text that is not blank")

@@ -144,3 +144,6 @@ export const format = (ref: RunRef): string => {
   const { id, kind, provider } = nearest(ref)
   return `${provider} ${kind} ${id}`
 }
+
+/** The identity of a run, as text. The ids of runs may be UUIDs, whose case means nothing. */
+export const runOf = ({ id, kind, provider }: RunRef): string => JSON.stringify([provider, kind, id.toLowerCase()])

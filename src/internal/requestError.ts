@@ -5,7 +5,7 @@ import { RunRef } from "./ref.ts"
 import { Anything, Defect, PermanentError, TaggedError, TransientError } from "./taggedError.ts"
 
 /** The fields of every error about a request. */
-const requestFields = {
+export const requestFields = {
   /** What happened, and what to do. */
   message: Schema.String,
   /**
@@ -150,6 +150,26 @@ export class InvalidResponseError extends TaggedError<InvalidResponseError>()("I
 }) {}
 
 /**
+ * The schema of the errors of a request.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const RequestError = /*#__PURE__*/ Schema.Union([
+  BadRequestError,
+  AuthenticationError,
+  UsageLimitError,
+  PermissionDeniedError,
+  NotFoundError,
+  ConflictError,
+  RateLimitError,
+  ServerError,
+  TransportError,
+  RequestTimeoutError,
+  InvalidResponseError
+])
+
+/**
  * The errors of a request.
  *
  * @category errors
@@ -167,49 +187,6 @@ export type RequestError =
   | TransportError
   | RequestTimeoutError
   | InvalidResponseError
-
-/**
- * A request to create a run may have reached the provider, and its outcome is unknown: **a run may exist and may be billed**. For
- * that reason creates are not repeated, unless the caller asks for it.
- *
- * **Details**
- *
- * `cause` is the {@link RequestError} of the last attempt: no response, a response of 5xx, or a response that does not decode.
- *
- * **Example** (A connection that broke after the request was sent)
- *
- * ```ts
- * import { Effect, Layer, Redacted } from "effect"
- * import { Spine } from "canvas-runs"
- * import { Fault, SpineEmulator } from "canvas-runs/testing"
- *
- * const main = Effect.gen(function*() {
- *   const { runs } = yield* Spine.SpineClient
- *   const emulator = yield* SpineEmulator.SpineEmulator
- *   yield* emulator.fault(Fault.dropAfter)
- *
- *   const error = yield* Effect.flip(runs.create({ prompt: "Tides" }))
- *   // The client cannot know it, and the provider has created the run
- *   console.log(error._tag, (yield* emulator.runs).length) // => CreateOutcomeUnknownError 1
- * }).pipe(
- *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
- *     Layer.provideMerge(SpineEmulator.layerTest())
- *   ))
- * )
- * await Effect.runPromise(main)
- * ```
- *
- * @see {@link module:RunStore} for a store that remembers such a create
- * @category errors
- * @since 0.1.0
- */
-export class CreateOutcomeUnknownError
-  extends PermanentError<CreateOutcomeUnknownError>()("CreateOutcomeUnknownError", {
-    ...requestFields,
-    /** The {@link RequestError} of the last attempt. */
-    cause: Defect
-  })
-{}
 
 /**
  * Makes the error for wrong input, before the request that needs the input.

@@ -7,6 +7,7 @@ import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Formatter from "effect/Formatter"
 import { identity } from "effect/Function"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
@@ -131,6 +132,7 @@ const show: Readonly<Record<string, (value: never) => unknown>> = {
  */
 const substitutes: Readonly<Record<string, (value: unknown) => unknown>> = {
   errors: (value) => attempt(() => Array.from(value as Iterable<unknown>, messageOf)) ?? [],
+  refs: () => [],
   attempts: () => 0,
   polls: () => 0,
   history: () => [],
@@ -146,13 +148,15 @@ const substitutes: Readonly<Record<string, (value: unknown) => unknown>> = {
 const total = (decode: (json: Schema.Json) => unknown, encode: (value: unknown) => Schema.Json) =>
   Schema.Json.pipe(Schema.decodeTo(Schema.Unknown, {
     decode: SchemaGetter.transform(decode),
-    encode: SchemaGetter.transform((value: unknown) => attempt(() => encode(value)) ?? messageOf(value))
+    encode: SchemaGetter.transform((value: unknown) =>
+      Option.getOrElse(Option.liftThrowable(encode)(value), () => messageOf(value))
+    )
   }))
 
 /** Any value. Its JSON has every part of the value that can be written: cycles are left out, and a BigInt is a text. */
 export const Anything: Schema.Unknown = /*#__PURE__*/ total(
   (json) => json,
-  (value) => JSON.parse(Formatter.formatJson(value))
+  (value) => value === undefined ? null : JSON.parse(Formatter.formatJson(value))
 ) as never
 
 /** `Schema.Defect()`, which dies on a value that cannot be inspected. */
@@ -160,3 +164,17 @@ export const Defect: Schema.Defect = /*#__PURE__*/ total(
   (json) => Schema.decodeSync(Schema.Defect())(json),
   (value) => Schema.encodeSync(Schema.Defect())(value)
 ) as never
+
+/** {@link Defect}, where errors of these classes keep their class in JSON. */
+export const DefectOr = (errors: Schema.Codec<unknown, unknown>): Schema.Defect =>
+  total(
+    (json) =>
+      Option.getOrElse(
+        Schema.decodeUnknownOption(Schema.toCodecJson(errors))(json),
+        () => Schema.decodeSync(Defect)(json)
+      ),
+    (value) =>
+      isRunError(value) && Schema.is(errors)(value)
+        ? Schema.encodeSync(Schema.toCodecJson(errors))(value)
+        : Schema.encodeSync(Defect)(value)
+  ) as never

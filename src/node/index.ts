@@ -4,3 +4,10 @@
  * @since 0.1.0
  */
 export * as NodeHttp from "./NodeHttp.ts"
+
+/**
+ * A database in one file, on the `node:sqlite` of the platform.
+ *
+ * @since 0.1.0
+ */
+export * as NodeSqlite from "./NodeSqlite.ts"

@@ -437,6 +437,35 @@ export interface Runs {
     R | InputServices
   >
   /**
+   * Describes a run to the kernel, for a wait of your own with the functions of `Run`. The other calls here do this for you.
+   *
+   * **Example** (A wait on the kernel)
+   *
+   * ```ts
+   * import { Duration, Effect, Redacted, Schedule } from "effect"
+   * import { Run, Spine } from "canvas-runs"
+   * import { SpineEmulator, Timeline } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const { runs } = yield* Spine.SpineClient
+   *   const source = yield* runs.source(yield* runs.create({ prompt: "Compare three vector databases" }))
+   *   const run = yield* Run.wait(source, {
+   *     schedule: Schedule.spaced("5 seconds"),
+   *     timeout: Duration.hours(2),
+   *     errorBudget: 5,
+   *     retryAfterCeiling: Duration.minutes(1)
+   *   })
+   *   return run.status
+   * }).pipe(
+   *   Effect.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+   *   Effect.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+   * )
+   *
+   * console.log(await Effect.runPromise(main)) // => completed
+   * ```
+   */
+  readonly source: (run: RunTarget) => Effect.Effect<Source, BadRequestError>
+  /**
    * Makes a handle on a run for several waiters, which share one poll loop. The loop starts with the first waiter and stops with
    * the last. Once the run has ended, the handle makes no request.
    *

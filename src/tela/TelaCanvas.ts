@@ -29,28 +29,29 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { RunRef } from "../internal/ref.ts"
-import type {
-  BadRequestError,
+import {
+  type BadRequestError,
   InvalidOutputError,
-  OnCreatedErrorOf,
-  RequestError,
+  type OnCreatedErrorOf,
+  type RequestError,
   RunFailedError
 } from "../RunError.ts"
 import type * as AnySchema from "./internal/anySchema.ts"
-import type {
-  AsyncExecution,
-  AsyncParams,
-  CanvasRunError,
-  DynamicParams,
+import {
+  type AsyncExecution,
+  type AsyncParams,
+  type CanvasRunError,
+  type DynamicParams,
   ExecuteError,
-  GetExecutionParams,
-  OptionalModeParams,
-  RunParams,
-  SyncExecution,
-  SyncParams,
-  TaskParams
+  type GetExecutionParams,
+  type OptionalModeParams,
+  type RunParams,
+  type SyncExecution,
+  type SyncParams,
+  type TaskParams
 } from "./TelaExecution.ts"
 import type * as Data from "./TelaCanvasSchema.ts"
 import type { DynamicStreamParams, StreamError, StreamExecution, StreamParams, StreamPart } from "./TelaStream.ts"
@@ -81,6 +82,14 @@ interface NoContainer {
  * @since 0.1.0
  */
 export type Result<Output, Skip> = [Skip] extends [false] ? Output : unknown
+
+/**
+ * The schema of the errors of a synchronous execution.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const SyncError = /*#__PURE__*/ Schema.Union([ExecuteError, RunFailedError, InvalidOutputError])
 
 /**
  * The errors of a synchronous execution: those of the request, `CreateOutcomeUnknownError` if the execution may have run and no

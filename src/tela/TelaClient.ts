@@ -57,6 +57,7 @@ import type { AnySchema } from "./internal/anySchema.ts"
 import * as Client from "../internal/http/client.ts"
 import * as Mock from "../internal/mock.ts"
 import {
+  type BadRequestError,
   ConfigError,
   type CreateError,
   type InvalidOutputError,
@@ -64,10 +65,14 @@ import {
   type RunFailedError
 } from "../RunError.ts"
 import type { RunRef } from "../internal/ref.ts"
+import type { RunSource } from "../RunSource.ts"
 import * as Canvases from "./internal/canvas.ts"
 import type { AnyOptions } from "./internal/canvasParams.ts"
+import { findByTag } from "./internal/findByTag.ts"
 import { getExecution } from "./internal/follow.ts"
 import { get } from "./internal/get.ts"
+import { refOf } from "./internal/ref.ts"
+import { source } from "./internal/source.ts"
 import * as StreamExecutions from "./internal/streamExecution.ts"
 import * as Tasks from "./internal/tasks.ts"
 import type * as TelaCanvas from "./TelaCanvas.ts"
@@ -76,6 +81,7 @@ import {
   type AsyncExecution,
   type AsyncParams,
   type CanvasRunError,
+  type ExecutionSnapshot,
   type GetExecutionParams,
   provider,
   type RunParams,
@@ -149,6 +155,71 @@ export interface Service {
       }
     ): Effect.Effect<AsyncExecution<TelaCanvas.Result<TelaCanvas.OutputOf<Out>, Skip>>, RequestError>
   }
+  /**
+   * Describes an execution or a task to the kernel, for a wait of your own with the functions of `Run`. `getExecution` does this for
+   * you. The output of its snapshots is not validated.
+   *
+   * **Example** (A wait on the kernel)
+   *
+   * ```ts
+   * import { Duration, Effect, Redacted, Schedule } from "effect"
+   * import { Run, Tela } from "canvas-runs"
+   * import { TelaEmulator, Timeline } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const tela = yield* Tela.TelaClient
+   *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
+   *   const { ref } = yield* canvas.execute({ topic: "tides" }, { async: true })
+   *   const snapshot = yield* Run.wait(yield* tela.source(ref), {
+   *     schedule: Schedule.spaced("1 second"),
+   *     timeout: Duration.minutes(10),
+   *     errorBudget: 5,
+   *     retryAfterCeiling: Duration.minutes(1)
+   *   })
+   *   return snapshot.output
+   * }).pipe(
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+   *   Effect.provide(TelaEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }), output: "Twice a day" } }))
+   * )
+   *
+   * console.log(await Effect.runPromise(main)) // => Twice a day
+   * ```
+   */
+  readonly source: (
+    ref: RunRef
+  ) => Effect.Effect<RunSource<ExecutionSnapshot, ExecutionSnapshot, ExecutionSnapshot>, BadRequestError>
+  /**
+   * Finds all asynchronous executions and tasks that were created with a tag, for `reconcile` of the `RunStore`.
+   *
+   * **Details**
+   *
+   * It lists the executions, and then the tasks. The key needs the role `member`. The filter and the tags in the list are assumed: if a row
+   * without the tag is listed, or a run of an application whose task is not, the failure is an `InvalidResponseError`.
+   *
+   * **Example** (The runs with a tag)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Tela } from "canvas-runs"
+   * import { TelaEmulator } from "canvas-runs/testing"
+   *
+   * const main = Effect.gen(function*() {
+   *   const tela = yield* Tela.TelaClient
+   *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
+   *   const { ref } = yield* canvas.execute({ topic: "tides" }, { async: true, tags: ["order-7"] })
+   *   const found = yield* tela.findByTag("order-7")
+   *   return found.map(({ id, kind }) => [kind, id === ref.id])
+   * }).pipe(
+   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+   *   Effect.provide(TelaEmulator.layerTest())
+   * )
+   *
+   * console.log(await Effect.runPromise(main)) // => [["execution", true]]
+   * ```
+   *
+   * @see {@link module:TelaCompletionRuns} and {@link module:TelaTasks} for the lists
+   */
+  readonly findByTag: (tag: string) => Effect.Effect<ReadonlyArray<RunRef>, RequestError>
   /** Creates, reads, changes and approves tasks: the executions of applications, which people review. */
   readonly tasks: TelaTasks.Tasks
   /** Lists the asynchronous executions of the workspace. */
@@ -301,17 +372,25 @@ const build = (options: Options): Effect.Effect<Service, ConfigError, HttpClient
       describeError
     })
     const { api } = client
+    const tasks = Tasks.make(client)
+    const completionRuns = TelaCompletionRuns.make(api)
     return {
       canvas: Canvases.make(client),
       getExecution: ((id: string | RunRef, params?: GetExecutionParams & { readonly output?: unknown }) =>
         getExecution(client, "getExecution", id, params)) as Service["getExecution"],
-      tasks: Tasks.make(client),
-      completionRuns: TelaCompletionRuns.make(api),
+      source: (ref) =>
+        Effect.map(
+          refOf("source", "ref", ref, "execution", ["execution", "task"]),
+          (ref) =>
+            source(api, ref, client.webhooks)
+        ),
+      findByTag: findByTag(completionRuns.stream, tasks.stream),
+      tasks,
+      completionRuns,
       versions: TelaVersions.make(api),
       environments: TelaVersions.makeEnvironments(api),
       vault: TelaVault.make(api, client.transfer),
-      checkCredential: get(api, "checkCredential", "/api-key", () =>
-        Effect.void)
+      checkCredential: get(api, "checkCredential", "/api-key", () => Effect.void)
     }
   })
 
@@ -549,6 +628,10 @@ export interface TestHandlers {
   readonly vault?: Partial<TelaVault.Vault> | undefined
   /** Answers `getExecution`. Members that it leaves out of the execution are absent. */
   readonly getExecution?: TestCanvas["getExecution"]
+  /** Answers `source`. */
+  readonly source?: Service["source"] | undefined
+  /** Answers `findByTag`. */
+  readonly findByTag?: Service["findByTag"] | undefined
   /** Answers `checkCredential`. */
   readonly checkCredential?: Service["checkCredential"] | undefined
 }
@@ -624,7 +707,7 @@ export const layerTest = (handlers: TestHandlers): Layer.Layer<TelaClient> =>
       const { get, make } = handlers?.canvas ?? {}
       const mock = <Name extends keyof Service>(name: Name, members: object | undefined = handlers?.[name]) =>
         Mock.make<Service[Name] & object>(`TelaClient.${name}`, members)
-      const { checkCredential, getExecution } = handlers ?? {}
+      const { checkCredential, findByTag, getExecution, source } = handlers ?? {}
 
       return yield* Mock.make<Service>("TelaClient", {
         canvas: yield* mock("canvas", {
@@ -639,6 +722,8 @@ export const layerTest = (handlers: TestHandlers): Layer.Layer<TelaClient> =>
         environments: yield* mock("environments"),
         vault: yield* mock("vault"),
         ...(getExecution === undefined ? undefined : { getExecution }),
+        ...(source === undefined ? undefined : { source }),
+        ...(findByTag === undefined ? undefined : { findByTag }),
         ...(checkCredential === undefined ? undefined : { checkCredential })
       })
     })

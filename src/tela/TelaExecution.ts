@@ -8,14 +8,16 @@
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type * as RunRef from "../internal/ref.ts"
-import type {
+import {
   CreateError,
   InvalidOutputError,
-  OnCreatedErrorOf,
-  RequestError,
-  RunTimeoutError,
+  OnCreatedError,
+  type OnCreatedErrorOf,
+  type RequestError,
+  type RunTimeoutError,
   WaitError,
   WaitStoppedError
 } from "../RunError.ts"
@@ -491,6 +493,14 @@ export type ExecutionEvent<Output> =
   }
 
 /**
+ * The schema of the errors of the result of an asynchronous execution.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ResultError = /*#__PURE__*/ Schema.Union([WaitError, WaitStoppedError, InvalidOutputError])
+
+/**
  * The errors of the result of an asynchronous execution: those of a wait, `WaitStoppedError` after `cancel`, and
  * `InvalidOutputError` if the output does not fit its schema.
  *
@@ -500,6 +510,14 @@ export type ExecutionEvent<Output> =
 export type ResultError = WaitError | WaitStoppedError | InvalidOutputError
 
 /**
+ * The schema of the errors of starting an execution.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ExecuteError = CreateError
+
+/**
  * The errors of starting an execution: those of a request, `CreateOutcomeUnknownError` if the execution may exist, and
  * `FileInputError` if a file in the variables could not be read.
  *
@@ -507,6 +525,14 @@ export type ResultError = WaitError | WaitStoppedError | InvalidOutputError
  * @since 0.1.0
  */
 export type ExecuteError = CreateError
+
+/**
+ * The schema of the errors of `canvas.run`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const CanvasRunError = /*#__PURE__*/ Schema.Union([CreateError, OnCreatedError, WaitError, InvalidOutputError])
 
 /**
  * The errors of `canvas.run`: those of starting an execution, of `onCreated`, of waiting, and of the output. `E` is the error of

@@ -65,9 +65,16 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
-import type { InvalidOutputError, RunFailedError, StreamInterruptedError } from "../RunError.ts"
-import type { ExecuteError, ExecuteParams, ExecutionInfo, TelaDuration, VersionParams } from "./TelaExecution.ts"
+import { InvalidOutputError, RunFailedError, StreamInterruptedError } from "../RunError.ts"
+import {
+  ExecuteError,
+  type ExecuteParams,
+  type ExecutionInfo,
+  type TelaDuration,
+  type VersionParams
+} from "./TelaExecution.ts"
 
 /**
  * The parameters of a streamed execution. A timeout that passes is a `StreamInterruptedError`, whose `reason` says which.
@@ -166,6 +173,19 @@ export type StreamPart<Output> =
     /** The provider's id of the request. */
     readonly requestId: string | undefined
   }
+
+/**
+ * The schema of the errors of a stream.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const StreamError = /*#__PURE__*/ Schema.Union([
+  ExecuteError,
+  RunFailedError,
+  StreamInterruptedError,
+  InvalidOutputError
+])
 
 /**
  * The errors of a stream: those of starting an execution, `RunFailedError` if the execution failed, `StreamInterruptedError` if the

@@ -4,6 +4,8 @@
  *     npm run bench                       every benchmark
  *     npm run bench -- --only streams     one benchmark, or several separated by commas
  *     npm run bench -- --quick            few repetitions: a check that it works, with figures too rough to quote
+ *     npm run bench -- --only durable --parked 10000
+ *                                         more waiting workflows than 500, which takes minutes
  *     npm run bench -- --json             one JSON object on standard output
  *     npm run bench -- --save             writes test/bench/results.md
  */
@@ -18,13 +20,15 @@ const benchmarks: Record<string, () => Promise<{ readonly benchmark: Benchmark }
   streams: () => import("./streams.ts"),
   transfers: () => import("./transfers.ts"),
   startup: () => import("./startup.ts"),
-  polling: () => import("./polling.ts")
+  polling: () => import("./polling.ts"),
+  durable: () => import("./durable.ts")
 }
 
 const { values: flags } = parseArgs({
   options: {
     only: { type: "string" },
     quick: { type: "boolean", default: false },
+    parked: { type: "string" },
     json: { type: "boolean", default: false },
     save: { type: "boolean", default: false }
   }
@@ -34,6 +38,12 @@ const names = flags.only?.split(",") ?? Object.keys(benchmarks)
 const unknown = names.filter((name) => benchmarks[name] === undefined)
 if (unknown.length > 0) {
   console.error(`There is no benchmark ${unknown.join(", ")}. There are: ${Object.keys(benchmarks).join(", ")}.`)
+  process.exit(2)
+}
+
+const parked = Number(flags.parked ?? (flags.quick ? 100 : 500))
+if (!Number.isInteger(parked) || parked < 1) {
+  console.error(`--parked is ${flags.parked}. It must be a whole number, 1 or more.`)
   process.exit(2)
 }
 
@@ -62,6 +72,7 @@ for (const name of names) {
   log(`\n# ${name}`)
   const results = await benchmark.run({
     quick: flags.quick,
+    parked,
     progress: (text) => process.stderr.write(`  … ${text}\n`)
   })
   report.push({ name, results })

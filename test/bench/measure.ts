@@ -37,6 +37,8 @@ export interface Benchmark {
 export interface Options {
   /** Fewer and shorter repetitions: a check that it works, with figures too rough to quote. */
   readonly quick: boolean
+  /** How many workflows wait at once, in the benchmark of durable runs. */
+  readonly parked: number
   /** Prints the progress. */
   readonly progress: (text: string) => void
 }

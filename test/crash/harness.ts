@@ -10,12 +10,11 @@
 import { NodeServices } from "@effect/platform-node"
 import { Data, Deferred, Duration, Effect, FileSystem, Layer, Random } from "effect"
 import { KeyValueStore } from "effect/persistence"
-import { type ChildProcess, spawn } from "node:child_process"
-import { fileURLToPath } from "node:url"
 import { RunRef } from "canvas-runs"
 import * as RunStore from "canvas-runs/RunStore"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
 import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
+import { type Ended, start } from "./process.ts"
 
 export interface Options {
   readonly kills: number
@@ -97,7 +96,11 @@ export const crash = (options: Options) =>
         if (plan !== undefined) tally.planned++
         tally.starts++
         const ended = yield* Deferred.make<Ended>()
-        const worker = start([directory, baseUrl, ...keys], (end) => Deferred.doneUnsafe(ended, Effect.succeed(end)))
+        const worker = start(
+          new URL("worker.ts", import.meta.url),
+          [directory, baseUrl, ...keys],
+          (end) => Deferred.doneUnsafe(ended, Effect.succeed(end))
+        )
         let timer: NodeJS.Timeout | undefined
         const killAfter = (millis: number) => {
           if (millis === 0) worker.kill("SIGKILL")
@@ -198,26 +201,6 @@ export const summary = (report: Report): string =>
 // ---------------------------------------------------------------------------------------------------------------------
 
 const laneOf = (prompt: string) => prompt.slice(0, prompt.indexOf(":"))
-
-interface Ended {
-  readonly code: number | null
-  readonly signal: string | null
-  readonly output: string
-  readonly errors: string
-}
-
-const start = (args: ReadonlyArray<string>, onEnd: (ended: Ended) => void): ChildProcess => {
-  const file = fileURLToPath(new URL("./worker.ts", import.meta.url))
-  const worker = spawn(process.execPath, ["--conditions=canvas-runs:source", file, ...args], {
-    stdio: ["ignore", "pipe", "pipe"]
-  })
-  let output = ""
-  let errors = ""
-  worker.stdout.on("data", (chunk) => output += chunk)
-  worker.stderr.on("data", (chunk) => errors += chunk)
-  worker.on("close", (code, signal) => onEnd({ code, signal, output, errors }))
-  return worker
-}
 
 /** When to kill the worker: while it starts, while it works, or just when the provider has created a run. */
 type Plan =

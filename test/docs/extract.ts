@@ -3,8 +3,9 @@
  * and run.
  *
  * A line that ends in `// => text` must print the text, or have it as its value: `console.log(...)` lines print it, and any other
- * expression is compared with it, as JSON. White space does not count. A block marked "```ts alone" runs in a separate process,
- * because it ends the process or sends it a signal. A block marked "```ts test" has tests, which Vitest runs.
+ * expression is compared with it, as JSON. White space does not count. A block marked "```ts alone" runs in a separate process and an empty
+ * directory, because it ends the process, sends it a signal, or writes files. A block marked "```ts server" is ended at its first output. A
+ * block marked "```ts test" has tests, which Vitest runs.
  */
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -17,14 +18,14 @@ export interface Example {
   readonly file: string
   /** The texts of its `// =>` comments, in order. */
   readonly expected: ReadonlyArray<string>
-  /** Whether it needs a separate process, or Vitest. */
-  readonly kind: "together" | "alone" | "test"
+  /** Whether it needs a separate process, or Vitest. A server is ended at its first output. */
+  readonly kind: "together" | "alone" | "server" | "test"
 }
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..")
 const target = join(root, "test/docs/.generated")
 
-const fence = /^```ts(?: (?<kind>alone|test))?$/
+const fence = /^```ts(?: (?<kind>alone|server|test))?$/
 
 /** The code blocks of one file, with the line each starts at. */
 const blocks = (
@@ -41,7 +42,7 @@ const blocks = (
       current = {
         line: index + 1,
         code: [],
-        kind: opening.groups!["kind"] as "alone" | "test" | undefined ?? "together"
+        kind: opening.groups!["kind"] as "alone" | "server" | "test" | undefined ?? "together"
       }
     } else if (line.trim() === "```") {
       found.push({ ...current, code: current.code.join("\n") })

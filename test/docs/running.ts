@@ -1,5 +1,6 @@
 /** Runs examples in child processes, and compares their output with their `// =>` comments. */
 import { fork, spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
 import { basename, dirname } from "node:path"
 import { tmpdir } from "node:os"
 import { fileURLToPath } from "node:url"
@@ -14,6 +15,8 @@ export const service = SpineEmulatorServer.layer({ script: { timeline: Timeline.
 /** The environment that lets the examples find the service. */
 export const environment = (baseUrl: string): NodeJS.ProcessEnv => ({
   PATH: process.env["PATH"],
+  // Any free port
+  PORT: "0",
   SPINE_API_KEY: "sk_spine_docs",
   SPINE_BASE_URL: baseUrl,
   NODE_COMPILE_CACHE: `${tmpdir()}/canvas-runs-examples`
@@ -43,12 +46,21 @@ const argumentsOf = ({ file, kind }: Example): ReadonlyArray<string> =>
 /** Runs one example in a separate process. */
 export const runAlone = (example: Example, { env, execArgv }: Options): Promise<Ended> =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, [...execArgv, ...argumentsOf(example)], { env })
+    const { kind } = example
+    // The other ones may read files of the repository
+    const directory = kind === "alone" ? mkdtempSync(`${tmpdir()}/canvas-runs-example-`) : undefined
+    const child = spawn(process.execPath, [...execArgv, ...argumentsOf(example)], { env, cwd: directory })
     let output = ""
     let errors = ""
-    child.stdout.on("data", (chunk) => output += chunk)
+    child.stdout.on("data", (chunk) => {
+      output += chunk
+      if (kind === "server") child.kill("SIGKILL")
+    })
     child.stderr.on("data", (chunk) => errors += chunk)
-    child.on("close", (code) => resolve({ code, output, errors }))
+    child.on("close", (code, signal) => {
+      if (directory !== undefined) rmSync(directory, { recursive: true, force: true })
+      resolve({ code: kind === "server" && signal === "SIGKILL" ? 0 : code, output, errors })
+    })
   })
 
 /** The output of one process for many examples. */

@@ -4,7 +4,7 @@ import { RunRef } from "canvas-runs"
 import { TelaEmulator } from "canvas-runs/testing"
 import * as TelaEmulatorServer from "canvas-runs/testing/TelaEmulatorServer"
 import { execFile } from "node:child_process"
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
+import { chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { stripVTControlCharacters } from "node:util"
 import { mark } from "./mark.ts"
@@ -13,6 +13,8 @@ const root = new URL("../../", import.meta.url)
 
 /** The directory for all files of the examples. */
 const temporary = await mkdtemp(`${tmpdir()}/canvas-runs-test-`)
+// PostgreSQL runs as another user if the tests run as root
+await chmod(temporary, 0o755)
 afterAll(() => rm(temporary, { recursive: true }))
 
 /** The environment of the examples: no keys, and no colours. */
@@ -269,6 +271,47 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     assert.deepStrictEqual(await linesOf("28-own-provider.ts"), ["42"])
   })
 
+  it("29-durable-run continues the workflow of the process that was killed, and repeats its result", async () => {
+    const lines = await linesOf("29-durable-run.ts")
+    assert.strictEqual(new Set(lines.flatMap((line) => new RegExp(uuid).exec(line) ?? [])).size, 1)
+    // A handler that continues prints its line again
+    assert.deepStrictEqual([...new Set(lines.map((line) => line.replace(new RegExp(uuid), "ID")))], [
+      "process 1: waiting for spine run ID",
+      "process 1: killed by SIGKILL",
+      "process 2: waiting for spine run ID",
+      "process 2: completed with 2 files",
+      "process 3: completed with 2 files",
+      "the provider has 1 run"
+    ])
+  })
+
+  it("30-batch-with-budget stops at the limit, and continues with a higher one", async () => {
+    const lines = await linesOf("30-batch-with-budget.ts")
+    const delivered = lines.filter((line) => line.startsWith("tides/"))
+    assert.strictEqual(new Set(delivered).size, 12)
+    assert.strictEqual(delivered.length, 12)
+    assert.deepStrictEqual(lines.filter((line) => !line.startsWith("tides/")), [
+      "a limit of 250 credits",
+      "5 succeeded, 0 before, 7 failed",
+      "failed by tag: {\"BudgetExceededError\":7}",
+      "225 credits spent, 25 left",
+      "a limit of 1000 credits",
+      "7 succeeded, 5 before, 0 failed",
+      "failed by tag: {}",
+      "540 credits spent, 460 left"
+    ])
+  })
+
+  it("31-cluster completes the workflows of a runner that is killed, and creates each run once", async () => {
+    assert.deepStrictEqual(await linesOf("31-cluster.ts"), [
+      "3 runners are listening",
+      "30 workflows have started",
+      "one runner was killed",
+      "30 have completed",
+      "the provider has 30 runs"
+    ])
+  })
+
   it("22-many-runs prints each run as it ends, and counts the failed ones", async () => {
     assert.deepStrictEqual(await linesOf("22-many-runs.ts"), [
       "100 of 300",
@@ -392,7 +435,7 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     const files = (await readdir(new URL("examples", root))).filter((file) => /^\d\d-.*\.ts$/.test(file)).sort()
     assert.deepStrictEqual(
       files.map((file) => Number(file.slice(0, 2))),
-      Array.from({ length: 28 }, (_, index) => index + 1)
+      Array.from({ length: 32 }, (_, index) => index + 1)
     )
     for (const file of files) {
       const text = await readFile(new URL(`examples/${file}`, root), "utf8")

@@ -145,6 +145,7 @@ const functions: Readonly<Record<string, readonly [(world: World) => Function, A
   "RunStore.track": [({ store }) => store.track, ["key", Effect.void]],
   "RunStore.complete": [({ store }) => store.complete, ["key"]],
   "RunStore.attach": [({ store }) => store.attach, ["key", spineRef]],
+  "RunStore.reconcile": [({ store }) => store.reconcile, ["key", () => Effect.succeed([]), { settlingTime: "1 hour" }]],
   "RunStore.forget": [({ store }) => store.forget, ["key"]],
   "RunStore.get": [({ store }) => store.get, ["key"]]
 }

@@ -367,7 +367,7 @@ export const places: ReadonlyArray<Place> = [
   {
     name: "RunStore: a failure or a defect of the storage is a RunStoreError",
     mutant: {
-      file: "src/internal/runStore/storage.ts",
+      file: "src/internal/runStore/entries.ts",
       find: "if (Cause.hasInterruptsOnly(reasons)) return",
       replace: "return"
     },

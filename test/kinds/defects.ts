@@ -665,7 +665,7 @@ export const places: ReadonlyArray<Place> = [
     name: "the fields of an error are encoded as far as possible",
     mutant: {
       file: taggedError,
-      find: "attempt(() => encode(value)) ?? messageOf(value)",
+      find: "Option.getOrElse(Option.liftThrowable(encode)(value), () => messageOf(value))",
       replace: "encode(value)"
     },
     inputs: Object.fromEntries(

@@ -26,7 +26,7 @@ const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const neverSent = "src/internal/http/neverSent.ts"
 const http = "src/internal/http/api.ts"
 const create = "src/internal/http/create.ts"
-const store = "src/RunStore.ts"
+const store = "src/internal/runStore/store.ts"
 const createOnce = "src/internal/runStore/createOnce.ts"
 
 // -- transports -------------------------------------------------------------------------------------------------------
@@ -898,7 +898,11 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a terminal state of a run of another kind ends no entry",
-    mutant: { file: store, find: "self.kind === that.kind && ", replace: "" },
+    mutant: {
+      file: "src/internal/ref.ts",
+      find: "JSON.stringify([provider, kind, id.toLowerCase()])",
+      replace: "JSON.stringify([provider, id.toLowerCase()])"
+    },
     inputs: {
       "a failed task": tracks("Created", () => Effect.fail(failed({ ...refOf("r"), kind: "task" }))),
       "an output of an execution that does not fit": tracks(

@@ -84,6 +84,16 @@ const parts: ReadonlyArray<Part> = [
     sample: (_, seed) => script("test/crash/crash.ts", "--kills", "20", "--seed", seed)
   },
   {
+    name: "batches",
+    full: script("test/crash/batches.ts"),
+    sample: (_, seed) => script("test/crash/batches.ts", "--inputs", "600", "--kills", "4", "--seed", seed)
+  },
+  {
+    name: "cluster",
+    full: script("test/cluster/cluster.ts"),
+    sample: (_, seed) => script("test/cluster/cluster.ts", "--only", "kills", "--kills", "6", "--seed", seed)
+  },
+  {
     name: "transfers",
     full: script("test/long/transfers.ts"),
     // Every kind of transfer. A transfer that keeps a file of this size in memory exceeds the limit

@@ -319,7 +319,8 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   ],
   "store.runOnce": [
     `store.runOnce()`,
-    `store.runOnce("k", () => spine.runs.create({ prompt: "x" }))`,
+    `store.runOnce("k", () => ref)`,
+    `store.runOnce("k", { prompt: "x" })`,
     `store.runOnce("k", Effect.runPromise(Effect.succeed({ ref })))`,
     `store.runOnce("k", Effect.succeed({ ref }), "retry")`,
     `store.runOnce("k", Effect.succeed({ ref }), { onUnknown: "again" })`,
@@ -328,6 +329,35 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `store.runOnce("a", Effect.succeed({ ref }))`,
     `Effect.andThen(Effect.ignore(store.runOnce("b", Effect.fail("out of luck"))), store.runOnce("b", Effect.succeed({ ref })))`,
     `store.runOnce("c", store.runOnce("c", spine.runs.create({ prompt: "x" })))`
+  ],
+  "store.refuse": [
+    `store.refuse()`,
+    `store.refuse(ref)`,
+    `store.refuse("a")`
+  ],
+  "store.list": [
+    `store.list("Finished")`,
+    `store.list({ state: "finished" })`,
+    `store.list({ provider: 5 })`,
+    `store.list({ before: "yesterday" })`,
+    `store.list({ before: new Date("yesterday") })`,
+    `store.list({ states: ["Finished"] })`
+  ],
+  "store.purge": [
+    `store.purge()`,
+    `store.purge("30 dayz")`,
+    `store.purge({ olderThan: "30 days" })`,
+    `store.purge(new Date(0))`
+  ],
+  "store.reconcile": [
+    `store.reconcile()`,
+    `store.reconcile("a")`,
+    `store.reconcile("a", Effect.succeed([]))`,
+    `store.reconcile("a", tela.findByTag, "1 hour")`,
+    `store.reconcile("a", tela.findByTag, { settlingTime: "soon" })`,
+    `store.reconcile("a", tela.findByTag, { settlngTime: "1 hour" })`,
+    `Effect.andThen(Effect.ignore(store.runOnce("e", () => Effect.fail("out of luck"))), store.reconcile("e", (tag) => Effect.as(tela.findByTag(tag), [{ id }])))`,
+    `store.reconcile("e", () => Effect.succeed([ref, failing]))`
   ],
   "store.track": [
     `store.track()`,
@@ -1068,6 +1098,135 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `telaEmulator.revokeApproval(5)`,
     `telaEmulator.revokeApproval({ id })`
   ],
+  "RunStore.layerSql": [
+    `Layer.provide(RunStore.layerSql("runs"), database)`,
+    `Layer.provide(RunStore.layerSql({ table: "my runs" }), database)`,
+    `Layer.provide(RunStore.layerSql({ createTimeout: "soon" }), database)`,
+    `Layer.provide(RunStore.layerSql({ createTimeout: 0 }), database)`,
+    `Layer.provide(RunStore.layerSql({ creatTimeout: "1 minute" }), database)`
+  ],
+  "NodeSqlite.layer": [
+    `NodeSqlite.layer()`,
+    `NodeSqlite.layer("runs.db")`,
+    `NodeSqlite.layer({})`,
+    `NodeSqlite.layer({ filename: "" })`,
+    `NodeSqlite.layer({ filename: new URL("file:///runs.db") })`,
+    `NodeSqlite.layer({ filename: ":memory:", busyTimeout: -1 })`,
+    `NodeSqlite.layer({ fileName: "runs.db" })`
+  ],
+  "Batch.run": [
+    `Batch.run()`,
+    `Batch.run(["a"])`,
+    `Batch.run("abc", { key: (input) => input, create: () => Effect.succeed({ ref }), wait: () => Effect.void })`,
+    `Batch.run(["a"], { create: () => Effect.succeed({ ref }), wait: () => Effect.void })`,
+    `Batch.run(["a"], { key: "a", create: () => Effect.succeed({ ref }), wait: () => Effect.void })`,
+    `Batch.run(["a"], { key: (input) => input, create: Effect.succeed({ ref }), wait: () => Effect.void })`,
+    `Batch.run(["a"], { key: (input) => input, create: () => Effect.succeed({ ref }), wait: Effect.void })`,
+    `Batch.run(["a"], { key: (input) => input, create: () => Effect.succeed({ ref }), wait: () => Effect.void, concurrency: 0 })`,
+    `Batch.run(["a"], { key: (input) => input, create: () => Effect.succeed({ ref }), wait: () => Effect.void, repeat: "yes" })`,
+    `Batch.run(["a"], { key: (input) => input, create: () => Effect.succeed({ ref }), wait: () => Effect.void, deliver: Effect.void })`,
+    `Batch.run(["a"], { key: (input) => input, create: () => Effect.succeed({ ref }), wait: () => Effect.void, concurency: 8 })`
+  ],
+  "Batch.progress": [
+    `Batch.progress()`,
+    `Batch.progress([])`,
+    `Batch.progress(Batch.summary)`
+  ],
+  "Budget.layerMemory": [
+    `Budget.layerMemory()`,
+    `Budget.layerMemory(500)`,
+    `Budget.layerMemory({})`,
+    `Budget.layerMemory({ limit: -1 })`,
+    `Budget.layerMemory({ limit: "500" })`,
+    `Budget.layerMemory({ limit: 500, window: "day" })`,
+    `Budget.layerMemory({ limit: 500, createTimeout: 0 })`,
+    `Budget.layerMemory({ limit: 500, windw: "1 day" })`
+  ],
+  "Budget.layerSql": [
+    `Layer.provide(Budget.layerSql(), database)`,
+    `Layer.provide(Budget.layerSql({ limit: NaN }), database)`,
+    `Layer.provide(Budget.layerSql({ limit: 500, table: "a-b" }), database)`
+  ],
+  "budget.create": [
+    `budget.create()`,
+    `budget.create(Effect.succeed({ ref }))`,
+    `budget.create(() => spine.runs.create({ prompt: "x" }), { estimate: 5 })`,
+    `budget.create(Effect.succeed({ ref }), 5)`,
+    `budget.create(Effect.succeed({ ref }), { estimate: -5 })`,
+    `budget.create(Effect.succeed({ ref }), { estimate: 5, account: " " })`,
+    `budget.create(Effect.succeed({ ref }), { estimate: 5, acount: "a" })`,
+    `budget.create(Effect.succeed({ ref }), { estimate: 51 })`
+  ],
+  "budget.track": [
+    `budget.track()`,
+    `budget.track(id, Effect.void)`,
+    `budget.track(ref, () => spine.runs.waitForCompletion(ref))`,
+    `budget.track(ref, Effect.void, 5)`
+  ],
+  "budget.settle": [
+    `budget.settle()`,
+    `budget.settle(id, 5)`,
+    `budget.settle(ref, -5)`,
+    `budget.settle(ref, "5")`
+  ],
+  "budget.status": [
+    `budget.status(5)`,
+    `budget.status("")`,
+    `budget.status(ref)`
+  ],
+  "DurableRun.create": [
+    `inWorkflow(DurableRun.create())`,
+    `inWorkflow(DurableRun.create(spine.runs.create({ prompt: "x" })))`,
+    `inWorkflow(DurableRun.create("report", ref))`,
+    `inWorkflow(DurableRun.create("report", spine.runs.create({ prompt: "x" }), { onUnkown: "retry" }))`,
+    `inWorkflow(DurableRun.create("report", spine.runs.create({ prompt: "x" }), { onUnknown: "again" }))`,
+    `inWorkflow(DurableRun.create("report", spine.runs.create({ prompt: "" })))`
+  ],
+  "DurableRun.wait": [
+    `inWorkflow(DurableRun.wait())`,
+    `inWorkflow(DurableRun.wait("report", id, { provider: SpineWorkflow.provider }))`,
+    `inWorkflow(DurableRun.wait("report", ref))`,
+    `inWorkflow(DurableRun.wait("report", ref, { provider: "spine" }))`,
+    `inWorkflow(DurableRun.wait("report", ref, { provider: SpineWorkflow.provider, timeout: "long" }))`,
+    `inWorkflow(DurableRun.wait("report", ref, { provider: SpineWorkflow.provider, timout: "1 hour" }))`,
+    `inWorkflow(DurableRun.wait("report", telaRef, { provider: SpineWorkflow.provider }))`,
+    `inWorkflow(DurableRun.wait("report", telaRef, { provider: { ...SpineWorkflow.provider, name: "tela" } }))`
+  ],
+  "DurableRun.run": [
+    `inWorkflow(DurableRun.run())`,
+    `inWorkflow(DurableRun.run("report", spine.runs.create({ prompt: "x" })))`,
+    `inWorkflow(DurableRun.run("report", spine.runs.create({ prompt: "x" }), { provider: SpineWorkflow.provider, timeout: -1 }))`,
+    `inWorkflow(DurableRun.run("report", spine.runs.create({ prompt: "x" }), { provider: SpineWorkflow.provider, timout: "1 hour" }))`,
+    `inWorkflow(DurableRun.run("", spine.runs.create({ prompt: "x" }), { provider: SpineWorkflow.provider }))`
+  ],
+  "Waits.layerMemory": [
+    `Layer.provide(Waits.layerMemory(), [WorkflowEngine.layerMemory])`,
+    `Layer.provide(Waits.layerMemory({ providers: "spine" }), [WorkflowEngine.layerMemory])`,
+    `Layer.provide(Waits.layerMemory({ providers: [], pollInterval: 0 }), [WorkflowEngine.layerMemory])`,
+    `Layer.provide(Waits.layerMemory({ providers: [], concurrency: 0 }), [WorkflowEngine.layerMemory])`,
+    `Layer.provide(Waits.layerMemory({ providers: [], pollIntervall: "1 minute" }), [WorkflowEngine.layerMemory])`
+  ],
+  "Waits.layerSql": [
+    `Layer.provide(Waits.layerSql({ providers: [], table: "a b" }), [WorkflowEngine.layerMemory, database])`,
+    `Layer.provide(Waits.layerSql({ providers: [], partitions: 0 }), [WorkflowEngine.layerMemory, database])`,
+    `Layer.provide(Waits.layerSql({ providers: [], partition: 1 }), [WorkflowEngine.layerMemory, database])`,
+    `Layer.provide(Waits.layerSql({ providers: [], refreshInterval: "often" }), [WorkflowEngine.layerMemory, database])`
+  ],
+  "spine.runs.source": [
+    `spine.runs.source()`,
+    `spine.runs.source("a b")`,
+    `spine.runs.source(telaRef)`
+  ],
+  "tela.source": [
+    `tela.source()`,
+    `tela.source("a b")`,
+    `tela.source(ref)`
+  ],
+  "tela.findByTag": [
+    `tela.findByTag()`,
+    `tela.findByTag("")`,
+    `tela.findByTag(["a"])`
+  ],
   "NodeHttp.layer": [
     `NodeHttp.layer("fast")`,
     `NodeHttp.layer({ conections: 5 })`,
@@ -1080,6 +1239,8 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 /** Functions that take any input, with the reason. */
 export const withoutWrongCalls: Readonly<Record<string, string>> = {
+  "SpineWorkflow.Run": "is a workflow, whose payload Effect's Schema checks",
+  "TelaWorkflow.Run": "is a workflow, whose payload Effect's Schema checks",
   "Tela.isTelaFile": "returns whether any value is a file",
   "Spine.decodeAnswer": "decodes any body of a response, with the error of Effect's Schema",
   "Tela.decodePage": "decodes any body of a response, with the error of Effect's Schema",

@@ -4,7 +4,7 @@ import { Cause, ConfigProvider, Effect, Exit, Fiber, FileSystem, Layer, Random, 
 import { HttpClient, HttpRouter } from "effect/http"
 import { TestClock } from "effect/testing"
 import { vi } from "vitest"
-import { RunError, RunStore, Webhooks } from "canvas-runs"
+import { Budget, RunError, RunStore, Webhooks } from "canvas-runs"
 import { calls, withoutWrongCalls } from "./calls.ts"
 import { functionNames } from "./functions.ts"
 import { modules } from "./modules.ts"
@@ -91,7 +91,7 @@ const toEnd = <A, E, R>(self: Effect.Effect<A, E, R>) =>
     return yield* Fiber.await(fiber)
   })
 
-const errorClasses = Object.values({ ...RunError, RunStoreError: RunStore.RunStoreError }).filter((value) =>
+const errorClasses = Object.values({ ...RunError, ...RunStore, ...Budget }).filter((value) =>
   typeof value === "function" && value.prototype instanceof Error
 ) as unknown as ReadonlyArray<new() => Error>
 

@@ -1,9 +1,12 @@
 /** The values for the wrong calls: clients on emulators, handles, and providers with faulty responses. */
-import { Duration, Effect, Layer, Redacted, Schedule, Schema } from "effect"
+import { Context, Duration, Effect, Layer, Redacted, Schedule, Schema } from "effect"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { KeyValueStore, RateLimiter } from "effect/persistence"
-import { type Artifact, Polling, RunRef, type RunSource, RunStore, Spine, Tela, Webhooks } from "canvas-runs"
+import { Workflow, WorkflowEngine } from "effect/workflow"
+import { type Artifact, Budget, Polling, RunRef, type RunSource, RunStore, Spine, Tela, Webhooks } from "canvas-runs"
 import { Emulator, SpineEmulator, TelaEmulator, Timeline } from "canvas-runs/testing"
+import { NodeSqlite } from "canvas-runs/node"
+import { DurableRun, SpineWorkflow, Waits } from "canvas-runs/workflow"
 import { type Answer, transportError } from "../support/http.ts"
 
 /** The key of every client. No message may contain it. */
@@ -47,6 +50,34 @@ const answers = {
   reset: unreachable("ECONNRESET"),
   silence: () => "silence" as const
 } satisfies Record<string | number, () => Answer>
+
+const Call = Workflow.make("Call", { payload: {}, error: DurableRun.Error, idempotencyKey: () => "call" })
+
+/** Runs a call in the handler of a workflow. */
+const inWorkflow = (spine: Spine.Service) =>
+<A>(
+  call: Effect.Effect<
+    A,
+    DurableRun.Error,
+    | RunStore.RunStore
+    | Spine.SpineClient
+    | Waits.Waits
+    | WorkflowEngine.WorkflowEngine
+    | WorkflowEngine.WorkflowInstance
+  >
+) =>
+  Call.execute({}).pipe(
+    Effect.provide(
+      Call.toLayer(() => Effect.asVoid(call)).pipe(
+        Layer.provideMerge(Waits.layerMemory({ providers: [SpineWorkflow.provider] })),
+        Layer.provideMerge([
+          WorkflowEngine.layerMemory,
+          RunStore.layerMemory,
+          Layer.succeed(Spine.SpineClient, spine)
+        ])
+      )
+    )
+  )
 
 /** The clients, and the objects of the calls. */
 export type World = Effect.Success<typeof make>
@@ -146,6 +177,9 @@ export const make = Effect.gen(function*() {
     workstation: tela.canvas.make({ applicationId: made.applicationId, input: Letter, output: Schema.String }),
     answered,
     store: yield* RunStore.make,
+    budget: Context.get(yield* Layer.build(Budget.layerMemory({ limit: 50 })), Budget.Budget),
+    database: NodeSqlite.layer({ filename: ":memory:" }),
+    inWorkflow: inWorkflow(spine),
     hub: yield* Webhooks.make(),
     /** A run that completes after a minute, and one that fails. */
     ref,

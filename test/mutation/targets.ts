@@ -1,11 +1,13 @@
 /** The tests that are run against the mutants of a file: the fewest and fastest that specify the file. */
 export const targets: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/tela/internal/sse.ts": ["test/tela/internal/sse.test.ts", "test/tela/internal/sse.spec-table.test.ts"],
-  "src/RunStore.ts": ["test/RunStore.test.ts"],
+  "src/internal/runStore/store.ts": ["test/RunStore.test.ts"],
   "src/internal/runStore/record.ts": ["test/RunStore.test.ts"],
   "src/internal/runStore/createOnce.ts": ["test/RunStore.test.ts"],
   "src/internal/runStore/keys.ts": ["test/RunStore.test.ts"],
-  "src/internal/runStore/storage.ts": ["test/RunStore.test.ts"],
+  "src/internal/runStore/entries.ts": ["test/RunStore.test.ts"],
+  "src/internal/runStore/keyValue.ts": ["test/RunStore.test.ts", "test/runStore/contract.test.ts"],
+  "src/internal/runStore/sql.ts": ["test/runStore/contract.test.ts"],
   "src/internal/http/create.ts": [
     "test/internal/http/create.test.ts",
     "test/kinds/reached.test.ts",

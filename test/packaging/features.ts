@@ -39,7 +39,8 @@ const features: ReadonlyArray<Feature> = [
   { name: "requests: retries, redirects, decoding, errors with advice", modules: /internal\/http\// },
   {
     name: "errors and refs",
-    modules: /RunError|requestError|taggedError|internal\/ref$|RunRef|runFailed|internal\/id$|tela\/internal\/ref$/
+    modules:
+      /RunError|requestError|createError|taggedError|internal\/ref$|RunRef|runFailed|internal\/id$|tela\/internal\/ref$/
   },
   {
     name: "arguments checked before a request",

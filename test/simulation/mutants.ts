@@ -38,8 +38,9 @@ const spineCreate = "src/spine/internal/create.ts"
 const snapshots = "src/tela/internal/source.ts"
 const following = "src/tela/internal/follow.ts"
 const answers = "src/tela/internal/syncAnswer.ts"
-const store = "src/RunStore.ts"
+const store = "src/internal/runStore/store.ts"
 const createOnce = "src/internal/runStore/createOnce.ts"
+const keyValue = "src/internal/runStore/keyValue.ts"
 const endMark = "src/tela/internal/endMark.ts"
 
 export const mutants: ReadonlyArray<Mutant> = [
@@ -423,7 +424,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     store,
     "jobs: an unknown outcome is created again",
-    "entry !== undefined && onUnknown !== \"retry\"",
+    "earlier !== undefined && onUnknown !== \"retry\"",
     "false"
   ),
   mutant(
@@ -433,16 +434,16 @@ export const mutants: ReadonlyArray<Mutant> = [
     ""
   ),
   mutant(
-    createOnce,
-    "jobs: the intent is written after the create",
-    "yield* restore(records.write(subject, \"intent\", { intendedAt })).pipe(",
-    "yield* (Effect.void as Effect.Effect<void, RunStoreError>).pipe("
+    keyValue,
+    "jobs: no intent is written before the create",
+    "const writing = write(subject, \"intent\", intent)",
+    "const writing = Effect.void as Effect.Effect<void, Entries.RunStoreError>"
   ),
   mutant(
     store,
     "jobs: an interruption loses the run before it is stored",
-    "Effect.uninterruptibleMask((restore) => createOnce(records, creating, subject, create, entry, restore)),",
-    "createOnce(records, creating, subject, create, entry, (self) => self),"
+    "Effect.uninterruptibleMask((restore) =>\n                    createOnce(entries, creating, subject, tagged, earlier, tag, restore)\n                  ),",
+    "createOnce(entries, creating, subject, tagged, earlier, tag, (self) => self),"
   ),
   mutant(
     createOnce,

@@ -29,6 +29,15 @@ export interface Account {
   readonly outer: Account | undefined
 }
 
+/** Makes an account of no create. */
+export const makeAccount = (key?: Account["key"], outer?: Account): Account => ({
+  open: 0,
+  refs: [],
+  failures: new Set(),
+  key,
+  outer
+})
+
 /** Its key is text, so that all loaded copies of this package share it. */
 export const CurrentAccount = Context.Reference<Account | undefined>("canvas-runs/internal/CreateAccount", {
   defaultValue: () => undefined

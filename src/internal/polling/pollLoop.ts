@@ -223,7 +223,8 @@ export const listen = <S extends RunSource.Any, SE, SR>(
 const listenAlone = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>): Effect.Effect<void> =>
   Effect.withFiber((fiber) => Effect.succeed(listen(loop, Effect.runForkWith(fiber.context))))
 
-const push = (loop: AnyLoop, isProof: boolean): void => {
+/** Makes the loop poll soon, because a push says that the run has ended. `isProof` is whether the push is signed. */
+export const push = (loop: AnyLoop, isProof: boolean): void => {
   if (isProof) loop.pausesSinceProof = 1
   // A poll is due or under way, or the consumer does not pull
   if (isQueued(loop) || loop.index === -1) {

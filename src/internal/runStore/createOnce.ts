@@ -8,38 +8,27 @@ import { CreateOutcomeUnknownError } from "../../RunError.ts"
 import { quote } from "../describe.ts"
 import * as Create from "../http/create.ts"
 import { describe, read as readRef, type RunRef } from "../ref.ts"
-import type { Entry } from "./record.ts"
-import { type KeySubject, type Records, type RunStoreError, storeError, warnOfFailure } from "./storage.ts"
+import { type Entries, type KeySubject, type RunStoreError, storeError, warnOfFailure } from "./entries.ts"
+import type { UnfinishedEntry } from "./record.ts"
 
 /**
  * Runs `create`, and stores its ref. Runs in an uninterruptible region. `earlier` is the intent of an earlier create with an
- * unknown outcome, and `restore` makes the steps interruptible that the caller may interrupt.
+ * unknown outcome, which `tag` is the tag of too, and `restore` makes the steps interruptible that the caller may interrupt. Returns `undefined` if another
+ * process has the claim now.
  */
 export const createOnce = Effect.fnUntraced(function*<A extends { readonly ref: RunRef }, E, R>(
-  records: Records,
+  entries: Entries,
   creating: ReadonlySet<string>,
   subject: KeySubject,
   create: Effect.Effect<A, E, R>,
-  earlier: Entry | undefined,
+  earlier: UnfinishedEntry | undefined,
+  tag: string | undefined,
   restore: <B, F>(self: Effect.Effect<B, F>) => Effect.Effect<B, F>
-): Effect.fn.Return<RunRef, E | RunStoreError, R> {
-  const tidyIntent = records.tidy(subject, "intent")
-  const intendedAt = earlier?.intendedAt ?? (yield* Clock.currentTimeMillis)
-  if (earlier === undefined) {
-    yield* restore(records.write(subject, "intent", { intendedAt })).pipe(
-      Effect.tapError(() => tidyIntent),
-      // Nothing has been created, so the caller need not wait for a store that never answers
-      Effect.onInterrupt(() => Effect.forkDetach(tidyIntent))
-    )
-  }
-  const account: Create.Account = {
-    open: 0,
-    refs: [],
-    failures: new Set(),
-    key: { store: creating, name: subject.name },
-    outer: yield* Create.CurrentAccount
-  }
-  const keep = (ref: RunRef) => Effect.andThen(records.write(subject, "created", { intendedAt, ref }), tidyIntent)
+): Effect.fn.Return<RunRef | undefined, E | RunStoreError, R> {
+  const intent = { intendedAt: yield* Clock.currentTimeMillis, ...(tag === undefined ? undefined : { tag }) }
+  const claim = yield* restore(entries.claim(subject, earlier, intent))
+  if (claim === undefined) return undefined
+  const account = Create.makeAccount({ store: creating, name: subject.name }, yield* Create.CurrentAccount)
   const created: unknown = yield* Effect.provideService(create, Create.CurrentAccount, account).pipe(
     // A fiber that outlives the create may use the key
     Effect.ensuring(Effect.sync(() => {
@@ -47,17 +36,18 @@ export const createOnce = Effect.fnUntraced(function*<A extends { readonly ref: 
     })),
     Effect.tapCause((cause) => {
       const [ref] = account.refs
-      if (ref !== undefined && account.open === 1) return warnOfFailure(keep(ref))
+      if (ref !== undefined && account.open === 1) return warnOfFailure(claim.keep(ref))
       // A later create does not clear up the unknown outcome of an earlier one
-      if (earlier !== undefined || account.open > 0 || !cause.reasons.every(isWithoutRun(account))) return Effect.void
+      if (earlier !== undefined || account.open > 0 || !cause.reasons.every(isWithoutRun(account))) return claim.giveUp
       // If this create runs inside that of another key, that create has to know it too
       for (const reason of cause.reasons.filter(Cause.isFailReason)) account.outer?.failures.add(reason.error)
-      return tidyIntent
+      return claim.release
     })
   )
   const given = Predicate.hasProperty(created, "ref") ? created.ref : undefined
   const ref = readRef(given)
   if (ref === undefined) {
+    yield* claim.giveUp
     const returned = given === undefined
       ? `create returned ${quote(created)}, without a ref`
       : `its ref is ${describe(given)}`
@@ -67,7 +57,7 @@ export const createOnce = Effect.fnUntraced(function*<A extends { readonly ref: 
         "Find the run at the provider, and attach it with RunRef.make."
     )
   }
-  yield* keep(ref)
+  yield* claim.keep(ref)
   return ref
 })
 
@@ -76,14 +66,18 @@ const isWithoutRun = (account: Create.Account) => (reason: Cause.Reason<unknown>
   Cause.isFailReason(reason) && account.failures.has(reason.error)
 
 /** The error about a key with an intent and no ref. */
-export const intentWithoutRef = Effect.fnUntraced(function*({ key, operation }: KeySubject, { intendedAt }: Entry) {
+export const intentWithoutRef = Effect.fnUntraced(function*({ key, operation }: KeySubject, earlier: UnfinishedEntry) {
   const now = yield* Clock.currentTimeMillis
+  const { intendedAt } = earlier
   return yield* new CreateOutcomeUnknownError({
     message:
       `${operation}: a run may exist for ${
         JSON.stringify(key)
       }, and may be billed: it was going to be created, and no ref ` +
-      "was stored after that. Look for the run at the provider, then attach(key, ref), or create another one with " +
+      `was stored after that. ${
+        "tag" in earlier ? "Let reconcile(key, lookup) find the run, or look" : "Look"
+      } for it at the ` +
+      "provider, then attach(key, ref), or create another one with " +
       `{ onUnknown: "retry" }, or forget(key).`,
     operation,
     attempts: 1,

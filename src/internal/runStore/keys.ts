@@ -9,7 +9,10 @@ import * as Create from "../http/create.ts"
 import * as Options from "../options.ts"
 import { nameOf } from "./record.ts"
 import * as Telemetry from "../telemetry.ts"
-import type { KeySubject } from "./storage.ts"
+import type { KeySubject } from "./entries.ts"
+
+/** An id that is unique among all processes, also those whose `Random` has one seed. */
+export const newId = Effect.sync(() => globalThis.crypto.randomUUID())
 
 /** Checks and names the key of an operation. */
 export const subjectOf = (operation: string, key: string): Effect.Effect<KeySubject, BadRequestError> =>

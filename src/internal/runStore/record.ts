@@ -16,17 +16,29 @@ import { RunRef } from "../ref.ts"
  * @category models
  * @since 0.1.0
  */
-export type Entry = UnfinishedEntry | {
-  readonly _tag: "Finished"
-  /** The key of the run. */
-  readonly key: string
-  /** The run. */
-  readonly ref: RunRef
-  /** When the intent was written. */
-  readonly intendedAt: number
-  /** When the run was marked as finished. */
-  readonly finishedAt: number
-}
+export type Entry =
+  | UnfinishedEntry
+  | {
+    readonly _tag: "Finished"
+    /** The key of the run. */
+    readonly key: string
+    /** The run. */
+    readonly ref: RunRef
+    /** When the intent was written. */
+    readonly intendedAt: number
+    /** When the run was marked as finished. */
+    readonly finishedAt: number
+  }
+  | {
+    /** The provider refused to create the run, and the caller marked the key with `refuse`: there is no run. */
+    readonly _tag: "Refused"
+    /** The key. */
+    readonly key: string
+    /** When the key was marked, like `finishedAt`. */
+    readonly intendedAt: number
+    /** When the key was marked. */
+    readonly finishedAt: number
+  }
 
 /**
  * An {@link Entry} that needs attention: a run to wait for, or an unknown outcome to decide about.
@@ -42,6 +54,8 @@ export type UnfinishedEntry =
     readonly key: string
     /** When the intent was written; absent if it cannot be read. */
     readonly intendedAt?: number
+    /** The tag of the run, if `create` is a function. */
+    readonly tag?: string
   }
   | {
     /** There is an intent, and no ref: a run may exist. */
@@ -50,6 +64,8 @@ export type UnfinishedEntry =
     readonly key: string
     /** When the intent was written; absent if it cannot be read. */
     readonly intendedAt?: number
+    /** The tag of the run, if `create` is a function: with it `reconcile` finds the run. */
+    readonly tag?: string
   }
   | {
     /** There is a run, and it has not been marked as finished. */
@@ -62,8 +78,11 @@ export type UnfinishedEntry =
     readonly intendedAt: number
   }
 
+/** The tags of an {@link Entry}. */
+export const tags: ReadonlyArray<Entry["_tag"]> = ["Creating", "Unknown", "Created", "Finished", "Refused"]
+
 /** The states in the order in which a run reaches them. The store writes, reads and removes records in this order. */
-export const states = ["intent", "created", "finished"] as const
+export const states = ["refused", "intent", "created", "finished"] as const
 
 export type State = typeof states[number]
 
@@ -78,6 +97,7 @@ const RunRecord = Schema.Struct({
   version: Schema.Literal(version),
   key: Schema.String,
   intendedAt: Time,
+  tag: Schema.optionalKey(Schema.String),
   ref: Schema.optionalKey(RunRef),
   finishedAt: Schema.optionalKey(Time)
 })
@@ -86,6 +106,9 @@ interface RunRecord extends Schema.Schema.Type<typeof RunRecord> {}
 
 /** The fields of a record beside the key. */
 export type Fields = Omit<RunRecord, "version" | "key">
+
+/** The fields of the record of an intent. */
+export type Intent = Pick<Fields, "intendedAt" | "tag">
 
 /** A record, or an incomplete one whose writing was cut short, which has no readable field. */
 export type Stored = RunRecord | { readonly [Field in keyof RunRecord]?: undefined }
@@ -123,7 +146,7 @@ const isNewer = (json: unknown): boolean =>
 /** Derives the entry of a key from its records. `isCreating` is whether this process creates the run now. */
 export const entryOf = (
   key: string,
-  { created, finished, intent }: { readonly [S in State]: Stored | undefined },
+  { created, finished, intent, refused }: { readonly [S in State]?: Stored | undefined },
   isCreating: boolean
 ): Entry => {
   if (finished?.ref !== undefined) {
@@ -133,18 +156,22 @@ export const entryOf = (
   if (created?.ref !== undefined) {
     return { _tag: "Created", key, ref: created.ref, intendedAt: created.intendedAt }
   }
+  if (refused?.finishedAt !== undefined && intent === undefined) {
+    return { _tag: "Refused", key, intendedAt: refused.intendedAt, finishedAt: refused.finishedAt }
+  }
   return {
     _tag: isCreating ? "Creating" : "Unknown",
     key,
-    ...(intent?.intendedAt === undefined ? undefined : { intendedAt: intent.intendedAt })
+    ...(intent?.intendedAt === undefined ? undefined : { intendedAt: intent.intendedAt }),
+    ...(intent?.tag === undefined ? undefined : { tag: intent.tag })
   }
 }
 
 export const isUnfinished = (entry: Entry | undefined): entry is UnfinishedEntry =>
-  entry !== undefined && entry._tag !== "Finished"
+  entry !== undefined && entry._tag !== "Finished" && entry._tag !== "Refused"
 
 /** Orders entries by age, the oldest first, and entries of the same time by key. */
-export const byAge = (self: UnfinishedEntry, that: UnfinishedEntry): number =>
+export const byAge = (self: Entry, that: Entry): number =>
   (self.intendedAt ?? 0) - (that.intendedAt ?? 0) || (self.key < that.key ? -1 : 1)
 
 // -- names ------------------------------------------------------------------------------------------------------------
@@ -154,10 +181,22 @@ const prefixOf = (state: State): string => `canvas-runs/${state}/`
 /** Where the storage holds the record of a state. */
 export const locationOf = ({ name }: { readonly name: string }, state: State): string => `${prefixOf(state)}${name}`
 
-/** The names of the keys that may be unfinished, among all locations of the storage. */
-export const unfinishedNames = (locations: ReadonlyArray<string>): ReadonlySet<string> =>
+/** The states of the records that entries with one of these tags may have. */
+export const statesOf = (tags: ReadonlyArray<Entry["_tag"]>): ReadonlyArray<State> =>
+  states.filter((state) => tags.some((tag) => statesOfTag[tag].includes(state)))
+
+const statesOfTag: { readonly [Tag in Entry["_tag"]]: ReadonlyArray<State> } = {
+  Creating: ["intent"],
+  Unknown: ["intent", "created"],
+  Created: ["created"],
+  Finished: ["finished"],
+  Refused: ["refused"]
+}
+
+/** The names of the keys that may be in one of the states, among all locations of the storage. */
+export const namesOf = (locations: ReadonlyArray<string>, tags: ReadonlyArray<Entry["_tag"]>): ReadonlySet<string> =>
   new Set(
-    [prefixOf("intent"), prefixOf("created")].flatMap((prefix) =>
+    statesOf(tags).map(prefixOf).flatMap((prefix) =>
       locations.filter((location) => location.startsWith(prefix)).map((location) => location.slice(prefix.length))
     )
   )

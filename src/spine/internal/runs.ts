@@ -83,6 +83,7 @@ export const make = (client: Client): Runs => {
           return Run.completions(targets, (run) => sourceOf(operation, run), policy, { concurrency })
         })
       ),
+    source: (run) => sourceOf("runs.source", run),
     share: (run, wait) => Effect.flatten(prepare("runs.share", run, wait, Run.share)),
     run: (params, wait) =>
       // The options are checked first: a mistake in them must not cost a run

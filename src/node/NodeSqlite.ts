@@ -1,0 +1,187 @@
+/**
+ * A database in one file: Effect's `SqlClient` on the `node:sqlite` of the platform, with nothing to install.
+ *
+ * **When to use**
+ *
+ * For a program on one machine that must not lose runs: `RunStore.layerSql` on this client is the default choice there. Several
+ * processes of the machine may share the file. For several machines use a database server, such as PostgreSQL with
+ * `@effect/sql-pg`.
+ *
+ * **Gotchas**
+ *
+ * `node:sqlite` is synchronous: a statement keeps the event loop busy for as long as it takes, which is microseconds for the
+ * statements of canvas-runs. Put the file on a local disk: SQLite's locks do not work on most network file systems.
+ *
+ * @since 0.1.0
+ */
+import * as Array from "effect/Array"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
+import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import * as Reactivity from "effect/reactivity/Reactivity"
+import * as Schedule from "effect/Schedule"
+import * as Semaphore from "effect/Semaphore"
+import * as SqlClient from "effect/sql/SqlClient"
+import type * as SqlConnection from "effect/sql/SqlConnection"
+import { classifySqliteError, SqlError } from "effect/sql/SqlError"
+import * as Statement from "effect/sql/Statement"
+import * as Stream from "effect/Stream"
+import { closeSync, openSync } from "node:fs"
+import type * as Sqlite from "node:sqlite"
+import { checkGivenConfig, copyConfig, durationConfig } from "../internal/options.ts"
+import { ConfigError } from "../RunError.ts"
+
+/**
+ * Options of {@link layer}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options {
+  /** The path of the database file, which is created with mode 0600 if it does not exist, or `":memory:"`. */
+  readonly filename: string
+  /**
+   * How long a statement waits while another process writes. Waiting does not block the event loop. After this time the statement
+   * fails with an `SqlError` whose reason is a `LockTimeoutError`.
+   *
+   * @default "5 seconds"
+   */
+  readonly busyTimeout?: Duration.Input | undefined
+}
+
+/**
+ * Creates a layer with a `SqlClient` on one SQLite file, in WAL mode: readers do not wait for a writer.
+ *
+ * **Details**
+ *
+ * The layer opens the file when it is built, and closes it with its scope. A transaction takes the write lock when it begins
+ * (`BEGIN IMMEDIATE`), so it never fails halfway because of another writer. A commit is on the disk after a crash of the process;
+ * a power cut may lose the last moments (`synchronous = NORMAL`) but does not damage the file.
+ *
+ * It needs Node 22.13 or newer, or Deno 2.2. Elsewhere building it fails with a `ConfigError` that says so. A file that cannot be
+ * opened is an `SqlError`.
+ *
+ * **Example** (Runs in one file)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { RunStore } from "canvas-runs"
+ * import { NodeSqlite } from "canvas-runs/node"
+ *
+ * const store = Layer.provide(RunStore.layerSql(), NodeSqlite.layer({ filename: ":memory:" }))
+ *
+ * const program = Effect.gen(function*() {
+ *   const runs = yield* RunStore.RunStore
+ *   return (yield* runs.unfinished).length
+ * })
+ *
+ * console.log(await Effect.runPromise(Effect.provide(program, store))) // => 0
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options): Layer.Layer<SqlClient.SqlClient, ConfigError | SqlError> =>
+  Layer.effect(SqlClient.SqlClient, make(options)).pipe(Layer.provide(Reactivity.layer))
+
+const optionNames: ReadonlyArray<keyof Options> = ["filename", "busyTimeout"]
+
+const make = Effect.fnUntraced(function*(given: Options) {
+  const { busyTimeout = "5 seconds", filename } = yield* copyConfig("options", given, optionNames)
+  yield* checkGivenConfig("filename", filename, isPath, "the path of a file, or \":memory:\"")
+  const waiting = whileBusy(yield* durationConfig("busyTimeout", busyTimeout))
+  const { DatabaseSync } = yield* platform
+  const database = yield* Effect.acquireRelease(
+    waiting(attempt("open", () => open(DatabaseSync, filename))),
+    (database) => Effect.sync(() => database.close())
+  )
+  const connection = connectionOf(database, waiting)
+  const semaphore = yield* Semaphore.make(1)
+  return yield* SqlClient.make({
+    // A transaction has the one connection to itself
+    acquirer: Effect.as(semaphore.takeScoped(1), connection),
+    borrower: (use) => semaphore.withPermit(use(connection)),
+    compiler: Statement.makeCompilerSqlite(),
+    driver: "sqlite-node",
+    beginTransaction: "BEGIN IMMEDIATE",
+    // Node before 22.16 does not tell
+    isTransaction: () => database.isTransaction !== false,
+    spanAttributes: [["db.system.name", "sqlite"]]
+  })
+})
+
+const isPath = (value: unknown): boolean => Predicate.isString(value) && value.trim() !== ""
+
+const platform = Effect.tryPromise({
+  try: () => import("node:sqlite"),
+  catch: () =>
+    new ConfigError({
+      option: "filename",
+      message:
+        "NodeSqlite needs node:sqlite, which this platform does not have. Use Node 22.13 or newer, Deno 2.2 or newer, " +
+        "or another SqlClient of Effect."
+    })
+})
+
+const open = (DatabaseSync: typeof Sqlite.DatabaseSync, filename: string): Sqlite.DatabaseSync => {
+  // SQLite gives the mode of this file to those that it makes beside it
+  if (filename !== ":memory:") closeSync(openSync(filename, "a", 0o600))
+  const database = new DatabaseSync(filename)
+  try {
+    database.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+    return database
+  } catch (cause) {
+    database.close()
+    throw cause
+  }
+}
+
+const attempt = <A>(operation: string, evaluate: () => A): Effect.Effect<A, SqlError> =>
+  Effect.try({ try: evaluate, catch: (cause) => errorOf(operation, cause) })
+
+const errorOf = (operation: string, cause: unknown): SqlError => {
+  // Where Effect looks for the number of SQLite's error
+  const named = Predicate.hasProperty(cause, "errcode") ? Object.assign(cause, { errno: cause.errcode }) : cause
+  const message = Predicate.isError(cause) ? cause.message : String(cause)
+  return new SqlError({ reason: classifySqliteError(named, { message, operation }) })
+}
+
+/** Tries again while another connection has the lock: SQLite has done nothing then. Its own way of waiting blocks the event loop. */
+const whileBusy = (busyTimeout: Duration.Duration) => <A>(self: Effect.Effect<A, SqlError>) =>
+  Effect.retry(self, {
+    schedule: Schedule.spaced("5 millis").pipe(Schedule.jittered, Schedule.upTo({ duration: busyTimeout })),
+    while: (error) => error.reason._tag === "LockTimeoutError"
+  })
+
+const connectionOf = (
+  database: Sqlite.DatabaseSync,
+  waiting: ReturnType<typeof whileBusy>
+): SqlConnection.Connection => {
+  type Parameters = ReadonlyArray<Sqlite.SQLInputValue>
+  const all = (sql: string, params: ReadonlyArray<unknown>) =>
+    waiting(attempt("execute", () => database.prepare(sql).all(...params as Parameters)))
+  const values = (sql: string, params: ReadonlyArray<unknown>) =>
+    Effect.map(all(sql, params), Array.map((row) => Object.values(row)))
+  const execute: SqlConnection.Connection["execute"] = (sql, params, transform) =>
+    Effect.map(all(sql, params), (rows) => transform === undefined ? rows : transform(rows))
+  return {
+    execute,
+    executeUnprepared: execute,
+    executeValues: values,
+    executeValuesUnprepared: values,
+    executeRaw: (sql, params) => waiting(attempt("execute", () => database.prepare(sql).run(...params as Parameters))),
+    executeStream: (sql, params, transform) =>
+      Stream.unwrap(
+        Effect.map(
+          waiting(attempt("stream", () => database.prepare(sql).iterate(...params as Parameters))),
+          (rows) =>
+            Stream.fromIteratorSucceed(rows, 128).pipe(
+              Stream.catchDefect((cause) => Stream.fail(errorOf("stream", cause))),
+              transform === undefined ? identity : Stream.mapArray((chunk) => transform(chunk) as typeof chunk)
+            )
+        )
+      )
+  }
+}

@@ -1,0 +1,27 @@
+/** The durable value that a workflow awaits, and the errors that it may hold. */
+import * as Schema from "effect/Schema"
+import * as DurableDeferred from "effect/workflow/DurableDeferred"
+import { DuplicateRunsError, RunStoreError } from "../../internal/runStore/entries.ts"
+import { CreateError, InvalidOutputError, OnCreatedError, WaitError, WaitStoppedError } from "../../RunError.ts"
+import type { Provider } from "./provider.ts"
+
+/**
+ * The schema of everything that a durable run fails with: the errors of creating, of waiting, and of the store. Use it as the `error` of a
+ * workflow.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const DurableRunError = Schema.Union([
+  CreateError,
+  WaitError,
+  OnCreatedError,
+  WaitStoppedError,
+  InvalidOutputError,
+  RunStoreError,
+  DuplicateRunsError
+])
+
+/** The durable value of the wait with this name. */
+export const deferredOf = <A, R>({ success }: Provider<A, R>, name: string) =>
+  DurableDeferred.make(`canvas-runs/wait/${name}`, { success, error: WaitError })

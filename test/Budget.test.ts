@@ -1,0 +1,272 @@
+import { assert, layer } from "@effect/vitest"
+import { Clock, Context, Deferred, Duration, Effect, Fiber, Layer, Redacted, Schedule, type Scope } from "effect"
+import { HttpClient } from "effect/http"
+import { SqlClient } from "effect/sql"
+import { join } from "node:path"
+import { Budget, RunError, RunRef, RunStore, Spine } from "canvas-runs"
+import { SpineEmulator, Timeline } from "canvas-runs/testing"
+import { postgres, postgresLayer, sqliteLayer, temporaryDirectory } from "./support/databases.ts"
+import { answering } from "./support/http.ts"
+import { failure } from "./support/results.ts"
+
+/** Opens a budget, as another process would, on the storage of a test. */
+type Open = (options: Budget.LayerOptions) => Effect.Effect<Budget.Service>
+
+const Ledgers = Context.Service<{ readonly make: Effect.Effect<Open, never, Scope.Scope> }>("test/Ledgers")
+
+const opening = (open: (options: Budget.LayerOptions) => Layer.Layer<Budget.Budget, unknown>) =>
+  Effect.map(
+    Effect.scope,
+    (scope) => (options: Budget.LayerOptions) =>
+      Effect.orDie(Effect.map(Layer.buildWithScope(open(options), scope), Context.get(Budget.Budget)))
+  )
+
+const memory = Layer.succeed(Ledgers, { make: opening(Budget.layerMemory) })
+
+const sqlite = Layer.succeed(Ledgers, {
+  make: Effect.flatMap(
+    temporaryDirectory,
+    (directory) =>
+      opening((options) =>
+        Layer.provide(Budget.layerSql(options), Layer.fresh(sqliteLayer(join(directory, "budget.db"))))
+      )
+  )
+})
+
+const postgresql = Layer.effect(
+  Ledgers,
+  Effect.map(postgres, ({ newDatabase }) => ({
+    make: Effect.flatMap(
+      newDatabase,
+      (url) => opening((options) => Layer.provide(Budget.layerSql(options), Layer.fresh(postgresLayer(url))))
+    )
+  }))
+)
+
+const refOf = (id: string) => RunRef.make({ provider: "test", kind: "run", id })
+
+const creating = (id: string) => Effect.succeed({ ref: refOf(id) })
+
+/** A create that the provider refuses, so that surely no run exists. */
+const refused = Spine.make({ apiKey: Redacted.make("sk_spine_answered"), retry: Schedule.recurs(0) }).pipe(
+  Effect.provideService(HttpClient.HttpClient, answering(() => new Response("{}", { status: 400 })).client),
+  Effect.orDie,
+  Effect.flatMap(({ runs }) => runs.create({ prompt: "x" }))
+)
+
+const noAnswer = new RunError.CreateOutcomeUnknownError({
+  operation: "runs.create",
+  attempts: 1,
+  elapsed: Duration.zero,
+  message: "test",
+  cause: new Error("no answer")
+})
+
+for (const [name, ledgers] of Object.entries({ memory, sqlite, postgresql })) {
+  layer(ledgers, { excludeTestServices: true, timeout: 60_000 })(`a Budget on ${name}`, (it) => {
+    const test = (title: string, body: (open: Open) => Effect.Effect<void, unknown>) =>
+      it.effect(title, () =>
+        Effect.gen(function*() {
+          const { make } = yield* Ledgers
+          yield* Effect.flatMap(make, body)
+        }))
+
+    test("refuses a create whose estimate exceeds what is left, and runs nothing of it", (open) =>
+      Effect.gen(function*() {
+        const budget = yield* open({ limit: 100 })
+        yield* budget.create(creating("1"), { estimate: 60 })
+        let ran = false
+        const create = Effect.sync(() => {
+          ran = true
+          return { ref: refOf("2") }
+        })
+        const error = failure(yield* Effect.exit(budget.create(create, { estimate: 41 })))
+        assert.instanceOf(error, Budget.BudgetExceededError)
+        assert.deepInclude(error, { limit: 100, spent: 0, reserved: 60, estimate: 41, account: "default" })
+        assert.isFalse(ran)
+        yield* budget.create(create, { estimate: 40 })
+        assert.deepStrictEqual(yield* budget.status(), { limit: 100, spent: 0, reserved: 100, available: 0 })
+      }))
+
+    test("replaces the reservation by the cost of a run that succeeded or failed, or keeps it as the cost", (open) =>
+      Effect.gen(function*() {
+        const budget = yield* open({ limit: 100 })
+        const ended = (id: string, credits: unknown) => ({ run_id: id, metadata: { credits_consumed: credits } })
+        for (const id of ["a", "b", "c", "d"]) yield* budget.create(creating(id), { estimate: 20 })
+        yield* budget.track(refOf("A"), Effect.succeed(ended("a", 5)))
+        yield* Effect.exit(budget.track(
+          refOf("b"),
+          Effect.fail(
+            new RunError.RunFailedError({ ref: refOf("b"), message: "test", errors: [], run: ended("b", 7) })
+          )
+        ))
+        yield* budget.track(refOf("c"), Effect.succeed(ended("c", "unknown")))
+        yield* Effect.exit(budget.track(refOf("d"), Effect.fail(new Error("not yet"))))
+        assert.deepInclude(yield* budget.status(), { spent: 5 + 7 + 20, reserved: 20 })
+        yield* budget.settle(refOf("d"), 1)
+        yield* budget.settle(refOf("d"), 50)
+        yield* budget.settle(refOf("nobody's"), 50)
+        assert.deepInclude(yield* budget.status(), { spent: 33, reserved: 0 })
+      }))
+
+    test("removes the reservation of a create that surely made no run, and keeps it after every other failure", (open) =>
+      Effect.gen(function*() {
+        const budget = yield* open({ limit: 100, createTimeout: 1 })
+        assert.instanceOf(
+          failure(yield* Effect.exit(budget.create(refused, { estimate: 10 }))),
+          RunError.BadRequestError
+        )
+        assert.deepInclude(yield* budget.status(), { reserved: 0 })
+        yield* Effect.exit(budget.create(Effect.fail(noAnswer), { estimate: 10 }))
+        yield* Effect.exit(budget.create(Effect.fail(new Error("of the program")), { estimate: 10 }))
+        yield* Effect.exit(budget.create(Effect.die("defect"), { estimate: 10 }))
+        const started = yield* Deferred.make<void>()
+        const fiber = yield* Effect.forkChild(
+          budget.create(Effect.andThen(Deferred.succeed(started, undefined), Effect.never), { estimate: 10 })
+        )
+        yield* Deferred.await(started)
+        yield* Fiber.interrupt(fiber)
+        yield* Effect.sleep(5)
+        assert.deepInclude(yield* budget.status(), { reserved: 40 })
+      }))
+
+    test("counts the estimate until the create ends, and forgets it if its process never does", (open) =>
+      Effect.gen(function*() {
+        const budget = yield* open({ limit: 100, createTimeout: "2 seconds" })
+        const [started, ended] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+        yield* Effect.forkDetach(
+          budget.create(
+            Effect.andThen(Deferred.succeed(started, undefined), Effect.andThen(Deferred.await(ended), Effect.never)),
+            {
+              estimate: 100
+            }
+          )
+        )
+        yield* Deferred.await(started)
+        assert.instanceOf(
+          failure(yield* Effect.exit(budget.create(creating("1"), { estimate: 1 }))),
+          Budget.BudgetExceededError
+        )
+        yield* Effect.repeat(budget.status(), { while: ({ reserved }) => reserved > 0, schedule: Schedule.spaced(20) })
+        yield* budget.create(creating("1"), { estimate: 100 })
+      }))
+
+    test("has a limit for each account, and a window that slides", (open) =>
+      Effect.gen(function*() {
+        const budget = yield* open({ limit: (account) => account === "rich" ? 100 : 1, window: "2 seconds" })
+        yield* budget.create(creating("1"), { estimate: 100, account: "rich" })
+        yield* budget.settle(refOf("1"), 100)
+        yield* budget.create(creating("2"), { estimate: 1, account: "poor" })
+        for (const account of ["rich", "poor"]) {
+          assert.deepInclude(yield* budget.status(account), { available: 0 })
+        }
+        yield* Effect.repeat(budget.status("rich"), {
+          while: ({ available }) => available === 0,
+          schedule: Schedule.spaced(20)
+        })
+        yield* budget.create(creating("3"), { estimate: 100, account: "rich" })
+      }))
+
+    test("never reserves more than the limit, however many creates ask at once", (open) =>
+      Effect.gen(function*() {
+        const first = yield* open({ limit: 100 })
+        const budgets = name === "memory" ? [first] : [first, yield* open({ limit: 100 })]
+        const results = yield* Effect.forEach(
+          Array.from({ length: 60 }, (_, index) => index),
+          (index) =>
+            Effect.result(budgets[index % budgets.length]!.create(creating(`${index}`), { estimate: 3 + index % 4 })),
+          { concurrency: "unbounded" }
+        )
+        const { available, reserved } = yield* first.status()
+        assert.isAtMost(reserved, 100)
+        assert.isAtMost(available, 5)
+        assert.isAbove(results.filter(({ _tag }) => _tag === "Success").length, 15)
+      }))
+
+    for (
+      const [what, reservation] of Object.entries({
+        "a negative estimate": { estimate: -1 },
+        "an estimate that is no number": { estimate: "5" },
+        "no estimate": {},
+        "an estimate of NaN": { estimate: NaN },
+        "a blank account": { estimate: 1, account: " " },
+        "a misspelt option": { estimate: 1, acount: "a" }
+      })
+    ) {
+      test(`takes no reservation with ${what}`, (open) =>
+        Effect.gen(function*() {
+          const budget = yield* open({ limit: 100 })
+          const exit = yield* Effect.exit(budget.create(creating("1"), reservation as Budget.Reservation))
+          assert.instanceOf(failure(exit), RunError.BadRequestError)
+          assert.deepInclude(yield* budget.status(), { reserved: 0 })
+        }))
+    }
+  })
+}
+
+layer(Layer.mergeAll(
+  Budget.layerMemory({ limit: 100 }),
+  RunStore.layerMemory,
+  Spine.layer({ apiKey: Redacted.make("sk_spine_test") }).pipe(
+    Layer.provide(SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration: 0 }) } }))
+  )
+))("a Budget with a client of Spine and a RunStore", (it) => {
+  it.effect("knows what a run cost, and a refused estimate leaves the key free", () =>
+    Effect.gen(function*() {
+      const { runs } = yield* Spine.SpineClient
+      const budget = yield* Budget.Budget
+      const store = yield* RunStore.RunStore
+      const create = budget.create(runs.create({ prompt: "x" }), { estimate: 90 })
+      const ref = yield* store.runOnce("a", create)
+      assert.instanceOf(failure(yield* Effect.exit(store.runOnce("b", create))), Budget.BudgetExceededError)
+      assert.isUndefined(yield* store.get("b"))
+      const run = yield* budget.track(ref, runs.waitForCompletion(ref))
+      assert.deepInclude(yield* budget.status(), { spent: run.metadata!.credits_consumed!, reserved: 0 })
+    }))
+})
+
+const Address = Context.Service<string>("test/Address")
+
+layer(Layer.effect(Address, Effect.flatMap(postgres, ({ newDatabase }) => newDatabase)), {
+  excludeTestServices: true,
+  timeout: 60_000
+})("a reservation that waits for another process", (it) => {
+  it.effect("expires when a create may take no longer, counted from the time when it is made", () =>
+    Effect.gen(function*() {
+      const real = yield* Clock.Clock
+      let passed = 0
+      const clock: Clock.Clock = Object.assign(Object.create(real) as Clock.Clock, {
+        currentTimeMillisUnsafe: () => real.currentTimeMillisUnsafe() + passed,
+        currentTimeMillis: Effect.map(real.currentTimeMillis, (now) => now + passed)
+      })
+      const database = postgresLayer(yield* Address)
+      yield* Effect.gen(function*() {
+        const sql = yield* SqlClient.SqlClient
+        const budget = yield* Budget.Budget
+        const [locked, unlocked] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+        const other = yield* Effect.forkChild(sql.withTransaction(Effect.andThen(
+          sql`insert into canvas_runs_budget_accounts ${sql.insert({ account: "default", changes: 1 })}`,
+          Effect.andThen(Deferred.succeed(locked, undefined), Deferred.await(unlocked))
+        )))
+        yield* Deferred.await(locked)
+        const seen = yield* Effect.forkChild(budget.create(
+          Effect.map(budget.status(), (status) => ({ ref: refOf("1"), status })),
+          { estimate: 40 }
+        ))
+        yield* Effect.repeat(
+          sql<{ readonly count: unknown }>`select count(*) as count from pg_locks where not granted`,
+          {
+            until: ([row]) => Number(row?.count) > 0,
+            schedule: Schedule.spaced(10)
+          }
+        )
+        passed = Duration.toMillis("2 hours")
+        yield* Deferred.succeed(unlocked, undefined)
+        yield* Fiber.join(other)
+        assert.deepInclude((yield* Fiber.join(seen)).status, { spent: 0, reserved: 40 })
+      }).pipe(
+        Effect.provide(Layer.provideMerge(Budget.layerSql({ limit: 100, createTimeout: "1 hour" }), database)),
+        Effect.provideService(Clock.Clock, clock)
+      )
+    }))
+})

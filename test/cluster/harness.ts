@@ -1,0 +1,262 @@
+/**
+ * Three runner processes on one PostgreSQL, and workflows that create runs and wait for them while the runners are killed, stopped or
+ * starved, or the database restarts. Afterwards the runs at the provider are compared with the results of the workflows.
+ */
+import { Cause, Data, Effect, Exit, Fiber, Layer, Random } from "effect"
+import { RunError, RunStore } from "canvas-runs"
+import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
+import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
+import { type ChildProcess, fork } from "node:child_process"
+import { createServer } from "node:net"
+import { fileURLToPath } from "node:url"
+import { postgres, postgresLayer } from "../support/databases.ts"
+import { cluster, type Point, points, Report, type RunnerOptions } from "./workflow.ts"
+
+export interface Options {
+  readonly seed: number
+  /** How many runners are killed. */
+  readonly kills: number
+  /** Where they are killed. */
+  readonly at?: ReadonlyArray<Point> | undefined
+  /** Without claims, creates are doubled. */
+  readonly claims?: boolean | undefined
+  /** What happens beside the kills. Workflows are started until it ends, and until all kills have happened. */
+  readonly disturb?: ((scene: Scene) => Effect.Effect<void, RunnerFailed>) | undefined
+  /** Whether a runner may end by itself, and is started again. Only without kills. */
+  readonly mayEnd?: boolean | undefined
+  /** At most how many runners are restarted late, after the locks of the dead one have expired. */
+  readonly late?: number | undefined
+  readonly createTimeout?: RunnerOptions["createTimeout"] | undefined
+  readonly onKill?: ((kills: number) => void) | undefined
+}
+
+export interface Scene {
+  /** The process of a runner, as soon as it has created a run. */
+  readonly busyRunner: Effect.Effect<ChildProcess>
+  /** Absent if the server is not ours. */
+  readonly restartDatabase: Effect.Effect<void> | undefined
+}
+
+export interface Totals {
+  readonly kills: { readonly [P in Point]: number }
+  readonly workflows: number
+  readonly runs: number
+  /** Runs that neither a workflow nor the store knows. */
+  readonly lost: ReadonlyArray<string>
+  /** Topics with more than one run. */
+  readonly doubled: ReadonlyArray<string>
+  /** Workflows with the result of another run, or with an error other than an unknown outcome. */
+  readonly wrong: ReadonlyArray<string>
+  /** Workflows without a result. */
+  readonly unfinished: ReadonlyArray<string>
+  /** Workflows that report that their run may exist. */
+  readonly unknown: ReadonlyArray<string>
+}
+
+export class RunnerFailed extends Data.TaggedError("RunnerFailed")<{ readonly message: string }> {}
+
+const freePort = Effect.promise(() =>
+  new Promise<number>((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0))
+    })
+  })
+)
+
+interface Died {
+  readonly point: Point | undefined
+  readonly code: number | null
+  readonly errors: string
+}
+
+/** Runs a runner until it ends. */
+const runner = (options: RunnerOptions, children: Set<ChildProcess>) =>
+  Effect.callback<Died>((resume) => {
+    let point: Point | undefined
+    let errors = ""
+    const child: ChildProcess = fork(fileURLToPath(new URL("runner.ts", import.meta.url)), [JSON.stringify(options)], {
+      execArgv: ["--conditions=canvas-runs:source"],
+      stdio: ["ignore", "ignore", "pipe", "ipc"]
+    })
+    children.add(child)
+    child.stderr!.on("data", (chunk) => errors += chunk)
+    child.on("message", (message) => point = message as Point)
+    child.on("exit", (code) => {
+      children.delete(child)
+      resume(Effect.succeed({ point, code, errors }))
+    })
+    return Effect.sync(() => {
+      children.delete(child)
+      child.kill("SIGKILL")
+    })
+  })
+
+const isUnknown = (exit: Exit.Exit<string, unknown> | undefined): boolean =>
+  exit !== undefined && Exit.isFailure(exit) &&
+  exit.cause.reasons.some((reason) =>
+    reason._tag === "Fail" && reason.error instanceof RunError.CreateOutcomeUnknownError
+  )
+
+const runners = 3
+
+/** The time between two workflows. */
+const pace = "200 millis"
+
+const topicOf = (workflow: number): string => `topic ${workflow}${"x".repeat(workflow % 23)}`
+
+export const run = (options: Options) =>
+  Effect.gen(function*() {
+    const { at = points, claims = true, createTimeout = "8 seconds", late = Math.ceil(options.kills / 4) } = options
+    const emulator = yield* SpineEmulator.SpineEmulator
+    const { baseUrl } = yield* SpineEmulatorServer.SpineEmulatorServer
+    const { newDatabase, restart } = yield* postgres
+    const databaseUrl = yield* newDatabase
+    const children = new Set<ChildProcess>()
+    const kills: Record<Point, number> = Object.fromEntries(points.map((point) => [point, 0])) as Record<Point, number>
+    const killed = () => Object.values(kills).reduce((sum, count) => sum + count, 0)
+    // Each point is due equally often, in a random order
+    const deaths: Array<Point> = []
+    while (deaths.length < options.kills) deaths.push(...(yield* Random.shuffle(at)))
+    deaths.length = options.kills
+    let lateLeft = late
+
+    yield* emulator.script(({ prompt }) => ({
+      timeline: Timeline.make({ duration: 500 + (prompt.length * 131) % 2500 }),
+      finalOutput: `result of ${prompt}`
+    }))
+    yield* emulator.fault(Fault.answerLate("60 millis").pipe(Fault.on("POST"), Fault.times(Infinity)))
+
+    /** One of the three, from one death to the next. */
+    const slot = Effect.gen(function*() {
+      const point = deaths.shift()
+      const death = point === undefined ? undefined : { point, nth: yield* Random.nextIntBetween(1, 4) }
+      const port = yield* freePort
+      const died = yield* runner({ databaseUrl, baseUrl, port, claims, createTimeout, death }, children)
+      if (died.point === undefined) {
+        // A program restarts a runner whose database has gone away
+        if (options.mayEnd === true) return yield* Effect.sleep("100 millis")
+        return yield* new RunnerFailed({ message: `a runner ended with ${died.code}: ${died.errors.slice(-2000)}` })
+      }
+      kills[died.point]++
+      options.onKill?.(killed())
+      // Some restarts come before the locks of the dead runner expire, and some after that
+      const isLate = lateLeft > 0 && (yield* Random.nextIntBetween(0, 4)) === 0
+      if (isLate) lateLeft--
+      yield* Effect.sleep(isLate ? "7 seconds" : "100 millis")
+    })
+
+    let workflows = 0
+    const results = new Map<string, Exit.Exit<string, unknown>>()
+    const one = Effect.suspend(() => {
+      const topic = topicOf(++workflows)
+      return Report.execute({ topic }).pipe(
+        // The storage of the client may fail too. An execution that has begun does not begin again
+        Effect.catchCause((cause) =>
+          options.mayEnd === true && !cause.reasons.some(Cause.isFailReason)
+            ? Effect.andThen(Effect.sleep("1 second"), Report.execute({ topic }))
+            : Effect.failCause(cause)
+        ),
+        Effect.exit,
+        Effect.map((exit) => {
+          results.set(topic, exit)
+        }),
+        Effect.timeoutOption("3 minutes")
+      )
+    })
+    const isCreating = Effect.gen(function*() {
+      while ((yield* emulator.runs).length === 0) yield* Effect.sleep("50 millis")
+    })
+    const disturbance = options.disturb?.({
+      busyRunner: Effect.andThen(isCreating, Effect.sync(() => children.values().next().value!)),
+      restartDatabase: restart
+    }) ?? Effect.void
+    const feed = Effect.gen(function*() {
+      const disturbing = yield* Effect.forkChild(disturbance)
+      const started: Array<Fiber.Fiber<unknown>> = []
+      while (killed() < options.kills || disturbing.pollUnsafe() === undefined) {
+        started.push(yield* Effect.forkChild(one))
+        yield* Effect.sleep(pace)
+      }
+      yield* Fiber.join(disturbing)
+      yield* Fiber.joinAll(started)
+    }).pipe(Effect.provide(cluster({ databaseUrl, port: yield* freePort, clientOnly: true })))
+
+    yield* Effect.raceFirst(
+      feed,
+      Effect.forEach(Array.from({ length: runners }), () => Effect.forever(slot), {
+        concurrency: runners,
+        discard: true
+      })
+    )
+
+    const created = yield* emulator.runs
+    const entries = yield* RunStore.RunStore.use((store) => store.list()).pipe(
+      Effect.provide(Layer.provide(RunStore.layerSql(), postgresLayer(databaseUrl)))
+    )
+    const known = new Set(entries.flatMap((entry) => "ref" in entry ? [entry.ref.id] : []))
+    const topics = Array.from({ length: workflows }, (_, index) => topicOf(index + 1))
+    const runsOf = (topic: string) => created.filter(({ request }) => request.prompt === topic)
+    const unknown = topics.filter((topic) => isUnknown(results.get(topic)))
+    return {
+      kills,
+      workflows,
+      runs: created.length,
+      unknown,
+      // Without claims the entries are in the memory of the runners
+      lost: claims
+        ? created.filter(({ id, request }) => !known.has(id) && !unknown.includes(request.prompt)).map(({ id }) => id)
+        : [],
+      doubled: topics.filter((topic) => runsOf(topic).length > 1),
+      wrong: topics.flatMap((topic) => {
+        const exit = results.get(topic)
+        if (exit === undefined || isUnknown(exit)) return []
+        if (Exit.isFailure(exit)) return [`${topic}: ${Cause.pretty(exit.cause)}`]
+        return exit.value === `result of ${topic}` ? [] : [`${topic}: ${exit.value}`]
+      }),
+      unfinished: topics.filter((topic) => !results.has(topic))
+    } satisfies Totals
+  }).pipe(
+    Effect.provide(SpineEmulatorServer.layer()),
+    Effect.scoped,
+    Random.withSeed(options.seed)
+  )
+
+/** Stops a runner as a whole, as a suspended machine is, and lets it continue. */
+export const zombie = (time: `${number} seconds`) => ({ busyRunner }: Scene) =>
+  Effect.gen(function*() {
+    const child = yield* busyRunner
+    child.kill("SIGSTOP")
+    yield* Effect.sleep(time)
+    child.kill("SIGCONT")
+    yield* Effect.sleep("3 seconds")
+  })
+
+/** Gives a runner one eighth of the time. */
+export const starve = (seconds: number) => ({ busyRunner }: Scene) =>
+  Effect.gen(function*() {
+    const child = yield* busyRunner
+    for (let part = 0; part < seconds / 0.8; part++) {
+      child.kill("SIGSTOP")
+      yield* Effect.sleep("700 millis")
+      child.kill("SIGCONT")
+      yield* Effect.sleep("100 millis")
+    }
+  })
+
+/** Restarts the database several times. */
+export const restartDatabase = (times: number) => ({ busyRunner, restartDatabase = Effect.void }: Scene) =>
+  Effect.gen(function*() {
+    yield* busyRunner
+    for (let time = 0; time < times; time++) {
+      yield* restartDatabase
+      yield* Effect.sleep("5 seconds")
+    }
+  })
+
+export const summary = (totals: Totals): string => {
+  const kills = Object.values(totals.kills).reduce((sum, count) => sum + count, 0)
+  return `${kills} kills, ${totals.workflows} workflows, ${totals.runs} provider runs, lost ${totals.lost.length}, ` +
+    `doubled ${totals.doubled.length}, wrong ${totals.wrong.length}, unfinished ${totals.unfinished.length}, ` +
+    `unknown ${totals.unknown.length}${kills === 0 ? "" : ` (${(totals.unknown.length / kills).toFixed(2)} per kill)`}`
+}

@@ -1,0 +1,115 @@
+/** A runner of the cluster. Its argument is its options, as JSON. It kills itself at the point that the options name. */
+import { Effect, Layer, Logger, Redacted } from "effect"
+import { HttpClient, type HttpClientRequest } from "effect/http"
+import { Statement } from "effect/sql"
+import { RunStore, Spine } from "canvas-runs"
+import { NodeHttp } from "canvas-runs/node"
+import { DurableRun, SpineWorkflow, Waits } from "canvas-runs/workflow"
+import { cluster, type Point, Report, type RunnerOptions } from "./workflow.ts"
+
+const options = JSON.parse(process.argv[2]!) as RunnerOptions
+
+let passed = 0
+
+/** The creates whose claim is written, and whose ref is not. */
+let open = 0
+
+/**
+ * Kills this process if it passes the point for the last time. A `SIGKILL` leaves no time for anything. Passings while another create
+ * is under way do not count, so that the outcome of at most one create is unknown.
+ */
+const pass = (point: Point, own: 0 | 1): void => {
+  if (options.death?.point === point && open === own && ++passed === options.death.nth) {
+    process.send!(point)
+    process.kill(process.pid, "SIGKILL")
+  }
+}
+
+const isCreate = ({ method, url }: HttpClientRequest.HttpClientRequest) => method === "POST" && url.includes("/run")
+
+const http = Layer.effect(
+  HttpClient.HttpClient,
+  Effect.map(
+    HttpClient.HttpClient,
+    (client) =>
+      HttpClient.transform(client, (response, request) =>
+        Effect.gen(function*() {
+          if (!isCreate(request)) {
+            pass("poll", 0)
+            return yield* response
+          }
+          // The provider takes 60 ms for its response
+          const timer = setTimeout(() => pass("request to response", 1), 30)
+          const received = yield* Effect.ensuring(response, Effect.sync(() => clearTimeout(timer)))
+          pass("response to outcome", 1)
+          return received
+        }))
+  )
+).pipe(Layer.provide(NodeHttp.layer()))
+
+/** A store that passes the points around the claim and the outcome. */
+const store = Layer.effect(
+  RunStore.RunStore,
+  Effect.map(RunStore.RunStore, (store) => {
+    const runOnce: RunStore.Service["runOnce"] = (key, create, given) =>
+      Effect.suspend(() => {
+        let own: 0 | 1 = 0
+        const claimed = Effect.suspend(() => {
+          open++
+          own = 1
+          pass("claim to request", own)
+          return create as Extract<typeof create, Effect.Effect<unknown, unknown, unknown>>
+        })
+        return store.runOnce(key, claimed, given).pipe(
+          Effect.tap(() => Effect.sync(() => pass("outcome to reply", own))),
+          Effect.ensuring(Effect.sync(() => {
+            open -= own
+          }))
+        )
+      })
+    return { ...store, runOnce }
+  })
+).pipe(Layer.provide(
+  options.claims ? RunStore.layerSql({ createTimeout: options.createTimeout }) : RunStore.layerMemory
+))
+
+/** The claim of a key is the first statement that inserts its entry. */
+const transformer: Statement.Transformer = (statement) =>
+  Effect.sync(() => {
+    if (/^\s*insert into "canvas_runs"/i.test(statement.compile()[0])) pass("before the claim", 0)
+    return statement
+  })
+
+const report = Report.toLayer(Effect.fn(function*({ topic }) {
+  const spine = yield* Spine.SpineClient
+  const run = yield* DurableRun.run("report", spine.runs.create({ prompt: topic }), {
+    provider: SpineWorkflow.provider,
+    timeout: "10 minutes"
+  })
+  return run.result.final_output ?? ""
+}))
+
+const main = report.pipe(
+  Layer.provide(Waits.layerSql({
+    providers: [SpineWorkflow.provider],
+    pollInterval: "500 millis",
+    refreshInterval: "1 second"
+  })),
+  Layer.provide(store),
+  Layer.provide(
+    Spine.layer({ apiKey: Redacted.make("sk_spine_cluster"), baseUrl: options.baseUrl, requestTimeout: "5 seconds" })
+  ),
+  Layer.provide(http),
+  Layer.provide(cluster({ ...options, clientOnly: false })),
+  Layer.provide(Logger.layer([])),
+  Layer.orDie
+)
+
+// The tests have ended
+process.on("disconnect", () => process.exit())
+Effect.runFork(Effect.provideService(Layer.launch(main), Statement.CurrentTransformer, transformer)).addObserver(
+  (exit) => {
+    process.stderr.write(`${JSON.stringify(exit)}\n`)
+    process.exit(1)
+  }
+)

@@ -1,0 +1,275 @@
+/** Durable runs on the engine in memory: a user's workflow on `TestClock` and the emulator. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, References, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import { Workflow, WorkflowEngine } from "effect/workflow"
+import { RunError, RunRef, RunStore, Spine, Webhooks } from "canvas-runs"
+import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
+import { DurableRun, SpineWorkflow, Waits } from "canvas-runs/workflow"
+import { live } from "../support/spine.ts"
+import { until } from "../support/until.ts"
+
+const Report = Workflow.make("Report", {
+  payload: { topic: Schema.String, timeout: Schema.optional(Schema.String) },
+  success: Schema.String,
+  error: DurableRun.Error,
+  idempotencyKey: ({ topic }) => topic
+})
+
+const report = Report.toLayer(Effect.fn(function*({ timeout = "1 day", topic }) {
+  const spine = yield* Spine.SpineClient
+  const run = yield* DurableRun.run("report", spine.runs.create({ prompt: topic }), {
+    provider: SpineWorkflow.provider,
+    timeout: timeout as "1 day"
+  })
+  return run.result.final_output ?? ""
+}))
+
+const layer = (emulator?: SpineEmulator.Options) =>
+  report.pipe(
+    Layer.provideMerge(Waits.layerMemory({ providers: [SpineWorkflow.provider], pollInterval: "1 minute" })),
+    Layer.provideMerge(Layer.mergeAll(WorkflowEngine.layerMemory, RunStore.layerMemory, live(undefined, emulator)))
+  )
+
+const taking = (duration: "90 minutes" | "2 hours"): SpineEmulator.Options => ({
+  script: { timeline: Timeline.make({ duration }) }
+})
+
+const requestsOf = (method: "GET" | "POST") =>
+  Effect.map(
+    SpineEmulator.SpineEmulator.use((emulator) => emulator.requests),
+    (requests) => requests.filter((request) => request.method === method).length
+  )
+
+const waits = Effect.flatMap(Waits.Waits, ({ list }) => list)
+const states = Effect.map(RunStore.RunStore.use((store) => store.list()), (entries) => entries.map(({ _tag }) => _tag))
+
+/** Starts a workflow, and returns when it is suspended. Ids of executions are hashes, which the platform makes in its own time. */
+const start = (payload: { readonly topic: string; readonly timeout?: string }) =>
+  Effect.gen(function*() {
+    const before = (yield* waits).length
+    const id = yield* Report.execute(payload, { discard: true })
+    yield* TestClock.withLive(until(Effect.map(waits, ({ length }) => length > before)))
+    return id
+  })
+
+describe("DurableRun on the engine in memory", () => {
+  it.effect("follows a run of 90 minutes to its end, creates it once, and marks it as finished", () =>
+    Effect.gen(function*() {
+      yield* start({ topic: "tides" })
+      yield* TestClock.adjust("89 minutes")
+      assert.deepStrictEqual((yield* waits).map(({ ref: { provider }, state }) => [provider, state]), [
+        ["spine", "waiting"]
+      ])
+      assert.deepStrictEqual(yield* states, ["Created"])
+      yield* TestClock.adjust("2 minutes")
+      assert.isString(yield* Report.execute({ topic: "tides" }))
+      assert.strictEqual(yield* requestsOf("POST"), 1)
+      assert.deepStrictEqual(yield* states, ["Finished"])
+      assert.deepStrictEqual(yield* waits, [])
+    }).pipe(Effect.provide(layer(taking("90 minutes")))))
+
+  it.effect("fails with the error of a run that failed, and marks the run as finished", () =>
+    Effect.gen(function*() {
+      yield* start({ topic: "tides" })
+      yield* TestClock.adjust("2 minutes")
+      const error = yield* Effect.flip(Report.execute({ topic: "tides" }))
+      assert.instanceOf(error, RunError.RunFailedError)
+      assert.deepStrictEqual(error.errors, ["out of luck"])
+      assert.deepStrictEqual(yield* states, ["Finished"])
+    }).pipe(Effect.provide(layer({
+      script: { timeline: Timeline.make({ duration: "1 minute", outcome: "failed", errors: ["out of luck"] }) }
+    }))))
+
+  it.effect("counts the deadline from the creation of the run, which stays unfinished", () =>
+    Effect.gen(function*() {
+      yield* start({ topic: "tides", timeout: "30 minutes" })
+      yield* TestClock.adjust("31 minutes")
+      const error = yield* Effect.flip(Report.execute({ topic: "tides" }))
+      assert.instanceOf(error, RunError.RunTimeoutError)
+      assert.include(error.message, "30m after its creation")
+      assert.strictEqual(error.ref.provider, "spine")
+      assert.deepStrictEqual(yield* states, ["Created"])
+      assert.deepStrictEqual(yield* waits, [])
+    }).pipe(Effect.provide(layer(taking("90 minutes")))))
+
+  it.effect("stops polling when the workflow is interrupted, and keeps the run as unfinished", () =>
+    Effect.gen(function*() {
+      const id = yield* start({ topic: "tides" })
+      yield* TestClock.adjust("5 minutes")
+      yield* Report.interrupt(id)
+      yield* TestClock.withLive(until(Effect.map(waits, ([wait]) => wait?.state === "interrupted")))
+      const polls = yield* requestsOf("GET")
+      assert.isAbove(polls, 0)
+      yield* TestClock.adjust("3 hours")
+      assert.strictEqual(yield* requestsOf("GET"), polls)
+      assert.deepStrictEqual(yield* states, ["Created"])
+      const { purge } = yield* Waits.Waits
+      assert.deepStrictEqual([yield* purge("4 hours"), yield* purge("2 hours")], [0, 1])
+      assert.deepStrictEqual(yield* waits, [])
+    }).pipe(Effect.provide(layer(taking("90 minutes")))))
+
+  it.effect("follows several runs of a workflow at the same time", () =>
+    Effect.gen(function*() {
+      const Both = Workflow.make("Both", {
+        payload: { key: Schema.String },
+        success: Schema.Array(Schema.String),
+        error: DurableRun.Error,
+        idempotencyKey: ({ key }) => key
+      })
+      const both = Both.toLayer(() =>
+        Effect.forEach(["a", "b", "c"], (name) =>
+          Effect.gen(function*() {
+            const { runs } = yield* Spine.SpineClient
+            const run = yield* DurableRun.run(name, runs.create({ prompt: name }), { provider: SpineWorkflow.provider })
+            return run.status
+          }), { concurrency: "unbounded" })
+      )
+      yield* Effect.gen(function*() {
+        yield* Both.execute({ key: "x" }, { discard: true })
+        yield* TestClock.withLive(until(Effect.map(waits, ({ length }) => length === 3)))
+        yield* TestClock.adjust("91 minutes")
+        assert.deepStrictEqual(yield* Both.execute({ key: "x" }), ["completed", "completed", "completed"])
+        assert.strictEqual(yield* requestsOf("POST"), 3)
+        assert.deepStrictEqual(yield* states, ["Finished", "Finished", "Finished"])
+      }).pipe(Effect.provide(both))
+    }).pipe(Effect.provide(layer(taking("90 minutes")))))
+
+  it.effect("reports a create of unknown outcome, and does not create again", () =>
+    Effect.gen(function*() {
+      yield* SpineEmulator.SpineEmulator.use((emulator) => emulator.fault(Fault.on(Fault.dropAfter, "POST")))
+      const error = yield* Effect.flip(Report.execute({ topic: "tides" }))
+      assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+      assert.instanceOf(error.cause, RunError.TransportError)
+      assert.deepStrictEqual(yield* states, ["Unknown"])
+      yield* Effect.flip(Report.execute({ topic: "tides" }))
+      assert.strictEqual(yield* requestsOf("POST"), 1)
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("survives an outage of the provider for as long as the deadline allows", () =>
+    Effect.gen(function*() {
+      const outage = Fault.times(Fault.on(Fault.status(503), "GET"), 100)
+      yield* SpineEmulator.SpineEmulator.use((emulator) => emulator.fault(outage))
+      yield* start({ topic: "tides" })
+      yield* TestClock.adjust("4 hours")
+      assert.isString(yield* Report.execute({ topic: "tides" }))
+    }).pipe(Effect.provide(layer(taking("90 minutes")))))
+
+  it.effect("polls at once when a webhook says that the run has ended", () =>
+    Effect.gen(function*() {
+      const hub = yield* Webhooks.Webhooks
+      yield* start({ topic: "tides" })
+      yield* TestClock.adjust("10 minutes")
+      const [wait] = yield* waits
+      const polls = yield* requestsOf("GET")
+      const delivery = { provider: "spine", runId: wait!.ref.id.toUpperCase(), isTerminal: true }
+      assert.isTrue(yield* hub.deliver({ ...delivery, eventId: "1" }))
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(yield* requestsOf("GET"), polls + 1)
+      // A duplicate, and an event that is not the end
+      assert.isFalse(yield* hub.deliver({ ...delivery, eventId: "1" }))
+      assert.isTrue(yield* hub.deliver({ ...delivery, eventId: "2", isTerminal: false }))
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(yield* requestsOf("GET"), polls + 1)
+    }).pipe(
+      Effect.provide(Layer.provideMerge(Waits.layerWebhooks, layer(taking("90 minutes"))))
+    ))
+
+  it.effect("follows the other runs although the source of one throws", () =>
+    Effect.gen(function*() {
+      const fragile = {
+        ...SpineWorkflow.provider,
+        name: "fragile",
+        source: () => Effect.die(new Error("a fault of the provider"))
+      }
+      const Broken = Workflow.make("Broken", {
+        payload: { key: Schema.String },
+        error: DurableRun.Error,
+        idempotencyKey: ({ key }) => key
+      })
+      const broken = Broken.toLayer(() =>
+        DurableRun.wait("run", RunRef.make({ provider: "fragile", kind: "run", id: "1" }), { provider: fragile })
+      )
+      const program = Effect.gen(function*() {
+        yield* start({ topic: "tides" })
+        yield* Broken.execute({ key: "a" }, { discard: true })
+        yield* TestClock.adjust("91 minutes")
+        assert.isString(yield* Report.execute({ topic: "tides" }))
+        assert.deepStrictEqual((yield* waits).map(({ ref: { provider } }) => provider), ["fragile"])
+      })
+      yield* Effect.provide(
+        program,
+        Layer.merge(report, broken).pipe(
+          Layer.provideMerge(
+            Waits.layerMemory({ providers: [SpineWorkflow.provider, fragile], pollInterval: "1 minute" })
+          )
+        )
+      )
+    }).pipe(
+      Effect.provide(
+        Layer.mergeAll(WorkflowEngine.layerMemory, RunStore.layerMemory, live(undefined, taking("90 minutes")))
+      ),
+      Effect.provideService(References.MinimumLogLevel, "None")
+    ))
+
+  it.effect("stores the ref of a run when the storage fails after the create and comes back", () => {
+    let failures = 3
+    const failing = Layer.effect(
+      RunStore.RunStore,
+      Effect.map(RunStore.RunStore, (store) => {
+        const failed = (operation: string, ref: RunRef.RunRef) =>
+          new RunStore.RunStoreError({ message: "the storage is away", operation, reason: "storage", ref })
+        const runOnce: RunStore.Service["runOnce"] = (key, create, options) =>
+          store.runOnce(key, create, options).pipe(
+            Effect.tap((ref) => Effect.andThen(store.forget(key), Effect.fail(failed("RunStore.runOnce", ref))))
+          )
+        return {
+          ...store,
+          runOnce,
+          attach: (key: string, ref: RunRef.RunRef) =>
+            Effect.suspend(() => failures-- > 0 ? Effect.fail(failed("RunStore.attach", ref)) : store.attach(key, ref))
+        }
+      })
+    ).pipe(Layer.provide(RunStore.layerMemory))
+    return Effect.gen(function*() {
+      const provider = yield* SpineEmulator.SpineEmulator
+      const id = yield* Report.execute({ topic: "tides" }, { discard: true })
+      const stored = Effect.map(states, (all) => all.length > 0)
+      yield* TestClock.withLive(until(Effect.map(provider.runs, ({ length }) => length > 0)))
+      while (!(yield* stored)) yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* states, ["Created"])
+      assert.lengthOf(yield* provider.runs, 1)
+      assert.strictEqual(failures, -1)
+      yield* Report.interrupt(id)
+    }).pipe(
+      Effect.provide(report.pipe(
+        Layer.provideMerge(Waits.layerMemory({ providers: [SpineWorkflow.provider] })),
+        Layer.provideMerge(Layer.mergeAll(WorkflowEngine.layerMemory, failing, live(undefined, taking("90 minutes"))))
+      )),
+      Effect.provideService(References.MinimumLogLevel, "None")
+    )
+  })
+
+  it.effect("rejects a wait for a run of a provider that the program does not poll", () =>
+    Effect.gen(function*() {
+      const Wrong = Workflow.make("Wrong", {
+        payload: { provider: Schema.String },
+        error: DurableRun.Error,
+        idempotencyKey: ({ provider }) => provider
+      })
+      const wrong = Wrong.toLayer(({ provider }) =>
+        DurableRun.wait("run", RunRef.make({ provider: "tela", kind: "execution", id: "1" }), {
+          provider: { ...SpineWorkflow.provider, name: provider }
+        })
+      )
+      const errors = yield* Effect.provide(
+        Effect.forEach(["spine", "tela"], (provider) => Effect.flip(Wrong.execute({ provider }))),
+        wrong
+      )
+      assert.deepStrictEqual(errors.map((error) => [error._tag, "parameter" in error && error.parameter]), [
+        ["BadRequestError", "provider"],
+        ["BadRequestError", "provider"]
+      ])
+      assert.deepStrictEqual(yield* waits, [])
+    }).pipe(Effect.provide(layer())))
+})

@@ -1,0 +1,258 @@
+/** Durable runs on Effect's cluster with one runner, on a database that is closed and opened again. */
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Cause, Clock, Context, Effect, Exit, Fiber, Layer, Redacted, Schema } from "effect"
+import { ClusterWorkflowEngine, SingleRunner } from "effect/cluster"
+import { Digest } from "effect/crypto"
+import { SqlClient, Statement } from "effect/sql"
+import { TestClock } from "effect/testing"
+import { Workflow } from "effect/workflow"
+import { join } from "node:path"
+import { RunError, RunStore, Spine, Webhooks } from "canvas-runs"
+import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
+import { DurableRun, SpineWorkflow, Waits } from "canvas-runs/workflow"
+import { postgres, postgresLayer, sqliteLayer, temporaryDirectory } from "../support/databases.ts"
+import { apiKey } from "../support/spine.ts"
+import { until as untilLive } from "../support/until.ts"
+
+const Report = Workflow.make("Report", {
+  payload: { topic: Schema.String, timeout: Schema.optional(Schema.String) },
+  success: Schema.String,
+  error: DurableRun.Error,
+  idempotencyKey: ({ topic }) => topic
+})
+
+const report = Report.toLayer(Effect.fn(function*({ timeout = "1 day", topic }) {
+  const spine = yield* Spine.SpineClient
+  const run = yield* DurableRun.run("report", spine.runs.create({ prompt: topic }), {
+    provider: SpineWorkflow.provider,
+    timeout: timeout as "1 day"
+  })
+  return run.status
+}))
+
+const engine = ClusterWorkflowEngine.layer.pipe(
+  Layer.provideMerge(SingleRunner.layer()),
+  Layer.provide(Digest.layerWebCrypto)
+)
+
+/** A process on a database. It shares the provider with those before it. */
+const processOn = (
+  client: Layer.Layer<SqlClient.SqlClient, unknown>,
+  refreshInterval: "10 seconds" | "20 millis" = "10 seconds"
+) =>
+  report.pipe(
+    Layer.provideMerge(Waits.layerWebhooks),
+    Layer.provideMerge(
+      Waits.layerSql({ providers: [SpineWorkflow.provider], pollInterval: "1 minute", refreshInterval })
+    ),
+    Layer.provideMerge(engine),
+    Layer.provideMerge(RunStore.layerSql()),
+    Layer.provideMerge(client),
+    Layer.provideMerge(Spine.layer({ apiKey: Redacted.make(apiKey) })),
+    Layer.fresh,
+    Layer.orDie
+  )
+
+const emulator = (duration: "20 minutes" | "4 minutes" | "0 millis") =>
+  SpineEmulator.layerTest({ script: { timeline: Timeline.make({ duration }) } })
+
+const database = Effect.map(temporaryDirectory, (directory) => sqliteLayer(join(directory, "runs.db")))
+
+const waits = Effect.flatMap(Waits.Waits, ({ list }) => Effect.orDie(list))
+const states = Effect.map(
+  RunStore.RunStore.use((store) => Effect.orDie(store.list())),
+  (entries) => entries.map(({ _tag }) => _tag)
+)
+const requestsOf = (method: "GET" | "POST") =>
+  Effect.map(
+    SpineEmulator.SpineEmulator.use((emulator) => emulator.requests),
+    (requests) => requests.filter((request) => request.method === method).length
+  )
+
+/** Lets the cluster work, in steps of its clock, until a condition holds. The platform's promises take their own time. */
+const until = <E, R>(condition: Effect.Effect<boolean, E, R>, step: "1 second" | "1 minute" = "1 second") =>
+  Effect.gen(function*() {
+    while (!(yield* condition)) {
+      yield* TestClock.adjust(step)
+      yield* TestClock.withLive(Effect.sleep("1 millis"))
+    }
+  })
+
+/** Starts a workflow, and returns the id of its execution when the run has been polled. */
+const start = Effect.fn(function*(payload: { readonly topic: string; readonly timeout?: string }) {
+  const polls = yield* requestsOf("GET")
+  const id = yield* Report.execute(payload, { discard: true })
+  yield* until(Effect.map(requestsOf("GET"), (now) => now > polls))
+  return id
+})
+
+/** What becomes of the workflow, when it has ended. */
+const end = (payload: { readonly topic: string; readonly timeout?: string }) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(Effect.exit(Report.execute(payload)))
+    yield* until(Effect.sync(() => fiber.pollUnsafe() !== undefined), "1 minute")
+    return yield* Fiber.join(fiber)
+  })
+
+describe("DurableRun on one runner of the cluster, with SQLite", () => {
+  it.effect("follows a run over a restart of the process to its end, and creates it once", () =>
+    Effect.gen(function*() {
+      const client = yield* database
+      yield* Effect.provide(start({ topic: "tides" }), processOn(client))
+      yield* TestClock.adjust("15 minutes")
+      yield* Effect.gen(function*() {
+        assert.deepStrictEqual(yield* end({ topic: "tides" }), Exit.succeed("completed"))
+        assert.strictEqual(yield* requestsOf("POST"), 1)
+        assert.deepStrictEqual(yield* states, ["Finished"])
+        assert.deepStrictEqual(yield* waits, [])
+      }).pipe(Effect.provide(processOn(client)))
+    }).pipe(Effect.provide(emulator("20 minutes"))))
+
+  it.effect("finishes a create that is under way when the process is asked to end", () =>
+    Effect.gen(function*() {
+      const client = yield* database
+      const provider = yield* SpineEmulator.SpineEmulator
+      yield* provider.fault(Fault.on(Fault.answerLate("20 seconds"), "POST"))
+      const first = yield* Effect.forkChild(Effect.provide(
+        Effect.andThen(Report.execute({ topic: "tides" }, { discard: true }), Effect.never),
+        processOn(client)
+      ))
+      yield* until(Effect.map(provider.runs, ({ length }) => length === 1))
+      yield* Effect.forkChild(Fiber.interrupt(first))
+      yield* until(Effect.sync(() => first.pollUnsafe() !== undefined))
+      yield* Effect.gen(function*() {
+        assert.deepStrictEqual(yield* states, ["Created"])
+        assert.deepStrictEqual(yield* end({ topic: "tides" }), Exit.succeed("completed"))
+        assert.strictEqual(yield* requestsOf("POST"), 1)
+      }).pipe(Effect.provide(processOn(client)))
+    }).pipe(Effect.provide(emulator("20 minutes"))))
+
+  it.effect("keeps the deadline over a restart, and still asks for a run whose deadline passed meanwhile", () =>
+    Effect.gen(function*() {
+      const client = yield* database
+      const payloads = [{ topic: "tides", timeout: "15 minutes" }, { topic: "winds", timeout: "5 minutes" }]
+      const provider = yield* SpineEmulator.SpineEmulator
+      yield* Effect.gen(function*() {
+        yield* provider.script({ timeline: Timeline.make({ duration: "30 minutes" }) })
+        yield* start(payloads[0]!)
+        yield* provider.script({ timeline: Timeline.make({ duration: "7 minutes" }) })
+        yield* start(payloads[1]!)
+      }).pipe(Effect.provide(processOn(client)))
+      yield* TestClock.adjust("8 minutes")
+      yield* Effect.gen(function*() {
+        const exits = yield* Effect.forEach(payloads, end)
+        const error = Exit.isFailure(exits[0]!) ? Cause.squash(exits[0].cause) : undefined
+        assert.instanceOf(error, RunError.RunTimeoutError)
+        assert.include(error.message, "15m after its creation")
+        assert.deepStrictEqual(exits[1], Exit.succeed("completed"))
+        assert.deepStrictEqual(yield* waits, [])
+      }).pipe(Effect.provide(processOn(client)))
+    }).pipe(Effect.provide(emulator("20 minutes"))))
+
+  it.effect("stops polling when the workflow is interrupted, also after a restart, and keeps the run as unfinished", () =>
+    Effect.gen(function*() {
+      const client = yield* database
+      const polls = yield* Effect.gen(function*() {
+        const id = yield* start({ topic: "tides" })
+        yield* Report.interrupt(id)
+        yield* until(Effect.map(waits, ([wait]) => wait!.state === "interrupted"))
+        return yield* requestsOf("GET")
+      }).pipe(Effect.provide(processOn(client)))
+      yield* Effect.gen(function*() {
+        yield* TestClock.adjust("10 minutes")
+        assert.strictEqual(yield* requestsOf("GET"), polls)
+        assert.deepStrictEqual(yield* states, ["Created"])
+        assert.deepStrictEqual((yield* waits).map(({ state }) => state), ["interrupted"])
+        const { purge } = yield* Waits.Waits
+        assert.deepStrictEqual([yield* purge("1 hour"), yield* purge("5 minutes")], [0, 1])
+        assert.deepStrictEqual(yield* waits, [])
+      }).pipe(Effect.provide(processOn(client)))
+    }).pipe(Effect.provide(emulator("20 minutes"))))
+
+  it.effect("polls when a webhook arrives, at once in the process that polls, and soon if it arrives in another", () =>
+    Effect.gen(function*() {
+      const client = yield* database
+      const provider = yield* SpineEmulator.SpineEmulator
+      const pollsOf = (index: number) => Effect.map(provider.runs, (runs) => runs[index]!.polls)
+      yield* Effect.gen(function*() {
+        yield* start({ topic: "tides" })
+        const hub = yield* Webhooks.Webhooks
+        const [tides] = yield* waits
+        const before = yield* pollsOf(0)
+        yield* hub.deliver({ provider: "spine", runId: tides!.ref.id, isTerminal: true, eventId: "1" })
+        yield* TestClock.adjust("100 millis")
+        assert.strictEqual(yield* pollsOf(0), before + 1)
+        yield* start({ topic: "winds" })
+        const polls = yield* pollsOf(1)
+        // What another process writes
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`update canvas_runs_waits set wakes = wakes + 1`
+        yield* TestClock.adjust("11 seconds")
+        assert.isAbove(yield* pollsOf(1), polls)
+      }).pipe(Effect.provide(processOn(client)))
+    }).pipe(Effect.provide(emulator("20 minutes"))))
+
+  it.effect("costs a known number of statements for a run from create to end, and none for a poll", () =>
+    Effect.gen(function*() {
+      const client = yield* database
+      const statements: Array<string> = []
+      const counting: Statement.Transformer = (statement) =>
+        Effect.sync(() => {
+          statements.push(statement.compile()[0])
+          return statement
+        })
+      const topics = Array.from({ length: 20 }, (_, index) => `topic ${index}`)
+      const ours = () => statements.filter((text) => text.includes("canvas_runs")).length
+      yield* Effect.gen(function*() {
+        yield* TestClock.adjust("10 minutes")
+        statements.length = 0
+        yield* TestClock.adjust("10 minutes")
+        const background = { all: statements.length, ours: ours() }
+        statements.length = 0
+        const begun = yield* Clock.currentTimeMillis
+        yield* Effect.forEach(topics, (topic) => Report.execute({ topic }, { discard: true }))
+        // No condition that takes statements
+        yield* Effect.forEach(
+          Array.from({ length: 36 }),
+          () => Effect.andThen(TestClock.adjust("10 seconds"), TestClock.withLive(Effect.sleep("5 millis")))
+        )
+        const counted = { all: statements.length, ours: ours() }
+        const polls = yield* requestsOf("GET")
+        const minutes = ((yield* Clock.currentTimeMillis) - begun) / 60_000
+        const perRun = (all: number, idle: number) => (all - idle * minutes / 10) / topics.length
+        assert.isAbove(polls, 4 * topics.length)
+        assert.deepStrictEqual(new Set(yield* states), new Set(["Finished"]))
+        // Two for the wait, and five for the store
+        assert.strictEqual(perRun(counted.ours, background.ours), 7)
+        assert.isAtMost(perRun(counted.all, background.all), 50)
+        assert.strictEqual(background.ours, 60)
+      }).pipe(Effect.provide(processOn(client)), Effect.provideService(Statement.CurrentTransformer, counting))
+    }).pipe(Effect.provide(emulator("4 minutes"))))
+})
+
+const Postgres = Context.Service<Layer.Layer<SqlClient.SqlClient, unknown>>("test/Postgres")
+const postgresql = Layer.effect(
+  Postgres,
+  Effect.flatMap(postgres, ({ newDatabase }) => Effect.map(newDatabase, postgresLayer))
+)
+
+layer(postgresql, { excludeTestServices: true, timeout: 60_000 })(
+  "DurableRun on one runner of the cluster, with PostgreSQL",
+  (it) => {
+    it.effect("follows a run to its end, and interrupts another", () =>
+      Effect.gen(function*() {
+        const provider = yield* SpineEmulator.SpineEmulator
+        const client = yield* Postgres
+        yield* Effect.gen(function*() {
+          assert.strictEqual(yield* Report.execute({ topic: "tides" }), "completed")
+          yield* provider.script({ timeline: Timeline.make({ duration: "1 hour" }) })
+          const id = yield* Report.execute({ topic: "winds" }, { discard: true })
+          yield* untilLive(Effect.map(waits, ({ length }) => length === 1))
+          yield* (yield* Waits.Waits).wake("spine", "another")
+          yield* Report.interrupt(id)
+          yield* untilLive(Effect.map(waits, ([wait]) => wait!.state === "interrupted"))
+          assert.deepStrictEqual(yield* states, ["Finished", "Created"])
+        }).pipe(Effect.provide(processOn(client, "20 millis")))
+      }).pipe(Effect.provide(emulator("0 millis"))))
+  }
+)
