@@ -401,7 +401,9 @@ const make = (ledger: Ledger, { createMillis, limitOf, windowMillis }: Settings)
         `${operation}: the estimate ${estimate} exceeds the limit ${limit} of the account ${
           quote(account)
         }, of which ${spent} is ` +
-        `spent and ${reserved} is reserved. No request was made. Wait for the window to move, or raise the limit.`,
+        `spent and ${reserved} is reserved. No request was made. ${
+          windowMillis === Infinity ? "Raise the limit." : "Try again later, as the window slides, or raise the limit."
+        }`,
       account,
       limit,
       spent,

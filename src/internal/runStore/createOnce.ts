@@ -12,9 +12,10 @@ import { type Entries, type KeySubject, type RunStoreError, storeError, warnOfFa
 import type { UnfinishedEntry } from "./record.ts"
 
 /**
- * Runs `create`, and stores its ref. Runs in an uninterruptible region. `earlier` is the intent of an earlier create with an
- * unknown outcome, which `tag` is the tag of too, and `restore` makes the steps interruptible that the caller may interrupt. Returns `undefined` if another
- * process has the claim now.
+ * Runs `create`, and stores its ref, in an uninterruptible region. Returns `undefined` if another process has the claim now.
+ *
+ * `earlier` is the intent of an earlier create with an unknown outcome, if there is one. `tag` is the tag of the create, if it takes
+ * one. `restore` makes the steps interruptible that the caller may interrupt.
  */
 export const createOnce = Effect.fnUntraced(function*<A extends { readonly ref: RunRef }, E, R>(
   entries: Entries,

@@ -193,6 +193,9 @@ const statesOfTag: { readonly [Tag in Entry["_tag"]]: ReadonlyArray<State> } = {
   Refused: ["refused"]
 }
 
+/** The state of the record that an entry is read from. */
+export const stateOf = ({ _tag }: Entry): State => statesOfTag[_tag][0]!
+
 /** The names of the keys that may be in one of the states, among all locations of the storage. */
 export const namesOf = (locations: ReadonlyArray<string>, tags: ReadonlyArray<Entry["_tag"]>): ReadonlySet<string> =>
   new Set(

@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as SqlClient from "effect/sql/SqlClient"
+import { quote } from "../describe.ts"
 import { runOf } from "../ref.ts"
 import { newId } from "./keys.ts"
 import * as Entries from "./entries.ts"
@@ -47,13 +48,22 @@ export const make = (
 ): Entries.Entries => {
   const runs = sql(table)
 
-  const entryOf = (subject: Entries.Subject, row: Row, now: number) =>
-    Effect.map(Entries.decodeRecord(subject, row.record), (record) => {
-      const key = subject.key ?? record?.key ?? RunRecord.keyOf(row.name) ?? row.name
-      const claimedAt = row.claimed_at === null ? -Infinity : Number(row.claimed_at)
-      const isClaimed = creating.has(row.name) || now < claimedAt + Duration.toMillis(createTimeout)
-      return RunRecord.entryOf(key, { [row.state]: record }, isClaimed)
-    })
+  const entryOf = Effect.fnUntraced(function*(subject: Entries.Subject, row: Row, now: number) {
+    const record = yield* Entries.decodeRecord(subject, row.record)
+    const key = subject.key ?? record?.key ?? RunRecord.keyOf(row.name) ?? row.name
+    const claimedAt = row.claimed_at === null ? -Infinity : Number(row.claimed_at)
+    const isClaimed = creating.has(row.name) || now < claimedAt + Duration.toMillis(createTimeout)
+    const entry = RunRecord.entryOf(key, { [row.state]: record }, isClaimed)
+    // A row is written at once, so its record is never incomplete
+    if (RunRecord.stateOf(entry) === row.state) return entry
+    return yield* Entries.storeError(
+      subject,
+      `${Entries.nameOfEntry(subject)} has the state ${
+        quote(row.state)
+      } and a record that does not fit it. A newer version of ` +
+        "canvas-runs may have written it. Nothing was created or changed."
+    )
+  })
 
   const read: Entries.Entries["read"] = Effect.fnUntraced(function*(subject) {
     const [row] = yield* Entries.ask(

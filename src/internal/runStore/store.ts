@@ -162,8 +162,9 @@ export const make = Effect.fnUntraced(
                   ),
                 () => Effect.sync(() => creating.delete(subject.name))
               )
-              // Otherwise another process has the claim
               if (ref !== undefined) return ref
+              // Another process has the claim, or had it a moment ago
+              yield* Effect.sleep(createPollInterval)
             }
           })
         ),
