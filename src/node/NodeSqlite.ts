@@ -14,7 +14,6 @@
  *
  * @since 0.1.0
  */
-import * as Array from "effect/Array"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
@@ -163,7 +162,12 @@ const connectionOf = (
   const all = (sql: string, params: ReadonlyArray<unknown>) =>
     waiting(attempt("execute", () => database.prepare(sql).all(...params as Parameters)))
   const values = (sql: string, params: ReadonlyArray<unknown>) =>
-    Effect.map(all(sql, params), Array.map((row) => Object.values(row)))
+    waiting(attempt("execute", () => {
+      const statement = database.prepare(sql)
+      // Two columns may have the same name. Node before 22.16 cannot return both
+      statement.setReturnArrays?.(true)
+      return statement.all(...params as Parameters).map((row) => Object.values(row))
+    }))
   const execute: SqlConnection.Connection["execute"] = (sql, params, transform) =>
     Effect.map(all(sql, params), (rows) => transform === undefined ? rows : transform(rows))
   return {
