@@ -296,7 +296,7 @@ export interface Service {
    *
    * **Details**
    *
-   * `lookup` returns all runs that have the tag, such as `tela.findByTag`. If it fails, the outcome stays unknown. Several runs with the
+   * `lookup` returns all runs that have the tag, such as `Tela.findByTag`. If it fails, the outcome stays unknown. Several runs with the
    * tag are a `DuplicateRunsError` that names them. An entry in another state is returned unchanged, without a look-up, and so is an
    * unknown outcome without a tag: its `create` was an effect, not a function of a tag.
    *
@@ -322,7 +322,7 @@ export interface Service {
    *   console.log((yield* Effect.flip(create))._tag) // => CreateOutcomeUnknownError
    *
    *   for (const { key } of yield* store.list({ state: "Unknown" })) {
-   *     console.log((yield* store.reconcile(key, tela.findByTag))?._tag) // => Created
+   *     console.log((yield* store.reconcile(key, Tela.findByTag))?._tag) // => Created
    *   }
    * })
    *

@@ -68,7 +68,6 @@ import type { RunRef } from "../internal/ref.ts"
 import type { RunSource } from "../RunSource.ts"
 import * as Canvases from "./internal/canvas.ts"
 import type { AnyOptions } from "./internal/canvasParams.ts"
-import { findByTag } from "./internal/findByTag.ts"
 import { getExecution } from "./internal/follow.ts"
 import { get } from "./internal/get.ts"
 import { refOf } from "./internal/ref.ts"
@@ -188,38 +187,6 @@ export interface Service {
   readonly source: (
     ref: RunRef
   ) => Effect.Effect<RunSource<ExecutionSnapshot, ExecutionSnapshot, ExecutionSnapshot>, BadRequestError>
-  /**
-   * Finds all asynchronous executions and tasks that were created with a tag, for `reconcile` of the `RunStore`.
-   *
-   * **Details**
-   *
-   * It lists the executions, and then the tasks. The key needs the role `member`. The filter and the tags in the list are assumed: if a row
-   * without the tag is listed, or a run of an application whose task is not, the failure is an `InvalidResponseError`.
-   *
-   * **Example** (The runs with a tag)
-   *
-   * ```ts
-   * import { Effect, Redacted } from "effect"
-   * import { Tela } from "canvas-runs"
-   * import { TelaEmulator } from "canvas-runs/testing"
-   *
-   * const main = Effect.gen(function*() {
-   *   const tela = yield* Tela.TelaClient
-   *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
-   *   const { ref } = yield* canvas.execute({ topic: "tides" }, { async: true, tags: ["order-7"] })
-   *   const found = yield* tela.findByTag("order-7")
-   *   return found.map(({ id, kind }) => [kind, id === ref.id])
-   * }).pipe(
-   *   Effect.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
-   *   Effect.provide(TelaEmulator.layerTest())
-   * )
-   *
-   * console.log(await Effect.runPromise(main)) // => [["execution", true]]
-   * ```
-   *
-   * @see {@link module:TelaCompletionRuns} and {@link module:TelaTasks} for the lists
-   */
-  readonly findByTag: (tag: string) => Effect.Effect<ReadonlyArray<RunRef>, RequestError>
   /** Creates, reads, changes and approves tasks: the executions of applications, which people review. */
   readonly tasks: TelaTasks.Tasks
   /** Lists the asynchronous executions of the workspace. */
@@ -372,8 +339,6 @@ const build = (options: Options): Effect.Effect<Service, ConfigError, HttpClient
       describeError
     })
     const { api } = client
-    const tasks = Tasks.make(client)
-    const completionRuns = TelaCompletionRuns.make(api)
     return {
       canvas: Canvases.make(client),
       getExecution: ((id: string | RunRef, params?: GetExecutionParams & { readonly output?: unknown }) =>
@@ -384,9 +349,8 @@ const build = (options: Options): Effect.Effect<Service, ConfigError, HttpClient
           (ref) =>
             source(api, ref, client.webhooks)
         ),
-      findByTag: findByTag(completionRuns.stream, tasks.stream),
-      tasks,
-      completionRuns,
+      tasks: Tasks.make(client),
+      completionRuns: TelaCompletionRuns.make(api),
       versions: TelaVersions.make(api),
       environments: TelaVersions.makeEnvironments(api),
       vault: TelaVault.make(api, client.transfer),
@@ -630,8 +594,6 @@ export interface TestHandlers {
   readonly getExecution?: TestCanvas["getExecution"]
   /** Answers `source`. */
   readonly source?: Service["source"] | undefined
-  /** Answers `findByTag`. */
-  readonly findByTag?: Service["findByTag"] | undefined
   /** Answers `checkCredential`. */
   readonly checkCredential?: Service["checkCredential"] | undefined
 }
@@ -707,7 +669,7 @@ export const layerTest = (handlers: TestHandlers): Layer.Layer<TelaClient> =>
       const { get, make } = handlers?.canvas ?? {}
       const mock = <Name extends keyof Service>(name: Name, members: object | undefined = handlers?.[name]) =>
         Mock.make<Service[Name] & object>(`TelaClient.${name}`, members)
-      const { checkCredential, findByTag, getExecution, source } = handlers ?? {}
+      const { checkCredential, getExecution, source } = handlers ?? {}
 
       return yield* Mock.make<Service>("TelaClient", {
         canvas: yield* mock("canvas", {
@@ -723,7 +685,6 @@ export const layerTest = (handlers: TestHandlers): Layer.Layer<TelaClient> =>
         vault: yield* mock("vault"),
         ...(getExecution === undefined ? undefined : { getExecution }),
         ...(source === undefined ? undefined : { source }),
-        ...(findByTag === undefined ? undefined : { findByTag }),
         ...(checkCredential === undefined ? undefined : { checkCredential })
       })
     })

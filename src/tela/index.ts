@@ -12,6 +12,7 @@ export { file, fileFromPath, type FileOptions, FileSchema, isTelaFile, type Tela
 export * from "./TelaPage.ts"
 export * from "./TelaSchema.ts"
 export * from "./TelaStream.ts"
+export * from "./TelaTags.ts"
 export * from "./TelaTasks.ts"
 export type { Vault } from "./TelaVault.ts"
 export type { Environments, Versions } from "./TelaVersions.ts"

@@ -111,7 +111,7 @@ const keyOf = ({ executionId, workflow }: WorkflowEngine.WorkflowInstance["Servi
  */
 export interface CreateOptions<R = never> extends RunStore.RunOnceOptions, RunStore.ReconcileOptions {
   /**
-   * Finds the runs with a tag, such as `tela.findByTag`. With it, and with a `create` that is a function of a tag, an unknown outcome is
+   * Finds the runs with a tag, such as `Tela.findByTag`. With it, and with a `create` that is a function of a tag, an unknown outcome is
    * resolved by `RunStore.reconcile`: the run is found, or after `settlingTime` (10 minutes by default) it is created again.
    */
   readonly lookup?: ((tag: string) => Effect.Effect<ReadonlyArray<RunRef>, unknown, R>) | undefined
@@ -169,7 +169,7 @@ export interface CreateOptions<R = never> extends RunStore.RunOnceOptions, RunSt
  *   const tela = yield* Tela.TelaClient
  *   const canvas = tela.canvas.make({ id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11" })
  *   return yield* DurableRun.create("draft", (tag) => canvas.execute({ topic }, { async: true, tags: [tag] }), {
- *     lookup: tela.findByTag
+ *     lookup: Tela.findByTag
  *   })
  * }))
  *

@@ -19,6 +19,7 @@ import {
   type ExecutionSnapshot,
   provider as name
 } from "../tela/TelaExecution.ts"
+import { findByTag } from "../tela/TelaTags.ts"
 import * as DurableRun from "./DurableRun.ts"
 import type { Waits } from "./internal/waits.ts"
 
@@ -175,6 +176,6 @@ export const layer: Layer.Layer<
       canvas.isWorkstation
         ? canvas.execute(variables, { tags: [tag] })
         : canvas.execute(variables, { async: true, tags: [tag] }),
-    { provider, timeout, lookup: tela.findByTag }
+    { provider, timeout, lookup: findByTag }
   )
 }))

@@ -353,10 +353,10 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `store.reconcile()`,
     `store.reconcile("a")`,
     `store.reconcile("a", Effect.succeed([]))`,
-    `store.reconcile("a", tela.findByTag, "1 hour")`,
-    `store.reconcile("a", tela.findByTag, { settlingTime: "soon" })`,
-    `store.reconcile("a", tela.findByTag, { settlngTime: "1 hour" })`,
-    `Effect.andThen(Effect.ignore(store.runOnce("e", () => Effect.fail("out of luck"))), store.reconcile("e", (tag) => Effect.as(tela.findByTag(tag), [{ id }])))`,
+    `store.reconcile("a", Tela.findByTag, "1 hour")`,
+    `store.reconcile("a", Tela.findByTag, { settlingTime: "soon" })`,
+    `store.reconcile("a", Tela.findByTag, { settlngTime: "1 hour" })`,
+    `Effect.andThen(Effect.ignore(store.runOnce("e", () => Effect.fail("out of luck"))), store.reconcile("e", (tag) => Effect.as(Tela.findByTag(tag), [{ id }])))`,
     `store.reconcile("e", () => Effect.succeed([ref, failing]))`
   ],
   "store.track": [
@@ -1222,10 +1222,10 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `tela.source("a b")`,
     `tela.source(ref)`
   ],
-  "tela.findByTag": [
-    `tela.findByTag()`,
-    `tela.findByTag("")`,
-    `tela.findByTag(["a"])`
+  "Tela.findByTag": [
+    `Tela.findByTag()`,
+    `Tela.findByTag("")`,
+    `Tela.findByTag(["a"])`
   ],
   "NodeHttp.layer": [
     `NodeHttp.layer("fast")`,

@@ -4,7 +4,7 @@ import { Cause, ConfigProvider, Effect, Exit, Fiber, FileSystem, Layer, Random, 
 import { HttpClient, HttpRouter } from "effect/http"
 import { TestClock } from "effect/testing"
 import { vi } from "vitest"
-import { Budget, RunError, RunStore, Webhooks } from "canvas-runs"
+import { Budget, RunError, RunStore, Tela, Webhooks } from "canvas-runs"
 import { calls, withoutWrongCalls } from "./calls.ts"
 import { functionNames } from "./functions.ts"
 import { modules } from "./modules.ts"
@@ -49,7 +49,12 @@ const shownError = (error: string): string =>
     .replaceAll(/^TS\d+: /gm, "").replaceAll(/(missing the following properties from type '[^']*').*/g, "$1")
     .replaceAll("\n", "\n  ")
 
-type Services = FileSystem.FileSystem | HttpClient.HttpClient | HttpRouter.HttpRouter | Webhooks.Webhooks
+type Services =
+  | FileSystem.FileSystem
+  | HttpClient.HttpClient
+  | HttpRouter.HttpRouter
+  | Tela.TelaClient
+  | Webhooks.Webhooks
 
 const environment = ConfigProvider.fromEnv({
   env: { EMPTY: "", SPACED: "sk spaced", TELA_API_KEY: "a", TELA_JWT: "b" }
@@ -63,6 +68,7 @@ const files = Layer.succeed(
 const services = (world: World.World) =>
   Layer.mergeAll(
     Layer.succeed(HttpClient.HttpClient, world.http),
+    Layer.succeed(Tela.TelaClient, world.tela),
     ConfigProvider.layer(environment),
     HttpRouter.layer,
     Webhooks.layer,

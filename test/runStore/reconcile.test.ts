@@ -19,7 +19,6 @@ const start = Effect.gen(function*() {
     execute,
     createTask: (tag: string) => application.execute({ topic: "tides" }, { async: true, tags: [tag] }),
     store,
-    tela,
     /** Lets a create fail in a way that leaves its outcome unknown. */
     lose: (
       key: string,
@@ -34,13 +33,13 @@ const list = (path: string) => Fault.on("GET", path)
 describe("reconcile", () => {
   it.effect("attaches the run of a create whose response was lost, an execution or a task", () =>
     Effect.gen(function*() {
-      const { createTask, emulator, execute, lose, store, tela } = yield* start
+      const { createTask, emulator, execute, lose, store } = yield* start
       yield* TestClock.adjust("1 second")
       yield* lose("execution", Fault.dropAfter)
       yield* lose("task", Fault.dropAfter, createTask)
       for (const key of ["execution", "task"]) {
         assert.strictEqual((yield* store.get(key))?._tag, "Unknown")
-        const entry = yield* store.reconcile(key, tela.findByTag)
+        const entry = yield* store.reconcile(key, Tela.findByTag)
         assert(entry?._tag === "Created")
         assert.strictEqual(entry.ref.kind, key)
         assert.strictEqual(entry.ref.createdAt, 1000)
@@ -53,14 +52,14 @@ describe("reconcile", () => {
 
   it.effect("frees the key of a create that made no run, when the settling time is over", () =>
     Effect.gen(function*() {
-      const { emulator, execute, lose, store, tela } = yield* start
+      const { emulator, execute, lose, store } = yield* start
       for (const [key, settlingTime] of [["default", undefined], ["short", "3 minutes"]] as const) {
         yield* lose(key, Fault.status(503))
         const early = settlingTime === undefined ? "599 seconds" : "179 seconds"
         yield* TestClock.adjust(early)
-        assert.strictEqual((yield* store.reconcile(key, tela.findByTag, { settlingTime }))?._tag, "Unknown")
+        assert.strictEqual((yield* store.reconcile(key, Tela.findByTag, { settlingTime }))?._tag, "Unknown")
         yield* TestClock.adjust("1 second")
-        assert.isUndefined(yield* store.reconcile(key, tela.findByTag, { settlingTime }))
+        assert.isUndefined(yield* store.reconcile(key, Tela.findByTag, { settlingTime }))
         assert.isUndefined(yield* store.get(key))
         yield* store.runOnce(key, execute)
       }
@@ -69,35 +68,35 @@ describe("reconcile", () => {
 
   it.effect("attaches a run that the list shows late", () =>
     Effect.gen(function*() {
-      const { lose, store, tela } = yield* start
+      const { lose, store } = yield* start
       yield* lose("a", Fault.dropAfter)
       yield* TestClock.adjust("9 minutes")
       assert.strictEqual((yield* store.reconcile("a", () => Effect.succeed([])))?._tag, "Unknown")
       yield* TestClock.adjust("9 minutes")
-      assert.strictEqual((yield* store.reconcile("a", tela.findByTag))?._tag, "Created")
+      assert.strictEqual((yield* store.reconcile("a", Tela.findByTag))?._tag, "Created")
     }).pipe(Effect.provide(world)))
 
   it.effect("leaves the outcome unknown when a list fails, however old the intent is", () =>
     Effect.gen(function*() {
-      const { createTask, emulator, lose, store, tela } = yield* start
+      const { createTask, emulator, lose, store } = yield* start
       yield* lose("a", Fault.status(503), createTask)
       yield* TestClock.adjust("1 day")
       for (const path of ["/v1/completion-run", "/task"]) {
         yield* emulator.fault(Fault.status(403).pipe(list(path)))
-        assert.instanceOf(yield* Effect.flip(store.reconcile("a", tela.findByTag)), RunError.PermissionDeniedError)
+        assert.instanceOf(yield* Effect.flip(store.reconcile("a", Tela.findByTag)), RunError.PermissionDeniedError)
         assert.strictEqual((yield* store.get("a"))?._tag, "Unknown")
       }
     }).pipe(Effect.provide(world)))
 
   it.effect("names the runs that have the tag of one create, and attaches none", () =>
     Effect.gen(function*() {
-      const { emulator, execute, lose, store, tela } = yield* start
+      const { emulator, execute, lose, store } = yield* start
       yield* lose("a", Fault.dropAfter)
       yield* emulator.fault(Fault.dropAfter)
       yield* Effect.flip(store.runOnce("a", execute, { onUnknown: "retry" }))
       const ids = (yield* emulator.runs).map(({ id }) => id)
       assert.lengthOf(ids, 2)
-      const error = yield* Effect.flip(store.reconcile("a", tela.findByTag))
+      const error = yield* Effect.flip(store.reconcile("a", Tela.findByTag))
       assert.instanceOf(error, RunStore.DuplicateRunsError)
       assert.deepStrictEqual(error.refs.map(({ id }) => id).toSorted(), ids.toSorted())
       for (const id of ids) assert.include(error.message, id)
@@ -107,7 +106,7 @@ describe("reconcile", () => {
 
   it.effect("counts the settling time from the last attempt", () =>
     Effect.gen(function*() {
-      const { emulator, execute, lose, store, tela } = yield* start
+      const { emulator, execute, lose, store } = yield* start
       yield* lose("a", Fault.status(503))
       const first = yield* store.get("a")
       assert(first?._tag === "Unknown")
@@ -115,7 +114,7 @@ describe("reconcile", () => {
       yield* emulator.fault(Fault.status(503))
       yield* Effect.flip(store.runOnce("a", execute, { onUnknown: "retry" }))
       assert.deepStrictEqual(yield* store.get("a"), { ...first, intendedAt: 3_600_000 })
-      assert.strictEqual((yield* store.reconcile("a", tela.findByTag))?._tag, "Unknown")
+      assert.strictEqual((yield* store.reconcile("a", Tela.findByTag))?._tag, "Unknown")
     }).pipe(Effect.provide(world)))
 
   it.effect("does not look for the run of a create without a tag, whose outcome stays unknown", () =>
@@ -219,7 +218,7 @@ describe("findByTag", () => {
   const run = { id: "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b99", status: "created" }
   const found = (rows: Readonly<Record<string, ReadonlyArray<unknown>>>) =>
     Effect.gen(function*() {
-      return yield* (yield* Tela.TelaClient).findByTag("mine")
+      return yield* Tela.findByTag("mine")
     }).pipe(
       Effect.provide(
         scripted(({ pathname }) => ({ data: rows[pathname] ?? [], meta: { total: rows[pathname]?.length ?? 0 } }))

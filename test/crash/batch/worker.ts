@@ -35,7 +35,7 @@ const program = Effect.gen(function*() {
   if (isReconciling === "yes") {
     for (const { key } of yield* store.list({ state: "Unknown" })) {
       // Longer than the emulator takes for a request of a process that was killed
-      const entry = yield* store.reconcile(key, tela.findByTag, { settlingTime: "3 seconds" })
+      const entry = yield* store.reconcile(key, Tela.findByTag, { settlingTime: "3 seconds" })
       if (entry?._tag !== "Unknown") yield* Console.log(entry === undefined ? "freed" : "attached")
     }
   }
