@@ -23,7 +23,7 @@ const Report = Workflow.make("Report", {
   idempotencyKey: ({ month }) => month
 })
 
-/** It runs from the beginning after each suspension, so it may print a line more than once. Only what is durable runs once. */
+/** Runs from the beginning after each suspension, so it may print a line more than once. Only durable steps run once. */
 const report = Report.toLayer(Effect.fn(function*({ month }) {
   const spine = yield* Spine.SpineClient
   const ref = yield* DurableRun.create("report", spine.runs.create({ prompt: `The report of ${month}` }))

@@ -240,7 +240,7 @@ export interface Service {
   /**
    * Returns the sums of an account, `"default"` unless another one is named.
    *
-   * **Example** (What is left)
+   * **Example** (The rest of a budget)
    *
    * ```ts
    * import { Effect } from "effect"
@@ -420,12 +420,12 @@ const make = (ledger: Ledger, { createMillis, limitOf, windowMillis }: Settings)
           yield* Options.checkGiven(operation, "create", create, Effect.isEffect, "an Effect")
           // Noted as an error of a create operation, so that a run store knows that no run was created
           const id = yield* Create.operation(restore(reserve(reservation)))
-          const account = (yield* Create.CurrentAccount) ?? Create.makeAccount()
-          const before = account.open
-          const created = yield* restore(Effect.provideService(create, Create.CurrentAccount, account)).pipe(
+          const log = (yield* Create.CurrentLog) ?? Create.makeLog()
+          const before = log.open
+          const created = yield* restore(Effect.provideService(create, Create.CurrentLog, log)).pipe(
             Effect.onError((cause) => {
-              const isWithoutRun = account.open === before &&
-                cause.reasons.every((reason) => Cause.isFailReason(reason) && account.failures.has(reason.error))
+              const isWithoutRun = log.open === before &&
+                cause.reasons.every((reason) => Cause.isFailReason(reason) && log.failures.has(reason.error))
               return warnOfFailure(isWithoutRun ? ledger.release(id) : ledger.keep(id))
             })
           )

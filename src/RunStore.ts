@@ -21,11 +21,13 @@
  * process that sent it, so look some time after `intendedAt`, not at once.
  *
  * `reconcile` does this for you if the provider can list runs by a tag, as Tela can. Let `create` be a function, and give the run the tag
- * that the function is given. The tag is stored with the intent. Spine has no list of runs: such entries have no `tag`, and you decide.
+ * that the function is given. The tag is stored with the intent. Spine cannot list runs: create its runs with an effect, whose entries have
+ * no `tag`, and decide yourself.
  *
- * The store overwrites no complete record except an intent, by that of a retry. Each state has its own record: the store writes the new one first, then removes the
- * old one, and the most advanced record counts. A process may therefore be killed between two writes or inside one: the store
- * recognises a record that was cut short, and the record before it still counts.
+ * On a `KeyValueStore`, each state has its own record. The store writes the new record first, then removes the old one, and the most
+ * advanced record counts. It overwrites a complete record in one case: a retry replaces the intent of the create before it. A process
+ * may therefore be killed between two writes or inside one: the store recognises a record that was cut short, and the record before it
+ * still counts.
  *
  * **Gotchas**
  *
@@ -111,8 +113,8 @@ export {
  */
 export interface SqlOptions {
   /**
-   * How long a create may take. While the intent of another process is younger, `runOnce` waits for its ref. An older intent without
-   * a ref is of unknown outcome. It must be longer than the client's `requestTimeout`, with its retries and uploads.
+   * How long a create may take. While the intent of another process is younger than this, `runOnce` waits for its ref. After that, an
+   * intent without a ref has an unknown outcome. It must be longer than the client's `requestTimeout`, with its retries and uploads.
    *
    * @default "2 minutes"
    */
@@ -137,13 +139,14 @@ export interface Service {
    *
    * **Details**
    *
-   * `create` creates the run: Spine's `runs.create(params)`, Tela's `canvas.execute(variables, { async: true })`, or any other
-   * effect whose result has a `ref`. It may be a function that is given a tag for the run, by which {@link Service.reconcile} finds
-   * the run: `(tag) => canvas.execute(variables, { async: true, tags: [tag] })`. From the start of `create` until the ref is stored, interruption waits, so that no response
-   * is lost. A client bounds the time of `create` with its `requestTimeout`; nothing bounds the time that the storage takes.
+   * `create` makes the run: Spine's `runs.create(params)`, Tela's `canvas.execute(variables, { async: true })`, or any other effect whose
+   * result has a `ref`. It may be a function that is given a tag for the run, by which {@link Service.reconcile} finds the run: `(tag) =>
+   * canvas.execute(variables, { async: true, tags: [tag] })`. From the start of `create` until the ref is stored, interruption waits, so
+   * that no response is lost. A client bounds the time of `create` with its `requestTimeout`; nothing bounds the time that the storage
+   * takes.
    *
    * If `create` fails with the error of a client's create operation that surely made no run (a refused request, a failed upload
-   * before it, a connection that was never made), the key is free again. If a client created the run and a later step of `create`
+   * before the request, a connection that was never made), the key is free again. If a client created the run and a later step of `create`
    * failed, the ref of that run is stored. After every other failure the outcome is unknown, and the key stays taken.
    *
    * **Gotchas**
@@ -153,8 +156,8 @@ export interface Service {
    * the create, an error of your program, and the results of `Effect.mapError` or `Effect.runPromise`. The store does not see a
    * create that runs elsewhere: in a fiber that was forked before, or by `Effect.runPromise`.
    *
-   * A create cannot run its own key: a call of the store for that key in `create` is a `BadRequestError`. A wait for another key
-   * that a call in `create` causes can be interrupted.
+   * A create cannot run its own key: a call of the store for that key in `create` is a `BadRequestError`. If `create` calls the store for
+   * another key and has to wait for it, interruption ends that wait.
    *
    * **Example** (Two calls, one run)
    *
@@ -186,14 +189,14 @@ export interface Service {
     options?: RunOnceOptions
   ) => Effect.Effect<RunRef, E | BadRequestError | CreateOutcomeUnknownError | RunStoreError, R>
   /**
-   * Waits for the run under the key with `wait`, and marks it as finished if `wait` succeeds, or fails because the run failed (a
+   * Waits for the run under the key with `wait`. Marks the run as finished if `wait` succeeds, or if it fails because the run failed (a
    * `RunFailedError` or `InvalidOutputError` of this library with the `ref` of this run). After any other failure the run stays
    * unfinished.
    *
    * **Details**
    *
-   * `wait` may do more than wait. If it includes the downloads and the bookkeeping, the run is finished when they are done. If the
-   * key has another run when `wait` ends than when it began, that run stays unfinished.
+   * `wait` may include more than the wait, such as downloads and bookkeeping. The run is marked when they are done. If another run has
+   * been stored under the key in the meantime, that run stays unfinished.
    *
    * **Example** (A wait that marks the run)
    *
@@ -249,8 +252,8 @@ export interface Service {
    */
   readonly complete: (key: string) => Effect.Effect<void, BadRequestError | RunStoreError>
   /**
-   * Marks a key as one whose run the provider refused to create, for a program that must not try it again. The key must have no
-   * entry: no run, and no intent. `get` and `list` return it as `Refused`; `runOnce` still creates the run.
+   * Marks a key whose run the provider refused to create, so that the program does not try it again. The key must have no entry: no
+   * run, and no intent. `get` and `list` return it as `Refused`; `runOnce` still creates the run.
    *
    * **Example** (A key without a run)
    *
@@ -292,17 +295,17 @@ export interface Service {
   readonly attach: (key: string, ref: RunRef) => Effect.Effect<void, BadRequestError | RunStoreError>
   /**
    * Resolves an unknown outcome: looks for the run by the tag of its create, and attaches it. If there is none, and the create was
-   * intended longer ago than `settlingTime`, the key is free again. Returns the entry as it is then.
+   * intended longer ago than `settlingTime`, the key is free again. Returns the entry after that.
    *
    * **Details**
    *
    * `lookup` returns all runs that have the tag, such as `Tela.findByTag`. If it fails, the outcome stays unknown. Several runs with the
-   * tag are a `DuplicateRunsError` that names them. An entry in another state is returned unchanged, without a look-up, and so is an
-   * unknown outcome without a tag: its `create` was an effect, not a function of a tag.
+   * tag are a `DuplicateRunsError` that names them. An entry in another state is returned unchanged, without a look-up. So is an
+   * entry of unknown outcome without a tag, whose `create` was an effect and not a function.
    *
    * **Gotchas**
    *
-   * A `create` that does not pass its tag on makes a run that no look-up finds, and the key is free though there is a run.
+   * `create` must pass its tag to the provider. Otherwise no look-up finds the run, and the key becomes free although there is a run.
    *
    * **Example** (A response that was lost)
    *
@@ -603,16 +606,16 @@ export const layer: Layer.Layer<RunStore, never, KeyValueStore.KeyValueStore> = 
 export const layerMemory: Layer.Layer<RunStore> = Layer.provide(layer, KeyValueStore.layerMemory)
 
 /**
- * A layer with a store in a table of a SQL database, which several processes and machines may share. It is made for PostgreSQL and
+ * Creates a layer with a store in a table of a SQL database, which several processes and machines may share. It is made for PostgreSQL and
  * SQLite.
  *
  * **Details**
  *
- * A claim in the database, written before the create, decides which process creates the run of a key. A process that does not have it waits
- * for the ref for as long as a create may take (`createTimeout`), and then fails with `CreateOutcomeUnknownError`. The clocks of the
+ * A claim in the database, written before the create, decides which process creates the run of a key. Every other process waits for the
+ * ref, at most `createTimeout`, and then fails with `CreateOutcomeUnknownError`. The clocks of the
  * machines must agree within seconds.
  *
- * The layer creates the table and its indexes when it is built, and migrates those of an older version of canvas-runs.
+ * When it is built, the layer creates the table and its indexes, or migrates those of an older version of canvas-runs.
  *
  * **Example** (A store in a file)
  *

@@ -174,7 +174,7 @@ describe("Batch.run", () => {
   )
 
   test(
-    "has no more inputs in flight than it may",
+    "has at most `concurrency` inputs in flight",
     Effect.gen(function*() {
       let [now, most] = [0, 0]
       const wait = Effect.acquireUseRelease(
@@ -269,12 +269,12 @@ describe("Batch.run", () => {
     "an error of the inputs ends the stream with it, after what was under way",
     Effect.gen(function*() {
       const { options } = provider()
-      const broken = Stream.concat(Stream.make("good-1"), Stream.fail("no more"))
+      const broken = Stream.concat(Stream.make("good-1"), Stream.fail("broken"))
       const seen: Array<string> = []
       const exit = yield* Effect.exit(
         Stream.runForEach(Batch.run(broken, options), ({ key }) => Effect.sync(() => seen.push(key)))
       )
-      assert.deepStrictEqual(exit, Exit.fail("no more"))
+      assert.deepStrictEqual(exit, Exit.fail("broken"))
     })
   )
 })

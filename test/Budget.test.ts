@@ -71,7 +71,7 @@ for (const [name, ledgers] of Object.entries({ memory, sqlite, postgresql })) {
           yield* Effect.flatMap(make, body)
         }))
 
-    test("refuses a create whose estimate exceeds what is left, and runs nothing of it", (open) =>
+    test("refuses a create whose estimate exceeds the rest of the limit, and does not run it", (open) =>
       Effect.gen(function*() {
         const budget = yield* open({ limit: 100 })
         yield* budget.create(creating("1"), { estimate: 60 })
@@ -105,7 +105,7 @@ for (const [name, ledgers] of Object.entries({ memory, sqlite, postgresql })) {
         assert.deepInclude(yield* budget.status(), { spent: 5 + 7 + 20, reserved: 20 })
         yield* budget.settle(refOf("d"), 1)
         yield* budget.settle(refOf("d"), 50)
-        yield* budget.settle(refOf("nobody's"), 50)
+        yield* budget.settle(refOf("unreserved"), 50)
         assert.deepInclude(yield* budget.status(), { spent: 33, reserved: 0 })
       }))
 

@@ -22,7 +22,7 @@ export const freePort = Effect.promise(() =>
   })
 )
 
-/** PostgreSQL refuses to run as root, so a program of root starts it as the user "nobody". */
+/** PostgreSQL refuses to run as root. If this program runs as root, it starts PostgreSQL as an unprivileged user, by its usual id. */
 const user = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
 
 const initialise = async (directory: string): Promise<string> => {

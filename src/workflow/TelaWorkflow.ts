@@ -115,7 +115,7 @@ export const Run = Workflow.make("TelaRun", {
   payload: {
     /** Names the execution: a second call with the same key returns the result of the first. */
     key: Schema.NonEmptyString,
-    /** What is executed. */
+    /** The canvas to execute. */
     canvas: Schema.Struct({
       /** The id of a canvas. */
       id: Schema.optional(Schema.String),

@@ -703,7 +703,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "the store counts the creates that may have made a run",
-    mutant: { file: createOnce, find: "account.open > 0 ||", replace: "" },
+    mutant: { file: createOnce, find: "log.open > 0 ||", replace: "" },
     inputs: {
       "a lost create, then one that is rejected": leaves(
         "Unknown",
@@ -719,7 +719,7 @@ export const places: ReadonlyArray<Place> = [
     name: "the store keeps the ref of a run whose create is followed by a failure",
     mutant: {
       file: createOnce,
-      find: "ref !== undefined && account.open === 1",
+      find: "ref !== undefined && log.open === 1",
       replace: "false && ref !== undefined"
     },
     inputs: {
@@ -732,7 +732,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a rejected second attempt leaves the outcome of the first unknown",
-    mutant: { file: createOnce, find: "earlier !== undefined || account.open", replace: "account.open" },
+    mutant: { file: createOnce, find: "earlier !== undefined || log.open", replace: "log.open" },
     inputs: {
       "a lost create, then 402": leaves(
         "Unknown",
@@ -745,7 +745,7 @@ export const places: ReadonlyArray<Place> = [
 
   {
     name: "an error that no create operation failed with proves nothing to the store",
-    mutant: { file: createOnce, find: "account.failures.has(reason.error)", replace: "true" },
+    mutant: { file: createOnce, find: "log.failures.has(reason.error)", replace: "true" },
     inputs: {
       "a limit of another call": leaves("Unknown", Effect.fail(limited)),
       "the error of a rejected create, wrapped by the program": leaves(
@@ -766,7 +766,7 @@ export const places: ReadonlyArray<Place> = [
   },
   {
     name: "a failure before the request of a create means that no run exists",
-    mutant: { file: create, find: "account.failures.add(error)", replace: "error" },
+    mutant: { file: create, find: "log.failures.add(error)", replace: "error" },
     inputs: {
       "a page of a proxy to an upload": leaves(undefined, uploads(() => new Response("<html>", { status: 200 }))),
       "a server error to an upload of a synchronous execution": leaves(

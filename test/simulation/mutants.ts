@@ -448,22 +448,22 @@ export const mutants: ReadonlyArray<Mutant> = [
   mutant(
     createOnce,
     "jobs: any failure frees the key",
-    "earlier !== undefined || account.open > 0 || !cause.reasons.every(isWithoutRun(account))",
+    "earlier !== undefined || log.open > 0 || !cause.reasons.every(isWithoutRun(log))",
     "earlier !== undefined"
   ),
   mutant(
     createOnce,
     "jobs: an error of the program frees the key",
-    "!cause.reasons.every(isWithoutRun(account))",
+    "!cause.reasons.every(isWithoutRun(log))",
     "false"
   ),
   mutant(
     createOnce,
     "jobs: a certain failure leaves the key taken",
-    "earlier !== undefined || account.open > 0 ||",
+    "earlier !== undefined || log.open > 0 ||",
     "true ||"
   ),
-  mutant(create, "jobs: a failed upload leaves the key taken", "account.failures.add(error)", "error"),
+  mutant(create, "jobs: a failed upload leaves the key taken", "log.failures.add(error)", "error"),
   mutant(
     "src/internal/runStore/record.ts",
     "jobs: the intent counts more than the ref",

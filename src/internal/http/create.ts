@@ -13,24 +13,24 @@ import * as SentRequests from "./sentRequests.ts"
 import * as Telemetry from "../telemetry.ts"
 
 /**
- * An account of the creates that ran inside an effect. An error alone cannot say that there is no run: it may come from
+ * A log of the creates that ran inside an effect. An error alone cannot say that there is no run: it may come from
  * another step of the same effect.
  */
-export interface Account {
+export interface CreateLog {
   /** How many creates may have made a run. */
   open: number
   /** The runs that the provider accepted. */
   readonly refs: Array<RunRef.RunRef>
   /** The errors that create operations failed with: before, in or after the request that creates. */
   readonly failures: Set<unknown>
-  /** The key of the store that the account is kept for, until its create has ended. */
+  /** The store and the key whose create this log belongs to. Absent when that create has ended. */
   key: { readonly store: unknown; readonly name: string } | undefined
-  /** The account of the create that this one runs in. */
-  readonly outer: Account | undefined
+  /** The log of the create that this one runs in. */
+  readonly outer: CreateLog | undefined
 }
 
-/** Makes an account of no create. */
-export const makeAccount = (key?: Account["key"], outer?: Account): Account => ({
+/** Makes an empty log. */
+export const makeLog = (key?: CreateLog["key"], outer?: CreateLog): CreateLog => ({
   open: 0,
   refs: [],
   failures: new Set(),
@@ -39,7 +39,7 @@ export const makeAccount = (key?: Account["key"], outer?: Account): Account => (
 })
 
 /** Its key is text, so that all loaded copies of this package share it. */
-export const CurrentAccount = Context.Reference<Account | undefined>("canvas-runs/internal/CreateAccount", {
+export const CurrentLog = Context.Reference<CreateLog | undefined>("canvas-runs/internal/CreateLog", {
   defaultValue: () => undefined
 })
 
@@ -48,15 +48,15 @@ export const CurrentAccount = Context.Reference<Account | undefined>("canvas-run
  * error says that this operation made no run, even if a request of the operation reached the server.
  */
 export const operation = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.flatMap(CurrentAccount, (account) =>
-    account === undefined
+  Effect.flatMap(CurrentLog, (log) =>
+    log === undefined
       ? self
-      : Effect.tapError(self, (error) => Effect.sync(() => account.failures.add(error))))
+      : Effect.tapError(self, (error) => Effect.sync(() => log.failures.add(error))))
 
 /** Counts a run that the provider accepted. */
 export const accepted = (ref: RunRef.RunRef): Effect.Effect<void> =>
   Effect.andThen(
-    Effect.map(CurrentAccount, (account) => void account?.refs.push(ref)),
+    Effect.map(CurrentLog, (log) => void log?.refs.push(ref)),
     Telemetry.countCreated(ref.provider)
   )
 
@@ -127,13 +127,13 @@ export const create = <A>(
   },
   send: (once: Once) => Effect.Effect<A, RequestError>
 ): Effect.Effect<A, RequestError | CreateOutcomeUnknownError> =>
-  Effect.flatMap(CurrentAccount, (account) => {
+  Effect.flatMap(CurrentLog, (log) => {
     let mayExist = false
     let repeats = 0
     const sends = SentRequests.make()
     const isIncomplete = (error: RequestError) => repeats === 0 && options.isIncomplete?.(error) === true
     // Until a failure proves otherwise, a run may exist. An interruption has no error that could prove it
-    if (account !== undefined) account.open++
+    if (log !== undefined) log.open++
     return Effect.mapError(
       send({
         isSentOnce: !options.retryCreates,
@@ -153,7 +153,7 @@ export const create = <A>(
       }),
       (error) => {
         if (mayExist || mayHaveCreated(error) && !isIncomplete(error)) return outcomeUnknown(error, repeats)
-        if (account !== undefined) account.open--
+        if (log !== undefined) log.open--
         return error
       }
     )

@@ -29,19 +29,19 @@ export const createOnce = Effect.fnUntraced(function*<A extends { readonly ref: 
   const intent = { intendedAt: yield* Clock.currentTimeMillis, ...(tag === undefined ? undefined : { tag }) }
   const claim = yield* restore(entries.claim(subject, earlier, intent))
   if (claim === undefined) return undefined
-  const account = Create.makeAccount({ store: creating, name: subject.name }, yield* Create.CurrentAccount)
-  const created: unknown = yield* Effect.provideService(create, Create.CurrentAccount, account).pipe(
+  const log = Create.makeLog({ store: creating, name: subject.name }, yield* Create.CurrentLog)
+  const created: unknown = yield* Effect.provideService(create, Create.CurrentLog, log).pipe(
     // A fiber that outlives the create may use the key
     Effect.ensuring(Effect.sync(() => {
-      account.key = undefined
+      log.key = undefined
     })),
     Effect.tapCause((cause) => {
-      const [ref] = account.refs
-      if (ref !== undefined && account.open === 1) return warnOfFailure(claim.keep(ref))
+      const [ref] = log.refs
+      if (ref !== undefined && log.open === 1) return warnOfFailure(claim.keep(ref))
       // A later create does not clear up the unknown outcome of an earlier one
-      if (earlier !== undefined || account.open > 0 || !cause.reasons.every(isWithoutRun(account))) return claim.giveUp
+      if (earlier !== undefined || log.open > 0 || !cause.reasons.every(isWithoutRun(log))) return claim.giveUp
       // If this create runs inside that of another key, that create has to know it too
-      for (const reason of cause.reasons.filter(Cause.isFailReason)) account.outer?.failures.add(reason.error)
+      for (const reason of cause.reasons.filter(Cause.isFailReason)) log.outer?.failures.add(reason.error)
       return claim.release
     })
   )
@@ -63,8 +63,8 @@ export const createOnce = Effect.fnUntraced(function*<A extends { readonly ref: 
 })
 
 /** Whether a create operation failed with this error. */
-const isWithoutRun = (account: Create.Account) => (reason: Cause.Reason<unknown>): boolean =>
-  Cause.isFailReason(reason) && account.failures.has(reason.error)
+const isWithoutRun = (log: Create.CreateLog) => (reason: Cause.Reason<unknown>): boolean =>
+  Cause.isFailReason(reason) && log.failures.has(reason.error)
 
 /** The error about a key with an intent and no ref. */
 export const intentWithoutRef = Effect.fnUntraced(function*({ key, operation }: KeySubject, earlier: UnfinishedEntry) {

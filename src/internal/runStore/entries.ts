@@ -1,4 +1,4 @@
-/** What a `RunStore` asks of the storage that keeps its entries, and the errors of that. */
+/** The interface between a `RunStore` and the storage of its entries, and the errors of the storage. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -12,9 +12,9 @@ import { Defect, PermanentError, TaggedError } from "../taggedError.ts"
  *
  * **Details**
  *
- * If `reason` is `"storage"`, the `KeyValueStore` failed and `cause` is its error. If it is `"record"`, there is a record that is
- * not one of canvas-runs, or that a newer version wrote. If a run was created before the store failed, `ref` is that run: **keep
- * it**, and store it with `attach` when the store works again.
+ * If `reason` is `"storage"`, the `KeyValueStore` or the database failed, and `cause` is its error. If it is `"record"`, a record was not
+ * written by canvas-runs, was written by a newer version, or was changed by another process. If a run was created before the store failed,
+ * `ref` is that run: **keep it**, and store it with `attach` when the store works again.
  *
  * @category errors
  * @since 0.1.0
@@ -41,7 +41,7 @@ export class RunStoreError extends TaggedError<RunStoreError>()("RunStoreError",
 
 /**
  * Several runs have the tag of one create: a program created another run without a new intent, or used the tag elsewhere. The entry is
- * unchanged: cancel or keep runs at the provider, and `attach` one.
+ * unchanged. Decide which run to keep, and `attach` it.
  *
  * @category errors
  * @since 0.1.0
@@ -74,22 +74,22 @@ type Entry = RunRecord.Entry
 export interface Entries {
   readonly read: (subject: Subject) => Effect.Effect<Entry | undefined, RunStoreError>
   /**
-   * Writes the intent of a create, in place of the intent in `earlier` if there is one. `undefined` if another process was faster. If it
-   * is interrupted, it removes an intent that replaced none.
+   * Writes the intent of a create. It replaces the intent `earlier`, if there is one. Returns `undefined` if another process was faster.
+   * An interruption removes the new intent, unless it replaced one.
    */
   readonly claim: (
     subject: KeySubject,
     earlier: RunRecord.UnfinishedEntry | undefined,
     intent: RunRecord.Intent
   ) => Effect.Effect<Claim | undefined, RunStoreError>
-  /** Writes the ref of a run that was created elsewhere, where there is no ref yet. */
+  /** Writes the ref of a run that was created elsewhere, if the key has no ref yet. */
   readonly attach: (subject: KeySubject, intendedAt: number, ref: RunRef) => Effect.Effect<void, RunStoreError>
   readonly complete: (
     subject: KeySubject,
     entry: CreatedEntry,
     finishedAt: number
   ) => Effect.Effect<void, RunStoreError>
-  /** Marks a key that has no run and no intent as one whose run is not to be created. */
+  /** Marks a key that has no run and no intent: its run is not to be created. */
   readonly refuse: (subject: KeySubject, at: number) => Effect.Effect<void, RunStoreError>
   readonly forget: (subject: Subject) => Effect.Effect<void, RunStoreError>
   /** Removes the intent of an unknown create, unless another process has changed or claimed it. */
@@ -112,7 +112,7 @@ export interface Claim {
 
 type CreatedEntry = Extract<Entry, { readonly _tag: "Created" }>
 
-/** What `list` looks for. */
+/** The entries that `list` returns. */
 export interface Filter {
   readonly states: ReadonlyArray<Entry["_tag"]>
   readonly provider?: string | undefined

@@ -29,7 +29,7 @@ export const makeLocks = Effect.fnUntraced(function*(creating: ReadonlySet<strin
   return <A, E, R>(operation: string, key: string, use: (subject: KeySubject) => Effect.Effect<A, E, R>) =>
     Effect.gen(function*() {
       const subject = yield* subjectOf(operation, key)
-      if (isCreatedBy(yield* Create.CurrentAccount, creating, subject.name)) {
+      if (isCreatedBy(yield* Create.CurrentLog, creating, subject.name)) {
         // Recorded as an error of a create operation, so that a surrounding create knows that nothing was created here
         return yield* Create.operation(Effect.fail(badRequest({
           operation,
@@ -51,6 +51,6 @@ export const makeLocks = Effect.fnUntraced(function*(creating: ReadonlySet<strin
 })
 
 /** Whether the create for this key is under way, and the fiber is part of it. */
-const isCreatedBy = (account: Create.Account | undefined, store: object, name: string): boolean =>
-  account !== undefined &&
-  (account.key?.store === store && account.key.name === name || isCreatedBy(account.outer, store, name))
+const isCreatedBy = (log: Create.CreateLog | undefined, store: object, name: string): boolean =>
+  log !== undefined &&
+  (log.key?.store === store && log.key.name === name || isCreatedBy(log.outer, store, name))

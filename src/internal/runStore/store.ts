@@ -48,8 +48,8 @@ export interface ListOptions {
 }
 
 /**
- * An effect that creates a run, or a function that returns one. The function is given a tag that no other create has: pass it to the
- * provider, and `reconcile` finds the run by it.
+ * An effect that creates a run, or a function that returns one. The function is given a tag that no other create has. If it passes the
+ * tag to the provider, `reconcile` can find the run.
  *
  * @category models
  * @since 0.1.0
@@ -65,8 +65,8 @@ export type Create<A, E = never, R = never> = Effect.Effect<A, E, R> | ((tag: st
 export interface ReconcileOptions {
   /**
    * How long after its intent a run may still appear in the list of the provider. If a look-up finds no run after that time, the key is
-   * free. It must be longer than a create may take, with its uploads and with the time for which the process that creates may be
-   * suspended, plus the delay of the list.
+   * free. It must be longer than the sum of the time of a create with its uploads, the time for which the creating process may be
+   * suspended, and the delay of the list.
    *
    * @default "10 minutes"
    */
@@ -76,7 +76,7 @@ export interface ReconcileOptions {
 /** How often the entry of a key is read while another process creates its run. */
 const createPollInterval = "250 millis"
 
-/** Makes a store on entries of one kind. They are given the names of the keys that the store creates a run for. */
+/** Makes a store on entries of one kind. `makeEntries` is given the names of the keys for which the store is creating a run. */
 export const make = Effect.fnUntraced(
   function*(makeEntries: (creating: ReadonlySet<string>) => Entries) {
     const creating = new Set<string>()
@@ -85,15 +85,15 @@ export const make = Effect.fnUntraced(
 
     const get = (operation: string, key: string) => Effect.flatMap(subjectOf(operation, key), entries.read)
 
-    /** Reads the entry of a key when no other process creates its run. */
+    /** Waits until no other process is creating the run of a key, then returns its entry. */
     const readSettled = (subject: KeySubject) =>
       Effect.repeat(entries.read(subject), {
         while: (entry) => entry?._tag === "Creating",
         schedule: Schedule.spaced(createPollInterval)
       })
 
-    /** `of` is the run that finished, if that is known: it may be another run than the one of the key. */
-    const complete = (operation: string, key: string, of?: RunRef) =>
+    /** Marks the run under the key as finished. If `finished` is given and the key has another run, it only logs a warning. */
+    const complete = (operation: string, key: string, finished?: RunRef) =>
       withKey(
         operation,
         key,
@@ -112,9 +112,9 @@ export const make = Effect.fnUntraced(
             })
           }
           const { ref } = entry
-          if (of !== undefined && !isSameRun(of, ref)) {
+          if (finished !== undefined && !isSameRun(finished, ref)) {
             return yield* Effect.logWarning(
-              `canvas-runs: ${operation}: the run that ended is ${format(of)}, and under ${
+              `canvas-runs: ${operation}: the run that ended is ${format(finished)}, and under ${
                 JSON.stringify(key)
               } there is ${format(ref)}, which stays unfinished`
             )
@@ -320,7 +320,7 @@ const durationOf = (operation: string, parameter: string, input: Duration.Input)
     onSome: (duration) => Effect.succeed(Duration.toMillis(duration))
   })
 
-/** The effect of a create. A function is called before the intent is written, so that its fault leaves the key free. */
+/** Returns the effect of a create. A function is called before the intent is written, so that an error it throws leaves the key free. */
 const withTag = <A, E, R>(operation: string, create: Create<A, E, R>, tag: string | undefined) =>
   Effect.gen(function*() {
     if (Effect.isEffect(create)) return create

@@ -109,7 +109,7 @@ export interface Service {
 /**
  * The service that waits for the runs of workflows.
  *
- * **Example** (What is waited for)
+ * **Example** (The runs that workflows wait for)
  *
  * ```ts
  * import { Effect } from "effect"

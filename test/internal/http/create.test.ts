@@ -119,7 +119,7 @@ describe("a create", () => {
   /** A send that asks whether to repeat the request, and fails with the error. Records the options and the answer. */
   const failing = (error: RunError.RequestError, options: Parameters<typeof Create.create>[0]) =>
     Effect.gen(function*() {
-      const account: Create.Account = { open: 0, refs: [], failures: new Set(), key: undefined, outer: undefined }
+      const log: Create.CreateLog = { open: 0, refs: [], failures: new Set(), key: undefined, outer: undefined }
       let isRepeated: boolean | undefined
       let isSentOnce: boolean | undefined
       const create = Create.create(options, (once) =>
@@ -128,8 +128,8 @@ describe("a create", () => {
           isSentOnce = once.isSentOnce
           return Effect.fail(error)
         }))
-      const failed = yield* Effect.flip(Effect.provideService(create, Create.CurrentAccount, account))
-      return { outcome: { error: failed, isRepeated, isSentOnce }, account }
+      const failed = yield* Effect.flip(Effect.provideService(create, Create.CurrentLog, log))
+      return { outcome: { error: failed, isRepeated, isSentOnce }, log }
     })
 
   it.effect("with an unknown outcome has all fields of its failure, and no others", () =>
@@ -143,7 +143,7 @@ describe("a create", () => {
       }
       for (const extra of [said, {}]) {
         const cause = new RunError.ServerError({ ...fields, ...extra })
-        const { account, outcome } = yield* failing(cause, { retryCreates: false })
+        const { log, outcome } = yield* failing(cause, { retryCreates: false })
         const { error, isRepeated, isSentOnce } = outcome
         assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
         assert.deepInclude(error, {
@@ -157,7 +157,7 @@ describe("a create", () => {
         assert.include(error.message, "was not repeated")
         assert.isFalse(isRepeated)
         assert.isTrue(isSentOnce)
-        assert.strictEqual(account.open, 1)
+        assert.strictEqual(log.open, 1)
       }
     }))
 
@@ -171,9 +171,9 @@ describe("a create", () => {
           [new RunError.RateLimitError(fields), false]
         ] as const
       ) {
-        const { account, outcome } = yield* failing(error, { retryCreates: false })
+        const { log, outcome } = yield* failing(error, { retryCreates: false })
         assert.deepStrictEqual(outcome, { error, isRepeated: isRepeatedFor, isSentOnce: true })
-        assert.strictEqual(account.open, 0)
+        assert.strictEqual(log.open, 0)
       }
       for (
         const error of [
@@ -247,12 +247,12 @@ describe("a create", () => {
   it.effect("whose body was not sent completely has made no run, and is not repeated", () =>
     Effect.gen(function*() {
       const broken = new RunError.TransportError({ ...fields, reached: true })
-      const { account, outcome } = yield* failing(broken, {
+      const { log, outcome } = yield* failing(broken, {
         retryCreates: true,
         isIncomplete: (error) => error === broken
       })
       assert.deepStrictEqual(outcome, { error: broken, isRepeated: false, isSentOnce: false })
-      assert.strictEqual(account.open, 0)
+      assert.strictEqual(log.open, 0)
     }))
 
   it.effect("outside of a store keeps the failures of steps before it unchanged", () =>
@@ -286,13 +286,13 @@ describe("a create", () => {
     }
   })
 
-  it("shares its account and its count of requests with another copy of the package", () => {
+  it("shares its log and its count of requests with another copy of the package", () => {
     const defaultValue = () => undefined
-    const account: Create.Account = { open: 0, refs: [], failures: new Set(), key: undefined, outer: undefined }
+    const log: Create.CreateLog = { open: 0, refs: [], failures: new Set(), key: undefined, outer: undefined }
     const sends: SentRequests = { ...makeSentRequests(), count: 2 }
-    const services = Context.make(Create.CurrentAccount, account).pipe(Context.add(CurrentSentRequests, sends))
+    const services = Context.make(Create.CurrentLog, log).pipe(Context.add(CurrentSentRequests, sends))
     const other = (name: string) => Context.get(services, Context.Reference<unknown>(name, { defaultValue }))
-    assert.strictEqual(other("canvas-runs/internal/CreateAccount"), account)
+    assert.strictEqual(other("canvas-runs/internal/CreateLog"), log)
     assert.strictEqual(other("canvas-runs/internal/Sends"), sends)
   })
 })
