@@ -1,5 +1,5 @@
 /**
- * Runs inside a workflow: created at most once, and followed to their end, also when processes are killed, frozen or replaced.
+ * Runs inside a workflow: each is created at most once and followed to its end, also if processes are killed, frozen or replaced.
  *
  * **When to use**
  *
@@ -12,9 +12,9 @@
  *   has not stored, and a second run would be billed.
  * - {@link wait} suspends the workflow. A suspended workflow holds no fiber and makes no request: `Waits` polls the runs of all workflows
  *   together, and wakes each workflow when its run has ended.
- * - {@link run} is one after the other.
+ * - {@link run} does both, one after the other.
  *
- * The effect that creates a run stays in the program. The engine stores its `ref`, the last snapshot of the run, and errors, as JSON.
+ * The engine stores the `ref` of a run, its last snapshot, and errors, as JSON. It does not store the effect that creates the run.
  *
  * **Gotchas**
  *
@@ -89,14 +89,14 @@ export { type AnyProvider, type Provider, type ProviderServices } from "./intern
 export { DurableRunError as Error }
 
 /**
- * Everything that a durable run fails with.
+ * The errors of a durable run.
  *
  * @category errors
  * @since 0.1.0
  */
 export type Error = typeof DurableRunError.Type
 
-/** What the engine gives to a handler. */
+/** The services that the engine provides to a handler. */
 type Engine = WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance
 
 /** The key of a create in the `RunStore`. */
@@ -111,8 +111,8 @@ const keyOf = ({ executionId, workflow }: WorkflowEngine.WorkflowInstance["Servi
  */
 export interface CreateOptions<R = never> extends RunStore.RunOnceOptions, RunStore.ReconcileOptions {
   /**
-   * Finds the runs with a tag, such as `Tela.findByTag`. With it, and with a `create` that is a function of a tag, an unknown outcome is
-   * resolved by `RunStore.reconcile`: the run is found, or after `settlingTime` (10 minutes by default) it is created again.
+   * Finds the runs with a tag, such as `Tela.findByTag`. If it is given, and `create` is a function of a tag, `RunStore.reconcile`
+   * resolves an unknown outcome: it finds the run, or the run is created again after `settlingTime` (10 minutes by default).
    */
   readonly lookup?: ((tag: string) => Effect.Effect<ReadonlyArray<RunRef>, unknown, R>) | undefined
 }
@@ -123,11 +123,11 @@ export interface CreateOptions<R = never> extends RunStore.RunOnceOptions, RunSt
  * **Details**
  *
  * `create` is any effect whose result has a `ref`, such as Spine's `runs.create(params)` or Tela's
- * `canvas.execute(variables, { async: true })`. It runs inside `RunStore.runOnce`; the key is made of the name of the workflow, the id
- * of the execution, and `name`. While the storage fails, it is asked again for 30 seconds.
+ * `canvas.execute(variables, { async: true })`. It runs inside `RunStore.runOnce`, under a key of three parts: the name of the
+ * workflow, the id of the execution, and `name`. If the storage fails, the call is repeated for 30 seconds.
  *
- * If the process ends between the request and the response, the outcome is unknown and the failure is `CreateOutcomeUnknownError`:
- * `RunStore.unfinished` lists it. With a `lookup` it is resolved, for providers that can list runs by a tag. With `onUnknown: "retry"`
+ * If the process ends between the request and the response, the outcome is unknown. `RunStore.unfinished` lists it, and this effect fails
+ * with `CreateOutcomeUnknownError`. If the provider can list runs by a tag, `lookup` resolves the outcome instead. With `onUnknown: "retry"`
  * another run is created instead.
  *
  * An error is stored as the result of the create. To try again after one, such as `RateLimitError`, wrap this effect in
@@ -207,7 +207,7 @@ export const create = <A extends { readonly ref: RunRef }, E extends Error, R, R
       error: DurableRunError,
       execute: createOnce(store, keyOf(instance, name), create, given)
     })
-    // The schema has all errors; an activity fails with those of its effect
+    // The schema is the union of all errors, and an activity fails only with those of its effect
   }) as never
 
 const createOptionNames = ["lookup", "onUnknown", "settlingTime"]
@@ -233,7 +233,7 @@ const createOnce = <A extends { readonly ref: RunRef }, E, R, R2>(
     Effect.retry({ ...storageRetry, while: (error) => isStorageFailure(error) && error.ref === undefined }),
     Effect.catch((error): Effect.Effect<RunRef, E | CreateFailure, R | R2> => {
       if (isStorageFailure(error) && error.ref !== undefined) {
-        // The storage of the engine may have failed too. Only this process knows the ref until then
+        // The storage of the engine may have failed too. Until the ref is stored, only this process knows it
         return store.attach(key, error.ref).pipe(
           Effect.retry({ ...storageRetry, while: isStorageFailure }),
           Effect.uninterruptible,
@@ -284,11 +284,11 @@ const isStorageFailure = (error: unknown): error is RunStore.RunStoreError =>
  * @since 0.1.0
  */
 export interface WaitOptions<A, R = never> {
-  /** Whose run it is: `SpineWorkflow.provider` or `TelaWorkflow.provider`. It decides the type of the result. */
+  /** The provider of the run: `SpineWorkflow.provider` or `TelaWorkflow.provider`. It decides the type of the result. */
   readonly provider: Provider<A, R>
   /**
    * How long the run may take, counted from its creation, or from the beginning of the wait if the ref has no time of creation. Then
-   * the wait fails with a `RunTimeoutError`. `Infinity` is no bound.
+   * the wait fails with a `RunTimeoutError`. `Infinity` means no deadline.
    *
    * @default "1 day"
    */
@@ -302,7 +302,7 @@ const operation = "DurableRun.wait"
  *
  * **Details**
  *
- * The deadline counts on while no process is there. A wait whose deadline passed meanwhile still polls for 10 seconds. Transient
+ * The time also counts while no process is running. If the deadline passes in that time, the run is still polled for 10 seconds. Transient
  * failures of polls do not end a wait before its deadline, unless the `errorBudget` of the `Waits` says so.
  *
  * If the run was created by {@link create} with the same `name`, its entry in the `RunStore` is marked as finished when the run has
@@ -363,11 +363,11 @@ export const wait = <A, R>(
     yield* Options.checkGiven(operation, "ref", ref, isRef, "the ref of a run")
     const { provider, timeout } = yield* checkWait(operation, options, waitOptionNames)
     const deferred = deferredOf(provider, name)
-    // A branch that suspends waits for the branches that have begun, so that no branch is interrupted on its way to its wait. The yield lets
-    // the other branches begin
+    // A branch that suspends first waits for the other branches that have begun. So none is interrupted before its wait begins. The yield
+    // lets the other branches begin
     yield* Workflow.wrapActivityResult(
       Effect.flatMap(Effect.andThen(Effect.yieldNow, engine.deferredResult(deferred)), (result) =>
-        // A replay after the end begins no second wait
+        // After the end of the run, a replay begins no second wait
         Option.isSome(result)
           ? Effect.void
           : Effect.flatMap(
@@ -426,13 +426,13 @@ const begin = Effect.fnUntraced(function*(
   const startedAt = ref.createdAt ?? (yield* Clock.currentTimeMillis)
   const id = `${executionId}/${name}`
   yield* waits.begin({ id, token, ref, startedAt, deadline: startedAt + Duration.toMillis(timeout) })
-  // It runs when the workflow has ended, and not when it is suspended
+  // Runs when the workflow has ended, not when it is suspended
   yield* Workflow.addFinalizer((exit) =>
     Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause) ? waits.interrupt(id) : Effect.void
   )
 })
 
-/** Whether the run has ended, and not only the wait for it. */
+/** Whether the run has ended. A wait can end before its run. */
 const isEnd = (exit: Exit.Exit<unknown, WaitError>): boolean =>
   Exit.isSuccess(exit) ||
   exit.cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error._tag === "RunFailedError")

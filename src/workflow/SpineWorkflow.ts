@@ -75,13 +75,13 @@ export const Run = Workflow.make("SpineRun", {
   payload: {
     /** Names the run: a second call with the same key returns the result of the first. */
     key: Schema.NonEmptyString,
-    /** What the run is asked for. */
+    /** The parameters of `runs.create`, without files. */
     params: Schema.Struct({
       /** The instruction. */
       prompt: Schema.NonEmptyString,
-      /** What kind of result to make. */
+      /** The kind of the result. */
       template: Schema.optional(Data.Template),
-      /** The types of block the agents may create. */
+      /** The types of blocks that the agents may create. */
       blocks: Schema.optional(Schema.Array(Data.BlockType)),
       /** Guidance for all agents. */
       agent_instructions: Schema.optional(Schema.String)
@@ -91,7 +91,7 @@ export const Run = Workflow.make("SpineRun", {
   },
   /** A run that is `completed` or `partial`. */
   success: provider.success,
-  /** Everything that a durable run fails with. */
+  /** The errors of a durable run. */
   error: DurableRun.Error,
   idempotencyKey: ({ key }) => key
 })

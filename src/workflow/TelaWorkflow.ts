@@ -50,8 +50,8 @@ const Success: Schema.Codec<ExecutionSnapshot, typeof Stored.Encoded> = Stored.p
 )
 
 /**
- * The executions and tasks of Tela, for `DurableRun.wait` and for the providers of `Waits`. The result is the snapshot of one that
- * succeeded; its `output` is not validated.
+ * The executions and tasks of Tela, for `DurableRun.wait` and for the providers of `Waits`. The result is the snapshot of a
+ * successful one, whose `output` is not validated.
  *
  * @category providers
  * @since 0.1.0
@@ -78,7 +78,7 @@ export const provider: DurableRun.Provider<ExecutionSnapshot, TelaClient> = {
  * `canvas` has the members of `canvas.make`: `id`, `versionId`, or `applicationId`. `timeout` counts from the creation; its default is one
  * day. {@link layer} registers the workflow.
  *
- * Each execution has a unique tag, by which the outcome of a create is found if the process ends before its response.
+ * Each execution has a unique tag. If the process ends before the response to a create, the workflow finds the execution by this tag.
  *
  * **Example** (An execution that survives the process)
  *
@@ -131,7 +131,7 @@ export const Run = Workflow.make("TelaRun", {
   },
   /** The snapshot of the execution that succeeded. */
   success: provider.success,
-  /** Everything that a durable run fails with. */
+  /** The errors of a durable run. */
   error: DurableRun.Error,
   idempotencyKey: ({ key }) => key
 })

@@ -36,18 +36,19 @@ import { type Service, type Wait, type WaitEntry, Waits } from "./internal/waits
 export { type Service, type Wait, type WaitEntry, Waits } from "./internal/waits.ts"
 
 /**
- * Options for the layers of {@link Waits}: how often runs are polled, as in the options of a wait of a client. The deadline of a run is an option
- * of `DurableRun.wait`.
+ * Options for the layers of {@link Waits}: how often runs are polled, with the options that the waits of a client have. The deadline of a
+ * run is an option of `DurableRun.wait`.
  *
  * **Details**
  *
- * By default a run is polled every 5 seconds, and `errorBudget` is unlimited: an outage of the provider ends no wait before its deadline.
+ * By default a run is polled every 5 seconds, and `errorBudget` is unlimited: in an outage of the provider, waits continue until their
+ * deadlines.
  *
  * @category options
  * @since 0.1.0
  */
 export type Options<P extends AnyProvider> = Polling.Options & {
-  /** Whose runs are polled: `[SpineWorkflow.provider, TelaWorkflow.provider]`, or one of them. */
+  /** The providers whose runs are polled: `[SpineWorkflow.provider, TelaWorkflow.provider]`, or one of them. */
   readonly providers: ReadonlyArray<P>
   /**
    * How many polls may be under way at once.
@@ -87,7 +88,7 @@ const pollsOf = <P extends AnyProvider>(
 const namesOf = ({ providers }: Polls<AnyProvider>): ReadonlySet<string> => new Set(providers.map(({ name }) => name))
 
 /**
- * A layer that keeps the waits in memory, and polls their runs in one fiber.
+ * Creates a layer that keeps the waits in memory, and polls their runs in one fiber.
  *
  * **When to use**
  *
@@ -117,7 +118,7 @@ const namesOf = ({ providers }: Polls<AnyProvider>): ReadonlySet<string> => new 
  * }))
  *
  * const test = Effect.gen(function*() {
- *   // It returns when the workflow has started: the id of the execution is a hash, which the platform makes in real time
+ *   // Returns when the workflow has started. The id of the execution is a hash, which the platform computes in real time
  *   yield* Report.execute({ topic: "tides" }, { discard: true })
  *   const fiber = yield* Effect.forkChild(Report.execute({ topic: "tides" }))
  *   yield* TestClock.adjust("2 hours")
@@ -148,7 +149,7 @@ export const layerMemory = <P extends AnyProvider>(
       const entries = new Map<string, WaitEntry & { readonly interruptedAt?: number }>()
       let begun = yield* Queue.unbounded<Wait>()
       const signals = yield* Queue.unbounded<Signal>()
-      // Begins again after a defect, which may be that of one run
+      // Begins again after a defect: the run of one wait may have caused it
       const polling = Effect.gen(function*() {
         begun = yield* Queue.unbounded<Wait>()
         for (const entry of entries.values()) if (entry.state === "waiting") Queue.offerUnsafe(begun, entry)
@@ -212,8 +213,7 @@ const isFor = ({ ref }: Wait, provider: string, runId: string): boolean =>
  */
 export type SqlOptions<P extends AnyProvider> = Options<P> & {
   /**
-   * How many pollers there are. Each is a singleton of the cluster, which one runner has at a time. The number may differ
-   * between two deployments.
+   * The number of pollers. Each is a singleton of the cluster: one runner has it at a time. A new deployment may change the number.
    *
    * @default 4
    */
@@ -234,8 +234,8 @@ export type SqlOptions<P extends AnyProvider> = Options<P> & {
 }
 
 /**
- * A layer that keeps the waits in a table of a SQL database, and polls their runs in singletons of the cluster. It is made for PostgreSQL
- * and SQLite.
+ * Creates a layer that keeps the waits in a table of a SQL database, and polls their runs in singletons of the cluster. It is made for
+ * PostgreSQL and SQLite.
  *
  * **Details**
  *
@@ -245,7 +245,7 @@ export type SqlOptions<P extends AnyProvider> = Options<P> & {
  * A poll costs no statement and no row. A wait costs two statements, one at its beginning and one at its end, beside those of the
  * engine.
  *
- * The layer creates the table and its indexes when it is built, and migrates those of an older version of canvas-runs.
+ * When it is built, the layer creates the table and its indexes, or migrates those of an older version of canvas-runs.
  *
  * **Example** (One machine, one file)
  *
@@ -325,12 +325,12 @@ export const layerSql = <P extends AnyProvider>(
   )
 
 /**
- * A layer with a `Webhooks` hub that also wakes the waits of workflows, in whichever process their runs are polled.
+ * A layer with a `Webhooks` hub that also wakes the waits of workflows, even if another process polls their runs.
  *
  * **Details**
  *
- * Give it to the route of the provider in place of `Webhooks.layer`. A webhook is never an answer: it causes a poll. With it, runs
- * may be polled less often: `pollInterval: "1 minute"`.
+ * Give it to the route of the provider in place of `Webhooks.layer`. A webhook causes a poll, whose result counts. So
+ * runs may be polled less often: `pollInterval: "1 minute"`.
  *
  * **Example** (The route of Spine)
  *

@@ -1,4 +1,4 @@
-/** The durable value that a workflow awaits, and the errors that it may hold. */
+/** The durable value that a workflow awaits, and its errors. */
 import * as Schema from "effect/Schema"
 import * as DurableDeferred from "effect/workflow/DurableDeferred"
 import { DuplicateRunsError, RunStoreError } from "../../internal/runStore/entries.ts"
@@ -6,8 +6,7 @@ import { CreateError, InvalidOutputError, OnCreatedError, WaitError, WaitStopped
 import type { Provider } from "./provider.ts"
 
 /**
- * The schema of everything that a durable run fails with: the errors of creating, of waiting, and of the store. Use it as the `error` of a
- * workflow.
+ * The schema of the errors of a durable run: those of creating, of waiting, and of the store. Use it as the `error` of a workflow.
  *
  * @category schemas
  * @since 0.1.0

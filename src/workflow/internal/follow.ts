@@ -20,27 +20,27 @@ import { deferredOf } from "./deferred.ts"
 import type { AnyProvider, ProviderServices } from "./provider.ts"
 import type { Wait } from "./waits.ts"
 
-/** How the runs are polled. */
+/** Options for polling. */
 export interface Polls<P extends AnyProvider> {
   readonly providers: ReadonlyArray<P>
   readonly policy: RunSource.Policy
   readonly concurrency: number
 }
 
-/** What happens to a wait: a webhook says that its run has ended, or its workflow was interrupted. */
+/** An event of a wait. `Push`: a webhook says that its run has ended. `Stop`: its workflow was interrupted. */
 export interface Signal {
   readonly _tag: "Push" | "Stop"
   readonly wait: Wait
 }
 
-/** Ends the polling of a run whose workflow was interrupted. It is never shown. */
+/** The internal error that ends the polling of a run whose workflow was interrupted. No user sees it. */
 const interrupted = badRequest({
   operation: "DurableRun.wait",
   parameter: "ref",
   message: "the workflow was interrupted."
 })
 
-/** A wait whose deadline passed while no process polled its run has this time for the last polls. */
+/** The time for the last polls of a wait whose deadline passed while no process polled its run. */
 const lastPolls = Duration.seconds(10)
 
 /** The pauses between attempts grow to 10 seconds. */
@@ -55,15 +55,15 @@ export const lasting = <A, E, R>(what: string, self: Effect.Effect<A, E, R>): Ef
     Effect.tapError((cause) =>
       Cause.hasInterruptsOnly(cause)
         ? Effect.void
-        : Effect.logWarning(`canvas-runs: ${what} failed, and is tried again`, cause)
+        : Effect.logWarning(`canvas-runs: ${what} failed, and is repeated`, cause)
     ),
     Effect.retry({ schedule: untilItWorks, while: (cause) => !Cause.hasInterruptsOnly(cause) }),
     Effect.catch((cause) => Effect.failCause(cause as Cause.Cause<never>))
   )
 
 /**
- * Follows the runs of `waits` until each has ended. `ended` runs when the workflow has the result. It ends only with a defect, such as a
- * `source` of a provider that throws.
+ * Follows the runs of `waits` until each has ended. `ended` runs when the workflow has the result. The effect ends only with a defect, for
+ * example if the `source` of a provider throws.
  */
 export const follow = <P extends AnyProvider>(
   { concurrency, policy, providers }: Polls<P>,

@@ -1,4 +1,4 @@
-/** What a durable wait has to know about the runs of a provider. */
+/** The description of a provider that a durable wait needs. */
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { RunRef } from "../../internal/ref.ts"
@@ -6,8 +6,8 @@ import type { BadRequestError } from "../../RunError.ts"
 import type * as RunSource from "../../RunSource.ts"
 
 /**
- * The runs of one provider, as a durable wait follows them: how a run is polled, and how its result is written as JSON. `A` is the
- * snapshot of a run that succeeded, and `R` is what a poll needs, such as the provider's client.
+ * Describes the runs of one provider: how a run is polled, and how its result is written as JSON. `A` is the snapshot of a run that
+ * succeeded, and `R` are the services that a poll needs, such as the provider's client.
  *
  * **When to use**
  *
@@ -53,7 +53,7 @@ export interface Provider<A, R = never> {
 export type AnyProvider = Provider<any, any>
 
 /**
- * What the polls of a provider need.
+ * The services that the polls of a provider need.
  *
  * @category models
  * @since 0.1.0

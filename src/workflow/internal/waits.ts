@@ -1,4 +1,4 @@
-/** The service that waits for the runs of workflows, and what it is told about one of them. */
+/** The service that waits for the runs of workflows, and the models of a wait. */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -85,8 +85,8 @@ export interface Service {
   /** Lists the waits, oldest first. */
   readonly list: Effect.Effect<ReadonlyArray<WaitEntry>, SqlError>
   /**
-   * Removes the waits that were interrupted longer ago than `olderThan`, and returns how many there were. The entry of a wait whose run
-   * has ended is removed by itself.
+   * Removes the waits that were interrupted longer ago than `olderThan`, and returns how many there were. A wait whose run has
+   * ended needs no removal.
    *
    * **Example** (Waits that were interrupted long ago)
    *

@@ -1,6 +1,6 @@
 /**
- * The waits in a table of a SQL database. Several processes may share it: each polls the waits of some partitions. From time to time
- * it reads with one statement what has changed in them. A wait costs no statement while its run is polled.
+ * The waits in a table of a SQL database. Several processes may share it: each polls the waits of some partitions. At an interval it reads
+ * the changed waits of its partitions with one statement. A poll of a run costs no statement.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -53,7 +53,7 @@ export const migrations = (sql: SqlClient.SqlClient, table: string) => ({
   })
 })
 
-/** The number of buckets. Whatever number of partitions there is, each bucket belongs to one of them. */
+/** The number of buckets. Each bucket belongs to one partition, so the number of partitions can change without a write. */
 const buckets = 1 << 15
 
 const bucketOf = (name: string): number => {
@@ -68,7 +68,7 @@ const runOf = (provider: string, id: string): string => JSON.stringify([provider
 /** How far the clocks of the machines may differ, and how long a transaction may take until others see it, in milliseconds. */
 const overlap = 30_000
 
-/** How often all waits are read, in milliseconds, in case that clocks differ by more than {@link overlap}. */
+/** The interval in milliseconds at which all waits are read, in case clocks differ by more than {@link overlap}. */
 const wholeInterval = 600_000
 
 const decodeRef = Schema.decodeUnknownEffect(Schema.fromJsonString(RunRef))
@@ -82,7 +82,7 @@ const waitOf = ({ deadline, id, ref, started_at, token }: Row): Effect.Effect<Wa
     deadline: deadline === null ? Infinity : Number(deadline)
   }))
 
-/** What the service and its pollers are made of. */
+/** The dependencies and options of the service and its pollers. */
 export interface Settings<P extends AnyProvider> {
   readonly sql: SqlClient.SqlClient
   readonly table: string
@@ -91,11 +91,11 @@ export interface Settings<P extends AnyProvider> {
   readonly polls: Polls<P>
 }
 
-/** The service, the poller of each partition, and what the process does for all of its pollers. */
+/** Makes the service, the poller of each partition, and `refreshing`, which reads changes for all pollers of the process. */
 export const make = <P extends AnyProvider>({ partitions, polls, refreshInterval, sql, table }: Settings<P>) => {
   const waits = sql(table)
   const columns = sql`name, id, token, ref, bucket, state, started_at, deadline, wakes`
-  /** The partitions that this process polls now, and what each does with a row that may be new to it. */
+  /** The partitions that this process polls now, each with the function that handles a row that may have changed. */
   const owned = new Map<number, (row: Row) => Effect.Effect<void>>()
   const partitionOf = ({ bucket }: Pick<Row, "bucket">): number => Number(bucket) % partitions
 
@@ -112,7 +112,7 @@ export const make = <P extends AnyProvider>({ partitions, polls, refreshInterval
 
   let readUntil = 0
   let readWhole = 0
-  /** A wait is not removed while the rows are read, or it would be taken for a new one. */
+  /** Excludes removals while rows are read: a row that is read and then removed would look like a new wait. */
   const oneAtATime = Semaphore.makeUnsafe(1).withPermits(1)
   const refresh = Effect.gen(function*() {
     const now = yield* Clock.currentTimeMillis
@@ -125,8 +125,8 @@ export const make = <P extends AnyProvider>({ partitions, polls, refreshInterval
     Effect.catchCause((cause) => Effect.logWarning("canvas-runs: the waits could not be read", cause))
   )
 
-  /** Reads at once what has changed, if this process polls it. */
-  const tell = (rows: ReadonlyArray<Pick<Row, "bucket">>) =>
+  /** Reads the changes at once, if this process polls one of the rows. */
+  const refreshFor = (rows: ReadonlyArray<Pick<Row, "bucket">>) =>
     rows.some((row) => owned.has(partitionOf(row))) ? refresh : Effect.void
 
   const service: Omit<Service, "providers"> = {
@@ -162,13 +162,13 @@ export const make = <P extends AnyProvider>({ partitions, polls, refreshInterval
             "marking a wait as interrupted",
             sql<Row>`update ${waits} set ${sql.update(changes)} where name = ${name} returning bucket`
           ),
-          tell
+          refreshFor
         )
       }),
     wake: (provider, runId) =>
       Effect.gen(function*() {
         const now = yield* Clock.currentTimeMillis
-        yield* tell(
+        yield* refreshFor(
           yield* sql<Row>`update ${waits} set wakes = wakes + 1, changed_at = ${now} where run = ${
             runOf(provider, runId)
           } and state = 'waiting' returning bucket`
@@ -190,7 +190,7 @@ export const make = <P extends AnyProvider>({ partitions, polls, refreshInterval
       })
   }
 
-  /** Begins again after a defect, which may be that of one run. */
+  /** Begins again after a defect: the run of one wait may have caused it. */
   const poll = (partition: number) => lasting("polling the runs of workflows", Effect.scoped(pollOnce(partition)))
 
   const pollOnce = (partition: number) =>
