@@ -22,7 +22,16 @@ export default defineConfig({
     maxWorkers: "100%",
     projects: [
       // Files that run in one process share what they import: loading Effect for each takes a third of the CPU time
-      { extends: true, test: { name: "shared", include, exclude: [...exclude, ...replacing], isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: "shared",
+          include,
+          exclude: [...exclude, ...replacing],
+          isolate: false,
+          globalSetup: "./test/support/databaseServer.ts"
+        }
+      },
       { extends: true, test: { name: "replacing", include: replacing, exclude } }
     ]
   }

@@ -1,47 +1,27 @@
-import { assert, layer } from "@effect/vitest"
-import { Clock, Context, Deferred, Duration, Effect, Fiber, Layer, Redacted, Schedule, type Scope } from "effect"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Deferred, Duration, Effect, Fiber, Layer, Redacted, Schedule, type Scope } from "effect"
 import { HttpClient } from "effect/http"
 import { SqlClient } from "effect/sql"
-import { join } from "node:path"
 import { Budget, RunError, RunRef, RunStore, Spine } from "canvas-runs"
 import { SpineEmulator, Timeline } from "canvas-runs/testing"
-import { postgres, postgresLayer, sqliteLayer, temporaryDirectory } from "./support/databases.ts"
+import { onMovedClock } from "./support/clock.ts"
+import { databases } from "./support/databases.ts"
 import { answering } from "./support/http.ts"
 import { failure } from "./support/results.ts"
+import { opening, testing } from "./support/storages.ts"
+import { until } from "./support/until.ts"
 
 /** Opens a budget, as another process would, on the storage of a test. */
 type Open = (options: Budget.LayerOptions) => Effect.Effect<Budget.Service>
 
-const Ledgers = Context.Service<{ readonly make: Effect.Effect<Open, never, Scope.Scope> }>("test/Ledgers")
+const sql = (client: Layer.Layer<SqlClient.SqlClient, unknown>) =>
+  opening(Budget.Budget, (options: Budget.LayerOptions) => Layer.provide(Budget.layerSql(options), client))
 
-const opening = (open: (options: Budget.LayerOptions) => Layer.Layer<Budget.Budget, unknown>) =>
-  Effect.map(
-    Effect.scope,
-    (scope) => (options: Budget.LayerOptions) =>
-      Effect.orDie(Effect.map(Layer.buildWithScope(open(options), scope), Context.get(Budget.Budget)))
-  )
-
-const memory = Layer.succeed(Ledgers, { make: opening(Budget.layerMemory) })
-
-const sqlite = Layer.succeed(Ledgers, {
-  make: Effect.flatMap(
-    temporaryDirectory,
-    (directory) =>
-      opening((options) =>
-        Layer.provide(Budget.layerSql(options), Layer.fresh(sqliteLayer(join(directory, "budget.db"))))
-      )
-  )
-})
-
-const postgresql = Layer.effect(
-  Ledgers,
-  Effect.map(postgres, ({ newDatabase }) => ({
-    make: Effect.flatMap(
-      newDatabase,
-      (url) => opening((options) => Layer.provide(Budget.layerSql(options), Layer.fresh(postgresLayer(url))))
-    )
-  }))
-)
+const ledgers: { readonly [name: string]: Effect.Effect<Open, never, Scope.Scope> } = {
+  memory: opening(Budget.Budget, Budget.layerMemory),
+  sqlite: Effect.flatMap(databases.sqlite, sql),
+  postgresql: Effect.flatMap(databases.postgresql, sql)
+}
 
 const refOf = (id: string) => RunRef.make({ provider: "test", kind: "run", id })
 
@@ -62,14 +42,9 @@ const noAnswer = new RunError.CreateOutcomeUnknownError({
   cause: new Error("no answer")
 })
 
-for (const [name, ledgers] of Object.entries({ memory, sqlite, postgresql })) {
-  layer(ledgers, { excludeTestServices: true, timeout: 60_000 })(`a Budget on ${name}`, (it) => {
-    const test = (title: string, body: (open: Open) => Effect.Effect<void, unknown>) =>
-      it.effect(title, () =>
-        Effect.gen(function*() {
-          const { make } = yield* Ledgers
-          yield* Effect.flatMap(make, body)
-        }))
+for (const [name, ledger] of Object.entries(ledgers)) {
+  describe(`a Budget on ${name}`, () => {
+    const test = testing(ledger)
 
     test("refuses a create whose estimate exceeds the rest of the limit, and does not run it", (open) =>
       Effect.gen(function*() {
@@ -109,61 +84,66 @@ for (const [name, ledgers] of Object.entries({ memory, sqlite, postgresql })) {
         assert.deepInclude(yield* budget.status(), { spent: 33, reserved: 0 })
       }))
 
-    test("removes the reservation of a create that surely made no run, and keeps it after every other failure", (open) =>
-      Effect.gen(function*() {
-        const budget = yield* open({ limit: 100, createTimeout: 1 })
-        assert.instanceOf(
-          failure(yield* Effect.exit(budget.create(refused, { estimate: 10 }))),
-          RunError.BadRequestError
-        )
-        assert.deepInclude(yield* budget.status(), { reserved: 0 })
-        yield* Effect.exit(budget.create(Effect.fail(noAnswer), { estimate: 10 }))
-        yield* Effect.exit(budget.create(Effect.fail(new Error("of the program")), { estimate: 10 }))
-        yield* Effect.exit(budget.create(Effect.die("defect"), { estimate: 10 }))
-        const started = yield* Deferred.make<void>()
-        const fiber = yield* Effect.forkChild(
-          budget.create(Effect.andThen(Deferred.succeed(started, undefined), Effect.never), { estimate: 10 })
-        )
-        yield* Deferred.await(started)
-        yield* Fiber.interrupt(fiber)
-        yield* Effect.sleep(5)
-        assert.deepInclude(yield* budget.status(), { reserved: 40 })
-      }))
-
-    test("counts the estimate until the create ends, and forgets it if its process never does", (open) =>
-      Effect.gen(function*() {
-        const budget = yield* open({ limit: 100, createTimeout: "2 seconds" })
-        const [started, ended] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-        yield* Effect.forkDetach(
-          budget.create(
-            Effect.andThen(Deferred.succeed(started, undefined), Effect.andThen(Deferred.await(ended), Effect.never)),
-            {
-              estimate: 100
-            }
+    test(
+      "removes the reservation of a create that surely made no run, and keeps it after every other failure",
+      (open, pass) =>
+        Effect.gen(function*() {
+          const budget = yield* open({ limit: 100 })
+          assert.instanceOf(
+            failure(yield* Effect.exit(budget.create(refused, { estimate: 10 }))),
+            RunError.BadRequestError
           )
-        )
-        yield* Deferred.await(started)
-        assert.instanceOf(
-          failure(yield* Effect.exit(budget.create(creating("1"), { estimate: 1 }))),
-          Budget.BudgetExceededError
-        )
-        yield* Effect.repeat(budget.status(), { while: ({ reserved }) => reserved > 0, schedule: Schedule.spaced(20) })
-        yield* budget.create(creating("1"), { estimate: 100 })
-      }))
+          assert.deepInclude(yield* budget.status(), { reserved: 0 })
+          yield* Effect.exit(budget.create(Effect.fail(noAnswer), { estimate: 10 }))
+          yield* Effect.exit(budget.create(Effect.fail(new Error("of the program")), { estimate: 10 }))
+          yield* Effect.exit(budget.create(Effect.die("defect"), { estimate: 10 }))
+          const started = yield* Deferred.make<void>()
+          const fiber = yield* Effect.forkChild(
+            budget.create(Effect.andThen(Deferred.succeed(started, undefined), Effect.never), { estimate: 10 })
+          )
+          yield* Deferred.await(started)
+          yield* Fiber.interrupt(fiber)
+          yield* pass("1 hour")
+          assert.deepInclude(yield* budget.status(), { reserved: 40 })
+        })
+    )
 
-    test("has a limit for each account, and a window that slides", (open) =>
+    test(
+      "counts the estimate until the create ends, and forgets it if its process never does",
+      (open, pass) =>
+        Effect.gen(function*() {
+          const budget = yield* open({ limit: 100, createTimeout: "1 hour" })
+          const started = yield* Deferred.make<void>()
+          yield* Effect.forkDetach(
+            budget.create(
+              Effect.andThen(Deferred.succeed(started, undefined), Effect.never),
+              { estimate: 100 }
+            )
+          )
+          yield* Deferred.await(started)
+          assert.instanceOf(
+            failure(yield* Effect.exit(budget.create(creating("1"), { estimate: 1 }))),
+            Budget.BudgetExceededError
+          )
+          yield* pass("59 minutes")
+          assert.deepInclude(yield* budget.status(), { reserved: 100 })
+          yield* pass("1 minute")
+          assert.deepInclude(yield* budget.status(), { reserved: 0 })
+          yield* budget.create(creating("1"), { estimate: 100 })
+        })
+    )
+
+    test("has a limit for each account, and a window that slides", (open, pass) =>
       Effect.gen(function*() {
-        const budget = yield* open({ limit: (account) => account === "rich" ? 100 : 1, window: "2 seconds" })
+        const budget = yield* open({ limit: (account) => account === "rich" ? 100 : 1, window: "1 hour" })
         yield* budget.create(creating("1"), { estimate: 100, account: "rich" })
         yield* budget.settle(refOf("1"), 100)
         yield* budget.create(creating("2"), { estimate: 1, account: "poor" })
         for (const account of ["rich", "poor"]) {
           assert.deepInclude(yield* budget.status(account), { available: 0 })
         }
-        yield* Effect.repeat(budget.status("rich"), {
-          while: ({ available }) => available === 0,
-          schedule: Schedule.spaced(20)
-        })
+        yield* pass("1 hour")
+        assert.deepInclude(yield* budget.status("rich"), { available: 100 })
         yield* budget.create(creating("3"), { estimate: 100, account: "rich" })
       }))
 
@@ -225,48 +205,36 @@ layer(Layer.mergeAll(
     }))
 })
 
-const Address = Context.Service<string>("test/Address")
-
-layer(Layer.effect(Address, Effect.flatMap(postgres, ({ newDatabase }) => newDatabase)), {
-  excludeTestServices: true,
-  timeout: 60_000
-})("a reservation that waits for another process", (it) => {
-  it.effect("expires when a create may take no longer, counted from the time when it is made", () =>
+it.live("a reservation that waited for another process expires as long after it was made as any other", () =>
+  onMovedClock((pass) =>
     Effect.gen(function*() {
-      const real = yield* Clock.Clock
-      let passed = 0
-      const clock: Clock.Clock = Object.assign(Object.create(real) as Clock.Clock, {
-        currentTimeMillisUnsafe: () => real.currentTimeMillisUnsafe() + passed,
-        currentTimeMillis: Effect.map(real.currentTimeMillis, (now) => now + passed)
-      })
-      const database = postgresLayer(yield* Address)
-      yield* Effect.gen(function*() {
-        const sql = yield* SqlClient.SqlClient
-        const budget = yield* Budget.Budget
-        const [locked, unlocked] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-        const other = yield* Effect.forkChild(sql.withTransaction(Effect.andThen(
-          sql`insert into canvas_runs_budget_accounts ${sql.insert({ account: "default", changes: 1 })}`,
-          Effect.andThen(Deferred.succeed(locked, undefined), Deferred.await(unlocked))
-        )))
-        yield* Deferred.await(locked)
-        const seen = yield* Effect.forkChild(budget.create(
-          Effect.map(budget.status(), (status) => ({ ref: refOf("1"), status })),
-          { estimate: 40 }
-        ))
-        yield* Effect.repeat(
-          sql<{ readonly count: unknown }>`select count(*) as count from pg_locks where not granted`,
-          {
-            until: ([row]) => Number(row?.count) > 0,
-            schedule: Schedule.spaced(10)
-          }
-        )
-        passed = Duration.toMillis("2 hours")
-        yield* Deferred.succeed(unlocked, undefined)
-        yield* Fiber.join(other)
-        assert.deepInclude((yield* Fiber.join(seen)).status, { spent: 0, reserved: 40 })
-      }).pipe(
-        Effect.provide(Layer.provideMerge(Budget.layerSql({ limit: 100, createTimeout: "1 hour" }), database)),
-        Effect.provideService(Clock.Clock, clock)
-      )
-    }))
-})
+      const sql = yield* SqlClient.SqlClient
+      const budget = yield* Budget.Budget
+      const locked = yield* Deferred.make<number>()
+      const unlocked = yield* Deferred.make<void>()
+      const other = yield* Effect.forkChild(sql.withTransaction(Effect.gen(function*() {
+        yield* sql`insert into canvas_runs_budget_accounts ${sql.insert({ account: "default", changes: 1 })}`
+        const [self] = yield* sql<{ readonly pid: number }>`select pg_backend_pid() as pid`
+        yield* Deferred.succeed(locked, self!.pid)
+        yield* Deferred.await(unlocked)
+      })))
+      const pid = yield* Deferred.await(locked)
+      const seen = yield* Effect.forkChild(budget.create(
+        Effect.map(budget.status(), (status) => ({ ref: refOf("1"), status })),
+        { estimate: 40 }
+      ))
+      yield* until(Effect.map(
+        sql`select pid from pg_stat_activity where ${pid} = any(pg_blocking_pids(pid))`,
+        ({ length }) => length > 0
+      ))
+      yield* pass("2 hours")
+      yield* Deferred.succeed(unlocked, undefined)
+      yield* Fiber.join(other)
+      assert.deepInclude((yield* Fiber.join(seen)).status, { spent: 0, reserved: 40 })
+    }).pipe(
+      Effect.provide(Layer.unwrap(Effect.map(
+        databases.postgresql,
+        (database) => Layer.provideMerge(Budget.layerSql({ limit: 100, createTimeout: "1 hour" }), database)
+      )))
+    )
+  ))

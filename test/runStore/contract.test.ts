@@ -1,16 +1,16 @@
 /** What every storage of a `RunStore` keeps: memory, files, SQLite and PostgreSQL. */
 import { NodeServices } from "@effect/platform-node"
-import { assert, layer } from "@effect/vitest"
-import { Context, Deferred, Duration, Effect, Fiber, Layer, Redacted, Schedule, type Scope } from "effect"
-import { join } from "node:path"
+import { assert, describe } from "@effect/vitest"
+import { Clock, Deferred, Duration, Effect, Fiber, Layer, Redacted, Schedule, type Scope } from "effect"
 import { HttpClient } from "effect/http"
 import { KeyValueStore } from "effect/persistence"
 import type { SqlClient } from "effect/sql"
 import { RunError, RunRef, Spine } from "canvas-runs"
 import * as RunStore from "canvas-runs/RunStore"
-import { postgres, postgresLayer, sqliteLayer, temporaryDirectory } from "../support/databases.ts"
+import { databases, temporaryDirectory } from "../support/databases.ts"
 import { answering } from "../support/http.ts"
 import { failure } from "../support/results.ts"
+import { opening, testing } from "../support/storages.ts"
 
 const refOf = (id: string, provider = "test") => RunRef.make({ provider, kind: "run", id })
 
@@ -37,78 +37,30 @@ const refused = Spine.make({ apiKey: Redacted.make("sk_spine_answered"), retry: 
 /** Opens a store, as another process would, on the storage of a test. */
 type Open = (options?: RunStore.SqlOptions) => Effect.Effect<RunStore.Service>
 
-/** Makes storages that nothing else uses. */
-interface Storage {
-  readonly make: Effect.Effect<Open, never, Scope.Scope>
+const keyValue = (storage: Layer.Layer<KeyValueStore.KeyValueStore, unknown>) =>
+  Effect.flatMap(
+    Effect.orDie(Layer.build(Layer.fresh(storage))),
+    (shared) => opening(RunStore.RunStore, () => Layer.provide(RunStore.layer, Layer.succeedContext(shared)))
+  )
+
+const sql = (client: Layer.Layer<SqlClient.SqlClient, unknown>) =>
+  opening(RunStore.RunStore, (options?: RunStore.SqlOptions) => Layer.provide(RunStore.layerSql(options), client))
+
+const storages: { readonly [name: string]: Effect.Effect<Open, never, Scope.Scope> } = {
+  memory: keyValue(KeyValueStore.layerMemory),
+  files: Effect.flatMap(
+    temporaryDirectory,
+    (directory) => keyValue(Layer.provide(KeyValueStore.layerFileSystem(directory), NodeServices.layer))
+  ),
+  sqlite: Effect.flatMap(databases.sqlite, sql),
+  postgresql: Effect.flatMap(databases.postgresql, sql)
 }
-
-const Storage = Context.Service<Storage>("test/Storage")
-
-const opening = <I>(
-  shared: Effect.Effect<Context.Context<I>>,
-  open: (options?: RunStore.SqlOptions) => Layer.Layer<RunStore.RunStore, unknown, I>
-): Effect.Effect<Open, never, Scope.Scope> =>
-  Effect.map(
-    Effect.scope,
-    (scope) => (options) =>
-      Effect.flatMap(shared, (context) =>
-        Layer.buildWithScope(Layer.provide(open(options), Layer.succeedContext(context)), scope)).pipe(
-          Effect.map(Context.get(RunStore.RunStore)),
-          Effect.orDie
-        )
-  )
-
-const memory = Layer.succeed(Storage, {
-  make: Effect.flatMap(
-    Effect.cached(Effect.scoped(Layer.build(Layer.fresh(KeyValueStore.layerMemory)))),
-    (shared) => opening(shared, () => RunStore.layer)
-  )
-})
-
-const files = Layer.succeed(Storage, {
-  make: Effect.flatMap(temporaryDirectory, (directory) =>
-    opening(
-      Effect.scoped(Layer.build(
-        Layer.provide(KeyValueStore.layerFileSystem(directory), NodeServices.layer)
-      )).pipe(Effect.orDie),
-      () => RunStore.layer
-    ))
-})
-
-const sql = (database: Effect.Effect<Layer.Layer<SqlClient.SqlClient, unknown>, never, Scope.Scope>): Storage => ({
-  // Each store has separate connections, as each process has
-  make: Effect.flatMap(
-    database,
-    (client) =>
-      opening(
-        Effect.succeed(Context.empty()),
-        (options) => Layer.provide(RunStore.layerSql(options), Layer.fresh(client))
-      )
-  )
-})
-
-const sqlite = Layer.succeed(
-  Storage,
-  sql(Effect.map(temporaryDirectory, (directory) => sqliteLayer(join(directory, "runs.db"))))
-)
-
-const postgresql = Layer.effect(
-  Storage,
-  Effect.map(postgres, ({ newDatabase }) => sql(Effect.map(newDatabase, postgresLayer)))
-)
-
-const storages = { memory, files, sqlite, postgresql }
 
 for (const [name, storage] of Object.entries(storages)) {
   const isShared = name === "sqlite" || name === "postgresql"
 
-  layer(storage, { excludeTestServices: true, timeout: 60_000 })(`a RunStore on ${name}`, (it) => {
-    const test = (title: string, body: (open: Open) => Effect.Effect<void, unknown>) =>
-      it.effect(title, () =>
-        Effect.gen(function*() {
-          const { make } = yield* Storage
-          yield* Effect.flatMap(make, body)
-        }))
+  describe(`a RunStore on ${name}`, () => {
+    const test = testing(storage)
 
     test("creates a run once, also for a store that is opened later, and after the run has finished", (open) =>
       Effect.gen(function*() {
@@ -185,32 +137,35 @@ for (const [name, storage] of Object.entries(storages)) {
         assert.instanceOf(failure(yield* Effect.exit(store.complete("b"))), RunError.BadRequestError)
       }))
 
-    test("marks a key without a run as refused, which a create takes over, and purges it", (open) =>
-      Effect.gen(function*() {
-        const store = yield* open()
-        for (const key of ["a", "b", "c", "d"]) yield* store.refuse(key)
-        yield* store.refuse("a")
-        assert.deepInclude(yield* (yield* open()).get("a"), { _tag: "Refused", key: "a" })
-        assert.deepStrictEqual(yield* store.unfinished, [])
-        assert.deepStrictEqual(yield* store.runOnce("a", counting().create), refOf("run-1"))
-        yield* store.attach("b", refOf("found"))
-        yield* Effect.exit(store.runOnce("c", Effect.fail(noAnswer)))
-        for (const key of ["a", "b", "c"]) {
-          assert.instanceOf(failure(yield* Effect.exit(store.refuse(key))), RunError.BadRequestError)
-        }
-        assert.deepStrictEqual((yield* store.list({ state: "Refused" })).map(({ key }) => key), ["d"])
-        assert.deepStrictEqual(new Set((yield* store.unfinished).map(({ key }) => key)), new Set(["a", "b", "c"]))
-        yield* Effect.sleep(2)
-        assert.strictEqual(yield* store.purge(0), 1)
-        assert.isUndefined(yield* store.get("d"))
-      }))
+    test(
+      "marks a key without a run as refused, lets a create take it over, and purges it",
+      (open, pass) =>
+        Effect.gen(function*() {
+          const store = yield* open()
+          for (const key of ["a", "b", "c", "d"]) yield* store.refuse(key)
+          yield* store.refuse("a")
+          assert.deepInclude(yield* (yield* open()).get("a"), { _tag: "Refused", key: "a" })
+          assert.deepStrictEqual(yield* store.unfinished, [])
+          assert.deepStrictEqual(yield* store.runOnce("a", counting().create), refOf("run-1"))
+          yield* store.attach("b", refOf("found"))
+          yield* Effect.exit(store.runOnce("c", Effect.fail(noAnswer)))
+          for (const key of ["a", "b", "c"]) {
+            assert.instanceOf(failure(yield* Effect.exit(store.refuse(key))), RunError.BadRequestError)
+          }
+          assert.deepStrictEqual((yield* store.list({ state: "Refused" })).map(({ key }) => key), ["d"])
+          assert.deepStrictEqual(new Set((yield* store.unfinished).map(({ key }) => key)), new Set(["a", "b", "c"]))
+          yield* pass("1 second")
+          assert.strictEqual(yield* store.purge(0), 1)
+          assert.isUndefined(yield* store.get("d"))
+        })
+    )
 
-    test("lists entries by state, provider and time, the oldest first", (open) =>
+    test("lists entries by state, provider and time, the oldest first", (open, pass) =>
       Effect.gen(function*() {
         const store = yield* open()
         for (const [key, provider] of [["c", "spine"], ["a", "tela"], ["b", "spine"]] as const) {
           yield* store.runOnce(key, Effect.succeed({ ref: refOf(key, provider) }))
-          yield* Effect.sleep(2)
+          yield* pass("1 second")
         }
         yield* store.complete("c")
         yield* Effect.exit(store.runOnce("d", Effect.fail(noAnswer)))
@@ -223,17 +178,17 @@ for (const [name, storage] of Object.entries(storages)) {
         assert.strictEqual(yield* keys({ provider: "spine" }), "cb")
         const [, { intendedAt } = { intendedAt: 0 }] = yield* store.list()
         assert.strictEqual(yield* keys({ before: new Date(intendedAt!) }), "c")
-        assert.strictEqual(yield* keys({ before: Date.now() + 1000, provider: "tela" }), "a")
+        assert.strictEqual(yield* keys({ before: (yield* Clock.currentTimeMillis) + 1000, provider: "tela" }), "a")
       }))
 
-    test("purges the runs that finished long enough ago, and nothing else", (open) =>
+    test("purges the runs that finished long enough ago, and nothing else", (open, pass) =>
       Effect.gen(function*() {
         const store = yield* open()
         for (const key of ["old", "older", "running"]) yield* store.attach(key, refOf(key))
         yield* store.complete("old")
         yield* store.complete("older")
         yield* Effect.exit(store.runOnce("unknown", Effect.fail(noAnswer)))
-        yield* Effect.sleep(2)
+        yield* pass("1 second")
         assert.strictEqual(yield* store.purge("1 hour"), 0)
         assert.strictEqual(yield* store.purge(0), 2)
         assert.deepStrictEqual((yield* store.list()).map(({ key }) => key), ["running", "unknown"])
@@ -314,26 +269,29 @@ for (const [name, storage] of Object.entries(storages)) {
         assert.strictEqual(new Set(refs.map((pair) => pair.join())).size, keys.length)
       }))
 
-    test("does not free a key that another process has retried, or is retrying, since it was read", (open) =>
-      Effect.gen(function*() {
-        const [slow, fast] = yield* Effect.all([open(), open()])
-        for (const key of ["retried", "retrying"]) {
-          yield* Effect.exit(slow.runOnce(key, () => Effect.fail(noAnswer)))
-          yield* Effect.sleep(2)
-          const retry = (create: Effect.Effect<never, typeof noAnswer>) =>
-            fast.runOnce(key, () => create, { onUnknown: "retry" })
-          const [started, ended] = [yield* Deferred.make<void>(), yield* Deferred.make<never, typeof noAnswer>()]
-          const meanwhile = key === "retried"
-            ? Effect.exit(retry(Effect.fail(noAnswer)))
-            : Effect.andThen(
-              Effect.forkDetach(retry(Effect.andThen(Deferred.succeed(started, undefined), Deferred.await(ended)))),
-              Deferred.await(started)
-            )
-          const entry = yield* slow.reconcile(key, () => Effect.as(meanwhile, []), { settlingTime: 0 })
-          assert.strictEqual(entry?._tag, key === "retried" ? "Unknown" : "Creating")
-          yield* Deferred.fail(ended, noAnswer)
-        }
-      }))
+    test(
+      "frees no key that another process has retried, or is retrying, since it was read",
+      (open, pass) =>
+        Effect.gen(function*() {
+          const [slow, fast] = yield* Effect.all([open(), open()])
+          for (const key of ["retried", "retrying"]) {
+            yield* Effect.exit(slow.runOnce(key, () => Effect.fail(noAnswer)))
+            yield* pass("1 second")
+            const retry = (create: Effect.Effect<never, typeof noAnswer>) =>
+              fast.runOnce(key, () => create, { onUnknown: "retry" })
+            const [started, ended] = [yield* Deferred.make<void>(), yield* Deferred.make<never, typeof noAnswer>()]
+            const meanwhile = key === "retried"
+              ? Effect.exit(retry(Effect.fail(noAnswer)))
+              : Effect.andThen(
+                Effect.forkChild(retry(Effect.andThen(Deferred.succeed(started, undefined), Deferred.await(ended)))),
+                Deferred.await(started)
+              )
+            const entry = yield* slow.reconcile(key, () => Effect.as(meanwhile, []), { settlingTime: 0 })
+            assert.strictEqual(entry?._tag, key === "retried" ? "Unknown" : "Creating")
+            yield* Deferred.fail(ended, noAnswer)
+          }
+        }).pipe(Effect.awaitAllChildren)
+    )
 
     test("lets a store wait for the create of another one, which it sees as under way", (open) =>
       Effect.gen(function*() {
@@ -356,51 +314,59 @@ for (const [name, storage] of Object.entries(storages)) {
         assert.strictEqual(counter.count, 0)
       }))
 
-    test("reports the create of a process that ended in the middle as unknown, after the time that a create may take", (open) =>
-      Effect.gen(function*() {
-        const [dead, alive] = yield* Effect.all([open(), open({ createTimeout: "1 second" })])
-        const [started, ended] = [yield* Deferred.make<void>(), yield* Deferred.make<never, typeof noAnswer>()]
-        yield* Effect.forkDetach(
-          dead.runOnce("a", Effect.andThen(Deferred.succeed(started, undefined), Deferred.await(ended)))
-        )
-        yield* Deferred.await(started)
-        const error = failure(yield* Effect.exit(alive.runOnce("a", counting().create)))
-        assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
-        assert.deepInclude(yield* alive.get("a"), { _tag: "Unknown" })
-        assert.deepStrictEqual(yield* alive.runOnce("a", counting().create, { onUnknown: "retry" }), refOf("run-1"))
-        // Its claim is another one's now, which it must not touch
-        yield* Deferred.fail(ended, noAnswer)
-        yield* Effect.sleep(5)
-        assert.deepInclude(yield* alive.get("a"), { _tag: "Created", ref: refOf("run-1") })
-      }))
+    test(
+      "reports the create of a process that ended in the middle as unknown, after its timeout",
+      (open, pass) =>
+        Effect.gen(function*() {
+          const [dead, alive] = yield* Effect.all([open(), open({ createTimeout: "1 hour" })])
+          const [started, ended] = [yield* Deferred.make<void>(), yield* Deferred.make<never, typeof noAnswer>()]
+          const ending = yield* Effect.forkDetach(
+            dead.runOnce("a", Effect.andThen(Deferred.succeed(started, undefined), Deferred.await(ended)))
+          )
+          yield* Deferred.await(started)
+          const waiting = yield* Effect.forkChild(alive.runOnce("a", counting().create))
+          yield* pass("1 hour")
+          const error = failure(yield* Fiber.await(waiting))
+          assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
+          assert.deepInclude(yield* alive.get("a"), { _tag: "Unknown" })
+          assert.deepStrictEqual(yield* alive.runOnce("a", counting().create, { onUnknown: "retry" }), refOf("run-1"))
+          // Its claim is another one's now, which it must not touch
+          yield* Deferred.fail(ended, noAnswer)
+          yield* Fiber.await(ending)
+          assert.deepInclude(yield* alive.get("a"), { _tag: "Created", ref: refOf("run-1") })
+        })
+    )
 
     for (const decision of ["retried", "attached", "forgotten"] as const) {
-      test(`says which run exists when its key was ${decision} by another process during the create`, (open) =>
-        Effect.gen(function*() {
-          const [slow, other] = yield* Effect.all([open(), open({ createTimeout: 1 })])
-          const [started, answered] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-          const creating = yield* Effect.forkChild(slow.runOnce(
-            "a",
-            Effect.andThen(
-              Deferred.succeed(started, undefined),
-              Effect.as(Deferred.await(answered), { ref: refOf("slow") })
+      test(
+        `says which run exists when its key was ${decision} by another process during the create`,
+        (open, pass) =>
+          Effect.gen(function*() {
+            const [slow, other] = yield* Effect.all([open(), open({ createTimeout: "1 hour" })])
+            const [started, answered] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+            const creating = yield* Effect.forkChild(slow.runOnce(
+              "a",
+              Effect.andThen(
+                Deferred.succeed(started, undefined),
+                Effect.as(Deferred.await(answered), { ref: refOf("slow") })
+              )
+            ))
+            yield* Deferred.await(started)
+            yield* pass("1 hour")
+            if (decision === "retried") yield* other.runOnce("a", counting().create, { onUnknown: "retry" })
+            if (decision === "attached") yield* other.attach("a", refOf("found"))
+            if (decision === "forgotten") yield* other.forget("a")
+            yield* Deferred.succeed(answered, undefined)
+            const error = failure(yield* Fiber.await(creating))
+            assert.instanceOf(error, RunStore.RunStoreError)
+            assert.deepStrictEqual(error.ref, refOf("slow"))
+            const entry = yield* other.get("a")
+            assert.deepStrictEqual(
+              entry !== undefined && "ref" in entry ? entry.ref.id : undefined,
+              { retried: "run-1", attached: "found", forgotten: undefined }[decision]
             )
-          ))
-          yield* Deferred.await(started)
-          yield* Effect.sleep(5)
-          if (decision === "retried") yield* other.runOnce("a", counting().create, { onUnknown: "retry" })
-          if (decision === "attached") yield* other.attach("a", refOf("found"))
-          if (decision === "forgotten") yield* other.forget("a")
-          yield* Deferred.succeed(answered, undefined)
-          const error = failure(yield* Fiber.await(creating))
-          assert.instanceOf(error, RunStore.RunStoreError)
-          assert.deepStrictEqual(error.ref, refOf("slow"))
-          const entry = yield* other.get("a")
-          assert.deepStrictEqual(
-            entry !== undefined && "ref" in entry ? entry.ref.id : undefined,
-            { retried: "run-1", attached: "found", forgotten: undefined }[decision]
-          )
-        }))
+          })
+      )
     }
   })
 }
