@@ -1,5 +1,5 @@
 /**
- * Many runs that survive the process: from a stream of inputs, each with a key, to a stream of outcomes.
+ * Runs a stream of inputs, each under a key, and returns a stream of outcomes. The runs survive the process.
  *
  * **When to use**
  *
@@ -24,7 +24,7 @@ import type { BadRequestError, CreateOutcomeUnknownError } from "./RunError.ts"
 import * as RunStore from "./RunStore.ts"
 
 /**
- * What became of one input.
+ * The outcome of one input.
  *
  * @category models
  * @since 0.1.0
@@ -94,9 +94,9 @@ export interface BatchOptions<Input, A, CE, WE, DE, CR, WR, DR> {
   /** Waits for a run: `(ref) => spine.runs.waitForCompletion(ref, { timeout: "2 hours" })`. */
   readonly wait: (ref: RunRef, input: Input) => Effect.Effect<A, WE, WR>
   /**
-   * Hands an outcome on, such as to a file or a database, before its input is marked as ended. A process that is killed between the
-   * two hands the outcome on once more: at least once, so write it under its `key`. An error of `deliver` becomes the `error` of the
-   * outcome, and the input stays unfinished. It is not called for `Earlier`.
+   * Delivers an outcome, for example to a file or a database, before its input is marked as ended. If the process is killed between the
+   * two, the outcome is delivered again by the next start. Delivery is at least once, so write the outcome under its `key`. An error of
+   * `deliver` becomes the `error` of the outcome, and the input stays unfinished. It is not called for `Earlier`.
    *
    * @default does nothing
    */
@@ -106,14 +106,13 @@ export interface BatchOptions<Input, A, CE, WE, DE, CR, WR, DR> {
     ) => Effect.Effect<void, DE, DR>)
     | undefined
   /**
-   * How many inputs are in flight: being created, waited for, or delivered.
+   * How many inputs may be in flight: in their create, wait or delivery.
    *
    * @default 64
    */
   readonly concurrency?: number | undefined
   /**
-   * Whether the run of an input that has ended before is waited for once more, so that its outcome is repeated. No run is created
-   * for it.
+   * Whether to wait again for the run of an input that ended before, and so repeat its outcome. No run is created for it.
    *
    * @default false
    */
@@ -135,10 +134,10 @@ export type StoreError = BadRequestError | CreateOutcomeUnknownError | RunStore.
  *
  * A failure of one input is an outcome and does not stop the others. The stream fails only if the stream of inputs does.
  *
- * An input has ended if its run succeeded or failed, if its output does not decode, or if its create failed without a run with an error
- * that is not retryable and concerns the input, such as a `BadRequestError`. After every other failure (a timeout, an outage, a create of
- * unknown outcome, a rejected API key, no credits, a `BudgetExceededError`) the next start tries the input again. A create of unknown
- * outcome is not repeated: before the next start, decide about it with `reconcile`, `attach` or `forget` of the store.
+ * An input has ended if its run succeeded or failed, or if its output does not decode. It has also ended if its create made no run and
+ * failed with an error about the input that is not retryable, such as a `BadRequestError`. After every other failure (a timeout, an outage,
+ * a create of unknown outcome, a rejected API key, no credits, a `BudgetExceededError`) the next start tries the input again. A create of
+ * unknown outcome is not repeated: before the next start, decide about it with `reconcile`, `attach` or `forget` of the store.
  *
  * Interruption stops the waits, not the runs. The next start continues with them.
  *
@@ -223,7 +222,7 @@ const check = Effect.fnUntraced(function*<Input, A, CE, WE, DE, CR, WR, DR>(
   return options
 })
 
-/** Brings one input to its end. */
+/** Creates the run of one input, waits for it, and delivers the outcome. */
 const process = <Input, A, CE, WE, DE, CR, WR, DR>(
   store: RunStore.Service,
   options: BatchOptions<Input, A, CE, WE, DE, CR, WR, DR>,
@@ -261,8 +260,8 @@ const process = <Input, A, CE, WE, DE, CR, WR, DR>(
     return Effect.catch(attempt, (error) => Effect.succeed(failed(ref, error)))
   })
 
-/** Errors about the account and its means, which say nothing about the input. */
-const accountErrors: ReadonlySet<unknown> = /*#__PURE__*/ new Set([
+/** Errors about the API key, the credits or the configuration: the same input may succeed later. */
+const configurationErrors: ReadonlySet<unknown> = /*#__PURE__*/ new Set([
   "AuthenticationError",
   "PermissionDeniedError",
   "UsageLimitError",
@@ -270,13 +269,13 @@ const accountErrors: ReadonlySet<unknown> = /*#__PURE__*/ new Set([
   "ConfigError"
 ])
 
-/** Whether the same input fails again. */
+/** Whether the same input would fail again. */
 const isFinal = (error: unknown): boolean =>
   Predicate.hasProperty(error, "isRetryable") && error.isRetryable === false &&
-  !(Predicate.hasProperty(error, "_tag") && accountErrors.has(error._tag))
+  !(Predicate.hasProperty(error, "_tag") && configurationErrors.has(error._tag))
 
 /**
- * How many inputs ended in which way.
+ * The number of inputs for each outcome.
  *
  * @category models
  * @since 0.1.0

@@ -46,9 +46,9 @@ export class BudgetExceededError extends PermanentError<BudgetExceededError>()("
   account: Schema.String,
   /** The limit of the account. */
   limit: Schema.Finite,
-  /** What runs of the account cost in the window. */
+  /** The costs of the account's runs in the window. */
   spent: Schema.Finite,
-  /** The estimates of runs of the account whose cost is not known yet. */
+  /** The estimates of the account's runs whose cost is not known yet. */
   reserved: Schema.Finite,
   /** The estimate of the create that was refused. */
   estimate: Schema.Finite
@@ -68,7 +68,7 @@ export class BudgetError extends TaggedError<BudgetError>()("BudgetError", {
   /** The error of the database. */
   cause: Defect
 }) {
-  /** A second attempt creates no second run: the first one has made no request. */
+  /** A second attempt creates no second run: the first attempt made no request. */
   get isRetryable(): boolean {
     return true
   }
@@ -81,12 +81,12 @@ export class BudgetError extends TaggedError<BudgetError>()("BudgetError", {
  * @since 0.1.0
  */
 export interface LayerOptions {
-  /** The most that runs of one account may cost in the window: a number, or a function of the account. */
+  /** The maximum cost of the runs of one account in the window: a number, or a function of the account. */
   readonly limit: number | ((account: string) => number)
   /**
-   * The time that the limit is for. It slides: what was reserved longer ago does not count.
+   * The period of the limit. The window slides: what was reserved longer ago does not count.
    *
-   * @default no window: everything counts
+   * @default no window: all costs count
    */
   readonly window?: Duration.Input | undefined
   /**
@@ -114,7 +114,7 @@ export interface SqlOptions extends LayerOptions {
 }
 
 /**
- * What a create reserves.
+ * The reservation of a create.
  *
  * @category options
  * @since 0.1.0
@@ -123,7 +123,7 @@ export interface Reservation {
   /** The estimated cost, zero or more. */
   readonly estimate: number
   /**
-   * Who pays: each account has the whole limit.
+   * The account that pays, such as a customer of yours. Each account has a separate limit.
    *
    * @default "default"
    */
@@ -139,11 +139,11 @@ export interface Reservation {
 export interface Status {
   /** The limit of the account. */
   readonly limit: number
-  /** What runs cost in the window. */
+  /** The costs of runs in the window. */
   readonly spent: number
   /** The estimates of runs whose cost is not known yet. */
   readonly reserved: number
-  /** What may still be reserved. */
+  /** The amount that may still be reserved. */
   readonly available: number
 }
 
@@ -159,8 +159,8 @@ export interface Service {
    *
    * **Details**
    *
-   * If `create` fails with the error of a client's create operation that surely made no run, the reservation is removed. After every other
-   * failure, and after an interruption, a run may exist, and the reservation counts as its cost.
+   * If `create` fails with the error of a client's create operation that surely made no run, the reservation is removed. After every
+   * other failure, and after an interruption, a run may exist. Then the reservation counts as its cost.
    *
    * **Example** (A limit of 50 credits)
    *
@@ -190,7 +190,8 @@ export interface Service {
    * **Details**
    *
    * `cost` reads the cost from the result of `wait`. Without it, the cost is Spine's `metadata.credits_consumed`, which is also read from the
-   * `run` of a `RunFailedError`. If there is no such number, the reservation is the cost. A run without a reservation costs nothing here.
+   * `run` of a `RunFailedError`. If there is no such number, the reservation is the cost. A run without a
+   * reservation does not count.
    *
    * **Example** (The real cost replaces the estimate)
    *
@@ -218,7 +219,7 @@ export interface Service {
   /**
    * Replaces the reservation of a run by its cost, for a program that waits elsewhere. Without a cost, the reservation is the cost.
    *
-   * **Example** (A cost that an invoice tells)
+   * **Example** (A cost from an invoice)
    *
    * ```ts
    * import { Effect } from "effect"
@@ -238,7 +239,7 @@ export interface Service {
    */
   readonly settle: (ref: RunRef, cost?: number) => Effect.Effect<void, BadRequestError | BudgetError>
   /**
-   * Returns the sums of an account, `"default"` unless another one is named.
+   * Returns the sums of an account. Without an argument it is the account `"default"`.
    *
    * **Example** (The rest of a budget)
    *
@@ -258,7 +259,7 @@ export interface Service {
 /**
  * The budget.
  *
- * **Example** (An agent that may spend 500 credits a day)
+ * **Example** (An agent with 500 credits a day)
  *
  * ```ts
  * import { Effect, Layer, Redacted } from "effect"
@@ -418,7 +419,7 @@ const make = (ledger: Ledger, { createMillis, limitOf, windowMillis }: Settings)
         Effect.gen(function*() {
           const operation = "Budget.create"
           yield* Options.checkGiven(operation, "create", create, Effect.isEffect, "an Effect")
-          // Noted as an error of a create operation, so that a run store knows that no run was created
+          // Recorded as an error of a create operation, so that a `RunStore` knows that no run was created
           const id = yield* Create.operation(restore(reserve(reservation)))
           const log = (yield* Create.CurrentLog) ?? Create.makeLog()
           const before = log.open
@@ -470,10 +471,10 @@ const make = (ledger: Ledger, { createMillis, limitOf, windowMillis }: Settings)
 const checkRef = (operation: string, ref: unknown) =>
   Options.checkGiven(operation, "ref", ref, (value) => readRef(value) !== undefined, "the ref of a run")
 
-/** Unique among all processes, also those whose `Random` has one seed. */
+/** An id that is unique in all processes, also if their `Random` services have the same seed. */
 const newId = Effect.sync(() => globalThis.crypto.randomUUID())
 
-/** The credits of a run of Spine. */
+/** The credits that a run of Spine cost. */
 const creditsOf = (ended: unknown): number | undefined => {
   const metadata = Predicate.hasProperty(ended, "metadata") ? ended.metadata : undefined
   return Predicate.hasProperty(metadata, "credits_consumed") && isAmount(metadata.credits_consumed)

@@ -1,16 +1,16 @@
 /**
- * A database in one file: Effect's `SqlClient` on the `node:sqlite` of the platform, with nothing to install.
+ * A database in one file: Effect's `SqlClient` on the platform's own `node:sqlite`. Nothing has to be installed.
  *
  * **When to use**
  *
- * For a program on one machine that must not lose runs: `RunStore.layerSql` on this client is the default choice there. Several
- * processes of the machine may share the file. For several machines use a database server, such as PostgreSQL with
+ * For a program on one machine that must not lose runs: use `RunStore.layerSql` on this client. Several processes
+ * of the machine may share the file. For several machines use a database server, such as PostgreSQL with
  * `@effect/sql-pg`.
  *
  * **Gotchas**
  *
- * `node:sqlite` is synchronous: a statement keeps the event loop busy for as long as it takes, which is microseconds for the
- * statements of canvas-runs. Put the file on a local disk: SQLite's locks do not work on most network file systems.
+ * `node:sqlite` is synchronous: each statement blocks the event loop until it is done. The statements of canvas-runs take
+ * microseconds. Put the file on a local disk: SQLite's locks do not work on most network file systems.
  *
  * @since 0.1.0
  */
@@ -33,7 +33,7 @@ import { checkGivenConfig, copyConfig, durationConfig } from "../internal/option
 import { ConfigError } from "../RunError.ts"
 
 /**
- * Options of {@link layer}.
+ * Options for {@link layer}.
  *
  * @category options
  * @since 0.1.0
@@ -42,7 +42,7 @@ export interface Options {
   /** The path of the database file, which is created with mode 0600 if it does not exist, or `":memory:"`. */
   readonly filename: string
   /**
-   * How long a statement waits while another process writes. Waiting does not block the event loop. After this time the statement
+   * How long a statement waits while another process writes. The wait does not block the event loop. After this time the statement
    * fails with an `SqlError` whose reason is a `LockTimeoutError`.
    *
    * @default "5 seconds"
@@ -51,15 +51,15 @@ export interface Options {
 }
 
 /**
- * Creates a layer with a `SqlClient` on one SQLite file, in WAL mode: readers do not wait for a writer.
+ * Creates a layer with a `SqlClient` on one SQLite file. The file is in WAL mode: readers do not wait for a writer.
  *
  * **Details**
  *
  * The layer opens the file when it is built, and closes it with its scope. A transaction takes the write lock when it begins
- * (`BEGIN IMMEDIATE`), so it never fails halfway because of another writer. A commit is on the disk after a crash of the process;
- * a power cut may lose the last moments (`synchronous = NORMAL`) but does not damage the file.
+ * (`BEGIN IMMEDIATE`), so it never fails halfway because of another writer. A commit survives a crash of the process. A power
+ * cut may lose the last commits (`synchronous = NORMAL`), but does not damage the file.
  *
- * It needs Node 22.13 or newer, or Deno 2.2. Elsewhere building it fails with a `ConfigError` that says so. A file that cannot be
+ * It needs Node 22.13 or newer, or Deno 2.2. On other platforms building it fails with a `ConfigError`. A file that cannot be
  * opened is an `SqlError`.
  *
  * **Example** (Runs in one file)
@@ -99,13 +99,13 @@ const make = Effect.fnUntraced(function*(given: Options) {
   const connection = connectionOf(database, waiting)
   const semaphore = yield* Semaphore.make(1)
   return yield* SqlClient.make({
-    // A transaction has the one connection to itself
+    // There is one connection, which a transaction uses alone
     acquirer: Effect.as(semaphore.takeScoped(1), connection),
     borrower: (use) => semaphore.withPermit(use(connection)),
     compiler: Statement.makeCompilerSqlite(),
     driver: "sqlite-node",
     beginTransaction: "BEGIN IMMEDIATE",
-    // Node before 22.16 does not tell
+    // `undefined` on Node before 22.16
     isTransaction: () => database.isTransaction !== false,
     spanAttributes: [["db.system.name", "sqlite"]]
   })
@@ -125,7 +125,7 @@ const platform = Effect.tryPromise({
 })
 
 const open = (DatabaseSync: typeof Sqlite.DatabaseSync, filename: string): Sqlite.DatabaseSync => {
-  // SQLite gives the mode of this file to those that it makes beside it
+  // SQLite gives the mode of this file to the files that it creates next to it
   if (filename !== ":memory:") closeSync(openSync(filename, "a", 0o600))
   const database = new DatabaseSync(filename)
   try {
@@ -141,13 +141,13 @@ const attempt = <A>(operation: string, evaluate: () => A): Effect.Effect<A, SqlE
   Effect.try({ try: evaluate, catch: (cause) => errorOf(operation, cause) })
 
 const errorOf = (operation: string, cause: unknown): SqlError => {
-  // Where Effect looks for the number of SQLite's error
+  // Effect looks for the number of SQLite's error in `errno`
   const named = Predicate.hasProperty(cause, "errcode") ? Object.assign(cause, { errno: cause.errcode }) : cause
   const message = Predicate.isError(cause) ? cause.message : String(cause)
   return new SqlError({ reason: classifySqliteError(named, { message, operation }) })
 }
 
-/** Tries again while another connection has the lock: SQLite has done nothing then. Its own way of waiting blocks the event loop. */
+/** Repeats a statement while another connection has the lock: the statement has then had no effect. SQLite's own wait blocks the event loop. */
 const whileBusy = (busyTimeout: Duration.Duration) => <A>(self: Effect.Effect<A, SqlError>) =>
   Effect.retry(self, {
     schedule: Schedule.spaced("5 millis").pipe(Schedule.jittered, Schedule.upTo({ duration: busyTimeout })),

@@ -1,8 +1,8 @@
-/** What a `Budget` asks of the storage of its reservations and costs. */
+/** The interface between a `Budget` and the storage of its reservations and costs. */
 import type * as Effect from "effect/Effect"
 import type { RunRef } from "../ref.ts"
 
-/** A reservation, or what a run has cost. */
+/** A reservation, or the cost of a run. */
 export interface Item {
   readonly id: string
   readonly account: string
@@ -15,18 +15,18 @@ export interface Sums {
   readonly reserved: number
 }
 
-/** What counts: costs and reservations of runs since a time, and the reservations of creates that have not expired. */
+/** The range of items that count: those reserved after `since`, without the reservations that have expired at `now`. */
 export interface Range {
   /** Unix milliseconds: what was reserved before does not count. */
   readonly since: number
   readonly now: number
 }
 
-/** The items of all accounts. Each operation is atomic, also among processes. */
+/** The items of all accounts. Each operation is atomic, also if several processes share the storage. */
 export interface Ledger {
   /**
-   * Adds the reservation if the sums stay within the limit with it, and returns the sums without it. It expires `createMillis` after it is
-   * added, which may be long after the call: other processes come first.
+   * Adds the reservation if the sums with it stay within the limit, and returns the sums without it. The reservation expires `createMillis`
+   * after it is added. It may be added long after the call, because other processes have their turn first.
    */
   readonly reserve: (
     item: Item,
@@ -36,13 +36,13 @@ export interface Ledger {
       readonly rangeAt: (now: number) => Range
     }
   ) => Effect.Effect<Sums & { readonly isReserved: boolean }, unknown>
-  /** Makes a reservation that of a run, which does not expire. */
+  /** Attaches a run to a reservation, which then does not expire. */
   readonly attach: (id: string, ref: RunRef) => Effect.Effect<void, unknown>
-  /** Makes a reservation one that does not expire, as its run may exist. */
+  /** Makes a reservation permanent, because its run may exist. */
   readonly keep: (id: string) => Effect.Effect<void, unknown>
   /** Removes a reservation. */
   readonly release: (id: string) => Effect.Effect<void, unknown>
-  /** Replaces the reservation of a run by its cost. `undefined` for a cost that is the reservation. */
+  /** Replaces the reservation of a run by its cost. If `cost` is `undefined`, the reservation is the cost. */
   readonly settle: (ref: RunRef, cost: number | undefined) => Effect.Effect<void, unknown>
   readonly sums: (account: string, range: Range) => Effect.Effect<Sums, unknown>
 }

@@ -45,7 +45,7 @@ export const make = (sql: SqlClient.SqlClient, table: string): Ledger => {
     sums,
     reserve: (item, { createMillis, limit, rangeAt }) =>
       sql.withTransaction(Effect.gen(function*() {
-        // Locks the row of the account until the end of the transaction, so that one reservation sees the other
+        // Locks the row of the account until the transaction ends, so that each reservation sees those before it
         yield* sql`insert into ${accounts} ${sql.insert({ account: item.account, changes: 1 })}
           on conflict (account) do update set changes = ${accounts}.changes + 1`
         const now = yield* Clock.currentTimeMillis

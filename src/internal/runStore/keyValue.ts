@@ -20,7 +20,7 @@ export const make = (storage: KeyValueStore.KeyValueStore, creating: ReadonlySet
 
   const read = Effect.fnUntraced(
     function*(subject: Subject): Effect.fn.Return<RunRecord.Entry | undefined, Entries.RunStoreError> {
-      // In the order of writing, so that a record that is moved at the same time is found in its new place
+      // In the order of writing: if a record changes its place at the same time, it is found in the new place
       const intent = yield* readRecord(subject, "intent")
       const isCreating = creating.has(subject.name)
       const created = yield* readRecord(subject, "created")
@@ -56,13 +56,13 @@ export const make = (storage: KeyValueStore.KeyValueStore, creating: ReadonlySet
       () => storage.remove(RunRecord.locationOf(subject, state))
     )
 
-  /** Removes a record that does no harm if it stays. */
+  /** Removes a record. A failure is only logged, because the record does no harm if it stays. */
   const tidy = (subject: Subject, state: RunRecord.State) => Entries.warnOfFailure(remove(subject, state))
 
   const attach: Entries.Entries["attach"] = (subject, intendedAt, ref) =>
     Effect.andThen(write(subject, "created", { intendedAt, ref }), tidy(subject, "intent"))
 
-  // The most advanced record counts, so it goes last: cut short, this has removed nothing yet
+  // The most advanced record counts, so it is removed last: until then, the entry is unchanged
   const forget = (subject: Subject) =>
     Effect.uninterruptible(Effect.forEach(RunRecord.states, (state) => remove(subject, state), { discard: true }))
 

@@ -1,4 +1,4 @@
-/** Operations on the keys of a `RunStore`: one at a time for each key. */
+/** Operations on the keys of a `RunStore`. Only one runs at a time for each key. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as RcMap from "effect/RcMap"
@@ -11,7 +11,7 @@ import { nameOf } from "./record.ts"
 import * as Telemetry from "../telemetry.ts"
 import type { KeySubject } from "./entries.ts"
 
-/** An id that is unique among all processes, also those whose `Random` has one seed. */
+/** An id that is unique in all processes, also if their `Random` services have the same seed. */
 export const newId = Effect.sync(() => globalThis.crypto.randomUUID())
 
 /** Checks and names the key of an operation. */
@@ -25,7 +25,7 @@ export const subjectOf = (operation: string, key: string): Effect.Effect<KeySubj
 export const makeLocks = Effect.fnUntraced(function*(creating: ReadonlySet<string>) {
   const locks = yield* Scope.provide(RcMap.make({ lookup: (_name: string) => Semaphore.make(1) }), Scope.makeUnsafe())
 
-  /** Runs an operation on a key while no other one runs. */
+  /** Runs an operation on a key when no other operation on it is running. */
   return <A, E, R>(operation: string, key: string, use: (subject: KeySubject) => Effect.Effect<A, E, R>) =>
     Effect.gen(function*() {
       const subject = yield* subjectOf(operation, key)
@@ -43,7 +43,7 @@ export const makeLocks = Effect.fnUntraced(function*(creating: ReadonlySet<strin
       return yield* Effect.acquireUseRelease(
         Scope.make(),
         (scope) =>
-          // Interruptible even if the caller is not: two creates that each run the other's key would deadlock
+          // Interruptible even if the caller is not, because two creates that each run the other's key would deadlock
           Effect.andThen(Effect.interruptible(Scope.provide(lock, scope)), use(subject)),
         Scope.close
       )

@@ -1,6 +1,6 @@
 /**
- * What a `RunStore` persists about a key: a record for each state that the key has reached, each under a different name. The
- * record of a new state is written before the record of the state before it is removed, and the most advanced record counts.
+ * The records of a `RunStore`: one for each state that a key has reached, each under a separate name. The record of a new state is written
+ * first, then the record of the previous state is removed. The most advanced record counts.
  */
 import * as Digest from "effect/crypto/Digest"
 import * as Effect from "effect/Effect"
@@ -110,7 +110,7 @@ export type Fields = Omit<RunRecord, "version" | "key">
 /** The fields of the record of an intent. */
 export type Intent = Pick<Fields, "intendedAt" | "tag">
 
-/** A record, or an incomplete one whose writing was cut short, which has no readable field. */
+/** A record, or an empty object for a record that was cut short: none of its fields can be read. */
 export type Stored = RunRecord | { readonly [Field in keyof RunRecord]?: undefined }
 
 export const encode = (key: string, fields: Fields): string => JSON.stringify({ version, key, ...fields })
@@ -119,8 +119,8 @@ const parseJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknow
 const decodeRecord = Schema.decodeUnknownResult(RunRecord)
 
 /**
- * Decodes what the storage holds. `key` is the key that it must belong to, if that is known. A failure names the fault of the
- * record. JSON ends with its last brace, so a record that was cut short is never JSON.
+ * Decodes a text of the storage. If `key` is given, the record must belong to it. A failure names the fault of the record. JSON ends with
+ * its last brace, so a record that was cut short is never JSON.
  */
 export const decode = (text: unknown, key: string | undefined): Result.Result<Stored | undefined, string> => {
   if (Predicate.isNullish(text)) return Result.succeed(undefined)
@@ -206,14 +206,14 @@ export const namesOf = (locations: ReadonlyArray<string>, tags: ReadonlyArray<En
 
 /**
  * The length of the longest name. With its prefix it fits a file name (255 bytes) and the narrowest column of
- * `KeyValueStore.layerSql` (191 characters), with some room for a prefix of the user's.
+ * `KeyValueStore.layerSql` (191 characters), with some room for a prefix that the user adds.
  */
 const maxName = 140
 
 /** Separates the beginning of a long name from the digest of the whole name. Short names do not contain it. */
 const hashMark = "~"
 
-/** Encodes a key in characters that are distinct on every storage, also on one that ignores case. */
+/** Encodes a key as a name that is unique on every storage, also on one that ignores case. */
 export const nameOf = (key: string): Effect.Effect<string> => {
   const name = key.replace(
     /[^a-z0-9_-]/g,

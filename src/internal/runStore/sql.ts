@@ -1,6 +1,6 @@
 /**
- * The entries of a `RunStore` in a table of a SQL database, which several processes and machines may share: each write names the
- * state, and the claim, that it replaces.
+ * The entries of a `RunStore` in a table of a SQL database, which several processes and machines may share. The condition of each write
+ * has the state, and the claim, that it replaces.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -74,7 +74,7 @@ export const make = (
     return row === undefined ? undefined : yield* entryOf(subject, row, yield* Clock.currentTimeMillis)
   })
 
-  /** Runs a statement that returns the names of the rows it changed, and tells how many there were. */
+  /** Runs a statement that returns the names of the rows it changed, and returns how many there were. */
   const change = (
     subject: Entries.KeySubject,
     statement: Effect.Effect<ReadonlyArray<object>, unknown>,
@@ -101,7 +101,7 @@ export const make = (
     record: RunRecord.encode(subject.key, { intendedAt, ref })
   })
 
-  /** Selects an intent that no process is creating a run for. */
+  /** Selects the intent of a key, unless a process is creating its run. */
   const unclaimed = ({ name }: Entries.KeySubject, now: number) =>
     sql`name = ${name} and state = 'intent' and (claimed_at is null or claimed_at <= ${
       now - Duration.toMillis(createTimeout)
