@@ -1,6 +1,6 @@
 /**
  * The command: `npm run cluster`, or `npm run cluster -- --kills 30 --seed 7`. `-- --only NAME` runs one scenario. It exits with 1 if a
- * scenario has another outcome than it should. The last line has the totals of the kills.
+ * scenario does not have the expected outcome. The last line has the totals of the kills.
  */
 import { Effect } from "effect"
 import { parseArgs } from "node:util"
@@ -25,7 +25,7 @@ interface Scenario {
   readonly isRight: (totals: Totals) => boolean
 }
 
-/** Fewer kills than this are a short run, in which everything takes less time. */
+/** With fewer kills than this the scenarios are short. */
 const isShort = kills < 300
 const stopped = isShort ? 10 : 60
 const starved = isShort ? 10 : 50

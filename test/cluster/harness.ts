@@ -14,26 +14,26 @@ import { cluster, type Point, points, Report, type RunnerOptions } from "./workf
 
 export interface Options {
   readonly seed: number
-  /** How many runners are killed. */
+  /** The number of runners to kill. */
   readonly kills: number
-  /** Where they are killed. */
+  /** The points at which they are killed. */
   readonly at?: ReadonlyArray<Point> | undefined
-  /** Without claims, creates are doubled. */
+  /** Whether creates are claimed in the database. Without claims there are two runs for some creates. */
   readonly claims?: boolean | undefined
-  /** What happens beside the kills. Workflows are started until it ends, and until all kills have happened. */
+  /** A disturbance besides the kills. Workflows are started until it has ended and all kills have happened. */
   readonly disturb?: ((scene: Scene) => Effect.Effect<void, RunnerFailed>) | undefined
-  /** Whether a runner may end by itself, and is started again. Only without kills. */
+  /** Whether a runner that exits by itself is started again. Only without kills. */
   readonly mayEnd?: boolean | undefined
-  /** At most how many runners are restarted late, after the locks of the dead one have expired. */
+  /** The maximum number of runners that are restarted late: after the locks of the dead runner have expired. */
   readonly late?: number | undefined
   readonly createTimeout?: RunnerOptions["createTimeout"] | undefined
   readonly onKill?: ((kills: number) => void) | undefined
 }
 
 export interface Scene {
-  /** The process of a runner, as soon as it has created a run. */
+  /** The process of a runner, once it has created a run. */
   readonly busyRunner: Effect.Effect<ChildProcess>
-  /** Absent if the server is not ours. */
+  /** Restarts the database. Absent if the test did not start the server. */
   readonly restartDatabase: Effect.Effect<void> | undefined
 }
 
@@ -41,7 +41,7 @@ export interface Totals {
   readonly kills: { readonly [P in Point]: number }
   readonly workflows: number
   readonly runs: number
-  /** Runs that neither a workflow nor the store knows. */
+  /** Runs that neither a workflow nor the store has. */
   readonly lost: ReadonlyArray<string>
   /** Topics with more than one run. */
   readonly doubled: ReadonlyArray<string>
@@ -127,20 +127,20 @@ export const run = (options: Options) =>
     }))
     yield* emulator.fault(Fault.answerLate("60 millis").pipe(Fault.on("POST"), Fault.times(Infinity)))
 
-    /** One of the three, from one death to the next. */
+    /** One of the three runners. It is restarted after each death. */
     const slot = Effect.gen(function*() {
       const point = deaths.shift()
       const death = point === undefined ? undefined : { point, nth: yield* Random.nextIntBetween(1, 4) }
       const port = yield* freePort
       const died = yield* runner({ databaseUrl, baseUrl, port, claims, createTimeout, death }, children)
       if (died.point === undefined) {
-        // A program restarts a runner whose database has gone away
+        // The harness restarts a runner that exits because its database is gone
         if (options.mayEnd === true) return yield* Effect.sleep("100 millis")
         return yield* new RunnerFailed({ message: `a runner ended with ${died.code}: ${died.errors.slice(-2000)}` })
       }
       kills[died.point]++
       options.onKill?.(killed())
-      // Some restarts come before the locks of the dead runner expire, and some after that
+      // Some runners restart before the locks of the dead runner expire, others after that
       const isLate = lateLeft > 0 && (yield* Random.nextIntBetween(0, 4)) === 0
       if (isLate) lateLeft--
       yield* Effect.sleep(isLate ? "7 seconds" : "100 millis")
@@ -151,7 +151,7 @@ export const run = (options: Options) =>
     const one = Effect.suspend(() => {
       const topic = topicOf(++workflows)
       return Report.execute({ topic }).pipe(
-        // The storage of the client may fail too. An execution that has begun does not begin again
+        // The storage of the client may fail too. A repeated call starts no second execution
         Effect.catchCause((cause) =>
           options.mayEnd === true && !cause.reasons.some(Cause.isFailReason)
             ? Effect.andThen(Effect.sleep("1 second"), Report.execute({ topic }))
@@ -222,7 +222,7 @@ export const run = (options: Options) =>
     Random.withSeed(options.seed)
   )
 
-/** Stops a runner as a whole, as a suspended machine is, and lets it continue. */
+/** Stops the whole process of a runner, like a machine that is suspended, and lets it continue. */
 export const zombie = (time: `${number} seconds`) => ({ busyRunner }: Scene) =>
   Effect.gen(function*() {
     const child = yield* busyRunner
@@ -232,7 +232,7 @@ export const zombie = (time: `${number} seconds`) => ({ busyRunner }: Scene) =>
     yield* Effect.sleep("3 seconds")
   })
 
-/** Gives a runner one eighth of the time. */
+/** Lets a runner run for one eighth of the time. */
 export const starve = (seconds: number) => ({ busyRunner }: Scene) =>
   Effect.gen(function*() {
     const child = yield* busyRunner

@@ -11,12 +11,12 @@ const options = JSON.parse(process.argv[2]!) as RunnerOptions
 
 let passed = 0
 
-/** The creates whose claim is written, and whose ref is not. */
+/** The creates whose claim is written and whose ref is not. */
 let open = 0
 
 /**
- * Kills this process if it passes the point for the last time. A `SIGKILL` leaves no time for anything. Passings while another create
- * is under way do not count, so that the outcome of at most one create is unknown.
+ * Kills this process with `SIGKILL` when it has passed the point often enough. A pass while another create is under way does not
+ * count, so that the outcome of at most one create is unknown.
  */
 const pass = (point: Point, own: 0 | 1): void => {
   if (options.death?.point === point && open === own && ++passed === options.death.nth) {
@@ -47,7 +47,7 @@ const http = Layer.effect(
   )
 ).pipe(Layer.provide(NodeHttp.layer()))
 
-/** A store that passes the points around the claim and the outcome. */
+/** A store that calls `pass` around the claim and the outcome. */
 const store = Layer.effect(
   RunStore.RunStore,
   Effect.map(RunStore.RunStore, (store) => {

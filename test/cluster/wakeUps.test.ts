@@ -1,4 +1,4 @@
-/** Many waits at once, on one runner of the cluster. A lost wake-up would leave its workflow suspended. */
+/** Many waits at once, on one runner of the cluster. If a wake-up is lost, a workflow stays suspended. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted, Schedule, Schema } from "effect"
 import { ClusterWorkflowEngine, SingleRunner } from "effect/cluster"

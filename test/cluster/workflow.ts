@@ -1,4 +1,4 @@
-/** The workflow that the runners of the cluster test execute, and what a runner and its client are made of. */
+/** The workflow that the runners of the cluster test execute, and the layers of a runner and of its client. */
 import { NodeClusterSocket } from "@effect/platform-node"
 import { Layer, Option, Schema } from "effect"
 import { ClusterWorkflowEngine, RunnerAddress } from "effect/cluster"
@@ -14,7 +14,7 @@ export const Report = Workflow.make("Report", {
 })
 
 /**
- * Where a runner is killed, in the order in which a run passes them: before the claim is written, before the request, before the
+ * The points at which a runner is killed, in the order in which a run passes them: before the claim is written, before the request, before the
  * response, before the ref is written, before the engine has the ref, and when a run is polled.
  */
 export const points = [
@@ -32,11 +32,11 @@ export interface RunnerOptions {
   readonly databaseUrl: string
   readonly baseUrl: string
   readonly port: number
-  /** Whether the creates are claimed in the database. Without it they are in memory, which is wrong with several processes. */
+  /** Whether the creates are claimed in the database, or in memory, which is wrong with several processes. */
   readonly claims: boolean
   /** How long a create may take. After that its outcome is unknown. */
   readonly createTimeout: `${number} seconds`
-  /** Where the runner kills itself, and at which passing with no other create under way. */
+  /** The point at which the runner kills itself, and the number of the pass, counted without passes during another create. */
   readonly death?: { readonly point: Point; readonly nth: number } | undefined
 }
 
@@ -53,7 +53,7 @@ const shardingConfig = (port: number) => ({
   runnerHealthCheckInterval: "1 second"
 } as const)
 
-/** A node of the cluster, which runs entities unless it is only a client. */
+/** A node of the cluster: a runner, or only a client, which runs no entities. */
 export const cluster = (
   options: { readonly databaseUrl: string; readonly port: number; readonly clientOnly: boolean }
 ) =>

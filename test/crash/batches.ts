@@ -21,7 +21,7 @@ const run = Effect.fn(function*(inputs: number, isReconciling: boolean) {
 })
 
 const inputs = Number(values.inputs)
-// A tenth of the inputs shows how many creates stay unknown: it depends on the kills
+// 10 % of the inputs are enough here: the number of creates that stay unknown depends on the kills
 const program = Effect.andThen(run(Math.max(300, inputs / 10), false), run(inputs, true))
 
 NodeRuntime.runMain(program)

@@ -38,7 +38,7 @@ layer(addresses, { excludeTestServices: true, timeout: 60_000 })(
               yield* sql`create table provider_runs (id varchar(40) primary key, cost integer not null)`
               const tally = { kills: 0, above: 0, samples: 0, most: 0 }
 
-              /** Starts a process, and returns it with how it ends. */
+              /** Starts a process, and returns it with an effect that waits for its end. */
               const run = (mode: Mode) =>
                 Effect.gen(function*() {
                   const ended = yield* Deferred.make<Ended>()
@@ -51,7 +51,7 @@ layer(addresses, { excludeTestServices: true, timeout: 60_000 })(
                   return { worker, ended: Deferred.await(ended) }
                 })
 
-              /** Kills the process when it has made so many runs. */
+              /** Kills the process after this number of runs. */
               const killAfter = (worker: ChildProcess, runs: number) => {
                 let made = 0
                 worker.stdout!.on("data", (chunk) => {
@@ -87,7 +87,7 @@ layer(addresses, { excludeTestServices: true, timeout: 60_000 })(
               assert.isAtLeast(tally.kills, kills)
               assert.strictEqual(tally.above, 0)
               assert.isAtMost(tally.most, limit)
-              // What was left was less than an estimate, as far as the dead processes have reserved nothing
+              // The rest was less than one estimate, apart from the reservations of the dead processes
               assert.isAbove(tally.most, limit - estimate)
 
               const hanging = yield* Effect.replicateEffect(run("hang"), processes)

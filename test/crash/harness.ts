@@ -19,14 +19,14 @@ import { type Ended, start } from "./process.ts"
 export interface Options {
   readonly kills: number
   readonly seed: number
-  /** How many programs run at the same time. */
+  /** The number of programs that run at the same time. */
   readonly lanes: number
   readonly onKill?: ((kills: number) => void) | undefined
 }
 
 export interface Report {
   readonly kills: number
-  /** How often a worker was started. */
+  /** The number of starts of a worker. */
   readonly starts: number
   /** The number of runs at the provider. */
   readonly runs: number
@@ -34,11 +34,11 @@ export interface Report {
   readonly lost: ReadonlyArray<string>
   /** Keys with more than one run. */
   readonly duplicated: ReadonlyArray<string>
-  /** How many unknown outcomes the program reported. */
+  /** The number of unknown outcomes that the program reported. */
   readonly ambiguous: number
   /** The unknown outcomes with a run, which was attached. */
   readonly attached: number
-  /** The keys with an unknown outcome that it did not report. */
+  /** The keys with an unknown outcome that the program did not report. */
   readonly unreported: ReadonlyArray<string>
   /** Keys that did not finish. */
   readonly unfinished: ReadonlyArray<string>
@@ -122,7 +122,7 @@ export const crash = (options: Options) =>
           tally.kills++
           options.onKill?.(tally.kills)
         } else {
-          // This process exited by itself, so another one has to be killed instead
+          // This process exited by itself, so the kill moves to another one
           if (plan !== undefined) tally.planned--
           if (code !== 0) {
             return yield* new WorkerFailed({ message: `the worker ended with ${code}:\n${output}${errors}` })
@@ -139,7 +139,7 @@ export const crash = (options: Options) =>
         while (!isOver) {
           const { isKilled, reported } = yield* live(keys)
           if (isKilled) continue
-          // It exited by itself: every key has finished or was reported
+          // The process exited by itself: every key has finished or was reported
           const store = yield* look
           const entries = yield* Effect.forEach(keys, (key) => store.get(key))
           for (const [index, key] of keys.entries()) {
@@ -147,7 +147,7 @@ export const crash = (options: Options) =>
             if (entry?._tag === "Unknown" ? !reported.includes(key) : entry?._tag !== "Finished") unreported.add(key)
           }
           isOver = reported.length === 0
-          // The decision comes after the last request has ended
+          // Decides after the last request has ended
           if (!isOver) yield* Effect.sleep(2 * longestDelay)
           for (const key of reported) {
             tally.ambiguous++
@@ -228,7 +228,7 @@ const randomFault: Effect.Effect<Fault.Fault> = Effect.gen(function*() {
   )
 })
 
-/** The choice by cumulative share. */
+/** Chooses by cumulative share. */
 const faults: ReadonlyArray<readonly [number, Fault.Fault]> = [
   [0.04, Fault.dropAfter],
   [0.07, Fault.drop],

@@ -1,8 +1,8 @@
-/** A process that is to be killed. */
+/** Processes to kill. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
-/** How a process has ended, and what it has written. */
+/** The exit of a process, and its output. */
 export interface Ended {
   readonly code: number | null
   readonly signal: string | null

@@ -1,7 +1,7 @@
 /**
- * The process that is killed: a program like one of a user. It continues unfinished entries, creates a run for each of its keys
- * once, and waits for all of them. It reports each unknown outcome on a line of its output, which is all that the harness reads
- * from it.
+ * The process that is killed: it is like a user's program. It continues unfinished entries, creates a run for each of its keys
+ * once, and waits for all of them. It reports each unknown outcome on a line of its output. The harness reads only these
+ * lines.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
@@ -36,7 +36,7 @@ const program = Effect.gen(function*() {
       const entry = entries.get(key)
       if (entry?._tag === "Created") return yield* wait(key, entry.ref)
       const ref = yield* store.runOnce(key, runs.create({ prompt: key })).pipe(
-        // Rejected, so there is no run and the key is free
+        // The provider rejected it, so there is no run and the key is free
         Effect.retry({ while: ({ _tag }) => _tag === "RateLimitError", schedule: Schedule.spaced("5 millis") }),
         Effect.catchTag(
           "CreateOutcomeUnknownError",

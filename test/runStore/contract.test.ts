@@ -1,4 +1,4 @@
-/** What every storage of a `RunStore` keeps: memory, files, SQLite and PostgreSQL. */
+/** The promises of a `RunStore` on every storage: memory, files, SQLite and PostgreSQL. */
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe } from "@effect/vitest"
 import { Clock, Deferred, Duration, Effect, Fiber, Layer, Redacted, Schedule, type Scope } from "effect"
@@ -22,7 +22,7 @@ const noAnswer = new RunError.CreateOutcomeUnknownError({
   cause: new Error("no answer")
 })
 
-/** A create that counts how often it was run, and makes `run-1`, `run-2`, and so on. */
+/** A create that counts its calls, and makes `run-1`, `run-2`, and so on. */
 const counting = () => {
   const counter = { count: 0 }
   return { counter, create: Effect.sync(() => ({ ref: refOf(`run-${++counter.count}`) })) }
@@ -90,7 +90,7 @@ for (const [name, storage] of Object.entries(storages)) {
         assert.deepInclude(yield* store.get("a"), { _tag: "Created", ref })
       }))
 
-    test("keeps the key after a retry of unknown outcome or without a run, as the first outcome is still unknown", (open) =>
+    test("keeps the key after a retry of unknown outcome, or without a run: the first outcome is still unknown", (open) =>
       Effect.gen(function*() {
         const store = yield* open()
         yield* Effect.exit(store.runOnce("a", Effect.fail(noAnswer)))
@@ -124,7 +124,7 @@ for (const [name, storage] of Object.entries(storages)) {
         assert.deepStrictEqual(yield* store.runOnce("b", counting().create), refOf("other"))
       }))
 
-    test("marks a run as finished, forgets it, and creates another one then", (open) =>
+    test("marks a run as finished, forgets it, and then creates another one", (open) =>
       Effect.gen(function*() {
         const store = yield* open()
         const { create } = counting()
@@ -181,7 +181,7 @@ for (const [name, storage] of Object.entries(storages)) {
         assert.strictEqual(yield* keys({ before: (yield* Clock.currentTimeMillis) + 1000, provider: "tela" }), "a")
       }))
 
-    test("purges the runs that finished long enough ago, and nothing else", (open, pass) =>
+    test("purges only the runs that finished long enough ago", (open, pass) =>
       Effect.gen(function*() {
         const store = yield* open()
         for (const key of ["old", "older", "running"]) yield* store.attach(key, refOf(key))
@@ -209,7 +209,7 @@ for (const [name, storage] of Object.entries(storages)) {
         assert.deepInclude(yield* store.get("found"), { _tag: "Created", ref: refOf("run-1") })
       }))
 
-    test("takes any text for a key, and mixes no two up", (open) =>
+    test("takes any text as a key, and never mixes up two keys", (open) =>
       Effect.gen(function*() {
         const store = yield* open()
         const keys = [
@@ -237,7 +237,7 @@ for (const [name, storage] of Object.entries(storages)) {
         assert.deepStrictEqual(new Set((yield* store.list()).map(({ key }) => key)), new Set(keys))
       }))
 
-    test("keeps the facts of a ref", (open) =>
+    test("keeps every field of a ref", (open) =>
       Effect.gen(function*() {
         const ref = RunRef.make({
           provider: "tela",
@@ -254,7 +254,7 @@ for (const [name, storage] of Object.entries(storages)) {
 
     if (!isShared) return
 
-    test("lets one of many stores create, and gives its ref to the others", (open) =>
+    test("lets one of many stores create, and returns its ref to the others", (open) =>
       Effect.gen(function*() {
         const stores = yield* Effect.all(Array.from({ length: 3 }, () => open()), { concurrency: 3 })
         const { counter, create } = counting()
@@ -270,7 +270,7 @@ for (const [name, storage] of Object.entries(storages)) {
       }))
 
     test(
-      "frees no key that another process has retried, or is retrying, since it was read",
+      "does not free a key that another process has retried, or is retrying, since it was read",
       (open, pass) =>
         Effect.gen(function*() {
           const [slow, fast] = yield* Effect.all([open(), open()])
@@ -293,7 +293,7 @@ for (const [name, storage] of Object.entries(storages)) {
         }).pipe(Effect.awaitAllChildren)
     )
 
-    test("lets a store wait for the create of another one, which it sees as under way", (open) =>
+    test("waits for the create of another store, whose entry is `Creating`", (open) =>
       Effect.gen(function*() {
         const [winner, loser] = yield* Effect.all([open(), open()])
         const [started, answered] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
@@ -315,7 +315,7 @@ for (const [name, storage] of Object.entries(storages)) {
       }))
 
     test(
-      "reports the create of a process that ended in the middle as unknown, after its timeout",
+      "reports the create of a process that ended during it as unknown, after its timeout",
       (open, pass) =>
         Effect.gen(function*() {
           const [dead, alive] = yield* Effect.all([open(), open({ createTimeout: "1 hour" })])
@@ -330,7 +330,7 @@ for (const [name, storage] of Object.entries(storages)) {
           assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
           assert.deepInclude(yield* alive.get("a"), { _tag: "Unknown" })
           assert.deepStrictEqual(yield* alive.runOnce("a", counting().create, { onUnknown: "retry" }), refOf("run-1"))
-          // Its claim is another one's now, which it must not touch
+          // Another store has the claim now, which this one must not touch
           yield* Deferred.fail(ended, noAnswer)
           yield* Fiber.await(ending)
           assert.deepInclude(yield* alive.get("a"), { _tag: "Created", ref: refOf("run-1") })

@@ -1,4 +1,4 @@
-/** Several processes on one database. */
+/** Several processes that use one database. */
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { fork } from "node:child_process"

@@ -19,7 +19,7 @@ const start = Effect.gen(function*() {
     execute,
     createTask: (tag: string) => application.execute({ topic: "tides" }, { async: true, tags: [tag] }),
     store,
-    /** Lets a create fail in a way that leaves its outcome unknown. */
+    /** Makes a create fail so that its outcome is unknown. */
     lose: (
       key: string,
       fault: Fault.Fault,
@@ -50,7 +50,7 @@ describe("reconcile", () => {
       assert.lengthOf(yield* emulator.tasks, 1)
     }).pipe(Effect.provide(world)))
 
-  it.effect("frees the key of a create that made no run, when the settling time is over", () =>
+  it.effect("frees the key of a create that made no run, after the settling time", () =>
     Effect.gen(function*() {
       const { emulator, execute, lose, store } = yield* start
       for (const [key, settlingTime] of [["default", undefined], ["short", "3 minutes"]] as const) {
@@ -88,7 +88,7 @@ describe("reconcile", () => {
       }
     }).pipe(Effect.provide(world)))
 
-  it.effect("names the runs that have the tag of one create, and attaches none", () =>
+  it.effect("names the runs if several have the tag of one create, and attaches none", () =>
     Effect.gen(function*() {
       const { emulator, execute, lose, store } = yield* start
       yield* lose("a", Fault.dropAfter)
@@ -143,7 +143,7 @@ describe("reconcile", () => {
       assert.deepInclude(yield* reconcile, { _tag: "Finished", ref })
     }).pipe(Effect.provide(world)))
 
-  it.effect("refuses what a look-up returns that names no run, and wrong options", () =>
+  it.effect("rejects the result of a look-up that names no run, and wrong options", () =>
     Effect.gen(function*() {
       const { lose, store } = yield* start
       yield* lose("a", Fault.dropAfter)
@@ -169,7 +169,7 @@ describe("reconcile", () => {
 })
 
 describe("the tag of a create", () => {
-  it.effect("is another one for each key and after each freed key, and is sent as the function says", () =>
+  it.effect("is different for each key and after each freed key, and is sent by the function", () =>
     Effect.gen(function*() {
       const { emulator, execute, store } = yield* start
       for (const key of ["a", "b", "a"]) {
@@ -186,7 +186,7 @@ describe("the tag of a create", () => {
       }
     }).pipe(Effect.provide(world)))
 
-  it.effect("is that of the intent, and a retry keeps it", () =>
+  it.effect("is stored with the intent, and a retry keeps it", () =>
     Effect.gen(function*() {
       const { store } = yield* start
       const tags: Array<string> = []
@@ -197,7 +197,7 @@ describe("the tag of a create", () => {
       assert.strictEqual(tags[1], tags[0])
     }).pipe(Effect.provide(world)))
 
-  it.effect("is given to a function whose fault leaves the key free", () =>
+  it.effect("is given to a function, and an error of the function leaves the key free", () =>
     Effect.gen(function*() {
       const { store } = yield* start
       const creates: ReadonlyArray<RunStore.Create<{ readonly ref: RunRef.RunRef }>> = [
@@ -225,7 +225,7 @@ describe("findByTag", () => {
       )
     )
 
-  it.effect("trusts no list that ignores the filter, or that does not show tags", () =>
+  it.effect("fails if a list ignores the filter, or has no tags", () =>
     Effect.gen(function*() {
       for (const tags of [["other"], undefined]) {
         for (const path of ["/v1/completion-run", "/task"]) {
@@ -236,7 +236,7 @@ describe("findByTag", () => {
       }
     }))
 
-  it.effect("does not take the run of an application for an execution", () =>
+  it.effect("does not return the run of an application as an execution", () =>
     Effect.gen(function*() {
       const works = { ...run, tags: ["mine"], promptApplicationId: applicationId }
       assert.instanceOf(

@@ -1,4 +1,4 @@
-/** Durable runs on the engine in memory: a user's workflow on `TestClock` and the emulator. */
+/** Durable runs on the engine in memory: a user's workflow with `TestClock` and the emulator. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, References, Schema } from "effect"
 import { TestClock } from "effect/testing"
@@ -44,7 +44,7 @@ const requestsOf = (method: "GET" | "POST") =>
 const waits = Effect.flatMap(Waits.Waits, ({ list }) => list)
 const states = Effect.map(RunStore.RunStore.use((store) => store.list()), (entries) => entries.map(({ _tag }) => _tag))
 
-/** Starts a workflow, and returns when it is suspended. Ids of executions are hashes, which the platform makes in its own time. */
+/** Starts a workflow, and returns when it is suspended. The id of an execution is a hash, which the platform computes in real time. */
 const start = (payload: { readonly topic: string; readonly timeout?: string }) =>
   Effect.gen(function*() {
     const before = (yield* waits).length
@@ -166,7 +166,7 @@ describe("DurableRun on the engine in memory", () => {
       assert.isTrue(yield* hub.deliver({ ...delivery, eventId: "1" }))
       yield* TestClock.adjust("1 millis")
       assert.strictEqual(yield* requestsOf("GET"), polls + 1)
-      // A duplicate, and an event that is not the end
+      // A duplicate, and an event that is not terminal
       assert.isFalse(yield* hub.deliver({ ...delivery, eventId: "1" }))
       assert.isTrue(yield* hub.deliver({ ...delivery, eventId: "2", isTerminal: false }))
       yield* TestClock.adjust("1 millis")
@@ -175,7 +175,7 @@ describe("DurableRun on the engine in memory", () => {
       Effect.provide(Layer.provideMerge(Waits.layerWebhooks, layer(taking("90 minutes"))))
     ))
 
-  it.effect("follows the other runs although the source of one throws", () =>
+  it.effect("follows the other runs if the source of one run throws", () =>
     Effect.gen(function*() {
       const fragile = {
         ...SpineWorkflow.provider,
@@ -212,7 +212,7 @@ describe("DurableRun on the engine in memory", () => {
       Effect.provideService(References.MinimumLogLevel, "None")
     ))
 
-  it.effect("stores the ref of a run when the storage fails after the create and comes back", () => {
+  it.effect("stores the ref of a run if the storage fails after the create and works again later", () => {
     let failures = 3
     const failing = Layer.effect(
       RunStore.RunStore,

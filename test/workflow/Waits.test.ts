@@ -35,7 +35,7 @@ const engine = ClusterWorkflowEngine.layer.pipe(
   Layer.provide(Digest.layerWebCrypto)
 )
 
-/** A process on a database. It shares the provider with those before it. */
+/** A process on a database. All processes share one provider. */
 const processOn = (
   client: Layer.Layer<SqlClient.SqlClient, unknown>,
   refreshInterval: "10 seconds" | "20 millis" = "10 seconds"
@@ -69,7 +69,7 @@ const requestsOf = (method: "GET" | "POST") =>
     (requests) => requests.filter((request) => request.method === method).length
   )
 
-/** Lets the cluster work, in steps of its clock, until a condition holds. The platform's promises take their own time. */
+/** Moves the clock of the cluster in steps until a condition holds. The platform's promises take real time. */
 const until = <E, R>(condition: Effect.Effect<boolean, E, R>, step: "1 second" | "1 minute" = "1 second") =>
   Effect.gen(function*() {
     while (!(yield* condition)) {
@@ -86,7 +86,7 @@ const start = Effect.fn(function*(payload: { readonly topic: string; readonly ti
   return id
 })
 
-/** What becomes of the workflow, when it has ended. */
+/** The exit of the workflow, when it has ended. */
 const end = (payload: { readonly topic: string; readonly timeout?: string }) =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(Effect.exit(Report.execute(payload)))
@@ -95,7 +95,7 @@ const end = (payload: { readonly topic: string; readonly timeout?: string }) =>
   })
 
 describe("DurableRun on one runner of the cluster, with SQLite", () => {
-  it.effect("follows a run over a restart of the process to its end, and creates it once", () =>
+  it.effect("follows a run to its end over a restart of the process, and creates it once", () =>
     Effect.gen(function*() {
       const client = yield* database
       yield* Effect.provide(start({ topic: "tides" }), processOn(client))
@@ -127,7 +127,7 @@ describe("DurableRun on one runner of the cluster, with SQLite", () => {
       }).pipe(Effect.provide(processOn(client)))
     }).pipe(Effect.provide(emulator("20 minutes"))))
 
-  it.effect("keeps the deadline over a restart, and still asks for a run whose deadline passed meanwhile", () =>
+  it.effect("keeps the deadline over a restart, and still polls a run whose deadline passed before it", () =>
     Effect.gen(function*() {
       const client = yield* database
       const payloads = [{ topic: "tides", timeout: "15 minutes" }, { topic: "winds", timeout: "5 minutes" }]
@@ -184,7 +184,7 @@ describe("DurableRun on one runner of the cluster, with SQLite", () => {
         assert.strictEqual(yield* pollsOf(0), before + 1)
         yield* start({ topic: "winds" })
         const polls = yield* pollsOf(1)
-        // What another process writes
+        // Like a write of another process
         const sql = yield* SqlClient.SqlClient
         yield* sql`update canvas_runs_waits set wakes = wakes + 1`
         yield* TestClock.adjust("11 seconds")
@@ -211,7 +211,7 @@ describe("DurableRun on one runner of the cluster, with SQLite", () => {
         statements.length = 0
         const begun = yield* Clock.currentTimeMillis
         yield* Effect.forEach(topics, (topic) => Report.execute({ topic }, { discard: true }))
-        // No condition that takes statements
+        // A condition that needs no statement
         yield* Effect.forEach(
           Array.from({ length: 36 }),
           () => Effect.andThen(TestClock.adjust("10 seconds"), TestClock.withLive(Effect.sleep("5 millis")))

@@ -26,7 +26,7 @@ const layer = Layer.mergeAll(SpineWorkflow.layer, TelaWorkflow.layer).pipe(
   )
 )
 
-/** Lets 25 minutes pass after a workflow was suspended. */
+/** Moves the clock by 25 minutes when a workflow is suspended. */
 const pass = Effect.gen(function*() {
   const { list } = yield* Waits.Waits
   yield* TestClock.withLive(until(Effect.map(list, ({ length }) => length === 1)))

@@ -23,7 +23,7 @@ export interface Options {
 export interface Report {
   readonly inputs: number
   readonly kills: number
-  /** How often the batch was started. */
+  /** The number of starts of the batch. */
   readonly starts: number
   /** The number of runs at the provider. */
   readonly runs: number
@@ -33,9 +33,9 @@ export interface Report {
   readonly doubled: number
   /** The runs that the store does not list. */
   readonly lost: number
-  /** The inputs with another outcome than theirs. */
+  /** The inputs with a wrong outcome. */
   readonly wrong: number
-  /** The outcomes that were handed on once more, because the batch was killed before it had marked their end. */
+  /** The outcomes that were delivered twice, because the batch was killed before it had marked their inputs as ended. */
   readonly repeated: number
   /** The unknown creates whose run was found. */
   readonly attached: number
@@ -56,7 +56,7 @@ export const crash = (options: Options) =>
     const inputs = inputsOf(options.inputs)
     const tally = { kills: 0, starts: 0, attached: 0, freed: 0 }
 
-    /** The numbers of runs after which the batch is killed, the last first. */
+    /** The numbers of runs after which the batch is killed, in descending order. */
     const moments = yield* Effect.replicateEffect(
       Random.nextIntBetween(1, Math.floor(options.inputs * 0.9)),
       options.kills
@@ -85,7 +85,7 @@ export const crash = (options: Options) =>
       }
     }
 
-    /** Runs the batch until it ends or is killed. `undefined` if it is killed, and otherwise the number of unknown creates. */
+    /** Runs the batch until it ends or is killed. Returns the number of unknown creates, or `undefined` if it was killed. */
     const live = Effect.gen(function*() {
       tally.starts++
       const ended = yield* Deferred.make<Ended>()
@@ -158,7 +158,7 @@ export const crash = (options: Options) =>
     ])
   )
 
-/** Whether every input has its outcome, and one run at most. */
+/** Whether every input has its outcome, and at most one run. */
 export const isGood = (report: Report): boolean =>
   report.outcomes === report.inputs && report.doubled === 0 && report.lost === 0 && report.wrong === 0
 

@@ -1,4 +1,4 @@
-/** The inputs of the batch, and how some of them fail. */
+/** The inputs of the batch, some of which fail. */
 
 export const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
 
@@ -25,7 +25,7 @@ export interface Input {
 
 const names = Object.keys(ways) as ReadonlyArray<Way>
 
-/** As many inputs, of which 1 % fail, or as many as there are ways in a small batch. */
+/** Makes the inputs. 1 % of them fail; in a small batch, one in each way. */
 export const inputsOf = (count: number): ReadonlyArray<Input> => {
   const distance = Math.min(100, Math.floor(count / names.length))
   return Array.from({ length: count }, (_, index) => ({

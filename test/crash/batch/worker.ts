@@ -1,6 +1,6 @@
 /**
- * A batch that is killed and started again. It writes each outcome to its database, and ends with a line of JSON: how many creates are
- * of unknown outcome.
+ * A batch that is killed and started again. It writes each outcome to its database, and at its end prints one line of JSON: the number
+ * of creates of unknown outcome.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Batch from "canvas-runs/Batch"
@@ -34,7 +34,7 @@ const program = Effect.gen(function*() {
 
   if (isReconciling === "yes") {
     for (const { key } of yield* store.list({ state: "Unknown" })) {
-      // Longer than the emulator takes for a request of a process that was killed
+      // Longer than the emulator takes for the request of a killed process
       const entry = yield* store.reconcile(key, Tela.findByTag, { settlingTime: "3 seconds" })
       if (entry?._tag !== "Unknown") yield* Console.log(entry === undefined ? "freed" : "attached")
     }
@@ -73,7 +73,7 @@ const database = NodeSqlite.layer({ filename })
 
 program.pipe(
   Effect.provide([
-    // Only one process at a time uses the file, so that a claim of another one is that of a dead one
+    // Only one process at a time uses the file, so the claim of another process is that of a dead one
     RunStore.layerSql({ createTimeout: "1 second" }),
     Tela.layer({ apiKey: Redacted.make("tela_crash"), baseUrl }).pipe(Layer.provide(FetchHttpClient.layer))
   ]),

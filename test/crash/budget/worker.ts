@@ -1,6 +1,6 @@
 /**
- * A process that spends from a budget in 100 fibers until the budget refuses, or, with `hang`, whose creates never end. The provider is a
- * table of runs in the database of the budget. A line of the output is a run, or a sum above the limit.
+ * A process that spends from a budget in 100 fibers until the budget refuses. With `hang`, its creates never end. The provider is a table of
+ * runs in the database of the budget. Each line of the output is a run, or a sum above the limit.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect, Layer, Random } from "effect"
