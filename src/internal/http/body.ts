@@ -158,7 +158,7 @@ export const readText = (
     const decoder = new TextDecoder()
     let bytes = 0
     let text = ""
-    const take = (piece: Uint8Array): boolean => {
+    const add = (piece: Uint8Array): boolean => {
       bytes += piece.byteLength
       if (bytes > maxBytes) return false
       const more = decoder.decode(piece, { stream: true })
@@ -169,24 +169,24 @@ export const readText = (
     return Effect.map(
       // Reading the web stream directly would not stop an upload that is still under way
       body !== undefined && !isUpload
-        ? takeWeb(response, body, take)
-        : Stream.runForEachWhile(stream(response), (piece) => Effect.sync(() => take(piece))),
+        ? forEachPiece(response, body, add)
+        : Stream.runForEachWhile(stream(response), (piece) => Effect.sync(() => add(piece))),
       () => bytes > maxBytes ? undefined : text + decoder.decode()
     )
   })
 }
 
-/** Gives the pieces of a body to `take` until it returns false. */
-const takeWeb = (
+/** Calls `use` with each piece of a body until it returns false. */
+const forEachPiece = (
   response: HttpClientResponse.HttpClientResponse,
   body: ReadableStream<Uint8Array>,
-  take: (piece: Uint8Array) => boolean
+  use: (piece: Uint8Array) => boolean
 ): Effect.Effect<void, HttpClientError.HttpClientError> =>
   Effect.withFiber((fiber) =>
     Effect.callback((resume) => {
       const { cancel, next } = openWeb(fiber, body, {
         onPiece: (piece) => {
-          if (take(piece)) return next()
+          if (use(piece)) return next()
           cancel()
           resume(Effect.void)
         },

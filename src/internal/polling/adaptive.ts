@@ -35,7 +35,7 @@ interface DurationModel {
    * The mean of `1 / sqrt(h)` over the ages at which runs end, where `h` is the hazard rate. A schedule that polls at the rate
    * `sqrt(h)` has half of this mean as its detection latency.
    */
-  readonly spread: number
+  readonly meanInterval: number
   readonly median: number
   /** The number of finished tasks that says as much about the speed of the run as the median duration does. */
   readonly weight: number
@@ -43,34 +43,34 @@ interface DurationModel {
 
 /**
  * Runs of unknown duration: at any age, the run ends within its age plus 15 minutes with a probability of 50 %. This model has no
- * mean, so `spread` and `median` are those that have the target latency at the age of 5 minutes.
+ * mean, so `meanInterval` and `median` are those that have the target latency at the age of 5 minutes.
  */
 const anyDuration: DurationModel = {
   hazard: (age) => 1 / (900_000 + age),
-  spread: Math.sqrt(1_200_000),
+  meanInterval: Math.sqrt(1_200_000),
   median: 300_000,
   weight: 1
 }
 
 /**
- * A mixture of runs. Most take about as long as one of `durations`: within a factor of `exp(spread)` in two of three cases. The
+ * A mixture of runs. Most take about as long as one of `durations`: within a factor of `exp(bandwidth)` in two of three cases. The
  * share `others` may take any time, which keeps the hazard above zero at all ages.
  */
-const about = (durations: ReadonlyArray<number>, spread: number, others: number): DurationModel => {
+const about = (durations: ReadonlyArray<number>, bandwidth: number, others: number): DurationModel => {
   const median = durations[durations.length >> 1]!
-  const first = Math.log(durations[0]!) - 8 * spread
-  const step = Math.max(spread / 10, (Math.log(durations.at(-1)!) + 8 * spread - first) / 500)
+  const first = Math.log(durations[0]!) - 8 * bandwidth
+  const step = Math.max(bandwidth / 10, (Math.log(durations.at(-1)!) + 8 * bandwidth - first) / 500)
   const table: Array<number> = []
   let sum = 0
-  for (let log = first; log <= Math.log(durations.at(-1)!) + 8 * spread; log += step) {
+  for (let log = first; log <= Math.log(durations.at(-1)!) + 8 * bandwidth; log += step) {
     const age = Math.exp(log)
     let density = 0
     let survival = 0
     for (const duration of durations) {
-      const x = (log - Math.log(duration)) / spread
+      const x = (log - Math.log(duration)) / bandwidth
       if (x > 6) continue
       const bell = Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI)
-      density += bell / (spread * age)
+      density += bell / (bandwidth * age)
       survival += upperTail(x, bell)
     }
     const share = (1 - others) / durations.length
@@ -88,7 +88,7 @@ const about = (durations: ReadonlyArray<number>, spread: number, others: number)
       const row = Math.floor(at)
       return table[row]! + (table[row + 1]! - table[row]!) * (at - row)
     },
-    spread: sum,
+    meanInterval: sum,
     median,
     weight: 5
   }
@@ -97,7 +97,7 @@ const about = (durations: ReadonlyArray<number>, spread: number, others: number)
 /** The same in another unit of time. */
 const stretched = (model: DurationModel, unit: number): DurationModel => ({
   hazard: (age) => model.hazard(age / unit) / unit,
-  spread: model.spread * Math.sqrt(unit),
+  meanInterval: model.meanInterval * Math.sqrt(unit),
   median: model.median * unit,
   weight: model.weight
 })
@@ -128,8 +128,8 @@ const aboutEach = (durations: ReadonlyArray<number>): DurationModel => {
   const mean = logs.reduce((sum, log) => sum + log, 0) / logs.length
   const deviation = Math.sqrt(logs.reduce((sum, log) => sum + (log - mean) ** 2, 0) / logs.length)
   // One or two equal durations are no reason to expect exactly that duration
-  const spread = Math.max(0.02, 0.45 / durations.length, 0.5 * deviation * durations.length ** -0.2)
-  return about(some, spread, 1 / (durations.length + 1))
+  const bandwidth = Math.max(0.02, 0.45 / durations.length, 0.5 * deviation * durations.length ** -0.2)
+  return about(some, bandwidth, 1 / (durations.length + 1))
 }
 
 /**
@@ -191,7 +191,7 @@ const untilNextPoll = (state: PollState, model: DurationModel, { max, min, targe
     // The number of tasks may grow, so poll slightly more often than the model asks for
     restRate = trust * (1.4 / (2 * targetLatency)) ** 2 * scale
   }
-  const modelRate = trust > 0.999 ? 0 : (1 - trust) * (model.spread / (2 * targetLatency)) ** 2
+  const modelRate = trust > 0.999 ? 0 : (1 - trust) * (model.meanInterval / (2 * targetLatency)) ** 2
   const rate = (time: number): number =>
     Math.sqrt(
       (modelRate === 0 ? 0 : modelRate * model.hazard(age + time)) +

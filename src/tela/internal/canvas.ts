@@ -76,8 +76,8 @@ const build = (client: Client, given: Params.AnyOptions, known: Known): Canvas |
   const read = Params.readOptions(given)
   const options = Result.getOrElse(read, (): Params.AnyOptions => ({}))
   const isTask = options.applicationId !== undefined
-  // Checks everything that can be checked before a request, and encodes the variables
-  const prepare = (method: string, variables: unknown, given: Params.AnyParams | undefined, mode: Params.Mode) =>
+  // Checks the arguments as far as possible before a request, and encodes the variables
+  const makeJob = (method: string, variables: unknown, given: Params.AnyParams | undefined, mode: Params.Mode) =>
     Create.operation(Effect.gen(function*() {
       const operation = `canvas.${method}`
       const target = yield* Params.checkOptions(operation, read)
@@ -103,12 +103,12 @@ const build = (client: Client, given: Params.AnyOptions, known: Known): Canvas |
     version: known.version,
     isWorkstation: isTask,
     execute: (variables: unknown, params?: Params.AnyParams) =>
-      Effect.flatMap(prepare("execute", variables, params, {}), (job) => Create.operation(execute(job))),
+      Effect.flatMap(makeJob("execute", variables, params, {}), (job) => Create.operation(execute(job))),
     run: (variables: unknown, params?: Params.AnyParams) =>
-      Effect.flatMap(prepare("run", variables, params, { async: true }), (job) => Create.operation(run(job))),
+      Effect.flatMap(makeJob("run", variables, params, { async: true }), (job) => Create.operation(run(job))),
     ...(isTask ? undefined : {
       stream: (variables: unknown, params?: Params.AnyParams) =>
-        Stream.unwrap(Effect.map(prepare("stream", variables, params, { stream: true }), executeStream))
+        Stream.unwrap(Effect.map(makeJob("stream", variables, params, { stream: true }), executeStream))
     }),
     getExecution: (id: string | RunRef, params?: GetExecutionParams) =>
       getExecution(client, "canvas.getExecution", id, params, options)

@@ -22,7 +22,7 @@ import type { StreamError, StreamPart } from "../TelaStream.ts"
 import { follow } from "./follow.ts"
 import { validated } from "./output.ts"
 import { makePolicy, positive } from "./policy.ts"
-import { type Job, prepare, spanAttributes } from "./request.ts"
+import { type Job, makeRequest, spanAttributes } from "./request.ts"
 import { decodeCreated, source } from "./source.ts"
 import { read } from "./streamReader.ts"
 import { decodeSync, failedAnswer, outputOf, refOf } from "./syncAnswer.ts"
@@ -32,7 +32,7 @@ export const executeSync = (job: Job): Effect.Effect<SyncExecution<unknown>, Syn
   Effect.gen(function*() {
     const { client, operation, params, validate } = job
     const timeout = yield* positive(operation, "timeout", params.timeout ?? "10 minutes")
-    const { request, variables } = yield* prepare(job, "sync")
+    const { request, variables } = yield* makeRequest(job, "sync")
     const started = yield* Clock.currentTimeMillis
     // Assumption 17: the provider documents no idempotency, so an execution is sent once
     const { requestId, value } = yield* Create.create(
@@ -69,7 +69,7 @@ const create = (job: Job) =>
     yield* Options.checkOnCreated(operation, params.onCreated)
     const isWebhookExpected = params.webhookUrl !== undefined && client.webhooks !== undefined
     const policy = yield* makePolicy(operation, params, isWebhookExpected)
-    const { request, variables } = yield* prepare(job, "async")
+    const { request, variables } = yield* makeRequest(job, "async")
     const createdAt = yield* Clock.currentTimeMillis
     const kind = target.applicationId === undefined ? "execution" : "task"
     const created = yield* Create.create(
@@ -118,7 +118,7 @@ export const executeStream = (job: Job): Stream.Stream<StreamPart<unknown>, Stre
         total: yield* positive(operation, "timeout", params.timeout ?? Infinity)
       }
       const started = yield* Clock.currentTimeMillis
-      const { request } = yield* prepare(job, "stream")
+      const { request } = yield* makeRequest(job, "stream")
       const opened = yield* Create.create(client, (once) =>
         client.api.open({
           operation,

@@ -59,12 +59,12 @@ export const resolve = (
       })
     }
     // All files are checked before the first byte is sent
-    const prepared = yield* Effect.forEach(references, ([file, { path, reference }], index) =>
+    const checked = yield* Effect.forEach(references, ([file, { path, reference }], index) =>
       Effect.map(
-        prepare(client, file, { operation, path, parameter: parameterOf(path) }, index + 1),
+        checkFile(client, file, { operation, path, parameter: parameterOf(path) }, index + 1),
         (ready) => ({ ...ready, path, reference })
       ))
-    yield* Effect.forEach(prepared, ({ file, options: { parserType, range }, path, reference }) =>
+    yield* Effect.forEach(checked, ({ file, options: { parserType, range }, path, reference }) =>
       Effect.map(
         typeof file === "string" ? Effect.succeed(file) : Uploads.upload(client, operation, file, path),
         (file_url) =>
@@ -101,7 +101,7 @@ const wrong = ({ operation, parameter, path }: Place, message: string): BadReque
   badRequest({ operation, parameter, message: `${path} ${message}` })
 
 /** Checks a file. A link stays unchanged, and a file to upload is normalised. */
-const prepare = ({ skipFileValidation }: Client, { options: given, source }: TelaFile, place: Place, index: number) =>
+const checkFile = ({ skipFileValidation }: Client, { options: given, source }: TelaFile, place: Place, index: number) =>
   Effect.gen(function*() {
     const { operation, parameter, path } = place
     const options = yield* Options.reading(operation, parameter, () => readOptions(given, place))

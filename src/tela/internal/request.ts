@@ -27,7 +27,7 @@ export interface Job {
 type Mode = "sync" | "async" | "stream"
 
 /** Checks the values of the parameters, uploads the files, and returns the request with the encoded variables. */
-export const prepare = ({ client, operation, params, target, variables }: Job, mode: Mode) =>
+export const makeRequest = ({ client, operation, params, target, variables }: Job, mode: Mode) =>
   Effect.gen(function*() {
     yield* Options.checkUrl(operation, "webhookUrl", params.webhookUrl)
     for (const name of ["label", "environmentName", "versionId"] as const) {
@@ -36,8 +36,11 @@ export const prepare = ({ client, operation, params, target, variables }: Job, m
     yield* Options.checkKind(operation, "messages", params.messages, Array.isArray, "an array of messages")
     yield* Options.checkKind(operation, "tags", params.tags, Array.isArray, "an array of texts")
     const { structuredOutput, ...override } = yield* Options.copy(operation, "override", params.override, overrideNames)
-    const headers = yield* Options.reading(operation, "forwardHeaders", () =>
-      forwardedHeaders(operation, params.forwardHeaders))
+    const headers = yield* Options.reading(
+      operation,
+      "forwardHeaders",
+      () => forwardedHeaders(operation, params.forwardHeaders)
+    )
     const resolved = yield* Files.resolve(client, operation, variables)
     const body = yield* jsonBody(operation, "params", {
       ...targetFields(target, params),

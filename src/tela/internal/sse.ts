@@ -103,7 +103,7 @@ export const make = (emit: Emit, options?: {
     else event = value
   }
 
-  const take = (text: string) => {
+  const parse = (text: string) => {
     let start = 0
     if (isStart && text.length > 0) {
       if (text.charCodeAt(0) === 0xfeff) start = 1
@@ -113,40 +113,40 @@ export const make = (emit: Emit, options?: {
       if (text.charCodeAt(0) === 10) start = 1
       afterReturn = false
     }
-    let feed = find(text, "\n", start)
-    let carriage = find(text, "\r", start)
+    let lineFeed = find(text, "\n", start)
+    let carriageReturn = find(text, "\r", start)
     // Nearly all events are one line of data within one chunk. They are cleaned at once, and their fields are not parsed
-    const isPlain = carriage === Infinity && clean(text) === text
-    while (feed < Infinity || carriage < Infinity) {
+    const isPlain = carriageReturn === Infinity && clean(text) === text
+    while (lineFeed < Infinity || carriageReturn < Infinity) {
       if (
-        isPlain && text.charCodeAt(feed + 1) === 10 && text.startsWith("data: ", start) && pending === "" &&
+        isPlain && text.charCodeAt(lineFeed + 1) === 10 && text.startsWith("data: ", start) && pending === "" &&
         data === "" && event === ""
       ) {
-        emit("message", text.slice(start + 6, feed))
-        start = feed + 2
-        feed = find(text, "\n", start)
+        emit("message", text.slice(start + 6, lineFeed))
+        start = lineFeed + 2
+        lineFeed = find(text, "\n", start)
         continue
       }
-      const end = Math.min(feed, carriage)
+      const end = Math.min(lineFeed, carriageReturn)
       const rest = text.slice(start, end)
       line(pending + rest)
       pending = ""
       start = end + 1
-      if (end === carriage) {
+      if (end === carriageReturn) {
         if (start === text.length) afterReturn = true
         else if (text.charCodeAt(start) === 10) start++
       }
-      if (feed < start) feed = find(text, "\n", start)
-      if (carriage < start) carriage = find(text, "\r", start)
+      if (lineFeed < start) lineFeed = find(text, "\n", start)
+      if (carriageReturn < start) carriageReturn = find(text, "\r", start)
     }
     pending += text.slice(start)
   }
 
   return {
     isTooLong: () => pending.length + dataLength > maxLength,
-    feed: (bytes) => take(decode(bytes)),
+    feed: (bytes) => parse(decode(bytes)),
     end: () => {
-      take(decode())
+      parse(decode())
       if (pending !== "") line(pending)
       dispatch()
     }

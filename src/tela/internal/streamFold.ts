@@ -136,17 +136,17 @@ const readChunk = (said: Said, raw: unknown, text: string): Step => {
     if (lines !== undefined) return { _tag: "lines", lines }
     return said.isCutOff ? skipped : { _tag: "unreadable", why: "is not JSON", data: text, text }
   }
-  if (isCommonChunk(raw)) return take(said, raw, raw, text)
+  if (isCommonChunk(raw)) return addChunk(said, raw, raw, text)
   const words = errorIn(raw)
   if (words !== undefined) return { _tag: "failed", words, error: raw, text }
   const chunk = Option.getOrUndefined(decodeChunk(raw))
   return chunk === undefined
     ? { _tag: "unreadable", why: "has an unknown form", data: raw, text }
-    : take(said, chunk, raw, text)
+    : addChunk(said, chunk, raw, text)
 }
 
 /** Adds a chunk to the state. */
-const take = (said: Said, chunk: Data.StreamChunk, raw: unknown, text: string): Step => {
+const addChunk = (said: Said, chunk: Data.StreamChunk, raw: unknown, text: string): Step => {
   const choice = chunk.choices?.find(isAnswer)
   if (choice !== undefined || chunk.message != null) {
     const owner = ownerOf(said, chunk.id, raw, text)

@@ -1,6 +1,6 @@
 /**
- * Reads the body of a streamed execution. The path of a piece of the body: `openWeb` reads it, `sse.ts` finds its events,
- * `streamFold.ts` makes a part of each event, and `nextParts` hands the parts to the consumer.
+ * Reads the body of a streamed execution. The path of a piece of the body: `openFetch` or `openStream` reads it, `sse.ts` finds its
+ * events, `streamFold.ts` makes a part of each event, and `nextParts` hands the parts to the consumer.
  *
  * All mutable state is in one {@link Reader}, which these functions receive. The body is read only when the consumer pulls, and a
  * watchdog bounds the time that the server takes.
@@ -99,7 +99,7 @@ export const read = (reading: Reading): Effect.Effect<Parts, never, Scope.Scope>
     const body = Body.fetchBody(response)
     reader.readMore = body === undefined || body === "taken"
       ? yield* openStream(reader, Body.stream(response))
-      : yield* openWeb(reader, body)
+      : yield* openFetch(reader, body)
     return reader.next
   }))
 
@@ -114,7 +114,7 @@ const make = (reading: Reading, timers: TimerQueue.TimerQueue, now: number): Rea
     deadline: timers.now() + Duration.toMillis(limits.total) - sinceSent,
     patience: Duration.toMillis(limits["first-event"]) - sinceSent,
     said: Fold.initial(opened.requestId),
-    parser: Sse.make((event, data) => take(reader, event, data), {
+    parser: Sse.make((event, data) => onEvent(reader, event, data), {
       maxLength: opened.maxBytes,
       clean: opened.clean,
       isWhole: (event) => reasonOf(event) === "failure"
@@ -133,10 +133,10 @@ const make = (reading: Reading, timers: TimerQueue.TimerQueue, now: number): Rea
 }
 
 /** Reads the body of a fetch directly. */
-const openWeb = (reader: Reader, body: ReadableStream<Uint8Array>) =>
+const openFetch = (reader: Reader, body: ReadableStream<Uint8Array>) =>
   Effect.withFiber((fiber) => {
     const { cancel, next } = Body.openWeb(fiber, body, {
-      onPiece: (piece) => feed(reader, [piece]),
+      onPiece: (piece) => readPieces(reader, [piece]),
       onEnd: () => finish(reader),
       onFailure: (cause) => breakOff(reader, cause),
       onDefect: (defect) => die(reader, Cause.die(defect))
@@ -151,7 +151,7 @@ const openStream = (reader: Reader, stream: ReturnType<typeof Body.stream>) =>
     const asked = Effect.andThen(latch.await, latch.close)
     return asked.pipe(
       Effect.andThen(
-        Stream.runForEachArray(stream, (pieces) => Effect.andThen(Effect.sync(() => feed(reader, pieces)), asked))
+        Stream.runForEachArray(stream, (pieces) => Effect.andThen(Effect.sync(() => readPieces(reader, pieces)), asked))
       ),
       Effect.matchEffect({
         onFailure: ({ reason }) => Effect.sync(() => breakOff(reader, reason.cause)),
@@ -190,7 +190,7 @@ const end = (reader: Reader, exit: Exit.Exit<unknown, unknown>): Effect.Effect<v
 }
 
 /** Reads pieces of the body. The consumer is resumed if they hold a part, or the end. */
-const feed = (reader: Reader, pieces: ReadonlyArray<Uint8Array>): void => {
+const readPieces = (reader: Reader, pieces: ReadonlyArray<Uint8Array>): void => {
   const { decoder, parser, said, timers } = reader
   for (const piece of pieces) {
     if (said.chunks === 0 && reader.head.length < maxHead) {
@@ -210,8 +210,8 @@ const feed = (reader: Reader, pieces: ReadonlyArray<Uint8Array>): void => {
   answer(reader)
 }
 
-/** Takes one event of the body. */
-const take = (reader: Reader, event: string, data: string): void => {
+/** Handles one event of the body. */
+const onEvent = (reader: Reader, event: string, data: string): void => {
   if (reader.ending !== undefined) return
   const { opened: { maxBytes }, said } = reader
   if (data.length > maxBytes) return failWith(reader, tooLong(reader))
@@ -226,7 +226,7 @@ const take = (reader: Reader, event: string, data: string): void => {
       reader.parts.push(step)
       return
     case "lines":
-      for (const line of step.lines) take(reader, event, line)
+      for (const line of step.lines) onEvent(reader, event, line)
       return
     case "done":
       return conclude(reader, true)
