@@ -335,7 +335,7 @@ export interface PollState<out Snapshot = unknown> {
   readonly snapshot: Snapshot | undefined
   /** The progress in that snapshot, if it reports any. */
   readonly progress: Progress | undefined
-  /** Time since the poll that last found a change of the progress; since the wait began, if none has. */
+  /** Time since the progress last changed, or since the wait began if it has not changed. */
   readonly sinceProgress: Duration.Duration
   /** How many polls were made, this one included. */
   readonly polls: number

@@ -13,13 +13,13 @@ export interface Options {
   /** The variables of the canvas and the script of its executions, on the emulator. */
   readonly canvas?: Omit<TelaScript.Canvas, "id" | "applicationId"> | undefined
   /**
-   * How many times the example executes it, for the warning that executions cost money.
+   * How many executions the example starts. The warning about their cost shows this number.
    *
    * @default 1
    */
   readonly executions?: number | undefined
   /**
-   * The variable with the id that the example needs of the real service.
+   * The environment variable with the id at the real service.
    *
    * @default "TELA_CANVAS_ID"
    */

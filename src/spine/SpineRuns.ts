@@ -116,7 +116,7 @@ export type RunTarget = string | RunRef.RunRef | {
 export type WaitOptions<E = never, R = never> = Polling.Options<Data.Run, E, R>
 
 /**
- * The pace and the deadline of every wait by default, which are those of the provider's SDK. With a `Webhooks` hub the pace is 1
+ * The default poll interval and deadline of every wait: those of the provider's SDK. With a `Webhooks` hub the poll interval is 1
  * minute.
  *
  * @see https://docs.getspine.ai/sdks/typescript/runs
@@ -158,8 +158,8 @@ export const defaultWait: {
  */
 export interface Runs {
   /**
-   * Creates a run. The request is repeated only if it certainly did not reach the provider, because each request that does may
-   * start and bill another run. The option `retryCreates` of the client changes that. If it is not known whether a run was created,
+   * Creates a run. The request is repeated only if it certainly did not reach the provider, because a second request may start
+   * and bill another run. The option `retryCreates` of the client changes that. If it is not known whether a run was created,
    * the failure is a `CreateOutcomeUnknownError`. A file that cannot be read is a `FileInputError`.
    *
    * **When to use**
@@ -297,7 +297,7 @@ export interface Runs {
         readonly resolveOnFailure?: boolean | undefined
       }
     ): Effect.Effect<Data.TerminalRun, WaitError | E, R>
-    // The last overload, because the compiler takes it for `Effect.flatMap(created, runs.waitForCompletion)`
+    // The compiler uses the last overload if the method is passed as a function: `Effect.flatMap(created, runs.waitForCompletion)`
     /** Waits until the run has ended: every 5 seconds for at most 15 minutes. A `failed` run is a `RunFailedError`. */
     (run: RunTarget): Effect.Effect<Data.CompletedRun | Data.PartialRun, WaitError>
   }

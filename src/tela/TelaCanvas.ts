@@ -146,7 +146,7 @@ export interface Canvas<in Input = Variables, out Output = unknown> {
   readonly isWorkflow: boolean | undefined
   /** The version that was looked up, with the variables it takes and the form of its output. `undefined` if none was. */
   readonly version: Data.CanvasVersion | undefined
-  /** Tells a canvas from a {@link Workstation}. */
+  /** Always `false`: distinguishes a canvas from a {@link Workstation}. */
   readonly isWorkstation: false
   /** Executes the canvas: synchronously, or with `async: true` or `stream: true` in another mode. */
   readonly execute: {
@@ -459,7 +459,7 @@ export interface Workstation<in Input = Variables, out Output = unknown> {
   readonly isWorkflow: boolean | undefined
   /** The version that was looked up, with the variables it takes and the form of its output. `undefined` if none was. */
   readonly version: Data.CanvasVersion | undefined
-  /** Tells an application from a {@link Canvas}. */
+  /** Always `true`: distinguishes an application from a {@link Canvas}. */
   readonly isWorkstation: true
   /** Creates a task of the application. */
   readonly execute: {

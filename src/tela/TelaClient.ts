@@ -505,7 +505,7 @@ export const layerFetch = (options?: ConfigOptions): Layer.Layer<TelaClient, Con
   Layer.provide(layerConfig(options), FetchHttpClient.layer)
 
 /**
- * The handlers of a test's canvas, or of its workstation. A method without a handler dies with its name.
+ * The handlers of a test's canvas, or of its workstation. A call of a method without a handler is a defect that names the method.
  *
  * @see {@link layerTest} for an example
  * @category testing
@@ -599,7 +599,8 @@ export interface TestHandlers {
 }
 
 /**
- * Creates a layer with a client that consists of handlers, for tests without HTTP. A method without a handler dies with its name.
+ * Creates a layer with a client that consists of handlers, for tests without HTTP. A call of a method without a handler is a defect that
+ * names the method.
  *
  * **When to use**
  *

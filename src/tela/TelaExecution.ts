@@ -208,8 +208,8 @@ export interface PollParams {
   readonly errorBudget?: number | undefined
   /**
    * How long the provider may answer 404 for an execution that was just created, because its replicas lag behind. After that 404 is
-   * a `NotFoundError`. An execution that is named by its id alone has no known time of creation. There 404 is an error at once,
-   * unless this parameter is given, which then counts from the first request.
+   * a `NotFoundError`. If an execution is named by its id alone, its time of creation is not known. Then 404 is an error at once, or, if
+   * this parameter is given, after this time from the first request.
    *
    * @default "30 seconds" after a known creation
    */
@@ -309,7 +309,7 @@ export interface CreatedParams<E = never, R = never> {
 export interface RunParams<Skip extends boolean = boolean, E = never, R = never>
   extends ExecuteParams<Skip>, VersionParams, PollParams, WebhookParams, CreatedParams<E, R>
 {
-  /** May be given, and changes nothing. */
+  /** Allowed, and has no effect. */
   readonly async?: true | undefined
   /** `canvas.run` does not stream. */
   readonly stream?: false | undefined
@@ -385,7 +385,7 @@ export type OptionalModeParams<Skip extends boolean = boolean> =
 export interface TaskParams<Skip extends boolean = boolean, E = never, R = never>
   extends ExecuteParams<Skip>, PollParams, WebhookParams, CreatedParams<E, R>
 {
-  /** May be given, and changes nothing. */
+  /** Allowed, and has no effect. */
   readonly async?: true | undefined
   /** The name of the task, as people see it. */
   readonly label?: string | undefined
@@ -553,7 +553,7 @@ export type CanvasRunError<E = never> = ExecuteError | OnCreatedErrorOf<E> | Wai
  * | `result` | the validated output |
  * | `rawResult` | the whole response, without validation |
  * | `watch` | progress: each snapshot that differs, as a `Stream` that fails like the wait |
- * | `events` | an account of everything, in which failures are events too |
+ * | `events` | a log of everything, with failures as events |
  * | `poll` | polling in the background, while others read `status` |
  *
  * @see {@link SyncExecution} for an execution that has ended already

@@ -68,7 +68,7 @@ export const decodePage = <A>(
  * @since 0.1.0
  */
 export interface PageParams {
-  /** The most rows of the page, 1 or more. The default and the maximum are those of the list. */
+  /** The maximum number of rows of the page, 1 or more. The default and the maximum are those of the list. */
   readonly limit?: number | undefined
   /**
    * How many rows of the list to skip.

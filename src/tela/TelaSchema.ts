@@ -409,7 +409,7 @@ export const StreamChunk = Schema.Struct({
     }))),
     /** The text of a server with the older completions API, which has no `delta`. */
     text: Schema.optionalKey(Schema.Unknown),
-    /** Why the model stopped. A value that is not text is no end, and is absent here. */
+    /** Why the model stopped. A value that is not text is absent here, and does not end the stream. */
     finish_reason: sideField(Schema.String),
     /** The same in camelCase. */
     finishReason: sideField(Schema.String),

@@ -43,18 +43,19 @@
  * | one document of `application/json` that is the response to a synchronous execution | succeeds with its output |
  * | no event, but other text | fails with `StreamInterruptedError`, and `received.unread` has the beginning of the text |
  *
- * Empty data, JSON scalars, and text that does not begin like JSON are skipped and counted. Text that is more than a time or a word
- * such as `ping` may be an error of a proxy: if no chunk follows it, `[DONE]` alone is no success, and the error has the text in
- * `received.unread`. An event with a name is emitted as an `event`, unless it holds choices like a chunk. An event named `error`
- * is a failure, with data or without.
+ * Empty data, JSON scalars, and text that does not begin like JSON are skipped and counted. Any text
+ * except a time or a word such as `ping` may be an error of a proxy. If no chunk follows it, the stream fails even after `[DONE]`, and
+ * the error has the text in `received.unread`. An event with a name is emitted as an `event`, unless it holds choices like a chunk. An
+ * event named `error` is a failure, with data or without.
  *
- * The first `id` names the completion. A chunk with another `id` is skipped and counted: it adds no text, and its `finish_reason` is no
- * end. If the first three ids differ, the server gives each chunk an id, and all chunks are read. The choice with the index 0, or
+ * The first `id` names the completion. A chunk with another `id` is skipped and counted: it adds no text, and its `finish_reason` is
+ * ignored. If the first three ids differ, the server gives each chunk an id, and all chunks are read. The choice with the index 0, or
  * without an index, is the output. Other choices are not read.
  *
- * After a `finish_reason` that is an end, only an error is a failure: a later chunk that the connection cut off is ignored. The last
- * structured output counts, unless the text that came after it is JSON itself. If a later message, up to the end, has an empty
- * `structured_content`, such as `null` or `{}`, the output was not parsable, and the text is the output.
+ * The first five reasons of the table are terminal. After a terminal `finish_reason` only an error is a failure: a chunk that the
+ * connection cut off is ignored. The output is the last structured output, unless the text after it is JSON itself. If a later message
+ * before the terminal `finish_reason` has an empty `structured_content`, such as `null` or `{}`, the text could not be parsed, and the
+ * text is the output.
  *
  * **Gotchas**
  *
@@ -100,7 +101,7 @@ export interface StreamParams<Skip extends boolean = boolean> extends ExecutePar
    * would otherwise never time out. They are comments, empty data, JSON scalars such as a time, any text that does not begin like
    * JSON, chunks of an unknown form such as `{"type":"ping"}`, and events named `ping`, `heartbeat` or `keep-alive`.
    *
-   * If a `finish_reason` that is an end has arrived when this time passes, the stream succeeds: only the connection stayed open.
+   * If a terminal `finish_reason` has arrived when this time passes, the stream succeeds: only the connection stayed open.
    *
    * @default "1 minute"
    */
@@ -139,8 +140,8 @@ export type StreamPart<Output> =
      */
     readonly structured: unknown
     /**
-     * Why the model stopped, in the piece that says so. `stop`, `length`, `content_filter`, `tool_calls` and
-     * `function_call`, in any case, are an end. Any other text is shown, and is no end.
+     * Why the model stopped, in the part that reports it. `stop`, `length`, `content_filter`, `tool_calls` and
+     * `function_call`, in any case, are terminal. Any other text is shown, and is not terminal.
      */
     readonly finishReason: string | undefined
     /** The provider's id of the request. */

@@ -23,9 +23,9 @@ const operation = "Tela.findByTag"
  *
  * **Details**
  *
- * It lists the executions, and then the tasks, so that the task of each listed run is in its list. The key needs the role `member`. The
- * filter and the tags in the list are assumed: if a row without the tag is listed, or a run of an application whose task is not, the failure
- * is an `InvalidResponseError`.
+ * It first lists the executions and then the tasks, so that the second list has the task of each run in the first one. The key needs the
+ * role `member`. The filter by tags, and the tags in a row, are assumptions about the provider. If a row lacks the tag, or the task of a
+ * run of an application is not listed, the failure is an `InvalidResponseError`.
  *
  * **Example** (The runs with a tag)
  *

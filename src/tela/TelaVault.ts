@@ -3,7 +3,7 @@
  *
  * **Details**
  *
- * A reference is resolved to a signed link. The request for the link has the API key, and the request for the file has not.
+ * A reference is resolved to a signed link. The request for the link has the API key; the request for the file does not.
  *
  * The provider's documentation does not describe how the vault is read. The requests are those of its published package
  * `@meistrari/vault-sdk`, through the API's origin.
@@ -141,8 +141,8 @@ export interface Vault {
    */
   readonly stream: (reference: string) => Stream.Stream<Uint8Array, DownloadError>
   /**
-   * Writes the file into a folder, which is created if it does not exist, and returns the path. The file gets its own name made
-   * safe, or `filename`, and replaces a file of that name. Memory does not grow with its size. It needs a `FileSystem`, such as
+   * Writes the file into a folder, which is created if it does not exist, and returns the path. The name of the file is `filename`, or else
+   * the safe form of its own name. It replaces a file of that name. Memory does not grow with its size. It needs a `FileSystem`, such as
    * `NodeFileSystem.layer` of `@effect/platform-node`.
    *
    * **Example** (A file in a folder)

@@ -1,4 +1,4 @@
-/** UUIDs from a source of randomness, and their recognition. */
+/** Makes UUIDs from a source of randomness, and recognises them. */
 import type * as Random from "effect/Random"
 import type { Has } from "./rude/json.ts"
 

@@ -1,4 +1,4 @@
-/** Rudeness of event streams: pure functions of the events that a polite server would send. */
+/** Changes the events of a polite server into those of a rude one. All functions are pure. */
 import * as Predicate from "effect/Predicate"
 import type { Has } from "../rude/json.ts"
 
