@@ -127,8 +127,7 @@ export const fixtures = Effect.gen(function*() {
   return {
     "refs.json": json(refs.map((ref) => JSON.stringify(ref))),
     "keyValue.json": json(stored.keyValue.records),
-    "sqlite.sql": stored.sqlite.dump,
-    "postgresql.sql": stored.sqlite.dump.replaceAll(" datetime ", " timestamp with time zone "),
+    "tables.sql": stored.sqlite.dump,
     "entries.json": json({ keyValue: stored.keyValue.entries, sql: stored.sqlite.entries })
   }
 })
