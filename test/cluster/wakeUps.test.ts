@@ -52,7 +52,7 @@ const runner = (filename: string, pollInterval: "100 millis" | "1 hour") =>
     Layer.orDie
   )
 
-const workflows = size(10, 300)
+const workflows = size(3, 300)
 
 const execute = Effect.forEach(
   Array.from({ length: workflows }, (_, index) => `topic ${index}`),

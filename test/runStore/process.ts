@@ -1,11 +1,9 @@
 /** A process that runs many keys at once on a shared store: `STORAGE ADDRESS KEYS`. It writes one line for each run it creates. */
 import { Effect, Layer } from "effect"
 import { RunRef, RunStore } from "canvas-runs"
-import { postgresLayer, sqliteLayer } from "../support/databases.ts"
+import { clients } from "../support/databases.ts"
 
-const [storage, address, keys] = process.argv.slice(2) as ["postgresql" | "sqlite", string, string]
-
-const client = storage === "sqlite" ? Layer.orDie(sqliteLayer(address)) : Layer.orDie(postgresLayer(address))
+const [storage, address, keys] = process.argv.slice(2) as [keyof typeof clients, string, string]
 
 const main = Effect.gen(function*() {
   const store = yield* RunStore.RunStore
@@ -29,7 +27,7 @@ const main = Effect.gen(function*() {
     { concurrency: "unbounded" }
   )
   process.send!({ refs: refs.map(({ id }) => id) })
-}).pipe(Effect.provide(Layer.orDie(Layer.provide(RunStore.layerSql(), client))))
+}).pipe(Effect.provide(Layer.orDie(Layer.provide(RunStore.layerSql(), clients[storage](address)))))
 
 await Effect.runPromise(main)
 process.disconnect()

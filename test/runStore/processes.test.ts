@@ -1,21 +1,11 @@
 /** Several processes that use one database. */
-import { assert, layer } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { join } from "node:path"
-import { postgres, temporaryDirectory } from "../support/databases.ts"
+import { env } from "../crash/process.ts"
+import { addresses } from "../support/databases.ts"
 import { size } from "../support/size.ts"
-
-const Addresses = Context.Service<{ readonly postgresql: string; readonly sqlite: string }>("test/Addresses")
-
-const addresses = Layer.effect(
-  Addresses,
-  Effect.gen(function*() {
-    const { newDatabase } = yield* postgres
-    return { postgresql: yield* newDatabase, sqlite: join(yield* temporaryDirectory, "runs.db") }
-  })
-)
 
 interface Report {
   readonly created: ReadonlyArray<string>
@@ -27,7 +17,8 @@ const processes = (count: number, ...args: ReadonlyArray<string>) =>
   Effect.promise(() => {
     const children = Array.from({ length: count }, () =>
       fork(fileURLToPath(new URL("process.ts", import.meta.url)), args, {
-        execArgv: ["--conditions=canvas-runs:source", "--disable-warning=ExperimentalWarning"]
+        execArgv: ["--conditions=canvas-runs:source", "--disable-warning=ExperimentalWarning"],
+        env
       }))
     let ready = 0
     return Promise.all(children.map((child) =>
@@ -57,13 +48,14 @@ const processes = (count: number, ...args: ReadonlyArray<string>) =>
     ))
   })
 
-layer(addresses, { timeout: 60_000 })("three processes that run the same keys at once on", (it) => {
-  for (const storage of ["postgresql", "sqlite"] as const) {
-    it.effect(`${storage} create each run once, and agree on its ref`, () =>
+const count = size(2, 3)
+
+describe(`${count} processes that run the same keys at once on`, () => {
+  for (const [storage, newAddress] of Object.entries(addresses)) {
+    it.live(`${storage} create each run once, and agree on its ref`, () =>
       Effect.gen(function*() {
-        const { [storage]: address } = yield* Addresses
-        const keys = size(40, 200)
-        const reports = yield* processes(3, storage, address, `${keys}`)
+        const keys = size(20, 200)
+        const reports = yield* processes(count, storage, yield* newAddress, `${keys}`)
         assert.strictEqual(reports.flatMap(({ created }) => created).length, keys)
         for (const { refs } of reports) assert.deepStrictEqual(refs, reports[0]!.refs)
         assert.strictEqual(new Set(reports[0]!.refs).size, keys)

@@ -64,8 +64,17 @@ export const postgres = Effect.map(
   databasesOf
 )
 
+/** The addresses of databases that one test has for itself: the name of a file, and a URL. */
+export const addresses = {
+  sqlite: Effect.map(temporaryDirectory, (directory) => join(directory, "test.db")),
+  postgresql: Effect.flatMap(postgres, ({ newSchema }) => newSchema)
+}
+
+/** A client of the database of an address. */
+export const clients = { sqlite: sqliteLayer, postgresql: postgresLayer }
+
 /** Databases that one test has for itself. */
 export const databases = {
-  sqlite: Effect.map(temporaryDirectory, (directory) => sqliteLayer(join(directory, "test.db"))),
-  postgresql: Effect.map(Effect.flatMap(postgres, ({ newSchema }) => newSchema), postgresLayer)
+  sqlite: Effect.map(addresses.sqlite, clients.sqlite),
+  postgresql: Effect.map(addresses.postgresql, clients.postgresql)
 }
