@@ -13,7 +13,7 @@ import { live } from "./support/live.ts"
 
 const stations = Array.from({ length: 12 }, (_, index) => `Station ${index + 1}`)
 
-/** What a run costs at most, in Spine's credits. The real cost of the emulator's runs is 45. */
+/** The maximum cost of a run, in Spine's credits. The real cost of the emulator's runs is 45. */
 const estimate = 50
 
 const batch = Effect.gen(function*() {
@@ -23,7 +23,7 @@ const batch = Effect.gen(function*() {
     key: (station) => `tides/${station}`,
     create: (station) => budget.create(spine.runs.create({ prompt: `The tides at ${station}` }), { estimate }),
     wait: (ref) => budget.track(ref, spine.runs.waitForCompletion(ref, { timeout: "2 hours" })),
-    // Write it under its key: a process that is killed here hands the outcome on once more
+    // Write it under its key: if a process is killed here, the next one delivers the outcome again
     deliver: (outcome) =>
       outcome._tag === "Succeeded" ? Console.log(`${outcome.key}: ${outcome.value.status}`) : Effect.void,
     // With more in flight, their reservations reach the limit before the real costs are known

@@ -182,7 +182,7 @@ export const toFile = <E, R>(
     return File.write(options, source, target)
   })
 
-/** The types are for the author of a provider, whose program may be JavaScript. */
+/** Checks at run time, because the provider that calls this may be written in JavaScript. */
 const check = (options: unknown, source: unknown): void => {
   need("options", options, isOptions, "Artifact.Options")
   need("source", source, isSource, "an ArtifactSource")

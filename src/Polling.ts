@@ -6,7 +6,7 @@
  * A schedule says when the next poll is due. Any `Schedule` works: after each poll it gets a {@link PollState} with the snapshot,
  * the progress, the estimate and the elapsed time.
  *
- * | the pace depends on | use |
+ * | the time between polls depends on | use |
  * | --- | --- |
  * | nothing: the same time between any two polls | {@link fixed}, or the option `pollInterval` |
  * | the number of polls | {@link backoff} |
@@ -115,8 +115,8 @@ export type Options<Snapshot = unknown, E = never, R = never> =
  *
  * **When to use**
  *
- * Use it if the pace depends on the run. If {@link adaptive} fits, use that. The schedule never ends. To end it, combine it with
- * `Schedule.upTo` or `Schedule.recurs`, like any other schedule.
+ * Use it if the time between polls depends on the run. If {@link adaptive} fits, use that. The schedule never ends. To end it, combine it
+ * with `Schedule.upTo` or `Schedule.recurs`, like any other schedule.
  *
  * **Details**
  *
@@ -232,7 +232,7 @@ export const fixed = (interval: Duration.Input): Schedule.Schedule<Duration.Dura
  *
  * An option out of its range, such as a `factor` below 1, throws a `RangeError`.
  *
- * **Example** (The pace that Spine's API documentation asks for)
+ * **Example** (The poll intervals that Spine's API documentation asks for)
  *
  * ```ts
  * import { Duration, Effect, Fiber, Redacted, Stream } from "effect"
@@ -336,7 +336,7 @@ export const backoff = (options?: {
  *
  * The latency is a mean over runs, not a promise for each: the failure of a run that ends early, far from its estimate, is seen
  * late, by up to `max`. And if little is known about the end, no schedule is much better than a fixed interval: if runs end
- * around the estimate within a factor of 2 and nothing else is known, every schedule needs at least 57 % of its polls.
+ * around the estimate within a factor of 2 and nothing else is known, every schedule needs at least 57 % of the polls of a fixed interval.
  *
  * **Example** (A mean latency of half a minute is enough)
  *

@@ -517,7 +517,7 @@ export const share = <S extends RunSource.Any, SE, SR>(
   })
 }
 
-/** The types are for the author of a provider, whose program may be JavaScript. */
+/** Checks at run time, because the provider that calls this may be written in JavaScript. */
 const checkWait = (source: unknown, policy: unknown): void => {
   need("source", source, isSource, "a RunSource")
   need("policy", policy, isPolicy, policyHint)

@@ -33,9 +33,9 @@
  * and requests, with their headers, are never kept. What an error quotes (`message`, `providerMessage`, `issue`, `errors` and `body`)
  * has links without their query, which may be a signature.
  *
- * Each class is a schema, and so are the unions, such as {@link CreateError} and {@link WaitError}: `Schema.toCodecJson` writes an error as JSON
- * and reads it back. In JSON a value of an error that JSON does not have, such as `NaN` or a `bigint`, is a similar one, and a `cause`
- * that is not an error of a request or of a file is an `Error` with the same name and message.
+ * Each class is a schema, and so are the unions, such as {@link CreateError} and {@link WaitError}: `Schema.toCodecJson` writes an error as
+ * JSON and reads it back. A value that JSON cannot hold, such as `NaN` or a `bigint`, is written as a similar value. A `cause` that is not
+ * an error of a request or of a file is read back as an `Error` with the same name and message.
  *
  * `run`, `output`, `lastSnapshot` and `received` hold the results of the run unchanged. Any holder of the links in them can open
  * them. In these and in `body`, a value that is nested in more than 500 levels is replaced by `"<nested too deep>"`.

@@ -20,8 +20,8 @@ export class FileInputError extends TaggedError<FileInputError>()("FileInputErro
    */
   reason: Schema.Literals(["read", "size", "upload"]),
   /**
-   * Whether the request that creates the run had begun when the file failed. The provider cannot have taken it for complete,
-   * because it was shorter than its `content-length`.
+   * Whether the request that creates the run had begun when the file failed. The provider cannot have accepted it as
+   * complete, because it was shorter than its `content-length`.
    */
   reached: Schema.Boolean,
   /** The place of the file in the variables, such as `"invoices[2]"`. */

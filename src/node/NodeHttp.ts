@@ -206,7 +206,7 @@ const finiteMillis = (option: string, input: Duration.Input): Effect.Effect<numb
   return Effect.as(checkConfig(option, input, isKind, "a finite duration above zero"), Math.ceil(millis))
 }
 
-/** The key under which the options of a request carry the count of a create's requests from its fiber to the dispatcher. */
+/** The key of the count of a create's requests in the options of a request: it brings the count from the fiber to the dispatcher. */
 const counted = Symbol("canvas-runs/node/Sends")
 
 interface Counted {

@@ -1,9 +1,9 @@
-/** Services on storages that one test has for itself, each opened several times, as processes would. */
+/** Services on storages of one test. A test can open a service several times, as several processes would. */
 import { it } from "@effect/vitest"
 import { Context, Effect, Layer, type Scope } from "effect"
 import { onMovedClock, type Pass } from "./clock.ts"
 
-/** Returns what opens a service on a storage. What is opened is closed with the scope. */
+/** Returns a function that opens a service on a storage. The service closes with the scope. */
 export const opening = <I, A, Options extends ReadonlyArray<unknown>>(
   service: Context.Key<I, A>,
   layer: (...options: Options) => Layer.Layer<I, unknown>
@@ -11,14 +11,14 @@ export const opening = <I, A, Options extends ReadonlyArray<unknown>>(
   Effect.map(
     Effect.scope,
     (scope) => (...options) =>
-      // With connections of its own, as each process has
+      // With separate connections, as in a separate process
       Layer.buildWithScope(Layer.fresh(layer(...options)), scope).pipe(
         Effect.map((context) => Context.get(context, service)),
         Effect.orDie
       )
   )
 
-/** Defines tests of a storage. Each has a new one, and a clock of real time that it moves. */
+/** Defines tests of a storage. Each test has a new storage, and a clock that runs in real time and that the test can move. */
 export const testing = <Open>(storage: Effect.Effect<Open, never, Scope.Scope>) =>
 (
   title: string,

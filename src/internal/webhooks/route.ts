@@ -87,7 +87,7 @@ export const layer = <Event, R, O extends Options<Event, R>>(
         // The sender waits for the response, and must not wait for `onEvent`
         if (isNew && onEvent !== undefined) {
           yield* Effect.forkDetach(
-            // Suspended, as it may throw. The delivery counts as taken by now, and a repetition as a duplicate
+            // Suspended, because `onEvent` may throw. The delivery is already recorded, so a second one would be a duplicate
             Effect.catchCause(
               Effect.provideContext(Effect.suspend(() => effectOf(onEvent(event))), context),
               (cause) => Effect.logError("canvas-runs: onEvent failed", cause)
