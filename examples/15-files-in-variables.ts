@@ -2,7 +2,7 @@
  * Files anywhere in the variables: alone, in lists, deep inside, from a link, bytes, a `Blob` or a path. Each is uploaded before
  * the execution, and only once, even if it is used several times. A path is read while it is sent.
  *
- * The canvas takes a file, `offer`, files, `annexes`, and any object, `brand`.
+ * The canvas takes three variables: `offer` is a file, `annexes` is a list of files, and `brand` is any object.
  *
  * Run: `npm run example examples/15-files-in-variables.ts`
  */

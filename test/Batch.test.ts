@@ -61,7 +61,7 @@ const test = (title: string, body: Effect.Effect<void, unknown, RunStore.RunStor
 
 describe("Batch.run", () => {
   test(
-    "emits one outcome for each input, whatever happens to the others",
+    "emits one outcome for each input, also if others fail",
     Effect.gen(function*() {
       const { delivered, options, runs } = provider()
       const outcomes = yield* all(Batch.run(inputs, options))
@@ -81,7 +81,7 @@ describe("Batch.run", () => {
   )
 
   test(
-    "started again, repeats no end, tries again the rest, and creates no second run",
+    "a second start skips inputs that have ended, tries the others again, and creates no second run",
     Effect.gen(function*() {
       const { delivered, options, runs } = provider()
       yield* all(Batch.run(inputs, options))
@@ -102,7 +102,7 @@ describe("Batch.run", () => {
   )
 
   test(
-    "started again, tries an input again whose create the account could not pay for or was not allowed",
+    "a second start tries an input again if its create had no credits, no budget or no permission",
     Effect.gen(function*() {
       const { options, runs } = provider()
       const refusals = [401, 402, 403]
@@ -125,7 +125,7 @@ describe("Batch.run", () => {
   )
 
   test(
-    "continues with the run of an unknown create that its tag found, and reports a create that throws",
+    "continues with the run that `reconcile` found by its tag, and reports a create that throws",
     Effect.gen(function*() {
       const { options } = provider()
       const tags: Array<string> = []
@@ -148,7 +148,7 @@ describe("Batch.run", () => {
   )
 
   test(
-    "repeats the outcomes of earlier runs if asked, and creates none",
+    "with `repeat`, emits the outcomes of earlier runs again, and creates no run",
     Effect.gen(function*() {
       const { options, runs } = provider()
       yield* all(Batch.run(["good-1", "failing-1"], options))
@@ -223,7 +223,7 @@ describe("Batch.run", () => {
   )
 
   test(
-    "a key that throws, or is no text, is the failure of its input alone",
+    "a key that throws, or that is not text, fails only its input",
     Effect.gen(function*() {
       const { options } = provider()
       const outcomes = yield* all(Batch.run(["good-1", "boom", "odd"], {
@@ -248,7 +248,7 @@ describe("Batch.run", () => {
     const [name, bad] of Object.entries({
       "a misspelt option": { concurency: 5 },
       "no create": { create: undefined },
-      "a wait that is no function": { wait: Effect.void },
+      "a wait that is not a function": { wait: Effect.void },
       "a concurrency of zero": { concurrency: 0 },
       "a repeat that is text": { repeat: "yes" }
     })
@@ -266,7 +266,7 @@ describe("Batch.run", () => {
   }
 
   test(
-    "an error of the inputs ends the stream with it, after what was under way",
+    "an error of the stream of inputs fails the batch, after the inputs under way have ended",
     Effect.gen(function*() {
       const { options } = provider()
       const broken = Stream.concat(Stream.make("good-1"), Stream.fail("broken"))
@@ -308,7 +308,7 @@ describe("Batch.summary and Batch.progress", () => {
 })
 
 describe("a batch whose process is killed", () => {
-  it.effect("at any step of the store, and started again, ends every run, and creates none twice", () =>
+  it.effect("at any step of the store ends every run at the next start, and creates none twice", () =>
     Effect.gen(function*() {
       const many = inputs.flatMap((input) => [input, `${input}0`]).filter((input) => !input.startsWith("lost"))
       for (let step = 0; step < 60; step++) {

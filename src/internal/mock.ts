@@ -1,4 +1,4 @@
-/** Services for tests that consist of some of their members. */
+/** Partial services, for tests. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

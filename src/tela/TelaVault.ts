@@ -142,7 +142,7 @@ export interface Vault {
   readonly stream: (reference: string) => Stream.Stream<Uint8Array, DownloadError>
   /**
    * Writes the file into a folder, which is created if it does not exist, and returns the path. The name of the file is `filename`, or else
-   * the safe form of its own name. It replaces a file of that name. Memory does not grow with its size. It needs a `FileSystem`, such as
+   * its name in the vault, made safe. A file of that name is replaced. Memory does not grow with its size. It needs a `FileSystem`, such as
    * `NodeFileSystem.layer` of `@effect/platform-node`.
    *
    * **Example** (A file in a folder)

@@ -1,6 +1,6 @@
 /**
- * Every place that removes a key, a link or a password from an error. Without its guard, a secret of the program would be in a
- * message, a cause, a field or a span.
+ * Every place that removes a key, a link or a password from an error. Each mutant removes one guard, and a secret of the program then
+ * appears in a message, a cause, a field or a span.
  */
 import { assert } from "@effect/vitest"
 import { Effect, Layer, Redacted, Schedule } from "effect"

@@ -30,7 +30,7 @@ describe("the program for all runtimes", () => {
       assert.deepStrictEqual(results.map(({ step }) => step), [...stepNames])
     }).pipe(Effect.provide(Emulators.layer)))
 
-  it.live("fails at each step whose values are changed on the way", () =>
+  it.live("fails at each step if its values are changed in transit", () =>
     Effect.gen(function*() {
       const { baseUrl } = yield* CombinedEmulatorServer.CombinedEmulatorServer
       const spine = yield* SpineEmulator.SpineEmulator

@@ -38,9 +38,9 @@ export const createOnce = Effect.fnUntraced(function*<A extends { readonly ref: 
     Effect.tapCause((cause) => {
       const [ref] = log.refs
       if (ref !== undefined && log.open === 1) return warnOfFailure(claim.keep(ref))
-      // A later create does not clear up the unknown outcome of an earlier one
+      // The outcome of the earlier create stays unknown, even if this one made no run
       if (earlier !== undefined || log.open > 0 || !cause.reasons.every(isWithoutRun(log))) return claim.giveUp
-      // If this create runs inside that of another key, that create has to know it too
+      // If this create runs inside the create of another key, the outer create also needs to know that there is no run
       for (const reason of cause.reasons.filter(Cause.isFailReason)) log.outer?.failures.add(reason.error)
       return claim.release
     })
