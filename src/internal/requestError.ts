@@ -232,3 +232,7 @@ export const badRequest = ({ message, sent = false, ...fields }: {
     attempts: 0,
     elapsed: Duration.zero
   })
+
+/** The fault and the advice in the message of {@link badRequest}, for the error of a layer, which makes no request. */
+export const faultOf = ({ message, operation }: BadRequestError): string =>
+  message.slice(`${operation}: `.length).replace(/ No request was made\.$/, "")

@@ -69,19 +69,18 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
-import * as Schema from "effect/Schema"
 import * as Activity from "effect/workflow/Activity"
 import * as DurableDeferred from "effect/workflow/DurableDeferred"
 import * as Workflow from "effect/workflow/Workflow"
 import * as WorkflowEngine from "effect/workflow/WorkflowEngine"
 import { quote } from "../internal/describe.ts"
 import * as Options from "../internal/options.ts"
-import { format, read as readRef, RunRef } from "../internal/ref.ts"
+import { describe, format, read as readRef, RunRef } from "../internal/ref.ts"
 import { isOurs } from "../internal/taggedError.ts"
 import { badRequest, type BadRequestError, type CreateOutcomeUnknownError, type WaitError } from "../RunError.ts"
 import * as RunStore from "../RunStore.ts"
 import { deferredOf, DurableRunError } from "./internal/deferred.ts"
-import type { Provider } from "./internal/provider.ts"
+import { isProvider, type Provider } from "./internal/provider.ts"
 import { Waits } from "./internal/waits.ts"
 
 export { type AnyProvider, type Provider, type ProviderServices } from "./internal/provider.ts"
@@ -199,6 +198,7 @@ export const create = <A extends { readonly ref: RunRef }, E extends Error, R, R
   Effect.gen(function*() {
     yield* Options.checkText("DurableRun.create", "name", name)
     const given = yield* Options.copy("DurableRun.create", "options", options, createOptionNames)
+    yield* checkCreate("DurableRun.create", given)
     const instance = yield* WorkflowEngine.WorkflowInstance
     const store = yield* RunStore.RunStore
     return yield* Activity.make({
@@ -211,6 +211,13 @@ export const create = <A extends { readonly ref: RunRef }, E extends Error, R, R
   }) as never
 
 const createOptionNames = ["lookup", "onUnknown", "settlingTime"]
+
+/** Checks before the create what is used only after an unknown outcome. */
+const checkCreate = <R>(operation: string, { lookup, settlingTime }: CreateOptions<R>) =>
+  Effect.gen(function*() {
+    yield* Options.checkKind(operation, "lookup", lookup, Predicate.isFunction, "a function that returns an Effect")
+    if (settlingTime !== undefined) yield* Options.positive(operation, "settlingTime", settlingTime)
+  })
 
 type CreateFailure =
   | BadRequestError
@@ -247,9 +254,12 @@ const createOnce = <A extends { readonly ref: RunRef }, E, R, R2>(
           ? Effect.succeed(entry.ref)
           : entry?._tag === "Unknown"
           ? Effect.fail(error)
-          : createOnce(store, key, create, { lookup, onUnknown, settlingTime }))
+          // A pause, however short the settling time is
+          : Effect.delay(createOnce(store, key, create, { lookup, onUnknown, settlingTime }), lookupInterval))
     })
   )
+
+const lookupInterval = "15 seconds"
 
 /** Looks for a run until it is found, or surely does not exist. A look-up that fails proves nothing. */
 const reconcile = <R>(
@@ -268,9 +278,10 @@ const reconcile = <R>(
         Effect.logWarning(`canvas-runs: the run of ${JSON.stringify(key)} could not be looked up`, cause),
         store.get(key)
       )),
+    Effect.retry({ ...storageRetry, while: isStorageFailure }),
     Effect.repeat({
       while: (entry) => entry?._tag === "Unknown" && entry.tag !== undefined,
-      schedule: Schedule.spaced("15 seconds")
+      schedule: Schedule.spaced(lookupInterval)
     })
   )
 
@@ -360,7 +371,14 @@ export const wait = <A, R>(
     const engine = yield* WorkflowEngine.WorkflowEngine
     const instance = yield* WorkflowEngine.WorkflowInstance
     yield* Options.checkText(operation, "name", name)
-    yield* Options.checkGiven(operation, "ref", ref, isRef, "the ref of a run")
+    const run = readRef(ref)
+    if (run === undefined) {
+      return yield* badRequest({
+        operation,
+        parameter: "ref",
+        message: `ref is ${describe(ref)}; it must be the ref of a run.`
+      })
+    }
     const { provider, timeout } = yield* checkWait(operation, options, waitOptionNames)
     const deferred = deferredOf(provider, name)
     // A branch that suspends first waits for the other branches that have begun. So none is interrupted before its wait begins. The yield
@@ -372,7 +390,7 @@ export const wait = <A, R>(
           ? Effect.void
           : Effect.flatMap(
             DurableDeferred.token(deferred),
-            (token) => begin(name, ref, provider.name, timeout, token)
+            (token) => begin(name, run, provider.name, timeout, token)
           )),
       () => false
     )
@@ -381,12 +399,6 @@ export const wait = <A, R>(
       (exit) => isEnd(exit) ? finish(keyOf(instance, name)) : Effect.void
     )
   })
-
-const isRef = (value: unknown): boolean => readRef(value) !== undefined
-
-const isProvider = (value: unknown): boolean =>
-  Predicate.hasProperty(value, "success") && Schema.isSchema(value.success) &&
-  Predicate.hasProperty(value, "name") && Predicate.isString(value.name)
 
 const waitOptionNames = ["provider", "timeout"]
 
@@ -497,10 +509,9 @@ export const run = <A extends { readonly ref: RunRef }, E extends Error, R, B, R
 ): Effect.Effect<B, E | CreateFailure | WaitError, R | R3 | Engine | RunStore.RunStore | Waits> =>
   Effect.gen(function*() {
     yield* Options.checkText("DurableRun.run", "name", name)
-    const { lookup, onUnknown, provider, settlingTime, timeout } = yield* checkWait("DurableRun.run", options, [
-      ...waitOptionNames,
-      ...createOptionNames
-    ])
+    const checked = yield* checkWait("DurableRun.run", options, [...waitOptionNames, ...createOptionNames])
+    yield* checkCreate("DurableRun.run", checked)
+    const { lookup, onUnknown, provider, settlingTime, timeout } = checked
     const ref = yield* create(name, create_, { lookup, onUnknown, settlingTime })
     return yield* wait(name, ref, { provider, timeout })
   })

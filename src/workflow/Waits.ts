@@ -16,6 +16,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as Queue from "effect/Queue"
 import type { MigrationError } from "effect/sql/Migrator"
 import * as SqlClient from "effect/sql/SqlClient"
@@ -26,12 +27,13 @@ import type * as WorkflowEngine from "effect/workflow/WorkflowEngine"
 import { migrate } from "../internal/migrate.ts"
 import * as CallOptions from "../internal/options.ts"
 import * as Polling from "../Polling.ts"
-import { ConfigError } from "../RunError.ts"
+import { faultOf } from "../internal/requestError.ts"
+import { type BadRequestError, ConfigError } from "../RunError.ts"
 import * as Hub from "../Webhooks.ts"
 import { follow, lasting, type Polls, type Signal } from "./internal/follow.ts"
-import type { AnyProvider, ProviderServices } from "./internal/provider.ts"
+import { type AnyProvider, isProvider, type ProviderServices } from "./internal/provider.ts"
 import * as WaitsSql from "./internal/waitsSql.ts"
-import { type Service, type Wait, type WaitEntry, Waits } from "./internal/waits.ts"
+import { type Kept, type Service, type Wait, type WaitEntry, Waits } from "./internal/waits.ts"
 
 export { type Service, type Wait, type WaitEntry, Waits } from "./internal/waits.ts"
 
@@ -64,16 +66,23 @@ const defaults = { pollInterval: "5 seconds", errorBudget: Number.MAX_SAFE_INTEG
 
 const pollsOf = <P extends AnyProvider>(
   operation: string,
-  given: Options<P>,
-  more: ReadonlyArray<string> = []
+  given: Options<P>
 ): Effect.Effect<Polls<P>, ConfigError> =>
   Effect.gen(function*() {
-    const { concurrency, providers, ...polling } = yield* Polling.readOptions(operation, given, [
-      "providers",
-      "concurrency",
-      ...more
-    ])
+    const { concurrency, providers, ...polling } = yield* Polling.readOptions(operation, given, optionNames)
     yield* CallOptions.checkGiven(operation, "providers", providers, Array.isArray, "an array of providers")
+    for (const [index, provider] of providers.entries()) {
+      const option = `providers[${index}]`
+      yield* CallOptions.checkGiven(
+        operation,
+        option,
+        provider,
+        isProvider,
+        "a provider, such as SpineWorkflow.provider"
+      )
+    }
+    const leftOut = "left out: it is an option of DurableRun.wait"
+    yield* CallOptions.checkKind(operation, "timeout", polling.timeout, () => false, leftOut)
     yield* Polling.checkConcurrency(operation, concurrency)
     const policy = yield* Polling.makePolicy(
       operation,
@@ -81,11 +90,37 @@ const pollsOf = <P extends AnyProvider>(
       { pollInterval: defaults.pollInterval, timeout: Duration.infinity }
     )
     return { providers, policy, concurrency: concurrency ?? 128 }
-  }).pipe(
-    Effect.mapError(({ message, parameter }) => new ConfigError({ option: parameter ?? "options", message }))
-  )
+  }).pipe(Effect.mapError(configError))
 
-const namesOf = ({ providers }: Polls<AnyProvider>): ReadonlySet<string> => new Set(providers.map(({ name }) => name))
+const optionNames = ["providers", "concurrency"]
+
+const configError = (error: BadRequestError): ConfigError =>
+  new ConfigError({ option: error.parameter ?? "options", message: faultOf(error) })
+
+/** The service, which checks the arguments for both layers. */
+const serviceOf = ({ providers }: Polls<AnyProvider>, { purge, wake, ...kept }: Kept): Service => ({
+  ...kept,
+  providers: new Set(providers.map(({ name }) => name)),
+  wake: (provider, runId) =>
+    Effect.gen(function*() {
+      yield* CallOptions.checkGiven("Waits.wake", "provider", provider, Predicate.isString, "text")
+      yield* CallOptions.checkGiven("Waits.wake", "runId", runId, Predicate.isString, "text")
+      yield* wake(provider, runId)
+    }),
+  purge: (olderThan) =>
+    Effect.gen(function*() {
+      const age = yield* CallOptions.readDuration(
+        CallOptions.rejectFor("Waits.purge"),
+        "olderThan",
+        olderThan,
+        isAge,
+        "a finite duration, 0 or longer"
+      )
+      return yield* purge((yield* Clock.currentTimeMillis) - Math.ceil(Duration.toMillis(age)))
+    })
+})
+
+const isAge = (duration: Duration.Duration): boolean => Duration.isFinite(duration) && Duration.toMillis(duration) >= 0
 
 /**
  * Creates a layer that keeps the waits in memory, and polls their runs in one fiber.
@@ -159,8 +194,7 @@ export const layerMemory = <P extends AnyProvider>(
           ))
       })
       yield* Effect.forkScoped(lasting("polling the runs of workflows", polling))
-      return {
-        providers: namesOf(polls),
+      return serviceOf(polls, {
         begin: (wait) =>
           Effect.sync(() => {
             if (entries.has(wait.id)) {
@@ -190,15 +224,13 @@ export const layerMemory = <P extends AnyProvider>(
         list: Effect.sync(() =>
           Array.from(entries.values(), Struct.omit(["interruptedAt"]))
         ),
-        purge: (olderThan) =>
-          Effect.map(Clock.currentTimeMillis, (now) => {
-            const old = Array.from(entries.values()).filter(({ interruptedAt = Infinity }) =>
-              interruptedAt < now - Duration.toMillis(olderThan)
-            )
+        purge: (before) =>
+          Effect.sync(() => {
+            const old = Array.from(entries.values()).filter(({ interruptedAt = Infinity }) => interruptedAt < before)
             for (const { id } of old) entries.delete(id)
             return old.length
           })
-      } satisfies Service
+      })
     })
   )
 
@@ -302,8 +334,12 @@ export const layerSql = <P extends AnyProvider>(
   Layer.effect(
     Waits,
     Effect.gen(function*() {
-      const { partitions = 4, refreshInterval = "10 seconds", table = "canvas_runs_waits", ...others } = options
-      const polls = yield* pollsOf("Waits.layerSql", others, ["partitions", "refreshInterval", "table"])
+      const { partitions = 4, refreshInterval = "10 seconds", table = "canvas_runs_waits", ...others } = yield* Effect
+        .mapError(
+          Polling.readOptions("Waits.layerSql", options, [...optionNames, "partitions", "refreshInterval", "table"]),
+          configError
+        )
+      const polls = yield* pollsOf<P>("Waits.layerSql", others)
       yield* CallOptions.checkConfig("table", table, CallOptions.isTable, "a name of letters, digits and _")
       yield* CallOptions.checkConfig("partitions", partitions, CallOptions.isCount, "a whole number, 1 or more")
       const sql = (yield* SqlClient.SqlClient).withoutTransforms()
@@ -320,7 +356,7 @@ export const layerSql = <P extends AnyProvider>(
       for (let partition = 0; partition < partitions; partition++) {
         yield* sharding.registerSingleton(`canvas-runs/waits/${table}/${partition}`, poll(partition))
       }
-      return { providers: namesOf(polls), ...service }
+      return serviceOf(polls, service)
     })
   )
 

@@ -1180,6 +1180,8 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `inWorkflow(DurableRun.create("report", ref))`,
     `inWorkflow(DurableRun.create("report", spine.runs.create({ prompt: "x" }), { onUnkown: "retry" }))`,
     `inWorkflow(DurableRun.create("report", spine.runs.create({ prompt: "x" }), { onUnknown: "again" }))`,
+    `inWorkflow(DurableRun.create("report", spine.runs.create({ prompt: "x" }), { lookup: [ref] }))`,
+    `inWorkflow(DurableRun.create("report", spine.runs.create({ prompt: "x" }), { settlingTime: "soon" }))`,
     `inWorkflow(DurableRun.create("report", spine.runs.create({ prompt: "" })))`
   ],
   "DurableRun.wait": [
@@ -1202,11 +1204,25 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   "Waits.layerMemory": [
     `Layer.provide(Waits.layerMemory(), [WorkflowEngine.layerMemory])`,
     `Layer.provide(Waits.layerMemory({ providers: "spine" }), [WorkflowEngine.layerMemory])`,
+    `Layer.provide(Waits.layerMemory({ providers: [SpineWorkflow.Run] }), [WorkflowEngine.layerMemory])`,
+    `Layer.provide(Waits.layerMemory({ providers: [], timeout: "1 hour" }), [WorkflowEngine.layerMemory])`,
     `Layer.provide(Waits.layerMemory({ providers: [], pollInterval: 0 }), [WorkflowEngine.layerMemory])`,
     `Layer.provide(Waits.layerMemory({ providers: [], concurrency: 0 }), [WorkflowEngine.layerMemory])`,
     `Layer.provide(Waits.layerMemory({ providers: [], pollIntervall: "1 minute" }), [WorkflowEngine.layerMemory])`
   ],
+  "waits.wake": [
+    `waits.wake()`,
+    `waits.wake("spine")`,
+    `waits.wake("spine", ref)`
+  ],
+  "waits.purge": [
+    `waits.purge()`,
+    `waits.purge("old")`,
+    `waits.purge(-1)`,
+    `waits.purge(Infinity)`
+  ],
   "Waits.layerSql": [
+    `Layer.provide(Waits.layerSql(), [WorkflowEngine.layerMemory, database])`,
     `Layer.provide(Waits.layerSql({ providers: [], table: "a b" }), [WorkflowEngine.layerMemory, database])`,
     `Layer.provide(Waits.layerSql({ providers: [], partitions: 0 }), [WorkflowEngine.layerMemory, database])`,
     `Layer.provide(Waits.layerSql({ providers: [], partition: 1 }), [WorkflowEngine.layerMemory, database])`,
@@ -1241,6 +1257,8 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
 export const withoutWrongCalls: Readonly<Record<string, string>> = {
   "SpineWorkflow.Run": "is a workflow, whose payload Effect's Schema checks",
   "TelaWorkflow.Run": "is a workflow, whose payload Effect's Schema checks",
+  "waits.begin": "is internal: `DurableRun.wait` calls it",
+  "waits.interrupt": "is internal: `DurableRun.wait` calls it",
   "Tela.isTelaFile": "returns whether any value is a file",
   "Spine.decodeAnswer": "decodes any body of a response, with the error of Effect's Schema",
   "Tela.decodePage": "decodes any body of a response, with the error of Effect's Schema",

@@ -50,10 +50,11 @@ const methodsOf = (path: string, value: unknown): ReadonlyArray<string> =>
 
 /** All public functions: those that the entry points export, and the methods of the values that these functions return. */
 export const functionNames = async (
-  { budget, canvas, hub, spine, spineEmulator, store, tela, telaEmulator, workstation }: World
+  { budget, canvas, hub, spine, spineEmulator, store, tela, telaEmulator, waits, workstation }: World
 ): Promise<ReadonlyArray<string>> => [
   ...(await exportedFunctions()).values(),
-  ...Object.entries({ spine, tela, canvas, workstation, store, budget, hub, spineEmulator, telaEmulator }).flatMap((
-    [name, value]
-  ) => methodsOf(name, value))
+  ...Object.entries({ spine, tela, canvas, workstation, store, budget, hub, spineEmulator, telaEmulator, waits })
+    .flatMap((
+      [name, value]
+    ) => methodsOf(name, value))
 ]

@@ -180,6 +180,10 @@ export const make = Effect.gen(function*() {
     budget: Context.get(yield* Layer.build(Budget.layerMemory({ limit: 50 })), Budget.Budget),
     database: NodeSqlite.layer({ filename: ":memory:" }),
     inWorkflow: inWorkflow(spine),
+    waits: Context.get(
+      yield* Layer.build(Layer.provide(Waits.layerMemory({ providers: [] }), WorkflowEngine.layerMemory)),
+      Waits.Waits
+    ),
     hub: yield* Webhooks.make(),
     /** A run that completes after a minute, and one that fails. */
     ref,

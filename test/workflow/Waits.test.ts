@@ -1,6 +1,6 @@
 /** Durable runs on Effect's cluster with one runner, on a database that is closed and opened again. */
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, Effect, Exit, Fiber, Layer, Redacted, Schema } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Layer, Redacted, References, Schema } from "effect"
 import { ClusterWorkflowEngine, SingleRunner } from "effect/cluster"
 import { Digest } from "effect/crypto"
 import { SqlClient, Statement } from "effect/sql"
@@ -161,10 +161,13 @@ describe("DurableRun on one runner of the cluster, with SQLite", () => {
         assert.strictEqual(yield* requestsOf("GET"), polls)
         assert.deepStrictEqual(yield* states, ["Created"])
         assert.deepStrictEqual((yield* waits).map(({ state }) => state), ["interrupted"])
+        yield* SqlClient.SqlClient.use((sql) => sql`update canvas_runs_waits set ref = '{ "version": 2 }'`)
+        assert.deepStrictEqual(yield* waits, [], "a newer version wrote it")
         const { purge } = yield* Waits.Waits
         assert.deepStrictEqual([yield* purge("1 hour"), yield* purge("5 minutes")], [0, 1])
-        assert.deepStrictEqual(yield* waits, [])
-      }).pipe(Effect.provide(processOn(client)))
+        const rows = yield* SqlClient.SqlClient.use((sql) => sql`select * from canvas_runs_waits`)
+        assert.deepStrictEqual(rows, [])
+      }).pipe(Effect.provide(processOn(client)), Effect.provideService(References.MinimumLogLevel, "None"))
     }).pipe(Effect.provide(emulator("20 minutes"))))
 
   it.effect("polls when a webhook arrives, at once in the process that polls, and soon if it arrives in another", () =>
@@ -241,7 +244,7 @@ it.live("DurableRun on one runner of the cluster, with PostgreSQL, follows a run
     yield* Effect.gen(function*() {
       assert.strictEqual(yield* Report.execute({ topic: "tides" }), "completed")
       yield* provider.script({ timeline: Timeline.make({ duration: "1 hour" }) })
-      const id = yield* Report.execute({ topic: "winds" }, { discard: true })
+      const id = yield* Report.execute({ topic: "winds", timeout: "3600000.5 millis" }, { discard: true })
       yield* untilLive(Effect.map(waits, ({ length }) => length === 1))
       yield* (yield* Waits.Waits).wake("spine", "another")
       yield* Report.interrupt(id)

@@ -1,6 +1,7 @@
 /** The description of a provider that a durable wait needs. */
 import type * as Effect from "effect/Effect"
-import type * as Schema from "effect/Schema"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
 import type { RunRef } from "../../internal/ref.ts"
 import type { BadRequestError } from "../../RunError.ts"
 import type * as RunSource from "../../RunSource.ts"
@@ -59,3 +60,9 @@ export type AnyProvider = Provider<any, any>
  * @since 0.1.0
  */
 export type ProviderServices<P extends AnyProvider> = Effect.Services<ReturnType<P["source"]>>
+
+/** Whether a value has the members of a provider. */
+export const isProvider = (value: unknown): boolean =>
+  Predicate.hasProperty(value, "success") && Schema.isSchema(value.success) &&
+  Predicate.hasProperty(value, "name") && Predicate.isString(value.name) &&
+  Predicate.hasProperty(value, "source") && Predicate.isFunction(value.source)

@@ -5,6 +5,7 @@ import type * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type * as DurableDeferred from "effect/workflow/DurableDeferred"
 import type { RunRef } from "../../internal/ref.ts"
+import type { BadRequestError } from "../../RunError.ts"
 
 /**
  * A run that a workflow waits for. Times are Unix milliseconds.
@@ -81,8 +82,8 @@ export interface Service {
    * console.log(await Effect.runPromise(main)) // => woken, if a workflow waits for it
    * ```
    */
-  readonly wake: (provider: string, runId: string) => Effect.Effect<void>
-  /** Lists the waits, oldest first. */
+  readonly wake: (provider: string, runId: string) => Effect.Effect<void, BadRequestError>
+  /** Lists the waits, oldest first. A wait that a newer version wrote in another form is logged, and left out. */
   readonly list: Effect.Effect<ReadonlyArray<WaitEntry>, SqlError>
   /**
    * Removes the waits that were interrupted longer ago than `olderThan`, and returns how many there were. A wait whose run has
@@ -103,7 +104,14 @@ export interface Service {
    * console.log(await Effect.runPromise(main)) // => 0
    * ```
    */
-  readonly purge: (olderThan: Duration.Input) => Effect.Effect<number, SqlError>
+  readonly purge: (olderThan: Duration.Input) => Effect.Effect<number, BadRequestError | SqlError>
+}
+
+/** What a layer does with its waits. The arguments have been checked. */
+export interface Kept extends Omit<Service, "providers" | "wake" | "purge"> {
+  readonly wake: (provider: string, runId: string) => Effect.Effect<void>
+  /** Removes the waits that were interrupted before a time, in Unix milliseconds. */
+  readonly purge: (before: number) => Effect.Effect<number, SqlError>
 }
 
 /**

@@ -3,7 +3,7 @@
  * the changed waits of its partitions with one statement. A poll of a run costs no statement.
  */
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
@@ -16,7 +16,7 @@ import { RunRef } from "../../internal/ref.ts"
 import { nameOf } from "../../internal/runStore/record.ts"
 import { follow, lasting, type Polls, type Signal } from "./follow.ts"
 import type { AnyProvider } from "./provider.ts"
-import type { Service, Wait, WaitEntry } from "./waits.ts"
+import type { Kept, Wait, WaitEntry } from "./waits.ts"
 
 /** A row. A driver may return a large number as text or as a bigint. */
 interface Row {
@@ -73,14 +73,23 @@ const wholeInterval = 600_000
 
 const decodeRef = Schema.decodeUnknownEffect(Schema.fromJsonString(RunRef))
 
-const waitOf = ({ deadline, id, ref, started_at, token }: Row): Effect.Effect<Wait, Schema.SchemaError> =>
-  Effect.map(decodeRef(ref), (ref) => ({
-    id,
-    token,
-    ref,
-    startedAt: Number(started_at),
-    deadline: deadline === null ? Infinity : Number(deadline)
-  }))
+/** The wait of a row, or nothing if it cannot be read. */
+const waitOf = ({ deadline, id, ref, started_at, token }: Row): Effect.Effect<Wait | undefined> =>
+  decodeRef(ref).pipe(
+    Effect.map((ref) => ({
+      id,
+      token,
+      ref,
+      startedAt: Number(started_at),
+      deadline: deadline === null ? Infinity : Number(deadline)
+    })),
+    Effect.catch((error) =>
+      Effect.as(
+        Effect.logError(`canvas-runs: the wait ${id} cannot be read, maybe because a newer version wrote it`, error),
+        undefined
+      )
+    )
+  )
 
 /** The dependencies and options of the service and its pollers. */
 export interface Settings<P extends AnyProvider> {
@@ -129,7 +138,7 @@ export const make = <P extends AnyProvider>({ partitions, polls, refreshInterval
   const refreshFor = (rows: ReadonlyArray<Pick<Row, "bucket">>) =>
     rows.some((row) => owned.has(partitionOf(row))) ? refresh : Effect.void
 
-  const service: Omit<Service, "providers"> = {
+  const service: Kept = {
     begin: ({ deadline, id, ref, startedAt, token }) =>
       Effect.gen(function*() {
         const name = yield* nameOf(id)
@@ -141,8 +150,9 @@ export const make = <P extends AnyProvider>({ partitions, polls, refreshInterval
           ref: JSON.stringify(ref),
           bucket: bucketOf(name),
           state: "waiting",
-          started_at: startedAt,
-          deadline: deadline === Infinity ? null : deadline,
+          // The columns are whole numbers
+          started_at: Math.floor(startedAt),
+          deadline: deadline > Number.MAX_SAFE_INTEGER ? null : Math.ceil(deadline),
           wakes: 0,
           changed_at: yield* Clock.currentTimeMillis
         }
@@ -179,15 +189,17 @@ export const make = <P extends AnyProvider>({ partitions, polls, refreshInterval
       ),
     list: Effect.flatMap(
       sql<Row>`select ${columns} from ${waits} order by started_at`,
-      Effect.forEach((row) => Effect.map(Effect.orDie(waitOf(row)), (wait) => ({ ...wait, state: row.state })))
+      (rows) =>
+        Effect.map(
+          Effect.forEach(rows, (row) => Effect.map(waitOf(row), (wait) => wait && [{ ...wait, state: row.state }])),
+          (entries) => entries.flatMap((entry) => entry ?? [])
+        )
     ),
-    purge: (olderThan) =>
-      Effect.gen(function*() {
-        const before = (yield* Clock.currentTimeMillis) - Duration.toMillis(olderThan)
-        const removed =
-          yield* sql`delete from ${waits} where state = 'interrupted' and changed_at < ${before} returning name`
-        return removed.length
-      })
+    purge: (before) =>
+      Effect.map(
+        sql`delete from ${waits} where state = 'interrupted' and changed_at < ${before} returning name`,
+        ({ length }) => length
+      )
   }
 
   /** Begins again after a defect: the run of one wait may have caused it. */
@@ -206,6 +218,7 @@ export const make = <P extends AnyProvider>({ partitions, polls, refreshInterval
           if (before === undefined) {
             if (row.state !== "waiting") return
             const wait = yield* waitOf(row)
+            if (wait === undefined) return
             known.set(row.id, { wait, wakes })
             Queue.offerUnsafe(begun, wait)
           } else if (row.state === "interrupted") {
@@ -215,14 +228,7 @@ export const make = <P extends AnyProvider>({ partitions, polls, refreshInterval
             before.wakes = wakes
             Queue.offerUnsafe(signals, { _tag: "Push", wait: before.wait })
           }
-        }).pipe(
-          Effect.catch((error) =>
-            Effect.logError(
-              `canvas-runs: the wait ${row.id} cannot be read, maybe because a newer version wrote it`,
-              error
-            )
-          )
-        )
+        })
 
       yield* Effect.acquireRelease(
         Effect.sync(() => owned.set(partition, takeRow)),
