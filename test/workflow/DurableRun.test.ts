@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, References, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Workflow, WorkflowEngine } from "effect/workflow"
-import { RunError, RunRef, RunStore, Spine, Webhooks } from "canvas-runs"
+import { RunError, RunRef, type RunSource, RunStore, Spine, Webhooks } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
 import { DurableRun, SpineWorkflow, Waits } from "canvas-runs/workflow"
 import { live } from "../support/spine.ts"
@@ -175,33 +175,65 @@ describe("DurableRun on the engine in memory", () => {
       Effect.provide(Layer.provideMerge(Waits.layerWebhooks, layer(taking("90 minutes"))))
     ))
 
-  it.effect("follows the other runs if the source of one run throws", () =>
+  it.effect("keeps the faults of a provider to their run: the others are polled and woken as before", () =>
     Effect.gen(function*() {
-      const fragile = {
-        ...SpineWorkflow.provider,
-        name: "fragile",
-        source: () => Effect.die(new Error("a fault of the provider"))
+      const ref = RunRef.make({ provider: "acme", kind: "job", id: "1" })
+      const sound: RunSource.RunSource<string, string, never> = {
+        ref,
+        retrieve: Effect.succeed({ value: "running", requestId: undefined, retryAfter: undefined }),
+        classify: () => ({ _tag: "Pending" }),
+        status: (status) => status,
+        unchanged: (previous, next) => previous === next
       }
+      const fault = () => {
+        throw new Error("a fault of the provider")
+      }
+      const sources: Readonly<Record<string, () => Effect.Effect<RunSource.Any>>> = {
+        throws: fault,
+        dies: () => Effect.sync(fault),
+        hangs: () => Effect.never,
+        "dies in retrieve": () => Effect.succeed({ ...sound, retrieve: Effect.sync(fault) }),
+        "returns no answer": () => Effect.succeed({ ...sound, retrieve: Effect.succeed(null) as never }),
+        "throws in classify": () => Effect.succeed({ ...sound, classify: fault }),
+        "returns no phase": () => Effect.succeed({ ...sound, classify: () => ({ _tag: "Done" }) as never })
+      }
+      const names = Object.keys(sources)
+      const providers = names.map((name) => ({ name, success: Schema.String, source: sources[name]! }))
       const Broken = Workflow.make("Broken", {
-        payload: { key: Schema.String },
+        payload: { index: Schema.Int },
         error: DurableRun.Error,
-        idempotencyKey: ({ key }) => key
+        idempotencyKey: ({ index }) => `${index}`
       })
-      const broken = Broken.toLayer(() =>
-        DurableRun.wait("run", RunRef.make({ provider: "fragile", kind: "run", id: "1" }), { provider: fragile })
+      const broken = Broken.toLayer(({ index }) =>
+        DurableRun.wait("run", { ...ref, provider: names[index]! }, {
+          provider: providers[index]!,
+          timeout: "30 minutes"
+        })
       )
       const program = Effect.gen(function*() {
+        const { wake } = yield* Waits.Waits
         yield* start({ topic: "tides" })
-        yield* Broken.execute({ key: "a" }, { discard: true })
-        yield* TestClock.adjust("91 minutes")
+        yield* Effect.forEach(names, (_, index) => Broken.execute({ index }, { discard: true }))
+        yield* TestClock.withLive(until(Effect.map(waits, ({ length }) => length === names.length + 1)))
+        yield* TestClock.adjust("10 minutes")
+        const polls = yield* requestsOf("GET")
+        assert.isAtMost(polls, 11)
+        yield* Effect.forEach(names, (name) => wake(name, ref.id))
+        yield* wake("spine", (yield* waits)[0]!.ref.id)
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual(yield* requestsOf("GET"), polls + 1)
+        yield* TestClock.adjust("30 minutes")
+        const errors = yield* Effect.forEach(names, (_, index) => Effect.flip(Broken.execute({ index })))
+        assert.deepStrictEqual(errors.map(({ _tag }) => _tag), names.map(() => "RunTimeoutError"))
+        yield* TestClock.adjust("60 minutes")
         assert.isString(yield* Report.execute({ topic: "tides" }))
-        assert.deepStrictEqual((yield* waits).map(({ ref: { provider } }) => provider), ["fragile"])
+        assert.deepStrictEqual(yield* waits, [])
       })
       yield* Effect.provide(
         program,
         Layer.merge(report, broken).pipe(
           Layer.provideMerge(
-            Waits.layerMemory({ providers: [SpineWorkflow.provider, fragile], pollInterval: "1 minute" })
+            Waits.layerMemory({ providers: [SpineWorkflow.provider, ...providers], pollInterval: "1 minute" })
           )
         )
       )
@@ -211,6 +243,92 @@ describe("DurableRun on the engine in memory", () => {
       ),
       Effect.provideService(References.MinimumLogLevel, "None")
     ))
+
+  it.effect("fails a wait whose result or error its workflow cannot read", () =>
+    Effect.gen(function*() {
+      const ref = RunRef.make({ provider: "acme", kind: "job", id: "1" })
+      const answers: ReadonlyArray<Effect.Effect<RunSource.Answer<unknown>, unknown>> = [
+        Effect.succeed({ value: 5, requestId: undefined, retryAfter: undefined }),
+        Effect.fail({ _tag: "JobGone", isRetryable: false, message: "the job is gone" }),
+        Effect.fail(null)
+      ]
+      const providers = answers.map((retrieve, index) => ({
+        name: `${index}`,
+        success: Schema.String,
+        source: () =>
+          Effect.succeed<RunSource.Any>({
+            ref,
+            retrieve,
+            classify: (run) => ({ _tag: "Succeeded", run }),
+            status: String,
+            unchanged: () => false
+          })
+      }))
+      const Odd = Workflow.make("Odd", {
+        payload: { index: Schema.Int },
+        success: Schema.String,
+        error: DurableRun.Error,
+        idempotencyKey: ({ index }) => `${index}`
+      })
+      const odd = Odd.toLayer(({ index }) =>
+        DurableRun.wait("run", { ...ref, provider: `${index}` }, { provider: providers[index]! })
+      )
+      const errors = yield* Effect.forEach(answers, (_, index) => Effect.flip(Odd.execute({ index }))).pipe(
+        Effect.provide(odd.pipe(Layer.provideMerge(Waits.layerMemory({ providers }))))
+      )
+      for (const [index, text] of ["success of the provider", "the job is gone", "null"].entries()) {
+        assert.instanceOf(errors[index], RunError.InvalidResponseError)
+        assert.include(errors[index].message, text)
+      }
+    }).pipe(Effect.provide([WorkflowEngine.layerMemory, RunStore.layerMemory])))
+
+  it.effect("pauses before it creates again, however short the settling time is, and stands a storage that fails meanwhile", () =>
+    Effect.gen(function*() {
+      let lookups = 0
+      let failures = 0
+      const Lost = Workflow.make("Lost", {
+        payload: {},
+        success: RunRef.RunRef,
+        error: DurableRun.Error,
+        idempotencyKey: () => "lost"
+      })
+      const lost = Lost.toLayer(() =>
+        Effect.gen(function*() {
+          const { runs } = yield* Spine.SpineClient
+          return yield* DurableRun.create("run", () => runs.create({ prompt: "x" }), {
+            settlingTime: "1 millis",
+            lookup: () => Effect.delay(Effect.sync(() => (lookups++, [])), "1 second")
+          })
+        })
+      )
+      const failing = Layer.effect(
+        RunStore.RunStore,
+        Effect.map(RunStore.RunStore, (store): RunStore.Service => ({
+          ...store,
+          reconcile: (key, lookup, options) =>
+            Effect.suspend(() =>
+              failures++ % 2 === 0
+                ? Effect.fail(
+                  new RunStore.RunStoreError({ message: "away", operation: "RunStore.reconcile", reason: "storage" })
+                )
+                : store.reconcile(key, lookup, options)
+            )
+        }))
+      ).pipe(Layer.provide(RunStore.layerMemory))
+      yield* Effect.gen(function*() {
+        yield* SpineEmulator.SpineEmulator.use((emulator) =>
+          emulator.fault(Fault.times(Fault.on(Fault.status(503), "POST"), 100))
+        )
+        const id = yield* Lost.execute({}, { discard: true })
+        yield* TestClock.withLive(until(Effect.map(requestsOf("POST"), (count) => count > 0)))
+        yield* TestClock.adjust("2 minutes")
+        assert.isAbove(lookups, 1)
+        assert.isAtMost(yield* requestsOf("POST"), 8)
+        yield* Lost.interrupt(id)
+      }).pipe(Effect.provide(lost.pipe(
+        Layer.provideMerge(Layer.mergeAll(WorkflowEngine.layerMemory, failing, live(undefined, taking("90 minutes"))))
+      )))
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
 
   it.effect("stores the ref of a run if the storage fails after the create and works again later", () => {
     let failures = 3

@@ -14,9 +14,11 @@ import * as Completions from "../../internal/polling/completions.ts"
 import * as PollLoop from "../../internal/polling/pollLoop.ts"
 import type { Loop } from "../../internal/polling/sleepingRun.ts"
 import { format } from "../../internal/ref.ts"
+import { isOurs } from "../../internal/taggedError.ts"
 import { badRequest, type BadRequestError, RunTimeoutError, type WaitError } from "../../RunError.ts"
 import type * as RunSource from "../../RunSource.ts"
 import { deferredOf } from "./deferred.ts"
+import { guarded, readable } from "./guard.ts"
 import type { AnyProvider, ProviderServices } from "./provider.ts"
 import type { Wait } from "./waits.ts"
 
@@ -63,7 +65,7 @@ export const lasting = <A, E, R>(what: string, self: Effect.Effect<A, E, R>): Ef
 
 /**
  * Follows the runs of `waits` until each has ended. `ended` runs when the workflow has the result. The effect ends only with a defect, for
- * example if the `source` of a provider throws.
+ * example if a `schedule` throws.
  */
 export const follow = <P extends AnyProvider>(
   { concurrency, policy, providers }: Polls<P>,
@@ -93,7 +95,10 @@ export const follow = <P extends AnyProvider>(
     const sourceOf = (wait: Wait): Effect.Effect<RunSource.Any, BadRequestError> =>
       stopped.has(wait)
         ? Effect.fail(interrupted)
-        : Effect.provideContext(byName.get(wait.ref.provider)!.source(wait.ref), context as Context.Context<unknown>)
+        : Effect.provideContext(
+          guarded(wait.ref, () => byName.get(wait.ref.provider)!.source(wait.ref)),
+          context as Context.Context<unknown>
+        )
     const rows = new Map<Wait, Loop<RunSource.Any, never, never>>()
     const completions = Completions.make({ targets: known, source: sourceOf, policy: policies, rows, concurrency })
     const end = ({ result, target }: RunSource.Completion<Wait, unknown, WaitError>) =>
@@ -103,9 +108,10 @@ export const follow = <P extends AnyProvider>(
         const exit = Result.isSuccess(result)
           ? Exit.succeed(result.success)
           : Exit.fail(errorOf(target, result.failure, yield* Clock.currentTimeMillis))
+        const deferred = deferredOf(byName.get(target.ref.provider)!, "")
         yield* lasting(
           `handing the result of the ${format(target.ref)} to its workflow`,
-          DurableDeferred.done(deferredOf(byName.get(target.ref.provider)!, ""), { token: target.token, exit })
+          DurableDeferred.done(deferred, { token: target.token, exit: yield* readable(target.ref, deferred, exit) })
         )
         yield* ended(target)
       })
@@ -119,14 +125,15 @@ export const follow = <P extends AnyProvider>(
         PollLoop.dequeue(row)
         PollLoop.stop(row)
       }).pipe(Effect.ignore)
-    yield* Effect.forkScoped(Stream.runForEach(signals, obey))
+    // One by one, a provider that takes long for the source of one run would hold up the signals of all
+    yield* Effect.forkScoped(Stream.runDrain(Stream.mapEffect(signals, obey, { concurrency: "unbounded" })))
     yield* Stream.runForEach(Stream.mapEffect(completions, end, { concurrency }), () => Effect.void)
     return yield* Effect.never
   }))
 
 /** The deadline of a wait counts from the creation of the run, and its polls from the start of the process. */
 const errorOf = ({ deadline, ref, startedAt }: Wait, error: WaitError, now: number): WaitError => {
-  if (error._tag !== "RunTimeoutError" || error.reason !== "deadline") return error
+  if (!isOurs(error, "RunTimeoutError") || error.reason !== "deadline") return error
   return new RunTimeoutError({
     ...error,
     message:

@@ -1,0 +1,76 @@
+/** Keeps the faults of a provider to the run that they are about: the other runs have the same poll loop. */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import { messageOf, quote } from "../../internal/describe.ts"
+import { phaseOf } from "../../internal/polling/decide.ts"
+import { format, type RunRef } from "../../internal/ref.ts"
+import { type BadRequestError, InvalidResponseError } from "../../RunError.ts"
+import type * as RunSource from "../../RunSource.ts"
+
+const operation = "DurableRun.wait"
+
+const fault = (ref: RunRef, message: string, isRetryable: boolean) =>
+  new InvalidResponseError({
+    operation,
+    message: `${operation}: the ${format(ref)}: ${message}`,
+    ref,
+    attempts: 1,
+    elapsed: Duration.zero,
+    isRetryable
+  })
+
+/** The source of a run. If the provider throws, the poll fails, and the run is polled again until its deadline. */
+export const guarded = <R>(
+  ref: RunRef,
+  make: () => Effect.Effect<RunSource.Any, BadRequestError, R>
+): Effect.Effect<RunSource.Any, BadRequestError, R> => {
+  const failed = (thrown: unknown) => {
+    const error = fault(ref, `the provider threw ${quote(messageOf(thrown))}. Mend the provider.`, true)
+    return Effect.andThen(Effect.logWarning(`canvas-runs: ${error.message}`, thrown), Effect.fail(error))
+  }
+  return Effect.suspend(make).pipe(
+    Effect.map((source): RunSource.Any => {
+      const retrieve = Effect.suspend(() => source.retrieve).pipe(
+        // The loop classifies outside of this guard
+        Effect.tap((answer) => Effect.sync(() => phaseOf(source, answer))),
+        Effect.catchDefect(failed)
+      )
+      // A source may be an instance of a class, whose members a spread does not copy
+      return Object.create(source, { retrieve: { value: retrieve } })
+    }),
+    Effect.catchDefect((thrown) =>
+      Effect.succeed<RunSource.Any>({
+        ref,
+        retrieve: failed(thrown),
+        classify: () => ({ _tag: "Pending" }),
+        status: () => "unknown",
+        unchanged: () => true
+      })
+    )
+  )
+}
+
+/** The exit of a wait, if its workflow can read it. Otherwise the workflow would wait for ever: it gets an error that says why. */
+export const readable = <A, E>(
+  ref: RunRef,
+  { exitSchema }: { readonly exitSchema: Schema.Codec<unknown, unknown, unknown, unknown> },
+  exit: Exit.Exit<A, E>
+): Effect.Effect<Exit.Exit<A, E | InvalidResponseError>> =>
+  (Schema.encodeEffect(exitSchema)(exit) as Effect.Effect<unknown, Schema.SchemaError>).pipe(
+    Effect.as(exit),
+    Effect.sandbox,
+    Effect.catch((cause) =>
+      Effect.succeed(Exit.fail(fault(
+        ref,
+        Exit.isSuccess(exit)
+          ? `the schema success of the provider cannot encode the result: ${messageOf(Cause.squash(cause))}`
+          : `the provider failed with ${
+            messageOf(Cause.squash(exit.cause))
+          }, which is not a WaitError of this library. Map it to one.`,
+        false
+      )))
+    )
+  )
