@@ -63,7 +63,7 @@ for (const [name, ledger] of Object.entries(ledgers)) {
         assert.deepStrictEqual(yield* budget.status(), { limit: 100, spent: 0, reserved: 100, available: 0 })
       }))
 
-    test("replaces the reservation by the cost of a run that succeeded or failed, or keeps it as the cost", (open) =>
+    test("replaces the reservation of an ended run by its cost, or counts the reservation if the cost is unknown", (open) =>
       Effect.gen(function*() {
         const budget = yield* open({ limit: 100 })
         const ended = (id: string, credits: unknown) => ({ run_id: id, metadata: { credits_consumed: credits } })
@@ -109,7 +109,7 @@ for (const [name, ledger] of Object.entries(ledgers)) {
     )
 
     test(
-      "counts the estimate until the create ends, and forgets it if its process never does",
+      "counts the estimate until the create ends, and forgets it after `createTimeout` if the create never ends",
       (open, pass) =>
         Effect.gen(function*() {
           const budget = yield* open({ limit: 100, createTimeout: "1 hour" })
@@ -173,7 +173,7 @@ for (const [name, ledger] of Object.entries(ledgers)) {
         "a misspelt option": { estimate: 1, acount: "a" }
       })
     ) {
-      test(`takes no reservation with ${what}`, (open) =>
+      test(`rejects a reservation with ${what}`, (open) =>
         Effect.gen(function*() {
           const budget = yield* open({ limit: 100 })
           const exit = yield* Effect.exit(budget.create(creating("1"), reservation as Budget.Reservation))

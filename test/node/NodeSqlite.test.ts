@@ -136,7 +136,7 @@ describe("NodeSqlite.layer", () => {
       assert.deepEqual(yield* first`select a from t`, [{ a: 2 }])
     }))
 
-  it.effect("fails with an SqlError for a file that is no database, or whose directory is missing", () =>
+  it.effect("fails with an SqlError for a file that is not a database, or whose directory is missing", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
       writeFileSync(join(directory, "text.db"), "not a database, but a text of some length".repeat(50))
@@ -155,7 +155,7 @@ describe("NodeSqlite.layer", () => {
       "a misspelt option": { filename: ":memory:", busyTimout: "1 second" }
     })
   ) {
-    it.effect(`takes no options with ${name}`, () =>
+    it.effect(`rejects options with ${name}`, () =>
       Effect.gen(function*() {
         const exit = yield* Effect.exit(Layer.build(NodeSqlite.layer(options as NodeSqlite.Options)))
         assert.instanceOf(failure(exit), RunError.ConfigError)

@@ -48,7 +48,7 @@ for (
     }).pipe(Effect.provide(layer)))
 }
 
-it.effect("a claim that another process wins again and again is asked for with a pause", () =>
+it.effect("waits before it asks again for a claim that another process has won", () =>
   Effect.gen(function*() {
     const sql = yield* SqlClient.SqlClient
     const store = yield* RunStore.RunStore
