@@ -86,7 +86,7 @@ const refOf = (kind: string) => ({ createdAt, id }: Data.CompletionRun | Data.Ta
 const invalid = (fault: string, tag: string, body: unknown) =>
   new InvalidResponseError({
     operation,
-    message: `${operation}: ${fault} ${quote(tag)}. What was created with the tag is not known. Look for it by hand.`,
+    message: `${operation}: ${fault} ${quote(tag)}. It is not known which runs have the tag. Look for them by hand.`,
     attempts: 1,
     elapsed: Duration.zero,
     isRetryable: false,

@@ -212,7 +212,7 @@ export const create = <A extends { readonly ref: RunRef }, E extends Error, R, R
 
 const createOptionNames = ["lookup", "onUnknown", "settlingTime"]
 
-/** Checks before the create what is used only after an unknown outcome. */
+/** Checks the options for an unknown outcome before the create, because they would otherwise be read only after one. */
 const checkCreate = <R>(operation: string, { lookup, settlingTime }: CreateOptions<R>) =>
   Effect.gen(function*() {
     yield* Options.checkKind(operation, "lookup", lookup, Predicate.isFunction, "a function that returns an Effect")

@@ -23,7 +23,7 @@ const spending = (kind: keyof typeof addresses) =>
         yield* sql`create table provider_runs (id varchar(40) primary key, cost integer not null)`
         const tally = { kills: 0, above: 0, most: 0 }
 
-        /** Starts a process whose creates end for so many runs, and returns it with an effect that waits for its end. */
+        /** Starts a process whose creates hang after `runs` runs, and returns it with an effect that waits for its end. */
         const run = (account: string, runs: number) =>
           Effect.gen(function*() {
             const ended = yield* Deferred.make<Ended>()
@@ -90,7 +90,7 @@ const spending = (kind: keyof typeof addresses) =>
 describe("two processes that are killed while they spend on", () => {
   for (const kind of size(["sqlite"] as const, ["sqlite", "postgresql"] as const)) {
     it.live(
-      `${kind} never exceed the limit, and what dead processes have reserved returns`,
+      `${kind} never exceed the limit, and the reservations of dead processes are released`,
       () => spending(kind),
       size(60_000, 300_000)
     )

@@ -220,7 +220,7 @@ describe("DurableRun on one runner of the cluster, with SQLite", () => {
         })
         // Two for the wait, and five for the store
         while (ours() - steps < 7 * topics.length) yield* step
-        // There are no more
+        // No further waits are listed
         yield* Effect.repeat(step, { times: 12 })
         const counted = { all: statements.length, ours: ours() }
         const polls = yield* requestsOf("GET")

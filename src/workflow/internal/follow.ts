@@ -125,7 +125,7 @@ export const follow = <P extends AnyProvider>(
         PollLoop.dequeue(row)
         PollLoop.stop(row)
       }).pipe(Effect.ignore)
-    // One by one, a provider that takes long for the source of one run would hold up the signals of all
+    // Concurrent, so that a provider that is slow for one run does not delay the signals of the others
     yield* Effect.forkScoped(Stream.runDrain(Stream.mapEffect(signals, obey, { concurrency: "unbounded" })))
     yield* Stream.runForEach(Stream.mapEffect(completions, end, { concurrency }), () => Effect.void)
     return yield* Effect.never

@@ -1,4 +1,4 @@
-/** Keeps the faults of a provider to the run that they are about: the other runs have the same poll loop. */
+/** Limits the faults of a provider to the run that they concern, because all runs share one poll loop. */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -34,11 +34,11 @@ export const guarded = <R>(
   return Effect.suspend(make).pipe(
     Effect.map((source): RunSource.Any => {
       const retrieve = Effect.suspend(() => source.retrieve).pipe(
-        // The loop classifies outside of this guard
+        // The poll loop calls `classify` again, outside this guard
         Effect.tap((answer) => Effect.sync(() => phaseOf(source, answer))),
         Effect.catchDefect(failed)
       )
-      // A source may be an instance of a class, whose members a spread does not copy
+      // Not a spread, which would drop the methods of a class instance
       return Object.create(source, { retrieve: { value: retrieve } })
     }),
     Effect.catchDefect((thrown) =>
@@ -53,7 +53,7 @@ export const guarded = <R>(
   )
 }
 
-/** The exit of a wait, if its workflow can read it. Otherwise the workflow would wait for ever: it gets an error that says why. */
+/** Returns the exit of a wait if its workflow can read it, and otherwise an error that says why, so that the workflow does not hang. */
 export const readable = <A, E>(
   ref: RunRef,
   { exitSchema }: { readonly exitSchema: Schema.Codec<unknown, unknown, unknown, unknown> },

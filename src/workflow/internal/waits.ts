@@ -83,7 +83,7 @@ export interface Service {
    * ```
    */
   readonly wake: (provider: string, runId: string) => Effect.Effect<void, BadRequestError>
-  /** Lists the waits, oldest first. A wait that a newer version wrote in another form is logged, and left out. */
+  /** Lists the waits, oldest first. A wait that cannot be read, because a newer version wrote it, is logged and left out. */
   readonly list: Effect.Effect<ReadonlyArray<WaitEntry>, SqlError>
   /**
    * Removes the waits that were interrupted longer ago than `olderThan`, and returns how many there were. A wait whose run has
@@ -107,7 +107,7 @@ export interface Service {
   readonly purge: (olderThan: Duration.Input) => Effect.Effect<number, BadRequestError | SqlError>
 }
 
-/** What a layer does with its waits. The arguments have been checked. */
+/** The storage of the waits of a layer. Its arguments have been checked. */
 export interface Kept extends Omit<Service, "providers" | "wake" | "purge"> {
   readonly wake: (provider: string, runId: string) => Effect.Effect<void>
   /** Removes the waits that were interrupted before a time, in Unix milliseconds. */
