@@ -2,7 +2,7 @@
  * Every recursion over foreign data, and every call of a caller's function, stream or getter, in the transfer of files. Without
  * its guard, a mistake of the caller or a hostile value would be a defect, a hang, or take more than linear time.
  */
-import { assert } from "@effect/vitest"
+import { assert, vi } from "@effect/vitest"
 import { Effect, Result, Stream } from "effect"
 import { FileInput, RunError, type Tela } from "canvas-runs"
 import * as FileName from "../../src/internal/files/fileName.ts"
@@ -282,7 +282,14 @@ function emptied(view: (buffer: ArrayBuffer) => ArrayBuffer | Uint16Array) {
 function distinct(count: number, name: (n: number) => string) {
   return () =>
     Effect.sync(() => {
-      const names = FileName.distinct(Array.from({ length: count }, (_, n) => name(n)), "artifact")
-      assert.strictEqual(new Set(names).size, count)
+      const lookUp = vi.spyOn(Set.prototype, "has")
+      try {
+        const names = FileName.distinct(Array.from({ length: count }, (_, n) => name(n)), "artifact")
+        // At most one look-up of the name, and one or two of the name with a number
+        assert.isAtMost(lookUp.mock.calls.length, 3 * count)
+        assert.strictEqual(new Set(names).size, count)
+      } finally {
+        lookUp.mockRestore()
+      }
     })
 }

@@ -281,7 +281,11 @@ export const places: ReadonlyArray<Place> = [
   place(
     "emptyFinishReason",
     "an empty finish_reason does not end a stream",
-    { file: endMark, find: `word === "" ? "none"`, replace: `word === "" ? "end"` },
+    {
+      file: endMark,
+      find: `word === "" ? "none"`,
+      replace: `typeof reason === "string" && word === "" ? "end" : word === "" ? "none"`
+    },
     { journey: "Tela: a stream that is cut" },
     { journey: "Tela: a stream that is cut", over: "fetch" }
   ),
