@@ -24,11 +24,12 @@ import type { SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
 import * as Struct from "effect/Struct"
 import type * as WorkflowEngine from "effect/workflow/WorkflowEngine"
+import { quote } from "../internal/describe.ts"
 import { migrate } from "../internal/migrate.ts"
 import * as CallOptions from "../internal/options.ts"
 import * as Polling from "../Polling.ts"
 import { faultOf } from "../internal/requestError.ts"
-import { type BadRequestError, ConfigError } from "../RunError.ts"
+import { badRequest, type BadRequestError, ConfigError } from "../RunError.ts"
 import * as Hub from "../Webhooks.ts"
 import { follow, lasting, type Polls, type Signal } from "./internal/follow.ts"
 import { type AnyProvider, isProvider, type ProviderServices } from "./internal/provider.ts"
@@ -80,6 +81,14 @@ const pollsOf = <P extends AnyProvider>(
         isProvider,
         "a provider, such as SpineWorkflow.provider"
       )
+    }
+    const twice = providers.find(({ name }, index) => providers.findIndex((other) => other.name === name) < index)
+    if (twice !== undefined) {
+      return yield* badRequest({
+        operation,
+        parameter: "providers",
+        message: `providers has two with the name ${quote(twice.name)}, and a ref names only one. Leave one out.`
+      })
     }
     const leftOut = "left out: it is an option of DurableRun.wait"
     yield* CallOptions.checkKind(operation, "timeout", polling.timeout, () => false, leftOut)

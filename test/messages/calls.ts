@@ -1205,6 +1205,7 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `Layer.provide(Waits.layerMemory(), [WorkflowEngine.layerMemory])`,
     `Layer.provide(Waits.layerMemory({ providers: "spine" }), [WorkflowEngine.layerMemory])`,
     `Layer.provide(Waits.layerMemory({ providers: [SpineWorkflow.Run] }), [WorkflowEngine.layerMemory])`,
+    `Layer.provide(Waits.layerMemory({ providers: [SpineWorkflow.provider, { ...SpineWorkflow.provider }] }), [WorkflowEngine.layerMemory, Layer.succeed(Spine.SpineClient, spine)])`,
     `Layer.provide(Waits.layerMemory({ providers: [], timeout: "1 hour" }), [WorkflowEngine.layerMemory])`,
     `Layer.provide(Waits.layerMemory({ providers: [], pollInterval: 0 }), [WorkflowEngine.layerMemory])`,
     `Layer.provide(Waits.layerMemory({ providers: [], concurrency: 0 }), [WorkflowEngine.layerMemory])`,
