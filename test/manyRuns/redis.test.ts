@@ -1,0 +1,107 @@
+/** A rate limit that processes share through Redis. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Layer, Redacted, References } from "effect"
+import { TestClock } from "effect/testing"
+import { fork } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { Spine } from "canvas-runs"
+import { SpineEmulator } from "canvas-runs/testing"
+import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
+import { hasRedis, redis, redisLimiter } from "../support/redis.ts"
+import { apiKey } from "../support/spine.ts"
+import type { Options } from "./redisChild.ts"
+import { mostWithin } from "./support.ts"
+
+const limit = 20
+
+/** At most 2 requests at once, and the others evenly spaced. */
+const burst = 2
+const spacing = 1000 / (limit - burst)
+
+const arrivals = Effect.map(
+  SpineEmulator.SpineEmulator.use(({ requests }) => requests),
+  (requests) => requests.map(({ receivedAt }) => receivedAt).toSorted((a, b) => a - b)
+)
+
+/** A client with its own connection to Redis, like the client of another process. */
+const clientOn = (socket: string) =>
+  Layer.build(
+    Spine.layer({ apiKey: Redacted.make(apiKey), rateLimit: { limit, window: "1 second" } }).pipe(
+      Layer.provide(redisLimiter(socket)),
+      Layer.fresh
+    )
+  ).pipe(Effect.flatMap((context) => Effect.provide(Spine.SpineClient.use(Effect.succeed), context)))
+
+/** A process that sends its requests as fast as its limit allows, once it may. */
+const processOn = (options: Options) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const child = fork(fileURLToPath(new URL("redisChild.ts", import.meta.url)), [JSON.stringify(options)], {
+        execArgv: ["--conditions=canvas-runs:source"]
+      })
+      const ready = new Promise((resolve) => child.once("message", resolve))
+      const ended = new Promise((resolve) => child.once("exit", resolve))
+      return { child, ready, ended }
+    }),
+    ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
+  )
+
+const tests = () => {
+  it.effect("is one limit for two clients: never more than `limit` requests in any window", () =>
+    Effect.gen(function*() {
+      const { socket } = yield* redis
+      const requests = 100
+      const clients = [yield* clientOn(socket), yield* clientOn(socket)]
+      const fiber = yield* Effect.forkChild(
+        Effect.forEach(
+          Array.from({ length: requests }, (_, index) => clients[index % 2]!),
+          ({ runs }) => runs.create({ prompt: "tides" }),
+          { concurrency: "unbounded", discard: true }
+        )
+      )
+      // Redis answers in its own time
+      while (fiber.pollUnsafe() === undefined) {
+        yield* TestClock.adjust("20 millis")
+        yield* TestClock.withLive(Effect.sleep("1 millis"))
+      }
+      yield* Fiber.join(fiber)
+      const moments = yield* arrivals
+      assert.lengthOf(moments, requests)
+      assert.isAtMost(mostWithin(moments, 1000), limit)
+    }).pipe(Effect.provide(SpineEmulator.layerTest())))
+
+  it.live("is one limit for two processes: since their start never more requests than the limit allows", () =>
+    Effect.gen(function*() {
+      const { socket } = yield* redis
+      const { baseUrl } = yield* SpineEmulatorServer.SpineEmulatorServer
+      const children = [
+        yield* processOn({ socket, baseUrl, limit, requests: 15 }),
+        yield* processOn({ socket, baseUrl, limit, requests: 15 })
+      ]
+      yield* Effect.promise(() => Promise.all(children.map(({ ready }) => ready)))
+      const started = Date.now()
+      for (const { child } of children) child.send("start")
+      const codes = yield* Effect.promise(() => Promise.all(children.map(({ ended }) => ended)))
+      assert.deepStrictEqual(codes, [0, 0])
+      const moments = yield* arrivals
+      assert.lengthOf(moments, 30)
+      // A busy machine delays arrivals, and makes none of them earlier
+      for (const [index, moment] of moments.entries()) {
+        assert.isAtLeast(moment - started, (index + 1 - burst) * spacing - 2, `request ${index + 1}`)
+      }
+    }).pipe(Effect.provide(SpineEmulatorServer.layer())))
+
+  it.live("limits nothing, and holds nothing up, while Redis is down", () =>
+    Effect.gen(function*() {
+      const { socket, stop } = yield* redis
+      const { runs } = yield* clientOn(socket)
+      yield* stop
+      assert.isTrue(Exit.isSuccess(yield* Effect.exit(runs.create({ prompt: "tides" }))))
+    }).pipe(
+      Effect.provide(SpineEmulator.layerTest()),
+      Effect.provideService(References.MinimumLogLevel, "None")
+    ))
+}
+
+if (hasRedis) describe("a rate limit in Redis", tests)
+else it("a rate limit in Redis", (context) => context.skip("redis-server is not installed"))
