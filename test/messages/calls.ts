@@ -826,6 +826,37 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `SpineGraph.fromCanvas({})`,
     `SpineGraph.fromCanvas(spine.canvases.getDag(id))`
   ],
+  "Progress.rows": [
+    `Progress.rows()`,
+    `Progress.rows({ name: "report", status: "running" }, { columns: 80, now: 0 })`,
+    `Progress.rows([ref], { columns: 80, now: 0 })`,
+    `Progress.rows([])`,
+    `Progress.rows([], { columns: 0, now: 0 })`,
+    `Progress.rows([], { columns: 80, now: new Date() })`,
+    `Progress.rows([], { columns: 80, now: 0, width: 80 })`
+  ],
+  "Progress.line": [
+    `Progress.line()`,
+    `Progress.line("report")`,
+    `Progress.line({ name: "report" })`
+  ],
+  "Progress.lines": [
+    `Progress.lines()`,
+    `Progress.lines({ name: "report", status: "running" })`,
+    `Progress.lines([{ name: "report" }])`
+  ],
+  "Progress.counts": [
+    `Progress.counts()`,
+    `Progress.counts("running")`,
+    `Progress.counts([{ status: "running" }])`
+  ],
+  "Screen.make": [
+    `Effect.scoped(Screen.make())`,
+    `Effect.scoped(Screen.make({ initial: [], rows: [] }))`,
+    `Effect.scoped(Screen.make({ initial: [], rows: (runs, frame) => Progress.rows(runs, frame) }))`,
+    `Effect.scoped(Screen.make({ initial: [], rows: Progress.rows, lines: Progress.lines, interval: 0 }))`,
+    `Effect.scoped(Screen.make({ initial: [], rows: Progress.rows, lines: Progress.lines, color: true }))`
+  ],
   "SpineEmulator.make": [
     `SpineEmulator.make("fast")`,
     `SpineEmulator.make({ scripts: {} })`,

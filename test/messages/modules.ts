@@ -5,6 +5,7 @@ import { WorkflowEngine } from "effect/workflow"
 import * as canvasRuns from "canvas-runs"
 import * as NodeHttp from "canvas-runs/node/NodeHttp"
 import * as NodeSqlite from "canvas-runs/node/NodeSqlite"
+import * as picture from "canvas-runs/picture"
 import * as SpineGraph from "canvas-runs/spine/SpineGraph"
 import * as testing from "canvas-runs/testing"
 import * as CombinedEmulatorServer from "canvas-runs/testing/CombinedEmulatorServer"
@@ -21,6 +22,7 @@ export const modules = {
   NodeHttp,
   NodeSqlite,
   SpineGraph,
+  ...picture,
   ...workflow,
   ...testing,
   CombinedEmulatorServer,

@@ -1,0 +1,23 @@
+/** The states that a picture tells apart, for the words that the providers use for runs, blocks and tasks. */
+
+/** Each state has a colour. */
+export type State = "waiting" | "running" | "succeeded" | "partial" | "failed"
+
+const states: Readonly<Record<string, State>> = {
+  idle: "waiting",
+  pending: "waiting",
+  queued: "waiting",
+  waiting: "waiting",
+  created: "waiting",
+  succeeded: "succeeded",
+  completed: "succeeded",
+  done: "succeeded",
+  partial: "partial",
+  failed: "failed",
+  error: "failed",
+  cancelled: "failed",
+  canceled: "failed"
+}
+
+/** Returns the state that a status means. A status that is not known counts as running, because it does not end a run. */
+export const stateOf = (status: string): State => Object.hasOwn(states, status) ? states[status]! : "running"
