@@ -53,8 +53,12 @@ const downloads = [{ journey: "artifacts are downloaded" }, {
 const runs = [{ journey: "Spine: a run is created" }, { journey: "Tela: an asynchronous" }] as const
 
 const isPage = `/html/i.test(headers["content-type"] ?? "")`
-const lenient =
-  "Schema.NullOr(schema).pipe(Schema.catchDecoding(() => Effect.succeedSome(null))) as Schema.Constraint as S"
+/** Lets a side field be absent or `null`, but not odd. */
+const strict = {
+  file: responseSchema,
+  find: "return Schema.optionalKey(Schema.Unknown).pipe(",
+  replace: "return Schema.optionalKey(Schema.NullishOr(Schema.toEncoded(schema))).pipe("
+}
 
 export const places: ReadonlyArray<Place> = [
   place(
@@ -170,7 +174,8 @@ export const places: ReadonlyArray<Place> = [
     "an optional field may be missing",
     {
       file: responseSchema,
-      find: "): ReturnType<typeof withFallback<S>> => withFallback(lenient(schema), fallback)",
+      find:
+        "): ReturnType<typeof withFallback<S>> => lenient(schema, Schema.toType(schema), () => Option.some(fallback))",
       replace: "): ReturnType<typeof withFallback<S>> => schema as never"
     },
     { journey: "Spine: a run is created" },
@@ -181,9 +186,8 @@ export const places: ReadonlyArray<Place> = [
     "an optional field may be null",
     {
       file: responseSchema,
-      find: `export const sideField = <S extends Schema.Constraint>(schema: S): ReturnType<typeof absentable<S>> =>
-  absentable(lenient(schema))`,
-      replace: "export const sideField = (schema: any): any => Schema.optionalKey(schema)"
+      find: "  lenient(schema, Schema.optionalKey(Schema.toType(schema)), Option.none)",
+      replace: "  Schema.optionalKey(schema) as never"
     },
     { journey: "Spine: a run is created" },
     { promise: "Spine runs: create: returns a plain ref" }
@@ -191,20 +195,20 @@ export const places: ReadonlyArray<Place> = [
   place(
     "textNumbers",
     "an optional number may be text",
-    { file: responseSchema, find: lenient, replace: "schema" },
+    strict,
     { journey: "Spine: a run is created" },
     { promise: "wait, promise 1" }
   ),
   place(
     "numericTexts",
     "an optional text may be a number",
-    { file: responseSchema, find: lenient, replace: "schema" },
+    strict,
     ...runs
   ),
   place(
     "oddLists",
     "an optional list may contain null",
-    { file: responseSchema, find: lenient, replace: "schema" },
+    strict,
     { journey: "Spine: a run is created" },
     { promise: "wait, promise 1" }
   ),
