@@ -61,7 +61,8 @@ export const faultsOf = (directory: string): ReadonlyArray<string> => {
 
   let mapped = 0
   for (const file of files) {
-    if (!/^dist\/.*(?:\.js|\.d\.ts)$/.test(file)) continue
+    // The bundle of the command imports nothing but Node
+    if (file === "dist/bin.js" || !/^dist\/.*(?:\.js|\.d\.ts)$/.test(file)) continue
     const code = readFileSync(join(directory, file), "utf8")
 
     for (const specifier of importsOf(code)) {

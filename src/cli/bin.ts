@@ -1,0 +1,34 @@
+/**
+ * The entry of the command `canvas-runs`: the edge to the process, with its signals and its exit code.
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Effect from "effect/Effect"
+import { exitCodes, type Outcome } from "./exitCode.ts"
+import { main } from "./main.ts"
+import * as Stop from "./stop.ts"
+
+const exit = (outcome: Outcome): void => process.exit(exitCodes[outcome].code)
+
+// Node says on standard error that its SQLite is experimental
+process.removeAllListeners("warning")
+
+const program = Stop.orStop(
+  main(process.argv.slice(2)),
+  (stop) => {
+    let signals = 0
+    for (const [signal, outcome] of Object.entries(Stop.outcomeOfSignal)) {
+      process.on(signal, () => signals++ === 0 ? stop(outcome) : exit(outcome))
+    }
+    process.stdout.on(
+      "error",
+      (error: NodeJS.ErrnoException) => stop(error.code === "EPIPE" ? "closedOutput" : "local")
+    )
+    process.stderr.on("error", () => {})
+  }
+)
+
+// Sockets that are kept open would keep the process
+Effect.runPromise(Effect.provide(program, NodeServices.layer)).then(exit, (error) => {
+  process.stderr.write(`canvas-runs: ${String(error)}\n`)
+  exit("internal")
+})

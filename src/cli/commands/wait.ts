@@ -1,0 +1,28 @@
+import * as Effect from "effect/Effect"
+import * as Command from "effect/cli/Command"
+import * as Clients from "../clients.ts"
+import * as Name from "../name.ts"
+import { resolve } from "../names.ts"
+import { waitFor } from "../waitFor.ts"
+import * as Waiting from "../waiting.ts"
+
+export const command = Command.make(
+  "wait",
+  {
+    runs: Name.several,
+    provider: Name.provider,
+    download: Waiting.download,
+    ...Waiting.flags,
+    ...Clients.flags
+  },
+  Effect.fnUntraced(function*({ download, provider, runs, ...options }) {
+    // All names are checked before the first wait
+    const named = yield* Effect.forEach(runs, (run) => resolve(run, provider))
+    yield* Effect.provide(waitFor(named, { ...Waiting.waitOf(options), download }), Clients.layer(options))
+  })
+).pipe(
+  Command.withExamples([
+    { command: "canvas-runs wait @last", description: "Wait for the run that was created last" },
+    { command: "canvas-runs wait july august --timeout 30m", description: "Wait for two runs by their keys" }
+  ])
+)

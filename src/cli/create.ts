@@ -1,0 +1,55 @@
+/** Creates a run once, under a key of the store. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Flag from "effect/cli/Flag"
+import * as Option from "effect/Option"
+import type { RunRef } from "../internal/ref.ts"
+import type * as RunStore from "../RunStore.ts"
+import { format, type Named } from "./names.ts"
+import { Output } from "./output.ts"
+import { State } from "./state.ts"
+
+/** The flags of a command that creates a run. */
+export const flags = {
+  key: Flag.String("key").pipe(
+    Flag.withDescription("A name for this run. A key that has a run creates no other. The default is a new key"),
+    Flag.optional
+  ),
+  detach: Flag.Boolean("detach").pipe(
+    Flag.withDescription("Print the ref of the run, and do not wait"),
+    Flag.withDefault(false)
+  )
+}
+
+/** Creates the run of a key, unless it has one. The store has the intent before the request, and the ref after it. */
+export const once = Effect.fnUntraced(function*<E, R>(
+  given: Option.Option<string>,
+  create: RunStore.Create<{ readonly ref: RunRef }, E, R>
+) {
+  const { line, note } = yield* Output
+  const store = yield* (yield* State).open
+  const key = Option.isSome(given) ? given.value : yield* newKey
+  const earlier = yield* store.get(key)
+  const ref = yield* store.runOnce(key, create)
+  const named: Named = { key, ref }
+  yield* note(
+    earlier !== undefined && "ref" in earlier
+      ? `The key ${key} has a run already: ${format(ref)}`
+      : `Created ${format(ref)} (key ${key})`
+  )
+  yield* line({ type: "created", key, ref }, "")
+  return named
+})
+
+/** Prints the name of a run that nobody waits for here. */
+export const detached = ({ ref }: Named) =>
+  Output.use(({ isJson, line }) => isJson ? Effect.void : line({ type: "created", ref }, format(ref)))
+
+/** A key that sorts by time, such as `20261126-111500-4f9d`. */
+const newKey = Effect.map(
+  Clock.currentTimeMillis,
+  (now) =>
+    `${new Date(now).toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-")}-${
+      globalThis.crypto.randomUUID().slice(0, 4)
+    }`
+)

@@ -1,0 +1,24 @@
+/** The errors of the command that are not errors of the library. */
+import * as Schema from "effect/Schema"
+import { outcomes } from "./exitCode.ts"
+
+/** A flag, an argument or a file of the user is wrong. No request was made. */
+export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
+  message: Schema.String
+}) {}
+
+/** The API key is missing, or is the key of another provider. No request was made. */
+export class KeyError extends Schema.TaggedError<KeyError>()("KeyError", {
+  message: Schema.String
+}) {}
+
+/** A directory or a file of this machine cannot be used. */
+export class LocalError extends Schema.TaggedError<LocalError>()("LocalError", {
+  message: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {}
+
+/** Something did not succeed, and the user has been told why. */
+export class Reported extends Schema.TaggedError<Reported>()("Reported", {
+  outcome: Schema.Literals(outcomes)
+}) {}

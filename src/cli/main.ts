@@ -1,0 +1,136 @@
+/**
+ * The command `canvas-runs`: its subcommands, and how one call of it runs.
+ *
+ * The code of a subcommand is loaded when it is used, so that `canvas-runs --help` starts fast.
+ */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
+import { version } from "./version.ts"
+import type { Outcome } from "./exitCode.ts"
+import * as Output from "./output.ts"
+import { report } from "./report.ts"
+import * as State from "./state.ts"
+
+/** The services that every subcommand may use. */
+export type Services = Command.Environment | Output.Output | State.State
+
+/** A subcommand. Its errors are classified by `exitCode.ts`. */
+// oxlint-disable-next-line typescript/no-explicit-any -- the name and the input of any command
+export type Subcommand = Command.Command<any, any, {}, unknown, Services>
+
+/** The subcommands, in the order of the help. Their modules export `command`. */
+const subcommands: ReadonlyArray<{
+  readonly name: string
+  readonly description: string
+  readonly load: () => Promise<{ readonly command: Subcommand }>
+}> = [
+  { name: "run", description: "Creates a Spine run, and waits for it", load: () => import("./commands/run.ts") },
+  { name: "wait", description: "Waits for runs, and prints their output", load: () => import("./commands/wait.ts") },
+  { name: "get", description: "Prints the state of a run", load: () => import("./commands/get.ts") },
+  { name: "schema", description: "Prints the JSON Schema of the output", load: () => import("./commands/schema.ts") }
+]
+
+/** Prints data as JSON. */
+const Json = GlobalFlag.Setting("json")({
+  flag: Flag.Boolean("json").pipe(
+    Flag.withDescription("Print one JSON object per line (see canvas-runs schema)"),
+    Flag.withDefault(false)
+  )
+})
+
+/** The directory of the store. */
+const Store = GlobalFlag.Setting("store")({
+  flag: Flag.String("store").pipe(
+    Flag.withMetavar("DIRECTORY"),
+    Flag.withDescription("The directory of the store. The default is $XDG_STATE_HOME/canvas-runs"),
+    Flag.optional
+  )
+})
+
+/** Makes the command. Subcommands that the arguments do not name have a description and no code. */
+const make = (args: ReadonlyArray<string>) =>
+  Effect.map(
+    Effect.forEach(subcommands, ({ description, load, name }) =>
+      args.includes(name) || args.some((arg) =>
+          arg.startsWith("--completions")
+        )
+        ? Effect.map(Effect.promise(load), ({ command }) => Command.withDescription(command, description))
+        : Effect.succeed(Command.make(name).pipe(Command.withDescription(description)) as Subcommand)),
+    (commands) =>
+      Command.make("canvas-runs").pipe(
+        Command.withDescription("Runs AI canvases of Spine and Tela, and keeps what it started"),
+        Command.withSubcommands(commands as [Subcommand, ...Array<Subcommand>]),
+        Command.withGlobalFlags([Json, Store])
+      )
+  )
+
+/** Runs the command with its arguments, reports a failure, and returns the class of the outcome. */
+export const main = (args: ReadonlyArray<string>): Effect.Effect<Outcome, never, Command.Environment> => {
+  const flags = args.includes("--") ? args.slice(0, args.indexOf("--")) : args
+  const printed: Array<string> = []
+  const program = Effect.gen(function*() {
+    const command = yield* make(flags)
+    yield* Command.runWith(command, { version })(args)
+    const { line } = yield* Output.Output
+    yield* Effect.forEach(printed, (text) => line({ type: "text", text }, text))
+    return "success" as const
+  })
+  return Effect.catchCause(program, report).pipe(
+    Effect.provide([
+      State.layer(valueOf(flags, "--store")),
+      Layer.effect(CliOutput.Presenter, presenter),
+      CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions, GlobalFlag.LogLevel] }),
+      // `--completions` prints here, and logs go to standard error
+      Layer.succeed(
+        Console.Console,
+        Object.assign(Object.create(globalThis.console) as Console.Console, {
+          log: (text: string) => void printed.push(text)
+        })
+      ),
+      Layer.succeed(Logger.LogToStderr, true)
+    ]),
+    Effect.provide(Output.layer(flags.includes("--json")))
+  )
+}
+
+/** The value of a flag that is needed before the arguments are parsed. */
+const valueOf = (args: ReadonlyArray<string>, flag: string): Option.Option<string> => {
+  const index = args.findIndex((arg) => arg === flag || arg.startsWith(`${flag}=`))
+  const arg = args[index]
+  return Option.fromUndefinedOr(arg === flag ? args[index + 1] : arg?.slice(flag.length + 1))
+}
+
+/** Prints what was asked for to standard output, and the faults of a call to standard error. */
+const presenter = Effect.gen(function*() {
+  const output = yield* Output.Output
+  const formatter = CliOutput.defaultFormatter({
+    colors: (yield* TerminalCapabilities.TerminalCapabilities).canColor && !output.isJson
+  })
+  const print = (text: string) => Effect.ignore(output.line({ type: "text", text }, text))
+  return {
+    present: (event: CliOutput.Presenter.Event) => {
+      switch (event._tag) {
+        case "Version":
+          return print(event.version)
+        case "Help":
+          return event.reason === "Requested"
+            ? print(formatter.formatHelpDoc(event.helpDoc))
+            : output.note(formatter.formatHelpDoc(event.helpDoc))
+        case "InvalidInvocation":
+          return output.note(
+            `${event.errors.map((error) => `canvas-runs: ${formatter.formatCliError(error)}`).join("\n")}\n` +
+              `See "${event.commandPath.join(" ")} --help".`
+          )
+      }
+    }
+  }
+})

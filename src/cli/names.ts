@@ -1,0 +1,111 @@
+/**
+ * How a run is named: by its ref, its id, its key in the store, or `@last`.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { read, type RunRef } from "../internal/ref.ts"
+import type * as RunStore from "../RunStore.ts"
+import { CreateOutcomeUnknownError } from "../RunError.ts"
+import { UsageError } from "./errors.ts"
+import { State } from "./state.ts"
+
+/** A run, and its key in the store if it has one. */
+export interface Named {
+  readonly key?: string
+  readonly ref: RunRef
+}
+
+/** The name of the run that this machine created last. */
+export const last = "@last"
+
+/** The providers of runs, and the kind of their runs. */
+const kinds = { spine: "run", tela: "execution" } as const
+
+export const providers = ["spine", "tela"] as const
+
+export type Provider = keyof typeof kinds
+
+/** Writes a ref as one word, such as `spine:run:6f1c1d5e`, which needs no quotes in a shell. */
+export const format = ({ id, kind, provider }: RunRef): string => `${provider}:${kind}:${id}`
+
+/** Reads a ref: JSON, or the three words that {@link format} and messages of the library write. */
+export const parse = (text: string): Option.Option<RunRef> => {
+  if (text.trimStart().startsWith("{")) {
+    return Option.flatMap(decodeJson(text), (json) => Option.fromUndefinedOr(read(json)))
+  }
+  const [, provider, kind, id] = /^(spine|tela)[: ](run|execution|task)[: ](\S+)$/.exec(text.trim()) ?? []
+  return id === undefined ? Option.none() : Option.some({ version: 1, provider: provider!, kind: kind!, id })
+}
+
+const decodeJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
+
+/** Finds the run that a name means. A ref needs no store. An id that the store does not know needs its provider. */
+export const resolve = Effect.fnUntraced(function*(name: string, provider: Option.Option<Provider>) {
+  const ref = parse(name)
+  if (Option.isSome(ref)) return { ref: ref.value } satisfies Named as Named
+  if (name === last) {
+    const entries = yield* (yield* (yield* State).open).list()
+    const entry = entries.at(-1)
+    return entry === undefined
+      ? yield* new UsageError({
+        message: `${last} names no run: the store is empty. Create a run first, or give a ref.`
+      })
+      : yield* named(entry)
+  }
+  const found = yield* lookUp(name).pipe(
+    // An id with its provider needs no store
+    Effect.catchTag("LocalError", (error) => Option.isSome(provider) ? Effect.undefined : Effect.fail(error))
+  )
+  if (found !== undefined) return yield* named(found)
+  if (Option.isSome(provider)) {
+    return { ref: { version: 1, provider: provider.value, kind: kinds[provider.value], id: name } } as Named
+  }
+  return yield* new UsageError({
+    message: `${JSON.stringify(name)} is not a run of this store: neither a key nor the id of one. ` +
+      `See "canvas-runs list", or give a ref such as spine:run:ID, or --provider with an id.`
+  })
+})
+
+/** Finds the entry of a key, or the newest one with this id. */
+const lookUp = Effect.fnUntraced(function*(name: string) {
+  const store = yield* (yield* State).open
+  const entry = yield* store.get(name)
+  if (entry !== undefined) return entry
+  const id = name.toLowerCase()
+  return (yield* store.list()).findLast((entry) => "ref" in entry && entry.ref.id.toLowerCase() === id)
+})
+
+/** Finds the key under which the store has a run. */
+export const keyOf = Effect.fnUntraced(function*({ key, ref }: Named) {
+  if (key !== undefined) return key
+  const name = format(ref).toLowerCase()
+  const entries = yield* (yield* (yield* State).open).list({ provider: ref.provider })
+  return entries.findLast((entry) => "ref" in entry && format(entry.ref).toLowerCase() === name)?.key
+}, Effect.orElseSucceed(() => undefined))
+
+const named = (entry: RunStore.Entry): Effect.Effect<Named, UsageError | CreateOutcomeUnknownError> => {
+  const { key } = entry
+  switch (entry._tag) {
+    case "Created":
+    case "Finished":
+      return Effect.succeed({ key, ref: entry.ref })
+    case "Refused":
+      return Effect.fail(
+        new UsageError({ message: `The provider refused to create the run of the key ${key}: there is none.` })
+      )
+    case "Creating":
+    case "Unknown":
+      return Effect.fail(
+        new CreateOutcomeUnknownError({
+          operation: "RunStore.get",
+          message: `It is not known whether the run of the key ${key} was created. ` +
+            `Use "canvas-runs reconcile ${key}", or look for it at the provider: then "canvas-runs attach" or "forget".`,
+          attempts: 0,
+          elapsed: Duration.zero,
+          cause: undefined
+        })
+      )
+  }
+}

@@ -1,0 +1,84 @@
+/** Tells the user why a command did not succeed. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import * as CliError from "effect/cli/CliError"
+import { read } from "../internal/ref.ts"
+import { Reported } from "./errors.ts"
+import { exitCodes, type Outcome, outcomeOf } from "./exitCode.ts"
+import { format } from "./names.ts"
+import { type Failure, type Line, Output } from "./output.ts"
+
+/** Reports the failure of the whole command, and returns its class. */
+export const report = (cause: Cause.Cause<unknown>): Effect.Effect<Outcome, never, Output> =>
+  Effect.gen(function*() {
+    const output = yield* Output
+    const error = Cause.squash(cause)
+    if (isReported(error)) return error.outcome
+    // The presenter has written the text of these
+    const isShown = CliError.isCliError(error)
+    const line = lineOf(error)
+    if (line.outcome === "closedOutput") return line.outcome
+    if (!isShown) {
+      yield* output.note(`canvas-runs: ${line.outcome === "internal" ? Cause.pretty(cause) : line.error.message}`)
+      if (line.resume !== undefined) yield* output.note(`Wait again with:\n  ${line.resume}`)
+    }
+    if (output.isJson) yield* Effect.ignore(output.line(line, ""))
+    return line.outcome
+  })
+
+const isReported = Schema.is(Reported)
+
+/** Reports the failure of one run of several, and returns its class. */
+export const reportOne = (key: string, error: unknown): Effect.Effect<Outcome, never, Output> =>
+  Effect.gen(function*() {
+    const output = yield* Output
+    const line = lineOf(error)
+    yield* output.note(`${key}: ${line.error.message}`)
+    if (output.isJson) yield* Effect.ignore(output.line({ ...line, key }, ""))
+    return line.outcome
+  })
+
+/** Describes an error as a line of output. */
+export const lineOf = (error: unknown): Extract<Line, { readonly type: "error" }> & { readonly outcome: Outcome } => {
+  const outcome = outcomeOf(error)
+  const failure = failureOf(error)
+  return {
+    type: "error",
+    exitCode: exitCodes[outcome].code,
+    outcome,
+    error: failure,
+    ...(outcome === "stillRunning" && failure.ref !== undefined
+      ? { resume: `canvas-runs wait ${format(failure.ref)}` }
+      : undefined)
+  }
+}
+
+/** Describes an error as data. */
+export const failureOf = (error: unknown): Failure => {
+  const member = <A>(name: string, is: (value: unknown) => value is A): { readonly [key: string]: A } | undefined =>
+    Predicate.hasProperty(error, name) && is(error[name]) ? { [name]: error[name] } : undefined
+  const ref = Predicate.hasProperty(error, "ref") ? read(error.ref) : undefined
+  return {
+    tag: Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) ? error._tag : nameOf(error),
+    message: messageOf(error),
+    ...member("isRetryable", Predicate.isBoolean),
+    ...member("requestId", Predicate.isString),
+    ...member("status", Predicate.isNumber),
+    ...member("errors", isTexts),
+    ...(ref === undefined ? undefined : { ref })
+  }
+}
+
+const messageOf = (error: unknown): string =>
+  CliError.isCliError(error) && error._tag === "ShowHelp"
+    ? error.errors.map(({ message }) => message).join("\n") || "No command was given."
+    : Predicate.isError(error)
+    ? error.message
+    : String(error)
+
+const nameOf = (error: unknown): string => Predicate.isError(error) ? error.name : "Error"
+
+const isTexts = (value: unknown): value is ReadonlyArray<string> =>
+  Array.isArray(value) && value.every(Predicate.isString)
