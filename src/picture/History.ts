@@ -4,8 +4,9 @@
  *
  * @since 0.1.0
  */
+import { need } from "../internal/options.ts"
 import type { Canvas } from "../spine/SpineCanvasSchema.ts"
-import { need, needCanvas } from "./internal/canvas.ts"
+import { needCanvas } from "./internal/canvas.ts"
 import { isEnded, stateOf } from "./internal/state.ts"
 
 /**

@@ -14,9 +14,9 @@
  * @see {@link module:Report} for a page about a whole run
  * @since 0.1.0
  */
+import { need, readOrThrow } from "../internal/options.ts"
 import type { Canvas, TaskTree } from "../spine/SpineCanvasSchema.ts"
 import type { History } from "./History.ts"
-import { need } from "./internal/canvas.ts"
 import * as Mermaid from "./internal/mermaid.ts"
 import * as Rows from "./internal/rows.ts"
 import * as Scene from "./internal/scene.ts"
@@ -130,8 +130,13 @@ export interface RowOptions extends PictureOptions {
  * @category drawing
  * @since 0.1.0
  */
-export const mermaid = (canvas: Canvas, options: MermaidOptions = {}): string =>
-  Mermaid.mermaid(Scene.read(canvas, options.history, options.now), directionOf(options))
+export const mermaid = (canvas: Canvas, options?: MermaidOptions): string => {
+  const { direction, history, now } = readOrThrow(options, mermaidOptions)
+  return Mermaid.mermaid(Scene.read(canvas, history, now), directionOf(direction))
+}
+
+const pictureOptions = ["history", "now"]
+const mermaidOptions = [...pictureOptions, "direction"]
 
 /**
  * Draws a canvas as SVG: one element with its own style, without scripts, fonts or links. Each block and each edge is a line. A value
@@ -155,12 +160,16 @@ export const mermaid = (canvas: Canvas, options: MermaidOptions = {}): string =>
  * @category drawing
  * @since 0.1.0
  */
-export const svg = (canvas: Canvas, options: SvgOptions = {}): string => {
-  const { tasks, theme = "auto", title } = options
-  const direction = directionOf(options)
+export const svg = (canvas: Canvas, options?: SvgOptions): string => {
+  const { direction, history, now, tasks, theme = "auto", title } = readOrThrow(options, [
+    ...mermaidOptions,
+    "tasks",
+    "theme",
+    "title"
+  ])
   need("theme", theme, (theme) => Object.hasOwn(Svg.styles, theme as string), "\"auto\", \"light\" or \"dark\"")
-  const scene = Scene.read(canvas, options.history, options.now)
-  return Svg.svg(scene, direction, headerOf(scene, title, tasks), Svg.styles[theme])
+  const scene = Scene.read(canvas, history, now)
+  return Svg.svg(scene, directionOf(direction), headerOf(scene, title, tasks), Svg.styles[theme])
 }
 
 /**
@@ -188,17 +197,22 @@ export const svg = (canvas: Canvas, options: SvgOptions = {}): string => {
  * @category drawing
  * @since 0.1.0
  */
-export const rows = (canvas: Canvas, options: RowOptions = {}): ReadonlyArray<string> => {
-  const { colors = false, columns = 80, rows: most = Infinity } = options
+export const rows = (canvas: Canvas, options?: RowOptions): ReadonlyArray<string> => {
+  const { colors = false, columns = 80, history, now, rows: most = Infinity } = readOrThrow(options, [
+    ...pictureOptions,
+    "columns",
+    "rows",
+    "colors"
+  ])
   need("columns", columns, isAtLeastOne, "a number of columns, 1 or more")
   need("rows", most, isAtLeastOne, "a number of rows, 1 or more")
-  const all = Rows.rows(Scene.read(canvas, options.history, options.now), { colors, columns: Math.floor(columns) })
+  const all = Rows.rows(Scene.read(canvas, history, now), { colors, columns: Math.floor(columns) })
   return Rows.window(all, Math.floor(most), Math.floor(columns))
 }
 
 const isAtLeastOne = (value: unknown): boolean => typeof value === "number" && value >= 1
 
-const directionOf = ({ direction = "right" }: MermaidOptions): "right" | "down" => {
+const directionOf = (direction: MermaidOptions["direction"] = "right"): "right" | "down" => {
   need("direction", direction, (direction) => direction === "right" || direction === "down", "\"right\" or \"down\"")
   return direction
 }

@@ -1,11 +1,6 @@
 /** Checks the arguments of the pictures. They are pure functions, so a wrong argument is thrown. */
-import { attempt, quote } from "../../internal/describe.ts"
+import { need } from "../../internal/options.ts"
 import type { Canvas } from "../../spine/SpineCanvasSchema.ts"
-
-/** Throws a `TypeError` for an argument that is not of its kind. */
-export const need = (name: string, value: unknown, isKind: (value: unknown) => boolean, expected: string): void => {
-  if (attempt(() => isKind(value)) !== true) throw new TypeError(`${name} is ${quote(value)}; it must be ${expected}.`)
-}
 
 export const needCanvas = (canvas: unknown): void =>
   need("canvas", canvas, isCanvas, "a canvas, as canvases.getDag returns it")

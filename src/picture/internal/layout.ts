@@ -212,7 +212,14 @@ interface Arranged {
 }
 
 /** Orders a part, and sets how far each member is across. */
-const arrange = (part: Part, graph: Graph, sizes: Sizes, places: Float64Array, across: Float64Array, work: Work): Arranged => {
+const arrange = (
+  part: Part,
+  graph: Graph,
+  sizes: Sizes,
+  places: Float64Array,
+  across: Float64Array,
+  work: Work
+): Arranged => {
   const ordered = order(part, graph, places, across, work)
   const { count } = graph
   const apart = (a: number, b: number) =>

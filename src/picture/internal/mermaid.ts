@@ -7,7 +7,9 @@ export const mermaid = ({ boxes, edges, title }: Scene, direction: "right" | "do
   return [
     `flowchart ${direction === "right" ? "LR" : "TD"}`,
     ...(name === "" ? [] : [`  accTitle: ${name}`]),
-    ...boxes.map((box, index) => `  ${names[index]}["${escape(box.name)}<br/>${escape(detailOf(box))}"]:::${box.state}`),
+    ...boxes.map((box, index) =>
+      `  ${names[index]}["${escape(box.name)}<br/>${escape(detailOf(box))}"]:::${box.state}`
+    ),
     ...boxes.flatMap(({ isLoop }, index) => isLoop ? [`  ${names[index]} --> ${names[index]}`] : []),
     ...edges.map(([source, target]) => `  ${names[source]} --> ${names[target]}`),
     ...classes
@@ -48,7 +50,10 @@ const namesOf = (boxes: ReadonlyArray<Box>): ReadonlyArray<string> => {
  * characters they are text in every version. Two codes that Mermaid would read together are kept apart by the `;`.
  */
 const escape = (text: string): string =>
-  text.replaceAll(/[\u{21}-\u{2f}\u{3a}-\u{40}\u{5b}-\u{60}\u{7b}-\u{7e}]/gu, (character) => `#${character.codePointAt(0)};`)
+  text.replaceAll(
+    /[\u{21}-\u{2f}\u{3a}-\u{40}\u{5b}-\u{60}\u{7b}-\u{7e}]/gu,
+    (character) => `#${character.codePointAt(0)};`
+  )
 
 /** A title is the rest of its line, and has no codes. */
 const escapeTitle = (text: string): string => text.replaceAll(/[^\p{L}\p{M}\p{N} .,_-]+/gu, " ").trim()

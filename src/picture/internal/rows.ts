@@ -26,7 +26,10 @@ const tones: Readonly<Record<State, Parameters<typeof paint>[0]>> = {
 }
 
 /** The rows of all blocks. The columns depend on the edges and on the space alone, so a block changes no row but its own. */
-export const rows = (scene: Scene, { colors, columns }: Space): ReadonlyArray<{ readonly text: string; readonly box?: Box }> => {
+export const rows = (
+  scene: Scene,
+  { colors, columns }: Space
+): ReadonlyArray<{ readonly text: string; readonly box?: Box }> => {
   const drawn = drawLanes(scene, Math.max(1, Math.min(12, Math.floor(columns / 6))))
   const indent = drawn.reduce((most, { lanes }) => Math.max(most, lanes.length), 0)
   const room = columns - indent - 1
@@ -44,7 +47,8 @@ export const rows = (scene: Scene, { colors, columns }: Space): ReadonlyArray<{ 
       : ""
     const name = fit(box.name, nameWidth)
     const text = [
-      tone("dim", lanes.slice(0, sign)) + tone(tones[box.state], signs[box.state]) + tone("dim", lanes.slice(sign + 1).padEnd(indent - sign - 1)),
+      tone("dim", lanes.slice(0, sign)) + tone(tones[box.state], signs[box.state]) +
+      tone("dim", lanes.slice(sign + 1).padEnd(indent - sign - 1)),
       box.state === "waiting" ? tone("dim", name) : name,
       tone(tones[box.state] === "green" ? "dim" : tones[box.state], facts)
     ].join(" ").trimEnd()
@@ -76,7 +80,7 @@ const drawLanes = (scene: Scene, most: number): ReadonlyArray<Drawn> => {
     targets[source]!.push(target)
     missing[target]!++
   })
-  const ready = boxes.flatMap((_, box) => missing[box] === 0 ? [box] : []).reverse()
+  const ready = boxes.flatMap((_, box) => missing[box] === 0 ? [box] : []).toReversed()
   const lanes: Array<number | undefined> = []
   const free = () => {
     const lane = lanes.indexOf(undefined)
@@ -89,7 +93,10 @@ const drawLanes = (scene: Scene, most: number): ReadonlyArray<Drawn> => {
     const lane = waited !== -1 ? waited : free() ?? most
     if (lane < most) lanes[lane] = box
     drawn.push({
-      lanes: cells(Math.max(lanes.length, lane + 1), (index) => index === lane ? "?" : lanes[index] === undefined ? " " : "│"),
+      lanes: cells(
+        Math.max(lanes.length, lane + 1),
+        (index) => index === lane ? "?" : lanes[index] === undefined ? " " : "│"
+      ),
       box: boxes[box]!,
       sign: 2 * lane
     })
@@ -138,12 +145,15 @@ const drawFork = (
   return text
 }
 
-const cells = (count: number, cell: (index: number) => string, between: (index: number) => string = () => " "): string => {
+const cells = (
+  count: number,
+  cell: (index: number) => string,
+  between: (index: number) => string = () => " "
+): string => {
   let text = ""
   for (let index = 0; index < count; index++) text += cell(index) + (index < count - 1 ? between(index) : "")
   return text
 }
-
 
 /** At most `most` rows: those around the first block that is running, or else around the last one that has ended. */
 export const window = (all: ReturnType<typeof rows>, most: number, columns: number): ReadonlyArray<string> => {
@@ -154,6 +164,7 @@ export const window = (all: ReturnType<typeof rows>, most: number, columns: numb
   const centre = running !== -1 ? running : all.findLastIndex(({ box }) => box !== undefined && box.state !== "waiting")
   const kept = most - 2
   const first = Math.min(Math.max(0, centre - Math.floor(kept / 2)), texts.length - kept)
-  const note = (rows: number, where: string) => rows === 0 ? [] : [cut(`… ${rows} more ${rows === 1 ? "row" : "rows"} ${where}`, columns)]
+  const note = (rows: number, where: string) =>
+    rows === 0 ? [] : [cut(`… ${rows} more ${rows === 1 ? "row" : "rows"} ${where}`, columns)]
   return [...note(first, "above"), ...texts.slice(first, first + kept), ...note(texts.length - first - kept, "below")]
 }

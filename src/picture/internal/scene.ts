@@ -72,7 +72,9 @@ export const read = (canvas: Canvas, history: History | undefined, now = history
         state,
         status: lineOf(block.status) || "unknown",
         times: seen,
-        duration: seen?.startedAt === undefined ? "" : formatMillis((isEnded(state) ? seen.endedAt ?? now : now) - seen.startedAt),
+        duration: seen?.startedAt === undefined
+          ? ""
+          : formatMillis((isEnded(state) ? seen.endedAt ?? now : now) - seen.startedAt),
         isLoop: loops.has(index)
       }
     }),

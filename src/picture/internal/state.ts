@@ -21,3 +21,6 @@ const states: Readonly<Record<string, State>> = {
 
 /** Returns the state that a status means. A status that is not known counts as running, because it does not end a run. */
 export const stateOf = (status: string): State => Object.hasOwn(states, status) ? states[status]! : "running"
+
+/** Whether a run, a block or a task in this state has ended. */
+export const isEnded = (state: State): boolean => state !== "waiting" && state !== "running"

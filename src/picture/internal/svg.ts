@@ -1,5 +1,5 @@
 /** A scene as SVG. Each box and each edge is one line of the text. */
-import { type Edges, layout, type Layout, type Point } from "./layout.ts"
+import { type Edges, type Layout, layout, type Point } from "./layout.ts"
 import { detailOf } from "./mermaid.ts"
 import type { Box, Scene } from "./scene.ts"
 import { width } from "./text.ts"
@@ -93,22 +93,29 @@ type Place = readonly [x: number, y: number]
 const drawRoute = (points: ReadonlyArray<Place>, direction: Direction, isBack: boolean): string => {
   const [x0, y0] = points[0]!
   let path = `M${x0} ${y0}`
+  // The last pixels are straight, so that the arrow stands upright
+  const last = isBack ? -8 : 8
   for (let index = 1; index < points.length; index++) {
     const [x1, y1] = points[index - 1]!
     const [x2, y2] = points[index]!
+    const isLast = index === points.length - 1
     if (index % 2 === 0 || (direction === "right" ? y1 === y2 : x1 === x2)) {
       path += `L${x2} ${y2}`
     } else if (direction === "right") {
-      const middle = (x1 + x2) / 2
-      path += `C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}`
+      const end = isLast ? x2 - last : x2
+      const middle = (x1 + end) / 2
+      path += `C${middle} ${y1} ${middle} ${y2} ${end} ${y2}${isLast ? `H${x2}` : ""}`
     } else {
-      const middle = (y1 + y2) / 2
-      path += `C${x1} ${middle} ${x2} ${middle} ${x2} ${y2}`
+      const end = isLast ? y2 - last : y2
+      const middle = (y1 + end) / 2
+      path += `C${x1} ${middle} ${x2} ${middle} ${x2} ${end}${isLast ? `V${y2}` : ""}`
     }
   }
   const arrow = direction === "right"
     ? isBack ? "m6-4l-6 4l6 4" : "m-6-4l6 4l-6 4"
-    : isBack ? "m-4 6l4-6l4 6" : "m-4-6l4 6l4-6"
+    : isBack
+    ? "m-4 6l4-6l4 6"
+    : "m-4-6l4 6l4-6"
   return `<path${isBack ? ` class="back"` : ""} d="${path}${arrow}"/>`
 }
 
@@ -186,12 +193,11 @@ const colorsOf = ({ border, box, detail, edge, ground, states, text, tints }: Pa
     `.canvas-runs .track{fill:${border}}`,
     `.canvas-runs .done{fill:${states.succeeded}}`,
     `.canvas-runs .sign{stroke:${ground}}`,
-    ...Object.entries(states).flatMap(([state, color]) => [
-      `.canvas-runs .${state} .disc{fill:${color}}`,
-      ...(state === "waiting" || state === "running"
-        ? [`.canvas-runs .${state} .ring,.canvas-runs .${state} .arc{stroke:${color}}`]
-        : [])
-    ]),
+    ...Object.entries(states).map(([state, color]) =>
+      state === "waiting" || state === "running"
+        ? `.canvas-runs .${state} .ring,.canvas-runs .${state} .arc{stroke:${color}}`
+        : `.canvas-runs .${state} .disc{fill:${color}}`
+    ),
     ...Object.entries(tints).flatMap(([state, tint]) => {
       const color = states[state as State]
       return [
