@@ -6,4 +6,5 @@
 export * as History from "./History.ts"
 export * as Picture from "./Picture.ts"
 export * as Progress from "./Progress.ts"
+export * as Report from "./Report.ts"
 export * as Screen from "./Screen.ts"

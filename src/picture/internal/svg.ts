@@ -1,5 +1,5 @@
 /** A scene as SVG. Each box and each edge is one line of the text. */
-import { type Edges, type Layout, layout, type Point } from "./layout.ts"
+import { type Edges, type Layout, layout, type Point, type Sizes } from "./layout.ts"
 import { detailOf } from "./mermaid.ts"
 import type { Box, Scene } from "./scene.ts"
 import { width } from "./text.ts"
@@ -10,15 +10,19 @@ export type Direction = "right" | "down"
 const box = { width: 208, height: 56 }
 const margin = 20
 
+/** A block without its name, for canvases with very many blocks. */
+const tile = { width: 20, height: 20 }
+
 /** Lays a scene out for SVG. */
-export const arrange = (count: number, edges: Edges, direction: Direction): Layout =>
-  layout(
-    count,
-    edges,
-    direction === "right"
-      ? { length: box.width, breadth: box.height, layerGap: 52, boxGap: 16, rowLength: 4 * (box.width + 52) }
-      : { length: box.height, breadth: box.width, layerGap: 40, boxGap: 20, rowLength: 6 * (box.height + 40) }
-  )
+export const arrange = (count: number, edges: Edges, direction: Direction, isSmall = false): Layout =>
+  layout(count, edges, isSmall ? sizesOfTiles : sizes[direction])
+
+const sizes: Readonly<Record<Direction, Sizes>> = {
+  right: { length: box.width, breadth: box.height, layerGap: 52, boxGap: 16, rowLength: 4 * (box.width + 52) },
+  down: { length: box.height, breadth: box.width, layerGap: 40, boxGap: 20, rowLength: 6 * (box.height + 40) }
+}
+
+const sizesOfTiles: Sizes = { length: tile.width, breadth: tile.height, layerGap: 24, boxGap: 8, rowLength: 1000 }
 
 export interface Header {
   readonly title: string
@@ -29,12 +33,18 @@ export interface Header {
 }
 
 /** Draws a scene. `style` is the text of a `style` element, if the picture is to have one. */
-export const svg = (scene: Scene, direction: Direction, header: Header, style: string | undefined): string => {
-  const { boxes, breadth, length, routes } = arrange(scene.boxes.length, scene.edges, direction)
+export const svg = (
+  scene: Scene,
+  direction: Direction,
+  header: Header,
+  style: string | undefined,
+  isSmall = false
+): string => {
+  const { boxes, breadth, length, routes } = arrange(scene.boxes.length, scene.edges, direction, isSmall)
   const hasHeader = header.title !== "" || header.detail !== ""
   const top = hasHeader ? 88 : margin
-  const [across, along] = direction === "right" ? [breadth, length] : [length, breadth]
-  const full = { width: Math.max(along, box.width) + 2 * margin, height: Math.max(across, 0) + top + margin }
+  const [width, height] = direction === "right" ? [length, breadth] : [breadth, length]
+  const full = { width: Math.max(width, box.width) + 2 * margin, height: Math.max(height, 0) + top + margin }
   const at = ([along, across]: Point): readonly [x: number, y: number] =>
     direction === "right" ? [margin + along, top + across] : [margin + across, top + along]
   const description = `${count(scene.boxes.length, "block")}, ${count(scene.edges.length, "edge")}`
@@ -48,7 +58,7 @@ export const svg = (scene: Scene, direction: Direction, header: Header, style: s
     `<g class="edges">`,
     ...routes.map(({ isBack, points }) => drawRoute(points.map(at), direction, isBack)),
     `</g>`,
-    ...scene.boxes.map((box, index) => drawBox(box, ...at(boxes[index]!))),
+    ...scene.boxes.map((box, index) => (isSmall ? drawTile : drawBox)(box, ...at(boxes[index]!))),
     `</svg>`
   ].join("\n") + "\n"
 }
@@ -78,6 +88,9 @@ const drawBox = (item: Box, x: number, y: number): string => {
     `<rect x="1" y="1" width="${box.width - 2}" height="${box.height - 2}" rx="9"/>${icons[item.state]}` +
     `<text x="40" y="25">${name}</text><text class="detail" x="40" y="42">${detail}</text></svg>`
 }
+
+const drawTile = ({ state }: Box, x: number, y: number): string =>
+  `<rect class="tile ${state}" x="${x}" y="${y}" width="${tile.width}" height="${tile.height}" rx="5"/>`
 
 const icons: Readonly<Record<State, string>> = {
   waiting: `<circle class="ring" cx="21" cy="28" r="7.5"/>`,
@@ -193,6 +206,7 @@ const colorsOf = ({ border, box, detail, edge, ground, states, text, tints }: Pa
     `.canvas-runs .track{fill:${border}}`,
     `.canvas-runs .done{fill:${states.succeeded}}`,
     `.canvas-runs .sign{stroke:${ground}}`,
+    ...Object.entries(states).map(([state, color]) => `.canvas-runs .tile.${state}{fill:${color}}`),
     ...Object.entries(states).map(([state, color]) =>
       state === "waiting" || state === "running"
         ? `.canvas-runs .${state} .ring,.canvas-runs .${state} .arc{stroke:${color}}`

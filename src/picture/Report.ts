@@ -1,0 +1,502 @@
+/**
+ * Writes one HTML page about a run: its state, times and costs, its errors, the graph and the timeline of its blocks, its output, its
+ * files and its tasks.
+ *
+ * **Details**
+ *
+ * The page is one file for any browser, also without a network. It has no script, and its content security policy forbids scripts,
+ * requests, forms and every style but its own. It is light or dark as the reader's system is, and prints well. Text of others is
+ * escaped. Signed links are left out, because they expire and work for any holder.
+ *
+ * A page has less than 100 KiB. Output beyond 24 KiB is cut, and a canvas with more than some 100 blocks is drawn without names. What is left
+ * out is counted in its place.
+ *
+ * @see {@link module:Picture} for the graph alone
+ * @since 0.1.0
+ */
+import * as Predicate from "effect/Predicate"
+import { need, readOrThrow } from "../internal/options.ts"
+import type { RunRef } from "../internal/ref.ts"
+import type { Canvas, Task, TaskTree } from "../spine/SpineCanvasSchema.ts"
+import type { Run } from "../spine/SpineSchema.ts"
+import type { ExecutionSnapshot } from "../tela/TelaExecution.ts"
+import type { History } from "./History.ts"
+import { formatMillis } from "./internal/duration.ts"
+import { markdown } from "./internal/markdown.ts"
+import { bytesOf, page, within } from "./internal/page.ts"
+import * as Scene from "./internal/scene.ts"
+import { isEnded, type State, stateOf } from "./internal/state.ts"
+import * as Svg from "./internal/svg.ts"
+
+/**
+ * A file of a run on this computer.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ReportFile {
+  /** The name that is shown. */
+  readonly name: string
+  /** The path of the file, from the folder of the report, for a link to it. */
+  readonly path: string
+}
+
+/**
+ * Options for all reports.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ReportOptions {
+  /** The title of the page. The default is the name of the canvas, the first line of the prompt, or the id of the run. */
+  readonly title?: string | undefined
+  /** The prompt or the instruction of the run. */
+  readonly prompt?: string | undefined
+  /** The ref of the run, for its time of creation and the id of its request. */
+  readonly ref?: RunRef | undefined
+  /** Reasons of a failure that the snapshot does not have, such as the message of a `RunTimeoutError`. */
+  readonly errors?: ReadonlyArray<string> | undefined
+  /** The downloaded files. A file with the name of an artifact makes that artifact a link. */
+  readonly files?: ReadonlyArray<ReportFile> | undefined
+}
+
+/**
+ * Options for {@link spine}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SpineReportOptions extends ReportOptions {
+  /** The canvas of the run, for its graph and its blocks. */
+  readonly canvas?: Canvas | undefined
+  /** The tasks of the run. */
+  readonly tasks?: TaskTree | undefined
+  /** When the blocks started and ended, for the timeline. */
+  readonly history?: History | undefined
+}
+
+/**
+ * Writes the report of a Spine run, finished or not. A value that is not a snapshot of a run throws a `TypeError`.
+ *
+ * **Example** (A failed run)
+ *
+ * ```ts
+ * import { Report } from "canvas-runs/picture"
+ *
+ * const html = Report.spine({ status: "failed", run_id: "42", errors: [{ error: "Agent <b>failed</b>" }] }, { prompt: "Tides" })
+ *
+ * console.log(html.includes("<title>Tides</title>")) // => true
+ * console.log(html.includes("Agent &#60;b&#62;failed")) // => true
+ * ```
+ *
+ * @see {@link tela} for executions of Tela
+ * @category rendering
+ * @since 0.1.0
+ */
+export const spine = (run: Run, options?: SpineReportOptions): string => {
+  need("run", run, isSnapshot, "a snapshot of a run, as runs.retrieve returns it")
+  const given = readOrThrow(options, [...reportOptions, "canvas", "tasks", "history"])
+  const { canvas, history, tasks } = given
+  const status = run.status === "unknown" ? run.provider_status : run.status
+  const scene = canvas === undefined ? undefined : Scene.read(canvas, history)
+  const counted = tasks === undefined ? undefined : Scene.countTasks(tasks)
+  const millis = "duration_ms" in run ? run.duration_ms : run.status === "running" ? run.progress.elapsed_ms : undefined
+  const metadata = "metadata" in run ? run.metadata : undefined
+  const result = "result" in run ? run.result : undefined
+  const credits = metadata?.credits_consumed
+  return write({
+    ...given,
+    state: run.status === "unknown" ? "running" : stateOf(run.status),
+    status,
+    id: run.run_id,
+    fallbackTitle: scene?.title ?? "",
+    facts: [
+      ["Duration", millis === undefined ? "" : formatMillis(millis)],
+      [
+        "Blocks",
+        scene === undefined || scene.boxes.length === 0
+          ? ""
+          : shareOf(scene.boxes.filter(({ state }) => isEnded(state)).length, scene.boxes.length)
+      ],
+      [
+        "Tasks",
+        counted !== undefined && counted.total > 0
+          ? shareOf(counted.ended, counted.total)
+          : run.status === "running" && run.progress.tasks_total > 0
+          ? shareOf(run.progress.tasks_completed, run.progress.tasks_total)
+          : ""
+      ],
+      // 1,000 credits cost 1 US dollar
+      [
+        "Cost",
+        credits === undefined
+          ? ""
+          : `${numberOf(credits)} ${credits === 1 ? "credit" : "credits"} ($${
+            (credits / 1000).toFixed(credits < 100 ? 3 : 2)
+          })`
+      ],
+      ["Template", metadata?.template_used ?? ""],
+      ["Models", metadata?.models_used.join(", ") ?? ""]
+    ],
+    reasons: "errors" in run ? run.errors.map(({ error }) => error) : [],
+    scene,
+    history,
+    tasks,
+    output: result?.final_output ?? "",
+    artifacts: (result?.artifacts ?? []).map(({ name, size_bytes, type }) => ({ name, type, bytes: size_bytes }))
+  })
+}
+
+/**
+ * Writes the report of a Tela execution or task, finished or not: it has no blocks, and so no graph. A value that is not a snapshot of
+ * an execution throws a `TypeError`.
+ *
+ * **Details**
+ *
+ * The snapshot is what `execution.watch` emits. Duration, cost and tokens are those of the provider's answer, if it has them.
+ *
+ * **Example** (An execution that succeeded)
+ *
+ * ```ts
+ * import { Report } from "canvas-runs/picture"
+ *
+ * const html = Report.tela({
+ *   id: "42",
+ *   kind: "execution",
+ *   status: "succeeded",
+ *   providerStatus: "succeeded",
+ *   output: { answer: "Twice a day" },
+ *   task: undefined,
+ *   requestId: undefined,
+ *   raw: { outputContent: { information: { duration: 1500, input_tokens: 20, output_tokens: 5 } } }
+ * }, { title: "Tides" })
+ *
+ * console.log(html.includes("Twice a day"), html.includes("1.5 s")) // => true true
+ * ```
+ *
+ * @see {@link spine} for runs of Spine
+ * @category rendering
+ * @since 0.1.0
+ */
+export const tela = (execution: ExecutionSnapshot, options?: ReportOptions): string => {
+  need("execution", execution, isSnapshot, "a snapshot of an execution, as execution.watch emits it")
+  const given = readOrThrow(options, reportOptions)
+  const content = member(execution.raw, "outputContent", "output_content")
+  const information = member(content, "information")
+  const tokens = (name: string, title: string): Fact => {
+    const count = member(information, name)
+    return [title, typeof count === "number" ? numberOf(count) : ""]
+  }
+  const duration = member(information, "duration")
+  const cost = member(information, "cost")
+  const files = member(member(execution.raw, "inputContent", "input_content"), "files")
+  const { output } = execution
+  return write({
+    ...given,
+    state: stateOf(execution.status),
+    status: execution.providerStatus,
+    id: execution.id,
+    fallbackTitle: execution.task?.name ?? "",
+    facts: [
+      ["Duration", typeof duration === "number" ? formatMillis(duration) : elapsedOf(execution.raw)],
+      ["Cost", typeof cost === "number" ? `$${numberOf(cost)}` : ""],
+      tokens("input_tokens", "Input tokens"),
+      tokens("output_tokens", "Output tokens"),
+      ["Task", execution.task?.reference === undefined ? "" : `#${execution.task.reference}`]
+    ],
+    reasons: [],
+    scene: undefined,
+    history: undefined,
+    tasks: undefined,
+    output: output === undefined || output === null
+      ? ""
+      : typeof output === "string"
+      ? output
+      : `\`\`\`\n${toJson(output)}\n\`\`\``,
+    artifacts: (Array.isArray(files) ? files : []).map((file) => ({
+      name: member(file, "name"),
+      type: member(file, "type"),
+      bytes: undefined
+    }))
+  })
+}
+
+const reportOptions = ["title", "prompt", "ref", "errors", "files"] as const
+
+const isSnapshot = (run: unknown): boolean => Predicate.hasProperty(run, "status") && typeof run.status === "string"
+
+type Fact = readonly [name: string, value: string]
+
+/** A file as the provider lists it. Its fields are not decoded everywhere. */
+interface Listed {
+  readonly name: unknown
+  readonly type: unknown
+  readonly bytes: number | undefined
+}
+
+interface Content extends ReportOptions {
+  readonly state: State
+  readonly status: string
+  readonly id: string
+  readonly fallbackTitle: string
+  readonly facts: ReadonlyArray<Fact>
+  readonly reasons: ReadonlyArray<string>
+  readonly scene: Scene.Scene | undefined
+  readonly history: History | undefined
+  readonly tasks: TaskTree | undefined
+  readonly output: string
+  readonly artifacts: ReadonlyArray<Listed>
+}
+
+/** The bytes of a page, and of its largest parts. The style and the frame take some 10 KiB, and the graph and the timeline get the rest. */
+const budget = {
+  page: 100 * 1024,
+  output: 24 * 1024,
+  tasks: 8 * 1024,
+  errors: 6 * 1024,
+  files: 8 * 1024,
+  prompt: 4 * 1024,
+  frame: 14 * 1024
+}
+
+const write = (content: Content): string => {
+  const prompt = textOf(content.prompt)
+  const title = Scene.lineOf(content.title) || Scene.lineOf(content.fallbackTitle) ||
+    Scene.lineOf(prompt.split("\n", 1)[0], 120) || `Run ${Scene.lineOf(content.id)}`
+  const errors = errorsOf(content)
+  const output = outputOf(content.output)
+  const tasks = tasksOf(content.tasks)
+  const files = filesOf(content)
+  const asked = promptOf(prompt, title)
+  const left = budget.page - budget.frame - bytesOf(errors + output + tasks + files + asked)
+  const graph = content.scene === undefined ? "" : graphOf(content.scene, left * 0.62)
+  const blocks = content.scene === undefined ? "" : blocksOf(content.scene, content.history, left - bytesOf(graph))
+  const body = [headOf(title, content), errors, graph, blocks, output, files, tasks, asked, footOf(content)]
+  return page({ title, body: body.filter((part) => part !== "").join("\n") })
+}
+
+const headOf = (title: string, { facts, ref, state, status }: Content): string => {
+  const created = ref?.createdAt === undefined ? "" : timeOf(ref.createdAt)
+  const shown = facts.flatMap(([name, value]) => {
+    const line = Scene.lineOf(value)
+    return line === "" ? [] : [`<div><dt>${name}</dt><dd>${Svg.escape(line)}</dd></div>`]
+  })
+  return `<header>
+<span class="pill ${state}">${Svg.escape(Scene.lineOf(status) || state)}</span>
+<h1><bdi>${Svg.escape(title)}</bdi></h1>
+${created === "" ? "" : `<p class="soft">Created ${created}</p>`}
+${shown.length === 0 ? "" : `<dl class="facts">${shown.join("")}</dl>`}
+</header>`
+}
+
+const section = (title: string, html: string, kind = ""): string =>
+  `<section${kind === "" ? "" : ` class="${kind}"`}>\n<h2>${title}</h2>\n${html}\n</section>`
+
+const more = (tag: string, what: string) => (left: number): string =>
+  `<${tag} class="soft">… and ${left} more ${what}</${tag}>`
+
+const errorsOf = ({ errors = [], reasons }: Content): string => {
+  const texts = [...reasons, ...errors].map((text) => textOf(text).trim()).filter((text) => text !== "")
+  if (texts.length === 0) return ""
+  const items = texts.map((text) => `<li>${Svg.escape(shorten(text, 600))}</li>`)
+  return section(
+    Svg.count(items.length, "error"),
+    `<ul>${within(items, budget.errors, more("li", "errors")).html}</ul>`,
+    "alarm"
+  )
+}
+
+const graphOf = (scene: Scene.Scene, bytes: number): string => {
+  if (scene.boxes.length === 0) return section("Graph", `<p class="soft">There are no blocks yet.</p>`)
+  const header = { title: "", detail: "", share: undefined }
+  const drawing = (isSmall: boolean) => {
+    const { length } = Svg.arrange(scene.boxes.length, scene.edges, "right", isSmall)
+    const direction = length > 1040 && Svg.arrange(scene.boxes.length, scene.edges, "down", isSmall).breadth <= 1040
+      ? "down"
+      : "right"
+    return Svg.svg(scene, direction, header, undefined, isSmall)
+  }
+  // A box is at least 300 bytes of SVG, and a small one 40
+  const candidates = [false, true].filter((isSmall) => scene.boxes.length * (isSmall ? 40 : 300) < bytes)
+  const svg = candidates.map(drawing).find((svg) => bytesOf(svg) <= bytes)
+  return section(
+    "Graph",
+    svg === undefined
+      ? `<p class="soft">${scene.boxes.length} blocks are too many to draw in this page.</p>`
+      : `<div class="scroll" tabindex="0" role="region" aria-label="Graph of the blocks">${svg}</div>`
+  )
+}
+
+const blocksOf = ({ boxes }: Scene.Scene, history: History | undefined, bytes: number): string => {
+  if (boxes.length === 0) return ""
+  const from = history === undefined ? 0 : history.since
+  const span = history === undefined ? 0 : Math.max(1, history.at - from)
+  const isTimed = history !== undefined && boxes.some(({ times }) => times?.startedAt !== undefined)
+  const percent = (millis: number) => Math.round(Math.min(1, Math.max(0, millis / span)) * 1000) / 10
+  const bar = ({ state, times }: Scene.Box) => {
+    if (times?.startedAt === undefined) return ""
+    const start = percent(times.startedAt - from)
+    const end = percent((isEnded(state) ? times.endedAt ?? history!.at : history!.at) - from)
+    return `<svg class="bar ${state}" width="100%" height="8" aria-hidden="true"><rect class="track" width="100%" height="8"/>` +
+      `<rect x="${start}%" width="${Math.max(0.6, end - start).toFixed(1)}%" height="8" rx="3"/></svg>`
+  }
+  const startOf = ({ times }: Scene.Box) => times?.startedAt ?? Infinity
+  // What needs attention comes first if there is no room for all
+  const ranked = bytes > boxes.length * 420 ? boxes : boxes.toSorted((a, b) => ranks[a.state] - ranks[b.state])
+  const lines = (isTimed ? ranked.toSorted((a, b) => startOf(a) === startOf(b) ? 0 : startOf(a) - startOf(b)) : ranked)
+    .map((box) =>
+      `<tr><td><bdi>${Svg.escape(Scene.lineOf(box.name, 120))}</bdi></td><td class="type soft">${
+        Svg.escape(box.type)
+      }</td>` +
+      `<td class="state ${box.state}">${Svg.escape(box.status)}</td>` +
+      (isTimed ? `<td class="time">${bar(box)}</td><td class="number">${box.duration}</td>` : "") + "</tr>"
+    )
+  const columns = isTimed ? 5 : 3
+  const head = `<tr><th scope="col">Block</th><th scope="col" class="type">Type</th><th scope="col">State</th>${
+    isTimed ? `<th scope="col" class="time">Timeline</th><th scope="col" class="number">Duration</th>` : ""
+  }</tr>`
+  const kept = within(
+    lines,
+    bytes - 1000,
+    (left) => `<tr><td class="soft" colspan="${columns}">… and ${left} more blocks</td></tr>`
+  )
+  return section(
+    isTimed ? "Timeline" : "Blocks",
+    `<table>\n<thead>${head}</thead>\n<tbody>\n${kept.html}\n</tbody>\n</table>`,
+    "long"
+  )
+}
+
+const ranks: Readonly<Record<State, number>> = { failed: 0, partial: 1, running: 2, succeeded: 3, waiting: 4 }
+
+const outputOf = (text: string): string => {
+  // A text that is not cut before it is split could be very large
+  const blocks = markdown(wellFormed(textOf(text).slice(0, budget.output))).map((block) =>
+    bytesOf(block) > budget.output ? "" : block
+  )
+  if (blocks.every((block) => block === "")) return ""
+  const kept = within(blocks, budget.output, () => "")
+  const isCut = text.length > budget.output || kept.bytes < bytesOf(blocks.join("\n"))
+  return section(
+    "Output",
+    `<div class="text" dir="auto">${kept.html}</div>${
+      isCut ? `<p class="soft">… The output has ${numberOf(text.length)} characters.</p>` : ""
+    }`,
+    "long"
+  )
+}
+
+const filesOf = ({ artifacts, files = [] }: Content): string => {
+  const paths = new Map(files.map(({ name, path }) => [name, path]))
+  const listed = [
+    ...artifacts,
+    ...files.flatMap(({ name }) =>
+      artifacts.some((artifact) => artifact.name === name) ? [] : [{ name, type: "", bytes: undefined }]
+    )
+  ]
+  if (listed.length === 0) return ""
+  const lines = listed.map(({ bytes, name, type }) => {
+    const text = `<bdi>${Svg.escape(Scene.lineOf(name, 120) || "unnamed")}</bdi>`
+    const path = typeof name === "string" ? paths.get(name) : undefined
+    const link = path === undefined ? text : `<a href="${Svg.escape(hrefOf(path))}">${text}</a>`
+    return `<tr><td>${link}</td><td class="soft">${Svg.escape(Scene.lineOf(type, 40))}</td><td class="number">${
+      bytes === undefined ? "" : sizeOf(bytes)
+    }</td></tr>`
+  })
+  const kept = within(
+    lines,
+    budget.files,
+    (left) => `<tr><td class="soft" colspan="3">… and ${left} more files</td></tr>`
+  )
+  return section(
+    "Files",
+    `<table>\n<thead><tr><th scope="col">Name</th><th scope="col">Type</th><th scope="col" class="number">Size</th></tr></thead>\n<tbody>\n${kept.html}\n</tbody>\n</table>`
+  )
+}
+
+/** A path as a link. No part of it can be a scheme, such as `javascript:`. */
+const hrefOf = (path: string): string =>
+  path.replaceAll("\\", "/").split("/").map((part) => encodeURIComponent(wellFormed(part))).join("/")
+
+const tasksOf = (tree: TaskTree | undefined): string => {
+  const roots = tree === undefined ? [] : [...tree.completed, ...tree.not_completed]
+  if (roots.length === 0) return ""
+  const items = roots.map((task) => taskOf(task, 0))
+  return section(
+    "Tasks",
+    `<div class="tree"><ul>${within(items, budget.tasks, more("li", "tasks")).html}</ul></div>`,
+    "long"
+  )
+}
+
+/** The depth of tasks that is shown, and how many of one level. The provider has three levels. */
+const shown = { depth: 4, children: 30 }
+
+const taskOf = (task: Task, depth: number): string => {
+  const state = stateOf(task.status)
+  const text = `<bdi>${Svg.escape(Scene.lineOf(task.name, 120) || "unnamed")}</bdi> <span class="state ${state}">${
+    Svg.escape(Scene.lineOf(task.status, 40))
+  }</span>`
+  const children = depth < shown.depth ? task.children ?? [] : []
+  if (children.length === 0) return `<li>${text}</li>`
+  const rest = children.length - shown.children
+  return `<li><details${isEnded(state) && state !== "failed" ? "" : " open"}><summary>${text}</summary><ul>${
+    children.slice(0, shown.children).map((child) => taskOf(child, depth + 1)).join("")
+  }${rest > 0 ? more("li", "tasks")(rest) : ""}</ul></details></li>`
+}
+
+const promptOf = (prompt: string, title: string): string =>
+  prompt.trim() === "" || prompt.trim() === title
+    ? ""
+    : section("Prompt", `<pre dir="auto">${Svg.escape(shorten(prompt.trim(), budget.prompt / 4))}</pre>`)
+
+const footOf = ({ id, ref }: Content): string =>
+  `<footer><p>Run <code>${Svg.escape(Scene.lineOf(id))}</code>${
+    ref?.requestId === undefined ? "" : `, request <code>${Svg.escape(Scene.lineOf(ref.requestId))}</code>`
+  }</p></footer>`
+
+/** Text of others, on several lines. Control characters and characters that reverse text are left out. */
+const textOf = (value: unknown): string =>
+  typeof value === "string"
+    ? wellFormed(value).replaceAll(
+      /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu,
+      (character) => /[\n\t]/.test(character) ? character : ""
+    )
+    : ""
+
+/** A text without half a character, which a text that was cut can have. */
+const wellFormed = (text: string): string => text.replaceAll(/\p{Cs}/gu, "\ufffd")
+
+const shorten = (text: string, length: number): string =>
+  text.length <= length ? text : `${wellFormed(text.slice(0, length))}… (${numberOf(text.length)} characters)`
+
+const shareOf = (done: number, total: number): string => `${numberOf(done)} of ${numberOf(total)}`
+
+/** A number with commas between thousands, the same on every machine. */
+const numberOf = (value: number): string => {
+  const [whole = "", fraction] = String(value).split(".")
+  return whole.replaceAll(/\B(?=(\d{3})+(?!\d))/g, ",") + (fraction === undefined ? "" : `.${fraction}`)
+}
+
+const sizeOf = (bytes: number): string =>
+  bytes < 1000
+    ? `${bytes} B`
+    : bytes < 999_950
+    ? `${(bytes / 1000).toFixed(1)} kB`
+    : `${(bytes / 1_000_000).toFixed(1)} MB`
+
+const timeOf = (millis: number): string =>
+  Math.abs(millis) <= 8.64e15 ? new Date(millis).toISOString().replace("T", " ").replace(/\.\d+Z$/, " UTC") : ""
+
+const elapsedOf = (raw: unknown): string => {
+  const at = (camel: string, snake: string) => Date.parse(String(member(raw, camel, snake)))
+  const millis = at("updatedAt", "updated_at") - at("createdAt", "created_at")
+  return Number.isNaN(millis) || millis < 0 ? "" : formatMillis(millis)
+}
+
+const member = (value: unknown, ...names: ReadonlyArray<string>): unknown => {
+  for (const name of names) if (Predicate.hasProperty(value, name)) return value[name]
+  return undefined
+}
+
+const toJson = (value: unknown): string => JSON.stringify(value, undefined, 2) ?? ""

@@ -1,0 +1,61 @@
+/**
+ * The part of Markdown that reports use, as HTML: headings, lists, code, emphasis. Everything is escaped first, so that the text of
+ * others can only become these elements. Links and images stay text: a report makes no requests.
+ */
+import { escape } from "./svg.ts"
+
+/** The blocks of a Markdown text, each as HTML. */
+export const markdown = (text: string): ReadonlyArray<string> => {
+  const blocks: Array<string> = []
+  let paragraph: Array<string> = []
+  let list: { readonly tag: string; readonly items: Array<string> } | undefined
+  let code: Array<string> | undefined
+  const flush = () => {
+    if (paragraph.length > 0) blocks.push(`<p>${paragraph.map(inline).join("<br>")}</p>`)
+    if (list !== undefined) {
+      blocks.push(`<${list.tag}>${list.items.map((item) => `<li>${inline(item)}</li>`).join("")}</${list.tag}>`)
+    }
+    paragraph = []
+    list = undefined
+  }
+  for (const line of text.split(/\r\n?|\n/)) {
+    if (/^ {0,3}(```|~~~)/.test(line)) {
+      if (code === undefined) flush()
+      else blocks.push(`<pre><code>${escape(code.join("\n"))}</code></pre>`)
+      code = code === undefined ? [] : undefined
+      continue
+    }
+    if (code !== undefined) {
+      code.push(line)
+      continue
+    }
+    const heading = /^ {0,3}(#{1,6})\s+(.*)$/.exec(line)
+    const item = /^\s*(?:[-*+]|(\d{1,9})[.)])\s+(.*)$/.exec(line)
+    if (heading !== null) {
+      flush()
+      const tag = heading[1]!.length < 3 ? "h3" : "h4"
+      blocks.push(`<${tag}>${inline(heading[2]!)}</${tag}>`)
+    } else if (item !== null) {
+      const tag = item[1] === undefined ? "ul" : "ol"
+      if (list?.tag !== tag) flush()
+      list ??= { tag, items: [] }
+      list.items.push(item[2]!)
+    } else if (line.trim() === "") {
+      flush()
+    } else if (list !== undefined && /^\s/.test(line)) {
+      list.items.push(`${list.items.pop()!} ${line.trim()}`)
+    } else {
+      if (list !== undefined) flush()
+      paragraph.push(line)
+    }
+  }
+  if (code !== undefined) blocks.push(`<pre><code>${escape(code.join("\n"))}</code></pre>`)
+  flush()
+  return blocks
+}
+
+const inline = (text: string): string =>
+  escape(text)
+    .replaceAll(/`([^`]{1,500})`/g, "<code>$1</code>")
+    .replaceAll(/\*\*([^*]{1,500})\*\*/g, "<strong>$1</strong>")
+    .replaceAll(/(?<![\w*])\*([^*\s](?:[^*]{0,500}[^*\s])?)\*(?![\w*])/g, "<em>$1</em>")
