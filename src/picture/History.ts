@@ -4,9 +4,8 @@
  *
  * @since 0.1.0
  */
-import { need } from "../internal/options.ts"
 import type { Canvas } from "../spine/SpineCanvasSchema.ts"
-import { needCanvas } from "./internal/canvas.ts"
+import { needCanvas, needHistory, needTime } from "./internal/canvas.ts"
 import { isEnded, stateOf } from "./internal/state.ts"
 
 /**
@@ -71,7 +70,8 @@ export interface History {
  */
 export const observe = (history: History | undefined, canvas: Canvas, now: number): History => {
   needCanvas(canvas)
-  need("now", now, Number.isFinite, "a time in milliseconds")
+  needHistory(history)
+  needTime("now", now)
   const blocks = new Map((history?.blocks ?? []).map((block) => [block.id, block]))
   for (const { id, status } of canvas.nodes) {
     const { endedAt, startedAt } = blocks.get(id) ?? {}

@@ -95,7 +95,7 @@ export interface SpineReportOptions extends ReportOptions {
  */
 export const spine = (run: Run, options?: SpineReportOptions): string => {
   need("run", run, isSnapshot, "a snapshot of a run, as runs.retrieve returns it")
-  const given = readOrThrow(options, [...reportOptions, "canvas", "tasks", "history"])
+  const given = readOptions(options, [...reportOptions, "canvas", "tasks", "history"])
   const { canvas, history, tasks } = given
   const status = run.status === "unknown" ? run.provider_status : run.status
   const scene = canvas === undefined ? undefined : Scene.read(canvas, history)
@@ -180,7 +180,7 @@ export const spine = (run: Run, options?: SpineReportOptions): string => {
  */
 export const tela = (execution: ExecutionSnapshot, options?: ReportOptions): string => {
   need("execution", execution, isSnapshot, "a snapshot of an execution, as execution.watch emits it")
-  const given = readOrThrow(options, reportOptions)
+  const given = readOptions(options, reportOptions)
   const content = member(execution.raw, "outputContent", "output_content")
   const information = member(content, "information")
   const tokens = (name: string, title: string): Fact => {
@@ -221,9 +221,22 @@ export const tela = (execution: ExecutionSnapshot, options?: ReportOptions): str
   })
 }
 
+/** Copies the options, and throws for one that cannot be used. */
+const readOptions = <O extends ReportOptions>(options: O | undefined, known: ReadonlyArray<string>): O => {
+  const given = readOrThrow(options, known) as O
+  need("errors", given.errors ?? [], isTexts, "a list of texts")
+  need("files", given.files ?? [], isFiles, "a list of objects with a text name and a text path")
+  return given
+}
+
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(Predicate.isString)
+
+const isFiles = (value: unknown): boolean =>
+  Array.isArray(value) && value.every(({ name, path }) => Predicate.isString(name) && Predicate.isString(path))
+
 const reportOptions = ["title", "prompt", "ref", "errors", "files"] as const
 
-const isSnapshot = (run: unknown): boolean => Predicate.hasProperty(run, "status") && typeof run.status === "string"
+const isSnapshot = (run: unknown): boolean => Predicate.hasProperty(run, "status") && Predicate.isString(run.status)
 
 type Fact = readonly [name: string, value: string]
 

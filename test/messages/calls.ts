@@ -826,6 +826,45 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `SpineGraph.fromCanvas({})`,
     `SpineGraph.fromCanvas(spine.canvases.getDag(id))`
   ],
+  "Picture.mermaid": [
+    `Picture.mermaid()`,
+    `Picture.mermaid({ nodes: [] })`,
+    `Picture.mermaid({ nodes: [{ name: "Sources" }], edges: [] })`,
+    `Picture.mermaid({ nodes: [], edges: [] }, { direction: "LR" })`,
+    `Picture.mermaid({ nodes: [], edges: [] }, { now: new Date() })`,
+    `Picture.mermaid({ nodes: [], edges: [] }, { history: [] })`,
+    `Picture.mermaid({ nodes: [], edges: [] }, { titel: "Tides" })`
+  ],
+  "Picture.svg": [
+    `Picture.svg(spine.canvases.getDag(id))`,
+    `Picture.svg({ nodes: [], edges: [] }, { theme: "Dark" })`,
+    `Picture.svg({ nodes: [], edges: [] }, { tasks: [] })`,
+    `Picture.svg({ nodes: [], edges: [] }, "dark")`
+  ],
+  "Picture.rows": [
+    `Picture.rows([])`,
+    `Picture.rows({ nodes: [], edges: [] }, { columns: 0 })`,
+    `Picture.rows({ nodes: [], edges: [] }, { rows: "all" })`,
+    `Picture.rows({ nodes: [], edges: [] }, { color: true })`
+  ],
+  "History.observe": [
+    `History.observe()`,
+    `History.observe(undefined, { nodes: [], edges: [] })`,
+    `History.observe({}, { nodes: [], edges: [] }, 0)`
+  ],
+  "Report.spine": [
+    `Report.spine()`,
+    `Report.spine(ref)`,
+    `Report.spine({ status: "failed", run_id: id, errors: [] }, { canvas: id })`,
+    `Report.spine({ status: "failed", run_id: id, errors: [] }, { artifacts: [] })`,
+    `Report.spine({ status: "failed", run_id: id, errors: [] }, { errors: "timeout" })`,
+    `Report.spine({ status: "failed", run_id: id, errors: [] }, { files: ["report.docx"] })`
+  ],
+  "Report.tela": [
+    `Report.tela()`,
+    `Report.tela(telaRef)`,
+    `Report.tela({ status: "succeeded" }, { canvas: { nodes: [], edges: [] } })`
+  ],
   "Progress.rows": [
     `Progress.rows()`,
     `Progress.rows({ name: "report", status: "running" }, { columns: 80, now: 0 })`,

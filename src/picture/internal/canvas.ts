@@ -1,6 +1,7 @@
 /** Checks the arguments of the pictures. They are pure functions, so a wrong argument is thrown. */
 import { need } from "../../internal/options.ts"
-import type { Canvas } from "../../spine/SpineCanvasSchema.ts"
+import type { Canvas, TaskTree } from "../../spine/SpineCanvasSchema.ts"
+import type { History } from "../History.ts"
 
 export const needCanvas = (canvas: unknown): void =>
   need("canvas", canvas, isCanvas, "a canvas, as canvases.getDag returns it")
@@ -11,3 +12,23 @@ const isCanvas = (canvas: unknown): boolean => {
     nodes.every(({ id, status }) => typeof id === "string" && typeof status === "string") &&
     edges.every(({ source_id, target_id }) => typeof source_id === "string" && typeof target_id === "string")
 }
+
+export const needHistory = (history: unknown): void =>
+  need("history", history, isHistory, "a history, as History.observe returns it")
+
+const isHistory = (history: unknown): boolean => {
+  if (history === undefined) return true
+  const { at, blocks, since } = history as History
+  return Number.isFinite(at) && Number.isFinite(since) && Array.isArray(blocks) &&
+    blocks.every(({ id }) => typeof id === "string")
+}
+
+export const needTasks = (tasks: unknown): void =>
+  need("tasks", tasks, isTree, "a tree of tasks, as canvases.getTasks returns it")
+
+const isTree = (tasks: unknown): boolean =>
+  tasks === undefined ||
+  Array.isArray((tasks as TaskTree).completed) && Array.isArray((tasks as TaskTree).not_completed)
+
+export const needTime = (name: string, time: unknown): void =>
+  need(name, time, Number.isFinite, "a time in milliseconds")

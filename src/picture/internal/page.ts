@@ -45,7 +45,7 @@ const rules = [
 export const style = rules + styles.auto
 
 /** The hash of {@link style}. A test compares them. */
-export const styleHash = "sha256-3G/WYNoQ/Ah4NxL2mmUcgKI1Ir1vccdMlO7vFqSEHtE="
+export const styleHash = "sha256-SA5XiIpKEcwv4EQLS17SL9x/pfKK9Xg/XHr4sOujjRM="
 
 export const page = ({ body, title }: Page): string =>
   [

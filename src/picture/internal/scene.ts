@@ -1,7 +1,7 @@
 /** Reads a canvas as a list of boxes and edges, in an order that does not depend on the order of the response. */
 import type { Canvas, Task, TaskTree } from "../../spine/SpineCanvasSchema.ts"
 import type { BlockTimes, History } from "../History.ts"
-import { needCanvas } from "./canvas.ts"
+import { needCanvas, needHistory, needTasks, needTime } from "./canvas.ts"
 import { formatMillis } from "./duration.ts"
 import type { Edges } from "./layout.ts"
 import { isEnded, type State, stateOf } from "./state.ts"
@@ -46,6 +46,8 @@ export const lineOf = (value: unknown, length = longest): string => {
  */
 export const read = (canvas: Canvas, history: History | undefined, now = history?.at ?? 0): Scene => {
   needCanvas(canvas)
+  needHistory(history)
+  needTime("now", now)
   const blocks = canvas.nodes.toSorted((a, b) => a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
   const indexes = new Map<string, number>()
   blocks.forEach(({ id }, index) => indexes.has(id) || indexes.set(id, index))
@@ -84,6 +86,7 @@ export const read = (canvas: Canvas, history: History | undefined, now = history
 
 /** The number of tasks that have ended, and of all. Goals and the parts of agents are not counted, if they have tasks below them. */
 export const countTasks = (tasks: TaskTree): { readonly ended: number; readonly total: number } => {
+  needTasks(tasks)
   let ended = 0
   let total = 0
   const left: Array<Task> = [...tasks.completed, ...tasks.not_completed]
