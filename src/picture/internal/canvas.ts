@@ -1,7 +1,6 @@
 /** Checks the arguments of the pictures. They are pure functions, so a wrong argument is thrown. */
 import { need } from "../../internal/options.ts"
 import type { Canvas, TaskTree } from "../../spine/SpineCanvasSchema.ts"
-import type { History } from "../History.ts"
 
 export const needCanvas = (canvas: unknown): void =>
   need("canvas", canvas, isCanvas, "a canvas, as canvases.getDag returns it")
@@ -18,7 +17,7 @@ export const needHistory = (history: unknown): void =>
 
 const isHistory = (history: unknown): boolean => {
   if (history === undefined) return true
-  const { at, blocks, since } = history as History
+  const { at, blocks, since } = history as Readonly<Record<string, unknown>>
   return Number.isFinite(at) && Number.isFinite(since) && Array.isArray(blocks) &&
     blocks.every(({ id }) => typeof id === "string")
 }
