@@ -6,10 +6,12 @@ import { Cause, Data, Effect, Exit, Fiber, Layer, Random } from "effect"
 import { RunError, RunStore } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
 import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
+import { build } from "esbuild"
 import { type ChildProcess, fork } from "node:child_process"
 import { createServer } from "node:net"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { postgres, postgresLayer } from "../support/databases.ts"
+import { postgres, postgresLayer, temporaryDirectory } from "../support/databases.ts"
 import { cluster, type Point, points, Report, type RunnerOptions } from "./workflow.ts"
 
 export interface Options {
@@ -70,13 +72,31 @@ interface Died {
   readonly errors: string
 }
 
+/** The program of a runner in one file. It starts in 0.2 s of CPU time, and from its modules in 1.7 s. */
+const bundle = Effect.gen(function*() {
+  const outfile = join(yield* temporaryDirectory, "runner.mjs")
+  yield* Effect.promise(() =>
+    build({
+      entryPoints: [fileURLToPath(new URL("runner.ts", import.meta.url))],
+      outfile,
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      conditions: ["canvas-runs:source"],
+      sourcemap: "inline",
+      banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url)` },
+      logLevel: "error"
+    })
+  )
+  return outfile
+})
+
 /** Runs a runner until it ends. */
-const runner = (options: RunnerOptions, children: Set<ChildProcess>) =>
+const runner = (program: string, options: RunnerOptions, children: Set<ChildProcess>) =>
   Effect.callback<Died>((resume) => {
     let point: Point | undefined
     let errors = ""
-    const child: ChildProcess = fork(fileURLToPath(new URL("runner.ts", import.meta.url)), [JSON.stringify(options)], {
-      execArgv: ["--conditions=canvas-runs:source"],
+    const child: ChildProcess = fork(program, [JSON.stringify(options)], {
       stdio: ["ignore", "ignore", "pipe", "ipc"]
     })
     children.add(child)
@@ -112,6 +132,7 @@ export const run = (options: Options) =>
     const { baseUrl } = yield* SpineEmulatorServer.SpineEmulatorServer
     const { newDatabase, restart } = yield* postgres
     const databaseUrl = yield* newDatabase
+    const program = yield* bundle
     const children = new Set<ChildProcess>()
     const kills: Record<Point, number> = Object.fromEntries(points.map((point) => [point, 0])) as Record<Point, number>
     const killed = () => Object.values(kills).reduce((sum, count) => sum + count, 0)
@@ -132,7 +153,7 @@ export const run = (options: Options) =>
       const point = deaths.shift()
       const death = point === undefined ? undefined : { point, nth: yield* Random.nextIntBetween(1, 4) }
       const port = yield* freePort
-      const died = yield* runner({ databaseUrl, baseUrl, port, claims, createTimeout, death }, children)
+      const died = yield* runner(program, { databaseUrl, baseUrl, port, claims, createTimeout, death }, children)
       if (died.point === undefined) {
         // The harness restarts a runner that exits because its database is gone
         if (options.mayEnd === true) return yield* Effect.sleep("100 millis")
