@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import { parseArgs } from "node:util"
 import { type Options, restartDatabase, run, starve, summary, type Totals, zombie } from "./harness.ts"
-import { points } from "./workflow.ts"
+import { type Point, points } from "./workflow.ts"
 
 const { values } = parseArgs({
   options: {
@@ -36,6 +36,9 @@ const isClean = ({ doubled, lost, unfinished, wrong }: Totals): boolean =>
 
 const hasFewUnknown = ({ unknown }: Totals): boolean => unknown.length <= Math.max(1, 0.6 * kills)
 
+/** The points at which a kill leaves the outcome of a create unknown. */
+const creating: ReadonlyArray<Point> = ["claim to request", "request to response", "response to outcome"]
+
 const scenarios: { readonly [name: string]: Scenario } = {
   control: {
     title: "without claims, which must double",
@@ -56,6 +59,16 @@ const scenarios: { readonly [name: string]: Scenario } = {
     title: `a database that restarts ${restarts} times`,
     options: { kills: 0, mayEnd: true, disturb: restartDatabase(restarts) },
     isRight: isClean
+  },
+  unknown: {
+    title: "runners that are killed during creates of Spine, which cannot list its runs",
+    options: { kills: Math.min(kills, 30), at: creating },
+    isRight: isClean
+  },
+  lookup: {
+    title: "the same with Tela, whose unknown creates are looked up",
+    options: { kills: Math.min(kills, 30), at: creating, provider: "tela" },
+    isRight: (totals) => isClean(totals) && totals.unknown.length === 0
   },
   kills: {
     title: "runners that are killed",

@@ -4,18 +4,21 @@
  */
 import { Cause, Data, Effect, Exit, Fiber, Layer, Random } from "effect"
 import { RunError, RunStore } from "canvas-runs"
-import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
+import { Fault, SpineEmulator, TelaEmulator, type TelaScript, Timeline } from "canvas-runs/testing"
 import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
+import * as TelaEmulatorServer from "canvas-runs/testing/TelaEmulatorServer"
 import { build } from "esbuild"
 import { type ChildProcess, fork } from "node:child_process"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { postgres, postgresLayer, temporaryDirectory } from "../support/databases.ts"
-import { cluster, type Point, points, Report, type RunnerOptions } from "./workflow.ts"
+import { cluster, type Point, points, type Provider, Report, type RunnerOptions } from "./workflow.ts"
 
 export interface Options {
   readonly seed: number
+  /** @default "spine" */
+  readonly provider?: Provider | undefined
   /** The number of runners to kill. */
   readonly kills: number
   /** The points at which they are killed. */
@@ -43,7 +46,7 @@ export interface Totals {
   readonly kills: { readonly [P in Point]: number }
   readonly workflows: number
   readonly runs: number
-  /** Runs that neither a workflow nor the store has. */
+  /** Runs whose create the store lists neither with its run nor as unknown. */
   readonly lost: ReadonlyArray<string>
   /** Topics with more than one run. */
   readonly doubled: ReadonlyArray<string>
@@ -123,13 +126,55 @@ const runners = 3
 /** The time between two workflows. */
 const pace = "200 millis"
 
+/** The maximum number of workflows at one time, so that a slow machine has fewer workflows and no backlog. */
+const inFlight = 60
+
+/** If no workflow ends for this long, in milliseconds, those that are left count as unfinished. */
+const longestPause = 180_000
+
 const topicOf = (workflow: number): string => `topic ${workflow}${"x".repeat(workflow % 23)}`
+
+const resultOf = (topic: string): string => `result of ${topic}`
+
+const scriptOf = (topic: string) => ({ timeline: Timeline.make({ duration: 500 + (topic.length * 131) % 2500 }) })
+
+const answersLate = Fault.answerLate("60 millis").pipe(Fault.on("POST"), Fault.times(Infinity))
+
+/** A server of each provider, and the runs that it has created. */
+const servers = {
+  spine: Effect.gen(function*() {
+    const { fault, runs, script } = yield* SpineEmulator.SpineEmulator
+    yield* script(({ prompt }) => ({ ...scriptOf(prompt), finalOutput: resultOf(prompt) }))
+    yield* fault(answersLate)
+    const { baseUrl } = yield* SpineEmulatorServer.SpineEmulatorServer
+    return {
+      baseUrl,
+      created: Effect.map(runs, (all) => all.map(({ id, request }) => ({ id, topic: request.prompt })))
+    }
+  }),
+  tela: Effect.gen(function*() {
+    const { fault, runs, script } = yield* TelaEmulator.TelaEmulator
+    const topicOf = ({ variables }: TelaScript.RunRequest) => String(variables["topic"])
+    yield* script((request) => ({ ...scriptOf(topicOf(request)), output: { result: resultOf(topicOf(request)) } }))
+    yield* fault(answersLate)
+    const { baseUrl } = yield* TelaEmulatorServer.TelaEmulatorServer
+    return {
+      baseUrl,
+      created: Effect.map(runs, (all) => all.map(({ id, request }) => ({ id, topic: topicOf(request) })))
+    }
+  })
+}
 
 export const run = (options: Options) =>
   Effect.gen(function*() {
-    const { at = points, claims = true, createTimeout = "8 seconds", late = Math.ceil(options.kills / 4) } = options
-    const emulator = yield* SpineEmulator.SpineEmulator
-    const { baseUrl } = yield* SpineEmulatorServer.SpineEmulatorServer
+    const {
+      at = points,
+      claims = true,
+      createTimeout = "8 seconds",
+      late = Math.ceil(options.kills / 4),
+      provider = "spine"
+    } = options
+    const { baseUrl, created } = yield* servers[provider]
     const { newDatabase, restart } = yield* postgres
     const databaseUrl = yield* newDatabase
     const program = yield* bundle
@@ -142,18 +187,16 @@ export const run = (options: Options) =>
     deaths.length = options.kills
     let lateLeft = late
 
-    yield* emulator.script(({ prompt }) => ({
-      timeline: Timeline.make({ duration: 500 + (prompt.length * 131) % 2500 }),
-      finalOutput: `result of ${prompt}`
-    }))
-    yield* emulator.fault(Fault.answerLate("60 millis").pipe(Fault.on("POST"), Fault.times(Infinity)))
-
     /** One of the three runners. It is restarted after each death. */
     const slot = Effect.gen(function*() {
       const point = deaths.shift()
       const death = point === undefined ? undefined : { point, nth: yield* Random.nextIntBetween(1, 4) }
       const port = yield* freePort
-      const died = yield* runner(program, { databaseUrl, baseUrl, port, claims, createTimeout, death }, children)
+      const died = yield* runner(
+        program,
+        { provider, databaseUrl, baseUrl, port, claims, createTimeout, death },
+        children
+      )
       if (died.point === undefined) {
         // The harness restarts a runner that exits because its database is gone
         if (options.mayEnd === true) return yield* Effect.sleep("100 millis")
@@ -168,6 +211,7 @@ export const run = (options: Options) =>
     })
 
     let workflows = 0
+    let endedAt = Infinity
     const results = new Map<string, Exit.Exit<string, unknown>>()
     const one = Effect.suspend(() => {
       const topic = topicOf(++workflows)
@@ -181,27 +225,33 @@ export const run = (options: Options) =>
         Effect.exit,
         Effect.map((exit) => {
           results.set(topic, exit)
-        }),
-        Effect.timeoutOption("3 minutes")
+          endedAt = performance.now()
+        })
       )
     })
     const isCreating = Effect.gen(function*() {
-      while ((yield* emulator.runs).length === 0) yield* Effect.sleep("50 millis")
+      while ((yield* created).length === 0) yield* Effect.sleep("50 millis")
     })
     const disturbance = options.disturb?.({
       busyRunner: Effect.andThen(isCreating, Effect.sync(() => children.values().next().value!)),
       restartDatabase: restart
     }) ?? Effect.void
+    // However slow the machine is, some workflow ends
+    const stalled = Effect.repeat(Effect.sleep("1 second"), { until: () => performance.now() - endedAt > longestPause })
     const feed = Effect.gen(function*() {
       const disturbing = yield* Effect.forkChild(disturbance)
       const started: Array<Fiber.Fiber<unknown>> = []
+      endedAt = performance.now()
       while (killed() < options.kills || disturbing.pollUnsafe() === undefined) {
-        started.push(yield* Effect.forkChild(one))
+        if (workflows - results.size < inFlight) started.push(yield* Effect.forkChild(one))
         yield* Effect.sleep(pace)
       }
       yield* Fiber.join(disturbing)
       yield* Fiber.joinAll(started)
-    }).pipe(Effect.provide(cluster({ databaseUrl, port: yield* freePort, clientOnly: true })))
+    }).pipe(
+      Effect.raceFirst(stalled),
+      Effect.provide(cluster({ databaseUrl, port: yield* freePort, clientOnly: true }))
+    )
 
     yield* Effect.raceFirst(
       feed,
@@ -211,34 +261,38 @@ export const run = (options: Options) =>
       })
     )
 
-    const created = yield* emulator.runs
+    const all = yield* created
     const entries = yield* RunStore.RunStore.use((store) => store.list()).pipe(
       Effect.provide(Layer.provide(RunStore.layerSql(), postgresLayer(databaseUrl)))
     )
     const known = new Set(entries.flatMap((entry) => "ref" in entry ? [entry.ref.id] : []))
+    const undecided = new Set(entries.flatMap(({ _tag, key }) => _tag === "Unknown" ? [key] : []))
     const topics = Array.from({ length: workflows }, (_, index) => topicOf(index + 1))
-    const runsOf = (topic: string) => created.filter(({ request }) => request.prompt === topic)
+    const isListed = Effect.fn(function*(run: { readonly id: string; readonly topic: string }) {
+      return known.has(run.id) || undecided.has(`Report/${yield* Report.executionId({ topic: run.topic })}/report`)
+    })
+    const runsOf = (topic: string) => all.filter((run) => run.topic === topic)
     const unknown = topics.filter((topic) => isUnknown(results.get(topic)))
     return {
       kills,
       workflows,
-      runs: created.length,
+      runs: all.length,
       unknown,
       // Without claims the entries are in the memory of the runners
       lost: claims
-        ? created.filter(({ id, request }) => !known.has(id) && !unknown.includes(request.prompt)).map(({ id }) => id)
+        ? (yield* Effect.filter(all, (run) => Effect.map(isListed(run), (is) => !is))).map(({ id }) => id)
         : [],
       doubled: topics.filter((topic) => runsOf(topic).length > 1),
       wrong: topics.flatMap((topic) => {
         const exit = results.get(topic)
         if (exit === undefined || isUnknown(exit)) return []
         if (Exit.isFailure(exit)) return [`${topic}: ${Cause.pretty(exit.cause)}`]
-        return exit.value === `result of ${topic}` ? [] : [`${topic}: ${exit.value}`]
+        return exit.value === resultOf(topic) ? [] : [`${topic}: ${exit.value}`]
       }),
       unfinished: topics.filter((topic) => !results.has(topic))
     } satisfies Totals
   }).pipe(
-    Effect.provide(SpineEmulatorServer.layer()),
+    Effect.provide([SpineEmulatorServer.layer(), TelaEmulatorServer.layer()]),
     Effect.scoped,
     Random.withSeed(options.seed)
   )

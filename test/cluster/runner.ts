@@ -2,10 +2,10 @@
 import { Effect, Layer, Logger, Redacted } from "effect"
 import { HttpClient, type HttpClientRequest } from "effect/http"
 import { Statement } from "effect/sql"
-import { RunStore, Spine } from "canvas-runs"
+import { RunStore, Spine, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
-import { DurableRun, SpineWorkflow, Waits } from "canvas-runs/workflow"
-import { cluster, type Point, Report, type RunnerOptions } from "./workflow.ts"
+import { DurableRun, SpineWorkflow, TelaWorkflow, Waits } from "canvas-runs/workflow"
+import { canvasId, cluster, type Point, Report, type RunnerOptions } from "./workflow.ts"
 
 const options = JSON.parse(process.argv[2]!) as RunnerOptions
 
@@ -25,7 +25,7 @@ const pass = (point: Point, own: 0 | 1): void => {
   }
 }
 
-const isCreate = ({ method, url }: HttpClientRequest.HttpClientRequest) => method === "POST" && url.includes("/run")
+const isCreate = ({ method }: HttpClientRequest.HttpClientRequest) => method === "POST"
 
 const http = Layer.effect(
   HttpClient.HttpClient,
@@ -54,13 +54,14 @@ const store = Layer.effect(
     const runOnce: RunStore.Service["runOnce"] = (key, create, given) =>
       Effect.suspend(() => {
         let own: 0 | 1 = 0
-        const claimed = Effect.suspend(() => {
-          open++
-          own = 1
-          pass("claim to request", own)
-          return create as Extract<typeof create, Effect.Effect<unknown, unknown, unknown>>
-        })
-        return store.runOnce(key, claimed, given).pipe(
+        const claimed = (tag: string) =>
+          Effect.suspend(() => {
+            open++
+            own = 1
+            pass("claim to request", own)
+            return typeof create === "function" ? create(tag) : create
+          })
+        return store.runOnce(key, typeof create === "function" ? claimed : claimed(""), given).pipe(
           Effect.tap(() => Effect.sync(() => pass("outcome to reply", own))),
           Effect.ensuring(Effect.sync(() => {
             open -= own
@@ -80,25 +81,37 @@ const transformer: Statement.Transformer = (statement) =>
     return statement
   })
 
-const report = Report.toLayer(Effect.fn(function*({ topic }) {
-  const spine = yield* Spine.SpineClient
-  const run = yield* DurableRun.run("report", spine.runs.create({ prompt: topic }), {
+const waits = { pollInterval: "500 millis", refreshInterval: "1 second" } as const
+const client = { baseUrl: options.baseUrl, requestTimeout: "5 seconds" } as const
+
+const spine = Report.toLayer(Effect.fn(function*({ topic }) {
+  const { runs } = yield* Spine.SpineClient
+  const run = yield* DurableRun.run("report", runs.create({ prompt: topic }), {
     provider: SpineWorkflow.provider,
     timeout: "10 minutes"
   })
   return run.result.final_output ?? ""
-}))
+})).pipe(
+  Layer.provide(Waits.layerSql({ providers: [SpineWorkflow.provider], ...waits })),
+  Layer.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_cluster"), ...client }))
+)
 
-const main = report.pipe(
-  Layer.provide(Waits.layerSql({
-    providers: [SpineWorkflow.provider],
-    pollInterval: "500 millis",
-    refreshInterval: "1 second"
-  })),
+const tela = Report.toLayer(Effect.fn(function*({ topic }) {
+  const canvas = (yield* Tela.TelaClient).canvas.make({ id: canvasId })
+  const execution = yield* DurableRun.run(
+    "report",
+    (tag) => canvas.execute({ topic }, { async: true, tags: [tag] }),
+    // Longer than the emulator takes for the request of a killed runner
+    { provider: TelaWorkflow.provider, timeout: "10 minutes", lookup: Tela.findByTag, settlingTime: "20 seconds" }
+  )
+  return (execution.output as { readonly result: string }).result
+})).pipe(
+  Layer.provide(Waits.layerSql({ providers: [TelaWorkflow.provider], ...waits })),
+  Layer.provide(Tela.layer({ apiKey: Redacted.make("tela_cluster"), ...client }))
+)
+
+const main = (options.provider === "spine" ? spine : tela).pipe(
   Layer.provide(store),
-  Layer.provide(
-    Spine.layer({ apiKey: Redacted.make("sk_spine_cluster"), baseUrl: options.baseUrl, requestTimeout: "5 seconds" })
-  ),
   Layer.provide(http),
   Layer.provide(cluster({ ...options, clientOnly: false })),
   Layer.provide(Logger.layer([])),

@@ -28,7 +28,13 @@ export const points = [
 
 export type Point = typeof points[number]
 
+/** The providers. Spine cannot list its runs. The unknown creates of Tela are looked up by their tags. */
+export type Provider = "spine" | "tela"
+
+export const canvasId = "0d3b8a3e-6a0c-4d0e-9f0a-2f6f3c1f7b11"
+
 export interface RunnerOptions {
+  readonly provider: Provider
   readonly databaseUrl: string
   readonly baseUrl: string
   readonly port: number
