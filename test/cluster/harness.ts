@@ -46,7 +46,7 @@ export interface Totals {
   readonly kills: { readonly [P in Point]: number }
   readonly workflows: number
   readonly runs: number
-  /** Runs whose create the store lists neither with its run nor as unknown. */
+  /** Runs whose create the store lists neither with its run nor as without a known outcome. */
   readonly lost: ReadonlyArray<string>
   /** Topics with more than one run. */
   readonly doubled: ReadonlyArray<string>
@@ -266,7 +266,9 @@ export const run = (options: Options) =>
       Effect.provide(Layer.provide(RunStore.layerSql(), postgresLayer(databaseUrl)))
     )
     const known = new Set(entries.flatMap((entry) => "ref" in entry ? [entry.ref.id] : []))
-    const undecided = new Set(entries.flatMap(({ _tag, key }) => _tag === "Unknown" ? [key] : []))
+    const undecided = new Set(
+      entries.flatMap(({ _tag, key }) => _tag === "Creating" || _tag === "Unknown" ? [key] : [])
+    )
     const topics = Array.from({ length: workflows }, (_, index) => topicOf(index + 1))
     const isListed = Effect.fn(function*(run: { readonly id: string; readonly topic: string }) {
       return known.has(run.id) || undecided.has(`Report/${yield* Report.executionId({ topic: run.topic })}/report`)
