@@ -4,7 +4,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
 import { exitCodes, type Outcome } from "./exitCode.ts"
-import { main } from "./main.ts"
+import { isServer, main } from "./main.ts"
 import * as Stop from "./stop.ts"
 
 const exit = (outcome: Outcome): void => process.exit(exitCodes[outcome].code)
@@ -12,12 +12,14 @@ const exit = (outcome: Outcome): void => process.exit(exitCodes[outcome].code)
 // Node says on standard error that its SQLite is experimental
 process.removeAllListeners("warning")
 
+const args = process.argv.slice(2)
+
 const program = Stop.orStop(
-  main(process.argv.slice(2)),
+  main(args),
   (stop) => {
     let signals = 0
     for (const [signal, outcome] of Object.entries(Stop.outcomeOfSignal)) {
-      process.on(signal, () => signals++ === 0 ? stop(outcome) : exit(outcome))
+      process.on(signal, () => signals++ === 0 ? stop(isServer(args) ? "success" : outcome) : exit(outcome))
     }
     process.stdout.on(
       "error",

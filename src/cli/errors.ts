@@ -1,5 +1,6 @@
 /** The errors of the command that are not errors of the library. */
 import * as Schema from "effect/Schema"
+import { RunRef } from "../internal/ref.ts"
 import { outcomes } from "./exitCode.ts"
 
 /** A flag, an argument or a file of the user is wrong. No request was made. */
@@ -16,6 +17,12 @@ export class KeyError extends Schema.TaggedError<KeyError>()("KeyError", {
 export class LocalError extends Schema.TaggedError<LocalError>()("LocalError", {
   message: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
+}) {}
+
+/** A run has not ended, and the command does not wait. */
+export class StillRunningError extends Schema.TaggedError<StillRunningError>()("StillRunningError", {
+  message: Schema.String,
+  ref: RunRef
 }) {}
 
 /** Something did not succeed, and the user has been told why. */

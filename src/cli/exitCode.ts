@@ -40,6 +40,7 @@ const outcomeOfTag: { readonly [tag: string]: Outcome } = {
   UsageError: "badRequest",
   RunTimeoutError: "stillRunning",
   WaitStoppedError: "stillRunning",
+  StillRunningError: "stillRunning",
   KeyError: "auth",
   AuthenticationError: "auth",
   PermissionDeniedError: "auth",
@@ -58,7 +59,8 @@ const outcomeOfTag: { readonly [tag: string]: Outcome } = {
   RunStoreError: "local",
   BudgetError: "local",
   SqlError: "local",
-  PlatformError: "local"
+  PlatformError: "local",
+  ServeError: "local"
 }
 
 /** Returns the class of an error. An error that no operation of the library makes is a fault of the command. */

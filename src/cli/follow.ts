@@ -4,6 +4,7 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as Polling from "../Polling.ts"
@@ -157,3 +158,10 @@ const endedTela = (named: Named, run: Tela.ExecutionSnapshot): Ended => ({
 /** Writes an output as text: a text as it is, anything else as JSON. */
 export const textOf = (output: unknown): string =>
   Predicate.isString(output) ? output : JSON.stringify(jsonOf(output), undefined, 2)
+
+/** Follows a run to its end, and returns the outcome. */
+export const end = <E, R>(states: Stream.Stream<State, E, R>): Effect.Effect<Ended, E | RunFailedError, R> =>
+  Effect.flatMap(
+    Stream.runLast(states),
+    (last) => Option.getOrUndefined(last)?.ended ?? Effect.die("a stream of states ended before its run")
+  )

@@ -27,17 +27,95 @@ export type Services = Command.Environment | Output.Output | State.State
 // oxlint-disable-next-line typescript/no-explicit-any -- the name and the input of any command
 export type Subcommand = Command.Command<any, any, {}, unknown, Services>
 
-/** The subcommands, in the order of the help. Their modules export `command`. */
+/** The subcommands, in the order of the help. */
 const subcommands: ReadonlyArray<{
   readonly name: string
   readonly description: string
-  readonly load: () => Promise<{ readonly command: Subcommand }>
+  /** Whether it serves until it is stopped, which is then a success. */
+  readonly isServer?: true
+  readonly load: () => Promise<Subcommand>
 }> = [
-  { name: "run", description: "Creates a Spine run, and waits for it", load: () => import("./commands/run.ts") },
-  { name: "wait", description: "Waits for runs, and prints their output", load: () => import("./commands/wait.ts") },
-  { name: "get", description: "Prints the state of a run", load: () => import("./commands/get.ts") },
-  { name: "schema", description: "Prints the JSON Schema of the output", load: () => import("./commands/schema.ts") }
+  {
+    name: "run",
+    description: "Creates a run of Spine, and waits for it",
+    load: () => import("./commands/run.ts").then(({ command }) => command)
+  },
+  {
+    name: "execute",
+    description: "Executes a canvas of Tela",
+    load: () => import("./commands/execute.ts").then(({ command }) => command)
+  },
+  {
+    name: "batch",
+    description: "Creates a run for each line of a file, once",
+    load: () => import("./commands/batch.ts").then(({ command }) => command)
+  },
+  {
+    name: "watch",
+    description: "Shows how far runs are, until they end",
+    load: () => import("./commands/watch.ts").then(({ command }) => command)
+  },
+  {
+    name: "wait",
+    description: "Waits for runs, and prints their output",
+    load: () => import("./commands/wait.ts").then(({ command }) => command)
+  },
+  {
+    name: "get",
+    description: "Prints the state of a run",
+    load: () => import("./commands/get.ts").then(({ command }) => command)
+  },
+  {
+    name: "result",
+    description: "Prints the output of a run that has ended",
+    load: () => import("./commands/result.ts").then(({ command }) => command)
+  },
+  {
+    name: "download",
+    description: "Downloads the files of a run",
+    load: () => import("./commands/download.ts").then(({ command }) => command)
+  },
+  {
+    name: "list",
+    description: "Lists the runs of the store",
+    load: () => import("./commands/list.ts").then(({ command }) => command)
+  },
+  {
+    name: "attach",
+    description: "Stores a run under a key",
+    load: () => import("./commands/store.ts").then(({ attach }) => attach)
+  },
+  {
+    name: "forget",
+    description: "Removes keys from the store",
+    load: () => import("./commands/store.ts").then(({ forget }) => forget)
+  },
+  {
+    name: "purge",
+    description: "Removes old entries from the store",
+    load: () => import("./commands/store.ts").then(({ purge }) => purge)
+  },
+  {
+    name: "reconcile",
+    description: "Finds out whether runs were created",
+    load: () => import("./commands/store.ts").then(({ reconcile }) => reconcile)
+  },
+  {
+    name: "emulator",
+    description: "Serves both providers from memory",
+    isServer: true,
+    load: () => import("./commands/emulator.ts").then(({ command }) => command)
+  },
+  {
+    name: "schema",
+    description: "Prints the JSON Schema of the output",
+    load: () => import("./commands/schema.ts").then(({ command }) => command)
+  }
 ]
+
+/** Whether the arguments name a server. */
+export const isServer = (args: ReadonlyArray<string>): boolean =>
+  subcommands.find(({ name }) => args.includes(name))?.isServer === true
 
 /** Prints data as JSON. */
 const Json = GlobalFlag.Setting("json")({
@@ -63,7 +141,7 @@ const make = (args: ReadonlyArray<string>) =>
       args.includes(name) || args.some((arg) =>
           arg.startsWith("--completions")
         )
-        ? Effect.map(Effect.promise(load), ({ command }) => Command.withDescription(command, description))
+        ? Effect.map(Effect.promise(load), Command.withDescription(description))
         : Effect.succeed(Command.make(name).pipe(Command.withDescription(description)) as Subcommand)),
     (commands) =>
       Command.make("canvas-runs").pipe(

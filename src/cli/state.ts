@@ -16,8 +16,9 @@ import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { homedir } from "node:os"
+import * as Budget from "../Budget.ts"
 import * as NodeSqlite from "../node/NodeSqlite.ts"
 import * as RunStore from "../RunStore.ts"
 import { LocalError } from "./errors.ts"
@@ -28,6 +29,8 @@ export interface Service {
   readonly directory: Effect.Effect<string, LocalError>
   /** Opens the store, once. */
   readonly open: Effect.Effect<RunStore.Service, LocalError>
+  /** Opens the budget of the store, with a limit for each account. Without SQLite it lasts as long as the process. */
+  readonly budget: (limit: number) => Effect.Effect<Budget.Service, LocalError>
 }
 
 export class State extends Context.Service<State, Service>()("canvas-runs/cli/State") {}
@@ -44,20 +47,29 @@ export const layer = (
         Option.match(directory, { onNone: () => defaultDirectory, onSome: Effect.succeed }),
         services
       )
-      const open = yield* Effect.cached(
+      const opened = yield* Effect.cached(
         Effect.flatMap(where, (directory) => Effect.provideContext(openIn(directory), services))
       )
-      return { directory: where, open }
+      return {
+        directory: where,
+        open: Effect.map(opened, ({ store }) => store),
+        budget: (limit) => Effect.flatMap(opened, ({ budget }) => Effect.provideContext(budget(limit), services))
+      }
     })
   )
 
 /** A store in memory, for runs that end with the process. */
 export const layerMemory: Layer.Layer<State> = Layer.effect(
   State,
-  Effect.map(RunStore.RunStore, (store) => ({
-    directory: Effect.succeed(":memory:"),
-    open: Effect.succeed(store)
-  }))
+  Effect.gen(function*() {
+    const store = yield* RunStore.RunStore
+    const scope = yield* Effect.scope
+    return {
+      directory: Effect.succeed(":memory:"),
+      open: Effect.succeed(store),
+      budget: (limit: number) => Effect.provideService(buildBudget(Budget.layerMemory({ limit })), Scope.Scope, scope)
+    }
+  })
 ).pipe(Layer.provide(RunStore.layerMemory))
 
 /** The store as the library knows it, for code that always needs it. */
@@ -110,12 +122,31 @@ const openIn = Effect.fnUntraced(function*(directory: string) {
           `The store in ${directory} is a SQLite database. Use Node 22.13 or later, or another store with --store DIRECTORY.`
       })
     }
-    const store: Layer.Layer<RunStore.RunStore, unknown, FileSystem.FileSystem | Path.Path> = hasSqlite && !hasFiles
-      ? Layer.provide(RunStore.layerSql(), NodeSqlite.layer({ filename: database }))
-      : Layer.provide(RunStore.layer, Layer.provide(KeyValueStore.layerFileSystem(files), privateFiles))
-    return Context.get(yield* Layer.build(store), RunStore.RunStore)
+    if (!hasSqlite || hasFiles) {
+      const keyValues = Layer.provide(KeyValueStore.layerFileSystem(files), privateFiles)
+      return {
+        store: Context.get(yield* Layer.build(Layer.provide(RunStore.layer, keyValues)), RunStore.RunStore),
+        budget: (limit: number) => buildBudget(Budget.layerMemory({ limit }))
+      }
+    }
+    const sql = yield* Layer.build(NodeSqlite.layer({ filename: database }))
+    return {
+      store: Context.get(
+        yield* Layer.build(Layer.provide(RunStore.layerSql(), Layer.succeedContext(sql))),
+        RunStore.RunStore
+      ),
+      budget: (limit: number) => buildBudget(Layer.provide(Budget.layerSql({ limit }), Layer.succeedContext(sql)))
+    }
   }).pipe(Effect.mapError((error) => Schema.is(LocalError)(error) ? error : failed(error)))
 })
+
+const buildBudget = (
+  layer: Layer.Layer<Budget.Budget, unknown>
+): Effect.Effect<Budget.Service, LocalError, Scope.Scope> =>
+  Effect.mapBoth(Layer.build(layer), {
+    onSuccess: Context.get(Budget.Budget),
+    onFailure: (cause) => new LocalError({ message: `The budget cannot be opened: ${reasonOf(cause)}.`, cause })
+  })
 
 /** A file system whose new files and directories only their owner can read. */
 const privateFiles = Layer.effect(

@@ -9,7 +9,7 @@ import { format, type Named } from "./names.ts"
 import { Output } from "./output.ts"
 
 /** A duration of Effect, such as `90 seconds`, or in short form, such as `90s`. */
-const durationFlag = (name: string) =>
+export const duration = (name: string) =>
   Flag.String(name).pipe(
     Flag.withMetavar("DURATION"),
     Flag.filterMap(parseDuration, (text) =>
@@ -29,11 +29,11 @@ const units: { readonly [unit: string]: string } = { ms: "millis", s: "seconds",
 
 /** The flags of a wait. */
 export const flags = {
-  timeout: durationFlag("timeout").pipe(
+  timeout: duration("timeout").pipe(
     Flag.withDescription("How long to wait. The run continues after that. The default is 2 hours"),
     Flag.withDefault(Duration.hours(2))
   ),
-  pollInterval: durationFlag("poll-interval").pipe(
+  pollInterval: duration("poll-interval").pipe(
     Flag.withDescription("The time between polls. The default is 5 seconds for Spine, and 1 second for Tela"),
     Flag.optional
   )

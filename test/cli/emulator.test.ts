@@ -14,7 +14,8 @@ import { SpineEmulator, TelaEmulator } from "canvas-runs/testing"
 const start = (...args: ReadonlyArray<string>) =>
   spawn(process.execPath, [
     "--conditions=canvas-runs:source",
-    fileURLToPath(new URL("../../src/cli/emulator.ts", import.meta.url)),
+    fileURLToPath(new URL("../../src/cli/bin.ts", import.meta.url)),
+    "emulator",
     ...args
   ], { stdio: ["ignore", "pipe", "pipe"] })
 
@@ -69,7 +70,7 @@ describe("npm run emulator", () => {
     const child = start("--port", "0", "--rude", "gzip,gzap")
     let text = ""
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => text += chunk.toString())
-    assert.strictEqual(await ended(child), 1)
+    assert.strictEqual(await ended(child), 2)
     assert.match(text, /--rude[^]*gzip,gzap[^]*noContentLength/)
   })
 
@@ -150,7 +151,7 @@ describe("npm run emulator", () => {
     const child = start("--port", "0", "--script", script)
     let text = ""
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => text += chunk.toString())
-    assert.strictEqual(await ended(child), 1)
+    assert.strictEqual(await ended(child), 2)
     await rm(folder, { recursive: true })
     assert.match(text, /--script[^]*"completed" \| "partial" \| "failed"[^]*\["runs"\]\[0\]\["outcome"\]/)
     assert.match(text, /\["spin"\]/)

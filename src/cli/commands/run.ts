@@ -1,5 +1,4 @@
 import * as Effect from "effect/Effect"
-import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
@@ -14,14 +13,8 @@ import * as Waiting from "../waiting.ts"
 export const command = Command.make(
   "run",
   {
-    prompt: Argument.String("prompt").pipe(
-      Argument.withDescription("The instruction, or - for standard input"),
-      Argument.optional
-    ),
-    promptFile: Flag.Path("prompt-file", { pathType: "file", mustExist: true }).pipe(
-      Flag.withDescription("A file with the instruction"),
-      Flag.optional
-    ),
+    prompt: Prompt.argument,
+    promptFile: Prompt.flag,
     template: Flag.Literals("template", Template.literals).pipe(
       Flag.withDescription("The kind of result. The default is auto"),
       Flag.optional

@@ -3,6 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Clients from "../clients.ts"
 import * as Name from "../name.ts"
 import { resolve } from "../names.ts"
+import * as OutputSchema from "../outputSchema.ts"
 import { waitFor } from "../waitFor.ts"
 import * as Waiting from "../waiting.ts"
 
@@ -12,13 +13,15 @@ export const command = Command.make(
     runs: Name.several,
     provider: Name.provider,
     download: Waiting.download,
+    schema: OutputSchema.flag,
     ...Waiting.flags,
     ...Clients.flags
   },
-  Effect.fnUntraced(function*({ download, provider, runs, ...options }) {
+  Effect.fnUntraced(function*({ download, provider, runs, schema, ...options }) {
+    const { check } = yield* OutputSchema.read(schema)
     // All names are checked before the first wait
     const named = yield* Effect.forEach(runs, (run) => resolve(run, provider))
-    yield* Effect.provide(waitFor(named, { ...Waiting.waitOf(options), download }), Clients.layer(options))
+    yield* Effect.provide(waitFor(named, { ...Waiting.waitOf(options), download, check }), Clients.layer(options))
   })
 ).pipe(
   Command.withExamples([

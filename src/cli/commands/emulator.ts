@@ -1,23 +1,16 @@
-/**
- * The command `npm run emulator -- --port 4010`, which serves the emulators of both providers on a socket, for clients in any
- * language. `--help` lists its options.
- */
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
-import * as Cause from "effect/Cause"
+/** Serves the emulators of both providers on a socket, for clients in any language. */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as CombinedEmulatorServer from "../testing/CombinedEmulatorServer.ts"
-import * as Rude from "../testing/Rude.ts"
-import * as SpineEmulator from "../testing/SpineEmulator.ts"
-import * as TelaEmulator from "../testing/TelaEmulator.ts"
-import * as Timeline from "../testing/Timeline.ts"
-import { decode, type ScriptFile, spineScript, telaCanvases } from "./scriptFile.ts"
+import * as CombinedEmulatorServer from "../../testing/CombinedEmulatorServer.ts"
+import * as Rude from "../../testing/Rude.ts"
+import * as SpineEmulator from "../../testing/SpineEmulator.ts"
+import * as TelaEmulator from "../../testing/TelaEmulator.ts"
+import * as Timeline from "../../testing/Timeline.ts"
+import { Output } from "../output.ts"
+import { decode, type ScriptFile, spineScript, telaCanvases } from "../scriptFile.ts"
 
 /** Makes the text that is printed once the server listens: requests to try, and the scripts and peculiarities of this server. */
 const help = (baseUrl: string, script: ScriptFile, rude: Rude.Rude) => `
@@ -77,7 +70,7 @@ const parseRude = (text: string): Option.Option<Rude.Rude> => {
 /** The id of the canvas in the requests to try. */
 const canvasId = "11111111-1111-4111-8111-111111111111"
 
-const emulator = Command.make(
+export const command = Command.make(
   "emulator",
   {
     port: Flag.Int("port").pipe(
@@ -118,7 +111,11 @@ const emulator = Command.make(
   },
   ({ allowHost, host, port, rude, script, speed }) =>
     CombinedEmulatorServer.CombinedEmulatorServer.pipe(
-      Effect.tap(({ baseUrl }) => Console.log(`listening on ${baseUrl}\n${help(baseUrl, script, rude)}`)),
+      Effect.tap(({ baseUrl }) =>
+        Output.use(({ line }) =>
+          line({ type: "listening", baseUrl }, `listening on ${baseUrl}\n${help(baseUrl, script, rude)}`)
+        )
+      ),
       Effect.andThen(Effect.never),
       Effect.provide(CombinedEmulatorServer.layer({
         host,
@@ -133,13 +130,9 @@ const emulator = Command.make(
         }
       }))
     )
-).pipe(Command.withDescription("Serves the APIs of Spine and Tela from memory, with runs that take a few seconds"))
-
-emulator.pipe(
-  Command.run({ version: "0.1.0" }),
-  Effect.provide(NodeServices.layer),
-  NodeRuntime.runMain({
-    // A server that is stopped has succeeded
-    teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : 1)
-  })
+).pipe(
+  Command.withExamples([
+    { command: "canvas-runs emulator --port 4010", description: "Then use --base-url http://127.0.0.1:4010" },
+    { command: "canvas-runs emulator --rude all --speed 10", description: "Behave like real servers, ten times faster" }
+  ])
 )

@@ -1,0 +1,224 @@
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import { createHash } from "node:crypto"
+import { basename, extname, join } from "node:path"
+import * as Batch from "../../Batch.ts"
+import * as FileInput from "../../FileInput.ts"
+import * as FileName from "../../internal/files/fileName.ts"
+import { oneLine, parseJson } from "../../internal/describe.ts"
+import * as RunStore from "../../RunStore.ts"
+import { BlockType, Template } from "../../spine/SpineSchema.ts"
+import * as Clients from "../clients.ts"
+import { Reported, UsageError } from "../errors.ts"
+import { outcomeOf, together } from "../exitCode.ts"
+import { readText } from "../files.ts"
+import { end, follow } from "../follow.ts"
+import { format } from "../names.ts"
+import { Output } from "../output.ts"
+import { failureOf } from "../report.ts"
+import { State } from "../state.ts"
+import * as Waiting from "../waiting.ts"
+
+const common = {
+  /** Names the line forever. The default is a digest of the line. */
+  key: Schema.optionalKey(Schema.NonEmptyString),
+  /** The expected price, for `--budget`. */
+  estimate: Schema.optionalKey(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)))
+}
+
+/** A run of Spine. */
+const SpineInput = Schema.Struct({
+  ...common,
+  prompt: Schema.NonEmptyString,
+  template: Schema.optionalKey(Template),
+  blocks: Schema.optionalKey(Schema.Array(BlockType)),
+  instructions: Schema.optionalKey(Schema.String),
+  /** Paths. */
+  files: Schema.optionalKey(Schema.Array(Schema.String))
+})
+
+/** An execution of Tela. */
+const TelaInput = Schema.Struct({
+  ...common,
+  canvas: Schema.NonEmptyString,
+  variables: Schema.optionalKey(Schema.Record(Schema.String, Schema.Json)),
+  tags: Schema.optionalKey(Schema.Array(Schema.String))
+})
+
+const Input = Schema.Union([SpineInput, TelaInput])
+
+/** A line of the file, with its key. */
+type Input = typeof Input.Type & { readonly key: string }
+
+export const command = Command.make(
+  "batch",
+  {
+    file: Argument.String("file").pipe(
+      Argument.withDescription("A file with one JSON object per line, or - for standard input")
+    ),
+    name: Flag.String("name").pipe(
+      Flag.withDescription("The name of the batch, with which its keys begin. The default is the name of the file"),
+      Flag.optional
+    ),
+    concurrency: Flag.Int("concurrency").pipe(
+      Flag.withSchema(Schema.Int.check(Schema.isGreaterThan(0))),
+      Flag.withDescription("How many lines may be in flight. The default is 16"),
+      Flag.withDefault(16)
+    ),
+    budget: Flag.Finite("budget").pipe(
+      Flag.withSchema(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))),
+      Flag.withDescription("The most that the runs of this batch may cost, such as Spine's credits"),
+      Flag.optional
+    ),
+    estimate: Flag.Finite("estimate").pipe(
+      Flag.withSchema(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))),
+      Flag.withDescription("The expected price of a run whose line has no estimate. --budget needs it"),
+      Flag.optional
+    ),
+    repeat: Flag.Boolean("repeat").pipe(
+      Flag.withDescription("Print the outcomes of earlier lines again. No run is created for them"),
+      Flag.withDefault(false)
+    ),
+    download: Waiting.download,
+    ...Waiting.flags,
+    ...Clients.flags,
+    emulator: Clients.emulator
+  },
+  Effect.fnUntraced(
+    function*({ budget, concurrency, download, estimate, file, name, repeat, ...options }) {
+      const batch = Option.getOrElse(name, () => file === "-" ? "stdin" : basename(file, extname(file)))
+      const inputs = yield* read(file, batch)
+      const missing = inputs.findIndex((input) => input.estimate === undefined && Option.isNone(estimate))
+      if (Option.isSome(budget) && missing >= 0) {
+        return yield* new UsageError({
+          message: `--budget needs the expected price of every run, and line ${
+            missing + 1
+          } has no estimate. Give --estimate.`
+        })
+      }
+      const { line, note } = yield* Output
+      const state = yield* State
+      const limit = Option.isSome(budget) ? yield* state.budget(budget.value) : undefined
+      const outcomes = Batch.run(inputs, {
+        key: ({ key }) => key,
+        create: (input) => (tag) => {
+          const created = create(input, tag)
+          const price = input.estimate ?? Option.getOrElse(estimate, () => 0)
+          return limit === undefined ? created : limit.create(created, { estimate: price, account: batch })
+        },
+        wait: (ref, { key }) => {
+          const wait = Effect.flatMap(follow({ key, ref }), (followed) => end(followed.watch(Waiting.waitOf(options))))
+          return limit === undefined ? wait : limit.track(ref, wait, ({ line }) => line.credits)
+        },
+        deliver: (outcome) =>
+          outcome._tag === "Succeeded" && Option.isSome(download) && (outcome.value.line.artifacts?.length ?? 0) > 0
+            ? outcome.value.download(join(download.value, FileName.writable(outcome.key.replaceAll("/", "-"), "run")))
+            : Effect.void,
+        concurrency,
+        repeat
+      }).pipe(Stream.provideService(RunStore.RunStore, yield* state.open))
+      const counts = { succeeded: 0, failed: 0, earlier: 0 }
+      const failures: Array<ReturnType<typeof outcomeOf>> = []
+      yield* Stream.runForEach(outcomes, (outcome) => {
+        const { key, ref } = outcome
+        const named = { type: "outcome", key, ...(ref === undefined ? undefined : { ref }) } as const
+        const where = ref === undefined ? "" : ` ${format(ref)}`
+        switch (outcome._tag) {
+          case "Succeeded":
+            counts.succeeded++
+            return line(
+              { ...named, outcome: "succeeded", output: outcome.value.line.output },
+              `${key}: succeeded${where}`
+            )
+          case "Earlier":
+            counts.earlier++
+            return line({ ...named, outcome: "earlier" }, `${key}: ended earlier${where}`)
+          case "Failed": {
+            counts.failed++
+            failures.push(outcomeOf(outcome.error))
+            const error = failureOf(outcome.error)
+            return Effect.andThen(
+              note(`${key}: ${error.message}`),
+              line({ ...named, outcome: "failed", error }, `${key}: failed${where}`)
+            )
+          }
+        }
+      }).pipe(
+        Effect.onInterrupt(() =>
+          note("\nStopped. The runs continue. Give the same command again: it creates no run twice.")
+        )
+      )
+      yield* line({ type: "summary", counts }, "")
+      yield* note(`${counts.succeeded} succeeded, ${counts.failed} failed, ${counts.earlier} ended earlier`)
+      const outcome = together(failures)
+      if (outcome !== "success") return yield* new Reported({ outcome })
+    },
+    (effect, options) => Clients.provide(effect, options)
+  )
+).pipe(
+  Command.withExamples([
+    { command: "canvas-runs batch prompts.jsonl --json > outcomes.jsonl", description: "One outcome for each line" },
+    {
+      command: "canvas-runs batch prompts.jsonl --budget 5000 --estimate 40",
+      description: "Spend at most 5,000 credits"
+    },
+    {
+      command: "jq -c '{prompt: .title}' rows.json | canvas-runs batch - --name july",
+      description: "From a pipe. Give it again, and it goes on"
+    }
+  ])
+)
+
+/** Reads and checks all lines before anything is created. */
+const read = Effect.fnUntraced(function*(file: string, batch: string) {
+  const lines = (yield* readText(file)).split("\n")
+  const decode = Schema.decodeUnknownEffect(Input, { onExcessProperty: "error" })
+  const inputs: Array<Input> = []
+  const places = new Map<string, number>()
+  for (const [index, text] of lines.entries()) {
+    if (text.trim() === "") continue
+    const place = index + 1
+    const json = parseJson(text)
+    if (Option.isNone(json)) {
+      return yield* new UsageError({ message: `Line ${place} is not JSON. Nothing was created.` })
+    }
+    const input = yield* Effect.mapError(
+      decode(json.value),
+      (error) => new UsageError({ message: `Line ${place} is no run: ${oneLine(error.message)}. Nothing was created.` })
+    )
+    const key = `${batch}/${
+      input.key ?? createHash("sha256").update(JSON.stringify(json.value)).digest("hex").slice(0, 16)
+    }`
+    const earlier = places.get(key)
+    if (earlier !== undefined) {
+      return yield* new UsageError({
+        message: `Lines ${earlier} and ${place} are one piece of work. Give them keys that differ. Nothing was created.`
+      })
+    }
+    places.set(key, place)
+    inputs.push({ ...input, key })
+  }
+  return inputs
+})
+
+/** Creates the run of a line. */
+const create = Effect.fnUntraced(function*(input: Input, tag: string) {
+  const { spine, tela } = yield* Clients.Clients
+  if ("canvas" in input) {
+    const { canvas, tags = [], variables = {} } = input
+    return yield* (yield* tela).canvas.make({ id: canvas }).execute(variables, { async: true, tags: [...tags, tag] })
+  }
+  const { blocks, files = [], instructions, prompt, template } = input
+  return yield* (yield* spine).runs.create({
+    prompt,
+    template,
+    blocks,
+    agent_instructions: instructions,
+    files: yield* Effect.forEach(files, (path) => FileInput.fromPath(path))
+  })
+})
