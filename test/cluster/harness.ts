@@ -9,9 +9,9 @@ import * as SpineEmulatorServer from "canvas-runs/testing/SpineEmulatorServer"
 import * as TelaEmulatorServer from "canvas-runs/testing/TelaEmulatorServer"
 import { build } from "esbuild"
 import { type ChildProcess, fork } from "node:child_process"
-import { createServer } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { freePort } from "../../examples/support/postgres.ts"
 import { postgres, postgresLayer, temporaryDirectory } from "../support/databases.ts"
 import { cluster, type Point, points, type Provider, Report, type RunnerOptions } from "./workflow.ts"
 
@@ -59,15 +59,6 @@ export interface Totals {
 }
 
 export class RunnerFailed extends Data.TaggedError("RunnerFailed")<{ readonly message: string }> {}
-
-const freePort = Effect.promise(() =>
-  new Promise<number>((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0))
-    })
-  })
-)
 
 interface Died {
   readonly point: Point | undefined

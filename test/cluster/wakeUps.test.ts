@@ -1,14 +1,13 @@
 /** Many waits at once, on one runner of the cluster. If a wake-up is lost, a workflow stays suspended. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted, Schedule, Schema } from "effect"
-import { ClusterWorkflowEngine, SingleRunner } from "effect/cluster"
-import { Digest } from "effect/crypto"
 import { Workflow } from "effect/workflow"
 import { join } from "node:path"
 import { RunStore, Spine, Webhooks } from "canvas-runs"
 import { SpineEmulator, Timeline } from "canvas-runs/testing"
 import { DurableRun, SpineWorkflow, Waits } from "canvas-runs/workflow"
 import { sqliteLayer, temporaryDirectory } from "../support/databases.ts"
+import { singleRunner } from "../support/durable.ts"
 import { size } from "../support/size.ts"
 import { apiKey } from "../support/spine.ts"
 
@@ -31,18 +30,13 @@ const chain = Chain.toLayer(Effect.fn(function*({ topic }) {
   return parts.length
 }))
 
-const engine = ClusterWorkflowEngine.layer.pipe(
-  Layer.provideMerge(SingleRunner.layer()),
-  Layer.provide(Digest.layerWebCrypto)
-)
-
 const runner = (filename: string, pollInterval: "100 millis" | "1 hour") =>
   chain.pipe(
     Layer.provideMerge(Waits.layerWebhooks),
     Layer.provideMerge(
       Waits.layerSql({ providers: [SpineWorkflow.provider], pollInterval, refreshInterval: "50 millis" })
     ),
-    Layer.provideMerge(engine),
+    Layer.provideMerge(singleRunner),
     Layer.provideMerge(RunStore.layerSql()),
     Layer.provideMerge(sqliteLayer(filename)),
     Layer.provideMerge(Spine.layer({ apiKey: Redacted.make(apiKey) })),

@@ -1,8 +1,6 @@
 /** Durable runs on Effect's cluster with one runner, on a database that is closed and opened again. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Clock, Effect, Exit, Fiber, Layer, Redacted, References, Schema } from "effect"
-import { ClusterWorkflowEngine, SingleRunner } from "effect/cluster"
-import { Digest } from "effect/crypto"
 import { SqlClient, Statement } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { Workflow } from "effect/workflow"
@@ -10,6 +8,7 @@ import { RunError, RunStore, Spine, Webhooks } from "canvas-runs"
 import { Fault, SpineEmulator, Timeline } from "canvas-runs/testing"
 import { DurableRun, SpineWorkflow, Waits } from "canvas-runs/workflow"
 import { databases, postgres, postgresLayer } from "../support/databases.ts"
+import { singleRunner, until } from "../support/durable.ts"
 import { size } from "../support/size.ts"
 import { apiKey } from "../support/spine.ts"
 import { until as untilLive } from "../support/until.ts"
@@ -30,11 +29,6 @@ const report = Report.toLayer(Effect.fn(function*({ timeout = "1 day", topic }) 
   return run.status
 }))
 
-const engine = ClusterWorkflowEngine.layer.pipe(
-  Layer.provideMerge(SingleRunner.layer()),
-  Layer.provide(Digest.layerWebCrypto)
-)
-
 /** A process on a database. All processes share one provider. */
 const processOn = (
   client: Layer.Layer<SqlClient.SqlClient, unknown>,
@@ -45,7 +39,7 @@ const processOn = (
     Layer.provideMerge(
       Waits.layerSql({ providers: [SpineWorkflow.provider], pollInterval: "1 minute", refreshInterval })
     ),
-    Layer.provideMerge(engine),
+    Layer.provideMerge(singleRunner),
     Layer.provideMerge(RunStore.layerSql()),
     Layer.provideMerge(client),
     Layer.provideMerge(Spine.layer({ apiKey: Redacted.make(apiKey) })),
@@ -66,15 +60,6 @@ const requestsOf = (method: "GET" | "POST") =>
     SpineEmulator.SpineEmulator.use((emulator) => emulator.requests),
     (requests) => requests.filter((request) => request.method === method).length
   )
-
-/** Moves the clock of the cluster in steps until a condition holds. The platform's promises take real time. */
-const until = <E, R>(condition: Effect.Effect<boolean, E, R>, step: "1 second" | "1 minute" = "1 second") =>
-  Effect.gen(function*() {
-    while (!(yield* condition)) {
-      yield* TestClock.adjust(step)
-      yield* TestClock.withLive(Effect.sleep("1 millis"))
-    }
-  })
 
 /** Starts a workflow, and returns the id of its execution when the run has been polled. */
 const start = Effect.fn(function*(payload: { readonly topic: string; readonly timeout?: string }) {
