@@ -7,14 +7,15 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { Clock, Console, Effect, Stream } from "effect"
 import { RunRef, Spine } from "canvas-runs"
+import { Progress } from "canvas-runs/picture"
 import { live } from "./support/live.ts"
 import * as View from "./support/view.ts"
 
 const describe = (run: Spine.Run): string => {
   switch (run.status) {
     case "running": {
-      const { tasks_completed: done, tasks_total: total } = run.progress
-      return `${View.bar(done, total, 20)} ${done} of ${total} tasks`
+      const { tasks_completed: completed, tasks_total: total } = run.progress
+      return `${Progress.bar({ completed, total }, 20)} ${completed} of ${total} tasks`
     }
     case "completed":
       return `completed with ${View.count(run.result.artifacts.length, "file")}`

@@ -10,11 +10,11 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Cause, Console, Data, Duration, Effect, FileSystem, Option, Ref, Stdio } from "effect"
 import type { RunRef } from "canvas-runs"
+import { Screen } from "canvas-runs/picture"
 import type { Label, Outcome, Setting } from "./support/demo/job.ts"
 import * as Providers from "./support/demo/providers.ts"
 import * as DemoSpine from "./support/demo/spine.ts"
 import * as DemoTela from "./support/demo/tela.ts"
-import * as Screen from "./support/screen.ts"
 import * as View from "./support/view.ts"
 
 class Unexpected extends Data.TaggedError("Unexpected")<{ readonly message: string }> {}
@@ -39,7 +39,7 @@ interface Program {
 
 const sideBySide = Effect.fn("sideBySide")(
   function*({ real, spine, tela }: Program, options: Pick<Setting, "directory" | "underWay">) {
-    const screen = yield* Screen.make([...spine, ...tela].map(({ name }) => name))
+    const screen = yield* Screen.runs({ names: [...spine, ...tela].map(({ name }) => name) })
     const setting: Setting = { ...options, real, screen }
     return yield* Effect.all([
       ...spine.map(({ perform, ...label }) => timed(label, perform(setting))),

@@ -9,8 +9,8 @@
  * **Details**
  *
  * A row has the run's name, a bar, its status, what is counted, its time, and a note, coloured by its state: blue-green while it runs,
- * green, yellow for a partial result, and red. In a narrow terminal the note is cut first, then the bar goes, then the count, then the
- * time; name and status are cut last. Names and notes come from others: they cannot move the cursor or start a new line.
+ * green, yellow for a partial result, and red. In a narrow terminal the bar goes first, then the count, then the time; name and status
+ * are cut last. The note gets the room that is left. Names and notes come from others: they cannot move the cursor or start a new line.
  *
  * @since 0.1.0
  */
@@ -157,6 +157,28 @@ export const counts = (runs: Iterable<Run>): string => {
   return Array.from(found, ([status, n]) => `${n} ${status}`).join(", ")
 }
 
+/**
+ * Returns a bar of `width` characters. It is full only when all is done, and empty while the total is 0.
+ *
+ * **Example** (Three of eight)
+ *
+ * ```ts
+ * import { Progress } from "canvas-runs/picture"
+ *
+ * Progress.bar({ completed: 3, total: 8 }, 16) // => "██████░░░░░░░░░░"
+ * ```
+ *
+ * @category rendering
+ * @since 0.1.0
+ */
+export const bar = (progress: RunSource.Progress, width: number): string => {
+  need("progress", progress, isProgress, "an object with the numbers completed and total")
+  need("width", width, isCount, "a number of characters, at least 1")
+  const { completed, total } = progress
+  const full = total > 0 ? Math.floor(Math.min(1, Math.max(0, completed / total)) * width) || 0 : 0
+  return "█".repeat(full) + "░".repeat(width - full)
+}
+
 const read = (runs: Iterable<Run>): ReadonlyArray<Run> => {
   need("runs", runs, isIterable, "a list of runs")
   const all = Array.from(runs)
@@ -168,6 +190,10 @@ const isIterable = (value: unknown): boolean => typeof value === "object" && val
 
 const isRun = (run: unknown): boolean =>
   typeof (run as Run).name === "string" && typeof (run as Run).status === "string"
+
+const isProgress = (progress: unknown): boolean =>
+  typeof (progress as RunSource.Progress).completed === "number" &&
+  typeof (progress as RunSource.Progress).total === "number"
 
 const isCount = (n: unknown): boolean => typeof n === "number" && n >= 1
 
@@ -243,7 +269,7 @@ const rowOf = (run: Run, layout: Layout, { columns, colors = false, now }: Frame
   const state = stateOf(run.status)
   const paint = colors ? Text.paint : (_: string, text: string) => text
   const facts = [
-    ...(layout.bar === 0 ? [] : [barOf(run, state, layout.bar)]),
+    ...(layout.bar === 0 ? [] : [bar(run.progress ?? (state === "succeeded" ? all : none), layout.bar)]),
     Text.fit(cells.status, layout.status),
     ...(layout.counted === 0 ? [] : [Text.fit(cells.counted, layout.counted)]),
     ...(layout.time === 0 ? [] : [Text.fit(cells.time, layout.time, "right")])
@@ -256,12 +282,7 @@ const rowOf = (run: Run, layout: Layout, { columns, colors = false, now }: Frame
   return Text.row(note === "" && !colors ? row.trimEnd() : row, columns)
 }
 
-/** A bar that is full only when all is done. It is empty while the total is not known. */
-const barOf = ({ progress }: Run, state: State, width: number): string => {
-  const isKnown = progress !== undefined && progress.total > 0
-  const share = isKnown ? Math.min(1, Math.max(0, progress.completed / progress.total)) : state === "succeeded" ? 1 : 0
-  const full = Math.floor(share * width)
-  return "█".repeat(full) + "░".repeat(width - full)
-}
+const all: RunSource.Progress = { completed: 1, total: 1 }
+const none: RunSource.Progress = { completed: 0, total: 0 }
 
 const colorOf = { waiting: "dim", running: "cyan", succeeded: "green", partial: "yellow", failed: "red" } as const

@@ -10,9 +10,9 @@
  * | a file, a pipe, `TERM=dumb`, or where `CI` is set | the lines that change, with the time since the start |
  * | `NO_COLOR` | no colours; `FORCE_COLOR` forces them |
  *
- * Between frames the cursor is on the first row of the region, and no row wraps. A terminal that is resized, and that breaks rows
- * itself, therefore cannot move the first row away from the cursor: the next frame erases everything below it. A region that is
- * higher than the terminal is cut, and shown in full at the end, when the scope closes.
+ * A terminal that is resized breaks its lines anew, or cuts them, and no program can tell which. The region is therefore one long line
+ * for the terminal, broken after each row, and between frames the cursor is at its beginning. There it stays, and the next frame erases
+ * everything after it. A region that is higher than the terminal is cut, and shown in full at the end, when the scope closes.
  *
  * @since 0.1.0
  */
@@ -30,6 +30,7 @@ import { millisOf, need, readOrThrow } from "../internal/options.ts"
 import { formatMillis } from "./internal/duration.ts"
 import type { Frame } from "./internal/frame.ts"
 import * as Text from "./internal/text.ts"
+import * as Progress from "./Progress.ts"
 
 export type { Frame } from "./internal/frame.ts"
 
@@ -80,14 +81,40 @@ export interface Options<S> {
 }
 
 /**
- * Makes a region, which lasts until the scope closes. Then the last frame is drawn, and the cursor is shown again, also after an
- * interruption. It writes to the `Terminal`; the one of `NodeServices` is the standard output.
+ * A screen of runs, by name.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Runs {
+  /**
+   * Changes what is shown of a run. A new name adds a row, with the status `waiting` and the current time as `startedAt` unless the
+   * change says otherwise. The example of {@link runs} calls it.
+   */
+  readonly update: (name: string, change: Partial<Progress.Run>) => Effect.Effect<void>
+  /** Writes lines of text above the runs. */
+  readonly print: (text: string) => Effect.Effect<void>
+}
+
+/**
+ * Options for {@link runs}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface RunsOptions extends Pick<Options<never>, "live" | "colors" | "interval"> {
+  /** The runs that are shown from the beginning, as waiting. */
+  readonly names?: ReadonlyArray<string> | undefined
+}
+
+/**
+ * Makes a screen that shows the progress of runs, until the scope closes.
  *
  * **Example** (A log of two runs, without a terminal)
  *
  * ```ts
  * import { Effect, Terminal } from "effect"
- * import { Progress, Screen } from "canvas-runs/picture"
+ * import { Screen } from "canvas-runs/picture"
  *
  * const written: Array<string> = []
  * const terminal = Terminal.make({
@@ -100,24 +127,85 @@ export interface Options<S> {
  * })
  *
  * const main = Effect.gen(function*() {
- *   const screen = yield* Screen.make({
- *     initial: new Map<string, Progress.Run>(),
- *     rows: (runs, frame) => Progress.rows(runs.values(), frame),
- *     lines: (runs) => Progress.lines(runs.values()),
- *     live: false
- *   })
- *   const set = (run: Progress.Run) => screen.update((runs) => new Map(runs).set(run.name, run))
+ *   const screen = yield* Screen.runs({ live: false })
  *
- *   yield* set({ name: "report", status: "running" })
- *   yield* set({ name: "memo", status: "running" })
- *   yield* set({ name: "memo", status: "completed" })
+ *   yield* screen.update("report", { status: "running", progress: { completed: 1, total: 4 }, unit: "tasks" })
+ *   yield* screen.update("report", { status: "completed", progress: { completed: 4, total: 4 } })
  * })
  *
  * await Effect.runPromise(main.pipe(Effect.scoped, Effect.provideService(Terminal.Terminal, terminal)))
  *
- * console.log(written) // => ["report: running\n", "memo: running\n", "memo: completed\n"]
+ * console.log(written) // => [ 'report: running, 1/4 tasks\\n', 'report: completed, 4/4 tasks\\n' ]
  * ```
  *
+ * @see {@link make} for rows of another kind
+ * @category constructors
+ * @since 0.1.0
+ */
+export const runs = Effect.fnUntraced(function*(
+  options: RunsOptions = {}
+): Effect.fn.Return<Runs, never, Scope.Scope | Terminal.Terminal> {
+  const { names = [], ...settings } = readOrThrow(options, ["names", "live", "colors", "interval"])
+  need("names", names, Array.isArray, "a list of names")
+  const waiting = (name: string, startedAt: number): Progress.Run => ({ name, status: "waiting", startedAt })
+  const startedAt = yield* Clock.currentTimeMillis
+  const screen = yield* make<ReadonlyMap<string, Progress.Run>>({
+    initial: new Map(names.map((name) => [name, waiting(name, startedAt)])),
+    rows: (runs, frame) => Progress.rows(runs.values(), frame),
+    lines: (runs) => Progress.lines(runs.values()),
+    ...settings
+  })
+  return {
+    print: screen.print,
+    update: (name, change) =>
+      Effect.flatMap(
+        Clock.currentTimeMillis,
+        (now) =>
+          screen.update((runs) => new Map(runs).set(name, { ...(runs.get(name) ?? waiting(name, now)), ...change }))
+      )
+  }
+})
+
+/**
+ * Makes a region for rows of any kind, which lasts until the scope closes. Then the last frame is drawn, and the cursor is shown again, also after an
+ * interruption. It writes to the `Terminal`; the one of `NodeServices` is the standard output.
+ *
+ * **Example** (A counter, and a message above it)
+ *
+ * ```ts
+ * import { Effect, Terminal } from "effect"
+ * import { Screen } from "canvas-runs/picture"
+ *
+ * const written: Array<string> = []
+ * const terminal = Terminal.make({
+ *   columns: Effect.succeed(80),
+ *   rows: Effect.succeed(24),
+ *   size: Effect.never,
+ *   readInput: Effect.never,
+ *   readLine: Effect.never,
+ *   display: (text) => Effect.sync(() => void written.push(text))
+ * })
+ *
+ * const main = Effect.gen(function*() {
+ *   const screen = yield* Screen.make({
+ *     initial: 0,
+ *     rows: (count, { columns }) => [`${count} files`, "─".repeat(columns)],
+ *     lines: (count) => new Map([["files", `${count} files`]]),
+ *     live: true
+ *   })
+ *
+ *   yield* screen.update((count) => count + 1)
+ *   yield* screen.print("report.pdf")
+ * })
+ *
+ * await Effect.runPromise(main.pipe(Effect.scoped, Effect.provideService(Terminal.Terminal, terminal)))
+ *
+ * // The last frame stays, and the cursor is shown again
+ * console.log(written.at(-1)?.includes("1 files\\r\\n")) // => true
+ * console.log(written.at(-1)?.endsWith("\\u001b[?25h")) // => true
+ * ```
+ *
+ * @see {@link runs} for the progress of runs
  * @category constructors
  * @since 0.1.0
  */
@@ -185,11 +273,7 @@ const makeRegion = Effect.fnUntraced(function*<S>(
     Effect.gen(function*() {
       // One row of what was there before stays visible
       const region = yield* content((rows) => Math.max(1, rows - 1))
-      const text = Text.cursor.wrapOff +
-        region.map((row, index) => `${row}${index < region.length - 1 ? `${Text.cursor.eraseLine}\r\n` : ""}`).join(
-          ""
-        ) +
-        `${Text.cursor.eraseBelow}${Text.cursor.wrapOn}\r${Text.cursor.up(Math.max(0, region.length - 1))}`
+      const text = `${Text.oneLine(region)}\r${Text.cursor.up(Math.max(0, region.length - 1))}`
       if (before === "" && text === drawn) return
       drawn = text
       yield* write(before + text)

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { spineAssumptions, telaAssumptions } from "../live/assumptions.ts"
-import * as View from "../../examples/support/view.ts"
+import { Progress } from "canvas-runs/picture"
 import { llms } from "./llms.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
@@ -20,22 +20,21 @@ describe("the README", () => {
     const [, picture] = /\n```\n([\s\S]*?)\n```\n/.exec(read("README.md"))!
     const lines = picture!.split("\n")
     assert.isAtLeast(lines.length, 5)
-    for (const line of lines) {
+    const runs = lines.map((line): Progress.Run => {
       const { completed, name, note, seconds, status, total } =
         /^(?<name>\w+) +[█░]+ +(?<status>\w+) +(?:(?<completed>\d+)\/(?<total>\d+) tasks)? +(?<seconds>[\d.]+) s(?:  (?<note>.+))?$/
           .exec(line)!.groups!
-      const isDone = total === undefined && status === "succeeded"
-      const row = {
-        ...View.row(name!, 0),
+      return {
+        name: name!,
         status: status!,
-        completed: isDone ? 1 : Number(completed ?? 0),
-        total: isDone ? 1 : Number(total ?? 0),
-        unit: total === undefined ? undefined : "tasks",
+        progress: total === undefined ? undefined : { completed: Number(completed), total: Number(total) },
+        unit: "tasks",
+        startedAt: 0,
+        endedAt: Number(seconds) * 1000,
         note
       }
-      const now = Number(seconds) * 1000
-      assert.strictEqual(line, View.progress(row, { now, columns: 120, nameWidth: 7, paint: View.plain }))
-    }
+    })
+    assert.deepStrictEqual(lines, Progress.rows(runs, { columns: 120, now: 0 }))
   })
 })
 

@@ -884,10 +884,21 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `Progress.lines({ name: "report", status: "running" })`,
     `Progress.lines([{ name: "report" }])`
   ],
+  "Progress.bar": [
+    `Progress.bar()`,
+    `Progress.bar(0.5, 20)`,
+    `Progress.bar({ completed: 3, total: 8 })`,
+    `Progress.bar({ completed: 3, total: 8 }, 0)`
+  ],
   "Progress.counts": [
     `Progress.counts()`,
     `Progress.counts("running")`,
     `Progress.counts([{ status: "running" }])`
+  ],
+  "Screen.runs": [
+    `Effect.scoped(Screen.runs("report"))`,
+    `Effect.scoped(Screen.runs({ names: "report" }))`,
+    `Effect.scoped(Screen.runs({ interval: "often" }))`
   ],
   "Screen.make": [
     `Effect.scoped(Screen.make())`,

@@ -1,7 +1,7 @@
 /** The jobs of the demo, for both providers. */
 import type { Effect, Ref } from "effect"
 import type { RunRef, RunSource } from "canvas-runs"
-import type * as Screen from "../screen.ts"
+import type { Screen } from "canvas-runs/picture"
 
 /** The name of a job, and its intended end. */
 export interface Label {
@@ -32,7 +32,7 @@ export interface Outcome {
 export interface Setting {
   /** Whether the real services run them, which takes longer. */
   readonly real: boolean
-  readonly screen: Screen.Screen
+  readonly screen: Screen.Runs
   /** The folder for the files of the jobs. */
   readonly directory: string
   /** The runs that were created and have not finished. */

@@ -1,6 +1,7 @@
 /** The demo's Spine runs: polled with their progress on the screen, and their files downloaded. */
 import { Clock, Console, Effect, type FileSystem, Ref, Stream } from "effect"
 import { Polling, type RunError, type RunSource, Spine } from "canvas-runs"
+import type { Progress } from "canvas-runs/picture"
 import { type SpineEmulator, Timeline } from "canvas-runs/testing"
 import * as View from "../view.ts"
 import type { Job, Outcome, Setting } from "./job.ts"
@@ -67,7 +68,7 @@ export const script = ({ prompt }: SpineEmulator.CreateRequest): SpineEmulator.S
 /** Takes a run from its creation to its files. */
 const perform = Effect.fn("perform")(function*({ name, params }: Plan, { directory, real, screen, underWay }: Setting) {
   const spine = yield* Spine.SpineClient
-  const show = (change: Partial<View.Row>) => screen.update(name, change)
+  const show = (change: Partial<Progress.Run>) => screen.update(name, change)
 
   // Uninterruptible: an interrupted create may have made a run whose id is lost
   yield* show({ status: "creating" })
@@ -83,12 +84,12 @@ const perform = Effect.fn("perform")(function*({ name, params }: Plan, { directo
     if (run.status === "unknown") return show({ status: run.provider_status })
     if (run.status !== "running") return Effect.void
     tasks = { completed: run.progress.tasks_completed, total: run.progress.tasks_total }
-    return show({ status: "running", unit: "tasks", ...tasks })
+    return show({ status: "running", unit: "tasks", progress: tasks })
   })
 
   const finish = Effect.fnUntraced(function*(run: Spine.CompletedRun | Spine.PartialRun) {
     if (run.status === "completed") tasks = { ...tasks, completed: tasks.total }
-    yield* show({ status: "downloading", ...tasks })
+    yield* show({ status: "downloading", progress: tasks })
     const downloaded = yield* spine.artifacts.toDirectory(run, `${directory}/${name}`)
     const files = downloaded.map(({ artifact, path }) => ({ path, bytes: artifact.size_bytes ?? 0 }))
     const missing = run.status === "partial" ? run.errors.map(({ error }) => error) : []

@@ -65,8 +65,7 @@ const shown = (
     Effect.tap(({ note, status }) =>
       Effect.flatMap(
         Clock.currentTimeMillis,
-        (endedAt) =>
-          screen.update(name, { status, note, endedAt, ...(status === "succeeded" ? { completed: 1, total: 1 } : {}) })
+        (endedAt) => screen.update(name, { status, note, endedAt })
       )
     )
   )

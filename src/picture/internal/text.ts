@@ -37,7 +37,7 @@ export const width = (text: string): number => {
 export const clean = (text: string): string =>
   asciiOnly.test(text) ? text : text
     .replaceAll(/\p{Cs}/gu, "\ufffd")
-    .replaceAll(/\s+/g, " ")
+    .replaceAll(/[^\S ]+/g, " ")
     .replaceAll(/[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Emoji_Modifier}]/gu, "")
     .replaceAll(/(\p{M}{2})\p{M}+/gu, "$1")
 
@@ -97,10 +97,19 @@ export const paint = (color: keyof typeof colors, text: string): string =>
 export const cursor = {
   hide: `${ESC}[?25l`,
   show: `${ESC}[?25h`,
-  /** Without it, a character beyond the last column is not wrapped. */
-  wrapOff: `${ESC}[?7l`,
-  wrapOn: `${ESC}[?7h`,
-  eraseLine: `${ESC}[K`,
   eraseBelow: `${ESC}[J`,
   up: (rows: number): string => rows === 0 ? "" : `${ESC}[${rows}A`
 } as const
+
+const eraseRight = `${ESC}[K`
+const lastColumn = `${ESC}[999G`
+const wrapOn = `${ESC}[?7h`
+const wrapOff = `${ESC}[?7l`
+
+/**
+ * Joins rows to one line of the terminal, which the terminal breaks after each row: a space in the last column makes it wrap the next
+ * one. Within a row nothing wraps, so that there are as many rows as given, also if the terminal is narrower than expected. The space
+ * before an erasure is for empty rows: to erase from the first column on would end the line.
+ */
+export const oneLine = (rows: ReadonlyArray<string>): string =>
+  wrapOff + rows.join(` ${eraseRight}${lastColumn}${wrapOn}  \r${wrapOff}`) + ` ${cursor.eraseBelow}${wrapOn}`
