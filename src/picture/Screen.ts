@@ -41,9 +41,73 @@ export type { Frame } from "./internal/frame.ts"
  * @since 0.1.0
  */
 export interface Screen<in out S> {
-  /** Changes the state that is shown. The example of {@link make} calls it. */
+  /**
+   * Changes the state that is shown.
+   *
+   * **Example** (A counter in a log)
+   *
+   * ```ts
+   * import { Effect, Terminal } from "effect"
+   * import { Screen } from "canvas-runs/picture"
+   *
+   * const never = { size: Effect.never, readInput: Effect.never, readLine: Effect.never }
+   * const terminal = Terminal.make({
+   *   ...never,
+   *   columns: Effect.succeed(80),
+   *   rows: Effect.succeed(24),
+   *   display: (text) => Effect.sync(() => console.log(text.trim()))
+   * })
+   *
+   * const main = Effect.gen(function*() {
+   *   const screen = yield* Screen.make({
+   *     initial: 0,
+   *     rows: (count) => [`${count} files`],
+   *     lines: (count) => new Map([["files", `${count} files`]]),
+   *     live: false
+   *   })
+   *
+   *   yield* screen.update((count) => count + 1)
+   * })
+   *
+   * await Effect.runPromise(main.pipe(Effect.scoped, Effect.provideService(Terminal.Terminal, terminal)))
+   *
+   * // => [ 0.0 s] 1 files
+   * ```
+   */
   readonly update: (change: (state: S) => S) => Effect.Effect<void>
-  /** Writes lines of text above the region. The example of {@link make} calls it. */
+  /**
+   * Writes lines of text above the region.
+   *
+   * **Example** (A message)
+   *
+   * ```ts
+   * import { Effect, Terminal } from "effect"
+   * import { Screen } from "canvas-runs/picture"
+   *
+   * const never = { size: Effect.never, readInput: Effect.never, readLine: Effect.never }
+   * const terminal = Terminal.make({
+   *   ...never,
+   *   columns: Effect.succeed(80),
+   *   rows: Effect.succeed(24),
+   *   display: (text) => Effect.sync(() => console.log(text.trim()))
+   * })
+   *
+   * const main = Effect.gen(function*() {
+   *   const screen = yield* Screen.make({
+   *     initial: 0,
+   *     rows: (count) => [`${count} files`],
+   *     lines: (count) => new Map([["files", `${count} files`]]),
+   *     live: false
+   *   })
+   *
+   *   yield* screen.print("report.pdf")
+   * })
+   *
+   * await Effect.runPromise(main.pipe(Effect.scoped, Effect.provideService(Terminal.Terminal, terminal)))
+   *
+   * // => report.pdf
+   * ```
+   */
   readonly print: (text: string) => Effect.Effect<void>
 }
 
@@ -89,10 +153,62 @@ export interface Options<S> {
 export interface Runs {
   /**
    * Changes what is shown of a run. A new name adds a row, with the status `waiting` and the current time as `startedAt` unless the
-   * change says otherwise. The example of {@link runs} calls it.
+   * change says otherwise.
+   *
+   * **Example** (A run in a log)
+   *
+   * ```ts
+   * import { Effect, Terminal } from "effect"
+   * import { Screen } from "canvas-runs/picture"
+   *
+   * const never = { size: Effect.never, readInput: Effect.never, readLine: Effect.never }
+   * const terminal = Terminal.make({
+   *   ...never,
+   *   columns: Effect.succeed(80),
+   *   rows: Effect.succeed(24),
+   *   display: (text) => Effect.sync(() => console.log(text.trim()))
+   * })
+   *
+   * const main = Effect.gen(function*() {
+   *   const screen = yield* Screen.runs({ live: false })
+   *
+   *   yield* screen.update("report", { status: "running" })
+   * })
+   *
+   * await Effect.runPromise(main.pipe(Effect.scoped, Effect.provideService(Terminal.Terminal, terminal)))
+   *
+   * // => [ 0.0 s] report: running
+   * ```
    */
   readonly update: (name: string, change: Partial<Progress.Run>) => Effect.Effect<void>
-  /** Writes lines of text above the runs. */
+  /**
+   * Writes lines of text above the runs.
+   *
+   * **Example** (A message)
+   *
+   * ```ts
+   * import { Effect, Terminal } from "effect"
+   * import { Screen } from "canvas-runs/picture"
+   *
+   * const never = { size: Effect.never, readInput: Effect.never, readLine: Effect.never }
+   * const terminal = Terminal.make({
+   *   ...never,
+   *   columns: Effect.succeed(80),
+   *   rows: Effect.succeed(24),
+   *   display: (text) => Effect.sync(() => console.log(text.trim()))
+   * })
+   *
+   * const main = Effect.gen(function*() {
+   *   const screen = yield* Screen.runs({ live: false })
+   *
+   *   yield* screen.print("Created spine:run:1")
+   * })
+   *
+   * await Effect.runPromise(main.pipe(Effect.scoped, Effect.provideService(Terminal.Terminal, terminal)))
+   *
+   * // => Created spine:run:1
+   * ```
+   */
   readonly print: (text: string) => Effect.Effect<void>
 }
 
@@ -135,7 +251,7 @@ export interface RunsOptions extends Pick<Options<never>, "live" | "colors" | "i
  *
  * await Effect.runPromise(main.pipe(Effect.scoped, Effect.provideService(Terminal.Terminal, terminal)))
  *
- * console.log(written) // => [ 'report: running, 1/4 tasks\\n', 'report: completed, 4/4 tasks\\n' ]
+ * console.log(written) // => [ 'report: running, 1/4 tasks\n', 'report: completed, 4/4 tasks\n' ]
  * ```
  *
  * @see {@link make} for rows of another kind
@@ -201,8 +317,8 @@ export const runs = Effect.fnUntraced(function*(
  * await Effect.runPromise(main.pipe(Effect.scoped, Effect.provideService(Terminal.Terminal, terminal)))
  *
  * // The last frame stays, and the cursor is shown again
- * console.log(written.at(-1)?.includes("1 files\\r\\n")) // => true
- * console.log(written.at(-1)?.endsWith("\\u001b[?25h")) // => true
+ * console.log(written.at(-1)?.includes("1 files\r\n")) // => true
+ * console.log(written.at(-1)?.endsWith("\u001b[?25h")) // => true
  * ```
  *
  * @see {@link runs} for the progress of runs
@@ -293,13 +409,10 @@ const makeRegion = Effect.fnUntraced(function*<S>(
     Effect.forever,
     Effect.forkScoped
   )
-  const sizes = yield* terminal.size
-  yield* Queue.take(sizes).pipe(
-    Effect.andThen(mutex.withPermit(draw(erase))),
-    Effect.forever,
-    Effect.ignore,
-    Effect.forkScoped
-  )
+  yield* Effect.flatMap(
+    terminal.size,
+    (sizes) => Effect.forever(Effect.andThen(Queue.take(sizes), mutex.withPermit(draw(erase))))
+  ).pipe(Effect.ignore, Effect.forkScoped)
   return {
     update: (change) =>
       Effect.sync(() => {
