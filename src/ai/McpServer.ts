@@ -1,0 +1,302 @@
+/**
+ * An MCP server that lets agents in other programs start Spine runs and Tela executions, and get their results.
+ *
+ * **Details**
+ *
+ * It serves the tools of `SpineToolkit` and `TelaToolkit` over stdio or HTTP, in all versions of MCP that Effect knows. To a client that
+ * declares the extension `io.modelcontextprotocol/tasks` (2026-07-28), a long call is answered with a task. Any other client waits at most 45
+ * seconds in one call, because many hosts end a call after a minute.
+ *
+ * A task is an entry of the `RunStore`, stored before it is answered, under an id of 192 random bits. Its state is that of the run at the
+ * provider, so every process on the same store answers for it, also after the one that created it was killed. `pollIntervalMs` follows
+ * `Polling.adaptive`. The time to live of a task grows while its run goes on, and is 24 hours after its end. `tasks/cancel` ends the task and
+ * not the run, which continues and is billed, as no provider can cancel one.
+ *
+ * A failure is the result of the tool, with `isError` and a message that says what to do.
+ *
+ * **Example** (A server over stdio, as the command `canvas-runs mcp` starts it)
+ *
+ * ```ts
+ * import { Effect, Layer, Redacted, Stdio } from "effect"
+ * import { RunStore, Spine } from "canvas-runs"
+ * import { McpServer } from "canvas-runs/ai"
+ * import { SpineEmulator } from "canvas-runs/testing"
+ *
+ * const server = McpServer.layerStdio({ serve: [McpServer.spine()] }).pipe(
+ *   Layer.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+ *   Layer.provide([SpineEmulator.layerTest(), RunStore.layerMemory, Stdio.layerTest({})])
+ * )
+ *
+ * console.log(Layer.isLayer(server)) // => true
+ * ```
+ *
+ * @see https://modelcontextprotocol.io/specification
+ * @since 0.1.0
+ */
+import * as McpProtocol from "effect/ai/McpProtocol"
+import * as McpServer from "effect/ai/McpServer"
+import * as Arr from "effect/Array"
+import type * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as HttpRouter from "effect/http/HttpRouter"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import type * as Redacted from "effect/Redacted"
+import type { Stdio } from "effect/Stdio"
+import { Budget } from "../Budget.ts"
+import * as CallOptions from "../internal/options.ts"
+import type { ConfigError } from "../RunError.ts"
+import { RunStore } from "../RunStore.ts"
+import type { SpineClient } from "../spine/SpineClient.ts"
+import type { TelaClient } from "../tela/TelaClient.ts"
+import * as HttpGuard from "./internal/httpGuard.ts"
+import { type Observer, observer } from "./internal/provider.ts"
+import * as RunTasks from "./internal/runTasks.ts"
+import * as StdioGuard from "./internal/stdioGuard.ts"
+import { extension, withTasks } from "./internal/tasksProtocol.ts"
+import * as SpineToolkit from "./SpineToolkit.ts"
+import * as TelaToolkit from "./TelaToolkit.ts"
+
+/**
+ * A provider whose tools a server has. {@link spine} and {@link tela} make it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Served<R> {
+  /** The runs, for tasks. */
+  readonly provider: Effect.Effect<Observer, never, R>
+  /** The tools, with the services that they need. */
+  readonly tools: (services: Context.Context<R | RunStore>) => Layer.Layer<never, ConfigError, McpServer.McpServer>
+}
+
+/**
+ * The providers of a server, at least one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+// oxlint-disable-next-line typescript/no-explicit-any -- providers of any kind
+export type ServedList = Arr.NonEmptyReadonlyArray<Served<any>>
+
+/**
+ * The clients that the providers of a server need.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Clients<S extends ServedList> = Effect.Services<S[number]["provider"]>
+
+/**
+ * Serves the tools of `SpineToolkit`.
+ *
+ * **Example** (Runs that reserve 80 credits each)
+ *
+ * ```ts
+ * import { McpServer } from "canvas-runs/ai"
+ *
+ * const served = McpServer.spine({ estimate: 80 })
+ *
+ * console.log(Object.keys(served)) // => ["provider", "tools"]
+ * ```
+ *
+ * @category tools
+ * @since 0.1.0
+ */
+export const spine = (options?: SpineToolkit.LayerOptions): Served<SpineClient> => ({
+  provider: Effect.map(SpineToolkit.provider, observer),
+  tools: (services) =>
+    McpServer.toolkit(SpineToolkit.toolkit).pipe(
+      Layer.provide(SpineToolkit.layer(options)),
+      Layer.provide(Layer.succeedContext(services))
+    )
+})
+
+/**
+ * Serves the tools of `TelaToolkit`.
+ *
+ * **Example** (Executions that reserve 10 credits each)
+ *
+ * ```ts
+ * import { McpServer } from "canvas-runs/ai"
+ *
+ * const served = McpServer.tela({ estimate: 10 })
+ *
+ * console.log(Object.keys(served)) // => ["provider", "tools"]
+ * ```
+ *
+ * @category tools
+ * @since 0.1.0
+ */
+export const tela = (options?: TelaToolkit.LayerOptions): Served<TelaClient> => ({
+  provider: Effect.map(TelaToolkit.provider, observer),
+  tools: (services) =>
+    McpServer.toolkit(TelaToolkit.toolkit).pipe(
+      Layer.provide(TelaToolkit.layer(options)),
+      Layer.provide(Layer.succeedContext(services))
+    )
+})
+
+/**
+ * Options of both servers.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options<S extends ServedList> {
+  /** The providers whose tools are served, at least one. */
+  readonly serve: S
+  /**
+   * The name of the server.
+   *
+   * @default "canvas-runs"
+   */
+  readonly name?: string | undefined
+  /**
+   * The version of the server.
+   *
+   * @default "0.1.0"
+   */
+  readonly version?: string | undefined
+}
+
+/**
+ * Options for {@link layerHttp}.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface HttpOptions<S extends ServedList> extends Options<S> {
+  /**
+   * The path of the endpoint.
+   *
+   * @default "/mcp"
+   */
+  readonly path?: HttpRouter.PathInput | undefined
+  /**
+   * The token that each request must have in its header `Authorization: Bearer TOKEN`. Without one, any program on the machine can start
+   * runs that are billed.
+   *
+   * @default no token
+   */
+  readonly token?: Redacted.Redacted<string> | undefined
+  /**
+   * The host names that requests may name in `Host` and `Origin`, with any port.
+   *
+   * @default ["localhost", "127.0.0.1", "[::1]"]
+   */
+  readonly allowedHosts?: ReadonlyArray<string> | undefined
+}
+
+const instructions =
+  "These tools start AI runs that take minutes to hours and cost money. Start one run for one piece of work, with a key. Then wait for it " +
+  "with the tool for waiting. A run continues although nobody waits, and no tool can cancel it. An error says what to do."
+
+const stateful = [
+  McpProtocol.v2025_11_25,
+  McpProtocol.v2025_06_18,
+  McpProtocol.v2025_03_26,
+  McpProtocol.v2024_11_05
+] as const
+
+/** The options of the server of `effect/ai`. */
+const settings = Effect.fnUntraced(
+  function*<S extends ServedList>(operation: string, given: Options<S>, more: ReadonlyArray<string>) {
+    const { name = "canvas-runs", serve, version = "0.1.0" } = yield* CallOptions.copyConfig(operation, given, [
+      "serve",
+      "name",
+      "version",
+      ...more
+    ], true)
+    yield* CallOptions.checkGivenConfig(
+      "serve",
+      serve,
+      isServed,
+      "a list of McpServer.spine() and McpServer.tela(), not empty"
+    )
+    const list: Arr.NonEmptyReadonlyArray<Served<Clients<S>>> = serve
+    const store = yield* RunStore
+    const budget = Option.getOrUndefined(yield* Effect.serviceOption(Budget))
+    const services = yield* Effect.context<Clients<S> | RunStore>()
+    const tasks = yield* RunTasks.make(store, budget, yield* Effect.all(Arr.map(list, ({ provider }) => provider)))
+    return {
+      name,
+      version,
+      instructions,
+      protocols: [withTasks(tasks), ...stateful] as const,
+      extensions: { [extension]: {} },
+      registrations: Layer.mergeAll(...Arr.map(list, ({ tools }) => tools(services)))
+    }
+  }
+)
+
+const isServed = (value: unknown): boolean =>
+  Array.isArray(value) && value.length > 0 && value.every((served) => Predicate.hasProperty(served, "tools"))
+
+/**
+ * Creates a layer that serves the tools over standard input and output.
+ *
+ * **When to use**
+ *
+ * Use it if the program of the agent starts the server. This is what the command `canvas-runs mcp` does.
+ *
+ * **Details**
+ *
+ * A line of the input that is no message of JSON-RPC is answered with an error. When the input ends, the layer's fiber is interrupted; runs
+ * continue at the provider. Nothing else may write to standard output: let the `Logger` of the program write to standard error.
+ *
+ * **Example** (A server without input)
+ *
+ * ```ts
+ * import { Effect, Layer, Redacted, Stdio } from "effect"
+ * import { RunStore, Tela } from "canvas-runs"
+ * import { McpServer } from "canvas-runs/ai"
+ * import { TelaEmulator } from "canvas-runs/testing"
+ *
+ * const server = McpServer.layerStdio({ serve: [McpServer.tela()] }).pipe(
+ *   Layer.provide(Tela.layer({ apiKey: Redacted.make("tela_test") })),
+ *   Layer.provide([TelaEmulator.layerTest(), RunStore.layerMemory, Stdio.layerTest({})])
+ * )
+ *
+ * const exit = await Effect.runPromiseExit(Layer.launch(server))
+ * console.log(exit._tag) // => "Failure"
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerStdio = <const S extends ServedList>(
+  options: Options<S>
+): Layer.Layer<never, ConfigError, Clients<S> | RunStore | Stdio> =>
+  Layer.unwrap(Effect.map(settings("options", options, []), (settings) => McpServer.layerStdio(settings))).pipe(
+    Layer.provide(StdioGuard.layer),
+    protocolsAreValid
+  )
+
+/**
+ * Creates a layer that serves the tools over HTTP, on the `HttpRouter` of the context.
+ *
+ * **Details**
+ *
+ * A request must name a host of `allowedHosts`, and so must its `Origin`, if it has one: otherwise the answer is 403. With `token`, a request
+ * without the token is answered with 401. Let the HTTP server listen on `127.0.0.1`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerHttp = <const S extends ServedList>(
+  options: HttpOptions<S>
+): Layer.Layer<never, ConfigError, Clients<S> | RunStore | HttpRouter.HttpRouter> =>
+  Layer.unwrap(Effect.gen(function*() {
+    const common = yield* settings("options", options, ["path", "token", "allowedHosts"])
+    const { allowedHosts = HttpGuard.localHosts, path = "/mcp", token } = options
+    return McpServer.layerHttp({ ...common, path, allowSessionTermination: true }).pipe(
+      Layer.provide(HttpGuard.make({ hosts: allowedHosts, token }).layer)
+    )
+  })).pipe(protocolsAreValid)
+
+/** The protocols are fixed, so `effect/ai` never rejects them. */
+const protocolsAreValid = <A, R>(self: Layer.Layer<A, ConfigError | Cause.IllegalArgumentError, R>) =>
+  Layer.catchTag(self, "IllegalArgumentError", (error) => Layer.effectDiscard(Effect.die(error)))

@@ -1,0 +1,63 @@
+/**
+ * Guards an HTTP endpoint on loopback: only requests to a local host name, from a local origin, with the token. So no web page can use
+ * the server through the browser of its user.
+ */
+import * as Digest from "effect/crypto/Digest"
+import * as Effect from "effect/Effect"
+import * as Headers from "effect/http/Headers"
+import { MaxBodySize } from "effect/http/HttpIncomingMessage"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as ByteSize from "effect/ByteSize"
+import * as Redacted from "effect/Redacted"
+import { maxMessage } from "./stdioGuard.ts"
+
+export interface Options {
+  /** The host names that requests may name, in lower case. */
+  readonly hosts: ReadonlyArray<string>
+  readonly token: Redacted.Redacted<string> | undefined
+}
+
+/** The names of this machine. */
+export const localHosts = ["localhost", "127.0.0.1", "[::1]"]
+
+/** The middleware for the route of the server. */
+export const make = ({ hosts, token }: Options) =>
+  HttpRouter.middleware<{ handles: never }>()((app) =>
+    Effect.gen(function*() {
+      const request = yield* HttpServerRequest.HttpServerRequest
+      const { authorization, host, origin } = request.headers
+      const isLocal = (url: string) => {
+        const { hostname } = URL.canParse(url) ? new URL(url) : { hostname: "" }
+        return hosts.includes(hostname)
+      }
+      if (host === undefined || !isLocal(`http://${host}`)) {
+        return refusal(403, `This server answers to ${hosts.join(", ")}, and not to the host of this request.`)
+      }
+      if (origin !== undefined && !isLocal(origin)) {
+        return refusal(403, "This server accepts no requests of web pages from elsewhere.")
+      }
+      if (token !== undefined && !(yield* isSame(authorization ?? "", `Bearer ${Redacted.value(token)}`))) {
+        return HttpServerResponse.setHeader(
+          refusal(401, "Send the token of this server in the header Authorization: Bearer TOKEN."),
+          "www-authenticate",
+          "Bearer"
+        )
+      }
+      // The origin was checked here, and `effect/ai` knows no ports of local pages
+      const checked = request.modify({ headers: Headers.remove(request.headers, "origin") })
+      return yield* app.pipe(
+        Effect.provideService(HttpServerRequest.HttpServerRequest, checked),
+        Effect.provideService(MaxBodySize, ByteSize.fromInputUnsafe(maxMessage))
+      )
+    })
+  )
+
+const refusal = (status: number, message: string) => HttpServerResponse.jsonUnsafe({ error: message }, { status })
+
+/** Compares digests, so that the time says nothing about the token. */
+const isSame = (a: string, b: string) =>
+  Digest.Digest.use((digest) =>
+    Effect.all([a, b].map((text) => digest.digestHex(Digest.sha256, new TextEncoder().encode(text))))
+  ).pipe(Effect.map(([a, b]) => a === b), Effect.provide(Digest.layerWebCrypto))
