@@ -37,22 +37,23 @@ import * as McpProtocol from "effect/ai/McpProtocol"
 import * as McpServer from "effect/ai/McpServer"
 import * as Arr from "effect/Array"
 import type * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import type * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import type { Stdio } from "effect/Stdio"
 import { Budget } from "../Budget.ts"
 import * as CallOptions from "../internal/options.ts"
-import type { ConfigError } from "../RunError.ts"
+import { ConfigError } from "../RunError.ts"
 import { RunStore } from "../RunStore.ts"
 import type { SpineClient } from "../spine/SpineClient.ts"
 import type { TelaClient } from "../tela/TelaClient.ts"
 import * as HttpGuard from "./internal/httpGuard.ts"
 import { type Observer, observer } from "./internal/provider.ts"
+import { readOptions } from "./internal/parameters.ts"
 import * as RunTasks from "./internal/runTasks.ts"
 import * as StdioGuard from "./internal/stdioGuard.ts"
 import { extension, withTasks } from "./internal/tasksProtocol.ts"
@@ -60,17 +61,25 @@ import * as SpineToolkit from "./SpineToolkit.ts"
 import * as TelaToolkit from "./TelaToolkit.ts"
 
 /**
+ * The tools of a provider, and how its runs are polled for tasks.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Registration {
+  /** Polls the runs of the provider. */
+  readonly observer: Observer
+  /** Registers the tools. */
+  readonly tools: Layer.Layer<never, ConfigError, McpServer.McpServer>
+}
+
+/**
  * A provider whose tools a server has. {@link spine} and {@link tela} make it.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Served<R> {
-  /** The runs, for tasks. */
-  readonly provider: Effect.Effect<Observer, never, R>
-  /** The tools, with the services that they need. */
-  readonly tools: (services: Context.Context<R | RunStore>) => Layer.Layer<never, ConfigError, McpServer.McpServer>
-}
+export type Served<R> = Effect.Effect<Registration, ConfigError, R | RunStore>
 
 /**
  * The providers of a server, at least one.
@@ -82,62 +91,64 @@ export interface Served<R> {
 export type ServedList = Arr.NonEmptyReadonlyArray<Served<any>>
 
 /**
- * The clients that the providers of a server need.
- *
- * @category models
- * @since 0.1.0
- */
-export type Clients<S extends ServedList> = Effect.Services<S[number]["provider"]>
-
-/**
- * Serves the tools of `SpineToolkit`.
+ * Serves the tools of `SpineToolkit`. An option that does not fit is a `ConfigError`.
  *
  * **Example** (Runs that reserve 80 credits each)
  *
  * ```ts
+ * import { Effect } from "effect"
  * import { McpServer } from "canvas-runs/ai"
  *
  * const served = McpServer.spine({ estimate: 80 })
  *
- * console.log(Object.keys(served)) // => ["provider", "tools"]
+ * console.log(Effect.isEffect(served)) // => true
  * ```
  *
  * @category tools
  * @since 0.1.0
  */
-export const spine = (options?: SpineToolkit.LayerOptions): Served<SpineClient> => ({
-  provider: Effect.map(SpineToolkit.provider, observer),
-  tools: (services) =>
-    McpServer.toolkit(SpineToolkit.toolkit).pipe(
-      Layer.provide(SpineToolkit.layer(options)),
-      Layer.provide(Layer.succeedContext(services))
-    )
-})
+export const spine = (options?: SpineToolkit.LayerOptions): Served<SpineClient> =>
+  Effect.gen(function*() {
+    yield* readOptions(options)
+    const services = yield* Effect.context<SpineClient | RunStore>()
+    return {
+      observer: observer(yield* SpineToolkit.provider),
+      tools: McpServer.toolkit(SpineToolkit.toolkit).pipe(
+        Layer.provide(SpineToolkit.layer(options)),
+        Layer.provide(Layer.succeedContext(services))
+      )
+    }
+  })
 
 /**
- * Serves the tools of `TelaToolkit`.
+ * Serves the tools of `TelaToolkit`. An option that does not fit is a `ConfigError`.
  *
  * **Example** (Executions that reserve 10 credits each)
  *
  * ```ts
+ * import { Effect } from "effect"
  * import { McpServer } from "canvas-runs/ai"
  *
  * const served = McpServer.tela({ estimate: 10 })
  *
- * console.log(Object.keys(served)) // => ["provider", "tools"]
+ * console.log(Effect.isEffect(served)) // => true
  * ```
  *
  * @category tools
  * @since 0.1.0
  */
-export const tela = (options?: TelaToolkit.LayerOptions): Served<TelaClient> => ({
-  provider: Effect.map(TelaToolkit.provider, observer),
-  tools: (services) =>
-    McpServer.toolkit(TelaToolkit.toolkit).pipe(
-      Layer.provide(TelaToolkit.layer(options)),
-      Layer.provide(Layer.succeedContext(services))
-    )
-})
+export const tela = (options?: TelaToolkit.LayerOptions): Served<TelaClient> =>
+  Effect.gen(function*() {
+    yield* readOptions(options)
+    const services = yield* Effect.context<TelaClient | RunStore>()
+    return {
+      observer: observer(yield* TelaToolkit.provider),
+      tools: McpServer.toolkit(TelaToolkit.toolkit).pipe(
+        Layer.provide(TelaToolkit.layer(options)),
+        Layer.provide(Layer.succeedContext(services))
+      )
+    }
+  })
 
 /**
  * Options of both servers.
@@ -202,38 +213,33 @@ const stateful = [
 ] as const
 
 /** The options of the server of `effect/ai`. */
-const settings = Effect.fnUntraced(
-  function*<S extends ServedList>(operation: string, given: Options<S>, more: ReadonlyArray<string>) {
-    const { name = "canvas-runs", serve, version = "0.1.0" } = yield* CallOptions.copyConfig(operation, given, [
-      "serve",
-      "name",
-      "version",
-      ...more
-    ], true)
-    yield* CallOptions.checkGivenConfig(
-      "serve",
-      serve,
-      isServed,
-      "a list of McpServer.spine() and McpServer.tela(), not empty"
-    )
-    const list: Arr.NonEmptyReadonlyArray<Served<Clients<S>>> = serve
-    const store = yield* RunStore
-    const budget = Option.getOrUndefined(yield* Effect.serviceOption(Budget))
-    const services = yield* Effect.context<Clients<S> | RunStore>()
-    const tasks = yield* RunTasks.make(store, budget, yield* Effect.all(Arr.map(list, ({ provider }) => provider)))
-    return {
-      name,
-      version,
-      instructions,
-      protocols: [withTasks(tasks), ...stateful] as const,
-      extensions: { [extension]: {} },
-      registrations: Layer.mergeAll(...Arr.map(list, ({ tools }) => tools(services)))
-    }
+const settings = Effect.fnUntraced(function*<S extends ServedList>(given: Options<S>, more: ReadonlyArray<string>) {
+  const options = yield* CallOptions.copyConfig("options", given, ["serve", "name", "version", ...more], true)
+  const { name = "canvas-runs", version = "0.1.0" } = options
+  const serve: Arr.NonEmptyReadonlyArray<Served<Effect.Services<S[number]>>> = options.serve
+  yield* CallOptions.checkGivenConfig(
+    "serve",
+    serve,
+    isServed,
+    "a list of McpServer.spine() and McpServer.tela(), not empty"
+  )
+  yield* CallOptions.checkConfig("name", name, CallOptions.isText, "text that is not blank")
+  yield* CallOptions.checkConfig("version", version, CallOptions.isText, "text that is not blank")
+  const registrations = yield* Effect.forEach(serve, identity)
+  const store = yield* RunStore
+  const budget = Option.getOrUndefined(yield* Effect.serviceOption(Budget))
+  const tasks = yield* RunTasks.make(store, budget, registrations.map(({ observer }) => observer))
+  return {
+    name,
+    version,
+    instructions,
+    protocols: [withTasks(tasks), ...stateful] as const,
+    extensions: { [extension]: {} },
+    registrations: Layer.mergeAll(...Arr.map(registrations, ({ tools }) => tools))
   }
-)
+})
 
-const isServed = (value: unknown): boolean =>
-  Array.isArray(value) && value.length > 0 && value.every((served) => Predicate.hasProperty(served, "tools"))
+const isServed = (value: unknown): boolean => Array.isArray(value) && value.length > 0 && value.every(Effect.isEffect)
 
 /**
  * Creates a layer that serves the tools over standard input and output.
@@ -269,8 +275,8 @@ const isServed = (value: unknown): boolean =>
  */
 export const layerStdio = <const S extends ServedList>(
   options: Options<S>
-): Layer.Layer<never, ConfigError, Clients<S> | RunStore | Stdio> =>
-  Layer.unwrap(Effect.map(settings("options", options, []), (settings) => McpServer.layerStdio(settings))).pipe(
+): Layer.Layer<never, ConfigError, Effect.Services<S[number]> | RunStore | Stdio> =>
+  Layer.unwrap(Effect.map(settings(options, []), (settings) => McpServer.layerStdio(settings))).pipe(
     Layer.provide(StdioGuard.layer),
     protocolsAreValid
   )
@@ -283,19 +289,57 @@ export const layerStdio = <const S extends ServedList>(
  * A request must name a host of `allowedHosts`, and so must its `Origin`, if it has one: otherwise the answer is 403. With `token`, a request
  * without the token is answered with 401. Let the HTTP server listen on `127.0.0.1`.
  *
+ * **Example** (A server on a port)
+ *
+ * ```ts
+ * import { Effect, Layer, Redacted } from "effect"
+ * import { HttpRouter } from "effect/http"
+ * import { RunStore, Spine } from "canvas-runs"
+ * import { McpServer } from "canvas-runs/ai"
+ * import { SpineEmulator } from "canvas-runs/testing"
+ *
+ * const routes = McpServer.layerHttp({ serve: [McpServer.spine()], token: Redacted.make("a secret") }).pipe(
+ *   Layer.provide(Spine.layer({ apiKey: Redacted.make("sk_spine_test") })),
+ *   Layer.provide([SpineEmulator.layerTest(), RunStore.layerMemory])
+ * )
+ * // In your program: HttpRouter.serve(routes), with NodeHttpServer.layer(createServer, { port: 4020, host: "127.0.0.1" })
+ * const { dispose, handler } = HttpRouter.toWebHandler(routes)
+ *
+ * const response = await handler(new Request("http://localhost/mcp", { method: "POST", headers: { host: "localhost" } }))
+ * console.log(response.status) // => 401
+ * await dispose()
+ * ```
+ *
  * @category layers
  * @since 0.1.0
  */
 export const layerHttp = <const S extends ServedList>(
   options: HttpOptions<S>
-): Layer.Layer<never, ConfigError, Clients<S> | RunStore | HttpRouter.HttpRouter> =>
+): Layer.Layer<never, ConfigError, Effect.Services<S[number]> | RunStore | HttpRouter.HttpRouter> =>
   Layer.unwrap(Effect.gen(function*() {
-    const common = yield* settings("options", options, ["path", "token", "allowedHosts"])
+    const common = yield* settings(options, ["path", "token", "allowedHosts"])
     const { allowedHosts = HttpGuard.localHosts, path = "/mcp", token } = options
+    yield* CallOptions.checkConfig("path", path, isPath, "a path that begins with /")
+    yield* CallOptions.checkConfig("allowedHosts", allowedHosts, isHosts, "an array of host names in lower case")
+    if (!isToken(token)) {
+      return yield* new ConfigError({
+        message: "token is blank, or is not Redacted. Give a secret text as Redacted.make(text).",
+        option: "token"
+      })
+    }
     return McpServer.layerHttp({ ...common, path, allowSessionTermination: true }).pipe(
       Layer.provide(HttpGuard.make({ hosts: allowedHosts, token }).layer)
     )
   })).pipe(protocolsAreValid)
+
+const isPath = (value: unknown): boolean => Predicate.isString(value) && /^\/\S*$/.test(value)
+
+const isHosts = (value: unknown): boolean =>
+  Array.isArray(value) && value.length > 0 &&
+  value.every((host) => Predicate.isString(host) && /^[^\sA-Z/]+$/.test(host))
+
+const isToken = (value: unknown): boolean =>
+  value === undefined || Redacted.isRedacted(value) && CallOptions.isText(Redacted.value(value))
 
 /** The protocols are fixed, so `effect/ai` never rejects them. */
 const protocolsAreValid = <A, R>(self: Layer.Layer<A, ConfigError | Cause.IllegalArgumentError, R>) =>

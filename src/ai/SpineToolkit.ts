@@ -73,13 +73,7 @@ export interface LayerOptions {
 
 const failure = { failure: ToolError, failureMode: "return" } as const
 
-/**
- * Starts a run.
- *
- * @category tools
- * @since 0.1.0
- */
-export const Start = Tool.make("spine_start", {
+const start = Tool.make("spine_start", {
   description:
     "Starts a Spine run: AI agents research, and write a report, slides, a spreadsheet, an app or a web page. A run takes 10 to 20 " +
     "minutes, sometimes two hours, and costs money. Start one run for one piece of work. The answer has a run_id and a status. If the " +
@@ -110,13 +104,7 @@ export const Start = Tool.make("spine_start", {
   ...failure
 }).annotate(Tool.Title, "Start a Spine run").annotate(Tool.Destructive, false)
 
-/**
- * Waits for a run.
- *
- * @category tools
- * @since 0.1.0
- */
-export const Wait = Tool.make("spine_wait", {
+const wait = Tool.make("spine_wait", {
   description:
     "Waits until a Spine run has ended, at most 45 seconds in one call, and returns its output. If the status is still " +
     "\"running\", call it again. The run continues also if nobody waits.",
@@ -125,26 +113,14 @@ export const Wait = Tool.make("spine_wait", {
   ...failure
 }).annotate(Tool.Title, "Wait for a Spine run").annotate(Tool.Readonly, true).annotate(Tool.Destructive, false)
 
-/**
- * Reports a run now.
- *
- * @category tools
- * @since 0.1.0
- */
-export const Result = Tool.make("spine_result", {
+const result = Tool.make("spine_result", {
   description: "Returns the state of a Spine run now, with its output if it has ended. It does not wait.",
   parameters: Schema.Struct({ run_id: Parameters.runId("spine_start") }),
   success: RunReport,
   ...failure
 }).annotate(Tool.Title, "Result of a Spine run").annotate(Tool.Readonly, true).annotate(Tool.Destructive, false)
 
-/**
- * Returns links to the files of a run.
- *
- * @category tools
- * @since 0.1.0
- */
-export const Artifacts = Tool.make("spine_artifacts", {
+const artifacts = Tool.make("spine_artifacts", {
   description:
     "Returns links to the files that a Spine run produced. The links work for a limited time: call it again for new ones.",
   parameters: Schema.Struct({ run_id: Parameters.runId("spine_start") }),
@@ -152,13 +128,7 @@ export const Artifacts = Tool.make("spine_artifacts", {
   ...failure
 }).annotate(Tool.Title, "Files of a Spine run").annotate(Tool.Readonly, true).annotate(Tool.Destructive, false)
 
-/**
- * Says that a run cannot be cancelled.
- *
- * @category tools
- * @since 0.1.0
- */
-export const Stop = Tool.make("spine_stop", {
+const stop = Tool.make("spine_stop", {
   description:
     "Spine has no way to cancel a run. This tool makes no request; it tells what happens to a run that is no longer needed.",
   parameters: Schema.Struct({ run_id: Parameters.runId("spine_start") }),
@@ -181,7 +151,7 @@ export const Stop = Tool.make("spine_stop", {
  * @category toolkits
  * @since 0.1.0
  */
-export const toolkit = Toolkit.make(Start, Wait, Result, Artifacts, Stop)
+export const toolkit = Toolkit.make(start, wait, result, artifacts, stop)
 
 /**
  * The runs of Spine, as the tools and the tasks of the MCP server need them.

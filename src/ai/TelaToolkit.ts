@@ -72,13 +72,7 @@ export interface LayerOptions {
 
 const failure = { failure: ToolError, failureMode: "return" } as const
 
-/**
- * Executes a canvas.
- *
- * @category tools
- * @since 0.1.0
- */
-export const Execute = Tool.make("tela_execute", {
+const execute = Tool.make("tela_execute", {
   description:
     "Executes a Tela canvas: a prompt or workflow that people prepared, with variables. It takes seconds to minutes, and costs money. The " +
     "call waits at most 45 seconds. The answer has a run_id and a status. If the status is \"running\", call tela_wait with the run_id until " +
@@ -98,13 +92,7 @@ export const Execute = Tool.make("tela_execute", {
   ...failure
 }).annotate(Tool.Title, "Execute a Tela canvas").annotate(Tool.Destructive, false)
 
-/**
- * Waits for an execution.
- *
- * @category tools
- * @since 0.1.0
- */
-export const Wait = Tool.make("tela_wait", {
+const wait = Tool.make("tela_wait", {
   description:
     "Waits until a Tela execution has ended, at most 45 seconds in one call, and returns its output. If the status is still " +
     "\"running\", call it again. The execution continues also if nobody waits.",
@@ -113,26 +101,14 @@ export const Wait = Tool.make("tela_wait", {
   ...failure
 }).annotate(Tool.Title, "Wait for a Tela execution").annotate(Tool.Readonly, true).annotate(Tool.Destructive, false)
 
-/**
- * Reports an execution now.
- *
- * @category tools
- * @since 0.1.0
- */
-export const Result = Tool.make("tela_result", {
+const result = Tool.make("tela_result", {
   description: "Returns the state of a Tela execution now, with its output if it has ended. It does not wait.",
   parameters: Schema.Struct({ run_id: Parameters.runId("tela_execute") }),
   success: RunReport,
   ...failure
 }).annotate(Tool.Title, "Result of a Tela execution").annotate(Tool.Readonly, true).annotate(Tool.Destructive, false)
 
-/**
- * Returns links to the files in the output of an execution.
- *
- * @category tools
- * @since 0.1.0
- */
-export const Artifacts = Tool.make("tela_artifacts", {
+const artifacts = Tool.make("tela_artifacts", {
   description:
     "Returns links to the files in the output of a Tela execution, whose references begin with vault://. The links work for a " +
     "limited time: call it again for new ones.",
@@ -141,13 +117,7 @@ export const Artifacts = Tool.make("tela_artifacts", {
   ...failure
 }).annotate(Tool.Title, "Files of a Tela execution").annotate(Tool.Readonly, true).annotate(Tool.Destructive, false)
 
-/**
- * Says that an execution cannot be cancelled.
- *
- * @category tools
- * @since 0.1.0
- */
-export const Stop = Tool.make("tela_stop", {
+const stop = Tool.make("tela_stop", {
   description:
     "Tela has no way to cancel an execution. This tool makes no request; it tells what happens to an execution that is no longer needed.",
   parameters: Schema.Struct({ run_id: Parameters.runId("tela_execute") }),
@@ -173,7 +143,7 @@ export const Stop = Tool.make("tela_stop", {
  * @category toolkits
  * @since 0.1.0
  */
-export const toolkit = Toolkit.make(Execute, Wait, Result, Artifacts, Stop)
+export const toolkit = Toolkit.make(execute, wait, result, artifacts, stop)
 
 /**
  * The executions of Tela, as the tools and the tasks of the MCP server need them.

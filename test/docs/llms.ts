@@ -43,6 +43,8 @@ export const llms = (): string =>
     modules("src/*.ts").join("\n"),
     "## Modules of Spine, Tela and Node",
     modules("src/spine/*.ts", "src/tela/*.ts", "src/node/*.ts").join("\n"),
+    "## Modules of tools for agents",
+    modules("src/ai/*.ts").join("\n"),
     "## Modules of pictures",
     modules("src/picture/*.ts").join("\n"),
     "## Modules of the test kit",

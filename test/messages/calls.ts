@@ -1213,6 +1213,41 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `Batch.progress([])`,
     `Batch.progress(Batch.summary)`
   ],
+  "SpineToolkit.layer": [
+    `Layer.provide(SpineToolkit.layer(50), [Spine.layerTest({}), RunStore.layerMemory])`,
+    `Layer.provide(SpineToolkit.layer({ estimate: -1 }), [Spine.layerTest({}), RunStore.layerMemory])`,
+    `Layer.provide(SpineToolkit.layer({ estimat: 50 }), [Spine.layerTest({}), RunStore.layerMemory])`
+  ],
+  "TelaToolkit.layer": [
+    `Layer.provide(TelaToolkit.layer("50"), RunStore.layerMemory)`,
+    `Layer.provide(TelaToolkit.layer({ estimate: Infinity }), RunStore.layerMemory)`,
+    `Layer.provide(TelaToolkit.layer({ budget: 50 }), RunStore.layerMemory)`
+  ],
+  "McpServer.spine": [
+    `Effect.provide(McpServer.spine(50), [Spine.layerTest({}), RunStore.layerMemory])`,
+    `Effect.provide(McpServer.spine({ estimate: "50" }), [Spine.layerTest({}), RunStore.layerMemory])`,
+    `Effect.provide(McpServer.spine({ estimates: 50 }), [Spine.layerTest({}), RunStore.layerMemory])`
+  ],
+  "McpServer.tela": [
+    `Effect.provide(McpServer.tela(50), RunStore.layerMemory)`,
+    `Effect.provide(McpServer.tela({ estimate: NaN }), RunStore.layerMemory)`,
+    `Effect.provide(McpServer.tela({ limit: 50 }), RunStore.layerMemory)`
+  ],
+  "McpServer.layerStdio": [
+    `Layer.provide(McpServer.layerStdio(), [RunStore.layerMemory, Stdio.layerTest({})])`,
+    `Layer.provide(McpServer.layerStdio({ serve: [] }), [RunStore.layerMemory, Stdio.layerTest({})])`,
+    `Layer.provide(McpServer.layerStdio({ serve: ["tela"] }), [RunStore.layerMemory, Stdio.layerTest({})])`,
+    `Layer.provide(McpServer.layerStdio({ serve: [McpServer.tela()], name: " " }), [RunStore.layerMemory, Stdio.layerTest({})])`,
+    `Layer.provide(McpServer.layerStdio({ serve: [McpServer.tela()], port: 1 }), [RunStore.layerMemory, Stdio.layerTest({})])`
+  ],
+  "McpServer.layerHttp": [
+    `Layer.provide(McpServer.layerHttp(), RunStore.layerMemory)`,
+    `Layer.provide(McpServer.layerHttp({ serve: McpServer.tela() }), RunStore.layerMemory)`,
+    `Layer.provide(McpServer.layerHttp({ serve: [McpServer.tela()], path: "mcp" }), RunStore.layerMemory)`,
+    `Layer.provide(McpServer.layerHttp({ serve: [McpServer.tela()], token: Redacted.make(" ") }), RunStore.layerMemory)`,
+    `Layer.provide(McpServer.layerHttp({ serve: [McpServer.tela()], allowedHosts: "localhost" }), RunStore.layerMemory)`,
+    `Layer.provide(McpServer.layerHttp({ serve: [McpServer.tela()], port: 4020 }), RunStore.layerMemory)`
+  ],
   "Budget.layerMemory": [
     `Budget.layerMemory()`,
     `Budget.layerMemory(500)`,
@@ -1337,6 +1372,8 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 /** Functions that take any input, with the reason. */
 export const withoutWrongCalls: Readonly<Record<string, string>> = {
+  "SpineToolkit.toolkit": "is a toolkit of Effect",
+  "TelaToolkit.toolkit": "is a toolkit of Effect",
   "SpineWorkflow.Run": "is a workflow, whose payload Effect's Schema checks",
   "TelaWorkflow.Run": "is a workflow, whose payload Effect's Schema checks",
   "waits.begin": "is internal: `DurableRun.wait` calls it",

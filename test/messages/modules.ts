@@ -3,6 +3,7 @@ import * as effect from "effect"
 import { FetchHttpClient } from "effect/http"
 import { WorkflowEngine } from "effect/workflow"
 import * as canvasRuns from "canvas-runs"
+import * as ai from "canvas-runs/ai"
 import * as NodeHttp from "canvas-runs/node/NodeHttp"
 import * as NodeSqlite from "canvas-runs/node/NodeSqlite"
 import * as picture from "canvas-runs/picture"
@@ -23,6 +24,7 @@ export const modules = {
   NodeSqlite,
   SpineGraph,
   ...picture,
+  ...ai,
   ...workflow,
   ...testing,
   CombinedEmulatorServer,

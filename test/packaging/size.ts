@@ -81,7 +81,7 @@ export type Program = (typeof programs)[number]
 
 /** Modules that a program pays for only if it imports them. The key of the hub's service is in `internal/webhooks/hub.js`. */
 export const onlyIfImported =
-  /^canvas-runs\/dist\/(?:.*Webhook.*|(?:Batch|Budget|RunStore|tela\/TelaTags)\.js|internal\/(?:(?:budget|runStore)\/.*|webhooks\/(?:proof|route|hmac)\.js)|(?:testing|node|picture|workflow)\/.*)$/
+  /^canvas-runs\/dist\/(?:.*Webhook.*|(?:Batch|Budget|RunStore|tela\/TelaTags)\.js|internal\/(?:(?:budget|runStore)\/.*|webhooks\/(?:proof|route|hmac)\.js)|(?:testing|node|ai|picture|workflow)\/.*)$/
 
 export const measureSizes = async (project: string): Promise<ReadonlyArray<Added>> => {
   const directory = join(project, "programs")

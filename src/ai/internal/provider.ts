@@ -122,7 +122,25 @@ export type Observed =
 
 /** Polls the runs of a provider. The kind of its snapshots is hidden. */
 export interface Observer {
+  /** The provider of the refs, such as `"spine"`. */
   readonly name: string
+  /**
+   * Polls a run once.
+   *
+   * **Example** (A run that goes on)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import type { McpServer } from "canvas-runs/ai"
+   *
+   * const observer: McpServer.Registration["observer"] = {
+   *   name: "acme",
+   *   observe: () => Effect.succeed({ _tag: "Pending", progress: { completed: 1, total: 4 } })
+   * }
+   *
+   * console.log(observer.name) // => "acme"
+   * ```
+   */
   readonly observe: (ref: RunRef.RunRef) => Effect.Effect<Observed, ToolCause>
 }
 
