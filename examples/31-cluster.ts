@@ -54,7 +54,7 @@ const runner = (port: number) =>
     Layer.provide(cluster(port))
   )
 
-const stations = Array.from({ length: 30 }, (_, index) => `Station ${index + 1}`)
+const stations = Array.from({ length: 9 }, (_, index) => `Station ${index + 1}`)
 
 const client = (killOne: Effect.Effect<void>) =>
   Effect.gen(function*() {

@@ -166,15 +166,7 @@ export const Defect: Schema.Defect = /*#__PURE__*/ total(
 ) as never
 
 /** {@link Defect}, where errors of these classes keep their class in JSON. */
-export const DefectOr = (errors: Schema.Codec<unknown, unknown>): Schema.Defect =>
-  total(
-    (json) =>
-      Option.getOrElse(
-        Schema.decodeUnknownOption(Schema.toCodecJson(errors))(json),
-        () => Schema.decodeSync(Defect)(json)
-      ),
-    (value) =>
-      isRunError(value) && Schema.is(errors)(value)
-        ? Schema.encodeSync(Schema.toCodecJson(errors))(value)
-        : Schema.encodeSync(Defect)(value)
-  ) as never
+export const DefectOr = (errors: Schema.Codec<unknown, unknown>): Schema.Defect => {
+  const codec = () => Schema.toCodecJson(Schema.Union([errors, Defect]))
+  return total((json) => Schema.decodeSync(codec())(json), (value) => Schema.encodeSync(codec())(value)) as never
+}

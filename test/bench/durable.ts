@@ -1,13 +1,18 @@
-/** What durable runs cost on one runner. What the idle process takes is measured first, and subtracted. */
-import { Duration, Effect } from "effect"
+/**
+ * What durable runs cost on one runner, and how soon another runner continues the runs of one that was killed. What the idle process takes
+ * is measured first, and subtracted.
+ */
+import { Duration, Effect, type Scope } from "effect"
 import { ShardingConfig } from "effect/cluster"
+import { type ChildProcess, fork } from "node:child_process"
 import { join } from "node:path"
+import { freePort } from "../../examples/support/postgres.ts"
 import { postgres, temporaryDirectory } from "../support/databases.ts"
-import type { Contender, Measured, Task, Usage } from "./durableChild.ts"
-import { type Benchmark, inChild, type Options, type Result, sample, type Target } from "./measure.ts"
+import type { Commands, Task, Usage } from "./durableChild.ts"
+import { type Benchmark, interleave, type Options, type Result, type Sample, sample, type Target } from "./measure.ts"
 
-/** However many runs wait, 250 are polled each second. */
-const pollsPerSecond = 250
+/** How many polls a runner makes in a second, however many runs wait. */
+const pollsPerSecond = 500
 
 /** The default of `Waits.layerSql`, in seconds. */
 const pollInterval = 5
@@ -15,129 +20,255 @@ const pollInterval = 5
 /** The size of an output in bytes. */
 const outputBytes = 4096
 
-const measure = (contender: Contender, database: string, runs: number) =>
-  Effect.promise(() =>
-    inChild<Measured>(new URL("durableChild.ts", import.meta.url), [
-      JSON.stringify(
-        { contender, database, runs, outputBytes, pollInterval: runs / pollsPerSecond, seconds: 10 } satisfies Task
-      )
-    ])
-  )
+/** The engine removes the entity of a suspended workflow from memory after 10 s, and then reads its messages once. */
+const settleSeconds = 20
 
-/** What one part took, or several, more than the idle process. */
-const net = ({ idle }: Measured, count: Exclude<keyof Usage, "seconds">, ...parts: ReadonlyArray<Usage>) =>
-  parts.reduce((sum, part) => sum + part[count] - idle[count] * part.seconds / idle.seconds, 0)
-
-const cpuPerPoll = (measured: Measured) => net(measured, "cpu", measured.parked) / measured.parked.polls
-
-/** Create and end, without the polls. */
-const cpuPerRun = (measured: Measured, runs: number) => {
-  const { create, end, parked } = measured
-  const ofPolls = parked.polls === 0 ? 0 : (create.polls + end.polls) * cpuPerPoll(measured)
-  return (net(measured, "cpu", create, end) - ofPolls) / runs
+/** A process that measures. It answers one command at a time. */
+interface Child {
+  readonly ask: <Name extends keyof Commands>(
+    command: Name,
+    argument?: Parameters<Commands[Name]>[0]
+  ) => Promise<ReturnType<Commands[Name]>>
+  readonly kill: () => void
 }
 
-const row = (measure: string, unit: string, ours: number, target?: Target, note?: string): Result => ({
+const answerOf = <A>(child: ChildProcess): Promise<A> =>
+  new Promise((resolve, reject) => {
+    const onExit = (code: number | null) => reject(new Error(`a measuring process ended with ${code}`))
+    child.once("exit", onExit)
+    child.once("message", (answer) => {
+      child.off("exit", onExit)
+      resolve(answer as A)
+    })
+  })
+
+const start = (task: Task): Effect.Effect<Child, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() =>
+      fork(new URL("durableChild.ts", import.meta.url), [JSON.stringify(task)], {
+        execArgv: ["--conditions=canvas-runs:source", "--expose-gc"]
+      })
+    ),
+    (child) => Effect.sync(() => child.kill("SIGKILL"))
+  ).pipe(
+    Effect.tap((child) => Effect.promise(() => answerOf(child))),
+    Effect.map((child): Child => ({
+      ask: (command, argument) => {
+        child.send([command, argument])
+        return answerOf(child)
+      },
+      kill: () => child.kill("SIGKILL")
+    }))
+  )
+
+const row = (measure: string, unit: string, ours: Sample, target?: Target, note?: string): Result => ({
   measure,
   unit,
-  ours: sample([ours]),
+  ours,
   peers: {},
   targets: target === undefined ? [] : [target],
   ...(note === undefined ? undefined : { note })
 })
 
+const one = (value: number): Sample => sample([value])
+
 const against = (
   measure: string,
   unit: string,
-  ours: number,
+  ours: Sample,
   peer: string,
-  theirs: number,
+  theirs: Sample,
   atMost: number
-): Result => ({
-  ...row(measure, unit, ours, { peer, atMost }, "From one repetition: on a busy machine it may be wrong by half."),
-  peers: { [peer]: sample([theirs]) }
-})
+): Result => ({ ...row(measure, unit, ours, { peer, atMost }), peers: { [peer]: theirs } })
 
 const costs = (name: string, database: Effect.Effect<string>, { parked, progress, quick }: Options) =>
   Effect.gen(function*() {
-    progress(`${parked} workflows with ${name}`)
-    const durable = yield* measure("durable", yield* database, parked)
-    const compared = quick ? 100 : 250
-    progress(`${compared} workflows with a DurableDeferred alone, and ${parked} runs without workflows`)
-    const deferred = yield* measure("deferred", yield* database, compared)
-    const completions = yield* measure("completions", yield* database, parked)
-    const { create, end } = durable
-    const perRun = (count: "statements" | "own") => net(durable, count, create, durable.parked, end) / parked
-    /** Rounded, because the idle process was not measured for exactly as long. */
-    const perPoll = (count: "statements" | "own" | "rows") =>
-      Number((net(durable, count, durable.parked) / durable.parked.polls).toFixed(4))
-    const waiting = `${parked} waiting runs on one runner, ${name}`
-    return [
-      row(`statements of canvas-runs per poll of a waiting run, ${name}`, "statements", perPoll("own"), {
-        atMost: 0.001
-      }),
-      row(
-        `statements per poll of a waiting run, ${name}`,
-        "statements",
-        perPoll("statements"),
-        { atMost: 0.1 },
-        "All are of the engine: with SQLite it reads its unprocessed messages every 10 s, with more statements if more workflows wait."
-      ),
-      row(`rows per poll of a waiting run, ${name}`, "rows", perPoll("rows"), { atMost: 0 }),
-      row(
-        `statements per run from create to end, ${name}`,
-        "statements",
-        perRun("statements"),
-        { atMost: 28 },
-        `${perRun("own").toFixed(1)} of them are of canvas-runs. The workflow without canvas-runs takes ${
-          (net(deferred, "statements", deferred.create, deferred.parked, deferred.end) / compared).toFixed(1)
-        }.`
-      ),
-      against(
-        `CPU per poll of a waiting run, ${name}`,
-        "µs",
-        cpuPerPoll(durable),
-        "runs.completions",
-        cpuPerPoll(completions),
-        1.1
-      ),
-      against(
-        `CPU of create and end, without polls, ${name}`,
-        "µs per run",
-        cpuPerRun(durable, parked),
-        "Activity and DurableDeferred",
-        cpuPerRun(deferred, compared),
-        1.3
-      ),
-      row(
-        `storage of a finished run with an output of ${outputBytes} bytes, ${name}`,
-        "bytes",
-        durable.bytesPerRun,
-        { atMost: 8192 + 2 * outputBytes },
-        `The tables of the engine hold most of it, and a purge does not change them. The workflow without canvas-runs takes ${
-          deferred.bytesPerRun.toFixed(0)
-        }.`
-      ),
-      row(`rows of canvas-runs after a purge, ${name}`, "rows", durable.rowsLeft, { atMost: 0 }),
-      row(`${waiting}: memory of the process`, "MiB", durable.rssBytes / 2 ** 20),
-      row(
-        `${waiting}: CPU time`,
-        "% of a core",
-        durable.parked.cpu / durable.parked.seconds / 1e4,
-        undefined,
-        `With ${pollsPerSecond} polls per second, and the provider in the same process.`
-      ),
-      row(
-        `${waiting}: statements`,
-        "per second",
-        durable.parked.statements / durable.parked.seconds,
-        undefined,
-        `The idle process takes ${(durable.idle.statements / durable.idle.seconds).toFixed(1)}.`
-      )
-    ]
-  })
+    const rounds = quick ? 2 : 5
+    const batch = quick ? 20 : 60
+    const compared = quick ? 50 : 200
+    const options = { outputBytes, pollInterval: parked / pollsPerSecond }
+    progress(`three processes with ${name}`)
+    const durable = yield* start({ contender: "durable", database: yield* database, ...options })
+    const deferred = yield* start({ contender: "deferred", database: yield* database, ...options })
+    const completions = yield* start({ contender: "completions", database: yield* database, ...options })
+    return yield* Effect.promise(async () => {
+      for (const child of [durable, deferred]) {
+        await child.ask("create", 50)
+        await child.ask("end", 50)
+      }
+      const idleSeconds = quick ? 4 : 12
+      const [idle, idleDeferred, idleCompletions] = await Promise.all(
+        [durable, deferred, completions].map((child) => child.ask("window", idleSeconds))
+      ) as [Usage, Usage, Usage]
+      const emptyDurable = await durable.ask("bytes")
+      const emptyDeferred = await deferred.ask("bytes")
 
-const failover = Duration.toSeconds(ShardingConfig.defaults.shardLockExpiration) + pollInterval
+      progress(`${rounds} rounds of ${batch} workflows, by turns`)
+      /** What a part took, or several, more than the idle process. */
+      const net = (idle: Usage, count: Exclude<keyof Usage, "seconds">, ...parts: ReadonlyArray<Usage>) =>
+        parts.reduce((sum, part) => sum + part[count] - idle[count] * part.seconds / idle.seconds, 0)
+      const batches: Array<ReadonlyArray<Usage>> = []
+      const run = async (child: Child) => [await child.ask("create", batch), await child.ask("end", batch)]
+      const perBatch = await interleave(rounds, {
+        ours: async () => {
+          const parts = await run(durable)
+          batches.push(parts)
+          return net(idle, "cpu", ...parts)
+        },
+        theirs: async () => net(idleDeferred, "cpu", ...await run(deferred))
+      })
+
+      progress(`${parked} workflows that wait, and ${parked} runs without workflows`)
+      const [created] = await Promise.all([durable.ask("create", parked), completions.ask("create", parked)])
+      const createdDeferred = await deferred.ask("create", compared)
+      const [settled, settledDeferred] = await Promise.all([
+        durable.ask("window", settleSeconds),
+        deferred.ask("window", settleSeconds),
+        completions.ask("window", settleSeconds)
+      ])
+      const rss = await durable.ask("rss")
+      const windows: Array<Usage> = []
+      const seconds = Math.max(4, options.pollInterval)
+      const perPoll = await interleave(rounds, {
+        ours: async () => {
+          const window = await durable.ask("window", seconds)
+          windows.push(window)
+          return net(idle, "cpu", window) / window.polls
+        },
+        theirs: async () => {
+          const window = await completions.ask("window", seconds)
+          return net(idleCompletions, "cpu", window) / window.polls
+        }
+      })
+      progress("the end of the runs")
+      const ended = await durable.ask("end", parked)
+      const endedDeferred = await deferred.ask("end", compared)
+      const full = await durable.ask("bytes")
+      const fullDeferred = await deferred.ask("bytes")
+      const all = parked + rounds * batch
+      const size = (of: "all" | "own") => (full[of] - emptyDurable[of]) / all
+      const sizeDeferred = (fullDeferred.all - emptyDeferred.all) / (compared + rounds * batch)
+      const rowsLeft = await durable.ask("purge")
+
+      const sum = (count: keyof Usage) => windows.reduce((sum, window) => sum + window[count], 0)
+      /** Rounded, because the idle process was not measured for exactly as long. */
+      const countPerPoll = (count: "statements" | "own" | "rows") =>
+        one(Number((Math.max(0, net(idle, count, ...windows)) / sum("polls")).toFixed(3)))
+      const statements = (count: "statements" | "own") => net(idle, count, created, settled, ...windows, ended) / parked
+      /** Without the polls of waiting runs. The last poll of a run is part of its end. */
+      const cpuPerRun = sample(perBatch.ours.values.map((cpu, round) => {
+        const polls = batches[round]!.reduce((sum, part) => sum + part.polls, 0) - batch
+        return (cpu - polls * perPoll.ours.median) / batch
+      }))
+      const waiting = `${parked} waiting runs on one runner, ${name}`
+      return [
+        row(`statements of canvas-runs per poll of a waiting run, ${name}`, "statements", countPerPoll("own"), {
+          atMost: 0
+        }),
+        row(
+          `statements per poll of a waiting run, ${name}`,
+          "statements",
+          countPerPoll("statements"),
+          { atMost: 0 },
+          `Without the background of the idle process: ${
+            (idle.statements / idle.seconds).toFixed(1)
+          } statements per second, however many runs wait.`
+        ),
+        row(`rows per poll of a waiting run, ${name}`, "rows", countPerPoll("rows"), { atMost: 0 }),
+        row(
+          `statements per run from create to end, ${name}`,
+          "statements",
+          one(statements("statements")),
+          { atMost: 28 },
+          `${statements("own").toFixed(1)} of them are of canvas-runs. The workflow without canvas-runs takes ${
+            (net(idleDeferred, "statements", createdDeferred, settledDeferred, endedDeferred) / compared).toFixed(1)
+          }.${
+            name === "SQLite"
+              ? " The target is for PostgreSQL. With SQLite the engine reads each message before it stores it, and reads all messages when a suspended workflow leaves its memory; with PostgreSQL these reads happen together."
+              : ""
+          }`
+        ),
+        against(
+          `CPU per poll of a waiting run, ${name}`,
+          "µs",
+          perPoll.ours,
+          "runs.completions",
+          perPoll.theirs,
+          1.1
+        ),
+        against(
+          `CPU of create and end, without polls, ${name}`,
+          "µs per run",
+          cpuPerRun,
+          "Activity and DurableDeferred",
+          sample(perBatch.theirs.values.map((cpu) => cpu / batch)),
+          1.3
+        ),
+        row(
+          `storage of a finished run with an output of ${outputBytes} bytes, ${name}`,
+          "bytes",
+          one(size("all")),
+          { atMost: 8192 + 2 * outputBytes },
+          `The workflow without canvas-runs takes ${
+            sizeDeferred.toFixed(0)
+          }. The tables of the engine are Effect's. It stores the ` +
+            "snapshot of the run twice, as the result of the wait and of the workflow, and a purge does not change its tables."
+        ),
+        row(
+          `storage of a finished run in the tables of canvas-runs, ${name}`,
+          "bytes",
+          one(size("own")),
+          { atMost: 1024 }
+        ),
+        row(`rows of canvas-runs after a purge, ${name}`, "rows", one(rowsLeft), { atMost: 0 }),
+        row(`${waiting}: memory of the process`, "MiB", one(rss / 2 ** 20)),
+        row(
+          `${waiting}: CPU time`,
+          "% of a core",
+          one(sum("cpu") / sum("seconds") / 1e4),
+          undefined,
+          `With ${
+            (sum("polls") / sum("seconds")).toFixed(0)
+          } polls per second, and the provider in the same process. The idle process takes ${
+            (idle.cpu / idle.seconds / 1e4).toFixed(1)
+          }.`
+        ),
+        row(
+          `${waiting}: statements`,
+          "per second",
+          one(sum("statements") / sum("seconds")),
+          undefined,
+          `The idle process takes ${(idle.statements / idle.seconds).toFixed(1)}.`
+        )
+      ]
+    })
+  }).pipe(Effect.scoped)
+
+/** Two runners with the defaults of the engine, of which one is killed while the runs of both wait. */
+const failover = (newDatabase: Effect.Effect<string>, { progress, quick }: Options) =>
+  Effect.gen(function*() {
+    const runs = quick ? 20 : 60
+    progress(`two runners with ${runs} waiting runs, of which one is killed`)
+    const task = { contender: "durable", database: yield* newDatabase, outputBytes, pollInterval } as const
+    const killed = yield* start({ ...task, port: yield* freePort })
+    const other = yield* start({ ...task, port: yield* freePort })
+    // Until both have their shards
+    yield* Effect.sleep("10 seconds")
+    return yield* Effect.promise(async () => {
+      await killed.ask("start", runs)
+      killed.kill()
+      const { seconds } = await other.ask("end", runs)
+      const expiration = Duration.toSeconds(ShardingConfig.defaults.shardLockExpiration)
+      return row(
+        "a runner was killed, and not started again: time until its runs have ended on another one, PostgreSQL",
+        "s",
+        one(seconds),
+        // The storage is read at an interval too, and the measured time includes the end of the workflows
+        { atMost: expiration + pollInterval },
+        `shardLockExpiration of the engine is ${expiration} s, and the poll interval is ${pollInterval} s.`
+      )
+    })
+  }).pipe(Effect.scoped)
 
 export const benchmark: Benchmark = {
   name: "durable",
@@ -150,13 +281,7 @@ export const benchmark: Benchmark = {
       return [
         ...yield* costs("SQLite", newFile, options),
         ...yield* costs("PostgreSQL", newDatabase, options),
-        row(
-          "a runner that was killed: its runs continue on another one after",
-          "s",
-          failover,
-          undefined,
-          "Not measured here: shardLockExpiration of the engine, and one poll interval."
-        )
+        yield* failover(newDatabase, options)
       ]
     }).pipe(Effect.scoped, Effect.runPromise)
 }

@@ -1,9 +1,11 @@
 /**
  * Measures many runs at once in one process: those of workflows on one runner of Effect's cluster, or those of `runs.completions`. The
- * provider is in memory and costs little, so that the ratios are not better than they are.
+ * parent decides what is measured when, so that it can alternate between processes. The provider is in memory and costs little, so that
+ * the ratios are not better than they are.
  */
-import { Effect, Exit, Layer, Logger, Redacted, Schema, Stream } from "effect"
-import { ClusterWorkflowEngine, SingleRunner } from "effect/cluster"
+import { NodeClusterSocket } from "@effect/platform-node"
+import { Effect, Exit, Layer, Logger, Option, Queue, Redacted, Schema, Stream } from "effect"
+import { ClusterWorkflowEngine, RunnerAddress, SingleRunner } from "effect/cluster"
 import { Digest } from "effect/crypto"
 import { HttpClient, HttpClientResponse } from "effect/http"
 import { SqlClient, Statement } from "effect/sql"
@@ -22,13 +24,29 @@ export interface Task {
   readonly contender: Contender
   /** The URL of a PostgreSQL database, or the name of a SQLite file. */
   readonly database: string
-  readonly runs: number
+  /** The port of a runner beside other runners. Without it, this process is the only runner. */
+  readonly port?: number
   /** The size of each output. */
   readonly outputBytes: number
   /** How often each run is polled, in seconds. */
   readonly pollInterval: number
-  /** How long to measure the idle process, and the waiting runs. */
-  readonly seconds: number
+}
+
+/** What the parent asks for, and the answer. */
+export interface Commands {
+  /** Measures the process for some seconds, in which it creates and ends no run. */
+  readonly window: (seconds: number) => Usage
+  /** Creates some runs, and lets something wait for them. */
+  readonly create: (runs: number) => Usage
+  /** Starts some workflows, and returns when their waits have begun, here or on another runner. */
+  readonly start: (runs: number) => null
+  /** Lets all runs end, and returns when as many have ended as the argument says, and are stored. */
+  readonly end: (runs: number) => Usage
+  readonly rss: () => number
+  /** The size of the database, or of the tables of this library, in bytes. */
+  readonly bytes: () => { readonly all: number; readonly own: number }
+  /** Purges, and returns how many rows of this library are left. */
+  readonly purge: () => number
 }
 
 /** What a part of the measurement took. The rest of the process and the background of the cluster are part of it. */
@@ -44,20 +62,7 @@ export interface Usage {
   readonly rows: number
 }
 
-export interface Measured {
-  readonly idle: Usage
-  /** From the first request until all runs have been created, and polled where something polls. */
-  readonly create: Usage
-  readonly parked: Usage
-  readonly rssBytes: number
-  /** From the moment when all runs end until all workflows have ended. */
-  readonly end: Usage
-  readonly bytesPerRun: number
-  /** The rows of this library that are left after a purge. */
-  readonly rowsLeft: number
-}
-
-const { contender, database, outputBytes, pollInterval, runs, seconds }: Task = JSON.parse(process.argv[2]!)
+const { contender, database, outputBytes, pollInterval, port }: Task = JSON.parse(process.argv[2]!)
 const isPostgres = database.startsWith("postgres")
 
 let statements = 0
@@ -137,7 +142,13 @@ const app = (contender === "durable" ? durable : deferred).pipe(
     refreshInterval: "2 seconds"
   })),
   Layer.provideMerge(ClusterWorkflowEngine.layer),
-  Layer.provideMerge(SingleRunner.layer()),
+  Layer.provideMerge(
+    port === undefined
+      ? SingleRunner.layer()
+      : NodeClusterSocket.layer({
+        shardingConfig: { runnerAddress: Option.some(RunnerAddress.make("127.0.0.1", port)) }
+      })
+  ),
   Layer.provide(Digest.layerWebCrypto),
   Layer.provideMerge(RunStore.layerSql()),
   Layer.provideMerge(isPostgres ? postgresLayer(database) : sqliteLayer(database)),
@@ -158,12 +169,19 @@ const rowsOf = (names?: ReadonlyArray<string>) =>
       sum + Number(row!.n), 0)
   })
 
+/** The tables of this library for durable runs. */
+const ownTables = ["canvas_runs", "canvas_runs_waits"]
+
 const bytes = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const [row] = isPostgres
-    ? yield* sql<{ n: unknown }>`select sum(pg_total_relation_size(relid)) as n from pg_stat_user_tables`
-    : yield* sql<{ n: unknown }>`select page_count * page_size as n from pragma_page_count(), pragma_page_size()`
-  return Number(row!.n)
+    ? yield* sql<{ all: unknown; own: unknown }>`select sum(pg_total_relation_size(relid)) as all,
+        sum(pg_total_relation_size(relid)) filter (where ${sql.in("relname", ownTables)}) as own
+        from pg_stat_user_tables`
+    : yield* sql<{ all: unknown; own: unknown }>`select sum(pgsize) as "all",
+        sum(case when tbl_name in ('canvas_runs', 'canvas_runs_waits') then pgsize else 0 end) as own
+        from dbstat left join sqlite_master using (name)`
+  return { all: Number(row!.all), own: Number(row!.own) }
 })
 
 const measure = <E, R>(self: Effect.Effect<unknown, E, R>) =>
@@ -186,15 +204,19 @@ const until = (condition: () => boolean) =>
     while (!condition()) yield* Effect.sleep("20 millis")
   })
 
-/** Creates runs, and lets something wait for them. */
-const begin = (count: number, prefix: string) =>
+let topics = 0
+const newTopics = (count: number) => Array.from({ length: count }, () => `topic ${++topics}`)
+
+const execute = (count: number) =>
+  Effect.forEach(newTopics(count), (topic) => Report.execute({ topic }, { discard: true }), { concurrency: 16 })
+
+const create = (count: number) =>
   Effect.gen(function*() {
     const { runs } = yield* Spine.SpineClient
-    const topics = Array.from({ length: count }, (_, index) => `${prefix} ${index}`)
     const begun = polled.size + count
     if (contender === "completions") {
       const refs = yield* Effect.forEach(
-        topics,
+        newTopics(count),
         (topic) => Effect.map(runs.create({ prompt: topic }), ({ ref }) => ref)
       )
       const completions = runs.completions(Stream.fromIterable(refs), {
@@ -203,13 +225,19 @@ const begin = (count: number, prefix: string) =>
       })
       yield* Effect.forkScoped(Stream.runForEach(completions, () => Effect.sync(() => finished++)))
     } else {
-      yield* Effect.forEach(topics, (topic) => Report.execute({ topic }, { discard: true }), { concurrency: 16 })
+      yield* execute(count)
     }
     yield* until(() => contender === "deferred" ? tokens.size === count : polled.size === begun)
     yield* Effect.sleep("1 second")
   })
 
-/** Lets all runs end, and waits until their results have been handed on and stored. */
+const start = (count: number) =>
+  Effect.gen(function*() {
+    yield* execute(count)
+    while ((yield* rowsOf(["canvas_runs_waits"])) < count) yield* Effect.sleep("100 millis")
+    return null
+  })
+
 const end = (count: number) =>
   Effect.gen(function*() {
     const { runs } = yield* Spine.SpineClient
@@ -221,27 +249,39 @@ const end = (count: number) =>
     yield* until(() =>
       finished === before + count
     )
-    yield* Effect.sleep("2 seconds")
+    yield* Effect.sleep("1 second")
     tokens.clear()
     haveEnded = false
   })
 
+const commands = {
+  window: (seconds: number) => measure(Effect.sleep(`${seconds} seconds`)),
+  create: (count: number) => measure(create(count)),
+  start,
+  end: (count: number) => measure(end(count)),
+  rss: () =>
+    Effect.sync(() => {
+      globalThis.gc!()
+      return process.memoryUsage.rss()
+    }),
+  bytes: () => bytes,
+  purge: () =>
+    Effect.gen(function*() {
+      yield* (yield* RunStore.RunStore).purge(0)
+      yield* (yield* Waits.Waits).purge(0)
+      return yield* rowsOf(ownTables)
+    })
+}
+
 const main = Effect.gen(function*() {
   haveEnded = false
-  yield* begin(50, "warm up")
-  yield* end(50)
-  const empty = yield* bytes
-  const idle = yield* measure(Effect.sleep(`${seconds} seconds`))
-  const create = yield* measure(begin(runs, "topic"))
-  globalThis.gc!()
-  const parked = yield* measure(Effect.sleep(`${seconds} seconds`))
-  const rssBytes = process.memoryUsage.rss()
-  const ending = yield* measure(end(runs))
-  const bytesPerRun = (yield* bytes) - empty
-  yield* (yield* RunStore.RunStore).purge(0)
-  yield* (yield* Waits.Waits).purge(0)
-  const rowsLeft = yield* rowsOf(["canvas_runs", "canvas_runs_waits"])
-  return { idle, create, parked, rssBytes, end: ending, bytesPerRun: bytesPerRun / runs, rowsLeft } satisfies Measured
+  const asked = yield* Queue.unbounded<readonly [keyof Commands, number]>()
+  process.on("message", (message) => Queue.offerUnsafe(asked, message as never))
+  process.send!("ready")
+  while (true) {
+    const [command, argument] = yield* Queue.take(asked)
+    process.send!(yield* commands[command](argument))
+  }
 }).pipe(
   Effect.scoped,
   Effect.provide(app),
@@ -249,5 +289,5 @@ const main = Effect.gen(function*() {
   Effect.provide(Logger.layer([]))
 )
 
-process.send!(await Effect.runPromise(main))
-process.exit()
+process.on("disconnect", () => process.exit())
+await Effect.runPromise(main)

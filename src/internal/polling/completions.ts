@@ -29,14 +29,9 @@ const graceMillis = 1000
 export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, InputError, InputServices>(options: {
   readonly targets: Stream.Stream<Target, InputError, InputServices>
   readonly source: (target: Target) => Effect.Effect<S, SourceError>
-  readonly policy:
-    | RunSource.Policy<RunSource.Snapshot<S>, SE, SR>
-    | ((target: Target) => RunSource.Policy<RunSource.Snapshot<S>, SE, SR>)
-  /**
-   * Where the rows are kept by their targets. The owner wakes a row with `PollLoop.push`, which takes the place of the pushes of sources, for
-   * which each run would have a fiber. It stops a row by removing it, and then ignores its completion.
-   */
-  readonly rows?: Map<Target, Loop<S, SE, SR>> | undefined
+  readonly policy: RunSource.Policy<RunSource.Snapshot<S>, SE, SR>
+  /** Is given each row before its first poll, and may change its policy. */
+  readonly onRow?: ((row: Loop<S, SE, SR>) => void) | undefined
   /** How many polls may be under way at once. The others wait in the order in which they were due. */
   readonly concurrency: number
 }) => {
@@ -128,7 +123,7 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
 
         const sleep = (row: Row, millis: number) =>
           Effect.sync(() => {
-            if (isClosed || options.rows?.has(row.target as Target) === false) return
+            if (isClosed) return
             row.source = undefined as never
             row.timers.add(row, millis)
           })
@@ -149,7 +144,7 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
         const pollOnce = (row: Row): Effect.Effect<void, never, Services> =>
           Effect.gen(function*() {
             const source = row.source = yield* sourceOf(row)
-            if (row.polls === 0 && options.rows === undefined) PollLoop.listen(row, forkHeld)
+            if (row.polls === 0) PollLoop.listen(row, forkHeld)
             const polled = Effect.flatMap(PollLoop.poll(row), (result) => {
               const ended = PollLoop.endedBy(source, result)
               return ended === undefined ? Effect.as(PollLoop.plan(row, sleep), undefined) : Effect.succeed(ended)
@@ -169,19 +164,16 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
           if (isWhole && rows === 0) Queue.endUnsafe(queue)
         }
 
-        const policyOf = (target: Target) =>
-          typeof options.policy === "function" ? options.policy(target) : options.policy
-
         /** The time of a run starts with its first poll, which may have to wait for room. */
         const admit = (target: Target) =>
           Effect.callback<void>((resume) => {
             rows++
             arriving = () => {
               start(
-                Effect.flatMap(PollLoop.make(undefined as never as Row["source"], policyOf(target), timers), (row) => {
+                Effect.flatMap(PollLoop.make(undefined as never as Row["source"], options.policy, timers), (row) => {
                   row.target = target
-                  options.rows?.set(target, row)
                   row.wake = wake
+                  options.onRow?.(row)
                   return pollOnce(row)
                 })
               )

@@ -77,9 +77,9 @@ export const follow = <P extends AnyProvider>(
     const context = yield* Effect.context<ProviderServices<P>>()
     const clock = yield* Clock.Clock
     const byName = new Map(providers.map((provider) => [provider.name, provider]))
-    const policies = (wait: Wait): RunSource.Policy => {
-      const left = wait.deadline - clock.currentTimeMillisUnsafe()
-      return { ...policy, timeout: left > 0 ? Duration.millis(left) : lastPolls }
+    const timeoutOf = ({ deadline }: Wait): Duration.Duration => {
+      const left = deadline - clock.currentTimeMillisUnsafe()
+      return left > 0 ? Duration.millis(left) : lastPolls
     }
     const known = Stream.filterEffect(waits, ({ ref }) =>
       byName.has(ref.provider) ? Effect.succeed(true) : Effect.as(
@@ -100,7 +100,17 @@ export const follow = <P extends AnyProvider>(
           context as Context.Context<unknown>
         )
     const rows = new Map<Wait, Loop<RunSource.Any, never, never>>()
-    const completions = Completions.make({ targets: known, source: sourceOf, policy: policies, rows, concurrency })
+    const completions = Completions.make({
+      targets: known,
+      source: sourceOf,
+      policy,
+      concurrency,
+      onRow: (row: Loop<RunSource.Any, never, never>) => {
+        const wait = row.target as Wait
+        row.policy = { ...policy, timeout: timeoutOf(wait) }
+        rows.set(wait, row)
+      }
+    })
     const end = ({ result, target }: RunSource.Completion<Wait, unknown, WaitError>) =>
       Effect.gen(function*() {
         rows.delete(target)

@@ -38,8 +38,8 @@ export const guarded = <R>(
         Effect.tap((answer) => Effect.sync(() => phaseOf(source, answer))),
         Effect.catchDefect(failed)
       )
-      // Not a spread, which would drop the methods of a class instance
-      return Object.create(source, { retrieve: { value: retrieve } })
+      // Not a spread, which would drop the methods of a class instance. A webhook wakes a wait by its row, without a fiber for each run
+      return Object.create(source, { retrieve: { value: retrieve }, pushed: { value: undefined } })
     }),
     Effect.catchDefect((thrown) =>
       Effect.succeed<RunSource.Any>({
