@@ -159,14 +159,13 @@ export const Anything: Schema.Unknown = /*#__PURE__*/ total(
   (value) => value === undefined ? null : JSON.parse(Formatter.formatJson(value))
 ) as never
 
+/** A schema of any value whose JSON is written and read by a codec, which is made when it is first needed. */
+const totalBy = (codec: () => Schema.Codec<unknown, Schema.Json>): Schema.Defect =>
+  total((json) => Schema.decodeSync(codec())(json), (value) => Schema.encodeSync(codec())(value)) as never
+
 /** `Schema.Defect()`, which dies on a value that cannot be inspected. */
-export const Defect: Schema.Defect = /*#__PURE__*/ total(
-  (json) => Schema.decodeSync(Schema.Defect())(json),
-  (value) => Schema.encodeSync(Schema.Defect())(value)
-) as never
+export const Defect: Schema.Defect = /*#__PURE__*/ totalBy(Schema.Defect)
 
 /** {@link Defect}, where errors of these classes keep their class in JSON. */
-export const DefectOr = (errors: Schema.Codec<unknown, unknown>): Schema.Defect => {
-  const codec = () => Schema.toCodecJson(Schema.Union([errors, Defect]))
-  return total((json) => Schema.decodeSync(codec())(json), (value) => Schema.encodeSync(codec())(value)) as never
-}
+export const DefectOr = (errors: Schema.Codec<unknown, unknown>): Schema.Defect =>
+  totalBy(() => Schema.toCodecJson(Schema.Union([errors, Defect])))

@@ -111,7 +111,7 @@ const interpret = <E, R>(download: Download<E, R>, response: HttpClientResponse.
             JSON.stringify(encoding)
           }, which this HTTP client does not decode`,
           { status },
-          "Use an HTTP client that decodes it, such as fetch or NodeHttp.layer."
+          "Use fetch, or NodeHttp.layer of canvas-runs/node."
         )
       }
       if (received > 0 && etag === version) return { chunks, skip: received }

@@ -46,25 +46,24 @@ const adviceByCode = (code: unknown): string | undefined => {
   switch (code) {
     case "UND_ERR_HEADERS_TIMEOUT":
     case "UND_ERR_BODY_TIMEOUT":
-      return "This is a limit of the dispatcher that your program set, 300 s by default. Set its headersTimeout and bodyTimeout " +
-        "to 0, or use NodeHttp.layer of canvas-runs/node, or start long executions with async: true"
+      return "Your dispatcher has this limit, 300 s by default. Set its headersTimeout and bodyTimeout to 0, use NodeHttp.layer " +
+        "of canvas-runs/node, or start long executions with async: true"
     case "CERT_UNTRUSTED":
     case "DEPTH_ZERO_SELF_SIGNED_CERT":
     case "SELF_SIGNED_CERT_IN_CHAIN":
     case "UNABLE_TO_GET_ISSUER_CERT":
     case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
     case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
-      return "The server's certificate is not trusted. If it is that of your own gateway or proxy, trust the authority that signed " +
-        "it: connect: { ca } of NodeHttp.layer, or NODE_EXTRA_CA_CERTS for fetch"
+      return "The server's certificate is not trusted. If your own gateway or proxy has it, trust its authority: connect: { ca } of " +
+        "NodeHttp.layer, or NODE_EXTRA_CA_CERTS for fetch"
     case "CERT_HAS_EXPIRED":
     case "CERT_NOT_YET_VALID":
-      return "The server's certificate is not valid at this time. Check the clock of this machine. If it is right and the certificate " +
-        "is that of your own gateway or proxy, renew it; otherwise try again when the provider has renewed it"
+      return "The server's certificate is not valid at this time. Check the clock of this machine. If your own gateway or " +
+        "proxy has it, renew it; otherwise try again when the provider has renewed it"
     case "ERR_TLS_CERT_ALTNAME_INVALID":
     case "HOSTNAME_MISMATCH":
-      return "The server's certificate is for another host. Check the base URL. If your own gateway or proxy answers in the " +
-        "provider's place, give connect: { ca, servername } to NodeHttp.layer, or let it have a certificate for this host that " +
-        "NODE_EXTRA_CA_CERTS trusts, for fetch"
+      return "The server's certificate is for another host. Check the base URL. If your own gateway or proxy has it, give " +
+        "connect: { ca, servername } to NodeHttp.layer, or renew it for this host"
     default:
       return undefined
   }
@@ -72,8 +71,8 @@ const adviceByCode = (code: unknown): string | undefined => {
 
 /** Advice for a proxy that asks for credentials. */
 export const proxyAdvice =
-  "Put the proxy's credentials into its address, http://user:password@host:port, which is the option proxy of NodeHttp.layer, or " +
-  "HTTP_PROXY and HTTPS_PROXY"
+  "Put the proxy's credentials into its address, http://user:password@host:port, in the option proxy of NodeHttp.layer, or " +
+  "HTTPS_PROXY"
 
 /** Returns advice for a request without a response, if an error or one of its causes is known. */
 export const adviceFor = (cause: unknown): string | undefined => {
@@ -87,8 +86,8 @@ export const adviceFor = (cause: unknown): string | undefined => {
       : undefined
     if (status === "407") return proxyAdvice
     if (status !== undefined) {
-      return `The proxy answered with ${status} and made no connection to the server. Check that it may reach the server's host, or ` +
-        "name the host in NO_PROXY, or use another proxy: the option proxy of NodeHttp.layer, or HTTPS_PROXY"
+      return `The proxy answered with ${status} and made no connection to the server. Let it reach that host, name the host in ` +
+        "NO_PROXY, or use another proxy in the option proxy of NodeHttp.layer, or HTTPS_PROXY"
     }
   }
   return undefined

@@ -191,12 +191,11 @@ const outcomeUnknown = (error: RequestError, repeats: number): CreateOutcomeUnkn
   new CreateOutcomeUnknownError({
     // The caller decides whether and when to create again, not the provider's `Retry-After`
     ...Struct.omit(error, ["_tag", "retryAfter"]),
-    message: repeats > 0
-      ? `A run may exist, and may be billed: the HTTP client repeated the request to create it, sent it ${repeats} times, and ` +
-        `shows the last answer alone: ${error.message} Look for the run at the provider before you create another, and leave the ` +
-        "repetition of requests to this library (options retry and retryCreates)."
-      : `A run may exist, and may be billed: the request to create it may have reached the provider, and was not repeated. ${
-        error.message.replace(/ [^.()]*\btry again\b[^.()]*\.$/i, "")
-      } Look for the run at the provider before you create another.`,
+    message: `A run may exist, and may be billed: ${
+      repeats > 0
+        ? `the HTTP client sent the request to create it ${repeats} times, and shows the last answer alone. Leave the repetition of ` +
+          "requests to this library (options retry and retryCreates)"
+        : "the request to create it may have reached the provider, and was not repeated"
+    }. ${error.message} Look for the run at the provider before you create another.`,
     cause: error
   })

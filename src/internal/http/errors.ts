@@ -22,12 +22,15 @@ export interface ResponseFields extends ReturnType<typeof fieldsOf> {
   readonly providerCode: string | undefined
 }
 
-/** The class of an error, what went wrong, and what to do. */
+/** The class of an error, what went wrong, and what to do: trying again later, if nothing is given. */
 type Meaning = readonly [
   error: new(fields: ResponseFields & { readonly message: string; readonly sent: true }) => RunError.RequestError,
   what: string,
-  advice: string
+  advice?: string | undefined
 ]
+
+/** Whether a call starts a run. Its message does not advise to repeat a request that may have started one. */
+const isCreate = ({ call }: Attempt): boolean => call.isSentOnce !== undefined
 
 const meanings: { readonly [status: number]: Meaning } = {
   401: [RunError.AuthenticationError, "the API key was refused", "Check it, and that it is not revoked."],
@@ -39,7 +42,7 @@ const meanings: { readonly [status: number]: Meaning } = {
   ],
   404: [RunError.NotFoundError, "not found, or owned by another account", "Check the id and the API key."],
   407: [RunError.BadRequestError, "a proxy asks for credentials", `${Causes.proxyAdvice}.`],
-  408: [RunError.RequestTimeoutError, "the provider gave up waiting for the request", "Try again."],
+  408: [RunError.RequestTimeoutError, "the provider gave up waiting for the request"],
   409: [
     RunError.ConflictError,
     "the request conflicts with the present state of the run or task",
@@ -53,7 +56,7 @@ const meanings: { readonly [status: number]: Meaning } = {
 
 const meaningOf = ({ retryAfter, status }: ResponseFields, url: string): Meaning => {
   const [error, what, advice] = meanings[status] ?? (status >= 500
-    ? [RunError.ServerError, `the provider failed with ${status}`, "Try again later."]
+    ? [RunError.ServerError, `the provider failed with ${status}`]
     : [
       RunError.BadRequestError,
       `the provider refused the request with ${status}`,
@@ -78,8 +81,8 @@ const doubledIn = (url: string): string | undefined =>
   URL.canParse(url) ? /(\/[^/]+)\1\//.exec(new URL(url).pathname)?.[1] : undefined
 
 /** The error for a status that is not a success. `missing` says why the response has no body. */
-export const statusError = (fields: ResponseFields, url: string, missing = ""): RunError.RequestError => {
-  const [Class, what, advice] = meaningOf(fields, url)
+export const statusError = (attempt: Attempt, fields: ResponseFields, url: string, missing = "") => {
+  const [Class, what, advice = isCreate(attempt) ? "" : "Try again later."] = meaningOf(fields, url)
   const says = fields.providerMessage === undefined ? missing : ` (${shorten(oneLine(fields.providerMessage))})`
   return new Class({ ...fields, sent: true, message: `${fields.operation}: ${what}${says}. ${advice}`.trimEnd() })
 }
@@ -124,7 +127,7 @@ export const transportError = (attempt: Attempt, error: unknown): RunError.Reque
     ...fields,
     message: `${operation}: ${response !== undefined ? "the answer broke off" : isUnsent ? "not sent" : "no answer"}: ${
       cleaner.text(said ?? "the connection failed")
-    }. ${Causes.adviceFor(cause) ?? "Check the network, then try again"}.`,
+    }. ${Causes.adviceFor(cause) ?? `Check the network${isUnsent || !isCreate(attempt) ? ", then try again" : ""}`}.`,
     reached: response !== undefined || reason._tag !== "TransportError" || !isUnsent,
     code,
     cause: cause instanceof Error ? scrubCause(cause, cleaner) : undefined
@@ -145,6 +148,8 @@ export const timeoutError = (attempt: Attempt, timeout: Duration.Duration, await
     : `no answer within ${Duration.format(timeout)}`
   const advice = isUnsent
     ? "Check the network, the proxy, and whether other requests take all connections, then try again."
+    : isCreate(attempt)
+    ? "Give it a longer timeout."
     : "Try again, or give it a longer timeout."
   return new RunError.RequestTimeoutError({
     ...brokenFields(attempt),

@@ -25,8 +25,8 @@ export const make = Effect.fnUntraced(function*(
   if (limiter === undefined) {
     return yield* new ConfigError({
       message:
-        "rateLimit needs a limiter, and neither rateLimit.limiter nor the context has one. Provide RateLimiter.layer " +
-        "of effect/persistence, with RateLimiter.layerStoreMemory or a shared store.",
+        "rateLimit.limiter is missing. Provide RateLimiter.layer of effect/persistence, with RateLimiter.layerStoreMemory or a " +
+        "shared store.",
       option: "rateLimit.limiter"
     })
   }

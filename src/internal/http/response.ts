@@ -92,7 +92,7 @@ export const fail = (attempt: Responded, text: string | undefined, missing?: str
   if (isSuccess(status)) return notJson(attempt, text ?? "")
   return status < 400
     ? invalid(attempt, text, `the response has status ${status}, which is neither a result nor an error.`)
-    : Effect.fail(statusError(responseFields(attempt, text), response.request.url, missing))
+    : Effect.fail(statusError(attempt, responseFields(attempt, text), response.request.url, missing))
 }
 
 const notJson = (attempt: Responded, text: string): Effect.Effect<never, RequestError> => {
@@ -137,7 +137,7 @@ export const decode = <A>(attempt: Responded, call: Call<A>, text: string | unde
     onSuccess: (value) => Effect.succeed({ value, requestId: requestIdOf(attempt), retryAfter: retryAfterOf(attempt) }),
     onFailure: (cause) => {
       if (options.describeError(json.value)?.isRefusal === true) {
-        return Effect.fail(statusError(responseFields(attempt, text), ""))
+        return Effect.fail(statusError(attempt, responseFields(attempt, text), ""))
       }
       const error = Cause.squash(cause)
       // A RangeError means that the stack is full

@@ -114,7 +114,7 @@ const allRows = <A extends { readonly id: string }, R>(
               operation,
               message:
                 `The page of ${operation} at offset ${last.offset} has no new rows, but the list has ${total} by its total, ` +
-                `and ${seen.size} were read. Read the list again; if it ends at the same offset, ask the provider why.`,
+                `and ${seen.size} were read. Read the list again, or ask the provider why.`,
               attempts: 1,
               elapsed: Duration.zero,
               isRetryable: false,
