@@ -40,6 +40,8 @@ export interface Commands {
   readonly create: (runs: number) => Usage
   /** Starts some workflows, and returns when their waits have begun, here or on another runner. */
   readonly start: (runs: number) => null
+  /** Returns when this process has polled as many runs. */
+  readonly poll: (runs: number) => Usage
   /** Lets all runs end, and returns when as many have ended as the argument says, and are stored. */
   readonly end: (runs: number) => Usage
   readonly rss: () => number
@@ -258,6 +260,7 @@ const commands = {
   window: (seconds: number) => measure(Effect.sleep(`${seconds} seconds`)),
   create: (count: number) => measure(create(count)),
   start,
+  poll: (count: number) => measure(until(() => polled.size >= count)),
   end: (count: number) => measure(end(count)),
   rss: () =>
     Effect.sync(() => {

@@ -217,7 +217,7 @@ describe("a create", () => {
         })
       const { error, isRepeated } = yield* sentTimes(3)
       assert.instanceOf(error, RunError.CreateOutcomeUnknownError)
-      assert.include(error.message, "sent it 3 times")
+      assert.include(error.message, "3 times")
       assert.isFalse(isRepeated)
       assert.deepStrictEqual(yield* sentTimes(1), { error: refused, isRepeated: false })
       // If the caller accepts a second run, the create is repeated, unless its body was not sent completely

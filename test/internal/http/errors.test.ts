@@ -364,7 +364,7 @@ describe("a client that fails", () => {
   it.effect("by a limit of its dispatcher is an error that names the limit", () =>
     Effect.gen(function*() {
       const error = yield* failureOf(Object.assign(new Error("Body Timeout"), { code: "UND_ERR_BODY_TIMEOUT" }))
-      assert.include(error.message, "This is a limit of the dispatcher")
+      assert.include(error.message, "Your dispatcher has this limit")
       assert.notInclude(error.message, "Check the network")
     }))
 

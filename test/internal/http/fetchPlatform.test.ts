@@ -114,7 +114,7 @@ describe("the limits of Node's fetch", () => {
           )
         )
       const { message } = yield* run(ended("UND_ERR_HEADERS_TIMEOUT"))
-      assert.match(message, /limit of the dispatcher.* canvas-runs\/node.* async: true/)
+      assert.match(message, /Your dispatcher has this limit.* canvas-runs\/node.* async: true/)
       const other = yield* run(ended("ECONNRESET"))
       assert.notInclude(other.message, "dispatcher")
       const brokenOff = like({
@@ -132,7 +132,7 @@ describe("the limits of Node's fetch", () => {
           Layer.provide(Tela.layer({ apiKey, baseUrl: "http://provider.invalid" }), onFetch(() => brokenOff))
         )
       )
-      assert.match(stream.message, /limit of the dispatcher.* canvas-runs\/node.* async: true/)
+      assert.match(stream.message, /Your dispatcher has this limit.* canvas-runs\/node.* async: true/)
     }))
 
   it.effect("D1: a dispatcher that does not show its options receives requests unchanged", () =>
