@@ -305,18 +305,16 @@ ${shown.length === 0 ? "" : `<dl class="facts">${shown.join("")}</dl>`}
 const section = (title: string, html: string, kind = ""): string =>
   `<section${kind === "" ? "" : ` class="${kind}"`}>\n<h2>${title}</h2>\n${html}\n</section>`
 
-const more = (tag: string, what: string) => (left: number): string =>
-  `<${tag} class="soft">… and ${left} more ${what}</${tag}>`
-
 const errorsOf = ({ errors = [], reasons }: Content): string => {
   const texts = [...reasons, ...errors].map((text) => textOf(text).trim()).filter((text) => text !== "")
   if (texts.length === 0) return ""
-  const items = texts.map((text) => `<li>${Svg.escape(shorten(text, 600))}</li>`)
-  return section(
-    Svg.count(items.length, "error"),
-    `<ul>${within(items, budget.errors, more("li", "errors")).html}</ul>`,
-    "alarm"
+  const items = within(
+    texts,
+    (text) => `<li>${Svg.escape(shorten(text, 600))}</li>`,
+    budget.errors,
+    (left) => `<li class="soft">… and ${left} more errors</li>`
   )
+  return section(Svg.count(texts.length, "error"), `<ul>${items}</ul>`, "alarm")
 }
 
 const graphOf = (scene: Scene.Scene, bytes: number): string => {
@@ -355,48 +353,55 @@ const blocksOf = ({ boxes }: Scene.Scene, history: History | undefined, bytes: n
   }
   const startOf = ({ times }: Scene.Box) => times?.startedAt ?? Infinity
   // What needs attention comes first if there is no room for all
-  const ranked = bytes > boxes.length * 420 ? boxes : boxes.toSorted((a, b) => ranks[a.state] - ranks[b.state])
-  const lines = (isTimed ? ranked.toSorted((a, b) => startOf(a) === startOf(b) ? 0 : startOf(a) - startOf(b)) : ranked)
-    .map((box) =>
-      `<tr><td><bdi>${Svg.escape(Scene.lineOf(box.name, 120))}</bdi></td><td class="type soft">${
-        Svg.escape(box.type)
-      }</td>` +
-      `<td class="state ${box.state}">${Svg.escape(box.status)}</td>` +
-      (isTimed ? `<td class="time">${bar(box)}</td><td class="number">${box.duration}</td>` : "") + "</tr>"
-    )
-  const columns = isTimed ? 5 : 3
-  const head = `<tr><th scope="col">Block</th><th scope="col" class="type">Type</th><th scope="col">State</th>${
-    isTimed ? `<th scope="col" class="time">Timeline</th><th scope="col" class="number">Duration</th>` : ""
-  }</tr>`
-  const kept = within(
-    lines,
-    bytes - 1000,
-    (left) => `<tr><td class="soft" colspan="${columns}">… and ${left} more blocks</td></tr>`
+  const isWhole = bytes > boxes.length * 450
+  const sorted = boxes.toSorted((a, b) =>
+    isWhole ? (startOf(a) === startOf(b) ? 0 : startOf(a) - startOf(b)) : ranks[a.state] - ranks[b.state]
   )
-  return section(
-    isTimed ? "Timeline" : "Blocks",
-    `<table>\n<thead>${head}</thead>\n<tbody>\n${kept.html}\n</tbody>\n</table>`,
-    "long"
+  const row = (box: Scene.Box) =>
+    `<tr><td><bdi>${Svg.escape(Scene.lineOf(box.name, 120))}</bdi></td>` +
+    `<td class="type soft">${Svg.escape(box.type)}</td><td class="state ${box.state}">${Svg.escape(box.status)}</td>` +
+    (isTimed ? `<td class="time">${bar(box)}</td><td class="number">${box.duration}</td>` : "") + "</tr>"
+  const columns: ReadonlyArray<Column> = [["Block"], ["Type", "type"], ["State"], ...(isTimed ? timeColumns : [])]
+  return section(isTimed ? "Timeline" : "Blocks", table(columns, sorted, row, bytes - 1000, "blocks"), "long")
+}
+
+/** The title of a column, and the class of its cells. */
+type Column = readonly [title: string, kind?: string]
+
+const timeColumns: ReadonlyArray<Column> = [["Timeline", "time"], ["Duration", "number"]]
+
+const table = <A>(
+  columns: ReadonlyArray<Column>,
+  items: ReadonlyArray<A>,
+  row: (item: A) => string,
+  bytes: number,
+  what: string
+): string => {
+  const head = columns.map(([title, kind]) =>
+    `<th scope="col"${kind === undefined ? "" : ` class="${kind}"`}>${title}</th>`
   )
+  const rest = (left: number) => `<tr><td class="soft" colspan="${columns.length}">… and ${left} more ${what}</td></tr>`
+  return `<table>\n<thead><tr>${head.join("")}</tr></thead>\n<tbody>\n${
+    within(items, row, bytes, rest)
+  }\n</tbody>\n</table>`
 }
 
 const ranks: Readonly<Record<State, number>> = { failed: 0, partial: 1, running: 2, succeeded: 3, waiting: 4 }
 
 const outputOf = (text: string): string => {
-  // A text that is not cut before it is split could be very large
-  const blocks = markdown(wellFormed(textOf(text).slice(0, budget.output))).map((block) =>
-    bytesOf(block) > budget.output ? "" : block
-  )
-  if (blocks.every((block) => block === "")) return ""
-  const kept = within(blocks, budget.output, () => "")
-  const isCut = text.length > budget.output || kept.bytes < bytesOf(blocks.join("\n"))
-  return section(
-    "Output",
-    `<div class="text" dir="auto">${kept.html}</div>${
-      isCut ? `<p class="soft">… The output has ${numberOf(text.length)} characters.</p>` : ""
-    }`,
-    "long"
-  )
+  const clean = textOf(text)
+  // A character takes at most 5 bytes, so the shortest part fits
+  for (const length of [24, 12, 6, 3]) {
+    const part = wellFormed(clean.slice(0, length * 1024))
+    const html = markdown(part).join("\n")
+    if (html === "") return ""
+    if (bytesOf(html) > budget.output) continue
+    const rest = clean.length > part.length
+      ? `\n<p class="soft">… The output has ${numberOf(clean.length)} characters.</p>`
+      : ""
+    return section("Output", `<div class="text" dir="auto">\n${html}\n</div>${rest}`, "long")
+  }
+  return ""
 }
 
 const filesOf = ({ artifacts, files = [] }: Content): string => {
@@ -408,23 +413,14 @@ const filesOf = ({ artifacts, files = [] }: Content): string => {
     )
   ]
   if (listed.length === 0) return ""
-  const lines = listed.map(({ bytes, name, type }) => {
+  const row = ({ bytes, name, type }: Listed) => {
     const text = `<bdi>${Svg.escape(Scene.lineOf(name, 120) || "unnamed")}</bdi>`
     const path = typeof name === "string" ? paths.get(name) : undefined
     const link = path === undefined ? text : `<a href="${Svg.escape(hrefOf(path))}">${text}</a>`
-    return `<tr><td>${link}</td><td class="soft">${Svg.escape(Scene.lineOf(type, 40))}</td><td class="number">${
-      bytes === undefined ? "" : sizeOf(bytes)
-    }</td></tr>`
-  })
-  const kept = within(
-    lines,
-    budget.files,
-    (left) => `<tr><td class="soft" colspan="3">… and ${left} more files</td></tr>`
-  )
-  return section(
-    "Files",
-    `<table>\n<thead><tr><th scope="col">Name</th><th scope="col">Type</th><th scope="col" class="number">Size</th></tr></thead>\n<tbody>\n${kept.html}\n</tbody>\n</table>`
-  )
+    return `<tr><td>${link}</td><td class="soft">${Svg.escape(Scene.lineOf(type, 40))}</td>` +
+      `<td class="number">${bytes === undefined ? "" : sizeOf(bytes)}</td></tr>`
+  }
+  return section("Files", table([["Name"], ["Type"], ["Size", "number"]], listed, row, budget.files, "files"))
 }
 
 /** A path as a link. No part of it can be a scheme, such as `javascript:`. */
@@ -434,28 +430,34 @@ const hrefOf = (path: string): string =>
 const tasksOf = (tree: TaskTree | undefined): string => {
   const roots = tree === undefined ? [] : [...tree.completed, ...tree.not_completed]
   if (roots.length === 0) return ""
-  const items = roots.map((task) => taskOf(task, 0))
-  return section(
-    "Tasks",
-    `<div class="tree"><ul>${within(items, budget.tasks, more("li", "tasks")).html}</ul></div>`,
-    "long"
-  )
+  const list = listOf(roots, 0, { bytes: budget.tasks })
+  return section("Tasks", `<div class="tree">${list}</div>`, "long")
 }
 
-/** The depth of tasks that is shown, and how many of one level. The provider has three levels. */
-const shown = { depth: 4, children: 30 }
+/** The depth of tasks that is shown. The provider has three levels. */
+const maxDepth = 5
 
-const taskOf = (task: Task, depth: number): string => {
-  const state = stateOf(task.status)
-  const text = `<bdi>${Svg.escape(Scene.lineOf(task.name, 120) || "unnamed")}</bdi> <span class="state ${state}">${
-    Svg.escape(Scene.lineOf(task.status, 40))
-  }</span>`
-  const children = depth < shown.depth ? task.children ?? [] : []
-  if (children.length === 0) return `<li>${text}</li>`
-  const rest = children.length - shown.children
-  return `<li><details${isEnded(state) && state !== "failed" ? "" : " open"}><summary>${text}</summary><ul>${
-    children.slice(0, shown.children).map((child) => taskOf(child, depth + 1)).join("")
-  }${rest > 0 ? more("li", "tasks")(rest) : ""}</ul></details></li>`
+const listOf = (tasks: ReadonlyArray<Task>, depth: number, room: { bytes: number }): string => {
+  const items: Array<string> = []
+  for (const [index, task] of tasks.entries()) {
+    if (room.bytes < 0 || depth > maxDepth) {
+      items.push(`<li class="soft">… and ${tasks.length - index} more tasks</li>`)
+      break
+    }
+    const state = stateOf(task.status)
+    const text = `<bdi>${Svg.escape(Scene.lineOf(task.name, 120) || "unnamed")}</bdi> ` +
+      `<span class="state ${state}">${Svg.escape(Scene.lineOf(task.status, 40))}</span>`
+    room.bytes -= bytesOf(text) + 20
+    const isOpen = !isEnded(state) || state === "failed"
+    items.push(
+      task.children === undefined || task.children.length === 0
+        ? `<li>${text}</li>`
+        : `<li><details${isOpen ? " open" : ""}><summary>${text}</summary>${
+          listOf(task.children, depth + 1, room)
+        }</details></li>`
+    )
+  }
+  return `<ul>${items.join("")}</ul>`
 }
 
 const promptOf = (prompt: string, title: string): string =>

@@ -72,23 +72,23 @@ export const page = ({ body, title }: Page): string =>
 /** The length of a text as UTF-8. */
 export const bytesOf = (text: string): number => new TextEncoder().encode(text).length
 
-/** The first items that fit into `bytes`, and a line about the rest. */
-export const within = (
-  items: ReadonlyArray<string>,
+/** The first items that fit into `bytes`, and a line about the rest. Items beyond that are not made. */
+export const within = <A>(
+  items: ReadonlyArray<A>,
+  make: (item: A) => string,
   bytes: number,
   rest: (left: number) => string
-): { readonly html: string; readonly bytes: number } => {
+): string => {
   const kept: Array<string> = []
   let used = 0
   for (const item of items) {
-    const size = bytesOf(item) + 1
-    if (used + size > bytes) {
+    const html = make(item)
+    used += bytesOf(html) + 1
+    if (used > bytes) {
       kept.push(rest(items.length - kept.length))
       break
     }
-    used += size
-    kept.push(item)
+    kept.push(html)
   }
-  const html = kept.join("\n")
-  return { html, bytes: bytesOf(html) }
+  return kept.join("\n")
 }

@@ -55,10 +55,14 @@ export const svg = (
     ...(style === undefined ? [] : [`<style>${style}</style>`]),
     `<rect class="ground" width="${full.width}" height="${full.height}" rx="12"/>`,
     ...(hasHeader ? drawHeader(header, full.width) : []),
-    `<g class="edges">`,
-    ...routes.map(({ isBack, points }) => drawRoute(points.map(at), direction, isBack)),
-    `</g>`,
-    ...scene.boxes.map((box, index) => (isSmall ? drawTile : drawBox)(box, ...at(boxes[index]!))),
+    ...(isSmall
+      ? drawTiles(scene, boxes.map(at), routes.map(({ points }) => points.map(at)))
+      : [
+        `<g class="edges">`,
+        ...routes.map(({ isBack, points }) => drawRoute(points.map(at), direction, isBack)),
+        `</g>`,
+        ...scene.boxes.map((box, index) => drawBox(box, ...at(boxes[index]!)))
+      ]),
     `</svg>`
   ].join("\n") + "\n"
 }
@@ -89,8 +93,23 @@ const drawBox = (item: Box, x: number, y: number): string => {
     `<text x="40" y="25">${name}</text><text class="detail" x="40" y="42">${detail}</text></svg>`
 }
 
-const drawTile = ({ state }: Box, x: number, y: number): string =>
-  `<rect class="tile ${state}" x="${x}" y="${y}" width="${tile.width}" height="${tile.height}" rx="5"/>`
+/** All edges as one path, and all blocks of a state as another one, which takes some 20 bytes each. */
+const drawTiles = (
+  scene: Scene,
+  places: ReadonlyArray<Place>,
+  routes: ReadonlyArray<ReadonlyArray<Place>>
+): ReadonlyArray<string> => {
+  const lines = routes.map((points) => points.map(([x, y], index) => `${index === 0 ? "M" : "L"}${x} ${y}`).join(""))
+  const tiles = new Map<State, string>()
+  for (const [index, { state }] of scene.boxes.entries()) {
+    const [x, y] = places[index]!
+    tiles.set(state, `${tiles.get(state) ?? ""}M${x} ${y}h${tile.width}v${tile.height}h-${tile.width}z`)
+  }
+  return [
+    `<path class="edges" d="${lines.join("")}"/>`,
+    ...Array.from(tiles, ([state, path]) => `<path class="tile ${state}" d="${path}"/>`)
+  ]
+}
 
 const icons: Readonly<Record<State, string>> = {
   waiting: `<circle class="ring" cx="21" cy="28" r="7.5"/>`,
