@@ -158,13 +158,9 @@ describe("Picture", () => {
 
   it("keeps the rows around the running block where there is no room for all", () => {
     const canvas = Canvases.make(30, Canvases.shapes["chain"]!(30, Random.make(1)))
-    const running = {
-      ...canvas,
-      nodes: canvas.nodes.map((node, index) => ({
-        ...node,
-        status: index < 20 ? "completed" : index === 20 ? "running" : "idle"
-      }))
-    }
+    const running = Canvases.change(canvas, (_, index) => ({
+      status: index < 20 ? "completed" : index === 20 ? "running" : "idle"
+    }))
     const rows = Picture.rows(running, { rows: 9 })
     assert.strictEqual(rows.length, 9)
     assert.strictEqual(rows[0], "… 17 more rows above")

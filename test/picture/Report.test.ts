@@ -144,10 +144,7 @@ describe("Report.spine", () => {
     for (const count of [0, 40, 90, 150, 500, 5000]) {
       for (const shape of ["rounds", "random"]) {
         const canvas = Canvases.make(count, Canvases.shapes[shape]!(count, draw))
-        const named = {
-          ...canvas,
-          nodes: canvas.nodes.map((node, index) => ({ ...node, name: count > 500 ? node.name : long[index % 120]! }))
-        }
+        const named = Canvases.change(canvas, ({ name }, index) => ({ name: count > 500 ? name : long[index % 120]! }))
         const html = Report.spine(
           run({
             result: {
@@ -193,10 +190,7 @@ describe("Report.spine", () => {
   it("a large canvas is drawn without names, and what failed is listed first", () => {
     const canvas = Canvases.make(400, Canvases.shapes["rounds"]!(400, Random.make(3)))
     const html = Report.spine(run(), {
-      canvas: {
-        ...canvas,
-        nodes: canvas.nodes.map((node, index) => ({ ...node, status: index === 399 ? "error" : "completed" }))
-      }
+      canvas: Canvases.change(canvas, (_, index) => ({ status: index === 399 ? "error" : "completed" }))
     })
     assert.strictEqual(html.split("v20h-20z").length - 1, 400)
     assert.match(html, /<path class="tile failed" d="M\d+ \d+h20v20h-20z"\/>/)

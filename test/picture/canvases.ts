@@ -21,6 +21,15 @@ export const make = (count: number, edges: ReadonlyArray<Edge>): Spine.Canvas =>
   edges: edges.map(([source, target]) => ({ source_id: idOf(source), target_id: idOf(target) }))
 })
 
+/** A canvas with changed blocks. */
+export const change = (
+  canvas: Spine.Canvas,
+  fields: (node: Spine.Block, index: number) => Partial<Spine.Block>
+): Spine.Canvas => ({
+  ...canvas,
+  nodes: canvas.nodes.map((node, index) => Object.assign({}, node, fields(node, index)))
+})
+
 export const idOf = (index: number): string => `b${String(index).padStart(5, "0")}`
 
 /** Edges by the shape of the graph, for `count` blocks. */

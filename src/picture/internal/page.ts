@@ -13,16 +13,16 @@ const rules = [
   "@media(prefers-color-scheme:dark){:root{--ground:#090d12;--card:#0e141b;--line:#2a3542;--text:#eaf0f6;--soft:#9aa8b7;--code:#17202a;" +
   "--running:#62a2ff;--succeeded:#46c06a;--partial:#e0a83a;--failed:#ff6b70;--waiting:#9aa8b7;--alarm:#2a151a}}",
   "*{box-sizing:border-box}",
-  "body{margin:0;background:var(--ground);color:var(--text);font:15px/1.55 system-ui,-apple-system,\"Segoe UI\",Roboto,\"Noto Sans\",sans-serif}",
+  "body{margin:0;overflow-wrap:anywhere;background:var(--ground);color:var(--text);font:15px/1.55 system-ui,-apple-system,\"Segoe UI\",Roboto,\"Noto Sans\",sans-serif}",
   "main{max-width:1120px;margin:0 auto;padding:40px 24px 56px}",
-  "h1{font-size:26px;line-height:1.25;margin:10px 0 4px;overflow-wrap:anywhere}",
+  "h1{font-size:26px;line-height:1.25;margin:10px 0 4px}",
   "h2{font-size:17px;margin:0 0 14px}",
-  "section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:20px 22px;margin:18px 0;overflow-wrap:anywhere}",
+  "section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:20px 22px;margin:18px 0}",
   "p{margin:0 0 10px}.soft{color:var(--soft)}small,.small{font-size:13px}",
   ".pill{display:inline-block;border:1.5px solid;border-radius:99px;padding:1px 12px 2px;font-size:13px;font-weight:600}",
   ".running{color:var(--running)}.succeeded{color:var(--succeeded)}.partial{color:var(--partial)}.failed{color:var(--failed)}.waiting{color:var(--waiting)}",
   "dl.facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:16px 24px;margin:22px 0 0}",
-  ".facts dt{color:var(--soft);font-size:13px}.facts dd{margin:0;font-size:17px;line-height:1.35;font-weight:600;overflow-wrap:anywhere;font-variant-numeric:tabular-nums}",
+  ".facts dt{color:var(--soft);font-size:13px}.facts dd{margin:0;font-size:17px;line-height:1.35;font-weight:600;font-variant-numeric:tabular-nums}",
   ".alarm{background:var(--alarm);border-color:var(--failed)}.alarm h2{color:var(--failed)}.alarm li{white-space:pre-wrap}.alarm ul{margin:0;padding-left:20px}section>:last-child,.text>:last-child{margin-bottom:0}",
   ".scroll{overflow:auto;max-height:76vh}.scroll svg{display:block;margin:0 auto}.scroll .canvas-runs .ground{fill:none}",
   "table{width:100%;border-collapse:collapse;font-variant-numeric:tabular-nums}",
@@ -45,7 +45,7 @@ const rules = [
 export const style = rules + styles.auto
 
 /** The hash of {@link style}. A test compares them. */
-export const styleHash = "sha256-SA5XiIpKEcwv4EQLS17SL9x/pfKK9Xg/XHr4sOujjRM="
+export const styleHash = "sha256-t3HPNts2ZXdxjMocBowNPjhZiupwbzes1yWpgtRedcQ="
 
 export const page = ({ body, title }: Page): string =>
   [

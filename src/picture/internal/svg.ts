@@ -168,15 +168,17 @@ export const cut = (text: string, room: number, size: number): string => {
   return text
 }
 
-/** In units of the size of the font. */
+/** In units of the size of the font, for the bold letters of a wide font. */
 const widthOf = (character: string): number =>
   /[ijl.,:;|!'()[\]ftrI ]/.test(character)
-    ? 0.36
+    ? 0.42
     : /[mwMW@%\u{2014}]/u.test(character)
-    ? 0.92
+    ? 1.08
     : /\p{Lu}/u.test(character)
-    ? 0.7
-    : width(character) * (width(character) === 2 ? 0.52 : 0.57)
+    ? 0.76
+    : width(character) === 2
+    ? 1.04
+    : 0.65 * width(character)
 
 // --- styles
 
