@@ -57,57 +57,55 @@ describe.skipIf(Browser.command === undefined && !isFull)("in Chromium", () => {
 
   it(
     "1,000 attacks by names change no element of a picture or a report, run nothing and request nothing",
-    () =>
-      Browser.withPage(async (page) => {
-        const draw = Random.make(20_261_126)
-        const names = Canvases.attacks(1000, draw)
-        const chunk = 50
-        // The known ones, and some mixtures, in the short size
-        for (let from = 0; from < (size(200, 1000)); from += chunk) {
-          const some = names.slice(from, from + chunk)
-          const canvas = Canvases.attackedCanvas(some, draw)
-          const history = Canvases.historyOf(canvas)
-          const open = async (content: string, extension: "html" | "svg") => {
-            const { messages, requests } = await page.open(content, extension)
-            assert.deepStrictEqual(requests, [])
-            assert.deepStrictEqual(messages, [])
-            const seen = await page.evaluate<Look>(look)
-            assert.deepStrictEqual(seen.marks, [])
-            return seen
-          }
-          const svg = await open(Picture.svg(canvas, { history }), "svg")
-          assert.deepStrictEqual(svg, await open(Picture.svg(harmless(canvas), { history }), "svg"))
-          assert.strictEqual(svg.elements["svg class height width x y"], some.length)
-          // In a page without a policy, as a program may embed it
-          const embedded = (canvas: Spine.Canvas) =>
-            `<!doctype html><title>x</title>${Picture.svg(canvas, { history })}`
-          assert.deepStrictEqual(await open(embedded(canvas), "html"), await open(embedded(harmless(canvas)), "html"))
-
-          const report = (canvas: Spine.Canvas, name: string) =>
-            Report.spine(run(name), {
-              canvas,
-              history,
-              prompt: `${name} prompt`,
-              title: name,
-              errors: [name],
-              files: [{ name, path: name }],
-              tasks: {
-                canvas_id: "c",
-                completed: canvas.nodes.slice(0, 9).map((node) => ({
-                  task_id: "t",
-                  name: node.name,
-                  task_type: node.type,
-                  status: "completed"
-                })),
-                not_completed: []
-              }
-            })
-          // A name that is not empty, so that all parts of the page are there
-          const hostile = await open(report(canvas, `${some[0]}!`), "html")
-          assert.deepStrictEqual(hostile, await open(report(harmless(canvas), "Name!"), "html"))
-          assert.strictEqual(hostile.styles, 1)
+    async () => {
+      const draw = Random.make(20_261_126)
+      const names = Canvases.attacks(1000, draw)
+      const chunk = 50
+      // The known ones, and some mixtures, in the short size
+      for (let from = 0; from < (size(200, 1000)); from += chunk) {
+        const some = names.slice(from, from + chunk)
+        const canvas = Canvases.attackedCanvas(some, draw)
+        const history = Canvases.historyOf(canvas)
+        const open = async (content: string, extension: "html" | "svg") => {
+          const { messages, requests } = await page.open(content, extension)
+          assert.deepStrictEqual(requests, [])
+          assert.deepStrictEqual(messages, [])
+          const seen = await page.evaluate<Look>(look)
+          assert.deepStrictEqual(seen.marks, [])
+          return seen
         }
-      }),
+        const svg = await open(Picture.svg(canvas, { history }), "svg")
+        assert.deepStrictEqual(svg, await open(Picture.svg(harmless(canvas), { history }), "svg"))
+        assert.strictEqual(svg.elements["svg class height width x y"], some.length)
+        // In a page without a policy, as a program may embed it
+        const embedded = (canvas: Spine.Canvas) => `<!doctype html><title>x</title>${Picture.svg(canvas, { history })}`
+        assert.deepStrictEqual(await open(embedded(canvas), "html"), await open(embedded(harmless(canvas)), "html"))
+
+        const report = (canvas: Spine.Canvas, name: string) =>
+          Report.spine(run(name), {
+            canvas,
+            history,
+            prompt: `${name} prompt`,
+            title: name,
+            errors: [name],
+            files: [{ name, path: name }],
+            tasks: {
+              canvas_id: "c",
+              completed: canvas.nodes.slice(0, 9).map((node) => ({
+                task_id: "t",
+                name: node.name,
+                task_type: node.type,
+                status: "completed"
+              })),
+              not_completed: []
+            }
+          })
+        // A name that is not empty, so that all parts of the page are there
+        const hostile = await open(report(canvas, `${some[0]}!`), "html")
+        assert.deepStrictEqual(hostile, await open(report(harmless(canvas), "Name!"), "html"))
+        assert.strictEqual(hostile.styles, 1)
+      }
+    },
     300_000
   )
 
@@ -132,56 +130,54 @@ describe.skipIf(Browser.command === undefined && !isFull)("in Chromium", () => {
 
   it(
     "the policy of a report stops what an escape that is missing would let through",
-    () =>
-      Browser.withPage(async (page) => {
-        const attack =
-          "<script>window.hit=1</script><img src=x onerror=\"window.hit=2\"><style>p{color:red}</style><p style=\"color:red\">x</p>" +
-          "<form action=\"https://x.example\"></form>"
-        const html = Report.spine(run("Tides"))
-        const broken = await page.open(html.replace("<main>", `<main>${attack}`), "html")
-        assert.isAbove(broken.messages.length, 2)
-        assert.deepStrictEqual(broken.requests, [])
-        assert.isNull(await page.evaluate("window.hit ?? null"))
-        // Without the policy the same attack works, so this test can fail
-        const open = await page.open(
-          html.replace("<main>", `<main>${attack}`).replace(/<meta http-equiv[^>]*>/, ""),
-          "html"
-        )
-        assert.isAbove(open.requests.length, 0)
-        assert.isNumber(await page.evaluate("window.hit"))
-      }),
+    async () => {
+      const attack =
+        "<script>window.hit=1</script><img src=x onerror=\"window.hit=2\"><style>p{color:red}</style><p style=\"color:red\">x</p>" +
+        "<form action=\"https://x.example\"></form>"
+      const html = Report.spine(run("Tides"))
+      const broken = await page.open(html.replace("<main>", `<main>${attack}`), "html")
+      assert.isAbove(broken.messages.length, 2)
+      assert.deepStrictEqual(broken.requests, [])
+      assert.isNull(await page.evaluate("window.hit ?? null"))
+      // Without the policy the same attack works, so this test can fail
+      const open = await page.open(
+        html.replace("<main>", `<main>${attack}`).replace(/<meta http-equiv[^>]*>/, ""),
+        "html"
+      )
+      assert.isAbove(open.requests.length, 0)
+      assert.isNumber(await page.evaluate("window.hit"))
+    },
     120_000
   )
 
   it(
     "no text leaves its box, the page does not scroll sideways, and the contrast holds in both themes",
-    () =>
-      Browser.withPage(async (page) => {
-        const names = [
-          "Short",
-          "A name that is much too long for its box, and goes on",
-          "数据库的比较与分析报告以及更多的文字",
-          "مرحبا بالعالم في هذا التقرير الطويل",
-          "W".repeat(80),
-          "👩‍👩‍👧‍👦🏳️‍🌈".repeat(9)
-        ]
-        const canvas = Canvases.make(24, Canvases.shapes["rounds"]!(24, Random.make(2)))
-        const named = Canvases.change(canvas, (_, index) => ({ name: names[index % names.length]! }))
-        const html = Report.spine(run("x".repeat(300)), { canvas: named, history: Canvases.historyOf(canvas) })
-        for (const [width, dark] of [[1200, false], [360, true]] as const) {
-          await page.open(html, "html")
-          await page.screenshot({ width, dark })
-          const { outside, sideways } = await page.evaluate<
-            { readonly outside: ReadonlyArray<string>; readonly sideways: number }
-          >(`({
+    async () => {
+      const names = [
+        "Short",
+        "A name that is much too long for its box, and goes on",
+        "数据库的比较与分析报告以及更多的文字",
+        "مرحبا بالعالم في هذا التقرير الطويل",
+        "W".repeat(80),
+        "👩‍👩‍👧‍👦🏳️‍🌈".repeat(9)
+      ]
+      const canvas = Canvases.make(24, Canvases.shapes["rounds"]!(24, Random.make(2)))
+      const named = Canvases.change(canvas, (_, index) => ({ name: names[index % names.length]! }))
+      const html = Report.spine(run("x".repeat(300)), { canvas: named, history: Canvases.historyOf(canvas) })
+      for (const [width, dark] of [[1200, false], [360, true]] as const) {
+        await page.open(html, "html")
+        await page.screenshot({ width, dark })
+        const { outside, sideways } = await page.evaluate<
+          { readonly outside: ReadonlyArray<string>; readonly sideways: number }
+        >(`({
           outside: Array.from(document.querySelectorAll(".box text"), (text) => [text.textContent, text.getBBox().x + text.getBBox().width])
             .filter(([, right]) => right > 206).map(([text]) => text),
           sideways: document.documentElement.scrollWidth - innerWidth
         })`)
-          assert.deepStrictEqual(outside, [])
-          assert.isAtMost(sideways, 0)
-        }
-      }),
+        assert.deepStrictEqual(outside, [])
+        assert.isAtMost(sideways, 0)
+      }
+    },
     120_000
   )
 
