@@ -9,7 +9,9 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
+import type * as Scope from "effect/Scope"
 import { RunRef } from "../internal/ref.ts"
+import type * as Screen from "../picture/Screen.ts"
 import { LocalError } from "./errors.ts"
 
 const Named = {
@@ -171,6 +173,8 @@ export interface Service {
   readonly piece: (line: Line, text: string) => Effect.Effect<void, LocalError>
   /** Tells the user something on standard error. */
   readonly note: (text: string) => Effect.Effect<void>
+  /** Until the scope closes, everything is printed above this screen. */
+  readonly above: (screen: Pick<Screen.Runs, "aside">) => Effect.Effect<void, never, Scope.Scope>
 }
 
 export class Output extends Context.Service<Output, Service>()("canvas-runs/cli/Output") {}
@@ -182,17 +186,28 @@ export const layer = (isJson: boolean): Layer.Layer<Output, never, Stdio.Stdio> 
   Layer.effect(
     Output,
     Effect.map(Stdio.Stdio, (stdio): Service => {
+      let aside: Screen.Runs["aside"] = (effect) => effect
       const write = (text: string) =>
-        text === "" ? Effect.void : Effect.mapError(
+        text === "" ? Effect.void : aside(Effect.mapError(
           Stream.run(Stream.make(text), stdio.stdout()),
           (cause) => new LocalError({ message: `Standard output cannot be written: ${reasonOf(cause)}.`, cause })
-        )
+        ))
       return {
         isJson,
         line: (line, text) => write(isJson ? `${encode(line)}\n` : text === "" ? "" : `${text}\n`),
         piece: (line, text) => write(isJson ? `${encode(line)}\n` : text),
         // Nothing can be said if standard error is closed
-        note: (text) => Effect.ignore(Stream.run(Stream.make(`${text}\n`), stdio.stderr()))
+        note: (text) => aside(Effect.ignore(Stream.run(Stream.make(`${text}\n`), stdio.stderr()))),
+        above: (screen) =>
+          Effect.acquireRelease(
+            Effect.sync(() => {
+              aside = screen.aside
+            }),
+            () =>
+              Effect.sync(() => {
+                aside = (effect) => effect
+              })
+          )
       }
     })
   )

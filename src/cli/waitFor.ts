@@ -23,35 +23,44 @@ export interface Options extends Wait {
 }
 
 /** Waits for runs. The failure of one of several does not stop the others. */
-export const waitFor = Effect.fnUntraced(function*(runs: ReadonlyArray<Named>, options: Options) {
-  const show = yield* Progress.make(runs)
+export const waitFor = Effect.fnUntraced(function*(given: ReadonlyArray<Named>, options: Options) {
+  const runs = yield* Effect.forEach(given, withKey)
   const [only, ...others] = runs
   if (only !== undefined && others.length === 0) {
-    yield* resumable(runs, waitForOne(only, options, show))
+    yield* resumable(runs, waitForOne(only, options, Progress.make(runs)))
     return
   }
-  const outcomes = yield* resumable(
-    runs,
-    Effect.forEach(runs, (run) =>
-      waitForOne(run, options, show).pipe(
-        Effect.as("success" as const),
-        Effect.catch((error) => reportOne(run.key ?? format(run.ref), error))
-      ), { concurrency: "unbounded" })
+  const waitForAll = Effect.flatMap(
+    Progress.make(runs),
+    (show) =>
+      Effect.forEach(runs, (run) =>
+        waitForOne(run, options, Effect.succeed(show)).pipe(
+          Effect.as("success" as const),
+          Effect.catch((error) => reportOne(run.key ?? format(run.ref), error))
+        ), { concurrency: "unbounded" })
   )
-  const outcome = together(outcomes)
+  const outcome = together(yield* resumable(runs, Effect.scoped(waitForAll)))
   if (outcome !== "success") yield* new Reported({ outcome })
 })
 
-const waitForOne = Effect.fnUntraced(function*(run: Named, options: Options, show: Progress.Show) {
-  const key = yield* keyOf(run)
-  const named: Named = key === undefined ? run : { ...run, key }
+const withKey = (run: Named): Effect.Effect<Named, Effect.Error<ReturnType<typeof keyOf>>, State> =>
+  Effect.map(keyOf(run), (key) => key === undefined ? run : { ...run, key })
+
+/** Waits for a run, and then prints its output. The view of a single run ends before that. */
+const waitForOne = Effect.fnUntraced(function*<R>(
+  run: Named,
+  options: Options,
+  view: Effect.Effect<Progress.Show, never, R>
+) {
   const wait = Effect.gen(function*() {
-    const followed = yield* follow(named)
-    const ended = yield* end(Stream.tap(followed.watch(options), ({ line }) => show(line)))
-    yield* print(named, yield* options.check?.(ended) ?? Effect.succeed(ended), options)
+    const followed = yield* follow(run)
+    const ended = yield* Effect.scoped(
+      Effect.flatMap(view, (show) => end(Stream.tap(followed.watch(options), ({ line }) => show(line))))
+    )
+    yield* print(run, yield* options.check?.(ended) ?? Effect.succeed(ended), options)
   })
-  if (key === undefined) return yield* wait
-  return yield* (yield* (yield* State).open).track(key, wait)
+  if (run.key === undefined) return yield* wait
+  return yield* (yield* (yield* State).open).track(run.key, wait)
 })
 
 /** Prints the output of a run, and downloads its files. */

@@ -216,15 +216,23 @@ interface Cells {
   readonly note: string
 }
 
-const cellsOf = ({ endedAt, name, note, progress, startedAt, status, unit }: Run, now: number): Cells => ({
-  name: Text.clean(name),
-  status: Text.clean(status),
-  counted: unit === undefined || progress === undefined || progress.total === 0
-    ? ""
-    : `${progress.completed}/${progress.total} ${Text.clean(unit)}`,
-  time: startedAt === undefined ? "" : formatMillis((endedAt ?? now) - startedAt),
-  note: Text.clean(note ?? "")
-})
+/** A run that succeeded has done all, also if the last progress was seen before that. */
+const progressOf = ({ progress, status }: Run): RunSource.Progress | undefined =>
+  progress !== undefined && stateOf(status) === "succeeded" ? { ...progress, completed: progress.total } : progress
+
+const cellsOf = (run: Run, now: number): Cells => {
+  const { endedAt, name, note, startedAt, status, unit } = run
+  const progress = progressOf(run)
+  return {
+    name: Text.clean(name),
+    status: Text.clean(status),
+    counted: unit === undefined || progress === undefined || progress.total === 0
+      ? ""
+      : `${progress.completed}/${progress.total} ${Text.clean(unit)}`,
+    time: startedAt === undefined ? "" : formatMillis((endedAt ?? now) - startedAt),
+    note: Text.clean(note ?? "")
+  }
+}
 
 /** The widths of the columns of a row. A column of width 0 is left out. */
 type Layout = Readonly<Record<"name" | "bar" | "status" | "counted" | "time", number>>
@@ -269,7 +277,7 @@ const rowOf = (run: Run, layout: Layout, { columns, colors = false, now }: Frame
   const state = stateOf(run.status)
   const paint = colors ? Text.paint : (_: string, text: string) => text
   const facts = [
-    ...(layout.bar === 0 ? [] : [bar(run.progress ?? (state === "succeeded" ? all : none), layout.bar)]),
+    ...(layout.bar === 0 ? [] : [bar(progressOf(run) ?? (state === "succeeded" ? all : none), layout.bar)]),
     Text.fit(cells.status, layout.status),
     ...(layout.counted === 0 ? [] : [Text.fit(cells.counted, layout.counted)]),
     ...(layout.time === 0 ? [] : [Text.fit(cells.time, layout.time, "right")])

@@ -109,6 +109,39 @@ export interface Screen<in out S> {
    * ```
    */
   readonly print: (text: string) => Effect.Effect<void>
+  /**
+   * Runs an effect that writes to the terminal itself: the region is erased before, and drawn again after.
+   *
+   * **Example** (Another stream of the same terminal)
+   *
+   * ```ts
+   * import { Console, Effect, Terminal } from "effect"
+   * import { Screen } from "canvas-runs/picture"
+   *
+   * const never = { size: Effect.never, readInput: Effect.never, readLine: Effect.never }
+   * const terminal = Terminal.make({
+   *   ...never,
+   *   columns: Effect.succeed(80),
+   *   rows: Effect.succeed(24),
+   *   display: () => Effect.void
+   * })
+   *
+   * const main = Effect.gen(function*() {
+   *   const screen = yield* Screen.make({
+   *     initial: 0,
+   *     rows: (count) => [`${count} files`],
+   *     lines: (count) => new Map([["files", `${count} files`]])
+   *   })
+   *
+   *   yield* screen.aside(Console.log("{\"type\":\"created\"}"))
+   * })
+   *
+   * await Effect.runPromise(main.pipe(Effect.scoped, Effect.provideService(Terminal.Terminal, terminal)))
+   *
+   * // => {"type":"created"}
+   * ```
+   */
+  readonly aside: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 /**
@@ -210,6 +243,35 @@ export interface Runs {
    * ```
    */
   readonly print: (text: string) => Effect.Effect<void>
+  /**
+   * Runs an effect that writes to the terminal itself: the region is erased before, and drawn again after.
+   *
+   * **Example** (Another stream of the same terminal)
+   *
+   * ```ts
+   * import { Console, Effect, Terminal } from "effect"
+   * import { Screen } from "canvas-runs/picture"
+   *
+   * const never = { size: Effect.never, readInput: Effect.never, readLine: Effect.never }
+   * const terminal = Terminal.make({
+   *   ...never,
+   *   columns: Effect.succeed(80),
+   *   rows: Effect.succeed(24),
+   *   display: () => Effect.void
+   * })
+   *
+   * const main = Effect.gen(function*() {
+   *   const screen = yield* Screen.runs()
+   *
+   *   yield* screen.aside(Console.log("{\"type\":\"created\"}"))
+   * })
+   *
+   * await Effect.runPromise(main.pipe(Effect.scoped, Effect.provideService(Terminal.Terminal, terminal)))
+   *
+   * // => {"type":"created"}
+   * ```
+   */
+  readonly aside: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 /**
@@ -273,6 +335,7 @@ export const runs = Effect.fnUntraced(function*(
   })
   return {
     print: screen.print,
+    aside: screen.aside,
     update: (name, change) =>
       Effect.flatMap(
         Clock.currentTimeMillis,
@@ -360,7 +423,8 @@ const makeLog = Effect.fnUntraced(function*<S>(
         const time = formatMillis((yield* Clock.currentTimeMillis) - startedAt).padStart(6)
         yield* write(changed.map(([, line]) => `[${time}] ${Text.clean(line)}\n`).join(""))
       })),
-    print: (text) => mutex.withPermit(write(`${Text.lines(text).join("\n")}\n`))
+    print: (text) => mutex.withPermit(write(`${Text.lines(text).join("\n")}\n`)),
+    aside: (effect) => mutex.withPermit(effect)
   }
 })
 
@@ -385,14 +449,14 @@ const makeRegion = Effect.fnUntraced(function*<S>(
       return rows(state, { columns, rows: limit, now, colors }).slice(0, limit).map((row) => Text.row(row, columns))
     })
 
-  const draw = (before = "") =>
+  const draw = (isAnew: boolean) =>
     Effect.gen(function*() {
       // One row of what was there before stays visible
       const region = yield* content((rows) => Math.max(1, rows - 1))
       const text = `${Text.oneLine(region)}\r${Text.cursor.up(Math.max(0, region.length - 1))}`
-      if (before === "" && text === drawn) return
+      if (!isAnew && text === drawn) return
       drawn = text
-      yield* write(before + text)
+      yield* write(isAnew ? erase + text : text)
     })
 
   /** Erases the whole region, whatever the terminal made of it. */
@@ -404,20 +468,24 @@ const makeRegion = Effect.fnUntraced(function*<S>(
   })
 
   yield* Effect.acquireRelease(write(Text.cursor.hide), () => mutex.withPermit(close))
-  yield* mutex.withPermit(draw()).pipe(
+  yield* mutex.withPermit(draw(false)).pipe(
     Effect.andThen(Effect.sleep(interval)),
     Effect.forever,
     Effect.forkScoped
   )
   yield* Effect.flatMap(
     terminal.size,
-    (sizes) => Effect.forever(Effect.andThen(Queue.take(sizes), mutex.withPermit(draw(erase))))
+    (sizes) => Effect.forever(Effect.andThen(Queue.take(sizes), mutex.withPermit(draw(true))))
   ).pipe(Effect.ignore, Effect.forkScoped)
+  const aside = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    mutex.withPermit(Effect.ensuring(Effect.andThen(write(erase), effect), draw(true)))
+
   return {
     update: (change) =>
       Effect.sync(() => {
         state = change(state)
       }),
-    print: (text) => mutex.withPermit(draw(`${erase}${Text.lines(text).map((line) => `${line}\r\n`).join("")}`))
+    print: (text) => aside(write(Text.lines(text).map((line) => `${line}\r\n`).join(""))),
+    aside
   }
 })

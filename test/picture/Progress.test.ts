@@ -38,6 +38,15 @@ describe("Progress.rows", () => {
     )
   })
 
+  it("shows a run that succeeded as wholly done", () => {
+    assert.strictEqual(
+      row({ ...run, status: "completed", endedAt: 2000 }),
+      `memo  ${"█".repeat(24)}  completed    5/5 tasks       1.0 s`
+    )
+    assert.strictEqual(Progress.line({ ...run, status: "completed" }), "memo: completed, 5/5 tasks")
+    assert.strictEqual(Progress.line({ ...run, status: "partial" }), "memo: partial, 2/5 tasks")
+  })
+
   it("fills a bar by the share that is done, and wholly only when all is done", () => {
     assert.strictEqual(barOf({ progress: { completed: 12, total: 24 } }), "█".repeat(12) + "░".repeat(12))
     assert.strictEqual(barOf({ progress: { completed: 999, total: 1000 } }), `${"█".repeat(23)}░`)

@@ -20,15 +20,16 @@ export const command = Command.make(
   Effect.fnUntraced(
     function*({ provider, runs, ...options }) {
       const named = yield* Effect.forEach(runs, (run) => resolve(run, provider))
-      const show = yield* Progress.make(named)
-      const outcomes = yield* Waiting.resumable(
-        named,
-        Effect.forEach(named, (run) =>
-          watch(run, Waiting.waitOf(options), show).pipe(
-            Effect.as("success" as const),
-            Effect.catch((error) => reportOne(run.key ?? format(run.ref), error))
-          ), { concurrency: "unbounded" })
+      const watchAll = Effect.flatMap(
+        Progress.make(named),
+        (show) =>
+          Effect.forEach(named, (run) =>
+            watch(run, Waiting.waitOf(options), show).pipe(
+              Effect.as("success" as const),
+              Effect.catch((error) => reportOne(run.key ?? format(run.ref), error))
+            ), { concurrency: "unbounded" })
       )
+      const outcomes = yield* Waiting.resumable(named, Effect.scoped(watchAll))
       const outcome = together(outcomes)
       if (outcome !== "success") return yield* new Reported({ outcome })
     },
