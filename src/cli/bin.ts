@@ -1,36 +1,35 @@
 /**
- * The entry of the command `canvas-runs`: the edge to the process, with its signals and its exit code.
+ * The entry of the bundled command `canvas-runs`, which is one file.
+ *
+ * It loads nothing for `--help` and `--version`, whose texts are ready, and for other calls only the chunks that they use.
  */
-import * as NodeServices from "@effect/platform-node/NodeServices"
-import * as Effect from "effect/Effect"
-import { exitCodes, type Outcome } from "./exitCode.ts"
-import { isServer, main } from "./main.ts"
-import * as Stop from "./stop.ts"
 
-const exit = (outcome: Outcome): void => process.exit(exitCodes[outcome].code)
+/** The texts that calls print, by their arguments. */
+declare const bundledTexts: { readonly [args: string]: string }
 
-// Node says on standard error that its SQLite is experimental
-process.removeAllListeners("warning")
+/** The code of the chunks, by the names with which they require each other. `process.ts` is the first. */
+declare const bundledChunks: { readonly [name: string]: string }
 
-const args = process.argv.slice(2)
+const loaded: { [name: string]: { readonly exports: unknown } } = {}
 
-const program = Stop.orStop(
-  main(args),
-  (stop) => {
-    let signals = 0
-    for (const [signal, outcome] of Object.entries(Stop.outcomeOfSignal)) {
-      process.on(signal, () => signals++ === 0 ? stop(isServer(args) ? "success" : outcome) : exit(outcome))
-    }
-    process.stdout.on(
-      "error",
-      (error: NodeJS.ErrnoException) => stop(error.code === "EPIPE" ? "closedOutput" : "local")
-    )
-    process.stderr.on("error", () => {})
+/** Requires a chunk, or a module of Node. */
+const load = (name: string): unknown => {
+  const code = bundledChunks[name]
+  if (code === undefined) return require(name)
+  if (loaded[name] === undefined) {
+    const chunk = loaded[name] = { exports: {} }
+    // oxlint-disable-next-line no-new-func -- code of this file
+    const run = new Function("require", "module", "exports", "__filename", `${code}\n//# sourceURL=canvas-runs/${name}`)
+    run(load, chunk, chunk.exports, __filename)
   }
-)
+  return loaded[name]!.exports
+}
 
-// Sockets that are kept open would keep the process
-Effect.runPromise(Effect.provide(program, NodeServices.layer)).then(exit, (error) => {
-  process.stderr.write(`canvas-runs: ${String(error)}\n`)
-  exit("internal")
-})
+const hasColors = process.stdout.isTTY || "FORCE_COLOR" in process.env
+const text = hasColors ? undefined : bundledTexts[process.argv.slice(2).join(" ")]
+
+if (text === undefined) load("./process.js")
+else {
+  process.stdout.on("error", () => process.exit(141))
+  process.stdout.write(text)
+}

@@ -14,7 +14,7 @@ import type * as Spine from "../spine/index.ts"
 import type * as Tela from "../tela/index.ts"
 import { KeyError, UsageError } from "./errors.ts"
 import type { Provider } from "./names.ts"
-import * as State from "./state.ts"
+import type { State } from "./state.ts"
 
 /** The flags of a command that calls a provider. */
 export const flags = {
@@ -96,8 +96,12 @@ export const provide = <A, E, R>(
   { emulator, ...options }: Options & { readonly emulator: boolean }
 ) =>
   emulator
-    ? Effect.provide(effect, [layerEmulator, State.layerMemory])
+    ? Effect.provide(effect, [layerEmulator, layerMemory])
     : Effect.provide(effect, layer(options))
+
+const layerMemory: Layer.Layer<State> = Layer.unwrap(
+  Effect.map(Effect.promise(() => import("./openStore.ts")), ({ layerMemory }) => layerMemory)
+)
 
 /** Makes the clients on emulators in this process, whose runs take a few seconds. */
 const layerEmulator: Layer.Layer<Clients> = Layer.effect(

@@ -2,7 +2,8 @@
 import * as Effect from "effect/Effect"
 import { StillRunningError } from "./errors.ts"
 import { follow } from "./follow.ts"
-import { format, type Named } from "./names.ts"
+import { type Named } from "./names.ts"
+import { format } from "./refText.ts"
 
 /** Returns the outcome of a run. One that has not ended is a `StillRunningError`. */
 export const endedNow = Effect.fnUntraced(function*(named: Named) {

@@ -1,6 +1,6 @@
 /** The entries of the store, as lines. */
 import type * as RunStore from "../RunStore.ts"
-import { format } from "./names.ts"
+import { format } from "./refText.ts"
 import type { Line } from "./output.ts"
 
 /** Describes an entry as data and as text. `width` is that of the keys. */

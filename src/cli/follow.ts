@@ -16,7 +16,8 @@ import type * as Spine from "../spine/index.ts"
 import type * as Tela from "../tela/index.ts"
 import { type ClientError, Clients } from "./clients.ts"
 import { UsageError } from "./errors.ts"
-import { format, type Named } from "./names.ts"
+import { type Named } from "./names.ts"
+import { format } from "./refText.ts"
 import { jsonOf, type ResultLine, type RunLine } from "./output.ts"
 
 /** How long to wait, and how often to poll. */

@@ -113,6 +113,9 @@ const subcommands: ReadonlyArray<{
   }
 ]
 
+/** The names of the subcommands. */
+export const commandNames = subcommands.map(({ name }) => name)
+
 /** Whether the arguments name a server. */
 export const isServer = (args: ReadonlyArray<string>): boolean =>
   subcommands.find(({ name }) => args.includes(name))?.isServer === true

@@ -4,11 +4,11 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
-import { read, type RunRef } from "../internal/ref.ts"
+import type { RunRef } from "../internal/ref.ts"
 import type * as RunStore from "../RunStore.ts"
 import { CreateOutcomeUnknownError } from "../RunError.ts"
 import { UsageError } from "./errors.ts"
+import { format, parse } from "./refText.ts"
 import { State } from "./state.ts"
 
 /** A run, and its key in the store if it has one. */
@@ -26,20 +26,6 @@ const kinds = { spine: "run", tela: "execution" } as const
 export const providers = ["spine", "tela"] as const
 
 export type Provider = keyof typeof kinds
-
-/** Writes a ref as one word, such as `spine:run:6f1c1d5e`, which needs no quotes in a shell. */
-export const format = ({ id, kind, provider }: RunRef): string => `${provider}:${kind}:${id}`
-
-/** Reads a ref: JSON, or the three words that {@link format} and messages of the library write. */
-export const parse = (text: string): Option.Option<RunRef> => {
-  if (text.trimStart().startsWith("{")) {
-    return Option.flatMap(decodeJson(text), (json) => Option.fromUndefinedOr(read(json)))
-  }
-  const [, provider, kind, id] = /^(spine|tela)[: ](run|execution|task)[: ](\S+)$/.exec(text.trim()) ?? []
-  return id === undefined ? Option.none() : Option.some({ version: 1, provider: provider!, kind: kind!, id })
-}
-
-const decodeJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
 
 /** Finds the run that a name means. A ref needs no store. An id that the store does not know needs its provider. */
 export const resolve = Effect.fnUntraced(function*(name: string, provider: Option.Option<Provider>) {

@@ -4,8 +4,9 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stdio from "effect/Stdio"
 import * as Screen from "../picture/Screen.ts"
-import { format, type Named } from "./names.ts"
+import type { Named } from "./names.ts"
 import { Output, type RunLine } from "./output.ts"
+import { format } from "./refText.ts"
 import * as Terminal from "./terminal.ts"
 
 /** Shows a state of a run. */

@@ -7,7 +7,7 @@ import * as CliError from "effect/cli/CliError"
 import { read } from "../internal/ref.ts"
 import { Reported } from "./errors.ts"
 import { exitCodes, type Outcome, outcomeOf } from "./exitCode.ts"
-import { format } from "./names.ts"
+import { format } from "./refText.ts"
 import { type Failure, type Line, Output } from "./output.ts"
 
 /** Reports the failure of the whole command, and returns its class. */

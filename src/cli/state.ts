@@ -10,17 +10,14 @@
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
+import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
-import * as KeyValueStore from "effect/persistence/KeyValueStore"
-import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import { homedir } from "node:os"
-import * as Budget from "../Budget.ts"
-import * as NodeSqlite from "../node/NodeSqlite.ts"
-import * as RunStore from "../RunStore.ts"
+import type * as Budget from "../Budget.ts"
+import type * as RunStore from "../RunStore.ts"
 import { LocalError } from "./errors.ts"
 
 /** Opens the store when a command needs it. */
@@ -48,7 +45,10 @@ export const layer = (
         services
       )
       const opened = yield* Effect.cached(
-        Effect.flatMap(where, (directory) => Effect.provideContext(openIn(directory), services))
+        Effect.gen(function*() {
+          const { openIn } = yield* Effect.promise(() => import("./openStore.ts"))
+          return yield* Effect.provideContext(openIn(yield* where), services)
+        })
       )
       return {
         directory: where,
@@ -57,26 +57,6 @@ export const layer = (
       }
     })
   )
-
-/** A store in memory, for runs that end with the process. */
-export const layerMemory: Layer.Layer<State> = Layer.effect(
-  State,
-  Effect.gen(function*() {
-    const store = yield* RunStore.RunStore
-    const scope = yield* Effect.scope
-    return {
-      directory: Effect.succeed(":memory:"),
-      open: Effect.succeed(store),
-      budget: (limit: number) => Effect.provideService(buildBudget(Budget.layerMemory({ limit })), Scope.Scope, scope)
-    }
-  })
-).pipe(Layer.provide(RunStore.layerMemory))
-
-/** The store as the library knows it, for code that always needs it. */
-export const layerRunStore: Layer.Layer<RunStore.RunStore, LocalError, State> = Layer.effect(
-  RunStore.RunStore,
-  Effect.flatMap(State, ({ open }) => open)
-)
 
 const defaultDirectory = Effect.gen(function*() {
   const path = yield* Path.Path
@@ -99,67 +79,3 @@ const home = Effect.gen(function*() {
       "Set one of them, or give --store DIRECTORY."
   })
 })
-
-const openIn = Effect.fnUntraced(function*(directory: string) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const failed = (cause: unknown) =>
-    new LocalError({
-      message: `The store in ${directory} cannot be opened: ${reasonOf(cause)}. ` +
-        "Make the directory writable, or give another with --store DIRECTORY.",
-      cause
-    })
-  const database = path.join(directory, "runs.db")
-  const files = path.join(directory, "runs")
-  return yield* Effect.gen(function*() {
-    yield* fs.makeDirectory(directory, { recursive: true, mode: 0o700 })
-    const hasFiles = yield* fs.exists(files)
-    const hasDatabase = yield* fs.exists(database)
-    const hasSqlite = yield* Effect.promise(() => import("node:sqlite").then(() => true, () => false))
-    if (hasDatabase && !hasSqlite) {
-      return yield* new LocalError({
-        message:
-          `The store in ${directory} is a SQLite database. Use Node 22.13 or later, or another store with --store DIRECTORY.`
-      })
-    }
-    if (!hasSqlite || hasFiles) {
-      const keyValues = Layer.provide(KeyValueStore.layerFileSystem(files), privateFiles)
-      return {
-        store: Context.get(yield* Layer.build(Layer.provide(RunStore.layer, keyValues)), RunStore.RunStore),
-        budget: (limit: number) => buildBudget(Budget.layerMemory({ limit }))
-      }
-    }
-    const sql = yield* Layer.build(NodeSqlite.layer({ filename: database }))
-    return {
-      store: Context.get(
-        yield* Layer.build(Layer.provide(RunStore.layerSql(), Layer.succeedContext(sql))),
-        RunStore.RunStore
-      ),
-      budget: (limit: number) => buildBudget(Layer.provide(Budget.layerSql({ limit }), Layer.succeedContext(sql)))
-    }
-  }).pipe(Effect.mapError((error) => Schema.is(LocalError)(error) ? error : failed(error)))
-})
-
-const buildBudget = (
-  layer: Layer.Layer<Budget.Budget, unknown>
-): Effect.Effect<Budget.Service, LocalError, Scope.Scope> =>
-  Effect.mapBoth(Layer.build(layer), {
-    onSuccess: Context.get(Budget.Budget),
-    onFailure: (cause) => new LocalError({ message: `The budget cannot be opened: ${reasonOf(cause)}.`, cause })
-  })
-
-/** A file system whose new files and directories only their owner can read. */
-const privateFiles = Layer.effect(
-  FileSystem.FileSystem,
-  Effect.map(FileSystem.FileSystem, (fs): FileSystem.FileSystem => ({
-    ...fs,
-    makeDirectory: (path, options) => fs.makeDirectory(path, { mode: 0o700, ...options }),
-    writeFileString: (path, data, options) => fs.writeFileString(path, data, { mode: 0o600, ...options })
-  }))
-)
-
-/** The innermost reason of an error, such as `EACCES: permission denied`. */
-const reasonOf = (error: unknown): string => {
-  const cause = (error as { readonly cause?: unknown }).cause
-  return cause instanceof Error ? reasonOf(cause) : error instanceof Error ? error.message : String(error)
-}

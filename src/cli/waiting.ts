@@ -5,7 +5,8 @@ import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Wait } from "./follow.ts"
-import { format, type Named } from "./names.ts"
+import { type Named } from "./names.ts"
+import { format } from "./refText.ts"
 import { Output } from "./output.ts"
 
 /** A duration of Effect, such as `90 seconds`, or in short form, such as `90s`. */

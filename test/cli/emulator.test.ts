@@ -14,7 +14,7 @@ import { SpineEmulator, TelaEmulator } from "canvas-runs/testing"
 const start = (...args: ReadonlyArray<string>) =>
   spawn(process.execPath, [
     "--conditions=canvas-runs:source",
-    fileURLToPath(new URL("../../src/cli/bin.ts", import.meta.url)),
+    fileURLToPath(new URL("../../src/cli/process.ts", import.meta.url)),
     "emulator",
     ...args
   ], { stdio: ["ignore", "pipe", "pipe"] })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as CombinedEmulatorServer from "canvas-runs/testing/CombinedEmulatorServer"
 import { beforeAll } from "vitest"
-import { bundle, call, home, linesOf, served, start } from "./support.ts"
+import { bundle, bundleTimeout, call, home, linesOf, served, start } from "./support.ts"
 
 const server = CombinedEmulatorServer.layer({ spine: { speed: 1000 }, tela: { speed: 1000 } })
 
@@ -42,7 +42,7 @@ describe("canvas-runs as a process", () => {
   let file = ""
   beforeAll(async () => {
     file = await bundle()
-  })
+  }, bundleTimeout)
 
   it.live("Ctrl-C stops the wait, prints the line that resumes it, and exits with 130", () =>
     Effect.gen(function*() {

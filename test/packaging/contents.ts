@@ -46,7 +46,7 @@ export const faultsOf = (directory: string): ReadonlyArray<string> => {
   for (const name of files) {
     if (
       !wanted.includes(name) &&
-      !/^dist\/.*\.(?:js|d\.ts)(?:\.map)?$|^(?:src|examples)\/.*\.ts$|^docs\/[\w-]+\.md$/.test(name)
+      !/^dist\/(?:bin\.cjs|.*\.(?:js|d\.ts)(?:\.map)?)$|^(?:src|examples)\/.*\.ts$|^docs\/[\w-]+\.md$/.test(name)
     ) {
       faults.push(`${name} is in the package, but matches no known kind of file`)
     }
@@ -61,8 +61,7 @@ export const faultsOf = (directory: string): ReadonlyArray<string> => {
 
   let mapped = 0
   for (const file of files) {
-    // The bundle of the command imports nothing but Node
-    if (file === "dist/bin.js" || !/^dist\/.*(?:\.js|\.d\.ts)$/.test(file)) continue
+    if (!/^dist\/.*(?:\.js|\.d\.ts)$/.test(file)) continue
     const code = readFileSync(join(directory, file), "utf8")
 
     for (const specifier of importsOf(code)) {

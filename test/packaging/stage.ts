@@ -59,6 +59,8 @@ export const stage = async (): Promise<Stage> => {
     }
     symlinkSync(join(root, "node_modules"), join(source, "node_modules"), "junction")
     await run("tsc", ["-p", "src"], source)
+    const bundling = ["--conditions=canvas-runs:source", ".ci/bundle.mjs", join(source, "dist", "bin.cjs")]
+    await run(process.execPath, bundling, root)
     await run(
       "npm",
       ["pack", "--ignore-scripts", "--offline", "--loglevel=error", "--pack-destination", temporary],
