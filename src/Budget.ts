@@ -91,7 +91,12 @@ export interface LayerOptions {
   readonly window?: Duration.Input | undefined
   /**
    * How long a create may take. A reservation that has no run after this time belongs to a process that ended, and no longer counts. It
-   * must be longer than the client's `requestTimeout`, with its retries and uploads.
+   * must be longer than the client's `requestTimeout`, with its retries and uploads. The reservation of a create that ends later all the
+   * same, such as in a process that was suspended, counts again.
+   *
+   * If that process ended after the provider had created the run, the run does not count. When you have found it, such as with
+   * `RunStore.reconcile`, `create(Effect.succeed({ ref }), { estimate })` reserves its cost. With the length of `window` as
+   * `createTimeout`, every such create counts as long as a run.
    *
    * @default "10 minutes"
    */
@@ -389,14 +394,14 @@ const make = (ledger: Ledger, { createMillis, limitOf, windowMillis }: Settings)
     ])
     yield* Options.checkGiven(operation, "estimate", estimate, isAmount, amount)
     yield* Options.checkText(operation, "account", account)
-    const id = yield* newId
+    const item = { id: yield* newId, account, amount: estimate }
     const limit = limitOf(account)
     const { isReserved, reserved, spent } = yield* ask(
       operation,
       "nothing could be reserved, and no request was made",
-      ledger.reserve({ id, account, amount: estimate }, { limit, createMillis, rangeAt })
+      ledger.reserve(item, { limit, createMillis, rangeAt })
     )
-    if (isReserved) return id
+    if (isReserved) return item
     return yield* new BudgetExceededError({
       message:
         `${operation}: the estimate ${estimate} exceeds the limit ${limit} of the account ${
@@ -420,17 +425,17 @@ const make = (ledger: Ledger, { createMillis, limitOf, windowMillis }: Settings)
           const operation = "Budget.create"
           yield* Options.checkGiven(operation, "create", create, Effect.isEffect, "an Effect")
           // Recorded as an error of a create operation, so that a `RunStore` knows that no run was created
-          const id = yield* Create.operation(restore(reserve(reservation)))
+          const item = yield* Create.operation(restore(reserve(reservation)))
           const log = (yield* Create.CurrentLog) ?? Create.makeLog()
           const before = log.open
           const created = yield* restore(Effect.provideService(create, Create.CurrentLog, log)).pipe(
             Effect.onError((cause) => {
               const isWithoutRun = log.open === before &&
                 cause.reasons.every((reason) => Cause.isFailReason(reason) && log.failures.has(reason.error))
-              return warnOfFailure(isWithoutRun ? ledger.release(id) : ledger.keep(id))
+              return warnOfFailure(isWithoutRun ? ledger.release(item.id) : ledger.keep(item))
             })
           )
-          yield* warnOfFailure(ledger.attach(id, created.ref))
+          yield* warnOfFailure(ledger.keep(item, created.ref))
           return created
         })
       ),

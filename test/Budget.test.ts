@@ -133,6 +133,32 @@ for (const [name, ledger] of Object.entries(ledgers)) {
         })
     )
 
+    test(
+      "counts a create that ends after `createTimeout`, also above the limit",
+      (open, pass) =>
+        Effect.gen(function*() {
+          const budget = yield* open({ limit: 100, createTimeout: "1 hour" })
+          for (const [id, end] of [["late", creating("late")], ["failed", Effect.fail(noAnswer)]] as const) {
+            const started = yield* Deferred.make<void>()
+            const ended = yield* Deferred.make<void>()
+            const slow = Deferred.succeed(started, undefined).pipe(
+              Effect.andThen(Deferred.await(ended)),
+              Effect.andThen(end)
+            )
+            const fiber = yield* Effect.forkChild(budget.create(slow, { estimate: 100, account: id }))
+            yield* Deferred.await(started)
+            yield* pass("1 hour")
+            // Removes what has expired
+            yield* budget.create(creating(`other ${id}`), { estimate: 30, account: id })
+            yield* Deferred.succeed(ended, undefined)
+            yield* Fiber.await(fiber)
+            assert.deepInclude(yield* budget.status(id), { reserved: 130, available: 0 })
+          }
+          yield* budget.settle(refOf("late"), 60)
+          assert.deepInclude(yield* budget.status("late"), { spent: 60, reserved: 30 })
+        })
+    )
+
     test("has a limit for each account, and a window that slides", (open, pass) =>
       Effect.gen(function*() {
         const budget = yield* open({ limit: (account) => account === "rich" ? 100 : 1, window: "1 hour" })

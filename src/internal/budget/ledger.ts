@@ -36,10 +36,11 @@ export interface Ledger {
       readonly rangeAt: (now: number) => Range
     }
   ) => Effect.Effect<Sums & { readonly isReserved: boolean }, unknown>
-  /** Attaches a run to a reservation, which then does not expire. */
-  readonly attach: (id: string, ref: RunRef) => Effect.Effect<void, unknown>
-  /** Makes a reservation permanent, because its run may exist. */
-  readonly keep: (id: string) => Effect.Effect<void, unknown>
+  /**
+   * Makes a reservation permanent: for its run, or without one if a run may exist. If the reservation has expired, because the create took
+   * too long, it is added again, also above the limit.
+   */
+  readonly keep: (item: Item, ref?: RunRef) => Effect.Effect<void, unknown>
   /** Removes a reservation. */
   readonly release: (id: string) => Effect.Effect<void, unknown>
   /** Replaces the reservation of a run by its cost. If `cost` is `undefined`, the reservation is the cost. */

@@ -27,12 +27,6 @@ export const make = (): Ledger => {
     return { spent, reserved }
   }
 
-  const update = (id: string, change: (row: Row) => void) =>
-    Effect.sync(() => {
-      const row = rows.get(id)
-      if (row !== undefined) change(row)
-    })
-
   return {
     reserve: (item, { createMillis, limit, rangeAt }) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
@@ -43,12 +37,11 @@ export const make = (): Ledger => {
         }
         return { ...before, isReserved }
       }),
-    attach: (id, ref) =>
-      update(id, (row) => {
-        row.run = runOf(ref)
-        row.expiresAt = Infinity
+    keep: (item, ref) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const at = rows.get(item.id)?.at ?? now
+        rows.set(item.id, { ...item, at, isSpent: false, expiresAt: Infinity, run: ref && runOf(ref) })
       }),
-    keep: (id) => update(id, (row) => row.expiresAt = Infinity),
     release: (id) => Effect.sync(() => rows.delete(id)),
     settle: (ref, cost) =>
       Effect.sync(() => {

@@ -58,9 +58,11 @@ export const make = (sql: SqlClient.SqlClient, table: string): Ledger => {
         }
         return { ...before, isReserved }
       })),
-    attach: (id, ref) =>
-      Effect.asVoid(sql`update ${items} set run = ${runOf(ref)}, expires_at = null where id = ${id}`),
-    keep: (id) => Effect.asVoid(sql`update ${items} set expires_at = null where id = ${id}`),
+    keep: Effect.fnUntraced(function*(item, ref) {
+      const kept = { run: ref === undefined ? null : runOf(ref), expires_at: null }
+      yield* sql`insert into ${items} ${sql.insert({ ...item, ...kept, at: yield* Clock.currentTimeMillis, spent: 0 })}
+        on conflict (id) do update set ${sql.update(kept)}`
+    }),
     release: (id) => Effect.asVoid(sql`delete from ${items} where id = ${id}`),
     settle: (ref, cost) =>
       Effect.asVoid(
