@@ -56,7 +56,7 @@ import { type Observer, observer } from "./internal/provider.ts"
 import { readOptions } from "./internal/parameters.ts"
 import * as RunTasks from "./internal/runTasks.ts"
 import * as StdioGuard from "./internal/stdioGuard.ts"
-import { extension, withTasks } from "./internal/tasksProtocol.ts"
+import { withTasks } from "./internal/tasksProtocol.ts"
 import * as SpineToolkit from "./SpineToolkit.ts"
 import * as TelaToolkit from "./TelaToolkit.ts"
 
@@ -234,7 +234,6 @@ const settings = Effect.fnUntraced(function*<S extends ServedList>(given: Option
     version,
     instructions,
     protocols: [withTasks(tasks), ...stateful] as const,
-    extensions: { [extension]: {} },
     registrations: Layer.mergeAll(...Arr.map(registrations, ({ tools }) => tools))
   }
 })

@@ -107,6 +107,12 @@ const subcommands: ReadonlyArray<{
     load: () => import("./commands/emulator.ts").then(({ command }) => command)
   },
   {
+    name: "mcp",
+    description: "Serves tools for agents (MCP)",
+    isServer: true,
+    load: () => import("./commands/mcp.ts").then(({ command }) => command)
+  },
+  {
     name: "schema",
     description: "Prints the JSON Schema of the output",
     load: () => import("./commands/schema.ts").then(({ command }) => command)

@@ -124,6 +124,7 @@ type Handler = (request: unknown, options: unknown) => Effect.Effect<unknown, un
 
 /** What the protocol hands to the runtime of `effect/ai`, which installs its handlers. */
 interface HandlerTarget {
+  readonly context: { readonly serverInfo: { readonly extensions?: Readonly<Record<string, unknown>> | undefined } }
   readonly install: (
     protocol: { readonly protocolVersion: string },
     rpcs: RpcGroup.RpcGroup<Rpc.Any>,
