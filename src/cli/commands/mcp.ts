@@ -22,6 +22,7 @@ import { createServer } from "node:http"
 import * as McpServer from "../../ai/McpServer.ts"
 import * as Budget from "../../Budget.ts"
 import * as NodeSqlite from "../../node/NodeSqlite.ts"
+import { RunStore } from "../../RunStore.ts"
 import { SpineClient } from "../../spine/SpineClient.ts"
 import { TelaClient } from "../../tela/TelaClient.ts"
 import * as Clients from "../clients.ts"
@@ -84,7 +85,7 @@ export const command = Command.make(
         else yield* overStdio(served)
       }).pipe(
         Effect.provide(Option.match(budget, { onNone: () => Layer.empty, onSome: (limit) => budgetOf(limit, window) })),
-        Effect.provide(State.layerRunStore)
+        Effect.provide(Layer.effect(RunStore, State.State.use(({ open }) => open)))
       )
     },
     (effect, { emulator }) => Clients.provide(effect, { apiKeyFile: Option.none(), baseUrl: Option.none(), emulator })
