@@ -76,6 +76,16 @@ const subcommands: ReadonlyArray<{
     load: () => import("./commands/download.ts").then(({ command }) => command)
   },
   {
+    name: "graph",
+    description: "Draws the blocks of a run",
+    load: () => import("./commands/graph.ts").then(({ command }) => command)
+  },
+  {
+    name: "report",
+    description: "Writes an HTML page about a run",
+    load: () => import("./commands/report.ts").then(({ command }) => command)
+  },
+  {
     name: "list",
     description: "Lists the runs of the store",
     load: () => import("./commands/list.ts").then(({ command }) => command)
