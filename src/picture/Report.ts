@@ -292,7 +292,8 @@ const headOf = (title: string, { facts, ref, state, status }: Content): string =
   const created = ref?.createdAt === undefined ? "" : timeOf(ref.createdAt)
   const shown = facts.flatMap(([name, value]) => {
     const line = Scene.lineOf(value)
-    return line === "" ? [] : [`<div><dt>${name}</dt><dd>${Svg.escape(line)}</dd></div>`]
+    const kind = line.length > 20 ? "wide" : "fact"
+    return line === "" ? [] : [`<div class="${kind}"><dt>${name}</dt><dd>${Svg.escape(line)}</dd></div>`]
   })
   return `<header>
 <span class="pill ${state}">${Svg.escape(Scene.lineOf(status) || state)}</span>
@@ -359,7 +360,8 @@ const blocksOf = ({ boxes }: Scene.Scene, history: History | undefined, bytes: n
   )
   const row = (box: Scene.Box) =>
     `<tr><td><bdi>${Svg.escape(Scene.lineOf(box.name, 120))}</bdi></td>` +
-    `<td class="type soft">${Svg.escape(box.type)}</td><td class="state ${box.state}">${Svg.escape(box.status)}</td>` +
+    `<td class="type soft">${Svg.escape(Scene.lineOf(box.type, 24))}</td>` +
+    `<td class="state ${box.state}">${Svg.escape(Scene.lineOf(box.status, 24))}</td>` +
     (isTimed ? `<td class="time">${bar(box)}</td><td class="number">${box.duration}</td>` : "") + "</tr>"
   const columns: ReadonlyArray<Column> = [["Block"], ["Type", "type"], ["State"], ...(isTimed ? timeColumns : [])]
   return section(isTimed ? "Timeline" : "Blocks", table(columns, sorted, row, bytes - 1000, "blocks"), "long")
@@ -417,10 +419,10 @@ const filesOf = ({ artifacts, files = [] }: Content): string => {
     const text = `<bdi>${Svg.escape(Scene.lineOf(name, 120) || "unnamed")}</bdi>`
     const path = typeof name === "string" ? paths.get(name) : undefined
     const link = path === undefined ? text : `<a href="${Svg.escape(hrefOf(path))}">${text}</a>`
-    return `<tr><td>${link}</td><td class="soft">${Svg.escape(Scene.lineOf(type, 40))}</td>` +
+    return `<tr><td>${link}</td><td class="type soft">${Svg.escape(Scene.lineOf(type, 24))}</td>` +
       `<td class="number">${bytes === undefined ? "" : sizeOf(bytes)}</td></tr>`
   }
-  return section("Files", table([["Name"], ["Type"], ["Size", "number"]], listed, row, budget.files, "files"))
+  return section("Files", table([["Name"], ["Type", "type"], ["Size", "number"]], listed, row, budget.files, "files"))
 }
 
 /** A path as a link. No part of it can be a scheme, such as `javascript:`. */
@@ -446,7 +448,7 @@ const listOf = (tasks: ReadonlyArray<Task>, depth: number, room: { bytes: number
     }
     const state = stateOf(task.status)
     const text = `<bdi>${Svg.escape(Scene.lineOf(task.name, 120) || "unnamed")}</bdi> ` +
-      `<span class="state ${state}">${Svg.escape(Scene.lineOf(task.status, 40))}</span>`
+      `<span class="state ${state}">${Svg.escape(Scene.lineOf(task.status, 24))}</span>`
     room.bytes -= bytesOf(text) + 20
     const isOpen = !isEnded(state) || state === "failed"
     items.push(

@@ -267,10 +267,10 @@ describe("Report.tela", () => {
 })
 
 describe("the Markdown of a report", () => {
-  it("becomes headings, lists, code and emphasis", () => {
+  it("becomes headings, lists, tables, code and emphasis", () => {
     assert.deepStrictEqual(
       markdown(
-        "# One\ntext `a<b` **bold** *it*\n- x\n  more\n- y\n\n3. z\n### Two\n```js\n**no**\n```\nsnake_case * 2 * 3"
+        "# One\ntext `a<b` **bold** *it*\n- x\n  more\n- y\n\n3. z\n### Two\n```js\n**no**\n```\n|a|b|\n|---|:-:|\n| 1 < 2 | `x` |\nsnake_case * 2 * 3"
       ),
       [
         "<h3>One</h3>",
@@ -279,6 +279,7 @@ describe("the Markdown of a report", () => {
         "<ol><li>z</li></ol>",
         "<h4>Two</h4>",
         "<pre><code>**no**</code></pre>",
+        "<table><tr><th>a</th><th>b</th></tr><tr><td>1 &#60; 2</td><td><code>x</code></td></tr></table>",
         "<p>snake_case * 2 * 3</p>"
       ]
     )
@@ -287,8 +288,8 @@ describe("the Markdown of a report", () => {
   it("knows no other element", () => {
     const draw = Random.make(5)
     for (const text of Canvases.attacks(300, draw)) {
-      const html = markdown(`${text}\n# ${text}\n- ${text}\n\`\`\`\n${text}`).join("")
-      assert.notMatch(html.replaceAll(/<\/?(?:p|h3|h4|ul|ol|li|pre|code|strong|em|br)>/g, ""), /[<>]/)
+      const html = markdown(`${text}\n# ${text}\n- ${text}\n|${text}|${text}|\n\`\`\`\n${text}`).join("")
+      assert.notMatch(html.replaceAll(/<\/?(?:p|h3|h4|ul|ol|li|pre|code|strong|em|br|table|tr|th|td)>/g, ""), /[<>]/)
     }
   })
 })

@@ -123,7 +123,24 @@ describe.skipIf(Browser.command === undefined && !isFull)("in Chromium", () => {
       `Array.from(new Set(Array.from(document.querySelectorAll(".text *"), (element) => element.localName + element.attributes.length)))`
     )
     for (const name of names) {
-      assert.include(["p0", "h30", "h40", "ul0", "ol0", "li0", "pre0", "code0", "strong0", "em0", "br0"], name)
+      assert.include([
+        "p0",
+        "h30",
+        "h40",
+        "ul0",
+        "ol0",
+        "li0",
+        "pre0",
+        "code0",
+        "strong0",
+        "em0",
+        "br0",
+        "table0",
+        "tbody0",
+        "tr0",
+        "th0",
+        "td0"
+      ], name)
     }
     assert.deepStrictEqual(await page.evaluate(`Object.keys(window).filter((name) => name.startsWith("hit"))`), [])
   }, 120_000)

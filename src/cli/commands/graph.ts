@@ -9,8 +9,9 @@ import { canvasOf } from "../canvas.ts"
 import * as Clients from "../clients.ts"
 import { StillRunningError, UsageError } from "../errors.ts"
 import * as Name from "../name.ts"
-import { format, resolve } from "../names.ts"
+import { resolve } from "../names.ts"
 import { Output } from "../output.ts"
+import { format } from "../refText.ts"
 import * as Written from "../written.ts"
 
 export const command = Command.make(

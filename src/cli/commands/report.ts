@@ -8,8 +8,9 @@ import { canvasOf } from "../canvas.ts"
 import * as Clients from "../clients.ts"
 import { UsageError } from "../errors.ts"
 import * as Name from "../name.ts"
-import { format, type Named, resolve } from "../names.ts"
+import { type Named, resolve } from "../names.ts"
 import { Output } from "../output.ts"
+import { format } from "../refText.ts"
 import * as Written from "../written.ts"
 
 export const command = Command.make(

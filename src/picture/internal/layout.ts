@@ -51,7 +51,10 @@ export const layout = (count: number, edges: Edges, sizes: Sizes): Layout => {
   const graph = withDummies(count, forward, layers, work)
   const places = new Float64Array(graph.layers.length)
   const across = new Float64Array(graph.layers.length)
-  const parts = partsOf(graph, work).map((part) => arrange(part, graph, sizes, places, across, work))
+  const found = partsOf(graph, work)
+  // Single boxes after the others, so that they share rows
+  const parts = [...found.filter((part) => part.length > 1), ...found.filter((part) => part.length === 1)]
+    .map((part) => arrange(part, graph, sizes, places, across, work))
   return place(count, edges, isBack, graph, parts, across, sizes, work)
 }
 

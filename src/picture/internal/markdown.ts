@@ -1,5 +1,5 @@
 /**
- * The part of Markdown that reports use, as HTML: headings, lists, code, emphasis. Everything is escaped first, so that the text of
+ * The part of Markdown that reports use, as HTML: headings, lists, tables, code, emphasis. Everything is escaped first, so that the text of
  * others can only become these elements. Links and images stay text: a report makes no requests.
  */
 import { escape } from "./svg.ts"
@@ -10,7 +10,10 @@ export const markdown = (text: string): ReadonlyArray<string> => {
   let paragraph: Array<string> = []
   let list: { readonly tag: string; readonly items: Array<string> } | undefined
   let code: Array<string> | undefined
+  let table: Array<string> = []
   const flush = () => {
+    if (table.length > 0) blocks.push(tableOf(table))
+    table = []
     if (paragraph.length > 0) blocks.push(`<p>${paragraph.map(inline).join("<br>")}</p>`)
     if (list !== undefined) {
       blocks.push(`<${list.tag}>${list.items.map((item) => `<li>${inline(item)}</li>`).join("")}</${list.tag}>`)
@@ -29,6 +32,12 @@ export const markdown = (text: string): ReadonlyArray<string> => {
       code.push(line)
       continue
     }
+    if (/^\s*\|.*\|\s*$/.test(line)) {
+      if (table.length === 0) flush()
+      table.push(line)
+      continue
+    }
+    if (table.length > 0) flush()
     const heading = /^ {0,3}(#{1,6})\s+(.*)$/.exec(line)
     const item = /^\s*(?:[-*+]|(\d{1,9})[.)])\s+(.*)$/.exec(line)
     if (heading !== null) {
@@ -52,6 +61,18 @@ export const markdown = (text: string): ReadonlyArray<string> => {
   if (code !== undefined) blocks.push(`<pre><code>${escape(code.join("\n"))}</code></pre>`)
   flush()
   return blocks
+}
+
+/** The second line of a table separates its head. Without it, all lines are rows. */
+const tableOf = (lines: ReadonlyArray<string>): string => {
+  const hasHead = /^[\s|:-]*-[\s|:-]*$/.test(lines[1] ?? "")
+  const row = (line: string, tag: string) =>
+    `<tr>${line.trim().slice(1, -1).split("|").map((cell) => `<${tag}>${inline(cell.trim())}</${tag}>`).join("")}</tr>`
+  return `<table>${
+    lines.filter((_, index) => !hasHead || index !== 1).map((line, index) =>
+      row(line, hasHead && index === 0 ? "th" : "td")
+    ).join("")
+  }</table>`
 }
 
 const inline = (text: string): string =>

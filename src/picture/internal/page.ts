@@ -22,30 +22,30 @@ const rules = [
   ".pill{display:inline-block;border:1.5px solid;border-radius:99px;padding:1px 12px 2px;font-size:13px;font-weight:600}",
   ".running{color:var(--running)}.succeeded{color:var(--succeeded)}.partial{color:var(--partial)}.failed{color:var(--failed)}.waiting{color:var(--waiting)}",
   "dl.facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:16px 24px;margin:22px 0 0}",
-  ".facts dt{color:var(--soft);font-size:13px}.facts dd{margin:0;font-size:17px;line-height:1.35;font-weight:600;font-variant-numeric:tabular-nums}",
+  ".facts .wide{grid-column:span 2}.facts dt{color:var(--soft);font-size:13px}.facts dd{margin:0;font-size:17px;line-height:1.35;font-weight:600;font-variant-numeric:tabular-nums}",
   ".alarm{background:var(--alarm);border-color:var(--failed)}.alarm h2{color:var(--failed)}.alarm li{white-space:pre-wrap}.alarm ul{margin:0;padding-left:20px}section>:last-child,.text>:last-child{margin-bottom:0}",
   ".scroll{overflow:auto;max-height:76vh}.scroll svg{display:block;margin:0 auto}.scroll .canvas-runs .ground{fill:none}",
   "table{width:100%;border-collapse:collapse;font-variant-numeric:tabular-nums}",
   "th{text-align:left;font-size:13px;font-weight:500;color:var(--soft)}",
   "th,td{padding:6px 14px 6px 0;border-bottom:1px solid var(--line);vertical-align:middle}tr:last-child td{border-bottom:0}",
-  "th:last-child,td:last-child{padding-right:0}.number{text-align:right;white-space:nowrap}.state{white-space:nowrap;font-size:13px;font-weight:600}",
+  "th,.type,.state,.number{overflow-wrap:normal;white-space:nowrap}th:last-child,td:last-child{padding-right:0}.number{text-align:right}.state{font-size:13px;font-weight:600}",
   ".time{width:36%;min-width:120px}.bar{display:block;border-radius:4px}.bar rect{fill:currentColor}.bar .track{fill:var(--code)}",
   "pre,code{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,\"Liberation Mono\",monospace;background:var(--code);border-radius:6px}",
   "pre{padding:12px 14px;margin:0 0 12px;white-space:pre-wrap}code{padding:1px 5px}pre code{padding:0}",
-  ".text h3,.text h4{margin:20px 0 6px;font-size:16px}.text>:first-child{margin-top:0}.text ul,.text ol{margin:0 0 10px;padding-left:24px}",
+  ".text h3,.text h4{margin:20px 0 6px;font-size:16px}.text>:first-child{margin-top:0}.text table{margin:0 0 12px}.text ul,.text ol{margin:0 0 10px;padding-left:24px}",
   "details{margin:2px 0}summary{cursor:pointer}.tree ul{list-style:none;margin:0;padding-left:22px}.tree>ul{padding:0}.tree li{padding:2px 0}",
   "summary:focus-visible,a:focus-visible,.scroll:focus-visible{outline:2px solid var(--running);outline-offset:2px}",
   "a{color:var(--running)}footer{color:var(--soft);font-size:13px}",
   "@media(max-width:640px){main{padding:22px 12px}section{padding:16px 14px}.time,.type{display:none}h1{font-size:22px}}",
   "@media print{:root{--ground:#fff}main{max-width:none;padding:0}section{break-inside:avoid-page;border-color:#bbb}" +
-  ".scroll{max-height:none;overflow:visible}.scroll svg{max-width:100%;height:auto}.long{break-inside:auto}}"
+  ".scroll{max-height:none;overflow:visible}.scroll svg{max-width:100%;height:auto}.long{break-inside:auto}details::details-content{content-visibility:visible;block-size:auto}}"
 ].join("")
 
 /** The style of every page. It is constant, so that the page can allow it by its hash, and nothing else. */
 export const style = rules + styles.auto
 
 /** The hash of {@link style}. A test compares them. */
-export const styleHash = "sha256-t3HPNts2ZXdxjMocBowNPjhZiupwbzes1yWpgtRedcQ="
+export const styleHash = "sha256-wRDbsWNW1NTmWoa+IzZv1AUQMfbR/617ioq836/zM4Q="
 
 export const page = ({ body, title }: Page): string =>
   [
