@@ -116,7 +116,7 @@ export const polls = <S extends RunSource.Any, SE, SR>(
 ): Stream.Stream<PollOf<S>, RunSource.Error<S> | RunTimeoutError | SE, RunSource.Services<S> | SR> => {
   checkWait(source, policy)
   return Stream.scoped(Stream.fromPull(
-    Effect.map(Effect.acquireRelease(PollLoop.make(source, policy), stop), (loop) => {
+    Effect.map(Effect.acquireRelease(PollLoop.make(source, policy), leave), (loop) => {
       const next = Effect.onExit(
         PollLoop.next(loop),
         (exit) => Telemetry.ended(loop, Exit.map(exit, (result) => PollLoop.endedBy(source, result)))
@@ -140,7 +140,7 @@ export const polls = <S extends RunSource.Any, SE, SR>(
         })
       )
     })
-  )).pipe(Telemetry.streamSpan("Run.polls", Telemetry.attributes(source.ref)))
+  )).pipe(Telemetry.streamSpan("Run.polls", Telemetry.attributes(source.ref), source))
 }
 
 /**
@@ -535,7 +535,13 @@ const isPolicy = (policy: unknown): boolean => {
 
 const policyHint = "made by Polling.makePolicy"
 
-const stop = (loop: AnyLoop): Effect.Effect<void> => Effect.sync(() => PollLoop.stop(loop))
+/** Stops the loop. If the wait has not ended, its consumer has left. */
+const leave = (loop: AnyLoop): Effect.Effect<void> => stop(loop, Exit.interrupt())
+
+const stop = <S extends RunSource.Any>(loop: AnyLoop, exit: Exit.Exit<PollLoop.Ended<S>, unknown>) => {
+  PollLoop.stop(loop)
+  return Telemetry.ended(loop, exit)
+}
 
 /** Polls until the run is terminal, then maps the terminal state. */
 const follow = <S extends RunSource.Any, SE, SR, A, E2>(
@@ -546,19 +552,19 @@ const follow = <S extends RunSource.Any, SE, SR, A, E2>(
   checkWait(source, policy)
   return Effect.flatMap(PollLoop.make(source, policy), (loop) =>
     Effect.withFiber((fiber) =>
-      Effect.flatMap(
-        Telemetry.spanOf(fiber, endOf(loop), "Run.wait", () => Telemetry.attributes(source.ref)),
-        judge
+      Telemetry.spanOf(
+        fiber,
+        Effect.flatMap(endOf(loop), judge),
+        "Run.wait",
+        () => Telemetry.attributes(source.ref),
+        source
       )
     ))
 }
 
 /** Separate from {@link follow}, because its closures are kept while the run sleeps. Here they hold nothing but the loop. */
 const endOf = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>) =>
-  Effect.onExit(Effect.suspend(() => PollLoop.end(loop)), (exit) => {
-    PollLoop.stop(loop)
-    return Telemetry.ended(loop, exit)
-  })
+  Effect.onExit(Effect.suspend(() => PollLoop.end(loop)), (exit) => stop(loop, exit))
 
 const either = <S extends RunSource.Any>({ phase }: PollLoop.Ended<S>) => Effect.succeed(phase.run)
 

@@ -218,6 +218,8 @@ export interface RunSource<
    * @default false
    */
   readonly isPushProof?: boolean | undefined
+  /** The address of the provider's API, for the spans of {@link module:GenAiTelemetry}. */
+  readonly server?: URL | undefined
   /**
    * The longest time that `retrieve` takes, in milliseconds, by its own timeouts. If the deadline of the wait is later
    * than that, a poll needs no timer, which saves a fiber.

@@ -10,18 +10,64 @@ import type * as Fiber from "effect/Fiber"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
-import * as Tracer from "effect/Tracer"
+import type * as Tracer from "effect/Tracer"
+import { memberOf } from "./describe.ts"
 import * as RunRef from "./ref.ts"
+
+/** The attributes of a span. */
+export type Attributes = Readonly<Record<string, unknown>>
+
+/** The name and the options of a span that is about to be opened. */
+export type Opening = readonly [name: string, options: Tracer.SpanOptions & { readonly attributes: Attributes }]
+
+/** Facts about the invocation that a span covers. A tracer by conventions needs them, and a span has not all of them. */
+export interface Facts {
+  /** The client that makes it, or the source of the wait. */
+  readonly client?: { readonly api: { readonly server: URL } }
+  readonly server?: URL | undefined
+  /** The parameters of a run of Spine, not checked yet. */
+  readonly runParams?: unknown
+  /** The name of the canvas or the application. */
+  readonly name?: string | undefined
+}
+
+/** The parts of a wait that telemetry needs. */
+export interface Wait {
+  readonly source: { readonly ref: RunRef.RunRef; readonly server?: URL | undefined }
+  /** The caller's input that names a run awaited together with others. Such a run has no span while it is awaited. */
+  readonly target: unknown
+  readonly timers: { readonly now: () => number }
+  /** When the wait began, in the milliseconds of `timers`. */
+  readonly started: number
+  readonly polls: number
+  /** The last snapshot, if it is kept. */
+  readonly snapshot: unknown
+}
+
+/** What a tracer by conventions, such as that of `GenAiTelemetry`, learns beside the spans. */
+export interface Conventions {
+  /** Changes the name and the options of a span. */
+  readonly open: (opening: Opening, facts: Facts, fiber: AnyFiber) => Opening
+  /** Is called with each snapshot of a run that is awaited alone. */
+  readonly polled: (snapshot: unknown, fiber: AnyFiber) => void
+  /** Is called when the wait for a run that is awaited together with others has ended. */
+  readonly endedTogether: (wait: Wait, outcome: string, fiber: AnyFiber) => void
+}
+
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+/** The conventions of the tracer of a fiber. They are a member of the tracer, so that without them nothing is looked up. */
+const conventionsOf = ({ cache }: AnyFiber): Conventions | undefined =>
+  (cache.tracer as { readonly conventions?: Conventions } | undefined)?.conventions
 
 const counter = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
 
-const created = counter("canvas_runs_created_total", "Runs created, by provider")
-const endedCount = counter("canvas_runs_ended_total", "Waits that ended, by provider and outcome")
-const pollCount = counter("canvas_runs_polls_total", "Polls made, by provider")
+const created = counter("canvas_runs_created_total", "Runs created")
+const endedCount = counter("canvas_runs_ended_total", "Waits ended")
+const pollCount = counter("canvas_runs_polls_total", "Polls made")
 const waitTime = Metric.timer("canvas_runs_wait_duration", {
-  description: "Time from the start of a wait to its end, by provider and outcome",
+  description: "Time of a wait",
   boundaries: Metric.exponentialBoundaries({ start: 1000, factor: 2, count: 14 })
 })
 
@@ -42,21 +88,20 @@ const pollCounters = new Map<string, Metric.Counter<number>>()
 
 /** Opens a span if spans are collected. */
 export const span =
-  (name: string, attributes: Record<string, unknown>) =>
+  (name: string, attributes: Attributes, facts?: Facts) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.withFiber((fiber) => spanOf(fiber, self, name, () => attributes))
+    Effect.withFiber((fiber) => spanOf(fiber, self, name, () => attributes, facts))
 
 /** {@link span} for a given fiber. */
 export const spanOf = <A, E, R>(
-  fiber: Fiber.Fiber<unknown, unknown>,
+  fiber: AnyFiber,
   self: Effect.Effect<A, E, R>,
   name: string,
-  attributes: () => Record<string, unknown>,
-  kind: Tracer.SpanKind = "internal"
+  attributes: () => Attributes,
+  facts?: Facts,
+  kind?: Tracer.SpanKind
 ): Effect.Effect<A, E, R> =>
-  isTraced(fiber)
-    ? Effect.withSpan(self, name, { kind, attributes: attributes(), captureStackTrace: false }) as typeof self
-    : self
+  isTraced(fiber) ? Effect.withSpan(self, ...opening(fiber, name, attributes(), facts, kind)) as typeof self : self
 
 /** {@link span} for one request. The span shows nothing but the error, which has no secret. */
 export const requestSpan = <A, E, R>(
@@ -64,50 +109,70 @@ export const requestSpan = <A, E, R>(
   { method, url }: HttpClientRequest.HttpClientRequest
 ): Effect.Effect<A, E, R> =>
   Effect.withFiber((fiber) =>
-    spanOf(fiber, self, `http.client ${method}`, () => {
-      const { host, pathname } = URL.canParse(url) ? new URL(url) : {}
-      return { "http.request.method": method, "server.address": host, "url.path": pathname }
-    }, "client")
+    spanOf(
+      fiber,
+      self,
+      `http.client ${method}`,
+      () => {
+        const { host, pathname } = URL.canParse(url) ? new URL(url) : {}
+        return { "http.request.method": method, "server.address": host, "url.path": pathname }
+      },
+      undefined,
+      "client"
+    )
   )
 
 /** {@link span} around a whole stream. */
 export const streamSpan =
-  (name: string, attributes: Record<string, unknown>) =>
+  (name: string, attributes: Attributes, facts?: Facts) =>
   <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
     Stream.unwrap(Effect.withFiber((fiber) =>
       Effect.succeed(
-        isTraced(fiber)
-          ? Stream.withSpan(self, name, { attributes, captureStackTrace: false }) as typeof self
-          : self
+        isTraced(fiber) ? Stream.withSpan(self, ...opening(fiber, name, attributes, facts)) as typeof self : self
       )
     ))
 
-/** The parts of a wait that the record of its end needs. */
-interface Wait {
-  readonly source: { readonly ref: RunRef.RunRef }
-  readonly timers: { readonly now: () => number }
-  readonly started: number
-  readonly polls: number
+const opening = (
+  fiber: AnyFiber,
+  name: string,
+  attributes: Attributes,
+  facts: Facts = {},
+  kind?: Tracer.SpanKind
+): Opening => {
+  const plain: Opening = [name, { kind, attributes, captureStackTrace: false }]
+  return conventionsOf(fiber)?.open(plain, facts, fiber) ?? plain
+}
+
+/** Shows the tracer a snapshot of a run that is awaited alone. */
+export const polled = ({ target }: Wait, snapshot: unknown, fiber: AnyFiber): void => {
+  if (target === undefined) conventionsOf(fiber)?.polled(snapshot, fiber)
 }
 
 /**
- * Counts and times the end of a wait, and sets its outcome on the current span, unless many waits share the span. `undefined`
- * means that the wait has not ended.
+ * Counts and times the end of a wait, once, and sets its outcome on the current span, unless many waits share the span. `undefined`
+ * means that the wait has not ended. A wait whose source was never known has not begun.
  */
 export const ended = (
-  loop: Wait,
-  end: Exit.Exit<{ readonly phase: { readonly _tag: string } } | undefined, unknown>,
-  sharesSpan = false
+  wait: Wait,
+  end: Exit.Exit<{ readonly phase: { readonly _tag: string } } | undefined, unknown>
 ): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const outcome = Exit.isSuccess(end) ? end.value?.phase._tag : failureName(end.cause)
-    if (outcome === undefined) return Effect.void
-    const { polls, source: { ref }, started, timers } = loop
-    const recorded = record(ref.provider, RunRef.format(ref), outcome, timers.now() - started)
-    return sharesSpan
-      ? recorded
-      : Effect.andThen(Effect.annotateCurrentSpan({ "run.outcome": outcome, "run.polls": polls }), recorded)
+  Effect.withFiber((fiber) => {
+    const { polls, source, started, target, timers } = wait
+    const outcome = Exit.isSuccess(end) ? end.value?.phase._tag : outcomeOf(end.cause)
+    if (outcome === undefined || source === undefined || over.has(wait)) return Effect.void
+    over.add(wait)
+    if (target !== undefined) conventionsOf(fiber)?.endedTogether(wait, outcome, fiber)
+    return record(
+      source.ref.provider,
+      RunRef.format(source.ref),
+      timers.now() - started,
+      outcome,
+      target === undefined ? { "run.polls": polls } : undefined
+    )
   })
+
+/** The waits that have ended. */
+const over = new WeakSet<Wait>()
 
 /** An execution that is not polled: it ends with its response, or with its stream. */
 interface Unpolled {
@@ -120,36 +185,66 @@ interface Unpolled {
 
 /** {@link ended} for an execution that is not polled. */
 export const endedAlone = ({ id, provider, started }: Unpolled, end: Exit.Exit<unknown, unknown>) =>
-  Effect.clockWith((clock) => {
-    const outcome = Exit.isSuccess(end) ? "Succeeded" : failureName(end.cause)
+  Effect.clockWith((clock) =>
+    record(
+      provider,
+      `an execution of ${provider}`,
+      clock.currentTimeMillisUnsafe() - started,
+      Exit.isSuccess(end) ? "Succeeded" : outcomeOf(end.cause),
+      id === undefined ? {} : { "run.id": id }
+    )
+  )
+
+/** Counts an execution that the provider accepted, and that is not polled, and its end. */
+export const counted = <A, E, R>(execution: Unpolled, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.onExit(
+    Effect.andThen(countCreated(execution.provider), self),
+    (exit) => endedAlone(execution, exit)
+  )
+
+/** Records an end. With attributes, the current span gets them, and the outcome. */
+const record = (
+  provider: string,
+  name: string,
+  elapsedMillis: number,
+  outcome: string,
+  attributes: Attributes | undefined
+): Effect.Effect<void> =>
+  Effect.withFiber(({ context }) => {
+    countEnded(context, provider, outcome, elapsedMillis)
     return Effect.andThen(
-      Effect.annotateCurrentSpan(
-        id === undefined ? { "run.outcome": outcome } : { "run.id": id, "run.outcome": outcome }
-      ),
-      record(provider, `an execution of ${provider}`, outcome, clock.currentTimeMillisUnsafe() - started)
+      attributes === undefined ? Effect.void : Effect.annotateCurrentSpan({ "run.outcome": outcome, ...attributes }),
+      Effect.logDebug(`${name}: ${outcome} after ${Duration.format(Duration.millis(elapsedMillis))}`)
     )
   })
 
-const record = (provider: string, name: string, outcome: string, elapsedMillis: number): Effect.Effect<void> =>
-  Effect.withFiber((fiber) => {
-    const elapsed = Duration.millis(elapsedMillis)
-    const by = { provider, outcome }
-    Metric.withAttributes(endedCount, by).updateUnsafe(1, fiber.context)
-    Metric.withAttributes(waitTime, by).updateUnsafe(elapsed, fiber.context)
-    return Effect.logDebug(`${name}: ${outcome} after ${Duration.format(elapsed)}`)
-  })
+/** Counts and times the end of a wait, and nothing else. */
+export const countEnded = (
+  context: Context.Context<never>,
+  provider: string,
+  outcome: string,
+  elapsedMillis: number
+): void => {
+  const by = { provider, outcome }
+  Metric.withAttributes(endedCount, by).updateUnsafe(1, context)
+  Metric.withAttributes(waitTime, by).updateUnsafe(Duration.millis(elapsedMillis), context)
+}
 
 /** The attributes of a run in a span. */
-export const attributes = (ref: RunRef.RunRef): Record<string, unknown> => ({
+export const attributes = (ref: RunRef.RunRef): Attributes => ({
   "run.provider": ref.provider,
   "run.kind": ref.kind,
   "run.id": ref.id
 })
 
-const isTraced = (fiber: Fiber.Fiber<unknown, unknown>): boolean => fiber.getRef(Tracer.Tracer) !== Tracer.nativeTracer
+const isTraced = ({ cache }: AnyFiber): boolean => cache.tracer !== undefined
 
-const failureName = (cause: Cause.Cause<unknown>): string =>
+/** The outcome of a wait or an execution that failed. A run that failed has the same one in each mode. */
+export const outcomeOf = (cause: Cause.Cause<unknown>): string =>
   Option.match(Cause.findErrorOption(cause), {
-    onSome: (error) => Predicate.hasProperty(error, "_tag") && typeof error._tag === "string" ? error._tag : "Error",
+    onSome: (error) => {
+      const tag = memberOf(error, "_tag")
+      return typeof tag !== "string" ? "Error" : tag === "RunFailedError" ? "Failed" : tag
+    },
     onNone: () => Cause.hasInterruptsOnly(cause) ? "Interrupted" : "Defect"
   })

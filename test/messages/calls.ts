@@ -284,6 +284,16 @@ export const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     `Run.share(ref, policy)`,
     `Run.share(source)`
   ],
+  "GenAiTelemetry.layer": [
+    `GenAiTelemetry.layer()`,
+    `GenAiTelemetry.layer({ baseUrl: "http://localhost:4318" })`,
+    `GenAiTelemetry.layer(() => Layer.empty)`
+  ],
+  "GenAiTelemetry.make": [
+    `GenAiTelemetry.make()`,
+    `GenAiTelemetry.make(Layer.empty)`,
+    `GenAiTelemetry.make("otlp")`
+  ],
   "FileInput.fromPath": [
     `FileInput.fromPath()`,
     `FileInput.fromPath("")`,

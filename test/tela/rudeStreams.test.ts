@@ -721,7 +721,7 @@ describe("F13: telemetry of an execution", () => {
       for (
         const [script, run, outcome] of [
           [["a", { pause: "30 seconds" }, "b"], Stream.runDrain(stream), "Succeeded"],
-          [["a", { pause: "30 seconds" }, { error: "no" }], Stream.runDrain(stream), "RunFailedError"],
+          [["a", { pause: "30 seconds" }, { error: "no" }], Stream.runDrain(stream), "Failed"],
           [["a", { pause: "30 seconds" }, "b", "c"], Stream.runDrain(Stream.take(stream, 2)), "Interrupted"]
         ] as const
       ) {

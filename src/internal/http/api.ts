@@ -74,6 +74,7 @@ export const make = (options: Options): Api => {
       }))
 
   return {
+    server: options.baseUrl,
     // The bound is unknown if an effect of the program returns the key, a rate limit is waited for, or the program gives a schedule
     longest: Redacted.isRedacted(key) && options.slot === undefined && options.retry === defaultRetry
       ? 3 * Duration.toMillis(options.requestTimeout) + 2 * Math.max(1000, Duration.toMillis(options.retryAfterCeiling))

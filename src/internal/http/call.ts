@@ -99,6 +99,8 @@ export interface Opened {
 
 /** A provider's API, ready to be called. */
 export interface Api {
+  /** Its origin, and a path prefix if it has one. */
+  readonly server: URL
   /** How long a call takes at most with all its retries, in milliseconds, where that is known. */
   readonly longest: number
   readonly call: <A>(call: Call<A>) => Effect.Effect<Answer<A>, RequestError>

@@ -57,6 +57,8 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
         let isStarting = false
         let isWhole = false
         let isClosed = false
+        /** The provider of a run that sleeps, and has no source. */
+        let provider = "unknown"
 
         /**
          * Takes the row that has waited longest. First polls of new runs and polls of known runs alternate, and one new run at a
@@ -143,13 +145,15 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
         /** Polls once. Then either the next poll is planned, or the run is over. */
         const pollOnce = (row: Row): Effect.Effect<void, never, Services> =>
           Effect.gen(function*() {
-            const source = row.source = yield* sourceOf(row)
-            if (row.polls === 0) PollLoop.listen(row, forkHeld)
-            const polled = Effect.flatMap(PollLoop.poll(row), (result) => {
-              const ended = PollLoop.endedBy(source, result)
-              return ended === undefined ? Effect.as(PollLoop.plan(row, sleep), undefined) : Effect.succeed(ended)
+            const polled = Effect.gen(function*() {
+              const source = row.source = yield* sourceOf(row)
+              provider = source.ref.provider
+              if (row.polls === 0) PollLoop.listen(row, forkHeld)
+              const ended = PollLoop.endedBy(source, yield* PollLoop.poll(row))
+              if (ended === undefined) yield* PollLoop.plan(row, sleep)
+              return ended
             })
-            const ended = yield* Effect.onExit(polled, (exit) => Telemetry.ended(row, exit, true))
+            const ended = yield* Effect.onExit(polled, (exit) => Telemetry.ended(row, exit))
             if (ended !== undefined) yield* finish(row, Result.succeed(yield* PollLoop.successOf(ended)))
           }).pipe(Effect.catch((error) => finish(row, Result.fail(error))))
 
@@ -185,7 +189,12 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
         return Effect.acquireRelease(Effect.void, () =>
           Effect.suspend(() => {
             isClosed = true
-            timers.removeAll((timer) => timer.wake === wake)
+            timers.removeAll((timer) => {
+              if (timer.wake !== wake) return false
+              // For a sleeping run only this remains to be done, and there may be a hundred thousand
+              Telemetry.countEnded(parent.context, provider, "Interrupted", timers.now() - (timer as Row).started)
+              return true
+            })
             return Fiber.interruptAll(fibers)
           })).pipe(
             Effect.andThen(Stream.runForEach(options.targets, admit)),

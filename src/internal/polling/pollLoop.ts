@@ -120,6 +120,7 @@ export const poll = <S extends RunSource.Any, SE, SR>(loop: Loop<S, SE, SR>): Po
     const result = Effect.matchEffect(source.retrieve, {
       onSuccess: (answer) => {
         noteDuration()
+        Telemetry.polled(loop, answer.value, fiber)
         return Effect.succeed(succeeded(loop, answer))
       },
       onFailure: (error) => {

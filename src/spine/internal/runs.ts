@@ -95,7 +95,13 @@ export const make = (client: Client): Runs => {
           yield* Options.checkOnCreated(operation, onCreated)
           return { created: Create.thenOnCreated(create(operation, params), onCreated), policy }
         })),
-        ({ created, policy }) => Effect.flatMap(created, ({ ref }) => Run.wait(makeSource(ref), policy))
+        ({ created, policy }) =>
+          Effect.flatMap(
+            Effect.tap(created, ({ run_id }) => Effect.annotateCurrentSpan("run.id", run_id)),
+            ({ ref }) => Run.wait(makeSource(ref), policy)
+          ).pipe(
+            Telemetry.span("SpineRuns.run", { "run.provider": Source.provider }, { client, runParams: params })
+          )
       )
   }
 }

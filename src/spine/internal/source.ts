@@ -48,6 +48,9 @@ export const make = (
     get longest() {
       return api.longest
     }
+    get server() {
+      return api.server
+    }
     status(run: Data.Run): string {
       return run.status === "unknown" ? run.provider_status : run.status
     }

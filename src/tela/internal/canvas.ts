@@ -92,7 +92,7 @@ const build = (client: Client, given: Params.AnyOptions, known: Known): Canvas |
             message: `the variables do not fit the input schema: ${issue}. Give what the schema asks for.`
           }))
       const validate = validateWith(output, params.skipResultValidation)
-      return { client, operation, target, params, variables: encoded, validate }
+      return { client, operation, target, name: known.name, params, variables: encoded, validate }
     }))
   return {
     id: known.id ?? options.id,

@@ -40,11 +40,10 @@ export const executeSync = (job: Job): Effect.Effect<SyncExecution<unknown>, Syn
       (once) => client.api.call({ operation, request, decode: decodeSync, timeout, ...once })
     ).pipe(Effect.catch(failedAnswer))
     const ref = refOf("sync", value.id, requestId)
-    yield* Telemetry.countCreated(provider)
     const { finishReason } = value
-    const result = yield* outputOf(value, ref).pipe(
-      Effect.flatMap((output) => validated(validate, output, { ref, requestId, finishReason })),
-      Effect.onExit((exit) => Telemetry.endedAlone({ provider, started, id: value.id }, exit))
+    const result = yield* Telemetry.counted(
+      { provider, started, id: value.id },
+      Effect.flatMap(outputOf(value, ref), (output) => validated(validate, output, { ref, requestId, finishReason }))
     )
     return {
       isSync: true as const,
@@ -60,7 +59,7 @@ export const executeSync = (job: Job): Effect.Effect<SyncExecution<unknown>, Syn
       rawResult: Effect.succeed(value.raw),
       cancel: Effect.void
     }
-  }).pipe(Telemetry.span("TelaCanvas.execute", spanAttributes(job, "sync")))
+  }).pipe(Telemetry.span("TelaCanvas.execute", spanAttributes(job, "sync"), job))
 
 /** Creates an execution, or a task, and checks first how it will be polled. */
 const create = (job: Job) =>
@@ -98,13 +97,13 @@ export const executeAsync = (
 export const run = (job: Job): Effect.Effect<unknown, CanvasRunError<unknown>, unknown> => {
   const { client, validate } = job
   return Effect.flatMap(
-    create(job),
+    Effect.tap(create(job), ({ id }) => Effect.annotateCurrentSpan("run.id", id)),
     ({ policy, ref, task }) =>
       Effect.flatMap(
         Run.wait(source(client.api, ref, client.webhooks, task?.completionRunId), policy),
         ({ output, requestId }) => validated(validate, output, { ref, requestId })
       )
-  )
+  ).pipe(Telemetry.span("TelaCanvas.run", spanAttributes(job, "async"), job))
 }
 
 /** Executes and streams. Each run of the stream is a new execution. */
@@ -130,11 +129,13 @@ export const executeStream = (job: Job): Stream.Stream<StreamPart<unknown>, Stre
             Effect.flatMap(
               failedAnswer(error),
               ({ requestId, value }) =>
-                Effect.andThen(outputOf(value, refOf("stream", value.id, requestId)), Effect.fail(error))
+                Telemetry.counted(
+                  { provider, started, id: value.id },
+                  Effect.andThen(outputOf(value, refOf("stream", value.id, requestId)), Effect.fail(error))
+                )
             )
           )
         )
-      yield* Telemetry.countCreated(provider)
       return Stream.fromPull(Effect.succeed(yield* read({ opened, validate, limits, started })))
     }))
-  ).pipe(Telemetry.streamSpan("TelaCanvas.execute", spanAttributes(job, "stream")))
+  ).pipe(Telemetry.streamSpan("TelaCanvas.execute", spanAttributes(job, "stream"), job))

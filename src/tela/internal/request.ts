@@ -19,6 +19,8 @@ export interface Job {
   readonly operation: string
   readonly client: Client
   readonly target: Target
+  /** The name of the canvas or the application, if it was looked up. */
+  readonly name: string | undefined
   readonly variables: unknown
   readonly params: AnyParams
   readonly validate: Validate

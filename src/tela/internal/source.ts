@@ -35,7 +35,8 @@ export const source = (
   classify,
   status: statusOf,
   unchanged,
-  longest: api.longest
+  longest: api.longest,
+  server: api.server
 })
 
 /** Requests the state once. Without an operation, it is one of the polls of a wait. */

@@ -90,6 +90,7 @@ export const read = (reading: Reading): Effect.Effect<Parts, never, Scope.Scope>
   Effect.uninterruptible(Effect.gen(function*() {
     const timers = yield* Effect.withFiber((fiber) => Effect.succeed(TimerQueue.of(fiber)))
     const reader = make(reading, timers, yield* Clock.currentTimeMillis)
+    yield* Telemetry.countCreated(provider)
     yield* Effect.addFinalizer(() => {
       reader.watchdog.stop()
       // The consumer left before the end

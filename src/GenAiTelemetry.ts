@@ -1,0 +1,303 @@
+/**
+ * Spans and metrics by the OpenTelemetry conventions for generative AI, version 0.1.0, for dashboards that understand them. The
+ * status of the conventions is Development, so their names may change, and with them the output of this module. Nothing else in
+ * this library knows them. Without this module, spans have the names of the calls.
+ *
+ * A run is an agent that a remote service runs. Each invocation has one CLIENT span `invoke_agent {gen_ai.agent.name}`, which takes
+ * the place of the outermost span of the call:
+ *
+ * | call | the span covers |
+ * | --- | --- |
+ * | `runs.run`, `canvas.run` | the create and the wait |
+ * | `canvas.execute`, synchronous; `canvas.stream` | the execution, to the end of its response or its stream |
+ * | any other wait, such as for a stored ref | the wait |
+ *
+ * A create alone is no invocation: its span keeps its name, and is exported as soon as it has ended.
+ *
+ * The attributes and the metric are listed in the guide about tracing. Prompts and outputs are never recorded. Messages of errors
+ * may quote them, so a failed span has the tag of its error, and not the message.
+ *
+ * @see https://github.com/open-telemetry/semantic-conventions-genai
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Tracer from "effect/Tracer"
+import { memberOf } from "./internal/describe.ts"
+import { isId } from "./internal/id.ts"
+import { need } from "./internal/options.ts"
+import * as Telemetry from "./internal/telemetry.ts"
+
+/**
+ * Provides a tracer by the conventions on top of another one.
+ *
+ * **When to use**
+ *
+ * Use it around the layer of your exporter, such as `Otlp.layerJson` of Effect, or the layer of `@effect/opentelemetry`. Spans of
+ * your program and of other libraries are exported unchanged.
+ *
+ * **Details**
+ *
+ * The layer provides what the given one provides. Without a tracer in it, only the metric is recorded.
+ *
+ * **Example** (The name of a span)
+ *
+ * ```ts
+ * import { Effect, Layer, Tracer } from "effect"
+ * import { GenAiTelemetry, Spine } from "canvas-runs"
+ *
+ * const names: Array<string> = []
+ * // In your program this is the layer of an exporter
+ * const exporter = Layer.succeed(Tracer.Tracer, Tracer.make({
+ *   span: (options) => {
+ *     names.push(options.name)
+ *     return new Tracer.NativeSpan(options)
+ *   }
+ * }))
+ *
+ * const main = Spine.SpineClient.use((spine) => spine.runs.run({ prompt: "Tides", template: "report" }))
+ *
+ * await Effect.runPromise(Effect.provide(
+ *   main,
+ *   Layer.mergeAll(Spine.layerFetch(), GenAiTelemetry.layer(exporter))
+ * ))
+ * console.log(names[0]) // => "invoke_agent report"
+ * ```
+ *
+ * @see {@link make} for a tracer instead of a layer
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <A, E, R>(exporter: Layer.Layer<A, E, R>): Layer.Layer<A, E, R> => {
+  need("exporter", exporter, Layer.isLayer, "a Layer, such as Otlp.layerJson makes it")
+  return Layer.provideMerge(Layer.effect(Tracer.Tracer, Effect.map(Tracer.Tracer, make)), exporter)
+}
+
+/**
+ * Makes a tracer by the conventions from another one.
+ *
+ * **When to use**
+ *
+ * Use it with `Effect.withTracer`. For a program that has the layer of an exporter, use {@link layer}.
+ *
+ * **Example** (The kind of a span)
+ *
+ * ```ts
+ * import { Effect, Tracer } from "effect"
+ * import { GenAiTelemetry, Spine } from "canvas-runs"
+ *
+ * const kinds: Array<string> = []
+ * // In your program this is the tracer of an exporter
+ * const exporter = Tracer.make({
+ *   span: (options) => {
+ *     kinds.push(`${options.name}: ${options.kind}`)
+ *     return new Tracer.NativeSpan(options)
+ *   }
+ * })
+ *
+ * const main = Spine.SpineClient.use((spine) => spine.runs.run({ prompt: "Tides", blocks: ["memo-block"] })).pipe(
+ *   Effect.withTracer(GenAiTelemetry.make(exporter))
+ * )
+ *
+ * await Effect.runPromise(Effect.provide(main, Spine.layerFetch()))
+ * console.log(kinds[0]) // => "invoke_agent: client"
+ * ```
+ *
+ * @see {@link layer} for a layer
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (exporter: Tracer.Tracer): Tracer.Tracer => {
+  need("exporter", exporter, isTracer, "a Tracer. For a layer, use GenAiTelemetry.layer")
+  const tracer: Tracer.Tracer & { readonly conventions: Telemetry.Conventions } = {
+    ...Tracer.make({
+      span: (options) => begin(exporter.span(options), options),
+      context: exporter.context
+    }),
+    conventions: {
+      open,
+      polled: (snapshot, { cache: { span } }) => {
+        if (span?._tag === "Span") annotate(span, told(snapshot))
+      },
+      endedTogether: (wait, outcome, fiber) => endedTogether(tracer, wait, outcome, fiber)
+    }
+  }
+  return tracer
+}
+
+const isTracer = (value: unknown): boolean => Predicate.isFunction((value as Tracer.Tracer).span)
+
+/** What this module keeps of a span of this library, in the annotations of the span, which exporters do not show. */
+interface Mark {
+  /** The attributes of the metric. `undefined` for a span that is no invocation. */
+  readonly operation: Telemetry.Attributes | undefined
+  /** The span of the invocation that this one is a part of. */
+  readonly outer: Tracer.Span | undefined
+  /** The context of the metric. */
+  readonly context: Context.Context<never>
+}
+
+const Mark = Context.Reference<Mark | undefined>("canvas-runs/GenAiTelemetry/Mark", { defaultValue: () => undefined })
+
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+const open: Telemetry.Conventions["open"] = ([name, options], facts, fiber) => {
+  const { attributes } = options
+  const outer = fiber.cache.span
+  const isPart = outer?._tag === "Span" && Context.get(outer.annotations, Mark)?.operation !== undefined
+  if (isPart || !isInvocation(name, attributes)) {
+    const mark = { operation: undefined, outer: isPart ? outer : undefined, context: fiber.context }
+    return [name, { ...options, annotations: Context.make(Mark, mark) }]
+  }
+  const agent = nameOf(facts)
+  const operation = {
+    "gen_ai.operation.name": "invoke_agent",
+    "gen_ai.provider.name": attributes["run.provider"],
+    ...serverOf(facts.server ?? facts.client?.api.server)
+  }
+  return [agent === undefined ? "invoke_agent" : `invoke_agent ${agent}`, {
+    ...options,
+    kind: "client",
+    attributes: defined({
+      ...attributes,
+      ...operation,
+      "gen_ai.agent.id": attributes["canvas.application_id"] ?? attributes["canvas.id"],
+      "gen_ai.agent.name": agent,
+      "gen_ai.agent.version": attributes["canvas.version_id"]
+    }),
+    annotations: Context.make(Mark, { operation, outer: undefined, context: fiber.context })
+  }]
+}
+
+/**
+ * Whether a span covers the whole of an invocation, as far as this process sees it. An asynchronous `TelaCanvas.execute` is a
+ * create.
+ */
+const isInvocation = (name: string, attributes: Telemetry.Attributes): boolean =>
+  name === "TelaCanvas.execute"
+    ? attributes["execution.mode"] !== "async"
+    : ["SpineRuns.run", "TelaCanvas.run", "Run.wait", "Run.polls"].includes(name)
+
+/** The name of the canvas, or the template of a run of Spine. A run with `blocks` has none. */
+const nameOf = ({ name, runParams }: Telemetry.Facts): string | undefined => {
+  if (name !== undefined || runParams === undefined || memberOf(runParams, "blocks") !== undefined) return name
+  const template = memberOf(runParams, "template") ?? "auto"
+  return typeof template === "string" && /^[a-z_]{1,40}$/.test(template) ? template : undefined
+}
+
+const serverOf = (server: URL | undefined): Telemetry.Attributes =>
+  server === undefined ? {} : {
+    "server.address": server.hostname,
+    "server.port": Number(server.port || (server.protocol === "https:" ? 443 : 80))
+  }
+
+/** What a snapshot tells of its run. The members are those of Spine's runs and of Tela's executions. */
+const told = (snapshot: unknown): Telemetry.Attributes => {
+  const raw = memberOf(snapshot, "raw")
+  const information = memberOf(memberOf(raw, "output_content") ?? memberOf(raw, "outputContent"), "information")
+  const canvas = memberOf(snapshot, "canvas_id")
+  return defined({
+    "canvas.id": isId(canvas) ? canvas : undefined,
+    "run.credits": numberIn(memberOf(snapshot, "metadata"), "credits_consumed"),
+    "gen_ai.usage.input_tokens": numberIn(information, "input_tokens", "inputTokens"),
+    "gen_ai.usage.output_tokens": numberIn(information, "output_tokens", "outputTokens")
+  })
+}
+
+/** The first member that is a number. Servers of Tela write names in both cases. */
+const numberIn = (value: unknown, ...keys: ReadonlyArray<string>): number | undefined =>
+  keys.map((key) => memberOf(value, key)).find((found): found is number =>
+    typeof found === "number" && Number.isFinite(found)
+  )
+
+const defined = (attributes: Telemetry.Attributes): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined))
+
+const annotate = (span: Tracer.Span, attributes: Telemetry.Attributes): void => {
+  for (const [key, value] of Object.entries(attributes)) span.attribute(key, value)
+}
+
+/**
+ * Completes a span of this library: the span of the invocation around it tells what it tells of the run, and its end has the
+ * `error.type` and, for an invocation, the metric. A span ends once.
+ */
+const begin = (span: Tracer.Span, { annotations, startTime }: Parameters<Tracer.Tracer["span"]>[0]): Tracer.Span => {
+  const mark = Context.get(annotations, Mark)
+  if (mark === undefined) return span
+  const { context, operation, outer } = mark
+  const attribute = span.attribute.bind(span)
+  const end = span.end.bind(span)
+  let outcome: unknown
+  return Object.assign(span, {
+    attribute: (key: string, value: unknown) => {
+      if (key === "run.outcome") outcome = value
+      attribute(key, value)
+      if (/^(?:run|canvas|gen_ai)\./.test(key)) outer?.attribute(key, value)
+    },
+    end: (endTime: bigint, exit: Exit.Exit<unknown, unknown>) => {
+      if (span.status._tag === "Ended") return
+      const type = errorType(Exit.isFailure(exit) ? Telemetry.outcomeOf(exit.cause) : outcome)
+      if (type !== undefined) attribute("error.type", type)
+      if (operation !== undefined) {
+        const by = defined({ ...operation, "error.type": type })
+        Metric.withAttributes(duration, texts(by)).updateUnsafe(Number(endTime - startTime) / 1e9, context)
+      }
+      end(endTime, type === undefined || type === "Interrupted" ? exit : Exit.fail(new Failure(type)))
+    }
+  })
+}
+
+/** The tag of the error, `Interrupted`, `Defect`, or `Error` for an error without a tag. */
+const errorType = (outcome: unknown): string | undefined =>
+  outcome === "Failed" ? "RunFailedError" : outcome === "Succeeded" ? undefined : outcome as string | undefined
+
+/** What an exporter shows of an error. Its message may quote a prompt or an output, and so may its cause. */
+class Failure extends Error {
+  constructor(type: string) {
+    super(type)
+    this.name = type
+    this.stack = type
+  }
+}
+
+/** Opens and ends the span of a run that was awaited together with others. While it slept it had none, to take little memory. */
+const endedTogether = (tracer: Tracer.Tracer, wait: Telemetry.Wait, outcome: string, fiber: AnyFiber): void => {
+  const { snapshot, source: { ref, server }, started, timers } = wait
+  const { span: parent } = fiber.cache
+  const now = fiber.getRef(Clock.Clock).currentTimeNanosUnsafe()
+  const [name, { annotations = Context.empty(), attributes, kind = "internal" }] = open(
+    ["Run.wait", { attributes: Telemetry.attributes(ref) }],
+    { server },
+    fiber
+  )
+  const span = tracer.span({
+    name,
+    kind,
+    annotations,
+    parent: Option.fromUndefinedOr(parent),
+    links: [],
+    startTime: now - BigInt(Math.round((timers.now() - started) * 1e6)),
+    root: false,
+    sampled: parent?.sampled !== false
+  })
+  annotate(span, { ...attributes, ...told(snapshot), "run.outcome": outcome, "run.polls": wait.polls })
+  span.end(now, Exit.void)
+}
+
+/** The boundaries of the conventions, and seven more: they end at 82 seconds, and runs take up to two hours. */
+const duration = Metric.histogram("gen_ai.client.operation.duration", {
+  description: "GenAI operation duration.",
+  boundaries: Metric.exponentialBoundaries({ start: 0.01, factor: 2, count: 22 }),
+  attributes: { unit: "s" }
+})
+
+/** The attributes of Effect's metrics are texts. */
+const texts = (attributes: Telemetry.Attributes): Record<string, string> =>
+  Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, String(value)]))
