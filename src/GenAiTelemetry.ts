@@ -123,10 +123,10 @@ export const make = (exporter: Tracer.Tracer): Tracer.Tracer => {
     }),
     conventions: {
       open,
-      polled: (snapshot, { cache: { span } }) => {
+      seen: (snapshot, { cache: { span } }) => {
         if (span?._tag === "Span") annotate(span, told(snapshot))
       },
-      endedTogether: (wait, outcome, fiber) => endedTogether(tracer, wait, outcome, fiber)
+      end: (wait, outcome, fiber) => endedTogether(tracer, wait, outcome, fiber)
     }
   }
   return tracer
@@ -148,13 +148,17 @@ const Mark = Context.Reference<Mark | undefined>("canvas-runs/GenAiTelemetry/Mar
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 
-const open: Telemetry.Conventions["open"] = ([name, options], facts, fiber) => {
+const open: Telemetry.Conventions["open"] = ([name, options], facts = {}, fiber) => {
   const { attributes } = options
   const outer = fiber.cache.span
   const isPart = outer?._tag === "Span" && Context.get(outer.annotations, Mark)?.operation !== undefined
   if (isPart || !isInvocation(name, attributes)) {
     const mark = { operation: undefined, outer: isPart ? outer : undefined, context: fiber.context }
-    return [name, { ...options, annotations: Context.make(Mark, mark) }]
+    return [name, {
+      ...options,
+      attributes: { ...attributes, ...hostOf(attributes["server.address"]) },
+      annotations: Context.make(Mark, mark)
+    }]
   }
   const agent = nameOf(facts)
   const operation = {
@@ -197,6 +201,12 @@ const serverOf = (server: URL | undefined): Telemetry.Attributes =>
     "server.address": server.hostname,
     "server.port": Number(server.port || (server.protocol === "https:" ? 443 : 80))
   }
+
+/** The host and the port of a request, which are one text without these conventions. A default port is not in it. */
+const hostOf = (host: unknown): Telemetry.Attributes => {
+  const [, address, port] = typeof host === "string" ? /^(.*):(\d+)$/.exec(host) ?? [] : []
+  return address === undefined ? {} : { "server.address": address, "server.port": Number(port) }
+}
 
 /** What a snapshot tells of its run. The members are those of Spine's runs and of Tela's executions. */
 const told = (snapshot: unknown): Telemetry.Attributes => {

@@ -48,11 +48,11 @@ export interface Wait {
 /** What a tracer by conventions, such as that of `GenAiTelemetry`, learns beside the spans. */
 export interface Conventions {
   /** Changes the name and the options of a span. */
-  readonly open: (opening: Opening, facts: Facts, fiber: AnyFiber) => Opening
+  readonly open: (opening: Opening, facts: Facts | undefined, fiber: AnyFiber) => Opening
   /** Is called with each snapshot of a run that is awaited alone. */
-  readonly polled: (snapshot: unknown, fiber: AnyFiber) => void
+  readonly seen: (snapshot: unknown, fiber: AnyFiber) => void
   /** Is called when the wait for a run that is awaited together with others has ended. */
-  readonly endedTogether: (wait: Wait, outcome: string, fiber: AnyFiber) => void
+  readonly end: (wait: Wait, outcome: string, fiber: AnyFiber) => void
 }
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
@@ -65,7 +65,7 @@ const counter = (name: string, description: string) => Metric.counter(name, { de
 
 const created = counter("canvas_runs_created_total", "Runs created")
 const endedCount = counter("canvas_runs_ended_total", "Waits ended")
-const pollCount = counter("canvas_runs_polls_total", "Polls made")
+const pollCount = counter("canvas_runs_polls_total", "Polls")
 const waitTime = Metric.timer("canvas_runs_wait_duration", {
   description: "Time of a wait",
   boundaries: Metric.exponentialBoundaries({ start: 1000, factor: 2, count: 14 })
@@ -101,7 +101,7 @@ export const spanOf = <A, E, R>(
   facts?: Facts,
   kind?: Tracer.SpanKind
 ): Effect.Effect<A, E, R> =>
-  isTraced(fiber) ? Effect.withSpan(self, ...opening(fiber, name, attributes(), facts, kind)) as typeof self : self
+  fiber.cache.tracer ? Effect.withSpan(self, ...opening(fiber, name, attributes(), facts, kind)) as typeof self : self
 
 /** {@link span} for one request. The span shows nothing but the error, which has no secret. */
 export const requestSpan = <A, E, R>(
@@ -128,7 +128,7 @@ export const streamSpan =
   <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
     Stream.unwrap(Effect.withFiber((fiber) =>
       Effect.succeed(
-        isTraced(fiber) ? Stream.withSpan(self, ...opening(fiber, name, attributes, facts)) as typeof self : self
+        fiber.cache.tracer ? Stream.withSpan(self, ...opening(fiber, name, attributes, facts)) as typeof self : self
       )
     ))
 
@@ -136,7 +136,7 @@ const opening = (
   fiber: AnyFiber,
   name: string,
   attributes: Attributes,
-  facts: Facts = {},
+  facts: Facts | undefined,
   kind?: Tracer.SpanKind
 ): Opening => {
   const plain: Opening = [name, { kind, attributes, captureStackTrace: false }]
@@ -145,7 +145,7 @@ const opening = (
 
 /** Shows the tracer a snapshot of a run that is awaited alone. */
 export const polled = ({ target }: Wait, snapshot: unknown, fiber: AnyFiber): void => {
-  if (target === undefined) conventionsOf(fiber)?.polled(snapshot, fiber)
+  if (target === undefined) conventionsOf(fiber)?.seen(snapshot, fiber)
 }
 
 /**
@@ -161,13 +161,13 @@ export const ended = (
     const outcome = Exit.isSuccess(end) ? end.value?.phase._tag : outcomeOf(end.cause)
     if (outcome === undefined || source === undefined || over.has(wait)) return Effect.void
     over.add(wait)
-    if (target !== undefined) conventionsOf(fiber)?.endedTogether(wait, outcome, fiber)
+    if (target !== undefined) conventionsOf(fiber)?.end(wait, outcome, fiber)
     return record(
       source.ref.provider,
       RunRef.format(source.ref),
       timers.now() - started,
       outcome,
-      target === undefined ? { "run.polls": polls } : undefined
+      target === undefined ? { "run.outcome": outcome, "run.polls": polls } : {}
     )
   })
 
@@ -185,15 +185,16 @@ interface Unpolled {
 
 /** {@link ended} for an execution that is not polled. */
 export const endedAlone = ({ id, provider, started }: Unpolled, end: Exit.Exit<unknown, unknown>) =>
-  Effect.clockWith((clock) =>
-    record(
+  Effect.clockWith((clock) => {
+    const outcome = Exit.isSuccess(end) ? "Succeeded" : outcomeOf(end.cause)
+    return record(
       provider,
-      `an execution of ${provider}`,
+      `${provider} execution`,
       clock.currentTimeMillisUnsafe() - started,
-      Exit.isSuccess(end) ? "Succeeded" : outcomeOf(end.cause),
-      id === undefined ? {} : { "run.id": id }
+      outcome,
+      { "run.outcome": outcome, ...(id !== undefined && { "run.id": id }) }
     )
-  )
+  })
 
 /** Counts an execution that the provider accepted, and that is not polled, and its end. */
 export const counted = <A, E, R>(execution: Unpolled, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -202,18 +203,18 @@ export const counted = <A, E, R>(execution: Unpolled, self: Effect.Effect<A, E, 
     (exit) => endedAlone(execution, exit)
   )
 
-/** Records an end. With attributes, the current span gets them, and the outcome. */
+/** Records an end. The current span gets the attributes. */
 const record = (
   provider: string,
   name: string,
   elapsedMillis: number,
   outcome: string,
-  attributes: Attributes | undefined
+  attributes: Record<string, unknown>
 ): Effect.Effect<void> =>
   Effect.withFiber(({ context }) => {
     countEnded(context, provider, outcome, elapsedMillis)
     return Effect.andThen(
-      attributes === undefined ? Effect.void : Effect.annotateCurrentSpan({ "run.outcome": outcome, ...attributes }),
+      Effect.annotateCurrentSpan(attributes),
       Effect.logDebug(`${name}: ${outcome} after ${Duration.format(Duration.millis(elapsedMillis))}`)
     )
   })
@@ -236,8 +237,6 @@ export const attributes = (ref: RunRef.RunRef): Attributes => ({
   "run.kind": ref.kind,
   "run.id": ref.id
 })
-
-const isTraced = ({ cache }: AnyFiber): boolean => cache.tracer !== undefined
 
 /** The outcome of a wait or an execution that failed. A run that failed has the same one in each mode. */
 export const outcomeOf = (cause: Cause.Cause<unknown>): string =>
