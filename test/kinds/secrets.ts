@@ -3,16 +3,17 @@
  * appears in a message, a cause, a field or a span.
  */
 import { assert } from "@effect/vitest"
-import { Effect, Layer, Redacted, Schedule } from "effect"
+import { Effect, Exit, Layer, Redacted, Schedule, Schema } from "effect"
 import { HttpClient } from "effect/http"
 import { inspect } from "node:util"
-import { Spine } from "canvas-runs"
+import { GenAiTelemetry, Spine, Tela } from "canvas-runs"
 import { NodeHttp } from "canvas-runs/node"
 import type { Place } from "./kind.ts"
-import { recordSpans } from "../support/spans.ts"
-import { type Answer, answering } from "../support/http.ts"
+import { recordSpans, shownFailure } from "../support/spans.ts"
+import { type Answer, answering, json } from "../support/http.ts"
 
 const secret = "src/internal/secret.ts"
+const conventions = "src/GenAiTelemetry.ts"
 
 const id = "6f1c1d5e-2b7e-4a0c-9a53-0d6a6f0c7a11"
 const key = "sk_planted<&>'key'_0001"
@@ -79,6 +80,63 @@ const spansHide = (url: string) => () =>
     )
     hides(spans.map(({ attributes, events, name }) => ({ attributes: [...attributes], events, name })), [part])
   })
+
+const anyCanvas = Tela.make({ apiKey: Redacted.make(key), baseUrl: "https://provider.invalid", retryCreates: false })
+
+/** No span of a run with the conventions shows the part: neither its name, its attributes and events, nor its error. */
+const conventionsHide = (call: Effect.Effect<unknown, unknown>) => () =>
+  Effect.gen(function*() {
+    const { spans, tracer } = recordSpans()
+    yield* Effect.exit(Effect.withTracer(call, GenAiTelemetry.make(tracer)))
+    assert.isNotEmpty(spans)
+    hides(
+      spans.map((span) => ({
+        attributes: [...span.attributes],
+        events: span.events,
+        name: span.name,
+        failure: shownFailure(span),
+        cause: span.status._tag === "Ended" && Exit.isFailure(span.status.exit) ? span.status.exit.cause : undefined
+      })),
+      [part]
+    )
+  })
+
+const spineCall = (answer: () => Answer, params: Spine.CreateRunParams = { prompt: part }) =>
+  Effect.flatMap(spineOn(answer), ({ runs }) => runs.run(params))
+
+const telaCall = (answer: () => Answer) =>
+  Effect.provideService(
+    Effect.flatMap(anyCanvas, ({ canvas }) =>
+      canvas.make({ id, output: Schema.Struct({ total: Schema.Number }) }).execute({ text: part })),
+    HttpClient.HttpClient,
+    answering(answer).client
+  )
+
+/** An execution that has ended, with this information about it. */
+const telaRun = (information: Readonly<Record<string, unknown>>) =>
+  Effect.provideService(
+    Effect.flatMap(anyCanvas, ({ canvas }) => canvas.make({ id }).run({})),
+    HttpClient.HttpClient,
+    answering(({ index }) =>
+      json(
+        index === 0
+          ? { id, status: "created" }
+          : { id, status: "succeeded", output_content: { content: "x", information } }
+      )
+    ).client
+  )
+
+/** A run that is created, and then is answered with these members. */
+const ended = (data: Readonly<Record<string, unknown>>) => {
+  let polls = 0
+  return () =>
+    json({
+      success: true,
+      data: polls++ === 0
+        ? { run_id: id, status: "running", poll_url: `/v1/run/${id}` }
+        : { run_id: id, status: "completed", duration_ms: 1, result: { final_output: part, artifacts: [] }, ...data }
+    })
+}
 
 const proxyHides = (proxy: string) => () =>
   Effect.gen(function*() {
@@ -223,6 +281,55 @@ export const places: ReadonlyArray<Place> = [
     inputs: {
       "with a query": spansHide(link),
       "with a secret path": spansHide("https://files.example/planted-path/a.csv")
+    }
+  },
+  {
+    name: "secrets: with the conventions, a span has the tag of its error, and not the message",
+    mutant: { file: conventions, find: "exit : Exit.fail(new Failure(type))", replace: "exit : exit" },
+    inputs: {
+      "of a response that quotes the prompt": conventionsHide(spineCall(echo("no answer for planted"))),
+      "of an output that does not fit": conventionsHide(
+        telaCall(() => json({ choices: [{ message: { content: { total: "planted" } } }] }))
+      ),
+      "of an argument": conventionsHide(spineCall(echo("x"), { prompt: "x", template: "planted prompt" as never }))
+    }
+  },
+  {
+    name: "secrets: with the conventions, only a template is the name of a run",
+    mutant: {
+      file: conventions,
+      find: "typeof template === \"string\" && /^[a-z_]{1,40}$/.test(template) ? template : undefined",
+      replace: "String(template)"
+    },
+    inputs: {
+      "and a prompt in its place is not": conventionsHide(
+        spineCall(echo("x"), { prompt: "x", template: "A planted prompt" as never })
+      ),
+      "and a link in its place is not": conventionsHide(spineCall(echo("x"), { prompt: "x", template: link as never }))
+    }
+  },
+  {
+    name: "secrets: with the conventions, only an id is the id of a canvas",
+    mutant: {
+      file: conventions,
+      find: "\"canvas.id\": isId(canvas) ? canvas : undefined,",
+      replace: "\"canvas.id\": canvas,"
+    },
+    inputs: {
+      "and a link in its place is not": conventionsHide(spineCall(ended({ canvas_id: link }))),
+      "and a text in its place is not": conventionsHide(spineCall(ended({ canvas_id: "a planted text" })))
+    }
+  },
+  {
+    name: "secrets: with the conventions, only a number is a number of tokens",
+    mutant: {
+      file: conventions,
+      find: "typeof found === \"number\" && Number.isFinite(found)",
+      replace: "found !== undefined"
+    },
+    inputs: {
+      "and a text in its place is not": conventionsHide(telaRun({ input_tokens: "planted" })),
+      "and an object in its place is not": conventionsHide(telaRun({ outputTokens: { planted: "planted" } }))
     }
   }
 ]
