@@ -21,7 +21,8 @@ const benchmarks: Record<string, () => Promise<{ readonly benchmark: Benchmark }
   transfers: () => import("./transfers.ts"),
   startup: () => import("./startup.ts"),
   polling: () => import("./polling.ts"),
-  durable: () => import("./durable.ts")
+  durable: () => import("./durable.ts"),
+  picture: () => import("./picture.ts")
 }
 
 const { values: flags } = parseArgs({

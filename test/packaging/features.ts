@@ -12,6 +12,7 @@ interface Feature {
 }
 
 const features: ReadonlyArray<Feature> = [
+  { name: "pictures and reports", modules: /(?:^|\/)picture\// },
   { name: "modules of Effect that the program did not have", modules: /^node_modules\/effect\/|^effect\// },
   {
     name: "downloads: ranges, fresh links, safe names, directories",

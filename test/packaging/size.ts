@@ -75,7 +75,7 @@ const bundlers: Record<Bundler, (entry: string) => Promise<Bundle>> = {
 }
 
 /** The added programs, each measured separately. */
-export const programs = ["spine", "tela"] as const
+export const programs = ["spine", "tela", "picture", "report"] as const
 
 export type Program = (typeof programs)[number]
 

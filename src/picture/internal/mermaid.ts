@@ -1,5 +1,5 @@
 /** A scene as the text of a Mermaid flowchart. */
-import type { Box, Scene } from "./scene.ts"
+import { type Box, detailOf, type Scene } from "./scene.ts"
 
 export const mermaid = ({ boxes, edges, title }: Scene, direction: "right" | "down"): string => {
   const names = namesOf(boxes)
@@ -14,12 +14,6 @@ export const mermaid = ({ boxes, edges, title }: Scene, direction: "right" | "do
     ...edges.map(([source, target]) => `  ${names[source]} --> ${names[target]}`),
     ...classes
   ].join("\n") + "\n"
-}
-
-/** The second line of a box. */
-export const detailOf = ({ duration, state, status, type }: Box): string => {
-  const fact = duration === "" ? status : state === "succeeded" ? duration : `${status} ${duration}`
-  return type === "" ? fact : `${type} · ${fact}`
 }
 
 /** Readable on a light and on a dark page, because each has a fill and a colour. */

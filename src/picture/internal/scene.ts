@@ -30,6 +30,12 @@ export interface Scene {
   readonly edges: Edges
 }
 
+/** The second line of a box. */
+export const detailOf = ({ duration, state, status, type }: Box): string => {
+  const fact = duration === "" ? status : state === "succeeded" ? duration : `${status} ${duration}`
+  return type === "" ? fact : `${type} · ${fact}`
+}
+
 /** The length of the longest text of a name that is read. Nothing shows more, and a hostile one may have a gigabyte. */
 const longest = 200
 

@@ -1,7 +1,7 @@
 /** A scene as SVG. Each box and each edge is one line of the text. */
 import { type Edges, type Layout, layout, type Point, type Sizes } from "./layout.ts"
-import { detailOf } from "./mermaid.ts"
-import type { Box, Scene } from "./scene.ts"
+
+import { type Box, detailOf, type Scene } from "./scene.ts"
 import { width } from "./text.ts"
 import type { State } from "./state.ts"
 
