@@ -46,6 +46,8 @@ export type ClientError = KeyError | UsageError | ConfigError
 
 /** Makes the clients, once each. */
 export interface Service {
+  /** Whether the provider is emulated by this process: then no run outlives it. */
+  readonly isEmulated: boolean
   readonly spine: Effect.Effect<Spine.Service, ClientError>
   readonly tela: Effect.Effect<Tela.Service, ClientError>
 }
@@ -70,6 +72,7 @@ export const layer = (options: Options): Layer.Layer<Clients, never, FileSystem.
           })
         })
       return {
+        isEmulated: false,
         spine: yield* Effect.cached(
           Effect.gen(function*() {
             const [{ make }, { layer }] = yield* Effect.promise(() =>
@@ -109,6 +112,7 @@ const layerEmulator: Layer.Layer<Clients> = Layer.effect(
   Effect.gen(function*() {
     const scope = yield* Effect.scope
     return {
+      isEmulated: true,
       spine: yield* Effect.cached(Effect.gen(function*() {
         const [{ make }, { layerTest }, Timeline] = yield* Effect.promise(() =>
           Promise.all([

@@ -4,6 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import type { RunRef } from "../internal/ref.ts"
+import { Clients } from "./clients.ts"
+import { UsageError } from "./errors.ts"
 import type * as RunStore from "../RunStore.ts"
 import { type Named } from "./names.ts"
 import { format } from "./refText.ts"
@@ -28,6 +30,7 @@ export const once = Effect.fnUntraced(function*<E, R>(
   create: RunStore.Create<{ readonly ref: RunRef }, E, R>
 ) {
   const { line, note } = yield* Output
+  const { isEmulated } = yield* Clients
   const store = yield* (yield* State).open
   const key = Option.isSome(given) ? given.value : yield* newKey
   const earlier = yield* store.get(key)
@@ -36,6 +39,8 @@ export const once = Effect.fnUntraced(function*<E, R>(
   yield* note(
     earlier !== undefined && "ref" in earlier
       ? `The key ${key} has a run already: ${format(ref)}`
+      : isEmulated
+      ? `Created ${format(ref)} (emulated)`
       : `Created ${format(ref)} (key ${key})`
   )
   yield* line({ type: "created", key, ref }, "")
@@ -45,6 +50,16 @@ export const once = Effect.fnUntraced(function*<E, R>(
 /** Prints the name of a run that nobody waits for here. */
 export const detached = ({ ref }: Named) =>
   Output.use(({ isJson, line }) => isJson ? Effect.void : line({ type: "created", ref }, format(ref)))
+
+/** Checks the flags of a create before its request. */
+export const check = Effect.fnUntraced(function*({ detach }: { readonly detach: boolean }) {
+  if (detach && (yield* Clients).isEmulated) {
+    return yield* new UsageError({
+      message: "--detach and --emulator exclude each other: the emulator ends with the command. " +
+        "Start \"canvas-runs emulator\", and give --base-url."
+    })
+  }
+})
 
 /** A key that sorts by time, such as `20261126-111500-4f9d`. */
 const newKey = Effect.map(

@@ -59,14 +59,16 @@ const outcomeOfTag: { readonly [tag: string]: Outcome } = {
   RunStoreError: "local",
   BudgetError: "local",
   SqlError: "local",
-  PlatformError: "local",
-  ServeError: "local"
+  PlatformError: "local"
 }
 
 /** Returns the class of an error. An error that no operation of the library makes is a fault of the command. */
 export const outcomeOf = (error: unknown): Outcome => {
   if (CliError.isCliError(error)) return "badRequest"
   if (isClosedOutput(error)) return "closedOutput"
+  if (Predicate.isTagged(error, "StoppedError") && Predicate.hasProperty(error, "reason")) {
+    return error.reason as Outcome
+  }
   if (!Predicate.hasProperty(error, "_tag") || !Predicate.isString(error._tag)) return "internal"
   // The file of an artifact is on this machine
   if (error._tag === "ArtifactError" && Predicate.hasProperty(error, "reason") && error.reason === "write") {

@@ -3,6 +3,7 @@
  *
  * The code of a subcommand is loaded when it is used, so that `canvas-runs --help` starts fast.
  */
+import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -19,6 +20,7 @@ import type { Outcome } from "./exitCode.ts"
 import * as Output from "./output.ts"
 import { report } from "./report.ts"
 import * as State from "./state.ts"
+import * as Stop from "./stop.ts"
 
 /** The services that every subcommand may use. */
 export type Services = Command.Environment | Output.Output | State.State
@@ -133,7 +135,7 @@ const subcommands: ReadonlyArray<{
 export const commandNames = subcommands.map(({ name }) => name)
 
 /** Whether the arguments name a server. */
-export const isServer = (args: ReadonlyArray<string>): boolean =>
+const isServer = (args: ReadonlyArray<string>): boolean =>
   subcommands.find(({ name }) => args.includes(name))?.isServer === true
 
 /** Prints data as JSON. */
@@ -170,18 +172,25 @@ const make = (args: ReadonlyArray<string>) =>
       )
   )
 
-/** Runs the command with its arguments, reports a failure, and returns the class of the outcome. */
-export const main = (args: ReadonlyArray<string>): Effect.Effect<Outcome, never, Command.Environment> => {
+/**
+ * Runs the command with its arguments until it ends or is stopped, reports a failure, and returns the class of the outcome.
+ *
+ * `stopped` says why the command is stopped, if it is.
+ */
+export const main = (
+  args: ReadonlyArray<string>,
+  stopped: Effect.Effect<Stop.Reason> = Effect.never
+): Effect.Effect<Outcome, never, Command.Environment> => {
   const flags = args.includes("--") ? args.slice(0, args.indexOf("--")) : args
   const printed: Array<string> = []
-  const program = Effect.gen(function*() {
+  const command = Effect.gen(function*() {
     const command = yield* make(flags)
     yield* Command.runWith(command, { version })(args)
     const { line } = yield* Output.Output
     yield* Effect.forEach(printed, (text) => line({ type: "text", text }, text))
     return "success" as const
-  })
-  return Effect.catchCause(program, report).pipe(
+  }).pipe(
+    Effect.catchCause(report),
     Effect.provide([
       State.layer(valueOf(flags, "--store")),
       Layer.effect(CliOutput.Presenter, presenter),
@@ -194,9 +203,13 @@ export const main = (args: ReadonlyArray<string>): Effect.Effect<Outcome, never,
         })
       ),
       Layer.succeed(Logger.LogToStderr, true)
-    ]),
-    Effect.provide(Output.layer(flags.includes("--json")))
+    ])
   )
+  const reportStop = (reason: Stop.Reason) =>
+    isServer(flags) && reason !== "closedOutput"
+      ? Effect.succeed("success" as const)
+      : report(Cause.fail(new Stop.StoppedError({ reason })))
+  return Effect.provide(Stop.orStop(command, stopped, reportStop), Output.layer(flags.includes("--json")))
 }
 
 /** The value of a flag that is needed before the arguments are parsed. */

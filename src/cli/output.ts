@@ -109,6 +109,15 @@ const Error = Schema.Struct({
   resume: Schema.optionalKey(Schema.String)
 })
 
+/** A wait was stopped. */
+const Resume = Schema.Struct({
+  type: Schema.Literal("resume"),
+  /** The runs, which continue. */
+  refs: Schema.Array(RunRef),
+  /** The command that waits again. */
+  command: Schema.String
+})
+
 /** The outcome of one input of a batch. */
 const BatchOutcome = Schema.Struct({
   type: Schema.Literal("outcome"),
@@ -143,6 +152,7 @@ export const Line = Schema.Union([
   File,
   Entry,
   Error,
+  Resume,
   BatchOutcome,
   Summary,
   Listening,

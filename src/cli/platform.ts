@@ -11,14 +11,14 @@ import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import * as Terminal from "effect/Terminal"
 import type { Environment } from "effect/cli/Command"
 
-/** The terminal of standard error, because standard output has data alone. Nothing is read from it. */
+/** Asks nothing. Standard error as a terminal is in `terminal.ts`. */
 const terminal = Terminal.make({
-  columns: Effect.sync(() => process.stderr.columns ?? 0),
-  rows: Effect.sync(() => process.stderr.rows ?? 0),
-  size: Effect.die("the command listens to no changes of size"),
+  columns: Effect.succeed(80),
+  rows: Effect.succeed(24),
+  size: Effect.die("the command does not ask for the size"),
   readInput: Effect.die("the command reads no keys"),
   readLine: Effect.die("the command reads no lines"),
-  display: (text) => Effect.sync(() => void process.stderr.write(text))
+  display: () => Effect.die("the command asks nothing")
 })
 
 export const layer: Layer.Layer<Environment> = Layer.mergeAll(

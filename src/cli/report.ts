@@ -16,8 +16,8 @@ export const report = (cause: Cause.Cause<unknown>): Effect.Effect<Outcome, neve
     const output = yield* Output
     const error = Cause.squash(cause)
     if (isReported(error)) return error.outcome
-    // The presenter has written the text of these
-    const isShown = CliError.isCliError(error)
+    // The presenter, or the wait that was stopped, has written the text of these
+    const isShown = CliError.isCliError(error) || Predicate.isTagged(error, "StoppedError")
     const line = lineOf(error)
     if (line.outcome === "closedOutput") return line.outcome
     if (!isShown) {

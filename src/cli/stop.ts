@@ -1,31 +1,42 @@
 /** How the command is stopped from outside: by a signal, or by a reader that goes away. */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type { Outcome } from "./exitCode.ts"
+import * as Schema from "effect/Schema"
+import { exitCodes, type Outcome } from "./exitCode.ts"
 
 /** The signals that stop the command. */
-export const outcomeOfSignal = {
+export const reasonOfSignal = {
   SIGINT: "interrupted",
   SIGTERM: "terminated",
   SIGHUP: "hangup"
-} as const satisfies { readonly [signal: string]: Outcome }
+} as const
+
+const Reason = Schema.Literals(["interrupted", "terminated", "hangup", "closedOutput"])
+
+/** Why the command is stopped. */
+export type Reason = typeof Reason.Type
+
+/** The command was stopped. */
+export class StoppedError extends Schema.TaggedError<StoppedError>()("StoppedError", { reason: Reason }) {
+  override get message(): string {
+    return `The command was stopped. ${exitCodes[this.reason].meaning}`
+  }
+}
 
 /**
  * Runs a command until it ends or is stopped. A stop interrupts its waits, and waits for a create that is under way: its run would be
  * lost otherwise.
  */
-export const orStop = <E, R>(
-  command: Effect.Effect<Outcome, E, R>,
-  listen: (stop: (outcome: Outcome) => void) => void
-): Effect.Effect<Outcome, E, R> =>
+export const orStop = <R, R2>(
+  command: Effect.Effect<Outcome, never, R>,
+  stopped: Effect.Effect<Reason>,
+  report: (reason: Reason) => Effect.Effect<Outcome, never, R2>
+): Effect.Effect<Outcome, never, R | R2> =>
   Effect.gen(function*() {
-    const stopped = yield* Deferred.make<Outcome>()
-    yield* Effect.sync(() => listen((outcome) => Deferred.doneUnsafe(stopped, Effect.succeed(outcome))))
     const fiber = yield* Effect.forkChild(command)
-    const first = yield* Effect.raceFirst(Fiber.await(fiber), Deferred.await(stopped))
+    const first = yield* Effect.raceFirst(Fiber.await(fiber), stopped)
     if (Exit.isExit(first)) return yield* first
     yield* Fiber.interrupt(fiber)
-    return first
+    return yield* report(first)
   })

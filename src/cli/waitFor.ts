@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { Clients } from "./clients.ts"
 import { download } from "./download.ts"
 import { Reported } from "./errors.ts"
 import { together } from "./exitCode.ts"
@@ -70,7 +71,12 @@ const print = Effect.fnUntraced(function*({ ref }: Named, ended: Ended, options:
   yield* line(ended.line, ended.text)
   if (Option.isSome(options.download)) return yield* download(ref, ended, options.download.value)
   const names = ended.line.artifacts?.map(({ name }) => name) ?? []
-  if (names.length > 0) {
-    yield* note(`Files: ${names.join(", ")}. Download them with:\n  canvas-runs download ${format(ref)}`)
-  }
+  if (names.length === 0) return
+  yield* note(
+    `Files: ${names.join(", ")}. ${
+      (yield* Clients).isEmulated
+        ? "Give --download DIRECTORY to keep them."
+        : `Download them with:\n  canvas-runs download ${format(ref)}`
+    }`
+  )
 })

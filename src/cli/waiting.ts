@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { Clients } from "./clients.ts"
 import type { Wait } from "./follow.ts"
 import { type Named } from "./names.ts"
 import { format } from "./refText.ts"
@@ -53,12 +54,14 @@ export const waitOf = ({ pollInterval, timeout }: {
   readonly pollInterval: Option.Option<Duration.Duration>
 }): Wait => ({ timeout, pollInterval: Option.getOrUndefined(pollInterval) })
 
-/** Says how to continue if the wait for a run is interrupted. */
+/** Says how to continue if the wait for runs is interrupted. */
 export const resumable = <A, E, R>(runs: ReadonlyArray<Named>, wait: Effect.Effect<A, E, R>) =>
   Effect.onInterrupt(wait, () =>
-    Output.use(({ note }) =>
-      note(
-        `\nStopped waiting. ${runs.length === 1 ? "The run continues" : "The runs continue"}. Wait again with:\n` +
-          `  canvas-runs wait ${runs.map(({ ref }) => format(ref)).join(" ")}`
-      )
-    ))
+    Effect.gen(function*() {
+      const { isJson, line, note } = yield* Output
+      if ((yield* Clients).isEmulated) return yield* note("\nStopped. The emulator ended, and the run with it.")
+      const command = `canvas-runs wait ${runs.map(({ ref }) => format(ref)).join(" ")}`
+      const continues = runs.length === 1 ? "The run continues" : "The runs continue"
+      yield* note(`\nStopped waiting. ${continues}. Wait again with:\n  ${command}`)
+      if (isJson) yield* Effect.ignore(line({ type: "resume", refs: runs.map(({ ref }) => ref), command }, ""))
+    }))

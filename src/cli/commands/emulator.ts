@@ -9,6 +9,8 @@ import * as Rude from "../../testing/Rude.ts"
 import * as SpineEmulator from "../../testing/SpineEmulator.ts"
 import * as TelaEmulator from "../../testing/TelaEmulator.ts"
 import * as Timeline from "../../testing/Timeline.ts"
+import { messageOf } from "../../internal/describe.ts"
+import { LocalError } from "../errors.ts"
 import { Output } from "../output.ts"
 import { decode, type ScriptFile, spineScript, telaCanvases } from "../scriptFile.ts"
 
@@ -128,7 +130,14 @@ export const command = Command.make(
           script: { timeline: Timeline.make({ duration: "3 seconds" }), stream: { pause: "300 millis" } },
           canvases: [TelaEmulator.invoiceCanvas, ...telaCanvases(script, "3 seconds")]
         }
-      }))
+      })),
+      Effect.catchTag("ServeError", ({ cause }) =>
+        Effect.fail(
+          new LocalError({
+            message: `The emulator cannot listen on ${host}:${port}: ${messageOf(cause)}. Give another --port.`,
+            cause
+          })
+        ))
     )
 ).pipe(
   Command.withExamples([

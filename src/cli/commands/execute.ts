@@ -60,6 +60,7 @@ export const command = Command.make(
           } makes no run that can be looked up, so it takes no --detach and no --key.`
         })
       }
+      yield* Create.check({ detach })
       const variables = yield* Variables.read(options)
       const output = yield* OutputSchema.read(schema)
       const target = yield* targetOf(options)

@@ -39,6 +39,7 @@ export const command = Command.make(
   },
   Effect.fnUntraced(
     function*({ blocks, detach, download, files, instructions, key, prompt, promptFile, template, ...options }) {
+      yield* Create.check({ detach })
       const text = yield* Prompt.read(prompt, promptFile)
       const { spine } = yield* Clients.Clients
       const client = yield* spine
