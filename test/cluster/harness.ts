@@ -204,15 +204,18 @@ export const run = (options: Options) =>
     let workflows = 0
     let endedAt = Infinity
     const results = new Map<string, Exit.Exit<string, unknown>>()
+    const execute = (topic: string): ReturnType<typeof Report.execute> =>
+      // The storage of the client may fail too. A repeated call starts no second execution
+      Effect.catchCause(
+        Report.execute({ topic }),
+        (cause) =>
+          options.mayEnd === true && !cause.reasons.some(Cause.isFailReason)
+            ? Effect.andThen(Effect.sleep("1 second"), execute(topic))
+            : Effect.failCause(cause)
+      )
     const one = Effect.suspend(() => {
       const topic = topicOf(++workflows)
-      return Report.execute({ topic }).pipe(
-        // The storage of the client may fail too. A repeated call starts no second execution
-        Effect.catchCause((cause) =>
-          options.mayEnd === true && !cause.reasons.some(Cause.isFailReason)
-            ? Effect.andThen(Effect.sleep("1 second"), Report.execute({ topic }))
-            : Effect.failCause(cause)
-        ),
+      return execute(topic).pipe(
         Effect.exit,
         Effect.map((exit) => {
           results.set(topic, exit)
