@@ -1,13 +1,21 @@
 /** Reads what this version and earlier ones have stored. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Fiber, Layer, Redacted, Schema } from "effect"
 import { KeyValueStore } from "effect/persistence"
 import { SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
 import { readdirSync, readFileSync } from "node:fs"
 import manifest from "../../package.json" with { type: "json" }
-import { Budget, RunRef, RunStore } from "canvas-runs"
+import { Budget, RunError, RunRef, RunStore, Spine, Tela } from "canvas-runs"
+import { SpineWorkflow, TelaWorkflow } from "canvas-runs/workflow"
 import { databases } from "../support/databases.ts"
+import { until } from "../support/durable.ts"
+import { classes } from "../support/errors.ts"
+import { answering, json } from "../support/http.ts"
+import * as spine from "../support/spine.ts"
+import * as tela from "../support/tela.ts"
 import { fixtures } from "./fixtures.ts"
+import { payloads, processOn } from "./workflows.ts"
 
 const versions = readdirSync(new URL(".", import.meta.url), { withFileTypes: true })
   .flatMap((entry) => entry.isDirectory() ? [entry.name] : [])
@@ -73,6 +81,16 @@ describe.each(versions)("what version %s has stored", (version) => {
       }
     }))
 
+  it("errors are read as they were", () => {
+    for (const json of JSON.parse(read(version, "errors.json")) as ReadonlyArray<{ readonly _tag: string }>) {
+      const [Class] = classes.find(([{ identifier }]) => identifier === json._tag)!
+      const codec = Schema.toCodecJson(Class)
+      const error = Schema.decodeUnknownSync(codec)(json)
+      assert.instanceOf(error, Class)
+      assert.deepStrictEqual(Schema.encodeSync(codec)(error), json)
+    }
+  })
+
   it.effect("the records of a KeyValueStore are read and used", () =>
     Effect.gen(function*() {
       const storage = yield* KeyValueStore.KeyValueStore
@@ -83,6 +101,41 @@ describe.each(versions)("what version %s has stored", (version) => {
       }
       yield* Effect.provide(use(keyValue), RunStore.layer)
     }).pipe(Effect.provide(Layer.fresh(KeyValueStore.layerMemory))))
+
+  it.effect("the workflows of an engine on SQLite continue: results are read, and a wait is resumed", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(Date.parse("2026-11-01T00:20:00Z"))
+      const client = yield* databases.sqlite
+      yield* Effect.provide(
+        SqlClient.SqlClient.use((sql) =>
+          Effect.forEach(read(version, "workflows.sql").trim().split("\n"), (statement) => sql.unsafe(statement))
+        ),
+        client
+      )
+      const { layer, requests } = answering(({ url }) => json(spine.completedRun(url.pathname.split("/").at(-1)!)))
+      const clients = Layer.mergeAll(
+        Spine.layer({ apiKey: Redacted.make(spine.apiKey) }),
+        Tela.layer({ apiKey: Redacted.make(tela.apiKey) })
+      ).pipe(Layer.provide(layer), Layer.orDie)
+      yield* Effect.gen(function*() {
+        const fiber = yield* Effect.forkChild(Effect.all({
+          ended: SpineWorkflow.Run.execute(payloads.ended),
+          failed: Effect.flip(SpineWorkflow.Run.execute(payloads.failed)),
+          waiting: SpineWorkflow.Run.execute(payloads.waiting),
+          execution: TelaWorkflow.Run.execute(payloads.execution),
+          task: TelaWorkflow.Run.execute(payloads.task)
+        }, { concurrency: "unbounded" }))
+        yield* until(Effect.sync(() => fiber.pollUnsafe() !== undefined), "1 second")
+        const { ended, execution, failed, task, waiting } = yield* Fiber.join(fiber)
+        assert.deepStrictEqual([ended.status, waiting.status], ["completed", "completed"])
+        assert.instanceOf(failed, RunError.RunFailedError)
+        assert.deepStrictEqual([execution.kind, execution.output], ["execution", { total: 42 }])
+        assert.deepStrictEqual([task.kind, task.output], ["task", { total: 42 }])
+        assert.deepStrictEqual(requests.map(({ method, url }) => [method, url.split("/").at(-1)]), [
+          ["GET", waiting.run_id]
+        ])
+      }).pipe(Effect.provide(processOn(Layer.orDie(client), clients)))
+    }))
 
   for (const [name, database] of Object.entries(databases)) {
     it.live(`the tables of ${name} are read and used`, () =>

@@ -1,10 +1,12 @@
-/** What this version stores: refs, the records of a `RunStore`, and the tables of a `RunStore` and a `Budget`. */
-import { Effect, Layer } from "effect"
+/** What this version stores: refs, errors, the records of a `RunStore`, the tables of a `RunStore` and a `Budget`, and those of workflows. */
+import { Effect, Layer, Schema } from "effect"
 import { KeyValueStore } from "effect/persistence"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { Budget, RunRef, RunStore } from "canvas-runs"
 import { NodeSqlite } from "canvas-runs/node"
+import { classes } from "../support/errors.ts"
+import { write } from "./workflows.ts"
 
 const refs: ReadonlyArray<RunRef.RunRef> = [
   RunRef.make({
@@ -74,22 +76,24 @@ const entries = Effect.gen(function*() {
   return yield* (yield* RunStore.RunStore).list()
 })
 
-const literal = (value: unknown): string => typeof value === "string" ? `'${value.replaceAll("'", "''")}'` : `${value}`
-
 /** All tables of the database, as statements of one line each. */
 const dump = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const tables = yield* sql<{ readonly name: string; readonly type: string; readonly sql: string }>`
-    select name, type, sql from sqlite_master where sql is not null order by type desc, name`
+    select name, type, sql from sqlite_master where sql is not null and name not like 'sqlite%' order by type desc, name`
   const lines: Array<string> = []
   for (const { name, sql: statement, type } of tables) {
     lines.push(`${statement.replaceAll(/\s+/g, " ")};`)
     if (type !== "table") continue
-    const rows = (yield* sql<Record<string, unknown>>`select * from ${sql(name)}`).map((row) => {
-      const columns = Object.entries(row).filter(([column]) => column !== "created_at")
-      const names = columns.map(([column]) => `"${column}"`).join(", ")
-      return `insert into "${name}" (${names}) values (${columns.map(([, value]) => literal(value)).join(", ")});`
-    })
+    const columns = (yield* sql<{ readonly name: string }>`select name from pragma_table_info(${name})`)
+      .flatMap((column) => column.name === "created_at" ? [] : [column.name])
+    // SQLite writes each value as a literal, also whole numbers that JavaScript cannot hold
+    const literals = sql.literal(columns.map((column) => `quote("${column}") as "${column}"`).join(", "))
+    const rows = (yield* sql<Record<string, string>>`select ${literals} from ${sql(name)}`).map((row) =>
+      `insert into "${name}" (${columns.map((column) => `"${column}"`).join(", ")}) values (${
+        columns.map((column) => row[column]).join(", ")
+      });`
+    )
     // In an order that does not depend on random ids
     lines.push(...rows.toSorted((a, b) => withoutIds(a) < withoutIds(b) ? -1 : 1))
   }
@@ -123,11 +127,19 @@ export const fixtures = Effect.gen(function*() {
     keyValue: yield* Effect.provide(keyValue, TestClock.layer()),
     sqlite: yield* Effect.provide(sqlite, TestClock.layer())
   })
+  const errors = classes.map(([Class, fields]) => Schema.encodeSync(Schema.toCodecJson(Class))(new Class(fields)))
   const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`
   return {
     "refs.json": json(refs.map((ref) => JSON.stringify(ref))),
+    "errors.json": json(errors),
     "keyValue.json": json(stored.keyValue.records),
     "tables.sql": stored.sqlite.dump,
     "entries.json": json({ keyValue: stored.keyValue.entries, sql: stored.sqlite.entries })
   }
 })
+
+/** The tables of workflows. The ids and times of the engine differ each time. */
+export const workflows = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) => Effect.andThen(Effect.provide(write(Layer.succeed(SqlClient.SqlClient, sql)), TestClock.layer()), dump)
+).pipe(Effect.provide(NodeSqlite.layer({ filename: ":memory:" })))

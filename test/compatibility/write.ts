@@ -2,9 +2,10 @@
 import { Effect } from "effect"
 import { mkdirSync, writeFileSync } from "node:fs"
 import manifest from "../../package.json" with { type: "json" }
-import { fixtures } from "./fixtures.ts"
+import { fixtures, workflows } from "./fixtures.ts"
 
 const folder = new URL(`${manifest.version}/`, import.meta.url)
 mkdirSync(folder, { recursive: true })
-for (const [name, text] of Object.entries(await Effect.runPromise(fixtures))) writeFileSync(new URL(name, folder), text)
+const files = { ...await Effect.runPromise(fixtures), "workflows.sql": await Effect.runPromise(workflows) }
+for (const [name, text] of Object.entries(files)) writeFileSync(new URL(name, folder), text)
 console.log(`wrote test/compatibility/${manifest.version}`)
