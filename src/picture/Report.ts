@@ -292,7 +292,7 @@ const headOf = (title: string, { facts, ref, state, status }: Content): string =
   const created = ref?.createdAt === undefined ? "" : timeOf(ref.createdAt)
   const shown = facts.flatMap(([name, value]) => {
     const line = Scene.lineOf(value)
-    const kind = line.length > 20 ? "wide" : "fact"
+    const kind = line.length > 17 ? "wide" : "fact"
     return line === "" ? [] : [`<div class="${kind}"><dt>${name}</dt><dd>${Svg.escape(line)}</dd></div>`]
   })
   return `<header>

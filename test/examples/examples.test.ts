@@ -285,6 +285,21 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     ])
   })
 
+  it("33-report writes a picture and a report", async () => {
+    const lines = await linesOf("33-report.ts")
+    assert.deepStrictEqual(lines.slice(0, -1).map((line) => line.slice(0, 8)), [
+      "✓ Prompt",
+      "✓ Table ",
+      "✓ Web 3 ",
+      "✓ Yt 4  ",
+      "✓ Text 5",
+      "✓ Docume"
+    ])
+    const [, directory] = / are in (\S+)$/.exec(lines.at(-1)!)!
+    assert.match(await readFile(`${directory}/run.svg`, "utf8"), /^<svg [^]*Document 6[^]*<\/svg>\n$/)
+    assert.match(await readFile(`${directory}/report.html`, "utf8"), /<h2>Graph<\/h2>[^]*<h2>(Timeline|Blocks)<\/h2>[^]*<h2>Output<\/h2>[^]*<h2>Files<\/h2>/)
+  })
+
   it("30-batch-with-budget stops at the limit, and continues with a higher one", async () => {
     const lines = await linesOf("30-batch-with-budget.ts")
     const delivered = lines.filter((line) => line.startsWith("tides/"))
