@@ -297,7 +297,10 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
     ])
     const [, directory] = / are in (\S+)$/.exec(lines.at(-1)!)!
     assert.match(await readFile(`${directory}/run.svg`, "utf8"), /^<svg [^]*Document 6[^]*<\/svg>\n$/)
-    assert.match(await readFile(`${directory}/report.html`, "utf8"), /<h2>Graph<\/h2>[^]*<h2>(Timeline|Blocks)<\/h2>[^]*<h2>Output<\/h2>[^]*<h2>Files<\/h2>/)
+    assert.match(
+      await readFile(`${directory}/report.html`, "utf8"),
+      /<h2>Graph<\/h2>[^]*<h2>(Timeline|Blocks)<\/h2>[^]*<h2>Output<\/h2>[^]*<h2>Files<\/h2>/
+    )
   })
 
   it("30-batch-with-budget stops at the limit, and continues with a higher one", async () => {
