@@ -130,6 +130,19 @@ describe("keys", () => {
 })
 
 describe("tasks", () => {
+  it.live("are announced to clients of the version that has them, and to no others", () =>
+    Effect.gen(function*() {
+      const client = yield* (yield* makeWorld(0)).serve()
+      const { body } = yield* request(client, "server/discover")
+      assert.deepStrictEqual(body.result.capabilities.extensions, { [tasksExtension]: {} })
+      const clientInfo = { name: "test", version: "1" }
+      const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo }
+      const legacy = yield* Effect.promise(() =>
+        client.post(JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params }))
+      )
+      assert.isUndefined(legacy.body.result.capabilities.extensions)
+    }))
+
   it.live("are stored before they are answered, under ids that cannot be guessed", () =>
     Effect.gen(function*() {
       const { serve, store } = yield* makeWorld("10 minutes")

@@ -146,6 +146,14 @@ export const withTasks = (tasks: Tasks): typeof base => {
         lifecycle,
         {
           ...target,
+          // Only this version of MCP has the extension
+          context: {
+            ...target.context,
+            serverInfo: {
+              ...target.context.serverInfo,
+              extensions: { ...target.context.serverInfo.extensions, [extension]: {} }
+            }
+          },
           install: (protocol, rpcs, handlers) =>
             target.install(protocol, rpcs.add(...Object.values(methods)), {
               ...handlers,
