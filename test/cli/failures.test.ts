@@ -1,0 +1,156 @@
+/** Each failing situation has its exit code, valid JSON on standard output, advice on standard error, and no secret anywhere. */
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect, PlatformError, Sink, Stdio, Stream } from "effect"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll } from "vitest"
+import { Fault, SpineEmulator, TelaEmulator } from "canvas-runs/testing"
+import * as CombinedEmulatorServer from "canvas-runs/testing/CombinedEmulatorServer"
+import { exitCodes, type Outcome } from "../../src/cli/exitCode.ts"
+import { main } from "../../src/cli/main.ts"
+import * as Stop from "../../src/cli/stop.ts"
+import { canvases, type Place, script, secrets, type Situation, situations } from "./situations.ts"
+import { validate } from "./validate.ts"
+
+const root = mkdtempSync(join(tmpdir(), "canvas-runs-failures-"))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+interface Options {
+  readonly env: Readonly<Record<string, string>>
+  readonly stdin?: string | undefined
+  readonly output?: Situation["output"]
+  readonly stopAt?: RegExp | undefined
+  /** How it is stopped. */
+  readonly stop?: Outcome | undefined
+}
+
+const outputError = (code: string) =>
+  PlatformError.systemError({
+    module: "Stdio",
+    method: "stdout",
+    _tag: "Unknown",
+    cause: Object.assign(new Error(`write ${code}`), { code })
+  })
+
+/** Runs the command in this process. */
+const call = (args: ReadonlyArray<string>, { env, output, stdin = "", stop, stopAt }: Options) =>
+  Effect.gen(function*() {
+    const text = { stdout: "", stderr: "" }
+    let end: (() => void) | undefined
+    const sink = (name: "stdout" | "stderr") => () =>
+      Sink.forEach((chunk: string | Uint8Array) =>
+        name === "stdout" && output !== undefined ? Effect.fail(outputError(output)) : Effect.sync(() => {
+          text[name] += String(chunk)
+          if (stopAt?.test(text.stdout + text.stderr) === true) end?.()
+        })
+      )
+    const outcome = yield* Stop.orStop(main(args), (listen) => {
+      if (stopAt === undefined) return
+      end = () => listen(stop!)
+      // A stop that waits for no text: the command has begun
+      if (stopAt.source === "^") setTimeout(end, 50)
+    }).pipe(
+      Effect.provide([
+        Stdio.layerTest({
+          args: Effect.succeed(args),
+          stdout: sink("stdout"),
+          stderr: sink("stderr"),
+          stdin: Stream.encodeText(Stream.make(stdin))
+        }),
+        ConfigProvider.layer(ConfigProvider.fromEnv({ env: { ...env } }))
+      ]),
+      Effect.provide(NodeServices.layer)
+    )
+    return { outcome, ...text }
+  })
+
+const fault = (...faults: ReadonlyArray<Fault.Fault>) =>
+  Effect.gen(function*() {
+    for (const emulator of [yield* SpineEmulator.SpineEmulator, yield* TelaEmulator.TelaEmulator]) {
+      yield* emulator.clearFaults
+      yield* emulator.fault(...faults)
+    }
+  })
+
+/** Calls the command in a situation. */
+const play = (situation: Situation, more: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const directory = mkdtempSync(join(root, "situation-"))
+    const place: Place = {
+      directory,
+      file: (name, content) => {
+        writeFileSync(join(directory, name), content)
+        return join(directory, name)
+      }
+    }
+    const { baseUrl } = yield* CombinedEmulatorServer.CombinedEmulatorServer
+    const state = join(directory, "state-of-runs")
+    mkdirSync(state)
+    const { args, attempted = [], before = [], env = {}, faults = [], faultsBefore = [] } = situation
+    const standard = {
+      HOME: directory,
+      XDG_STATE_HOME: state,
+      SPINE_API_KEY: secrets[0]!,
+      SPINE_BASE_URL: baseUrl,
+      TELA_API_KEY: secrets[1]!,
+      TELA_BASE_URL: baseUrl
+    }
+    for (const args of before) {
+      const { outcome, stderr } = yield* call(args, { env: standard })
+      assert.strictEqual(outcome, "success", stderr)
+    }
+    yield* fault(...faultsBefore)
+    for (const args of attempted) yield* call(args, { env: standard })
+    yield* fault(...faults)
+    return yield* call([situation.command, ...(typeof args === "function" ? args(place) : args), ...more], {
+      env: { ...standard, ...(typeof env === "function" ? env(place) : env) },
+      stdin: situation.stdin,
+      output: situation.output,
+      stopAt: situation.stopAt,
+      stop: situation.outcome
+    })
+  }).pipe(
+    Effect.provide(CombinedEmulatorServer.layer({ spine: { speed: 1000, script }, tela: { speed: 1000, canvases } }))
+  )
+
+const schema = Effect.map(call(["schema"], { env: {} }), ({ stdout }) => validate(stdout))
+
+const isLeaked = (text: string) => secrets.find((secret) => text.includes(secret))
+
+describe.concurrent("a failing situation", () => {
+  for (const situation of situations) {
+    it.live(`${situation.command}: ${situation.name}`, () =>
+      Effect.gen(function*() {
+        const { outcome, stderr, stdout } = yield* play(situation, ["--json"])
+        assert.strictEqual(outcome, situation.outcome, `${stderr}\n${stdout}`)
+        assert.match(stderr, situation.told)
+        assert.isUndefined(isLeaked(stderr + stdout), "a secret")
+        assert.notMatch(stderr + stdout, /^ +at .*:\d+:\d+\)?$|\[object |undefined/m)
+
+        assert.isTrue(stdout === "" || stdout.endsWith("\n"), "a line is cut")
+        const lines = stdout.split("\n").slice(0, -1).map((line) => JSON.parse(line))
+        const check = yield* schema
+        for (const line of lines) assert.isUndefined(check(line), JSON.stringify(line))
+        const isStopped = situation.stopAt !== undefined || situation.output !== undefined
+        const codes = lines.flatMap((line) => line.type === "error" ? [line.exitCode] : [])
+        if (!isStopped && situation.several === undefined) assert.deepStrictEqual(codes, [exitCodes[outcome].code])
+      }))
+  }
+})
+
+describe("the situations", () => {
+  const counts = (of: (situation: Situation) => string) =>
+    situations.reduce((counts, situation) => counts.set(of(situation), (counts.get(of(situation)) ?? 0) + 1), new Map())
+
+  it("are at least 60, with at least four for each command and for each exit code", () => {
+    assert.isAtLeast(situations.length, 60)
+    for (const [command, count] of counts(({ command }) => command)) assert.isAtLeast(count, 4, command)
+    const byOutcome = counts(({ outcome }) => outcome)
+    // A fault of the command itself has no situation, because each would be mended
+    for (const outcome of Object.keys(exitCodes).filter((outcome) => outcome !== "success" && outcome !== "internal")) {
+      assert.isAtLeast(byOutcome.get(outcome) ?? 0, 4, outcome)
+    }
+  })
+})
