@@ -10,6 +10,8 @@ import type * as RunStore from "../RunStore.ts"
 import { type Named } from "./names.ts"
 import { format } from "./refText.ts"
 import { Output } from "./output.ts"
+import { reportOne } from "./report.ts"
+import { Reported } from "./errors.ts"
 import { State } from "./state.ts"
 
 /** The flags of a command that creates a run. */
@@ -34,7 +36,14 @@ export const once = Effect.fnUntraced(function*<E, R>(
   const store = yield* (yield* State).open
   const key = Option.isSome(given) ? given.value : yield* newKey
   const earlier = yield* store.get(key)
-  const ref = yield* store.runOnce(key, create)
+  const ref = yield* store.runOnce(key, create).pipe(
+    Effect.catchTag("CreateOutcomeUnknownError", (error) =>
+      Effect.gen(function*() {
+        const outcome = yield* reportOne(key, error)
+        yield* note(`The store has it under the key ${key}. Find out with:\n  canvas-runs reconcile ${key}`)
+        return yield* new Reported({ outcome })
+      }))
+  )
   const named: Named = { key, ref }
   yield* note(
     earlier !== undefined && "ref" in earlier

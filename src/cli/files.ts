@@ -12,9 +12,25 @@ import { UsageError } from "./errors.ts"
 export const readText = (path: string): Effect.Effect<string, UsageError, FileSystem.FileSystem | Stdio.Stdio> =>
   path === "-"
     ? Stdio.Stdio.use(({ stdin }) =>
-      Effect.mapError(Stream.mkString(Stream.decodeText(stdin)), unreadable("Standard input"))
+      read("Standard input", Effect.map(Stream.runCollect(stdin), (chunks) => Buffer.concat(chunks)))
     )
-    : FileSystem.FileSystem.use((fs) => Effect.mapError(fs.readFileString(path), unreadable(`The file ${path}`)))
+    : FileSystem.FileSystem.use((fs) => read(`The file ${path}`, fs.readFile(path)))
+
+/** Decodes UTF-8. Any other bytes, such as those of an image, would be sent as text that nobody wrote. */
+const read = <R>(what: string, bytes: Effect.Effect<Uint8Array, PlatformError.PlatformError, R>) =>
+  bytes.pipe(
+    Effect.mapError((error) => new UsageError({ message: `${what} cannot be read: ${error.message}.` })),
+    Effect.flatMap((bytes) =>
+      Effect.try({
+        try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
+        catch: () => new UsageError({ message: `${what} is not text in UTF-8. Convert it first.` })
+      })
+    ),
+    Effect.filterOrFail(
+      (text) => !text.includes("\0"),
+      () => new UsageError({ message: `${what} is not text: it has NUL characters.` })
+    )
+  )
 
 /** Reads a file with JSON. */
 export const readJson = (path: string): Effect.Effect<unknown, UsageError, FileSystem.FileSystem | Stdio.Stdio> =>
@@ -23,6 +39,3 @@ export const readJson = (path: string): Effect.Effect<unknown, UsageError, FileS
       onNone: () => Effect.fail(new UsageError({ message: `The file ${path} is not JSON.` })),
       onSome: Effect.succeed
     }))
-
-const unreadable = (what: string) => (error: PlatformError.PlatformError) =>
-  new UsageError({ message: `${what} cannot be read: ${error.message}.` })

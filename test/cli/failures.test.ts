@@ -1,16 +1,17 @@
 /** Each failing situation has its exit code, valid JSON on standard output, advice on standard error, and no secret anywhere. */
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, PlatformError, Sink, Stdio, Stream } from "effect"
+import { ConfigProvider, Deferred, Effect, PlatformError, Sink, Stdio, Stream } from "effect"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "vitest"
-import { Fault, SpineEmulator, TelaEmulator } from "canvas-runs/testing"
+import { type Fault, SpineEmulator, TelaEmulator } from "canvas-runs/testing"
 import * as CombinedEmulatorServer from "canvas-runs/testing/CombinedEmulatorServer"
-import { exitCodes, type Outcome } from "../../src/cli/exitCode.ts"
+import { exitCodes } from "../../src/cli/exitCode.ts"
 import { main } from "../../src/cli/main.ts"
-import * as Stop from "../../src/cli/stop.ts"
+import type * as Stop from "../../src/cli/stop.ts"
+import { until } from "../support/until.ts"
 import { canvases, type Place, script, secrets, type Situation, situations } from "./situations.ts"
 import { validate } from "./validate.ts"
 
@@ -21,9 +22,9 @@ interface Options {
   readonly env: Readonly<Record<string, string>>
   readonly stdin?: string | undefined
   readonly output?: Situation["output"]
-  readonly stopAt?: RegExp | undefined
+  readonly stopAt?: Situation["stopAt"]
   /** How it is stopped. */
-  readonly stop?: Outcome | undefined
+  readonly stop?: Stop.Reason | undefined
 }
 
 const outputError = (code: string) =>
@@ -38,20 +39,17 @@ const outputError = (code: string) =>
 const call = (args: ReadonlyArray<string>, { env, output, stdin = "", stop, stopAt }: Options) =>
   Effect.gen(function*() {
     const text = { stdout: "", stderr: "" }
-    let end: (() => void) | undefined
+    const stopped = yield* Deferred.make<Stop.Reason>()
+    const end = Deferred.succeed(stopped, stop!)
     const sink = (name: "stdout" | "stderr") => () =>
       Sink.forEach((chunk: string | Uint8Array) =>
-        name === "stdout" && output !== undefined ? Effect.fail(outputError(output)) : Effect.sync(() => {
+        name === "stdout" && output !== undefined ? Effect.fail(outputError(output)) : Effect.suspend(() => {
           text[name] += String(chunk)
-          if (stopAt?.test(text.stdout + text.stderr) === true) end?.()
+          return stopAt instanceof RegExp && stopAt.test(text.stdout + text.stderr) ? Effect.asVoid(end) : Effect.void
         })
       )
-    const outcome = yield* Stop.orStop(main(args), (listen) => {
-      if (stopAt === undefined) return
-      end = () => listen(stop!)
-      // A stop that waits for no text: the command has begun
-      if (stopAt.source === "^") setTimeout(end, 50)
-    }).pipe(
+    if (stopAt === "request") yield* Effect.forkScoped(Effect.andThen(requested, end))
+    const outcome = yield* main(args, Deferred.await(stopped)).pipe(
       Effect.provide([
         Stdio.layerTest({
           args: Effect.succeed(args),
@@ -64,7 +62,13 @@ const call = (args: ReadonlyArray<string>, { env, output, stdin = "", stop, stop
       Effect.provide(NodeServices.layer)
     )
     return { outcome, ...text }
-  })
+  }).pipe(Effect.scoped)
+
+/** Waits until the server has an execution to do. */
+const requested = Effect.gen(function*() {
+  const tela = yield* TelaEmulator.TelaEmulator
+  yield* until(Effect.map(tela.requests, (requests) => requests.some(({ method }) => method === "POST")))
+})
 
 const fault = (...faults: ReadonlyArray<Fault.Fault>) =>
   Effect.gen(function*() {
@@ -109,13 +113,21 @@ const play = (situation: Situation, more: ReadonlyArray<string>) =>
       stdin: situation.stdin,
       output: situation.output,
       stopAt: situation.stopAt,
-      stop: situation.outcome
+      stop: situation.outcome as Stop.Reason
     })
   }).pipe(
     Effect.provide(CombinedEmulatorServer.layer({ spine: { speed: 1000, script }, tela: { speed: 1000, canvases } }))
   )
 
-const schema = Effect.map(call(["schema"], { env: {} }), ({ stdout }) => validate(stdout))
+/** The check of a line of output, from the schema that the command prints. */
+const schema = Effect.runSync(
+  Effect.cached(
+    call(["schema"], { env: {} }).pipe(
+      Effect.map(({ stdout }) => validate(stdout)),
+      Effect.provide(TelaEmulator.layer())
+    )
+  )
+)
 
 const isLeaked = (text: string) => secrets.find((secret) => text.includes(secret))
 
@@ -133,9 +145,10 @@ describe.concurrent("a failing situation", () => {
         const lines = stdout.split("\n").slice(0, -1).map((line) => JSON.parse(line))
         const check = yield* schema
         for (const line of lines) assert.isUndefined(check(line), JSON.stringify(line))
-        const isStopped = situation.stopAt !== undefined || situation.output !== undefined
         const codes = lines.flatMap((line) => line.type === "error" ? [line.exitCode] : [])
-        if (!isStopped && situation.several === undefined) assert.deepStrictEqual(codes, [exitCodes[outcome].code])
+        if (situation.output === undefined && situation.several === undefined) {
+          assert.deepStrictEqual(codes, [exitCodes[outcome].code])
+        }
       }))
   }
 })

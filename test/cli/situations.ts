@@ -36,8 +36,8 @@ export interface Situation {
   readonly attempted?: ReadonlyArray<ReadonlyArray<string>> | undefined
   /** Faults of the servers during these commands. */
   readonly faultsBefore?: ReadonlyArray<Fault.Fault> | undefined
-  /** Stops the command once standard error or standard output has this text. */
-  readonly stopAt?: RegExp | undefined
+  /** Stops the command once standard error or standard output has this text, or the server has a request. */
+  readonly stopAt?: RegExp | "request" | undefined
   /** A fault of standard output. */
   readonly output?: "EPIPE" | "ENOSPC" | undefined
   /** Whether it is a fault of one input among several, which is reported as the outcome of that input. */
@@ -54,7 +54,7 @@ export const slow = "a run of an hour"
 
 /** The run of each prompt on the emulator. */
 export const script = ({ prompt }: SpineEmulator.CreateRequest): SpineEmulator.Script =>
-  prompt === slow ? { timeline: Timeline.make({ duration: "1 hour" }) } : {}
+  prompt === slow ? { timeline: Timeline.make({ duration: "10 hours" }) } : {}
 
 const canvas = "11111111-1111-4111-8111-111111111111"
 const slowCanvas = "22222222-2222-4222-8222-222222222222"
@@ -62,7 +62,7 @@ const slowCanvas = "22222222-2222-4222-8222-222222222222"
 /** The canvases of the emulator. */
 export const canvases: NonNullable<TelaEmulator.Options["canvases"]> = [
   TelaEmulator.invoiceCanvas,
-  { id: slowCanvas, title: "Slow", script: { timeline: Timeline.make({ duration: "1 hour" }) } }
+  { id: slowCanvas, title: "Slow", script: { timeline: Timeline.make({ duration: "10 hours" }) } }
 ]
 
 const fast = ["--poll-interval", "1ms"]
@@ -161,14 +161,14 @@ const runs: ReadonlyArray<Omit<Situation, "command">> = [
     outcome: "limit",
     args: ["Tides"],
     faults: [creates(Fault.status(429, { headers: { "retry-after": "0" } }))],
-    told: /rate limit|429/i
+    told: /too many requests/
   },
   {
     name: "a connection that breaks after the create",
     outcome: "unknownCreate",
     args: ["Tides", "--key", "july"],
     faults: [creates(Fault.dropAfter)],
-    told: /may have been created[^]*july/
+    told: /may have reached the provider[^]*canvas-runs reconcile july/
   },
   {
     name: "a proxy that answers with a page",
@@ -187,8 +187,8 @@ const runs: ReadonlyArray<Omit<Situation, "command">> = [
   {
     name: "a server that is not there",
     outcome: "provider",
-    args: ["Tides", "--base-url", "http://127.0.0.1:9"],
-    told: /127\.0\.0\.1:9/
+    args: ["Tides", "--base-url", "http://127.0.0.1:47"],
+    told: /not sent[^]*ECONNREFUSED[^]*Check the network/
   },
   { name: "a run that fails", outcome: "failed", args: [failing, ...fast], told: /failed/ },
   {
@@ -212,12 +212,18 @@ const runs: ReadonlyArray<Omit<Situation, "command">> = [
     env: brokenStore,
     told: /cannot be opened[^]*--store/
   },
-  { name: "Ctrl-C", outcome: "interrupted", args: [slow], stopAt: /Created/, told: /canvas-runs wait spine:run:/ },
+  {
+    name: "Ctrl-C",
+    outcome: "interrupted",
+    args: [slow],
+    stopAt: /: (?:running|created)/,
+    told: /canvas-runs wait spine:run:/
+  },
   {
     name: "a terminal that is closed",
     outcome: "hangup",
     args: [slow],
-    stopAt: /Created/,
+    stopAt: /: (?:running|created)/,
     told: /canvas-runs wait spine:run:/
   },
   {
@@ -303,14 +309,14 @@ const executions: ReadonlyArray<Omit<Situation, "command">> = [
     outcome: "limit",
     args: ["--canvas", canvas],
     faults: [creates(Fault.status(429, { headers: { "retry-after": "0" } }))],
-    told: /rate limit|429/i
+    told: /too many requests/
   },
   {
     name: "a connection that breaks after the create",
     outcome: "unknownCreate",
     args: ["--canvas", canvas, "--key", "july"],
     faults: [creates(Fault.dropAfter)],
-    told: /july/
+    told: /canvas-runs reconcile july/
   },
   {
     name: "a stream that breaks",
@@ -323,21 +329,21 @@ const executions: ReadonlyArray<Omit<Situation, "command">> = [
     name: "Ctrl-C during a synchronous execution",
     outcome: "interrupted",
     args: ["--canvas", slowCanvas, "--sync"],
-    stopAt: /^/,
+    stopAt: "request",
     told: /cannot be resumed, and may be billed/
   },
   {
     name: "SIGTERM",
     outcome: "terminated",
     args: ["--canvas", slowCanvas],
-    stopAt: /Created/,
+    stopAt: /: (?:running|created)/,
     told: /canvas-runs wait tela:execution:/
   },
   {
     name: "a closed terminal",
     outcome: "hangup",
     args: ["--canvas", slowCanvas],
-    stopAt: /Created/,
+    stopAt: /: (?:running|created)/,
     told: /canvas-runs wait tela:execution:/
   },
   {
@@ -418,7 +424,7 @@ const batches: ReadonlyArray<Omit<Situation, "command">> = [
     args: ["-", ...fast],
     stdin: "{\"prompt\":\"Tides\"}\n",
     faults: [creates(Fault.dropAfter)],
-    told: /may have been created/,
+    told: /may have reached the provider/,
     several: true
   },
   {
@@ -624,7 +630,7 @@ const gets: ReadonlyArray<Omit<Situation, "command">> = [
     args: ["july"],
     before: created,
     faults: [reads(Fault.truncate(20))],
-    told: /response/i
+    told: /answer is text that breaks off/
   },
   {
     name: "too many requests",
@@ -632,7 +638,7 @@ const gets: ReadonlyArray<Omit<Situation, "command">> = [
     args: ["july"],
     before: created,
     faults: [reads(Fault.status(429, { headers: { "retry-after": "0" } }))],
-    told: /rate limit|429/i
+    told: /too many requests/
   },
   {
     name: "a reader that goes away",
@@ -689,14 +695,14 @@ const downloads: ReadonlyArray<Omit<Situation, "command">> = [
   {
     name: "a directory that is a file",
     outcome: "local",
-    args: ({ file }) => ["july", "--directory", file("out", "")],
+    args: ({ file }) => ["july", file("out", "")],
     before: [["run", "Tides", "--key", "july", ...fast]],
     told: /out/
   },
   {
     name: "a link that does not work",
     outcome: "provider",
-    args: ({ directory }) => ["july", "--directory", directory],
+    args: ({ directory }) => ["july", directory],
     before: [["run", "Tides", "--key", "july", ...fast]],
     faults: [always(Fault.on(Fault.status(503, { headers: { "retry-after": "0" } }), "*", "/_artifacts"))],
     told: /503|artifact/i
@@ -733,7 +739,7 @@ const stores: ReadonlyArray<Situation> = [
     outcome: "badRequest",
     args: ["july", unknownId],
     before: created,
-    told: /july[^]*(other|another)/
+    told: /under "july" already\. Forget it first/
   },
   { command: "attach", name: "a key and no run", outcome: "badRequest", args: ["july"], told: /run/ },
   {

@@ -10,7 +10,8 @@ import * as SpineEmulator from "../../testing/SpineEmulator.ts"
 import * as TelaEmulator from "../../testing/TelaEmulator.ts"
 import * as Timeline from "../../testing/Timeline.ts"
 import { messageOf } from "../../internal/describe.ts"
-import { LocalError } from "../errors.ts"
+import { LocalError, UsageError } from "../errors.ts"
+import { readJson } from "../files.ts"
 import { Output } from "../output.ts"
 import { decode, type ScriptFile, spineScript, telaCanvases } from "../scriptFile.ts"
 
@@ -101,18 +102,18 @@ export const command = Command.make(
       Flag.filterMap(parseRude, () => `all, none, a number, or some of ${Rude.names.join(", ")}`),
       Flag.withDefault(Rude.none)
     ),
-    script: Flag.FileParse("script", { format: "json" }).pipe(
-      Flag.mapTryCatch(decode, (error) => error instanceof Error ? error.message : String(error)),
+    script: Flag.Path("script", { pathType: "file", mustExist: true }).pipe(
       Flag.withDescription(
         "A JSON file that says what runs do, such as " +
           "{\"spine\":{\"runs\":[{\"prompt\":\"words of it\",\"outcome\":\"partial\"}]}," +
           "\"tela\":{\"canvases\":[{\"id\":\"a UUID\",\"output\":{\"total\":1}}]}}"
       ),
-      Flag.withDefault<ScriptFile>({})
+      Flag.optional
     )
   },
-  ({ allowHost, host, port, rude, script, speed }) =>
-    CombinedEmulatorServer.CombinedEmulatorServer.pipe(
+  Effect.fnUntraced(function*({ allowHost, host, port, rude, speed, ...files }) {
+    const script = yield* readScript(files.script)
+    return yield* CombinedEmulatorServer.CombinedEmulatorServer.pipe(
       Effect.tap(({ baseUrl }) =>
         Output.use(({ line }) =>
           line({ type: "listening", baseUrl }, `listening on ${baseUrl}\n${help(baseUrl, script, rude)}`)
@@ -134,14 +135,28 @@ export const command = Command.make(
       Effect.catchTag("ServeError", ({ cause }) =>
         Effect.fail(
           new LocalError({
-            message: `The emulator cannot listen on ${host}:${port}: ${messageOf(cause)}. Give another --port.`,
+            message: `The emulator cannot listen on ${host}:${port}: ${
+              messageOf(cause)
+            }. Give another --port or --host.`,
             cause
           })
         ))
     )
+  })
 ).pipe(
   Command.withExamples([
     { command: "canvas-runs emulator --port 4010", description: "Then use --base-url http://127.0.0.1:4010" },
     { command: "canvas-runs emulator --rude all --speed 10", description: "Behave like real servers, ten times faster" }
   ])
 )
+
+/** Reads the file of `--script`. */
+const readScript = Effect.fnUntraced(function*(file: Option.Option<string>) {
+  if (Option.isNone(file)) return {}
+  const json = yield* readJson(file.value)
+  return yield* Effect.try({
+    try: () => decode(json),
+    catch: (error) =>
+      new UsageError({ message: `--script: the file ${file.value} is no script. ${(error as Error).message}` })
+  })
+})

@@ -5,6 +5,7 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
+import type * as RunStore from "../../RunStore.ts"
 import * as Clients from "../clients.ts"
 import { entryLine } from "../entry.ts"
 import { Reported, UsageError } from "../errors.ts"
@@ -38,13 +39,7 @@ export const forget = Command.make(
   Effect.fnUntraced(function*({ keys }) {
     const { line } = yield* Output
     const store = yield* (yield* State).open
-    for (const key of keys) {
-      if ((yield* store.get(key)) === undefined) {
-        return yield* new UsageError({
-          message: `The store has no key ${JSON.stringify(key)}. See "canvas-runs list".`
-        })
-      }
-    }
+    yield* Effect.forEach(keys, (key) => known(store, key))
     for (const key of keys) {
       yield* store.forget(key)
       yield* line({ type: "entry", key, state: "Forgotten" }, `Forgot ${key}`)
@@ -94,6 +89,7 @@ export const reconcile = Command.make(
     function*({ keys, settlingTime }) {
       const { note } = yield* Output
       const store = yield* (yield* State).open
+      yield* Effect.forEach(keys, (key) => known(store, key))
       const unknown = keys.length > 0 ? keys : (yield* store.list({ state: "Unknown" })).map(({ key }) => key)
       if (unknown.length === 0) yield* note("No outcome is unknown.")
       const outcomes = yield* Effect.forEach(
@@ -134,6 +130,14 @@ const reconcileOne = Effect.fnUntraced(function*(key: string, settlingTime: Opti
   )
   return "unknownCreate" as const
 })
+
+/** Fails for a key that the store does not have. */
+const known = (store: RunStore.Service, key: string) =>
+  Effect.filterOrFail(
+    store.get(key),
+    (entry) => entry !== undefined,
+    () => new UsageError({ message: `The store has no key ${JSON.stringify(key)}. See "canvas-runs list".` })
+  )
 
 const printEntry = Effect.fnUntraced(function*(key: string) {
   const { line } = yield* Output
