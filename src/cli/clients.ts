@@ -122,7 +122,7 @@ const layerEmulator: Layer.Layer<Clients> = Layer.effect(
           ])
         )
         const emulator = yield* Layer.buildWithScope(
-          layerTest({ script: { timeline: Timeline.make({ duration: "6 seconds" }), estimatedDuration: "6 seconds" } }),
+          layerTest({ script: { timeline: Timeline.make({ duration: "4 seconds" }), estimatedDuration: "4 seconds" } }),
           scope
         )
         return yield* Effect.provideContext(make({ apiKey: Redacted.make("sk_spine_emulator") }), emulator)

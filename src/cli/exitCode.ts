@@ -20,7 +20,7 @@ export const exitCodes = {
   local: { code: 8, meaning: "This machine is in trouble: the store or a file cannot be read or written." },
   internal: { code: 70, meaning: "A fault of canvas-runs itself. Please report it." },
   interrupted: { code: 130, meaning: "Ctrl-C (SIGINT). The run continues: wait again." },
-  closedOutput: { code: 141, meaning: "The reader of standard output went away (EPIPE), as with `| head`." },
+  closedOutput: { code: 141, meaning: "The reader of standard output went away (EPIPE), as `head` does." },
   hangup: { code: 129, meaning: "The terminal was closed (SIGHUP). The run continues." },
   terminated: { code: 143, meaning: "SIGTERM. The run continues: wait again." }
 } as const

@@ -59,15 +59,20 @@ export interface Followed {
 /** Makes the means to follow a run. */
 export const follow = (named: Named): Effect.Effect<Followed, ClientError | BadRequestError | UsageError, Clients> =>
   Effect.gen(function*() {
-    const { spine, tela } = yield* Clients
+    const { isEmulated, spine, tela } = yield* Clients
     const { ref } = named
     switch (ref.provider) {
       case "spine": {
         const client = yield* spine
-        return followSource(named, yield* client.runs.source(ref), "5 seconds", endedSpine(client))
+        return followSource(
+          named,
+          yield* client.runs.source(ref),
+          isEmulated ? "500 millis" : "5 seconds",
+          endedSpine(client)
+        )
       }
       case "tela":
-        return followSource(named, yield* (yield* tela).source(ref), "1 second", endedTela)
+        return followSource(named, yield* (yield* tela).source(ref), isEmulated ? "500 millis" : "1 second", endedTela)
       default:
         return yield* new UsageError({
           message: `The run ${ref.id} is one of the provider ${ref.provider}, which this command does not know.`
