@@ -46,7 +46,8 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
       Effect.withFiber((parent) => {
         // Read here and not in the release: by then this fiber has ended, and has no clock
         const timers = TimerQueue.of(parent)
-        const fork = Effect.runForkWith(parent.context as Context.Context<Services>)
+        const { context } = parent
+        const fork = Effect.runForkWith(context as Context.Context<Services>)
         const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
         let waiting: Array<Row> = []
         let started = 0
@@ -192,7 +193,7 @@ export const make = <Target, S extends RunSource.Any, SE, SR, SourceError, Input
             timers.removeAll((timer) => {
               if (timer.wake !== wake) return false
               // For a sleeping run only this remains to be done, and there may be a hundred thousand
-              Telemetry.countEnded(parent.context, provider, "Interrupted", timers.now() - (timer as Row).started)
+              Telemetry.countEnded(context, provider, "Interrupted", timers.now() - (timer as Row).started)
               return true
             })
             return Fiber.interruptAll(fibers)

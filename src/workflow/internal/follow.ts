@@ -15,6 +15,7 @@ import * as PollLoop from "../../internal/polling/pollLoop.ts"
 import type { Loop } from "../../internal/polling/sleepingRun.ts"
 import { format } from "../../internal/ref.ts"
 import { isOurs } from "../../internal/taggedError.ts"
+import * as Telemetry from "../../internal/telemetry.ts"
 import { badRequest, type BadRequestError, RunTimeoutError, type WaitError } from "../../RunError.ts"
 import type * as RunSource from "../../RunSource.ts"
 import { deferredOf } from "./deferred.ts"
@@ -92,13 +93,13 @@ export const follow = <P extends AnyProvider>(
       ))
     /** The waits whose workflow was interrupted. Some of them may not have been polled yet. */
     const stopped = new WeakSet<Wait>()
+    const knownSourceOf = (wait: Wait) =>
+      Effect.provideContext(
+        guarded(wait.ref, () => byName.get(wait.ref.provider)!.source(wait.ref)),
+        context as Context.Context<unknown>
+      )
     const sourceOf = (wait: Wait): Effect.Effect<RunSource.Any, BadRequestError> =>
-      stopped.has(wait)
-        ? Effect.fail(interrupted)
-        : Effect.provideContext(
-          guarded(wait.ref, () => byName.get(wait.ref.provider)!.source(wait.ref)),
-          context as Context.Context<unknown>
-        )
+      stopped.has(wait) ? Effect.fail(interrupted) : knownSourceOf(wait)
     const rows = new Map<Wait, Loop<RunSource.Any, never, never>>()
     const completions = Completions.make({
       targets: known,
@@ -134,6 +135,9 @@ export const follow = <P extends AnyProvider>(
         rows.delete(wait)
         PollLoop.dequeue(row)
         PollLoop.stop(row)
+        // A sleeping run has no source
+        row.source ??= yield* knownSourceOf(wait)
+        yield* Telemetry.ended(row, Exit.interrupt())
       }).pipe(Effect.ignore)
     // Concurrent, so that a provider that is slow for one run does not delay the signals of the others
     yield* Effect.forkScoped(Stream.runDrain(Stream.mapEffect(signals, obey, { concurrency: "unbounded" })))
