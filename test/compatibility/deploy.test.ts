@@ -79,50 +79,54 @@ const start = (topic: string) => Report.execute({ topic }, { discard: true })
 
 const results = Effect.forEach((topic: string) => Report.execute({ topic }), { concurrency: "unbounded" })
 
-it.live("side by side on PostgreSQL: the new version ends what the old one has begun, and creates no run twice", () =>
-  Effect.gen(function*() {
-    const { advance } = yield* SpineEmulator.SpineEmulator
-    // The locks of a cluster are those of the whole database
-    const databaseUrl = yield* Effect.flatMap(postgres, ({ newDatabase }) => newDatabase)
-    const deploy = Effect.fn(function*(handler: Handler) {
-      const scope = yield* Scope.fork(yield* Effect.scope)
-      const node = cluster({ databaseUrl, port: yield* freePort, clientOnly: false })
-      const layer = Layer.orDie(Layer.provideMerge(runner(handler, "50 millis"), node))
-      return { services: yield* Layer.buildWithScope(Layer.fresh(layer), scope), end: Scope.close(scope, Exit.void) }
-    })
-    const topics = (prefix: string) => Array.from({ length: 6 }, (_, index) => `${prefix} ${index}`)
-    const [short, early, late] = [topics("short"), topics("early"), topics("late")] as const
-    /** Lets time pass for the runs until an effect ends. */
-    const passing = (time: "2 minutes" | "1001 days") =>
-      Effect.raceFirst(Effect.forever(Effect.andThen(advance(time), Effect.sleep("50 millis"))))
-    const waiting = (count: number) => untilLive(Effect.map(waits, ({ length }) => length === count))
-
-    const old = yield* deploy(oldVersion)
-    yield* Effect.provide(Effect.andThen(Effect.forEach([...short, ...early], start), waiting(12)), old.services)
-    const next = yield* deploy(newVersion)
-    yield* Effect.gen(function*() {
-      yield* Effect.forEach(late, start)
-      yield* waiting(18)
-      const versions = yield* passing("2 minutes")(results(short))
-      yield* old.end
-      const all = [...versions, ...yield* passing("1001 days")(results([...early, ...late]))]
-      assert.deepStrictEqual(all.slice(6), Array.from({ length: 12 }, () => "new"))
-      const executed = [...short, ...early, ...late]
-      // Those that end while both versions work end in either of them
-      const reviewed = executed.filter((_, index) => all[index] === "new")
-      assert.deepStrictEqual(
-        yield* prompts,
-        [...executed.map((topic) => `draft ${topic}`), ...reviewed.map((topic) => `review ${topic}`)].toSorted()
-      )
-    }).pipe(Effect.provide(next.services))
-  }).pipe(
-    Effect.provideService(References.MinimumLogLevel, "None"),
-    Effect.provide(SpineEmulator.layerTest({
-      script: ({ prompt }) => ({
-        timeline: Timeline.make({ duration: prompt.includes("short") ? "1 minute" : "1000 days" })
+it.live(
+  "side by side on PostgreSQL: the new version ends what the old one has begun, and creates no run twice",
+  () =>
+    Effect.gen(function*() {
+      const { advance } = yield* SpineEmulator.SpineEmulator
+      // The locks of a cluster are those of the whole database
+      const databaseUrl = yield* Effect.flatMap(postgres, ({ newDatabase }) => newDatabase)
+      const deploy = Effect.fn(function*(handler: Handler) {
+        const scope = yield* Scope.fork(yield* Effect.scope)
+        const node = cluster({ databaseUrl, port: yield* freePort, clientOnly: false })
+        const layer = Layer.orDie(Layer.provideMerge(runner(handler, "50 millis"), node))
+        return { services: yield* Layer.buildWithScope(Layer.fresh(layer), scope), end: Scope.close(scope, Exit.void) }
       })
-    }))
-  ))
+      const topics = (prefix: string) => Array.from({ length: 6 }, (_, index) => `${prefix} ${index}`)
+      const [short, early, late] = [topics("short"), topics("early"), topics("late")] as const
+      /** Lets time pass for the runs until an effect ends. */
+      const passing = (time: "2 minutes" | "1001 days") =>
+        Effect.raceFirst(Effect.forever(Effect.andThen(advance(time), Effect.sleep("50 millis"))))
+      const waiting = (count: number) => untilLive(Effect.map(waits, ({ length }) => length === count))
+
+      const old = yield* deploy(oldVersion)
+      yield* Effect.provide(Effect.andThen(Effect.forEach([...short, ...early], start), waiting(12)), old.services)
+      const next = yield* deploy(newVersion)
+      yield* Effect.gen(function*() {
+        yield* Effect.forEach(late, start)
+        yield* waiting(18)
+        const versions = yield* passing("2 minutes")(results(short))
+        yield* old.end
+        const all = [...versions, ...yield* passing("1001 days")(results([...early, ...late]))]
+        assert.deepStrictEqual(all.slice(6), Array.from({ length: 12 }, () => "new"))
+        const executed = [...short, ...early, ...late]
+        // Those that end while both versions work end in either of them
+        const reviewed = executed.filter((_, index) => all[index] === "new")
+        assert.deepStrictEqual(
+          yield* prompts,
+          [...executed.map((topic) => `draft ${topic}`), ...reviewed.map((topic) => `review ${topic}`)].toSorted()
+        )
+      }).pipe(Effect.provide(next.services))
+    }).pipe(
+      Effect.provideService(References.MinimumLogLevel, "None"),
+      Effect.provide(SpineEmulator.layerTest({
+        script: ({ prompt }) => ({
+          timeline: Timeline.make({ duration: prompt.includes("short") ? "1 minute" : "1000 days" })
+        })
+      }))
+    ),
+  180_000
+)
 
 describe("one after the other on SQLite", () => {
   const upgrade = (handler: Handler) =>

@@ -1,6 +1,7 @@
 /** A rate limit that processes share through Redis. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Redacted, References } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Redacted, References } from "effect"
+import { RateLimiter } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -23,14 +24,18 @@ const arrivals = Effect.map(
   (requests) => requests.map(({ receivedAt }) => receivedAt).toSorted((a, b) => a - b)
 )
 
-/** A client with its own connection to Redis, like the client of another process. */
-const clientOn = (socket: string) =>
-  Layer.build(
-    Spine.layer({ apiKey: Redacted.make(apiKey), rateLimit: { limit, window: "1 second" } }).pipe(
-      Layer.provide(redisLimiter(socket)),
-      Layer.fresh
-    )
-  ).pipe(Effect.flatMap((context) => Effect.provide(Spine.SpineClient.use(Effect.succeed), context)))
+/** A client with its own connection to Redis, like that of another process. `onAsk` and `onAnswer` surround each question to Redis. */
+const clientOn = (socket: string, onAsk = () => {}, onAnswer = () => {}) =>
+  Effect.gen(function*() {
+    const inRedis = Context.get(yield* Layer.build(redisLimiter(socket)), RateLimiter.RateLimiter)
+    const limiter: typeof inRedis = {
+      ...inRedis,
+      consume: (options) =>
+        Effect.ensuring(Effect.andThen(Effect.sync(onAsk), inRedis.consume(options)), Effect.sync(onAnswer))
+    }
+    const layer = Spine.layer({ apiKey: Redacted.make(apiKey), rateLimit: { limiter, limit, window: "1 second" } })
+    return Context.get(yield* Layer.build(Layer.fresh(layer)), Spine.SpineClient)
+  })
 
 /** A process that sends its requests as fast as its limit allows, once it may. */
 const processOn = (options: Options) =>
@@ -51,7 +56,10 @@ const tests = () => {
     Effect.gen(function*() {
       const { socket } = yield* redis
       const requests = 100
-      const clients = [yield* clientOn(socket), yield* clientOn(socket)]
+      let asked = 0
+      const ask = () => asked++
+      const answer = () => asked--
+      const clients = [yield* clientOn(socket, ask, answer), yield* clientOn(socket, ask, answer)]
       const fiber = yield* Effect.forkChild(
         Effect.forEach(
           Array.from({ length: requests }, (_, index) => clients[index % 2]!),
@@ -59,9 +67,9 @@ const tests = () => {
           { concurrency: "unbounded", discard: true }
         )
       )
-      // Redis answers in its own time
       while (fiber.pollUnsafe() === undefined) {
-        yield* TestClock.adjust("20 millis")
+        // The clock stands still until Redis has answered
+        if (asked === 0) yield* TestClock.adjust("20 millis")
         yield* TestClock.withLive(Effect.sleep("1 millis"))
       }
       yield* Fiber.join(fiber)
