@@ -110,6 +110,11 @@ const parts: ReadonlyArray<Part> = [
     sample: (_, seed) => script("test/simulation/simulate.ts", "--mutants", "--kinds", "--sample", seed)
   },
   {
+    name: "mermaid",
+    // It downloads Mermaid from the registry
+    full: script("test/picture/mermaid.ts")
+  },
+  {
     name: "runtimes",
     // It installs runtimes from the registry, whose failure must not fail a sample
     full: script("test/runtimes/runtimes.ts")

@@ -41,10 +41,11 @@ const namesOf = (boxes: ReadonlyArray<Box>): ReadonlyArray<string> => {
 
 /**
  * Text inside quotes. Mermaid gives a meaning to most punctuation: quotes, directives such as `%%{init}%%`, Markdown, HTML. As codes of
- * characters they are text in every version. Two codes that Mermaid would read together are kept apart by the `;`.
+ * characters they are text. It reads formulas (`$$`) and line breaks (`\n`) after it has decoded them, so those two get a space without
+ * width.
  */
 const escape = (text: string): string =>
-  text.replaceAll(
+  text.replaceAll(/\$(?=\$)|\\(?=n)/g, "$&\u200b").replaceAll(
     /[\u{21}-\u{2f}\u{3a}-\u{40}\u{5b}-\u{60}\u{7b}-\u{7e}]/gu,
     (character) => `#${character.codePointAt(0)};`
   )
