@@ -18,6 +18,7 @@ export default defineConfig({
   test: {
     reporters: ["default", "./test/support/reporter.ts"],
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     // On every core. The default leaves one free
     maxWorkers: "100%",
     projects: [

@@ -1,36 +1,110 @@
 /** Shows how far runs are, on standard error: live on a terminal, and elsewhere as a line for each change. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import type * as Stdio from "effect/Stdio"
+import * as History from "../picture/History.ts"
+import * as Picture from "../picture/Picture.ts"
+import * as Progress from "../picture/Progress.ts"
 import * as Screen from "../picture/Screen.ts"
+import type { Canvas } from "../spine/SpineCanvasSchema.ts"
 import type { Named } from "./names.ts"
 import { Output, type RunLine } from "./output.ts"
 import { format } from "./refText.ts"
 import * as Terminal from "./terminal.ts"
 
-/** Shows a state of a run. */
-export type Show = (line: RunLine) => Effect.Effect<void>
+/** Shows a state of a run, and the canvas that the run has built so far. */
+export type Show = (line: RunLine, canvas?: Canvas) => Effect.Effect<void>
+
+/** What is shown, by the names of the runs. */
+interface View {
+  readonly runs: ReadonlyMap<string, Progress.Run>
+  readonly canvases: ReadonlyMap<string, { readonly canvas: Canvas; readonly history: History.History }>
+}
 
 /** Makes the view of these runs, until the scope closes. */
 export const make = Effect.fnUntraced(function*(
   runs: ReadonlyArray<Named>
 ): Effect.fn.Return<Show, never, Output | Scope.Scope | Stdio.Stdio> {
   const { above } = yield* Output
-  const screen = yield* Terminal.onStandardError(Screen.runs({ names: runs.map(nameOf) }))
+  const startedAt = yield* Clock.currentTimeMillis
+  const screen = yield* Terminal.onStandardError(Screen.make<View>({
+    initial: {
+      runs: new Map(runs.map((run) => [nameOf(run), { name: nameOf(run), status: waiting, startedAt }])),
+      canvases: new Map()
+    },
+    rows,
+    lines
+  }))
   yield* above(screen)
-  return (line) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      const { errors = [], isTerminal, progress, ref, status } = line
-      return screen.update(nameOf(line), {
-        status,
-        unit: "tasks",
-        ...(progress === undefined ? undefined : { progress }),
-        ...(ref.createdAt === undefined ? undefined : { startedAt: ref.createdAt }),
-        ...(isTerminal ? { endedAt: now } : undefined),
-        note: errors.join("; ")
-      })
-    })
+  return (line, canvas) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      screen.update(({ canvases, runs }) => {
+        const name = nameOf(line)
+        return {
+          runs: new Map(runs).set(name, changed(runs.get(name), line, now)),
+          canvases: canvas === undefined
+            ? canvases
+            : new Map(canvases).set(name, {
+              canvas,
+              history: History.observe(canvases.get(name)?.history, canvas, now)
+            })
+        }
+      }))
 })
 
 const nameOf = ({ key, ref }: Named): string => key ?? format(ref)
+
+const changed = (earlier: Progress.Run | undefined, line: RunLine, now: number): Progress.Run => {
+  const { errors = [], progress = earlier?.progress, status } = line
+  return {
+    name: nameOf(line),
+    status,
+    progress,
+    unit: "tasks",
+    note: errors.join("; "),
+    ...times(earlier, line, now)
+  }
+}
+
+/** When a run began and ended. A run that had ended before it was watched took the time that the provider states, if it does. */
+const times = (
+  earlier: Progress.Run | undefined,
+  { isTerminal, ref, snapshot }: RunLine,
+  now: number
+): Pick<Progress.Run, "endedAt" | "startedAt"> => {
+  const startedAt = ref.createdAt ?? earlier?.startedAt ?? now
+  if (!isTerminal) return { startedAt }
+  const duration = Predicate.hasProperty(snapshot, "duration_ms") ? snapshot.duration_ms : undefined
+  if (Predicate.isNumber(duration)) return { startedAt, endedAt: startedAt + duration }
+  return earlier === undefined || earlier.status === waiting ? {} : { startedAt, endedAt: now }
+}
+
+const waiting = "waiting"
+
+/** A row for each run, and below them the canvases, which share the other rows of the screen. */
+const rows = ({ canvases, runs }: View, frame: Screen.Frame): ReadonlyArray<string> => {
+  const progress = Progress.rows(runs.values(), frame)
+  const titles = canvases.size > 1 ? 1 : 0
+  const share = Math.floor(((frame.rows ?? Infinity) - progress.length) / canvases.size) - titles
+  if (!(share >= 1)) return progress
+  return [
+    ...progress,
+    ...Array.from(canvases).flatMap(([name, { canvas, history }]) => {
+      const picture = Picture.rows(canvas, { ...frame, rows: share, history })
+      return titles === 0 ? picture : [name].concat(picture)
+    })
+  ]
+}
+
+/** A line for each run and for each block. */
+const lines = ({ canvases, runs }: View): ReadonlyMap<string, string> =>
+  new Map([
+    ...Progress.lines(runs.values()),
+    ...Array.from(canvases).flatMap(([name, { canvas }]) =>
+      canvas.nodes.map((block) =>
+        [`${name}/${block.id}`, `${name}: ${block.name} (${block.type}) ${block.status}`] as const
+      )
+    )
+  ])

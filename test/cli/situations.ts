@@ -454,6 +454,13 @@ const batches: ReadonlyArray<Omit<Situation, "command">> = [
 ]
 
 const watches: ReadonlyArray<Omit<Situation, "command">> = [
+  {
+    name: "the graph of an execution",
+    outcome: "badRequest",
+    args: ["july", "--graph"],
+    before: [["execute", "--canvas", canvas, "--key", "july", "--detach"]],
+    told: /an execution of Tela has no blocks/
+  },
   { name: "no run", outcome: "badRequest", args: [], told: /run/ },
   {
     name: "a run that the store does not know",
@@ -534,6 +541,53 @@ const watches: ReadonlyArray<Omit<Situation, "command">> = [
     output: "EPIPE",
     told: /^/
   }
+]
+
+const graphs: ReadonlyArray<Omit<Situation, "command">> = [
+  {
+    name: "an execution, which has no blocks",
+    outcome: "badRequest",
+    args: ["july"],
+    before: [["execute", "--canvas", canvas, "--key", "july", "--detach"]],
+    told: /an execution of Tela has no blocks/
+  },
+  { name: "a run that the store does not know", outcome: "badRequest", args: ["june"], told: /canvas-runs list/ },
+  { name: "no API key", outcome: "auth", args: [unknownId], env: noKeys, told: /SPINE_API_KEY is not set/ },
+  { name: "a run that the provider does not know", outcome: "badRequest", args: [unknownId], told: /not found/i },
+  {
+    name: "a picture in a directory that does not exist",
+    outcome: "local",
+    args: ["july", "--out", "/nowhere/july.svg"],
+    before: [["run", "Tides", "--key", "july", ...fast]],
+    told: /\/nowhere\/july\.svg/
+  }
+]
+
+const reports: ReadonlyArray<Omit<Situation, "command">> = [
+  { name: "a run that the store does not know", outcome: "badRequest", args: ["june"], told: /canvas-runs list/ },
+  { name: "no API key", outcome: "auth", args: [unknownId], env: noKeys, told: /SPINE_API_KEY is not set/ },
+  {
+    name: "a server that fails",
+    outcome: "provider",
+    args: ["july"],
+    before: created,
+    faults: [reads(Fault.status(503, { headers: { "retry-after": "0" } }))],
+    told: /503/
+  },
+  {
+    name: "a page that is a directory",
+    outcome: "badRequest",
+    args: ({ directory }) => ["july", "--out", directory],
+    before: [["run", "Tides", "--key", "july", ...fast]],
+    told: /situation-/
+  }
+]
+
+const servers: ReadonlyArray<Omit<Situation, "command">> = [
+  { name: "a flag that does not exist", outcome: "badRequest", args: ["--prot", "1"], told: /--prot/ },
+  { name: "a port that does not exist", outcome: "badRequest", args: ["--http", "70000"], told: /65535|65,535/ },
+  { name: "a store that is a file", outcome: "local", args: [], env: brokenStore, told: /cannot be opened/ },
+  { name: "a budget that is no number", outcome: "badRequest", args: ["--budget", "much"], told: /much/ }
 ]
 
 const waits: ReadonlyArray<Omit<Situation, "command">> = [
@@ -916,6 +970,9 @@ export const situations: ReadonlyArray<Situation> = [
   ...of("get", gets),
   ...of("result", results),
   ...of("download", downloads),
+  ...of("graph", graphs),
+  ...of("report", reports),
+  ...of("mcp", servers),
   ...of("list", lists),
   ...stores,
   ...others

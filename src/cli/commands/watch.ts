@@ -1,15 +1,18 @@
 import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
+import type { Canvas } from "../../spine/SpineCanvasSchema.ts"
 import * as Clients from "../clients.ts"
-import { Reported } from "../errors.ts"
+import { Reported, UsageError } from "../errors.ts"
 import { together } from "../exitCode.ts"
 import { follow, type Wait } from "../follow.ts"
 import * as Name from "../name.ts"
 import { type Named, resolve } from "../names.ts"
 import { format } from "../refText.ts"
-import { Output } from "../output.ts"
+import { Output, type RunLine } from "../output.ts"
 import * as Progress from "../progress.ts"
 import { reportOne } from "../report.ts"
 import { describe } from "../text.ts"
@@ -17,15 +20,31 @@ import * as Waiting from "../waiting.ts"
 
 export const command = Command.make(
   "watch",
-  { runs: Name.several, provider: Name.provider, ...Waiting.flags, ...Clients.flags },
+  {
+    runs: Name.several,
+    graph: Flag.Boolean("graph").pipe(
+      Flag.withDescription("Show the blocks of each canvas, too, as the run builds it"),
+      Flag.withDefault(false)
+    ),
+    provider: Name.provider,
+    ...Waiting.flags,
+    ...Clients.flags
+  },
   Effect.fnUntraced(
-    function*({ provider, runs, ...options }) {
+    function*({ graph, provider, runs, ...options }) {
       const named = yield* Effect.forEach(runs, (run) => resolve(run, provider))
+      const other = graph ? named.find(({ ref }) => ref.provider !== "spine") : undefined
+      if (other !== undefined) {
+        return yield* new UsageError({
+          message: `${format(other.ref)} has no graph: an execution of Tela has no blocks. Leave out --graph.`
+        })
+      }
+      const canvasOf = graph ? readCanvas : () => Effect.undefined
       const watchAll = Effect.flatMap(
         Progress.make(named),
         (show) =>
           Effect.forEach(named, (run) =>
-            watch(run, Waiting.waitOf(options), show).pipe(
+            watch(run, Waiting.waitOf(options), show, canvasOf).pipe(
               Effect.as("success" as const),
               Effect.catch((error) => reportOne(run.key ?? format(run.ref), error))
             ), { concurrency: "unbounded" })
@@ -39,19 +58,40 @@ export const command = Command.make(
 ).pipe(
   Command.withExamples([
     { command: "canvas-runs watch @last", description: "Show how far the last run is, until it ends" },
+    { command: "canvas-runs watch @last --graph", description: "See the graph of its blocks grow" },
     { command: "canvas-runs watch july august --json", description: "Each state of two runs as a line of JSON" }
   ])
 )
 
 /** Shows the states of one run, with `--json` as data, and prints the last one. */
-const watch = Effect.fnUntraced(function*(run: Named, wait: Wait, show: Progress.Show) {
+const watch = Effect.fnUntraced(function*(
+  run: Named,
+  wait: Wait,
+  show: Progress.Show,
+  canvasOf: (line: RunLine) => Effect.Effect<Canvas | undefined, never, Clients.Clients>
+) {
   const { line } = yield* Output
   const followed = yield* follow(run)
   const last = yield* followed.watch(wait).pipe(
     Stream.tap((state) =>
-      Effect.andThen(show(state.line), line(state.line, state.line.isTerminal ? describe(state.line) : ""))
+      Effect.gen(function*() {
+        yield* show(state.line, yield* canvasOf(state.line))
+        yield* line(state.line, state.line.isTerminal ? describe(state.line) : "")
+      })
     ),
     Stream.runLast
   )
   yield* Option.getOrUndefined(last)?.ended ?? Effect.void
 })
+
+/** Reads the canvas of a run. If that fails, the watch goes on without it. */
+const readCanvas = Effect.fnUntraced(
+  function*({ snapshot }: RunLine) {
+    const id = Predicate.hasProperty(snapshot, "canvas_id") ? snapshot.canvas_id : undefined
+    if (!Predicate.isString(id)) return
+    return yield* (yield* (yield* Clients.Clients).spine).canvases.getDag(id)
+  },
+  Effect.timeoutOption("10 seconds"),
+  Effect.map(Option.getOrUndefined),
+  Effect.orElseSucceed(() => undefined)
+)

@@ -1,0 +1,167 @@
+/** What only a process of its own can show: signals, closed and full streams, a missing home, limits of the system, and a terminal. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { spawn } from "node:child_process"
+import { closeSync, openSync } from "node:fs"
+import { beforeAll } from "vitest"
+import { SpineEmulator } from "canvas-runs/testing"
+import * as CombinedEmulatorServer from "canvas-runs/testing/CombinedEmulatorServer"
+import * as Emulation from "../support/terminal.ts"
+import { bundle, type Ended, type Environment, home, linesOf, served, start } from "./support.ts"
+
+let file = ""
+beforeAll(async () => {
+  file = await bundle()
+})
+
+const server = CombinedEmulatorServer.layer({ spine: { speed: 100 } })
+const slowServer = CombinedEmulatorServer.layer()
+
+/** Runs a script of the shell, in which "$@" is the command. */
+const shell = (script: string, args: ReadonlyArray<string>, env: Environment, stdout: number | "pipe" = "pipe") =>
+  Effect.promise(() =>
+    new Promise<Ended>((resolve) => {
+      const child = spawn("sh", ["-c", script, "sh", process.execPath, file, ...args], {
+        env,
+        stdio: ["ignore", stdout, "pipe"]
+      })
+      const text = { stdout: "", stderr: "" }
+      child.stdout?.setEncoding("utf8").on("data", (chunk: string) => text.stdout += chunk)
+      child.stderr!.setEncoding("utf8").on("data", (chunk: string) => text.stderr += chunk)
+      child.once("close", (code) => resolve({ code, ...text }))
+    })
+  )
+
+const linux = process.platform === "linux"
+
+describe.concurrent("a process", () => {
+  it.live("exits with 141 if the reader of standard output is gone", () =>
+    Effect.promise(async () => {
+      const running = start(file, ["schema"], { env: home() })
+      // Before the process writes
+      running.child.stdout!.destroy()
+      const { code, stderr } = await running.ended
+      assert.strictEqual(code, 141)
+      assert.strictEqual(stderr, "")
+    }))
+
+  it.live.skipIf(!linux)("exits with 8 if the disk behind standard output is full", () =>
+    Effect.gen(function*() {
+      const full = openSync("/dev/full", "w")
+      const { code, stderr } = yield* shell("exec \"$@\"", ["schema", "--json"], home(), full)
+      closeSync(full)
+      assert.strictEqual(code, 8)
+      assert.match(stderr, /Standard output cannot be written: ENOSPC/)
+    }))
+
+  it.live("says that the prompt is blank if standard input is closed", () =>
+    Effect.gen(function*() {
+      const { code, stderr, stdout } = yield* shell("exec \"$@\" <&-", ["run", "-", "--json"], home())
+      assert.strictEqual(code, 2)
+      assert.match(stderr, /The prompt is blank|Standard input cannot be read/)
+      assert.strictEqual(linesOf({ stdout }).at(-1)?.type, "error")
+    }))
+
+  it.live("keeps its exit code if standard error is closed", () =>
+    Effect.gen(function*() {
+      const { code, stdout } = yield* shell("exec \"$@\" 2>&-", ["get", "june", "--json"], home())
+      assert.strictEqual(code, 2)
+      assert.strictEqual(linesOf({ stdout }).at(-1)?.type, "error")
+    }))
+
+  it.live("says how to choose a store where there is no home", () =>
+    Effect.gen(function*() {
+      const { code, stderr } = yield* shell("exec \"$@\"", ["list"], { ...home(), HOME: "", XDG_STATE_HOME: "" })
+      assert.strictEqual(code, 8)
+      assert.match(stderr, /The store has no place[^]*--store DIRECTORY/)
+    }))
+
+  it.live.skipIf(!linux)("says how to choose a store where nothing can be written", () =>
+    Effect.gen(function*() {
+      const { code, stderr } = yield* shell("exec \"$@\"", ["list", "--store", "/proc/canvas-runs"], home())
+      assert.strictEqual(code, 8)
+      assert.match(stderr, /cannot be opened[^]*--store DIRECTORY/)
+    }))
+
+  it.live.skipIf(!linux)("does not create a run that the store has no room for", () =>
+    Effect.gen(function*() {
+      const env = yield* served
+      const { code, stderr } = yield* shell("ulimit -f 0; exec \"$@\"", ["run", "Tides"], env)
+      assert.strictEqual(code, 8)
+      assert.match(stderr, /store/)
+      assert.deepStrictEqual(yield* (yield* SpineEmulator.SpineEmulator).requests, [])
+    }).pipe(Effect.provide(server)))
+
+  for (const [signal, code] of [["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+    it.live(`stops waiting at ${signal}, and says how to wait again`, () =>
+      Effect.gen(function*() {
+        const env = yield* served
+        const running = start(file, ["run", "Tides", "--json"], { env })
+        yield* Effect.promise(() => running.told(/: running/))
+        running.child.kill(signal)
+        const ended = yield* Effect.promise(() => running.ended)
+        assert.strictEqual(ended.code, code)
+        assert.match(ended.stderr, /canvas-runs wait spine:run:/)
+        assert.deepStrictEqual(linesOf(ended).map(({ type }) => type).filter((type) => type !== "run"), [
+          "created",
+          "resume",
+          "error"
+        ])
+      }).pipe(Effect.provide(slowServer)))
+  }
+})
+
+describe.skipIf(!linux)("on a terminal", () => {
+  /** Runs the command on a pseudo-terminal, and shows what its user sees. */
+  const onTerminal = (columns: number, rows: number, args: ReadonlyArray<string>, env: Environment) =>
+    Effect.gen(function*() {
+      const command = [process.execPath, file, ...args].map((arg) => `'${arg}'`).join(" ")
+      const { code, stdout } = yield* Effect.promise(() =>
+        new Promise<Ended>((resolve, reject) => {
+          const child = spawn(
+            "script",
+            [
+              "--quiet",
+              "--flush",
+              "--return",
+              "--command",
+              `stty cols ${columns} rows ${rows}; exec ${command}`,
+              "/dev/null"
+            ],
+            { env: { TERM: "xterm-256color", ...env }, stdio: ["ignore", "pipe", "inherit"] }
+          )
+          let stdout = ""
+          child.stdout.setEncoding("utf8").on("data", (chunk: string) => stdout += chunk)
+          child.once("error", reject)
+          child.once("close", (code) => resolve({ code, stdout, stderr: "" }))
+        })
+      )
+      const emulation = yield* Emulation.make({ columns, rows })
+      yield* emulation.terminal.display(stdout)
+      return { code, stdout, rows: yield* emulation.rows }
+    })
+
+  it.live("watch --graph: draws the progress and the blocks in place", () =>
+    Effect.gen(function*() {
+      const env = yield* served
+      const { rows, stdout } = yield* onTerminal(
+        100,
+        30,
+        ["run", "Tides", "--key", "july", "--poll-interval", "20ms"],
+        env
+      )
+      assert.isAbove(stdout.indexOf("\u001b[?25h"), stdout.indexOf("\u001b[?25l"))
+      assert.match(
+        rows.join("\n"),
+        /^Created spine:run:\S+ \(key july\)\njuly  █{24}  completed +\d+\/\d+ tasks .* s\n# Tides\n/
+      )
+
+      const watched = yield* onTerminal(100, 30, ["watch", "july", "--graph"], env)
+      assert.strictEqual(watched.code, 0)
+      // The state as data, the progress, and the blocks
+      assert.match(
+        watched.rows.join("\n"),
+        /^july: completed\njuly  █{24}  completed .* s\n✓ Prompt 1 [^]*\n✓ Document 5 /
+      )
+    }).pipe(Effect.provide(server)))
+})
