@@ -13,6 +13,7 @@ import { Output } from "./output.ts"
 import { reportOne } from "./report.ts"
 import { Reported } from "./errors.ts"
 import { State } from "./state.ts"
+import * as Stop from "./stop.ts"
 
 /** The flags of a command that creates a run. */
 export const flags = {
@@ -36,7 +37,7 @@ export const once = Effect.fnUntraced(function*<E, R>(
   const store = yield* (yield* State).open
   const key = Option.isSome(given) ? given.value : yield* newKey
   const earlier = yield* store.get(key)
-  const ref = yield* store.runOnce(key, create).pipe(
+  const ref = yield* Stop.whileCreating(store.runOnce(key, create)).pipe(
     Effect.catchTag("CreateOutcomeUnknownError", (error) =>
       Effect.gen(function*() {
         const outcome = yield* reportOne(key, error)

@@ -209,7 +209,15 @@ export const main = (
     isServer(flags) && reason !== "closedOutput"
       ? Effect.succeed("success" as const)
       : report(Cause.fail(new Stop.StoppedError({ reason })))
-  return Effect.provide(Stop.orStop(command, stopped, reportStop), Output.layer(flags.includes("--json")))
+  const announce = Output.Output.use(({ note }) =>
+    note(
+      "\nWaiting for the response of the provider, so that the run is not lost. Ctrl-C again ends the command at once."
+    )
+  )
+  return Stop.orStop(command, stopped, announce, reportStop).pipe(
+    Effect.provideService(Stop.Creates, { count: 0 }),
+    Effect.provide(Output.layer(flags.includes("--json")))
+  )
 }
 
 /** The value of a flag that is needed before the arguments are parsed. */

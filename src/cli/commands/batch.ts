@@ -22,6 +22,7 @@ import { format } from "../refText.ts"
 import { Output } from "../output.ts"
 import { failureOf } from "../report.ts"
 import { State } from "../state.ts"
+import * as Stop from "../stop.ts"
 import * as Waiting from "../waiting.ts"
 
 const common = {
@@ -109,7 +110,9 @@ export const command = Command.make(
         create: (input) => (tag) => {
           const created = create(input, tag)
           const price = input.estimate ?? Option.getOrElse(estimate, () => 0)
-          return limit === undefined ? created : limit.create(created, { estimate: price, account: batch })
+          return Stop.whileCreating(
+            limit === undefined ? created : limit.create(created, { estimate: price, account: batch })
+          )
         },
         wait: (ref, { key }) => {
           const wait = Effect.flatMap(follow({ key, ref }), (followed) => end(followed.watch(Waiting.waitOf(options))))
