@@ -54,7 +54,7 @@ const renamedRun: Handler = Report.toLayer(Effect.fn(function*({ topic }) {
   return "renamed"
 }))
 
-const runner = (handler: Handler, refreshInterval: "50 millis" | "10 seconds") =>
+const runner = (handler: Handler, refreshInterval: "250 millis" | "10 seconds") =>
   handler.pipe(
     Layer.provideMerge(
       Waits.layerSql({ providers: [SpineWorkflow.provider], pollInterval: refreshInterval, refreshInterval })
@@ -89,26 +89,26 @@ it.live(
       const deploy = Effect.fn(function*(handler: Handler) {
         const scope = yield* Scope.fork(yield* Effect.scope)
         const node = cluster({ databaseUrl, port: yield* freePort, clientOnly: false })
-        const layer = Layer.orDie(Layer.provideMerge(runner(handler, "50 millis"), node))
+        const layer = Layer.orDie(Layer.provideMerge(runner(handler, "250 millis"), node))
         return { services: yield* Layer.buildWithScope(Layer.fresh(layer), scope), end: Scope.close(scope, Exit.void) }
       })
-      const topics = (prefix: string) => Array.from({ length: 6 }, (_, index) => `${prefix} ${index}`)
+      const topics = (prefix: string) => Array.from({ length: 3 }, (_, index) => `${prefix} ${index}`)
       const [short, early, late] = [topics("short"), topics("early"), topics("late")] as const
       /** Lets time pass for the runs until an effect ends. */
       const passing = (time: "2 minutes" | "1001 days") =>
-        Effect.raceFirst(Effect.forever(Effect.andThen(advance(time), Effect.sleep("50 millis"))))
+        Effect.raceFirst(Effect.forever(Effect.andThen(advance(time), Effect.sleep("250 millis"))))
       const waiting = (count: number) => untilLive(Effect.map(waits, ({ length }) => length === count))
 
       const old = yield* deploy(oldVersion)
-      yield* Effect.provide(Effect.andThen(Effect.forEach([...short, ...early], start), waiting(12)), old.services)
+      yield* Effect.provide(Effect.andThen(Effect.forEach([...short, ...early], start), waiting(6)), old.services)
       const next = yield* deploy(newVersion)
       yield* Effect.gen(function*() {
         yield* Effect.forEach(late, start)
-        yield* waiting(18)
+        yield* waiting(9)
         const versions = yield* passing("2 minutes")(results(short))
         yield* old.end
         const all = [...versions, ...yield* passing("1001 days")(results([...early, ...late]))]
-        assert.deepStrictEqual(all.slice(6), Array.from({ length: 12 }, () => "new"))
+        assert.deepStrictEqual(all.slice(3), Array.from({ length: 6 }, () => "new"))
         const executed = [...short, ...early, ...late]
         // Those that end while both versions work end in either of them
         const reviewed = executed.filter((_, index) => all[index] === "new")
