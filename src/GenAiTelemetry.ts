@@ -45,7 +45,8 @@ import * as Telemetry from "./internal/telemetry.ts"
  *
  * **Details**
  *
- * The layer provides what the given one provides. Without a tracer in it, only the metric is recorded.
+ * The layer provides what the given one provides. Without a tracer in it, only the metric is recorded. It must be outside of other
+ * layers that wrap the tracer, because a tracer on top of it hides it.
  *
  * **Example** (The name of a span)
  *
@@ -116,6 +117,7 @@ export const layer = <A, E, R>(exporter: Layer.Layer<A, E, R>): Layer.Layer<A, E
  */
 export const make = (exporter: Tracer.Tracer): Tracer.Tracer => {
   need("exporter", exporter, isTracer, "a Tracer. For a layer, use GenAiTelemetry.layer")
+  if ("conventions" in exporter) return exporter
   const tracer: Tracer.Tracer & { readonly conventions: Telemetry.Conventions } = {
     ...Tracer.make({
       span: (options) => begin(exporter.span(options), options),
@@ -150,10 +152,9 @@ type AnyFiber = Fiber.Fiber<unknown, unknown>
 
 const open: Telemetry.Conventions["open"] = ([name, options], facts = {}, fiber) => {
   const { attributes } = options
-  const outer = fiber.cache.span
-  const isPart = outer?._tag === "Span" && Context.get(outer.annotations, Mark)?.operation !== undefined
-  if (isPart || !isInvocation(name, attributes)) {
-    const mark = { operation: undefined, outer: isPart ? outer : undefined, context: fiber.context }
+  const outer = isPart(name, attributes) ? invocationOf(fiber.cache.span) : undefined
+  if (outer !== undefined || !isInvocation(name, attributes)) {
+    const mark = { operation: undefined, outer, context: fiber.context }
     return [name, {
       ...options,
       attributes: { ...attributes, ...hostOf(attributes["server.address"]) },
@@ -180,14 +181,21 @@ const open: Telemetry.Conventions["open"] = ([name, options], facts = {}, fiber)
   }]
 }
 
-/**
- * Whether a span covers the whole of an invocation, as far as this process sees it. An asynchronous `TelaCanvas.execute` is a
- * create.
- */
+/** Whether a span covers a create or a wait, which is a part of the invocation if it is directly inside its span. */
+const isPart = (name: string, attributes: Telemetry.Attributes): boolean =>
+  name === "Run.wait" || name === "SpineRuns.create" || isCreate(name, attributes)
+
+const invocationOf = (span: Tracer.AnySpan | undefined): Tracer.Span | undefined =>
+  span?._tag === "Span" && Context.get(span.annotations, Mark)?.operation !== undefined ? span : undefined
+
+/** Whether a span covers the whole of an invocation, as far as this process sees it. */
 const isInvocation = (name: string, attributes: Telemetry.Attributes): boolean =>
-  name === "TelaCanvas.execute"
-    ? attributes["execution.mode"] !== "async"
-    : ["SpineRuns.run", "TelaCanvas.run", "Run.wait", "Run.polls"].includes(name)
+  ["SpineRuns.run", "TelaCanvas.run", "TelaCanvas.execute", "Run.wait", "Run.polls"].includes(name) &&
+  !isCreate(name, attributes)
+
+/** An asynchronous `TelaCanvas.execute` creates an execution, and does not wait for it. */
+const isCreate = (name: string, attributes: Telemetry.Attributes): boolean =>
+  name === "TelaCanvas.execute" && attributes["execution.mode"] === "async"
 
 /** The name of the canvas, or the template of a run of Spine. A run with `blocks` has none. */
 const nameOf = ({ name, runParams }: Telemetry.Facts): string | undefined => {
@@ -280,7 +288,8 @@ class Failure extends Error {
 /** Opens and ends the span of a run that was awaited together with others. While it slept it had none, to take little memory. */
 const endedTogether = (tracer: Tracer.Tracer, wait: Telemetry.Wait, outcome: string, fiber: AnyFiber): void => {
   const { snapshot, source: { ref, server }, started, timers } = wait
-  const { span: parent } = fiber.cache
+  const { span: parent, tracerEnabled } = fiber.cache
+  if (!tracerEnabled) return
   const now = fiber.getRef(Clock.Clock).currentTimeNanosUnsafe()
   const [name, { annotations = Context.empty(), attributes, kind = "internal" }] = open(
     ["Run.wait", { attributes: Telemetry.attributes(ref) }],
@@ -298,7 +307,7 @@ const endedTogether = (tracer: Tracer.Tracer, wait: Telemetry.Wait, outcome: str
     sampled: parent?.sampled !== false
   })
   annotate(span, { ...attributes, ...told(snapshot), "run.outcome": outcome, "run.polls": wait.polls })
-  span.end(now, Exit.void)
+  span.end(now, outcome === "Interrupted" ? Exit.interrupt() : Exit.void)
 }
 
 /** The boundaries of the conventions, and seven more: they end at 82 seconds, and runs take up to two hours. */

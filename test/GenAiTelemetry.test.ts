@@ -324,6 +324,42 @@ describe("other spans", () => {
       assert.deepStrictEqual(yield* durations, [])
     }).pipe(onSpine()))
 
+  it.effect("of a run that is started inside onCreated are an invocation of its own", () =>
+    Effect.gen(function*() {
+      const { runs } = yield* Spine.SpineClient
+      const { exit, invocations } = yield* traced(
+        runs.run({ prompt: "x", template: "report" }, {
+          onCreated: () => runs.run({ prompt: "y", template: "memo" })
+        })
+      )
+      const ids = invocations.map(({ attributes }) => attributes.get("run.id"))
+      assert.deepStrictEqual(invocations.map(({ name }) => name), ["invoke_agent report", "invoke_agent memo"])
+      assert.strictEqual(ids[0], success(exit).run_id)
+      assert.notStrictEqual(ids[1], ids[0])
+    }).pipe(onSpine()))
+
+  it.effect("are changed once where the conventions are added twice", () =>
+    Effect.gen(function*() {
+      const { runs } = yield* Spine.SpineClient
+      const { tracer } = recordSpans()
+      const twice = GenAiTelemetry.make(GenAiTelemetry.make(tracer))
+      success(yield* finish(Effect.withTracer(runs.run({ prompt: "x" }), twice)))
+      assert.deepStrictEqual(yield* counts, [[undefined, 1]])
+    }).pipe(onSpine()))
+
+  it.effect("of a stream begin with its first pull", () =>
+    Effect.gen(function*() {
+      const tela = yield* Tela.TelaClient
+      const emulator = yield* TelaEmulator.TelaEmulator
+      yield* emulator.script({ stream: { pieces: ["a", { pause: "30 seconds" }, "b"] } })
+      const { spans, tracer } = recordSpans()
+      const stream = tela.canvas.make({ id: OnTela.canvasId }).stream({})
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(spans.length, 0)
+      success(yield* finish(Effect.withTracer(Stream.runDrain(stream), GenAiTelemetry.make(tracer))))
+      assert.strictEqual(only({ invocations: spans.filter(isInvocation) }).seconds, 30)
+    }).pipe(onTela()))
+
   it.effect("end once, and are measured once", () =>
     Effect.gen(function*() {
       const { runs } = yield* Spine.SpineClient
