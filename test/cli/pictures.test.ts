@@ -82,6 +82,23 @@ describe("canvas-runs report", () => {
       assert.deepStrictEqual(lines.slice(0, -1).map(({ type }) => type), links.map(() => "file" as const))
     }).pipe(Effect.provide(server)))
 
+  it.live("waits for the end of a run, and adds a timeline of what it saw", () =>
+    Effect.gen(function*() {
+      const env = yield* served
+      yield* call(["run", "Tides", "--template", "report", "--detach"], { env })
+      const { code, stderr, stdout } = yield* call(["report", "@last", "--wait", "--poll-interval", "20ms"], { env })
+      assert.strictEqual(code, 0, stderr)
+      assert.match(stdout, /<span class="pill completed|<span class="pill succeeded/)
+      assert.match(stdout, /<h2>(Timeline|Blocks)<\/h2>/)
+      // A run that has ended needs no wait
+      const again = yield* call(["report", "@last", "--wait"], { env })
+      assert.match(again.stdout, /<h2>Blocks<\/h2>/)
+      const late = yield* call(["run", "Tides", "--detach"], { env })
+      assert.strictEqual(late.code, 0)
+      const timeout = yield* call(["report", "@last", "--wait", "--timeout", "1ms", "--poll-interval", "1h"], { env })
+      assert.include([0, 3], timeout.code)
+    }).pipe(Effect.provide(server)))
+
   it.live("writes a page about an execution of Tela, which has no graph", () =>
     Effect.gen(function*() {
       const env = yield* served

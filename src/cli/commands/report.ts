@@ -1,16 +1,24 @@
+import * as Clock from "effect/Clock"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
+import * as Predicate from "effect/Predicate"
+import * as Ref from "effect/Ref"
+import * as Stream from "effect/Stream"
+import * as History from "../../picture/History.ts"
 import * as Report from "../../picture/Report.ts"
 import { canvasOf } from "../canvas.ts"
 import * as Clients from "../clients.ts"
 import { UsageError } from "../errors.ts"
+import { follow, type Wait } from "../follow.ts"
 import * as Name from "../name.ts"
 import { type Named, resolve } from "../names.ts"
-import { Output } from "../output.ts"
+import { Output, type RunLine } from "../output.ts"
+import * as Progress from "../progress.ts"
 import { format } from "../refText.ts"
+import * as Waiting from "../waiting.ts"
 import * as Written from "../written.ts"
 
 export const command = Command.make(
@@ -27,32 +35,37 @@ export const command = Command.make(
       Flag.withDescription("Downloads the files of the run into this directory, and links them in the page"),
       Flag.optional
     ),
+    wait: Flag.Boolean("wait").pipe(
+      Flag.withDescription(
+        "Waits for the end of the run first, and adds a timeline of the blocks that it sees at work"
+      ),
+      Flag.withDefault(false)
+    ),
     provider: Name.provider,
+    ...Waiting.flags,
     ...Clients.flags
   },
   Effect.fnUntraced(
-    function*({ download, out, provider, run, title }) {
+    function*({ download, out, provider, run, title, wait, ...options }) {
       const named = yield* resolve(run, provider)
-      const options = { title: Option.getOrUndefined(title), ref: named.ref }
-      switch (named.ref.provider) {
-        case "spine":
-          return yield* Written.write(named, out, yield* ofSpine(named, out, download, options))
-        case "tela": {
-          if (Option.isSome(download)) {
-            return yield* new UsageError({
-              message: "An execution of Tela has no files to download. Leave out --download."
-            })
-          }
-          const source = yield* (yield* (yield* Clients.Clients).tela).source(named.ref)
-          return yield* Written.write(named, out, Report.tela((yield* source.retrieve).value, options))
-        }
-        default:
-          return yield* new UsageError({
-            message: `${
-              format(named.ref)
-            } is a run of the provider ${named.ref.provider}, which this command does not know.`
-          })
+      const { provider: of } = named.ref
+      if (of !== "spine" && of !== "tela") {
+        return yield* new UsageError({
+          message: `${format(named.ref)} is a run of the provider ${of}, which this command does not know.`
+        })
       }
+      if (of === "tela" && Option.isSome(download)) {
+        return yield* new UsageError({
+          message: "An execution of Tela has no files to download. Leave out --download."
+        })
+      }
+      const history = wait ? yield* Waiting.resumable([named], watch(named, Waiting.waitOf(options))) : undefined
+      const shared = { title: Option.getOrUndefined(title), ref: named.ref }
+      yield* Written.write(
+        named,
+        out,
+        of === "tela" ? yield* ofTela(named, shared) : yield* ofSpine(named, out, download, { ...shared, history })
+      )
     },
     (effect, options) => Effect.provide(effect, Clients.layer(options))
   )
@@ -60,20 +73,57 @@ export const command = Command.make(
   Command.withExamples([
     { command: "canvas-runs report @last --out report.html", description: "A page about the last run" },
     {
+      command: "canvas-runs report @last --wait --out report.html",
+      description: "The same at its end, with a timeline"
+    },
+    {
       command: "canvas-runs report july --out july/report.html --download july/files",
       description: "A page with links to the files of the run"
     }
   ])
 )
 
+/** Waits for the end of a run, and returns what it saw of its blocks. */
+const watch = Effect.fnUntraced(
+  function*(named: Named, wait: Wait) {
+    const show = yield* Progress.make([named])
+    const history = yield* Ref.make<History.History | undefined>(undefined)
+    const followed = yield* follow(named)
+    yield* Stream.runForEach(followed.watch(wait), ({ line }) =>
+      Effect.gen(function*() {
+        yield* show(line)
+        const canvas = yield* readCanvas(line)
+        const now = yield* Clock.currentTimeMillis
+        if (canvas !== undefined) yield* Ref.update(history, (before) => History.observe(before, canvas, now))
+      }))
+    return yield* Ref.get(history)
+  },
+  Effect.scoped
+)
+
+/** Reads the canvas of a run that is watched. If that fails, the watch continues without it. */
+const readCanvas = Effect.fnUntraced(
+  function*({ ref, snapshot }: RunLine) {
+    if (ref.provider !== "spine" || !Predicate.hasProperty(snapshot, "canvas_id")) return
+    if (!Predicate.isString(snapshot.canvas_id) || snapshot.canvas_id === "") return
+    return yield* (yield* (yield* Clients.Clients).spine).canvases.getDag(snapshot.canvas_id)
+  },
+  Effect.orElseSucceed(() => undefined)
+)
+
+const ofTela = Effect.fnUntraced(function*({ ref }: Named, options: Report.ReportOptions) {
+  const source = yield* (yield* (yield* Clients.Clients).tela).source(ref)
+  return Report.tela((yield* source.retrieve).value, options)
+})
+
 const ofSpine = Effect.fnUntraced(function*(
-  named: Named,
+  { ref }: Named,
   out: Option.Option<string>,
   download: Option.Option<string>,
-  options: Report.ReportOptions
+  options: Report.SpineReportOptions
 ) {
   const spine = yield* (yield* Clients.Clients).spine
-  const run = yield* spine.runs.retrieve(named.ref)
+  const run = yield* spine.runs.retrieve(ref)
   const read = yield* canvasOf(spine, run)
   const path = yield* Path.Path
   const { line } = yield* Output
@@ -82,7 +132,7 @@ const ofSpine = Effect.fnUntraced(function*(
   const files = "result" in run && Option.isSome(download)
     ? yield* spine.artifacts.toDirectory(run, download.value)
     : []
-  for (const { artifact, path } of files) yield* line({ type: "file", ref: named.ref, name: artifact.name, path }, "")
+  for (const { artifact, path } of files) yield* line({ type: "file", ref, name: artifact.name, path }, "")
   return Report.spine(run, {
     ...options,
     ...read,

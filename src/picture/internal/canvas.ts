@@ -19,7 +19,9 @@ const isHistory = (history: unknown): boolean => {
   if (history === undefined) return true
   const { at, blocks, since } = history as Readonly<Record<string, unknown>>
   return Number.isFinite(at) && Number.isFinite(since) && Array.isArray(blocks) &&
-    blocks.every(({ id }) => typeof id === "string")
+    blocks.every(({ endedAt, id, startedAt }) =>
+      typeof id === "string" && [startedAt, endedAt].every((time) => time === undefined || Number.isFinite(time))
+    )
 }
 
 export const needTasks = (tasks: unknown): void =>
