@@ -1,6 +1,7 @@
 /**
  * Traces over OTLP. The library opens a span for each call, for each request and for each wait, inside the span that your program
- * opens. A layer with Effect's own exporter sends them to a collector.
+ * opens. A layer with Effect's own exporter sends them to a collector, and `GenAiTelemetry` gives them the names of OpenTelemetry's
+ * conventions for generative AI.
  *
  * Run: `npm run example examples/26-tracing.ts`. A receiver in this process, on a loopback socket, prints the spans as a tree.
  * With `OTEL_EXPORTER_OTLP_ENDPOINT` set, such as `http://localhost:4318`, they go to that collector.
@@ -10,7 +11,7 @@ import { Config, Console, Effect, Layer, Option, Schema } from "effect"
 import { FetchHttpClient, HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { OtlpSerialization, OtlpTracer } from "effect/observability"
 import { createServer } from "node:http"
-import { Spine } from "canvas-runs"
+import { GenAiTelemetry, Spine } from "canvas-runs"
 import { Timeline } from "canvas-runs/testing"
 import { live } from "./support/live.ts"
 
@@ -67,7 +68,7 @@ program.pipe(
   // `tracePolls` adds a span for each poll. The tracer outlives the client, whose last spans it sends
   Effect.provide(
     live({ speed: 1, tracePolls: true, script: { timeline: Timeline.make({ duration: "1500 millis" }) } }).pipe(
-      Layer.provideMerge(Layer.provide(tracer, receiver))
+      Layer.provideMerge(GenAiTelemetry.layer(Layer.provide(tracer, receiver)))
     )
   ),
   NodeRuntime.runMain

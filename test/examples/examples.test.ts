@@ -421,15 +421,16 @@ describe.concurrent("examples", { timeout: 180_000 }, () => {
   it("26-tracing sends a span for each call and each request to the receiver, as a tree", async () => {
     const lines = await linesOf("26-tracing.ts")
     const names = lines.map((line) => line.replace(/, \d+ ms.*/, ""))
-    assert.deepStrictEqual(names.slice(0, 4), [
+    assert.deepStrictEqual(names.slice(0, 5), [
       "report",
-      "  SpineRuns.create",
-      "    http.client POST",
-      "  Run.wait"
+      "  invoke_agent auto",
+      "    SpineRuns.create",
+      "      http.client POST",
+      "    Run.wait"
     ])
-    const polls = Number(/run\.outcome="Succeeded" run\.polls=(\d+)$/.exec(lines[3] ?? "")?.[1])
+    const polls = Number(/run\.outcome="Succeeded" run\.polls=(\d+)/.exec(lines[4] ?? "")?.[1])
     assert.isAtLeast(polls, 2)
-    assert.deepStrictEqual(names.slice(4), Array.from({ length: polls }, () => "    http.client GET"))
+    assert.deepStrictEqual(names.slice(5), Array.from({ length: polls }, () => "      http.client GET"))
   })
 
   it("27-web-handler streams progress, and stops the wait of a client that leaves", async () => {
