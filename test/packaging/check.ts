@@ -8,6 +8,7 @@ import { statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import * as budgets from "./budgets.ts"
+import { checkCommand, measureStart } from "./command.ts"
 import { faultsOf } from "./contents.ts"
 import { checkExamples } from "./examples.ts"
 import { attribute } from "./features.ts"
@@ -67,6 +68,10 @@ try {
     hold("tarball", statSync(staged.tarball).size, budgets.tarball, kib)
     hold("instantiations of a typical file", await measureTypeCost(staged.project), budgets.instantiations, String)
     const keep = (error: Error) => faults.push(error.message)
+    await checkCommand(staged.directory).catch(keep)
+    for (const [call, ratio] of await measureStart(staged.directory)) {
+      hold(`CPU of canvas-runs ${call}`, ratio, budgets.start, (ratio) => `${ratio.toFixed(2)} times that of node -e 0`)
+    }
     await checkDeclarations(staged.project).catch(keep)
     await checkWrongProgram(staged.project).catch(keep)
     await checkExamples(staged.project).then(
